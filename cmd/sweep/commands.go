@@ -1,0 +1,10 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands lists the subcommands, one constructor per file.
+func commands() []func(*app) *cobra.Command {
+	return []func(*app) *cobra.Command{
+		newVersionCommand,
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
+)
+
+// app holds what every command shares: the streams and the tool settings. Settings come from viper, in the order
+// flag > SWEEP_* environment > config file > default; the grid never passes through it.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	root    string // holds sweep.db, cache and trials
+	output  string // table, json or csv
+	out     string // file to write the result to instead of stdout
+	quiet   bool
+	verbose bool
+	backend string // auto, xla:cpu, xla:cuda, go or a plug-in's path
+	jobs    string // a number or auto
+	log     *slog.Logger
+}
+
+// outputFormats are the values of -o. A command that has no table form for one of them says so itself.
+var outputFormats = []string{"table", "json", "csv"} //nolint:gochecknoglobals // a constant list
+
+func newRootCommand(a *app) *cobra.Command {
+	var config string
+	v := viper.New()
+	cmd := &cobra.Command{
+		Use:   "sweep",
+		Short: "Find the LoRA rank that pays: train a ladder of ranks, stop at the plateau, report what each rank cost",
+		Example: `  sweep run grid.yaml              train, climb the ranks, stop at the plateau, report
+  sweep resume                     continue after an interruption; nothing finished is trained again
+  sweep report -o json             the verdict and every number behind it
+  sweep plateau losses.csv         the same rule on your own numbers`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				hint := ""
+				if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+					hint = fmt.Sprintf("; did you mean %q?", s[0])
+				}
+				return usagef("unknown command %q%s (sweep --help lists the commands)", args[0], hint)
+			}
+			return cmd.Help()
+		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.configure(v, cmd, config) },
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.CompletionOptions.HiddenDefaultCmd = false
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w (see %s --help)", err, cmd.CommandPath())
+	})
+	f := cmd.PersistentFlags()
+	f.StringVar(&config, "config", "", "settings file (default: sweep/config.yaml in the user's configuration folder)")
+	f.String("root", "runs", "folder for the database, the cache and the trials")
+	f.StringP("output", "o", "table", "output format: "+strings.Join(outputFormats, ", "))
+	f.String("out", "", "write the result to this file instead of stdout")
+	f.BoolP("quiet", "q", false, "no progress, only results and errors")
+	f.BoolP("verbose", "v", false, "say more on stderr")
+	f.String("backend", "auto", "auto, xla:cpu, xla:cuda, go, or the path of a PJRT plug-in")
+	f.String("jobs", "auto", "trials to run at the same time, or auto")
+	for _, newCommand := range commands() {
+		sub := newCommand(a)
+		sub.Args = usageArgs(sub.Args)
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+// usageArgs makes a wrong number of arguments a usage error (exit 2).
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	if check == nil {
+		return nil
+	}
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usagef("%w (see %s --help)", err, cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// configure resolves the tool settings into a.
+func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error {
+	v.SetEnvPrefix("SWEEP")
+	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
+	v.AutomaticEnv()
+	if err := v.BindPFlags(cmd.Root().PersistentFlags()); err != nil {
+		return err
+	}
+	if err := readConfig(v, config); err != nil {
+		return err
+	}
+	root, err := filepath.Abs(v.GetString("root"))
+	if err != nil {
+		return err
+	}
+	a.root = root
+	a.output, a.out = v.GetString("output"), v.GetString("out")
+	a.quiet, a.verbose = v.GetBool("quiet"), v.GetBool("verbose")
+	a.backend, a.jobs = v.GetString("backend"), v.GetString("jobs")
+	if !slices.Contains(outputFormats, a.output) {
+		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))
+	}
+	level := slog.LevelInfo
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	if a.quiet {
+		level = slog.LevelWarn
+	}
+	a.log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	return nil
+}
+
+func readConfig(v *viper.Viper, config string) error {
+	if config == "" {
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return nil //nolint:nilerr // no home directory means no default settings file
+		}
+		config = filepath.Join(dir, "sweep", "config.yaml")
+		if _, err := os.Stat(config); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	v.SetConfigFile(config)
+	if err := v.ReadInConfig(); err != nil {
+		return usagef("settings file %s: %w", config, err)
+	}
+	return nil
+}

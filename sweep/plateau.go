@@ -1,0 +1,42 @@
+package sweep
+
+// StopMode says what lets a ladder stop before its last rank.
+type StopMode string
+
+// StopLikely stops on an economic judgement and never draws extra seeds.
+const StopLikely StopMode = "likely"
+
+// Plateau is the rule that decides when climbing stops paying. The zero value is not usable: see DefaultPlateau.
+type Plateau struct {
+	MinGain    MinGain
+	Patience   int     // rungs without a worthwhile gain before the ladder stops
+	Confidence float64 // of the claims; α = 1 − Confidence, every bound is one-sided at α/2
+	Stop       StopMode
+	// NoiseSD is the standard deviation of one validation loss after removing what seeds share, in nats. It is used only
+	// where a rung has one seed. 0 means 0.25 % of the lowest rank's loss.
+	NoiseSD     float64
+	NoiseSource string // "grid", "sweep <name>", or "default"
+	// Maximize says that higher values are better (accuracy): sweep plateau --direction max.
+	Maximize bool
+}
+
+// MinGain is the smallest gain worth a higher rank: nats, or a fraction of the lowest rank's mean loss.
+type MinGain struct {
+	Value    float64
+	Relative bool
+}
+
+// DefaultPlateau is the rule of a grid that says nothing else.
+func DefaultPlateau() Plateau {
+	return Plateau{MinGain: MinGain{Value: 0.005, Relative: true}, Patience: 2, Confidence: 0.95, Stop: StopLikely}
+}
+
+// Losses is what one rung has measured, for Judge: parallel slices, one entry per finished seed.
+type Losses struct {
+	Rank     int
+	Seeds    []int64
+	ValLoss  []float64
+	Train    []float64 // train_loss per seed; nil where unknown
+	Last     []float64 // validation loss at the last step; nil where unknown
+	Complete bool      // every seed of the grid has a loss
+}

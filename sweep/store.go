@@ -1,0 +1,145 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Errors on which callers branch.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrLocked   = errors.New("another coordinator holds the sweep")
+)
+
+// Snapshot is everything Decide and the reports look at: one sweep's facts at one moment, in grid order.
+type Snapshot struct {
+	Sweep   Info
+	Ladders []Ladder
+}
+
+// Info is a sweep's own facts.
+type Info struct {
+	ID         int64
+	Name       string
+	GridText   string // the file as it was registered
+	GridHash   string // of the parsed grid: comments and order of keys do not matter
+	GridPath   string // absolute: relative names in the grid start from its folder
+	Rule       Plateau
+	Limits     Limits
+	Seeds      []int64
+	Backend    string // Trial.Backend; empty until the inputs are registered
+	Platform   string
+	PluginPath string
+	Created    time.Time
+	Elapsed    time.Duration // sum of the coordinators' sessions
+	Warnings   []string      // from registration, repeated in every report
+}
+
+// Limits bound a sweep. Zero means no limit.
+type Limits struct {
+	Memory    int64         // bytes, per trial
+	Time      time.Duration // per sweep
+	TrialTime time.Duration // per trial, over all its attempts
+}
+
+// Ladder is one cell with its rungs in ascending rank.
+type Ladder struct {
+	ID     int64
+	Index  int // position in the grid's expansion, from 0
+	Cell   Cell
+	Model  ModelInfo
+	Corpus CorpusInfo
+	Rungs  []Rung
+}
+
+// Cell is one combination of every axis but rank and seed, as ordered name–value pairs: all settings that reports print,
+// axes first. The alpha of a "2r" policy stays "2r" here; each trial's Spec has the number.
+type Cell []Setting
+
+// Setting is one named value of a cell.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Axis  bool   `json:"axis"` // it has more than one value in this grid
+}
+
+// Rung is one rank of a ladder.
+type Rung struct {
+	Rank   int
+	Trials []TrialFacts // one per seed, in seed order
+}
+
+// TrialFacts is a trial and all that is known about it.
+type TrialFacts struct {
+	Trial           Trial
+	Attempts        []AttemptFacts // oldest first
+	Evaluations     []StepLoss     // by step, the newest attempt's value where several have one
+	LastStep        int            // optimiser steps reported so far
+	TrainableParams int64
+	Prediction      *Prediction // the latest
+	Memory          Memory      // maximum over the attempts
+}
+
+// StepLoss is the validation loss after Step optimiser steps.
+type StepLoss struct {
+	Step    int     `json:"step"`
+	ValLoss float64 `json:"val_loss"`
+}
+
+// AttemptFacts is one launch and how it went.
+type AttemptFacts struct {
+	ID             AttemptID
+	Number         int
+	Intended       time.Time
+	LastSeq        int64     // events stored
+	LastAt         time.Time // of the last event; zero when none
+	CheckpointStep int       // latest checkpoint event's step, -1 when none
+	Outcome        *Outcome  // nil while it may still run
+}
+
+// Final returns the outcome that ended the trial, or nil.
+func (t TrialFacts) Final() *Outcome {
+	for i := len(t.Attempts) - 1; i >= 0; i-- {
+		if o := t.Attempts[i].Outcome; o != nil && o.State.EndsTrial() {
+			return o
+		}
+	}
+	return nil
+}
+
+// Registration is a sweep whose inputs have been read: what Store.Register writes at once.
+type Registration struct {
+	Backend     string
+	Platform    string
+	PluginPath  string
+	NoiseSD     float64 // resolved once; 0 means 0.25 % of the lowest rank's loss
+	NoiseSource string  // grid, sweep <name>, or default
+	Ladders     []LadderPlan
+	Warnings    []string
+}
+
+// LadderPlan is a ladder to register with all its trials, Trials[i][j] for Ranks[i] and the sweep's seed j.
+type LadderPlan struct {
+	Cell   Cell
+	Model  ModelInfo
+	Corpus CorpusInfo
+	Ranks  []int
+	Trials [][]Trial
+}
+
+// Store keeps facts. Every method is one transaction; appending what is already there changes nothing.
+type Store interface {
+	// Snapshot reads a sweep's facts. It fails with ErrNotFound.
+	Snapshot(ctx context.Context, sweepID int64) (Snapshot, error)
+	// Register writes a sweep's ladders and trials. Registering the same again changes nothing.
+	Register(ctx context.Context, sweepID int64, r Registration) error
+	// BeginAttempt writes the intent to launch. The same attempt again changes nothing.
+	BeginAttempt(ctx context.Context, trial TrialID, number int, a Assignment, at time.Time) error
+	// AppendEvents adds events of an attempt, keyed by (attempt, seq).
+	AppendEvents(ctx context.Context, id AttemptID, events []Event) error
+	// Heartbeat extends the coordinator's session to now. It fails with ErrLocked when the lease is another's.
+	Heartbeat(ctx context.Context, session int64, now time.Time) error
+	// RecordVerdict appends a verdict unless it is equal to the ladder's latest.
+	RecordVerdict(ctx context.Context, ladder int64, v Verdict, at time.Time) error
+}

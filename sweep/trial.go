@@ -1,0 +1,155 @@
+package sweep
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// TrainingVersion counts the releases of the trainer whose numbers differ: it is part of every trial's identity, so that
+// losses of two versions are never compared as if they were one.
+const TrainingVersion = 1
+
+// Spec is everything a person chose about one trial. With the fingerprints of its inputs it determines every number the
+// trial produces on one backend. JSON keys are PEFT's and Hugging Face's names where those exist.
+type Spec struct {
+	Model string    `json:"model"` // as resolved by the grid: builtin:<name>, an absolute path, or a hub id
+	Data  DataSpec  `json:"data"`
+	LoRA  LoRASpec  `json:"lora"`
+	Train TrainSpec `json:"train"`
+	Seed  int64     `json:"seed"`
+}
+
+// DataSpec names the corpora and says how they become rows of token ids.
+type DataSpec struct {
+	Train               []string `json:"train"`                // builtin:<name>, absolute paths or globs, concatenated in order
+	Validation          []string `json:"validation,omitempty"` // likewise; empty when ValidationSplit is set
+	ValidationSplit     float64  `json:"validation_split,omitempty"`
+	ValidationSequences int      `json:"validation_sequences,omitempty"` // at most so many, drawn once; 0 means all
+	SequenceLength      int      `json:"sequence_length"`                // T: ids per row; T-1 of them are predicted
+	Shuffle             bool     `json:"shuffle"`
+	Packing             bool     `json:"packing"`
+}
+
+// LoRASpec is the part of PEFT's LoraConfig that ranksweep trains.
+type LoRASpec struct {
+	Rank          int     `json:"r"`
+	Alpha         float64 `json:"lora_alpha"` // resolved: "2r" has become a number
+	Dropout       float64 `json:"lora_dropout"`
+	TargetModules Targets `json:"target_modules"`
+	UseRSLoRA     bool    `json:"use_rslora"`
+	Init          string  `json:"init"` // kaiming (PEFT's default) or gaussian
+	// InitAdapter is a PEFT adapter folder to start from; its content's SHA-256 stands beside it once the inputs are read.
+	InitAdapter       string `json:"init_adapter,omitempty"`
+	InitAdapterSHA256 string `json:"init_adapter_sha256,omitempty"`
+}
+
+// Scaling returns the factor on B·A·x: alpha/r, or alpha/sqrt(r) for rsLoRA (Kalajdzievski 2023, arXiv:2312.03732).
+func (l LoRASpec) Scaling() float64 {
+	if l.UseRSLoRA {
+		return l.Alpha / math.Sqrt(float64(l.Rank))
+	}
+	return l.Alpha / float64(l.Rank)
+}
+
+// TrainSpec is the training recipe of a trial, in Hugging Face TrainingArguments' names.
+type TrainSpec struct {
+	Steps                     int     `json:"steps"`
+	BatchSize                 int     `json:"batch_size"` // sequences per forward pass
+	GradientAccumulationSteps int     `json:"gradient_accumulation_steps"`
+	LearningRate              float64 `json:"learning_rate"`
+	LRSchedulerType           string  `json:"lr_scheduler_type"` // linear, cosine or constant
+	WarmupSteps               int     `json:"warmup_steps"`
+	WeightDecay               float64 `json:"weight_decay"`
+	MaxGradNorm               float64 `json:"max_grad_norm"` // 0 means no clipping
+	EvalSteps                 int     `json:"eval_steps"`
+	Dtype                     string  `json:"dtype"` // float32 or bfloat16: of the base and the compute; adapters and moments stay float32
+}
+
+// Targets selects modules as PEFT's target_modules does: a list matches by suffix, a pattern matches the whole module
+// name as a regular expression, and the pattern "all-linear" means every linear module but the output head.
+// Exactly one of the two is set. In JSON it is a list or a string, as in adapter_config.json.
+type Targets struct {
+	List    []string
+	Pattern string
+}
+
+// MarshalJSON writes a list or a string, as PEFT does.
+func (t Targets) MarshalJSON() ([]byte, error) {
+	if t.Pattern != "" {
+		return json.Marshal(t.Pattern)
+	}
+	return json.Marshal(t.List)
+}
+
+// UnmarshalJSON reads a list or a string.
+func (t *Targets) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, &t.Pattern)
+	}
+	return json.Unmarshal(b, &t.List)
+}
+
+// ModelInfo is what a base model's files say, read once by the coordinator.
+type ModelInfo struct {
+	Reference    string   `json:"reference"`   // the grid's model
+	Path         string   `json:"path"`        // folder that holds the files; empty for builtin models
+	Fingerprint  string   `json:"fingerprint"` // SHA-256 over config, weights and tokenizer
+	Architecture string   `json:"architecture"`
+	Params       int64    `json:"params"`
+	VocabSize    int      `json:"vocab_size"`
+	MaxPositions int      `json:"max_positions"`
+	Modules      []Module `json:"modules"` // every linear module that LoRA can target, in the model's order
+}
+
+// Module is one linear layer of a base model: y [.., Out] = x [.., In] · W + bias.
+type Module struct {
+	Name string `json:"name"` // PEFT's name, e.g. transformer.h.0.attn.c_attn
+	In   int    `json:"in"`
+	Out  int    `json:"out"`
+}
+
+// CorpusInfo is a tokenised corpus in the cache, made once by the coordinator and read by every worker.
+type CorpusInfo struct {
+	Fingerprint         string `json:"fingerprint"` // SHA-256 over documents, tokenizer and the DataSpec that shaped them
+	Path                string `json:"path"`        // folder under ROOT/cache
+	TrainSequences      int    `json:"train_sequences"`
+	TrainTokens         int64  `json:"train_tokens"`
+	ValidationSequences int    `json:"validation_sequences"`
+	ValidationTokens    int64  `json:"validation_tokens"` // supervised ones: those val_loss averages over
+}
+
+// TrialID identifies a trial by content: 16 hexadecimal digits.
+type TrialID string
+
+// Trial is one training run: a Spec on known inputs, on one backend.
+type Trial struct {
+	ID   TrialID `json:"id"`
+	Spec Spec    `json:"spec"`
+	Base string  `json:"base_fingerprint"`
+	Data string  `json:"data_fingerprint"`
+	// Backend names plug-in and version. It is part of the identity because two plug-ins round differently:
+	// a ladder whose rungs came from both would compare rounding, not rank.
+	Backend string `json:"backend"`
+}
+
+// NewTrial returns the trial of spec on these inputs. Where the files lie is not part of its identity; what they hold is.
+func NewTrial(spec Spec, base, data, backend string) Trial {
+	canonical := spec
+	canonical.Model, canonical.LoRA.InitAdapter = "", ""
+	canonical.Data.Train, canonical.Data.Validation = nil, nil
+	body, err := json.Marshal(struct {
+		Version int    `json:"version"`
+		Spec    Spec   `json:"spec"`
+		Base    string `json:"base"`
+		Data    string `json:"data"`
+		Backend string `json:"backend"`
+	}{TrainingVersion, canonical, base, data, backend})
+	if err != nil {
+		panic(fmt.Sprintf("a Spec holds a value JSON cannot write (NaN?): %v", err))
+	}
+	sum := sha256.Sum256(body)
+	return Trial{ID: TrialID(hex.EncodeToString(sum[:8])), Spec: spec, Base: base, Data: data, Backend: backend}
+}

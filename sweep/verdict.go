@@ -1,0 +1,66 @@
+package sweep
+
+// State is what a ladder's facts say, in CONTRACT order: the first that holds.
+type State string
+
+// The states of a verdict. Running marks a ladder that has none yet.
+const (
+	StateIncomplete     State = "incomplete"
+	StateUnstable       State = "unstable"
+	StateOverfit        State = "overfit"
+	StatePlateau        State = "plateau"
+	StateLikelyPlateau  State = "likely_plateau"
+	StateMemoryLimited  State = "memory_limited"
+	StateTimeLimited    State = "time_limited"
+	StateStillImproving State = "still_improving"
+	StateInconclusive   State = "inconclusive"
+	StateRunning        State = "running"
+)
+
+// StepDecision is what one rung showed against the incumbent.
+type StepDecision string
+
+// The decisions of the plateau rule.
+const (
+	DecisionBaseline   StepDecision = "baseline"
+	DecisionImproved   StepDecision = "improved"
+	DecisionWorse      StepDecision = "worse"
+	DecisionFlat       StepDecision = "flat"
+	DecisionUnresolved StepDecision = "unresolved"
+)
+
+// Interval is a mean with one-sided bounds at (1-confidence)/2 each. Bounds are nil where one seed and no noise_sd leave
+// nothing to say.
+type Interval struct {
+	Mean float64  `json:"mean"`
+	Lo   *float64 `json:"lo"`
+	Hi   *float64 `json:"hi"`
+}
+
+// RungVerdict is one line of a verdict: the rung's loss and its gain over the incumbent of its moment.
+type RungVerdict struct {
+	Rank        int          `json:"rank"`
+	Seeds       []int64      `json:"seeds"` // common with the incumbent
+	ValLoss     Interval     `json:"val_loss"`
+	Gain        *Interval    `json:"gain"` // over Incumbent; nil for the baseline
+	Incumbent   int          `json:"incumbent,omitempty"`
+	SD          float64      `json:"sd"`          // s̃, the moderated standard deviation of one paired gain
+	DF          *float64     `json:"df"`          // ν; nil means infinite
+	Probability *float64     `json:"probability"` // P(r): of a gain of at least min_gain over the incumbent
+	Decision    StepDecision `json:"decision"`
+	Count       int          `json:"count"` // strikes after this rung, of patience
+}
+
+// Verdict is what Plateau.Judge and Conclude say of a ladder.
+type Verdict struct {
+	State           State         `json:"state"`
+	RecommendedRank int           `json:"recommended_rank"` // the incumbent; 0 while no rung is complete
+	BestRank        int           `json:"best_rank"`        // lowest mean
+	EquivalentRanks []int         `json:"equivalent_ranks"`
+	Probability     *float64      `json:"probability"` // of a likely plateau
+	MinGain         float64       `json:"min_gain"`    // resolved to nats
+	Reason          string        `json:"reason"`
+	Advice          []string      `json:"advice"`
+	Flags           []string      `json:"flags"` // e.g. step_limited
+	Rungs           []RungVerdict `json:"rungs"`
+}
