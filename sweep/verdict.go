@@ -46,6 +46,9 @@ type RungVerdict struct {
 	Incumbent   int          `json:"incumbent,omitempty"`
 	SD          float64      `json:"sd"`          // s̃, the moderated standard deviation of one paired gain
 	DF          *float64     `json:"df"`          // ν; nil means infinite
+	PairSD      *float64     `json:"pair_sd"`     // s, of this pair's own seeds; nil with one seed
+	PriorSD     float64      `json:"prior_sd"`    // s₀, of the trend over the ladder's pairs; 0 where d₀ is 0
+	PriorDF     *float64     `json:"prior_df"`    // d₀, the weight of the trend; nil means infinite
 	Probability *float64     `json:"probability"` // P(r): of a gain of at least min_gain over the incumbent
 	Decision    StepDecision `json:"decision"`
 	Count       int          `json:"count"` // strikes after this rung, of patience
