@@ -10,6 +10,7 @@ import (
 var (
 	ErrNotFound = errors.New("not found")
 	ErrLocked   = errors.New("another coordinator holds the sweep")
+	ErrInput    = errors.New("invalid input") // a grid, model or data file that a person has to mend
 )
 
 // Snapshot is everything Decide and the reports look at: one sweep's facts at one moment, in grid order.
