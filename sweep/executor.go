@@ -43,6 +43,8 @@ type Process struct {
 	Alive bool
 	// Exit says how it ended where the executor could see that: "exit status 1", "signal: killed"; empty when unknown.
 	Exit string
+	// OutOfMemory says that the kernel killed it for want of memory.
+	OutOfMemory bool
 }
 
 // Executor starts workers and finds them again. Implementations keep no state that a crash could lose: everything is in the

@@ -1,0 +1,8 @@
+// Package local runs attempts as child processes of one machine: one process per attempt, pinned to its own cores, in a
+// session of its own so that it outlives the coordinator and a terminal's Ctrl-C reaches only the coordinator.
+//
+// The attempt's folder is the whole truth: spec.json tells the worker what to do, events.jsonl carries what it did, and the
+// lock on events.jsonl proves that it lives. The coordinator takes that lock before it forks and the child inherits it, so
+// there is no moment at which a living worker looks dead. A successor of a killed coordinator finds its workers by the
+// same lock and reads on where the database stopped.
+package local

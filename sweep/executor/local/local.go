@@ -1,0 +1,216 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Executor implements sweep.Executor with child processes.
+type Executor struct {
+	Root    string   // attempts live in Root/trials/<trial>/<number>
+	Command []string // the worker's command line; the attempt's folder is appended
+
+	mu       sync.Mutex
+	exits    map[sweep.AttemptID]exit     // of children this process started
+	position map[sweep.AttemptID]position // how far Events has read: a cache, the file is the truth
+}
+
+// exit is how a child ended.
+type exit struct {
+	text string
+	oom  bool
+}
+
+type position struct {
+	offset int64
+	seq    int64
+}
+
+// eventsFD is the descriptor under which a worker inherits its locked event log.
+const eventsFD = 3
+
+// EventsFDFlag tells a worker that descriptor 3 is its event log, locked already.
+const EventsFDFlag = "--events-fd=3"
+
+// Start writes spec.json and launches the worker.
+func (e *Executor) Start(_ context.Context, a sweep.Assignment) error {
+	dir := a.Attempt.Dir(e.Root)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	lock, err := sweep.LockEvents(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() //nolint:errcheck // the child holds the lock through its own descriptor
+	if info, err := lock.Stat(); err != nil || info.Size() > 0 {
+		return fmt.Errorf("attempt %s has run before: %w", a.Attempt, errors.Join(err, fs.ErrExist))
+	}
+	if err := writeSpec(dir, a); err != nil {
+		return err
+	}
+	return e.launch(a, dir, lock)
+}
+
+// launch starts the child and watches for its end. The child is not bound to ctx: it outlives the coordinator.
+func (e *Executor) launch(a sweep.Assignment, dir string, lock *os.File) error {
+	stdout, err := os.OpenFile(filepath.Join(dir, sweep.StdoutFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer stdout.Close() //nolint:errcheck // the child writes through its own descriptor
+	stderr, err := os.OpenFile(filepath.Join(dir, sweep.StderrFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer stderr.Close() //nolint:errcheck // likewise
+	args := slices.Concat(e.Command[1:], []string{EventsFDFlag, dir})
+	cmd := exec.Command(e.Command[0], args...) //nolint:noctx // a worker survives its coordinator
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.ExtraFiles = []*os.File{lock}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	ooms := oomKills()
+	if err := startPinned(cmd, a.Cores); err != nil {
+		return fmt.Errorf("start worker of attempt %s: %w", a.Attempt, err)
+	}
+	go e.reap(a.Attempt, cmd, ooms)
+	return nil
+}
+
+// reap waits for a child, so that it leaves no zombie, and remembers how it ended.
+func (e *Executor) reap(id sweep.AttemptID, cmd *exec.Cmd, oomsBefore int64) {
+	_ = cmd.Wait()
+	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.exits == nil {
+		e.exits = map[sweep.AttemptID]exit{}
+	}
+	killed := status.Signaled() && status.Signal() == syscall.SIGKILL
+	e.exits[id] = exit{text: cmd.ProcessState.String(), oom: killed && oomKills() > oomsBefore}
+}
+
+// Probe reports whether the attempt's worker lives.
+func (e *Executor) Probe(_ context.Context, id sweep.AttemptID) (sweep.Process, error) {
+	alive, err := sweep.WorkerAlive(id.Dir(e.Root))
+	if err != nil || alive {
+		return sweep.Process{Alive: alive}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x := e.exits[id]
+	return sweep.Process{Exit: x.text, OutOfMemory: x.oom}, nil
+}
+
+// Events returns the attempt's events with Seq > after.
+func (e *Executor) Events(_ context.Context, id sweep.AttemptID, after int64) ([]sweep.Event, error) {
+	e.mu.Lock()
+	from := e.position[id]
+	e.mu.Unlock()
+	if from.seq > after {
+		from = position{} // asked for events that were handed out before: read them again
+	}
+	events, offset, err := sweep.ReadEvents(filepath.Join(id.Dir(e.Root), sweep.EventsFile), from.offset)
+	if len(events) > 0 {
+		from.seq = events[len(events)-1].Seq
+	}
+	e.mu.Lock()
+	if e.position == nil {
+		e.position = map[sweep.AttemptID]position{}
+	}
+	e.position[id] = position{offset: offset, seq: from.seq}
+	e.mu.Unlock()
+	first := slices.IndexFunc(events, func(ev sweep.Event) bool { return ev.Seq > after })
+	if first < 0 {
+		return nil, err
+	}
+	return events[first:], err
+}
+
+// Stop asks the worker to checkpoint and end (SIGTERM), or kills it. A worker that is gone already is no error.
+func (e *Executor) Stop(ctx context.Context, id sweep.AttemptID, kill bool) error {
+	pid, err := e.pid(ctx, id)
+	if err != nil || pid == 0 {
+		return err
+	}
+	signal := syscall.SIGTERM
+	if kill {
+		signal = syscall.SIGKILL
+	}
+	if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("stop attempt %s (process %d): %w", id, pid, err)
+	}
+	return nil
+}
+
+// pidPatience bounds the wait for a worker that holds its lock but has not written its process id yet: it writes it first
+// of all, so only a machine short of everything takes longer than a moment.
+const pidPatience = 5 * time.Second
+
+// pid returns the living worker's process id, 0 when none lives. The lock is checked after the file is read, so the id
+// cannot belong to a stranger that got the number of a dead worker.
+func (e *Executor) pid(ctx context.Context, id sweep.AttemptID) (int, error) {
+	dir := id.Dir(e.Root)
+	ctx, cancel := context.WithTimeout(ctx, pidPatience)
+	defer cancel()
+	for {
+		text, readErr := os.ReadFile(filepath.Join(dir, sweep.PIDFile))
+		alive, err := sweep.WorkerAlive(dir)
+		if err != nil || !alive {
+			return 0, err
+		}
+		if readErr == nil && len(text) > 0 {
+			return strconv.Atoi(string(text))
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("attempt %s holds its lock but wrote no process id: %w", id, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Attempts lists the attempt folders of a trial by number.
+func (e *Executor) Attempts(_ context.Context, trial sweep.TrialID) ([]sweep.AttemptID, error) {
+	entries, err := os.ReadDir(filepath.Join(e.Root, "trials", string(trial)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var numbers []int
+	for _, entry := range entries {
+		if n, err := strconv.Atoi(entry.Name()); err == nil && n > 0 && entry.IsDir() {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	ids := make([]sweep.AttemptID, len(numbers))
+	for i, n := range numbers {
+		ids[i] = sweep.AttemptID(fmt.Sprintf("%s/%d", trial, n))
+	}
+	return ids, nil
+}
+
+// writeSpec writes spec.json so that a worker sees all of it or nothing.
+func writeSpec(dir string, a sweep.Assignment) error {
+	body, err := json.MarshalIndent(a, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, sweep.SpecFile), append(body, '\n'))
+}
