@@ -109,6 +109,7 @@ type Module struct {
 	Name string `json:"name"` // PEFT's name, e.g. transformer.h.0.attn.c_attn
 	In   int    `json:"in"`
 	Out  int    `json:"out"`
+	Head bool   `json:"head,omitempty"` // the output head, which "all-linear" leaves out
 }
 
 // CorpusInfo is a tokenised corpus in the cache, made once by the coordinator and read by every worker.
