@@ -22,10 +22,12 @@ import (
 type Executor struct {
 	Root    string   // attempts live in Root/trials/<trial>/<number>
 	Command []string // the worker's command line; the attempt's folder is appended
+	Slots   [][]int  // cores of each parallel job; empty means that workers are not pinned
 
 	mu       sync.Mutex
 	exits    map[sweep.AttemptID]exit     // of children this process started
 	position map[sweep.AttemptID]position // how far Events has read: a cache, the file is the truth
+	slots    map[sweep.AttemptID]int      // index into Slots of the living workers known
 }
 
 // exit is how a child ended.
@@ -59,6 +61,7 @@ func (e *Executor) Start(_ context.Context, a sweep.Assignment) error {
 	if info, err := lock.Stat(); err != nil || info.Size() > 0 {
 		return fmt.Errorf("attempt %s has run before: %w", a.Attempt, errors.Join(err, fs.ErrExist))
 	}
+	a.Cores = e.takeSlot(a.Attempt)
 	if err := writeSpec(dir, a); err != nil {
 		return err
 	}
@@ -106,8 +109,12 @@ func (e *Executor) reap(id sweep.AttemptID, cmd *exec.Cmd, oomsBefore int64) {
 // Probe reports whether the attempt's worker lives.
 func (e *Executor) Probe(_ context.Context, id sweep.AttemptID) (sweep.Process, error) {
 	alive, err := sweep.WorkerAlive(id.Dir(e.Root))
-	if err != nil || alive {
-		return sweep.Process{Alive: alive}, err
+	if err != nil {
+		return sweep.Process{}, err
+	}
+	if alive {
+		e.adoptSlot(id)
+		return sweep.Process{Alive: true}, nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,0 +1,290 @@
+package local_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/executor/local"
+)
+
+// TestMain lets the test binary play the worker: started with a script in its arguments, it emits events as told.
+func TestMain(m *testing.M) {
+	if script := os.Getenv("LOCAL_TEST_WORKER"); script != "" {
+		if err := worker(script, os.Args[len(os.Args)-1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// worker emits started, then: "finish" ends at once, "wait" ends when asked to, "die" leaves without a word.
+func worker(script, dir string) error {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	if err := os.WriteFile(filepath.Join(dir, sweep.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+		return err
+	}
+	log, err := sweep.NewEventLog(os.NewFile(3, filepath.Join(dir, sweep.EventsFile)))
+	if err != nil {
+		return err
+	}
+	fmt.Println("hello from the worker")
+	started := sweep.Event{Kind: sweep.EventStarted, Environment: &sweep.Environment{PID: os.Getpid(), Cores: local.Cores()}}
+	if err := log.Emit(started); err != nil {
+		return err
+	}
+	outcome := sweep.Outcome{State: sweep.OutcomeDone}
+	switch script {
+	case "die":
+		return errors.New("no more words")
+	case "wait":
+		<-asked
+		outcome.State = sweep.OutcomeInterrupted
+	}
+	return log.Emit(sweep.Event{Kind: sweep.EventEnded, Outcome: &outcome})
+}
+
+func newExecutor(t *testing.T, root, script string) *local.Executor {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &local.Executor{Root: root, Command: []string{"/usr/bin/env", "LOCAL_TEST_WORKER=" + script, self}}
+}
+
+func assignment(id sweep.AttemptID) sweep.Assignment {
+	trial, _, _ := strings.Cut(string(id), "/")
+	return sweep.Assignment{Attempt: id, Trial: sweep.Trial{ID: sweep.TrialID(trial)}, Platform: "go"}
+}
+
+// until polls until done or the test has waited far longer than a healthy machine needs.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain for %s", what)
+}
+
+func alive(t *testing.T, e *local.Executor, id sweep.AttemptID) bool {
+	t.Helper()
+	p, err := e.Probe(context.Background(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Alive
+}
+
+func kinds(t *testing.T, e *local.Executor, id sweep.AttemptID, after int64) []sweep.EventKind {
+	t.Helper()
+	events, err := e.Events(context.Background(), id, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var k []sweep.EventKind
+	for _, ev := range events {
+		k = append(k, ev.Kind)
+	}
+	return k
+}
+
+func TestWorkerFinishes(t *testing.T) {
+	t.Parallel()
+	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("aa/1")
+	e := newExecutor(t, root, "finish")
+	if p, err := e.Probe(ctx, id); err != nil || p.Alive {
+		t.Fatalf("Probe before Start = %v, %v", p, err)
+	}
+	want := assignment(id)
+	if err := e.Start(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the worker's end", func() bool { p, _ := e.Probe(ctx, id); return p.Exit != "" })
+	if diff := cmp.Diff([]sweep.EventKind{sweep.EventStarted, sweep.EventEnded}, kinds(t, e, id, 0)); diff != "" {
+		t.Error(diff)
+	}
+	if got := kinds(t, e, id, 2); got != nil {
+		t.Errorf("Events after the last = %v, want none", got)
+	}
+	if diff := cmp.Diff([]sweep.EventKind{sweep.EventEnded}, kinds(t, e, id, 1)); diff != "" {
+		t.Errorf("reading again from 1: %s", diff)
+	}
+	var got sweep.Assignment
+	body, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.SpecFile))
+	if err != nil || json.Unmarshal(body, &got) != nil || !cmp.Equal(got, want) {
+		t.Errorf("spec.json = %s, %v", body, err)
+	}
+	if out, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.StdoutFile)); err != nil || string(out) != "hello from the worker\n" {
+		t.Errorf("stdout.log = %q, %v", out, err)
+	}
+	if err := e.Start(ctx, want); err == nil {
+		t.Error("an attempt that has run was started again")
+	}
+	ids, err := e.Attempts(ctx, "aa")
+	if err != nil || !cmp.Equal(ids, []sweep.AttemptID{"aa/1"}) {
+		t.Errorf("Attempts = %v, %v", ids, err)
+	}
+}
+
+func TestSuccessorFindsWorker(t *testing.T) {
+	t.Parallel()
+	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("bb/1")
+	first := newExecutor(t, root, "wait")
+	if err := first.Start(ctx, assignment(id)); err != nil {
+		t.Fatal(err)
+	}
+	second := newExecutor(t, root, "wait")
+	if !alive(t, second, id) {
+		t.Fatal("a worker is not alive from the moment Start returns")
+	}
+	if err := second.Start(ctx, assignment(id)); !errors.Is(err, sweep.ErrWorkerRuns) {
+		t.Errorf("Start of a living attempt = %v, want ErrWorkerRuns", err)
+	}
+	until(t, "the first event", func() bool { return len(kinds(t, second, id, 0)) > 0 })
+	if err := second.Stop(ctx, id, false); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the worker's end", func() bool { return !alive(t, second, id) })
+	if diff := cmp.Diff([]sweep.EventKind{sweep.EventStarted, sweep.EventEnded}, kinds(t, second, id, 0)); diff != "" {
+		t.Error(diff)
+	}
+	if err := second.Stop(ctx, id, true); err != nil {
+		t.Errorf("Stop of a dead worker = %v", err)
+	}
+}
+
+func TestKilledWorkerIsDead(t *testing.T) {
+	t.Parallel()
+	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("cc/1")
+	e := newExecutor(t, root, "wait")
+	if err := e.Start(ctx, assignment(id)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Stop(ctx, id, true); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "its exit", func() bool { p, _ := e.Probe(ctx, id); return p.Exit == "signal: killed" && !p.Alive })
+}
+
+func TestWorkerThatFailsLeavesItsReason(t *testing.T) {
+	t.Parallel()
+	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("dd/1")
+	e := newExecutor(t, root, "die")
+	if err := e.Start(ctx, assignment(id)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "its exit", func() bool { p, _ := e.Probe(ctx, id); return p.Exit == "exit status 1" })
+	if said, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.StderrFile)); err != nil || string(said) != "no more words\n" {
+		t.Errorf("stderr.log = %q, %v", said, err)
+	}
+}
+
+func TestSlotsArePinnedAndReused(t *testing.T) {
+	t.Parallel()
+	cores := local.Cores()
+	if len(cores) < 2 {
+		t.Skip("one core: nothing to divide")
+	}
+	ctx, root := t.Context(), t.TempDir()
+	e := newExecutor(t, root, "wait")
+	e.Slots = local.Slots(cores, len(cores))
+	coresOf := func(id sweep.AttemptID) []int {
+		t.Helper()
+		var got []sweep.Event
+		until(t, "started", func() bool { got, _ = e.Events(ctx, id, 0); return len(got) > 0 })
+		return got[0].Environment.Cores
+	}
+	for i, id := range []sweep.AttemptID{"ee/1", "ff/1"} {
+		if err := e.Start(ctx, assignment(id)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(e.Slots[i], coresOf(id)); diff != "" {
+			t.Errorf("attempt %s runs on other cores (-want +got): %s", id, diff)
+		}
+	}
+	stop := func(id sweep.AttemptID) {
+		t.Helper()
+		if err := e.Stop(ctx, id, false); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the worker's end", func() bool { return !alive(t, e, id) })
+	}
+	stop("ee/1")
+	if err := e.Start(ctx, assignment("gg/1")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(e.Slots[0], coresOf("gg/1")); diff != "" {
+		t.Errorf("the freed slot was not used again: %s", diff)
+	}
+	stop("ff/1")
+	stop("gg/1")
+}
+
+func TestSlotsDivideCores(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		cores []int
+		jobs  int
+		want  [][]int
+	}{
+		{[]int{0, 1}, 1, [][]int{{0, 1}}},
+		{[]int{0, 1}, 2, [][]int{{0}, {1}}},
+		{[]int{4, 5, 6, 7, 8}, 2, [][]int{{4, 5}, {6, 7, 8}}},
+		{[]int{0, 1}, 3, [][]int{{0}, {1}, {0}}},
+	} {
+		if diff := cmp.Diff(test.want, local.Slots(test.cores, test.jobs)); diff != "" {
+			t.Errorf("Slots(%v, %d): %s", test.cores, test.jobs, diff)
+		}
+	}
+}
+
+func TestTornLineIsCutOff(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	whole, err := sweep.Event{Seq: 1, Kind: sweep.EventCheckpoint, Step: 5}.MarshalLine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, sweep.EventsFile)
+	if err := os.WriteFile(path, append(whole, `{"seq":2,"ki`...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	events, offset, err := sweep.ReadEvents(path, 0)
+	if err != nil || len(events) != 1 || offset != int64(len(whole)) {
+		t.Fatalf("ReadEvents of a torn file = %v, %d, %v", events, offset, err)
+	}
+	f, err := sweep.LockEvents(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // a test's file
+	log, err := sweep.NewEventLog(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Emit(sweep.Event{Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeDone}}); err != nil {
+		t.Fatal(err)
+	}
+	events, _, err = sweep.ReadEvents(path, 0)
+	if err != nil || len(events) != 2 || events[1].Seq != 2 {
+		t.Errorf("after the cut: %v, %v", events, err)
+	}
+}
