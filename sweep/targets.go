@@ -1,0 +1,96 @@
+package sweep
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// AllLinear is the target_modules value that means every linear module but the output head.
+const AllLinear = "all-linear"
+
+// outputHead is the name Hugging Face models give the layer that produces logits. PEFT's all-linear leaves it out.
+const outputHead = "lm_head"
+
+// MatchTargets returns the modules that t selects, in the order of modules, by PEFT's rules
+// (peft/tuners/tuners_utils.py, check_target_module_exists, 0.21): an entry of a list is a module's whole name or its
+// end after a dot; a pattern must match the whole name. Patterns are in Go's RE2 syntax, which lacks look-around and
+// back-references. It fails where nothing matches, and lists what there is.
+func MatchTargets(modules []Module, t Targets) ([]Module, error) {
+	match, err := t.matcher()
+	if err != nil {
+		return nil, err
+	}
+	var matched []Module
+	for _, m := range modules {
+		if match(m.Name) {
+			matched = append(matched, m)
+		}
+	}
+	if len(matched) == 0 {
+		return nil, fmt.Errorf("target_modules %s match no module of the model, which has %s",
+			t, strings.Join(moduleKinds(modules), ", "))
+	}
+	return matched, nil
+}
+
+// matcher returns the test that t makes of a module's name.
+func (t Targets) matcher() (func(name string) bool, error) {
+	switch {
+	case t.Pattern == AllLinear:
+		return func(name string) bool { return !hasSuffixName(name, outputHead) }, nil
+	case t.Pattern != "":
+		re, err := regexp.Compile(`\A(?:` + t.Pattern + `)\z`)
+		if err != nil {
+			return nil, fmt.Errorf("target_modules %s is not a regular expression in Go's RE2 syntax: %w", t, err)
+		}
+		return re.MatchString, nil
+	}
+	return func(name string) bool {
+		return slices.ContainsFunc(t.List, func(entry string) bool { return hasSuffixName(name, entry) })
+	}, nil
+}
+
+// unmatched returns the entries of a list that select no module.
+func (t Targets) unmatched(modules []Module) []string {
+	var missing []string
+	for _, entry := range t.List {
+		if !slices.ContainsFunc(modules, func(m Module) bool { return hasSuffixName(m.Name, entry) }) {
+			missing = append(missing, entry)
+		}
+	}
+	return missing
+}
+
+// hasSuffixName reports whether entry is name or its end after a dot.
+func hasSuffixName(name, entry string) bool {
+	return name == entry || strings.HasSuffix(name, "."+entry)
+}
+
+// String writes the targets as a grid file would: a pattern bare, a list in brackets.
+func (t Targets) String() string {
+	if t.Pattern != "" {
+		return t.Pattern
+	}
+	return "[" + strings.Join(t.List, ", ") + "]"
+}
+
+// moduleKinds returns the names of modules without the layer number and what comes before it, each once, in order:
+// attn.c_attn stands for transformer.h.0.attn.c_attn, transformer.h.1.attn.c_attn and so on.
+func moduleKinds(modules []Module) []string {
+	var kinds []string
+	for _, m := range modules {
+		kind := m.Name
+		if at := layerNumber.FindStringIndex(kind); at != nil {
+			kind = kind[at[1]:]
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// layerNumber matches a name up to its layer's number.
+var layerNumber = regexp.MustCompile(`^.*?\.\d+\.`) //nolint:gochecknoglobals // a constant pattern

@@ -1,0 +1,92 @@
+package sweep_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// gpt2Modules are the linear modules of a GPT-2 of the given depth and width, in the order of the model.
+func gpt2Modules(layers, width int) []sweep.Module {
+	var modules []sweep.Module
+	for i := range layers {
+		for _, m := range []sweep.Module{
+			{Name: "attn.c_attn", In: width, Out: 3 * width},
+			{Name: "attn.c_proj", In: width, Out: width},
+			{Name: "mlp.c_fc", In: width, Out: 4 * width},
+			{Name: "mlp.c_proj", In: 4 * width, Out: width},
+		} {
+			m.Name = fmt.Sprintf("transformer.h.%d.%s", i, m.Name)
+			modules = append(modules, m)
+		}
+	}
+	return append(modules, sweep.Module{Name: "lm_head", In: width, Out: 512})
+}
+
+func TestMatchTargets(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		targets sweep.Targets
+		want    string // names without "transformer.h."
+	}{
+		{"suffix", sweep.Targets{List: []string{"c_attn"}}, "0.attn.c_attn 1.attn.c_attn"},
+		{"a suffix of two parts", sweep.Targets{List: []string{"mlp.c_proj"}}, "0.mlp.c_proj 1.mlp.c_proj"},
+		{"c_proj is in attention and MLP", sweep.Targets{List: []string{"c_proj"}}, "0.attn.c_proj 0.mlp.c_proj 1.attn.c_proj 1.mlp.c_proj"},
+		{"whole name", sweep.Targets{List: []string{"transformer.h.1.mlp.c_fc"}}, "1.mlp.c_fc"},
+		{"order is the model's", sweep.Targets{List: []string{"c_fc", "c_attn"}}, "0.attn.c_attn 0.mlp.c_fc 1.attn.c_attn 1.mlp.c_fc"},
+		{"one entry without a match", sweep.Targets{List: []string{"q_proj", "c_attn"}}, "0.attn.c_attn 1.attn.c_attn"},
+		{"output head by name", sweep.Targets{List: []string{"lm_head"}}, "lm_head"},
+		{"pattern", sweep.Targets{Pattern: `.*\.1\.attn\..*`}, "1.attn.c_attn 1.attn.c_proj"},
+		{"alternatives match in full", sweep.Targets{Pattern: `transformer\.h\.0\.attn\.c_attn|lm_head`}, "0.attn.c_attn lm_head"},
+		{
+			"all-linear", sweep.Targets{Pattern: "all-linear"},
+			"0.attn.c_attn 0.attn.c_proj 0.mlp.c_fc 0.mlp.c_proj 1.attn.c_attn 1.attn.c_proj 1.mlp.c_fc 1.mlp.c_proj",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			matched, err := sweep.MatchTargets(gpt2Modules(2, 8), tt.targets)
+			if err != nil {
+				t.Fatalf("MatchTargets(%s): %v", tt.targets, err)
+			}
+			var names []string
+			for _, m := range matched {
+				names = append(names, strings.TrimPrefix(m.Name, "transformer.h."))
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(names, " ")); diff != "" {
+				t.Errorf("MatchTargets(%s): -want +got\n%s", tt.targets, diff)
+			}
+		})
+	}
+}
+
+func TestMatchTargetsErrors(t *testing.T) {
+	t.Parallel()
+	const kinds = ", which has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj, lm_head"
+	for _, tt := range []struct {
+		name    string
+		targets sweep.Targets
+		want    string
+	}{
+		{"no such suffix", sweep.Targets{List: []string{"q_proj", "v_proj"}}, "target_modules [q_proj, v_proj] match no module of the model" + kinds},
+		{"the end of a word is no suffix", sweep.Targets{List: []string{"attn"}}, "target_modules [attn] match no module of the model" + kinds},
+		{"a pattern must match in full", sweep.Targets{Pattern: "c_attn"}, "target_modules c_attn match no module of the model" + kinds},
+		{
+			"not RE2", sweep.Targets{Pattern: "(?=x)"},
+			"target_modules (?=x) is not a regular expression in Go's RE2 syntax: error parsing regexp: invalid or unsupported Perl syntax: `(?=`",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := sweep.MatchTargets(gpt2Modules(2, 8), tt.targets)
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("MatchTargets(%s) = %v, want %s", tt.targets, err, tt.want)
+			}
+		})
+	}
+}
