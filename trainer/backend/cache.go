@@ -1,0 +1,84 @@
+package backend
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// probeCache remembers probes of plug-ins in the user's cache folder: hashing and loading 200 MB takes a second, and every
+// command resolves the backend. An entry belongs to one file in one state (path, size, time of change). The empty folder
+// name means no cache; a cache that cannot be read or written costs only time.
+type probeCache string
+
+func openProbeCache() probeCache {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return probeCache(filepath.Join(dir, "ranksweep", "plugins"))
+}
+
+// entry returns the file that holds the answer for the plug-in as it is now.
+func (c probeCache) entry(path string) (string, bool) {
+	info, err := os.Stat(path)
+	if c == "" || err != nil {
+		return "", false
+	}
+	key := fmt.Sprintf("1 %s %d %d %s", path, info.Size(), info.ModTime().UnixNano(), Versions()["go-xla"])
+	sum := sha256.Sum256([]byte(key))
+	return filepath.Join(string(c), hex.EncodeToString(sum[:12])+".json"), true
+}
+
+func (c probeCache) load(path string) (probeResult, bool) {
+	name, ok := c.entry(path)
+	if !ok {
+		return probeResult{}, false
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return probeResult{}, false
+	}
+	var p probeResult
+	if json.Unmarshal(b, &p) != nil || len(p.SHA256) != sha256.Size*2 {
+		return probeResult{}, false
+	}
+	return p, true
+}
+
+func (c probeCache) save(path string, p probeResult) {
+	name, ok := c.entry(path)
+	if !ok || os.MkdirAll(string(c), 0o755) != nil {
+		return
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return
+	}
+	tmp, err := os.CreateTemp(string(c), ".tmp-*")
+	if err != nil {
+		return
+	}
+	_, err = tmp.Write(b)
+	if closeErr := tmp.Close(); err != nil || closeErr != nil || os.Rename(tmp.Name(), name) != nil {
+		_ = os.Remove(tmp.Name())
+	}
+}
+
+// fileSHA256 returns the hexadecimal SHA-256 of a file.
+func fileSHA256(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

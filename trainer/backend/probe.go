@@ -1,0 +1,194 @@
+package backend
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/go-xla/pjrt"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// probeEnv names the plug-in that a child process of this program is to try.
+const probeEnv = "RANKSWEEP_PROBE_PLUGIN"
+
+// probeTimeout bounds one probe. A CPU plug-in answers in well under a second; CUDA with several GPUs takes a few.
+const probeTimeout = 60 * time.Second
+
+// probeResult is what a plug-in said of itself after it computed something.
+type probeResult struct {
+	Platform string   `json:"platform"` // as PJRT calls it: cpu, cuda, ...
+	Version  string   `json:"version"`
+	SHA256   string   `json:"sha256"`
+	Devices  []string `json:"devices"`
+	Error    string   `json:"error,omitempty"`
+}
+
+// init makes every program that links this package able to serve as the probe's child: it tries the plug-in and exits
+// before main, so that a library that aborts, or eats GPU memory, does so in a process of its own.
+func init() {
+	path := os.Getenv(probeEnv)
+	if path == "" {
+		return
+	}
+	result, err := tryPlugin(path)
+	if err != nil {
+		result.Error = firstLine(err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// probePlugin reports what the plug-in at path is, from a child process, or from the user's cache if this very file was
+// probed before. A plug-in for GPUs is always asked again, because its devices come and go.
+func probePlugin(ctx context.Context, path string) (probeResult, error) {
+	cache := openProbeCache()
+	if p, ok := cache.load(path); ok {
+		return p, nil
+	}
+	p, err := runProbe(ctx, path)
+	if err != nil {
+		return probeResult{}, fmt.Errorf("plug-in %s does not work: %w", path, err)
+	}
+	if p.SHA256, err = fileSHA256(path); err != nil {
+		return probeResult{}, fmt.Errorf("checksum of plug-in: %w", err)
+	}
+	p.Version = pluginVersion(path, p)
+	if p.Platform == "cpu" {
+		cache.save(path, p)
+	}
+	return p, nil
+}
+
+func runProbe(ctx context.Context, path string) (probeResult, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return probeResult{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), probeEnv+"="+path, "TF_CPP_MIN_LOG_LEVEL=3")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return probeResult{}, fmt.Errorf("probe: %w", context.Cause(ctx))
+	}
+	if err != nil {
+		return probeResult{}, fmt.Errorf("loading it ended the process (%w): %s", err, lastLine(stderr.String()))
+	}
+	var p probeResult
+	if err := json.Unmarshal([]byte(lastLine(string(out))), &p); err != nil {
+		return probeResult{}, fmt.Errorf("probe's answer: %w", err)
+	}
+	if p.Error != "" {
+		return probeResult{}, errors.New(p.Error)
+	}
+	return p, nil
+}
+
+// tryPlugin loads the plug-in, lists its devices and computes 1+1 on the first. It runs in the child.
+func tryPlugin(path string) (result probeResult, err error) {
+	plugin, err := pjrt.GetPlugin(path)
+	if err != nil {
+		return result, err
+	}
+	major, minor := plugin.Version()
+	result.Version = fmt.Sprintf("PJRT API %d.%d", major, minor)
+	be, err := openXLA(path, pjrt.IsCUDAName(path), allDevices)
+	if err != nil {
+		return result, err
+	}
+	defer be.Finalize()
+	client, err := pjrtClient(be)
+	if err != nil {
+		return result, err
+	}
+	result.Platform = client.Platform()
+	if v := client.PlatformVersion(); v != "" && v != result.Platform {
+		result.Version = v + ", " + result.Version
+	}
+	if result.Devices, err = deviceNames(client); err != nil {
+		return result, err
+	}
+	return result, onePlusOne(be)
+}
+
+// onePlusOne shows that the backend compiles and runs a program.
+func onePlusOne(be compute.Backend) error {
+	sum, err := graph.CallOnce(be, func(x *graph.Node) *graph.Node { return graph.Add(x, x) }, float32(1))
+	if err != nil {
+		return err
+	}
+	if got, ok := sum.Value().(float32); !ok || got != 2 {
+		return fmt.Errorf("it says that 1+1 is %v", sum.Value())
+	}
+	return nil
+}
+
+// deviceNames lists a GPU plug-in's devices. A CPU plug-in pretends to have several, which share the same cores.
+func deviceNames(client *pjrt.Client) ([]string, error) {
+	if client.Platform() == "cpu" {
+		return []string{"cpu"}, nil
+	}
+	var names []string
+	for _, d := range client.AddressableDevices() {
+		desc, err := d.GetDescription()
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, desc.DebugString())
+	}
+	return names, nil
+}
+
+// choice turns a probe into a Choice.
+func (p probeResult) choice(path string) (Choice, error) {
+	platform := "xla:" + p.Platform
+	switch platform {
+	case PlatformCPU, PlatformCUDA:
+	default:
+		return Choice{}, fmt.Errorf("plug-in %s is for %q: only cpu and cuda are supported", path, p.Platform)
+	}
+	return Choice{
+		Platform: platform, PluginPath: path, PluginVersion: p.Version, PluginSHA256: p.SHA256,
+		Identity: platform + " sha256:" + p.SHA256[:12], Devices: p.Devices,
+	}, nil
+}
+
+var releaseName = regexp.MustCompile(`_(v\d+\.\d+\.\d+)_plugin\.so$`) //nolint:gochecknoglobals // a compiled constant
+
+// pluginVersion names the release a plug-in came from, where its checksum or its file name tells.
+func pluginVersion(path string, p probeResult) string {
+	if p.SHA256 == pinnedWheel().pluginSHA256 {
+		return pinnedWheel().String()
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		if m := releaseName.FindStringSubmatch(real); m != nil {
+			return "pjrt-cpu-binaries " + m[1]
+		}
+	}
+	return p.Version
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return strings.TrimSpace(s[strings.LastIndexByte(s, '\n')+1:])
+}
