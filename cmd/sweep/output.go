@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"golang.org/x/term"
+)
+
+// emit writes a command's result in the format of -o, to --out or stdout. what names it in the JSON envelope
+// {"schema": "sweep.<what>/v1", ...}; v marshals to the JSON object whose fields stand beside the schema. csvRows is nil
+// where a result has no sensible rows, which -o csv then refuses.
+func (a *app) emit(what string, v any, table func(w io.Writer) error, csvRows func() (header []string, rows [][]string)) error {
+	switch a.output {
+	case "json":
+		body, err := envelope(what, v)
+		if err != nil {
+			return err
+		}
+		return a.write(func(w io.Writer) error { _, err := w.Write(body); return err })
+	case "csv":
+		if csvRows == nil {
+			return usagef("-o csv: a %s has no rows; use -o json or -o table", what)
+		}
+		return a.write(func(w io.Writer) error { return writeCSV(w, csvRows) })
+	}
+	return a.write(table)
+}
+
+// envelope returns v as indented JSON with its schema as the first field and a newline at the end.
+func envelope(what string, v any) ([]byte, error) {
+	fields, err := encodeJSON(v)
+	if err != nil {
+		return nil, fmt.Errorf("write %s as JSON: %w", what, err)
+	}
+	rest, ok := bytes.CutPrefix(fields, []byte("{"))
+	if !ok {
+		return nil, fmt.Errorf("write %s as JSON: %T is not an object", what, v)
+	}
+	joined := fmt.Appendf(nil, `{"schema":"sweep.%s/v1"`, what)
+	if !bytes.HasPrefix(rest, []byte("}")) {
+		joined = append(joined, ',')
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, append(joined, rest...), "", "  "); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// encodeJSON marshals without escaping <, > and &, which module patterns and text samples hold.
+func encodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
+}
+
+func writeCSV(w io.Writer, csvRows func() ([]string, [][]string)) error {
+	header, rows := csvRows()
+	c := csv.NewWriter(w)
+	if err := c.Write(header); err != nil {
+		return err
+	}
+	return c.WriteAll(rows)
+}
+
+// write sends a result to --out, whole or not at all, or to stdout.
+func (a *app) write(render func(w io.Writer) error) error {
+	if a.out == "" {
+		return render(a.stdout)
+	}
+	var b bytes.Buffer
+	if err := render(&b); err != nil {
+		return err
+	}
+	if err := writeFileAtomic(a.out, b.Bytes()); err != nil {
+		return fmt.Errorf("write --out %s: %w", a.out, err)
+	}
+	return nil
+}
+
+// writeFileAtomic writes to a temporary name, syncs, renames and syncs the folder, so that a reader or a crash meets the
+// old file or the new one, never a part.
+func writeFileAtomic(path string, body []byte) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(body)
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// writeTable prints rows under a header with light lines. A column whose cells all start like numbers is set flush right.
+func writeTable(w io.Writer, header []string, rows [][]string) error {
+	t := table.NewWriter()
+	style := table.StyleLight
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	t.AppendHeader(tableRow(header))
+	columns := make([]table.ColumnConfig, len(header))
+	for i := range header {
+		columns[i] = table.ColumnConfig{Number: i + 1}
+		if numericColumn(rows, i) {
+			columns[i].Align, columns[i].AlignHeader = text.AlignRight, text.AlignRight
+		}
+	}
+	t.SetColumnConfigs(columns)
+	for _, row := range rows {
+		t.AppendRow(tableRow(row))
+	}
+	_, err := io.WriteString(w, t.Render()+"\n")
+	return err
+}
+
+func tableRow(cells []string) table.Row {
+	row := make(table.Row, len(cells))
+	for i, cell := range cells {
+		row[i] = cell
+	}
+	return row
+}
+
+func numericColumn(rows [][]string, column int) bool {
+	for _, row := range rows {
+		if column < len(row) && row[column] != "" && !strings.ContainsRune("+-.0123456789", rune(row[column][0])) {
+			return false
+		}
+	}
+	return len(rows) > 0
+}
+
+// formatBytes writes a size in the binary unit that keeps it readable: 512 B, 1.5 MiB, 12 GiB.
+func formatBytes(n int64) string {
+	const units = "KMGTPE"
+	if n < 1024 && n > -1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n)/1024, 0
+	for (value >= 1023.5 || value <= -1023.5) && unit < len(units)-1 {
+		value, unit = value/1024, unit+1
+	}
+	if value >= 9.95 || value <= -9.95 {
+		return fmt.Sprintf("%.0f %ciB", value, units[unit])
+	}
+	return fmt.Sprintf("%.1f %ciB", value, units[unit])
+}
+
+// formatCount writes a count with a space between thousands: 1 070 000.
+func formatCount(n int64) string {
+	s := fmt.Sprint(n)
+	sign := ""
+	if n < 0 {
+		sign, s = s[:1], s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + " " + s[i:]
+	}
+	return sign + s
+}
+
+// formatDuration writes a duration with the two units that matter: 850ms, 12.3s, 4m05s, 2h07m.
+func formatDuration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + formatDuration(-d)
+	case d < 999*time.Millisecond+500*time.Microsecond:
+		return fmt.Sprintf("%dms", d.Round(time.Millisecond).Milliseconds())
+	case d < 59*time.Second+950*time.Millisecond:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Hour-500*time.Millisecond:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// isTerminal reports whether w is a terminal: progress bars are for people only.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// emitted runs emit with a small result and returns what went to stdout.
+func emitted(t *testing.T, a app) (string, error) {
+	t.Helper()
+	var stdout bytes.Buffer
+	a.stdout = &stdout
+	v := struct {
+		Name string `json:"name"`
+		Rank int    `json:"rank"`
+	}{"a<b", 8}
+	err := a.emit("thing", v,
+		func(w io.Writer) error {
+			return writeTable(w, []string{"name", "rank"}, [][]string{{v.Name, "8"}, {"c", "16"}})
+		},
+		func() ([]string, [][]string) { return []string{"name", "rank"}, [][]string{{"a,b", "8"}} })
+	return stdout.String(), err
+}
+
+func TestEmit(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ format, want string }{
+		{"json", "{\n  \"schema\": \"sweep.thing/v1\",\n  \"name\": \"a<b\",\n  \"rank\": 8\n}\n"},
+		{"csv", "name,rank\n\"a,b\",8\n"},
+		{"table", "┌──────┬──────┐\n│ name │ rank │\n├──────┼──────┤\n│ a<b  │    8 │\n│ c    │   16 │\n└──────┴──────┘\n"},
+	} {
+		t.Run(tt.format, func(t *testing.T) {
+			t.Parallel()
+			got, err := emitted(t, app{output: tt.format})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEmitToFileReplacesItWhole(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out.csv")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := emitted(t, app{output: "csv", out: path})
+	if err != nil || got != "" {
+		t.Fatalf("emit wrote %q to stdout, error %v", got, err)
+	}
+	body, err := os.ReadFile(path)
+	if err != nil || string(body) != "name,rank\n\"a,b\",8\n" {
+		t.Errorf("file holds %q, error %v", body, err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 {
+		t.Errorf("folder holds %v, error %v; want one file", left, err)
+	}
+}
+
+func TestEmitToMissingFolder(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "none", "out.csv")
+	if _, err := emitted(t, app{output: "csv", out: path}); exitCode(err) != exitError || err == nil {
+		t.Errorf("emit to a missing folder: %v", err)
+	}
+}
+
+func TestEmitWithoutRows(t *testing.T) {
+	t.Parallel()
+	a := app{output: "csv"}
+	err := a.emit("thing", struct{}{}, nil, nil)
+	if exitCode(err) != exitUsage {
+		t.Errorf("emit without rows: %v, want a usage error", err)
+	}
+}
+
+func TestEnvelopeOfNothing(t *testing.T) {
+	t.Parallel()
+	got, err := envelope("none", struct{}{})
+	if err != nil || string(got) != "{\n  \"schema\": \"sweep.none/v1\"\n}\n" {
+		t.Errorf("envelope of no fields = %q, %v", got, err)
+	}
+	if _, err := envelope("list", []int{1}); err == nil {
+		t.Error("envelope of a list: no error")
+	}
+}
+
+func TestFormatBytes(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{
+		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536 << 10: "1.5 MiB", 10239: "10 KiB",
+		1<<20 - 1: "1.0 MiB", 12 << 30: "12 GiB", 1 << 62: "4.0 EiB", -2048: "-2.0 KiB",
+	} {
+		if got := formatBytes(n); got != want {
+			t.Errorf("formatBytes(%d) = %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestFormatCount(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1 000", 1070000: "1 070 000", -1234: "-1 234"} {
+		if got := formatCount(n); got != want {
+			t.Errorf("formatCount(%d) = %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestFormatDuration(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0ms", 850 * time.Millisecond: "850ms", 999600 * time.Microsecond: "1.0s", 12340 * time.Millisecond: "12.3s",
+		59960 * time.Millisecond: "1m00s", 245 * time.Second: "4m05s", 127 * time.Minute: "2h07m",
+		time.Hour - time.Millisecond: "1h00m", -time.Second: "-1.0s",
+	} {
+		if got := formatDuration(d); got != want {
+			t.Errorf("formatDuration(%v) = %s, want %s", d, got, want)
+		}
+	}
+}
