@@ -1,0 +1,258 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/gomlx/go-xla/installer"
+	"github.com/gomlx/go-xla/pjrt"
+)
+
+// InstallOptions say where a plug-in goes and comes from. The zero value installs for the current user.
+type InstallOptions struct {
+	Dir      string         // folder for the plug-in; empty means DefaultDir
+	Progress func(Progress) // called from the installing goroutine; may be nil
+
+	// ReleaseIndex and WheelIndex are the servers asked for go-xla's release and for the wheel; empty means GitHub's and
+	// PyPI's. A mirror needs no trust: checksums are verified, and a wheel's is part of this program.
+	ReleaseIndex, WheelIndex string
+
+	try   func(ctx context.Context, path string) error // replaces the child process in tests
+	pause time.Duration                                // between tries of a download; 0 means a second
+}
+
+// Progress is one step of an installation, or a part of a download when Total is not 0 (-1: unknown).
+type Progress struct {
+	Message     string
+	Done, Total int64
+}
+
+// DefaultDir is where Install puts plug-ins: the first folder of PJRT_PLUGIN_LIBRARY_PATH, or the user's lib/go-xla.
+func DefaultDir() (string, error) {
+	for _, dir := range filepath.SplitList(os.Getenv(pjrt.PJRTPluginPathsEnv)) {
+		if dir != "" {
+			return filepath.Abs(dir)
+		}
+	}
+	lib, err := installer.DefaultHomeLibPath()
+	if err != nil {
+		return "", fmt.Errorf("find the user's library folder: %w", err)
+	}
+	return filepath.Join(lib, "go-xla"), nil
+}
+
+// Install makes sure that a working XLA CPU plug-in is there and returns its path: one that works already, go-xla's own
+// release, or a wheel pinned by version and checksum, the first that can be had. The plug-in gets its final name only
+// after its archive's SHA-256 was verified and a child process computed something with it, so that a crash at any moment
+// leaves either no plug-in or a good one. Several installations at once wait for each other.
+func Install(ctx context.Context, o InstallOptions) (string, error) {
+	if path, ok := o.installed(ctx); ok {
+		o.say("already there: %s", path)
+		return path, nil
+	}
+	if o.Dir == "" {
+		dir, err := DefaultDir()
+		if err != nil {
+			return "", err
+		}
+		o.Dir = dir
+	}
+	unlock, err := o.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if path, ok := o.installed(ctx); ok { // another installation was faster
+		o.say("already there: %s", path)
+		return path, nil
+	}
+	var errs []error
+	for _, s := range o.sources() {
+		path, err := o.from(ctx, s)
+		if err == nil {
+			return path, nil
+		}
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		o.say("%s: %v", s.name, err)
+		errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
+	}
+	return "", fmt.Errorf("install the XLA CPU plug-in in %s: %w", o.Dir, errors.Join(errs...))
+}
+
+// installed returns a CPU plug-in that works: in the folder asked for, or where go-xla looks if none was.
+func (o InstallOptions) installed(ctx context.Context) (string, bool) {
+	r := newResolver()
+	if o.Dir != "" {
+		r.find = func() map[string]string { return pluginsIn(o.Dir) }
+	}
+	if o.try != nil {
+		r.probe = func(ctx context.Context, path string) (probeResult, error) {
+			return probeResult{Platform: "cpu", SHA256: strings.Repeat("0", 64)}, o.try(ctx, path)
+		}
+	}
+	c, err := r.cpu(ctx)
+	if err != nil && len(r.named("cpu")) > 0 {
+		o.say("not usable: %v", errors.Unwrap(err))
+	}
+	return c.PluginPath, err == nil
+}
+
+// pluginsIn lists the CPU plug-ins of one folder by name.
+func pluginsIn(dir string) map[string]string {
+	found := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return found // no folder, no plug-ins
+	}
+	for _, e := range entries {
+		name, ok := strings.CutPrefix(e.Name(), "pjrt_c_api_")
+		name, plugin := strings.CutSuffix(name, "_plugin.so")
+		if ok && plugin {
+			found[name] = filepath.Join(dir, e.Name())
+		}
+	}
+	return found
+}
+
+// lock waits for other installations in the same folder and removes what a killed one left behind.
+func (o InstallOptions) lock(ctx context.Context) (unlock func(), err error) {
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the plug-in folder: %w (choose another with --dir)", err)
+	}
+	l := flock.New(filepath.Join(o.Dir, ".install.lock"))
+	if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("lock the plug-in folder %s: %w", o.Dir, err)
+	}
+	left, err := filepath.Glob(filepath.Join(o.Dir, ".installing-*"))
+	for _, dir := range left {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("tidy up %s: %w", o.Dir, err), l.Unlock())
+	}
+	return func() { _ = l.Unlock() }, nil
+}
+
+// from installs the plug-in of one source.
+func (o InstallOptions) from(ctx context.Context, s source) (path string, err error) {
+	o.say("looking for %s", s.name)
+	a, err := s.lookup(ctx)
+	if err != nil {
+		return "", err
+	}
+	work, err := os.MkdirTemp(o.Dir, ".installing-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	archive := filepath.Join(work, "archive.tar.gz")
+	if err := download(ctx, a.url, archive, cmp.Or(o.pause, time.Second), func(done, total int64) {
+		o.report(Progress{Message: a.name, Done: done, Total: total})
+	}); err != nil {
+		return "", err
+	}
+	if err := verify(archive, a.sha256); err != nil {
+		return "", fmt.Errorf("%s: %w", a.name, err)
+	}
+	plugin, err := a.extract(archive, work)
+	if err != nil {
+		return "", fmt.Errorf("unpack %s: %w", a.name, err)
+	}
+	o.say("trying it")
+	if err := o.check(ctx, plugin, a); err != nil {
+		return "", err
+	}
+	return place(plugin, o.Dir)
+}
+
+// extract unpacks the plug-in and returns its path below work.
+func (a artefact) extract(archive, work string) (string, error) {
+	if a.zipped {
+		plugin := filepath.Join(work, a.plugin)
+		return plugin, installer.ExtractFileFromZip(archive, a.plugin, plugin)
+	}
+	files, err := installer.Untar(archive, filepath.Join(work, "unpacked"))
+	if err != nil {
+		return "", err
+	}
+	for _, path := range files {
+		info, err := os.Lstat(path)
+		if err != nil {
+			return "", err
+		}
+		if ok, err := filepath.Match(a.plugin, filepath.Base(path)); err == nil && ok && info.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no %s in it", a.plugin)
+}
+
+// check verifies the plug-in's own checksum, where it is known, and computes with it in a child process.
+func (o InstallOptions) check(ctx context.Context, plugin string, a artefact) error {
+	if a.pluginSHA256 != "" {
+		if err := verify(plugin, a.pluginSHA256); err != nil {
+			return fmt.Errorf("%s: %w", a.plugin, err)
+		}
+	}
+	if o.try != nil {
+		return o.try(ctx, plugin)
+	}
+	p, err := runProbe(ctx, plugin)
+	if err == nil && p.Platform != "cpu" {
+		err = fmt.Errorf("it is for %s", p.Platform)
+	}
+	if err != nil {
+		return fmt.Errorf("the plug-in does not work on this machine: %w", err)
+	}
+	return nil
+}
+
+// place gives a verified plug-in its final name: synced first, renamed, and the folder synced.
+func place(plugin, dir string) (string, error) {
+	f, err := os.Open(plugin)
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(f.Chmod(0o755), f.Sync(), f.Close()); err != nil {
+		return "", fmt.Errorf("write %s: %w", plugin, err)
+	}
+	final := filepath.Join(dir, filepath.Base(plugin))
+	if err := os.Rename(plugin, final); err != nil {
+		return "", err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	return final, errors.Join(d.Sync(), d.Close())
+}
+
+func verify(path, want string) error {
+	got, err := fileSHA256(path)
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("SHA-256 is %s, want %s: not installed", got, want)
+	}
+	return nil
+}
+
+func (o InstallOptions) say(format string, args ...any) {
+	o.report(Progress{Message: fmt.Sprintf(format, args...)})
+}
+
+func (o InstallOptions) report(p Progress) {
+	if o.Progress != nil {
+		o.Progress(p)
+	}
+}
