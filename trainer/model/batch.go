@@ -1,0 +1,97 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+)
+
+// ignored is the label that does not count.
+const ignored = -100
+
+// Batch is B rows of T token ids with their labels, row-major [B, T]. Labels are not shifted: the logits at t are scored
+// against the label at t+1. A label of -100 is ignored.
+type Batch struct {
+	B, T        int
+	IDs, Labels []int32
+}
+
+// plan is a batch as the programs take it. The rows that count stand first, so that the loss can stop after them.
+type plan struct {
+	tokens  int     // supervised predictions
+	rows    []int32 // [k*c] position b·T+t of each prediction, 0 beyond tokens
+	targets []int32 // [k*c] its label, 0 beyond tokens
+	inverse []int32 // [B*T] where a position stands in rows, -1 for nowhere
+	chunks  int     // k: chunks there are
+}
+
+// plan checks a batch against the model and orders its predictions.
+func (b Batch) plan(c Config) (plan, error) {
+	n := b.B * b.T
+	if b.B < 1 || b.T < 2 || len(b.IDs) != n || len(b.Labels) != n {
+		return plan{}, fmt.Errorf("batch of %d×%d holds %d ids and %d labels", b.B, b.T, len(b.IDs), len(b.Labels))
+	}
+	if b.T > c.Positions {
+		return plan{}, fmt.Errorf("rows of %d tokens; the model has %d positions", b.T, c.Positions)
+	}
+	chunks, perChunk := chunking(b.predictions(), c.VocabSize)
+	size := chunks * perChunk
+	p := plan{
+		rows: make([]int32, size), targets: make([]int32, size),
+		inverse: make([]int32, n), chunks: chunks,
+	}
+	for i := range n {
+		p.inverse[i] = -1
+		if id := b.IDs[i]; id < 0 || int(id) >= c.VocabSize {
+			return plan{}, fmt.Errorf("token id %d at row %d, position %d; the vocabulary has %d", id, i/b.T, i%b.T, c.VocabSize)
+		}
+		if i%b.T == b.T-1 || b.Labels[i+1] == ignored {
+			continue
+		}
+		label := b.Labels[i+1]
+		if label < 0 || int(label) >= c.VocabSize {
+			return plan{}, fmt.Errorf("label %d at row %d, position %d; the vocabulary has %d", label, i/b.T, i%b.T+1, c.VocabSize)
+		}
+		p.rows[p.tokens], p.targets[p.tokens] = int32(i), label
+		p.inverse[i] = int32(p.tokens)
+		p.tokens++
+	}
+	return p, nil
+}
+
+// predictions is the number of rows the loss makes room for.
+func (b Batch) predictions() int { return b.B * (b.T - 1) }
+
+// batchShapes are the inputs that upload makes.
+func batchShapes(B, T, predictions, vocab int) []shapes.Shape {
+	chunks, perChunk := chunking(predictions, vocab)
+	n := chunks * perChunk
+	return []shapes.Shape{i32(B, T), i32(n), i32(n), i32(B * T), i32()}
+}
+
+// upload copies a planned batch to the device, in the order of batchShapes.
+func (p plan) upload(d device, b Batch) ([]compute.Buffer, error) {
+	n := len(p.rows)
+	var buffers []compute.Buffer
+	for _, in := range []struct {
+		flat  any
+		dtype dtypes.DType
+		dims  []int
+	}{
+		{b.IDs, dtypes.Int32, []int{b.B, b.T}},
+		{p.rows, dtypes.Int32, []int{n}},
+		{p.targets, dtypes.Int32, []int{n}},
+		{p.inverse, dtypes.Int32, []int{b.B * b.T}},
+		{[]int32{int32(p.tokens)}, dtypes.Int32, nil},
+	} {
+		buffer, err := d.upload(in.flat, in.dtype, in.dims...)
+		if err != nil {
+			finalizeAll(buffers...)
+			return nil, err
+		}
+		buffers = append(buffers, buffer)
+	}
+	return buffers, nil
+}

@@ -1,0 +1,23 @@
+// Package model is GPT-2 with LoRA as GoMLX graph functions, and the compiled programs that train and evaluate it.
+//
+// A Program holds a frozen base on the device once and three things that change: the adapter and AdamW's two moments, each
+// one flat vector that every trainable tensor is a slice of. That keeps an optimiser step at two executions (gradient,
+// update), a handful of buffers and one read by the host:
+//
+//	p, err := model.New(backend, config, base, adapter, model.Options{...})
+//	err = p.Compile(ctx)                      // before step 1: the compiler says what the step will need
+//	r, err := p.Step(1, []model.Batch{b}, lr) // r.Loss, r.GradNorm: of the batch before its update
+//	sum, n, err := p.Evaluate(validation)     // dropout off, nats summed over n supervised tokens
+//
+// The mathematics are PEFT's for LoRA (input dropout, alpha/r or alpha/sqrt(r), Conv1D weights [in, out], A [r, in],
+// B [out, r]), torch's for AdamW and clipping, and Hugging Face's for the loss: a row of T ids is T-1 predictions, labels of
+// -100 do not count. The base model's own dropout (attn_pdrop and friends) is off: only LoRA's input is dropped.
+//
+// Shapes in comments: B batch, T sequence, C embedding, H heads, D head dimension, V vocabulary, n rows, r rank.
+//
+// Random numbers are counter-based, so that they depend on what they are for and on nothing else: row i of A on (seed,
+// module, i); a dropout mask on (seed, step, micro-batch, module). Every rank of a ladder sees the same ones, and so does a
+// resumed trial.
+//
+// Graph building panics by GoMLX's convention; those panics become errors in one place, build.
+package model

@@ -1,0 +1,52 @@
+package model
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph code reads as formulas
+)
+
+// batchNodes are a batch inside a graph: see plan.
+type batchNodes struct {
+	ids, rows, targets, inverse, tokens *Node
+}
+
+func newBatchNodes(in []*Node) batchNodes {
+	return batchNodes{ids: in[0], rows: in[1], targets: in[2], inverse: in[3], tokens: in[4]}
+}
+
+const batchInputs = 5
+
+// losses returns every supervised row's nll in nats, zero elsewhere: [k*c].
+func (m trunk) losses(b batchNodes) *Node {
+	x := m.hidden(b.ids)
+	nll, _ := m.crossEntropy(b, false).run(takeRows(x, b.rows), b.targets, b.tokens)
+	return supervised(nll, b)
+}
+
+// supervised zeroes the rows that do not count: all beyond the first b.tokens.
+func supervised(nll *Node, b batchNodes) *Node {
+	index := Iota(nll.Graph(), b.rows.Shape(), 0)
+	return Where(LessThan(index, BroadcastToDims(b.tokens, b.rows.Shape().Dimensions...)), nll, ZerosLike(nll))
+}
+
+// surrogate returns the supervised rows' nll, [k*c], and a scalar whose gradient is that of their sum times scale. The
+// gradient with respect to the hidden states comes finished from the chunked loss, so the scalar is only their inner
+// product, and nothing differentiates the loop.
+func (m trunk) surrogate(b batchNodes, scale *Node) (nll, root *Node) {
+	x := m.hidden(b.ids)
+	nll, dx := m.crossEntropy(b, true).run(StopGradient(takeRows(x, b.rows)), b.targets, b.tokens)
+	found := GreaterOrEqual(b.inverse, ZerosLike(b.inverse))
+	dx = takeRows(dx, MaxScalar(b.inverse, int32(0)))
+	factor := Where(found, BroadcastToDims(scale, b.inverse.Shape().Dimensions...), ZerosLike(ConvertDType(b.inverse, dtypes.Float32)))
+	dx = Mul(dx, ConvertDType(ExpandAxes(factor, -1), dx.DType()))
+	return supervised(nll, b), ReduceAllSum(ConvertDType(Mul(x, StopGradient(dx)), dtypes.Float32))
+}
+
+func (m trunk) crossEntropy(b batchNodes, gradient bool) crossEntropy {
+	B, T := b.ids.Shape().Dimensions[0], b.ids.Shape().Dimensions[1]
+	chunks, rows := chunking(B*(T-1), m.VocabSize)
+	return crossEntropy{head: m.head(), chunks: chunks, rows: rows, gradient: gradient}
+}
+
+// takeRows gathers rows of x [n, C] by index [k].
+func takeRows(x, index *Node) *Node { return Gather(x, ExpandAxes(index, -1)) }

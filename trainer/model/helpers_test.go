@@ -1,0 +1,216 @@
+package model
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// openCPU opens the XLA CPU plug-in once; pure Go needs no such care.
+var openCPU = sync.OnceValues(func() (compute.Backend, error) {
+	xla.EnableAutoInstall(false)
+	return xla.NewWithOptions("cpu", nil)
+})
+
+// onBackends runs a test on XLA's CPU plug-in and on the pure-Go backend.
+func onBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
+	t.Helper()
+	t.Run("xla:cpu", func(t *testing.T) {
+		t.Parallel()
+		test(t, xlaCPU(t))
+	})
+	t.Run("go", func(t *testing.T) {
+		t.Parallel()
+		test(t, pureGo(t))
+	})
+}
+
+func xlaCPU(t testing.TB) compute.Backend {
+	t.Helper()
+	be, err := openCPU()
+	if err != nil {
+		t.Skipf("SKIPPED: no XLA CPU plug-in (pjrt_c_api_cpu_plugin.so; sweep backend install fetches it): %v", err)
+	}
+	return be
+}
+
+func pureGo(t testing.TB) compute.Backend {
+	t.Helper()
+	be, err := gobackend.New("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return be
+}
+
+func readJSON(t testing.TB, path string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func readTensors(t testing.TB, path string) map[string]weights.Array {
+	t.Helper()
+	tensors, err := weights.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tensors
+}
+
+const tiny = "testdata/tiny-gpt2"
+
+func tinyConfig(t testing.TB) Config {
+	t.Helper()
+	return readConfig(t, filepath.Join(tiny, "config.json"))
+}
+
+func readConfig(t testing.TB, path string) Config {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ParseConfig(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// readBase reads a folder's weights under canonical names.
+func readBase(t testing.TB, dir string, c Config) map[string]weights.Array {
+	t.Helper()
+	want := map[string][]int{}
+	for _, s := range c.Tensors() {
+		want[s.Name] = s.Shape
+	}
+	base, err := weights.ReadModel(os.DirFS(dir), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base
+}
+
+// matrix is a batch's JSON form.
+type matrix [][]int32
+
+func (m matrix) flat() []int32 {
+	var flat []int32
+	for _, row := range m {
+		flat = append(flat, row...)
+	}
+	return flat
+}
+
+type jsonBatch struct {
+	IDs    matrix          `json:"input_ids"`
+	Labels json.RawMessage `json:"labels"`
+}
+
+func (j jsonBatch) batch(t testing.TB) Batch {
+	t.Helper()
+	b := Batch{B: len(j.IDs), T: len(j.IDs[0]), IDs: j.IDs.flat()}
+	var labels matrix
+	if json.Unmarshal(j.Labels, &labels) != nil { // "same as input_ids (nothing masked)"
+		labels = j.IDs
+	}
+	b.Labels = labels.flat()
+	return b
+}
+
+type inputs struct {
+	jsonBatch
+	Padded jsonBatch `json:"right_padded"`
+	Long   jsonBatch `json:"long"`
+}
+
+func tinyInputs(t testing.TB) inputs {
+	t.Helper()
+	var in inputs
+	readJSON(t, filepath.Join(tiny, "inputs.json"), &in)
+	return in
+}
+
+// newTiny is a program on the golden base.
+func newTiny(t testing.TB, be compute.Backend, adapter map[string]weights.Array, o Options) *Program {
+	t.Helper()
+	c := tinyConfig(t)
+	p, err := New(be, c, readBase(t, tiny, c), adapter, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// tinyOptions trains rank r on c_attn with the golden traces' recipe.
+func tinyOptions(t testing.TB, r int) Options {
+	t.Helper()
+	targets, err := Match(tinyConfig(t).Modules(), sweep.Targets{List: []string{"c_attn"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{
+		LoRA:    sweep.LoRASpec{Rank: r, Alpha: 16, Init: initKaiming},
+		Train:   sweep.TrainSpec{BatchSize: 2, WeightDecay: 0.01, MaxGradNorm: 1},
+		Targets: targets, SequenceLength: 16,
+	}
+}
+
+// maxDiff is the largest absolute difference; NaN counts as infinite.
+func maxDiff(a, b []float32) float64 {
+	if len(a) != len(b) {
+		return math.Inf(1)
+	}
+	worst := 0.0
+	for i := range a {
+		d := math.Abs(float64(a[i]) - float64(b[i]))
+		if math.IsNaN(d) {
+			return math.Inf(1)
+		}
+		worst = max(worst, d)
+	}
+	return worst
+}
+
+// checkTensors compares got with want, name by name.
+func checkTensors(t testing.TB, what string, got, want map[string]weights.Array, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d tensors, want %d", what, len(got), len(want))
+	}
+	for name, w := range want {
+		if d := maxDiff(got[name].Data, w.Data); d > tolerance {
+			t.Errorf("%s: %s differs by %g, tolerance %g", what, name, d, tolerance)
+		}
+	}
+}
+
+func check(t testing.TB, what string, got, want, tolerance float64) {
+	t.Helper()
+	if d := math.Abs(got - want); !(d <= tolerance) {
+		t.Errorf("%s = %.9g, want %.9g (differs by %g, tolerance %g)", what, got, want, d, tolerance)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

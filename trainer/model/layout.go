@@ -1,0 +1,82 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph code reads as formulas
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// layout places named tensors one after another in a flat vector.
+type layout struct {
+	specs   []TensorSpec
+	offsets []int
+	total   int
+}
+
+func newLayout(specs []TensorSpec) layout {
+	l := layout{specs: specs, offsets: make([]int, len(specs))}
+	for i, s := range specs {
+		l.offsets[i] = l.total
+		l.total += size(s.Shape)
+	}
+	return l
+}
+
+// pack copies the tensors into one vector. What names them appears in errors.
+func (l layout) pack(what string, tensors map[string]weights.Array) ([]float32, error) {
+	flat := make([]float32, l.total)
+	for i, s := range l.specs {
+		a, ok := tensors[s.Name]
+		if !ok {
+			return nil, fmt.Errorf("%s: tensor %s is missing", what, s.Name)
+		}
+		if !slices.Equal(a.Shape, s.Shape) || len(a.Data) != size(s.Shape) {
+			return nil, fmt.Errorf("%s: tensor %s has shape %v and %d values, want %v", what, s.Name, a.Shape, len(a.Data), s.Shape)
+		}
+		copy(flat[l.offsets[i]:], a.Data)
+	}
+	if len(tensors) != len(l.specs) {
+		return nil, fmt.Errorf("%s holds %d tensors, want %d", what, len(tensors), len(l.specs))
+	}
+	return flat, nil
+}
+
+// unpack splits a vector. The arrays share its memory.
+func (l layout) unpack(flat []float32) map[string]weights.Array {
+	tensors := make(map[string]weights.Array, len(l.specs))
+	for i, s := range l.specs {
+		end := l.offsets[i] + size(s.Shape)
+		tensors[s.Name] = weights.Array{Shape: slices.Clone(s.Shape), Data: flat[l.offsets[i]:end:end]}
+	}
+	return tensors
+}
+
+// nodes returns the tensors as slices of a flat node.
+func (l layout) nodes(flat *Node) []*Node {
+	nodes := make([]*Node, len(l.specs))
+	for i, s := range l.specs {
+		part := Slice(flat, AxisRange(l.offsets[i], l.offsets[i]+size(s.Shape)))
+		nodes[i] = Reshape(part, s.Shape...)
+	}
+	return nodes
+}
+
+// named maps the layout's names to nodes in its order.
+func (l layout) named(nodes []*Node) map[string]*Node {
+	m := make(map[string]*Node, len(nodes))
+	for i, s := range l.specs {
+		m[s.Name] = nodes[i]
+	}
+	return m
+}
+
+// join is the inverse of nodes.
+func (l layout) join(nodes []*Node) *Node {
+	flat := make([]*Node, len(nodes))
+	for i, n := range nodes {
+		flat[i] = Reshape(n, -1)
+	}
+	return Concatenate(flat, 0)
+}

@@ -1,0 +1,83 @@
+package model
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph code reads as formulas
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// lora adds the adapter to the modules it targets, as PEFT does under autocast off: the branch is float32 whatever the base
+// is, and the sum is rounded once to the compute type.
+type lora struct {
+	spec    sweep.LoRASpec
+	index   map[string]int   // position of a module among the targets
+	tensors map[string]*Node // by adapter key, float32
+	keys    *Node            // [modules, 2] uint32: dropout keys; nil when dropout is off
+}
+
+func moduleIndex(targets []sweep.Module) map[string]int {
+	index := make(map[string]int, len(targets))
+	for i, m := range targets {
+		index[m.Name] = i
+	}
+	return index
+}
+
+// add returns y + scaling·B·A·dropout(x) for y [n, out] and x [n, in].
+func (l *lora) add(y, x *Node, module string) *Node {
+	i, ok := l.index[module]
+	if !ok {
+		return y
+	}
+	dtype := y.DType()
+	x = ConvertDType(x, dtypes.Float32)
+	if l.keys != nil {
+		x = l.dropout(x, i)
+	}
+	u := DotGeneral(x, []int{1}, nil, l.tensors[weights.KeyA(module)], []int{1}, nil) // [n, r]
+	u = MulScalar(u, l.spec.Scaling())
+	branch := DotGeneral(u, []int{1}, nil, l.tensors[weights.KeyB(module)], []int{1}, nil) // [n, out]
+	return ConvertDType(Add(ConvertDType(y, dtypes.Float32), branch), dtype)
+}
+
+// dropout zeroes entries of x [n, in] with probability p and scales the others by 1/(1-p). Whether entry k falls is a hash
+// of k and the module's key: integer arithmetic, the same on every backend, whatever the rank.
+func (l *lora) dropout(x *Node, i int) *Node {
+	p := l.spec.Dropout
+	bits := maskBits(x.Shape().Dimensions, l.keys, i)
+	threshold := Const(x.Graph(), uint32(p*(1<<32)))
+	kept := GreaterOrEqual(bits, BroadcastToDims(threshold, x.Shape().Dimensions...))
+	return Where(kept, MulScalar(x, 1/(1-p)), ZerosLike(x))
+}
+
+// maskBits returns 32 uniform bits for every entry of a [rows, width] array: two keyed rounds of lowbias32
+// (C. Wellons, "Prospecting for hash functions", 2018: bias 0.17, the lowest of its form).
+func maskBits(dims []int, keys *Node, i int) *Node {
+	g := keys.Graph()
+	h := IotaFull(g, shapes.Make(dtypes.Uint32, dims...))
+	for round := range 2 {
+		key := Slice(keys, AxisElem(i), AxisElem(round)) // [1, 1]
+		h = lowbias32(BitwiseXor(h, BroadcastToDims(key, dims...)))
+	}
+	return h
+}
+
+func lowbias32(x *Node) *Node {
+	x = BitwiseXor(x, BitwiseShiftRightLogicalScalar(x, uint32(16)))
+	x = Mul(x, Const(x.Graph(), uint32(0x7feb352d)))
+	x = BitwiseXor(x, BitwiseShiftRightLogicalScalar(x, uint32(15)))
+	x = Mul(x, Const(x.Graph(), uint32(0x846ca68b)))
+	return BitwiseXor(x, BitwiseShiftRightLogicalScalar(x, uint32(16)))
+}
+
+// dropoutKeys returns the masks' keys of one micro-batch, two for each target in order.
+func dropoutKeys(targets []sweep.Module, seed int64, step, micro int) []uint32 {
+	keys := make([]uint32, 0, 2*len(targets))
+	for _, m := range targets {
+		bits := stream("dropout", seed, m.Name, step, micro).Uint64()
+		keys = append(keys, uint32(bits), uint32(bits>>32))
+	}
+	return keys
+}
