@@ -26,6 +26,12 @@ type MinGain struct {
 	Relative bool
 }
 
+// Where NoiseSD comes from, beside "sweep <name>".
+const (
+	NoiseFromGrid = "grid"    // a person gave it, in the grid or on the command line
+	NoiseDefault  = "default" // 0.25 % of the lowest rank's loss
+)
+
 // DefaultPlateau is the rule of a grid that says nothing else.
 func DefaultPlateau() Plateau {
 	return Plateau{MinGain: MinGain{Value: 0.005, Relative: true}, Patience: 2, Confidence: 0.95, Stop: StopLikely}

@@ -27,6 +27,7 @@ const (
 	DecisionWorse      StepDecision = "worse"
 	DecisionFlat       StepDecision = "flat"
 	DecisionUnresolved StepDecision = "unresolved"
+	DecisionBeyond     StepDecision = "beyond" // past the point where the rule stopped: listed, not counted
 )
 
 // Interval is a mean with one-sided bounds at (1-confidence)/2 each. Bounds are nil where one seed and no noise_sd leave
@@ -56,14 +57,35 @@ type RungVerdict struct {
 
 // Verdict is what Plateau.Judge and Conclude say of a ladder.
 type Verdict struct {
-	State           State         `json:"state"`
-	RecommendedRank int           `json:"recommended_rank"` // the incumbent; 0 while no rung is complete
-	BestRank        int           `json:"best_rank"`        // lowest mean
-	EquivalentRanks []int         `json:"equivalent_ranks"`
-	Probability     *float64      `json:"probability"` // of a likely plateau
-	MinGain         float64       `json:"min_gain"`    // resolved to nats
-	Reason          string        `json:"reason"`
-	Advice          []string      `json:"advice"`
-	Flags           []string      `json:"flags"` // e.g. step_limited
-	Rungs           []RungVerdict `json:"rungs"`
+	State           State    `json:"state"`
+	RecommendedRank int      `json:"recommended_rank"` // the incumbent; 0 while no rung is complete
+	BestRank        int      `json:"best_rank"`        // lowest mean
+	EquivalentRanks []int    `json:"equivalent_ranks"`
+	Probability     *float64 `json:"probability"` // of a likely plateau
+	// SeedsToCertify is how many seeds per rank would turn a likely plateau into a plateau, or settle an unresolved last rank,
+	// if gain and noise stay as they are; nil where the question does not arise or no number of seeds would do.
+	SeedsToCertify *int `json:"seeds_to_certify"`
+	// Next is the rank after the last one that counts, where climbing on is worth it or was cut short; its numbers are
+	// extrapolated from what the rungs measured.
+	Next    *NextRung     `json:"next"`
+	MinGain float64       `json:"min_gain"` // resolved to nats
+	Reason  string        `json:"reason"`
+	Advice  []string      `json:"advice"`
+	Flags   []string      `json:"flags"` // e.g. step_limited
+	Rungs   []RungVerdict `json:"rungs"`
 }
+
+// NextRung is a rung that was not trained.
+type NextRung struct {
+	Rank           int      `json:"rank"`
+	PredictedBytes *int64   `json:"predicted_bytes"` // peak of one trial
+	TrainSeconds   *float64 `json:"train_seconds"`   // of one trial
+	Seeds          int      `json:"seeds"`           // trials it takes
+}
+
+// Flags that a verdict may carry.
+const (
+	FlagStepLimited = "step_limited" // the validation loss still falls at the last step: more steps may change the answer
+	FlagOverfitting = "overfitting"  // the validation loss rose by min_gain or more after its best step
+	FlagOneSeed     = "one_seed"     // intervals rest on noise_sd, not on seeds
+)

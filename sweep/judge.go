@@ -1,0 +1,209 @@
+package sweep
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// strikeProbability is the chance of a worthwhile gain below which a rung counts against climbing on (StopLikely).
+const strikeProbability = 0.20
+
+// Judge reports whether climbing to larger ranks still pays, as if the ladder ended with the last rung given.
+//
+// rungs ascend in Rank; ValLoss holds validation losses at the best evaluation, in nats per token, one per finished seed.
+// Rungs are compared over the seeds they share. A ladder that the rule stops early is judged at that point: later rungs
+// are listed as DecisionBeyond and move neither the state nor the recommendation. With one seed the intervals rest on
+// NoiseSD alone, and the verdict is a likely plateau at best unless NoiseSD was given by a person.
+//
+// Intervals: the gain's is d ∓ t(1−α/2, ν)·s̃/√n over the common seeds; val_loss's is Student's over the rung's seeds, with
+// the same one-sided α/2, and has no bounds where there is one seed.
+//
+// It fails when the settings are impossible or the rungs are not ascending, finite and parallel.
+func (p Plateau) Judge(rungs []Losses) (Verdict, error) {
+	if err := p.Validate(); err != nil {
+		return Verdict{}, err
+	}
+	if err := validateLosses(rungs); err != nil {
+		return Verdict{}, err
+	}
+	return newClimb(p, rungs).verdict(), nil
+}
+
+// Validate reports settings with which the rule means nothing.
+func (p Plateau) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(p.MinGain.Value > 0 && !math.IsInf(p.MinGain.Value, 0), "min_gain %v: want a positive number", p.MinGain.Value)
+	check(p.Patience >= 1, "patience %d: want at least 1", p.Patience)
+	check(p.Confidence > 0 && p.Confidence < 1, "confidence %v: want a number between 0 and 1", p.Confidence)
+	check(p.NoiseSD >= 0 && !math.IsInf(p.NoiseSD, 0), "noise_sd %v: want a positive number", p.NoiseSD)
+	check(p.Stop == StopLikely || p.Stop == "", "stop %q: want %q", p.Stop, StopLikely)
+	return errors.Join(errs...)
+}
+
+func validateLosses(rungs []Losses) error {
+	if len(rungs) == 0 {
+		return errors.New("no rung to judge")
+	}
+	complete := -1
+	for i, r := range rungs {
+		if r.Rank < 1 || i > 0 && r.Rank <= rungs[i-1].Rank {
+			return fmt.Errorf("rung %d has rank %d: ranks are at least 1 and ascend", i+1, r.Rank)
+		}
+		if err := r.validate(); err != nil {
+			return fmt.Errorf("rank %d: %w", r.Rank, err)
+		}
+		if r.Complete && complete >= 0 && len(r.Seeds) != len(rungs[complete].Seeds) {
+			return fmt.Errorf("ranks %d and %d are both complete with %d and %d seeds", rungs[complete].Rank, r.Rank,
+				len(rungs[complete].Seeds), len(r.Seeds))
+		}
+		if r.Complete {
+			complete = i
+		}
+	}
+	return nil
+}
+
+func (l Losses) validate() error {
+	if len(l.Seeds) == 0 {
+		return errors.New("no seed has a loss")
+	}
+	for i, s := range l.Seeds {
+		if slices.Contains(l.Seeds[:i], s) {
+			return fmt.Errorf("seed %d appears twice", s)
+		}
+	}
+	err := validateColumn("val_loss", l.Seeds, l.ValLoss)
+	if l.Train != nil {
+		err = errors.Join(err, validateColumn("train_loss", l.Seeds, l.Train))
+	}
+	if l.Last != nil {
+		err = errors.Join(err, validateColumn("last val_loss", l.Seeds, l.Last))
+	}
+	return err
+}
+
+func validateColumn(name string, seeds []int64, column []float64) error {
+	if len(column) != len(seeds) {
+		return fmt.Errorf("%d seeds and %d values of %s", len(seeds), len(column), name)
+	}
+	for i, v := range column {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%s of seed %d is %v", name, seeds[i], v)
+		}
+	}
+	return nil
+}
+
+// bySeed returns the losses with seeds ascending, so that sums and with them every digit are the same for any order.
+func (l Losses) bySeed() Losses {
+	order := make([]int, len(l.Seeds))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(l.Seeds[a], l.Seeds[b]) })
+	sorted := Losses{Rank: l.Rank, Complete: l.Complete, Seeds: reorder(l.Seeds, order), ValLoss: reorder(l.ValLoss, order)}
+	if l.Train != nil {
+		sorted.Train = reorder(l.Train, order)
+	}
+	if l.Last != nil {
+		sorted.Last = reorder(l.Last, order)
+	}
+	return sorted
+}
+
+func reorder[T any](x []T, order []int) []T {
+	out := make([]T, len(x))
+	for i, o := range order {
+		out[i] = x[o]
+	}
+	return out
+}
+
+// climb is one pass of the rule over a ladder: the incumbent, its strikes, and one row per rung.
+type climb struct {
+	rule      Plateau
+	rungs     []Losses
+	minGain   float64 // nats
+	noiseSD   float64 // of one value; used where one seed leaves nothing else
+	rows      []RungVerdict
+	incumbent int  // index of b
+	count     int  // strikes in a row
+	stopped   bool // patience ran out
+	end       int  // index of the last rung that counted
+}
+
+func newClimb(p Plateau, rungs []Losses) *climb {
+	base := math.Abs(mean(rungs[0].bySeed().ValLoss))
+	c := &climb{rule: p, minGain: p.MinGain.Value, noiseSD: p.NoiseSD}
+	if p.MinGain.Relative {
+		c.minGain *= base
+	}
+	if c.noiseSD == 0 {
+		c.noiseSD = defaultNoise * base
+	}
+	for _, r := range rungs {
+		c.rungs = append(c.rungs, r.bySeed())
+	}
+	for r := range rungs {
+		c.step(r)
+	}
+	return c
+}
+
+// defaultNoise is noise_sd as a fraction of the lowest rank's loss where nothing better is known (CONTRACT, plateau rule).
+const defaultNoise = 0.0025
+
+// step takes the next rung into account.
+func (c *climb) step(r int) {
+	row := RungVerdict{Rank: c.rungs[r].Rank, Seeds: c.rungs[r].Seeds, ValLoss: c.lossInterval(c.rungs[r].ValLoss)}
+	if r == 0 {
+		row.Decision = DecisionBaseline
+		c.rows = append(c.rows, row)
+		return
+	}
+	g := c.compare(c.incumbent, r, r)
+	g.fill(&row)
+	row.Incumbent = c.rungs[c.incumbent].Rank
+	if c.stopped {
+		row.Decision, row.Count = DecisionBeyond, c.count
+		c.rows = append(c.rows, row)
+		return
+	}
+	row.Decision = g.decide(c.minGain)
+	c.end = r
+	c.score(r, row.Decision, g)
+	row.Count = c.count
+	c.rows = append(c.rows, row)
+}
+
+// score moves the incumbent or counts a strike.
+func (c *climb) score(r int, decision StepDecision, g gain) {
+	switch {
+	case decision == DecisionImproved:
+		c.incumbent, c.count = r, 0
+	case g.n > 0 && g.probability < strikeProbability:
+		c.count++
+	default:
+		c.count = 0
+	}
+	c.stopped = c.count >= c.rule.Patience
+}
+
+// lossInterval is Student's interval of a rung's mean loss, each bound one-sided at α/2.
+func (c *climb) lossInterval(losses []float64) Interval {
+	m := mean(losses)
+	if len(losses) < 2 {
+		return Interval{Mean: m}
+	}
+	half := c.quantile(float64(len(losses)-1)) * math.Sqrt(variance(losses)/float64(len(losses)))
+	lo, hi := m-half, m+half
+	return Interval{Mean: m, Lo: &lo, Hi: &hi}
+}

@@ -1,0 +1,193 @@
+package sweep
+
+import (
+	"math"
+	"slices"
+)
+
+// likelyAtEnd is the probability that a plateau needs to be called likely where the grid ended before patience did.
+const likelyAtEnd = 0.5
+
+// verdict sums the climb up, as if its last rung were the ladder's last.
+func (c *climb) verdict() Verdict {
+	v := Verdict{
+		RecommendedRank: c.rungs[c.incumbent].Rank,
+		BestRank:        c.bestRank(),
+		EquivalentRanks: c.equivalentRanks(),
+		MinGain:         c.minGain,
+		Rungs:           c.rows,
+		Flags:           []string{},
+		Advice:          []string{},
+	}
+	v.State = c.state()
+	if v.State == StateLikelyPlateau || v.State == StateOverfit && !c.certified() {
+		p := c.plateauProbability()
+		v.Probability = &p
+	}
+	if (v.State == StateLikelyPlateau || v.State == StateInconclusive) && !c.certified() {
+		v.SeedsToCertify = c.seedsToCertify()
+	}
+	if c.restsOnNoise() {
+		v.Flags = append(v.Flags, FlagOneSeed)
+	}
+	if c.overfitsLate() {
+		v.Flags = append(v.Flags, FlagOverfitting)
+	}
+	c.explain(&v)
+	return v
+}
+
+// state is the first state in CONTRACT's order that the losses alone support.
+func (c *climb) state() State {
+	switch {
+	case c.stopped && c.overfits():
+		return StateOverfit
+	case c.stopped && c.certified():
+		return StatePlateau
+	case c.stopped:
+		return StateLikelyPlateau
+	case c.rows[c.end].Decision == DecisionImproved:
+		return StateStillImproving
+	case c.count > 0 && c.plateauProbability() >= likelyAtEnd:
+		return StateLikelyPlateau
+	}
+	return StateInconclusive
+}
+
+// since returns the rows in (b, end]: what was tried over the incumbent.
+func (c *climb) since() []RungVerdict { return c.rows[c.incumbent+1 : c.end+1] }
+
+// strikes returns the rows that the count consists of.
+func (c *climb) strikes() []RungVerdict { return c.rows[c.end+1-c.count : c.end+1] }
+
+// certified reports whether hi(b, j) < min_gain for every j in (b, end]. By the intersection–union principle (Berger 1982,
+// Technometrics 24:295) each j may be tested at the full level. Numbers that rest on an assumed noise certify nothing.
+func (c *climb) certified() bool {
+	if c.restsOnNoise() && !c.rule.noiseGiven() {
+		return false
+	}
+	return !slices.ContainsFunc(c.since(), func(r RungVerdict) bool { return !r.below(c.minGain) })
+}
+
+// below reports whether the row's gain is certainly under min_gain.
+func (r RungVerdict) below(minGain float64) bool { return r.Gain != nil && *r.Gain.Hi < minGain }
+
+// noiseGiven reports whether a person vouched for NoiseSD.
+func (p Plateau) noiseGiven() bool { return p.NoiseSD > 0 && p.NoiseSource == NoiseFromGrid }
+
+// restsOnNoise reports whether some gain over the incumbent was bounded by noise_sd instead of seeds.
+func (c *climb) restsOnNoise() bool {
+	return slices.ContainsFunc(c.rows[:c.end+1], func(r RungVerdict) bool { return r.Gain != nil && r.DF == nil })
+}
+
+// plateauProbability is max(0, 1 − ΣP(j)) over (b, end]: Boole's bound on the chance that no rank tried gains min_gain.
+func (c *climb) plateauProbability() float64 {
+	p := 1.0
+	for _, r := range c.since() {
+		if r.Probability == nil {
+			return 0
+		}
+		p -= *r.Probability
+	}
+	return max(0, p)
+}
+
+// overfits reports whether every strike is worse than the incumbent while the training loss falls from rung to rung.
+func (c *climb) overfits() bool {
+	strikes := c.strikes()
+	for i, s := range strikes {
+		r := c.end + 1 - len(strikes) + i
+		before := r - 1
+		if i == 0 {
+			before = c.incumbent
+		}
+		if s.Decision != DecisionWorse || !c.trainsBetter(before, r) {
+			return false
+		}
+	}
+	return true
+}
+
+// trainsBetter reports whether rung r has a lower mean train_loss than rung b over their common seeds.
+func (c *climb) trainsBetter(b, r int) bool {
+	if c.rungs[b].Train == nil || c.rungs[r].Train == nil {
+		return false
+	}
+	fall := 0.0
+	seeds, _ := c.paired(b, r)
+	for _, s := range seeds {
+		fall += c.rungs[b].Train[slices.Index(c.rungs[b].Seeds, s)] - c.rungs[r].Train[slices.Index(c.rungs[r].Seeds, s)]
+	}
+	return fall > 0
+}
+
+// overfitsLate reports whether some rung from the incumbent on lost min_gain or more between its best step and its last.
+func (c *climb) overfitsLate() bool {
+	for _, l := range c.rungs[c.incumbent : c.end+1] {
+		if l.Last != nil && math.Abs(mean(l.Last)-mean(l.ValLoss)) >= c.minGain {
+			return true
+		}
+	}
+	return false
+}
+
+// bestRank is the rank of the best mean; the lowest rank among equals.
+func (c *climb) bestRank() int {
+	best := 0
+	for r := range c.rungs {
+		m, b := c.rows[r].ValLoss.Mean, c.rows[best].ValLoss.Mean
+		if c.rule.Maximize && m > b || !c.rule.Maximize && m < b {
+			best = r
+		}
+	}
+	return c.rungs[best].Rank
+}
+
+// equivalentRanks lists the ranks that are not shown to be worse than the incumbent by min_gain or more, itself among them.
+func (c *climb) equivalentRanks() []int {
+	var ranks []int
+	for r := range c.rungs {
+		if g := c.compare(c.incumbent, r, len(c.rungs)-1); r == c.incumbent || g.n == 0 || g.hi >= -c.minGain {
+			ranks = append(ranks, c.rungs[r].Rank)
+		}
+	}
+	return ranks
+}
+
+// mostSeeds ends the search for how many seeds would settle a question: beyond, the answer is to change the question.
+const mostSeeds = 1000
+
+// seedsToCertify is the number of seeds per rank at which every rung since the incumbent would be certain, gains and
+// standard deviations staying as they are; nil where none up to mostSeeds suffices.
+func (c *climb) seedsToCertify() *int {
+	need := 0
+	for _, row := range c.since() {
+		n := c.seedsFor(row)
+		if n == 0 {
+			return nil
+		}
+		need = max(need, n)
+	}
+	if need == 0 {
+		return nil
+	}
+	return &need
+}
+
+// seedsFor is the number of seeds at which a row's gain would be certainly below min_gain or, from min_gain on, certainly
+// above 0; 0 where there is none.
+func (c *climb) seedsFor(row RungVerdict) int {
+	if row.Gain == nil {
+		return 0
+	}
+	margin := c.minGain - row.Gain.Mean
+	if margin <= 0 {
+		margin = row.Gain.Mean
+	}
+	for n := 2; n <= mostSeeds; n++ {
+		if c.quantile(*row.PriorDF+float64(n-1))*row.SD/math.Sqrt(float64(n)) < margin {
+			return n
+		}
+	}
+	return 0
+}
