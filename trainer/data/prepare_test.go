@@ -1,0 +1,459 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+const eos = 2000 // <|endoftext|> of testdata/gpt2
+
+func TestPackingJoinsDocumentsAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	tok := loadGolden(t, "tokenizer.json")
+	dir := t.TempDir()
+	texts := []string{"func main() {\n\treturn 1\n}\n", "", "She had nothing to say.\n", "Anne smiled, and walked on.\n"}
+	var want []int32
+	for i, text := range texts {
+		write(t, dir, fmt.Sprintf("%d.txt", i), text)
+		if text != "" && i > 0 {
+			want = append(want, eos)
+		}
+		want = append(want, tok.Encode(text)...)
+	}
+	val := write(t, dir, "val", strings.Repeat("no. ", 20))
+	c := prepare(t, sweep.DataSpec{Train: []string{filepath.Join(dir, "*.txt")}, Validation: []string{val}, SequenceLength: 8, Packing: true})
+	var got []int32
+	for i := range c.Train().Len() {
+		ids, labels := c.Train().Row(i)
+		if len(ids) != 8 || len(labels) != 8 {
+			t.Fatalf("Row(%d) has %d ids and %d labels, want 8", i, len(ids), len(labels))
+		}
+		for j, label := range labels {
+			if label == ignoredLabel {
+				continue
+			}
+			if label != ids[j] {
+				t.Errorf("Row(%d): label %d at %d, want the id %d", i, label, j, ids[j])
+			}
+			got = append(got, label)
+		}
+	}
+	if rest := len(want) % 8; rest == 1 {
+		want = want[:len(want)-1]
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("packed ids (-want +got):\n%s", diff)
+	}
+	if got, want := c.Info().TrainTokens, int64(len(want)-c.Train().Len()); got != want {
+		t.Errorf("TrainTokens = %d, want %d", got, want)
+	}
+}
+
+func TestWithoutPackingADocumentIsARow(t *testing.T) {
+	t.Parallel()
+	tok := loadGolden(t, "tokenizer.json")
+	dir := t.TempDir()
+	short, long := "Anne.", "She had nothing whatever to say to any of them.\n"
+	a, b := write(t, dir, "a.txt", short), write(t, dir, "b.txt", long)
+	spec := sweep.DataSpec{Train: []string{b, a}, Validation: []string{a}, SequenceLength: 8}
+	prepared, err := Prepare(context.Background(), t.TempDir(), goldenFiles(t), goldenModel(), spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, prepared)
+	ids, labels := c.Train().Row(0)
+	if diff := cmp.Diff(tok.Encode(long)[:8], ids); diff != "" {
+		t.Errorf("long document (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(ids, labels); diff != "" {
+		t.Errorf("its labels (-want +got):\n%s", diff)
+	}
+	n := len(tok.Encode(short))
+	ids, labels = c.Train().Row(1)
+	if diff := cmp.Diff(append(tok.Encode(short), make([]int32, 8-n)...), ids); diff != "" {
+		t.Errorf("short document (-want +got):\n%s", diff)
+	}
+	for _, label := range labels[n:] {
+		if label != ignoredLabel {
+			t.Errorf("padding has label %d", label)
+		}
+	}
+	if len(prepared.Warnings) != 1 || !strings.Contains(prepared.Warnings[0], "1 of 2 rows are longer than sequence_length 8") {
+		t.Errorf("Warnings = %q, want one about the row that was cut", prepared.Warnings)
+	}
+}
+
+func TestPreTokenisedRowsAreUsedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := write(t, dir, "rows.jsonl", `{"input_ids": [5, 6, 7], "labels": [-100, 6, 7], "attention_mask": [1, 1, 1]}
+
+{"input_ids": [1, 2]}
+{"input_ids": [1, 2, 3, 4, 9], "labels": [1, -100, 3, 4, 9]}`)
+	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
+	prepared, err := Prepare(context.Background(), t.TempDir(), fstest.MapFS{}, sweep.ModelInfo{VocabSize: 10, MaxPositions: 4}, spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, prepared)
+	want := [][2][]int32{
+		{{5, 6, 7, 0}, {-100, 6, 7, -100}},
+		{{1, 2, 0, 0}, {1, 2, -100, -100}},
+		{{1, 2, 3, 4}, {1, -100, 3, 4}},
+	}
+	var got [][2][]int32
+	for i := range c.Train().Len() {
+		ids, labels := c.Train().Row(i)
+		got = append(got, [2][]int32{ids, labels})
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if prepared.Info.TrainTokens != 5 {
+		t.Errorf("TrainTokens = %d, want 5", prepared.Info.TrainTokens)
+	}
+	if len(prepared.Warnings) != 2 {
+		t.Errorf("Warnings = %q, want one about the cut row of each side", prepared.Warnings)
+	}
+}
+
+func TestValidationSplit(t *testing.T) {
+	t.Parallel()
+	paragraph := func(i int) string { return fmt.Sprintf("Paragraph %d says little, as they do.\n", i) }
+	cases := []struct {
+		name  string
+		files func(dir string)
+	}{
+		{"one file of paragraphs", func(dir string) {
+			var text strings.Builder
+			for i := range 400 {
+				text.WriteString(paragraph(i) + "\n")
+			}
+			write(t, dir, "all.txt", text.String())
+		}},
+		{"one file of lines", func(dir string) {
+			var text strings.Builder
+			for i := range 400 {
+				text.WriteString(paragraph(i))
+			}
+			write(t, dir, "all.txt", text.String())
+		}},
+		{"many files", func(dir string) {
+			for i := range 400 {
+				write(t, dir, fmt.Sprintf("%03d.txt", i), paragraph(i))
+			}
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			c.files(dir)
+			spec := sweep.DataSpec{Train: []string{filepath.Join(dir, "*.txt")}, ValidationSplit: 0.2, SequenceLength: 8, Packing: true}
+			corpus := prepare(t, spec)
+			train, held := corpus.Train().Len(), corpus.Validation().Len()
+			if share := float64(held) / float64(train+held); share < 0.13 || share > 0.27 { // ±3.5 sd of a binomial of 400
+				t.Errorf("%d of %d rows are held out, want about a fifth", held, train+held)
+			}
+			trained := numbersIn(t, corpus.Train())
+			for number := range numbersIn(t, corpus.Validation()) {
+				if trained[number] {
+					t.Errorf("paragraph %s is on both sides", number)
+				}
+			}
+		})
+	}
+}
+
+func TestSplitKeepsRunsOfBlocksTogether(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		lines := rapid.SliceOf(rapid.SampledFrom([]string{"a", "b", "", "\t", "c\r", "d e"})).Draw(t, "lines")
+		text := strings.Join(lines, "\n")
+		s := splitter{fraction: 0.5, blocks: true}
+		parts, held := s.split(document{text: text})
+		var joined strings.Builder
+		for i, part := range parts {
+			joined.WriteString(part.text)
+			if i > 0 && held[i] == held[i-1] {
+				t.Fatalf("split(%q): parts %d and %d are on one side", text, i-1, i)
+			}
+		}
+		if joined.String() != text {
+			t.Fatalf("split(%q) joins to %q", text, joined.String())
+		}
+	})
+}
+
+func TestValidationSequencesAreDrawnOnceInFileOrder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var rows strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&rows, "{\"input_ids\": [0, %d]}\n", i)
+	}
+	path := write(t, dir, "rows.jsonl", rows.String())
+	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 2, ValidationSequences: 10}
+	last := int32(-1)
+	c := prepare(t, spec)
+	again := prepare(t, spec)
+	if c.Validation().Len() != 10 {
+		t.Fatalf("%d validation rows, want 10", c.Validation().Len())
+	}
+	for i := range 10 {
+		ids, _ := c.Validation().Row(i)
+		if ids[1] <= last {
+			t.Errorf("row %d is %d, after %d", i, ids[1], last)
+		}
+		last = ids[1]
+		if other, _ := again.Validation().Row(i); !cmp.Equal(ids, other) {
+			t.Errorf("row %d is %v and, drawn again, %v", i, ids, other)
+		}
+	}
+	if last < 50 {
+		t.Errorf("the last row drawn is %d of 100: not a sample of all", last)
+	}
+}
+
+func TestPrepareRefusesBadData(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	good := write(t, dir, "good.txt", strings.Repeat("Anne walked on. ", 20))
+	row := write(t, dir, "row.jsonl", `{"input_ids": [1, 2]}`)
+	cases := []struct {
+		name  string
+		train []string
+		edit  func(*sweep.DataSpec)
+		want  string
+	}{
+		{name: "missing", train: []string{dir + "/none.txt"}, want: "no such data file: " + dir + "/none.txt"},
+		{name: "glob", train: []string{dir + "/*.md"}, want: "data glob " + dir + "/*.md matches no file"},
+		{name: "folder", train: []string{dir}, want: "is a folder"},
+		{name: "empty", train: []string{write(t, dir, "empty.txt", "")}, want: "data.train is empty"},
+		{name: "too short", train: []string{write(t, dir, "short.txt", "Anne.")}, want: "data.train is too short: 2 tokens do not fill one row of sequence_length 8"},
+		{name: "not UTF-8", train: []string{write(t, dir, "bad.txt", "a\nb\xffc")}, want: "bad.txt:2: not UTF-8"},
+		{name: "csv", train: []string{write(t, dir, "a.csv", "a")}, want: ".csv files are not supported; data can be text files"},
+		{name: "built-in", train: []string{"builtin:rust"}, want: `no built-in data set "rust"`},
+		{name: "malformed", train: []string{write(t, dir, "m.jsonl", "{\"input_ids\": [1, 2]}\n{\"input_ids\": [1,")}, want: "m.jsonl:2: not a pre-tokenised row"},
+		{name: "text in jsonl", train: []string{write(t, dir, "t.jsonl", `{"text": "hello"}`)}, want: "t.jsonl:1: no input_ids (keys: text)"},
+		{name: "not an object", train: []string{write(t, dir, "l.jsonl", `[1, 2]`)}, want: "l.jsonl:1: not a pre-tokenised row"},
+		{name: "labels", train: []string{write(t, dir, "n.jsonl", `{"input_ids": [1, 2], "labels": [1]}`)}, want: "n.jsonl:1: 2 input_ids but 1 labels"},
+		{name: "mask", train: []string{write(t, dir, "k.jsonl", `{"input_ids": [1, 2], "attention_mask": [0, 1]}`)}, want: "k.jsonl:1: attention_mask hides"},
+		{name: "vocabulary", train: []string{write(t, dir, "v.jsonl", `{"input_ids": [1, 2001]}`)}, want: "v.jsonl:1: id 2001 at position 1 is not in the model's vocabulary of 2001"},
+		{name: "negative", train: []string{write(t, dir, "g.jsonl", `{"input_ids": [1, -1]}`)}, want: "id -1 at position 1"},
+		{name: "label", train: []string{write(t, dir, "w.jsonl", `{"input_ids": [1, 2], "labels": [0, -7]}`)}, want: "label -7 at position 1"},
+		{name: "unsupervised", train: []string{write(t, dir, "u.jsonl", `{"input_ids": [1, 2], "labels": [1, -100]}`)}, want: "u.jsonl:1: no supervised token"},
+		{name: "no ids", train: []string{write(t, dir, "z.jsonl", `{"input_ids": []}`)}, want: "z.jsonl:1: no supervised token"},
+		{name: "validation unsupervised", edit: func(s *sweep.DataSpec) {
+			s.Validation = []string{write(t, dir, "x.jsonl", `{"input_ids": [1, 2], "labels": [1, -100]}`)}
+		}, want: "x.jsonl:1: no supervised token"},
+		{name: "validation empty", edit: func(s *sweep.DataSpec) { s.Validation = []string{write(t, dir, "y.jsonl", "\n")} }, want: "data.validation is empty"},
+		{name: "no validation", edit: func(s *sweep.DataSpec) { s.Validation = nil }, want: "set data.validation or data.validation_split"},
+		{name: "both", edit: func(s *sweep.DataSpec) { s.ValidationSplit = 0.1 }, want: "exclude each other"},
+		{name: "split that leaves nothing", train: []string{row}, edit: func(s *sweep.DataSpec) { s.Validation, s.ValidationSplit = nil, 0.5 }, want: "the split goes by hash"},
+		{name: "positions", edit: func(s *sweep.DataSpec) { s.SequenceLength = 1025 }, want: "sequence_length 1025 is beyond the model's 1024 positions"},
+		{name: "length", edit: func(s *sweep.DataSpec) { s.SequenceLength = 1 }, want: "a row needs at least 2 ids"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			spec := sweep.DataSpec{Train: []string{good}, Validation: []string{good}, SequenceLength: 8, Packing: true}
+			if c.train != nil {
+				spec.Train = c.train
+			}
+			if c.edit != nil {
+				c.edit(&spec)
+			}
+			cache := t.TempDir()
+			_, err := Prepare(context.Background(), cache, goldenFiles(t), goldenModel(), spec, nil)
+			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Prepare = %v, want an input error with %q", err, c.want)
+			}
+			if left, _ := filepath.Glob(filepath.Join(cache, "*")); len(left) > 1 || len(left) == 1 && !strings.HasSuffix(left[0], ".lock") {
+				t.Errorf("the cache holds %q after the error", left)
+			}
+		})
+	}
+}
+
+func TestPrepareUsesTheCache(t *testing.T) {
+	t.Parallel()
+	dir, cache := t.TempDir(), t.TempDir()
+	path := write(t, dir, "a.txt", strings.Repeat("Anne walked on. ", 50))
+	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
+	run := func() (sweep.CorpusInfo, bool) {
+		read := false
+		prepared, err := Prepare(context.Background(), cache, goldenFiles(t), goldenModel(), spec, func(int64, int64) { read = true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return prepared.Info, read
+	}
+	first, read := run()
+	if !read {
+		t.Error("the first Prepare did not read the corpus")
+	}
+	second, read := run()
+	if read || second != first {
+		t.Errorf("the second Prepare read again (%v) or differs: %+v, want %+v", read, second, first)
+	}
+	spec.Train = []string{write(t, dir, "b.txt", strings.Repeat("Anne walked on. ", 50))}
+	if same, read := run(); read || same != first {
+		t.Error("the same content under another name was prepared again")
+	}
+	spec.Train = []string{write(t, dir, "c.txt", strings.Repeat("Anne walked off. ", 50))}
+	if other, _ := run(); other.Fingerprint == first.Fingerprint {
+		t.Error("other content has the same fingerprint")
+	}
+	spec.Train = []string{path}
+	if err := os.Truncate(filepath.Join(first.Path, trainFile), 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(first.Path+".tmp", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if again, read := run(); !read || again != first {
+		t.Error("a damaged corpus and the remains of a crash were not replaced")
+	}
+}
+
+func TestPrepareTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	path := write(t, t.TempDir(), "a.txt", strings.Repeat("Anne walked on. ", 5000))
+	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
+	cache := t.TempDir()
+	var readers sync.Map
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			_, err := Prepare(context.Background(), cache, goldenFiles(t), goldenModel(), spec, func(int64, int64) { readers.Store(i, true) })
+			if err != nil {
+				t.Errorf("Prepare %d = %v", i, err)
+			}
+		})
+	}
+	group.Wait()
+	n := 0
+	readers.Range(func(any, any) bool { n++; return true })
+	if n != 1 {
+		t.Errorf("%d of 8 tokenised the corpus, want 1", n)
+	}
+}
+
+func TestPrepareStops(t *testing.T) {
+	t.Parallel()
+	path := write(t, t.TempDir(), "a.txt", strings.Repeat("Anne walked on. ", 50))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
+	if _, err := Prepare(ctx, t.TempDir(), goldenFiles(t), goldenModel(), spec, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Prepare = %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestSamplesAreNeitherCutNorDropped(t *testing.T) {
+	t.Parallel()
+	path := write(t, t.TempDir(), "rows.jsonl", `{"input_ids": [39, 72]}
+{"input_ids": [39, 72, 908, 222, 278], "labels": [-100, -100, -100, -100, 278]}
+{"input_ids": [39, 3000]}
+`)
+	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
+	samples, warnings, err := Samples(context.Background(), goldenFiles(t), goldenModel(), spec, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Sample{
+		{Text: "Hi", InputIDs: []int32{39, 72}, Labels: []int32{39, 72}},
+		{Text: "Hi 😀 c", InputIDs: []int32{39, 72, 908, 222, 278}, Labels: []int32{-100, -100, -100, -100, 278}},
+		{Text: "H\uFFFD", InputIDs: []int32{39, 3000}, Labels: []int32{39, 3000}},
+	}
+	if diff := cmp.Diff(want, samples); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+	wantWarnings := []string{
+		path + ":2: no supervised token among the first 4",
+		path + ":2: 5 ids are cut at sequence_length 4",
+		path + ":3: id 3000 at position 1 is not in the model's vocabulary of 2001",
+	}
+	if diff := cmp.Diff(wantWarnings, warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	if samples, _, err = Samples(context.Background(), goldenFiles(t), goldenModel(), spec, 1); err != nil || len(samples) != 1 {
+		t.Errorf("Samples with limit 1 = %d rows, %v", len(samples), err)
+	}
+}
+
+// prepare makes a corpus in a cache of its own and opens it.
+func prepare(t *testing.T, spec sweep.DataSpec) *Corpus {
+	t.Helper()
+	prepared, err := Prepare(context.Background(), t.TempDir(), goldenFiles(t), goldenModel(), spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open(t, prepared)
+}
+
+func open(t *testing.T, prepared Prepared) *Corpus {
+	t.Helper()
+	c, err := Open(prepared.Info.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := cmp.Diff(prepared.Info, c.Info()); diff != "" {
+		t.Errorf("Open's info (-Prepare's +Open's):\n%s", diff)
+	}
+	return c
+}
+
+func goldenFiles(t *testing.T) fs.FS {
+	t.Helper()
+	return os.DirFS("testdata/gpt2")
+}
+
+func goldenModel() sweep.ModelInfo {
+	return sweep.ModelInfo{VocabSize: 2001, MaxPositions: 1024}
+}
+
+func write(t *testing.T, dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// numbersIn returns the paragraph numbers in the text of rows.
+func numbersIn(t *testing.T, rows Rows) map[string]bool {
+	t.Helper()
+	tok := loadGolden(t, "tokenizer.json")
+	var ids []int32
+	for i := range rows.Len() {
+		row, _ := rows.Row(i)
+		ids = append(ids, row...)
+	}
+	numbers := map[string]bool{}
+	for _, paragraph := range strings.Split(tok.Decode(ids), "Paragraph ")[1:] {
+		number, _, _ := strings.Cut(paragraph, " ")
+		numbers[number] = true
+	}
+	return numbers
+}

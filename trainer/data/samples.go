@@ -1,0 +1,77 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Sample is one training row for people to look at: neither cut nor padded.
+type Sample struct {
+	Text     string  `json:"text"` // of InputIDs; empty where the model has no tokenizer
+	InputIDs []int32 `json:"input_ids"`
+	Labels   []int32 `json:"labels"`
+}
+
+// errEnough ends the reading when the limit is reached.
+var errEnough = errors.New("enough samples")
+
+// Samples returns the first training rows in file order, at most limit (0 means all), and what a run would refuse or change
+// about them. It reads the tokenizer and writes nothing.
+func Samples(ctx context.Context, files fs.FS, model sweep.ModelInfo, spec sweep.DataSpec, limit int) ([]Sample, []string, error) {
+	p, err := newPlan(ctx, files, model, spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	tok := p.tok
+	if tok == nil {
+		if tok, err = LoadTokenizer(files); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, err
+		}
+	}
+	var samples []Sample
+	var warnings []string
+	err = p.run(ctx, sink{
+		train: func(r row) error {
+			sample := Sample{InputIDs: r.ids, Labels: r.labels}
+			if tok != nil {
+				sample.Text = tok.Decode(r.ids)
+			}
+			samples = append(samples, sample)
+			warnings = append(warnings, p.doubts(r, len(samples))...)
+			if len(samples) == limit {
+				return errEnough
+			}
+			return nil
+		},
+		validation: func(row) error { return nil },
+		progress:   func(int64) {},
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, nil, err
+	}
+	return samples, warnings, nil
+}
+
+// doubts says what training would refuse about the number-th row, or change.
+func (p *plan) doubts(r row, number int) []string {
+	place := r.place
+	if place == "" {
+		place = fmt.Sprintf("data.train, row %d", number)
+	}
+	var doubts []string
+	if err := checkVocabulary(r, int32(p.model.VocabSize)); err != nil {
+		doubts = append(doubts, fmt.Sprintf("%s: %v", place, err))
+	}
+	n := min(len(r.ids), p.spec.SequenceLength)
+	if supervised(r.labels[:n]) == 0 {
+		doubts = append(doubts, fmt.Sprintf("%s: no supervised token among the first %d", place, n))
+	}
+	if n < len(r.ids) {
+		doubts = append(doubts, fmt.Sprintf("%s: %d ids are cut at sequence_length %d", place, len(r.ids), n))
+	}
+	return doubts
+}

@@ -1,0 +1,108 @@
+package data
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"slices"
+	"strings"
+)
+
+// splitter decides which documents are held out for validation: those whose hash falls below the fraction, so that a
+// document keeps its side whatever else is in the corpus. Equal documents are on one side.
+//
+// Text files are split whole. Where that would leave one side empty (one file, or few), each file is split into its
+// paragraphs, or into its lines where it has but one paragraph; neighbours on one side stay together.
+type splitter struct {
+	fraction float64
+	blocks   bool
+}
+
+func newSplitter(fraction float64, inputs []input) splitter {
+	s := splitter{fraction: fraction}
+	if fraction == 0 || slices.ContainsFunc(inputs, func(in input) bool { return in.kind != kindText }) {
+		return s
+	}
+	held := 0
+	for _, in := range inputs {
+		if s.holdsKey(in.key) {
+			held++
+		}
+	}
+	s.blocks = held == 0 || held == len(inputs)
+	return s
+}
+
+// split returns the parts of a document: one, or several runs of blocks that alternate between the sides.
+func (s splitter) split(doc document) (parts []document, held []bool) {
+	if s.fraction == 0 {
+		return []document{doc}, []bool{false}
+	}
+	if !s.blocks {
+		return []document{doc}, []bool{s.holds(doc)}
+	}
+	for block := range blocks(doc.text) {
+		out := s.holdsText(strings.TrimSpace(block))
+		if n := len(parts); n > 0 && held[n-1] == out {
+			parts[n-1].text += block
+			continue
+		}
+		parts = append(parts, document{place: doc.place, text: block})
+		held = append(held, out)
+	}
+	if len(parts) > 0 {
+		parts[0].size = doc.size
+	}
+	return parts, held
+}
+
+func (s splitter) holds(doc document) bool {
+	if doc.ids == nil {
+		return s.holdsText(doc.text)
+	}
+	h := sha256.New()
+	for _, list := range [][]int32{doc.ids, doc.labels} {
+		for _, id := range list {
+			h.Write(binary.LittleEndian.AppendUint32(nil, uint32(id)))
+		}
+	}
+	return s.holdsKey(hex.EncodeToString(h.Sum(nil)))
+}
+
+func (s splitter) holdsText(text string) bool {
+	sum := sha256.Sum256([]byte(text))
+	return s.holdsKey(hex.EncodeToString(sum[:]))
+}
+
+// holdsKey compares the first 8 bytes of a SHA-256 with the fraction.
+func (s splitter) holdsKey(key string) bool {
+	b, err := hex.DecodeString(key[:16])
+	if err != nil {
+		panic("not a SHA-256 in hexadecimal: " + key)
+	}
+	return float64(binary.BigEndian.Uint64(b))/math.Exp2(64) < s.fraction
+}
+
+// blocks yields the paragraphs of text with the empty lines that follow them, or its lines where it is one paragraph.
+// Joined they are the text.
+func blocks(text string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		paragraphs := strings.Contains(strings.TrimSpace(strings.ReplaceAll(text, "\r", "")), "\n\n")
+		start, at, empty := 0, 0, false
+		for line := range strings.Lines(text) {
+			blank := strings.TrimSpace(line) == ""
+			if begins := !paragraphs || empty && !blank; begins && at > start {
+				if !yield(text[start:at]) {
+					return
+				}
+				start = at
+			}
+			at += len(line)
+			empty = blank
+		}
+		if start < len(text) {
+			yield(text[start:])
+		}
+	}
+}
