@@ -1,0 +1,201 @@
+package report
+
+import (
+	"slices"
+	"strconv"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// build takes one verdict per ladder, in the snapshot's order.
+func build(s sweep.Snapshot, verdicts []sweep.Verdict) Report {
+	r := Report{
+		Sweep:    s.Sweep.Name,
+		Ladders:  []Ladder{},
+		Rule:     newRule(s.Sweep.Rule),
+		Seeds:    notNil(s.Sweep.Seeds),
+		Backend:  s.Sweep.Backend,
+		Warnings: notNil(s.Sweep.Warnings),
+	}
+	for i, l := range s.Ladders {
+		r.Ladders = append(r.Ladders, newLadder(l, verdicts[i]))
+	}
+	r.Recommendation = recommend(r)
+	r.Warnings = append(r.Warnings, incomparable(r.Ladders)...)
+	return r
+}
+
+func newRule(p sweep.Plateau) Rule {
+	return Rule{Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, NoiseSD: p.NoiseSD, NoiseSource: p.NoiseSource}
+}
+
+func newLadder(l sweep.Ladder, v sweep.Verdict) Ladder {
+	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
+	out.corpus = l.Corpus.Fingerprint
+	judged := map[int]sweep.RungVerdict{}
+	for _, rv := range v.Rungs {
+		judged[rv.Rank] = rv
+	}
+	for _, rung := range l.Rungs {
+		if !started(rung) {
+			out.NotStarted = append(out.NotStarted, rung.Rank)
+			continue
+		}
+		out.Rungs = append(out.Rungs, newRung(rung, judged))
+	}
+	out.Conditions = conditions(out, l)
+	return out
+}
+
+func started(r sweep.Rung) bool {
+	return slices.ContainsFunc(r.Trials, func(t sweep.TrialFacts) bool { return len(t.Attempts) > 0 })
+}
+
+func newVerdict(v sweep.Verdict) Verdict {
+	return Verdict{
+		State:           v.State,
+		RecommendedRank: nonZero(v.RecommendedRank),
+		BestRank:        nonZero(v.BestRank),
+		EquivalentRanks: notNil(v.EquivalentRanks),
+		Probability:     v.Probability,
+		SeedsToCertify:  v.SeedsToCertify,
+		MinGain:         v.MinGain,
+		Reason:          v.Reason,
+		Advice:          notNil(v.Advice),
+		Flags:           notNil(v.Flags),
+	}
+}
+
+func newRung(r sweep.Rung, judged map[int]sweep.RungVerdict) Rung {
+	out := Rung{Rank: r.Rank, Tuned: map[string]float64{}, Trials: []Trial{}}
+	if len(r.Trials) > 0 {
+		lora := r.Trials[0].Trial.Spec.LoRA
+		out.Alpha, out.Scaling = lora.Alpha, lora.Scaling()
+	}
+	for _, t := range r.Trials {
+		out.Trials = append(out.Trials, newTrial(t))
+	}
+	out.Cost = cost(out.Trials)
+	rv, ok := judged[r.Rank]
+	if !ok {
+		return out
+	}
+	out.judged = &rv
+	out.ValLoss, out.Gain, out.Decision, out.Count = &rv.ValLoss, rv.Gain, &rv.Decision, &rv.Count
+	if rv.Gain != nil {
+		out.Incumbent, out.Probability = &rv.Incumbent, rv.Probability
+	}
+	return out
+}
+
+func newTrial(t sweep.TrialFacts) Trial {
+	out := Trial{
+		ID:              t.Trial.ID,
+		Seed:            t.Trial.Spec.Seed,
+		State:           trialState(t),
+		PeakHostBytes:   t.Memory.PeakHostBytes,
+		PeakDeviceBytes: t.Memory.PeakDeviceBytes,
+		TrainableParams: nonZero(t.TrainableParams),
+	}
+	if t.Prediction != nil {
+		out.PredictedBytes = &t.Prediction.PredictedBytes
+	}
+	o := t.Final()
+	if o == nil {
+		return out
+	}
+	if o.State != sweep.OutcomeDone {
+		out.Error = o.Error
+		return out
+	}
+	out.ValLoss, out.TrainLoss = o.ValLoss, o.TrainLoss
+	out.BestStep, out.Tokens, out.TrainSeconds = &o.BestStep, &o.Tokens, &o.TrainSeconds
+	return out
+}
+
+// trialState says how far a trial is: its final outcome, or waiting, running, or interrupted (it will continue).
+func trialState(t sweep.TrialFacts) string {
+	if o := t.Final(); o != nil {
+		return string(o.State)
+	}
+	if len(t.Attempts) == 0 {
+		return "waiting"
+	}
+	if t.Attempts[len(t.Attempts)-1].Outcome == nil {
+		return "running"
+	}
+	return "interrupted"
+}
+
+func cost(trials []Trial) Cost {
+	var c Cost
+	var times []float64
+	for _, t := range trials {
+		if t.TrainableParams != nil {
+			c.TrainableParams = *t.TrainableParams
+		}
+		c.PeakHostBytes = largest(c.PeakHostBytes, t.PeakHostBytes)
+		c.PeakDeviceBytes = largest(c.PeakDeviceBytes, t.PeakDeviceBytes)
+		if t.TrainSeconds != nil {
+			times = append(times, *t.TrainSeconds)
+		}
+	}
+	if len(times) > 0 {
+		c.TrainSeconds = ptr(stat.Mean(times, nil))
+	}
+	return c
+}
+
+// largest ignores nil.
+func largest(a, b *int64) *int64 {
+	if a == nil || b != nil && *b > *a {
+		return b
+	}
+	return a
+}
+
+// conditions takes alpha's policy from the cell, where "2r" is still a policy, and the rest from the trials.
+func conditions(out Ladder, l sweep.Ladder) Conditions {
+	var c Conditions
+	if len(l.Rungs) > 0 && len(l.Rungs[0].Trials) > 0 {
+		spec := l.Rungs[0].Trials[0].Trial.Spec
+		c = Conditions{
+			Alpha: strconv.FormatFloat(spec.LoRA.Alpha, 'g', -1, 64), Scaling: "alpha/r",
+			LearningRate: spec.Train.LearningRate, Scheduler: spec.Train.LRSchedulerType, Steps: spec.Train.Steps,
+		}
+		if spec.LoRA.UseRSLoRA {
+			c.Scaling = "alpha/sqrt(r)"
+		}
+	}
+	if policy := Cell(l.Cell).value("alpha"); policy != "" {
+		c.Alpha = policy
+	}
+	for _, rung := range out.Rungs {
+		for _, t := range rung.Trials {
+			if t.Tokens != nil {
+				c.Tokens = max(c.Tokens, *t.Tokens)
+			}
+		}
+	}
+	return c
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// nonZero returns nil for a zero that means "none".
+func nonZero[T int | int64](v T) *T {
+	if v == 0 {
+		return nil
+	}
+	return &v
+}
+
+// notNil makes JSON write [] for none.
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return slices.Clone(s)
+}

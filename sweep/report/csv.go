@@ -1,0 +1,72 @@
+package report
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// CSV writes one row per trial that was started: sweep, ladder, the cell's settings, then the trial's numbers. Numbers
+// have full precision; what is not known is empty.
+func (r Report) CSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	header, rows := r.rows()
+	if err := c.WriteAll(append([][]string{header}, rows...)); err != nil {
+		return fmt.Errorf("write report of sweep %s as CSV: %w", r.Sweep, err)
+	}
+	return nil
+}
+
+// rows returns the header and the rows of CSV.
+func (r Report) rows() ([]string, [][]string) {
+	header := []string{"sweep", "ladder"}
+	var settings []string
+	if len(r.Ladders) > 0 {
+		for _, s := range r.Ladders[0].Cell {
+			settings = append(settings, s.Name)
+		}
+	}
+	header = append(header, settings...)
+	header = append(header, "rank", "seed", "trial", "state", "val_loss", "best_step", "train_loss", "tokens", "peak_host_bytes",
+		"peak_device_bytes", "predicted_bytes", "train_seconds", "trainable_params", "decision", "ladder_state", "recommended_rank")
+	var rows [][]string
+	for _, l := range r.Ladders {
+		for _, rung := range l.Rungs {
+			for _, t := range rung.Trials {
+				row := []string{r.Sweep, strconv.Itoa(l.Number)}
+				for _, name := range settings {
+					row = append(row, l.Cell.value(name))
+				}
+				rows = append(rows, append(row, trialRow(l, rung, t)...))
+			}
+		}
+	}
+	return header, rows
+}
+
+func trialRow(l Ladder, r Rung, t Trial) []string {
+	decision := ""
+	if r.Decision != nil {
+		decision = string(*r.Decision)
+	}
+	return []string{
+		strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, float(t.ValLoss), integer(t.BestStep),
+		float(t.TrainLoss), integer(t.Tokens), integer(t.PeakHostBytes), integer(t.PeakDeviceBytes), integer(t.PredictedBytes),
+		float(t.TrainSeconds), integer(t.TrainableParams), decision, string(l.Verdict.State), integer(l.Verdict.RecommendedRank),
+	}
+}
+
+func float(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'g', -1, 64)
+}
+
+func integer[T int | int64](v *T) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatInt(int64(*v), 10)
+}

@@ -1,0 +1,202 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Explanation is one ladder's verdict with the arithmetic of every step. Its JSON is the body of `sweep explain -o json`.
+type Explanation struct {
+	Sweep      string          `json:"sweep"`
+	Rule       Rule            `json:"rule"`
+	Ladder     int             `json:"ladder"`
+	Cell       Cell            `json:"cell"`
+	Conditions Conditions      `json:"conditions"`
+	Verdict    Verdict         `json:"verdict"`
+	Steps      []ExplainedStep `json:"steps"` // one per judged rung, ascending
+
+	ladder Ladder
+}
+
+// ExplainedStep is one rung as the rule saw it, and what it cost.
+type ExplainedStep struct {
+	sweep.RungVerdict
+	Gains         []float64 `json:"gains"` // val_loss of the incumbent − val_loss of this rank, one per seed in Seeds
+	Cost          Cost      `json:"cost"`
+	IncumbentCost *Cost     `json:"incumbent_cost"` // nil for the baseline
+}
+
+// Explain returns the explanation of the ladder with this number (Ladder.Number). It fails with sweep.ErrNotFound.
+func (r Report) Explain(number int) (Explanation, error) {
+	if number < 1 || number > len(r.Ladders) {
+		return Explanation{}, fmt.Errorf("ladder %d of sweep %s: %w; it has ladders 1 to %d", number, r.Sweep, sweep.ErrNotFound, len(r.Ladders))
+	}
+	l := r.Ladders[number-1]
+	e := Explanation{
+		Sweep: r.Sweep, Rule: r.Rule, Ladder: number, Cell: l.Cell, Conditions: l.Conditions, Verdict: l.Verdict,
+		Steps: []ExplainedStep{}, ladder: l,
+	}
+	costs := map[int]Rung{}
+	for _, rung := range l.Rungs {
+		costs[rung.Rank] = rung
+		if rung.judged == nil {
+			continue
+		}
+		step := ExplainedStep{RungVerdict: *rung.judged, Gains: []float64{}, Cost: rung.Cost}
+		if before, ok := costs[step.Incumbent]; ok {
+			step.Gains, step.IncumbentCost = gains(before, rung, step.Seeds), &before.Cost
+		}
+		e.Steps = append(e.Steps, step)
+	}
+	return e, nil
+}
+
+func gains(from, to Rung, seeds []int64) []float64 {
+	out := []float64{}
+	for _, seed := range seeds {
+		a, b := loss(from, seed), loss(to, seed)
+		if a != nil && b != nil {
+			out = append(out, *a-*b)
+		}
+	}
+	return out
+}
+
+func loss(r Rung, seed int64) *float64 {
+	for _, t := range r.Trials {
+		if t.Seed == seed {
+			return t.ValLoss
+		}
+	}
+	return nil
+}
+
+// Text prints the explanation in words and numbers.
+func (e Explanation) Text(w io.Writer, o Options) error {
+	t := newText(w, o, e.Rule)
+	t.print(t.bold(e.ladder.title()))
+	t.verdict(e.ladder)
+	t.print("")
+	t.para("", "A rank counts as improved when its gain over the incumbent is at least min_gain %s and certainly above 0. Each "+
+		"bound is one-sided at (1 - %s)/2, and a rank whose probability P of a gain of min_gain is below 0.20 is a strike; %d in a "+
+		"row end the ladder.", number(roundTo(e.Verdict.MinGain, 3)), number(e.Rule.Confidence), e.Rule.Patience)
+	strikes := 0
+	for _, s := range e.Steps {
+		t.print("")
+		t.step(s, e, strikes)
+		strikes = s.Count
+	}
+	if len(e.ladder.Rungs) > len(e.Steps) || len(e.ladder.NotStarted) > 0 {
+		t.print("")
+	}
+	for _, r := range e.ladder.Rungs {
+		if r.judged == nil {
+			t.para("", "Rank %d: not judged, %s.", r.Rank, decision(r))
+		}
+	}
+	return t.err
+}
+
+func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
+	decimals := digits(e.Verdict.MinGain) + 1
+	if s.IncumbentCost == nil {
+		t.print(t.bold(fmt.Sprintf("Rank %d: %s", s.Rank, s.Decision)))
+		t.para("  loss     ", "%s over %s %s", plusMinus(s.ValLoss, decimals), plural("seed", len(s.Seeds)), list(s.Seeds))
+		t.para("  cost     ", "%s", costs(s.Cost))
+		return
+	}
+	t.print(t.bold(fmt.Sprintf("Rank %d against rank %d: %s", s.Rank, s.Incumbent, s.Decision)))
+	t.para("  loss     ", "%s", plusMinus(s.ValLoss, decimals))
+	if s.Gain == nil {
+		t.para("  gain     ", "none: the two ranks have no seed in common")
+		return
+	}
+	t.para("  gain     ", "d = %s, the mean of %s for %s %s", fixed(s.Gain.Mean, decimals), fixedList(s.Gains, decimals),
+		plural("seed", len(s.Seeds)), list(s.Seeds))
+	t.para("  noise    ", "%s", s.noise(e.Verdict.MinGain))
+	t.para("  interval ", "%s", s.interval(decimals))
+	if s.Probability != nil {
+		t.para("  chance   ", "P %s of a gain of at least min_gain", equals(chance(*s.Probability)))
+	}
+	t.para("  decision ", "%s", s.decided(e, strikes))
+	t.para("  bought   ", "%s nats for %s", bounds(*s.Gain, decimals), extras(*s.IncumbentCost, s.Cost))
+}
+
+// noise says where s̃ comes from (Smyth 2004, section 5, where a trend moderates the pair's own variance).
+func (s ExplainedStep) noise(minGain float64) string {
+	sd := number(roundTo(s.SD, 3))
+	prior := s.PriorDF == nil || *s.PriorDF > 0
+	n := len(s.Seeds)
+	switch {
+	case s.PairSD == nil && !prior:
+		return fmt.Sprintf("one seed: s̃ = %s, √2 times noise_sd, with normal quantiles", sd)
+	case s.PairSD == nil:
+		return fmt.Sprintf("one common seed: s̃ = s0 = %s, from the trend over the ladder's pairs (d0 = %s)", sd, s.priorDF())
+	case s.SD <= minGain*1e-3*(1+1e-9):
+		return fmt.Sprintf("s̃ = %s, the floor of min_gain/1000: the %d differences agree to more digits than that", sd, n)
+	case !prior:
+		return fmt.Sprintf("s̃ = s = %s of these %d differences, %d degrees of freedom; there is no trend over the ladder yet (d0 = 0)", sd, n, n-1)
+	}
+	return fmt.Sprintf("s = %s of these %d differences, s0 = %s from the trend over the ladder's pairs with d0 = %s; together "+
+		"s̃ = √((d0·s0² + %d·s²)/(d0 + %d)) = %s with %s degrees of freedom",
+		number(roundTo(*s.PairSD, 3)), n, number(roundTo(s.PriorSD, 3)), s.priorDF(), n-1, n-1, sd, degrees(s.DF))
+}
+
+func (s ExplainedStep) priorDF() string { return degrees(s.PriorDF) }
+
+func degrees(df *float64) string {
+	if df == nil {
+		return "infinity"
+	}
+	return number(roundTo(*df, 3))
+}
+
+func (s ExplainedStep) interval(decimals int) string {
+	if s.Gain.Lo == nil || s.Gain.Hi == nil {
+		return "none"
+	}
+	n := float64(len(s.Seeds))
+	half := (*s.Gain.Hi - *s.Gain.Lo) / 2
+	return fmt.Sprintf("d ± q·s̃/√n = %s ± %s·%s/√%d = [%s, %s]", fixed(s.Gain.Mean, decimals), number(roundTo(half*math.Sqrt(n)/s.SD, 4)),
+		number(roundTo(s.SD, 3)), len(s.Seeds), fixed(*s.Gain.Lo, decimals), fixed(*s.Gain.Hi, decimals))
+}
+
+// decided says why the decision fell and what it did to incumbent and strikes.
+func (s ExplainedStep) decided(e Explanation, strikes int) string {
+	minGain := number(roundTo(e.Verdict.MinGain, 3))
+	why := map[sweep.StepDecision]string{
+		sweep.DecisionImproved:   "improved: the lower bound is above 0 and d is at least " + minGain,
+		sweep.DecisionWorse:      "worse: the upper bound is below 0",
+		sweep.DecisionFlat:       "flat: the upper bound is below " + minGain,
+		sweep.DecisionUnresolved: "unresolved: the interval neither shows nor excludes a gain of " + minGain,
+		sweep.DecisionBeyond:     "beyond: the ladder had stopped before this rank, so it is listed and not counted",
+	}[s.Decision]
+	switch {
+	case s.Decision == sweep.DecisionBeyond:
+		return why
+	case s.Decision == sweep.DecisionImproved:
+		return fmt.Sprintf("%s; rank %d is the incumbent from here on", why, s.Rank)
+	case s.Count > strikes:
+		return fmt.Sprintf("%s; P is below 0.20: strike %d of %d", why, s.Count, e.Rule.Patience)
+	}
+	return why + "; P is not below 0.20: no strike, the count starts again"
+}
+
+// equals puts "= " before a number that no comparison precedes.
+func equals(number string) string {
+	if number[0] == '<' || number[0] == '>' {
+		return number
+	}
+	return "= " + number
+}
+
+func fixedList(values []float64, decimals int) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = fixed(v, decimals)
+	}
+	return list(words)
+}

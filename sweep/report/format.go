@@ -1,0 +1,160 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// none stands in text for what is not known.
+const none = "-"
+
+// digits is the number of decimals that shows min_gain with two significant digits: finer ones are noise to the reader.
+func digits(minGain float64) int {
+	if minGain <= 0 {
+		return 4
+	}
+	return min(max(1-int(math.Floor(math.Log10(minGain))), 2), 8)
+}
+
+func fixed(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
+
+// number prints v as people write it: 0.003, 2e-05, 16.
+func number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+
+// plusMinus prints a mean with half the width of its interval.
+func plusMinus(i sweep.Interval, decimals int) string {
+	if i.Lo == nil || i.Hi == nil {
+		return fixed(i.Mean, decimals)
+	}
+	return fixed(i.Mean, decimals) + " ±" + fixed((*i.Hi-*i.Lo)/2, decimals)
+}
+
+// bounds prints "0.031 [0.010, 0.052]".
+func bounds(i sweep.Interval, decimals int) string {
+	if i.Lo == nil || i.Hi == nil {
+		return fixed(i.Mean, decimals)
+	}
+	return fmt.Sprintf("%s [%s, %s]", fixed(i.Mean, decimals), fixed(*i.Lo, decimals), fixed(*i.Hi, decimals))
+}
+
+// count prints an integer with a space between thousands: 131 072.
+func count(n int64) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10)
+	}
+	return count(n/1000) + fmt.Sprintf(" %03d", n%1000)
+}
+
+// size prints bytes in binary units.
+func size(n int64) string {
+	value, unit := float64(n), 0
+	for math.Abs(value) >= 1024 && unit < 4 {
+		value, unit = value/1024, unit+1
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	decimals := 0
+	if math.Abs(value) < 9.95 {
+		decimals = 1
+	}
+	return fixed(value, decimals) + " " + []string{"B", "KiB", "MiB", "GiB", "TiB"}[unit]
+}
+
+// seconds prints a duration: 850ms, 7.4s, 4m12s, 1h02m.
+func seconds(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case s < 0.9995:
+		return fmt.Sprintf("%dms", d.Round(time.Millisecond).Milliseconds())
+	case s < 59.95:
+		return fixed(s, 1) + "s"
+	case s < 3599.5:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// chance prints a probability, never as a certainty.
+func chance(p float64) string {
+	switch {
+	case p < 0.001:
+		return "< 0.001"
+	case p > 0.999:
+		return "> 0.999"
+	}
+	return number(roundTo(p, 3))
+}
+
+func optional[T any](v *T, format func(T) string) string {
+	if v == nil {
+		return none
+	}
+	return format(*v)
+}
+
+// wrap breaks text at spaces to lines of at most width characters. All but the first start with indent, which does not
+// count.
+func wrap(text string, width int, indent string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		length := len([]rune(word))
+		switch {
+		case i == 0:
+		case column+1+length > width:
+			b.WriteString("\n" + indent)
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += length
+	}
+	return b.String()
+}
+
+// list prints 1, 2 and 4.
+func list[T any](items []T) string {
+	words := make([]string, len(items))
+	for i, item := range items {
+		words[i] = fmt.Sprint(item)
+	}
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// roundTo rounds v to so many significant digits.
+func roundTo(v float64, significant int) float64 {
+	if v == 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+		return v
+	}
+	scale := math.Pow(10, float64(significant-1)-math.Floor(math.Log10(math.Abs(v))))
+	return math.Round(v*scale) / scale
+}
+
+func plural(noun string, n int) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return none
+	}
+	return s
+}
+
+func abs(n int64) int64 { return max(n, -n) }

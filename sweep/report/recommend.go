@@ -1,0 +1,168 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// recommend picks the ladder whose incumbent has the lowest mean loss. Only ladders scored on the first ladder's
+// validation tokens take part: other tokens, or another tokenizer, make other losses.
+func recommend(r Report) Recommendation {
+	out := Recommendation{Final: true, State: sweep.StateRunning, Missing: missing(r.Ladders)}
+	for _, l := range r.Ladders {
+		out.Final = out.Final && l.Verdict.State != sweep.StateRunning
+	}
+	best := bestLadder(r.Ladders)
+	if best == nil {
+		if len(r.Ladders) > 0 {
+			out.State = r.Ladders[0].Verdict.State
+		}
+		out.Summary = "No recommendation yet: no rank has finished all its seeds."
+		if out.Final {
+			out.Summary = "No recommendation: no rank finished all its seeds."
+		}
+		return out
+	}
+	i := recommended(*best)
+	rung := best.Rungs[i]
+	out.Ladder, out.Cell, out.Rank, out.State = best.Number, best.Cell, &rung.Rank, best.Verdict.State
+	out.ValLoss, out.Cost = &rung.ValLoss.Mean, rung.Cost
+	out.Larger, out.Smaller = larger(best.Rungs, i), smaller(best.Rungs, i)
+	out.Cheapest = cheapest(r.Ladders, *best, rung, r.Rule.Confidence)
+	out.Summary = summary(out, *best, len(r.Ladders))
+	return out
+}
+
+// bestLadder returns the comparable ladder whose recommended rung has the lowest mean loss, or nil.
+func bestLadder(ladders []Ladder) *Ladder {
+	var best *Ladder
+	var loss float64
+	for _, l := range ladders {
+		i := recommended(l)
+		if i < 0 || l.corpus != ladders[0].corpus {
+			continue
+		}
+		if mean := l.Rungs[i].ValLoss.Mean; best == nil || mean < loss {
+			best, loss = &l, mean
+		}
+	}
+	return best
+}
+
+// recommended returns the index of the recommended rung, -1 while there is none.
+func recommended(l Ladder) int {
+	return slices.IndexFunc(l.Rungs, func(r Rung) bool {
+		return l.Verdict.RecommendedRank != nil && r.Rank == *l.Verdict.RecommendedRank && r.ValLoss != nil
+	})
+}
+
+func larger(rungs []Rung, i int) *Step {
+	for _, r := range rungs[i+1:] {
+		if r.ValLoss != nil {
+			return newStep(r, rungs[i], r)
+		}
+	}
+	return nil
+}
+
+func smaller(rungs []Rung, i int) *Step {
+	for _, r := range slices.Backward(rungs[:i]) {
+		if r.ValLoss != nil {
+			return newStep(r, r, rungs[i])
+		}
+	}
+	return nil
+}
+
+// newStep describes a neighbour and the gain from one rung to the next larger one, the neighbour being either.
+func newStep(neighbour, from, to Rung) *Step {
+	gain := sweep.Interval{Mean: from.ValLoss.Mean - to.ValLoss.Mean}
+	if to.Gain != nil && *to.Incumbent == from.Rank {
+		gain = *to.Gain
+	}
+	return &Step{Rank: neighbour.Rank, Gain: gain, Cost: neighbour.Cost}
+}
+
+// cheapest returns the complete rung with the fewest parameters within min_gain of the recommended one, nil when that is
+// the recommended one itself. Measured memory does not decide: it would make the choice depend on the weather.
+func cheapest(ladders []Ladder, best Ladder, rung Rung, confidence float64) *Equivalent {
+	bestLadder, bestRung := best, rung
+	for _, l := range ladders {
+		for _, r := range l.Rungs {
+			if l.corpus != best.corpus || r.ValLoss == nil || r.ValLoss.Mean-rung.ValLoss.Mean >= best.Verdict.MinGain {
+				continue
+			}
+			if cmp.Or(cmp.Compare(r.Cost.TrainableParams, bestRung.Cost.TrainableParams),
+				cmp.Compare(r.ValLoss.Mean, bestRung.ValLoss.Mean)) < 0 {
+				bestLadder, bestRung = l, r
+			}
+		}
+	}
+	if bestLadder.Number == best.Number && bestRung.Rank == rung.Rank {
+		return nil
+	}
+	return &Equivalent{
+		Ladder: bestLadder.Number, Cell: bestLadder.Cell, Rank: bestRung.Rank, ValLoss: bestRung.ValLoss.Mean,
+		Cost: bestRung.Cost, Loss: pairedDifference(bestRung, rung, confidence),
+	}
+}
+
+// missing lists each unfinished ladder's first rung that lacks trials.
+func missing(ladders []Ladder) []Missing {
+	out := []Missing{}
+	for _, l := range ladders {
+		switch l.Verdict.State {
+		case sweep.StateRunning, sweep.StateIncomplete, sweep.StateTimeLimited:
+		default:
+			continue
+		}
+		for _, r := range l.Rungs {
+			if seeds := undone(r); len(seeds) > 0 {
+				out = append(out, Missing{Ladder: l.Number, Rank: r.Rank, Seeds: seeds})
+				break
+			}
+		}
+	}
+	return out
+}
+
+func undone(r Rung) []int64 {
+	var seeds []int64
+	for _, t := range r.Trials {
+		if t.State != string(sweep.OutcomeDone) {
+			seeds = append(seeds, t.Seed)
+		}
+	}
+	return seeds
+}
+
+// incomparable warns of ladders that the recommendation could not take into account.
+func incomparable(ladders []Ladder) []string {
+	var numbers []string
+	for _, l := range ladders {
+		if l.corpus != ladders[0].corpus {
+			numbers = append(numbers, fmt.Sprint(l.Number))
+		}
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("ladder %s: scored on other validation tokens (another data set or tokenizer) than ladder %d; "+
+		"the losses do not compare, so the recommendation leaves them out", strings.Join(numbers, ", "), ladders[0].Number)}
+}
+
+func summary(r Recommendation, l Ladder, ladders int) string {
+	where := ""
+	if axes := l.Cell.Axes(); axes != "" && ladders > 1 {
+		where = fmt.Sprintf(" with %s", axes)
+	}
+	use := fmt.Sprintf("Use rank %d%s", *r.Rank, where)
+	if !r.Final {
+		use = fmt.Sprintf("Rank %d%s leads so far, the sweep is not finished", *r.Rank, where)
+	}
+	return fmt.Sprintf("%s: %s.", use, strings.TrimSuffix(l.Verdict.Reason, "."))
+}

@@ -1,0 +1,150 @@
+package report
+
+import (
+	"cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Report is a sweep's result.
+type Report struct {
+	Sweep          string         `json:"sweep"`
+	Recommendation Recommendation `json:"recommendation"`
+	Ladders        []Ladder       `json:"ladders"`
+	Rule           Rule           `json:"rule"`
+	Seeds          []int64        `json:"seeds"`
+	Backend        string         `json:"backend"`
+	Warnings       []string       `json:"warnings"`
+}
+
+// Rule is what the verdicts were judged by.
+type Rule struct {
+	Patience    int            `json:"patience"`
+	Confidence  float64        `json:"confidence"`
+	Stop        sweep.StopMode `json:"stop"`
+	NoiseSD     float64        `json:"noise_sd"`     // nats; used where a rung has one seed; 0 means 0.25 % of the lowest rank's loss
+	NoiseSource string         `json:"noise_source"` // grid, sweep <name>, or default
+}
+
+// Recommendation is the one answer on top of a report.
+type Recommendation struct {
+	Summary  string      `json:"summary"`
+	Final    bool        `json:"final"` // every ladder has a verdict
+	Ladder   int         `json:"ladder"`
+	Cell     Cell        `json:"cell"`
+	Rank     *int        `json:"rank"` // nil while no rung is complete
+	State    sweep.State `json:"state"`
+	ValLoss  *float64    `json:"val_loss"` // mean over seeds, nats per token
+	Cost     Cost        `json:"cost"`     // of one trial
+	Larger   *Step       `json:"larger"`   // the next larger complete rung of the same ladder
+	Smaller  *Step       `json:"smaller"`  // the next smaller one
+	Cheapest *Equivalent `json:"cheapest_equivalent"`
+	Missing  []Missing   `json:"missing"`
+}
+
+// Cost is what one trial of a rung took: parameters exactly, the rest as measured.
+type Cost struct {
+	TrainableParams int64    `json:"trainable_params"`
+	PeakHostBytes   *int64   `json:"peak_host_bytes"`   // largest over the seeds
+	PeakDeviceBytes *int64   `json:"peak_device_bytes"` // largest over the seeds
+	TrainSeconds    *float64 `json:"train_seconds"`     // mean over the seeds
+}
+
+// peak is the device's where it can be told, else the host's.
+func (c Cost) peak() *int64 { return cmp.Or(c.PeakDeviceBytes, c.PeakHostBytes) }
+
+// Step is a neighbour of the recommended rung on its ladder.
+type Step struct {
+	Rank int            `json:"rank"`
+	Gain sweep.Interval `json:"gain"` // of the larger rank over the smaller; no bounds where the rule never compared the two
+	Cost Cost           `json:"cost"`
+}
+
+// Equivalent is the complete rung with the fewest trainable parameters whose loss lies within min_gain of the
+// recommended one's.
+type Equivalent struct {
+	Ladder  int            `json:"ladder"`
+	Cell    Cell           `json:"cell"`
+	Rank    int            `json:"rank"`
+	ValLoss float64        `json:"val_loss"`
+	Cost    Cost           `json:"cost"`
+	Loss    sweep.Interval `json:"loss_increase"` // paired over the common seeds; Student bounds as the rule's
+}
+
+// Missing is a rung that still lacks trials.
+type Missing struct {
+	Ladder int     `json:"ladder"`
+	Rank   int     `json:"rank"`
+	Seeds  []int64 `json:"seeds"`
+}
+
+// Ladder is one cell with its verdict.
+type Ladder struct {
+	Number     int        `json:"number"` // from 1, as `sweep explain` takes it
+	Cell       Cell       `json:"cell"`
+	Conditions Conditions `json:"conditions"`
+	Verdict    Verdict    `json:"verdict"`
+	Rungs      []Rung     `json:"rungs"`       // those with at least one attempt, ascending
+	NotStarted []int      `json:"not_started"` // the other ranks of the ladder
+
+	corpus string // losses compare only between ladders scored on the same tokens
+}
+
+// Conditions are what a verdict holds at: a plateau is one at these, not in general.
+type Conditions struct {
+	Alpha        string  `json:"alpha"`   // a number, or a policy such as 2r
+	Scaling      string  `json:"scaling"` // alpha/r or alpha/sqrt(r)
+	LearningRate float64 `json:"learning_rate"`
+	Scheduler    string  `json:"lr_scheduler_type"`
+	Steps        int     `json:"steps"`
+	Tokens       int64   `json:"tokens"` // supervised tokens one trial has trained on; 0 before the first is done
+}
+
+// Verdict is a sweep.Verdict without its rungs, whose numbers stand in Rung.
+type Verdict struct {
+	State           sweep.State `json:"state"`
+	RecommendedRank *int        `json:"recommended_rank"`
+	BestRank        *int        `json:"best_rank"`
+	EquivalentRanks []int       `json:"equivalent_ranks"`
+	Probability     *float64    `json:"probability"`
+	SeedsToCertify  *int        `json:"seeds_to_certify"` // per rank, of a likely plateau or an inconclusive ladder; nil where none would do
+	MinGain         float64     `json:"min_gain"`         // nats
+	Reason          string      `json:"reason"`
+	Advice          []string    `json:"advice"`
+	Flags           []string    `json:"flags"`
+}
+
+// Rung is one rank of a ladder. ValLoss, Gain and Decision are nil until the rung is judged, Gain also for the baseline.
+type Rung struct {
+	Rank        int                 `json:"rank"`
+	Alpha       float64             `json:"alpha"`
+	Scaling     float64             `json:"scaling"`
+	Tuned       map[string]float64  `json:"tuned"` // values chosen per rung; empty where no axis is tuned
+	ValLoss     *sweep.Interval     `json:"val_loss"`
+	Gain        *sweep.Interval     `json:"gain"`
+	Decision    *sweep.StepDecision `json:"decision"`
+	Incumbent   *int                `json:"incumbent"`
+	Probability *float64            `json:"probability"`
+	Count       *int                `json:"count"`
+	Cost        Cost                `json:"cost"`
+	Trials      []Trial             `json:"trials"`
+
+	judged *sweep.RungVerdict
+}
+
+// Trial is one seed of a rung. What is not known is nil.
+type Trial struct {
+	ID              sweep.TrialID `json:"id"`
+	Seed            int64         `json:"seed"`
+	State           string        `json:"state"`
+	ValLoss         *float64      `json:"val_loss"`
+	BestStep        *int          `json:"best_step"`
+	TrainLoss       *float64      `json:"train_loss"`
+	Tokens          *int64        `json:"tokens"`
+	PeakHostBytes   *int64        `json:"peak_host_bytes"`
+	PeakDeviceBytes *int64        `json:"peak_device_bytes"`
+	PredictedBytes  *int64        `json:"predicted_bytes"`
+	TrainSeconds    *float64      `json:"train_seconds"`
+	TrainableParams *int64        `json:"trainable_params"`
+	Error           string        `json:"error,omitempty"`
+}

@@ -1,0 +1,129 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	gotext "github.com/jedib0t/go-pretty/v6/text"
+)
+
+// column is one column of a ladder's table. A column without any value is left out; where the table is too wide, those
+// with the highest drop go first.
+type column struct {
+	header string
+	drop   int // 0 means never
+	cell   func(Rung) string
+}
+
+func (t *text) columns(l Ladder) []column {
+	decimals := digits(l.Verdict.MinGain)
+	return []column{
+		{"rank", 0, func(r Rung) string { return fmt.Sprint(r.Rank) }},
+		{"val_loss", 0, func(r Rung) string {
+			if r.ValLoss == nil {
+				return none
+			}
+			return plusMinus(*r.ValLoss, decimals)
+		}},
+		{"gain [lo, hi]", 0, func(r Rung) string {
+			if r.Gain == nil {
+				return none
+			}
+			return bounds(*r.Gain, decimals)
+		}},
+		{"over", 2, func(r Rung) string { return optional(r.Incumbent, func(n int) string { return fmt.Sprint(n) }) }},
+		{"decision", 0, decision},
+		{"strikes", 3, func(r Rung) string {
+			if r.Gain == nil || r.Count == nil {
+				return none
+			}
+			return fmt.Sprintf("%d/%d", *r.Count, t.rule.Patience)
+		}},
+		{"params", 0, func(r Rung) string { return optional(nonZero(r.Cost.TrainableParams), count) }},
+		{"memory", 0, func(r Rung) string { return optional(r.Cost.peak(), size) }},
+		{"time", 0, func(r Rung) string { return optional(r.Cost.TrainSeconds, seconds) }},
+		{"tokens", 4, func(r Rung) string { return optional(nonZero(tokens(r)), count) }},
+	}
+}
+
+func tokens(r Rung) int64 {
+	var most int64
+	for _, t := range r.Trials {
+		if t.Tokens != nil {
+			most = max(most, *t.Tokens)
+		}
+	}
+	return most
+}
+
+// decision says what the rule found, or how many seeds are done while it cannot look yet.
+func decision(r Rung) string {
+	if r.Decision != nil {
+		return string(*r.Decision)
+	}
+	return fmt.Sprintf("%d/%d seeds", len(r.Trials)-len(undone(r)), len(r.Trials))
+}
+
+// table prints the ladder's rungs, without its least important columns where the width is short.
+func (t *text) table(l Ladder) {
+	if len(l.Rungs) == 0 {
+		return
+	}
+	for drop := 5; ; drop-- {
+		rendered := renderTable(t.columns(l), l.Rungs, drop)
+		if drop == 1 || width(rendered) <= t.o.Width {
+			t.print(rendered)
+			return
+		}
+	}
+}
+
+func renderTable(columns []column, rungs []Rung, drop int) string {
+	tw := table.NewWriter()
+	style := table.StyleLight
+	style.Options = table.Options{SeparateHeader: true}
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header = gotext.FormatDefault
+	tw.SetStyle(style)
+	tw.SuppressTrailingSpaces()
+	var header table.Row
+	rows := make([]table.Row, len(rungs))
+	var configs []table.ColumnConfig
+	for _, c := range columns {
+		if c.drop >= drop || empty(c, rungs) {
+			continue
+		}
+		header = append(header, c.header)
+		align := gotext.AlignRight
+		if c.header == "decision" {
+			align = gotext.AlignLeft
+		}
+		configs = append(configs, table.ColumnConfig{Number: len(header), Align: align, AlignHeader: align})
+		for i, r := range rungs {
+			rows[i] = append(rows[i], c.cell(r))
+		}
+	}
+	tw.AppendHeader(header)
+	tw.AppendRows(rows)
+	tw.SetColumnConfigs(configs)
+	return tw.Render()
+}
+
+func empty(c column, rungs []Rung) bool {
+	for _, r := range rungs {
+		if c.cell(r) != none {
+			return false
+		}
+	}
+	return true
+}
+
+func width(s string) int {
+	widest := 0
+	for line := range strings.Lines(s) {
+		widest = max(widest, utf8.RuneCountInString(strings.TrimRight(line, "\n")))
+	}
+	return widest
+}

@@ -1,0 +1,252 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Options say how text is laid out.
+type Options struct {
+	Width int  // columns to stay within where the numbers allow it; 0 means 100
+	Color bool // bold headings; the caller decides by terminal and NO_COLOR
+}
+
+// text writes lines and keeps the first error.
+type text struct {
+	w    io.Writer
+	o    Options
+	rule Rule
+	err  error
+}
+
+func newText(w io.Writer, o Options, rule Rule) *text {
+	if o.Width <= 0 {
+		o.Width = 100
+	}
+	return &text{w: w, o: o, rule: rule}
+}
+
+func (t *text) print(s string) {
+	if t.err == nil {
+		_, t.err = io.WriteString(t.w, s+"\n")
+	}
+}
+
+// para prints a wrapped paragraph; its further lines are indented by as much as its label takes.
+func (t *text) para(label, format string, args ...any) {
+	indent := strings.Repeat(" ", len(label))
+	t.print(label + wrap(fmt.Sprintf(format, args...), t.o.Width-len(label), indent))
+}
+
+func (t *text) bold(s string) string {
+	if !t.o.Color {
+		return s
+	}
+	return "\x1b[1m" + s + "\x1b[0m"
+}
+
+// Text prints the report for people: the recommendation first, then every ladder with its table and verdict.
+func (r Report) Text(w io.Writer, o Options) error {
+	t := newText(w, o, r.Rule)
+	t.recommendation(r)
+	t.print("")
+	t.header(r)
+	for _, l := range r.Ladders {
+		t.print("")
+		t.ladder(l)
+	}
+	t.print("")
+	t.legend()
+	return t.err
+}
+
+// VerdictText prints one verdict that no sweep stands behind, as `sweep plateau` finds it in a file.
+func VerdictText(w io.Writer, v sweep.Verdict, p sweep.Plateau, o Options) error {
+	t := newText(w, o, newRule(p))
+	l := Ladder{Verdict: newVerdict(v)}
+	for _, rv := range v.Rungs {
+		l.Rungs = append(l.Rungs, newRung(sweep.Rung{Rank: rv.Rank}, map[int]sweep.RungVerdict{rv.Rank: rv}))
+	}
+	t.table(l)
+	t.verdict(l)
+	t.print("")
+	t.legend()
+	return t.err
+}
+
+func (t *text) recommendation(r Report) {
+	rec := r.Recommendation
+	t.print(t.bold(wrap(rec.Summary, t.o.Width, "")))
+	if rec.Rank != nil {
+		decimals := digits(r.Ladders[rec.Ladder-1].Verdict.MinGain)
+		t.para("", "Rank %d reaches val_loss %s nats per token (perplexity %s) with %s.", *rec.Rank,
+			fixed(*rec.ValLoss, decimals), number(roundTo(math.Exp(*rec.ValLoss), 4)), costs(rec.Cost))
+		t.steps(rec, decimals)
+		t.cheapest(rec, decimals)
+	}
+	for _, m := range rec.Missing {
+		t.para("", "Still missing: rank %d of ladder %d, %s %s.", m.Rank, m.Ladder, plural("seed", len(m.Seeds)), list(m.Seeds))
+	}
+}
+
+func (t *text) steps(rec Recommendation, decimals int) {
+	if s := rec.Larger; s != nil {
+		t.para("", "Going to %d buys %s nats for %s.", s.Rank, bounds(s.Gain, decimals), extras(rec.Cost, s.Cost))
+	}
+	if s := rec.Smaller; s != nil {
+		t.para("", "Going down to %d costs %s nats, for %s.", s.Rank, bounds(s.Gain, decimals), extras(rec.Cost, s.Cost))
+	}
+}
+
+func (t *text) cheapest(rec Recommendation, decimals int) {
+	e := rec.Cheapest
+	if e == nil {
+		return
+	}
+	where := ""
+	if axes := e.Cell.Axes(); axes != "" && e.Ladder != rec.Ladder {
+		where = " with " + axes
+	}
+	t.para("", "Cheapest within min_gain: rank %d%s (ladder %d), %s nats higher, for %s.", e.Rank, where, e.Ladder,
+		bounds(e.Loss, decimals), extras(rec.Cost, e.Cost))
+}
+
+func costs(c Cost) string {
+	parts := []string{count(c.TrainableParams) + " trainable parameters"}
+	if p := c.peak(); p != nil {
+		parts = append(parts, "a peak of "+size(*p))
+	}
+	if c.TrainSeconds != nil {
+		parts = append(parts, seconds(*c.TrainSeconds)+" of training per trial")
+	}
+	return list(parts)
+}
+
+// extras says what another rung takes more or less than the recommended one.
+func extras(from, to Cost) string {
+	params := to.TrainableParams - from.TrainableParams
+	parts := []string{moreOrLess(float64(params), count(abs(params)), "parameters")}
+	if a, b := from.peak(), to.peak(); a != nil && b != nil {
+		parts = append(parts, moreOrLess(float64(*b-*a), size(abs(*b-*a)), "memory"))
+	}
+	if a, b := from.TrainSeconds, to.TrainSeconds; a != nil && b != nil && *a > 0 {
+		share := (*b/(*a) - 1) * 100
+		parts = append(parts, moreOrLess(share, fixed(math.Abs(share), 0)+" %", "time"))
+	}
+	return list(parts)
+}
+
+func moreOrLess(change float64, amount, what string) string {
+	switch {
+	case strings.HasPrefix(amount, "0 "):
+		return "the same " + what
+	case change > 0:
+		return fmt.Sprintf("%s more %s", amount, what)
+	case what == "parameters":
+		return fmt.Sprintf("%s fewer %s", amount, what)
+	}
+	return fmt.Sprintf("%s less %s", amount, what)
+}
+
+func (t *text) header(r Report) {
+	noise := ""
+	if len(r.Seeds) == 1 {
+		noise = "; one seed, so the intervals rest on noise_sd"
+		if r.Rule.NoiseSD > 0 {
+			noise += " " + number(r.Rule.NoiseSD)
+		}
+		noise += " (" + r.Rule.NoiseSource + ")"
+	}
+	t.para("", "Sweep %s: %d %s, %s %s%s. Backend %s.", r.Sweep, len(r.Ladders), plural("ladder", len(r.Ladders)),
+		plural("seed", len(r.Seeds)), list(r.Seeds), noise, orNone(r.Backend))
+	for _, warning := range r.Warnings {
+		t.para("Warning: ", "%s", warning)
+	}
+}
+
+func (l Ladder) title() string {
+	if axes := l.Cell.Axes(); axes != "" {
+		return fmt.Sprintf("Ladder %d: %s", l.Number, axes)
+	}
+	return fmt.Sprintf("Ladder %d", l.Number)
+}
+
+func (t *text) ladder(l Ladder) {
+	t.print(t.bold(wrap(l.title(), t.o.Width, "  ")))
+	t.table(l)
+	t.verdict(l)
+}
+
+func (t *text) verdict(l Ladder) {
+	v := l.Verdict
+	rank := "no rank yet"
+	if v.RecommendedRank != nil {
+		rank = fmt.Sprintf("rank %d", *v.RecommendedRank)
+	}
+	probability := ""
+	if v.Probability != nil {
+		probability = fmt.Sprintf(" (probability %s)", chance(*v.Probability))
+	}
+	t.print(t.bold(fmt.Sprintf("%s%s: %s", v.State, probability, rank)))
+	if l.Conditions != (Conditions{}) {
+		t.para("  at      ", "%s", l.Conditions)
+	}
+	t.para("  why     ", "%s", v.Reason)
+	t.para("  numbers ", "%s", t.numbers(v))
+	for _, a := range v.Advice {
+		t.para("  advice  ", "%s", a)
+	}
+	for _, f := range v.Flags {
+		t.para("  flag    ", "%s", f)
+	}
+	t.problems(l)
+}
+
+func (t *text) numbers(v Verdict) string {
+	parts := []string{fmt.Sprintf("min_gain %s, patience %d, confidence %s", number(roundTo(v.MinGain, 3)), t.rule.Patience, number(t.rule.Confidence))}
+	if v.BestRank != nil {
+		parts = append(parts, fmt.Sprintf("lowest mean at rank %d", *v.BestRank))
+	}
+	if len(v.EquivalentRanks) > 0 {
+		parts = append(parts, fmt.Sprintf("not shown worse by min_gain: %s %s", plural("rank", len(v.EquivalentRanks)), list(v.EquivalentRanks)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// problems lists the trials that ended otherwise than done.
+func (t *text) problems(l Ladder) {
+	for _, r := range l.Rungs {
+		for _, trial := range r.Trials {
+			if trial.Error != "" {
+				t.para("  trial   ", "%s (rank %d, seed %d) %s: %s", trial.ID, r.Rank, trial.Seed, trial.State, trial.Error)
+			}
+		}
+	}
+	if len(l.NotStarted) > 0 {
+		t.para("  rest    ", "%s %s not started", plural("rank", len(l.NotStarted)), list(l.NotStarted))
+	}
+}
+
+// String prints the conditions as they stand beside every verdict.
+func (c Conditions) String() string {
+	alpha := "alpha " + c.Alpha
+	if !strings.HasSuffix(c.Alpha, "r") {
+		alpha += " fixed"
+	}
+	tokens := "no trial finished yet"
+	if c.Tokens > 0 {
+		tokens = count(c.Tokens) + " tokens seen"
+	}
+	return fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps, %s per trial", alpha, c.Scaling, number(c.LearningRate),
+		c.Scheduler, c.Steps, tokens)
+}
+
+func (t *text) legend() {
+	t.para("", "Losses are means over seeds, in nats per token where a sweep measured them. Gains are paired by seed, over the "+
+		"incumbent rank in column \"over\". Each bound of an interval holds at %s %%. Time is training alone, the mean of a "+
+		"rung's trials; memory their largest peak.", number(100-50*(1-t.rule.Confidence)))
+}
