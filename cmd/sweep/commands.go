@@ -5,6 +5,8 @@ import "github.com/spf13/cobra"
 // commands lists the subcommands, one constructor per file.
 func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
+		newBackendCommand,
+		newDoctorCommand,
 		newVersionCommand,
 	}
 }

@@ -71,7 +71,7 @@ func (m *mirror) serveRelease(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *mirror) serveProject(w http.ResponseWriter, _ *http.Request) {
-	file := map[string]string{"filename": "p-0.11.2-py3-none-manylinux_2_27_x86_64.whl", "url": m.URL + "/wheel"}
+	file := map[string]string{"filename": "p-0.11.2-py3-none-manylinux_2_27_x86_64.whl", "url": "../../wheel"} // as mirrors write it
 	writeJSON(w, map[string]any{"releases": map[string]any{"0.11.2": []any{file}}})
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // The platforms a trial can run on.
@@ -38,7 +40,7 @@ type Choice struct {
 
 // Resolve says what want (auto, xla:cpu, xla:cuda, go, or the path of a plug-in) means on this machine. Auto takes CUDA
 // if its plug-in loads and lists a device, else the CPU plug-in, else pure Go with a Notice. An explicit wish that cannot
-// be met is an error that says how to meet it. Nothing is downloaded.
+// be met is an error that says how to meet it; a wish that is no backend at all is sweep.ErrInput. Nothing is downloaded.
 func Resolve(ctx context.Context, want string) (Choice, error) {
 	return newResolver().resolve(ctx, want)
 }
@@ -68,8 +70,8 @@ func (r resolver) resolve(ctx context.Context, want string) (Choice, error) {
 	if strings.ContainsRune(want, filepath.Separator) || strings.HasSuffix(want, ".so") {
 		return r.path(ctx, want)
 	}
-	return Choice{}, fmt.Errorf("unknown backend %q: want auto, %s, %s, %s, or the path of a PJRT plug-in",
-		want, PlatformCPU, PlatformCUDA, PlatformGo)
+	return Choice{}, fmt.Errorf("%w: unknown backend %q: want auto, %s, %s, %s, or the path of a PJRT plug-in",
+		sweep.ErrInput, want, PlatformCPU, PlatformCUDA, PlatformGo)
 }
 
 func (r resolver) auto(ctx context.Context) (Choice, error) {

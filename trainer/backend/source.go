@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"runtime"
 	"strings"
@@ -60,8 +61,8 @@ func lookupRelease(ctx context.Context, index string) (artefact, error) {
 			Digest string `json:"digest"`
 		} `json:"assets"`
 	}
-	url := fmt.Sprintf("%s/repos/%s/releases/tags/%s", index, installer.BinaryCPUReleasesRepo, pjrt.DefaultCPUVersion)
-	if err := getJSON(ctx, url, &release); err != nil {
+	page := fmt.Sprintf("%s/repos/%s/releases/tags/%s", index, installer.BinaryCPUReleasesRepo, pjrt.DefaultCPUVersion)
+	if err := getJSON(ctx, page, &release); err != nil {
 		return artefact{}, err
 	}
 	want := fmt.Sprintf("pjrt_cpu_%s_%s.tar.gz", runtime.GOOS, runtime.GOARCH)
@@ -71,11 +72,11 @@ func lookupRelease(ctx context.Context, index string) (artefact, error) {
 		}
 		sum, ok := strings.CutPrefix(a.Digest, "sha256:")
 		if !ok {
-			return artefact{}, fmt.Errorf("%s lists no SHA-256 for %s", url, want)
+			return artefact{}, fmt.Errorf("%s lists no SHA-256 for %s", page, want)
 		}
 		return artefact{name: want, url: a.URL, sha256: sum, plugin: "pjrt_c_api_cpu*_plugin.so"}, nil
 	}
-	return artefact{}, fmt.Errorf("%s has no %s", url, want)
+	return artefact{}, fmt.Errorf("%s has no %s", page, want)
 }
 
 // wheel is one exact file of the Python package index, and the plug-in inside it.
@@ -108,24 +109,42 @@ func lookupWheel(ctx context.Context, index string, w wheel) (artefact, error) {
 		return artefact{}, fmt.Errorf("%s is for %s/%s, this is %s/%s", w, w.goos, w.goarch, runtime.GOOS, runtime.GOARCH)
 	}
 	var info installer.PipPackageInfo
-	if err := getJSON(ctx, fmt.Sprintf("%s/pypi/%s/json", index, w.project), &info); err != nil {
+	page := fmt.Sprintf("%s/pypi/%s/json", index, w.project)
+	if err := getJSON(ctx, page, &info); err != nil {
 		return artefact{}, err
 	}
 	release, err := installer.PipSelectRelease(info.Releases[w.version], w.platform, true)
 	if err != nil {
 		return artefact{}, fmt.Errorf("%s: %w", w, err)
 	}
+	address, err := relativeTo(page, release.URL)
+	if err != nil {
+		return artefact{}, fmt.Errorf("%s: address of %s: %w", page, release.Filename, err)
+	}
 	return artefact{
-		name: release.Filename, url: release.URL, sha256: w.sha256, zipped: true,
+		name: release.Filename, url: address, sha256: w.sha256, zipped: true,
 		plugin: w.plugin, pluginSHA256: w.pluginSHA256,
 	}, nil
 }
 
+// relativeTo completes an address that stands on a page: mirrors of the index write relative ones.
+func relativeTo(page, address string) (string, error) {
+	base, err := url.Parse(page)
+	if err != nil {
+		return "", err
+	}
+	ref, err := base.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	return ref.String(), nil
+}
+
 // getJSON reads one small document of an index.
-func getJSON(ctx context.Context, url string, into any) error {
+func getJSON(ctx context.Context, address string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
@@ -135,10 +154,10 @@ func getJSON(ctx context.Context, url string, into any) error {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, resp.Status)
+		return fmt.Errorf("%s answers %s", address, resp.Status)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return fmt.Errorf("read %s: %w", url, err)
+		return fmt.Errorf("read %s: %w", address, err)
 	}
 	return nil
 }

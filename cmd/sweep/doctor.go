@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// The states of a finding.
+const (
+	findingOK   = "ok"
+	findingWarn = "warning" // it works, but not as well as it could
+	findingFail = "problem" // `sweep run` would fail
+)
+
+// finding is one line of `sweep doctor`: what was looked at, what was found, and one fix if that is not good.
+type finding struct {
+	Check  string `json:"check"`
+	State  string `json:"state"`
+	Detail string `json:"detail"`
+	Fix    string `json:"fix,omitempty"`
+}
+
+// diagnosis is the whole result, with the numbers that programs want beside the findings that people read.
+type diagnosis struct {
+	Findings    []finding           `json:"findings"`
+	Backend     backend.Choice      `json:"backend"`
+	Backends    []backend.Candidate `json:"backends"`
+	Versions    map[string]string   `json:"versions"`
+	Cores       int                 `json:"cores"`
+	MemoryBytes int64               `json:"memory_bytes"`
+	Root        string              `json:"root"`
+	FileSystem  string              `json:"file_system"`
+	FreeBytes   int64               `json:"free_bytes"`
+}
+
+func newDoctorCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this machine offers: plug-ins, devices, cores, memory, disk, and one fix per finding",
+		Long: `doctor looks at everything that sweep run needs and says what it found, with one fix per finding that is not good.
+It changes nothing and downloads nothing. It ends with exit code 1 if sweep run would fail.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
+	}
+}
+
+func (a *app) doctor(ctx context.Context) error {
+	d := a.examine(ctx)
+	err := a.emit("doctor", d, func(w io.Writer) error { return writeFindings(w, d.Findings) }, func() ([]string, [][]string) {
+		var rows [][]string
+		for _, f := range d.Findings {
+			rows = append(rows, []string{f.Check, f.State, f.Detail, f.Fix})
+		}
+		return []string{"check", "state", "detail", "fix"}, rows
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range d.Findings {
+		if f.State == findingFail {
+			return withCode(exitError, nil)
+		}
+	}
+	return nil
+}
+
+func writeFindings(w io.Writer, findings []finding) error {
+	for _, f := range findings {
+		if _, err := fmt.Fprintf(w, "%-8s %-9s %s\n", f.State, f.Check, f.Detail); err != nil {
+			return err
+		}
+		if f.Fix == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%18s fix: %s\n", "", f.Fix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// examine looks at everything, cheapest first.
+func (a *app) examine(ctx context.Context) diagnosis {
+	d := diagnosis{Versions: backend.Versions(), Cores: runtime.NumCPU(), Root: a.root}
+	d.Versions["program"] = version
+	d.add(goFinding(ctx))
+	d.addBackends(ctx, a.backend)
+	d.addCores()
+	d.addMemory()
+	d.addRoot()
+	return d
+}
+
+func (d *diagnosis) add(f finding) { d.Findings = append(d.Findings, f) }
+
+// goFinding looks for the Go distribution whose sources the built-in data sets are made of.
+func goFinding(ctx context.Context) finding {
+	built := "built with " + runtime.Version()
+	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT", "GOVERSION").Output()
+	lines := strings.Fields(string(out))
+	if err != nil || len(lines) != 2 {
+		return finding{"go", findingWarn, built + "; no go command found", "install Go for the built-in data sets, or name files in data.train"}
+	}
+	return finding{Check: "go", State: findingOK, Detail: fmt.Sprintf("%s; %s in %s", built, lines[1], lines[0])}
+}
+
+// addBackends reports what --backend means here, and every plug-in that does not work.
+func (d *diagnosis) addBackends(ctx context.Context, want string) {
+	d.Backends = backend.List(ctx)
+	for _, c := range d.Backends {
+		if c.Error != "" {
+			d.add(finding{"plug-in", findingWarn, c.Error, pluginFix(c)})
+		}
+	}
+	choice, err := backend.Resolve(ctx, want)
+	d.Backend = choice
+	switch {
+	case err != nil:
+		d.add(finding{"backend", findingFail, fmt.Sprintf("--backend %s: %v", want, err), "use --backend auto"})
+	case choice.Notice != "":
+		d.add(finding{"backend", findingWarn, choice.Notice, "sweep backend install"})
+	case choice.PluginPath == "":
+		d.add(finding{Check: "backend", State: findingOK, Detail: choice.Identity})
+	default:
+		d.add(finding{Check: "backend", State: findingOK, Detail: fmt.Sprintf("%s: %s (%s, SHA-256 %s)",
+			choice.Platform, choice.PluginPath, choice.PluginVersion, choice.PluginSHA256)})
+		d.add(finding{Check: "devices", State: findingOK, Detail: strings.Join(choice.Devices, ", ")})
+	}
+}
+
+func pluginFix(c backend.Candidate) string {
+	if c.Platform == backend.PlatformCUDA {
+		return "none needed for the CPU; for the GPU install NVIDIA's driver"
+	}
+	return "delete " + c.PluginPath + " and run sweep backend install"
+}
+
+func (d *diagnosis) addCores() {
+	f := finding{Check: "cores", State: findingOK, Detail: fmt.Sprint(d.Cores)}
+	if quota := runtime.GOMAXPROCS(0); quota < d.Cores {
+		f.Detail = fmt.Sprintf("%d, of which a limit leaves %d", d.Cores, quota)
+	}
+	d.add(f)
+}
+
+// scarceMemory is what a small trial needs with XLA: GPT-2 small at B=4, T=128 peaks at 2 GB (experiments/LOG.md).
+const scarceMemory = 2 << 30
+
+func (d *diagnosis) addMemory() {
+	n, err := backend.HostMemory()
+	d.MemoryBytes = n
+	switch {
+	case err != nil:
+		d.add(finding{"memory", findingWarn, err.Error(), "set limits.memory in the grid"})
+	case n < scarceMemory:
+		d.add(finding{"memory", findingWarn, formatBytes(n), "run one trial at a time: --jobs 1"})
+	default:
+		d.add(finding{Check: "memory", State: findingOK, Detail: formatBytes(n)})
+	}
+}
+
+// scarceDisk leaves room for a corpus, a few adapters and checkpoints.
+const scarceDisk = 1 << 30
+
+// addRoot reports the file system that the root is on, or will be on once it is made.
+func (d *diagnosis) addRoot() {
+	dir := existing(d.Root)
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		d.add(finding{"root", findingFail, fmt.Sprintf("%s: %v", dir, err), "choose another folder with --root"})
+		return
+	}
+	d.FreeBytes = int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between systems
+	d.FileSystem = fileSystem(dir)
+	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, formatBytes(d.FreeBytes))
+	switch {
+	case unix.Access(dir, unix.W_OK) != nil:
+		d.add(finding{"root", findingFail, detail + ", not writable", "choose another folder with --root"})
+	case d.FreeBytes < scarceDisk:
+		d.add(finding{"root", findingWarn, detail, "free some space, or choose another folder with --root"})
+	default:
+		d.add(finding{Check: "root", State: findingOK, Detail: detail})
+	}
+}
+
+// existing returns the folder itself or its nearest parent that exists.
+func existing(dir string) string {
+	for {
+		_, err := os.Stat(dir)
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// fileSystem names the type of the file system that dir is on, from the kernel's list of mounts.
+func fileSystem(dir string) string {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "unknown"
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "unknown"
+	}
+	best, kind := "", "unknown"
+	for line := range strings.Lines(string(mounts)) {
+		mount, rest, ok := strings.Cut(line, " - ") // proc(5)
+		fields, after := strings.Fields(mount), strings.Fields(rest)
+		if !ok || len(fields) < 5 || len(after) == 0 {
+			continue
+		}
+		point := fields[4]
+		if below := point == dir || strings.HasPrefix(dir, strings.TrimSuffix(point, "/")+"/"); below && len(point) >= len(best) {
+			best, kind = point, after[0]
+		}
+	}
+	return kind
+}

@@ -1,0 +1,24 @@
+package backend
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	r := fakeMachine(t, false, map[string]string{"cuda": "cuda", "cpu": "", "cpu_v1.2.3": "cpu"})
+	type line struct {
+		Platform string
+		Works    bool
+	}
+	var got []line
+	for _, c := range r.list(t.Context()) {
+		got = append(got, line{c.Platform, c.Error == ""})
+	}
+	want := []line{{PlatformCUDA, false}, {PlatformCPU, false}, {PlatformCPU, true}, {PlatformGo, true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+}
