@@ -5,7 +5,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 )
 
 // ignored is the label that does not count.
@@ -24,7 +23,6 @@ type plan struct {
 	rows    []int32 // [k*c] position b·T+t of each prediction, 0 beyond tokens
 	targets []int32 // [k*c] its label, 0 beyond tokens
 	inverse []int32 // [B*T] where a position stands in rows, -1 for nowhere
-	chunks  int     // k: chunks there are
 }
 
 // plan checks a batch against the model and orders its predictions.
@@ -36,11 +34,9 @@ func (b Batch) plan(c Config) (plan, error) {
 	if b.T > c.Positions {
 		return plan{}, fmt.Errorf("rows of %d tokens; the model has %d positions", b.T, c.Positions)
 	}
-	chunks, perChunk := chunking(b.predictions(), c.VocabSize)
-	size := chunks * perChunk
+	size := predictions(b.B, b.T, c.VocabSize)
 	p := plan{
-		rows: make([]int32, size), targets: make([]int32, size),
-		inverse: make([]int32, n), chunks: chunks,
+		rows: make([]int32, size), targets: make([]int32, size), inverse: make([]int32, n),
 	}
 	for i := range n {
 		p.inverse[i] = -1
@@ -61,14 +57,16 @@ func (b Batch) plan(c Config) (plan, error) {
 	return p, nil
 }
 
-// predictions is the number of rows the loss makes room for.
-func (b Batch) predictions() int { return b.B * (b.T - 1) }
+// predictions is the number of rows the loss makes room for: k·c of crossEntropy.
+func predictions(B, T, vocab int) int {
+	chunks, perChunk := chunking(B*(T-1), vocab)
+	return chunks * perChunk
+}
 
 // batchShapes are the inputs that upload makes.
-func batchShapes(B, T, predictions, vocab int) []shapes.Shape {
-	chunks, perChunk := chunking(predictions, vocab)
-	n := chunks * perChunk
-	return []shapes.Shape{i32(B, T), i32(n), i32(n), i32(B * T), i32()}
+func batchShapes(B, T, vocab int) []shape {
+	n := predictions(B, T, vocab)
+	return []shape{i32(B, T), i32(n), i32(n), i32(B * T), i32()}
 }
 
 // upload copies a planned batch to the device, in the order of batchShapes.

@@ -19,7 +19,7 @@ type device struct {
 
 // build turns a graph function into an executable. GoMLX panics while a graph is built; here, and only here, such a panic
 // becomes an error, with the innermost message first.
-func (d device) build(name string, inputs []shapes.Shape, fn func(in []*Node) []*Node) (*executable, error) {
+func (d device) build(name string, inputs []shape, fn func(in []*Node) []*Node) (*executable, error) {
 	g := NewGraph(d.be, name)
 	var err error
 	caught := exceptions.Try(func() {
@@ -114,5 +114,29 @@ func finalizeAll(buffers ...compute.Buffer) {
 	}
 }
 
-func f32(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }
-func i32(dims ...int) shapes.Shape { return shapes.Make(dtypes.Int32, dims...) }
+// cache holds executables by batch shape: those of another shape than the training batch are compiled when first needed.
+type cache map[[2]int]*executable
+
+func (c cache) get(d device, name string, B, T int, in []shape, fn func([]*Node) []*Node) (*executable, error) {
+	if e, ok := c[[2]int{B, T}]; ok {
+		return e, nil
+	}
+	e, err := d.build(fmt.Sprintf("%s %dx%d", name, B, T), in, fn)
+	if err != nil {
+		return nil, err
+	}
+	c[[2]int{B, T}] = e
+	return e, nil
+}
+
+func (c cache) finalize() {
+	for _, e := range c {
+		e.finalize()
+	}
+	clear(c)
+}
+
+type shape = shapes.Shape
+
+func f32(dims ...int) shape { return shapes.Make(dtypes.Float32, dims...) }
+func i32(dims ...int) shape { return shapes.Make(dtypes.Int32, dims...) }

@@ -1,0 +1,63 @@
+package model
+
+import (
+	"reflect"
+
+	"github.com/gomlx/go-xla/compute/xla"
+)
+
+// AnalysisBytes adds up what the compiler says training will hold: the base, the adapter with its moments, the executables'
+// code, and the temporaries and outputs of the hungriest one. It knows what Compile compiled; not ok means that the backend
+// has no such analysis (pure Go). Some plug-ins under-report temporaries, so compare it with a measured peak.
+func (p *Program) AnalysisBytes() (n int64, ok bool) {
+	base := int64(p.dtype.SizeForDimensions(int(p.config.Params())))
+	state := int64(4 * (4*p.layout.total + 1)) // adapter, two moments, accumulator
+	var code, working int64
+	for _, e := range p.executables() {
+		s, ok := e.stats()
+		if !ok {
+			return 0, false
+		}
+		code += s.code
+		working = max(working, s.temporary+s.outputs)
+	}
+	return base + state + code + working, true
+}
+
+// executables lists those that training runs.
+func (p *Program) executables() []*executable {
+	all := []*executable{p.apply}
+	for _, e := range p.gradient {
+		all = append(all, e)
+	}
+	for _, e := range p.evaluate {
+		all = append(all, e)
+	}
+	return all
+}
+
+type memoryStats struct {
+	code, outputs, temporary int64
+}
+
+// stats reads the compiler's analysis. go-xla keeps it in an unexported field and only logs it; reflection may read
+// integers there, and a field that moved makes this not ok.
+func (e *executable) stats() (memoryStats, bool) {
+	if e == nil {
+		return memoryStats{}, false
+	}
+	x, ok := e.graph.Executable().(*xla.Executable)
+	if !ok {
+		return memoryStats{}, false
+	}
+	loaded := reflect.ValueOf(x).Elem().FieldByName("exec")
+	if !loaded.IsValid() || loaded.Kind() != reflect.Pointer || loaded.IsNil() {
+		return memoryStats{}, false
+	}
+	analysis := loaded.Elem().FieldByName("OnDeviceMemoryUsageStats")
+	if !analysis.IsValid() {
+		return memoryStats{}, false
+	}
+	field := func(name string) int64 { return analysis.FieldByName(name).Int() }
+	return memoryStats{code: field("GeneratedCode"), outputs: field("Outputs"), temporary: field("Temporary")}, true
+}
