@@ -56,13 +56,14 @@ func isGoRoot(root string) bool {
 	return true
 }
 
-// goFile is one source file of a Go distribution, named from its src folder.
+// goFile is one source file of the standard library, named from the src folder.
 type goFile struct {
 	name string
 	size int64
 }
 
-// goFiles lists the sources of the distribution but for tests, test data, vendored code and hidden folders, by name.
+// goFiles lists the sources of the standard library but for tests, test data and vendored code, by name. The commands are
+// left out: half of them is tables of machine instructions.
 func goFiles(root string) ([]goFile, error) {
 	src, err := filepath.EvalSymlinks(filepath.Join(root, "src")) // Debian's src is a link
 	if err != nil {
@@ -75,7 +76,7 @@ func goFiles(root string) ([]goFile, error) {
 		}
 		name := entry.Name()
 		if entry.IsDir() {
-			if name == "testdata" || name == "vendor" || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
+			if name == "testdata" || name == "vendor" || path == filepath.Join(src, "cmd") || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
 				return filepath.SkipDir
 			}
 			return nil

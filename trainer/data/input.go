@@ -87,7 +87,7 @@ func resolveBuiltin(set string, getenv func(string) string) (input, error) {
 	if err != nil {
 		return input{}, err
 	}
-	return input{kind: kindBuiltin, name: builtinPrefix + set, key: corpus.key, size: goLimit(set), set: corpus}, nil
+	return input{kind: kindBuiltin, name: builtinPrefix + set, key: corpus.key, size: corpus.size, set: corpus}, nil
 }
 
 // expand returns the files that a name stands for: itself where it exists, else the matches of the glob, by name.
