@@ -1,4 +1,81 @@
+# Bare `make` prints this list. Everything needs Go and a C compiler; nothing needs Python but `make bench`.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X main.version=$(VERSION)
+FUZZTIME ?= 20s
+BENCHFLAGS ?=
+GOLANGCI := bin/golangci-lint
+SHELL := /bin/sh
+
+# Plug-ins are installed by `sweep backend install` alone, never behind the user's back.
+export GOMLX_NO_AUTO_INSTALL = 1
+
+# The pure-Go backend gets a smaller grid. Expanded when quickstart runs: after the plug-in had its chance.
+quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race xla crash fuzz bench golden lint fmt cover experiments base-model quickstart install-plugin plugin-if-possible clean
+
+help: ## Print this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
+
 build: ## Build bin/sweep
-	go build -o bin/sweep ./cmd/sweep
-test: ## Run the tests
-	go test ./...
+	@command -v "$$(go env CC)" >/dev/null || { echo "make: no C compiler ($$(go env CC)) found: install gcc or clang (SQLite and XLA need one)" >&2; exit 1; }
+	go build -ldflags '$(LDFLAGS)' -o bin/sweep ./cmd/sweep
+
+install-plugin: build ## Install the XLA CPU plug-in, or say why that does not work
+	bin/sweep backend install
+
+plugin-if-possible: build
+	@bin/sweep backend install || echo "==== NO XLA PLUG-IN: continuing in pure Go, about 20 times slower; the XLA tests will be skipped ====" >&2
+
+test: plugin-if-possible ## Run every test, with XLA where its plug-in is there or can be had
+	go test -timeout 25m ./...
+
+race: ## Run every test under the race detector
+	go test -race -timeout 60m ./...
+
+xla: build ## Run the trainer's tests; fails where the XLA CPU plug-in is missing and says how to get it
+	bin/sweep backend list --resolve --backend xla:cpu
+	go test -count=1 -timeout 25m ./trainer/...
+
+crash: ## Kill the real program at random moments and compare the reports
+	go test -count=1 -timeout 25m -v -run Crash ./cmd/sweep
+
+fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
+	@for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$f); do \
+			echo "$$name ($$f)"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f) || exit 1; \
+		done; \
+	done
+
+bench: build ## Measure our trial beside PyTorch+PEFT's (makes .venv-bench with Python's pip)
+	go run ./experiments/bench $(BENCHFLAGS)
+
+golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
+	@for p in $$(git grep -l '"update"' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done
+
+lint: $(GOLANGCI) ## Run the linters (the first time builds them, which takes minutes)
+	$(GOLANGCI) run ./...
+
+fmt: $(GOLANGCI) ## Format the Go code
+	$(GOLANGCI) fmt ./...
+
+$(GOLANGCI): .tools/go.mod .tools/go.sum
+	cd .tools && go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+cover: ## Run the tests and say how much of each package they cover
+	go test -timeout 40m -coverprofile=bin/cover.out ./...
+	go tool cover -func=bin/cover.out | tail -1
+
+experiments: build plugin-if-possible ## Run every grid of experiments/
+	@for g in experiments/*.yaml; do bin/sweep run $$g || exit 1; done
+
+base-model: ## Train the embedded base model from scratch (seeded; takes some minutes with XLA)
+	go run ./experiments/basemodel
+
+quickstart: plugin-if-possible ## Fine-tune the embedded model on real text and print which rank pays (under 6 minutes with XLA)
+	bin/sweep run $(quickstart_grid)
+
+clean: ## Delete what make built; sweeps in runs/ stay
+	rm -rf bin .venv-bench
