@@ -1,0 +1,91 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/model"
+)
+
+// ignoredLabel is the label that does not count.
+const ignoredLabel = -100
+
+// batches cuts a corpus into the batches of a trial.
+type batches struct {
+	corpus       *data.Corpus
+	sampler      *data.Sampler
+	size         int // rows in one forward pass
+	accumulation int // forward passes in one step
+	length       int // ids in a row
+}
+
+// train returns the micro-batches of a step, counted from 1. They follow from the step alone: step s draws the rows
+// numbered from (s-1)·accumulation·size on.
+func (b batches) train(step int) []model.Batch {
+	micro := make([]model.Batch, b.accumulation)
+	position := int64(step-1) * int64(b.accumulation) * int64(b.size)
+	for i := range micro {
+		rows := make([]int, b.size)
+		for j := range rows {
+			rows[j] = b.sampler.Row(position)
+			position++
+		}
+		micro[i] = b.batch(b.corpus.Train(), rows)
+	}
+	return micro
+}
+
+// batch copies rows of one kind into a batch of the compiled size. Fewer rows are filled up with rows that do not count.
+func (b batches) batch(rows data.Rows, indices []int) model.Batch {
+	n := b.size * b.length
+	out := model.Batch{B: b.size, T: b.length, IDs: make([]int32, 0, n), Labels: make([]int32, 0, n)}
+	for _, i := range indices {
+		ids, labels := rows.Row(i)
+		out.IDs = append(out.IDs, ids...)
+		out.Labels = append(out.Labels, labels...)
+	}
+	for len(out.IDs) < n {
+		out.IDs = append(out.IDs, 0)
+		out.Labels = append(out.Labels, ignoredLabel)
+	}
+	return out
+}
+
+// score sums the losses of scored tokens.
+type score struct {
+	Sum    float64
+	Tokens int64
+}
+
+// Loss is the mean loss per token.
+func (s score) Loss() float64 { return s.Sum / float64(s.Tokens) }
+
+// evaluate scores every validation row once.
+func (b batches) evaluate(ctx context.Context, p *model.Program) (score, error) {
+	return b.score(ctx, p, b.corpus.Validation())
+}
+
+// score scores every row once, in order, so that the sum always has the same bits.
+func (b batches) score(ctx context.Context, p *model.Program, rows data.Rows) (score, error) {
+	var total score
+	for first := 0; first < rows.Len(); first += b.size {
+		if err := ctx.Err(); err != nil {
+			return score{}, err
+		}
+		var indices []int
+		for i := first; i < min(first+b.size, rows.Len()); i++ {
+			indices = append(indices, i)
+		}
+		sum, tokens, err := p.Evaluate(b.batch(rows, indices))
+		if err != nil {
+			return score{}, err
+		}
+		total.Sum += sum
+		total.Tokens += tokens
+	}
+	if total.Tokens == 0 {
+		return score{}, errors.New("no supervised token in the rows to score")
+	}
+	return total, nil
+}

@@ -1,0 +1,178 @@
+package trainer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+const (
+	checkpointFolder = "checkpoints"
+	checkpointSuffix = ".ckpt"
+	// checkpointMagic ends every complete checkpoint file, after the SHA-256 of all that precedes the sum.
+	checkpointMagic = "SWEEPCK1"
+	// keptCheckpoints is how many an attempt keeps: should the newest turn out damaged, there is the one before.
+	keptCheckpoints = 2
+)
+
+// errDamaged marks a checkpoint file that is torn, altered or of another trial.
+var errDamaged = errors.New("damaged checkpoint")
+
+// saveCheckpoint writes the state into an attempt's folder and removes the checkpoints it replaces. When it returns, the
+// file is safe.
+func saveCheckpoint(dir string, c checkpoint) error {
+	folder := filepath.Join(dir, checkpointFolder)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("save checkpoint: %w", err)
+	}
+	name := fmt.Sprintf("step-%08d%s", c.Step, checkpointSuffix)
+	body, err := c.encode()
+	if err != nil {
+		return fmt.Errorf("save checkpoint %s: %w", name, err)
+	}
+	err = weights.WriteAtomic(filepath.Join(folder, name), func(w io.Writer) error {
+		_, err := w.Write(body)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("save checkpoint: %w", err)
+	}
+	return pruneCheckpoints(folder)
+}
+
+func pruneCheckpoints(folder string) error {
+	names, err := checkpointNames(folder)
+	if err != nil {
+		return err
+	}
+	for _, name := range names[:max(0, len(names)-keptCheckpoints)] {
+		if err := os.Remove(filepath.Join(folder, name)); err != nil {
+			return fmt.Errorf("remove old checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// removeCheckpoints deletes an attempt's checkpoints once its trial needs none.
+func removeCheckpoints(dir string) error {
+	return os.RemoveAll(filepath.Join(dir, checkpointFolder))
+}
+
+// checkpointNames lists the checkpoint files in a folder by ascending step. No folder means none.
+func checkpointNames(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), checkpointSuffix) {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// loadCheckpoint returns the trial's newest good checkpoint in these attempts' folders, or nil when there is none. Damaged
+// ones are passed over; warn is told of each.
+func loadCheckpoint(dirs []string, trial sweep.TrialID, warn func(error)) (*checkpoint, error) {
+	var paths []string
+	for _, dir := range dirs {
+		folder := filepath.Join(dir, checkpointFolder)
+		names, err := checkpointNames(folder)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			paths = append(paths, filepath.Join(folder, name))
+		}
+	}
+	slices.SortStableFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(b), filepath.Base(a)) })
+	for _, path := range paths {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read checkpoint: %w", err)
+		}
+		c, err := decodeCheckpoint(body)
+		if err == nil && c.ID != trial {
+			err = fmt.Errorf("%w: it belongs to trial %s", errDamaged, c.ID)
+		}
+		if err == nil {
+			return c, nil
+		}
+		warn(fmt.Errorf("checkpoint %s passed over: %w", path, err))
+	}
+	return nil, nil
+}
+
+// parts are the tensor groups of a checkpoint file, by the prefix of their names.
+func (c *checkpoint) parts() map[string]*map[string]weights.Array {
+	return map[string]*map[string]weights.Array{"adapter/": &c.Adapter, "m/": &c.M, "v/": &c.V, "best/": &c.BestAdapter}
+}
+
+// encode returns the file: a safetensors body with the progress in its metadata, its SHA-256, and the magic.
+func (c checkpoint) encode() ([]byte, error) {
+	text, err := json.Marshal(c.progress)
+	if err != nil {
+		return nil, err
+	}
+	tensors := make(map[string]weights.Array)
+	for prefix, part := range c.parts() {
+		for name, a := range *part {
+			tensors[prefix+name] = a
+		}
+	}
+	var b bytes.Buffer
+	if err := weights.Encode(&b, tensors, weights.F32, map[string]string{"progress": string(text)}); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b.Bytes())
+	b.Write(sum[:])
+	b.WriteString(checkpointMagic)
+	return b.Bytes(), nil
+}
+
+func decodeCheckpoint(file []byte) (*checkpoint, error) {
+	body, ok := bytes.CutSuffix(file, []byte(checkpointMagic))
+	if !ok || len(body) < sha256.Size {
+		return nil, fmt.Errorf("%w: it is cut off", errDamaged)
+	}
+	body, sum := body[:len(body)-sha256.Size], body[len(body)-sha256.Size:]
+	if actual := sha256.Sum256(body); !bytes.Equal(actual[:], sum) {
+		return nil, fmt.Errorf("%w: its checksum does not match", errDamaged)
+	}
+	tensors, metadata, err := weights.Decode(bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	c := &checkpoint{}
+	if err := json.Unmarshal([]byte(metadata["progress"]), &c.progress); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	for prefix, part := range c.parts() {
+		for name, a := range tensors {
+			if key, ok := strings.CutPrefix(name, prefix); ok {
+				if *part == nil {
+					*part = make(map[string]weights.Array)
+				}
+				(*part)[key] = a
+			}
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,195 @@
+package trainer_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// Golden files shared with package model; their origin is told there.
+const (
+	tinyModel = "model/testdata/tiny-gpt2"
+	goldenDir = "model/testdata/lora"
+)
+
+// onBackends runs a test on XLA's CPU plug-in and on pure Go.
+func onBackends(t *testing.T, test func(t *testing.T, c backend.Choice)) {
+	t.Helper()
+	for _, platform := range []string{backend.PlatformCPU, backend.PlatformGo} {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			test(t, resolve(t, platform))
+		})
+	}
+}
+
+func resolve(t *testing.T, platform string) backend.Choice {
+	t.Helper()
+	c, err := backend.Resolve(t.Context(), platform)
+	if err != nil && platform != backend.PlatformGo {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	must(t, err)
+	return c
+}
+
+// tinySpec is golden case gpt2_c_attn_r8's recipe.
+func tinySpec() sweep.Spec {
+	return sweep.Spec{
+		Data: sweep.DataSpec{SequenceLength: 16, Packing: true},
+		LoRA: sweep.LoRASpec{Rank: 8, Alpha: 16, TargetModules: sweep.Targets{List: []string{"c_attn"}}, Init: "kaiming"},
+		Train: sweep.TrainSpec{
+			Steps: 20, BatchSize: 2, GradientAccumulationSteps: 1, LearningRate: 1e-3, LRSchedulerType: "cosine", WarmupSteps: 5,
+			WeightDecay: 0.01, MaxGradNorm: 1, EvalSteps: 5, Dtype: "float32",
+		},
+	}
+}
+
+// assign prepares what a coordinator would: the model inspected, the golden batches as a corpus, a trial on a backend.
+func assign(t *testing.T, c backend.Choice, spec sweep.Spec) sweep.Assignment {
+	t.Helper()
+	dir := t.TempDir()
+	info, err := trainer.Inspect(t.Context(), tinyModel, trainer.InspectOptions{})
+	must(t, err)
+	spec.Data.Train = []string{writeRows(t, dir, "train")}
+	spec.Data.Validation = []string{writeRows(t, dir, "val")}
+	files, err := trainer.Files(info)
+	must(t, err)
+	corpus, err := data.Prepare(t.Context(), filepath.Join(dir, "cache"), files, info, spec.Data, nil)
+	must(t, err)
+	trial := sweep.NewTrial(spec, info.Fingerprint, corpus.Info.Fingerprint, c.Identity)
+	return sweep.Assignment{
+		Attempt: sweep.AttemptID(string(trial.ID) + "/1"), Trial: trial, Model: info, Corpus: corpus.Info,
+		Platform: c.Platform, PluginPath: c.PluginPath,
+	}
+}
+
+type goldenBatch struct {
+	InputIDs [][]int32 `json:"input_ids"`
+	Labels   [][]int32 `json:"labels"`
+}
+
+// writeRows writes the golden batches as pre-tokenised jsonl, one row a line.
+func writeRows(t *testing.T, dir, part string) string {
+	t.Helper()
+	var batches struct {
+		Train []goldenBatch `json:"train"`
+		Val   goldenBatch   `json:"val"`
+	}
+	readJSON(t, filepath.Join(goldenDir, "batches.json"), &batches)
+	list := batches.Train
+	if part == "val" {
+		list = []goldenBatch{batches.Val}
+	}
+	var b strings.Builder
+	for _, batch := range list {
+		for i := range batch.InputIDs {
+			line, err := json.Marshal(map[string][]int32{"input_ids": batch.InputIDs[i], "labels": batch.Labels[i]})
+			must(t, err)
+			fmt.Fprintf(&b, "%s\n", line)
+		}
+	}
+	path := filepath.Join(dir, part+".jsonl")
+	must(t, os.WriteFile(path, []byte(b.String()), 0o600))
+	return path
+}
+
+// recorder collects events, and fails from the n-th on when n is set: as if the process were killed there.
+type recorder struct {
+	events []sweep.Event
+	limit  int
+}
+
+var errKilled = fmt.Errorf("killed")
+
+func (r *recorder) emit(e sweep.Event) error {
+	if r.limit > 0 && len(r.events) >= r.limit {
+		return errKilled
+	}
+	if _, err := e.MarshalLine(); err != nil {
+		return err
+	}
+	r.events = append(r.events, e)
+	return nil
+}
+
+func (r *recorder) outcome(t *testing.T) sweep.Outcome {
+	t.Helper()
+	if len(r.events) == 0 || r.events[len(r.events)-1].Outcome == nil {
+		t.Fatalf("no outcome in %d events", len(r.events))
+	}
+	return *r.events[len(r.events)-1].Outcome
+}
+
+func (r *recorder) kinds() string {
+	var b strings.Builder
+	for _, e := range r.events {
+		fmt.Fprintf(&b, "%s %d\n", e.Kind, e.Step)
+	}
+	return b.String()
+}
+
+// points returns the metrics by step.
+func (r *recorder) points() map[int]sweep.Point {
+	out := map[int]sweep.Point{}
+	for _, e := range r.events {
+		if e.Point != nil {
+			out[e.Step] = *e.Point
+		}
+	}
+	return out
+}
+
+func (r *recorder) evaluations() map[int]float64 {
+	out := map[int]float64{}
+	for _, e := range r.events {
+		if e.Evaluation != nil {
+			out[e.Step] = e.Evaluation.ValLoss
+		}
+	}
+	return out
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readJSON(t testing.TB, path string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	if err := json.Unmarshal(b, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func maxDiff(a, b []float32) float64 {
+	if len(a) != len(b) {
+		return math.Inf(1)
+	}
+	worst := 0.0
+	for i := range a {
+		worst = max(worst, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	return worst
+}
+
+func readAdapter(t testing.TB, dir string) map[string]weights.Array {
+	t.Helper()
+	a, err := weights.ReadAdapter(dir)
+	must(t, err)
+	return a.Tensors
+}

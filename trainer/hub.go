@@ -1,0 +1,182 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gomlx/go-huggingface/hub"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// ErrHub marks a hub model that is not in the cache and cannot be fetched now: the grid is right, the network is not.
+var ErrHub = errors.New("hub model not available")
+
+const (
+	weightsFile  = "model.safetensors"
+	weightsIndex = "model.safetensors.index.json"
+)
+
+// Hub says where hub models come from and where they are kept. The cache is the one that Hugging Face's own tools use.
+type Hub struct {
+	Endpoint string // https://host; empty means the public hub
+	Cache    string // folder that holds models--owner--name
+	Token    string // for gated and private models
+	Offline  bool   // use only what is in the cache
+}
+
+// HubFromEnv reads the variables that Hugging Face's tools read: HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN,
+// HF_HUB_OFFLINE.
+func HubFromEnv(getenv func(string) string) Hub {
+	h := Hub{Endpoint: strings.TrimSuffix(getenv("HF_ENDPOINT"), "/"), Token: getenv("HF_TOKEN"), Cache: getenv("HF_HUB_CACHE")}
+	if h.Cache == "" && getenv("HF_HOME") != "" {
+		h.Cache = filepath.Join(getenv("HF_HOME"), "hub")
+	}
+	if h.Cache == "" {
+		h.Cache = hub.DefaultCacheDir()
+	}
+	switch strings.ToUpper(getenv("HF_HUB_OFFLINE")) {
+	case "1", "ON", "YES", "TRUE":
+		h.Offline = true
+	}
+	return h
+}
+
+// fetch returns the folder of a model's snapshot. What is in the cache is used as it is, so that a sweep resumed later
+// trains on the same weights; only a model that is not there is fetched.
+func (h Hub) fetch(ctx context.Context, id string, withWeights bool) (string, error) {
+	if path, ok := h.cached(id, withWeights); ok {
+		return path, nil
+	}
+	if h.Offline {
+		return "", fmt.Errorf("%w: %s is not in the cache %s, and HF_HUB_OFFLINE forbids fetching it. %s", ErrHub, id, h.Cache, h.advice(id))
+	}
+	path, err := h.download(ctx, id, withWeights)
+	if err == nil || ctx.Err() != nil || errors.Is(err, sweep.ErrInput) {
+		return path, err
+	}
+	return "", fmt.Errorf("%w: %s is not in the cache %s, and fetching it failed: %w. %s", ErrHub, id, h.Cache, err, h.advice(id))
+}
+
+func (h Hub) advice(id string) string {
+	return fmt.Sprintf("Fetch it where there is a network (hf download %s), or copy the model's folder here and give its path as model; HF_HOME names the cache's place", id)
+}
+
+// cached returns the newest complete snapshot in the cache.
+func (h Hub) cached(id string, withWeights bool) (string, bool) {
+	repo := filepath.Join(h.Cache, "models--"+strings.ReplaceAll(id, "/", "--"))
+	if commit, err := os.ReadFile(filepath.Join(repo, "refs", "main")); err == nil {
+		path := filepath.Join(repo, "snapshots", filepath.Base(strings.TrimSpace(string(commit))))
+		if complete(path, withWeights) {
+			return path, true
+		}
+	}
+	snapshots, err := filepath.Glob(filepath.Join(repo, "snapshots", "*"))
+	if err != nil || len(snapshots) != 1 || !complete(snapshots[0], withWeights) {
+		return "", false
+	}
+	return snapshots[0], true
+}
+
+// complete reports whether a snapshot has the files that training needs. The library gives a file its name only once it
+// is whole; the weights themselves are checked by describe.
+func complete(path string, withWeights bool) bool {
+	if _, err := os.Stat(filepath.Join(path, configFile)); err != nil {
+		return false
+	}
+	if _, err := os.Stat(filepath.Join(path, tokenizerFile)); err != nil {
+		return false
+	}
+	if !withWeights {
+		return true
+	}
+	names, err := weights.ModelFiles(os.DirFS(path))
+	if err != nil {
+		return false
+	}
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(path, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (h Hub) repo(id string) *hub.Repo {
+	repo := hub.New(id).WithCacheDir(h.Cache).WithAuth(h.Token).WithProgressBar(false)
+	if h.Endpoint != "" {
+		repo = repo.WithEndpoint(h.Endpoint)
+	}
+	repo.Verbosity = 0
+	return repo
+}
+
+// download fetches what training needs, and says which snapshot is now complete.
+func (h Hub) download(ctx context.Context, id string, withWeights bool) (string, error) {
+	if err := os.MkdirAll(h.Cache, 0o755); err != nil {
+		return "", fmt.Errorf("cache of hub models: %w", err)
+	}
+	repo := h.repo(id)
+	if err := repo.DownloadInfo(true); err != nil {
+		return "", hubError(id, err)
+	}
+	names, err := wanted(ctx, repo, withWeights)
+	if err != nil {
+		return "", hubError(id, err)
+	}
+	paths, err := repo.DownloadFilesCtx(ctx, names...)
+	if err != nil {
+		return "", hubError(id, err)
+	}
+	return filepath.Dir(paths[0]), nil
+}
+
+// wanted lists the files to fetch, config.json first.
+func wanted(ctx context.Context, repo *hub.Repo, withWeights bool) ([]string, error) {
+	if !repo.HasFile(configFile) {
+		return nil, fmt.Errorf("%w: hub model %s has no %s", sweep.ErrInput, repo.ID, configFile)
+	}
+	names := []string{configFile}
+	for _, name := range []string{tokenizerFile, "tokenizer_config.json"} {
+		if repo.HasFile(name) {
+			names = append(names, name)
+		}
+	}
+	switch {
+	case !withWeights:
+		return names, nil
+	case repo.HasFile(weightsFile):
+		return append(names, weightsFile), nil
+	case !repo.HasFile(weightsIndex):
+		return nil, fmt.Errorf("%w: hub model %s has no %s: save it as safetensors first", sweep.ErrInput, repo.ID, weightsFile)
+	}
+	path, err := repo.DownloadFileCtx(ctx, weightsIndex)
+	if err != nil {
+		return nil, err
+	}
+	index, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	shards, err := weights.Shards(index)
+	if err != nil {
+		return nil, asInput(err)
+	}
+	return append(append(names, weightsIndex), shards...), nil
+}
+
+// hubError tells a model that does not exist from a hub that does not answer: the library knows only texts.
+func hubError(id string, err error) error {
+	text := err.Error()
+	for _, code := range []string{"status code 401", "status code 403", "status code 404"} {
+		if strings.Contains(text, code) {
+			return fmt.Errorf("%w: the hub has no model %s that it would show you (if it is private or gated, set HF_TOKEN): %s", sweep.ErrInput, id, text)
+		}
+	}
+	return err
+}

@@ -1,0 +1,120 @@
+package trainer
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// The folders that hold a finished trial's adapters, in its last attempt's folder.
+const (
+	AdapterFolder     = "adapter"      // of the lowest evaluation
+	LastAdapterFolder = "adapter-last" // of the last step
+)
+
+// finish writes both adapters and returns the trial's result.
+func (t *trial) finish() (sweep.Outcome, error) {
+	if err := t.writeAdapters(); err != nil {
+		return sweep.Outcome{}, err
+	}
+	best := *t.Best
+	return sweep.Outcome{
+		State: sweep.OutcomeDone, ValLoss: &best.ValLoss, BestStep: best.Step, LastValLoss: new(t.LastLoss),
+		TrainLoss: &best.TrainLoss, Tokens: t.Tokens,
+	}, nil
+}
+
+// writeAdapters writes the adapters there are: the best one, and that of this step.
+func (t *trial) writeAdapters() error {
+	state, err := t.program.State()
+	if err != nil {
+		return err
+	}
+	config := weights.NewAdapterConfig(t.Model.Reference, t.adapterSpec())
+	for folder, adapter := range map[string]tensors{AdapterFolder: t.bestAdapter, LastAdapterFolder: state.Adapter} {
+		if adapter == nil {
+			continue
+		}
+		if err := weights.WriteAdapter(filepath.Join(t.dir, folder), weights.Adapter{Config: config, Tensors: adapter}); err != nil {
+			return &fatalError{err}
+		}
+	}
+	return nil
+}
+
+// adapterSpec is the trial's LoRA spec as PEFT stores it: "all-linear" becomes the modules that it stood for.
+func (t *trial) adapterSpec() sweep.LoRASpec {
+	spec := t.Trial.Spec.LoRA
+	if spec.TargetModules.Pattern == sweep.AllLinear {
+		spec.TargetModules = sweep.Targets{}
+		for _, m := range t.targets {
+			spec.TargetModules.List = append(spec.TargetModules.List, m.Name)
+		}
+	}
+	return spec
+}
+
+// overTime ends a trial that has used up limits.trial_time. Its adapters are kept, though nothing compares them.
+func (t *trial) overTime() (sweep.Outcome, error) {
+	if err := t.writeAdapters(); err != nil {
+		return sweep.Outcome{}, err
+	}
+	return sweep.Outcome{State: sweep.OutcomeOverTime, Error: fmt.Sprintf(
+		"limits.trial_time of %s was used up after %d of %d steps: raise it, or train fewer steps",
+		t.TrialTime, t.Step, t.Trial.Spec.Train.Steps)}, nil
+}
+
+// interrupted saves the state of a trial that was asked to stop.
+func (t *trial) interrupted() (sweep.Outcome, error) {
+	if err := t.save(); err != nil {
+		return sweep.Outcome{}, err
+	}
+	return sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "asked to stop; a checkpoint is written, resume continues from it"}, nil
+}
+
+func unstable(what string) *sweep.Outcome {
+	return &sweep.Outcome{
+		State: sweep.OutcomeUnstable,
+		Error: what + ": training has diverged; lower learning_rate or alpha, or clip gradients with max_grad_norm",
+	}
+}
+
+func overMemory(what string, limit int64) sweep.Outcome {
+	return sweep.Outcome{
+		State: sweep.OutcomeOverMemory,
+		Error: fmt.Sprintf("%s, over the limit of %s: raise limits.memory, or lower batch_size or sequence_length", what, bytesText(limit)),
+	}
+}
+
+// save writes a checkpoint and then says so: whoever reads the event can rely on the file.
+func (t *trial) save() error {
+	state, err := t.program.State()
+	if err != nil {
+		return err
+	}
+	t.TotalSeconds = t.total().Seconds()
+	c := checkpoint{progress: t.progress, Adapter: state.Adapter, M: state.M, V: state.V, BestAdapter: t.bestAdapter}
+	if err := saveCheckpoint(t.dir, c); err != nil {
+		return &fatalError{err}
+	}
+	t.saved = time.Now()
+	return t.emit(sweep.Event{Kind: sweep.EventCheckpoint, Step: t.Step})
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// bytesText writes a size for people, in binary units.
+func bytesText(n int64) string {
+	const unit = 1024
+	if n < unit*unit {
+		return fmt.Sprintf("%d KiB", n/unit)
+	}
+	if n < unit*unit*unit {
+		return fmt.Sprintf("%.0f MiB", float64(n)/unit/unit)
+	}
+	return fmt.Sprintf("%.2f GiB", float64(n)/unit/unit/unit)
+}

@@ -1,0 +1,193 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/gomlx/compute"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/model"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// tensors are named tensors in host memory.
+type tensors = map[string]weights.Array
+
+// setup is what an attempt prepares before it can train.
+type setup struct {
+	backend    compute.Backend
+	program    *model.Program
+	corpus     *data.Corpus
+	batches    batches
+	targets    []sweep.Module
+	prediction sweep.Prediction
+}
+
+// prepare checks the inputs against the assignment, says where it runs, loads the base onto the device, compiles the real
+// step, and says what memory that will need.
+func (t *trial) prepare(ctx context.Context) error {
+	spec := t.Trial.Spec
+	if err := checkSchedule(spec.Train); err != nil {
+		return err
+	}
+	targets, err := model.Match(t.Model.Modules, spec.LoRA.TargetModules)
+	if err != nil {
+		return err
+	}
+	t.targets = targets
+	if err := t.started(ctx); err != nil {
+		return err
+	}
+	if err := t.openCorpus(); err != nil {
+		return err
+	}
+	adapter, err := StartingAdapter(targets, spec.LoRA, spec.Seed)
+	if err != nil {
+		return err
+	}
+	if t.backend, err = backend.Open(t.Platform, t.PluginPath, t.Device); err != nil {
+		return err
+	}
+	baseline, err := backend.PeakHostBytes()
+	if err != nil {
+		return err
+	}
+	if err := t.load(ctx, adapter); err != nil {
+		return err
+	}
+	if err := t.program.Compile(ctx); err != nil {
+		return err
+	}
+	t.prediction = t.predict(baseline)
+	return t.emit(sweep.Event{Kind: sweep.EventPredicted, Prediction: &t.prediction})
+}
+
+// started emits where the attempt runs, and refuses to run on another backend than the trial's.
+func (t *trial) started(ctx context.Context) error {
+	want := t.Platform
+	if t.PluginPath != "" {
+		want = t.PluginPath
+	}
+	choice, err := backend.Resolve(ctx, want)
+	if err != nil {
+		return err
+	}
+	if t.Trial.Backend != choice.Identity {
+		return fmt.Errorf("this trial belongs to backend %q, and %s is now %q: another plug-in rounds differently, so a ladder stays on one; restore it, or start a new sweep",
+			t.Trial.Backend, want, choice.Identity)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	var device string
+	if t.Device < len(choice.Devices) {
+		device = choice.Devices[t.Device]
+	}
+	var params int64
+	for _, m := range t.targets {
+		params += int64(t.Trial.Spec.LoRA.Rank) * int64(m.In+m.Out)
+	}
+	return t.emit(sweep.Event{Kind: sweep.EventStarted, Environment: &sweep.Environment{
+		PID: os.Getpid(), Host: host, Cores: t.Cores, Backend: choice.Identity, Platform: choice.Platform,
+		PluginPath: choice.PluginPath, PluginVersion: choice.PluginVersion, PluginSHA256: choice.PluginSHA256,
+		Device: device, Versions: backend.Versions(), TrainableParams: params,
+	}})
+}
+
+func (t *trial) openCorpus() error {
+	corpus, err := data.Open(t.Corpus.Path)
+	if err != nil {
+		return err
+	}
+	t.corpus = corpus
+	if got := corpus.Info().Fingerprint; got != t.Trial.Data {
+		return fmt.Errorf("corpus %s is %s, not this trial's %s: it was replaced since the sweep was registered", t.Corpus.Path, got, t.Trial.Data)
+	}
+	spec := t.Trial.Spec
+	t.batches = batches{
+		corpus: corpus, size: spec.Train.BatchSize, accumulation: spec.Train.GradientAccumulationSteps,
+		length: spec.Data.SequenceLength, sampler: data.NewSampler(corpus.Train().Len(), spec.Seed, spec.Data.Shuffle),
+	}
+	return nil
+}
+
+// load puts base and adapter on the device. The base stays in host memory only until it is there.
+func (t *trial) load(ctx context.Context, adapter tensors) error {
+	config, base, err := readBase(ctx, t.Model, t.Trial.Base)
+	if err != nil {
+		return err
+	}
+	spec := t.Trial.Spec
+	t.program, err = model.New(t.backend, config, base, adapter, model.Options{
+		LoRA: spec.LoRA, Train: spec.Train, Targets: t.targets, SequenceLength: spec.Data.SequenceLength, Seed: spec.Seed,
+	})
+	clear(base)
+	runtime.GC()
+	debug.FreeOSMemory()
+	return err
+}
+
+// readBase reads a model whose files must still be those that were fingerprinted; an empty fingerprint means any.
+func readBase(ctx context.Context, m sweep.ModelInfo, want string) (model.Config, tensors, error) {
+	files, err := Files(m)
+	if err != nil {
+		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
+	}
+	current := sweep.ModelInfo{Reference: m.Reference, Path: m.Path}
+	if err := describe(ctx, &current, files, InspectOptions{}); err != nil {
+		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
+	}
+	if want != "" && current.Fingerprint != want {
+		return model.Config{}, nil, fmt.Errorf("model %s: its files have changed since the sweep was registered", m.Reference)
+	}
+	config, err := readConfig(files)
+	if err != nil {
+		return model.Config{}, nil, err
+	}
+	base, err := weights.ReadModel(files, tensorShapes(config))
+	if err != nil {
+		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
+	}
+	return config, base, nil
+}
+
+// resume continues from the newest good checkpoint there is, or starts afresh.
+func (t *trial) resume() error {
+	t.progress = progress{ID: t.Trial.ID, Evaluated: -1}
+	t.saved = time.Now()
+	warn := func(err error) { fmt.Fprintln(os.Stderr, err) }
+	c, err := loadCheckpoint(append([]string{t.dir}, t.Checkpoints...), t.Trial.ID, warn)
+	if err != nil || c == nil {
+		return err
+	}
+	if err := t.program.SetState(model.State{Adapter: c.Adapter, M: c.M, V: c.V}); err != nil {
+		return fmt.Errorf("continue from step %d: %w", c.Step, err)
+	}
+	t.progress, t.bestAdapter = c.progress, c.BestAdapter
+	t.earlier = time.Duration(c.TotalSeconds * float64(time.Second))
+	return t.emit(sweep.Event{Kind: sweep.EventResumed, Step: t.Step})
+}
+
+// close frees what prepare opened.
+func (t *trial) close() {
+	if t.program != nil {
+		t.program.Close()
+	}
+	if t.backend != nil {
+		t.backend.Finalize()
+	}
+	if t.corpus != nil {
+		if err := t.corpus.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// checkpointEvery is the longest a trial trains without saving its state.
+const checkpointEvery = 60 * time.Second
+
+// Run trains one assignment in the attempt's folder dir and emits what happens; emit fills in Seq and At. It continues
+// from the newest good checkpoint of the trial, in dir or in the folders of earlier attempts.
+//
+// Whatever ends the attempt is emitted as an ended event, and Run returns nil: done, unstable, over memory or time, failed,
+// or interrupted when ctx was cancelled (a checkpoint is then written first). Run returns an error only where there is
+// no use in emitting: emit itself failed, or the folder cannot be written. The attempt is then as if killed, and a new
+// one continues from its last checkpoint.
+func Run(ctx context.Context, a sweep.Assignment, dir string, emit func(sweep.Event) error) error {
+	t := &trial{Assignment: a, dir: dir, emitEvent: emit, began: time.Now()}
+	outcome, err := t.run(ctx)
+	var fatal *fatalError
+	if errors.As(err, &fatal) {
+		return fatal.err
+	}
+	if err != nil {
+		outcome = sweep.Outcome{State: sweep.OutcomeFailed, Error: err.Error()}
+		if ctx.Err() != nil {
+			outcome = sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
+		}
+	}
+	outcome.Step, outcome.TrainSeconds, outcome.TotalSeconds = t.Step, t.TrainSeconds, t.total().Seconds()
+	if err := emit(sweep.Event{Kind: sweep.EventEnded, Outcome: &outcome}); err != nil {
+		return err
+	}
+	if outcome.State == sweep.OutcomeDone {
+		return removeCheckpoints(dir)
+	}
+	return nil
+}
+
+// fatalError is an error after which nothing more can be said through events.
+type fatalError struct{ err error }
+
+func (e *fatalError) Error() string { return e.err.Error() }
+
+func (e *fatalError) Unwrap() error { return e.err }
+
+// trial is one attempt at a trial while it runs.
+type trial struct {
+	sweep.Assignment
+	progress
+	dir       string
+	emitEvent func(sweep.Event) error
+	began     time.Time
+	earlier   time.Duration // what earlier attempts took, up to the checkpoint
+	saved     time.Time     // when the state was last saved
+
+	setup
+	bestAdapter tensors // nil until there is a best evaluation
+}
+
+// run prepares and trains. It is the one place where a panic ends: GoMLX panics while it builds a graph, and a corpus
+// whose file vanishes panics too. The stack goes to stderr, which is kept with the attempt.
+func (t *trial) run(ctx context.Context) (outcome sweep.Outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(os.Stderr, "panic in trial %s: %v\n%s", t.Trial.ID, p, debug.Stack())
+			err = fmt.Errorf("internal error: %v (the stack is in the attempt's stderr.log)", p)
+		}
+		t.close()
+	}()
+	if err := t.prepare(ctx); err != nil {
+		return sweep.Outcome{}, err
+	}
+	if limit := t.MemoryLimit; limit > 0 && t.prediction.PredictedBytes > limit {
+		return overMemory(fmt.Sprintf("rank %d is predicted to need %s (%s)", t.Trial.Spec.LoRA.Rank,
+			bytesText(t.prediction.PredictedBytes), t.prediction.Source), limit), nil
+	}
+	if err := t.resume(); err != nil {
+		return sweep.Outcome{}, err
+	}
+	return t.loop(ctx)
+}
+
+// loop is the training loop: evaluate -> checkpoint -> step -> emit.
+func (t *trial) loop(ctx context.Context) (sweep.Outcome, error) {
+	steps := t.Trial.Spec.Train.Steps
+	for {
+		if t.evaluationDue() && ctx.Err() == nil {
+			outcome, err := t.evaluate(ctx)
+			switch {
+			case err != nil && ctx.Err() != nil: // leaves no trace: it is done again after resuming
+				return t.interrupted()
+			case err != nil || outcome != nil:
+				return orStop(outcome, err)
+			}
+			if err := t.save(); err != nil {
+				return sweep.Outcome{}, err
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return t.interrupted()
+		case t.Step == steps:
+			return t.finish()
+		case t.TrialTime > 0 && t.total() > t.TrialTime:
+			return t.overTime()
+		case time.Since(t.saved) > checkpointEvery:
+			if err := t.save(); err != nil {
+				return sweep.Outcome{}, err
+			}
+		}
+		if outcome, err := t.step(); err != nil || outcome != nil {
+			return orStop(outcome, err)
+		}
+	}
+}
+
+// orStop unpacks an outcome that ends the loop early.
+func orStop(outcome *sweep.Outcome, err error) (sweep.Outcome, error) {
+	if err != nil {
+		return sweep.Outcome{}, err
+	}
+	return *outcome, nil
+}
+
+// step takes one optimiser step and emits its point, or returns the outcome that ends the trial.
+func (t *trial) step() (*sweep.Outcome, error) {
+	step, train := t.Step+1, t.Trial.Spec.Train
+	rate := LearningRate(train, step)
+	began := time.Now()
+	result, err := t.program.Step(step, t.batches.train(step), rate)
+	if err != nil {
+		return nil, fmt.Errorf("step %d: %w", step, err)
+	}
+	t.TrainSeconds += time.Since(began).Seconds()
+	for _, value := range []struct {
+		name string
+		v    float64
+	}{{"training loss", result.Loss}, {"gradient norm", result.GradNorm}} {
+		if !finite(value.v) {
+			t.Step = step
+			return unstable(fmt.Sprintf("the %s of step %d is %v", value.name, step, value.v)), nil
+		}
+	}
+	t.Step = step
+	t.Tokens += result.Tokens
+	t.Window.add(result.Loss)
+	return nil, t.emit(sweep.Event{Kind: sweep.EventPoint, Step: step, Point: &sweep.Point{
+		Tokens: t.Tokens, TrainLoss: result.Loss, GradNorm: result.GradNorm, LearningRate: rate,
+	}})
+}
+
+// evaluationDue reports whether the state after this step is to be evaluated and has not been.
+func (t *trial) evaluationDue() bool {
+	train := t.Trial.Spec.Train
+	due := t.Step == 0 || t.Step == train.Steps || t.Step%train.EvalSteps == 0
+	return due && t.Evaluated != t.Step
+}
+
+// evaluate scores the validation rows and emits the result, or returns the outcome that ends the trial.
+func (t *trial) evaluate(ctx context.Context) (*sweep.Outcome, error) {
+	began := time.Now()
+	score, err := t.batches.evaluate(ctx, t.program)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate after step %d: %w", t.Step, err)
+	}
+	if loss := score.Loss(); !finite(loss) {
+		return unstable(fmt.Sprintf("the validation loss after step %d is %v", t.Step, loss)), nil
+	}
+	if t.evaluated(score.Loss()) {
+		state, err := t.program.State()
+		if err != nil {
+			return nil, err
+		}
+		t.bestAdapter = state.Adapter
+	}
+	err = t.emit(sweep.Event{Kind: sweep.EventEval, Step: t.Step, Evaluation: &sweep.Evaluation{
+		ValLoss: score.Loss(), Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return t.reportMemory()
+}
+
+// emit passes an event on. Its failure ends the attempt without another word.
+func (t *trial) emit(e sweep.Event) error {
+	if err := t.emitEvent(e); err != nil {
+		return &fatalError{err}
+	}
+	return nil
+}
+
+// total is what the trial has taken so far, over all its attempts.
+func (t *trial) total() time.Duration { return t.earlier + time.Since(t.began) }

@@ -1,0 +1,43 @@
+package trainer
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// The schedules of lr_scheduler_type.
+const (
+	scheduleLinear   = "linear"
+	scheduleCosine   = "cosine"
+	scheduleConstant = "constant"
+)
+
+// checkSchedule refuses a schedule that LearningRate does not know.
+func checkSchedule(t sweep.TrainSpec) error {
+	switch t.LRSchedulerType {
+	case scheduleLinear, scheduleCosine, scheduleConstant:
+		return nil
+	}
+	return fmt.Errorf("%w: lr_scheduler_type %q: want %s, %s or %s", sweep.ErrInput, t.LRSchedulerType, scheduleLinear, scheduleCosine, scheduleConstant)
+}
+
+// LearningRate returns the learning rate of a step, counted from 1: transformers' get_linear_schedule_with_warmup,
+// get_cosine_schedule_with_warmup (half a cosine) and get_constant_schedule_with_warmup, whose first step of a warm-up has
+// rate 0. (transformers' plain "constant" ignores warmup_steps; here they count, because a person wrote them.)
+func LearningRate(t sweep.TrainSpec, step int) float64 {
+	done := float64(step - 1)
+	warmup := float64(t.WarmupSteps)
+	if done < warmup {
+		return t.LearningRate * (done / max(1, warmup))
+	}
+	rest := max(1, float64(t.Steps)-warmup)
+	switch t.LRSchedulerType {
+	case scheduleLinear:
+		return t.LearningRate * max(0, (float64(t.Steps)-done)/rest)
+	case scheduleCosine:
+		return t.LearningRate * max(0, 0.5*(1+math.Cos(math.Pi*((done-warmup)/rest))))
+	}
+	return t.LearningRate
+}

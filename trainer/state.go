@@ -1,0 +1,58 @@
+package trainer
+
+import (
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// progress is all that a trial remembers between steps beside its tensors. Rows, masks and learning rates are not in it:
+// they follow from Step.
+type progress struct {
+	ID        sweep.TrialID `json:"trial_id"`
+	Step      int           `json:"step"`      // optimiser steps done
+	Evaluated int           `json:"evaluated"` // step of the last evaluation; -1 before the first
+	Tokens    int64         `json:"tokens"`    // supervised tokens trained on
+	Window    window        `json:"window"`
+	Best      *best         `json:"best"` // nil until an evaluation after step 0
+	LastLoss  float64       `json:"last_val_loss"`
+
+	TrainSeconds float64 `json:"train_seconds"`
+	TotalSeconds float64 `json:"total_seconds"` // of the attempts so far, up to this moment
+}
+
+// window sums the training losses since the last evaluation.
+type window struct {
+	Sum   float64 `json:"sum"`
+	Steps int     `json:"steps"`
+}
+
+func (w *window) add(loss float64) {
+	w.Sum += loss
+	w.Steps++
+}
+
+// best is the lowest evaluation after step 0, the earliest of equals.
+type best struct {
+	Step      int     `json:"step"`
+	ValLoss   float64 `json:"val_loss"`
+	TrainLoss float64 `json:"train_loss"` // mean over the steps between this evaluation and the one before it
+}
+
+// evaluated takes an evaluation into account and reports whether it is the best so far.
+func (p *progress) evaluated(loss float64) bool {
+	steps := p.Window
+	p.Window = window{}
+	p.Evaluated, p.LastLoss = p.Step, loss
+	if p.Step == 0 || p.Best != nil && loss >= p.Best.ValLoss {
+		return false
+	}
+	p.Best = &best{Step: p.Step, ValLoss: loss, TrainLoss: steps.Sum / float64(max(1, steps.Steps))}
+	return true
+}
+
+// checkpoint is a trial's complete state after some step.
+type checkpoint struct {
+	progress
+	Adapter, M, V map[string]weights.Array
+	BestAdapter   map[string]weights.Array // nil until there is a best evaluation
+}
