@@ -1,0 +1,34 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// explain adds the place and the fix to errors of SQLite that a person can mend; others pass as they are.
+func (d *DB) explain(err error) error {
+	var lite sqlite3.Error
+	if !errors.As(err, &lite) {
+		return err
+	}
+	fix := ""
+	switch lite.Code {
+	case sqlite3.ErrFull:
+		fix = "the disk is full: free some space and resume; what was recorded is kept"
+	case sqlite3.ErrReadonly, sqlite3.ErrPerm, sqlite3.ErrCantOpen, sqlite3.ErrAuth:
+		fix = "it and its folder must be writable: mend the permissions or choose another folder with --root"
+	case sqlite3.ErrIoErr:
+		fix = "the disk refused to read or write: check its health and free space, then resume"
+	case sqlite3.ErrNotADB:
+		fix = "the file is not a database: move it away or choose another folder with --root"
+	case sqlite3.ErrCorrupt:
+		fix = `the file is damaged: move it away and resume from a copy, or salvage it with sqlite3's ".recover"`
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		fix = "another program keeps it locked: close it (an open sqlite3 transaction?) and try again"
+	default:
+		return err
+	}
+	return fmt.Errorf("database %s: %w: %s", d.path, err, fix)
+}

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// BeginAttempt writes the intent to launch a trial. The same attempt again changes nothing. It fails with
+// sweep.ErrNotFound when the trial is not registered.
+func (d *DB) BeginAttempt(ctx context.Context, trial sweep.TrialID, number int, a sweep.Assignment, at time.Time) error {
+	assignment, err := encode(a)
+	if err != nil {
+		return err
+	}
+	err = d.write(ctx, func(tx *sql.Tx) error {
+		if err := mustExist(ctx, tx, "trial", `SELECT 1 FROM trial_specs WHERE id = ?`, trial); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO attempts (trial_id, number, intended_ns, assignment) VALUES (?, ?, ?, ?)
+			ON CONFLICT (trial_id, number) DO NOTHING`, trial, number, unixNano(at), assignment)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("begin attempt %d of trial %s: %w", number, trial, err)
+	}
+	return nil
+}
+
+// AppendEvents adds events of an attempt. Those whose seq is stored already change nothing. It fails with
+// sweep.ErrNotFound when the attempt was not begun, and writes nothing when one of the events is not valid.
+func (d *DB) AppendEvents(ctx context.Context, id sweep.AttemptID, events []sweep.Event) error {
+	err := d.write(ctx, func(tx *sql.Tx) error {
+		attempt, err := attemptRow(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if err := appendEvent(ctx, tx, attempt, e); err != nil {
+				return fmt.Errorf("event %d (%s): %w", e.Seq, e.Kind, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("append events of attempt %s: %w", id, err)
+	}
+	return nil
+}
+
+// attemptRow returns the row id of an attempt.
+func attemptRow(ctx context.Context, tx *sql.Tx, id sweep.AttemptID) (int64, error) {
+	trial, digits, _ := strings.Cut(string(id), "/")
+	number, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0, fmt.Errorf("an attempt is named <trial>/<number>: %w", err)
+	}
+	var row int64
+	err = tx.QueryRowContext(ctx, `SELECT id FROM attempts WHERE trial_id = ? AND number = ?`, trial, number).Scan(&row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, sweep.ErrNotFound
+	}
+	return row, err
+}
+
+func appendEvent(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) error {
+	res, err := tx.ExecContext(ctx, `INSERT INTO events (attempt_id, seq, at_ns, kind, step) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (attempt_id, seq) DO NOTHING`, attempt, e.Seq, unixNano(e.At), e.Kind, e.Step)
+	if err != nil {
+		return err
+	}
+	added, err := res.RowsAffected()
+	if err != nil || added == 0 {
+		return err
+	}
+	return appendFacts(ctx, tx, attempt, e)
+}
+
+// appendFacts writes what the event's kind carries.
+func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) error {
+	switch {
+	case e.Kind == sweep.EventResumed, e.Kind == sweep.EventCheckpoint:
+		return nil
+	case e.Kind == sweep.EventStarted && e.Environment != nil:
+		return appendEnvironment(ctx, tx, attempt, e.Seq, *e.Environment)
+	case e.Kind == sweep.EventPredicted && e.Prediction != nil:
+		p := e.Prediction
+		_, err := tx.ExecContext(ctx, `INSERT INTO predictions (attempt_id, seq, analysis_bytes, predicted_bytes, source)
+			VALUES (?, ?, ?, ?, ?)`, attempt, e.Seq, p.AnalysisBytes, p.PredictedBytes, p.Source)
+		return err
+	case e.Kind == sweep.EventPoint && e.Point != nil:
+		p := e.Point
+		if err := finite(p.TrainLoss, p.GradNorm, p.LearningRate); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO points (attempt_id, seq, tokens, train_loss, grad_norm, learning_rate)
+			VALUES (?, ?, ?, ?, ?, ?)`, attempt, e.Seq, p.Tokens, p.TrainLoss, p.GradNorm, p.LearningRate)
+		return err
+	case e.Kind == sweep.EventEval && e.Evaluation != nil:
+		v := e.Evaluation
+		if err := finite(v.ValLoss, v.Seconds); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO evaluations (attempt_id, seq, val_loss, tokens, seconds)
+			VALUES (?, ?, ?, ?, ?)`, attempt, e.Seq, v.ValLoss, v.Tokens, v.Seconds)
+		return err
+	case e.Kind == sweep.EventMemory && e.Memory != nil:
+		m := e.Memory
+		_, err := tx.ExecContext(ctx, `INSERT INTO memory_peaks
+			(attempt_id, seq, host_bytes, host_source, device_bytes, device_source) VALUES (?, ?, ?, ?, ?, ?)`,
+			attempt, e.Seq, m.PeakHostBytes, m.HostSource, m.PeakDeviceBytes, m.DeviceSource)
+		return err
+	case e.Kind == sweep.EventEnded && e.Outcome != nil:
+		return appendOutcome(ctx, tx, attempt, e.Seq, *e.Outcome)
+	}
+	return errors.New("it lacks what its kind says, or the kind is unknown")
+}
+
+func appendEnvironment(ctx context.Context, tx *sql.Tx, attempt, seq int64, v sweep.Environment) error {
+	cores, err := encodeList(v.Cores)
+	if err != nil {
+		return err
+	}
+	if v.Versions == nil {
+		v.Versions = map[string]string{}
+	}
+	versions, err := encode(v.Versions)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO environments (attempt_id, seq, pid, host, cores, backend, platform, plugin_path,
+		plugin_version, plugin_sha256, device, versions, trainable_params) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		attempt, seq, v.PID, v.Host, cores, v.Backend, v.Platform, v.PluginPath,
+		v.PluginVersion, v.PluginSHA256, v.Device, versions, v.TrainableParams)
+	return err
+}
+
+func appendOutcome(ctx context.Context, tx *sql.Tx, attempt, seq int64, o sweep.Outcome) error {
+	for _, loss := range []*float64{o.ValLoss, o.LastValLoss, o.TrainLoss} {
+		if loss != nil {
+			if err := finite(*loss); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO outcomes (attempt_id, seq, state, error, step, val_loss, best_step,
+		last_val_loss, train_loss, tokens, train_seconds, total_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		attempt, seq, o.State, o.Error, o.Step, o.ValLoss, o.BestStep,
+		o.LastValLoss, o.TrainLoss, o.Tokens, o.TrainSeconds, o.TotalSeconds)
+	return err
+}
+
+// finite refuses NaN and infinity, which SQLite would turn into NULL or keep.
+func finite(values ...float64) error {
+	for _, v := range values {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%v is not a finite number", v)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// selectFacts reads what is known about the trials that the query trials yields (one column of ids, with args). Trials
+// without an attempt have no entry. The field Trial is left empty.
+func selectFacts(ctx context.Context, tx *sql.Tx, trials string, args ...any) (map[sweep.TrialID]*sweep.TrialFacts, error) {
+	facts := map[sweep.TrialID]*sweep.TrialFacts{}
+	for _, read := range []func(context.Context, *sql.Tx, map[sweep.TrialID]*sweep.TrialFacts, string, []any) error{
+		readAttempts, readEvaluations, readPredictions, readMemory, readParams,
+	} {
+		if err := read(ctx, tx, facts, trials, args); err != nil {
+			return nil, err
+		}
+	}
+	return facts, nil
+}
+
+// readAttempts is the first reader: it makes the entries.
+func readAttempts(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+	// The subqueries are look-ups in the indexes of events: no attempt's events are read in full.
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, a.intended_ns,
+			ifnull((SELECT max(seq) FROM events WHERE attempt_id = a.id), 0),
+			ifnull((SELECT at_ns FROM events WHERE attempt_id = a.id ORDER BY seq DESC LIMIT 1), 0),
+			ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'checkpoint'), -1),
+			max(ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'point'), 0),
+				ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'eval'), 0)),
+			o.state, o.error, o.step, o.val_loss, o.best_step, o.last_val_loss, o.train_loss, o.tokens,
+			o.train_seconds, o.total_seconds
+		FROM attempts a LEFT JOIN outcomes o ON o.attempt_id = a.id
+		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number`, args...)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var trial sweep.TrialID
+		var a sweep.AttemptFacts
+		var o outcomeRow
+		var intended, last int64
+		var step int
+		err := rows.Scan(append([]any{&trial, &a.Number, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step}, o.fields()...)...)
+		if err != nil {
+			return err
+		}
+		a.ID = attemptID(trial, a.Number)
+		a.Intended, a.LastAt = timeOf(intended), timeOf(last)
+		a.Outcome = o.outcome()
+		f := facts[trial]
+		if f == nil {
+			f = &sweep.TrialFacts{}
+			facts[trial] = f
+		}
+		f.Attempts = append(f.Attempts, a)
+		f.LastStep = max(f.LastStep, step)
+		return nil
+	})
+}
+
+func attemptID(trial sweep.TrialID, number int) sweep.AttemptID {
+	return sweep.AttemptID(string(trial) + "/" + strconv.Itoa(number))
+}
+
+// outcomeRow is an outcome that may be absent (a left join).
+type outcomeRow struct {
+	state                         sql.Null[sweep.OutcomeState]
+	message                       sql.Null[string]
+	step, bestStep                sql.Null[int]
+	valLoss, lastValLoss, trained sql.Null[float64]
+	tokens                        sql.Null[int64]
+	trainSeconds, totalSeconds    sql.Null[float64]
+}
+
+func (o *outcomeRow) fields() []any {
+	return []any{
+		&o.state, &o.message, &o.step, &o.valLoss, &o.bestStep, &o.lastValLoss, &o.trained, &o.tokens,
+		&o.trainSeconds, &o.totalSeconds,
+	}
+}
+
+func (o *outcomeRow) outcome() *sweep.Outcome {
+	if !o.state.Valid {
+		return nil
+	}
+	return &sweep.Outcome{
+		State: o.state.V, Error: o.message.V, Step: o.step.V,
+		ValLoss: pointer(o.valLoss), BestStep: o.bestStep.V, LastValLoss: pointer(o.lastValLoss), TrainLoss: pointer(o.trained),
+		Tokens: o.tokens.V, TrainSeconds: o.trainSeconds.V, TotalSeconds: o.totalSeconds.V,
+	}
+}
+
+func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+	// A bare column beside max() is taken from the row of the maximum: the newest attempt's value of a step.
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, e.step, v.val_loss, max(a.number)
+		FROM attempts a
+		JOIN events e ON e.attempt_id = a.id AND e.kind = 'eval'
+		JOIN evaluations v ON v.attempt_id = e.attempt_id AND v.seq = e.seq
+		WHERE a.trial_id IN (`+trials+`) GROUP BY a.trial_id, e.step ORDER BY a.trial_id, e.step`, args...)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var trial sweep.TrialID
+		var s sweep.StepLoss
+		var newest int
+		err := rows.Scan(&trial, &s.Step, &s.ValLoss, &newest)
+		if err != nil {
+			return err
+		}
+		facts[trial].Evaluations = append(facts[trial].Evaluations, s)
+		return nil
+	})
+}
+
+func readPredictions(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, p.analysis_bytes, p.predicted_bytes, p.source
+		FROM attempts a JOIN predictions p ON p.attempt_id = a.id
+		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number, p.seq`, args...)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var trial sweep.TrialID
+		var p sweep.Prediction
+		if err := rows.Scan(&trial, &p.AnalysisBytes, &p.PredictedBytes, &p.Source); err != nil {
+			return err
+		}
+		facts[trial].Prediction = &p
+		return nil
+	})
+}
+
+func readMemory(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, m.host_bytes, m.host_source, m.device_bytes, m.device_source
+		FROM attempts a JOIN memory_peaks m ON m.attempt_id = a.id
+		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number, m.seq`, args...)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var trial sweep.TrialID
+		var next memoryRow
+		if err := rows.Scan(append([]any{&trial}, next.fields()...)...); err != nil {
+			return err
+		}
+		next.merge(&facts[trial].Memory)
+		return nil
+	})
+}
+
+// memoryRow is one row of memory_peaks.
+type memoryRow struct {
+	host, device             sql.Null[int64]
+	hostSource, deviceSource string
+}
+
+func (r *memoryRow) fields() []any { return []any{&r.host, &r.hostSource, &r.device, &r.deviceSource} }
+
+// merge raises m's peaks to the row's.
+func (r *memoryRow) merge(m *sweep.Memory) {
+	m.PeakHostBytes, m.HostSource = larger(m.PeakHostBytes, m.HostSource, pointer(r.host), r.hostSource)
+	m.PeakDeviceBytes, m.DeviceSource = larger(m.PeakDeviceBytes, m.DeviceSource, pointer(r.device), r.deviceSource)
+}
+
+// larger returns the larger peak with its source. A peak that is known beats one that is not; of two unknown ones the
+// newer source stands, which says why.
+func larger(peak *int64, source string, next *int64, nextSource string) (*int64, string) {
+	if peak != nil && (next == nil || *next <= *peak) {
+		return peak, source
+	}
+	return next, nextSource
+}
+
+func readParams(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, v.trainable_params
+		FROM attempts a JOIN environments v ON v.attempt_id = a.id
+		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number, v.seq`, args...)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var trial sweep.TrialID
+		var params int64
+		if err := rows.Scan(&trial, &params); err != nil {
+			return err
+		}
+		if params > 0 {
+			facts[trial].TrainableParams = params
+		}
+		return nil
+	})
+}

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// FinishedLadder is a ladder of a finished sweep: the losses of its complete rungs, ranks ascending.
+type FinishedLadder struct {
+	Sweep string
+	Rungs []sweep.Losses
+}
+
+// FinishedLadders returns the ladders of finished sweeps that trained this model on these data with these settings, the
+// newest sweep first. A sweep of one seed takes its noise_sd from them. A sweep is finished when every ladder has a verdict.
+func (d *DB) FinishedLadders(ctx context.Context, base, data string, train sweep.TrainSpec) ([]FinishedLadder, error) {
+	var finished []FinishedLadder
+	err := d.read(ctx, func(tx *sql.Tx) error {
+		ids, err := finishedSweeps(ctx, tx, base, data)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			ladders, err := finishedLadders(ctx, tx, id, base, data, train)
+			if err != nil {
+				return err
+			}
+			finished = append(finished, ladders...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the losses of finished sweeps: %w", err)
+	}
+	return finished, nil
+}
+
+// finishedSweeps lists the sweeps with trials on these inputs all of whose ladders have a verdict.
+func finishedSweeps(ctx context.Context, tx *sql.Tx, base, data string) ([]int64, error) {
+	var ids []int64
+	rows, err := tx.QueryContext(ctx, `SELECT s.id FROM sweeps s
+		WHERE EXISTS (SELECT 1 FROM ladders l JOIN ladder_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
+				WHERE l.sweep_id = s.id AND t.base = ? AND t.data = ?)
+			AND NOT EXISTS (SELECT 1 FROM ladders l
+				LEFT JOIN ladder_verdicts v ON v.id = (SELECT max(id) FROM ladder_verdicts WHERE ladder_id = l.id)
+				WHERE l.sweep_id = s.id AND ifnull(v.verdict ->> '$.state', ?) = ?)
+		ORDER BY s.created_ns DESC, s.id DESC`, base, data, sweep.StateRunning, sweep.StateRunning)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data string, train sweep.TrainSpec) ([]FinishedLadder, error) {
+	info, err := scanInfo(tx.QueryRowContext(ctx, selectInfo+` WHERE s.id = ?`, id))
+	if err != nil {
+		return nil, err
+	}
+	ladders, err := selectLadders(ctx, tx, info)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := selectFacts(ctx, tx, sweepTrials, id)
+	if err != nil {
+		return nil, err
+	}
+	fillFacts(ladders, facts)
+	var finished []FinishedLadder
+	for _, l := range ladders {
+		f := FinishedLadder{Sweep: info.Name}
+		for _, r := range l.Rungs {
+			t := r.Trials[0].Trial
+			if t.Base != base || t.Data != data || t.Spec.Train != train {
+				continue
+			}
+			if losses := rungLosses(r); losses.Complete {
+				f.Rungs = append(f.Rungs, losses)
+			}
+		}
+		if len(f.Rungs) > 0 {
+			finished = append(finished, f)
+		}
+	}
+	return finished, nil
+}
+
+func rungLosses(r sweep.Rung) sweep.Losses {
+	losses := sweep.Losses{Rank: r.Rank, Complete: true}
+	for _, t := range r.Trials {
+		o := t.Final()
+		if o == nil || o.ValLoss == nil {
+			losses.Complete = false
+			continue
+		}
+		losses.Seeds = append(losses.Seeds, t.Trial.Spec.Seed)
+		losses.ValLoss = append(losses.ValLoss, *o.ValLoss)
+	}
+	return losses
+}

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// schemaVersion is the number of the last migration.
+const schemaVersion = 1
+
+// migrate brings the file to schemaVersion. A file lock keeps a second coordinator from migrating at the same moment.
+func (d *DB) migrate(ctx context.Context) (err error) {
+	lock, err := waitFileLock(ctx, d.lockPath("migrate"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.release()) }()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, d.w, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	have, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the version of database %s: %w", d.path, err)
+	}
+	if have > schemaVersion {
+		return d.newerError(have)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate database %s: %w", d.path, err)
+	}
+	return nil
+}
+
+// checkVersion refuses a file that this program cannot read.
+func (d *DB) checkVersion(ctx context.Context) error {
+	var have int64
+	row := d.r.QueryRowContext(ctx, `SELECT max(version_id) FROM goose_db_version WHERE is_applied`)
+	if err := row.Scan(&have); err != nil {
+		return fmt.Errorf("read the version of database %s (is it one of sweep's?): %w", d.path, err)
+	}
+	if have > schemaVersion {
+		return d.newerError(have)
+	}
+	if have < schemaVersion {
+		return fmt.Errorf("database %s has schema %d, this program reads schema %d: `sweep resume` brings it up to date",
+			d.path, have, schemaVersion)
+	}
+	return nil
+}
+
+func (d *DB) newerError(have int64) error {
+	return fmt.Errorf("database %s has schema %d, this program knows up to %d: use a newer sweep", d.path, have, schemaVersion)
+}

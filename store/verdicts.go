@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// RecordVerdict appends a verdict unless it is equal to the ladder's latest.
+func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v sweep.Verdict, at time.Time) error {
+	text, err := encode(v)
+	if err != nil {
+		return err
+	}
+	err = d.write(ctx, func(tx *sql.Tx) error {
+		var latest string
+		err := tx.QueryRowContext(ctx, `SELECT verdict FROM ladder_verdicts WHERE ladder_id = ? ORDER BY id DESC LIMIT 1`, ladder).Scan(&latest)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if latest == text {
+			return nil
+		}
+		hash, err := inputsHash(ctx, tx, ladder)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO ladder_verdicts (ladder_id, at_ns, rule_version, inputs_hash, verdict)
+			VALUES (?, ?, ?, ?, ?)`, ladder, unixNano(at), sweep.RuleVersion, hash, text)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record the verdict of ladder %d: %w", ladder, err)
+	}
+	return nil
+}
+
+// inputsHash returns the SHA-256 over what a verdict rests on: the rule's settings and the outcomes of the ladder's
+// trials. Two verdicts of one hash and one rule version must be equal.
+func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
+	if err := mustExist(ctx, tx, "ladder", `SELECT 1 FROM ladders WHERE id = ?`, ladder); err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	// Encoding goes through Go: SQLite's own JSON keeps 15 digits of a number.
+	lines := json.NewEncoder(h)
+	var rule struct {
+		MinGain, Confidence, NoiseSD           float64
+		Relative, Maximize                     bool
+		Patience, Memory, SweepTime, TrialTime int64
+		Stop                                   string
+	}
+	err := tx.QueryRowContext(ctx, `SELECT s.min_gain, s.confidence, r.noise_sd, s.min_gain_relative, s.maximize, s.patience,
+			s.memory_limit, s.time_limit_ns, s.trial_time_ns, s.stop
+		FROM ladders l JOIN sweeps s ON s.id = l.sweep_id JOIN registrations r ON r.sweep_id = s.id WHERE l.id = ?`, ladder).
+		Scan(&rule.MinGain, &rule.Confidence, &rule.NoiseSD, &rule.Relative, &rule.Maximize, &rule.Patience,
+			&rule.Memory, &rule.SweepTime, &rule.TrialTime, &rule.Stop)
+	if err != nil {
+		return "", err
+	}
+	if err := lines.Encode(rule); err != nil {
+		return "", err
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, o.state, o.error, o.step, o.val_loss, o.best_step,
+			o.last_val_loss, o.train_loss, o.tokens, o.train_seconds, o.total_seconds
+		FROM ladder_trials lt LEFT JOIN trial_outcomes o ON o.trial_id = lt.trial_id
+		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.seed`, ladder)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var trial sweep.TrialID
+		var o outcomeRow
+		if err := rows.Scan(append([]any{&trial}, o.fields()...)...); err != nil {
+			return err
+		}
+		return lines.Encode([]any{trial, o.state.V, pointer(o.valLoss), pointer(o.lastValLoss), pointer(o.trained)})
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
+}
