@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,6 +90,7 @@ func (e *Executor) launch(a sweep.Assignment, dir string, lock *os.File) error {
 	if err := startPinned(cmd, a.Cores); err != nil {
 		return fmt.Errorf("start worker of attempt %s: %w", a.Attempt, err)
 	}
+	e.setPosition(a.Attempt, position{})
 	go e.reap(a.Attempt, cmd, ooms)
 	return nil
 }
@@ -134,17 +136,21 @@ func (e *Executor) Events(_ context.Context, id sweep.AttemptID, after int64) ([
 	if len(events) > 0 {
 		from.seq = events[len(events)-1].Seq
 	}
-	e.mu.Lock()
-	if e.position == nil {
-		e.position = map[sweep.AttemptID]position{}
-	}
-	e.position[id] = position{offset: offset, seq: from.seq}
-	e.mu.Unlock()
+	e.setPosition(id, position{offset: offset, seq: from.seq})
 	first := slices.IndexFunc(events, func(ev sweep.Event) bool { return ev.Seq > after })
 	if first < 0 {
 		return nil, err
 	}
 	return events[first:], err
+}
+
+func (e *Executor) setPosition(id sweep.AttemptID, p position) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.position == nil {
+		e.position = map[sweep.AttemptID]position{}
+	}
+	e.position[id] = p
 }
 
 // Stop asks the worker to checkpoint and end (SIGTERM), or kills it. A worker that is gone already is no error.
@@ -161,6 +167,18 @@ func (e *Executor) Stop(ctx context.Context, id sweep.AttemptID, kill bool) erro
 		return fmt.Errorf("stop attempt %s (process %d): %w", id, pid, err)
 	}
 	return nil
+}
+
+// KillAll kills every worker that this executor has started or been asked about: the second Ctrl-C.
+func (e *Executor) KillAll(ctx context.Context) error {
+	e.mu.Lock()
+	known := slices.Collect(maps.Keys(e.position))
+	e.mu.Unlock()
+	var problems []error
+	for _, id := range known {
+		problems = append(problems, e.Stop(ctx, id, true))
+	}
+	return errors.Join(problems...)
 }
 
 // pidPatience bounds the wait for a worker that holds its lock but has not written its process id yet: it writes it first
