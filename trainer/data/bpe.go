@@ -12,8 +12,8 @@ import (
 	"slices"
 )
 
-// endOfText is GPT-2's only special token.
-const endOfText = "<|endoftext|>"
+// EndOfText is the only special token of GPT-2 and of the tokenizers that TrainBPE makes.
+const EndOfText = "<|endoftext|>"
 
 // minPairCount is how often a pair must occur to be worth a token (as in Hugging Face's trainer's common setting).
 const minPairCount = 2
@@ -23,7 +23,7 @@ const minPairCount = 2
 // the same file: of pairs that are equally frequent the one with the lower ids is merged first.
 func TrainBPE(texts iter.Seq2[string, error], vocabulary int) ([]byte, error) {
 	if vocabulary < 258 {
-		return nil, fmt.Errorf("train tokenizer: a vocabulary of %d is below the 256 bytes, one merge and %s", vocabulary, endOfText)
+		return nil, fmt.Errorf("train tokenizer: a vocabulary of %d is below the 256 bytes, one merge and %s", vocabulary, EndOfText)
 	}
 	pieces := map[string]int{}
 	for text, err := range texts {
@@ -180,7 +180,7 @@ func (q *pairQueue) Pop() any {
 func (b *bpe) tokenizerJSON() ([]byte, error) {
 	vocab := bytes.NewBufferString("{")
 	merges := make([]string, len(b.merges))
-	for id, spelling := range append(b.spelling, endOfText) {
+	for id, spelling := range append(b.spelling, EndOfText) {
 		if id > 0 {
 			vocab.WriteByte(',')
 		}
@@ -200,7 +200,7 @@ func (b *bpe) tokenizerJSON() ([]byte, error) {
 		"truncation": nil,
 		"padding":    nil,
 		"added_tokens": []map[string]any{{
-			"id": len(b.spelling), "content": endOfText, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true,
+			"id": len(b.spelling), "content": EndOfText, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true,
 		}},
 		"normalizer":     nil,
 		"pre_tokenizer":  byteLevel,

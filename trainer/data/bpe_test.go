@@ -19,7 +19,7 @@ func TestTrainBPELearnsTheMostFrequentPairsFirst(t *testing.T) {
 	}
 	tok := loadBytes(t, body)
 	// w-e stands 8 times, l-o and o-w 7 times, then every pair of newest 6 times: by count, of equals the lower ids.
-	want := []string{"we", "lo", "ewe", "newe", "st", endOfText}
+	want := []string{"we", "lo", "ewe", "newe", "st", EndOfText}
 	var learnt []string
 	for id := 256; id < tok.Size(); id++ {
 		learnt = append(learnt, tok.Decode([]int32{int32(id)}))

@@ -210,3 +210,26 @@ func stopping(ctx context.Context, r io.Reader) io.Reader {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// Texts yields the texts of what data.train could name, in order: what a tokenizer is trained on. Pre-tokenised rows are
+// an error.
+func Texts(ctx context.Context, names []string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		inputs, err := resolve(ctx, names, os.Getenv)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for _, in := range inputs {
+			if in.kind == kindRows {
+				yield("", fmt.Errorf("%w: %s is pre-tokenised, not text", sweep.ErrInput, in.name))
+				return
+			}
+			for doc, err := range in.documents(ctx) {
+				if !yield(doc.text, err) {
+					return
+				}
+			}
+		}
+	}
+}

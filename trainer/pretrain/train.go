@@ -1,0 +1,111 @@
+package pretrain
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/model"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// Recipe is how a base model is trained.
+type Recipe struct {
+	Config model.Config
+	// Train holds the steps, batch size, schedule, weight decay, clipping and eval_steps; gradient accumulation and dtype
+	// are not used.
+	Train sweep.TrainSpec
+	Seed  int64 // of the initial weights and the order of the rows
+}
+
+// Evaluation is one point of the loss curve.
+type Evaluation struct {
+	Step      int
+	Tokens    int64   // predictions trained on so far
+	TrainLoss float64 // mean over the steps since the last evaluation; NaN at step 0
+	ValLoss   float64 // nats per token over all validation rows
+}
+
+// Train trains every weight on the corpus and returns the weights after the last step. It reports the loss before the
+// first step, every Train.EvalSteps steps and after the last.
+func Train(ctx context.Context, be compute.Backend, r Recipe, corpus *data.Corpus, report func(Evaluation)) (map[string]weights.Array, error) {
+	p, err := model.NewPretrain(be, r.Config, model.PretrainOptions{WeightDecay: r.Train.WeightDecay, MaxGradNorm: r.Train.MaxGradNorm, Seed: r.Seed})
+	if err != nil {
+		return nil, fmt.Errorf("pretrain: %w", err)
+	}
+	defer p.Close()
+	sampler := data.NewSampler(corpus.Train().Len(), r.Seed, true)
+	at := Evaluation{TrainLoss: math.NaN()}
+	var sum float64
+	for step, since := 0, 0; ; {
+		if step%r.Train.EvalSteps == 0 || step == r.Train.Steps {
+			at.Step, at.TrainLoss = step, sum/float64(since)
+			if at.ValLoss, err = evaluate(ctx, p, corpus.Validation(), r.Train.BatchSize); err != nil {
+				return nil, err
+			}
+			report(at)
+			sum, since = 0, 0
+		}
+		if step == r.Train.Steps {
+			return p.Weights()
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		step++
+		since++
+		result, err := p.Step(nextBatch(corpus.Train(), sampler, step, r.Train.BatchSize), trainer.LearningRate(r.Train, step))
+		if err != nil {
+			return nil, err
+		}
+		if math.IsNaN(result.Loss) || math.IsInf(result.Loss, 0) {
+			return nil, fmt.Errorf("pretrain: the loss of step %d is %v: lower the learning rate", step, result.Loss)
+		}
+		sum += result.Loss
+		at.Tokens += result.Tokens
+	}
+}
+
+// evaluate returns the mean loss over every row, in nats per token.
+func evaluate(ctx context.Context, p *model.Pretrainer, rows data.Rows, batchSize int) (float64, error) {
+	var sum float64
+	var tokens int64
+	for from := 0; from < rows.Len(); from += batchSize {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		b := model.Batch{}
+		for i := from; i < min(from+batchSize, rows.Len()); i++ {
+			appendRow(&b, rows, i)
+		}
+		s, n, err := p.Evaluate(b)
+		if err != nil {
+			return 0, err
+		}
+		sum += s
+		tokens += n
+	}
+	return sum / float64(tokens), nil
+}
+
+// nextBatch returns the batch of a step, counted from 1.
+func nextBatch(rows data.Rows, sampler *data.Sampler, step, size int) model.Batch {
+	var b model.Batch
+	for i := range size {
+		appendRow(&b, rows, sampler.Row(int64(step-1)*int64(size)+int64(i)))
+	}
+	return b
+}
+
+func appendRow(b *model.Batch, rows data.Rows, i int) {
+	ids, labels := rows.Row(i)
+	b.IDs = append(b.IDs, ids...)
+	b.Labels = append(b.Labels, labels...)
+	b.B++
+	b.T = len(ids)
+}
