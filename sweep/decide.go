@@ -24,3 +24,36 @@ type Launch struct {
 	Calibration *Calibration
 	Checkpoints []AttemptID // earlier attempts, newest first
 }
+
+// Decide turns a sweep's facts into the next actions. live are the attempts whose workers exist. It is pure: no clock, no
+// I/O, no randomness, so a resumed sweep decides as an uninterrupted one.
+//
+// Safety, whatever the facts: no trial starts while an attempt of it is live or has no outcome; no rung starts before the
+// one below it is finished and the rule says go on; at most Capacity.Jobs trials run; nothing starts once limits.time is
+// spent. Within that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order,
+// each where the estimates of all running trials still fit into memory. A trial shared by several ladders runs once.
+func Decide(s Snapshot, live []AttemptID, c Capacity) Decision {
+	p := newPlan(s, live, c)
+	d := Decision{Verdicts: make([]Verdict, len(s.Ladders))}
+	open := 0
+	for i := range s.Ladders {
+		st := stand(s.Sweep.Rule, s.Ladders[i])
+		d.Verdicts[i] = st.conclude(s.Sweep)
+		if st.end != endNone {
+			continue
+		}
+		open++
+		if s.Sweep.timeIsUp() && p.runs(st) {
+			st.cut(&d.Verdicts[i], StateRunning, "limits.time ran out: running trials write their checkpoints")
+		}
+		p.add(i, st)
+	}
+	if s.Sweep.timeIsUp() {
+		d.Stop = live
+		d.Done = len(p.running) == 0
+		return d
+	}
+	d.Start = p.launches()
+	d.Done = len(p.running) == 0 && open == 0
+	return d
+}

@@ -93,7 +93,7 @@ const (
 	OutcomeUnstable    OutcomeState = "unstable"    // a loss or gradient was not finite: see Step
 	OutcomeOverMemory  OutcomeState = "over_memory" // predicted to need, or killed for needing, more than it may
 	OutcomeOverTime    OutcomeState = "over_time"   // limits.trial_time
-	OutcomeInterrupted OutcomeState = "interrupted" // asked to stop; a checkpoint is written
+	OutcomeInterrupted OutcomeState = "interrupted" // asked to stop, or gone while no coordinator watched
 	OutcomeCrashed     OutcomeState = "crashed"     // the process is gone without a word; appended by the coordinator
 	OutcomeFailed      OutcomeState = "failed"      // the worker met an error that a retry will not cure
 )

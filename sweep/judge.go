@@ -29,7 +29,11 @@ func (p Plateau) Judge(rungs []Losses) (Verdict, error) {
 	if err := validateLosses(rungs); err != nil {
 		return Verdict{}, err
 	}
-	return newClimb(p, rungs).verdict(), nil
+	c := newClimb(p)
+	for _, r := range rungs {
+		c.add(r)
+	}
+	return c.verdict(), nil
 }
 
 // Validate reports settings with which the rule means nothing.
@@ -140,52 +144,48 @@ type climb struct {
 	end       int  // index of the last rung that counted
 }
 
-func newClimb(p Plateau, rungs []Losses) *climb {
-	base := math.Abs(mean(rungs[0].bySeed().ValLoss))
-	c := &climb{rule: p, minGain: p.MinGain.Value, noiseSD: p.NoiseSD}
-	if p.MinGain.Relative {
+func newClimb(p Plateau) *climb { return &climb{rule: p, minGain: p.MinGain.Value, noiseSD: p.NoiseSD} }
+
+// resolve turns what is relative to the lowest rank's loss into nats.
+func (c *climb) resolve() {
+	base := math.Abs(c.rows[0].ValLoss.Mean)
+	if c.rule.MinGain.Relative {
 		c.minGain *= base
 	}
 	if c.noiseSD == 0 {
 		c.noiseSD = defaultNoise * base
 	}
-	for _, r := range rungs {
-		c.rungs = append(c.rungs, r.bySeed())
-	}
-	for r := range rungs {
-		c.step(r)
-	}
-	return c
 }
 
 // defaultNoise is noise_sd as a fraction of the lowest rank's loss where nothing better is known (CONTRACT, plateau rule).
 const defaultNoise = 0.0025
 
-// step takes the next rung into account.
-func (c *climb) step(r int) {
-	row := RungVerdict{Rank: c.rungs[r].Rank, Seeds: c.rungs[r].Seeds, ValLoss: c.lossInterval(c.rungs[r].ValLoss)}
-	if r == 0 {
-		row.Decision = DecisionBaseline
-		c.rows = append(c.rows, row)
-		return
+// add takes the next rung into account.
+func (c *climb) add(l Losses) {
+	l = l.bySeed()
+	r := len(c.rungs)
+	c.rungs = append(c.rungs, l)
+	row := RungVerdict{Rank: l.Rank, Seeds: l.Seeds, ValLoss: c.lossInterval(l.ValLoss), Decision: DecisionBaseline}
+	if r > 0 {
+		row.Incumbent = c.rungs[c.incumbent].Rank
+		g := c.compare(c.incumbent, r, r)
+		g.fill(&row)
+		row.Decision = c.score(r, g)
+		row.Count = c.count
 	}
-	g := c.compare(c.incumbent, r, r)
-	g.fill(&row)
-	row.Incumbent = c.rungs[c.incumbent].Rank
-	if c.stopped {
-		row.Decision, row.Count = DecisionBeyond, c.count
-		c.rows = append(c.rows, row)
-		return
-	}
-	row.Decision = g.decide(c.minGain)
-	c.end = r
-	c.score(r, row.Decision, g)
-	row.Count = c.count
 	c.rows = append(c.rows, row)
+	if r == 0 {
+		c.resolve()
+	}
 }
 
-// score moves the incumbent or counts a strike.
-func (c *climb) score(r int, decision StepDecision, g gain) {
+// score decides on rung r, and moves the incumbent or counts a strike.
+func (c *climb) score(r int, g gain) StepDecision {
+	if c.stopped {
+		return DecisionBeyond
+	}
+	decision := g.decide(c.minGain)
+	c.end = r
 	switch {
 	case decision == DecisionImproved:
 		c.incumbent, c.count = r, 0
@@ -195,6 +195,7 @@ func (c *climb) score(r int, decision StepDecision, g gain) {
 		c.count = 0
 	}
 	c.stopped = c.count >= c.rule.Patience
+	return decision
 }
 
 // lossInterval is Student's interval of a rung's mean loss, each bound one-sided at α/2.

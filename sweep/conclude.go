@@ -1,0 +1,106 @@
+package sweep
+
+import (
+	"slices"
+	"strconv"
+)
+
+// Conclude says what a ladder's facts amount to: the first state in the order incomplete, unstable, overfit, plateau,
+// likely_plateau, memory_limited, time_limited, still_improving, inconclusive that holds, or running while trials are
+// missing that may still come. It is pure: the same facts give the same verdict, digit for digit, in whatever order they
+// arrived. Reason and advice name only losses and settings, never a measured time or size, so that a resumed sweep's
+// verdict equals an uninterrupted one's; those are in Next.
+//
+// A ladder that a limit cuts short while strikes are counted, but patience has not run out, is limited, not a likely
+// plateau: raising the limit would go on climbing.
+func Conclude(s Snapshot, ladder int) Verdict {
+	st := stand(s.Sweep.Rule, s.Ladders[ladder])
+	return st.conclude(s.Sweep)
+}
+
+func (s standing) conclude(info Info) Verdict {
+	v := Verdict{State: StateInconclusive, EquivalentRanks: []int{}, Advice: []string{}, Flags: []string{}, Rungs: []RungVerdict{}}
+	if s.counted > 0 {
+		v = s.climb.verdict()
+		if s.stepLimited() {
+			v.Flags = append(v.Flags, FlagStepLimited)
+			v.Advice = append(v.Advice, "the validation loss still falls at the last step: train longer before trusting a difference between ranks")
+		}
+	}
+	switch s.end {
+	case endRule:
+	case endRanks:
+		if v.State == StateStillImproving {
+			s.adviseNext(&v, info)
+		}
+	case endNone:
+		s.concludeOpen(&v, info)
+	case endFailed:
+		s.cut(&v, StateIncomplete, s.reasonFailed(), "sweep logs TRIAL shows what a failed trial printed")
+	case endUnstable:
+		s.cut(&v, StateUnstable, s.reasonUnstable(), s.adviseUnstable()...)
+	case endOverMemory:
+		s.cut(&v, StateMemoryLimited, s.reasonMemory(info),
+			"stay at a lower rank, or raise limits.memory",
+			"fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less")
+		v.Next = s.next(info, s.rank())
+	case endOverTime:
+		s.cut(&v, StateTimeLimited, s.reasonTrialTime(info), "raise limits.trial_time, or train fewer steps")
+		v.Next = s.next(info, s.rank())
+	}
+	return v
+}
+
+// concludeOpen is for a ladder that has rungs to do: running, or out of time.
+func (s standing) concludeOpen(v *Verdict, info Info) {
+	if !info.timeIsUp() {
+		s.cut(v, StateRunning, s.reasonRunning())
+		v.Advice = []string{}
+		return
+	}
+	s.cut(v, StateTimeLimited, s.reasonTime(info), "raise limits.time under a new name: finished trials are not trained again")
+	v.Next = s.next(info, s.rank())
+}
+
+// cut replaces a verdict's state where something other than the rule ended the ladder.
+func (s standing) cut(v *Verdict, state State, reason string, advice ...string) {
+	if s.counted > 0 && state != StateRunning {
+		reason += "; up to rank " + strconv.Itoa(s.ladder.Rungs[s.counted-1].Rank) + ": " + v.Reason
+	}
+	v.State, v.Reason = state, reason
+	v.Probability, v.SeedsToCertify, v.Next = nil, nil, nil
+	v.Advice = advice
+}
+
+// rank is the current rung's.
+func (s standing) rank() int { return s.ladder.Rungs[s.current].Rank }
+
+// stepLimited reports whether some counted rung from the incumbent on still learns at its last step: at the rate of its
+// last evaluation interval, training for as long again would win min_gain.
+func (s standing) stepLimited() bool {
+	c := s.climb
+	for _, rung := range s.ladder.Rungs[c.incumbent : c.end+1] {
+		var gains []float64
+		for _, t := range rung.Trials {
+			if g, ok := t.gainByDoubling(); ok {
+				gains = append(gains, g)
+			}
+		}
+		if len(gains) > 0 && mean(gains) >= c.minGain {
+			return true
+		}
+	}
+	return false
+}
+
+// gainByDoubling extrapolates the fall of the validation loss over the last evaluation interval to as many steps again as
+// the trial took.
+func (t TrialFacts) gainByDoubling() (float64, bool) {
+	o := t.Final()
+	last := slices.IndexFunc(t.Evaluations, func(e StepLoss) bool { return o != nil && e.Step == o.Step })
+	if last < 1 || o.State != OutcomeDone || o.BestStep < o.Step {
+		return 0, false
+	}
+	before, after := t.Evaluations[last-1], t.Evaluations[last]
+	return (before.ValLoss - after.ValLoss) * float64(after.Step) / float64(after.Step-before.Step), true
+}

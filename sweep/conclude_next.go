@@ -1,0 +1,93 @@
+package sweep
+
+import "fmt"
+
+// adviseNext names the rank to add where the grid ended on an improvement.
+func (s standing) adviseNext(v *Verdict, info Info) {
+	rank, ok := s.nextRank()
+	if !ok {
+		v.Advice = append(v.Advice, "no larger rank exists: the last one is as wide as the widest target")
+		return
+	}
+	v.Next = s.next(info, rank)
+	v.Advice = append(v.Advice, fmt.Sprintf("try rank %d next", rank))
+}
+
+// nextRank continues the ladder by the factor of its last two ranks, at least by 2, up to the width of the widest target.
+// It reports false where the ladder has reached that.
+func (s standing) nextRank() (int, bool) {
+	rungs := s.ladder.Rungs
+	last := rungs[len(rungs)-1]
+	factor := 2
+	if len(rungs) > 1 {
+		factor = max(factor, last.Rank/rungs[len(rungs)-2].Rank)
+	}
+	rank := last.Rank * factor
+	if width := s.ladder.width(); width > 0 {
+		rank = min(rank, width)
+	}
+	return rank, rank > last.Rank
+}
+
+// width is min(in, out) of the widest target, above which a rank adds nothing; 0 where the modules are not known.
+func (l Ladder) width() int {
+	if len(l.Rungs[0].Trials) == 0 {
+		return 0
+	}
+	targets, err := MatchTargets(l.Model.Modules, l.Rungs[0].Trials[0].Trial.Spec.LoRA.TargetModules)
+	if err != nil {
+		return 0
+	}
+	width := 0
+	for _, m := range targets {
+		width = max(width, min(m.In, m.Out))
+	}
+	return width
+}
+
+// next describes a rung of the given rank that was not trained: memory by its own prediction, else both memory and time
+// along the line through the last two rungs that count.
+func (s standing) next(info Info, rank int) *NextRung {
+	n := &NextRung{Rank: rank, Seeds: len(s.ladder.Rungs[0].Trials)}
+	if bytes := int64(s.extrapolate(rank, func(r Rung) float64 { return float64(r.peak(info.Platform)) })); bytes > 0 {
+		n.PredictedBytes = &bytes
+	}
+	if bytes := s.predicted(rank); bytes > 0 {
+		n.PredictedBytes = &bytes
+	}
+	if seconds := s.extrapolate(rank, Rung.trainSeconds); seconds > 0 {
+		n.TrainSeconds = &seconds
+	}
+	return n
+}
+
+// predicted is the largest prediction that the trials of a rank made before their first step; 0 means none.
+func (s standing) predicted(rank int) int64 {
+	var bytes int64
+	for _, r := range s.ladder.Rungs {
+		for _, t := range r.Trials {
+			if r.Rank == rank && t.Prediction != nil {
+				bytes = max(bytes, t.Prediction.PredictedBytes)
+			}
+		}
+	}
+	return bytes
+}
+
+// extrapolate continues a quantity to a rank, never below its last value; 0 means that it was not measured.
+func (s standing) extrapolate(rank int, of func(Rung) float64) float64 {
+	if s.counted == 0 {
+		return 0
+	}
+	last := s.ladder.Rungs[s.counted-1]
+	value := of(last)
+	if s.counted < 2 || value == 0 {
+		return value
+	}
+	before := s.ladder.Rungs[s.counted-2]
+	if of(before) == 0 {
+		return value
+	}
+	slope := (value - of(before)) / float64(last.Rank-before.Rank)
+	return value + max(0, slope)*float64(rank-last.Rank)
+}

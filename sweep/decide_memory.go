@@ -1,0 +1,80 @@
+package sweep
+
+// estimate is what a trial is expected to need at its peak: the best of what it said or measured itself, what its rung's
+// trials did, the last measured rung below it, and the largest peak of any trial with the same model, batch and sequence
+// length. 0 means that nothing like it was ever measured.
+func (p *plan) estimate(ladder, rung int, t TrialFacts) int64 {
+	l := p.snapshot.Ladders[ladder]
+	platform := p.snapshot.Sweep.Platform
+	if need := t.need(platform); need > 0 {
+		return need
+	}
+	var need int64
+	for _, sibling := range l.Rungs[rung].Trials {
+		need = max(need, sibling.need(platform))
+	}
+	for r := rung - 1; r >= 0 && need == 0; r-- {
+		need = l.Rungs[r].peak(platform)
+	}
+	if need > 0 {
+		return need
+	}
+	like := t.Trial.likeness()
+	p.snapshot.each(func(_, _ int, other TrialFacts) {
+		if other.Trial.likeness() == like {
+			need = max(need, other.peak(platform))
+		}
+	})
+	return need
+}
+
+// need is the larger of the trial's own prediction and measured peak; 0 means neither is there.
+func (t TrialFacts) need(platform string) int64 {
+	need := t.peak(platform)
+	if t.Prediction != nil {
+		need = max(need, t.Prediction.PredictedBytes)
+	}
+	return need
+}
+
+// likeness is what memory depends on, beside the LoRA settings: trials that share it need about the same.
+type likeness struct {
+	base, dtype     string
+	batch, sequence int
+}
+
+func (t Trial) likeness() likeness {
+	return likeness{t.Base, t.Spec.Train.Dtype, t.Spec.Train.BatchSize, t.Spec.Data.SequenceLength}
+}
+
+// calibration is what the last measured rung below the current one says; nil where there is none.
+func (s standing) calibration(platform string) *Calibration {
+	for r := s.counted - 1; r >= 0; r-- {
+		rung := s.ladder.Rungs[r]
+		if peak, analysis := rung.peak(platform), rung.analysis(); peak > 0 && analysis > 0 {
+			return &Calibration{Rank: rung.Rank, PeakBytes: peak, AnalysisBytes: analysis, Factor: s.memoryFactor(r, platform)}
+		}
+	}
+	return nil
+}
+
+// noticeableGrowth is the analysed growth, as a fraction of the peak, from which the measured growth says something about
+// the plug-in rather than about the noise of VmHWM.
+const noticeableGrowth = 0.02
+
+// memoryFactor is measured growth over analysed growth between the lowest measured rung and rung r: above 1 where a plug-in
+// under-reports its temporaries. It is never below 1, for a prediction that is too low costs more than one too high.
+func (s standing) memoryFactor(r int, platform string) float64 {
+	last := s.ladder.Rungs[r]
+	for _, first := range s.ladder.Rungs[:r] {
+		if first.peak(platform) == 0 || first.analysis() == 0 {
+			continue
+		}
+		analysed := float64(last.analysis() - first.analysis())
+		if analysed < noticeableGrowth*float64(last.peak(platform)) {
+			return 1
+		}
+		return max(1, float64(last.peak(platform)-first.peak(platform))/analysed)
+	}
+	return 1
+}

@@ -1,0 +1,135 @@
+package sweep
+
+// plan gathers the trials that could start now and picks those that fit.
+type plan struct {
+	snapshot  Snapshot
+	jobs      int
+	bytes     int64 // the memory that all running trials share; 0 means no bound
+	running   map[TrialID]bool
+	used      int64 // estimates of the running trials
+	unknown   bool  // some running trial has no estimate
+	continues []candidate
+	begins    []candidate
+}
+
+// candidate is a trial that could start.
+type candidate struct {
+	launch   Launch
+	estimate int64 // bytes; 0 means unknown
+}
+
+func newPlan(s Snapshot, live []AttemptID, c Capacity) *plan {
+	p := &plan{snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, running: map[TrialID]bool{}}
+	if OnDevice(s.Sweep.Platform) {
+		p.bytes = c.DeviceBytes
+	}
+	for _, id := range live {
+		p.running[id.Trial()] = true
+	}
+	s.each(func(_, _ int, t TrialFacts) {
+		if t.open() != nil {
+			p.running[t.Trial.ID] = true
+		}
+	})
+	seen := map[TrialID]bool{}
+	s.each(func(l, r int, t TrialFacts) {
+		if id := t.Trial.ID; p.running[id] && !seen[id] {
+			seen[id] = true
+			p.take(p.estimate(l, r, t))
+		}
+	})
+	return p
+}
+
+// each visits every trial with its ladder's and its rung's index. A shared trial is visited once per ladder.
+func (s Snapshot) each(visit func(ladder, rung int, t TrialFacts)) {
+	for l := range s.Ladders {
+		for r := range s.Ladders[l].Rungs {
+			for _, t := range s.Ladders[l].Rungs[r].Trials {
+				visit(l, r, t)
+			}
+		}
+	}
+}
+
+// runs reports whether a trial of the ladder's current rung is running.
+func (p *plan) runs(st standing) bool {
+	for _, t := range st.ladder.Rungs[st.current].Trials {
+		if p.running[t.Trial.ID] {
+			return true
+		}
+	}
+	return false
+}
+
+// add gathers the candidates of a ladder's current rung.
+func (p *plan) add(ladder int, st standing) {
+	rung := st.ladder.Rungs[st.current]
+	for _, t := range rung.Trials {
+		begun := len(t.Attempts) > 0
+		if t.state() != trialPending || st.closed && !begun {
+			continue
+		}
+		c := candidate{
+			launch: Launch{
+				Ladder: ladder, Rank: rung.Rank, Trial: t.Trial.ID, Number: t.nextNumber(),
+				Calibration: st.calibration(p.snapshot.Sweep.Platform), Checkpoints: t.checkpoints(),
+			},
+			estimate: p.estimate(ladder, st.current, t),
+		}
+		if begun {
+			p.continues = append(p.continues, c)
+		} else {
+			p.begins = append(p.begins, c)
+		}
+	}
+}
+
+// launches picks what starts now, and counts it as running.
+func (p *plan) launches() []Launch {
+	var start []Launch
+	for _, c := range append(p.continues, p.begins...) {
+		if len(p.running) >= p.jobs {
+			break
+		}
+		if p.running[c.launch.Trial] || !p.fits(c.estimate) {
+			continue
+		}
+		p.running[c.launch.Trial] = true
+		p.take(c.estimate)
+		start = append(start, c.launch)
+	}
+	return start
+}
+
+// fits reports whether a trial of that estimate may join the running ones. Alone it always may: its worker measures for
+// itself and refuses what is over the limit. A trial nobody has measured the like of runs alone until its prediction is in.
+func (p *plan) fits(estimate int64) bool {
+	if p.bytes == 0 || len(p.running) == 0 {
+		return true
+	}
+	return estimate > 0 && !p.unknown && p.used+estimate <= p.bytes
+}
+
+func (p *plan) take(estimate int64) {
+	p.used += estimate
+	p.unknown = p.unknown || estimate == 0
+}
+
+// nextNumber is the number of the trial's next attempt.
+func (t TrialFacts) nextNumber() int {
+	if len(t.Attempts) == 0 {
+		return 1
+	}
+	return t.Attempts[len(t.Attempts)-1].Number + 1
+}
+
+// checkpoints lists the trial's attempts, newest first. Also those that reported no checkpoint: the file may be there though
+// the event was lost.
+func (t TrialFacts) checkpoints() []AttemptID {
+	var ids []AttemptID
+	for i := len(t.Attempts) - 1; i >= 0; i-- {
+		ids = append(ids, t.Attempts[i].ID)
+	}
+	return ids
+}

@@ -1,0 +1,157 @@
+package sweep
+
+import "slices"
+
+// crashLimit is how many attempts in a row may crash without getting further before a trial counts as failed for good:
+// enough for a machine that is short of memory now and then, few enough to end.
+const crashLimit = 5
+
+// trialState is what a trial's attempts add up to.
+type trialState int
+
+const (
+	trialPending    trialState = iota // it may still end with a loss
+	trialDone                         // it has a loss
+	trialUnstable                     // NaN
+	trialOverMemory                   // not started, or killed, for memory
+	trialOverTime                     // limits.trial_time
+	trialFailed                       // for good
+)
+
+// state derives a trial's state from its attempts.
+func (t TrialFacts) state() trialState {
+	o := t.Final()
+	if o == nil {
+		if t.crashedOut() {
+			return trialFailed
+		}
+		return trialPending
+	}
+	switch o.State {
+	case OutcomeDone:
+		if o.ValLoss != nil {
+			return trialDone
+		}
+	case OutcomeUnstable:
+		return trialUnstable
+	case OutcomeOverMemory:
+		return trialOverMemory
+	case OutcomeOverTime:
+		return trialOverTime
+	case OutcomeInterrupted, OutcomeCrashed, OutcomeFailed:
+	}
+	return trialFailed
+}
+
+// crashedOut reports whether the last crashLimit attempts all crashed and none of them got a checkpoint further than the
+// attempts before them.
+func (t TrialFacts) crashedOut() bool {
+	n := len(t.Attempts) - crashLimit
+	if n < 0 {
+		return false
+	}
+	last := t.Attempts[n:]
+	if slices.ContainsFunc(last, func(a AttemptFacts) bool { return a.Outcome == nil || a.Outcome.State != OutcomeCrashed }) {
+		return false
+	}
+	return furthest(last) <= furthest(t.Attempts[:n])
+}
+
+// furthest is the latest checkpoint's step over the attempts, -1 when there is none.
+func furthest(attempts []AttemptFacts) int {
+	step := -1
+	for _, a := range attempts {
+		step = max(step, a.CheckpointStep)
+	}
+	return step
+}
+
+// open returns the attempt without an outcome, or nil.
+func (t TrialFacts) open() *AttemptFacts {
+	for i := range t.Attempts {
+		if t.Attempts[i].Outcome == nil {
+			return &t.Attempts[i]
+		}
+	}
+	return nil
+}
+
+// peak returns the trial's measured peak where memory is short: on the device if the sweep runs on one, else on the host.
+// 0 means not measured.
+func (t TrialFacts) peak(platform string) int64 {
+	measured := t.Memory.PeakHostBytes
+	if OnDevice(platform) {
+		measured = t.Memory.PeakDeviceBytes
+	}
+	if measured == nil {
+		return 0
+	}
+	return *measured
+}
+
+// OnDevice reports whether a platform's memory is a device's own.
+func OnDevice(platform string) bool { return platform == "xla:cuda" }
+
+// seed is the trial's seed.
+func (t TrialFacts) seed() int64 { return t.Trial.Spec.Seed }
+
+// losses returns what the rung's finished trials measured.
+func (r Rung) losses() Losses {
+	l := Losses{Rank: r.Rank, Complete: true, Train: []float64{}, Last: []float64{}}
+	for _, t := range r.Trials {
+		if t.state() != trialDone {
+			l.Complete = false
+			continue
+		}
+		o := t.Final()
+		l.Seeds = append(l.Seeds, t.seed())
+		l.ValLoss = append(l.ValLoss, *o.ValLoss)
+		if o.TrainLoss != nil {
+			l.Train = append(l.Train, *o.TrainLoss)
+		}
+		if o.LastValLoss != nil {
+			l.Last = append(l.Last, *o.LastValLoss)
+		}
+	}
+	if len(l.Train) < len(l.Seeds) {
+		l.Train = nil
+	}
+	if len(l.Last) < len(l.Seeds) {
+		l.Last = nil
+	}
+	return l
+}
+
+// peak is the largest measured peak over the rung's trials; 0 means none.
+func (r Rung) peak(platform string) int64 {
+	var peak int64
+	for _, t := range r.Trials {
+		peak = max(peak, t.peak(platform))
+	}
+	return peak
+}
+
+// analysis is the largest memory analysis over the rung's trials; 0 means none.
+func (r Rung) analysis() int64 {
+	var analysis int64
+	for _, t := range r.Trials {
+		if t.Prediction != nil {
+			analysis = max(analysis, t.Prediction.AnalysisBytes)
+		}
+	}
+	return analysis
+}
+
+// trainSeconds is the mean over the rung's finished trials; 0 means none.
+func (r Rung) trainSeconds() float64 {
+	var seconds []float64
+	for _, t := range r.Trials {
+		if o := t.Final(); o != nil && o.State == OutcomeDone {
+			seconds = append(seconds, o.TrainSeconds)
+		}
+	}
+	if len(seconds) == 0 {
+		return 0
+	}
+	return mean(seconds)
+}

@@ -1,0 +1,237 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"time"
+)
+
+// ErrInterrupted says that a sweep was stopped before it was done and can be resumed.
+var ErrInterrupted = errors.New("interrupted; sweep resume continues")
+
+const (
+	tickEvery      = 250 * time.Millisecond // how often workers are looked at
+	heartbeatEvery = 5 * time.Second        // how often the session is extended; limits.time is that coarse
+	exitPatience   = 30 * time.Second       // how long a worker may take to exit after its last word
+)
+
+// Scheduler works a sweep off: it starts workers, collects their events into the store, and asks Decide what is next. It
+// keeps nothing that a crash could lose: a successor finds the living workers again and continues from the store.
+type Scheduler struct {
+	Store    Store
+	Exec     Executor
+	Capacity Capacity
+	Root     string // attempts' folders lie below it
+	Log      *slog.Logger
+	// Progress is called from Run whenever something happened that a person may want to see; nil means nobody looks. It must
+	// not block.
+	Progress func(Progress)
+	// Kill, once closed, kills the workers instead of waiting for their checkpoints. It matters after ctx is cancelled.
+	Kill <-chan struct{}
+}
+
+// Progress is what a running sweep looks like at one moment.
+type Progress struct {
+	Snapshot Snapshot  // as of the last decision: it lacks the newest points and evaluations, which Live has
+	Verdicts []Verdict // one per ladder, in order
+	Live     []LiveAttempt
+}
+
+// Run works the sweep off under a session until every ladder has a verdict, and returns the final facts.
+//
+// When ctx is cancelled it asks the workers to write their checkpoints, waits for them, and returns ErrInterrupted. When the
+// store fails, or the lease is lost (ErrLocked), it returns at once and leaves the workers alone: they go on, and the next
+// coordinator adopts them.
+func (s *Scheduler) Run(ctx context.Context, sweepID, session int64) (Snapshot, error) {
+	if s.Capacity.Jobs < 1 {
+		return Snapshot{}, fmt.Errorf("jobs %d: want at least 1", s.Capacity.Jobs)
+	}
+	work := context.WithoutCancel(ctx) // an interruption must not tear a write
+	r := &run{Scheduler: s, id: sweepID, session: session, recorded: map[int64]Verdict{}, beat: time.Now()}
+	if err := r.recover(work); err != nil {
+		return r.snapshot, fmt.Errorf("recover sweep %d: %w", sweepID, err)
+	}
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	cancelled, kill := ctx.Done(), s.Kill
+	for {
+		if done, err := r.tick(work); done || err != nil {
+			return r.snapshot, err
+		}
+		select {
+		case <-ticker.C:
+		case <-cancelled:
+			cancelled = nil
+			r.interrupted = true
+			r.stop(work, r.ids(), false)
+		case <-kill:
+			kill = nil
+			r.interrupted, r.killed = true, true
+			r.stop(work, r.ids(), true)
+		}
+	}
+}
+
+// run is one coordinator's life.
+type run struct {
+	*Scheduler
+	id, session int64
+	snapshot    Snapshot
+	decision    Decision
+	live        []*LiveAttempt // in the order they were started or adopted
+	beat        time.Time      // of the last heartbeat
+	recorded    map[int64]Verdict
+	stale       bool // facts changed that a decision may rest on
+	changed     bool // something happened that Progress shows
+	interrupted bool
+	killed      bool
+}
+
+// tick looks at every worker once and acts on what they say. It reads the whole store only when a decision may change.
+func (r *run) tick(ctx context.Context) (done bool, err error) {
+	if err := r.heartbeat(ctx, false); err != nil {
+		return false, err
+	}
+	if err := r.collect(ctx); err != nil {
+		return false, err
+	}
+	if r.stale {
+		if err := r.decide(ctx); err != nil {
+			return false, err
+		}
+	}
+	r.show()
+	if len(r.live) > 0 || !r.interrupted && !r.decision.Done {
+		return false, nil
+	}
+	return true, r.finish(ctx)
+}
+
+// finish takes the final facts. An interruption that came as the last trial ended changes nothing.
+func (r *run) finish(ctx context.Context) error {
+	if err := r.heartbeat(ctx, true); err != nil {
+		return err
+	}
+	var err error
+	if r.snapshot, err = r.Store.Snapshot(ctx, r.id); err != nil {
+		return err
+	}
+	if r.interrupted && !Decide(r.snapshot, nil, r.Capacity).Done {
+		return ErrInterrupted
+	}
+	return nil
+}
+
+// heartbeat extends the session when it is time to, or now.
+func (r *run) heartbeat(ctx context.Context, now bool) error {
+	at := time.Now()
+	if !now && at.Sub(r.beat) < heartbeatEvery {
+		return nil
+	}
+	if err := r.Store.Heartbeat(ctx, r.session, at.UTC()); err != nil {
+		return fmt.Errorf("heartbeat of sweep %d: %w", r.id, err)
+	}
+	r.beat = at
+	r.stale = r.stale || r.snapshot.Sweep.Limits.Time > 0
+	return nil
+}
+
+// decide reads the facts, asks Decide, and carries its decision out.
+func (r *run) decide(ctx context.Context) error {
+	snapshot, err := r.Store.Snapshot(ctx, r.id)
+	if err != nil {
+		return fmt.Errorf("read sweep %d: %w", r.id, err)
+	}
+	r.snapshot, r.stale, r.changed = snapshot, false, true
+	r.adoptOpen()
+	r.decision = Decide(snapshot, r.ids(), r.Capacity)
+	if err := r.record(ctx); err != nil {
+		return err
+	}
+	r.stop(ctx, r.decision.Stop, false)
+	if r.interrupted {
+		return nil
+	}
+	for _, l := range r.decision.Start {
+		if err := r.launch(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record appends the verdicts that are new.
+func (r *run) record(ctx context.Context) error {
+	for i, v := range r.decision.Verdicts {
+		ladder := r.snapshot.Ladders[i]
+		if v.State == StateRunning || reflect.DeepEqual(r.recorded[ladder.ID], v) {
+			continue
+		}
+		if err := r.Store.RecordVerdict(ctx, ladder.ID, v, time.Now().UTC()); err != nil {
+			return fmt.Errorf("record the verdict of ladder %d: %w", ladder.Index+1, err)
+		}
+		r.recorded[ladder.ID] = v
+		r.Log.Info("verdict", "ladder", ladder.Index+1, "state", v.State, "rank", v.RecommendedRank)
+	}
+	return nil
+}
+
+// launch writes the intent, starts the worker, and watches it. A worker that does not start is a crashed attempt, found as
+// such by the next look at it.
+func (r *run) launch(ctx context.Context, l Launch) error {
+	a := r.assignment(l)
+	if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, a, time.Now().UTC()); err != nil {
+		return fmt.Errorf("begin attempt %s: %w", a.Attempt, err)
+	}
+	live := &LiveAttempt{
+		ID: a.Attempt, Trial: l.Trial, Ladder: l.Ladder, Rank: l.Rank, Seed: a.Trial.Spec.Seed, Steps: a.Trial.Spec.Train.Steps,
+		Started: time.Now(),
+	}
+	r.Log.Debug("start", "attempt", a.Attempt, "rank", l.Rank, "seed", live.Seed)
+	if err := r.Exec.Start(ctx, a); err != nil {
+		live.startError = err
+		r.Log.Warn("start worker", "attempt", a.Attempt, "error", err)
+	}
+	r.live = append(r.live, live)
+	return nil
+}
+
+// assignment is all that the worker of a launch is told.
+func (r *run) assignment(l Launch) Assignment {
+	ladder, info := r.snapshot.Ladders[l.Ladder], r.snapshot.Sweep
+	a := Assignment{
+		Attempt: NewAttemptID(l.Trial, l.Number), Trial: ladder.trial(l.Trial), Model: ladder.Model, Corpus: ladder.Corpus,
+		Platform: info.Platform, PluginPath: info.PluginPath,
+		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration,
+	}
+	for _, id := range l.Checkpoints {
+		a.Checkpoints = append(a.Checkpoints, id.Dir(r.Root))
+	}
+	return a
+}
+
+// limit is what one trial may use: limits.memory, and never more than the machine has.
+func (c Capacity) limit(info Info) int64 {
+	machine := c.HostBytes
+	if OnDevice(info.Platform) {
+		machine = c.DeviceBytes
+	}
+	if info.Limits.Memory == 0 || machine > 0 && machine < info.Limits.Memory {
+		return machine
+	}
+	return info.Limits.Memory
+}
+
+func (l Ladder) trial(id TrialID) Trial {
+	for _, r := range l.Rungs {
+		for _, t := range r.Trials {
+			if t.Trial.ID == id {
+				return t.Trial
+			}
+		}
+	}
+	panic(fmt.Sprintf("ladder %d has no trial %s", l.Index, id))
+}

@@ -1,0 +1,187 @@
+package sweep
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// LiveAttempt is a worker that runs, and its latest news.
+type LiveAttempt struct {
+	ID      AttemptID
+	Trial   TrialID
+	Ladder  int // index into Snapshot.Ladders
+	Rank    int
+	Seed    int64
+	Started time.Time // by this coordinator, or when it adopted the worker
+
+	Step, Steps  int
+	ResumedAt    int      // the step it continued from
+	Tokens       int64    // supervised tokens seen
+	TrainLoss    *float64 // of the latest step; nil before the first
+	LearningRate float64
+	ValLoss      *float64 // of the latest evaluation; nil before the first
+	Compiled     bool     // its first step is compiled: before, it starts up
+	Stopping     bool     // it was asked to write its checkpoint and end
+	Outcome      *Outcome // its last word, while the process is still there
+
+	seq        int64 // of the last event stored
+	endedAt    time.Time
+	killed     bool
+	orphan     bool  // no coordinator watched when it ended, if it has ended
+	startError error // from Executor.Start
+}
+
+func (r *run) ids() []AttemptID {
+	ids := make([]AttemptID, len(r.live))
+	for i, a := range r.live {
+		ids[i] = a.ID
+	}
+	return ids
+}
+
+// collect stores what the workers say and lets go of those that are gone.
+func (r *run) collect(ctx context.Context) error {
+	remaining := r.live[:0:0]
+	for i, a := range r.live {
+		gone, err := r.visit(ctx, a)
+		if err != nil {
+			r.live = append(remaining, r.live[i:]...)
+			return err
+		}
+		if gone {
+			r.stale, r.changed = true, true
+			continue
+		}
+		remaining = append(remaining, a)
+	}
+	r.live = remaining
+	return nil
+}
+
+// visit stores an attempt's new events and reports whether its worker is gone. The worker is probed before its events are
+// read: once it is dead nothing follows what is then read, so an attempt without a last word gets one here, under the next
+// number.
+func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) {
+	process, err := r.Exec.Probe(ctx, a.ID)
+	if err != nil {
+		return false, fmt.Errorf("probe attempt %s: %w", a.ID, err)
+	}
+	events, readErr := r.Exec.Events(ctx, a.ID, a.seq)
+	if err := r.store(ctx, a, events); err != nil {
+		return false, err
+	}
+	if process.Alive {
+		a.orphan, a.startError = false, nil
+		return false, r.hurry(ctx, a, readErr)
+	}
+	if a.Outcome != nil {
+		return true, nil
+	}
+	last := Event{Seq: a.seq + 1, At: time.Now().UTC(), Kind: EventEnded, Step: a.Step, Outcome: r.lastWord(a, process, readErr)}
+	r.Log.Warn("worker gone", "attempt", a.ID, "outcome", last.Outcome.State, "cause", last.Outcome.Error)
+	return true, r.store(ctx, a, []Event{last})
+}
+
+// lastWord is the outcome of a worker that ended without one.
+func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *Outcome {
+	o := &Outcome{State: OutcomeCrashed, Step: a.Step, Error: "the worker ended without a word"}
+	if p.Exit != "" {
+		o.Error += ": " + p.Exit
+	}
+	switch {
+	case p.OutOfMemory:
+		o.State, o.Error = OutcomeOverMemory, "killed by the system for want of memory"
+	case a.startError != nil:
+		o.Error = "the worker did not start: " + a.startError.Error()
+	case readErr != nil:
+		o.Error = "its events cannot be read: " + readErr.Error()
+	case r.killed:
+		o.State, o.Error = OutcomeInterrupted, "killed on request"
+	case a.orphan:
+		o.State, o.Error = OutcomeInterrupted, "the worker ended while no coordinator watched"
+	}
+	return o
+}
+
+// hurry kills a worker that has had its last word but does not exit, and one whose events cannot be read: it is of no use.
+func (r *run) hurry(ctx context.Context, a *LiveAttempt, readErr error) error {
+	late := a.Outcome != nil && time.Since(a.endedAt) >= exitPatience
+	if a.killed || !late && readErr == nil {
+		return nil
+	}
+	a.killed = true
+	r.Log.Warn("kill worker", "attempt", a.ID, "late", late, "error", readErr)
+	if err := r.Exec.Stop(ctx, a.ID, true); err != nil {
+		return fmt.Errorf("kill attempt %s: %w", a.ID, err)
+	}
+	return nil
+}
+
+// store appends events and takes their news.
+func (r *run) store(ctx context.Context, a *LiveAttempt, events []Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	if err := r.Store.AppendEvents(ctx, a.ID, events); err != nil {
+		return fmt.Errorf("store events of attempt %s: %w", a.ID, err)
+	}
+	r.changed = true
+	for _, e := range events {
+		if a.take(e) {
+			r.stale = true
+		}
+	}
+	return nil
+}
+
+// take updates the attempt's news and reports whether the event bears on decisions.
+func (a *LiveAttempt) take(e Event) bool {
+	a.seq = e.Seq
+	a.Step = max(a.Step, e.Step)
+	switch e.Kind {
+	case EventStarted, EventCheckpoint, EventMemory:
+	case EventPredicted:
+		a.Compiled = true
+		return true
+	case EventResumed:
+		a.ResumedAt = e.Step
+	case EventPoint:
+		a.Compiled = true
+		a.Tokens, a.TrainLoss, a.LearningRate = e.Point.Tokens, &e.Point.TrainLoss, e.Point.LearningRate
+	case EventEval:
+		a.ValLoss = &e.Evaluation.ValLoss
+	case EventEnded:
+		a.Outcome, a.endedAt = e.Outcome, time.Now()
+		return true
+	}
+	return false
+}
+
+// stop asks workers to end, each once, or kills them. One that cannot be told is tried again at the next decision.
+func (r *run) stop(ctx context.Context, ids []AttemptID, kill bool) {
+	for _, a := range r.live {
+		if !slices.Contains(ids, a.ID) || a.killed || a.Stopping && !kill {
+			continue
+		}
+		if err := r.Exec.Stop(ctx, a.ID, kill); err != nil {
+			r.Log.Warn("stop worker", "attempt", a.ID, "error", err)
+			continue
+		}
+		a.Stopping, a.killed, r.changed = true, kill, true
+	}
+}
+
+// show tells Progress what happened, if anything did.
+func (r *run) show() {
+	if !r.changed || r.Progress == nil {
+		return
+	}
+	r.changed = false
+	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts}
+	for _, a := range r.live {
+		p.Live = append(p.Live, *a)
+	}
+	r.Scheduler.Progress(p)
+}

@@ -1,0 +1,103 @@
+package sweep
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// recover brings the store up to date with what workers did while nobody watched: attempt folders that the store does not
+// know are taken in, so a lost database costs nothing; living workers are adopted; what the dead ones left is read by the
+// first tick.
+func (r *run) recover(ctx context.Context) error {
+	var err error
+	if r.snapshot, err = r.Store.Snapshot(ctx, r.id); err != nil {
+		return err
+	}
+	err = r.snapshot.distinct(func(ladder int, t TrialFacts) error { return r.adoptFolders(ctx, ladder, t) })
+	if err != nil {
+		return err
+	}
+	if r.snapshot, err = r.Store.Snapshot(ctx, r.id); err != nil {
+		return err
+	}
+	r.stale = true
+	r.adoptOpen()
+	return r.snapshot.distinct(func(ladder int, t TrialFacts) error { return r.adoptLeaving(ctx, ladder, t) })
+}
+
+// adoptFolders registers a trial's attempts that have a folder but no row.
+func (r *run) adoptFolders(ctx context.Context, ladder int, t TrialFacts) error {
+	ids, err := r.Exec.Attempts(ctx, t.Trial.ID)
+	if err != nil {
+		return fmt.Errorf("list attempts of trial %s: %w", t.Trial.ID, err)
+	}
+	for _, id := range ids {
+		if slices.ContainsFunc(t.Attempts, func(a AttemptFacts) bool { return a.ID == id }) {
+			continue
+		}
+		r.Log.Info("adopt an attempt that the database does not know", "attempt", id)
+		l := Launch{Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Trial: t.Trial.ID, Number: id.Number()}
+		if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, r.assignment(l), time.Now().UTC()); err != nil {
+			return fmt.Errorf("adopt attempt %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// adoptOpen watches every attempt without an outcome that is not watched yet: those of an earlier coordinator, and those
+// that the coordinator of another sweep runs for a trial both share.
+func (r *run) adoptOpen() {
+	watched := r.ids()
+	r.snapshot.each(func(ladder, _ int, t TrialFacts) {
+		for _, f := range t.Attempts {
+			if f.Outcome == nil && !slices.Contains(watched, f.ID) {
+				watched = append(watched, f.ID)
+				r.live = append(r.live, adopted(ladder, t, f))
+			}
+		}
+	})
+}
+
+// adoptLeaving watches a trial's last attempt where it has had its last word but its process is still there: no other
+// attempt may start beside it.
+func (r *run) adoptLeaving(ctx context.Context, ladder int, t TrialFacts) error {
+	if len(t.Attempts) == 0 || t.state() != trialPending {
+		return nil
+	}
+	last := t.Attempts[len(t.Attempts)-1]
+	if last.Outcome == nil {
+		return nil
+	}
+	process, err := r.Exec.Probe(ctx, last.ID)
+	if err != nil {
+		return fmt.Errorf("probe attempt %s: %w", last.ID, err)
+	}
+	if process.Alive {
+		r.live = append(r.live, adopted(ladder, t, last))
+	}
+	return nil
+}
+
+func adopted(ladder int, t TrialFacts, f AttemptFacts) *LiveAttempt {
+	now := time.Now()
+	return &LiveAttempt{
+		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: t.Trial.Spec.Train.Steps,
+		Started: now, Step: t.LastStep, Compiled: t.LastStep > 0, Outcome: f.Outcome, endedAt: now, seq: f.LastSeq, orphan: true,
+	}
+}
+
+// distinct visits every trial once, with the first ladder that holds it.
+func (s Snapshot) distinct(visit func(ladder int, t TrialFacts) error) error {
+	seen := map[TrialID]bool{}
+	var first error
+	s.each(func(ladder, _ int, t TrialFacts) {
+		if first != nil || seen[t.Trial.ID] {
+			return
+		}
+		seen[t.Trial.ID] = true
+		first = visit(ladder, t)
+	})
+	return first
+}
