@@ -1,0 +1,201 @@
+package trainer_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// resumeSpec uses all that a step's numbers depend on: shuffled rows over more than an epoch, dropout, accumulation,
+// warm-up, and evaluations that do not fall on every step.
+func resumeSpec() sweep.Spec {
+	spec := tinySpec()
+	spec.Seed = 7
+	spec.Data.Shuffle = true
+	spec.LoRA.Dropout = 0.2
+	spec.Train.Steps, spec.Train.EvalSteps, spec.Train.BatchSize, spec.Train.GradientAccumulationSteps = 7, 3, 3, 4
+	spec.Train.LearningRate, spec.Train.WarmupSteps = 2e-2, 1
+	return spec
+}
+
+// result is what a trial leaves behind that must not depend on interruptions.
+type result struct {
+	Points      map[int]sweep.Point
+	Evaluations map[int]float64
+	Outcome     sweep.Outcome
+	Adapters    map[string]string // content by file
+}
+
+// collect merges the attempts of a trial, the newest winning, as the store does.
+func collect(t *testing.T, dir string, attempts ...*recorder) result {
+	t.Helper()
+	r := result{Points: map[int]sweep.Point{}, Evaluations: map[int]float64{}, Adapters: map[string]string{}}
+	for _, a := range attempts {
+		for step, p := range a.points() {
+			r.Points[step] = p
+		}
+		for step, loss := range a.evaluations() {
+			r.Evaluations[step] = loss
+		}
+		if o := a.events[len(a.events)-1].Outcome; o != nil {
+			r.Outcome = *o
+		}
+	}
+	r.Outcome.TrainSeconds, r.Outcome.TotalSeconds = 0, 0
+	for _, folder := range []string{trainer.AdapterFolder, trainer.LastAdapterFolder} {
+		for _, file := range []string{"adapter_config.json", "adapter_model.safetensors"} {
+			b, err := os.ReadFile(filepath.Join(dir, folder, file))
+			must(t, err)
+			r.Adapters[filepath.Join(folder, file)] = string(b)
+		}
+	}
+	return r
+}
+
+// uninterrupted trains without interruption.
+func uninterrupted(t *testing.T, a sweep.Assignment) (result, *recorder) {
+	t.Helper()
+	dir, rec := t.TempDir(), &recorder{}
+	must(t, trainer.Run(t.Context(), a, dir, rec.emit))
+	if rec.outcome(t).State != sweep.OutcomeDone {
+		t.Fatalf("outcome %+v", rec.outcome(t))
+	}
+	return collect(t, dir, rec), rec
+}
+
+// TestResumeAfterKill kills an attempt at each event in turn, continues in a second one, and compares every number and
+// byte with an uninterrupted trial. XLA compiles for a second each time, so there every fifth event has to do.
+func TestResumeAfterKill(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, c backend.Choice) {
+		a := assign(t, c, resumeSpec())
+		want, whole := uninterrupted(t, a)
+		stride := 1
+		if c.Platform != backend.PlatformGo {
+			stride = 5
+		}
+		for n := 1; n < len(whole.events); n += stride {
+			first, second := t.TempDir(), t.TempDir()
+			killed := &recorder{limit: n}
+			if err := trainer.Run(t.Context(), a, first, killed.emit); !errors.Is(err, errKilled) {
+				t.Fatalf("Run = %v, want the error of emit", err)
+			}
+			resumed := a
+			resumed.Checkpoints = []string{first}
+			rest := &recorder{}
+			must(t, trainer.Run(t.Context(), resumed, second, rest.emit))
+			if diff := cmp.Diff(want, collect(t, second, killed, rest)); diff != "" {
+				t.Fatalf("killed after event %d (%s %d): %s", n, whole.events[n-1].Kind, whole.events[n-1].Step, diff)
+			}
+		}
+	})
+}
+
+// TestResumeAfterStop asks an attempt to stop at each event in turn; it must save its state and say so.
+func TestResumeAfterStop(t *testing.T) {
+	t.Parallel()
+	a := assign(t, resolve(t, backend.PlatformGo), resumeSpec())
+	want, whole := uninterrupted(t, a)
+	for n := range whole.events[:len(whole.events)-1] {
+		ctx, stop := context.WithCancel(t.Context())
+		dir, rec := t.TempDir(), &recorder{}
+		must(t, trainer.Run(ctx, a, dir, func(e sweep.Event) error {
+			err := rec.emit(e)
+			if len(rec.events) == n+1 {
+				stop()
+			}
+			return err
+		}))
+		stop()
+		o := rec.outcome(t)
+		if o.State == sweep.OutcomeDone { // asked after the last step
+			continue
+		}
+		before := rec.events[len(rec.events)-2]
+		if o.State != sweep.OutcomeInterrupted || o.Error == "" {
+			t.Fatalf("stopped at event %d: outcome %+v", n, o)
+		}
+		if whole.events[n].Kind != sweep.EventStarted && whole.events[n].Kind != sweep.EventPredicted && before.Kind != sweep.EventCheckpoint {
+			t.Errorf("stopped at event %d: the last word before the end is %s, want a checkpoint", n, before.Kind)
+		}
+		rest := &recorder{}
+		must(t, trainer.Run(t.Context(), a, dir, rest.emit)) // the same folder again
+		if diff := cmp.Diff(want, collect(t, dir, rec, rest)); diff != "" {
+			t.Fatalf("stopped at event %d: %s", n, diff)
+		}
+	}
+}
+
+// TestResumeFromDamagedCheckpoints damages the newest checkpoint in different ways: the one before it takes over.
+func TestResumeFromDamagedCheckpoints(t *testing.T) {
+	t.Parallel()
+	a := assign(t, resolve(t, backend.PlatformGo), resumeSpec())
+	want, whole := uninterrupted(t, a)
+	damages := map[string]func(b []byte) []byte{
+		"torn":    func(b []byte) []byte { return b[:len(b)/2] },
+		"empty":   func([]byte) []byte { return nil },
+		"flipped": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"all":     nil,
+	}
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			killed := &recorder{limit: len(whole.events) - 1} // all but the end
+			if err := trainer.Run(t.Context(), a, dir, killed.emit); !errors.Is(err, errKilled) {
+				t.Fatal(err)
+			}
+			files, err := filepath.Glob(filepath.Join(dir, "checkpoints", "*"))
+			must(t, err)
+			if len(files) != 2 {
+				t.Fatalf("checkpoints %v, want two", files)
+			}
+			from, hit := 6, files[1:]
+			if damage == nil {
+				damage, from, hit = damages["torn"], 0, files
+			}
+			for _, path := range hit {
+				b, err := os.ReadFile(path)
+				must(t, err)
+				must(t, os.WriteFile(path, damage(b), 0o600))
+			}
+			rest := &recorder{}
+			must(t, trainer.Run(t.Context(), a, dir, rest.emit))
+			for _, e := range rest.events {
+				if e.Kind == sweep.EventResumed && e.Step != from || e.Kind == sweep.EventPoint && e.Step <= from {
+					t.Errorf("%s at step %d, want to continue from %d", e.Kind, e.Step, from)
+				}
+			}
+			if diff := cmp.Diff(want, collect(t, dir, killed, rest)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestResumeIgnoresOtherTrials: a folder given by mistake must not leak another trial's state.
+func TestResumeIgnoresOtherTrials(t *testing.T) {
+	t.Parallel()
+	c := resolve(t, backend.PlatformGo)
+	a := assign(t, c, resumeSpec())
+	want, whole := uninterrupted(t, a)
+	other := resumeSpec()
+	other.Seed++
+	foreign := t.TempDir()
+	if err := trainer.Run(t.Context(), assign(t, c, other), foreign, (&recorder{limit: len(whole.events) - 1}).emit); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	a.Checkpoints = []string{foreign}
+	got, _ := uninterrupted(t, a)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
