@@ -9,8 +9,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// build takes one verdict per ladder, in the snapshot's order.
-func build(s sweep.Snapshot, verdicts []sweep.Verdict) Report {
+// Build computes the report of a snapshot, verdicts included. It is pure: the same facts give the same report.
+func Build(s sweep.Snapshot) Report {
 	r := Report{
 		Sweep:    s.Sweep.Name,
 		Ladders:  []Ladder{},
@@ -20,7 +20,7 @@ func build(s sweep.Snapshot, verdicts []sweep.Verdict) Report {
 		Warnings: notNil(s.Sweep.Warnings),
 	}
 	for i, l := range s.Ladders {
-		r.Ladders = append(r.Ladders, newLadder(l, verdicts[i]))
+		r.Ladders = append(r.Ladders, newLadder(l, sweep.Conclude(s, i)))
 	}
 	r.Recommendation = recommend(r)
 	r.Warnings = append(r.Warnings, incomparable(r.Ladders)...)
@@ -33,7 +33,7 @@ func newRule(p sweep.Plateau) Rule {
 
 func newLadder(l sweep.Ladder, v sweep.Verdict) Ladder {
 	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
-	out.corpus = l.Corpus.Fingerprint
+	out.id, out.corpus = l.ID, l.Corpus.Fingerprint
 	judged := map[int]sweep.RungVerdict{}
 	for _, rv := range v.Rungs {
 		judged[rv.Rank] = rv
@@ -61,6 +61,7 @@ func newVerdict(v sweep.Verdict) Verdict {
 		EquivalentRanks: notNil(v.EquivalentRanks),
 		Probability:     v.Probability,
 		SeedsToCertify:  v.SeedsToCertify,
+		Next:            v.Next,
 		MinGain:         v.MinGain,
 		Reason:          v.Reason,
 		Advice:          notNil(v.Advice),
@@ -115,18 +116,19 @@ func newTrial(t sweep.TrialFacts) Trial {
 	return out
 }
 
-// trialState says how far a trial is: its final outcome, or waiting, running, or interrupted (it will continue).
+// trialState says how far a trial is, in the words of the database's view: its final outcome's state, or pending, running,
+// interrupted or crashed.
 func trialState(t sweep.TrialFacts) string {
 	if o := t.Final(); o != nil {
 		return string(o.State)
 	}
 	if len(t.Attempts) == 0 {
-		return "waiting"
+		return "pending"
 	}
-	if t.Attempts[len(t.Attempts)-1].Outcome == nil {
-		return "running"
+	if last := t.Attempts[len(t.Attempts)-1].Outcome; last != nil {
+		return string(last.State)
 	}
-	return "interrupted"
+	return "running"
 }
 
 func cost(trials []Trial) Cost {

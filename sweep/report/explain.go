@@ -1,12 +1,19 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
+
+// ErrAmbiguous says that a name fits several ladders.
+var ErrAmbiguous = errors.New("it fits several")
 
 // Explanation is one ladder's verdict with the arithmetic of every step. Its JSON is the body of `sweep explain -o json`.
 type Explanation struct {
@@ -29,10 +36,12 @@ type ExplainedStep struct {
 	IncumbentCost *Cost     `json:"incumbent_cost"` // nil for the baseline
 }
 
-// Explain returns the explanation of the ladder with this number (Ladder.Number). It fails with sweep.ErrNotFound.
-func (r Report) Explain(number int) (Explanation, error) {
-	if number < 1 || number > len(r.Ladders) {
-		return Explanation{}, fmt.Errorf("ladder %d of sweep %s: %w; it has ladders 1 to %d", number, r.Sweep, sweep.ErrNotFound, len(r.Ladders))
+// Explain returns the explanation of one ladder: by its number in the report ("2"), by its id in the database ("id=7"), or
+// by settings that only it has ("dropout=0.1", several joined by commas). It fails with sweep.ErrNotFound.
+func (r Report) Explain(ladder string) (Explanation, error) {
+	number, err := r.find(ladder)
+	if err != nil {
+		return Explanation{}, err
 	}
 	l := r.Ladders[number-1]
 	e := Explanation{
@@ -52,6 +61,50 @@ func (r Report) Explain(number int) (Explanation, error) {
 		e.Steps = append(e.Steps, step)
 	}
 	return e, nil
+}
+
+// find returns a ladder's number.
+func (r Report) find(ladder string) (int, error) {
+	var found []int
+	for _, l := range r.Ladders {
+		if l.matches(ladder) {
+			found = append(found, l.Number)
+		}
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	problem := fmt.Errorf("ladder %q of sweep %s: %w", ladder, r.Sweep, sweep.ErrNotFound)
+	if len(found) > 1 {
+		problem = fmt.Errorf("ladder %q of sweep %s is not one ladder: %w", ladder, r.Sweep, ErrAmbiguous)
+	}
+	var there []string
+	for _, l := range r.Ladders {
+		if len(found) == 0 || slices.Contains(found, l.Number) {
+			there = append(there, l.title())
+		}
+	}
+	if len(there) == 0 {
+		return 0, fmt.Errorf("%w; it has none yet", problem)
+	}
+	return 0, fmt.Errorf("%w; choose from:\n  %s", problem, strings.Join(there, "\n  "))
+}
+
+// matches reports whether a ladder is the one that a person names.
+func (l Ladder) matches(name string) bool {
+	if number, err := strconv.Atoi(name); err == nil {
+		return l.Number == number
+	}
+	if id, ok := strings.CutPrefix(name, "id="); ok {
+		return id == strconv.FormatInt(l.id, 10)
+	}
+	for part := range strings.SplitSeq(name, ",") {
+		setting, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		if !slices.ContainsFunc(l.Cell, func(s sweep.Setting) bool { return s.Name == setting && s.Value == value }) {
+			return false
+		}
+	}
+	return true
 }
 
 func gains(from, to Rung, seeds []int64) []float64 {
@@ -122,7 +175,7 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 		t.para("  chance   ", "P %s of a gain of at least min_gain", equals(chance(*s.Probability)))
 	}
 	t.para("  decision ", "%s", s.decided(e, strikes))
-	t.para("  bought   ", "%s nats for %s", bounds(*s.Gain, decimals), extras(*s.IncumbentCost, s.Cost))
+	t.para("  bought   ", "%s for %s", bounds(*s.Gain, decimals), extras(*s.IncumbentCost, s.Cost))
 }
 
 // noise says where s̃ comes from (Smyth 2004, section 5, where a trend moderates the pair's own variance).

@@ -13,6 +13,9 @@ import (
 // none stands in text for what is not known.
 const none = "-"
 
+// noBreak is a space at which wrap keeps a number together; it is printed as a plain one.
+const noBreak = "\u00a0"
+
 // digits is the number of decimals that shows min_gain with two significant digits: finer ones are noise to the reader.
 func digits(minGain float64) int {
 	if minGain <= 0 {
@@ -21,7 +24,14 @@ func digits(minGain float64) int {
 	return min(max(1-int(math.Floor(math.Log10(minGain))), 2), 8)
 }
 
-func fixed(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
+// fixed prints v with so many decimals, and zero without a sign.
+func fixed(v float64, decimals int) string {
+	text := strconv.FormatFloat(v, 'f', decimals, 64)
+	if strings.Trim(text, "-0.") == "" {
+		return strings.TrimPrefix(text, "-")
+	}
+	return text
+}
 
 // number prints v as people write it: 0.003, 2e-05, 16.
 func number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
@@ -47,7 +57,7 @@ func count(n int64) string {
 	if n < 1000 {
 		return strconv.FormatInt(n, 10)
 	}
-	return count(n/1000) + fmt.Sprintf(" %03d", n%1000)
+	return count(n/1000) + fmt.Sprintf(noBreak+"%03d", n%1000)
 }
 
 // size prints bytes in binary units.
@@ -57,13 +67,13 @@ func size(n int64) string {
 		value, unit = value/1024, unit+1
 	}
 	if unit == 0 {
-		return fmt.Sprintf("%d B", n)
+		return fmt.Sprintf("%d"+noBreak+"B", n)
 	}
 	decimals := 0
 	if math.Abs(value) < 9.95 {
 		decimals = 1
 	}
-	return fixed(value, decimals) + " " + []string{"B", "KiB", "MiB", "GiB", "TiB"}[unit]
+	return fixed(value, decimals) + noBreak + []string{"B", "KiB", "MiB", "GiB", "TiB"}[unit]
 }
 
 // seconds prints a duration: 850ms, 7.4s, 4m12s, 1h02m.
@@ -105,7 +115,8 @@ func optional[T any](v *T, format func(T) string) string {
 func wrap(text string, width int, indent string) string {
 	var b strings.Builder
 	column := 0
-	for i, word := range strings.Fields(text) {
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' })
+	for i, word := range words {
 		length := len([]rune(word))
 		switch {
 		case i == 0:

@@ -12,7 +12,7 @@ import (
 // recommend picks the ladder whose incumbent has the lowest mean loss. Only ladders scored on the first ladder's
 // validation tokens take part: other tokens, or another tokenizer, make other losses.
 func recommend(r Report) Recommendation {
-	out := Recommendation{Final: true, State: sweep.StateRunning, Missing: missing(r.Ladders)}
+	out := Recommendation{Final: len(r.Ladders) > 0, State: sweep.StateRunning, Missing: missing(r.Ladders)}
 	for _, l := range r.Ladders {
 		out.Final = out.Final && l.Verdict.State != sweep.StateRunning
 	}

@@ -87,6 +87,7 @@ type Ladder struct {
 	Rungs      []Rung     `json:"rungs"`       // those with at least one attempt, ascending
 	NotStarted []int      `json:"not_started"` // the other ranks of the ladder
 
+	id     int64  // in the database
 	corpus string // losses compare only between ladders scored on the same tokens
 }
 
@@ -102,16 +103,17 @@ type Conditions struct {
 
 // Verdict is a sweep.Verdict without its rungs, whose numbers stand in Rung.
 type Verdict struct {
-	State           sweep.State `json:"state"`
-	RecommendedRank *int        `json:"recommended_rank"`
-	BestRank        *int        `json:"best_rank"`
-	EquivalentRanks []int       `json:"equivalent_ranks"`
-	Probability     *float64    `json:"probability"`
-	SeedsToCertify  *int        `json:"seeds_to_certify"` // per rank, of a likely plateau or an inconclusive ladder; nil where none would do
-	MinGain         float64     `json:"min_gain"`         // nats
-	Reason          string      `json:"reason"`
-	Advice          []string    `json:"advice"`
-	Flags           []string    `json:"flags"`
+	State           sweep.State     `json:"state"`
+	RecommendedRank *int            `json:"recommended_rank"`
+	BestRank        *int            `json:"best_rank"`
+	EquivalentRanks []int           `json:"equivalent_ranks"`
+	Probability     *float64        `json:"probability"`
+	SeedsToCertify  *int            `json:"seeds_to_certify"` // per rank, of a likely plateau or an inconclusive ladder; nil where none would do
+	MinGain         float64         `json:"min_gain"`         // nats
+	Next            *sweep.NextRung `json:"next"`             // what climbing on would take
+	Reason          string          `json:"reason"`
+	Advice          []string        `json:"advice"`
+	Flags           []string        `json:"flags"`
 }
 
 // Rung is one rank of a ladder. ValLoss, Gain and Decision are nil until the rung is judged, Gain also for the baseline.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	gotext "github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // column is one column of a ladder's table. A column without any value is left out; where the table is too wide, those
@@ -58,12 +60,27 @@ func tokens(r Rung) int64 {
 	return most
 }
 
-// decision says what the rule found, or how many seeds are done while it cannot look yet.
+// decision says what the rule found, or how many trials are done or ended badly while it cannot look yet.
 func decision(r Rung) string {
 	if r.Decision != nil {
 		return string(*r.Decision)
 	}
-	return fmt.Sprintf("%d/%d seeds", len(r.Trials)-len(undone(r)), len(r.Trials))
+	for _, bad := range []sweep.OutcomeState{sweep.OutcomeOverMemory, sweep.OutcomeOverTime, sweep.OutcomeUnstable, sweep.OutcomeFailed} {
+		if n := inState(r, bad); n > 0 {
+			return fmt.Sprintf("%d/%d %s", n, len(r.Trials), bad)
+		}
+	}
+	return fmt.Sprintf("%d/%d done", inState(r, sweep.OutcomeDone), len(r.Trials))
+}
+
+func inState(r Rung, state sweep.OutcomeState) int {
+	n := 0
+	for _, t := range r.Trials {
+		if t.State == string(state) {
+			n++
+		}
+	}
+	return n
 }
 
 // table prints the ladder's rungs, without its least important columns where the width is short.

@@ -32,7 +32,7 @@ func newText(w io.Writer, o Options, rule Rule) *text {
 
 func (t *text) print(s string) {
 	if t.err == nil {
-		_, t.err = io.WriteString(t.w, s+"\n")
+		_, t.err = io.WriteString(t.w, strings.ReplaceAll(s, noBreak, " ")+"\n")
 	}
 }
 
@@ -60,7 +60,7 @@ func (r Report) Text(w io.Writer, o Options) error {
 		t.ladder(l)
 	}
 	t.print("")
-	t.legend()
+	t.legend("Time is training alone, the mean of a rung's trials; memory their largest peak.")
 	return t.err
 }
 
@@ -74,7 +74,7 @@ func VerdictText(w io.Writer, v sweep.Verdict, p sweep.Plateau, o Options) error
 	t.table(l)
 	t.verdict(l)
 	t.print("")
-	t.legend()
+	t.legend("")
 	return t.err
 }
 
@@ -95,11 +95,23 @@ func (t *text) recommendation(r Report) {
 
 func (t *text) steps(rec Recommendation, decimals int) {
 	if s := rec.Larger; s != nil {
-		t.para("", "Going to %d buys %s nats for %s.", s.Rank, bounds(s.Gain, decimals), extras(rec.Cost, s.Cost))
+		t.para("", "Going to %d %s nats for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), extras(rec.Cost, s.Cost))
 	}
 	if s := rec.Smaller; s != nil {
-		t.para("", "Going down to %d costs %s nats, for %s.", s.Rank, bounds(s.Gain, decimals), extras(rec.Cost, s.Cost))
+		t.para("", "Going down to %d %s nats, for %s.", s.Rank, effect("costs", "wins", s.Gain, decimals), extras(rec.Cost, s.Cost))
 	}
+}
+
+// effect prints a gain behind the verb that suits its sign.
+func effect(positive, negative string, gain sweep.Interval, decimals int) string {
+	if gain.Mean >= 0 {
+		return positive + " " + bounds(gain, decimals)
+	}
+	turned := sweep.Interval{Mean: -gain.Mean}
+	if gain.Lo != nil && gain.Hi != nil {
+		turned.Lo, turned.Hi = ptr(-*gain.Hi), ptr(-*gain.Lo)
+	}
+	return negative + " " + bounds(turned, decimals)
 }
 
 func (t *text) cheapest(rec Recommendation, decimals int) {
@@ -135,14 +147,14 @@ func extras(from, to Cost) string {
 	}
 	if a, b := from.TrainSeconds, to.TrainSeconds; a != nil && b != nil && *a > 0 {
 		share := (*b/(*a) - 1) * 100
-		parts = append(parts, moreOrLess(share, fixed(math.Abs(share), 0)+" %", "time"))
+		parts = append(parts, moreOrLess(share, fixed(math.Abs(share), 0)+noBreak+"%", "time"))
 	}
 	return list(parts)
 }
 
 func moreOrLess(change float64, amount, what string) string {
 	switch {
-	case strings.HasPrefix(amount, "0 "):
+	case amount == "0" || strings.HasPrefix(amount, "0"+noBreak):
 		return "the same " + what
 	case change > 0:
 		return fmt.Sprintf("%s more %s", amount, what)
@@ -200,6 +212,9 @@ func (t *text) verdict(l Ladder) {
 	for _, a := range v.Advice {
 		t.para("  advice  ", "%s", a)
 	}
+	if v.Next != nil {
+		t.para("  next    ", "%s", nextRung(*v.Next))
+	}
 	for _, f := range v.Flags {
 		t.para("  flag    ", "%s", f)
 	}
@@ -215,6 +230,18 @@ func (t *text) numbers(v Verdict) string {
 		parts = append(parts, fmt.Sprintf("not shown worse by min_gain: %s %s", plural("rank", len(v.EquivalentRanks)), list(v.EquivalentRanks)))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// nextRung says what climbing on would take.
+func nextRung(n sweep.NextRung) string {
+	text := fmt.Sprintf("rank %d, %d %s", n.Rank, n.Seeds, plural("trial", n.Seeds))
+	if n.PredictedBytes != nil {
+		text += ", about " + size(*n.PredictedBytes) + " each"
+	}
+	if n.TrainSeconds != nil {
+		text += ", about " + seconds(*n.TrainSeconds) + " of training each"
+	}
+	return text
 }
 
 // problems lists the trials that ended otherwise than done.
@@ -245,8 +272,7 @@ func (c Conditions) String() string {
 		c.Scheduler, c.Steps, tokens)
 }
 
-func (t *text) legend() {
+func (t *text) legend(costs string) {
 	t.para("", "Losses are means over seeds, in nats per token where a sweep measured them. Gains are paired by seed, over the "+
-		"incumbent rank in column \"over\". Each bound of an interval holds at %s %%. Time is training alone, the mean of a "+
-		"rung's trials; memory their largest peak.", number(100-50*(1-t.rule.Confidence)))
+		"incumbent rank in column \"over\". Each bound of an interval holds at %s %%. %s", number(100-50*(1-t.rule.Confidence)), costs)
 }

@@ -1,0 +1,239 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a test flag
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("read golden file (write it with -update): %v", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s differs (-want +got), rewrite it with -update:\n%s", name, diff)
+	}
+}
+
+// states are ladders of one cell, one for every state a verdict can have.
+func states() map[sweep.State]fixture {
+	seeds := []int64{0, 1, 2}
+	one := func(rungs []rung) []fixtureLadder { return []fixtureLadder{{dropout: "0", rungs: rungs}} }
+	worse := []rung{}
+	for i, r := range measured(4.60, 4.63, 4.66) {
+		r.train = 4.5 - float64(i)/10
+		worse = append(worse, r)
+	}
+	noisy := measured(4.60, 4.59, 4.585)
+	noisy[1].losses = []float64{4.61, 4.60, 4.56}
+	noisy[2].losses = []float64{4.63, 4.58, 4.57}
+	fails := func(state sweep.OutcomeState, text string, which ...int) map[int]sweep.Outcome {
+		out := map[int]sweep.Outcome{}
+		for _, i := range which {
+			out[i] = sweep.Outcome{State: state, Error: text, Step: 17}
+		}
+		return out
+	}
+	with := func(rungs []rung, more ...rung) []rung { return append(rungs, more...) }
+	return map[sweep.State]fixture{
+		sweep.StatePlateau:        {name: "plateau", seeds: seeds, ladders: one(measured(4.793, 4.712, 4.630, 4.570, 4.560, 4.556))},
+		sweep.StateLikelyPlateau:  {name: "likely", seeds: seeds, ladders: one(noisy)},
+		sweep.StateOverfit:        {name: "overfit", seeds: seeds, ladders: one(worse)},
+		sweep.StateStillImproving: {name: "improving", seeds: seeds, ladders: one(measured(4.793, 4.712, 4.630))},
+		sweep.StateInconclusive:   {name: "inconclusive", seeds: []int64{7}, ladders: one([]rung{{rank: 4, losses: []float64{4.63}, train: 4.5}})},
+		sweep.StateIncomplete: {name: "incomplete", seeds: seeds, ladders: one(with(measured(4.793, 4.712), rung{
+			rank: 4, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(sweep.OutcomeFailed, "disk full: free some space", 1),
+		}))},
+		sweep.StateUnstable: {name: "unstable", seeds: seeds, ladders: one(with(measured(4.793), rung{
+			rank: 2, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(sweep.OutcomeUnstable, "loss is not finite", 0, 2),
+		}))},
+		sweep.StateMemoryLimited: {name: "memory", seeds: seeds, limits: sweep.Limits{Memory: 430 << 20}, ladders: one(with(measured(4.793, 4.712), rung{
+			rank: 1024, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(sweep.OutcomeOverMemory, "needs 494 MiB of 430 MiB", 0, 1, 2),
+		}))},
+		sweep.StateTimeLimited: {name: "time", seeds: seeds, limits: sweep.Limits{Time: time.Hour}, elapsed: time.Hour, ladders: one(with(
+			measured(4.793, 4.712), rung{rank: 4, outcome: fails(sweep.OutcomeInterrupted, "", 0, 1, 2)}, rung{rank: 8, waiting: true}))},
+		sweep.StateRunning: {name: "running", seeds: seeds, ladders: one(with(
+			measured(4.793, 4.712), rung{rank: 4, running: true}, rung{rank: 8, waiting: true}))},
+	}
+}
+
+func TestTextOfEveryState(t *testing.T) {
+	t.Parallel()
+	for state, f := range states() {
+		t.Run(string(state), func(t *testing.T) {
+			t.Parallel()
+			r := Build(f.snapshot())
+			if got := r.Ladders[0].Verdict.State; got != state {
+				t.Fatalf("verdict = %s, want %s (%s)", got, state, r.Ladders[0].Verdict.Reason)
+			}
+			golden(t, string(state)+".txt", text2(t, r, Options{}))
+		})
+	}
+}
+
+// text2 prints the report, then the explanation of its first ladder.
+func text2(t *testing.T, r Report, o Options) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := r.Text(&b, o); err != nil {
+		t.Fatal(err)
+	}
+	e, err := r.Explain("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.WriteString("\n=== explain 1\n")
+	if err := e.Text(&b, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// cells is a sweep of two cells: the second's best rank is a little better, the first's reaches nearly that with less.
+func cells() fixture {
+	return fixture{name: "cells", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{
+		{dropout: "0", rungs: measured(4.793, 4.712, 4.630, 4.570, 4.560, 4.556)},
+		{dropout: "0.1", rungs: measured(4.803, 4.722, 4.640, 4.590, 4.562, 4.558, 4.556)},
+	}}
+}
+
+func TestTextOfSeveralLadders(t *testing.T) {
+	t.Parallel()
+	r := Build(cells().snapshot())
+	golden(t, "cells.txt", text2(t, r, Options{}))
+	narrow := text2(t, r, Options{Width: 80})
+	golden(t, "cells-80.txt", narrow)
+	for line := range strings.Lines(string(narrow)) {
+		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 80 {
+			t.Errorf("line of %d columns, want at most 80: %s", n, line)
+		}
+	}
+}
+
+func TestColorIsOnlyBold(t *testing.T) {
+	t.Parallel()
+	r := Build(cells().snapshot())
+	plain, colored := text2(t, r, Options{}), text2(t, r, Options{Color: true})
+	if bytes.ContainsRune(plain, '\x1b') {
+		t.Error("plain text holds escape sequences")
+	}
+	if got := strings.NewReplacer("\x1b[1m", "", "\x1b[0m", "").Replace(string(colored)); got != string(plain) {
+		t.Errorf("without its escapes colored text differs (-plain +colored):\n%s", cmp.Diff(string(plain), got))
+	}
+}
+
+func TestJSONAndCSV(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]fixture{"memory": states()[sweep.StateMemoryLimited], "cells": cells()} {
+		r := Build(f.snapshot())
+		var j, c bytes.Buffer
+		if err := errors.Join(r.JSON(&j), r.CSV(&c)); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".json", j.Bytes())
+		golden(t, name+".csv", c.Bytes())
+		if !json.Valid(j.Bytes()) {
+			t.Errorf("%s.json is not JSON", name)
+		}
+	}
+}
+
+func TestRecommendation(t *testing.T) {
+	t.Parallel()
+	r := Build(cells().snapshot())
+	rec := r.Recommendation
+	if rec.Ladder != 2 || *rec.Rank != 16 || !rec.Final {
+		t.Errorf("recommendation = ladder %d, rank %d, final %v, want 2, 16, true", rec.Ladder, *rec.Rank, rec.Final)
+	}
+	if rec.Cheapest == nil || rec.Cheapest.Ladder != 1 || rec.Cheapest.Rank != 8 {
+		t.Fatalf("cheapest = %+v, want rank 8 of ladder 1", rec.Cheapest)
+	}
+	if got := rec.Cheapest.Loss.Mean; math.Abs(got-0.008) > 1e-12 || *rec.Cheapest.Loss.Lo > got || *rec.Cheapest.Loss.Hi < got {
+		t.Errorf("loss increase = %+v, want 0.008 within its bounds", rec.Cheapest.Loss)
+	}
+}
+
+func TestLossesOfOtherTokensDoNotCompete(t *testing.T) {
+	t.Parallel()
+	f := cells()
+	f.ladders[1].corpus = "another"
+	r := Build(f.snapshot())
+	if r.Recommendation.Ladder != 1 || r.Recommendation.Cheapest != nil {
+		t.Errorf("recommendation = ladder %d with equivalent %+v, want ladder 1 alone", r.Recommendation.Ladder, r.Recommendation.Cheapest)
+	}
+	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "do not compare") {
+		t.Errorf("warnings = %q, want one that says the losses do not compare", r.Warnings)
+	}
+}
+
+func TestReportBeforeRegistration(t *testing.T) {
+	t.Parallel()
+	r := Build(sweep.Snapshot{Sweep: sweep.Info{Name: "early", Rule: sweep.DefaultPlateau(), Seeds: []int64{0}}})
+	if r.Recommendation.Final || r.Recommendation.Rank != nil {
+		t.Errorf("recommendation = %+v, want none that is final", r.Recommendation)
+	}
+	var b bytes.Buffer
+	if err := errors.Join(r.Text(&b, Options{}), r.JSON(&b), r.CSV(&b)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Explain("1"); !errors.Is(err, sweep.ErrNotFound) {
+		t.Errorf("Explain(1) = %v, want ErrNotFound", err)
+	}
+}
+
+func TestExplainFindsLadders(t *testing.T) {
+	t.Parallel()
+	r := Build(cells().snapshot())
+	for name, want := range map[string]int{"1": 1, "2": 2, "id=2": 2, "dropout=0.1": 2, "model=builtin:gopher,dropout=0": 1} {
+		if e, err := r.Explain(name); err != nil || e.Ladder != want {
+			t.Errorf("Explain(%s) = ladder %d, %v, want %d", name, e.Ladder, err, want)
+		}
+	}
+	for name, want := range map[string]error{
+		"0": sweep.ErrNotFound, "3": sweep.ErrNotFound, "id=9": sweep.ErrNotFound, "dropout=0.5": sweep.ErrNotFound,
+		"": sweep.ErrNotFound, "alpha=16": ErrAmbiguous,
+	} {
+		if _, err := r.Explain(name); !errors.Is(err, want) {
+			t.Errorf("Explain(%q) = %v, want %v", name, err, want)
+		}
+	}
+}
+
+func TestVerdictText(t *testing.T) {
+	t.Parallel()
+	rule := sweep.DefaultPlateau()
+	v, err := rule.Judge([]sweep.Losses{
+		{Rank: 4, Seeds: []int64{0, 1}, ValLoss: []float64{2.0, 2.1}, Complete: true},
+		{Rank: 8, Seeds: []int64{0, 1}, ValLoss: []float64{1.8, 1.9}, Complete: true},
+		{Rank: 16, Seeds: []int64{0, 1}, ValLoss: []float64{1.801, 1.9}, Complete: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := VerdictText(&b, v, rule, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "verdict.txt", b.Bytes())
+}
