@@ -2,7 +2,6 @@ package model
 
 import (
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph code reads as formulas
 )
 
@@ -28,44 +27,55 @@ func chunking(rows, vocab int) (chunks, perChunk int) {
 
 // run returns every row's negative log-likelihood in nats, [k*c] float32, and its gradient with respect to x, [k*c, C] (nil
 // unless wanted), for hidden states x [k*c, C] and targets [k*c]. Only chunks that begin before row tokens are computed; the
-// others' rows are zero.
+// others' rows mean nothing.
+//
+// With z = x·headᵀ, nll = log Σ exp z - z[target], and its gradient is softmax(z)·head - head[target]: the loop only finds
+// the row's log-sum and softmax(z)·head, and the target is looked up outside it. No one-hot, no second copy.
 func (ce crossEntropy) run(x, targets, tokens *Node) (nll, dx *Node) {
-	if ce.chunks == 1 {
-		return ce.chunk(x, targets)
-	}
-	g, C := x.Graph(), x.Shape().Dimensions[1]
-	k, c := ce.chunks, ce.rows
-	x, targets = Reshape(x, k, c, C), Reshape(targets, k, c)
-	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, shapes.Make(dtypes.Float32, k, c))}
+	logSum, mean := ce.loop(x, tokens)
+	target := Gather(ce.head, ExpandAxes(targets, -1)) // [k*c, C]
+	product := Mul(ConvertDType(x, dtypes.Float32), ConvertDType(target, dtypes.Float32))
+	nll = Sub(logSum, ReduceSum(product, -1))
 	if ce.gradient {
-		state = append(state, Zeros(g, shapes.Make(x.DType(), k, c, C)))
-	}
-	final := While(
-		NewClosure(g, func(g *Graph) []*Node {
-			now := stateParameters(g, state)
-			return []*Node{LessThan(MulScalar(now[0], c), tokens)}
-		}),
-		NewClosure(g, func(g *Graph) []*Node {
-			now := stateParameters(g, state)
-			i := now[0]
-			index := Reshape(i, 1)
-			nll, dx := ce.chunk(Gather(x, index), Gather(targets, index))
-			next := []*Node{AddScalar(i, 1), replace(now[1], i, nll)}
-			if ce.gradient {
-				next = append(next, replace(now[2], i, dx))
-			}
-			return next
-		}),
-		state...)
-	nll = Reshape(final[1], k*c)
-	if ce.gradient {
-		dx = Reshape(final[2], k*c, C)
+		dx = Sub(mean, target)
 	}
 	return nll, dx
 }
 
+// loop walks over the chunks: log Σ exp z, [k*c], and softmax(z)·head, [k*c, C].
+func (ce crossEntropy) loop(x, tokens *Node) (logSum, mean *Node) {
+	if ce.chunks == 1 {
+		return ce.chunk(x)
+	}
+	g, C := x.Graph(), x.Shape().Dimensions[1]
+	k, c := ce.chunks, ce.rows
+	x = Reshape(x, k, c, C)
+	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c))}
+	if ce.gradient {
+		state = append(state, ZerosLike(x))
+	}
+	more := NewClosure(g, func(g *Graph) []*Node {
+		i := stateParameters(g, state)[0]
+		return []*Node{LessThan(MulScalar(i, c), tokens)}
+	})
+	body := NewClosure(g, func(g *Graph) []*Node {
+		now := stateParameters(g, state)
+		logSum, mean := ce.chunk(Gather(x, Reshape(now[0], 1)))
+		next := []*Node{AddScalar(now[0], 1), replace(now[1], now[0], logSum)}
+		if ce.gradient {
+			next = append(next, replace(now[2], now[0], mean))
+		}
+		return next
+	})
+	final := While(more, body, state...)
+	if ce.gradient {
+		mean = Reshape(final[2], k*c, C)
+	}
+	return Reshape(final[1], k*c), mean
+}
+
 func stateParameters(g *Graph, state []*Node) []*Node {
-	names := []string{"chunk", "nll", "dx"}
+	names := []string{"chunk", "logSum", "mean"}
 	nodes := make([]*Node, len(state))
 	for i, s := range state {
 		nodes[i] = Parameter(g, names[i], s.Shape())
@@ -76,25 +86,23 @@ func stateParameters(g *Graph, state []*Node) []*Node {
 // replace puts part in place of element i of the first axis of whole.
 func replace(whole, i, part *Node) *Node {
 	dims := whole.Shape().Dimensions
-	position := Iota(whole.Graph(), shapes.Make(dtypes.Int32, dims...), 0)
+	position := Iota(whole.Graph(), i32(dims...), 0)
 	here := Equal(position, BroadcastToDims(i, dims...))
 	return Where(here, BroadcastToDims(ExpandAxes(part, 0), dims...), whole)
 }
 
-// chunk computes one chunk: x [c, C], targets [c]. The logits live only as exp(logit - max): with s their sum over V,
-// nll = max + log s - x·head[target] and its gradient is exp·head/s - head[target], so no one-hot and no second copy.
-func (ce crossEntropy) chunk(x, targets *Node) (nll, dx *Node) {
-	logits := ConvertDType(DotGeneral(x, []int{1}, nil, ce.head, []int{1}, nil), dtypes.Float32) // [c, V]
-	top := ReduceAndKeep(logits, ReduceMax, -1)
-	e := Exp(Sub(logits, top))
-	sum := ReduceAndKeep(e, ReduceSum, -1)
-	targetRow := Gather(ce.head, ExpandAxes(targets, -1)) // [c, C]
-	targetLogit := ReduceSum(Mul(ConvertDType(x, dtypes.Float32), ConvertDType(targetRow, dtypes.Float32)), -1)
-	nll = Sub(Squeeze(Add(top, Log(sum)), -1), targetLogit)
+// chunk computes x [c, C]. It runs inside a loop, where go-xla cannot reuse a reduction that the main graph also has: so
+// the maximum is a minimum of negatives, and the sum a product with ones.
+func (ce crossEntropy) chunk(x *Node) (logSum, mean *Node) {
+	z := ConvertDType(DotGeneral(x, []int{1}, nil, ce.head, []int{1}, nil), dtypes.Float32) // [c, V]
+	top := Neg(ReduceMin(Neg(z), -1))
+	e := Exp(Sub(z, ExpandAxes(top, -1)))
+	sum := DotGeneral(e, []int{1}, nil, Ones(x.Graph(), f32(z.Shape().Dimensions[1])), []int{0}, nil)
+	logSum = Add(top, Log(sum))
 	if !ce.gradient {
-		return nll, nil
+		return logSum, nil
 	}
-	mean := DotGeneral(ConvertDType(e, x.DType()), []int{1}, nil, ce.head, []int{0}, nil) // [c, C]
-	mean = ConvertDType(Div(ConvertDType(mean, dtypes.Float32), sum), x.DType())
-	return nll, Sub(mean, targetRow)
+	mean = DotGeneral(ConvertDType(e, x.DType()), []int{1}, nil, ce.head, []int{0}, nil) // [c, C]
+	mean = Div(ConvertDType(mean, dtypes.Float32), ExpandAxes(sum, -1))
+	return logSum, ConvertDType(mean, x.DType())
 }
