@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,7 +89,6 @@ func (e *Executor) launch(a sweep.Assignment, dir string, lock *os.File) error {
 	if err := startPinned(cmd, a.Cores); err != nil {
 		return fmt.Errorf("start worker of attempt %s: %w", a.Attempt, err)
 	}
-	e.setPosition(a.Attempt, position{})
 	go e.reap(a.Attempt, cmd, ooms)
 	return nil
 }
@@ -167,18 +165,6 @@ func (e *Executor) Stop(ctx context.Context, id sweep.AttemptID, kill bool) erro
 		return fmt.Errorf("stop attempt %s (process %d): %w", id, pid, err)
 	}
 	return nil
-}
-
-// KillAll kills every worker that this executor has started or been asked about: the second Ctrl-C.
-func (e *Executor) KillAll(ctx context.Context) error {
-	e.mu.Lock()
-	known := slices.Collect(maps.Keys(e.position))
-	e.mu.Unlock()
-	var problems []error
-	for _, id := range known {
-		problems = append(problems, e.Stop(ctx, id, true))
-	}
-	return errors.Join(problems...)
 }
 
 // pidPatience bounds the wait for a worker that holds its lock but has not written its process id yet: it writes it first

@@ -178,7 +178,7 @@ func TestKilledWorkerIsDead(t *testing.T) {
 	if err := e.Start(ctx, assignment(id)); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.KillAll(ctx); err != nil {
+	if err := e.Stop(ctx, id, true); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "its exit", func() bool { p, _ := e.Probe(ctx, id); return p.Exit == "signal: killed" && !p.Alive })
