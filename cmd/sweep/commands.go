@@ -7,6 +7,8 @@ func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		newBackendCommand,
 		newDoctorCommand,
+		newExplainCommand,
+		newReportCommand,
 		newVersionCommand,
 	}
 }

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// finishedRoot returns a root that holds a finished sweep "prose": ranks 1 to 8, flat from rank 2 on.
+func finishedRoot(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	db, err := store.Open(t.Context(), filepath.Join(root, "sweep.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := sweep.Info{
+		Name: "prose", GridText: "name: prose\n", GridHash: "hash", GridPath: "/grids/prose.yaml",
+		Rule: sweep.DefaultPlateau(), Seeds: []int64{0, 1}, Created: time.Unix(1_800_000_000, 0).UTC(),
+	}
+	id, err := db.CreateSweep(t.Context(), info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := sweep.LadderPlan{
+		Cell:   sweep.Cell{{Name: "alpha", Value: "16"}},
+		Model:  sweep.ModelInfo{Reference: "builtin:gopher", Fingerprint: "base", Architecture: "gpt2"},
+		Corpus: sweep.CorpusInfo{Fingerprint: "data", Path: "/cache/data"},
+	}
+	losses := map[int]float64{1: 4.8, 2: 4.6, 4: 4.599, 8: 4.598}
+	for _, rank := range []int{1, 2, 4, 8} {
+		var trials []sweep.Trial
+		for _, seed := range info.Seeds {
+			spec := sweep.Spec{Model: "builtin:gopher", Seed: seed, LoRA: sweep.LoRASpec{Rank: rank, Alpha: 16, Init: "kaiming"}}
+			spec.Train = sweep.TrainSpec{Steps: 4, BatchSize: 1, LearningRate: 0.003, LRSchedulerType: "linear", EvalSteps: 2}
+			trials = append(trials, sweep.NewTrial(spec, "base", "data", "go 0.1"))
+		}
+		plan.Ranks, plan.Trials = append(plan.Ranks, rank), append(plan.Trials, trials)
+	}
+	registration := sweep.Registration{Backend: "go 0.1", Platform: "go", NoiseSource: "default", Ladders: []sweep.LadderPlan{plan}}
+	if err := db.Register(t.Context(), id, registration); err != nil {
+		t.Fatal(err)
+	}
+	for i, trials := range plan.Trials {
+		for _, trial := range trials {
+			loss := losses[plan.Ranks[i]] + float64(trial.Spec.Seed)/20 + float64(plan.Ranks[i])*float64(trial.Spec.Seed)/1e4
+			finishTrial(t, db, trial, loss)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// finishTrial records one attempt that ends with loss.
+func finishTrial(t *testing.T, db *store.DB, trial sweep.Trial, loss float64) {
+	t.Helper()
+	at := time.Unix(1_800_000_100, 0).UTC()
+	if err := db.BeginAttempt(t.Context(), trial.ID, 1, sweep.Assignment{Trial: trial, Platform: "go"}, at); err != nil {
+		t.Fatal(err)
+	}
+	peak, train := int64(100<<20), loss-0.1
+	err := db.AppendEvents(t.Context(), sweep.AttemptID(fmt.Sprintf("%s/1", trial.ID)), []sweep.Event{
+		{Seq: 1, At: at, Kind: sweep.EventStarted, Environment: &sweep.Environment{
+			PID: 1, Host: "here", Backend: "go 0.1", Platform: "go", TrainableParams: int64(100 * trial.Spec.LoRA.Rank),
+		}},
+		{Seq: 2, At: at, Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: &peak, HostSource: "VmHWM"}},
+		{Seq: 3, At: at, Kind: sweep.EventEnded, Outcome: &sweep.Outcome{
+			State: sweep.OutcomeDone, Step: 4, ValLoss: &loss, BestStep: 4, LastValLoss: &loss, TrainLoss: &train, Tokens: 28,
+			TrainSeconds: 2, TotalSeconds: 3,
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReportCommand(t *testing.T) {
+	t.Parallel()
+	root := finishedRoot(t)
+	code, table, stderr := sweepCommand(t, "report", "--root", root)
+	if code != exitOK || !strings.HasPrefix(table, "Use rank 2: ") || stderr != "" {
+		t.Errorf("report = %d, stderr %q, stdout:\n%s\nwant 0, nothing and a recommendation of rank 2", code, stderr, table)
+	}
+	if _, again, _ := sweepCommand(t, "report", "prose", "--root", root); again != table {
+		t.Error("the report of the named sweep differs from that of the latest, which is the same")
+	}
+	var got struct {
+		Schema  string
+		Sweep   string
+		Ladders []struct {
+			Verdict struct {
+				State           string
+				RecommendedRank int `json:"recommended_rank"`
+			}
+			Rungs []struct{ Trials []json.RawMessage }
+		}
+	}
+	_, body, _ := sweepCommand(t, "report", "--root", root, "-o", "json")
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Schema != "sweep.report/v1" || got.Sweep != "prose" || len(got.Ladders) != 1 || got.Ladders[0].Verdict.RecommendedRank != 2 {
+		t.Errorf("report -o json = %+v, want the schema, the name and one ladder that recommends rank 2", got)
+	}
+	file := filepath.Join(t.TempDir(), "trials.csv")
+	if code, stdout, _ := sweepCommand(t, "report", "--root", root, "-o", "csv", "--out", file); code != exitOK || stdout != "" {
+		t.Errorf("report --out = %d with stdout %q, want 0 and none", code, stdout)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(rows) != 1+8 {
+		t.Errorf("report -o csv has %d rows, %v, want a header and 8 trials", len(rows), err)
+	}
+}
+
+func TestExplainCommand(t *testing.T) {
+	t.Parallel()
+	root := finishedRoot(t)
+	code, table, _ := sweepCommand(t, "explain", "1", "--root", root)
+	if code != exitOK || !strings.Contains(table, "Rank 8 against rank 2: ") || !strings.Contains(table, "strike 2 of 2") {
+		t.Errorf("explain 1 = %d:\n%s\nwant the step of rank 8 and its strike", code, table)
+	}
+	_, body, _ := sweepCommand(t, "explain", "id=1", "--sweep", "prose", "--root", root, "-o", "json")
+	var got struct {
+		Schema string
+		Steps  []struct {
+			Rank  int
+			Gains []float64
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Schema != "sweep.explain/v1" || len(got.Steps) != 4 || len(got.Steps[1].Gains) != 2 {
+		t.Errorf("explain -o json = %+v, want 4 steps, the second with 2 gains", got)
+	}
+}
+
+func TestReportsOfWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	root := finishedRoot(t)
+	for _, tt := range []struct {
+		want int
+		say  string
+		args []string
+	}{
+		{exitNotFound, "prose", []string{"report", "other", "--root", root}},
+		{exitNotFound, "no sweep was run", []string{"report", "--root", t.TempDir()}},
+		{exitNotFound, "Ladder 1", []string{"explain", "7", "--root", root}},
+		{exitUsage, "explain --help", []string{"explain", "--root", root}},
+		{exitUsage, "-o", []string{"explain", "1", "--root", root, "-o", "csv"}},
+	} {
+		code, stdout, stderr := sweepCommand(t, tt.args...)
+		if code != tt.want || stdout != "" || !strings.Contains(stderr, tt.say) {
+			t.Errorf("sweep %s = %d, %q, want %d and a message with %q", strings.Join(tt.args, " "), code, stdout+stderr, tt.want, tt.say)
+		}
+	}
+}
