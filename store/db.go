@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
-
-	_ "github.com/mattn/go-sqlite3" // the driver sqlite3
-	"golang.org/x/sys/unix"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -41,21 +37,11 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := refuseNetwork(dir); err != nil {
 		return nil, err
 	}
-	w, err := sql.Open("sqlite3", dsn(path, url.Values{
-		"mode": {"rwc"}, "_journal_mode": {"WAL"}, "_foreign_keys": {"on"}, "_busy_timeout": {"5000"},
-		"_txlock": {"immediate"}, "_synchronous": {"FULL"},
-	}))
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
-	}
-	w.SetMaxOpenConns(1)
-	d := &DB{path: path, w: w}
+	d := &DB{path: path, w: openWriter(path)}
 	if err := d.migrate(ctx); err != nil {
-		return nil, errors.Join(d.explain(err), w.Close())
+		return nil, errors.Join(d.explain(err), d.w.Close())
 	}
-	if d.r, err = openReader(path); err != nil {
-		return nil, errors.Join(err, w.Close())
-	}
+	d.r = openReader(path)
 	return d, nil
 }
 
@@ -67,35 +53,11 @@ func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	r, err := openReader(path)
-	if err != nil {
-		return nil, err
-	}
-	d := &DB{path: path, r: r}
+	d := &DB{path: path, r: openReader(path)}
 	if err := d.checkVersion(ctx); err != nil {
-		return nil, errors.Join(d.explain(err), r.Close())
+		return nil, errors.Join(d.explain(err), d.r.Close())
 	}
 	return d, nil
-}
-
-// openReader returns the pool for reading: each read transaction sees one moment of the database.
-func openReader(path string) (*sql.DB, error) {
-	values := url.Values{"mode": {"ro"}, "_query_only": {"on"}, "_busy_timeout": {"5000"}}
-	if unwritableAtRest(path) {
-		values.Set("immutable", "1")
-	}
-	r, err := sql.Open("sqlite3", dsn(path, values))
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
-	}
-	return r, nil
-}
-
-// dsn returns the URI of a file with these settings. They are part of it, and not statements run on the pool, so that
-// every new connection has them.
-func dsn(path string, values url.Values) string {
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), OmitHost: true, RawQuery: values.Encode()}
-	return u.String()
 }
 
 // Path returns the database file's path.
@@ -107,10 +69,12 @@ func (d *DB) Close() error {
 	if held := d.held.Swap(nil); held != nil {
 		err = held.lock.release()
 	}
+	// The readers go first: the last connection to close moves the write-ahead log into the file, if it may write.
+	err = errors.Join(err, d.r.Close())
 	if d.w != nil {
 		err = errors.Join(err, d.w.Close())
 	}
-	return errors.Join(err, d.r.Close())
+	return err
 }
 
 // write runs f in one transaction that holds the write lock from its start. A coordinator whose lease was taken over
@@ -143,13 +107,4 @@ func (d *DB) transact(ctx context.Context, pool *sql.DB, f func(*sql.Tx) error) 
 		return d.explain(err)
 	}
 	return d.explain(tx.Commit())
-}
-
-// unwritableAtRest reports whether nobody writes to the database and nobody could from here: it has no write-ahead log
-// and its folder is read-only. SQLite reads such a file only when told that it does not change.
-func unwritableAtRest(path string) bool {
-	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	return unix.Access(filepath.Dir(path), unix.W_OK) != nil
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -171,3 +172,5 @@ func snapshot(t *testing.T, db *store.DB, id int64) sweep.Snapshot {
 	}
 	return s
 }
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/mattn/go-sqlite3"
+	"golang.org/x/sys/unix"
+)
+
+// connector opens every connection of a pool in the same way. Settings are part of the URI and the hook, never
+// statements run on the pool: those would reach one connection only.
+type connector struct {
+	uri    string
+	driver *sqlite3.SQLiteDriver
+}
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.uri) }
+func (c connector) Driver() driver.Driver                        { return c.driver }
+
+// openWriter returns the pool of the one writing connection.
+func openWriter(path string) *sql.DB {
+	w := sql.OpenDB(connector{
+		uri: uri(path, url.Values{
+			"mode": {"rwc"}, "_journal_mode": {"WAL"}, "_foreign_keys": {"on"}, "_busy_timeout": {"5000"},
+			"_txlock": {"immediate"}, "_synchronous": {"FULL"},
+		}),
+		driver: &sqlite3.SQLiteDriver{ConnectHook: keepLog},
+	})
+	w.SetMaxOpenConns(1)
+	return w
+}
+
+// keepLog leaves the (emptied) write-ahead log in place at the end, so that a reader without the right to create files
+// can read, and one with that right need not use it.
+func keepLog(conn *sqlite3.SQLiteConn) error {
+	return conn.SetFileControlInt("main", sqlite3.SQLITE_FCNTL_PERSIST_WAL, 1)
+}
+
+// openReader returns the pool for reading: each read transaction sees one moment of the database.
+func openReader(path string) *sql.DB {
+	values := url.Values{"mode": {"ro"}, "_query_only": {"on"}, "_busy_timeout": {"5000"}}
+	if unwritableAtRest(path) {
+		values.Set("immutable", "1")
+	}
+	return sql.OpenDB(connector{uri: uri(path, values), driver: &sqlite3.SQLiteDriver{}})
+}
+
+// uri names a file with these settings; the path's own "?", "#" and "%" are escaped.
+func uri(path string, values url.Values) string {
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), OmitHost: true, RawQuery: values.Encode()}
+	return u.String()
+}
+
+// unwritableAtRest reports whether nobody writes to the database and nobody could from here: it has no write-ahead log
+// and its folder is read-only, as on a mounted archive. SQLite reads such a file only when told that it does not change.
+func unwritableAtRest(path string) bool {
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	return unix.Access(filepath.Dir(path), unix.W_OK) != nil
+}

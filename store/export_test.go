@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+)
+
+// Exec runs a statement on the writing connection, around every check in Go.
+func (d *DB) Exec(ctx context.Context, query string, args ...any) error {
+	return d.transact(ctx, d.w, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, query, args...)
+		return err
+	})
+}
+
+// LimitPages makes the file as full as it is now plus extra pages, as a full disk would. A pragma, so outside of Exec's
+// transaction; it stays with the one writing connection.
+func (d *DB) LimitPages(ctx context.Context, extra int) error {
+	var pages int
+	if err := d.w.QueryRowContext(ctx, `PRAGMA page_count`).Scan(&pages); err != nil {
+		return err
+	}
+	return d.w.QueryRowContext(ctx, `PRAGMA max_page_count = `+strconv.Itoa(pages+extra)).Scan(&pages)
+}
+
+// Query returns the rows of a query as text, NULL as "NULL".
+func (d *DB) Query(ctx context.Context, query string, args ...any) ([][]string, error) {
+	rows, err := d.r.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	columns, err := rows.Columns()
+	var table [][]string
+	err = each(rows, err, func(rows *sql.Rows) error {
+		cells := make([]sql.NullString, len(columns))
+		fields := make([]any, len(columns))
+		for i := range cells {
+			fields[i] = &cells[i]
+		}
+		if err := rows.Scan(fields...); err != nil {
+			return err
+		}
+		line := make([]string, len(columns))
+		for i, c := range cells {
+			line[i] = "NULL"
+			if c.Valid {
+				line[i] = c.String
+			}
+		}
+		table = append(table, line)
+		return nil
+	})
+	return table, err
+}
+
+// CopyTo writes a copy of the database without free pages.
+func (d *DB) CopyTo(ctx context.Context, path string) error {
+	_, err := d.w.ExecContext(ctx, `VACUUM INTO ?`, path)
+	return err
+}

@@ -1,0 +1,100 @@
+package store_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/store"
+)
+
+// update writes testdata/v<N>.db where that schema has none yet: one file per released schema, never written twice.
+var update = flag.Bool("update", false, "write the database file of a new schema") //nolint:gochecknoglobals // a flag of the test binary
+
+const newest = "v1.db"
+
+// oldDatabase returns a writable copy of a database from testdata.
+func oldDatabase(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOldDatabasesMigrate(t *testing.T) {
+	t.Parallel()
+	fresh, id := climbed(t)
+	if *update {
+		writeDatabase(t, fresh)
+	}
+	files, err := filepath.Glob("testdata/v*.db")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("old databases: %v, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			db := openAt(t, oldDatabase(t, filepath.Base(file)))
+			if diff := cmp.Diff(snapshot(t, fresh, id), snapshot(t, db, id)); diff != "" {
+				t.Errorf("snapshot of the migrated database (-fresh +migrated):\n%s", diff)
+			}
+			const schema = `SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' ORDER BY name`
+			want, err := fresh.Query(t.Context(), schema)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := db.Query(t.Context(), schema)
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("schema of the migrated database: %v; a released migration must not change (-fresh +migrated):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// writeDatabase keeps db's content as the example of the newest schema.
+func writeDatabase(t *testing.T, db *store.DB) {
+	t.Helper()
+	path := filepath.Join("testdata", newest)
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	if err := os.MkdirAll("testdata", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.CopyTo(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOtherSchemasAreRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	db := openAt(t, path)
+	if err := db.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func() error{
+		"Open":         func() error { _, err := store.Open(t.Context(), path); return err },
+		"OpenReadOnly": func() error { _, err := store.OpenReadOnly(t.Context(), path); return err },
+	} {
+		if err := open(); err == nil || !strings.Contains(err.Error(), "use a newer sweep") {
+			t.Errorf("%s of a newer database = %v, want advice", name, err)
+		}
+	}
+	if err := db.Exec(t.Context(), `DELETE FROM goose_db_version WHERE version_id > 0`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.OpenReadOnly(t.Context(), path); err == nil || !strings.Contains(err.Error(), "sweep resume") {
+		t.Errorf("OpenReadOnly of an older database = %v, want advice", err)
+	}
+}

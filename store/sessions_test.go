@@ -1,0 +1,205 @@
+package store_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// childEnv names the database on which this test binary, started as a child, plays another coordinator.
+const childEnv = "STORE_TEST_COORDINATOR"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childEnv); path != "" {
+		if err := coordinate(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// coordinate takes the lease of sweep 1, says so, and writes attempts until it is killed.
+func coordinate(path string) error {
+	ctx, t := context.Background(), registration().Ladders[0].Trials[0][0]
+	db, err := store.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	session, err := db.StartSession(ctx, 1, time.Now(), "here", os.Getpid())
+	if err != nil {
+		return err
+	}
+	fmt.Println("holds the lease")
+	for number := 1; ; number++ {
+		if err := db.BeginAttempt(ctx, t.ID, number, sweep.Assignment{}, time.Now()); err != nil {
+			return err
+		}
+		if err := db.Heartbeat(ctx, session, time.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+// startCoordinator runs coordinate in a process of its own and waits until it holds the lease.
+func startCoordinator(t *testing.T, path string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+path)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "holds the lease\n" {
+		t.Fatalf("the other coordinator said %q, %v", line, err)
+	}
+	return cmd
+}
+
+func TestOneCoordinatorPerSweepAndASuccessorAtOnce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	db := openAt(t, path)
+	id := register(t, db, "first")
+	other := startCoordinator(t, path)
+
+	_, err := db.StartSession(t.Context(), id, time.Now(), "here", os.Getpid())
+	if !errors.Is(err, sweep.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", other.Process.Pid)) {
+		t.Errorf("StartSession beside a living coordinator = %v, want ErrLocked and its process", err)
+	}
+	if err := other.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Wait(); err == nil {
+		t.Error("the other coordinator ended by itself")
+	}
+	session, err := db.StartSession(t.Context(), id, time.Now(), "here", os.Getpid())
+	if err != nil {
+		t.Fatalf("StartSession after the kill = %v", err)
+	}
+	if err := db.EndSession(t.Context(), session, time.Now()); err != nil {
+		t.Errorf("EndSession() = %v", err)
+	}
+}
+
+func TestReadersWorkWhileACoordinatorWrites(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	id := register(t, openAt(t, path), "first")
+	startCoordinator(t, path)
+	reader, err := store.OpenReadOnly(t.Context(), path)
+	if err != nil {
+		t.Fatalf("OpenReadOnly() = %v", err)
+	}
+	defer reader.Close()
+	attempts := func() int { return len(snapshot(t, reader, id).Ladders[0].Rungs[0].Trials[0].Attempts) }
+	for seen, deadline := attempts(), time.Now().Add(20*time.Second); attempts() < seen+20; {
+		if time.Now().After(deadline) {
+			t.Fatal("the reader does not see what the coordinator writes")
+		}
+	}
+	if err := reader.BeginAttempt(t.Context(), "x", 1, sweep.Assignment{}, moment(0)); err == nil {
+		t.Error("BeginAttempt on a database open for reading succeeded")
+	}
+}
+
+func TestLeaseOfAnotherHostLapses(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	db := openAt(t, path)
+	id := register(t, db, "first")
+	if _, err := db.StartSession(t.Context(), id, moment(0), "there", 7); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil { // as a crash: no end is written, the kernel frees the lock
+		t.Fatal(err)
+	}
+	successor := openAt(t, path)
+	_, err := successor.StartSession(t.Context(), id, moment(29), "here", 8)
+	if !errors.Is(err, sweep.ErrLocked) || !strings.Contains(err.Error(), "host there") {
+		t.Errorf("StartSession within the lease = %v, want ErrLocked and the host", err)
+	}
+	if _, err := successor.StartSession(t.Context(), id, moment(31), "here", 8); err != nil {
+		t.Errorf("StartSession after the lease = %v", err)
+	}
+}
+
+func TestLostLeaseFencesEveryWrite(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sweep.db")
+	db, first := openAt(t, path), registration().Ladders[0].Trials[0][0]
+	id := register(t, db, "first")
+	session, err := db.StartSession(t.Context(), id, moment(0), "here", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Another host does not see this host's file lock; a removed lock file has the same effect.
+	if err := os.RemoveAll(filepath.Join(dir, "locks")); err != nil {
+		t.Fatal(err)
+	}
+	successor := openAt(t, path)
+	if _, err := successor.StartSession(t.Context(), id, moment(60), "there", 8); err != nil {
+		t.Fatalf("StartSession of the successor = %v", err)
+	}
+	for name, err := range map[string]error{
+		"Heartbeat":     db.Heartbeat(t.Context(), session, moment(61)),
+		"BeginAttempt":  db.BeginAttempt(t.Context(), first.ID, 1, sweep.Assignment{}, moment(61)),
+		"RecordVerdict": db.RecordVerdict(t.Context(), 1, sweep.Verdict{State: sweep.StatePlateau}, moment(61)),
+		"EndSession":    db.EndSession(t.Context(), session, moment(61)),
+	} {
+		if !errors.Is(err, sweep.ErrLocked) {
+			t.Errorf("%s after the lease was lost = %v, want ErrLocked", name, err)
+		}
+	}
+}
+
+func TestElapsedIsTheSumOfSessions(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	db := openAt(t, path)
+	id := register(t, db, "first")
+	session, err := db.StartSession(t.Context(), id, moment(0), "here", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, second := range []int{10, 8, 12} { // the clock was set back in between
+		if err := db.Heartbeat(t.Context(), session, moment(second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = openAt(t, path)
+	session, err = db.StartSession(t.Context(), id, moment(100), "here", 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.EndSession(t.Context(), session, moment(105)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.Find(t.Context(), "first")
+	if err != nil || got.Elapsed != 17*time.Second {
+		t.Errorf("Find().Elapsed = %v, %v; want 17s", got.Elapsed, err)
+	}
+	holder, err := db.Holder(t.Context(), id)
+	if err != nil || holder.Ended != moment(105) || holder.PID != 8 {
+		t.Errorf("Holder() = %+v, %v", holder, err)
+	}
+}

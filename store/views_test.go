@@ -1,0 +1,111 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// climbed returns a database with one trial in every state a person may see.
+func climbed(t *testing.T) (*store.DB, int64) {
+	t.Helper()
+	db, id := registered(t)
+	l := registration().Ladders
+	launch(t, db, l[0].Trials[0][0], 1, script(4.5))
+	launch(t, db, l[0].Trials[0][1], 1, []sweep.Event{
+		{Seq: 1, At: moment(1), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed, Error: "signal: killed"}},
+	})
+	launch(t, db, l[0].Trials[0][1], 2, script(4.25))
+	launch(t, db, l[0].Trials[1][0], 1, script(4)[:4])
+	launch(t, db, l[1].Trials[0][0], 1, []sweep.Event{
+		{Seq: 1, At: moment(1), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeUnstable, Error: "NaN at step 3", Step: 3}},
+	})
+	launch(t, db, l[1].Trials[0][1], 1, []sweep.Event{
+		{Seq: 1, At: moment(1), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "asked to stop"}},
+	})
+	return db, id
+}
+
+func TestViewTrials(t *testing.T) {
+	t.Parallel()
+	db, _ := climbed(t)
+	got, err := db.Query(t.Context(), `SELECT sweep, ladder, cell, rank, seed, state, val_loss, step, steps, attempts,
+		peak_host_bytes, peak_host_source, peak_device_bytes, predicted_bytes, trainable_params, first_started, error FROM trials`)
+	want := [][]string{
+		{"first", "1", "alpha=16", "1", "0", "done", "4.25", "4", "4", "2", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", ""},
+		{"first", "1", "alpha=16", "1", "1", "done", "4.5", "4", "4", "1", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", ""},
+		{"first", "1", "alpha=16", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
+		{"first", "1", "alpha=16", "2", "1", "running", "NULL", "1", "4", "1", "NULL", "NULL", "NULL", "2000", "512", "2026-11-23T12:01:31Z", "NULL"},
+		{"first", "2", "alpha=32", "1", "0", "interrupted", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL", "2026-11-23T12:01:31Z", "NULL"},
+		{"first", "2", "alpha=32", "1", "1", "unstable", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL", "2026-11-23T12:01:31Z", "NaN at step 3"},
+		{"first", "2", "alpha=32", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
+		{"first", "2", "alpha=32", "2", "1", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestViewRungsAndVerdicts(t *testing.T) {
+	t.Parallel()
+	db, id := climbed(t)
+	got, err := db.Query(t.Context(), `SELECT ladder, cell, rank, seeds, finished, mean_val_loss, min_val_loss, max_val_loss,
+		peak_host_bytes, train_seconds FROM rungs`)
+	want := [][]string{
+		{"1", "alpha=16", "1", "2", "2", "4.375", "4.25", "4.5", "4000", "7"},
+		{"1", "alpha=16", "2", "2", "0", "NULL", "NULL", "NULL", "NULL", "NULL"},
+		{"2", "alpha=32", "1", "2", "0", "NULL", "NULL", "NULL", "NULL", "0"},
+		{"2", "alpha=32", "2", "2", "0", "NULL", "NULL", "NULL", "NULL", "NULL"},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("view rungs: %v (-want +got):\n%s", err, diff)
+	}
+
+	ladder := snapshot(t, db, id).Ladders[1].ID
+	v := sweep.Verdict{
+		State: sweep.StateLikelyPlateau, RecommendedRank: 1, BestRank: 2, EquivalentRanks: []int{1, 2},
+		Probability: ptr(0.75), MinGain: 0.02, Reason: "because",
+	}
+	for i, v := range []sweep.Verdict{{State: sweep.StateRunning}, v} {
+		if err := db.RecordVerdict(t.Context(), ladder, v, moment(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err = db.Query(t.Context(), `SELECT sweep, ladder, cell, state, recommended_rank, best_rank, equivalent_ranks,
+		probability, min_gain, reason, at FROM verdicts`)
+	want = [][]string{{
+		"first", "2", "alpha=32", "likely_plateau", "1", "2", "[1,2]", "0.75", "0.02", "because", "2026-11-23T12:00:01Z",
+	}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("view verdicts: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestViewsAgreeWithTheSnapshot(t *testing.T) {
+	t.Parallel()
+	db, id := climbed(t)
+	for _, l := range snapshot(t, db, id).Ladders {
+		for _, r := range l.Rungs {
+			for _, facts := range r.Trials {
+				got, err := db.Query(t.Context(), `SELECT step, attempts, state IN ('done', 'unstable', 'over_memory', 'over_time', 'failed'),
+					val_loss FROM trials WHERE ladder = ? AND rank = ? AND seed = ? AND id = ?`,
+					l.ID, r.Rank, facts.Trial.Spec.Seed, facts.Trial.ID)
+				loss := "NULL"
+				if o := facts.Final(); o != nil && o.ValLoss != nil {
+					loss = number(*o.ValLoss)
+				}
+				over := "0"
+				if facts.Final() != nil {
+					over = "1"
+				}
+				want := [][]string{{number(float64(facts.LastStep)), number(float64(len(facts.Attempts))), over, loss}}
+				if diff := cmp.Diff(want, got); err != nil || diff != "" {
+					t.Errorf("view and snapshot of rank %d seed %d: %v (-snapshot +view):\n%s", r.Rank, facts.Trial.Spec.Seed, err, diff)
+				}
+			}
+		}
+	}
+}
