@@ -16,7 +16,7 @@ type row struct {
 func supervised(labels []int32) int {
 	n := 0
 	for _, label := range labels[min(1, len(labels)):] {
-		if label != ignoredLabel {
+		if label != IgnoredLabel {
 			n++
 		}
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// ignoredLabel marks a position that is not scored (Hugging Face's and PyTorch's ignore_index).
-const ignoredLabel = -100
+// IgnoredLabel is the label of a position that is not scored (Hugging Face's and PyTorch's ignore_index).
+const IgnoredLabel = -100
 
 // rows yields the rows of a pre-tokenised file, a line each. Empty lines are skipped.
 func (in input) rows(ctx context.Context) iter.Seq2[document, error] {

@@ -42,7 +42,7 @@ func TestPackingJoinsDocumentsAndLosesNothing(t *testing.T) {
 			t.Fatalf("Row(%d) has %d ids and %d labels, want 8", i, len(ids), len(labels))
 		}
 		for j, label := range labels {
-			if label == ignoredLabel {
+			if label == IgnoredLabel {
 				continue
 			}
 			if label != ids[j] {
@@ -87,7 +87,7 @@ func TestWithoutPackingADocumentIsARow(t *testing.T) {
 		t.Errorf("short document (-want +got):\n%s", diff)
 	}
 	for _, label := range labels[n:] {
-		if label != ignoredLabel {
+		if label != IgnoredLabel {
 			t.Errorf("padding has label %d", label)
 		}
 	}

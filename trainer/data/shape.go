@@ -41,7 +41,7 @@ func (s *shaper) shape(r row) (row, error) {
 	shaped := row{ids: make([]int32, s.length), labels: make([]int32, s.length), place: r.place}
 	copy(shaped.ids, r.ids)
 	for i := copy(shaped.labels, r.labels); i < s.length; i++ {
-		shaped.labels[i] = ignoredLabel
+		shaped.labels[i] = IgnoredLabel
 	}
 	return shaped, nil
 }
@@ -65,7 +65,7 @@ func checkVocabulary(r row, vocab int32) error {
 	if i := slices.IndexFunc(r.ids, func(id int32) bool { return id < 0 || id >= vocab }); i >= 0 {
 		return fmt.Errorf("id %d at position %d is not in the model's vocabulary of %d", r.ids[i], i, vocab)
 	}
-	bad := func(label int32) bool { return label != ignoredLabel && (label < 0 || label >= vocab) }
+	bad := func(label int32) bool { return label != IgnoredLabel && (label < 0 || label >= vocab) }
 	if i := slices.IndexFunc(r.labels, bad); i >= 0 {
 		return fmt.Errorf("label %d at position %d is neither -100 nor in the model's vocabulary of %d", r.labels[i], i, vocab)
 	}

@@ -119,28 +119,34 @@ func (t *Tokenizer) Fingerprint() string { return t.fingerprint }
 // Encode returns the ids of s. It adds no special tokens; those that stand in s are recognised, as Hugging Face does.
 func (t *Tokenizer) Encode(s string) []int32 {
 	ids := make([]int32, 0, len(s)/3)
-	for s != "" {
-		at, token := t.nextAdded(s)
-		ids = t.appendText(ids, s[:at])
+	next := make([]int, len(t.added)) // where each added token stands next; len(s) for nowhere
+	for at := 0; ; {
+		found, token := t.nextAdded(s, at, next)
+		ids = t.appendText(ids, s[at:found])
 		if token == nil {
-			break
+			return ids
 		}
 		ids = append(ids, token.ID)
-		s = s[at+len(token.Content):]
+		at = found + len(token.Content)
 	}
-	return ids
 }
 
-// nextAdded returns where the first added token stands in s: the leftmost, and of those the longest. Without one it
-// returns len(s) and nil.
-func (t *Tokenizer) nextAdded(s string) (int, *addedToken) {
-	at, found := len(s), (*addedToken)(nil)
+// nextAdded returns where the first added token stands in s from at on: the leftmost, and of those the longest. Without
+// one it returns len(s) and nil. It updates next, so that no part of s is searched twice for one token.
+func (t *Tokenizer) nextAdded(s string, at int, next []int) (int, *addedToken) {
+	first, token := len(s), (*addedToken)(nil)
 	for i := range t.added {
-		if j := strings.Index(s, t.added[i].Content); j >= 0 && j < at {
-			at, found = j, &t.added[i]
+		if next[i] < at || at == 0 {
+			next[i] = len(s)
+			if found := strings.Index(s[at:], t.added[i].Content); found >= 0 {
+				next[i] = at + found
+			}
+		}
+		if next[i] < first {
+			first, token = next[i], &t.added[i]
 		}
 	}
-	return at, found
+	return first, token
 }
 
 func (t *Tokenizer) appendText(ids []int32, s string) []int32 {

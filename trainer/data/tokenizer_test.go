@@ -77,6 +77,17 @@ func TestTokenizerRoundTrip(t *testing.T) {
 	})
 }
 
+func TestAddedTokensAreFoundLeftmostLongest(t *testing.T) {
+	t.Parallel()
+	tok := loadGolden(t, "tokenizer.json")
+	tok.added = []addedToken{{ID: 3000, Content: "<end>"}, {ID: 3001, Content: "<en"}, {ID: 3002, Content: "zz"}}
+	got := tok.Encode("<end><enzz<end")
+	want := append([]int32{3000, 3001, 3002, 3001}, tok.Encode("d")...)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Encode (-want +got):\n%s", diff)
+	}
+}
+
 func TestEOS(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile("testdata/gpt2/tokenizer.json")

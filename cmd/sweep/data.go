@@ -1,0 +1,140 @@
+//go:build wip
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/data"
+)
+
+// dataView is the result of sweep data.
+type dataView struct {
+	Model    string        `json:"model"` // whose tokenizer and limits these rows have
+	Samples  []data.Sample `json:"samples"`
+	Warnings []string      `json:"warnings"`
+}
+
+func newDataCommand(a *app) *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "data GRID.yaml",
+		Short: "Show the training rows as the model will see them",
+		Long: `data prints training rows in file order, one sample a row, neither cut nor padded: the text, its token ids, and which of
+them are supervised. Packed text is shown as it is packed. Of the model only configuration and tokenizer are read; of several
+models in a grid the first.
+
+What a run would refuse (ids beyond the vocabulary, rows without a supervised token) is a warning here, on stderr.`,
+		Example: `  sweep data grid.yaml
+  sweep data grid.yaml --limit 0 -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 0 {
+				return usagef("--limit %d: want a number of rows, or 0 for all", limit)
+			}
+			view, err := readSamples(cmd.Context(), args[0], limit)
+			if err != nil {
+				return err
+			}
+			for _, w := range view.Warnings {
+				fmt.Fprintln(a.stderr, "warning: "+w)
+			}
+			return a.emit("data", view, view.table, view.csv)
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 5, "rows to show; 0 means all")
+	return cmd
+}
+
+// readSamples reads the rows of the grid's first ladder.
+func readSamples(ctx context.Context, path string, limit int) (dataView, error) {
+	grid, _, err := readGrid(path)
+	if err != nil {
+		return dataView{}, err
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return dataView{}, err
+	}
+	models := map[string]sweep.ModelInfo{}
+	for _, ref := range grid.Models(dir) {
+		models[ref], err = trainer.Inspect(ctx, ref, trainer.InspectOptions{Hub: trainer.HubFromEnv(os.Getenv), WithoutWeights: true})
+		if err != nil {
+			return dataView{}, err
+		}
+	}
+	ladders, _, err := grid.Expand(dir, models)
+	if err != nil {
+		return dataView{}, err
+	}
+	info := models[ladders[0].Model]
+	files, err := trainer.Files(info)
+	if err != nil {
+		return dataView{}, err
+	}
+	samples, warnings, err := data.Samples(ctx, files, info, ladders[0].Data, limit)
+	if err != nil {
+		return dataView{}, err
+	}
+	return dataView{Model: info.Reference, Samples: nonNil(samples), Warnings: nonNil(warnings)}, nil
+}
+
+// nonNil makes an absent list an empty one in JSON.
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// table prints text and ids; ids in brackets are not scored.
+func (v dataView) table(w io.Writer) error {
+	for i, s := range v.Samples {
+		marked, scored := markSupervised(s)
+		if _, err := fmt.Fprintf(w, "row %d: %d ids, %d supervised\n  text %s\n  ids  %s\n", i+1, len(s.InputIDs), scored, strconv.Quote(s.Text), marked); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "[id] is not supervised; the first id of a row never is. Tokens of %s.\n", v.Model)
+	return err
+}
+
+// markSupervised writes the ids with brackets around those that are not scored, and counts those that are.
+func markSupervised(s data.Sample) (marked string, scored int) {
+	ids := make([]string, len(s.InputIDs))
+	for i, id := range s.InputIDs {
+		ids[i] = strconv.Itoa(int(id))
+		if i == 0 || s.Labels[i] == data.IgnoredLabel {
+			ids[i] = "[" + ids[i] + "]"
+			continue
+		}
+		scored++
+	}
+	return strings.Join(ids, " "), scored
+}
+
+func (v dataView) csv() ([]string, [][]string) {
+	rows := make([][]string, len(v.Samples))
+	for i, s := range v.Samples {
+		rows[i] = []string{strconv.Itoa(i + 1), s.Text, joinIDs(s.InputIDs), joinIDs(s.Labels)}
+	}
+	return []string{"row", "text", "input_ids", "labels"}, rows
+}
+
+func joinIDs(ids []int32) string {
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = strconv.Itoa(int(id))
+	}
+	return strings.Join(words, " ")
+}
