@@ -46,8 +46,8 @@ func (s standing) reasonUnstable() string {
 func (s standing) adviseUnstable() []string {
 	spec := s.ladder.Rungs[s.current].Trials[0].Trial.Spec
 	return []string{
-		fmt.Sprintf("lower learning_rate (now %s), add warmup_steps, or clip harder with max_grad_norm", num(spec.Train.LearningRate)),
-		fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", spec.LoRA.Rank, num(spec.LoRA.Alpha), num(spec.LoRA.Scaling())),
+		fmt.Sprintf("lower learning_rate (now %s), add warmup_steps, or clip harder with max_grad_norm", threeDigits(spec.Train.LearningRate)),
+		fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", spec.LoRA.Rank, threeDigits(spec.LoRA.Alpha), threeDigits(spec.LoRA.Scaling())),
 	}
 }
 
@@ -60,11 +60,11 @@ func (s standing) reasonMemory(info Info) string {
 }
 
 func (s standing) reasonTrialTime(info Info) string {
-	return fmt.Sprintf("a trial of rank %d takes longer than limits.trial_time (%s)", s.rank(), durationText(info.Limits.TrialTime))
+	return fmt.Sprintf("a trial of rank %d takes longer than limits.trial_time (%s)", s.rank(), forHumans(info.Limits.TrialTime))
 }
 
 func (s standing) reasonTime(info Info) string {
-	return fmt.Sprintf("limits.time (%s) ran out before rank %d was complete", durationText(info.Limits.Time), s.rank())
+	return fmt.Sprintf("limits.time (%s) ran out before rank %d was complete", forHumans(info.Limits.Time), s.rank())
 }
 
 func (s standing) reasonRunning() string {
@@ -85,11 +85,11 @@ func bytesText(n int64) string {
 	for x >= 1024 && u < len(units)-1 {
 		x, u = x/1024, u+1
 	}
-	return num(x) + " " + units[u]
+	return threeDigits(x) + " " + units[u]
 }
 
-// durationText prints 2h0m0s as 2h.
-func durationText(d time.Duration) string {
+// forHumans prints 2h0m0s as 2h.
+func forHumans(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

@@ -13,22 +13,22 @@ func (c *climb) explain(v *Verdict) {
 	switch v.State {
 	case StatePlateau:
 		v.Reason = fmt.Sprintf("%s less than min_gain %s over rank %d: upper %s %s at confidence %s",
-			does(tried, "gains", "gain"), num(c.minGain), b, plural(len(tried), "bound", "bounds"), list(tried, upper), num(c.rule.Confidence))
+			does(tried, "gains", "gain"), threeDigits(c.minGain), b, either(len(tried), "bound", "bounds"), joinRows(tried, upper), threeDigits(c.rule.Confidence))
 		v.Advice = append(v.Advice, fmt.Sprintf("use rank %d: a larger one buys nothing that min_gain counts", b))
 	case StateLikelyPlateau:
 		v.Reason = fmt.Sprintf("%s probably less than min_gain %s over rank %d: probability of a gain worth having %s; together %s that there is none",
-			does(tried, "gains", "gain"), num(c.minGain), b, list(tried, chance), num(*v.Probability))
+			does(tried, "gains", "gain"), threeDigits(c.minGain), b, joinRows(tried, chance), threeDigits(*v.Probability))
 		if !c.stopped {
 			v.Reason += fmt.Sprintf("; the grid ended after %d of %d such ranks", c.count, c.rule.Patience)
 		}
 		v.Advice = append(v.Advice, c.adviseSeeds(v)...)
 	case StateOverfit:
 		v.Reason = fmt.Sprintf("%s worse than rank %d (gain %s) while the training loss keeps falling: larger ranks memorise",
-			does(c.strikes(), "is", "are"), b, list(c.strikes(), middle))
+			does(c.strikes(), "is", "are"), b, joinRows(c.strikes(), middle))
 		v.Advice = append(v.Advice, fmt.Sprintf("use rank %d or lower, more dropout, fewer steps or more data", b))
 	case StateStillImproving:
 		v.Reason = fmt.Sprintf("the last rank, %d, still gains %s over rank %d, at least min_gain %s",
-			b, interval(c.rows[c.end].Gain), c.rows[c.end].Incumbent, num(c.minGain))
+			b, intervalText(c.rows[c.end].Gain), c.rows[c.end].Incumbent, threeDigits(c.minGain))
 		v.Advice = append(v.Advice, "add larger ranks: the ladder ends before the plateau")
 	default:
 		c.explainInconclusive(v)
@@ -47,10 +47,10 @@ func (c *climb) explainInconclusive(v *Verdict) {
 		v.Reason = fmt.Sprintf("ranks %d and %d have no seed in common", last.Incumbent, last.Rank)
 	case c.count > 0:
 		v.Reason = fmt.Sprintf("rank %d gains nothing worth having over rank %d, but earlier ranks may: probability of a plateau %s",
-			last.Rank, last.Incumbent, num(c.plateauProbability()))
+			last.Rank, last.Incumbent, threeDigits(c.plateauProbability()))
 	default:
 		v.Reason = fmt.Sprintf("rank %d gains %s over rank %d: that neither shows nor excludes a gain of min_gain %s",
-			last.Rank, interval(last.Gain), last.Incumbent, num(c.minGain))
+			last.Rank, intervalText(last.Gain), last.Incumbent, threeDigits(c.minGain))
 	}
 	v.Advice = append(v.Advice, c.adviseSeeds(v)...)
 }
@@ -77,7 +77,7 @@ func (c *climb) adviseCommon(v *Verdict) {
 			source = NoiseDefault
 		}
 		v.Advice = append(v.Advice, fmt.Sprintf("one seed per rank: the intervals rest on noise_sd %s (%s); three seeds measure the noise",
-			num(c.noiseSD), source))
+			threeDigits(c.noiseSD), source))
 	}
 	if c.overfitsLate() {
 		v.Advice = append(v.Advice, "the validation loss rises after its best step: fewer steps, a lower learning rate or more dropout")
@@ -86,28 +86,28 @@ func (c *climb) adviseCommon(v *Verdict) {
 
 // does opens a sentence about rows: "rank 8 gains", "ranks 8 and 16 gain".
 func does(rows []RungVerdict, one, many string) string {
-	return plural(len(rows), "rank", "ranks") + " " + list(rows, func(r RungVerdict) string { return strconv.Itoa(r.Rank) }) +
-		" " + plural(len(rows), one, many)
+	return either(len(rows), "rank", "ranks") + " " + joinRows(rows, func(r RungVerdict) string { return strconv.Itoa(r.Rank) }) +
+		" " + either(len(rows), one, many)
 }
 
-func plural(n int, one, many string) string {
+func either(n int, one, many string) string {
 	if n == 1 {
 		return one
 	}
 	return many
 }
 
-func upper(r RungVerdict) string  { return num(*r.Gain.Hi) }
-func middle(r RungVerdict) string { return num(r.Gain.Mean) }
+func upper(r RungVerdict) string  { return threeDigits(*r.Gain.Hi) }
+func middle(r RungVerdict) string { return threeDigits(r.Gain.Mean) }
 func chance(r RungVerdict) string {
 	if r.Probability == nil {
 		return "unknown"
 	}
-	return num(*r.Probability)
+	return threeDigits(*r.Probability)
 }
 
-// list joins rows: "a", "a and b", "a, b and c".
-func list(rows []RungVerdict, text func(RungVerdict) string) string {
+// joinRows joins rows: "a", "a and b", "a, b and c".
+func joinRows(rows []RungVerdict, text func(RungVerdict) string) string {
 	var parts []string
 	for _, r := range rows {
 		parts = append(parts, text(r))
@@ -119,9 +119,9 @@ func list(rows []RungVerdict, text func(RungVerdict) string) string {
 	return strings.Join(parts[:last], ", ") + " and " + parts[last]
 }
 
-func interval(i *Interval) string {
-	return fmt.Sprintf("%s [%s, %s]", num(i.Mean), num(*i.Lo), num(*i.Hi))
+func intervalText(i *Interval) string {
+	return fmt.Sprintf("%s [%s, %s]", threeDigits(i.Mean), threeDigits(*i.Lo), threeDigits(*i.Hi))
 }
 
-// num prints three significant digits.
-func num(x float64) string { return strconv.FormatFloat(x, 'g', 3, 64) }
+// threeDigits prints three significant digits.
+func threeDigits(x float64) string { return strconv.FormatFloat(x, 'g', 3, 64) }
