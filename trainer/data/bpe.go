@@ -106,10 +106,7 @@ func (b *bpe) addPairs(at, sign int, touched map[pair]struct{}) {
 // mergeBest makes the most frequent pair a token. It reports whether there was one worth it.
 func (b *bpe) mergeBest() bool {
 	for len(b.queue) > 0 {
-		best, ok := heap.Pop(&b.queue).(countedPair)
-		if !ok {
-			panic("the queue holds countedPairs")
-		}
+		best := heap.Pop(&b.queue).(countedPair)
 		if n := b.counts[best.pair]; n != best.count {
 			continue // its count changed, and was queued anew when it did
 		}
@@ -145,6 +142,21 @@ func (b *bpe) merge(p pair) {
 	}
 }
 
+// mergePair replaces every p in ids by id, from the left, and returns how many ids remain.
+func mergePair(ids []int32, p pair, id int32) int {
+	n := 0
+	for i := 0; i < len(ids); i++ {
+		if i+1 < len(ids) && ids[i] == p.left && ids[i+1] == p.right {
+			ids[n] = id
+			i++
+		} else {
+			ids[n] = ids[i]
+		}
+		n++
+	}
+	return n
+}
+
 type countedPair struct {
 	pair
 	count int
@@ -161,13 +173,7 @@ func (q pairQueue) Less(i, j int) bool {
 }
 
 // Push implements heap.Interface.
-func (q *pairQueue) Push(x any) {
-	p, ok := x.(countedPair)
-	if !ok {
-		panic("the queue holds countedPairs")
-	}
-	*q = append(*q, p)
-}
+func (q *pairQueue) Push(x any) { *q = append(*q, x.(countedPair)) }
 
 // Pop implements heap.Interface.
 func (q *pairQueue) Pop() any {

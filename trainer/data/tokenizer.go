@@ -152,47 +152,14 @@ func (t *Tokenizer) nextAdded(s string, at int, next []int) (int, *addedToken) {
 func (t *Tokenizer) appendText(ids []int32, s string) []int32 {
 	for s != "" {
 		n := nextPiece(s)
-		ids = t.appendPiece(ids, s[:n])
+		start := len(ids)
+		for i := range n {
+			ids = append(ids, t.bytes[s[i]])
+		}
+		ids = ids[:start+t.mergeAll(ids[start:])]
 		s = s[n:]
 	}
 	return ids
-}
-
-// appendPiece appends the ids of one piece: its bytes, with the earliest-learnt pair merged everywhere until none is left
-// (Sennrich et al. 2016, as in GPT-2's encoder.py).
-func (t *Tokenizer) appendPiece(ids []int32, piece string) []int32 {
-	start := len(ids)
-	for i := range len(piece) {
-		ids = append(ids, t.bytes[piece[i]])
-	}
-	for {
-		best, found := pair{}, merge{rank: -1}
-		for i := start; i+1 < len(ids); i++ {
-			p := pair{ids[i], ids[i+1]}
-			if m, ok := t.merges[p]; ok && (found.rank < 0 || m.rank < found.rank) {
-				best, found = p, m
-			}
-		}
-		if found.rank < 0 {
-			return ids
-		}
-		ids = ids[:start+mergePair(ids[start:], best, found.id)]
-	}
-}
-
-// mergePair replaces every p in ids by id, from the left, and returns the new length.
-func mergePair(ids []int32, p pair, id int32) int {
-	n := 0
-	for i := 0; i < len(ids); i++ {
-		if i+1 < len(ids) && ids[i] == p.left && ids[i+1] == p.right {
-			ids[n] = id
-			i++
-		} else {
-			ids[n] = ids[i]
-		}
-		n++
-	}
-	return n
 }
 
 // Decode returns the text of ids, special tokens included. Ids that are not in the vocabulary, and bytes that are not

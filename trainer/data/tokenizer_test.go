@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"unicode/utf8"
@@ -85,6 +87,33 @@ func TestAddedTokensAreFoundLeftmostLongest(t *testing.T) {
 	want := append([]int32{3000, 3001, 3002, 3001}, tok.Encode("d")...)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Encode (-want +got):\n%s", diff)
+	}
+}
+
+// Any list of merges, not only one that a trainer would learn: the heap must agree with the plain scan.
+func TestLongPiecesMergeAsShortOnes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		tok := &Tokenizer{merges: map[pair]merge{}}
+		id := rapid.Int32Range(0, 9)
+		for rank := range rapid.Int32Range(0, 30).Draw(t, "merges") {
+			tok.merges[pair{id.Draw(t, "left"), id.Draw(t, "right")}] = merge{rank: rank, id: id.Draw(t, "merged")}
+		}
+		short := rapid.SliceOfN(id, 0, 100).Draw(t, "ids")
+		long := slices.Clone(short)
+		short, long = short[:tok.mergeShort(short)], long[:tok.mergeLong(long)]
+		if !slices.Equal(short, long) {
+			t.Fatalf("mergeLong = %v, mergeShort = %v", long, short)
+		}
+	})
+}
+
+func TestAMegabyteWithoutSpacesTakesNoTime(t *testing.T) {
+	t.Parallel()
+	tok := loadGolden(t, "tokenizer.json")
+	text := strings.Repeat("gattacacatgacgt", 70_000)
+	if ids := tok.Encode(text); tok.Decode(ids) != text {
+		t.Error("the text does not come back")
 	}
 }
 
