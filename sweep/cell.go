@@ -1,0 +1,85 @@
+package sweep
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxLadders bounds what a grid multiplies to.
+const maxLadders = 10_000
+
+// cells returns the number of combinations of the axes, or maxLadders+1 where there are more.
+func (g Grid) cells() int {
+	n := 1
+	for _, k := range axisKeys() {
+		n *= k.axis.size(&g)
+		if n > maxLadders {
+			return maxLadders + 1
+		}
+	}
+	return n
+}
+
+func axisKeys() []key {
+	return slices.DeleteFunc(gridKeys(), func(k key) bool { return k.axis == nil })
+}
+
+// combinations returns the index into each axis for every cell, the last axis fastest.
+func combinations(sizes []int) [][]int {
+	all := [][]int{{}}
+	for _, size := range sizes {
+		next := make([][]int, 0, len(all)*size)
+		for _, head := range all {
+			for i := range size {
+				next = append(next, append(slices.Clone(head), i))
+			}
+		}
+		all = next
+	}
+	return all
+}
+
+// spec returns the spec of a cell at one rank and seed; model and paths as written.
+func (g Grid) spec(axes []key, at []int, rank int, seed int64) Spec {
+	s := Spec{Data: g.data, Seed: seed}
+	s.LoRA.Rank, s.LoRA.InitAdapter = rank, g.initAdapter
+	for i, k := range axes {
+		k.axis.set(&s, &g, at[i])
+	}
+	return s
+}
+
+// cell names a combination: the axes that have several values first, then the other settings, each in the order of the
+// grid's keys.
+func (g Grid) cell(axes []key, at []int, s Spec) Cell {
+	var varying, fixed Cell
+	for i, k := range axes {
+		_, name := splitPath(k.path)
+		setting := Setting{Name: name, Value: k.axis.cell(&s, &g, at[i]), Axis: k.axis.size(&g) > 1}
+		if setting.Axis {
+			varying = append(varying, setting)
+		} else {
+			fixed = append(fixed, setting)
+		}
+	}
+	if g.initAdapter != "" {
+		fixed = append(fixed, Setting{Name: "init_adapter", Value: g.initAdapter})
+	}
+	fixed = append(fixed, Setting{Name: "sequence_length", Value: strconv.Itoa(g.data.SequenceLength)})
+	return append(varying, fixed...)
+}
+
+// Axes returns the settings with more than one value in the grid: what tells this cell from its neighbours.
+func (c Cell) Axes() Cell {
+	return slices.DeleteFunc(slices.Clone(c), func(s Setting) bool { return !s.Axis })
+}
+
+// String writes the settings as name=value, separated by spaces.
+func (c Cell) String() string {
+	parts := make([]string, len(c))
+	for i, s := range c {
+		parts[i] = s.Name + "=" + s.Value
+	}
+	return strings.Join(parts, " ")
+}

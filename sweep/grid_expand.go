@@ -1,0 +1,177 @@
+package sweep
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// LadderSpec is one ladder of an expanded grid.
+type LadderSpec struct {
+	Cell  Cell
+	Model string // a key of the models that Expand was given
+	Data  DataSpec
+	Ranks []int
+	Specs [][]Spec // [rank][seed]
+}
+
+// builtinPrefix marks models and corpora that the program brings along.
+const builtinPrefix = "builtin:"
+
+// ResolveModel says what a grid's model means for a grid file in dir: builtin:<name> stays, a folder that exists becomes
+// absolute, exactly one slash without such a folder is a hub id and stays, and anything else is a path, made absolute,
+// for whoever opens it to miss.
+func ResolveModel(dir, ref string) string {
+	if strings.HasPrefix(ref, builtinPrefix) {
+		return ref
+	}
+	path := resolvePath(dir, ref)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return path
+	}
+	if strings.Count(ref, "/") == 1 && !strings.HasPrefix(ref, ".") && !strings.HasPrefix(ref, "/") && !strings.HasSuffix(ref, "/") {
+		return ref
+	}
+	return path
+}
+
+func resolvePath(dir, path string) string {
+	if strings.HasPrefix(path, builtinPrefix) || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+func resolvePaths(dir string, paths []string) []string {
+	var resolved []string
+	for _, p := range paths {
+		resolved = append(resolved, resolvePath(dir, p))
+	}
+	return resolved
+}
+
+// Models returns the base models of the grid, resolved, each once: what must be inspected before Expand.
+func (g Grid) Models(dir string) []string {
+	var refs []string
+	for _, ref := range g.model {
+		if resolved := ResolveModel(dir, ref); !slices.Contains(refs, resolved) {
+			refs = append(refs, resolved)
+		}
+	}
+	return refs
+}
+
+// DataSpecs returns the distinct corpora of the grid, with absolute paths, in the order of their first ladder.
+func (g Grid) DataSpecs(dir string) []DataSpec { return []DataSpec{g.dataSpec(dir)} }
+
+func (g Grid) dataSpec(dir string) DataSpec {
+	d := g.data
+	d.Train, d.Validation = resolvePaths(dir, d.Train), resolvePaths(dir, d.Validation)
+	return d
+}
+
+// Expand returns the grid's ladders, with what to warn of. dir is the folder of the grid file, models what was found of
+// Models(dir). Cells vary in the order of the grid's keys (see sweep schema), the first slowest: model, target_modules,
+// alpha, dropout and so on. The error joins a Problem for each thing that does not fit a model.
+func (g Grid) Expand(dir string, models map[string]ModelInfo) ([]LadderSpec, []string, error) {
+	axes := axisKeys()
+	sizes := make([]int, len(axes))
+	for i, k := range axes {
+		sizes[i] = k.axis.size(&g)
+	}
+	var found findings
+	var ladders []LadderSpec
+	for _, at := range combinations(sizes) {
+		s := g.resolved(axes, at, 1, 0, dir)
+		model, known := models[s.Model]
+		if !known {
+			return nil, nil, fmt.Errorf("expand the grid: model %s was not inspected", s.Model)
+		}
+		ranks, ok := g.fit(s, model, &found)
+		if !ok {
+			continue
+		}
+		cell := g.cell(axes, at, s)
+		ladders = append(ladders, LadderSpec{Cell: cell, Model: s.Model, Data: s.Data, Ranks: ranks, Specs: g.rungs(axes, at, ranks, dir)})
+	}
+	if err := errors.Join(found.problems...); err != nil {
+		return nil, nil, err
+	}
+	return ladders, found.warnings, nil
+}
+
+// rungs returns the specs of a cell for every rank and seed.
+func (g Grid) rungs(axes []key, at []int, ranks []int, dir string) [][]Spec {
+	specs := make([][]Spec, len(ranks))
+	for i, rank := range ranks {
+		for _, seed := range g.Seeds {
+			specs[i] = append(specs[i], g.resolved(axes, at, rank, seed, dir))
+		}
+	}
+	return specs
+}
+
+// resolved is spec with absolute paths.
+func (g Grid) resolved(axes []key, at []int, rank int, seed int64, dir string) Spec {
+	s := g.spec(axes, at, rank, seed)
+	s.Model = ResolveModel(dir, s.Model)
+	s.Data = g.dataSpec(dir)
+	if s.LoRA.InitAdapter != "" {
+		s.LoRA.InitAdapter = resolvePath(dir, s.LoRA.InitAdapter)
+	}
+	return s
+}
+
+// findings collects what does not fit, each once however many cells share it.
+type findings struct {
+	problems []error
+	warnings []string
+}
+
+func (f *findings) warn(text string) {
+	if !slices.Contains(f.warnings, text) {
+		f.warnings = append(f.warnings, text)
+	}
+}
+
+func (f *findings) fail(g Grid, path, message string) {
+	at := g.at[path]
+	p := Problem{g.file, at.line, at.column, message}
+	if !slices.ContainsFunc(f.problems, func(err error) bool { return err == error(p) }) {
+		f.problems = append(f.problems, p)
+	}
+}
+
+// fit checks a cell against its model and returns the ranks to climb.
+func (g Grid) fit(s Spec, m ModelInfo, found *findings) ([]int, bool) {
+	if len(m.Modules) == 0 {
+		found.fail(g, "model", fmt.Sprintf("model %s has no linear module to adapt", s.Model))
+		return nil, false
+	}
+	ok := true
+	if T := s.Data.SequenceLength; m.MaxPositions > 0 && T > m.MaxPositions {
+		found.fail(g, "data.sequence_length", fmt.Sprintf("data.sequence_length: %d is above the %d positions of %s; write at most %d",
+			T, m.MaxPositions, s.Model, m.MaxPositions))
+		ok = false
+	}
+	targets, err := MatchTargets(m.Modules, s.LoRA.TargetModules)
+	if err != nil {
+		found.fail(g, "lora.target_modules", fmt.Sprintf("%v (model %s)", err, s.Model))
+		return nil, false
+	}
+	for _, entry := range s.LoRA.TargetModules.unmatched(m.Modules) {
+		found.warn(fmt.Sprintf("target_modules: %s matches no module of %s", entry, s.Model))
+	}
+	ranks, warnings, err := g.rank.ladder(s.Model, boundsOf(targets))
+	if err != nil {
+		found.fail(g, "lora.rank", err.Error())
+		return nil, false
+	}
+	for _, w := range warnings {
+		found.warn(w)
+	}
+	return ranks, ok
+}

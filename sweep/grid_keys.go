@@ -1,0 +1,172 @@
+package sweep
+
+import (
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// defaultGrid holds the defaults: PEFT's (LoraConfig 0.21) and Hugging Face's (TrainingArguments 5.x) where those exist.
+func defaultGrid(file string) Grid {
+	base := filepath.Base(file)
+	return Grid{
+		Name:    strings.TrimSuffix(base, filepath.Ext(base)),
+		Seeds:   []int64{0, 1, 2},
+		file:    file,
+		data:    DataSpec{Shuffle: true, Packing: true},
+		alpha:   []alpha{{value: 8}},
+		dropout: []float64{0},
+		rsLoRA:  []bool{false},
+		init:    []string{"kaiming"},
+		train: trainAxes{
+			batchSize: []int{8}, accumulation: []int{1}, warmup: []int{0}, evalSteps: []int{0},
+			learningRate: []float64{5e-5}, weightDecay: []float64{0}, maxGradNorm: []float64{1},
+			scheduler: []string{"linear"}, dtype: []string{"float32"},
+		},
+		rule: DefaultPlateau(),
+	}
+}
+
+// gridKeys is the grid file: every key in the order of the documentation. The axes among them vary from the first, the
+// slowest, to the last, the fastest.
+func gridKeys() []key {
+	keys := []key{
+		singleKey("name", "Name of the sweep: letters, digits, '.', '_' and '-'. Default: the file's name without its extension.",
+			matchingCodec(namePattern, "a name of letters, digits, '.', '_' and '-'"), func(g *Grid) *string { return &g.Name }),
+		axisKey("model", "Base model: builtin:<name>, a local folder in Hugging Face layout, or a hub id (exactly one slash and no such folder). Axis.",
+			textCodec("builtin:<name>, a folder or a hub id"), func(g *Grid) *[]string { return &g.model },
+			func(s *Spec, v string) { s.Model = v }).needs("model: builtin:gopher"),
+	}
+	keys = append(keys, dataKeys()...)
+	keys = append(keys, loraKeys()...)
+	keys = append(keys, trainKeys()...)
+	seeds := listKey("seeds", "Seeds: one trial per rank and seed. Every rank sees the same batches and dropout masks for one seed.",
+		wholeCodec(0, math.MaxUint32), func(g *Grid) *[]int64 { return &g.Seeds })
+	seeds.schema = listOf(wholeCodec(0, math.MaxUint32).schema)
+	seeds.read = readSeeds
+	keys = append(keys, seeds)
+	return append(keys, ruleKeys()...)
+}
+
+func dataKeys() []key {
+	const paths = "builtin:<name>, paths or globs, relative to the grid file"
+	return []key{
+		listKey("data.train", "Training corpus: "+paths+"; a list is concatenated in order.", textCodec(paths),
+			func(g *Grid) *[]string { return &g.data.Train }).needs("train: notes/*.txt"),
+		listKey("data.validation", "Validation corpus, likewise. Either this or validation_split.", textCodec(paths),
+			func(g *Grid) *[]string { return &g.data.Validation }),
+		singleKey("data.validation_split", "Share of the training documents to validate on instead, chosen by hash of the document.",
+			numberCodec(0, true, 1), func(g *Grid) *float64 { return &g.data.ValidationSplit }),
+		singleKey("data.validation_sequences", "Validate on at most so many sequences, drawn once, the same for every seed and rank. Default: all.",
+			countCodec(1), func(g *Grid) *int { return &g.data.ValidationSequences }),
+		singleKey("data.sequence_length", "Token ids per sequence; all but the first are predicted. At most the model's positions.",
+			countCodec(2), func(g *Grid) *int { return &g.data.SequenceLength }).needs("sequence_length: 128"),
+		singleKey("data.shuffle", "Draw training sequences in random order, anew each epoch; false keeps the order of the files.",
+			boolCodec(), func(g *Grid) *bool { return &g.data.Shuffle }),
+		singleKey("data.packing", "Join text documents and cut them into full sequences; false starts a sequence with each document.",
+			boolCodec(), func(g *Grid) *bool { return &g.data.Packing }),
+	}
+}
+
+func loraKeys() []key {
+	rank := key{
+		path: "lora.rank", schema: rankSchema(), read: readRanks, example: "rank: [1, 2, 4, 8, 16]",
+		doc: "Ranks to climb, ascending; 8 means [8]; {from: 1, to: 64} doubles and ends at 64; {from: 1} doubles until a verdict or the " +
+			"full rank of the widest target.",
+		text: func(g *Grid) string { return g.rank.String() },
+	}
+	targets := axisKey("lora.target_modules", "Modules to adapt, by PEFT's rules: a list matches the ends of names, a text is a regular "+
+		"expression (RE2) for whole names, all-linear is every linear module but the output head. Axis only as a list of lists.",
+		targetsCodec(), func(g *Grid) *[]Targets { return &g.targets },
+		func(s *Spec, v Targets) { s.LoRA.TargetModules = v }).needs("target_modules: [c_attn]")
+	targets.read, targets.schema = readTargetAxis, targetAxisSchema()
+	return []key{
+		rank,
+		targets,
+		axisKey("lora.alpha", "LoRA alpha; the update is scaled by alpha/rank. A number, or a multiple of the rank (2r). Required where rank varies. Axis.",
+			alphaCodec(), func(g *Grid) *[]alpha { return &g.alpha },
+			func(s *Spec, v alpha) { s.LoRA.Alpha = v.at(s.LoRA.Rank) }),
+		axisKey("lora.dropout", "Dropout on the adapters' input. Axis.",
+			numberCodec(0, false, 1), func(g *Grid) *[]float64 { return &g.dropout },
+			func(s *Spec, v float64) { s.LoRA.Dropout = v }),
+		axisKey("lora.use_rslora", "Scale by alpha/sqrt(rank) instead of alpha/rank. Axis.",
+			boolCodec(), func(g *Grid) *[]bool { return &g.rsLoRA },
+			func(s *Spec, v bool) { s.LoRA.UseRSLoRA = v }),
+		axisKey("lora.init", "Initial values of A; B starts at zero. Axis.",
+			choiceCodec("kaiming", "gaussian"), func(g *Grid) *[]string { return &g.init },
+			func(s *Spec, v string) { s.LoRA.Init = v }),
+		singleKey("lora.init_adapter", "PEFT adapter folder that every rank starts from, relative to the grid file.",
+			textCodec("a folder"), func(g *Grid) *string { return &g.initAdapter }),
+	}
+}
+
+func trainKeys() []key {
+	evalSteps := axisKey("train.eval_steps", "Optimiser steps between evaluations; the start and the last step are always evaluated. Default: a tenth of steps. Axis.",
+		countCodec(1), func(g *Grid) *[]int { return &g.train.evalSteps }, setEvalSteps)
+	evalSteps.axis.cell = func(s *Spec, _ *Grid, _ int) string { return strconv.Itoa(s.Train.EvalSteps) }
+	return []key{
+		axisKey("train.steps", "Optimiser steps. Axis.", countCodec(1), func(g *Grid) *[]int { return &g.train.steps },
+			func(s *Spec, v int) { s.Train.Steps = v }).needs("steps: 300"),
+		axisKey("train.batch_size", "Sequences per forward pass. Axis.", countCodec(1), func(g *Grid) *[]int { return &g.train.batchSize },
+			func(s *Spec, v int) { s.Train.BatchSize = v }),
+		axisKey("train.gradient_accumulation_steps", "Forward passes per optimiser step. Axis.", countCodec(1),
+			func(g *Grid) *[]int { return &g.train.accumulation }, func(s *Spec, v int) { s.Train.GradientAccumulationSteps = v }),
+		axisKey("train.learning_rate", "Peak learning rate of AdamW. Axis.", numberCodec(0, true, math.Inf(1)),
+			func(g *Grid) *[]float64 { return &g.train.learningRate }, func(s *Spec, v float64) { s.Train.LearningRate = v }),
+		axisKey("train.lr_scheduler_type", "Learning rate after the warm-up. Axis.", choiceCodec("linear", "cosine", "constant"),
+			func(g *Grid) *[]string { return &g.train.scheduler }, func(s *Spec, v string) { s.Train.LRSchedulerType = v }),
+		axisKey("train.warmup_steps", "Optimiser steps in which the learning rate grows from 0. Axis.", countCodec(0),
+			func(g *Grid) *[]int { return &g.train.warmup }, func(s *Spec, v int) { s.Train.WarmupSteps = v }),
+		axisKey("train.weight_decay", "AdamW's weight decay, on every trainable tensor. Axis.", numberCodec(0, false, math.Inf(1)),
+			func(g *Grid) *[]float64 { return &g.train.weightDecay }, func(s *Spec, v float64) { s.Train.WeightDecay = v }),
+		axisKey("train.max_grad_norm", "Gradients are clipped to this norm; 0 means no clipping. Axis.", numberCodec(0, false, math.Inf(1)),
+			func(g *Grid) *[]float64 { return &g.train.maxGradNorm }, func(s *Spec, v float64) { s.Train.MaxGradNorm = v }),
+		evalSteps,
+		axisKey("train.dtype", "Type of the base model and the compute; adapters and moments stay float32. Axis.",
+			choiceCodec("float32", "bfloat16"), func(g *Grid) *[]string { return &g.train.dtype },
+			func(s *Spec, v string) { s.Train.Dtype = v }),
+	}
+}
+
+// setEvalSteps resolves the default, a tenth of steps rounded up as Hugging Face rounds shares; steps stand before
+// eval_steps in the table.
+func setEvalSteps(s *Spec, v int) {
+	if v == 0 {
+		v = (s.Train.Steps + 9) / 10
+	}
+	s.Train.EvalSteps = v
+}
+
+func ruleKeys() []key {
+	stop := singleKey("plateau.stop", "What lets a ladder stop before its last rank. Only likely is supported.",
+		choiceCodec(string(StopLikely)), func(g *Grid) *string { return (*string)(&g.rule.Stop) })
+	stop.read = readStop
+	noise := numberCodec(0, true, math.Inf(1))
+	noise.format = unlessZero(noise.format)
+	noiseSD := singleKey("plateau.noise_sd", "Standard deviation, in nats, of one validation loss after removing what seeds share; used where a rung "+
+		"has one seed. Default: from a finished sweep of the same model, data and training, else 0.25 % of the lowest rank's loss.",
+		noise, func(g *Grid) *float64 { return &g.rule.NoiseSD })
+	return []key{
+		singleKey("plateau.min_gain", "Smallest gain worth a higher rank: nats, or a share of the lowest rank's mean loss.",
+			gainCodec(), func(g *Grid) *MinGain { return &g.rule.MinGain }),
+		singleKey("plateau.patience", "Rungs without a worthwhile gain before a ladder stops.", countCodec(1), func(g *Grid) *int { return &g.rule.Patience }),
+		singleKey("plateau.confidence", "Confidence of the claims.", numberCodec(0.5, false, 1), func(g *Grid) *float64 { return &g.rule.Confidence }),
+		stop,
+		noiseSD,
+		singleKey("limits.memory", "Most memory a trial may need, such as 8GiB. A rank above it is not started. Default: no limit.",
+			sizeCodec(), func(g *Grid) *int64 { return &g.limits.Memory }),
+		singleKey("limits.time", "Most time the sweep may take, such as 2h. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.Time }),
+		singleKey("limits.trial_time", "Most time a trial may take, such as 20m. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.TrialTime }),
+	}
+}
+
+func unlessZero(format func(float64) string) func(float64) string {
+	return func(v float64) string {
+		if v == 0 {
+			return ""
+		}
+		return format(v)
+	}
+}

@@ -1,0 +1,139 @@
+package sweep
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// reader collects a grid and everything that is wrong with it.
+type reader struct {
+	file     string
+	grid     Grid
+	given    map[string]position // keys that were there, good or bad
+	problems []Problem
+}
+
+func (r *reader) fail(n ast.Node, format string, args ...any) { r.failAt(where(n), format, args...) }
+
+func (r *reader) failAt(at position, format string, args ...any) {
+	r.problems = append(r.problems, Problem{r.file, at.line, at.column, fmt.Sprintf(format, args...)})
+}
+
+// err joins the problems in the file's order.
+func (r *reader) err() error {
+	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	if more := len(r.problems) - maxProblems; more > 0 {
+		r.problems = append(r.problems[:maxProblems], Problem{File: r.file, Message: fmt.Sprintf("and %d more problems", more)})
+	}
+	errs := make([]error, len(r.problems))
+	for i, p := range r.problems {
+		errs[i] = p
+	}
+	return errors.Join(errs...)
+}
+
+// section reads the keys of one mapping; prefix is "" or the section's name with a dot.
+func (r *reader) section(prefix string, m *ast.MappingNode) {
+	for _, entry := range m.Values {
+		name, ok := keyName(entry.Key)
+		if !ok {
+			r.fail(entry.Key, "got %s as a key, want a name", describe(entry.Key))
+			continue
+		}
+		path := prefix + name
+		if first, repeated := r.given[path]; repeated {
+			r.fail(entry.Key, "%s is repeated; it stands at %d:%d already, remove one", path, first.line, first.column)
+			continue
+		}
+		if r.entry(path, entry) {
+			r.given[path] = where(entry.Key)
+		}
+	}
+}
+
+func keyName(n ast.Node) (string, bool) {
+	s, ok := n.(*ast.StringNode)
+	if !ok {
+		return "", false
+	}
+	return s.Value, true
+}
+
+// entry reads one key with its value, and reports whether the key is one of a grid's.
+func (r *reader) entry(path string, entry *ast.MappingValueNode) bool {
+	known, isKey := findKey(path)
+	isSection := slices.Contains(sectionNames(), path)
+	if !isKey && !isSection {
+		r.fail(entry.Key, "%s", unknownKey(path))
+		return false
+	}
+	if _, null := entry.Value.(*ast.NullNode); null || entry.Value == nil {
+		r.fail(entry.Key, "%s has no value; write one or remove the key", path)
+		return true
+	}
+	if isKey {
+		known.read(r, entry.Value)
+		return true
+	}
+	m, ok := entry.Value.(*ast.MappingNode)
+	if !ok {
+		r.fail(entry.Value, "%s: got %s, want a mapping of %s", path, describe(entry.Value), strings.Join(keysOf(path), ", "))
+		return true
+	}
+	r.section(path+".", m)
+	return true
+}
+
+// finish checks what no key can see alone.
+func (r *reader) finish() {
+	r.required()
+	if len(r.problems) > 0 {
+		return // what follows looks at several keys, which must be right by themselves first
+	}
+	g := &r.grid
+	if _, given := r.given["lora.alpha"]; !given && g.rank.varies() {
+		r.failAt(r.given["lora.rank"], "lora.alpha is missing; where rank varies it decides what is compared: write alpha: 16 (the same for every rank) or alpha: 2r (it grows with rank)")
+	}
+	r.validationSource()
+	if warmup, steps := slices.Max(g.train.warmup), slices.Min(g.train.steps); warmup > steps {
+		r.failAt(r.given["train.warmup_steps"], "train.warmup_steps: %d is more than train.steps %d, so the learning rate would never be reached; lower it", warmup, steps)
+	}
+	if n := g.cells(); n > maxLadders {
+		r.failAt(position{1, 1}, "the axes multiply to more than %d ladders; split the grid", maxLadders)
+	}
+	if !namePattern.MatchString(g.Name) {
+		r.failAt(position{1, 1}, "the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-'")
+	}
+}
+
+func (r *reader) required() {
+	for _, k := range gridKeys() {
+		if _, given := r.given[k.path]; given || k.example == "" {
+			continue
+		}
+		at := position{1, 1}
+		section, _, nested := strings.Cut(k.path, ".")
+		if p, ok := r.given[section]; ok && nested {
+			at = p
+		}
+		r.failAt(at, "%s is missing; write for example %s", k.path, k.example)
+	}
+}
+
+func (r *reader) validationSource() {
+	file, hasFile := r.given["data.validation"]
+	split, hasSplit := r.given["data.validation_split"]
+	if hasFile && hasSplit {
+		r.failAt(split, "data.validation_split and data.validation (%d:%d) exclude each other; remove one", file.line, file.column)
+	}
+	if !hasFile && !hasSplit {
+		r.failAt(r.given["data"], "data.validation is missing; name files, or write validation_split: 0.1")
+	}
+}

@@ -1,0 +1,71 @@
+package sweep_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a flag of the tests
+
+func readGrid(t *testing.T, path string) sweep.Grid {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := sweep.ParseGrid(path, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// Every grid under testdata/grids/bad has beside it what ParseGrid says, the file's name without its folder.
+func TestParseGridErrors(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("testdata/grids/bad/*.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no bad grids: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = sweep.ParseGrid(filepath.Base(path), text)
+			if err == nil {
+				t.Fatal("ParseGrid accepts it")
+			}
+			if !errors.Is(err, sweep.ErrInput) {
+				t.Errorf("%v does not wrap ErrInput", err)
+			}
+			compareGolden(t, strings.TrimSuffix(path, ".yaml")+".err", err.Error()+"\n")
+		})
+	}
+}
+
+func compareGolden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: -want +got\n%s", path, diff)
+	}
+}

@@ -1,0 +1,199 @@
+package sweep
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Bounds on a grid file, far above what a person writes and far below what hurts: the YAML parser recurses once per level
+// and keeps every token.
+const (
+	maxGridBytes     = 64 << 10
+	maxNesting       = 16 // of brackets and braces
+	maxEntryMarkers  = 8  // "- " and "? " on one line: each opens a level
+	maxProblems      = 20 // reported at once
+	byteOrderMark    = "\ufeff"
+	maxLevenshtein   = 2
+	quotedTextLength = 40 // of a value shown in a message
+)
+
+// position is a place in the grid file, both counted from 1, columns in characters.
+type position struct{ line, column int }
+
+// document returns the root mapping of a grid file, or nil with the reason reported.
+func (r *reader) document(text []byte) *ast.MappingNode {
+	if !r.checkText(text) {
+		return nil
+	}
+	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
+	tokens := lexer.Tokenize(string(text))
+	if !r.checkTokens(tokens) {
+		return nil
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		r.syntaxError(err)
+		return nil
+	}
+	return r.root(file)
+}
+
+// checkText refuses what is no small text file.
+func (r *reader) checkText(text []byte) bool {
+	if len(text) > maxGridBytes {
+		r.failAt(position{}, "the file has %d bytes; a grid has at most %d", len(text), maxGridBytes)
+		return false
+	}
+	for i, line := range strings.Split(string(text), "\n") {
+		if !utf8.ValidString(line) {
+			valid := strings.ToValidUTF8(line, "\uFFFD")
+			r.failAt(position{i + 1, utf8.RuneCountInString(valid[:strings.IndexRune(valid, '\uFFFD')]) + 1}, "the file is not UTF-8; save it as UTF-8 text")
+			return false
+		}
+		if at := strings.IndexFunc(line, func(c rune) bool { return c < ' ' && c != '\t' && c != '\r' }); at >= 0 {
+			r.failAt(position{i + 1, utf8.RuneCountInString(line[:at]) + 1}, "the file holds a control character; save it as plain text")
+			return false
+		}
+		indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+		if at := strings.IndexByte(indent, '\t'); at >= 0 && strings.TrimSpace(line) != "" {
+			r.failAt(position{i + 1, at + 1}, "a tab in the indentation; YAML wants spaces")
+			return false
+		}
+	}
+	return true
+}
+
+// checkTokens refuses what could make a small file large or deep, before the parser sees it.
+func (r *reader) checkTokens(tokens token.Tokens) bool {
+	depth, markers, line := 0, 0, 0
+	for _, t := range tokens {
+		at := position{t.Position.Line, t.Position.Column}
+		if t.Position.Line != line {
+			line, markers = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.AnchorType, token.MergeKeyType:
+			r.failAt(at, "%s: anchors and merge keys are not part of a grid; write the value out", t.Value)
+			return false
+		case token.AliasType:
+			r.failAt(at, "* starts a YAML alias, which is not part of a grid; quote a pattern such as \"*.jsonl\"")
+			return false
+		case token.TagType, token.DirectiveType:
+			r.failAt(at, "%s: tags and directives are not part of a grid; remove it", t.Value)
+			return false
+		case token.SequenceStartType, token.MappingStartType:
+			depth++
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		case token.SequenceEntryType, token.MappingKeyType:
+			markers++
+		}
+		if depth > maxNesting || markers > maxEntryMarkers {
+			r.failAt(at, "nested too deep; a grid needs no more than two levels of lists")
+			return false
+		}
+	}
+	return true
+}
+
+func (r *reader) syntaxError(err error) {
+	var syntax *yaml.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Token == nil {
+		r.failAt(position{}, "not YAML: %v", err)
+		return
+	}
+	at := position{syntax.Token.Position.Line, syntax.Token.Position.Column}
+	r.failAt(at, "not YAML: %s", strings.ReplaceAll(syntax.Message, "\n", " "))
+}
+
+// root returns the one mapping that a grid file is.
+func (r *reader) root(file *ast.File) *ast.MappingNode {
+	var bodies []ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			bodies = append(bodies, doc.Body)
+		}
+	}
+	switch {
+	case len(bodies) == 0:
+		r.failAt(position{1, 1}, "the file is empty; a grid needs at least %s", strings.Join(requiredPaths(), ", "))
+		return nil
+	case len(bodies) > 1:
+		r.fail(bodies[1], "a second YAML document; a grid file holds one")
+		return nil
+	}
+	m, ok := bodies[0].(*ast.MappingNode)
+	if !ok {
+		r.fail(bodies[0], "got %s, want a mapping of keys such as model, data, lora and train", describe(bodies[0]))
+		return nil
+	}
+	return m
+}
+
+// where returns the place of a node: a block mapping's token is its first colon, so its first key stands for it.
+func where(n ast.Node) position {
+	t := n.GetToken()
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			t = n.Values[0].Key.GetToken()
+		}
+	case *ast.MappingValueNode:
+		t = n.Key.GetToken()
+	}
+	if t == nil || t.Position == nil {
+		return position{1, 1}
+	}
+	return position{t.Position.Line, t.Position.Column}
+}
+
+// plain returns the text of an unquoted scalar on one line.
+func plain(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, true
+	case *ast.StringNode:
+		return n.Value, n.Token.Type == token.StringType
+	}
+	return "", false
+}
+
+// describe names a value in a message.
+func describe(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.NullNode:
+		return "nothing"
+	case *ast.StringNode:
+		if n.Token.Type != token.StringType {
+			return "the text " + shorten(fmt.Sprintf("%q", n.Value))
+		}
+		return shorten(n.Value)
+	case *ast.LiteralNode:
+		return "a block of text"
+	}
+	if text, ok := plain(n); ok {
+		return shorten(text)
+	}
+	return "a " + strings.ToLower(n.Type().YAMLName())
+}
+
+func shorten(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if utf8.RuneCountInString(text) <= quotedTextLength {
+		return text
+	}
+	return string([]rune(text)[:quotedTextLength]) + "…"
+}
