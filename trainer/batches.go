@@ -2,7 +2,6 @@ package trainer
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
@@ -85,7 +84,7 @@ func (b batches) score(ctx context.Context, p *model.Program, rows data.Rows) (s
 		total.Tokens += tokens
 	}
 	if total.Tokens == 0 {
-		return score{}, errors.New("no supervised token in the rows to score")
+		return score{}, errNothingToScore
 	}
 	return total, nil
 }

@@ -60,7 +60,29 @@ func (h Hub) fetch(ctx context.Context, id string, withWeights bool) (string, er
 	if err == nil || ctx.Err() != nil || errors.Is(err, sweep.ErrInput) {
 		return path, err
 	}
-	return "", fmt.Errorf("%w: %s is not in the cache %s, and fetching it failed: %w. %s", ErrHub, id, h.Cache, err, h.advice(id))
+	h.removeEmpty(id)
+	return "", fmt.Errorf("%w: %s is not in the cache %s, and fetching it failed: %w. %s", ErrHub, id, h.Cache, cause(err), h.advice(id))
+}
+
+// cause returns the innermost error: the library wraps it in three sentences that all repeat the address.
+func cause(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return err
+}
+
+// removeEmpty removes the folders that a failed attempt made. One that holds anything stays.
+func (h Hub) removeEmpty(id string) {
+	for _, dir := range []string{filepath.Join(h.repoFolder(id), "info"), h.repoFolder(id)} {
+		if os.Remove(dir) != nil {
+			return
+		}
+	}
+}
+
+func (h Hub) repoFolder(id string) string {
+	return filepath.Join(h.Cache, "models--"+strings.ReplaceAll(id, "/", "--"))
 }
 
 func (h Hub) advice(id string) string {
@@ -69,7 +91,7 @@ func (h Hub) advice(id string) string {
 
 // cached returns the newest complete snapshot in the cache.
 func (h Hub) cached(id string, withWeights bool) (string, bool) {
-	repo := filepath.Join(h.Cache, "models--"+strings.ReplaceAll(id, "/", "--"))
+	repo := h.repoFolder(id)
 	if commit, err := os.ReadFile(filepath.Join(repo, "refs", "main")); err == nil {
 		path := filepath.Join(repo, "snapshots", filepath.Base(strings.TrimSpace(string(commit))))
 		if complete(path, withWeights) {

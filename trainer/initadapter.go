@@ -56,7 +56,7 @@ func fits(a weights.Adapter, targets []sweep.Module) error {
 	for _, name := range a.Modules() {
 		i := slices.IndexFunc(targets, func(m sweep.Module) bool { return m.Name == name })
 		if i < 0 {
-			return fmt.Errorf("it changes module %s, which target_modules do not select", name)
+			return fmt.Errorf("its tensor %s is for a module that is not among those to adapt", weights.KeyA(name))
 		}
 		for key, want := range map[string][]int{weights.KeyA(name): {a.Config.R, targets[i].In}, weights.KeyB(name): {targets[i].Out, a.Config.R}} {
 			if got := a.Tensors[key].Shape; !slices.Equal(got, want) {

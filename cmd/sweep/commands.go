@@ -7,8 +7,12 @@ func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		newBackendCommand,
 		newDoctorCommand,
+		newEvalCommand,
 		newExplainCommand,
 		newReportCommand,
+		newResumeCommand,
+		newRunCommand,
 		newVersionCommand,
+		newWorkerCommand,
 	}
 }

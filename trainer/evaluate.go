@@ -1,0 +1,160 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/model"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// EvaluateOptions say what to score, and on what.
+type EvaluateOptions struct {
+	Model   sweep.ModelInfo // from Inspect
+	Adapter string          // a PEFT folder; empty scores the base model
+	Data    []string        // as data.train of a grid
+	// SequenceLength cuts text into rows; 0 means the model's positions. A pre-tokenised row stays one row, and one that
+	// is longer is an error.
+	SequenceLength int
+	BatchSize      int // rows in one forward pass
+	Backend        backend.Choice
+	Device         int
+}
+
+// Evaluation is a model's score on a data set.
+type Evaluation struct {
+	Loss       float64  `json:"loss"`       // mean token cross-entropy, nats
+	Perplexity float64  `json:"perplexity"` // e to the loss
+	Tokens     int64    `json:"tokens"`     // that were scored
+	Sequences  int      `json:"sequences"`  // rows, those without a supervised token included
+	Warnings   []string `json:"warnings,omitempty"`
+}
+
+// Evaluate scores every row of a data set once, dropout off, on the path that validation takes while training.
+func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
+	if o.SequenceLength == 0 {
+		o.SequenceLength = o.Model.MaxPositions
+	}
+	if o.BatchSize < 1 {
+		return Evaluation{}, fmt.Errorf("%w: batch size %d: want 1 or more", sweep.ErrInput, o.BatchSize)
+	}
+	files, err := Files(o.Model)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	rows, warnings, err := readRows(ctx, files, o)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	lora, targets, adapter, err := evaluatedAdapter(o)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	be, err := backend.Open(o.Backend.Platform, o.Backend.PluginPath, o.Device)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	defer be.Finalize()
+	config, base, err := readBase(ctx, o.Model, o.Model.Fingerprint)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	program, err := model.New(be, config, base, adapter, model.Options{
+		LoRA: lora, Train: sweep.TrainSpec{BatchSize: o.BatchSize}, Targets: targets, SequenceLength: o.SequenceLength,
+	})
+	if err != nil {
+		return Evaluation{}, err
+	}
+	defer program.Close()
+	clear(base)
+	total, err := scoreRows(ctx, program, rows, o.BatchSize)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	loss := total.Loss()
+	return Evaluation{Loss: loss, Perplexity: math.Exp(loss), Tokens: total.Tokens, Sequences: len(rows), Warnings: warnings}, nil
+}
+
+// readRows reads the data set as training would cut it, but neither pads nor drops.
+func readRows(ctx context.Context, files fs.FS, o EvaluateOptions) ([]data.Sample, []string, error) {
+	rows, warnings, err := data.Samples(ctx, files, o.Model, sweep.DataSpec{
+		Train: o.Data, Validation: o.Data, SequenceLength: o.SequenceLength, Packing: true,
+	}, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, r := range rows {
+		if len(r.InputIDs) > o.SequenceLength {
+			return nil, nil, fmt.Errorf("%w: row %d has %d ids, more than the sequence length of %d; nothing is cut here, so raise it (the model has %d positions) or split the row",
+				sweep.ErrInput, i+1, len(r.InputIDs), o.SequenceLength, o.Model.MaxPositions)
+		}
+	}
+	return rows, warnings, nil
+}
+
+// evaluatedAdapter returns the adapter to score with. The base model alone is scored with an adapter that adds nothing.
+func evaluatedAdapter(o EvaluateOptions) (sweep.LoRASpec, []sweep.Module, tensors, error) {
+	if o.Adapter == "" {
+		none := sweep.LoRASpec{Rank: 1, Alpha: 1}
+		targets := o.Model.Modules[:1]
+		return none, targets, model.InitAdapter(targets, none, 0), nil
+	}
+	a, err := weights.ReadAdapter(o.Adapter)
+	if err != nil {
+		return sweep.LoRASpec{}, nil, nil, asInput(err)
+	}
+	if err := fits(a, o.Model.Modules); err != nil {
+		return sweep.LoRASpec{}, nil, nil, fmt.Errorf("%w: adapter %s does not fit model %s: %w", sweep.ErrInput, o.Adapter, o.Model.Reference, err)
+	}
+	names := a.Modules()
+	targets, err := model.Match(o.Model.Modules, sweep.Targets{List: names})
+	if err != nil {
+		return sweep.LoRASpec{}, nil, nil, fmt.Errorf("%w: adapter %s: %w", sweep.ErrInput, o.Adapter, err)
+	}
+	return a.Spec(), targets, a.Tensors, nil
+}
+
+// scoreRows scores every row once, in batches of one shape: as long as the longest row.
+func scoreRows(ctx context.Context, p *model.Program, rows []data.Sample, size int) (score, error) {
+	length := 2 // one id alone predicts nothing
+	for _, r := range rows {
+		length = max(length, len(r.InputIDs))
+	}
+	var total score
+	for first := 0; first < len(rows); first += size {
+		if err := ctx.Err(); err != nil {
+			return score{}, err
+		}
+		sum, tokens, err := p.Evaluate(padded(rows[first:min(first+size, len(rows))], size, length))
+		if err != nil {
+			return score{}, err
+		}
+		total.Sum += sum
+		total.Tokens += tokens
+	}
+	if total.Tokens == 0 {
+		return score{}, fmt.Errorf("%w: %w", sweep.ErrInput, errNothingToScore)
+	}
+	return total, nil
+}
+
+var errNothingToScore = errors.New("no supervised token in the rows to score")
+
+// padded makes a batch of a fixed shape from at most size rows of at most length ids.
+func padded(rows []data.Sample, size, length int) model.Batch {
+	b := model.Batch{B: size, T: length, IDs: make([]int32, size*length), Labels: make([]int32, size*length)}
+	for i := range b.Labels {
+		b.Labels[i] = ignoredLabel
+	}
+	for i, r := range rows {
+		copy(b.IDs[i*length:], r.InputIDs)
+		copy(b.Labels[i*length:], r.Labels)
+	}
+	return b
+}

@@ -1,0 +1,117 @@
+package trainer_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+func tinyInfo(t *testing.T) sweep.ModelInfo {
+	t.Helper()
+	info, err := trainer.Inspect(t.Context(), tinyModel, trainer.InspectOptions{})
+	must(t, err)
+	return info
+}
+
+// TestEvaluateGolden scores the golden validation rows with the base model and with the adapters that PEFT trained. A
+// batch size that does not divide the rows must not matter.
+func TestEvaluateGolden(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, c backend.Choice) {
+		val := writeRows(t, t.TempDir(), "val")
+		for name := range goldenCases() {
+			dir := filepath.Join(goldenDir, name)
+			var trace struct {
+				Zero goldenTrace `json:"zero_B"`
+			}
+			readJSON(t, filepath.Join(dir, "trace.json"), &trace)
+			all := trace.Zero.Val
+			for adapter, want := range map[string]float64{"": all[0].Loss, filepath.Join(dir, "final_zero_B"): all[len(all)-1].Loss} {
+				got, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{
+					Model: tinyInfo(t), Adapter: adapter, Data: []string{val}, BatchSize: 3, Backend: c,
+				})
+				must(t, err)
+				if !(math.Abs(got.Loss-want) <= lossTolerance) || got.Sequences != 4 || got.Perplexity != math.Exp(got.Loss) {
+					t.Errorf("Evaluate with adapter %q = %+v, want loss %.7g over 4 sequences", adapter, got, want)
+				}
+			}
+		}
+	})
+}
+
+func TestEvaluateScoresEveryRow(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "rows.jsonl")
+	rows := `{"input_ids":[1,2,3]}
+{"input_ids":[4]}
+{"input_ids":[5,6],"labels":[5,-100]}
+{"input_ids":[7,8,9,10,11],"labels":[-100,-100,9,10,-100]}
+`
+	must(t, os.WriteFile(path, []byte(rows), 0o600))
+	o := trainer.EvaluateOptions{Model: tinyInfo(t), Data: []string{path}, BatchSize: 8, Backend: resolve(t, backend.PlatformGo)}
+	got, err := trainer.Evaluate(t.Context(), o)
+	must(t, err)
+	if got.Sequences != 4 || got.Tokens != 4 {
+		t.Errorf("Evaluate = %+v, want 4 sequences with 4 tokens", got)
+	}
+	o.SequenceLength = 4
+	if _, err := trainer.Evaluate(t.Context(), o); !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), "row 4 has 5 ids") {
+		t.Errorf("Evaluate = %v, want the long row named", err)
+	}
+}
+
+func TestEvaluateRefusesForeignAdapter(t *testing.T) {
+	t.Parallel()
+	a, err := weights.ReadAdapter(filepath.Join(goldenDir, "gpt2_c_attn_r8/final_zero_B"))
+	must(t, err)
+	wide := weights.Array{Shape: []int{8, 128}, Data: make([]float32, 8*128)}
+	const first, third = "transformer.h.0.attn.c_attn", "transformer.h.2.attn.c_attn"
+	tests := map[string]struct {
+		change func(tensors map[string]weights.Array)
+		want   string
+	}{
+		"another width": {func(m map[string]weights.Array) { m[weights.KeyA(first)] = wide }, weights.KeyA(first)},
+		"a third layer": {func(m map[string]weights.Array) {
+			m[weights.KeyA(third)], m[weights.KeyB(third)] = m[weights.KeyA(first)], m[weights.KeyB(first)]
+		}, weights.KeyA(third)},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			changed := weights.Adapter{Config: a.Config, Tensors: map[string]weights.Array{}}
+			for k, v := range a.Tensors {
+				changed.Tensors[k] = v
+			}
+			tc.change(changed.Tensors)
+			dir := filepath.Join(t.TempDir(), "adapter")
+			must(t, weights.WriteAdapter(dir, changed))
+			_, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{
+				Model: tinyInfo(t), Adapter: dir, Data: []string{writeRows(t, t.TempDir(), "val")}, BatchSize: 4,
+				Backend: resolve(t, backend.PlatformGo),
+			})
+			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("Evaluate = %v, want ErrInput naming %s", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestEvaluationJSON pins what `sweep eval -o json` promises.
+func TestEvaluationJSON(t *testing.T) {
+	t.Parallel()
+	b, err := json.Marshal(trainer.Evaluation{Loss: 1, Perplexity: 2, Tokens: 3, Sequences: 4})
+	must(t, err)
+	if want := `{"loss":1,"perplexity":2,"tokens":3,"sequences":4}`; string(b) != want {
+		t.Errorf("Evaluation = %s, want %s", b, want)
+	}
+}
