@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// TestMain removes what sweepBinary built.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// built is the real binary, compiled once for all tests that need its process.
+var built struct { //nolint:gochecknoglobals // shared by the tests of one run
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// sweepBinary returns the path of the real program.
+func sweepBinary(t *testing.T) string {
+	t.Helper()
+	built.once.Do(func() {
+		built.dir, built.err = os.MkdirTemp("", "sweep-test-")
+		if built.err != nil {
+			return
+		}
+		cmd := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(built.dir, "sweep"), ".")
+		cmd.Stderr = os.Stderr
+		built.err = cmd.Run()
+	})
+	if built.err != nil {
+		t.Fatalf("build the program: %v", built.err)
+	}
+	return filepath.Join(built.dir, "sweep")
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/data"
+)
+
+// inputs reads what a grid names: models, corpora, adapters. Everything is read once per command and remembered.
+type inputs struct {
+	app     *app
+	models  map[string]sweep.ModelInfo
+	corpora map[string]data.Prepared // by model reference and data spec
+}
+
+// register reads the sweep's inputs and writes its ladders and trials. On a sweep that has them already it checks that the
+// inputs are still those: a model or text that changed under a running sweep would mix two experiments in one ladder.
+func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, grid sweep.Grid) (sweep.Registration, error) {
+	choice, err := a.resolveBackend(ctx, s.Sweep)
+	if err != nil {
+		return sweep.Registration{}, err
+	}
+	r := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
+	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
+	if err := in.plan(ctx, &r, filepath.Dir(s.Sweep.GridPath), grid); err != nil {
+		return r, err
+	}
+	if len(s.Ladders) > 0 {
+		return r, sameInputs(s, r)
+	}
+	r.NoiseSD, r.NoiseSource, err = noise(ctx, db, s.Sweep, r)
+	if err != nil {
+		return r, err
+	}
+	if err := db.Register(ctx, s.Sweep.ID, r); err != nil {
+		return r, err
+	}
+	for _, w := range r.Warnings {
+		a.say("warning: %s", w)
+	}
+	return r, nil
+}
+
+// resolveBackend finds what --backend means here; a registered sweep stays on its own backend.
+func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choice, error) {
+	want := a.backend
+	if info.Backend != "" && want == "auto" {
+		want = info.Platform
+		if info.PluginPath != "" {
+			want = info.PluginPath
+		}
+	}
+	choice, err := backend.Resolve(ctx, want)
+	if err != nil {
+		return choice, err
+	}
+	if choice.Notice != "" {
+		a.say("%s", choice.Notice)
+	}
+	if info.Backend != "" && info.Backend != choice.Identity {
+		return choice, usagef("sweep %s was started on backend %q; this one is %q. Two plug-ins round differently, and a ladder must compare ranks, not rounding: resume it on its own backend, or run the grid under another name",
+			info.Name, info.Backend, choice.Identity)
+	}
+	return choice, nil
+}
+
+// plan expands the grid on its inputs into ladders of trials.
+func (in *inputs) plan(ctx context.Context, r *sweep.Registration, dir string, grid sweep.Grid) error {
+	for _, ref := range grid.Models(dir) {
+		if _, err := in.model(ctx, ref); err != nil {
+			return err
+		}
+	}
+	specs, warnings, err := grid.Expand(dir, in.models)
+	if err != nil {
+		return err
+	}
+	r.Warnings = warnings
+	for _, spec := range specs {
+		if err := in.ladder(ctx, r, spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *inputs) model(ctx context.Context, ref string) (sweep.ModelInfo, error) {
+	if m, ok := in.models[ref]; ok {
+		return m, nil
+	}
+	m, err := trainer.Inspect(ctx, ref, trainer.InspectOptions{Hub: trainer.HubFromEnv(os.Getenv)})
+	if err == nil {
+		in.models[ref] = m
+	}
+	return m, err
+}
+
+// ladder adds one ladder with all its trials.
+func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec sweep.LadderSpec) error {
+	m := in.models[spec.Model]
+	corpus, err := in.corpus(ctx, m, spec.Data)
+	if err != nil {
+		return err
+	}
+	for _, w := range corpus.Warnings {
+		if !slices.Contains(r.Warnings, w) {
+			r.Warnings = append(r.Warnings, w)
+		}
+	}
+	plan := sweep.LadderPlan{Cell: spec.Cell, Model: m, Corpus: corpus.Info, Ranks: spec.Ranks}
+	for _, seeds := range spec.Specs {
+		var trials []sweep.Trial
+		for _, s := range seeds {
+			if err := checkTrainable(m, &s, r.Platform); err != nil {
+				return err
+			}
+			trials = append(trials, sweep.NewTrial(s, m.Fingerprint, corpus.Info.Fingerprint, r.Backend))
+		}
+		plan.Trials = append(plan.Trials, trials)
+	}
+	r.Ladders = append(r.Ladders, plan)
+	return nil
+}
+
+// checkTrainable finds out now what would fail every trial of a rung later, and completes the spec with the fingerprint of
+// the adapter it starts from.
+func checkTrainable(m sweep.ModelInfo, s *sweep.Spec, platform string) error {
+	if platform == backend.PlatformGo && s.Train.Dtype != "float32" {
+		return fmt.Errorf("%w: train.dtype %s: the pure-Go backend computes in float32 only; install the XLA plug-in (sweep backend install) or use float32",
+			sweep.ErrInput, s.Train.Dtype)
+	}
+	if s.LoRA.InitAdapter == "" {
+		return nil
+	}
+	targets, err := sweep.MatchTargets(m.Modules, s.LoRA.TargetModules)
+	if err != nil {
+		return err
+	}
+	if s.LoRA.InitAdapterSHA256, err = trainer.AdapterSum(s.LoRA.InitAdapter); err != nil {
+		return err
+	}
+	_, err = trainer.StartingAdapter(targets, s.LoRA, s.Seed)
+	return err
+}
+
+// corpus tokenises the data for a model, once.
+func (in *inputs) corpus(ctx context.Context, m sweep.ModelInfo, spec sweep.DataSpec) (data.Prepared, error) {
+	key := fmt.Sprintf("%s %+v", m.Reference, spec)
+	if p, ok := in.corpora[key]; ok {
+		return p, nil
+	}
+	files, err := trainer.Files(m)
+	if err != nil {
+		return data.Prepared{}, err
+	}
+	show, done := in.app.byteProgress("reading the data")
+	p, err := data.Prepare(ctx, filepath.Join(in.app.root, "cache"), files, m, spec, show)
+	done()
+	if err == nil {
+		in.corpora[key] = p
+	}
+	return p, err
+}
+
+// sameInputs refuses to go on with other inputs than the sweep was registered with.
+func sameInputs(s sweep.Snapshot, r sweep.Registration) error {
+	if len(s.Ladders) != len(r.Ladders) {
+		return errors.New("the grid expands to other ladders than this sweep has: it was registered by another version of the program; finish it with that one, or run the grid under another name")
+	}
+	for i, l := range s.Ladders {
+		now := r.Ladders[i]
+		switch {
+		case l.Model.Fingerprint != now.Model.Fingerprint:
+			return changed("model "+l.Model.Reference, s.Sweep.Name)
+		case l.Corpus.Fingerprint != now.Corpus.Fingerprint:
+			return changed("data", s.Sweep.Name)
+		}
+		for j, rung := range l.Rungs {
+			if rung.Rank != now.Ranks[j] || rung.Trials[0].Trial.ID != now.Trials[j][0].ID {
+				return changed("adapter that the trials start from, or the training code,", s.Sweep.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func changed(what, name string) error {
+	return fmt.Errorf("%w: the %s has changed since sweep %s was registered; restore it, or run the grid under another name",
+		sweep.ErrInput, what, name)
+}
+
+// noise resolves noise_sd, which only ladders of one seed need: the grid's, else what a finished sweep of equal model, data
+// and training saw, else the default.
+func noise(ctx context.Context, db *store.DB, info sweep.Info, r sweep.Registration) (float64, string, error) {
+	if info.Rule.NoiseSD > 0 || len(info.Seeds) > 1 {
+		return info.Rule.NoiseSD, info.Rule.NoiseSource, nil
+	}
+	for _, l := range r.Ladders {
+		t := l.Trials[0][0]
+		finished, err := db.FinishedLadders(ctx, t.Base, t.Data, t.Spec.Train)
+		if err != nil {
+			return 0, "", err
+		}
+		for _, f := range finished {
+			if sd, ok := sweep.ResidualSD(f.Rungs); ok {
+				return sd, "sweep " + f.Sweep, nil
+			}
+		}
+	}
+	return 0, "default", nil
+}
