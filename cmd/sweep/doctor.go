@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -186,7 +187,9 @@ func (d *diagnosis) addRoot() {
 	d.FreeBytes = int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between systems
 	d.FileSystem = fileSystem(dir)
 	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, formatBytes(d.FreeBytes))
-	switch {
+	switch err := store.CheckFolder(dir); {
+	case err != nil:
+		d.add(finding{"root", findingFail, err.Error(), "choose a folder on a local disk with --root"})
 	case unix.Access(dir, unix.W_OK) != nil:
 		d.add(finding{"root", findingFail, detail + ", not writable", "choose another folder with --root"})
 	case d.FreeBytes < scarceDisk:
