@@ -3,6 +3,7 @@ package sweep
 import (
 	"math"
 	"slices"
+	"sort"
 )
 
 // likelyAtEnd is the probability that a plateau needs to be called likely where the grid ended before patience did.
@@ -184,10 +185,10 @@ func (c *climb) seedsFor(row RungVerdict) int {
 	if margin <= 0 {
 		margin = row.Gain.Mean
 	}
-	for n := 2; n <= mostSeeds; n++ {
-		if c.quantile(*row.PriorDF+float64(n-1))*row.SD/math.Sqrt(float64(n)) < margin {
-			return n
-		}
+	certain := func(n int) bool { return c.quantile(*row.PriorDF+float64(n-1))*row.SD/math.Sqrt(float64(n)) < margin }
+	n := 2 + sort.Search(mostSeeds-1, func(i int) bool { return certain(i + 2) })
+	if n > mostSeeds {
+		return 0
 	}
-	return 0
+	return n
 }

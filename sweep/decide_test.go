@@ -1,0 +1,376 @@
+package sweep_test
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+)
+
+// names writes launches as "alpha/rank/seed#number".
+func names(s sweep.Snapshot, launches []sweep.Launch) []string {
+	var out []string
+	for _, l := range launches {
+		for _, r := range s.Ladders[l.Ladder].Rungs {
+			for _, t := range r.Trials {
+				if t.Trial.ID == l.Trial {
+					spec := t.Trial.Spec
+					out = append(out, strconv.FormatFloat(spec.LoRA.Alpha, 'g', -1, 64)+"/"+strconv.Itoa(l.Rank)+"/"+
+						strconv.FormatInt(spec.Seed, 10)+"#"+strconv.Itoa(l.Number))
+				}
+			}
+		}
+	}
+	return out
+}
+
+func TestDecideStarts(t *testing.T) {
+	t.Parallel()
+	at := func(s *sweep.Snapshot, ladder, rung, seed int) sweep.TrialID {
+		return s.Ladders[ladder].Rungs[rung].Trials[seed].Trial.ID
+	}
+	tests := map[string]struct {
+		alphas   []float64
+		facts    func(s *sweep.Snapshot) []sweep.AttemptID
+		capacity sweep.Capacity
+		want     []string
+	}{
+		"a rung's seeds, then the next ladder": {
+			[]float64{16, 32}, nil, sweep.Capacity{Jobs: 3}, []string{"16/1/0#1", "16/1/1#1", "32/1/0#1"},
+		},
+		"live ones count": {
+			[]float64{16, 32}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				return []sweep.AttemptID{begin(s, at(s, 0, 0, 0))}
+			}, sweep.Capacity{Jobs: 2}, []string{"16/1/1#1"},
+		},
+		"an attempt without outcome counts as live": {
+			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				begin(s, at(s, 0, 0, 0))
+				return nil
+			}, sweep.Capacity{Jobs: 2}, []string{"16/1/1#1"},
+		},
+		"a worker with an outcome that has not exited counts": {
+			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				id := begin(s, at(s, 0, 0, 0))
+				conclude(s, at(s, 0, 0, 0), sweep.Outcome{State: sweep.OutcomeInterrupted})
+				return []sweep.AttemptID{id}
+			}, sweep.Capacity{Jobs: 4}, []string{"16/1/1#1"},
+		},
+		"the next rung waits for every seed": {
+			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				finish(s, at(s, 0, 0, 0), done(4.8))
+				return []sweep.AttemptID{begin(s, at(s, 0, 0, 1))}
+			}, sweep.Capacity{Jobs: 4}, nil,
+		},
+		"interrupted trials go first": {
+			[]float64{16, 32}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				finish(s, at(s, 1, 0, 1), sweep.Outcome{State: sweep.OutcomeInterrupted})
+				finish(s, at(s, 1, 0, 1), sweep.Outcome{State: sweep.OutcomeCrashed})
+				return nil
+			}, sweep.Capacity{Jobs: 2}, []string{"32/1/1#3", "16/1/0#1"},
+		},
+		"a shared trial starts once": {
+			[]float64{16, 16}, nil, sweep.Capacity{Jobs: 4}, []string{"16/1/0#1", "16/1/1#1"},
+		},
+		"a failed rung is finished, then the ladder stops": {
+			[]float64{16, 32}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				finish(s, at(s, 0, 0, 0), sweep.Outcome{State: sweep.OutcomeFailed})
+				finish(s, at(s, 1, 0, 0), sweep.Outcome{State: sweep.OutcomeFailed})
+				finish(s, at(s, 1, 0, 1), done(4.8))
+				return nil
+			}, sweep.Capacity{Jobs: 4}, []string{"16/1/1#1"},
+		},
+		"a rung over memory begins no other seed": {
+			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				finish(s, at(s, 0, 0, 0), sweep.Outcome{State: sweep.OutcomeOverMemory})
+				return nil
+			}, sweep.Capacity{Jobs: 4}, nil,
+		},
+		"time is up": {
+			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				s.Sweep.Limits.Time, s.Sweep.Elapsed = time.Hour, time.Hour
+				return nil
+			}, sweep.Capacity{Jobs: 4}, nil,
+		},
+		"the first of its kind runs alone where memory is bounded": {
+			[]float64{16, 32}, nil, sweep.Capacity{Jobs: 4, HostBytes: 100}, []string{"16/1/0#1"},
+		},
+		"its prediction lets others join, as many as fit": {
+			[]float64{16, 32}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				id := begin(s, at(s, 0, 0, 0))
+				predict(s, at(s, 0, 0, 0), 40)
+				return []sweep.AttemptID{id}
+			}, sweep.Capacity{Jobs: 4, HostBytes: 100}, []string{"16/1/1#1"},
+		},
+		"the rung below stands in for an unknown one": {
+			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				finishRung(s, 1, loss(4.8))
+				measure(s, at(s, 0, 0, 0), 60)
+				return nil
+			}, sweep.Capacity{Jobs: 4, HostBytes: 100}, []string{"16/2/0#1"},
+		},
+		"alone, a trial may need more than there is": {
+			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+				finishRung(s, 1, loss(4.8))
+				measure(s, at(s, 0, 0, 0), 160)
+				return nil
+			}, sweep.Capacity{Jobs: 4, HostBytes: 100}, []string{"16/2/0#1"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := registered(t, tt.alphas, []int{1, 2, 4}, 0, 1)
+			var live []sweep.AttemptID
+			if tt.facts != nil {
+				live = tt.facts(&s)
+			}
+			d := sweep.Decide(s, live, tt.capacity)
+			if diff := cmp.Diff(tt.want, names(s, d.Start)); diff != "" {
+				t.Errorf("starts (-want +got):\n%s", diff)
+			}
+			if running := len(live) + len(d.Start); running > 0 && d.Done {
+				t.Error("done while trials run")
+			}
+		})
+	}
+}
+
+func predict(s *sweep.Snapshot, id sweep.TrialID, bytes int64) {
+	edit(s, id, func(t *sweep.TrialFacts) {
+		t.Prediction = &sweep.Prediction{AnalysisBytes: bytes / 2, PredictedBytes: bytes}
+	})
+}
+
+func measure(s *sweep.Snapshot, id sweep.TrialID, bytes int64) {
+	edit(s, id, func(t *sweep.TrialFacts) { t.Memory.PeakHostBytes = &bytes })
+}
+
+func TestDecideStopsWhenTimeIsUp(t *testing.T) {
+	t.Parallel()
+	s := registered(t, []float64{16}, []int{1, 2}, 0, 1)
+	live := []sweep.AttemptID{begin(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID)}
+	s.Sweep.Limits.Time, s.Sweep.Elapsed = time.Hour, time.Hour
+	d := sweep.Decide(s, live, sweep.Capacity{Jobs: 2})
+	if !slices.Equal(d.Stop, live) || d.Done || d.Verdicts[0].State != sweep.StateRunning {
+		t.Errorf("with a live trial: stop %v, done %v, state %s", d.Stop, d.Done, d.Verdicts[0].State)
+	}
+	conclude(&s, live[0].Trial(), sweep.Outcome{State: sweep.OutcomeInterrupted})
+	d = sweep.Decide(s, nil, sweep.Capacity{Jobs: 2})
+	if !d.Done || d.Verdicts[0].State != sweep.StateTimeLimited {
+		t.Errorf("without: done %v, state %s", d.Done, d.Verdicts[0].State)
+	}
+}
+
+func TestDecideCalibrates(t *testing.T) {
+	t.Parallel()
+	s := registered(t, []float64{16}, []int{1, 2, 4}, 0, 1)
+	for i, rank := range []int{1, 2} {
+		finishRung(&s, rank, loss(4.8-0.2*float64(i)))
+		for _, f := range s.Ladders[0].Rungs[i].Trials {
+			predict(&s, f.Trial.ID, int64(2000+400*i)) // analysis 1000, 1200
+			measure(&s, f.Trial.ID, int64(3000+500*i)+f.Trial.Spec.Seed)
+		}
+	}
+	finish(&s, s.Ladders[0].Rungs[2].Trials[0].Trial.ID, sweep.Outcome{State: sweep.OutcomeCrashed})
+	d := sweep.Decide(s, nil, sweep.Capacity{Jobs: 1})
+	want := []sweep.Launch{{
+		Ladder: 0, Rank: 4, Trial: s.Ladders[0].Rungs[2].Trials[0].Trial.ID, Number: 2,
+		// Measured growth 3501 − 3001 = 500 over analysed growth 200.
+		Calibration: &sweep.Calibration{Rank: 2, PeakBytes: 3501, AnalysisBytes: 1200, Factor: 2.5},
+		Checkpoints: []sweep.AttemptID{s.Ladders[0].Rungs[2].Trials[0].Attempts[0].ID},
+	}}
+	if diff := cmp.Diff(want, d.Start); diff != "" {
+		t.Errorf("start (-want +got):\n%s", diff)
+	}
+}
+
+func TestCrashedOutNeedsNoProgress(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		facts []func(*sweep.TrialFacts)
+		want  bool // it starts again
+	}{
+		"four crashes":                  {[]func(*sweep.TrialFacts){crashes(4, -1)}, true},
+		"five":                          {[]func(*sweep.TrialFacts){crashes(5, -1)}, false},
+		"five, with a first checkpoint": {[]func(*sweep.TrialFacts){crashes(5, 0)}, true},
+		"six, all at that checkpoint":   {[]func(*sweep.TrialFacts){crashes(6, 0)}, false},
+		"five, then one further":        {[]func(*sweep.TrialFacts){crashes(4, 0), crashes(1, 50)}, true},
+		"an interruption in between":    {[]func(*sweep.TrialFacts){crashes(3, -1), interruption, crashes(3, -1)}, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := registered(t, []float64{16}, []int{1}, 0)
+			for _, f := range tt.facts {
+				edit(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID, f)
+			}
+			if d := sweep.Decide(s, nil, sweep.Capacity{Jobs: 1}); (len(d.Start) == 1) != tt.want || d.Done == tt.want {
+				t.Errorf("start %v, done %v", d.Start, d.Done)
+			}
+		})
+	}
+}
+
+func interruption(f *sweep.TrialFacts) {
+	number := len(f.Attempts) + 1
+	f.Attempts = append(f.Attempts, sweep.AttemptFacts{
+		ID: sweep.NewAttemptID(f.Trial.ID, number), Number: number, CheckpointStep: -1,
+		Outcome: &sweep.Outcome{State: sweep.OutcomeInterrupted},
+	})
+}
+
+// world is a random sweep whose trials have fixed fates: what Decide may not let depend on order.
+type world struct {
+	snapshot sweep.Snapshot
+	fate     map[sweep.TrialID]sweep.Outcome
+	capacity sweep.Capacity
+}
+
+func drawWorld(t *rapid.T, tb testing.TB) world {
+	ranks := []int{1, 2, 4, 8, 16, 32}[:rapid.IntRange(1, 6).Draw(t, "ranks")]
+	seeds := []int64{0, 1, 2, 3}[:rapid.IntRange(1, 4).Draw(t, "seeds")]
+	alphas := []float64{16, 32, 16}[:rapid.IntRange(1, 3).Draw(t, "ladders")] // the third shares the first's trials
+	w := world{
+		snapshot: registered(tb, alphas, ranks, seeds...), fate: map[sweep.TrialID]sweep.Outcome{},
+		capacity: sweep.Capacity{Jobs: rapid.IntRange(1, 5).Draw(t, "jobs")},
+	}
+	for _, l := range w.snapshot.Ladders {
+		for _, r := range l.Rungs {
+			kind := rapid.SampledFrom([]sweep.OutcomeState{"", "", "", "", "", "", sweep.OutcomeOverMemory, sweep.OutcomeOverTime}).Draw(t, "rung")
+			for _, f := range r.Trials {
+				if _, known := w.fate[f.Trial.ID]; !known {
+					w.fate[f.Trial.ID] = drawFate(t, kind, r.Rank)
+				}
+			}
+		}
+	}
+	return w
+}
+
+func drawFate(t *rapid.T, rung sweep.OutcomeState, rank int) sweep.Outcome {
+	if rung != "" {
+		return sweep.Outcome{State: rung}
+	}
+	switch rapid.IntRange(0, 19).Draw(t, "fate") {
+	case 0:
+		return sweep.Outcome{State: sweep.OutcomeFailed, Error: "no luck"}
+	case 1:
+		return sweep.Outcome{State: sweep.OutcomeUnstable, Step: 2}
+	}
+	return done(4.5 + 0.5/float64(rank) + 1e-3*float64(rapid.IntRange(0, 30).Draw(t, "noise")))
+}
+
+// work lets Decide run the world to its end in a random order, checking every decision, and returns the final facts.
+func (w world) work(t *rapid.T, order string) sweep.Snapshot {
+	s := w.snapshot
+	s.Ladders = slices.Clone(s.Ladders)
+	for l := range s.Ladders {
+		s.Ladders[l].Rungs = slices.Clone(s.Ladders[l].Rungs)
+		for r := range s.Ladders[l].Rungs {
+			s.Ladders[l].Rungs[r].Trials = slices.Clone(s.Ladders[l].Rungs[r].Trials)
+		}
+	}
+	var live []sweep.AttemptID
+	for range 10000 {
+		d := sweep.Decide(s, live, w.capacity)
+		w.check(t, s, live, d)
+		for _, l := range d.Start {
+			live = append(live, begin(&s, l.Trial))
+		}
+		if d.Done {
+			return s
+		}
+		if len(live) == 0 {
+			t.Fatalf("%s: nothing runs, nothing starts, and it is not done", order)
+		}
+		i := rapid.IntRange(0, len(live)-1).Draw(t, order)
+		id := live[i].Trial()
+		live = slices.Delete(live, i, i+1)
+		if rapid.IntRange(0, 9).Draw(t, order+" interrupted") == 0 {
+			conclude(&s, id, sweep.Outcome{State: sweep.OutcomeInterrupted})
+		} else {
+			conclude(&s, id, w.fate[id])
+		}
+	}
+	t.Fatalf("%s: no end", order)
+	return s
+}
+
+// check holds what must be true of every decision.
+func (w world) check(t *rapid.T, s sweep.Snapshot, live []sweep.AttemptID, d sweep.Decision) {
+	if len(live)+len(d.Start) > w.capacity.Jobs {
+		t.Fatalf("%d live and %d starts with %d jobs", len(live), len(d.Start), w.capacity.Jobs)
+	}
+	busy := map[sweep.TrialID]bool{}
+	for _, id := range live {
+		busy[id.Trial()] = true
+	}
+	for _, l := range d.Start {
+		if busy[l.Trial] {
+			t.Fatalf("trial %s would run twice at once", l.Trial)
+		}
+		busy[l.Trial] = true
+		w.checkRung(t, s.Ladders[l.Ladder], l.Rank)
+	}
+}
+
+// checkRung fails if a rung may not be worked on: a lower one is not finished, or the rule has stopped below.
+func (w world) checkRung(t *rapid.T, l sweep.Ladder, rank int) {
+	var below []sweep.Losses
+	for _, r := range l.Rungs {
+		if r.Rank >= rank {
+			break
+		}
+		losses := sweep.Losses{Rank: r.Rank, Complete: true}
+		for _, f := range r.Trials {
+			o := f.Final()
+			if o == nil {
+				t.Fatalf("rank %d starts before rank %d is finished", rank, r.Rank)
+			}
+			if o.State != sweep.OutcomeDone {
+				losses.Complete = false
+				continue
+			}
+			losses.Seeds, losses.ValLoss = append(losses.Seeds, f.Trial.Spec.Seed), append(losses.ValLoss, *o.ValLoss)
+		}
+		below = append(below, losses)
+	}
+	if len(below) == 0 {
+		return
+	}
+	v, err := w.snapshot.Sweep.Rule.Judge(below)
+	if err != nil {
+		t.Fatalf("rank %d starts though a rung below has no loss: %v", rank, err)
+	}
+	if v.Rungs[len(v.Rungs)-1].Count >= w.snapshot.Sweep.Rule.Patience {
+		t.Fatalf("rank %d starts beyond a plateau", rank)
+	}
+}
+
+// TestDecideSafeAndOrderFree: no order of events leads beyond a plateau, to a trial twice at once, or to another verdict.
+func TestDecideSafeAndOrderFree(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt, t)
+		first, second := w.work(rt, "first order"), w.work(rt, "second order")
+		for i := range first.Ladders {
+			if diff := cmp.Diff(sweep.Conclude(first, i), sweep.Conclude(second, i)); diff != "" {
+				rt.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
+			}
+		}
+	})
+}
+
+func TestDecideNeedsNoLadders(t *testing.T) {
+	t.Parallel()
+	if d := sweep.Decide(sweep.Snapshot{Sweep: sweeptest.Info("empty")}, nil, sweep.Capacity{Jobs: 1}); !d.Done {
+		t.Errorf("Decide of nothing = %v, want done", d)
+	}
+}

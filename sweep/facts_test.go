@@ -1,0 +1,88 @@
+package sweep_test
+
+import (
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+)
+
+// registered returns the facts of a sweep where nothing has run yet: one ladder per alpha.
+func registered(t testing.TB, alphas []float64, ranks []int, seeds ...int64) sweep.Snapshot {
+	t.Helper()
+	var m sweeptest.MemStore
+	id, err := m.CreateSweep(t.Context(), sweeptest.Info("test", seeds...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Register(t.Context(), id, sweeptest.Registration(alphas, ranks, seeds)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := m.Snapshot(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// edit changes the facts of a trial in every ladder that holds it.
+func edit(s *sweep.Snapshot, id sweep.TrialID, change func(*sweep.TrialFacts)) {
+	for l := range s.Ladders {
+		for r := range s.Ladders[l].Rungs {
+			for i := range s.Ladders[l].Rungs[r].Trials {
+				if t := &s.Ladders[l].Rungs[r].Trials[i]; t.Trial.ID == id {
+					change(t)
+				}
+			}
+		}
+	}
+}
+
+// begin adds an attempt that has no outcome.
+func begin(s *sweep.Snapshot, id sweep.TrialID) sweep.AttemptID {
+	var attempt sweep.AttemptID
+	edit(s, id, func(t *sweep.TrialFacts) {
+		n := len(t.Attempts) + 1
+		attempt = sweep.NewAttemptID(id, n)
+		t.Attempts = append(t.Attempts, sweep.AttemptFacts{ID: attempt, Number: n, CheckpointStep: -1})
+	})
+	return attempt
+}
+
+// conclude gives the trial's last attempt an outcome.
+func conclude(s *sweep.Snapshot, id sweep.TrialID, o sweep.Outcome) {
+	edit(s, id, func(t *sweep.TrialFacts) { t.Attempts[len(t.Attempts)-1].Outcome = &o })
+}
+
+// finish runs a trial in one attempt.
+func finish(s *sweep.Snapshot, id sweep.TrialID, o sweep.Outcome) {
+	begin(s, id)
+	conclude(s, id, o)
+}
+
+// done is the outcome of a trial with this loss, whose training loss is a tenth lower.
+func done(loss float64) sweep.Outcome {
+	train := loss - 0.1
+	return sweep.Outcome{
+		State: sweep.OutcomeDone, Step: sweeptest.Steps, ValLoss: &loss, BestStep: sweeptest.Steps, LastValLoss: &loss,
+		TrainLoss: &train, TrainSeconds: 1,
+	}
+}
+
+// finishRung gives every trial of a rung of the first ladder the outcome that of returns.
+func finishRung(s *sweep.Snapshot, rank int, of func(seed int64) sweep.Outcome) {
+	for _, r := range s.Ladders[0].Rungs {
+		for _, t := range r.Trials {
+			if r.Rank == rank {
+				finish(s, t.Trial.ID, of(t.Trial.Spec.Seed))
+			}
+		}
+	}
+}
+
+// loss makes the outcomes of a rung with this mean loss: seeds lie apart, but almost equally in every rung.
+func loss(mean float64) func(int64) sweep.Outcome {
+	return func(seed int64) sweep.Outcome {
+		return done(mean + 0.03*float64(seed) + 0.0002*float64(seed*seed)*mean)
+	}
+}

@@ -1,0 +1,202 @@
+package sweeptest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Line is one event that a scripted worker writes, some time after its process began. Seq and At are filled in.
+type Line struct {
+	After time.Duration
+	Event sweep.Event
+}
+
+// Script says what a worker writes when nobody stops it. Its process exits with the last line; a script that does not end
+// with an ended event is a crash. from is the step of the newest checkpoint that the assignment's folders hold, -1 when
+// there is none.
+type Script func(a sweep.Assignment, from int) []Line
+
+// FakeExecutor implements sweep.Executor without processes: what a worker has written is computed from the time that has
+// passed, so its workers outlive coordinators and databases, as real ones do. Use it in testing/synctest.
+type FakeExecutor struct {
+	Script     Script
+	StartError func(a sweep.Assignment) error // makes Start fail before a process begins; nil means never
+
+	mu       sync.Mutex
+	attempts map[sweep.AttemptID]*fakeWorker
+	starts   []sweep.Assignment
+	most     int
+}
+
+type fakeWorker struct {
+	began time.Time
+	lines []Line // what it will have written by its end
+	exit  time.Time
+	state string // how it exited, where the executor can tell
+}
+
+// Start implements sweep.Executor. It refuses what a scheduler must never ask for: a second living worker of a trial, and
+// an assignment that does not list every earlier attempt's folder, newest first.
+func (f *FakeExecutor) Start(_ context.Context, a sweep.Assignment) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	if f.attempts == nil {
+		f.attempts = map[sweep.AttemptID]*fakeWorker{}
+	}
+	if w := f.attempts[a.Attempt]; w != nil {
+		return fmt.Errorf("attempt %s: %w", a.Attempt, sweep.ErrWorkerRuns)
+	}
+	alive := 1
+	for id, w := range f.attempts {
+		if !now.Before(w.exit) {
+			continue
+		}
+		alive++
+		if id.Trial() == a.Attempt.Trial() {
+			panic(fmt.Sprintf("start %s while %s lives", a.Attempt, id))
+		}
+	}
+	if f.StartError != nil {
+		if err := f.StartError(a); err != nil {
+			return err
+		}
+	}
+	f.most = max(f.most, alive)
+	f.starts = append(f.starts, a)
+	w := &fakeWorker{began: now, lines: f.Script(a, f.checkpoint(a, now)), state: "exit status 1"}
+	w.exit = now
+	if n := len(w.lines); n > 0 {
+		w.exit = now.Add(w.lines[n-1].After)
+	}
+	f.attempts[a.Attempt] = w
+	return nil
+}
+
+// checkpoint is the newest checkpoint's step in the assignment's folders.
+func (f *FakeExecutor) checkpoint(a sweep.Assignment, now time.Time) int {
+	from := -1
+	for _, id := range f.attemptsOf(a.Attempt.Trial()) {
+		if !slices.Contains(a.Checkpoints, id.Dir("")) {
+			panic(fmt.Sprintf("assignment of %s lacks the folder of %s", a.Attempt, id))
+		}
+		for _, e := range f.attempts[id].written(now) {
+			if e.Kind == sweep.EventCheckpoint {
+				from = max(from, e.Step)
+			}
+		}
+	}
+	return from
+}
+
+// written returns the events that the worker has written by now.
+func (w *fakeWorker) written(now time.Time) []sweep.Event {
+	var events []sweep.Event
+	for i, l := range w.lines {
+		at := w.began.Add(l.After)
+		if at.After(now) {
+			break
+		}
+		e := l.Event
+		e.Seq, e.At = int64(i+1), at.UTC()
+		events = append(events, e)
+	}
+	return events
+}
+
+// Probe implements sweep.Executor.
+func (f *FakeExecutor) Probe(_ context.Context, id sweep.AttemptID) (sweep.Process, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.attempts[id]
+	if w == nil {
+		return sweep.Process{}, nil
+	}
+	if time.Now().Before(w.exit) {
+		return sweep.Process{Alive: true}, nil
+	}
+	return sweep.Process{Exit: w.state}, nil
+}
+
+// Events implements sweep.Executor.
+func (f *FakeExecutor) Events(_ context.Context, id sweep.AttemptID, after int64) ([]sweep.Event, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.attempts[id]
+	if w == nil {
+		return nil, nil
+	}
+	events := w.written(time.Now())
+	return events[min(int(after), len(events)):], nil
+}
+
+// stopDelay is how long a worker takes to write its checkpoint and exit when it is asked to.
+const stopDelay = 10 * time.Millisecond
+
+// Stop implements sweep.Executor: the worker writes a checkpoint of the step it has done and ends as interrupted, or is
+// killed on the spot.
+func (f *FakeExecutor) Stop(_ context.Context, id sweep.AttemptID, kill bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w, now := f.attempts[id], time.Now()
+	if w == nil || !now.Before(w.exit) {
+		return nil
+	}
+	events := w.written(now)
+	w.lines, w.exit, w.state = w.lines[:len(events)], now, "signal: killed"
+	if kill || len(events) > 0 && events[len(events)-1].Kind == sweep.EventEnded {
+		return nil
+	}
+	step := 0
+	for _, e := range events {
+		step = max(step, e.Step)
+	}
+	after := now.Sub(w.began) + stopDelay
+	w.lines = append(
+		slices.Clone(w.lines),
+		Line{after, sweep.Event{Kind: sweep.EventCheckpoint, Step: step}},
+		Line{after, sweep.Event{Kind: sweep.EventEnded, Step: step, Outcome: &sweep.Outcome{
+			State: sweep.OutcomeInterrupted, Error: "asked to stop", Step: step,
+		}}},
+	)
+	w.exit, w.state = now.Add(stopDelay), "exit status 0"
+	return nil
+}
+
+// Attempts implements sweep.Executor.
+func (f *FakeExecutor) Attempts(_ context.Context, trial sweep.TrialID) ([]sweep.AttemptID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attemptsOf(trial), nil
+}
+
+func (f *FakeExecutor) attemptsOf(trial sweep.TrialID) []sweep.AttemptID {
+	var ids []sweep.AttemptID
+	for id := range f.attempts {
+		if id.Trial() == trial {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b sweep.AttemptID) int { return cmp.Compare(a.Number(), b.Number()) })
+	return ids
+}
+
+// Starts lists every assignment whose worker began, in order.
+func (f *FakeExecutor) Starts() []sweep.Assignment {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.starts)
+}
+
+// Most is the largest number of workers that lived at once.
+func (f *FakeExecutor) Most() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.most
+}

@@ -1,0 +1,66 @@
+package sweeptest
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Steps and EvalSteps are those of every trial made here.
+const (
+	Steps     = 4
+	EvalSteps = 2
+)
+
+// Backend is the backend of every trial made here.
+const Backend = "xla:cpu sha256:0123"
+
+// Trial returns a small trial. Equal arguments give the same trial.
+func Trial(alpha float64, rank int, seed int64) sweep.Trial {
+	return sweep.NewTrial(sweep.Spec{
+		Model: "builtin:gopher",
+		Data:  sweep.DataSpec{Train: []string{"builtin:go-doc"}, ValidationSplit: 0.1, SequenceLength: 64, Shuffle: true},
+		LoRA: sweep.LoRASpec{
+			Rank: rank, Alpha: alpha, TargetModules: sweep.Targets{List: []string{"c_attn"}}, Init: "kaiming",
+		},
+		Train: sweep.TrainSpec{
+			Steps: Steps, BatchSize: 8, GradientAccumulationSteps: 1, LearningRate: 3e-3, LRSchedulerType: "linear",
+			MaxGradNorm: 1, EvalSteps: EvalSteps, Dtype: "float32",
+		},
+		Seed: seed,
+	}, "base", "data", Backend)
+}
+
+// Info is a sweep with the default rule, as a command creates it.
+func Info(name string, seeds ...int64) sweep.Info {
+	return sweep.Info{
+		Name: name, GridText: "name: " + name + "\n", GridHash: "hash of " + name, GridPath: "/grids/" + name + ".yaml",
+		Rule: sweep.DefaultPlateau(), Seeds: seeds, Created: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+	}
+}
+
+// Registration has one ladder per alpha, each with these ranks and seeds.
+func Registration(alphas []float64, ranks []int, seeds []int64) sweep.Registration {
+	r := sweep.Registration{Backend: Backend, Platform: "xla:cpu", PluginPath: "/lib/plugin.so", NoiseSource: sweep.NoiseDefault}
+	for _, alpha := range alphas {
+		plan := sweep.LadderPlan{
+			Cell: sweep.Cell{{Name: "alpha", Value: strconv.FormatFloat(alpha, 'g', -1, 64), Axis: len(alphas) > 1}},
+			Model: sweep.ModelInfo{
+				Reference: "builtin:gopher", Fingerprint: "base", Architecture: "gpt2", Params: 1 << 20, VocabSize: 2048, MaxPositions: 128,
+				Modules: []sweep.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}},
+			},
+			Corpus: sweep.CorpusInfo{Fingerprint: "data", Path: "/cache/data", TrainSequences: 100, ValidationSequences: 10},
+			Ranks:  ranks,
+		}
+		for _, rank := range ranks {
+			var trials []sweep.Trial
+			for _, seed := range seeds {
+				trials = append(trials, Trial(alpha, rank, seed))
+			}
+			plan.Trials = append(plan.Trials, trials)
+		}
+		r.Ladders = append(r.Ladders, plan)
+	}
+	return r
+}

@@ -1,0 +1,58 @@
+package sweeptest
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// facts derives what is known about a trial from its attempts' events.
+func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
+	f := sweep.TrialFacts{Trial: t}
+	losses := map[int]float64{}
+	for _, id := range m.attemptsOf(t.ID) {
+		a := m.attempts[id]
+		facts := sweep.AttemptFacts{ID: id, Number: a.number, Intended: a.intended, CheckpointStep: -1}
+		for _, seq := range slices.Sorted(maps.Keys(a.events)) {
+			e := a.events[seq]
+			facts.LastSeq, facts.LastAt = seq, e.At
+			switch e.Kind {
+			case sweep.EventStarted:
+				f.TrainableParams = e.Environment.TrainableParams
+			case sweep.EventPredicted:
+				f.Prediction = e.Prediction
+			case sweep.EventPoint:
+				f.LastStep = max(f.LastStep, e.Step)
+			case sweep.EventEval:
+				f.LastStep = max(f.LastStep, e.Step)
+				losses[e.Step] = e.Evaluation.ValLoss
+			case sweep.EventCheckpoint:
+				facts.CheckpointStep = max(facts.CheckpointStep, e.Step)
+			case sweep.EventMemory:
+				f.Memory = merge(f.Memory, *e.Memory)
+			case sweep.EventEnded:
+				facts.Outcome = e.Outcome
+			case sweep.EventResumed:
+			}
+		}
+		f.Attempts = append(f.Attempts, facts)
+	}
+	for step, loss := range losses {
+		f.Evaluations = append(f.Evaluations, sweep.StepLoss{Step: step, ValLoss: loss})
+	}
+	slices.SortFunc(f.Evaluations, func(a, b sweep.StepLoss) int { return cmp.Compare(a.Step, b.Step) })
+	return f
+}
+
+// merge returns the larger of each peak, with its source.
+func merge(a, b sweep.Memory) sweep.Memory {
+	if a.PeakHostBytes == nil || b.PeakHostBytes != nil && *b.PeakHostBytes > *a.PeakHostBytes {
+		a.PeakHostBytes, a.HostSource = b.PeakHostBytes, b.HostSource
+	}
+	if a.PeakDeviceBytes == nil || b.PeakDeviceBytes != nil && *b.PeakDeviceBytes > *a.PeakDeviceBytes {
+		a.PeakDeviceBytes, a.DeviceSource = b.PeakDeviceBytes, b.DeviceSource
+	}
+	return a
+}

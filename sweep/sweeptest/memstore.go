@@ -1,0 +1,271 @@
+package sweeptest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Store is a sweep.Store with the two acts that commands do before a scheduler needs one.
+type Store interface {
+	sweep.Store
+	// CreateSweep writes a sweep's own row.
+	CreateSweep(ctx context.Context, info sweep.Info) (int64, error)
+	// StartSession takes the sweep's lease.
+	StartSession(ctx context.Context, sweepID int64, now time.Time, host string, pid int) (int64, error)
+}
+
+// MemStore implements Store in memory. The zero value is an empty store.
+type MemStore struct {
+	mu       sync.Mutex
+	sweeps   []*memSweep // ids count from 1
+	ladders  []*memLadder
+	trials   map[sweep.TrialID]sweep.Trial
+	attempts map[sweep.AttemptID]*memAttempt
+	sessions []*memSession
+}
+
+type memSweep struct {
+	info    sweep.Info
+	ladders []*memLadder
+}
+
+type memLadder struct {
+	id       int64
+	plan     sweep.LadderPlan
+	verdicts []sweep.Verdict
+}
+
+type memAttempt struct {
+	number   int
+	intended time.Time
+	events   map[int64]sweep.Event
+}
+
+type memSession struct {
+	sweep       int64
+	start, beat time.Time
+}
+
+// CreateSweep implements Store.
+func (m *MemStore) CreateSweep(_ context.Context, info sweep.Info) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.sweeps {
+		if s.info.Name == info.Name {
+			return 0, fmt.Errorf("sweep %s exists", info.Name)
+		}
+	}
+	info.ID = int64(len(m.sweeps) + 1)
+	m.sweeps = append(m.sweeps, &memSweep{info: info})
+	return info.ID, nil
+}
+
+// StartSession implements Store: the newest session holds the lease.
+func (m *MemStore) StartSession(_ context.Context, sweepID int64, now time.Time, _ string, _ int) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, err := m.find(sweepID); err != nil {
+		return 0, err
+	}
+	m.sessions = append(m.sessions, &memSession{sweep: sweepID, start: now, beat: now})
+	return int64(len(m.sessions)), nil
+}
+
+// Heartbeat implements sweep.Store.
+func (m *MemStore) Heartbeat(_ context.Context, session int64, now time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if session < 1 || session > int64(len(m.sessions)) {
+		return sweep.ErrLocked
+	}
+	own := m.sessions[session-1]
+	for _, newer := range m.sessions[session:] {
+		if newer.sweep == own.sweep {
+			return sweep.ErrLocked
+		}
+	}
+	if now.After(own.beat) {
+		own.beat = now
+	}
+	return nil
+}
+
+// Register implements sweep.Store.
+func (m *MemStore) Register(_ context.Context, sweepID int64, r sweep.Registration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.find(sweepID)
+	if err != nil {
+		return err
+	}
+	if len(s.ladders) > 0 {
+		return s.registeredAs(r)
+	}
+	s.info.Backend, s.info.Platform, s.info.PluginPath, s.info.Warnings = r.Backend, r.Platform, r.PluginPath, r.Warnings
+	s.info.Rule.NoiseSD, s.info.Rule.NoiseSource = r.NoiseSD, r.NoiseSource
+	if m.trials == nil {
+		m.trials = map[sweep.TrialID]sweep.Trial{}
+	}
+	for _, plan := range r.Ladders {
+		l := &memLadder{id: int64(len(m.ladders) + 1), plan: plan}
+		m.ladders = append(m.ladders, l)
+		s.ladders = append(s.ladders, l)
+		for _, t := range slices.Concat(plan.Trials...) {
+			m.trials[t.ID] = t
+		}
+	}
+	return nil
+}
+
+// registeredAs compares a registration with the one that is there.
+func (s *memSweep) registeredAs(r sweep.Registration) error {
+	same := s.info.Backend == r.Backend && len(s.ladders) == len(r.Ladders)
+	for i := 0; same && i < len(s.ladders); i++ {
+		same = reflect.DeepEqual(s.ladders[i].plan.Trials, r.Ladders[i].Trials)
+	}
+	if !same {
+		return fmt.Errorf("sweep %s is registered with other trials", s.info.Name)
+	}
+	return nil
+}
+
+// BeginAttempt implements sweep.Store.
+func (m *MemStore) BeginAttempt(_ context.Context, trial sweep.TrialID, number int, _ sweep.Assignment, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.trials[trial]; !ok {
+		return fmt.Errorf("trial %s: %w", trial, sweep.ErrNotFound)
+	}
+	if m.attempts == nil {
+		m.attempts = map[sweep.AttemptID]*memAttempt{}
+	}
+	id := sweep.NewAttemptID(trial, number)
+	if m.attempts[id] == nil {
+		m.attempts[id] = &memAttempt{number: number, intended: at, events: map[int64]sweep.Event{}}
+	}
+	return nil
+}
+
+// AppendEvents implements sweep.Store: all of them or, where one is not valid, none.
+func (m *MemStore) AppendEvents(_ context.Context, id sweep.AttemptID, events []sweep.Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.attempts[id]
+	if a == nil {
+		return fmt.Errorf("attempt %s: %w", id, sweep.ErrNotFound)
+	}
+	next := maps.Clone(a.events)
+	for _, e := range events {
+		if _, known := next[e.Seq]; known {
+			continue
+		}
+		if err := valid(e, next); err != nil {
+			return fmt.Errorf("attempt %s, event %d: %w", id, e.Seq, err)
+		}
+		next[e.Seq] = e
+	}
+	a.events = next
+	return nil
+}
+
+// valid holds the invariants that a database's constraints would.
+func valid(e sweep.Event, others map[int64]sweep.Event) error {
+	if e.Seq < 1 {
+		return errors.New("seq counts from 1")
+	}
+	if _, err := json.Marshal(e); err != nil {
+		return err // a loss that is not finite
+	}
+	set := map[sweep.EventKind]bool{
+		sweep.EventStarted: e.Environment != nil, sweep.EventPredicted: e.Prediction != nil, sweep.EventResumed: true,
+		sweep.EventPoint: e.Point != nil, sweep.EventEval: e.Evaluation != nil, sweep.EventCheckpoint: true,
+		sweep.EventMemory: e.Memory != nil, sweep.EventEnded: e.Outcome != nil,
+	}
+	if !set[e.Kind] {
+		return fmt.Errorf("kind %q lacks what it says", e.Kind)
+	}
+	for _, o := range others {
+		if e.Kind == sweep.EventEnded && o.Kind == sweep.EventEnded {
+			return errors.New("the attempt has an outcome")
+		}
+	}
+	return nil
+}
+
+// RecordVerdict implements sweep.Store.
+func (m *MemStore) RecordVerdict(_ context.Context, ladder int64, v sweep.Verdict, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if ladder < 1 || ladder > int64(len(m.ladders)) {
+		return fmt.Errorf("ladder %d: %w", ladder, sweep.ErrNotFound)
+	}
+	l := m.ladders[ladder-1]
+	if n := len(l.verdicts); n == 0 || !reflect.DeepEqual(l.verdicts[n-1], v) {
+		l.verdicts = append(l.verdicts, v)
+	}
+	return nil
+}
+
+// Verdicts returns what was recorded for a ladder, oldest first.
+func (m *MemStore) Verdicts(ladder int64) []sweep.Verdict {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.ladders[ladder-1].verdicts)
+}
+
+// Snapshot implements sweep.Store.
+func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.find(sweepID)
+	if err != nil {
+		return sweep.Snapshot{}, err
+	}
+	out := sweep.Snapshot{Sweep: s.info}
+	for _, session := range m.sessions {
+		if session.sweep == sweepID {
+			out.Sweep.Elapsed += session.beat.Sub(session.start)
+		}
+	}
+	for i, l := range s.ladders {
+		ladder := sweep.Ladder{ID: l.id, Index: i, Cell: l.plan.Cell, Model: l.plan.Model, Corpus: l.plan.Corpus}
+		for j, rank := range l.plan.Ranks {
+			rung := sweep.Rung{Rank: rank}
+			for _, t := range l.plan.Trials[j] {
+				rung.Trials = append(rung.Trials, m.facts(t))
+			}
+			ladder.Rungs = append(ladder.Rungs, rung)
+		}
+		out.Ladders = append(out.Ladders, ladder)
+	}
+	return out, nil
+}
+
+func (m *MemStore) find(sweepID int64) (*memSweep, error) {
+	if sweepID < 1 || sweepID > int64(len(m.sweeps)) {
+		return nil, fmt.Errorf("sweep %d: %w", sweepID, sweep.ErrNotFound)
+	}
+	return m.sweeps[sweepID-1], nil
+}
+
+// attemptsOf returns a trial's attempts, oldest first.
+func (m *MemStore) attemptsOf(trial sweep.TrialID) []sweep.AttemptID {
+	var ids []sweep.AttemptID
+	for id := range m.attempts {
+		if id.Trial() == trial {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b sweep.AttemptID) int { return cmp.Compare(a.Number(), b.Number()) })
+	return ids
+}

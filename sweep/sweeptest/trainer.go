@@ -1,0 +1,109 @@
+package sweeptest
+
+import (
+	"math"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Trainer writes what a healthy worker would: it evaluates at step 0, every EvalSteps and the last step, writes a
+// checkpoint and its memory after each, and continues from the newest checkpoint. Its losses depend on the trial alone, so
+// a resumed trial equals an uninterrupted one.
+type Trainer struct {
+	Boot     time.Duration                // from the start of the process to the compiled step
+	StepTime time.Duration                // per optimiser step
+	Loss     func(t sweep.Trial) float64  // the validation loss of the last step
+	Peak     func(t sweep.Trial) int64    // bytes; nil means 1 MiB
+	Unstable func(t sweep.Trial) bool     // its loss becomes NaN at step 1; nil means never
+	Crash    func(a sweep.Assignment) int // the worker vanishes after so many lines; 0 means never; nil means never
+}
+
+// Script is the trainer's Script for a FakeExecutor.
+func (tr Trainer) Script(a sweep.Assignment, from int) []Line {
+	s := &writer{trainer: tr, trial: a.Trial, at: tr.Boot}
+	s.boot()
+	if a.MemoryLimit > 0 && s.peak() > a.MemoryLimit {
+		s.end(sweep.Outcome{State: sweep.OutcomeOverMemory, Error: "predicted to need more than it may"})
+		return s.lines
+	}
+	if from < 0 {
+		s.evaluate(0)
+	} else {
+		s.write(sweep.Event{Kind: sweep.EventResumed, Step: from})
+	}
+	s.train(max(from, 0))
+	if tr.Crash != nil {
+		if n := tr.Crash(a); n > 0 && n < len(s.lines) {
+			return s.lines[:n]
+		}
+	}
+	return s.lines
+}
+
+// writer gathers a worker's lines.
+type writer struct {
+	trainer Trainer
+	trial   sweep.Trial
+	at      time.Duration
+	lines   []Line
+}
+
+func (s *writer) write(e sweep.Event) { s.lines = append(s.lines, Line{s.at, e}) }
+
+func (s *writer) peak() int64 {
+	if s.trainer.Peak == nil {
+		return 1 << 20
+	}
+	return s.trainer.Peak(s.trial)
+}
+
+func (s *writer) boot() {
+	s.write(sweep.Event{Kind: sweep.EventStarted, Environment: &sweep.Environment{
+		PID: 42, Host: "here", Backend: s.trial.Backend, Platform: "xla:cpu", Versions: map[string]string{"program": "test"},
+		TrainableParams: int64(s.trial.Spec.LoRA.Rank) * 512,
+	}})
+	s.write(sweep.Event{Kind: sweep.EventPredicted, Prediction: &sweep.Prediction{
+		AnalysisBytes: s.peak() / 2, PredictedBytes: s.peak(), Source: "test",
+	}})
+}
+
+// train does the steps after from.
+func (s *writer) train(from int) {
+	spec := s.trial.Spec.Train
+	for step := from + 1; step <= spec.Steps; step++ {
+		s.at += s.trainer.StepTime
+		if s.trainer.Unstable != nil && s.trainer.Unstable(s.trial) {
+			s.end(sweep.Outcome{State: sweep.OutcomeUnstable, Error: "loss is NaN", Step: step})
+			return
+		}
+		s.write(sweep.Event{Kind: sweep.EventPoint, Step: step, Point: &sweep.Point{
+			Tokens: int64(504 * step), TrainLoss: s.loss(step) - 0.1, GradNorm: 1, LearningRate: spec.LearningRate,
+		}})
+		if step%spec.EvalSteps == 0 || step == spec.Steps {
+			s.evaluate(step)
+		}
+	}
+	final, train := s.loss(spec.Steps), s.loss(spec.Steps)-0.1
+	s.end(sweep.Outcome{
+		State: sweep.OutcomeDone, Step: spec.Steps, ValLoss: &final, BestStep: spec.Steps, LastValLoss: &final, TrainLoss: &train,
+		Tokens: int64(504 * spec.Steps), TrainSeconds: 1, TotalSeconds: 2,
+	})
+}
+
+// loss falls to the trial's final loss; an exact power of two keeps sums exact.
+func (s *writer) loss(step int) float64 {
+	return s.trainer.Loss(s.trial) + math.Ldexp(1, -8)*float64(s.trial.Spec.Train.Steps-step)
+}
+
+// evaluate writes an evaluation, and then that the state is safe.
+func (s *writer) evaluate(step int) {
+	peak := s.peak()
+	s.write(sweep.Event{Kind: sweep.EventEval, Step: step, Evaluation: &sweep.Evaluation{ValLoss: s.loss(step), Tokens: 630, Seconds: 0.5}})
+	s.write(sweep.Event{Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: &peak, HostSource: "test"}})
+	s.write(sweep.Event{Kind: sweep.EventCheckpoint, Step: step})
+}
+
+func (s *writer) end(o sweep.Outcome) {
+	s.write(sweep.Event{Kind: sweep.EventEnded, Step: o.Step, Outcome: &o})
+}
