@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -57,13 +55,8 @@ func (d *DB) AppendEvents(ctx context.Context, id sweep.AttemptID, events []swee
 
 // attemptRow returns the row id of an attempt.
 func attemptRow(ctx context.Context, tx *sql.Tx, id sweep.AttemptID) (int64, error) {
-	trial, digits, _ := strings.Cut(string(id), "/")
-	number, err := strconv.Atoi(digits)
-	if err != nil {
-		return 0, fmt.Errorf("an attempt is named <trial>/<number>: %w", err)
-	}
 	var row int64
-	err = tx.QueryRowContext(ctx, `SELECT id FROM attempts WHERE trial_id = ? AND number = ?`, trial, number).Scan(&row)
+	err := tx.QueryRowContext(ctx, `SELECT id FROM attempts WHERE trial_id = ? AND number = ?`, id.Trial(), id.Number()).Scan(&row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, sweep.ErrNotFound
 	}

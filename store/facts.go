@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"strconv"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -45,7 +44,7 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*swee
 		if err != nil {
 			return err
 		}
-		a.ID = attemptID(trial, a.Number)
+		a.ID = sweep.NewAttemptID(trial, a.Number)
 		a.Intended, a.LastAt = timeOf(intended), timeOf(last)
 		a.Outcome = o.outcome()
 		f := facts[trial]
@@ -57,10 +56,6 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*swee
 		f.LastStep = max(f.LastStep, step)
 		return nil
 	})
-}
-
-func attemptID(trial sweep.TrialID, number int) sweep.AttemptID {
-	return sweep.AttemptID(string(trial) + "/" + strconv.Itoa(number))
 }
 
 // outcomeRow is an outcome that may be absent (a left join).

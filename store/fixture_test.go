@@ -161,7 +161,7 @@ func launch(t *testing.T, db *store.DB, trial sweep.Trial, number int, events []
 }
 
 func attempt(trial sweep.Trial, number int) sweep.AttemptID {
-	return sweep.AttemptID(string(trial.ID) + "/" + string(rune('0'+number)))
+	return sweep.NewAttemptID(trial.ID, number)
 }
 
 func snapshot(t *testing.T, db *store.DB, id int64) sweep.Snapshot {

@@ -21,6 +21,16 @@ type lease struct {
 	lock    *fileLock
 }
 
+// Session is a coordinator's time with a sweep.
+type Session struct {
+	ID        int64
+	Host      string
+	PID       int
+	Started   time.Time
+	Heartbeat time.Time
+	Ended     time.Time // zero while it runs, and after a crash
+}
+
 // StartSession takes the lease of a sweep for a coordinator and returns its session. From then on every write of this DB
 // is fenced: it fails with sweep.ErrLocked once another coordinator has taken over. It fails with sweep.ErrLocked while
 // another one holds the lease.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -157,26 +156,28 @@ func (d *DB) noSweep(ctx context.Context, tx *sql.Tx) error {
 // Summary is one line about a sweep: counts of what its facts say.
 type Summary struct {
 	sweep.Info
-	Ladders  int
-	Trials   int // planned, over all ranks: a plateau leaves some of them pending
-	Done     int
-	Failed   int           // ended otherwise: unstable, over a limit, failed
-	Open     int           // begun and not ended
-	Verdicts []sweep.State // the latest of each ladder that has one, in ladder order
-	Holder   *Session      // the newest session; nil when there was none
+	Ladders int
+	Trials  int      // planned, over all ranks: a plateau leaves some of them pending
+	Done    int      // with a result
+	Failed  int      // ended otherwise: unstable, over a limit, failed
+	Open    int      // begun and not ended
+	Holder  *Session // the newest session; nil when there was none
 }
 
 // List returns all sweeps, the oldest first.
 func (d *DB) List(ctx context.Context) ([]Summary, error) {
 	var list []Summary
 	err := d.read(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT i.*,
-				(SELECT count(*) FROM ladders WHERE sweep_id = i.id),
-				(SELECT count(*) FROM trials WHERE sweep = i.name),
-				(SELECT count(*) FROM trials WHERE sweep = i.name AND state = 'done'),
-				(SELECT count(*) FROM trials WHERE sweep = i.name AND state IN ('unstable', 'over_memory', 'over_time', 'failed')),
-				(SELECT count(*) FROM trials WHERE sweep = i.name AND state IN ('running', 'interrupted', 'crashed'))
-			FROM (`+selectInfo+`) i ORDER BY i.created_ns, i.id`)
+		rows, err := tx.QueryContext(ctx, `SELECT i.*, (SELECT count(*) FROM ladders WHERE sweep_id = i.id),
+				ifnull(c.trials, 0), ifnull(c.done, 0), ifnull(c.failed, 0), ifnull(c.open, 0)
+			FROM (`+selectInfo+`) i
+			LEFT JOIN (
+				SELECT sweep, count(*) AS trials, sum(state = 'done') AS done,
+					sum(state IN ('unstable', 'over_memory', 'over_time', 'failed')) AS failed,
+					sum(state IN ('running', 'interrupted', 'crashed')) AS open
+				FROM trials GROUP BY sweep
+			) c ON c.sweep = i.name
+			ORDER BY i.created_ns, i.id`)
 		err = each(rows, err, func(rows *sql.Rows) error {
 			var s Summary
 			var err error
@@ -191,9 +192,6 @@ func (d *DB) List(ctx context.Context) ([]Summary, error) {
 			if list[i].Holder, err = newestSession(ctx, tx, list[i].ID); err != nil {
 				return err
 			}
-			if list[i].Verdicts, err = verdictStates(ctx, tx, list[i].Name); err != nil {
-				return err
-			}
 		}
 		return nil
 	})
@@ -201,29 +199,4 @@ func (d *DB) List(ctx context.Context) ([]Summary, error) {
 		return nil, fmt.Errorf("list sweeps: %w", err)
 	}
 	return list, nil
-}
-
-func verdictStates(ctx context.Context, tx *sql.Tx, name string) ([]sweep.State, error) {
-	var states []sweep.State
-	rows, err := tx.QueryContext(ctx, `SELECT state FROM verdicts WHERE sweep = ?`, name)
-	err = each(rows, err, func(rows *sql.Rows) error {
-		var s sweep.State
-		err := rows.Scan(&s)
-		states = append(states, s)
-		return err
-	})
-	return states, err
-}
-
-// Registered reports whether the sweep's inputs have been read and its trials written.
-func (s Summary) Registered() bool { return s.Backend != "" }
-
-// Session is a coordinator's time with a sweep.
-type Session struct {
-	ID        int64
-	Host      string
-	PID       int
-	Started   time.Time
-	Heartbeat time.Time
-	Ended     time.Time // zero while it runs, and after a crash
 }

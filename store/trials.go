@@ -255,3 +255,26 @@ func (d *DB) Evals(ctx context.Context, trial sweep.TrialID) ([]EvalRow, error) 
 	}
 	return evals, nil
 }
+
+// LastPoint returns the newest attempt's last step, or nil when there is none yet.
+func (d *DB) LastPoint(ctx context.Context, trial sweep.TrialID) (*PointRow, error) {
+	var p PointRow
+	err := d.read(ctx, func(tx *sql.Tx) error {
+		var at int64
+		err := tx.QueryRowContext(ctx, `SELECT a.number, e.step, e.at_ns, p.tokens, p.train_loss, p.grad_norm, p.learning_rate
+			FROM attempts a
+			JOIN events e ON e.attempt_id = a.id AND e.kind = 'point'
+			JOIN points p ON p.attempt_id = e.attempt_id AND p.seq = e.seq
+			WHERE a.trial_id = ? ORDER BY a.number DESC, e.step DESC LIMIT 1`, trial).
+			Scan(&p.Attempt, &p.Step, &at, &p.Tokens, &p.TrainLoss, &p.GradNorm, &p.LearningRate)
+		p.At = timeOf(at)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("last point of trial %s: %w", trial, err)
+	}
+	return &p, nil
+}
