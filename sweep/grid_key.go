@@ -101,10 +101,7 @@ func formatList[T any](c codec[T], values []T) string {
 	if len(values) == 0 {
 		return ""
 	}
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = c.format(v)
-	}
+	texts := mapSlice(values, c.format)
 	if len(texts) == 1 {
 		return texts[0]
 	}

@@ -81,7 +81,7 @@ func loraKeys() []key {
 		"expression (RE2) for whole names, all-linear is every linear module but the output head. Axis only as a list of lists.",
 		targetsCodec(), func(g *Grid) *[]Targets { return &g.targets },
 		func(s *Spec, v Targets) { s.LoRA.TargetModules = v }).needs("target_modules: [c_attn]")
-	targets.read, targets.schema = readTargetAxis, targetAxisSchema()
+	targets.read, targets.schema = readTargets, targetAxisSchema()
 	return []key{
 		rank,
 		targets,

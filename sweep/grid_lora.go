@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -106,73 +105,69 @@ func (m MinGain) String() string {
 	return formatNumber(percent) + "%"
 }
 
-// targetModules reads one value of lora.target_modules: names as a list, or a pattern as text.
+// targetsCodec reads one value of lora.target_modules: a pattern as text. readTarget reads names as a list.
 func targetsCodec() codec[Targets] {
+	name := textCodec("a module name")
 	return codec[Targets]{
-		want: "a list of module names such as [c_attn], a regular expression for whole names, or all-linear",
-		schema: schemaObject{"anyOf": []schemaObject{
-			{"type": "string", "minLength": 1},
-			{"type": "array", "items": schemaObject{"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": true},
-		}},
-		read:   readTargets,
-		format: func(t Targets) string { return t.canonical() },
+		want:   "a list of module names such as [c_attn], a regular expression for whole names, or all-linear",
+		schema: schemaObject{"anyOf": []schemaObject{name.schema, listOf(name.schema)}},
+		read: func(n ast.Node) (Targets, bool) {
+			pattern, ok := name.read(n)
+			return Targets{Pattern: pattern}, ok
+		},
+		format: func(t Targets) string {
+			if t.Pattern != "" {
+				return quoteText(t.Pattern)
+			}
+			return "[" + strings.Join(mapSlice(t.List, quoteText), ", ") + "]"
+		},
 	}
 }
 
-func readTargets(n ast.Node) (Targets, bool) {
-	name := textCodec("")
-	list, ok := n.(*ast.SequenceNode)
-	if !ok {
-		pattern, ok := name.read(n)
-		return Targets{Pattern: pattern}, ok
-	}
-	var t Targets
-	for _, item := range list.Values {
-		entry, ok := name.read(item)
-		if !ok || slices.Contains(t.List, entry) {
-			return Targets{}, false
-		}
-		t.List = append(t.List, entry)
-	}
-	return t, len(t.List) > 0
-}
-
-// canonical writes targets so that no two differ only in meaning.
-func (t Targets) canonical() string {
-	if t.Pattern != "" {
-		return quoteText(t.Pattern)
-	}
-	quoted := make([]string, len(t.List))
-	for i, entry := range t.List {
-		quoted[i] = quoteText(entry)
-	}
-	return "[" + strings.Join(quoted, ", ") + "]"
-}
-
-// readTargetAxis reads lora.target_modules. Because PEFT lets the key itself be a list, it is an axis only as a list of
+// readTargets reads lora.target_modules. Because PEFT lets the key itself be a list, it is an axis only as a list of
 // lists, in which all-linear may stand too.
-func readTargetAxis(r *reader, n ast.Node) {
+func readTargets(r *reader, n ast.Node) {
 	items := []ast.Node{n}
-	if list, ok := n.(*ast.SequenceNode); ok && slices.ContainsFunc(list.Values, isSequence) {
-		items = list.Values
+	sequence, _ := n.(*ast.SequenceNode)
+	isAxis := sequence != nil && slices.ContainsFunc(sequence.Values, isSequence)
+	if isAxis {
+		items = sequence.Values
 	}
 	c := targetsCodec()
+	seen := map[string]bool{}
 	for _, item := range items {
-		t, ok := c.value(r, "lora.target_modules", item)
-		switch {
-		case !ok:
+		t, ok := readTarget(r, c, item)
+		if !ok {
 			continue
-		case len(items) > 1 && t.Pattern != "" && t.Pattern != AllLinear:
-			r.fail(item, "lora.target_modules: %s stands beside lists; in a list of lists write [%s]", describe(item), t.Pattern)
-		case t.Pattern != "" && !compiles(t.Pattern):
-			_, err := t.matcher()
-			r.fail(item, "lora.target_modules: %v", err)
-		case slices.ContainsFunc(r.grid.targets, func(u Targets) bool { return u.canonical() == t.canonical() }):
-			r.fail(item, "lora.target_modules: %s is repeated; remove one", t)
-		default:
-			r.grid.targets = append(r.grid.targets, t)
 		}
+		if isAxis && t.Pattern != "" && t.Pattern != AllLinear {
+			r.fail(item, "lora.target_modules: %s stands beside lists; in a list of lists write [%s]", describe(item), t.Pattern)
+		}
+		text := c.format(t)
+		if seen[text] {
+			r.fail(item, "lora.target_modules: %s is repeated; remove one", text)
+		}
+		seen[text] = true
+		r.grid.targets = append(r.grid.targets, t)
 	}
+}
+
+// readTarget reads one value of the axis: names or a pattern that compiles.
+func readTarget(r *reader, c codec[Targets], n ast.Node) (Targets, bool) {
+	const path = "lora.target_modules"
+	if isSequence(n) {
+		names, ok := readList(r, path, textCodec("a module name"), n)
+		return Targets{List: names}, ok
+	}
+	t, ok := c.value(r, path, n)
+	if !ok {
+		return Targets{}, false
+	}
+	if _, err := regexp.Compile(t.Pattern); err != nil {
+		r.fail(n, "%s: not a regular expression in Go's RE2 syntax, which has no look-around: %v", path, err)
+		return Targets{}, false
+	}
+	return t, true
 }
 
 func isSequence(n ast.Node) bool {
@@ -180,7 +175,10 @@ func isSequence(n ast.Node) bool {
 	return ok
 }
 
-func compiles(pattern string) bool {
-	_, err := regexp.Compile(fmt.Sprintf(`\A(?:%s)\z`, pattern))
-	return err == nil
+func mapSlice[T, U any](values []T, f func(T) U) []U {
+	mapped := make([]U, len(values))
+	for i, v := range values {
+		mapped[i] = f(v)
+	}
+	return mapped
 }

@@ -15,6 +15,7 @@ type reader struct {
 	file     string
 	grid     Grid
 	given    map[string]position // keys that were there, good or bad
+	broken   []string            // sections that are no mapping
 	problems []Problem
 }
 
@@ -44,7 +45,7 @@ func (r *reader) section(prefix string, m *ast.MappingNode) {
 	for _, entry := range m.Values {
 		name, ok := keyName(entry.Key)
 		if !ok {
-			r.fail(entry.Key, "got %s as a key, want a name", describe(entry.Key))
+			r.fail(entry.Key, "a key must be a plain name; write it as name: value")
 			continue
 		}
 		path := prefix + name
@@ -85,6 +86,7 @@ func (r *reader) entry(path string, entry *ast.MappingValueNode) bool {
 	m, ok := entry.Value.(*ast.MappingNode)
 	if !ok {
 		r.fail(entry.Value, "%s: got %s, want a mapping of %s", path, describe(entry.Value), strings.Join(keysOf(path), ", "))
+		r.broken = append(r.broken, path)
 		return true
 	}
 	r.section(path+".", m)
@@ -113,17 +115,20 @@ func (r *reader) finish() {
 	}
 }
 
+// required reports the keys that must be there and are not.
 func (r *reader) required() {
 	for _, k := range gridKeys() {
-		if _, given := r.given[k.path]; given || k.example == "" {
+		section, _ := splitPath(k.path)
+		if _, given := r.given[k.path]; given || k.example == "" || slices.Contains(r.broken, section) {
 			continue
 		}
-		at := position{1, 1}
-		section, _, nested := strings.Cut(k.path, ".")
-		if p, ok := r.given[section]; ok && nested {
+		at, example := position{1, 1}, k.example
+		if p, ok := r.given[section]; ok {
 			at = p
+		} else if section != "" {
+			example = fmt.Sprintf("%s: {%s}", section, example)
 		}
-		r.failAt(at, "%s is missing; write for example %s", k.path, k.example)
+		r.failAt(at, "%s is missing; write for example %s", k.path, example)
 	}
 }
 

@@ -54,6 +54,24 @@ func TestParseGridErrors(t *testing.T) {
 	}
 }
 
+// badGrids returns the texts of the bad grids, for the fuzzer to start from.
+func badGrids(tb testing.TB) [][]byte {
+	tb.Helper()
+	paths, err := filepath.Glob("testdata/grids/bad/*.yaml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var texts [][]byte
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
 func compareGolden(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {

@@ -92,7 +92,7 @@ func otherNames() map[string]string {
 
 // nearest returns the candidate that is a typing error away from name.
 func nearest(name string, candidates []string) (string, bool) {
-	best, distance := "", min(maxLevenshtein, len(name)/2)+1
+	best, distance := "", min(maxLevenshtein, (len(name)+1)/2)+1
 	for _, c := range candidates {
 		if d := levenshtein(name, c); d < distance {
 			best, distance = c, d

@@ -46,7 +46,7 @@ const maxWhole = 1_000_000_000
 // whole reads integers in [low, high].
 func wholeCodec(low, high int64) codec[int64] {
 	want := fmt.Sprintf("a whole number of at least %d", low)
-	if high < maxWhole {
+	if high != maxWhole {
 		want = fmt.Sprintf("a whole number from %d to %d", low, high)
 	}
 	return codec[int64]{

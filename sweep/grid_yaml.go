@@ -112,7 +112,11 @@ func (r *reader) syntaxError(err error) {
 		return
 	}
 	at := position{syntax.Token.Position.Line, syntax.Token.Position.Column}
-	r.failAt(at, "not YAML: %s", strings.ReplaceAll(syntax.Message, "\n", " "))
+	message := strings.ReplaceAll(syntax.Message, "\n", " ")
+	if strings.Contains(message, "mapping value is not allowed") {
+		message += "; quote text that holds a colon and a space, and align keys"
+	}
+	r.failAt(at, "not YAML: %s", message)
 }
 
 // root returns the one mapping that a grid file is.

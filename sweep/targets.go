@@ -29,10 +29,18 @@ func MatchTargets(modules []Module, t Targets) ([]Module, error) {
 		}
 	}
 	if len(matched) == 0 {
-		return nil, fmt.Errorf("target_modules %s match no module of the model, which has %s",
-			t, strings.Join(moduleKinds(modules), ", "))
+		return nil, fmt.Errorf("target_modules %s match no module of the model, which has %s%s",
+			t, strings.Join(moduleKinds(modules), ", "), t.hint(modules))
 	}
 	return matched, nil
+}
+
+// hint says what was probably meant by a pattern that is the end of a name: PEFT takes such ends only in a list.
+func (t Targets) hint(modules []Module) string {
+	if slices.ContainsFunc(modules, func(m Module) bool { return hasSuffixName(m.Name, t.Pattern) }) {
+		return fmt.Sprintf("; a text is a pattern for whole names, did you mean [%s]?", t.Pattern)
+	}
+	return ""
 }
 
 // matcher returns the test that t makes of a module's name.

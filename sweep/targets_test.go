@@ -75,7 +75,7 @@ func TestMatchTargetsErrors(t *testing.T) {
 	}{
 		{"no such suffix", sweep.Targets{List: []string{"q_proj", "v_proj"}}, "target_modules [q_proj, v_proj] match no module of the model" + kinds},
 		{"the end of a word is no suffix", sweep.Targets{List: []string{"attn"}}, "target_modules [attn] match no module of the model" + kinds},
-		{"a pattern must match in full", sweep.Targets{Pattern: "c_attn"}, "target_modules c_attn match no module of the model" + kinds},
+		{"a pattern must match in full", sweep.Targets{Pattern: "c_attn"}, "target_modules c_attn match no module of the model" + kinds + "; a text is a pattern for whole names, did you mean [c_attn]?"},
 		{
 			"not RE2", sweep.Targets{Pattern: "(?=x)"},
 			"target_modules (?=x) is not a regular expression in Go's RE2 syntax: error parsing regexp: invalid or unsupported Perl syntax: `(?=`",
