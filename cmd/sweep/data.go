@@ -1,5 +1,3 @@
-//go:build wip
-
 package main
 
 import (
@@ -44,7 +42,7 @@ What a run would refuse (ids beyond the vocabulary, rows without a supervised to
 			}
 			view, err := readSamples(cmd.Context(), args[0], limit)
 			if err != nil {
-				return err
+				return asUsage(err)
 			}
 			for _, w := range view.Warnings {
 				fmt.Fprintln(a.stderr, "warning: "+w)
