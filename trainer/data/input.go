@@ -1,7 +1,6 @@
 package data
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -161,40 +160,50 @@ func (in input) documents(ctx context.Context) iter.Seq2[document, error] {
 	case kindRows:
 		return in.rows(ctx)
 	case kindText:
-		return func(yield func(document, error) bool) { yield(in.readText()) }
+		return func(yield func(document, error) bool) { yield(in.readText(ctx)) }
 	}
 	panic("unknown kind of input: " + in.kind)
 }
 
-func (in input) readText() (document, error) {
-	body, err := os.ReadFile(in.name)
+// readText reads a whole file: a document is a file, and the tokenizer needs all of it at once.
+func (in input) readText(ctx context.Context) (document, error) {
+	f, err := os.Open(in.name)
 	if err != nil {
 		return document{}, missing(in.name, err)
 	}
-	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != in.key {
+	defer f.Close() //nolint:errcheck // only read
+	var body strings.Builder
+	h := sha256.New()
+	body.Grow(int(in.size))
+	if _, err := io.Copy(io.MultiWriter(&body, h), stopping(ctx, f)); err != nil {
+		return document{}, fmt.Errorf("read data file %s: %w", in.name, err)
+	}
+	if hex.EncodeToString(h.Sum(nil)) != in.key {
 		return document{}, in.changed()
 	}
-	if !utf8.Valid(body) {
-		at := invalidAt(body)
-		return document{}, fmt.Errorf("%w: data file %s:%d: not UTF-8 text (byte %d of the file)", sweep.ErrInput, in.name, 1+bytes.Count(body[:at], []byte("\n")), at)
+	text := body.String()
+	if !utf8.ValidString(text) {
+		at := invalidAt(text)
+		return document{}, fmt.Errorf("%w: data file %s:%d: not UTF-8 text (byte %d of the file)", sweep.ErrInput, in.name, 1+strings.Count(text[:at], "\n"), at)
 	}
-	return document{place: in.name, text: string(body), size: int64(len(body))}, nil
+	return document{place: in.name, text: text, size: in.size}, nil
 }
 
 func (in input) changed() error {
 	return fmt.Errorf("%w: data file %s changed while it was read: run again when it is complete", sweep.ErrInput, in.name)
 }
 
-// invalidAt returns where body stops being UTF-8.
-func invalidAt(body []byte) int {
-	for at := 0; at < len(body); {
-		r, size := utf8.DecodeRune(body[at:])
-		if r == utf8.RuneError && size == 1 {
+// invalidAt returns where text stops being UTF-8.
+func invalidAt(text string) int {
+	for at, r := range text {
+		if r != utf8.RuneError {
+			continue
+		}
+		if _, size := utf8.DecodeRuneInString(text[at:]); size == 1 {
 			return at
 		}
-		at += size
 	}
-	return len(body)
+	return len(text)
 }
 
 // stopping returns a reader of r that fails once ctx is done.
