@@ -20,7 +20,7 @@ const chunkLogits = 8 << 20
 
 // chunking divides rows evenly into the fewest chunks within the bound.
 func chunking(rows, vocab int) (chunks, perChunk int) {
-	chunks = (rows*vocab + chunkLogits - 1) / chunkLogits
+	chunks = min(rows, (rows*vocab+chunkLogits-1)/chunkLogits)
 	perChunk = (rows + chunks - 1) / chunks
 	return chunks, perChunk
 }
@@ -44,24 +44,26 @@ func (ce crossEntropy) run(x, targets, tokens *Node) (nll, dx *Node) {
 
 // loop walks over the chunks: log Σ exp z, [k*c], and softmax(z)·head, [k*c, C].
 func (ce crossEntropy) loop(x, tokens *Node) (logSum, mean *Node) {
-	if ce.chunks == 1 {
-		return ce.chunk(x)
-	}
 	g, C := x.Graph(), x.Shape().Dimensions[1]
+	ones := Ones(g, f32(ce.head.Shape().Dimensions[0]))
+	if ce.chunks == 1 {
+		return ce.chunk(x, ones)
+	}
 	k, c := ce.chunks, ce.rows
 	x = Reshape(x, k, c, C)
+	live := Div(AddScalar(tokens, c-1), Scalar(g, dtypes.Int32, c))
 	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c))}
 	if ce.gradient {
 		state = append(state, ZerosLike(x))
 	}
 	more := NewClosure(g, func(g *Graph) []*Node {
-		i := stateParameters(g, state)[0]
-		return []*Node{LessThan(MulScalar(i, c), tokens)}
+		return []*Node{LessThan(stateParameters(g, state)[0], live)}
 	})
 	body := NewClosure(g, func(g *Graph) []*Node {
 		now := stateParameters(g, state)
-		logSum, mean := ce.chunk(Gather(x, Reshape(now[0], 1)))
-		next := []*Node{AddScalar(now[0], 1), replace(now[1], now[0], logSum)}
+		logSum, mean := ce.chunk(Gather(x, Reshape(now[0], 1)), ones)
+		one := Const(g, int32(1)) // not ScalarOne, whose node is shared with the graph outside
+		next := []*Node{Add(now[0], one), replace(now[1], now[0], logSum)}
 		if ce.gradient {
 			next = append(next, replace(now[2], now[0], mean))
 		}
@@ -91,13 +93,13 @@ func replace(whole, i, part *Node) *Node {
 	return Where(here, BroadcastToDims(ExpandAxes(part, 0), dims...), whole)
 }
 
-// chunk computes x [c, C]. It runs inside a loop, where go-xla cannot reuse a reduction that the main graph also has: so
+// chunk computes x [c, C]; ones is [V]. It runs inside a loop, where go-xla cannot reuse a reduction that the main graph also has: so
 // the maximum is a minimum of negatives, and the sum a product with ones.
-func (ce crossEntropy) chunk(x *Node) (logSum, mean *Node) {
+func (ce crossEntropy) chunk(x, ones *Node) (logSum, mean *Node) {
 	z := ConvertDType(DotGeneral(x, []int{1}, nil, ce.head, []int{1}, nil), dtypes.Float32) // [c, V]
 	top := Neg(ReduceMin(Neg(z), -1))
 	e := Exp(Sub(z, ExpandAxes(top, -1)))
-	sum := DotGeneral(e, []int{1}, nil, Ones(x.Graph(), f32(z.Shape().Dimensions[1])), []int{0}, nil)
+	sum := DotGeneral(e, []int{1}, nil, ones, []int{0}, nil)
 	logSum = Add(top, Log(sum))
 	if !ce.gradient {
 		return logSum, nil

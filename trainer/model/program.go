@@ -66,9 +66,6 @@ func computeType(be compute.Backend, name string) (dtypes.DType, error) {
 	case "", "float32":
 		return dtypes.Float32, nil
 	case "bfloat16":
-		if be.Name() == "go" {
-			return 0, errors.New("dtype bfloat16 needs an XLA backend: the pure-Go backend computes in float32 only")
-		}
 		return dtypes.BFloat16, nil
 	}
 	return 0, fmt.Errorf("dtype %q: want float32 or bfloat16", name)
