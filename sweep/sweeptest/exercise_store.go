@@ -1,0 +1,261 @@
+package sweeptest
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// ExerciseStore runs what every store must do against fresh stores that open returns.
+func ExerciseStore(t *testing.T, open func(t *testing.T) Store) {
+	t.Helper()
+	t.Run("Registration", func(t *testing.T) { t.Parallel(); exerciseRegistration(t, open(t)) })
+	t.Run("Attempts", func(t *testing.T) { t.Parallel(); exerciseAttempts(t, open(t)) })
+	t.Run("InvalidEvents", func(t *testing.T) { t.Parallel(); exerciseInvalidEvents(t, open(t)) })
+	t.Run("NotFound", func(t *testing.T) { t.Parallel(); exerciseNotFound(t, open(t)) })
+	t.Run("Sessions", func(t *testing.T) { t.Parallel(); exerciseSessions(t, open(t)) })
+	t.Run("EqualsMemStore", func(t *testing.T) { t.Parallel(); exerciseEquality(t, open(t)) })
+}
+
+// sameFacts ignores what two stores may number differently.
+func sameFacts() cmp.Options {
+	return cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(sweep.Ladder{}, "ID"), cmpopts.IgnoreFields(sweep.Info{}, "ID")}
+}
+
+func moment(n int) time.Time {
+	return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second)
+}
+
+// must fails the test on an error of an act that has to succeed.
+func must(t *testing.T, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func snapshot(t *testing.T, s Store, id int64) sweep.Snapshot {
+	t.Helper()
+	got, err := s.Snapshot(t.Context(), id)
+	must(t, "Snapshot", err)
+	return got
+}
+
+// create makes a registered sweep of two ladders, ranks 1 and 2, seeds 1 and 0 in that order.
+func create(t *testing.T, s Store, name string) int64 {
+	t.Helper()
+	id, err := s.CreateSweep(t.Context(), Info(name, 1, 0))
+	must(t, "CreateSweep", err)
+	must(t, "Register", s.Register(t.Context(), id, Registration([]float64{16, 32}, []int{1, 2}, []int64{1, 0})))
+	return id
+}
+
+func exerciseRegistration(t *testing.T, s Store) {
+	ctx, info := t.Context(), Info("first", 1, 0)
+	info.Limits = sweep.Limits{Memory: 8 << 30, Time: 2 * time.Hour, TrialTime: 20 * time.Minute}
+	id, err := s.CreateSweep(ctx, info)
+	must(t, "CreateSweep", err)
+	if diff := cmp.Diff(sweep.Snapshot{Sweep: info}, snapshot(t, s, id), sameFacts()); diff != "" {
+		t.Errorf("before registration (-want +got):\n%s", diff)
+	}
+	r := Registration([]float64{16, 32}, []int{1, 2}, []int64{1, 0})
+	r.Warnings, r.NoiseSD, r.NoiseSource = []string{"mind the gap"}, 0.0125, "sweep before"
+	for range 2 { // the second changes nothing
+		must(t, "Register", s.Register(ctx, id, r))
+		got := snapshot(t, s, id)
+		if got.Sweep.Backend != r.Backend || got.Sweep.Platform != r.Platform || got.Sweep.PluginPath != r.PluginPath {
+			t.Errorf("backend = %q, %q, %q", got.Sweep.Backend, got.Sweep.Platform, got.Sweep.PluginPath)
+		}
+		if rule := got.Sweep.Rule; rule.NoiseSD != r.NoiseSD || rule.NoiseSource != r.NoiseSource || rule.MinGain != info.Rule.MinGain {
+			t.Errorf("rule = %+v", rule)
+		}
+		if diff := cmp.Diff(r.Ladders, plans(got)); diff != "" {
+			t.Errorf("ladders (-registered +snapshot):\n%s", diff)
+		}
+	}
+	before := snapshot(t, s, id)
+	if err := s.Register(ctx, id, Registration([]float64{16, 32}, []int{1, 4}, []int64{1, 0})); err == nil {
+		t.Error("a registration with other trials was taken")
+	}
+	if diff := cmp.Diff(before, snapshot(t, s, id)); diff != "" {
+		t.Errorf("a refused registration changed facts:\n%s", diff)
+	}
+}
+
+// plans turns a snapshot's ladders back into what was registered.
+func plans(s sweep.Snapshot) []sweep.LadderPlan {
+	var out []sweep.LadderPlan
+	for _, l := range s.Ladders {
+		plan := sweep.LadderPlan{Cell: l.Cell, Model: l.Model, Corpus: l.Corpus}
+		for _, r := range l.Rungs {
+			plan.Ranks = append(plan.Ranks, r.Rank)
+			var trials []sweep.Trial
+			for _, f := range r.Trials {
+				trials = append(trials, f.Trial)
+			}
+			plan.Trials = append(plan.Trials, trials)
+		}
+		out = append(out, plan)
+	}
+	return out
+}
+
+// exerciseAttempts follows a trial that crashes after a checkpoint and is finished by a second attempt, in two sweeps that
+// share it.
+func exerciseAttempts(t *testing.T, s Store) {
+	ctx := t.Context()
+	first, second := create(t, s, "first"), create(t, s, "second")
+	trial := Trial(16, 1, 1)
+	lines := Trainer{StepTime: time.Second, Loss: func(sweep.Trial) float64 { return 4.5 }}
+	run := func(number, from, n int) {
+		a := sweep.Assignment{Attempt: sweep.NewAttemptID(trial.ID, number), Trial: trial}
+		for range 2 { // the same again changes nothing
+			must(t, "BeginAttempt", s.BeginAttempt(ctx, trial.ID, number, a, moment(number)))
+			events := numbered(lines.Script(a, from))
+			if n > 0 {
+				events = append(events[:n:n], sweep.Event{
+					Seq: int64(n + 1), At: moment(500), Kind: sweep.EventEnded, Step: 3,
+					Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed, Error: "signal: killed", Step: 3},
+				})
+			}
+			must(t, "AppendEvents", s.AppendEvents(ctx, a.Attempt, events[:3]))
+			must(t, "AppendEvents", s.AppendEvents(ctx, a.Attempt, events)) // overlaps
+		}
+	}
+	run(1, -1, 11)
+	run(2, 2, 0)
+	for _, id := range []int64{first, second} {
+		f := snapshot(t, s, id).Ladders[0].Rungs[0].Trials[0]
+		if len(f.Attempts) != 2 || f.Attempts[0].Outcome == nil || f.Attempts[0].Outcome.State != sweep.OutcomeCrashed {
+			t.Fatalf("attempts = %+v", f.Attempts)
+		}
+		if o := f.Final(); o == nil || o.State != sweep.OutcomeDone || o.ValLoss == nil || *o.ValLoss != 4.5 {
+			t.Errorf("final outcome = %+v", o)
+		}
+		if f.Attempts[0].CheckpointStep != 2 || f.Attempts[0].LastSeq != 12 || !f.Attempts[0].LastAt.Equal(moment(500)) {
+			t.Errorf("first attempt = %+v", f.Attempts[0])
+		}
+		want := []sweep.StepLoss{{Step: 0, ValLoss: 4.515625}, {Step: 2, ValLoss: 4.5078125}, {Step: 4, ValLoss: 4.5}}
+		if diff := cmp.Diff(want, f.Evaluations); diff != "" {
+			t.Errorf("evaluations (-want +got):\n%s", diff)
+		}
+		if f.LastStep != 4 || f.TrainableParams != 512 || f.Prediction == nil || f.Memory.PeakHostBytes == nil {
+			t.Errorf("facts = %+v", f)
+		}
+	}
+}
+
+// numbered fills in Seq and At.
+func numbered(lines []Line) []sweep.Event {
+	events := make([]sweep.Event, len(lines))
+	for i, l := range lines {
+		events[i] = l.Event
+		events[i].Seq, events[i].At = int64(i+1), moment(100).Add(l.After)
+	}
+	return events
+}
+
+func exerciseInvalidEvents(t *testing.T, s Store) {
+	ctx, id, trial := t.Context(), create(t, s, "first"), Trial(16, 1, 1)
+	attempt := sweep.NewAttemptID(trial.ID, 1)
+	must(t, "BeginAttempt", s.BeginAttempt(ctx, trial.ID, 1, sweep.Assignment{Attempt: attempt, Trial: trial}, moment(1)))
+	must(t, "AppendEvents", s.AppendEvents(ctx, attempt, []sweep.Event{{Seq: 1, At: moment(2), Kind: sweep.EventCheckpoint}}))
+	before := snapshot(t, s, id)
+	ended := func(seq int64) sweep.Event {
+		return sweep.Event{Seq: seq, At: moment(3), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeFailed}}
+	}
+	for name, bad := range map[string]sweep.Event{
+		"seq 0":            {Seq: 0, At: moment(3), Kind: sweep.EventCheckpoint},
+		"unknown kind":     {Seq: 3, At: moment(3), Kind: "gossip"},
+		"empty evaluation": {Seq: 3, At: moment(3), Kind: sweep.EventEval},
+		"NaN":              {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: math.NaN()}},
+		"second outcome":   ended(4),
+	} {
+		good := sweep.Event{Seq: 2, At: moment(3), Kind: sweep.EventCheckpoint, Step: 9}
+		if name == "second outcome" {
+			good = ended(2)
+		}
+		if err := s.AppendEvents(ctx, attempt, []sweep.Event{good, bad}); err == nil {
+			t.Errorf("%s was stored", name)
+		}
+		if diff := cmp.Diff(before, snapshot(t, s, id)); diff != "" {
+			t.Errorf("%s: a refused append left something:\n%s", name, diff)
+		}
+	}
+}
+
+func exerciseNotFound(t *testing.T, s Store) {
+	ctx := t.Context()
+	create(t, s, "first")
+	_, err := s.Snapshot(ctx, 99)
+	stranger := Trial(99, 1, 1)
+	for what, err := range map[string]error{
+		"Snapshot":      err,
+		"Register":      s.Register(ctx, 99, Registration([]float64{16}, []int{1}, []int64{1, 0})),
+		"BeginAttempt":  s.BeginAttempt(ctx, stranger.ID, 1, sweep.Assignment{}, moment(1)),
+		"AppendEvents":  s.AppendEvents(ctx, sweep.NewAttemptID(stranger.ID, 1), []sweep.Event{{Seq: 1, At: moment(1), Kind: sweep.EventCheckpoint}}),
+		"RecordVerdict": s.RecordVerdict(ctx, 99, sweep.Verdict{State: sweep.StatePlateau}, moment(1)),
+	} {
+		if !errors.Is(err, sweep.ErrNotFound) {
+			t.Errorf("%s of what is not there = %v, want ErrNotFound", what, err)
+		}
+	}
+}
+
+func exerciseSessions(t *testing.T, s Store) {
+	ctx, id := t.Context(), create(t, s, "first")
+	if err := s.Heartbeat(ctx, 99, moment(1)); !errors.Is(err, sweep.ErrLocked) {
+		t.Errorf("Heartbeat without a session = %v, want ErrLocked", err)
+	}
+	session, err := s.StartSession(ctx, id, moment(0), "here", 42)
+	must(t, "StartSession", err)
+	for _, beat := range []int{5, 10, 7} { // a clock that steps back does not shorten the session
+		must(t, "Heartbeat", s.Heartbeat(ctx, session, moment(beat)))
+	}
+	if got := snapshot(t, s, id).Sweep.Elapsed; got != 10*time.Second {
+		t.Errorf("elapsed %v, want 10s", got)
+	}
+	v := sweep.Verdict{State: sweep.StateInconclusive, RecommendedRank: 1, MinGain: 0.1, Reason: "too few"}
+	for range 2 {
+		must(t, "RecordVerdict", s.RecordVerdict(ctx, snapshot(t, s, id).Ladders[0].ID, v, moment(9)))
+	}
+}
+
+// exerciseEquality does the same random acts, valid and not, to the store and to a MemStore: they must agree on what they
+// refuse and on every fact.
+func exerciseEquality(t *testing.T, s Store) {
+	model := &MemStore{}
+	ids := [2]int64{create(t, s, "first"), create(t, model, "first")}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 150 {
+		trial := Trial([]float64{16, 32}[rng.IntN(2)], 1+rng.IntN(2), int64(rng.IntN(2)))
+		number := 1 + rng.IntN(2)
+		attempt := sweep.NewAttemptID(trial.ID, number)
+		var events []sweep.Event
+		script := numbered(Trainer{StepTime: time.Second, Loss: func(sweep.Trial) float64 { return 4.5 + float64(number) }}.
+			Script(sweep.Assignment{Trial: trial}, []int{-1, 2}[number-1]))
+		from := rng.IntN(len(script))
+		events = script[from:min(len(script), from+1+rng.IntN(6))]
+		begin := rng.IntN(3) == 0
+		act := func(s Store) error {
+			if begin {
+				return s.BeginAttempt(t.Context(), trial.ID, number, sweep.Assignment{Attempt: attempt, Trial: trial}, moment(number))
+			}
+			return s.AppendEvents(t.Context(), attempt, events)
+		}
+		if got, want := act(s), act(model); (got == nil) != (want == nil) {
+			t.Fatalf("attempt %s, events from %d: store says %v, MemStore %v", attempt, from+1, got, want)
+		}
+	}
+	want, got := snapshot(t, model, ids[1]), snapshot(t, s, ids[0])
+	if diff := cmp.Diff(want, got, sameFacts()); diff != "" {
+		t.Errorf("snapshots (-MemStore +store):\n%s", diff)
+	}
+}

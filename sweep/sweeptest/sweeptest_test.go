@@ -1,0 +1,47 @@
+package sweeptest_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+)
+
+func TestMemStore(t *testing.T) {
+	t.Parallel()
+	sweeptest.ExerciseStore(t, func(*testing.T) sweeptest.Store { return &sweeptest.MemStore{} })
+}
+
+func TestFakeExecutor(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	byRoot := map[string]*sweeptest.FakeExecutor{} // what real executors keep in folders
+	sweeptest.ExerciseExecutor(t, func(_ *testing.T, root, worker string) sweep.Executor {
+		mu.Lock()
+		defer mu.Unlock()
+		if byRoot[root] == nil {
+			byRoot[root] = &sweeptest.FakeExecutor{Script: script(worker)}
+		}
+		return byRoot[root]
+	})
+}
+
+// script is a worker that does as ExerciseExecutor wants, within milliseconds.
+func script(worker string) sweeptest.Script {
+	started := sweeptest.Line{After: time.Millisecond, Event: sweep.Event{Kind: sweep.EventStarted, Environment: &sweep.Environment{}}}
+	ended := sweeptest.Line{After: 2 * time.Millisecond, Event: sweep.Event{
+		Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeDone},
+	}}
+	return func(sweep.Assignment, int) []sweeptest.Line {
+		switch worker {
+		case sweeptest.WorkerFinishes:
+			return []sweeptest.Line{started, ended}
+		case sweeptest.WorkerWaits:
+			ended.After = time.Hour
+			return []sweeptest.Line{started, ended}
+		}
+		return []sweeptest.Line{started}
+	}
+}
