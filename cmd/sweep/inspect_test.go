@@ -1,0 +1,284 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+)
+
+// midwayRoot returns a root whose only sweep, "prose", was left midway: seed 0 of rank 1 is done, seed 1 was interrupted
+// after step 2, rank 2 was not begun. Its first trial's attempt left its output behind.
+func midwayRoot(t *testing.T) (root string, done, open sweep.Trial) {
+	t.Helper()
+	root = t.TempDir()
+	db, err := store.Open(t.Context(), filepath.Join(root, "sweep.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := db.CreateSweep(t.Context(), sweeptest.Info("prose", 0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := sweeptest.Registration([]float64{16}, []int{1, 2}, []int64{0, 1})
+	if err := db.Register(t.Context(), id, r); err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+	if _, err := db.StartSession(t.Context(), id, started, host, os.Getpid()); err != nil {
+		t.Fatal(err)
+	}
+	done, open = r.Ladders[0].Trials[0][0], r.Ladders[0].Trials[0][1]
+	recordSteps(t, db, done, 4, sweep.Outcome{
+		State: sweep.OutcomeDone, Step: 4, ValLoss: new(4.5), BestStep: 4, LastValLoss: new(4.5), TrainLoss: new(4.65), Tokens: 2016, TrainSeconds: 3.5,
+	})
+	recordSteps(t, db, open, 2, sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "asked to stop", Step: 2})
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder := sweep.NewAttemptID(done.ID, 1).Dir(root)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{sweep.StdoutFile: "compiling\n", sweep.StderrFile: "a notice\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root, done, open
+}
+
+// recordSteps records an attempt with so many steps, an evaluation at every second one, and its outcome.
+func recordSteps(t *testing.T, db *store.DB, trial sweep.Trial, steps int, o sweep.Outcome) {
+	t.Helper()
+	at := time.Date(2026, 11, 23, 13, 0, 1, 0, time.UTC)
+	id := sweep.NewAttemptID(trial.ID, 1)
+	if err := db.BeginAttempt(t.Context(), trial.ID, 1, sweep.Assignment{Attempt: id, Trial: trial}, at); err != nil {
+		t.Fatal(err)
+	}
+	events := []sweep.Event{
+		{Kind: sweep.EventStarted, Environment: &sweep.Environment{PID: 7, Host: "here", Platform: "xla:cpu", TrainableParams: 512}},
+		{Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 5, Tokens: 630}},
+	}
+	for step := 1; step <= steps; step++ {
+		events = append(events, sweep.Event{Kind: sweep.EventPoint, Step: step, Point: &sweep.Point{
+			Tokens: int64(504 * step), TrainLoss: 5 - float64(step)/8, GradNorm: 1.25, LearningRate: 3e-3,
+		}})
+		if step%2 == 0 {
+			events = append(events, sweep.Event{Kind: sweep.EventEval, Step: step, Evaluation: &sweep.Evaluation{ValLoss: 5 - float64(step)/8, Tokens: 630}})
+		}
+	}
+	events = append(
+		events,
+		sweep.Event{Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: new(int64(100 << 20)), HostSource: "VmHWM"}},
+		sweep.Event{Kind: sweep.EventEnded, Outcome: &o},
+	)
+	for i := range events {
+		events[i].Seq, events[i].At = int64(i+1), at
+	}
+	if err := db.AppendEvents(t.Context(), id, events); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStatusCommand(t *testing.T) {
+	t.Parallel()
+	root, done, open := midwayRoot(t)
+	code, stdout, stderr := sweepCommand(t, "status", "--root", root)
+	if code != exitOK || stderr != "" {
+		t.Fatalf("status = %d, stderr %q", code, stderr)
+	}
+	for _, want := range []string{
+		"sweep prose: interrupted", "sweep resume prose continues it", "ladder 1: running", string(done.ID), "done", "4/4", "4.5000",
+		string(open.ID), "interrupted", "2/4", "4.7500", "100 MiB", "not begun: rank 2",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("status lacks %q:\n%s", want, stdout)
+		}
+	}
+	code, stdout, _ = sweepCommand(t, "status", "prose", "--root", root, "-o", "json")
+	var got struct {
+		Schema, Sweep, State string
+		Coordinator          struct{ Alive bool }
+		Ladders              []struct {
+			Rungs []struct {
+				Rank, Done int
+				Trials     []struct {
+					ID    string
+					State string
+					Step  int
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); code != exitOK || err != nil {
+		t.Fatalf("status -o json = %d, %v:\n%s", code, err, stdout)
+	}
+	if got.Schema != "sweep.status/v1" || got.State != "interrupted" || got.Coordinator.Alive || len(got.Ladders[0].Rungs) != 2 ||
+		got.Ladders[0].Rungs[0].Done != 1 || got.Ladders[0].Rungs[0].Trials[1].Step != 2 {
+		t.Errorf("status -o json = %+v", got)
+	}
+	if _, stdout, _ := sweepCommand(t, "status", "--root", root, "-o", "csv"); strings.Count(stdout, "\n") != 1+4 {
+		t.Errorf("status -o csv has %d lines, want a header and 4 trials:\n%s", strings.Count(stdout, "\n"), stdout)
+	}
+}
+
+func TestStatusSeesALivingCoordinator(t *testing.T) {
+	t.Parallel()
+	root, _, _ := midwayRoot(t)
+	db, err := store.Open(t.Context(), filepath.Join(root, "sweep.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // its content is not looked at again
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.StartSession(t.Context(), 1, time.Now(), host, os.Getpid()); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"status", "list"} {
+		code, stdout, stderr := sweepCommand(t, command, "--root", root)
+		if code != exitOK || !strings.Contains(stdout, "running") || strings.Contains(stdout, "sweep resume") {
+			t.Errorf("%s beside a coordinator = %d, stderr %q:\n%s", command, code, stderr, stdout)
+		}
+	}
+}
+
+func TestListCommand(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		root func(*testing.T) string
+		want []string
+	}{
+		"midway":   {func(t *testing.T) string { t.Helper(); root, _, _ := midwayRoot(t); return root }, []string{"prose", "interrupted", "2026-11-23T12:00:00Z", "1 running"}},
+		"finished": {finishedRoot, []string{"prose", "finished", "1 plateau"}},
+	} {
+		code, stdout, stderr := sweepCommand(t, "list", "--root", tt.root(t))
+		if code != exitOK || stderr != "" {
+			t.Errorf("%s: list = %d, %q", name, code, stderr)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%s: list lacks %q:\n%s", name, want, stdout)
+			}
+		}
+	}
+}
+
+func TestShowCommand(t *testing.T) {
+	t.Parallel()
+	root, done, _ := midwayRoot(t)
+	code, stdout, stderr := sweepCommand(t, "show", string(done.ID[:8]), "--root", root)
+	if code != exitOK || stderr != "" {
+		t.Fatalf("show = %d, stderr %q", code, stderr)
+	}
+	for _, want := range []string{"trial " + string(done.ID) + ": done", "val_loss 4.5 at step 4", "attempt 1: done", "VmHWM", "stdout.log"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("show lacks %q:\n%s", want, stdout)
+		}
+	}
+	_, stdout, _ = sweepCommand(t, "show", string(done.ID), "--root", root, "-o", "json")
+	var got struct {
+		Schema   string
+		Spec     sweep.Spec
+		Attempts []struct {
+			Number  int
+			State   string
+			Outcome sweep.Outcome
+		}
+		Files []struct {
+			Path  string
+			Bytes int64
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(done.Spec, got.Spec); diff != "" {
+		t.Errorf("spec of show -o json (-want +got):\n%s", diff)
+	}
+	if got.Schema != "sweep.show/v1" || len(got.Attempts) != 1 || *got.Attempts[0].Outcome.ValLoss != 4.5 || len(got.Files) != 2 || got.Files[0].Bytes != 9 {
+		t.Errorf("show -o json = %+v", got)
+	}
+}
+
+func TestMetricsCommand(t *testing.T) {
+	t.Parallel()
+	root, done, _ := midwayRoot(t)
+	code, stdout, stderr := sweepCommand(t, "metrics", string(done.ID), "--root", root, "-o", "csv")
+	want := `step,tokens,train_loss,grad_norm,learning_rate,val_loss
+0,,,,,5
+1,504,4.875,1.25,0.003,
+2,1008,4.75,1.25,0.003,4.75
+3,1512,4.625,1.25,0.003,
+4,2016,4.5,1.25,0.003,4.5
+`
+	if diff := cmp.Diff(want, stdout); code != exitOK || diff != "" {
+		t.Errorf("metrics -o csv = %d, %s (-want +got):\n%s", code, stderr, diff)
+	}
+	_, stdout, _ = sweepCommand(t, "metrics", string(done.ID), "--root", root, "-o", "json")
+	var got map[string]any
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	points, evals := got["points"].([]any), got["evals"].([]any)
+	first := map[string]any{"step": 1.0, "tokens": 504.0, "train_loss": 4.875, "grad_norm": 1.25, "learning_rate": 0.003}
+	if diff := cmp.Diff(first, points[0]); diff != "" || len(points) != 4 {
+		t.Errorf("metrics -o json has %d points, the first (-want +got):\n%s", len(points), diff)
+	}
+	if diff := cmp.Diff(map[string]any{"step": 4.0, "val_loss": 4.5}, evals[2]); diff != "" || len(evals) != 3 {
+		t.Errorf("metrics -o json has %d evals, the last (-want +got):\n%s", len(evals), diff)
+	}
+}
+
+func TestLogsCommand(t *testing.T) {
+	t.Parallel()
+	root, done, open := midwayRoot(t)
+	code, stdout, stderr := sweepCommand(t, "logs", string(done.ID), "--root", root)
+	if want := "== stdout of attempt 1 ==\ncompiling\n== stderr of attempt 1 ==\na notice\n"; code != exitOK || stdout != want {
+		t.Errorf("logs = %d, %q, stderr %q; want %q", code, stdout, stderr, want)
+	}
+	if code, stdout, _ := sweepCommand(t, "logs", string(open.ID), "--root", root); code != exitOK || !strings.Contains(stdout, "wrote nothing") {
+		t.Errorf("logs of a silent attempt = %d, %q", code, stdout)
+	}
+}
+
+func TestInspectingWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	root, done, _ := midwayRoot(t)
+	empty := t.TempDir()
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"list", "--root", empty}, exitNotFound, "no sweep was run in this root yet"},
+		{[]string{"status", "--root", empty}, exitNotFound, "no sweep was run in this root yet"},
+		{[]string{"status", "verse", "--root", root}, exitNotFound, "holds prose"},
+		{[]string{"show", "zz", "--root", root}, exitNotFound, "sweep status"},
+		{[]string{"show", "", "--root", root}, exitUsage, string(done.ID)},
+		{[]string{"metrics", "zz", "--root", root}, exitNotFound, "not found"},
+		{[]string{"logs", string(done.ID), "--attempt", "2", "--root", root}, exitNotFound, "attempts 1 to 1"},
+		{[]string{"show", "--root", root}, exitUsage, "accepts 1 arg"},
+		{[]string{"show", string(done.ID), "-o", "csv", "--root", root}, exitUsage, "has no rows"},
+	} {
+		code, stdout, stderr := sweepCommand(t, tt.args...)
+		if code != tt.code || stdout != "" || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%v = %d, stdout %q, stderr %q; want %d and %q", tt.args, code, stdout, stderr, tt.code, tt.want)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+func newListCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the sweeps in the root",
+		Long: `list prints one line per sweep, the oldest first: whether a coordinator works on it, how many of its trials are done
+(a plateau leaves the trials above it pending), how long its coordinators have worked, and what its ladders say.`,
+		Example: `  sweep list
+  sweep list -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.list(cmd.Context()) },
+	}
+}
+
+// listed is one sweep as list prints it.
+type listed struct {
+	Name           string        `json:"name"`
+	State          progressState `json:"state"`
+	Created        time.Time     `json:"created"`
+	GridPath       string        `json:"grid_path"`
+	Ladders        int           `json:"ladders"`
+	Trials         int           `json:"trials"` // planned
+	Done           int           `json:"done"`
+	Failed         int           `json:"failed"`
+	Open           int           `json:"open"`
+	ElapsedSeconds float64       `json:"elapsed_seconds"`
+	Verdicts       []sweep.State `json:"verdicts"` // per ladder
+	Coordinator    *coordinator  `json:"coordinator"`
+}
+
+func (a *app) list(ctx context.Context) (err error) {
+	db, err := a.openReadOnly(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	summaries, err := db.List(ctx)
+	if err != nil {
+		return err
+	}
+	sweeps := make([]listed, 0, len(summaries))
+	for _, s := range summaries {
+		snapshot, err := db.Snapshot(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		sweeps = append(sweeps, newListed(s, snapshot, time.Now()))
+	}
+	return a.emit("list", struct {
+		Sweeps []listed `json:"sweeps"`
+	}{sweeps}, func(w io.Writer) error { return writeTable(w, listHeader(), listRows(sweeps)) },
+		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })
+}
+
+func newListed(s store.Summary, snapshot sweep.Snapshot, now time.Time) listed {
+	l := listed{
+		Name: s.Name, Created: s.Created, GridPath: s.GridPath, Ladders: s.Ladders, Trials: s.Trials,
+		Done: s.Done, Failed: s.Failed, Open: s.Open, ElapsedSeconds: s.Elapsed.Seconds(),
+		Verdicts: []sweep.State{}, Coordinator: newCoordinator(s.Holder, now),
+	}
+	d := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
+	for _, v := range d.Verdicts {
+		l.Verdicts = append(l.Verdicts, v.State)
+	}
+	l.State = progressOf(snapshot, d, l.Coordinator)
+	return l
+}
+
+func listHeader() []string {
+	return []string{"sweep", "state", "created", "ladders", "trials", "done", "failed", "elapsed", "verdicts"}
+}
+
+func listRows(sweeps []listed) [][]string {
+	var rows [][]string
+	for _, s := range sweeps {
+		rows = append(rows, []string{
+			s.Name, string(s.State), s.Created.Format(time.RFC3339), strconv.Itoa(s.Ladders), strconv.Itoa(s.Trials),
+			strconv.Itoa(s.Done), strconv.Itoa(s.Failed), formatDuration(durationOf(s.ElapsedSeconds)), countStates(s.Verdicts),
+		})
+	}
+	return rows
+}
+
+// countStates writes verdicts as "2 plateau, 1 running", in the order in which they first appear.
+func countStates(states []sweep.State) string {
+	counts := map[sweep.State]int{}
+	var order []sweep.State
+	for _, s := range states {
+		if counts[s] == 0 {
+			order = append(order, s)
+		}
+		counts[s]++
+	}
+	var parts []string
+	for _, s := range order {
+		parts = append(parts, strconv.Itoa(counts[s])+" "+string(s))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// openReadOnly opens the root's database for reading; without one the exit code is that of things not found.
+func (a *app) openReadOnly(ctx context.Context) (*store.DB, error) {
+	db, err := store.OpenReadOnly(ctx, filepath.Join(a.root, "sweep.db"))
+	return db, notFound(err)
+}
+
+func durationOf(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+func newShowCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show TRIAL",
+		Short: "Show everything known about one trial",
+		Long: `show prints a trial's settings, where it serves, every attempt with where it ran, how it ended and what it needed, and the
+files it left. TRIAL is an id as sweep status prints it, or the beginning of one.`,
+		Example: `  sweep show 3fa1
+  sweep show 3fa1c2d4e5f60718 -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.show(cmd.Context(), args[0]) },
+	}
+}
+
+// shownTrial is what show prints.
+type shownTrial struct {
+	ID       sweep.TrialID  `json:"id"`
+	State    string         `json:"state"`
+	Spec     sweep.Spec     `json:"spec"`
+	Base     string         `json:"base_fingerprint"`
+	Data     string         `json:"data_fingerprint"`
+	Backend  string         `json:"backend"`
+	Places   []shownPlace   `json:"places"`
+	Result   *sweep.Outcome `json:"result"` // of the attempt that ended the trial
+	Attempts []shownAttempt `json:"attempts"`
+	Files    []shownFile    `json:"files"`
+}
+
+type shownPlace struct {
+	Sweep  string `json:"sweep"`
+	Ladder int64  `json:"ladder"` // id in the database's views
+	Rank   int    `json:"rank"`
+	Seed   int64  `json:"seed"`
+}
+
+type shownAttempt struct {
+	Number         int                `json:"number"`
+	Folder         string             `json:"folder"`
+	State          string             `json:"state"` // its outcome's, or running
+	Intended       time.Time          `json:"intended"`
+	LastHeard      *time.Time         `json:"last_heard"`
+	Events         int64              `json:"events"`
+	CheckpointStep *int               `json:"checkpoint_step"`
+	ResumedFrom    *int               `json:"resumed_from"`
+	Environment    *sweep.Environment `json:"environment"`
+	Prediction     *sweep.Prediction  `json:"prediction"`
+	Memory         sweep.Memory       `json:"memory"`
+	Outcome        *sweep.Outcome     `json:"outcome"`
+}
+
+type shownFile struct {
+	Path  string `json:"path"` // absolute
+	Bytes int64  `json:"bytes"`
+}
+
+func (a *app) show(ctx context.Context, prefix string) error {
+	record, err := readTrial(ctx, a, prefix, func(*store.DB, store.TrialRecord) error { return nil })
+	if err != nil {
+		return err
+	}
+	files, err := trialFiles(a.root, record.Trial.ID)
+	if err != nil {
+		return err
+	}
+	t := newShownTrial(a.root, record, files)
+	return a.emit("show", t, func(w io.Writer) error { return writeTrial(w, t) }, nil)
+}
+
+// readTrial finds a trial by the beginning of its id and lets read look up more about it.
+func readTrial(ctx context.Context, a *app, prefix string, read func(*store.DB, store.TrialRecord) error) (record store.TrialRecord, err error) {
+	db, err := a.openReadOnly(ctx)
+	if err != nil {
+		return store.TrialRecord{}, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	record, err = db.Trial(ctx, prefix)
+	if errors.Is(err, store.ErrAmbiguous) {
+		return store.TrialRecord{}, withCode(exitUsage, err)
+	}
+	if err != nil {
+		return store.TrialRecord{}, notFound(err)
+	}
+	return record, read(db, record)
+}
+
+func newShownTrial(root string, r store.TrialRecord, files []shownFile) shownTrial {
+	t := shownTrial{
+		ID: r.Trial.ID, State: trialState(r.TrialFacts), Spec: r.Trial.Spec, Base: r.Trial.Base, Data: r.Trial.Data,
+		Backend: r.Trial.Backend, Places: []shownPlace{}, Result: r.Final(), Attempts: []shownAttempt{}, Files: files,
+	}
+	for _, p := range r.Places {
+		t.Places = append(t.Places, shownPlace(p))
+	}
+	for _, l := range r.Launches {
+		t.Attempts = append(t.Attempts, newShownAttempt(root, l))
+	}
+	return t
+}
+
+func newShownAttempt(root string, l store.Launch) shownAttempt {
+	s := shownAttempt{
+		Number: l.Number, Folder: l.ID.Dir(root), State: "running", Intended: l.Intended, Events: l.LastSeq,
+		ResumedFrom: l.ResumedFrom, Environment: l.Environment, Prediction: l.Prediction, Memory: l.Memory, Outcome: l.Outcome,
+	}
+	if l.Outcome != nil {
+		s.State = string(l.Outcome.State)
+	}
+	if !l.LastAt.IsZero() {
+		s.LastHeard = &l.LastAt
+	}
+	if l.CheckpointStep >= 0 {
+		s.CheckpointStep = &l.CheckpointStep
+	}
+	return s
+}
+
+// trialFiles lists the files below the trial's folder. A trial that never ran here has none.
+func trialFiles(root string, id sweep.TrialID) ([]shownFile, error) {
+	files := []shownFile{}
+	err := filepath.WalkDir(filepath.Join(root, "trials", string(id)), func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed in the meantime, as a worker does with its temporary files
+		}
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			files = append(files, shownFile{Path: path, Bytes: info.Size()})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the files of trial %s: %w", id, err)
+	}
+	return files, nil
+}
+
+func writeTrial(w io.Writer, t shownTrial) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "trial %s: %s\n", t.ID, t.State)
+	for _, p := range t.Places {
+		fmt.Fprintf(&b, "sweep %s, ladder id %d, rank %d, seed %d\n", p.Sweep, p.Ladder, p.Rank, p.Seed)
+	}
+	if r := t.Result; r != nil && r.ValLoss != nil {
+		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s tokens, %s of training\n", fullNumber(r.ValLoss), r.BestStep,
+			fullNumber(r.TrainLoss), formatCount(r.Tokens), formatDuration(durationOf(r.TrainSeconds)))
+	}
+	b.WriteByte('\n')
+	if err := writeTable(&b, []string{"setting", "value"}, specRows(t)); err != nil {
+		return err
+	}
+	for _, a := range t.Attempts {
+		writeAttempt(&b, a)
+	}
+	if len(t.Files) > 0 {
+		b.WriteString("\nfiles\n")
+	}
+	for _, f := range t.Files {
+		fmt.Fprintf(&b, "  %s (%s)\n", f.Path, formatBytes(f.Bytes))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// specRows lists what makes the trial what it is.
+func specRows(t shownTrial) [][]string {
+	l, tr := t.Spec.LoRA, t.Spec.Train
+	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	targets := l.TargetModules.Pattern
+	if targets == "" {
+		targets = strings.Join(l.TargetModules.List, ", ")
+	}
+	validation := strings.Join(t.Spec.Data.Validation, ", ")
+	if validation == "" {
+		validation = float(t.Spec.Data.ValidationSplit*100) + " % of the documents"
+	}
+	return [][]string{
+		{"model", t.Spec.Model},
+		{"data", strings.Join(t.Spec.Data.Train, ", ")},
+		{"validation", validation},
+		{"sequence_length", strconv.Itoa(t.Spec.Data.SequenceLength)},
+		{"rank", strconv.Itoa(l.Rank)},
+		{"alpha", fmt.Sprintf("%s (scaling %s)", float(l.Alpha), float(l.Scaling()))},
+		{"dropout", float(l.Dropout)},
+		{"target_modules", targets},
+		{"steps", strconv.Itoa(tr.Steps)},
+		{"batch_size", fmt.Sprintf("%d x %d", tr.BatchSize, tr.GradientAccumulationSteps)},
+		{"learning_rate", fmt.Sprintf("%s, %s, %d warm-up steps", float(tr.LearningRate), tr.LRSchedulerType, tr.WarmupSteps)},
+		{"weight_decay", float(tr.WeightDecay)},
+		{"max_grad_norm", float(tr.MaxGradNorm)},
+		{"dtype", tr.Dtype},
+		{"seed", strconv.FormatInt(t.Spec.Seed, 10)},
+		{"backend", t.Backend},
+	}
+}
+
+func writeAttempt(b *strings.Builder, a shownAttempt) {
+	fmt.Fprintf(b, "\nattempt %d: %s, begun %s\n", a.Number, a.State, a.Intended.Format(time.RFC3339))
+	if a.Outcome != nil && a.Outcome.Error != "" {
+		fmt.Fprintf(b, "  %s\n", a.Outcome.Error)
+	}
+	if a.ResumedFrom != nil {
+		fmt.Fprintf(b, "  continued from the checkpoint of step %d\n", *a.ResumedFrom)
+	}
+	if a.CheckpointStep != nil {
+		fmt.Fprintf(b, "  latest checkpoint: step %d\n", *a.CheckpointStep)
+	}
+	if e := a.Environment; e != nil {
+		fmt.Fprintf(b, "  process %d on %s, %s", e.PID, e.Host, e.Platform)
+		if e.Device != "" {
+			fmt.Fprintf(b, " (%s)", e.Device)
+		}
+		if e.PluginPath != "" {
+			fmt.Fprintf(b, ", plug-in %s %s", e.PluginPath, e.PluginVersion)
+		}
+		fmt.Fprintf(b, ", %s trainable parameters\n", formatCount(e.TrainableParams))
+	}
+	if p := a.Prediction; p != nil {
+		fmt.Fprintf(b, "  predicted memory: %s (%s)\n", formatBytes(p.PredictedBytes), p.Source)
+	}
+	if m := a.Memory; m.PeakHostBytes != nil {
+		fmt.Fprintf(b, "  peak host memory: %s (%s)\n", formatBytes(*m.PeakHostBytes), m.HostSource)
+	}
+	if m := a.Memory; m.PeakDeviceBytes != nil {
+		fmt.Fprintf(b, "  peak device memory: %s (%s)\n", formatBytes(*m.PeakDeviceBytes), m.DeviceSource)
+	}
+}

@@ -1,0 +1,357 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+func newStatusCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status [NAME]",
+		Short: "Show how far a sweep is (the latest without NAME)",
+		Long: `status prints whether a coordinator works on the sweep, every ladder with what it says so far, and every trial that was
+begun, with its step, its latest losses and its memory. It reads only, and works while the sweep is running.`,
+		Example: `  sweep status
+  sweep status gpt2-notes -o json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.status(cmd.Context(), strings.Join(args, "")) },
+	}
+}
+
+// progressState says what becomes of a sweep at the moment.
+type progressState string
+
+const (
+	progressRunning     progressState = "running"     // a coordinator works on it
+	progressFinished    progressState = "finished"    // every ladder has a verdict
+	progressInterrupted progressState = "interrupted" // neither: sweep resume continues it
+)
+
+// sweepStatus is what status prints.
+type sweepStatus struct {
+	Sweep          string         `json:"sweep"`
+	State          progressState  `json:"state"`
+	Created        time.Time      `json:"created"`
+	ElapsedSeconds float64        `json:"elapsed_seconds"`
+	Coordinator    *coordinator   `json:"coordinator"`
+	Warnings       []string       `json:"warnings"`
+	Ladders        []ladderStatus `json:"ladders"`
+}
+
+// coordinator is the process that works on a sweep, or was the last to.
+type coordinator struct {
+	Host      string     `json:"host"`
+	PID       int        `json:"pid"`
+	Started   time.Time  `json:"started"`
+	Heartbeat time.Time  `json:"heartbeat"`
+	Ended     *time.Time `json:"ended"` // nil while it runs, and after a crash
+	Alive     bool       `json:"alive"`
+}
+
+type ladderStatus struct {
+	Number          int          `json:"number"` // from 1, as sweep explain takes it
+	ID              int64        `json:"id"`     // in the database's views
+	Cell            sweep.Cell   `json:"cell"`
+	State           sweep.State  `json:"state"`
+	RecommendedRank int          `json:"recommended_rank"` // 0 while no rung is complete
+	Reason          string       `json:"reason"`
+	Rungs           []rungStatus `json:"rungs"`
+}
+
+type rungStatus struct {
+	Rank   int           `json:"rank"`
+	Done   int           `json:"done"`
+	Trials []trialStatus `json:"trials"`
+}
+
+type trialStatus struct {
+	ID            sweep.TrialID `json:"id"`
+	Seed          int64         `json:"seed"`
+	State         string        `json:"state"`
+	Step          int           `json:"step"`
+	Steps         int           `json:"steps"`
+	TrainLoss     *float64      `json:"train_loss"` // of the latest step
+	ValLoss       *float64      `json:"val_loss"`   // of the best evaluation after step 0 so far
+	Attempts      int           `json:"attempts"`
+	PeakHostBytes *int64        `json:"peak_host_bytes"`
+	LastHeard     *time.Time    `json:"last_heard"`
+	Error         string        `json:"error,omitempty"`
+}
+
+func (a *app) status(ctx context.Context, name string) (err error) {
+	db, err := a.openReadOnly(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	info, err := db.Find(ctx, name)
+	if err != nil {
+		return notFound(err)
+	}
+	snapshot, err := db.Snapshot(ctx, info.ID)
+	if err != nil {
+		return err
+	}
+	holder, err := db.Holder(ctx, info.ID)
+	if err != nil {
+		return err
+	}
+	s, err := newSweepStatus(ctx, db, snapshot, newCoordinator(holder, time.Now()))
+	if err != nil {
+		return err
+	}
+	return a.emit("status", s, func(w io.Writer) error { return writeStatus(w, s, time.Now()) },
+		func() ([]string, [][]string) { return statusRows(s) })
+}
+
+func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, c *coordinator) (sweepStatus, error) {
+	d := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
+	s := sweepStatus{
+		Sweep: snapshot.Sweep.Name, State: progressOf(snapshot, d, c), Created: snapshot.Sweep.Created,
+		ElapsedSeconds: snapshot.Sweep.Elapsed.Seconds(), Coordinator: c,
+		Warnings: append([]string{}, snapshot.Sweep.Warnings...), Ladders: []ladderStatus{},
+	}
+	for i, l := range snapshot.Ladders {
+		v := d.Verdicts[i]
+		ladder := ladderStatus{
+			Number: l.Index + 1, ID: l.ID, Cell: l.Cell, State: v.State, RecommendedRank: v.RecommendedRank, Reason: v.Reason,
+		}
+		for _, r := range l.Rungs {
+			rung := rungStatus{Rank: r.Rank}
+			for _, facts := range r.Trials {
+				t, err := newTrialStatus(ctx, db, facts)
+				if err != nil {
+					return sweepStatus{}, err
+				}
+				if t.State == string(sweep.OutcomeDone) {
+					rung.Done++
+				}
+				rung.Trials = append(rung.Trials, t)
+			}
+			ladder.Rungs = append(ladder.Rungs, rung)
+		}
+		s.Ladders = append(s.Ladders, ladder)
+	}
+	return s, nil
+}
+
+func newTrialStatus(ctx context.Context, db *store.DB, facts sweep.TrialFacts) (trialStatus, error) {
+	t := trialStatus{
+		ID: facts.Trial.ID, Seed: facts.Trial.Spec.Seed, State: trialState(facts), Step: facts.LastStep,
+		Steps: facts.Trial.Spec.Train.Steps, Attempts: len(facts.Attempts), PeakHostBytes: facts.Memory.PeakHostBytes,
+	}
+	if len(facts.Attempts) == 0 {
+		return t, nil
+	}
+	last := facts.Attempts[len(facts.Attempts)-1]
+	if !last.LastAt.IsZero() {
+		t.LastHeard = &last.LastAt
+	}
+	if last.Outcome != nil {
+		t.Error = last.Outcome.Error
+	}
+	for _, e := range facts.Evaluations {
+		if e.Step > 0 && (t.ValLoss == nil || e.ValLoss < *t.ValLoss) {
+			t.ValLoss = &e.ValLoss
+		}
+	}
+	if o := facts.Final(); o != nil {
+		t.TrainLoss = o.TrainLoss
+		return t, nil
+	}
+	point, err := db.LastPoint(ctx, t.ID)
+	if err == nil && point != nil {
+		t.TrainLoss = &point.TrainLoss
+	}
+	return t, err
+}
+
+// trialState says how far a trial is, in the words of the database's view trials.
+func trialState(t sweep.TrialFacts) string {
+	if o := t.Final(); o != nil {
+		return string(o.State)
+	}
+	if len(t.Attempts) == 0 {
+		return "pending"
+	}
+	if o := t.Attempts[len(t.Attempts)-1].Outcome; o != nil {
+		return string(o.State)
+	}
+	return "running"
+}
+
+// progressOf derives a sweep's state. A sweep that was never registered has no ladders yet and is not finished.
+func progressOf(s sweep.Snapshot, d sweep.Decision, c *coordinator) progressState {
+	switch {
+	case c != nil && c.Alive:
+		return progressRunning
+	case len(s.Ladders) > 0 && d.Done:
+		return progressFinished
+	}
+	return progressInterrupted
+}
+
+// newCoordinator tells whether a session's process lives: its lease must be fresh, and on this host there must be such a
+// process.
+func newCoordinator(s *store.Session, now time.Time) *coordinator {
+	if s == nil {
+		return nil
+	}
+	c := &coordinator{Host: s.Host, PID: s.PID, Started: s.Started, Heartbeat: s.Heartbeat}
+	if !s.Ended.IsZero() {
+		c.Ended = &s.Ended
+		return c
+	}
+	c.Alive = now.Before(s.Heartbeat.Add(store.LeaseTime))
+	if host, err := os.Hostname(); err == nil && host == s.Host {
+		c.Alive = processExists(s.PID) && c.Alive
+	}
+	return c
+}
+
+func processExists(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+func writeStatus(w io.Writer, s sweepStatus, now time.Time) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "sweep %s: %s, %s of work\n", s.Sweep, s.State, formatDuration(durationOf(s.ElapsedSeconds)))
+	b.WriteString(coordinatorLine(s, now))
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", warning)
+	}
+	if len(s.Ladders) == 0 {
+		b.WriteString("its model and data have not been read yet\n")
+	}
+	for _, l := range s.Ladders {
+		fmt.Fprintf(&b, "\nladder %d%s: %s", l.Number, axes(l.Cell), l.State)
+		if l.RecommendedRank > 0 {
+			fmt.Fprintf(&b, ", rank %d so far the one to use", l.RecommendedRank)
+		}
+		b.WriteByte('\n')
+		if err := writeRungs(&b, l.Rungs); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// coordinatorLine says who works on the sweep, or how to go on.
+func coordinatorLine(s sweepStatus, now time.Time) string {
+	switch {
+	case s.State == progressRunning:
+		c := s.Coordinator
+		return fmt.Sprintf("coordinator: process %d on %s, heard of %s ago\n", c.PID, c.Host, formatDuration(now.Sub(c.Heartbeat)))
+	case s.State == progressFinished:
+		return fmt.Sprintf("sweep report %s prints what it found\n", s.Sweep)
+	}
+	return fmt.Sprintf("no coordinator: sweep resume %s continues it\n", s.Sweep)
+}
+
+// axes names what tells a ladder apart in its grid: " (alpha=16 dropout=0.1)", or nothing.
+func axes(cell sweep.Cell) string {
+	var parts []string
+	for _, s := range cell {
+		if s.Axis {
+			parts = append(parts, s.Name+"="+s.Value)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, " ") + ")"
+}
+
+// writeRungs prints the trials that were begun, and in one line the ranks where none was.
+func writeRungs(b *strings.Builder, rungs []rungStatus) error {
+	header := []string{"rank", "seed", "trial", "state", "step", "train_loss", "val_loss", "memory", "attempts"}
+	var rows [][]string
+	var pending []string
+	for _, r := range rungs {
+		begun := false
+		for _, t := range r.Trials {
+			begun = begun || t.Attempts > 0
+		}
+		if !begun {
+			pending = append(pending, strconv.Itoa(r.Rank))
+			continue
+		}
+		for _, t := range r.Trials {
+			rows = append(rows, []string{
+				strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, fmt.Sprintf("%d/%d", t.Step, t.Steps),
+				formatLoss(t.TrainLoss), formatLoss(t.ValLoss), formatPeak(t.PeakHostBytes), strconv.Itoa(t.Attempts),
+			})
+		}
+	}
+	if len(rows) > 0 {
+		if err := writeTable(b, header, rows); err != nil {
+			return err
+		}
+	}
+	if len(pending) > 0 {
+		fmt.Fprintf(b, "not begun: rank %s\n", strings.Join(pending, ", "))
+	}
+	return nil
+}
+
+func formatLoss(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'f', 4, 64)
+}
+
+func formatPeak(v *int64) string {
+	if v == nil {
+		return ""
+	}
+	return formatBytes(*v)
+}
+
+// statusRows has one row per trial, numbers in full.
+func statusRows(s sweepStatus) (header []string, rows [][]string) {
+	header = []string{
+		"ladder", "cell", "rank", "seed", "trial", "state", "step", "steps", "train_loss", "val_loss", "peak_host_bytes", "attempts",
+	}
+	for _, l := range s.Ladders {
+		for _, r := range l.Rungs {
+			for _, t := range r.Trials {
+				rows = append(rows, []string{
+					strconv.Itoa(l.Number), strings.Trim(axes(l.Cell), " ()"), strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10),
+					string(t.ID), t.State, strconv.Itoa(t.Step), strconv.Itoa(t.Steps), fullNumber(t.TrainLoss), fullNumber(t.ValLoss),
+					fullCount(t.PeakHostBytes), strconv.Itoa(t.Attempts),
+				})
+			}
+		}
+	}
+	return header, rows
+}
+
+// fullNumber writes every digit; nothing for what is not known.
+func fullNumber(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'g', -1, 64)
+}
+
+func fullCount(v *int64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatInt(*v, 10)
+}
