@@ -31,7 +31,7 @@ func TestAppendRefusesBadFacts(t *testing.T) {
 		"empty point":     {sweep.Event{Seq: 20, Kind: sweep.EventPoint, Step: 9}, "lacks"},
 		"NaN":             {sweep.Event{Seq: 20, Kind: sweep.EventPoint, Step: 9, Point: &sweep.Point{TrainLoss: math.NaN()}}, "NaN is not a finite number"},
 		"infinity":        {sweep.Event{Seq: 20, Kind: sweep.EventEval, Step: 9, Evaluation: &sweep.Evaluation{ValLoss: math.Inf(1)}}, "not a finite number"},
-		"negative memory": {sweep.Event{Seq: 20, Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: ptr(int64(-1))}}, "CHECK"},
+		"negative memory": {sweep.Event{Seq: 20, Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: new(int64(-1))}}, "CHECK"},
 		"negative tokens": {sweep.Event{Seq: 20, Kind: sweep.EventPoint, Step: 9, Point: &sweep.Point{Tokens: -1}}, "CHECK"},
 		"unknown outcome": {sweep.Event{Seq: 20, Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: "fine"}}, "FOREIGN KEY"},
 		"done, no loss":   {sweep.Event{Seq: 20, Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeDone}}, "CHECK"},
@@ -134,7 +134,7 @@ func TestVerdictsAreAppendedOnce(t *testing.T) {
 	ladders := snapshot(t, db, id).Ladders
 	running := sweep.Verdict{State: sweep.StateRunning, EquivalentRanks: []int{}}
 	plateau := sweep.Verdict{
-		State: sweep.StatePlateau, RecommendedRank: 8, BestRank: 16, EquivalentRanks: []int{8, 16}, Probability: ptr(0.75),
+		State: sweep.StatePlateau, RecommendedRank: 8, BestRank: 16, EquivalentRanks: []int{8, 16}, Probability: new(0.75),
 		MinGain: 0.02, Reason: "larger ranks gain less than 0.02",
 	}
 	for i, v := range []sweep.Verdict{running, running, plateau, plateau} {

@@ -107,8 +107,6 @@ func register(t *testing.T, db *store.DB, name string) int64 {
 	return id
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // script returns the events of a healthy attempt: 4 steps, evaluations at 0, 2 and 4, the best one at 4.
 func script(valLoss float64) []sweep.Event {
 	env := sweep.Environment{
@@ -131,14 +129,14 @@ func script(valLoss float64) []sweep.Event {
 					ValLoss: valLoss + float64(4-step)/10, Tokens: 630, Seconds: 0.5,
 				}},
 				sweep.Event{Kind: sweep.EventMemory, Memory: &sweep.Memory{
-					PeakHostBytes: ptr(int64(1000 * step)), HostSource: "VmHWM", DeviceSource: "no device",
+					PeakHostBytes: new(int64(1000 * step)), HostSource: "VmHWM", DeviceSource: "no device",
 				}},
 				sweep.Event{Kind: sweep.EventCheckpoint, Step: step},
 			)
 		}
 	}
 	events = append(events, sweep.Event{Kind: sweep.EventEnded, Outcome: &sweep.Outcome{
-		State: sweep.OutcomeDone, Step: 4, ValLoss: ptr(valLoss), BestStep: 4, LastValLoss: ptr(valLoss), TrainLoss: ptr(4.65),
+		State: sweep.OutcomeDone, Step: 4, ValLoss: new(valLoss), BestStep: 4, LastValLoss: new(valLoss), TrainLoss: new(4.65),
 		Tokens: 2016, TrainSeconds: 3.5, TotalSeconds: 5.5,
 	}})
 	for i := range events {

@@ -38,7 +38,7 @@ func TestSnapshotAddsUpAttempts(t *testing.T) {
 	db, id := registered(t)
 	first := registration().Ladders[0].Trials[0][0]
 	interrupted := script(4.5)[:8] // up to the checkpoint of step 2
-	interrupted[6].Memory.PeakHostBytes = ptr(int64(9000))
+	interrupted[6].Memory.PeakHostBytes = new(int64(9000))
 	interrupted = append(interrupted, sweep.Event{
 		Seq: 9, At: moment(120), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed, Error: "killed", Step: 2},
 	})
@@ -62,7 +62,7 @@ func TestSnapshotAddsUpAttempts(t *testing.T) {
 		LastStep:        4,
 		TrainableParams: 512,
 		Prediction:      &sweep.Prediction{AnalysisBytes: 1000, PredictedBytes: 2000, Source: "analysis + baseline (rough)"},
-		Memory:          sweep.Memory{PeakHostBytes: ptr(int64(9000)), HostSource: "VmHWM", DeviceSource: "no device"},
+		Memory:          sweep.Memory{PeakHostBytes: new(int64(9000)), HostSource: "VmHWM", DeviceSource: "no device"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("trial of the snapshot (-want +got):\n%s", diff)

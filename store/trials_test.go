@@ -33,9 +33,9 @@ func TestTrialByPrefix(t *testing.T) {
 		Launches: []store.Launch{
 			{
 				AttemptFacts: facts.Attempts[0], Environment: script(0)[0].Environment, Prediction: script(0)[1].Prediction,
-				Memory: sweep.Memory{PeakHostBytes: ptr(int64(4000)), HostSource: "VmHWM", DeviceSource: "no device"},
+				Memory: sweep.Memory{PeakHostBytes: new(int64(4000)), HostSource: "VmHWM", DeviceSource: "no device"},
 			},
-			{AttemptFacts: facts.Attempts[1], Environment: script(0)[0].Environment, ResumedFrom: ptr(2)},
+			{AttemptFacts: facts.Attempts[1], Environment: script(0)[0].Environment, ResumedFrom: new(2)},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

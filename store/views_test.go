@@ -67,7 +67,7 @@ func TestViewRungsAndVerdicts(t *testing.T) {
 	ladder := snapshot(t, db, id).Ladders[1].ID
 	v := sweep.Verdict{
 		State: sweep.StateLikelyPlateau, RecommendedRank: 1, BestRank: 2, EquivalentRanks: []int{1, 2},
-		Probability: ptr(0.75), MinGain: 0.02, Reason: "because",
+		Probability: new(0.75), MinGain: 0.02, Reason: "because",
 	}
 	for i, v := range []sweep.Verdict{{State: sweep.StateRunning}, v} {
 		if err := db.RecordVerdict(t.Context(), ladder, v, moment(i)); err != nil {
