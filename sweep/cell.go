@@ -6,8 +6,11 @@ import (
 	"strings"
 )
 
-// maxLadders bounds what a grid multiplies to.
-const maxLadders = 10_000
+// Bounds on what a grid multiplies to, so that a short file cannot ask for a database that fills the disk.
+const (
+	maxLadders = 10_000
+	maxTrials  = 100_000
+)
 
 // cells returns the number of combinations of the axes, or maxLadders+1 where there are more.
 func (g Grid) cells() int {

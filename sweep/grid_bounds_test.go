@@ -22,13 +22,49 @@ func TestParseGridBounds(t *testing.T) {
 			"a file name that makes no sweep name", "my grid!.yaml", minimal,
 			"my grid!.yaml:1:1: the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-'",
 		},
-		{"only the first problems", "g.yaml", strings.Repeat("zzzzz: 1\n", 30), "g.yaml: and 16 more problems"},
+		{"only the first problems", "g.yaml", strings.Repeat("zzzzz: 1\n", 30), "g.yaml: and more problems; mend these first"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := sweep.ParseGrid(tt.file, []byte(tt.text))
 			if err == nil || !strings.HasSuffix(err.Error(), tt.want) {
 				t.Errorf("ParseGrid = %v, want an error that ends in %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// The parser's time must not explode on any small file: these took seconds or the whole stack in one YAML library or another.
+func TestParseGridHostile(t *testing.T) {
+	t.Parallel()
+	staircase := func(indent int) string {
+		var b strings.Builder
+		for i := 0; b.Len() < 60<<10; i++ {
+			b.WriteString(strings.Repeat(" ", i*indent) + "a:\n")
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"staircase":          staircase(1),
+		"flat keys":          strings.Repeat("a: 1\n", 12<<10),
+		"long flow list":     "a: [" + strings.Repeat("1,", 30<<10) + "1]",
+		"flow mappings":      "a: [" + strings.Repeat("{a: 1},", 8<<10) + "1]",
+		"colons":             strings.Repeat("a:", 30<<10),
+		"question marks":     strings.Repeat("? ", 30<<10),
+		"open quotes":        strings.Repeat("'", 60<<10),
+		"double quotes":      "a: \"" + strings.Repeat("\\\"", 30<<10),
+		"block text":         "a: |\n" + strings.Repeat("  x\n", 15<<10),
+		"comments":           strings.Repeat("#\n", 30<<10),
+		"documents":          strings.Repeat("---\n", 15<<10),
+		"open brackets":      strings.Repeat("[", 60<<10),
+		"closing brackets":   strings.Repeat("]", 60<<10),
+		"lists in lists":     strings.Repeat("- ", 30<<10),
+		"more than an int32": minimal + "seeds: [" + strings.Repeat("1, ", 20<<10) + "1]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := sweep.ParseGrid("h.yaml", []byte(text)); err == nil {
+				t.Error("ParseGrid accepts it")
 			}
 		})
 	}

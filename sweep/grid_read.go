@@ -30,8 +30,8 @@ func (r *reader) err() error {
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	if more := len(r.problems) - maxProblems; more > 0 {
-		r.problems = append(r.problems[:maxProblems], Problem{File: r.file, Message: fmt.Sprintf("and %d more problems", more)})
+	if len(r.problems) > maxProblems {
+		r.problems = append(r.problems[:maxProblems], Problem{File: r.file, Message: "and more problems; mend these first"})
 	}
 	errs := make([]error, len(r.problems))
 	for i, p := range r.problems {
@@ -43,6 +43,9 @@ func (r *reader) err() error {
 // section reads the keys of one mapping; prefix is "" or the section's name with a dot.
 func (r *reader) section(prefix string, m *ast.MappingNode) {
 	for _, entry := range m.Values {
+		if len(r.problems) > maxProblems {
+			return
+		}
 		name, ok := keyName(entry.Key)
 		if !ok {
 			r.fail(entry.Key, "a key must be a plain name; write it as name: value")
@@ -107,8 +110,10 @@ func (r *reader) finish() {
 	if warmup, steps := slices.Max(g.train.warmup), slices.Min(g.train.steps); warmup > steps {
 		r.failAt(r.given["train.warmup_steps"], "train.warmup_steps: %d is more than train.steps %d, so the learning rate would never be reached; lower it", warmup, steps)
 	}
-	if n := g.cells(); n > maxLadders {
+	if g.cells() > maxLadders {
 		r.failAt(position{1, 1}, "the axes multiply to more than %d ladders; split the grid", maxLadders)
+	} else if rungs := len(g.rank.upTo(maxWhole)); g.cells()*rungs*len(g.Seeds) > maxTrials {
+		r.failAt(position{1, 1}, "axes, ranks and seeds multiply to more than %d trials; split the grid", maxTrials)
 	}
 	if !namePattern.MatchString(g.Name) {
 		r.failAt(position{1, 1}, "the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-'")

@@ -18,9 +18,10 @@ import (
 // and keeps every token.
 const (
 	maxGridBytes     = 64 << 10
-	maxNesting       = 16 // of brackets and braces
-	maxEntryMarkers  = 8  // "- " and "? " on one line: each opens a level
-	maxProblems      = 20 // reported at once
+	maxTokens        = 16 << 10 // the parser's time grows with their square in a flat mapping
+	maxNesting       = 16       // of brackets and braces
+	maxEntryMarkers  = 8        // "- " and "? " on one line: each opens a level
+	maxProblems      = 20       // reported at once
 	byteOrderMark    = "\ufeff"
 	maxLevenshtein   = 2
 	quotedTextLength = 40 // of a value shown in a message
@@ -74,6 +75,10 @@ func (r *reader) checkText(text []byte) bool {
 
 // checkTokens refuses what could make a small file large or deep, before the parser sees it.
 func (r *reader) checkTokens(tokens token.Tokens) bool {
+	if len(tokens) > maxTokens {
+		r.failAt(position{}, "the file has %d words and signs; a grid has at most %d", len(tokens), maxTokens)
+		return false
+	}
 	depth, markers, line := 0, 0, 0
 	for _, t := range tokens {
 		at := position{t.Position.Line, t.Position.Column}
