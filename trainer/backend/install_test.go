@@ -199,7 +199,10 @@ func TestInstallFailures(t *testing.T) {
 		{"no release, a wheel with another checksum", func(_ *testing.T, m *mirror, _ *InstallOptions) { m.noRelease = true }, "want " + pinnedWheel().sha256},
 		{"release with another checksum", func(_ *testing.T, m *mirror, _ *InstallOptions) { m.digest = "sha256:" + strings.Repeat("0", 64) }, "want " + strings.Repeat("0", 64)},
 		{"release without a checksum", func(_ *testing.T, m *mirror, _ *InstallOptions) { m.digest = "none" }, "lists no SHA-256"},
-		{"release without a plug-in", func(t *testing.T, m *mirror, _ *InstallOptions) { m.release = tarOf(t, "README") }, "no pjrt_c_api_cpu*_plugin.so in it"},
+		{"release without a plug-in", func(t *testing.T, m *mirror, _ *InstallOptions) {
+			t.Helper()
+			m.release = tarOf(t, "README")
+		}, "no pjrt_c_api_cpu*_plugin.so in it"},
 		{"a plug-in that does not run", func(_ *testing.T, _ *mirror, o *InstallOptions) {
 			o.try = func(context.Context, string) error { return errors.New("illegal instruction") }
 		}, "illegal instruction"},

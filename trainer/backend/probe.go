@@ -168,7 +168,7 @@ func (p probeResult) choice(path string) (Choice, error) {
 	}, nil
 }
 
-var releaseName = regexp.MustCompile(`_(v\d+\.\d+\.\d+)_plugin\.so$`) //nolint:gochecknoglobals // a compiled constant
+var releaseName = regexp.MustCompile(`_(v\d+\.\d+\.\d+)_plugin\.so$`)
 
 // pluginVersion names the release a plug-in came from, where its checksum or its file name tells.
 func pluginVersion(path string, p probeResult) string {
