@@ -86,16 +86,20 @@ func (a *assembler) send(r row) error {
 	return a.emit(r)
 }
 
-// finish flushes and refuses a corpus that is empty or shorter than one row of text. key is data.train or data.validation.
+// finish flushes and refuses a side that is empty or shorter than one row of text. key is data.train or data.validation.
 func (a *assembler) finish(key string) error {
-	if a.packing && a.texts > 0 && a.rows == 0 {
-		return fmt.Errorf("%w: %s is too short: %d tokens do not fill one row of sequence_length %d", sweep.ErrInput, key, a.tokens, a.length)
-	}
+	short := a.short()
 	if err := a.flush(); err != nil {
 		return err
 	}
 	if a.rows == 0 {
-		return fmt.Errorf("%w: %s is empty: it holds no token", sweep.ErrInput, key)
+		return fmt.Errorf("%w: %s is empty: it holds no token to predict", sweep.ErrInput, key)
+	}
+	if short {
+		return fmt.Errorf("%w: %s is too short: %d tokens do not fill one row of sequence_length %d", sweep.ErrInput, key, a.tokens, a.length)
 	}
 	return nil
 }
+
+// short reports whether packing has not filled a single row. It is called before flush.
+func (a *assembler) short() bool { return a.packing && a.texts > 0 && a.rows == 0 }

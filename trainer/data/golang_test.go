@@ -1,7 +1,6 @@
 package data
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -117,7 +116,7 @@ func TestGoCorpusKeyFollowsTheDistribution(t *testing.T) {
 
 func TestBuiltinsReadTheDistributionOnThisMachine(t *testing.T) {
 	t.Parallel()
-	inputs, err := resolve(context.Background(), []string{"builtin:go-code", "builtin:go-doc"}, os.Getenv)
+	inputs, err := resolve(t.Context(), []string{"builtin:go-code", "builtin:go-doc"}, os.Getenv)
 	if errors.Is(err, sweep.ErrInput) {
 		t.Skipf("SKIPPED, there is no Go distribution with sources here: %v", err)
 	}
@@ -126,7 +125,7 @@ func TestBuiltinsReadTheDistributionOnThisMachine(t *testing.T) {
 	}
 	for _, in := range inputs {
 		documents, code := 0, 0
-		for doc, err := range in.documents(context.Background()) {
+		for doc, err := range in.documents(t.Context()) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -121,8 +121,7 @@ type sink struct {
 
 // run reads every input and hands its rows to s.
 func (p *plan) run(ctx context.Context, s sink) error {
-	train := &assembler{tok: p.tok, length: p.spec.SequenceLength, packing: p.spec.Packing, emit: s.train}
-	validation := &assembler{tok: p.tok, length: p.spec.SequenceLength, packing: p.spec.Packing, emit: s.validation}
+	train, validation := p.assembler(s.train), p.assembler(s.validation)
 	if err := p.feed(ctx, p.train, p.split, train, validation, s.progress); err != nil {
 		return err
 	}
@@ -137,6 +136,10 @@ func (p *plan) run(ctx context.Context, s sink) error {
 		key = fmt.Sprintf("the part of data.train that validation_split %v holds out", p.spec.ValidationSplit)
 	}
 	return p.splitHint(validation.finish(key))
+}
+
+func (p *plan) assembler(emit func(row) error) *assembler {
+	return &assembler{tok: p.tok, length: p.spec.SequenceLength, packing: p.spec.Packing, emit: emit}
 }
 
 // splitHint adds to an error about an empty side what to do when the split made it so.

@@ -69,7 +69,7 @@ func TestWithoutPackingADocumentIsARow(t *testing.T) {
 	short, long := "Anne.", "She had nothing whatever to say to any of them.\n"
 	a, b := write(t, dir, "a.txt", short), write(t, dir, "b.txt", long)
 	spec := sweep.DataSpec{Train: []string{b, a}, Validation: []string{a}, SequenceLength: 8}
-	prepared, err := Prepare(context.Background(), t.TempDir(), goldenFiles(t), goldenModel(), spec, nil)
+	prepared, err := Prepare(t.Context(), t.TempDir(), goldenFiles(t), goldenModel(), spec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestPreTokenisedRowsAreUsedAsTheyAre(t *testing.T) {
 {"input_ids": [1, 2]}
 {"input_ids": [1, 2, 3, 4, 9], "labels": [1, -100, 3, 4, 9]}`)
 	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
-	prepared, err := Prepare(context.Background(), t.TempDir(), fstest.MapFS{}, sweep.ModelInfo{VocabSize: 10, MaxPositions: 4}, spec, nil)
+	prepared, err := Prepare(t.Context(), t.TempDir(), fstest.MapFS{}, sweep.ModelInfo{VocabSize: 10, MaxPositions: 4}, spec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestPrepareRefusesBadData(t *testing.T) {
 				c.edit(&spec)
 			}
 			cache := t.TempDir()
-			_, err := Prepare(context.Background(), cache, goldenFiles(t), goldenModel(), spec, nil)
+			_, err := Prepare(t.Context(), cache, goldenFiles(t), goldenModel(), spec, nil)
 			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Prepare = %v, want an input error with %q", err, c.want)
 			}
@@ -296,7 +296,7 @@ func TestPrepareUsesTheCache(t *testing.T) {
 	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
 	run := func() (sweep.CorpusInfo, bool) {
 		read := false
-		prepared, err := Prepare(context.Background(), cache, goldenFiles(t), goldenModel(), spec, func(int64, int64) { read = true })
+		prepared, err := Prepare(t.Context(), cache, goldenFiles(t), goldenModel(), spec, func(int64, int64) { read = true })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,7 +339,7 @@ func TestPrepareTwiceAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
-			_, err := Prepare(context.Background(), cache, goldenFiles(t), goldenModel(), spec, func(int64, int64) { readers.Store(i, true) })
+			_, err := Prepare(t.Context(), cache, goldenFiles(t), goldenModel(), spec, func(int64, int64) { readers.Store(i, true) })
 			if err != nil {
 				t.Errorf("Prepare %d = %v", i, err)
 			}
@@ -356,7 +356,7 @@ func TestPrepareTwiceAtOnce(t *testing.T) {
 func TestPrepareStops(t *testing.T) {
 	t.Parallel()
 	path := write(t, t.TempDir(), "a.txt", strings.Repeat("Anne walked on. ", 50))
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
 	if _, err := Prepare(ctx, t.TempDir(), goldenFiles(t), goldenModel(), spec, nil); !errors.Is(err, context.Canceled) {
@@ -371,7 +371,7 @@ func TestSamplesAreNeitherCutNorDropped(t *testing.T) {
 {"input_ids": [39, 3000]}
 `)
 	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
-	samples, warnings, err := Samples(context.Background(), goldenFiles(t), goldenModel(), spec, 0)
+	samples, warnings, err := Samples(t.Context(), goldenFiles(t), goldenModel(), spec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,15 +391,32 @@ func TestSamplesAreNeitherCutNorDropped(t *testing.T) {
 	if diff := cmp.Diff(wantWarnings, warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
-	if samples, _, err = Samples(context.Background(), goldenFiles(t), goldenModel(), spec, 1); err != nil || len(samples) != 1 {
+	if samples, _, err = Samples(t.Context(), goldenFiles(t), goldenModel(), spec, 1); err != nil || len(samples) != 1 {
 		t.Errorf("Samples with limit 1 = %d rows, %v", len(samples), err)
+	}
+}
+
+func TestSamplesOfAShortTextAreShown(t *testing.T) {
+	t.Parallel()
+	path := write(t, t.TempDir(), "short.txt", "Hi 😀 c")
+	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 100, Packing: true}
+	samples, warnings, err := Samples(t.Context(), goldenFiles(t), goldenModel(), spec, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []int32{39, 72, 908, 222, 278}
+	if diff := cmp.Diff([]Sample{{Text: "Hi 😀 c", InputIDs: ids, Labels: ids}}, samples); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"data.train: 5 tokens do not fill one row of sequence_length 100"}, warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }
 
 // prepare makes a corpus in a cache of its own and opens it.
 func prepare(t *testing.T, spec sweep.DataSpec) *Corpus {
 	t.Helper()
-	prepared, err := Prepare(context.Background(), t.TempDir(), goldenFiles(t), goldenModel(), spec, nil)
+	prepared, err := Prepare(t.Context(), t.TempDir(), goldenFiles(t), goldenModel(), spec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,24 +34,31 @@ func Samples(ctx context.Context, files fs.FS, model sweep.ModelInfo, spec sweep
 	}
 	var samples []Sample
 	var warnings []string
-	err = p.run(ctx, sink{
-		train: func(r row) error {
-			sample := Sample{InputIDs: r.ids, Labels: r.labels}
-			if tok != nil {
-				sample.Text = tok.Decode(r.ids)
-			}
-			samples = append(samples, sample)
-			warnings = append(warnings, p.doubts(r, len(samples))...)
-			if len(samples) == limit {
-				return errEnough
-			}
-			return nil
-		},
-		validation: func(row) error { return nil },
-		progress:   func(int64) {},
+	train := p.assembler(func(r row) error {
+		sample := Sample{InputIDs: r.ids, Labels: r.labels}
+		if tok != nil {
+			sample.Text = tok.Decode(r.ids)
+		}
+		samples = append(samples, sample)
+		warnings = append(warnings, p.doubts(r, len(samples))...)
+		if len(samples) == limit {
+			return errEnough
+		}
+		return nil
 	})
+	heldOut := p.assembler(func(row) error { return nil })
+	err = p.feed(ctx, p.train, p.split, train, heldOut, func(int64) {})
+	if err == nil {
+		short := train.short()
+		if err = train.flush(); short && len(samples) > 0 {
+			warnings = append(warnings, fmt.Sprintf("data.train: %d tokens do not fill one row of sequence_length %d", train.tokens, train.length))
+		}
+	}
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, nil, err
+	}
+	if len(samples) == 0 {
+		return nil, nil, p.splitHint(fmt.Errorf("%w: data.train is empty: it holds no token to predict", sweep.ErrInput))
 	}
 	return samples, warnings, nil
 }
