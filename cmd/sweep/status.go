@@ -15,6 +15,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
 func newStatusCommand(a *app) *cobra.Command {
@@ -63,7 +64,7 @@ type coordinator struct {
 type ladderStatus struct {
 	Number          int          `json:"number"` // from 1, as sweep explain takes it
 	ID              int64        `json:"id"`     // in the database's views
-	Cell            sweep.Cell   `json:"cell"`
+	Cell            report.Cell  `json:"cell"`
 	State           sweep.State  `json:"state"`
 	RecommendedRank int          `json:"recommended_rank"` // 0 while no rung is complete
 	Reason          string       `json:"reason"`
@@ -126,7 +127,7 @@ func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, 
 	for i, l := range snapshot.Ladders {
 		v := d.Verdicts[i]
 		ladder := ladderStatus{
-			Number: l.Index + 1, ID: l.ID, Cell: l.Cell, State: v.State, RecommendedRank: v.RecommendedRank, Reason: v.Reason,
+			Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: v.State, RecommendedRank: v.RecommendedRank, Reason: v.Reason,
 		}
 		for _, r := range l.Rungs {
 			rung := rungStatus{Rank: r.Rank}
@@ -263,7 +264,7 @@ func coordinatorLine(s sweepStatus, now time.Time) string {
 }
 
 // axes names what tells a ladder apart in its grid: " (alpha=16 dropout=0.1)", or nothing.
-func axes(cell sweep.Cell) string {
+func axes(cell report.Cell) string {
 	var parts []string
 	for _, s := range cell {
 		if s.Axis {
