@@ -1,0 +1,201 @@
+package trainer_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+)
+
+const hubCommit = "607a30d783dfa663caf39e06633721c8d4cfcd7e"
+
+// fakeHub serves one model by the hub's protocol: its list of files, and each file by commit with an ETag.
+type fakeHub struct {
+	*httptest.Server
+	requests atomic.Int64
+	token    string // demanded when set
+}
+
+func newFakeHub(t *testing.T, dir string, names ...string) *fakeHub {
+	t.Helper()
+	h := &fakeHub{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/models/tiny/gpt2/revision/main", func(w http.ResponseWriter, _ *http.Request) {
+		var siblings []map[string]string
+		for _, name := range names {
+			siblings = append(siblings, map[string]string{"rfilename": name})
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"id": "tiny/gpt2", "sha": hubCommit, "siblings": siblings})
+	})
+	mux.HandleFunc("GET /tiny/gpt2/resolve/"+hubCommit+"/{file}", func(w http.ResponseWriter, r *http.Request) {
+		b, err := os.ReadFile(filepath.Join(dir, filepath.Base(r.PathValue("file"))))
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		sum := sha256.Sum256(b)
+		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:])+`"`)
+		w.Header().Set("X-Repo-Commit", hubCommit)
+		if r.Method != http.MethodHead {
+			_, _ = w.Write(b)
+		}
+	})
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.requests.Add(1)
+		if h.token != "" && r.Header.Get("Authorization") != "Bearer "+h.token {
+			http.Error(w, `{"error":"Access to model tiny/gpt2 is restricted"}`, http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+// hubModel is the tiny model with a tokenizer beside it.
+func hubModel(t *testing.T) string {
+	t.Helper()
+	dir := copyModel(t, tinyModel, nil)
+	must(t, os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte("{}"), 0o600))
+	return dir
+}
+
+func TestInspectHub(t *testing.T) {
+	t.Parallel()
+	dir := hubModel(t)
+	server := newFakeHub(t, dir, "config.json", "model.safetensors", "tokenizer.json", "README.md", "flax_model.msgpack")
+	o := trainer.InspectOptions{Hub: trainer.Hub{Endpoint: server.URL, Cache: t.TempDir()}}
+	got, err := trainer.Inspect(t.Context(), "tiny/gpt2", o)
+	must(t, err)
+	local, err := trainer.Inspect(t.Context(), dir, trainer.InspectOptions{})
+	must(t, err)
+	local.Reference, local.Path = "tiny/gpt2", filepath.Join(o.Hub.Cache, "models--tiny--gpt2", "snapshots", hubCommit)
+	if diff := cmp.Diff(local, got); diff != "" {
+		t.Errorf("hub against folder: %s", diff)
+	}
+	// What is in the cache needs no network, not even to ask.
+	asked := server.requests.Load()
+	for _, offline := range []bool{false, true} {
+		o.Hub.Offline = offline
+		again, err := trainer.Inspect(t.Context(), "tiny/gpt2", o)
+		must(t, err)
+		if diff := cmp.Diff(got, again); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if n := server.requests.Load(); n != asked {
+		t.Errorf("%d requests for a cached model", n-asked)
+	}
+}
+
+func TestInspectHubShards(t *testing.T) {
+	t.Parallel()
+	dir := hubModel(t)
+	must(t, os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "model-00001-of-00001.safetensors")))
+	index := `{"weight_map":{"transformer.wte.weight":"model-00001-of-00001.safetensors"}}`
+	must(t, os.WriteFile(filepath.Join(dir, "model.safetensors.index.json"), []byte(index), 0o600))
+	server := newFakeHub(t, dir, "config.json", "model.safetensors.index.json", "model-00001-of-00001.safetensors", "tokenizer.json")
+	o := trainer.InspectOptions{Hub: trainer.Hub{Endpoint: server.URL, Cache: t.TempDir()}}
+	if _, err := trainer.Inspect(t.Context(), "tiny/gpt2", o); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInspectHubErrors(t *testing.T) {
+	t.Parallel()
+	whole := []string{"config.json", "model.safetensors", "tokenizer.json"}
+	tests := map[string]struct {
+		names   []string
+		ref     string
+		offline bool
+		closed  bool
+		token   string
+		kind    error
+		want    []string
+	}{
+		"not in the cache, offline": {names: whole, offline: true, kind: trainer.ErrHub, want: []string{"HF_HUB_OFFLINE", "hf download tiny/gpt2", "HF_HOME"}},
+		"hub unreachable":           {names: whole, closed: true, kind: trainer.ErrHub, want: []string{"refused", "hf download tiny/gpt2"}},
+		"no such model":             {names: whole, ref: "tiny/gpt3", kind: sweep.ErrInput, want: []string{"no model tiny/gpt3"}},
+		"gated":                     {names: whole, token: "secret", kind: sweep.ErrInput, want: []string{"HF_TOKEN"}},
+		"no safetensors":            {names: []string{"config.json", "pytorch_model.bin"}, kind: sweep.ErrInput, want: []string{"no model.safetensors"}},
+		"no config":                 {names: []string{"model.safetensors"}, kind: sweep.ErrInput, want: []string{"no config.json"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := newFakeHub(t, hubModel(t), tc.names...)
+			server.token = tc.token
+			if tc.closed {
+				server.Close()
+			}
+			ref := tc.ref
+			if ref == "" {
+				ref = "tiny/gpt2"
+			}
+			cache := filepath.Join(t.TempDir(), "hub")
+			_, err := trainer.Inspect(t.Context(), ref, trainer.InspectOptions{
+				Hub: trainer.Hub{Endpoint: server.URL, Cache: cache, Offline: tc.offline},
+			})
+			if !errors.Is(err, tc.kind) {
+				t.Fatalf("Inspect = %v, want %v", err, tc.kind)
+			}
+			for _, part := range tc.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("Inspect = %v, want %q in it", err, part)
+				}
+			}
+		})
+	}
+}
+
+// TestInspectHubInterrupted: what an earlier, interrupted fetch left in the cache is completed, not taken for whole.
+func TestInspectHubInterrupted(t *testing.T) {
+	t.Parallel()
+	server := newFakeHub(t, hubModel(t), "config.json", "model.safetensors", "tokenizer.json")
+	o := trainer.InspectOptions{Hub: trainer.Hub{Endpoint: server.URL, Cache: t.TempDir()}}
+	want, err := trainer.Inspect(t.Context(), "tiny/gpt2", o)
+	must(t, err)
+	for _, name := range []string{"config.json", "model.safetensors", "tokenizer.json"} {
+		must(t, os.Remove(filepath.Join(want.Path, name)))
+		got, err := trainer.Inspect(t.Context(), "tiny/gpt2", o)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("without %s: %s", name, diff)
+		}
+	}
+}
+
+func TestHubFromEnv(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		env  map[string]string
+		want trainer.Hub
+	}{
+		"all": {
+			map[string]string{"HF_ENDPOINT": "http://hub/", "HF_HOME": "/hf", "HF_TOKEN": "t", "HF_HUB_OFFLINE": "1"},
+			trainer.Hub{Endpoint: "http://hub", Cache: "/hf/hub", Token: "t", Offline: true},
+		},
+		"cache": {map[string]string{"HF_HUB_CACHE": "/c", "HF_HOME": "/hf", "HF_HUB_OFFLINE": "0"}, trainer.Hub{Cache: "/c"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := trainer.HubFromEnv(func(key string) string { return tc.env[key] })
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,114 @@
+package trainer_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+)
+
+// copyModel copies the files of a model folder, changed or left out as edit says (nil leaves out).
+func copyModel(t *testing.T, from string, edit map[string]func([]byte) []byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"config.json", "model.safetensors"} {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		must(t, err)
+		if change, ok := edit[name]; ok {
+			if b = change(b); b == nil {
+				continue
+			}
+		}
+		must(t, os.WriteFile(filepath.Join(dir, name), b, 0o600))
+	}
+	return dir
+}
+
+func TestInspectFolder(t *testing.T) {
+	t.Parallel()
+	info := tinyInfo(t)
+	if !filepath.IsAbs(info.Path) || len(info.Fingerprint) != 64 || info.Architecture != "gpt2" || info.VocabSize != 512 || info.MaxPositions != 128 {
+		t.Errorf("Inspect = %+v", info)
+	}
+	if info.Params != 145152-4096 { // PEFT counts the adapter's 4,096 too: golden case gpt2_c_attn_r8
+		t.Errorf("Params = %d, want 141056", info.Params)
+	}
+	if len(info.Modules) != 9 || info.Modules[0] != (sweep.Module{Name: "transformer.h.0.attn.c_attn", In: 64, Out: 192}) {
+		t.Errorf("Modules = %v", info.Modules)
+	}
+	moved, err := trainer.Inspect(t.Context(), copyModel(t, tinyModel, nil), trainer.InspectOptions{})
+	must(t, err)
+	if moved.Fingerprint != info.Fingerprint {
+		t.Error("the fingerprint depends on where the model is")
+	}
+	other, err := trainer.Inspect(t.Context(), tinyModel+"/noprefix", trainer.InspectOptions{})
+	must(t, err)
+	if other.Fingerprint == info.Fingerprint {
+		t.Error("two models have one fingerprint")
+	}
+}
+
+func TestInspectWithoutWeights(t *testing.T) {
+	t.Parallel()
+	dir := copyModel(t, tinyModel, map[string]func([]byte) []byte{"model.safetensors": func([]byte) []byte { return nil }})
+	info, err := trainer.Inspect(t.Context(), dir, trainer.InspectOptions{WithoutWeights: true})
+	must(t, err)
+	if info.VocabSize != 512 || info.Fingerprint == "" {
+		t.Errorf("Inspect = %+v", info)
+	}
+}
+
+func TestInspectRefuses(t *testing.T) {
+	t.Parallel()
+	replace := func(old, by string) func([]byte) []byte {
+		return func(b []byte) []byte { return []byte(strings.Replace(string(b), old, by, 1)) }
+	}
+	gone := func([]byte) []byte { return nil }
+	tests := map[string]struct {
+		ref  string
+		edit map[string]func([]byte) []byte
+		want string
+	}{
+		"no such folder":    {ref: "/nowhere/at/all", want: "no such model: /nowhere/at/all"},
+		"no such name":      {ref: "gpt2", want: "no such model: gpt2"},
+		"relative":          {ref: "./models", want: "no such model: ./models"},
+		"no such built-in":  {ref: "builtin:nothing", want: `no built-in model "nothing"`},
+		"a file":            {ref: tinyModel + "/config.json", want: "is a file; name the folder"},
+		"no config":         {edit: map[string]func([]byte) []byte{"config.json": gone}, want: "it has no config.json"},
+		"config not JSON":   {edit: map[string]func([]byte) []byte{"config.json": replace("{", "[")}, want: "config.json"},
+		"another model":     {edit: map[string]func([]byte) []byte{"config.json": replace(`"gpt2"`, `"mamba"`)}, want: "mamba"},
+		"no weights":        {edit: map[string]func([]byte) []byte{"model.safetensors": gone}, want: "neither model.safetensors nor"},
+		"truncated weights": {edit: map[string]func([]byte) []byte{"model.safetensors": func(b []byte) []byte { return b[:len(b)-1000] }}, want: "truncated"},
+		"another vocabulary": {
+			edit: map[string]func([]byte) []byte{"config.json": replace(`"vocab_size": 512`, `"vocab_size": 513`)},
+			want: "transformer.wte.weight has shape [512 64], not [513 64]",
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ref := tc.ref
+			if ref == "" {
+				ref = copyModel(t, tinyModel, tc.edit)
+			}
+			_, err := trainer.Inspect(t.Context(), ref, trainer.InspectOptions{})
+			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("Inspect(%s) = %v, want ErrInput with %q", ref, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestInspectStops(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := trainer.Inspect(ctx, tinyModel, trainer.InspectOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Inspect = %v, want Canceled", err)
+	}
+}
