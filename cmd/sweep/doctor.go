@@ -123,7 +123,7 @@ func (d *diagnosis) addBackends(ctx context.Context, want string) {
 	d.Backends = backend.List(ctx)
 	for _, c := range d.Backends {
 		if c.Error != "" {
-			d.add(finding{"plug-in", findingWarn, c.Error, pluginFix(c)})
+			d.add(finding{"plug-in", findingWarn, c.Error, c.Fix})
 		}
 	}
 	choice, err := backend.Resolve(ctx, want)
@@ -140,13 +140,6 @@ func (d *diagnosis) addBackends(ctx context.Context, want string) {
 			choice.Platform, choice.PluginPath, choice.PluginVersion, choice.PluginSHA256)})
 		d.add(finding{Check: "devices", State: findingOK, Detail: strings.Join(choice.Devices, ", ")})
 	}
-}
-
-func pluginFix(c backend.Candidate) string {
-	if c.Platform == backend.PlatformCUDA {
-		return "none needed for the CPU; for the GPU install NVIDIA's driver"
-	}
-	return "delete " + c.PluginPath + " and run sweep backend install"
 }
 
 func (d *diagnosis) addCores() {

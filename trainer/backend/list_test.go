@@ -21,4 +21,7 @@ func TestList(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}
+	if with := fakeMachine(t, true, nil).list(t.Context()); len(with) != 2 || with[0].Platform != PlatformCUDA || with[0].Fix == "" {
+		t.Errorf("list with a GPU and no plug-in = %+v, want the GPU and its fix first", with)
+	}
 }
