@@ -166,8 +166,11 @@ func (t *trial) resume() error {
 	t.saved = time.Now()
 	warn := func(err error) { fmt.Fprintln(os.Stderr, err) }
 	c, err := loadCheckpoint(append([]string{t.dir}, t.Checkpoints...), t.Trial.ID, warn)
-	if err != nil || c == nil {
-		return err
+	if err != nil {
+		return &fatalError{err}
+	}
+	if c == nil {
+		return nil
 	}
 	if err := t.program.SetState(model.State{Adapter: c.Adapter, M: c.M, V: c.V}); err != nil {
 		return fmt.Errorf("continue from step %d: %w", c.Step, err)

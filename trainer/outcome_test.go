@@ -1,0 +1,212 @@
+package trainer_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// TestRunEvents pins the order in which a healthy attempt speaks.
+func TestRunEvents(t *testing.T) {
+	t.Parallel()
+	spec := tinySpec()
+	spec.Train.Steps, spec.Train.EvalSteps = 3, 2
+	a := assign(t, resolve(t, backend.PlatformGo), spec)
+	_, rec := uninterrupted(t, a)
+	want := `started 0
+predicted 0
+eval 0
+memory 0
+checkpoint 0
+point 1
+point 2
+eval 2
+memory 2
+checkpoint 2
+point 3
+eval 3
+memory 3
+checkpoint 3
+ended 0
+`
+	if diff := cmp.Diff(want, rec.kinds()); diff != "" {
+		t.Error(diff)
+	}
+	env := rec.events[0].Environment
+	if env.PID != os.Getpid() || env.Backend != a.Trial.Backend || env.Platform != "go" || env.TrainableParams != 4096 {
+		t.Errorf("environment %+v", env)
+	}
+	if p := rec.events[1].Prediction; p.PredictedBytes <= p.AnalysisBytes || !strings.Contains(p.Source, "rough") {
+		t.Errorf("prediction %+v", p)
+	}
+	if m := rec.events[3].Memory; m.PeakHostBytes == nil || *m.PeakHostBytes < 1<<20 || m.HostSource != "VmHWM" || m.PeakDeviceBytes != nil {
+		t.Errorf("memory %+v", m)
+	}
+}
+
+// TestRunBestAdapter trains with a rate so high that the last evaluation is not the best, and checks the result against
+// the events: the lowest evaluation after step 0, the training losses between it and the one before it.
+func TestRunBestAdapter(t *testing.T) {
+	t.Parallel()
+	c := resolve(t, backend.PlatformGo)
+	spec := tinySpec()
+	spec.Train.LearningRate, spec.Train.LRSchedulerType, spec.Train.WarmupSteps = 100, "constant", 0
+	a, dir, rec := assign(t, c, spec), t.TempDir(), &recorder{}
+	must(t, trainer.Run(t.Context(), a, dir, rec.emit))
+	o := rec.outcome(t)
+	bestStep, bestLoss := 0, math.Inf(1)
+	for step, loss := range rec.evaluations() {
+		if step > 0 && loss < bestLoss {
+			bestStep, bestLoss = step, loss
+		}
+	}
+	if o.BestStep != bestStep || *o.ValLoss != bestLoss || *o.LastValLoss != rec.evaluations()[20] || bestStep == 20 {
+		t.Errorf("outcome %+v, evaluations %v", o, rec.evaluations())
+	}
+	sum := 0.0
+	for step := bestStep - 4; step <= bestStep; step++ {
+		sum += rec.points()[step].TrainLoss
+	}
+	if *o.TrainLoss != sum/5 {
+		t.Errorf("train_loss = %v, want %v", *o.TrainLoss, sum/5)
+	}
+	for folder, want := range map[string]float64{trainer.AdapterFolder: bestLoss, trainer.LastAdapterFolder: *o.LastValLoss} {
+		got, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{
+			Model: a.Model, Adapter: filepath.Join(dir, folder), Data: a.Trial.Spec.Data.Validation, BatchSize: 2, Backend: c,
+		})
+		must(t, err)
+		if !(math.Abs(got.Loss-want) <= 1e-6) { // rows in another order of summation
+			t.Errorf("%s scores %v, want %v", folder, got.Loss, want)
+		}
+	}
+}
+
+// TestRunOutcomes: how trials end that do not end well, and that nothing is trained where it must not be.
+func TestRunOutcomes(t *testing.T) {
+	t.Parallel()
+	c := resolve(t, backend.PlatformGo)
+	tests := map[string]struct {
+		spec   func(*sweep.Spec)
+		change func(*sweep.Assignment)
+		state  sweep.OutcomeState
+		step   int
+		want   []string
+	}{
+		"diverges": {
+			spec:  func(s *sweep.Spec) { s.Train.LearningRate, s.Train.WarmupSteps, s.Train.MaxGradNorm = 1e30, 0, 0 },
+			state: sweep.OutcomeUnstable, step: 2, want: []string{"step 2", "lower learning_rate"},
+		},
+		"predicted over memory": {
+			change: func(a *sweep.Assignment) { a.MemoryLimit = 1 << 20 },
+			state:  sweep.OutcomeOverMemory, want: []string{"rank 8 is predicted", "1 MiB", "limits.memory"},
+		},
+		"measured over memory": {
+			change: func(a *sweep.Assignment) {
+				a.MemoryLimit = 1 << 20
+				a.Calibration = &sweep.Calibration{Rank: 4, PeakBytes: 1, AnalysisBytes: 1 << 40, Factor: 1}
+			},
+			state: sweep.OutcomeOverMemory, want: []string{"rank 8 used"},
+		},
+		"over time": {
+			change: func(a *sweep.Assignment) { a.TrialTime = time.Nanosecond },
+			state:  sweep.OutcomeOverTime, want: []string{"limits.trial_time of 1ns"},
+		},
+		"unknown schedule": {
+			spec:  func(s *sweep.Spec) { s.Train.LRSchedulerType = "polynomial" },
+			state: sweep.OutcomeFailed, want: []string{`"polynomial"`, "cosine"},
+		},
+		"no module matches": {
+			spec:  func(s *sweep.Spec) { s.LoRA.TargetModules.List = []string{"q_proj"} },
+			state: sweep.OutcomeFailed, want: []string{"q_proj", "attn.c_attn"},
+		},
+		"another backend": {
+			change: func(a *sweep.Assignment) { a.Trial.Backend = "xla:cpu sha256:000000000000" },
+			state:  sweep.OutcomeFailed, want: []string{"xla:cpu sha256:000000000000", "a ladder stays on one"},
+		},
+		"model changed": {
+			change: func(a *sweep.Assignment) { a.Trial.Base = "f00" },
+			state:  sweep.OutcomeFailed, want: []string{"its files have changed"},
+		},
+		"corpus replaced": {
+			change: func(a *sweep.Assignment) { a.Trial.Data = "f00" },
+			state:  sweep.OutcomeFailed, want: []string{"it was replaced"},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec := tinySpec()
+			if tc.spec != nil {
+				tc.spec(&spec)
+			}
+			a := assign(t, c, spec)
+			if tc.change != nil {
+				tc.change(&a)
+			}
+			rec := &recorder{}
+			must(t, trainer.Run(t.Context(), a, t.TempDir(), rec.emit))
+			o := rec.outcome(t)
+			if o.State != tc.state || o.Step != tc.step || len(rec.points()) > tc.step || o.ValLoss != nil {
+				t.Errorf("outcome %+v after %d points, want %s at step %d", o, len(rec.points()), tc.state, tc.step)
+			}
+			for _, part := range tc.want {
+				if !strings.Contains(o.Error, part) {
+					t.Errorf("error %q, want %q in it", o.Error, part)
+				}
+			}
+		})
+	}
+}
+
+// TestRunTimeAddsUp: trial_time counts what earlier attempts took.
+func TestRunTimeAddsUp(t *testing.T) {
+	t.Parallel()
+	a, dir := assign(t, resolve(t, backend.PlatformGo), tinySpec()), t.TempDir()
+	first := &recorder{limit: 15}
+	if err := trainer.Run(t.Context(), a, dir, first.emit); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	a.TrialTime = time.Millisecond // less than the first attempt took
+	second := &recorder{}
+	must(t, trainer.Run(t.Context(), a, dir, second.emit))
+	if o := second.outcome(t); o.State != sweep.OutcomeOverTime || o.Step == 0 {
+		t.Errorf("outcome %+v, want over_time after the first attempt's steps", o)
+	}
+}
+
+func TestRunStoppedBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	a, rec := assign(t, resolve(t, backend.PlatformGo), tinySpec()), &recorder{}
+	must(t, trainer.Run(ctx, a, t.TempDir(), rec.emit))
+	if o := rec.outcome(t); o.State != sweep.OutcomeInterrupted {
+		t.Errorf("outcome %+v, want interrupted", o)
+	}
+}
+
+// TestRunUnwritableFolder: where no checkpoint can be saved, the attempt ends as if killed, with the path in the error.
+func TestRunUnwritableFolder(t *testing.T) {
+	t.Parallel()
+	a, rec := assign(t, resolve(t, backend.PlatformGo), tinySpec()), &recorder{}
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "checkpoints"), nil, 0o600)) // where the folder would be
+	err := trainer.Run(t.Context(), a, dir, rec.emit)
+	if err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("Run = %v, want an error with the path", err)
+	}
+	if last := rec.events[len(rec.events)-1]; last.Kind == sweep.EventEnded {
+		t.Errorf("ended with %+v", last.Outcome)
+	}
+}
