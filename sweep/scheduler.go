@@ -38,6 +38,7 @@ type Progress struct {
 	Snapshot Snapshot  // as of the last decision: it lacks the newest points and evaluations, which Live has
 	Verdicts []Verdict // one per ladder, in order
 	Live     []LiveAttempt
+	Gone     []LiveAttempt // whose workers have gone since the last Progress, with their Outcome
 }
 
 // Run works the sweep off under a session until every ladder has a verdict, and returns the final facts.
@@ -82,6 +83,7 @@ type run struct {
 	snapshot    Snapshot
 	decision    Decision
 	live        []*LiveAttempt // in the order they were started or adopted
+	gone        []LiveAttempt  // since the last Progress
 	beat        time.Time      // of the last heartbeat
 	recorded    map[int64]Verdict
 	stale       bool // facts changed that a decision may rest on

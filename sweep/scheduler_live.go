@@ -52,6 +52,7 @@ func (r *run) collect(ctx context.Context) error {
 		}
 		if gone {
 			r.stale, r.changed = true, true
+			r.gone = append(r.gone, *a)
 			continue
 		}
 		remaining = append(remaining, a)
@@ -178,8 +179,8 @@ func (r *run) show() {
 	if !r.changed || r.Progress == nil {
 		return
 	}
-	r.changed = false
-	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts}
+	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts, Gone: r.gone}
+	r.changed, r.gone = false, nil
 	for _, a := range r.live {
 		p.Live = append(p.Live, *a)
 	}

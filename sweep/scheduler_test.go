@@ -1,0 +1,540 @@
+package sweep_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+)
+
+// bench is a registered sweep on a store in memory with workers in virtual time. Use it inside synctest.
+type bench struct {
+	store    *sweeptest.MemStore
+	exec     *sweeptest.FakeExecutor
+	capacity sweep.Capacity
+	id       int64
+}
+
+// trainer makes the losses of a ladder that flattens at rank 4, a minute of training per trial.
+func trainer() sweeptest.Trainer {
+	return sweeptest.Trainer{Boot: 2 * time.Second, StepTime: 15 * time.Second, Loss: func(t sweep.Trial) float64 {
+		means := map[int]float64{1: 4.8, 2: 4.7, 4: 4.6, 8: 4.599, 16: 4.598, 32: 4.597}
+		m := means[t.Spec.LoRA.Rank]
+		return m + 0.03*float64(t.Spec.Seed) + 0.0002*float64(t.Spec.Seed*t.Spec.Seed)*m
+	}}
+}
+
+func newBench(t *testing.T, tr sweeptest.Trainer, change func(*sweep.Info)) *bench {
+	t.Helper()
+	b := &bench{exec: &sweeptest.FakeExecutor{Script: tr.Script}, capacity: sweep.Capacity{Jobs: 2}}
+	b.newStore(t, change)
+	return b
+}
+
+// newStore registers the sweep in an empty store: what is left after a database is lost.
+func (b *bench) newStore(t *testing.T, change func(*sweep.Info)) {
+	t.Helper()
+	info := sweeptest.Info("test", 0, 1, 2)
+	if change != nil {
+		change(&info)
+	}
+	b.store = &sweeptest.MemStore{}
+	var err error
+	if b.id, err = b.store.CreateSweep(t.Context(), info); err != nil {
+		t.Fatal(err)
+	}
+	r := sweeptest.Registration([]float64{16, 32}, []int{1, 2, 4, 8, 16, 32}, []int64{0, 1, 2})
+	if err := b.store.Register(t.Context(), b.id, r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run is one coordinator's life on this bench.
+func (b *bench) run(ctx context.Context, t *testing.T, change func(*sweep.Scheduler)) (sweep.Snapshot, error) {
+	t.Helper()
+	session, err := b.store.StartSession(ctx, b.id, time.Now(), "here", 42)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sweep.Scheduler{Store: b.store, Exec: b.exec, Capacity: b.capacity, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	if change != nil {
+		change(s)
+	}
+	return s.Run(ctx, b.id, session)
+}
+
+// results keeps what a report must show alike after any interruption: no attempts, times or sizes.
+func results(s sweep.Snapshot) []any {
+	var out []any
+	for i, l := range s.Ladders {
+		out = append(out, sweep.Conclude(s, i))
+		for _, r := range l.Rungs {
+			for _, f := range r.Trials {
+				out = append(out, f.Trial.ID, f.Final(), f.Evaluations, f.LastStep)
+			}
+		}
+	}
+	return out
+}
+
+func wantResults(t *testing.T, want, got sweep.Snapshot) {
+	t.Helper()
+	if diff := cmp.Diff(results(want), results(got), cmpopts.IgnoreFields(sweep.Outcome{}, "Error")); diff != "" {
+		t.Errorf("results (-uninterrupted +this):\n%s", diff)
+	}
+}
+
+// uninterrupted is what the bench's sweep comes to when nothing goes wrong.
+func uninterrupted(t *testing.T, tr sweeptest.Trainer) sweep.Snapshot {
+	t.Helper()
+	b := newBench(t, tr, nil)
+	s, err := b.run(t.Context(), t, nil)
+	if err != nil {
+		t.Fatalf("Run: %v", err)
+	}
+	return s
+}
+
+func TestSchedulerClimbsToThePlateau(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		seen := 0
+		s, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
+			s.Progress = func(p sweep.Progress) {
+				for _, a := range append(p.Live, p.Gone...) {
+					if a.Step > a.Steps || a.Step > 0 && a.TrainLoss == nil && a.ResumedAt == 0 {
+						t.Errorf("live attempt %+v", a)
+					}
+					seen = max(seen, a.Step)
+				}
+			}
+		})
+		if err != nil {
+			t.Fatalf("Run: %v", err)
+		}
+		for i, l := range s.Ladders {
+			v := sweep.Conclude(s, i)
+			if v.State != sweep.StatePlateau || v.RecommendedRank != 4 || len(v.Rungs) != 5 {
+				t.Errorf("ladder %d: %s, rank %d after %d rungs (%s)", i, v.State, v.RecommendedRank, len(v.Rungs), v.Reason)
+			}
+			if diff := cmp.Diff([]sweep.Verdict{v}, b.store.Verdicts(l.ID)); diff != "" {
+				t.Errorf("recorded verdicts (-want +got):\n%s", diff)
+			}
+		}
+		if n := len(b.exec.Starts()); n != 2*5*3 || b.exec.Most() != 2 {
+			t.Errorf("%d starts, at most %d at once, want 30 and 2", n, b.exec.Most())
+		}
+		if seen != sweeptest.Steps {
+			t.Errorf("progress showed step %d at most", seen)
+		}
+		if d := s.Sweep.Elapsed; d < 15*time.Minute || d > 18*time.Minute { // 30 trials of 62 s, two at once but for the last ladder's third seeds
+			t.Errorf("elapsed %v", d)
+		}
+	})
+}
+
+// errCrash is what a crashing store answers.
+var errCrash = errors.New("power cut")
+
+// fragileStore fails once at a call: before it takes effect, or after.
+type fragileStore struct {
+	sweep.Store
+	calls, at int
+	after     bool
+}
+
+func (f *fragileStore) crash(effect func() error) error {
+	f.calls++
+	if f.calls != f.at {
+		return effect()
+	}
+	if f.after {
+		if err := effect(); err != nil {
+			return err
+		}
+	}
+	return errCrash
+}
+
+func (f *fragileStore) BeginAttempt(ctx context.Context, id sweep.TrialID, n int, a sweep.Assignment, at time.Time) error {
+	return f.crash(func() error { return f.Store.BeginAttempt(ctx, id, n, a, at) })
+}
+
+func (f *fragileStore) AppendEvents(ctx context.Context, id sweep.AttemptID, events []sweep.Event) error {
+	return f.crash(func() error { return f.Store.AppendEvents(ctx, id, events) })
+}
+
+func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now time.Time) error {
+	return f.crash(func() error { return f.Store.Heartbeat(ctx, session, now) })
+}
+
+func (f *fragileStore) RecordVerdict(ctx context.Context, ladder int64, v sweep.Verdict, at time.Time) error {
+	return f.crash(func() error { return f.Store.RecordVerdict(ctx, ladder, v, at) })
+}
+
+func (f *fragileStore) Snapshot(ctx context.Context, id int64) (s sweep.Snapshot, err error) {
+	err = f.crash(func() error {
+		s, err = f.Store.Snapshot(ctx, id)
+		return err
+	})
+	return s, err
+}
+
+// TestSchedulerCrashesAnywhere ends the coordinator at each of its writes and reads in turn, before and after they take
+// effect; sometimes the workers die with it, sometimes the database is lost too. A successor comes some seconds later. The
+// results must be those of an uninterrupted run.
+func TestSchedulerCrashesAnywhere(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		stride       int
+		workers, all bool
+	}{
+		"coordinator":                       {31, false, false},
+		"coordinator and workers":           {43, true, false},
+		"coordinator, workers and database": {61, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				want := uninterrupted(t, trainer())
+				for at := 1; ; at += tt.stride {
+					b := newBench(t, trainer(), nil)
+					fragile := &fragileStore{at: at, after: at%2 == 0}
+					_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
+						fragile.Store, s.Store = s.Store, fragile
+					})
+					if err == nil {
+						return // the run made fewer calls
+					}
+					if !errors.Is(err, errCrash) {
+						t.Fatalf("call %d: Run = %v", at, err)
+					}
+					if tt.workers {
+						killAll(t, b)
+					}
+					if tt.all {
+						b.newStore(t, nil)
+					}
+					time.Sleep(time.Duration(at%90) * time.Second)
+					got, err := b.run(t.Context(), t, nil)
+					if err != nil {
+						t.Fatalf("after a crash at call %d: Run = %v", at, err)
+					}
+					wantResults(t, want, got)
+				}
+			})
+		})
+	}
+}
+
+func killAll(t *testing.T, b *bench) {
+	t.Helper()
+	for _, a := range b.exec.Starts() {
+		if err := b.exec.Stop(t.Context(), a.Attempt, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSchedulerTrainsNothingTwice: after a crash of everything in the middle, finished trials are not started again and
+// interrupted ones continue from their checkpoints.
+func TestSchedulerTrainsNothingTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second) // one pair of trials is done, the next at step 2
+		defer cancel()
+		if _, err := b.run(ctx, t, nil); !errors.Is(err, sweep.ErrInterrupted) {
+			t.Fatalf("Run = %v, want ErrInterrupted", err)
+		}
+		before := b.exec.Starts()
+		got, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantResults(t, uninterrupted(t, trainer()), got)
+		again := b.exec.Starts()[len(before):]
+		if len(before) != 4 || len(again) != 28 {
+			t.Errorf("%d starts before and %d after, want 4 and 28", len(before), len(again))
+		}
+		for i, a := range again[:2] {
+			if a.Attempt != sweep.NewAttemptID(before[2+i].Trial.ID, 2) || len(a.Checkpoints) != 1 {
+				t.Errorf("start %d after the interruption: %s with checkpoints %v", i, a.Attempt, a.Checkpoints)
+			}
+		}
+	})
+}
+
+// TestSchedulerKill: workers that do not heed the first signal are killed by the second.
+func TestSchedulerKill(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		kill := make(chan struct{})
+		deaf := &deafExecutor{FakeExecutor: b.exec}
+		go func() {
+			time.Sleep(100 * time.Second)
+			cancel()
+			time.Sleep(5 * time.Second)
+			close(kill)
+		}()
+		began := time.Now()
+		s, err := b.run(ctx, t, func(s *sweep.Scheduler) { s.Exec, s.Kill = deaf, kill })
+		if took := time.Since(began); !errors.Is(err, sweep.ErrInterrupted) || took > 110*time.Second {
+			t.Errorf("Run = %v after %v, want ErrInterrupted at 105 s", err, took)
+		}
+		for _, f := range s.Ladders[0].Rungs[0].Trials {
+			for _, a := range f.Attempts {
+				if a.Outcome == nil || a.Outcome.State == sweep.OutcomeCrashed {
+					t.Errorf("attempt %s: %+v", a.ID, a.Outcome)
+				}
+			}
+		}
+	})
+}
+
+// deafExecutor's workers ignore a request to stop.
+type deafExecutor struct{ *sweeptest.FakeExecutor }
+
+func (d *deafExecutor) Stop(ctx context.Context, id sweep.AttemptID, kill bool) error {
+	if !kill {
+		return nil
+	}
+	return d.FakeExecutor.Stop(ctx, id, kill)
+}
+
+func TestSchedulerTimeLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), func(i *sweep.Info) { i.Limits.Time = 5 * time.Minute })
+		s, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := sweep.Conclude(s, 0); v.State != sweep.StateTimeLimited || v.RecommendedRank == 0 {
+			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+		}
+		if s.Sweep.Elapsed < 5*time.Minute || s.Sweep.Elapsed > 5*time.Minute+10*time.Second {
+			t.Errorf("elapsed %v with a limit of 5m", s.Sweep.Elapsed)
+		}
+		before := len(b.exec.Starts())
+		if _, err := b.run(t.Context(), t, nil); err != nil || len(b.exec.Starts()) != before {
+			t.Errorf("run again: %v, %d new starts", err, len(b.exec.Starts())-before)
+		}
+	})
+}
+
+func TestSchedulerMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := trainer()
+		tr.Peak = func(t sweep.Trial) int64 { return 100 + int64(t.Spec.LoRA.Rank) }
+		b := newBench(t, tr, func(i *sweep.Info) { i.Limits.Memory = 103 })
+		b.capacity = sweep.Capacity{Jobs: 6, HostBytes: 310}
+		s, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := sweep.Conclude(s, 0); v.State != sweep.StateMemoryLimited || v.RecommendedRank != 2 {
+			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+		}
+		if b.exec.Most() != 3 {
+			t.Errorf("%d workers at once, want the 3 that fit", b.exec.Most())
+		}
+		last := b.exec.Starts()[len(b.exec.Starts())-1]
+		if last.MemoryLimit != 103 || last.Calibration == nil || last.Calibration.Rank != 2 || last.Calibration.PeakBytes != 102 {
+			t.Errorf("assignment of rank 4: limit %d, calibration %+v", last.MemoryLimit, last.Calibration)
+		}
+	})
+}
+
+func TestSchedulerCrashingWorkers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := trainer()
+		tr.Crash = func(a sweep.Assignment) int { return 4 + 3*a.Attempt.Number() } // each attempt gets a little further
+		b := newBench(t, tr, nil)
+		got, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantResults(t, uninterrupted(t, trainer()), got)
+		if len(b.exec.Starts()) <= 30 {
+			t.Errorf("%d starts: nothing crashed", len(b.exec.Starts()))
+		}
+	})
+}
+
+func TestSchedulerGivesUpOnATrial(t *testing.T) {
+	t.Parallel()
+	bad := sweeptest.Trial(16, 2, 1).ID
+	for name, change := range map[string]func(*bench, *sweeptest.Trainer){
+		"it crashes always": func(_ *bench, tr *sweeptest.Trainer) {
+			tr.Crash = func(a sweep.Assignment) int {
+				if a.Trial.ID == bad {
+					return 2
+				}
+				return 0
+			}
+		},
+		"it never starts": func(b *bench, _ *sweeptest.Trainer) {
+			b.exec.StartError = func(a sweep.Assignment) error {
+				if a.Trial.ID == bad {
+					return errors.New("no such program")
+				}
+				return nil
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				tr := trainer()
+				b := newBench(t, tr, nil)
+				change(b, &tr)
+				b.exec.Script = tr.Script
+				s, err := b.run(t.Context(), t, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v := sweep.Conclude(s, 0); v.State != sweep.StateIncomplete || v.RecommendedRank != 1 {
+					t.Errorf("ladder 0: %s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+				}
+				if v := sweep.Conclude(s, 1); v.State != sweep.StatePlateau {
+					t.Errorf("ladder 1: %s (%s)", v.State, v.Reason)
+				}
+				if f := s.Ladders[0].Rungs[1].Trials[1]; len(f.Attempts) != 5 {
+					t.Errorf("%d attempts, want 5", len(f.Attempts))
+				}
+			})
+		})
+	}
+}
+
+func TestSchedulerUnstable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := trainer()
+		tr.Unstable = func(t sweep.Trial) bool { return t.Spec.LoRA.Rank == 4 && t.Spec.Seed > 0 }
+		s := uninterrupted(t, tr)
+		if v := sweep.Conclude(s, 0); v.State != sweep.StateUnstable || v.RecommendedRank != 2 {
+			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+		}
+	})
+}
+
+// TestSchedulerLosesTheLease: a coordinator whose sweep another one took over leaves at once, and leaves the workers alone.
+func TestSchedulerLosesTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		go func() {
+			time.Sleep(30 * time.Second)
+			if _, err := b.store.StartSession(t.Context(), b.id, time.Now(), "there", 43); err != nil {
+				t.Error(err)
+			}
+		}()
+		if _, err := b.run(t.Context(), t, nil); !errors.Is(err, sweep.ErrLocked) {
+			t.Fatalf("Run = %v, want ErrLocked", err)
+		}
+		for _, a := range b.exec.Starts() {
+			if p, err := b.exec.Probe(t.Context(), a.Attempt); err != nil || !p.Alive {
+				t.Errorf("worker of %s: %+v, %v, want it alive", a.Attempt, p, err)
+			}
+		}
+		got, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantResults(t, uninterrupted(t, trainer()), got)
+		if n := len(b.exec.Starts()); n != 30 {
+			t.Errorf("%d starts, want 30: the successor adopts what runs", n)
+		}
+	})
+}
+
+// countingStore counts the reads of all facts.
+type countingStore struct {
+	sweep.Store
+	snapshots, appends int
+}
+
+func (c *countingStore) Snapshot(ctx context.Context, id int64) (sweep.Snapshot, error) {
+	c.snapshots++
+	return c.Store.Snapshot(ctx, id)
+}
+
+func (c *countingStore) AppendEvents(ctx context.Context, id sweep.AttemptID, events []sweep.Event) error {
+	c.appends++
+	return c.Store.AppendEvents(ctx, id, events)
+}
+
+// TestSchedulerReadsOnlyWhenItMatters: points and evaluations change no decision, so they cost no read of the store.
+func TestSchedulerReadsOnlyWhenItMatters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		c := &countingStore{}
+		if _, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { c.Store, s.Store = s.Store, c }); err != nil {
+			t.Fatal(err)
+		}
+		// 30 trials: one read when each is compiled, when it ends, and when its process has gone; four for start and end.
+		if c.snapshots > 3*30+4 || c.appends <= c.snapshots {
+			t.Errorf("%d reads of all facts, %d appends", c.snapshots, c.appends)
+		}
+	})
+}
+
+func TestSchedulerNeedsJobs(t *testing.T) {
+	t.Parallel()
+	if _, err := (&sweep.Scheduler{}).Run(t.Context(), 1, 1); err == nil {
+		t.Error("Run without jobs succeeded")
+	}
+}
+
+// TestSchedulerSharesTrials: two coordinators of two sweeps with the same trials train each once between them.
+func TestSchedulerSharesTrials(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		other := &bench{store: b.store, exec: b.exec, capacity: b.capacity}
+		id, err := b.store.CreateSweep(t.Context(), sweeptest.Info("other", 0, 1, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.id = id
+		if err := b.store.Register(t.Context(), id, sweeptest.Registration([]float64{32}, []int{1, 2, 4, 8, 16, 32}, []int64{0, 1, 2})); err != nil {
+			t.Fatal(err)
+		}
+		finished := make(chan error)
+		go func() {
+			_, err := other.run(t.Context(), t, nil)
+			finished <- err
+		}()
+		got, err := b.run(t.Context(), t, nil)
+		if err := errors.Join(err, <-finished); err != nil {
+			t.Fatal(err)
+		}
+		wantResults(t, uninterrupted(t, trainer()), got)
+		var trials []sweep.TrialID
+		for _, a := range b.exec.Starts() {
+			trials = append(trials, a.Trial.ID)
+		}
+		slices.Sort(trials)
+		if n := len(slices.Compact(slices.Clone(trials))); n != len(trials) {
+			t.Errorf("%d starts of %d trials", len(trials), n)
+		}
+	})
+}
