@@ -18,6 +18,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/executor/local"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 )
 
 // TestMain lets the test binary play the worker: started with a script in its arguments, it emits events as told.
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// worker emits started, then: "finish" ends at once, "wait" ends when asked to, "die" leaves without a word.
+// worker emits started, then does what the script says.
 func worker(script, dir string) error {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
@@ -50,9 +51,9 @@ func worker(script, dir string) error {
 	}
 	outcome := sweep.Outcome{State: sweep.OutcomeDone}
 	switch script {
-	case "die":
+	case sweeptest.WorkerDies:
 		return errors.New("no more words")
-	case "wait":
+	case sweeptest.WorkerWaits:
 		<-asked
 		outcome.State = sweep.OutcomeInterrupted
 	}
@@ -93,40 +94,15 @@ func alive(t *testing.T, e *local.Executor, id sweep.AttemptID) bool {
 	return p.Alive
 }
 
-func kinds(t *testing.T, e *local.Executor, id sweep.AttemptID, after int64) []sweep.EventKind {
-	t.Helper()
-	events, err := e.Events(context.Background(), id, after)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var k []sweep.EventKind
-	for _, ev := range events {
-		k = append(k, ev.Kind)
-	}
-	return k
-}
-
-func TestWorkerFinishes(t *testing.T) {
+func TestFolderHoldsSpecAndLogs(t *testing.T) {
 	t.Parallel()
 	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("aa/1")
-	e := newExecutor(t, root, "finish")
-	if p, err := e.Probe(ctx, id); err != nil || p.Alive {
-		t.Fatalf("Probe before Start = %v, %v", p, err)
-	}
+	e := newExecutor(t, root, sweeptest.WorkerFinishes)
 	want := assignment(id)
 	if err := e.Start(ctx, want); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the worker's end", func() bool { p, _ := e.Probe(ctx, id); return p.Exit != "" })
-	if diff := cmp.Diff([]sweep.EventKind{sweep.EventStarted, sweep.EventEnded}, kinds(t, e, id, 0)); diff != "" {
-		t.Error(diff)
-	}
-	if got := kinds(t, e, id, 2); got != nil {
-		t.Errorf("Events after the last = %v, want none", got)
-	}
-	if diff := cmp.Diff([]sweep.EventKind{sweep.EventEnded}, kinds(t, e, id, 1)); diff != "" {
-		t.Errorf("reading again from 1: %s", diff)
-	}
 	var got sweep.Assignment
 	body, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.SpecFile))
 	if err != nil || json.Unmarshal(body, &got) != nil || !cmp.Equal(got, want) {
@@ -138,43 +114,20 @@ func TestWorkerFinishes(t *testing.T) {
 	if err := e.Start(ctx, want); err == nil {
 		t.Error("an attempt that has run was started again")
 	}
-	ids, err := e.Attempts(ctx, "aa")
-	if err != nil || !cmp.Equal(ids, []sweep.AttemptID{"aa/1"}) {
-		t.Errorf("Attempts = %v, %v", ids, err)
-	}
 }
 
-func TestSuccessorFindsWorker(t *testing.T) {
+func TestExecutor(t *testing.T) {
 	t.Parallel()
-	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("bb/1")
-	first := newExecutor(t, root, "wait")
-	if err := first.Start(ctx, assignment(id)); err != nil {
-		t.Fatal(err)
-	}
-	second := newExecutor(t, root, "wait")
-	if !alive(t, second, id) {
-		t.Fatal("a worker is not alive from the moment Start returns")
-	}
-	if err := second.Start(ctx, assignment(id)); !errors.Is(err, sweep.ErrWorkerRuns) {
-		t.Errorf("Start of a living attempt = %v, want ErrWorkerRuns", err)
-	}
-	until(t, "the first event", func() bool { return len(kinds(t, second, id, 0)) > 0 })
-	if err := second.Stop(ctx, id, false); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "the worker's end", func() bool { return !alive(t, second, id) })
-	if diff := cmp.Diff([]sweep.EventKind{sweep.EventStarted, sweep.EventEnded}, kinds(t, second, id, 0)); diff != "" {
-		t.Error(diff)
-	}
-	if err := second.Stop(ctx, id, true); err != nil {
-		t.Errorf("Stop of a dead worker = %v", err)
-	}
+	sweeptest.ExerciseExecutor(t, func(t *testing.T, root, worker string) sweep.Executor {
+		t.Helper()
+		return newExecutor(t, root, worker)
+	})
 }
 
 func TestKilledWorkerIsDead(t *testing.T) {
 	t.Parallel()
 	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("cc/1")
-	e := newExecutor(t, root, "wait")
+	e := newExecutor(t, root, sweeptest.WorkerWaits)
 	if err := e.Start(ctx, assignment(id)); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +140,7 @@ func TestKilledWorkerIsDead(t *testing.T) {
 func TestWorkerThatFailsLeavesItsReason(t *testing.T) {
 	t.Parallel()
 	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("dd/1")
-	e := newExecutor(t, root, "die")
+	e := newExecutor(t, root, sweeptest.WorkerDies)
 	if err := e.Start(ctx, assignment(id)); err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +157,7 @@ func TestSlotsArePinnedAndReused(t *testing.T) {
 		t.Skip("one core: nothing to divide")
 	}
 	ctx, root := t.Context(), t.TempDir()
-	e := newExecutor(t, root, "wait")
+	e := newExecutor(t, root, sweeptest.WorkerWaits)
 	e.Slots = local.Slots(cores, len(cores))
 	coresOf := func(id sweep.AttemptID) []int {
 		t.Helper()
