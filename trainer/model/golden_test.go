@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/google/go-cmp/cmp"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -27,29 +29,31 @@ const (
 	momentTolerance   = 1e-5 // moments are averages of gradients: as those
 )
 
+// TestLayoutsGolden: files with and without the key prefix, and both spellings of config.json, are one model.
+func TestLayoutsGolden(t *testing.T) {
+	t.Parallel()
+	c := tinyConfig(t)
+	want := readBase(t, tiny, c)
+	if got := readConfig(t, tiny+"/config_v4style.json"); got != c {
+		t.Errorf("config_v4style.json = %+v, want %+v", got, c)
+	}
+	if diff := cmp.Diff(want, readBase(t, tiny+"/noprefix", readConfig(t, tiny+"/noprefix/config.json"))); diff != "" {
+		t.Error("noprefix holds another model")
+	}
+}
+
+// TestForwardGolden also shows that LoRA with B=0 is the base model: the golden values were made without an adapter.
 func TestForwardGolden(t *testing.T) {
 	t.Parallel()
 	want := readTensors(t, filepath.Join(tiny, "forward.safetensors"))
 	in := tinyInputs(t)
-	for _, files := range []struct{ name, config, dir string }{
-		{"prefix", "config.json", tiny},
-		{"no prefix", "noprefix/config.json", tiny + "/noprefix"},
-		{"transformers 4 config", "config_v4style.json", tiny},
-	} {
-		t.Run(files.name, func(t *testing.T) {
-			t.Parallel()
-			onBackends(t, func(t *testing.T, be compute.Backend) {
-				c := readConfig(t, filepath.Join(tiny, files.config))
-				o := tinyOptions(t, 4)
-				p, err := New(be, c, readBase(t, files.dir, c), InitAdapter(o.Targets, o.LoRA, 1), o)
-				must(t, err)
-				t.Cleanup(p.Close)
-				checkLogits(t, p, in, want)
-				checkStates(t, p, in.batch(t), want)
-				checkLosses(t, p, in, want)
-			})
-		})
-	}
+	onBackends(t, func(t *testing.T, be compute.Backend) {
+		o := tinyOptions(t, 4)
+		p := newTiny(t, be, InitAdapter(o.Targets, o.LoRA, 1), o)
+		checkLogits(t, p, in, want)
+		checkStates(t, p, in.batch(t), want)
+		checkLosses(t, p, in, want)
+	})
 }
 
 func checkLogits(t *testing.T, p *Program, in inputs, want map[string]weights.Array) {
@@ -181,19 +185,6 @@ func (c goldenCase) start(t testing.TB, start string) map[string]weights.Array {
 	return readTensors(t, c.dir+"/seeded.safetensors")
 }
 
-// onGoldenCases runs a test for every case and start, on both backends.
-func onGoldenCases(t *testing.T, test func(t *testing.T, be compute.Backend, c goldenCase, start string)) {
-	t.Helper()
-	for _, c := range goldenCases(t) {
-		for _, start := range []string{"zero_B", "seeded_B"} {
-			t.Run(filepath.Base(c.dir)+"/"+start, func(t *testing.T) {
-				t.Parallel()
-				onBackends(t, func(t *testing.T, be compute.Backend) { test(t, be, c, start) })
-			})
-		}
-	}
-}
-
 func TestMatchGolden(t *testing.T) {
 	t.Parallel()
 	for _, c := range goldenCases(t) {
@@ -211,34 +202,49 @@ func TestMatchGolden(t *testing.T) {
 	}
 }
 
-func TestGradientsGolden(t *testing.T) {
+// TestTrainingGolden trains every case from both starts, on both backends.
+func TestTrainingGolden(t *testing.T) {
 	t.Parallel()
-	onGoldenCases(t, func(t *testing.T, be compute.Backend, c goldenCase, start string) {
-		p := newTiny(t, be, c.start(t, start), c.options(t))
-		b := tinyInputs(t).batch(t)
-		grads, loss, err := p.Gradients(b)
-		must(t, err)
-		want := c.Zero
-		if start == "seeded_B" {
-			want = c.Seeded
-			logits, err := p.Logits(b)
-			must(t, err)
-			golden := readTensors(t, c.dir+"/logits_seeded_B.safetensors")
-			for _, a := range golden {
-				if d := maxDiff(logits.Data, a.Data); d > logitsTolerance {
-					t.Errorf("logits differ by %g", d)
+	var batches goldenBatches
+	readJSON(t, "testdata/lora/batches.json", &batches)
+	for _, c := range goldenCases(t) {
+		t.Run(filepath.Base(c.dir), func(t *testing.T) {
+			t.Parallel()
+			onBackends(t, func(t *testing.T, be compute.Backend) {
+				p := newTiny(t, be, c.start(t, "zero_B"), c.options(t))
+				for _, start := range []string{"zero_B", "seeded_B"} {
+					must(t, p.SetState(p.fresh(c.start(t, start))))
+					checkGradients(t, p, c, start)
+					checkTrace(t, p, c, start, batches)
 				}
-			}
-		}
-		check(t, "loss", loss, want.Loss, lossTolerance)
-		checkTensors(t, "gradient", grads, readTensors(t, c.dir+"/grads_"+start+".safetensors"), gradientTolerance)
-		r, err := p.Step(1, []Batch{b}, 0)
+			})
+		})
+	}
+}
+
+func checkGradients(t *testing.T, p *Program, c goldenCase, start string) {
+	t.Helper()
+	b := tinyInputs(t).batch(t)
+	grads, loss, err := p.Gradients(b)
+	must(t, err)
+	want := c.Zero
+	if start == "seeded_B" {
+		want = c.Seeded
+		logits, err := p.Logits(b)
 		must(t, err)
-		check(t, "grad norm", r.GradNorm, want.Norm, normTolerance*want.Norm)
-		if int(r.Tokens) != 22 {
-			t.Errorf("tokens = %d, want 22", r.Tokens)
+		if d := maxDiff(logits.Data, readTensors(t, c.dir+"/logits_seeded_B.safetensors")["logits"].Data); d > logitsTolerance {
+			t.Errorf("%s: logits differ by %g", start, d)
 		}
-	})
+	}
+	check(t, start+": loss", loss, want.Loss, lossTolerance)
+	checkTensors(t, start+": gradient", grads, readTensors(t, c.dir+"/grads_"+start+".safetensors"), gradientTolerance)
+	norm := 0.0
+	for _, g := range grads {
+		for _, v := range g.Data {
+			norm += float64(v) * float64(v)
+		}
+	}
+	check(t, start+": grad norm", math.Sqrt(norm), want.Norm, normTolerance*want.Norm)
 }
 
 // goldenTrace is one start of a trace.json: 20 AdamW steps.
@@ -257,38 +263,40 @@ type goldenBatches struct {
 	Val   jsonBatch
 }
 
-func TestTraceGolden(t *testing.T) {
-	t.Parallel()
-	var batches goldenBatches
-	readJSON(t, "testdata/lora/batches.json", &batches)
-	onGoldenCases(t, func(t *testing.T, be compute.Backend, c goldenCase, start string) {
-		var traces map[string]goldenTrace
-		readTrace(t, c.dir+"/trace.json", &traces)
-		trace := traces[start]
-		p := newTiny(t, be, c.start(t, start), c.options(t))
-		vals := map[int]float64{}
-		for _, v := range trace.Val {
-			vals[v.After] = v.Loss
-		}
-		for step := 0; step <= len(trace.Loss); step++ {
-			if want, ok := vals[step]; ok {
-				sum, n, err := p.Evaluate(batches.Val.batch(t))
-				must(t, err)
-				check(t, fmt.Sprintf("val after %d", step), sum/float64(n), want, lossTolerance)
-			}
-			if start == "zero_B" && (step == 2 || step == 10) {
-				checkSnapshot(t, p, c, step)
-			}
-			if step == len(trace.Loss) {
-				break
-			}
-			r, err := p.Step(step+1, []Batch{batches.Train[step].batch(t)}, trace.LR[step])
+func checkTrace(t *testing.T, p *Program, c goldenCase, start string, batches goldenBatches) {
+	t.Helper()
+	var traces struct {
+		Zero   goldenTrace `json:"zero_B"`
+		Seeded goldenTrace `json:"seeded_B"`
+	}
+	readJSON(t, c.dir+"/trace.json", &traces)
+	trace := traces.Zero
+	if start == "seeded_B" {
+		trace = traces.Seeded
+	}
+	vals := map[int]float64{}
+	for _, v := range trace.Val {
+		vals[v.After] = v.Loss
+	}
+	for done := range len(trace.Loss) + 1 {
+		if want, ok := vals[done]; ok {
+			sum, n, err := p.Evaluate(batches.Val.batch(t))
 			must(t, err)
-			check(t, fmt.Sprintf("loss of step %d", step+1), r.Loss, trace.Loss[step], lossTolerance)
-			check(t, fmt.Sprintf("norm of step %d", step+1), r.GradNorm, trace.Norm[step], normTolerance*trace.Norm[step])
+			check(t, fmt.Sprintf("%s: val after %d", start, done), sum/float64(n), want, lossTolerance)
 		}
-		checkFinal(t, p, c, start)
-	})
+		if start == "zero_B" && (done == 2 || done == 10) {
+			checkSnapshot(t, p, c, done)
+		}
+		if done == len(trace.Loss) {
+			break
+		}
+		r, err := p.Step(done+1, []Batch{batches.Train[done].batch(t)}, trace.LR[done])
+		must(t, err)
+		what := fmt.Sprintf("%s: step %d", start, done+1)
+		check(t, what+" loss", r.Loss, trace.Loss[done], lossTolerance)
+		check(t, what+" norm", r.GradNorm, trace.Norm[done], normTolerance*trace.Norm[done])
+	}
+	checkFinal(t, p, c, start)
 }
 
 func checkSnapshot(t *testing.T, p *Program, c goldenCase, step int) {
@@ -322,15 +330,4 @@ func part(tensors map[string]weights.Array, prefix string) map[string]weights.Ar
 		}
 	}
 	return below
-}
-
-// readTrace reads the two starts of a trace file and skips its notes.
-func readTrace(t *testing.T, path string, into *map[string]goldenTrace) {
-	t.Helper()
-	var file struct {
-		Zero   goldenTrace `json:"zero_B"`
-		Seeded goldenTrace `json:"seeded_B"`
-	}
-	readJSON(t, path, &file)
-	*into = map[string]goldenTrace{"zero_B": file.Zero, "seeded_B": file.Seeded}
 }

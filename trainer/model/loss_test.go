@@ -27,10 +27,11 @@ func TestCrossEntropyChunks(t *testing.T) {
 	}
 	wantNLL, wantDX := crossEntropy64(x, head, targets, C)
 	onBackends(t, func(t *testing.T, be compute.Backend) {
-		for _, chunks := range []int{1, 2, 3, 12} {
+		for _, chunks := range []int{1, 3, 12} {
 			c := rows / chunks
+			exec := buildCrossEntropy(t, be, crossEntropy{chunks: chunks, rows: c, gradient: true}, rows, V, C)
 			for _, tokens := range []int{rows, min(rows, c+1), 1} {
-				nll, dx := runCrossEntropy(t, be, crossEntropy{chunks: chunks, rows: c, gradient: true}, x, head, targets, tokens, C)
+				nll, dx := runCrossEntropy(t, device{be}, exec, x, head, targets, tokens, C)
 				if d := maxDiff(nll[:tokens], wantNLL[:tokens]); d > 1e-5 { // float32 at |nll| < 20
 					t.Errorf("%d chunks, %d tokens: nll differs by %g", chunks, tokens, d)
 				}
@@ -42,17 +43,21 @@ func TestCrossEntropyChunks(t *testing.T) {
 	})
 }
 
-func runCrossEntropy(t *testing.T, be compute.Backend, ce crossEntropy, x, head []float32, targets []int32, tokens, C int) (nll, dx []float32) {
+func buildCrossEntropy(t *testing.T, be compute.Backend, ce crossEntropy, rows, V, C int) *executable {
 	t.Helper()
-	d := device{be}
-	rows, V := len(targets), len(head)/C
-	exec, err := d.build("cross entropy", []shape{f32(rows, C), f32(V, C), i32(rows), i32()}, func(in []*Node) []*Node {
+	exec, err := device{be}.build("cross entropy", []shape{f32(rows, C), f32(V, C), i32(rows), i32()}, func(in []*Node) []*Node {
 		ce.head = in[1]
 		nll, dx := ce.run(in[0], in[2], in[3])
 		return []*Node{ReduceSum(ExpandAxes(nll, -1), -1), dx} // a sum outside the loop: see chunk
 	})
 	must(t, err)
-	defer exec.finalize()
+	t.Cleanup(exec.finalize)
+	return exec
+}
+
+func runCrossEntropy(t *testing.T, d device, exec *executable, x, head []float32, targets []int32, tokens, C int) (nll, dx []float32) {
+	t.Helper()
+	rows, V := len(targets), len(head)/C
 	var in []compute.Buffer
 	for _, a := range []struct {
 		flat  any

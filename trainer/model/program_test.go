@@ -86,9 +86,11 @@ func TestResumeBitForBit(t *testing.T) {
 		}
 		whole := newTiny(t, be, seededAdapter(o), o)
 		want := train(whole, 1, 6)
-		first := newTiny(t, be, seededAdapter(o), o)
-		got := train(first, 1, 2)
-		s, err := first.State()
+		wantState, err := whole.State()
+		must(t, err)
+		must(t, whole.SetState(whole.fresh(seededAdapter(o))))
+		got := train(whole, 1, 2)
+		s, err := whole.State()
 		must(t, err)
 		second := newTiny(t, be, s.Adapter, o)
 		must(t, second.SetState(s))
@@ -96,8 +98,6 @@ func TestResumeBitForBit(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("metrics of a resumed run (-whole +resumed):\n%s", diff)
 		}
-		wantState, err := whole.State()
-		must(t, err)
 		gotState, err := second.State()
 		must(t, err)
 		if diff := cmp.Diff(wantState, gotState); diff != "" {
@@ -117,26 +117,27 @@ func TestAccumulation(t *testing.T) {
 	both := Batch{B: a.B + b.B, T: a.T, IDs: append(append([]int32{}, a.IDs...), b.IDs...), Labels: append(append([]int32{}, a.Labels...), b.Labels...)}
 	onBackends(t, func(t *testing.T, be compute.Backend) {
 		o := tinyOptions(t, 4)
-		one, two := newTiny(t, be, seededAdapter(o), o), newTiny(t, be, seededAdapter(o), o)
-		want, err := one.Step(1, []Batch{both}, 1e-3)
+		p := newTiny(t, be, seededAdapter(o), o)
+		want, err := p.Step(1, []Batch{both}, 1e-3)
 		must(t, err)
-		got, err := two.Step(1, []Batch{a, b}, 1e-3)
+		wantState, err := p.State()
+		must(t, err)
+		must(t, p.SetState(p.fresh(seededAdapter(o))))
+		got, err := p.Step(1, []Batch{a, b}, 1e-3)
 		must(t, err)
 		check(t, "loss", got.Loss, want.Loss, lossTolerance)
 		check(t, "grad norm", got.GradNorm, want.GradNorm, normTolerance*want.GradNorm)
 		if got.Tokens != want.Tokens {
 			t.Errorf("tokens = %d, want %d", got.Tokens, want.Tokens)
 		}
-		wantState, err := one.State()
-		must(t, err)
-		gotState, err := two.State()
+		gotState, err := p.State()
 		must(t, err)
 		checkTensors(t, "moments", gotState.M, wantState.M, gradientTolerance)
-		lossA, nA, err := one.Evaluate(a)
+		lossA, nA, err := p.Evaluate(a)
 		must(t, err)
-		lossB, nB, err := one.Evaluate(b)
+		lossB, nB, err := p.Evaluate(b)
 		must(t, err)
-		sum, n, err := one.Evaluate(both)
+		sum, n, err := p.Evaluate(both)
 		must(t, err)
 		if nA == nB || nA+nB != n {
 			t.Errorf("%d and %d tokens of %d: want unequal parts", nA, nB, n)
