@@ -162,6 +162,10 @@ func (g Grid) fit(s Spec, m ModelInfo, found *findings) ([]int, bool) {
 		found.fail(g, "lora.target_modules", fmt.Sprintf("%v (model %s)", err, s.Model))
 		return nil, false
 	}
+	if i := slices.IndexFunc(targets, func(t Module) bool { return t.Head }); i >= 0 {
+		found.fail(g, "lora.target_modules", fmt.Sprintf("lora.target_modules: LoRA on the output head %s is not supported yet; leave it out", targets[i].Name))
+		return nil, false
+	}
 	for _, entry := range s.LoRA.TargetModules.unmatched(m.Modules) {
 		found.warn(fmt.Sprintf("target_modules: %s matches no module of %s", entry, s.Model))
 	}

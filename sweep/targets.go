@@ -10,9 +10,6 @@ import (
 // AllLinear is the target_modules value that means every linear module but the output head.
 const AllLinear = "all-linear"
 
-// outputHead is the name Hugging Face models give the layer that produces logits. PEFT's all-linear leaves it out.
-const outputHead = "lm_head"
-
 // MatchTargets returns the modules that t selects, in the order of modules, by PEFT's rules
 // (peft/tuners/tuners_utils.py, check_target_module_exists, 0.21): an entry of a list is a module's whole name or its
 // end after a dot; a pattern must match the whole name. Patterns are in Go's RE2 syntax, which lacks look-around and
@@ -24,7 +21,7 @@ func MatchTargets(modules []Module, t Targets) ([]Module, error) {
 	}
 	var matched []Module
 	for _, m := range modules {
-		if match(m.Name) {
+		if match(m) {
 			matched = append(matched, m)
 		}
 	}
@@ -43,20 +40,20 @@ func (t Targets) hint(modules []Module) string {
 	return ""
 }
 
-// matcher returns the test that t makes of a module's name.
-func (t Targets) matcher() (func(name string) bool, error) {
+// matcher returns the test that t makes of a module.
+func (t Targets) matcher() (func(Module) bool, error) {
 	switch {
 	case t.Pattern == AllLinear:
-		return func(name string) bool { return !hasSuffixName(name, outputHead) }, nil
+		return func(m Module) bool { return !m.Head }, nil
 	case t.Pattern != "":
 		re, err := regexp.Compile(`\A(?:` + t.Pattern + `)\z`)
 		if err != nil {
 			return nil, fmt.Errorf("target_modules %s is not a regular expression in Go's RE2 syntax: %w", t, err)
 		}
-		return re.MatchString, nil
+		return func(m Module) bool { return re.MatchString(m.Name) }, nil
 	}
-	return func(name string) bool {
-		return slices.ContainsFunc(t.List, func(entry string) bool { return hasSuffixName(name, entry) })
+	return func(m Module) bool {
+		return slices.ContainsFunc(t.List, func(entry string) bool { return hasSuffixName(m.Name, entry) })
 	}, nil
 }
 

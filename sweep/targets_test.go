@@ -24,7 +24,7 @@ func gpt2Modules(layers, width int) []sweep.Module {
 			modules = append(modules, m)
 		}
 	}
-	return append(modules, sweep.Module{Name: "lm_head", In: width, Out: 512})
+	return append(modules, sweep.Module{Name: "lm_head", In: width, Out: 512, Head: true})
 }
 
 func TestMatchTargets(t *testing.T) {

@@ -16,8 +16,10 @@ func commands() []func(*app) *cobra.Command {
 		newReportCommand,
 		newResumeCommand,
 		newRunCommand,
+		newSchemaCommand,
 		newShowCommand,
 		newStatusCommand,
+		newValidateCommand,
 		newVersionCommand,
 		newWorkerCommand,
 	}

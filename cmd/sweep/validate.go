@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+)
+
+// gridSummary is the result of sweep validate.
+type gridSummary struct {
+	Grid     string   `json:"grid"` // the file
+	Name     string   `json:"name"`
+	Models   []string `json:"models"`
+	Ladders  int      `json:"ladders"` // one per cell
+	Rungs    int      `json:"rungs"`   // over all ladders
+	Seeds    int      `json:"seeds"`
+	Trials   int      `json:"trials"` // at most: a ladder that reaches its plateau trains fewer
+	Warnings []string `json:"warnings"`
+}
+
+func newValidateCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "validate GRID.yaml",
+		Short: "Check a grid and its models without training or reading data",
+		Long: `validate reports every problem of a grid file at once, each with file, line and column, then checks target_modules, ranks and
+sequence_length against the models' configurations. It exits with 2 where the grid is invalid. Weights and data are not read:
+sweep data shows the rows, sweep plan the cost.`,
+		Example: `  sweep validate grid.yaml
+  sweep validate grid.yaml -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			summary, err := summarize(cmd.Context(), args[0])
+			if err != nil {
+				return asUsage(err)
+			}
+			for _, w := range summary.Warnings {
+				a.say("warning: %s", w)
+			}
+			return a.emit("validate", summary, summary.table, summary.csv)
+		},
+	}
+}
+
+// summarize expands a grid against the configurations of its models.
+func summarize(ctx context.Context, path string) (gridSummary, error) {
+	grid, _, err := readGrid(path)
+	if err != nil {
+		return gridSummary{}, err
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return gridSummary{}, err
+	}
+	s := gridSummary{Grid: path, Name: grid.Name, Models: grid.Models(dir), Seeds: len(grid.Seeds)}
+	models := map[string]sweep.ModelInfo{}
+	for _, ref := range s.Models {
+		o := trainer.InspectOptions{Hub: trainer.HubFromEnv(os.Getenv), WithoutWeights: true}
+		if models[ref], err = trainer.Inspect(ctx, ref, o); err != nil {
+			return gridSummary{}, err
+		}
+	}
+	ladders, warnings, err := grid.Expand(dir, models)
+	if err != nil {
+		return gridSummary{}, err
+	}
+	s.Ladders, s.Warnings = len(ladders), nonNil(warnings)
+	for _, l := range ladders {
+		s.Rungs += len(l.Ranks)
+	}
+	s.Trials = s.Rungs * s.Seeds
+	return s, nil
+}
+
+func (s gridSummary) table(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "%s: ok\nsweep %s: %s, %s, %s: at most %s\n", s.Grid, s.Name,
+		plural(s.Ladders, "ladder"), plural(s.Rungs, "rung"), plural(s.Seeds, "seed"), plural(s.Trials, "trial"))
+	return err
+}
+
+func (s gridSummary) csv() ([]string, [][]string) {
+	return []string{"grid", "name", "ladders", "rungs", "seeds", "trials"},
+		[][]string{{s.Grid, s.Name, strconv.Itoa(s.Ladders), strconv.Itoa(s.Rungs), strconv.Itoa(s.Seeds), strconv.Itoa(s.Trials)}}
+}
+
+// plural writes a count with its noun: 1 trial, 2 trials.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
