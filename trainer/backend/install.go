@@ -88,7 +88,7 @@ func Install(ctx context.Context, o InstallOptions) (string, error) {
 	return "", fmt.Errorf("install the XLA CPU plug-in in %s: %w", o.Dir, errors.Join(errs...))
 }
 
-// installed returns a CPU plug-in that works: in the folder asked for, or where go-xla looks if none was.
+// installed returns a CPU plug-in that works: in the folder asked for, or anywhere if none was.
 func (o InstallOptions) installed(ctx context.Context) (string, bool) {
 	r := newResolver()
 	if o.Dir != "" {
@@ -104,23 +104,6 @@ func (o InstallOptions) installed(ctx context.Context) (string, bool) {
 		o.say("not usable: %v", errors.Unwrap(err))
 	}
 	return c.PluginPath, err == nil
-}
-
-// pluginsIn lists the CPU plug-ins of one folder by name.
-func pluginsIn(dir string) map[string]string {
-	found := map[string]string{}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return found // no folder, no plug-ins
-	}
-	for _, e := range entries {
-		name, ok := strings.CutPrefix(e.Name(), "pjrt_c_api_")
-		name, plugin := strings.CutSuffix(name, "_plugin.so")
-		if ok && plugin {
-			found[name] = filepath.Join(dir, e.Name())
-		}
-	}
-	return found
 }
 
 // lock waits for other installations in the same folder and removes what a killed one left behind.

@@ -74,6 +74,20 @@ func TestProbeOfAFileThatIsNoPlugin(t *testing.T) {
 	}
 }
 
+// TestProbeOfALibraryThatAborts shows why plug-ins are tried in a child process.
+func TestProbeOfALibraryThatAborts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pjrt_c_api_cpu_plugin.so")
+	write(t, dir, "abort.c", "#include <stdlib.h>\n__attribute__((constructor)) static void die(void) { abort(); }\n")
+	if out, err := exec.Command("cc", "-shared", "-fPIC", "-o", path, filepath.Join(dir, "abort.c")).CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED, needs a C compiler called cc: %v\n%s", err, out)
+	}
+	if _, err := Resolve(t.Context(), path); err == nil || !strings.Contains(err.Error(), "ended the process") {
+		t.Errorf("Resolve(%s): %v, want an error that says how it died", path, err)
+	}
+}
+
 func TestProbeCache(t *testing.T) {
 	t.Parallel()
 	plugin := filepath.Join(t.TempDir(), "plugin.so")

@@ -42,7 +42,7 @@ func init() {
 	}
 	result, err := tryPlugin(path)
 	if err != nil {
-		result.Error = firstLine(err)
+		result.Error = firstLine(err.Error())
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
 		os.Exit(1)
@@ -87,7 +87,7 @@ func runProbe(ctx context.Context, path string) (probeResult, error) {
 		return probeResult{}, fmt.Errorf("probe: %w", context.Cause(ctx))
 	}
 	if err != nil {
-		return probeResult{}, fmt.Errorf("loading it ended the process (%w): %s", err, lastLine(stderr.String()))
+		return probeResult{}, fmt.Errorf("loading it ended the process (%w): %s", err, firstLine(stderr.String()))
 	}
 	var p probeResult
 	if err := json.Unmarshal([]byte(lastLine(string(out))), &p); err != nil {
@@ -183,8 +183,8 @@ func pluginVersion(path string, p probeResult) string {
 	return p.Version
 }
 
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
 	return line
 }
 

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gomlx/go-xla/pjrt"
-
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
@@ -53,7 +51,7 @@ type resolver struct {
 }
 
 func newResolver() resolver {
-	return resolver{find: pjrt.AvailablePlugins, gpu: hasNvidiaDevice, probe: probePlugin}
+	return resolver{find: findPlugins, gpu: hasNvidiaDevice, probe: probePlugin}
 }
 
 func (r resolver) resolve(ctx context.Context, want string) (Choice, error) {
