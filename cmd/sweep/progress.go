@@ -1,0 +1,73 @@
+package main
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// progress tells people on stderr how a sweep goes: on a terminal a bar per running trial and a line for the ladder, and
+// above them a line for everything that ended or was decided; elsewhere only lines, at sensible intervals; with -q nothing.
+type progress struct {
+	lines *progressLines
+	bars  *progressBars // nil where there is no terminal
+	out   *switchWriter
+}
+
+// newProgress starts to show a sweep on stderr. Whoever starts it calls stop.
+func (a *app) newProgress() *progress {
+	if a.quiet {
+		return &progress{out: &switchWriter{w: a.stderr}}
+	}
+	out := &switchWriter{w: a.stderr}
+	p := &progress{out: out, lines: newProgressLines(out, time.Now)}
+	if isTerminal(a.stderr) && os.Getenv("TERM") != "dumb" {
+		p.bars = newProgressBars(a.stderr, time.Now)
+		p.lines.running = false
+		out.set(p.bars)
+	}
+	return p
+}
+
+// show is the scheduler's Progress callback.
+func (p *progress) show(s sweep.Progress) {
+	if p.lines == nil {
+		return
+	}
+	p.lines.show(s)
+	if p.bars != nil {
+		p.bars.show(s)
+	}
+}
+
+// log is where messages go while the progress is shown, so that they do not tear the bars.
+func (p *progress) log() io.Writer { return p.out }
+
+// stop takes the bars away. The log's writer stays usable.
+func (p *progress) stop() {
+	if p.bars != nil {
+		p.bars.stop()
+		p.out.set(p.bars.w)
+	}
+}
+
+// switchWriter writes to what was set last. It is safe for concurrent use.
+type switchWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *switchWriter) set(w io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.w = w
+}
+
+func (s *switchWriter) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(b)
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report"
+)
+
+const (
+	evalEvery  = 5 * time.Second  // a trial's evaluations are told at most so often
+	aliveEvery = 30 * time.Second // a trial that only steps is mentioned so often
+)
+
+// progressLines writes one line for each thing that happens.
+type progressLines struct {
+	w       io.Writer
+	now     func() time.Time
+	begin   time.Time
+	running bool // also how running trials come along: where no bar shows it
+
+	begun  bool
+	known  map[sweep.AttemptID]bool // started, as told
+	ended  map[sweep.AttemptID]bool // ended, as told
+	told   map[sweep.AttemptID]told
+	rates  rates
+	rungs  map[int]int         // by ladder: rungs told
+	states map[int]sweep.State // by ladder: the state told
+}
+
+// told is the last line about a running trial.
+type told struct {
+	at   time.Time
+	step int
+	loss *float64
+}
+
+func newProgressLines(w io.Writer, now func() time.Time) *progressLines {
+	return &progressLines{
+		w: w, now: now, begin: now(), running: true,
+		known: map[sweep.AttemptID]bool{}, ended: map[sweep.AttemptID]bool{}, told: map[sweep.AttemptID]told{},
+		rates: rates{}, rungs: map[int]int{}, states: map[int]sweep.State{},
+	}
+}
+
+func (l *progressLines) show(p sweep.Progress) {
+	if !l.begun {
+		l.begun = true
+		l.catchUp(p)
+	}
+	l.showEnds(p)
+	l.showVerdicts(p)
+	l.showStarts(p)
+	if l.running {
+		l.showRunning(p)
+	}
+}
+
+// print writes one line behind the time since the beginning.
+func (l *progressLines) print(format string, args ...any) {
+	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
+	elapsed := formatDuration(l.now().Sub(l.begin).Truncate(100 * time.Millisecond))
+	_, _ = fmt.Fprintf(l.w, "%7s  %s\n", elapsed, text) // nobody is helped by an error about progress
+}
+
+// catchUp passes over what happened before this coordinator.
+func (l *progressLines) catchUp(p sweep.Progress) {
+	done := 0
+	eachTrial(p.Snapshot, func(_ int, t sweep.TrialFacts) {
+		for _, a := range t.Attempts {
+			l.ended[a.ID] = a.Outcome != nil
+		}
+		if o := t.Final(); o != nil && o.State == sweep.OutcomeDone {
+			done++
+		}
+	})
+	for i, v := range p.Verdicts {
+		l.rungs[i] = len(v.Rungs)
+	}
+	if done > 0 {
+		l.print("%d trials were finished before and are not trained again", done)
+	}
+}
+
+func (l *progressLines) showStarts(p sweep.Progress) {
+	for _, a := range p.Live {
+		if l.known[a.ID] || !a.Compiled {
+			continue
+		}
+		l.known[a.ID] = true
+		l.told[a.ID] = told{at: l.now()}
+		from := ""
+		if a.ResumedAt > 0 {
+			from = fmt.Sprintf(", from its checkpoint at step %d", a.ResumedAt)
+		}
+		l.print("%s training%s (%s)", trialName(p, a.Ladder, a.Rank, a.Seed), from, a.ID)
+	}
+}
+
+func (l *progressLines) showRunning(p sweep.Progress) {
+	now := l.now()
+	for _, a := range p.Live {
+		l.rates.add(a, now)
+		last, silent := l.told[a.ID], now.Sub(l.told[a.ID].at)
+		fresh := a.ValLoss != nil && (last.loss == nil || *last.loss != *a.ValLoss)
+		if !l.known[a.ID] || a.Outcome != nil || a.Step == last.step || !(fresh && silent >= evalEvery) && silent < aliveEvery {
+			continue
+		}
+		l.told[a.ID] = told{at: now, step: a.Step, loss: a.ValLoss}
+		l.print("%s %s", trialName(p, a.Ladder, a.Rank, a.Seed), strings.Join(l.rates.parts(a), ", "))
+	}
+}
+
+func (l *progressLines) showEnds(p sweep.Progress) {
+	eachTrial(p.Snapshot, func(ladder int, t sweep.TrialFacts) {
+		for _, a := range t.Attempts {
+			if a.Outcome == nil || l.ended[a.ID] {
+				continue
+			}
+			l.ended[a.ID] = true
+			l.rates.drop(a.ID)
+			l.print("%s %s", trialName(p, ladder, t.Trial.Spec.LoRA.Rank, t.Trial.Spec.Seed), outcomeText(*a.Outcome))
+		}
+	})
+}
+
+func (l *progressLines) showVerdicts(p sweep.Progress) {
+	for i, v := range p.Verdicts {
+		for _, r := range v.Rungs[min(l.rungs[i], len(v.Rungs)):] {
+			l.print("%s%s", ladderName(p, i), report.RungText(r, v.MinGain))
+		}
+		l.rungs[i] = len(v.Rungs)
+		if v.State != l.states[i] && v.State != sweep.StateRunning {
+			l.print("%s%s: %s", ladderName(p, i), v.State, v.Reason)
+		}
+		l.states[i] = v.State
+	}
+}
+
+// outcomeText says how an attempt ended, as the end of a sentence about its trial.
+func outcomeText(o sweep.Outcome) string {
+	switch o.State {
+	case sweep.OutcomeDone:
+		text := fmt.Sprintf("finished in %s", formatDuration(time.Duration(o.TrainSeconds*float64(time.Second))))
+		if o.ValLoss != nil {
+			text += fmt.Sprintf(": val_loss %.4f at step %d", *o.ValLoss, o.BestStep)
+		}
+		return text
+	case sweep.OutcomeInterrupted, sweep.OutcomeCrashed:
+		return fmt.Sprintf("%s at step %d: %s", o.State, o.Step, o.Error)
+	case sweep.OutcomeUnstable, sweep.OutcomeOverMemory, sweep.OutcomeOverTime, sweep.OutcomeFailed:
+	}
+	return fmt.Sprintf("%s at step %d for good: %s", o.State, o.Step, o.Error)
+}
+
+func eachTrial(s sweep.Snapshot, f func(ladder int, t sweep.TrialFacts)) {
+	for i, l := range s.Ladders {
+		for _, r := range l.Rungs {
+			for _, t := range r.Trials {
+				f(i, t)
+			}
+		}
+	}
+}
+
+// ladderName is empty where there is only one ladder.
+func ladderName(p sweep.Progress, ladder int) string {
+	if len(p.Snapshot.Ladders) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("ladder %d ", ladder+1)
+}
+
+func trialName(p sweep.Progress, ladder, rank int, seed int64) string {
+	return fmt.Sprintf("%srank %d seed %d", ladderName(p, ladder), rank, seed)
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vbauerster/mpb/v8"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a test flag
+
+// golden compares got with testdata/name.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("read golden file (write it with -update): %v", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got), rewrite it with -update:\n%s", name, diff)
+	}
+}
+
+// play is a sweep of ranks 1, 2 and 4 with seeds 0 and 1 as a scheduler would tell it.
+type play struct {
+	snapshot sweep.Snapshot
+	live     []sweep.LiveAttempt
+}
+
+func newPlay() *play {
+	p := &play{snapshot: sweep.Snapshot{Sweep: sweep.Info{Name: "prose", Rule: sweep.DefaultPlateau(), Seeds: []int64{0, 1}}}}
+	ladder := sweep.Ladder{ID: 1}
+	for _, rank := range []int{1, 2, 4} {
+		rung := sweep.Rung{Rank: rank}
+		for seed := range int64(2) {
+			spec := sweep.Spec{Seed: seed, LoRA: sweep.LoRASpec{Rank: rank, Alpha: 16}, Train: sweep.TrainSpec{Steps: 100}}
+			rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: sweep.NewTrial(spec, "base", "data", "go")})
+		}
+		ladder.Rungs = append(ladder.Rungs, rung)
+	}
+	p.snapshot.Ladders = []sweep.Ladder{ladder}
+	return p
+}
+
+func (p *play) progress() sweep.Progress {
+	return sweep.Progress{
+		Snapshot: p.snapshot, Live: append([]sweep.LiveAttempt(nil), p.live...),
+		Verdicts: []sweep.Verdict{sweep.Conclude(p.snapshot, 0)},
+	}
+}
+
+func (p *play) trial(rung int, seed int64) *sweep.TrialFacts {
+	return &p.snapshot.Ladders[0].Rungs[rung].Trials[seed]
+}
+
+func (p *play) start(rung int, seed int64) *sweep.LiveAttempt {
+	t := p.trial(rung, seed)
+	number := len(t.Attempts) + 1
+	id := sweep.NewAttemptID(t.Trial.ID, number)
+	t.Attempts = append(t.Attempts, sweep.AttemptFacts{ID: id, Number: number, CheckpointStep: -1})
+	p.live = append(p.live, sweep.LiveAttempt{
+		ID: id, Trial: t.Trial.ID, Rank: t.Trial.Spec.LoRA.Rank, Seed: seed, Steps: 100, Compiled: true,
+	})
+	return &p.live[len(p.live)-1]
+}
+
+func (p *play) step(i, step int, train float64, val float64) {
+	a := &p.live[i]
+	a.Step, a.Tokens, a.TrainLoss = step, int64(step)*504, &train
+	if val != 0 {
+		a.ValLoss = &val
+	}
+}
+
+func (p *play) end(i int, o sweep.Outcome) {
+	for l := range p.snapshot.Ladders[0].Rungs {
+		for s := range p.snapshot.Ladders[0].Rungs[l].Trials {
+			attempts := p.snapshot.Ladders[0].Rungs[l].Trials[s].Attempts
+			for k := range attempts {
+				if attempts[k].ID == p.live[i].ID {
+					attempts[k].Outcome = &o
+				}
+			}
+		}
+	}
+	p.live = append(p.live[:i:i], p.live[i+1:]...)
+}
+
+func done(loss float64) sweep.Outcome {
+	return sweep.Outcome{State: sweep.OutcomeDone, Step: 100, ValLoss: &loss, BestStep: 90, TrainSeconds: 12.34, TrainLoss: &loss, LastValLoss: &loss}
+}
+
+// perform plays the sweep to show, one moment after another; wait lets time pass.
+func perform(p *play, show func(sweep.Progress), wait func(time.Duration)) {
+	p.start(0, 0).Compiled = false
+	p.start(0, 1)
+	show(p.progress())
+	p.live[0].Compiled = true
+	wait(2 * time.Second)
+	p.step(0, 1, 5.1, 5.05)
+	p.step(1, 1, 5.2, 5.06)
+	show(p.progress())
+	for step := 10; step <= 40; step += 10 {
+		wait(time.Second)
+		p.step(0, step, 5-float64(step)/100, 0)
+		p.step(1, step, 5.1-float64(step)/100, 4.9-float64(step)/200)
+		show(p.progress())
+	}
+	wait(40 * time.Second)
+	p.step(0, 41, 4.6, 0)
+	show(p.progress())
+	p.end(1, sweep.Outcome{State: sweep.OutcomeCrashed, Step: 40, Error: "the worker ended without a word:\nsignal: killed"})
+	p.start(0, 1).ResumedAt = 40
+	show(p.progress())
+	wait(20 * time.Second)
+	p.end(0, done(4.79))
+	p.end(0, done(4.81))
+	p.start(1, 0)
+	p.start(1, 1)
+	show(p.progress())
+	wait(20 * time.Second)
+	p.end(0, done(4.789))
+	p.end(0, done(4.809))
+	p.start(2, 0)
+	show(p.progress())
+	p.start(2, 1)
+	wait(20 * time.Second)
+	p.end(0, done(4.788))
+	p.end(0, sweep.Outcome{State: sweep.OutcomeUnstable, Step: 3, Error: "the loss is not finite"})
+	show(p.progress())
+}
+
+func TestProgressLines(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	now := time.Unix(0, 0)
+	lines := newProgressLines(&b, func() time.Time { return now })
+	perform(newPlay(), lines.show, func(d time.Duration) { now = now.Add(d) })
+	golden(t, "progress.txt", b.String())
+}
+
+func TestProgressLinesAfterResume(t *testing.T) {
+	t.Parallel()
+	p := newPlay()
+	for seed, loss := range []float64{4.79, 4.81} {
+		p.start(0, int64(seed))
+		p.end(0, done(loss))
+	}
+	p.start(1, 0)
+	var b bytes.Buffer
+	now := time.Unix(0, 0)
+	lines := newProgressLines(&b, func() time.Time { return now })
+	lines.show(p.progress())
+	want := "    0ms  2 trials were finished before and are not trained again\n" +
+		"    0ms  rank 2 seed 0 training (" + string(p.live[0].ID) + ")\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("lines after a resume (-want +got):\n%s", diff)
+	}
+}
+
+// syncBuffer is a bytes.Buffer that two goroutines may use.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func TestProgressBars(t *testing.T) {
+	t.Parallel()
+	var b syncBuffer
+	refresh := make(chan any)
+	now := time.Unix(0, 0)
+	bars := newProgressBars(&b, func() time.Time { return now }, mpb.WithManualRefresh(refresh), mpb.WithWidth(60))
+	p := newPlay()
+	perform(p, func(s sweep.Progress) {
+		bars.show(s)
+		for range 3 { // the third is taken once the first is drawn
+			refresh <- time.Now()
+		}
+	}, func(d time.Duration) { now = now.Add(d) })
+	if _, err := fmt.Fprintln(bars, "a line above the bars"); err != nil {
+		t.Fatal(err)
+	}
+	bars.stop()
+	if _, err := fmt.Fprintln(bars, "a line after the bars"); err != nil {
+		t.Fatal(err)
+	}
+	got := b.String()
+	for _, want := range []string{
+		"rank 1 seed 0", "starting", "━", "step 40/100", "rank 1: 0 of 2 trials finished", "rank 2: 0 of 2", "rank 4 seed 0",
+		"a line above the bars\n", "a line after the bars\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the bars never showed %q:\n%s", want, got)
+		}
+	}
+	for line := range strings.Lines(got) {
+		if n := len([]rune(strings.TrimRight(stripEscapes(line), "\n"))); n > 60 {
+			t.Errorf("line of %d columns on a terminal of 60: %q", n, line)
+		}
+	}
+}
+
+// stripEscapes removes cursor movements.
+func stripEscapes(s string) string {
+	for {
+		begin := strings.Index(s, "\x1b[")
+		if begin < 0 {
+			return s
+		}
+		end := strings.IndexAny(s[begin+2:], "ABCDJKHm")
+		if end < 0 {
+			return s[:begin]
+		}
+		s = s[:begin] + s[begin+2+end+1:]
+	}
+}
+
+func TestQuietProgress(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	p := (&app{stderr: &b, quiet: true}).newProgress()
+	perform(newPlay(), p.show, func(time.Duration) {})
+	p.stop()
+	if b.Len() > 0 {
+		t.Errorf("-q wrote %q, want nothing", b.String())
+	}
+}
