@@ -31,7 +31,19 @@ func (k key) needs(example string) key {
 	return k
 }
 
-// single is a key with one value.
+// optional marks a key whose text zero means that it is not set: no such value can be written.
+func (k key) optional(zero string) key {
+	text := k.text
+	k.text = func(g *Grid) string {
+		if s := text(g); s != zero {
+			return s
+		}
+		return ""
+	}
+	return k
+}
+
+// singleKey is a key with one value.
 func singleKey[T any](path, doc string, c codec[T], field func(*Grid) *T) key {
 	return key{
 		path: path, doc: doc, schema: c.schema,

@@ -58,9 +58,9 @@ func dataKeys() []key {
 		listKey("data.validation", "Validation corpus, likewise. Either this or validation_split.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Validation }),
 		singleKey("data.validation_split", "Share of the training documents to validate on instead, chosen by hash of the document.",
-			numberCodec(0, true, 1), func(g *Grid) *float64 { return &g.data.ValidationSplit }),
+			numberCodec(0, true, 1), func(g *Grid) *float64 { return &g.data.ValidationSplit }).optional("0"),
 		singleKey("data.validation_sequences", "Validate on at most so many sequences, drawn once, the same for every seed and rank. Default: all.",
-			countCodec(1), func(g *Grid) *int { return &g.data.ValidationSequences }),
+			countCodec(1), func(g *Grid) *int { return &g.data.ValidationSequences }).optional("0"),
 		singleKey("data.sequence_length", "Token ids per sequence; all but the first are predicted. At most the model's positions.",
 			countCodec(2), func(g *Grid) *int { return &g.data.SequenceLength }).needs("sequence_length: 128"),
 		singleKey("data.shuffle", "Draw training sequences in random order, anew each epoch; false keeps the order of the files.",
@@ -98,13 +98,13 @@ func loraKeys() []key {
 			choiceCodec("kaiming", "gaussian"), func(g *Grid) *[]string { return &g.init },
 			func(s *Spec, v string) { s.LoRA.Init = v }),
 		singleKey("lora.init_adapter", "PEFT adapter folder that every rank starts from, relative to the grid file.",
-			textCodec("a folder"), func(g *Grid) *string { return &g.initAdapter }),
+			textCodec("a folder"), func(g *Grid) *string { return &g.initAdapter }).optional(`""`),
 	}
 }
 
 func trainKeys() []key {
 	evalSteps := axisKey("train.eval_steps", "Optimiser steps between evaluations; the start and the last step are always evaluated. Default: a tenth of steps. Axis.",
-		countCodec(1), func(g *Grid) *[]int { return &g.train.evalSteps }, setEvalSteps)
+		countCodec(1), func(g *Grid) *[]int { return &g.train.evalSteps }, setEvalSteps).optional("0")
 	evalSteps.axis.cell = func(s *Spec, _ *Grid, _ int) string { return strconv.Itoa(s.Train.EvalSteps) }
 	return []key{
 		axisKey("train.steps", "Optimiser steps. Axis.", countCodec(1), func(g *Grid) *[]int { return &g.train.steps },
@@ -143,11 +143,9 @@ func ruleKeys() []key {
 	stop := singleKey("plateau.stop", "What lets a ladder stop before its last rank. Only likely is supported.",
 		choiceCodec(string(StopLikely)), func(g *Grid) *string { return (*string)(&g.rule.Stop) })
 	stop.read = readStop
-	noise := numberCodec(0, true, math.Inf(1))
-	noise.format = unlessZero(noise.format)
 	noiseSD := singleKey("plateau.noise_sd", "Standard deviation, in nats, of one validation loss after removing what seeds share; used where a rung "+
 		"has one seed. Default: from a finished sweep of the same model, data and training, else 0.25 % of the lowest rank's loss.",
-		noise, func(g *Grid) *float64 { return &g.rule.NoiseSD })
+		numberCodec(0, true, math.Inf(1)), func(g *Grid) *float64 { return &g.rule.NoiseSD }).optional("0")
 	return []key{
 		singleKey("plateau.min_gain", "Smallest gain worth a higher rank: nats, or a share of the lowest rank's mean loss.",
 			gainCodec(), func(g *Grid) *MinGain { return &g.rule.MinGain }),
@@ -156,17 +154,8 @@ func ruleKeys() []key {
 		stop,
 		noiseSD,
 		singleKey("limits.memory", "Most memory a trial may need, such as 8GiB. A rank above it is not started. Default: no limit.",
-			sizeCodec(), func(g *Grid) *int64 { return &g.limits.Memory }),
-		singleKey("limits.time", "Most time the sweep may take, such as 2h. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.Time }),
-		singleKey("limits.trial_time", "Most time a trial may take, such as 20m. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.TrialTime }),
-	}
-}
-
-func unlessZero(format func(float64) string) func(float64) string {
-	return func(v float64) string {
-		if v == 0 {
-			return ""
-		}
-		return format(v)
+			sizeCodec(), func(g *Grid) *int64 { return &g.limits.Memory }).optional("0B"),
+		singleKey("limits.time", "Most time the sweep may take, such as 2h. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.Time }).optional("0s"),
+		singleKey("limits.trial_time", "Most time a trial may take, such as 20m. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.TrialTime }).optional("0s"),
 	}
 }

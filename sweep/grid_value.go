@@ -187,12 +187,7 @@ func durationCodec() codec[time.Duration] {
 			d, err := time.ParseDuration(s.Value)
 			return d, err == nil && d > 0
 		},
-		format: func(d time.Duration) string {
-			if d == 0 {
-				return ""
-			}
-			return d.String()
-		},
+		format: time.Duration.String,
 	}
 }
 
@@ -226,18 +221,16 @@ func parseSize(s string) (int64, bool) {
 	return int64(value), err == nil && value >= 1 && value < 1<<62
 }
 
-// formatSize writes bytes in the largest unit that needs no fraction.
+// formatSize writes bytes in the unit that gives the smallest whole number.
 func formatSize(n int64) string {
-	if n == 0 {
-		return ""
-	}
+	best, name := n, "B"
 	for _, unit := range []struct {
 		name  string
 		bytes int64
 	}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
-		if n%unit.bytes == 0 {
-			return fmt.Sprintf("%d%s", n/unit.bytes, unit.name)
+		if n > 0 && n%unit.bytes == 0 && n/unit.bytes < best {
+			best, name = n/unit.bytes, unit.name
 		}
 	}
-	return fmt.Sprintf("%dB", n)
+	return fmt.Sprintf("%d%s", best, name)
 }

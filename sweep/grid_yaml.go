@@ -36,7 +36,7 @@ func (r *reader) document(text []byte) *ast.MappingNode {
 		return nil
 	}
 	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
-	tokens := lexer.Tokenize(string(text))
+	tokens := tokenize(string(text))
 	if !r.checkTokens(tokens) {
 		return nil
 	}
@@ -46,6 +46,26 @@ func (r *reader) document(text []byte) *ast.MappingNode {
 		return nil
 	}
 	return r.root(file)
+}
+
+// innerColon stands for a colon inside a word while the text is cut into tokens. It is a private-use character.
+const innerColon = '\uE000'
+
+// tokenize cuts a text into tokens. Between braces the lexer takes every colon for a key's end, so that it would read
+// {train: builtin:go-doc} as a mapping in a mapping; in YAML 1.2 a colon before a word's next character is part of the word.
+func tokenize(text string) token.Tokens {
+	runes := []rune(text)
+	for i := 1; i+1 < len(runes); i++ {
+		if runes[i] == ':' && !strings.ContainsRune("\"'", runes[i-1]) && !strings.ContainsRune(" \t\r\n,[]{}", runes[i+1]) {
+			runes[i] = innerColon
+		}
+	}
+	tokens := lexer.Tokenize(string(runes))
+	for _, t := range tokens {
+		t.Value = strings.ReplaceAll(t.Value, string(innerColon), ":")
+		t.Origin = strings.ReplaceAll(t.Origin, string(innerColon), ":")
+	}
+	return tokens
 }
 
 // checkText refuses what is no small text file.
@@ -60,7 +80,7 @@ func (r *reader) checkText(text []byte) bool {
 			r.failAt(position{i + 1, utf8.RuneCountInString(valid[:strings.IndexRune(valid, '\uFFFD')]) + 1}, "the file is not UTF-8; save it as UTF-8 text")
 			return false
 		}
-		if at := strings.IndexFunc(line, func(c rune) bool { return c < ' ' && c != '\t' && c != '\r' }); at >= 0 {
+		if at := strings.IndexFunc(line, func(c rune) bool { return c < ' ' && c != '\t' && c != '\r' || c == innerColon }); at >= 0 {
 			r.failAt(position{i + 1, utf8.RuneCountInString(line[:at]) + 1}, "the file holds a control character; save it as plain text")
 			return false
 		}

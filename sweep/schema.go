@@ -61,7 +61,7 @@ func describeKey(k key, standard *Grid) schemaObject {
 	for name, value := range k.schema {
 		s[name] = value
 	}
-	if text := k.text(standard); text != "" && k.example == "" && k.path != "train.eval_steps" {
+	if text := k.text(standard); text != "" && k.example == "" && k.path != "name" {
 		s["default"] = defaultValue(text)
 	}
 	return s
