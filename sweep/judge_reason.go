@@ -14,7 +14,7 @@ func (c *climb) explain(v *Verdict) {
 	case StatePlateau:
 		v.Reason = fmt.Sprintf("%s less than min_gain %s over rank %d: upper %s %s at confidence %s",
 			does(tried, "gains", "gain"), threeDigits(c.minGain), b, either(len(tried), "bound", "bounds"), joinRows(tried, upper), threeDigits(c.rule.Confidence))
-		v.Advice = append(v.Advice, fmt.Sprintf("use rank %d: a larger one buys nothing that min_gain counts", b))
+		v.Advice = append(v.Advice, fmt.Sprintf("use rank %d: %s nothing that min_gain counts", b, does(tried, "buys", "buy")))
 	case StateLikelyPlateau:
 		v.Reason = fmt.Sprintf("%s probably less than min_gain %s over rank %d: probability of a gain worth having %s; together %s that there is none",
 			does(tried, "gains", "gain"), threeDigits(c.minGain), b, joinRows(tried, chance), threeDigits(*v.Probability))
@@ -78,6 +78,10 @@ func (c *climb) adviseCommon(v *Verdict) {
 		}
 		v.Advice = append(v.Advice, fmt.Sprintf("one seed per rank: the intervals rest on noise_sd %s (%s); three seeds measure the noise",
 			threeDigits(c.noiseSD), source))
+	}
+	if r := c.betterBeyond(); r != nil {
+		v.Advice = append(v.Advice, fmt.Sprintf("rank %d, past the point where the rule stopped, gains %s over rank %d: a patience of %d was too short here",
+			r.Rank, intervalText(r.Gain), r.Incumbent, c.rule.Patience))
 	}
 	if c.overfitsLate() {
 		v.Advice = append(v.Advice, "the validation loss rises after its best step: fewer steps, a lower learning rate or more dropout")

@@ -179,7 +179,7 @@ func TestJudgeStates(t *testing.T) {
 		"one seed, noise assumed":      {sweep.DefaultPlateau(), ladder(ranks, one(4.8, 4.6, 4.6, 4.6)), sweep.StateLikelyPlateau, 2, []string{sweep.FlagOneSeed}},
 		"one seed, noise given":        {given, ladder(ranks, one(4.8, 4.6, 4.6, 4.6)), sweep.StatePlateau, 2, []string{sweep.FlagOneSeed}},
 		"best step long before last":   {sweep.DefaultPlateau(), ended(ladder(ranks, flat), 0.03), sweep.StatePlateau, 2, []string{sweep.FlagOverfitting}},
-		"ranks past the stop are idle": {sweep.DefaultPlateau(), ladder(append(ranks, 16), append(flat, spread(4.2, 0, .001, 0))), sweep.StatePlateau, 2, nil},
+		"ranks past the stop are idle": {sweep.DefaultPlateau(), ladder(append(ranks, 16), append(flat, spread(4.2, 0, .001, 0))), sweep.StatePlateau, 2, []string{sweep.FlagBeyond}},
 		"no common seed":               {sweep.DefaultPlateau(), disjoint(), sweep.StateInconclusive, 1, nil},
 	}
 	for name, tt := range tests {

@@ -34,6 +34,9 @@ func (c *climb) verdict() Verdict {
 	if c.overfitsLate() {
 		v.Flags = append(v.Flags, FlagOverfitting)
 	}
+	if c.betterBeyond() != nil {
+		v.Flags = append(v.Flags, FlagBeyond)
+	}
 	c.explain(&v)
 	return v
 }
@@ -130,6 +133,16 @@ func (c *climb) overfitsLate() bool {
 		}
 	}
 	return false
+}
+
+// betterBeyond returns the first row past the stop whose gain is certain and worth having: patience was too short.
+func (c *climb) betterBeyond() *RungVerdict {
+	for i := range c.rows[c.end+1:] {
+		if r := &c.rows[c.end+1+i]; r.Gain != nil && *r.Gain.Lo > 0 && r.Gain.Mean >= c.minGain {
+			return r
+		}
+	}
+	return nil
 }
 
 // bestRank is the rank of the best mean; the lowest rank among equals.

@@ -13,6 +13,7 @@ func commands() []func(*app) *cobra.Command {
 		newListCommand,
 		newLogsCommand,
 		newMetricsCommand,
+		newPlateauCommand,
 		newReportCommand,
 		newResumeCommand,
 		newRunCommand,

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// plateauFlags are the settings of the rule on the command line, in a grid's words.
+type plateauFlags struct {
+	direction  string
+	minGain    string
+	patience   int
+	confidence float64
+	noiseSD    float64
+}
+
+func newPlateauCommand(a *app) *cobra.Command {
+	var f plateauFlags
+	cmd := &cobra.Command{
+		Use:   "plateau FILE.csv",
+		Short: "Apply the plateau rule to your own numbers",
+		Long: `plateau reads a table with the columns rank, seed and val_loss (a header line, commas, any order; "-" reads stdin) and says
+where larger ranks stop paying: the same rule, and the same verdicts, that sweep run stops its ladders by. A column
+train_loss, where there is one, lets it tell overfitting. Ranks past the point where the rule stops are listed, not counted.
+
+Ranks are compared over the seeds they share. With one seed per rank nothing measures the noise: give --noise-sd, the
+standard deviation of one value after removing what seeds share.`,
+		Example: `  sweep plateau losses.csv
+  sweep plateau accuracy.csv --direction max --min-gain 0.002
+  sweep plateau one-seed.csv --noise-sd 0.01 -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.plateau(args[0], f) },
+	}
+	cmd.Flags().StringVar(&f.direction, "direction", "min", "min where lower values are better (losses), max where higher ones are")
+	cmd.Flags().StringVar(&f.minGain, "min-gain", "0.5%", "the smallest gain worth a higher rank: a number, or % of the lowest rank's mean")
+	cmd.Flags().IntVar(&f.patience, "patience", 2, "ranks in a row without a worthwhile gain before the rule stops")
+	cmd.Flags().Float64Var(&f.confidence, "confidence", 0.95, "confidence of the intervals")
+	cmd.Flags().Float64Var(&f.noiseSD, "noise-sd", 0, "standard deviation of one value, needed where ranks have one seed")
+	return cmd
+}
+
+// plateauResult is the verdict with its rungs beside it.
+type plateauResult struct {
+	Verdict verdictJSON         `json:"verdict"`
+	Rungs   []sweep.RungVerdict `json:"rungs"`
+}
+
+// verdictJSON is a verdict without its rungs.
+type verdictJSON struct {
+	sweep.Verdict
+	Rungs *struct{} `json:"rungs,omitempty"` // hides Verdict.Rungs
+}
+
+func (a *app) plateau(path string, f plateauFlags) error {
+	rule, err := f.rule()
+	if err != nil {
+		return err
+	}
+	rungs, err := a.readLosses(path)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	v, err := rule.Judge(rungs)
+	if err != nil {
+		return usagef("%s: %w", path, err)
+	}
+	if f.noiseSD == 0 && (oneSeed(rungs) || slices.Contains(v.Flags, sweep.FlagOneSeed)) {
+		return usagef("%s: ranks are compared over one seed, which cannot tell a gain from noise: "+
+			"add seeds, or give --noise-sd, the standard deviation of one value", path)
+	}
+	return a.emit("plateau", plateauResult{Verdict: verdictJSON{Verdict: v}, Rungs: v.Rungs},
+		func(w io.Writer) error { return writePlateau(w, v) },
+		func() ([]string, [][]string) { return plateauRows(v) })
+}
+
+// rule is the plateau rule that the flags describe.
+func (f plateauFlags) rule() (sweep.Plateau, error) {
+	p := sweep.Plateau{Patience: f.patience, Confidence: f.confidence, Stop: sweep.StopLikely, NoiseSD: f.noiseSD}
+	if f.noiseSD > 0 {
+		p.NoiseSource = sweep.NoiseFromGrid
+	}
+	switch f.direction {
+	case "min":
+	case "max":
+		p.Maximize = true
+	default:
+		return p, usagef("--direction %s: want min or max", f.direction)
+	}
+	number, relative := strings.CutSuffix(f.minGain, "%")
+	value, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return p, usagef("--min-gain %s: want a number such as 0.02, or a share such as 0.5%%", f.minGain)
+	}
+	if relative {
+		value /= 100
+	}
+	p.MinGain = sweep.MinGain{Value: value, Relative: relative}
+	if err := p.Validate(); err != nil {
+		return p, withCode(exitUsage, err)
+	}
+	return p, nil
+}
+
+func oneSeed(rungs []sweep.Losses) bool {
+	return !slices.ContainsFunc(rungs, func(l sweep.Losses) bool { return len(l.Seeds) > 1 })
+}
+
+// readLosses reads a table of losses from a file, or stdin for "-".
+func (a *app) readLosses(path string) ([]sweep.Losses, error) {
+	if path == "-" {
+		return parseLosses("stdin", a.stdin)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the losses: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	return parseLosses(path, file)
+}
+
+// writePlateau prints the rungs and what they come to.
+func writePlateau(w io.Writer, v sweep.Verdict) error {
+	header := []string{"rank", "seeds", "value", "gain [lo, hi]", "over", "P(gain)", "decision", "strikes"}
+	decimals := max(0, 2-int(math.Floor(math.Log10(v.MinGain)))) // three digits of min_gain
+	fixed := func(x float64) string { return strconv.FormatFloat(x, 'f', decimals, 64) }
+	var rows [][]string
+	for _, r := range v.Rungs {
+		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fixed(r.ValLoss.Mean), "", "", "", string(r.Decision), strconv.Itoa(r.Count)}
+		if r.Gain != nil {
+			row[3] = fmt.Sprintf("%s [%s, %s]", fixed(r.Gain.Mean), fixed(*r.Gain.Lo), fixed(*r.Gain.Hi))
+			row[4], row[5] = strconv.Itoa(r.Incumbent), fmt.Sprintf("%.3f", *r.Probability)
+		}
+		rows = append(rows, row)
+	}
+	if err := writeTable(w, header, rows); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("rank %d: %s\n%s\n", v.RecommendedRank, v.State, v.Reason)
+	for _, advice := range v.Advice {
+		text += "- " + advice + "\n"
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// plateauRows is one row per rank, every number in full.
+func plateauRows(v sweep.Verdict) (header []string, rows [][]string) {
+	header = []string{"rank", "seeds", "mean", "lo", "hi", "incumbent", "gain", "gain_lo", "gain_hi", "sd", "df", "probability", "decision", "count"}
+	for _, r := range v.Rungs {
+		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), full(&r.ValLoss.Mean), full(r.ValLoss.Lo), full(r.ValLoss.Hi)}
+		if r.Gain == nil {
+			row = append(row, "", "", "", "", "", "", "")
+		} else {
+			row = append(row, strconv.Itoa(r.Incumbent), full(&r.Gain.Mean), full(r.Gain.Lo), full(r.Gain.Hi), full(&r.SD), full(r.DF), full(r.Probability))
+		}
+		rows = append(rows, append(row, string(r.Decision), strconv.Itoa(r.Count)))
+	}
+	return header, rows
+}
+
+// full prints a number with every digit, nothing for none.
+func full(x *float64) string {
+	if x == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*x, 'g', -1, 64)
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// plateauOn runs sweep plateau on a file with this content.
+func plateauOn(t *testing.T, content string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "losses.csv")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errOut bytes.Buffer
+	code = run(context.Background(), append([]string{"plateau", path}, args...), strings.NewReader(content), &out, &errOut)
+	return code, out.String(), strings.ReplaceAll(errOut.String(), dir+string(filepath.Separator), "")
+}
+
+// flat is a ladder that stops paying at rank 2.
+const flat = `rank,seed,val_loss
+1,0,4.800
+1,1,4.831
+1,2,4.862
+2,0,4.700
+2,1,4.730
+2,2,4.761
+4,0,4.699
+4,1,4.730
+4,2,4.760
+8,0,4.698
+8,1,4.729
+8,2,4.760
+`
+
+func TestPlateauVerdicts(t *testing.T) {
+	t.Parallel()
+	accuracy := "rank,seed,val_loss\n1,0,.200\n1,1,.169\n1,2,.138\n2,0,.300\n2,1,.270\n2,2,.239\n4,0,.301\n4,1,.270\n4,2,.240\n8,0,.302\n8,1,.271\n8,2,.240\n"
+	tests := map[string]struct {
+		content string
+		args    []string
+		state   string
+		rank    int
+	}{
+		"plateau":           {flat, nil, "plateau", 2},
+		"higher is better":  {accuracy, []string{"--direction", "max", "--min-gain", "0.02"}, "plateau", 2},
+		"lower is better":   {accuracy, []string{"--direction", "min", "--min-gain", "0.02"}, "plateau", 1},
+		"a tiny min_gain":   {flat, []string{"--min-gain", "0.00001"}, "still_improving", 8},
+		"more patience":     {flat, []string{"--patience", "3"}, "likely_plateau", 2},
+		"one seed, noise":   {"rank,seed,val_loss\n1,0,4.8\n2,0,4.6\n4,0,4.6\n8,0,4.6\n", []string{"--noise-sd", "0.003"}, "plateau", 2},
+		"columns in order":  {"val_loss, RANK ,seed,note\n4.8,1,0,a\n4.81,1,1,b\n", nil, "inconclusive", 1},
+		"byte order mark":   {"\ufeffrank,seed,val_loss\n1,0,4.8\n1,1,4.9\n", nil, "inconclusive", 1},
+		"overfit, as train": {"rank,seed,val_loss,train_loss\n1,0,4.8,4.7\n1,1,4.83,4.7\n2,0,5.0,4.0\n2,1,5.031,4.0\n4,0,5.2,3.0\n4,1,5.2305,3.0\n", []string{"--confidence", "0.8"}, "overfit", 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := plateauOn(t, tt.content, append(tt.args, "-o", "json")...)
+			var got struct {
+				Schema  string
+				Verdict struct {
+					State           string
+					RecommendedRank int `json:"recommended_rank"`
+					Rungs           any
+				}
+				Rungs []struct{ Rank int }
+			}
+			if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitOK {
+				t.Fatalf("exit %d, %v: %s", code, err, stderr)
+			}
+			if got.Schema != "sweep.plateau/v1" || got.Verdict.State != tt.state || got.Verdict.RecommendedRank != tt.rank {
+				t.Errorf("verdict %+v, want %s, rank %d", got.Verdict, tt.state, tt.rank)
+			}
+			if len(got.Rungs) == 0 || got.Verdict.Rungs != nil {
+				t.Errorf("rungs %v, in the verdict %v", got.Rungs, got.Verdict.Rungs)
+			}
+		})
+	}
+}
+
+func TestPlateauTable(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := plateauOn(t, flat)
+	want := `┌──────┬───────┬────────┬──────────────────────────┬──────┬─────────┬──────────┬─────────┐
+│ rank │ seeds │  value │            gain [lo, hi] │ over │ P(gain) │ decision │ strikes │
+├──────┼───────┼────────┼──────────────────────────┼──────┼─────────┼──────────┼─────────┤
+│    1 │     3 │ 4.8310 │                          │      │         │ baseline │       0 │
+│    2 │     3 │ 4.7303 │  0.1007 [0.0992, 0.1021] │    1 │   1.000 │ improved │       0 │
+│    4 │     3 │ 4.7297 │ 0.0007 [-0.0004, 0.0018] │    2 │   0.000 │ flat     │       1 │
+│    8 │     3 │ 4.7290 │  0.0013 [0.0003, 0.0023] │    2 │   0.000 │ flat     │       2 │
+└──────┴───────┴────────┴──────────────────────────┴──────┴─────────┴──────────┴─────────┘
+rank 2: plateau
+ranks 4 and 8 gain less than min_gain 0.0242 over rank 2: upper bounds 0.00176 and 0.00234 at confidence 0.95
+- use rank 2: ranks 4 and 8 buy nothing that min_gain counts
+`
+	if code != exitOK || stderr != "" || stdout != want {
+		t.Errorf("exit %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+}
+
+func TestPlateauCSV(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := plateauOn(t, flat, "-o", "csv")
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if code != exitOK || len(lines) != 5 || !strings.HasPrefix(lines[0], "rank,seeds,mean,lo,hi,incumbent,gain,") {
+		t.Errorf("exit %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+}
+
+func TestPlateauRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		content string
+		args    []string
+		stderr  string
+	}{
+		"one seed":            {"rank,seed,val_loss\n1,0,4.8\n2,0,4.6\n", nil, "sweep: losses.csv: ranks are compared over one seed, which cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
+		"one common seed":     {"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,1,4.6\n2,2,4.6\n", nil, "sweep: losses.csv: ranks are compared over one seed, which cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
+		"empty":               {"", nil, "sweep: losses.csv: no losses: want a header line rank,seed,val_loss and one line per rank and seed\n"},
+		"no header":           {"1,0,4.8\n", nil, "sweep: losses.csv:1: no column rank: the first line must name the columns rank, seed and val_loss; it says \"1,0,4.8\"\n"},
+		"two rank columns":    {"rank,rank,val_loss\n", nil, "sweep: losses.csv:1: column rank appears twice\n"},
+		"many problems":       {"rank,seed,val_loss\nfour,0,4.8\n0,0,4.8\n1,x,NaN\n1,0\n1,0,4.8\n1,0,4.9\n", nil, "sweep: losses.csv:2: rank \"four\" is not a whole number from 1 on\nlosses.csv:3: rank \"0\" is not a whole number from 1 on\nlosses.csv:4: seed \"x\" is not a whole number\nlosses.csv:4: val_loss is NaN: leave runs that diverged out\nlosses.csv:5: 2 fields, the header has 3\nlosses.csv:7: rank 1, seed 0 stands in line 6 already\n"},
+		"a stray quote":       {"rank,seed,val_loss\n1,0,\"4.8\n", nil, "sweep: losses.csv:2:10: extraneous or missing \" in quoted-field\n"},
+		"direction":           {flat, []string{"--direction", "up"}, "sweep: --direction up: want min or max\n"},
+		"min-gain":            {flat, []string{"--min-gain", "little"}, "sweep: --min-gain little: want a number such as 0.02, or a share such as 0.5%\n"},
+		"min-gain of nothing": {flat, []string{"--min-gain", "0%"}, "sweep: min_gain 0: want a positive number\n"},
+		"confidence":          {flat, []string{"--confidence", "95"}, "sweep: confidence 95: want a number between 0 and 1\n"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := plateauOn(t, tt.content, tt.args...)
+			if code != exitUsage || stdout != "" {
+				t.Errorf("exit %d, stdout %q", code, stdout)
+			}
+			if diff := cmp.Diff(tt.stderr, stderr); diff != "" {
+				t.Errorf("stderr (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPlateauReadsStdin(t *testing.T) {
+	t.Parallel()
+	var out, errOut bytes.Buffer
+	if code := run(context.Background(), []string{"plateau", "-"}, strings.NewReader(flat), &out, &errOut); code != exitOK {
+		t.Errorf("exit %d: %s", code, errOut.String())
+	}
+	if code := run(context.Background(), []string{"plateau", "no-such.csv"}, strings.NewReader(""), &out, &errOut); code != exitUsage {
+		t.Errorf("a missing file: exit %d", code)
+	}
+}
