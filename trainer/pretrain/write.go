@@ -36,12 +36,13 @@ func WriteTokenizer(ctx context.Context, dir string, names []string, vocabulary 
 // WriteModel writes config.json and model.safetensors (float16) to dir, beside the tokenizer, as save_pretrained of
 // transformers' GPT2LMHeadModel does.
 func WriteModel(dir string, c model.Config, tensors map[string]weights.Array) error {
+	noDropout := json.RawMessage("0.0") // a float also for readers that tell 0 from 0.0
 	config := map[string]any{
 		"model_type": "gpt2", "architectures": []string{"GPT2LMHeadModel"}, "dtype": "float16",
 		"vocab_size": c.VocabSize, "n_positions": c.Positions, "n_embd": c.Embed, "n_layer": c.Layers, "n_head": c.Heads, "n_inner": c.Inner,
 		"activation_function": c.Activation, "layer_norm_epsilon": c.Epsilon, "tie_word_embeddings": c.TieHead,
 		"scale_attn_weights": c.ScaleScores, "scale_attn_by_inverse_layer_idx": c.ScaleByLayer,
-		"attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0, "initializer_range": 0.02,
+		"attn_pdrop": noDropout, "embd_pdrop": noDropout, "resid_pdrop": noDropout, "initializer_range": 0.02,
 	}
 	tok, err := data.LoadTokenizer(os.DirFS(dir))
 	switch {
