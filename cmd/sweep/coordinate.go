@@ -80,12 +80,15 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
+	progress := a.newProgress()
+	defer progress.stop()
 	executor := &local.Executor{Root: a.root, Command: []string{self, "worker"}}
 	if r.Platform != backend.PlatformCUDA {
 		executor.Slots = local.Slots(local.Cores(), capacity.Jobs)
 	}
 	scheduler := sweep.Scheduler{
-		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Log: a.log, Kill: kill,
+		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill,
+		Log: a.logger(progress.log()), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, info.ID, session)
 }

@@ -28,7 +28,6 @@ type app struct {
 	verbose bool
 	backend string // auto, xla:cpu, xla:cuda, go or a plug-in's path
 	jobs    string // a number or auto
-	log     *slog.Logger
 }
 
 // outputFormats are the values of -o. A command that has no table form for one of them says so itself.
@@ -116,15 +115,16 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	if !slices.Contains(outputFormats, a.output) {
 		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))
 	}
-	level := slog.LevelInfo
+	return nil
+}
+
+// logger writes what goes wrong while a sweep runs, and every step with -v: progress tells the rest.
+func (a *app) logger(w io.Writer) *slog.Logger {
+	level := slog.LevelWarn
 	if a.verbose {
 		level = slog.LevelDebug
 	}
-	if a.quiet {
-		level = slog.LevelWarn
-	}
-	a.log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
-	return nil
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 func readConfig(v *viper.Viper, config string) error {

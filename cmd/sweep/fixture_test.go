@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// testGrid trains six short trials: long enough to be killed at every stage, short enough for a test.
+const testGrid = `
+name: test
+model: %s
+data: {train: train.jsonl, validation: validation.jsonl, sequence_length: 16}
+lora: {rank: [1, 2, 4], alpha: 8, dropout: 0.1, target_modules: [c_attn, c_proj]}
+train: {steps: %d, batch_size: 2, learning_rate: 2e-2, eval_steps: 5}
+seeds: [0, 1]
+plateau: {patience: 3}
+`
+
+// testSweep is one sweep in a root of its own.
+type testSweep struct {
+	t        *testing.T
+	platform string
+	dir      string
+	started  bool
+}
+
+func newTestSweep(t *testing.T, platform string, steps int) *testSweep {
+	t.Helper()
+	s := &testSweep{t: t, platform: platform, dir: t.TempDir()}
+	model, err := filepath.Abs(filepath.Join("..", "..", "trainer", "model", "testdata", "tiny-gpt2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeRows(t, filepath.Join(s.dir, "train.jsonl"), 40, 1)
+	writeRows(t, filepath.Join(s.dir, "validation.jsonl"), 8, 2)
+	if err := os.WriteFile(s.path("grid.yaml"), fmt.Appendf(nil, testGrid, model, steps), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.killWorkers)
+	return s
+}
+
+// writeRows writes pre-tokenised rows of 16 ids with a learnable pattern.
+func writeRows(t *testing.T, path string, rows int, seed uint64) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // data, not secrets
+	var b bytes.Buffer
+	for range rows {
+		ids := make([]int, 16)
+		for i := range ids {
+			ids[i] = (i*37 + random.IntN(3)) % 512
+		}
+		row, err := json.Marshal(map[string][]int{"input_ids": ids})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(append(row, '\n'))
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *testSweep) path(names ...string) string {
+	return filepath.Join(append([]string{s.dir}, names...)...)
+}
+
+// command is `sweep run` at first, `sweep resume` from then on.
+func (s *testSweep) command() *exec.Cmd {
+	args := []string{"run", s.path("grid.yaml")}
+	if s.started {
+		args = []string{"resume", "test"}
+	}
+	return s.sweep(append(args, "--backend", s.platform, "--jobs", "2")...)
+}
+
+func (s *testSweep) sweep(args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), sweepBinary(s.t), append(args, "--root", s.path("runs"))...)
+	cmd.Env = append(os.Environ(), "GOMLX_NO_AUTO_INSTALL=1")
+	return cmd
+}
+
+// snapshot reads the sweep's facts, whoever is writing them; false where there is no such sweep yet.
+func (s *testSweep) snapshot() (sweep.Snapshot, bool) {
+	db, err := store.OpenReadOnly(context.Background(), s.path("runs", "sweep.db"))
+	if err != nil {
+		return sweep.Snapshot{}, false
+	}
+	defer db.Close() //nolint:errcheck // read only
+	info, err := db.Find(context.Background(), "test")
+	if err != nil {
+		return sweep.Snapshot{}, false
+	}
+	snapshot, err := db.Snapshot(context.Background(), info.ID)
+	return snapshot, err == nil
+}
+
+// registered reports whether resume can find the sweep.
+func (s *testSweep) registered() bool {
+	_, ok := s.snapshot()
+	return ok
+}
+
+// attempts counts the attempts of all trials.
+func (s *testSweep) attempts() int {
+	snapshot, _ := s.snapshot()
+	n := 0
+	for _, l := range snapshot.Ladders {
+		for _, r := range l.Rungs {
+			for _, t := range r.Trials {
+				n += len(t.Attempts)
+			}
+		}
+	}
+	return n
+}
+
+// running is a started command.
+type running struct {
+	*exec.Cmd
+	said  bytes.Buffer // stderr
+	ended chan error
+}
+
+func (s *testSweep) start(cmd *exec.Cmd) *running {
+	s.t.Helper()
+	r := &running{Cmd: cmd, ended: make(chan error, 1)}
+	cmd.Stderr = &r.said
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() { r.ended <- cmd.Wait() }()
+	s.t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return r
+}
+
+// wait returns the exit code.
+func (r *running) wait() int {
+	<-r.ended
+	return r.ProcessState.ExitCode()
+}
+
+// workers calls f with the process id of every living worker of the sweep.
+func (s *testSweep) workers(f func(pid int)) {
+	pids, err := filepath.Glob(s.path("runs", "trials", "*", "*", sweep.PIDFile))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, path := range pids {
+		text, err := os.ReadFile(path)
+		alive, aliveErr := sweep.WorkerAlive(filepath.Dir(path))
+		if err != nil || aliveErr != nil || !alive {
+			continue
+		}
+		if pid, err := strconv.Atoi(string(text)); err == nil {
+			f(pid)
+		}
+	}
+}
+
+func (s *testSweep) livingWorkers() (n int) {
+	s.workers(func(int) { n++ })
+	return n
+}
+
+func (s *testSweep) killWorkers() {
+	s.workers(func(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) })
+}
+
+// finish runs the sweep to its end.
+func (s *testSweep) finish() {
+	s.t.Helper()
+	s.started = s.started || s.registered()
+	cmd := s.command()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+}
+
+// report returns the final JSON report without what may differ: times and measured memory.
+func (s *testSweep) report() string {
+	s.t.Helper()
+	cmd := s.sweep("report", "test", "-o", "json")
+	out, err := cmd.Output()
+	if err != nil {
+		s.t.Fatalf("%v: %v", cmd.Args, err)
+	}
+	var tree any
+	if err := json.Unmarshal(out, &tree); err != nil {
+		s.t.Fatal(err)
+	}
+	stripMeasured(tree)
+	body, err := json.MarshalIndent(tree, "", " ")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if !strings.Contains(string(body), `"val_loss"`) {
+		s.t.Fatalf("a report without a loss proves nothing:\n%s", body)
+	}
+	return string(body)
+}
+
+// stripMeasured removes times and memory. Sentences that carry them go with them.
+func stripMeasured(tree any) {
+	switch node := tree.(type) {
+	case map[string]any:
+		for key, value := range node {
+			if strings.Contains(key, "bytes") || strings.Contains(key, "seconds") {
+				delete(node, key)
+				continue
+			}
+			stripMeasured(value)
+		}
+	case []any:
+		for _, value := range node {
+			stripMeasured(value)
+		}
+	}
+}
