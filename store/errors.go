@@ -13,7 +13,7 @@ func (d *DB) explain(err error) error {
 	if !errors.As(err, &lite) {
 		return err
 	}
-	fix := ""
+	var fix string
 	switch lite.Code {
 	case sqlite3.ErrFull:
 		fix = "the disk is full: free some space and resume; what was recorded is kept"

@@ -74,7 +74,7 @@ func mountType(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the mount table: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	device := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {

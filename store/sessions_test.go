@@ -106,7 +106,7 @@ func TestReadersWorkWhileACoordinatorWrites(t *testing.T) {
 	if err != nil {
 		t.Fatalf("OpenReadOnly() = %v", err)
 	}
-	defer reader.Close()
+	defer reader.Close() //nolint:errcheck // it only reads
 	attempts := func() int { return len(snapshot(t, reader, id).Ladders[0].Rungs[0].Trials[0].Attempts) }
 	for seen, deadline := attempts(), time.Now().Add(20*time.Second); attempts() < seen+20; {
 		if time.Now().After(deadline) {

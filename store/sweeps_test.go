@@ -211,6 +211,6 @@ func TestOpenReadOnlyAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatalf("OpenReadOnly of a copy of the file alone = %v", err)
 	}
-	defer copyReader.Close()
+	defer copyReader.Close() //nolint:errcheck // it only reads
 	snapshot(t, copyReader, id)
 }

@@ -73,7 +73,7 @@ func each(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // Err has every error there is
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return err

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/report"
+)
+
+// writeStatus prints s for a person; resume is the command that continues the sweep.
+func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "sweep %s: %s, %s of work\n", s.Sweep, s.State, formatDuration(durationOf(s.ElapsedSeconds)))
+	b.WriteString(coordinatorLine(s, resume, now))
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", warning)
+	}
+	if len(s.Ladders) == 0 {
+		b.WriteString("its model and data have not been read yet\n")
+	}
+	for _, l := range s.Ladders {
+		fmt.Fprintf(&b, "\nladder %d%s: %s", l.Number, axes(l.Cell), l.State)
+		if l.RecommendedRank > 0 {
+			fmt.Fprintf(&b, ", rank %d so far the one to use", l.RecommendedRank)
+		}
+		b.WriteByte('\n')
+		if err := writeRungs(&b, l.Rungs); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// coordinatorLine says who works on the sweep, or how to go on.
+func coordinatorLine(s sweepStatus, resume string, now time.Time) string {
+	switch s.State {
+	case progressRunning:
+		c := s.Coordinator
+		return fmt.Sprintf("coordinator: process %d on %s, heard of %s ago\n", c.PID, c.Host, formatDuration(now.Sub(c.Heartbeat)))
+	case progressFinished:
+		return fmt.Sprintf("sweep report %s prints what it found\n", s.Sweep)
+	case progressInterrupted:
+	}
+	return fmt.Sprintf("no coordinator; continue with: %s\n", resume)
+}
+
+// axes names what tells a ladder apart in its grid: " (alpha=16 dropout=0.1)", or nothing.
+func axes(cell report.Cell) string {
+	var parts []string
+	for _, s := range cell {
+		if s.Axis {
+			parts = append(parts, s.Name+"="+s.Value)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, " ") + ")"
+}
+
+// writeRungs prints the trials that were begun, and in one line the ranks where none was.
+func writeRungs(b *strings.Builder, rungs []rungStatus) error {
+	header := []string{"rank", "seed", "trial", "state", "step", "train_loss", "val_loss", "memory", "attempts"}
+	var rows [][]string
+	var pending []string
+	for _, r := range rungs {
+		begun := false
+		for _, t := range r.Trials {
+			begun = begun || t.Attempts > 0
+		}
+		if !begun {
+			pending = append(pending, strconv.Itoa(r.Rank))
+			continue
+		}
+		for _, t := range r.Trials {
+			rows = append(rows, []string{
+				strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, fmt.Sprintf("%d/%d", t.Step, t.Steps),
+				formatLoss(t.TrainLoss), formatLoss(t.ValLoss), formatPeak(t.PeakHostBytes), strconv.Itoa(t.Attempts),
+			})
+		}
+	}
+	if len(rows) > 0 {
+		if err := writeTable(b, header, rows); err != nil {
+			return err
+		}
+	}
+	if len(pending) > 0 {
+		fmt.Fprintf(b, "not begun: rank %s\n", strings.Join(pending, ", "))
+	}
+	return nil
+}
+
+func formatLoss(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'f', 4, 64)
+}
+
+func formatPeak(v *int64) string {
+	if v == nil {
+		return ""
+	}
+	return formatBytes(*v)
+}
+
+// statusRows has one row per trial, numbers in full.
+func statusRows(s sweepStatus) (header []string, rows [][]string) {
+	header = []string{
+		"ladder", "cell", "rank", "seed", "trial", "state", "step", "steps", "train_loss", "val_loss", "peak_host_bytes", "attempts",
+	}
+	for _, l := range s.Ladders {
+		for _, r := range l.Rungs {
+			for _, t := range r.Trials {
+				rows = append(rows, []string{
+					strconv.Itoa(l.Number), strings.Trim(axes(l.Cell), " ()"), strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10),
+					string(t.ID), t.State, strconv.Itoa(t.Step), strconv.Itoa(t.Steps), fullNumber(t.TrainLoss), fullNumber(t.ValLoss),
+					fullCount(t.PeakHostBytes), strconv.Itoa(t.Attempts),
+				})
+			}
+		}
+	}
+	return header, rows
+}
+
+// fullNumber writes every digit; nothing for what is not known.
+func fullNumber(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'g', -1, 64)
+}
+
+func fullCount(v *int64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatInt(*v, 10)
+}
