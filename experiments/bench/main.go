@@ -52,14 +52,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.rounds < 1 {
 		return fmt.Errorf("-rounds %d: want at least 1", o.rounds)
 	}
+	chosen := slices.DeleteFunc(shapes(), func(s shape) bool { return o.shape != "" && o.shape != s.Name })
+	if len(chosen) == 0 {
+		return fmt.Errorf("-shape %s: want gpt2-small or gopher", o.shape)
+	}
 	python, err := interpreter(ctx, o.python, stderr)
 	if err != nil {
 		return err
 	}
-	for _, s := range shapes() {
-		if o.shape != "" && o.shape != s.Name {
-			continue
-		}
+	for _, s := range chosen {
 		s.Backend = o.backend
 		if err := compare(ctx, s, o.rounds, python, stdout, stderr); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
