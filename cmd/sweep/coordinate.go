@@ -88,7 +88,7 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 	}
 	scheduler := sweep.Scheduler{
 		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill,
-		Log: a.logger(progress.log()), Progress: progress.show,
+		Log: progress.logger(), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, info.ID, session)
 }

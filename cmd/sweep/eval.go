@@ -55,7 +55,7 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 		return err
 	}
 	if choice.Notice != "" {
-		a.log.Warn(choice.Notice)
+		a.say("%s", choice.Notice)
 	}
 	info, err := trainer.Inspect(ctx, r.model, trainer.InspectOptions{Hub: trainer.HubFromEnv(os.Getenv)})
 	if err != nil {
@@ -72,7 +72,7 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 
 func (a *app) writeEvaluation(e trainer.Evaluation) error {
 	for _, w := range e.Warnings {
-		a.log.Warn(w)
+		a.say("warning: %s", w)
 	}
 	header := []string{"loss", "perplexity", "tokens", "sequences"}
 	row := []string{fmt.Sprintf("%.6f", e.Loss), fmt.Sprintf("%.4f", e.Perplexity), strconv.FormatInt(e.Tokens, 10), strconv.Itoa(e.Sequences)}

@@ -19,15 +19,15 @@ type progress struct {
 
 // newProgress starts to show a sweep on stderr. Whoever starts it calls stop.
 func (a *app) newProgress() *progress {
+	p := &progress{out: &switchWriter{w: a.stderr}}
 	if a.quiet {
-		return &progress{out: &switchWriter{w: a.stderr}}
+		return p
 	}
-	out := &switchWriter{w: a.stderr}
-	p := &progress{out: out, lines: newProgressLines(out, time.Now)}
+	p.lines = newProgressLines(p.out, time.Now)
 	if isTerminal(a.stderr) && os.Getenv("TERM") != "dumb" {
 		p.bars = newProgressBars(a.stderr, time.Now)
 		p.lines.running = false
-		out.set(p.bars)
+		p.out.set(p.bars)
 	}
 	return p
 }

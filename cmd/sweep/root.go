@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,15 +115,6 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))
 	}
 	return nil
-}
-
-// logger writes what goes wrong while a sweep runs, and every step with -v: progress tells the rest.
-func (a *app) logger(w io.Writer) *slog.Logger {
-	level := slog.LevelWarn
-	if a.verbose {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 func readConfig(v *viper.Viper, config string) error {
