@@ -21,7 +21,8 @@ const strikeProbability = 0.20
 // Intervals: the gain's is d ∓ t(1−α/2, ν)·s̃/√n over the common seeds; val_loss's is Student's over the rung's seeds, with
 // the same one-sided α/2, and has no bounds where there is one seed.
 //
-// It fails when the settings are impossible or the rungs are not ascending, finite and parallel.
+// It fails when the settings are impossible, when the rungs are not ascending, finite and parallel, and when a relative
+// min_gain meets a lowest rank whose mean is 0.
 func (p Plateau) Judge(rungs []Losses) (Verdict, error) {
 	if err := p.Validate(); err != nil {
 		return Verdict{}, err
@@ -32,6 +33,9 @@ func (p Plateau) Judge(rungs []Losses) (Verdict, error) {
 	c := newClimb(p)
 	for _, r := range rungs {
 		c.add(r)
+	}
+	if c.minGain == 0 {
+		return Verdict{}, fmt.Errorf("min_gain is a share of the mean at rank %d, which is 0: give it as a number", rungs[0].Rank)
 	}
 	return c.verdict(), nil
 }

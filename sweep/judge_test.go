@@ -241,6 +241,7 @@ func TestJudgeRejects(t *testing.T) {
 		"NaN":             {sweep.DefaultPlateau(), []sweep.Losses{{Rank: 1, Seeds: []int64{0}, ValLoss: []float64{math.NaN()}}}},
 		"not parallel":    {sweep.DefaultPlateau(), []sweep.Losses{{Rank: 1, Seeds: []int64{0}, ValLoss: []float64{1, 2}}}},
 		"no patience":     {sweep.Plateau{MinGain: sweep.MinGain{Value: 1}, Confidence: 0.9}, good},
+		"share of zero":   {sweep.DefaultPlateau(), ladder([]int{1, 2}, [][]float64{{-1, 1}, {0, 1}})},
 		"zero rule":       {sweep.Plateau{}, good},
 		"confidence of 1": {sweep.Plateau{MinGain: sweep.MinGain{Value: 1}, Patience: 1, Confidence: 1}, good},
 	}
