@@ -11,8 +11,9 @@ import (
 )
 
 // probeCache remembers probes of plug-ins in the user's cache folder: hashing and loading 200 MB takes a second, and every
-// command resolves the backend. An entry belongs to one file in one state (path, size, time of change). The empty folder
-// name means no cache; a cache that cannot be read or written costs only time.
+// command and every worker resolves the backend. An entry belongs to one file in one state (path, size, time of change) on
+// one machine with one set of GPUs. The empty folder name means no cache; a cache that cannot be read or written costs
+// only time.
 type probeCache string
 
 func openProbeCache() probeCache {
@@ -29,9 +30,17 @@ func (c probeCache) entry(path string) (string, bool) {
 	if c == "" || err != nil {
 		return "", false
 	}
-	key := fmt.Sprintf("1 %s %d %d %s", path, info.Size(), info.ModTime().UnixNano(), Versions()["go-xla"])
+	key := fmt.Sprintf("2 %s %d %d %s %s", path, info.Size(), info.ModTime().UnixNano(), Versions()["go-xla"], machine())
 	sum := sha256.Sum256([]byte(key))
 	return filepath.Join(string(c), hex.EncodeToString(sum[:12])+".json"), true
+}
+
+// machine names what a probe depends on beside the file: the host, and the GPUs and the driver that it sees.
+func machine() string {
+	host, hostErr := os.Hostname()
+	gpus, globErr := filepath.Glob("/dev/nvidia[0-9]*")
+	driver, driverErr := os.ReadFile("/sys/module/nvidia/version") // absent where there is no driver
+	return fmt.Sprint(host, hostErr != nil, gpus, globErr != nil, string(driver), driverErr != nil, os.Getenv("CUDA_VISIBLE_DEVICES"))
 }
 
 func (c probeCache) load(path string) (probeResult, bool) {

@@ -51,7 +51,7 @@ func init() {
 }
 
 // probePlugin reports what the plug-in at path is, from a child process, or from the user's cache if this very file was
-// probed before. A plug-in for GPUs is always asked again, because its devices come and go.
+// probed on this very machine before. Failures are not remembered.
 func probePlugin(ctx context.Context, path string) (probeResult, error) {
 	cache := openProbeCache()
 	if p, ok := cache.load(path); ok {
@@ -65,9 +65,7 @@ func probePlugin(ctx context.Context, path string) (probeResult, error) {
 		return probeResult{}, fmt.Errorf("checksum of plug-in: %w", err)
 	}
 	p.Version = pluginVersion(path, p)
-	if p.Platform == "cpu" {
-		cache.save(path, p)
-	}
+	cache.save(path, p)
 	return p, nil
 }
 
