@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -15,11 +16,15 @@ type progress struct {
 	lines *progressLines
 	bars  *progressBars // nil where there is no terminal
 	out   *switchWriter
+	level slog.Level
 }
 
 // newProgress starts to show a sweep on stderr. Whoever starts it calls stop.
 func (a *app) newProgress() *progress {
-	p := &progress{out: &switchWriter{w: a.stderr}}
+	p := &progress{out: &switchWriter{w: a.stderr}, level: slog.LevelWarn}
+	if a.verbose {
+		p.level = slog.LevelDebug
+	}
 	if a.quiet {
 		return p
 	}
@@ -43,10 +48,13 @@ func (p *progress) show(s sweep.Progress) {
 	}
 }
 
-// log is where messages go while the progress is shown, so that they do not tear the bars.
-func (p *progress) log() io.Writer { return p.out }
+// logger writes above the bars, where messages do not tear them: warnings, and with -v everything. What a scheduler says
+// about the ordinary course of things the lines say already.
+func (p *progress) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.out, &slog.HandlerOptions{Level: p.level}))
+}
 
-// stop takes the bars away. The log's writer stays usable.
+// stop takes the bars away. The logger stays usable.
 func (p *progress) stop() {
 	if p.bars != nil {
 		p.bars.stop()

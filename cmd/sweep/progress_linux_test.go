@@ -86,9 +86,7 @@ func TestProgressOnTerminal(t *testing.T) {
 	play.end(0, done(4.5))
 	p.show(play.progress())
 	p.stop()
-	if _, err := fmt.Fprintln(p.log(), "after the bars"); err != nil {
-		t.Fatal(err)
-	}
+	p.logger().Warn("after the bars")
 	seen(narrow, "rank 1 seed 0 finished")
 	seen(narrow, "after the bars")
 	for line := range strings.Lines(screen.String()[narrow:]) {

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -43,16 +42,8 @@ func cellValue(s string) ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// Axes returns the settings that differ between the ladders as "dropout 0.1, alpha 16", or "" where nothing does.
-func (c Cell) Axes() string {
-	var parts []string
-	for _, s := range c {
-		if s.Axis {
-			parts = append(parts, s.Name+" "+s.Value)
-		}
-	}
-	return strings.Join(parts, ", ")
-}
+// Axes returns the settings that differ between the ladders as "alpha=16 dropout=0.1", or "" where nothing does.
+func (c Cell) Axes() string { return sweep.Cell(c).Axes().String() }
 
 func (c Cell) value(name string) string {
 	for _, s := range c {

@@ -37,7 +37,8 @@ type ExplainedStep struct {
 }
 
 // Explain returns the explanation of one ladder: by its number in the report ("2"), by its id in the database ("id=7"), or
-// by settings that only it has ("dropout=0.1", several joined by commas). It fails with sweep.ErrNotFound.
+// by settings that only it has ("dropout=0.1", several joined by commas or as its title prints them). It fails with
+// sweep.ErrNotFound.
 func (r Report) Explain(ladder string) (Explanation, error) {
 	number, err := r.find(ladder)
 	if err != nil {
@@ -97,6 +98,9 @@ func (l Ladder) matches(name string) bool {
 	}
 	if id, ok := strings.CutPrefix(name, "id="); ok {
 		return id == strconv.FormatInt(l.id, 10)
+	}
+	if name != "" && name == l.Cell.Axes() {
+		return true
 	}
 	for part := range strings.SplitSeq(name, ",") {
 		setting, value, _ := strings.Cut(strings.TrimSpace(part), "=")

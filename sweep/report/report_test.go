@@ -205,7 +205,7 @@ func TestReportBeforeRegistration(t *testing.T) {
 func TestExplainFindsLadders(t *testing.T) {
 	t.Parallel()
 	r := Build(cells().snapshot())
-	for name, want := range map[string]int{"1": 1, "2": 2, "id=2": 2, "dropout=0.1": 2, "model=builtin:gopher,dropout=0": 1} {
+	for name, want := range map[string]int{"1": 1, "2": 2, "id=2": 2, "dropout=0.1": 2, "model=builtin:gopher,dropout=0": 1, "dropout=0, alpha=16": 1} {
 		if e, err := r.Explain(name); err != nil || e.Ladder != want {
 			t.Errorf("Explain(%s) = ladder %d, %v, want %d", name, e.Ladder, err, want)
 		}

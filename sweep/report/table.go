@@ -144,3 +144,13 @@ func width(s string) int {
 	}
 	return widest
 }
+
+// RungText says in one line what the rule found about a rung.
+func RungText(r sweep.RungVerdict, minGain float64) string {
+	decimals := digits(minGain)
+	text := fmt.Sprintf("rank %d: val_loss %s", r.Rank, plusMinus(r.ValLoss, decimals))
+	if r.Gain != nil {
+		text += fmt.Sprintf(", gain %s over rank %d", bounds(*r.Gain, decimals), r.Incumbent)
+	}
+	return text + ": " + string(r.Decision)
+}
