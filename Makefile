@@ -39,7 +39,7 @@ xla: build ## Run the trainer's tests; fails where the XLA CPU plug-in is missin
 	go test -count=1 -timeout 25m ./trainer/...
 
 crash: ## Kill the real program at random moments and compare the reports
-	go test -count=1 -timeout 25m -v -run Crash ./cmd/sweep
+	go test -count=1 -timeout 25m -v -run 'Crash|Kill' ./cmd/sweep
 
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
@@ -53,7 +53,7 @@ bench: build ## Measure our trial beside PyTorch+PEFT's (makes .venv-bench with 
 	go run ./experiments/bench $(BENCHFLAGS)
 
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
-	@for p in $$(git grep -l '"update"' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done
+	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done
 
 lint: $(GOLANGCI) ## Run the linters (the first time builds them, which takes minutes)
 	$(GOLANGCI) run ./...
