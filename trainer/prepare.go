@@ -56,17 +56,15 @@ func (t *trial) prepare(ctx context.Context) error {
 	if t.backend, err = backend.Open(t.Platform, t.PluginPath, t.Device); err != nil {
 		return err
 	}
-	baseline, err := backend.PeakHostBytes()
-	if err != nil {
-		return err
-	}
 	if err := t.load(ctx, adapter); err != nil {
 		return err
 	}
 	if err := t.program.Compile(ctx); err != nil {
 		return err
 	}
-	t.prediction = t.predict(baseline)
+	if t.prediction, err = t.predict(); err != nil {
+		return err
+	}
 	return t.emit(sweep.Event{Kind: sweep.EventPredicted, Prediction: &t.prediction})
 }
 
