@@ -1,5 +1,7 @@
 package sweep
 
+import "slices"
+
 // plan gathers the trials that could start now and picks those that fit.
 type plan struct {
 	snapshot  Snapshot
@@ -128,8 +130,8 @@ func (t TrialFacts) nextNumber() int {
 // the event was lost.
 func (t TrialFacts) checkpoints() []AttemptID {
 	var ids []AttemptID
-	for i := len(t.Attempts) - 1; i >= 0; i-- {
-		ids = append(ids, t.Attempts[i].ID)
+	for _, a := range slices.Backward(t.Attempts) {
+		ids = append(ids, a.ID)
 	}
 	return ids
 }

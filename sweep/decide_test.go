@@ -233,7 +233,8 @@ type world struct {
 	capacity sweep.Capacity
 }
 
-func drawWorld(t *rapid.T, tb testing.TB) world {
+func drawWorld(tb testing.TB, t *rapid.T) world {
+	tb.Helper()
 	ranks := []int{1, 2, 4, 8, 16, 32}[:rapid.IntRange(1, 6).Draw(t, "ranks")]
 	seeds := []int64{0, 1, 2, 3}[:rapid.IntRange(1, 4).Draw(t, "seeds")]
 	alphas := []float64{16, 32, 16}[:rapid.IntRange(1, 3).Draw(t, "ladders")] // the third shares the first's trials
@@ -358,7 +359,7 @@ func (w world) checkRung(t *rapid.T, l sweep.Ladder, rank int) {
 func TestDecideSafeAndOrderFree(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		w := drawWorld(rt, t)
+		w := drawWorld(t, rt)
 		first, second := w.work(rt, "first order"), w.work(rt, "second order")
 		for i := range first.Ladders {
 			if diff := cmp.Diff(sweep.Conclude(first, i), sweep.Conclude(second, i)); diff != "" {

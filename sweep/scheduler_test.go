@@ -3,7 +3,6 @@ package sweep_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -66,7 +65,7 @@ func (b *bench) run(ctx context.Context, t *testing.T, change func(*sweep.Schedu
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sweep.Scheduler{Store: b.store, Exec: b.exec, Capacity: b.capacity, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	s := &sweep.Scheduler{Store: b.store, Exec: b.exec, Capacity: b.capacity, Log: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(s)
 	}

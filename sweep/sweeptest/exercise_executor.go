@@ -94,6 +94,7 @@ func wantStates(t *testing.T, e sweep.Executor, id sweep.AttemptID, after int64,
 }
 
 func exerciseUnknown(t *testing.T, e sweep.Executor) {
+	t.Helper()
 	id := sweep.NewAttemptID(Trial(16, 1, 0).ID, 1)
 	if alive(t, e, id) {
 		t.Error("an attempt that was never launched lives")
@@ -107,6 +108,7 @@ func exerciseUnknown(t *testing.T, e sweep.Executor) {
 }
 
 func exerciseFinish(t *testing.T, e sweep.Executor) {
+	t.Helper()
 	id := launch(t, e, 1)
 	awaitDeath(t, e, id)
 	wantStates(t, e, id, 0, "started", "ended done")
@@ -117,6 +119,7 @@ func exerciseFinish(t *testing.T, e sweep.Executor) {
 }
 
 func exerciseDeath(t *testing.T, e sweep.Executor) {
+	t.Helper()
 	id := launch(t, e, 1)
 	awaitDeath(t, e, id)
 	wantStates(t, e, id, 0, "started")
@@ -125,6 +128,7 @@ func exerciseDeath(t *testing.T, e sweep.Executor) {
 // exerciseStop checks that a worker looks alive from the moment Start returns, that it cannot be started twice, and that a
 // successor of its coordinator finds it, reads it and stops it.
 func exerciseStop(t *testing.T, open func(t *testing.T, root, worker string) sweep.Executor, kill bool) {
+	t.Helper()
 	root := t.TempDir()
 	e := open(t, root, WorkerWaits)
 	id := launch(t, e, 1)
@@ -154,6 +158,7 @@ func exerciseStop(t *testing.T, open func(t *testing.T, root, worker string) swe
 
 // exerciseOrder: attempt 10 comes after attempt 9.
 func exerciseOrder(t *testing.T, e sweep.Executor) {
+	t.Helper()
 	var want []sweep.AttemptID
 	for n := 1; n <= 10; n++ {
 		want = append(want, launch(t, e, n))

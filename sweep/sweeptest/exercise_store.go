@@ -58,6 +58,7 @@ func create(t *testing.T, s Store, name string) int64 {
 }
 
 func exerciseRegistration(t *testing.T, s Store) {
+	t.Helper()
 	ctx, info := t.Context(), Info("first", 1, 0)
 	info.Limits = sweep.Limits{Memory: 8 << 30, Time: 2 * time.Hour, TrialTime: 20 * time.Minute}
 	id, err := s.CreateSweep(ctx, info)
@@ -110,6 +111,7 @@ func plans(s sweep.Snapshot) []sweep.LadderPlan {
 // exerciseAttempts follows a trial that crashes after a checkpoint and is finished by a second attempt, in two sweeps that
 // share it.
 func exerciseAttempts(t *testing.T, s Store) {
+	t.Helper()
 	ctx := t.Context()
 	first, second := create(t, s, "first"), create(t, s, "second")
 	trial := Trial(16, 1, 1)
@@ -163,6 +165,7 @@ func numbered(lines []Line) []sweep.Event {
 }
 
 func exerciseInvalidEvents(t *testing.T, s Store) {
+	t.Helper()
 	ctx, id, trial := t.Context(), create(t, s, "first"), Trial(16, 1, 1)
 	attempt := sweep.NewAttemptID(trial.ID, 1)
 	must(t, "BeginAttempt", s.BeginAttempt(ctx, trial.ID, 1, sweep.Assignment{Attempt: attempt, Trial: trial}, moment(1)))
@@ -192,6 +195,7 @@ func exerciseInvalidEvents(t *testing.T, s Store) {
 }
 
 func exerciseNotFound(t *testing.T, s Store) {
+	t.Helper()
 	ctx := t.Context()
 	create(t, s, "first")
 	_, err := s.Snapshot(ctx, 99)
@@ -210,6 +214,7 @@ func exerciseNotFound(t *testing.T, s Store) {
 }
 
 func exerciseSessions(t *testing.T, s Store) {
+	t.Helper()
 	ctx, id := t.Context(), create(t, s, "first")
 	if err := s.Heartbeat(ctx, 99, moment(1)); !errors.Is(err, sweep.ErrLocked) {
 		t.Errorf("Heartbeat without a session = %v, want ErrLocked", err)
@@ -231,6 +236,7 @@ func exerciseSessions(t *testing.T, s Store) {
 // exerciseEquality does the same random acts, valid and not, to the store and to a MemStore: they must agree on what they
 // refuse and on every fact.
 func exerciseEquality(t *testing.T, s Store) {
+	t.Helper()
 	model := &MemStore{}
 	ids := [2]int64{create(t, s, "first"), create(t, model, "first")}
 	rng := rand.New(rand.NewPCG(1, 2))
