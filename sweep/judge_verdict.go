@@ -169,7 +169,7 @@ func (c *climb) equivalentRanks() []int {
 }
 
 // mostSeeds ends the search for how many seeds would settle a question: beyond, the answer is to change the question.
-const mostSeeds = 1000
+const mostSeeds = 100
 
 // seedsToCertify is the number of seeds per rank at which every rung since the incumbent would be certain, gains and
 // standard deviations staying as they are; nil where none up to mostSeeds suffices.
