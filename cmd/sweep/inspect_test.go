@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -257,6 +259,63 @@ func TestLogsCommand(t *testing.T) {
 	}
 }
 
+func TestLogsFollowUntilTheEnd(t *testing.T) {
+	t.Parallel()
+	root, done, _ := midwayRoot(t)
+	code, stdout, stderr := sweepCommand(t, "logs", string(done.ID), "--follow", "--root", root)
+	if code != exitOK || stdout != "compiling\na notice\n" {
+		t.Errorf("logs --follow of an ended attempt = %d, %q, %q", code, stdout, stderr)
+	}
+
+	db, err := store.Open(t.Context(), filepath.Join(root, "sweep.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // its content is not looked at again
+	running := sweep.NewAttemptID(done.ID, 2)
+	if err := db.BeginAttempt(t.Context(), done.ID, 2, sweep.Assignment{}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(running.Dir(root), sweep.StdoutFile)
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(log, []byte("one\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := &firstWrite{seen: make(chan struct{})}
+	ended := make(chan int)
+	go func() {
+		ended <- run(t.Context(), []string{"logs", string(done.ID), "-f", "--root", root}, strings.NewReader(""), out, io.Discard)
+	}()
+	<-out.seen
+	if err := os.WriteFile(log, []byte("one\ntwo\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = db.AppendEvents(t.Context(), running, []sweep.Event{
+		{Seq: 1, At: time.Now(), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := <-ended; code != exitOK || out.text.String() != "one\ntwo\n" {
+		t.Errorf("logs --follow of a running attempt = %d, %q", code, out.text.String())
+	}
+}
+
+// firstWrite keeps what is written and closes seen at the first byte.
+type firstWrite struct {
+	text bytes.Buffer
+	seen chan struct{}
+}
+
+func (w *firstWrite) Write(p []byte) (int, error) {
+	if w.text.Len() == 0 && len(p) > 0 {
+		defer close(w.seen)
+	}
+	return w.text.Write(p)
+}
+
 func TestInspectingWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	root, done, _ := midwayRoot(t)
@@ -273,6 +332,7 @@ func TestInspectingWhatIsNotThere(t *testing.T) {
 		{[]string{"show", "", "--root", root}, exitUsage, string(done.ID)},
 		{[]string{"metrics", "zz", "--root", root}, exitNotFound, "not found"},
 		{[]string{"logs", string(done.ID), "--attempt", "2", "--root", root}, exitNotFound, "attempts 1 to 1"},
+		{[]string{"logs", string(done.ID), "-f", "-o", "json", "--root", root}, exitUsage, "--follow prints plain text"},
 		{[]string{"show", "--root", root}, exitUsage, "accepts 1 arg"},
 		{[]string{"show", string(done.ID), "-o", "csv", "--root", root}, exitUsage, "has no rows"},
 	} {

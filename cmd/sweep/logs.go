@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,16 +19,19 @@ import (
 
 func newLogsCommand(a *app) *cobra.Command {
 	var attempt int
+	var follow bool
 	cmd := &cobra.Command{
 		Use:   "logs TRIAL",
 		Short: "Print what a trial's worker wrote to stdout and stderr",
 		Long: `logs prints the kept output of an attempt's process, the latest attempt's unless --attempt says otherwise.
 TRIAL is an id as sweep status prints it, or the beginning of one.`,
 		Example: `  sweep logs 3fa1
-  sweep logs 3fa1 --attempt 1`,
+  sweep logs 3fa1 --attempt 1
+  sweep logs 3fa1 --follow`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.logs(cmd.Context(), args[0], attempt) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.logs(cmd.Context(), args[0], attempt, follow) },
 	}
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on printing until the attempt has ended")
 	cmd.Flags().IntVar(&attempt, "attempt", 0, "number of the attempt (default: the latest)")
 	return cmd
 }
@@ -40,7 +45,7 @@ type attemptLogs struct {
 	Stderr  string        `json:"stderr"`
 }
 
-func (a *app) logs(ctx context.Context, prefix string, number int) error {
+func (a *app) logs(ctx context.Context, prefix string, number int, follow bool) error {
 	record, err := readTrial(ctx, a, prefix, func(*store.DB, store.TrialRecord) error { return nil })
 	if err != nil {
 		return err
@@ -50,6 +55,9 @@ func (a *app) logs(ctx context.Context, prefix string, number int) error {
 		return notFound(err)
 	}
 	l := attemptLogs{Trial: record.Trial.ID, Attempt: number, Folder: sweep.NewAttemptID(record.Trial.ID, number).Dir(a.root)}
+	if follow {
+		return a.follow(ctx, sweep.NewAttemptID(l.Trial, number), l.Folder)
+	}
 	if l.Stdout, err = readLog(l.Folder, sweep.StdoutFile); err != nil {
 		return err
 	}
@@ -103,4 +111,64 @@ func (l attemptLogs) writeTo(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// follow prints both outputs as they grow, until the database has the attempt's outcome.
+func (a *app) follow(ctx context.Context, id sweep.AttemptID, folder string) error {
+	const pause = 500 * time.Millisecond // soon enough for a reader, seldom enough for the disk
+	if a.output != "table" || a.out != "" {
+		return usagef("--follow prints plain text on stdout: leave -o and --out away")
+	}
+	read := map[string]int64{}
+	for {
+		// The outcome is looked up first, so that what the worker wrote before it is still copied.
+		ended, err := a.attemptEnded(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, name := range []string{sweep.StdoutFile, sweep.StderrFile} {
+			n, err := copyFrom(a.stdout, filepath.Join(folder, name), read[name])
+			if err != nil {
+				return err
+			}
+			read[name] += n
+		}
+		if ended {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (a *app) attemptEnded(ctx context.Context, id sweep.AttemptID) (ended bool, err error) {
+	_, err = readTrial(ctx, a, string(id.Trial()), func(_ *store.DB, r store.TrialRecord) error {
+		for _, attempt := range r.Attempts {
+			if attempt.ID == id {
+				ended = attempt.Outcome != nil
+			}
+		}
+		return nil
+	})
+	return ended, err
+}
+
+// copyFrom copies what a file has after offset. A file that is not there yet has nothing.
+func copyFrom(w io.Writer, path string, offset int64) (int64, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the log: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it is only read
+	n, err := io.Copy(w, io.NewSectionReader(f, offset, math.MaxInt64-offset))
+	if err != nil {
+		return n, fmt.Errorf("copy the log %s: %w", path, err)
+	}
+	return n, nil
 }
