@@ -1,0 +1,114 @@
+package sweep_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// errCrash is what a crashing store answers.
+var errCrash = errors.New("power cut")
+
+// fragileStore fails once at a call: before it takes effect, or after.
+type fragileStore struct {
+	sweep.Store
+	calls, at int
+	after     bool
+}
+
+func (f *fragileStore) crash(effect func() error) error {
+	f.calls++
+	if f.calls != f.at {
+		return effect()
+	}
+	if f.after {
+		if err := effect(); err != nil {
+			return err
+		}
+	}
+	return errCrash
+}
+
+func (f *fragileStore) BeginAttempt(ctx context.Context, id sweep.TrialID, n int, a sweep.Assignment, at time.Time) error {
+	return f.crash(func() error { return f.Store.BeginAttempt(ctx, id, n, a, at) })
+}
+
+func (f *fragileStore) AppendEvents(ctx context.Context, id sweep.AttemptID, events []sweep.Event) error {
+	return f.crash(func() error { return f.Store.AppendEvents(ctx, id, events) })
+}
+
+func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now time.Time) error {
+	return f.crash(func() error { return f.Store.Heartbeat(ctx, session, now) })
+}
+
+func (f *fragileStore) RecordVerdict(ctx context.Context, ladder int64, v sweep.Verdict, at time.Time) error {
+	return f.crash(func() error { return f.Store.RecordVerdict(ctx, ladder, v, at) })
+}
+
+func (f *fragileStore) Snapshot(ctx context.Context, id int64) (s sweep.Snapshot, err error) {
+	err = f.crash(func() error {
+		s, err = f.Store.Snapshot(ctx, id)
+		return err
+	})
+	return s, err
+}
+
+// TestSchedulerCrashesAnywhere ends the coordinator at each of its writes and reads in turn, before and after they take
+// effect; sometimes the workers die with it, sometimes the database is lost too. A successor comes some seconds later. The
+// results must be those of an uninterrupted run.
+func TestSchedulerCrashesAnywhere(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		stride       int
+		workers, all bool
+	}{
+		"coordinator":                       {31, false, false},
+		"coordinator and workers":           {43, true, false},
+		"coordinator, workers and database": {61, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				want := uninterrupted(t, trainer())
+				for at := 1; ; at += tt.stride {
+					b := newBench(t, trainer(), nil)
+					fragile := &fragileStore{at: at, after: at%2 == 0}
+					_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
+						fragile.Store, s.Store = s.Store, fragile
+					})
+					if err == nil {
+						return // the run made fewer calls
+					}
+					if !errors.Is(err, errCrash) {
+						t.Fatalf("call %d: Run = %v", at, err)
+					}
+					if tt.workers {
+						killAll(t, b)
+					}
+					if tt.all {
+						b.newStore(t, nil)
+					}
+					time.Sleep(time.Duration(at%90) * time.Second)
+					got, err := b.run(t.Context(), t, nil)
+					if err != nil {
+						t.Fatalf("after a crash at call %d: Run = %v", at, err)
+					}
+					wantResults(t, want, got)
+				}
+			})
+		})
+	}
+}
+
+func killAll(t *testing.T, b *bench) {
+	t.Helper()
+	for _, a := range b.exec.Starts() {
+		if err := b.exec.Stop(t.Context(), a.Attempt, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
