@@ -27,7 +27,7 @@ func tinyInfo(t *testing.T) sweep.ModelInfo {
 func TestEvaluateGolden(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, c backend.Choice) {
-		val := writeRows(t, t.TempDir(), "val")
+		val := writeRows(t, t.TempDir(), "val", goldenRows)
 		for name := range goldenCases() {
 			dir := filepath.Join(goldenDir, name)
 			var trace struct {
@@ -96,7 +96,7 @@ func TestEvaluateRefusesForeignAdapter(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "adapter")
 			must(t, weights.WriteAdapter(dir, changed))
 			_, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{
-				Model: tinyInfo(t), Adapter: dir, Data: []string{writeRows(t, t.TempDir(), "val")}, BatchSize: 4,
+				Model: tinyInfo(t), Adapter: dir, Data: []string{writeRows(t, t.TempDir(), "val", goldenRows)}, BatchSize: 4,
 				Backend: resolve(t, backend.PlatformGo),
 			})
 			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), tc.want) {

@@ -21,10 +21,13 @@ func resumeSpec() sweep.Spec {
 	spec.Seed = 7
 	spec.Data.Shuffle = true
 	spec.LoRA.Dropout = 0.2
-	spec.Train.Steps, spec.Train.EvalSteps, spec.Train.BatchSize, spec.Train.GradientAccumulationSteps = 7, 3, 3, 4
+	spec.Train.Steps, spec.Train.EvalSteps, spec.Train.BatchSize, spec.Train.GradientAccumulationSteps = 5, 2, 2, 2
 	spec.Train.LearningRate, spec.Train.WarmupSteps = 2e-2, 1
 	return spec
 }
+
+// resumeRows are fewer than the 20 that resumeSpec draws.
+const resumeRows = 14
 
 // result is what a trial leaves behind that must not depend on interruptions.
 type result struct {
@@ -72,15 +75,15 @@ func uninterrupted(t *testing.T, a sweep.Assignment) (result, *recorder) {
 }
 
 // TestResumeAfterKill kills an attempt at each event in turn, continues in a second one, and compares every number and
-// byte with an uninterrupted trial. XLA compiles for a second each time, so there every fifth event has to do.
+// byte with an uninterrupted trial. XLA compiles for a second each time, so there every sixth event has to do.
 func TestResumeAfterKill(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, c backend.Choice) {
-		a := assign(t, c, resumeSpec())
+		a := assignRows(t, c, resumeSpec(), resumeRows)
 		want, whole := uninterrupted(t, a)
 		stride := 1
 		if c.Platform != backend.PlatformGo {
-			stride = 5
+			stride = 6
 		}
 		for n := 1; n < len(whole.events); n += stride {
 			first, second := t.TempDir(), t.TempDir()
@@ -102,7 +105,7 @@ func TestResumeAfterKill(t *testing.T) {
 // TestResumeAfterStop asks an attempt to stop at each event in turn; it must save its state and say so.
 func TestResumeAfterStop(t *testing.T) {
 	t.Parallel()
-	a := assign(t, resolve(t, backend.PlatformGo), resumeSpec())
+	a := assignRows(t, resolve(t, backend.PlatformGo), resumeSpec(), resumeRows)
 	want, whole := uninterrupted(t, a)
 	for n := range whole.events[:len(whole.events)-1] {
 		ctx, stop := context.WithCancel(t.Context())
@@ -137,7 +140,7 @@ func TestResumeAfterStop(t *testing.T) {
 // TestResumeFromDamagedCheckpoints damages the newest checkpoint in different ways: the one before it takes over.
 func TestResumeFromDamagedCheckpoints(t *testing.T) {
 	t.Parallel()
-	a := assign(t, resolve(t, backend.PlatformGo), resumeSpec())
+	a := assignRows(t, resolve(t, backend.PlatformGo), resumeSpec(), resumeRows)
 	want, whole := uninterrupted(t, a)
 	damages := map[string]func(b []byte) []byte{
 		"torn":    func(b []byte) []byte { return b[:len(b)/2] },
@@ -158,7 +161,7 @@ func TestResumeFromDamagedCheckpoints(t *testing.T) {
 			if len(files) != 2 {
 				t.Fatalf("checkpoints %v, want two", files)
 			}
-			from, hit := 6, files[1:]
+			from, hit := 4, files[1:]
 			if damage == nil {
 				damage, from, hit = damages["torn"], 0, files
 			}
@@ -185,12 +188,12 @@ func TestResumeFromDamagedCheckpoints(t *testing.T) {
 func TestResumeIgnoresOtherTrials(t *testing.T) {
 	t.Parallel()
 	c := resolve(t, backend.PlatformGo)
-	a := assign(t, c, resumeSpec())
+	a := assignRows(t, c, resumeSpec(), resumeRows)
 	want, whole := uninterrupted(t, a)
 	other := resumeSpec()
 	other.Seed++
 	foreign := t.TempDir()
-	if err := trainer.Run(t.Context(), assign(t, c, other), foreign, (&recorder{limit: len(whole.events) - 1}).emit); !errors.Is(err, errKilled) {
+	if err := trainer.Run(t.Context(), assignRows(t, c, other, resumeRows), foreign, (&recorder{limit: len(whole.events) - 1}).emit); !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
 	a.Checkpoints = []string{foreign}
