@@ -64,9 +64,14 @@ func pruneCheckpoints(folder string) error {
 	return nil
 }
 
-// removeCheckpoints deletes an attempt's checkpoints once its trial needs none.
-func removeCheckpoints(dir string) error {
-	return os.RemoveAll(filepath.Join(dir, checkpointFolder))
+// removeCheckpoints deletes the checkpoints in these attempts' folders once their trial needs none.
+func removeCheckpoints(dirs []string) error {
+	for _, dir := range dirs {
+		if err := os.RemoveAll(filepath.Join(dir, checkpointFolder)); err != nil {
+			return fmt.Errorf("remove checkpoints of a finished trial: %w", err)
+		}
+	}
+	return nil
 }
 
 // checkpointNames lists the checkpoint files in a folder by ascending step. No folder means none.

@@ -126,6 +126,10 @@ func TestRunOutcomes(t *testing.T) {
 			spec:  func(s *sweep.Spec) { s.Train.LRSchedulerType = "polynomial" },
 			state: sweep.OutcomeFailed, want: []string{`"polynomial"`, "cosine"},
 		},
+		"never evaluates": {
+			spec:  func(s *sweep.Spec) { s.Train.EvalSteps = 0 },
+			state: sweep.OutcomeFailed, want: []string{"train.eval_steps is 0"},
+		},
 		"no module matches": {
 			spec:  func(s *sweep.Spec) { s.LoRA.TargetModules.List = []string{"q_proj"} },
 			state: sweep.OutcomeFailed, want: []string{"q_proj", "attn.c_attn"},
@@ -193,6 +197,22 @@ func TestRunStoppedBeforeItBegins(t *testing.T) {
 	must(t, trainer.Run(ctx, a, t.TempDir(), rec.emit))
 	if o := rec.outcome(t); o.State != sweep.OutcomeInterrupted {
 		t.Errorf("outcome %+v, want interrupted", o)
+	}
+}
+
+// TestRunSurvivesPanics: a corpus that vanishes while it is read panics; the attempt says so and ends.
+func TestRunSurvivesPanics(t *testing.T) {
+	t.Parallel()
+	a, rec := assign(t, resolve(t, backend.PlatformGo), tinySpec()), &recorder{}
+	must(t, trainer.Run(t.Context(), a, t.TempDir(), func(e sweep.Event) error {
+		if e.Kind == sweep.EventPoint {
+			must(t, os.Truncate(filepath.Join(a.Corpus.Path, "train.rows"), 0))
+		}
+		return rec.emit(e)
+	}))
+	o := rec.outcome(t)
+	if o.State != sweep.OutcomeFailed || o.Step != 1 || !strings.Contains(o.Error, "prepared corpus") || strings.Contains(o.Error, "goroutine") {
+		t.Errorf("outcome %+v, want failed with one line about the corpus", o)
 	}
 }
 

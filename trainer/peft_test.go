@@ -46,6 +46,24 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 	}
 }
 
+// TestReadsPEFTsAdapters compares with the logits that PEFT 0.21.2 computed for adapters it saved.
+func TestReadsPEFTsAdapters(t *testing.T) {
+	t.Parallel()
+	var inputs struct {
+		IDs [][]int32 `json:"input_ids"`
+	}
+	readJSON(t, filepath.Join(tinyModel, "inputs.json"), &inputs)
+	for _, name := range []string{"gpt2-attn-mlp-r4", "gpt2-old-config"} {
+		dir := filepath.Join("weights/testdata", name)
+		got, _ := logits(t, dir, inputs.IDs)
+		golden, err := weights.ReadFile(filepath.Join(dir, "golden_logits.safetensors"))
+		must(t, err)
+		if d := maxDiff(got, golden["adapter_logits"].Data); !(d <= logitsTolerance) {
+			t.Errorf("%s: logits differ from PEFT's by %g", name, d)
+		}
+	}
+}
+
 func pythonWithPEFT(t *testing.T) string {
 	t.Helper()
 	python := os.Getenv("SWEEP_PYTHON")

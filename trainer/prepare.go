@@ -35,7 +35,7 @@ type setup struct {
 // step, and says what memory that will need.
 func (t *trial) prepare(ctx context.Context) error {
 	spec := t.Trial.Spec
-	if err := checkSchedule(spec.Train); err != nil {
+	if err := checkRecipe(spec.Train); err != nil {
 		return err
 	}
 	targets, err := model.Match(t.Model.Modules, spec.LoRA.TargetModules)

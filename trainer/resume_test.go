@@ -3,6 +3,7 @@ package trainer_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -95,6 +96,9 @@ func TestResumeAfterKill(t *testing.T) {
 			resumed.Checkpoints = []string{first}
 			rest := &recorder{}
 			must(t, trainer.Run(t.Context(), resumed, second, rest.emit))
+			if _, err := os.Stat(filepath.Join(first, "checkpoints")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the first attempt's checkpoints outlive the trial: %v", err)
+			}
 			if diff := cmp.Diff(want, collect(t, second, killed, rest)); diff != "" {
 				t.Fatalf("killed after event %d (%s %d): %s", n, whole.events[n-1].Kind, whole.events[n-1].Step, diff)
 			}

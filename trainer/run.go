@@ -39,7 +39,7 @@ func Run(ctx context.Context, a sweep.Assignment, dir string, emit func(sweep.Ev
 		return err
 	}
 	if outcome.State == sweep.OutcomeDone {
-		return removeCheckpoints(dir)
+		return removeCheckpoints(append([]string{dir}, a.Checkpoints...))
 	}
 	return nil
 }
@@ -78,12 +78,13 @@ func (t *trial) run(ctx context.Context) (outcome sweep.Outcome, err error) {
 	if err := t.prepare(ctx); err != nil {
 		return sweep.Outcome{}, err
 	}
-	if limit := t.MemoryLimit; limit > 0 && t.prediction.PredictedBytes > limit {
-		return overMemory(fmt.Sprintf("rank %d is predicted to need %s (%s)", t.Trial.Spec.LoRA.Rank,
-			bytesText(t.prediction.PredictedBytes), t.prediction.Source), limit), nil
-	}
 	if err := t.resume(); err != nil {
 		return sweep.Outcome{}, err
+	}
+	// A trial that has trained before has shown that it fits.
+	if limit := t.MemoryLimit; limit > 0 && t.Step == 0 && t.prediction.PredictedBytes > limit {
+		return overMemory(fmt.Sprintf("rank %d is predicted to need %s (%s)", t.Trial.Spec.LoRA.Rank,
+			bytesText(t.prediction.PredictedBytes), t.prediction.Source), limit), nil
 	}
 	return t.loop(ctx)
 }

@@ -14,8 +14,16 @@ const (
 	scheduleConstant = "constant"
 )
 
-// checkSchedule refuses a schedule that LearningRate does not know.
-func checkSchedule(t sweep.TrainSpec) error {
+// checkRecipe refuses a recipe that the loop or LearningRate cannot follow. A grid is checked before; this is for
+// assignments written by hand.
+func checkRecipe(t sweep.TrainSpec) error {
+	for name, n := range map[string]int{
+		"steps": t.Steps, "batch_size": t.BatchSize, "gradient_accumulation_steps": t.GradientAccumulationSteps, "eval_steps": t.EvalSteps,
+	} {
+		if n < 1 {
+			return fmt.Errorf("%w: train.%s is %d: want 1 or more", sweep.ErrInput, name, n)
+		}
+	}
 	switch t.LRSchedulerType {
 	case scheduleLinear, scheduleCosine, scheduleConstant:
 		return nil
