@@ -14,6 +14,7 @@ func commands() []func(*app) *cobra.Command {
 		newLogsCommand,
 		newMetricsCommand,
 		newPlateauCommand,
+		newPlanCommand,
 		newReportCommand,
 		newResumeCommand,
 		newRunCommand,

@@ -49,30 +49,46 @@ sweep data shows the rows, sweep plan the cost.`,
 	}
 }
 
-// summarize expands a grid against the configurations of its models.
-func summarize(ctx context.Context, path string) (gridSummary, error) {
+// expandedGrid is a grid with what its models' configurations say of it.
+type expandedGrid struct {
+	grid     sweep.Grid
+	models   map[string]sweep.ModelInfo
+	refs     []string // of the models, in the grid's order
+	ladders  []sweep.LadderSpec
+	warnings []string
+}
+
+// expandGrid reads a grid and the configurations of its models; neither weights nor data.
+func expandGrid(ctx context.Context, path string) (expandedGrid, error) {
 	grid, _, err := readGrid(path)
 	if err != nil {
-		return gridSummary{}, err
+		return expandedGrid{}, err
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return gridSummary{}, err
+		return expandedGrid{}, err
 	}
-	s := gridSummary{Grid: path, Name: grid.Name, Models: grid.Models(dir), Seeds: len(grid.Seeds)}
-	models := map[string]sweep.ModelInfo{}
-	for _, ref := range s.Models {
+	x := expandedGrid{grid: grid, models: map[string]sweep.ModelInfo{}, refs: grid.Models(dir)}
+	for _, ref := range x.refs {
 		o := trainer.InspectOptions{Hub: trainer.HubFromEnv(os.Getenv), WithoutWeights: true}
-		if models[ref], err = trainer.Inspect(ctx, ref, o); err != nil {
-			return gridSummary{}, err
+		if x.models[ref], err = trainer.Inspect(ctx, ref, o); err != nil {
+			return expandedGrid{}, err
 		}
 	}
-	ladders, warnings, err := grid.Expand(dir, models)
+	x.ladders, x.warnings, err = grid.Expand(dir, x.models)
+	return x, err
+}
+
+// summarize counts what a grid expands to.
+func summarize(ctx context.Context, path string) (gridSummary, error) {
+	x, err := expandGrid(ctx, path)
 	if err != nil {
 		return gridSummary{}, err
 	}
-	s.Ladders, s.Warnings = len(ladders), nonNil(warnings)
-	for _, l := range ladders {
+	s := gridSummary{
+		Grid: path, Name: x.grid.Name, Models: x.refs, Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),
+	}
+	for _, l := range x.ladders {
 		s.Rungs += len(l.Ranks)
 	}
 	s.Trials = s.Rungs * s.Seeds

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/data"
+)
+
+func newPlanCommand(a *app) *cobra.Command {
+	var skip bool
+	cmd := &cobra.Command{
+		Use:   "plan GRID.yaml",
+		Short: "Say what a grid will train, what it will cost and what its seeds can show",
+		Long: `plan lists the grid's ladders with trials, tokens and trainable parameters per rank, and the smallest gain that its seeds can
+tell from none. Then it reads the data and trains a few real steps of the lowest and the highest rank of each ladder, in a
+worker as a run would, and predicts memory and time from them; --no-calibrate leaves that out and reads configurations only.
+
+Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. Times assume an otherwise idle machine.`,
+		Example: `  sweep plan grid.yaml
+  sweep plan grid.yaml --no-calibrate -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			makePlan := a.plan
+			if skip {
+				makePlan = a.planUncalibrated
+			}
+			// Workers outlive whoever started them: an interrupted plan must end its own.
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			view, err := makePlan(ctx, args[0])
+			if err != nil {
+				return asUsage(err)
+			}
+			for _, w := range view.Warnings {
+				a.say("warning: %s", w)
+			}
+			return a.emit("plan", view, view.table, view.csv)
+		},
+	}
+	cmd.Flags().BoolVar(&skip, "no-calibrate", false, "do not read data or train: no memory, no time")
+	return cmd
+}
+
+// planUncalibrated reads the models' configurations only.
+func (a *app) planUncalibrated(ctx context.Context, path string) (planView, error) {
+	x, err := expandGrid(ctx, path)
+	if err != nil {
+		return planView{}, err
+	}
+	view := newPlanView(x.grid, x.warnings)
+	for _, l := range x.ladders {
+		view.add(l.Cell, x.models[l.Model], l.Specs)
+	}
+	return view, nil
+}
+
+// plan reads the inputs as a run would and calibrates on them.
+func (a *app) plan(ctx context.Context, path string) (planView, error) {
+	grid, _, err := readGrid(path)
+	if err != nil {
+		return planView{}, err
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return planView{}, err
+	}
+	choice, err := a.resolveBackend(ctx, sweep.Info{})
+	if err != nil {
+		return planView{}, err
+	}
+	r := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
+	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
+	if err := in.plan(ctx, &r, dir, grid); err != nil {
+		return planView{}, err
+	}
+	capacity, err := a.capacity(r, len(grid.Seeds))
+	if err != nil {
+		return planView{}, err
+	}
+	measured, err := a.calibrate(ctx, r, grid.Limits(), capacity.Jobs)
+	if err != nil {
+		return planView{}, err
+	}
+	view := newPlanView(grid, r.Warnings)
+	view.Backend, view.Jobs = choice.Identity, capacity.Jobs
+	for i, l := range r.Ladders {
+		specs := make([][]sweep.Spec, len(l.Trials))
+		for j, trials := range l.Trials {
+			for _, t := range trials {
+				specs[j] = append(specs[j], t.Spec)
+			}
+		}
+		view.add(l.Cell, l.Model, specs)
+		view.predict(i, specs, measured[i])
+	}
+	view.total(len(grid.Seeds))
+	return view, nil
+}

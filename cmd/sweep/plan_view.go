@@ -1,0 +1,206 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report"
+)
+
+// planView is the result of sweep plan. Memory and time are nil where nothing was calibrated.
+type planView struct {
+	Name       string           `json:"name"`
+	Backend    string           `json:"backend,omitempty"`
+	Jobs       int              `json:"jobs,omitempty"`
+	Cells      int              `json:"cells"`
+	Trials     int              `json:"trials"`
+	Tokens     int64            `json:"tokens"` // predicted by all trials together, at most
+	Seconds    *float64         `json:"seconds"`
+	Seeds      int              `json:"seeds"`
+	MinGain    string           `json:"min_gain"`
+	Resolution sweep.Resolution `json:"smallest_gain"` // that the seeds can certify
+	Ladders    []planLadder     `json:"ladders"`
+	Warnings   []string         `json:"warnings"`
+
+	rule   sweep.Plateau
+	limits sweep.Limits
+	rows   int // of the longest ladder
+}
+
+type planLadder struct {
+	Ladder int         `json:"ladder"` // from 1
+	Cell   report.Cell `json:"cell"`
+	Rungs  []planRung  `json:"rungs"`
+}
+
+// planRung is what one rank will cost, per trial but for Trials.
+type planRung struct {
+	Rank            int      `json:"rank"`
+	Alpha           float64  `json:"alpha"`
+	Scaling         float64  `json:"scaling"`
+	TrainableParams int64    `json:"trainable_params"`
+	Trials          int      `json:"trials"`
+	Tokens          int64    `json:"tokens"`
+	PredictedBytes  *int64   `json:"predicted_bytes"`
+	TrialSeconds    *float64 `json:"trial_seconds"`
+	OverMemory      bool     `json:"over_memory"` // above limits.memory: it would not be started
+}
+
+func newPlanView(g sweep.Grid, warnings []string) planView {
+	return planView{
+		Name: g.Name, Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings), rule: g.Rule(), limits: g.Limits(),
+	}
+}
+
+// add appends one ladder: specs by rank and seed.
+func (v *planView) add(cell sweep.Cell, m sweep.ModelInfo, specs [][]sweep.Spec) {
+	l := planLadder{Ladder: len(v.Ladders) + 1, Cell: report.Cell(cell)}
+	for _, seeds := range specs {
+		s := seeds[0]
+		rung := planRung{
+			Rank: s.LoRA.Rank, Alpha: s.LoRA.Alpha, Scaling: s.LoRA.Scaling(), TrainableParams: trainableParams(m, s.LoRA),
+			Trials: len(seeds), Tokens: tokensOf(s),
+		}
+		v.Trials += rung.Trials
+		v.Tokens += int64(rung.Trials) * rung.Tokens
+		l.Rungs = append(l.Rungs, rung)
+	}
+	v.Ladders = append(v.Ladders, l)
+	v.Cells = len(v.Ladders)
+	v.rows = max(v.rows, len(specs))
+	v.Resolution = v.rule.Resolution(v.Seeds, v.rows)
+}
+
+// trainableParams counts A and B of every target; Expand has matched them.
+func trainableParams(m sweep.ModelInfo, l sweep.LoRASpec) int64 {
+	targets, err := sweep.MatchTargets(m.Modules, l.TargetModules)
+	if err != nil {
+		return 0
+	}
+	var n int64
+	for _, t := range targets {
+		n += int64(l.Rank) * int64(t.In+t.Out)
+	}
+	return n
+}
+
+// tokensOf is what a trial predicts at most: every id of full sequences but the first.
+func tokensOf(s sweep.Spec) int64 {
+	sequences := int64(s.Train.Steps) * int64(s.Train.BatchSize) * int64(s.Train.GradientAccumulationSteps)
+	return sequences * int64(s.Data.SequenceLength-1)
+}
+
+// predict fills in what a ladder's calibration says.
+func (v *planView) predict(ladder int, specs [][]sweep.Spec, ends [2]measurement) {
+	for i := range v.Ladders[ladder].Rungs {
+		rung := &v.Ladders[ladder].Rungs[i]
+		m := estimate(ends, rung.Rank)
+		rung.PredictedBytes, rung.TrialSeconds = new(m.Bytes), new(m.seconds(specs[i][0].Train))
+		rung.OverMemory = m.OverMemory || v.limits.Memory > 0 && m.Bytes > v.limits.Memory
+	}
+}
+
+// total adds the times up. Seeds of a rung and ladders run side by side, as far as there are jobs.
+func (v *planView) total(seeds int) {
+	var seconds float64
+	for _, l := range v.Ladders {
+		for _, r := range l.Rungs {
+			if !r.OverMemory {
+				seconds += float64(r.Trials) * *r.TrialSeconds
+			}
+		}
+	}
+	v.Seconds = new(seconds / float64(max(1, min(v.Jobs, seeds*len(v.Ladders)))))
+}
+
+func (v planView) table(w io.Writer) error {
+	if _, err := fmt.Fprintf(w, "sweep %s: %s, %s, at most %s tokens%s\n", v.Name, plural(v.Cells, "cell"), plural(v.Trials, "trial"),
+		formatCount(v.Tokens), v.timeText()); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w, v.resolutionText()); err != nil {
+		return err
+	}
+	for _, l := range v.Ladders {
+		if _, err := fmt.Fprintf(w, "\nladder %d: %s\n", l.Ladder, planCell(l.Cell)); err != nil {
+			return err
+		}
+		if err := writeTable(w, []string{"rank", "alpha", "scaling", "parameters", "trials", "tokens each", "memory", "time each"}, l.rows()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v planView) timeText() string {
+	if v.Seconds == nil {
+		return ""
+	}
+	return fmt.Sprintf(", about %s with %s on %s", formatSeconds(*v.Seconds), plural(v.Jobs, "job"), v.Backend)
+}
+
+// resolutionText says what the seeds can certify, next to what the grid asks for.
+func (v planView) resolutionText() string {
+	unit, scale, source := " nats", 1.0, "noise_sd of the grid"
+	if v.Resolution.Relative {
+		unit, scale, source = " % of the lowest rank's loss", 100, "noise_sd by default 0.25 % of that loss"
+	}
+	return fmt.Sprintf("smallest gain that %s can certify: %.3g%s at the second rank, %.3g at the last at best (%s); min_gain is %s",
+		plural(v.Seeds, "seed"), scale*v.Resolution.Second, unit, scale*v.Resolution.Last, source, v.MinGain)
+}
+
+// planCell names a ladder by its axes, or by everything where it is the only one.
+func planCell(c report.Cell) string {
+	if axes := sweep.Cell(c).Axes(); len(axes) > 0 {
+		return axes.String()
+	}
+	return sweep.Cell(c).String()
+}
+
+func (l planLadder) rows() [][]string {
+	rows := make([][]string, len(l.Rungs))
+	for i, r := range l.Rungs {
+		memory, duration := "?", "?"
+		if r.PredictedBytes != nil {
+			memory, duration = formatBytes(*r.PredictedBytes), formatSeconds(*r.TrialSeconds)
+		}
+		if r.OverMemory {
+			memory, duration = memory+" over limit", "not started"
+		}
+		rows[i] = []string{
+			strconv.Itoa(r.Rank), formatFloat(r.Alpha), formatFloat(r.Scaling), formatCount(r.TrainableParams),
+			strconv.Itoa(r.Trials), formatCount(r.Tokens), memory, duration,
+		}
+	}
+	return rows
+}
+
+func (v planView) csv() ([]string, [][]string) {
+	header := []string{"ladder", "cell", "rank", "alpha", "scaling", "trainable_params", "trials", "tokens", "predicted_bytes", "trial_seconds", "over_memory"}
+	var rows [][]string
+	for _, l := range v.Ladders {
+		for _, r := range l.Rungs {
+			rows = append(rows, []string{
+				strconv.Itoa(l.Ladder), planCell(l.Cell), strconv.Itoa(r.Rank), formatFloat(r.Alpha), formatFloat(r.Scaling),
+				strconv.FormatInt(r.TrainableParams, 10), strconv.Itoa(r.Trials), strconv.FormatInt(r.Tokens, 10),
+				optional(r.PredictedBytes, func(n int64) string { return strconv.FormatInt(n, 10) }), optional(r.TrialSeconds, formatFloat),
+				strconv.FormatBool(r.OverMemory),
+			})
+		}
+	}
+	return header, rows
+}
+
+func optional[T any](v *T, format func(T) string) string {
+	if v == nil {
+		return ""
+	}
+	return format(*v)
+}
+
+func formatFloat(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+
+func formatSeconds(s float64) string { return formatDuration(time.Duration(s * float64(time.Second))) }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, "go", 10)
+	path := s.path("grid.yaml")
+	code, stdout, stderr := sweepCommand(t, "validate", path)
+	want := path + ": ok\nsweep test: 1 ladder, 3 rungs, 2 seeds: at most 6 trials\n"
+	if code != exitOK || stdout != want || stderr != "" {
+		t.Errorf("exit %d, stderr %q, stdout\n%s\nwant\n%s", code, stderr, stdout, want)
+	}
+}
+
+// What only the model's configuration shows is found before anything is trained.
+func TestValidateAgainstTheModel(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, old, text, want string }{
+		{"rank above the width", "[1, 2, 4]", "[1, 2, 4096]", "lora.rank: 4096 is above"},
+		{"no such module", "[c_attn, c_proj]", "[q_proj]", "target_modules [q_proj] match no module of the model, which has attn.c_attn,"},
+		{"no such model", "model: ", "model: ./none", "none"},
+		{"sequence too long", "sequence_length: 16", "sequence_length: 4096", "data.sequence_length: 4096 is above the 128 positions"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestSweep(t, "go", 10)
+			text, err := os.ReadFile(s.path("grid.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := strings.Replace(string(text), tt.old, tt.text, 1)
+			if err := os.WriteFile(s.path("grid.yaml"), []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			code, stdout, stderr := sweepCommand(t, "validate", s.path("grid.yaml"))
+			if code != exitUsage || stdout != "" || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit %d, stdout %q, stderr %q; want exit 2 and %q", code, stdout, stderr, tt.want)
+			}
+		})
+	}
+}
+
+func TestSchemaIsPrintedAsItIs(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := sweepCommand(t, "schema")
+	var got struct {
+		Schema     string                     `json:"$schema"`
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); code != exitOK || err != nil {
+		t.Fatalf("exit %d: %v: %s", code, err, stderr)
+	}
+	if got.Schema != "https://json-schema.org/draft/2020-12/schema" || len(got.Properties) != 8 {
+		t.Errorf("schema %s with %d properties, want 8", got.Schema, len(got.Properties))
+	}
+}
