@@ -3,7 +3,7 @@ package model
 import (
 	"math"
 
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph code reads as formulas
+	. "github.com/gomlx/gomlx/core/graph"
 )
 
 // AdamW's constants: the defaults of torch.optim.AdamW and of Hugging Face's TrainingArguments.

@@ -5,9 +5,10 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/weights"
-	"pgregory.net/rapid"
 )
 
 // TestInitAdapterIsNested: the A of a smaller rank is the top of a larger one's (kaiming), so a ladder starts from common

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gomlx/compute"
+
 	"github.com/ranksweep/ranksweep/sweep"
 )
 

@@ -3,7 +3,7 @@ package model
 import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph code reads as formulas
+	. "github.com/gomlx/gomlx/core/graph"
 )
 
 // trunk returns the model over graph inputs: the adapter's flat vector, dropout keys (or nil) and the base.

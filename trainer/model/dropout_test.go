@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -17,15 +18,19 @@ import (
 func TestMaskBits(t *testing.T) {
 	t.Parallel()
 	keys := []uint32{1, 2, 0x12345678, 0x9abcdef0}
-	onBackends(t, func(t *testing.T, be compute.Backend) {
-		got := maskBitsOf(t, be, keys, 1, []int{3, 5})
-		for k := range got {
-			want := lowbiasHost(lowbiasHost(uint32(k)^keys[2]) ^ keys[3])
-			if got[k] != want {
-				t.Errorf("bits[%d] = %#x, want %#x", k, got[k], want)
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			be := open(t)
+			got := maskBitsOf(t, be, keys, 1, []int{3, 5})
+			for k := range got {
+				want := lowbiasHost(lowbiasHost(uint32(k)^keys[2]) ^ keys[3])
+				if got[k] != want {
+					t.Errorf("bits[%d] = %#x, want %#x", k, got[k], want)
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 func maskBitsOf(t *testing.T, be compute.Backend, keys []uint32, module int, dims []int) []uint32 {
@@ -86,27 +91,31 @@ func TestMaskIsFair(t *testing.T) {
 // and the padding's gradient is exactly zero. So masks do not depend on the rank either.
 func TestRankIsData(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, be compute.Backend) {
-		small, large := tinyOptions(t, 4), tinyOptions(t, 8)
-		small.LoRA.Alpha, large.LoRA.Alpha = 8, 16
-		small.LoRA.Dropout, large.LoRA.Dropout = 0.3, 0.3
-		adapter := seededAdapter(small)
-		b := tinyInputs(t).batch(t)
-		grads4, loss4, err := newTiny(t, be, adapter, small).Gradients(b)
-		must(t, err)
-		grads8, loss8, err := newTiny(t, be, padRank(adapter, 4, 8), large).Gradients(b)
-		must(t, err)
-		check(t, "loss", loss8, loss4, lossTolerance)
-		checkTensors(t, "gradient", grads8, padRank(grads4, 4, 8), gradientTolerance)
-		for name, g := range grads8 {
-			for i, v := range g.Data {
-				beyond := g.Shape[0] == 8 && i/g.Shape[1] >= 4 || g.Shape[1] == 8 && i%8 >= 4
-				if beyond && v != 0 {
-					t.Fatalf("%s[%d] = %g beyond rank 4, want 0", name, i, v)
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			be := open(t)
+			small, large := tinyOptions(t, 4), tinyOptions(t, 8)
+			small.LoRA.Alpha, large.LoRA.Alpha = 8, 16
+			small.LoRA.Dropout, large.LoRA.Dropout = 0.3, 0.3
+			adapter := seededAdapter(small)
+			b := tinyInputs(t).batch(t)
+			grads4, loss4, err := newTiny(t, be, adapter, small).Gradients(b)
+			must(t, err)
+			grads8, loss8, err := newTiny(t, be, padRank(adapter, 4, 8), large).Gradients(b)
+			must(t, err)
+			check(t, "loss", loss8, loss4, lossTolerance)
+			checkTensors(t, "gradient", grads8, padRank(grads4, 4, 8), gradientTolerance)
+			for name, g := range grads8 {
+				for i, v := range g.Data {
+					beyond := g.Shape[0] == 8 && i/g.Shape[1] >= 4 || g.Shape[1] == 8 && i%8 >= 4
+					if beyond && v != 0 {
+						t.Fatalf("%s[%d] = %g beyond rank 4, want 0", name, i, v)
+					}
 				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // seededAdapter is a fresh adapter with a B that is not zero.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 

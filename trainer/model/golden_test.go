@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -47,13 +47,17 @@ func TestForwardGolden(t *testing.T) {
 	t.Parallel()
 	want := readTensors(t, filepath.Join(tiny, "forward.safetensors"))
 	in := tinyInputs(t)
-	onBackends(t, func(t *testing.T, be compute.Backend) {
-		o := tinyOptions(t, 4)
-		p := newTiny(t, be, InitAdapter(o.Targets, o.LoRA, 1), o)
-		checkLogits(t, p, in, want)
-		checkStates(t, p, in.batch(t), want)
-		checkLosses(t, p, in, want)
-	})
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			be := open(t)
+			o := tinyOptions(t, 4)
+			p := newTiny(t, be, InitAdapter(o.Targets, o.LoRA, 1), o)
+			checkLogits(t, p, in, want)
+			checkStates(t, p, in.batch(t), want)
+			checkLosses(t, p, in, want)
+		})
+	}
 }
 
 func checkLogits(t *testing.T, p *Program, in inputs, want map[string]weights.Array) {
@@ -210,14 +214,18 @@ func TestTrainingGolden(t *testing.T) {
 	for _, c := range goldenCases(t) {
 		t.Run(filepath.Base(c.dir), func(t *testing.T) {
 			t.Parallel()
-			onBackends(t, func(t *testing.T, be compute.Backend) {
-				p := newTiny(t, be, c.start(t, "zero_B"), c.options(t))
-				for _, start := range []string{"zero_B", "seeded_B"} {
-					must(t, p.SetState(p.fresh(c.start(t, start))))
-					checkGradients(t, p, c, start)
-					checkTrace(t, p, c, start, batches)
-				}
-			})
+			for platform, open := range backends() {
+				t.Run(platform, func(t *testing.T) {
+					t.Parallel()
+					be := open(t)
+					p := newTiny(t, be, c.start(t, "zero_B"), c.options(t))
+					for _, start := range []string{"zero_B", "seeded_B"} {
+						must(t, p.SetState(p.fresh(c.start(t, start))))
+						checkGradients(t, p, c, start)
+						checkTrace(t, p, c, start, batches)
+					}
+				})
+			}
 		})
 	}
 }

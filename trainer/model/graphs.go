@@ -2,7 +2,7 @@ package model
 
 import (
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph code reads as formulas
+	. "github.com/gomlx/gomlx/core/graph"
 )
 
 // batchNodes are a batch inside a graph: see plan.

@@ -11,27 +11,22 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/go-xla/compute/xla"
+
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// openCPU opens the XLA CPU plug-in once; pure Go needs no such care.
+// openCPU opens the XLA CPU plug-in once.
+//
+//nolint:gochecknoglobals // a plug-in is loaded once per process
 var openCPU = sync.OnceValues(func() (compute.Backend, error) {
 	xla.EnableAutoInstall(false)
 	return xla.NewWithOptions("cpu", nil)
 })
 
-// onBackends runs a test on XLA's CPU plug-in and on the pure-Go backend.
-func onBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
-	t.Helper()
-	t.Run("xla:cpu", func(t *testing.T) {
-		t.Parallel()
-		test(t, xlaCPU(t))
-	})
-	t.Run("go", func(t *testing.T) {
-		t.Parallel()
-		test(t, pureGo(t))
-	})
+// backends are those that every number is tested on.
+func backends() map[string]func(testing.TB) compute.Backend {
+	return map[string]func(testing.TB) compute.Backend{"xla:cpu": xlaCPU, "go": pureGo}
 }
 
 func xlaCPU(t testing.TB) compute.Backend {

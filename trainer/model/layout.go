@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph code reads as formulas
+	. "github.com/gomlx/gomlx/core/graph"
+
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 

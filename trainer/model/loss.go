@@ -2,7 +2,7 @@ package model
 
 import (
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph" //nolint:revive // graph code reads as formulas
+	. "github.com/gomlx/gomlx/core/graph"
 )
 
 // crossEntropy scores rows of hidden states against the frozen output head without ever holding the logits of all rows:

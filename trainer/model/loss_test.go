@@ -26,21 +26,25 @@ func TestCrossEntropyChunks(t *testing.T) {
 		targets[i] = int32(random.IntN(V))
 	}
 	wantNLL, wantDX := crossEntropy64(x, head, targets, C)
-	onBackends(t, func(t *testing.T, be compute.Backend) {
-		for _, chunks := range []int{1, 3, 12} {
-			c := rows / chunks
-			exec := buildCrossEntropy(t, be, crossEntropy{chunks: chunks, rows: c, gradient: true}, rows, V, C)
-			for _, tokens := range []int{rows, min(rows, c+1), 1} {
-				nll, dx := runCrossEntropy(t, device{be}, exec, x, head, targets, tokens, C)
-				if d := maxDiff(nll[:tokens], wantNLL[:tokens]); d > 1e-5 { // float32 at |nll| < 20
-					t.Errorf("%d chunks, %d tokens: nll differs by %g", chunks, tokens, d)
-				}
-				if d := maxDiff(dx[:tokens*C], wantDX[:tokens*C]); d > 1e-5 {
-					t.Errorf("%d chunks, %d tokens: dx differs by %g", chunks, tokens, d)
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			be := open(t)
+			for _, chunks := range []int{1, 3, 12} {
+				c := rows / chunks
+				exec := buildCrossEntropy(t, be, crossEntropy{chunks: chunks, rows: c, gradient: true}, rows, V, C)
+				for _, tokens := range []int{rows, min(rows, c+1), 1} {
+					nll, dx := runCrossEntropy(t, device{be}, exec, x, head, targets, tokens, C)
+					if d := maxDiff(nll[:tokens], wantNLL[:tokens]); d > 1e-5 { // float32 at |nll| < 20
+						t.Errorf("%d chunks, %d tokens: nll differs by %g", chunks, tokens, d)
+					}
+					if d := maxDiff(dx[:tokens*C], wantDX[:tokens*C]); d > 1e-5 {
+						t.Errorf("%d chunks, %d tokens: dx differs by %g", chunks, tokens, d)
+					}
 				}
 			}
-		}
-	})
+		})
+	}
 }
 
 func buildCrossEntropy(t *testing.T, be compute.Backend, ce crossEntropy, rows, V, C int) *executable {

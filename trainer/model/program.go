@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -103,11 +103,6 @@ type StepResult struct {
 	Loss     float64 // mean nats per supervised token
 	GradNorm float64 // before clipping
 	Tokens   int64   // supervised tokens of the batch
-}
-
-// Finite reports whether training can go on from here.
-func (r StepResult) Finite() bool {
-	return !math.IsNaN(r.Loss+r.GradNorm) && !math.IsInf(r.Loss+r.GradNorm, 0)
 }
 
 // Step is one optimiser step over the micro-batches, weighted by their supervised tokens. Steps count from 1. A loss or

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -28,30 +28,34 @@ func trainBatches(t *testing.T) []Batch {
 // TestFiniteDifferences compares gradients with the loss's slope, dropout on, for one entry of every tensor.
 func TestFiniteDifferences(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, be compute.Backend) {
-		o := tinyOptions(t, 4)
-		o.LoRA.Dropout = 0.2
-		var err error
-		o.Targets, err = Match(tinyConfig(t).Modules(), sweep.Targets{Pattern: "all-linear"})
-		must(t, err)
-		p := newTiny(t, be, seededAdapter(o), o)
-		b := tinyInputs(t).batch(t)
-		grads, _, err := p.Gradients(b)
-		must(t, err)
-		for _, spec := range adapterSpecs(o.Targets, o.LoRA.Rank) {
-			const h = 2e-2
-			largest := 0
-			for i, g := range grads[spec.Name].Data {
-				if math.Abs(float64(g)) > math.Abs(float64(grads[spec.Name].Data[largest])) {
-					largest = i
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			be := open(t)
+			o := tinyOptions(t, 4)
+			o.LoRA.Dropout = 0.2
+			var err error
+			o.Targets, err = Match(tinyConfig(t).Modules(), sweep.Targets{Pattern: "all-linear"})
+			must(t, err)
+			p := newTiny(t, be, seededAdapter(o), o)
+			b := tinyInputs(t).batch(t)
+			grads, _, err := p.Gradients(b)
+			must(t, err)
+			for _, spec := range adapterSpecs(o.Targets, o.LoRA.Rank) {
+				const h = 2e-2
+				largest := 0
+				for i, g := range grads[spec.Name].Data {
+					if math.Abs(float64(g)) > math.Abs(float64(grads[spec.Name].Data[largest])) {
+						largest = i
+					}
 				}
+				slope := (lossWith(t, p, b, spec.Name, largest, h) - lossWith(t, p, b, spec.Name, largest, -h)) / (2 * h)
+				// Rounding: 2·1e-6 of a loss of 7 over 2h = 5e-5; truncation: h² of the third derivative. The largest entries are
+				// 1e-2 to 1.
+				check(t, "slope of "+spec.Name, slope, float64(grads[spec.Name].Data[largest]), 1e-3)
 			}
-			slope := (lossWith(t, p, b, spec.Name, largest, h) - lossWith(t, p, b, spec.Name, largest, -h)) / (2 * h)
-			// Rounding: 2·1e-6 of a loss of 7 over 2h = 5e-5; truncation: h² of the third derivative. The largest entries are
-			// 1e-2 to 1.
-			check(t, "slope of "+spec.Name, slope, float64(grads[spec.Name].Data[largest]), 1e-3)
-		}
-	})
+		})
+	}
 }
 
 // lossWith is the training loss with one entry of the adapter moved.
@@ -73,37 +77,41 @@ func lossWith(t *testing.T, p *Program, b Batch, name string, i int, move float3
 func TestResumeBitForBit(t *testing.T) {
 	t.Parallel()
 	batches := trainBatches(t)
-	onBackends(t, func(t *testing.T, be compute.Backend) {
-		o := tinyOptions(t, 4)
-		o.LoRA.Dropout = 0.1
-		train := func(p *Program, from, to int) (results []StepResult) {
-			for step := from; step <= to; step++ {
-				r, err := p.Step(step, batches[2*step:2*step+2], 1e-2)
-				must(t, err)
-				results = append(results, r)
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			be := open(t)
+			o := tinyOptions(t, 4)
+			o.LoRA.Dropout = 0.1
+			train := func(p *Program, from, to int) (results []StepResult) {
+				for step := from; step <= to; step++ {
+					r, err := p.Step(step, batches[2*step:2*step+2], 1e-2)
+					must(t, err)
+					results = append(results, r)
+				}
+				return results
 			}
-			return results
-		}
-		whole := newTiny(t, be, seededAdapter(o), o)
-		want := train(whole, 1, 6)
-		wantState, err := whole.State()
-		must(t, err)
-		must(t, whole.SetState(whole.fresh(seededAdapter(o))))
-		got := train(whole, 1, 2)
-		s, err := whole.State()
-		must(t, err)
-		second := newTiny(t, be, s.Adapter, o)
-		must(t, second.SetState(s))
-		got = append(got, train(second, 3, 6)...)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("metrics of a resumed run (-whole +resumed):\n%s", diff)
-		}
-		gotState, err := second.State()
-		must(t, err)
-		if diff := cmp.Diff(wantState, gotState); diff != "" {
-			t.Error("state of a resumed run differs")
-		}
-	})
+			whole := newTiny(t, be, seededAdapter(o), o)
+			want := train(whole, 1, 6)
+			wantState, err := whole.State()
+			must(t, err)
+			must(t, whole.SetState(whole.fresh(seededAdapter(o))))
+			got := train(whole, 1, 2)
+			s, err := whole.State()
+			must(t, err)
+			second := newTiny(t, be, s.Adapter, o)
+			must(t, second.SetState(s))
+			got = append(got, train(second, 3, 6)...)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("metrics of a resumed run (-whole +resumed):\n%s", diff)
+			}
+			gotState, err := second.State()
+			must(t, err)
+			if diff := cmp.Diff(wantState, gotState); diff != "" {
+				t.Error("state of a resumed run differs")
+			}
+		})
+	}
 }
 
 // TestAccumulation: two micro-batches with unequal numbers of supervised tokens make the gradient of one larger batch.
@@ -115,35 +123,39 @@ func TestAccumulation(t *testing.T) {
 		a.Labels[i] = ignored
 	}
 	both := Batch{B: a.B + b.B, T: a.T, IDs: append(append([]int32{}, a.IDs...), b.IDs...), Labels: append(append([]int32{}, a.Labels...), b.Labels...)}
-	onBackends(t, func(t *testing.T, be compute.Backend) {
-		o := tinyOptions(t, 4)
-		p := newTiny(t, be, seededAdapter(o), o)
-		want, err := p.Step(1, []Batch{both}, 1e-3)
-		must(t, err)
-		wantState, err := p.State()
-		must(t, err)
-		must(t, p.SetState(p.fresh(seededAdapter(o))))
-		got, err := p.Step(1, []Batch{a, b}, 1e-3)
-		must(t, err)
-		check(t, "loss", got.Loss, want.Loss, lossTolerance)
-		check(t, "grad norm", got.GradNorm, want.GradNorm, normTolerance*want.GradNorm)
-		if got.Tokens != want.Tokens {
-			t.Errorf("tokens = %d, want %d", got.Tokens, want.Tokens)
-		}
-		gotState, err := p.State()
-		must(t, err)
-		checkTensors(t, "moments", gotState.M, wantState.M, gradientTolerance)
-		lossA, nA, err := p.Evaluate(a)
-		must(t, err)
-		lossB, nB, err := p.Evaluate(b)
-		must(t, err)
-		sum, n, err := p.Evaluate(both)
-		must(t, err)
-		if nA == nB || nA+nB != n {
-			t.Errorf("%d and %d tokens of %d: want unequal parts", nA, nB, n)
-		}
-		check(t, "sum of losses", lossA+lossB, sum, float64(n)*lossTolerance)
-	})
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			be := open(t)
+			o := tinyOptions(t, 4)
+			p := newTiny(t, be, seededAdapter(o), o)
+			want, err := p.Step(1, []Batch{both}, 1e-3)
+			must(t, err)
+			wantState, err := p.State()
+			must(t, err)
+			must(t, p.SetState(p.fresh(seededAdapter(o))))
+			got, err := p.Step(1, []Batch{a, b}, 1e-3)
+			must(t, err)
+			check(t, "loss", got.Loss, want.Loss, lossTolerance)
+			check(t, "grad norm", got.GradNorm, want.GradNorm, normTolerance*want.GradNorm)
+			if got.Tokens != want.Tokens {
+				t.Errorf("tokens = %d, want %d", got.Tokens, want.Tokens)
+			}
+			gotState, err := p.State()
+			must(t, err)
+			checkTensors(t, "moments", gotState.M, wantState.M, gradientTolerance)
+			lossA, nA, err := p.Evaluate(a)
+			must(t, err)
+			lossB, nB, err := p.Evaluate(b)
+			must(t, err)
+			sum, n, err := p.Evaluate(both)
+			must(t, err)
+			if nA == nB || nA+nB != n {
+				t.Errorf("%d and %d tokens of %d: want unequal parts", nA, nB, n)
+			}
+			check(t, "sum of losses", lossA+lossB, sum, float64(n)*lossTolerance)
+		})
+	}
 }
 
 // TestBackendsAgree trains with dropout on both backends: masks are the same bits, so only rounding differs.
@@ -185,18 +197,22 @@ func TestBFloat16(t *testing.T) {
 
 func TestCompileAndMemory(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, be compute.Backend) {
-		o := tinyOptions(t, 4)
-		p := newTiny(t, be, InitAdapter(o.Targets, o.LoRA, 1), o)
-		must(t, p.Compile(t.Context()))
-		n, ok := p.AnalysisBytes()
-		if want := be.Name() != pureGo(t).Name(); ok != want {
-			t.Fatalf("AnalysisBytes ok = %v, want %v", ok, want)
-		}
-		if base := 4 * tinyConfig(t).Params(); ok && (n < base || n > 10*base) {
-			t.Errorf("AnalysisBytes = %d for a base of %d bytes", n, base)
-		}
-	})
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			be := open(t)
+			o := tinyOptions(t, 4)
+			p := newTiny(t, be, InitAdapter(o.Targets, o.LoRA, 1), o)
+			must(t, p.Compile(t.Context()))
+			n, ok := p.AnalysisBytes()
+			if want := be.Name() != pureGo(t).Name(); ok != want {
+				t.Fatalf("AnalysisBytes ok = %v, want %v", ok, want)
+			}
+			if base := 4 * tinyConfig(t).Params(); ok && (n < base || n > 10*base) {
+				t.Errorf("AnalysisBytes = %d for a base of %d bytes", n, base)
+			}
+		})
+	}
 }
 
 func TestNewRefuses(t *testing.T) {
