@@ -57,7 +57,7 @@ func (r rates) parts(a sweep.LiveAttempt) []string {
 	}
 	tokens, left, ok := r.speed(a)
 	if ok {
-		parts = append(parts, formatDuration(left.Round(time.Second))+" left")
+		parts = append(parts, left.Round(time.Second).String()+" left")
 	}
 	if a.ValLoss != nil {
 		parts = append(parts, fmt.Sprintf("val_loss %.4f", *a.ValLoss))

@@ -195,7 +195,8 @@ func (s ExplainedStep) noise(minGain float64) string {
 	case s.SD <= minGain*1e-3*(1+1e-9):
 		return fmt.Sprintf("s̃ = %s, the floor of min_gain/1000: the %d differences agree to more digits than that", sd, n)
 	case !prior:
-		return fmt.Sprintf("s̃ = s = %s of these %d differences, %d degrees of freedom; there is no trend over the ladder yet (d0 = 0)", sd, n, n-1)
+		return fmt.Sprintf("s̃ = s = %s of these %d differences, %d %s of freedom; there is no trend over the ladder yet (d0 = 0)",
+			sd, n, n-1, plural("degree", n-1))
 	}
 	return fmt.Sprintf("s = %s of these %d differences, s0 = %s from the trend over the ladder's pairs with d0 = %s; together "+
 		"s̃ = √((d0·s0² + %d·s²)/(d0 + %d)) = %s with %s degrees of freedom",

@@ -219,21 +219,3 @@ func TestExplainFindsLadders(t *testing.T) {
 		}
 	}
 }
-
-func TestVerdictText(t *testing.T) {
-	t.Parallel()
-	rule := sweep.DefaultPlateau()
-	v, err := rule.Judge([]sweep.Losses{
-		{Rank: 4, Seeds: []int64{0, 1}, ValLoss: []float64{2.0, 2.1}, Complete: true},
-		{Rank: 8, Seeds: []int64{0, 1}, ValLoss: []float64{1.8, 1.9}, Complete: true},
-		{Rank: 16, Seeds: []int64{0, 1}, ValLoss: []float64{1.801, 1.9}, Complete: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	if err := VerdictText(&b, v, rule, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "verdict.txt", b.Bytes())
-}

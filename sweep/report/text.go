@@ -60,21 +60,7 @@ func (r Report) Text(w io.Writer, o Options) error {
 		t.ladder(l)
 	}
 	t.print("")
-	t.legend("Time is training alone, the mean of a rung's trials; memory their largest peak.")
-	return t.err
-}
-
-// VerdictText prints one verdict that no sweep stands behind, as `sweep plateau` finds it in a file.
-func VerdictText(w io.Writer, v sweep.Verdict, p sweep.Plateau, o Options) error {
-	t := newText(w, o, newRule(p))
-	l := Ladder{Verdict: newVerdict(v)}
-	for _, rv := range v.Rungs {
-		l.Rungs = append(l.Rungs, newRung(sweep.Rung{Rank: rv.Rank}, map[int]sweep.RungVerdict{rv.Rank: rv}))
-	}
-	t.table(l)
-	t.verdict(l)
-	t.print("")
-	t.legend("")
+	t.legend()
 	return t.err
 }
 
@@ -272,7 +258,8 @@ func (c Conditions) String() string {
 		c.Scheduler, c.Steps, tokens)
 }
 
-func (t *text) legend(costs string) {
-	t.para("", "Losses are means over seeds, in nats per token where a sweep measured them. Gains are paired by seed, over the "+
-		"incumbent rank in column \"over\". Each bound of an interval holds at %s %%. %s", number(100-50*(1-t.rule.Confidence)), costs)
+func (t *text) legend() {
+	t.para("", "Losses are means over seeds, in nats per token. Gains are paired by seed, over the incumbent rank in column \"over\". "+
+		"Each bound of an interval holds at %s %%. Time is training alone, the mean of a rung's trials; memory their largest peak.",
+		number(100-50*(1-t.rule.Confidence)))
 }
