@@ -3,6 +3,7 @@ package trainer_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -27,6 +28,7 @@ func tinyInfo(t *testing.T) sweep.ModelInfo {
 func TestEvaluateGolden(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, c backend.Choice) {
+		t.Helper()
 		val := writeRows(t, t.TempDir(), "val", goldenRows)
 		for name := range goldenCases() {
 			dir := filepath.Join(goldenDir, name)
@@ -89,9 +91,7 @@ func TestEvaluateRefusesForeignAdapter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			changed := weights.Adapter{Config: a.Config, Tensors: map[string]weights.Array{}}
-			for k, v := range a.Tensors {
-				changed.Tensors[k] = v
-			}
+			maps.Copy(changed.Tensors, a.Tensors)
 			tc.change(changed.Tensors)
 			dir := filepath.Join(t.TempDir(), "adapter")
 			must(t, weights.WriteAdapter(dir, changed))

@@ -51,6 +51,7 @@ func TestRunGoldenTraces(t *testing.T) {
 			t.Run(name+"/"+start, func(t *testing.T) {
 				t.Parallel()
 				onBackends(t, func(t *testing.T, c backend.Choice) {
+					t.Helper()
 					spec := tinySpec()
 					spec.LoRA = lora
 					spec.LoRA.InitAdapter = adapterFolder(t, filepath.Join(goldenDir, name, file), lora)

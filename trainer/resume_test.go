@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -43,12 +44,8 @@ func collect(t *testing.T, dir string, attempts ...*recorder) result {
 	t.Helper()
 	r := result{Points: map[int]sweep.Point{}, Evaluations: map[int]float64{}, Adapters: map[string]string{}}
 	for _, a := range attempts {
-		for step, p := range a.points() {
-			r.Points[step] = p
-		}
-		for step, loss := range a.evaluations() {
-			r.Evaluations[step] = loss
-		}
+		maps.Copy(r.Points, a.points())
+		maps.Copy(r.Evaluations, a.evaluations())
 		if o := a.events[len(a.events)-1].Outcome; o != nil {
 			r.Outcome = *o
 		}
@@ -80,6 +77,7 @@ func uninterrupted(t *testing.T, a sweep.Assignment) (result, *recorder) {
 func TestResumeAfterKill(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, c backend.Choice) {
+		t.Helper()
 		a := assignRows(t, c, resumeSpec(), resumeRows)
 		want, whole := uninterrupted(t, a)
 		stride := 1

@@ -24,8 +24,7 @@ const checkpointEvery = 60 * time.Second
 func Run(ctx context.Context, a sweep.Assignment, dir string, emit func(sweep.Event) error) error {
 	t := &trial{Assignment: a, dir: dir, emitEvent: emit, began: time.Now()}
 	outcome, err := t.run(ctx)
-	var fatal *fatalError
-	if errors.As(err, &fatal) {
+	if fatal, ok := errors.AsType[*fatalError](err); ok {
 		return fatal.err
 	}
 	if err != nil {

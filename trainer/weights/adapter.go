@@ -91,8 +91,7 @@ func WriteAdapter(dir string, a Adapter) error {
 	}
 	temp := dir + ".tmp"
 	if err := writeAdapterFiles(temp, a); err != nil {
-		os.RemoveAll(temp)
-		return err
+		return errors.Join(err, os.RemoveAll(temp))
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("write adapter: %w", err)

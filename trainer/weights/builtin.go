@@ -4,11 +4,12 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
 //go:embed builtin
-var builtin embed.FS //nolint:gochecknoglobals // go:embed needs a package variable
+var builtin embed.FS
 
 // Builtin opens the files of a model that is part of the program.
 func Builtin(name string) (fs.FS, error) {
@@ -16,10 +17,8 @@ func Builtin(name string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range names {
-		if n == name {
-			return fs.Sub(builtin, "builtin/"+name)
-		}
+	if slices.Contains(names, name) {
+		return fs.Sub(builtin, "builtin/"+name)
 	}
 	return nil, fmt.Errorf("%w: no built-in model %q; there is: %s", fs.ErrNotExist, name, strings.Join(names, ", "))
 }

@@ -49,7 +49,7 @@ func ReadHeader(files fs.FS, name string) (Header, error) {
 	if err != nil {
 		return Header{}, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	h, err := parseHeader(f, size)
 	if err != nil {
 		return Header{}, fmt.Errorf("read %s: %w", name, err)
@@ -70,13 +70,11 @@ func open(files fs.FS, name string) (source, int64, error) {
 	}
 	info, err := f.Stat()
 	if err != nil {
-		f.Close()
-		return nil, 0, err
+		return nil, 0, errors.Join(err, f.Close())
 	}
 	s, ok := f.(source)
 	if !ok || !info.Mode().IsRegular() {
-		f.Close()
-		return nil, 0, fmt.Errorf("read %s: %w: not a regular file", name, ErrFormat)
+		return nil, 0, errors.Join(fmt.Errorf("read %s: %w: not a regular file", name, ErrFormat), f.Close())
 	}
 	return s, info.Size(), nil
 }

@@ -29,7 +29,7 @@ func readSome(files fs.FS, name string, keep func(Entry) bool) (map[string]Array
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	out, err := readFrom(f, size, keep)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
