@@ -54,9 +54,6 @@ func (p *progress) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.out, &slog.HandlerOptions{Level: p.level}))
 }
 
-// log is the writer behind logger.
-func (p *progress) log() io.Writer { return p.out }
-
 // stop takes the bars away. The logger stays usable.
 func (p *progress) stop() {
 	if p.bars != nil {

@@ -106,7 +106,8 @@ func (l *progressLines) showRunning(p sweep.Progress) {
 		l.rates.add(a, now)
 		last, silent := l.told[a.ID], now.Sub(l.told[a.ID].at)
 		fresh := a.ValLoss != nil && (last.loss == nil || *last.loss != *a.ValLoss)
-		if !l.known[a.ID] || a.Outcome != nil || a.Step == last.step || !(fresh && silent >= evalEvery) && silent < aliveEvery {
+		due := fresh && silent >= evalEvery || silent >= aliveEvery
+		if !due || !l.known[a.ID] || a.Outcome != nil || a.Step == last.step {
 			continue
 		}
 		l.told[a.ID] = told{at: now, step: a.Step, loss: a.ValLoss}

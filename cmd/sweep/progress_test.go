@@ -80,7 +80,7 @@ func (p *play) start(rung int, seed int64) *sweep.LiveAttempt {
 	return &p.live[len(p.live)-1]
 }
 
-func (p *play) step(i, step int, train float64, val float64) {
+func (p *play) step(i, step int, train, val float64) {
 	a := &p.live[i]
 	a.Step, a.Tokens, a.TrainLoss = step, int64(step)*504, &train
 	if val != 0 {

@@ -145,7 +145,7 @@ func cost(trials []Trial) Cost {
 		}
 	}
 	if len(times) > 0 {
-		c.TrainSeconds = ptr(stat.Mean(times, nil))
+		c.TrainSeconds = new(stat.Mean(times, nil))
 	}
 	return c
 }
@@ -183,8 +183,6 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 	}
 	return c
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // nonZero returns nil for a zero that means "none".
 func nonZero[T int | int64](v T) *T {

@@ -51,7 +51,9 @@ func (f fixture) snapshot() sweep.Snapshot {
 func (f fixture) ladder(index int, l fixtureLadder) sweep.Ladder {
 	out := sweep.Ladder{ID: int64(index + 1), Index: index, Cell: sweep.Cell{
 		{Name: "dropout", Value: l.dropout, Axis: len(f.ladders) > 1},
-		{Name: "model", Value: "builtin:gopher"}, {Name: "alpha", Value: "16"}, {Name: "learning_rate", Value: "0.003"},
+		{Name: "model", Value: "builtin:gopher"},
+		{Name: "alpha", Value: "16"},
+		{Name: "learning_rate", Value: "0.003"},
 	}}
 	out.Corpus.Fingerprint = l.corpus
 	for _, r := range l.rungs {
@@ -82,7 +84,7 @@ func (r rung) trial(j int, seed int64, l fixtureLadder) sweep.TrialFacts {
 	}
 	t.TrainableParams = int64(2048 * r.rank)
 	t.Prediction = &sweep.Prediction{PredictedBytes: 430<<20 + int64(r.rank)<<16, Source: "last rung + analysis"}
-	t.Memory = sweep.Memory{PeakHostBytes: ptr(int64(410<<20) + int64(r.rank)<<16 + int64(j)<<12), HostSource: "VmHWM"}
+	t.Memory = sweep.Memory{PeakHostBytes: new(int64(410<<20) + int64(r.rank)<<16 + int64(j)<<12), HostSource: "VmHWM"}
 	attempt := sweep.AttemptFacts{ID: sweep.AttemptID(fmt.Sprintf("%s/1", t.Trial.ID)), Number: 1, CheckpointStep: -1}
 	if !r.running {
 		attempt.Outcome = r.result(j)

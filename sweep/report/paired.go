@@ -32,5 +32,5 @@ func pairedDifference(a, b Rung, confidence float64) sweep.Interval {
 	mean, sd := stat.MeanStdDev(differences, nil)
 	n := float64(len(differences))
 	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(1-(1-confidence)/2) * sd / math.Sqrt(n)
-	return sweep.Interval{Mean: mean, Lo: ptr(mean - half), Hi: ptr(mean + half)}
+	return sweep.Interval{Mean: mean, Lo: new(mean - half), Hi: new(mean + half)}
 }

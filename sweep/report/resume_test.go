@@ -52,9 +52,9 @@ func interrupt(t *rapid.T, trial *sweep.TrialFacts) {
 	last := &trial.Attempts[len(trial.Attempts)-1]
 	last.Number, last.LastSeq = len(trial.Attempts), rapid.Int64Range(1, 1000).Draw(t, "seq")
 	last.Outcome.TrainSeconds = rapid.Float64Range(0, 1e4).Draw(t, "seconds")
-	trial.Memory.PeakHostBytes = ptr(rapid.Int64Range(1, 1<<40).Draw(t, "host"))
+	trial.Memory.PeakHostBytes = new(rapid.Int64Range(1, 1<<40).Draw(t, "host"))
 	if rapid.Bool().Draw(t, "device") {
-		trial.Memory.PeakDeviceBytes = ptr(rapid.Int64Range(1, 1<<40).Draw(t, "device bytes"))
+		trial.Memory.PeakDeviceBytes = new(rapid.Int64Range(1, 1<<40).Draw(t, "device bytes"))
 	}
 	trial.Prediction.PredictedBytes = rapid.Int64Range(1, 1<<40).Draw(t, "predicted")
 }

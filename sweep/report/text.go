@@ -95,7 +95,7 @@ func effect(positive, negative string, gain sweep.Interval, decimals int) string
 	}
 	turned := sweep.Interval{Mean: -gain.Mean}
 	if gain.Lo != nil && gain.Hi != nil {
-		turned.Lo, turned.Hi = ptr(-*gain.Hi), ptr(-*gain.Lo)
+		turned.Lo, turned.Hi = new(-*gain.Hi), new(-*gain.Lo)
 	}
 	return negative + " " + bounds(turned, decimals)
 }
