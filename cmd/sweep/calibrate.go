@@ -116,7 +116,7 @@ func (c *calibrator) train(ctx context.Context, a sweep.Assignment) ([]sweep.Eve
 		select {
 		case <-ctx.Done():
 			err := c.executor.Stop(context.WithoutCancel(ctx), a.Attempt, true)
-			return nil, errors.Join(withCode(exitInterrupted, ctx.Err()), err)
+			return nil, errors.Join(withCode(exitInterrupted, errors.New("interrupted")), err)
 		case <-time.After(calibrationPoll):
 		}
 	}
