@@ -61,7 +61,7 @@ func (p *Program) logitsFor(B, T int) (*executable, error) {
 	in := append([]shape{f32(p.layout.total), i32(B, T)}, p.baseShapes()...)
 	return p.logits.get(p.device, "logits", B, T, in, func(in []*Node) []*Node {
 		m := p.trunk(p.layout.nodes(in[0]), nil, in[2:])
-		logits := DotGeneral(m.hidden(in[1]), []int{1}, nil, m.head(), []int{1}, nil)
+		logits := dot(m.hidden(in[1]), 1, m.head(), 1)
 		return []*Node{ConvertDType(logits, dtypes.Float32)}
 	})
 }

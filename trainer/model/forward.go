@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/go-xla/compute/xla"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -71,7 +72,7 @@ func (m trunk) norm(x *Node, module string) *Node {
 
 // linear is x·W + b for x [n, in] and a Conv1D weight [in, out], with the module's LoRA where it has one.
 func (m trunk) linear(x *Node, module string) *Node {
-	y := DotGeneral(x, []int{1}, nil, m.tensors[module+".weight"], []int{0}, nil)
+	y := dot(x, 1, m.tensors[module+".weight"], 0)
 	y = Add(y, ExpandAxes(m.tensors[module+".bias"], 0))
 	if m.lora == nil {
 		return y
@@ -85,7 +86,7 @@ func (m trunk) attention(qkv *Node, i, B, T int) *Node {
 	part := func(k int) *Node {
 		return Reshape(Slice(qkv, AxisRange(), AxisRange(k*m.Embed, (k+1)*m.Embed)), B, T, H, D)
 	}
-	scores := Einsum("bthd,bshd->bhts", part(0), part(1))
+	scores := product(part(0), part(1)).Einsum("bthd,bshd->bhts")
 	scores = ConvertDType(scores, dtypes.Float32)
 	scores = MulScalar(scores, m.scoreScale(i))
 	g := qkv.Graph()
@@ -94,7 +95,22 @@ func (m trunk) attention(qkv *Node, i, B, T int) *Node {
 	causal = BroadcastToDims(causal, B, H, T, T)
 	scores = Where(causal, scores, FillScalar(g, scores.Shape(), -math.MaxFloat32))
 	p := ConvertDType(softmax(scores), qkv.DType())
-	return Reshape(Einsum("bhts,bshd->bthd", p, part(2)), B*T, m.Embed)
+	return Reshape(product(p, part(2)).Einsum("bhts,bshd->bthd"), B*T, m.Embed)
+}
+
+// dot contracts one axis of two matrices.
+func dot(x *Node, xAxis int, w *Node, wAxis int) *Node {
+	return product(x, w).General([]int{xAxis}, nil, []int{wAxis}, nil)
+}
+
+// product begins a product. In bfloat16 GoMLX asks for a float32 accumulator; go-xla answers by copying the weight and
+// computing in float32 (and cannot inside a loop), while XLA's plain bfloat16 product accumulates in float32 anyway.
+func product(x, w *Node) *DotBuilder {
+	b := Dot(x, w)
+	if _, ok := x.Graph().Backend().(*xla.Backend); ok {
+		b = b.WithAccumulatorDType(x.DType())
+	}
+	return b
 }
 
 func (m trunk) scoreScale(i int) float64 {

@@ -37,9 +37,9 @@ func (l *lora) add(y, x *Node, module string) *Node {
 	if l.keys != nil {
 		x = l.dropout(x, i)
 	}
-	u := DotGeneral(x, []int{1}, nil, l.tensors[weights.KeyA(module)], []int{1}, nil) // [n, r]
+	u := dot(x, 1, l.tensors[weights.KeyA(module)], 1) // [n, r]
 	u = MulScalar(u, l.spec.Scaling())
-	branch := DotGeneral(u, []int{1}, nil, l.tensors[weights.KeyB(module)], []int{1}, nil) // [n, out]
+	branch := dot(u, 1, l.tensors[weights.KeyB(module)], 1) // [n, out]
 	return ConvertDType(Add(ConvertDType(y, dtypes.Float32), branch), dtype)
 }
 

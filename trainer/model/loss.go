@@ -96,15 +96,15 @@ func replace(whole, i, part *Node) *Node {
 // chunk computes x [c, C]; ones is [V]. It runs inside a loop, where go-xla cannot reuse a reduction that the main graph also has: so
 // the maximum is a minimum of negatives, and the sum a product with ones.
 func (ce crossEntropy) chunk(x, ones *Node) (logSum, mean *Node) {
-	z := ConvertDType(DotGeneral(x, []int{1}, nil, ce.head, []int{1}, nil), dtypes.Float32) // [c, V]
+	z := ConvertDType(dot(x, 1, ce.head, 1), dtypes.Float32) // [c, V]
 	top := Neg(ReduceMin(Neg(z), -1))
 	e := Exp(Sub(z, ExpandAxes(top, -1)))
-	sum := DotGeneral(e, []int{1}, nil, ones, []int{0}, nil)
+	sum := dot(e, 1, ones, 0)
 	logSum = Add(top, Log(sum))
 	if !ce.gradient {
 		return logSum, nil
 	}
-	mean = DotGeneral(ConvertDType(e, x.DType()), []int{1}, nil, ce.head, []int{0}, nil) // [c, C]
+	mean = dot(ConvertDType(e, x.DType()), 1, ce.head, 0) // [c, C]
 	mean = Div(ConvertDType(mean, dtypes.Float32), ExpandAxes(sum, -1))
 	return logSum, ConvertDType(mean, x.DType())
 }

@@ -192,7 +192,7 @@ func (t *Pretrainer) trunk(tensors []*Node) trunk {
 // fullLosses is losses with a head that trains: the logits of all rows at once, differentiated by GoMLX.
 func (m trunk) fullLosses(b batchNodes) *Node {
 	x := takeRows(m.hidden(b.ids), b.rows)
-	logits := DotGeneral(x, []int{1}, nil, m.head(), []int{1}, nil) // [k*c, V]
+	logits := dot(x, 1, m.head(), 1) // [k*c, V]
 	shifted := Sub(logits, StopGradient(ReduceAndKeep(logits, ReduceMax, -1)))
 	hit := Equal(Iota(x.Graph(), i32(logits.Shape().Dimensions...), 1), BroadcastToDims(ExpandAxes(b.targets, -1), logits.Shape().Dimensions...))
 	target := ReduceSum(Where(hit, shifted, ZerosLike(shifted)), -1)

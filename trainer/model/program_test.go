@@ -181,17 +181,22 @@ func TestBackendsAgree(t *testing.T) {
 func TestBFloat16(t *testing.T) {
 	t.Parallel()
 	batches := trainBatches(t)
-	o := tinyOptions(t, 4)
-	full := newTiny(t, pureGo(t), seededAdapter(o), o)
-	o.Train.Dtype = "bfloat16"
-	half := newTiny(t, pureGo(t), seededAdapter(o), o)
-	for step := 1; step <= 5; step++ {
-		want, err := full.Step(step, batches[step:step+1], 1e-3)
-		must(t, err)
-		got, err := half.Step(step, batches[step:step+1], 1e-3)
-		must(t, err)
-		check(t, "loss", got.Loss, want.Loss, 3e-2)
-		check(t, "grad norm", got.GradNorm, want.GradNorm, 3e-2*want.GradNorm)
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			o := tinyOptions(t, 4)
+			full := newTiny(t, pureGo(t), seededAdapter(o), o)
+			o.Train.Dtype = "bfloat16"
+			half := newTiny(t, open(t), seededAdapter(o), o)
+			for step := 1; step <= 5; step++ {
+				want, err := full.Step(step, batches[step:step+1], 1e-3)
+				must(t, err)
+				got, err := half.Step(step, batches[step:step+1], 1e-3)
+				must(t, err)
+				check(t, "loss", got.Loss, want.Loss, 3e-2)
+				check(t, "grad norm", got.GradNorm, want.GradNorm, 3e-2*want.GradNorm)
+			}
+		})
 	}
 }
 
