@@ -53,6 +53,15 @@ func TestInspectFolder(t *testing.T) {
 	}
 }
 
+func TestInspectBuiltin(t *testing.T) {
+	t.Parallel()
+	info, err := trainer.Inspect(t.Context(), "builtin:gopher", trainer.InspectOptions{})
+	must(t, err)
+	if info.Path != "" || info.VocabSize != 2048 || info.MaxPositions != 128 || info.Params < 1_000_000 || info.Fingerprint == "" {
+		t.Errorf("Inspect = %+v", info)
+	}
+}
+
 func TestInspectWithoutWeights(t *testing.T) {
 	t.Parallel()
 	dir := copyModel(t, tinyModel, map[string]func([]byte) []byte{"model.safetensors": func([]byte) []byte { return nil }})

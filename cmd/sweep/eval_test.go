@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// evalRows are two pre-tokenised rows for the built-in model: four predictions, one of them not supervised.
+func evalRows(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rows.jsonl")
+	rows := "{\"input_ids\": [5, 6, 7, 8]}\n{\"input_ids\": [9, 10], \"labels\": [9, -100]}\n"
+	if err := os.WriteFile(path, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestEvalScoresTheBuiltinModel(t *testing.T) {
+	t.Parallel()
+	args := []string{"eval", "--model", "builtin:gopher", "--data", evalRows(t), "--backend", "go"}
+	code, stdout, stderr := sweepCommand(t, append(args, "-o", "json")...)
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	var got struct {
+		Schema            string
+		Loss, Perplexity  float64
+		Tokens, Sequences int
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Schema != "sweep.eval/v1" || got.Tokens != 3 || got.Sequences != 2 || !(got.Loss > 0) || got.Perplexity != math.Exp(got.Loss) {
+		t.Errorf("sweep eval prints %s", stdout)
+	}
+	code, stdout, stderr = sweepCommand(t, append(args, "-o", "csv")...)
+	if code != exitOK || !strings.HasPrefix(stdout, "loss,perplexity,tokens,sequences\n") || !strings.HasSuffix(stdout, ",3,2\n") {
+		t.Errorf("sweep eval -o csv: exit %d, %s%s", code, stdout, stderr)
+	}
+}
+
+func TestEvalRefusesBadInput(t *testing.T) {
+	t.Parallel()
+	rows := evalRows(t)
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"no flags":           {nil, "--model and --data"},
+		"no such model":      {[]string{"--model", "./none", "--data", rows}, "no such model"},
+		"no such data":       {[]string{"--model", "builtin:gopher", "--data", "none.txt"}, "no such data file"},
+		"no adapter there":   {[]string{"--model", "builtin:gopher", "--data", rows, "--adapter", t.TempDir()}, "adapter_config.json"},
+		"row too long":       {[]string{"--model", "builtin:gopher", "--data", rows, "--sequence-length", "3"}, "row 1 has 4 ids"},
+		"too many positions": {[]string{"--model", "builtin:gopher", "--data", rows, "--sequence-length", "129"}, "128 positions"},
+		"batch of none":      {[]string{"--model", "builtin:gopher", "--data", rows, "--batch-size", "0"}, "batch size 0"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := sweepCommand(t, append([]string{"eval", "--backend", "go"}, tc.args...)...)
+			if code != exitUsage || stdout != "" || !strings.Contains(stderr, tc.want) {
+				t.Errorf("exit %d, stdout %q, stderr %q, want exit 2 and %q", code, stdout, stderr, tc.want)
+			}
+		})
+	}
+}
