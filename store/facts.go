@@ -24,7 +24,7 @@ func selectFacts(ctx context.Context, tx *sql.Tx, trials string, args ...any) (m
 // readAttempts is the first reader: it makes the entries.
 func readAttempts(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
 	// The subqueries are look-ups in the indexes of events: no attempt's events are read in full.
-	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, a.intended_ns,
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, ifnull(a.assignment ->> '$.sweep', ''), a.intended_ns,
 			ifnull((SELECT max(seq) FROM events WHERE attempt_id = a.id), 0),
 			ifnull((SELECT at_ns FROM events WHERE attempt_id = a.id ORDER BY seq DESC LIMIT 1), 0),
 			ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'checkpoint'), -1),
@@ -40,7 +40,7 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*swee
 		var o outcomeRow
 		var intended, last int64
 		var step int
-		err := rows.Scan(append([]any{&trial, &a.Number, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step}, o.fields()...)...)
+		err := rows.Scan(append([]any{&trial, &a.Number, &a.Sweep, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step}, o.fields()...)...)
 		if err != nil {
 			return err
 		}

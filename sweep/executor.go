@@ -12,6 +12,7 @@ type AttemptID string
 // worker can be started by hand from it.
 type Assignment struct {
 	Attempt AttemptID  `json:"attempt"`
+	Sweep   string     `json:"sweep"` // whose limits apply
 	Trial   Trial      `json:"trial"`
 	Model   ModelInfo  `json:"model"`
 	Corpus  CorpusInfo `json:"corpus"`

@@ -155,3 +155,27 @@ func (r Rung) trainSeconds() float64 {
 	}
 	return mean(seconds)
 }
+
+// LiftForeignLimits reopens the trials that only the limits of another sweep ended: trials are shared by content, and who
+// raises a limit under a new name wants them tried again. Every Store calls it on the snapshots it returns.
+func (s *Snapshot) LiftForeignLimits() {
+	for _, l := range s.Ladders {
+		for _, r := range l.Rungs {
+			for i := range r.Trials {
+				r.Trials[i].liftLimits(s.Sweep.Name)
+			}
+		}
+	}
+}
+
+func (t *TrialFacts) liftLimits(name string) {
+	t.Attempts = slices.Clone(t.Attempts)
+	for i, a := range t.Attempts {
+		if a.Outcome == nil || a.Sweep == name || a.Outcome.State != OutcomeOverMemory && a.Outcome.State != OutcomeOverTime {
+			continue
+		}
+		lifted := *a.Outcome
+		lifted.State = OutcomeInterrupted
+		t.Attempts[i].Outcome = &lifted
+	}
+}

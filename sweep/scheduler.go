@@ -205,7 +205,7 @@ func (r *run) launch(ctx context.Context, l Launch) error {
 func (r *run) assignment(l Launch) Assignment {
 	ladder, info := r.snapshot.Ladders[l.Ladder], r.snapshot.Sweep
 	a := Assignment{
-		Attempt: NewAttemptID(l.Trial, l.Number), Trial: ladder.trial(l.Trial), Model: ladder.Model, Corpus: ladder.Corpus,
+		Attempt: NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model, Corpus: ladder.Corpus,
 		Platform: info.Platform, PluginPath: info.PluginPath,
 		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration,
 	}

@@ -92,6 +92,7 @@ type StepLoss struct {
 type AttemptFacts struct {
 	ID             AttemptID
 	Number         int
+	Sweep          string // that launched it
 	Intended       time.Time
 	LastSeq        int64     // events stored
 	LastAt         time.Time // of the last event; zero when none

@@ -14,7 +14,7 @@ func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
 	losses := map[int]float64{}
 	for _, id := range m.attemptsOf(t.ID) {
 		a := m.attempts[id]
-		facts := sweep.AttemptFacts{ID: id, Number: a.number, Intended: a.intended, CheckpointStep: -1}
+		facts := sweep.AttemptFacts{ID: id, Number: a.number, Sweep: a.sweep, Intended: a.intended, CheckpointStep: -1}
 		for _, seq := range slices.Sorted(maps.Keys(a.events)) {
 			e := a.events[seq]
 			facts.LastSeq, facts.LastAt = seq, e.At

@@ -47,6 +47,7 @@ type memLadder struct {
 
 type memAttempt struct {
 	number   int
+	sweep    string
 	intended time.Time
 	events   map[int64]sweep.Event
 }
@@ -140,7 +141,7 @@ func (s *memSweep) registeredAs(r sweep.Registration) error {
 }
 
 // BeginAttempt implements sweep.Store.
-func (m *MemStore) BeginAttempt(_ context.Context, trial sweep.TrialID, number int, _ sweep.Assignment, at time.Time) error {
+func (m *MemStore) BeginAttempt(_ context.Context, trial sweep.TrialID, number int, a sweep.Assignment, at time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, ok := m.trials[trial]; !ok {
@@ -151,7 +152,7 @@ func (m *MemStore) BeginAttempt(_ context.Context, trial sweep.TrialID, number i
 	}
 	id := sweep.NewAttemptID(trial, number)
 	if m.attempts[id] == nil {
-		m.attempts[id] = &memAttempt{number: number, intended: at, events: map[int64]sweep.Event{}}
+		m.attempts[id] = &memAttempt{number: number, sweep: a.Sweep, intended: at, events: map[int64]sweep.Event{}}
 	}
 	return nil
 }
@@ -248,6 +249,7 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 		}
 		out.Ladders = append(out.Ladders, ladder)
 	}
+	out.LiftForeignLimits()
 	return out, nil
 }
 
