@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,10 +25,11 @@ const (
 
 // Hub says where hub models come from and where they are kept. The cache is the one that Hugging Face's own tools use.
 type Hub struct {
-	Endpoint string // https://host; empty means the public hub
-	Cache    string // folder that holds models--owner--name
-	Token    string // for gated and private models
-	Offline  bool   // use only what is in the cache
+	Endpoint string            // https://host; empty means the public hub
+	Cache    string            // folder that holds models--owner--name
+	Token    string            // for gated and private models
+	Offline  bool              // use only what is in the cache
+	Notify   func(text string) // told before a long fetch; may be nil
 }
 
 // HubFromEnv reads the variables that Hugging Face's tools read: HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN,
@@ -55,6 +57,9 @@ func (h Hub) fetch(ctx context.Context, id string, withWeights bool) (string, er
 	}
 	if h.Offline {
 		return "", fmt.Errorf("%w: %s is not in the cache %s, and HF_HUB_OFFLINE forbids fetching it. %s", ErrHub, id, h.Cache, h.advice(id))
+	}
+	if h.Notify != nil {
+		h.Notify(fmt.Sprintf("fetching model %s into %s", id, h.Cache))
 	}
 	path, err := h.download(ctx, id, withWeights)
 	if err == nil || ctx.Err() != nil || errors.Is(err, sweep.ErrInput) {
@@ -89,20 +94,30 @@ func (h Hub) advice(id string) string {
 	return fmt.Sprintf("Fetch it where there is a network (hf download %s), or copy the model's folder here and give its path as model; HF_HOME names the cache's place", id)
 }
 
-// cached returns the newest complete snapshot in the cache.
+// cached returns the first complete snapshot in the cache: the one that Hugging Face's tools call main, the one that was
+// main when this program asked, else any, by name.
 func (h Hub) cached(id string, withWeights bool) (string, bool) {
-	repo := h.repoFolder(id)
-	if commit, err := os.ReadFile(filepath.Join(repo, "refs", "main")); err == nil {
-		path := filepath.Join(repo, "snapshots", filepath.Base(strings.TrimSpace(string(commit))))
-		if complete(path, withWeights) {
+	folder := filepath.Join(h.repoFolder(id), "snapshots")
+	var names []string
+	if commit, err := os.ReadFile(filepath.Join(h.repoFolder(id), "refs", "main")); err == nil {
+		names = append(names, strings.TrimSpace(string(commit)))
+	}
+	var info hub.RepoInfo
+	if text, err := os.ReadFile(filepath.Join(h.repoFolder(id), "info", "main")); err == nil && json.Unmarshal(text, &info) == nil {
+		names = append(names, info.CommitHash)
+	}
+	if entries, err := os.ReadDir(folder); err == nil {
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+	}
+	for _, name := range names {
+		path := filepath.Join(folder, filepath.Base(name))
+		if name != "" && complete(path, withWeights) {
 			return path, true
 		}
 	}
-	snapshots, err := filepath.Glob(filepath.Join(repo, "snapshots", "*"))
-	if err != nil || len(snapshots) != 1 || !complete(snapshots[0], withWeights) {
-		return "", false
-	}
-	return snapshots[0], true
+	return "", false
 }
 
 // complete reports whether a snapshot has the files that training needs. The library gives a file its name only once it

@@ -76,7 +76,9 @@ func TestInspectHub(t *testing.T) {
 	t.Parallel()
 	dir := hubModel(t)
 	server := newFakeHub(t, dir, "config.json", "model.safetensors", "tokenizer.json", "README.md", "flax_model.msgpack")
-	o := trainer.InspectOptions{Hub: trainer.Hub{Endpoint: server.URL, Cache: t.TempDir()}}
+	var said []string
+	notify := func(text string) { said = append(said, text) }
+	o := trainer.InspectOptions{Hub: trainer.Hub{Endpoint: server.URL, Cache: t.TempDir(), Notify: notify}}
 	got, err := trainer.Inspect(t.Context(), "tiny/gpt2", o)
 	must(t, err)
 	local, err := trainer.Inspect(t.Context(), dir, trainer.InspectOptions{})
@@ -94,6 +96,9 @@ func TestInspectHub(t *testing.T) {
 		if diff := cmp.Diff(got, again); diff != "" {
 			t.Error(diff)
 		}
+	}
+	if diff := cmp.Diff([]string{"fetching model tiny/gpt2 into " + o.Hub.Cache}, said); diff != "" {
+		t.Error(diff)
 	}
 	if n := server.requests.Load(); n != asked {
 		t.Errorf("%d requests for a cached model", n-asked)

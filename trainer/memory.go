@@ -3,6 +3,7 @@ package trainer
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/backend"
@@ -83,6 +84,9 @@ func residentBytes() (int64, error) {
 	}
 	return resident * int64(os.Getpagesize()), nil
 }
+
+// outOfMemory reports whether the device had no room: PJRT says so with this word in its text.
+func outOfMemory(err error) bool { return strings.Contains(err.Error(), "RESOURCE_EXHAUSTED") }
 
 // measure reads the peaks so far.
 func (t *trial) measure() (sweep.Memory, error) {

@@ -173,6 +173,50 @@ func TestRunOutcomes(t *testing.T) {
 	}
 }
 
+// TestRunPredictsFromCalibration: with a measured rung behind it, a trial's peak is that rung's plus the corrected growth.
+func TestRunPredictsFromCalibration(t *testing.T) {
+	t.Parallel()
+	a := assign(t, resolve(t, backend.PlatformGo), tinySpec())
+	predict := func() sweep.Prediction {
+		rec := &recorder{limit: 2}
+		if err := trainer.Run(t.Context(), a, t.TempDir(), rec.emit); !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		return *rec.events[1].Prediction
+	}
+	first := predict()
+	a.Calibration = &sweep.Calibration{Rank: 4, PeakBytes: 5000, AnalysisBytes: first.AnalysisBytes - 100, Factor: 2.5}
+	want := sweep.Prediction{AnalysisBytes: first.AnalysisBytes, PredictedBytes: 5250, Source: "measured peak of rank 4 + count of tensors"}
+	if diff := cmp.Diff(want, predict()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestRunCommonRandomNumbers: with rate 0 the adapter stays the base model's function, so the losses show which rows each
+// step saw: the same for every rank of a seed, others for another seed.
+func TestRunCommonRandomNumbers(t *testing.T) {
+	t.Parallel()
+	c := resolve(t, backend.PlatformGo)
+	losses := func(rank int, seed int64) map[int]float64 {
+		spec := tinySpec()
+		spec.Data.Shuffle, spec.Seed = true, seed
+		spec.LoRA.Rank, spec.LoRA.Dropout, spec.Train.LearningRate = rank, 0.1, 0
+		_, rec := uninterrupted(t, assign(t, c, spec))
+		out := map[int]float64{}
+		for step, p := range rec.points() {
+			out[step] = p.TrainLoss
+		}
+		return out
+	}
+	low := losses(1, 5)
+	if diff := cmp.Diff(low, losses(32, 5)); diff != "" {
+		t.Errorf("two ranks of one seed saw different rows: %s", diff)
+	}
+	if cmp.Equal(low, losses(1, 6)) {
+		t.Error("two seeds saw the same rows")
+	}
+}
+
 // TestRunTimeAddsUp: trial_time counts what earlier attempts took.
 func TestRunTimeAddsUp(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,11 @@ func Run(ctx context.Context, a sweep.Assignment, dir string, emit func(sweep.Ev
 	}
 	if err != nil {
 		outcome = sweep.Outcome{State: sweep.OutcomeFailed, Error: err.Error()}
-		if ctx.Err() != nil {
+		switch {
+		case outOfMemory(err):
+			outcome.State = sweep.OutcomeOverMemory
+			outcome.Error += ": lower batch_size or sequence_length"
+		case ctx.Err() != nil:
 			outcome = sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
 		}
 	}

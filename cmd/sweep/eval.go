@@ -57,7 +57,7 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 	if choice.Notice != "" {
 		a.say("%s", choice.Notice)
 	}
-	info, err := trainer.Inspect(ctx, r.model, trainer.InspectOptions{Hub: trainer.HubFromEnv(os.Getenv)})
+	info, err := trainer.Inspect(ctx, r.model, trainer.InspectOptions{Hub: a.hub()})
 	if err != nil {
 		return asUsage(err)
 	}
@@ -86,4 +86,11 @@ func asUsage(err error) error {
 		return withCode(exitUsage, err)
 	}
 	return err
+}
+
+// hub says where hub models come from, by Hugging Face's own variables; a fetch, which can take minutes, is announced.
+func (a *app) hub() trainer.Hub {
+	h := trainer.HubFromEnv(os.Getenv)
+	h.Notify = func(text string) { a.say("%s", text) }
+	return h
 }
