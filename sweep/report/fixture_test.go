@@ -37,7 +37,10 @@ func (f fixture) snapshot() sweep.Snapshot {
 	if f.rule == (sweep.Plateau{}) {
 		f.rule = sweep.DefaultPlateau()
 	}
-	f.rule.NoiseSource = "default"
+	f.rule.NoiseSource = sweep.NoiseDefault
+	if f.rule.NoiseSD > 0 {
+		f.rule.NoiseSource = sweep.NoiseFromGrid
+	}
 	s := sweep.Snapshot{Sweep: sweep.Info{
 		ID: 1, Name: f.name, Rule: f.rule, Limits: f.limits, Elapsed: f.elapsed, Seeds: f.seeds,
 		Backend: "xla:cpu sha256:ad1309ac822b", Platform: "xla:cpu",

@@ -110,6 +110,17 @@ func text2(t *testing.T, r Report, o Options) []byte {
 	return b.Bytes()
 }
 
+// TestTextOfOneSeed shows what the intervals rest on where no seed repeats another.
+func TestTextOfOneSeed(t *testing.T) {
+	t.Parallel()
+	f := fixture{name: "one-seed", seeds: []int64{7}, rule: sweep.DefaultPlateau(), ladders: []fixtureLadder{{
+		dropout: "0", rungs: measured(4.793, 4.712, 4.71, 4.709),
+	}}}
+	golden(t, "one-seed-default.txt", text2(t, Build(f.snapshot()), Options{}))
+	f.rule.NoiseSD = 0.004
+	golden(t, "one-seed.txt", text2(t, Build(f.snapshot()), Options{}))
+}
+
 // cells is a sweep of two cells: the second's best rank is a little better, the first's reaches nearly that with less.
 func cells() fixture {
 	return fixture{name: "cells", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{

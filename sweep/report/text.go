@@ -153,17 +153,20 @@ func moreOrLess(change float64, amount, what string) string {
 func (t *text) header(r Report) {
 	noise := ""
 	if len(r.Seeds) == 1 {
-		noise = "; one seed, so the intervals rest on noise_sd"
-		if r.Rule.NoiseSD > 0 {
-			noise += " " + number(r.Rule.NoiseSD)
-		}
-		noise += " (" + r.Rule.NoiseSource + ")"
+		noise = "; one seed, so the intervals rest on noise_sd " + r.Rule.noise()
 	}
 	t.para("", "Sweep %s: %d %s, %s %s%s. Backend %s.", r.Sweep, len(r.Ladders), plural("ladder", len(r.Ladders)),
 		plural("seed", len(r.Seeds)), list(r.Seeds), noise, orNone(r.Backend))
 	for _, warning := range r.Warnings {
 		t.para("Warning: ", "%s", warning)
 	}
+}
+
+func (r Rule) noise() string {
+	if r.NoiseSD == 0 {
+		return "0.25 % of the lowest rank's loss (default)"
+	}
+	return fmt.Sprintf("%s (%s)", number(r.NoiseSD), r.NoiseSource)
 }
 
 func (l Ladder) title() string {
