@@ -40,7 +40,7 @@ type trainAxes struct {
 }
 
 // ParseGrid reads a grid file strictly. name is its path: messages start with it and its base names the sweep where the
-// file does not. The error joins every problem of the file as a Problem each, in the file's order, and wraps ErrInput.
+// file does not. The error joins every problem of the file as a GridError each, in the file's order, and wraps ErrInput.
 func ParseGrid(name string, text []byte) (Grid, error) {
 	r := &reader{file: name, grid: defaultGrid(name), given: map[string]position{}}
 	if root := r.document(text); root != nil {
@@ -99,21 +99,22 @@ func (g Grid) Rule() Plateau {
 // Limits are the limits of the grid.
 func (g Grid) Limits() Limits { return g.limits }
 
-// Problem is one thing that is wrong with a grid file, where it stands, and what to write instead. It wraps ErrInput.
-type Problem struct {
+// GridError is one thing that is wrong with a grid file, where it stands, and what to write instead. It wraps ErrInput.
+type GridError struct {
 	File         string
 	Line, Column int // from 1; 0 when the problem is in no one place
 	Message      string
 }
 
-func (p Problem) Error() string {
+// Error writes file:line:column: message.
+func (e GridError) Error() string {
 	var b strings.Builder
-	b.WriteString(p.File)
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	b.WriteString(e.File)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
 	}
-	return b.String() + ": " + p.Message
+	return b.String() + ": " + e.Message
 }
 
 // Is reports whether target is ErrInput: only a person can mend a grid.
-func (p Problem) Is(target error) bool { return target == ErrInput }
+func (e GridError) Is(target error) bool { return target == ErrInput }

@@ -75,7 +75,7 @@ func (g Grid) dataSpec(dir string) DataSpec {
 
 // Expand returns the grid's ladders, with what to warn of. dir is the folder of the grid file, models what was found of
 // Models(dir). Cells vary in the order of the grid's keys (see sweep schema), the first slowest: model, target_modules,
-// alpha, dropout and so on. The error joins a Problem for each thing that does not fit a model.
+// alpha, dropout and so on. The error joins a GridError for each thing that does not fit a model.
 func (g Grid) Expand(dir string, models map[string]ModelInfo) ([]LadderSpec, []string, error) {
 	axes := axisKeys()
 	sizes := make([]int, len(axes))
@@ -139,7 +139,7 @@ func (f *findings) warn(text string) {
 
 func (f *findings) fail(g Grid, path, message string) {
 	at := g.at[path]
-	p := Problem{g.file, at.line, at.column, message}
+	p := GridError{g.file, at.line, at.column, message}
 	if !slices.ContainsFunc(f.problems, func(err error) bool { return err == error(p) }) {
 		f.problems = append(f.problems, p)
 	}

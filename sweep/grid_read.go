@@ -16,22 +16,22 @@ type reader struct {
 	grid     Grid
 	given    map[string]position // keys that were there, good or bad
 	broken   []string            // sections that are no mapping
-	problems []Problem
+	problems []GridError
 }
 
 func (r *reader) fail(n ast.Node, format string, args ...any) { r.failAt(where(n), format, args...) }
 
 func (r *reader) failAt(at position, format string, args ...any) {
-	r.problems = append(r.problems, Problem{r.file, at.line, at.column, fmt.Sprintf(format, args...)})
+	r.problems = append(r.problems, GridError{r.file, at.line, at.column, fmt.Sprintf(format, args...)})
 }
 
 // err joins the problems in the file's order.
 func (r *reader) err() error {
-	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+	slices.SortStableFunc(r.problems, func(a, b GridError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	if len(r.problems) > maxProblems {
-		r.problems = append(r.problems[:maxProblems], Problem{File: r.file, Message: "and more problems; mend these first"})
+		r.problems = append(r.problems[:maxProblems], GridError{File: r.file, Message: "and more problems; mend these first"})
 	}
 	errs := make([]error, len(r.problems))
 	for i, p := range r.problems {

@@ -31,13 +31,13 @@ func (c codec[T]) value(r *reader, path string, n ast.Node) (T, bool) {
 
 // The spelling of numbers: decimal only. 0x10, 1_000 and 010 mean different things to different YAML readers.
 var (
-	wholePattern    = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)$`)                                            //nolint:gochecknoglobals // a constant pattern
-	decimalPattern  = regexp.MustCompile(`^[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$`)    //nolint:gochecknoglobals // a constant pattern
-	durationPattern = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?h)?([0-9]+(\.[0-9]+)?m)?([0-9]+(\.[0-9]+)?s)?$`) //nolint:gochecknoglobals // a constant pattern
-	sizePattern     = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$`)       //nolint:gochecknoglobals // a constant pattern
-	percentPattern  = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?%$`)                                        //nolint:gochecknoglobals // a constant pattern
-	alphaPattern    = regexp.MustCompile(`^([0-9]*\.?[0-9]*)r$`)                                              //nolint:gochecknoglobals // a constant pattern
-	namePattern     = regexp.MustCompile(`^[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$`)                     //nolint:gochecknoglobals // a constant pattern
+	wholePattern    = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)$`)
+	decimalPattern  = regexp.MustCompile(`^[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$`)
+	durationPattern = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?h)?([0-9]+(\.[0-9]+)?m)?([0-9]+(\.[0-9]+)?s)?$`)
+	sizePattern     = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$`)
+	percentPattern  = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?%$`)
+	alphaPattern    = regexp.MustCompile(`^([0-9]*\.?[0-9]*)r$`)
+	namePattern     = regexp.MustCompile(`^[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
 )
 
 // maxWhole bounds every count; it keeps products in an int and is beyond any use.

@@ -121,6 +121,7 @@ func (r *reader) checkTokens(tokens token.Tokens) bool {
 			depth--
 		case token.SequenceEntryType, token.MappingKeyType:
 			markers++
+		default: // every other token neither nests nor refers
 		}
 		if depth > maxNesting || markers > maxEntryMarkers {
 			r.failAt(at, "nested too deep; a grid needs no more than two levels of lists")

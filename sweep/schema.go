@@ -7,7 +7,7 @@ type schemaObject map[string]any
 
 // Schema returns the JSON Schema (draft 2020-12) of the grid file. It comes from the table that the parser works by; what
 // only the parser can see (keys that need or exclude each other, the model's widths) is in the descriptions.
-func Schema() schemaObject {
+func Schema() map[string]any {
 	standard := defaultGrid("")
 	root := objectSchema("A grid of ranksweep: which LoRA ranks to train, on what, and when to stop.")
 	for _, section := range sectionNames() {

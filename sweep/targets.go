@@ -98,4 +98,4 @@ func moduleKinds(modules []Module) []string {
 }
 
 // layerNumber matches a name up to its layer's number.
-var layerNumber = regexp.MustCompile(`^.*?\.\d+\.`) //nolint:gochecknoglobals // a constant pattern
+var layerNumber = regexp.MustCompile(`^.*?\.\d+\.`)
