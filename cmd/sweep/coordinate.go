@@ -27,6 +27,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		a.say("sweep %s is finished; nothing to train", info.Name)
 		return a.conclude(snapshot)
 	}
+	snapshot.Sweep.GridPath = info.GridPath
 	host, err := os.Hostname()
 	if err != nil {
 		return err

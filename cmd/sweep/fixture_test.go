@@ -114,6 +114,12 @@ func (s *testSweep) registered() bool {
 	return ok
 }
 
+// trains reports whether the first trial has taken a step.
+func (s *testSweep) trains() bool {
+	snapshot, ok := s.snapshot()
+	return ok && len(snapshot.Ladders) > 0 && snapshot.Ladders[0].Rungs[0].Trials[0].LastStep > 0
+}
+
 // attempts counts the attempts of all trials.
 func (s *testSweep) attempts() int {
 	snapshot, _ := s.snapshot()

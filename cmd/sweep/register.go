@@ -35,7 +35,10 @@ func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, grid
 		return r, err
 	}
 	if len(s.Ladders) > 0 {
-		return r, sameInputs(s, r)
+		if err := sameInputs(s, r); err != nil {
+			return r, err
+		}
+		return r, db.Register(ctx, s.Sweep.ID, r) // the same inputs may lie elsewhere now
 	}
 	r.NoiseSD, r.NoiseSource, err = noise(ctx, db, s.Sweep, r)
 	if err != nil {

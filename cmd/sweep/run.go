@@ -82,6 +82,7 @@ func (a *app) run(ctx context.Context, path string) error {
 	if err := sameGrid(info, grid, path); err != nil {
 		return err
 	}
+	info.GridPath = absolute // it may have moved, and its inputs with it
 	return a.coordinate(ctx, db, info, grid)
 }
 

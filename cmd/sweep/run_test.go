@@ -90,10 +90,7 @@ func TestInterruptedSweepResumes(t *testing.T) {
 	t.Parallel()
 	whole, s := newTestSweep(t, backend.PlatformGo, 60), newTestSweep(t, backend.PlatformGo, 60)
 	cmd := s.start(s.command())
-	until(t, "the first steps", func() bool {
-		snapshot, ok := s.snapshot()
-		return ok && len(snapshot.Ladders) > 0 && snapshot.Ladders[0].Rungs[0].Trials[0].LastStep > 0
-	})
+	until(t, "the first steps", s.trains)
 
 	// While it runs it is the only coordinator.
 	second := s.start(s.sweep("resume", "test", "--backend", "go"))
@@ -158,6 +155,36 @@ func TestWorkersOutliveTheirCoordinator(t *testing.T) {
 	}
 	if before != 2 {
 		t.Errorf("%d attempts before the resume, want the 2 of the first rung", before)
+	}
+}
+
+// TestMovedProjectResumes: grid, data and root may move together between an interruption and its resumption.
+func TestMovedProjectResumes(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 60)
+	cmd := s.start(s.command())
+	until(t, "the first steps", s.trains)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	cmd.wait()
+	before := s.attempts()
+	moved := s.dir + "-moved"
+	if err := os.Rename(s.dir, moved); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(moved) })
+	s.dir = moved
+	if out, err := s.sweep("run", s.path("grid.yaml"), "--backend", "go").CombinedOutput(); err != nil {
+		t.Fatalf("run of the moved grid: %v\n%s", err, out)
+	}
+	snapshot, _ := s.snapshot()
+	first := snapshot.Ladders[0].Rungs[0].Trials[0]
+	if s.attempts() <= before {
+		t.Errorf("the moved sweep did not go on: %+v", first.Attempts)
+	}
+	if o := first.Final(); o == nil || o.State != sweep.OutcomeDone {
+		t.Errorf("the interrupted trial ended as %+v", o)
 	}
 }
 
