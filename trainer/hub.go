@@ -166,14 +166,16 @@ func (h Hub) download(ctx context.Context, id string, withWeights bool) (string,
 	if err != nil {
 		return "", hubError(id, err)
 	}
-	paths, err := repo.DownloadFilesCtx(ctx, names...)
-	if err != nil {
-		return "", hubError(id, err)
+	var path string
+	for _, name := range names { // one at a time: the library counts several without a lock
+		if path, err = repo.DownloadFileCtx(ctx, name); err != nil {
+			return "", hubError(id, err)
+		}
 	}
-	return filepath.Dir(paths[0]), nil
+	return filepath.Dir(path), nil
 }
 
-// wanted lists the files to fetch, config.json first.
+// wanted lists the files to fetch.
 func wanted(ctx context.Context, repo *hub.Repo, withWeights bool) ([]string, error) {
 	if !repo.HasFile(configFile) {
 		return nil, fmt.Errorf("%w: hub model %s has no %s", sweep.ErrInput, repo.ID, configFile)

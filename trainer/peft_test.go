@@ -100,6 +100,7 @@ func peftLogits(t *testing.T, python string, adapters []string, ids [][]int32) [
 // logits computes the same with this project's reader and model.
 func logits(t *testing.T, adapter string, ids [][]int32) ([]float32, weights.Adapter) {
 	t.Helper()
+	platform := resolve(t, backend.PlatformGo).Platform
 	a, err := weights.ReadAdapter(adapter)
 	must(t, err)
 	text, err := os.ReadFile(filepath.Join(tinyModel, "config.json"))
@@ -112,7 +113,7 @@ func logits(t *testing.T, adapter string, ids [][]int32) ([]float32, weights.Ada
 	}
 	base, err := weights.ReadModel(os.DirFS(tinyModel), shapes)
 	must(t, err)
-	be, err := backend.Open(backend.PlatformGo, "", 0)
+	be, err := backend.Open(platform, "", 0)
 	must(t, err)
 	defer be.Finalize()
 	targets, err := model.Match(config.Modules(), sweep.Targets{List: a.Modules()})

@@ -1,0 +1,5 @@
+//go:build !race || nocheckptr
+
+package trainer_test
+
+const pointersChecked = false
