@@ -33,10 +33,10 @@ type Program struct {
 }
 
 // New puts the frozen base and the adapter on the backend's first device. base and adapter are only read, and may be
-// dropped afterwards. Base names are those of Config.Tensors, adapter names those
-// of adapter files.
+// dropped afterwards. Base names are those of Config.Tensors, adapter names
+// those of adapter files.
 func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) (*Program, error) {
-	dtype, err := computeType(be, o.Train.Dtype)
+	dtype, err := computeType(o.Train.Dtype)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 	return p, nil
 }
 
-func computeType(be compute.Backend, name string) (dtypes.DType, error) {
+func computeType(name string) (dtypes.DType, error) {
 	switch name {
 	case "", "float32":
 		return dtypes.Float32, nil
