@@ -1,5 +1,0 @@
-//go:build !race || nocheckptr
-
-package trainer_test
-
-const pointersChecked = false
