@@ -123,7 +123,7 @@ func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec sweep.
 	for _, seeds := range spec.Specs {
 		var trials []sweep.Trial
 		for _, s := range seeds {
-			if err := checkTrainable(m, &s, r.Platform); err != nil {
+			if err := startFrom(m, &s); err != nil {
 				return err
 			}
 			trials = append(trials, sweep.NewTrial(s, m.Fingerprint, corpus.Info.Fingerprint, r.Backend))
@@ -134,13 +134,8 @@ func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec sweep.
 	return nil
 }
 
-// checkTrainable finds out now what would fail every trial of a rung later, and completes the spec with the fingerprint of
-// the adapter it starts from.
-func checkTrainable(m sweep.ModelInfo, s *sweep.Spec, platform string) error {
-	if platform == backend.PlatformGo && s.Train.Dtype != "float32" {
-		return fmt.Errorf("%w: train.dtype %s: the pure-Go backend computes in float32 only; install the XLA plug-in (sweep backend install) or use float32",
-			sweep.ErrInput, s.Train.Dtype)
-	}
+// startFrom completes a spec with the fingerprint of the adapter it starts from, and finds out now whether the trial can.
+func startFrom(m sweep.ModelInfo, s *sweep.Spec) error {
 	if s.LoRA.InitAdapter == "" {
 		return nil
 	}

@@ -236,8 +236,6 @@ func TestBadInput(t *testing.T) {
 		"id beyond the vocabulary": {func(s *testSweep) { s.write("train.jsonl", `{"input_ids": [1,2,512]}`) }, exitUsage,
 			[]string{"train.jsonl:1", "512"}},
 		"truncated weights": {truncateModel, exitUsage, []string{"model.safetensors"}},
-		"bfloat16 without XLA": {func(s *testSweep) { s.edit("eval_steps: 5", "eval_steps: 5, dtype: bfloat16") }, exitUsage,
-			[]string{"bfloat16", "backend install"}},
 		"hub model offline": {func(s *testSweep) { s.edit("model: ", "model: nobody/nothing # ") }, exitError,
 			[]string{"nobody/nothing", "HF_HUB_OFFLINE"}},
 		"root is a file": {func(s *testSweep) { s.write("runs", "") }, exitError, []string{"runs", "--root"}},
