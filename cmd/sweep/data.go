@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/data"
 )
@@ -40,7 +37,7 @@ What a run would refuse (ids beyond the vocabulary, rows without a supervised to
 			if limit < 0 {
 				return usagef("--limit %d: want a number of rows, or 0 for all", limit)
 			}
-			view, err := readSamples(cmd.Context(), args[0], limit)
+			view, err := a.readSamples(cmd.Context(), args[0], limit)
 			if err != nil {
 				return asUsage(err)
 			}
@@ -55,32 +52,17 @@ What a run would refuse (ids beyond the vocabulary, rows without a supervised to
 }
 
 // readSamples reads the rows of the grid's first ladder.
-func readSamples(ctx context.Context, path string, limit int) (dataView, error) {
-	grid, _, err := readGrid(path)
+func (a *app) readSamples(ctx context.Context, path string, limit int) (dataView, error) {
+	x, err := a.expandGrid(ctx, path)
 	if err != nil {
 		return dataView{}, err
 	}
-	dir, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
-		return dataView{}, err
-	}
-	models := map[string]sweep.ModelInfo{}
-	for _, ref := range grid.Models(dir) {
-		models[ref], err = trainer.Inspect(ctx, ref, trainer.InspectOptions{Hub: trainer.HubFromEnv(os.Getenv), WithoutWeights: true})
-		if err != nil {
-			return dataView{}, err
-		}
-	}
-	ladders, _, err := grid.Expand(dir, models)
-	if err != nil {
-		return dataView{}, err
-	}
-	info := models[ladders[0].Model]
+	info, spec := x.models[x.ladders[0].Model], x.ladders[0].Data
 	files, err := trainer.Files(info)
 	if err != nil {
 		return dataView{}, err
 	}
-	samples, warnings, err := data.Samples(ctx, files, info, ladders[0].Data, limit)
+	samples, warnings, err := data.Samples(ctx, files, info, spec, limit)
 	if err != nil {
 		return dataView{}, err
 	}

@@ -50,7 +50,7 @@ Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. T
 
 // planUncalibrated reads the models' configurations only.
 func (a *app) planUncalibrated(ctx context.Context, path string) (planView, error) {
-	x, err := expandGrid(ctx, path)
+	x, err := a.expandGrid(ctx, path)
 	if err != nil {
 		return planView{}, err
 	}

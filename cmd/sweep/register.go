@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -100,7 +99,7 @@ func (in *inputs) model(ctx context.Context, ref string) (sweep.ModelInfo, error
 	if m, ok := in.models[ref]; ok {
 		return m, nil
 	}
-	m, err := trainer.Inspect(ctx, ref, trainer.InspectOptions{Hub: trainer.HubFromEnv(os.Getenv)})
+	m, err := trainer.Inspect(ctx, ref, trainer.InspectOptions{Hub: in.app.hub()})
 	if err == nil {
 		in.models[ref] = m
 	}

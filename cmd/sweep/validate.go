@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -37,7 +36,7 @@ sweep data shows the rows, sweep plan the cost.`,
   sweep validate grid.yaml -o json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			summary, err := summarize(cmd.Context(), args[0])
+			summary, err := a.summarize(cmd.Context(), args[0])
 			if err != nil {
 				return asUsage(err)
 			}
@@ -59,7 +58,7 @@ type expandedGrid struct {
 }
 
 // expandGrid reads a grid and the configurations of its models; neither weights nor data.
-func expandGrid(ctx context.Context, path string) (expandedGrid, error) {
+func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error) {
 	grid, _, err := readGrid(path)
 	if err != nil {
 		return expandedGrid{}, err
@@ -70,7 +69,7 @@ func expandGrid(ctx context.Context, path string) (expandedGrid, error) {
 	}
 	x := expandedGrid{grid: grid, models: map[string]sweep.ModelInfo{}, refs: grid.Models(dir)}
 	for _, ref := range x.refs {
-		o := trainer.InspectOptions{Hub: trainer.HubFromEnv(os.Getenv), WithoutWeights: true}
+		o := trainer.InspectOptions{Hub: a.hub(), WithoutWeights: true}
 		if x.models[ref], err = trainer.Inspect(ctx, ref, o); err != nil {
 			return expandedGrid{}, err
 		}
@@ -80,8 +79,8 @@ func expandGrid(ctx context.Context, path string) (expandedGrid, error) {
 }
 
 // summarize counts what a grid expands to.
-func summarize(ctx context.Context, path string) (gridSummary, error) {
-	x, err := expandGrid(ctx, path)
+func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
+	x, err := a.expandGrid(ctx, path)
 	if err != nil {
 		return gridSummary{}, err
 	}
