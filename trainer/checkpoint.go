@@ -41,7 +41,7 @@ func saveCheckpoint(dir string, c checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("save checkpoint %s: %w", name, err)
 	}
-	err = weights.WriteAtomic(filepath.Join(folder, name), func(w io.Writer) error {
+	err = sweep.WriteAtomic(filepath.Join(folder, name), func(w io.Writer) error {
 		_, err := w.Write(body)
 		return err
 	})

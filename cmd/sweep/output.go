@@ -4,17 +4,17 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // emit writes a command's result in the format of -o, to --out or stdout. what names it in the JSON envelope
@@ -88,42 +88,10 @@ func (a *app) write(render func(w io.Writer) error) error {
 	if err := render(&b); err != nil {
 		return err
 	}
-	if err := writeFileAtomic(a.out, b.Bytes()); err != nil {
-		return fmt.Errorf("write --out %s: %w", a.out, err)
+	if err := sweep.WriteAtomic(a.out, func(w io.Writer) error { _, err := b.WriteTo(w); return err }); err != nil {
+		return fmt.Errorf("--out: %w", err)
 	}
 	return nil
-}
-
-// writeFileAtomic writes to a temporary name, syncs, renames and syncs the folder, so that a reader or a crash meets the
-// old file or the new one, never a part.
-func writeFileAtomic(path string, body []byte) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(body)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // writeTable prints rows under a header with light lines. A column whose cells all start like numbers is set flush right.

@@ -158,12 +158,3 @@ func (w *rowWriter) write(r row) error {
 func (w *rowWriter) close() error {
 	return errors.Join(w.w.Flush(), w.file.Sync(), w.file.Close())
 }
-
-// syncDir makes a folder's entries safe on disk.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

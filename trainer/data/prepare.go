@@ -88,13 +88,13 @@ func (p *plan) build(ctx context.Context, dir string, progress func(done, total 
 
 // publish makes a folder's content safe on disk and then gives it its name.
 func publish(temp, dir string) error {
-	if err := syncDir(temp); err != nil {
+	if err := sweep.SyncFolder(temp); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, dir); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return sweep.SyncFolder(filepath.Dir(dir))
 }
 
 // fill writes the files of a corpus folder.

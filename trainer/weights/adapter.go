@@ -99,7 +99,7 @@ func WriteAdapter(dir string, a Adapter) error {
 	if err := os.Rename(temp, dir); err != nil {
 		return fmt.Errorf("write adapter: %w", err)
 	}
-	return SyncFolder(filepath.Dir(dir))
+	return sweep.SyncFolder(filepath.Dir(dir))
 }
 
 func writeAdapterFiles(dir string, a Adapter) error {

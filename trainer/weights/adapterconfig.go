@@ -135,7 +135,7 @@ func set(value any) bool {
 
 // writeText writes JSON text as PEFT does: without a newline at its end.
 func writeText(path string, text []byte) error {
-	return WriteAtomic(path, func(w io.Writer) error {
+	return sweep.WriteAtomic(path, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

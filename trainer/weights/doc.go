@@ -13,5 +13,5 @@
 // here; its number formats do.
 //
 // Files are written to a temporary name, synced, and renamed: after a crash there is the old file or the new one, never
-// a part. A left-over "*.tmp" is dead and is overwritten by the next write.
+// a part. A left-over temporary file is dead.
 package weights

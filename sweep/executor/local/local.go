@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -223,5 +224,8 @@ func writeSpec(dir string, a sweep.Assignment) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, sweep.SpecFile), append(body, '\n'))
+	return sweep.WriteAtomic(filepath.Join(dir, sweep.SpecFile), func(w io.Writer) error {
+		_, err := w.Write(append(body, '\n'))
+		return err
+	})
 }
