@@ -3,27 +3,26 @@ module github.com/ranksweep/ranksweep
 go 1.26.5
 
 require (
-	github.com/goccy/go-yaml v1.19.2
-	github.com/gofrs/flock v0.13.0
-	github.com/gomlx/compute v0.1.6
-	github.com/gomlx/go-huggingface v0.4.3
-	github.com/gomlx/go-xla v0.4.5
-	github.com/gomlx/gomlx v0.28.8
-	github.com/google/go-cmp v0.7.0
-	github.com/jedib0t/go-pretty/v6 v6.8.3
-	github.com/mattn/go-sqlite3 v1.14.53
-	github.com/pressly/goose/v3 v3.29.0
-	github.com/spf13/cobra v1.10.2
-	github.com/spf13/viper v1.21.0
-	github.com/vbauerster/mpb/v8 v8.16.2
-	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0
-	golang.org/x/term v0.47.0
-	gonum.org/v1/gonum v0.17.0
-	pgregory.net/rapid v1.3.0
+	github.com/goccy/go-yaml v1.19.2 // grid files: errors with line and column
+	github.com/gofrs/flock v0.13.0 // locks of corpora and installs that several processes share
+	github.com/gomlx/compute v0.1.6 // backend interface and the pure-Go backend; the four gomlx modules work together at exactly these versions
+	github.com/gomlx/go-huggingface v0.4.3 // hub downloads and cache
+	github.com/gomlx/go-xla v0.4.5 // XLA through PJRT plug-ins; successor of gopjrt
+	github.com/gomlx/gomlx v0.28.8 // graphs and autodiff; do not go below v0.28.8, whose gradient of DotGeneral is the first to fit memory
+	github.com/google/go-cmp v0.7.0 // tests: readable differences
+	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables
+	github.com/mattn/go-sqlite3 v1.14.53 // the store
+	github.com/pressly/goose/v3 v3.29.0 // numbered migrations of the store
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2 // tests: the grid's JSON Schema
+	github.com/spf13/cobra v1.10.2 // command line
+	github.com/spf13/viper v1.21.0 // tool settings: flag, environment, file
+	github.com/vbauerster/mpb/v8 v8.16.2 // progress bars
+	golang.org/x/sys v0.49.0 // file locks, cores, signals
+	golang.org/x/term v0.47.0 // is this a terminal, and how wide
+	golang.org/x/text v0.43.0 // reading U+FFFD as tokenizers do
+	gonum.org/v1/gonum v0.17.0 // Student's t, digamma, least squares
+	pgregory.net/rapid v1.3.0 // tests: properties
 )
-
-require github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
 
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
@@ -49,7 +48,7 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49 // indirect
-	golang.org/x/text v0.43.0
+	golang.org/x/sync v0.24.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 )
