@@ -149,7 +149,7 @@ func script(valLoss float64) []sweep.Event {
 func launch(t *testing.T, db *store.DB, trial sweep.Trial, number int, events []sweep.Event) {
 	t.Helper()
 	id := attempt(trial, number)
-	a := sweep.Assignment{Attempt: id, Trial: trial, Platform: "xla:cpu"}
+	a := sweep.Assignment{Attempt: id, Sweep: "first", Trial: trial, Platform: "xla:cpu"}
 	if err := db.BeginAttempt(t.Context(), trial.ID, number, a, moment(90+number)); err != nil {
 		t.Fatalf("BeginAttempt(%s) = %v", id, err)
 	}

@@ -29,7 +29,7 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 			return err
 		}
 		fillFacts(s.Ladders, facts)
-		s.LiftForeignLimits()
+		s.Reopen()
 		return nil
 	})
 	if err != nil {

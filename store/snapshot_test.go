@@ -50,11 +50,11 @@ func TestSnapshotAddsUpAttempts(t *testing.T) {
 		Trial: first,
 		Attempts: []sweep.AttemptFacts{
 			{
-				ID: attempt(first, 1), Number: 1, Intended: moment(91), LastSeq: 9, LastAt: moment(120), CheckpointStep: 2,
+				ID: attempt(first, 1), Number: 1, Sweep: "first", Intended: moment(91), LastSeq: 9, LastAt: moment(120), CheckpointStep: 2,
 				Outcome: interrupted[8].Outcome,
 			},
 			{
-				ID: attempt(first, 2), Number: 2, Intended: moment(92), LastSeq: 14, LastAt: moment(113), CheckpointStep: 4,
+				ID: attempt(first, 2), Number: 2, Sweep: "first", Intended: moment(92), LastSeq: 14, LastAt: moment(113), CheckpointStep: 4,
 				Outcome: script(4.25)[13].Outcome,
 			},
 		},

@@ -36,7 +36,8 @@ func (s standing) conclude(info Info) Verdict {
 	case endNone:
 		s.concludeOpen(&v, info)
 	case endFailed:
-		s.cut(&v, StateIncomplete, s.reasonFailed(), "sweep logs TRIAL shows what a failed trial printed")
+		s.cut(&v, StateIncomplete, s.reasonFailed(), "sweep logs TRIAL shows what a failed trial printed",
+			"mend the cause, then run the grid under a new name: finished trials are not trained again")
 	case endUnstable:
 		s.cut(&v, StateUnstable, s.reasonUnstable(), s.adviseUnstable()...)
 	case endOverMemory:

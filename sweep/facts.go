@@ -156,26 +156,27 @@ func (r Rung) trainSeconds() float64 {
 	return mean(seconds)
 }
 
-// LiftForeignLimits reopens the trials that only the limits of another sweep ended: trials are shared by content, and who
-// raises a limit under a new name wants them tried again. Every Store calls it on the snapshots it returns.
-func (s *Snapshot) LiftForeignLimits() {
+// Reopen gives the trials that ended without a loss in another sweep a fresh chance in this one: trials are shared by
+// content, and who raises a limit or mends what failed runs the grid under a new name to have them tried again. What is
+// done stays done, and a loss that is not finite would come again. Every Store calls it on the snapshots it returns.
+func (s *Snapshot) Reopen() {
 	for _, l := range s.Ladders {
 		for _, r := range l.Rungs {
 			for i := range r.Trials {
-				r.Trials[i].liftLimits(s.Sweep.Name)
+				r.Trials[i].reopen(s.Sweep.Name)
 			}
 		}
 	}
 }
 
-func (t *TrialFacts) liftLimits(name string) {
+func (t *TrialFacts) reopen(sweep string) {
 	t.Attempts = slices.Clone(t.Attempts)
 	for i, a := range t.Attempts {
-		if a.Outcome == nil || a.Sweep == name || a.Outcome.State != OutcomeOverMemory && a.Outcome.State != OutcomeOverTime {
+		if a.Outcome == nil || a.Sweep == sweep || a.Outcome.State == OutcomeDone || a.Outcome.State == OutcomeUnstable {
 			continue
 		}
-		lifted := *a.Outcome
-		lifted.State = OutcomeInterrupted
-		t.Attempts[i].Outcome = &lifted
+		reopened := *a.Outcome
+		reopened.State = OutcomeInterrupted
+		t.Attempts[i].Outcome = &reopened
 	}
 }

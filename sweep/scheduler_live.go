@@ -26,7 +26,8 @@ type LiveAttempt struct {
 	Stopping     bool     // it was asked to write its checkpoint and end
 	Outcome      *Outcome // its last word, while the process is still there
 
-	seq        int64 // of the last event stored
+	seq        int64     // of the last event stored
+	notBefore  time.Time // until then another sweep's coordinator may be about to start it: it is not taken for dead
 	endedAt    time.Time
 	killed     bool
 	orphan     bool  // no coordinator watched when it ended, if it has ended
@@ -79,6 +80,9 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 	}
 	if a.Outcome != nil {
 		return true, nil
+	}
+	if time.Now().Before(a.notBefore) {
+		return false, nil
 	}
 	last := Event{Seq: a.seq + 1, At: time.Now().UTC(), Kind: EventEnded, Step: a.Step, Outcome: r.lastWord(a, process, readErr)}
 	r.Log.Warn("worker gone", "attempt", a.ID, "outcome", last.Outcome.State, "cause", last.Outcome.Error)

@@ -39,7 +39,9 @@ func (r *run) adoptFolders(ctx context.Context, ladder int, t TrialFacts) error 
 		}
 		r.Log.Info("adopt an attempt that the database does not know", "attempt", id)
 		l := Launch{Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Trial: t.Trial.ID, Number: id.Number()}
-		if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, r.assignment(l), time.Now().UTC()); err != nil {
+		a := r.assignment(l)
+		a.Sweep = "" // which sweep launched it is lost with the database
+		if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, a, time.Now().UTC()); err != nil {
 			return fmt.Errorf("adopt attempt %s: %w", id, err)
 		}
 	}
@@ -54,7 +56,7 @@ func (r *run) adoptOpen() {
 		for _, f := range t.Attempts {
 			if f.Outcome == nil && !slices.Contains(watched, f.ID) {
 				watched = append(watched, f.ID)
-				r.live = append(r.live, adopted(ladder, t, f))
+				r.live = append(r.live, r.adopted(ladder, t, f))
 			}
 		}
 	})
@@ -75,17 +77,24 @@ func (r *run) adoptLeaving(ctx context.Context, ladder int, t TrialFacts) error 
 		return fmt.Errorf("probe attempt %s: %w", last.ID, err)
 	}
 	if process.Alive {
-		r.live = append(r.live, adopted(ladder, t, last))
+		r.live = append(r.live, r.adopted(ladder, t, last))
 	}
 	return nil
 }
 
-func adopted(ladder int, t TrialFacts, f AttemptFacts) *LiveAttempt {
+// startPatience is how long after its intent another coordinator may take to start a worker: forking takes milliseconds.
+const startPatience = 10 * time.Second
+
+func (r *run) adopted(ladder int, t TrialFacts, f AttemptFacts) *LiveAttempt {
 	now := time.Now()
-	return &LiveAttempt{
+	a := &LiveAttempt{
 		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: t.Trial.Spec.Train.Steps,
 		Started: now, Step: t.LastStep, Compiled: t.LastStep > 0, Outcome: f.Outcome, endedAt: now, seq: f.LastSeq, orphan: true,
 	}
+	if f.Sweep != r.snapshot.Sweep.Name {
+		a.notBefore = f.Intended.Add(startPatience)
+	}
+	return a
 }
 
 // distinct visits every trial once, with the first ladder that holds it.

@@ -249,7 +249,7 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 		}
 		out.Ladders = append(out.Ladders, ladder)
 	}
-	out.LiftForeignLimits()
+	out.Reopen()
 	return out, nil
 }
 

@@ -1,0 +1,50 @@
+package sweep
+
+import "testing"
+
+// TestReopen: what another sweep ended without a loss is open here; what this one ended stays ended.
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		by    string
+		state OutcomeState
+		open  bool
+	}{
+		{"other", OutcomeOverMemory, true},
+		{"other", OutcomeOverTime, true},
+		{"mine", OutcomeOverMemory, false},
+		{"mine", OutcomeOverTime, false},
+		{"other", OutcomeUnstable, false},
+		{"other", OutcomeFailed, true},
+		{"mine", OutcomeFailed, false},
+	} {
+		recorded := &Outcome{State: test.state}
+		s := Snapshot{
+			Sweep:   Info{Name: "mine"},
+			Ladders: []Ladder{{Rungs: []Rung{{Trials: []TrialFacts{{Attempts: []AttemptFacts{{Sweep: test.by, Outcome: recorded}}}}}}}},
+		}
+		s.Reopen()
+		if got := s.Ladders[0].Rungs[0].Trials[0].state() == trialPending; got != test.open {
+			t.Errorf("%s of sweep %s: open %v, want %v", test.state, test.by, got, test.open)
+		}
+		if recorded.State != test.state {
+			t.Errorf("the recorded fact became %s", recorded.State)
+		}
+	}
+}
+
+// TestReopenForgivesCrashes: crashes count towards giving up only in the sweep that had them.
+func TestReopenForgivesCrashes(t *testing.T) {
+	t.Parallel()
+	var attempts []AttemptFacts
+	for range crashLimit {
+		attempts = append(attempts, AttemptFacts{Sweep: "other", CheckpointStep: -1, Outcome: &Outcome{State: OutcomeCrashed}})
+	}
+	for name, want := range map[string]trialState{"other": trialFailed, "mine": trialPending} {
+		s := Snapshot{Sweep: Info{Name: name}, Ladders: []Ladder{{Rungs: []Rung{{Trials: []TrialFacts{{Attempts: attempts}}}}}}}
+		s.Reopen()
+		if got := s.Ladders[0].Rungs[0].Trials[0].state(); got != want {
+			t.Errorf("after %d crashes in sweep other its state in sweep %s is %v, want %v", crashLimit, name, got, want)
+		}
+	}
+}
