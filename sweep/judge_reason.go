@@ -83,6 +83,10 @@ func (c *climb) adviseCommon(v *Verdict) {
 		v.Advice = append(v.Advice, fmt.Sprintf("rank %d, past the point where the rule stopped, gains %s over rank %d: a patience of %d was too short here",
 			r.Rank, intervalText(r.Gain), r.Incumbent, c.rule.Patience))
 	}
+	if v.State == StateLikelyPlateau && c.memorises() {
+		v.Advice = append(v.Advice, fmt.Sprintf("%s worse than rank %d while the training loss keeps falling: more dropout, fewer steps or more data",
+			does(c.strikes(), "is", "are"), c.rungs[c.incumbent].Rank))
+	}
 	if c.overfitsLate() {
 		v.Advice = append(v.Advice, "the validation loss rises after its best step: fewer steps, a lower learning rate or more dropout")
 	}

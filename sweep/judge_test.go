@@ -152,6 +152,7 @@ func TestJudgeStates(t *testing.T) {
 	flat := [][]float64{spread(4.8, .001, -.001, 0), spread(4.7, 0, .001, -.001), spread(4.6999, -.001, 0, .001), spread(4.699, 0, 0, .001)}
 	worse := [][]float64{spread(4.8, .001, -.001, 0), spread(4.7, 0, .001, -.001), spread(4.8, -.001, 0, .001), spread(4.9, 0, 0, .001)}
 	noisy := [][]float64{spread(4.8, .01, -.01, 0), spread(4.7, 0, .01, -.01), spread(4.703, -.01, 0, .01), spread(4.705, 0, .01, 0)}
+	unsure := [][]float64{worse[0], worse[1], spread(4.68, .02, -.02, 0), worse[2], worse[3]}
 	one := func(y ...float64) [][]float64 {
 		out := make([][]float64, len(y))
 		for i := range y {
@@ -168,10 +169,15 @@ func TestJudgeStates(t *testing.T) {
 		rank  int
 		flags []string
 	}{
-		"plateau":                      {sweep.DefaultPlateau(), ladder(ranks, flat), sweep.StatePlateau, 2, nil},
-		"worse is a plateau":           {sweep.DefaultPlateau(), ladder(ranks, worse), sweep.StatePlateau, 2, nil},
-		"overfit":                      {sweep.DefaultPlateau(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.2), sweep.StateOverfit, 2, nil},
-		"worse, but trains worse too":  {sweep.DefaultPlateau(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.4), sweep.StatePlateau, 2, nil},
+		"plateau":                       {sweep.DefaultPlateau(), ladder(ranks, flat), sweep.StatePlateau, 2, nil},
+		"worse is a plateau":            {sweep.DefaultPlateau(), ladder(ranks, worse), sweep.StatePlateau, 2, nil},
+		"overfit":                       {sweep.DefaultPlateau(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.2), sweep.StateOverfit, 2, nil},
+		"worse, but trains worse too":   {sweep.DefaultPlateau(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.4), sweep.StatePlateau, 2, nil},
+		"overfit, but on assumed noise": {sweep.DefaultPlateau(), trained(ladder(ranks, one(4.8, 4.7, 4.8, 4.9)), 4.5, 4.4, 4.3, 4.2), sweep.StateLikelyPlateau, 2, []string{sweep.FlagOneSeed, sweep.FlagOverfitting}},
+		"overfit, but a rank before it may gain": {
+			sweep.DefaultPlateau(), trained(ladder(append(ranks, 16), unsure), 4.5, 4.4, 4.3, 4.2, 4.1),
+			sweep.StateLikelyPlateau, 2, []string{sweep.FlagOverfitting},
+		},
 		"likely plateau":               {sweep.DefaultPlateau(), ladder(ranks, noisy), sweep.StateLikelyPlateau, 2, nil},
 		"still improving":              {sweep.DefaultPlateau(), ladder(ranks, still), sweep.StateStillImproving, 8, nil},
 		"one rank":                     {sweep.DefaultPlateau(), ladder(ranks[:1], flat[:1]), sweep.StateInconclusive, 1, nil},

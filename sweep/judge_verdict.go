@@ -21,7 +21,7 @@ func (c *climb) verdict() Verdict {
 		Advice:          []string{},
 	}
 	v.State = c.state()
-	if v.State == StateLikelyPlateau || v.State == StateOverfit && !c.certified() {
+	if v.State == StateLikelyPlateau {
 		p := c.plateauProbability()
 		v.Probability = &p
 	}
@@ -31,7 +31,7 @@ func (c *climb) verdict() Verdict {
 	if c.restsOnNoise() {
 		v.Flags = append(v.Flags, FlagOneSeed)
 	}
-	if c.overfitsLate() {
+	if c.overfitsLate() || v.State == StateLikelyPlateau && c.memorises() {
 		v.Flags = append(v.Flags, FlagOverfitting)
 	}
 	if c.betterBeyond() != nil {
@@ -41,10 +41,10 @@ func (c *climb) verdict() Verdict {
 	return v
 }
 
-// state is the first state in CONTRACT's order that the losses alone support.
+// state is the first state in the order of State that the losses alone support.
 func (c *climb) state() State {
 	switch {
-	case c.stopped && c.overfits():
+	case c.certified() && c.memorises():
 		return StateOverfit
 	case c.stopped && c.certified():
 		return StatePlateau
@@ -96,8 +96,12 @@ func (c *climb) plateauProbability() float64 {
 	return max(0, p)
 }
 
-// overfits reports whether every strike is worse than the incumbent while the training loss falls from rung to rung.
-func (c *climb) overfits() bool {
+// memorises reports whether patience ran out on strikes that are all worse than the incumbent while the training loss falls
+// from rung to rung.
+func (c *climb) memorises() bool {
+	if !c.stopped {
+		return false
+	}
 	strikes := c.strikes()
 	for i, s := range strikes {
 		r := c.end + 1 - len(strikes) + i
