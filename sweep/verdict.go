@@ -68,7 +68,7 @@ type Verdict struct {
 	// Next is the rank after the last one that counts, where climbing on is worth it or was cut short; its numbers are
 	// extrapolated from what the rungs measured.
 	Next    *NextRung     `json:"next"`
-	MinGain float64       `json:"min_gain"` // resolved to nats
+	MinGain float64       `json:"min_gain"` // resolved to nats; 0 while no rung is complete
 	Reason  string        `json:"reason"`
 	Advice  []string      `json:"advice"`
 	Flags   []string      `json:"flags"` // e.g. step_limited

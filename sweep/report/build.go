@@ -62,7 +62,7 @@ func newVerdict(v sweep.Verdict) Verdict {
 		Probability:     v.Probability,
 		SeedsToCertify:  v.SeedsToCertify,
 		Next:            v.Next,
-		MinGain:         v.MinGain,
+		MinGain:         nonZero(v.MinGain),
 		Reason:          v.Reason,
 		Advice:          notNil(v.Advice),
 		Flags:           notNil(v.Flags),
@@ -185,7 +185,7 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 }
 
 // nonZero returns nil for a zero that means "none".
-func nonZero[T int | int64](v T) *T {
+func nonZero[T int | int64 | float64](v T) *T {
 	if v == 0 {
 		return nil
 	}

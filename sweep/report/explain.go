@@ -137,9 +137,13 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	t.print(t.bold(e.ladder.title()))
 	t.verdict(e.ladder)
 	t.print("")
-	t.para("", "A rank counts as improved when its gain over the incumbent is at least min_gain %s and certainly above 0. Each "+
+	minGain := "min_gain"
+	if e.Verdict.MinGain != nil {
+		minGain += " " + number(roundTo(*e.Verdict.MinGain, 3))
+	}
+	t.para("", "A rank counts as improved when its gain over the incumbent is at least %s and certainly above 0. Each "+
 		"bound is one-sided at (1 - %s)/2, and a rank whose probability P of a gain of min_gain is below 0.20 is a strike; %d in a "+
-		"row end the ladder.", number(roundTo(e.Verdict.MinGain, 3)), number(e.Rule.Confidence), e.Rule.Patience)
+		"row end the ladder.", minGain, number(e.Rule.Confidence), e.Rule.Patience)
 	strikes := 0
 	for _, s := range e.Steps {
 		t.print("")
@@ -158,7 +162,7 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 }
 
 func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
-	decimals := digits(e.Verdict.MinGain) + 1
+	decimals := digits(e.Verdict.minGain()) + 1
 	if s.IncumbentCost == nil {
 		t.print(t.bold(fmt.Sprintf("Rank %d: %s", s.Rank, s.Decision)))
 		t.para("  loss     ", "%s over %s %s", plusMinus(s.ValLoss, decimals), plural("seed", len(s.Seeds)), list(s.Seeds))
@@ -173,7 +177,7 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 	}
 	t.para("  gain     ", "d = %s, the mean of %s for %s %s", fixed(s.Gain.Mean, decimals), fixedList(s.Gains, decimals),
 		plural("seed", len(s.Seeds)), list(s.Seeds))
-	t.para("  noise    ", "%s", s.noise(e.Verdict.MinGain))
+	t.para("  noise    ", "%s", s.noise(e.Verdict.minGain()))
 	t.para("  interval ", "%s", s.interval(decimals))
 	if s.Probability != nil {
 		t.para("  chance   ", "P %s of a gain of at least min_gain", equals(chance(*s.Probability)))
@@ -224,7 +228,7 @@ func (s ExplainedStep) interval(decimals int) string {
 
 // decided says why the decision fell and what it did to incumbent and strikes.
 func (s ExplainedStep) decided(e Explanation, strikes int) string {
-	minGain := number(roundTo(e.Verdict.MinGain, 3))
+	minGain := number(roundTo(e.Verdict.minGain(), 3))
 	why := map[sweep.StepDecision]string{
 		sweep.DecisionImproved:   "improved: the lower bound is above 0 and d is at least " + minGain,
 		sweep.DecisionWorse:      "worse: the upper bound is below 0",

@@ -93,7 +93,7 @@ func cheapest(ladders []Ladder, best Ladder, rung Rung, confidence float64) *Equ
 	bestLadder, bestRung := best, rung
 	for _, l := range ladders {
 		for _, r := range l.Rungs {
-			if l.corpus != best.corpus || r.ValLoss == nil || r.ValLoss.Mean-rung.ValLoss.Mean >= best.Verdict.MinGain {
+			if l.corpus != best.corpus || r.ValLoss == nil || r.ValLoss.Mean-rung.ValLoss.Mean >= best.Verdict.minGain() {
 				continue
 			}
 			if cmp.Or(cmp.Compare(r.Cost.TrainableParams, bestRung.Cost.TrainableParams),

@@ -109,11 +109,19 @@ type Verdict struct {
 	EquivalentRanks []int           `json:"equivalent_ranks"`
 	Probability     *float64        `json:"probability"`
 	SeedsToCertify  *int            `json:"seeds_to_certify"` // per rank, of a likely plateau or an inconclusive ladder; nil where none would do
-	MinGain         float64         `json:"min_gain"`         // nats
+	MinGain         *float64        `json:"min_gain"`         // nats; nil while no rung is complete, for it may be a share of the first's loss
 	Next            *sweep.NextRung `json:"next"`             // what climbing on would take
 	Reason          string          `json:"reason"`
 	Advice          []string        `json:"advice"`
 	Flags           []string        `json:"flags"`
+}
+
+// minGain is 0 where it is not known.
+func (v Verdict) minGain() float64 {
+	if v.MinGain == nil {
+		return 0
+	}
+	return *v.MinGain
 }
 
 // Rung is one rank of a ladder. ValLoss, Gain and Decision are nil until the rung is judged, Gain also for the baseline.

@@ -121,6 +121,23 @@ func TestTextOfOneSeed(t *testing.T) {
 	golden(t, "one-seed.txt", text2(t, Build(f.snapshot()), Options{}))
 }
 
+// TestMinGainBeforeTheFirstRung: a share of a loss that nobody has measured yet is no number.
+func TestMinGainBeforeTheFirstRung(t *testing.T) {
+	t.Parallel()
+	f := fixture{name: "early", seeds: []int64{0, 1}, ladders: []fixtureLadder{{dropout: "0", rungs: []rung{{rank: 1, running: true}}}}}
+	r := Build(f.snapshot())
+	var j bytes.Buffer
+	if err := r.JSON(&j); err != nil {
+		t.Fatal(err)
+	}
+	if text := string(text2(t, r, Options{})); !strings.Contains(text, "numbers patience 2, confidence 0.95\n") || strings.Contains(text, "min_gain 0") {
+		t.Errorf("the text names a min_gain:\n%s", text)
+	}
+	if !strings.Contains(j.String(), `"min_gain": null`) {
+		t.Errorf("the JSON names a min_gain:\n%s", j.String())
+	}
+}
+
 // cells is a sweep of two cells: the second's best rank is a little better, the first's reaches nearly that with less.
 func cells() fixture {
 	return fixture{name: "cells", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{

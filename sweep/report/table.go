@@ -20,7 +20,7 @@ type column struct {
 }
 
 func (t *text) columns(l Ladder) []column {
-	decimals := digits(l.Verdict.MinGain)
+	decimals := digits(l.Verdict.minGain())
 	return []column{
 		{"rank", 0, func(r Rung) string { return fmt.Sprint(r.Rank) }},
 		{"val_loss", 0, func(r Rung) string {

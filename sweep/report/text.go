@@ -68,7 +68,7 @@ func (t *text) recommendation(r Report) {
 	rec := r.Recommendation
 	t.print(t.bold(wrap(rec.Summary, t.o.Width, "")))
 	if rec.Rank != nil {
-		decimals := digits(r.Ladders[rec.Ladder-1].Verdict.MinGain)
+		decimals := digits(r.Ladders[rec.Ladder-1].Verdict.minGain())
 		t.para("", "Rank %d reaches val_loss %s nats per token (perplexity %s) with %s.", *rec.Rank,
 			fixed(*rec.ValLoss, decimals), number(roundTo(math.Exp(*rec.ValLoss), 4)), costs(rec.Cost))
 		t.steps(rec, decimals)
@@ -211,7 +211,11 @@ func (t *text) verdict(l Ladder) {
 }
 
 func (t *text) numbers(v Verdict) string {
-	parts := []string{fmt.Sprintf("min_gain %s, patience %d, confidence %s", number(roundTo(v.MinGain, 3)), t.rule.Patience, number(t.rule.Confidence))}
+	rule := fmt.Sprintf("patience %d, confidence %s", t.rule.Patience, number(t.rule.Confidence))
+	if v.MinGain != nil {
+		rule = fmt.Sprintf("min_gain %s, %s", number(roundTo(*v.MinGain, 3)), rule)
+	}
+	parts := []string{rule}
 	if v.BestRank != nil {
 		parts = append(parts, fmt.Sprintf("lowest mean at rank %d", *v.BestRank))
 	}
