@@ -12,7 +12,6 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer"
-	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // evalRequest is the command line of `sweep eval`.
@@ -50,12 +49,9 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 	if r.model == "" || len(r.data) == 0 {
 		return usagef("eval needs --model and --data (see sweep eval --help)")
 	}
-	choice, err := backend.Resolve(ctx, a.backend)
+	choice, err := a.resolveBackend(ctx, sweep.Info{})
 	if err != nil {
-		return err
-	}
-	if choice.Notice != "" {
-		a.say("%s", choice.Notice)
+		return asUsage(err)
 	}
 	info, err := trainer.Inspect(ctx, r.model, trainer.InspectOptions{Hub: a.hub()})
 	if err != nil {

@@ -54,6 +54,7 @@ func TestEvalRefusesBadInput(t *testing.T) {
 		want string
 	}{
 		"no flags":           {nil, "--model and --data"},
+		"no such backend":    {[]string{"--model", "builtin:gopher", "--data", rows, "--backend", "foo"}, "foo"},
 		"no such model":      {[]string{"--model", "./none", "--data", rows}, "no such model"},
 		"no such data":       {[]string{"--model", "builtin:gopher", "--data", "none.txt"}, "no such data file"},
 		"no adapter there":   {[]string{"--model", "builtin:gopher", "--data", rows, "--adapter", t.TempDir()}, "adapter_config.json"},
