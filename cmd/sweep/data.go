@@ -42,7 +42,7 @@ What a run would refuse (ids beyond the vocabulary, rows without a supervised to
 				return asUsage(err)
 			}
 			for _, w := range view.Warnings {
-				fmt.Fprintln(a.stderr, "warning: "+w)
+				a.say("warning: %s", w)
 			}
 			return a.emit("data", view, view.table, view.csv)
 		},

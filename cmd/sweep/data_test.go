@@ -44,6 +44,9 @@ func TestDataShowsRowsUntrimmed(t *testing.T) {
 			t.Errorf("stderr or warnings lack %q:\n%s", text, stderr)
 		}
 	}
+	if code, again, stderr := sweepCommand(t, "data", grid, "-o", "json", "-q"); code != exitOK || again != stdout || stderr != "" {
+		t.Errorf("with -q: exit %d, stderr %q, want the same on stdout and silence", code, stderr)
+	}
 }
 
 func TestDataTableMarksWhatIsSupervised(t *testing.T) {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -94,6 +96,20 @@ func TestEnvelopeOfNothing(t *testing.T) {
 	}
 	if _, err := envelope("list", []int{1}); err == nil {
 		t.Error("envelope of a list: no error")
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	where := runtime.GOOS + "/" + runtime.GOARCH
+	for format, want := range map[string]string{
+		"table": fmt.Sprintf("sweep %s (%s, %s)\n", version, runtime.Version(), where),
+		"json": fmt.Sprintf("{\n  \"schema\": \"sweep.version/v1\",\n  \"version\": %q,\n  \"go\": %q,\n  \"platform\": %q\n}\n",
+			version, runtime.Version(), where),
+	} {
+		if code, got, stderr := sweepCommand(t, "version", "-o", format); code != exitOK || got != want {
+			t.Errorf("version -o %s = %d, %q, %q; want %q", format, code, got, stderr, want)
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ func (l *progressLines) catchUp(p sweep.Progress) {
 		l.rungs[i] = len(v.Rungs)
 	}
 	if done > 0 {
-		l.print("%d trials were finished before and are not trained again", done)
+		l.print("%s finished before: not trained again", plural(done, "trial"))
 	}
 }
 

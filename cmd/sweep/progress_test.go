@@ -167,7 +167,7 @@ func TestProgressLinesAfterResume(t *testing.T) {
 	now := time.Unix(0, 0)
 	lines := newProgressLines(&b, func() time.Time { return now })
 	lines.show(p.progress())
-	want := "    0ms  2 trials were finished before and are not trained again\n" +
+	want := "    0ms  2 trials finished before: not trained again\n" +
 		"    0ms  rank 2 seed 0 training (" + string(p.live[0].ID) + ")\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("lines after a resume (-want +got):\n%s", diff)
