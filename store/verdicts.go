@@ -42,8 +42,9 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v sweep.Verdict, a
 	return nil
 }
 
-// inputsHash returns the SHA-256 over what a verdict rests on: the rule's settings and the outcomes of the ladder's
-// trials. Two verdicts of one hash and one rule version must be equal.
+// inputsHash returns the SHA-256 over what a verdict's decisions rest on: the rule's settings, the limits, and the outcomes of
+// the ladder's trials. What a running or limited ladder's verdict says beside them (how far it is, the time used, step-limited,
+// what the next rank would need) comes from other facts: two verdicts of one hash may differ in it.
 func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 	if err := mustExist(ctx, tx, "ladder", `SELECT 1 FROM ladders WHERE id = ?`, ladder); err != nil {
 		return "", err
