@@ -161,7 +161,7 @@ func (c *climb) resolve() {
 	}
 }
 
-// defaultNoise is noise_sd as a fraction of the lowest rank's loss where nothing better is known (CONTRACT, plateau rule).
+// defaultNoise is noise_sd as a fraction of the lowest rank's loss where nothing better is known.
 const defaultNoise = 0.0025
 
 // add takes the next rung into account.

@@ -1,6 +1,6 @@
 package sweep
 
-// State is what a ladder's facts say, in CONTRACT order: the first that holds.
+// State is what a ladder's facts say: of the states below, in their order, the first that holds.
 type State string
 
 // The states of a verdict. Running marks a ladder that has none yet.

@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return code
 }
 
-// Exit codes: CONTRACT, "The command line".
+// Exit codes; scripts rely on them.
 const (
 	exitOK          = 0
 	exitError       = 1
