@@ -64,9 +64,7 @@ func (g Grid) Models(dir string) []string {
 	return refs
 }
 
-// DataSpecs returns the distinct corpora of the grid, with absolute paths, in the order of their first ladder.
-func (g Grid) DataSpecs(dir string) []DataSpec { return []DataSpec{g.dataSpec(dir)} }
-
+// dataSpec is the corpus with absolute paths.
 func (g Grid) dataSpec(dir string) DataSpec {
 	d := g.data
 	d.Train, d.Validation = resolvePaths(dir, d.Train), resolvePaths(dir, d.Validation)
