@@ -172,7 +172,7 @@ func TestExpandErrors(t *testing.T) {
 		},
 		{
 			"targets that match nothing", "[c_attn]", "[q_proj]",
-			"g.yaml:3:33: target_modules [q_proj] match no module of the model, which has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj, lm_head (model builtin:gopher)",
+			"g.yaml:3:33: target_modules [q_proj] match no module of the model, which has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj (model builtin:gopher)",
 		},
 		{
 			"the output head", "[c_attn]", "[lm_head]",

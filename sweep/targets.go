@@ -82,10 +82,14 @@ func (t Targets) String() string {
 }
 
 // moduleKinds returns the names of modules without the layer number and what comes before it, each once, in order:
-// attn.c_attn stands for transformer.h.0.attn.c_attn, transformer.h.1.attn.c_attn and so on.
+// attn.c_attn stands for transformer.h.0.attn.c_attn, transformer.h.1.attn.c_attn and so on. The output head is left out: it
+// is no choice.
 func moduleKinds(modules []Module) []string {
 	var kinds []string
 	for _, m := range modules {
+		if m.Head {
+			continue
+		}
 		kind := m.Name
 		if at := layerNumber.FindStringIndex(kind); at != nil {
 			kind = kind[at[1]:]

@@ -67,7 +67,7 @@ func TestMatchTargets(t *testing.T) {
 
 func TestMatchTargetsErrors(t *testing.T) {
 	t.Parallel()
-	const kinds = ", which has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj, lm_head"
+	const kinds = ", which has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj"
 	for _, tt := range []struct {
 		name    string
 		targets sweep.Targets
