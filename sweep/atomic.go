@@ -10,7 +10,8 @@ import (
 )
 
 // WriteAtomic writes a file so that a reader or a crash meets the old file or the new one, never a part: to a temporary
-// name beside it, synced, renamed, and the folder synced. Two writers of one path may meet; the later rename wins.
+// name beside it, synced, renamed, and the folder synced. Two writers of one path may meet; the later rename
+// wins. A crash may leave the temporary file, whose name starts with a dot.
 func WriteAtomic(path string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -42,12 +41,12 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	soft, kill, release := stopSignals(ctx)
 	defer release()
 	final, err := a.work(soft, kill, db, snapshot, grid, session)
-	if lost := errors.Is(err, sweep.ErrLocked); !lost {
-		// A worker that still runs keeps the sweep's facts growing: the session ends here all the same, its time is over.
-		err = errors.Join(err, ignoreLocked(db.EndSession(context.WithoutCancel(ctx), session, time.Now().UTC())))
+	// Where the session cannot be ended it ends with its last heartbeat, and what went wrong before says more.
+	if endErr := db.EndSession(context.WithoutCancel(ctx), session, time.Now().UTC()); err == nil {
+		err = endErr
 	}
 	switch {
-	case errors.Is(err, sweep.ErrInterrupted), err != nil && soft.Err() != nil:
+	case errors.Is(err, sweep.ErrInterrupted), soft.Err() != nil && errors.Is(err, context.Canceled):
 		return withCode(exitInterrupted, fmt.Errorf("interrupted; nothing is lost: continue with: %s", a.resumeCommand(info.Name)))
 	case errors.Is(err, sweep.ErrLocked):
 		return withCode(exitLocked, err)
@@ -61,59 +60,81 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 
 // work reads the inputs and schedules. Inputs that turn out invalid before anything was registered leave no sweep behind.
 func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Snapshot, grid sweep.Grid, session int64) (sweep.Snapshot, error) {
-	registration, err := a.register(ctx, db, s, grid)
+	rest := keepAlive(ctx, db, session)
+	choice, registration, err := a.register(ctx, db, s, grid)
+	rest()
 	if err != nil {
 		if len(s.Ladders) == 0 && ctx.Err() == nil {
 			err = errors.Join(err, db.RemoveUnregistered(context.WithoutCancel(ctx), s.Sweep.ID))
 		}
 		return sweep.Snapshot{}, err
 	}
-	return a.schedule(ctx, kill, db, s.Sweep, registration, session)
-}
-
-// schedule runs the scheduler on this machine.
-func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, info sweep.Info, r sweep.Registration, session int64) (sweep.Snapshot, error) {
-	self, err := os.Executable()
+	capacity, err := a.capacity(choice, len(s.Sweep.Seeds)*len(registration.Ladders))
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
-	capacity, err := a.capacity(r, len(info.Seeds))
+	return a.schedule(ctx, kill, db, s.Sweep.ID, session, capacity, choice.Platform)
+}
+
+// schedule runs the scheduler on this machine.
+func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, id, session int64, capacity sweep.Capacity, platform string) (sweep.Snapshot, error) {
+	self, err := os.Executable()
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
 	progress := a.newProgress()
 	defer progress.stop()
-	executor := &local.Executor{Root: a.root, Command: []string{self, "worker"}}
-	if r.Platform != backend.PlatformCUDA {
-		executor.Slots = local.Slots(local.Cores(), capacity.Jobs)
+	executor := &local.Executor{
+		Root: a.root, Command: []string{self, "worker"},
+		Slots: local.Slots(local.Cores(), capacity.Jobs), DevicePerSlot: sweep.OnDevice(platform),
 	}
 	scheduler := sweep.Scheduler{
 		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill,
 		Log: progress.logger(), Progress: progress.show,
 	}
-	return scheduler.Run(ctx, info.ID, session)
+	return scheduler.Run(ctx, id, session)
+}
+
+// keepAlive extends the session while something long goes on that is not the scheduler, which does so itself. A beat that
+// fails is left to the scheduler's own, a moment later.
+func keepAlive(ctx context.Context, db *store.DB, session int64) (stop func()) {
+	const every = 5 * time.Second
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				_ = db.Heartbeat(ctx, session, time.Now().UTC())
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
 }
 
 // capacity is what this machine offers. Jobs default to one per core, as long as there are trials for them: two processes
-// on one core each train 1.37 times as many tokens as one on both (measured for a model of 1M parameters); a GPU takes
-// one trial at a time.
-func (a *app) capacity(r sweep.Registration, seeds int) (sweep.Capacity, error) {
+// on one core each train 1.37 times as many tokens as one on both (measured for a model of 1M parameters). On a GPU platform
+// each trial has a GPU of its own, so that device memory needs no bound over trials.
+func (a *app) capacity(choice backend.Choice, trials int) (sweep.Capacity, error) {
 	host, err := backend.HostMemory()
 	if err != nil {
 		return sweep.Capacity{}, err
 	}
-	c := sweep.Capacity{Jobs: min(len(local.Cores()), seeds*len(r.Ladders)), HostBytes: host}
-	if r.Platform == backend.PlatformCUDA {
-		c.Jobs = 1
+	most := len(local.Cores())
+	if choice.Platform == backend.PlatformCUDA {
+		most = len(choice.Devices)
+		if a.jobs > most {
+			return sweep.Capacity{}, usagef("--jobs %d: %s has %d devices, and each trial needs one", a.jobs, choice.Platform, most)
+		}
 	}
-	if a.jobs == "auto" {
-		return c, nil
+	c := sweep.Capacity{Jobs: a.jobs, HostBytes: host}
+	if a.jobs == jobsAuto {
+		c.Jobs = max(1, min(most, trials))
 	}
-	jobs, err := strconv.Atoi(a.jobs)
-	if err != nil || jobs < 1 {
-		return c, usagef("--jobs %s: want a number from 1, or auto", a.jobs)
-	}
-	c.Jobs = jobs
 	return c, nil
 }
 
@@ -135,14 +156,6 @@ func (a *app) resumeCommand(name string) string {
 		return "sweep resume " + name
 	}
 	return fmt.Sprintf("sweep resume %s --root %s", name, a.root)
-}
-
-// ignoreLocked passes every error but the loss of a lease that a removed sweep no longer has.
-func ignoreLocked(err error) error {
-	if errors.Is(err, sweep.ErrLocked) {
-		return nil
-	}
-	return err
 }
 
 // stopSignals returns a context that ends with the first SIGINT or SIGTERM, and a channel that is closed by the second.

@@ -38,8 +38,11 @@ func exerciseCrashes(t *testing.T, platform string, steps, wantKills int) {
 	kills, sweeps := 0, 0
 	for ; kills < wantKills; sweeps++ {
 		s := newTestSweep(t, platform, steps)
-		for kills < wantKills && s.killAt(random, took) {
-			kills++
+		for done := false; kills < wantKills && !done; {
+			var killed bool
+			if killed, done = s.killAt(random, took); killed {
+				kills++
+			}
 		}
 		s.finish()
 		if diff := cmp.Diff(want, s.report()); diff != "" {
@@ -49,9 +52,9 @@ func exerciseCrashes(t *testing.T, platform string, steps, wantKills int) {
 	t.Logf("%d kills over %d sweeps", kills, sweeps)
 }
 
-// killAt lets the sweep run for a random while, then kills its coordinator, its workers, or both. It reports false when the
-// sweep was done before.
-func (s *testSweep) killAt(random *rand.Rand, took time.Duration) bool {
+// killAt lets the sweep run for a random while, then kills its coordinator, its workers, or both. killed says that some
+// process really died of it; done, that the sweep was finished before.
+func (s *testSweep) killAt(random *rand.Rand, took time.Duration) (killed, done bool) {
 	s.t.Helper()
 	s.started = s.started || s.registered()
 	cmd := s.start(s.command())
@@ -61,18 +64,15 @@ func (s *testSweep) killAt(random *rand.Rand, took time.Duration) bool {
 		if err != nil {
 			s.t.Fatalf("%v ended with %v:\n%s", cmd.Args, err, cmd.said.String())
 		}
-		return false
+		return false, true
 	case <-time.After(time.Duration(random.Float64() * float64(took) / 4)):
 	}
 	if victim > 0 {
-		s.killWorkers()
+		killed = s.killWorkers() > 0
 	}
 	if victim < 2 {
-		if err := cmd.Process.Kill(); err != nil {
-			s.t.Log(err)
-		}
-		cmd.wait()
-		return true
+		_ = cmd.Process.Kill() // it may have ended a moment ago
+		return cmd.wait() < 0 || killed, false
 	}
 	// Only workers died: the coordinator starts them again. It is stopped as a person would, or found done.
 	time.Sleep(time.Duration(random.Float64() * float64(took) / 8))
@@ -80,5 +80,5 @@ func (s *testSweep) killAt(random *rand.Rand, took time.Duration) bool {
 	if code := cmd.wait(); code != exitOK && code != exitInterrupted {
 		s.t.Fatalf("%v ended with exit code %d:\n%s", cmd.Args, code, cmd.said.String())
 	}
-	return true
+	return killed, false
 }

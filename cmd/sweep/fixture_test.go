@@ -34,12 +34,13 @@ type testSweep struct {
 	t        *testing.T
 	platform string
 	dir      string
+	jobs     string
 	started  bool
 }
 
 func newTestSweep(t *testing.T, platform string, steps int) *testSweep {
 	t.Helper()
-	s := &testSweep{t: t, platform: platform, dir: t.TempDir()}
+	s := &testSweep{t: t, platform: platform, dir: t.TempDir(), jobs: "2"}
 	model, err := filepath.Abs(filepath.Join("..", "..", "trainer", "model", "testdata", "tiny-gpt2"))
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func newTestSweep(t *testing.T, platform string, steps int) *testSweep {
 	if err := os.WriteFile(s.path("grid.yaml"), fmt.Appendf(nil, testGrid, model, steps), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.killWorkers)
+	t.Cleanup(func() { s.killWorkers() })
 	return s
 }
 
@@ -84,7 +85,7 @@ func (s *testSweep) command() *exec.Cmd {
 	if s.started {
 		args = []string{"resume", "test"}
 	}
-	return s.sweep(append(args, "--backend", s.platform, "--jobs", "2")...)
+	return s.sweep(append(args, "--backend", s.platform, "--jobs", s.jobs)...)
 }
 
 func (s *testSweep) sweep(args ...string) *exec.Cmd {
@@ -153,7 +154,7 @@ func (s *testSweep) start(cmd *exec.Cmd) *running {
 	return r
 }
 
-// wait returns the exit code.
+// wait returns the exit code, -1 where a signal ended the process.
 func (r *running) wait() int {
 	<-r.ended
 	return r.ProcessState.ExitCode()
@@ -182,8 +183,14 @@ func (s *testSweep) livingWorkers() (n int) {
 	return n
 }
 
-func (s *testSweep) killWorkers() {
-	s.workers(func(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) })
+// killWorkers kills every living worker and says how many there were.
+func (s *testSweep) killWorkers() (killed int) {
+	s.workers(func(pid int) {
+		if syscall.Kill(pid, syscall.SIGKILL) == nil {
+			killed++
+		}
+	})
+	return killed
 }
 
 // finish runs the sweep to its end.

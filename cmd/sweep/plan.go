@@ -80,7 +80,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err := in.plan(ctx, &r, dir, grid); err != nil {
 		return planView{}, err
 	}
-	capacity, err := a.capacity(r, len(grid.Seeds))
+	capacity, err := a.capacity(choice, len(grid.Seeds)*len(r.Ladders))
 	if err != nil {
 		return planView{}, err
 	}

@@ -23,33 +23,28 @@ type inputs struct {
 
 // register reads the sweep's inputs and writes its ladders and trials. On a sweep that has them already it checks that the
 // inputs are still those: a model or text that changed under a running sweep would mix two experiments in one ladder.
-func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, grid sweep.Grid) (sweep.Registration, error) {
+func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, grid sweep.Grid) (backend.Choice, sweep.Registration, error) {
 	choice, err := a.resolveBackend(ctx, s.Sweep)
 	if err != nil {
-		return sweep.Registration{}, err
+		return choice, sweep.Registration{}, err
 	}
 	r := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
 	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
 	if err := in.plan(ctx, &r, filepath.Dir(s.Sweep.GridPath), grid); err != nil {
-		return r, err
+		return choice, r, err
 	}
 	if len(s.Ladders) > 0 {
-		if err := sameInputs(s, r); err != nil {
-			return r, err
+		err = sameInputs(s, r)
+	} else {
+		r.NoiseSD, r.NoiseSource, err = noise(ctx, db, s.Sweep, r)
+		for _, w := range r.Warnings {
+			a.say("warning: %s", w)
 		}
-		return r, db.Register(ctx, s.Sweep.ID, r) // the same inputs may lie elsewhere now
 	}
-	r.NoiseSD, r.NoiseSource, err = noise(ctx, db, s.Sweep, r)
 	if err != nil {
-		return r, err
+		return choice, r, err
 	}
-	if err := db.Register(ctx, s.Sweep.ID, r); err != nil {
-		return r, err
-	}
-	for _, w := range r.Warnings {
-		a.say("warning: %s", w)
-	}
-	return r, nil
+	return choice, r, db.Register(ctx, s.Sweep.ID, r) // again on a resume: the same inputs may lie elsewhere now
 }
 
 // resolveBackend finds what --backend means here; a registered sweep stays on its own backend.

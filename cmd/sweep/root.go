@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ type app struct {
 	quiet   bool
 	verbose bool
 	backend string // auto, xla:cpu, xla:cuda, go or a plug-in's path
-	jobs    string // a number or auto
+	jobs    int    // trials at the same time, or jobsAuto
 }
 
 // outputFormats are the values of -o. A command that has no table form for one of them says so itself.
@@ -110,11 +111,28 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	a.root = root
 	a.output, a.out = v.GetString("output"), v.GetString("out")
 	a.quiet, a.verbose = v.GetBool("quiet"), v.GetBool("verbose")
-	a.backend, a.jobs = v.GetString("backend"), v.GetString("jobs")
+	a.backend = v.GetString("backend")
+	if a.jobs, err = parseJobs(v.GetString("jobs")); err != nil {
+		return err
+	}
 	if !slices.Contains(outputFormats, a.output) {
 		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))
 	}
 	return nil
+}
+
+// jobsAuto leaves the number of parallel trials to the machine.
+const jobsAuto = 0
+
+func parseJobs(text string) (int, error) {
+	if text == "auto" {
+		return jobsAuto, nil
+	}
+	jobs, err := strconv.Atoi(text)
+	if err != nil || jobs < 1 {
+		return 0, usagef("--jobs %s: want a number from 1, or auto", text)
+	}
+	return jobs, nil
 }
 
 func readConfig(v *viper.Viper, config string) error {

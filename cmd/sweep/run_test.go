@@ -238,13 +238,14 @@ func TestBadInput(t *testing.T) {
 		"truncated weights": {truncateModel, exitUsage, []string{"model.safetensors"}},
 		"hub model offline": {func(s *testSweep) { s.edit("model: ", "model: nobody/nothing # ") }, exitError,
 			[]string{"nobody/nothing", "HF_HUB_OFFLINE"}},
+		"no jobs":        {func(s *testSweep) { s.jobs = "0" }, exitUsage, []string{"--jobs 0"}},
 		"root is a file": {func(s *testSweep) { s.write("runs", "") }, exitError, []string{"runs", "--root"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newTestSweep(t, backend.PlatformGo, 3)
 			test.spoil(s)
-			cmd := s.sweep("run", s.path("grid.yaml"), "--backend", "go")
+			cmd := s.sweep("run", s.path("grid.yaml"), "--backend", "go", "--jobs", s.jobs)
 			cmd.Env = append(cmd.Env, "HF_HUB_OFFLINE=1", "HF_HOME="+s.path("hf"))
 			var out bytes.Buffer
 			cmd.Stdout = &out

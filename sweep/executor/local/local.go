@@ -24,6 +24,8 @@ type Executor struct {
 	Root    string   // attempts live in Root/trials/<trial>/<number>
 	Command []string // the worker's command line; the attempt's folder is appended
 	Slots   [][]int  // cores of each parallel job; empty means that workers are not pinned
+	// DevicePerSlot gives the jobs of slot i the device of index i: on a GPU platform, one trial per GPU.
+	DevicePerSlot bool
 
 	mu       sync.Mutex
 	exits    map[sweep.AttemptID]exit     // of children this process started
@@ -62,7 +64,7 @@ func (e *Executor) Start(_ context.Context, a sweep.Assignment) error {
 	if info, err := lock.Stat(); err != nil || info.Size() > 0 {
 		return fmt.Errorf("attempt %s has run before: %w", a.Attempt, errors.Join(err, fs.ErrExist))
 	}
-	a.Cores = e.takeSlot(a.Attempt)
+	e.takeSlot(&a)
 	if err := writeSpec(dir, a); err != nil {
 		return err
 	}

@@ -103,10 +103,8 @@ func TestFolderHoldsSpecAndLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the worker's end", func() bool { p, _ := e.Probe(ctx, id); return p.Exit != "" })
-	var got sweep.Assignment
-	body, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.SpecFile))
-	if err != nil || json.Unmarshal(body, &got) != nil || !cmp.Equal(got, want) {
-		t.Errorf("spec.json = %s, %v", body, err)
+	if diff := cmp.Diff(want, readSpec(t, root, id)); diff != "" {
+		t.Errorf("spec.json (-want +got):\n%s", diff)
 	}
 	if out, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.StdoutFile)); err != nil || string(out) != "hello from the worker\n" {
 		t.Errorf("stdout.log = %q, %v", out, err)
@@ -150,6 +148,18 @@ func TestWorkerThatFailsLeavesItsReason(t *testing.T) {
 	}
 }
 
+func readSpec(t *testing.T, root string, id sweep.AttemptID) (a sweep.Assignment) {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.SpecFile))
+	if err == nil {
+		err = json.Unmarshal(body, &a)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 func TestSlotsArePinnedAndReused(t *testing.T) {
 	t.Parallel()
 	cores := local.Cores()
@@ -165,9 +175,13 @@ func TestSlotsArePinnedAndReused(t *testing.T) {
 		until(t, "started", func() bool { got, _ = e.Events(ctx, id, 0); return len(got) > 0 })
 		return got[0].Environment.Cores
 	}
+	e.DevicePerSlot = true
 	for i, id := range []sweep.AttemptID{"ee/1", "ff/1"} {
 		if err := e.Start(ctx, assignment(id)); err != nil {
 			t.Fatal(err)
+		}
+		if got := readSpec(t, root, id).Device; got != i {
+			t.Errorf("attempt %s has device %d, want %d", id, got, i)
 		}
 		if diff := cmp.Diff(e.Slots[i], coresOf(id)); diff != "" {
 			t.Errorf("attempt %s runs on other cores (-want +got): %s", id, diff)

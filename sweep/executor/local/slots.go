@@ -22,11 +22,11 @@ func Slots(cores []int, jobs int) [][]int {
 	return slots
 }
 
-// takeSlot gives the attempt the slot that the fewest living workers hold, the first among equals, and says which cores it
-// has. Without slots nothing is pinned.
-func (e *Executor) takeSlot(id sweep.AttemptID) []int {
+// takeSlot gives the assignment the slot that the fewest living workers hold, the first among equals: its cores and, where
+// slots are devices, its device. Without slots nothing is pinned.
+func (e *Executor) takeSlot(a *sweep.Assignment) {
 	if len(e.Slots) == 0 {
-		return nil
+		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -40,8 +40,11 @@ func (e *Executor) takeSlot(id sweep.AttemptID) []int {
 		holders[slot]++
 	}
 	free := slices.Index(holders, slices.Min(holders))
-	e.holdSlot(id, free)
-	return e.Slots[free]
+	e.holdSlot(a.Attempt, free)
+	a.Cores = e.Slots[free]
+	if e.DevicePerSlot {
+		a.Device = free
+	}
 }
 
 // holdSlot notes that the attempt runs on a slot. e.mu is held.
