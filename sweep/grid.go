@@ -15,7 +15,7 @@ type Grid struct {
 	Seeds []int64
 
 	file string              // for messages
-	at   map[string]position // where the keys that were given stand
+	at   map[string]position // where the keys that were given stand, and the ranks, by rankPath
 
 	model       []string // as written
 	data        DataSpec // paths as written

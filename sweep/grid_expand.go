@@ -167,9 +167,10 @@ func (g Grid) fit(s Spec, m ModelInfo, found *findings) ([]int, bool) {
 	for _, entry := range s.LoRA.TargetModules.unmatched(m.Modules) {
 		found.warn(fmt.Sprintf("target_modules: %s matches no module of %s", entry, s.Model))
 	}
-	ranks, warnings, err := g.rank.ladder(s.Model, boundsOf(targets))
+	bounds := boundsOf(targets)
+	ranks, warnings, err := g.rank.ladder(s.Model, bounds)
 	if err != nil {
-		found.fail(g, "lora.rank", err.Error())
+		found.fail(g, rankPath(g.rank.firstAbove(bounds.most())), err.Error())
 		return nil, false
 	}
 	for _, w := range warnings {

@@ -160,11 +160,15 @@ func TestExpandErrors(t *testing.T) {
 	for _, tt := range []struct{ name, old, text, want string }{
 		{
 			"rank above the widest target", "[1, 2]", "[1, 16]",
-			"g.yaml:3:8: lora.rank: 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher; remove ranks above 8",
+			"g.yaml:3:18: lora.rank: 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher; remove ranks above 8",
+		},
+		{
+			"one rank, above the widest target", "[1, 2]", "16",
+			"g.yaml:3:14: lora.rank: 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher; remove ranks above 8",
 		},
 		{
 			"ladder that starts above it", "[1, 2]", "{from: 16}",
-			"g.yaml:3:8: lora.rank: from 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher",
+			"g.yaml:3:21: lora.rank: from 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher",
 		},
 		{
 			"sequence longer than the model", "64", "129",

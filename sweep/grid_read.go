@@ -14,7 +14,7 @@ import (
 type reader struct {
 	file     string
 	grid     Grid
-	given    map[string]position // keys that were there, good or bad
+	given    map[string]position // keys that were there, good or bad; also ranks, by rankPath
 	broken   []string            // sections that are no mapping
 	problems []GridError
 }

@@ -28,6 +28,19 @@ func (k ranks) String() string {
 	return joinInts(k.list)
 }
 
+// firstAbove returns the lowest rank that was written and is above limit, or 0.
+func (k ranks) firstAbove(limit int) int {
+	for _, rank := range append([]int{k.from}, k.list...) {
+		if rank > limit {
+			return rank
+		}
+	}
+	return 0
+}
+
+// rankPath names a rank of the list, or the one that a ladder climbs from, among the places that Grid.at keeps.
+func rankPath(rank int) string { return fmt.Sprintf("lora.rank[%d]", rank) }
+
 // upTo returns the ranks of a ladder that may not pass limit: those of the list, or the doublings of from below the end,
 // and the end itself. The end is to, or limit where that is lower or the ladder is open.
 func (k ranks) upTo(limit int) []int {
@@ -56,6 +69,7 @@ func readRanks(r *reader, n ast.Node) {
 		readRankSpan(r, n)
 	default:
 		if rank, ok := c.value(r, "lora.rank", n); ok {
+			r.given[rankPath(rank)] = where(n)
 			r.grid.rank = ranks{list: []int{rank}}
 		}
 	}
@@ -77,6 +91,7 @@ func readRankList(r *reader, n *ast.SequenceNode) {
 			r.fail(item, "lora.rank: %d after %d; list the ranks in ascending order", rank, last)
 		}
 		last = max(last, rank)
+		r.given[rankPath(rank)] = where(item)
 		r.grid.rank.list = append(r.grid.rank.list, rank)
 	}
 }
@@ -98,6 +113,9 @@ func readRankSpan(r *reader, n *ast.MappingNode) {
 			return
 		}
 		bounds[name] = rank
+		if name == "from" {
+			r.given[rankPath(rank)] = where(entry.Value)
+		}
 	}
 	from, to := bounds["from"], bounds["to"]
 	switch {
@@ -116,6 +134,9 @@ type rankBounds struct {
 	narrowest, widest Module
 }
 
+// most is the largest rank that some target can use.
+func (b rankBounds) most() int { return min(b.widest.In, b.widest.Out) }
+
 func boundsOf(targets []Module) rankBounds {
 	full := func(m Module) int { return min(m.In, m.Out) }
 	byRank := func(a, b Module) int { return full(a) - full(b) }
@@ -125,13 +146,13 @@ func boundsOf(targets []Module) rankBounds {
 // ladder returns the ranks to climb on these targets, and what to warn of. A listed rank that no target can use is an
 // error; a climbing ladder ends at the widest target's full rank.
 func (k ranks) ladder(model string, b rankBounds) ([]int, []string, error) {
-	widest, narrowest := min(b.widest.In, b.widest.Out), min(b.narrowest.In, b.narrowest.Out)
+	widest, narrowest := b.most(), min(b.narrowest.In, b.narrowest.Out)
 	if k.from > widest {
 		return nil, nil, fmt.Errorf("lora.rank: from %d is above %d, the full rank of %s, the widest target of %s", k.from, widest, b.widest.Name, model)
 	}
-	if i := slices.IndexFunc(k.list, func(rank int) bool { return rank > widest }); i >= 0 {
+	if rank := k.firstAbove(widest); rank > 0 {
 		return nil, nil, fmt.Errorf("lora.rank: %d is above %d, the full rank of %s, the widest target of %s; remove ranks above %d",
-			k.list[i], widest, b.widest.Name, model, widest)
+			rank, widest, b.widest.Name, model, widest)
 	}
 	climb := k.upTo(widest)
 	var warnings []string
