@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -41,6 +43,49 @@ func tryFileLock(path string) (*fileLock, error) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
 	return &fileLock{file: f}, nil
+}
+
+// sweepLock is the path of the lock that a sweep's coordinator holds.
+func (d *DB) sweepLock(sweepID int64) string {
+	return d.lockPath("sweep-" + strconv.FormatInt(sweepID, 10))
+}
+
+// Coordinated reports whether a coordinator on this host works on the sweep: whether a living process holds its lock. It
+// creates nothing and works on a database that is open for reading. The answer holds the lock for a moment, which
+// takeSweepLock forgives.
+func (d *DB) Coordinated(sweepID int64) (bool, error) {
+	f, err := os.Open(d.sweepLock(sweepID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // no coordinator was ever here
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for the coordinator of sweep %d: %w", sweepID, err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, f.Close()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, fmt.Errorf("look for the coordinator of sweep %d: %w", sweepID, err)
+	}
+	return false, nil
+}
+
+// takeSweepLock takes a sweep's lock, or fails with errHeld once it is clear that no mere question holds it.
+func (d *DB) takeSweepLock(ctx context.Context, sweepID int64) (*fileLock, error) {
+	const attempts, pause = 5, 20 * time.Millisecond
+	for range attempts - 1 {
+		lock, err := tryFileLock(d.sweepLock(sweepID))
+		if !errors.Is(err, errHeld) {
+			return lock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return tryFileLock(d.sweepLock(sweepID))
 }
 
 // waitFileLock takes the lock at path, waiting for its holder as long as ctx allows.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -38,7 +37,7 @@ func (d *DB) StartSession(ctx context.Context, sweepID int64, now time.Time, hos
 	if held := d.held.Load(); held != nil {
 		return 0, fmt.Errorf("start a session of sweep %d: this process holds session %d already", sweepID, held.session)
 	}
-	lock, err := tryFileLock(d.lockPath("sweep-" + strconv.FormatInt(sweepID, 10)))
+	lock, err := d.takeSweepLock(ctx, sweepID)
 	if errors.Is(err, errHeld) {
 		return 0, d.lockedBy(ctx, sweepID)
 	}

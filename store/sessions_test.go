@@ -97,6 +97,71 @@ func TestOneCoordinatorPerSweepAndASuccessorAtOnce(t *testing.T) {
 	}
 }
 
+func TestCoordinatedAsksTheLock(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sweep.db")
+	id := register(t, openAt(t, path), "first")
+	reader, err := store.OpenReadOnly(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close() //nolint:errcheck // it only reads
+	coordinated := func(want bool) {
+		t.Helper()
+		if got, err := reader.Coordinated(id); got != want || err != nil {
+			t.Errorf("Coordinated() = %v, %v, want %v", got, err, want)
+		}
+	}
+	coordinated(false)
+	if _, err := os.Stat(filepath.Join(dir, "locks", fmt.Sprintf("sweep-%d.lock", id))); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the question left a lock file behind: %v", err)
+	}
+	other := startCoordinator(t, path)
+	coordinated(true)
+	if err := other.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Wait(); err == nil {
+		t.Error("the other coordinator ended by itself")
+	}
+	coordinated(false)
+}
+
+// TestQuestionsKeepNoCoordinatorOut: whoever asks holds the lock for a moment, which must not look like another coordinator.
+func TestQuestionsKeepNoCoordinatorOut(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	db := openAt(t, path)
+	id := register(t, db, "first")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	asked := make(chan error, 1)
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := db.Coordinated(id); err != nil {
+				asked <- err
+				return
+			}
+			time.Sleep(time.Millisecond) // or nobody else would ever get the lock
+		}
+		asked <- nil
+	}()
+	for range 20 {
+		session, err := db.StartSession(t.Context(), id, time.Now(), "here", os.Getpid())
+		if err != nil {
+			t.Fatalf("StartSession() beside questions = %v", err)
+		}
+		if err := db.EndSession(t.Context(), session, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReadersWorkWhileACoordinatorWrites(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "sweep.db")

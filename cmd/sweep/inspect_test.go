@@ -137,6 +137,8 @@ func TestStatusCommand(t *testing.T) {
 	}
 }
 
+// TestStatusSeesALivingCoordinator: what counts here is the sweep's lock, not how old the heartbeat is nor what process has
+// the number.
 func TestStatusSeesALivingCoordinator(t *testing.T) {
 	t.Parallel()
 	root, _, _ := midwayRoot(t)
@@ -149,15 +151,31 @@ func TestStatusSeesALivingCoordinator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.StartSession(t.Context(), 1, time.Now(), host, os.Getpid()); err != nil {
+	session, err := db.StartSession(t.Context(), 1, time.Now().Add(-time.Hour), host, os.Getpid())
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"status", "list"} {
-		code, stdout, stderr := sweepCommand(t, command, "--root", root)
-		if code != exitOK || !strings.Contains(stdout, "running") || strings.Contains(stdout, "sweep resume") {
-			t.Errorf("%s beside a coordinator = %d, stderr %q:\n%s", command, code, stderr, stdout)
+	said := func(command, alive string) {
+		t.Helper()
+		code, stdout, stderr := sweepCommand(t, command, "--root", root, "-o", "json")
+		if want := `"alive": ` + alive; code != exitOK || !strings.Contains(stdout, want) {
+			t.Errorf("%s = %d, stderr %q, lacks %s:\n%s", command, code, stderr, want, stdout)
 		}
 	}
+	said("status", "true")
+	said("list", "true")
+	code, stdout, stderr := sweepCommand(t, "status", "--root", root)
+	if code != exitOK || !strings.Contains(stdout, "sweep prose: running") || strings.Contains(stdout, "sweep resume") {
+		t.Errorf("status beside a coordinator = %d, stderr %q:\n%s", code, stderr, stdout)
+	}
+	if err := db.Heartbeat(t.Context(), session, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil { // as a crash: the kernel frees the lock
+		t.Fatal(err)
+	}
+	said("status", "false")
+	said("list", "false")
 }
 
 func TestListCommand(t *testing.T) {

@@ -60,7 +60,11 @@ func (a *app) list(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		sweeps = append(sweeps, newListed(s, snapshot, time.Now()))
+		c, err := newCoordinator(db, s.ID, s.Holder, time.Now())
+		if err != nil {
+			return err
+		}
+		sweeps = append(sweeps, newListed(s, snapshot, c))
 	}
 	return a.emit("list", struct {
 		Sweeps []listed `json:"sweeps"`
@@ -68,11 +72,11 @@ func (a *app) list(ctx context.Context) (err error) {
 		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })
 }
 
-func newListed(s store.Summary, snapshot sweep.Snapshot, now time.Time) listed {
+func newListed(s store.Summary, snapshot sweep.Snapshot, c *coordinator) listed {
 	l := listed{
 		Name: s.Name, Created: s.Created, GridPath: s.GridPath, Ladders: s.Ladders, Trials: s.Trials,
 		Done: s.Done, Failed: s.Failed, Open: s.Open, ElapsedSeconds: s.Elapsed.Seconds(),
-		Verdicts: []sweep.State{}, Coordinator: newCoordinator(s.Holder, now),
+		Verdicts: []sweep.State{}, Coordinator: c,
 	}
 	d := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
 	for _, v := range d.Verdicts {

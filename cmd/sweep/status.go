@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,7 +106,11 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := newSweepStatus(ctx, db, snapshot, newCoordinator(holder, time.Now()))
+	c, err := newCoordinator(db, info.ID, holder, time.Now())
+	if err != nil {
+		return err
+	}
+	s, err := newSweepStatus(ctx, db, snapshot, c)
 	if err != nil {
 		return err
 	}
@@ -202,25 +205,25 @@ func progressOf(s sweep.Snapshot, d sweep.Decision, c *coordinator) progressStat
 	return progressInterrupted
 }
 
-// newCoordinator tells whether a session's process lives: its lease must be fresh, and on this host there must be such a
-// process.
-func newCoordinator(s *store.Session, now time.Time) *coordinator {
+// newCoordinator tells whether a session's process lives: on this host the sweep's file lock knows, of another host only the
+// age of the heartbeat can tell.
+func newCoordinator(db *store.DB, sweepID int64, s *store.Session, now time.Time) (*coordinator, error) {
 	if s == nil {
-		return nil
+		return nil, nil
 	}
 	c := &coordinator{Host: s.Host, PID: s.PID, Started: s.Started, Heartbeat: s.Heartbeat}
 	if !s.Ended.IsZero() {
 		c.Ended = &s.Ended
-		return c
+		return c, nil
 	}
-	c.Alive = now.Before(s.Heartbeat.Add(store.LeaseTime))
-	if host, err := os.Hostname(); err == nil && host == s.Host {
-		c.Alive = processExists(s.PID) && c.Alive
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
 	}
-	return c
-}
-
-func processExists(pid int) bool {
-	err := syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM)
+	if host != s.Host {
+		c.Alive = now.Before(s.Heartbeat.Add(store.LeaseTime))
+		return c, nil
+	}
+	c.Alive, err = db.Coordinated(sweepID)
+	return c, err
 }
