@@ -156,7 +156,7 @@ func (s *testSweep) start(cmd *exec.Cmd) *running {
 
 // wait returns the exit code, -1 where a signal ended the process.
 func (r *running) wait() int {
-	<-r.ended
+	<-r.ended //nolint:errcheck // the exit code says it
 	return r.ProcessState.ExitCode()
 }
 

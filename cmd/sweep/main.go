@@ -65,8 +65,7 @@ func usagef(format string, args ...any) error {
 }
 
 func exitCode(err error) int {
-	var coded codedError
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[codedError](err); ok {
 		return coded.code
 	}
 	return exitError

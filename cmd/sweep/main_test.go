@@ -29,7 +29,7 @@ var built struct { //nolint:gochecknoglobals // shared by the tests of one run
 func sweepBinary(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
-		built.dir, built.err = os.MkdirTemp("", "sweep-test-")
+		built.dir, built.err = os.MkdirTemp("", "sweep-test-") //nolint:usetesting // it outlives the test that builds it
 		if built.err != nil {
 			return
 		}

@@ -106,8 +106,10 @@ func TestReadMeasurement(t *testing.T) {
 		err    string
 	}{
 		{
-			"the first step is slow", []sweep.Event{predicted, eval, point(5), point(6), point(7), point(9), eval, memory, done},
-			measurement{Rank: 4, Startup: 3, EvalSeconds: 0.5, StepSeconds: 1, Bytes: 300}, "",
+			"the first step is slow",
+			[]sweep.Event{predicted, eval, point(5), point(6), point(7), point(9), eval, memory, done},
+			measurement{Rank: 4, Startup: 3, EvalSeconds: 0.5, StepSeconds: 1, Bytes: 300},
+			"",
 		},
 		{"one step", []sweep.Event{predicted, eval, point(5), eval, memory, done}, measurement{Rank: 4, Startup: 3, EvalSeconds: 0.5, StepSeconds: 8, Bytes: 300}, ""},
 		{"over the limit", []sweep.Event{predicted, over}, measurement{Rank: 4, Bytes: 900, OverMemory: true}, ""},

@@ -224,20 +224,30 @@ func TestBadInput(t *testing.T) {
 	}{
 		"no such model": {func(s *testSweep) { s.edit("tiny-gpt2", "tiny-gtp2") }, exitUsage, []string{"tiny-gtp2"}},
 		"no such data":  {func(s *testSweep) { s.edit("train: train.jsonl", "train: trian.jsonl") }, exitUsage, []string{"trian.jsonl"}},
-		"rank above the widest target": {func(s *testSweep) { s.edit("[1, 2, 4]", "[1, 2, 400]") }, exitUsage,
-			[]string{"grid.yaml:5:", "400"}},
-		"target_modules match nothing": {func(s *testSweep) { s.edit("c_attn, c_proj", "q_proj") }, exitUsage,
-			[]string{"q_proj", "c_attn", "c_fc"}},
-		"sequence longer than the model": {func(s *testSweep) { s.edit("sequence_length: 16", "sequence_length: 4096") }, exitUsage,
-			[]string{"grid.yaml:4:", "128"}},
+		"rank above the widest target": {
+			func(s *testSweep) { s.edit("[1, 2, 4]", "[1, 2, 400]") }, exitUsage,
+			[]string{"grid.yaml:5:", "400"},
+		},
+		"target_modules match nothing": {
+			func(s *testSweep) { s.edit("c_attn, c_proj", "q_proj") }, exitUsage,
+			[]string{"q_proj", "c_attn", "c_fc"},
+		},
+		"sequence longer than the model": {
+			func(s *testSweep) { s.edit("sequence_length: 16", "sequence_length: 4096") }, exitUsage,
+			[]string{"grid.yaml:4:", "128"},
+		},
 		"empty corpus":   {func(s *testSweep) { s.write("train.jsonl", "") }, exitUsage, []string{"train", "empty"}},
 		"malformed row":  {func(s *testSweep) { s.write("train.jsonl", "{\"input_ids\": [1,2,3]}\n{\"input_ids\": [1,\n") }, exitUsage, []string{"train.jsonl:2"}},
 		"no supervision": {func(s *testSweep) { s.write("validation.jsonl", `{"input_ids": [1,2,3], "labels": [-100,-100,-100]}`) }, exitUsage, []string{"validation"}},
-		"id beyond the vocabulary": {func(s *testSweep) { s.write("train.jsonl", `{"input_ids": [1,2,512]}`) }, exitUsage,
-			[]string{"train.jsonl:1", "512"}},
+		"id beyond the vocabulary": {
+			func(s *testSweep) { s.write("train.jsonl", `{"input_ids": [1,2,512]}`) }, exitUsage,
+			[]string{"train.jsonl:1", "512"},
+		},
 		"truncated weights": {truncateModel, exitUsage, []string{"model.safetensors"}},
-		"hub model offline": {func(s *testSweep) { s.edit("model: ", "model: nobody/nothing # ") }, exitError,
-			[]string{"nobody/nothing", "HF_HUB_OFFLINE"}},
+		"hub model offline": {
+			func(s *testSweep) { s.edit("model: ", "model: nobody/nothing # ") }, exitError,
+			[]string{"nobody/nothing", "HF_HUB_OFFLINE"},
+		},
 		"no jobs":        {func(s *testSweep) { s.jobs = "0" }, exitUsage, []string{"--jobs 0"}},
 		"root is a file": {func(s *testSweep) { s.write("runs", "") }, exitError, []string{"runs", "--root"}},
 	} {

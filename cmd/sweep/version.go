@@ -9,7 +9,7 @@ import (
 )
 
 // version is set by the Makefile from git (-ldflags -X main.version=...).
-var version = "dev" //nolint:gochecknoglobals // set by the linker
+var version = "dev"
 
 // versionView is the result of sweep version.
 type versionView struct {

@@ -44,11 +44,8 @@ type position struct {
 	seq    int64
 }
 
-// eventsFD is the descriptor under which a worker inherits its locked event log.
-const eventsFD = 3
-
-// EventsFDFlag tells a worker that descriptor 3 is its event log, locked already.
-const EventsFDFlag = "--events-fd=3"
+// eventsFlag tells a worker that descriptor 3, the first of ExtraFiles, is its event log, locked already.
+const eventsFlag = "--events-fd=3"
 
 // Start writes spec.json and launches the worker.
 func (e *Executor) Start(_ context.Context, a sweep.Assignment) error {
@@ -83,7 +80,7 @@ func (e *Executor) launch(a sweep.Assignment, dir string, lock *os.File) error {
 		return err
 	}
 	defer stderr.Close() //nolint:errcheck // likewise
-	args := slices.Concat(e.Command[1:], []string{EventsFDFlag, dir})
+	args := slices.Concat(e.Command[1:], []string{eventsFlag, dir})
 	cmd := exec.Command(e.Command[0], args...) //nolint:noctx // a worker survives its coordinator
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.ExtraFiles = []*os.File{lock}
