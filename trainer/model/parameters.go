@@ -77,9 +77,6 @@ func (t *parameters) SetState(s State) error {
 	return nil
 }
 
-// TrainableParams counts the trained numbers.
-func (t *parameters) TrainableParams() int64 { return int64(t.layout.total) }
-
 // compileApply: (p, m, v [N], acc [N+1], scheduled [3]) -> p, m, v, [loss, norm].
 func (t *parameters) compileApply() error {
 	if t.apply != nil {

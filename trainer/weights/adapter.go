@@ -32,8 +32,8 @@ func KeyA(module string) string { return keyPrefix + module + ".lora_A.weight" }
 // KeyB returns the file's key of a module's B.
 func KeyB(module string) string { return keyPrefix + module + ".lora_B.weight" }
 
-// ModuleOf returns the module that a tensor of an adapter file belongs to.
-func ModuleOf(key string) (string, bool) {
+// moduleOf returns the module that a tensor of an adapter file belongs to.
+func moduleOf(key string) (string, bool) {
 	name, ok := strings.CutPrefix(key, keyPrefix)
 	if !ok {
 		return "", false
@@ -50,7 +50,7 @@ func ModuleOf(key string) (string, bool) {
 func (a Adapter) Modules() []string {
 	var out []string
 	for key := range a.Tensors {
-		if module, ok := ModuleOf(key); ok {
+		if module, ok := moduleOf(key); ok {
 			out = append(out, module)
 		}
 	}
@@ -122,7 +122,7 @@ func writeAdapterFiles(dir string, a Adapter) error {
 // check verifies that every tensor is an A or a B, that each has its counterpart, and that all have the config's rank.
 func (a Adapter) check() error {
 	for key, tensor := range a.Tensors {
-		if _, ok := ModuleOf(key); !ok {
+		if _, ok := moduleOf(key); !ok {
 			return fmt.Errorf("tensor %s is neither a LoRA A nor a LoRA B", key)
 		}
 		if len(tensor.Shape) != 2 {

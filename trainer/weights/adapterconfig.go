@@ -11,8 +11,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// PEFTVersion is the release of PEFT whose adapter_config.json this package writes, key for key.
-const PEFTVersion = "0.21.2"
+// peftVersion is the release of PEFT whose adapter_config.json this package writes, key for key.
+const peftVersion = "0.21.2"
 
 // AdapterConfig is PEFT's adapter_config.json. The fields are PEFT's, in the alphabetical order in which it writes them.
 type AdapterConfig struct {
@@ -68,7 +68,7 @@ func NewAdapterConfig(base string, l sweep.LoRASpec) AdapterConfig {
 	return AdapterConfig{
 		AlphaPattern: map[string]any{}, BaseModelNameOrPath: base, Bias: "none", FanInFanOut: true, InferenceMode: true,
 		InitLoraWeights: initial, LoftqConfig: map[string]any{}, LoraAlpha: l.Alpha, LoraDropout: pyFloat(l.Dropout),
-		MegatronCore: "megatron.core", PeftType: "LORA", PeftVersion: PEFTVersion, QALoRAGroupSize: 16, R: l.Rank,
+		MegatronCore: "megatron.core", PeftType: "LORA", PeftVersion: peftVersion, QALoRAGroupSize: 16, R: l.Rank,
 		RankPattern: map[string]any{}, TargetModules: l.TargetModules, TaskType: "CAUSAL_LM", UseRSLoRA: l.UseRSLoRA,
 	}
 }

@@ -34,8 +34,8 @@ type Entry struct {
 	begin, end int64 // within the data
 }
 
-// Elements returns the number of values in the tensor.
-func (e Entry) Elements() int64 {
+// elements returns the number of values in the tensor.
+func (e Entry) elements() int64 {
 	n := int64(1)
 	for _, d := range e.Shape {
 		n *= int64(d)
@@ -43,8 +43,8 @@ func (e Entry) Elements() int64 {
 	return n
 }
 
-// ReadHeader reads and checks the header of a safetensors file without reading its tensors.
-func ReadHeader(files fs.FS, name string) (Header, error) {
+// readHeader reads and checks the header of a safetensors file without reading its tensors.
+func readHeader(files fs.FS, name string) (Header, error) {
 	f, size, err := open(files, name)
 	if err != nil {
 		return Header{}, err

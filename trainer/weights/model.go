@@ -104,7 +104,7 @@ func locate(files fs.FS, want map[string][]int) (map[string]Header, error) {
 	seen := make(map[string]bool, len(want))
 	var problems []error
 	for _, name := range names {
-		header, err := ReadHeader(files, name)
+		header, err := readHeader(files, name)
 		if err != nil {
 			return nil, err
 		}

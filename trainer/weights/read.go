@@ -66,7 +66,7 @@ func (h Header) read(r io.ReaderAt, keep func(Entry) bool) (map[string]Array, er
 		if decode == nil {
 			return nil, fmt.Errorf("%w: tensor %q has number format %s; only F64, F32, F16 and BF16 weights can be read", ErrFormat, e.Name, e.DType)
 		}
-		data := make([]float32, e.Elements())
+		data := make([]float32, e.elements())
 		section := io.NewSectionReader(r, h.start+e.begin, e.end-e.begin)
 		if err := fill(data, section, buffer, decode, width); err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", e.Name, err)
