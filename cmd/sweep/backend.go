@@ -70,9 +70,9 @@ func (a *app) installProgress() func(backend.Progress) {
 			fmt.Fprintln(a.stderr, p.Message)
 			return
 		}
-		line := fmt.Sprintf("%s: %s of %s", p.Message, formatBytes(p.Done), formatBytes(p.Total))
+		line := fmt.Sprintf("%s: %s of %s", p.Message, sweep.FormatBytes(p.Done), sweep.FormatBytes(p.Total))
 		if p.Total < 0 {
-			line = fmt.Sprintf("%s: %s", p.Message, formatBytes(p.Done))
+			line = fmt.Sprintf("%s: %s", p.Message, sweep.FormatBytes(p.Done))
 		}
 		switch {
 		case live && p.Done == p.Total:

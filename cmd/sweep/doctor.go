@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -160,9 +161,9 @@ func (d *diagnosis) addMemory() {
 	case err != nil:
 		d.add(finding{"memory", findingWarn, err.Error(), "set limits.memory in the grid"})
 	case n < scarceMemory:
-		d.add(finding{"memory", findingWarn, formatBytes(n), "run one trial at a time: --jobs 1"})
+		d.add(finding{"memory", findingWarn, sweep.FormatBytes(n), "run one trial at a time: --jobs 1"})
 	default:
-		d.add(finding{Check: "memory", State: findingOK, Detail: formatBytes(n)})
+		d.add(finding{Check: "memory", State: findingOK, Detail: sweep.FormatBytes(n)})
 	}
 }
 
@@ -179,7 +180,7 @@ func (d *diagnosis) addRoot() {
 	}
 	d.FreeBytes = int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between systems
 	d.FileSystem = fileSystem(dir)
-	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, formatBytes(d.FreeBytes))
+	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, sweep.FormatBytes(d.FreeBytes))
 	switch err := store.CheckFolder(dir); {
 	case err != nil:
 		d.add(finding{"root", findingFail, err.Error(), "choose a folder on a local disk with --root"})

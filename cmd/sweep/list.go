@@ -13,6 +13,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
 func newListCommand(a *app) *cobra.Command {
@@ -95,7 +96,7 @@ func listRows(sweeps []listed) [][]string {
 	for _, s := range sweeps {
 		rows = append(rows, []string{
 			s.Name, string(s.State), s.Created.Format(time.RFC3339), strconv.Itoa(s.Ladders), strconv.Itoa(s.Trials),
-			strconv.Itoa(s.Done), strconv.Itoa(s.Failed), formatDuration(durationOf(s.ElapsedSeconds)), countStates(s.Verdicts),
+			strconv.Itoa(s.Done), strconv.Itoa(s.Failed), report.Seconds(s.ElapsedSeconds), countStates(s.Verdicts),
 		})
 	}
 	return rows
@@ -123,5 +124,3 @@ func (a *app) openReadOnly(ctx context.Context) (*store.DB, error) {
 	db, err := store.OpenReadOnly(ctx, filepath.Join(a.root, "sweep.db"))
 	return db, notFound(err)
 }
-
-func durationOf(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

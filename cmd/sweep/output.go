@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -131,52 +130,6 @@ func numericColumn(rows [][]string, column int) bool {
 		}
 	}
 	return len(rows) > 0
-}
-
-// formatBytes writes a size in the binary unit that keeps it readable: 512 B, 1.5 MiB, 12 GiB.
-func formatBytes(n int64) string {
-	const units = "KMGTPE"
-	if n < 1024 && n > -1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, unit := float64(n)/1024, 0
-	for (value >= 1023.5 || value <= -1023.5) && unit < len(units)-1 {
-		value, unit = value/1024, unit+1
-	}
-	if value >= 9.95 || value <= -9.95 {
-		return fmt.Sprintf("%.0f %ciB", value, units[unit])
-	}
-	return fmt.Sprintf("%.1f %ciB", value, units[unit])
-}
-
-// formatCount writes a count with a space between thousands: 1 070 000.
-func formatCount(n int64) string {
-	s := fmt.Sprint(n)
-	sign := ""
-	if n < 0 {
-		sign, s = s[:1], s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + " " + s[i:]
-	}
-	return sign + s
-}
-
-// formatDuration writes a duration with the two units that matter: 850ms, 12.3s, 4m05s, 2h07m.
-func formatDuration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "-" + formatDuration(-d)
-	case d < 999*time.Millisecond+500*time.Microsecond:
-		return fmt.Sprintf("%dms", d.Round(time.Millisecond).Milliseconds())
-	case d < 59*time.Second+950*time.Millisecond:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case d < time.Hour-500*time.Millisecond:
-		d = d.Round(time.Second)
-		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
-	}
-	d = d.Round(time.Minute)
-	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 }
 
 // isTerminal reports whether w is a terminal: progress bars are for people only.

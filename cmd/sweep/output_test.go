@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -109,40 +108,6 @@ func TestVersion(t *testing.T) {
 	} {
 		if code, got, stderr := sweepCommand(t, "version", "-o", format); code != exitOK || got != want {
 			t.Errorf("version -o %s = %d, %q, %q; want %q", format, code, got, stderr, want)
-		}
-	}
-}
-
-func TestFormatBytes(t *testing.T) {
-	t.Parallel()
-	for n, want := range map[int64]string{
-		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536 << 10: "1.5 MiB", 10239: "10 KiB",
-		1<<20 - 1: "1.0 MiB", 12 << 30: "12 GiB", 1 << 62: "4.0 EiB", -2048: "-2.0 KiB",
-	} {
-		if got := formatBytes(n); got != want {
-			t.Errorf("formatBytes(%d) = %s, want %s", n, got, want)
-		}
-	}
-}
-
-func TestFormatCount(t *testing.T) {
-	t.Parallel()
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1 000", 1070000: "1 070 000", -1234: "-1 234"} {
-		if got := formatCount(n); got != want {
-			t.Errorf("formatCount(%d) = %s, want %s", n, got, want)
-		}
-	}
-}
-
-func TestFormatDuration(t *testing.T) {
-	t.Parallel()
-	for d, want := range map[time.Duration]string{
-		0: "0ms", 850 * time.Millisecond: "850ms", 999600 * time.Microsecond: "1.0s", 12340 * time.Millisecond: "12.3s",
-		59960 * time.Millisecond: "1m00s", 245 * time.Second: "4m05s", 127 * time.Minute: "2h07m",
-		time.Hour - time.Millisecond: "1h00m", -time.Second: "-1.0s",
-	} {
-		if got := formatDuration(d); got != want {
-			t.Errorf("formatDuration(%v) = %s, want %s", d, got, want)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
@@ -118,7 +117,7 @@ func (v *planView) total(seeds int) {
 
 func (v planView) table(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "sweep %s: %s, %s, at most %s tokens%s\n", v.Name, plural(v.Cells, "cell"), plural(v.Trials, "trial"),
-		formatCount(v.Tokens), v.timeText()); err != nil {
+		report.Count(v.Tokens), v.timeText()); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(w, v.resolutionText()); err != nil {
@@ -139,7 +138,7 @@ func (v planView) timeText() string {
 	if v.Seconds == nil {
 		return ""
 	}
-	return fmt.Sprintf(", about %s with %s on %s", formatSeconds(*v.Seconds), plural(v.Jobs, "job"), v.Backend)
+	return fmt.Sprintf(", about %s with %s on %s", report.Seconds(*v.Seconds), plural(v.Jobs, "job"), v.Backend)
 }
 
 // resolutionText says what the seeds can certify, next to what the grid asks for.
@@ -165,14 +164,14 @@ func (l planLadder) rows() [][]string {
 	for i, r := range l.Rungs {
 		memory, duration := "?", "?"
 		if r.PredictedBytes != nil {
-			memory, duration = formatBytes(*r.PredictedBytes), formatSeconds(*r.TrialSeconds)
+			memory, duration = sweep.FormatBytes(*r.PredictedBytes), report.Seconds(*r.TrialSeconds)
 		}
 		if r.OverMemory {
 			memory, duration = memory+" over limit", "not started"
 		}
 		rows[i] = []string{
-			strconv.Itoa(r.Rank), formatFloat(r.Alpha), formatFloat(r.Scaling), formatCount(r.TrainableParams),
-			strconv.Itoa(r.Trials), formatCount(r.Tokens), memory, duration,
+			strconv.Itoa(r.Rank), formatFloat(r.Alpha), formatFloat(r.Scaling), report.Count(r.TrainableParams),
+			strconv.Itoa(r.Trials), report.Count(r.Tokens), memory, duration,
 		}
 	}
 	return rows
@@ -202,5 +201,3 @@ func optional[T any](v *T, format func(T) string) string {
 }
 
 func formatFloat(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-
-func formatSeconds(s float64) string { return formatDuration(time.Duration(s * float64(time.Second))) }

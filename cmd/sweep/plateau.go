@@ -156,21 +156,13 @@ func writePlateau(w io.Writer, v sweep.Verdict) error {
 func plateauRows(v sweep.Verdict) (header []string, rows [][]string) {
 	header = []string{"rank", "seeds", "mean", "lo", "hi", "incumbent", "gain", "gain_lo", "gain_hi", "sd", "df", "probability", "decision", "count"}
 	for _, r := range v.Rungs {
-		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), full(&r.ValLoss.Mean), full(r.ValLoss.Lo), full(r.ValLoss.Hi)}
+		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fullNumber(&r.ValLoss.Mean), fullNumber(r.ValLoss.Lo), fullNumber(r.ValLoss.Hi)}
 		if r.Gain == nil {
 			row = append(row, "", "", "", "", "", "", "")
 		} else {
-			row = append(row, strconv.Itoa(r.Incumbent), full(&r.Gain.Mean), full(r.Gain.Lo), full(r.Gain.Hi), full(&r.SD), full(r.DF), full(r.Probability))
+			row = append(row, strconv.Itoa(r.Incumbent), fullNumber(&r.Gain.Mean), fullNumber(r.Gain.Lo), fullNumber(r.Gain.Hi), fullNumber(&r.SD), fullNumber(r.DF), fullNumber(r.Probability))
 		}
 		rows = append(rows, append(row, string(r.Decision), strconv.Itoa(r.Count)))
 	}
 	return header, rows
-}
-
-// full prints a number with every digit, nothing for none.
-func full(x *float64) string {
-	if x == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*x, 'g', -1, 64)
 }

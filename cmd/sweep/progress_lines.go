@@ -62,7 +62,7 @@ func (l *progressLines) show(p sweep.Progress) {
 // print writes one line behind the time since the beginning.
 func (l *progressLines) print(format string, args ...any) {
 	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
-	elapsed := formatDuration(l.now().Sub(l.begin).Truncate(100 * time.Millisecond))
+	elapsed := report.Duration(l.now().Sub(l.begin).Truncate(100 * time.Millisecond))
 	_, _ = fmt.Fprintf(l.w, "%7s  %s\n", elapsed, text) // nobody is helped by an error about progress
 }
 
@@ -145,7 +145,7 @@ func (l *progressLines) showVerdicts(p sweep.Progress) {
 func outcomeText(o sweep.Outcome) string {
 	switch o.State {
 	case sweep.OutcomeDone:
-		text := fmt.Sprintf("finished in %s", formatDuration(time.Duration(o.TrainSeconds*float64(time.Second))))
+		text := fmt.Sprintf("finished in %s", report.Seconds(o.TrainSeconds))
 		if o.ValLoss != nil {
 			text += fmt.Sprintf(": val_loss %.4f at step %d", *o.ValLoss, o.BestStep)
 		}

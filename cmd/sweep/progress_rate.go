@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
 // rateWindow is how far back the speed of a trial looks: long enough to smooth, short enough to follow a busy machine.
@@ -63,7 +64,7 @@ func (r rates) parts(a sweep.LiveAttempt) []string {
 		parts = append(parts, fmt.Sprintf("val_loss %.4f", *a.ValLoss))
 	}
 	if ok {
-		parts = append(parts, formatCount(int64(tokens))+" tok/s")
+		parts = append(parts, report.Count(int64(tokens))+" tok/s")
 	}
 	return parts
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // say writes one message for a person to stderr; -q silences it.
@@ -58,6 +60,6 @@ func (a *app) lineProgress(what string) func(read, total int64) {
 			return
 		}
 		last = time.Now()
-		a.say("%s: %s of %s", what, formatBytes(read), formatBytes(total))
+		a.say("%s: %s of %s", what, sweep.FormatBytes(read), sweep.FormatBytes(total))
 	}
 }

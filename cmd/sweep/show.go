@@ -15,6 +15,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
 func newShowCommand(a *app) *cobra.Command {
@@ -103,7 +104,7 @@ func readTrial(ctx context.Context, a *app, prefix string, read func(*store.DB, 
 
 func newShownTrial(root string, r store.TrialRecord, files []shownFile) shownTrial {
 	t := shownTrial{
-		ID: r.Trial.ID, State: trialState(r.TrialFacts), Spec: r.Trial.Spec, Base: r.Trial.Base, Data: r.Trial.Data,
+		ID: r.Trial.ID, State: report.TrialState(r.TrialFacts), Spec: r.Trial.Spec, Base: r.Trial.Base, Data: r.Trial.Data,
 		Backend: r.Trial.Backend, Places: []shownPlace{}, Result: r.Final(), Attempts: []shownAttempt{}, Files: files,
 	}
 	for _, p := range r.Places {
@@ -165,7 +166,7 @@ func writeTrial(w io.Writer, t shownTrial) error {
 	}
 	if r := t.Result; r != nil && r.ValLoss != nil {
 		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s tokens, %s of training\n", fullNumber(r.ValLoss), r.BestStep,
-			fullNumber(r.TrainLoss), formatCount(r.Tokens), formatDuration(durationOf(r.TrainSeconds)))
+			fullNumber(r.TrainLoss), report.Count(r.Tokens), report.Seconds(r.TrainSeconds))
 	}
 	b.WriteByte('\n')
 	if err := writeTable(&b, []string{"setting", "value"}, specRows(t)); err != nil {
@@ -178,7 +179,7 @@ func writeTrial(w io.Writer, t shownTrial) error {
 		b.WriteString("\nfiles\n")
 	}
 	for _, f := range t.Files {
-		fmt.Fprintf(&b, "  %s (%s)\n", f.Path, formatBytes(f.Bytes))
+		fmt.Fprintf(&b, "  %s (%s)\n", f.Path, sweep.FormatBytes(f.Bytes))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -235,15 +236,15 @@ func writeAttempt(b *strings.Builder, a shownAttempt) {
 		if e.PluginPath != "" {
 			fmt.Fprintf(b, ", plug-in %s %s", e.PluginPath, e.PluginVersion)
 		}
-		fmt.Fprintf(b, ", %s trainable parameters\n", formatCount(e.TrainableParams))
+		fmt.Fprintf(b, ", %s trainable parameters\n", report.Count(e.TrainableParams))
 	}
 	if p := a.Prediction; p != nil {
-		fmt.Fprintf(b, "  predicted memory: %s (%s)\n", formatBytes(p.PredictedBytes), p.Source)
+		fmt.Fprintf(b, "  predicted memory: %s (%s)\n", sweep.FormatBytes(p.PredictedBytes), p.Source)
 	}
 	if m := a.Memory; m.PeakHostBytes != nil {
-		fmt.Fprintf(b, "  peak host memory: %s (%s)\n", formatBytes(*m.PeakHostBytes), m.HostSource)
+		fmt.Fprintf(b, "  peak host memory: %s (%s)\n", sweep.FormatBytes(*m.PeakHostBytes), m.HostSource)
 	}
 	if m := a.Memory; m.PeakDeviceBytes != nil {
-		fmt.Fprintf(b, "  peak device memory: %s (%s)\n", formatBytes(*m.PeakDeviceBytes), m.DeviceSource)
+		fmt.Fprintf(b, "  peak device memory: %s (%s)\n", sweep.FormatBytes(*m.PeakDeviceBytes), m.DeviceSource)
 	}
 }

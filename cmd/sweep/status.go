@@ -151,7 +151,7 @@ func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, 
 
 func newTrialStatus(ctx context.Context, db *store.DB, facts sweep.TrialFacts) (trialStatus, error) {
 	t := trialStatus{
-		ID: facts.Trial.ID, Seed: facts.Trial.Spec.Seed, State: trialState(facts), Step: facts.LastStep,
+		ID: facts.Trial.ID, Seed: facts.Trial.Spec.Seed, State: report.TrialState(facts), Step: facts.LastStep,
 		Steps: facts.Trial.Spec.Train.Steps, Attempts: len(facts.Attempts), PeakHostBytes: facts.Memory.PeakHostBytes,
 	}
 	if len(facts.Attempts) == 0 {
@@ -178,20 +178,6 @@ func newTrialStatus(ctx context.Context, db *store.DB, facts sweep.TrialFacts) (
 		t.TrainLoss = &point.TrainLoss
 	}
 	return t, err
-}
-
-// trialState says how far a trial is, in the words of the database's view trials.
-func trialState(t sweep.TrialFacts) string {
-	if o := t.Final(); o != nil {
-		return string(o.State)
-	}
-	if len(t.Attempts) == 0 {
-		return "pending"
-	}
-	if o := t.Attempts[len(t.Attempts)-1].Outcome; o != nil {
-		return string(o.State)
-	}
-	return "running"
 }
 
 // progressOf derives a sweep's state. A sweep that was never registered has no ladders yet and is not finished.

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
 // writeStatus prints s for a person; resume is the command that continues the sweep.
 func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "sweep %s: %s, %s of work\n", s.Sweep, s.State, formatDuration(durationOf(s.ElapsedSeconds)))
+	fmt.Fprintf(&b, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(s.ElapsedSeconds))
 	b.WriteString(coordinatorLine(s, resume, now))
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", warning)
@@ -40,7 +41,7 @@ func coordinatorLine(s sweepStatus, resume string, now time.Time) string {
 	switch s.State {
 	case progressRunning:
 		c := s.Coordinator
-		return fmt.Sprintf("coordinator: process %d on %s, heard of %s ago\n", c.PID, c.Host, formatDuration(now.Sub(c.Heartbeat)))
+		return fmt.Sprintf("coordinator: process %d on %s, heard of %s ago\n", c.PID, c.Host, report.Duration(now.Sub(c.Heartbeat)))
 	case progressFinished:
 		return fmt.Sprintf("sweep report %s prints what it found\n", s.Sweep)
 	case progressInterrupted:
@@ -105,7 +106,7 @@ func formatPeak(v *int64) string {
 	if v == nil {
 		return ""
 	}
-	return formatBytes(*v)
+	return sweep.FormatBytes(*v)
 }
 
 // statusRows has one row per trial, numbers in full.

@@ -95,7 +95,7 @@ func newTrial(t sweep.TrialFacts) Trial {
 	out := Trial{
 		ID:              t.Trial.ID,
 		Seed:            t.Trial.Spec.Seed,
-		State:           trialState(t),
+		State:           TrialState(t),
 		PeakHostBytes:   t.Memory.PeakHostBytes,
 		PeakDeviceBytes: t.Memory.PeakDeviceBytes,
 		TrainableParams: nonZero(t.TrainableParams),
@@ -116,9 +116,9 @@ func newTrial(t sweep.TrialFacts) Trial {
 	return out
 }
 
-// trialState says how far a trial is, in the words of the database's view: its final outcome's state, or pending, running,
+// TrialState says how far a trial is, in the words of the database's view: its final outcome's state, or pending, running,
 // interrupted or crashed.
-func trialState(t sweep.TrialFacts) string {
+func TrialState(t sweep.TrialFacts) string {
 	if o := t.Final(); o != nil {
 		return string(o.State)
 	}

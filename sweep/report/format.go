@@ -52,45 +52,47 @@ func bounds(i sweep.Interval, decimals int) string {
 	return fmt.Sprintf("%s [%s, %s]", fixed(i.Mean, decimals), fixed(*i.Lo, decimals), fixed(*i.Hi, decimals))
 }
 
-// count prints an integer with a space between thousands: 131 072.
-func count(n int64) string {
-	if n < 1000 {
-		return strconv.FormatInt(n, 10)
+// Count writes a count with a space between thousands: 1 070 000.
+func Count(n int64) string {
+	s := fmt.Sprint(n)
+	sign := ""
+	if n < 0 {
+		sign, s = s[:1], s[1:]
 	}
-	return count(n/1000) + fmt.Sprintf(noBreak+"%03d", n%1000)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + " " + s[i:]
+	}
+	return sign + s
 }
 
-// size prints bytes in binary units.
-func size(n int64) string {
-	value, unit := float64(n), 0
-	for math.Abs(value) >= 1024 && unit < 4 {
-		value, unit = value/1024, unit+1
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d"+noBreak+"B", n)
-	}
-	decimals := 0
-	if math.Abs(value) < 9.95 {
-		decimals = 1
-	}
-	return fixed(value, decimals) + noBreak + []string{"B", "KiB", "MiB", "GiB", "TiB"}[unit]
-}
+// count is Count for text that is wrapped.
+func count(n int64) string { return tied(Count(n)) }
 
-// seconds prints a duration: 850ms, 7.4s, 4m12s, 1h02m.
-func seconds(s float64) string {
-	d := time.Duration(s * float64(time.Second))
+// size is sweep.FormatBytes for text that is wrapped.
+func size(n int64) string { return tied(sweep.FormatBytes(n)) }
+
+// tied keeps a number and its unit on one line.
+func tied(number string) string { return strings.ReplaceAll(number, " ", noBreak) }
+
+// Duration writes a duration with the two units that matter: 850ms, 12.3s, 4m05s, 2h07m.
+func Duration(d time.Duration) string {
 	switch {
-	case s < 0.9995:
+	case d < 0:
+		return "-" + Duration(-d)
+	case d < 999*time.Millisecond+500*time.Microsecond:
 		return fmt.Sprintf("%dms", d.Round(time.Millisecond).Milliseconds())
-	case s < 59.95:
-		return fixed(s, 1) + "s"
-	case s < 3599.5:
+	case d < 59*time.Second+950*time.Millisecond:
+		return fmt.Sprintf("%.1fs", d.Round(100*time.Millisecond).Seconds())
+	case d < time.Hour-500*time.Millisecond:
 		d = d.Round(time.Second)
 		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
 	}
 	d = d.Round(time.Minute)
 	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 }
+
+// Seconds writes seconds as Duration does.
+func Seconds(s float64) string { return Duration(time.Duration(math.Round(s * float64(time.Second)))) }
 
 // chance prints a probability, never as a certainty.
 func chance(p float64) string {

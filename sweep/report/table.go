@@ -45,7 +45,7 @@ func (t *text) columns(l Ladder) []column {
 		}},
 		{"params", 0, func(r Rung) string { return optional(nonZero(r.Cost.TrainableParams), count) }},
 		{"memory", 0, func(r Rung) string { return optional(r.Cost.peak(), size) }},
-		{"time", 0, func(r Rung) string { return optional(r.Cost.TrainSeconds, seconds) }},
+		{"time", 0, func(r Rung) string { return optional(r.Cost.TrainSeconds, Seconds) }},
 		{"tokens", 4, func(r Rung) string { return optional(nonZero(tokens(r)), count) }},
 	}
 }

@@ -119,7 +119,7 @@ func costs(c Cost) string {
 		parts = append(parts, "a peak of "+size(*p))
 	}
 	if c.TrainSeconds != nil {
-		parts = append(parts, seconds(*c.TrainSeconds)+" of training per trial")
+		parts = append(parts, Seconds(*c.TrainSeconds)+" of training per trial")
 	}
 	return list(parts)
 }
@@ -232,7 +232,7 @@ func nextRung(n sweep.NextRung) string {
 		text += ", about " + size(*n.PredictedBytes) + " each"
 	}
 	if n.TrainSeconds != nil {
-		text += ", about " + seconds(*n.TrainSeconds) + " of training each"
+		text += ", about " + Seconds(*n.TrainSeconds) + " of training each"
 	}
 	return text
 }

@@ -1,0 +1,28 @@
+package report
+
+import (
+	"testing"
+	"time"
+)
+
+func TestCount(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1 000", 1070000: "1 070 000", -1234: "-1 234"} {
+		if got := Count(n); got != want {
+			t.Errorf("Count(%d) = %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0ms", 850 * time.Millisecond: "850ms", 999600 * time.Microsecond: "1.0s", 12340 * time.Millisecond: "12.3s", 6350 * time.Millisecond: "6.4s",
+		59960 * time.Millisecond: "1m00s", 245 * time.Second: "4m05s", 127 * time.Minute: "2h07m",
+		time.Hour - time.Millisecond: "1h00m", -time.Second: "-1.0s",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("Duration(%v) = %s, want %s", d, got, want)
+		}
+	}
+}
