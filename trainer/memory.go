@@ -11,7 +11,8 @@ import (
 
 // predict says what peak memory the trial will need. Where the ladder has a complete rung: that rung's measured peak, plus
 // what the analysis grew by since, times the factor by which this plug-in's analysis is known to be wrong. The first rung
-// has only the process as it is after compiling, plus the step's working set.
+// has only the process as it is after compiling, plus what training will add. A GPU's memory is the device's alone: no
+// number of the host enters its prediction.
 func (t *trial) predict() (sweep.Prediction, error) {
 	working, source := t.workingBytes(), "count of tensors"
 	base := t.Model.Params * int64(bytesPerValue(t.Trial.Spec.Train.Dtype))
@@ -21,34 +22,52 @@ func (t *trial) predict() (sweep.Prediction, error) {
 	} else {
 		analysis = base + working
 	}
+	p := sweep.Prediction{AnalysisBytes: analysis, PredictedBytes: analysis, Source: source + " (rough)"}
 	if c := t.Calibration; c != nil && c.PeakBytes > 0 {
 		growth := max(c.Factor, 0) * float64(analysis-c.AnalysisBytes)
-		return sweep.Prediction{
-			AnalysisBytes: analysis, PredictedBytes: max(0, c.PeakBytes+int64(growth)),
-			Source: fmt.Sprintf("measured peak of rank %d + %s", c.Rank, source),
-		}, nil
+		p.PredictedBytes = max(0, c.PeakBytes+int64(growth))
+		p.Source = fmt.Sprintf("measured peak of rank %d + %s", c.Rank, source)
 	}
 	if t.Platform == backend.PlatformCUDA {
-		return sweep.Prediction{AnalysisBytes: analysis, PredictedBytes: analysis, Source: source + " (rough)"}, nil
-	}
-	// Some plug-ins' analysis reports no temporaries, so the count is the least there will be.
-	working = max(working, analysis-base)
-	if t.Platform == backend.PlatformGo {
-		working *= 2 // the collector lets garbage grow to the size of what lives
+		return p, nil
 	}
 	peak, err := backend.PeakHostBytes()
 	if err != nil {
 		return sweep.Prediction{}, err
 	}
-	resident, err := residentBytes()
-	return sweep.Prediction{
-		AnalysisBytes: analysis, PredictedBytes: max(peak, resident+working), Source: "resident after compiling + " + source + " (rough)",
-	}, err
+	if t.Calibration == nil || t.Calibration.PeakBytes <= 0 {
+		resident, err := residentBytes()
+		if err != nil {
+			return sweep.Prediction{}, err
+		}
+		// Some plug-ins' analysis reports no temporaries, so the count is the least there will be.
+		p.PredictedBytes = resident + hostGrowth(t.Platform, max(working, analysis-base))
+		p.Source = "resident after compiling + " + source + " (rough)"
+	}
+	p.PredictedBytes = max(p.PredictedBytes, peak) // the peak so far is a fact
+	return p, nil
+}
+
+// What training adds to the process beside the step's working set (measured, experiments/LOG.md 2026-11-23).
+const (
+	// XLA runs on several threads, and the C library keeps a heap for each with what a step freed in it: four times the
+	// working set, but not more than this, since what is larger goes back to the system.
+	retainedHeaps = 4
+	retainedMost  = 128 << 20
+	// In pure Go: what is read, decoded and logged between two collections.
+	goGarbage = 24 << 20
+)
+
+// hostGrowth is what a process adds to its memory from compiling to its peak, for a step with this working set.
+func hostGrowth(platform string, working int64) int64 {
+	if platform == backend.PlatformGo {
+		return 2*working + goGarbage // the collector lets garbage grow to the size of what lives
+	}
+	return working + min(retainedHeaps*working, retainedMost)
 }
 
 // workingBytes estimates what a step holds beside the base: the adapter with gradient and both moments, and every
-// module's input and output, forward and backward. It comes within 10 % of measured growth on XLA's CPU plug-in
-// (experiments/LOG.md 2026-11-23).
+// module's input and output, forward and backward.
 func (t *trial) workingBytes() int64 {
 	spec := t.Trial.Spec
 	adapter, activations := int64(0), int64(0)
@@ -110,12 +129,18 @@ func (t *trial) reportMemory() (*sweep.Outcome, error) {
 	if err := t.emit(sweep.Event{Kind: sweep.EventMemory, Step: t.Step, Memory: &m}); err != nil {
 		return nil, err
 	}
-	peak := *m.PeakHostBytes
-	if m.PeakDeviceBytes != nil {
-		peak = *m.PeakDeviceBytes
-	}
-	if t.MemoryLimit == 0 || peak <= t.MemoryLimit {
+	peak := limited(t.Platform, m)
+	if t.MemoryLimit == 0 || peak == nil || *peak <= t.MemoryLimit {
 		return nil, nil
 	}
-	return new(overMemory(fmt.Sprintf("rank %d used %s", t.Trial.Spec.LoRA.Rank, bytesText(peak)), t.MemoryLimit)), nil
+	return new(overMemory(fmt.Sprintf("rank %d used %s", t.Trial.Spec.LoRA.Rank, bytesText(*peak)), t.MemoryLimit)), nil
+}
+
+// limited returns the peak that counts against the limit: on a GPU the device's, which is nil where the plug-in cannot tell, else
+// the process's.
+func limited(platform string, m sweep.Memory) *int64 {
+	if platform == backend.PlatformCUDA {
+		return m.PeakDeviceBytes
+	}
+	return m.PeakHostBytes
 }

@@ -111,13 +111,6 @@ func TestRunOutcomes(t *testing.T) {
 			change: func(a *sweep.Assignment) { a.MemoryLimit = 1 << 20 },
 			state:  sweep.OutcomeOverMemory, want: []string{"rank 8 is predicted", "1 MiB", "limits.memory"},
 		},
-		"measured over memory": {
-			change: func(a *sweep.Assignment) {
-				a.MemoryLimit = 1 << 20
-				a.Calibration = &sweep.Calibration{Rank: 4, PeakBytes: 1, AnalysisBytes: 1 << 40, Factor: 1}
-			},
-			state: sweep.OutcomeOverMemory, want: []string{"rank 8 used"},
-		},
 		"over time": {
 			change: func(a *sweep.Assignment) { a.TrialTime = time.Nanosecond },
 			state:  sweep.OutcomeOverTime, want: []string{"limits.trial_time of 1ns"},
@@ -173,7 +166,26 @@ func TestRunOutcomes(t *testing.T) {
 	}
 }
 
-// TestRunPredictsFromCalibration: with a measured rung behind it, a trial's peak is that rung's plus the corrected growth.
+// TestRunMeasuredOverMemory: a trial that has trained is not stopped by a prediction, but by what it then uses.
+func TestRunMeasuredOverMemory(t *testing.T) {
+	t.Parallel()
+	spec := tinySpec()
+	spec.Train.EvalSteps = 1
+	a, dir := assign(t, resolve(t, backend.PlatformGo), spec), t.TempDir()
+	killed := &recorder{limit: 10} // after the checkpoint of step 1
+	if err := trainer.Run(t.Context(), a, dir, killed.emit); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	a.Checkpoints, a.MemoryLimit = []string{dir}, 1<<20
+	rec := &recorder{}
+	must(t, trainer.Run(t.Context(), a, t.TempDir(), rec.emit))
+	if o := rec.outcome(t); o.State != sweep.OutcomeOverMemory || o.Step != 2 || !strings.Contains(o.Error, "rank 8 used") {
+		t.Errorf("outcome %+v, want over memory at step 2", o)
+	}
+}
+
+// TestRunPredictsFromCalibration: with a measured rung behind it, a trial's peak is that rung's plus the corrected growth,
+// and no prediction is below what the process has used already.
 func TestRunPredictsFromCalibration(t *testing.T) {
 	t.Parallel()
 	a := assign(t, resolve(t, backend.PlatformGo), tinySpec())
@@ -184,11 +196,19 @@ func TestRunPredictsFromCalibration(t *testing.T) {
 		}
 		return *rec.events[1].Prediction
 	}
+	used, err := backend.PeakHostBytes()
+	must(t, err)
 	first := predict()
-	a.Calibration = &sweep.Calibration{Rank: 4, PeakBytes: 5000, AnalysisBytes: first.AnalysisBytes - 100, Factor: 2.5}
-	want := sweep.Prediction{AnalysisBytes: first.AnalysisBytes, PredictedBytes: 5250, Source: "measured peak of rank 4 + count of tensors"}
+	a.Calibration = &sweep.Calibration{Rank: 4, PeakBytes: 1 << 40, AnalysisBytes: first.AnalysisBytes - 100, Factor: 2.5}
+	want := sweep.Prediction{AnalysisBytes: first.AnalysisBytes, PredictedBytes: 1<<40 + 250, Source: "measured peak of rank 4 + count of tensors"}
 	if diff := cmp.Diff(want, predict()); diff != "" {
 		t.Error(diff)
+	}
+	a.Calibration.PeakBytes = 5000
+	for _, p := range []sweep.Prediction{first, predict()} {
+		if p.PredictedBytes < used {
+			t.Errorf("predicted %d bytes (%s), but %d were used before", p.PredictedBytes, p.Source, used)
+		}
 	}
 }
 

@@ -1,0 +1,58 @@
+package trainer
+
+import (
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// TestLimitedPeak: a process on a GPU maps far more host memory than it may use of the device, so the two are never mixed.
+func TestLimitedPeak(t *testing.T) {
+	t.Parallel()
+	host, device := new(int64), new(int64)
+	tests := map[string]struct {
+		platform string
+		memory   sweep.Memory
+		want     *int64
+	}{
+		"cpu":                       {backend.PlatformCPU, sweep.Memory{PeakHostBytes: host}, host},
+		"go":                        {backend.PlatformGo, sweep.Memory{PeakHostBytes: host}, host},
+		"gpu":                       {backend.PlatformCUDA, sweep.Memory{PeakHostBytes: host, PeakDeviceBytes: device}, device},
+		"gpu that cannot tell":      {backend.PlatformCUDA, sweep.Memory{PeakHostBytes: host}, nil},
+		"cpu that tells a device's": {backend.PlatformCPU, sweep.Memory{PeakHostBytes: host, PeakDeviceBytes: device}, host},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := limited(tc.platform, tc.memory); got != tc.want {
+				t.Errorf("limited(%s) = %p, want %p", tc.platform, got, tc.want)
+			}
+		})
+	}
+}
+
+// TestHostGrowth pins the first prediction to what was measured (experiments/LOG.md 2026-11-23), within 15 %.
+func TestHostGrowth(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	tests := []struct {
+		platform                 string
+		resident, working, peaks int64 // MiB; the middle of the measured peaks
+	}{
+		{backend.PlatformCPU, 276, 8, 336},
+		{backend.PlatformCPU, 274, 32, 422},
+		{backend.PlatformCPU, 278, 128, 502},
+		{backend.PlatformCPU, 258, 356, 714},
+		{backend.PlatformCPU, 781, 581, 1358},
+		{backend.PlatformGo, 33, 8, 68},
+		{backend.PlatformGo, 33, 32, 126},
+		{backend.PlatformGo, 33, 128, 299},
+	}
+	for _, tc := range tests {
+		got := tc.resident + hostGrowth(tc.platform, tc.working*mib)/mib
+		if 100*got < 85*tc.peaks || 100*got > 115*tc.peaks {
+			t.Errorf("%s, working set of %d MiB: predicted %d MiB, measured %d", tc.platform, tc.working, got, tc.peaks)
+		}
+	}
+}
