@@ -79,7 +79,7 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 			if t.Base != base || t.Data != data || t.Spec.Train != train {
 				continue
 			}
-			if losses := rungLosses(r); losses.Complete {
+			if losses := r.Losses(); losses.Complete {
 				f.Rungs = append(f.Rungs, losses)
 			}
 		}
@@ -88,18 +88,4 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 		}
 	}
 	return finished, nil
-}
-
-func rungLosses(r sweep.Rung) sweep.Losses {
-	losses := sweep.Losses{Rank: r.Rank, Complete: true}
-	for _, t := range r.Trials {
-		o := t.Final()
-		if o == nil || o.ValLoss == nil {
-			losses.Complete = false
-			continue
-		}
-		losses.Seeds = append(losses.Seeds, t.Trial.Spec.Seed)
-		losses.ValLoss = append(losses.ValLoss, *o.ValLoss)
-	}
-	return losses
 }

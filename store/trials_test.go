@@ -111,12 +111,12 @@ func TestFinishedLadders(t *testing.T) {
 	if err := db.RecordVerdict(t.Context(), ladders[0].ID, sweep.Verdict{State: sweep.StatePlateau}, moment(2)); err != nil {
 		t.Fatal(err)
 	}
+	losses := func(rank int, y ...float64) sweep.Losses {
+		return sweep.Losses{Rank: rank, Seeds: []int64{1, 0}, ValLoss: y, Train: []float64{4.65, 4.65}, Last: y, Complete: true}
+	}
 	want := []store.FinishedLadder{
-		{Sweep: "first", Rungs: []sweep.Losses{
-			{Rank: 1, Seeds: []int64{1, 0}, ValLoss: []float64{4, 4.125}, Complete: true},
-			{Rank: 2, Seeds: []int64{1, 0}, ValLoss: []float64{4.25, 4.375}, Complete: true},
-		}},
-		{Sweep: "first", Rungs: []sweep.Losses{{Rank: 1, Seeds: []int64{1, 0}, ValLoss: []float64{4.5, 4.625}, Complete: true}}},
+		{Sweep: "first", Rungs: []sweep.Losses{losses(1, 4, 4.125), losses(2, 4.25, 4.375)}},
+		{Sweep: "first", Rungs: []sweep.Losses{losses(1, 4.5, 4.625)}},
 	}
 	if diff := cmp.Diff(want, read(train, "base-1")); diff != "" {
 		t.Errorf("FinishedLadders() (-want +got):\n%s", diff)
