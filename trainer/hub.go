@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/go-huggingface/hub"
@@ -113,20 +114,26 @@ func (h Hub) cached(id string, withWeights bool) (string, bool) {
 	}
 	for _, name := range names {
 		path := filepath.Join(folder, filepath.Base(name))
-		if name != "" && complete(path, withWeights) {
+		if name != "" && complete(path, name != info.CommitHash || lists(info, tokenizerFile), withWeights) {
 			return path, true
 		}
 	}
 	return "", false
 }
 
-// complete reports whether a snapshot has the files that training needs. The library gives a file its name only once it
-// is whole; the weights themselves are checked by describe.
-func complete(path string, withWeights bool) bool {
+// lists reports whether the hub's description of a snapshot names the file.
+func lists(info hub.RepoInfo, name string) bool {
+	return slices.ContainsFunc(info.Siblings, func(f *hub.FileInfo) bool { return f != nil && f.Name == name })
+}
+
+// complete reports whether a snapshot has the files that training needs: the tokenizer only where the model has one, for
+// pre-tokenised data needs none. The library gives a file its name only once it is whole; the weights themselves are
+// checked by describe.
+func complete(path string, withTokenizer, withWeights bool) bool {
 	if _, err := os.Stat(filepath.Join(path, configFile)); err != nil {
 		return false
 	}
-	if _, err := os.Stat(filepath.Join(path, tokenizerFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(path, tokenizerFile)); withTokenizer && err != nil {
 		return false
 	}
 	if !withWeights {

@@ -105,6 +105,25 @@ func TestInspectHub(t *testing.T) {
 	}
 }
 
+// TestInspectHubWithoutTokenizer: a model that has no tokenizer is complete without one, so it is fetched only once.
+func TestInspectHubWithoutTokenizer(t *testing.T) {
+	t.Parallel()
+	server := newFakeHub(t, copyModel(t, tinyModel, nil), "config.json", "model.safetensors")
+	o := trainer.InspectOptions{Hub: trainer.Hub{Endpoint: server.URL, Cache: t.TempDir()}}
+	got, err := trainer.Inspect(t.Context(), "tiny/gpt2", o)
+	must(t, err)
+	asked := server.requests.Load()
+	o.Hub.Offline = true
+	again, err := trainer.Inspect(t.Context(), "tiny/gpt2", o)
+	must(t, err)
+	if diff := cmp.Diff(got, again); diff != "" {
+		t.Error(diff)
+	}
+	if n := server.requests.Load(); n != asked {
+		t.Errorf("%d requests for a cached model", n-asked)
+	}
+}
+
 func TestInspectHubShards(t *testing.T) {
 	t.Parallel()
 	dir := hubModel(t)
