@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -86,20 +87,39 @@ func (a *assembler) send(r row) error {
 	return a.emit(r)
 }
 
-// finish flushes and refuses a side that is empty or shorter than one row of text. key is data.train or data.validation.
-func (a *assembler) finish(key string) error {
+// finish flushes and refuses a side that is empty or shorter than one row of text. key is data.train or data.validation, inputs
+// are what the side was read from.
+func (a *assembler) finish(key string, inputs []input) error {
 	short := a.short()
 	if err := a.flush(); err != nil {
 		return err
 	}
 	if a.rows == 0 {
-		return fmt.Errorf("%w: %s is empty: it holds no token to predict", sweep.ErrInput, key)
+		return errEmpty(key, inputs)
 	}
 	if short {
-		return fmt.Errorf("%w: %s is too short: %d tokens do not fill one row of sequence_length %d", sweep.ErrInput, key, a.tokens, a.length)
+		return fmt.Errorf("%w: %s is too short: %d tokens of %s do not fill one row of sequence_length %d: lower data.sequence_length, or use more text",
+			sweep.ErrInput, key, a.tokens, listed(inputs), a.length)
 	}
 	return nil
 }
 
 // short reports whether packing has not filled a single row. It is called before flush.
 func (a *assembler) short() bool { return a.packing && a.texts > 0 && a.rows == 0 }
+
+func errEmpty(key string, inputs []input) error {
+	return fmt.Errorf("%w: %s is empty: no token to predict in %s: fill the file, or name another", sweep.ErrInput, key, listed(inputs))
+}
+
+// listed names the first inputs and counts the rest.
+func listed(inputs []input) string {
+	const most = 3
+	var names []string
+	for _, in := range inputs[:min(most, len(inputs))] {
+		names = append(names, in.name)
+	}
+	if more := len(inputs) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
+}

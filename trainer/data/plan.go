@@ -128,14 +128,15 @@ func (p *plan) run(ctx context.Context, s sink) error {
 	if err := p.feed(ctx, p.validation, splitter{}, validation, nil, s.progress); err != nil {
 		return err
 	}
-	if err := train.finish("data.train"); err != nil {
+	if err := train.finish("data.train", p.train); err != nil {
 		return p.splitHint(err)
 	}
-	key := "data.validation"
+	key, inputs := "data.validation", p.validation
 	if p.spec.ValidationSplit > 0 {
+		inputs = p.train
 		key = fmt.Sprintf("the part of data.train that validation_split %v holds out", p.spec.ValidationSplit)
 	}
-	return p.splitHint(validation.finish(key))
+	return p.splitHint(validation.finish(key, inputs))
 }
 
 func (p *plan) assembler(emit func(row) error) *assembler {

@@ -242,8 +242,9 @@ func TestPrepareRefusesBadData(t *testing.T) {
 		{name: "missing", train: []string{dir + "/none.txt"}, want: "no such data file: " + dir + "/none.txt"},
 		{name: "glob", train: []string{dir + "/*.md"}, want: "data glob " + dir + "/*.md matches no file"},
 		{name: "folder", train: []string{dir}, want: "is a folder"},
-		{name: "empty", train: []string{write(t, dir, "empty.txt", "")}, want: "data.train is empty"},
-		{name: "too short", train: []string{write(t, dir, "short.txt", "Anne.")}, want: "data.train is too short: 2 tokens do not fill one row of sequence_length 8"},
+		{name: "empty", train: []string{write(t, dir, "empty.txt", "")}, want: "data.train is empty: no token to predict in " + dir + "/empty.txt: fill the file, or name another"},
+		{name: "many empty", train: slices.Repeat([]string{write(t, dir, "e.txt", "")}, 5), want: "e.txt, 2 more: fill the file"},
+		{name: "too short", train: []string{write(t, dir, "short.txt", "Anne.")}, want: "data.train is too short: 2 tokens of " + dir + "/short.txt do not fill one row of sequence_length 8: lower data.sequence_length, or use more text"},
 		{name: "not UTF-8", train: []string{write(t, dir, "bad.txt", "a\nb\xffc")}, want: "bad.txt:2: not UTF-8"},
 		{name: "csv", train: []string{write(t, dir, "a.csv", "a")}, want: ".csv files are not supported; data can be text files"},
 		{name: "built-in", train: []string{"builtin:rust"}, want: `no built-in data set "rust"`},
@@ -260,7 +261,7 @@ func TestPrepareRefusesBadData(t *testing.T) {
 		{name: "validation unsupervised", edit: func(s *sweep.DataSpec) {
 			s.Validation = []string{write(t, dir, "x.jsonl", `{"input_ids": [1, 2], "labels": [1, -100]}`)}
 		}, want: "x.jsonl:1: no supervised token"},
-		{name: "validation empty", edit: func(s *sweep.DataSpec) { s.Validation = []string{write(t, dir, "y.jsonl", "\n")} }, want: "data.validation is empty"},
+		{name: "validation empty", edit: func(s *sweep.DataSpec) { s.Validation = []string{write(t, dir, "y.jsonl", "\n")} }, want: "data.validation is empty: no token to predict in " + dir + "/y.jsonl"},
 		{name: "no validation", edit: func(s *sweep.DataSpec) { s.Validation = nil }, want: "set data.validation or data.validation_split"},
 		{name: "both", edit: func(s *sweep.DataSpec) { s.ValidationSplit = 0.1 }, want: "exclude each other"},
 		{name: "split that leaves nothing", train: []string{row}, edit: func(s *sweep.DataSpec) { s.Validation, s.ValidationSplit = nil, 0.5 }, want: "the split goes by hash"},

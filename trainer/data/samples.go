@@ -58,7 +58,7 @@ func Samples(ctx context.Context, files fs.FS, model sweep.ModelInfo, spec sweep
 		return nil, nil, err
 	}
 	if len(samples) == 0 {
-		return nil, nil, p.splitHint(fmt.Errorf("%w: data.train is empty: it holds no token to predict", sweep.ErrInput))
+		return nil, nil, p.splitHint(errEmpty("data.train", p.train))
 	}
 	return samples, warnings, nil
 }
