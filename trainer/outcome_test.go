@@ -129,15 +129,15 @@ func TestRunOutcomes(t *testing.T) {
 		},
 		"another backend": {
 			change: func(a *sweep.Assignment) { a.Trial.Backend = "xla:cpu sha256:000000000000" },
-			state:  sweep.OutcomeFailed, want: []string{"xla:cpu sha256:000000000000", "a ladder stays on one"},
+			state:  sweep.OutcomeFailed, want: []string{"xla:cpu sha256:000000000000", "a ladder stays on one", "restore it and run the grid under a new name"},
 		},
 		"model changed": {
 			change: func(a *sweep.Assignment) { a.Trial.Base = "f00" },
-			state:  sweep.OutcomeFailed, want: []string{"its files have changed"},
+			state:  sweep.OutcomeFailed, want: []string{"its files have changed", "restore it and run the grid under a new name"},
 		},
 		"corpus replaced": {
 			change: func(a *sweep.Assignment) { a.Trial.Data = "f00" },
-			state:  sweep.OutcomeFailed, want: []string{"it was replaced"},
+			state:  sweep.OutcomeFailed, want: []string{"it was replaced", "restore it and run the grid under a new name"},
 		},
 	}
 	for name, tc := range tests {

@@ -31,6 +31,10 @@ type setup struct {
 	prediction sweep.Prediction
 }
 
+// restore is the advice for a trial whose inputs changed under it. Its failure is final in its own sweep, since nothing tells
+// that they are back; another sweep of the same grid tries it again.
+const restore = "restore it and run the grid under a new name"
+
 // prepare checks the inputs against the assignment, says where it runs, loads the base onto the device, compiles the real
 // step, and says what memory that will need.
 func (t *trial) prepare(ctx context.Context) error {
@@ -79,8 +83,8 @@ func (t *trial) started(ctx context.Context) error {
 		return err
 	}
 	if t.Trial.Backend != choice.Identity {
-		return fmt.Errorf("this trial belongs to backend %q, and %s is now %q: another plug-in rounds differently, so a ladder stays on one; restore it, or start a new sweep",
-			t.Trial.Backend, want, choice.Identity)
+		return fmt.Errorf("this trial belongs to backend %q, and %s is now %q: another plug-in rounds differently, so a ladder stays on one; %s",
+			t.Trial.Backend, want, choice.Identity, restore)
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -108,7 +112,7 @@ func (t *trial) openCorpus() error {
 	}
 	t.corpus = corpus
 	if got := corpus.Info().Fingerprint; got != t.Trial.Data {
-		return fmt.Errorf("corpus %s is %s, not this trial's %s: it was replaced since the sweep was registered", t.Corpus.Path, got, t.Trial.Data)
+		return fmt.Errorf("corpus %s is %s, not this trial's %s: it was replaced since the sweep was registered; %s", t.Corpus.Path, got, t.Trial.Data, restore)
 	}
 	spec := t.Trial.Spec
 	t.batches = batches{
@@ -121,6 +125,9 @@ func (t *trial) openCorpus() error {
 // load puts base and adapter on the device. The base stays in host memory only until it is there.
 func (t *trial) load(ctx context.Context, adapter tensors) error {
 	config, base, err := readBase(ctx, t.Model, t.Trial.Base)
+	if errors.Is(err, errChanged) {
+		return fmt.Errorf("%w; %s", err, restore)
+	}
 	if err != nil {
 		return err
 	}
@@ -134,6 +141,9 @@ func (t *trial) load(ctx context.Context, adapter tensors) error {
 	return err
 }
 
+// errChanged marks a model whose files are not those that were fingerprinted.
+var errChanged = errors.New("its files have changed since they were fingerprinted")
+
 // readBase reads a model whose files must still be those that were fingerprinted; an empty fingerprint means any.
 func readBase(ctx context.Context, m sweep.ModelInfo, want string) (model.Config, tensors, error) {
 	files, err := Files(m)
@@ -145,7 +155,7 @@ func readBase(ctx context.Context, m sweep.ModelInfo, want string) (model.Config
 		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
 	}
 	if want != "" && current.Fingerprint != want {
-		return model.Config{}, nil, fmt.Errorf("model %s: its files have changed since the sweep was registered", m.Reference)
+		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, errChanged)
 	}
 	config, err := readConfig(files)
 	if err != nil {
