@@ -102,7 +102,7 @@ func (g Grid) Expand(dir string, models map[string]ModelInfo) ([]LadderSpec, []s
 }
 
 // rungs returns the specs of a cell for every rank and seed.
-func (g Grid) rungs(axes []key, at []int, ranks []int, dir string) [][]Spec {
+func (g Grid) rungs(axes []key, at, ranks []int, dir string) [][]Spec {
 	specs := make([][]Spec, len(ranks))
 	for i, rank := range ranks {
 		for _, seed := range g.Seeds {
@@ -138,7 +138,7 @@ func (f *findings) warn(text string) {
 func (f *findings) fail(g Grid, path, message string) {
 	at := g.at[path]
 	p := GridError{g.file, at.line, at.column, message}
-	if !slices.ContainsFunc(f.problems, func(err error) bool { return err == error(p) }) {
+	if !slices.ContainsFunc(f.problems, func(err error) bool { return errors.Is(err, p) }) {
 		f.problems = append(f.problems, p)
 	}
 }

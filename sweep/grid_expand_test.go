@@ -130,11 +130,13 @@ func TestExpandRanks(t *testing.T) {
 		{"to is the last rank though no doubling meets it", "{from: 1, to: 7}", targets, []int{1, 2, 4, 7}, ""},
 		{"from equals to", "{from: 3, to: 3}", targets, []int{3}, ""},
 		{
-			"open", "{from: 3}", targets, []int{3, 6, 8},
+			"open", "{from: 3}", targets,
+			[]int{3, 6, 8},
 			"the ladder of builtin:gopher ends at rank 8, the full rank of transformer.h.0.attn.c_attn, its widest target",
 		},
 		{
-			"to above the width", "{from: 1, to: 256}", targets, []int{1, 2, 4, 8},
+			"to above the width", "{from: 1, to: 256}", targets,
+			[]int{1, 2, 4, 8},
 			"the ladder of builtin:gopher ends at rank 8, the full rank of transformer.h.0.attn.c_attn, its widest target",
 		},
 	} {

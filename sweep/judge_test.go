@@ -176,7 +176,8 @@ func TestJudgeStates(t *testing.T) {
 		"overfit, but on assumed noise": {sweep.DefaultPlateau(), trained(ladder(ranks, one(4.8, 4.7, 4.8, 4.9)), 4.5, 4.4, 4.3, 4.2), sweep.StateLikelyPlateau, 2, []string{sweep.FlagOneSeed, sweep.FlagOverfitting}},
 		"overfit, but a rank before it may gain": {
 			sweep.DefaultPlateau(), trained(ladder(append(ranks, 16), unsure), 4.5, 4.4, 4.3, 4.2, 4.1),
-			sweep.StateLikelyPlateau, 2, []string{sweep.FlagOverfitting},
+			sweep.StateLikelyPlateau, 2,
+			[]string{sweep.FlagOverfitting},
 		},
 		"likely plateau":               {sweep.DefaultPlateau(), ladder(ranks, noisy), sweep.StateLikelyPlateau, 2, nil},
 		"still improving":              {sweep.DefaultPlateau(), ladder(ranks, still), sweep.StateStillImproving, 8, nil},

@@ -144,11 +144,12 @@ func writePlateau(w io.Writer, v sweep.Verdict) error {
 	if err := writeTable(w, header, rows); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("rank %d: %s\n%s\n", v.RecommendedRank, v.State, v.Reason)
+	var text strings.Builder
+	fmt.Fprintf(&text, "rank %d: %s\n%s\n", v.RecommendedRank, v.State, v.Reason)
 	for _, advice := range v.Advice {
-		text += "- " + advice + "\n"
+		text.WriteString("- " + advice + "\n")
 	}
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, text.String())
 	return err
 }
 
