@@ -44,7 +44,8 @@ func TestMatchTargets(t *testing.T) {
 		{"pattern", sweep.Targets{Pattern: `.*\.1\.attn\..*`}, "1.attn.c_attn 1.attn.c_proj"},
 		{"alternatives match in full", sweep.Targets{Pattern: `transformer\.h\.0\.attn\.c_attn|lm_head`}, "0.attn.c_attn lm_head"},
 		{
-			"all-linear", sweep.Targets{Pattern: "all-linear"},
+			"all-linear",
+			sweep.Targets{Pattern: "all-linear"},
 			"0.attn.c_attn 0.attn.c_proj 0.mlp.c_fc 0.mlp.c_proj 1.attn.c_attn 1.attn.c_proj 1.mlp.c_fc 1.mlp.c_proj",
 		},
 	} {
@@ -77,7 +78,8 @@ func TestMatchTargetsErrors(t *testing.T) {
 		{"the end of a word is no suffix", sweep.Targets{List: []string{"attn"}}, "target_modules [attn] match no module of the model" + kinds},
 		{"a pattern must match in full", sweep.Targets{Pattern: "c_attn"}, "target_modules c_attn match no module of the model" + kinds + "; a text is a pattern for whole names, did you mean [c_attn]?"},
 		{
-			"not RE2", sweep.Targets{Pattern: "(?=x)"},
+			"not RE2",
+			sweep.Targets{Pattern: "(?=x)"},
 			"target_modules (?=x) is not a regular expression in Go's RE2 syntax: error parsing regexp: invalid or unsupported Perl syntax: `(?=`",
 		},
 	} {
