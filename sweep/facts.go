@@ -156,27 +156,36 @@ func (r Rung) trainSeconds() float64 {
 	return mean(seconds)
 }
 
-// Reopen gives the trials that ended without a loss in another sweep a fresh chance in this one: trials are shared by
-// content, and who raises a limit or mends what failed runs the grid under a new name to have them tried again. What is
-// done stays done, and a loss that is not finite would come again. Every Store calls it on the snapshots it returns.
+// Reopen sees what other sweeps made of shared trials with this sweep's eyes. Those that ended without a loss get a fresh
+// chance: who raises a limit or mends what failed runs the grid under a new name to have them tried again. What is done
+// stays done, unless it needed more memory than this sweep allows; a loss that is not finite would come again. Every Store
+// calls it on the snapshots it returns.
 func (s *Snapshot) Reopen() {
 	for _, l := range s.Ladders {
 		for _, r := range l.Rungs {
 			for i := range r.Trials {
-				r.Trials[i].reopen(s.Sweep.Name)
+				r.Trials[i].reopen(s.Sweep)
 			}
 		}
 	}
 }
 
-func (t *TrialFacts) reopen(sweep string) {
+func (t *TrialFacts) reopen(info Info) {
 	t.Attempts = slices.Clone(t.Attempts)
 	for i, a := range t.Attempts {
-		if a.Outcome == nil || a.Sweep == sweep || a.Outcome.State == OutcomeDone || a.Outcome.State == OutcomeUnstable {
+		if a.Outcome == nil || a.Sweep == info.Name {
 			continue
 		}
-		reopened := *a.Outcome
-		reopened.State = OutcomeInterrupted
-		t.Attempts[i].Outcome = &reopened
+		seen := *a.Outcome
+		switch seen.State {
+		case OutcomeDone:
+			if limit := info.Limits.Memory; limit > 0 && t.peak(info.Platform) > limit {
+				seen.State = OutcomeOverMemory
+			}
+		case OutcomeOverMemory, OutcomeOverTime, OutcomeFailed, OutcomeCrashed:
+			seen.State = OutcomeInterrupted
+		case OutcomeUnstable, OutcomeInterrupted:
+		}
+		t.Attempts[i].Outcome = &seen
 	}
 }

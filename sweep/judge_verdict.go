@@ -149,12 +149,16 @@ func (c *climb) betterBeyond() *RungVerdict {
 	return nil
 }
 
-// bestRank is the rank of the best mean; the lowest rank among equals.
+// bestRank is the rank of the best mean; the lowest rank among equals. Means that differ by rounding alone are equal.
 func (c *climb) bestRank() int {
+	const rounding = 1e-12
 	best := 0
 	for r := range c.rungs {
-		m, b := c.rows[r].ValLoss.Mean, c.rows[best].ValLoss.Mean
-		if c.rule.Maximize && m > b || !c.rule.Maximize && m < b {
+		gain := c.rows[best].ValLoss.Mean - c.rows[r].ValLoss.Mean
+		if c.rule.Maximize {
+			gain = -gain
+		}
+		if gain > rounding*math.Abs(c.rows[best].ValLoss.Mean) {
 			best = r
 		}
 	}

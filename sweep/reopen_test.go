@@ -48,3 +48,23 @@ func TestReopenForgivesCrashes(t *testing.T) {
 		}
 	}
 }
+
+// TestReopenKeepsTheMemoryLimit: a loss that took more memory than this sweep allows does not count in it.
+func TestReopenKeepsTheMemoryLimit(t *testing.T) {
+	t.Parallel()
+	loss, peak := 4.5, int64(100)
+	for limit, want := range map[int64]trialState{0: trialDone, 100: trialDone, 99: trialOverMemory} {
+		facts := TrialFacts{
+			Attempts: []AttemptFacts{{Sweep: "other", Outcome: &Outcome{State: OutcomeDone, ValLoss: &loss}}},
+			Memory:   Memory{PeakHostBytes: &peak},
+		}
+		s := Snapshot{
+			Sweep:   Info{Name: "mine", Limits: Limits{Memory: limit}},
+			Ladders: []Ladder{{Rungs: []Rung{{Trials: []TrialFacts{facts}}}}},
+		}
+		s.Reopen()
+		if got := s.Ladders[0].Rungs[0].Trials[0].state(); got != want {
+			t.Errorf("with a limit of %d a trial that peaked at %d is %v, want %v", limit, peak, got, want)
+		}
+	}
+}
