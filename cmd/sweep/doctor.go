@@ -151,7 +151,8 @@ func (d *diagnosis) addCores() {
 	d.add(f)
 }
 
-// scarceMemory is what a small trial needs with XLA: GPT-2 small at B=4, T=128 peaks at 2 GB (experiments/LOG.md).
+// scarceMemory has room for one small trial with XLA, not for two: GPT-2 small at B=4, T=128 peaks at 1.4 GB
+// (experiments/LOG.md 2026-11-23).
 const scarceMemory = 2 << 30
 
 func (d *diagnosis) addMemory() {
