@@ -27,6 +27,11 @@ func (s standing) conclude(info Info) Verdict {
 			v.Advice = append(v.Advice, "the validation loss still falls at the last step: train longer before trusting a difference between ranks")
 		}
 	}
+	if fall, ok := s.trainingGain(); ok && fall < v.MinGain {
+		v.Flags = append(v.Flags, FlagBarelyTrained)
+		v.Advice = append(v.Advice, "training hardly moved the loss at any rank ("+threeDigits(fall)+
+			" from before the first step at best): raise learning_rate or steps before trusting that ranks are alike")
+	}
 	switch s.end {
 	case endRule:
 	case endRanks:
@@ -75,6 +80,23 @@ func (s standing) cut(v *Verdict, state State, reason string, advice ...string) 
 
 // rank is the current rung's.
 func (s standing) rank() int { return s.ladder.Rungs[s.current].Rank }
+
+// trainingGain is the most that training won at any counted rung over the loss before its first step, the mean over its
+// seeds. It reports false where that was not measured.
+func (s standing) trainingGain() (most float64, ok bool) {
+	for _, rung := range s.ladder.Rungs[:s.counted] {
+		var gains []float64
+		for _, t := range rung.Trials {
+			if o := t.Final(); o != nil && o.ValLoss != nil && len(t.Evaluations) > 0 && t.Evaluations[0].Step == 0 {
+				gains = append(gains, t.Evaluations[0].ValLoss-*o.ValLoss)
+			}
+		}
+		if len(gains) > 0 && (!ok || mean(gains) > most) {
+			most, ok = mean(gains), true
+		}
+	}
+	return most, ok
+}
 
 // stepLimited reports whether some counted rung from the incumbent on still learns at its last step: at the rate of its
 // last evaluation interval, training for as long again would win min_gain.

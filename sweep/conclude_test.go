@@ -227,3 +227,32 @@ func TestConcludeNext(t *testing.T) {
 		t.Errorf("at the layers' width: %s, next %v", v.State, v.Next)
 	}
 }
+
+// TestConcludeBarelyTrained: ranks that all stayed where they began are equal for the wrong reason, and the verdict says so.
+func TestConcludeBarelyTrained(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		before float64 // validation loss before the first step
+		want   bool
+	}{
+		"hardly moved": {4.801, true},
+		"trained":      {5.4, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := registered(t, []float64{16}, []int{1, 2, 4}, 0, 1, 2)
+			for _, rank := range []int{1, 2, 4} {
+				finishRung(&s, rank, loss(4.8))
+			}
+			for _, rung := range s.Ladders[0].Rungs {
+				for i := range rung.Trials {
+					rung.Trials[i].Evaluations = []sweep.StepLoss{{Step: 0, ValLoss: test.before}}
+				}
+			}
+			v := sweep.Conclude(s, 0)
+			if got := slices.Contains(v.Flags, sweep.FlagBarelyTrained); got != test.want {
+				t.Errorf("flags %v with a loss of %v before the first step", v.Flags, test.before)
+			}
+		})
+	}
+}

@@ -85,8 +85,9 @@ type NextRung struct {
 
 // Flags that a verdict may carry.
 const (
-	FlagStepLimited = "step_limited"  // the validation loss still falls at the last step: more steps may change the answer
-	FlagOverfitting = "overfitting"   // the validation loss rose by min_gain after its best step, or likely strikes memorise
-	FlagBeyond      = "better_beyond" // a rank past the point where the rule stopped gains min_gain or more
-	FlagOneSeed     = "one_seed"      // intervals rest on noise_sd, not on seeds
+	FlagBarelyTrained = "barely_trained" // no rank won min_gain over the loss before the first step: equal losses say nothing
+	FlagStepLimited   = "step_limited"   // the validation loss still falls at the last step: more steps may change the answer
+	FlagOverfitting   = "overfitting"    // the validation loss rose by min_gain after its best step, or likely strikes memorise
+	FlagBeyond        = "better_beyond"  // a rank past the point where the rule stopped gains min_gain or more
+	FlagOneSeed       = "one_seed"       // intervals rest on noise_sd, not on seeds
 )
