@@ -37,8 +37,9 @@ func newRootCommand(a *app) *cobra.Command {
 	var config string
 	v := viper.New()
 	cmd := &cobra.Command{
-		Use:   "sweep",
-		Short: "Find the LoRA rank that pays: train a ladder of ranks, stop at the plateau, report what each rank cost",
+		Use:     "sweep",
+		Version: version,
+		Short:   "Find the LoRA rank that pays: train a ladder of ranks, stop at the plateau, report what each rank cost",
 		Example: `  sweep run grid.yaml              train, climb the ranks, stop at the plateau, report
   sweep resume                     continue after an interruption; nothing finished is trained again
   sweep report -o json             the verdict and every number behind it
@@ -146,9 +147,17 @@ func readConfig(v *viper.Viper, config string) error {
 			return nil
 		}
 	}
-	v.SetConfigFile(config)
-	if err := v.ReadInConfig(); err != nil {
+	file := viper.New() // of its own, so that its keys are told from the flags'
+	file.SetConfigFile(config)
+	if err := file.ReadInConfig(); err != nil {
 		return usagef("settings file %s: %w", config, err)
 	}
-	return nil
+	known := v.AllKeys()
+	for _, key := range file.AllKeys() {
+		if !slices.Contains(known, key) {
+			slices.Sort(known)
+			return usagef("settings file %s: unknown key %q; the keys are the global flags: %s", config, key, strings.Join(known, ", "))
+		}
+	}
+	return v.MergeConfigMap(file.AllSettings())
 }

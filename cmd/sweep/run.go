@@ -130,7 +130,7 @@ func sameGrid(info sweep.Info, grid sweep.Grid, path string) error {
 	for _, line := range before.Diff(grid) {
 		fmt.Fprintf(&b, "\n  %s", line)
 	}
-	return usagef("%s: sweep %q is registered with another grid:%s\ngive the changed grid another name, or use another --root",
+	return usagef("%s: sweep %q is registered with another grid:%s\ngive the changed grid another name (trials that it shares are not trained again), or use another --root",
 		path, info.Name, b.String())
 }
 
