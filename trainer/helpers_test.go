@@ -6,13 +6,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -34,12 +34,11 @@ func onBackends(t *testing.T, test func(t *testing.T, c backend.Choice)) {
 	}
 }
 
-// resolve returns the backend to test on. Under the race detector Go also checks pointer arithmetic, which ends the whole
-// process in the matrix products of gomlx/compute v0.1.6: its addresses are right, but they are kept as integers.
+// resolve returns the backend to test on.
 func resolve(t *testing.T, platform string) backend.Choice {
 	t.Helper()
-	if platform == backend.PlatformGo && checksPointers() {
-		t.Skip("SKIPPED: -race checks pointer arithmetic, which pure Go's matrix products do not pass; add -gcflags=all=-d=checkptr=0")
+	if platform == backend.PlatformGo {
+		backendtest.NeedPureGo(t)
 	}
 	c, err := backend.Resolve(t.Context(), platform)
 	if err != nil && platform != backend.PlatformGo {
@@ -47,20 +46,6 @@ func resolve(t *testing.T, platform string) backend.Choice {
 	}
 	must(t, err)
 	return c
-}
-
-// checksPointers reports whether this test was built with -race and without -gcflags=all=-d=checkptr=0.
-func checksPointers() bool {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return false
-	}
-	race, unchecked := false, false
-	for _, s := range info.Settings {
-		race = race || s.Key == "-race" && s.Value == "true"
-		unchecked = unchecked || s.Key == "-gcflags" && strings.Contains(s.Value, "checkptr=0")
-	}
-	return race && !unchecked
 }
 
 // tinySpec is golden case gpt2_c_attn_r8's recipe.

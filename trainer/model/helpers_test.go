@@ -5,8 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"strings"
 	"sync"
 	"testing"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -42,29 +41,12 @@ func xlaCPU(t testing.TB) compute.Backend {
 
 func pureGo(t testing.TB) compute.Backend {
 	t.Helper()
-	if checksPointers() {
-		t.Skip("SKIPPED: -race checks pointer arithmetic, which the pure-Go backend's matrix products (compute v0.1.6) do not pass;" +
-			" go test -race -gcflags=all=-d=checkptr=0 runs this too")
-	}
+	backendtest.NeedPureGo(t)
 	be, err := gobackend.New("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return be
-}
-
-// checksPointers reports whether this test was built with -race and without -gcflags=all=-d=checkptr=0.
-func checksPointers() bool {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return false
-	}
-	race, unchecked := false, false
-	for _, s := range info.Settings {
-		race = race || s.Key == "-race" && s.Value == "true"
-		unchecked = unchecked || s.Key == "-gcflags" && strings.Contains(s.Value, "checkptr=0")
-	}
-	return race && !unchecked
 }
 
 func readJSON(t testing.TB, path string, into any) {

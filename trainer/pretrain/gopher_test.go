@@ -8,6 +8,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
 	"github.com/ranksweep/ranksweep/trainer/data"
 )
 
@@ -41,6 +42,7 @@ func TestGopher(t *testing.T) {
 	if err := os.WriteFile(path, []byte(code), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	backendtest.NeedPureGo(t)
 	choice := backend.Choice{Platform: backend.PlatformGo}
 	result, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{Model: info, Data: []string{path}, BatchSize: 1, Backend: choice})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -82,6 +83,7 @@ func checkFolder(t *testing.T, dir string, c model.Config, want map[string]weigh
 
 func train(t *testing.T, c model.Config, corpus *data.Corpus) (map[string]weights.Array, []Evaluation) {
 	t.Helper()
+	backendtest.NeedPureGo(t)
 	be, err := backend.Open(backend.PlatformGo, "", 0)
 	if err != nil {
 		t.Fatal(err)
