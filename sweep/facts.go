@@ -76,12 +76,15 @@ func (t TrialFacts) open() *AttemptFacts {
 	return nil
 }
 
-// peak returns the trial's measured peak where memory is short: on the device if the sweep runs on one, else on the host.
+// peak returns the trial's measured peak where memory is short; 0 means not measured.
+func (t TrialFacts) peak(platform string) int64 { return t.Memory.Peak(platform) }
+
+// Peak returns the measured peak where a platform's memory is short: on the device if it has its own, else on the host.
 // 0 means not measured.
-func (t TrialFacts) peak(platform string) int64 {
-	measured := t.Memory.PeakHostBytes
+func (m Memory) Peak(platform string) int64 {
+	measured := m.PeakHostBytes
 	if OnDevice(platform) {
-		measured = t.Memory.PeakDeviceBytes
+		measured = m.PeakDeviceBytes
 	}
 	if measured == nil {
 		return 0
@@ -95,8 +98,8 @@ func OnDevice(platform string) bool { return platform == "xla:cuda" }
 // seed is the trial's seed.
 func (t TrialFacts) seed() int64 { return t.Trial.Spec.Seed }
 
-// losses returns what the rung's finished trials measured.
-func (r Rung) losses() Losses {
+// Losses returns what the rung's finished trials measured.
+func (r Rung) Losses() Losses {
 	l := Losses{Rank: r.Rank, Complete: true, Train: []float64{}, Last: []float64{}}
 	for _, t := range r.Trials {
 		if t.state() != trialDone {

@@ -33,9 +33,6 @@ func ResidualSD(rungs []Losses) (float64, bool) {
 	return math.Sqrt(squares / float64((rows-1)*(columns-1))), true
 }
 
-// Losses returns what the rung's finished trials measured.
-func (r Rung) Losses() Losses { return r.losses() }
-
 // commonSeeds returns the losses of the seeds that all rungs have: one row per rung, one column per seed.
 func commonSeeds(rungs []Losses) [][]float64 {
 	if len(rungs) == 0 {

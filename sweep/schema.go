@@ -1,6 +1,10 @@
 package sweep
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
 
 // schemaObject is a JSON Schema, or a part of one.
 type schemaObject map[string]any
@@ -47,20 +51,15 @@ func require(s schemaObject, name string) {
 		return
 	}
 	names, _ := s["required"].([]string)
-	for _, n := range names {
-		if n == name {
-			return
-		}
+	if !slices.Contains(names, name) {
+		s["required"] = append(names, name)
 	}
-	s["required"] = append(names, name)
 }
 
 // describeKey adds description and default to what a key accepts.
 func describeKey(k key, standard *Grid) schemaObject {
 	s := schemaObject{"description": k.doc}
-	for name, value := range k.schema {
-		s[name] = value
-	}
+	maps.Copy(s, k.schema)
 	if text := k.text(standard); text != "" && k.example == "" && k.path != "name" {
 		s["default"] = defaultValue(text)
 	}

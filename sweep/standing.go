@@ -33,7 +33,7 @@ func stand(rule Plateau, l Ladder) standing {
 		if s.end != endRanks {
 			return s
 		}
-		s.climb.add(rung.losses())
+		s.climb.add(rung.Losses())
 		s.counted = i + 1
 		if s.climb.stopped {
 			s.end = endRule

@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -102,9 +103,9 @@ type AttemptFacts struct {
 
 // Final returns the outcome that ended the trial, or nil.
 func (t TrialFacts) Final() *Outcome {
-	for i := len(t.Attempts) - 1; i >= 0; i-- {
-		if o := t.Attempts[i].Outcome; o != nil && o.State.EndsTrial() {
-			return o
+	for _, a := range slices.Backward(t.Attempts) {
+		if a.Outcome != nil && a.Outcome.State.EndsTrial() {
+			return a.Outcome
 		}
 	}
 	return nil

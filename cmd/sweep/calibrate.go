@@ -87,7 +87,7 @@ func (c *calibrator) measure(ctx context.Context, l sweep.LadderPlan, rung int) 
 	if err != nil {
 		return measurement{}, err
 	}
-	m, err := readMeasurement(spec.LoRA.Rank, events)
+	m, err := readMeasurement(spec.LoRA.Rank, c.registration.Platform, events)
 	if err == nil {
 		c.known[key] = m
 	}
@@ -123,7 +123,7 @@ func (c *calibrator) train(ctx context.Context, a sweep.Assignment) ([]sweep.Eve
 }
 
 // readMeasurement reads what a calibrating worker's events say.
-func readMeasurement(rank int, events []sweep.Event) (measurement, error) {
+func readMeasurement(rank int, platform string, events []sweep.Event) (measurement, error) {
 	m := measurement{Rank: rank}
 	var evaluating float64
 	var points []time.Time
@@ -138,7 +138,9 @@ func readMeasurement(rank int, events []sweep.Event) (measurement, error) {
 		case e.Point != nil:
 			points = append(points, e.At)
 		case e.Memory != nil:
-			m.Bytes = peakBytes(*e.Memory)
+			if peak := e.Memory.Peak(platform); peak > 0 {
+				m.Bytes = peak
+			}
 		case e.Outcome != nil:
 			outcome = e.Outcome
 		}
@@ -158,17 +160,6 @@ func readMeasurement(rank int, events []sweep.Event) (measurement, error) {
 	}
 	m.Startup = max(0, outcome.TotalSeconds-outcome.TrainSeconds-evaluating)
 	return m, nil
-}
-
-// peakBytes is the peak that counts against a limit: the device's where there is one.
-func peakBytes(m sweep.Memory) int64 {
-	switch {
-	case m.PeakDeviceBytes != nil:
-		return *m.PeakDeviceBytes
-	case m.PeakHostBytes != nil:
-		return *m.PeakHostBytes
-	}
-	return 0
 }
 
 // medianGap returns the median time between neighbours, in seconds.

@@ -118,7 +118,7 @@ func TestReadMeasurement(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := readMeasurement(4, tt.events)
+			got, err := readMeasurement(4, "xla:cpu", tt.events)
 			if tt.err != "" {
 				if err == nil || err.Error() != tt.err {
 					t.Errorf("error %v, want %s", err, tt.err)
