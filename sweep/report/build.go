@@ -140,7 +140,14 @@ func cost(trials []Trial) Cost {
 		}
 		c.PeakHostBytes = largest(c.PeakHostBytes, t.PeakHostBytes)
 		c.PeakDeviceBytes = largest(c.PeakDeviceBytes, t.PeakDeviceBytes)
+		if t.PeakHostBytes != nil {
+			c.host.add(float64(*t.PeakHostBytes))
+		}
+		if t.PeakDeviceBytes != nil {
+			c.device.add(float64(*t.PeakDeviceBytes))
+		}
 		if t.TrainSeconds != nil {
+			c.seconds.add(*t.TrainSeconds)
 			times = append(times, *t.TrainSeconds)
 		}
 	}

@@ -48,10 +48,20 @@ type Cost struct {
 	PeakHostBytes   *int64   `json:"peak_host_bytes"`   // largest over the seeds
 	PeakDeviceBytes *int64   `json:"peak_device_bytes"` // largest over the seeds
 	TrainSeconds    *float64 `json:"train_seconds"`     // mean over the seeds
+
+	host, device, seconds spread
 }
 
 // peak is the device's where it can be told, else the host's.
 func (c Cost) peak() *int64 { return cmp.Or(c.PeakDeviceBytes, c.PeakHostBytes) }
+
+// peaks is the spread of what peak is the largest of.
+func (c Cost) peaks() spread {
+	if c.PeakDeviceBytes != nil {
+		return c.device
+	}
+	return c.host
+}
 
 // Step is a neighbour of the recommended rung on its ladder.
 type Step struct {

@@ -124,16 +124,20 @@ func costs(c Cost) string {
 	return list(parts)
 }
 
-// extras says what another rung takes more or less than the recommended one.
+// extras says what another rung takes more or less than the recommended one. Memory and time are measured: a difference
+// that trials of one rank show too is none.
 func extras(from, to Cost) string {
 	params := to.TrainableParams - from.TrainableParams
 	parts := []string{moreOrLess(float64(params), count(abs(params)), "parameters")}
-	if a, b := from.peak(), to.peak(); a != nil && b != nil {
+	if a, b := from.peak(), to.peak(); a != nil && b != nil && from.peaks().apart(to.peaks()) {
 		parts = append(parts, moreOrLess(float64(*b-*a), size(abs(*b-*a)), "memory"))
 	}
-	if a, b := from.TrainSeconds, to.TrainSeconds; a != nil && b != nil && *a > 0 {
+	if a, b := from.TrainSeconds, to.TrainSeconds; a != nil && b != nil && *a > 0 && from.seconds.apart(to.seconds) {
 		share := (*b/(*a) - 1) * 100
 		parts = append(parts, moreOrLess(share, fixed(math.Abs(share), 0)+noBreak+"%", "time"))
+	}
+	if len(parts) == 1 && from.peaks().known && to.peaks().known && from.seconds.known && to.seconds.known {
+		parts = append(parts, "no measurable difference in memory and time")
 	}
 	return list(parts)
 }
@@ -259,9 +263,9 @@ func (c Conditions) String() string {
 	}
 	tokens := "no trial finished yet"
 	if c.Tokens > 0 {
-		tokens = count(c.Tokens) + " tokens seen"
+		tokens = count(c.Tokens) + " tokens seen per trial"
 	}
-	return fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps, %s per trial", alpha, c.Scaling, number(c.LearningRate),
+	return fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps, %s", alpha, c.Scaling, number(c.LearningRate),
 		c.Scheduler, c.Steps, tokens)
 }
 
