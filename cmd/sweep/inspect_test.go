@@ -103,7 +103,7 @@ func TestStatusCommand(t *testing.T) {
 		t.Fatalf("status = %d, stderr %q", code, stderr)
 	}
 	for _, want := range []string{
-		"sweep prose: interrupted", "continue with: sweep resume prose --root " + root, "ladder 1: running", string(done.ID), "done", "4/4", "4.5000",
+		"sweep prose: interrupted", "continue with: sweep resume prose --root " + root, "ladder 1: interrupted", string(done.ID), "done", "4/4", "4.5000",
 		string(open.ID), "interrupted", "2/4", "4.7500", "100 MiB", "not begun: rank 2",
 	} {
 		if !strings.Contains(stdout, want) {

@@ -110,7 +110,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := newSweepStatus(ctx, db, snapshot, c)
+	s, err := newSweepStatus(ctx, db, snapshot, c, a.root)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 		func() ([]string, [][]string) { return statusRows(s) })
 }
 
-func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, c *coordinator) (sweepStatus, error) {
+func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, c *coordinator, root string) (sweepStatus, error) {
 	d := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
 	s := sweepStatus{
 		Sweep: snapshot.Sweep.Name, State: progressOf(snapshot, d, c), Created: snapshot.Sweep.Created,
@@ -130,12 +130,20 @@ func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, 
 		ladder := ladderStatus{
 			Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: v.State, RecommendedRank: v.RecommendedRank, Reason: v.Reason,
 		}
+		if s.State == progressInterrupted && v.State == sweep.StateRunning {
+			ladder.State = sweep.State(progressInterrupted)
+		}
 		for _, r := range l.Rungs {
 			rung := rungStatus{Rank: r.Rank}
 			for _, facts := range r.Trials {
 				t, err := newTrialStatus(ctx, db, facts)
 				if err != nil {
 					return sweepStatus{}, err
+				}
+				if s.State == progressInterrupted {
+					if t.State, err = abandoned(t.State, facts, root); err != nil {
+						return sweepStatus{}, err
+					}
 				}
 				if t.State == string(sweep.OutcomeDone) {
 					rung.Done++
@@ -147,6 +155,18 @@ func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, 
 		s.Ladders = append(s.Ladders, ladder)
 	}
 	return s, nil
+}
+
+// abandoned is a trial's state where no coordinator holds the sweep: what was running is so only if its worker lives.
+func abandoned(state string, facts sweep.TrialFacts, root string) (string, error) {
+	if state != "running" {
+		return state, nil
+	}
+	alive, err := sweep.WorkerAlive(facts.Attempts[len(facts.Attempts)-1].ID.Dir(root))
+	if alive {
+		return "running without coordinator", err
+	}
+	return string(progressInterrupted), err
 }
 
 func newTrialStatus(ctx context.Context, db *store.DB, facts sweep.TrialFacts) (trialStatus, error) {

@@ -25,7 +25,11 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error
 	for _, l := range s.Ladders {
 		fmt.Fprintf(&b, "\nladder %d%s: %s", l.Number, axes(l.Cell), l.State)
 		if l.RecommendedRank > 0 {
-			fmt.Fprintf(&b, ", rank %d so far the one to use", l.RecommendedRank)
+			soFar := ""
+			if l.State == sweep.StateRunning || l.State == sweep.State(progressInterrupted) {
+				soFar = "so far "
+			}
+			fmt.Fprintf(&b, ", rank %d %sthe one to use", l.RecommendedRank, soFar)
 		}
 		b.WriteByte('\n')
 		if err := writeRungs(&b, l.Rungs); err != nil {
