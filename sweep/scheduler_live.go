@@ -85,7 +85,7 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 		return false, nil
 	}
 	last := Event{Seq: a.seq + 1, At: time.Now().UTC(), Kind: EventEnded, Step: a.Step, Outcome: r.lastWord(a, process, readErr)}
-	r.Log.Warn("worker gone", "attempt", a.ID, "outcome", last.Outcome.State, "cause", last.Outcome.Error)
+	r.Log.Debug("worker gone", "attempt", a.ID, "outcome", last.Outcome.State, "cause", last.Outcome.Error)
 	return true, r.store(ctx, a, []Event{last})
 }
 

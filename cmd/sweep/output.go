@@ -29,7 +29,7 @@ func (a *app) emit(what string, v any, table func(w io.Writer) error, csvRows fu
 		return a.write(func(w io.Writer) error { _, err := w.Write(body); return err })
 	case "csv":
 		if csvRows == nil {
-			return usagef("-o csv: a %s has no rows; use -o json or -o table", what)
+			return usagef("-o csv: %s has no rows; use -o json or -o table", what)
 		}
 		return a.write(func(w io.Writer) error { return writeCSV(w, csvRows) })
 	}

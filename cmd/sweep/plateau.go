@@ -69,6 +69,10 @@ func (a *app) plateau(path string, f plateauFlags) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
+	if rank, ok := unpaired(rungs); ok {
+		return usagef("%s: rank %d shares no seed with rank %d: gains are paired by seed, so use the same seeds for every rank",
+			path, rank, rungs[0].Rank)
+	}
 	v, err := rule.Judge(rungs)
 	if err != nil {
 		return usagef("%s: %w", path, err)
@@ -108,6 +112,16 @@ func (f plateauFlags) rule() (sweep.Plateau, error) {
 		return p, withCode(exitUsage, err)
 	}
 	return p, nil
+}
+
+// unpaired returns the first rank that has no seed in common with the lowest.
+func unpaired(rungs []sweep.Losses) (rank int, found bool) {
+	for _, l := range rungs {
+		if !slices.ContainsFunc(l.Seeds, func(seed int64) bool { return slices.Contains(rungs[0].Seeds, seed) }) {
+			return l.Rank, true
+		}
+	}
+	return 0, false
 }
 
 func oneSeed(rungs []sweep.Losses) bool {

@@ -124,6 +124,7 @@ func TestPlateauRefuses(t *testing.T) {
 	}{
 		"one seed":            {"rank,seed,val_loss\n1,0,4.8\n2,0,4.6\n", nil, "sweep: losses.csv: ranks are compared over one seed, which cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
 		"one common seed":     {"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,1,4.6\n2,2,4.6\n", nil, "sweep: losses.csv: ranks are compared over one seed, which cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
+		"no common seed":      {"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,2,4.6\n2,3,4.6\n", nil, "sweep: losses.csv: rank 2 shares no seed with rank 1: gains are paired by seed, so use the same seeds for every rank\n"},
 		"empty":               {"", nil, "sweep: losses.csv: no losses: want a header line rank,seed,val_loss and one line per rank and seed\n"},
 		"no header":           {"1,0,4.8\n", nil, "sweep: losses.csv:1: no column rank: the first line must name the columns rank, seed and val_loss; it says \"1,0,4.8\"\n"},
 		"two rank columns":    {"rank,rank,val_loss\n", nil, "sweep: losses.csv:1: column rank appears twice\n"},

@@ -80,7 +80,7 @@ func (a *app) textOptions(w io.Writer) report.Options {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return o
 	}
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 { // some terminals do not know
 		o.Width = min(max(width, 40), 120)
 	}
 	o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
