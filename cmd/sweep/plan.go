@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/trainer/data"
 )
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -75,9 +74,8 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
-	r := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
-	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
-	if err := in.plan(ctx, &r, dir, grid); err != nil {
+	r, err := a.readInputs(ctx, choice, dir, grid)
+	if err != nil {
 		return planView{}, err
 	}
 	capacity, err := a.capacity(choice, len(grid.Seeds)*len(r.Ladders))

@@ -28,9 +28,8 @@ func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, grid
 	if err != nil {
 		return choice, sweep.Registration{}, err
 	}
-	r := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
-	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
-	if err := in.plan(ctx, &r, filepath.Dir(s.Sweep.GridPath), grid); err != nil {
+	r, err := a.readInputs(ctx, choice, filepath.Dir(s.Sweep.GridPath), grid)
+	if err != nil {
 		return choice, r, err
 	}
 	if len(s.Ladders) > 0 {
@@ -68,6 +67,14 @@ func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choi
 			info.Name, info.Backend, choice.Identity)
 	}
 	return choice, nil
+}
+
+// readInputs reads what a grid names, relative to dir, and expands it into the ladders of trials of a backend.
+func (a *app) readInputs(ctx context.Context, choice backend.Choice, dir string, grid sweep.Grid) (sweep.Registration, error) {
+	r := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
+	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
+	err := in.plan(ctx, &r, dir, grid)
+	return r, err
 }
 
 // plan expands the grid on its inputs into ladders of trials.
