@@ -13,7 +13,7 @@ import (
 )
 
 func newPlanCommand(a *app) *cobra.Command {
-	var skip bool
+	var skip, targets bool
 	cmd := &cobra.Command{
 		Use:   "plan GRID.yaml",
 		Short: "Say what a grid will train, what it will cost and what its seeds can show",
@@ -21,11 +21,18 @@ func newPlanCommand(a *app) *cobra.Command {
 tell from none. Then it reads the data and trains a few real steps of the lowest and the highest rank of each ladder, in a
 worker as a run would, and predicts memory and time from them; --no-calibrate leaves that out and reads configurations only.
 
-Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. Times assume an otherwise idle machine.`,
+Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. Times assume an otherwise idle machine.
+
+--targets instead lists the modules that target_modules selects, by kind and layers (with -v every one), those it leaves out, and
+how many parameters each rank trains. It reads configurations only.`,
 		Example: `  sweep plan grid.yaml
+  sweep plan grid.yaml --targets
   sweep plan grid.yaml --no-calibrate -o json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if targets {
+				return a.printTargets(cmd.Context(), args[0])
+			}
 			makePlan := a.plan
 			if skip {
 				makePlan = a.planUncalibrated
@@ -44,6 +51,7 @@ Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. T
 		},
 	}
 	cmd.Flags().BoolVar(&skip, "no-calibrate", false, "do not read data or train: no memory, no time")
+	cmd.Flags().BoolVar(&targets, "targets", false, "list the modules to adapt and the trainable parameters per rank, nothing else")
 	return cmd
 }
 

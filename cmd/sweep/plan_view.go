@@ -73,12 +73,17 @@ func (v *planView) add(cell sweep.Cell, m sweep.ModelInfo, specs [][]sweep.Spec)
 	v.Resolution = v.rule.Resolution(v.Seeds, v.rows)
 }
 
-// trainableParams counts A and B of every target; Expand has matched them.
+// trainableParams counts what an adapter trains; Expand has matched its targets.
 func trainableParams(m sweep.ModelInfo, l sweep.LoRASpec) int64 {
 	targets, err := sweep.MatchTargets(m.Modules, l.TargetModules)
 	if err != nil {
 		return 0
 	}
+	return adapterParams(targets, l)
+}
+
+// adapterParams counts A and B of every target.
+func adapterParams(targets []sweep.Module, l sweep.LoRASpec) int64 {
 	var n int64
 	for _, t := range targets {
 		n += int64(l.Rank) * int64(t.In+t.Out)
