@@ -18,6 +18,10 @@ const strikeProbability = 0.20
 // are listed as DecisionBeyond and move neither the state nor the recommendation. With one seed the intervals rest on
 // NoiseSD alone, and the verdict is a likely plateau at best unless NoiseSD was given by a person.
 //
+// Where Stop is certified, or Confirm is set, a stop that the grid's seeds do not certify asks for further seeds
+// (Verdict.Draw) and is judged again once the losses include them. What was drawn counts from then on and only for the
+// ranks it was drawn for, so that neither the order of finished trials nor seeds that nobody asked for change anything.
+//
 // Intervals: the gain's is d ∓ t(1−α/2, ν)·s̃/√n over the common seeds; val_loss's is Student's over the rung's seeds, with
 // the same one-sided α/2, and has no bounds where there is one seed.
 //
@@ -27,7 +31,7 @@ func (p Plateau) Judge(rungs []Losses) (Verdict, error) {
 	if err := p.Validate(); err != nil {
 		return Verdict{}, err
 	}
-	if err := validateLosses(rungs); err != nil {
+	if err := p.validateLosses(rungs); err != nil {
 		return Verdict{}, err
 	}
 	c := newClimb(p)
@@ -52,11 +56,12 @@ func (p Plateau) Validate() error {
 	check(p.Patience >= 1, "patience %d: want at least 1", p.Patience)
 	check(p.Confidence > 0 && p.Confidence < 1, "confidence %v: want a number between 0 and 1", p.Confidence)
 	check(p.NoiseSD >= 0 && !math.IsInf(p.NoiseSD, 0), "noise_sd %v: want a positive number", p.NoiseSD)
-	check(p.Stop == StopLikely || p.Stop == "", "stop %q: want %q", p.Stop, StopLikely)
+	check(p.Stop == StopLikely || p.Stop == StopCertified || p.Stop == "", "stop %q: want %q or %q", p.Stop, StopLikely, StopCertified)
+	check(p.MaxSeeds >= 0, "max_seeds %d: want a positive number", p.MaxSeeds)
 	return errors.Join(errs...)
 }
 
-func validateLosses(rungs []Losses) error {
+func (p Plateau) validateLosses(rungs []Losses) error {
 	if len(rungs) == 0 {
 		return errors.New("no rung to judge")
 	}
@@ -68,15 +73,35 @@ func validateLosses(rungs []Losses) error {
 		if err := r.validate(); err != nil {
 			return fmt.Errorf("rank %d: %w", r.Rank, err)
 		}
-		if r.Complete && complete >= 0 && len(r.Seeds) != len(rungs[complete].Seeds) {
+		n := p.gridSeedsOf(r)
+		if n == 0 {
+			return fmt.Errorf("rank %d: none of the grid's seeds %v has a loss", r.Rank, p.GridSeeds)
+		}
+		if r.Complete && complete >= 0 && n != p.gridSeedsOf(rungs[complete]) {
 			return fmt.Errorf("ranks %d and %d are both complete with %d and %d seeds", rungs[complete].Rank, r.Rank,
-				len(rungs[complete].Seeds), len(r.Seeds))
+				p.gridSeedsOf(rungs[complete]), n)
 		}
 		if r.Complete {
 			complete = i
 		}
 	}
 	return nil
+}
+
+// gridSeedsOf counts the grid's seeds that a rung has a loss for.
+func (p Plateau) gridSeedsOf(l Losses) int {
+	n := 0
+	for _, s := range l.Seeds {
+		if p.inGrid(s) {
+			n++
+		}
+	}
+	return n
+}
+
+// inGrid reports whether every rung is trained with the seed.
+func (p Plateau) inGrid(seed int64) bool {
+	return len(p.GridSeeds) == 0 || slices.Contains(p.GridSeeds, seed)
 }
 
 func (l Losses) validate() error {
@@ -117,7 +142,8 @@ func (l Losses) bySeed() Losses {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(l.Seeds[a], l.Seeds[b]) })
-	sorted := Losses{Rank: l.Rank, Complete: l.Complete, Seeds: reorder(l.Seeds, order), ValLoss: reorder(l.ValLoss, order)}
+	sorted := l
+	sorted.Seeds, sorted.ValLoss = reorder(l.Seeds, order), reorder(l.ValLoss, order)
 	if l.Train != nil {
 		sorted.Train = reorder(l.Train, order)
 	}
@@ -142,10 +168,12 @@ type climb struct {
 	minGain   float64 // nats
 	noiseSD   float64 // of one value; used where one seed leaves nothing else
 	rows      []RungVerdict
-	incumbent int  // index of b
-	count     int  // strikes in a row
-	stopped   bool // patience ran out
-	end       int  // index of the last rung that counted
+	incumbent int    // index of b
+	count     int    // strikes in a row
+	stopped   bool   // patience ran out
+	end       int    // index of the last rung that counted
+	drawn     []bool // rungs that further seeds were drawn for
+	draw      *Draw  // drawn seeds that are missing; the climb waits for them at end
 }
 
 func newClimb(p Plateau) *climb { return &climb{rule: p, minGain: p.MinGain.Value, noiseSD: p.NoiseSD} }
@@ -168,38 +196,57 @@ const defaultNoise = 0.0025
 func (c *climb) add(l Losses) {
 	l = l.bySeed()
 	r := len(c.rungs)
-	c.rungs = append(c.rungs, l)
-	row := RungVerdict{Rank: l.Rank, Seeds: l.Seeds, ValLoss: c.lossInterval(l.ValLoss), Decision: DecisionBaseline}
-	if r > 0 {
-		row.Incumbent = c.rungs[c.incumbent].Rank
-		g := c.compare(c.incumbent, r, r)
-		g.fill(&row)
-		row.Decision = c.score(r, g)
-		row.Count = c.count
-	}
-	c.rows = append(c.rows, row)
+	c.rungs, c.drawn = append(c.rungs, l), append(c.drawn, false)
+	seeds, losses := c.gridOf(l)
+	c.rows = append(c.rows, RungVerdict{
+		Rank: l.Rank, ValLoss: c.lossInterval(losses), Comparison: Comparison{Seeds: seeds, Decision: DecisionBaseline},
+	})
 	if r == 0 {
 		c.resolve()
+		return
 	}
+	c.rows[r].Comparison = c.compare(c.incumbent, r, r).comparison(c)
+	c.score(r)
 }
 
-// score decides on rung r, and moves the incumbent or counts a strike.
-func (c *climb) score(r int, g gain) StepDecision {
-	if c.stopped {
-		return DecisionBeyond
+// score counts rung r for or against climbing on, and moves the incumbent.
+func (c *climb) score(r int) {
+	row := &c.rows[r]
+	if c.stopped || c.draw != nil {
+		row.Decision, row.Count = DecisionBeyond, c.count
+		return
 	}
-	decision := g.decide(c.minGain)
 	c.end = r
 	switch {
-	case decision == DecisionImproved:
+	case row.Decision == DecisionImproved:
 		c.incumbent, c.count = r, 0
-	case g.n > 0 && g.probability < strikeProbability:
+	case c.strikes(*row):
 		c.count++
 	default:
 		c.count = 0
 	}
-	c.stopped = c.count >= c.rule.Patience
-	return decision
+	row.Count = c.count
+	if c.count >= c.rule.Patience {
+		c.settle()
+	}
+}
+
+// strikes reports whether a rung counts against climbing on.
+func (c *climb) strikes(r RungVerdict) bool {
+	if c.rule.Stop == StopCertified {
+		return r.Decision == DecisionWorse || r.Decision == DecisionFlat
+	}
+	return r.Probability != nil && *r.Probability < strikeProbability
+}
+
+// gridOf returns what a rung has of the grid's seeds.
+func (c *climb) gridOf(l Losses) (seeds []int64, losses []float64) {
+	for i, s := range l.Seeds {
+		if c.rule.inGrid(s) {
+			seeds, losses = append(seeds, s), append(losses, l.ValLoss[i])
+		}
+	}
+	return seeds, losses
 }
 
 // lossInterval is Student's interval of a rung's mean loss, each bound one-sided at α/2.

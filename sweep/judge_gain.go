@@ -14,6 +14,7 @@ const floorOfMinGain = 1e-3
 
 // gain is what rung r won over the incumbent b, paired by seed: positive where r is better.
 type gain struct {
+	incumbent   int     // rank of b
 	seeds       []int64 // common to both
 	n           int
 	d           float64  // mean of y[b,s] − y[r,s]
@@ -31,7 +32,7 @@ type gain struct {
 // times noise_sd and the quantiles are normal.
 func (c *climb) compare(b, r, upto int) gain {
 	seeds, diffs := c.paired(b, r)
-	g := gain{seeds: seeds, n: len(seeds)}
+	g := gain{incumbent: c.rungs[b].Rank, seeds: seeds, n: len(seeds)}
 	if g.n == 0 {
 		return g
 	}
@@ -78,26 +79,30 @@ func (g gain) decide(minGain float64) StepDecision {
 	return DecisionUnresolved
 }
 
-// fill writes the numbers into the rung's row. Rungs without a common seed keep an empty gain.
-func (g gain) fill(row *RungVerdict) {
-	row.Seeds = g.seeds
+// comparison is the gain as a verdict's row shows it. Rungs without a common seed have no gain.
+func (g gain) comparison(c *climb) Comparison {
+	out := Comparison{Incumbent: g.incumbent, Seeds: g.seeds, Decision: g.decide(c.minGain)}
 	if g.n == 0 {
-		return
+		return out
 	}
-	row.Gain = &Interval{Mean: g.d, Lo: &g.lo, Hi: &g.hi}
-	row.SD, row.PairSD, row.PriorSD, row.PriorDF = g.sd, g.pairSD, g.priorSD, &g.priorDF
-	row.Probability = &g.probability
+	out.Gain = &Interval{Mean: g.d, Lo: &g.lo, Hi: &g.hi}
+	out.SD, out.PairSD, out.PriorSD, out.PriorDF = g.sd, g.pairSD, g.priorSD, &g.priorDF
+	out.Probability = &g.probability
 	if !math.IsInf(g.df, 1) {
-		row.DF = &g.df
+		out.DF = &g.df
 	}
+	return out
 }
 
-// paired returns the seeds that rungs b and r share, ascending, and the gain of r over b for each.
-func (c *climb) paired(b, r int) ([]int64, []float64) {
+// paired returns the seeds that rungs b and r share, ascending, and the gain of r over b for each: the grid's seeds and,
+// where seeds were drawn for both, those too.
+func (c *climb) paired(b, r int) ([]int64, []float64) { return c.gains(b, r, c.drawn[b] && c.drawn[r]) }
+
+// gains is paired with or without the drawn seeds.
+func (c *climb) gains(b, r int, drawn bool) ([]int64, []float64) {
 	seeds := slices.DeleteFunc(slices.Clone(c.rungs[b].Seeds), func(s int64) bool {
-		return !slices.Contains(c.rungs[r].Seeds, s)
+		return !slices.Contains(c.rungs[r].Seeds, s) || !drawn && !c.rule.inGrid(s)
 	})
-	slices.Sort(seeds)
 	diffs := make([]float64, len(seeds))
 	for i, s := range seeds {
 		diffs[i] = c.rungs[b].loss(s) - c.rungs[r].loss(s)
@@ -121,7 +126,7 @@ func (c *climb) trendUpTo(upto int) trend {
 			continue
 		}
 		if last >= 0 {
-			_, diffs := c.paired(last, r)
+			_, diffs := c.gains(last, r, false)
 			if n = len(diffs); n < 2 {
 				return trend{}
 			}

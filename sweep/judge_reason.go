@@ -24,7 +24,7 @@ func (c *climb) explain(v *Verdict) {
 		v.Advice = append(v.Advice, c.adviseSeeds(v)...)
 	case StateOverfit:
 		v.Reason = fmt.Sprintf("%s worse than rank %d (gain %s) while the training loss keeps falling: larger ranks memorise",
-			does(c.strikes(), "is", "are"), b, joinRows(c.strikes(), middle))
+			does(c.struck(), "is", "are"), b, joinRows(c.struck(), middle))
 		v.Advice = append(v.Advice, fmt.Sprintf("use rank %d or lower, more dropout, fewer steps or more data", b))
 	case StateStillImproving:
 		v.Reason = fmt.Sprintf("the last rank, %d, still gains %s over rank %d, at least min_gain %s",
@@ -85,7 +85,7 @@ func (c *climb) adviseCommon(v *Verdict) {
 	}
 	if v.State == StateLikelyPlateau && c.memorises() {
 		v.Advice = append(v.Advice, fmt.Sprintf("%s worse than rank %d while the training loss keeps falling: more dropout, fewer steps or more data",
-			does(c.strikes(), "is", "are"), c.rungs[c.incumbent].Rank))
+			does(c.struck(), "is", "are"), c.rungs[c.incumbent].Rank))
 	}
 	if c.overfitsLate() {
 		v.Advice = append(v.Advice, "the validation loss rises after its best step: fewer steps, a lower learning rate or more dropout")

@@ -20,7 +20,7 @@ func (c *climb) verdict() Verdict {
 		Flags:           []string{},
 		Advice:          []string{},
 	}
-	v.State = c.state()
+	v.State, v.Draw = c.state(), c.draw
 	if v.State == StateLikelyPlateau {
 		p := c.plateauProbability()
 		v.Probability = &p
@@ -48,7 +48,7 @@ func (c *climb) state() State {
 		return StateOverfit
 	case c.stopped && c.certified():
 		return StatePlateau
-	case c.stopped:
+	case c.stopped, c.draw != nil:
 		return StateLikelyPlateau
 	case c.rows[c.end].Decision == DecisionImproved:
 		return StateStillImproving
@@ -61,28 +61,28 @@ func (c *climb) state() State {
 // since returns the rows in (b, end]: what was tried over the incumbent.
 func (c *climb) since() []RungVerdict { return c.rows[c.incumbent+1 : c.end+1] }
 
-// strikes returns the rows that the count consists of.
-func (c *climb) strikes() []RungVerdict { return c.rows[c.end+1-c.count : c.end+1] }
+// struck returns the rows that the count consists of.
+func (c *climb) struck() []RungVerdict { return c.rows[c.end+1-c.count : c.end+1] }
 
 // certified reports whether hi(b, j) < min_gain for every j in (b, end]. By the intersection–union principle (Berger 1982,
-// Technometrics 24:295) each j may be tested at the full level. Numbers that rest on an assumed noise certify nothing.
-func (c *climb) certified() bool {
-	if c.restsOnNoise() && !c.rule.noiseGiven() {
-		return false
-	}
-	return !slices.ContainsFunc(c.since(), func(r RungVerdict) bool { return !r.below(c.minGain) })
-}
+// Technometrics 24:295) each j may be tested at the full level.
+func (c *climb) certified() bool { return !slices.ContainsFunc(c.since(), c.open) }
 
-// below reports whether the row's gain is certainly under min_gain.
-func (r RungVerdict) below(minGain float64) bool { return r.Gain != nil && *r.Gain.Hi < minGain }
+// open reports whether a row leaves a gain of min_gain possible. Numbers that rest on an assumed noise exclude nothing.
+func (c *climb) open(r RungVerdict) bool {
+	return r.Gain == nil || *r.Gain.Hi >= c.minGain || r.restsOnNoise() && !c.rule.noiseGiven()
+}
 
 // noiseGiven reports whether a person vouched for NoiseSD.
 func (p Plateau) noiseGiven() bool { return p.NoiseSD > 0 && p.NoiseSource == NoiseFromGrid }
 
 // restsOnNoise reports whether some gain over the incumbent was bounded by noise_sd instead of seeds.
 func (c *climb) restsOnNoise() bool {
-	return slices.ContainsFunc(c.rows[:c.end+1], func(r RungVerdict) bool { return r.Gain != nil && r.DF == nil })
+	return slices.ContainsFunc(c.rows[:c.end+1], RungVerdict.restsOnNoise)
 }
+
+// restsOnNoise reports whether the row's gain was bounded by noise_sd.
+func (r RungVerdict) restsOnNoise() bool { return r.Gain != nil && r.DF == nil }
 
 // plateauProbability is max(0, 1 − ΣP(j)) over (b, end]: Boole's bound on the chance that no rank tried gains min_gain.
 func (c *climb) plateauProbability() float64 {
@@ -102,7 +102,7 @@ func (c *climb) memorises() bool {
 	if !c.stopped {
 		return false
 	}
-	strikes := c.strikes()
+	strikes := c.struck()
 	for i, s := range strikes {
 		r := c.end + 1 - len(strikes) + i
 		before := r - 1

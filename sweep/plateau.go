@@ -6,8 +6,11 @@ const RuleVersion = 1
 // StopMode says what lets a ladder stop before its last rank.
 type StopMode string
 
-// StopLikely stops on an economic judgement and never draws extra seeds.
-const StopLikely StopMode = "likely"
+// The modes.
+const (
+	StopLikely    StopMode = "likely"    // stops on an economic judgement and never draws extra seeds
+	StopCertified StopMode = "certified" // draws seeds where a stop cannot be certified, and climbs on if that does not help
+)
 
 // Plateau is the rule that decides when climbing stops paying. The zero value is not usable: see DefaultPlateau.
 type Plateau struct {
@@ -15,6 +18,11 @@ type Plateau struct {
 	Patience   int     // rungs without a worthwhile gain before the ladder stops
 	Confidence float64 // of the claims; α = 1 − Confidence, every bound is one-sided at α/2
 	Stop       StopMode
+	// GridSeeds are the seeds that every rung is trained with. Others were drawn to certify: they count where the rule asked
+	// for them and nowhere else. Empty means that all seeds given are the grid's.
+	GridSeeds []int64
+	MaxSeeds  int  // grid seeds and drawn ones together; 0 means twice the grid's
+	Confirm   bool // draw seeds to certify although Stop is likely: sweep confirm
 	// NoiseSD is the standard deviation of one validation loss after removing what seeds share, in nats. It is used only
 	// where a rung has one seed. 0 means 0.25 % of the lowest rank's loss.
 	NoiseSD     float64
@@ -48,4 +56,5 @@ type Losses struct {
 	Train    []float64 // train_loss per seed; nil where unknown
 	Last     []float64 // validation loss at the last step; nil where unknown
 	Complete bool      // every seed of the grid has a loss
+	Lost     []int64   // drawn seeds whose trials ended without a loss: the rule does not ask for them again
 }

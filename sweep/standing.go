@@ -35,6 +35,10 @@ func stand(rule Plateau, l Ladder) standing {
 		}
 		s.climb.add(rung.Losses())
 		s.counted = i + 1
+		if s.climb.draw != nil {
+			s.end = endNone
+			return s
+		}
 		if s.climb.stopped {
 			s.end = endRule
 			return s

@@ -38,21 +38,37 @@ type Interval struct {
 	Hi   *float64 `json:"hi"`
 }
 
-// RungVerdict is one line of a verdict: the rung's loss and its gain over the incumbent of its moment.
-type RungVerdict struct {
-	Rank        int          `json:"rank"`
-	Seeds       []int64      `json:"seeds"` // common with the incumbent
-	ValLoss     Interval     `json:"val_loss"`
-	Gain        *Interval    `json:"gain"` // over Incumbent; nil for the baseline
-	Incumbent   int          `json:"incumbent,omitempty"`
-	SD          float64      `json:"sd"`          // s̃, the moderated standard deviation of one paired gain
-	DF          *float64     `json:"df"`          // ν; nil means infinite
-	PairSD      *float64     `json:"pair_sd"`     // s, of this pair's own seeds; nil with one seed
-	PriorSD     float64      `json:"prior_sd"`    // s₀, of the trend over the ladder's pairs; 0 where d₀ is 0
-	PriorDF     *float64     `json:"prior_df"`    // d₀, the weight of the trend; nil means infinite
-	Probability *float64     `json:"probability"` // P(r): of a gain of at least min_gain over the incumbent
+// Comparison is what a rung showed against an incumbent.
+type Comparison struct {
+	Seeds       []int64      `json:"seeds"`               // common with the incumbent; the rung's own for the baseline
+	Gain        *Interval    `json:"gain"`                // over Incumbent; nil for the baseline
+	Incumbent   int          `json:"incumbent,omitempty"` // rank
+	SD          float64      `json:"sd"`                  // s̃, the moderated standard deviation of one paired gain
+	DF          *float64     `json:"df"`                  // ν; nil means infinite
+	PairSD      *float64     `json:"pair_sd"`             // s, of this pair's own seeds; nil with one seed
+	PriorSD     float64      `json:"prior_sd"`            // s₀, of the trend over the ladder's pairs; 0 where d₀ is 0
+	PriorDF     *float64     `json:"prior_df"`            // d₀, the weight of the trend; nil means infinite
+	Probability *float64     `json:"probability"`         // P(r): of a gain of at least min_gain over the incumbent
 	Decision    StepDecision `json:"decision"`
-	Count       int          `json:"count"` // strikes after this rung, of patience
+}
+
+// RungVerdict is one line of a verdict: the rung's loss and its latest comparison.
+type RungVerdict struct {
+	Rank    int      `json:"rank"`
+	ValLoss Interval `json:"val_loss"` // over the grid's seeds, so that ranks compare
+	Comparison
+	Count int `json:"count"` // strikes after this rung, of patience
+	// Earlier are the comparisons that drawn seeds or a new incumbent replaced, oldest first.
+	Earlier []Comparison `json:"earlier,omitempty"`
+	// Promoted says that the rung became the incumbent although its gain is not certain, because the plateau below it could
+	// not be certified with all the seeds allowed, or seeds that were drawn showed its gain.
+	Promoted bool `json:"promoted,omitempty"`
+}
+
+// Draw is what the rule needs before it can go on: for each of the ranks a trial of each of the seeds.
+type Draw struct {
+	Ranks []int   `json:"ranks"`
+	Seeds []int64 `json:"seeds"`
 }
 
 // Verdict is what Plateau.Judge and Conclude say of a ladder.
@@ -67,7 +83,10 @@ type Verdict struct {
 	SeedsToCertify *int `json:"seeds_to_certify"`
 	// Next is the rank after the last one that counts, where climbing on is worth it or was cut short; its numbers are
 	// extrapolated from what the rungs measured.
-	Next    *NextRung     `json:"next"`
+	Next *NextRung `json:"next"`
+	// Draw is set while the rule waits for trials of further seeds: the ladder is not finished then, and the rest of the
+	// verdict says how it stands without them.
+	Draw    *Draw         `json:"draw,omitempty"`
 	MinGain float64       `json:"min_gain"` // resolved to nats; 0 while no rung is complete
 	Reason  string        `json:"reason"`
 	Advice  []string      `json:"advice"`

@@ -34,7 +34,7 @@ type fixtureLadder struct {
 }
 
 func (f fixture) snapshot() sweep.Snapshot {
-	if f.rule == (sweep.Plateau{}) {
+	if f.rule.Patience == 0 {
 		f.rule = sweep.DefaultPlateau()
 	}
 	f.rule.NoiseSource = sweep.NoiseDefault

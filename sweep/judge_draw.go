@@ -1,0 +1,109 @@
+package sweep
+
+import "slices"
+
+// settle decides what a climb does that has run out of patience: stop, wait for drawn seeds, or go on from another
+// incumbent.
+//
+// Without a wish for certainty it stops. Otherwise it asks once, for the incumbent b and every rank of (b, end] that is not
+// certainly below min_gain, for all the seeds that MaxSeeds allows, all at once: a draw of a size that does not depend on
+// what it shows needs no correction for looking repeatedly. When they are there it looks again at all of (b, end].
+func (c *climb) settle() {
+	c.stopped = true
+	if c.rule.Stop != StopCertified && !c.rule.Confirm || c.certified() {
+		return
+	}
+	c.look()
+	if c.certified() {
+		return
+	}
+	if c.draw = c.missing(); c.draw != nil {
+		c.stopped = false
+		return
+	}
+	c.look()
+	if !c.certified() {
+		c.goOn()
+	}
+}
+
+// goOn picks the incumbent to climb on from after a draw that certified nothing: the rank that was drawn in vain for is
+// then the one of the largest gain (StopCertified), or one whose gain the draw has shown. Without either the climb stays
+// stopped on a likely plateau.
+func (c *climb) goOn() {
+	best := -1
+	for j := c.incumbent + 1; j <= c.end; j++ {
+		row := c.rows[j]
+		open := c.rule.Stop == StopCertified || row.Decision == DecisionImproved
+		if open && row.Gain != nil && (best < 0 || row.Gain.Mean > c.rows[best].Gain.Mean) {
+			best = j
+		}
+	}
+	if best < 0 {
+		return
+	}
+	c.incumbent, c.count, c.stopped = best, 0, false
+	c.rows[best].Promoted = true
+	c.look()
+}
+
+// look compares every rung of (b, end] with b again, where seeds that were drawn or a new incumbent give it new numbers.
+func (c *climb) look() {
+	for j := c.incumbent + 1; j <= c.end; j++ {
+		row := &c.rows[j]
+		seeds, _ := c.paired(c.incumbent, j)
+		if row.Incumbent == c.rungs[c.incumbent].Rank && len(seeds) == len(row.Seeds) {
+			continue
+		}
+		row.Earlier = append(row.Earlier, row.Comparison)
+		row.Comparison = c.compare(c.incumbent, j, c.end).comparison(c)
+	}
+}
+
+// missing marks the incumbent and the uncertified rungs as drawn, and returns the trials that this still takes.
+func (c *climb) missing() *Draw {
+	seeds := c.rule.extraSeeds(c.rungs)
+	if len(seeds) == 0 {
+		return nil
+	}
+	rungs := []int{c.incumbent}
+	for j := c.incumbent + 1; j <= c.end; j++ {
+		if c.open(c.rows[j]) {
+			rungs = append(rungs, j)
+		}
+	}
+	d := &Draw{Seeds: seeds}
+	for _, r := range rungs {
+		c.drawn[r] = true
+		if l := c.rungs[r]; slices.ContainsFunc(seeds, func(s int64) bool { return !slices.Contains(l.Seeds, s) && !slices.Contains(l.Lost, s) }) {
+			d.Ranks = append(d.Ranks, l.Rank)
+		}
+	}
+	if len(d.Ranks) == 0 {
+		return nil
+	}
+	return d
+}
+
+// extraSeeds are those that may be drawn: the next integers after the largest of the grid's, up to MaxSeeds together.
+func (p Plateau) extraSeeds(rungs []Losses) []int64 {
+	grid := p.GridSeeds
+	if len(grid) == 0 {
+		for _, l := range rungs {
+			for _, s := range l.Seeds {
+				if !slices.Contains(grid, s) {
+					grid = append(grid, s)
+				}
+			}
+		}
+	}
+	most := p.MaxSeeds
+	if most == 0 {
+		most = 2 * len(grid)
+	}
+	var extra []int64
+	for s := slices.Max(grid) + 1; len(grid)+len(extra) < most; s++ {
+		extra = append(extra, s)
+	}
+	return extra
+}
