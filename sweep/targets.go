@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// AllLinear is the target_modules value that means every linear module but the output head.
+// AllLinear is the target_modules value that means every linear module but embeddings and the output head.
 const AllLinear = "all-linear"
 
 // MatchTargets returns the modules that t selects, in the order of modules, by PEFT's rules
@@ -44,7 +44,7 @@ func (t Targets) hint(modules []Module) string {
 func (t Targets) matcher() (func(Module) bool, error) {
 	switch {
 	case t.Pattern == AllLinear:
-		return func(m Module) bool { return !m.Head }, nil
+		return func(m Module) bool { return !m.Head && !m.Embedding }, nil
 	case t.Pattern != "":
 		re, err := regexp.Compile(`\A(?:` + t.Pattern + `)\z`)
 		if err != nil {
@@ -82,12 +82,12 @@ func (t Targets) String() string {
 }
 
 // moduleKinds returns the names of modules without the layer number and what comes before it, each once, in order:
-// attn.c_attn stands for transformer.h.0.attn.c_attn, transformer.h.1.attn.c_attn and so on. The output head is left out: it
-// is no choice.
+// attn.c_attn stands for transformer.h.0.attn.c_attn, transformer.h.1.attn.c_attn and so on. The output head and
+// embeddings are left out: nobody means them who writes something else.
 func moduleKinds(modules []Module) []string {
 	var kinds []string
 	for _, m := range modules {
-		if m.Head {
+		if m.Head || m.Embedding {
 			continue
 		}
 		kind := m.Name

@@ -101,15 +101,17 @@ type ModelInfo struct {
 	Params       int64    `json:"params"`
 	VocabSize    int      `json:"vocab_size"`
 	MaxPositions int      `json:"max_positions"`
-	Modules      []Module `json:"modules"` // every linear module that LoRA can target, in the model's order
+	Modules      []Module `json:"modules"` // every module that LoRA can target, in the model's order
 }
 
-// Module is one linear layer of a base model: y [.., Out] = x [.., In] · W + bias.
+// Module is one linear layer of a base model: y [.., Out] = x [.., In] · W + bias. Or it is an embedding, with In entries.
 type Module struct {
-	Name string `json:"name"` // PEFT's name, e.g. transformer.h.0.attn.c_attn
-	In   int    `json:"in"`
-	Out  int    `json:"out"`
-	Head bool   `json:"head,omitempty"` // the output head, which "all-linear" leaves out
+	Name      string `json:"name"` // PEFT's name, e.g. transformer.h.0.attn.c_attn
+	In        int    `json:"in"`
+	Out       int    `json:"out"`
+	Head      bool   `json:"head,omitempty"`      // the output head, which "all-linear" leaves out
+	Embedding bool   `json:"embedding,omitempty"` // so does it embeddings
+	Conv1D    bool   `json:"conv1d,omitempty"`    // W is stored [In, Out], as GPT-2's; PEFT's fan_in_fan_out
 }
 
 // CorpusInfo is a tokenised corpus in the cache, made once by the coordinator and read by every worker.

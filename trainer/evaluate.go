@@ -102,8 +102,11 @@ func readRows(ctx context.Context, files fs.FS, o EvaluateOptions) ([]data.Sampl
 func evaluatedAdapter(o EvaluateOptions) (sweep.LoRASpec, []sweep.Module, tensors, error) {
 	if o.Adapter == "" {
 		none := sweep.LoRASpec{Rank: 1, Alpha: 1}
-		targets := o.Model.Modules[:1]
-		return none, targets, model.InitAdapter(targets, none, 0), nil
+		targets, err := sweep.MatchTargets(o.Model.Modules, sweep.Targets{Pattern: sweep.AllLinear})
+		if err != nil {
+			return sweep.LoRASpec{}, nil, nil, err
+		}
+		return none, targets[:1], model.InitAdapter(targets[:1], none, 0), nil
 	}
 	a, err := weights.ReadAdapter(o.Adapter)
 	if err != nil {

@@ -111,7 +111,7 @@ func describe(ctx context.Context, info *sweep.ModelInfo, files fs.FS, o Inspect
 	}
 	covered := []string{configFile, tokenizerFile}
 	if !o.WithoutWeights {
-		if err := weights.CheckModel(files, tensorShapes(config)); err != nil {
+		if err := weights.CheckModel(files, config.Weights()); err != nil {
 			return asInput(err)
 		}
 		names, err := weights.ModelFiles(files)
@@ -124,7 +124,7 @@ func describe(ctx context.Context, info *sweep.ModelInfo, files fs.FS, o Inspect
 	if err != nil {
 		return err
 	}
-	info.Architecture = "gpt2"
+	info.Architecture = config.Architecture
 	info.Params = config.Params()
 	info.VocabSize = config.VocabSize
 	info.MaxPositions = config.Positions
@@ -153,14 +153,6 @@ func asInput(err error) error {
 		return fmt.Errorf("%w: %w", sweep.ErrInput, err)
 	}
 	return err
-}
-
-func tensorShapes(c model.Config) map[string][]int {
-	shapes := make(map[string][]int)
-	for _, t := range c.Tensors() {
-		shapes[t.Name] = t.Shape
-	}
-	return shapes
 }
 
 // fingerprint returns the SHA-256 over the names, sizes and contents of files. A tokenizer may be absent.

@@ -72,7 +72,7 @@ func (t *trial) workingBytes() int64 {
 	spec := t.Trial.Spec
 	adapter, activations := int64(0), int64(0)
 	for _, m := range t.Model.Modules {
-		if !m.Head {
+		if !m.Head && !m.Embedding {
 			activations += int64(m.In + m.Out)
 		}
 	}

@@ -107,11 +107,7 @@ func logits(t *testing.T, adapter string, ids [][]int32) ([]float32, weights.Ada
 	must(t, err)
 	config, err := model.ParseConfig(text)
 	must(t, err)
-	shapes := map[string][]int{}
-	for _, s := range config.Tensors() {
-		shapes[s.Name] = s.Shape
-	}
-	base, err := weights.ReadModel(os.DirFS(tinyModel), shapes)
+	base, err := weights.ReadModel(os.DirFS(tinyModel), config.Weights())
 	must(t, err)
 	be, err := backend.Open(platform, "", 0)
 	must(t, err)

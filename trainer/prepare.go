@@ -161,7 +161,7 @@ func readBase(ctx context.Context, m sweep.ModelInfo, want string) (model.Config
 	if err != nil {
 		return model.Config{}, nil, err
 	}
-	base, err := weights.ReadModel(files, tensorShapes(config))
+	base, err := weights.ReadModel(files, config.Weights())
 	if err != nil {
 		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
 	}

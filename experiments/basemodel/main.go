@@ -32,7 +32,7 @@ const (
 func recipe() pretrain.Recipe {
 	return pretrain.Recipe{
 		Config: model.Config{
-			VocabSize: vocabulary, Positions: positions, Embed: 128, Layers: 4, Heads: 4, Inner: 512,
+			Architecture: "gpt2", VocabSize: vocabulary, Positions: positions, Embed: 128, Layers: 4, Heads: 4, KVHeads: 4, HeadDim: 32, Inner: 512,
 			Activation: "gelu_new", Epsilon: 1e-5, TieHead: true, ScaleScores: true,
 		},
 		Train: sweep.TrainSpec{

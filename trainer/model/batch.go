@@ -12,17 +12,23 @@ const ignored = -100
 
 // Batch is B rows of T token ids with their labels, row-major [B, T]. Labels are not shifted: the logits at t are scored
 // against the label at t+1. A label of -100 is ignored.
+//
+// A row may hold several documents one after another. Segments then gives every token its document's number in the row, from
+// 0 on; nil means one document a row. Documents do not see one another, positions count from 0 in each, and the label of a
+// document's first token does not count, for nothing precedes it: a row of documents is exactly as many rows of one.
 type Batch struct {
 	B, T        int
 	IDs, Labels []int32
+	Segments    []int32
 }
 
 // plan is a batch as the programs take it. The rows that count stand first, so that the loss can stop after them.
 type plan struct {
-	tokens  int     // supervised predictions
-	rows    []int32 // [k*c] position b·T+t of each prediction, 0 beyond tokens
-	targets []int32 // [k*c] its label, 0 beyond tokens
-	inverse []int32 // [B*T] where a position stands in rows, -1 for nowhere
+	tokens    int     // supervised predictions
+	positions []int32 // [B*T] position of each token in its document
+	rows      []int32 // [k*c] place b·T+t of each prediction, 0 beyond tokens
+	targets   []int32 // [k*c] its label, 0 beyond tokens
+	inverse   []int32 // [B*T] where a place stands in rows, -1 for nowhere
 }
 
 // plan checks a batch against the model and orders its predictions.
@@ -34,16 +40,21 @@ func (b Batch) plan(c Config) (plan, error) {
 	if b.T > c.Positions {
 		return plan{}, fmt.Errorf("rows of %d tokens; the model has %d positions", b.T, c.Positions)
 	}
+	positions, err := b.positions()
+	if err != nil {
+		return plan{}, err
+	}
 	size := predictions(b.B, b.T, c.VocabSize)
 	p := plan{
-		rows: make([]int32, size), targets: make([]int32, size), inverse: make([]int32, n),
+		positions: positions,
+		rows:      make([]int32, size), targets: make([]int32, size), inverse: make([]int32, n),
 	}
 	for i := range n {
 		p.inverse[i] = -1
 		if id := b.IDs[i]; id < 0 || int(id) >= c.VocabSize {
 			return plan{}, fmt.Errorf("token id %d at row %d, position %d; the vocabulary has %d", id, i/b.T, i%b.T, c.VocabSize)
 		}
-		if i%b.T == b.T-1 || b.Labels[i+1] == ignored {
+		if i%b.T == b.T-1 || b.Labels[i+1] == ignored || positions[i+1] == 0 {
 			continue
 		}
 		label := b.Labels[i+1]
@@ -57,6 +68,33 @@ func (b Batch) plan(c Config) (plan, error) {
 	return p, nil
 }
 
+// positions returns every token's position in its document.
+func (b Batch) positions() ([]int32, error) {
+	n := b.B * b.T
+	out := make([]int32, n)
+	if b.Segments != nil && len(b.Segments) != n {
+		return nil, fmt.Errorf("batch of %d×%d holds %d segments", b.B, b.T, len(b.Segments))
+	}
+	for i := range out {
+		first := i%b.T == 0
+		step := int32(0) // from the token before
+		switch {
+		case b.Segments == nil:
+		case first:
+			step = b.Segments[i]
+		default:
+			step = b.Segments[i] - b.Segments[i-1]
+		}
+		if step < 0 || step > 1 || first && step != 0 {
+			return nil, fmt.Errorf("segment %d at row %d, position %d: segments count up from 0", b.Segments[i], i/b.T, i%b.T)
+		}
+		if !first && step == 0 {
+			out[i] = out[i-1] + 1
+		}
+	}
+	return out, nil
+}
+
 // predictions is the number of rows the loss makes room for: k·c of crossEntropy.
 func predictions(B, T, vocab int) int {
 	chunks, perChunk := chunking(B*(T-1), vocab)
@@ -66,7 +104,7 @@ func predictions(B, T, vocab int) int {
 // batchShapes are the inputs that upload makes.
 func batchShapes(B, T, vocab int) []shape {
 	n := predictions(B, T, vocab)
-	return []shape{i32(B, T), i32(n), i32(n), i32(B * T), i32()}
+	return []shape{i32(B, T), i32(B, T), i32(n), i32(n), i32(B * T), i32()}
 }
 
 // upload copies a planned batch to the device, in the order of batchShapes.
@@ -79,6 +117,7 @@ func (p plan) upload(d device, b Batch) ([]compute.Buffer, error) {
 		dims  []int
 	}{
 		{b.IDs, dtypes.Int32, []int{b.B, b.T}},
+		{p.positions, dtypes.Int32, []int{b.B, b.T}},
 		{p.rows, dtypes.Int32, []int{n}},
 		{p.targets, dtypes.Int32, []int{n}},
 		{p.inverse, dtypes.Int32, []int{b.B * b.T}},

@@ -13,7 +13,7 @@ import (
 // gpt2Small is the architecture of openai-community/gpt2.
 func gpt2Small() Config {
 	return Config{
-		VocabSize: 50257, Positions: 1024, Embed: 768, Layers: 12, Heads: 12, Inner: 3072,
+		Architecture: "gpt2", VocabSize: 50257, Positions: 1024, Embed: 768, Layers: 12, Heads: 12, KVHeads: 12, HeadDim: 64, Inner: 3072,
 		Activation: "gelu_new", Epsilon: 1e-5, TieHead: true, ScaleScores: true,
 	}
 }
@@ -21,7 +21,7 @@ func gpt2Small() Config {
 // gopherShape is the architecture of the embedded base model.
 func gopherShape() Config {
 	return Config{
-		VocabSize: 2048, Positions: 128, Embed: 128, Layers: 4, Heads: 4, Inner: 512,
+		Architecture: "gpt2", VocabSize: 2048, Positions: 128, Embed: 128, Layers: 4, Heads: 4, KVHeads: 4, HeadDim: 32, Inner: 512,
 		Activation: "gelu_new", Epsilon: 1e-5, TieHead: true, ScaleScores: true,
 	}
 }

@@ -14,7 +14,7 @@ func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 		tensors[s.Name] = base[i]
 	}
 	l := &lora{spec: p.options.LoRA, index: moduleIndex(p.options.Targets), tensors: p.layout.named(adapter), keys: keys}
-	return trunk{Config: p.config, tensors: tensors, lora: l}
+	return newTrunk(p.config, tensors, l)
 }
 
 func (p *Program) baseShapes() []shape {
@@ -56,12 +56,11 @@ func (p *Program) evaluateFor(B, T int) (*executable, error) {
 	})
 }
 
-// logitsFor: (p [N], ids [B, T], base…) -> logits [B*T, V].
+// logitsFor: (p [N], ids [B, T], positions [B, T], base…) -> logits [B*T, V].
 func (p *Program) logitsFor(B, T int) (*executable, error) {
-	in := append([]shape{f32(p.layout.total), i32(B, T)}, p.baseShapes()...)
+	in := append([]shape{f32(p.layout.total), i32(B, T), i32(B, T)}, p.baseShapes()...)
 	return p.logits.get(p.device, "logits", B, T, in, func(in []*Node) []*Node {
-		m := p.trunk(p.layout.nodes(in[0]), nil, in[2:])
-		logits := dot(m.hidden(in[1]), 1, m.head(), 1)
-		return []*Node{ConvertDType(logits, dtypes.Float32)}
+		m := p.trunk(p.layout.nodes(in[0]), nil, in[3:])
+		return []*Node{ConvertDType(m.logits(m.hidden(in[1], in[2])), dtypes.Float32)}
 	})
 }

@@ -6,98 +6,95 @@ import (
 	"slices"
 )
 
-// Config is the architecture of a GPT-2 model, as its config.json states it. Settings that only matter for training the
-// base with dropout or for generation are not kept.
+// Config is a model's shape, as its config.json states it. Settings that only matter for training the base with dropout or
+// for generation are not kept.
 type Config struct {
-	VocabSize  int // V
-	Positions  int // longest sequence
-	Embed      int // C
-	Layers     int
-	Heads      int     // H
-	Inner      int     // width of the MLP, 4C unless stated
-	Activation string  // gelu_new, gelu_pytorch_tanh, gelu or relu
-	Epsilon    float64 // of the layer norms
-	TieHead    bool    // the output head is the token embedding
-	// ScaleScores divides attention scores by sqrt(D); ScaleByLayer also by the layer's number, from 1.
+	Architecture string // model_type: a row of architectures
+	VocabSize    int    // V
+	Positions    int    // longest sequence
+	Embed        int    // C
+	Layers       int
+	Heads        int     // H
+	KVHeads      int     // K, heads of keys and values: H, or a divisor of it (grouped-query attention)
+	HeadDim      int     // D
+	Inner        int     // width of the MLP
+	Activation   string  // a row of activations
+	Epsilon      float64 // of the norms
+	TieHead      bool    // the output head is the token embedding
+
+	// GPT-2: ScaleScores divides attention scores by sqrt(D); ScaleByLayer also by the layer's number, from 1.
 	ScaleScores  bool
 	ScaleByLayer bool
+
+	// Llama family.
+	Rope       Rope
+	QKVBias    bool // q, k and v have biases
+	OutputBias bool // so has o
+	MLPBias    bool // and gate, up and down
+	QKNorm     bool // q and k are normalised per head before they are rotated
+	Window     int  // a token sees itself and the Window-1 tokens before it; 0 means all
 }
 
-// configFile is config.json. Both spellings of transformers 4 and 5 agree on every key that GPT-2 needs.
-type configFile struct {
-	ModelType     string   `json:"model_type"`
-	Architectures []string `json:"architectures"`
-	VocabSize     *int     `json:"vocab_size"`
-	Positions     *int     `json:"n_positions"`
-	Embed         *int     `json:"n_embd"`
-	Layers        *int     `json:"n_layer"`
-	Heads         *int     `json:"n_head"`
-	Inner         *int     `json:"n_inner"`
-	Activation    *string  `json:"activation_function"`
-	Epsilon       *float64 `json:"layer_norm_epsilon"`
-	TieHead       *bool    `json:"tie_word_embeddings"`
-	ScaleScores   *bool    `json:"scale_attn_weights"`
-	ScaleByLayer  *bool    `json:"scale_attn_by_inverse_layer_idx"`
-	CrossAttn     bool     `json:"add_cross_attention"`
-}
-
-// ParseConfig reads a config.json. What is absent has transformers' default; an architecture that this package does not
-// compute is an error that says so.
-func ParseConfig(b []byte) (Config, error) {
-	var f configFile
-	if err := json.Unmarshal(b, &f); err != nil {
+// ParseConfig reads a config.json. What is absent has transformers' default; what this package does not compute is an error
+// that says so.
+func ParseConfig(text []byte) (Config, error) {
+	var f struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(text, &f); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
-	if f.ModelType != "gpt2" {
-		return Config{}, fmt.Errorf("config.json: model_type is %q; only gpt2 can be trained yet", f.ModelType)
+	if err := checkArchitecture(f.ModelType); err != nil {
+		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
-	if f.CrossAttn {
-		return Config{}, fmt.Errorf("config.json: add_cross_attention is not supported")
+	c, err := architectures()[f.ModelType].parse(text)
+	if err == nil {
+		c.Architecture = f.ModelType
+		err = c.Validate()
 	}
-	c := Config{
-		VocabSize:    or(f.VocabSize, 50257),
-		Positions:    or(f.Positions, 1024),
-		Embed:        or(f.Embed, 768),
-		Layers:       or(f.Layers, 12),
-		Heads:        or(f.Heads, 12),
-		Activation:   or(f.Activation, "gelu_new"),
-		Epsilon:      or(f.Epsilon, 1e-5),
-		TieHead:      or(f.TieHead, true),
-		ScaleScores:  or(f.ScaleScores, true),
-		ScaleByLayer: or(f.ScaleByLayer, false),
-	}
-	c.Inner = or(f.Inner, 4*c.Embed)
-	if err := c.Validate(); err != nil {
+	if err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
 	return c, nil
 }
 
-// Validate reports the first impossible setting.
+// maxSize bounds every dimension. The largest vocabularies have a few hundred thousand entries; this keeps a config.json from
+// asking for more memory than its weights file could fill.
+const maxSize = 1 << 24
+
+// Validate reports the first impossible setting, in the words of config.json.
 func (c Config) Validate() error {
+	if err := checkArchitecture(c.Architecture); err != nil {
+		return err
+	}
 	for _, d := range []struct {
 		name string
 		n    int
 	}{
 		{"vocab_size", c.VocabSize},
-		{"n_positions", c.Positions},
-		{"n_embd", c.Embed},
-		{"n_layer", c.Layers},
-		{"n_head", c.Heads},
-		{"n_inner", c.Inner},
+		{"n_positions (max_position_embeddings)", c.Positions},
+		{"n_embd (hidden_size)", c.Embed},
+		{"n_layer (num_hidden_layers)", c.Layers},
+		{"n_head (num_attention_heads)", c.Heads},
+		{"num_key_value_heads", c.KVHeads},
+		{"head_dim", c.HeadDim},
+		{"n_inner (intermediate_size)", c.Inner},
 	} {
-		if d.n <= 0 {
-			return fmt.Errorf("%s is %d, want a positive number", d.name, d.n)
+		if d.n <= 0 || d.n > maxSize {
+			return fmt.Errorf("%s is %d, want a positive number up to %d", d.name, d.n, maxSize)
 		}
 	}
-	if c.Embed%c.Heads != 0 {
-		return fmt.Errorf("n_embd %d is not a multiple of n_head %d", c.Embed, c.Heads)
+	if c.Heads%c.KVHeads != 0 {
+		return fmt.Errorf("num_attention_heads %d is not a multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	}
 	if c.Epsilon <= 0 {
-		return fmt.Errorf("layer_norm_epsilon is %g, want a positive number", c.Epsilon)
+		return fmt.Errorf("layer_norm_epsilon (rms_norm_eps) is %g, want a positive number", c.Epsilon)
 	}
 	if !slices.Contains(activations(), c.Activation) {
-		return fmt.Errorf("activation_function %q is not supported, want one of %v", c.Activation, activations())
+		return fmt.Errorf("activation_function (hidden_act) %q is not supported, want one of %v", c.Activation, activations())
+	}
+	if c.Window < 0 {
+		return fmt.Errorf("sliding_window is %d, want a positive number or null", c.Window)
 	}
 	return nil
 }
@@ -111,6 +108,7 @@ func (c Config) Params() int64 {
 	return n
 }
 
+// or returns what a setting says, or its standard where the file leaves it out or says null.
 func or[T any](p *T, standard T) T {
 	if p == nil {
 		return standard

@@ -12,7 +12,7 @@ import (
 func TestParseConfig(t *testing.T) {
 	t.Parallel()
 	want := Config{
-		VocabSize: 512, Positions: 128, Embed: 64, Layers: 2, Heads: 4, Inner: 256,
+		Architecture: "gpt2", VocabSize: 512, Positions: 128, Embed: 64, Layers: 2, Heads: 4, KVHeads: 4, HeadDim: 16, Inner: 256,
 		Activation: "gelu_new", Epsilon: 1e-5, TieHead: true, ScaleScores: true,
 	}
 	for _, file := range []string{"config.json", "config_v4style.json", "noprefix/config.json"} {
@@ -31,13 +31,13 @@ func TestParseConfigRefuses(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, json, want string }{
 		{"not JSON", `{`, "config.json: unexpected end"},
-		{"another type", `{"model_type": "llama"}`, `model_type is "llama"; only gpt2`},
+		{"another type", `{"model_type": "bert"}`, `model_type is "bert", which cannot be trained; those that can are gpt2, llama, mistral, qwen2, qwen3`},
 		{"no type", `{}`, `model_type is ""`},
-		{"activation", `{"model_type": "gpt2", "activation_function": "swish"}`, `activation_function "swish" is not supported, want one of [gelu_new`},
+		{"activation", `{"model_type": "gpt2", "activation_function": "swish"}`, `activation_function (hidden_act) "swish" is not supported, want one of [gelu_new`},
 		{"cross attention", `{"model_type": "gpt2", "add_cross_attention": true}`, "add_cross_attention"},
 		{"heads", `{"model_type": "gpt2", "n_embd": 10, "n_head": 3}`, "n_embd 10 is not a multiple of n_head 3"},
-		{"zero", `{"model_type": "gpt2", "n_layer": 0}`, "n_layer is 0"},
-		{"epsilon", `{"model_type": "gpt2", "layer_norm_epsilon": 0}`, "layer_norm_epsilon is 0"},
+		{"zero", `{"model_type": "gpt2", "n_layer": 0}`, "n_layer (num_hidden_layers) is 0"},
+		{"epsilon", `{"model_type": "gpt2", "layer_norm_epsilon": 0}`, "layer_norm_epsilon (rms_norm_eps) is 0"},
 		{"wrong type", `{"model_type": "gpt2", "n_layer": "two"}`, "n_layer"},
 	} {
 		if _, err := ParseConfig([]byte(test.json)); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -56,7 +56,16 @@ func (p *Program) Logits(b Batch) (weights.Array, error) {
 		return weights.Array{}, err
 	}
 	defer finalizeAll(ids)
-	out, err := exec.run(append([]compute.Buffer{p.p, ids}, p.base...), nil)
+	where, err := b.positions()
+	if err != nil {
+		return weights.Array{}, err
+	}
+	positions, err := p.upload(where, dtypes.Int32, b.B, b.T)
+	if err != nil {
+		return weights.Array{}, err
+	}
+	defer finalizeAll(positions)
+	out, err := exec.run(append([]compute.Buffer{p.p, ids, positions}, p.base...), nil)
 	if err != nil {
 		return weights.Array{}, err
 	}

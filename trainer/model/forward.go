@@ -5,135 +5,132 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/go-xla/compute/xla"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // trunk is the model up to the final norm, as a graph function over rows: activations are [n, C] with n = B·T, and only
 // attention looks at B and T apart.
 type trunk struct {
 	Config
-	tensors map[string]*Node // by canonical name, in the compute type
+	arch    architecture
+	modules map[string]sweep.Module
+	tensors map[string]*Node // by canonical name, in the compute type; trainable ones take the base's place
 	lora    *lora            // nil without adapter
 }
 
-// hidden returns the hidden states after the final norm, [B*T, C], for token ids [B, T].
-func (m trunk) hidden(ids *Node) *Node {
-	states := m.states(ids)
+func newTrunk(c Config, tensors map[string]*Node, l *lora) trunk {
+	m := trunk{Config: c, arch: c.arch(), modules: map[string]sweep.Module{}, tensors: tensors, lora: l}
+	for _, module := range c.Modules() {
+		m.modules[module.Name] = module
+	}
+	return m
+}
+
+// places are the tokens of a batch inside a graph: what they are, where they stand, and what they see.
+type places struct {
+	B, T           int
+	ids, positions *Node // [B, T] int32; positions count from 0 in every document
+	sees           *Node // [B, T, T] bool: does t see s
+	cos, sin       *Node // [B, T, 1, D/2] float32; nil without rotary positions
+}
+
+// places prepares what every layer needs, once.
+func (m trunk) places(ids, positions *Node) places {
+	dims := ids.Shape().Dimensions
+	in := places{B: dims[0], T: dims[1], ids: ids, positions: positions}
+	in.sees = m.sees(positions)
+	if m.Rope.Theta > 0 {
+		in.cos, in.sin = m.Rope.angles(positions, m.HeadDim)
+	}
+	return in
+}
+
+// sees returns the attention mask, [B, T, T]: t sees itself and what stands before it in its document and window. A token at
+// position p of its document has p tokens of it before it in the row, so the positions alone tell documents apart.
+func (m trunk) sees(positions *Node) *Node {
+	B, T := positions.Shape().Dimensions[0], positions.Shape().Dimensions[1]
+	reach := positions
+	if m.Window > 0 {
+		reach = MinScalar(positions, int32(m.Window-1))
+	}
+	shape := shapes.Make(dtypes.Int32, B, T, T)
+	back := Sub(Iota(positions.Graph(), shape, 1), Iota(positions.Graph(), shape, 2))
+	reach = BroadcastToDims(ExpandAxes(reach, -1), B, T, T)
+	return LogicalAnd(GreaterOrEqual(back, ZerosLike(back)), LessOrEqual(back, reach))
+}
+
+// hidden returns the hidden states after the final norm, [B*T, C], for token ids and positions [B, T].
+func (m trunk) hidden(ids, positions *Node) *Node {
+	states := m.states(ids, positions)
 	return states[len(states)-1]
 }
 
 // states returns what Hugging Face calls hidden_states, each [B*T, C]: the embedding, every block's output but the last, and
 // the last after the final norm.
-func (m trunk) states(ids *Node) []*Node {
-	B, T := ids.Shape().Dimensions[0], ids.Shape().Dimensions[1]
-	tokens := Gather(m.tensors[tokenEmbedding], Reshape(ids, B, T, 1)) // [B, T, C]
-	positions := Slice(m.tensors[positionEmbedding], AxisRange(0, T))  // [T, C]
-	x := Reshape(Add(tokens, ExpandAxes(positions, 0)), B*T, m.Embed)
+func (m trunk) states(ids, positions *Node) []*Node {
+	in := m.places(ids, positions)
+	x := m.arch.begin(m, in)
 	states := []*Node{x}
 	for i := range m.Layers {
-		x = m.block(x, i, B, T)
+		x = m.arch.block(m, x, i, in)
 		if i < m.Layers-1 {
 			states = append(states, x)
 		}
 	}
-	return append(states, m.norm(x, "transformer.ln_f"))
+	return append(states, m.norm(x, m.arch.finalNorm))
 }
 
-// head returns the output head, [V, C].
+func (m trunk) norm(x *Node, module string) *Node { return m.arch.norm(m, x, module) }
+
+// embed returns the embedding module's rows for ids [B, T], [B*T, C].
+func (m trunk) embed(ids *Node, module string) *Node {
+	return Gather(m.tensors[module+".weight"], Reshape(ids, ids.Shape().Size(), 1))
+}
+
+// head returns the output head's weight, [V, C].
 func (m trunk) head() *Node {
 	if m.TieHead {
-		return m.tensors[tokenEmbedding]
+		return m.tensors[m.arch.tokens+".weight"]
 	}
-	return m.tensors[untiedHead]
+	return m.tensors[headName+".weight"]
 }
 
-func (m trunk) block(x *Node, i, B, T int) *Node {
-	h := m.linear(m.norm(x, layer(i, "ln_1")), layer(i, "attn.c_attn"))
-	h = m.attention(h, i, B, T)
-	x = Add(x, m.linear(h, layer(i, "attn.c_proj")))
-	h = m.linear(m.norm(x, layer(i, "ln_2")), layer(i, "mlp.c_fc"))
-	h = activate(h, m.Activation)
-	return Add(x, m.linear(h, layer(i, "mlp.c_proj")))
+// logits returns the logits of hidden states x [n, C], [n, V].
+func (m trunk) logits(x *Node) *Node { return dot(x, 1, m.head(), 1) }
+
+// linearCall is one use of a linear module, as its adapter sees it.
+type linearCall struct {
+	sweep.Module
+	x, y   *Node // [n, in] and the module's own output [n, out]
+	weight *Node // [in, out] where Conv1D, else [out, in]
+	bias   *Node // [out]; nil where the module has none
 }
 
-// norm is layer normalisation over C, in float32 whatever the compute type, as torch's.
-func (m trunk) norm(x *Node, module string) *Node {
-	dtype := x.DType()
-	x = ConvertDType(x, dtypes.Float32)
-	weight := ConvertDType(m.tensors[module+".weight"], dtypes.Float32)
-	bias := ConvertDType(m.tensors[module+".bias"], dtypes.Float32)
-	centred := Sub(x, ReduceAndKeep(x, ReduceMean, -1))
-	variance := ReduceAndKeep(Square(centred), ReduceMean, -1)
-	y := Div(centred, Sqrt(AddScalar(variance, m.Epsilon)))
-	y = Add(Mul(y, ExpandAxes(weight, 0)), ExpandAxes(bias, 0))
-	return ConvertDType(y, dtype)
-}
-
-// linear is x·W + b for x [n, in] and a Conv1D weight [in, out], with the module's LoRA where it has one.
+// linear is x·W + b for x [n, in], with the module's LoRA where it has one.
 func (m trunk) linear(x *Node, module string) *Node {
-	y := dot(x, 1, m.tensors[module+".weight"], 0)
-	y = Add(y, ExpandAxes(m.tensors[module+".bias"], 0))
+	call := linearCall{Module: m.modules[module], x: x, weight: m.tensors[module+".weight"], bias: m.tensors[module+".bias"]}
+	inAxis := 1
+	if call.Conv1D {
+		inAxis = 0
+	}
+	call.y = dot(x, 1, call.weight, inAxis)
+	if call.bias != nil {
+		call.y = Add(call.y, ExpandAxes(call.bias, 0))
+	}
 	if m.lora == nil {
-		return y
+		return call.y
 	}
-	return m.lora.add(y, x, module)
+	return m.lora.add(call)
 }
 
-// attention is causal multi-head attention over qkv [B*T, 3C]; it returns [B*T, C].
-func (m trunk) attention(qkv *Node, i, B, T int) *Node {
-	H, D := m.Heads, m.Embed/m.Heads
-	part := func(k int) *Node {
-		return Reshape(Slice(qkv, AxisRange(), AxisRange(k*m.Embed, (k+1)*m.Embed)), B, T, H, D)
-	}
-	scores := product(part(0), part(1)).Einsum("bthd,bshd->bhts")
-	scores = ConvertDType(scores, dtypes.Float32)
-	scores = MulScalar(scores, m.scoreScale(i))
-	g := qkv.Graph()
-	shape := shapes.Make(dtypes.Int32, 1, 1, T, T)
-	causal := GreaterOrEqual(Iota(g, shape, 2), Iota(g, shape, 3))
-	causal = BroadcastToDims(causal, B, H, T, T)
-	scores = Where(causal, scores, FillScalar(g, scores.Shape(), -math.MaxFloat32))
-	p := ConvertDType(softmax(scores), qkv.DType())
-	return Reshape(product(p, part(2)).Einsum("bhts,bshd->bthd"), B*T, m.Embed)
-}
-
-// dot contracts one axis of two matrices.
-func dot(x *Node, xAxis int, w *Node, wAxis int) *Node {
-	return product(x, w).General([]int{xAxis}, nil, []int{wAxis}, nil)
-}
-
-// product begins a product. In bfloat16 GoMLX asks for a float32 accumulator; go-xla answers by copying the weight and
-// computing in float32 (and cannot inside a loop), while XLA's plain bfloat16 product accumulates in float32 anyway.
-func product(x, w *Node) *DotBuilder {
-	b := Dot(x, w)
-	if _, ok := x.Graph().Backend().(*xla.Backend); ok {
-		b = b.WithAccumulatorDType(x.DType())
-	}
-	return b
-}
-
-func (m trunk) scoreScale(i int) float64 {
-	scale := 1.0
-	if m.ScaleScores {
-		scale /= math.Sqrt(float64(m.Embed / m.Heads))
-	}
-	if m.ScaleByLayer {
-		scale /= float64(i + 1)
-	}
-	return scale
-}
-
-// softmax over the last axis. The maximum carries no gradient: the result does not depend on it.
-func softmax(x *Node) *Node {
-	e := Exp(Sub(x, StopGradient(ReduceAndKeep(x, ReduceMax, -1))))
-	return Div(e, ReduceAndKeep(e, ReduceSum, -1))
-}
-
-func activations() []string { return []string{"gelu_new", "gelu_pytorch_tanh", "gelu", "relu"} }
+func activations() []string { return []string{"gelu_new", "gelu_pytorch_tanh", "gelu", "relu", "silu"} }
 
 func activate(x *Node, activation string) *Node {
 	switch activation {
+	case "silu":
+		return Mul(x, Sigmoid(x))
 	case "gelu":
 		return Mul(MulScalar(x, 0.5), OnePlus(Erf(MulScalar(x, math.Sqrt2/2))))
 	case "relu":

@@ -8,10 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -28,116 +24,6 @@ const (
 	weightTolerance   = 5e-5 // 1e-6, weights that moved by 1e-2
 	momentTolerance   = 1e-5 // moments are averages of gradients: as those
 )
-
-// TestLayoutsGolden: files with and without the key prefix, and both spellings of config.json, are one model.
-func TestLayoutsGolden(t *testing.T) {
-	t.Parallel()
-	c := tinyConfig(t)
-	want := readBase(t, tiny, c)
-	if got := readConfig(t, tiny+"/config_v4style.json"); got != c {
-		t.Errorf("config_v4style.json = %+v, want %+v", got, c)
-	}
-	if diff := cmp.Diff(want, readBase(t, tiny+"/noprefix", readConfig(t, tiny+"/noprefix/config.json"))); diff != "" {
-		t.Error("noprefix holds another model")
-	}
-}
-
-// TestForwardGolden also shows that LoRA with B=0 is the base model: the golden values were made without an adapter.
-func TestForwardGolden(t *testing.T) {
-	t.Parallel()
-	want := readTensors(t, filepath.Join(tiny, "forward.safetensors"))
-	in := tinyInputs(t)
-	for platform, open := range backends() {
-		t.Run(platform, func(t *testing.T) {
-			t.Parallel()
-			be := open(t)
-			o := tinyOptions(t, 4)
-			p := newTiny(t, be, InitAdapter(o.Targets, o.LoRA, 1), o)
-			checkLogits(t, p, in, want)
-			checkStates(t, p, in.batch(t), want)
-			checkLosses(t, p, in, want)
-		})
-	}
-}
-
-func checkLogits(t *testing.T, p *Program, in inputs, want map[string]weights.Array) {
-	t.Helper()
-	logits, err := p.Logits(in.batch(t))
-	must(t, err)
-	if d := maxDiff(logits.Data, want["logits"].Data); d > logitsTolerance {
-		t.Errorf("logits differ by %g", d)
-	}
-	padded := in.Padded.batch(t)
-	logits, err = p.Logits(padded)
-	must(t, err)
-	for row, n := range []int{16, 11} { // real tokens of the two rows
-		from := row * padded.T * p.config.VocabSize
-		to := from + n*p.config.VocabSize
-		if d := maxDiff(logits.Data[from:to], want["right_padded.logits"].Data[from:to]); d > logitsTolerance {
-			t.Errorf("padded logits of row %d differ by %g", row, d)
-		}
-	}
-	logits, err = p.Logits(in.Long.batch(t))
-	must(t, err)
-	if d := maxDiff(logits.Data[127*p.config.VocabSize:], want["long.last_logits"].Data); d > logitsTolerance {
-		t.Errorf("last logits of 128 differ by %g", d)
-	}
-}
-
-func checkStates(t *testing.T, p *Program, b Batch, want map[string]weights.Array) {
-	t.Helper()
-	in := append(p.baseShapes(), i32(b.B, b.T))
-	exec, err := p.build("states", in, func(in []*Node) []*Node {
-		base := in[:len(in)-1]
-		return trunk{Config: p.config, tensors: newLayout(p.config.Tensors()).named(base)}.states(in[len(in)-1])
-	})
-	must(t, err)
-	ids, err := p.upload(b.IDs, dtypes.Int32, b.B, b.T)
-	must(t, err)
-	states, err := exec.run(append(slices.Clone(p.base), ids), nil)
-	must(t, err)
-	for i, s := range states {
-		flat, err := read(s, b.B*b.T*p.config.Embed)
-		must(t, err)
-		if d := maxDiff(flat, want[fmt.Sprintf("hidden_states.%d", i)].Data); d > hiddenTolerance {
-			t.Errorf("hidden_states.%d differ by %g", i, d)
-		}
-	}
-	finalizeAll(append(states, ids)...)
-	exec.finalize()
-}
-
-func checkLosses(t *testing.T, p *Program, in inputs, want map[string]weights.Array) {
-	t.Helper()
-	var golden struct {
-		Loss   float64
-		Plain  float64                `json:"loss_nothing_masked"`
-		Padded struct{ Loss float64 } `json:"right_padded"`
-		Long   struct{ Loss float64 }
-	}
-	readJSON(t, filepath.Join(tiny, "forward.json"), &golden)
-	unmasked := in.batch(t)
-	unmasked.Labels = unmasked.IDs
-	for _, c := range []struct {
-		what string
-		b    Batch
-		want float64
-	}{
-		{"loss", in.batch(t), golden.Loss},
-		{"loss with nothing masked", unmasked, golden.Plain},
-		{"padded loss", in.Padded.batch(t), golden.Padded.Loss},
-		{"loss of 128", in.Long.batch(t), golden.Long.Loss},
-	} {
-		sum, n, err := p.Evaluate(c.b)
-		must(t, err)
-		check(t, c.what, sum/float64(n), c.want, lossTolerance)
-	}
-	nll, pl, err := p.nll(unmasked)
-	must(t, err)
-	if d := maxDiff(nll[:pl.tokens], want["nll"].Data); d > lossTolerance {
-		t.Errorf("nll differs by %g", d)
-	}
-}
 
 // goldenCase is a case.json.
 type goldenCase struct {

@@ -7,18 +7,18 @@ import (
 
 // batchNodes are a batch inside a graph: see plan.
 type batchNodes struct {
-	ids, rows, targets, inverse, tokens *Node
+	ids, positions, rows, targets, inverse, tokens *Node
 }
 
 func newBatchNodes(in []*Node) batchNodes {
-	return batchNodes{ids: in[0], rows: in[1], targets: in[2], inverse: in[3], tokens: in[4]}
+	return batchNodes{ids: in[0], positions: in[1], rows: in[2], targets: in[3], inverse: in[4], tokens: in[5]}
 }
 
-const batchInputs = 5
+const batchInputs = 6
 
 // losses returns every supervised row's nll in nats, zero elsewhere: [k*c].
 func (m trunk) losses(b batchNodes) *Node {
-	x := m.hidden(b.ids)
+	x := m.hidden(b.ids, b.positions)
 	nll, _ := m.crossEntropy(b, false).run(takeRows(x, b.rows), b.targets, b.tokens)
 	return supervised(nll, b)
 }
@@ -33,7 +33,7 @@ func supervised(nll *Node, b batchNodes) *Node {
 // gradient with respect to the hidden states comes finished from the chunked loss, so the scalar is only their inner
 // product, and nothing differentiates the loop.
 func (m trunk) surrogate(b batchNodes, scale *Node) (nll, root *Node) {
-	x := m.hidden(b.ids)
+	x := m.hidden(b.ids, b.positions)
 	nll, dx := m.crossEntropy(b, true).run(StopGradient(takeRows(x, b.rows)), b.targets, b.tokens)
 	found := GreaterOrEqual(b.inverse, ZerosLike(b.inverse))
 	dx = takeRows(dx, MaxScalar(b.inverse, int32(0)))

@@ -71,6 +71,11 @@ func readTensors(t testing.TB, path string) map[string]weights.Array {
 
 const tiny = "testdata/tiny-gpt2"
 
+// tinyModels are the golden models, one of each architecture and tiny-llama3 with another head and other positions.
+func tinyModels() []string {
+	return []string{tiny, "testdata/tiny-llama", "testdata/tiny-llama3", "testdata/tiny-qwen2", "testdata/tiny-qwen3"}
+}
+
 func tinyConfig(t testing.TB) Config {
 	t.Helper()
 	return readConfig(t, filepath.Join(tiny, "config.json"))
@@ -92,11 +97,7 @@ func readConfig(t testing.TB, path string) Config {
 // readBase reads a folder's weights under canonical names.
 func readBase(t testing.TB, dir string, c Config) map[string]weights.Array {
 	t.Helper()
-	want := map[string][]int{}
-	for _, s := range c.Tensors() {
-		want[s.Name] = s.Shape
-	}
-	base, err := weights.ReadModel(os.DirFS(dir), want)
+	base, err := weights.ReadModel(os.DirFS(dir), c.Weights())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,27 @@ func tinyInputs(t testing.TB) inputs {
 func newTiny(t testing.TB, be compute.Backend, adapter map[string]weights.Array, o Options) *Program {
 	t.Helper()
 	c := tinyConfig(t)
-	p, err := New(be, c, readBase(t, tiny, c), adapter, o)
+	return newProgram(t, be, c, readBase(t, tiny, c), adapter, o)
+}
+
+// newBare is a program on a folder's base with an adapter that adds nothing: rank 1 on every linear module, B = 0.
+func newBare(t testing.TB, be compute.Backend, dir string) *Program {
+	t.Helper()
+	c := readConfig(t, filepath.Join(dir, "config.json"))
+	return newBareOn(t, be, c, readBase(t, dir, c))
+}
+
+func newBareOn(t testing.TB, be compute.Backend, c Config, base map[string]weights.Array) *Program {
+	t.Helper()
+	targets, err := Match(c.Modules(), sweep.Targets{Pattern: sweep.AllLinear})
+	must(t, err)
+	l := sweep.LoRASpec{Rank: 1, Alpha: 1, Init: initKaiming}
+	return newProgram(t, be, c, base, InitAdapter(targets, l, 1), Options{LoRA: l, Train: sweep.TrainSpec{BatchSize: 1}, Targets: targets, SequenceLength: 16})
+}
+
+func newProgram(t testing.TB, be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) *Program {
+	t.Helper()
+	p, err := New(be, c, base, adapter, o)
 	if err != nil {
 		t.Fatal(err)
 	}

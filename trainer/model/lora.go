@@ -26,21 +26,21 @@ func moduleIndex(targets []sweep.Module) map[string]int {
 	return index
 }
 
-// add returns y + scaling·B·A·dropout(x) for y [n, out] and x [n, in].
-func (l *lora) add(y, x *Node, module string) *Node {
-	i, ok := l.index[module]
+// add returns the module's output with its adapter: y + scaling·B·A·dropout(x).
+func (l *lora) add(c linearCall) *Node {
+	i, ok := l.index[c.Name]
 	if !ok {
-		return y
+		return c.y
 	}
-	dtype := y.DType()
-	x = ConvertDType(x, dtypes.Float32)
+	dtype := c.y.DType()
+	x := ConvertDType(c.x, dtypes.Float32)
 	if l.keys != nil {
 		x = l.dropout(x, i)
 	}
-	u := dot(x, 1, l.tensors[weights.KeyA(module)], 1) // [n, r]
+	u := dot(x, 1, l.tensors[weights.KeyA(c.Name)], 1) // [n, r]
 	u = MulScalar(u, l.spec.Scaling())
-	branch := dot(u, 1, l.tensors[weights.KeyB(module)], 1) // [n, out]
-	return ConvertDType(Add(ConvertDType(y, dtypes.Float32), branch), dtype)
+	branch := dot(u, 1, l.tensors[weights.KeyB(c.Name)], 1) // [n, out]
+	return ConvertDType(Add(ConvertDType(c.y, dtypes.Float32), branch), dtype)
 }
 
 // dropout zeroes entries of x [n, in] with probability p and scales the others by 1/(1-p). Whether entry k falls is a hash

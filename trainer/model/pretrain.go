@@ -48,14 +48,17 @@ func NewPretrain(be compute.Backend, c Config, o PretrainOptions) (*Pretrainer, 
 	return t, nil
 }
 
-// InitWeights returns GPT-2's initial weights (Radford et al. 2019; transformers' GPT2PreTrainedModel): normal with sd 0.02,
-// residual projections divided by sqrt(2·layers), biases 0, norms 1.
+// InitWeights returns initial weights as transformers makes them: normal with sd 0.02, biases 0, norms 1; GPT-2's residual
+// projections divided by sqrt(2·layers) (Radford et al. 2019).
 func (c Config) InitWeights(seed int64) map[string]weights.Array {
 	const sd = 0.02
 	base := map[string]weights.Array{}
+	norms := map[string]bool{}
+	for _, p := range c.stored() {
+		norms[p.Name+".weight"] = p.norm
+	}
 	for _, s := range c.Tensors() {
 		data := make([]float32, size(s.Shape))
-		isNorm := strings.Contains(s.Name, ".ln_")
 		scale := sd
 		if strings.HasSuffix(s.Name, "c_proj.weight") {
 			scale /= math.Sqrt(2 * float64(c.Layers))
@@ -64,7 +67,7 @@ func (c Config) InitWeights(seed int64) map[string]weights.Array {
 		for i := range data {
 			switch {
 			case strings.HasSuffix(s.Name, ".bias"):
-			case isNorm:
+			case norms[s.Name]:
 				data[i] = 1
 			default:
 				data[i] = float32(scale * gaussian(random))
@@ -186,13 +189,13 @@ func (t *Pretrainer) inputs(B, T int) []shape {
 }
 
 func (t *Pretrainer) trunk(tensors []*Node) trunk {
-	return trunk{Config: t.config, tensors: t.layout.named(tensors)}
+	return newTrunk(t.config, t.layout.named(tensors), nil)
 }
 
 // fullLosses is losses with a head that trains: the logits of all rows at once, differentiated by GoMLX.
 func (m trunk) fullLosses(b batchNodes) *Node {
-	x := takeRows(m.hidden(b.ids), b.rows)
-	logits := dot(x, 1, m.head(), 1) // [k*c, V]
+	x := takeRows(m.hidden(b.ids, b.positions), b.rows)
+	logits := m.logits(x) // [k*c, V]
 	shifted := Sub(logits, StopGradient(ReduceAndKeep(logits, ReduceMax, -1)))
 	hit := Equal(Iota(x.Graph(), i32(logits.Shape().Dimensions...), 1), BroadcastToDims(ExpandAxes(b.targets, -1), logits.Shape().Dimensions...))
 	target := ReduceSum(Where(hit, shifted, ZerosLike(shifted)), -1)

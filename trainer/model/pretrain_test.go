@@ -8,7 +8,7 @@ import (
 // smallConfig is a GPT-2 of a few thousand parameters.
 func smallConfig() Config {
 	return Config{
-		VocabSize: 50, Positions: 16, Embed: 16, Layers: 2, Heads: 2, Inner: 64,
+		Architecture: "gpt2", VocabSize: 50, Positions: 16, Embed: 16, Layers: 2, Heads: 2, KVHeads: 2, HeadDim: 8, Inner: 64,
 		Activation: "gelu_new", Epsilon: 1e-5, TieHead: true, ScaleScores: true,
 	}
 }

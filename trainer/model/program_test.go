@@ -229,7 +229,7 @@ func TestNewRefuses(t *testing.T) {
 		edit func(base, adapter map[string]weights.Array, o *Options)
 		want string
 	}{
-		{"missing base", func(b, _ map[string]weights.Array, _ *Options) { delete(b, tokenEmbedding) }, "transformer.wte.weight is missing"},
+		{"missing base", func(b, _ map[string]weights.Array, _ *Options) { delete(b, "transformer.wte.weight") }, "transformer.wte.weight is missing"},
 		{"missing adapter", func(_, a map[string]weights.Array, o *Options) { delete(a, weights.KeyB(o.Targets[0].Name)) }, "lora_B.weight is missing"},
 		{"wrong rank", func(_, _ map[string]weights.Array, o *Options) { o.LoRA.Rank = 5 }, "has shape [4 64]"},
 		{"no targets", func(_, _ map[string]weights.Array, o *Options) { o.Targets = nil }, "nothing to train"},

@@ -8,48 +8,24 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// TensorSpec is one tensor that a checkpoint must hold, under its canonical name: the one save_pretrained writes.
+// TensorSpec is one tensor that a checkpoint must hold, under its canonical name: the one save_pretrained writes. Linear
+// weights are [out, in], GPT-2's [in, out], embeddings and the output head [V, C].
 type TensorSpec struct {
 	Name  string
 	Shape []int
 }
 
-const (
-	tokenEmbedding    = "transformer.wte.weight"
-	positionEmbedding = "transformer.wpe.weight"
-	untiedHead        = "lm_head.weight"
-)
-
-// Tensors lists what a checkpoint must hold, in the model's order. Conv1D weights are [in, out].
-func (c Config) Tensors() []TensorSpec {
-	C := c.Embed
-	all := []TensorSpec{
-		{tokenEmbedding, []int{c.VocabSize, C}},
-		{positionEmbedding, []int{c.Positions, C}},
+// Weights describes the model's tensors to a reader of model files.
+func (c Config) Weights() weights.Want {
+	arch := c.arch()
+	w := weights.Want{Shapes: map[string][]int{}, Prefix: arch.prefix, Ignore: slices.Clone(arch.buffers)}
+	for _, t := range c.Tensors() {
+		w.Shapes[t.Name] = t.Shape
 	}
-	for i := range c.Layers {
-		all = append(all, norm(layer(i, "ln_1"), C)...)
-		all = append(all, conv1D(layer(i, "attn.c_attn"), C, 3*C)...)
-		all = append(all, conv1D(layer(i, "attn.c_proj"), C, C)...)
-		all = append(all, norm(layer(i, "ln_2"), C)...)
-		all = append(all, conv1D(layer(i, "mlp.c_fc"), C, c.Inner)...)
-		all = append(all, conv1D(layer(i, "mlp.c_proj"), c.Inner, C)...)
+	if c.TieHead {
+		w.Ignore = append(w.Ignore, headName+".weight")
 	}
-	all = append(all, norm("transformer.ln_f", C)...)
-	if !c.TieHead {
-		all = append(all, TensorSpec{untiedHead, []int{c.VocabSize, C}})
-	}
-	return all
-}
-
-func layer(i int, module string) string { return fmt.Sprintf("transformer.h.%d.%s", i, module) }
-
-func norm(module string, width int) []TensorSpec {
-	return []TensorSpec{{module + ".weight", []int{width}}, {module + ".bias", []int{width}}}
-}
-
-func conv1D(module string, in, out int) []TensorSpec {
-	return []TensorSpec{{module + ".weight", []int{in, out}}, {module + ".bias", []int{out}}}
+	return w
 }
 
 // check reports every tensor of base that is missing or has another shape.

@@ -29,7 +29,7 @@ func TestFromTextToModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := model.Config{
-		VocabSize: 400, Positions: 16, Embed: 16, Layers: 1, Heads: 2, Inner: 32,
+		Architecture: "gpt2", VocabSize: 400, Positions: 16, Embed: 16, Layers: 1, Heads: 2, KVHeads: 2, HeadDim: 8, Inner: 32,
 		Activation: "gelu_new", Epsilon: 1e-5, TieHead: true, ScaleScores: true,
 	}
 	corpus := prepare(t, dir, c)

@@ -4,7 +4,7 @@
 // Everything is float32 in memory, whatever the file holds. Files come through fs.FS, so that the model embedded in the
 // binary and a folder on disk are read by the same code; Builtin opens the embedded ones.
 //
-//	tensors, err := weights.ReadModel(os.DirFS("gpt2"), want) // want: canonical name -> shape
+//	tensors, err := weights.ReadModel(os.DirFS("gpt2"), config.Weights())
 //	adapter, err := weights.ReadAdapter("runs/trials/1f/1/adapter")
 //
 // A file is not trusted. The header is checked whole before any tensor is allocated: its length against the file's,

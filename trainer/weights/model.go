@@ -14,7 +14,6 @@ import (
 const (
 	singleFile = "model.safetensors"
 	indexFile  = "model.safetensors.index.json"
-	prefix     = "transformer."
 )
 
 // ModelFiles lists the files that hold a model's weights: model.safetensors, or the shards its index names.
@@ -64,30 +63,35 @@ func missingWeights(files fs.FS) error {
 	return fmt.Errorf("%w: neither %s nor %s", fs.ErrNotExist, singleFile, indexFile)
 }
 
-// CheckModel compares the headers of a model's files with what the architecture needs, without reading a weight. want
-// holds canonical names ("transformer.h.0.…") and shapes.
-func CheckModel(files fs.FS, want map[string][]int) error {
+// Want is what an architecture needs from a model's files.
+type Want struct {
+	Shapes map[string][]int // by canonical name: transformer.h.0.…, model.layers.0.…
+	Prefix string           // of all names but the output head's; files may leave it out
+	Ignore []string         // ends of names of tensors that may be there and carry no weights of their own: buffers, a tied output head
+}
+
+// CheckModel compares the headers of a model's files with what the architecture needs, without reading a weight.
+func CheckModel(files fs.FS, want Want) error {
 	_, err := locate(files, want)
 	return err
 }
 
-// ReadModel reads the weights that want names, as float32, under their canonical names. Files with and without the
-// "transformer." prefix are the same model; causal-mask buffers and a tied lm_head are passed over. A tensor that is
-// missing, unknown or of another shape is an error that names it.
-func ReadModel(files fs.FS, want map[string][]int) (map[string]Array, error) {
+// ReadModel reads the weights that want names, as float32, under their canonical names. Files with and without the prefix are
+// the same model. A tensor that is missing, unknown or of another shape is an error that names it.
+func ReadModel(files fs.FS, want Want) (map[string]Array, error) {
 	shards, err := locate(files, want)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]Array, len(want))
+	out := make(map[string]Array, len(want.Shapes))
 	for name, header := range shards {
-		part, err := readSome(files, name, func(e Entry) bool { return want[canonical(e.Name, want)] != nil })
+		part, err := readSome(files, name, func(e Entry) bool { return want.Shapes[want.canonical(e.Name)] != nil })
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range header.Tensors {
 			if a, ok := part[e.Name]; ok {
-				out[canonical(e.Name, want)] = a
+				out[want.canonical(e.Name)] = a
 			}
 		}
 	}
@@ -95,13 +99,13 @@ func ReadModel(files fs.FS, want map[string][]int) (map[string]Array, error) {
 }
 
 // locate reads the headers of a model's files and checks them against want.
-func locate(files fs.FS, want map[string][]int) (map[string]Header, error) {
+func locate(files fs.FS, want Want) (map[string]Header, error) {
 	names, err := ModelFiles(files)
 	if err != nil {
 		return nil, err
 	}
 	shards := make(map[string]Header, len(names))
-	seen := make(map[string]bool, len(want))
+	seen := make(map[string]bool, len(want.Shapes))
 	var problems []error
 	for _, name := range names {
 		header, err := readHeader(files, name)
@@ -110,10 +114,10 @@ func locate(files fs.FS, want map[string][]int) (map[string]Header, error) {
 		}
 		shards[name] = header
 		for _, e := range header.Tensors {
-			problems = append(problems, checkEntry(e, want, seen))
+			problems = append(problems, want.check(e, seen))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(want)) {
+	for _, name := range slices.Sorted(maps.Keys(want.Shapes)) {
 		if !seen[name] {
 			problems = append(problems, fmt.Errorf("tensor %s is missing", name))
 		}
@@ -124,11 +128,11 @@ func locate(files fs.FS, want map[string][]int) (map[string]Header, error) {
 	return shards, nil
 }
 
-func checkEntry(e Entry, want map[string][]int, seen map[string]bool) error {
-	name := canonical(e.Name, want)
-	shape, ok := want[name]
+func (w Want) check(e Entry, seen map[string]bool) error {
+	name := w.canonical(e.Name)
+	shape, ok := w.Shapes[name]
 	switch {
-	case !ok && ignored(name):
+	case !ok && slices.ContainsFunc(w.Ignore, func(end string) bool { return strings.HasSuffix(name, end) }):
 		return nil
 	case !ok:
 		return fmt.Errorf("tensor %s is not part of the architecture", e.Name)
@@ -145,18 +149,12 @@ func checkEntry(e Entry, want map[string][]int, seen map[string]bool) error {
 	return nil
 }
 
-// canonical returns the name a tensor has in want: many files on the hub leave the prefix out.
-func canonical(name string, want map[string][]int) string {
-	if _, ok := want[name]; !ok && !strings.HasPrefix(name, prefix) && name != "lm_head.weight" {
-		return prefix + name
+// canonical returns the name a tensor has in Shapes: many files on the hub leave the prefix out.
+func (w Want) canonical(name string) string {
+	if w.Shapes[name] == nil && w.Shapes[w.Prefix+name] != nil {
+		return w.Prefix + name
 	}
 	return name
-}
-
-// ignored reports tensors that carry no weights of their own: the causal mask that old files store, and the output head
-// of a model that ties it to its embedding.
-func ignored(name string) bool {
-	return strings.HasSuffix(name, ".attn.bias") || strings.HasSuffix(name, ".attn.masked_bias") || name == "lm_head.weight"
 }
 
 // summary joins the first few of many problems.

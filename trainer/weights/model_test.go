@@ -29,8 +29,11 @@ func row(values ...float32) weights.Array {
 	return weights.Array{Shape: []int{len(values)}, Data: values}
 }
 
-func want() map[string][]int {
-	return map[string][]int{"transformer.wte.weight": {2}, "transformer.h.0.attn.c_attn.bias": {1}}
+func want() weights.Want {
+	return weights.Want{
+		Shapes: map[string][]int{"transformer.wte.weight": {2}, "transformer.h.0.attn.c_attn.bias": {1}},
+		Prefix: "transformer.", Ignore: []string{".attn.bias", ".attn.masked_bias", "lm_head.weight"},
+	}
 }
 
 func TestReadModelLayouts(t *testing.T) {

@@ -1,0 +1,54 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// architecture is all that differs between model families. Each is a value in a file of its own and one row of
+// architectures; everything else in this package follows what it says.
+type architecture struct {
+	// parse reads a config.json of this architecture. What is absent has transformers' default.
+	parse func(text []byte) (Config, error)
+	// pieces lists the model's parts in torch's order: embeddings first, output head last.
+	pieces func(c Config) []piece
+	// prefix is what the names of all parts but the head begin with, and what some files leave out: "transformer.".
+	prefix string
+	// buffers are the ends of names of tensors that files may hold and that carry no weights.
+	buffers []string
+	// tokens and finalNorm name the token embedding and the norm behind the last block.
+	tokens, finalNorm string
+	// begin returns the embedded tokens, [B*T, C].
+	begin func(m trunk, in places) *Node
+	// block is layer i: x [B*T, C] -> [B*T, C].
+	block func(m trunk, x *Node, i int, in places) *Node
+	// norm normalises the last axis of x.
+	norm func(m trunk, x *Node, module string) *Node
+}
+
+// architectures is the table of what can be trained, by model_type.
+func architectures() map[string]architecture {
+	return map[string]architecture{
+		"gpt2":    gpt2(),
+		"llama":   llama(),
+		"mistral": mistral(),
+		"qwen2":   qwen2(),
+		"qwen3":   qwen3(),
+	}
+}
+
+// Architectures lists the values of model_type that can be trained.
+func Architectures() []string { return slices.Sorted(maps.Keys(architectures())) }
+
+func (c Config) arch() architecture { return architectures()[c.Architecture] }
+
+func checkArchitecture(name string) error {
+	if slices.Contains(Architectures(), name) {
+		return nil
+	}
+	return fmt.Errorf("model_type is %q, which cannot be trained; those that can are %s", name, strings.Join(Architectures(), ", "))
+}

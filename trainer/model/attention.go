@@ -1,0 +1,43 @@
+package model
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/go-xla/compute/xla"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// attention is causal multi-head attention within documents: q [B, T, H, D], k and v [B, T, K, D], where H/K queries share a
+// key. It returns [B*T, H*D].
+func (m trunk) attention(q, k, v *Node, scale float64, in places) *Node {
+	B, T, H, K, D := in.B, in.T, m.Heads, m.KVHeads, m.HeadDim
+	q = Reshape(q, B, T, K, H/K, D)
+	scores := product(q, k).Einsum("btkgd,bskd->bkgts")
+	scores = MulScalar(ConvertDType(scores, dtypes.Float32), scale)
+	sees := BroadcastToDims(ExpandAxes(in.sees, 1, 2), B, K, H/K, T, T)
+	scores = Where(sees, scores, FillScalar(q.Graph(), scores.Shape(), -math.MaxFloat32))
+	p := ConvertDType(softmax(scores), q.DType())
+	return Reshape(product(p, v).Einsum("bkgts,bskd->btkgd"), B*T, H*D)
+}
+
+// softmax over the last axis. The maximum carries no gradient: the result does not depend on it.
+func softmax(x *Node) *Node {
+	e := Exp(Sub(x, StopGradient(ReduceAndKeep(x, ReduceMax, -1))))
+	return Div(e, ReduceAndKeep(e, ReduceSum, -1))
+}
+
+// dot contracts one axis of two matrices.
+func dot(x *Node, xAxis int, w *Node, wAxis int) *Node {
+	return product(x, w).General([]int{xAxis}, nil, []int{wAxis}, nil)
+}
+
+// product begins a product. In bfloat16 GoMLX asks for a float32 accumulator; go-xla answers by copying the weight and
+// computing in float32 (and cannot inside a loop), while XLA's plain bfloat16 product accumulates in float32 anyway.
+func product(x, w *Node) *DotBuilder {
+	b := Dot(x, w)
+	if _, ok := x.Graph().Backend().(*xla.Backend); ok {
+		b = b.WithAccumulatorDType(x.DType())
+	}
+	return b
+}

@@ -1,0 +1,152 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// llama is Llama 1 to 3 (Touvron et al. 2023; Grattafiori et al. 2024) and what shares its model_type, such as SmolLM2, as
+// transformers' LlamaForCausalLM computes it: rotary positions, RMS norms, a gated MLP, grouped-query attention.
+func llama() architecture {
+	return llamaFamily(func(f llamaFile) Config {
+		return Config{
+			VocabSize: or(f.VocabSize, 32000), Inner: or(f.Inner, 11008), Positions: or(f.Positions, 2048),
+			KVHeads: or(f.KVHeads, f.heads()), HeadDim: or(f.HeadDim, f.width()),
+			QKVBias: f.AttentionBias, OutputBias: f.AttentionBias, MLPBias: f.MLPBias,
+		}
+	})
+}
+
+// llamaFamily is an architecture with Llama's blocks. own returns what its config.json says that the family does not share;
+// parseLlama adds the rest.
+func llamaFamily(own func(f llamaFile) Config) architecture {
+	return architecture{
+		parse:   func(text []byte) (Config, error) { return parseLlama(text, own) },
+		pieces:  llamaPieces,
+		prefix:  "model.",
+		buffers: []string{".rotary_emb.inv_freq"}, // recomputed; files of before transformers 4.32 store it
+		tokens:  "model.embed_tokens", finalNorm: "model.norm",
+		begin: llamaBegin, block: llamaBlock, norm: rmsNorm,
+	}
+}
+
+// llamaFile is a config.json of the Llama family.
+type llamaFile struct {
+	VocabSize        *int     `json:"vocab_size"`
+	Positions        *int     `json:"max_position_embeddings"`
+	Embed            *int     `json:"hidden_size"`
+	Layers           *int     `json:"num_hidden_layers"`
+	Heads            *int     `json:"num_attention_heads"`
+	KVHeads          *int     `json:"num_key_value_heads"`
+	HeadDim          *int     `json:"head_dim"`
+	Inner            *int     `json:"intermediate_size"`
+	Activation       *string  `json:"hidden_act"`
+	Epsilon          *float64 `json:"rms_norm_eps"`
+	TieHead          bool     `json:"tie_word_embeddings"`
+	AttentionBias    bool     `json:"attention_bias"`
+	MLPBias          bool     `json:"mlp_bias"`
+	UseSlidingWindow bool     `json:"use_sliding_window"`
+
+	// SlidingWindow is kept as it stands, because null and absent differ: no window, and the architecture's standard.
+	SlidingWindow json.RawMessage `json:"sliding_window"`
+
+	ropeFile
+}
+
+func (f llamaFile) heads() int { return or(f.Heads, 32) }
+
+// width is the head dimension where config.json leaves it out.
+func (f llamaFile) width() int { return or(f.Embed, 4096) / max(f.heads(), 1) }
+
+func parseLlama(text []byte, own func(llamaFile) Config) (Config, error) {
+	var f llamaFile
+	if err := json.Unmarshal(text, &f); err != nil {
+		return Config{}, err
+	}
+	c := own(f)
+	c.Embed = or(f.Embed, 4096)
+	c.Layers = or(f.Layers, 32)
+	c.Heads = f.heads()
+	c.Activation = or(f.Activation, "silu")
+	c.Epsilon = or(f.Epsilon, 1e-6)
+	c.TieHead = f.TieHead
+	if f.HeadDim == nil && c.HeadDim*c.Heads != c.Embed && c.HeadDim == f.width() {
+		return Config{}, fmt.Errorf("hidden_size %d is not a multiple of num_attention_heads %d, and head_dim is not given", c.Embed, c.Heads)
+	}
+	if f.UseSlidingWindow {
+		return Config{}, fmt.Errorf("use_sliding_window is not supported")
+	}
+	var err error
+	c.Rope, err = f.rope(c)
+	return c, err
+}
+
+func llamaPieces(c Config) []piece {
+	C, q, kv := c.Embed, c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	all := []piece{embeddingPiece("model.embed_tokens", c.VocabSize, C)}
+	for i := range c.Layers {
+		all = append(all,
+			linearPiece(llamaLayer(i, "self_attn.q_proj"), C, q, c.QKVBias),
+			linearPiece(llamaLayer(i, "self_attn.k_proj"), C, kv, c.QKVBias),
+			linearPiece(llamaLayer(i, "self_attn.v_proj"), C, kv, c.QKVBias),
+			linearPiece(llamaLayer(i, "self_attn.o_proj"), q, C, c.OutputBias),
+		)
+		if c.QKNorm {
+			all = append(all,
+				normPiece(llamaLayer(i, "self_attn.q_norm"), c.HeadDim, false),
+				normPiece(llamaLayer(i, "self_attn.k_norm"), c.HeadDim, false),
+			)
+		}
+		all = append(all,
+			linearPiece(llamaLayer(i, "mlp.gate_proj"), C, c.Inner, c.MLPBias),
+			linearPiece(llamaLayer(i, "mlp.up_proj"), C, c.Inner, c.MLPBias),
+			linearPiece(llamaLayer(i, "mlp.down_proj"), c.Inner, C, c.MLPBias),
+			normPiece(llamaLayer(i, "input_layernorm"), C, false),
+			normPiece(llamaLayer(i, "post_attention_layernorm"), C, false),
+		)
+	}
+	return append(all, normPiece("model.norm", C, false), headPiece(c))
+}
+
+func llamaLayer(i int, module string) string { return fmt.Sprintf("model.layers.%d.%s", i, module) }
+
+func llamaBegin(m trunk, in places) *Node { return m.embed(in.ids, "model.embed_tokens") }
+
+func llamaBlock(m trunk, x *Node, i int, in places) *Node {
+	h := m.norm(x, llamaLayer(i, "input_layernorm"))
+	q := llamaHeads(m, h, i, "q", m.Heads, in)
+	k := llamaHeads(m, h, i, "k", m.KVHeads, in)
+	v := llamaHeads(m, h, i, "v", m.KVHeads, in)
+	h = m.attention(q, k, v, 1/math.Sqrt(float64(m.HeadDim)), in)
+	x = Add(x, m.linear(h, llamaLayer(i, "self_attn.o_proj")))
+	h = m.norm(x, llamaLayer(i, "post_attention_layernorm"))
+	gate := activate(m.linear(h, llamaLayer(i, "mlp.gate_proj")), m.Activation)
+	h = Mul(gate, m.linear(h, llamaLayer(i, "mlp.up_proj")))
+	return Add(x, m.linear(h, llamaLayer(i, "mlp.down_proj")))
+}
+
+// llamaHeads projects h [B*T, C] to the queries, keys or values of layer i, [B, T, heads, D]. Queries and keys are rotated to
+// their positions.
+func llamaHeads(m trunk, h *Node, i int, which string, heads int, in places) *Node {
+	y := Reshape(m.linear(h, llamaLayer(i, "self_attn."+which+"_proj")), in.B, in.T, heads, m.HeadDim)
+	if which == "v" {
+		return y
+	}
+	if m.QKNorm {
+		y = m.norm(y, llamaLayer(i, "self_attn."+which+"_norm"))
+	}
+	return in.rotate(y)
+}
+
+// rmsNorm is root-mean-square normalisation over the last axis, in float32 whatever the compute type.
+func rmsNorm(m trunk, x *Node, module string) *Node {
+	dtype := x.DType()
+	x = ConvertDType(x, dtypes.Float32)
+	weight := ConvertDType(m.tensors[module+".weight"], dtypes.Float32)
+	y := Div(x, Sqrt(AddScalar(ReduceAndKeep(Square(x), ReduceMean, -1), m.Epsilon)))
+	return ConvertDType(Mul(y, ExpandLeftToRank(weight, x.Rank())), dtype)
+}
