@@ -188,7 +188,7 @@ func wanted(ctx context.Context, repo *hub.Repo, withWeights bool) ([]string, er
 		return nil, fmt.Errorf("%w: hub model %s has no %s", sweep.ErrInput, repo.ID, configFile)
 	}
 	names := []string{configFile}
-	for _, name := range []string{tokenizerFile, "tokenizer_config.json"} {
+	for _, name := range []string{tokenizerFile, "tokenizer_config.json", "chat_template.jinja"} {
 		if repo.HasFile(name) {
 			names = append(names, name)
 		}

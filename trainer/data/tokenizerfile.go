@@ -113,13 +113,11 @@ func (f tokenizerFile) size() int {
 // findEOS returns the id of the end-of-text token, or -1: by tokenizer_config.json's eos_token, else by config.json's
 // eos_token_id (openai-community/gpt2 has only that).
 func findEOS(files fs.FS, t *Tokenizer) (int32, error) {
-	var tokenizerConfig struct {
-		EOS eosToken `json:"eos_token"`
-	}
-	if err := readJSON(files, "tokenizer_config.json", &tokenizerConfig); err != nil {
+	var names tokenizerConfig
+	if err := readJSON(files, tokenizerConfigFile, &names); err != nil {
 		return -1, err
 	}
-	if name := string(tokenizerConfig.EOS); name != "" {
+	if name := string(names.EOS); name != "" {
 		for id, token := range t.tokens {
 			if string(token) == name {
 				return int32(id), nil
@@ -139,18 +137,18 @@ func findEOS(files fs.FS, t *Tokenizer) (int32, error) {
 	return -1, nil
 }
 
-// eosToken is a token's text, given as a string or as an object with its content.
-type eosToken string
+// tokenName is a token's text, given as a string or as an object with its content.
+type tokenName string
 
 // UnmarshalJSON reads both spellings and null.
-func (e *eosToken) UnmarshalJSON(b []byte) error {
+func (n *tokenName) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '{' {
 		var token addedToken
 		err := json.Unmarshal(b, &token)
-		*e = eosToken(token.Content)
+		*n = tokenName(token.Content)
 		return err
 	}
-	return json.Unmarshal(b, (*string)(e))
+	return json.Unmarshal(b, (*string)(n))
 }
 
 // eosID is a token id, given as a number or as a list whose first counts.
