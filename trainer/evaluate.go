@@ -22,7 +22,8 @@ type EvaluateOptions struct {
 	// SequenceLength cuts text into rows; 0 means the model's positions. A pre-tokenised row stays one row, and one that
 	// is longer is an error.
 	SequenceLength int
-	BatchSize      int // rows in one forward pass
+	BatchSize      int    // rows in one forward pass
+	Dtype          string // of the base and the compute; empty means float32
 	Backend        backend.Choice
 	Device         int
 }
@@ -52,33 +53,46 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
 	if err != nil {
 		return Evaluation{}, err
 	}
-	lora, targets, adapter, err := evaluatedAdapter(o)
-	if err != nil {
-		return Evaluation{}, err
-	}
-	be, err := backend.Open(o.Backend.Platform, o.Backend.PluginPath, o.Device)
-	if err != nil {
-		return Evaluation{}, err
-	}
-	defer be.Finalize()
-	config, base, err := readBase(ctx, o.Model, o.Model.Fingerprint)
-	if err != nil {
-		return Evaluation{}, err
-	}
-	program, err := model.New(be, config, base, adapter, model.Options{
-		LoRA: lora, Train: sweep.TrainSpec{BatchSize: o.BatchSize}, Targets: targets, SequenceLength: o.SequenceLength,
+	var total score
+	err = withProgram(ctx, o, func(p *model.Program) error {
+		total, err = scoreRows(ctx, p, rows, o.BatchSize)
+		return err
 	})
 	if err != nil {
 		return Evaluation{}, err
 	}
+	return newEvaluation(total, len(rows), warnings), nil
+}
+
+func newEvaluation(total score, sequences int, warnings []string) Evaluation {
+	loss := total.Loss()
+	return Evaluation{Loss: loss, Perplexity: math.Exp(loss), Tokens: total.Tokens, Sequences: sequences, Warnings: warnings}
+}
+
+// withProgram compiles model and adapter for evaluation, and closes them once use is done.
+func withProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program) error) error {
+	lora, targets, adapter, err := evaluatedAdapter(o)
+	if err != nil {
+		return err
+	}
+	be, err := backend.Open(o.Backend.Platform, o.Backend.PluginPath, o.Device)
+	if err != nil {
+		return err
+	}
+	defer be.Finalize()
+	config, base, err := readBase(ctx, o.Model, o.Model.Fingerprint)
+	if err != nil {
+		return err
+	}
+	program, err := model.New(be, config, base, adapter, model.Options{
+		LoRA: lora, Train: sweep.TrainSpec{BatchSize: o.BatchSize, Dtype: o.Dtype}, Targets: targets, SequenceLength: o.SequenceLength,
+	})
+	if err != nil {
+		return err
+	}
 	defer program.Close()
 	clear(base)
-	total, err := scoreRows(ctx, program, rows, o.BatchSize)
-	if err != nil {
-		return Evaluation{}, err
-	}
-	loss := total.Loss()
-	return Evaluation{Loss: loss, Perplexity: math.Exp(loss), Tokens: total.Tokens, Sequences: len(rows), Warnings: warnings}, nil
+	return use(program)
 }
 
 // readRows reads the data set as training would cut it, but neither pads nor drops.

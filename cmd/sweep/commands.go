@@ -10,6 +10,7 @@ func commands() []func(*app) *cobra.Command {
 		newDoctorCommand,
 		newEvalCommand,
 		newExplainCommand,
+		newExportCommand,
 		newListCommand,
 		newLogsCommand,
 		newMetricsCommand,

@@ -21,20 +21,39 @@ type evalRequest struct {
 	data           []string
 	sequenceLength int
 	batchSize      int
+	dtype          string
+
+	trial string // the beginning of a trial's id, instead of data
+	last  bool
 }
 
 func newEvalCommand(a *app) *cobra.Command {
 	var r evalRequest
 	cmd := &cobra.Command{
-		Use:   "eval --model MODEL [--adapter DIR] --data FILE",
+		Use:   "eval {--model MODEL [--adapter DIR] --data FILE | --trial ID}",
 		Short: "Score a model, with or without an adapter, on a data set",
 		Long: `eval computes the mean token cross-entropy (nats) of a model on a data set, dropout off, as a trial's validation does.
 Every row is scored once and none is dropped or cut: text is cut into rows of --sequence-length, the last one shorter;
-a pre-tokenised row that is longer is an error.`,
+a pre-tokenised row that is longer is an error.
+
+--trial scores a finished trial's adapter on the trial's own validation rows, which a file cannot name where they were split off
+or drawn: it gives the recorded val_loss again. With --adapter or --model it scores those on the trial's rows instead.`,
 		Example: `  sweep eval --model builtin:gopher --data builtin:go-doc
-  sweep eval --model gpt2/ --adapter runs/trials/1f0c/1/adapter --data notes-val.jsonl -o json`,
+  sweep eval --model gpt2/ --adapter runs/trials/1f0c/1/adapter --data notes-val.jsonl -o json
+  sweep eval --trial 1f0c
+  sweep eval --trial 1f0c --model merged/`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.eval(cmd.Context(), r) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if r.trial == "" {
+				return a.eval(cmd.Context(), r)
+			}
+			for _, flag := range []string{"data", "sequence-length", "batch-size", "dtype"} {
+				if cmd.Flags().Changed(flag) {
+					return usagef("--%s does not go with --trial, which scores the trial's own rows as the trial did", flag)
+				}
+			}
+			return a.evalTrial(cmd.Context(), r)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.model, "model", "", "hub id, folder, or builtin:<name>")
@@ -42,12 +61,21 @@ a pre-tokenised row that is longer is an error.`,
 	f.StringSliceVar(&r.data, "data", nil, "files or built-in data sets, as data.train of a grid")
 	f.IntVar(&r.sequenceLength, "sequence-length", 0, "ids in a row of text (default: the model's positions)")
 	f.IntVar(&r.batchSize, "batch-size", 8, "rows in one forward pass")
+	f.StringVar(&r.dtype, "dtype", "float32", "of the base and the compute: float32 or bfloat16, as train.dtype of a grid")
+	f.StringVar(&r.trial, "trial", "", "score on the validation rows of this trial (an id, or the beginning of one)")
+	f.BoolVar(&r.last, "last", false, "with --trial: the adapter of the last step instead of the best evaluation's")
 	return cmd
 }
 
 func (a *app) eval(ctx context.Context, r evalRequest) error {
 	if r.model == "" || len(r.data) == 0 {
-		return usagef("eval needs --model and --data (see sweep eval --help)")
+		return usagef("eval needs --model and --data, or --trial (see sweep eval --help)")
+	}
+	if r.last {
+		return usagef("--last goes with --trial; name the folder of the last adapter with --adapter")
+	}
+	if r.dtype != "float32" && r.dtype != "bfloat16" {
+		return usagef("--dtype %s: want float32 or bfloat16", r.dtype)
 	}
 	choice, err := a.resolveBackend(ctx, sweep.Info{})
 	if err != nil {
@@ -58,22 +86,33 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 		return asUsage(err)
 	}
 	result, err := trainer.Evaluate(ctx, trainer.EvaluateOptions{
-		Model: info, Adapter: r.adapter, Data: r.data, SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Backend: choice,
+		Model: info, Adapter: r.adapter, Data: r.data, SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
+		Backend: choice,
 	})
 	if err != nil {
 		return asUsage(err)
 	}
-	return a.writeEvaluation(result)
+	return a.writeEvaluation(evalView{Evaluation: result})
 }
 
-func (a *app) writeEvaluation(e trainer.Evaluation) error {
-	for _, w := range e.Warnings {
+// evalView is the result of sweep eval.
+type evalView struct {
+	trainer.Evaluation
+	Trial   string   `json:"trial,omitempty"`
+	ValLoss *float64 `json:"val_loss,omitempty"` // that the trial reported for the adapter that was scored
+}
+
+func (a *app) writeEvaluation(v evalView) error {
+	for _, w := range v.Warnings {
 		a.say("warning: %s", w)
 	}
 	header := []string{"loss", "perplexity", "tokens", "sequences"}
-	row := []string{fmt.Sprintf("%.6f", e.Loss), fmt.Sprintf("%.4f", e.Perplexity), strconv.FormatInt(e.Tokens, 10), strconv.Itoa(e.Sequences)}
+	row := []string{fmt.Sprintf("%.6f", v.Loss), fmt.Sprintf("%.4f", v.Perplexity), strconv.FormatInt(v.Tokens, 10), strconv.Itoa(v.Sequences)}
+	if v.ValLoss != nil {
+		header, row = append(header, "val_loss"), append(row, fmt.Sprintf("%.6f", *v.ValLoss))
+	}
 	table := func(w io.Writer) error { return writeTable(w, header, [][]string{row}) }
-	return a.emit("eval", e, table, func() ([]string, [][]string) { return header, [][]string{row} })
+	return a.emit("eval", v, table, func() ([]string, [][]string) { return header, [][]string{row} })
 }
 
 // asUsage gives an error that a person has to mend its exit code.

@@ -60,6 +60,10 @@ func TestEvalRefusesBadInput(t *testing.T) {
 		"no adapter there":   {[]string{"--model", "builtin:gopher", "--data", rows, "--adapter", t.TempDir()}, "adapter_config.json"},
 		"row too long":       {[]string{"--model", "builtin:gopher", "--data", rows, "--sequence-length", "3"}, "row 1 has 4 ids"},
 		"too many positions": {[]string{"--model", "builtin:gopher", "--data", rows, "--sequence-length", "129"}, "128 positions"},
+		"data and a trial":   {[]string{"--trial", "1f", "--data", rows}, "--data does not go with --trial"},
+		"last of no trial":   {[]string{"--model", "builtin:gopher", "--data", rows, "--last"}, "--last goes with --trial"},
+		"last and another":   {[]string{"--trial", "1f", "--model", "builtin:gopher", "--last"}, "beside --model"},
+		"no such dtype":      {[]string{"--model", "builtin:gopher", "--data", rows, "--dtype", "int8"}, "bfloat16"},
 		"batch of none":      {[]string{"--model", "builtin:gopher", "--data", rows, "--batch-size", "0"}, "batch size 0"},
 	}
 	for name, tc := range tests {

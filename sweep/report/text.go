@@ -269,8 +269,11 @@ func (c Conditions) String() string {
 		c.Scheduler, c.Steps, tokens)
 }
 
-func (t *text) legend() {
-	t.para("", "Losses are means over seeds, in nats per token. Gains are paired by seed, over the incumbent rank in column \"over\". "+
+func (t *text) legend() { t.para("", "%s", t.rule.legend()) }
+
+// legend explains the columns of a ladder's table.
+func (r Rule) legend() string {
+	return fmt.Sprintf("Losses are means over seeds, in nats per token. Gains are paired by seed, over the incumbent rank in column \"over\". "+
 		"Each bound of an interval holds at %s %%. Time is training alone, the mean of a rung's trials; memory their largest peak.",
-		number(100-50*(1-t.rule.Confidence)))
+		number(100-50*(1-r.Confidence)))
 }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/data"
+)
+
+// evalTrial scores on a trial's validation rows: the trial's own adapter, or what the flags name instead.
+func (a *app) evalTrial(ctx context.Context, r evalRequest) error {
+	if r.last && (r.model != "" || r.adapter != "") {
+		return usagef("--last is an adapter of the trial; leave it out beside --model and --adapter")
+	}
+	record, err := readTrial(ctx, a, r.trial, func(*store.DB, store.TrialRecord) error { return nil })
+	if err != nil {
+		return err
+	}
+	trial := record.Trial
+	choice, err := a.resolveBackend(ctx, sweep.Info{})
+	if err != nil {
+		return asUsage(err)
+	}
+	view := evalView{Trial: string(trial.ID)}
+	o := trainer.EvaluateOptions{Adapter: r.adapter, Backend: choice}
+	if r.model == "" && r.adapter == "" {
+		if o.Adapter, err = a.adapterFolder(record.TrialFacts, r.last); err != nil {
+			return err
+		}
+		view.ValLoss = record.Final().ValLoss
+		if r.last {
+			view.ValLoss = record.Final().LastValLoss
+		}
+		if trial.Backend != choice.Identity {
+			a.say("the trial was trained on %s; %s rounds differently", trial.Backend, choice.Identity)
+		}
+	}
+	ref := r.model
+	if ref == "" {
+		ref = trial.Spec.Model
+	}
+	if o.Model, err = trainer.Inspect(ctx, ref, trainer.InspectOptions{Hub: a.hub()}); err != nil {
+		return asUsage(err)
+	}
+	if r.model == "" && o.Model.Fingerprint != trial.Base {
+		return usagef("model %s has changed since the trial was trained: restore it, or name another with --model", ref)
+	}
+	corpus, err := a.corpusOf(ctx, trial)
+	if err != nil {
+		return asUsage(err)
+	}
+	if view.Evaluation, err = trainer.EvaluateOnTrial(ctx, trial, corpus, o); err != nil {
+		return asUsage(err)
+	}
+	return a.writeEvaluation(view)
+}
+
+// corpusOf returns the folder of a trial's prepared corpus. One that is gone from the cache is made again from the data.
+func (a *app) corpusOf(ctx context.Context, t sweep.Trial) (string, error) {
+	path := filepath.Join(a.root, "cache", t.Data)
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return path, err
+	}
+	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
+	m, err := in.model(ctx, t.Spec.Model)
+	if err != nil {
+		return "", err
+	}
+	p, err := in.corpus(ctx, m, t.Spec.Data)
+	if err != nil {
+		return "", err
+	}
+	if p.Info.Fingerprint != t.Data {
+		return "", usagef("the data has changed since trial %s was trained, and its corpus is gone from the cache: restore the data", t.ID)
+	}
+	return path, nil
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/trainer"
+)
+
+// exportRequest is the command line of `sweep export`.
+type exportRequest struct {
+	trialChoice
+	to    string
+	last  bool
+	force bool
+}
+
+func newExportCommand(a *app) *cobra.Command {
+	var r exportRequest
+	var seed int64
+	cmd := &cobra.Command{
+		Use:   "export [NAME] --to DIR",
+		Short: "Write a finished trial's adapter as a PEFT folder with a model card (of the latest sweep without NAME)",
+		Long: `export writes adapter_config.json and adapter_model.safetensors, as PEFT does, and README.md: a model card with the verdict, the
+table of ranks, the settings, the cost and how to load it.
+
+It takes the recommended rank of the recommended ladder, and of its seeds the one with the lowest val_loss. --cell picks another
+ladder, --rank and --seed another trial, --best the lowest val_loss of all. It only reads the sweep, which may be running:
+finished trials can be exported at once.`,
+		Example: `  sweep export --to adapter
+  sweep export gpt2-notes --cell learning_rate=0.001 --rank 16 --to gpt2-notes-r16
+  sweep export gpt2-notes --best --to best -o json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("seed") {
+				r.seed = &seed
+			}
+			if cmd.Flags().Changed("rank") && r.rank < 1 {
+				return usagef("--rank %d: want a rank of the ladder", r.rank)
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return asUsage(a.export(ctx, strings.Join(args, ""), r))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&r.to, "to", "", "folder to write; it must be empty or not be there")
+	f.StringArrayVar(&r.cell, "cell", nil, "KEY=VALUE of a ladder's cell, as the report prints it; may be repeated")
+	f.IntVar(&r.rank, "rank", 0, "rank (default: the ladder's recommended one)")
+	f.Int64Var(&seed, "seed", 0, "seed (default: the one with the lowest val_loss)")
+	f.BoolVar(&r.best, "best", false, "take the trial with the lowest val_loss, of the recommended rank or not")
+	f.BoolVar(&r.last, "last", false, "take the adapter of the last step instead of the best evaluation's")
+	f.BoolVar(&r.force, "force", false, "replace an earlier export in --to")
+	return cmd
+}
+
+// exportView is the result of sweep export.
+type exportView struct {
+	Path      string        `json:"path"` // absolute
+	Sweep     string        `json:"sweep"`
+	Ladder    int           `json:"ladder"`
+	Cell      report.Cell   `json:"cell"`
+	Rank      int           `json:"rank"`
+	Seed      int64         `json:"seed"`
+	Trial     sweep.TrialID `json:"trial"`
+	ValLoss   float64       `json:"val_loss"`
+	Step      int           `json:"step"` // that the weights are of
+	BaseModel string        `json:"base_model"`
+	Files     []string      `json:"files"` // relative to path
+}
+
+func (a *app) export(ctx context.Context, name string, r exportRequest) error {
+	if r.to == "" {
+		return usagef("export needs --to, the folder to write (see sweep export --help)")
+	}
+	to, err := filepath.Abs(r.to)
+	if err != nil {
+		return err
+	}
+	if err := checkTarget(to, r.force); err != nil {
+		return err
+	}
+	s, err := a.readSnapshot(ctx, name)
+	if err != nil {
+		return err
+	}
+	c, err := r.choose(s)
+	if err != nil {
+		return err
+	}
+	if !c.report.Recommendation.Final {
+		a.say("sweep %s is not finished: what it recommends may change", s.Sweep.Name)
+	}
+	adapter, err := a.adapterFolder(c.trial, r.last)
+	if err != nil {
+		return err
+	}
+	e := export{request: r, sweep: s.Sweep, chosen: c, adapter: adapter, base: newBaseName(s.Sweep, c, to, r.to)}
+	if e.versions, err = a.versionsOf(ctx, c.trial); err != nil {
+		return err
+	}
+	if err := writeFolder(to, r.force, e.fill); err != nil {
+		return err
+	}
+	view, err := e.view(to)
+	if err != nil {
+		return err
+	}
+	return a.emit("export", view, view.table, view.csv)
+}
+
+// adapterFolder returns the folder of a finished trial's adapter: in the attempt that ended it.
+func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
+	name := trainer.AdapterFolder
+	if last {
+		name = trainer.LastAdapterFolder
+	}
+	for _, attempt := range t.Attempts {
+		if attempt.Outcome == nil || attempt.Outcome.State != sweep.OutcomeDone {
+			continue
+		}
+		dir := filepath.Join(attempt.ID.Dir(a.root), name)
+		_, err := os.Stat(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", notFoundf("the adapter of trial %s (rank %d, seed %d) is not in %s any more: restore that folder, take another trial with --rank or --seed, or train the grid again in another root (sweep run GRID.yaml --root DIR)",
+				t.Trial.ID, t.Trial.Spec.LoRA.Rank, t.Trial.Spec.Seed, dir)
+		}
+		return dir, err
+	}
+	return "", notFoundf("trial %s is not finished", t.Trial.ID)
+}
+
+// versionsOf returns what the trial was trained with.
+func (a *app) versionsOf(ctx context.Context, t sweep.TrialFacts) (versions map[string]string, err error) {
+	versions = map[string]string{}
+	_, err = readTrial(ctx, a, string(t.Trial.ID), func(_ *store.DB, record store.TrialRecord) error {
+		for _, l := range record.Launches {
+			if l.Environment == nil || l.Outcome == nil || l.Outcome.State != sweep.OutcomeDone {
+				continue
+			}
+			maps.Copy(versions, l.Environment.Versions)
+			versions[l.Environment.Platform] = l.Environment.PluginVersion
+		}
+		return nil
+	})
+	return versions, err
+}
+
+// export is one export under way.
+type export struct {
+	request  exportRequest
+	sweep    sweep.Info
+	chosen   chosenTrial
+	adapter  string // folder
+	base     baseName
+	versions map[string]string
+}
+
+// fill writes everything into dir.
+func (e export) fill(dir string) error {
+	model := e.chosen.facts.Model
+	if e.base.embedded {
+		if err := trainer.ExportBase(filepath.Join(dir, baseFolder), model); err != nil {
+			return err
+		}
+	}
+	err := trainer.ExportAdapter(dir, trainer.ExportOptions{Model: model, Adapter: e.adapter, BaseReference: e.base.reference})
+	if err != nil {
+		return err
+	}
+	return sweep.WriteAtomic(filepath.Join(dir, cardFile), e.card)
+}
+
+// view says what was written.
+func (e export) view(to string) (exportView, error) {
+	o, spec := e.chosen.trial.Final(), e.chosen.trial.Trial.Spec
+	v := exportView{
+		Path: to, Sweep: e.sweep.Name, Ladder: e.chosen.ladder.Number, Cell: e.chosen.ladder.Cell, Rank: spec.LoRA.Rank, Seed: spec.Seed,
+		Trial: e.chosen.trial.Trial.ID, ValLoss: *o.ValLoss, Step: o.BestStep, BaseModel: e.base.reference, Files: []string{},
+	}
+	if e.request.last {
+		v.ValLoss, v.Step = *o.LastValLoss, spec.Train.Steps
+	}
+	err := fs.WalkDir(os.DirFS(to), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			v.Files = append(v.Files, path)
+		}
+		return err
+	})
+	return v, err
+}
+
+func (v exportView) table(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "%s: rank %d, seed %d, val_loss %s (trial %s of sweep %s)\n", v.Path, v.Rank, v.Seed, formatFloat(v.ValLoss), v.Trial, v.Sweep)
+	return err
+}
+
+func (v exportView) csv() ([]string, [][]string) {
+	return []string{"path", "sweep", "ladder", "rank", "seed", "trial", "val_loss", "step", "base_model"},
+		[][]string{{
+			v.Path, v.Sweep, strconv.Itoa(v.Ladder), strconv.Itoa(v.Rank), strconv.FormatInt(v.Seed, 10), string(v.Trial),
+			fullNumber(&v.ValLoss), strconv.Itoa(v.Step), v.BaseModel,
+		}}
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// exported is `sweep export -o json`.
+type exported struct {
+	Schema, Path, Sweep, Trial string
+	Ladder, Rank, Step         int
+	Seed                       int64
+	ValLoss                    float64 `json:"val_loss"`
+	Base                       string  `json:"base_model"`
+	Files                      []string
+}
+
+// output runs a command that has to succeed and decodes its JSON.
+func (s *testSweep) output(into any, args ...string) {
+	s.t.Helper()
+	cmd := s.sweep(append(args, "-o", "json")...)
+	cmd.Dir = s.dir
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		s.t.Fatalf("%v: %v\n%s", cmd.Args, err, said.String())
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *testSweep) export(args ...string) (e exported) {
+	s.t.Helper()
+	s.output(&e, append([]string{"export"}, args...)...)
+	return e
+}
+
+// TestExport trains one sweep and exports from it in every way.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 10)
+	s.finish()
+	snapshot, _ := s.snapshot()
+	r := report.Build(snapshot)
+
+	t.Run("recommended", func(t *testing.T) {
+		e := s.export("test", "--to", s.path("recommended"))
+		var want report.Trial
+		for _, rung := range r.Ladders[0].Rungs {
+			for _, trial := range rung.Trials {
+				if rung.Rank == *r.Recommendation.Rank && (want.ID == "" || *trial.ValLoss < *want.ValLoss) {
+					want = trial
+				}
+			}
+		}
+		if e.Schema != "sweep.export/v1" || e.Trial != string(want.ID) || e.Rank != *r.Recommendation.Rank || e.ValLoss != *want.ValLoss {
+			t.Errorf("export = %+v, want trial %s, the best seed of rank %d", e, want.ID, *r.Recommendation.Rank)
+		}
+		checkFolder(t, e, s.path("runs", "trials", e.Trial, "1", "adapter"), modelOf(t, s))
+		if left, err := filepath.Glob(s.path(".recommended*")); err != nil || len(left) > 0 {
+			t.Errorf("export left %v behind (%v)", left, err)
+		}
+	})
+	t.Run("last of a chosen trial", func(t *testing.T) {
+		e := s.export("test", "--rank", "4", "--seed", "1", "--last", "--to", s.path("last"))
+		if e.Rank != 4 || e.Seed != 1 || e.Step != 10 {
+			t.Errorf("export = %+v, want the last step of rank 4, seed 1", e)
+		}
+		checkFolder(t, e, s.path("runs", "trials", e.Trial, "1", "adapter-last"), modelOf(t, s))
+	})
+	t.Run("best of all", func(t *testing.T) {
+		e := s.export("--best", "--to", s.path("best"))
+		for _, rung := range r.Ladders[0].Rungs {
+			for _, trial := range rung.Trials {
+				if *trial.ValLoss < e.ValLoss {
+					t.Errorf("export --best took %v, trial %s has %v", e.ValLoss, trial.ID, *trial.ValLoss)
+				}
+			}
+		}
+	})
+	t.Run("eval gives the trial's loss again", func(t *testing.T) {
+		e := s.export("test", "--to", s.path("evaluated"))
+		var again evaluation
+		s.output(&again, "eval", "--model", modelOf(t, s), "--adapter", e.Path, "--data", s.path("validation.jsonl"), "--backend", "go")
+		if !(math.Abs(again.Loss-e.ValLoss) <= 1e-5) {
+			t.Errorf("eval of the export = %v, the trial's val_loss is %v", again.Loss, e.ValLoss)
+		}
+		var own evaluation
+		s.output(&own, "eval", "--trial", e.Trial[:10], "--backend", "go")
+		if own.Loss != e.ValLoss || own.ValLoss != e.ValLoss || own.Trial != e.Trial || own.Sequences != 8 {
+			t.Errorf("eval --trial = %+v, want the recorded val_loss %v, bit for bit", own, e.ValLoss)
+		}
+		var base evaluation
+		s.output(&base, "eval", "--trial", e.Trial, "--model", modelOf(t, s), "--backend", "go")
+		if !(base.Loss > own.Loss+0.1) || base.ValLoss != 0 {
+			t.Errorf("eval --trial --model = %+v, want the base model's loss, above %v", base, own.Loss)
+		}
+		if err := os.RemoveAll(s.path("runs", "cache")); err != nil {
+			t.Fatal(err)
+		}
+		s.output(&own, "eval", "--trial", e.Trial, "--backend", "go")
+		if own.Loss != e.ValLoss {
+			t.Errorf("eval --trial without its corpus in the cache = %v, want %v", own.Loss, e.ValLoss)
+		}
+	})
+	t.Run("the card's snippet", func(t *testing.T) {
+		e := s.export("test", "--to", s.path("card"))
+		runSnippet(t, e.Path)
+	})
+	t.Run("refusals", func(t *testing.T) { refusals(t, s) })
+}
+
+// evaluation is `sweep eval -o json`.
+type evaluation struct {
+	Loss, Perplexity float64
+	Sequences        int
+	Trial            string
+	ValLoss          float64 `json:"val_loss"`
+}
+
+// modelOf is the grid's model, as written.
+func modelOf(t *testing.T, s *testSweep) string {
+	t.Helper()
+	grid, err := os.ReadFile(s.path("grid.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`(?m)^model: (.*)$`).FindStringSubmatch(string(grid))[1]
+}
+
+// checkFolder compares an export with the trial's adapter: the same but for the base's name.
+func checkFolder(t *testing.T, e exported, adapter, base string) {
+	t.Helper()
+	read := func(dir, name string) []byte {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	for _, name := range []string{"adapter_config.json", "adapter_model.safetensors"} { // a grid's absolute path stays as it is
+		if !bytes.Equal(read(e.Path, name), read(adapter, name)) {
+			t.Errorf("%s is not that of %s:\n%.300s", name, adapter, read(e.Path, name))
+		}
+	}
+	card := string(read(e.Path, "README.md"))
+	for _, part := range []string{"---\nbase_model: " + base + "\nlibrary_name: peft\n", "\n- lora\n", "| rank | val_loss |", "PeftModel.from_pretrained"} {
+		if !strings.Contains(card, part) {
+			t.Errorf("the card lacks %q:\n%s", part, card)
+		}
+	}
+	if e.Base != base || strings.Join(e.Files, " ") != "README.md adapter_config.json adapter_model.safetensors" {
+		t.Errorf("export = %+v, want base %s and three files", e, base)
+	}
+}
+
+// runSnippet runs the Python of a model card. SWEEP_PYTHON names an interpreter that has peft; without it, python3.
+func runSnippet(t *testing.T, folder string) {
+	t.Helper()
+	python := os.Getenv("SWEEP_PYTHON")
+	if python == "" {
+		python = "python3"
+	}
+	if err := exec.CommandContext(t.Context(), python, "-c", "import peft, torch, transformers").Run(); err != nil {
+		t.Skipf("SKIPPED: no Python with peft, torch and transformers (%s: %v); set SWEEP_PYTHON to one that has them", python, err)
+	}
+	card, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile("(?s)```python\n(.*?)```").FindSubmatch(card)[1]
+	cmd := exec.CommandContext(t.Context(), python, "-c", string(code)+"\nprint(model(input_ids=torch.tensor([[5, 6, 7]])).logits.isfinite().all().item())")
+	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if out, err := cmd.Output(); err != nil || strings.TrimSpace(string(out)) != "True" {
+		t.Errorf("the snippet printed %q: %v\n%s\n%s", out, err, code, said.String())
+	}
+}
+
+// refusals come last: they delete an adapter.
+func refusals(t *testing.T, s *testSweep) {
+	t.Helper()
+	e := s.export("test", "--rank", "1", "--to", s.path("taken"))
+	if again := s.export("test", "--rank", "2", "--to", s.path("taken"), "--force"); again.Rank != 2 {
+		t.Errorf("export --force = %+v", again)
+	}
+	if err := os.Mkdir(s.path("foreign"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.write("foreign/notes.txt", "mine")
+	if err := os.RemoveAll(s.path("runs", "trials", e.Trial, "1", "adapter")); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		code int
+		want string
+		args []string
+	}{
+		"no folder":         {exitUsage, "--to", []string{"test"}},
+		"not empty":         {exitUsage, "--force", []string{"test", "--to", s.path("taken")}},
+		"not an export":     {exitUsage, "notes.txt", []string{"test", "--to", s.path("foreign"), "--force"}},
+		"a file":            {exitUsage, "grid.yaml", []string{"test", "--to", s.path("grid.yaml")}},
+		"no such sweep":     {exitNotFound, "other", []string{"other", "--to", s.path("x")}},
+		"no such rank":      {exitNotFound, "rank 4 seed 1", []string{"test", "--rank", "3", "--to", s.path("x")}},
+		"no such seed":      {exitNotFound, "rank 1 seed 0", []string{"test", "--seed", "7", "--to", s.path("x")}},
+		"no such cell":      {exitUsage, "ladder 1: ", []string{"test", "--cell", "lr=1", "--to", s.path("x")}},
+		"no such value":     {exitNotFound, "alpha is 8", []string{"test", "--cell", "alpha=16", "--to", s.path("x")}},
+		"adapter deleted":   {exitNotFound, "--root", []string{"test", "--rank", "1", "--seed", strconv.FormatInt(e.Seed, 10), "--to", s.path("x")}},
+		"not a cell at all": {exitUsage, "KEY=VALUE", []string{"test", "--cell", "alpha", "--to", s.path("x")}},
+	} {
+		code, stdout, stderr := sweepCommand(t, append([]string{"export", "--root", s.path("runs")}, tc.args...)...)
+		if code != tc.code || stdout != "" || !strings.Contains(stderr, tc.want) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q, want %d and %q", name, code, stdout, stderr, tc.code, tc.want)
+		}
+	}
+	if _, err := os.Stat(s.path("x")); err == nil {
+		t.Error("a refused export left a folder")
+	}
+	if text, err := os.ReadFile(s.path("foreign", "notes.txt")); err != nil || string(text) != "mine" {
+		t.Errorf("--force touched another's file: %q, %v", text, err)
+	}
+}

@@ -1,0 +1,193 @@
+package report
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+//go:embed card.md.tmpl
+var cardTemplate string
+
+// Card is what the model card of an exported trial says beside the report.
+type Card struct {
+	Base     string // hub id or path of the base model
+	Merged   bool   // the folder holds a whole model, not an adapter
+	Last     bool   // the adapter of the last step, not of the best
+	Dtype    string // of merged weights
+	Snippet  string // Python that loads the folder
+	Note     string // what the snippet needs; may be empty
+	Grid     string // text of the grid file
+	Versions map[string]string
+	// Data are the corpora as the grid names them.
+	Train, Validation string
+}
+
+// Card writes the model card of one finished trial of a ladder, in Hugging Face's format: YAML front matter, then Markdown.
+func (r Report) Card(w io.Writer, l Ladder, trial sweep.TrialID, c Card) error {
+	rung, t, ok := l.trial(trial)
+	if !ok || t.ValLoss == nil {
+		return fmt.Errorf("model card: trial %s has no loss in ladder %d", trial, l.Number)
+	}
+	tmpl, err := template.New("card").Funcs(template.FuncMap{"yaml": yamlScalar}).Parse(cardTemplate)
+	if err != nil {
+		return err
+	}
+	decimals := digits(l.Verdict.minGain())
+	var b strings.Builder
+	err = tmpl.Execute(&b, map[string]any{
+		"Base": c.Base, "Merged": c.Merged, "Dtype": c.Dtype, "Sweep": r.Sweep, "Rank": rung.Rank, "Snippet": c.Snippet, "Note": c.Note,
+		"ValLoss": fixed(*t.ValLoss, decimals), "Perplexity": number(roundTo(math.Exp(*t.ValLoss), 4)), "Which": which(t, c.Last),
+		"Standing": r.standing(l, rung, decimals), "Verdict": l.Verdict, "Probability": probability(l.Verdict), "Conditions": l.Conditions,
+		"Table": r.markdownTable(l), "Legend": r.Rule.legend(), "Settings": settings(l, rung, t, c), "Cost": r.cost(t),
+		"Versions": versions(c.Versions), "Grid": strings.TrimRight(c.Grid, "\n"),
+	})
+	if err != nil {
+		return fmt.Errorf("model card: %w", err)
+	}
+	_, err = io.WriteString(w, strings.ReplaceAll(b.String(), noBreak, " "))
+	return err
+}
+
+func (l Ladder) trial(id sweep.TrialID) (Rung, Trial, bool) {
+	for _, r := range l.Rungs {
+		for _, t := range r.Trials {
+			if t.ID == id {
+				return r, t, true
+			}
+		}
+	}
+	return Rung{}, Trial{}, false
+}
+
+func which(t Trial, last bool) string {
+	if last {
+		return " at its best step; these are the weights of the last step"
+	}
+	return fmt.Sprintf(", at step %d", *t.BestStep)
+}
+
+// standing says how the trial's rank relates to what the sweep recommends.
+func (r Report) standing(l Ladder, rung Rung, decimals int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s", r.Recommendation.Summary)
+	if v := l.Verdict.RecommendedRank; v == nil || *v != rung.Rank || l.Number != r.Recommendation.Ladder {
+		fmt.Fprintf(&b, " This folder holds rank %d of ladder %d", rung.Rank, l.Number)
+		if axes := l.Cell.Axes(); axes != "" {
+			fmt.Fprintf(&b, " (%s)", axes)
+		}
+		b.WriteString(" instead.")
+	}
+	if rung.ValLoss != nil && len(rung.Trials) > 1 {
+		fmt.Fprintf(&b, " Over its seeds, rank %d has a mean loss of %s.", rung.Rank, plusMinus(*rung.ValLoss, decimals))
+	}
+	return b.String()
+}
+
+func probability(v Verdict) string {
+	if v.Probability == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (probability %s)", chance(*v.Probability))
+}
+
+// markdownTable is the ladder's table with every column.
+func (r Report) markdownTable(l Ladder) string {
+	t := &text{rule: r.Rule}
+	var header table.Row
+	rows := make([]table.Row, len(l.Rungs))
+	for _, c := range t.columns(l) {
+		if empty(c, l.Rungs) {
+			continue
+		}
+		header = append(header, c.header)
+		for i, rung := range l.Rungs {
+			rows[i] = append(rows[i], c.cell(rung))
+		}
+	}
+	tw := table.NewWriter()
+	tw.AppendHeader(header)
+	tw.AppendRows(rows)
+	return tw.RenderMarkdown()
+}
+
+func settings(l Ladder, rung Rung, t Trial, c Card) string {
+	tw := table.NewWriter()
+	tw.AppendHeader(table.Row{"setting", "value"})
+	tw.AppendRows([]table.Row{{"training data", c.Train}, {"validation data", c.Validation}, {"rank", rung.Rank}, {"seed", t.Seed}})
+	for _, s := range l.Cell {
+		value := s.Value
+		if s.Name == "model" {
+			value = c.Base
+		}
+		tw.AppendRow(table.Row{s.Name, value})
+	}
+	tw.AppendRow(table.Row{"scaling", number(rung.Scaling)})
+	return tw.RenderMarkdown()
+}
+
+// cost says what this trial took, and the whole sweep.
+func (r Report) cost(t Trial) string {
+	parts := []string{}
+	if t.TrainableParams != nil {
+		parts = append(parts, count(*t.TrainableParams)+" trainable parameters")
+	}
+	if t.Tokens != nil {
+		parts = append(parts, count(*t.Tokens)+" tokens")
+	}
+	if t.TrainSeconds != nil {
+		parts = append(parts, Seconds(*t.TrainSeconds)+" of training")
+	}
+	if t.PeakHostBytes != nil {
+		parts = append(parts, "a peak of "+size(*t.PeakHostBytes)+" of host memory")
+	}
+	if t.PeakDeviceBytes != nil {
+		parts = append(parts, "a peak of "+size(*t.PeakDeviceBytes)+" of device memory")
+	}
+	var trials int
+	var seconds float64
+	for _, l := range r.Ladders {
+		for _, rung := range l.Rungs {
+			for _, other := range rung.Trials {
+				if other.TrainSeconds != nil {
+					trials++
+					seconds += *other.TrainSeconds
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("This trial: %s. All %d %s of the sweep together trained for %s. Backend: %s.", list(parts), trials,
+		plural("trial", trials), Seconds(seconds), orNone(r.Backend))
+}
+
+func versions(v map[string]string) string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		if v[name] != "" {
+			lines = append(lines, fmt.Sprintf("- %s %s", name, v[name]))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+var plainScalar = regexp.MustCompile(`^[A-Za-z0-9./~][A-Za-z0-9._/~-]*$`)
+
+// yamlScalar writes a text for YAML's front matter; JSON's quotes are YAML's.
+func yamlScalar(s string) (string, error) {
+	if plainScalar.MatchString(s) {
+		return s, nil
+	}
+	quoted, err := json.Marshal(s)
+	return string(quoted), err
+}

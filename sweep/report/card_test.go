@@ -1,0 +1,60 @@
+package report
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+func card(t *testing.T, r Report, l Ladder, trial sweep.TrialID, c Card) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := r.Card(&b, l, trial, c); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestCard(t *testing.T) {
+	t.Parallel()
+	r := Build(cells().snapshot())
+	recommended := r.Ladders[1].Rungs[4].Trials[1]
+	c := Card{
+		Base: "openai-community/gpt2", Snippet: "model = PeftModel.from_pretrained(base, \"folder\")", Note: "A note.",
+		Grid: "name: cells\n", Versions: map[string]string{"gomlx": "v0.28.8", "xla:cpu": "0.11.2", "none": ""},
+		Train: "notes/*.jsonl", Validation: "notes-val.jsonl",
+	}
+	golden(t, "card.md", []byte(card(t, r, r.Ladders[1], recommended.ID, c)))
+
+	c.Merged, c.Last, c.Dtype, c.Base = true, true, "float16", "/models/my gpt2: a \"copy\""
+	other := r.Ladders[0].Rungs[2].Trials[0]
+	text := card(t, r, r.Ladders[0], other.ID, c)
+	for _, part := range []string{
+		"library_name: transformers\n", "This folder holds rank 4 of ladder 1 (dropout=0) instead.", "(as float16)", "the weights of the last step",
+	} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the card of another trial lacks %q:\n%s", part, text)
+		}
+	}
+	var front struct {
+		Base    string   `yaml:"base_model"`
+		Library string   `yaml:"library_name"`
+		Tags    []string `yaml:"tags"`
+	}
+	matter := strings.SplitN(text, "---\n", 3)[1]
+	if err := yaml.Unmarshal([]byte(matter), &front); err != nil || front.Base != c.Base || len(front.Tags) != 2 || front.Tags[0] != "lora" {
+		t.Errorf("the front matter reads as %+v, %v:\n%s", front, err, matter)
+	}
+}
+
+func TestCardOfATrialWithoutLoss(t *testing.T) {
+	t.Parallel()
+	r := Build(states()[sweep.StateMemoryLimited].snapshot())
+	if err := r.Card(&bytes.Buffer{}, r.Ladders[0], "none", Card{}); err == nil {
+		t.Error("a card was written of a trial that is not there")
+	}
+}

@@ -1,0 +1,41 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/model"
+)
+
+// EvaluateOnTrial scores model and adapter of o on the validation rows of a trial's prepared corpus, in the trial's batches and
+// compute type. With the trial's own model, adapter and backend the loss is its val_loss, bit for bit. Data, SequenceLength,
+// BatchSize and Dtype of o are the trial's, whatever they hold.
+func EvaluateOnTrial(ctx context.Context, t sweep.Trial, corpus string, o EvaluateOptions) (e Evaluation, err error) {
+	c, err := data.Open(corpus)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Evaluation{}, fmt.Errorf("%w: the trial's corpus is not in the cache any more: %w", sweep.ErrInput, err)
+	}
+	if err != nil {
+		return Evaluation{}, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if got := c.Info().Fingerprint; got != t.Data {
+		return Evaluation{}, fmt.Errorf("%w: corpus %s is %s, not the trial's %s", sweep.ErrInput, corpus, got, t.Data)
+	}
+	spec := t.Spec
+	o.SequenceLength, o.BatchSize, o.Dtype = spec.Data.SequenceLength, spec.Train.BatchSize, spec.Train.Dtype
+	rows := batches{corpus: c, size: o.BatchSize, length: o.SequenceLength}
+	var total score
+	err = withProgram(ctx, o, func(p *model.Program) error {
+		total, err = rows.evaluate(ctx, p)
+		return err
+	})
+	if err != nil {
+		return Evaluation{}, err
+	}
+	return newEvaluation(total, c.Validation().Len(), nil), nil
+}

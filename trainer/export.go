@@ -1,0 +1,148 @@
+package trainer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// ExportOptions say which adapter to export, and with which base.
+type ExportOptions struct {
+	Model   sweep.ModelInfo // that the adapter was trained on
+	Adapter string          // a finished trial's adapter folder
+	// BaseReference is what adapter_config.json names as the base model: what PEFT's AutoPeftModel loads.
+	BaseReference string
+}
+
+// ExportAdapter writes the adapter's two files into the folder dir, which exists. The weights are a copy, byte for byte, once
+// the adapter has been read whole and found to fit its model; of the configuration only the base's name may change.
+func ExportAdapter(dir string, o ExportOptions) error {
+	if err := checkAdapter(o); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(o.Adapter, adapterConfigFile))
+	if err != nil {
+		return err
+	}
+	if text, err = editJSON(text, map[string]any{"base_model_name_or_path": o.BaseReference}); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(o.Adapter, adapterConfigFile), err)
+	}
+	if err := writeBytes(filepath.Join(dir, adapterConfigFile), text); err != nil {
+		return err
+	}
+	return copyFile(os.DirFS(o.Adapter), adapterWeightsFile, dir)
+}
+
+const (
+	adapterConfigFile  = "adapter_config.json"
+	adapterWeightsFile = "adapter_model.safetensors"
+)
+
+func checkAdapter(o ExportOptions) error {
+	a, err := weights.ReadAdapter(o.Adapter)
+	if err != nil {
+		return err
+	}
+	if err := fits(a, o.Model.Modules); err != nil {
+		return fmt.Errorf("adapter %s does not fit model %s: %w", o.Adapter, o.Model.Reference, err)
+	}
+	return nil
+}
+
+// ExportBase copies a model's files into the folder dir as they are. Adapters of a model that only this program holds need it:
+// no other program could load their base.
+func ExportBase(dir string, m sweep.ModelInfo) error {
+	files, err := Files(m)
+	if err != nil {
+		return err
+	}
+	names, err := weights.ModelFiles(files)
+	if err != nil {
+		return fmt.Errorf("model %s: %w", m.Reference, err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range append(append([]string{configFile}, names...), tokenizerFiles()...) {
+		if err := copyFile(files, name, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// tokenizerFiles are the files beside the weights that transformers' tokenizers and generation read; each may be absent.
+func tokenizerFiles() []string {
+	return []string{
+		tokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+		"tokenizer.model", "chat_template.jinja", "chat_template.json", "generation_config.json",
+	}
+}
+
+// ExportedFiles are the names that exports give to what they write: an earlier export holds nothing else but shards.
+func ExportedFiles() []string {
+	return append([]string{adapterConfigFile, adapterWeightsFile, configFile, weightsFile, weightsIndex}, tokenizerFiles()...)
+}
+
+func copyFile(files fs.FS, name, dir string) error {
+	from, err := files.Open(name)
+	if err != nil {
+		return err
+	}
+	err = sweep.WriteAtomic(filepath.Join(dir, name), func(w io.Writer) error {
+		_, err := io.Copy(w, from)
+		return err
+	})
+	return errors.Join(err, from.Close())
+}
+
+func writeBytes(path string, text []byte) error {
+	return sweep.WriteAtomic(path, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+// editJSON replaces values of a JSON object and writes it as Hugging Face's libraries do: keys sorted, indented by two.
+// What is not replaced keeps its spelling, such as 1e-05.
+func editJSON(text []byte, values map[string]any) ([]byte, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, err
+	}
+	for key, v := range values {
+		raw, err := encodePlain(v)
+		if err != nil {
+			return nil, err
+		}
+		object[key] = raw
+	}
+	compact, err := encodePlain(object)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, compact, "", "  "); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// encodePlain marshals without escaping <, > and &, which patterns of module names hold.
+func encodePlain(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
+}
