@@ -92,7 +92,9 @@ func newTargetsLadder(number int, l sweep.LadderSpec, m sweep.ModelInfo) (target
 	if err != nil {
 		return targetsLadder{}, err
 	}
-	rest := slices.DeleteFunc(slices.Clone(m.Modules), func(m sweep.Module) bool { return m.Head || slices.Contains(matched, m) })
+	rest := slices.DeleteFunc(slices.Clone(m.Modules), func(m sweep.Module) bool {
+		return m.Head || m.Embedding || slices.Contains(matched, m)
+	})
 	out := targetsLadder{
 		Ladder: number, Cell: report.Cell(l.Cell), Model: l.Model, Params: m.Params,
 		Groups: groupModules(matched), Untargeted: groupModules(rest), Modules: []targetModule{}, matched: matched,
