@@ -42,7 +42,7 @@ func (d *DB) FinishedLadders(ctx context.Context, base, data string, train sweep
 func finishedSweeps(ctx context.Context, tx *sql.Tx, base, data string) ([]int64, error) {
 	var ids []int64
 	rows, err := tx.QueryContext(ctx, `SELECT s.id FROM sweeps s
-		WHERE EXISTS (SELECT 1 FROM ladders l JOIN ladder_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
+		WHERE EXISTS (SELECT 1 FROM ladders l JOIN rung_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
 				WHERE l.sweep_id = s.id AND t.base = ? AND t.data = ?)
 			AND NOT EXISTS (SELECT 1 FROM ladders l
 				LEFT JOIN ladder_verdicts v ON v.id = (SELECT max(id) FROM ladder_verdicts WHERE ladder_id = l.id)
@@ -75,7 +75,7 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 	for _, l := range ladders {
 		f := FinishedLadder{Sweep: info.Name}
 		for _, r := range l.Rungs {
-			t := r.Trials[0].Trial
+			t := r.ChosenRung().Trials[0].Trial
 			if t.Base != base || t.Data != data || t.Spec.Train != train {
 				continue
 			}

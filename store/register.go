@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -43,14 +44,15 @@ func checkPlan(r sweep.Registration, seeds []int64) error {
 		if len(l.Trials) != len(l.Ranks) {
 			return fmt.Errorf("ladder %d has %d ranks and trials for %d", i, len(l.Ranks), len(l.Trials))
 		}
+		candidates := max(1, len(l.Candidates))
 		for j, rank := range l.Ranks {
-			if len(l.Trials[j]) != len(seeds) {
-				return fmt.Errorf("ladder %d, rank %d: %d trials for %d seeds", i, rank, len(l.Trials[j]), len(seeds))
+			if len(l.Trials[j]) != candidates*len(seeds) {
+				return fmt.Errorf("ladder %d, rank %d: %d trials for %d candidates and %d seeds", i, rank, len(l.Trials[j]), candidates, len(seeds))
 			}
 			for k, t := range l.Trials[j] {
-				if t.Spec.LoRA.Rank != rank || t.Spec.Seed != seeds[k] {
+				if seed := seeds[k%len(seeds)]; t.Spec.LoRA.Rank != rank || t.Spec.Seed != seed {
 					return fmt.Errorf("ladder %d, rank %d, seed %d: trial %s has rank %d and seed %d",
-						i, rank, seeds[k], t.ID, t.Spec.LoRA.Rank, t.Spec.Seed)
+						i, rank, seed, t.ID, t.Spec.LoRA.Rank, t.Spec.Seed)
 				}
 			}
 		}
@@ -98,17 +100,35 @@ func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, 
 			return fmt.Errorf("setting %s: %w", s.Name, err)
 		}
 	}
-	for i, rank := range l.Ranks {
-		for _, t := range l.Trials[i] {
-			if err := upsertTrial(ctx, tx, t); err != nil {
-				return fmt.Errorf("trial %s: %w", t.ID, err)
-			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO ladder_trials (ladder_id, rank, seed, trial_id) VALUES (?, ?, ?, ?)`,
-				id, rank, t.Spec.Seed, t.ID)
+	for c, candidate := range l.Candidates {
+		for i, s := range candidate {
+			_, err := tx.ExecContext(ctx, `INSERT INTO ladder_candidates (ladder_id, candidate, position, name, value) VALUES (?, ?, ?, ?, ?)`,
+				id, c, i, s.Name, s.Value)
 			if err != nil {
-				return fmt.Errorf("rank %d, seed %d: %w", rank, t.Spec.Seed, err)
+				return fmt.Errorf("candidate %d, %s: %w", c, s.Name, err)
 			}
 		}
+	}
+	for i, rank := range l.Ranks {
+		seeds := len(l.Trials[i]) / max(1, len(l.Candidates))
+		for j, t := range l.Trials[i] {
+			if err := placeTrial(ctx, tx, id, sweep.ExtraTrial{Rank: rank, Candidate: j / seeds, Trial: t}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// placeTrial writes a trial and its place in a ladder.
+func placeTrial(ctx context.Context, tx *sql.Tx, ladderID int64, t sweep.ExtraTrial) error {
+	if err := upsertTrial(ctx, tx, t.Trial); err != nil {
+		return fmt.Errorf("trial %s: %w", t.Trial.ID, err)
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO rung_trials (ladder_id, rank, candidate, seed, trial_id) VALUES (?, ?, ?, ?, ?)`,
+		ladderID, t.Rank, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
+	if err != nil {
+		return fmt.Errorf("rank %d, seed %d: %w", t.Rank, t.Trial.Spec.Seed, err)
 	}
 	return nil
 }
@@ -148,7 +168,7 @@ func registerAgain(ctx context.Context, tx *sql.Tx, info sweep.Info, r sweep.Reg
 		if err := sameTrials(stored[i], l); err != nil {
 			return fmt.Errorf("ladder %d: %w", i, err)
 		}
-		if err := moveInputs(ctx, tx, stored[i].ID, l); err != nil {
+		if err := moveInputs(ctx, tx, stored[i], l); err != nil {
 			return fmt.Errorf("ladder %d: %w", i, err)
 		}
 	}
@@ -167,11 +187,11 @@ func sameTrials(stored sweep.Ladder, l sweep.LadderPlan) error {
 		return fmt.Errorf("it has %d ranks, not %d", len(stored.Rungs), len(l.Ranks))
 	}
 	for i, rung := range stored.Rungs {
-		if rung.Rank != l.Ranks[i] || len(rung.Trials) != len(l.Trials[i]) {
-			return fmt.Errorf("it has rank %d with %d seeds, not rank %d with %d",
-				rung.Rank, len(rung.Trials), l.Ranks[i], len(l.Trials[i]))
+		grid := gridTrials(rung)
+		if rung.Rank != l.Ranks[i] || len(grid) != len(l.Trials[i]) {
+			return fmt.Errorf("it has rank %d with %d trials, not rank %d with %d", rung.Rank, len(grid), l.Ranks[i], len(l.Trials[i]))
 		}
-		for j, t := range rung.Trials {
+		for j, t := range grid {
 			if t.Trial.ID != l.Trials[i][j].ID {
 				return fmt.Errorf("rank %d, seed %d is trial %s, not %s", rung.Rank, t.Trial.Spec.Seed, t.Trial.ID, l.Trials[i][j].ID)
 			}
@@ -180,18 +200,34 @@ func sameTrials(stored sweep.Ladder, l sweep.LadderPlan) error {
 	return nil
 }
 
-func moveInputs(ctx context.Context, tx *sql.Tx, ladderID int64, l sweep.LadderPlan) error {
+// gridTrials returns the trials that a rung was registered with: those of the grid's seeds.
+func gridTrials(r sweep.Rung) []sweep.TrialFacts {
+	return slices.DeleteFunc(slices.Clone(r.Trials), func(t sweep.TrialFacts) bool { return t.Extra })
+}
+
+// moveInputs takes over the places of a ladder's inputs, for its extra trials from those of the grid.
+func moveInputs(ctx context.Context, tx *sql.Tx, stored sweep.Ladder, l sweep.LadderPlan) error {
 	model, corpus, err := encodeInputs(l)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE ladders SET model = ?, corpus = ? WHERE id = ? AND (model <> ? OR corpus <> ?)`,
-		model, corpus, ladderID, model, corpus)
+		model, corpus, stored.ID, model, corpus)
 	if err != nil {
 		return err
 	}
-	for _, trials := range l.Trials {
-		for _, t := range trials {
+	for i, rung := range stored.Rungs {
+		moved := slices.Clone(l.Trials[i])
+		first := map[int]sweep.Trial{} // by candidate
+		for j, t := range gridTrials(rung) {
+			first[t.Candidate] = l.Trials[i][j]
+		}
+		for _, t := range rung.Trials {
+			if t.Extra {
+				moved = append(moved, first[t.Candidate].WithSeed(t.Trial.Spec.Seed))
+			}
+		}
+		for _, t := range moved {
 			if err := upsertTrial(ctx, tx, t); err != nil {
 				return fmt.Errorf("trial %s: %w", t.ID, err)
 			}

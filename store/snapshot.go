@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -39,7 +40,7 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 }
 
 // sweepTrials yields the ids of a sweep's trials.
-const sweepTrials = `SELECT lt.trial_id FROM ladder_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?`
+const sweepTrials = `SELECT lt.trial_id FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?`
 
 // fillFacts adds to every trial what is known about it.
 func fillFacts(ladders []sweep.Ladder, facts map[sweep.TrialID]*sweep.TrialFacts) {
@@ -48,7 +49,7 @@ func fillFacts(ladders []sweep.Ladder, facts map[sweep.TrialID]*sweep.TrialFacts
 			for i := range r.Trials {
 				if f := facts[r.Trials[i].Trial.ID]; f != nil {
 					known := *f
-					known.Trial = r.Trials[i].Trial
+					known.Trial, known.Candidate, known.Extra = r.Trials[i].Trial, r.Trials[i].Candidate, r.Trials[i].Extra
 					r.Trials[i] = known
 				}
 			}
@@ -82,6 +83,9 @@ func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.La
 		if ladders[i].Cell, err = selectCell(ctx, tx, ladders[i].ID); err != nil {
 			return nil, err
 		}
+		if ladders[i].Candidates, err = selectCandidates(ctx, tx, ladders[i].ID); err != nil {
+			return nil, err
+		}
 		if ladders[i].Rungs, err = selectRungs(ctx, tx, ladders[i].ID, info.Seeds); err != nil {
 			return nil, err
 		}
@@ -101,30 +105,60 @@ func selectCell(ctx context.Context, tx *sql.Tx, ladderID int64) (sweep.Cell, er
 	return cell, err
 }
 
-// selectRungs reads the trials of a ladder, ranks ascending, seeds in the sweep's order.
-func selectRungs(ctx context.Context, tx *sql.Tx, ladderID int64, seeds []int64) ([]sweep.Rung, error) {
-	var rungs []sweep.Rung
-	rows, err := tx.QueryContext(ctx, `SELECT lt.rank, `+trialColumns+` FROM ladder_trials lt JOIN trial_specs t ON t.id = lt.trial_id
-		WHERE lt.ladder_id = ? ORDER BY lt.rank`, ladderID)
+func selectCandidates(ctx context.Context, tx *sql.Tx, ladderID int64) ([]sweep.Cell, error) {
+	var candidates []sweep.Cell
+	rows, err := tx.QueryContext(ctx, `SELECT candidate, name, value FROM ladder_candidates WHERE ladder_id = ? ORDER BY candidate, position`, ladderID)
 	err = each(rows, err, func(rows *sql.Rows) error {
-		var rank int
-		t, err := scanTrial(rows, &rank)
-		if err != nil {
+		var c int
+		s := sweep.Setting{Axis: true}
+		if err := rows.Scan(&c, &s.Name, &s.Value); err != nil {
 			return err
 		}
+		if c >= len(candidates) {
+			candidates = append(candidates, nil)
+		}
+		last := len(candidates) - 1
+		candidates[last] = append(candidates[last], s)
+		return nil
+	})
+	return candidates, err
+}
+
+// selectRungs reads the trials of a ladder, ranks ascending, candidates in their order, seeds in the sweep's order and then
+// extra ones, ascending.
+func selectRungs(ctx context.Context, tx *sql.Tx, ladderID int64, seeds []int64) ([]sweep.Rung, error) {
+	var rungs []sweep.Rung
+	rows, err := tx.QueryContext(ctx, `SELECT lt.rank, lt.candidate, `+trialColumns+` FROM rung_trials lt JOIN trial_specs t ON t.id = lt.trial_id
+		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed`, ladderID)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var rank int
+		var f sweep.TrialFacts
+		var err error
+		if f.Trial, err = scanTrial(rows, &rank, &f.Candidate); err != nil {
+			return err
+		}
+		f.Extra = !slices.Contains(seeds, f.Trial.Spec.Seed)
 		if len(rungs) == 0 || rungs[len(rungs)-1].Rank != rank {
 			rungs = append(rungs, sweep.Rung{Rank: rank})
 		}
 		last := &rungs[len(rungs)-1]
-		last.Trials = append(last.Trials, sweep.TrialFacts{Trial: t})
+		last.Trials = append(last.Trials, f)
 		return nil
 	})
 	for _, r := range rungs {
 		slices.SortStableFunc(r.Trials, func(a, b sweep.TrialFacts) int {
-			return slices.Index(seeds, a.Trial.Spec.Seed) - slices.Index(seeds, b.Trial.Spec.Seed)
+			return cmp.Or(cmp.Compare(a.Candidate, b.Candidate), cmp.Compare(place(seeds, a), place(seeds, b)))
 		})
 	}
 	return rungs, err
+}
+
+// place orders the seeds of a candidate: the grid's as they were given, extra ones last.
+func place(seeds []int64, t sweep.TrialFacts) int {
+	if t.Extra {
+		return len(seeds)
+	}
+	return slices.Index(seeds, t.Trial.Spec.Seed)
 }
 
 const trialColumns = `t.id, t.spec, t.base, t.data, t.backend`

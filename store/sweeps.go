@@ -28,10 +28,10 @@ func (d *DB) CreateSweep(ctx context.Context, s sweep.Info) (int64, error) {
 		}
 		res, err := tx.ExecContext(ctx, `
 			INSERT INTO sweeps (name, created_ns, grid_text, grid_hash, grid_path, seeds, min_gain, min_gain_relative,
-				patience, confidence, stop, maximize, noise_sd, noise_source, memory_limit, time_limit_ns, trial_time_ns)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+				patience, confidence, stop, max_seeds, maximize, noise_sd, noise_source, memory_limit, time_limit_ns, trial_time_ns)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			s.Name, unixNano(s.Created), s.GridText, s.GridHash, s.GridPath, seeds, s.Rule.MinGain.Value, s.Rule.MinGain.Relative,
-			s.Rule.Patience, s.Rule.Confidence, s.Rule.Stop, s.Rule.Maximize, s.Rule.NoiseSD, s.Rule.NoiseSource,
+			s.Rule.Patience, s.Rule.Confidence, s.Rule.Stop, s.Rule.MaxSeeds, s.Rule.Maximize, s.Rule.NoiseSD, s.Rule.NoiseSource,
 			s.Limits.Memory, s.Limits.Time, s.Limits.TrialTime)
 		if err != nil {
 			return err
@@ -53,8 +53,10 @@ func (d *DB) RemoveUnregistered(ctx context.Context, id int64) error {
 		if err := row.Scan(&registered); err != nil || registered {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE sweep_id = ?`, id); err != nil {
-			return err
+		for _, facts := range []string{"sessions", "confirmations"} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+facts+` WHERE sweep_id = ?`, id); err != nil {
+				return err
+			}
 		}
 		_, err := tx.ExecContext(ctx, `DELETE FROM sweeps WHERE id = ?`, id)
 		return err
@@ -68,22 +70,24 @@ func (d *DB) RemoveUnregistered(ctx context.Context, id int64) error {
 // selectInfo reads sweeps with what was registered and how long their coordinators worked.
 const selectInfo = `
 	SELECT s.id, s.name, s.grid_text, s.grid_hash, s.grid_path, s.created_ns, s.seeds, s.min_gain, s.min_gain_relative,
-		s.patience, s.confidence, s.stop, s.maximize, ifnull(r.noise_sd, s.noise_sd), ifnull(r.noise_source, s.noise_source),
+		s.patience, s.confidence, s.stop, s.max_seeds, s.maximize, ifnull(r.noise_sd, s.noise_sd), ifnull(r.noise_source, s.noise_source),
 		s.memory_limit, s.time_limit_ns, s.trial_time_ns, ifnull(r.backend, ''), ifnull(r.platform, ''),
 		ifnull(r.plugin_path, ''), ifnull(r.warnings, '[]'),
-		(SELECT ifnull(sum(ifnull(ended_ns, heartbeat_ns) - started_ns), 0) FROM sessions WHERE sweep_id = s.id)
+		(SELECT ifnull(sum(ifnull(ended_ns, heartbeat_ns) - started_ns), 0) FROM sessions WHERE sweep_id = s.id),
+		(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id)
 	FROM sweeps s LEFT JOIN registrations r ON r.sweep_id = s.id`
 
 // scanInfo reads one row of selectInfo, followed by more columns where the query has them.
 func scanInfo(row interface{ Scan(dest ...any) error }, more ...any) (sweep.Info, error) {
 	var s sweep.Info
 	var created int64
+	var confirm int
 	var seeds, warnings string
 	err := row.Scan(append([]any{
 		&s.ID, &s.Name, &s.GridText, &s.GridHash, &s.GridPath, &created, &seeds, &s.Rule.MinGain.Value,
-		&s.Rule.MinGain.Relative, &s.Rule.Patience, &s.Rule.Confidence, &s.Rule.Stop, &s.Rule.Maximize, &s.Rule.NoiseSD,
+		&s.Rule.MinGain.Relative, &s.Rule.Patience, &s.Rule.Confidence, &s.Rule.Stop, &s.Rule.MaxSeeds, &s.Rule.Maximize, &s.Rule.NoiseSD,
 		&s.Rule.NoiseSource, &s.Limits.Memory, &s.Limits.Time, &s.Limits.TrialTime, &s.Backend, &s.Platform,
-		&s.PluginPath, &warnings, &s.Elapsed,
+		&s.PluginPath, &warnings, &s.Elapsed, &confirm,
 	}, more...)...)
 	if err != nil {
 		return sweep.Info{}, err
@@ -94,6 +98,9 @@ func scanInfo(row interface{ Scan(dest ...any) error }, more ...any) (sweep.Info
 	}
 	if s.Warnings, err = decodeList[string]("warnings", warnings); err != nil {
 		return sweep.Info{}, err
+	}
+	if confirm > 0 {
+		s.Confirm(confirm)
 	}
 	return s, nil
 }

@@ -107,7 +107,7 @@ func noTrial(ctx context.Context, tx *sql.Tx) error {
 func selectPlaces(ctx context.Context, tx *sql.Tx, trial sweep.TrialID) ([]Place, error) {
 	var places []Place
 	rows, err := tx.QueryContext(ctx, `SELECT s.name, l.id, lt.rank, lt.seed
-		FROM ladder_trials lt JOIN ladders l ON l.id = lt.ladder_id JOIN sweeps s ON s.id = l.sweep_id
+		FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id JOIN sweeps s ON s.id = l.sweep_id
 		WHERE lt.trial_id = ? ORDER BY l.id`, trial)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var p Place

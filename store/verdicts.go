@@ -57,12 +57,14 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 		Relative, Maximize                     bool
 		Patience, Memory, SweepTime, TrialTime int64
 		Stop                                   string
+		MaxSeeds, Confirm                      int64 // those asked for by a wish; 0: none
 	}
 	err := tx.QueryRowContext(ctx, `SELECT s.min_gain, s.confidence, r.noise_sd, s.min_gain_relative, s.maximize, s.patience,
-			s.memory_limit, s.time_limit_ns, s.trial_time_ns, s.stop
+			s.memory_limit, s.time_limit_ns, s.trial_time_ns, s.stop, s.max_seeds,
+			(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id)
 		FROM ladders l JOIN sweeps s ON s.id = l.sweep_id JOIN registrations r ON r.sweep_id = s.id WHERE l.id = ?`, ladder).
 		Scan(&rule.MinGain, &rule.Confidence, &rule.NoiseSD, &rule.Relative, &rule.Maximize, &rule.Patience,
-			&rule.Memory, &rule.SweepTime, &rule.TrialTime, &rule.Stop)
+			&rule.Memory, &rule.SweepTime, &rule.TrialTime, &rule.Stop, &rule.MaxSeeds, &rule.Confirm)
 	if err != nil {
 		return "", err
 	}
@@ -71,8 +73,8 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, o.state, o.error, o.step, o.val_loss, o.best_step,
 			o.last_val_loss, o.train_loss, o.tokens, o.train_seconds, o.total_seconds
-		FROM ladder_trials lt LEFT JOIN trial_outcomes o ON o.trial_id = lt.trial_id
-		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.seed`, ladder)
+		FROM rung_trials lt LEFT JOIN trial_outcomes o ON o.trial_id = lt.trial_id
+		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed`, ladder)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var trial sweep.TrialID
 		var o outcomeRow

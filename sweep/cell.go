@@ -12,11 +12,22 @@ const (
 	maxTrials  = 100_000
 )
 
-// cells returns the number of combinations of the axes, or maxLadders+1 where there are more.
+// cells returns the number of combinations of the axes that are not tuned, or maxLadders+1 where there are more.
 func (g Grid) cells() int {
+	cells, _ := g.split(axisKeys())
+	return product(cells)
+}
+
+// tunings returns the number of combinations of the tuned axes, or maxLadders+1 where there are more.
+func (g Grid) tunings() int {
+	_, candidates := g.split(axisKeys())
+	return product(candidates)
+}
+
+func product(sizes []int) int {
 	n := 1
-	for _, k := range axisKeys() {
-		n *= k.axis.size(&g)
+	for _, size := range sizes {
+		n *= size
 		if n > maxLadders {
 			return maxLadders + 1
 		}
@@ -54,10 +65,13 @@ func (g Grid) spec(axes []key, at []int, rank int, seed int64) Spec {
 }
 
 // cell names a combination: the axes that have several values first, then the other settings, each in the order of the
-// grid's keys.
+// grid's keys. Tuned axes are no part of it.
 func (g Grid) cell(axes []key, at []int, s Spec) Cell {
 	var varying, fixed Cell
 	for i, k := range axes {
+		if g.isTuned(k) {
+			continue
+		}
 		_, name := splitPath(k.path)
 		setting := Setting{Name: name, Value: k.axis.cell(&s, &g, at[i]), Axis: k.axis.size(&g) > 1}
 		if setting.Axis {

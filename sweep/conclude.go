@@ -14,7 +14,7 @@ import (
 // A ladder that a limit cuts short while strikes are counted, but patience has not run out, is limited, not a likely
 // plateau: raising the limit would go on climbing.
 func Conclude(s Snapshot, ladder int) Verdict {
-	st := stand(s.Sweep.Rule, s.Ladders[ladder])
+	st := stand(s.Sweep, s.Ladders[ladder])
 	return st.conclude(s.Sweep)
 }
 
@@ -54,14 +54,24 @@ func (s standing) conclude(info Info) Verdict {
 		s.cut(&v, StateTimeLimited, s.reasonTrialTime(info), "raise limits.trial_time, or train fewer steps")
 		v.Next = s.next(info, s.rank())
 	}
+	if v.State != StateRunning {
+		s.adviseScale(&v)
+		s.adviseTuned(&v)
+	}
 	return v
 }
 
-// concludeOpen is for a ladder that has rungs to do: running, or out of time.
+// concludeOpen is for a ladder that has trials to do: running, or out of time. Where only extra seeds are missing, the end
+// of time leaves the verdict that the grid's seeds support.
 func (s standing) concludeOpen(v *Verdict, info Info) {
-	if !info.timeIsUp() {
+	switch {
+	case !info.timeIsUp():
 		s.cut(v, StateRunning, s.reasonRunning())
 		v.Advice = []string{}
+		return
+	case s.climb.draw != nil:
+		v.Draw = nil
+		v.Advice = append(v.Advice, s.adviseUndrawn(info))
 		return
 	}
 	s.cut(v, StateTimeLimited, s.reasonTime(info), "raise limits.time under a new name: finished trials are not trained again")
@@ -86,7 +96,7 @@ func (s standing) rank() int { return s.ladder.Rungs[s.current].Rank }
 func (s standing) trainingGain() (most float64, ok bool) {
 	for _, rung := range s.ladder.Rungs[:s.counted] {
 		var gains []float64
-		for _, t := range rung.Trials {
+		for _, t := range rung.ChosenRung().Trials {
 			if o := t.Final(); o != nil && o.ValLoss != nil && len(t.Evaluations) > 0 && t.Evaluations[0].Step == 0 {
 				gains = append(gains, t.Evaluations[0].ValLoss-*o.ValLoss)
 			}
@@ -104,7 +114,7 @@ func (s standing) stepLimited() bool {
 	c := s.climb
 	for _, rung := range s.ladder.Rungs[c.incumbent : c.end+1] {
 		var gains []float64
-		for _, t := range rung.Trials {
+		for _, t := range rung.ChosenRung().Trials {
 			if g, ok := t.gainByDoubling(); ok {
 				gains = append(gains, g)
 			}

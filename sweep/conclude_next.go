@@ -29,26 +29,33 @@ func (s standing) nextRank() (int, bool) {
 	return rank, rank > last.Rank
 }
 
-// width is min(in, out) of the widest target, above which a rank adds nothing; 0 where the modules are not known.
+// width is min(in, out) of the widest target, above which a rank adds nothing, of the candidate where that is least; 0 where
+// the modules are not known.
 func (l Ladder) width() int {
-	if len(l.Rungs[0].Trials) == 0 {
-		return 0
+	least := 0
+	for i, t := range l.Rungs[0].Trials {
+		if i > 0 && t.Candidate == l.Rungs[0].Trials[i-1].Candidate {
+			continue
+		}
+		targets, err := MatchTargets(l.Model.Modules, t.Trial.Spec.LoRA.TargetModules)
+		if err != nil {
+			return 0
+		}
+		width := 0
+		for _, m := range targets {
+			width = max(width, min(m.In, m.Out))
+		}
+		if least == 0 || width < least {
+			least = width
+		}
 	}
-	targets, err := MatchTargets(l.Model.Modules, l.Rungs[0].Trials[0].Trial.Spec.LoRA.TargetModules)
-	if err != nil {
-		return 0
-	}
-	width := 0
-	for _, m := range targets {
-		width = max(width, min(m.In, m.Out))
-	}
-	return width
+	return least
 }
 
 // next describes a rung of the given rank that was not trained: memory by its own prediction, else both memory and time
 // along the line through the last two rungs that count.
 func (s standing) next(info Info, rank int) *NextRung {
-	n := &NextRung{Rank: rank, Seeds: len(s.ladder.Rungs[0].Trials)}
+	n := &NextRung{Rank: rank, Seeds: len(s.ladder.Rungs[0].grid().Trials)}
 	if bytes := int64(s.extrapolate(rank, func(r Rung) float64 { return float64(r.peak(info.Platform)) })); bytes > 0 {
 		n.PredictedBytes = &bytes
 	}

@@ -2,20 +2,30 @@ package sweep
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // reasonFailed lists the cells that failed for good.
 func (s standing) reasonFailed() string {
-	rung := s.ladder.Rungs[s.current]
+	rung := s.ladder.Rungs[s.current].grid()
 	var cells []string
 	for _, t := range rung.Trials {
 		if t.state() == trialFailed {
-			cells = append(cells, fmt.Sprintf("rank %d, seed %d (trial %s): %s", rung.Rank, t.seed(), t.Trial.ID, t.failure()))
+			cells = append(cells, fmt.Sprintf("rank %d, %s (trial %s): %s", rung.Rank, s.ladder.place(t), t.Trial.ID, t.failure()))
 		}
 	}
 	return fmt.Sprintf("%d of %d trials failed: %s", len(cells), len(rung.Trials), strings.Join(cells, "; "))
+}
+
+// place names a trial within its rung.
+func (l Ladder) place(t TrialFacts) string {
+	place := fmt.Sprintf("seed %d", t.seed())
+	if t.Candidate < len(l.Candidates) {
+		place += ", " + l.Candidates[t.Candidate].String()
+	}
+	return place
 }
 
 // failure says why a trial failed for good.
@@ -32,15 +42,19 @@ func (t TrialFacts) failure() string {
 }
 
 func (s standing) reasonUnstable() string {
-	rung := s.ladder.Rungs[s.current]
+	rung := s.ladder.Rungs[s.current].grid()
 	var where []string
 	for _, t := range rung.Trials {
 		if t.state() == trialUnstable {
-			where = append(where, fmt.Sprintf("seed %d at step %d", t.seed(), t.Final().Step))
+			where = append(where, fmt.Sprintf("%s at step %d", s.ladder.place(t), t.Final().Step))
 		}
 	}
-	return fmt.Sprintf("%d of %d seeds of rank %d stopped on a loss or gradient that is not finite: %s",
-		len(where), len(rung.Trials), rung.Rank, strings.Join(where, ", "))
+	what, separator := "seeds", ", "
+	if len(s.ladder.Candidates) > 0 {
+		what, separator = "trials", "; "
+	}
+	return fmt.Sprintf("%d of %d %s of rank %d stopped on a loss or gradient that is not finite: %s",
+		len(where), len(rung.Trials), what, rung.Rank, strings.Join(where, separator))
 }
 
 func (s standing) adviseUnstable() []string {
@@ -67,15 +81,41 @@ func (s standing) reasonTime(info Info) string {
 	return fmt.Sprintf("limits.time (%s) ran out before rank %d was complete", forHumans(info.Limits.Time), s.rank())
 }
 
+// reasonRunning counts the trials that the ladder waits for.
 func (s standing) reasonRunning() string {
-	done := 0
-	rung := s.ladder.Rungs[s.current]
-	for _, t := range rung.Trials {
-		if t.state() != trialPending {
-			done++
+	done, all := 0, 0
+	var ranks []int
+	for _, w := range s.work() {
+		rank := s.ladder.Rungs[w.index].Rank
+		ranks = append(ranks, rank)
+		for _, t := range w.trials {
+			all++
+			if t.state() != trialPending {
+				done++
+			}
 		}
 	}
-	return fmt.Sprintf("rank %d: %d of %d trials finished", rung.Rank, done, len(rung.Trials))
+	if s.climb.draw != nil {
+		return fmt.Sprintf("%s %s: %d of %d trials of extra seeds finished, which may certify the plateau",
+			either(len(ranks), "rank", "ranks"), listInts(ranks), done, all+len(s.unregistered()))
+	}
+	return fmt.Sprintf("rank %d: %d of %d trials finished", ranks[0], done, all)
+}
+
+// listInts writes 2, 4 and 8.
+func listInts(values []int) string {
+	rows := make([]RungVerdict, len(values))
+	for i, v := range values {
+		rows[i].Rank = v
+	}
+	return joinRows(rows, func(r RungVerdict) string { return strconv.Itoa(r.Rank) })
+}
+
+// adviseUndrawn says what a likely plateau lacks when time ran out before its extra seeds were trained.
+func (s standing) adviseUndrawn(info Info) string {
+	return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s %s were trained, which might have certified it: "+
+		"raise it under a new name, finished trials are not trained again",
+		forHumans(info.Limits.Time), either(len(s.climb.draw.Ranks), "rank", "ranks"), listInts(s.climb.draw.Ranks))
 }
 
 // bytesText prints a size in the largest binary unit that leaves at least 1.

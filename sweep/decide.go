@@ -9,10 +9,17 @@ type Capacity struct {
 
 // Decision is what to do next. It is recomputed from the facts, never stored.
 type Decision struct {
+	Register []Drawn     // trials to add to their ladders before anything else: the next decision may start them
 	Start    []Launch    // in order, at most as many as fit
 	Stop     []AttemptID // live attempts that must checkpoint and end (time limit)
 	Verdicts []Verdict   // one per ladder, in ladder order; StateRunning while undecided
 	Done     bool        // nothing is live, nothing will start
+}
+
+// Drawn is trials of extra seeds that the rule asked for.
+type Drawn struct {
+	Ladder int // index into Snapshot.Ladders
+	Trials []ExtraTrial
 }
 
 // Launch is a new attempt of a trial.
@@ -29,7 +36,7 @@ type Launch struct {
 // I/O, no randomness, so a resumed sweep decides as an uninterrupted one.
 //
 // Safety, whatever the facts: no trial starts while an attempt of it is live or has no outcome; no rung starts before the
-// one below it is finished and the rule says go on; at most Capacity.Jobs trials run; nothing starts once limits.time is
+// one below it is finished and the rule says go on; no extra seed is trained that the rule did not draw; at most Capacity.Jobs trials run; nothing starts once limits.time is
 // spent. Within that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order,
 // each where the estimates of all running trials still fit into memory. A trial shared by several ladders runs once.
 func Decide(s Snapshot, live []AttemptID, c Capacity) Decision {
@@ -37,7 +44,7 @@ func Decide(s Snapshot, live []AttemptID, c Capacity) Decision {
 	d := Decision{Verdicts: make([]Verdict, len(s.Ladders))}
 	open := 0
 	for i := range s.Ladders {
-		st := stand(s.Sweep.Rule, s.Ladders[i])
+		st := stand(s.Sweep, s.Ladders[i])
 		d.Verdicts[i] = st.conclude(s.Sweep)
 		if st.end != endNone {
 			continue
@@ -45,6 +52,9 @@ func Decide(s Snapshot, live []AttemptID, c Capacity) Decision {
 		open++
 		if s.Sweep.timeIsUp() && p.runs(st) {
 			st.cut(&d.Verdicts[i], StateRunning, "limits.time ran out: running trials write their checkpoints")
+		}
+		if extra := st.unregistered(); len(extra) > 0 && !s.Sweep.timeIsUp() {
+			d.Register = append(d.Register, Drawn{i, extra})
 		}
 		p.add(i, st)
 	}

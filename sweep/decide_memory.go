@@ -1,8 +1,8 @@
 package sweep
 
-// estimate is what a trial is expected to need at its peak: the best of what it said or measured itself, what its rung's
-// trials did, the last measured rung below it, and the largest peak of any trial with the same model, batch and sequence
-// length. 0 means that nothing like it was ever measured.
+// estimate is what a trial is expected to need at its peak: the best of what it said or measured itself, what its
+// candidate's trials of the rung did, and of the last measured rung below it, and the largest peak of any trial with the
+// same model, batch and sequence length. 0 means that nothing like it was ever measured.
 func (p *plan) estimate(ladder, rung int, t TrialFacts) int64 {
 	l := p.snapshot.Ladders[ladder]
 	platform := p.snapshot.Sweep.Platform
@@ -10,11 +10,11 @@ func (p *plan) estimate(ladder, rung int, t TrialFacts) int64 {
 		return need
 	}
 	var need int64
-	for _, sibling := range l.Rungs[rung].Trials {
+	for _, sibling := range l.Rungs[rung].of(t.Candidate).Trials {
 		need = max(need, sibling.need(platform))
 	}
 	for r := rung - 1; r >= 0 && need == 0; r-- {
-		need = l.Rungs[r].peak(platform)
+		need = l.Rungs[r].of(t.Candidate).peak(platform)
 	}
 	if need > 0 {
 		return need
@@ -47,12 +47,13 @@ func (t Trial) likeness() likeness {
 	return likeness{t.Base, t.Spec.Train.Dtype, t.Spec.Train.BatchSize, t.Spec.Data.SequenceLength}
 }
 
-// calibration is what the last measured rung below the current one says; nil where there is none.
-func (s standing) calibration(platform string) *Calibration {
-	for r := s.counted - 1; r >= 0; r-- {
-		rung := s.ladder.Rungs[r]
+// calibration is what a candidate's last measured rung below a rung says; nil where there is none. An extra seed has its own
+// rung's.
+func (s standing) calibration(platform string, candidate, rung int) *Calibration {
+	for r := min(rung, s.counted-1); r >= 0; r-- {
+		rung := s.ladder.Rungs[r].of(candidate)
 		if peak, analysis := rung.peak(platform), rung.analysis(); peak > 0 && analysis > 0 {
-			return &Calibration{Rank: rung.Rank, PeakBytes: peak, AnalysisBytes: analysis, Factor: s.memoryFactor(r, platform)}
+			return &Calibration{Rank: rung.Rank, PeakBytes: peak, AnalysisBytes: analysis, Factor: s.memoryFactor(r, platform, candidate)}
 		}
 	}
 	return nil
@@ -64,9 +65,10 @@ const noticeableGrowth = 0.02
 
 // memoryFactor is measured growth over analysed growth between the lowest measured rung and rung r: above 1 where a plug-in
 // under-reports its temporaries. It is never below 1, for a prediction that is too low costs more than one too high.
-func (s standing) memoryFactor(r int, platform string) float64 {
-	last := s.ladder.Rungs[r]
-	for _, first := range s.ladder.Rungs[:r] {
+func (s standing) memoryFactor(r int, platform string, candidate int) float64 {
+	last := s.ladder.Rungs[r].of(candidate)
+	for _, rung := range s.ladder.Rungs[:r] {
+		first := rung.of(candidate)
 		if first.peak(platform) == 0 || first.analysis() == 0 {
 			continue
 		}

@@ -54,35 +54,33 @@ func (s Snapshot) each(visit func(ladder, rung int, t TrialFacts)) {
 	}
 }
 
-// runs reports whether a trial of the ladder's current rung is running.
+// runs reports whether a trial that the ladder waits for is running.
 func (p *plan) runs(st standing) bool {
-	for _, t := range st.ladder.Rungs[st.current].Trials {
-		if p.running[t.Trial.ID] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(st.work(), func(w assignedRung) bool {
+		return slices.ContainsFunc(w.trials, func(t TrialFacts) bool { return p.running[t.Trial.ID] })
+	})
 }
 
-// add gathers the candidates of a ladder's current rung.
+// add gathers the candidates of what a ladder waits for.
 func (p *plan) add(ladder int, st standing) {
-	rung := st.ladder.Rungs[st.current]
-	for _, t := range rung.Trials {
-		begun := len(t.Attempts) > 0
-		if t.state() != trialPending || st.closed && !begun {
-			continue
-		}
-		c := candidate{
-			launch: Launch{
-				Ladder: ladder, Rank: rung.Rank, Trial: t.Trial.ID, Number: t.nextNumber(),
-				Calibration: st.calibration(p.snapshot.Sweep.Platform), Checkpoints: t.checkpoints(),
-			},
-			estimate: p.estimate(ladder, st.current, t),
-		}
-		if begun {
-			p.continues = append(p.continues, c)
-		} else {
-			p.begins = append(p.begins, c)
+	for _, w := range st.work() {
+		for _, t := range w.trials {
+			begun := len(t.Attempts) > 0
+			if t.state() != trialPending || !begun && slices.Contains(w.closed, t.Candidate) {
+				continue
+			}
+			c := candidate{
+				launch: Launch{
+					Ladder: ladder, Rank: st.ladder.Rungs[w.index].Rank, Trial: t.Trial.ID, Number: t.nextNumber(),
+					Calibration: st.calibration(p.snapshot.Sweep.Platform, t.Candidate, w.index), Checkpoints: t.checkpoints(),
+				},
+				estimate: p.estimate(ladder, w.index, t),
+			}
+			if begun {
+				p.continues = append(p.continues, c)
+			} else {
+				p.begins = append(p.begins, c)
+			}
 		}
 	}
 }

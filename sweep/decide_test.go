@@ -235,16 +235,23 @@ type world struct {
 
 func drawWorld(tb testing.TB, t *rapid.T) world {
 	tb.Helper()
-	ranks := []int{1, 2, 4, 8, 16, 32}[:rapid.IntRange(1, 6).Draw(t, "ranks")]
-	seeds := []int64{0, 1, 2, 3}[:rapid.IntRange(1, 4).Draw(t, "seeds")]
+	ranks := []int{1, 2, 4, 8, 16, 32}[:7-rapid.IntRange(1, 6).Draw(t, "ranks")]
+	seeds := []int64{0, 1, 2, 3}[:5-rapid.IntRange(1, 4).Draw(t, "seeds")]
 	alphas := []float64{16, 32, 16}[:rapid.IntRange(1, 3).Draw(t, "ladders")] // the third shares the first's trials
+	rates := [][]float64{nil, nil, {1e-3, 3e-3}}[rapid.IntRange(0, 2).Draw(t, "tuned")]
 	w := world{
-		snapshot: registered(tb, alphas, ranks, seeds...), fate: map[sweep.TrialID]sweep.Outcome{},
+		snapshot: registeredTuned(tb, rates, alphas, ranks, seeds...), fate: map[sweep.TrialID]sweep.Outcome{},
 		capacity: sweep.Capacity{Jobs: rapid.IntRange(1, 5).Draw(t, "jobs")},
+	}
+	switch rapid.IntRange(0, 2).Draw(t, "certainty") {
+	case 1:
+		w.snapshot.Sweep.Rule.Stop = sweep.StopCertified
+	case 2:
+		w.snapshot.Sweep.Confirm(len(seeds) + rapid.IntRange(0, 3).Draw(t, "extra seeds"))
 	}
 	for _, l := range w.snapshot.Ladders {
 		for _, r := range l.Rungs {
-			kind := rapid.SampledFrom([]sweep.OutcomeState{"", "", "", "", "", "", sweep.OutcomeOverMemory, sweep.OutcomeOverTime}).Draw(t, "rung")
+			kind := map[int]sweep.OutcomeState{28: sweep.OutcomeOverMemory, 29: sweep.OutcomeOverTime}[rapid.IntRange(0, 29).Draw(t, "rung")]
 			for _, f := range r.Trials {
 				if _, known := w.fate[f.Trial.ID]; !known {
 					w.fate[f.Trial.ID] = drawFate(t, kind, r.Rank)
@@ -259,13 +266,13 @@ func drawFate(t *rapid.T, rung sweep.OutcomeState, rank int) sweep.Outcome {
 	if rung != "" {
 		return sweep.Outcome{State: rung}
 	}
-	switch rapid.IntRange(0, 19).Draw(t, "fate") {
-	case 0:
+	switch rapid.IntRange(0, 79).Draw(t, "fate") {
+	case 77: // rapid prefers small numbers
 		return sweep.Outcome{State: sweep.OutcomeFailed, Error: "no luck"}
-	case 1:
+	case 78, 79:
 		return sweep.Outcome{State: sweep.OutcomeUnstable, Step: 2}
 	}
-	return done(4.5 + 0.5/float64(rank) + 1e-3*float64(rapid.IntRange(0, 30).Draw(t, "noise")))
+	return done(4.5 + 0.5/float64(rank*rank*rank) + 1e-3*float64(rapid.IntRange(0, 20).Draw(t, "noise")))
 }
 
 // work lets Decide run the world to its end in a random order, checking every decision, and returns the final facts.
@@ -282,11 +289,15 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 	for range 10000 {
 		d := sweep.Decide(s, live, w.capacity)
 		w.check(t, s, live, d)
+		w.register(t, &s, d)
 		for _, l := range d.Start {
 			live = append(live, begin(&s, l.Trial))
 		}
 		if d.Done {
 			return s
+		}
+		if len(live) == 0 && len(d.Register) > 0 {
+			continue
 		}
 		if len(live) == 0 {
 			t.Fatalf("%s: nothing runs, nothing starts, and it is not done", order)
@@ -318,46 +329,91 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []sweep.AttemptID, d swe
 			t.Fatalf("trial %s would run twice at once", l.Trial)
 		}
 		busy[l.Trial] = true
-		w.checkRung(t, s.Ladders[l.Ladder], l.Rank)
+		w.checkRung(t, s.Ladders[l.Ladder], l)
 	}
 }
 
-// checkRung fails if a rung may not be worked on: a lower one is not finished, or the rule has stopped below.
-func (w world) checkRung(t *rapid.T, l sweep.Ladder, rank int) {
-	var below []sweep.Losses
-	for _, r := range l.Rungs {
-		if r.Rank >= rank {
-			break
-		}
-		losses := sweep.Losses{Rank: r.Rank, Complete: true}
-		for _, f := range r.Trials {
-			o := f.Final()
-			if o == nil {
-				t.Fatalf("rank %d starts before rank %d is finished", rank, r.Rank)
+// register adds the trials that a decision draws, with fates that are the same in every order.
+
+func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
+	for _, drawn := range d.Register {
+		for _, extra := range drawn.Trials {
+			rungs := s.Ladders[drawn.Ladder].Rungs
+			r := slices.IndexFunc(rungs, func(r sweep.Rung) bool { return r.Rank == extra.Rank })
+			if chosen, ok := rungs[r].Chosen(); !ok || chosen != extra.Candidate || slices.Contains(s.Sweep.Seeds, extra.Trial.Spec.Seed) {
+				t.Fatalf("seed %d is drawn for candidate %d of rank %d, whose chosen one is %d (%v)", extra.Trial.Spec.Seed, extra.Candidate, extra.Rank, chosen, ok)
 			}
-			if o.State != sweep.OutcomeDone {
-				losses.Complete = false
-				continue
+			for _, f := range rungs[r].Trials {
+				if f.Trial.ID == extra.Trial.ID {
+					t.Fatalf("trial %s is drawn twice", extra.Trial.ID)
+				}
 			}
-			losses.Seeds, losses.ValLoss = append(losses.Seeds, f.Trial.Spec.Seed), append(losses.ValLoss, *o.ValLoss)
+			facts := sweep.TrialFacts{Trial: extra.Trial, Candidate: extra.Candidate, Extra: true}
+			for _, l := range s.Ladders { // a shared trial may be known
+				for _, rung := range l.Rungs {
+					for _, f := range rung.Trials {
+						if f.Trial.ID == extra.Trial.ID {
+							facts.Attempts = slices.Clone(f.Attempts)
+						}
+					}
+				}
+			}
+			at := len(rungs[r].Trials)
+			for i, f := range rungs[r].Trials {
+				if f.Candidate == extra.Candidate {
+					at = i + 1
+				}
+			}
+			rungs[r].Trials = slices.Insert(rungs[r].Trials, at, facts)
+			if _, known := w.fate[extra.Trial.ID]; !known {
+				w.fate[extra.Trial.ID] = drawFate(t, "", extra.Rank)
+			}
 		}
-		below = append(below, losses)
 	}
-	if len(below) == 0 {
+}
+
+// checkRung fails if a trial may not be started: a lower rung is not finished, or the rule has stopped below; and an extra
+// seed where the rule does not draw it.
+func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
+	at := slices.IndexFunc(l.Rungs, func(r sweep.Rung) bool { return r.Rank == launch.Rank })
+	extra := slices.ContainsFunc(l.Rungs[at].Trials, func(f sweep.TrialFacts) bool { return f.Extra && f.Trial.ID == launch.Trial })
+	var counted []sweep.Losses
+	for i, r := range l.Rungs {
+		if _, counts := r.Chosen(); counts && (extra || i < at) {
+			counted = append(counted, r.Losses())
+			continue
+		}
+		if i < at {
+			t.Fatalf("rank %d starts before rank %d is finished", launch.Rank, r.Rank)
+		}
+		break
+	}
+	if len(counted) == 0 {
 		return
 	}
-	v, err := w.snapshot.Sweep.Rule.Judge(below)
+	rule := w.snapshot.Sweep.Rule
+	rule.GridSeeds = w.snapshot.Sweep.Seeds
+	v, err := rule.Judge(counted)
 	if err != nil {
-		t.Fatalf("rank %d starts though a rung below has no loss: %v", rank, err)
+		t.Fatalf("rank %d starts though a rung below has no loss: %v", launch.Rank, err)
 	}
-	if v.Rungs[len(v.Rungs)-1].Count >= w.snapshot.Sweep.Rule.Patience {
-		t.Fatalf("rank %d starts beyond a plateau", rank)
+	if extra {
+		if v.Draw == nil || !slices.Contains(v.Draw.Ranks, launch.Rank) {
+			t.Fatalf("an extra seed of rank %d is trained, but the rule draws %+v", launch.Rank, v.Draw)
+		}
+		return
+	}
+	last := v.Rungs[len(v.Rungs)-1]
+	wentOn := slices.ContainsFunc(v.Rungs, func(r sweep.RungVerdict) bool { return r.Promoted }) // count starts again, unseen
+	if v.Draw != nil || last.Decision == sweep.DecisionBeyond || last.Count >= rule.Patience && !wentOn {
+		t.Fatalf("rank %d starts beyond a plateau", launch.Rank)
 	}
 }
 
 // TestDecideSafeAndOrderFree: no order of events leads beyond a plateau, to a trial twice at once, or to another verdict.
 func TestDecideSafeAndOrderFree(t *testing.T) {
 	t.Parallel()
+
 	rapid.Check(t, func(rt *rapid.T) {
 		w := drawWorld(t, rt)
 		first, second := w.work(rt, "first order"), w.work(rt, "second order")

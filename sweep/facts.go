@@ -98,33 +98,6 @@ func OnDevice(platform string) bool { return platform == "xla:cuda" }
 // seed is the trial's seed.
 func (t TrialFacts) seed() int64 { return t.Trial.Spec.Seed }
 
-// Losses returns what the rung's finished trials measured.
-func (r Rung) Losses() Losses {
-	l := Losses{Rank: r.Rank, Complete: true, Train: []float64{}, Last: []float64{}}
-	for _, t := range r.Trials {
-		if t.state() != trialDone {
-			l.Complete = false
-			continue
-		}
-		o := t.Final()
-		l.Seeds = append(l.Seeds, t.seed())
-		l.ValLoss = append(l.ValLoss, *o.ValLoss)
-		if o.TrainLoss != nil {
-			l.Train = append(l.Train, *o.TrainLoss)
-		}
-		if o.LastValLoss != nil {
-			l.Last = append(l.Last, *o.LastValLoss)
-		}
-	}
-	if len(l.Train) < len(l.Seeds) {
-		l.Train = nil
-	}
-	if len(l.Last) < len(l.Seeds) {
-		l.Last = nil
-	}
-	return l
-}
-
 // peak is the largest measured peak over the rung's trials; 0 means none.
 func (r Rung) peak(platform string) int64 {
 	var peak int64

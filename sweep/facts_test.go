@@ -10,12 +10,18 @@ import (
 // registered returns the facts of a sweep where nothing has run yet: one ladder per alpha.
 func registered(t testing.TB, alphas []float64, ranks []int, seeds ...int64) sweep.Snapshot {
 	t.Helper()
+	return registeredTuned(t, nil, alphas, ranks, seeds...)
+}
+
+// registeredTuned is registered with a candidate per learning rate.
+func registeredTuned(t testing.TB, rates, alphas []float64, ranks []int, seeds ...int64) sweep.Snapshot {
+	t.Helper()
 	var m sweeptest.MemStore
 	id, err := m.CreateSweep(t.Context(), sweeptest.Info("test", seeds...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Register(t.Context(), id, sweeptest.Registration(alphas, ranks, seeds)); err != nil {
+	if err := m.Register(t.Context(), id, sweeptest.TunedRegistration(rates, alphas, ranks, seeds)); err != nil {
 		t.Fatal(err)
 	}
 	s, err := m.Snapshot(t.Context(), id)

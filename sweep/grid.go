@@ -27,6 +27,7 @@ type Grid struct {
 	init        []string
 	initAdapter string // as written
 	train       trainAxes
+	tune        []string // names of axes, in the order of the keys
 	rule        Plateau
 	limits      Limits
 }

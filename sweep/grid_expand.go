@@ -11,11 +11,12 @@ import (
 
 // LadderSpec is one ladder of an expanded grid.
 type LadderSpec struct {
-	Cell  Cell
-	Model string // a key of the models that Expand was given
-	Data  DataSpec
-	Ranks []int
-	Specs [][]Spec // [rank][seed]
+	Cell       Cell
+	Model      string // a key of the models that Expand was given
+	Data       DataSpec
+	Candidates []Cell // the combinations of the tuned axes; empty where nothing is tuned
+	Ranks      []int
+	Specs      [][]Spec // by rank: candidate by candidate, each over the seeds
 }
 
 // builtinPrefix marks models and corpora that the program brings along.
@@ -76,10 +77,7 @@ func (g Grid) dataSpec(dir string) DataSpec {
 // alpha, dropout and so on. The error joins a GridError for each thing that does not fit a model.
 func (g Grid) Expand(dir string, models map[string]ModelInfo) ([]LadderSpec, []string, error) {
 	axes := axisKeys()
-	sizes := make([]int, len(axes))
-	for i, k := range axes {
-		sizes[i] = k.axis.size(&g)
-	}
+	sizes, _ := g.split(axes)
 	var found findings
 	var ladders []LadderSpec
 	for _, at := range combinations(sizes) {
@@ -88,12 +86,19 @@ func (g Grid) Expand(dir string, models map[string]ModelInfo) ([]LadderSpec, []s
 		if !known {
 			return nil, nil, fmt.Errorf("expand the grid: model %s was not inspected", s.Model)
 		}
-		ranks, ok := g.fit(s, model, &found)
+		candidates := g.candidates(axes, at)
+		specs := make([]Spec, len(candidates))
+		for i, c := range candidates {
+			specs[i] = g.resolved(axes, c, 1, 0, dir)
+		}
+		ranks, ok := g.fitAll(specs, model, &found)
 		if !ok {
 			continue
 		}
-		cell := g.cell(axes, at, s)
-		ladders = append(ladders, LadderSpec{Cell: cell, Model: s.Model, Data: s.Data, Ranks: ranks, Specs: g.rungs(axes, at, ranks, dir)})
+		ladders = append(ladders, LadderSpec{
+			Cell: g.cell(axes, at, s), Model: s.Model, Data: s.Data, Candidates: g.candidateCells(axes, candidates, specs),
+			Ranks: ranks, Specs: g.rungs(axes, candidates, ranks, dir),
+		})
 	}
 	if err := errors.Join(found.problems...); err != nil {
 		return nil, nil, err
@@ -101,15 +106,31 @@ func (g Grid) Expand(dir string, models map[string]ModelInfo) ([]LadderSpec, []s
 	return ladders, found.warnings, nil
 }
 
-// rungs returns the specs of a cell for every rank and seed.
-func (g Grid) rungs(axes []key, at, ranks []int, dir string) [][]Spec {
+// rungs returns the specs of a cell for every rank, candidate and seed.
+func (g Grid) rungs(axes []key, candidates [][]int, ranks []int, dir string) [][]Spec {
 	specs := make([][]Spec, len(ranks))
 	for i, rank := range ranks {
-		for _, seed := range g.Seeds {
-			specs[i] = append(specs[i], g.resolved(axes, at, rank, seed, dir))
+		for _, at := range candidates {
+			for _, seed := range g.Seeds {
+				specs[i] = append(specs[i], g.resolved(axes, at, rank, seed, dir))
+			}
 		}
 	}
 	return specs
+}
+
+// fitAll checks every candidate of a cell and returns the ranks that all of them can climb.
+func (g Grid) fitAll(specs []Spec, m ModelInfo, found *findings) (ranks []int, ok bool) {
+	for i, s := range specs {
+		own, fits := g.fit(s, m, found)
+		if !fits {
+			return nil, false
+		}
+		if i == 0 || own[len(own)-1] < ranks[len(ranks)-1] {
+			ranks = own
+		}
+	}
+	return ranks, true
 }
 
 // resolved is spec with absolute paths.

@@ -42,6 +42,7 @@ func gridKeys() []key {
 	keys = append(keys, dataKeys()...)
 	keys = append(keys, loraKeys()...)
 	keys = append(keys, trainKeys()...)
+	keys = append(keys, tuneKey(keys))
 	seeds := listKey("seeds", "Seeds: one trial per rank and seed. Every rank sees the same batches and dropout masks for one seed.",
 		wholeCodec(0, math.MaxUint32), func(g *Grid) *[]int64 { return &g.Seeds })
 	seeds.schema = listOf(wholeCodec(0, math.MaxUint32).schema)
@@ -140,9 +141,6 @@ func setEvalSteps(s *Spec, v int) {
 }
 
 func ruleKeys() []key {
-	stop := singleKey("plateau.stop", "What lets a ladder stop before its last rank. Only likely is supported.",
-		choiceCodec(string(StopLikely)), func(g *Grid) *string { return (*string)(&g.rule.Stop) })
-	stop.read = readStop
 	noiseSD := singleKey("plateau.noise_sd", "Standard deviation, in nats, of one validation loss after removing what seeds share; used where a rung "+
 		"has one seed. Default: from a finished sweep of the same model, data and training, else 0.25 % of the lowest rank's loss.",
 		numberCodec(0, true, math.Inf(1)), func(g *Grid) *float64 { return &g.rule.NoiseSD }).optional("0")
@@ -151,7 +149,11 @@ func ruleKeys() []key {
 			gainCodec(), func(g *Grid) *MinGain { return &g.rule.MinGain }),
 		singleKey("plateau.patience", "Rungs without a worthwhile gain before a ladder stops.", countCodec(1), func(g *Grid) *int { return &g.rule.Patience }),
 		singleKey("plateau.confidence", "Confidence of the claims.", numberCodec(0.5, false, 1), func(g *Grid) *float64 { return &g.rule.Confidence }),
-		stop,
+		singleKey("plateau.stop", "What lets a ladder stop before its last rank: likely stops on probabilities and trains no further seeds; certified "+
+			"trains further seeds, up to max_seeds, where a stop cannot be certified with those of the grid, and climbs on where they do not certify it either.",
+			choiceCodec(string(StopLikely), string(StopCertified)), func(g *Grid) *string { return (*string)(&g.rule.Stop) }),
+		singleKey("plateau.max_seeds", "Most seeds per rank, those of the grid among them, that stop: certified and sweep confirm may train: the next "+
+			"integers after the largest seed. Default: twice the seeds.", countCodec(1), func(g *Grid) *int { return &g.rule.MaxSeeds }).optional("0"),
 		noiseSD,
 		singleKey("limits.memory", "Most memory a trial may need, such as 8GiB. A rank above it is not started. Default: no limit.",
 			sizeCodec(), func(g *Grid) *int64 { return &g.limits.Memory }).optional("0B"),

@@ -107,12 +107,14 @@ func (r *reader) finish() {
 		r.failAt(r.given["lora.rank"], "lora.alpha is missing; where rank varies it decides what is compared: write alpha: 16 (the same for every rank) or alpha: 2r (it grows with rank)")
 	}
 	r.validationSource()
+	r.tuned()
+	r.seedBounds()
 	if warmup, steps := slices.Max(g.train.warmup), slices.Min(g.train.steps); warmup > steps {
 		r.failAt(r.given["train.warmup_steps"], "train.warmup_steps: %d is more than train.steps %d, so the learning rate would never be reached; lower it", warmup, steps)
 	}
 	if g.cells() > maxLadders {
 		r.failAt(position{1, 1}, "the axes multiply to more than %d ladders; split the grid", maxLadders)
-	} else if rungs := len(g.rank.upTo(maxWhole)); g.cells()*rungs*len(g.Seeds) > maxTrials {
+	} else if rungs := len(g.rank.upTo(maxWhole)); g.cells()*g.tunings()*rungs*len(g.Seeds) > maxTrials {
 		r.failAt(position{1, 1}, "axes, ranks and seeds multiply to more than %d trials; split the grid", maxTrials)
 	}
 	if !namePattern.MatchString(g.Name) {

@@ -17,12 +17,9 @@ func readSeeds(r *reader, n ast.Node) {
 	}
 }
 
-// readStop reads plateau.stop.
-func readStop(r *reader, n ast.Node) {
-	c := choiceCodec(string(StopLikely))
-	if word, ok := textCodec("").read(n); ok && word == "certified" {
-		r.fail(n, "plateau.stop: certified is not supported yet; write likely")
-		return
+// seedBounds checks max_seeds against the seeds.
+func (r *reader) seedBounds() {
+	if most := r.grid.rule.MaxSeeds; most > 0 && most < len(r.grid.Seeds) {
+		r.failAt(r.given["plateau.max_seeds"], "plateau.max_seeds: %d is below the %d seeds; write at least %d, or fewer seeds", most, len(r.grid.Seeds), len(r.grid.Seeds))
 	}
-	c.value(r, "plateau.stop", n)
 }

@@ -17,15 +17,20 @@ var update = flag.Bool("update", false, "rewrite the golden files") //nolint:goc
 
 func readGrid(t *testing.T, path string) sweep.Grid {
 	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := sweep.ParseGrid(path, text)
+	g, err := sweep.ParseGrid(path, readText(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
+}
+
+func readText(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // Every grid under testdata/grids/bad has beside it what ParseGrid says, the file's name without its folder.

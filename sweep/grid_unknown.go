@@ -70,9 +70,8 @@ func laterKeys() []string {
 		"lora.layers_to_transform", "lora.layers_pattern", "lora.modules_to_save", "lora.fan_in_fan_out",
 		"lora.target_parameters", "lora.trainable_token_indices", "lora.loftq_config", "lora.eva_config",
 		"lora.corda_config", "lora.megatron_config", "lora.layer_replication", "lora.ensure_weight_tying",
-		"train.tune", "train.num_train_epochs", "train.optim", "train.warmup_ratio", "train.adam_beta1", "train.adam_beta2",
+		"train.num_train_epochs", "train.optim", "train.warmup_ratio", "train.adam_beta1", "train.adam_beta2",
 		"train.adam_epsilon", "train.gradient_checkpointing", "train.label_smoothing_factor",
-		"plateau.max_seeds",
 	}
 }
 

@@ -97,12 +97,8 @@ func (p Plateau) extraSeeds(rungs []Losses) []int64 {
 			}
 		}
 	}
-	most := p.MaxSeeds
-	if most == 0 {
-		most = 2 * len(grid)
-	}
 	var extra []int64
-	for s := slices.Max(grid) + 1; len(grid)+len(extra) < most; s++ {
+	for s := slices.Max(grid) + 1; len(grid)+len(extra) < p.SeedLimit(len(grid)); s++ {
 		extra = append(extra, s)
 	}
 	return extra

@@ -58,3 +58,11 @@ type Losses struct {
 	Complete bool      // every seed of the grid has a loss
 	Lost     []int64   // drawn seeds whose trials ended without a loss: the rule does not ask for them again
 }
+
+// SeedLimit is how many seeds per rank the rule may have in all where the grid has so many.
+func (p Plateau) SeedLimit(grid int) int {
+	if p.MaxSeeds == 0 {
+		return 2 * grid
+	}
+	return p.MaxSeeds
+}

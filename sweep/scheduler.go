@@ -143,13 +143,17 @@ func (r *run) heartbeat(ctx context.Context, now bool) error {
 
 // decide reads the facts, asks Decide, and carries its decision out.
 func (r *run) decide(ctx context.Context) error {
-	snapshot, err := r.Store.Snapshot(ctx, r.id)
-	if err != nil {
-		return fmt.Errorf("read sweep %d: %w", r.id, err)
+	if err := r.look(ctx); err != nil {
+		return err
 	}
-	r.snapshot, r.stale, r.changed = snapshot, false, true
-	r.adoptOpen()
-	r.decision = Decide(snapshot, r.ids(), r.Capacity)
+	for len(r.decision.Register) > 0 && !r.interrupted {
+		if err := r.draw(ctx); err != nil {
+			return err
+		}
+		if err := r.look(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.record(ctx); err != nil {
 		return err
 	}
@@ -163,6 +167,41 @@ func (r *run) decide(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// look reads the facts and asks Decide.
+func (r *run) look(ctx context.Context) error {
+	snapshot, err := r.Store.Snapshot(ctx, r.id)
+	if err != nil {
+		return fmt.Errorf("read sweep %d: %w", r.id, err)
+	}
+	r.snapshot, r.stale, r.changed = snapshot, false, true
+	r.adoptOpen()
+	r.decision = Decide(snapshot, r.ids(), r.Capacity)
+	return nil
+}
+
+// draw registers the trials of extra seeds that the rule asked for, and takes in what earlier coordinators left of them
+// where the database was lost. A crash before the end is repaired by the same decision.
+func (r *run) draw(ctx context.Context) error {
+	for _, d := range r.decision.Register {
+		ladder := r.snapshot.Ladders[d.Ladder]
+		r.Log.Info("extra seeds", "ladder", ladder.Index+1, "trials", len(d.Trials))
+		if err := r.Store.AddTrials(ctx, ladder.ID, d.Trials); err != nil {
+			return fmt.Errorf("add trials to ladder %d: %w", ladder.Index+1, err)
+		}
+	}
+	snapshot, err := r.Store.Snapshot(ctx, r.id)
+	if err != nil {
+		return fmt.Errorf("read sweep %d: %w", r.id, err)
+	}
+	r.snapshot = snapshot
+	return r.snapshot.distinct(func(ladder int, t TrialFacts) error {
+		if !t.Extra || len(t.Attempts) > 0 {
+			return nil
+		}
+		return r.adoptFolders(ctx, ladder, t)
+	})
 }
 
 // record appends the verdicts that are new.

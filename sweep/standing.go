@@ -1,5 +1,7 @@
 package sweep
 
+import "slices"
+
 // ending says why a ladder goes no further.
 type ending int
 
@@ -20,12 +22,14 @@ type standing struct {
 	counted int    // how many do: Rungs[:counted]
 	current int    // index of the rung worked on, or of the one that ended the ladder early
 	end     ending
-	closed  bool // the current rung starts no trial that has not begun
+	closed  []int // candidates of the current rung of which no trial begins that has not begun
 }
 
 // stand walks a ladder up to where its facts end. It never looks past the rung where the rule stops, so what another ladder
 // trained there changes nothing.
-func stand(rule Plateau, l Ladder) standing {
+func stand(info Info, l Ladder) standing {
+	rule := info.Rule
+	rule.GridSeeds = info.Seeds
 	s := standing{ladder: l, climb: newClimb(rule)}
 	for i, rung := range l.Rungs {
 		s.current = i
@@ -48,33 +52,45 @@ func stand(rule Plateau, l Ladder) standing {
 	return s
 }
 
-// ending says how a rung leaves its ladder: endNone while it is worked on, endRanks when it counts and the next may begin.
-// A rung is finished whole, whatever its first trials say, so that a report does not depend on which seed was the quickest.
-// Only where memory or time ran out does it close: what has not begun would meet the same end at the same cost.
-func (r Rung) ending() (end ending, closed bool) {
-	n := map[trialState]int{}
-	begun := 0
-	for _, t := range r.Trials {
-		state := t.state()
-		n[state]++
-		if state == trialPending && len(t.Attempts) > 0 {
-			begun++
+// assignedRung is a part of what an open ladder needs: trials of one rung.
+type assignedRung struct {
+	index  int // of the rung
+	trials []TrialFacts
+	closed []int // candidates of which no trial begins that has not begun
+}
+
+// work returns the trials that a ladder without an end waits for, finished ones among them: those of the current rung, or
+// those that the rule drew extra seeds for.
+func (s standing) work() []assignedRung {
+	if s.climb.draw == nil {
+		return []assignedRung{{s.current, s.ladder.Rungs[s.current].grid().Trials, s.closed}}
+	}
+	var work []assignedRung
+	for i, rung := range s.ladder.Rungs[:s.counted] {
+		if slices.Contains(s.climb.draw.Ranks, rung.Rank) {
+			trials, closed := rung.ChosenRung().extra()
+			work = append(work, assignedRung{i, trials, closed})
 		}
 	}
-	closed = n[trialOverMemory]+n[trialOverTime] > 0
-	switch {
-	case begun > 0, n[trialPending] > 0 && !closed:
-		return endNone, closed
-	case n[trialFailed] > 0:
-		return endFailed, closed
-	case 2*n[trialUnstable] > len(r.Trials):
-		return endUnstable, closed
-	case n[trialOverMemory] > 0:
-		return endOverMemory, closed
-	case n[trialOverTime] > 0:
-		return endOverTime, closed
+	return work
+}
+
+// unregistered returns the trials that the rule drew and that the ladder does not hold yet.
+func (s standing) unregistered() []ExtraTrial {
+	if s.climb.draw == nil {
+		return nil
 	}
-	return endRanks, closed
+	var trials []ExtraTrial
+	for _, w := range s.work() {
+		rung := s.ladder.Rungs[w.index].ChosenRung()
+		for _, seed := range s.climb.draw.Seeds {
+			if !slices.ContainsFunc(w.trials, func(t TrialFacts) bool { return t.seed() == seed }) {
+				first := rung.Trials[0]
+				trials = append(trials, ExtraTrial{rung.Rank, first.Candidate, first.Trial.WithSeed(seed)})
+			}
+		}
+	}
+	return trials
 }
 
 // timeIsUp reports whether limits.time has run out.

@@ -38,6 +38,15 @@ type Info struct {
 	Warnings   []string      // from registration, repeated in every report
 }
 
+// Confirm makes the rule draw extra seeds wherever a plateau is only likely, up to so many seeds per rank. Of several wishes
+// the largest counts, and a grid that draws them anyway keeps its own limit where that is larger.
+func (i *Info) Confirm(maxSeeds int) {
+	if i.Rule.Confirm || i.Rule.Stop == StopCertified {
+		maxSeeds = max(maxSeeds, i.Rule.SeedLimit(len(i.Seeds)))
+	}
+	i.Rule.Confirm, i.Rule.MaxSeeds = true, maxSeeds
+}
+
 // Limits bound a sweep. Zero means no limit.
 type Limits struct {
 	Memory    int64         // bytes, per trial
@@ -52,7 +61,10 @@ type Ladder struct {
 	Cell   Cell
 	Model  ModelInfo
 	Corpus CorpusInfo
-	Rungs  []Rung
+	// Candidates are the combinations of the tuned axes' values, in grid order, TrialFacts.Candidate being the index. It is
+	// empty where nothing is tuned; every trial is then of candidate 0.
+	Candidates []Cell
+	Rungs      []Rung
 }
 
 // Cell is one combination of every axis but rank and seed, as ordered name–value pairs: all settings that reports print,
@@ -68,13 +80,17 @@ type Setting struct {
 
 // Rung is one rank of a ladder.
 type Rung struct {
-	Rank   int
-	Trials []TrialFacts // one per seed, in seed order
+	Rank int
+	// Trials are one per candidate and seed: candidates in grid order, each over the seeds of the grid in their order and
+	// then over its extra seeds, ascending.
+	Trials []TrialFacts
 }
 
 // TrialFacts is a trial and all that is known about it.
 type TrialFacts struct {
 	Trial           Trial
+	Candidate       int            // index into Ladder.Candidates
+	Extra           bool           // its seed is none of the grid's: it was drawn to certify a plateau
 	Attempts        []AttemptFacts // oldest first
 	Evaluations     []StepLoss     // by step, the newest attempt's value where several have one
 	LastStep        int            // optimiser steps reported so far
@@ -122,13 +138,22 @@ type Registration struct {
 	Warnings    []string
 }
 
-// LadderPlan is a ladder to register with all its trials, Trials[i][j] for Ranks[i] and the sweep's seed j.
+// LadderPlan is a ladder to register with all its trials: Trials[i] are those of Ranks[i], candidate by candidate, each over
+// the sweep's seeds in their order.
 type LadderPlan struct {
-	Cell   Cell
-	Model  ModelInfo
-	Corpus CorpusInfo
-	Ranks  []int
-	Trials [][]Trial
+	Cell       Cell
+	Model      ModelInfo
+	Corpus     CorpusInfo
+	Candidates []Cell // empty where nothing is tuned
+	Ranks      []int
+	Trials     [][]Trial
+}
+
+// ExtraTrial is a trial of a seed that is none of the grid's, at a rank of a ladder.
+type ExtraTrial struct {
+	Rank      int
+	Candidate int
+	Trial     Trial
 }
 
 // Store keeps facts. Every method is one transaction; appending what is already there changes nothing.
@@ -137,6 +162,9 @@ type Store interface {
 	Snapshot(ctx context.Context, sweepID int64) (Snapshot, error)
 	// Register writes a sweep's ladders and trials. Registering the same again changes nothing.
 	Register(ctx context.Context, sweepID int64, r Registration) error
+	// AddTrials writes trials of extra seeds to a ladder, after those of the grid. The same again changes nothing. It fails
+	// where the ladder has no such rung, or another trial at that place.
+	AddTrials(ctx context.Context, ladder int64, trials []ExtraTrial) error
 	// BeginAttempt writes the intent to launch. The same attempt again changes nothing.
 	BeginAttempt(ctx context.Context, trial TrialID, number int, a Assignment, at time.Time) error
 	// AppendEvents adds events of an attempt, keyed by (attempt, seq).

@@ -156,3 +156,10 @@ func NewTrial(spec Spec, base, data, backend string) Trial {
 	sum := sha256.Sum256(body)
 	return Trial{ID: TrialID(hex.EncodeToString(sum[:8])), Spec: spec, Base: base, Data: data, Backend: backend}
 }
+
+// WithSeed returns the trial that differs from t in its seed alone.
+func (t Trial) WithSeed(seed int64) Trial {
+	spec := t.Spec
+	spec.Seed = seed
+	return NewTrial(spec, t.Base, t.Data, t.Backend)
+}

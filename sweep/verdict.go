@@ -108,5 +108,6 @@ const (
 	FlagStepLimited   = "step_limited"   // the validation loss still falls at the last step: more steps may change the answer
 	FlagOverfitting   = "overfitting"    // the validation loss rose by min_gain after its best step, or likely strikes memorise
 	FlagBeyond        = "better_beyond"  // a rank past the point where the rule stopped gains min_gain or more
+	FlagScale         = "scale_varies"   // the update's scaling differs between the incumbent and the ranks that did not beat it
 	FlagOneSeed       = "one_seed"       // intervals rest on noise_sd, not on seeds
 )

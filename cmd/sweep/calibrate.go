@@ -69,7 +69,7 @@ func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.
 
 // measure trains a few steps of one rung, or remembers an equally expensive one.
 func (c *calibrator) measure(ctx context.Context, l sweep.LadderPlan, rung int) (measurement, error) {
-	spec := l.Trials[rung][0].Spec
+	spec := largestBatch(l.Trials[rung])
 	t := spec.Train
 	key := fmt.Sprint(l.Model.Fingerprint, l.Corpus.Fingerprint, spec.LoRA.TargetModules, spec.LoRA.Rank, spec.LoRA.Dropout > 0,
 		t.BatchSize, t.GradientAccumulationSteps, t.Dtype)
@@ -92,6 +92,17 @@ func (c *calibrator) measure(ctx context.Context, l sweep.LadderPlan, rung int) 
 		c.known[key] = m
 	}
 	return m, err
+}
+
+// largestBatch is the spec that needs the most memory where candidates differ.
+func largestBatch(trials []sweep.Trial) sweep.Spec {
+	spec := trials[0].Spec
+	for _, t := range trials {
+		if t.Spec.Train.BatchSize > spec.Train.BatchSize {
+			spec = t.Spec
+		}
+	}
+	return spec
 }
 
 // train runs one worker to its end and returns its events.
@@ -190,6 +201,15 @@ func estimate(ends [2]measurement, rank int) measurement {
 		Rank: rank, Startup: between(low.Startup, high.Startup), EvalSeconds: between(low.EvalSeconds, high.EvalSeconds),
 		StepSeconds: between(low.StepSeconds, high.StepSeconds), Bytes: int64(between(float64(low.Bytes), float64(high.Bytes))),
 	}
+}
+
+// meanSeconds is the mean of seconds over trials that may differ in what they train.
+func (m measurement) meanSeconds(trials []sweep.Spec) float64 {
+	var sum float64
+	for _, t := range trials {
+		sum += m.seconds(t.Train)
+	}
+	return sum / float64(len(trials))
 }
 
 // seconds is what one trial of this spec takes.

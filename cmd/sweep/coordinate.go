@@ -16,17 +16,21 @@ import (
 )
 
 // coordinate works a sweep off under its lease: reads the inputs, runs the scheduler until every ladder has a verdict, and
-// prints the report. A sweep that is finished only prints.
+// prints the report. A sweep that is finished, with what info wishes for, only prints.
 func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, grid sweep.Grid) (err error) {
 	snapshot, err := db.Snapshot(ctx, info.ID)
 	if err != nil {
 		return err
 	}
-	if len(snapshot.Ladders) > 0 && sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1}).Done {
+	stored := snapshot.Sweep
+	snapshot.Sweep.GridPath, snapshot.Sweep.Rule.Confirm, snapshot.Sweep.Rule.MaxSeeds = info.GridPath, info.Rule.Confirm, info.Rule.MaxSeeds
+	done := len(snapshot.Ladders) > 0 && sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1}).Done
+	if done {
 		a.say("sweep %s is finished; nothing to train", info.Name)
+	}
+	if done && !wishes(info, stored) {
 		return a.conclude(snapshot)
 	}
-	snapshot.Sweep.GridPath = info.GridPath
 	host, err := os.Hostname()
 	if err != nil {
 		return err
@@ -40,7 +44,13 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	}
 	soft, kill, release := stopSignals(ctx)
 	defer release()
-	final, err := a.work(soft, kill, db, snapshot, grid, session)
+	final := snapshot
+	if wishes(info, stored) {
+		err = db.Confirm(ctx, info.ID, info.Rule.MaxSeeds, time.Now().UTC())
+	}
+	if err == nil && !done {
+		final, err = a.work(soft, kill, db, snapshot, grid, session)
+	}
 	// Where the session cannot be ended it ends with its last heartbeat, and what went wrong before says more.
 	if endErr := db.EndSession(context.WithoutCancel(ctx), session, time.Now().UTC()); err == nil {
 		err = endErr
@@ -69,7 +79,7 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 		}
 		return sweep.Snapshot{}, err
 	}
-	capacity, err := a.capacity(choice, len(s.Sweep.Seeds)*len(registration.Ladders))
+	capacity, err := a.capacity(choice, parallel(registration))
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
@@ -136,6 +146,15 @@ func (a *app) capacity(choice backend.Choice, trials int) (sweep.Capacity, error
 		c.Jobs = max(1, min(most, trials))
 	}
 	return c, nil
+}
+
+// parallel is how many trials may run at once: those of one rung of every ladder.
+func parallel(r sweep.Registration) int {
+	n := 0
+	for _, l := range r.Ladders {
+		n += len(l.Trials[0])
+	}
+	return n
 }
 
 // conclude prints the report of a finished sweep; trials that failed for good give it its own exit code.

@@ -86,7 +86,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
-	capacity, err := a.capacity(choice, len(grid.Seeds)*len(r.Ladders))
+	capacity, err := a.capacity(choice, parallel(r))
 	if err != nil {
 		return planView{}, err
 	}
@@ -106,6 +106,6 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 		view.add(l.Cell, l.Model, specs)
 		view.predict(i, specs, measured[i])
 	}
-	view.total(len(grid.Seeds))
+	view.total(parallel(r))
 	return view, nil
 }

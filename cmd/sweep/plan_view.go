@@ -54,17 +54,20 @@ func newPlanView(g sweep.Grid, warnings []string) planView {
 	}
 }
 
-// add appends one ladder: specs by rank and seed.
+// add appends one ladder: specs by rank, then candidate and seed. Where candidates differ in what they cost the first one
+// stands for a trial, and the tokens of all of them for their sum.
 func (v *planView) add(cell sweep.Cell, m sweep.ModelInfo, specs [][]sweep.Spec) {
 	l := planLadder{Ladder: len(v.Ladders) + 1, Cell: report.Cell(cell)}
-	for _, seeds := range specs {
-		s := seeds[0]
+	for _, trials := range specs {
+		s := trials[0]
 		rung := planRung{
 			Rank: s.LoRA.Rank, Alpha: s.LoRA.Alpha, Scaling: s.LoRA.Scaling(), TrainableParams: trainableParams(m, s.LoRA),
-			Trials: len(seeds), Tokens: tokensOf(s),
+			Trials: len(trials), Tokens: tokensOf(s),
 		}
 		v.Trials += rung.Trials
-		v.Tokens += int64(rung.Trials) * rung.Tokens
+		for _, t := range trials {
+			v.Tokens += tokensOf(t)
+		}
 		l.Rungs = append(l.Rungs, rung)
 	}
 	v.Ladders = append(v.Ladders, l)
@@ -102,13 +105,13 @@ func (v *planView) predict(ladder int, specs [][]sweep.Spec, ends [2]measurement
 	for i := range v.Ladders[ladder].Rungs {
 		rung := &v.Ladders[ladder].Rungs[i]
 		m := estimate(ends, rung.Rank)
-		rung.PredictedBytes, rung.TrialSeconds = new(m.Bytes), new(m.seconds(specs[i][0].Train))
+		rung.PredictedBytes, rung.TrialSeconds = new(m.Bytes), new(m.meanSeconds(specs[i]))
 		rung.OverMemory = m.OverMemory || v.limits.Memory > 0 && m.Bytes > v.limits.Memory
 	}
 }
 
 // total adds the times up. Seeds of a rung and ladders run side by side, as far as there are jobs.
-func (v *planView) total(seeds int) {
+func (v *planView) total(parallel int) {
 	var seconds float64
 	for _, l := range v.Ladders {
 		for _, r := range l.Rungs {
@@ -117,7 +120,7 @@ func (v *planView) total(seeds int) {
 			}
 		}
 	}
-	v.Seconds = new(seconds / float64(max(1, min(v.Jobs, seeds*len(v.Ladders)))))
+	v.Seconds = new(seconds / float64(max(1, min(v.Jobs, parallel))))
 }
 
 func (v planView) table(w io.Writer) error {

@@ -114,7 +114,7 @@ func (p *progressBars) showTrial(s sweep.Progress, a sweep.LiveAttempt) {
 	case a.Compiled:
 		parts = p.rates.parts(a)
 	}
-	b.set(trialName(s, a.Ladder, a.Rank, a.Seed), parts...)
+	b.set(trialName(s, a.Ladder, a.Rank, a.Seed, a.Trial), parts...)
 	b.bar.SetCurrent(int64(a.Step))
 }
 

@@ -96,7 +96,7 @@ func (l *progressLines) showStarts(p sweep.Progress) {
 		if a.ResumedAt > 0 {
 			from = fmt.Sprintf(", from its checkpoint at step %d", a.ResumedAt)
 		}
-		l.print("%s training%s (%s)", trialName(p, a.Ladder, a.Rank, a.Seed), from, a.ID)
+		l.print("%s training%s (%s)", trialName(p, a.Ladder, a.Rank, a.Seed, a.Trial), from, a.ID)
 	}
 }
 
@@ -111,7 +111,7 @@ func (l *progressLines) showRunning(p sweep.Progress) {
 			continue
 		}
 		l.told[a.ID] = told{at: now, step: a.Step, loss: a.ValLoss}
-		l.print("%s %s", trialName(p, a.Ladder, a.Rank, a.Seed), strings.Join(l.rates.parts(a), ", "))
+		l.print("%s %s", trialName(p, a.Ladder, a.Rank, a.Seed, a.Trial), strings.Join(l.rates.parts(a), ", "))
 	}
 }
 
@@ -123,7 +123,7 @@ func (l *progressLines) showEnds(p sweep.Progress) {
 			}
 			l.ended[a.ID] = true
 			l.rates.drop(a.ID)
-			l.print("%s %s", trialName(p, ladder, t.Trial.Spec.LoRA.Rank, t.Trial.Spec.Seed), outcomeText(*a.Outcome))
+			l.print("%s %s", trialName(p, ladder, t.Trial.Spec.LoRA.Rank, t.Trial.Spec.Seed, t.Trial.ID), outcomeText(*a.Outcome))
 		}
 	})
 }
@@ -175,6 +175,19 @@ func ladderName(p sweep.Progress, ladder int) string {
 	return fmt.Sprintf("ladder %d ", ladder+1)
 }
 
-func trialName(p sweep.Progress, ladder, rank int, seed int64) string {
-	return fmt.Sprintf("%srank %d seed %d", ladderName(p, ladder), rank, seed)
+// trialName names a trial by rank and seed, and by its candidate where axes are tuned.
+func trialName(p sweep.Progress, ladder, rank int, seed int64, trial sweep.TrialID) string {
+	name := fmt.Sprintf("%srank %d seed %d", ladderName(p, ladder), rank, seed)
+	if ladder >= len(p.Snapshot.Ladders) || len(p.Snapshot.Ladders[ladder].Candidates) == 0 {
+		return name
+	}
+	l := p.Snapshot.Ladders[ladder]
+	for _, r := range l.Rungs {
+		for _, t := range r.Trials {
+			if t.Trial.ID == trial {
+				return name + " " + l.Candidates[t.Candidate].String()
+			}
+		}
+	}
+	return name
 }

@@ -120,10 +120,10 @@ func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec sweep.
 			r.Warnings = append(r.Warnings, w)
 		}
 	}
-	plan := sweep.LadderPlan{Cell: spec.Cell, Model: m, Corpus: corpus.Info, Ranks: spec.Ranks}
-	for _, seeds := range spec.Specs {
+	plan := sweep.LadderPlan{Cell: spec.Cell, Model: m, Corpus: corpus.Info, Candidates: spec.Candidates, Ranks: spec.Ranks}
+	for _, specs := range spec.Specs {
 		var trials []sweep.Trial
-		for _, s := range seeds {
+		for _, s := range specs {
 			if err := startFrom(m, &s); err != nil {
 				return err
 			}

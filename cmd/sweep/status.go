@@ -77,6 +77,7 @@ type rungStatus struct {
 type trialStatus struct {
 	ID            sweep.TrialID `json:"id"`
 	Seed          int64         `json:"seed"`
+	Tuned         string        `json:"tuned,omitempty"` // the candidate's values of tuned axes: learning_rate=0.001
 	State         string        `json:"state"`
 	Step          int           `json:"step"`
 	Steps         int           `json:"steps"`
@@ -139,6 +140,9 @@ func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, 
 				t, err := newTrialStatus(ctx, db, facts)
 				if err != nil {
 					return sweepStatus{}, err
+				}
+				if facts.Candidate < len(l.Candidates) {
+					t.Tuned = l.Candidates[facts.Candidate].String()
 				}
 				if s.State == progressInterrupted {
 					if t.State, err = abandoned(t.State, facts, root); err != nil {

@@ -72,6 +72,7 @@ func writeRungs(b *strings.Builder, rungs []rungStatus) error {
 	header := []string{"rank", "seed", "trial", "state", "step", "train_loss", "val_loss", "memory", "attempts"}
 	var rows [][]string
 	var pending []string
+	tuned := false
 	for _, r := range rungs {
 		begun := false
 		for _, t := range r.Trials {
@@ -84,8 +85,16 @@ func writeRungs(b *strings.Builder, rungs []rungStatus) error {
 		for _, t := range r.Trials {
 			rows = append(rows, []string{
 				strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, fmt.Sprintf("%d/%d", t.Step, t.Steps),
-				formatLoss(t.TrainLoss), formatLoss(t.ValLoss), formatPeak(t.PeakHostBytes), strconv.Itoa(t.Attempts),
+				formatLoss(t.TrainLoss), formatLoss(t.ValLoss), formatPeak(t.PeakHostBytes), strconv.Itoa(t.Attempts), t.Tuned,
 			})
+			tuned = tuned || t.Tuned != ""
+		}
+	}
+	if tuned {
+		header = append(header, "tuned")
+	} else {
+		for i := range rows {
+			rows[i] = rows[i][:len(header)]
 		}
 	}
 	if len(rows) > 0 {
@@ -116,7 +125,7 @@ func formatPeak(v *int64) string {
 // statusRows has one row per trial, numbers in full.
 func statusRows(s sweepStatus) (header []string, rows [][]string) {
 	header = []string{
-		"ladder", "cell", "rank", "seed", "trial", "state", "step", "steps", "train_loss", "val_loss", "peak_host_bytes", "attempts",
+		"ladder", "cell", "rank", "seed", "trial", "state", "step", "steps", "train_loss", "val_loss", "peak_host_bytes", "attempts", "tuned",
 	}
 	for _, l := range s.Ladders {
 		for _, r := range l.Rungs {
@@ -124,7 +133,7 @@ func statusRows(s sweepStatus) (header []string, rows [][]string) {
 				rows = append(rows, []string{
 					strconv.Itoa(l.Number), strings.Trim(axes(l.Cell), " ()"), strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10),
 					string(t.ID), t.State, strconv.Itoa(t.Step), strconv.Itoa(t.Steps), fullNumber(t.TrainLoss), fullNumber(t.ValLoss),
-					fullCount(t.PeakHostBytes), strconv.Itoa(t.Attempts),
+					fullCount(t.PeakHostBytes), strconv.Itoa(t.Attempts), t.Tuned,
 				})
 			}
 		}

@@ -89,8 +89,10 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	}
 	for _, l := range x.ladders {
 		s.Rungs += len(l.Ranks)
+		for _, specs := range l.Specs {
+			s.Trials += len(specs)
+		}
 	}
-	s.Trials = s.Rungs * s.Seeds
 	return s, nil
 }
 

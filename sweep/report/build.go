@@ -43,7 +43,7 @@ func newLadder(l sweep.Ladder, v sweep.Verdict) Ladder {
 			out.NotStarted = append(out.NotStarted, rung.Rank)
 			continue
 		}
-		out.Rungs = append(out.Rungs, newRung(rung, judged))
+		out.Rungs = append(out.Rungs, newRung(l, rung, judged))
 	}
 	out.Conditions = conditions(out, l)
 	return out
@@ -69,15 +69,20 @@ func newVerdict(v sweep.Verdict) Verdict {
 	}
 }
 
-func newRung(r sweep.Rung, judged map[int]sweep.RungVerdict) Rung {
-	out := Rung{Rank: r.Rank, Tuned: map[string]float64{}, Trials: []Trial{}}
-	if len(r.Trials) > 0 {
-		lora := r.Trials[0].Trial.Spec.LoRA
+func newRung(l sweep.Ladder, r sweep.Rung, judged map[int]sweep.RungVerdict) Rung {
+	out := Rung{Rank: r.Rank, Tuned: Cell{}, Trials: []Trial{}}
+	stands := r.ChosenRung().Trials
+	if len(stands) > 0 {
+		lora := stands[0].Trial.Spec.LoRA
 		out.Alpha, out.Scaling = lora.Alpha, lora.Scaling()
 	}
-	for _, t := range r.Trials {
+	for _, t := range stands {
 		out.Trials = append(out.Trials, newTrial(t))
 	}
+	if c, ok := r.Chosen(); ok && len(l.Candidates) > 0 {
+		out.Tuned = Cell(l.Candidates[c])
+	}
+	out.Candidates = newCandidates(l, r)
 	out.Cost = cost(out.Trials)
 	rv, ok := judged[r.Rank]
 	if !ok {
@@ -91,10 +96,36 @@ func newRung(r sweep.Rung, judged map[int]sweep.RungVerdict) Rung {
 	return out
 }
 
+// newCandidates lists what a rung was tuned over.
+func newCandidates(l sweep.Ladder, r sweep.Rung) []Candidate {
+	chosen, ok := r.Chosen()
+	var out []Candidate
+	for c, tuned := range l.Candidates {
+		candidate := Candidate{Tuned: Cell(tuned), Chosen: ok && c == chosen, Trials: []Trial{}}
+		var losses []float64
+		for _, t := range r.Trials {
+			if t.Candidate != c {
+				continue
+			}
+			trial := newTrial(t)
+			candidate.Trials = append(candidate.Trials, trial)
+			if trial.ValLoss != nil && !t.Extra {
+				losses = append(losses, *trial.ValLoss)
+			}
+		}
+		if len(losses) > 0 {
+			candidate.ValLoss = new(stat.Mean(losses, nil))
+		}
+		out = append(out, candidate)
+	}
+	return out
+}
+
 func newTrial(t sweep.TrialFacts) Trial {
 	out := Trial{
 		ID:              t.Trial.ID,
 		Seed:            t.Trial.Spec.Seed,
+		Extra:           t.Extra,
 		State:           TrialState(t),
 		PeakHostBytes:   t.Memory.PeakHostBytes,
 		PeakDeviceBytes: t.Memory.PeakDeviceBytes,
@@ -168,8 +199,7 @@ func largest(a, b *int64) *int64 {
 // conditions takes alpha's policy from the cell, where "2r" is still a policy, and the rest from the trials.
 func conditions(out Ladder, l sweep.Ladder) Conditions {
 	var c Conditions
-	if len(l.Rungs) > 0 && len(l.Rungs[0].Trials) > 0 {
-		spec := l.Rungs[0].Trials[0].Trial.Spec
+	if spec, ok := standing(out, l); ok {
 		c = Conditions{
 			Alpha: strconv.FormatFloat(spec.LoRA.Alpha, 'g', -1, 64), Scaling: "alpha/r",
 			LearningRate: spec.Train.LearningRate, Scheduler: spec.Train.LRSchedulerType, Steps: spec.Train.Steps,
@@ -181,6 +211,11 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 	if policy := Cell(l.Cell).value("alpha"); policy != "" {
 		c.Alpha = policy
 	}
+	if len(l.Candidates) > 0 {
+		for _, s := range l.Candidates[0] {
+			c.Tuned = append(c.Tuned, s.Name)
+		}
+	}
 	for _, rung := range out.Rungs {
 		for _, t := range rung.Trials {
 			if t.Tokens != nil {
@@ -189,6 +224,16 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 		}
 	}
 	return c
+}
+
+// standing is the spec of a trial of the recommended rung, or of the first while there is none.
+func standing(out Ladder, l sweep.Ladder) (sweep.Spec, bool) {
+	for i, r := range l.Rungs {
+		if rank := out.Verdict.RecommendedRank; (rank == nil && i == 0 || rank != nil && r.Rank == *rank) && len(r.Trials) > 0 {
+			return r.ChosenRung().Trials[0].Trial.Spec, true
+		}
+	}
+	return sweep.Spec{}, false
 }
 
 // nonZero returns nil for a zero that means "none".

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // CSV writes one row per trial that was started: sweep, ladder, the cell's settings, then the trial's numbers. Numbers
@@ -29,11 +30,12 @@ func (r Report) rows() ([]string, [][]string) {
 	}
 	header = append(header, settings...)
 	header = append(header, "rank", "seed", "trial", "state", "val_loss", "best_step", "train_loss", "tokens", "peak_host_bytes",
-		"peak_device_bytes", "predicted_bytes", "train_seconds", "trainable_params", "decision", "ladder_state", "recommended_rank")
+		"peak_device_bytes", "predicted_bytes", "train_seconds", "trainable_params", "decision", "ladder_state", "recommended_rank",
+		"tuned", "extra")
 	var rows [][]string
 	for _, l := range r.Ladders {
 		for _, rung := range l.Rungs {
-			for _, t := range rung.Trials {
+			for _, t := range rung.all() {
 				row := []string{r.Sweep, strconv.Itoa(l.Number)}
 				for _, name := range settings {
 					row = append(row, l.Cell.value(name))
@@ -54,6 +56,7 @@ func trialRow(l Ladder, r Rung, t Trial) []string {
 		strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, float(t.ValLoss), integer(t.BestStep),
 		float(t.TrainLoss), integer(t.Tokens), integer(t.PeakHostBytes), integer(t.PeakDeviceBytes), integer(t.PredictedBytes),
 		float(t.TrainSeconds), integer(t.TrainableParams), decision, string(l.Verdict.State), integer(l.Verdict.RecommendedRank),
+		strings.TrimPrefix(r.tunedText(t.ID), ", "), strconv.FormatBool(t.Extra),
 	}
 }
 

@@ -133,7 +133,7 @@ func missing(ladders []Ladder) []Missing {
 func undone(r Rung) []int64 {
 	var seeds []int64
 	for _, t := range r.Trials {
-		if t.State != string(sweep.OutcomeDone) {
+		if t.State != string(sweep.OutcomeDone) && !slices.Contains(seeds, t.Seed) {
 			seeds = append(seeds, t.Seed)
 		}
 	}

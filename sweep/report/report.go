@@ -108,7 +108,9 @@ type Conditions struct {
 	LearningRate float64 `json:"learning_rate"`
 	Scheduler    string  `json:"lr_scheduler_type"`
 	Steps        int     `json:"steps"`
-	Tokens       int64   `json:"tokens"` // supervised tokens one trial has trained on; 0 before the first is done
+	// Tuned names the axes that are tuned at each rank: the settings are then those of the recommended one.
+	Tuned  []string `json:"tuned,omitempty"`
+	Tokens int64    `json:"tokens"` // supervised tokens one trial has trained on; 0 before the first is done
 }
 
 // Verdict is a sweep.Verdict without its rungs, whose numbers stand in Rung.
@@ -139,7 +141,7 @@ type Rung struct {
 	Rank        int                 `json:"rank"`
 	Alpha       float64             `json:"alpha"`
 	Scaling     float64             `json:"scaling"`
-	Tuned       map[string]float64  `json:"tuned"` // values chosen per rung; empty where no axis is tuned
+	Tuned       Cell                `json:"tuned"` // the chosen values of tuned axes; empty where none is tuned or chosen yet
 	ValLoss     *sweep.Interval     `json:"val_loss"`
 	Gain        *sweep.Interval     `json:"gain"`
 	Decision    *sweep.StepDecision `json:"decision"`
@@ -147,15 +149,27 @@ type Rung struct {
 	Probability *float64            `json:"probability"`
 	Count       *int                `json:"count"`
 	Cost        Cost                `json:"cost"`
-	Trials      []Trial             `json:"trials"`
+	// Trials are those that stand for the rung: the chosen candidate's, or all while none is chosen. Its other candidates'
+	// are in Candidates.
+	Trials     []Trial     `json:"trials"`
+	Candidates []Candidate `json:"candidates,omitempty"` // where axes are tuned: all, in grid order
 
 	judged *sweep.RungVerdict
+}
+
+// Candidate is one combination of the tuned axes' values at a rank.
+type Candidate struct {
+	Tuned   Cell     `json:"tuned"`
+	Chosen  bool     `json:"chosen"`
+	ValLoss *float64 `json:"val_loss"` // mean over the finished seeds of the grid
+	Trials  []Trial  `json:"trials"`
 }
 
 // Trial is one seed of a rung. What is not known is nil.
 type Trial struct {
 	ID              sweep.TrialID `json:"id"`
 	Seed            int64         `json:"seed"`
+	Extra           bool          `json:"extra,omitempty"` // the seed is none of the grid's: it was drawn to certify
 	State           string        `json:"state"`
 	ValLoss         *float64      `json:"val_loss"`
 	BestStep        *int          `json:"best_step"`

@@ -21,8 +21,11 @@ type column struct {
 
 func (t *text) columns(l Ladder) []column {
 	decimals := digits(l.Verdict.minGain())
-	return []column{
-		{"rank", 0, func(r Rung) string { return fmt.Sprint(r.Rank) }},
+	columns := []column{{"rank", 0, func(r Rung) string { return fmt.Sprint(r.Rank) }}}
+	for _, name := range l.Conditions.Tuned {
+		columns = append(columns, column{name, 0, func(r Rung) string { return orNone(r.Tuned.value(name)) }})
+	}
+	return append(columns, []column{
 		{"val_loss", 0, func(r Rung) string {
 			if r.ValLoss == nil {
 				return none
@@ -47,7 +50,7 @@ func (t *text) columns(l Ladder) []column {
 		{"memory", 0, func(r Rung) string { return optional(r.Cost.peak(), size) }},
 		{"time", 0, func(r Rung) string { return optional(r.Cost.TrainSeconds, Seconds) }},
 		{"tokens", 4, func(r Rung) string { return optional(nonZero(tokens(r)), count) }},
-	}
+	}...)
 }
 
 func tokens(r Rung) int64 {

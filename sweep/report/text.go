@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -197,7 +198,7 @@ func (t *text) verdict(l Ladder) {
 		probability = fmt.Sprintf(" (probability %s)", chance(*v.Probability))
 	}
 	t.print(t.bold(fmt.Sprintf("%s%s: %s", v.State, probability, rank)))
-	if l.Conditions != (Conditions{}) {
+	if l.Conditions.Steps > 0 {
 		t.para("  at      ", "%s", l.Conditions)
 	}
 	t.para("  why     ", "%s", v.Reason)
@@ -244,9 +245,9 @@ func nextRung(n sweep.NextRung) string {
 // problems lists the trials that ended otherwise than done.
 func (t *text) problems(l Ladder) {
 	for _, r := range l.Rungs {
-		for _, trial := range r.Trials {
+		for _, trial := range r.all() {
 			if trial.Error != "" {
-				t.para("  trial   ", "%s (rank %d, seed %d) %s: %s", trial.ID, r.Rank, trial.Seed, trial.State, trial.Error)
+				t.para("  trial   ", "%s (rank %d, seed %d%s) %s: %s", trial.ID, r.Rank, trial.Seed, r.tunedText(trial.ID), trial.State, trial.Error)
 			}
 		}
 	}
@@ -258,15 +259,19 @@ func (t *text) problems(l Ladder) {
 // String prints the conditions as they stand beside every verdict.
 func (c Conditions) String() string {
 	alpha := "alpha " + c.Alpha
-	if !strings.HasSuffix(c.Alpha, "r") {
+	if !strings.HasSuffix(c.Alpha, "r") && !slices.Contains(c.Tuned, "alpha") {
 		alpha += " fixed"
 	}
 	tokens := "no trial finished yet"
 	if c.Tokens > 0 {
 		tokens = count(c.Tokens) + " tokens seen per trial"
 	}
-	return fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps, %s", alpha, c.Scaling, number(c.LearningRate),
+	text := fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps, %s", alpha, c.Scaling, number(c.LearningRate),
 		c.Scheduler, c.Steps, tokens)
+	if len(c.Tuned) > 0 {
+		text += fmt.Sprintf("; %s tuned at each rank, here the recommended one's", list(c.Tuned))
+	}
+	return text
 }
 
 func (t *text) legend() { t.para("", "%s", t.rule.legend()) }

@@ -21,6 +21,9 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("InvalidEvents", func(t *testing.T) { t.Parallel(); exerciseInvalidEvents(t, open(t)) })
 	t.Run("NotFound", func(t *testing.T) { t.Parallel(); exerciseNotFound(t, open(t)) })
 	t.Run("Sessions", func(t *testing.T) { t.Parallel(); exerciseSessions(t, open(t)) })
+	t.Run("Candidates", func(t *testing.T) { t.Parallel(); exerciseCandidates(t, open(t)) })
+	t.Run("ExtraSeeds", func(t *testing.T) { t.Parallel(); exerciseExtraSeeds(t, open(t)) })
+	t.Run("Wishes", func(t *testing.T) { t.Parallel(); exerciseWishes(t, open(t)) })
 	t.Run("EqualsMemStore", func(t *testing.T) { t.Parallel(); exerciseEquality(t, open(t)) })
 }
 
@@ -94,7 +97,7 @@ func exerciseRegistration(t *testing.T, s Store) {
 func plans(s sweep.Snapshot) []sweep.LadderPlan {
 	var out []sweep.LadderPlan
 	for _, l := range s.Ladders {
-		plan := sweep.LadderPlan{Cell: l.Cell, Model: l.Model, Corpus: l.Corpus}
+		plan := sweep.LadderPlan{Cell: l.Cell, Model: l.Model, Corpus: l.Corpus, Candidates: l.Candidates}
 		for _, r := range l.Rungs {
 			plan.Ranks = append(plan.Ranks, r.Rank)
 			var trials []sweep.Trial

@@ -18,6 +18,14 @@ const Backend = "xla:cpu sha256:0123"
 
 // Trial returns a small trial. Equal arguments give the same trial.
 func Trial(alpha float64, rank int, seed int64) sweep.Trial {
+	return TrialAt(learningRate, alpha, rank, seed)
+}
+
+// learningRate is that of every trial which is not tuned.
+const learningRate = 3e-3
+
+// TrialAt is Trial at another learning rate.
+func TrialAt(rate, alpha float64, rank int, seed int64) sweep.Trial {
 	return sweep.NewTrial(sweep.Spec{
 		Model: "builtin:gopher",
 		Data:  sweep.DataSpec{Train: []string{"builtin:go-doc"}, ValidationSplit: 0.1, SequenceLength: 64, Shuffle: true},
@@ -25,7 +33,7 @@ func Trial(alpha float64, rank int, seed int64) sweep.Trial {
 			Rank: rank, Alpha: alpha, TargetModules: sweep.Targets{List: []string{"c_attn"}}, Init: "kaiming",
 		},
 		Train: sweep.TrainSpec{
-			Steps: Steps, BatchSize: 8, GradientAccumulationSteps: 1, LearningRate: 3e-3, LRSchedulerType: "linear",
+			Steps: Steps, BatchSize: 8, GradientAccumulationSteps: 1, LearningRate: rate, LRSchedulerType: "linear",
 			MaxGradNorm: 1, EvalSteps: EvalSteps, Dtype: "float32",
 		},
 		Seed: seed,
@@ -42,21 +50,35 @@ func Info(name string, seeds ...int64) sweep.Info {
 
 // Registration has one ladder per alpha, each with these ranks and seeds.
 func Registration(alphas []float64, ranks []int, seeds []int64) sweep.Registration {
+	return TunedRegistration(nil, alphas, ranks, seeds)
+}
+
+// TunedRegistration is Registration with one candidate per learning rate; without any, nothing is tuned.
+func TunedRegistration(rates, alphas []float64, ranks []int, seeds []int64) sweep.Registration {
 	r := sweep.Registration{Backend: Backend, Platform: "xla:cpu", PluginPath: "/lib/plugin.so", NoiseSource: sweep.NoiseDefault}
+	var candidates []sweep.Cell
+	for _, rate := range rates {
+		candidates = append(candidates, sweep.Cell{{Name: "learning_rate", Value: decimal(rate), Axis: true}})
+	}
+	if len(rates) == 0 {
+		rates = []float64{learningRate}
+	}
 	for _, alpha := range alphas {
 		plan := sweep.LadderPlan{
-			Cell: sweep.Cell{{Name: "alpha", Value: strconv.FormatFloat(alpha, 'g', -1, 64), Axis: len(alphas) > 1}},
+			Cell: sweep.Cell{{Name: "alpha", Value: decimal(alpha), Axis: len(alphas) > 1}},
 			Model: sweep.ModelInfo{
 				Reference: "builtin:gopher", Fingerprint: "base", Architecture: "gpt2", Params: 1 << 20, VocabSize: 2048, MaxPositions: 128,
 				Modules: []sweep.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}},
 			},
-			Corpus: sweep.CorpusInfo{Fingerprint: "data", Path: "/cache/data", TrainSequences: 100, ValidationSequences: 10},
-			Ranks:  ranks,
+			Corpus:     sweep.CorpusInfo{Fingerprint: "data", Path: "/cache/data", TrainSequences: 100, ValidationSequences: 10},
+			Candidates: candidates, Ranks: ranks,
 		}
 		for _, rank := range ranks {
 			var trials []sweep.Trial
-			for _, seed := range seeds {
-				trials = append(trials, Trial(alpha, rank, seed))
+			for _, rate := range rates {
+				for _, seed := range seeds {
+					trials = append(trials, TrialAt(rate, alpha, rank, seed))
+				}
 			}
 			plan.Trials = append(plan.Trials, trials)
 		}
@@ -64,3 +86,5 @@ func Registration(alphas []float64, ranks []int, seeds []int64) sweep.Registrati
 	}
 	return r
 }
+
+func decimal(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

@@ -18,6 +18,8 @@ import (
 // Store is a sweep.Store with the two acts that commands do before a scheduler needs one.
 type Store interface {
 	sweep.Store
+	// Confirm writes the wish that likely plateaus be certified, with at most so many seeds per rank: see Info.Confirm.
+	Confirm(ctx context.Context, sweepID int64, maxSeeds int, at time.Time) error
 	// CreateSweep writes a sweep's own row.
 	CreateSweep(ctx context.Context, info sweep.Info) (int64, error)
 	// StartSession takes the sweep's lease.
@@ -41,7 +43,9 @@ type memSweep struct {
 
 type memLadder struct {
 	id       int64
+	seeds    []int64 // of the sweep
 	plan     sweep.LadderPlan
+	extra    []sweep.ExtraTrial
 	verdicts []sweep.Verdict
 }
 
@@ -118,7 +122,7 @@ func (m *MemStore) Register(_ context.Context, sweepID int64, r sweep.Registrati
 		m.trials = map[sweep.TrialID]sweep.Trial{}
 	}
 	for _, plan := range r.Ladders {
-		l := &memLadder{id: int64(len(m.ladders) + 1), plan: plan}
+		l := &memLadder{id: int64(len(m.ladders) + 1), seeds: s.info.Seeds, plan: plan}
 		m.ladders = append(m.ladders, l)
 		s.ladders = append(s.ladders, l)
 		for _, t := range slices.Concat(plan.Trials...) {
@@ -137,6 +141,63 @@ func (s *memSweep) registeredAs(r sweep.Registration) error {
 	if !same {
 		return fmt.Errorf("sweep %s is registered with other trials", s.info.Name)
 	}
+	return nil
+}
+
+// AddTrials implements sweep.Store.
+func (m *MemStore) AddTrials(_ context.Context, ladder int64, trials []sweep.ExtraTrial) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if ladder < 1 || ladder > int64(len(m.ladders)) {
+		return fmt.Errorf("ladder %d: %w", ladder, sweep.ErrNotFound)
+	}
+	l := m.ladders[ladder-1]
+	next := slices.Clone(l.extra)
+	for _, t := range trials {
+		if err := l.check(t); err != nil {
+			return fmt.Errorf("ladder %d, trial %s: %w", ladder, t.Trial.ID, err)
+		}
+		same := func(o sweep.ExtraTrial) bool {
+			return o.Rank == t.Rank && o.Candidate == t.Candidate && o.Trial.Spec.Seed == t.Trial.Spec.Seed
+		}
+		if i := slices.IndexFunc(next, same); i < 0 {
+			next = append(next, t)
+		} else if next[i].Trial.ID != t.Trial.ID {
+			return fmt.Errorf("ladder %d, rank %d: seed %d is trial %s, not %s", ladder, t.Rank, t.Trial.Spec.Seed, next[i].Trial.ID, t.Trial.ID)
+		}
+	}
+	l.extra = next
+	for _, t := range trials {
+		m.trials[t.Trial.ID] = t.Trial
+	}
+	return nil
+}
+
+// check holds what must be true of an extra trial of the ladder.
+func (l *memLadder) check(t sweep.ExtraTrial) error {
+	switch {
+	case !slices.Contains(l.plan.Ranks, t.Rank) || t.Trial.Spec.LoRA.Rank != t.Rank:
+		return fmt.Errorf("it is none of rank %d of the ladder", t.Rank)
+	case t.Candidate < 0 || t.Candidate >= max(1, len(l.plan.Candidates)):
+		return fmt.Errorf("the ladder has no candidate %d", t.Candidate)
+	case slices.Contains(l.seeds, t.Trial.Spec.Seed):
+		return fmt.Errorf("seed %d is one of the grid's", t.Trial.Spec.Seed)
+	}
+	return nil
+}
+
+// Confirm implements Store.
+func (m *MemStore) Confirm(_ context.Context, sweepID int64, maxSeeds int, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.find(sweepID)
+	if err != nil {
+		return err
+	}
+	if maxSeeds < 1 {
+		return fmt.Errorf("max_seeds %d: want a positive number", maxSeeds)
+	}
+	s.info.Confirm(maxSeeds)
 	return nil
 }
 
@@ -239,18 +300,39 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 		}
 	}
 	for i, l := range s.ladders {
-		ladder := sweep.Ladder{ID: l.id, Index: i, Cell: l.plan.Cell, Model: l.plan.Model, Corpus: l.plan.Corpus}
-		for j, rank := range l.plan.Ranks {
-			rung := sweep.Rung{Rank: rank}
-			for _, t := range l.plan.Trials[j] {
-				rung.Trials = append(rung.Trials, m.facts(t))
-			}
-			ladder.Rungs = append(ladder.Rungs, rung)
+		ladder := sweep.Ladder{
+			ID: l.id, Index: i, Cell: l.plan.Cell, Model: l.plan.Model, Corpus: l.plan.Corpus, Candidates: l.plan.Candidates,
+		}
+		for j := range l.plan.Ranks {
+			ladder.Rungs = append(ladder.Rungs, m.rung(l, j))
 		}
 		out.Ladders = append(out.Ladders, ladder)
 	}
 	out.Reopen()
 	return out, nil
+}
+
+// rung returns a ladder's rung with its trials candidate by candidate, the extra seeds of each behind those of the grid.
+func (m *MemStore) rung(l *memLadder, index int) sweep.Rung {
+	rung := sweep.Rung{Rank: l.plan.Ranks[index]}
+	for c := range max(1, len(l.plan.Candidates)) {
+		for _, t := range l.plan.Trials[index][c*len(l.seeds):][:len(l.seeds)] {
+			f := m.facts(t)
+			f.Candidate = c
+			rung.Trials = append(rung.Trials, f)
+		}
+		var extra []sweep.TrialFacts
+		for _, t := range l.extra {
+			if t.Rank == rung.Rank && t.Candidate == c {
+				f := m.facts(t.Trial)
+				f.Candidate, f.Extra = c, true
+				extra = append(extra, f)
+			}
+		}
+		slices.SortFunc(extra, func(a, b sweep.TrialFacts) int { return cmp.Compare(a.Trial.Spec.Seed, b.Trial.Spec.Seed) })
+		rung.Trials = append(rung.Trials, extra...)
+	}
+	return rung
 }
 
 func (m *MemStore) find(sweepID int64) (*memSweep, error) {
