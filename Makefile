@@ -13,10 +13,10 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash fuzz bench golden lint fmt cover experiments base-model quickstart install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash fuzz bench golden lint fmt cover experiments base-model smollm2 quickstart install-plugin plugin-if-possible clean
 
 help: ## Print this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
 
 build: ## Build bin/sweep
 	@command -v "$$(go env CC)" >/dev/null || { echo "make: no C compiler ($$(go env CC)) found: install gcc or clang (SQLite and XLA need one)" >&2; exit 1; }
@@ -73,6 +73,9 @@ experiments: build plugin-if-possible ## Run every grid of experiments/
 
 base-model: ## Train the embedded base model from scratch (seeded; takes some minutes with XLA)
 	go run ./experiments/basemodel
+
+smollm2: ## Fetch a real model, SmolLM2-135M (93 MB, checksums pinned), into models/
+	go run ./experiments/smollm2 models
 
 quickstart: plugin-if-possible ## Fine-tune the embedded model on real text and print which rank pays (under 6 minutes with XLA)
 	bin/sweep run $(quickstart_grid)

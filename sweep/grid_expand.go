@@ -23,14 +23,14 @@ type LadderSpec struct {
 const builtinPrefix = "builtin:"
 
 // ResolveModel says what a grid's model means for a grid file in dir: builtin:<name> stays, a folder that exists becomes
-// absolute, exactly one slash without such a folder is a hub id and stays, and anything else is a path, made absolute,
-// for whoever opens it to miss.
+// absolute, exactly one slash without such a folder is a hub id and stays, and anything else, such as file.gguf, is a path,
+// made absolute, for whoever opens it to miss.
 func ResolveModel(dir, ref string) string {
 	if strings.HasPrefix(ref, builtinPrefix) {
 		return ref
 	}
 	path := resolvePath(dir, ref)
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	if info, err := os.Stat(path); err == nil && info.IsDir() || strings.HasSuffix(ref, ".gguf") {
 		return path
 	}
 	if strings.Count(ref, "/") == 1 && !strings.HasPrefix(ref, ".") && !strings.HasPrefix(ref, "/") && !strings.HasSuffix(ref, "/") {

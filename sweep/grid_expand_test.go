@@ -228,6 +228,7 @@ func TestResolveModel(t *testing.T) {
 		"a/b/c":                  filepath.Join(dir, "a", "b", "c"),
 		"/none/model":            "/none/model",
 		"none/":                  filepath.Join(dir, "none"),
+		"models/none.gguf":       filepath.Join(dir, "models", "none.gguf"),
 		filepath.Join(dir, "up"): filepath.Join(dir, "up"),
 	} {
 		if got := sweep.ResolveModel(dir, ref); got != want {

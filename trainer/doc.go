@@ -1,6 +1,6 @@
 // Package trainer trains one LoRA adapter: it is what a worker process runs, and what the coordinator asks about models.
 //
-//   - Inspect resolves a model reference (builtin:<name>, a folder, a hub id), checks its files and fingerprints them.
+//   - Inspect resolves a model reference (builtin:<name>, a folder, a GGUF file, a hub id), checks its files and fingerprints them.
 //   - Run trains one Assignment: one visible loop that evaluates, saves a checkpoint, takes a step and emits what happened.
 //   - Evaluate scores a model, with or without an adapter, on every row of a data set.
 //

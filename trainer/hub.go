@@ -185,7 +185,7 @@ func (h Hub) download(ctx context.Context, id string, withWeights bool) (string,
 // wanted lists the files to fetch.
 func wanted(ctx context.Context, repo *hub.Repo, withWeights bool) ([]string, error) {
 	if !repo.HasFile(configFile) {
-		return nil, fmt.Errorf("%w: hub model %s has no %s", sweep.ErrInput, repo.ID, configFile)
+		return nil, fmt.Errorf("%w: hub model %s has no %s (of a model in GGUF, fetch the file you want and give its path)", sweep.ErrInput, repo.ID, configFile)
 	}
 	names := []string{configFile}
 	for _, name := range []string{tokenizerFile, "tokenizer_config.json", "chat_template.jinja"} {

@@ -126,14 +126,13 @@ func TestInspectHubWithoutTokenizer(t *testing.T) {
 
 func TestInspectHubShards(t *testing.T) {
 	t.Parallel()
-	dir := hubModel(t)
-	must(t, os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "model-00001-of-00001.safetensors")))
-	index := `{"weight_map":{"transformer.wte.weight":"model-00001-of-00001.safetensors"}}`
-	must(t, os.WriteFile(filepath.Join(dir, "model.safetensors.index.json"), []byte(index), 0o600))
-	server := newFakeHub(t, dir, "config.json", "model.safetensors.index.json", "model-00001-of-00001.safetensors", "tokenizer.json")
+	dir := "model/testdata/tiny-llama/sharded"
+	server := newFakeHub(t, dir, "config.json", "model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 	o := trainer.InspectOptions{Hub: trainer.Hub{Endpoint: server.URL, Cache: t.TempDir()}}
-	if _, err := trainer.Inspect(t.Context(), "tiny/gpt2", o); err != nil {
-		t.Error(err)
+	got, err := trainer.Inspect(t.Context(), "tiny/gpt2", o)
+	must(t, err)
+	if got.Architecture != "llama" || got.Params != 106816 {
+		t.Errorf("Inspect = %+v, want a Llama of 106816 parameters", got)
 	}
 }
 

@@ -33,7 +33,7 @@ type InspectOptions struct {
 	WithoutWeights bool
 }
 
-// Inspect resolves a model reference (builtin:<name>, a folder, or a hub id), checks its files against its config.json
+// Inspect resolves a model reference (builtin:<name>, a folder, a GGUF file, or a hub id), checks its files against its config.json
 // without loading a weight, and fingerprints them. A hub model that is not in the cache is fetched into it.
 //
 // Errors that a person has to mend in the grid or the files (no such model, an architecture that cannot be trained, a
@@ -54,7 +54,36 @@ func Files(m sweep.ModelInfo) (fs.FS, error) {
 	if name, ok := strings.CutPrefix(m.Reference, builtinPrefix); ok {
 		return weights.Builtin(name)
 	}
+	if strings.HasSuffix(m.Path, weights.GGUFSuffix) && !isFolder(m.Path) {
+		return oneFile{os.DirFS(filepath.Dir(m.Path)), filepath.Base(m.Path)}, nil
+	}
 	return os.DirFS(m.Path), nil
+}
+
+// oneFile shows one file of a folder: a GGUF file is a whole model, and what lies beside it is not part of it.
+type oneFile struct {
+	dir  fs.FS
+	name string
+}
+
+// Open opens the file.
+func (f oneFile) Open(name string) (fs.File, error) {
+	if name != f.name {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return f.dir.Open(name)
+}
+
+// ReadDir lists the file.
+func (f oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
+	if name != "." {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
+	}
+	info, err := fs.Stat(f.dir, f.name)
+	if err != nil {
+		return nil, err
+	}
+	return []fs.DirEntry{fs.FileInfoToDirEntry(info)}, nil
 }
 
 // locate finds where a model's files are.
@@ -62,7 +91,7 @@ func locate(ctx context.Context, ref string, o InspectOptions) (sweep.ModelInfo,
 	info := sweep.ModelInfo{Reference: ref}
 	switch {
 	case strings.HasPrefix(ref, builtinPrefix):
-	case isFolder(ref):
+	case isFolder(ref), isGGUF(ref):
 		path, err := filepath.Abs(ref)
 		if err != nil {
 			return info, nil, fmt.Errorf("model %s: %w", ref, err)
@@ -86,10 +115,16 @@ func locate(ctx context.Context, ref string, o InspectOptions) (sweep.ModelInfo,
 
 func noSuchModel(ref string) error {
 	if info, err := os.Stat(ref); err == nil && !info.IsDir() {
-		return fmt.Errorf("%w: model %s is a file; name the folder that holds config.json, model.safetensors and tokenizer.json", sweep.ErrInput, ref)
+		return fmt.Errorf("%w: model %s is a file; name a .gguf file, or the folder that holds config.json, model.safetensors and tokenizer.json", sweep.ErrInput, ref)
 	}
-	return fmt.Errorf("%w: no such model: %s (a model is a folder in Hugging Face layout, a hub id such as openai-community/gpt2, or builtin:gopher)",
+	return fmt.Errorf("%w: no such model: %s (a model is a folder in Hugging Face layout, a .gguf file, a hub id such as openai-community/gpt2, or builtin:gopher)",
 		sweep.ErrInput, ref)
+}
+
+// isGGUF reports whether ref is a GGUF file that is there.
+func isGGUF(ref string) bool {
+	info, err := os.Stat(ref)
+	return err == nil && info.Mode().IsRegular() && strings.HasSuffix(ref, weights.GGUFSuffix)
 }
 
 func isFolder(ref string) bool {
@@ -97,10 +132,10 @@ func isFolder(ref string) bool {
 	return err == nil && info.IsDir()
 }
 
-// isHubID reports whether ref has a hub id's form: an owner and a name with one slash between.
+// isHubID reports whether ref has a hub id's form: an owner and a name with one slash between. A GGUF file is never fetched.
 func isHubID(ref string) bool {
 	owner, name, ok := strings.Cut(ref, "/")
-	return ok && owner != "" && name != "" && !strings.Contains(name, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~")
+	return ok && !strings.HasSuffix(name, weights.GGUFSuffix) && owner != "" && name != "" && !strings.Contains(name, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~")
 }
 
 // describe fills in what the model's files say.
@@ -109,16 +144,14 @@ func describe(ctx context.Context, info *sweep.ModelInfo, files fs.FS, o Inspect
 	if err != nil {
 		return err
 	}
-	covered := []string{configFile, tokenizerFile}
 	if !o.WithoutWeights {
 		if err := weights.CheckModel(files, config.Weights()); err != nil {
 			return asInput(err)
 		}
-		names, err := weights.ModelFiles(files)
-		if err != nil {
-			return err
-		}
-		covered = append(covered, names...)
+	}
+	covered, err := coveredFiles(files, o)
+	if err != nil {
+		return asInput(err)
 	}
 	info.Fingerprint, err = fingerprint(ctx, files, covered)
 	if err != nil {
@@ -132,19 +165,36 @@ func describe(ctx context.Context, info *sweep.ModelInfo, files fs.FS, o Inspect
 	return nil
 }
 
+// readConfig reads a model's configuration: config.json, or what stands for it in a GGUF file.
 func readConfig(files fs.FS) (model.Config, error) {
-	text, err := fs.ReadFile(files, configFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return model.Config{}, fmt.Errorf("%w: it has no %s; a model folder holds config.json, model.safetensors and tokenizer.json", sweep.ErrInput, configFile)
-	}
+	text, err := configText(files)
 	if err != nil {
-		return model.Config{}, err
+		return model.Config{}, asInput(err)
 	}
 	config, err := model.ParseConfig(text)
 	if err != nil {
 		return model.Config{}, fmt.Errorf("%w: %w", sweep.ErrInput, err)
 	}
 	return config, nil
+}
+
+func configText(files fs.FS) ([]byte, error) {
+	name, err := weights.GGUFName(files)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		g, err := weights.ReadGGUF(files, name)
+		if err != nil {
+			return nil, err
+		}
+		return g.Config()
+	}
+	text, err := fs.ReadFile(files, configFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: it has no %s; a model folder holds config.json, model.safetensors and tokenizer.json, or one .gguf file", sweep.ErrInput, configFile)
+	}
+	return text, err
 }
 
 // asInput marks errors about a file's content or absence as the person's to mend.
@@ -155,32 +205,69 @@ func asInput(err error) error {
 	return err
 }
 
-// fingerprint returns the SHA-256 over the names, sizes and contents of files. A tokenizer may be absent.
-func fingerprint(ctx context.Context, files fs.FS, names []string) (string, error) {
-	sum := sha256.New()
+// coveredFile is a file that a fingerprint covers, up to a length; 0 means all of it.
+type coveredFile struct {
+	name string
+	most int64
+}
+
+// coveredFiles lists what a model's fingerprint covers. Without weights, a GGUF file counts up to where they begin.
+func coveredFiles(files fs.FS, o InspectOptions) ([]coveredFile, error) {
+	name, err := weights.GGUFName(files)
+	switch {
+	case err != nil:
+		return nil, err
+	case name != "" && o.WithoutWeights:
+		g, err := weights.ReadGGUF(files, name)
+		return []coveredFile{{name, g.HeaderBytes()}}, err
+	case name != "":
+		return []coveredFile{{name: name}}, nil
+	}
+	covered := []coveredFile{{name: configFile}, {name: tokenizerFile}}
+	if o.WithoutWeights {
+		return covered, nil
+	}
+	names, err := weights.ModelFiles(files)
 	for _, name := range names {
-		f, err := files.Open(name)
-		if errors.Is(err, fs.ErrNotExist) && name == tokenizerFile {
+		covered = append(covered, coveredFile{name: name})
+	}
+	return covered, err
+}
+
+// fingerprint returns the SHA-256 over the names, sizes and contents of files. A tokenizer may be absent.
+func fingerprint(ctx context.Context, files fs.FS, covered []coveredFile) (string, error) {
+	sum := sha256.New()
+	for _, c := range covered {
+		f, err := files.Open(c.name)
+		if errors.Is(err, fs.ErrNotExist) && c.name == tokenizerFile {
 			continue
 		}
 		if err != nil {
 			return "", err
 		}
-		err = hashFile(ctx, sum, f, name)
+		err = c.hash(ctx, sum, f)
 		if err := errors.Join(err, f.Close()); err != nil {
-			return "", fmt.Errorf("read %s: %w", name, err)
+			return "", fmt.Errorf("read %s: %w", c.name, err)
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-func hashFile(ctx context.Context, sum io.Writer, f fs.File, name string) error {
+func (c coveredFile) hash(ctx context.Context, sum io.Writer, f fs.File) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(sum, "%s %d\n", name, info.Size())
-	_, err = io.Copy(sum, cancellable{ctx, f})
+	size := info.Size()
+	if c.most > 0 {
+		size = min(size, c.most)
+	}
+	name := c.name
+	if strings.HasSuffix(name, weights.GGUFSuffix) {
+		name = weights.GGUFSuffix // the same file by another name is the same model
+	}
+	fmt.Fprintf(sum, "%s %d\n", name, size)
+	_, err = io.CopyN(sum, cancellable{ctx, f}, size)
 	return err
 }
 

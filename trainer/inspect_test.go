@@ -3,6 +3,7 @@ package trainer_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,7 @@ func TestInspectFolder(t *testing.T) {
 	if info.Params != 145152-4096 { // PEFT counts the adapter's 4,096 too: golden case gpt2_c_attn_r8
 		t.Errorf("Params = %d, want 141056", info.Params)
 	}
-	if len(info.Modules) != 9 || info.Modules[0] != (sweep.Module{Name: "transformer.h.0.attn.c_attn", In: 64, Out: 192}) {
+	if len(info.Modules) != 11 || info.Modules[2] != (sweep.Module{Name: "transformer.h.0.attn.c_attn", In: 64, Out: 192, Conv1D: true}) {
 		t.Errorf("Modules = %v", info.Modules)
 	}
 	moved, err := trainer.Inspect(t.Context(), copyModel(t, tinyModel, nil), trainer.InspectOptions{})
@@ -72,12 +73,53 @@ func TestInspectWithoutWeights(t *testing.T) {
 	}
 }
 
+const tinyGGUF = "model/testdata/tiny-llama/gguf"
+
+// TestInspectGGUF: a GGUF file is a model by itself, and so is a folder that holds nothing else of a model.
+func TestInspectGGUF(t *testing.T) {
+	t.Parallel()
+	got, err := trainer.Inspect(t.Context(), tinyGGUF+"/model.gguf", trainer.InspectOptions{})
+	must(t, err)
+	if got.Architecture != "llama" || got.Params != 106816 || got.VocabSize != 512 || got.MaxPositions != 256 || len(got.Modules) != 16 {
+		t.Errorf("Inspect = %+v", got)
+	}
+	files, err := trainer.Files(got)
+	must(t, err)
+	if names, err := fs.Glob(files, "*"); err != nil || len(names) != 1 || names[0] != "model.gguf" {
+		t.Errorf("Files shows %v, %v, want model.gguf alone", names, err)
+	}
+	folder, err := trainer.Inspect(t.Context(), tinyGGUF, trainer.InspectOptions{})
+	must(t, err)
+	renamed := filepath.Join(t.TempDir(), "other.gguf")
+	text, err := os.ReadFile(tinyGGUF + "/model.gguf")
+	must(t, err)
+	must(t, os.WriteFile(renamed, text, 0o600))
+	moved, err := trainer.Inspect(t.Context(), renamed, trainer.InspectOptions{})
+	must(t, err)
+	if folder.Fingerprint != got.Fingerprint || moved.Fingerprint != got.Fingerprint {
+		t.Error("the fingerprint depends on how the file is named")
+	}
+	// Without weights, they are not even looked at.
+	must(t, os.WriteFile(renamed, append(text[:len(text)-4], 9, 9, 9, 9), 0o600))
+	config, err := trainer.Inspect(t.Context(), tinyGGUF, trainer.InspectOptions{WithoutWeights: true})
+	must(t, err)
+	changed, err := trainer.Inspect(t.Context(), renamed, trainer.InspectOptions{WithoutWeights: true})
+	must(t, err)
+	if config.Fingerprint != changed.Fingerprint || config.Fingerprint == got.Fingerprint {
+		t.Error("the fingerprint without weights covers weights")
+	}
+}
+
 func TestInspectRefuses(t *testing.T) {
 	t.Parallel()
 	replace := func(old, by string) func([]byte) []byte {
 		return func(b []byte) []byte { return []byte(strings.Replace(string(b), old, by, 1)) }
 	}
 	gone := func([]byte) []byte { return nil }
+	ggufs := t.TempDir()
+	for _, name := range []string{"a.gguf", "b.gguf"} {
+		must(t, os.WriteFile(filepath.Join(ggufs, name), []byte("GGML"), 0o600))
+	}
 	tests := map[string]struct {
 		ref  string
 		edit map[string]func([]byte) []byte
@@ -87,7 +129,10 @@ func TestInspectRefuses(t *testing.T) {
 		"no such name":      {ref: "gpt2", want: "no such model: gpt2"},
 		"relative":          {ref: "./models", want: "no such model: ./models"},
 		"no such built-in":  {ref: "builtin:nothing", want: `no built-in model "nothing"`},
-		"a file":            {ref: tinyModel + "/config.json", want: "is a file; name the folder"},
+		"no such GGUF":      {ref: "models/nothing.gguf", want: "no such model: models/nothing.gguf"},
+		"two GGUF files":    {ref: ggufs, want: "2 GGUF files (a.gguf, b.gguf); name the one to use"},
+		"no GGUF":           {ref: filepath.Join(ggufs, "a.gguf"), want: "not a GGUF file"},
+		"a file":            {ref: tinyModel + "/config.json", want: "is a file; name a .gguf file"},
 		"no config":         {edit: map[string]func([]byte) []byte{"config.json": gone}, want: "it has no config.json"},
 		"config not JSON":   {edit: map[string]func([]byte) []byte{"config.json": replace("{", "[")}, want: "config.json"},
 		"another model":     {edit: map[string]func([]byte) []byte{"config.json": replace(`"gpt2"`, `"mamba"`)}, want: "mamba"},

@@ -154,7 +154,7 @@ func (o InstallOptions) from(ctx context.Context, s source) (path string, err er
 	if err := o.check(ctx, plugin, a); err != nil {
 		return "", err
 	}
-	return place(plugin, o.Dir)
+	return place(plugin, o.Dir, 0o755)
 }
 
 // extract unpacks the plug-in and returns its path below work.
@@ -199,17 +199,17 @@ func (o InstallOptions) check(ctx context.Context, plugin string, a artefact) er
 	return nil
 }
 
-// place gives a verified plug-in its final name: synced first, renamed, and the folder synced.
-func place(plugin, dir string) (string, error) {
-	f, err := os.Open(plugin)
+// place gives a verified file its final name: synced first, renamed, and the folder synced.
+func place(file, dir string, mode os.FileMode) (string, error) {
+	f, err := os.Open(file)
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(f.Chmod(0o755), f.Sync(), f.Close()); err != nil {
-		return "", fmt.Errorf("write %s: %w", plugin, err)
+	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return "", fmt.Errorf("write %s: %w", file, err)
 	}
-	final := filepath.Join(dir, filepath.Base(plugin))
-	if err := os.Rename(plugin, final); err != nil {
+	final := filepath.Join(dir, filepath.Base(file))
+	if err := os.Rename(file, final); err != nil {
 		return "", err
 	}
 	d, err := os.Open(dir)

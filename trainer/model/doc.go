@@ -1,4 +1,9 @@
-// Package model is GPT-2 with LoRA as GoMLX graph functions, and the compiled programs that train and evaluate it.
+// Package model is GPT-2 and the Llama family with LoRA as GoMLX graph functions, and the compiled programs that train and
+// evaluate them.
+//
+// An architecture is a value: how its config.json reads, the pieces it is made of, from which its tensors and modules follow, and
+// the graph function of one block. Each has a file and a row of the table in architecture.go; Mistral, Qwen2 and Qwen3 are
+// Llama's block with other settings, and a file of fifteen lines.
 //
 // A Program holds a frozen base on the device once and three things that change: the adapter and AdamW's two moments, each
 // one flat vector that every trainable tensor is a slice of. That keeps an optimiser step at two executions (gradient,
@@ -13,7 +18,8 @@
 // B [out, r]), torch's for AdamW and clipping, and Hugging Face's for the loss: a row of T ids is T-1 predictions, labels of
 // -100 do not count. The base model's own dropout (attn_pdrop and friends) is off: only LoRA's input is dropped.
 //
-// Shapes in comments: B batch, T sequence, C embedding, H heads, D head dimension, V vocabulary, n rows, r rank.
+// Shapes in comments: B batch, T sequence, C embedding, H heads, K heads of keys and values, D head dimension, V vocabulary, n
+// rows, r rank.
 //
 // Random numbers are counter-based, so that they depend on what they are for and on nothing else: row i of A on (seed,
 // module, i); a dropout mask on (seed, step, micro-batch, module). Every rank of a ladder sees the same ones, and so does a

@@ -1,16 +1,21 @@
-// Package weights reads base weights and writes adapters: safetensors files in Hugging Face's layouts, and LoRA adapters
-// in PEFT's.
+// Package weights reads base weights and writes adapters: safetensors files in Hugging Face's layouts, GGUF files of llama.cpp,
+// and LoRA adapters in PEFT's layout.
 //
 // Everything is float32 in memory, whatever the file holds. Files come through fs.FS, so that the model embedded in the
 // binary and a folder on disk are read by the same code; Builtin opens the embedded ones.
 //
 //	tensors, err := weights.ReadModel(os.DirFS("gpt2"), config.Weights())
+//	g, err := weights.ReadGGUF(os.DirFS("models"), "smollm2.gguf")       // g.Metadata, g.Config()
 //	adapter, err := weights.ReadAdapter("runs/trials/1f/1/adapter")
+//
+// A GGUF file looks like the folder that it was made from: its tensors have transformers' names, the rows of q and k stand in
+// transformers' order again, and its metadata is translated into a config.json. Quantised weights (Q8_0, Q4_0, Q4_1, Q4_K, Q5_K,
+// Q6_K) become the float32 values that llama.cpp's reference computes.
 //
 // A file is not trusted. The header is checked whole before any tensor is allocated: its length against the file's,
 // every offset against the data, gaps, overlaps and shapes. go-huggingface's own reader maps a file and slices it by the
 // header's offsets unchecked, reads only what has a path on disk, and hands tensors to a backend, so it does not serve
-// here; its number formats do.
+// here; nor does its GGUF reader, which allocates what a header claims (a list of 16 million texts) before the file shows it.
 //
 // Files are written to a temporary name, synced, and renamed: after a crash there is the old file or the new one, never
 // a part. A left-over temporary file is dead.

@@ -2,6 +2,7 @@ package weights
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,8 @@ type Entry struct {
 	DType      string
 	Shape      []int
 	begin, end int64 // within the data
+	format     format
+	heads      int // rows are in llama.cpp's order, by heads; 0 where they are not
 }
 
 // elements returns the number of values in the tensor.
@@ -43,18 +46,32 @@ func (e Entry) elements() int64 {
 	return n
 }
 
-// readHeader reads and checks the header of a safetensors file without reading its tensors.
+// readHeader reads and checks the header of a safetensors or GGUF file without reading its tensors.
 func readHeader(files fs.FS, name string) (Header, error) {
-	f, size, err := open(files, name)
+	f, h, err := openHeader(files, name)
 	if err != nil {
 		return Header{}, err
 	}
-	defer f.Close() //nolint:errcheck // read only
-	h, err := parseHeader(f, size)
+	return h, f.Close()
+}
+
+func openHeader(files fs.FS, name string) (source, Header, error) {
+	f, size, err := open(files, name)
 	if err != nil {
-		return Header{}, fmt.Errorf("read %s: %w", name, err)
+		return nil, Header{}, err
 	}
-	return h, nil
+	parse := parseHeader
+	if strings.HasSuffix(name, GGUFSuffix) {
+		parse = func(r io.ReaderAt, size int64) (Header, error) {
+			g, err := parseGGUF(r, size)
+			return g.header, err
+		}
+	}
+	h, err := parse(f, size)
+	if err != nil {
+		return nil, Header{}, errors.Join(fmt.Errorf("read %s: %w", name, err), f.Close())
+	}
+	return f, h, nil
 }
 
 // source is an open file whose parts can be read in any order.
@@ -139,16 +156,13 @@ func (h *Header) decode(body []byte) error {
 		}
 		h.Tensors = append(h.Tensors, entry)
 	}
-	slices.SortFunc(h.Tensors, func(a, b Entry) int {
-		if a.begin != b.begin {
-			return int(min(max(a.begin-b.begin, -1), 1))
-		}
-		if a.end != b.end {
-			return int(min(max(a.end-b.end, -1), 1))
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	slices.SortFunc(h.Tensors, compareEntries)
 	return nil
+}
+
+// compareEntries orders tensors as their data stand in the file.
+func compareEntries(a, b Entry) int {
+	return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), strings.Compare(a.Name, b.Name))
 }
 
 func (e rawEntry) entry(name string) (Entry, error) {
@@ -164,11 +178,12 @@ func (e rawEntry) entry(name string) (Entry, error) {
 		elements *= d
 		out.Shape = append(out.Shape, int(d))
 	}
-	width, known := widths()[e.DType]
-	if known && elements*width != e.Offsets[1]-e.Offsets[0] {
+	f, known := safetensorsFormat(e.DType)
+	if bytes := elements * uint64(f.bytes); known && bytes != e.Offsets[1]-e.Offsets[0] {
 		return Entry{}, fmt.Errorf("%w: tensor %q (%s %v) should have %d bytes, its offsets say %d",
-			ErrFormat, name, e.DType, e.Shape, elements*width, e.Offsets[1]-e.Offsets[0])
+			ErrFormat, name, e.DType, e.Shape, bytes, e.Offsets[1]-e.Offsets[0])
 	}
+	out.format = f
 	return out, nil
 }
 
@@ -188,12 +203,4 @@ func (h *Header) check(data int64) error {
 		return fmt.Errorf("%w: %d bytes follow the last tensor", ErrFormat, data-at)
 	}
 	return nil
-}
-
-// widths lists the bytes per value of the number formats whose size is known. Only F64, F32, F16 and BF16 can be read.
-func widths() map[string]uint64 {
-	return map[string]uint64{
-		"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2,
-		"I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1, "C64": 8,
-	}
 }

@@ -16,8 +16,11 @@ const (
 	indexFile  = "model.safetensors.index.json"
 )
 
-// ModelFiles lists the files that hold a model's weights: model.safetensors, or the shards its index names.
+// ModelFiles lists the files that hold a model's weights: model.safetensors, the shards its index names, or a GGUF file.
 func ModelFiles(files fs.FS) ([]string, error) {
+	if name, err := GGUFName(files); name != "" || err != nil {
+		return []string{name}, err
+	}
 	if _, err := fs.Stat(files, singleFile); err == nil {
 		return []string{singleFile}, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -143,7 +146,7 @@ func (w Want) check(e Entry, seen map[string]bool) error {
 	if !slices.Equal(e.Shape, shape) {
 		return fmt.Errorf("tensor %s has shape %v, not %v", e.Name, e.Shape, shape)
 	}
-	if decode, _ := decoder(e.DType); decode == nil {
+	if e.format.decode == nil {
 		return fmt.Errorf("tensor %s has number format %s, which cannot be read", e.Name, e.DType)
 	}
 	return nil

