@@ -53,7 +53,7 @@ func newDoctorCommand(a *app) *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what this machine offers: plug-ins, devices, cores, memory, disk, and one fix per finding",
 		Long: `doctor looks at everything that sweep run needs and says what it found, with one fix per finding that is not good.
-It changes nothing and downloads nothing. It ends with exit code 1 if sweep run would fail.`,
+It leaves nothing behind and downloads nothing. It ends with exit code 1 if sweep run would fail.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
 	}
@@ -182,16 +182,27 @@ func (d *diagnosis) addRoot() {
 	d.FreeBytes = int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between systems
 	d.FileSystem = fileSystem(dir)
 	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, sweep.FormatBytes(d.FreeBytes))
-	switch err := store.CheckFolder(dir); {
-	case err != nil:
+	if err := store.CheckFolder(dir); err != nil {
 		d.add(finding{"root", findingFail, err.Error(), "choose a folder on a local disk with --root"})
-	case unix.Access(dir, unix.W_OK) != nil:
-		d.add(finding{"root", findingFail, detail + ", not writable", "choose another folder with --root"})
+		return
+	}
+	switch err := probeFolder(dir); {
+	case err != nil:
+		d.add(finding{"root", findingFail, fmt.Sprintf("%s: nothing can be made there: %v", d.Root, err), "choose another folder with --root"})
 	case d.FreeBytes < scarceDisk:
 		d.add(finding{"root", findingWarn, detail, "free some space, or choose another folder with --root"})
 	default:
 		d.add(finding{Check: "root", State: findingOK, Detail: detail})
 	}
+}
+
+// probeFolder makes a folder in dir and removes it again: permissions alone do not tell, on a read-only or a virtual file system.
+func probeFolder(dir string) error {
+	probe, err := os.MkdirTemp(dir, ".sweep-doctor-*")
+	if err != nil {
+		return err
+	}
+	return os.Remove(probe)
 }
 
 // existing returns the folder itself or its nearest parent that exists.

@@ -52,6 +52,20 @@ func TestDoctorFails(t *testing.T) {
 	}
 }
 
+func TestDoctorFailsWhereTheRootCannotBeMade(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, root := range []string{file, filepath.Join(file, "below"), "/proc/sweep"} {
+		code, stdout, _ := sweepCommand(t, "doctor", "--backend", "go", "--root", root)
+		if code != exitError || !strings.Contains(stdout, "problem  root") || !strings.Contains(stdout, "--root") {
+			t.Errorf("doctor --root %s: exit %d, want 1\n%s", root, code, stdout)
+		}
+	}
+}
+
 func TestBackendList(t *testing.T) {
 	t.Parallel()
 	if code, stdout, _ := sweepCommand(t, "backend", "list", "--resolve", "--backend", "go"); code != exitOK || stdout != "go\n" {
