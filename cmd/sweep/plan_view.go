@@ -21,12 +21,40 @@ type planView struct {
 	Seeds      int              `json:"seeds"`
 	MinGain    string           `json:"min_gain"`
 	Resolution sweep.Resolution `json:"smallest_gain"` // that the seeds can certify
+	Needed     seedsNeeded      `json:"seeds_to_certify"`
 	Ladders    []planLadder     `json:"ladders"`
 	Warnings   []string         `json:"warnings"`
 
 	rule   sweep.Plateau
 	limits sweep.Limits
 	rows   int // of the longest ladder
+}
+
+// seedsNeeded is how many seeds per rank could certify min_gain. Nil where more than mostSeeds would be needed, or where min_gain
+// and the noise are not known in the same unit.
+type seedsNeeded struct {
+	Second *int `json:"second_rung"`
+	Last   *int `json:"last_rung"` // at best
+}
+
+// mostSeeds is where counting seeds stops to be advice.
+const mostSeeds = 100
+
+func newSeedsNeeded(rule sweep.Plateau, rungs int) seedsNeeded {
+	var n seedsNeeded
+	for seeds := mostSeeds; seeds >= 2; seeds-- {
+		r := rule.Resolution(seeds, rungs)
+		if r.Relative != rule.MinGain.Relative {
+			return n
+		}
+		if r.Second < rule.MinGain.Value {
+			n.Second = new(seeds)
+		}
+		if r.Last < rule.MinGain.Value {
+			n.Last = new(seeds)
+		}
+	}
+	return n
 }
 
 type planLadder struct {
@@ -74,6 +102,7 @@ func (v *planView) add(cell sweep.Cell, m sweep.ModelInfo, specs [][]sweep.Spec)
 	v.Cells = len(v.Ladders)
 	v.rows = max(v.rows, len(specs))
 	v.Resolution = v.rule.Resolution(v.Seeds, v.rows)
+	v.Needed = newSeedsNeeded(v.rule, v.rows)
 }
 
 // trainableParams counts what an adapter trains; Expand has matched its targets.
@@ -155,8 +184,21 @@ func (v planView) resolutionText() string {
 	if v.Resolution.Relative {
 		unit, scale, source = " % of the lowest rank's loss", 100, "noise_sd by default 0.25 % of that loss"
 	}
-	return fmt.Sprintf("smallest gain that %s can certify: %.3g%s at the second rank, %.3g at the last at best (%s); min_gain is %s",
+	text := fmt.Sprintf("smallest gain that %s can certify: %.3g%s at the second rank, %.3g at the last at best (%s); min_gain is %s",
 		plural(v.Seeds, "seed"), scale*v.Resolution.Second, unit, scale*v.Resolution.Last, source, v.MinGain)
+	return text + v.Needed.text(v.Seeds)
+}
+
+// text says what more seeds would do, where these do not do it.
+func (n seedsNeeded) text(seeds int) string {
+	if n.Last == nil || n.Second != nil && *n.Second <= seeds {
+		return ""
+	}
+	second := fmt.Sprintf("more than %d", mostSeeds)
+	if n.Second != nil {
+		second = strconv.Itoa(*n.Second)
+	}
+	return fmt.Sprintf("\nseeds that could certify a gain of min_gain: %s at the second rank, %d at the last at best", second, *n.Last)
 }
 
 // planCell names a ladder by its axes, or by everything where it is the only one.
