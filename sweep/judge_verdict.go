@@ -74,7 +74,9 @@ func (c *climb) open(r RungVerdict) bool {
 }
 
 // noiseGiven reports whether a person vouched for NoiseSD.
-func (p Plateau) noiseGiven() bool { return p.NoiseSD > 0 && p.NoiseSource == NoiseFromGrid }
+func (p Plateau) noiseGiven() bool {
+	return p.NoiseSD > 0 && (p.NoiseSource == NoiseFromGrid || p.NoiseSource == NoiseFromFlag)
+}
 
 // restsOnNoise reports whether some gain over the incumbent was bounded by noise_sd instead of seeds.
 func (c *climb) restsOnNoise() bool {

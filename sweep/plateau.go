@@ -26,7 +26,7 @@ type Plateau struct {
 	// NoiseSD is the standard deviation of one validation loss after removing what seeds share, in nats. It is used only
 	// where a rung has one seed. 0 means 0.25 % of the lowest rank's loss.
 	NoiseSD     float64
-	NoiseSource string // "grid", "sweep <name>", or "default"
+	NoiseSource string // one of the constants below, or "sweep <name>"
 	// Maximize says that higher values are better (accuracy): sweep plateau --direction max.
 	Maximize bool
 }
@@ -39,8 +39,9 @@ type MinGain struct {
 
 // Where NoiseSD comes from, beside "sweep <name>".
 const (
-	NoiseFromGrid = "grid"    // a person gave it, in the grid or on the command line
-	NoiseDefault  = "default" // 0.25 % of the lowest rank's loss
+	NoiseFromGrid = "grid"       // a person gave it
+	NoiseFromFlag = "--noise-sd" // likewise, on the command line
+	NoiseDefault  = "default"    // 0.25 % of the lowest rank's loss
 )
 
 // DefaultPlateau is the rule of a grid that says nothing else.

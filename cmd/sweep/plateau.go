@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -17,6 +19,7 @@ import (
 // plateauFlags are the settings of the rule on the command line, in a grid's words.
 type plateauFlags struct {
 	direction  string
+	guessed    bool // nobody said the direction
 	minGain    string
 	patience   int
 	confidence float64
@@ -38,7 +41,10 @@ standard deviation of one value after removing what seeds share.`,
   sweep plateau accuracy.csv --direction max --min-gain 0.002
   sweep plateau one-seed.csv --noise-sd 0.01 -o json`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.plateau(args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.guessed = !cmd.Flags().Changed("direction")
+			return a.plateau(args[0], f)
+		},
 	}
 	cmd.Flags().StringVar(&f.direction, "direction", "min", "min where lower values are better (losses), max where higher ones are")
 	cmd.Flags().StringVar(&f.minGain, "min-gain", "0.5%", "the smallest gain worth a higher rank: a number, or % of the lowest rank's mean")
@@ -73,6 +79,9 @@ func (a *app) plateau(path string, f plateauFlags) error {
 		return usagef("%s: rank %d shares no seed with rank %d: gains are paired by seed, so use the same seeds for every rank",
 			path, rank, rungs[0].Rank)
 	}
+	if f.guessed && looksLikeAccuracy(rungs) {
+		a.say("the values lie between 0 and 1 and rise with the rank: if higher is better, as for an accuracy, add --direction max")
+	}
 	v, err := rule.Judge(rungs)
 	if err != nil {
 		return usagef("%s: %w", path, err)
@@ -90,7 +99,7 @@ func (a *app) plateau(path string, f plateauFlags) error {
 func (f plateauFlags) rule() (sweep.Plateau, error) {
 	p := sweep.Plateau{Patience: f.patience, Confidence: f.confidence, Stop: sweep.StopLikely, NoiseSD: f.noiseSD}
 	if f.noiseSD > 0 {
-		p.NoiseSource = sweep.NoiseFromGrid
+		p.NoiseSource = sweep.NoiseFromFlag
 	}
 	switch f.direction {
 	case "min":
@@ -112,6 +121,23 @@ func (f plateauFlags) rule() (sweep.Plateau, error) {
 		return p, withCode(exitUsage, err)
 	}
 	return p, nil
+}
+
+// looksLikeAccuracy reports whether all values lie in [0, 1] and their means rise with the rank, at more steps than they fall.
+func looksLikeAccuracy(rungs []sweep.Losses) bool {
+	rises := 0
+	var last float64
+	for i, l := range rungs {
+		if slices.ContainsFunc(l.ValLoss, func(v float64) bool { return v < 0 || v > 1 }) {
+			return false
+		}
+		mean := stat.Mean(l.ValLoss, nil)
+		if i > 0 {
+			rises += cmp.Compare(mean, last)
+		}
+		last = mean
+	}
+	return rises > 0
 }
 
 // unpaired returns the first rank that has no seed in common with the lowest.

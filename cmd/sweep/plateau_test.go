@@ -41,6 +41,30 @@ const flat = `rank,seed,val_loss
 8,2,4.760
 `
 
+func TestPlateauAsksForTheDirection(t *testing.T) {
+	t.Parallel()
+	const rising = "rank,seed,val_loss\n1,0,.2\n1,1,.21\n2,0,.3\n2,1,.31\n4,0,.4\n4,1,.41\n"
+	for name, tt := range map[string]struct {
+		content string
+		args    []string
+		hint    bool
+	}{
+		"rising shares":     {rising, nil, true},
+		"direction is said": {rising, []string{"--direction", "min"}, false},
+		"losses":            {flat, nil, false},
+		"falling shares":    {"rank,seed,val_loss\n1,0,.4\n1,1,.41\n2,0,.3\n2,1,.31\n", nil, false},
+	} {
+		code, _, stderr := plateauOn(t, tt.content, tt.args...)
+		if code != exitOK || strings.Contains(stderr, "--direction max") != tt.hint {
+			t.Errorf("%s: exit %d, stderr %q, want a hint: %v", name, code, stderr, tt.hint)
+		}
+	}
+	_, stdout, _ := plateauOn(t, "rank,seed,val_loss\n1,0,4.8\n2,0,4.6\n4,0,4.6\n8,0,4.6\n", "--noise-sd", "0.003")
+	if !strings.Contains(stdout, "noise_sd 0.003 (--noise-sd)") {
+		t.Errorf("the source of noise_sd is not the flag:\n%s", stdout)
+	}
+}
+
 func TestPlateauVerdicts(t *testing.T) {
 	t.Parallel()
 	accuracy := "rank,seed,val_loss\n1,0,.200\n1,1,.169\n1,2,.138\n2,0,.300\n2,1,.270\n2,2,.239\n4,0,.301\n4,1,.270\n4,2,.240\n8,0,.302\n8,1,.271\n8,2,.240\n"
