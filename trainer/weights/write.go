@@ -2,6 +2,7 @@ package weights
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -18,9 +19,19 @@ type DType string
 
 // The number formats that can be written.
 const (
-	F32 DType = "F32"
-	F16 DType = "F16" // rounded to nearest, ties to even
+	F32  DType = "F32"
+	F16  DType = "F16"  // rounded to nearest, ties to even
+	BF16 DType = "BF16" // likewise
 )
+
+// Bytes is the size of one value; 0 for a format that cannot be written.
+func (d DType) Bytes() int {
+	_, width, err := encoder(d)
+	if err != nil {
+		return 0
+	}
+	return width
+}
 
 // WriteFile writes tensors as a safetensors file, atomically, laid out as the safetensors library does: sorted by name,
 // the header padded to 8 bytes. Metadata is nil or Hugging Face's {"format": "pt"}.
@@ -30,12 +41,15 @@ func WriteFile(path string, tensors map[string]Array, dtype DType, metadata map[
 
 // Encode writes tensors in safetensors format to w.
 func Encode(w io.Writer, tensors map[string]Array, dtype DType, metadata map[string]string) error {
-	encode, width, err := encoder(dtype)
-	if err != nil {
-		return err
-	}
-	names := slices.Sorted(maps.Keys(tensors))
-	header, err := encodeHeader(names, tensors, dtype, width, metadata)
+	return encodeEach(w, tensors, func(string) DType { return dtype }, metadata)
+}
+
+// encodeEach is Encode with a number format for each tensor.
+func encodeEach(w io.Writer, tensors map[string]Array, dtype func(name string) DType, metadata map[string]string) error {
+	names := slices.SortedFunc(maps.Keys(tensors), func(a, b string) int {
+		return cmp.Or(alignment(dtype(b))-alignment(dtype(a)), cmp.Compare(a, b))
+	})
+	header, err := encodeHeader(names, tensors, dtype, metadata)
 	if err != nil {
 		return err
 	}
@@ -44,6 +58,10 @@ func Encode(w io.Writer, tensors map[string]Array, dtype DType, metadata map[str
 	}
 	buffer := make([]byte, 1<<16)
 	for _, name := range names {
+		encode, width, err := encoder(dtype(name))
+		if err != nil {
+			return err
+		}
 		if err := drain(w, tensors[name].Data, buffer, encode, width); err != nil {
 			return err
 		}
@@ -51,8 +69,11 @@ func Encode(w io.Writer, tensors map[string]Array, dtype DType, metadata map[str
 	return nil
 }
 
+// alignment is a format's place in the order of the safetensors library, which puts the tensors of later formats first.
+func alignment(d DType) int { return slices.Index([]DType{F16, BF16, F32}, d) }
+
 // encodeHeader returns the length prefix and the JSON, its keys in the order the safetensors library writes them.
-func encodeHeader(names []string, tensors map[string]Array, dtype DType, width int, metadata map[string]string) ([]byte, error) {
+func encodeHeader(names []string, tensors map[string]Array, dtype func(name string) DType, metadata map[string]string) ([]byte, error) {
 	var b bytes.Buffer
 	b.Write(make([]byte, 8))
 	b.WriteByte('{')
@@ -65,8 +86,12 @@ func encodeHeader(names []string, tensors map[string]Array, dtype DType, width i
 	}
 	at := 0
 	for _, name := range names {
+		_, width, err := encoder(dtype(name))
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
+		}
 		end := at + width*len(tensors[name].Data)
-		if err := writeEntry(&b, name, tensors[name], dtype, at, end); err != nil {
+		if err := writeEntry(&b, name, tensors[name], dtype(name), at, end); err != nil {
 			return nil, err
 		}
 		at = end
@@ -128,6 +153,8 @@ func encoder(dtype DType) (func([]byte, float32), int, error) {
 		return func(b []byte, v float32) { binary.LittleEndian.PutUint32(b, math.Float32bits(v)) }, 4, nil
 	case F16:
 		return func(b []byte, v float32) { binary.LittleEndian.PutUint16(b, float16Bits(v)) }, 2, nil
+	case BF16:
+		return func(b []byte, v float32) { binary.LittleEndian.PutUint16(b, bfloat16Bits(v)) }, 2, nil
 	}
 	return nil, 0, fmt.Errorf("number format %q cannot be written", dtype)
 }
@@ -146,4 +173,13 @@ func float16Bits(v float32) uint16 {
 	}
 	magnitude += 0xfff + magnitude>>13&1
 	return sign | uint16((magnitude-112<<23)>>13)
+}
+
+// bfloat16Bits rounds v to the nearest bfloat16, ties to even.
+func bfloat16Bits(v float32) uint16 {
+	bits := math.Float32bits(v)
+	if bits&0x7fffffff > 0x7f800000 { // NaN
+		return uint16(bits>>16) | 0x40
+	}
+	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
 }
