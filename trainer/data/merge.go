@@ -1,29 +1,24 @@
 package data
 
-import (
-	"cmp"
-	"container/heap"
-)
-
 // longPiece is the length from which a heap finds the next merge faster than a scan. Nearly every piece is shorter; the
 // heap is there for a megabyte without a space.
 const longPiece = 64
 
 // mergeAll merges the pair that was learnt first, the leftmost of equals, until none is left (Sennrich et al. 2016), within
 // ids. It returns how many ids remain.
-func (t *Tokenizer) mergeAll(ids []int32) int {
+func (m *bpeModel) mergeAll(ids []int32) int {
 	if len(ids) > longPiece {
-		return t.mergeLong(ids)
+		return m.mergeLong(ids)
 	}
-	return t.mergeShort(ids)
+	return m.mergeShort(ids)
 }
 
-func (t *Tokenizer) mergeShort(ids []int32) int {
+func (m *bpeModel) mergeShort(ids []int32) int {
 	for {
 		at, best := -1, merge{}
 		for i := range len(ids) - 1 {
-			if m, ok := t.merges[pair{ids[i], ids[i+1]}]; ok && (at < 0 || m.rank < best.rank) {
-				at, best = i, m
+			if next, ok := m.merges[pair{ids[i], ids[i+1]}]; ok && (at < 0 || next.rank < best.rank) {
+				at, best = i, next
 			}
 		}
 		if at < 0 {
@@ -36,16 +31,16 @@ func (t *Tokenizer) mergeShort(ids []int32) int {
 
 // mergeLong does the same in time n·log n: ids become a linked list, and a heap holds the merges that were possible when
 // they were pushed.
-func (t *Tokenizer) mergeLong(ids []int32) int {
-	l := mergeList{merges: t.merges, ids: ids, next: make([]int, len(ids)), previous: make([]int, len(ids))}
+func (m *bpeModel) mergeLong(ids []int32) int {
+	l := mergeList{merges: m.merges, ids: ids, next: make([]int, len(ids)), previous: make([]int, len(ids))}
 	for i := range ids {
 		l.next[i], l.previous[i] = i+1, i-1
 	}
 	for i := range ids {
 		l.consider(i)
 	}
-	for l.queue.Len() > 0 {
-		l.apply(heap.Pop(&l.queue).(candidate))
+	for len(l.queue) > 0 {
+		l.apply(l.queue.pop())
 	}
 	n := 0
 	for i := 0; i < len(ids); i = l.next[i] {
@@ -77,7 +72,7 @@ func (l *mergeList) consider(i int) {
 	}
 	p := pair{l.ids[i], l.ids[l.next[i]]}
 	if m, ok := l.merges[p]; ok {
-		heap.Push(&l.queue, candidate{m, p, i})
+		l.queue.push(candidate{m, p, i})
 	}
 }
 
@@ -99,21 +94,45 @@ func (l *mergeList) apply(c candidate) {
 // goneID marks an id that was merged into the one before.
 const goneID = -1
 
-// candidates is a heap with the merge learnt first on top, of equals the leftmost.
+// candidates is a heap with the merge learnt first on top, of equals the leftmost. It is not container/heap's, which would
+// allocate every candidate: a megabyte of spaces has a million.
 type candidates []candidate
 
-func (q candidates) Len() int      { return len(q) }
-func (q candidates) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q candidates) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(q[i].rank, q[j].rank), cmp.Compare(q[i].at, q[j].at)) < 0
+func (q candidates) before(i, j int) bool {
+	return q[i].rank < q[j].rank || q[i].rank == q[j].rank && q[i].at < q[j].at
 }
 
-// Push implements heap.Interface.
-func (q *candidates) Push(x any) { *q = append(*q, x.(candidate)) }
+func (q *candidates) push(c candidate) {
+	*q = append(*q, c)
+	h := *q
+	for i := len(h) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h.before(i, parent) {
+			return
+		}
+		h[i], h[parent] = h[parent], h[i]
+		i = parent
+	}
+}
 
-// Pop implements heap.Interface.
-func (q *candidates) Pop() any {
-	last := (*q)[len(*q)-1]
-	*q = (*q)[:len(*q)-1]
-	return last
+func (q *candidates) pop() candidate {
+	h := *q
+	top := h[0]
+	h[0] = h[len(h)-1]
+	h = h[:len(h)-1]
+	*q = h
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= len(h) {
+			return top
+		}
+		if child+1 < len(h) && h.before(child+1, child) {
+			child++
+		}
+		if !h.before(child, i) {
+			return top
+		}
+		h[i], h[child] = h[child], h[i]
+		i = child
+	}
 }

@@ -103,3 +103,89 @@ func spaceLength(s string) int {
 	}
 	return n
 }
+
+// knownPattern returns the hand-written form of a splitting pattern, or nil.
+func knownPattern(pattern string) func(string) int {
+	switch pattern {
+	case gpt2Pattern:
+		return nextPiece
+	case llama3Pattern:
+		return func(s string) int { return nextWord(s, 3) }
+	case qwen2Pattern:
+		return func(s string) int { return nextWord(s, 1) }
+	}
+	return nil
+}
+
+// The patterns as they stand in tokenizer.json. Llama 3's is that of OpenAI's cl100k_base; Qwen2's takes digits one by one.
+const (
+	gpt2Pattern   = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+)
+
+// nextWord returns the length of the first piece of s under llama3Pattern, with at most so many digits. s is not empty.
+func nextWord(s string, digits int) int {
+	if n := anyContraction(s); n > 0 {
+		return n
+	}
+	r, size := utf8.DecodeRuneInString(s)
+	class := classOf(r)
+	switch {
+	case class == classLetter:
+		return runLength(s, classLetter)
+	case class == classNumber:
+		return digitRun(s, digits)
+	case r != '\r' && r != '\n':
+		if n := runLength(s[size:], classLetter); n > 0 {
+			return size + n
+		}
+	}
+	start := 0
+	if r == ' ' {
+		start = 1
+	}
+	if n := runLength(s[start:], classOther); n > 0 {
+		n += start
+		return n + len(s[n:]) - len(strings.TrimLeft(s[n:], "\r\n"))
+	}
+	n := runLength(s, classSpace)
+	if end := strings.LastIndexAny(s[:n], "\r\n"); end >= 0 {
+		return end + 1
+	}
+	return spaceLength(s)
+}
+
+// anyContraction is contraction whatever the case, and with it the long s, which Unicode folds to s.
+func anyContraction(s string) int {
+	if s[0] != '\'' || len(s) < 2 {
+		return 0
+	}
+	if strings.HasPrefix(s[1:], "ſ") {
+		return 1 + len("ſ")
+	}
+	switch s[1] | 0x20 {
+	case 's', 't', 'm', 'd':
+		return 2
+	}
+	if len(s) >= 3 {
+		switch string([]byte{s[1] | 0x20, s[2] | 0x20}) {
+		case "re", "ve", "ll":
+			return 3
+		}
+	}
+	return 0
+}
+
+// digitRun returns how many bytes the first digits of s take.
+func digitRun(s string, most int) int {
+	n := 0
+	for range most {
+		r, size := utf8.DecodeRuneInString(s[n:])
+		if size == 0 || classOf(r) != classNumber {
+			break
+		}
+		n += size
+	}
+	return n
+}

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"os"
@@ -11,63 +12,183 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// goldenTokens is testdata/gpt2/tests.json: ids and texts of Hugging Face's tokenizers library, version in the file.
+// families are the folders of testdata with a tokenizer.json and a tests.json.gz.
+func families() []string { return []string{"gpt2", "llama2", "llama3", "qwen2", "smollm2"} }
+
+// goldenTokens is a tests.json.gz: ids and texts of Hugging Face's tokenizers library, version in the file.
 type goldenTokens struct {
 	Tests []struct {
-		Text    string  `json:"text"`
-		IDs     []int32 `json:"ids"`
-		Decoded string  `json:"decoded"`
+		Text    string   `json:"text"`
+		IDs     []int32  `json:"ids"`
+		Special []int32  `json:"ids_with_special"` // where it differs
+		Tokens  []string `json:"tokens"`
+		Pieces  []string `json:"pre_tokens"` // of the whole text, not looking for added tokens
+		Decoded string   `json:"decoded"`
+		Skipped *string  `json:"decoded_skip_special"` // where it differs
 	} `json:"tests"`
 	DecodeTests []struct {
-		IDs  []int32 `json:"ids"`
-		Text string  `json:"text"`
+		IDs     []int32 `json:"ids"`
+		Text    string  `json:"text"`
+		Skipped *string `json:"text_skip_special"`
 	} `json:"decode_tests"`
-	LongText []int32 `json:"long_text_ids"`
+	LongText struct {
+		IDs []int32 `json:"ids"`
+	} `json:"long_text"`
 }
 
-func TestTokenizerAgreesWithHuggingFace(t *testing.T) {
+func TestTokenizersAgreeWithHuggingFace(t *testing.T) {
 	t.Parallel()
-	body, err := os.ReadFile("testdata/gpt2/tests.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var golden goldenTokens
-	if err := json.Unmarshal(body, &golden); err != nil {
-		t.Fatal(err)
-	}
 	long, err := os.ReadFile("testdata/gpt2/long_text.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"tokenizer.json", "tokenizer_oldmerges.json"} {
-		tok := loadGolden(t, file)
-		for _, c := range golden.Tests {
-			if got := tok.Encode(c.Text); !cmp.Equal(got, c.IDs) {
-				t.Errorf("%s: Encode(%q) = %v, want %v", file, c.Text, got, c.IDs)
-			}
-			if got := tok.Decode(c.IDs); got != c.Decoded {
-				t.Errorf("%s: Decode(%v) = %q, want %q", file, c.IDs, got, c.Decoded)
-			}
+	for _, family := range families() {
+		body, err := os.ReadFile("testdata/" + family + "/tokenizer.json")
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, c := range golden.DecodeTests {
-			if got := tok.Decode(c.IDs); got != c.Text {
-				t.Errorf("%s: Decode(%v) = %q, want %q", file, c.IDs, got, c.Text)
-			}
-		}
-		if got := tok.Encode(string(long)); !cmp.Equal(got, golden.LongText) {
-			t.Errorf("%s: Encode(long text) differs: %d ids, want %d", file, len(got), len(golden.LongText))
+		golden := readGoldenTokens(t, family)
+		for name, tok := range map[string]*Tokenizer{family: loadBytes(t, body), family + ", merges as strings": loadBytes(t, oldMerges(t, body))} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				checkGolden(t, tok, golden, string(long))
+			})
 		}
 	}
 }
 
+func checkGolden(t *testing.T, tok *Tokenizer, golden goldenTokens, long string) {
+	t.Helper()
+	orElse := func(s *string, standard string) string {
+		if s == nil {
+			return standard
+		}
+		return *s
+	}
+	for _, c := range golden.Tests {
+		got := tok.Encode(c.Text)
+		if !slices.Equal(got, c.IDs) {
+			t.Errorf("Encode(%q) = %v, want %v", c.Text, got, c.IDs)
+		}
+		if c.Special == nil {
+			c.Special = c.IDs
+		}
+		if got := tok.EncodeSpecial(c.Text); !slices.Equal(got, c.Special) {
+			t.Errorf("EncodeSpecial(%q) = %v, want %v", c.Text, got, c.Special)
+		}
+		if got := spelt(tok, c.IDs); c.Tokens != nil && !slices.Equal(got, c.Tokens) {
+			t.Errorf("tokens of %v = %q, want %q", c.IDs, got, c.Tokens)
+		}
+		if got := spelledPieces(tok, c.Text); c.Pieces != nil && !slices.Equal(got, c.Pieces) {
+			t.Errorf("pieces of %q = %q, want %q", c.Text, got, c.Pieces)
+		}
+		if got := tok.Decode(c.IDs); got != c.Decoded {
+			t.Errorf("Decode(%v) = %q, want %q", c.IDs, got, c.Decoded)
+		}
+		if got, want := tok.DecodeSkipSpecial(c.IDs), orElse(c.Skipped, c.Decoded); got != want {
+			t.Errorf("DecodeSkipSpecial(%v) = %q, want %q", c.IDs, got, want)
+		}
+	}
+	for _, c := range golden.DecodeTests {
+		if got := tok.Decode(c.IDs); got != c.Text {
+			t.Errorf("Decode(%v) = %q, want %q", c.IDs, got, c.Text)
+		}
+		if got, want := tok.DecodeSkipSpecial(c.IDs), orElse(c.Skipped, c.Text); got != want {
+			t.Errorf("DecodeSkipSpecial(%v) = %q, want %q", c.IDs, got, want)
+		}
+	}
+	if got := tok.Encode(long); !slices.Equal(got, golden.LongText.IDs) {
+		t.Errorf("Encode(long text) differs: %d ids, want %d", len(got), len(golden.LongText.IDs))
+	}
+}
+
+func spelt(tok *Tokenizer, ids []int32) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i], _ = tok.Token(id)
+	}
+	return out
+}
+
+// spelledPieces normalizes and cuts s and spells the pieces as the vocabulary does.
+func spelledPieces(tok *Tokenizer, s string) []string {
+	symbols := byteSymbols()
+	out := []string{}
+	if tok.normalize != nil {
+		s = tok.normalize(s)
+	}
+	tok.pre.split(s, true, func(piece string, _ bool) {
+		var b strings.Builder
+		for _, c := range []byte(piece) {
+			b.WriteRune(symbols[c])
+		}
+		out = append(out, b.String())
+	})
+	return out
+}
+
+// oldMerges writes the merges of a tokenizer.json as "a b", as most files on the hub have them.
+func oldMerges(t *testing.T, body []byte) []byte {
+	t.Helper()
+	var file, model map[string]json.RawMessage
+	var merges [][2]string
+	if err := json.Unmarshal(body, &file); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(json.Unmarshal(file["model"], &model), json.Unmarshal(model["merges"], &merges)); err != nil {
+		t.Fatal(err)
+	}
+	lines := make([]string, len(merges))
+	for i, m := range merges {
+		lines[i] = m[0] + " " + m[1]
+	}
+	for _, step := range []struct {
+		into map[string]json.RawMessage
+		name string
+		from any
+	}{{model, "merges", lines}, {file, "model", model}} {
+		var err error
+		if step.into[step.name], err = json.Marshal(step.from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func readGoldenTokens(t *testing.T, family string) goldenTokens {
+	t.Helper()
+	f, err := os.Open("testdata/" + family + "/tests.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden goldenTokens
+	if err := json.NewDecoder(unzipped).Decode(&golden); err != nil {
+		t.Fatal(err)
+	}
+	if len(golden.Tests) != 208 || len(golden.LongText.IDs) == 0 {
+		t.Fatalf("%s: %d tests and %d ids of the long text: the file is not whole", family, len(golden.Tests), len(golden.LongText.IDs))
+	}
+	return golden
+}
+
 func TestTokenizerRoundTrip(t *testing.T) {
 	t.Parallel()
-	tok := loadGolden(t, "tokenizer.json")
+	tok := loadFamily(t, "gpt2")
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
 		if !utf8.ValidString(text) {
@@ -81,8 +202,8 @@ func TestTokenizerRoundTrip(t *testing.T) {
 
 func TestAddedTokensAreFoundLeftmostLongest(t *testing.T) {
 	t.Parallel()
-	tok := loadGolden(t, "tokenizer.json")
-	tok.added = []addedToken{{ID: 3000, Content: "<end>"}, {ID: 3001, Content: "<en"}, {ID: 3002, Content: "zz"}}
+	tok := loadFamily(t, "gpt2")
+	tok.added = newAddedTokens([]addedToken{{ID: 3000, Content: "<end>"}, {ID: 3001, Content: "<en"}, {ID: 3002, Content: "zz"}})
 	got := tok.Encode("<end><enzz<end")
 	want := append([]int32{3000, 3001, 3002, 3001}, tok.Encode("d")...)
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -94,14 +215,14 @@ func TestAddedTokensAreFoundLeftmostLongest(t *testing.T) {
 func TestLongPiecesMergeAsShortOnes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		tok := &Tokenizer{merges: map[pair]merge{}}
+		model := &bpeModel{merges: map[pair]merge{}}
 		id := rapid.Int32Range(0, 9)
 		for rank := range rapid.Int32Range(0, 30).Draw(t, "merges") {
-			tok.merges[pair{id.Draw(t, "left"), id.Draw(t, "right")}] = merge{rank: rank, id: id.Draw(t, "merged")}
+			model.merges[pair{id.Draw(t, "left"), id.Draw(t, "right")}] = merge{rank: rank, id: id.Draw(t, "merged")}
 		}
 		short := rapid.SliceOfN(id, 0, 100).Draw(t, "ids")
 		long := slices.Clone(short)
-		short, long = short[:tok.mergeShort(short)], long[:tok.mergeLong(long)]
+		short, long = short[:model.mergeShort(short)], long[:model.mergeLong(long)]
 		if !slices.Equal(short, long) {
 			t.Fatalf("mergeLong = %v, mergeShort = %v", long, short)
 		}
@@ -110,10 +231,19 @@ func TestLongPiecesMergeAsShortOnes(t *testing.T) {
 
 func TestAMegabyteWithoutSpacesTakesNoTime(t *testing.T) {
 	t.Parallel()
-	tok := loadGolden(t, "tokenizer.json")
-	text := strings.Repeat("gattacacatgacgt", 70_000)
-	if ids := tok.Encode(text); tok.Decode(ids) != text {
-		t.Error("the text does not come back")
+	units := map[string][]string{"gpt2": {"gattacacatgacgt"}, "llama2": {"gattacacatgacgt", "'", "<s", "\u00e9"}, "llama3": {" ", "7"}, "qwen2": {"\n", "a\u0301"}, "smollm2": {"7", "<|"}}
+	for family, list := range units {
+		tok := loadFamily(t, family)
+		for _, unit := range list {
+			text := strings.Repeat(unit, 1_000_000/len(unit))
+			ids := tok.Encode(text)
+			if family == "qwen2" {
+				text = norm.NFC.String(text)
+			}
+			if got := tok.Decode(ids); got != text {
+				t.Errorf("%s: a megabyte of %q does not come back", family, unit)
+			}
+		}
 	}
 }
 
@@ -156,26 +286,82 @@ func TestEOS(t *testing.T) {
 	}
 }
 
+func TestBOS(t *testing.T) {
+	t.Parallel()
+	if id, ok := loadFamily(t, "gpt2").BOS(); id != 2000 || !ok {
+		t.Errorf("gpt2: BOS() = %d, %v, want 2000", id, ok)
+	}
+	if id, ok := loadFamily(t, "llama3").BOS(); ok {
+		t.Errorf("without a config: BOS() = %d, want none", id)
+	}
+}
+
+func TestToken(t *testing.T) {
+	t.Parallel()
+	tok := loadFamily(t, "llama2")
+	if got, ok := tok.Token(13); got != "<0x0A>" || !ok {
+		t.Errorf("Token(13) = %q, %v", got, ok)
+	}
+	for _, id := range []int32{-1, 2000, 1 << 30} {
+		if got, ok := tok.Token(id); ok {
+			t.Errorf("Token(%d) = %q, want none", id, got)
+		}
+		if got := tok.Decode([]int32{id}); got != "\uFFFD" {
+			t.Errorf("Decode(%d) = %q, want U+FFFD", id, got)
+		}
+	}
+}
+
 func TestLoadTokenizerRefusesWhatItWouldGetWrong(t *testing.T) {
 	t.Parallel()
-	cases := map[string]string{
-		"not json":      `{`,
-		"wordpiece":     `{"model": {"type": "WordPiece"}}`,
-		"split":         `{"pre_tokenizer": {"type": "Sequence"}, "model": {"type": "BPE"}}`,
-		"normalizer":    `{"normalizer": {"type": "NFC"}, "pre_tokenizer": {"type": "ByteLevel"}, "model": {"type": "BPE"}}`,
-		"byte missing":  `{"pre_tokenizer": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {"a": 0}}}`,
-		"absurd id":     `{"pre_tokenizer": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {"a": 2147483647}}}`,
-		"negative id":   `{"added_tokens": [{"id": -1, "content": "x"}], "pre_tokenizer": {"type": "ByteLevel"}, "model": {"type": "BPE"}}`,
-		"broken merges": `{"pre_tokenizer": {"type": "ByteLevel"}, "model": {"type": "BPE", "merges": ["a b c"]}}`,
+	const rest = `"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "vocab": {"a": 0}}}`
+	cases := map[string][2]string{ // the file, and what the error names
+		"not json":           {`{`, "unexpected end"},
+		"no model":           {`{"decoder": {"type": "Fuse"}}`, "no model"},
+		"wordpiece":          {`{"model": {"type": "WordPiece", "vocab": {}}}`, "WordPiece"},
+		"unigram":            {`{"model": {"type": "Unigram", "vocab": [["a", -1]]}}`, "Unigram"},
+		"normalizer":         {`{"normalizer": {"type": "Precompiled"}, ` + rest, "Precompiled"},
+		"inner normalizer":   {`{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Nmt"}]}, ` + rest, "Nmt"},
+		"replace nothing":    {`{"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "x"}, ` + rest, "empty"},
+		"pre-tokenizer":      {`{"pre_tokenizer": {"type": "UnicodeScripts"}, ` + rest, "UnicodeScripts"},
+		"after byte level":   {`{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, {"type": "Digits"}]}, ` + rest, "after ByteLevel"},
+		"split behavior":     {`{"pre_tokenizer": {"type": "Split", "pattern": {"String": "x"}, "behavior": "Odd"}, ` + rest, "Odd"},
+		"split pattern":      {`{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}, ` + rest, "regular expression"},
+		"slow pattern":       {`{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a|aa)+$"}, "behavior": "Isolated"}, ` + rest, "too slow"},
+		"metaspace":          {`{"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "last"}, ` + rest, "last"},
+		"post-processor":     {`{"post_processor": {"type": "Odd"}, ` + rest, "Odd"},
+		"template":           {`{"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}]}, ` + rest, "<s>"},
+		"template of two":    {`{"post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "B"}}]}, ` + rest, "TemplateProcessing"},
+		"decoder":            {`{"decoder": {"type": "WordPiece"}, "model": {"type": "BPE"}}`, "WordPiece"},
+		"no decoder":         {`{"model": {"type": "BPE"}}`, "decoder"},
+		"dropout":            {`{"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "dropout": 0.1}}`, "dropout"},
+		"affix":              {`{"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "end_of_word_suffix": "</w>"}}`, "end_of_word_suffix"},
+		"unknown":            {`{"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "unk_token": "<unk>"}}`, "<unk>"},
+		"absurd id":          {`{"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "vocab": {"a": 2147483647}}}`, "2147483647"},
+		"negative id":        {`{"added_tokens": [{"id": -1, "content": "x"}], ` + rest, "-1"},
+		"empty added token":  {`{"added_tokens": [{"id": 1, "content": ""}], ` + rest, "added token 1 is empty"},
+		"broken merges":      {`{"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "merges": ["a b c"]}}`, "a b c"},
+		"merge of strangers": {`{"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": ["a b"]}}`, "not in the vocabulary"},
 	}
-	for name, body := range cases {
-		if _, err := LoadTokenizer(fstest.MapFS{"tokenizer.json": {Data: []byte(body)}}); !errors.Is(err, sweep.ErrInput) {
-			t.Errorf("%s: LoadTokenizer = %v, want an input error", name, err)
+	for name, c := range cases {
+		_, err := LoadTokenizer(fstest.MapFS{"tokenizer.json": {Data: []byte(c[0])}})
+		if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c[1]) {
+			t.Errorf("%s: LoadTokenizer = %v, want an input error that names %s", name, err, c[1])
 		}
 	}
 	if _, err := LoadTokenizer(fstest.MapFS{}); !errors.Is(err, sweep.ErrInput) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a file: LoadTokenizer = %v, want an input error that says it does not exist", err)
 	}
+}
+
+// loadFamily loads the tokenizer of a family, with its tokenizer_config.json where there is one.
+func loadFamily(t testing.TB, family string) *Tokenizer {
+	t.Helper()
+	tok, err := LoadTokenizer(os.DirFS("testdata/" + family))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
 }
 
 // loadGolden loads testdata/gpt2 with the named file as its tokenizer.json.

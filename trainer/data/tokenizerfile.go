@@ -4,33 +4,36 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 )
 
-// maxTokens bounds the ids of a tokenizer.json: beyond any vocabulary in use, small enough that a hostile file cannot ask
-// for more memory than the machine has.
+// maxTokens bounds the ids of a tokenizer: beyond any vocabulary in use, small enough that a hostile file cannot ask for
+// more memory than the machine has.
 const maxTokens = 1 << 21
 
-// tokenizerFile is the part of Hugging Face's tokenizer.json that decides about ids.
+const tokenizerJSONFile = "tokenizer.json"
+
+// tokenizerFile is the part of Hugging Face's tokenizer.json that decides about ids and texts.
 type tokenizerFile struct {
-	AddedTokens  []addedToken `json:"added_tokens"`
-	Normalizer   *struct{}    `json:"normalizer"`
-	PreTokenizer struct {
-		Type           string `json:"type"`
-		AddPrefixSpace bool   `json:"add_prefix_space"`
-		UseRegex       *bool  `json:"use_regex"` // absent means true
-	} `json:"pre_tokenizer"`
-	Model struct {
-		Type         string           `json:"type"`
-		Dropout      *float64         `json:"dropout"`
-		Prefix       string           `json:"continuing_subword_prefix"`
-		Suffix       string           `json:"end_of_word_suffix"`
-		ByteFallback bool             `json:"byte_fallback"`
-		IgnoreMerges bool             `json:"ignore_merges"`
-		Vocab        map[string]int32 `json:"vocab"`
-		Merges       []mergeRule      `json:"merges"`
-	} `json:"model"`
+	AddedTokens   []addedToken    `json:"added_tokens"`
+	Normalizer    *component      `json:"normalizer"`
+	PreTokenizer  *component      `json:"pre_tokenizer"`
+	PostProcessor *component      `json:"post_processor"`
+	Decoder       *component      `json:"decoder"`
+	Model         json.RawMessage `json:"model"`
+}
+
+// modelFile is a BPE model. Other models spell vocab otherwise, so that the type is read first.
+type modelFile struct {
+	Dropout      *float64         `json:"dropout"`
+	UNK          *string          `json:"unk_token"`
+	Prefix       string           `json:"continuing_subword_prefix"`
+	Suffix       string           `json:"end_of_word_suffix"`
+	FuseUNK      bool             `json:"fuse_unk"`
+	ByteFallback bool             `json:"byte_fallback"`
+	IgnoreMerges bool             `json:"ignore_merges"`
+	Vocab        map[string]int32 `json:"vocab"`
+	Merges       []mergeRule      `json:"merges"`
 }
 
 // mergeRule is one merge in either spelling: "a b" (most files) or ["a", "b"] (newer ones).
@@ -53,139 +56,190 @@ func (m *mergeRule) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &line); err != nil {
 		return err
 	}
+	var err error
+	*m, err = parseMerge(line)
+	return err
+}
+
+func parseMerge(line string) (mergeRule, error) {
 	left, right, ok := strings.Cut(line, " ")
 	if !ok || strings.Contains(right, " ") {
-		return fmt.Errorf("merge %q: want two tokens with a space between", line)
+		return mergeRule{}, fmt.Errorf("merge %q: want two tokens with a space between", line)
 	}
-	m[0], m[1] = left, right
-	return nil
+	return mergeRule{left, right}, nil
 }
 
-// supported names the first thing that this package's tokenizer would get wrong.
-func (f tokenizerFile) supported() error {
-	const want = "supported is byte-level BPE as GPT-2's"
-	switch {
-	case f.Model.Type != "BPE" && f.Model.Type != "":
-		return fmt.Errorf("a %s model: %s", f.Model.Type, want)
-	case f.PreTokenizer.Type != "ByteLevel":
-		return fmt.Errorf("pre-tokenizer %q: %s", f.PreTokenizer.Type, want)
-	case f.PreTokenizer.UseRegex != nil && !*f.PreTokenizer.UseRegex, f.PreTokenizer.AddPrefixSpace:
-		return fmt.Errorf("pre-tokenizer with use_regex false or add_prefix_space true: %s", want)
-	case f.Normalizer != nil:
-		return fmt.Errorf("a normalizer: %s", want)
-	case f.Model.Dropout != nil, f.Model.Prefix != "", f.Model.Suffix != "", f.Model.ByteFallback, f.Model.IgnoreMerges:
-		return fmt.Errorf("dropout, affixes, byte_fallback or ignore_merges: %s", want)
+// newTokenizer checks that file describes what this package implements, to the id, and builds the tables.
+func newTokenizer(file tokenizerFile) (*Tokenizer, error) {
+	var kind struct {
+		Type string `json:"type"`
 	}
-	return f.checkIDs()
+	if len(file.Model) == 0 {
+		return nil, errors.New("it has no model")
+	}
+	if err := json.Unmarshal(file.Model, &kind); err != nil {
+		return nil, err
+	}
+	if kind.Type != "BPE" && kind.Type != "" {
+		return nil, fmt.Errorf("a %s model is not supported, only BPE is", kind.Type)
+	}
+	var model modelFile
+	if err := json.Unmarshal(file.Model, &model); err != nil {
+		return nil, err
+	}
+	t := &Tokenizer{bos: -1, eos: -1}
+	if err := t.setVocabulary(model.Vocab, file.AddedTokens); err != nil {
+		return nil, err
+	}
+	if err := t.setSteps(file); err != nil {
+		return nil, err
+	}
+	var err error
+	t.model, err = newBPEModel(model, t.pre.byteLevel)
+	return t, err
 }
 
-func (f tokenizerFile) checkIDs() error {
-	for token, id := range f.Model.Vocab {
+// setVocabulary fills the table of tokens. An added token replaces the one of its id.
+func (t *Tokenizer) setVocabulary(vocab map[string]int32, added []addedToken) error {
+	size := int32(0)
+	for token, id := range vocab {
 		if id < 0 || id >= maxTokens {
-			return fmt.Errorf("token %q has id %d, outside 0 to %d", token, id, maxTokens-1)
+			return fmt.Errorf("token %.40q has id %d, outside 0 to %d", token, id, maxTokens-1)
 		}
+		size = max(size, id+1)
 	}
-	for _, a := range f.AddedTokens {
-		switch {
-		case a.ID < 0 || a.ID >= maxTokens:
-			return fmt.Errorf("added token %q has id %d, outside 0 to %d", a.Content, a.ID, maxTokens-1)
-		case a.Content == "":
+	for _, a := range added {
+		if a.ID < 0 || a.ID >= maxTokens {
+			return fmt.Errorf("added token %.40q has id %d, outside 0 to %d", a.Content, a.ID, maxTokens-1)
+		}
+		size = max(size, a.ID+1)
+	}
+	t.tokens = make([]vocabEntry, size)
+	t.vocab = make(map[string]int32, len(vocab)+len(added))
+	for text, id := range vocab {
+		t.tokens[id] = vocabEntry{text: text, known: true}
+		t.vocab[text] = id
+	}
+	for _, a := range added {
+		if a.Content == "" {
 			return fmt.Errorf("added token %d is empty", a.ID)
-		case a.LStrip, a.RStrip, a.Single:
-			return fmt.Errorf("added token %q has lstrip, rstrip or single_word, which is not supported", a.Content)
 		}
+		t.tokens[a.ID] = vocabEntry{text: a.Content, known: true, special: a.Special}
+		t.vocab[a.Content] = a.ID
 	}
 	return nil
 }
 
-// size returns one more than the largest id.
-func (f tokenizerFile) size() int {
-	largest := int32(-1)
-	for _, id := range f.Model.Vocab {
-		largest = max(largest, id)
+// setSteps builds what comes before and after the model.
+func (t *Tokenizer) setSteps(file tokenizerFile) error {
+	var err error
+	if t.normalize, err = newNormalizer(file.Normalizer); err != nil {
+		return err
 	}
-	for _, a := range f.AddedTokens {
-		largest = max(largest, a.ID)
+	if t.pre, err = newPreTokenizer(file.PreTokenizer); err != nil {
+		return err
 	}
-	return int(largest) + 1
+	if t.prefix, t.suffix, err = postProcess(file.PostProcessor, t.vocab); err != nil {
+		return err
+	}
+	if t.decode, err = newDecoder(file.Decoder); err != nil {
+		return err
+	}
+	t.setAdded(file.AddedTokens)
+	return nil
 }
 
-// findEOS returns the id of the end-of-text token, or -1: by tokenizer_config.json's eos_token, else by config.json's
-// eos_token_id (openai-community/gpt2 has only that).
-func findEOS(files fs.FS, t *Tokenizer) (int32, error) {
-	var names tokenizerConfig
-	if err := readJSON(files, tokenizerConfigFile, &names); err != nil {
-		return -1, err
+// setAdded splits the added tokens into those that are looked for before normalizing and after it.
+func (t *Tokenizer) setAdded(list []addedToken) {
+	if t.normalize == nil {
+		t.added = newAddedTokens(list)
+		return
 	}
-	if name := string(names.EOS); name != "" {
-		for id, token := range t.tokens {
-			if string(token) == name {
-				return int32(id), nil
+	var raw, normalized []addedToken
+	for _, a := range list {
+		if !a.Normalized {
+			raw = append(raw, a)
+			continue
+		}
+		a.Content = t.normalize(a.Content)
+		t.tokens[a.ID].text = a.Content // also when it is decoded
+		normalized = append(normalized, a)
+	}
+	t.added = newAddedTokens(raw)
+	if len(normalized) > 0 {
+		t.normAdded = newAddedTokens(normalized)
+	}
+}
+
+// templatePiece is a part of a TemplateProcessing: a special token or the text.
+type templatePiece struct {
+	SpecialToken *struct {
+		ID string `json:"id"`
+	} `json:"SpecialToken"`
+	Sequence *struct {
+		ID string `json:"id"`
+	} `json:"Sequence"`
+}
+
+// namedID is a token as ["<s>", 0].
+type namedID struct{ id int32 }
+
+// UnmarshalJSON reads the pair.
+func (n *namedID) UnmarshalJSON(b []byte) error {
+	var text string
+	return json.Unmarshal(b, &[]any{&text, &n.id})
+}
+
+// postProcess returns the ids that are put before and after every text.
+func postProcess(c *component, vocab map[string]int32) (prefix, suffix []int32, err error) {
+	if c == nil {
+		return nil, nil, nil
+	}
+	switch c.Type {
+	case "ByteLevel": // it changes offsets only
+		return nil, nil, nil
+	case "TemplateProcessing":
+		return c.template(vocab)
+	case "RobertaProcessing", "BertProcessing":
+		if c.CLS == nil || c.SEP == nil {
+			return nil, nil, fmt.Errorf("%s has no cls or sep", c.Type)
+		}
+		return []int32{c.CLS.id}, []int32{c.SEP.id}, nil
+	case "Sequence":
+		for i := range c.Processors {
+			before, after, err := postProcess(&c.Processors[i], vocab)
+			if err != nil {
+				return nil, nil, err
 			}
+			prefix, suffix = append(before, prefix...), append(suffix, after...)
 		}
-		return -1, fmt.Errorf("tokenizer_config.json: eos_token %q is not in tokenizer.json", name)
+		return prefix, suffix, nil
 	}
-	var config struct {
-		EOS eosID `json:"eos_token_id"`
-	}
-	if err := readJSON(files, "config.json", &config); err != nil {
-		return -1, err
-	}
-	if config.EOS.set && config.EOS.id >= 0 && int(config.EOS.id) < len(t.tokens) && t.tokens[config.EOS.id] != nil {
-		return config.EOS.id, nil
-	}
-	return -1, nil
+	return nil, nil, fmt.Errorf("post-processor %q is not supported", c.Type)
 }
 
-// tokenName is a token's text, given as a string or as an object with its content.
-type tokenName string
-
-// UnmarshalJSON reads both spellings and null.
-func (n *tokenName) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '{' {
-		var token addedToken
-		err := json.Unmarshal(b, &token)
-		*n = tokenName(token.Content)
-		return err
+func (c *component) template(vocab map[string]int32) (prefix, suffix []int32, err error) {
+	texts := 0
+	for _, piece := range c.Single {
+		switch {
+		case piece.SpecialToken != nil:
+			ids := c.SpecialTokens[piece.SpecialToken.ID].IDs
+			if len(ids) == 0 {
+				return nil, nil, fmt.Errorf("TemplateProcessing does not say what the special token %q is", piece.SpecialToken.ID)
+			}
+			if texts == 0 {
+				prefix = append(prefix, ids...)
+			} else {
+				suffix = append(suffix, ids...)
+			}
+		case piece.Sequence != nil && piece.Sequence.ID == "A":
+			texts++
+		default:
+			return nil, nil, errors.New("TemplateProcessing has a part that is neither a special token nor the text A")
+		}
 	}
-	return json.Unmarshal(b, (*string)(n))
-}
-
-// eosID is a token id, given as a number or as a list whose first counts.
-type eosID struct {
-	id  int32
-	set bool
-}
-
-// UnmarshalJSON reads both spellings and null.
-func (e *eosID) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		return nil
+	if texts != 1 {
+		return nil, nil, fmt.Errorf("TemplateProcessing has the text %d times, not once", texts)
 	}
-	var ids []int32
-	if len(b) > 0 && b[0] != '[' {
-		b = fmt.Appendf(nil, "[%s]", b)
-	}
-	if err := json.Unmarshal(b, &ids); err != nil {
-		return err
-	}
-	if len(ids) > 0 {
-		e.id, e.set = ids[0], true
-	}
-	return nil
-}
-
-// readJSON decodes a file where there is one.
-func readJSON(files fs.FS, name string, into any) error {
-	body, err := fs.ReadFile(files, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	return prefix, suffix, nil
 }
