@@ -23,6 +23,7 @@ func Build(s sweep.Snapshot) Report {
 		r.Ladders = append(r.Ladders, newLadder(l, sweep.Conclude(s, i)))
 	}
 	r.Recommendation = recommend(r)
+	r.Axes = axes(r.Ladders, r.Recommendation)
 	r.Warnings = append(r.Warnings, incomparable(r.Ladders)...)
 	return r
 }
@@ -33,7 +34,7 @@ func newRule(p sweep.Plateau) Rule {
 
 func newLadder(l sweep.Ladder, v sweep.Verdict) Ladder {
 	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
-	out.id, out.corpus = l.ID, l.Corpus.Fingerprint
+	out.id, out.baseParams, out.corpus = l.ID, l.Model.Params, l.Corpus.Fingerprint
 	judged := map[int]sweep.RungVerdict{}
 	for _, rv := range v.Rungs {
 		judged[rv.Rank] = rv

@@ -10,6 +10,7 @@ import (
 type Report struct {
 	Sweep          string         `json:"sweep"`
 	Recommendation Recommendation `json:"recommendation"`
+	Axes           []Axis         `json:"axes"` // empty in a report of one ladder
 	Ladders        []Ladder       `json:"ladders"`
 	Rule           Rule           `json:"rule"`
 	Seeds          []int64        `json:"seeds"`
@@ -97,8 +98,9 @@ type Ladder struct {
 	Rungs      []Rung     `json:"rungs"`       // those with at least one attempt, ascending
 	NotStarted []int      `json:"not_started"` // the other ranks of the ladder
 
-	id     int64  // in the database
-	corpus string // losses compare only between ladders scored on the same tokens
+	id         int64  // in the database
+	baseParams int64  // of the base model
+	corpus     string // losses compare only between ladders scored on the same tokens
 }
 
 // Conditions are what a verdict holds at: a plateau is one at these, not in general.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -101,6 +102,22 @@ func (t *text) table(l Ladder) {
 }
 
 func renderTable(columns []column, rungs []Rung, drop int) string {
+	var header []string
+	rows := make([][]string, len(rungs))
+	for _, c := range columns {
+		if c.drop >= drop || empty(c, rungs) {
+			continue
+		}
+		header = append(header, c.header)
+		for i, r := range rungs {
+			rows[i] = append(rows[i], c.cell(r))
+		}
+	}
+	return renderRows(header, rows, "decision")
+}
+
+// renderRows prints a table; numbers stand right, columns of words, which left names, left.
+func renderRows(header []string, rows [][]string, left ...string) string {
 	tw := table.NewWriter()
 	style := table.StyleLight
 	style.Options = table.Options{SeparateHeader: true}
@@ -108,27 +125,28 @@ func renderTable(columns []column, rungs []Rung, drop int) string {
 	style.Format.Header = gotext.FormatDefault
 	tw.SetStyle(style)
 	tw.SuppressTrailingSpaces()
-	var header table.Row
-	rows := make([]table.Row, len(rungs))
-	var configs []table.ColumnConfig
-	for _, c := range columns {
-		if c.drop >= drop || empty(c, rungs) {
-			continue
-		}
-		header = append(header, c.header)
+	configs := make([]table.ColumnConfig, len(header))
+	for i, name := range header {
 		align := gotext.AlignRight
-		if c.header == "decision" {
+		if slices.Contains(left, name) {
 			align = gotext.AlignLeft
 		}
-		configs = append(configs, table.ColumnConfig{Number: len(header), Align: align, AlignHeader: align})
-		for i, r := range rungs {
-			rows[i] = append(rows[i], c.cell(r))
-		}
+		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
 	}
-	tw.AppendHeader(header)
-	tw.AppendRows(rows)
+	tw.AppendHeader(tableRow(header))
+	for _, row := range rows {
+		tw.AppendRow(tableRow(row))
+	}
 	tw.SetColumnConfigs(configs)
 	return tw.Render()
+}
+
+func tableRow(cells []string) table.Row {
+	row := make(table.Row, len(cells))
+	for i, c := range cells {
+		row[i] = c
+	}
+	return row
 }
 
 func empty(c column, rungs []Rung) bool {

@@ -56,6 +56,7 @@ func (r Report) Text(w io.Writer, o Options) error {
 	t.recommendation(r)
 	t.print("")
 	t.header(r)
+	t.axes(r)
 	for _, l := range r.Ladders {
 		t.print("")
 		t.ladder(l)
@@ -74,6 +75,7 @@ func (t *text) recommendation(r Report) {
 			fixed(*rec.ValLoss, decimals), number(roundTo(math.Exp(*rec.ValLoss), 4)), costs(rec.Cost))
 		t.steps(rec, decimals)
 		t.cheapest(rec, decimals)
+		t.edges(r)
 	}
 	for _, m := range rec.Missing {
 		t.para("", "Still missing: rank %d of ladder %d, %s %s.", m.Rank, m.Ladder, plural("seed", len(m.Seeds)), list(m.Seeds))

@@ -1,0 +1,236 @@
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Axis is what the values of one axis recommend, side by side.
+type Axis struct {
+	Name    string      `json:"name"`
+	Values  []AxisValue `json:"values"`  // in grid order
+	Reading string      `json:"reading"` // how the recommended rank moves with the axis; empty where that cannot be told
+	// Edge is smallest or largest where the best cell's value is the last of the list on that side, so that one beyond may
+	// be better still; empty elsewhere.
+	Edge string `json:"edge"`
+}
+
+// AxisValue is one value of an axis: what the best of its ladders recommends, and which ranks all of them do.
+type AxisValue struct {
+	Value            json.RawMessage `json:"value"`
+	Ladder           int             `json:"ladder"` // of the lowest loss with this value; 0 while none has one
+	Cell             Cell            `json:"cell"`
+	State            sweep.State     `json:"state"`
+	RecommendedRank  *int            `json:"recommended_rank"`
+	RecommendedRanks []int           `json:"recommended_ranks"` // of all ladders with this value, ascending
+	ValLoss          *float64        `json:"val_loss"`
+	Params           int64           `json:"params"`      // trainable, at the recommended rank
+	BaseParams       int64           `json:"base_params"` // of the base model
+
+	text string
+}
+
+// axes compares the ladders along every axis that has several values.
+func axes(ladders []Ladder, best Recommendation) []Axis {
+	out := []Axis{}
+	if len(ladders) < 2 {
+		return out
+	}
+	for _, s := range ladders[0].Cell {
+		if !s.Axis {
+			continue
+		}
+		a := Axis{Name: s.Name, Values: axisValues(ladders, s.Name), Reading: reading(ladders, s.Name)}
+		if best.Rank != nil {
+			a.Edge = edge(a, best.Cell.value(s.Name))
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+func axisValues(ladders []Ladder, axis string) []AxisValue {
+	var values []AxisValue
+	for _, l := range ladders {
+		text := l.Cell.value(axis)
+		i := slices.IndexFunc(values, func(v AxisValue) bool { return v.text == text })
+		if i < 0 {
+			body, err := cellValue(text)
+			if err != nil {
+				panic(fmt.Sprintf("a cell's value is no JSON: %v", err)) // it is text
+			}
+			i = len(values)
+			values = append(values, AxisValue{
+				text: text, Value: body, Cell: Cell{}, State: l.Verdict.State, RecommendedRanks: []int{}, BaseParams: l.baseParams,
+			})
+		}
+		values[i].add(l)
+	}
+	return values
+}
+
+// add takes a ladder of the value into account.
+func (v *AxisValue) add(l Ladder) {
+	r := recommended(l)
+	if r < 0 {
+		return
+	}
+	rung := l.Rungs[r]
+	if !slices.Contains(v.RecommendedRanks, rung.Rank) {
+		v.RecommendedRanks = append(v.RecommendedRanks, rung.Rank)
+		slices.Sort(v.RecommendedRanks)
+	}
+	if v.ValLoss == nil || rung.ValLoss.Mean < *v.ValLoss {
+		v.Ladder, v.Cell, v.State, v.BaseParams = l.Number, l.Cell, l.Verdict.State, l.baseParams
+		v.RecommendedRank, v.ValLoss, v.Params = &rung.Rank, &rung.ValLoss.Mean, rung.Cost.TrainableParams
+	}
+}
+
+// reading says how the recommended rank moves with the size of an axis's values, the other axes being equal. It is empty
+// while a ladder is not finished and for values that have no size.
+func reading(ladders []Ladder, axis string) string {
+	type point struct {
+		size float64
+		rank int
+	}
+	groups := map[string][]point{}
+	for _, l := range ladders {
+		r := recommended(l)
+		size, ok := l.sizeOf(axis)
+		if r < 0 || !ok || l.Verdict.State == sweep.StateRunning {
+			return ""
+		}
+		groups[l.Cell.without(axis)] = append(groups[l.Cell.without(axis)], point{size, l.Rungs[r].Rank})
+	}
+	rises, falls := 0, 0
+	for _, points := range groups {
+		slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.size, b.size) })
+		for i := range points[1:] {
+			if points[i].size == points[i+1].size {
+				return ""
+			}
+			rises += max(0, cmp.Compare(points[i+1].rank, points[i].rank))
+			falls += max(0, cmp.Compare(points[i].rank, points[i+1].rank))
+		}
+	}
+	what := axisWord(axis)
+	switch {
+	case rises > 0 && falls > 0:
+		return fmt.Sprintf("the recommended rank moves both ways with %s", what)
+	case rises > 0:
+		return fmt.Sprintf("%s: the larger, the higher the recommended rank", what)
+	case falls > 0:
+		return fmt.Sprintf("%s: the larger, the lower the recommended rank", what)
+	}
+	return fmt.Sprintf("the recommended rank does not depend on %s here", what)
+}
+
+// axisWord says what of an axis's values is compared.
+func axisWord(axis string) string {
+	switch axis {
+	case "model":
+		return "the size of the base model"
+	case "target_modules":
+		return "the number of weights that a rank adds"
+	}
+	return axis
+}
+
+// sizeOf is what orders an axis's values: a number by itself, a model by its parameters, targets by the weights that one
+// rank adds.
+func (l Ladder) sizeOf(axis string) (float64, bool) {
+	switch axis {
+	case "model":
+		return float64(l.baseParams), l.baseParams > 0
+	case "target_modules":
+		for _, r := range l.Rungs {
+			if r.Cost.TrainableParams > 0 {
+				return float64(r.Cost.TrainableParams) / float64(r.Rank), true
+			}
+		}
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(l.Cell.value(axis), 64)
+	return v, err == nil
+}
+
+// without writes the axes of a cell but one.
+func (c Cell) without(axis string) string {
+	return sweep.Cell(slices.DeleteFunc(slices.Clone(c), func(s sweep.Setting) bool { return !s.Axis || s.Name == axis })).String()
+}
+
+// edge says on which side of a list of numbers the best value is the last. Nothing lies below 0.
+func edge(a Axis, best string) string {
+	var numbers []float64
+	for _, v := range a.Values {
+		n, err := strconv.ParseFloat(v.text, 64)
+		if err != nil {
+			return ""
+		}
+		numbers = append(numbers, n)
+	}
+	n, err := strconv.ParseFloat(best, 64)
+	switch {
+	case err != nil || len(numbers) < 2:
+		return ""
+	case n == slices.Max(numbers):
+		return "largest"
+	case n == slices.Min(numbers) && n != 0:
+		return "smallest"
+	}
+	return ""
+}
+
+// axes prints a table of recommendations for each axis.
+func (t *text) axes(r Report) {
+	for _, a := range r.Axes {
+		t.print("")
+		t.print(t.bold("By " + a.Name))
+		t.print(renderAxis(a, len(r.Axes) > 1, digits(r.minGain())))
+		if a.Reading != "" {
+			t.para("  ", "%s.", a.Reading)
+		}
+	}
+}
+
+// minGain is the recommended ladder's, for decimals; 0 while there is none.
+func (r Report) minGain() float64 {
+	if r.Recommendation.Ladder == 0 {
+		return 0
+	}
+	return r.Ladders[r.Recommendation.Ladder-1].Verdict.minGain()
+}
+
+func renderAxis(a Axis, several bool, decimals int) string {
+	header := []string{a.Name, "rank", "val_loss", "params", "verdict", "ladder"}
+	if several {
+		header = append(header, "ranks of all its ladders")
+	}
+	var rows [][]string
+	for _, v := range a.Values {
+		row := []string{
+			v.text, optional(v.RecommendedRank, strconv.Itoa), optional(v.ValLoss, func(y float64) string { return fixed(y, decimals) }),
+			optional(nonZero(v.Params), count), string(v.State), optional(nonZero(v.Ladder), strconv.Itoa),
+		}
+		if several {
+			row = append(row, orNone(list(v.RecommendedRanks)))
+		}
+		rows = append(rows, row)
+	}
+	return renderRows(header, rows, a.Name, "verdict")
+}
+
+// edges says of each axis whose best value ends its list that one beyond it may be better.
+func (t *text) edges(r Report) {
+	for _, a := range r.Axes {
+		if a.Edge != "" {
+			direction := map[string]string{"largest": "larger", "smallest": "smaller"}[a.Edge]
+			t.para("", "Its %s, %s, is the %s of the grid's: a %s one may do better.", a.Name, r.Recommendation.Cell.value(a.Name), a.Edge, direction)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package report
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// sizes is a sweep of two models and two lists of targets: the larger model needs a higher rank, more targets a lower one.
+func sizes() sweep.Snapshot {
+	ladder := func(means ...float64) fixtureLadder { return fixtureLadder{dropout: "0", rungs: measured(means...)} }
+	f := fixture{name: "sizes", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{
+		ladder(4.90, 4.80, 4.799, 4.798), ladder(4.85, 4.849, 4.848),
+		ladder(4.80, 4.70, 4.60, 4.599, 4.598), ladder(4.70, 4.60, 4.599, 4.598),
+	}}
+	s := f.snapshot()
+	for i := range s.Ladders {
+		l := &s.Ladders[i]
+		model, targets := []string{"builtin:small", "builtin:large"}[i/2], []string{"[c_attn]", "all-linear"}[i%2]
+		l.Model.Params = []int64{200_000, 1_000_000}[i/2]
+		l.Cell = sweep.Cell{
+			{Name: "model", Value: model, Axis: true},
+			{Name: "target_modules", Value: targets, Axis: true},
+			{Name: "alpha", Value: "16"},
+			{Name: "learning_rate", Value: "0.003"},
+		}
+		for r := range l.Rungs {
+			for j := range l.Rungs[r].Trials {
+				l.Rungs[r].Trials[j].TrainableParams *= int64(1 + i/2 + 3*(i%2))
+			}
+		}
+	}
+	return s
+}
+
+func TestAxes(t *testing.T) {
+	t.Parallel()
+	r := Build(sizes())
+	golden(t, "axes.txt", text2(t, r, Options{}))
+	var b bytes.Buffer
+	if err := r.JSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "axes.json", b.Bytes())
+}
+
+func TestReading(t *testing.T) {
+	t.Parallel()
+	// Recommended ranks of ladders whose cells vary in steps and, where there are four, in init.
+	for name, tt := range map[string]struct {
+		ranks []int
+		steps []string
+		want  string
+	}{
+		"rises":             {[]int{2, 4, 4}, []string{"10", "20", "40"}, "steps: the larger, the higher the recommended rank"},
+		"falls, any order":  {[]int{2, 4}, []string{"20", "10"}, "steps: the larger, the lower the recommended rank"},
+		"stays":             {[]int{4, 4}, []string{"10", "20"}, "the recommended rank does not depend on steps here"},
+		"both ways":         {[]int{2, 4, 2}, []string{"10", "20", "40"}, "the recommended rank moves both ways with steps"},
+		"words":             {[]int{2, 4}, []string{"few", "many"}, ""},
+		"within each group": {[]int{2, 4, 8, 16}, []string{"10", "20", "10", "20"}, "steps: the larger, the higher the recommended rank"},
+		"not finished":      {[]int{2, 0}, []string{"10", "20"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var ladders []Ladder
+			for i, rank := range tt.ranks {
+				l := Ladder{Number: i + 1, Cell: Cell{{Name: "steps", Value: tt.steps[i], Axis: true}}, Verdict: Verdict{State: sweep.StatePlateau}}
+				l.Cell = append(l.Cell, sweep.Setting{Name: "init", Value: []string{"kaiming", "gaussian"}[i/2%2], Axis: len(tt.ranks) == 4})
+				if rank > 0 {
+					l.Verdict.RecommendedRank = &rank
+					l.Rungs = []Rung{{Rank: rank, ValLoss: &sweep.Interval{Mean: 4}}}
+				}
+				ladders = append(ladders, l)
+			}
+			if got := reading(ladders, "steps"); got != tt.want {
+				t.Errorf("reading = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEdge(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		values []string
+		best   string
+		want   string
+	}{
+		"inside":            {[]string{"0.001", "0.003", "0.01"}, "0.003", ""},
+		"the largest":       {[]string{"0.001", "0.003", "0.01"}, "0.01", "largest"},
+		"the smallest":      {[]string{"0.01", "0.001"}, "0.001", "smallest"},
+		"nothing is beyond": {[]string{"0", "0.1"}, "0", ""},
+		"words":             {[]string{"linear", "cosine"}, "linear", ""},
+		"a policy":          {[]string{"16", "2r"}, "16", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var a Axis
+			for _, v := range tt.values {
+				a.Values = append(a.Values, AxisValue{text: v})
+			}
+			if got := edge(a, tt.best); got != tt.want {
+				t.Errorf("edge = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestTunedReport shows a ladder whose learning rate is tuned at each rank, one of whose candidates is unstable.
+func TestTunedReport(t *testing.T) {
+	t.Parallel()
+	f := fixture{name: "tuned", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: measured(4.80, 4.70, 4.699, 4.698)}}}
+	s := f.snapshot()
+	l := &s.Ladders[0]
+	l.Cell = l.Cell[:3]
+	l.Candidates = []sweep.Cell{{{Name: "learning_rate", Value: "0.003", Axis: true}}, {{Name: "learning_rate", Value: "0.01", Axis: true}}}
+	for i := range l.Rungs {
+		other := f.snapshot().Ladders[0].Rungs[i].Trials
+		for j := range other {
+			trial := &other[j].Trial
+			trial.Spec.Train.LearningRate = 0.01
+			*trial = sweep.NewTrial(trial.Spec, trial.Base, trial.Data, trial.Backend)
+			other[j].Candidate = 1
+			outcome := *other[j].Attempts[0].Outcome
+			worse := *outcome.ValLoss + 0.05 - 0.08*float64(i%2)
+			outcome.ValLoss, outcome.LastValLoss = &worse, &worse
+			if i == 2 && j > 0 {
+				outcome = sweep.Outcome{State: sweep.OutcomeUnstable, Error: "loss is not finite", Step: 17}
+			}
+			other[j].Attempts[0].Outcome = &outcome
+		}
+		l.Rungs[i].Trials = append(l.Rungs[i].Trials, other...)
+	}
+	r := Build(s)
+	golden(t, "tuned.txt", text2(t, r, Options{}))
+	var b bytes.Buffer
+	if err := r.JSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "tuned.json", b.Bytes())
+	b.Reset()
+	if err := r.CSV(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "tuned.csv", b.Bytes())
+	// What stands beside a rung's loss are the trials that it is the mean of.
+	for _, rung := range r.Ladders[0].Rungs {
+		sum := 0.0
+		for _, trial := range rung.Trials {
+			sum += *trial.ValLoss / float64(len(rung.Trials))
+		}
+		if d := sum - rung.ValLoss.Mean; d > 1e-9 || d < -1e-9 || len(rung.Trials) != 3 {
+			t.Errorf("rank %d: val_loss %v, mean of its %d trials %v", rung.Rank, rung.ValLoss.Mean, len(rung.Trials), sum)
+		}
+	}
+}
