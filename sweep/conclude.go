@@ -30,7 +30,8 @@ func (s standing) conclude(info Info) Verdict {
 	if fall, ok := s.trainingGain(); ok && fall < v.MinGain {
 		v.Flags = append(v.Flags, FlagBarelyTrained)
 		v.Advice = append(v.Advice, "training hardly moved the loss at any rank ("+threeDigits(fall)+
-			" from before the first step at best): raise learning_rate or steps before trusting that ranks are alike")
+			" from before the first step at best): raise learning_rate or steps before trusting that ranks are alike; if it stays poor, "+
+			"adapt more target_modules or climb to higher ranks")
 	}
 	switch s.end {
 	case endRule:
@@ -46,12 +47,16 @@ func (s standing) conclude(info Info) Verdict {
 	case endUnstable:
 		s.cut(&v, StateUnstable, s.reasonUnstable(), s.adviseUnstable()...)
 	case endOverMemory:
-		s.cut(&v, StateMemoryLimited, s.reasonMemory(info),
-			"stay at a lower rank, or raise limits.memory",
-			"fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less")
+		s.cut(&v, StateMemoryLimited, s.reasonMemory(info), append([]string{
+			s.lower() + ", or raise limits.memory",
+			"fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
+		}, s.rankCost()...)...)
 		v.Next = s.next(info, s.rank())
 	case endOverTime:
-		s.cut(&v, StateTimeLimited, s.reasonTrialTime(info), "raise limits.trial_time, or train fewer steps")
+		s.cut(&v, StateTimeLimited, s.reasonTrialTime(info), append([]string{
+			s.lower() + ", raise limits.trial_time, or train fewer steps",
+			"fewer target_modules, a smaller batch_size or a shorter sequence_length make each step cheaper",
+		}, s.rankCost()...)...)
 		v.Next = s.next(info, s.rank())
 	}
 	if v.State != StateRunning {

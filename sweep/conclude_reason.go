@@ -58,11 +58,48 @@ func (s standing) reasonUnstable() string {
 }
 
 func (s standing) adviseUnstable() []string {
-	spec := s.ladder.Rungs[s.current].Trials[0].Trial.Spec
+	trials := s.ladder.Rungs[s.current].grid().Trials
+	spec := trials[0].Trial.Spec
+	rate := threeDigits(spec.Train.LearningRate)
+	if s.tunes("learning_rate") {
+		for _, t := range trials {
+			spec.Train.LearningRate = min(spec.Train.LearningRate, t.Trial.Spec.Train.LearningRate)
+		}
+		rate = threeDigits(spec.Train.LearningRate) + " at least"
+	}
 	return []string{
-		fmt.Sprintf("lower learning_rate (now %s), add warmup_steps, or clip harder with max_grad_norm", threeDigits(spec.Train.LearningRate)),
+		fmt.Sprintf("lower learning_rate (now %s), add warmup_steps, or clip harder with max_grad_norm", rate),
 		fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", spec.LoRA.Rank, threeDigits(spec.LoRA.Alpha), threeDigits(spec.LoRA.Scaling())),
 	}
+}
+
+// lower says which ranks fit where the current one does not.
+func (s standing) lower() string {
+	if s.counted == 0 {
+		return "begin the ladder at a lower rank"
+	}
+	return "stay at a lower rank"
+}
+
+// adapterBytes is what a trainable parameter takes during training: itself, its gradient and Adam's two moments, each in
+// float32.
+const adapterBytes = 4 * 4
+
+// rankCost says what the current rank itself takes, from the number of parameters that its workers, or those of the rank
+// below, reported; none where no worker came so far. What the base model and a batch take does not depend on rank.
+func (s standing) rankCost() []string {
+	for i := s.current; i >= 0; i-- {
+		rung := s.ladder.Rungs[i]
+		for _, t := range rung.ChosenRung().Trials {
+			if t.TrainableParams == 0 {
+				continue
+			}
+			params := t.TrainableParams * int64(s.rank()) / int64(rung.Rank)
+			return []string{fmt.Sprintf("what rank %d itself costs: %d trainable parameters, %s with gradient and moments; half the rank takes half of "+
+				"that, while the base model and the batch take the same at every rank", s.rank(), params, bytesText(params*adapterBytes))}
+		}
+	}
+	return nil
 }
 
 func (s standing) reasonMemory(info Info) string {

@@ -124,7 +124,7 @@ func (c trialChoice) finished(l report.Ladder, facts sweep.Ladder) []sweep.Trial
 	}
 	var found []sweep.TrialFacts
 	for _, rung := range facts.Rungs {
-		for _, t := range rung.Trials {
+		for _, t := range rung.ChosenRung().Trials {
 			fits := (rank == 0 || rung.Rank == rank) && (c.seed == nil || *c.seed == t.Trial.Spec.Seed)
 			if o := t.Final(); fits && o != nil && o.State == sweep.OutcomeDone && o.ValLoss != nil {
 				found = append(found, t)

@@ -92,6 +92,55 @@ func TestTextOfEveryState(t *testing.T) {
 	}
 }
 
+// TestTextOfAdvice shows what a report says of ladders whose states do not tell all: trained too short or hardly at all, of
+// another alpha policy, slower than allowed, over memory at once, or undecided by all the seeds that were allowed.
+func TestTextOfAdvice(t *testing.T) {
+	t.Parallel()
+	seeds := []int64{0, 1, 2}
+	one := func(name string, rungs []rung) fixture {
+		return fixture{name: name, seeds: seeds, ladders: []fixtureLadder{{dropout: "0", rungs: rungs}}}
+	}
+	each := func(s sweep.Snapshot, change func(*sweep.TrialFacts)) sweep.Snapshot {
+		for _, r := range s.Ladders[0].Rungs {
+			for i := range r.Trials {
+				change(&r.Trials[i])
+			}
+		}
+		return s
+	}
+	stopped := func(state sweep.OutcomeState) map[int]sweep.Outcome {
+		o := sweep.Outcome{State: state, Error: "stopped", Step: 17}
+		return map[int]sweep.Outcome{0: o, 1: o, 2: o}
+	}
+	slow := one("slow", append(measured(4.793, 4.712), rung{rank: 4, outcome: stopped(sweep.OutcomeOverTime)}))
+	slow.limits.TrialTime = time.Minute
+	big := one("big", []rung{{rank: 64, outcome: stopped(sweep.OutcomeOverMemory)}, {rank: 128, waiting: true}})
+	big.limits.Memory = 100 << 20
+	noisy := measured(4.60, 4.59, 4.585)
+	noisy[1].losses, noisy[2].losses = []float64{4.61, 4.60, 4.56}, []float64{4.63, 4.58, 4.57}
+	policy := func(name string) sweep.Snapshot {
+		s := one(name, measured(4.793, 4.712, 4.711, 4.710)).snapshot()
+		s.Ladders[0].Cell[2].Value = "2r"
+		return s
+	}
+	undecided := one("undecided", noisy).snapshot()
+	undecided.Sweep.Confirm(3)
+	for name, s := range map[string]sweep.Snapshot{
+		"step-limited": each(one("short", measured(4.793, 4.712, 4.711, 4.710)).snapshot(), func(f *sweep.TrialFacts) { f.Evaluations[1].ValLoss += 0.01 }),
+		"poor":         each(one("poor", measured(5.049, 5.048, 5.047)).snapshot(), func(*sweep.TrialFacts) {}),
+		"alpha-policy": each(policy("policy"), func(f *sweep.TrialFacts) { f.Trial.Spec.LoRA.Alpha = 2 * float64(f.Trial.Spec.LoRA.Rank) }),
+		"alpha-grows": each(policy("grows"), func(f *sweep.TrialFacts) {
+			f.Trial.Spec.LoRA.Alpha, f.Trial.Spec.LoRA.UseRSLoRA = 2*float64(f.Trial.Spec.LoRA.Rank), true
+		}),
+		"slow": slow.snapshot(), "big": big.snapshot(), "undecided": undecided,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, "advice-"+name+".txt", text2(t, Build(s), Options{}))
+		})
+	}
+}
+
 // text2 prints the report, then the explanation of its first ladder.
 func text2(t *testing.T, r Report, o Options) []byte {
 	t.Helper()
