@@ -12,7 +12,9 @@ require (
 	github.com/gomlx/gomlx v0.28.8 // graphs and autodiff; do not go below v0.28.8, whose gradient of DotGeneral is the first to fit memory
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
 	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables
+	github.com/klauspost/compress v1.20.1 // snappy and zstd pages of parquet, unpacked within limits
 	github.com/mattn/go-sqlite3 v1.14.53 // the store
+	github.com/parquet-go/parquet-go v0.32.0 // parquet files
 	github.com/pressly/goose/v3 v3.29.0 // numbered migrations of the store
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2 // tests: the grid's JSON Schema
 	github.com/spf13/cobra v1.10.2 // command line
@@ -28,6 +30,7 @@ require (
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
+	github.com/andybalholm/brotli v1.2.6 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/fsnotify/fsnotify v1.9.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
@@ -36,7 +39,10 @@ require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/mattn/go-runewidth v0.0.30 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
+	github.com/parquet-go/bitpack v1.0.0 // indirect
+	github.com/parquet-go/jsonlite v1.5.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
+	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/sagikazarmark/locafero v0.11.0 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
@@ -45,6 +51,7 @@ require (
 	github.com/spf13/cast v1.10.0 // indirect
 	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/subosito/gotenv v1.6.0 // indirect
+	github.com/twpayne/go-geom v1.6.1 // indirect
 	github.com/vbauerster/cupwriter v0.0.5 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect

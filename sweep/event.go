@@ -70,9 +70,10 @@ type Point struct {
 
 // Evaluation is one pass over the validation rows.
 type Evaluation struct {
-	ValLoss float64 `json:"val_loss"`
-	Tokens  int64   `json:"tokens"` // supervised validation tokens
-	Seconds float64 `json:"seconds"`
+	ValLoss    float64  `json:"val_loss"`
+	RetainLoss *float64 `json:"retain_loss,omitempty"` // on data.retain; nil where the grid has none
+	Tokens     int64    `json:"tokens"`                // supervised validation tokens
+	Seconds    float64  `json:"seconds"`
 }
 
 // Memory is the peak an attempt has used. A nil peak means that it cannot be told there.
@@ -119,9 +120,19 @@ type Outcome struct {
 	BestStep     int      `json:"best_step,omitempty"`     // its step
 	LastValLoss  *float64 `json:"last_val_loss,omitempty"` // evaluation at the last step
 	TrainLoss    *float64 `json:"train_loss,omitempty"`    // mean over the steps between the evaluation that counts and the one before
+	RetainLoss   *float64 `json:"retain_loss,omitempty"`   // on data.retain, at BestStep; nil where the grid has none
+	BaseRetain   *float64 `json:"base_retain,omitempty"`   // at step 0: what forgetting is measured from
 	Tokens       int64    `json:"tokens,omitempty"`        // supervised tokens trained on
 	TrainSeconds float64  `json:"train_seconds,omitempty"` // over all attempts; evaluation and compilation excluded
 	TotalSeconds float64  `json:"total_seconds,omitempty"` // over all attempts, from process start
+}
+
+// Forgetting is how much worse the loss on data.retain became, in nats per token; nil where it was not measured.
+func (o Outcome) Forgetting() *float64 {
+	if o.RetainLoss == nil || o.BaseRetain == nil {
+		return nil
+	}
+	return new(*o.RetainLoss - *o.BaseRetain)
 }
 
 // ParseEvents decodes the complete lines of an events.jsonl fragment. It returns the events and the number of bytes they

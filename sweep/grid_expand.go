@@ -46,10 +46,14 @@ func resolvePath(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-func resolvePaths(dir string, paths []string) []string {
+// resolveData makes the names of corpora absolute, but for those of the hub's data sets.
+func resolveData(dir string, names []string) []string {
 	var resolved []string
-	for _, p := range paths {
-		resolved = append(resolved, resolvePath(dir, p))
+	for _, name := range names {
+		if !IsHubData(dir, name) {
+			name = resolvePath(dir, name)
+		}
+		resolved = append(resolved, name)
 	}
 	return resolved
 }
@@ -68,7 +72,7 @@ func (g Grid) Models(dir string) []string {
 // dataSpec is the corpus with absolute paths.
 func (g Grid) dataSpec(dir string) DataSpec {
 	d := g.data
-	d.Train, d.Validation = resolvePaths(dir, d.Train), resolvePaths(dir, d.Validation)
+	d.Train, d.Validation, d.Retain = resolveData(dir, d.Train), resolveData(dir, d.Validation), resolveData(dir, d.Retain)
 	return d
 }
 

@@ -52,9 +52,10 @@ func gridKeys() []key {
 }
 
 func dataKeys() []key {
-	const paths = "builtin:<name>, paths or globs, relative to the grid file"
+	const paths = "builtin:<name>, paths or globs relative to the grid file, or a data set of the hub (owner/name:config:split)"
 	return []key{
-		listKey("data.train", "Training corpus: "+paths+"; a list is concatenated in order.", textCodec(paths),
+		listKey("data.train", "Training corpus: "+paths+". Text files, or jsonl, csv, tsv or parquet with text, prompt and completion, chat messages, or input_ids "+
+			"(labels); a list is concatenated in order.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Train }).needs("train: notes/*.txt"),
 		listKey("data.validation", "Validation corpus, likewise. Either this or validation_split.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Validation }),
@@ -66,8 +67,13 @@ func dataKeys() []key {
 			countCodec(2), func(g *Grid) *int { return &g.data.SequenceLength }).needs("sequence_length: 128"),
 		singleKey("data.shuffle", "Draw training sequences in random order, anew each epoch; false keeps the order of the files.",
 			boolCodec(), func(g *Grid) *bool { return &g.data.Shuffle }),
-		singleKey("data.packing", "Join text documents and cut them into full sequences; false starts a sequence with each document.",
+		singleKey("data.packing", "Join text documents and cut them into full sequences, without attention from one document to another; false starts a "+
+			"sequence with each document. Other rows are a sequence each.",
 			boolCodec(), func(g *Grid) *bool { return &g.data.Packing }),
+		singleKey("data.completion_only_loss", "Score completions and assistant turns only; false scores prompts and the other turns too.",
+			negated(boolCodec()), func(g *Grid) *bool { return &g.data.ScorePrompts }),
+		listKey("data.retain", "Corpus that must not be forgotten, as data.validation: scored at every evaluation, never trained on.", textCodec(paths),
+			func(g *Grid) *[]string { return &g.data.Retain }),
 	}
 }
 

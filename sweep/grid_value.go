@@ -123,6 +123,17 @@ func boolCodec() codec[bool] {
 	}
 }
 
+// negated reads a boolean into a field of the opposite sense, whose zero value is the default.
+func negated(c codec[bool]) codec[bool] {
+	read, format := c.read, c.format
+	c.read = func(n ast.Node) (bool, bool) {
+		v, ok := read(n)
+		return !v, ok
+	}
+	c.format = func(v bool) string { return format(!v) }
+	return c
+}
+
 // text reads a name or path, quoted or not.
 func textCodec(want string) codec[string] {
 	return codec[string]{

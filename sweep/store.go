@@ -101,8 +101,9 @@ type TrialFacts struct {
 
 // StepLoss is the validation loss after Step optimiser steps.
 type StepLoss struct {
-	Step    int     `json:"step"`
-	ValLoss float64 `json:"val_loss"`
+	Step       int      `json:"step"`
+	ValLoss    float64  `json:"val_loss"`
+	RetainLoss *float64 `json:"retain_loss,omitempty"` // nil where the grid has no data.retain
 }
 
 // AttemptFacts is one launch and how it went.

@@ -26,11 +26,13 @@ type Spec struct {
 type DataSpec struct {
 	Train               []string `json:"train"`                // builtin:<name>, absolute paths or globs, concatenated in order
 	Validation          []string `json:"validation,omitempty"` // likewise; empty when ValidationSplit is set
+	Retain              []string `json:"retain,omitempty"`     // likewise: what must not be forgotten; scored beside the validation
 	ValidationSplit     float64  `json:"validation_split,omitempty"`
 	ValidationSequences int      `json:"validation_sequences,omitempty"` // at most so many, drawn once; 0 means all
 	SequenceLength      int      `json:"sequence_length"`                // T: ids per row; T-1 of them are predicted
 	Shuffle             bool     `json:"shuffle"`
 	Packing             bool     `json:"packing"`
+	ScorePrompts        bool     `json:"score_prompts,omitempty"` // completion_only_loss: false
 }
 
 // LoRASpec is the part of PEFT's LoraConfig that ranksweep trains.
@@ -122,6 +124,8 @@ type CorpusInfo struct {
 	TrainTokens         int64  `json:"train_tokens"`
 	ValidationSequences int    `json:"validation_sequences"`
 	ValidationTokens    int64  `json:"validation_tokens"` // supervised ones: those val_loss averages over
+	RetainSequences     int    `json:"retain_sequences,omitempty"`
+	RetainTokens        int64  `json:"retain_tokens,omitempty"`
 }
 
 // TrialID identifies a trial by content: 16 hexadecimal digits.
@@ -142,7 +146,7 @@ type Trial struct {
 func NewTrial(spec Spec, base, data, backend string) Trial {
 	canonical := spec
 	canonical.Model, canonical.LoRA.InitAdapter = "", ""
-	canonical.Data.Train, canonical.Data.Validation = nil, nil
+	canonical.Data.Train, canonical.Data.Validation, canonical.Data.Retain = nil, nil, nil
 	body, err := json.Marshal(struct {
 		Version int    `json:"version"`
 		Spec    Spec   `json:"spec"`

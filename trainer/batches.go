@@ -38,15 +38,17 @@ func (b batches) train(step int) []model.Batch {
 // batch copies rows of one kind into a batch of the compiled size. Fewer rows are filled up with rows that do not count.
 func (b batches) batch(rows data.Rows, indices []int) model.Batch {
 	n := b.size * b.length
-	out := model.Batch{B: b.size, T: b.length, IDs: make([]int32, 0, n), Labels: make([]int32, 0, n)}
+	out := model.Batch{B: b.size, T: b.length, IDs: make([]int32, 0, n), Labels: make([]int32, 0, n), Segments: make([]int32, 0, n)}
 	for _, i := range indices {
-		ids, labels := rows.Row(i)
-		out.IDs = append(out.IDs, ids...)
-		out.Labels = append(out.Labels, labels...)
+		r := rows.Row(i)
+		out.IDs = append(out.IDs, r.IDs...)
+		out.Labels = append(out.Labels, r.Labels...)
+		out.Segments = append(out.Segments, r.Segments...)
 	}
 	for len(out.IDs) < n {
 		out.IDs = append(out.IDs, 0)
 		out.Labels = append(out.Labels, ignoredLabel)
+		out.Segments = append(out.Segments, 0)
 	}
 	return out
 }
@@ -60,9 +62,13 @@ type score struct {
 // Loss is the mean loss per token.
 func (s score) Loss() float64 { return s.Sum / float64(s.Tokens) }
 
-// evaluate scores every validation row once.
-func (b batches) evaluate(ctx context.Context, p *model.Program) (score, error) {
-	return b.score(ctx, p, b.corpus.Validation())
+// evaluate scores every validation row once, and, where there are any, every row of data.retain.
+func (b batches) evaluate(ctx context.Context, p *model.Program) (validation score, retain *score, err error) {
+	if validation, err = b.score(ctx, p, b.corpus.Validation()); err != nil || b.corpus.Retain().Len() == 0 {
+		return validation, nil, err
+	}
+	kept, err := b.score(ctx, p, b.corpus.Retain())
+	return validation, &kept, err
 }
 
 // score scores every row once, in order, so that the sum always has the same bits.

@@ -19,6 +19,7 @@ type EvaluateOptions struct {
 	Model   sweep.ModelInfo // from Inspect
 	Adapter string          // a PEFT folder; empty scores the base model
 	Data    []string        // as data.train of a grid
+	Hub     Hub             // where data sets of the hub are looked up
 	// SequenceLength cuts text into rows; 0 means the model's positions. A pre-tokenised row stays one row, and one that
 	// is longer is an error.
 	SequenceLength int
@@ -97,9 +98,9 @@ func withProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 
 // readRows reads the data set as training would cut it, but neither pads nor drops.
 func readRows(ctx context.Context, files fs.FS, o EvaluateOptions) ([]data.Sample, []string, error) {
-	rows, warnings, err := data.Samples(ctx, files, o.Model, sweep.DataSpec{
+	rows, warnings, err := data.Samples(ctx, data.Source{Files: files, Model: o.Model, Hub: o.Hub, Spec: sweep.DataSpec{
 		Train: o.Data, Validation: o.Data, SequenceLength: o.SequenceLength, Packing: true,
-	}, 0)
+	}}, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,13 +166,17 @@ var errNothingToScore = errors.New("no supervised token in the rows to score")
 
 // padded makes a batch of a fixed shape from at most size rows of at most length ids.
 func padded(rows []data.Sample, size, length int) model.Batch {
-	b := model.Batch{B: size, T: length, IDs: make([]int32, size*length), Labels: make([]int32, size*length)}
+	b := model.Batch{B: size, T: length, IDs: make([]int32, size*length), Labels: make([]int32, size*length), Segments: make([]int32, size*length)}
 	for i := range b.Labels {
 		b.Labels[i] = ignoredLabel
 	}
 	for i, r := range rows {
 		copy(b.IDs[i*length:], r.InputIDs)
 		copy(b.Labels[i*length:], r.Labels)
+		segments := b.Segments[i*length : (i+1)*length]
+		for j := copy(segments, r.Segments); 0 < j && j < length; j++ {
+			segments[j] = segments[j-1]
+		}
 	}
 	return b
 }

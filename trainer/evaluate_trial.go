@@ -31,7 +31,7 @@ func EvaluateOnTrial(ctx context.Context, t sweep.Trial, corpus string, o Evalua
 	rows := batches{corpus: c, size: o.BatchSize, length: o.SequenceLength}
 	var total score
 	err = withProgram(ctx, o, func(p *model.Program) error {
-		total, err = rows.evaluate(ctx, p)
+		total, err = rows.score(ctx, p, c.Validation())
 		return err
 	})
 	if err != nil {

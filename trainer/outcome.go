@@ -24,7 +24,7 @@ func (t *trial) finish() (sweep.Outcome, error) {
 	best := *t.Best
 	return sweep.Outcome{
 		State: sweep.OutcomeDone, ValLoss: &best.ValLoss, BestStep: best.Step, LastValLoss: new(t.LastLoss),
-		TrainLoss: &best.TrainLoss, Tokens: t.Tokens,
+		TrainLoss: &best.TrainLoss, RetainLoss: best.RetainLoss, BaseRetain: t.BaseRetain, Tokens: t.Tokens,
 	}, nil
 }
 

@@ -92,6 +92,34 @@ func TestRunBestAdapter(t *testing.T) {
 	}
 }
 
+// TestRunRetain scores data.retain beside every validation: at the start as the base does, at the best step as its adapter.
+func TestRunRetain(t *testing.T) {
+	t.Parallel()
+	c := resolve(t, backend.PlatformGo)
+	spec := tinySpec()
+	spec.Data.Retain, spec.Train.Steps, spec.Train.LearningRate = []string{"some rows"}, 10, 1e-2
+	a, dir, rec := assign(t, c, spec), t.TempDir(), &recorder{}
+	must(t, trainer.Run(t.Context(), a, dir, rec.emit))
+	o, retained := rec.outcome(t), map[int]float64{}
+	for _, e := range rec.events {
+		if e.Evaluation != nil {
+			retained[e.Step] = *e.Evaluation.RetainLoss
+		}
+	}
+	if len(retained) != 3 || *o.BaseRetain != retained[0] || *o.RetainLoss != retained[o.BestStep] || *o.Forgetting() != retained[o.BestStep]-retained[0] {
+		t.Errorf("outcome %+v, losses on data.retain %v", o, retained)
+	}
+	for adapter, want := range map[string]float64{"": retained[0], filepath.Join(dir, trainer.AdapterFolder): retained[o.BestStep]} {
+		got, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{
+			Model: a.Model, Adapter: adapter, Data: a.Trial.Spec.Data.Retain, BatchSize: 2, Backend: c,
+		})
+		must(t, err)
+		if !(math.Abs(got.Loss-want) <= 1e-6) { // rows in another order of summation
+			t.Errorf("adapter %q scores %v on data.retain, want %v", adapter, got.Loss, want)
+		}
+	}
+}
+
 // TestRunOutcomes: how trials end that do not end well, and that nothing is trained where it must not be.
 func TestRunOutcomes(t *testing.T) {
 	t.Parallel()

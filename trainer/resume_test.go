@@ -22,6 +22,7 @@ func resumeSpec() sweep.Spec {
 	spec := tinySpec()
 	spec.Seed = 7
 	spec.Data.Shuffle = true
+	spec.Data.Retain = []string{"some rows"} // see assignRows
 	spec.LoRA.Dropout = 0.2
 	spec.Train.Steps, spec.Train.EvalSteps, spec.Train.BatchSize, spec.Train.GradientAccumulationSteps = 5, 2, 2, 2
 	spec.Train.LearningRate, spec.Train.WarmupSteps = 2e-2, 1

@@ -168,17 +168,23 @@ func (t *trial) evaluationDue() bool {
 	return due && t.Evaluated != t.Step
 }
 
-// evaluate scores the validation rows and emits the result, or returns the outcome that ends the trial.
+// evaluate scores the validation rows, and those of data.retain, and emits the result, or returns the outcome that ends the trial.
 func (t *trial) evaluate(ctx context.Context) (*sweep.Outcome, error) {
 	began := time.Now()
-	score, err := t.batches.evaluate(ctx, t.program)
+	score, retained, err := t.batches.evaluate(ctx, t.program)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate after step %d: %w", t.Step, err)
 	}
 	if loss := score.Loss(); !finite(loss) {
 		return unstable(fmt.Sprintf("the validation loss after step %d is %v", t.Step, loss)), nil
 	}
-	if t.evaluated(score.Loss()) {
+	var retain *float64
+	if retained != nil {
+		if retain = new(retained.Loss()); !finite(*retain) {
+			return unstable(fmt.Sprintf("the loss on data.retain after step %d is %v", t.Step, *retain)), nil
+		}
+	}
+	if t.evaluated(score.Loss(), retain) {
 		state, err := t.program.State()
 		if err != nil {
 			return nil, err
@@ -186,7 +192,7 @@ func (t *trial) evaluate(ctx context.Context) (*sweep.Outcome, error) {
 		t.bestAdapter = state.Adapter
 	}
 	err = t.emit(sweep.Event{Kind: sweep.EventEval, Step: t.Step, Evaluation: &sweep.Evaluation{
-		ValLoss: score.Loss(), Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
+		ValLoss: score.Loss(), RetainLoss: retain, Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
 	}})
 	if err != nil {
 		return nil, err

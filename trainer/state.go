@@ -16,6 +16,8 @@ type progress struct {
 	Best      *best         `json:"best"` // nil until an evaluation after step 0
 	LastLoss  float64       `json:"last_val_loss"`
 
+	BaseRetain *float64 `json:"base_retain,omitempty"` // loss on data.retain at step 0; nil where there is none
+
 	TrainSeconds float64 `json:"train_seconds"`
 	TotalSeconds float64 `json:"total_seconds"` // of the attempts so far, up to this moment
 }
@@ -36,17 +38,22 @@ type best struct {
 	Step      int     `json:"step"`
 	ValLoss   float64 `json:"val_loss"`
 	TrainLoss float64 `json:"train_loss"` // mean over the steps between this evaluation and the one before it
+
+	RetainLoss *float64 `json:"retain_loss,omitempty"`
 }
 
-// evaluated takes an evaluation into account and reports whether it is the best so far.
-func (p *progress) evaluated(loss float64) bool {
+// evaluated takes an evaluation into account and reports whether it is the best so far. retain is nil without data.retain.
+func (p *progress) evaluated(loss float64, retain *float64) bool {
 	steps := p.Window
 	p.Window = window{}
 	p.Evaluated, p.LastLoss = p.Step, loss
+	if p.Step == 0 {
+		p.BaseRetain = retain
+	}
 	if p.Step == 0 || p.Best != nil && loss >= p.Best.ValLoss {
 		return false
 	}
-	p.Best = &best{Step: p.Step, ValLoss: loss, TrainLoss: steps.Sum / float64(max(1, steps.Steps))}
+	p.Best = &best{Step: p.Step, ValLoss: loss, TrainLoss: steps.Sum / float64(max(1, steps.Steps)), RetainLoss: retain}
 	return true
 }
 

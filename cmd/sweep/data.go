@@ -62,7 +62,7 @@ func (a *app) readSamples(ctx context.Context, path string, limit int) (dataView
 	if err != nil {
 		return dataView{}, err
 	}
-	samples, warnings, err := data.Samples(ctx, files, info, spec, limit)
+	samples, warnings, err := data.Samples(ctx, data.Source{Files: files, Model: info, Spec: spec, Hub: a.hub()}, limit)
 	if err != nil {
 		return dataView{}, err
 	}

@@ -67,7 +67,7 @@ func TestDataTableMarksWhatIsSupervised(t *testing.T) {
 func TestDataReportsBadInputAsUsage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ rows, want string }{
-		"malformed": {"{\n", "rows.jsonl:1: not a pre-tokenised row"},
+		"malformed": {"{\n", "rows.jsonl:1: not a row of jsonl"},
 		"empty":     {"", "data.train is empty"},
 	} {
 		if code, _, stderr := sweepCommand(t, "data", dataGrid(t, c.rows)); code != exitUsage || !strings.Contains(stderr, c.want) {

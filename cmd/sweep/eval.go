@@ -86,7 +86,7 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 		return asUsage(err)
 	}
 	result, err := trainer.Evaluate(ctx, trainer.EvaluateOptions{
-		Model: info, Adapter: r.adapter, Data: r.data, SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
+		Model: info, Adapter: r.adapter, Data: r.data, Hub: a.hub(), SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
 		Backend: choice,
 	})
 	if err != nil {

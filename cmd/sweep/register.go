@@ -162,7 +162,7 @@ func (in *inputs) corpus(ctx context.Context, m sweep.ModelInfo, spec sweep.Data
 		return data.Prepared{}, err
 	}
 	show, done := in.app.byteProgress("reading the data")
-	p, err := data.Prepare(ctx, filepath.Join(in.app.root, "cache"), files, m, spec, show)
+	p, err := data.Prepare(ctx, filepath.Join(in.app.root, "cache"), data.Source{Files: files, Model: m, Spec: spec, Hub: in.app.hub()}, show)
 	done()
 	if err == nil {
 		in.corpora[key] = p

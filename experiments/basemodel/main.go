@@ -75,7 +75,9 @@ func run(ctx context.Context, out string, w io.Writer) error {
 	}
 	r := recipe()
 	spec := sweep.DataSpec{Train: source, ValidationSplit: 0.02, ValidationSequences: 256, SequenceLength: positions, Shuffle: true, Packing: true}
-	prepared, err := data.Prepare(ctx, cache, os.DirFS(out), sweep.ModelInfo{VocabSize: vocabulary, MaxPositions: positions}, spec, nil)
+	prepared, err := data.Prepare(ctx, cache, data.Source{
+		Files: os.DirFS(out), Model: sweep.ModelInfo{VocabSize: vocabulary, MaxPositions: positions}, Spec: spec,
+	}, nil)
 	if err != nil {
 		return err
 	}

@@ -7,10 +7,11 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// row is one sequence before it is cut or padded: at least one id, as many labels.
+// row is one sequence before it is cut or padded: at least one id, as many labels. Of packed documents, each has its number
+// in segments, from 0: attention stays within it and positions begin anew. nil means one document.
 type row struct {
-	ids, labels []int32
-	place       string // file:line of a pre-tokenised row; empty for text
+	ids, labels, segments []int32
+	place                 string // file:line of a row; empty for packed text
 }
 
 // supervised counts the labels that are scored: the first id of a row is never predicted.
@@ -26,60 +27,69 @@ func supervised(labels []int32) int {
 
 // assembler makes rows of one side's documents, in order, and hands them to emit.
 type assembler struct {
-	tok     *Tokenizer // nil where no input is text
-	length  int        // SequenceLength
+	enc     *encoder
+	length  int // SequenceLength
 	packing bool
 	emit    func(row) error
 
-	pending []int32 // packed ids that do not fill a row yet
-	texts   int     // documents of text so far
-	tokens  int64   // ids of text so far
-	rows    int     // emitted
+	pending row   // packed documents that do not fill a row yet
+	tokens  int64 // ids of packed text so far
+	rows    int   // emitted
 }
 
 func (a *assembler) add(doc document) error {
-	if doc.ids != nil {
-		if err := a.flush(); err != nil { // rows stay in the order of the inputs
-			return err
-		}
-		return a.send(row{ids: doc.ids, labels: doc.labels, place: doc.place})
+	r, packs, err := a.enc.encode(doc)
+	if err != nil {
+		return err
 	}
-	ids := a.tok.Encode(doc.text)
-	if len(ids) == 0 {
-		return nil
+	if packs && a.packing {
+		return a.pack(r.ids)
 	}
+	if packs && len(r.ids) == 0 && doc.size == 0 {
+		return nil // a text file without text
+	}
+	if err := a.flush(); err != nil { // rows stay in the order of the inputs
+		return err
+	}
+	return a.send(r)
+}
+
+// pack appends a document to the pending row and emits what is full. A document that reaches beyond the row's end goes on in
+// the next row, as a segment of its own: no token is lost. A document's first id is not predicted from another document.
+func (a *assembler) pack(ids []int32) error {
 	a.tokens += int64(len(ids))
-	a.texts++
-	if !a.packing {
-		return a.sendText(ids)
-	}
-	if eos, ok := a.tok.EOS(); ok && a.texts > 1 {
-		a.pending = append(a.pending, eos)
-	}
-	a.pending = append(a.pending, ids...)
-	for len(a.pending) >= a.length {
-		full := a.pending[:a.length:a.length]
-		a.pending = a.pending[a.length:]
-		if err := a.send(row{ids: full, labels: full}); err != nil {
-			return err
+	for len(ids) > 0 {
+		p := &a.pending
+		n, segment := min(len(ids), a.length-len(p.ids)), int32(0)
+		if at := len(p.ids); at > 0 {
+			segment = p.segments[at-1] + 1
+		}
+		at := len(p.ids)
+		p.ids, p.labels = append(p.ids, ids[:n]...), append(p.labels, ids[:n]...)
+		if at > 0 {
+			p.labels[at] = IgnoredLabel
+		}
+		for range n {
+			p.segments = append(p.segments, segment)
+		}
+		ids = ids[n:]
+		if len(p.ids) == a.length {
+			if err := a.flush(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// flush emits what packing has left over.
+// flush emits the pending row. One that predicts nothing is dropped.
 func (a *assembler) flush() error {
-	rest := a.pending
-	a.pending = nil
-	return a.sendText(rest)
-}
-
-// sendText emits a row of text. One id alone predicts nothing and is dropped.
-func (a *assembler) sendText(ids []int32) error {
-	if len(ids) < 2 {
+	r := a.pending
+	a.pending = row{}
+	if supervised(r.labels) == 0 {
 		return nil
 	}
-	return a.send(row{ids: ids, labels: ids})
+	return a.send(r)
 }
 
 func (a *assembler) send(r row) error {
@@ -87,8 +97,8 @@ func (a *assembler) send(r row) error {
 	return a.emit(r)
 }
 
-// finish flushes and refuses a side that is empty or shorter than one row of text. key is data.train or data.validation, inputs
-// are what the side was read from.
+// finish flushes and refuses a side that is empty or shorter than one row of text. key is data.train or its like, inputs are
+// what the side was read from.
 func (a *assembler) finish(key string, inputs []input) error {
 	short := a.short()
 	if err := a.flush(); err != nil {
@@ -105,7 +115,7 @@ func (a *assembler) finish(key string, inputs []input) error {
 }
 
 // short reports whether packing has not filled a single row. It is called before flush.
-func (a *assembler) short() bool { return a.packing && a.texts > 0 && a.rows == 0 }
+func (a *assembler) short() bool { return a.tokens > 0 && a.rows == 0 }
 
 func errEmpty(key string, inputs []input) error {
 	return fmt.Errorf("%w: %s is empty: no token to predict in %s: fill the file, or name another", sweep.ErrInput, key, listed(inputs))

@@ -12,12 +12,17 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// The files of a corpus folder. A row in *.rows is SequenceLength ids and then as many labels, little-endian int32.
+// The files of a corpus folder. A row in *.rows is SequenceLength ids, as many labels and as many segments, little-endian
+// int32. retain.rows is empty where data.retain is not set.
 const (
 	infoFile       = "info.json"
 	trainFile      = "train.rows"
 	validationFile = "validation.rows"
+	retainFile     = "retain.rows"
 )
+
+// rowLists is how many lists a row has.
+const rowLists = 3
 
 // corpusFile is info.json.
 type corpusFile struct {
@@ -28,8 +33,8 @@ type corpusFile struct {
 
 // Corpus is a prepared corpus, open for reading. It may be used by several goroutines.
 type Corpus struct {
-	info              sweep.CorpusInfo
-	train, validation Rows
+	info                      sweep.CorpusInfo
+	train, validation, retain Rows
 }
 
 // Open opens the corpus folder that Prepare made. Rows are read when they are asked for.
@@ -39,11 +44,18 @@ func Open(path string) (*Corpus, error) {
 		return nil, fmt.Errorf("open corpus: %w", err)
 	}
 	c := &Corpus{info: meta.Info}
-	if c.train, err = openRows(filepath.Join(path, trainFile), meta.SequenceLength, meta.Info.TrainSequences); err != nil {
-		return nil, fmt.Errorf("open corpus: %w", err)
-	}
-	if c.validation, err = openRows(filepath.Join(path, validationFile), meta.SequenceLength, meta.Info.ValidationSequences); err != nil {
-		return nil, errors.Join(fmt.Errorf("open corpus: %w", err), c.train.file.Close())
+	for _, side := range []struct {
+		rows *Rows
+		file string
+		n    int
+	}{
+		{&c.train, trainFile, meta.Info.TrainSequences},
+		{&c.validation, validationFile, meta.Info.ValidationSequences},
+		{&c.retain, retainFile, meta.Info.RetainSequences},
+	} {
+		if *side.rows, err = openRows(filepath.Join(path, side.file), meta.SequenceLength, side.n); err != nil {
+			return nil, errors.Join(fmt.Errorf("open corpus: %w", err), c.Close())
+		}
 	}
 	return c, nil
 }
@@ -57,9 +69,18 @@ func (c *Corpus) Train() Rows { return c.train }
 // Validation returns the validation rows: the same for every seed and rank.
 func (c *Corpus) Validation() Rows { return c.validation }
 
+// Retain returns the rows on which forgetting is measured; there are none where data.retain is not set.
+func (c *Corpus) Retain() Rows { return c.retain }
+
 // Close closes the files. Rows must not be used afterwards.
 func (c *Corpus) Close() error {
-	return errors.Join(c.train.file.Close(), c.validation.file.Close())
+	var errs []error
+	for _, rows := range []Rows{c.train, c.validation, c.retain} {
+		if rows.file != nil {
+			errs = append(errs, rows.file.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Rows are sequences of one length in a file.
@@ -72,21 +93,25 @@ type Rows struct {
 // Len returns the number of rows.
 func (r Rows) Len() int { return r.n }
 
-// Row returns row i: as many ids and labels as the sequence is long, in memory of their own. A label of −100 is not
-// scored. It panics where a file that was complete when it was opened can no longer be read.
-func (r Rows) Row(i int) (ids, labels []int32) {
+// Row is one sequence: as many ids, labels and segments as it is long. A label of −100 is not scored. Segments number the
+// documents of a packed row, from 0.
+type Row struct{ IDs, Labels, Segments []int32 }
+
+// Row returns row i in memory of its own. It panics where a file that was complete when it was opened can no longer be read.
+func (r Rows) Row(i int) Row {
 	if i < 0 || i >= r.n {
 		panic(fmt.Sprintf("row %d of %d", i, r.n))
 	}
-	buf := make([]byte, 8*r.length)
+	buf := make([]byte, 4*rowLists*r.length)
 	if _, err := r.file.ReadAt(buf, int64(i)*int64(len(buf))); err != nil {
 		panic(fmt.Sprintf("read row %d of the prepared corpus: %v", i, err))
 	}
-	values := make([]int32, 2*r.length)
+	values := make([]int32, rowLists*r.length)
 	for j := range values {
 		values[j] = int32(binary.LittleEndian.Uint32(buf[4*j:]))
 	}
-	return values[:r.length:r.length], values[r.length:]
+	n := r.length
+	return Row{IDs: values[:n:n], Labels: values[n : 2*n : 2*n], Segments: values[2*n:]}
 }
 
 func openRows(path string, length, n int) (Rows, error) {
@@ -98,7 +123,7 @@ func openRows(path string, length, n int) (Rows, error) {
 	if err != nil {
 		return Rows{}, errors.Join(err, f.Close())
 	}
-	if want := 8 * int64(length) * int64(n); info.Size() != want {
+	if want := 4 * rowLists * int64(length) * int64(n); info.Size() != want {
 		return Rows{}, errors.Join(fmt.Errorf("%s has %d bytes, want %d", path, info.Size(), want), f.Close())
 	}
 	return Rows{file: f, length: length, n: n}, nil
@@ -114,7 +139,7 @@ func readInfo(path string) (corpusFile, error) {
 	if err := json.Unmarshal(body, &meta); err != nil {
 		return corpusFile{}, fmt.Errorf("%s: %w", filepath.Join(path, infoFile), err)
 	}
-	if meta.SequenceLength < 1 || meta.Info.TrainSequences < 0 || meta.Info.ValidationSequences < 0 {
+	if meta.SequenceLength < 1 || min(meta.Info.TrainSequences, meta.Info.ValidationSequences, meta.Info.RetainSequences) < 0 {
 		return corpusFile{}, fmt.Errorf("%s: not a corpus", filepath.Join(path, infoFile))
 	}
 	meta.Info.Path = path
@@ -138,12 +163,12 @@ func createRows(path string) (*rowWriter, error) {
 	return &rowWriter{file: f, w: bufio.NewWriterSize(f, 1<<18)}, nil
 }
 
-// write appends a row whose ids and labels have the full length.
+// write appends a row whose lists have the full length.
 func (w *rowWriter) write(r row) error {
 	w.n++
 	w.tokens += int64(supervised(r.labels))
 	var buf [4]byte
-	for _, list := range [...][]int32{r.ids, r.labels} {
+	for _, list := range [rowLists][]int32{r.ids, r.labels, r.segments} {
 		for _, v := range list {
 			binary.LittleEndian.PutUint32(buf[:], uint32(v))
 			if _, err := w.w.Write(buf[:]); err != nil {

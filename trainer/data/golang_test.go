@@ -116,7 +116,7 @@ func TestGoCorpusKeyFollowsTheDistribution(t *testing.T) {
 
 func TestBuiltinsReadTheDistributionOnThisMachine(t *testing.T) {
 	t.Parallel()
-	inputs, err := resolve(t.Context(), []string{"builtin:go-code", "builtin:go-doc"}, os.Getenv)
+	inputs, err := resolver{getenv: os.Getenv}.resolve(t.Context(), []string{"builtin:go-code", "builtin:go-doc"})
 	if errors.Is(err, sweep.ErrInput) {
 		t.Skipf("SKIPPED, there is no Go distribution with sources here: %v", err)
 	}

@@ -23,48 +23,82 @@ type inputKind string
 
 const (
 	kindText    inputKind = "text"
-	kindRows    inputKind = "rows"    // pre-tokenised jsonl
+	kindJSONL   inputKind = "jsonl"
+	kindCSV     inputKind = "csv"
+	kindTSV     inputKind = "tsv"
+	kindParquet inputKind = "parquet"
 	kindBuiltin inputKind = "builtin" // text of the Go distribution
 )
 
-const supportedData = "text files, pre-tokenised .jsonl (input_ids, optional labels), globs of these, builtin:go-code and builtin:go-doc"
+const supportedData = "text files, .jsonl, .csv, .tsv (each also with .gz), .parquet, globs of these, a data set of the hub (owner/name), builtin:go-code and builtin:go-doc"
 
 // input is one file or built-in set of a corpus.
 type input struct {
 	kind inputKind
+	gzip bool
 	name string // path, or builtin:<name>
 	key  string // what identifies its content: SHA-256 of a file
-	size int64  // bytes of text, at most, for progress
+	size int64  // bytes in the file, at most, for progress
 	set  goCorpus
 }
 
-// document is one unit of a corpus: a text or a pre-tokenised row.
+// form is what a document is made of.
+type form int
+
+const (
+	formText form = iota // text: all of it is scored, and it may be packed
+	formPair             // prompt and text: the completion is scored
+	formChat             // messages: the assistant's turns are scored
+	formIDs              // ids and labels, used as they are
+)
+
+// document is one unit of a corpus: a text file, or a row of a table.
 type document struct {
-	place  string // file, or file:line
-	text   string
-	ids    []int32
-	labels []int32
-	size   int64 // bytes of the input it took
+	place    string // file, or file:line
+	form     form
+	text     string // of formText; the completion of formPair
+	prompt   string
+	messages []Message
+	given    int // of formChat: so many messages are a prompt, and what follows is the answer; 0: every assistant turn is one
+	ids      []int32
+	labels   []int32
+	size     int64 // bytes of the input it took
 }
 
-// resolve expands the names of data.train or data.validation in their order, and hashes what they name.
-func resolve(ctx context.Context, names []string, getenv func(string) string) ([]input, error) {
+// Hub finds the files of a data set of the Hugging Face hub.
+type Hub interface {
+	// DataFiles returns the local paths of the split's files, in order. split is the wanted split; with it come names of
+	// other splits that will do where it is not there. It fails with an error that wraps sweep.ErrInput where there is no such
+	// data set or split.
+	DataFiles(ctx context.Context, id, config string, splits ...string) ([]string, error)
+}
+
+// resolver turns the names of data.train and its like into inputs.
+type resolver struct {
+	hub    Hub // nil where no data set of the hub can be named
+	getenv func(string) string
+	known  map[string]input // files that were hashed already, where not nil
+}
+
+// resolve expands names in their order, and hashes what they name. splits are those to take of a hub data set whose name does
+// not say one: the first that is there.
+func (r resolver) resolve(ctx context.Context, names []string, splits ...string) ([]input, error) {
 	var inputs []input
 	for _, name := range names {
 		if set, ok := strings.CutPrefix(name, builtinPrefix); ok {
-			in, err := resolveBuiltin(set, getenv)
+			in, err := resolveBuiltin(set, r.getenv)
 			if err != nil {
 				return nil, err
 			}
 			inputs = append(inputs, in)
 			continue
 		}
-		paths, err := expand(name)
+		paths, err := r.expand(ctx, name, splits)
 		if err != nil {
 			return nil, err
 		}
 		for _, path := range paths {
-			in, err := resolveFile(ctx, path)
+			in, err := r.file(ctx, path)
 			if err != nil {
 				return nil, err
 			}
@@ -72,6 +106,38 @@ func resolve(ctx context.Context, names []string, getenv func(string) string) ([
 		}
 	}
 	return inputs, nil
+}
+
+func (r resolver) expand(ctx context.Context, name string, splits []string) ([]string, error) {
+	if r.hub == nil || !sweep.IsHubData("", name) {
+		return expand(name)
+	}
+	id, config, split := splitHubName(name)
+	if split != "" {
+		splits = []string{split}
+	}
+	return r.hub.DataFiles(ctx, id, config, splits...)
+}
+
+// splitHubName takes owner/name, owner/name:split and owner/name:config:split apart.
+func splitHubName(name string) (id, config, split string) {
+	id, rest, _ := strings.Cut(name, ":")
+	if config, split, found := strings.Cut(rest, ":"); found {
+		return id, config, split
+	}
+	return id, "", rest
+}
+
+// file hashes a file once, however many of the corpus's parts name it.
+func (r resolver) file(ctx context.Context, path string) (input, error) {
+	if in, ok := r.known[path]; ok {
+		return in, nil
+	}
+	in, err := resolveFile(ctx, path)
+	if err == nil && r.known != nil {
+		r.known[path] = in
+	}
+	return in, err
 }
 
 func resolveBuiltin(set string, getenv func(string) string) (input, error) {
@@ -123,33 +189,65 @@ func missing(name string, err error) error {
 }
 
 func resolveFile(ctx context.Context, path string) (input, error) {
-	kind, err := kindOf(path)
-	if err != nil {
+	in := input{name: path}
+	var err error
+	if in.kind, in.gzip, err = kindOf(path); err != nil {
 		return input{}, err
 	}
+	in.key, in.size, err = hashFile(ctx, path)
+	return in, err
+}
+
+// hashFile returns the SHA-256 of a file's bytes, in hexadecimal, and their number.
+func hashFile(ctx context.Context, path string) (string, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return input{}, missing(path, err)
+		return "", 0, missing(path, err)
 	}
 	defer f.Close() //nolint:errcheck // only read
 	h := sha256.New()
 	size, err := io.Copy(h, stopping(ctx, f))
 	if err != nil {
-		return input{}, fmt.Errorf("read data file %s: %w", path, err)
+		return "", 0, fmt.Errorf("read data file %s: %w", path, err)
 	}
-	return input{kind: kind, name: path, key: hex.EncodeToString(h.Sum(nil)), size: size}, nil
+	return hex.EncodeToString(h.Sum(nil)), size, nil
 }
 
-// kindOf goes by the file's ending. What is known to be neither text nor jsonl is refused, not read as text.
-func kindOf(path string) (inputKind, error) {
-	ending := strings.ToLower(filepath.Ext(path))
+// kindOf goes by the file's ending. What is known to be no format of ours is refused, not read as text.
+func kindOf(path string) (kind inputKind, compressed bool, err error) {
+	name, compressed := strings.CutSuffix(strings.ToLower(path), ".gz")
+	ending := filepath.Ext(name)
+	unsupported := func(why string) (inputKind, bool, error) {
+		return "", false, fmt.Errorf("%w: data file %s: %s; data can be %s", sweep.ErrInput, path, why, supportedData)
+	}
 	switch ending {
 	case ".jsonl", ".ndjson":
-		return kindRows, nil
-	case ".json", ".csv", ".tsv", ".parquet", ".arrow", ".gz", ".zst", ".bz2", ".xz", ".zip", ".tar", ".npy", ".bin", ".pdf":
-		return "", fmt.Errorf("%w: data file %s: %s files are not supported; data can be %s", sweep.ErrInput, path, ending, supportedData)
+		return kindJSONL, compressed, nil
+	case ".csv":
+		return kindCSV, compressed, nil
+	case ".tsv":
+		return kindTSV, compressed, nil
+	case ".parquet":
+		if compressed {
+			return unsupported("parquet compresses its own pages: unpack the .gz")
+		}
+		return kindParquet, false, nil
+	case ".json":
+		return unsupported(".json files are not supported: write one object a line and call it .jsonl")
+	case ".arrow", ".zst", ".bz2", ".xz", ".zip", ".tar", ".tgz", ".npy", ".npz", ".bin", ".pdf", ".safetensors", ".gguf", ".xlsx":
+		return unsupported(ending + " files are not supported")
 	}
-	return kindText, nil
+	return kindText, compressed, nil
+}
+
+// IsDataFile reports whether a name ends like a table of this package, or like text by its usual endings.
+func IsDataFile(name string) bool {
+	kind, _, err := kindOf(name)
+	switch filepath.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz")) {
+	case ".txt", ".text", ".md":
+		return true
+	}
+	return err == nil && kind != kindText
 }
 
 // documents yields what the input holds, in order, and checks that it still is what was hashed.
@@ -157,29 +255,44 @@ func (in input) documents(ctx context.Context) iter.Seq2[document, error] {
 	switch in.kind {
 	case kindBuiltin:
 		return in.set.documents(ctx)
-	case kindRows:
-		return in.rows(ctx)
+	case kindJSONL:
+		return in.jsonl(ctx)
+	case kindCSV, kindTSV:
+		return in.table(ctx)
+	case kindParquet:
+		return in.parquet(ctx)
 	case kindText:
 		return func(yield func(document, error) bool) { yield(in.readText(ctx)) }
 	}
 	panic("unknown kind of input: " + in.kind)
 }
 
+// maxUnpacked bounds a compressed text file, which is read whole.
+const maxUnpacked = 1 << 30
+
 // readText reads a whole file: a document is a file, and the tokenizer needs all of it at once.
 func (in input) readText(ctx context.Context) (document, error) {
-	f, err := os.Open(in.name)
+	c, err := in.open(ctx)
 	if err != nil {
-		return document{}, missing(in.name, err)
+		return document{}, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer c.close()
 	var body strings.Builder
-	h := sha256.New()
-	body.Grow(int(in.size))
-	if _, err := io.Copy(io.MultiWriter(&body, h), stopping(ctx, f)); err != nil {
+	most := in.size
+	if in.gzip {
+		most = maxUnpacked
+	} else {
+		body.Grow(int(in.size))
+	}
+	read, err := io.Copy(&body, io.LimitReader(c, most+1))
+	if err != nil {
 		return document{}, fmt.Errorf("read data file %s: %w", in.name, err)
 	}
-	if hex.EncodeToString(h.Sum(nil)) != in.key {
-		return document{}, in.changed()
+	if in.gzip && read > most {
+		return document{}, fmt.Errorf("%w: data file %s: more than %d MiB of text when unpacked: unpack it and split it", sweep.ErrInput, in.name, most>>20)
+	}
+	if err := c.verify(); err != nil {
+		return document{}, err
 	}
 	text := body.String()
 	if !utf8.ValidString(text) {
@@ -220,22 +333,21 @@ type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// Texts yields the texts of what data.train could name, in order: what a tokenizer is trained on. Pre-tokenised rows are
-// an error.
+// Texts yields the texts of what data.train could name, in order: what a tokenizer is trained on. Rows of another form than
+// text are an error.
 func Texts(ctx context.Context, names []string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		inputs, err := resolve(ctx, names, os.Getenv)
+		inputs, err := resolver{getenv: os.Getenv}.resolve(ctx, names, "train")
 		if err != nil {
 			yield("", err)
 			return
 		}
 		for _, in := range inputs {
-			if in.kind == kindRows {
-				yield("", fmt.Errorf("%w: %s is pre-tokenised, not text", sweep.ErrInput, in.name))
-				return
-			}
 			for doc, err := range in.documents(ctx) {
-				if !yield(doc.text, err) {
+				if err == nil && doc.form != formText {
+					err = fmt.Errorf("%w: %s is not plain text", sweep.ErrInput, doc.place)
+				}
+				if !yield(doc.text, err) || err != nil {
 					return
 				}
 			}

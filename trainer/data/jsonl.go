@@ -4,95 +4,99 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"maps"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// IgnoredLabel is the label of a position that is not scored (Hugging Face's and PyTorch's ignore_index).
-const IgnoredLabel = -100
-
-// rows yields the rows of a pre-tokenised file, a line each. Empty lines are skipped.
-func (in input) rows(ctx context.Context) iter.Seq2[document, error] {
-	return func(yield func(document, error) bool) {
-		f, err := os.Open(in.name)
-		if err != nil {
-			yield(document{}, missing(in.name, err))
-			return
-		}
-		defer f.Close() //nolint:errcheck // only read
-		h := sha256.New()
-		lines := bufio.NewReaderSize(io.TeeReader(stopping(ctx, f), h), 1<<16)
+// jsonl yields the rows of a jsonl file, a line each. Empty lines are skipped.
+func (in input) jsonl(ctx context.Context) iter.Seq2[document, error] {
+	return in.records(ctx, func(body io.Reader, yield func(string, document, error) bool) bool {
+		lines := bufio.NewReaderSize(body, 1<<16)
+		var line []byte
 		for number := 1; ; number++ {
-			line, err := lines.ReadBytes('\n')
+			var err error
+			line, err = readLine(lines, line[:0])
 			if err != nil && !errors.Is(err, io.EOF) {
-				yield(document{}, fmt.Errorf("read data file %s: %w", in.name, err))
-				return
+				return yield(fmt.Sprintf(":%d", number), document{}, err)
 			}
 			if len(bytes.TrimSpace(line)) > 0 {
-				doc, rowErr := parseRow(line)
-				doc.place, doc.size = fmt.Sprintf("%s:%d", in.name, number), int64(len(line))
-				if rowErr != nil {
-					rowErr = fmt.Errorf("%w: data file %s: %w", sweep.ErrInput, doc.place, rowErr)
-				}
-				if !yield(doc, rowErr) || rowErr != nil {
-					return
+				doc, err := parseLine(line)
+				doc.size = int64(len(line))
+				if !yield(fmt.Sprintf(":%d", number), doc, err) || err != nil {
+					return false
 				}
 			}
 			if err != nil {
-				break
+				return true
 			}
 		}
-		if hex.EncodeToString(h.Sum(nil)) != in.key {
-			yield(document{}, in.changed())
+	})
+}
+
+// errLong marks a record that is beyond maxRecord.
+var errLong = fmt.Errorf("longer than %d MiB: not a record to train on", maxRecord>>20)
+
+// readLine appends a line to buf, its end included. Its error is io.EOF at the end of the file.
+func readLine(r *bufio.Reader, buf []byte) ([]byte, error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(buf)+len(part) > maxRecord {
+			return nil, errLong
+		}
+		buf = append(buf, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return buf, err
 		}
 	}
 }
 
-// parseRow reads one line: {"input_ids": […], "labels": […]}. Without labels every id is one, as Hugging Face's causal
-// language models have it. Other keys are ignored, as its Trainer does, but for a mask that hides something.
-func parseRow(line []byte) (document, error) {
-	var row struct {
-		InputIDs      *[]int32 `json:"input_ids"`
-		Labels        *[]int32 `json:"labels"`
-		AttentionMask []int32  `json:"attention_mask"`
+// parseLine reads one line: an object with the columns of record.
+func parseLine(line []byte) (document, error) {
+	if err := checkText(line); err != nil {
+		return document{}, err
 	}
-	if err := json.Unmarshal(line, &row); err != nil {
-		return document{}, fmt.Errorf("not a pre-tokenised row: %w", err)
+	var r record
+	if err := json.Unmarshal(line, &r); err != nil {
+		return document{}, fmt.Errorf("not a row of jsonl: %w", err)
 	}
-	if row.InputIDs == nil {
-		return document{}, withoutIDs(line)
-	}
-	if slices.Contains(row.AttentionMask, 0) {
-		return document{}, errors.New("attention_mask hides some ids: leave them out, rows are padded here")
-	}
-	doc := document{ids: *row.InputIDs}
-	if row.Labels == nil {
-		doc.labels = slices.Clone(doc.ids)
-		return doc, nil
-	}
-	doc.labels = *row.Labels
-	if len(doc.labels) != len(doc.ids) {
-		return document{}, fmt.Errorf("%d input_ids but %d labels", len(doc.ids), len(doc.labels))
-	}
-	return doc, nil
+	return r.document(func() []string {
+		var keys map[string]json.RawMessage
+		if err := json.Unmarshal(line, &keys); err != nil {
+			return nil // null, the one value that an object's decoder accepts and that has no keys
+		}
+		return slices.Sorted(maps.Keys(keys))
+	})
 }
 
-func withoutIDs(line []byte) error {
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(line, &keys); err != nil {
-		return err
+// records yields what read finds in the input's file, and checks at the end that it still is what was hashed. read gives
+// each document the part of its place that follows the file's name, and reports whether it went to the end.
+func (in input) records(ctx context.Context, read func(body io.Reader, yield func(string, document, error) bool) bool) iter.Seq2[document, error] {
+	return func(yield func(document, error) bool) {
+		c, err := in.open(ctx)
+		if err != nil {
+			yield(document{}, err)
+			return
+		}
+		defer c.close()
+		complete := read(c, func(place string, doc document, err error) bool {
+			doc.place = in.name + place
+			if err != nil && ctx.Err() == nil {
+				err = fmt.Errorf("%w: data file %s: %w", sweep.ErrInput, doc.place, err)
+			}
+			return yield(doc, err) && err == nil
+		})
+		if !complete {
+			return
+		}
+		if err := c.verify(); err != nil {
+			yield(document{}, err)
+		}
 	}
-	found := strings.Join(slices.Sorted(maps.Keys(keys)), ", ")
-	return fmt.Errorf("no input_ids (keys: %s): jsonl must be pre-tokenised, text is read from text files", found)
 }

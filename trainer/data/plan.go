@@ -14,39 +14,55 @@ import (
 )
 
 // prepareVersion counts the releases that make different rows of the same inputs.
-const prepareVersion = 1
+const prepareVersion = 2
 
-// plan is a corpus that has been looked at but not tokenised: its inputs, their hashes and the tokenizer.
+// Source is what a corpus is made from.
+type Source struct {
+	Files fs.FS // the model's: tokenizer and chat template
+	Model sweep.ModelInfo
+	Spec  sweep.DataSpec
+	Hub   Hub // where data sets of the hub are; nil where none may be named
+}
+
+// plan is a corpus that has been looked at but not tokenised: its inputs, their hashes and what encodes them.
 type plan struct {
 	spec       sweep.DataSpec
 	model      sweep.ModelInfo
-	tok        *Tokenizer // nil where no input is text
+	enc        *encoder
 	train      []input
 	validation []input // empty when split is set
+	retain     []input
 	split      splitter
 }
 
-func newPlan(ctx context.Context, files fs.FS, model sweep.ModelInfo, spec sweep.DataSpec) (*plan, error) {
-	p := &plan{spec: spec, model: model}
+func newPlan(ctx context.Context, src Source) (*plan, error) {
+	p := &plan{spec: src.Spec, model: src.Model}
 	if err := p.checkSpec(); err != nil {
 		return nil, err
 	}
-	var err error
-	if p.train, err = resolve(ctx, spec.Train, os.Getenv); err != nil {
-		return nil, err
-	}
-	if p.validation, err = resolve(ctx, spec.Validation, os.Getenv); err != nil {
-		return nil, err
-	}
-	p.split = newSplitter(spec.ValidationSplit, p.train)
-	isText := func(in input) bool { return in.kind != kindRows }
-	if slices.ContainsFunc(p.train, isText) || slices.ContainsFunc(p.validation, isText) {
-		if p.tok, err = LoadTokenizer(files); err != nil {
+	r := resolver{hub: src.Hub, getenv: os.Getenv, known: map[string]input{}}
+	for _, side := range []struct {
+		names  []string
+		into   *[]input
+		splits []string
+	}{
+		{p.spec.Train, &p.train, []string{"train"}},
+		{p.spec.Validation, &p.validation, []string{"validation", "test"}},
+		{p.spec.Retain, &p.retain, []string{"validation", "test"}},
+	} {
+		var err error
+		if *side.into, err = r.resolve(ctx, side.names, side.splits...); err != nil {
 			return nil, err
 		}
 	}
-	return p, nil
+	p.split = newSplitter(p.spec.ValidationSplit, p.train)
+	var err error
+	p.enc, err = newEncoder(src.Files, p.spec, p.inputs())
+	return p, err
 }
+
+// inputs are those of all sides.
+func (p *plan) inputs() []input { return slices.Concat(p.train, p.validation, p.retain) }
 
 func (p *plan) checkSpec() error {
 	s := p.spec
@@ -71,23 +87,22 @@ func (p *plan) checkSpec() error {
 
 // fingerprint is a SHA-256 over everything that decides about the rows: contents, not names.
 func (p *plan) fingerprint() string {
-	tokenizer := ""
-	if p.tok != nil {
-		tokenizer = p.tok.Fingerprint()
-	}
 	body, err := json.Marshal(struct {
 		Version             int         `json:"version"`
 		Train               [][2]string `json:"train"`
 		Validation          [][2]string `json:"validation"`
+		Retain              [][2]string `json:"retain"`
 		Split               float64     `json:"split"`
 		ValidationSequences int         `json:"validation_sequences"`
 		SequenceLength      int         `json:"sequence_length"`
 		Packing             bool        `json:"packing"`
+		ScorePrompts        bool        `json:"score_prompts"`
 		Tokenizer           string      `json:"tokenizer"`
+		Template            string      `json:"template"`
 		VocabSize           int         `json:"vocab_size"`
 	}{
-		prepareVersion, keys(p.train), keys(p.validation), p.spec.ValidationSplit, p.spec.ValidationSequences,
-		p.spec.SequenceLength, p.spec.Packing, tokenizer, p.model.VocabSize,
+		prepareVersion, keys(p.train), keys(p.validation), keys(p.retain), p.spec.ValidationSplit, p.spec.ValidationSequences,
+		p.spec.SequenceLength, p.spec.Packing, p.spec.ScorePrompts, p.enc.fingerprint(), p.enc.templateFingerprint(), p.model.VocabSize,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("checkSpec let through what JSON cannot write: %v", err))
@@ -107,21 +122,21 @@ func keys(inputs []input) [][2]string {
 // size is how many bytes there are to read, at most.
 func (p *plan) size() int64 {
 	var total int64
-	for _, in := range slices.Concat(p.train, p.validation) {
+	for _, in := range p.inputs() {
 		total += in.size
 	}
 	return total
 }
 
-// sink receives the rows of both sides, each in order, before they are cut or padded.
+// sink receives the rows of all sides, each in order, before they are cut or padded.
 type sink struct {
-	train, validation func(row) error
-	progress          func(bytes int64) // read so far in one document
+	train, validation, retain func(row) error
+	progress                  func(bytes int64) // read so far in one document
 }
 
 // run reads every input and hands its rows to s.
 func (p *plan) run(ctx context.Context, s sink) error {
-	train, validation := p.assembler(s.train), p.assembler(s.validation)
+	train, validation, retain := p.assembler(s.train), p.assembler(s.validation), p.assembler(s.retain)
 	if err := p.feed(ctx, p.train, p.split, train, validation, s.progress); err != nil {
 		return err
 	}
@@ -136,16 +151,25 @@ func (p *plan) run(ctx context.Context, s sink) error {
 		inputs = p.train
 		key = fmt.Sprintf("the part of data.train that validation_split %v holds out", p.spec.ValidationSplit)
 	}
-	return p.splitHint(validation.finish(key, inputs))
+	if err := validation.finish(key, inputs); err != nil {
+		return p.splitHint(err)
+	}
+	if len(p.retain) == 0 {
+		return nil
+	}
+	if err := p.feed(ctx, p.retain, splitter{}, retain, nil, s.progress); err != nil {
+		return err
+	}
+	return retain.finish("data.retain", p.retain)
 }
 
 func (p *plan) assembler(emit func(row) error) *assembler {
-	return &assembler{tok: p.tok, length: p.spec.SequenceLength, packing: p.spec.Packing, emit: emit}
+	return &assembler{enc: p.enc, length: p.spec.SequenceLength, packing: p.spec.Packing, emit: emit}
 }
 
 // splitHint adds to an error about an empty side what to do when the split made it so.
 func (p *plan) splitHint(err error) error {
-	if err == nil || p.spec.ValidationSplit == 0 {
+	if p.spec.ValidationSplit == 0 {
 		return err
 	}
 	return fmt.Errorf("%w (the split goes by hash; name data.validation, or change validation_split, or use more data)", err)

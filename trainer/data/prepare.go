@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -18,13 +17,13 @@ type Prepared struct {
 	Warnings []string // about the data, for people; the same whether it was prepared now or earlier
 }
 
-// Prepare tokenises a corpus into cacheDir/<fingerprint>, or finds it there. files are the model's; pre-tokenised data needs
-// no tokenizer among them. progress is told the bytes read so far and their total; it may be nil.
+// Prepare tokenises a corpus into cacheDir/<fingerprint>, or finds it there. Pre-tokenised data needs no tokenizer among the
+// model's files. progress is told the bytes read so far and their total; it may be nil.
 //
 // Errors that a person has to mend wrap sweep.ErrInput. After any error or crash the cache holds no corpus that looks
 // complete and is not.
-func Prepare(ctx context.Context, cacheDir string, files fs.FS, model sweep.ModelInfo, spec sweep.DataSpec, progress func(done, total int64)) (Prepared, error) {
-	p, err := newPlan(ctx, files, model, spec)
+func Prepare(ctx context.Context, cacheDir string, src Source, progress func(done, total int64)) (Prepared, error) {
+	p, err := newPlan(ctx, src)
 	if err != nil {
 		return Prepared{}, err
 	}
@@ -97,18 +96,37 @@ func publish(temp, dir string) error {
 	return sweep.SyncFolder(filepath.Dir(dir))
 }
 
+// sides are the rows files of a corpus that is being written.
+type sides struct{ train, validation, retain *rowWriter }
+
+func createSides(dir string) (s sides, err error) {
+	for name, into := range map[string]**rowWriter{trainFile: &s.train, validationFile: &s.validation, retainFile: &s.retain} {
+		if *into, err = createRows(filepath.Join(dir, name)); err != nil {
+			return s, errors.Join(err, s.close())
+		}
+	}
+	return s, nil
+}
+
+// close makes the files safe on disk.
+func (s sides) close() error {
+	var errs []error
+	for _, w := range []*rowWriter{s.train, s.validation, s.retain} {
+		if w != nil {
+			errs = append(errs, w.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // fill writes the files of a corpus folder.
 func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(done, total int64)) error {
-	train, err := createRows(filepath.Join(dir, trainFile))
+	rows, err := createSides(dir)
 	if err != nil {
 		return fmt.Errorf("prepare corpus: %w", err)
 	}
-	validation, err := createRows(filepath.Join(dir, validationFile))
-	if err != nil {
-		return errors.Join(fmt.Errorf("prepare corpus: %w", err), train.file.Close())
-	}
-	warnings, err := p.write(ctx, train, validation, progress)
-	if err := errors.Join(err, train.close(), validation.close()); err != nil {
+	warnings, err := p.write(ctx, rows, progress)
+	if err := errors.Join(err, rows.close()); err != nil {
 		return err
 	}
 	body, err := json.MarshalIndent(corpusFile{
@@ -116,10 +134,12 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 		Warnings:       warnings,
 		Info: sweep.CorpusInfo{
 			Fingerprint:         fingerprint,
-			TrainSequences:      train.n,
-			TrainTokens:         train.tokens,
-			ValidationSequences: validation.n,
-			ValidationTokens:    validation.tokens,
+			TrainSequences:      rows.train.n,
+			TrainTokens:         rows.train.tokens,
+			ValidationSequences: rows.validation.n,
+			ValidationTokens:    rows.validation.tokens,
+			RetainSequences:     rows.retain.n,
+			RetainTokens:        rows.retain.tokens,
 		},
 	}, "", "  ")
 	if err != nil {
@@ -129,47 +149,69 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 }
 
 // write reads the inputs and writes their rows, cut and padded. It returns what a person should know about them.
-func (p *plan) write(ctx context.Context, train, validation *rowWriter, progress func(done, total int64)) ([]string, error) {
-	trainSide := newShaper("data.train", p)
-	validationSide := newShaper("data.validation", p)
-	drawn := reservoir{size: p.spec.ValidationSequences, random: newStream(validationSeed, 0)}
+func (p *plan) write(ctx context.Context, rows sides, progress func(done, total int64)) ([]string, error) {
+	train := &side{shaper: newShaper("data.train", p), rows: rows.train}
+	validation := &side{shaper: newShaper("data.validation", p), rows: rows.validation, drawn: p.reservoir()}
+	retain := &side{shaper: newShaper("data.retain", p), rows: rows.retain, drawn: p.reservoir()}
 	var done int64
 	total := p.size()
-	err := p.run(ctx, sink{
-		train: func(r row) error {
-			r, err := trainSide.shape(r)
-			if err != nil {
-				return err
-			}
-			return train.write(r)
-		},
-		validation: func(r row) error {
-			r, err := validationSide.shape(r)
-			if err != nil {
-				return err
-			}
-			if drawn.size > 0 {
-				drawn.add(r)
-				return nil
-			}
-			return validation.write(r)
-		},
-		progress: func(bytes int64) {
-			done += bytes
-			if progress != nil {
-				progress(min(done, total), total)
-			}
-		},
-	})
+	err := p.run(ctx, sink{train: train.add, validation: validation.add, retain: retain.add, progress: func(bytes int64) {
+		done += bytes
+		if progress != nil {
+			progress(min(done, total), total)
+		}
+	}})
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range drawn.inOrder() {
-		if err := validation.write(r); err != nil {
+	var warnings []string
+	for _, s := range []*side{train, validation, retain} {
+		if err := s.finish(); err != nil {
 			return nil, fmt.Errorf("prepare corpus: %w", err)
 		}
+		warnings = append(warnings, s.warnings()...)
 	}
-	return append(trainSide.warnings(), validationSide.warnings()...), nil
+	return append(warnings, p.enc.warnings()...), nil
+}
+
+// reservoir draws validation_sequences, or nothing where that is not set.
+func (p *plan) reservoir() *reservoir {
+	if p.spec.ValidationSequences == 0 {
+		return nil
+	}
+	return &reservoir{size: p.spec.ValidationSequences, random: newStream(validationSeed, 0)}
+}
+
+// side shapes the rows of one side and writes them, or only those that are drawn.
+type side struct {
+	*shaper
+	rows  *rowWriter
+	drawn *reservoir // nil: all are written
+}
+
+func (s *side) add(r row) error {
+	r, err := s.shape(r)
+	if err != nil {
+		return err
+	}
+	if s.drawn != nil {
+		s.drawn.add(r)
+		return nil
+	}
+	return s.rows.write(r)
+}
+
+// finish writes what was drawn.
+func (s *side) finish() error {
+	if s.drawn == nil {
+		return nil
+	}
+	for _, r := range s.drawn.inOrder() {
+		if err := s.rows.write(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeSynced writes a file that is safe on disk when it returns.

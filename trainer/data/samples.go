@@ -5,15 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-
-	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // Sample is one training row for people to look at: neither cut nor padded.
 type Sample struct {
-	Text     string  `json:"text"` // of InputIDs; empty where the model has no tokenizer
-	InputIDs []int32 `json:"input_ids"`
-	Labels   []int32 `json:"labels"`
+	Text     string   `json:"text"` // of InputIDs; empty where the model has no tokenizer
+	InputIDs []int32  `json:"input_ids"`
+	Labels   []int32  `json:"labels"`
+	Segments []int32  `json:"-"` // of packed documents: the number of each id's document in the row; nil for one document
+	Tokens   []string `json:"-"` // the text of each id; nil where the model has no tokenizer
 }
 
 // errEnough ends the reading when the limit is reached.
@@ -21,23 +21,24 @@ var errEnough = errors.New("enough samples")
 
 // Samples returns the first training rows in file order, at most limit (0 means all), and what a run would refuse or change
 // about them. It reads the tokenizer and writes nothing.
-func Samples(ctx context.Context, files fs.FS, model sweep.ModelInfo, spec sweep.DataSpec, limit int) ([]Sample, []string, error) {
-	p, err := newPlan(ctx, files, model, spec)
+func Samples(ctx context.Context, src Source, limit int) ([]Sample, []string, error) {
+	p, err := newPlan(ctx, src)
 	if err != nil {
 		return nil, nil, err
 	}
-	tok := p.tok
-	if tok == nil {
-		if tok, err = LoadTokenizer(files); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, err
-		}
+	tok := p.enc.tok
+	if tok == nil && !errors.Is(p.enc.tokErr, fs.ErrNotExist) {
+		return nil, nil, p.enc.tokErr
 	}
 	var samples []Sample
 	var warnings []string
 	train := p.assembler(func(r row) error {
-		sample := Sample{InputIDs: r.ids, Labels: r.labels}
+		sample := Sample{InputIDs: notNil(r.ids), Labels: notNil(r.labels), Segments: r.segments}
 		if tok != nil {
 			sample.Text = tok.Decode(r.ids)
+			for _, id := range r.ids {
+				sample.Tokens = append(sample.Tokens, tok.Decode([]int32{id}))
+			}
 		}
 		samples = append(samples, sample)
 		warnings = append(warnings, p.doubts(r, len(samples))...)
@@ -60,7 +61,15 @@ func Samples(ctx context.Context, files fs.FS, model sweep.ModelInfo, spec sweep
 	if len(samples) == 0 {
 		return nil, nil, p.splitHint(errEmpty("data.train", p.train))
 	}
-	return samples, warnings, nil
+	return samples, append(warnings, p.enc.warnings()...), nil
+}
+
+// notNil makes JSON write [] for an empty row.
+func notNil(ids []int32) []int32 {
+	if ids == nil {
+		return []int32{}
+	}
+	return ids
 }
 
 // doubts says what training would refuse about the number-th row, or change.

@@ -13,7 +13,7 @@ const validationSeed = 0x76616c6964617465
 
 // shaper cuts and pads the rows of one side to the sequence length and checks them against the model.
 type shaper struct {
-	key    string // data.train or data.validation
+	key    string // data.train, data.validation or data.retain
 	length int
 	vocab  int32
 	rows   int
@@ -33,15 +33,18 @@ func (s *shaper) shape(r row) (row, error) {
 	}
 	n := min(len(r.ids), s.length)
 	if supervised(r.labels[:n]) == 0 {
-		return row{}, fmt.Errorf("%w: %s: no supervised token among the first %d: every label after the first is -100", sweep.ErrInput, s.where(r), n)
+		return row{}, fmt.Errorf("%w: %s: no supervised token among the first %d: what is scored is missing or lies beyond sequence_length; leave the row out, or raise sequence_length", sweep.ErrInput, s.where(r), n)
 	}
 	if n < len(r.ids) {
 		s.cut++
 	}
-	shaped := row{ids: make([]int32, s.length), labels: make([]int32, s.length), place: r.place}
+	shaped := row{ids: make([]int32, s.length), labels: make([]int32, s.length), segments: make([]int32, s.length), place: r.place}
 	copy(shaped.ids, r.ids)
 	for i := copy(shaped.labels, r.labels); i < s.length; i++ {
 		shaped.labels[i] = IgnoredLabel
+	}
+	for i := copy(shaped.segments, r.segments); i < s.length && i > 0; i++ {
+		shaped.segments[i] = shaped.segments[i-1] // padding is not scored and nothing after it looks back
 	}
 	return shaped, nil
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -12,7 +14,7 @@ import (
 // splitter decides which documents are held out for validation: those whose hash falls below the fraction, so that a
 // document keeps its side whatever else is in the corpus. Equal documents are on one side.
 //
-// Text files are split whole. Where that would leave one side empty (one file, or few), each file is split into its
+// Rows of a table are documents. Text files are split whole. Where that would leave one side empty (one file, or few), each file is split into its
 // paragraphs, or into its lines where it has but one paragraph; neighbours on one side stay together.
 type splitter struct {
 	fraction float64
@@ -42,12 +44,15 @@ func (s splitter) split(doc document) (parts []document, held []bool) {
 	if !s.blocks {
 		return []document{doc}, []bool{s.holds(doc)}
 	}
+	at, begins := 0, 0
 	for block := range blocks(doc.text) {
+		at += len(block)
 		out := s.holdsText(strings.TrimSpace(block))
 		if n := len(parts); n > 0 && held[n-1] == out {
-			parts[n-1].text += block
+			parts[n-1].text = doc.text[begins:at] // not joined anew: a run may be most of a large file
 			continue
 		}
+		begins = at - len(block)
 		parts = append(parts, document{place: doc.place, text: block})
 		held = append(held, out)
 	}
@@ -58,13 +63,21 @@ func (s splitter) split(doc document) (parts []document, held []bool) {
 }
 
 func (s splitter) holds(doc document) bool {
-	if doc.ids == nil {
-		return s.holdsText(doc.text)
-	}
 	h := sha256.New()
-	for _, list := range [][]int32{doc.ids, doc.labels} {
-		for _, id := range list {
-			h.Write(binary.LittleEndian.AppendUint32(nil, uint32(id)))
+	switch doc.form {
+	case formText:
+		return s.holdsText(doc.text)
+	case formPair:
+		h.Write([]byte(doc.prompt + "\x00" + doc.text))
+	case formChat:
+		if err := json.NewEncoder(h).Encode(doc.messages); err != nil {
+			panic(fmt.Sprintf("messages that were read from JSON cannot be written: %v", err))
+		}
+	case formIDs:
+		for _, list := range [][]int32{doc.ids, doc.labels} {
+			for _, id := range list {
+				h.Write(binary.LittleEndian.AppendUint32(nil, uint32(id)))
+			}
 		}
 	}
 	return s.holdsKey(hex.EncodeToString(h.Sum(nil)))

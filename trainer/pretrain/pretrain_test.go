@@ -104,7 +104,7 @@ func prepare(t *testing.T, dir string, c model.Config) *data.Corpus {
 	t.Helper()
 	spec := sweep.DataSpec{Train: []string{corpusFile}, ValidationSplit: 0.1, ValidationSequences: 20, SequenceLength: 16, Shuffle: true, Packing: true}
 	info := sweep.ModelInfo{VocabSize: c.VocabSize, MaxPositions: c.Positions}
-	prepared, err := data.Prepare(context.Background(), t.TempDir(), os.DirFS(dir), info, spec, nil)
+	prepared, err := data.Prepare(context.Background(), t.TempDir(), data.Source{Files: os.DirFS(dir), Model: info, Spec: spec}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,9 +103,10 @@ func nextBatch(rows data.Rows, sampler *data.Sampler, step, size int) model.Batc
 }
 
 func appendRow(b *model.Batch, rows data.Rows, i int) {
-	ids, labels := rows.Row(i)
-	b.IDs = append(b.IDs, ids...)
-	b.Labels = append(b.Labels, labels...)
+	r := rows.Row(i)
+	b.IDs = append(b.IDs, r.IDs...)
+	b.Labels = append(b.Labels, r.Labels...)
+	b.Segments = append(b.Segments, r.Segments...)
 	b.B++
-	b.T = len(ids)
+	b.T = len(r.IDs)
 }

@@ -1,0 +1,166 @@
+package data
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// chatML is the template of many models, without a system prompt of its own.
+const chatML = `{% for m in messages %}<|im_start|>{{ m['role'] }}
+{{ m['content'] }}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}`
+
+// forgetful drops what earlier assistant turns said.
+const forgetful = `{% for m in messages %}{% if loop.last or m.role != 'assistant' %}{{ m.role }}: {{ m.content }}
+{% endif %}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}`
+
+func chatSource(t *testing.T, template string, spec sweep.DataSpec) Source {
+	t.Helper()
+	src := goldenSource(t, spec)
+	files := fstest.MapFS{"chat_template.jinja": {Data: []byte(template)}}
+	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
+		body, err := fs.ReadFile(src.Files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(files, fstest.MapFS{name: {Data: body}})
+	}
+	src.Files = files
+	return src
+}
+
+type parquetMessage struct {
+	Role    string  `parquet:"role"`
+	Content *string `parquet:"content,optional"`
+}
+
+type parquetChat struct {
+	Messages []parquetMessage `parquet:"messages,list"`
+}
+
+type parquetTurns struct {
+	Prompt     []parquetMessage `parquet:"prompt,list"`
+	Completion []parquetMessage `parquet:"completion,list"`
+}
+
+// TestAssistantTurnsAreScored: from the end of the generation prompt to the end of the turn, as the template writes it.
+func TestAssistantTurnsAreScored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const user, first, again, second = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", "Anne.<|im_end|>\n", "<|im_start|>user\nAnd?<|im_end|>\n<|im_start|>assistant\n", "No.<|im_end|>\n"
+	messages := `{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Anne."}, {"role": "user", "content": "And?"}`
+	turns := func(texts ...string) (all []parquetMessage) {
+		for i, text := range texts {
+			all = append(all, parquetMessage{[]string{"user", "assistant"}[i%2], &text})
+		}
+		return all
+	}
+	const answer = `{"role": "assistant", "content": "No."}`
+	cases := map[string]struct {
+		path   string
+		scored string
+	}{
+		"messages": {write(t, dir, "a.jsonl", `{"messages": [`+messages+`, `+answer+`]}`), first + second},
+		"pair":     {write(t, dir, "b.jsonl", `{"prompt": [`+messages+`], "completion": [`+answer+`]}`), second},
+		"parquet":  {writeParquet(t, filepath.Join(dir, "c.parquet"), []parquetChat{{turns("Hi", "Anne.", "And?", "No.")}}), first + second},
+		"parquet pair": {
+			writeParquet(t, filepath.Join(dir, "d.parquet"), []parquetTurns{{turns("Hi", "Anne.", "And?"), turns("-", "No.")[1:]}}), second,
+		},
+	}
+	for name, c := range cases {
+		spec := sweep.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 512, Packing: true}
+		samples, warnings, err := Samples(t.Context(), chatSource(t, chatML, spec), 0)
+		if err != nil || len(samples) != 1 || len(warnings) > 0 {
+			t.Errorf("%s: %d samples, warnings %q, %v", name, len(samples), warnings, err)
+			continue
+		}
+		s := samples[0]
+		var scored []int32
+		for i, label := range s.Labels {
+			if label != IgnoredLabel {
+				if label != s.InputIDs[i] {
+					t.Errorf("%s: label %d of id %d", name, label, s.InputIDs[i])
+				}
+				scored = append(scored, label)
+			}
+		}
+		if got := loadGolden(t, "tokenizer.json").Decode(scored); s.Text != user+first+again+second || got != c.scored {
+			t.Errorf("%s: text %q, scored %q, want %q", name, s.Text, got, c.scored)
+		}
+		spec.ScorePrompts = true
+		samples, _, err = Samples(t.Context(), chatSource(t, chatML, spec), 0)
+		if err != nil || !cmp.Equal(samples[0].Labels, samples[0].InputIDs) {
+			t.Errorf("%s with completion_only_loss: false: %v, labels %v", name, err, samples)
+		}
+	}
+}
+
+func TestChatRowsThatCannotBeScored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const two = `{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Anne."}`
+	long := write(t, dir, "long.jsonl", `{"messages": [`+two+`, `+two+`]}`)
+	short := write(t, dir, "short.jsonl", `{"messages": [`+two+`]}`)
+	split := write(t, dir, "split.jsonl", `{"prompt": [`+two+`, {"role": "user", "content": "x"}], "completion": [{"role": "assistant", "content": "y"}]}`)
+	silent := write(t, dir, "silent.jsonl", `{"messages": [{"role": "user", "content": "x"}]}`)
+	cases := map[string]struct{ path, template, want string }{
+		"forgets": {long, forgetful, long + ":1: invalid input: the model's chat template writes the beginning of the conversation (messages up to 1) differently when others follow"},
+		"refuses": {short, `{{ raise_exception("no such role") }}`, "short.jsonl:1: invalid input: chat template"},
+		"silent":  {silent, chatML, "silent.jsonl:1: no supervised token"},
+	}
+	for name, c := range cases {
+		spec := sweep.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 64}
+		_, err := Prepare(t.Context(), t.TempDir(), chatSource(t, c.template, spec), nil)
+		if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want an input error with %q", name, err, c.want)
+		}
+	}
+	for _, path := range []string{short, split} { // what such an error advises works
+		spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
+		if _, _, err := Samples(t.Context(), chatSource(t, forgetful, spec), 0); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	spec := sweep.DataSpec{Train: []string{short}, Validation: []string{short}, SequenceLength: 64}
+	if _, _, err := Samples(t.Context(), goldenSource(t, spec), 0); !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), "short.jsonl:1: ") {
+		t.Errorf("without a template: %v", err)
+	}
+}
+
+// TestSettingsChangeTheFingerprint: a corpus in the cache is never taken for one that other settings would make.
+func TestSettingsChangeTheFingerprint(t *testing.T) {
+	t.Parallel()
+	path := write(t, t.TempDir(), "a.jsonl", `{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Anne."}]}`)
+	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
+	seen := map[string]string{}
+	for name, edit := range map[string]func(*Source){
+		"base":     func(*Source) {},
+		"prompts":  func(s *Source) { s.Spec.ScorePrompts = true },
+		"retain":   func(s *Source) { s.Spec.Retain = []string{path} },
+		"packing":  func(s *Source) { s.Spec.Packing = true },
+		"length":   func(s *Source) { s.Spec.SequenceLength = 32 },
+		"drawn":    func(s *Source) { s.Spec.ValidationSequences = 1 },
+		"template": func(s *Source) { *s = chatSource(t, chatML+" ", spec) },
+	} {
+		src := chatSource(t, chatML, spec)
+		edit(&src)
+		p, err := newPlan(t.Context(), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := seen[p.fingerprint()]; ok {
+			t.Errorf("%s has the fingerprint of %s", name, other)
+		}
+		seen[p.fingerprint()] = name
+	}
+}

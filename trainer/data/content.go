@@ -1,0 +1,57 @@
+package data
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// content reads an input's file once, unpacked, and knows at the end whether it still is what was hashed.
+type content struct {
+	in   input
+	file *os.File
+	raw  io.Reader // the file's own bytes, hashed as they are read
+	sum  hash.Hash
+	body io.Reader
+}
+
+// open opens the file. Reading fails once ctx is done.
+func (in input) open(ctx context.Context) (*content, error) {
+	f, err := os.Open(in.name)
+	if err != nil {
+		return nil, missing(in.name, err)
+	}
+	c := &content{in: in, file: f, sum: sha256.New()}
+	c.raw = io.TeeReader(stopping(ctx, f), c.sum)
+	c.body = c.raw
+	if in.gzip {
+		if c.body, err = gzip.NewReader(c.raw); err != nil {
+			err = fmt.Errorf("%w: data file %s: not a .gz file: %w", sweep.ErrInput, in.name, err)
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return c, nil
+}
+
+func (c *content) Read(p []byte) (int, error) { return c.body.Read(p) }
+
+func (c *content) close() { c.file.Close() } //nolint:errcheck,gosec // only read
+
+// verify reads what is left of the file and compares.
+func (c *content) verify() error {
+	if _, err := io.Copy(io.Discard, c.raw); err != nil {
+		return fmt.Errorf("read data file %s: %w", c.in.name, err)
+	}
+	if hex.EncodeToString(c.sum.Sum(nil)) != c.in.key {
+		return c.in.changed()
+	}
+	return nil
+}

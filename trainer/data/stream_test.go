@@ -1,0 +1,57 @@
+package data
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// TestAMillionLinesStream prepares a file of many short lines and looks at the live heap on the way: it must not grow with the
+// file. (200,000 lines show it as well as a million: held as rows they would take some 40 MiB.) It does not run beside others,
+// for it measures.
+func TestAMillionLinesStream(t *testing.T) { //nolint:paralleltest // see above
+	const lines = 200_000
+	path := filepath.Join(t.TempDir(), "many.jsonl")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := bufio.NewWriter(f)
+	for i := range lines {
+		fmt.Fprintf(w, "{\"prompt\": \"Anne %d:\", \"completion\": \" walked on.\"}\n", i)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	live := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before, most, read := live(), int64(0), 0
+	spec := sweep.DataSpec{Train: []string{path}, ValidationSplit: 0.1, ValidationSequences: 100, SequenceLength: 16, Packing: true}
+	prepared, err := Prepare(t.Context(), t.TempDir(), goldenSource(t, spec), func(int64, int64) {
+		if read++; read%(lines/10) == 0 {
+			most = max(most, live())
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read != lines || prepared.Info.ValidationSequences != 100 || prepared.Info.TrainSequences < lines*8/10 {
+		t.Errorf("%d documents read, %+v", read, prepared.Info)
+	}
+	const bound = 4 << 20 // the tokenizer, buffers and 100 rows
+	if most-before > bound {
+		t.Errorf("the heap grew by %d KiB, want less than %d", (most-before)>>10, bound>>10)
+	}
+}
