@@ -98,11 +98,11 @@ func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) 
 		return err
 	case e.Kind == sweep.EventEval && e.Evaluation != nil:
 		v := e.Evaluation
-		if err := finite(v.ValLoss, v.Seconds); err != nil {
+		if err := errors.Join(finite(v.ValLoss, v.Seconds), finiteOrNil(v.RetainLoss)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO evaluations (attempt_id, seq, val_loss, tokens, seconds)
-			VALUES (?, ?, ?, ?, ?)`, attempt, e.Seq, v.ValLoss, v.Tokens, v.Seconds)
+		_, err := tx.ExecContext(ctx, `INSERT INTO evaluations (attempt_id, seq, val_loss, retain_loss, tokens, seconds)
+			VALUES (?, ?, ?, ?, ?, ?)`, attempt, e.Seq, v.ValLoss, v.RetainLoss, v.Tokens, v.Seconds)
 		return err
 	case e.Kind == sweep.EventMemory && e.Memory != nil:
 		m := e.Memory
@@ -136,18 +136,27 @@ func appendEnvironment(ctx context.Context, tx *sql.Tx, attempt, seq int64, v sw
 }
 
 func appendOutcome(ctx context.Context, tx *sql.Tx, attempt, seq int64, o sweep.Outcome) error {
-	for _, loss := range []*float64{o.ValLoss, o.LastValLoss, o.TrainLoss} {
-		if loss != nil {
-			if err := finite(*loss); err != nil {
+	if err := finiteOrNil(o.ValLoss, o.LastValLoss, o.TrainLoss, o.RetainLoss, o.BaseRetain); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO outcomes (attempt_id, seq, state, error, step, val_loss, best_step,
+		last_val_loss, train_loss, retain_loss, base_retain, tokens, train_seconds, total_seconds)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		attempt, seq, o.State, o.Error, o.Step, o.ValLoss, o.BestStep,
+		o.LastValLoss, o.TrainLoss, o.RetainLoss, o.BaseRetain, o.Tokens, o.TrainSeconds, o.TotalSeconds)
+	return err
+}
+
+// finiteOrNil is finite for values that may be absent.
+func finiteOrNil(values ...*float64) error {
+	for _, v := range values {
+		if v != nil {
+			if err := finite(*v); err != nil {
 				return err
 			}
 		}
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO outcomes (attempt_id, seq, state, error, step, val_loss, best_step,
-		last_val_loss, train_loss, tokens, train_seconds, total_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		attempt, seq, o.State, o.Error, o.Step, o.ValLoss, o.BestStep,
-		o.LastValLoss, o.TrainLoss, o.Tokens, o.TrainSeconds, o.TotalSeconds)
-	return err
+	return nil
 }
 
 // finite refuses NaN and infinity, which SQLite would turn into NULL or keep.

@@ -30,8 +30,8 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*swee
 			ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'checkpoint'), -1),
 			max(ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'point'), 0),
 				ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'eval'), 0)),
-			o.state, o.error, o.step, o.val_loss, o.best_step, o.last_val_loss, o.train_loss, o.tokens,
-			o.train_seconds, o.total_seconds
+			o.state, o.error, o.step, o.val_loss, o.best_step, o.last_val_loss, o.train_loss, o.retain_loss,
+			o.base_retain, o.tokens, o.train_seconds, o.total_seconds
 		FROM attempts a LEFT JOIN outcomes o ON o.attempt_id = a.id
 		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
@@ -64,13 +64,15 @@ type outcomeRow struct {
 	message                       sql.Null[string]
 	step, bestStep                sql.Null[int]
 	valLoss, lastValLoss, trained sql.Null[float64]
+	retained, baseRetained        sql.Null[float64]
 	tokens                        sql.Null[int64]
 	trainSeconds, totalSeconds    sql.Null[float64]
 }
 
 func (o *outcomeRow) fields() []any {
 	return []any{
-		&o.state, &o.message, &o.step, &o.valLoss, &o.bestStep, &o.lastValLoss, &o.trained, &o.tokens,
+		&o.state, &o.message, &o.step, &o.valLoss, &o.bestStep, &o.lastValLoss, &o.trained, &o.retained,
+		&o.baseRetained, &o.tokens,
 		&o.trainSeconds, &o.totalSeconds,
 	}
 }
@@ -82,13 +84,14 @@ func (o *outcomeRow) outcome() *sweep.Outcome {
 	return &sweep.Outcome{
 		State: o.state.V, Error: o.message.V, Step: o.step.V,
 		ValLoss: pointer(o.valLoss), BestStep: o.bestStep.V, LastValLoss: pointer(o.lastValLoss), TrainLoss: pointer(o.trained),
+		RetainLoss: pointer(o.retained), BaseRetain: pointer(o.baseRetained),
 		Tokens: o.tokens.V, TrainSeconds: o.trainSeconds.V, TotalSeconds: o.totalSeconds.V,
 	}
 }
 
 func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
 	// A bare column beside max() is taken from the row of the maximum: the newest attempt's value of a step.
-	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, e.step, v.val_loss, max(a.number)
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, e.step, v.val_loss, v.retain_loss, max(a.number)
 		FROM attempts a
 		JOIN events e ON e.attempt_id = a.id AND e.kind = 'eval'
 		JOIN evaluations v ON v.attempt_id = e.attempt_id AND v.seq = e.seq
@@ -97,7 +100,7 @@ func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*s
 		var trial sweep.TrialID
 		var s sweep.StepLoss
 		var newest int
-		err := rows.Scan(&trial, &s.Step, &s.ValLoss, &newest)
+		err := rows.Scan(&trial, &s.Step, &s.ValLoss, &s.RetainLoss, &newest)
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 		return "", err
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, o.state, o.error, o.step, o.val_loss, o.best_step,
-			o.last_val_loss, o.train_loss, o.tokens, o.train_seconds, o.total_seconds
+			o.last_val_loss, o.train_loss, o.retain_loss, o.base_retain, o.tokens, o.train_seconds, o.total_seconds
 		FROM rung_trials lt LEFT JOIN trial_outcomes o ON o.trial_id = lt.trial_id
 		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed`, ladder)
 	err = each(rows, err, func(rows *sql.Rows) error {

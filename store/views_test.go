@@ -84,6 +84,29 @@ func TestViewRungsAndVerdicts(t *testing.T) {
 	}
 }
 
+func TestViewsShowForgetting(t *testing.T) {
+	t.Parallel()
+	db, _ := registered(t)
+	events := script(4.5)
+	events[2].Evaluation.RetainLoss = new(3.0)
+	last := events[len(events)-1].Outcome
+	last.RetainLoss, last.BaseRetain = new(3.25), new(3.0)
+	launch(t, db, registration().Ladders[0].Trials[0][0], 1, events)
+	launch(t, db, registration().Ladders[0].Trials[0][1], 1, script(4.25))
+	got, err := db.Query(t.Context(), `SELECT val_loss, retain_loss, forgetting FROM trials WHERE val_loss IS NOT NULL`)
+	if diff := cmp.Diff([][]string{{"4.25", "NULL", "NULL"}, {"4.5", "3.25", "0.25"}}, got); err != nil || diff != "" {
+		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)
+	}
+	got, err = db.Query(t.Context(), `SELECT mean_retain_loss, mean_forgetting FROM rungs WHERE finished > 0`)
+	if diff := cmp.Diff([][]string{{"3.25", "0.25"}}, got); err != nil || diff != "" {
+		t.Errorf("view rungs: %v (-want +got):\n%s", err, diff)
+	}
+	evals, err := db.Evals(t.Context(), registration().Ladders[0].Trials[0][0].ID)
+	if err != nil || *evals[0].RetainLoss != 3 || evals[1].RetainLoss != nil {
+		t.Errorf("Evals() = %+v, %v", evals, err)
+	}
+}
+
 func TestViewsAgreeWithTheSnapshot(t *testing.T) {
 	t.Parallel()
 	db, id := climbed(t)

@@ -39,8 +39,9 @@ type curvePoint struct {
 }
 
 type curveEval struct {
-	Step    int     `json:"step"`
-	ValLoss float64 `json:"val_loss"`
+	Step       int      `json:"step"`
+	ValLoss    float64  `json:"val_loss"`
+	RetainLoss *float64 `json:"retain_loss,omitempty"` // where the grid has data.retain
 }
 
 func (a *app) metrics(ctx context.Context, prefix string) error {
@@ -56,7 +57,7 @@ func (a *app) metrics(ctx context.Context, prefix string) error {
 		}
 		evals, err := db.Evals(ctx, c.Trial)
 		for _, e := range evals {
-			c.Evals = append(c.Evals, curveEval{Step: e.Step, ValLoss: e.ValLoss})
+			c.Evals = append(c.Evals, curveEval{Step: e.Step, ValLoss: e.ValLoss, RetainLoss: e.RetainLoss})
 		}
 		return err
 	})
@@ -72,6 +73,10 @@ func (a *app) metrics(ctx context.Context, prefix string) error {
 // rows has one row per step that has a point, an evaluation, or both.
 func (c curve) rows() (header []string, rows [][]string) {
 	header = []string{"step", "tokens", "train_loss", "grad_norm", "learning_rate", "val_loss"}
+	retain := slices.ContainsFunc(c.Evals, func(e curveEval) bool { return e.RetainLoss != nil })
+	if retain {
+		header = append(header, "retain_loss")
+	}
 	points, evals := map[int]curvePoint{}, map[int]curveEval{}
 	var steps []int
 	for _, p := range c.Points {
@@ -91,6 +96,11 @@ func (c curve) rows() (header []string, rows [][]string) {
 		}
 		if e, ok := evals[step]; ok {
 			row[5] = fullNumber(&e.ValLoss)
+			if retain {
+				row = append(row, fullNumber(e.RetainLoss))
+			}
+		} else if retain {
+			row = append(row, "")
 		}
 		rows = append(rows, row)
 	}

@@ -168,6 +168,9 @@ func writeTrial(w io.Writer, t shownTrial) error {
 		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s tokens, %s of training\n", fullNumber(r.ValLoss), r.BestStep,
 			fullNumber(r.TrainLoss), report.Count(r.Tokens), report.Seconds(r.TrainSeconds))
 	}
+	if r := t.Result; r != nil && r.Forgetting() != nil {
+		fmt.Fprintf(&b, "retain_loss %s at that step, %s at step 0: forgetting %s\n", fullNumber(r.RetainLoss), fullNumber(r.BaseRetain), fullNumber(r.Forgetting()))
+	}
 	b.WriteByte('\n')
 	if err := writeTable(&b, []string{"setting", "value"}, specRows(t)); err != nil {
 		return err
@@ -201,6 +204,7 @@ func specRows(t shownTrial) [][]string {
 		{"model", t.Spec.Model},
 		{"data", strings.Join(t.Spec.Data.Train, ", ")},
 		{"validation", validation},
+		{"retain", strings.Join(t.Spec.Data.Retain, ", ")},
 		{"sequence_length", strconv.Itoa(t.Spec.Data.SequenceLength)},
 		{"rank", strconv.Itoa(l.Rank)},
 		{"alpha", fmt.Sprintf("%s (scaling %s)", float(l.Alpha), float(l.Scaling()))},

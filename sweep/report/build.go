@@ -143,7 +143,7 @@ func newTrial(t sweep.TrialFacts) Trial {
 		out.Error = o.Error
 		return out
 	}
-	out.ValLoss, out.TrainLoss = o.ValLoss, o.TrainLoss
+	out.ValLoss, out.TrainLoss, out.RetainLoss, out.Forgetting = o.ValLoss, o.TrainLoss, o.RetainLoss, o.Forgetting()
 	out.BestStep, out.Tokens, out.TrainSeconds = &o.BestStep, &o.Tokens, &o.TrainSeconds
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,6 +33,10 @@ func (r Report) rows() ([]string, [][]string) {
 	header = append(header, "rank", "seed", "trial", "state", "val_loss", "best_step", "train_loss", "tokens", "peak_host_bytes",
 		"peak_device_bytes", "predicted_bytes", "train_seconds", "trainable_params", "decision", "ladder_state", "recommended_rank",
 		"tuned", "extra")
+	retain := r.retains()
+	if retain {
+		header = append(header, "retain_loss", "forgetting")
+	}
 	var rows [][]string
 	for _, l := range r.Ladders {
 		for _, rung := range l.Rungs {
@@ -40,11 +45,27 @@ func (r Report) rows() ([]string, [][]string) {
 				for _, name := range settings {
 					row = append(row, l.Cell.value(name))
 				}
-				rows = append(rows, append(row, trialRow(l, rung, t)...))
+				row = append(row, trialRow(l, rung, t)...)
+				if retain {
+					row = append(row, float(t.RetainLoss), float(t.Forgetting))
+				}
+				rows = append(rows, row)
 			}
 		}
 	}
 	return header, rows
+}
+
+// retains reports whether any trial was scored on data.retain.
+func (r Report) retains() bool {
+	for _, l := range r.Ladders {
+		for _, rung := range l.Rungs {
+			if slices.ContainsFunc(rung.Trials, func(t Trial) bool { return t.RetainLoss != nil }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func trialRow(l Ladder, r Rung, t Trial) []string {

@@ -36,6 +36,47 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+// TestReportOfForgetting: what data.retain lost stands in every form, and only where the grid has data.retain (the golden files
+// of the others have none of it).
+func TestReportOfForgetting(t *testing.T) {
+	t.Parallel()
+	s := states()[sweep.StatePlateau].snapshot()
+	for i := range s.Ladders[0].Rungs {
+		for j := range s.Ladders[0].Rungs[i].Trials {
+			o := s.Ladders[0].Rungs[i].Trials[j].Attempts[0].Outcome
+			o.BaseRetain, o.RetainLoss = new(3.0), new(3+0.125*float64(i)+0.01*float64(j-1))
+		}
+	}
+	r := Build(s)
+	var text, csv, body bytes.Buffer
+	for _, err := range []error{r.Text(&text, Options{Width: 120}), r.CSV(&csv), r.JSON(&body)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden(t, "forgetting.txt", text.Bytes())
+	var got struct {
+		Ladders []struct {
+			Rungs []struct {
+				Trials []struct {
+					RetainLoss float64 `json:"retain_loss"`
+					Forgetting float64 `json:"forgetting"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if first := got.Ladders[0].Rungs[2].Trials[1]; first.RetainLoss != 3.25 || first.Forgetting != 0.25 {
+		t.Errorf("trial in JSON = %+v", first)
+	}
+	header, _, _ := strings.Cut(csv.String(), "\n")
+	if !strings.HasSuffix(header, ",retain_loss,forgetting") || !strings.Contains(csv.String(), ",3.25,0.25\n") {
+		t.Errorf("CSV:\n%s", csv.String())
+	}
+}
+
 // states are ladders of one cell, one for every state a verdict can have.
 func states() map[sweep.State]fixture {
 	seeds := []int64{0, 1, 2}

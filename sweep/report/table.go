@@ -8,6 +8,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	gotext "github.com/jedib0t/go-pretty/v6/text"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -47,11 +48,28 @@ func (t *text) columns(l Ladder) []column {
 			}
 			return fmt.Sprintf("%d/%d", *r.Count, t.rule.Patience)
 		}},
+		{"forgetting", 1, func(r Rung) string {
+			return optional(forgetting(r), func(v float64) string { return fixed(v, decimals) })
+		}},
 		{"params", 0, func(r Rung) string { return optional(nonZero(r.Cost.TrainableParams), count) }},
 		{"memory", 0, func(r Rung) string { return optional(r.Cost.peak(), size) }},
 		{"time", 0, func(r Rung) string { return optional(r.Cost.TrainSeconds, Seconds) }},
 		{"tokens", 4, func(r Rung) string { return optional(nonZero(tokens(r)), count) }},
 	}...)
+}
+
+// forgetting is the mean over the rung's trials; nil where none measured it.
+func forgetting(r Rung) *float64 {
+	var all []float64
+	for _, t := range r.Trials {
+		if t.Forgetting != nil {
+			all = append(all, *t.Forgetting)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return new(stat.Mean(all, nil))
 }
 
 func tokens(r Rung) int64 {

@@ -63,6 +63,9 @@ func (r Report) Text(w io.Writer, o Options) error {
 	}
 	t.print("")
 	t.legend()
+	if r.retains() {
+		t.para("", "Forgetting is how much higher the loss on data.retain is at the best step than before training, in nats per token.")
+	}
 	return t.err
 }
 

@@ -18,6 +18,7 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	t.Run("Registration", func(t *testing.T) { t.Parallel(); exerciseRegistration(t, open(t)) })
 	t.Run("Attempts", func(t *testing.T) { t.Parallel(); exerciseAttempts(t, open(t)) })
+	t.Run("Retain", func(t *testing.T) { t.Parallel(); exerciseRetain(t, open(t)) })
 	t.Run("InvalidEvents", func(t *testing.T) { t.Parallel(); exerciseInvalidEvents(t, open(t)) })
 	t.Run("NotFound", func(t *testing.T) { t.Parallel(); exerciseNotFound(t, open(t)) })
 	t.Run("Sessions", func(t *testing.T) { t.Parallel(); exerciseSessions(t, open(t)) })
@@ -158,6 +159,36 @@ func exerciseAttempts(t *testing.T, s Store) {
 	}
 }
 
+// exerciseRetain stores losses on data.retain where there are any.
+func exerciseRetain(t *testing.T, s Store) {
+	t.Helper()
+	ctx, id, trial := t.Context(), create(t, s, "first"), Trial(16, 1, 1)
+	attempt := sweep.NewAttemptID(trial.ID, 1)
+	must(t, "BeginAttempt", s.BeginAttempt(ctx, trial.ID, 1, sweep.Assignment{Attempt: attempt, Trial: trial}, moment(1)))
+	o := sweep.Outcome{State: sweep.OutcomeDone, ValLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}
+	events := []sweep.Event{
+		{Kind: sweep.EventEval, Step: 0, Evaluation: &sweep.Evaluation{ValLoss: 5, RetainLoss: new(3.0)}},
+		{Kind: sweep.EventEval, Step: 2, Evaluation: &sweep.Evaluation{ValLoss: 4.5, RetainLoss: new(3.25)}},
+		{Kind: sweep.EventEval, Step: 4, Evaluation: &sweep.Evaluation{ValLoss: 4.75}},
+		{Kind: sweep.EventEnded, Outcome: &o},
+	}
+	for i := range events {
+		events[i].Seq, events[i].At = int64(i+1), moment(2)
+	}
+	must(t, "AppendEvents", s.AppendEvents(ctx, attempt, events))
+	f := snapshot(t, s, id).Ladders[0].Rungs[0].Trials[0]
+	want := []sweep.StepLoss{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.5, RetainLoss: new(3.25)}, {Step: 4, ValLoss: 4.75}}
+	if diff := cmp.Diff(want, f.Evaluations); diff != "" {
+		t.Errorf("evaluations (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(&o, f.Final()); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s", diff)
+	}
+	if got := f.Final().Forgetting(); got == nil || *got != 0.25 {
+		t.Errorf("forgetting = %v, want 0.25", got)
+	}
+}
+
 // numbered fills in Seq and At.
 func numbered(lines []Line) []sweep.Event {
 	events := make([]sweep.Event, len(lines))
@@ -182,6 +213,7 @@ func exerciseInvalidEvents(t *testing.T, s Store) {
 		"seq 0":            {Seq: 0, At: moment(3), Kind: sweep.EventCheckpoint},
 		"unknown kind":     {Seq: 3, At: moment(3), Kind: "gossip"},
 		"empty evaluation": {Seq: 3, At: moment(3), Kind: sweep.EventEval},
+		"NaN retained":     {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 1, RetainLoss: new(math.NaN())}},
 		"NaN":              {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: math.NaN()}},
 		"second outcome":   ended(4),
 	} {

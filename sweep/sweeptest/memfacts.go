@@ -11,7 +11,7 @@ import (
 // facts derives what is known about a trial from its attempts' events.
 func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
 	f := sweep.TrialFacts{Trial: t}
-	losses := map[int]float64{}
+	losses := map[int]sweep.Evaluation{}
 	for _, id := range m.attemptsOf(t.ID) {
 		a := m.attempts[id]
 		facts := sweep.AttemptFacts{ID: id, Number: a.number, Sweep: a.sweep, Intended: a.intended, CheckpointStep: -1}
@@ -27,7 +27,7 @@ func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
 				f.LastStep = max(f.LastStep, e.Step)
 			case sweep.EventEval:
 				f.LastStep = max(f.LastStep, e.Step)
-				losses[e.Step] = e.Evaluation.ValLoss
+				losses[e.Step] = *e.Evaluation
 			case sweep.EventCheckpoint:
 				facts.CheckpointStep = max(facts.CheckpointStep, e.Step)
 			case sweep.EventMemory:
@@ -40,7 +40,7 @@ func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
 		f.Attempts = append(f.Attempts, facts)
 	}
 	for step, loss := range losses {
-		f.Evaluations = append(f.Evaluations, sweep.StepLoss{Step: step, ValLoss: loss})
+		f.Evaluations = append(f.Evaluations, sweep.StepLoss{Step: step, ValLoss: loss.ValLoss, RetainLoss: loss.RetainLoss})
 	}
 	slices.SortFunc(f.Evaluations, func(a, b sweep.StepLoss) int { return cmp.Compare(a.Step, b.Step) })
 	return f
