@@ -113,7 +113,8 @@ func comparable(s sweep.Snapshot, ladders []report.Ladder) error {
 	return nil
 }
 
-// finished returns a ladder's trials that have a loss, of the wanted rank and seed.
+// finished returns a ladder's trials that have a loss, of the wanted rank and seed. Where axes are tuned those of the values
+// chosen at the rank count, unless the best of all is wanted.
 func (c trialChoice) finished(l report.Ladder, facts sweep.Ladder) []sweep.TrialFacts {
 	rank := c.rank
 	if rank == 0 && !c.best {
@@ -124,7 +125,10 @@ func (c trialChoice) finished(l report.Ladder, facts sweep.Ladder) []sweep.Trial
 	}
 	var found []sweep.TrialFacts
 	for _, rung := range facts.Rungs {
-		for _, t := range rung.ChosenRung().Trials {
+		if !c.best {
+			rung = rung.ChosenRung()
+		}
+		for _, t := range rung.Trials {
 			fits := (rank == 0 || rung.Rank == rank) && (c.seed == nil || *c.seed == t.Trial.Spec.Seed)
 			if o := t.Final(); fits && o != nil && o.State == sweep.OutcomeDone && o.ValLoss != nil {
 				found = append(found, t)

@@ -87,6 +87,41 @@ func TestTrialChoice(t *testing.T) {
 	}
 }
 
+// Of a rung whose learning rate was tuned the chosen value's trials count, unless the best of all is wanted: a lucky seed of
+// another value is no reason to take that value.
+func TestTrialChoiceAmongTunedValues(t *testing.T) {
+	t.Parallel()
+	l := finishedLadder(0, lrCell("0.001", "8"), [][]float64{{5, 5.1}, {4, 4.1}})
+	l.Candidates = []sweep.Cell{{{Name: "learning_rate", Value: "0.001"}}, {{Name: "learning_rate", Value: "0.1"}}}
+	for i, losses := range [][]float64{{6, 6}, {8, 3}} {
+		for seed, loss := range losses {
+			other := l.Rungs[i].Trials[seed]
+			other.Candidate = 1
+			other.Trial.Spec.Train.LearningRate = 0.1
+			other.Trial = sweep.NewTrial(other.Trial.Spec, "base", "tokens", "go")
+			other.Attempts = []sweep.AttemptFacts{{Outcome: &sweep.Outcome{State: sweep.OutcomeDone, ValLoss: &loss, LastValLoss: &loss, TrainLoss: &loss}}}
+			l.Rungs[i].Trials = append(l.Rungs[i].Trials, other)
+		}
+	}
+	s := sweep.Snapshot{Sweep: sweep.Info{Name: "test", Rule: sweep.DefaultPlateau(), Seeds: []int64{0, 1}}, Ladders: []sweep.Ladder{l}}
+	for name, tc := range map[string]struct {
+		choice    trialChoice
+		candidate int
+		loss      float64
+	}{
+		"recommended": {trialChoice{}, 0, 4},
+		"best":        {trialChoice{best: true}, 1, 3},
+	} {
+		got, err := tc.choice.choose(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if loss := *got.trial.Final().ValLoss; got.trial.Candidate != tc.candidate || loss != tc.loss {
+			t.Errorf("%s: candidate %d, loss %v, want %d, %v", name, got.trial.Candidate, loss, tc.candidate, tc.loss)
+		}
+	}
+}
+
 // Losses over different tokens do not compare, and a sweep that is still starting has nothing.
 func TestTrialChoiceWithoutAnAnswer(t *testing.T) {
 	t.Parallel()

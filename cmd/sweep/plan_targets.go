@@ -19,10 +19,11 @@ type targetsView struct {
 	Warnings []string        `json:"warnings"`
 }
 
-// targetsLadder is what one cell's adapters change.
+// targetsLadder is what one cell's adapters change. A cell that tunes which modules to adapt has several.
 type targetsLadder struct {
 	Ladder     int             `json:"ladder"` // from 1
 	Cell       report.Cell     `json:"cell"`
+	Tuned      report.Cell     `json:"tuned,omitempty"` // the first values of tuned axes that select these modules
 	Model      string          `json:"model"`
 	Params     int64           `json:"params"` // of the base
 	Groups     []targetGroup   `json:"groups"`
@@ -78,17 +79,23 @@ func (a *app) planTargets(ctx context.Context, path string) (targetsView, error)
 	}
 	v := targetsView{Name: x.grid.Name, Warnings: nonNil(x.warnings)}
 	for i, l := range x.ladders {
-		next, err := newTargetsLadder(i+1, l, x.models[l.Model])
-		if err != nil {
-			return targetsView{}, err
+		first := len(v.Ladders)
+		for candidate := range max(1, len(l.Candidates)) {
+			next, err := newTargetsLadder(i+1, l, candidate, x.models[l.Model])
+			if err != nil {
+				return targetsView{}, err
+			}
+			if !slices.ContainsFunc(v.Ladders[first:], next.same) {
+				v.Ladders = append(v.Ladders, next)
+			}
 		}
-		v.Ladders = append(v.Ladders, next)
 	}
 	return v, nil
 }
 
-func newTargetsLadder(number int, l sweep.LadderSpec, m sweep.ModelInfo) (targetsLadder, error) {
-	matched, err := sweep.MatchTargets(m.Modules, l.Specs[0][0].LoRA.TargetModules)
+func newTargetsLadder(number int, l sweep.LadderSpec, candidate int, m sweep.ModelInfo) (targetsLadder, error) {
+	at := candidate * len(l.Specs[0]) / max(1, len(l.Candidates)) // its first seed
+	matched, err := sweep.MatchTargets(m.Modules, l.Specs[0][at].LoRA.TargetModules)
 	if err != nil {
 		return targetsLadder{}, err
 	}
@@ -99,11 +106,14 @@ func newTargetsLadder(number int, l sweep.LadderSpec, m sweep.ModelInfo) (target
 		Ladder: number, Cell: report.Cell(l.Cell), Model: l.Model, Params: m.Params,
 		Groups: groupModules(matched), Untargeted: groupModules(rest), Modules: []targetModule{}, matched: matched,
 	}
+	if len(l.Candidates) > 0 {
+		out.Tuned = report.Cell(l.Candidates[candidate])
+	}
 	for _, m := range matched {
 		out.Modules = append(out.Modules, targetModule{Name: m.Name, Kind: m.Kind(), In: m.In, Out: m.Out})
 	}
 	for i, rank := range l.Ranks {
-		spec := l.Specs[i][0].LoRA
+		spec := l.Specs[i][at].LoRA
 		params := adapterParams(matched, spec)
 		out.specs = append(out.specs, spec)
 		out.Rungs = append(out.Rungs, targetsByRank{Rank: rank, TrainableParams: params, Share: float64(params) / float64(m.Params)})
@@ -160,7 +170,7 @@ func (v targetsView) table(w io.Writer, verbose bool) error {
 		b.WriteByte('\n')
 		for _, other := range v.Ladders[i:] {
 			if l.same(other) {
-				fmt.Fprintf(&b, "ladder %d: %s\n", other.Ladder, selectionCell(other.Cell))
+				fmt.Fprintf(&b, "ladder %d: %s\n", other.Ladder, v.selection(other))
 			}
 		}
 		if err := l.table(&b, verbose); err != nil {
@@ -171,7 +181,16 @@ func (v targetsView) table(w io.Writer, verbose bool) error {
 	return err
 }
 
-// selectionCell names a ladder by its axes, or by the settings that select modules where it is the only one.
+// selection names one of a ladder's selections: with tuned axes where the ladder has several.
+func (v targetsView) selection(l targetsLadder) string {
+	several := slices.ContainsFunc(v.Ladders, func(other targetsLadder) bool { return other.Ladder == l.Ladder && !l.same(other) })
+	if !several {
+		return selectionCell(l.Cell)
+	}
+	return selectionCell(slices.Concat(l.Cell, l.Tuned))
+}
+
+// selectionCell names a ladder by its axes, or by the settings that select modules where it has none.
 func selectionCell(c report.Cell) string {
 	if axes := sweep.Cell(c).Axes(); len(axes) > 0 {
 		return axes.String()
@@ -231,7 +250,7 @@ func (v targetsView) csv() ([]string, [][]string) {
 			for _, m := range l.matched {
 				params := adapterParams([]sweep.Module{m}, l.specs[i])
 				rows = append(rows, []string{
-					strconv.Itoa(l.Ladder), selectionCell(l.Cell), l.Model, strconv.Itoa(r.Rank), m.Name, m.Kind(), strconv.Itoa(m.In),
+					strconv.Itoa(l.Ladder), v.selection(l), l.Model, strconv.Itoa(r.Rank), m.Name, m.Kind(), strconv.Itoa(m.In),
 					strconv.Itoa(m.Out), strconv.FormatInt(params, 10),
 				})
 			}

@@ -36,6 +36,26 @@ func TestPlanTargets(t *testing.T) {
 	}
 }
 
+// A cell that tunes the modules to adapt has a selection for each value; one that tunes anything else has one.
+func TestPlanTargetsTuned(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ tune, has, lacks string }{
+		"modules": {"target_modules", "ladder 1: target_modules=[c_attn]\n2 modules", "alpha"},
+		"alpha":   {"alpha", "ladder 1: target_modules=[c_attn]\n2 modules", "alpha"},
+	} {
+		s := newTestSweep(t, "go", 10)
+		s.edit("alpha: 8, dropout: 0.1, target_modules: [c_attn, c_proj]", "alpha: [8, 16], target_modules: [[c_attn], [c_attn, c_proj]]")
+		s.edit("eval_steps: 5", "eval_steps: 5, tune: ["+tc.tune+"]")
+		if tc.tune == "target_modules" {
+			s.edit("alpha: [8, 16]", "alpha: 8")
+		}
+		code, stdout, stderr := sweepCommand(t, "plan", s.path("grid.yaml"), "--targets")
+		if code != exitOK || !strings.Contains(stdout, tc.has) || !strings.Contains(stdout, "target_modules=[c_attn, c_proj]\n6 modules") || strings.Contains(stdout, tc.lacks) {
+			t.Errorf("tuned %s: exit %d, want %q and not %q\n%s%s", name, code, tc.has, tc.lacks, stdout, stderr)
+		}
+	}
+}
+
 func TestPlanTargetsJSONAndCSV(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, "go", 10)

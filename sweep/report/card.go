@@ -60,11 +60,15 @@ func (r Report) Card(w io.Writer, l Ladder, trial sweep.TrialID, c Card) error {
 	return err
 }
 
+// trial finds a trial among those that stand for its rung, and among the other candidates' where axes are tuned.
 func (l Ladder) trial(id sweep.TrialID) (Rung, Trial, bool) {
 	for _, r := range l.Rungs {
-		for _, t := range r.Trials {
-			if t.ID == id {
-				return r, t, true
+		for _, c := range append([]Candidate{{Tuned: r.Tuned, Trials: r.Trials}}, r.Candidates...) {
+			for _, t := range c.Trials {
+				if t.ID == id {
+					r.Tuned = c.Tuned
+					return r, t, true
+				}
 			}
 		}
 	}
@@ -126,7 +130,7 @@ func settings(l Ladder, rung Rung, t Trial, c Card) string {
 	tw := table.NewWriter()
 	tw.AppendHeader(table.Row{"setting", "value"})
 	tw.AppendRows([]table.Row{{"training data", c.Train}, {"validation data", c.Validation}, {"rank", rung.Rank}, {"seed", t.Seed}})
-	for _, s := range l.Cell {
+	for _, s := range slices.Concat(rung.Tuned, l.Cell) {
 		value := s.Value
 		if s.Name == "model" {
 			value = c.Base
@@ -159,7 +163,7 @@ func (r Report) cost(t Trial) string {
 	var seconds float64
 	for _, l := range r.Ladders {
 		for _, rung := range l.Rungs {
-			for _, other := range rung.Trials {
+			for _, other := range rung.all() {
 				if other.TrainSeconds != nil {
 					trials++
 					seconds += *other.TrainSeconds
