@@ -20,6 +20,8 @@ type EvaluateOptions struct {
 	Adapter string          // a PEFT folder; empty scores the base model
 	Data    []string        // as data.train of a grid
 	Hub     Hub             // where data sets of the hub are looked up
+	// ScorePrompts scores what comes before completions and between assistant turns too, as completion_only_loss: false does.
+	ScorePrompts bool
 	// SequenceLength cuts text into rows; 0 means the model's positions. A pre-tokenised row stays one row, and one that
 	// is longer is an error.
 	SequenceLength int
@@ -99,7 +101,7 @@ func withProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 // readRows reads the data set as training would cut it, but neither pads nor drops.
 func readRows(ctx context.Context, files fs.FS, o EvaluateOptions) ([]data.Sample, []string, error) {
 	rows, warnings, err := data.Samples(ctx, data.Source{Files: files, Model: o.Model, Hub: o.Hub, Spec: sweep.DataSpec{
-		Train: o.Data, Validation: o.Data, SequenceLength: o.SequenceLength, Packing: true,
+		Train: o.Data, Validation: o.Data, SequenceLength: o.SequenceLength, Packing: true, ScorePrompts: o.ScorePrompts,
 	}}, 0)
 	if err != nil {
 		return nil, nil, err

@@ -72,6 +72,23 @@ func TestEvaluateScoresEveryRow(t *testing.T) {
 	}
 }
 
+func TestEvaluateScoresPromptsOnDemand(t *testing.T) {
+	t.Parallel()
+	m, err := trainer.Inspect(t.Context(), "builtin:gopher", trainer.InspectOptions{})
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "pairs.jsonl")
+	must(t, os.WriteFile(path, []byte(`{"prompt":"func main","completion":"() {"}`), 0o600))
+	o := trainer.EvaluateOptions{Model: m, Data: []string{path}, BatchSize: 1, Backend: resolve(t, backend.PlatformGo)}
+	completion, err := trainer.Evaluate(t.Context(), o)
+	must(t, err)
+	o.ScorePrompts = true
+	whole, err := trainer.Evaluate(t.Context(), o)
+	must(t, err)
+	if completion.Tokens < 1 || whole.Tokens <= completion.Tokens {
+		t.Errorf("%d tokens of the completion, %d with the prompt, want more", completion.Tokens, whole.Tokens)
+	}
+}
+
 func TestEvaluateRefusesForeignAdapter(t *testing.T) {
 	t.Parallel()
 	a, err := weights.ReadAdapter(filepath.Join(goldenDir, "gpt2_c_attn_r8/final_zero_B"))

@@ -22,6 +22,7 @@ type evalRequest struct {
 	sequenceLength int
 	batchSize      int
 	dtype          string
+	completionOnly bool
 
 	trial string // the beginning of a trial's id, instead of data
 	last  bool
@@ -47,7 +48,7 @@ or drawn: it gives the recorded val_loss again. With --adapter or --model it sco
 			if r.trial == "" {
 				return a.eval(cmd.Context(), r)
 			}
-			for _, flag := range []string{"data", "sequence-length", "batch-size", "dtype"} {
+			for _, flag := range []string{"data", "sequence-length", "batch-size", "dtype", "completion-only-loss"} {
 				if cmd.Flags().Changed(flag) {
 					return usagef("--%s does not go with --trial, which scores the trial's own rows as the trial did", flag)
 				}
@@ -62,6 +63,7 @@ or drawn: it gives the recorded val_loss again. With --adapter or --model it sco
 	f.IntVar(&r.sequenceLength, "sequence-length", 0, "ids in a row of text (default: the model's positions)")
 	f.IntVar(&r.batchSize, "batch-size", 8, "rows in one forward pass")
 	f.StringVar(&r.dtype, "dtype", "float32", "of the base and the compute: float32 or bfloat16, as train.dtype of a grid")
+	f.BoolVar(&r.completionOnly, "completion-only-loss", true, "score only completions and assistant turns, as data.completion_only_loss of a grid")
 	f.StringVar(&r.trial, "trial", "", "score on the validation rows of this trial (an id, or the beginning of one)")
 	f.BoolVar(&r.last, "last", false, "with --trial: the adapter of the last step instead of the best evaluation's")
 	return cmd
@@ -87,7 +89,7 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 	}
 	result, err := trainer.Evaluate(ctx, trainer.EvaluateOptions{
 		Model: info, Adapter: r.adapter, Data: r.data, Hub: a.hub(), SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
-		Backend: choice,
+		ScorePrompts: !r.completionOnly, Backend: choice,
 	})
 	if err != nil {
 		return asUsage(err)

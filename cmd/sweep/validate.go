@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/data"
 )
 
 // gridSummary is the result of sweep validate.
@@ -28,10 +30,10 @@ type gridSummary struct {
 func newValidateCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate GRID.yaml",
-		Short: "Check a grid and its models without training or reading data",
+		Short: "Check a grid, its models and that its data is there, without training or reading data",
 		Long: `validate reports every problem of a grid file at once, each with file, line and column, then checks target_modules, ranks and
-sequence_length against the models' configurations. It exits with 2 where the grid is invalid. Weights and data are not read:
-sweep data shows the rows, sweep plan the cost.`,
+sequence_length against the models' configurations, and looks whether the data files are there. It exits with 2 where something
+is wrong. Weights and data are not read: sweep data shows the rows, sweep plan the cost.`,
 		Example: `  sweep validate grid.yaml
   sweep validate grid.yaml -o json`,
 		Args: cobra.ExactArgs(1),
@@ -83,6 +85,11 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	x, err := a.expandGrid(ctx, path)
 	if err != nil {
 		return gridSummary{}, err
+	}
+	for _, l := range x.ladders[:min(1, len(x.ladders))] { // data is no axis
+		if err := data.CheckNames(slices.Concat(l.Data.Train, l.Data.Validation, l.Data.Retain)); err != nil {
+			return gridSummary{}, err
+		}
 	}
 	s := gridSummary{
 		Grid: path, Name: x.grid.Name, Models: x.refs, Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),
