@@ -53,7 +53,7 @@ func yamlAsJSON(text []byte) (any, error) {
 func TestSchemaAcceptsWhatTheParserAccepts(t *testing.T) {
 	t.Parallel()
 	schema := compileSchema(t)
-	paths := []string{"../experiments/quickstart.yaml", "../experiments/quickstart-go.yaml"}
+	paths := []string{"../experiments/quickstart.yaml", "../experiments/quickstart-go.yaml", "../experiments/sizes.yaml"}
 	good, err := filepath.Glob("testdata/grids/*.yaml")
 	if err != nil || len(good) == 0 {
 		t.Fatalf("no good grids: %v", err)

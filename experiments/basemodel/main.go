@@ -1,5 +1,6 @@
-// Command basemodel makes builtin:gopher, the base model that is part of the program: a byte-level BPE of 2,048 tokens and
-// a GPT-2 of about a million parameters, both from scratch, on the source code of the Go distribution on this machine.
+// Command basemodel makes the base models that are part of the program, from scratch, on the source code of the Go
+// distribution on this machine: builtin:gopher, a byte-level BPE of 2,048 tokens and a GPT-2 of about a million parameters, and
+// builtin:gopher-small, a GPT-2 of about a quarter of a million with gopher's own tokenizer, so that their losses compare.
 //
 // It is seeded; what came out, and with which Go, is in experiments/LOG.md.
 package main
@@ -9,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -19,18 +21,20 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/pretrain"
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// The model: the shape of experiments/LOG.md's first entry; 128 positions, all of them trained.
+// The models: gopher has the shape of experiments/LOG.md's first entry; 128 positions, all of them trained.
 const (
 	vocabulary = 2048
 	positions  = 128
 )
 
-// recipe sees 4.8M tokens, a little more than the corpus has. With five million tokens a model of a million parameters is
-// far from done, which leaves fine-tuning something to find; it is what minutes on two cores can buy.
-func recipe() pretrain.Recipe {
-	return pretrain.Recipe{
+// recipe returns how a model of that name is made. Both see 4.8M tokens, a little more than the corpus has. With five million
+// tokens a model of a million parameters is far from done, which leaves fine-tuning something to find; it is what minutes on
+// two cores can buy. The small one has half the width and half the layers, and everything else alike, heads of 32 included.
+func recipe(name string) (pretrain.Recipe, error) {
+	r := pretrain.Recipe{
 		Config: model.Config{
 			Architecture: "gpt2", VocabSize: vocabulary, Positions: positions, Embed: 128, Layers: 4, Heads: 4, KVHeads: 4, HeadDim: 32, Inner: 512,
 			Activation: "gelu_new", Epsilon: 1e-5, TieHead: true, ScaleScores: true,
@@ -41,20 +45,42 @@ func recipe() pretrain.Recipe {
 		},
 		Seed: 0,
 	}
+	switch name {
+	case gopher:
+	case gopherSmall:
+		r.Config.Embed, r.Config.Layers, r.Config.Heads, r.Config.KVHeads, r.Config.Inner = 64, 2, 2, 2, 256
+	default:
+		return r, fmt.Errorf("no recipe for a model %q; there is: %s, %s", name, gopher, gopherSmall)
+	}
+	return r, nil
 }
 
+// The names of the models.
+const (
+	gopher      = "gopher"
+	gopherSmall = "gopher-small"
+)
+
 func main() {
-	out := flag.String("out", filepath.Join("trainer", "weights", "builtin", "gopher"), "folder for the model")
+	name := flag.String("model", gopher, gopher+" or "+gopherSmall)
+	out := flag.String("out", "", "folder for the model (default: trainer/weights/builtin/<model>)")
 	flag.Parse()
+	if *out == "" {
+		*out = filepath.Join("trainer", "weights", "builtin", *name)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *out, os.Stdout); err != nil {
+	if err := run(ctx, *name, *out, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "basemodel: "+err.Error())
 		os.Exit(1) //nolint:gocritic // stop frees nothing that outlives the process
 	}
 }
 
-func run(ctx context.Context, out string, w io.Writer) error {
+func run(ctx context.Context, name, out string, w io.Writer) error {
+	r, err := recipe(name)
+	if err != nil {
+		return err
+	}
 	choice, err := backend.Resolve(ctx, "auto")
 	if err != nil {
 		return err
@@ -70,10 +96,9 @@ func run(ctx context.Context, out string, w io.Writer) error {
 	}
 	defer os.RemoveAll(cache) //nolint:errcheck // a folder of the system's temporary files
 	source := []string{"builtin:go-code"}
-	if err := pretrain.WriteTokenizer(ctx, out, source, vocabulary); err != nil {
+	if err := writeTokenizer(ctx, name, out, source); err != nil {
 		return err
 	}
-	r := recipe()
 	spec := sweep.DataSpec{Train: source, ValidationSplit: 0.02, ValidationSequences: 256, SequenceLength: positions, Shuffle: true, Packing: true}
 	prepared, err := data.Prepare(ctx, cache, data.Source{
 		Files: os.DirFS(out), Model: sweep.ModelInfo{VocabSize: vocabulary, MaxPositions: positions}, Spec: spec,
@@ -96,4 +121,28 @@ func run(ctx context.Context, out string, w io.Writer) error {
 		return err
 	}
 	return pretrain.WriteModel(out, r.Config, tensors)
+}
+
+// writeTokenizer learns gopher's tokenizer from the source, and gives any other model the one that gopher has.
+func writeTokenizer(ctx context.Context, name, out string, source []string) error {
+	if name == gopher {
+		return pretrain.WriteTokenizer(ctx, out, source, vocabulary)
+	}
+	files, err := weights.Builtin(gopher)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return fmt.Errorf("write tokenizer: %w", err)
+	}
+	for _, file := range []string{"tokenizer.json", "tokenizer_config.json"} {
+		body, err := fs.ReadFile(files, file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(out, file), body, 0o666); err != nil {
+			return fmt.Errorf("write tokenizer: %w", err)
+		}
+	}
+	return nil
 }
