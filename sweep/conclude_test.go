@@ -62,9 +62,9 @@ func TestConcludeStates(t *testing.T) {
 			finishRung(s, 16, fail(sweep.OutcomeFailed))
 		}, sweep.StatePlateau, 2, 0, ""},
 		"likely plateau": {func(s *sweep.Snapshot) {
-			climb(s, 4.8, 4.6, 4.58, 4.5795)
-			shiftSeed(s, 4, 0, 0.012)
-			shiftSeed(s, 8, 0, 0.011)
+			climb(s, 4.8, 4.6, 4.598, 4.599)
+			shiftSeed(s, 4, 0, 0.022)
+			shiftSeed(s, 4, 1, -0.02)
 		}, sweep.StateLikelyPlateau, 2, 0, "probably"},
 		"memory limited": {func(s *sweep.Snapshot) {
 			s.Sweep.Limits.Memory = 8 << 30

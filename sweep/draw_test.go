@@ -14,13 +14,13 @@ import (
 )
 
 // doubtful is a trainer of ladders that are flat from rank 2 on but for rank 4, whose gains over the grid's seeds 0, 1 and 2
-// are .028, .024 and −.012: its stop at rank 16 is likely and hangs on rank 4 alone. Seeds from 3 on show no gain.
+// are .022, .003 and −.022: its stop at rank 8 is likely and hangs on rank 4 alone. Seeds from 3 on show no gain.
 func doubtful() sweeptest.Trainer {
 	tr := trainer()
 	tr.Loss = func(t sweep.Trial) float64 {
 		seed, rank := t.Spec.Seed, t.Spec.LoRA.Rank
 		loss := map[int]float64{1: 4.8, 2: 4.7, 4: 4.7, 8: 4.699, 16: 4.6985, 32: 4.6985}[rank] + 0.03*float64(seed) + 0.0005*float64((seed*int64(rank))%3)
-		if gains := []float64{0.028, 0.024, -0.012}; rank == 4 && seed < 3 {
+		if gains := []float64{0.022, 0.003, -0.022}; rank == 4 && seed < 3 {
 			loss -= gains[seed]
 		}
 		return loss
@@ -152,13 +152,13 @@ func TestSchedulerDraws(t *testing.T) {
 func TestDrawOutOfTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, doubtful(), func(i *sweep.Info) { i.Confirm(6); i.Limits.Time = 11 * time.Minute })
+		b := newBench(t, doubtful(), func(i *sweep.Info) { i.Confirm(6); i.Limits.Time = 10 * time.Minute })
 		s, err := b.run(t.Context(), t, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		v := sweep.Conclude(s, 0)
-		if v.State != sweep.StateLikelyPlateau || v.RecommendedRank != 2 || !strings.Contains(strings.Join(v.Advice, "\n"), "limits.time (11m) ran out before the extra seeds of ranks 2 and 4") {
+		if v.State != sweep.StateLikelyPlateau || v.RecommendedRank != 2 || !strings.Contains(strings.Join(v.Advice, "\n"), "limits.time (10m) ran out before the extra seeds of ranks 2 and 4") {
 			t.Errorf("%s, rank %d, advice %q", v.State, v.RecommendedRank, v.Advice)
 		}
 		if d := sweep.Decide(s, nil, b.capacity); !d.Done || len(d.Register)+len(d.Start) > 0 {

@@ -13,7 +13,7 @@ type Resolution struct {
 // Resolution says what seeds can certify on a ladder of rungs ranks. The bounds of a paired gain lie t(1−α/2, ν)·s̃/√n on
 // both sides of its mean, with s̃ = √2·noise_sd for two ranks whose noise is independent once the seeds' common part is
 // removed: a gain is `improved`, or its absence `flat`, only where min_gain is at least that. ν is n−1 at the second rung;
-// at the last the moderated variance adds at most (pairs−1)(n−1), see fitTrend. One seed has the normal quantile, by
+// at the last the moderated variance adds at most (pairs−1)(n−1)/2, see fitTrend. One seed has the normal quantile, by
 // noise_sd alone.
 func (p Plateau) Resolution(seeds, rungs int) Resolution {
 	noise, relative := p.NoiseSD, false
@@ -28,6 +28,6 @@ func (p Plateau) Resolution(seeds, rungs int) Resolution {
 		w := width(math.Inf(1))
 		return Resolution{Second: w, Last: w, Relative: relative}
 	}
-	pairs := max(rungs-1, 1)
-	return Resolution{Second: width(n - 1), Last: width((n - 1) * float64(pairs)), Relative: relative}
+	pairs := float64(max(rungs-1, 1))
+	return Resolution{Second: width(n - 1), Last: width((n - 1) * (1 + (pairs-1)/2)), Relative: relative}
 }

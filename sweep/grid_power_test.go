@@ -7,7 +7,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// Quantiles from tables: t(0.975, 2) = 4.30265, t(0.975, 4) = 2.77645, t(0.975, 10) = 2.22814, t(0.975, 12) = 2.17881,
+// Quantiles from tables: t(0.975, 2) = 4.30265, t(0.975, 3) = 3.18245, t(0.975, 6) = 2.44691, t(0.975, 7) = 2.36462,
 // normal 1.95996.
 func TestResolution(t *testing.T) {
 	t.Parallel()
@@ -18,9 +18,9 @@ func TestResolution(t *testing.T) {
 		second, last float64
 		relative     bool
 	}{
-		{"three seeds, six ranks between which ν grows to 10", 0, 3, 6, 4.30265 * math.Sqrt2 * 0.0025 / math.Sqrt(3), 2.22814 * math.Sqrt2 * 0.0025 / math.Sqrt(3), true},
-		{"noise in nats", 0.01, 3, 7, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 2.17881 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
-		{"three ranks have two pairs", 0.01, 3, 3, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 2.77645 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
+		{"three seeds, six ranks between which ν grows to 6", 0, 3, 6, 4.30265 * math.Sqrt2 * 0.0025 / math.Sqrt(3), 2.44691 * math.Sqrt2 * 0.0025 / math.Sqrt(3), true},
+		{"noise in nats", 0.01, 3, 7, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 2.36462 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
+		{"three ranks have two pairs", 0.01, 3, 3, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 3.18245 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
 		{"two ranks have one pair", 0.01, 3, 2, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
 		{"one rank has none", 0.01, 3, 1, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
 		{"one seed", 0.01, 1, 6, 1.95996 * math.Sqrt2 * 0.01, 1.95996 * math.Sqrt2 * 0.01, false},
@@ -55,7 +55,7 @@ func TestResolutionIsTheRule(t *testing.T) {
 			}
 			rows := judge(t, p, ladder(ranks, y)).Rungs
 			last := rows[rungs-1]
-			if want := float64((seeds - 1) * (rungs - 1)); last.DF == nil || *last.DF != want {
+			if want := float64(seeds-1) * (1 + float64(rungs-2)/2); last.DF == nil || *last.DF != want {
 				t.Errorf("%d seeds, %d rungs: Judge has %v degrees of freedom, want %v", seeds, rungs, last.DF, want)
 			}
 			got := p.Resolution(seeds, rungs)

@@ -5,37 +5,41 @@ import "slices"
 // settle decides what a climb does that has run out of patience: stop, wait for drawn seeds, or go on from another
 // incumbent.
 //
-// Without a wish for certainty it stops. Otherwise it asks once, for the incumbent b and every rank of (b, end] that is not
-// certainly below min_gain, for all the seeds that MaxSeeds allows, all at once: a draw of a size that does not depend on
-// what it shows needs no correction for looking repeatedly. When they are there it looks again at all of (b, end].
+// A certified stop is final. Otherwise, if certainty is wished for, it asks once, for the incumbent b and every rank of
+// (b, end] that is not certainly below min_gain, for all the seeds that MaxSeeds allows, all at once: a draw of a size that
+// does not depend on what it shows. When they are there it looks again at all of (b, end]. A confirmation draws for likely
+// plateaus alone, so that it never changes the way that a ladder came to its stop.
 func (c *climb) settle() {
 	c.stopped = true
-	if c.rule.Stop != StopCertified && !c.rule.Confirm || c.certified() {
-		return
-	}
-	c.look()
 	if c.certified() {
 		return
 	}
-	if c.draw = c.missing(); c.draw != nil {
-		c.stopped = false
-		return
+	if c.rule.Stop == StopCertified || c.rule.Confirm && c.likely() {
+		c.look()
+		if !c.certified() {
+			c.draw = c.missing()
+		}
+		if c.draw != nil {
+			c.stopped = false
+			return
+		}
+		c.look()
+		if c.certified() {
+			return
+		}
 	}
-	c.look()
-	if !c.certified() {
+	if c.rule.Stop == StopCertified || !c.likely() {
 		c.goOn()
 	}
 }
 
-// goOn picks the incumbent to climb on from after a draw that certified nothing: the rank that was drawn in vain for is
-// then the one of the largest gain (StopCertified), or one whose gain the draw has shown. Without either the climb stays
-// stopped on a likely plateau.
+// goOn makes the rank of the largest gain over b the incumbent, though its gain is not certain: where the plateau at b is
+// neither certain nor likely enough, that is the better guess. Its strikes are those of the ranks above it, which are
+// compared with it now.
 func (c *climb) goOn() {
 	best := -1
 	for j := c.incumbent + 1; j <= c.end; j++ {
-		row := c.rows[j]
-		open := c.rule.Stop == StopCertified || row.Decision == DecisionImproved
-		if open && row.Gain != nil && (best < 0 || row.Gain.Mean > c.rows[best].Gain.Mean) {
+		if g := c.rows[j].Gain; g != nil && (best < 0 || g.Mean > c.rows[best].Gain.Mean) {
 			best = j
 		}
 	}
@@ -45,6 +49,16 @@ func (c *climb) goOn() {
 	c.incumbent, c.count, c.stopped = best, 0, false
 	c.rows[best].Promoted = true
 	c.look()
+	for j := best + 1; j <= c.end; j++ {
+		if c.strikes(c.rows[j]) {
+			c.count = min(c.count+1, c.rule.Patience)
+		} else {
+			c.count = 0
+		}
+	}
+	if c.count == c.rule.Patience {
+		c.settle()
+	}
 }
 
 // look compares every rung of (b, end] with b again, where seeds that were drawn or a new incumbent give it new numbers.

@@ -26,13 +26,13 @@ func drawn(rungs []sweep.Losses, rank int, losses ...float64) []sweep.Losses {
 	return rungs
 }
 
-// TestJudgeDraws: rank 4 is unresolved over rank 2 with the grid's seeds 0, 1, 2 (gains .03, −.02, .01); ranks 8 and 16 are
-// flat. So the stop at 16 hangs on rank 4 alone.
+// TestJudgeDraws: rank 4 is unresolved over rank 2 with the grid's seeds 0, 1, 2 (gains .018, −.018, .005), though a gain is
+// unlikely; ranks 8 and 16 are flat. So the stop at 8 hangs on rank 4 alone.
 func TestJudgeDraws(t *testing.T) {
 	t.Parallel()
 	ranks := []int{1, 2, 4, 8, 16, 32}
 	rungs := ladder(ranks[:5], [][]float64{
-		spread(4.8, .001, -.001, 0), spread(4.7, 0, .001, -.001), spread(4.6935, -.0235, .0275, -.0035),
+		spread(4.8, .001, -.001, 0), spread(4.7, 0, .001, -.001), spread(4.7, -.018, .019, -.006),
 		spread(4.699, -.001, 0, .001), spread(4.6985, 0, 0, .001),
 	})
 	certified := sweep.DefaultPlateau()
@@ -46,8 +46,10 @@ func TestJudgeDraws(t *testing.T) {
 	even := drawn(drawn(rungs, 2, 4.72, 4.66, 4.70), 4, 4.7195, 4.66, 4.6995)
 	gains := drawn(drawn(rungs, 2, 4.72, 4.66, 4.70), 4, 4.67, 4.615, 4.65)
 	wild := drawn(drawn(rungs, 2, 4.72, 4.66, 4.70), 4, 4.66, 4.69, 4.68)
+	doubt := drawn(drawn(rungs, 2, 4.72, 4.66, 4.70), 4, 4.68, 4.70, 4.70)
 	lost := drawn(drawn(rungs, 2, 4.72, 4.66), 4, 4.73, 4.665)
 	lost[1].Lost, lost[2].Lost = []int64{5}, []int64{5}
+	next := &sweep.Draw{Ranks: []int{8, 16}, Seeds: []int64{3, 4, 5}}
 	asks := &sweep.Draw{Ranks: []int{2, 4}, Seeds: []int64{3, 4, 5}}
 	tests := map[string]struct {
 		rule  sweep.Plateau
@@ -64,10 +66,10 @@ func TestJudgeDraws(t *testing.T) {
 		"half of it is there":          {certified, drawn(rungs, 2, 4.72, 4.66, 4.7), sweep.StateLikelyPlateau, 2, &sweep.Draw{Ranks: []int{4}, Seeds: []int64{3, 4, 5}}, 3},
 		"certified by the draw":        {certified, even, sweep.StatePlateau, 2, nil, 6},
 		"confirmed by the draw":        {confirm, even, sweep.StatePlateau, 2, nil, 6},
-		"the draw shows a gain":        {confirm, gains, sweep.StateLikelyPlateau, 4, nil, 6},
-		"undecided, so likely":         {confirm, wild, sweep.StateLikelyPlateau, 2, nil, 6},
-		"undecided, so it climbs on":   {certified, wild, sweep.StateInconclusive, 4, nil, 6},
-		"no seed to draw: climbs on":   {with(certified, func(p *sweep.Plateau) { p.MaxSeeds = 3 }), rungs, sweep.StateInconclusive, 4, nil, 3},
+		"the draw shows a gain":        {confirm, gains, sweep.StateLikelyPlateau, 4, next, 6},
+		"undecided, so likely":         {confirm, doubt, sweep.StateLikelyPlateau, 2, nil, 6},
+		"undecided, so it climbs on":   {certified, wild, sweep.StateLikelyPlateau, 4, next, 6},
+		"no seed to draw: climbs on":   {with(certified, func(p *sweep.Plateau) { p.MaxSeeds = 3 }), rungs, sweep.StateInconclusive, 16, nil, 3},
 		"lost seeds are not asked for": {certified, lost, sweep.StatePlateau, 2, nil, 5},
 	}
 	for name, tt := range tests {
@@ -87,7 +89,9 @@ func TestJudgeDraws(t *testing.T) {
 	}
 }
 
-// TestUnaskedSeedsChangeNothing: losses of seeds that the rule did not draw move no number of a verdict.
+// TestUnaskedSeedsChangeNothing: losses of seeds that the rule did not draw move no number of a verdict. So a plateau that
+// the grid's seeds certify is final: no further seed turns it into another claim. That drawn seeds do not make false claims
+// more frequent is a statistical matter, which experiments/calibrate measures.
 func TestUnaskedSeedsChangeNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

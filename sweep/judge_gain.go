@@ -138,13 +138,20 @@ func (c *climb) trendUpTo(upto int) trend {
 	return fitTrend(pairs, n)
 }
 
-// quantile is t(1−α/2, ν).
+// quantile is t(1−α/2, ν). It is kept by ν: the inverse of the incomplete beta function is the slowest part of a verdict.
 func (c *climb) quantile(df float64) float64 {
+	q, ok := c.quantiles[df]
+	if ok {
+		return q
+	}
 	level := 1 - (1-c.rule.Confidence)/2
 	if math.IsInf(df, 1) {
-		return distuv.UnitNormal.Quantile(level)
+		q = distuv.UnitNormal.Quantile(level)
+	} else {
+		q = distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(level)
 	}
-	return distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(level)
+	c.quantiles[df] = q
+	return q
 }
 
 // survival is 1 − T_ν(x).

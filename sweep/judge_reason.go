@@ -18,7 +18,7 @@ func (c *climb) explain(v *Verdict) {
 	case StateLikelyPlateau:
 		v.Reason = fmt.Sprintf("%s probably less than min_gain %s over rank %d: probability of a gain worth having %s; together %s that there is none",
 			does(tried, "gains", "gain"), threeDigits(c.minGain), b, joinRows(tried, chance), threeDigits(*v.Probability))
-		if !c.stopped {
+		if !c.stopped && c.draw == nil {
 			v.Reason += fmt.Sprintf("; the grid ended after %d of %d such ranks", c.count, c.rule.Patience)
 		}
 		v.Advice = append(v.Advice, c.adviseSeeds(v)...)
@@ -64,7 +64,7 @@ func (c *climb) adviseSeeds(v *Verdict) []string {
 	case !c.certified():
 		advice = append(advice, "no reasonable number of seeds would settle it: choose a larger min_gain, or larger ranks")
 	}
-	if !c.stopped && c.count > 0 {
+	if !c.stopped && c.draw == nil && c.count > 0 {
 		advice = append(advice, "add a larger rank: patience has not run out")
 	}
 	return advice
@@ -78,6 +78,13 @@ func (c *climb) adviseCommon(v *Verdict) {
 		}
 		v.Advice = append(v.Advice, fmt.Sprintf("one seed per rank: the intervals rest on noise_sd %s (%s); three seeds measure the noise",
 			threeDigits(c.noiseSD), source))
+	}
+	if c.rows[c.incumbent].Promoted {
+		v.Advice = append(v.Advice, fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: the ladder climbed on from there because a plateau at rank %d was neither certain nor likely enough",
+			c.rungs[c.incumbent].Rank, intervalText(c.rows[c.incumbent].Gain), c.rows[c.incumbent].Incumbent, c.rows[c.incumbent].Incumbent))
+	}
+	if d := v.Draw; d != nil {
+		v.Advice = append(v.Advice, fmt.Sprintf("train seeds %v at ranks %v: they may certify the plateau", d.Seeds, d.Ranks))
 	}
 	if r := c.betterBeyond(); r != nil {
 		v.Advice = append(v.Advice, fmt.Sprintf("rank %d, past the point where the rule stopped, gains %s over rank %d: a patience of %d was too short here",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -174,10 +175,8 @@ func TestJudgeStates(t *testing.T) {
 		"overfit":                       {sweep.DefaultPlateau(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.2), sweep.StateOverfit, 2, nil},
 		"worse, but trains worse too":   {sweep.DefaultPlateau(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.4), sweep.StatePlateau, 2, nil},
 		"overfit, but on assumed noise": {sweep.DefaultPlateau(), trained(ladder(ranks, one(4.8, 4.7, 4.8, 4.9)), 4.5, 4.4, 4.3, 4.2), sweep.StateLikelyPlateau, 2, []string{sweep.FlagOneSeed, sweep.FlagOverfitting}},
-		"overfit, but a rank before it may gain": {
-			sweep.DefaultPlateau(), trained(ladder(append(ranks, 16), unsure), 4.5, 4.4, 4.3, 4.2, 4.1),
-			sweep.StateLikelyPlateau, 2,
-			[]string{sweep.FlagOverfitting},
+		"overfit, above a rank that may gain": {
+			sweep.DefaultPlateau(), trained(ladder(append(ranks, 16), unsure), 4.5, 4.4, 4.3, 4.2, 4.1), sweep.StateOverfit, 4, nil,
 		},
 		"likely plateau":               {sweep.DefaultPlateau(), ladder(ranks, noisy), sweep.StateLikelyPlateau, 2, nil},
 		"still improving":              {sweep.DefaultPlateau(), ladder(ranks, still), sweep.StateStillImproving, 8, nil},
@@ -368,7 +367,8 @@ func sameDecisions(t *rapid.T, want, got sweep.Verdict) {
 	}
 }
 
-// TestJudgeIsCausal: what the rule said of a rung never changes when later rungs arrive.
+// TestJudgeIsCausal: what the rule said of a rung when it came never changes when later rungs arrive; a later comparison
+// with another incumbent is kept beside it.
 func TestJudgeIsCausal(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -376,9 +376,47 @@ func TestJudgeIsCausal(t *testing.T) {
 		whole := judge(t, sweep.DefaultPlateau(), rungs)
 		for n := range rungs {
 			part := judge(t, sweep.DefaultPlateau(), rungs[:n+1])
-			if diff := cmp.Diff(whole.Rungs[:n+1], part.Rungs); diff != "" {
+			if diff := cmp.Diff(firstLooks(whole)[:n+1], firstLooks(part)); diff != "" {
 				rt.Fatalf("rows of the first %d rungs (-whole +part):\n%s", n+1, diff)
 			}
+		}
+	})
+}
+
+// firstLooks are a verdict's rows as they were when each rung came.
+func firstLooks(v sweep.Verdict) []sweep.RungVerdict {
+	rows := slices.Clone(v.Rungs)
+	for i := range rows {
+		if r := &rows[i]; len(r.Earlier) > 0 {
+			r.Comparison, r.Earlier = r.Earlier[0], nil
+		}
+		rows[i].Promoted = false
+	}
+	return rows
+}
+
+// TestJudgeNeverLooksBeyond: once the rule has stopped, no later rung moves the state or the recommendation, and each is
+// listed as beyond.
+func TestJudgeNeverLooksBeyond(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		p, rungs := drawCertified(rt)
+		p.Confirm = false
+		p.Stop = rapid.SampledFrom([]sweep.StopMode{sweep.StopLikely, sweep.StopCertified}).Draw(rt, "stop")
+		want := judge(t, p, rungs)
+		beyond := slices.IndexFunc(want.Rungs, func(r sweep.RungVerdict) bool { return r.Decision == sweep.DecisionBeyond })
+		if beyond < 0 {
+			return
+		}
+		for _, r := range want.Rungs[beyond:] {
+			if r.Decision != sweep.DecisionBeyond {
+				rt.Fatalf("rank %d is judged %s beyond the stop", r.Rank, r.Decision)
+			}
+		}
+		got := judge(t, p, rungs[:beyond])
+		if got.State != want.State || got.RecommendedRank != want.RecommendedRank || cmp.Diff(want.Draw, got.Draw) != "" {
+			rt.Fatalf("without the rungs beyond: %s, rank %d, draw %v; with them %s, rank %d, draw %v",
+				got.State, got.RecommendedRank, got.Draw, want.State, want.RecommendedRank, want.Draw)
 		}
 	})
 }

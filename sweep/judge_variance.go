@@ -28,9 +28,12 @@ type pairVariance struct {
 // Source: Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3(1), article 3, section 6.2: with
 // ν₀ = n−1, z = ln s² − ψ(ν₀/2) + ln(ν₀/2) has mean ln σ² and variance ψ′(ν₀/2) where all pairs share σ², so the variance
 // of z beyond that estimates ψ′(d₀/2). The line in place of a constant follows limma's trend (Law et al. 2014). Its slope
-// is never positive: the noise of the ladders measured so far falls with rank. Two
-// cautious departures: d₀ is at most the degrees of freedom the fit rests on, and Smyth's factor exp(ψ(d₀/2) − ln(d₀/2)),
-// which makes s₀² smaller, is left out.
+// is never positive: the noise of the ladders measured so far falls with rank. Three
+// cautious departures: the slope is the least-squares slope plus one standard error, because a line fitted to few pairs
+// extrapolates a chance fall to the very rungs that decide (experiments/calibrate: a third fewer false plateaus where the
+// noise is even); d₀ is at most half the degrees of freedom of the fit, because adjacent pairs share a rung and with it its
+// noise (half fewer false plateaus where seeds share nothing); and Smyth's factor exp(ψ(d₀/2) − ln(d₀/2)), which
+// makes s₀² smaller, is left out.
 func fitTrend(pairs []pairVariance, n int) trend {
 	if len(pairs) < 2 || n < 2 {
 		return trend{}
@@ -45,8 +48,9 @@ func fitTrend(pairs []pairVariance, n int) trend {
 	residualDF := float64(len(pairs) - 1)
 	if len(pairs) >= trendPairs {
 		if a, b := stat.LinearRegression(x, z, nil, false); b < 0 {
-			t.intercept, t.slope = a, b
 			residualDF--
+			t.slope = min(0, b+slopeError(x, z, a, b, max(residualDF, 1), trigamma(half)))
+			t.intercept -= t.slope * stat.Mean(x, nil)
 		}
 	}
 	var rss float64
@@ -54,11 +58,24 @@ func fitTrend(pairs []pairVariance, n int) trend {
 		e := z[i] - t.intercept - t.slope*x[i]
 		rss += e * e
 	}
-	t.df = residualDF * float64(n-1)
+	t.df = residualDF * float64(n-1) / 2
 	if excess := rss/residualDF - trigamma(half); excess > 0 {
 		t.df = min(t.df, 2*trigammaInverse(excess))
 	}
 	return t
+}
+
+// slopeError is the standard error of a least-squares slope (any text on regression), with a residual variance of at least
+// what z has from its own seeds alone.
+func slopeError(x, z []float64, intercept, slope, df, least float64) float64 {
+	centre := stat.Mean(x, nil)
+	var rss, sxx float64
+	for i := range x {
+		e := z[i] - intercept - slope*x[i]
+		rss += e * e
+		sxx += (x[i] - centre) * (x[i] - centre)
+	}
+	return math.Sqrt(max(rss/df, least) / sxx)
 }
 
 // at returns the trend's variance for a gain between two ranks: the mean of its values at both, because the two rungs

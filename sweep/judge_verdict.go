@@ -6,9 +6,6 @@ import (
 	"sort"
 )
 
-// likelyAtEnd is the probability that a plateau needs to be called likely where the grid ended before patience did.
-const likelyAtEnd = 0.5
-
 // verdict sums the climb up, as if its last rung were the ladder's last.
 func (c *climb) verdict() Verdict {
 	v := Verdict{
@@ -52,7 +49,7 @@ func (c *climb) state() State {
 		return StateLikelyPlateau
 	case c.rows[c.end].Decision == DecisionImproved:
 		return StateStillImproving
-	case c.count > 0 && c.plateauProbability() >= likelyAtEnd:
+	case c.count > 0 && c.likely():
 		return StateLikelyPlateau
 	}
 	return StateInconclusive
@@ -87,15 +84,41 @@ func (c *climb) restsOnNoise() bool {
 func (r RungVerdict) restsOnNoise() bool { return r.Gain != nil && r.DF == nil }
 
 // plateauProbability is max(0, 1 − ΣP(j)) over (b, end]: Boole's bound on the chance that no rank tried gains min_gain.
+//
+// Where the grid ended before patience did, a rank k < patience rungs above b counts as gaining too much from
+// min_gain·k/patience on: returns diminish with rank on a ladder that is about to plateau, so that patience rungs gain at
+// most patience/k times what k of them do, but without this a steady climb in steps below min_gain would pass for flat.
 func (c *climb) plateauProbability() float64 {
 	p := 1.0
-	for _, r := range c.since() {
+	ended := !c.stopped && c.draw == nil
+	for i, r := range c.since() {
 		if r.Probability == nil {
 			return 0
 		}
-		p -= *r.Probability
+		chance := *r.Probability
+		if k := i + 1; ended && k < c.rule.Patience {
+			chance = r.chanceOf(c.minGain * float64(k) / float64(c.rule.Patience))
+		}
+		p -= chance
 	}
 	return max(0, p)
+}
+
+// likely reports whether the plateau is likely enough to be called so.
+func (c *climb) likely() bool {
+	if slices.ContainsFunc(c.since(), RungVerdict.restsOnNoise) {
+		return c.plateauProbability() >= likelyOnNoise
+	}
+	return c.plateauProbability() >= likelyEnough
+}
+
+// chanceOf is the probability that the row's true gain is at least x.
+func (r RungVerdict) chanceOf(x float64) float64 {
+	df := math.Inf(1)
+	if r.DF != nil {
+		df = *r.DF
+	}
+	return survival((x-r.Gain.Mean)*math.Sqrt(float64(len(r.Seeds)))/r.SD, df)
 }
 
 // memorises reports whether patience ran out on strikes that are all worse than the incumbent while the training loss falls
@@ -208,7 +231,10 @@ func (c *climb) seedsFor(row RungVerdict) int {
 	if margin <= 0 {
 		margin = row.Gain.Mean
 	}
-	certain := func(n int) bool { return c.quantile(*row.PriorDF+float64(n-1))*row.SD/math.Sqrt(float64(n)) < margin }
+	alpha := (1 - c.rule.Confidence) / 2
+	certain := func(n int) bool {
+		return survival(margin*math.Sqrt(float64(n))/row.SD, *row.PriorDF+float64(n-1)) < alpha
+	}
 	n := 2 + sort.Search(mostSeeds-1, func(i int) bool { return certain(i + 2) })
 	if n > mostSeeds {
 		return 0

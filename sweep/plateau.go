@@ -1,14 +1,14 @@
 package sweep
 
 // RuleVersion counts the releases of the plateau rule whose verdicts differ: it is stored with every verdict.
-const RuleVersion = 1
+const RuleVersion = 2
 
 // StopMode says what lets a ladder stop before its last rank.
 type StopMode string
 
 // The modes.
 const (
-	StopLikely    StopMode = "likely"    // stops on an economic judgement and never draws extra seeds
+	StopLikely    StopMode = "likely"    // stops where a plateau is likely enough, and never draws extra seeds
 	StopCertified StopMode = "certified" // draws seeds where a stop cannot be certified, and climbs on if that does not help
 )
 

@@ -118,11 +118,11 @@ func TestPlateauTable(t *testing.T) {
 ├──────┼───────┼────────┼──────────────────────────┼──────┼─────────┼──────────┼─────────┤
 │    1 │     3 │ 4.8310 │                          │      │         │ baseline │       0 │
 │    2 │     3 │ 4.7303 │  0.1007 [0.0992, 0.1021] │    1 │   1.000 │ improved │       0 │
-│    4 │     3 │ 4.7297 │ 0.0007 [-0.0004, 0.0018] │    2 │   0.000 │ flat     │       1 │
-│    8 │     3 │ 4.7290 │  0.0013 [0.0003, 0.0023] │    2 │   0.000 │ flat     │       2 │
+│    4 │     3 │ 4.7297 │ 0.0007 [-0.0005, 0.0019] │    2 │   0.000 │ flat     │       1 │
+│    8 │     3 │ 4.7290 │  0.0013 [0.0002, 0.0024] │    2 │   0.000 │ flat     │       2 │
 └──────┴───────┴────────┴──────────────────────────┴──────┴─────────┴──────────┴─────────┘
 rank 2: plateau
-ranks 4 and 8 gain less than min_gain 0.0242 over rank 2: upper bounds 0.00176 and 0.00234 at confidence 0.95
+ranks 4 and 8 gain less than min_gain 0.0242 over rank 2: upper bounds 0.00186 and 0.00242 at confidence 0.95
 - use rank 2: ranks 4 and 8 buy nothing that min_gain counts
 `
 	if code != exitOK || stderr != "" || stdout != want {

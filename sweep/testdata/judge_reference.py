@@ -23,27 +23,30 @@ def prior(ranks, y, upto, floor):
     z = np.log([p[1] for p in pairs]) - special.digamma(half) + np.log(half)
     coef, df = np.array([0.0, z.mean()]), len(pairs) - 1
     if len(pairs) >= 4:
-        line = np.polyfit(x, z, 1)
+        line, df_line = np.polyfit(x, z, 1), len(pairs) - 2
         if line[0] < 0:
-            coef, df = line, len(pairs) - 2
+            variance = max(np.sum((z - np.polyval(line, x))**2) / df_line, special.polygamma(1, half))
+            slope = min(0.0, line[0] + np.sqrt(variance / np.sum((x - x.mean())**2)))
+            coef, df = np.array([slope, z.mean() - slope * x.mean()]), df_line
     residual = np.sum((z - np.polyval(coef, x))**2) / df
     excess = residual - special.polygamma(1, half)
-    cap = df * (n - 1)
+    cap = df * (n - 1) / 2
     d0 = cap if excess <= 0 else min(cap, 2 * trigamma_inverse(excess))
     return d0, lambda r: np.exp(np.polyval(coef, np.log2(r)))
 
 
 def judge(ranks, y, min_gain, relative, patience, confidence, noise_sd):
+    """The rule with stop: likely. Rows show each rank's latest comparison."""
     y = np.array(y, float)
     n = y.shape[1]
     mg = min_gain * y[0].mean() if relative else min_gain
     floor = 1e-3 * mg
     level = 1 - (1 - confidence) / 2
-    b, count, rows = 0, 0, []
-    for r in range(1, len(ranks)):
+
+    def compare(b, r, upto):
         diff = y[b] - y[r]
         d = diff.mean()
-        d0, level_at = prior(ranks, y, r, floor)
+        d0, level_at = prior(ranks, y, upto, floor)
         s2 = diff.var(ddof=1) if n > 1 else 0.0
         nu = d0 + n - 1
         if nu > 0:
@@ -56,16 +59,29 @@ def judge(ranks, y, min_gain, relative, patience, confidence, noise_sd):
         lo, hi = d - half, d + half
         p = dist.sf((mg - d) * np.sqrt(n) / sd)
         decision = ("improved" if lo > 0 and d >= mg else "worse" if hi < 0 else "flat" if hi < mg else "unresolved")
-        incumbent = ranks[b]
-        if decision == "improved":
+        return dict(rank=ranks[r], incumbent=ranks[b], gain=d, lo=lo, hi=hi, sd=sd, d0=d0, nu=nu, p=p, decision=decision)
+
+    b, count, rows, stopped = 0, 0, [None], False
+    for r in range(1, len(ranks)):
+        rows.append(compare(b, r, r))
+        if rows[r]["decision"] == "improved":
             b, count = r, 0
         else:
-            count = count + 1 if p < 0.2 else 0
-        rows.append(dict(rank=ranks[r], incumbent=incumbent, gain=d, lo=lo, hi=hi, sd=sd, d0=d0, nu=nu, p=p,
-                         decision=decision, count=count))
-        if count == patience:
+            count = count + 1 if rows[r]["p"] < 0.2 else 0
+        rows[r]["count"] = count
+        while count == patience and not stopped:
+            tried = rows[b + 1:]
+            likely = 1 - sum(t["p"] for t in tried) >= (0.8 if n == 1 else 0.9)
+            if all(t["hi"] < mg for t in tried) or likely:
+                stopped = True
+                break
+            b, count = b + 1 + int(np.argmax([t["gain"] for t in tried])), 0
+            for j in range(b + 1, r + 1):
+                rows[j] = dict(compare(b, j, r), count=rows[j]["count"])
+                count = min(count + 1, patience) if rows[j]["p"] < 0.2 else 0
+        if stopped:
             break
-    return dict(recommended=ranks[b], min_gain=mg, rows=rows, stopped=bool(count == patience))
+    return dict(recommended=ranks[b], min_gain=mg, rows=rows[1:], stopped=stopped)
 
 
 def main():
