@@ -20,8 +20,9 @@ type EvaluateOptions struct {
 	Adapter string          // a PEFT folder; empty scores the base model
 	Data    []string        // as data.train of a grid
 	Hub     Hub             // where data sets of the hub are looked up
-	// ScorePrompts scores what comes before completions and between assistant turns too, as completion_only_loss: false does.
-	ScorePrompts bool
+	// ScorePrompts scores prompts and the user's turns too; WholeDocuments makes each text a row instead of packing them. As
+	// completion_only_loss: false and packing: false of a grid.
+	ScorePrompts, WholeDocuments bool
 	// SequenceLength cuts text into rows; 0 means the model's positions. A pre-tokenised row stays one row, and one that
 	// is longer is an error.
 	SequenceLength int
@@ -101,12 +102,15 @@ func withProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 // readRows reads the data set as training would cut it, but neither pads nor drops.
 func readRows(ctx context.Context, files fs.FS, o EvaluateOptions) ([]data.Sample, []string, error) {
 	rows, warnings, err := data.Samples(ctx, data.Source{Files: files, Model: o.Model, Hub: o.Hub, Spec: sweep.DataSpec{
-		Train: o.Data, Validation: o.Data, SequenceLength: o.SequenceLength, Packing: true, ScorePrompts: o.ScorePrompts,
+		Train: o.Data, Validation: o.Data, SequenceLength: o.SequenceLength, Packing: !o.WholeDocuments, ScorePrompts: o.ScorePrompts,
 	}}, 0)
 	if err != nil {
 		return nil, nil, err
 	}
 	for i, r := range rows {
+		if err := r.CheckVocabulary(o.Model.VocabSize); err != nil {
+			return nil, nil, fmt.Errorf("%w: row %d: %w: these rows were made for another tokenizer", sweep.ErrInput, i+1, err)
+		}
 		if len(r.InputIDs) > o.SequenceLength {
 			return nil, nil, fmt.Errorf("%w: row %d has %d ids, more than the sequence length of %d; nothing is cut here, so raise it (the model has %d positions) or split the row",
 				sweep.ErrInput, i+1, len(r.InputIDs), o.SequenceLength, o.Model.MaxPositions)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -26,8 +25,8 @@ func newDataCommand(a *app) *cobra.Command {
 		Use:   "data GRID.yaml",
 		Short: "Show the training rows as the model will see them",
 		Long: `data prints training rows in file order, one sample a row, neither cut nor padded: the text, its token ids, and which of
-them are supervised. Packed text is shown as it is packed. Of the model only configuration and tokenizer are read; of several
-models in a grid the first.
+them are supervised. Packed text is shown as it is packed, a conversation as the model's chat template renders it. Of the model
+only configuration and tokenizer are read; of several models in a grid the first.
 
 What a run would refuse (ids beyond the vocabulary, rows without a supervised token) is a warning here, on stderr.`,
 		Example: `  sweep data grid.yaml
@@ -44,7 +43,8 @@ What a run would refuse (ids beyond the vocabulary, rows without a supervised to
 			for _, w := range view.Warnings {
 				a.say("warning: %s", w)
 			}
-			return a.emit("data", view, view.table, view.csv)
+			table := func(w io.Writer) error { return writeSamples(w, view, a.textOptions(w).Color) }
+			return a.emit("data", view, table, view.csv)
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 5, "rows to show; 0 means all")
@@ -75,32 +75,6 @@ func nonNil[T any](list []T) []T {
 		return []T{}
 	}
 	return list
-}
-
-// table prints text and ids; ids in brackets are not scored.
-func (v dataView) table(w io.Writer) error {
-	for i, s := range v.Samples {
-		marked, scored := markSupervised(s)
-		if _, err := fmt.Fprintf(w, "row %d: %d ids, %d supervised\n  text %s\n  ids  %s\n", i+1, len(s.InputIDs), scored, strconv.Quote(s.Text), marked); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintf(w, "[id] is not supervised; the first id of a row never is. Tokens of %s.\n", v.Model)
-	return err
-}
-
-// markSupervised writes the ids with brackets around those that are not scored, and counts those that are.
-func markSupervised(s data.Sample) (marked string, scored int) {
-	ids := make([]string, len(s.InputIDs))
-	for i, id := range s.InputIDs {
-		ids[i] = strconv.Itoa(int(id))
-		if i == 0 || s.Labels[i] == data.IgnoredLabel {
-			ids[i] = "[" + ids[i] + "]"
-			continue
-		}
-		scored++
-	}
-	return strings.Join(ids, " "), scored
 }
 
 func (v dataView) csv() ([]string, [][]string) {

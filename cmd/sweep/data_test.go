@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -58,9 +59,57 @@ func TestDataTableMarksWhatIsSupervised(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	want := "row 1: 3 ids, 1 supervised\n  text \"\"\n  ids  [5] [6] 7\n"
+	want := "row 1: 3 tokens, 1 supervised\n  ids    5 6 [7]\n"
 	if rest, ok := strings.CutPrefix(stdout, want); !ok || strings.Contains(rest, "row 2") {
 		t.Errorf("sweep data prints\n%s\nwant it to start\n%s", stdout, want)
+	}
+}
+
+// TestDataTable pins what people see of packed text, of a completion and of a conversation, plain and coloured.
+func TestDataTable(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	model := filepath.Join(dir, "model")
+	if err := os.Mkdir(model, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{
+		"rows.jsonl": `{"text": "Go is fun.\n"}
+{"text": "So is this."}
+{"prompt": "Is it?", "completion": " Yes."}
+{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Bye"}, {"role": "assistant", "content": "So long."}]}
+`,
+		"model/chat_template.jinja": "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}",
+		"grid.yaml": "model: " + model + `
+data: {train: rows.jsonl, validation: rows.jsonl, sequence_length: 64}
+lora: {rank: [1], alpha: 1, target_modules: [c_attn]}
+train: {steps: 1, learning_rate: 1e-3}
+`,
+	}
+	for _, name := range []string{"config.json", "tokenizer.json", "tokenizer_config.json"} {
+		body, err := os.ReadFile(filepath.Join("../../trainer/weights/builtin/gopher", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files["model/"+name] = string(body)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, stdout, stderr := sweepCommand(t, "data", filepath.Join(dir, "grid.yaml"))
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	golden(t, "data.txt", strings.ReplaceAll(stdout, dir, "DIR"))
+	var coloured bytes.Buffer
+	view := dataView{Model: "m", Samples: []data.Sample{{Tokens: []string{"a", "b"}, Text: "ab", InputIDs: []int32{1, 2}, Labels: []int32{1, 2}}}}
+	if err := writeSamples(&coloured, view, true); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(coloured.String(), "tokens a\x1b[32;1mb\x1b[0m\n") || strings.Contains(coloured.String(), "[b]") {
+		t.Errorf("coloured:\n%q", coloured.String())
 	}
 }
 

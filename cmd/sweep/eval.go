@@ -20,6 +20,7 @@ type evalRequest struct {
 	adapter        string
 	data           []string
 	sequenceLength int
+	packing        bool
 	batchSize      int
 	dtype          string
 	completionOnly bool
@@ -35,7 +36,7 @@ func newEvalCommand(a *app) *cobra.Command {
 		Short: "Score a model, with or without an adapter, on a data set",
 		Long: `eval computes the mean token cross-entropy (nats) of a model on a data set, dropout off, as a trial's validation does.
 Every row is scored once and none is dropped or cut: text is cut into rows of --sequence-length, the last one shorter;
-a pre-tokenised row that is longer is an error.
+any other row that is longer is an error.
 
 --trial scores a finished trial's adapter on the trial's own validation rows, which a file cannot name where they were split off
 or drawn: it gives the recorded val_loss again. With --adapter or --model it scores those on the trial's rows instead.`,
@@ -48,7 +49,7 @@ or drawn: it gives the recorded val_loss again. With --adapter or --model it sco
 			if r.trial == "" {
 				return a.eval(cmd.Context(), r)
 			}
-			for _, flag := range []string{"data", "sequence-length", "batch-size", "dtype", "completion-only-loss"} {
+			for _, flag := range []string{"data", "completion-only-loss", "packing", "sequence-length", "batch-size", "dtype"} {
 				if cmd.Flags().Changed(flag) {
 					return usagef("--%s does not go with --trial, which scores the trial's own rows as the trial did", flag)
 				}
@@ -60,6 +61,7 @@ or drawn: it gives the recorded val_loss again. With --adapter or --model it sco
 	f.StringVar(&r.model, "model", "", "hub id, folder, or builtin:<name>")
 	f.StringVar(&r.adapter, "adapter", "", "PEFT adapter folder; without it the base model is scored")
 	f.StringSliceVar(&r.data, "data", nil, "files or built-in data sets, as data.train of a grid")
+	f.BoolVar(&r.packing, "packing", true, "pack text documents into rows, without attention from one to another")
 	f.IntVar(&r.sequenceLength, "sequence-length", 0, "ids in a row of text (default: the model's positions)")
 	f.IntVar(&r.batchSize, "batch-size", 8, "rows in one forward pass")
 	f.StringVar(&r.dtype, "dtype", "float32", "of the base and the compute: float32 or bfloat16, as train.dtype of a grid")
@@ -88,8 +90,9 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 		return asUsage(err)
 	}
 	result, err := trainer.Evaluate(ctx, trainer.EvaluateOptions{
-		Model: info, Adapter: r.adapter, Data: r.data, Hub: a.hub(), SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
-		ScorePrompts: !r.completionOnly, Backend: choice,
+		Model: info, Adapter: r.adapter, Data: r.data, Hub: a.hub(), ScorePrompts: !r.completionOnly, WholeDocuments: !r.packing,
+		SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
+		Backend: choice,
 	})
 	if err != nil {
 		return asUsage(err)

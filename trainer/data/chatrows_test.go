@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -162,5 +163,44 @@ func TestSettingsChangeTheFingerprint(t *testing.T) {
 			t.Errorf("%s has the fingerprint of %s", name, other)
 		}
 		seen[p.fingerprint()] = name
+	}
+}
+
+// TestTextBeginsAsItsTokenizerSays: plain text and prompts get the beginning-of-text token of a Llama 3 tokenizer, once; what a chat
+// template writes is complete.
+func TestTextBeginsAsItsTokenizerSays(t *testing.T) {
+	t.Parallel()
+	tok := loadFamily(t, "llama3")
+	added := tok.EncodeSpecial("")
+	if len(added) != 1 {
+		t.Fatalf("the tokenizer adds %v to a text, want one token", added)
+	}
+	bos := added[0]
+	enc := &encoder{tok: tok}
+	enc.template, enc.tmplErr = newChatTemplate(chatML, nil)
+	if enc.tmplErr != nil {
+		t.Fatal(enc.tmplErr)
+	}
+	prompt := append([]int32{bos}, tok.Encode("Anne:")...)
+	for name, c := range map[string]struct {
+		doc    document
+		starts []int32
+		scored int // from which id on
+	}{
+		"text": {document{form: formText, text: "Anne: yes"}, prompt, 0},
+		"pair": {document{form: formPair, prompt: "Anne:", text: " yes"}, prompt, len(prompt)},
+		"chat": {
+			document{form: formChat, messages: []Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b"}}},
+			tok.Encode("<|im_start|>user\n"), len(tok.Encode("<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n")),
+		},
+	} {
+		r, _, err := enc.encode(c.doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := onlyFrom(r.ids, c.scored)
+		if n := len(c.starts); !cmp.Equal(c.starts, r.ids[:n]) || !cmp.Equal(want, r.labels) || slices.Contains(r.ids[1:], bos) {
+			t.Errorf("%s: ids %v, labels %v, want it to start %v and to be scored from %d on", name, r.ids, r.labels, c.starts, c.scored)
+		}
 	}
 }

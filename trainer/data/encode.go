@@ -9,7 +9,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// encoder turns documents into ids and labels, as Hugging Face's SFTTrainer does (TRL 1.16, sft_trainer.py).
+// encoder turns documents into ids and labels, as Hugging Face's SFTTrainer does (TRL 1.16, sft_trainer.py). Text gets what the
+// tokenizer puts around it (the beginning-of-text token of Llama's); what a chat template writes is complete.
 type encoder struct {
 	tok      *Tokenizer // nil where tokErr says why
 	tokErr   error
@@ -77,7 +78,7 @@ func (e *encoder) text(doc document) row {
 	if doc.text == "" {
 		return row{}
 	}
-	ids := e.ended(e.tok.Encode(doc.text))
+	ids := e.ended(e.tok.EncodeSpecial(doc.text))
 	return row{ids: ids, labels: ids}
 }
 
@@ -91,11 +92,11 @@ func (e *encoder) ended(ids []int32) []int32 {
 
 // pair scores what follows the prompt.
 func (e *encoder) pair(doc document) row {
-	ids := e.ended(e.tok.Encode(doc.prompt + doc.text))
+	ids := e.ended(e.tok.EncodeSpecial(doc.prompt + doc.text))
 	if e.all {
 		return row{ids: ids, labels: ids}
 	}
-	from, torn := common(ids, e.tok.Encode(doc.prompt))
+	from, torn := common(ids, e.tok.EncodeSpecial(doc.prompt))
 	e.note(torn, doc)
 	return row{ids: ids, labels: onlyFrom(ids, from)}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 )
 
 // Sample is one training row for people to look at: neither cut nor padded.
@@ -14,6 +15,11 @@ type Sample struct {
 	Labels   []int32  `json:"labels"`
 	Segments []int32  `json:"-"` // of packed documents: the number of each id's document in the row; nil for one document
 	Tokens   []string `json:"-"` // the text of each id; nil where the model has no tokenizer
+}
+
+// CheckVocabulary refuses ids and labels that a model of so many tokens has no row for.
+func (s Sample) CheckVocabulary(vocab int) error {
+	return checkVocabulary(row{ids: s.InputIDs, labels: s.Labels}, int32(vocab))
 }
 
 // errEnough ends the reading when the limit is reached.
@@ -37,7 +43,7 @@ func Samples(ctx context.Context, src Source, limit int) ([]Sample, []string, er
 		if tok != nil {
 			sample.Text = tok.Decode(r.ids)
 			for _, id := range r.ids {
-				sample.Tokens = append(sample.Tokens, tok.Decode([]int32{id}))
+				sample.Tokens = append(sample.Tokens, pieceOf(tok, id))
 			}
 		}
 		samples = append(samples, sample)
@@ -62,6 +68,15 @@ func Samples(ctx context.Context, src Source, limit int) ([]Sample, []string, er
 		return nil, nil, p.splitHint(errEmpty("data.train", p.train))
 	}
 	return samples, append(warnings, p.enc.warnings()...), nil
+}
+
+// pieceOf returns the text of one token. A decoder takes the space from a text's first token in the Llama 2 family, so there the
+// token's spelling tells it.
+func pieceOf(tok *Tokenizer, id int32) string {
+	if spelt, ok := tok.Token(id); ok && strings.HasPrefix(spelt, "\u2581") {
+		return strings.ReplaceAll(spelt, "\u2581", " ")
+	}
+	return tok.Decode([]int32{id})
 }
 
 // notNil makes JSON write [] for an empty row.
