@@ -58,6 +58,11 @@ func combinations(sizes []int) [][]int {
 func (g Grid) spec(axes []key, at []int, rank int, seed int64) Spec {
 	s := Spec{Data: g.data, Seed: seed}
 	s.LoRA.Rank, s.LoRA.InitAdapter = rank, g.initAdapter
+	s.LoRA.RankPattern, s.LoRA.AlphaPattern = g.rankOf, g.alphaOf
+	s.LoRA.LoRAPlusLRRatio, s.LoRA.LoRAPlusLREmbedding = g.plusRatio, g.plusEmbed
+	if g.plusRatio > 0 && g.plusEmbed == 0 {
+		s.LoRA.LoRAPlusLREmbedding = loraPlusEmbedding
+	}
 	for i, k := range axes {
 		k.axis.set(&s, &g, at[i])
 	}
@@ -74,14 +79,21 @@ func (g Grid) cell(axes []key, at []int, s Spec) Cell {
 		}
 		_, name := splitPath(k.path)
 		setting := Setting{Name: name, Value: k.axis.cell(&s, &g, at[i]), Axis: k.axis.size(&g) > 1}
-		if setting.Axis {
+		switch {
+		case setting.Axis:
 			varying = append(varying, setting)
-		} else {
+		case setting.Value != "":
 			fixed = append(fixed, setting)
 		}
 	}
 	if g.initAdapter != "" {
 		fixed = append(fixed, Setting{Name: "init_adapter", Value: g.initAdapter})
+	}
+	for _, path := range []string{"lora.rank_pattern", "lora.alpha_pattern", "lora.loraplus_lr_ratio", "lora.loraplus_lr_embedding"} {
+		if k, ok := findKey(path); ok && k.text(&g) != "" {
+			_, name := splitPath(path)
+			fixed = append(fixed, Setting{Name: name, Value: k.text(&g)})
+		}
 	}
 	fixed = append(fixed, Setting{Name: "sequence_length", Value: strconv.Itoa(g.data.SequenceLength)})
 	return append(varying, fixed...)

@@ -37,13 +37,16 @@ func (l Ladder) width() int {
 		if i > 0 && t.Candidate == l.Rungs[0].Trials[i-1].Candidate {
 			continue
 		}
-		targets, err := MatchTargets(l.Model.Modules, t.Trial.Spec.LoRA.TargetModules)
+		lora := t.Trial.Spec.LoRA
+		targets, err := lora.Match(l.Model.Modules)
 		if err != nil {
 			return 0
 		}
 		width := 0
 		for _, m := range targets {
-			width = max(width, min(m.In, m.Out))
+			if _, fixed := lora.RankPattern.value(m.Name); !fixed {
+				width = max(width, min(m.In, m.Out))
+			}
 		}
 		if least == 0 || width < least {
 			least = width

@@ -26,6 +26,16 @@ type Grid struct {
 	rsLoRA      []bool
 	init        []string
 	initAdapter string // as written
+	exclude     []Targets
+	layers      [][]int
+	layersName  [][]string // layers_pattern
+	save        [][]string // modules_to_save
+	dora        []bool
+	bias        []string
+	rankOf      Patterns
+	alphaOf     Patterns
+	plusRatio   float64
+	plusEmbed   float64 // learning rate; 0 means LoRA+'s standard
 	train       trainAxes
 	tune        []string // names of axes, in the order of the keys
 	rule        Plateau

@@ -180,22 +180,24 @@ func (g Grid) fit(s Spec, m ModelInfo, found *findings) ([]int, bool) {
 			T, m.MaxPositions, s.Model, m.MaxPositions))
 		ok = false
 	}
-	targets, err := MatchTargets(m.Modules, s.LoRA.TargetModules)
+	targets, err := g.fitTargets(s, m, found)
 	if err != nil {
 		found.fail(g, "lora.target_modules", fmt.Sprintf("%v (model %s)", err, s.Model))
 		return nil, false
 	}
-	if i := slices.IndexFunc(targets, func(t Module) bool { return t.Head }); i >= 0 {
-		found.fail(g, "lora.target_modules", fmt.Sprintf("lora.target_modules: LoRA on the output head %s is not supported yet; leave it out", targets[i].Name))
+	varying, fits := g.fitPatterns(s, targets, found)
+	if !fits {
 		return nil, false
 	}
-	for _, entry := range s.LoRA.TargetModules.unmatched(m.Modules) {
-		found.warn(fmt.Sprintf("target_modules: %s matches no module of %s", entry, s.Model))
-	}
-	bounds := boundsOf(targets)
+	bounds := boundsOf(varying)
 	ranks, warnings, err := g.rank.ladder(s.Model, bounds)
 	if err != nil {
 		found.fail(g, rankPath(g.rank.firstAbove(bounds.most())), err.Error())
+		return nil, false
+	}
+	if full := boundsOf(targets).least(); s.LoRA.Init == InitPiSSA && ranks[len(ranks)-1] > full {
+		found.fail(g, "lora.init", fmt.Sprintf("lora.init: pissa takes its start from the singular directions of the weight, of which the narrowest target of %s has %d; end the ladder there",
+			s.Model, full))
 		return nil, false
 	}
 	for _, w := range warnings {

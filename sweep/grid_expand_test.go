@@ -181,8 +181,16 @@ func TestExpandErrors(t *testing.T) {
 			"g.yaml:3:33: target_modules [q_proj] match no module of the model, which has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj (model builtin:gopher)",
 		},
 		{
-			"the output head", "[c_attn]", "[lm_head]",
-			"g.yaml:3:33: lora.target_modules: LoRA on the output head lm_head is not supported yet; leave it out",
+			"targets that are all excluded", "[c_attn]", "[c_attn], exclude_modules: [attn.c_attn]",
+			"g.yaml:3:33: target_modules [c_attn] match 2 of the modules, but exclude_modules, layers_to_transform and modules_to_save leave none of them (model builtin:gopher)",
+		},
+		{
+			"a rank of its own for every target", "[c_attn]", "[c_attn], rank_pattern: {attn.c_attn: 2}",
+			"g.yaml:3:59: lora.rank_pattern gives every target a rank of its own, so lora.rank changes nothing; leave some target out of it",
+		},
+		{
+			"a rank of its own above the full rank", "[c_attn]", "[c_attn, c_fc], rank_pattern: {c_fc: 9}",
+			"g.yaml:3:65: lora.rank_pattern: 9 is above 8, the full rank of transformer.h.0.mlp.c_fc (model builtin:gopher)",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -19,7 +19,9 @@ func defaultGrid(file string) Grid {
 		alpha:   []alpha{{value: 8}},
 		dropout: []float64{0},
 		rsLoRA:  []bool{false},
-		init:    []string{"kaiming"},
+		init:    []string{InitKaiming},
+		exclude: []Targets{{}}, layers: [][]int{nil}, layersName: [][]string{nil}, save: [][]string{nil},
+		dora: []bool{false}, bias: []string{BiasNone},
 		train: trainAxes{
 			batchSize: []int{8}, accumulation: []int{1}, warmup: []int{0}, evalSteps: []int{0},
 			learningRate: []float64{5e-5}, weightDecay: []float64{0}, maxGradNorm: []float64{1},
@@ -74,38 +76,6 @@ func dataKeys() []key {
 			negated(boolCodec()), func(g *Grid) *bool { return &g.data.ScorePrompts }),
 		listKey("data.retain", "Corpus that must not be forgotten, as data.validation: scored at every evaluation, never trained on.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Retain }),
-	}
-}
-
-func loraKeys() []key {
-	rank := key{
-		path: "lora.rank", schema: rankSchema(), read: readRanks, example: "rank: [1, 2, 4, 8, 16]",
-		doc: "Ranks to climb, ascending; 8 means [8]; {from: 1, to: 64} doubles and ends at 64; {from: 1} doubles until a verdict or the " +
-			"full rank of the widest target.",
-		text: func(g *Grid) string { return g.rank.String() },
-	}
-	targets := axisKey("lora.target_modules", "Modules to adapt, by PEFT's rules: a list matches the ends of names, a text is a regular "+
-		"expression (RE2) for whole names, all-linear is every linear module but the output head. Axis only as a list of lists.",
-		targetsCodec(), func(g *Grid) *[]Targets { return &g.targets },
-		func(s *Spec, v Targets) { s.LoRA.TargetModules = v }).needs("target_modules: [c_attn]")
-	targets.read, targets.schema = readTargets, targetAxisSchema()
-	return []key{
-		rank,
-		targets,
-		axisKey("lora.alpha", "LoRA alpha; the update is scaled by alpha/rank. A number, or a multiple of the rank (2r). Required where rank varies. Axis.",
-			alphaCodec(), func(g *Grid) *[]alpha { return &g.alpha },
-			func(s *Spec, v alpha) { s.LoRA.Alpha = v.at(s.LoRA.Rank) }),
-		axisKey("lora.dropout", "Dropout on the adapters' input. Axis.",
-			numberCodec(0, false, 1), func(g *Grid) *[]float64 { return &g.dropout },
-			func(s *Spec, v float64) { s.LoRA.Dropout = v }),
-		axisKey("lora.use_rslora", "Scale by alpha/sqrt(rank) instead of alpha/rank. Axis.",
-			boolCodec(), func(g *Grid) *[]bool { return &g.rsLoRA },
-			func(s *Spec, v bool) { s.LoRA.UseRSLoRA = v }),
-		axisKey("lora.init", "Initial values of A; B starts at zero. Axis.",
-			choiceCodec("kaiming", "gaussian"), func(g *Grid) *[]string { return &g.init },
-			func(s *Spec, v string) { s.LoRA.Init = v }),
-		singleKey("lora.init_adapter", "PEFT adapter folder that every rank starts from, relative to the grid file.",
-			textCodec("a folder"), func(g *Grid) *string { return &g.initAdapter }).optional(`""`),
 	}
 }
 

@@ -2,10 +2,7 @@ package sweep
 
 import (
 	"math"
-	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -103,71 +100,6 @@ func (m MinGain) String() string {
 		percent = rounded // 0.7% is kept as 0.006999…
 	}
 	return formatNumber(percent) + "%"
-}
-
-// targetsCodec reads one value of lora.target_modules: a pattern as text. readTarget reads names as a list.
-func targetsCodec() codec[Targets] {
-	name := textCodec("a module name")
-	return codec[Targets]{
-		want:   "a list of module names such as [c_attn], a regular expression for whole names, or all-linear",
-		schema: schemaObject{"anyOf": []schemaObject{name.schema, listOf(name.schema)}},
-		read: func(n ast.Node) (Targets, bool) {
-			pattern, ok := name.read(n)
-			return Targets{Pattern: pattern}, ok
-		},
-		format: func(t Targets) string {
-			if t.Pattern != "" {
-				return quoteText(t.Pattern)
-			}
-			return "[" + strings.Join(mapSlice(t.List, quoteText), ", ") + "]"
-		},
-	}
-}
-
-// readTargets reads lora.target_modules. Because PEFT lets the key itself be a list, it is an axis only as a list of
-// lists, in which all-linear may stand too.
-func readTargets(r *reader, n ast.Node) {
-	items := []ast.Node{n}
-	sequence, _ := n.(*ast.SequenceNode)
-	isAxis := sequence != nil && slices.ContainsFunc(sequence.Values, isSequence)
-	if isAxis {
-		items = sequence.Values
-	}
-	c := targetsCodec()
-	seen := map[string]bool{}
-	for _, item := range items {
-		t, ok := readTarget(r, c, item)
-		if !ok {
-			continue
-		}
-		if isAxis && t.Pattern != "" && t.Pattern != AllLinear {
-			r.fail(item, "lora.target_modules: %s stands beside lists; in a list of lists write [%s]", describe(item), t.Pattern)
-		}
-		text := c.format(t)
-		if seen[text] {
-			r.fail(item, "lora.target_modules: %s is repeated; remove one", text)
-		}
-		seen[text] = true
-		r.grid.targets = append(r.grid.targets, t)
-	}
-}
-
-// readTarget reads one value of the axis: names or a pattern that compiles.
-func readTarget(r *reader, c codec[Targets], n ast.Node) (Targets, bool) {
-	const path = "lora.target_modules"
-	if isSequence(n) {
-		names, ok := readList(r, path, textCodec("a module name"), n)
-		return Targets{List: names}, ok
-	}
-	t, ok := c.value(r, path, n)
-	if !ok {
-		return Targets{}, false
-	}
-	if _, err := regexp.Compile(t.Pattern); err != nil {
-		r.fail(n, "%s: not a regular expression in Go's RE2 syntax, which has no look-around: %v", path, err)
-		return Targets{}, false
-	}
-	return t, true
 }
 
 func isSequence(n ast.Node) bool {

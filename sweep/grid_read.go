@@ -106,6 +106,7 @@ func (r *reader) finish() {
 	if _, given := r.given["lora.alpha"]; !given && g.rank.varies() {
 		r.failAt(r.given["lora.rank"], "lora.alpha is missing; where rank varies it decides what is compared: write alpha: 16 (the same for every rank) or alpha: 2r (it grows with rank)")
 	}
+	r.contradictions()
 	r.validationSource()
 	r.tuned()
 	r.seedBounds()

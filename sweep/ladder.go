@@ -137,6 +137,9 @@ type rankBounds struct {
 // most is the largest rank that some target can use.
 func (b rankBounds) most() int { return min(b.widest.In, b.widest.Out) }
 
+// least is the largest rank that every target can use.
+func (b rankBounds) least() int { return min(b.narrowest.In, b.narrowest.Out) }
+
 func boundsOf(targets []Module) rankBounds {
 	full := func(m Module) int { return min(m.In, m.Out) }
 	byRank := func(a, b Module) int { return full(a) - full(b) }
@@ -146,7 +149,7 @@ func boundsOf(targets []Module) rankBounds {
 // ladder returns the ranks to climb on these targets, and what to warn of. A listed rank that no target can use is an
 // error; a climbing ladder ends at the widest target's full rank.
 func (k ranks) ladder(model string, b rankBounds) ([]int, []string, error) {
-	widest, narrowest := b.most(), min(b.narrowest.In, b.narrowest.Out)
+	widest, narrowest := b.most(), b.least()
 	if k.from > widest {
 		return nil, nil, fmt.Errorf("lora.rank: from %d is above %d, the full rank of %s, the widest target of %s", k.from, widest, b.widest.Name, model)
 	}

@@ -31,6 +31,9 @@ func Schema() map[string]any {
 	}
 	data := properties(root)["data"].(schemaObject)
 	data["oneOf"] = []schemaObject{{"required": []string{"validation"}}, {"required": []string{"validation_split"}}}
+	properties(root)["lora"].(schemaObject)["dependentRequired"] = map[string][]string{
+		"layers_pattern": {"layers_to_transform"}, "loraplus_lr_embedding": {"loraplus_lr_ratio"},
+	}
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "ranksweep grid"
 	return root
@@ -94,4 +97,10 @@ func targetAxisSchema() schemaObject {
 	one := targetsCodec().schema
 	names := one["anyOf"].([]schemaObject)[1]
 	return schemaObject{"anyOf": []schemaObject{one, listOf(schemaObject{"anyOf": []schemaObject{names, {"const": AllLinear}}})}}
+}
+
+// nestedSchema accepts one item, a list of items, or a list of lists, which may be empty.
+func nestedSchema(item schemaObject) schemaObject {
+	inner := schemaObject{"type": "array", "items": item, "uniqueItems": true}
+	return schemaObject{"anyOf": []schemaObject{item, listOf(item), listOf(inner)}}
 }

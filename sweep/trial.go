@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 )
 
 // TrainingVersion counts the releases of the trainer whose numbers differ: it is part of every trial's identity, so that
@@ -33,27 +32,6 @@ type DataSpec struct {
 	Shuffle             bool     `json:"shuffle"`
 	Packing             bool     `json:"packing"`
 	ScorePrompts        bool     `json:"score_prompts,omitempty"` // completion_only_loss: false
-}
-
-// LoRASpec is the part of PEFT's LoraConfig that ranksweep trains.
-type LoRASpec struct {
-	Rank          int     `json:"r"`
-	Alpha         float64 `json:"lora_alpha"` // resolved: "2r" has become a number
-	Dropout       float64 `json:"lora_dropout"`
-	TargetModules Targets `json:"target_modules"`
-	UseRSLoRA     bool    `json:"use_rslora"`
-	Init          string  `json:"init"` // kaiming (PEFT's default) or gaussian
-	// InitAdapter is a PEFT adapter folder to start from; its content's SHA-256 stands beside it once the inputs are read.
-	InitAdapter       string `json:"init_adapter,omitempty"`
-	InitAdapterSHA256 string `json:"init_adapter_sha256,omitempty"`
-}
-
-// Scaling returns the factor on B·A·x: alpha/r, or alpha/sqrt(r) for rsLoRA (Kalajdzievski 2023, arXiv:2312.03732).
-func (l LoRASpec) Scaling() float64 {
-	if l.UseRSLoRA {
-		return l.Alpha / math.Sqrt(float64(l.Rank))
-	}
-	return l.Alpha / float64(l.Rank)
 }
 
 // TrainSpec is the training recipe of a trial, in Hugging Face TrainingArguments' names.
@@ -103,7 +81,8 @@ type ModelInfo struct {
 	Params       int64    `json:"params"`
 	VocabSize    int      `json:"vocab_size"`
 	MaxPositions int      `json:"max_positions"`
-	Modules      []Module `json:"modules"` // every module that LoRA can target, in the model's order
+	Modules      []Module `json:"modules"`           // every module that LoRA can target, in the model's order
+	Tensors      []Tensor `json:"tensors,omitempty"` // every weight and bias, in the model's order; a tied output head is none
 }
 
 // Module is one linear layer of a base model: y [.., Out] = x [.., In] · W + bias. Or it is an embedding, with In entries.
