@@ -43,7 +43,7 @@ func loraKeys() []key {
 			choiceCodec(BiasNone, BiasLoRAOnly, BiasAll), func(g *Grid) *[]string { return &g.bias }, setBias).quiet(BiasNone),
 		patternKey("lora.rank_pattern", "Ranks of their own for some targets, as {pattern: rank}: a pattern is a regular expression for the end of a name, and the first "+
 			"that matches decides. These ranks stay as they are while the ladder climbs.", countCodec(1), func(g *Grid) *Patterns { return &g.rankOf }),
-		patternKey("lora.alpha_pattern", "Alphas of their own for some targets, likewise.", numberCodec(0, true, math.Inf(1)), func(g *Grid) *Patterns { return &g.alphaOf }),
+		patternKey("lora.alpha_pattern", "Alphas of their own for some targets, as {pattern: alpha}; see rank_pattern.", numberCodec(0, true, math.Inf(1)), func(g *Grid) *Patterns { return &g.alphaOf }),
 		singleKey("lora.loraplus_lr_ratio", "LoRA+: B (and biases and magnitudes) learn at so many times the learning rate. Default: off.",
 			numberCodec(1, false, math.Inf(1)), func(g *Grid) *float64 { return &g.plusRatio }).optional("0"),
 		singleKey("lora.loraplus_lr_embedding", "Under LoRA+, the learning rate of LoRA on embeddings. Default: 1e-06.",

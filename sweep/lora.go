@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // Values of LoRASpec.Init.
@@ -74,6 +75,34 @@ func (l LoRASpec) scaling(rank int, alpha float64) float64 {
 		return alpha / math.Sqrt(float64(rank))
 	}
 	return alpha / float64(rank)
+}
+
+// Settings lists what is not at its default of the fields from ExcludeModules on, and the initialisation, for people.
+func (l LoRASpec) Settings() []Setting {
+	var all []Setting
+	add := func(name, value string) {
+		if value != "" && value != "[]" && value != "false" && value != "0" {
+			all = append(all, Setting{Name: name, Value: value})
+		}
+	}
+	if l.Init != InitKaiming {
+		add("init", l.Init)
+	}
+	add("use_rslora", strconv.FormatBool(l.UseRSLoRA))
+	add("use_dora", strconv.FormatBool(l.UseDoRA))
+	add("exclude_modules", l.ExcludeModules.String())
+	if len(l.LayersToTransform) > 0 {
+		add("layers_to_transform", joinInts(l.LayersToTransform))
+	}
+	add("layers_pattern", Targets{List: l.LayersPattern}.String())
+	add("rank_pattern", l.RankPattern.String())
+	add("alpha_pattern", l.AlphaPattern.String())
+	add("bias", l.Bias)
+	add("modules_to_save", Targets{List: l.ModulesToSave}.String())
+	add("loraplus_lr_ratio", formatNumber(l.LoRAPlusLRRatio))
+	add("loraplus_lr_embedding", formatNumber(l.LoRAPlusLREmbedding))
+	add("init_adapter", l.InitAdapter)
+	return all
 }
 
 // Validate reports every setting that is impossible whatever the model, in the words of a grid file and of PEFT.

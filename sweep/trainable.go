@@ -62,6 +62,15 @@ func (l LoRASpec) TrainableParams(m ModelInfo) (int64, error) {
 	return n, err
 }
 
+// ParamsOf counts what LoRA adds to one target.
+func (l LoRASpec) ParamsOf(m Module) int64 {
+	var n int64
+	for _, t := range l.adapterOf(m) {
+		n += t.Size()
+	}
+	return n
+}
+
 // Trainables lists the tensors that a trial trains: A, B and magnitude of each target, then biases, then modules to save. targets
 // are those that Match selected of modules; tensors are all of the base's.
 func (l LoRASpec) Trainables(targets, modules []Module, tensors []Tensor) ([]Trainable, error) {

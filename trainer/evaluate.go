@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -75,10 +76,6 @@ func newEvaluation(total score, sequences int, warnings []string) Evaluation {
 
 // withProgram compiles model and adapter for evaluation, and closes them once use is done.
 func withProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program) error) error {
-	lora, targets, adapter, err := evaluatedAdapter(o)
-	if err != nil {
-		return err
-	}
 	be, err := backend.Open(o.Backend.Platform, o.Backend.PluginPath, o.Device)
 	if err != nil {
 		return err
@@ -88,8 +85,13 @@ func withProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 	if err != nil {
 		return err
 	}
-	program, err := model.New(be, config, base, adapter, model.Options{
-		LoRA: lora, Train: sweep.TrainSpec{BatchSize: o.BatchSize, Dtype: o.Dtype}, Targets: targets, SequenceLength: o.SequenceLength,
+	adapter, err := evaluatedAdapter(o, config, base)
+	if err != nil {
+		return err
+	}
+	maps.Copy(base, adapter.Base)
+	program, err := model.New(be, config, base, adapter.Tensors, model.Options{
+		LoRA: adapter.LoRA, Train: sweep.TrainSpec{BatchSize: o.BatchSize, Dtype: o.Dtype}, Targets: adapter.Targets, SequenceLength: o.SequenceLength,
 	})
 	if err != nil {
 		return err
@@ -120,28 +122,25 @@ func readRows(ctx context.Context, files fs.FS, o EvaluateOptions) ([]data.Sampl
 }
 
 // evaluatedAdapter returns the adapter to score with. The base model alone is scored with an adapter that adds nothing.
-func evaluatedAdapter(o EvaluateOptions) (sweep.LoRASpec, []sweep.Module, tensors, error) {
+func evaluatedAdapter(o EvaluateOptions, c model.Config, base tensors) (model.Fitted, error) {
 	if o.Adapter == "" {
-		none := sweep.LoRASpec{Rank: 1, Alpha: 1}
-		targets, err := sweep.MatchTargets(o.Model.Modules, sweep.Targets{Pattern: sweep.AllLinear})
+		none := sweep.LoRASpec{Rank: 1, Alpha: 1, TargetModules: sweep.Targets{Pattern: sweep.AllLinear}}
+		targets, err := none.Match(o.Model.Modules)
 		if err != nil {
-			return sweep.LoRASpec{}, nil, nil, err
+			return model.Fitted{}, err
 		}
-		return none, targets[:1], model.InitAdapter(targets[:1], none, 0), nil
+		fresh, _, err := model.InitAdapter(c, base, targets[:1], none, 0)
+		return model.Fitted{LoRA: none, Targets: targets[:1], Tensors: fresh}, err
 	}
 	a, err := weights.ReadAdapter(o.Adapter)
 	if err != nil {
-		return sweep.LoRASpec{}, nil, nil, asInput(err)
+		return model.Fitted{}, asInput(err)
 	}
-	if err := fits(a, o.Model.Modules); err != nil {
-		return sweep.LoRASpec{}, nil, nil, fmt.Errorf("%w: adapter %s does not fit model %s: %w", sweep.ErrInput, o.Adapter, o.Model.Reference, err)
-	}
-	names := a.Modules()
-	targets, err := model.Match(o.Model.Modules, sweep.Targets{List: names})
+	fitted, err := c.Fit(a)
 	if err != nil {
-		return sweep.LoRASpec{}, nil, nil, fmt.Errorf("%w: adapter %s: %w", sweep.ErrInput, o.Adapter, err)
+		return model.Fitted{}, fmt.Errorf("%w: adapter %s does not fit model %s: %w", sweep.ErrInput, o.Adapter, o.Model.Reference, err)
 	}
-	return a.Spec(), targets, a.Tensors, nil
+	return fitted, nil
 }
 
 // scoreRows scores every row once, in batches of one shape: as long as the longest row.

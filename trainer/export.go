@@ -51,7 +51,15 @@ func checkAdapter(o ExportOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := fits(a, o.Model.Modules); err != nil {
+	files, err := Files(o.Model)
+	if err != nil {
+		return err
+	}
+	config, err := readConfig(files)
+	if err != nil {
+		return err
+	}
+	if _, err := config.Fit(a); err != nil {
 		return fmt.Errorf("adapter %s does not fit model %s: %w", o.Adapter, o.Model.Reference, err)
 	}
 	return nil

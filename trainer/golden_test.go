@@ -68,7 +68,7 @@ func adapterFolder(t *testing.T, file string, lora sweep.LoRASpec) string {
 	tensors, err := weights.ReadFile(file)
 	must(t, err)
 	dir := filepath.Join(t.TempDir(), "init")
-	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", lora), Tensors: tensors}))
+	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", lora, []sweep.Module{{Conv1D: true}}), Tensors: tensors}))
 	return dir
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,69 +16,93 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// StartingAdapter returns the adapter that a trial starts from: a fresh one, or lora.init_adapter padded to the trial's
-// rank. Padding does not change the function: the added columns of B are zero, the added rows of A are those a fresh
-// adapter has there, and where alpha, r or rsLoRA give another scaling than the adapter was trained with, the ratio is
-// folded into B. An adapter of a larger rank, or on modules that the trial does not target, would lose what it has learnt
-// and is refused. Modules that only the trial targets start fresh.
-func StartingAdapter(targets []sweep.Module, l sweep.LoRASpec, seed int64) (map[string]weights.Array, error) {
-	fresh := model.InitAdapter(targets, l, seed)
-	if l.InitAdapter == "" {
-		return fresh, nil
+// StartingAdapter returns the trainable tensors that a trial starts from: fresh ones, or lora.init_adapter padded or truncated to the
+// trial's ranks (model.Resize). Modules that only the trial targets start fresh, and so do biases and modules to save that only the
+// trial trains. An adapter that has learnt something the trial has no place for is refused. The second result is the base to
+// train on, which init: pissa changes.
+func StartingAdapter(c model.Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) (adapter, residual map[string]weights.Array, err error) {
+	fresh, residual, err := model.InitAdapter(c, base, targets, l, seed)
+	if err != nil || l.InitAdapter == "" {
+		return fresh, residual, err
 	}
-	if err := checkAdapterSum(l); err != nil {
-		return nil, err
-	}
-	from, err := weights.ReadAdapter(l.InitAdapter)
+	from, err := readStart(c, targets, l)
 	if err != nil {
-		return nil, initError(l, asInput(err))
+		return nil, nil, err
 	}
-	if from.Config.R > l.Rank {
-		return nil, initError(l, fmt.Errorf("%w: its rank %d is larger than rank %d; a ladder that starts from it has to start at %d",
-			sweep.ErrInput, from.Config.R, l.Rank, from.Config.R))
+	start, err := model.Resize(from, l, fresh)
+	if err != nil {
+		return nil, nil, initError(l, err)
 	}
-	if err := fits(from, targets); err != nil {
-		return nil, initError(l, fmt.Errorf("%w: %w", sweep.ErrInput, err))
+	if l.UseDoRA && !from.LoRA.UseDoRA {
+		// The lengths that leave the function as it is are those that the adapter has made.
+		model.Lengths(c, base, from, start)
 	}
-	ratio := from.Config.Scaling() / l.Scaling()
-	for _, module := range from.Modules() {
-		padA(fresh[weights.KeyA(module)], from.Tensors[weights.KeyA(module)])
-		padB(fresh[weights.KeyB(module)], from.Tensors[weights.KeyB(module)], ratio)
-	}
-	return fresh, nil
+	maps.Copy(fresh, start)
+	return fresh, residual, nil
 }
 
-func initError(l sweep.LoRASpec, err error) error {
-	return fmt.Errorf("lora.init_adapter %s: %w", l.InitAdapter, err)
+// CheckStart reports why trials of this spec cannot start from lora.init_adapter. It reads no base weight.
+func CheckStart(m sweep.ModelInfo, l sweep.LoRASpec) error {
+	if l.InitAdapter == "" {
+		return nil
+	}
+	files, err := Files(m)
+	if err != nil {
+		return err
+	}
+	config, err := readConfig(files)
+	if err != nil {
+		return err
+	}
+	targets, err := l.Match(m.Modules)
+	if err != nil {
+		return err
+	}
+	_, err = readStart(config, targets, l)
+	return err
 }
 
-// fits verifies that an adapter's modules are among the targets and have their shapes.
-func fits(a weights.Adapter, targets []sweep.Module) error {
-	for _, name := range a.Modules() {
-		i := slices.IndexFunc(targets, func(m sweep.Module) bool { return m.Name == name })
-		if i < 0 {
-			return fmt.Errorf("its tensor %s is for a module that is not among those to adapt", weights.KeyA(name))
-		}
-		for key, want := range map[string][]int{weights.KeyA(name): {a.Config.R, targets[i].In}, weights.KeyB(name): {targets[i].Out, a.Config.R}} {
-			if got := a.Tensors[key].Shape; !slices.Equal(got, want) {
-				return fmt.Errorf("tensor %s has shape %v; this model needs %v", key, got, want)
-			}
+// readStart reads lora.init_adapter and checks that the trial has a place for all that it has learnt.
+func readStart(c model.Config, targets []sweep.Module, l sweep.LoRASpec) (model.Fitted, error) {
+	if err := checkAdapterSum(l); err != nil {
+		return model.Fitted{}, err
+	}
+	a, err := weights.ReadAdapter(l.InitAdapter)
+	if err != nil {
+		return model.Fitted{}, initError(l, asInput(err))
+	}
+	from, err := c.Fit(a)
+	if err == nil {
+		err = hasPlace(c, from, targets, l)
+	}
+	if err != nil {
+		return model.Fitted{}, initError(l, fmt.Errorf("%w: %w", sweep.ErrInput, err))
+	}
+	return from, nil
+}
+
+// hasPlace reports what an adapter has learnt that a trial would lose.
+func hasPlace(c model.Config, from model.Fitted, targets []sweep.Module, l sweep.LoRASpec) error {
+	if from.LoRA.UseDoRA && !l.UseDoRA {
+		return errors.New("it was trained with DoRA; write use_dora: true")
+	}
+	if len(from.Base) > 0 {
+		return errors.New("it brings base weights of its own, which a trial does not take; merge them into the model first")
+	}
+	trained, err := c.Trainables(targets, l)
+	if err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(from.Tensors)) {
+		if !slices.ContainsFunc(trained, func(t sweep.Trainable) bool { return t.Key == key }) {
+			return fmt.Errorf("the trial does not train its tensor %s; target its modules, and write its bias and modules_to_save", key)
 		}
 	}
 	return nil
 }
 
-// padA copies A [r0, in] over the first rows of a fresh [r, in].
-func padA(to, from weights.Array) { copy(to.Data, from.Data) }
-
-// padB copies B [out, r0] times ratio into the first columns of zeros [out, r].
-func padB(to, from weights.Array, ratio float64) {
-	r, r0 := to.Shape[1], from.Shape[1]
-	for i := range from.Shape[0] {
-		for j := range r0 {
-			to.Data[i*r+j] = float32(float64(from.Data[i*r0+j]) * ratio)
-		}
-	}
+func initError(l sweep.LoRASpec, err error) error {
+	return fmt.Errorf("lora.init_adapter %s: %w", l.InitAdapter, err)
 }
 
 // AdapterSum returns the SHA-256 over an adapter folder's two files, for LoRASpec.InitAdapterSHA256.

@@ -58,12 +58,15 @@ func TestInitAdapterKeepsTheFunction(t *testing.T) {
 // TestInitAdapterPads: the added rows of A are those of a fresh adapter, so ladders stay fair; the added columns of B are 0.
 func TestInitAdapterPads(t *testing.T) {
 	t.Parallel()
-	targets, err := model.Match(tinyInfo(t).Modules, sweep.Targets{List: []string{"c_attn"}})
+	targets, err := sweep.MatchTargets(tinyInfo(t).Modules, sweep.Targets{List: []string{"c_attn"}})
 	must(t, err)
 	lora := sweep.LoRASpec{Rank: 16, Alpha: 16, Init: "kaiming", InitAdapter: trained}
-	got, err := trainer.StartingAdapter(targets, lora, 3)
+	config, base := tinyBase(t)
+	got, _, err := trainer.StartingAdapter(config, base, targets, lora, 3)
 	must(t, err)
-	from, fresh := readAdapter(t, trained), model.InitAdapter(targets, lora, 3)
+	fresh, _, err := model.InitAdapter(config, base, targets, lora, 3)
+	must(t, err)
+	from := readAdapter(t, trained)
 	for _, m := range targets {
 		a, b := weights.KeyA(m.Name), weights.KeyB(m.Name)
 		want := append(append([]float32{}, from[a].Data...), fresh[a].Data[8*m.In:]...)
@@ -86,28 +89,125 @@ func TestInitAdapterPads(t *testing.T) {
 
 func TestInitAdapterRefuses(t *testing.T) {
 	t.Parallel()
-	modules := tinyInfo(t).Modules
-	tests := map[string]struct {
-		rank    int
-		targets []string
-		dir     string
-		want    string
+	info := tinyInfo(t)
+	const bias = "weights/testdata/gpt2-bias-lora-only"
+	for name, tc := range map[string]struct {
+		lora sweep.LoRASpec
+		want string
 	}{
-		"smaller rank":     {4, []string{"c_attn"}, trained, "rank 8 is larger than rank 4"},
-		"module not there": {8, []string{"c_fc"}, trained, "transformer.h.0.attn.c_attn.lora_A.weight"},
-		"no folder":        {8, []string{"c_attn"}, "testdata/none", "adapter_config.json"},
-	}
-	for name, tc := range tests {
+		"module not there":   {sweep.LoRASpec{TargetModules: sweep.Targets{List: []string{"c_fc"}}, InitAdapter: trained}, "transformer.h.0.attn.c_attn.lora_A.weight"},
+		"no folder":          {sweep.LoRASpec{InitAdapter: "testdata/none"}, "adapter_config.json"},
+		"bias not trained":   {sweep.LoRASpec{InitAdapter: bias}, "the trial does not train its tensor base_model.model.transformer.h.0.attn.c_attn.base_layer.bias"},
+		"of another model":   {sweep.LoRASpec{InitAdapter: "weights/testdata/llama-dora-r4"}, "model.layers.0.mlp.up_proj.lora_A.weight is of a module that the model does not have"},
+		"of another width":   {sweep.LoRASpec{InitAdapter: wider(t)}, "has shape [2 32] and 64 values, want [2 64]"},
+		"DoRA not trained":   {sweep.LoRASpec{InitAdapter: withDoRA(t)}, "write use_dora: true"},
+		"another is trained": {sweep.LoRASpec{InitAdapter: bias, Bias: sweep.BiasLoRAOnly, Init: sweep.InitPiSSA}, "two different starts"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			targets, err := model.Match(modules, sweep.Targets{List: tc.targets})
-			must(t, err)
-			_, err = trainer.StartingAdapter(targets, sweep.LoRASpec{Rank: tc.rank, Alpha: 16, InitAdapter: tc.dir}, 0)
-			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("StartingAdapter = %v, want ErrInput with %q", err, tc.want)
+			l := tc.lora
+			l.Rank, l.Alpha = 8, 16
+			if l.TargetModules.List == nil {
+				l.TargetModules.List = []string{"c_attn"}
+			}
+			err := trainer.CheckStart(info, l)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("CheckStart = %v, want %q", err, tc.want)
+			}
+			if l.Init == "" && !errors.Is(err, sweep.ErrInput) {
+				t.Errorf("CheckStart = %v, want ErrInput", err)
 			}
 		})
 	}
+}
+
+// wider is an adapter for a model of half the width.
+func wider(t *testing.T) string {
+	t.Helper()
+	const module = "transformer.h.0.attn.c_attn"
+	l := sweep.LoRASpec{Rank: 2, Alpha: 2, TargetModules: sweep.Targets{List: []string{module}}}
+	return writeAdapter(t, l, map[string]weights.Array{
+		weights.KeyA(module): {Shape: []int{2, 32}, Data: make([]float32, 64)},
+		weights.KeyB(module): {Shape: []int{192, 2}, Data: make([]float32, 384)},
+	})
+}
+
+func withDoRA(t *testing.T) string {
+	t.Helper()
+	config, base := tinyBase(t)
+	l := sweep.LoRASpec{Rank: 2, Alpha: 2, UseDoRA: true, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
+	targets, err := l.Match(config.Modules())
+	must(t, err)
+	fresh, _, err := model.InitAdapter(config, base, targets, l, 1)
+	must(t, err)
+	return writeAdapter(t, l, fresh)
+}
+
+func writeAdapter(t *testing.T, l sweep.LoRASpec, tensors map[string]weights.Array) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "adapter")
+	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", l, []sweep.Module{{Conv1D: true}}), Tensors: tensors}))
+	return dir
+}
+
+// TestInitAdapterTruncates: an adapter of rank 8 begins at rank 3 with the best update of that rank, and one whose update has rank 3
+// is not changed by it.
+func TestInitAdapterTruncates(t *testing.T) {
+	t.Parallel()
+	c := resolve(t, backend.PlatformGo)
+	config, base := tinyBase(t)
+	low := sweep.LoRASpec{Rank: 3, Alpha: 16, InitAdapter: trained, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
+	targets, err := low.Match(config.Modules())
+	must(t, err)
+	start, _, err := trainer.StartingAdapter(config, base, targets, low, 0)
+	must(t, err)
+	low.InitAdapter = ""
+	truncated := writeAdapter(t, low, start)
+	score := func(adapter string) float64 {
+		spec := tinySpec()
+		a := assign(t, c, spec)
+		e, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{Model: a.Model, Adapter: adapter, Data: a.Trial.Spec.Data.Validation, BatchSize: 2, Backend: c})
+		must(t, err)
+		return e.Loss
+	}
+	high := sweep.LoRASpec{Rank: 8, Alpha: 16, InitAdapter: truncated, TargetModules: low.TargetModules}
+	back := low
+	back.InitAdapter, back.Alpha = writeAdapter(t, high, padded(t, config, base, targets, high)), 5
+	again, _, err := trainer.StartingAdapter(config, base, targets, back, 0)
+	must(t, err)
+	back.InitAdapter = ""
+	want, got := score(truncated), score(writeAdapter(t, back, again))
+	if !(math.Abs(got-want) <= 1e-6) { // float32 rounding of the factors
+		t.Errorf("truncated to its own rank, with another alpha: loss %v, want %v", got, want)
+	}
+	if full := score(trained); math.Abs(full-want) < 1e-5 {
+		t.Errorf("truncation from 8 to 3 changed nothing: %v and %v", full, want)
+	}
+}
+
+func padded(t *testing.T, c model.Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec) map[string]weights.Array {
+	t.Helper()
+	start, _, err := trainer.StartingAdapter(c, base, targets, l, 0)
+	must(t, err)
+	return start
+}
+
+// tinyBase reads the golden GPT-2.
+func tinyBase(t *testing.T) (model.Config, map[string]weights.Array) {
+	t.Helper()
+	return readTiny(t, tinyModel)
+}
+
+// readTiny reads a golden model.
+func readTiny(t *testing.T, dir string) (model.Config, map[string]weights.Array) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	must(t, err)
+	config, err := model.ParseConfig(text)
+	must(t, err)
+	base, err := weights.ReadModel(os.DirFS(dir), config.Weights())
+	must(t, err)
+	return config, base
 }
 
 func TestInitAdapterChanged(t *testing.T) {
@@ -120,13 +220,10 @@ func TestInitAdapterChanged(t *testing.T) {
 	}
 	sum, err := trainer.AdapterSum(dir)
 	must(t, err)
-	targets, err := model.Match(tinyInfo(t).Modules, sweep.Targets{List: []string{"c_attn"}})
-	must(t, err)
-	lora := sweep.LoRASpec{Rank: 8, Alpha: 16, InitAdapter: dir, InitAdapterSHA256: sum}
-	_, err = trainer.StartingAdapter(targets, lora, 0)
-	must(t, err)
+	lora := sweep.LoRASpec{Rank: 8, Alpha: 16, InitAdapter: dir, InitAdapterSHA256: sum, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
+	must(t, trainer.CheckStart(tinyInfo(t), lora))
 	must(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o600))
-	if _, err := trainer.StartingAdapter(targets, lora, 0); err == nil || !strings.Contains(err.Error(), "have changed") {
-		t.Errorf("StartingAdapter = %v, want an error about changed files", err)
+	if err := trainer.CheckStart(tinyInfo(t), lora); err == nil || !strings.Contains(err.Error(), "have changed") {
+		t.Errorf("CheckStart = %v, want an error about changed files", err)
 	}
 }

@@ -162,6 +162,7 @@ func describe(ctx context.Context, info *sweep.ModelInfo, files fs.FS, o Inspect
 	info.VocabSize = config.VocabSize
 	info.MaxPositions = config.Positions
 	info.Modules = config.Modules()
+	info.Tensors = config.TensorInfo()
 	return nil
 }
 

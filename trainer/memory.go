@@ -70,15 +70,18 @@ func hostGrowth(platform string, working int64) int64 {
 // module's input and output, forward and backward.
 func (t *trial) workingBytes() int64 {
 	spec := t.Trial.Spec
-	adapter, activations := int64(0), int64(0)
+	adapter, err := spec.LoRA.TrainableParams(t.Model)
+	if err != nil {
+		adapter = 0 // prepare has refused it
+	}
+	activations := int64(0)
 	for _, m := range t.Model.Modules {
 		if !m.Head && !m.Embedding {
 			activations += int64(m.In + m.Out)
 		}
 	}
 	for _, m := range t.targets {
-		adapter += int64(spec.LoRA.Rank) * int64(m.In+m.Out)
-		activations += 2 * int64(spec.LoRA.Rank)
+		activations += 2 * int64(spec.LoRA.RankOf(m.Name))
 	}
 	tokens := int64(spec.Train.BatchSize) * int64(spec.Data.SequenceLength)
 	return 4*4*adapter + 2*int64(bytesPerValue(spec.Train.Dtype))*tokens*activations

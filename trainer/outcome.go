@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -34,11 +35,12 @@ func (t *trial) writeAdapters() error {
 	if err != nil {
 		return err
 	}
-	config := weights.NewAdapterConfig(t.Model.Reference, t.adapterSpec())
 	for folder, adapter := range map[string]tensors{AdapterFolder: t.bestAdapter, LastAdapterFolder: state.Adapter} {
 		if adapter == nil {
 			continue
 		}
+		spec, adapter := model.Export(t.adapterSpec(), t.targets, t.initial, adapter)
+		config := weights.NewAdapterConfig(t.Model.Reference, spec, t.targets)
 		if err := weights.WriteAdapter(filepath.Join(t.dir, folder), weights.Adapter{Config: config, Tensors: adapter}); err != nil {
 			return &fatalError{err}
 		}

@@ -3,6 +3,7 @@ package trainer_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,28 +40,36 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 	}
 	ids := [][]int32{{5, 7, 11, 13, 17, 19, 23, 29}, {500, 400, 300, 200, 100, 50, 25, 12}}
 	for i, theirs := range peftLogits(t, python, adapters, ids) {
-		ours, a := logits(t, adapters[i], ids)
-		if d := maxDiff(ours, theirs); !(d <= logitsTolerance) {
-			t.Errorf("adapter of rank %d on %s: PEFT's logits differ from ours by %g", a.Config.R, a.Config.TargetModules, d)
+		if d := maxDiff(logits(t, tinyModel, adapters[i], ids), theirs); !(d <= logitsTolerance) {
+			t.Errorf("%s: PEFT's logits differ from ours by %g", adapters[i], d)
 		}
 	}
 }
 
-// TestReadsPEFTsAdapters compares with the logits that PEFT 0.21.2 computed for adapters it saved.
+// TestReadsPEFTsAdapters compares with the logits that PEFT 0.21.2 computed for adapters it saved, and for the models it merged
+// them into.
 func TestReadsPEFTsAdapters(t *testing.T) {
 	t.Parallel()
 	var inputs struct {
 		IDs [][]int32 `json:"input_ids"`
 	}
-	readJSON(t, filepath.Join(tinyModel, "inputs.json"), &inputs)
-	for _, name := range []string{"gpt2-attn-mlp-r4", "gpt2-old-config"} {
-		dir := filepath.Join("weights/testdata", name)
-		got, _ := logits(t, dir, inputs.IDs)
-		golden, err := weights.ReadFile(filepath.Join(dir, "golden_logits.safetensors"))
-		must(t, err)
-		if d := maxDiff(got, golden["adapter_logits"].Data); !(d <= logitsTolerance) {
-			t.Errorf("%s: logits differ from PEFT's by %g", name, d)
-		}
+	readJSON(t, filepath.Join(tinyModel, "inputs.json"), &inputs) // the same for every model
+	for name, base := range map[string]string{
+		"gpt2-attn-mlp-r4": "tiny-gpt2", "gpt2-old-config": "tiny-gpt2", "gpt2-bias-lora-only": "tiny-gpt2", "llama-all-linear-r8": "tiny-llama",
+		"llama-dora-r4": "tiny-llama", "llama-r8-bf16-file": "tiny-llama", "llama-embed-and-linear": "tiny-llama3", "llama3-lm-head-saved": "tiny-llama3",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, base := filepath.Join("weights/testdata", name), filepath.Join("model/testdata", base)
+			golden, err := weights.ReadFile(filepath.Join(dir, "golden_logits.safetensors"))
+			must(t, err)
+			if d := maxDiff(logits(t, base, dir, inputs.IDs), golden["adapter_logits"].Data); !(d <= logitsTolerance) {
+				t.Errorf("logits differ from PEFT's by %g", d)
+			}
+			if d := maxDiff(mergedLogits(t, base, dir, inputs.IDs), golden["merged_logits"].Data); !(d <= logitsTolerance) {
+				t.Errorf("merged logits differ from PEFT's by %g", d)
+			}
+		})
 	}
 }
 
@@ -98,23 +107,40 @@ func peftLogits(t *testing.T, python string, adapters []string, ids [][]int32) [
 }
 
 // logits computes the same with this project's reader and model.
-func logits(t *testing.T, adapter string, ids [][]int32) ([]float32, weights.Adapter) {
+func logits(t *testing.T, base, adapter string, ids [][]int32) []float32 {
 	t.Helper()
-	platform := resolve(t, backend.PlatformGo).Platform
 	a, err := weights.ReadAdapter(adapter)
 	must(t, err)
-	text, err := os.ReadFile(filepath.Join(tinyModel, "config.json"))
+	config, tensors := readTiny(t, base)
+	f, err := config.Fit(a)
 	must(t, err)
-	config, err := model.ParseConfig(text)
+	maps.Copy(tensors, f.Base)
+	return logitsOf(t, config, tensors, f, ids)
+}
+
+// mergedLogits are those of the base with the adapter worked into it.
+func mergedLogits(t *testing.T, base, adapter string, ids [][]int32) []float32 {
+	t.Helper()
+	a, err := weights.ReadAdapter(adapter)
 	must(t, err)
-	base, err := weights.ReadModel(os.DirFS(tinyModel), config.Weights())
+	config, tensors := readTiny(t, base)
+	merged, err := model.Merge(config, tensors, a)
 	must(t, err)
-	be, err := backend.Open(platform, "", 0)
+	config.TieHead = config.TieHead && merged["lm_head.weight"].Data == nil
+	nothing := sweep.LoRASpec{Rank: 1, Alpha: 1, TargetModules: sweep.Targets{Pattern: sweep.AllLinear}}
+	targets, err := nothing.Match(config.Modules())
+	must(t, err)
+	fresh, _, err := model.InitAdapter(config, merged, targets, nothing, 0)
+	must(t, err)
+	return logitsOf(t, config, merged, model.Fitted{LoRA: nothing, Targets: targets, Tensors: fresh}, ids)
+}
+
+func logitsOf(t *testing.T, config model.Config, base map[string]weights.Array, f model.Fitted, ids [][]int32) []float32 {
+	t.Helper()
+	be, err := backend.Open(resolve(t, backend.PlatformGo).Platform, "", 0)
 	must(t, err)
 	defer be.Finalize()
-	targets, err := model.Match(config.Modules(), sweep.Targets{List: a.Modules()})
-	must(t, err)
-	p, err := model.New(be, config, base, a.Tensors, model.Options{LoRA: a.Spec(), Targets: targets, SequenceLength: len(ids[0])})
+	p, err := model.New(be, config, base, f.Tensors, model.Options{LoRA: f.LoRA, Targets: f.Targets, SequenceLength: len(ids[0])})
 	must(t, err)
 	defer p.Close()
 	b := model.Batch{B: len(ids), T: len(ids[0])}
@@ -124,5 +150,5 @@ func logits(t *testing.T, adapter string, ids [][]int32) ([]float32, weights.Ada
 	}
 	out, err := p.Logits(b)
 	must(t, err)
-	return out.Data, a
+	return out.Data
 }

@@ -28,6 +28,7 @@ type setup struct {
 	corpus     *data.Corpus
 	batches    batches
 	targets    []sweep.Module
+	initial    tensors // what was trained from
 	prediction sweep.Prediction
 }
 
@@ -42,7 +43,7 @@ func (t *trial) prepare(ctx context.Context) error {
 	if err := checkRecipe(spec.Train); err != nil {
 		return err
 	}
-	targets, err := model.Match(t.Model.Modules, spec.LoRA.TargetModules)
+	targets, err := spec.LoRA.Match(t.Model.Modules)
 	if err != nil {
 		return err
 	}
@@ -53,14 +54,10 @@ func (t *trial) prepare(ctx context.Context) error {
 	if err := t.openCorpus(); err != nil {
 		return err
 	}
-	adapter, err := StartingAdapter(targets, spec.LoRA, spec.Seed)
-	if err != nil {
-		return err
-	}
 	if t.backend, err = backend.Open(t.Platform, t.PluginPath, t.Device); err != nil {
 		return err
 	}
-	if err := t.load(ctx, adapter); err != nil {
+	if err := t.load(ctx); err != nil {
 		return err
 	}
 	if err := t.program.Compile(ctx); err != nil {
@@ -94,9 +91,9 @@ func (t *trial) started(ctx context.Context) error {
 	if t.Device < len(choice.Devices) {
 		device = choice.Devices[t.Device]
 	}
-	var params int64
-	for _, m := range t.targets {
-		params += int64(t.Trial.Spec.LoRA.Rank) * int64(m.In+m.Out)
+	params, err := t.Trial.Spec.LoRA.TrainableParams(t.Model)
+	if err != nil {
+		return err
 	}
 	return t.emit(sweep.Event{Kind: sweep.EventStarted, Environment: &sweep.Environment{
 		PID: os.Getpid(), Host: host, Cores: t.Cores, Backend: choice.Identity, Platform: choice.Platform,
@@ -123,7 +120,7 @@ func (t *trial) openCorpus() error {
 }
 
 // load puts base and adapter on the device. The base stays in host memory only until it is there.
-func (t *trial) load(ctx context.Context, adapter tensors) error {
+func (t *trial) load(ctx context.Context) error {
 	config, base, err := readBase(ctx, t.Model, t.Trial.Base)
 	if errors.Is(err, errChanged) {
 		return fmt.Errorf("%w; %s", err, restore)
@@ -132,10 +129,16 @@ func (t *trial) load(ctx context.Context, adapter tensors) error {
 		return err
 	}
 	spec := t.Trial.Spec
-	t.program, err = model.New(t.backend, config, base, adapter, model.Options{
+	adapter, residual, err := StartingAdapter(config, base, t.targets, spec.LoRA, spec.Seed)
+	if err != nil {
+		return err
+	}
+	t.initial = adapter
+	t.program, err = model.New(t.backend, config, residual, adapter, model.Options{
 		LoRA: spec.LoRA, Train: spec.Train, Targets: t.targets, SequenceLength: spec.Data.SequenceLength, Seed: spec.Seed,
 	})
 	clear(base)
+	clear(residual)
 	runtime.GC()
 	debug.FreeOSMemory()
 	return err

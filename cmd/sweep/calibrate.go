@@ -71,7 +71,9 @@ func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.
 func (c *calibrator) measure(ctx context.Context, l sweep.LadderPlan, rung int) (measurement, error) {
 	spec := largestBatch(l.Trials[rung])
 	t := spec.Train
-	key := fmt.Sprint(l.Model.Fingerprint, l.Corpus.Fingerprint, spec.LoRA.TargetModules, spec.LoRA.Rank, spec.LoRA.Dropout > 0,
+	lora := spec.LoRA
+	key := fmt.Sprint(l.Model.Fingerprint, l.Corpus.Fingerprint, lora.TargetModules, lora.ExcludeModules, lora.LayersToTransform, lora.LayersPattern,
+		lora.ModulesToSave, lora.RankPattern, lora.UseDoRA, lora.Bias, lora.Rank, lora.Dropout > 0,
 		t.BatchSize, t.GradientAccumulationSteps, t.Dtype)
 	if m, ok := c.known[key]; ok {
 		return m, nil

@@ -95,7 +95,7 @@ func (a *app) planTargets(ctx context.Context, path string) (targetsView, error)
 
 func newTargetsLadder(number int, l sweep.LadderSpec, candidate int, m sweep.ModelInfo) (targetsLadder, error) {
 	at := candidate * len(l.Specs[0]) / max(1, len(l.Candidates)) // its first seed
-	matched, err := sweep.MatchTargets(m.Modules, l.Specs[0][at].LoRA.TargetModules)
+	matched, err := l.Specs[0][at].LoRA.Match(m.Modules)
 	if err != nil {
 		return targetsLadder{}, err
 	}
@@ -114,7 +114,7 @@ func newTargetsLadder(number int, l sweep.LadderSpec, candidate int, m sweep.Mod
 	}
 	for i, rank := range l.Ranks {
 		spec := l.Specs[i][at].LoRA
-		params := adapterParams(matched, spec)
+		params := trainableParams(m, spec)
 		out.specs = append(out.specs, spec)
 		out.Rungs = append(out.Rungs, targetsByRank{Rank: rank, TrainableParams: params, Share: float64(params) / float64(m.Params)})
 	}
@@ -248,7 +248,7 @@ func (v targetsView) csv() ([]string, [][]string) {
 	for _, l := range v.Ladders {
 		for i, r := range l.Rungs {
 			for _, m := range l.matched {
-				params := adapterParams([]sweep.Module{m}, l.specs[i])
+				params := l.specs[i].ParamsOf(m)
 				rows = append(rows, []string{
 					strconv.Itoa(l.Ladder), v.selection(l), l.Model, strconv.Itoa(r.Rank), m.Name, m.Kind(), strconv.Itoa(m.In),
 					strconv.Itoa(m.Out), strconv.FormatInt(params, 10),

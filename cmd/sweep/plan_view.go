@@ -105,20 +105,11 @@ func (v *planView) add(cell sweep.Cell, m sweep.ModelInfo, specs [][]sweep.Spec)
 	v.Needed = newSeedsNeeded(v.rule, v.rows)
 }
 
-// trainableParams counts what an adapter trains; Expand has matched its targets.
+// trainableParams counts what a trial trains; Expand has matched its targets.
 func trainableParams(m sweep.ModelInfo, l sweep.LoRASpec) int64 {
-	targets, err := sweep.MatchTargets(m.Modules, l.TargetModules)
+	n, err := l.TrainableParams(m)
 	if err != nil {
 		return 0
-	}
-	return adapterParams(targets, l)
-}
-
-// adapterParams counts A and B of every target.
-func adapterParams(targets []sweep.Module, l sweep.LoRASpec) int64 {
-	var n int64
-	for _, t := range targets {
-		n += int64(l.Rank) * int64(t.In+t.Out)
 	}
 	return n
 }

@@ -140,15 +140,11 @@ func startFrom(m sweep.ModelInfo, s *sweep.Spec) error {
 	if s.LoRA.InitAdapter == "" {
 		return nil
 	}
-	targets, err := sweep.MatchTargets(m.Modules, s.LoRA.TargetModules)
-	if err != nil {
-		return err
-	}
+	var err error
 	if s.LoRA.InitAdapterSHA256, err = trainer.AdapterSum(s.LoRA.InitAdapter); err != nil {
 		return err
 	}
-	_, err = trainer.StartingAdapter(targets, s.LoRA, s.Seed)
-	return err
+	return trainer.CheckStart(m, s.LoRA)
 }
 
 // corpus tokenises the data for a model, once.

@@ -200,7 +200,7 @@ func specRows(t shownTrial) [][]string {
 	if validation == "" {
 		validation = float(t.Spec.Data.ValidationSplit*100) + " % of the documents"
 	}
-	return [][]string{
+	rows := [][]string{
 		{"model", t.Spec.Model},
 		{"data", strings.Join(t.Spec.Data.Train, ", ")},
 		{"validation", validation},
@@ -210,6 +210,11 @@ func specRows(t shownTrial) [][]string {
 		{"alpha", fmt.Sprintf("%s (scaling %s)", float(l.Alpha), float(l.Scaling()))},
 		{"dropout", float(l.Dropout)},
 		{"target_modules", targets},
+	}
+	for _, s := range l.Settings() {
+		rows = append(rows, []string{s.Name, s.Value})
+	}
+	return append(rows, [][]string{
 		{"steps", strconv.Itoa(tr.Steps)},
 		{"batch_size", fmt.Sprintf("%d x %d", tr.BatchSize, tr.GradientAccumulationSteps)},
 		{"learning_rate", fmt.Sprintf("%s, %s, %d warm-up steps", float(tr.LearningRate), tr.LRSchedulerType, tr.WarmupSteps)},
@@ -218,7 +223,7 @@ func specRows(t shownTrial) [][]string {
 		{"dtype", tr.Dtype},
 		{"seed", strconv.FormatInt(t.Spec.Seed, 10)},
 		{"backend", t.Backend},
-	}
+	}...)
 }
 
 func writeAttempt(b *strings.Builder, a shownAttempt) {

@@ -63,7 +63,7 @@ func program(ctx context.Context, s shape, choice backend.Choice) (*model.Progra
 	if err != nil {
 		return nil, 0, err
 	}
-	targets, err := model.Match(config.Modules(), sweep.Targets{List: []string{"c_attn"}})
+	targets, err := sweep.MatchTargets(config.Modules(), sweep.Targets{List: []string{"c_attn"}})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -76,7 +76,12 @@ func program(ctx context.Context, s shape, choice backend.Choice) (*model.Progra
 	for _, t := range targets {
 		trainable += int64(s.Rank * (t.In + t.Out))
 	}
-	p, err := model.New(be, config, config.InitWeights(1), model.InitAdapter(targets, o.LoRA, 1), o)
+	base := config.InitWeights(1)
+	adapter, _, err := model.InitAdapter(config, base, targets, o.LoRA, 1)
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := model.New(be, config, base, adapter, o)
 	if err != nil {
 		return nil, 0, err
 	}

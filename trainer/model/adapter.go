@@ -1,48 +1,106 @@
 package model
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// Values of LoRASpec.Init.
-const (
-	initKaiming  = "kaiming"
-	initGaussian = "gaussian"
-)
+// TensorInfo lists the base's tensors for the domain.
+func (c Config) TensorInfo() []sweep.Tensor {
+	var all []sweep.Tensor
+	for _, t := range c.Tensors() {
+		all = append(all, sweep.Tensor{Name: t.Name, Shape: t.Shape})
+	}
+	return all
+}
 
-// adapterSpecs lists the trainable tensors of an adapter, A before B, module by module.
-func adapterSpecs(targets []sweep.Module, rank int) []TensorSpec {
-	specs := make([]TensorSpec, 0, 2*len(targets))
-	for _, m := range targets {
-		specs = append(specs, TensorSpec{weights.KeyA(m.Name), []int{rank, m.In}}, TensorSpec{weights.KeyB(m.Name), []int{m.Out, rank}})
+// Trainables lists the tensors that a trial trains on these targets.
+func (c Config) Trainables(targets []sweep.Module, l sweep.LoRASpec) ([]sweep.Trainable, error) {
+	return l.Trainables(targets, c.Modules(), c.TensorInfo())
+}
+
+func specsOf(trained []sweep.Trainable) []TensorSpec {
+	specs := make([]TensorSpec, len(trained))
+	for i, t := range trained {
+		specs[i] = TensorSpec{t.Key, t.Shape}
 	}
 	return specs
 }
 
-// InitAdapter returns a fresh adapter under the keys of adapter files. Row i of A depends on (seed, module, i) alone, so a
+// InitAdapter returns fresh trainable tensors under the keys of adapter files. Row i of A depends on (seed, module, i) alone, so a
 // smaller rank's A is the top of a larger one's; B is zero. Kaiming is PEFT's default, uniform within ±1/sqrt(in)
-// (kaiming_uniform_ with a = sqrt(5)); gaussian is PEFT's too: unit rows divided by r.
-func InitAdapter(targets []sweep.Module, l sweep.LoRASpec, seed int64) map[string]weights.Array {
-	adapter := make(map[string]weights.Array, 2*len(targets))
-	for _, m := range targets {
-		a := make([]float32, l.Rank*m.In)
-		for i := range l.Rank {
-			fillRow(a[i*m.In:(i+1)*m.In], l, stream("lora_A "+l.Init, seed, m.Name, i))
-		}
-		adapter[weights.KeyA(m.Name)] = weights.Array{Shape: []int{l.Rank, m.In}, Data: a}
-		adapter[weights.KeyB(m.Name)] = weights.Array{Shape: []int{m.Out, l.Rank}, Data: make([]float32, m.Out*l.Rank)}
+// (kaiming_uniform_ with a = sqrt(5)); gaussian is PEFT's too: unit rows divided by r. On an embedding it is A that is zero, and
+// column i of B is a stream of standard normal numbers. Magnitudes are the lengths of the base's rows; biases and saved modules
+// are the base's.
+//
+// PiSSA takes A and B from the base's largest singular directions instead, which then leave the base: the base to train on is the
+// second result, which shares all other tensors with base. base is not changed.
+func InitAdapter(c Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) (adapter, residual map[string]weights.Array, err error) {
+	trained, err := c.Trainables(targets, l)
+	if err != nil {
+		return nil, nil, err
 	}
-	return adapter
+	residual = base
+	adapter = make(map[string]weights.Array, len(trained))
+	for _, t := range trained {
+		adapter[t.Key] = initial(t, moduleOf(targets, t.Module), base, c, l, seed)
+	}
+	if l.Init == sweep.InitPiSSA {
+		if residual, err = pissa(base, adapter, targets, l); err != nil {
+			return nil, nil, err
+		}
+	}
+	return adapter, residual, nil
 }
 
-func fillRow(row []float32, l sweep.LoRASpec, s *rand.ChaCha8) {
-	if l.Init == initGaussian {
+func moduleOf(modules []sweep.Module, name string) sweep.Module {
+	if i := slices.IndexFunc(modules, func(m sweep.Module) bool { return m.Name == name }); i >= 0 {
+		return modules[i]
+	}
+	return sweep.Module{}
+}
+
+// initial is one fresh tensor.
+func initial(t sweep.Trainable, m sweep.Module, base map[string]weights.Array, c Config, l sweep.LoRASpec, seed int64) weights.Array {
+	data := make([]float32, t.Size())
+	switch r := l.RankOf(m.Name); {
+	case t.Role == sweep.RoleA && !m.Embedding:
+		for i := range r {
+			fillRow(data[i*m.In:(i+1)*m.In], l.Init, r, stream("lora_A "+streamOf(l.Init), seed, m.Name, i))
+		}
+	case t.Role == sweep.RoleB && m.Embedding:
+		for j := range r {
+			random := stream("lora_embedding_B", seed, m.Name, j)
+			for i := range m.Out {
+				data[i*r+j] = float32(gaussian(random))
+			}
+		}
+	case t.Role == sweep.RoleMagnitude:
+		copy(data, rowNorms(c.matrix(base, m), m))
+	case t.Tensor != "":
+		copy(data, c.tensor(base, t.Tensor).Data)
+	}
+	return weights.Array{Shape: slices.Clone(t.Shape), Data: data}
+}
+
+// streamOf names the stream that A is drawn from. PiSSA draws nothing, but where it does not apply PEFT draws as usual.
+func streamOf(init string) string {
+	if init == sweep.InitPiSSA {
+		return sweep.InitKaiming
+	}
+	return init
+}
+
+func fillRow(row []float32, init string, rank int, s *rand.ChaCha8) {
+	if init == sweep.InitGaussian {
 		for j := range row {
-			row[j] = float32(gaussian(s) / float64(l.Rank))
+			row[j] = float32(gaussian(s) / float64(rank))
 		}
 		return
 	}
@@ -50,4 +108,91 @@ func fillRow(row []float32, l sweep.LoRASpec, s *rand.ChaCha8) {
 	for j := range row {
 		row[j] = float32((2*unit(s) - 1) * bound)
 	}
+}
+
+// tensor returns a base tensor by name; a tied output head is the token embedding.
+func (c Config) tensor(base map[string]weights.Array, name string) weights.Array {
+	if a, ok := base[name]; ok || name != headName+".weight" || !c.TieHead {
+		return a
+	}
+	return base[c.arch().tokens+".weight"]
+}
+
+// matrix returns a module's weight.
+func (c Config) matrix(base map[string]weights.Array, m sweep.Module) weights.Array {
+	return c.tensor(base, m.Name+".weight")
+}
+
+// inFirst reports whether a module's weight is stored [in, out]: Conv1D, and an embedding, whose input is a vocabulary's unit vector.
+func inFirst(m sweep.Module) bool { return m.Conv1D || m.Embedding }
+
+// rowNorms returns the length of a weight's part for each output, [out].
+func rowNorms(w weights.Array, m sweep.Module) []float32 {
+	sums := make([]float64, m.Out)
+	for k, v := range w.Data {
+		o := k / m.In
+		if inFirst(m) {
+			o = k % m.Out
+		}
+		sums[o] += float64(v) * float64(v)
+	}
+	norms := make([]float32, m.Out)
+	for o, s := range sums {
+		norms[o] = float32(math.Sqrt(s))
+	}
+	return norms
+}
+
+// Fitted is an adapter file that fits a model.
+type Fitted struct {
+	LoRA    sweep.LoRASpec // its targets are the modules that the file has tensors of
+	Targets []sweep.Module
+	Tensors map[string]weights.Array // all that LoRA trains on those targets, and nothing else
+	Base    map[string]weights.Array // weights of the base that the file brings along, by the base's names
+}
+
+// Fit checks that an adapter is one of this model: every tensor that its settings promise is there with the model's shape, and
+// no other.
+func (c Config) Fit(a weights.Adapter) (Fitted, error) {
+	f := Fitted{LoRA: a.Spec(), Tensors: a.Trained(), Base: a.BaseWeights()}
+	names := a.Modules()
+	f.LoRA.TargetModules, f.LoRA.ExcludeModules = sweep.Targets{List: names}, sweep.Targets{}
+	f.LoRA.LayersToTransform, f.LoRA.LayersPattern = nil, nil
+	modules := c.Modules()
+	for _, m := range modules {
+		if slices.Contains(names, m.Name) {
+			f.Targets = append(f.Targets, m)
+		}
+	}
+	var errs []error
+	for _, name := range names {
+		if moduleOf(f.Targets, name).Name == "" {
+			errs = append(errs, fmt.Errorf("its tensor %s is of a module that the model does not have", weights.KeyA(name)))
+		}
+	}
+	if len(errs) > 0 {
+		return Fitted{}, errors.Join(errs...)
+	}
+	trained, err := c.Trainables(f.Targets, f.LoRA)
+	if err != nil {
+		return Fitted{}, err
+	}
+	if _, err := newLayout(specsOf(trained)).pack("the adapter", f.Tensors); err != nil {
+		return Fitted{}, err
+	}
+	for name, tensor := range f.Base {
+		if want := c.tensorShape(name); !slices.Equal(tensor.Shape, want) {
+			return Fitted{}, fmt.Errorf("its base weight %s has shape %v, the model's %v: was the vocabulary resized?", name, tensor.Shape, want)
+		}
+	}
+	return f, nil
+}
+
+func (c Config) tensorShape(name string) []int {
+	for _, t := range c.Tensors() {
+		if t.Name == name {
+			return t.Shape
+		}
+	}
+	return nil
 }

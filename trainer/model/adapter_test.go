@@ -19,15 +19,15 @@ func TestInitAdapterIsNested(t *testing.T) {
 		small := rapid.IntRange(1, 16).Draw(t, "small")
 		large := rapid.IntRange(small, 32).Draw(t, "large")
 		seed := rapid.Int64().Draw(t, "seed")
-		init := rapid.SampledFrom([]string{initKaiming, initGaussian}).Draw(t, "init")
+		init := rapid.SampledFrom([]string{sweep.InitKaiming, sweep.InitGaussian}).Draw(t, "init")
 		m := sweep.Module{Name: "transformer.h.0.attn.c_attn", In: 24, Out: 72}
 		adapter := func(r int) map[string]weights.Array {
-			return InitAdapter([]sweep.Module{m}, sweep.LoRASpec{Rank: r, Init: init}, seed)
+			return initAdapter(t, Config{Architecture: "gpt2"}, nil, []sweep.Module{m}, sweep.LoRASpec{Rank: r, Alpha: 1, Init: init}, seed)
 		}
 		a, b := adapter(small)[weights.KeyA(m.Name)].Data, adapter(large)[weights.KeyA(m.Name)].Data
 		for i := range a {
 			want := float64(b[i])
-			if init == initGaussian {
+			if init == sweep.InitGaussian {
 				want *= float64(large) / float64(small)
 			}
 			if math.Abs(float64(a[i])-want) > 1e-6*math.Abs(want) {
@@ -50,10 +50,10 @@ func TestInitAdapterDistribution(t *testing.T) {
 		within    float64
 		tolerance float64 // five standard errors of a variance over 16384 draws
 	}{
-		{initKaiming, 1.0 / (3 * 256), 1.0 / 16, 0.04},   // U(±1/16)
-		{initGaussian, 1.0 / (r * r), math.Inf(1), 0.06}, // N(0, 1/r)
+		{sweep.InitKaiming, 1.0 / (3 * 256), 1.0 / 16, 0.04},   // U(±1/16)
+		{sweep.InitGaussian, 1.0 / (r * r), math.Inf(1), 0.06}, // N(0, 1/r)
 	} {
-		data := InitAdapter([]sweep.Module{m}, sweep.LoRASpec{Rank: r, Init: test.init}, 5)[weights.KeyA("m")].Data
+		data := initAdapter(t, Config{Architecture: "gpt2"}, nil, []sweep.Module{m}, sweep.LoRASpec{Rank: r, Alpha: 1, Init: test.init}, 5)[weights.KeyA("m")].Data
 		variance := 0.0
 		for _, v := range data {
 			variance += float64(v) * float64(v) / float64(len(data))

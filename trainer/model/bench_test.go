@@ -37,14 +37,14 @@ func BenchmarkStep(b *testing.B) {
 
 func benchmarkStep(b *testing.B, be compute.Backend, c Config, B, T int, dtype string) {
 	b.Helper()
-	targets, err := Match(c.Modules(), sweep.Targets{List: []string{"c_attn"}})
+	targets, err := sweep.MatchTargets(c.Modules(), sweep.Targets{List: []string{"c_attn"}})
 	must(b, err)
 	o := Options{
-		LoRA:    sweep.LoRASpec{Rank: 8, Alpha: 16, Init: initKaiming},
+		LoRA:    sweep.LoRASpec{Rank: 8, Alpha: 16, Init: sweep.InitKaiming},
 		Train:   sweep.TrainSpec{BatchSize: B, WeightDecay: 0.01, MaxGradNorm: 1, Dtype: dtype},
 		Targets: targets, SequenceLength: T,
 	}
-	p, err := New(be, c, c.InitWeights(1), InitAdapter(targets, o.LoRA, 1), o)
+	p, err := New(be, c, c.InitWeights(1), initAdapter(b, c, nil, targets, o.LoRA, 1), o)
 	must(b, err)
 	defer p.Close()
 	batch := countingBatch(B, T, c.VocabSize)

@@ -1,25 +1,55 @@
 package model
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// trunk returns the model over graph inputs: the adapter's flat vector, dropout keys (or nil) and the base.
+// trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil) and the base. Trainable biases and
+// modules take the base's place; only where one of a tied pair trains does the other stay, as a tensor of its own.
 func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
-	specs := p.config.Tensors()
-	tensors := make(map[string]*Node, len(specs))
-	for i, s := range specs {
+	tensors := make(map[string]*Node, len(p.frozen))
+	for i, s := range p.frozen {
 		tensors[s.Name] = base[i]
 	}
-	l := &lora{spec: p.options.LoRA, index: moduleIndex(p.options.Targets), tensors: p.layout.named(adapter), keys: keys}
-	return newTrunk(p.config, tensors, l)
+	named, tokens := p.layout.named(adapter), p.config.arch().tokens+".weight"
+	for _, t := range p.trained {
+		if t.Tensor == "" {
+			continue
+		}
+		if t.Tensor == tokens && p.config.TieHead {
+			tensors[headName+".weight"] = cmp.Or(tensors[headName+".weight"], tensors[tokens])
+		}
+		tensors[t.Tensor] = ConvertDType(named[t.Key], p.dtype)
+	}
+	l := &lora{spec: p.options.LoRA, index: moduleIndex(p.options.Targets), tensors: named, keys: keys}
+	m := newTrunk(p.config, tensors, l)
+	m.trainsHead = p.trainsHead()
+	return m
+}
+
+// trainsHead reports whether the logits depend on a trainable tensor other than through the hidden states.
+func (p *Program) trainsHead() bool {
+	return slices.ContainsFunc(p.trained, func(t sweep.Trainable) bool { return t.Module == headName })
+}
+
+// frozenSpecs lists the base's tensors that the program needs: those that nothing takes the place of, and a tied token embedding.
+func frozenSpecs(c Config, trained []sweep.Trainable) []TensorSpec {
+	return slices.DeleteFunc(c.Tensors(), func(s TensorSpec) bool {
+		replaced := slices.ContainsFunc(trained, func(t sweep.Trainable) bool { return t.Tensor == s.Name })
+		return replaced && (!c.TieHead || s.Name != c.arch().tokens+".weight")
+	})
 }
 
 func (p *Program) baseShapes() []shape {
 	var all []shape
-	for _, s := range p.config.Tensors() {
+	for _, s := range p.frozen {
 		all = append(all, shapes.Make(p.dtype, s.Shape...))
 	}
 	return all

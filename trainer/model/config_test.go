@@ -61,7 +61,7 @@ func TestMatch(t *testing.T) {
 		{"head", sweep.Targets{List: []string{"lm_head"}}, 0, "output head is not supported"},
 		{"nothing", sweep.Targets{List: []string{"q_proj"}}, 0, "c_attn"},
 	} {
-		got, err := Match(all, test.targets)
+		got, err := sweep.MatchTargets(all, test.targets)
 		if test.err == "" && (err != nil || len(got) != test.want) {
 			t.Errorf("%s: Match = %d modules, %v, want %d", test.name, len(got), err, test.want)
 		}

@@ -98,7 +98,7 @@ func TestRankIsData(t *testing.T) {
 			small, large := tinyOptions(t, 4), tinyOptions(t, 8)
 			small.LoRA.Alpha, large.LoRA.Alpha = 8, 16
 			small.LoRA.Dropout, large.LoRA.Dropout = 0.3, 0.3
-			adapter := seededAdapter(small)
+			adapter := seededAdapter(t, small)
 			b := tinyInputs(t).batch(t)
 			grads4, loss4, err := newTiny(t, be, adapter, small).Gradients(b)
 			must(t, err)
@@ -119,8 +119,9 @@ func TestRankIsData(t *testing.T) {
 }
 
 // seededAdapter is a fresh adapter with a B that is not zero.
-func seededAdapter(o Options) map[string]weights.Array {
-	adapter := InitAdapter(o.Targets, o.LoRA, 7)
+func seededAdapter(t testing.TB, o Options) map[string]weights.Array {
+	t.Helper()
+	adapter := initAdapter(t, tinyConfig(t), nil, o.Targets, o.LoRA, 7)
 	for _, m := range o.Targets {
 		random := stream("test", 7, m.Name)
 		b := adapter[weights.KeyB(m.Name)].Data
@@ -156,10 +157,10 @@ func TestDropoutChangesTraining(t *testing.T) {
 	be := pureGo(t)
 	o := tinyOptions(t, 4)
 	b := tinyInputs(t).batch(t)
-	_, plain, err := newTiny(t, be, seededAdapter(o), o).Gradients(b)
+	_, plain, err := newTiny(t, be, seededAdapter(t, o), o).Gradients(b)
 	must(t, err)
 	o.LoRA.Dropout = 0.3
-	p := newTiny(t, be, seededAdapter(o), o)
+	p := newTiny(t, be, seededAdapter(t, o), o)
 	_, dropped, err := p.Gradients(b)
 	must(t, err)
 	if dropped == plain {

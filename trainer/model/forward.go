@@ -18,6 +18,8 @@ type trunk struct {
 	modules map[string]sweep.Module
 	tensors map[string]*Node // by canonical name, in the compute type; trainable ones take the base's place
 	lora    *lora            // nil without adapter
+
+	trainsHead bool // the output head, or an adapter of it, trains
 }
 
 func newTrunk(c Config, tensors map[string]*Node, l *lora) trunk {
@@ -86,19 +88,22 @@ func (m trunk) norm(x *Node, module string) *Node { return m.arch.norm(m, x, mod
 
 // embed returns the embedding module's rows for ids [B, T], [B*T, C].
 func (m trunk) embed(ids *Node, module string) *Node {
-	return Gather(m.tensors[module+".weight"], Reshape(ids, ids.Shape().Size(), 1))
-}
-
-// head returns the output head's weight, [V, C].
-func (m trunk) head() *Node {
-	if m.TieHead {
-		return m.tensors[m.arch.tokens+".weight"]
+	table := m.tensors[module+".weight"]
+	ids = Reshape(ids, ids.Shape().Size())
+	rows := takeRows(table, ids)
+	if m.lora == nil {
+		return rows
 	}
-	return m.tensors[headName+".weight"]
+	return m.lora.embed(rows, ids, table, m.modules[module])
 }
 
-// logits returns the logits of hidden states x [n, C], [n, V].
-func (m trunk) logits(x *Node) *Node { return dot(x, 1, m.head(), 1) }
+// head returns the output head's weight, [V, C]. A tied one is a tensor of its own only where it or the embedding trains.
+func (m trunk) head() *Node {
+	if own, ok := m.tensors[headName+".weight"]; ok {
+		return own
+	}
+	return m.tensors[m.arch.tokens+".weight"]
+}
 
 // linearCall is one use of a linear module, as its adapter sees it.
 type linearCall struct {
@@ -111,11 +116,7 @@ type linearCall struct {
 // linear is x·W + b for x [n, in], with the module's LoRA where it has one.
 func (m trunk) linear(x *Node, module string) *Node {
 	call := linearCall{Module: m.modules[module], x: x, weight: m.tensors[module+".weight"], bias: m.tensors[module+".bias"]}
-	inAxis := 1
-	if call.Conv1D {
-		inAxis = 0
-	}
-	call.y = dot(x, 1, call.weight, inAxis)
+	call.y = dot(x, 1, call.weight, inAxis(call.Module))
 	if call.bias != nil {
 		call.y = Add(call.y, ExpandAxes(call.bias, 0))
 	}

@@ -18,6 +18,9 @@ const batchInputs = 6
 
 // losses returns every supervised row's nll in nats, zero elsewhere: [k*c].
 func (m trunk) losses(b batchNodes) *Node {
+	if m.trainsHead {
+		return m.headLosses(b)
+	}
 	x := m.hidden(b.ids, b.positions)
 	nll, _ := m.crossEntropy(b, false).run(takeRows(x, b.rows), b.targets, b.tokens)
 	return supervised(nll, b)
@@ -33,13 +36,25 @@ func supervised(nll *Node, b batchNodes) *Node {
 // gradient with respect to the hidden states comes finished from the chunked loss, so the scalar is only their inner
 // product, and nothing differentiates the loop.
 func (m trunk) surrogate(b batchNodes, scale *Node) (nll, root *Node) {
+	if m.trainsHead {
+		return m.headSurrogate(b, scale)
+	}
 	x := m.hidden(b.ids, b.positions)
 	nll, dx := m.crossEntropy(b, true).run(StopGradient(takeRows(x, b.rows)), b.targets, b.tokens)
+	return supervised(nll, b), inner(x, b.spread(dx, scale))
+}
+
+// spread returns the rows' gradients [k*c, K] at the places that they belong to, [B*T, K], times scale, and zero elsewhere.
+func (b batchNodes) spread(dx, scale *Node) *Node {
 	found := GreaterOrEqual(b.inverse, ZerosLike(b.inverse))
 	dx = takeRows(dx, MaxScalar(b.inverse, int32(0)))
 	factor := Where(found, BroadcastToDims(scale, b.inverse.Shape().Dimensions...), ZerosLike(ConvertDType(b.inverse, dtypes.Float32)))
-	dx = Mul(dx, ConvertDType(ExpandAxes(factor, -1), dx.DType()))
-	return supervised(nll, b), ReduceAllSum(ConvertDType(Mul(x, StopGradient(dx)), dtypes.Float32))
+	return Mul(dx, ConvertDType(ExpandAxes(factor, -1), dx.DType()))
+}
+
+// inner returns the inner product of x with a gradient that is finished.
+func inner(x, gradient *Node) *Node {
+	return ReduceAllSum(ConvertDType(Mul(x, StopGradient(ConvertDType(gradient, x.DType()))), dtypes.Float32))
 }
 
 func (m trunk) crossEntropy(b batchNodes, gradient bool) crossEntropy {

@@ -160,10 +160,10 @@ func newBare(t testing.TB, be compute.Backend, dir string) *Program {
 
 func newBareOn(t testing.TB, be compute.Backend, c Config, base map[string]weights.Array) *Program {
 	t.Helper()
-	targets, err := Match(c.Modules(), sweep.Targets{Pattern: sweep.AllLinear})
+	targets, err := sweep.MatchTargets(c.Modules(), sweep.Targets{Pattern: sweep.AllLinear})
 	must(t, err)
-	l := sweep.LoRASpec{Rank: 1, Alpha: 1, Init: initKaiming}
-	return newProgram(t, be, c, base, InitAdapter(targets, l, 1), Options{LoRA: l, Train: sweep.TrainSpec{BatchSize: 1}, Targets: targets, SequenceLength: 16})
+	l := sweep.LoRASpec{Rank: 1, Alpha: 1, Init: sweep.InitKaiming}
+	return newProgram(t, be, c, base, initAdapter(t, c, base, targets, l, 1), Options{LoRA: l, Train: sweep.TrainSpec{BatchSize: 1}, Targets: targets, SequenceLength: 16})
 }
 
 func newProgram(t testing.TB, be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) *Program {
@@ -179,12 +179,12 @@ func newProgram(t testing.TB, be compute.Backend, c Config, base, adapter map[st
 // tinyOptions trains rank r on c_attn with the golden traces' recipe.
 func tinyOptions(t testing.TB, r int) Options {
 	t.Helper()
-	targets, err := Match(tinyConfig(t).Modules(), sweep.Targets{List: []string{"c_attn"}})
+	targets, err := sweep.MatchTargets(tinyConfig(t).Modules(), sweep.Targets{List: []string{"c_attn"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Options{
-		LoRA:    sweep.LoRASpec{Rank: r, Alpha: 16, Init: initKaiming},
+		LoRA:    sweep.LoRASpec{Rank: r, Alpha: 16, Init: sweep.InitKaiming},
 		Train:   sweep.TrainSpec{BatchSize: 2, WeightDecay: 0.01, MaxGradNorm: 1},
 		Targets: targets, SequenceLength: 16,
 	}
@@ -231,4 +231,20 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// fataler is testing's and rapid's test.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+// initAdapter is InitAdapter where the base stays as it is.
+func initAdapter(t fataler, c Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) map[string]weights.Array {
+	t.Helper()
+	adapter, _, err := InitAdapter(c, base, targets, l, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return adapter
 }

@@ -26,7 +26,7 @@ func moduleIndex(targets []sweep.Module) map[string]int {
 	return index
 }
 
-// add returns the module's output with its adapter: y + scaling·B·A·dropout(x).
+// add returns the module's output with its adapter: y + scaling·B·A·dropout(x), or DoRA's.
 func (l *lora) add(c linearCall) *Node {
 	i, ok := l.index[c.Name]
 	if !ok {
@@ -38,9 +38,65 @@ func (l *lora) add(c linearCall) *Node {
 		x = l.dropout(x, i)
 	}
 	u := dot(x, 1, l.tensors[weights.KeyA(c.Name)], 1) // [n, r]
-	u = MulScalar(u, l.spec.Scaling())
+	u = MulScalar(u, l.spec.ScalingOf(c.Name))
 	branch := dot(u, 1, l.tensors[weights.KeyB(c.Name)], 1) // [n, out]
-	return ConvertDType(Add(ConvertDType(c.y, dtypes.Float32), branch), dtype)
+	y := ConvertDType(c.y, dtypes.Float32)
+	if l.spec.UseDoRA {
+		branch = l.dora(c, x, y, branch)
+	}
+	return ConvertDType(Add(y, branch), dtype)
+}
+
+// dora returns what DoRA (Liu et al. 2024, arXiv:2402.09353) adds to the output y, as PEFT computes it: with g the trained length of
+// each output's weight over its length, (g-1)·W·x + g·scaling·B·A·x. x is the input after dropout.
+func (l *lora) dora(c linearCall, x, y, branch *Node) *Node {
+	own := y // W·x
+	switch {
+	case l.keys != nil:
+		own = dot(x, 1, ConvertDType(c.weight, dtypes.Float32), inAxis(c.Module))
+	case c.bias != nil:
+		own = Sub(y, ExpandAxes(ConvertDType(c.bias, dtypes.Float32), 0))
+	}
+	g := ExpandAxes(l.stretch(c.Module, c.weight), 0) // [1, out]
+	return Add(Mul(SubScalar(g, 1), own), Mul(g, branch))
+}
+
+// stretch returns DoRA's factor on each output, [out]: the trained length over that of W + scaling·B·A, which carries no gradient
+// (section 4.3 of the paper). The squared length is expanded, |W|² + 2s·(W·Aᵀ)∘B + s²·(B·A·Aᵀ)∘B summed over a row, so that no second
+// matrix of the weight's size is made.
+func (l *lora) stretch(m sweep.Module, weight *Node) *Node {
+	keyA, keyB := keysOf(m)
+	w, s := StopGradient(ConvertDType(weight, dtypes.Float32)), l.spec.ScalingOf(m.Name)
+	a, b := StopGradient(l.tensors[keyA]), StopGradient(l.tensors[keyB])
+	square := ReduceSum(Square(w), inAxis(m))
+	cross := ReduceSum(Mul(dot(w, inAxis(m), a, 1), b), -1)
+	gram := dot(a, 1, a, 1) // [r, r]
+	update := ReduceSum(Mul(dot(b, 1, gram, 0), b), -1)
+	length := Sqrt(Add(Add(square, MulScalar(cross, 2*s)), MulScalar(update, s*s)))
+	return Div(l.tensors[sweep.AdapterPrefix+m.Name+".lora_magnitude_vector"], length)
+}
+
+// inAxis is the axis of a module's weight that its input runs along.
+func inAxis(m sweep.Module) int {
+	if inFirst(m) {
+		return 0
+	}
+	return 1
+}
+
+// embed returns an embedding's rows [n, out] for ids [n] with the module's adapter. As in PEFT there is no dropout here.
+func (l *lora) embed(rows, ids, table *Node, m sweep.Module) *Node {
+	if _, ok := l.index[m.Name]; !ok {
+		return rows
+	}
+	dtype := rows.DType()
+	keyA, keyB := keysOf(m)
+	u := takeRows(Transpose(l.tensors[keyA], 0, 1), ids) // [n, r]
+	y := Add(ConvertDType(rows, dtypes.Float32), dot(MulScalar(u, l.spec.ScalingOf(m.Name)), 1, l.tensors[keyB], 1))
+	if l.spec.UseDoRA {
+		y = Mul(y, ExpandAxes(l.stretch(m, table), 0))
+	}
+	return ConvertDType(y, dtype)
 }
 
 // dropout zeroes entries of x [n, in] with probability p and scales the others by 1/(1-p). Whether entry k falls is a hash

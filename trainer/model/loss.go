@@ -1,6 +1,8 @@
 package model
 
 import (
+	"fmt"
+
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -77,10 +79,9 @@ func (ce crossEntropy) loop(x, tokens *Node) (logSum, mean *Node) {
 }
 
 func stateParameters(g *Graph, state []*Node) []*Node {
-	names := []string{"chunk", "logSum", "mean"}
 	nodes := make([]*Node, len(state))
 	for i, s := range state {
-		nodes[i] = Parameter(g, names[i], s.Shape())
+		nodes[i] = Parameter(g, fmt.Sprintf("state%d", i), s.Shape())
 	}
 	return nodes
 }

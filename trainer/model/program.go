@@ -21,20 +21,21 @@ type Options struct {
 	Seed           int64          // of the dropout masks
 }
 
-// Program trains one adapter on a frozen base. It is not safe for concurrent use.
+// Program trains one adapter, and what may train beside it, on a frozen base. It is not safe for concurrent use.
 type Program struct {
 	parameters // the adapter
 	config     Config
 	options    Options
+	trained    []sweep.Trainable // in the order of the layout
 	dtype      dtypes.DType
-	base       []compute.Buffer // in the order of Config.Tensors, in dtype
+	frozen     []TensorSpec
+	base       []compute.Buffer // the frozen tensors, in dtype
 
 	gradient, evaluate, logits cache
 }
 
-// New puts the frozen base and the adapter on the backend's first device. base and adapter are only read, and may be
-// dropped afterwards. Base names are those of Config.Tensors, adapter names
-// those of adapter files.
+// New puts the frozen base and the trainable tensors on the backend's first device. base and adapter are only read, and may be
+// dropped afterwards. Base names are those of Config.Tensors, adapter names those of adapter files.
 func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) (*Program, error) {
 	dtype, err := computeType(o.Train.Dtype)
 	if err != nil {
@@ -46,12 +47,19 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 	if err := c.check(base); err != nil {
 		return nil, err
 	}
+	if err := o.LoRA.Validate(); err != nil {
+		return nil, err
+	}
+	trained, err := c.Trainables(o.Targets, o.LoRA)
+	if err != nil {
+		return nil, err
+	}
 	p := &Program{
 		parameters: parameters{
-			device: device{be}, layout: newLayout(adapterSpecs(o.Targets, o.LoRA.Rank)),
-			optimizer: adamW{weightDecay: o.Train.WeightDecay, maxGradNorm: o.Train.MaxGradNorm},
+			device: device{be}, layout: newLayout(specsOf(trained)),
+			optimizer: adamW{weightDecay: o.Train.WeightDecay, maxGradNorm: o.Train.MaxGradNorm, groups: loraPlus(trained, o.LoRA, o.Train.LearningRate)},
 		},
-		config: c, options: o, dtype: dtype,
+		config: c, options: o, trained: trained, dtype: dtype, frozen: frozenSpecs(c, trained),
 		gradient: cache{}, evaluate: cache{}, logits: cache{},
 	}
 	if err := p.start(base, adapter); err != nil {
@@ -73,7 +81,7 @@ func computeType(name string) (dtypes.DType, error) {
 
 func (p *Program) start(base, adapter map[string]weights.Array) error {
 	var err error
-	if p.base, err = p.uploadAll(p.config.Tensors(), base, p.dtype); err != nil {
+	if p.base, err = p.uploadAll(p.frozen, base, p.dtype); err != nil {
 		return err
 	}
 	return p.SetState(p.fresh(adapter))

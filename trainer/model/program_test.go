@@ -35,13 +35,13 @@ func TestFiniteDifferences(t *testing.T) {
 			o := tinyOptions(t, 4)
 			o.LoRA.Dropout = 0.2
 			var err error
-			o.Targets, err = Match(tinyConfig(t).Modules(), sweep.Targets{Pattern: "all-linear"})
+			o.Targets, err = sweep.MatchTargets(tinyConfig(t).Modules(), sweep.Targets{Pattern: "all-linear"})
 			must(t, err)
-			p := newTiny(t, be, seededAdapter(o), o)
+			p := newTiny(t, be, seededAdapter(t, o), o)
 			b := tinyInputs(t).batch(t)
 			grads, _, err := p.Gradients(b)
 			must(t, err)
-			for _, spec := range adapterSpecs(o.Targets, o.LoRA.Rank) {
+			for _, spec := range specsOf(p.trained) {
 				const h = 2e-2
 				largest := 0
 				for i, g := range grads[spec.Name].Data {
@@ -91,11 +91,11 @@ func TestResumeBitForBit(t *testing.T) {
 				}
 				return results
 			}
-			whole := newTiny(t, be, seededAdapter(o), o)
+			whole := newTiny(t, be, seededAdapter(t, o), o)
 			want := train(whole, 1, 6)
 			wantState, err := whole.State()
 			must(t, err)
-			must(t, whole.SetState(whole.fresh(seededAdapter(o))))
+			must(t, whole.SetState(whole.fresh(seededAdapter(t, o))))
 			got := train(whole, 1, 2)
 			s, err := whole.State()
 			must(t, err)
@@ -128,12 +128,12 @@ func TestAccumulation(t *testing.T) {
 			t.Parallel()
 			be := open(t)
 			o := tinyOptions(t, 4)
-			p := newTiny(t, be, seededAdapter(o), o)
+			p := newTiny(t, be, seededAdapter(t, o), o)
 			want, err := p.Step(1, []Batch{both}, 1e-3)
 			must(t, err)
 			wantState, err := p.State()
 			must(t, err)
-			must(t, p.SetState(p.fresh(seededAdapter(o))))
+			must(t, p.SetState(p.fresh(seededAdapter(t, o))))
 			got, err := p.Step(1, []Batch{a, b}, 1e-3)
 			must(t, err)
 			check(t, "loss", got.Loss, want.Loss, lossTolerance)
@@ -165,7 +165,7 @@ func TestBackendsAgree(t *testing.T) {
 	o := tinyOptions(t, 4)
 	o.LoRA.Dropout = 0.25
 	o.LoRA.UseRSLoRA = true
-	x, g := newTiny(t, xlaCPU(t), seededAdapter(o), o), newTiny(t, pureGo(t), seededAdapter(o), o)
+	x, g := newTiny(t, xlaCPU(t), seededAdapter(t, o), o), newTiny(t, pureGo(t), seededAdapter(t, o), o)
 	for step := 1; step <= 5; step++ {
 		rx, err := x.Step(step, batches[step:step+1], 1e-3)
 		must(t, err)
@@ -185,9 +185,9 @@ func TestBFloat16(t *testing.T) {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
 			o := tinyOptions(t, 4)
-			full := newTiny(t, pureGo(t), seededAdapter(o), o)
+			full := newTiny(t, pureGo(t), seededAdapter(t, o), o)
 			o.Train.Dtype = "bfloat16"
-			half := newTiny(t, open(t), seededAdapter(o), o)
+			half := newTiny(t, open(t), seededAdapter(t, o), o)
 			for step := 1; step <= 5; step++ {
 				want, err := full.Step(step, batches[step:step+1], 1e-3)
 				must(t, err)
@@ -207,7 +207,7 @@ func TestCompileAndMemory(t *testing.T) {
 			t.Parallel()
 			be := open(t)
 			o := tinyOptions(t, 4)
-			p := newTiny(t, be, InitAdapter(o.Targets, o.LoRA, 1), o)
+			p := newTiny(t, be, initAdapter(t, tinyConfig(t), nil, o.Targets, o.LoRA, 1), o)
 			must(t, p.Compile(t.Context()))
 			n, ok := p.AnalysisBytes()
 			if want := be.Name() != pureGo(t).Name(); ok != want {
@@ -238,7 +238,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			o := tinyOptions(t, 4)
-			base, adapter := readBase(t, tiny, c), InitAdapter(o.Targets, o.LoRA, 1)
+			base, adapter := readBase(t, tiny, c), initAdapter(t, tinyConfig(t), nil, o.Targets, o.LoRA, 1)
 			test.edit(base, adapter, &o)
 			if _, err := New(be, c, base, adapter, o); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("New = %v, want an error with %q", err, test.want)
@@ -250,7 +250,7 @@ func TestNewRefuses(t *testing.T) {
 func TestBatchRefuses(t *testing.T) {
 	t.Parallel()
 	o := tinyOptions(t, 4)
-	p := newTiny(t, pureGo(t), InitAdapter(o.Targets, o.LoRA, 1), o)
+	p := newTiny(t, pureGo(t), initAdapter(t, tinyConfig(t), nil, o.Targets, o.LoRA, 1), o)
 	row := func(id, label int32) Batch {
 		return Batch{B: 1, T: 3, IDs: []int32{1, id, 3}, Labels: []int32{1, label, -100}}
 	}

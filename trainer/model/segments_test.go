@@ -119,12 +119,12 @@ func TestMatchArchitectures(t *testing.T) {
 			perLayer, one = 4, "c_attn"
 		}
 		c := readConfig(t, filepath.Join(dir, "config.json"))
-		all, err := Match(c.Modules(), sweep.Targets{Pattern: sweep.AllLinear})
+		all, err := sweep.MatchTargets(c.Modules(), sweep.Targets{Pattern: sweep.AllLinear})
 		must(t, err)
 		if len(all) != perLayer*c.Layers {
 			t.Errorf("%s: all-linear matches %d modules, want %d", dir, len(all), perLayer*c.Layers)
 		}
-		some, err := Match(c.Modules(), sweep.Targets{List: []string{one}})
+		some, err := sweep.MatchTargets(c.Modules(), sweep.Targets{List: []string{one}})
 		must(t, err)
 		if len(some) != c.Layers || some[0].Conv1D != (dir == tiny) {
 			t.Errorf("%s: %s matches %+v, want one a layer", dir, one, some)

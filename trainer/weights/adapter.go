@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,41 +18,62 @@ import (
 const (
 	adapterConfigFile  = "adapter_config.json"
 	adapterWeightsFile = "adapter_model.safetensors"
-	keyPrefix          = "base_model.model."
 )
 
-// Adapter is a LoRA adapter as PEFT stores it. Tensors are keyed as in its file:
-// base_model.model.<module>.lora_A.weight [r, in] and lora_B.weight [out, r].
+// maxAdapterConfig bounds an adapter_config.json; one that lists every expert of a large mixture has 2 MB.
+const maxAdapterConfig = 8 << 20
+
+// Adapter is a LoRA adapter as PEFT stores it. Tensors are keyed as in its file, all below base_model.model.<module>:
+//
+//	.lora_A.weight [r, in], .lora_B.weight [out, r]           of a linear module
+//	.lora_embedding_A [r, vocabulary], .lora_embedding_B      of an embedding
+//	.lora_magnitude_vector [out]                              of DoRA
+//	.base_layer.bias, .bias                                   with bias: of a target, of any other module
+//	.weight and whatever the module has                       of a module of modules_to_save
+//	.base_layer.weight                                        the base's own, which PEFT stores with LoRA on an embedding
 type Adapter struct {
 	Config  AdapterConfig
 	Tensors map[string]Array
 }
 
-// KeyA returns the file's key of a module's A.
-func KeyA(module string) string { return keyPrefix + module + ".lora_A.weight" }
+// KeyA returns the file's key of a linear module's A.
+func KeyA(module string) string { return keyPrefix + module + suffixA }
 
-// KeyB returns the file's key of a module's B.
-func KeyB(module string) string { return keyPrefix + module + ".lora_B.weight" }
+// KeyB returns the file's key of a linear module's B.
+func KeyB(module string) string { return keyPrefix + module + suffixB }
 
-// moduleOf returns the module that a tensor of an adapter file belongs to.
-func moduleOf(key string) (string, bool) {
+const (
+	keyPrefix       = sweep.AdapterPrefix
+	suffixA         = ".lora_A.weight"
+	suffixB         = ".lora_B.weight"
+	suffixEmbedA    = ".lora_embedding_A"
+	suffixEmbedB    = ".lora_embedding_B"
+	suffixMagnitude = ".lora_magnitude_vector"
+	suffixBaseBias  = ".base_layer.bias"
+	suffixBase      = ".base_layer.weight"
+)
+
+// moduleOf returns the module that an A, B or magnitude belongs to, and its role.
+func moduleOf(key string) (string, sweep.Role, bool) {
 	name, ok := strings.CutPrefix(key, keyPrefix)
 	if !ok {
-		return "", false
+		return "", "", false
 	}
-	for _, suffix := range []string{".lora_A.weight", ".lora_B.weight"} {
+	for suffix, role := range map[string]sweep.Role{
+		suffixA: sweep.RoleA, suffixB: sweep.RoleB, suffixEmbedA: sweep.RoleA, suffixEmbedB: sweep.RoleB, suffixMagnitude: sweep.RoleMagnitude,
+	} {
 		if module, ok := strings.CutSuffix(name, suffix); ok {
-			return module, true
+			return module, role, true
 		}
 	}
-	return "", false
+	return "", "", false
 }
 
-// Modules lists the modules the adapter changes, sorted.
+// Modules lists the modules that have an A and a B, sorted.
 func (a Adapter) Modules() []string {
 	var out []string
 	for key := range a.Tensors {
-		if module, ok := moduleOf(key); ok {
+		if module, _, ok := moduleOf(key); ok {
 			out = append(out, module)
 		}
 	}
@@ -58,10 +81,28 @@ func (a Adapter) Modules() []string {
 	return slices.Compact(out)
 }
 
-// ReadAdapter reads a PEFT adapter folder, those of older PEFT releases included. What the trainer cannot compute (DoRA,
-// biases, patterns of ranks, modules to save) is an error that names the setting.
+// BaseWeights returns the weights of the base that the file brings along, by their names in the base.
+func (a Adapter) BaseWeights() map[string]Array {
+	base := map[string]Array{}
+	for key, tensor := range a.Tensors {
+		if module, ok := strings.CutSuffix(key, suffixBase); ok {
+			base[strings.TrimPrefix(module, keyPrefix)+".weight"] = tensor
+		}
+	}
+	return base
+}
+
+// Trained returns the tensors but for those of BaseWeights.
+func (a Adapter) Trained() map[string]Array {
+	trained := maps.Clone(a.Tensors)
+	maps.DeleteFunc(trained, func(key string, _ Array) bool { return strings.HasSuffix(key, suffixBase) })
+	return trained
+}
+
+// ReadAdapter reads a PEFT adapter folder, those of older PEFT releases included. What the trainer cannot compute is an error that
+// names the setting.
 func ReadAdapter(dir string) (Adapter, error) {
-	text, err := os.ReadFile(filepath.Join(dir, adapterConfigFile))
+	text, err := readSmall(filepath.Join(dir, adapterConfigFile), maxAdapterConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w: it has no %s", dir, fs.ErrNotExist, adapterConfigFile)
 	}
@@ -77,6 +118,7 @@ func ReadAdapter(dir string) (Adapter, error) {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w", dir, err)
 	}
 	a := Adapter{Config: config, Tensors: tensors}
+	a.rename()
 	if err := a.check(); err != nil {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w: %w", dir, ErrFormat, err)
 	}
@@ -119,37 +161,101 @@ func writeAdapterFiles(dir string, a Adapter) error {
 	return WriteFile(filepath.Join(dir, adapterWeightsFile), a.Tensors, F32, map[string]string{"format": "pt"})
 }
 
-// check verifies that every tensor is an A or a B, that each has its counterpart, and that all have the config's rank.
-func (a Adapter) check() error {
-	for key, tensor := range a.Tensors {
-		if _, ok := moduleOf(key); !ok {
-			return fmt.Errorf("tensor %s is neither a LoRA A nor a LoRA B", key)
+// readSmall reads a file that must not be larger than most bytes.
+func readSmall(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("%w: %s is larger than %d bytes", ErrFormat, path, most)
+	}
+	return text, err
+}
+
+// rename gives the keys of other PEFT releases today's form: the magnitude had a weight below it, and the bias of a target no
+// base_layer above.
+func (a Adapter) rename() {
+	for key, tensor := range maps.Clone(a.Tensors) {
+		name := key
+		if short, ok := strings.CutSuffix(key, suffixMagnitude+".weight"); ok {
+			name = short + suffixMagnitude
 		}
-		if len(tensor.Shape) != 2 {
-			return fmt.Errorf("tensor %s has shape %v, not two dimensions", key, tensor.Shape)
+		if module, ok := strings.CutSuffix(key, ".bias"); ok && !strings.HasSuffix(key, suffixBaseBias) {
+			if _, target := a.Tensors[module+suffixA]; target {
+				name = module + suffixBaseBias
+			}
+		}
+		if name != key {
+			delete(a.Tensors, key)
+			a.Tensors[name] = tensor
+		}
+	}
+}
+
+// check verifies that every tensor is one that the config speaks of, that A and B have each other and their module's rank.
+// Whether they are those of a model, only the model can tell.
+func (a Adapter) check() error {
+	for key := range a.Tensors {
+		if err := a.checkKey(key); err != nil {
+			return err
 		}
 	}
 	modules := a.Modules()
 	if len(modules) == 0 {
 		return errors.New("the adapter has no LoRA tensors")
 	}
+	spec := a.Config.Spec()
 	for _, m := range modules {
-		x, okA := a.Tensors[KeyA(m)]
-		y, okB := a.Tensors[KeyB(m)]
-		if !okA || !okB {
+		x, y, ok := a.pair(m)
+		if !ok {
 			return fmt.Errorf("module %s has only one of lora_A and lora_B", m)
 		}
-		if x.Shape[0] != a.Config.R || y.Shape[1] != a.Config.R {
-			return fmt.Errorf("module %s: lora_A %v and lora_B %v do not have rank %d", m, x.Shape, y.Shape, a.Config.R)
+		if len(x.Shape) != 2 || len(y.Shape) != 2 {
+			return fmt.Errorf("module %s: lora_A has shape %v and lora_B %v, not two dimensions each", m, x.Shape, y.Shape)
+		}
+		if r := spec.RankOf(m); x.Shape[0] != r || y.Shape[1] != r {
+			return fmt.Errorf("module %s: lora_A %v and lora_B %v do not have rank %d", m, x.Shape, y.Shape, r)
+		}
+		if _, ok := a.Tensors[keyPrefix+m+suffixMagnitude]; ok != spec.UseDoRA {
+			return fmt.Errorf("module %s: use_dora is %t, and a magnitude vector is there: %t", m, spec.UseDoRA, ok)
 		}
 	}
 	return nil
 }
 
-// Spec returns the adapter's settings in the domain's words.
-func (a Adapter) Spec() sweep.LoRASpec {
-	return sweep.LoRASpec{
-		Rank: a.Config.R, Alpha: a.Config.LoraAlpha, Dropout: float64(a.Config.LoraDropout),
-		TargetModules: a.Config.TargetModules, UseRSLoRA: a.Config.UseRSLoRA, Init: "kaiming",
+func (a Adapter) checkKey(key string) error {
+	if _, _, ok := moduleOf(key); ok {
+		return nil
 	}
+	isBias := strings.HasSuffix(key, ".bias") && a.Config.Spec().Bias != ""
+	if strings.HasPrefix(key, keyPrefix) && (isBias || len(a.Config.ModulesToSave) > 0) {
+		return nil
+	}
+	if module, ok := strings.CutSuffix(key, suffixBase); ok {
+		if _, target := a.Tensors[module+suffixA]; target {
+			return nil
+		}
+		if _, target := a.Tensors[module+suffixEmbedA]; target {
+			return nil
+		}
+	}
+	return fmt.Errorf("tensor %s is neither of LoRA nor of what adapter_config.json says is stored with it", key)
 }
+
+// pair returns a module's A and B.
+func (a Adapter) pair(module string) (x, y Array, ok bool) {
+	for _, s := range [][2]string{{suffixA, suffixB}, {suffixEmbedA, suffixEmbedB}} {
+		x, okA := a.Tensors[keyPrefix+module+s[0]]
+		y, okB := a.Tensors[keyPrefix+module+s[1]]
+		if okA && okB {
+			return x, y, true
+		}
+	}
+	return Array{}, Array{}, false
+}
+
+// Spec returns the adapter's settings in the domain's words.
+func (a Adapter) Spec() sweep.LoRASpec { return a.Config.Spec() }

@@ -19,12 +19,25 @@ import (
 // The folders are golden files of PEFT 0.21.2, see testdata/README.md.
 func TestAdapterAsPEFTWrites(t *testing.T) {
 	t.Parallel()
+	list := func(names ...string) sweep.Targets { return sweep.Targets{List: names} }
 	specs := map[string]sweep.LoRASpec{
-		"gpt2-attn-mlp-r4": {Rank: 4, Alpha: 8, Dropout: 0.05, TargetModules: sweep.Targets{List: []string{"c_attn", "c_proj", "c_fc"}}},
-		"gpt2-all-linear-r4": {Rank: 4, Alpha: 8, TargetModules: sweep.Targets{List: []string{
+		"gpt2-attn-mlp-r4": {Rank: 4, Alpha: 8, Dropout: 0.05, TargetModules: list("c_attn", "c_proj", "c_fc")},
+		"gpt2-all-linear-r4": {Rank: 4, Alpha: 8, TargetModules: list(
 			"transformer.h.0.mlp.c_proj", "transformer.h.1.attn.c_proj", "transformer.h.1.mlp.c_proj", "transformer.h.1.mlp.c_fc",
 			"transformer.h.0.mlp.c_fc", "transformer.h.1.attn.c_attn", "transformer.h.0.attn.c_proj", "transformer.h.0.attn.c_attn",
-		}}},
+		)},
+		"gpt2-bias-lora-only":    {Rank: 4, Alpha: 8, TargetModules: list("c_attn"), Bias: sweep.BiasLoRAOnly},
+		"llama-dora-r4":          {Rank: 4, Alpha: 8, TargetModules: list("up_proj", "v_proj", "q_proj"), UseDoRA: true},
+		"llama-embed-and-linear": {Rank: 4, Alpha: 8, TargetModules: list("embed_tokens", "q_proj")},
+		"llama3-lm-head-saved":   {Rank: 4, Alpha: 8, TargetModules: list("v_proj", "q_proj"), ModulesToSave: []string{"lm_head"}},
+		"../../model/testdata/lora/llama_rank_alpha_pattern/final_zero_B": {
+			Rank: 4, Alpha: 8, TargetModules: list("v_proj", "k_proj", "o_proj", "down_proj", "q_proj"),
+			RankPattern:  sweep.Patterns{{Key: "layers.0.self_attn.q_proj", Value: 2}, {Key: `layers\.1\.mlp\.down_proj`, Value: 3}, {Key: "v_proj", Value: 6}},
+			AlphaPattern: sweep.Patterns{{Key: `layers\.\d+\.self_attn\.v_proj`, Value: 12}, {Key: "model.layers.1.self_attn.k_proj", Value: 4}, {Key: "o_proj", Value: 32}},
+		},
+		"../../model/testdata/lora/llama_layers_to_transform/final_zero_B": {
+			Rank: 4, Alpha: 8, TargetModules: list("v_proj", "q_proj"), LayersToTransform: []int{1},
+		},
 	}
 	for name, spec := range specs {
 		t.Run(name, func(t *testing.T) {
@@ -34,8 +47,8 @@ func TestAdapterAsPEFTWrites(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir := filepath.Join(t.TempDir(), "adapter")
-			a.Config = weights.NewAdapterConfig("tiny-gpt2", spec)
+			dir, base := filepath.Join(t.TempDir(), "adapter"), a.Config.BaseModelNameOrPath
+			a.Config = weights.NewAdapterConfig(base, spec, []sweep.Module{{Conv1D: base == "tiny-gpt2"}})
 			for range 2 { // the second write replaces the first
 				if err := weights.WriteAdapter(dir, a); err != nil {
 					t.Fatal(err)
@@ -95,8 +108,6 @@ func TestReadAdapterRefuses(t *testing.T) {
 		want string
 	}{
 		"no folder": {"testdata/none", fs.ErrNotExist, "adapter_config.json"},
-		"bias":      {"testdata/gpt2-bias-lora-only", weights.ErrFormat, "sets bias"},
-		"DoRA":      {"testdata/llama-dora-r4", weights.ErrFormat, "sets use_dora"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,10 +1,13 @@
 package weights
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -17,7 +20,7 @@ const peftVersion = "0.21.2"
 // AdapterConfig is PEFT's adapter_config.json. The fields are PEFT's, in the alphabetical order in which it writes them.
 type AdapterConfig struct {
 	ALoRAInvocationTokens any            `json:"alora_invocation_tokens"`
-	AlphaPattern          map[string]any `json:"alpha_pattern"`
+	AlphaPattern          sweep.Patterns `json:"alpha_pattern"`
 	ArrowConfig           any            `json:"arrow_config"`
 	AutoMapping           any            `json:"auto_mapping"`
 	BaseModelNameOrPath   string         `json:"base_model_name_or_path"`
@@ -25,14 +28,14 @@ type AdapterConfig struct {
 	CordaConfig           any            `json:"corda_config"`
 	EnsureWeightTying     bool           `json:"ensure_weight_tying"`
 	EvaConfig             any            `json:"eva_config"`
-	ExcludeModules        any            `json:"exclude_modules"`
-	FanInFanOut           bool           `json:"fan_in_fan_out"` // true for GPT-2, whose Conv1D stores [in, out]
+	ExcludeModules        *sweep.Targets `json:"exclude_modules"`
+	FanInFanOut           bool           `json:"fan_in_fan_out"` // a target is a Conv1D, which stores [in, out]
 	InferenceMode         bool           `json:"inference_mode"`
 	InitLoraWeights       any            `json:"init_lora_weights"` // true or "gaussian"; inert once trained
 	KasaConfig            any            `json:"kasa_config"`
 	LayerReplication      any            `json:"layer_replication"`
-	LayersPattern         any            `json:"layers_pattern"`
-	LayersToTransform     any            `json:"layers_to_transform"`
+	LayersPattern         some[string]   `json:"layers_pattern"`
+	LayersToTransform     some[int]      `json:"layers_to_transform"`
 	LoftqConfig           map[string]any `json:"loftq_config"`
 	LoraAlpha             float64        `json:"lora_alpha"`
 	LoraBias              bool           `json:"lora_bias"`
@@ -40,13 +43,13 @@ type AdapterConfig struct {
 	LoraGAConfig          any            `json:"lora_ga_config"`
 	MegatronConfig        any            `json:"megatron_config"`
 	MegatronCore          string         `json:"megatron_core"`
-	ModulesToSave         any            `json:"modules_to_save"`
+	ModulesToSave         some[string]   `json:"modules_to_save"`
 	MonteCLoRAConfig      any            `json:"monteclora_config"`
 	PeftType              string         `json:"peft_type"`
 	PeftVersion           string         `json:"peft_version"`
 	QALoRAGroupSize       int            `json:"qalora_group_size"`
 	R                     int            `json:"r"`
-	RankPattern           map[string]any `json:"rank_pattern"`
+	RankPattern           sweep.Patterns `json:"rank_pattern"`
 	Revision              any            `json:"revision"`
 	TargetModules         sweep.Targets  `json:"target_modules"`
 	TargetParameters      any            `json:"target_parameters"`
@@ -59,47 +62,77 @@ type AdapterConfig struct {
 	VeLoRAConfig          any            `json:"velora_config"`
 }
 
-// NewAdapterConfig returns the configuration PEFT would write for a GPT-2 adapter with these settings.
-func NewAdapterConfig(base string, l sweep.LoRASpec) AdapterConfig {
-	var initial any = true
-	if l.Init == "gaussian" {
-		initial = l.Init
+// NewAdapterConfig returns the configuration PEFT would write for an adapter with these settings. An adapter that began as PiSSA
+// is written as the ordinary adapter that it has become.
+func NewAdapterConfig(base string, l sweep.LoRASpec, targets []sweep.Module) AdapterConfig {
+	c := AdapterConfig{
+		AlphaPattern: l.AlphaPattern, BaseModelNameOrPath: base, Bias: cmp.Or(l.Bias, sweep.BiasNone), InferenceMode: true,
+		FanInFanOut:     slices.ContainsFunc(targets, func(m sweep.Module) bool { return m.Conv1D }),
+		InitLoraWeights: true, LayersPattern: l.LayersPattern, LayersToTransform: l.LayersToTransform, LoftqConfig: map[string]any{},
+		LoraAlpha: l.Alpha, LoraDropout: pyFloat(l.Dropout), MegatronCore: "megatron.core", ModulesToSave: l.ModulesToSave, PeftType: "LORA",
+		PeftVersion: peftVersion, QALoRAGroupSize: 16, R: l.Rank, RankPattern: l.RankPattern, TargetModules: l.TargetModules,
+		TaskType: "CAUSAL_LM", UseDoRA: l.UseDoRA, UseRSLoRA: l.UseRSLoRA,
 	}
-	return AdapterConfig{
-		AlphaPattern: map[string]any{}, BaseModelNameOrPath: base, Bias: "none", FanInFanOut: true, InferenceMode: true,
-		InitLoraWeights: initial, LoftqConfig: map[string]any{}, LoraAlpha: l.Alpha, LoraDropout: pyFloat(l.Dropout),
-		MegatronCore: "megatron.core", PeftType: "LORA", PeftVersion: peftVersion, QALoRAGroupSize: 16, R: l.Rank,
-		RankPattern: map[string]any{}, TargetModules: l.TargetModules, TaskType: "CAUSAL_LM", UseRSLoRA: l.UseRSLoRA,
+	if l.Init == sweep.InitGaussian {
+		c.InitLoraWeights = l.Init
 	}
+	if l.ExcludeModules.Pattern != "" || len(l.ExcludeModules.List) > 0 {
+		c.ExcludeModules = &l.ExcludeModules
+	}
+	return c
+}
+
+// Spec returns the settings in the domain's words. Init says nothing about a trained adapter.
+func (c AdapterConfig) Spec() sweep.LoRASpec {
+	l := sweep.LoRASpec{
+		Rank: c.R, Alpha: c.LoraAlpha, Dropout: float64(c.LoraDropout), TargetModules: c.TargetModules, UseRSLoRA: c.UseRSLoRA,
+		Init: sweep.InitKaiming, LayersToTransform: c.LayersToTransform, LayersPattern: c.LayersPattern, RankPattern: c.RankPattern,
+		AlphaPattern: c.AlphaPattern, UseDoRA: c.UseDoRA, ModulesToSave: c.ModulesToSave,
+	}
+	if c.Bias != sweep.BiasNone {
+		l.Bias = c.Bias
+	}
+	if c.ExcludeModules != nil {
+		l.ExcludeModules = *c.ExcludeModules
+	}
+	return l
 }
 
 // Scaling returns the factor on B·A·x that the adapter was trained with.
-func (c AdapterConfig) Scaling() float64 {
-	return sweep.LoRASpec{Rank: c.R, Alpha: c.LoraAlpha, UseRSLoRA: c.UseRSLoRA}.Scaling()
-}
+func (c AdapterConfig) Scaling() float64 { return c.Spec().Scaling() }
 
-// parseAdapterConfig decodes an adapter_config.json and refuses what the trainer cannot compute. Keys it does not know
-// are of later PEFT releases; they matter only where they are set, which the tensors then show.
+// parseAdapterConfig decodes an adapter_config.json and refuses what the trainer cannot compute: settings of PEFT that are not
+// supported, and settings it does not know, unless they say nothing.
 func parseAdapterConfig(text []byte) (AdapterConfig, error) {
 	var c AdapterConfig
-	if err := json.Unmarshal(text, &c); err != nil {
+	var all map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(text, &c), json.Unmarshal(text, &all)); err != nil {
 		return AdapterConfig{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	if c.PeftType != "LORA" {
 		return AdapterConfig{}, fmt.Errorf("%w: peft_type is %q, only LORA is supported", ErrFormat, c.PeftType)
 	}
-	if c.R < 1 {
-		return AdapterConfig{}, fmt.Errorf("%w: r is %d", ErrFormat, c.R)
+	if c.R < 1 || !(c.LoraAlpha > 0) {
+		return AdapterConfig{}, fmt.Errorf("%w: r is %d and lora_alpha %g", ErrFormat, c.R, c.LoraAlpha)
 	}
+	if err := c.supported(all); err != nil {
+		return AdapterConfig{}, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	spec := c.Spec()
+	spec.LayersToTransform, spec.LayersPattern = nil, nil // the file's tensors say which layers
+	if err := spec.Validate(); err != nil {
+		return AdapterConfig{}, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	return c, nil
+}
+
+// supported reports the first setting that changes what the tensors mean and that is not supported. all are the file's keys.
+func (c AdapterConfig) supported(all map[string]json.RawMessage) error {
 	unsupported := map[string]bool{
-		"bias":                    c.Bias != "" && c.Bias != "none",
-		"use_dora":                c.UseDoRA,
 		"use_qalora":              c.UseQALoRA,
 		"use_bdlora":              set(c.UseBDLoRA),
 		"lora_bias":               c.LoraBias,
-		"rank_pattern":            len(c.RankPattern) > 0,
-		"alpha_pattern":           len(c.AlphaPattern) > 0,
-		"modules_to_save":         set(c.ModulesToSave),
+		"ensure_weight_tying":     c.EnsureWeightTying,
 		"target_parameters":       set(c.TargetParameters),
 		"trainable_token_indices": set(c.TrainableTokenIndices),
 		"layer_replication":       set(c.LayerReplication),
@@ -110,21 +143,49 @@ func parseAdapterConfig(text []byte) (AdapterConfig, error) {
 		"kasa_config":             set(c.KasaConfig),
 		"arrow_config":            set(c.ArrowConfig),
 	}
-	for _, key := range slices.Sorted(maps.Keys(unsupported)) {
-		if unsupported[key] {
-			return AdapterConfig{}, fmt.Errorf("%w: it sets %s, which is not supported", ErrFormat, key)
+	known := knownKeys()
+	for key, text := range all {
+		var value any
+		if err := json.Unmarshal(text, &value); err != nil {
+			return err
+		}
+		if !known[key] && set(value) {
+			unsupported[key] = true
 		}
 	}
-	return c, nil
+	for _, key := range slices.Sorted(maps.Keys(unsupported)) {
+		if unsupported[key] {
+			return fmt.Errorf("it sets %s, which is not supported", key)
+		}
+	}
+	switch c.InitLoraWeights {
+	case nil, true, false, "gaussian", "eva", "orthogonal", "mica": // change no base weight
+		return nil
+	}
+	return fmt.Errorf("it sets init_lora_weights to %v, which changes the base model; save it with PEFT's path_initial_model_for_weight_conversion, "+
+		"which makes it an ordinary adapter", c.InitLoraWeights)
 }
 
-// set reports whether an optional setting says anything: neither null, false, nor empty.
+// knownKeys are the keys of AdapterConfig.
+func knownKeys() map[string]bool {
+	known := map[string]bool{}
+	for field := range reflect.TypeFor[AdapterConfig]().Fields() {
+		known[field.Tag.Get("json")] = true
+	}
+	return known
+}
+
+// set reports whether an optional setting says anything: neither null, false, 0, nor empty.
 func set(value any) bool {
 	switch v := value.(type) {
 	case nil:
 		return false
 	case bool:
 		return v
+	case string:
+		return v != ""
+	case float64:
+		return v != 0
 	case []any:
 		return len(v) > 0
 	case map[string]any:
@@ -151,4 +212,21 @@ func (f pyFloat) MarshalJSON() ([]byte, error) {
 		return text, err
 	}
 	return append(text, ".0"...), nil
+}
+
+// some is a setting that may be absent (null), one value, or a list.
+type some[T any] []T
+
+// UnmarshalJSON reads null, a value or a list.
+func (s *some[T]) UnmarshalJSON(text []byte) error {
+	*s = nil
+	if len(text) > 0 && text[0] != '[' && string(text) != "null" {
+		var one T
+		if err := json.Unmarshal(text, &one); err != nil {
+			return err
+		}
+		*s = some[T]{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]T)(s))
 }

@@ -1,0 +1,202 @@
+package model
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// headPart is one product of the output head: the logits of rows x [n, K] are the sum of x·wᵀ over the parts.
+type headPart struct {
+	x      *Node // [n, K]
+	w      *Node // [V, K]
+	trains bool  // w depends on something that trains
+}
+
+// headParts returns the output head for hidden states x [n, C]: its weight, and beside it LoRA's B over the r numbers that A makes of
+// x. DoRA stretches rows of both, and with dropout needs W·x twice.
+func (m trunk) headParts(x *Node) []headPart {
+	w := m.head()
+	l := m.lora
+	if l == nil || !m.trainsHead {
+		return []headPart{{x, w, false}}
+	}
+	i, targeted := l.index[headName]
+	if !targeted {
+		return []headPart{{x, w, true}}
+	}
+	dropped := ConvertDType(x, dtypes.Float32)
+	if l.keys != nil {
+		dropped = l.dropout(dropped, i)
+	}
+	u := MulScalar(dot(dropped, 1, l.tensors[weights.KeyA(headName)], 1), l.spec.ScalingOf(headName))
+	b := l.tensors[weights.KeyB(headName)]
+	if !l.spec.UseDoRA {
+		return []headPart{{x, w, false}, {u, b, true}}
+	}
+	g := ExpandAxes(l.stretch(m.modules[headName], w), -1) // [V, 1]
+	w32, branch := ConvertDType(w, dtypes.Float32), headPart{u, Mul(g, b), true}
+	if l.keys == nil {
+		return []headPart{{dropped, Mul(g, w32), true}, branch}
+	}
+	return []headPart{{x, w, false}, {dropped, Mul(SubScalar(g, 1), w32), true}, branch}
+}
+
+// logits returns the logits of hidden states x [n, C], [n, V].
+func (m trunk) logits(x *Node) *Node {
+	parts := m.headParts(x)
+	if len(parts) == 1 {
+		return dot(parts[0].x, 1, parts[0].w, 1)
+	}
+	return sumOf(parts)
+}
+
+// sumOf adds up what the parts contribute, in float32: as PEFT, whose branch is float32 whatever the base is.
+func sumOf(parts []headPart) *Node {
+	var z *Node
+	for _, p := range parts {
+		z = plus(z, ConvertDType(dot(p.x, 1, p.w, 1), dtypes.Float32))
+	}
+	return z
+}
+
+// headLoss is crossEntropy for a head that trains. It too walks over chunks of rows and never holds the logits of all; beside the
+// gradients of the parts' rows it gathers those of their weights, one array of a weight's size each.
+type headLoss struct {
+	chunks, rows int // k chunks of c rows
+	gradient     bool
+}
+
+// run returns every row's negative log-likelihood in nats, [k*c] float32, and, with gradient, for each part the gradient of their sum
+// with respect to x, [k*c, K], and to w, [V, K] float32 (nil where it does not train). Rows from tokens on are left out of the
+// gradients; their losses mean nothing.
+func (h headLoss) run(parts []headPart, targets, tokens *Node) (nll *Node, dx, dw []*Node) {
+	g := targets.Graph()
+	k, c := h.chunks, h.rows
+	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c))}
+	if h.gradient {
+		for _, p := range parts {
+			state = append(state, Zeros(g, shapes.Make(p.x.DType(), k, c, p.x.Shape().Dimensions[1])))
+		}
+		for _, p := range parts {
+			if p.trains {
+				state = append(state, Zeros(g, f32(p.w.Shape().Dimensions...)))
+			}
+		}
+	}
+	ones := Ones(g, f32(parts[0].w.Shape().Dimensions[0]))
+	chunked := make([]*Node, len(parts))
+	for i, p := range parts {
+		chunked[i] = Reshape(p.x, k, c, p.x.Shape().Dimensions[1])
+	}
+	targets = Reshape(targets, k, c)
+	live := Div(AddScalar(tokens, c-1), Scalar(g, dtypes.Int32, c))
+	// How many rows of each chunk count. Inside a loop go-xla cannot add or subtract what is outside.
+	left := Sub(BroadcastToDims(tokens, k), MulScalar(Iota(g, i32(k), 0), c))
+	more := NewClosure(g, func(g *Graph) []*Node {
+		return []*Node{LessThan(stateParameters(g, state)[0], live)}
+	})
+	body := NewClosure(g, func(g *Graph) []*Node {
+		now := stateParameters(g, state)
+		at := Reshape(now[0], 1)
+		piece := make([]headPart, len(parts))
+		for i, p := range parts {
+			piece[i] = headPart{Gather(chunked[i], at), p.w, p.trains}
+		}
+		one := Const(g, int32(1)) // not ScalarOne, whose node is shared with the graph outside
+		loss, dx, dw := h.chunk(piece, Gather(targets, at), Gather(left, at), ones)
+		next := []*Node{Add(now[0], one), replace(now[1], now[0], loss)}
+		for i, d := range dx {
+			next = append(next, replace(now[2+i], now[0], d))
+		}
+		for i, d := range dw {
+			next = append(next, Add(now[2+len(dx)+i], d))
+		}
+		return next
+	})
+	final := While(more, body, state...)
+	nll = Reshape(final[1], k*c)
+	if !h.gradient {
+		return nll, nil, nil
+	}
+	dw = make([]*Node, len(parts))
+	final = final[2:]
+	sums := final[len(parts):]
+	for i, p := range parts {
+		dx = append(dx, Reshape(final[i], k*c, p.x.Shape().Dimensions[1]))
+		if p.trains {
+			dw[i], sums = sums[0], sums[1:]
+		}
+	}
+	return nll, dx, dw
+}
+
+// chunk computes rows [c, K] of each part, of which the first left count. dw has an entry for each part that trains.
+func (h headLoss) chunk(parts []headPart, targets, left, ones *Node) (nll *Node, dx, dw []*Node) {
+	g := targets.Graph()
+	z := sumOf(parts) // [c, V]
+	dims := z.Shape().Dimensions
+	zero := BroadcastToDims(Const(g, float32(0)), dims...)
+	top := Neg(ReduceMin(Neg(z), -1))
+	e := Exp(Sub(z, ExpandAxes(top, -1)))
+	sum := dot(e, 1, ones, 0)
+	hit := Equal(Iota(g, i32(dims...), 1), ExpandAxes(targets, -1))
+	nll = Sub(Add(top, Log(sum)), dot(Where(hit, z, zero), 1, ones, 0))
+	if !h.gradient {
+		return nll, nil, nil
+	}
+	one := BroadcastToDims(Const(g, float32(1)), dims...)
+	d := Sub(Div(e, ExpandAxes(sum, -1)), Where(hit, one, zero))
+	counts := LessThan(Iota(g, i32(dims...), 0), BroadcastToDims(left, dims...))
+	d = Where(counts, d, zero)
+	for _, p := range parts {
+		dx = append(dx, dot(ConvertDType(d, p.x.DType()), 1, p.w, 0))
+		if p.trains {
+			dw = append(dw, dot(d, 0, ConvertDType(p.x, dtypes.Float32), 0))
+		}
+	}
+	return nll, dx, dw
+}
+
+// headLosses is losses with a head that trains.
+func (m trunk) headLosses(b batchNodes) *Node {
+	parts := m.headParts(m.hidden(b.ids, b.positions))
+	for i := range parts {
+		parts[i].x = takeRows(parts[i].x, b.rows)
+	}
+	nll, _, _ := m.headLoss(b, false).run(parts, b.targets, b.tokens)
+	return supervised(nll, b)
+}
+
+// headSurrogate is surrogate with a head that trains: the gradients with respect to the parts' rows and weights come finished
+// from the chunked loss, and the scalar is their inner products.
+func (m trunk) headSurrogate(b batchNodes, scale *Node) (nll, root *Node) {
+	parts := m.headParts(m.hidden(b.ids, b.positions))
+	stopped := make([]headPart, len(parts))
+	for i, p := range parts {
+		stopped[i] = headPart{StopGradient(takeRows(p.x, b.rows)), StopGradient(p.w), p.trains}
+	}
+	nll, dx, dw := m.headLoss(b, true).run(stopped, b.targets, b.tokens)
+	for i, p := range parts {
+		root = plus(root, inner(p.x, b.spread(dx[i], scale)))
+		if p.trains {
+			root = plus(root, Mul(inner(p.w, dw[i]), scale))
+		}
+	}
+	return supervised(nll, b), root
+}
+
+func (m trunk) headLoss(b batchNodes, gradient bool) headLoss {
+	B, T := b.ids.Shape().Dimensions[0], b.ids.Shape().Dimensions[1]
+	chunks, rows := chunking(B*(T-1), m.VocabSize)
+	return headLoss{chunks: chunks, rows: rows, gradient: gradient}
+}
+
+func plus(sum, x *Node) *Node {
+	if sum == nil {
+		return x
+	}
+	return Add(sum, x)
+}
