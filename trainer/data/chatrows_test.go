@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -202,5 +203,27 @@ func TestTextBeginsAsItsTokenizerSays(t *testing.T) {
 		if n := len(c.starts); !cmp.Equal(c.starts, r.ids[:n]) || !cmp.Equal(want, r.labels) || slices.Contains(r.ids[1:], bos) {
 			t.Errorf("%s: ids %v, labels %v, want it to start %v and to be scored from %d on", name, r.ids, r.labels, c.starts, c.scored)
 		}
+	}
+}
+
+// TestChatsAreSplitByAllTheySay: conversations whose content is a list of parts differ by those, not only by roles.
+func TestChatsAreSplitByAllTheySay(t *testing.T) {
+	t.Parallel()
+	s, held := splitter{fraction: 0.5}, 0
+	for i := range 200 {
+		doc, err := parseLine(fmt.Appendf(nil, `{"messages": [{"role": "user", "content": [{"type": "text", "text": "%d"}]}]}`, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := s.holds(doc)
+		if again, _ := s.holds(doc); err != nil || again != out {
+			t.Fatalf("holds = %v, again %v, %v", out, again, err)
+		}
+		if out {
+			held++
+		}
+	}
+	if held < 70 || held > 130 { // 4 sd of a binomial
+		t.Errorf("%d of 200 conversations are held out, want about half", held)
 	}
 }

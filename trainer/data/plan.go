@@ -185,7 +185,10 @@ func (p *plan) feed(ctx context.Context, inputs []input, split splitter, kept, h
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			parts, held := split.split(doc)
+			parts, held, err := split.split(doc)
+			if err != nil {
+				return err
+			}
 			for i, part := range parts {
 				side := kept
 				if held[i] {

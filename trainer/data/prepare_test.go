@@ -197,7 +197,10 @@ func TestSplitKeepsRunsOfBlocksTogether(t *testing.T) {
 		lines := rapid.SliceOf(rapid.SampledFrom([]string{"a", "b", "", "\t", "c\r", "d e"})).Draw(t, "lines")
 		text := strings.Join(lines, "\n")
 		s := splitter{fraction: 0.5, blocks: true}
-		parts, held := s.split(document{text: text})
+		parts, held, err := s.split(document{text: text})
+		if err != nil {
+			t.Fatal(err)
+		}
 		var joined strings.Builder
 		for i, part := range parts {
 			joined.WriteString(part.text)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -37,12 +36,13 @@ func newSplitter(fraction float64, inputs []input) splitter {
 }
 
 // split returns the parts of a document: one, or several runs of blocks that alternate between the sides.
-func (s splitter) split(doc document) (parts []document, held []bool) {
+func (s splitter) split(doc document) (parts []document, held []bool, err error) {
 	if s.fraction == 0 {
-		return []document{doc}, []bool{false}
+		return []document{doc}, []bool{false}, nil
 	}
 	if !s.blocks {
-		return []document{doc}, []bool{s.holds(doc)}
+		out, err := s.holds(doc)
+		return []document{doc}, []bool{out}, err
 	}
 	at, begins := 0, 0
 	for block := range blocks(doc.text) {
@@ -59,20 +59,22 @@ func (s splitter) split(doc document) (parts []document, held []bool) {
 	if len(parts) > 0 {
 		parts[0].size = doc.size
 	}
-	return parts, held
+	return parts, held, nil
 }
 
-func (s splitter) holds(doc document) bool {
+func (s splitter) holds(doc document) (bool, error) {
 	h := sha256.New()
 	switch doc.form {
 	case formText:
-		return s.holdsText(doc.text)
+		return s.holdsText(doc.text), nil
 	case formPair:
 		h.Write([]byte(doc.prompt + "\x00" + doc.text))
 	case formChat:
-		if err := json.NewEncoder(h).Encode(doc.messages); err != nil {
-			panic(fmt.Sprintf("messages that were read from JSON cannot be written: %v", err))
+		text, err := chatJSON().Render(doc.messages, false)
+		if err != nil {
+			return false, fmt.Errorf("data file %s: %w", doc.place, err)
 		}
+		h.Write([]byte(text))
 	case formIDs:
 		for _, list := range [][]int32{doc.ids, doc.labels} {
 			for _, id := range list {
@@ -80,7 +82,16 @@ func (s splitter) holds(doc document) bool {
 			}
 		}
 	}
-	return s.holdsKey(hex.EncodeToString(h.Sum(nil)))
+	return s.holdsKey(hex.EncodeToString(h.Sum(nil))), nil
+}
+
+// chatJSON writes messages with every key that they have, parts of their content included.
+func chatJSON() *ChatTemplate {
+	t, err := newChatTemplate("{{ messages | tojson }}", nil)
+	if err != nil {
+		panic(fmt.Sprintf("a template of this package does not parse: %v", err))
+	}
+	return t
 }
 
 func (s splitter) holdsText(text string) bool {
