@@ -28,6 +28,7 @@ type targetsLadder struct {
 	Params     int64           `json:"params"` // of the base
 	Groups     []targetGroup   `json:"groups"`
 	Modules    []targetModule  `json:"modules"`
+	Others     []targetOther   `json:"others"`     // what trains beside LoRA: biases, modules to save
 	Untargeted []targetGroup   `json:"untargeted"` // the other linear modules
 	Rungs      []targetsByRank `json:"rungs"`
 
@@ -51,6 +52,13 @@ type targetModule struct {
 	Kind string `json:"kind"`
 	In   int    `json:"in"`
 	Out  int    `json:"out"`
+}
+
+// targetOther is a tensor of the base that trains itself.
+type targetOther struct {
+	Tensor          string     `json:"tensor"`
+	Role            sweep.Role `json:"role"` // bias or saved
+	TrainableParams int64      `json:"trainable_params"`
 }
 
 // targetsByRank is what one rank trains.
@@ -104,13 +112,22 @@ func newTargetsLadder(number int, l sweep.LadderSpec, candidate int, m sweep.Mod
 	})
 	out := targetsLadder{
 		Ladder: number, Cell: report.Cell(l.Cell), Model: l.Model, Params: m.Params,
-		Groups: groupModules(matched), Untargeted: groupModules(rest), Modules: []targetModule{}, matched: matched,
+		Groups: groupModules(matched), Untargeted: groupModules(rest), Modules: []targetModule{}, Others: []targetOther{}, matched: matched,
 	}
 	if len(l.Candidates) > 0 {
 		out.Tuned = report.Cell(l.Candidates[candidate])
 	}
 	for _, m := range matched {
 		out.Modules = append(out.Modules, targetModule{Name: m.Name, Kind: m.Kind(), In: m.In, Out: m.Out})
+	}
+	trained, err := l.Specs[0][at].LoRA.Trainables(matched, m.Modules, m.Tensors)
+	if err != nil {
+		return targetsLadder{}, err
+	}
+	for _, t := range trained {
+		if t.Tensor != "" {
+			out.Others = append(out.Others, targetOther{Tensor: t.Tensor, Role: t.Role, TrainableParams: t.Size()})
+		}
 	}
 	for i, rank := range l.Ranks {
 		spec := l.Specs[i][at].LoRA
@@ -202,7 +219,7 @@ func selectionCell(c report.Cell) string {
 
 // same reports whether two ladders train the same parameters.
 func (l targetsLadder) same(other targetsLadder) bool {
-	return l.Model == other.Model && slices.Equal(l.Modules, other.Modules) && slices.Equal(l.Rungs, other.Rungs)
+	return l.Model == other.Model && slices.Equal(l.Modules, other.Modules) && slices.Equal(l.Others, other.Others) && slices.Equal(l.Rungs, other.Rungs)
 }
 
 func (l targetsLadder) table(w io.Writer, verbose bool) error {
@@ -227,11 +244,36 @@ func (l targetsLadder) table(w io.Writer, verbose bool) error {
 		}
 		fmt.Fprintf(w, "not targeted: %s\n", strings.Join(rest, ", "))
 	}
+	if text := l.othersText(verbose); text != "" {
+		fmt.Fprintf(w, "also trained: %s\n", text)
+	}
 	rows = nil
 	for _, r := range l.Rungs {
 		rows = append(rows, []string{strconv.Itoa(r.Rank), report.Count(r.TrainableParams), fmt.Sprintf("%.3g %%", 100*r.Share)})
 	}
 	return writeTable(w, []string{"rank", "trainable parameters", "of the base's"}, rows)
+}
+
+// othersText names what trains beside LoRA, or counts it.
+func (l targetsLadder) othersText(verbose bool) string {
+	var parts []string
+	for _, role := range []sweep.Role{sweep.RoleBias, sweep.RoleSaved} {
+		var names []string
+		var params int64
+		for _, o := range l.Others {
+			if o.Role == role {
+				names, params = append(names, o.Tensor), params+o.TrainableParams
+			}
+		}
+		const few = 4
+		switch n := len(names); {
+		case n > 0 && (verbose || n <= few):
+			parts = append(parts, fmt.Sprintf("%s (%s parameters)", strings.Join(names, ", "), report.Count(params)))
+		case n > 0:
+			parts = append(parts, fmt.Sprintf("%d tensors (%s, %s parameters)", n, role, report.Count(params)))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (g targetGroup) text() string {
@@ -252,6 +294,12 @@ func (v targetsView) csv() ([]string, [][]string) {
 				rows = append(rows, []string{
 					strconv.Itoa(l.Ladder), v.selection(l), l.Model, strconv.Itoa(r.Rank), m.Name, m.Kind(), strconv.Itoa(m.In),
 					strconv.Itoa(m.Out), strconv.FormatInt(params, 10),
+				})
+			}
+			for _, o := range l.Others {
+				rows = append(rows, []string{
+					strconv.Itoa(l.Ladder), v.selection(l), l.Model, strconv.Itoa(r.Rank), o.Tensor, string(o.Role), "", "",
+					strconv.FormatInt(o.TrainableParams, 10),
 				})
 			}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -88,6 +89,32 @@ func TestPlanTargetsJSONAndCSV(t *testing.T) {
 	_, rows, _ := sweepCommand(t, "plan", s.path("grid.yaml"), "--targets", "-o", "csv")
 	if n := strings.Count(rows, "\n"); n != 1+3*6 || !strings.Contains(rows, ",4,transformer.h.0.attn.c_attn,attn.c_attn,64,192,1024\n") {
 		t.Errorf("plan --targets -o csv has %d lines:\n%s", n, rows)
+	}
+}
+
+// What trains beside LoRA counts, and the rows of the CSV add up to the parameters of each rank.
+func TestPlanTargetsBesideLoRA(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, "go", 10)
+	s.edit("target_modules: [c_attn, c_proj]", "target_modules: [c_attn, c_proj], bias: lora_only, use_dora: true, modules_to_save: [ln_f]")
+	_, table, _ := sweepCommand(t, "plan", s.path("grid.yaml"), "--targets")
+	if want := "also trained: 6 tensors (bias, 640 parameters); transformer.ln_f.weight, transformer.ln_f.bias (128 parameters)\n"; !strings.Contains(table, want) {
+		t.Errorf("plan --targets lacks %q:\n%s", want, table)
+	}
+	// Rank 4: 5632 of A and B, 640 magnitudes, 640 biases, 128 of the norm.
+	if !strings.Contains(table, "│    4 │                7 040 │") {
+		t.Errorf("rank 4 does not train 7040 parameters:\n%s", table)
+	}
+	_, rows, _ := sweepCommand(t, "plan", s.path("grid.yaml"), "--targets", "-o", "csv")
+	sum := 0
+	for line := range strings.Lines(rows) {
+		fields := strings.Split(strings.TrimSpace(line), ",")
+		if n, err := strconv.Atoi(fields[len(fields)-1]); err == nil && fields[len(fields)-6] == "4" {
+			sum += n
+		}
+	}
+	if sum != 7040 {
+		t.Errorf("the rows of rank 4 add up to %d, want 7040:\n%s", sum, rows)
 	}
 }
 
