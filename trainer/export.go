@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -23,7 +24,7 @@ type ExportOptions struct {
 }
 
 // ExportAdapter writes the adapter's two files into the folder dir, which exists. The weights are a copy, byte for byte, once
-// the adapter has been read whole and found to fit its model; of the configuration only the base's name may change.
+// the adapter has been read whole; of the configuration only the base's name may change.
 func ExportAdapter(dir string, o ExportOptions) error {
 	if err := checkAdapter(o); err != nil {
 		return err
@@ -51,16 +52,10 @@ func checkAdapter(o ExportOptions) error {
 	if err != nil {
 		return err
 	}
-	files, err := Files(o.Model)
-	if err != nil {
-		return err
-	}
-	config, err := readConfig(files)
-	if err != nil {
-		return err
-	}
-	if _, err := config.Fit(a); err != nil {
-		return fmt.Errorf("adapter %s does not fit model %s: %w", o.Adapter, o.Model.Reference, err)
+	for _, name := range a.Modules() {
+		if !slices.ContainsFunc(o.Model.Modules, func(m sweep.Module) bool { return m.Name == name }) {
+			return fmt.Errorf("adapter %s adapts %s, which model %s does not have", o.Adapter, name, o.Model.Reference)
+		}
 	}
 	return nil
 }

@@ -188,7 +188,11 @@ func wanted(ctx context.Context, repo *hub.Repo, withWeights bool) ([]string, er
 		return nil, fmt.Errorf("%w: hub model %s has no %s (of a model in GGUF, fetch the file you want and give its path)", sweep.ErrInput, repo.ID, configFile)
 	}
 	names := []string{configFile}
-	for _, name := range []string{tokenizerFile, "tokenizer_config.json", "chat_template.jinja"} {
+	small := []string{tokenizerFile, "tokenizer_config.json", "chat_template.jinja"}
+	if withWeights { // for an export of the whole model
+		small = append(small, "special_tokens_map.json", "generation_config.json")
+	}
+	for _, name := range small {
 		if repo.HasFile(name) {
 			names = append(names, name)
 		}

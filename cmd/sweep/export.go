@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,9 +26,11 @@ import (
 // exportRequest is the command line of `sweep export`.
 type exportRequest struct {
 	trialChoice
-	to    string
-	last  bool
-	force bool
+	to     string
+	last   bool
+	merged bool
+	dtype  string // of merged weights; empty means the base's
+	force  bool
 }
 
 func newExportCommand(a *app) *cobra.Command {
@@ -40,15 +43,20 @@ func newExportCommand(a *app) *cobra.Command {
 table of ranks, the settings, the cost and how to load it.
 
 It takes the recommended rank of the recommended ladder, and of its seeds the one with the lowest val_loss. --cell picks another
-ladder, --rank and --seed another trial, --best the lowest val_loss of all. It only reads the sweep, which may be running:
-finished trials can be exported at once.`,
+ladder, --rank and --seed another trial, --best the lowest val_loss of all.
+
+--merged writes a whole model instead, which needs no PEFT: configuration, weights with the adapter merged, tokenizer. Export only
+reads the sweep, which may be running: finished trials can be exported at once.`,
 		Example: `  sweep export --to adapter
   sweep export gpt2-notes --cell learning_rate=0.001 --rank 16 --to gpt2-notes-r16
-  sweep export gpt2-notes --best --to best -o json`,
+  sweep export gpt2-notes --best --merged --dtype bfloat16 --to merged`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("seed") {
 				r.seed = &seed
+			}
+			if r.dtype != "" && (!r.merged || !slices.Contains(trainer.Dtypes(), r.dtype)) {
+				return usagef("--dtype %s: want %s, with --merged", r.dtype, strings.Join(trainer.Dtypes(), ", "))
 			}
 			if cmd.Flags().Changed("rank") && r.rank < 1 {
 				return usagef("--rank %d: want a rank of the ladder", r.rank)
@@ -65,6 +73,8 @@ finished trials can be exported at once.`,
 	f.Int64Var(&seed, "seed", 0, "seed (default: the one with the lowest val_loss)")
 	f.BoolVar(&r.best, "best", false, "take the trial with the lowest val_loss, of the recommended rank or not")
 	f.BoolVar(&r.last, "last", false, "take the adapter of the last step instead of the best evaluation's")
+	f.BoolVar(&r.merged, "merged", false, "write the whole model with the adapter merged into its weights")
+	f.StringVar(&r.dtype, "dtype", "", "of merged weights: "+strings.Join(trainer.Dtypes(), ", ")+" (default: the base's)")
 	f.BoolVar(&r.force, "force", false, "replace an earlier export in --to")
 	return cmd
 }
@@ -75,12 +85,14 @@ type exportView struct {
 	Sweep     string        `json:"sweep"`
 	Ladder    int           `json:"ladder"`
 	Cell      report.Cell   `json:"cell"`
+	Tuned     report.Cell   `json:"tuned,omitempty"` // the trial's values of tuned axes
 	Rank      int           `json:"rank"`
 	Seed      int64         `json:"seed"`
 	Trial     sweep.TrialID `json:"trial"`
 	ValLoss   float64       `json:"val_loss"`
 	Step      int           `json:"step"` // that the weights are of
 	BaseModel string        `json:"base_model"`
+	Merged    bool          `json:"merged"`
 	Files     []string      `json:"files"` // relative to path
 }
 
@@ -110,12 +122,18 @@ func (a *app) export(ctx context.Context, name string, r exportRequest) error {
 	if err != nil {
 		return err
 	}
-	e := export{request: r, sweep: s.Sweep, chosen: c, adapter: adapter, base: newBaseName(s.Sweep, c, to, r.to)}
+	e := export{request: r, sweep: s.Sweep, chosen: c, adapter: adapter, base: newBaseName(c, to, r)}
 	if e.versions, err = a.versionsOf(ctx, c.trial); err != nil {
 		return err
 	}
-	if err := writeFolder(to, r.force, e.fill); err != nil {
+	if e.model, err = a.exportedModel(ctx, c, r.merged); err != nil {
 		return err
+	}
+	if err := writeFolder(to, r.force, func(dir string) error { return e.fill(ctx, dir) }); err != nil {
+		return err
+	}
+	if r.merged && e.fromGGUF() {
+		a.say("the tokenizer is not in %s: it stays in the base's GGUF file", r.to)
 	}
 	view, err := e.view(to)
 	if err != nil {
@@ -145,6 +163,16 @@ func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
 	return "", notFoundf("trial %s is not finished", t.Trial.ID)
 }
 
+// exportedModel returns the trial's base. It is looked up again where its weights are needed: it may lie elsewhere by now.
+func (a *app) exportedModel(ctx context.Context, c chosenTrial, merged bool) (sweep.ModelInfo, error) {
+	if !merged {
+		return c.facts.Model, nil
+	}
+	m, err := trainer.Inspect(ctx, c.trial.Trial.Spec.Model, trainer.InspectOptions{Hub: a.hub()})
+	m.Fingerprint = c.trial.Trial.Base // the one it must have
+	return m, err
+}
+
 // versionsOf returns what the trial was trained with.
 func (a *app) versionsOf(ctx context.Context, t sweep.TrialFacts) (versions map[string]string, err error) {
 	versions = map[string]string{}
@@ -166,21 +194,27 @@ type export struct {
 	request  exportRequest
 	sweep    sweep.Info
 	chosen   chosenTrial
+	model    sweep.ModelInfo
 	adapter  string // folder
 	base     baseName
 	versions map[string]string
 }
 
 // fill writes everything into dir.
-func (e export) fill(dir string) error {
-	model := e.chosen.facts.Model
+func (e export) fill(ctx context.Context, dir string) error {
+	o := trainer.ExportOptions{Model: e.model, Adapter: e.adapter, BaseReference: e.base.reference}
 	if e.base.embedded {
-		if err := trainer.ExportBase(filepath.Join(dir, baseFolder), model); err != nil {
+		if err := trainer.ExportBase(filepath.Join(dir, baseFolder), e.model); err != nil {
 			return err
 		}
 	}
-	err := trainer.ExportAdapter(dir, trainer.ExportOptions{Model: model, Adapter: e.adapter, BaseReference: e.base.reference})
-	if err != nil {
+	write := trainer.ExportAdapter
+	if e.request.merged {
+		write = func(dir string, o trainer.ExportOptions) error {
+			return trainer.ExportMerged(ctx, dir, o, e.request.dtype)
+		}
+	}
+	if err := write(dir, o); err != nil {
 		return err
 	}
 	return sweep.WriteAtomic(filepath.Join(dir, cardFile), e.card)
@@ -191,7 +225,11 @@ func (e export) view(to string) (exportView, error) {
 	o, spec := e.chosen.trial.Final(), e.chosen.trial.Trial.Spec
 	v := exportView{
 		Path: to, Sweep: e.sweep.Name, Ladder: e.chosen.ladder.Number, Cell: e.chosen.ladder.Cell, Rank: spec.LoRA.Rank, Seed: spec.Seed,
-		Trial: e.chosen.trial.Trial.ID, ValLoss: *o.ValLoss, Step: o.BestStep, BaseModel: e.base.reference, Files: []string{},
+		Trial: e.chosen.trial.Trial.ID, ValLoss: *o.ValLoss, Step: o.BestStep, BaseModel: e.base.reference,
+		Merged: e.request.merged, Files: []string{},
+	}
+	if tuned := e.chosen.facts.Candidates; len(tuned) > 0 {
+		v.Tuned = report.Cell(tuned[e.chosen.trial.Candidate])
 	}
 	if e.request.last {
 		v.ValLoss, v.Step = *o.LastValLoss, spec.Train.Steps

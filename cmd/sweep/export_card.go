@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -17,20 +19,22 @@ type baseName struct {
 	reference string // for adapter_config.json: a hub id or a path that works here
 	load      string // what the card's snippet loads
 	folder    string // of the export, as --to has it
-	embedded  bool   // the export holds the base itself
+	embedded  bool   // the export holds the base itself, which only this program has
 }
 
 // newBaseName takes the model as the grid has it where that works from here: a hub id, or a path. A path that is relative to
 // another folder is made absolute, and a built-in model lies within the export.
-func newBaseName(info sweep.Info, c chosenTrial, to, folder string) baseName {
+func newBaseName(c chosenTrial, to string, r exportRequest) baseName {
 	resolved := c.trial.Trial.Spec.Model
-	b := baseName{name: resolved, reference: resolved, folder: folder}
+	b := baseName{name: resolved, reference: resolved, folder: r.to}
 	if i := slices.IndexFunc(c.ladder.Cell, func(s sweep.Setting) bool { return s.Name == "model" }); i >= 0 {
 		b.name = c.ladder.Cell[i].Value
 	}
 	if strings.HasPrefix(resolved, "builtin:") {
-		b.embedded = true
-		b.reference, b.load = filepath.Join(to, baseFolder), filepath.Join(folder, baseFolder)
+		if !r.merged {
+			b.embedded = true
+			b.reference, b.load = filepath.Join(to, baseFolder), filepath.Join(r.to, baseFolder)
+		}
 		return b
 	}
 	if here, err := filepath.Abs("."); err == nil && sweep.ResolveModel(here, b.name) == resolved {
@@ -38,6 +42,19 @@ func newBaseName(info sweep.Info, c chosenTrial, to, folder string) baseName {
 	}
 	b.load = b.reference
 	return b
+}
+
+// fromGGUF reports whether the base is a GGUF file, whose tokenizer no exported folder holds.
+func (e export) fromGGUF() bool { return strings.HasSuffix(e.base.load, ggufSuffix) }
+
+const ggufSuffix = ".gguf"
+
+// arguments are what from_pretrained takes to load the base: of a GGUF file its folder and its name.
+func (b baseName) arguments() string {
+	if strings.HasSuffix(b.load, ggufSuffix) {
+		return fmt.Sprintf("%q, gguf_file=%q", filepath.Dir(b.load), filepath.Base(b.load))
+	}
+	return strconv.Quote(b.load)
 }
 
 // card writes the model card.
@@ -49,11 +66,17 @@ func (e export) card(w io.Writer) error {
 		validation = fmt.Sprintf("%g %% of the training documents", 100*spec.Data.ValidationSplit)
 	}
 	c := report.Card{
-		Base: e.base.name, Last: e.request.last, Snippet: e.snippet(), Grid: e.sweep.GridText, Versions: e.versions,
+		Base: e.base.name, Merged: e.request.merged, Dtype: cmp.Or(e.request.dtype, "the base's number format"), Last: e.request.last, Snippet: e.snippet(), Grid: e.sweep.GridText, Versions: e.versions,
 		Train: names(dir, spec.Data.Train), Validation: validation,
 	}
 	if e.base.embedded {
 		c.Note = fmt.Sprintf("The base model is part of ranksweep; a copy of it lies in %s/, for other programs.", baseFolder)
+	}
+	switch {
+	case e.fromGGUF() && !e.request.merged:
+		c.Note = "The base is a GGUF file, which transformers reads with the package gguf (pip install gguf)."
+	case e.fromGGUF():
+		c.Note = fmt.Sprintf("The tokenizer is not in this folder but in the base's GGUF file: AutoTokenizer.from_pretrained(%s) reads it.", e.base.arguments())
 	}
 	return e.chosen.report.Card(w, e.chosen.ladder, e.chosen.trial.Trial.ID, c)
 }
@@ -76,10 +99,16 @@ func (e export) snippet() string {
 	if d := e.chosen.trial.Trial.Spec.Train.Dtype; d != "" {
 		dtype = d
 	}
+	if e.request.merged {
+		return fmt.Sprintf(`import torch
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained(%q, dtype=torch.%s)`, e.base.folder, dtype)
+	}
 	return fmt.Sprintf(`import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-base = AutoModelForCausalLM.from_pretrained(%q, dtype=torch.%s)
-model = PeftModel.from_pretrained(base, %q)`, e.base.load, dtype, e.base.folder)
+base = AutoModelForCausalLM.from_pretrained(%s, dtype=torch.%s)
+model = PeftModel.from_pretrained(base, %q)`, e.base.arguments(), dtype, e.base.folder)
 }

@@ -24,6 +24,7 @@ type exported struct {
 	ValLoss                    float64 `json:"val_loss"`
 	Base                       string  `json:"base_model"`
 	Files                      []string
+	Merged                     bool
 }
 
 // output runs a command that has to succeed and decodes its JSON.
@@ -116,9 +117,24 @@ func TestExport(t *testing.T) {
 			t.Errorf("eval --trial without its corpus in the cache = %v, want %v", own.Loss, e.ValLoss)
 		}
 	})
-	t.Run("the card's snippet", func(t *testing.T) {
-		e := s.export("test", "--to", s.path("card"))
-		runSnippet(t, e.Path)
+	t.Run("merged", func(t *testing.T) {
+		e := s.export("test", "--merged", "--to", s.path("merged"))
+		if !e.Merged || strings.Join(e.Files, " ") != "README.md config.json model.safetensors" {
+			t.Errorf("export --merged = %+v, want a card, a configuration and weights", e)
+		}
+		var whole, onTrial evaluation
+		s.output(&whole, "eval", "--model", e.Path, "--data", s.path("validation.jsonl"), "--backend", "go")
+		s.output(&onTrial, "eval", "--trial", e.Trial, "--model", e.Path, "--backend", "go")
+		if !(math.Abs(whole.Loss-e.ValLoss) <= 1e-5) || !(math.Abs(onTrial.Loss-e.ValLoss) <= 1e-5) {
+			t.Errorf("the merged model's loss is %v, on the trial's rows %v; the trial's val_loss is %v", whole.Loss, onTrial.Loss, e.ValLoss)
+		}
+		small := s.export("test", "--merged", "--dtype", "bfloat16", "--to", s.path("merged"), "--force")
+		if card, err := os.ReadFile(filepath.Join(small.Path, "README.md")); err != nil || !strings.Contains(string(card), "(in bfloat16)") {
+			t.Errorf("the card of merged bfloat16 weights: %v\n%s", err, card)
+		}
+	})
+	t.Run("the cards' snippets", func(t *testing.T) {
+		runSnippets(t, s.export("test", "--to", s.path("card")).Path, s.export("test", "--merged", "--to", s.path("whole")).Path)
 	})
 	t.Run("refusals", func(t *testing.T) { refusals(t, s) })
 }
@@ -167,8 +183,9 @@ func checkFolder(t *testing.T, e exported, adapter, base string) {
 	}
 }
 
-// runSnippet runs the Python of a model card. SWEEP_PYTHON names an interpreter that has peft; without it, python3.
-func runSnippet(t *testing.T, folder string) {
+// runSnippets runs the Python of model cards and compares what their models compute: the first two must agree. SWEEP_PYTHON names
+// an interpreter that has peft; without it, python3.
+func runSnippets(t *testing.T, folders ...string) {
 	t.Helper()
 	python := os.Getenv("SWEEP_PYTHON")
 	if python == "" {
@@ -177,17 +194,22 @@ func runSnippet(t *testing.T, folder string) {
 	if err := exec.CommandContext(t.Context(), python, "-c", "import peft, torch, transformers").Run(); err != nil {
 		t.Skipf("SKIPPED: no Python with peft, torch and transformers (%s: %v); set SWEEP_PYTHON to one that has them", python, err)
 	}
-	card, err := os.ReadFile(filepath.Join(folder, "README.md"))
-	if err != nil {
-		t.Fatal(err)
+	code := "logits = []\n"
+	for _, folder := range folders {
+		card, err := os.ReadFile(filepath.Join(folder, "README.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		code += string(regexp.MustCompile("(?s)```python\n(.*?)```").FindSubmatch(card)[1]) +
+			"\nlogits.append(model.eval()(input_ids=torch.tensor([[5, 6, 7]])).logits)\n"
 	}
-	code := regexp.MustCompile("(?s)```python\n(.*?)```").FindSubmatch(card)[1]
-	cmd := exec.CommandContext(t.Context(), python, "-c", string(code)+"\nprint(model(input_ids=torch.tensor([[5, 6, 7]])).logits.isfinite().all().item())")
+	code += "print((logits[0] - logits[1]).abs().max().item() < 1e-4)"
+	cmd := exec.CommandContext(t.Context(), python, "-c", code)
 	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1")
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if out, err := cmd.Output(); err != nil || strings.TrimSpace(string(out)) != "True" {
-		t.Errorf("the snippet printed %q: %v\n%s\n%s", out, err, code, said.String())
+		t.Errorf("the snippets printed %q: %v\n%s\n%s", out, err, code, said.String())
 	}
 }
 
@@ -220,6 +242,8 @@ func refusals(t *testing.T, s *testSweep) {
 		"no such cell":      {exitUsage, "ladder 1: ", []string{"test", "--cell", "lr=1", "--to", s.path("x")}},
 		"no such value":     {exitNotFound, "alpha is 8", []string{"test", "--cell", "alpha=16", "--to", s.path("x")}},
 		"adapter deleted":   {exitNotFound, "--root", []string{"test", "--rank", "1", "--seed", strconv.FormatInt(e.Seed, 10), "--to", s.path("x")}},
+		"dtype alone":       {exitUsage, "with --merged", []string{"test", "--dtype", "float16", "--to", s.path("x")}},
+		"no such dtype":     {exitUsage, "bfloat16", []string{"test", "--merged", "--dtype", "int8", "--to", s.path("x")}},
 		"not a cell at all": {exitUsage, "KEY=VALUE", []string{"test", "--cell", "alpha", "--to", s.path("x")}},
 	} {
 		code, stdout, stderr := sweepCommand(t, append([]string{"export", "--root", s.path("runs")}, tc.args...)...)
