@@ -26,7 +26,7 @@ type ChatTemplate struct {
 }
 
 // LoadChatTemplate reads a model's chat template: chat_template.jinja, else chat_template in tokenizer_config.json (of several
-// the one named default). A model without one, and a template that does not parse, are errors that wrap
+// the one named default), else the one in the GGUF file that the model is. A model without one, and a template that does not parse, are errors that wrap
 // sweep.ErrInput (and fs.ErrNotExist where there is none).
 func LoadChatTemplate(files fs.FS) (*ChatTemplate, error) {
 	source, tokens, err := readChatTemplate(files)
@@ -123,11 +123,29 @@ func readChatTemplate(files fs.FS) (string, map[string]string, error) {
 		}
 	}
 	if len(templates) == 0 {
+		source, tokens, err := ggufTemplate(files)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return source, tokens, err
+		}
 		return "", nil, fmt.Errorf("the model has no chat template, which chat messages need: put it into %s beside the model, "+
 			"or write the data as prompt and completion: %w", chatTemplateFile, fs.ErrNotExist)
 	}
 	source, err := templates.standard()
 	return source, config.named(), err
+}
+
+// ggufTemplate is readChatTemplate for a model that is a GGUF file.
+func ggufTemplate(files fs.FS) (string, map[string]string, error) {
+	metadata, err := readGGUF(files)
+	if err != nil {
+		return "", nil, err
+	}
+	source := metadata.text(ggufChatTemplate)
+	if source == "" {
+		return "", nil, fs.ErrNotExist
+	}
+	tokens, err := metadata.namedTokens()
+	return source, tokens, err
 }
 
 // chatTemplates are a model's templates by name. A single one is named default.

@@ -59,7 +59,7 @@ func TestSmolLM2ChatTemplate(t *testing.T) {
 			Text                string    `json:"text"`
 		} `json:"tests"`
 	}
-	readGolden(t, "testdata/chat/smollm2.json", &golden)
+	readGolden(t, "testdata/smollm2/chat_template.json", &golden)
 	c, err := LoadChatTemplate(fstest.MapFS{"chat_template.jinja": {Data: []byte(golden.Template)}})
 	if err != nil {
 		t.Fatal(err)

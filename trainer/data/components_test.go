@@ -77,10 +77,7 @@ func differentlyKnown(r rune) bool { return '\x1c' <= r && r <= '\x1f' }
 
 func TestUnknownPatternsSplit(t *testing.T) {
 	t.Parallel()
-	cut, err := newSplit(&component{Behavior: isolated, Pattern: &struct {
-		String *string `json:"String"`
-		Regex  *string `json:"Regex"`
-	}{Regex: new(`\p{N}{1,3}(?=(?:\p{N}{3})*(?:\P{N}|$))`)}}) // digits from the right, as DeepSeek's
+	cut, err := newSplit(&component{Behavior: isolated, Pattern: &splitPattern{Regex: new(`\p{N}{1,3}(?=(?:\p{N}{3})*(?:\P{N}|$))`)}}) // digits from the right, as DeepSeek's
 	if err != nil {
 		t.Fatal(err)
 	}

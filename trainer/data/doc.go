@@ -26,6 +26,9 @@
 //	sampler := data.NewSampler(corpus.Train().Len(), seed, spec.Shuffle)
 //	row := corpus.Train().Row(sampler.Row(k)) // the k-th row ever drawn
 //
+// A conversation becomes text by the model's own chat template: LoadChatTemplate, Render. Tokenizer and template come from
+// tokenizer.json and its neighbours or, for a model that is one GGUF file, from there.
+//
 // Two processes may prepare the same corpus at once: one does, the other waits. A crash leaves a folder named
 // <fingerprint>.tmp, which the next Prepare clears away.
 package data

@@ -18,14 +18,11 @@ type component struct {
 	Processors    []component `json:"processors"`
 	Decoders      []component `json:"decoders"`
 
-	Pattern *struct {
-		String *string `json:"String"`
-		Regex  *string `json:"Regex"`
-	} `json:"pattern"`
-	Content  string `json:"content"`
-	Prepend  string `json:"prepend"`
-	Behavior string `json:"behavior"`
-	Invert   bool   `json:"invert"`
+	Pattern  *splitPattern `json:"pattern"`
+	Content  string        `json:"content"`
+	Prepend  string        `json:"prepend"`
+	Behavior string        `json:"behavior"`
+	Invert   bool          `json:"invert"`
 
 	AddPrefixSpace   *bool  `json:"add_prefix_space"`
 	UseRegex         *bool  `json:"use_regex"` // absent means true
@@ -47,8 +44,50 @@ type component struct {
 	SEP *namedID `json:"sep"`
 }
 
+// splitPattern is a text or a regular expression.
+type splitPattern struct {
+	String *string `json:"String"`
+	Regex  *string `json:"Regex"`
+}
+
 // normalizer changes a text before it is split, as Hugging Face's tokenizers do.
 type normalizer func(string) string
+
+// maxGrowth is how many times longer normalizers and decoders may make a text. Those in use make one byte three; a hostile
+// file could double it as often as it likes.
+const maxGrowth = 1000
+
+// growth is how many times longer c can make a text, at most about maxGrowth².
+func (c *component) growth() int {
+	if c == nil {
+		return 1
+	}
+	factor := 1
+	switch c.Type {
+	case "Prepend":
+		factor = 1 + len(c.Prepend) // of a text of one byte
+	case "Replace":
+		pattern := 1
+		if c.Pattern != nil && c.Pattern.String != nil {
+			pattern = max(1, len(*c.Pattern.String))
+		}
+		factor = max(1, (len(c.Content)+pattern-1)/pattern)
+	}
+	for _, list := range [][]component{c.Normalizers, c.Decoders} {
+		for i := range list {
+			factor = min(factor, maxGrowth+1) * min(list[i].growth(), maxGrowth+1)
+		}
+	}
+	return factor
+}
+
+// checkGrowth refuses what would make a text too long.
+func (c *component) checkGrowth() error {
+	if c.growth() > maxGrowth {
+		return fmt.Errorf("its %s make a text more than %d times longer", c.Type, maxGrowth)
+	}
+	return nil
+}
 
 // newNormalizer builds what tokenizer.json names; nil does nothing.
 func newNormalizer(c *component) (normalizer, error) {

@@ -202,7 +202,7 @@ func splitAt(is func(rune) bool, behavior string) cutter {
 func newMetaspace(c *component) (cutter, error) {
 	mark := c.Replacement
 	scheme := c.prependScheme()
-	if mark == "" || scheme != "always" && scheme != "first" && scheme != "never" {
+	if utf8.RuneCountInString(mark) != 1 || scheme != "always" && scheme != "first" && scheme != "never" {
 		return nil, fmt.Errorf("a Metaspace with replacement %q and prepend_scheme %q is not supported", mark, scheme)
 	}
 	rule := whole

@@ -3,7 +3,6 @@ package data
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,7 +49,7 @@ type merge struct{ rank, id int32 }
 func LoadTokenizer(files fs.FS) (*Tokenizer, error) {
 	body, err := fs.ReadFile(files, tokenizerJSONFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the model has no tokenizer.json, which text needs (pre-tokenised jsonl does not): %w", sweep.ErrInput, err)
+		return loadGGUFTokenizer(files, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read tokenizer: %w", err)
@@ -67,12 +66,20 @@ func LoadTokenizer(files fs.FS) (*Tokenizer, error) {
 	return t, nil
 }
 
-func parseTokenizer(body []byte) (*Tokenizer, error) {
-	var file tokenizerFile
-	if err := json.Unmarshal(body, &file); err != nil {
-		return nil, err
+// loadGGUFTokenizer reads the tokenizer of a model that is a GGUF file; missing is the error where it is none.
+func loadGGUFTokenizer(files fs.FS, missing error) (*Tokenizer, error) {
+	metadata, err := readGGUF(files)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: the model has no tokenizer.json, which text needs (pre-tokenised jsonl does not): %w", sweep.ErrInput, missing)
 	}
-	return newTokenizer(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", sweep.ErrInput, err)
+	}
+	t, err := newGGUFTokenizer(metadata)
+	if err != nil {
+		return nil, fmt.Errorf("%w: tokenizer of the GGUF file: %w", sweep.ErrInput, err)
+	}
+	return t, nil
 }
 
 // Size returns one more than the largest id.

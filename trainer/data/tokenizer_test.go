@@ -316,13 +316,16 @@ func TestLoadTokenizerRefusesWhatItWouldGetWrong(t *testing.T) {
 	t.Parallel()
 	const rest = `"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "vocab": {"a": 0}}}`
 	cases := map[string][2]string{ // the file, and what the error names
-		"not json":           {`{`, "unexpected end"},
-		"no model":           {`{"decoder": {"type": "Fuse"}}`, "no model"},
-		"wordpiece":          {`{"model": {"type": "WordPiece", "vocab": {}}}`, "WordPiece"},
-		"unigram":            {`{"model": {"type": "Unigram", "vocab": [["a", -1]]}}`, "Unigram"},
-		"normalizer":         {`{"normalizer": {"type": "Precompiled"}, ` + rest, "Precompiled"},
-		"inner normalizer":   {`{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Nmt"}]}, ` + rest, "Nmt"},
-		"replace nothing":    {`{"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "x"}, ` + rest, "empty"},
+		"not json":         {`{`, "unexpected end"},
+		"no model":         {`{"decoder": {"type": "Fuse"}}`, "no model"},
+		"wordpiece":        {`{"model": {"type": "WordPiece", "vocab": {}}}`, "WordPiece"},
+		"unigram":          {`{"model": {"type": "Unigram", "vocab": [["a", -1]]}}`, "Unigram"},
+		"normalizer":       {`{"normalizer": {"type": "Precompiled"}, ` + rest, "Precompiled"},
+		"inner normalizer": {`{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Nmt"}]}, ` + rest, "Nmt"},
+		"replace nothing":  {`{"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "x"}, ` + rest, "empty"},
+		"doubling": {`{"normalizer": {"type": "Sequence", "normalizers": [` + strings.Repeat(`{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}, `, 60) +
+			`{"type": "NFC"}]}, ` + rest, "times longer"},
+		"a long decoder":     {`{"decoder": {"type": "Replace", "pattern": {"Regex": "a"}, "content": "` + strings.Repeat("b", 2000) + `"}, "model": {"type": "BPE"}}`, "times longer"},
 		"pre-tokenizer":      {`{"pre_tokenizer": {"type": "UnicodeScripts"}, ` + rest, "UnicodeScripts"},
 		"after byte level":   {`{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, {"type": "Digits"}]}, ` + rest, "after ByteLevel"},
 		"split behavior":     {`{"pre_tokenizer": {"type": "Split", "pattern": {"String": "x"}, "behavior": "Odd"}, ` + rest, "Odd"},

@@ -69,8 +69,12 @@ func parseMerge(line string) (mergeRule, error) {
 	return mergeRule{left, right}, nil
 }
 
-// newTokenizer checks that file describes what this package implements, to the id, and builds the tables.
-func newTokenizer(file tokenizerFile) (*Tokenizer, error) {
+// parseTokenizer reads a tokenizer.json.
+func parseTokenizer(body []byte) (*Tokenizer, error) {
+	var file tokenizerFile
+	if err := json.Unmarshal(body, &file); err != nil {
+		return nil, err
+	}
 	var kind struct {
 		Type string `json:"type"`
 	}
@@ -87,6 +91,11 @@ func newTokenizer(file tokenizerFile) (*Tokenizer, error) {
 	if err := json.Unmarshal(file.Model, &model); err != nil {
 		return nil, err
 	}
+	return newTokenizer(file, model)
+}
+
+// newTokenizer checks that file and model describe what this package implements, to the id, and builds the tables.
+func newTokenizer(file tokenizerFile, model modelFile) (*Tokenizer, error) {
 	t := &Tokenizer{bos: -1, eos: -1}
 	if err := t.setVocabulary(model.Vocab, file.AddedTokens); err != nil {
 		return nil, err
@@ -132,7 +141,10 @@ func (t *Tokenizer) setVocabulary(vocab map[string]int32, added []addedToken) er
 
 // setSteps builds what comes before and after the model.
 func (t *Tokenizer) setSteps(file tokenizerFile) error {
-	var err error
+	err := errors.Join(file.Normalizer.checkGrowth(), file.Decoder.checkGrowth())
+	if err != nil {
+		return err
+	}
 	if t.normalize, err = newNormalizer(file.Normalizer); err != nil {
 		return err
 	}

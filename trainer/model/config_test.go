@@ -38,11 +38,45 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"heads", `{"model_type": "gpt2", "n_embd": 10, "n_head": 3}`, "n_embd 10 is not a multiple of n_head 3"},
 		{"zero", `{"model_type": "gpt2", "n_layer": 0}`, "n_layer (num_hidden_layers) is 0"},
 		{"epsilon", `{"model_type": "gpt2", "layer_norm_epsilon": 0}`, "layer_norm_epsilon (rms_norm_eps) is 0"},
+		{"llama heads", `{"model_type": "llama", "hidden_size": 10, "num_attention_heads": 4}`, "hidden_size 10 is not a multiple of num_attention_heads 4"},
+		{"groups", `{"model_type": "llama", "num_key_value_heads": 5}`, "num_attention_heads 32 is not a multiple of num_key_value_heads 5"},
+		{"odd head", `{"model_type": "llama", "head_dim": 7}`, "head_dim is 7, want an even number"},
+		{"rope type", `{"model_type": "llama", "rope_scaling": {"type": "yarn", "factor": 4}}`, `rope_scaling: rope_type "yarn" is not supported, want default, linear or llama3`},
+		{"rope factor", `{"model_type": "llama", "rope_parameters": {"rope_type": "linear"}}`, "rope_parameters: factor is 0"},
+		{"rope range", `{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8}}`, "want 0 < low < high"},
+		{"theta", `{"model_type": "llama", "rope_theta": -1}`, "rope_theta is -1"},
+		{"partial", `{"model_type": "llama", "partial_rotary_factor": 0.5}`, "partial_rotary_factor is not supported"},
+		{"window", `{"model_type": "mistral", "sliding_window": "wide"}`, "sliding_window is -1"},
+		{"some layers' window", `{"model_type": "qwen2", "use_sliding_window": true}`, "use_sliding_window is not supported"},
+		{"too large", `{"model_type": "llama", "vocab_size": 1000000000}`, "vocab_size is 1000000000"},
 		{"wrong type", `{"model_type": "gpt2", "n_layer": "two"}`, "n_layer"},
 	} {
 		if _, err := ParseConfig([]byte(test.json)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: ParseConfig = %v, want an error with %q", test.name, err, test.want)
 		}
+	}
+}
+
+// TestParseConfigDefaults: what a config.json leaves out has transformers' default, which is the first model of each family.
+func TestParseConfigDefaults(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		params int64
+		window int
+	}{
+		"llama":   {6_738_415_616, 0},    // Llama 7B
+		"mistral": {7_241_732_096, 4096}, // Mistral 7B
+	} {
+		c, err := ParseConfig([]byte(`{"model_type": "` + name + `"}`))
+		must(t, err)
+		if c.Params() != want.params || c.Window != want.window {
+			t.Errorf("%s: %d parameters and a window of %d, want %+v", name, c.Params(), c.Window, want)
+		}
+	}
+	c, err := ParseConfig([]byte(`{"model_type": "mistral", "sliding_window": null}`))
+	must(t, err)
+	if c.Window != 0 {
+		t.Errorf("sliding_window null = %d, want none", c.Window)
 	}
 }
 
