@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -28,7 +31,8 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 	specs["rslora_regex"] = sweep.LoRASpec{
 		Rank: 4, Alpha: 3, UseRSLoRA: true, Init: "gaussian", TargetModules: sweep.Targets{Pattern: `.*\.1\.(attn\.c_attn|mlp\.c_fc)`},
 	}
-	var adapters []string
+	specs["pissa"] = sweep.LoRASpec{Rank: 4, Alpha: 3, Init: sweep.InitPiSSA, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
+	var bases, adapters []string
 	for _, lora := range specs {
 		spec := tinySpec()
 		spec.LoRA = lora
@@ -36,12 +40,93 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 		spec.Train.LearningRate = 2e-2
 		a, dir, rec := assign(t, resolve(t, backend.PlatformGo), spec), t.TempDir(), &recorder{}
 		must(t, trainer.Run(t.Context(), a, dir, rec.emit))
+		bases = append(bases, tinyModel, tinyModel)
 		adapters = append(adapters, filepath.Join(dir, trainer.AdapterFolder), filepath.Join(dir, trainer.LastAdapterFolder))
 	}
-	ids := [][]int32{{5, 7, 11, 13, 17, 19, 23, 29}, {500, 400, 300, 200, 100, 50, 25, 12}}
-	for i, theirs := range peftLogits(t, python, adapters, ids) {
-		if d := maxDiff(logits(t, tinyModel, adapters[i], ids), theirs); !(d <= logitsTolerance) {
+	for _, made := range madeAdapters() {
+		bases, adapters = append(bases, made.base), append(adapters, made.write(t))
+	}
+	for i, theirs := range peftLogits(t, python, bases, adapters, rowsForPEFT()) {
+		if d := maxDiff(logits(t, bases[i], adapters[i], rowsForPEFT()), theirs); !(d <= logitsTolerance) {
 			t.Errorf("%s: PEFT's logits differ from ours by %g", adapters[i], d)
+		}
+	}
+}
+
+func rowsForPEFT() [][]int32 {
+	return [][]int32{{5, 7, 11, 13, 17, 19, 23, 29}, {500, 400, 300, 200, 100, 50, 25, 12}}
+}
+
+// madeAdapter is an adapter with random values, on a golden model.
+type madeAdapter struct {
+	base string
+	lora sweep.LoRASpec
+}
+
+func madeAdapters() []madeAdapter {
+	list := func(names ...string) sweep.Targets { return sweep.Targets{List: names} }
+	const llama, llama3, qwen2 = "model/testdata/tiny-llama", "model/testdata/tiny-llama3", "model/testdata/tiny-qwen2"
+	return []madeAdapter{
+		{tinyModel, sweep.LoRASpec{TargetModules: list("c_attn", "c_proj"), UseDoRA: true, Bias: sweep.BiasAll}},
+		{tinyModel, sweep.LoRASpec{TargetModules: list("c_attn"), ModulesToSave: []string{"lm_head", "ln_f"}}},
+		{tinyModel, sweep.LoRASpec{TargetModules: list("wte", "wpe", "c_fc")}},
+		{llama, sweep.LoRASpec{TargetModules: list("q_proj", "v_proj", "down_proj"), UseRSLoRA: true}},
+		{llama, sweep.LoRASpec{TargetModules: list("q_proj", "up_proj"), UseDoRA: true, LayersToTransform: []int{1}, LayersPattern: []string{"layers"}}},
+		{llama, sweep.LoRASpec{
+			TargetModules: list("q_proj", "k_proj", "v_proj"), ExcludeModules: list("layers.0.self_attn.k_proj"),
+			RankPattern: sweep.Patterns{{Key: "v_proj", Value: 2}, {Key: ".*_proj", Value: 5}}, AlphaPattern: sweep.Patterns{{Key: "1.self_attn.q_proj", Value: 32}},
+		}},
+		{llama3, sweep.LoRASpec{TargetModules: list("lm_head", "embed_tokens", "v_proj"), UseDoRA: true}},
+		{qwen2, sweep.LoRASpec{TargetModules: list("q_proj", "k_proj", "v_proj", "gate_proj"), Bias: sweep.BiasLoRAOnly}},
+		{qwen2, sweep.LoRASpec{TargetModules: list("q_proj"), UseRSLoRA: true, UseDoRA: true, ModulesToSave: []string{"embed_tokens", "norm"}}},
+	}
+}
+
+// write stores the adapter, every value moved away from where it starts.
+func (m madeAdapter) write(t *testing.T) string {
+	t.Helper()
+	config, base := readTiny(t, m.base)
+	l := m.lora
+	l.Rank, l.Alpha, l.Init = 4, 6, sweep.InitKaiming
+	targets, err := l.Match(config.Modules())
+	must(t, err)
+	adapter, _, err := model.InitAdapter(config, base, targets, l, 3)
+	must(t, err)
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, key := range slices.Sorted(maps.Keys(adapter)) {
+		for i := range adapter[key].Data {
+			adapter[key].Data[i] += float32(0.05 * random.NormFloat64())
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "adapter")
+	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig(m.base, l, targets), Tensors: adapter}))
+	return dir
+}
+
+// TestLoadsPEFTsAdapters lets PEFT make and save adapters, and compares the logits that it computes with ours.
+func TestLoadsPEFTsAdapters(t *testing.T) {
+	t.Parallel()
+	python := pythonWithPEFT(t)
+	const llama, llama3, qwen2 = "model/testdata/tiny-llama", "model/testdata/tiny-llama3", "model/testdata/tiny-qwen2"
+	cases := [][2]string{
+		{tinyModel, `{"r": 4, "target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": true, "lora_dropout": 0.1}`},
+		{tinyModel, `{"r": 4, "target_modules": "all-linear", "fan_in_fan_out": true, "bias": "all", "use_dora": true}`},
+		{tinyModel, `{"r": 3, "target_modules": ["c_attn"], "fan_in_fan_out": true, "modules_to_save": ["lm_head"]}`},
+		{llama, `{"r": 4, "target_modules": ["q_proj", "v_proj"], "use_rslora": true, "init_lora_weights": "gaussian"}`},
+		{llama, `{"r": 4, "target_modules": "all-linear", "use_dora": true, "exclude_modules": ["k_proj"]}`},
+		{llama, `{"r": 4, "target_modules": ["q_proj", "o_proj"], "rank_pattern": {"o_proj": 2}, "alpha_pattern": {"layers.1.self_attn.q_proj": 3}, "layers_to_transform": [1]}`},
+		{llama3, `{"r": 4, "target_modules": ["embed_tokens", "lm_head", "q_proj"]}`},
+		{qwen2, `{"r": 4, "target_modules": ["q_proj", "k_proj", "v_proj"], "bias": "lora_only"}`},
+		{qwen2, `{"r": 4, "target_modules": ["q_proj", "down_proj"], "use_rslora": true, "use_dora": true, "modules_to_save": ["embed_tokens"]}`},
+	}
+	out := t.TempDir()
+	args := []string{"testdata/peft_adapters.py", rowsJSON(t, rowsForPEFT()), out}
+	for _, c := range cases {
+		args = append(args, c[0], c[1])
+	}
+	for i, theirs := range runPEFT(t, python, args, len(cases)) {
+		if d := maxDiff(logits(t, cases[i][0], filepath.Join(out, strconv.Itoa(i)), rowsForPEFT()), theirs); !(d <= logitsTolerance) {
+			t.Errorf("%s %s: our logits differ from PEFT's by %g", cases[i][0], cases[i][1], d)
 		}
 	}
 }
@@ -87,21 +172,37 @@ func pythonWithPEFT(t *testing.T) string {
 	return python
 }
 
-func peftLogits(t *testing.T, python string, adapters []string, ids [][]int32) [][]float32 {
+func rowsJSON(t *testing.T, ids [][]int32) string {
 	t.Helper()
 	rows, err := json.Marshal(ids)
 	must(t, err)
-	cmd := exec.CommandContext(t.Context(), python, append([]string{"testdata/peft_logits.py", tinyModel, string(rows)}, adapters...)...)
+	return string(rows)
+}
+
+// peftLogits are those of adapters, each on its base, as PEFT computes them.
+func peftLogits(t *testing.T, python string, bases, adapters []string, ids [][]int32) [][]float32 {
+	t.Helper()
+	args := []string{"testdata/peft_logits.py", rowsJSON(t, ids)}
+	for i := range adapters {
+		args = append(args, bases[i], adapters[i])
+	}
+	return runPEFT(t, python, args, len(adapters))
+}
+
+// runPEFT runs a script that prints so many lists of logits.
+func runPEFT(t *testing.T, python string, args []string, results int) [][]float32 {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), python, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "OMP_NUM_THREADS=1")
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("PEFT could not load the adapters: %v\n%s", err, stderr.String())
+		t.Fatalf("%s: %v\n%s", args[0], err, stderr.String())
 	}
 	var all [][]float32
 	must(t, json.Unmarshal(stdout.Bytes(), &all))
-	if len(all) != len(adapters) {
-		t.Fatalf("PEFT gave %d results for %d adapters", len(all), len(adapters))
+	if len(all) != results {
+		t.Fatalf("%s gave %d results, want %d", args[0], len(all), results)
 	}
 	return all
 }
