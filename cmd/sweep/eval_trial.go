@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/ranksweep/ranksweep/store"
@@ -61,11 +58,12 @@ func (a *app) evalTrial(ctx context.Context, r evalRequest) error {
 	return a.writeEvaluation(view)
 }
 
-// corpusOf returns the folder of a trial's prepared corpus. One that is gone from the cache is made again from the data.
+// corpusOf returns the folder of a trial's prepared corpus. One that is gone from the cache, or damaged, or of another version of
+// the program, is made again from the data.
 func (a *app) corpusOf(ctx context.Context, t sweep.Trial) (string, error) {
 	path := filepath.Join(a.root, "cache", t.Data)
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return path, err
+	if c, err := data.Open(path); err == nil {
+		return path, c.Close()
 	}
 	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
 	m, err := in.model(ctx, t.Spec.Model)
@@ -77,7 +75,7 @@ func (a *app) corpusOf(ctx context.Context, t sweep.Trial) (string, error) {
 		return "", err
 	}
 	if p.Info.Fingerprint != t.Data {
-		return "", usagef("the data has changed since trial %s was trained, and its corpus is gone from the cache: restore the data", t.ID)
+		return "", usagef("the data has changed since trial %s was trained, or another version of the program reads it in another way, and the cache does not hold its corpus: restore the data", t.ID)
 	}
 	return path, nil
 }

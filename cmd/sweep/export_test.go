@@ -109,12 +109,19 @@ func TestExport(t *testing.T) {
 		if !(base.Loss > own.Loss+0.1) || base.ValLoss != 0 {
 			t.Errorf("eval --trial --model = %+v, want the base model's loss, above %v", base, own.Loss)
 		}
-		if err := os.RemoveAll(s.path("runs", "cache")); err != nil {
-			t.Fatal(err)
-		}
-		s.output(&own, "eval", "--trial", e.Trial, "--backend", "go")
-		if own.Loss != e.ValLoss {
-			t.Errorf("eval --trial without its corpus in the cache = %v, want %v", own.Loss, e.ValLoss)
+		for what, spoil := range map[string]func(corpus string) error{
+			"without its corpus":    os.RemoveAll,
+			"with a damaged corpus": func(corpus string) error { return os.Truncate(filepath.Join(corpus, "validation.rows"), 8) },
+		} {
+			for _, corpus := range corpora(t, s) {
+				if err := spoil(corpus); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.output(&own, "eval", "--trial", e.Trial, "--backend", "go")
+			if own.Loss != e.ValLoss {
+				t.Errorf("eval --trial %s in the cache = %v, want %v", what, own.Loss, e.ValLoss)
+			}
 		}
 	})
 	t.Run("merged", func(t *testing.T) {
@@ -137,6 +144,19 @@ func TestExport(t *testing.T) {
 		runSnippets(t, s.export("test", "--to", s.path("card")).Path, s.export("test", "--merged", "--to", s.path("whole")).Path)
 	})
 	t.Run("refusals", func(t *testing.T) { refusals(t, s) })
+}
+
+// corpora are the folders in the cache.
+func corpora(t *testing.T, s *testSweep) []string {
+	t.Helper()
+	files, err := filepath.Glob(s.path("runs", "cache", "*", "validation.rows"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no corpus in the cache: %v", err)
+	}
+	for i := range files {
+		files[i] = filepath.Dir(files[i])
+	}
+	return files
 }
 
 // evaluation is `sweep eval -o json`.
