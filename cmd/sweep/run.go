@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -145,12 +146,8 @@ func (a *app) openStore(ctx context.Context) (*store.DB, error) {
 // openExistingStore opens the root's database to write, and makes none where there is none.
 func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 	path := filepath.Join(a.root, "sweep.db")
-	db, err := store.OpenReadOnly(ctx, path)
-	if err != nil {
-		return nil, notFound(err)
-	}
-	if err := db.Close(); err != nil {
-		return nil, err
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, notFoundf("database %s: no sweep was run in this root yet", path)
 	}
 	return store.Open(ctx, path)
 }

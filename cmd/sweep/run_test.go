@@ -296,3 +296,25 @@ func truncateModel(s *testSweep) {
 	}
 	s.edit("model: ", fmt.Sprintf("model: %s # ", s.path("model")))
 }
+
+// A database of an older release is brought up to date by resume, as every other command says that it would be.
+func TestResumeMigrates(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	old, err := os.ReadFile(filepath.Join("..", "..", "store", "testdata", "v1.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "sweep.db"), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := sweepCommand(t, "list", "--root", root); code != exitError || !strings.Contains(stderr, "`sweep resume`") {
+		t.Fatalf("list of an old database: exit %d, %s", code, stderr)
+	}
+	if code, _, stderr := sweepCommand(t, "resume", "nothing", "--root", root); code != exitNotFound || strings.Contains(stderr, "schema") {
+		t.Errorf("resume of a sweep that an old database does not have: exit %d, %s", code, stderr)
+	}
+	if code, _, stderr := sweepCommand(t, "list", "--root", root); code != exitOK {
+		t.Errorf("list after resume: exit %d, %s", code, stderr)
+	}
+}
