@@ -18,6 +18,11 @@
 // B [out, r]), torch's for AdamW and clipping, and Hugging Face's for the loss: a row of T ids is T-1 predictions, labels of
 // -100 do not count. The base model's own dropout (attn_pdrop and friends) is off: only LoRA's input is dropped.
 //
+// What trains is a list of named tensors (sweep.LoRASpec.Trainables): LoRA's A and B on linear modules, embeddings and the output head,
+// DoRA's magnitudes, biases, and modules in full. Those that replace a tensor of the base take its place in the graph. Two losses serve
+// them: for a frozen head the gradient of the hidden states alone is finished chunk by chunk (loss.go), for a head that trains its own
+// too (head.go). PiSSA trains on a residual base, and Export turns the result into an adapter for the base as it was.
+//
 // Shapes in comments: B batch, T sequence, C embedding, H heads, K heads of keys and values, D head dimension, V vocabulary, n
 // rows, r rank.
 //

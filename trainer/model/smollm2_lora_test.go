@@ -112,7 +112,9 @@ func length(v []float32) float64 {
 }
 
 // whole is a batch whose every token is supervised.
-func whole(ids matrix) Batch { return Batch{B: len(ids), T: len(ids[0]), IDs: ids.flat(), Labels: ids.flat()} }
+func whole(ids matrix) Batch {
+	return Batch{B: len(ids), T: len(ids[0]), IDs: ids.flat(), Labels: ids.flat()}
+}
 
 // adapter fills the tensors with the reference's hash of their place (lora.json, "fill").
 func (g smolGolden) adapter(t *testing.T, trained []sweep.Trainable, seedB bool) map[string]weights.Array {
