@@ -59,7 +59,7 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
 		return Evaluation{}, err
 	}
 	var total score
-	err = withProgram(ctx, o, func(p *model.Program) error {
+	err = WithProgram(ctx, o, func(p *model.Program) error {
 		total, err = scoreRows(ctx, p, rows, o.BatchSize)
 		return err
 	})
@@ -74,8 +74,9 @@ func newEvaluation(total score, sequences int, warnings []string) Evaluation {
 	return Evaluation{Loss: loss, Perplexity: math.Exp(loss), Tokens: total.Tokens, Sequences: sequences, Warnings: warnings}
 }
 
-// withProgram compiles model and adapter for evaluation, and closes them once use is done.
-func withProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program) error) error {
+// WithProgram hands use the model with its adapter on a device, ready to score and to generate, and closes it afterwards. Of o it
+// needs neither Data nor what belongs to it.
+func WithProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program) error) error {
 	be, err := backend.Open(o.Backend.Platform, o.Backend.PluginPath, o.Device)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func EvaluateOnTrial(ctx context.Context, t sweep.Trial, corpus string, o Evalua
 	o.SequenceLength, o.BatchSize, o.Dtype = spec.Data.SequenceLength, spec.Train.BatchSize, spec.Train.Dtype
 	rows := batches{corpus: c, size: o.BatchSize, length: o.SequenceLength}
 	var total score
-	err = withProgram(ctx, o, func(p *model.Program) error {
+	err = WithProgram(ctx, o, func(p *model.Program) error {
 		total, err = rows.score(ctx, p, c.Validation())
 		return err
 	})

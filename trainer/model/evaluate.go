@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -51,26 +52,31 @@ func (p *Program) Logits(b Batch) (weights.Array, error) {
 	if err != nil {
 		return weights.Array{}, err
 	}
+	return p.forward(exec, b, nil, b.B, b.T, p.config.VocabSize)
+}
+
+// forward runs an executable of (p, ids, positions, more…, base…) with one float32 result of these dimensions.
+func (p *Program) forward(exec *executable, b Batch, more []compute.Buffer, dims ...int) (weights.Array, error) {
+	where, err := b.positions()
+	if err != nil {
+		return weights.Array{}, err
+	}
 	ids, err := p.upload(b.IDs, dtypes.Int32, b.B, b.T)
 	if err != nil {
 		return weights.Array{}, err
 	}
 	defer finalizeAll(ids)
-	where, err := b.positions()
-	if err != nil {
-		return weights.Array{}, err
-	}
 	positions, err := p.upload(where, dtypes.Int32, b.B, b.T)
 	if err != nil {
 		return weights.Array{}, err
 	}
 	defer finalizeAll(positions)
-	out, err := exec.run(append([]compute.Buffer{p.p, ids, positions}, p.base...), nil)
+	inputs := slices.Concat([]compute.Buffer{p.p, ids, positions}, more, p.base)
+	out, err := exec.run(inputs, nil)
 	if err != nil {
 		return weights.Array{}, err
 	}
 	defer finalizeAll(out...)
-	shape := []int{b.B, b.T, p.config.VocabSize}
-	flat, err := read(out[0], size(shape))
-	return weights.Array{Shape: shape, Data: flat}, err
+	flat, err := read(out[0], size(dims))
+	return weights.Array{Shape: dims, Data: flat}, err
 }

@@ -18,6 +18,7 @@ type trunk struct {
 	modules map[string]sweep.Module
 	tensors map[string]*Node // by canonical name, in the compute type; trainable ones take the base's place
 	lora    *lora            // nil without adapter
+	inputs  map[string]*Node // where linear leaves its inputs, by module; nil where nobody asks
 
 	trainsHead bool // the output head, or an adapter of it, trains
 }
@@ -115,6 +116,9 @@ type linearCall struct {
 
 // linear is x·W + b for x [n, in], with the module's LoRA where it has one.
 func (m trunk) linear(x *Node, module string) *Node {
+	if m.inputs != nil {
+		m.inputs[module] = x
+	}
 	call := linearCall{Module: m.modules[module], x: x, weight: m.tensors[module+".weight"], bias: m.tensors[module+".bias"]}
 	call.y = dot(x, 1, call.weight, inAxis(call.Module))
 	if call.bias != nil {

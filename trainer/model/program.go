@@ -31,7 +31,7 @@ type Program struct {
 	frozen     []TensorSpec
 	base       []compute.Buffer // the frozen tensors, in dtype
 
-	gradient, evaluate, logits cache
+	gradient, evaluate, logits, next cache
 }
 
 // New puts the frozen base and the trainable tensors on the backend's first device. base and adapter are only read, and may be
@@ -60,7 +60,7 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 			optimizer: adamW{weightDecay: o.Train.WeightDecay, maxGradNorm: o.Train.MaxGradNorm, groups: loraPlus(trained, o.LoRA, o.Train.LearningRate)},
 		},
 		config: c, options: o, trained: trained, dtype: dtype, frozen: frozenSpecs(c, trained),
-		gradient: cache{}, evaluate: cache{}, logits: cache{},
+		gradient: cache{}, evaluate: cache{}, logits: cache{}, next: cache{},
 	}
 	if err := p.start(base, adapter); err != nil {
 		p.Close()
@@ -208,7 +208,7 @@ func (p *Program) Close() {
 	finalizeAll(p.base...)
 	p.base = nil
 	p.parameters.close()
-	for _, c := range []cache{p.gradient, p.evaluate, p.logits} {
+	for _, c := range []cache{p.gradient, p.evaluate, p.logits, p.next} {
 		c.finalize()
 	}
 }
