@@ -3,10 +3,13 @@ package planted
 import (
 	"context"
 	"math"
+	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer"
@@ -15,36 +18,62 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-func TestAdapterHasEqualSingularValues(t *testing.T) {
+// The features have mean 0 and unit covariance although the inputs have a large mean and one strong direction, and B's
+// columns are orthogonal and as long as Norm.
+func TestAdapterIsEquallyStrongInEveryDirection(t *testing.T) {
 	t.Parallel()
-	module := sweep.Module{Name: "transformer.h.0.attn.c_attn", In: 12, Out: 20}
-	a, err := Adapter([]sweep.Module{module}, 3, 2.5, 7)
+	const n, in, out, rank = 400, 16, 20, 3
+	random := rand.New(rand.NewPCG(1, 2))
+	x := weights.Array{Shape: []int{n, in}, Data: make([]float32, n*in)}
+	for i := range n {
+		strong := 10 * random.NormFloat64()
+		for j := range in {
+			x.Data[i*in+j] = float32(5 + strong*float64(j) + random.NormFloat64())
+		}
+	}
+	module := sweep.Module{Name: "transformer.h.0.attn.c_attn", In: in, Out: out}
+	teacher := Teacher{Targets: []sweep.Module{module}, Rank: rank, Norm: 2.5, Seed: 7}
+	a, err := teacher.Adapter(map[string]weights.Array{module.Name: x})
 	if err != nil {
 		t.Fatal(err)
 	}
 	A, B := dense(a.Tensors[weights.KeyA(module.Name)]), dense(a.Tensors[weights.KeyB(module.Name)])
-	var update mat.Dense
-	update.Mul(B, A)
-	update.Scale(a.Config.Scaling(), &update)
-	var svd mat.SVD
-	if !svd.Factorize(&update, mat.SVDNone) {
-		t.Fatal("no singular values")
+	var features mat.Dense
+	features.Mul(dense(x), A.T())
+	covariance := mat.NewSymDense(rank, nil)
+	stat.CovarianceMatrix(covariance, &features, nil)
+	var square mat.Dense
+	square.Mul(B.T(), B)
+	for i := range rank {
+		if mean := stat.Mean(mat.Col(nil, i, &features), nil); math.Abs(mean) > 1e-3 {
+			t.Errorf("feature %d has mean %g, want 0", i, mean)
+		}
+		for j := range rank {
+			one := 0.0
+			if i == j {
+				one = 1
+			}
+			if got := covariance.At(i, j); math.Abs(got-one) > 1e-3 {
+				t.Errorf("covariance of features %d and %d = %g, want %g", i, j, got, one)
+			}
+			if got := square.At(i, j); math.Abs(got-6.25*one) > 1e-4 {
+				t.Errorf("product of columns %d and %d of B = %g, want %g", i, j, got, 6.25*one)
+			}
+		}
 	}
-	for i, s := range svd.Values(nil) {
-		want := 0.0
-		if i < 3 {
-			want = 2.5
-		}
-		if math.Abs(s-want) > 1e-5 {
-			t.Errorf("singular value %d = %g, want %g", i, s, want)
-		}
+	if a.Config.Scaling() != 1 {
+		t.Errorf("scaling = %g, want 1", a.Config.Scaling())
 	}
 }
 
 func TestAdapterNeedsRoom(t *testing.T) {
 	t.Parallel()
-	if _, err := Adapter([]sweep.Module{{Name: "m", In: 4, Out: 20}}, 5, 1, 0); err == nil {
-		t.Error("rank 5 in a module of width 4: no error")
+	module := sweep.Module{Name: "m", In: 8, Out: 20}
+	x := weights.Array{Shape: []int{2, 8}, Data: make([]float32, 16)}
+	for _, rank := range []int{1, 3} { // no variance at all; more components than the width
+		if _, err := (Teacher{Targets: []sweep.Module{module}, Rank: rank, Norm: 1}).Adapter(map[string]weights.Array{"m": x}); err == nil {
+			t.Errorf("rank %d: no error", rank)
+		}
 	}
 }
 
@@ -98,5 +127,40 @@ func TestRowsDependOnSeedAndNumberAlone(t *testing.T) {
 	}
 	if cmp.Equal(many[64:], few) || cmp.Equal(few, other) {
 		t.Error("rows of other numbers or another seed are the same")
+	}
+}
+
+func TestPlantedRowsComeFromTheTeacher(t *testing.T) {
+	t.Parallel()
+	backendtest.NeedPureGo(t)
+	ctx := context.Background()
+	choice, err := backend.Resolve(ctx, "go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := trainer.Inspect(ctx, "builtin:gopher", trainer.InspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets, err := sweep.MatchTargets(info.Modules, sweep.Targets{List: []string{"mlp.c_proj"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Model: info, Rows: 2, Length: 4, Seed: 1, Backend: choice, Progress: func(int) {}}
+	base, err := Rows(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Teacher = Teacher{Targets: targets[:1], Rank: 2, Norm: 50, Seed: 1}
+	o.AdapterDir = filepath.Join(t.TempDir(), "teacher")
+	taught, err := Rows(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cmp.Equal(base, taught) {
+		t.Error("a strong teacher writes what the base does")
+	}
+	if a, err := weights.ReadAdapter(o.AdapterDir); err != nil || a.Config.R != 2 {
+		t.Errorf("the teacher's adapter: rank %d, %v", a.Config.R, err)
 	}
 }
