@@ -13,7 +13,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash fuzz bench test-peft golden lint fmt cover experiments base-model smollm2 quickstart install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash fuzz bench test-peft golden lint fmt cover experiments base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -74,8 +74,13 @@ cover: ## Run the tests and say how much of each package they cover
 	go test -timeout 40m -coverprofile=bin/cover.out ./...
 	go tool cover -func=bin/cover.out | tail -1
 
-experiments: build plugin-if-possible ## Run every grid of experiments/
+experiments: build plugin-if-possible smollm2 planted-data ## Run every grid of experiments/
 	@for g in experiments/*.yaml; do bin/sweep run $$g || exit 1; done
+
+planted-data: plugin-if-possible ## Sample the data of experiments/planted*.yaml from teachers of known rank (takes minutes)
+	go run ./experiments/planted -rank 8 -norm 5 -targets mlp.c_proj -rows 8192 -validation 256 -out models/planted/r8
+	go run ./experiments/planted -rank 2 -norm 8 -targets mlp.c_proj -rows 8192 -validation 256 -out models/planted/r2
+	go run ./experiments/planted -rank 0 -rows 4096 -validation 256 -out models/planted/r0
 
 base-model: ## Train the embedded base model from scratch (seeded; takes some minutes with XLA)
 	go run ./experiments/basemodel
