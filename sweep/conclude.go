@@ -20,7 +20,7 @@ func Conclude(s Snapshot, ladder int) Verdict {
 
 func (s standing) conclude(info Info) Verdict {
 	v := Verdict{State: StateInconclusive, EquivalentRanks: []int{}, Advice: []string{}, Flags: []string{}, Rungs: []RungVerdict{}}
-	if s.counted > 0 {
+	if len(s.counted) > 0 {
 		v = s.climb.verdict()
 		if s.stepLimited() {
 			v.Flags = append(v.Flags, FlagStepLimited)
@@ -63,6 +63,7 @@ func (s standing) conclude(info Info) Verdict {
 		s.adviseScale(&v)
 		s.adviseTuned(&v)
 	}
+	s.concludeScreened(&v)
 	return v
 }
 
@@ -85,8 +86,8 @@ func (s standing) concludeOpen(v *Verdict, info Info) {
 
 // cut replaces a verdict's state where something other than the rule ended the ladder.
 func (s standing) cut(v *Verdict, state State, reason string, advice ...string) {
-	if s.counted > 0 && state != StateRunning {
-		reason += "; up to rank " + strconv.Itoa(s.ladder.Rungs[s.counted-1].Rank) + ": " + v.Reason
+	if len(s.counted) > 0 && state != StateRunning {
+		reason += "; up to rank " + strconv.Itoa(s.rung(s.climb.end).Rank) + ": " + v.Reason
 	}
 	v.State, v.Reason = state, reason
 	v.Probability, v.SeedsToCertify, v.Next = nil, nil, nil
@@ -99,7 +100,8 @@ func (s standing) rank() int { return s.ladder.Rungs[s.current].Rank }
 // trainingGain is the most that training won at any counted rung over the loss before its first step, the mean over its
 // seeds. It reports false where that was not measured.
 func (s standing) trainingGain() (most float64, ok bool) {
-	for _, rung := range s.ladder.Rungs[:s.counted] {
+	for i := range s.counted {
+		rung := s.rung(i)
 		var gains []float64
 		for _, t := range rung.ChosenRung().Trials {
 			if o := t.Final(); o != nil && o.ValLoss != nil && len(t.Evaluations) > 0 && t.Evaluations[0].Step == 0 {
@@ -117,7 +119,8 @@ func (s standing) trainingGain() (most float64, ok bool) {
 // last evaluation interval, training for as long again would win min_gain.
 func (s standing) stepLimited() bool {
 	c := s.climb
-	for _, rung := range s.ladder.Rungs[c.incumbent : c.end+1] {
+	for i := c.incumbent; i <= c.end; i++ {
+		rung := s.rung(i)
 		var gains []float64
 		for _, t := range rung.ChosenRung().Trials {
 			if g, ok := t.gainByDoubling(); ok {

@@ -86,15 +86,15 @@ func (s standing) predicted(rank int) int64 {
 
 // extrapolate continues a quantity to a rank, never below its last value; 0 means that it was not measured.
 func (s standing) extrapolate(rank int, of func(Rung) float64) float64 {
-	if s.counted == 0 {
+	if len(s.counted) == 0 {
 		return 0
 	}
-	last := s.ladder.Rungs[s.counted-1]
+	last := s.rung(s.climb.end)
 	value := of(last)
-	if s.counted < 2 || value == 0 {
+	if s.climb.end < 1 || value == 0 || rank < last.Rank {
 		return value
 	}
-	before := s.ladder.Rungs[s.counted-2]
+	before := s.rung(s.climb.end - 1)
 	if of(before) == 0 {
 		return value
 	}

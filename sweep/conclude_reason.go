@@ -75,7 +75,7 @@ func (s standing) adviseUnstable() []string {
 
 // lower says which ranks fit where the current one does not.
 func (s standing) lower() string {
-	if s.counted == 0 {
+	if len(s.counted) == 0 {
 		return "begin the ladder at a lower rank"
 	}
 	return "stay at a lower rank"
@@ -135,6 +135,9 @@ func (s standing) reasonRunning() string {
 	if s.climb.draw != nil {
 		return fmt.Sprintf("%s %s: %d of %d trials of extra seeds finished, which may certify the plateau",
 			either(len(ranks), "rank", "ranks"), listInts(ranks), done, all+len(s.unregistered()))
+	}
+	if len(s.screens) > 0 {
+		return fmt.Sprintf("rank %d, to be truncated to every lower rank: %d of %d trials finished", ranks[0], done, all)
 	}
 	return fmt.Sprintf("rank %d: %d of %d trials finished", ranks[0], done, all)
 }

@@ -14,7 +14,7 @@ const flagEdge = "edge_of_"
 // candidates was chosen on the same seeds that it is judged by.
 func (s standing) adviseTuned(v *Verdict) {
 	candidates := s.ladder.Candidates
-	if len(candidates) < 2 || s.counted == 0 {
+	if len(candidates) < 2 || len(s.counted) == 0 {
 		return
 	}
 	for i, setting := range candidates[0] {
@@ -49,7 +49,8 @@ func (s standing) edges(axis int) (smallest, largest []int) {
 		values[c] = v
 	}
 	lowest, highest := slices.Min(values), slices.Max(values)
-	for _, rung := range s.ladder.Rungs[:s.climb.end+1] {
+	for i := range s.climb.end + 1 {
+		rung := s.rung(i)
 		c, ok := rung.Chosen()
 		switch {
 		case !ok:
@@ -67,7 +68,7 @@ func (s standing) adviseScale(v *Verdict) {
 	if v.State != StatePlateau && v.State != StateLikelyPlateau || s.climb.end == s.climb.incumbent || s.tunes("alpha") {
 		return
 	}
-	low, high := s.ladder.Rungs[s.climb.incumbent], s.ladder.Rungs[s.climb.end]
+	low, high := s.rung(s.climb.incumbent), s.rung(s.climb.end)
 	from, to := low.scaling(), high.scaling()
 	const equal = 1e-9 // alpha is a decimal number
 	if to > from*(1-equal) && to < from*(1+equal) {

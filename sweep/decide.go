@@ -30,13 +30,14 @@ type Launch struct {
 	Number      int // attempt number, from 1
 	Calibration *Calibration
 	Checkpoints []AttemptID // earlier attempts, newest first
+	Screen      []int       // ranks to truncate the trained adapter to
 }
 
 // Decide turns a sweep's facts into the next actions. live are the attempts whose workers exist. It is pure: no clock, no
 // I/O, no randomness, so a resumed sweep decides as an uninterrupted one.
 //
 // Safety, whatever the facts: no trial starts while an attempt of it is live or has no outcome; no rung starts before the
-// one below it is finished and the rule says go on; no extra seed is trained that the rule did not draw; at most Capacity.Jobs trials run; nothing starts once limits.time is
+// one below it is finished and the rule says go on, but for the lowest of a climb and the one that is screened; no extra seed is trained that the rule did not draw; at most Capacity.Jobs trials run; nothing starts once limits.time is
 // spent. Within that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order,
 // each where the estimates of all running trials still fit into memory. A trial shared by several ladders runs once.
 func Decide(s Snapshot, live []AttemptID, c Capacity) Decision {

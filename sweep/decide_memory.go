@@ -1,5 +1,7 @@
 package sweep
 
+import "slices"
+
 // estimate is what a trial is expected to need at its peak: the best of what it said or measured itself, what its
 // candidate's trials of the rung did, and of the last measured rung below it, and the largest peak of any trial with the
 // same model, batch and sequence length. 0 means that nothing like it was ever measured.
@@ -47,10 +49,17 @@ func (t Trial) likeness() likeness {
 	return likeness{t.Base, t.Spec.Train.Dtype, t.Spec.Train.BatchSize, t.Spec.Data.SequenceLength}
 }
 
-// calibration is what a candidate's last measured rung below a rung says; nil where there is none. An extra seed has its own
-// rung's.
+// calibration is what a candidate's last measured rung below a rung says, or the next one above it where a screening trained
+// that first; nil where there is none. An extra seed has its own rung's.
 func (s standing) calibration(platform string, candidate, rung int) *Calibration {
-	for r := min(rung, s.counted-1); r >= 0; r-- {
+	nearest := slices.Clone(s.counted)
+	slices.SortFunc(nearest, func(a, b int) int {
+		if a <= rung && b <= rung {
+			return b - a
+		}
+		return a - b // where both are above; of two sides the lower comes first
+	})
+	for _, r := range nearest {
 		rung := s.ladder.Rungs[r].of(candidate)
 		if peak, analysis := rung.peak(platform), rung.analysis(); peak > 0 && analysis > 0 {
 			return &Calibration{Rank: rung.Rank, PeakBytes: peak, AnalysisBytes: analysis, Factor: s.memoryFactor(r, platform, candidate)}

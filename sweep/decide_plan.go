@@ -73,6 +73,7 @@ func (p *plan) add(ladder int, st standing) {
 				launch: Launch{
 					Ladder: ladder, Rank: st.ladder.Rungs[w.index].Rank, Trial: t.Trial.ID, Number: t.nextNumber(),
 					Calibration: st.calibration(p.snapshot.Sweep.Platform, t.Candidate, w.index), Checkpoints: t.checkpoints(),
+					Screen: t.unscreened(w.screen),
 				},
 				estimate: p.estimate(ladder, w.index, t),
 			}

@@ -286,12 +286,14 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 		}
 	}
 	var live []sweep.AttemptID
+	screens := map[sweep.TrialID][]int{}
 	for range 10000 {
 		d := sweep.Decide(s, live, w.capacity)
 		w.check(t, s, live, d)
 		w.register(t, &s, d)
 		for _, l := range d.Start {
 			live = append(live, begin(&s, l.Trial))
+			screens[l.Trial] = l.Screen
 		}
 		if d.Done {
 			return s
@@ -305,7 +307,13 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 		i := rapid.IntRange(0, len(live)-1).Draw(t, order)
 		id := live[i].Trial()
 		live = slices.Delete(live, i, i+1)
-		if rapid.IntRange(0, 9).Draw(t, order+" interrupted") == 0 {
+		interrupted := rapid.IntRange(0, 9).Draw(t, order+" interrupted") == 0
+		ranks := screens[id]
+		if interrupted {
+			ranks = ranks[:rapid.IntRange(0, len(ranks)).Draw(t, order+" screened")]
+		}
+		w.screen(&s, id, ranks)
+		if interrupted {
 			conclude(&s, id, sweep.Outcome{State: sweep.OutcomeInterrupted})
 		} else {
 			conclude(&s, id, w.fate[id])
@@ -313,6 +321,20 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 	}
 	t.Fatalf("%s: no end", order)
 	return s
+}
+
+// screen truncates the adapter of a trial that will be done. It loses something at every rank, and more far below its own.
+func (w world) screen(s *sweep.Snapshot, id sweep.TrialID, ranks []int) {
+	fate := w.fate[id]
+	if fate.State != sweep.OutcomeDone {
+		return
+	}
+	edit(s, id, func(t *sweep.TrialFacts) {
+		for _, rank := range ranks {
+			loss := *fate.ValLoss + 0.5/float64(rank*rank)
+			t.Screened = append(t.Screened, sweep.Screened{Rank: rank, ValLoss: loss})
+		}
+	})
 }
 
 // check holds what must be true of every decision.
@@ -329,7 +351,11 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []sweep.AttemptID, d swe
 			t.Fatalf("trial %s would run twice at once", l.Trial)
 		}
 		busy[l.Trial] = true
-		w.checkRung(t, s.Ladders[l.Ladder], l)
+		if s.Sweep.Strategy == sweep.StrategyScreen {
+			checkScreen(t, s.Ladders[l.Ladder], l)
+		} else {
+			w.checkRung(t, s.Ladders[l.Ladder], l)
+		}
 	}
 }
 

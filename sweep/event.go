@@ -19,6 +19,7 @@ const (
 	EventEval       EventKind = "eval"       // one evaluation: Evaluation
 	EventCheckpoint EventKind = "checkpoint" // the state after Step is safe on disk
 	EventMemory     EventKind = "memory"     // the peak so far: Memory, at every evaluation
+	EventScreened   EventKind = "screened"   // the trained adapter truncated to a lower rank: Screened, one event per rank
 	EventEnded      EventKind = "ended"      // the last event of an attempt: Outcome
 )
 
@@ -35,6 +36,7 @@ type Event struct {
 	Point       *Point       `json:"point,omitempty"`
 	Evaluation  *Evaluation  `json:"evaluation,omitempty"`
 	Memory      *Memory      `json:"memory,omitempty"`
+	Screened    *Screened    `json:"screened,omitempty"`
 	Outcome     *Outcome     `json:"outcome,omitempty"`
 }
 

@@ -29,6 +29,10 @@ type Assignment struct {
 	// Checkpoints are the folders of earlier attempts, newest first. The worker continues from the newest good checkpoint
 	// in them, or starts afresh when there is none.
 	Checkpoints []string `json:"checkpoints,omitempty"`
+
+	// Screen are lower ranks: once trained, the best adapter is truncated to each of them and evaluated. A trial that an
+	// earlier attempt has finished is not trained again for that.
+	Screen []int `json:"screen,omitempty"`
 }
 
 // Calibration is what the ladder's last complete rung measured; predictions for the next rung start from it.

@@ -61,6 +61,13 @@ func (c *climb) goOn() {
 	}
 }
 
+// forgo stops a climb that waits for drawn seeds without them.
+func (c *climb) forgo() {
+	if c.draw != nil {
+		c.draw, c.stopped = nil, true
+	}
+}
+
 // look compares every rung of (b, end] with b again, where seeds that were drawn or a new incumbent give it new numbers.
 func (c *climb) look() {
 	for j := c.incumbent + 1; j <= c.end; j++ {

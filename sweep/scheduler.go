@@ -246,7 +246,7 @@ func (r *run) assignment(l Launch) Assignment {
 	a := Assignment{
 		Attempt: NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model, Corpus: ladder.Corpus,
 		Platform: info.Platform, PluginPath: info.PluginPath,
-		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration,
+		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
 	}
 	for _, id := range l.Checkpoints {
 		a.Checkpoints = append(a.Checkpoints, id.Dir(r.Root))

@@ -146,7 +146,7 @@ func (a *LiveAttempt) take(e Event) bool {
 	a.seq = e.Seq
 	a.Step = max(a.Step, e.Step)
 	switch e.Kind {
-	case EventStarted, EventCheckpoint, EventMemory:
+	case EventStarted, EventCheckpoint, EventMemory, EventScreened:
 	case EventPredicted:
 		a.Compiled = true
 		return true

@@ -65,11 +65,11 @@ func (r *run) adoptOpen() {
 // adoptLeaving watches a trial's last attempt where it has had its last word but its process is still there: no other
 // attempt may start beside it.
 func (r *run) adoptLeaving(ctx context.Context, ladder int, t TrialFacts) error {
-	if len(t.Attempts) == 0 || t.state() != trialPending {
+	if len(t.Attempts) == 0 {
 		return nil
 	}
 	last := t.Attempts[len(t.Attempts)-1]
-	if last.Outcome == nil {
+	if last.Outcome == nil || last.Outcome.State.EndsTrial() {
 		return nil
 	}
 	process, err := r.Exec.Probe(ctx, last.ID)

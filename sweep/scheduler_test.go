@@ -43,19 +43,26 @@ func newBench(t *testing.T, tr sweeptest.Trainer, change func(*sweep.Info)) *ben
 // newStore registers the sweep in an empty store: what is left after a database is lost.
 func (b *bench) newStore(t *testing.T, change func(*sweep.Info)) {
 	t.Helper()
-	info := sweeptest.Info("test", 0, 1, 2)
+	b.store = &sweeptest.MemStore{}
+	b.id = b.register(t, "test", change)
+}
+
+// register adds a sweep of the same trials to the store.
+func (b *bench) register(t *testing.T, name string, change func(*sweep.Info)) int64 {
+	t.Helper()
+	info := sweeptest.Info(name, 0, 1, 2)
 	if change != nil {
 		change(&info)
 	}
-	b.store = &sweeptest.MemStore{}
-	var err error
-	if b.id, err = b.store.CreateSweep(t.Context(), info); err != nil {
+	id, err := b.store.CreateSweep(t.Context(), info)
+	if err != nil {
 		t.Fatal(err)
 	}
 	r := sweeptest.Registration([]float64{16, 32}, []int{1, 2, 4, 8, 16, 32}, []int64{0, 1, 2})
-	if err := b.store.Register(t.Context(), b.id, r); err != nil {
+	if err := b.store.Register(t.Context(), id, r); err != nil {
 		t.Fatal(err)
 	}
+	return id
 }
 
 // run is one coordinator's life on this bench.

@@ -19,26 +19,34 @@ const (
 type standing struct {
 	ladder  Ladder
 	climb   *climb // over the rungs that count
-	counted int    // how many do: Rungs[:counted]
+	counted []int  // which do: indices of the climb's rungs, ascending
 	current int    // index of the rung worked on, or of the one that ended the ladder early
 	end     ending
 	closed  []int // candidates of the current rung of which no trial begins that has not begun
+
+	screens   []int      // the ranks that the current rung's adapters are truncated to; nil where it is not screened
+	screening *Screening // nil where the ladder is not screened, or not yet
 }
 
 // stand walks a ladder up to where its facts end. It never looks past the rung where the rule stops, so what another ladder
 // trained there changes nothing.
 func stand(info Info, l Ladder) standing {
-	rule := info.Rule
-	rule.GridSeeds = info.Seeds
-	s := standing{ladder: l, climb: newClimb(rule)}
-	for i, rung := range l.Rungs {
+	if info.Strategy == StrategyScreen {
+		return standScreened(info, l)
+	}
+	return walk(info, l, 0)
+}
+
+// walk is stand from the rung with the index lowest.
+func walk(info Info, l Ladder, lowest int) standing {
+	s := standing{ladder: l, climb: newClimb(ruleOf(info))}
+	for i := lowest; i < len(l.Rungs); i++ {
 		s.current = i
-		s.end, s.closed = rung.ending()
+		s.end, s.closed = l.Rungs[i].ending()
 		if s.end != endRanks {
 			return s
 		}
-		s.climb.add(rung.Losses())
-		s.counted = i + 1
+		s.count(i)
 		if s.climb.draw != nil {
 			s.end = endNone
 			return s
@@ -52,24 +60,42 @@ func stand(info Info, l Ladder) standing {
 	return s
 }
 
+// ruleOf is a sweep's rule, which tells the grid's seeds from drawn ones.
+func ruleOf(info Info) Plateau {
+	rule := info.Rule
+	rule.GridSeeds = info.Seeds
+	return rule
+}
+
+// count lets the climb take the next rung.
+func (s *standing) count(index int) {
+	s.climb.add(s.ladder.Rungs[index].Losses())
+	s.counted = append(s.counted, index)
+}
+
+// rung is the climb's rung with an index of its own.
+func (s standing) rung(i int) Rung { return s.ladder.Rungs[s.counted[i]] }
+
 // assignedRung is a part of what an open ladder needs: trials of one rung.
 type assignedRung struct {
 	index  int // of the rung
 	trials []TrialFacts
 	closed []int // candidates of which no trial begins that has not begun
+	screen []int // the ranks to screen its trials' adapters at
 }
 
 // work returns the trials that a ladder without an end waits for, finished ones among them: those of the current rung, or
 // those that the rule drew extra seeds for.
 func (s standing) work() []assignedRung {
 	if s.climb.draw == nil {
-		return []assignedRung{{s.current, s.ladder.Rungs[s.current].grid().Trials, s.closed}}
+		return []assignedRung{{s.current, s.ladder.Rungs[s.current].grid().Trials, s.closed, s.screens}}
 	}
 	var work []assignedRung
-	for i, rung := range s.ladder.Rungs[:s.counted] {
+	for _, i := range s.counted {
+		rung := s.ladder.Rungs[i]
 		if slices.Contains(s.climb.draw.Ranks, rung.Rank) {
 			trials, closed := rung.ChosenRung().extra()
-			work = append(work, assignedRung{i, trials, closed})
+			work = append(work, assignedRung{i, trials, closed, nil})
 		}
 	}
 	return work

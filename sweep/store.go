@@ -27,6 +27,7 @@ type Info struct {
 	GridText   string // the file as it was registered
 	GridHash   string // of the parsed grid: comments and order of keys do not matter
 	GridPath   string // absolute: relative names in the grid start from its folder
+	Strategy   Strategy
 	Rule       Plateau
 	Limits     Limits
 	Seeds      []int64
@@ -93,6 +94,7 @@ type TrialFacts struct {
 	Extra           bool           // its seed is none of the grid's: it was drawn to certify a plateau
 	Attempts        []AttemptFacts // oldest first
 	Evaluations     []StepLoss     // by step, the newest attempt's value where several have one
+	Screened        []Screened     // by rank, the newest attempt's where several have one
 	LastStep        int            // optimiser steps reported so far
 	TrainableParams int64
 	Prediction      *Prediction // the latest
@@ -118,14 +120,20 @@ type AttemptFacts struct {
 	Outcome        *Outcome  // nil while it may still run
 }
 
-// Final returns the outcome that ended the trial, or nil.
+// Final returns the outcome that ended the trial, or nil. What is done stays so, whatever becomes of a later attempt to screen
+// its adapter.
 func (t TrialFacts) Final() *Outcome {
+	var final *Outcome
 	for _, a := range slices.Backward(t.Attempts) {
-		if a.Outcome != nil && a.Outcome.State.EndsTrial() {
+		switch {
+		case a.Outcome == nil || !a.Outcome.State.EndsTrial():
+		case a.Outcome.State == OutcomeDone:
 			return a.Outcome
+		case final == nil:
+			final = a.Outcome
 		}
 	}
-	return nil
+	return final
 }
 
 // Registration is a sweep whose inputs have been read: what Store.Register writes at once.

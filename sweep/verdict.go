@@ -92,6 +92,8 @@ type Verdict struct {
 	Advice  []string      `json:"advice"`
 	Flags   []string      `json:"flags"` // e.g. step_limited
 	Rungs   []RungVerdict `json:"rungs"`
+	// Screening is how the ranks to train were chosen; nil where a ladder is climbed from its lowest rank, or not screened yet.
+	Screening *Screening `json:"screening,omitempty"`
 }
 
 // NextRung is a rung that was not trained.

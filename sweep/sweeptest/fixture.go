@@ -44,7 +44,7 @@ func TrialAt(rate, alpha float64, rank int, seed int64) sweep.Trial {
 func Info(name string, seeds ...int64) sweep.Info {
 	return sweep.Info{
 		Name: name, GridText: "name: " + name + "\n", GridHash: "hash of " + name, GridPath: "/grids/" + name + ".yaml",
-		Rule: sweep.DefaultPlateau(), Seeds: seeds, Created: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+		Strategy: sweep.StrategyLadder, Rule: sweep.DefaultPlateau(), Seeds: seeds, Created: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 	}
 }
 

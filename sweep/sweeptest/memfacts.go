@@ -12,6 +12,7 @@ import (
 func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
 	f := sweep.TrialFacts{Trial: t}
 	losses := map[int]sweep.Evaluation{}
+	screened := map[int]sweep.Screened{}
 	for _, id := range m.attemptsOf(t.ID) {
 		a := m.attempts[id]
 		facts := sweep.AttemptFacts{ID: id, Number: a.number, Sweep: a.sweep, Intended: a.intended, CheckpointStep: -1}
@@ -32,6 +33,8 @@ func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
 				facts.CheckpointStep = max(facts.CheckpointStep, e.Step)
 			case sweep.EventMemory:
 				f.Memory = merge(f.Memory, *e.Memory)
+			case sweep.EventScreened:
+				screened[e.Screened.Rank] = *e.Screened
 			case sweep.EventEnded:
 				facts.Outcome = e.Outcome
 			case sweep.EventResumed:
@@ -41,6 +44,9 @@ func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
 	}
 	for step, loss := range losses {
 		f.Evaluations = append(f.Evaluations, sweep.StepLoss{Step: step, ValLoss: loss.ValLoss, RetainLoss: loss.RetainLoss})
+	}
+	for _, rank := range slices.Sorted(maps.Keys(screened)) {
+		f.Screened = append(f.Screened, screened[rank])
 	}
 	slices.SortFunc(f.Evaluations, func(a, b sweep.StepLoss) int { return cmp.Compare(a.Step, b.Step) })
 	return f

@@ -251,7 +251,7 @@ func valid(e sweep.Event, others map[int64]sweep.Event) error {
 	set := map[sweep.EventKind]bool{
 		sweep.EventStarted: e.Environment != nil, sweep.EventPredicted: e.Prediction != nil, sweep.EventResumed: true,
 		sweep.EventPoint: e.Point != nil, sweep.EventEval: e.Evaluation != nil, sweep.EventCheckpoint: true,
-		sweep.EventMemory: e.Memory != nil, sweep.EventEnded: e.Outcome != nil,
+		sweep.EventMemory: e.Memory != nil, sweep.EventScreened: e.Screened != nil, sweep.EventEnded: e.Outcome != nil,
 	}
 	if !set[e.Kind] {
 		return fmt.Errorf("kind %q lacks what it says", e.Kind)

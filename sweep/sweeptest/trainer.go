@@ -15,13 +15,15 @@ type Trainer struct {
 	StepTime time.Duration                // per optimiser step
 	Loss     func(t sweep.Trial) float64  // the validation loss of the last step
 	Peak     func(t sweep.Trial) int64    // bytes; nil means 1 MiB
+	// Screened is the loss of the trial's adapter truncated to a rank; nil means what training at that rank gives.
+	Screened func(t sweep.Trial, rank int) float64
 	Unstable func(t sweep.Trial) bool     // its loss becomes NaN at step 1; nil means never
 	Crash    func(a sweep.Assignment) int // the worker vanishes after so many lines; 0 means never; nil means never
 }
 
 // Script is the trainer's Script for a FakeExecutor.
 func (tr Trainer) Script(a sweep.Assignment, from int) []Line {
-	s := &writer{trainer: tr, trial: a.Trial, at: tr.Boot}
+	s := &writer{trainer: tr, trial: a.Trial, screen: a.Screen, at: tr.Boot}
 	s.boot()
 	if a.MemoryLimit > 0 && s.peak() > a.MemoryLimit {
 		s.end(sweep.Outcome{State: sweep.OutcomeOverMemory, Error: "predicted to need more than it may"})
@@ -45,6 +47,7 @@ func (tr Trainer) Script(a sweep.Assignment, from int) []Line {
 type writer struct {
 	trainer Trainer
 	trial   sweep.Trial
+	screen  []int
 	at      time.Duration
 	lines   []Line
 }
@@ -84,6 +87,10 @@ func (s *writer) train(from int) {
 			s.evaluate(step)
 		}
 	}
+	for _, rank := range s.screen {
+		s.at += time.Second
+		s.write(sweep.Event{Kind: sweep.EventScreened, Screened: &sweep.Screened{Rank: rank, ValLoss: s.screened(rank), Tokens: 630, Seconds: 1}})
+	}
 	final, train := s.loss(spec.Steps), s.loss(spec.Steps)-0.1
 	s.end(sweep.Outcome{
 		State: sweep.OutcomeDone, Step: spec.Steps, ValLoss: &final, BestStep: spec.Steps, LastValLoss: &final, TrainLoss: &train,
@@ -94,6 +101,16 @@ func (s *writer) train(from int) {
 // loss falls to the trial's final loss; an exact power of two keeps sums exact.
 func (s *writer) loss(step int) float64 {
 	return s.trainer.Loss(s.trial) + math.Ldexp(1, -8)*float64(s.trial.Spec.Train.Steps-step)
+}
+
+// screened is the loss at a lower rank.
+func (s *writer) screened(rank int) float64 {
+	if s.trainer.Screened != nil {
+		return s.trainer.Screened(s.trial, rank)
+	}
+	lower := s.trial
+	lower.Spec.LoRA.Rank = rank
+	return s.trainer.Loss(lower)
 }
 
 // evaluate writes an evaluation, and then that the state is safe.

@@ -1,0 +1,87 @@
+package sweep
+
+import "slices"
+
+// standScreened is stand for StrategyScreen. It waits for the screened rung, and then climbs from the rung below the knee that
+// the truncated losses show. While the incumbent is the lowest rung of a climb, which then has no neighbour below that it was
+// compared with, the climb begins anew one rung lower. So the claim is the rule's, on ranks that were trained.
+func standScreened(info Info, l Ladder) standing {
+	l.Rungs = slices.Clone(l.Rungs)
+	s, top := standOnTop(info, l)
+	if s.end != endRanks {
+		return s
+	}
+	s.screens = nil
+	s.screening = l.Rungs[top].screen(ruleOf(info), l.Rungs[:top])
+	knee := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == s.screening.Knee })
+	reached := -1 // the highest rung that some climb counted: this ladder trained it, whatever others did
+	for lowest := max(0, knee-1); ; lowest-- {
+		next := walk(info, l, lowest)
+		next.screening = s.screening
+		next.screening.From = l.Rungs[lowest].Rank
+		if len(next.counted) == 0 {
+			s.current, s.end, s.closed = next.current, next.end, next.closed
+			break
+		}
+		s = next
+		reached = max(reached, s.counted[len(s.counted)-1])
+		s.addBeyond(reached, top)
+		waits := s.end == endNone && s.climb.draw == nil
+		if waits || s.climb.incumbent > 0 || lowest == 0 {
+			break
+		}
+		s.climb.forgo()
+	}
+	s.screening.Skipped = s.skipped(top)
+	return s
+}
+
+// standOnTop returns the standing at the largest affordable rung, with the rung alone where it counts, and its index. The
+// rung's trials wait for their screening from then on.
+func standOnTop(info Info, l Ladder) (standing, int) {
+	s := standing{ladder: l, climb: newClimb(ruleOf(info))}
+	for top := len(l.Rungs) - 1; ; top-- {
+		s.screens = ranksOf(l.Rungs[:top])
+		l.Rungs[top] = l.Rungs[top].toScreen(s.screens)
+		s.current = top
+		s.end, s.closed = l.Rungs[top].ending()
+		if s.end == endOverMemory && top > 0 {
+			continue
+		}
+		if s.end == endRanks {
+			s.count(top)
+		}
+		return s, top
+	}
+}
+
+// addBeyond lists the rungs above the stop that this ladder trained all the same: they move nothing, but show what was left.
+func (s *standing) addBeyond(reached, top int) {
+	if !s.climb.stopped && s.climb.draw == nil {
+		return
+	}
+	for i := s.counted[len(s.counted)-1] + 1; i <= max(reached, top); i++ {
+		if i <= reached || i == top {
+			s.count(i)
+		}
+	}
+}
+
+// skipped lists the ranks below the screened one that the ladder did without.
+func (s standing) skipped(top int) []int {
+	ranks := []int{}
+	for i, r := range s.ladder.Rungs[:top] {
+		if i != s.current && !slices.Contains(s.counted, i) {
+			ranks = append(ranks, r.Rank)
+		}
+	}
+	return ranks
+}
+
+func ranksOf(rungs []Rung) []int {
+	var ranks []int
+	for _, r := range rungs {
+		ranks = append(ranks, r.Rank)
+	}
+	return ranks
+}
