@@ -110,6 +110,14 @@ func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) 
 			(attempt_id, seq, host_bytes, host_source, device_bytes, device_source) VALUES (?, ?, ?, ?, ?, ?)`,
 			attempt, e.Seq, m.PeakHostBytes, m.HostSource, m.PeakDeviceBytes, m.DeviceSource)
 		return err
+	case e.Kind == sweep.EventScreened && e.Screened != nil:
+		s := e.Screened
+		if err := finite(s.ValLoss, s.Seconds); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO screened_losses (attempt_id, seq, rank, val_loss, tokens, seconds)
+			VALUES (?, ?, ?, ?, ?, ?)`, attempt, e.Seq, s.Rank, s.ValLoss, s.Tokens, s.Seconds)
+		return err
 	case e.Kind == sweep.EventEnded && e.Outcome != nil:
 		return appendOutcome(ctx, tx, attempt, e.Seq, *e.Outcome)
 	}

@@ -12,7 +12,7 @@ import (
 func selectFacts(ctx context.Context, tx *sql.Tx, trials string, args ...any) (map[sweep.TrialID]*sweep.TrialFacts, error) {
 	facts := map[sweep.TrialID]*sweep.TrialFacts{}
 	for _, read := range []func(context.Context, *sql.Tx, map[sweep.TrialID]*sweep.TrialFacts, string, []any) error{
-		readAttempts, readEvaluations, readPredictions, readMemory, readParams,
+		readAttempts, readEvaluations, readScreened, readPredictions, readMemory, readParams,
 	} {
 		if err := read(ctx, tx, facts, trials, args); err != nil {
 			return nil, err
@@ -105,6 +105,20 @@ func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*s
 			return err
 		}
 		facts[trial].Evaluations = append(facts[trial].Evaluations, s)
+		return nil
+	})
+}
+
+func readScreened(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+	rows, err := tx.QueryContext(ctx, `SELECT trial_id, rank, val_loss, tokens, seconds FROM screened
+		WHERE trial_id IN (`+trials+`) ORDER BY trial_id, rank`, args...)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var trial sweep.TrialID
+		var s sweep.Screened
+		if err := rows.Scan(&trial, &s.Rank, &s.ValLoss, &s.Tokens, &s.Seconds); err != nil {
+			return err
+		}
+		facts[trial].Screened = append(facts[trial].Screened, s)
 		return nil
 	})
 }

@@ -41,7 +41,7 @@ func info(name string) sweep.Info {
 	rule.NoiseSource = "default"
 	return sweep.Info{
 		Name: name, GridText: "name: " + name + "\n", GridHash: "hash-" + name, GridPath: "/grids/" + name + ".yaml",
-		Rule: rule, Limits: sweep.Limits{Memory: 8 << 30, Time: 2 * time.Hour, TrialTime: 20 * time.Minute},
+		Strategy: sweep.StrategyLadder, Rule: rule, Limits: sweep.Limits{Memory: 8 << 30, Time: 2 * time.Hour, TrialTime: 20 * time.Minute},
 		Seeds: []int64{1, 0}, Created: moment(0),
 	}
 }

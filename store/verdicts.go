@@ -42,8 +42,8 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v sweep.Verdict, a
 	return nil
 }
 
-// inputsHash returns the SHA-256 over what a verdict's decisions rest on: the rule's settings, the limits, and the outcomes of
-// the ladder's trials. What a running or limited ladder's verdict says beside them (how far it is, the time used, step-limited,
+// inputsHash returns the SHA-256 over what a verdict's decisions rest on: the rule's settings, the strategy, the limits, the outcomes
+// of the ladder's trials and, where it is screened, the losses of their truncated adapters. What a running or limited ladder's verdict says beside them (how far it is, the time used, step-limited,
 // what the next rank would need) comes from other facts: two verdicts of one hash may differ in it.
 func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 	if err := mustExist(ctx, tx, "ladder", `SELECT 1 FROM ladders WHERE id = ?`, ladder); err != nil {
@@ -58,13 +58,14 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 		Patience, Memory, SweepTime, TrialTime int64
 		Stop                                   string
 		MaxSeeds, Confirm                      int64 // those asked for by a wish; 0: none
+		Strategy                               sweep.Strategy
 	}
 	err := tx.QueryRowContext(ctx, `SELECT s.min_gain, s.confidence, r.noise_sd, s.min_gain_relative, s.maximize, s.patience,
 			s.memory_limit, s.time_limit_ns, s.trial_time_ns, s.stop, s.max_seeds,
-			(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id)
+			(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id), s.strategy
 		FROM ladders l JOIN sweeps s ON s.id = l.sweep_id JOIN registrations r ON r.sweep_id = s.id WHERE l.id = ?`, ladder).
 		Scan(&rule.MinGain, &rule.Confidence, &rule.NoiseSD, &rule.Relative, &rule.Maximize, &rule.Patience,
-			&rule.Memory, &rule.SweepTime, &rule.TrialTime, &rule.Stop, &rule.MaxSeeds, &rule.Confirm)
+			&rule.Memory, &rule.SweepTime, &rule.TrialTime, &rule.Stop, &rule.MaxSeeds, &rule.Confirm, &rule.Strategy)
 	if err != nil {
 		return "", err
 	}
@@ -82,6 +83,20 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 			return err
 		}
 		return lines.Encode([]any{trial, o.state.V, pointer(o.valLoss), pointer(o.lastValLoss), pointer(o.trained)})
+	})
+	if err != nil || rule.Strategy != sweep.StrategyScreen {
+		return hex.EncodeToString(h.Sum(nil)), err
+	}
+	rows, err = tx.QueryContext(ctx, `SELECT lt.trial_id, s.rank, s.val_loss FROM rung_trials lt JOIN screened s ON s.trial_id = lt.trial_id
+		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed, s.rank`, ladder)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var trial sweep.TrialID
+		var rank int
+		var loss float64
+		if err := rows.Scan(&trial, &rank, &loss); err != nil {
+			return err
+		}
+		return lines.Encode([]any{trial, rank, loss})
 	})
 	return hex.EncodeToString(h.Sum(nil)), err
 }

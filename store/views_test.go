@@ -132,3 +132,19 @@ func TestViewsAgreeWithTheSnapshot(t *testing.T) {
 		}
 	}
 }
+
+// TestViewsOfAScreening: what a later attempt that screens a trial came to does not change what was trained.
+func TestViewsOfAScreening(t *testing.T) {
+	t.Parallel()
+	db, _ := registered(t)
+	top := registration().Ladders[0].Trials[1][0]
+	launch(t, db, top, 1, script(4.5))
+	launch(t, db, top, 2, []sweep.Event{
+		{Seq: 1, At: moment(1), Kind: sweep.EventScreened, Screened: &sweep.Screened{Rank: 1, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}},
+		{Seq: 2, At: moment(2), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeOverMemory, Error: "killed"}},
+	})
+	got, err := db.Query(t.Context(), `SELECT t.state, t.val_loss, s.rank, s.val_loss FROM trials t JOIN screened s ON s.trial_id = t.id`)
+	if diff := cmp.Diff([][]string{{"done", "4.5", "1", "4.75"}}, got); err != nil || diff != "" {
+		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)
+	}
+}

@@ -19,6 +19,7 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("Registration", func(t *testing.T) { t.Parallel(); exerciseRegistration(t, open(t)) })
 	t.Run("Attempts", func(t *testing.T) { t.Parallel(); exerciseAttempts(t, open(t)) })
 	t.Run("Retain", func(t *testing.T) { t.Parallel(); exerciseRetain(t, open(t)) })
+	t.Run("Screened", func(t *testing.T) { t.Parallel(); exerciseScreened(t, open(t)) })
 	t.Run("InvalidEvents", func(t *testing.T) { t.Parallel(); exerciseInvalidEvents(t, open(t)) })
 	t.Run("NotFound", func(t *testing.T) { t.Parallel(); exerciseNotFound(t, open(t)) })
 	t.Run("Sessions", func(t *testing.T) { t.Parallel(); exerciseSessions(t, open(t)) })
@@ -189,6 +190,47 @@ func exerciseRetain(t *testing.T, s Store) {
 	}
 }
 
+// exerciseScreened stores a sweep's strategy and what an adapter loses at lower ranks: a newer attempt's loss counts, and an
+// attempt that came to a bad end after the trial was done takes nothing back.
+func exerciseScreened(t *testing.T, s Store) {
+	t.Helper()
+	ctx, info, trial := t.Context(), Info("screened", 1, 0), Trial(16, 2, 1)
+	info.Strategy = sweep.StrategyScreen
+	id, err := s.CreateSweep(ctx, info)
+	must(t, "CreateSweep", err)
+	must(t, "Register", s.Register(ctx, id, Registration([]float64{16}, []int{1, 2}, []int64{1, 0})))
+	screened := func(rank int, loss float64) sweep.Event {
+		return sweep.Event{Kind: sweep.EventScreened, Screened: &sweep.Screened{Rank: rank, ValLoss: loss, Tokens: 630, Seconds: 0.5}}
+	}
+	ended := func(o sweep.Outcome) sweep.Event { return sweep.Event{Kind: sweep.EventEnded, Outcome: &o} }
+	for i, events := range [][]sweep.Event{
+		{screened(2, 4.75), screened(1, 5), ended(sweep.Outcome{State: sweep.OutcomeDone, ValLoss: new(4.5)})},
+		{screened(1, 4.875), ended(sweep.Outcome{State: sweep.OutcomeOverMemory, Error: "killed"})},
+	} {
+		a := sweep.Assignment{Attempt: sweep.NewAttemptID(trial.ID, i+1), Sweep: info.Name, Trial: trial, Screen: []int{1, 2}}
+		must(t, "BeginAttempt", s.BeginAttempt(ctx, trial.ID, i+1, a, moment(i)))
+		for j := range events {
+			events[j].Seq, events[j].At = int64(j+1), moment(10*i+j)
+		}
+		for range 2 { // the second changes nothing
+			must(t, "AppendEvents", s.AppendEvents(ctx, a.Attempt, events))
+		}
+	}
+	got := snapshot(t, s, id)
+	if got.Sweep.Strategy != sweep.StrategyScreen || snapshot(t, s, create(t, s, "other")).Sweep.Strategy != sweep.StrategyLadder {
+		t.Errorf("strategy %q", got.Sweep.Strategy)
+	}
+	f := got.Ladders[0].Rungs[1].Trials[0]
+	want := []sweep.Screened{{Rank: 1, ValLoss: 4.875, Tokens: 630, Seconds: 0.5}, {Rank: 2, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}}
+	if diff := cmp.Diff(want, f.Screened); diff != "" {
+		t.Errorf("screened (-want +got):\n%s", diff)
+	}
+	if o := f.Final(); o == nil || o.State != sweep.OutcomeDone || len(f.Attempts) != 2 {
+		t.Errorf("final outcome %+v of %d attempts", o, len(f.Attempts))
+	}
+	must(t, "RecordVerdict", s.RecordVerdict(ctx, got.Ladders[0].ID, sweep.Conclude(got, 0), moment(99)))
+}
+
 // numbered fills in Seq and At.
 func numbered(lines []Line) []sweep.Event {
 	events := make([]sweep.Event, len(lines))
@@ -214,6 +256,8 @@ func exerciseInvalidEvents(t *testing.T, s Store) {
 		"unknown kind":     {Seq: 3, At: moment(3), Kind: "gossip"},
 		"empty evaluation": {Seq: 3, At: moment(3), Kind: sweep.EventEval},
 		"NaN retained":     {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 1, RetainLoss: new(math.NaN())}},
+		"nothing screened": {Seq: 3, At: moment(3), Kind: sweep.EventScreened},
+		"NaN screened":     {Seq: 3, At: moment(3), Kind: sweep.EventScreened, Screened: &sweep.Screened{Rank: 1, ValLoss: math.NaN()}},
 		"NaN":              {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: math.NaN()}},
 		"second outcome":   ended(4),
 	} {

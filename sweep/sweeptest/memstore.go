@@ -70,7 +70,7 @@ func (m *MemStore) CreateSweep(_ context.Context, info sweep.Info) (int64, error
 			return 0, fmt.Errorf("sweep %s exists", info.Name)
 		}
 	}
-	info.ID = int64(len(m.sweeps) + 1)
+	info.ID, info.Strategy = int64(len(m.sweeps)+1), cmp.Or(info.Strategy, sweep.StrategyLadder)
 	m.sweeps = append(m.sweeps, &memSweep{info: info})
 	return info.ID, nil
 }

@@ -11,10 +11,10 @@ import (
 // checkpoint and its memory after each, and continues from the newest checkpoint. Its losses depend on the trial alone, so
 // a resumed trial equals an uninterrupted one.
 type Trainer struct {
-	Boot     time.Duration                // from the start of the process to the compiled step
-	StepTime time.Duration                // per optimiser step
-	Loss     func(t sweep.Trial) float64  // the validation loss of the last step
-	Peak     func(t sweep.Trial) int64    // bytes; nil means 1 MiB
+	Boot     time.Duration               // from the start of the process to the compiled step
+	StepTime time.Duration               // per optimiser step
+	Loss     func(t sweep.Trial) float64 // the validation loss of the last step
+	Peak     func(t sweep.Trial) int64   // bytes; nil means 1 MiB
 	// Screened is the loss of the trial's adapter truncated to a rank; nil means what training at that rank gives.
 	Screened func(t sweep.Trial, rank int) float64
 	Unstable func(t sweep.Trial) bool     // its loss becomes NaN at step 1; nil means never
