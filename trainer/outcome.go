@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -17,10 +18,16 @@ const (
 	LastAdapterFolder = "adapter-last" // of the last step
 )
 
-// finish writes both adapters and returns the trial's result.
-func (t *trial) finish() (sweep.Outcome, error) {
+// finish writes both adapters, screens the best one where that was asked for, and returns the trial's result.
+func (t *trial) finish(ctx context.Context) (sweep.Outcome, error) {
 	if err := t.writeAdapters(); err != nil {
 		return sweep.Outcome{}, err
+	}
+	if outcome, err := t.screen(ctx); err != nil || outcome != nil {
+		return orStop(outcome, err)
+	}
+	if t.known != nil {
+		return *t.known, nil
 	}
 	best := *t.Best
 	return sweep.Outcome{
@@ -72,6 +79,9 @@ func (t *trial) overTime() (sweep.Outcome, error) {
 
 // interrupted saves the state of a trial that was asked to stop.
 func (t *trial) interrupted() (sweep.Outcome, error) {
+	if t.known != nil { // there is no state to save: an earlier attempt has finished the training
+		return sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "asked to stop; resume continues with the ranks to screen"}, nil
+	}
 	if err := t.save(); err != nil {
 		return sweep.Outcome{}, err
 	}

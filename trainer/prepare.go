@@ -181,6 +181,9 @@ func (t *trial) resume() error {
 		return &fatalError{err}
 	}
 	if c == nil {
+		if len(t.Screen) > 0 {
+			return t.recall()
+		}
 		return nil
 	}
 	if err := t.program.SetState(model.State{Adapter: c.Adapter, M: c.M, V: c.V}); err != nil {

@@ -65,7 +65,8 @@ type trial struct {
 	saved     time.Time     // when the state was last saved
 
 	setup
-	bestAdapter tensors // nil until there is a best evaluation
+	bestAdapter tensors        // nil until there is a best evaluation
+	known       *sweep.Outcome // the trial's, where an earlier attempt finished it and this one only screens it
 }
 
 // run prepares and trains. It is the one place where a panic ends: GoMLX panics while it builds a graph, and a corpus
@@ -92,7 +93,7 @@ func (t *trial) run(ctx context.Context) (outcome sweep.Outcome, err error) {
 	return t.loop(ctx)
 }
 
-// loop is the training loop: evaluate -> checkpoint -> step -> emit.
+// loop is the training loop: evaluate -> checkpoint -> step -> emit; at its end the adapter is screened where that was asked for.
 func (t *trial) loop(ctx context.Context) (sweep.Outcome, error) {
 	steps := t.Trial.Spec.Train.Steps
 	for {
@@ -112,7 +113,7 @@ func (t *trial) loop(ctx context.Context) (sweep.Outcome, error) {
 		case ctx.Err() != nil:
 			return t.interrupted()
 		case t.Step == steps:
-			return t.finish()
+			return t.finish(ctx)
 		case t.TrialTime > 0 && t.total() > t.TrialTime:
 			return t.overTime()
 		case time.Since(t.saved) > checkpointEvery:

@@ -116,3 +116,28 @@ func pad(a, b, freshA, freshB weights.Array, ratio float64) (weights.Array, weig
 	}
 	return x, y
 }
+
+// Truncated returns an adapter's tensors in their own shapes, with each module's update replaced by its best approximation of the
+// rank that another spec gives the module: the further rows of A and columns of B are zero. So the program that trained the
+// adapter evaluates it. What trains beside A and B stays as it is.
+func Truncated(from Fitted, to sweep.LoRASpec) (map[string]weights.Array, error) {
+	truncated := maps.Clone(from.Tensors)
+	for _, m := range from.Targets {
+		a, b := from.factors(m)
+		r := to.RankOf(m.Name)
+		if r >= a.Shape[0] {
+			continue
+		}
+		lowA, lowB, err := truncate(a, b, r, 1)
+		if err != nil {
+			return nil, fmt.Errorf("truncate %s to rank %d: %w", m.Name, r, err)
+		}
+		keyA, keyB := keysOf(m)
+		truncated[keyA], truncated[keyB] = pad(lowA, lowB, zeros(a.Shape), zeros(b.Shape), 1)
+	}
+	return truncated, nil
+}
+
+func zeros(shape []int) weights.Array {
+	return weights.Array{Shape: slices.Clone(shape), Data: make([]float32, size(shape))}
+}
