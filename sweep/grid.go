@@ -38,6 +38,7 @@ type Grid struct {
 	plusEmbed   float64 // learning rate; 0 means LoRA+'s standard
 	train       trainAxes
 	tune        []string // names of axes, in the order of the keys
+	strategy    Strategy
 	rule        Plateau
 	limits      Limits
 }
@@ -106,6 +107,9 @@ func (g Grid) Rule() Plateau {
 	}
 	return rule
 }
+
+// Strategy is how the grid's ladders are climbed.
+func (g Grid) Strategy() Strategy { return g.strategy }
 
 // Limits are the limits of the grid.
 func (g Grid) Limits() Limits { return g.limits }

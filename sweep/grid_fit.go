@@ -73,7 +73,7 @@ func (r *reader) contradictions() {
 	pattern := slices.ContainsFunc(g.targets, func(t Targets) bool { return t.Pattern != "" })
 	layers := slices.ContainsFunc(g.layers, func(v []int) bool { return v != nil })
 	named := slices.ContainsFunc(g.layersName, func(v []string) bool { return v != nil })
-	pissa := slices.Contains(g.init, InitPiSSA)
+	pissa, screen := slices.Contains(g.init, InitPiSSA), g.strategy == StrategyScreen
 	for _, c := range []struct {
 		wrong     bool
 		path, say string
@@ -82,6 +82,10 @@ func (r *reader) contradictions() {
 		{named && slices.ContainsFunc(g.layers, func(v []int) bool { return v == nil }), "lora.layers_pattern", "says where layer numbers stand; write layers_to_transform too"},
 		{pissa && slices.Contains(g.rsLoRA, true) && len(g.rankOf)+len(g.alphaOf) > 0, "lora.init", "pissa with use_rslora and patterns cannot be stored as an adapter for the unchanged base (PEFT refuses it too); leave one out"},
 		{pissa && g.initAdapter != "", "lora.init", "pissa and init_adapter are two different starts; remove one"},
+		{screen && slices.Contains(g.dora, true), "lora.use_dora", "strategy: screen truncates updates, while DoRA's lengths would stay those of the larger rank; write strategy: ladder"},
+		{screen && slices.ContainsFunc(g.bias, func(b string) bool { return b != BiasNone }), "lora.bias", "strategy: screen truncates updates, while biases would stay those trained beside the larger rank; write strategy: ladder"},
+		{screen && slices.ContainsFunc(g.save, func(v []string) bool { return v != nil }), "lora.modules_to_save", "strategy: screen truncates updates, while whole modules would stay those trained beside the larger rank; write strategy: ladder"},
+		{screen && pissa, "lora.init", "strategy: screen truncates updates of the model, while pissa changes the model itself by another part at each rank; write strategy: ladder"},
 		{g.plusEmbed > 0 && g.plusRatio == 0, "lora.loraplus_lr_embedding", "belongs to LoRA+; write loraplus_lr_ratio too"},
 	} {
 		if c.wrong {

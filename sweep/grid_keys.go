@@ -27,7 +27,8 @@ func defaultGrid(file string) Grid {
 			learningRate: []float64{5e-5}, weightDecay: []float64{0}, maxGradNorm: []float64{1},
 			scheduler: []string{"linear"}, dtype: []string{"float32"},
 		},
-		rule: DefaultPlateau(),
+		strategy: StrategyLadder,
+		rule:     DefaultPlateau(),
 	}
 }
 
@@ -50,6 +51,7 @@ func gridKeys() []key {
 	seeds.schema = listOf(wholeCodec(0, math.MaxUint32).schema)
 	seeds.read = readSeeds
 	keys = append(keys, seeds)
+	keys = append(keys, strategyKey())
 	return append(keys, ruleKeys()...)
 }
 
@@ -114,6 +116,13 @@ func setEvalSteps(s *Spec, v int) {
 		v = (s.Train.Steps + 9) / 10
 	}
 	s.Train.EvalSteps = v
+}
+
+func strategyKey() key {
+	return singleKey("strategy", "Which ranks are trained on the way to a verdict: ladder climbs from the lowest. screen trains the largest that fits into "+
+		"limits.memory, evaluates its adapters truncated to every lower rank, and climbs only around the rank where those losses flatten, lower for as long as "+
+		"the answer has no trained neighbour below. A min_gain in % is then a share of the loss at the lowest rank of that climb.",
+		choiceCodec(string(StrategyLadder), string(StrategyScreen)), func(g *Grid) *string { return (*string)(&g.strategy) })
 }
 
 func ruleKeys() []key {

@@ -12,6 +12,7 @@ import (
 // planView is the result of sweep plan. Memory and time are nil where nothing was calibrated.
 type planView struct {
 	Name       string           `json:"name"`
+	Strategy   sweep.Strategy   `json:"strategy"`
 	Backend    string           `json:"backend,omitempty"`
 	Jobs       int              `json:"jobs,omitempty"`
 	Cells      int              `json:"cells"`
@@ -78,7 +79,7 @@ type planRung struct {
 
 func newPlanView(g sweep.Grid, warnings []string) planView {
 	return planView{
-		Name: g.Name, Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings), rule: g.Rule(), limits: g.Limits(),
+		Name: g.Name, Strategy: g.Strategy(), Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings), rule: g.Rule(), limits: g.Limits(),
 	}
 }
 
@@ -150,6 +151,12 @@ func (v planView) table(w io.Writer) error {
 	}
 	if _, err := fmt.Fprintln(w, v.resolutionText()); err != nil {
 		return err
+	}
+	if v.Strategy == sweep.StrategyScreen {
+		if _, err := fmt.Fprintln(w, "strategy screen: the largest rank that fits is trained first and truncated to every lower one; of those only the ranks around "+
+			"the knee are trained, so the totals are upper bounds"); err != nil {
+			return err
+		}
 	}
 	for _, l := range v.Ladders {
 		if _, err := fmt.Fprintf(w, "\nladder %d: %s\n", l.Ladder, planCell(l.Cell)); err != nil {

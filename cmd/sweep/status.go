@@ -41,6 +41,7 @@ const (
 type sweepStatus struct {
 	Sweep          string         `json:"sweep"`
 	State          progressState  `json:"state"`
+	Strategy       sweep.Strategy `json:"strategy"`
 	Created        time.Time      `json:"created"`
 	ElapsedSeconds float64        `json:"elapsed_seconds"`
 	Coordinator    *coordinator   `json:"coordinator"`
@@ -122,7 +123,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, c *coordinator, root string) (sweepStatus, error) {
 	d := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
 	s := sweepStatus{
-		Sweep: snapshot.Sweep.Name, State: progressOf(snapshot, d, c), Created: snapshot.Sweep.Created,
+		Sweep: snapshot.Sweep.Name, State: progressOf(snapshot, d, c), Strategy: snapshot.Sweep.Strategy, Created: snapshot.Sweep.Created,
 		ElapsedSeconds: snapshot.Sweep.Elapsed.Seconds(), Coordinator: c,
 		Warnings: append([]string{}, snapshot.Sweep.Warnings...), Ladders: []ladderStatus{},
 	}

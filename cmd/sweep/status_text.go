@@ -16,6 +16,9 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error
 	var b strings.Builder
 	fmt.Fprintf(&b, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(s.ElapsedSeconds))
 	b.WriteString(coordinatorLine(s, resume, now))
+	if s.Strategy == sweep.StrategyScreen {
+		b.WriteString("strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
+	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", warning)
 	}

@@ -19,6 +19,9 @@ func Build(s sweep.Snapshot) Report {
 		Backend:  s.Sweep.Backend,
 		Warnings: notNil(s.Sweep.Warnings),
 	}
+	if s.Sweep.Strategy == sweep.StrategyScreen {
+		r.Strategy = s.Sweep.Strategy
+	}
 	for i, l := range s.Ladders {
 		r.Ladders = append(r.Ladders, newLadder(l, sweep.Conclude(s, i)))
 	}
@@ -40,12 +43,18 @@ func newLadder(l sweep.Ladder, v sweep.Verdict) Ladder {
 		judged[rv.Rank] = rv
 	}
 	for _, rung := range l.Rungs {
+		screened := v.Screening.Loss(rung.Rank)
 		if !started(rung) {
 			out.NotStarted = append(out.NotStarted, rung.Rank)
-			continue
+			if screened == nil {
+				continue
+			}
 		}
-		out.Rungs = append(out.Rungs, newRung(l, rung, judged))
+		row := newRung(l, rung, judged)
+		row.ScreenedLoss, row.started = screened, started(rung)
+		out.Rungs = append(out.Rungs, row)
 	}
+	out.Verdict.Screening = newScreening(l, v)
 	out.Conditions = conditions(out, l)
 	return out
 }

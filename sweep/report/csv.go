@@ -40,6 +40,9 @@ func (r Report) rows() ([]string, [][]string) {
 	var rows [][]string
 	for _, l := range r.Ladders {
 		for _, rung := range l.Rungs {
+			if !rung.started {
+				continue
+			}
 			for _, t := range rung.all() {
 				row := []string{r.Sweep, strconv.Itoa(l.Number)}
 				for _, name := range settings {

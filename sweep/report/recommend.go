@@ -121,7 +121,7 @@ func missing(ladders []Ladder) []Missing {
 			continue
 		}
 		for _, r := range l.Rungs {
-			if seeds := undone(r); len(seeds) > 0 {
+			if seeds := undone(r); r.started && len(seeds) > 0 {
 				out = append(out, Missing{Ladder: l.Number, Rank: r.Rank, Seeds: seeds})
 				break
 			}

@@ -14,6 +14,7 @@ type Report struct {
 	Ladders        []Ladder       `json:"ladders"`
 	Rule           Rule           `json:"rule"`
 	Seeds          []int64        `json:"seeds"`
+	Strategy       sweep.Strategy `json:"strategy,omitempty"` // absent: ladder
 	Backend        string         `json:"backend"`
 	Warnings       []string       `json:"warnings"`
 }
@@ -95,8 +96,8 @@ type Ladder struct {
 	Cell       Cell       `json:"cell"`
 	Conditions Conditions `json:"conditions"`
 	Verdict    Verdict    `json:"verdict"`
-	Rungs      []Rung     `json:"rungs"`       // those with at least one attempt, ascending
-	NotStarted []int      `json:"not_started"` // the other ranks of the ladder
+	Rungs      []Rung     `json:"rungs"`       // those with at least one attempt or a screened loss, ascending
+	NotStarted []int      `json:"not_started"` // ranks of the ladder without any attempt
 
 	id         int64  // in the database
 	baseParams int64  // of the base model
@@ -126,6 +127,7 @@ type Verdict struct {
 	MinGain         *float64        `json:"min_gain"`         // nats; nil while no rung is complete, for it may be a share of the first's loss
 	Next            *sweep.NextRung `json:"next"`             // what climbing on would take
 	Reason          string          `json:"reason"`
+	Screening       *Screening      `json:"screening,omitempty"`
 	Advice          []string        `json:"advice"`
 	Flags           []string        `json:"flags"`
 }
@@ -156,7 +158,12 @@ type Rung struct {
 	Trials     []Trial     `json:"trials"`
 	Candidates []Candidate `json:"candidates,omitempty"` // where axes are tuned: all, in grid order
 
-	judged *sweep.RungVerdict
+	// ScreenedLoss is the mean loss of the screened rank's adapters truncated to this one. It is no training result: nothing is
+	// claimed from it, and a rung that has nothing else was not trained.
+	ScreenedLoss *sweep.Interval `json:"screened_loss,omitempty"`
+
+	judged  *sweep.RungVerdict
+	started bool
 }
 
 // Candidate is one combination of the tuned axes' values at a rank.

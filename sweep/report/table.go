@@ -34,6 +34,9 @@ func (t *text) columns(l Ladder) []column {
 			}
 			return plusMinus(*r.ValLoss, decimals)
 		}},
+		{"screened", 0, func(r Rung) string {
+			return optional(r.ScreenedLoss, func(i sweep.Interval) string { return fixed(i.Mean, decimals) })
+		}},
 		{"gain [lo, hi]", 0, func(r Rung) string {
 			if r.Gain == nil {
 				return none
@@ -86,6 +89,9 @@ func tokens(r Rung) int64 {
 func decision(r Rung) string {
 	if r.Decision != nil {
 		return string(*r.Decision)
+	}
+	if !r.started {
+		return "not trained"
 	}
 	for _, bad := range []sweep.OutcomeState{sweep.OutcomeOverMemory, sweep.OutcomeOverTime, sweep.OutcomeUnstable, sweep.OutcomeFailed} {
 		if n := inState(r, bad); n > 0 {

@@ -63,6 +63,10 @@ func (r Report) Text(w io.Writer, o Options) error {
 	}
 	t.print("")
 	t.legend()
+	if r.Strategy == sweep.StrategyScreen {
+		t.para("", "Column \"screened\" has the mean losses of the screened rank's adapters truncated to each rank: they chose the ranks to train, "+
+			"too pessimistic at low ones, and no verdict rests on them.")
+	}
 	if r.retains() {
 		t.para("", "Forgetting is how much higher the loss on data.retain is at the best step than before training, in nats per token.")
 	}
@@ -208,6 +212,9 @@ func (t *text) verdict(l Ladder) {
 	}
 	t.para("  why     ", "%s", v.Reason)
 	t.para("  numbers ", "%s", t.numbers(v))
+	if v.Screening != nil {
+		t.para("  screen  ", "%s", v.Screening)
+	}
 	for _, a := range v.Advice {
 		t.para("  advice  ", "%s", a)
 	}

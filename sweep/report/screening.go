@@ -1,0 +1,73 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Screening is how a ladder's ranks to train were chosen from truncated adapters, and what that took. The losses stand with
+// the rungs.
+type Screening struct {
+	Rank    int   `json:"rank"`    // trained first, its adapters truncated to every lower rank
+	Knee    int   `json:"knee"`    // what the rule says of the truncated losses
+	From    int   `json:"from"`    // the lowest rank trained
+	Skipped []int `json:"skipped"` // lower ranks that were not trained
+	// Optimiser steps over all trials.
+	StepsSpent      int  `json:"steps_spent"`
+	StepsExhaustive int  `json:"steps_exhaustive"` // of every rank and seed of the grid
+	StepsLadder     *int `json:"steps_ladder"`     // of climbing from the lowest rank to where this ladder stopped; nil where no rule stopped it
+}
+
+func newScreening(l sweep.Ladder, v sweep.Verdict) *Screening {
+	if v.Screening == nil {
+		return nil
+	}
+	s := Screening{Rank: v.Screening.Rank, Knee: v.Screening.Knee, From: v.Screening.From, Skipped: notNil(v.Screening.Skipped)}
+	stop := stopRank(v)
+	ladder := 0
+	for _, r := range l.Rungs {
+		for _, t := range r.Trials {
+			if len(t.Attempts) > 0 {
+				s.StepsSpent += t.LastStep
+			}
+			if t.Extra {
+				if r.Rank <= stop {
+					ladder += t.LastStep
+				}
+				continue
+			}
+			s.StepsExhaustive += t.Trial.Spec.Train.Steps
+			if r.Rank <= stop {
+				ladder += t.Trial.Spec.Train.Steps
+			}
+		}
+	}
+	switch v.State {
+	case sweep.StatePlateau, sweep.StateLikelyPlateau, sweep.StateOverfit, sweep.StateStillImproving, sweep.StateInconclusive:
+		s.StepsLadder = &ladder
+	case sweep.StateRunning, sweep.StateIncomplete, sweep.StateUnstable, sweep.StateMemoryLimited, sweep.StateTimeLimited:
+	}
+	return &s
+}
+
+// stopRank is the last rank that counted.
+func stopRank(v sweep.Verdict) int {
+	stop := 0
+	for _, r := range v.Rungs {
+		if r.Decision != sweep.DecisionBeyond {
+			stop = r.Rank
+		}
+	}
+	return stop
+}
+
+// String says what was screened and what it took.
+func (s Screening) String() string {
+	text := fmt.Sprintf("rank %d truncated to every lower rank pointed to rank %d; %s of the %s trial-steps of all ranks (%s%s%%)", s.Rank, s.Knee,
+		count(int64(s.StepsSpent)), count(int64(s.StepsExhaustive)), fixed(100*float64(s.StepsSpent)/float64(max(1, s.StepsExhaustive)), 0), noBreak)
+	if s.StepsLadder != nil {
+		text += fmt.Sprintf("; climbing from the lowest rank to the same stop takes %s", count(int64(*s.StepsLadder)))
+	}
+	return text
+}

@@ -1,0 +1,50 @@
+package report
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// screenedSnapshot is a finished screening: rank 64 was trained and truncated, then the ranks from 4 to 32.
+func screenedSnapshot() sweep.Snapshot {
+	rungs := measured(4.793, 4.712, 4.630, 4.570, 4.560, 4.556, 4.555)
+	rungs[0].waiting, rungs[1].waiting = true, true
+	s := fixture{name: "screened", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: rungs}}}.snapshot()
+	s.Sweep.Strategy = sweep.StrategyScreen
+	truncated := []float64{5.0, 4.87, 4.66, 4.59, 4.563, 4.556}
+	top := s.Ladders[0].Rungs[6]
+	for i := range top.Trials {
+		for r, mean := range truncated {
+			loss := mean + []float64{0.037, -0.002, -0.035}[i] + 0.0005*float64((i*(r+1))%3)
+			top.Trials[i].Screened = append(top.Trials[i].Screened, sweep.Screened{Rank: 1 << r, ValLoss: loss, Tokens: 630, Seconds: 1})
+		}
+	}
+	return s
+}
+
+// TestTextOfAScreening: truncated losses stand in a column of their own, ranks that were not trained are none's equal, and the
+// steps that were saved are counted.
+func TestTextOfAScreening(t *testing.T) {
+	t.Parallel()
+	s := screenedSnapshot()
+	r := Build(s)
+	golden(t, "screened.txt", text2(t, r, Options{Width: 120}))
+	l := r.Ladders[0]
+	want := &Screening{Rank: 64, Knee: 16, From: 4, Skipped: []int{1, 2}, StepsSpent: 15 * 250, StepsExhaustive: 21 * 250, StepsLadder: new(18 * 250)}
+	if diff := cmp.Diff(want, l.Verdict.Screening); diff != "" {
+		t.Errorf("screening (-want +got):\n%s", diff)
+	}
+	if l.Rungs[0].ScreenedLoss == nil || l.Rungs[0].ValLoss != nil || l.Rungs[6].ScreenedLoss != nil || *l.Verdict.RecommendedRank != 8 {
+		t.Errorf("rungs %+v", l.Rungs)
+	}
+	if _, rows := r.rows(); len(rows) != 15 {
+		t.Errorf("%d rows of trials, want those of the 15 that were started", len(rows))
+	}
+	s.Sweep.Strategy = sweep.StrategyLadder
+	if l := Build(s).Ladders[0]; l.Verdict.Screening != nil || len(l.NotStarted) != 2 || l.Verdict.State != sweep.StateRunning {
+		t.Errorf("as a ladder: %+v", l.Verdict)
+	}
+}
