@@ -23,5 +23,5 @@ func (s Screening) reason() string {
 	if len(s.Skipped) == 0 {
 		return text + ", but the climb took every rank"
 	}
-	return text + fmt.Sprintf(", so %s %s %s not trained", either(len(s.Skipped), "rank", "ranks"), listInts(s.Skipped), either(len(s.Skipped), "was", "were"))
+	return text + fmt.Sprintf(", so %s %s %s left out", either(len(s.Skipped), "rank", "ranks"), listInts(s.Skipped), either(len(s.Skipped), "was", "were"))
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -12,7 +13,7 @@ type Screening struct {
 	Rank    int   `json:"rank"`    // trained first, its adapters truncated to every lower rank
 	Knee    int   `json:"knee"`    // what the rule says of the truncated losses
 	From    int   `json:"from"`    // the lowest rank trained
-	Skipped []int `json:"skipped"` // lower ranks that were not trained
+	Skipped []int `json:"skipped"` // lower ranks that were left out
 	// Optimiser steps over all trials.
 	StepsSpent      int  `json:"steps_spent"`
 	StepsExhaustive int  `json:"steps_exhaustive"` // of every rank and seed of the grid
@@ -28,7 +29,7 @@ func newScreening(l sweep.Ladder, v sweep.Verdict) *Screening {
 	ladder := 0
 	for _, r := range l.Rungs {
 		for _, t := range r.Trials {
-			if len(t.Attempts) > 0 {
+			if !slices.Contains(s.Skipped, r.Rank) { // another sweep may have trained those
 				s.StepsSpent += t.LastStep
 			}
 			if t.Extra {
