@@ -77,12 +77,13 @@ func (p *Program) gradientFor(B, T int) (*executable, error) {
 	})
 }
 
-// evaluateFor: (p [N], batch…, base…) -> nll [k*c].
+// evaluateFor: (p [N], batch…, base…) -> nll and hits, [k*c] each.
 func (p *Program) evaluateFor(B, T int) (*executable, error) {
 	in := append([]shape{f32(p.layout.total)}, batchShapes(B, T, p.config.VocabSize)...)
 	return p.evaluate.get(p.device, "evaluation", B, T, append(in, p.baseShapes()...), func(in []*Node) []*Node {
 		m := p.trunk(p.layout.nodes(in[0]), nil, in[1+batchInputs:])
-		return []*Node{m.losses(newBatchNodes(in[1:]))}
+		nll, hits := m.losses(newBatchNodes(in[1:]))
+		return []*Node{nll, hits}
 	})
 }
 

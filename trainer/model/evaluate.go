@@ -12,38 +12,62 @@ import (
 
 // Evaluate returns the summed nll of a batch in nats and its supervised tokens, with dropout off.
 func (p *Program) Evaluate(b Batch) (lossSum float64, tokens int64, err error) {
-	nll, pl, err := p.nll(b)
-	if err != nil {
-		return 0, 0, fmt.Errorf("evaluate: %w", err)
-	}
-	for _, v := range nll[:pl.tokens] {
-		lossSum += float64(v)
-	}
-	return lossSum, int64(pl.tokens), nil
+	s, err := p.Score(b)
+	return s.LossSum, s.Tokens, err
 }
 
-// nll returns every supervised prediction's loss in the plan's order.
-func (p *Program) nll(b Batch) ([]float32, plan, error) {
+// Score is what a model makes of a batch, with dropout off.
+type Score struct {
+	LossSum float64 // nats, summed over the supervised tokens
+	Tokens  int64   // supervised ones
+	Hits    int64   // of these, how many no other token has a higher logit than: ties count
+}
+
+// Score scores a batch.
+func (p *Program) Score(b Batch) (Score, error) {
+	rows, err := p.scoreRows(b)
+	if err != nil {
+		return Score{}, fmt.Errorf("evaluate: %w", err)
+	}
+	s := Score{Tokens: int64(rows.tokens)}
+	for i := range rows.tokens {
+		s.LossSum += float64(rows.nll[i])
+		s.Hits += int64(rows.hits[i])
+	}
+	return s, nil
+}
+
+// rowScores are the supervised predictions' losses and hits, in the plan's order.
+type rowScores struct {
+	plan
+	nll, hits []float32
+}
+
+func (p *Program) scoreRows(b Batch) (rowScores, error) {
 	pl, err := b.plan(p.config)
 	if err != nil {
-		return nil, plan{}, err
+		return rowScores{}, err
 	}
 	exec, err := p.evaluateFor(b.B, b.T)
 	if err != nil {
-		return nil, plan{}, err
+		return rowScores{}, err
 	}
 	batch, err := pl.upload(p.device, b)
 	if err != nil {
-		return nil, plan{}, err
+		return rowScores{}, err
 	}
 	defer finalizeAll(batch...)
 	out, err := exec.run(append(append([]compute.Buffer{p.p}, batch...), p.base...), nil)
 	if err != nil {
-		return nil, plan{}, err
+		return rowScores{}, err
 	}
 	defer finalizeAll(out...)
-	flat, err := read(out[0], len(pl.rows))
-	return flat, pl, err
+	scores := rowScores{plan: pl}
+	if scores.nll, err = read(out[0], len(pl.rows)); err != nil {
+		return rowScores{}, err
+	}
+	scores.hits, err = read(out[1], len(pl.rows))
+	return scores, err
 }
 
 // Logits returns the logits of every position, [B, T, V], with dropout off. Labels are not looked at.

@@ -124,9 +124,9 @@ func checkLosses(t *testing.T, p *Program, dir string, in inputs, want map[strin
 		must(t, err)
 		check(t, c.what, sum/float64(n), c.want, lossTolerance)
 	}
-	nll, pl, err := p.nll(unmasked)
+	rows, err := p.scoreRows(unmasked)
 	must(t, err)
-	if d := maxDiff(nll[:pl.tokens], want["nll"].Data); d > lossTolerance {
+	if d := maxDiff(rows.nll[:rows.tokens], want["nll"].Data); d > lossTolerance {
 		t.Errorf("nll differs by %g", d)
 	}
 }

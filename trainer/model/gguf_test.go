@@ -108,9 +108,9 @@ func TestSmolLM2Golden(t *testing.T) {
 	sum, n, err := p.Evaluate(b)
 	must(t, err)
 	check(t, "loss", sum/float64(n), golden.Loss.Loss, smolLossTolerance)
-	nll, pl, err := p.nll(b)
+	rows, err := p.scoreRows(b)
 	must(t, err)
-	if d := maxDiff(nll[:pl.tokens], golden.Loss.NLL); d > smolLogitsTolerance {
+	if d := maxDiff(rows.nll[:rows.tokens], golden.Loss.NLL); d > smolLogitsTolerance {
 		t.Errorf("nll differs by %g", d)
 	}
 	// The answer to a chat, which ends with EOS: runners-up are 0.08 behind.

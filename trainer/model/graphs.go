@@ -16,20 +16,22 @@ func newBatchNodes(in []*Node) batchNodes {
 
 const batchInputs = 6
 
-// losses returns every supervised row's nll in nats, zero elsewhere: [k*c].
-func (m trunk) losses(b batchNodes) *Node {
+// losses returns every supervised row's nll in nats, and 1 where its target has the highest logit: [k*c] each, zero elsewhere.
+func (m trunk) losses(b batchNodes) (nll, hits *Node) {
 	if m.trainsHead {
 		return m.headLosses(b)
 	}
 	x := m.hidden(b.ids, b.positions)
-	nll, _ := m.crossEntropy(b, false).run(takeRows(x, b.rows), b.targets, b.tokens)
-	return supervised(nll, b)
+	ce := m.crossEntropy(b)
+	ce.hits = true
+	out := ce.run(takeRows(x, b.rows), b.targets, b.tokens)
+	return supervised(out.nll, b), supervised(out.hits, b)
 }
 
 // supervised zeroes the rows that do not count: all beyond the first b.tokens.
-func supervised(nll *Node, b batchNodes) *Node {
-	index := Iota(nll.Graph(), b.rows.Shape(), 0)
-	return Where(LessThan(index, BroadcastToDims(b.tokens, b.rows.Shape().Dimensions...)), nll, ZerosLike(nll))
+func supervised(x *Node, b batchNodes) *Node {
+	index := Iota(x.Graph(), b.rows.Shape(), 0)
+	return Where(LessThan(index, BroadcastToDims(b.tokens, b.rows.Shape().Dimensions...)), x, ZerosLike(x))
 }
 
 // surrogate returns the supervised rows' nll, [k*c], and a scalar whose gradient is that of their sum times scale. The
@@ -40,8 +42,10 @@ func (m trunk) surrogate(b batchNodes, scale *Node) (nll, root *Node) {
 		return m.headSurrogate(b, scale)
 	}
 	x := m.hidden(b.ids, b.positions)
-	nll, dx := m.crossEntropy(b, true).run(StopGradient(takeRows(x, b.rows)), b.targets, b.tokens)
-	return supervised(nll, b), inner(x, b.spread(dx, scale))
+	ce := m.crossEntropy(b)
+	ce.gradient = true
+	out := ce.run(StopGradient(takeRows(x, b.rows)), b.targets, b.tokens)
+	return supervised(out.nll, b), inner(x, b.spread(out.dx, scale))
 }
 
 // spread returns the rows' gradients [k*c, K] at the places that they belong to, [B*T, K], times scale, and zero elsewhere.
@@ -57,10 +61,10 @@ func inner(x, gradient *Node) *Node {
 	return ReduceAllSum(ConvertDType(Mul(x, StopGradient(ConvertDType(gradient, x.DType()))), dtypes.Float32))
 }
 
-func (m trunk) crossEntropy(b batchNodes, gradient bool) crossEntropy {
+func (m trunk) crossEntropy(b batchNodes) crossEntropy {
 	B, T := b.ids.Shape().Dimensions[0], b.ids.Shape().Dimensions[1]
 	chunks, rows := chunking(B*(T-1), m.VocabSize)
-	return crossEntropy{head: m.head(), chunks: chunks, rows: rows, gradient: gradient}
+	return crossEntropy{head: m.head(), chunks: chunks, rows: rows}
 }
 
 // takeRows gathers rows of x [n, C] by index [k].

@@ -67,12 +67,19 @@ func sumOf(parts []headPart) *Node {
 type headLoss struct {
 	chunks, rows int // k chunks of c rows
 	gradient     bool
+	hits         bool // also tell whether the target has the highest logit
+}
+
+// headRows is what headLoss says of rows; what was not wanted is nil.
+type headRows struct {
+	nll, hits *Node   // [k*c] float32
+	dx, dw    []*Node // one a part
 }
 
 // run returns every row's negative log-likelihood in nats, [k*c] float32, and, with gradient, for each part the gradient of their sum
 // with respect to x, [k*c, K], and to w, [V, K] float32 (nil where it does not train). Rows from tokens on are left out of the
-// gradients; their losses mean nothing.
-func (h headLoss) run(parts []headPart, targets, tokens *Node) (nll *Node, dx, dw []*Node) {
+// gradients; their losses mean nothing. With hits, it returns those instead of gradients: 1 where no logit is above the target's.
+func (h headLoss) run(parts []headPart, targets, tokens *Node) headRows {
 	g := targets.Graph()
 	k, c := h.chunks, h.rows
 	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c))}
@@ -85,6 +92,9 @@ func (h headLoss) run(parts []headPart, targets, tokens *Node) (nll *Node, dx, d
 				state = append(state, Zeros(g, f32(p.w.Shape().Dimensions...)))
 			}
 		}
+	}
+	if h.hits {
+		state = append(state, Zeros(g, f32(k, c)))
 	}
 	ones := Ones(g, f32(parts[0].w.Shape().Dimensions[0]))
 	chunked := make([]*Node, len(parts))
@@ -106,35 +116,41 @@ func (h headLoss) run(parts []headPart, targets, tokens *Node) (nll *Node, dx, d
 			piece[i] = headPart{Gather(chunked[i], at), p.w, p.trains}
 		}
 		one := Const(g, int32(1)) // not ScalarOne, whose node is shared with the graph outside
-		loss, dx, dw := h.chunk(piece, Gather(targets, at), Gather(left, at), ones)
-		next := []*Node{Add(now[0], one), replace(now[1], now[0], loss)}
-		for i, d := range dx {
-			next = append(next, replace(now[2+i], now[0], d))
+		found := h.chunk(piece, Gather(targets, at), Gather(left, at), ones)
+		next := []*Node{Add(now[0], one), replace(now[1], now[0], found.nll)}
+		for _, d := range found.dx {
+			next = append(next, replace(now[len(next)], now[0], d))
 		}
-		for i, d := range dw {
-			next = append(next, Add(now[2+len(dx)+i], d))
+		for _, d := range found.dw {
+			next = append(next, Add(now[len(next)], d))
+		}
+		if h.hits {
+			next = append(next, replace(now[len(next)], now[0], found.hits))
 		}
 		return next
 	})
 	final := While(more, body, state...)
-	nll = Reshape(final[1], k*c)
-	if !h.gradient {
-		return nll, nil, nil
+	out := headRows{nll: Reshape(final[1], k*c)}
+	if h.hits {
+		out.hits = Reshape(final[len(final)-1], k*c)
 	}
-	dw = make([]*Node, len(parts))
+	if !h.gradient {
+		return out
+	}
+	out.dw = make([]*Node, len(parts))
 	final = final[2:]
 	sums := final[len(parts):]
 	for i, p := range parts {
-		dx = append(dx, Reshape(final[i], k*c, p.x.Shape().Dimensions[1]))
+		out.dx = append(out.dx, Reshape(final[i], k*c, p.x.Shape().Dimensions[1]))
 		if p.trains {
-			dw[i], sums = sums[0], sums[1:]
+			out.dw[i], sums = sums[0], sums[1:]
 		}
 	}
-	return nll, dx, dw
+	return out
 }
 
 // chunk computes rows [c, K] of each part, of which the first left count. dw has an entry for each part that trains.
-func (h headLoss) chunk(parts []headPart, targets, left, ones *Node) (nll *Node, dx, dw []*Node) {
+func (h headLoss) chunk(parts []headPart, targets, left, ones *Node) headRows {
 	g := targets.Graph()
 	z := sumOf(parts) // [c, V]
 	dims := z.Shape().Dimensions
@@ -143,31 +159,36 @@ func (h headLoss) chunk(parts []headPart, targets, left, ones *Node) (nll *Node,
 	e := Exp(Sub(z, ExpandAxes(top, -1)))
 	sum := dot(e, 1, ones, 0)
 	hit := Equal(Iota(g, i32(dims...), 1), ExpandAxes(targets, -1))
-	nll = Sub(Add(top, Log(sum)), dot(Where(hit, z, zero), 1, ones, 0))
+	out := headRows{nll: Sub(Add(top, Log(sum)), dot(Where(hit, z, zero), 1, ones, 0))}
+	if h.hits {
+		out.hits = isTop(z, targets, top)
+	}
 	if !h.gradient {
-		return nll, nil, nil
+		return out
 	}
 	one := BroadcastToDims(Const(g, float32(1)), dims...)
 	d := Sub(Div(e, ExpandAxes(sum, -1)), Where(hit, one, zero))
 	counts := LessThan(Iota(g, i32(dims...), 0), BroadcastToDims(left, dims...))
 	d = Where(counts, d, zero)
 	for _, p := range parts {
-		dx = append(dx, dot(ConvertDType(d, p.x.DType()), 1, p.w, 0))
+		out.dx = append(out.dx, dot(ConvertDType(d, p.x.DType()), 1, p.w, 0))
 		if p.trains {
-			dw = append(dw, dot(d, 0, ConvertDType(p.x, dtypes.Float32), 0))
+			out.dw = append(out.dw, dot(d, 0, ConvertDType(p.x, dtypes.Float32), 0))
 		}
 	}
-	return nll, dx, dw
+	return out
 }
 
 // headLosses is losses with a head that trains.
-func (m trunk) headLosses(b batchNodes) *Node {
+func (m trunk) headLosses(b batchNodes) (nll, hits *Node) {
 	parts := m.headParts(m.hidden(b.ids, b.positions))
 	for i := range parts {
 		parts[i].x = takeRows(parts[i].x, b.rows)
 	}
-	nll, _, _ := m.headLoss(b, false).run(parts, b.targets, b.tokens)
-	return supervised(nll, b)
+	h := m.headLoss(b)
+	h.hits = true
+	out := h.run(parts, b.targets, b.tokens)
+	return supervised(out.nll, b), supervised(out.hits, b)
 }
 
 // headSurrogate is surrogate with a head that trains: the gradients with respect to the parts' rows and weights come finished
@@ -178,20 +199,22 @@ func (m trunk) headSurrogate(b batchNodes, scale *Node) (nll, root *Node) {
 	for i, p := range parts {
 		stopped[i] = headPart{StopGradient(takeRows(p.x, b.rows)), StopGradient(p.w), p.trains}
 	}
-	nll, dx, dw := m.headLoss(b, true).run(stopped, b.targets, b.tokens)
+	h := m.headLoss(b)
+	h.gradient = true
+	out := h.run(stopped, b.targets, b.tokens)
 	for i, p := range parts {
-		root = plus(root, inner(p.x, b.spread(dx[i], scale)))
+		root = plus(root, inner(p.x, b.spread(out.dx[i], scale)))
 		if p.trains {
-			root = plus(root, Mul(inner(p.w, dw[i]), scale))
+			root = plus(root, Mul(inner(p.w, out.dw[i]), scale))
 		}
 	}
-	return supervised(nll, b), root
+	return supervised(out.nll, b), root
 }
 
-func (m trunk) headLoss(b batchNodes, gradient bool) headLoss {
+func (m trunk) headLoss(b batchNodes) headLoss {
 	B, T := b.ids.Shape().Dimensions[0], b.ids.Shape().Dimensions[1]
 	chunks, rows := chunking(B*(T-1), m.VocabSize)
-	return headLoss{chunks: chunks, rows: rows, gradient: gradient}
+	return headLoss{chunks: chunks, rows: rows}
 }
 
 func plus(sum, x *Node) *Node {

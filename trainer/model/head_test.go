@@ -32,9 +32,9 @@ func TestHeadLossChunks(t *testing.T) {
 			be := open(t)
 			for _, chunks := range []int{1, 3, 12} {
 				exec, err := device{be}.build("head loss", []shape{f32(rows, C), f32(V, C), f32(rows, R), f32(V, R), i32(rows), i32()}, func(in []*Node) []*Node {
-					nll, dx, dw := headLoss{chunks: chunks, rows: rows / chunks, gradient: true}.run(
+					out := headLoss{chunks: chunks, rows: rows / chunks, gradient: true}.run(
 						[]headPart{{in[0], in[1], true}, {in[2], in[3], true}}, in[4], in[5])
-					return []*Node{nll, dx[0], dw[0], dx[1], dw[1]}
+					return []*Node{out.nll, out.dx[0], out.dw[0], out.dx[1], out.dw[1]}
 				})
 				must(t, err)
 				for _, tokens := range []int{rows, 5, 1} {

@@ -15,6 +15,7 @@ type crossEntropy struct {
 	chunks   int   // k
 	rows     int   // c, rows of a chunk
 	gradient bool  // also compute the gradient
+	hits     bool  // also tell whether the target has the highest logit
 }
 
 // chunkLogits bounds the values in one chunk's logits: 8M floats are 32 MiB, 160 rows of GPT-2's vocabulary.
@@ -27,55 +28,75 @@ func chunking(rows, vocab int) (chunks, perChunk int) {
 	return chunks, perChunk
 }
 
-// run returns every row's negative log-likelihood in nats, [k*c] float32, and its gradient with respect to x, [k*c, C] (nil
-// unless wanted), for hidden states x [k*c, C] and targets [k*c]. Only chunks that begin before row tokens are computed; the
+// crossRows is what crossEntropy says of rows; what was not wanted is nil.
+type crossRows struct {
+	nll  *Node // negative log-likelihood in nats, [k*c] float32
+	dx   *Node // its gradient with respect to x, [k*c, C]
+	hits *Node // 1 where no logit is above the target's, else 0: [k*c] float32
+}
+
+// run scores hidden states x [k*c, C] against targets [k*c]. Only chunks that begin before row tokens are computed; the
 // others' rows mean nothing.
 //
 // With z = x·headᵀ, nll = log Σ exp z - z[target], and its gradient is softmax(z)·head - head[target]: the loop only finds
-// the row's log-sum and softmax(z)·head, and the target is looked up outside it. No one-hot, no second copy.
-func (ce crossEntropy) run(x, targets, tokens *Node) (nll, dx *Node) {
-	logSum, mean := ce.loop(x, tokens)
+// the row's log-sum and softmax(z)·head, and the target is looked up outside it. No one-hot, no second copy. Whether the target
+// has the highest logit is told inside, by the very logits: that product outside may round otherwise.
+func (ce crossEntropy) run(x, targets, tokens *Node) crossRows {
+	found := ce.loop(x, targets, tokens)
 	target := Gather(ce.head, ExpandAxes(targets, -1)) // [k*c, C]
 	product := Mul(ConvertDType(x, dtypes.Float32), ConvertDType(target, dtypes.Float32))
-	nll = Sub(logSum, ReduceSum(product, -1))
+	out := crossRows{nll: Sub(found.logSum, ReduceSum(product, -1)), hits: found.hits}
 	if ce.gradient {
-		dx = Sub(mean, target)
+		out.dx = Sub(found.mean, target)
 	}
-	return nll, dx
+	return out
 }
 
-// loop walks over the chunks: log Σ exp z, [k*c], and softmax(z)·head, [k*c, C].
-func (ce crossEntropy) loop(x, tokens *Node) (logSum, mean *Node) {
+// sums is what a walk over the logits z finds: log Σ exp z, [n], softmax(z)·head, [n, C], and hits, [n].
+type sums struct{ logSum, mean, hits *Node }
+
+// loop walks over the chunks.
+func (ce crossEntropy) loop(x, targets, tokens *Node) sums {
 	g, C := x.Graph(), x.Shape().Dimensions[1]
 	ones := Ones(g, f32(ce.head.Shape().Dimensions[0]))
 	if ce.chunks == 1 {
-		return ce.chunk(x, ones)
+		return ce.chunk(x, targets, ones)
 	}
 	k, c := ce.chunks, ce.rows
-	x = Reshape(x, k, c, C)
+	x, targets = Reshape(x, k, c, C), Reshape(targets, k, c)
 	live := Div(AddScalar(tokens, c-1), Scalar(g, dtypes.Int32, c))
 	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c))}
 	if ce.gradient {
 		state = append(state, ZerosLike(x))
+	}
+	if ce.hits {
+		state = append(state, Zeros(g, f32(k, c)))
 	}
 	more := NewClosure(g, func(g *Graph) []*Node {
 		return []*Node{LessThan(stateParameters(g, state)[0], live)}
 	})
 	body := NewClosure(g, func(g *Graph) []*Node {
 		now := stateParameters(g, state)
-		logSum, mean := ce.chunk(Gather(x, Reshape(now[0], 1)), ones)
+		at := Reshape(now[0], 1)
+		found := ce.chunk(Gather(x, at), Gather(targets, at), ones)
 		one := Const(g, int32(1)) // not ScalarOne, whose node is shared with the graph outside
-		next := []*Node{Add(now[0], one), replace(now[1], now[0], logSum)}
-		if ce.gradient {
-			next = append(next, replace(now[2], now[0], mean))
+		next := []*Node{Add(now[0], one), replace(now[1], now[0], found.logSum)}
+		for _, rows := range []*Node{found.mean, found.hits} {
+			if rows != nil {
+				next = append(next, replace(now[len(next)], now[0], rows))
+			}
 		}
 		return next
 	})
 	final := While(more, body, state...)
+	out := sums{logSum: Reshape(final[1], k*c)}
 	if ce.gradient {
-		mean = Reshape(final[2], k*c, C)
+		out.mean = Reshape(final[2], k*c, C)
 	}
-	return Reshape(final[1], k*c), mean
+	if ce.hits {
+		out.hits = Reshape(final[len(final)-1], k*c)
+	}
+	return out
 }
 
 func stateParameters(g *Graph, state []*Node) []*Node {
@@ -94,18 +115,30 @@ func replace(whole, i, part *Node) *Node {
 	return Where(here, BroadcastToDims(ExpandAxes(part, 0), dims...), whole)
 }
 
-// chunk computes x [c, C]; ones is [V]. It runs inside a loop, where go-xla cannot reuse a reduction that the main graph also has: so
+// chunk computes x [c, C] and targets [c]; ones is [V]. It runs inside a loop, where go-xla cannot reuse a reduction that the main graph also has: so
 // the maximum is a minimum of negatives, and the sum a product with ones.
-func (ce crossEntropy) chunk(x, ones *Node) (logSum, mean *Node) {
+func (ce crossEntropy) chunk(x, targets, ones *Node) sums {
 	z := ConvertDType(dot(x, 1, ce.head, 1), dtypes.Float32) // [c, V]
 	top := Neg(ReduceMin(Neg(z), -1))
 	e := Exp(Sub(z, ExpandAxes(top, -1)))
 	sum := dot(e, 1, ones, 0)
-	logSum = Add(top, Log(sum))
-	if !ce.gradient {
-		return logSum, nil
+	out := sums{logSum: Add(top, Log(sum))}
+	if ce.hits {
+		out.hits = isTop(z, targets, top)
 	}
-	mean = dot(ConvertDType(e, x.DType()), 1, ce.head, 0) // [c, C]
+	if !ce.gradient {
+		return out
+	}
+	mean := dot(ConvertDType(e, x.DType()), 1, ce.head, 0) // [c, C]
 	mean = Div(ConvertDType(mean, dtypes.Float32), ExpandAxes(sum, -1))
-	return logSum, ConvertDType(mean, x.DType())
+	out.mean = ConvertDType(mean, x.DType())
+	return out
+}
+
+// isTop returns 1 where the target's logit is the highest of its row (ties count), else 0: [c] float32, of z [c, V], targets
+// [c] and the rows' maxima top [c].
+func isTop(z, targets, top *Node) *Node {
+	row := Iota(z.Graph(), i32(targets.Shape().Dimensions[0], 1), 0)
+	z = Gather(z, Concatenate([]*Node{row, ExpandAxes(targets, -1)}, -1))
+	return ConvertDType(GreaterOrEqual(z, top), dtypes.Float32)
 }

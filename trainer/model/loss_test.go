@@ -51,8 +51,8 @@ func buildCrossEntropy(t *testing.T, be compute.Backend, ce crossEntropy, rows, 
 	t.Helper()
 	exec, err := device{be}.build("cross entropy", []shape{f32(rows, C), f32(V, C), i32(rows), i32()}, func(in []*Node) []*Node {
 		ce.head = in[1]
-		nll, dx := ce.run(in[0], in[2], in[3])
-		return []*Node{ReduceSum(ExpandAxes(nll, -1), -1), dx} // a sum outside the loop: see chunk
+		out := ce.run(in[0], in[2], in[3])
+		return []*Node{ReduceSum(ExpandAxes(out.nll, -1), -1), out.dx} // a sum outside the loop: see chunk
 	})
 	must(t, err)
 	t.Cleanup(exec.finalize)

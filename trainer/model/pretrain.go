@@ -180,7 +180,8 @@ func (t *Pretrainer) gradientFor(B, T int) (*executable, error) {
 // evaluateFor: (p [N], batch…, scale) -> nll, [k*c].
 func (t *Pretrainer) evaluateFor(B, T int) (*executable, error) {
 	return t.evaluate.get(t.device, "evaluation", B, T, t.inputs(B, T), func(in []*Node) []*Node {
-		return []*Node{t.trunk(t.layout.nodes(in[0])).losses(newBatchNodes(in[1:]))}
+		nll, _ := t.trunk(t.layout.nodes(in[0])).losses(newBatchNodes(in[1:]))
+		return []*Node{nll}
 	})
 }
 

@@ -40,14 +40,14 @@ func TestSegments(t *testing.T) {
 			t.Run(filepath.Base(dir)+"/"+platform, func(t *testing.T) {
 				t.Parallel()
 				p := newBare(t, open(t), dir)
-				got, pl, err := p.nll(packed)
+				got, err := p.scoreRows(packed)
 				must(t, err)
-				want, one, err := p.nll(apart)
+				want, err := p.scoreRows(apart)
 				must(t, err)
-				if pl.tokens != 32-6 || one.tokens != pl.tokens {
-					t.Fatalf("%d and %d predictions, want 26", pl.tokens, one.tokens)
+				if got.tokens != 32-6 || want.tokens != got.tokens {
+					t.Fatalf("%d and %d predictions, want 26", got.tokens, want.tokens)
 				}
-				if d := maxDiff(got[:pl.tokens], want[:one.tokens]); d > lossTolerance {
+				if d := maxDiff(got.nll[:got.tokens], want.nll[:want.tokens]); d > lossTolerance {
 					t.Errorf("nll differs by %g", d)
 				}
 				grads, _, err := p.Gradients(packed)
@@ -57,9 +57,9 @@ func TestSegments(t *testing.T) {
 				checkTensors(t, "gradient", grads, wantGrads, gradientTolerance)
 				whole := packed
 				whole.Segments = nil
-				leaking, _, err := p.nll(whole)
+				leaking, err := p.scoreRows(whole)
 				must(t, err)
-				if d := maxDiff(leaking[pl.tokens-10:pl.tokens], got[pl.tokens-10:pl.tokens]); d < 0.01 {
+				if d := maxDiff(leaking.nll[got.tokens-10:got.tokens], got.nll[got.tokens-10:got.tokens]); d < 0.01 {
 					t.Errorf("documents that see one another differ by only %g: the test shows nothing", d)
 				}
 			})
