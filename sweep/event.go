@@ -74,8 +74,11 @@ type Point struct {
 type Evaluation struct {
 	ValLoss    float64  `json:"val_loss"`
 	RetainLoss *float64 `json:"retain_loss,omitempty"` // on data.retain; nil where the grid has none
-	Tokens     int64    `json:"tokens"`                // supervised validation tokens
-	Seconds    float64  `json:"seconds"`
+	// TokenAccuracy is the share of supervised validation tokens that the model finds likeliest; nil in events that were written
+	// before it was measured.
+	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
+	Tokens        int64    `json:"tokens"` // supervised validation tokens
+	Seconds       float64  `json:"seconds"`
 }
 
 // Memory is the peak an attempt has used. A nil peak means that it cannot be told there.

@@ -106,6 +106,8 @@ type StepLoss struct {
 	Step       int      `json:"step"`
 	ValLoss    float64  `json:"val_loss"`
 	RetainLoss *float64 `json:"retain_loss,omitempty"` // nil where the grid has no data.retain
+	// TokenAccuracy is nil where it was not measured yet.
+	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
 }
 
 // AttemptFacts is one launch and how it went.
@@ -134,6 +136,20 @@ func (t TrialFacts) Final() *Outcome {
 		}
 	}
 	return final
+}
+
+// TokenAccuracy is the token accuracy of a done trial at its best step; nil where it is not known.
+func (t TrialFacts) TokenAccuracy() *float64 {
+	o := t.Final()
+	if o == nil || o.ValLoss == nil {
+		return nil
+	}
+	for _, e := range t.Evaluations {
+		if e.Step == o.BestStep {
+			return e.TokenAccuracy
+		}
+	}
+	return nil
 }
 
 // Registration is a sweep whose inputs have been read: what Store.Register writes at once.

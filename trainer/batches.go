@@ -55,12 +55,21 @@ func (b batches) batch(rows data.Rows, indices []int) model.Batch {
 
 // score sums the losses of scored tokens.
 type score struct {
-	Sum    float64
-	Tokens int64
+	Sum          float64
+	Tokens, Hits int64
+}
+
+func (s *score) add(b model.Score) {
+	s.Sum += b.LossSum
+	s.Tokens += b.Tokens
+	s.Hits += b.Hits
 }
 
 // Loss is the mean loss per token.
 func (s score) Loss() float64 { return s.Sum / float64(s.Tokens) }
+
+// TokenAccuracy is the share of tokens that were the likeliest.
+func (s score) TokenAccuracy() float64 { return float64(s.Hits) / float64(s.Tokens) }
 
 // evaluate scores every validation row once, and, where there are any, every row of data.retain.
 func (b batches) evaluate(ctx context.Context, p *model.Program) (validation score, retain *score, err error) {
@@ -82,12 +91,11 @@ func (b batches) score(ctx context.Context, p *model.Program, rows data.Rows) (s
 		for i := first; i < min(first+b.size, rows.Len()); i++ {
 			indices = append(indices, i)
 		}
-		sum, tokens, err := p.Evaluate(b.batch(rows, indices))
+		scored, err := p.Score(b.batch(rows, indices))
 		if err != nil {
 			return score{}, err
 		}
-		total.Sum += sum
-		total.Tokens += tokens
+		total.add(scored)
 	}
 	if total.Tokens == 0 {
 		return score{}, errNothingToScore

@@ -35,11 +35,12 @@ type EvaluateOptions struct {
 
 // Evaluation is a model's score on a data set.
 type Evaluation struct {
-	Loss       float64  `json:"loss"`       // mean token cross-entropy, nats
-	Perplexity float64  `json:"perplexity"` // e to the loss
-	Tokens     int64    `json:"tokens"`     // that were scored
-	Sequences  int      `json:"sequences"`  // rows, those without a supervised token included
-	Warnings   []string `json:"warnings,omitempty"`
+	Loss          float64  `json:"loss"`           // mean token cross-entropy, nats
+	Perplexity    float64  `json:"perplexity"`     // e to the loss
+	TokenAccuracy float64  `json:"token_accuracy"` // share of the scored tokens that the model finds likeliest
+	Tokens        int64    `json:"tokens"`         // that were scored
+	Sequences     int      `json:"sequences"`      // rows, those without a supervised token included
+	Warnings      []string `json:"warnings,omitempty"`
 }
 
 // Evaluate scores every row of a data set once, dropout off, on the path that validation takes while training.
@@ -71,7 +72,9 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
 
 func newEvaluation(total score, sequences int, warnings []string) Evaluation {
 	loss := total.Loss()
-	return Evaluation{Loss: loss, Perplexity: math.Exp(loss), Tokens: total.Tokens, Sequences: sequences, Warnings: warnings}
+	return Evaluation{
+		Loss: loss, Perplexity: math.Exp(loss), TokenAccuracy: total.TokenAccuracy(), Tokens: total.Tokens, Sequences: sequences, Warnings: warnings,
+	}
 }
 
 // WithProgram hands use the model with its adapter on a device, ready to score and to generate, and closes it afterwards. Of o it
@@ -155,12 +158,11 @@ func scoreRows(ctx context.Context, p *model.Program, rows []data.Sample, size i
 		if err := ctx.Err(); err != nil {
 			return score{}, err
 		}
-		sum, tokens, err := p.Evaluate(padded(rows[first:min(first+size, len(rows))], size, length))
+		scored, err := p.Score(padded(rows[first:min(first+size, len(rows))], size, length))
 		if err != nil {
 			return score{}, err
 		}
-		total.Sum += sum
-		total.Tokens += tokens
+		total.add(scored)
 	}
 	if total.Tokens == 0 {
 		return score{}, fmt.Errorf("%w: %w", sweep.ErrInput, errNothingToScore)

@@ -34,7 +34,8 @@ func newEvalCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval {--model MODEL [--adapter DIR] --data FILE | --trial ID}",
 		Short: "Score a model, with or without an adapter, on a data set",
-		Long: `eval computes the mean token cross-entropy (nats) of a model on a data set, dropout off, as a trial's validation does.
+		Long: `eval computes the mean token cross-entropy (nats) of a model on a data set, its perplexity, and the share of tokens that the
+model finds likeliest, dropout off, as a trial's validation does.
 Every row is scored once and none is dropped or cut: text is cut into rows of --sequence-length, the last one shorter;
 any other row that is longer is an error.
 
@@ -111,8 +112,8 @@ func (a *app) writeEvaluation(v evalView) error {
 	for _, w := range v.Warnings {
 		a.say("warning: %s", w)
 	}
-	header := []string{"loss", "perplexity", "tokens", "sequences"}
-	row := []string{fmt.Sprintf("%.6f", v.Loss), fmt.Sprintf("%.4f", v.Perplexity), strconv.FormatInt(v.Tokens, 10), strconv.Itoa(v.Sequences)}
+	header := []string{"loss", "perplexity", "token_accuracy", "tokens", "sequences"}
+	row := []string{fmt.Sprintf("%.6f", v.Loss), fmt.Sprintf("%.4f", v.Perplexity), fmt.Sprintf("%.4f", v.TokenAccuracy), strconv.FormatInt(v.Tokens, 10), strconv.Itoa(v.Sequences)}
 	if v.ValLoss != nil {
 		header, row = append(header, "val_loss"), append(row, fmt.Sprintf("%.6f", *v.ValLoss))
 	}

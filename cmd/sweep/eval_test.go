@@ -32,16 +32,17 @@ func TestEvalScoresTheBuiltinModel(t *testing.T) {
 	var got struct {
 		Schema            string
 		Loss, Perplexity  float64
+		TokenAccuracy     *float64 `json:"token_accuracy"`
 		Tokens, Sequences int
 	}
 	if err := json.Unmarshal(stdout, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Schema != "sweep.eval/v1" || got.Tokens != 3 || got.Sequences != 2 || !(got.Loss > 0) || got.Perplexity != math.Exp(got.Loss) {
+	if got.Schema != "sweep.eval/v1" || got.Tokens != 3 || got.Sequences != 2 || !(got.Loss > 0) || got.TokenAccuracy == nil || got.Perplexity != math.Exp(got.Loss) {
 		t.Errorf("sweep eval prints %s", stdout)
 	}
 	stdout, err = exec.CommandContext(t.Context(), sweepBinary(t), append(args, "-o", "csv")...).Output()
-	if text := string(stdout); err != nil || !strings.HasPrefix(text, "loss,perplexity,tokens,sequences\n") || !strings.HasSuffix(text, ",3,2\n") {
+	if text := string(stdout); err != nil || !strings.HasPrefix(text, "loss,perplexity,token_accuracy,tokens,sequences\n") || !strings.HasSuffix(text, ",3,2\n") {
 		t.Errorf("sweep eval -o csv: %v, %s", err, text)
 	}
 }

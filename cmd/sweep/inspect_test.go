@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -260,29 +261,30 @@ func TestMetricsCommand(t *testing.T) {
 	if diff := cmp.Diff(first, points[0]); diff != "" || len(points) != 4 {
 		t.Errorf("metrics -o json has %d points, the first (-want +got):\n%s", len(points), diff)
 	}
-	if diff := cmp.Diff(map[string]any{"step": 4.0, "val_loss": 4.5}, evals[2]); diff != "" || len(evals) != 3 {
+	if diff := cmp.Diff(map[string]any{"step": 4.0, "val_loss": 4.5, "perplexity": math.Exp(4.5)}, evals[2]); diff != "" || len(evals) != 3 {
 		t.Errorf("metrics -o json has %d evals, the last (-want +got):\n%s", len(evals), diff)
 	}
 }
 
-func TestMetricsAndShowOfForgetting(t *testing.T) {
+func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 	t.Parallel()
-	evals := []curveEval{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.5, RetainLoss: new(3.25)}}
+	evals := []curveEval{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.5)}}
 	header, rows := curve{Points: []curvePoint{{Step: 1}}, Evals: evals}.rows()
-	got := [][]string{{header[5], header[6]}}
+	got := [][]string{header[5:]}
 	for _, row := range rows {
 		got = append(got, row[5:])
 	}
-	if diff := cmp.Diff([][]string{{"val_loss", "retain_loss"}, {"5", "3"}, {"", ""}, {"4.5", "3.25"}}, got); diff != "" {
+	if diff := cmp.Diff([][]string{{"val_loss", "token_accuracy", "retain_loss"}, {"5", "", "3"}, {"", "", ""}, {"4.5", "0.5", "3.25"}}, got); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 	shown := shownTrial{Result: &sweep.Outcome{ValLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}}
+	shown.Metrics = &shownMetrics{Perplexity: 90, TokenAccuracy: new(0.5)}
 	shown.Spec.Data.Retain = []string{"code.txt"}
 	var b bytes.Buffer
 	if err := writeTrial(&b, shown); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"retain_loss 3.25 at that step, 3 at step 0: forgetting 0.25", "code.txt"} {
+	for _, want := range []string{"perplexity 90 at that step, token accuracy 0.5", "retain_loss 3.25 at that step, 3 at step 0: forgetting 0.25", "code.txt"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("show lacks %q:\n%s", want, b.String())
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 
@@ -41,7 +42,10 @@ type curvePoint struct {
 type curveEval struct {
 	Step       int      `json:"step"`
 	ValLoss    float64  `json:"val_loss"`
+	Perplexity float64  `json:"perplexity"`            // e to val_loss
 	RetainLoss *float64 `json:"retain_loss,omitempty"` // where the grid has data.retain
+	// TokenAccuracy is the share of supervised validation tokens that the model finds likeliest; absent where it was not measured.
+	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
 }
 
 func (a *app) metrics(ctx context.Context, prefix string) error {
@@ -57,7 +61,9 @@ func (a *app) metrics(ctx context.Context, prefix string) error {
 		}
 		evals, err := db.Evals(ctx, c.Trial)
 		for _, e := range evals {
-			c.Evals = append(c.Evals, curveEval{Step: e.Step, ValLoss: e.ValLoss, RetainLoss: e.RetainLoss})
+			c.Evals = append(c.Evals, curveEval{
+				Step: e.Step, ValLoss: e.ValLoss, Perplexity: math.Exp(e.ValLoss), RetainLoss: e.RetainLoss, TokenAccuracy: e.TokenAccuracy,
+			})
 		}
 		return err
 	})
@@ -70,12 +76,31 @@ func (a *app) metrics(ctx context.Context, prefix string) error {
 	}, c.rows)
 }
 
+type evalColumn struct {
+	name  string
+	value func(curveEval) *float64
+}
+
+// evalColumns are those of the table that an evaluation fills: val_loss, and what was measured beside it.
+func (c curve) evalColumns() []evalColumn {
+	columns := []evalColumn{{"val_loss", func(e curveEval) *float64 { return &e.ValLoss }}}
+	for _, more := range []evalColumn{
+		{"token_accuracy", func(e curveEval) *float64 { return e.TokenAccuracy }},
+		{"retain_loss", func(e curveEval) *float64 { return e.RetainLoss }},
+	} {
+		if slices.ContainsFunc(c.Evals, func(e curveEval) bool { return more.value(e) != nil }) {
+			columns = append(columns, more)
+		}
+	}
+	return columns
+}
+
 // rows has one row per step that has a point, an evaluation, or both.
 func (c curve) rows() (header []string, rows [][]string) {
-	header = []string{"step", "tokens", "train_loss", "grad_norm", "learning_rate", "val_loss"}
-	retain := slices.ContainsFunc(c.Evals, func(e curveEval) bool { return e.RetainLoss != nil })
-	if retain {
-		header = append(header, "retain_loss")
+	header = []string{"step", "tokens", "train_loss", "grad_norm", "learning_rate"}
+	columns := c.evalColumns()
+	for _, column := range columns {
+		header = append(header, column.name)
 	}
 	points, evals := map[int]curvePoint{}, map[int]curveEval{}
 	var steps []int
@@ -89,18 +114,18 @@ func (c curve) rows() (header []string, rows [][]string) {
 	}
 	slices.Sort(steps)
 	for _, step := range slices.Compact(steps) {
-		row := []string{strconv.Itoa(step), "", "", "", "", ""}
+		row := []string{strconv.Itoa(step), "", "", "", ""}
 		if p, ok := points[step]; ok {
 			row[1], row[2] = strconv.FormatInt(p.Tokens, 10), fullNumber(&p.TrainLoss)
 			row[3], row[4] = fullNumber(&p.GradNorm), fullNumber(&p.LearningRate)
 		}
-		if e, ok := evals[step]; ok {
-			row[5] = fullNumber(&e.ValLoss)
-			if retain {
-				row = append(row, fullNumber(e.RetainLoss))
+		e, ok := evals[step]
+		for _, column := range columns {
+			text := ""
+			if ok {
+				text = fullNumber(column.value(e))
 			}
-		} else if retain {
-			row = append(row, "")
+			row = append(row, text)
 		}
 		rows = append(rows, row)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -40,9 +41,16 @@ type shownTrial struct {
 	Data     string         `json:"data_fingerprint"`
 	Backend  string         `json:"backend"`
 	Places   []shownPlace   `json:"places"`
-	Result   *sweep.Outcome `json:"result"` // of the attempt that ended the trial
+	Result   *sweep.Outcome `json:"result"`  // of the attempt that ended the trial
+	Metrics  *shownMetrics  `json:"metrics"` // of a done trial, at its best step
 	Attempts []shownAttempt `json:"attempts"`
 	Files    []shownFile    `json:"files"`
+}
+
+// shownMetrics are other measures of the same evaluation.
+type shownMetrics struct {
+	Perplexity    float64  `json:"perplexity"`
+	TokenAccuracy *float64 `json:"token_accuracy"` // null where it was not measured
 }
 
 type shownPlace struct {
@@ -107,6 +115,9 @@ func newShownTrial(root string, r store.TrialRecord, files []shownFile) shownTri
 		ID: r.Trial.ID, State: report.TrialState(r.TrialFacts), Spec: r.Trial.Spec, Base: r.Trial.Base, Data: r.Trial.Data,
 		Backend: r.Trial.Backend, Places: []shownPlace{}, Result: r.Final(), Attempts: []shownAttempt{}, Files: files,
 	}
+	if t.Result != nil && t.Result.ValLoss != nil {
+		t.Metrics = &shownMetrics{Perplexity: math.Exp(*t.Result.ValLoss), TokenAccuracy: r.TokenAccuracy()}
+	}
 	for _, p := range r.Places {
 		t.Places = append(t.Places, shownPlace(p))
 	}
@@ -167,6 +178,13 @@ func writeTrial(w io.Writer, t shownTrial) error {
 	if r := t.Result; r != nil && r.ValLoss != nil {
 		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s tokens, %s of training\n", fullNumber(r.ValLoss), r.BestStep,
 			fullNumber(r.TrainLoss), report.Count(r.Tokens), report.Seconds(r.TrainSeconds))
+	}
+	if m := t.Metrics; m != nil {
+		fmt.Fprintf(&b, "perplexity %s at that step", fullNumber(&m.Perplexity))
+		if m.TokenAccuracy != nil {
+			fmt.Fprintf(&b, ", token accuracy %s", fullNumber(m.TokenAccuracy))
+		}
+		b.WriteByte('\n')
 	}
 	if r := t.Result; r != nil && r.Forgetting() != nil {
 		fmt.Fprintf(&b, "retain_loss %s at that step, %s at step 0: forgetting %s\n", fullNumber(r.RetainLoss), fullNumber(r.BaseRetain), fullNumber(r.Forgetting()))
