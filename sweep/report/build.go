@@ -23,7 +23,7 @@ func Build(s sweep.Snapshot) Report {
 		r.Strategy = s.Sweep.Strategy
 	}
 	for i, l := range s.Ladders {
-		r.Ladders = append(r.Ladders, newLadder(l, sweep.Conclude(s, i)))
+		r.Ladders = append(r.Ladders, newLadder(l, sweep.Conclude(s, i), s.Sweep.Rule))
 	}
 	r.Recommendation = recommend(r)
 	r.Axes = axes(r.Ladders, r.Recommendation)
@@ -32,10 +32,10 @@ func Build(s sweep.Snapshot) Report {
 }
 
 func newRule(p sweep.Plateau) Rule {
-	return Rule{Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, NoiseSD: p.NoiseSD, NoiseSource: p.NoiseSource}
+	return Rule{Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, NoiseSD: p.NoiseSD, NoiseSource: p.NoiseSource, minGain: p.MinGain}
 }
 
-func newLadder(l sweep.Ladder, v sweep.Verdict) Ladder {
+func newLadder(l sweep.Ladder, v sweep.Verdict, rule sweep.Plateau) Ladder {
 	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
 	out.id, out.baseParams, out.corpus = l.ID, l.Model.Params, l.Corpus.Fingerprint
 	judged := map[int]sweep.RungVerdict{}
@@ -56,6 +56,7 @@ func newLadder(l sweep.Ladder, v sweep.Verdict) Ladder {
 	}
 	out.Verdict.Screening = newScreening(l, v)
 	out.Conditions = conditions(out, l)
+	out.Metrics = metrics(l, rule, v)
 	return out
 }
 
@@ -153,6 +154,7 @@ func newTrial(t sweep.TrialFacts) Trial {
 		return out
 	}
 	out.ValLoss, out.TrainLoss, out.RetainLoss, out.Forgetting = o.ValLoss, o.TrainLoss, o.RetainLoss, o.Forgetting()
+	out.TokenAccuracy = t.TokenAccuracy()
 	out.BestStep, out.Tokens, out.TrainSeconds = &o.BestStep, &o.Tokens, &o.TrainSeconds
 	return out
 }

@@ -33,7 +33,10 @@ func (r Report) rows() ([]string, [][]string) {
 	header = append(header, "rank", "seed", "trial", "state", "val_loss", "best_step", "train_loss", "tokens", "peak_host_bytes",
 		"peak_device_bytes", "predicted_bytes", "train_seconds", "trainable_params", "decision", "ladder_state", "recommended_rank",
 		"tuned", "extra")
-	retain := r.retains()
+	accuracy, retain := r.has(func(t Trial) *float64 { return t.TokenAccuracy }), r.retains()
+	if accuracy {
+		header = append(header, "token_accuracy")
+	}
 	if retain {
 		header = append(header, "retain_loss", "forgetting")
 	}
@@ -49,6 +52,9 @@ func (r Report) rows() ([]string, [][]string) {
 					row = append(row, l.Cell.value(name))
 				}
 				row = append(row, trialRow(l, rung, t)...)
+				if accuracy {
+					row = append(row, float(t.TokenAccuracy))
+				}
 				if retain {
 					row = append(row, float(t.RetainLoss), float(t.Forgetting))
 				}
@@ -60,10 +66,13 @@ func (r Report) rows() ([]string, [][]string) {
 }
 
 // retains reports whether any trial was scored on data.retain.
-func (r Report) retains() bool {
+func (r Report) retains() bool { return r.has(func(t Trial) *float64 { return t.RetainLoss }) }
+
+// has reports whether any trial has the value.
+func (r Report) has(value func(Trial) *float64) bool {
 	for _, l := range r.Ladders {
 		for _, rung := range l.Rungs {
-			if slices.ContainsFunc(rung.Trials, func(t Trial) bool { return t.RetainLoss != nil }) {
+			if slices.ContainsFunc(rung.Trials, func(t Trial) bool { return value(t) != nil }) {
 				return true
 			}
 		}

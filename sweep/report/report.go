@@ -26,6 +26,8 @@ type Rule struct {
 	Stop        sweep.StopMode `json:"stop"`
 	NoiseSD     float64        `json:"noise_sd"`     // nats; used where a rung has one seed; 0 means 0.25 % of the lowest rank's loss
 	NoiseSource string         `json:"noise_source"` // grid, sweep <name>, or default
+
+	minGain sweep.MinGain
 }
 
 // Recommendation is the one answer on top of a report.
@@ -98,6 +100,8 @@ type Ladder struct {
 	Verdict    Verdict    `json:"verdict"`
 	Rungs      []Rung     `json:"rungs"`       // those with at least one attempt or a screened loss, ascending
 	NotStarted []int      `json:"not_started"` // ranks of the ladder without any attempt
+	// Metrics are absent where nothing but the loss was measured.
+	Metrics []Metric `json:"metrics,omitempty"`
 
 	id         int64  // in the database
 	baseParams int64  // of the base model
@@ -183,8 +187,9 @@ type Trial struct {
 	ValLoss         *float64      `json:"val_loss"`
 	BestStep        *int          `json:"best_step"`
 	TrainLoss       *float64      `json:"train_loss"`
-	RetainLoss      *float64      `json:"retain_loss,omitempty"` // on data.retain at the best step; absent where the grid has none
-	Forgetting      *float64      `json:"forgetting,omitempty"`  // how much higher it is than at step 0
+	RetainLoss      *float64      `json:"retain_loss,omitempty"`    // on data.retain at the best step; absent where the grid has none
+	Forgetting      *float64      `json:"forgetting,omitempty"`     // how much higher it is than at step 0
+	TokenAccuracy   *float64      `json:"token_accuracy,omitempty"` // at the best step; absent in trials from before it was measured
 	Tokens          *int64        `json:"tokens"`
 	PeakHostBytes   *int64        `json:"peak_host_bytes"`
 	PeakDeviceBytes *int64        `json:"peak_device_bytes"`

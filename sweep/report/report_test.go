@@ -77,6 +77,68 @@ func TestReportOfForgetting(t *testing.T) {
 	}
 }
 
+// TestReportOfMetrics: every metric is judged by itself, and the report says where they disagree; val_loss decides alone.
+func TestReportOfMetrics(t *testing.T) {
+	t.Parallel()
+	for name, rule := range map[string]sweep.Plateau{"metrics": {}, "metrics_nats": natsRule()} {
+		f := states()[sweep.StatePlateau]
+		f.rule = rule
+		s := f.snapshot()
+		for i := range s.Ladders[0].Rungs {
+			for j := range s.Ladders[0].Rungs[i].Trials {
+				facts := &s.Ladders[0].Rungs[i].Trials[j]
+				o := facts.Attempts[0].Outcome
+				o.BaseRetain, o.RetainLoss = new(3.0), new(3+0.125*float64(i)+0.001*float64(j-1))
+				facts.Evaluations = []sweep.StepLoss{
+					{Step: o.BestStep, ValLoss: *o.ValLoss, TokenAccuracy: new(min(0.25+0.05*float64(i), 0.3+0.0001*float64(i)) + 0.0002*float64(j-1))},
+				}
+			}
+		}
+		r := Build(s)
+		var text, csv bytes.Buffer
+		for _, err := range []error{r.Text(&text, Options{Width: 120}), r.CSV(&csv)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		golden(t, name+".txt", text.Bytes())
+		if header, _, _ := strings.Cut(csv.String(), "\n"); !strings.HasSuffix(header, ",token_accuracy,retain_loss,forgetting") {
+			t.Errorf("CSV begins with %s", header)
+		}
+		got := map[string]int{}
+		for _, m := range r.Ladders[0].Metrics {
+			got[m.Name] = *m.RecommendedRank
+		}
+		want := map[string]int{"val_loss": 8, "perplexity": 16, "token_accuracy": 2, "forgetting": 1}
+		if diff := cmp.Diff(want, got); diff != "" || *r.Ladders[0].Verdict.RecommendedRank != 8 {
+			t.Errorf("recommended ranks (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// natsRule gives min_gain in nats, which only val_loss can be held to.
+func natsRule() sweep.Plateau {
+	p := sweep.DefaultPlateau()
+	p.MinGain = sweep.MinGain{Value: 0.024}
+	return p
+}
+
+// TestReportOfNoAccuracy: a metric that the rule cannot judge says why and recommends nothing.
+func TestReportOfNoAccuracy(t *testing.T) {
+	t.Parallel()
+	s := states()[sweep.StatePlateau].snapshot()
+	for i := range s.Ladders[0].Rungs {
+		for j := range s.Ladders[0].Rungs[i].Trials {
+			facts := &s.Ladders[0].Rungs[i].Trials[j]
+			facts.Evaluations = []sweep.StepLoss{{Step: facts.Attempts[0].Outcome.BestStep, TokenAccuracy: new(0.0)}}
+		}
+	}
+	m := Build(s).Ladders[0].Metrics
+	if len(m) != 3 || m[2].RecommendedRank != nil || !strings.Contains(m[2].Reason, "which is 0") {
+		t.Errorf("metrics = %+v, want an accuracy of 0 refused", m)
+	}
+}
+
 // states are ladders of one cell, one for every state a verdict can have.
 func states() map[sweep.State]fixture {
 	seeds := []int64{0, 1, 2}

@@ -70,6 +70,9 @@ func (r Report) Text(w io.Writer, o Options) error {
 	if r.retains() {
 		t.para("", "Forgetting is how much higher the loss on data.retain is at the best step than before training, in nats per token.")
 	}
+	if r.measured() {
+		t.para("", "%s", r.metricsLegend())
+	}
 	return t.err
 }
 
@@ -194,6 +197,7 @@ func (t *text) ladder(l Ladder) {
 	t.print(t.bold(wrap(l.title(), t.o.Width, "  ")))
 	t.table(l)
 	t.verdict(l)
+	t.metrics(l)
 }
 
 func (t *text) verdict(l Ladder) {

@@ -1,0 +1,216 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Metric is what one number says about a ladder's rank. val_loss is the ladder's verdict; the others are judged by the same rule
+// over the grid's seeds, inform, and decide nothing.
+type Metric struct {
+	Name            string      `json:"metric"`
+	State           sweep.State `json:"state,omitempty"` // absent where the rule cannot look: see Reason
+	RecommendedRank *int        `json:"recommended_rank"`
+	BestRank        *int        `json:"best_rank"`
+	Value           *float64    `json:"value"`    // mean over the grid's seeds at the recommended rank
+	MinGain         *float64    `json:"min_gain"` // in the metric's own unit
+	Reason          string      `json:"reason"`
+}
+
+// metric is how a trial is scored.
+type metric struct {
+	name     string
+	maximize bool
+	judged   func(sweep.TrialFacts) *float64 // what ranks are compared by
+	shown    func(sweep.TrialFacts) *float64 // what is printed
+}
+
+// otherMetrics are those beside val_loss. Forgetting is compared by the loss on data.retain, from which it differs by what the base
+// model scores there: a share of a difference that may be zero would mean nothing.
+func otherMetrics() []metric {
+	return []metric{
+		{"perplexity", false, perplexity, perplexity},
+		{"token_accuracy", true, sweep.TrialFacts.TokenAccuracy, sweep.TrialFacts.TokenAccuracy},
+		{
+			"forgetting", false, func(t sweep.TrialFacts) *float64 { return t.Final().RetainLoss },
+			func(t sweep.TrialFacts) *float64 { return t.Final().Forgetting() },
+		},
+	}
+}
+
+func perplexity(t sweep.TrialFacts) *float64 { return new(math.Exp(*t.Final().ValLoss)) }
+
+// metrics returns what each metric says, val_loss first; nil where nothing but the loss was measured.
+func metrics(l sweep.Ladder, rule sweep.Plateau, v sweep.Verdict) []Metric {
+	if v.RecommendedRank == 0 {
+		return nil
+	}
+	loss := Metric{
+		Name: "val_loss", State: v.State, RecommendedRank: &v.RecommendedRank, BestRank: nonZero(v.BestRank),
+		MinGain: nonZero(v.MinGain), Reason: v.Reason,
+	}
+	for _, r := range v.Rungs {
+		if r.Rank == v.RecommendedRank {
+			loss.Value = new(r.ValLoss.Mean)
+		}
+	}
+	all := []Metric{loss}
+	for _, m := range otherMetrics() {
+		if rungs := m.rungs(l); len(rungs) > 0 {
+			all = append(all, m.judge(l, rungs, rule))
+		}
+	}
+	if len(all) == 2 { // perplexity is there wherever the loss is
+		return nil
+	}
+	return all
+}
+
+// judge applies the rule. Its min_gain in nats and its noise_sd are val_loss's alone.
+func (m metric) judge(l sweep.Ladder, rungs []sweep.Losses, rule sweep.Plateau) Metric {
+	out := Metric{Name: m.name}
+	v, err := m.rule(rule).Judge(rungs)
+	if err != nil {
+		out.Reason = "the rule cannot look: " + err.Error()
+		return out
+	}
+	out.State, out.Reason = v.State, v.Reason
+	out.RecommendedRank, out.BestRank, out.MinGain = nonZero(v.RecommendedRank), nonZero(v.BestRank), nonZero(v.MinGain)
+	for _, r := range l.Rungs {
+		if r.Rank == v.RecommendedRank {
+			out.Value = m.mean(r)
+		}
+	}
+	return out
+}
+
+func (m metric) rule(p sweep.Plateau) sweep.Plateau {
+	if !p.MinGain.Relative {
+		p.MinGain = sweep.DefaultPlateau().MinGain
+	}
+	p.Maximize = m.maximize
+	p.GridSeeds, p.MaxSeeds, p.Stop, p.Confirm = nil, 0, sweep.StopLikely, false // nothing is drawn for these
+	p.NoiseSD, p.NoiseSource = 0, sweep.NoiseDefault
+	return p
+}
+
+// rungs returns the metric at every rank that was trained, up to the first that is not finished or lacks it.
+func (m metric) rungs(l sweep.Ladder) []sweep.Losses {
+	var all []sweep.Losses
+	for _, r := range l.Rungs {
+		if !started(r) {
+			continue
+		}
+		if _, ok := r.Chosen(); !ok {
+			break
+		}
+		rung := sweep.Losses{Rank: r.Rank, Complete: true}
+		for _, t := range r.ChosenRung().Trials {
+			if t.Extra {
+				continue
+			}
+			if !scored(t) {
+				rung.Complete = false
+				continue
+			}
+			v := m.judged(t)
+			if v == nil {
+				return all
+			}
+			rung.Seeds, rung.ValLoss = append(rung.Seeds, t.Trial.Spec.Seed), append(rung.ValLoss, *v)
+		}
+		all = append(all, rung)
+	}
+	return all
+}
+
+// scored reports whether a trial ended with a loss.
+func scored(t sweep.TrialFacts) bool { return t.Final() != nil && t.Final().ValLoss != nil }
+
+// mean is over the grid's seeds; nil where one lacks the metric.
+func (m metric) mean(r sweep.Rung) *float64 {
+	var values []float64
+	for _, t := range r.ChosenRung().Trials {
+		if t.Extra || !scored(t) {
+			continue
+		}
+		v := m.shown(t)
+		if v == nil {
+			return nil
+		}
+		values = append(values, *v)
+	}
+	return new(stat.Mean(values, nil))
+}
+
+// metrics prints what each metric says about the rank, and says so where they disagree.
+func (t *text) metrics(l Ladder) {
+	if len(l.Metrics) == 0 {
+		return
+	}
+	var rows [][]string
+	rank := func(n int) string { return fmt.Sprint(n) }
+	for _, m := range l.Metrics {
+		value := func(v float64) string { return fixed(v, digits(optionalValue(m.MinGain))) }
+		state := string(m.State)
+		if state == "" {
+			state = m.Reason
+		}
+		rows = append(rows, []string{m.Name, optional(m.RecommendedRank, rank), optional(m.BestRank, rank), optional(m.Value, value), state})
+	}
+	t.print(renderRows([]string{"metric", "rank", "best", "value there", "verdict"}, rows, "metric", "verdict"))
+	if text := l.disagreement(); text != "" {
+		t.para("", "%s", text)
+	}
+}
+
+func optionalValue(v *float64) float64 {
+	if v == nil {
+		return 0
+	}
+	return *v
+}
+
+// disagreement says which metrics recommend another rank than val_loss; empty where none does.
+func (l Ladder) disagreement() string {
+	var ranks []int
+	var parts []string
+	for _, m := range l.Metrics {
+		if m.RecommendedRank == nil {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s rank %d", m.Name, *m.RecommendedRank))
+		if !slices.Contains(ranks, *m.RecommendedRank) {
+			ranks = append(ranks, *m.RecommendedRank)
+		}
+	}
+	if len(ranks) < 2 {
+		return ""
+	}
+	return "The metrics disagree on the rank: " + list(parts) + ". The verdict is val_loss's alone."
+}
+
+// measured reports whether any ladder has metrics beside the loss.
+func (r Report) measured() bool {
+	return slices.ContainsFunc(r.Ladders, func(l Ladder) bool { return len(l.Metrics) > 0 })
+}
+
+// metricsLegend says how the metrics are judged.
+func (r Report) metricsLegend() string {
+	share, whose := r.Rule.minGain, "the grid's"
+	if !share.Relative {
+		share, whose = sweep.DefaultPlateau().MinGain, "the default, for the grid gives nats"
+	}
+	text := fmt.Sprintf("Metrics beside val_loss are judged by the same rule on the grid's seeds, with a min_gain of %s %% of the lowest rank's value (%s); "+
+		"token_accuracy is the share of supervised validation tokens that the model finds likeliest, at the step of the lowest val_loss.",
+		number(share.Value*100), whose)
+	if r.retains() {
+		text += " Forgetting is compared by the loss on data.retain."
+	}
+	return text
+}
