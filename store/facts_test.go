@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -143,7 +144,7 @@ func TestVerdictsAreAppendedOnce(t *testing.T) {
 		}
 	}
 	got, err := db.Query(t.Context(), `SELECT count(*), count(DISTINCT inputs_hash), max(rule_version) FROM ladder_verdicts`)
-	if diff := cmp.Diff([][]string{{"2", "1", "1"}}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([][]string{{"2", "1", strconv.Itoa(sweep.RuleVersion)}}, got); err != nil || diff != "" {
 		t.Errorf("stored verdicts: %v (-want +got):\n%s", err, diff)
 	}
 	launch(t, db, ladders[0].Rungs[0].Trials[0].Trial, 1, script(4.5))
