@@ -13,7 +13,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash fuzz bench test-peft golden lint fmt cover experiments base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash fuzz bench test-peft golden lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -81,6 +81,10 @@ planted-data: plugin-if-possible ## Sample the data of experiments/planted*.yaml
 	go run ./experiments/planted -rank 8 -norm 5 -targets mlp.c_proj -rows 8192 -validation 256 -out models/planted/r8
 	go run ./experiments/planted -rank 2 -norm 8 -targets mlp.c_proj -rows 8192 -validation 256 -out models/planted/r2
 	go run ./experiments/planted -rank 0 -rows 4096 -validation 256 -out models/planted/r0
+
+calibrate: ## Simulate ladders of known truth: how often the plateau rule and its rivals are right (about 2 minutes)
+	go run ./experiments/calibrate > experiments/calibrate/results.md.new
+	mv experiments/calibrate/results.md.new experiments/calibrate/results.md
 
 base-model: ## Train the embedded base model from scratch (seeded; takes some minutes with XLA)
 	go run ./experiments/basemodel

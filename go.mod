@@ -20,6 +20,7 @@ require (
 	github.com/spf13/cobra v1.10.2 // command line
 	github.com/spf13/viper v1.21.0 // tool settings: flag, environment, file
 	github.com/vbauerster/mpb/v8 v8.16.2 // progress bars
+	golang.org/x/sync v0.24.0 // errgroup: the calibration's simulations
 	golang.org/x/sys v0.49.0 // file locks, cores, signals
 	golang.org/x/term v0.47.0 // is this a terminal, and how wide
 	golang.org/x/text v0.43.0 // reading U+FFFD as tokenizers do
@@ -56,7 +57,6 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49 // indirect
-	golang.org/x/sync v0.24.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 )

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// ours are the modes of this program's rule.
+func ours() []rule {
+	mode := func(name string, set func(*sweep.Plateau)) rule {
+		return rule{name: name, judge: func(l ladder) (call, error) {
+			p := sweep.DefaultPlateau()
+			p.MinGain, p.Patience, p.Confidence = sweep.MinGain{Value: l.share, Relative: true}, patience, confidence
+			set(&p)
+			return climb(p, l)
+		}}
+	}
+	return []rule{
+		mode("stop: likely", func(*sweep.Plateau) {}),
+		mode("likely + confirm", func(p *sweep.Plateau) { p.Confirm = true }),
+		mode("stop: certified", func(p *sweep.Plateau) { p.Stop = sweep.StopCertified }),
+	}
+}
+
+// climb lets Plateau.Judge climb a ladder and answers its draws. It may see all rungs at once, for what it says of a rung
+// does not depend on later ones; those past the stop cost nothing.
+func climb(p sweep.Plateau, l ladder) (call, error) {
+	losses := make([]sweep.Losses, rungs)
+	for s := range l.seeds {
+		p.GridSeeds = append(p.GridSeeds, int64(s))
+	}
+	for r := range losses {
+		losses[r] = sweep.Losses{Rank: ranks[r], Seeds: p.GridSeeds, ValLoss: l.y[r][:l.seeds], Complete: true}
+	}
+	drawn := 0
+	v, err := p.Judge(losses)
+	for ; err == nil && v.Draw != nil; v, err = p.Judge(losses) {
+		for _, rank := range v.Draw.Ranks {
+			r := slices.Index(ranks[:], rank)
+			n := len(losses[r].Seeds)
+			losses[r].Seeds = append(slices.Clone(p.GridSeeds), v.Draw.Seeds...)
+			losses[r].ValLoss = l.y[r][:len(losses[r].Seeds)]
+			drawn += len(losses[r].Seeds) - n
+		}
+	}
+	if err != nil {
+		return call{}, err
+	}
+	c := call{rung: slices.Index(ranks[:], v.RecommendedRank), used: rungs}
+	if beyond := slices.IndexFunc(v.Rungs, func(r sweep.RungVerdict) bool { return r.Decision == sweep.DecisionBeyond }); beyond >= 0 {
+		c.used = beyond
+	}
+	c.runs = c.used*l.seeds + drawn
+	switch v.State {
+	case sweep.StatePlateau:
+		c.claim = claimPlateau
+	case sweep.StateLikelyPlateau:
+		c.claim = claimLikely
+	default:
+	}
+	return c, nil
+}
+
+// ruleVersion is the release that the tables are of.
+const ruleVersion = sweep.RuleVersion

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"gonum.org/v1/gonum/stat"
+)
+
+// patience and confidence are those of every rule that has them: the defaults of a grid.
+const (
+	patience   = 2
+	confidence = .95
+)
+
+// ladder is what a rule sees: losses by rung and seed, and what gain counts.
+type ladder struct {
+	y     [rungs][]float64 // of all seeds that may be drawn
+	seeds int              // y[r][:seeds] are the grid's
+	share float64          // min_gain as a share of the lowest rank's mean
+}
+
+// claim is what a rule says of a ladder.
+type claim int
+
+const (
+	claimNone claim = iota
+	claimLikely
+	claimPlateau
+)
+
+// call is a rule's answer.
+type call struct {
+	claim claim
+	rung  int // recommended
+	used  int // rungs trained
+	runs  int // trials trained
+}
+
+// rule is a way to climb a ladder.
+type rule struct {
+	name  string
+	seeds int // 0: as many as the table has
+	judge func(ladder) (call, error)
+}
+
+// means are the rungs' means over the grid's seeds.
+func (l ladder) means() []float64 {
+	m := make([]float64, rungs)
+	for r := range m {
+		m[r] = stat.Mean(l.y[r][:l.seeds], nil)
+	}
+	return m
+}
+
+// minGain is in nats, as the rule of this program resolves it.
+func (l ladder) minGain() float64 { return l.share * stat.Mean(l.y[0][:l.seeds], nil) }
+
+// climbed is a call of a rule that trains every seed of every rung up to the last one it used.
+func (l ladder) climbed(c claim, rung, used int) call {
+	return call{claim: c, rung: rung, used: used, runs: used * l.seeds}
+}

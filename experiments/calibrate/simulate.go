@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// plan is what is simulated.
+type plan struct {
+	ladders int // for each curve and noise
+	seed    uint64
+	shares  []float64 // min_gain, as a share of the lowest rank's loss
+	seeds   []int     // of a grid
+	noises  []noise
+	curves  []curve
+	rules   []rule
+}
+
+// most is how many seeds a ladder is drawn with: the largest grid's, and as many again to draw from.
+func (p plan) most() int {
+	most := 0
+	for _, n := range p.seeds {
+		most = max(most, 2*n)
+	}
+	return most
+}
+
+// cell is one line of the tables.
+type cell struct {
+	noise, curve, share, seeds, rule int // indices into the plan
+}
+
+// results are the tallies by cell. A rule with a number of seeds of its own has tallies for the first of plan.seeds only.
+type results map[cell]*tally
+
+// simulate runs the plan, one goroutine for each noise and curve, at most jobs at a time.
+func (p plan) simulate(ctx context.Context, jobs int) (results, error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(jobs)
+	parts := make([]results, len(p.noises)*len(p.curves))
+	for n := range p.noises {
+		for c := range p.curves {
+			g.Go(func() error {
+				part, err := p.simulateCurve(ctx, n, c)
+				parts[n*len(p.curves)+c] = part
+				return err
+			})
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	all := results{}
+	for _, part := range parts {
+		maps.Copy(all, part)
+	}
+	return all, nil
+}
+
+func (p plan) simulateCurve(ctx context.Context, n, c int) (results, error) {
+	truths := make([]truth, len(p.shares))
+	for i, share := range p.shares {
+		truths[i] = newTruth(p.curves[c], p.noises[n], share, patience)
+	}
+	part := results{}
+	for i := range p.ladders {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		src := rand.New(rand.NewPCG(p.seed, uint64(n)<<40|uint64(c)<<32|uint64(i)))
+		y := p.noises[n].draw(src, p.most())
+		for r := range y {
+			for s := range y[r] {
+				y[r][s] += truths[0].loss[r]
+			}
+		}
+		if err := p.judge(part, y, truths, n, c); err != nil {
+			return nil, fmt.Errorf("%s noise, %s, ladder %d: %w", p.noises[n].name, p.curves[c].name, i, err)
+		}
+	}
+	return part, nil
+}
+
+// judge lets every rule judge one ladder.
+func (p plan) judge(part results, y [rungs][]float64, truths []truth, n, c int) error {
+	for g, share := range p.shares {
+		for s, seeds := range p.seeds {
+			for r, rule := range p.rules {
+				if rule.seeds > 0 && s > 0 {
+					continue
+				}
+				if rule.seeds > 0 {
+					seeds = rule.seeds
+				}
+				answer, err := rule.judge(ladder{y: y, seeds: seeds, share: share})
+				if err != nil {
+					return fmt.Errorf("%s: %w", rule.name, err)
+				}
+				at := cell{n, c, g, s, r}
+				if part[at] == nil {
+					part[at] = &tally{}
+				}
+				part[at].add(truths[g], answer)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// write prints formulas, goals and tables as markdown.
+func (p plan) write(w io.Writer, r results, brief bool) error {
+	var b strings.Builder
+	p.formulas(&b)
+	p.goals(&b, r)
+	p.summary(&b, r)
+	if !brief {
+		p.details(&b, r)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (p plan) formulas(b *strings.Builder) {
+	fmt.Fprintf(b, "%d ladders for each curve and noise, ranks %d to %d, patience %d, confidence %v, random seed %d. Plateau rule version %d.\n\n",
+		p.ladders, ranks[0], ranks[rungs-1], patience, confidence, p.seed, ruleVersion)
+	b.WriteString("| curve | true loss of rank r, nats |\n|---|---|\n")
+	for _, c := range p.curves {
+		fmt.Fprintf(b, "| %s | %s |\n", c.name, c.formula)
+	}
+	b.WriteString("\n| noise | added to it |\n|---|---|\n")
+	for _, n := range p.noises {
+		fmt.Fprintf(b, "| %s | %s |\n", n.name, n.formula)
+	}
+	b.WriteString("\n")
+}
+
+// row is one line of a table.
+func row(b *strings.Builder, cells ...string) {
+	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+}
+
+func header(b *strings.Builder, cells ...string) {
+	row(b, cells...)
+	b.WriteString(strings.Repeat("|---", len(cells)) + "|\n")
+}
+
+func percent(x float64) string { return fmt.Sprintf("%.1f", x) }
+
+// numbers are a tally's columns.
+func (t tally) numbers(plateaus bool) []string {
+	called := "–"
+	if plateaus {
+		called = percent(t.share(t.called))
+	}
+	return []string{
+		percent(t.share(t.plateau)), percent(t.share(t.wrong)), percent(t.share(t.clearlyWrong)),
+		percent(t.share(t.likely)), percent(t.share(t.likelyWrong)), called,
+		fmt.Sprintf("%.2f", t.meanRegret()), percent(t.meanUsed()), percent(t.meanRuns()),
+	}
+}
+
+var columns = []string{"plateau", "false", "clearly false", "likely", "wrongly likely", "called", "regret", "ranks", "runs"} //nolint:gochecknoglobals // a constant
+
+// details has one table for each noise, min_gain and number of seeds.
+func (p plan) details(b *strings.Builder, r results) {
+	for n, noise := range p.noises {
+		for g, share := range p.shares {
+			for s, seeds := range p.seeds {
+				fmt.Fprintf(b, "\n### %s noise, min_gain %v %%, %d seeds\n\n", noise.name, 100*share, seeds)
+				header(b, append([]string{"curve", "rule"}, columns...)...)
+				for c, curve := range p.curves {
+					truth := newTruth(curve, noise, share, patience)
+					for k, rule := range p.rules {
+						if t := r[cell{n, c, g, s, k}]; t != nil {
+							row(b, append([]string{curve.name, rule.name}, t.numbers(truth.plateaus(patience))...)...)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// each visits the cells of a rule and a number of seeds that have a tally, always in the same order.
+func (p plan) each(r results, seeds, rule int, visit func(cell, tally)) {
+	for n := range p.noises {
+		for c := range p.curves {
+			for g := range p.shares {
+				at := cell{n, c, g, seeds, rule}
+				if t := r[at]; t != nil {
+					visit(at, *t)
+				}
+			}
+		}
+	}
+}
+
+// summary has one line for each rule and number of seeds: sums over everything, and the worst cell.
+func (p plan) summary(b *strings.Builder, r results) {
+	b.WriteString("\n## All curves, noises and min_gains together\n\n")
+	header(b, append([]string{"rule", "seeds", "worst false", "worst clearly false", "worst wrongly likely"}, columns...)...)
+	for s, seeds := range p.seeds {
+		for k, rule := range p.rules {
+			var all tally
+			var wrong, clearly, likely float64
+			p.each(r, s, k, func(_ cell, t tally) {
+				all.merge(t)
+				wrong = max(wrong, t.share(t.wrong))
+				clearly = max(clearly, t.share(t.clearlyWrong))
+				likely = max(likely, t.share(t.likelyWrong))
+			})
+			if all.ladders > 0 {
+				row(b, append([]string{rule.name, fmt.Sprint(seeds), percent(wrong), percent(clearly), percent(likely)}, all.numbers(true)...)...)
+			}
+		}
+	}
+}
+
+// goal is what our rule should reach in every cell of a kind.
+type goal struct {
+	name  string
+	least bool // the share should be at least so large, so that the smallest one counts
+	share func(tally) float64
+	in    func(p plan, at cell) bool
+}
+
+func goals() []goal {
+	called := func(curve string) func(plan, cell) bool {
+		return func(p plan, at cell) bool { return p.curves[at.curve].name == curve && p.shares[at.share] == .01 }
+	}
+	rises := func(p plan, at cell) bool { return p.curves[at.curve].rises }
+	return []goal{
+		{name: "clearly false plateau ≤ 2", share: func(t tally) float64 { return t.share(t.clearlyWrong) }},
+		{name: "false plateau ≤ 6", share: func(t tally) float64 { return t.share(t.wrong) }},
+		{name: "wrongly likely, monotone ≤ 15", share: func(t tally) float64 { return t.share(t.likelyWrong) }, in: func(p plan, at cell) bool { return !rises(p, at) }},
+		{name: "wrongly likely, U-shape ≤ 20", share: func(t tally) float64 { return t.share(t.likelyWrong) }, in: rises},
+		{name: "flat called at 1 % ≥ 80", least: true, share: func(t tally) float64 { return t.share(t.called) }, in: called("flat")},
+		{name: "saturating called at 1 % ≥ 80", least: true, share: func(t tally) float64 { return t.share(t.called) }, in: called("saturating")},
+	}
+}
+
+// worst is the share furthest from a goal, and where it is.
+func (g goal) worst(p plan, r results, seeds, rule int) string {
+	found, x, where := false, 0.0, ""
+	p.each(r, seeds, rule, func(at cell, t tally) {
+		v := g.share(t)
+		if g.in != nil && !g.in(p, at) || found && (v <= x) != g.least {
+			return
+		}
+		found, x = true, v
+		where = fmt.Sprintf("%s, %s, %v %%", p.noises[at.noise].name, p.curves[at.curve].name, 100*p.shares[at.share])
+	})
+	return fmt.Sprintf("%.1f (%s)", x, where)
+}
+
+// goals lists, for each mode of our rule, the worst cell of each goal.
+func (p plan) goals(b *strings.Builder, r results) {
+	b.WriteString("## Goals\n\n")
+	columns := []string{"rule", "seeds"}
+	for _, g := range goals() {
+		columns = append(columns, g.name)
+	}
+	header(b, columns...)
+	for s, seeds := range p.seeds {
+		for k, rule := range p.rules[:len(ours())] {
+			cells := []string{rule.name, fmt.Sprint(seeds)}
+			for _, g := range goals() {
+				cells = append(cells, g.worst(p, r, s, k))
+			}
+			row(b, cells...)
+		}
+	}
+}
