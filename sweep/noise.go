@@ -33,6 +33,20 @@ func ResidualSD(rungs []Losses) (float64, bool) {
 	return math.Sqrt(squares / float64((rows-1)*(columns-1))), true
 }
 
+// SeedSD is the standard deviation of one validation loss over the seeds of one rung, pooled over the rungs: what seeds differ
+// by before anything they share is removed. Only seeds that every rung has count. It reports false where ResidualSD does.
+func SeedSD(rungs []Losses) (float64, bool) {
+	table := commonSeeds(rungs)
+	if len(table) < 2 || len(table[0]) < 2 {
+		return 0, false
+	}
+	pooled := 0.0
+	for _, row := range table {
+		pooled += variance(row) / float64(len(table))
+	}
+	return math.Sqrt(pooled), true
+}
+
 // commonSeeds returns the losses of the seeds that all rungs have: one row per rung, one column per seed.
 func commonSeeds(rungs []Losses) [][]float64 {
 	if len(rungs) == 0 {

@@ -40,3 +40,16 @@ func TestResidualSD(t *testing.T) {
 		})
 	}
 }
+
+func TestSeedSD(t *testing.T) {
+	t.Parallel()
+	seeds := []int64{0, 1}
+	rungs := []Losses{{Seeds: seeds, ValLoss: []float64{3, 5}}, {Seeds: []int64{1, 0, 7}, ValLoss: []float64{6, 2, 99}}}
+	// Variances 2 and 8 over the two common seeds.
+	if got, ok := SeedSD(rungs); !ok || math.Abs(got-math.Sqrt(5)) > 1e-12 {
+		t.Errorf("SeedSD(%v) = %v, %v, want √5", rungs, got, ok)
+	}
+	if got, ok := SeedSD(rungs[:1]); ok {
+		t.Errorf("SeedSD of one rung = %v, want none", got)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
 // plateauFlags are the settings of the rule on the command line, in a grid's words.
@@ -24,6 +25,9 @@ type plateauFlags struct {
 	patience   int
 	confidence float64
 	noiseSD    float64
+	stop       string
+	seeds      []int64
+	maxSeeds   int
 }
 
 func newPlateauCommand(a *app) *cobra.Command {
@@ -35,10 +39,14 @@ func newPlateauCommand(a *app) *cobra.Command {
 where larger ranks stop paying: the same rule, and the same verdicts, that sweep run stops its ladders by. A column
 train_loss, where there is one, lets it tell overfitting. Ranks past the point where the rule stops are listed, not counted.
 
+With --stop certified it names the ranks and seeds to train where a plateau is not certain. Give the table with them again,
+and --seeds with those that every rank has, and they count where they were asked for.
+
 Ranks are compared over the seeds they share. With one seed per rank nothing measures the noise: give --noise-sd, the
 standard deviation of one value after removing what seeds share.`,
 		Example: `  sweep plateau losses.csv
   sweep plateau accuracy.csv --direction max --min-gain 0.002
+  sweep plateau losses.csv --stop certified --seeds 0,1,2
   sweep plateau one-seed.csv --noise-sd 0.01 -o json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,6 +59,9 @@ standard deviation of one value after removing what seeds share.`,
 	cmd.Flags().IntVar(&f.patience, "patience", 2, "ranks in a row without a worthwhile gain before the rule stops")
 	cmd.Flags().Float64Var(&f.confidence, "confidence", 0.95, "confidence of the intervals")
 	cmd.Flags().Float64Var(&f.noiseSD, "noise-sd", 0, "standard deviation of one value, needed where ranks have one seed")
+	cmd.Flags().StringVar(&f.stop, "stop", string(sweep.StopLikely), "likely, or certified to ask for the seeds that certify a plateau")
+	cmd.Flags().Int64SliceVar(&f.seeds, "seeds", nil, "the seeds that every rank has; the others were drawn to certify (default: all)")
+	cmd.Flags().IntVar(&f.maxSeeds, "max-seeds", 0, "seeds of a rank to ask for, drawn ones included (default: twice those that every rank has)")
 	return cmd
 }
 
@@ -58,6 +69,7 @@ standard deviation of one value after removing what seeds share.`,
 type plateauResult struct {
 	Verdict verdictJSON         `json:"verdict"`
 	Rungs   []sweep.RungVerdict `json:"rungs"`
+	Noise   *report.Noise       `json:"noise"` // null where fewer than two ranks share two seeds
 }
 
 // verdictJSON is a verdict without its rungs.
@@ -75,6 +87,7 @@ func (a *app) plateau(path string, f plateauFlags) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
+	complete(rungs, rule.GridSeeds)
 	if rank, ok := unpaired(rungs); ok {
 		return usagef("%s: rank %d shares no seed with rank %d: gains are paired by seed, so use the same seeds for every rank",
 			path, rank, rungs[0].Rank)
@@ -90,14 +103,18 @@ func (a *app) plateau(path string, f plateauFlags) error {
 		return usagef("%s: ranks are compared over one seed, which cannot tell a gain from noise: "+
 			"add seeds, or give --noise-sd, the standard deviation of one value", path)
 	}
-	return a.emit("plateau", plateauResult{Verdict: verdictJSON{Verdict: v}, Rungs: v.Rungs},
-		func(w io.Writer) error { return writePlateau(w, v) },
+	noise := report.NoiseOf(rungs)
+	return a.emit("plateau", plateauResult{Verdict: verdictJSON{Verdict: v}, Rungs: v.Rungs, Noise: noise},
+		func(w io.Writer) error { return writePlateau(w, v, noise) },
 		func() ([]string, [][]string) { return plateauRows(v) })
 }
 
 // rule is the plateau rule that the flags describe.
 func (f plateauFlags) rule() (sweep.Plateau, error) {
-	p := sweep.Plateau{Patience: f.patience, Confidence: f.confidence, Stop: sweep.StopLikely, NoiseSD: f.noiseSD}
+	p := sweep.Plateau{
+		Patience: f.patience, Confidence: f.confidence, Stop: sweep.StopMode(f.stop), NoiseSD: f.noiseSD,
+		GridSeeds: f.seeds, MaxSeeds: f.maxSeeds,
+	}
 	if f.noiseSD > 0 {
 		p.NoiseSource = sweep.NoiseFromFlag
 	}
@@ -140,6 +157,15 @@ func looksLikeAccuracy(rungs []sweep.Losses) bool {
 	return rises > 0
 }
 
+// complete marks the rungs that have every one of the seeds given; without any the table says which seeds there are.
+func complete(rungs []sweep.Losses, seeds []int64) {
+	for i := range rungs {
+		if len(seeds) > 0 {
+			rungs[i].Complete = !slices.ContainsFunc(seeds, func(s int64) bool { return !slices.Contains(rungs[i].Seeds, s) })
+		}
+	}
+}
+
 // unpaired returns the first rank that has no seed in common with the lowest.
 func unpaired(rungs []sweep.Losses) (rank int, found bool) {
 	for _, l := range rungs {
@@ -168,7 +194,7 @@ func (a *app) readLosses(path string) ([]sweep.Losses, error) {
 }
 
 // writePlateau prints the rungs and what they come to.
-func writePlateau(w io.Writer, v sweep.Verdict) error {
+func writePlateau(w io.Writer, v sweep.Verdict, noise *report.Noise) error {
 	header := []string{"rank", "seeds", "value", "gain [lo, hi]", "over", "P(gain)", "decision", "strikes"}
 	decimals := max(0, 2-int(math.Floor(math.Log10(v.MinGain)))) // three digits of min_gain
 	fixed := func(x float64) string { return strconv.FormatFloat(x, 'f', decimals, 64) }
@@ -186,6 +212,9 @@ func writePlateau(w io.Writer, v sweep.Verdict) error {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "rank %d: %s\n%s\n", v.RecommendedRank, v.State, v.Reason)
+	if noise != nil {
+		fmt.Fprintf(&text, "noise: %s\n", noise)
+	}
 	for _, advice := range v.Advice {
 		text.WriteString("- " + advice + "\n")
 	}

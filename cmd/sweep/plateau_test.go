@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // plateauOn runs sweep plateau on a file with this content.
@@ -123,6 +125,7 @@ func TestPlateauTable(t *testing.T) {
 └──────┴───────┴────────┴──────────────────────────┴──────┴─────────┴──────────┴─────────┘
 rank 2: plateau
 ranks 4 and 8 gain less than min_gain 0.0242 over rank 2: upper bounds 0.00186 and 0.00242 at confidence 0.95
+noise: a loss varies by 0.031 over seeds, and by 0.00037 once what they share is removed: a variance ratio of 6800, so unpaired ranks would need as many times the seeds
 - use rank 2: ranks 4 and 8 buy nothing that min_gain counts
 `
 	if code != exitOK || stderr != "" || stdout != want {
@@ -157,6 +160,8 @@ func TestPlateauRefuses(t *testing.T) {
 		"direction":           {flat, []string{"--direction", "up"}, "sweep: --direction up: want min or max\n"},
 		"min-gain":            {flat, []string{"--min-gain", "little"}, "sweep: --min-gain little: want a number such as 0.02, or a share such as 0.5%\n"},
 		"min-gain of nothing": {flat, []string{"--min-gain", "0%"}, "sweep: min_gain 0: want a positive number\n"},
+		"stop":                {flat, []string{"--stop", "now"}, "sweep: stop \"now\": want \"likely\" or \"certified\"\n"},
+		"seeds nobody has":    {flat, []string{"--seeds", "7"}, "sweep: losses.csv: rank 1: none of the grid's seeds [7] has a loss\n"},
 		"confidence":          {flat, []string{"--confidence", "95"}, "sweep: confidence 95: want a number between 0 and 1\n"},
 	}
 	for name, tt := range tests {
@@ -182,4 +187,67 @@ func TestPlateauReadsStdin(t *testing.T) {
 	if code := run(context.Background(), []string{"plateau", "no-such.csv"}, strings.NewReader(""), &out, &errOut); code != exitUsage {
 		t.Errorf("a missing file: exit %d", code)
 	}
+}
+
+// TestPlateauCertified: rank 4 is in doubt over rank 2 (gains .018, −.018, .005); the rule asks for seeds of both, and takes
+// them when they come.
+func TestPlateauCertified(t *testing.T) {
+	t.Parallel()
+	doubt := "rank,seed,val_loss\n1,0,4.84\n1,1,4.77\n1,2,4.81\n2,0,4.74\n2,1,4.67\n2,2,4.711\n4,0,4.722\n4,1,4.688\n4,2,4.706\n8,0,4.739\n8,1,4.669\n8,2,4.71\n"
+	more := "2,3,4.72\n2,4,4.66\n2,5,4.70\n4,3,4.7195\n4,4,4.66\n4,5,4.6995\n"
+	for _, tt := range []struct {
+		content, state string
+		draw           any
+		seeds          int
+	}{
+		{doubt, "likely_plateau", map[string]any{"ranks": []any{2., 4.}, "seeds": []any{3., 4., 5.}}, 3},
+		{doubt + more, "plateau", nil, 6},
+	} {
+		code, stdout, stderr := plateauOn(t, tt.content, "--stop", "certified", "--seeds", "0,1,2", "-o", "json")
+		var got struct {
+			Verdict struct {
+				State string
+				Draw  any
+			}
+			Rungs []struct{ Seeds []int64 }
+			Noise struct {
+				SeedSD   float64 `json:"seed_sd"`
+				PairedSD float64 `json:"paired_sd"`
+				Ratio    float64
+			}
+		}
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitOK {
+			t.Fatalf("exit %d, %v: %s", code, err, stderr)
+		}
+		if got.Verdict.State != tt.state || len(got.Rungs[2].Seeds) != tt.seeds || cmp.Diff(tt.draw, got.Verdict.Draw) != "" {
+			t.Errorf("verdict %+v, rank 4 over %d seeds, want %s, draw %v", got.Verdict, len(got.Rungs[2].Seeds), tt.state, tt.draw)
+		}
+		if n := got.Noise; n.SeedSD < n.PairedSD || n.Ratio < 1 {
+			t.Errorf("noise %+v", n)
+		}
+	}
+}
+
+// FuzzParseLosses: whatever the bytes, the reader returns an error that names the table, or rungs that the rule can read.
+func FuzzParseLosses(f *testing.F) {
+	for _, s := range []string{
+		flat, "", "\ufeffrank,seed,val_loss\n1,0,4.8\n", "rank,seed,val_loss\n1,0,NaN\n", "rank,seed,val_loss,train_loss\n1,0,\"4\n",
+		"rank,seed,val_loss\n9223372036854775807,-9223372036854775808,1e308\n", "rank;seed;val_loss\n", "rank,seed,val_loss\r\n2,0,0x1p-2\r\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		rungs, err := parseLosses("t.csv", bytes.NewReader(body))
+		if err != nil {
+			if !strings.Contains(err.Error(), "t.csv") {
+				t.Errorf("error without the table's name: %v", err)
+			}
+			return
+		}
+		rule := sweep.DefaultPlateau()
+		rule.MinGain = sweep.MinGain{Value: 0.01}
+		if _, err := rule.Judge(rungs); err != nil && !strings.Contains(err.Error(), "complete") {
+			t.Errorf("parseLosses accepts what Judge refuses: %v\n%q", err, body)
+		}
+	})
 }

@@ -57,6 +57,7 @@ func newLadder(l sweep.Ladder, v sweep.Verdict, rule sweep.Plateau) Ladder {
 	out.Verdict.Screening = newScreening(l, v)
 	out.Conditions = conditions(out, l)
 	out.Metrics = metrics(l, rule, v)
+	out.Noise = noiseSeen(l, judged)
 	return out
 }
 

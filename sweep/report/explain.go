@@ -143,7 +143,7 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	}
 	t.para("", "A rank counts as improved when its gain over the incumbent is at least %s and certainly above 0. Each "+
 		"bound is one-sided at (1 - %s)/2, and a rank whose probability P of a gain of min_gain is below 0.20 is a strike; %d in a "+
-		"row end the ladder.", minGain, number(e.Rule.Confidence), e.Rule.Patience)
+		"row end the ladder where a plateau is certain, or likely enough, and else it climbs on from the rank of the largest gain.", minGain, number(e.Rule.Confidence), e.Rule.Patience)
 	strikes := 0
 	for _, s := range e.Steps {
 		t.print("")
@@ -183,7 +183,22 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 		t.para("  chance   ", "P %s of a gain of at least min_gain", equals(chance(*s.Probability)))
 	}
 	t.para("  decision ", "%s", s.decided(e, strikes))
+	for _, c := range s.Earlier {
+		t.para("  before   ", "over rank %d with %s %s: %s", c.Incumbent, plural("seed", len(c.Seeds)), list(c.Seeds), earlier(c, decimals))
+	}
+	if s.Promoted {
+		t.para("  climbed  ", "rank %d is the incumbent from here on, uncertain as its gain is: the plateau at rank %d was neither certain nor likely enough",
+			s.Rank, s.Incumbent)
+	}
 	t.para("  bought   ", "%s for %s", bounds(*s.Gain, decimals), extras(*s.IncumbentCost, s.Cost))
+}
+
+// earlier prints a comparison that a later one replaced.
+func earlier(c sweep.Comparison, decimals int) string {
+	if c.Gain == nil {
+		return string(c.Decision)
+	}
+	return bounds(*c.Gain, decimals) + ", " + string(c.Decision)
 }
 
 // noise says where s̃ comes from (Smyth 2004, section 5, where a trend moderates the pair's own variance).
@@ -239,6 +254,8 @@ func (s ExplainedStep) decided(e Explanation, strikes int) string {
 	switch {
 	case s.Decision == sweep.DecisionBeyond:
 		return why
+	case len(s.Earlier) > 0:
+		return fmt.Sprintf("%s; compared again, the strikes were counted before: %d of %d", why, s.Count, e.Rule.Patience)
 	case s.Decision == sweep.DecisionImproved:
 		return fmt.Sprintf("%s; rank %d is the incumbent from here on", why, s.Rank)
 	case s.Count > strikes:

@@ -219,6 +219,9 @@ func (t *text) verdict(l Ladder) {
 	if v.Screening != nil {
 		t.para("  screen  ", "%s", v.Screening)
 	}
+	if l.Noise != nil {
+		t.para("  noise   ", "%s", l.Noise)
+	}
 	for _, a := range v.Advice {
 		t.para("  advice  ", "%s", a)
 	}

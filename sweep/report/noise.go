@@ -1,0 +1,54 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Noise is what seeds really differed by on a ladder, over its judged rungs and the seeds they share.
+type Noise struct {
+	SeedSD   float64 `json:"seed_sd"`   // of one val_loss over the seeds of a rank, nats
+	PairedSD float64 `json:"paired_sd"` // of one val_loss once what seeds share is removed, nats: what gains are judged by
+	// Ratio is the variance of the one over the other: how many times the seeds unpaired ranks would need for the same
+	// certainty. About 1 means that pairing gained nothing; nil where the seeds agree to the last digit.
+	Ratio *float64 `json:"ratio"`
+	Ranks int      `json:"ranks"`
+}
+
+// noiseSeen is the noise of a ladder's judged rungs.
+func noiseSeen(l sweep.Ladder, judged map[int]sweep.RungVerdict) *Noise {
+	var rungs []sweep.Losses
+	for _, r := range l.Rungs {
+		if _, ok := judged[r.Rank]; ok {
+			rungs = append(rungs, r.Losses())
+		}
+	}
+	return NoiseOf(rungs)
+}
+
+// NoiseOf measures the noise of rungs; nil where fewer than two of them share two seeds.
+func NoiseOf(rungs []sweep.Losses) *Noise {
+	seed, ok := sweep.SeedSD(rungs)
+	paired, _ := sweep.ResidualSD(rungs)
+	if !ok {
+		return nil
+	}
+	n := &Noise{SeedSD: seed, PairedSD: paired, Ranks: len(rungs)}
+	if paired > 0 {
+		n.Ratio = new(seed * seed / (paired * paired))
+	}
+	return n
+}
+
+// String prints the noise as the report's text does.
+func (n Noise) String() string {
+	text := fmt.Sprintf("a loss varies by %s over seeds, and by %s once what they share is removed", number(roundTo(n.SeedSD, 2)), number(roundTo(n.PairedSD, 2)))
+	switch {
+	case n.Ratio == nil:
+		return text
+	case *n.Ratio < 1.5:
+		return text + fmt.Sprintf(": pairing by seed gained little here (variance ratio %s)", number(roundTo(*n.Ratio, 2)))
+	}
+	return text + fmt.Sprintf(": a variance ratio of %s, so unpaired ranks would need as many times the seeds", number(roundTo(*n.Ratio, 2)))
+}
