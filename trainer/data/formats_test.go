@@ -328,6 +328,12 @@ func TestHostileFilesAreErrors(t *testing.T) { //nolint:paralleltest // see abov
 	footer := func(b ...byte) string {
 		return "PAR1" + string(b) + string(binary.LittleEndian.AppendUint32(nil, uint32(len(b)))) + "PAR1"
 	}
+	schema := func(depth, leaves int) string {
+		elements := slices.Repeat([]format.SchemaElement{{Name: strings.Repeat("n", 20), NumChildren: thrift.New(int32(1))}}, depth)
+		elements[depth-1].NumChildren = thrift.New(int32(leaves))
+		leaf := format.SchemaElement{Name: "text", Type: thrift.New(format.ByteArray), RepetitionType: thrift.New(format.Optional)}
+		return footer(encodeThrift(t, format.FileMetaData{Version: 1, Schema: append(elements, slices.Repeat([]format.SchemaElement{leaf}, leaves)...)})...)
+	}
 	uvarint := func(v uint64) []byte { return binary.AppendUvarint(nil, v) }
 	long := filepath.Join(dir, "long.jsonl")
 	if err := os.WriteFile(long, nil, 0o666); err != nil {
@@ -351,6 +357,8 @@ func TestHostileFilesAreErrors(t *testing.T) { //nolint:paralleltest // see abov
 		"an absurd list":        {write(t, dir, "list.parquet", footer(append([]byte{0x29, 0xfc}, uvarint(1<<31-1)...)...)), "metadata is damaged"},
 		"an absurd text":        {write(t, dir, "text.parquet", footer(append([]byte{0x68}, uvarint(1<<31-1)...)...)), "metadata is damaged"},
 		"a deep nest":           {write(t, dir, "deep.parquet", footer(bytes.Repeat([]byte{0x1c}, 10000)...)), "metadata is damaged"},
+		"a deep schema":         {write(t, dir, "deepschema.parquet", schema(4000, 1)), "columns nested more than 32 levels deep"},
+		"a wide schema":         {write(t, dir, "wideschema.parquet", schema(250, 600_000)), "a schema of 600250 nodes, more than 30000"},
 		"a page that grows":     {forge(t, dir, "grows", func(p *forged) { p.codec, p.page = format.Snappy, append(uvarint(1<<31-1), 0, 0) }), "does not unpack to the"},
 		"a page of 2 GiB":       {forge(t, dir, "large", func(p *forged) { p.unpacked = math.MaxInt32 }), "a page of 2047 MiB, more than 256 MiB"},
 		"a page of many values": {forge(t, dir, "values", func(p *forged) { p.values = math.MaxInt32 }), "a page of 2147483647 values"},
@@ -374,6 +382,27 @@ func TestHostileFilesAreErrors(t *testing.T) { //nolint:paralleltest // see abov
 		}
 		if used > 400<<20 { // a line of 32 MiB, read into a buffer that doubles
 			t.Errorf("%s: %d MiB were taken", name, used>>20)
+		}
+		if err != nil && len(err.Error()) > 1000 {
+			t.Errorf("%s: a message of %d bytes", name, len(err.Error()))
+		}
+	}
+}
+
+// TestSchemaLimits: what people write is far within the limits, also many lists.
+func TestSchemaLimits(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		depth, leaves int
+		ok            bool
+	}{
+		"a wide table": {1, 10_000, true}, "at the depth": {32, 1, true}, "beyond the depth": {33, 1, false}, "too wide": {1, 30_000, false},
+	} {
+		nodes := slices.Repeat([]format.SchemaElement{{Name: "n", NumChildren: thrift.New(int32(1))}}, c.depth)
+		nodes[c.depth-1].NumChildren = thrift.New(int32(c.leaves))
+		nodes = append(nodes, slices.Repeat([]format.SchemaElement{{Name: "text", Type: thrift.New(format.ByteArray)}}, c.leaves)...)
+		if err := checkSchema(encodeThrift(t, format.FileMetaData{Version: 1, Schema: nodes})); (err == nil) != c.ok {
+			t.Errorf("%s: checkSchema = %v, want it accepted: %v", name, err, c.ok)
 		}
 	}
 }

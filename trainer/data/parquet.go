@@ -90,7 +90,8 @@ func openParquet(f *os.File, size int64) (file *parquet.File, err error) {
 	if err := checkFooter(f, size); err != nil {
 		return nil, err
 	}
-	return parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, err = parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	return file, shortened(err)
 }
 
 // recovered turns a panic of the library into an error about the file.
@@ -120,7 +121,7 @@ func recordColumns(schema *parquet.Schema) (leaves []leaf, err error) {
 	}
 	form := tableForm(names)
 	if len(form) == 0 {
-		return nil, fmt.Errorf("no column to train on (columns: %s): want %s", strings.Join(names, ", "), wantedColumns)
+		return nil, fmt.Errorf("no column to train on (columns: %s): want %s", cut(strings.Join(names, ", ")), wantedColumns)
 	}
 	for _, path := range schema.Columns() {
 		if !slices.Contains(form, path[0]) {
@@ -128,7 +129,7 @@ func recordColumns(schema *parquet.Schema) (leaves []leaf, err error) {
 		}
 		l, err := newLeaf(schema, path)
 		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", strings.Join(path, "."), err)
+			return nil, fmt.Errorf("column %s: %w", cut(strings.Join(path, ".")), err)
 		}
 		leaves = append(leaves, l)
 	}
@@ -155,7 +156,7 @@ func newLeaf(schema *parquet.Schema, path []string) (leaf, error) {
 	}
 	kind := column.Node.Type().Kind()
 	l := leaf{
-		field: path[0], index: column.ColumnIndex, path: strings.Join(path, "."), text: kind == parquet.ByteArray,
+		field: path[0], index: column.ColumnIndex, path: cut(strings.Join(path, ".")), text: kind == parquet.ByteArray,
 		levels: levels{column.MaxRepetitionLevel, column.MaxDefinitionLevel},
 	}
 	list := l.levels.repetition > 0

@@ -46,8 +46,10 @@ func checkFooter(f *os.File, size int64) error {
 	if _, err := f.ReadAt(footer, size-8-n); err != nil {
 		return err
 	}
-	_, err := thriftSize(footer)
-	return err
+	if _, err := thriftSize(footer); err != nil {
+		return err
+	}
+	return checkSchema(footer)
 }
 
 // levels are the largest repetition and definition levels of a column.

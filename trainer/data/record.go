@@ -59,7 +59,7 @@ func (r record) document(columns func() []string) (document, error) {
 	case r.Text != nil:
 		return document{form: formText, text: *r.Text}, nil
 	}
-	return document{}, fmt.Errorf("no column to train on (columns: %s): want %s, with a value", strings.Join(columns(), ", "), wantedColumns)
+	return document{}, fmt.Errorf("no column to train on (columns: %s): want %s, with a value", cut(strings.Join(columns(), ", ")), wantedColumns)
 }
 
 // tokens is a pre-tokenised row. Without labels every id is one, as Hugging Face's causal language models have it.
