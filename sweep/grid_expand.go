@@ -182,7 +182,7 @@ func (g Grid) fit(s Spec, m ModelInfo, found *findings) ([]int, bool) {
 	}
 	targets, err := g.fitTargets(s, m, found)
 	if err != nil {
-		found.fail(g, "lora.target_modules", fmt.Sprintf("%v (model %s)", err, s.Model))
+		g.failTargets(s, err, found)
 		return nil, false
 	}
 	varying, fits := g.fitPatterns(s, targets, found)

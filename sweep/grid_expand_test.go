@@ -26,7 +26,7 @@ func expand(t *testing.T, g sweep.Grid) ([]sweep.LadderSpec, []string, error) {
 	t.Helper()
 	models := map[string]sweep.ModelInfo{}
 	for _, ref := range g.Models("/grids") {
-		models[ref] = sweep.ModelInfo{Reference: ref, Modules: gpt2Modules(2, 8), MaxPositions: 128}
+		models[ref] = sweep.ModelInfo{Reference: ref, Modules: gpt2Modules(2, 8), Tensors: gpt2Tensors(), MaxPositions: 128}
 	}
 	return g.Expand("/grids", models)
 }
@@ -182,7 +182,28 @@ func TestExpandErrors(t *testing.T) {
 		},
 		{
 			"targets that are all excluded", "[c_attn]", "[c_attn], exclude_modules: [attn.c_attn]",
-			"g.yaml:3:33: target_modules [c_attn] match 2 of the modules, but exclude_modules, layers_to_transform and modules_to_save leave none of them (model builtin:gopher)",
+			"g.yaml:3:59: exclude_modules: it takes out all of the modules that target_modules [c_attn] match; name fewer (model builtin:gopher)",
+		},
+		{
+			"targets that are all saved", "[c_attn]", "[c_attn], modules_to_save: [attn]",
+			"g.yaml:3:59: modules_to_save: it takes out all of the modules that target_modules [c_attn] match; name fewer (model builtin:gopher)",
+		},
+		{
+			"targets that keys leave out together", "[c_attn]", "[c_attn], exclude_modules: [h.0.attn.c_attn], layers_to_transform: [0]",
+			"g.yaml:3:33: target_modules [c_attn] match 2 of the modules, but exclude_modules, layers_to_transform and modules_to_save together leave none of them (model builtin:gopher)",
+		},
+		{
+			"no such layer", "[c_attn]", "[c_attn], layers_to_transform: [7, 8]",
+			"g.yaml:3:59: layers_to_transform: [7, 8] is none of the layers of the modules that target_modules [c_attn] match: 2 layers, 0 to 1 (model builtin:gopher)",
+		},
+		{
+			"no such name before the layer", "[c_attn]", "[c_attn], layers_to_transform: 0, layers_pattern: blocks",
+			"g.yaml:3:83: layers_pattern: blocks stands before no number in the names of the modules that target_modules [c_attn] match, such as transformer.h.0.attn.c_attn (model builtin:gopher)",
+		},
+		{
+			"no such module to save, and one that is a target", "[c_attn]", "[c_attn], modules_to_save: [nope, _attn]",
+			"g.yaml:3:59: modules_to_save: nope is the end of no module's name; there are transformer.wte, ln_1, attn.c_attn, mlp.c_fc, lm_head (model builtin:gopher)\n" +
+				"g.yaml:3:59: modules_to_save: transformer.h.0.attn.c_attn is also a target of LoRA; write its whole last name, or take transformer.h.0.attn.c_attn out of the targets (model builtin:gopher)",
 		},
 		{
 			"a rank of its own for every target", "[c_attn]", "[c_attn], rank_pattern: {attn.c_attn: 2}",
@@ -205,7 +226,7 @@ func TestExpandErrors(t *testing.T) {
 
 func TestExpandWarnings(t *testing.T) {
 	t.Parallel()
-	g := parse(t, strings.NewReplacer("[1, 2]", "[1, 4, 6]", "[c_attn]", "[narrow, c_attn, nothing]").Replace(minimal))
+	g := parse(t, strings.NewReplacer("[1, 2]", "[1, 4, 6]", "[c_attn]", "[narrow, c_attn, nothing], layers_to_transform: [[], [0, 7]]").Replace(minimal))
 	modules := append(gpt2Modules(1, 8), sweep.Module{Name: "narrow", In: 8, Out: 3})
 	_, warnings, err := g.Expand("/grids", map[string]sweep.ModelInfo{"builtin:gopher": {Modules: modules}})
 	if err != nil {
@@ -214,6 +235,7 @@ func TestExpandWarnings(t *testing.T) {
 	want := []string{
 		"target_modules: nothing matches no module of builtin:gopher",
 		"ranks [4, 6] are above 3, the full rank of narrow, the narrowest target of builtin:gopher: they add nothing there",
+		"layers_to_transform: 7 is no layer of builtin:gopher, which has 1 layer, 0",
 	}
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("warnings: -want +got\n%s", diff)

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -15,6 +16,13 @@ func (g Grid) fitTargets(s Spec, m ModelInfo, found *findings) ([]Module, error)
 	if _, err := l.Trainables(targets, m.Modules, m.Tensors); err != nil {
 		return nil, err
 	}
+	if layers := l.layersOf(m.Modules); len(layers) > 0 {
+		for _, layer := range l.LayersToTransform {
+			if !slices.Contains(layers, layer) {
+				found.warn(fmt.Sprintf("layers_to_transform: %d is no layer of %s, which has %s", layer, s.Model, layerSpan(layers)))
+			}
+		}
+	}
 	for _, entry := range l.TargetModules.unmatched(m.Modules) {
 		found.warn(fmt.Sprintf("target_modules: %s matches no module of %s", entry, s.Model))
 	}
@@ -22,6 +30,17 @@ func (g Grid) fitTargets(s Spec, m ModelInfo, found *findings) ([]Module, error)
 		found.warn(fmt.Sprintf("exclude_modules: %s matches no module of %s", entry, s.Model))
 	}
 	return targets, nil
+}
+
+// failTargets reports what is wrong with the choice of modules, each problem at the key that it is about.
+func (g Grid) failTargets(s Spec, err error, found *findings) {
+	for _, cause := range causes(err) {
+		path := "lora.target_modules"
+		if about, ok := errors.AsType[keyError](cause); ok {
+			path = "lora." + about.key
+		}
+		found.fail(g, path, fmt.Sprintf("%v (model %s)", cause, s.Model))
+	}
 }
 
 // fitPatterns returns the targets whose rank is the ladder's. Those with a rank of their own have the same at every rung, which

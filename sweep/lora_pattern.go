@@ -64,7 +64,7 @@ func matchesEnd(module, key string) bool {
 
 func (p Patterns) check(what string, most float64) error {
 	if len(p) > maxPatterns {
-		return fmt.Errorf("%s has %d patterns; write at most %d", what, len(p), maxPatterns)
+		return keyErrorf(what, "%s has %d patterns; write at most %d", what, len(p), maxPatterns)
 	}
 	var errs []error
 	for _, entry := range p {

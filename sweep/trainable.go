@@ -2,10 +2,7 @@ package sweep
 
 import (
 	"errors"
-	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -136,7 +133,7 @@ func (l LoRASpec) saved(targets, modules []Module, tensors []Tensor) ([]Trainabl
 	for _, entry := range l.ModulesToSave {
 		matched := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.HasSuffix(name, entry) })
 		if len(matched) == 0 {
-			errs = append(errs, fmt.Errorf("modules_to_save: %s is the end of no module's name", entry))
+			errs = append(errs, keyErrorf("modules_to_save", "modules_to_save: %s is the end of no module's name; there are %s", entry, strings.Join(holderKinds(tensors), ", ")))
 		}
 		wrapped = append(wrapped, matched...)
 	}
@@ -145,11 +142,11 @@ func (l LoRASpec) saved(targets, modules []Module, tensors []Tensor) ([]Trainabl
 	for _, name := range wrapped {
 		for _, other := range wrapped {
 			if strings.HasPrefix(other, name+".") {
-				errs = append(errs, fmt.Errorf("modules_to_save: %s lies within %s; name one of the two", other, name))
+				errs = append(errs, keyErrorf("modules_to_save", "modules_to_save: %s lies within %s; name one of the two", other, name))
 			}
 		}
 		if i := slices.IndexFunc(targets, func(m Module) bool { return m.Name == name || strings.HasPrefix(m.Name, name+".") }); i >= 0 {
-			errs = append(errs, fmt.Errorf("modules_to_save: %s is also a target of LoRA; write its whole last name, or take %s out of the targets", name, targets[i].Name))
+			errs = append(errs, keyErrorf("modules_to_save", "modules_to_save: %s is also a target of LoRA; write its whole last name, or take %s out of the targets", name, targets[i].Name))
 		}
 	}
 	if len(errs) > 0 {
@@ -192,87 +189,17 @@ func moduleNames(tensors []Tensor) []string {
 	return names
 }
 
-// Match returns the modules that LoRA adapts, in the order of modules: those that target_modules selects but for excluded ones,
-// other layers, and modules to save (peft/tuners/tuners_utils.py, check_target_module_exists, 0.21). It fails where none is left.
-func (l LoRASpec) Match(modules []Module) ([]Module, error) {
-	if err := l.Validate(); err != nil {
-		return nil, err
-	}
-	matched, err := MatchTargets(modules, l.TargetModules)
-	if err != nil {
-		return nil, err
-	}
-	excluded, err := l.ExcludeModules.excluder()
-	if err != nil {
-		return nil, err
-	}
-	layers, saved := l.layerPatterns(), l.savedPatterns()
-	left := slices.DeleteFunc(slices.Clone(matched), func(m Module) bool {
-		whole := slices.Contains(l.TargetModules.List, m.Name) // then PEFT does not ask for the layer
-		return excluded(m) || !whole && !l.inLayers(m.Name, layers) || slices.ContainsFunc(saved, func(re *regexp.Regexp) bool { return re.MatchString(m.Name) })
-	})
-	if len(left) == 0 {
-		return nil, fmt.Errorf("target_modules %s match %d of the modules, but exclude_modules, layers_to_transform and modules_to_save leave none of them",
-			l.TargetModules, len(matched))
-	}
-	return left, nil
-}
-
-// excluder returns the test that t makes of a module as exclude_modules.
-func (t Targets) excluder() (func(Module) bool, error) {
-	if t.Pattern == "" {
-		return func(m Module) bool {
-			return slices.ContainsFunc(t.List, func(entry string) bool { return hasSuffixName(m.Name, entry) })
-		}, nil
-	}
-	if err := checkPattern("exclude_modules", t.Pattern); err != nil {
-		return nil, err
-	}
-	re, err := regexp.Compile(`\A(?:` + t.Pattern + `)\z`)
-	if err != nil {
-		return nil, fmt.Errorf("exclude_modules: %w", err)
-	}
-	return func(m Module) bool { return re.MatchString(m.Name) }, nil
-}
-
-// layerPatterns are the expressions that find a layer's number in a name; Validate has compiled their parts.
-func (l LoRASpec) layerPatterns() []*regexp.Regexp {
-	if len(l.LayersPattern) == 0 {
-		return []*regexp.Regexp{firstNumber}
-	}
-	var all []*regexp.Regexp
-	for _, p := range l.LayersPattern {
-		if re, err := regexp.Compile(`\A(?:(?:|.*?\.)` + p + `\.(?P<idx>\d+)\.)`); err == nil {
-			all = append(all, re)
+// holderKinds returns the kinds of the modules that hold tensors themselves, each once, in the model's order.
+func holderKinds(tensors []Tensor) []string {
+	var kinds []string
+	for _, t := range tensors {
+		at := strings.LastIndexByte(t.Name, '.')
+		if at < 0 {
+			continue
+		}
+		if kind := (Module{Name: t.Name[:at]}).Kind(); !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
 		}
 	}
-	return all
-}
-
-// firstNumber finds the first part of a name that is a number and has parts on both sides.
-var firstNumber = regexp.MustCompile(`\A.*?\.[^.]*\.(?P<idx>\d+)\.`)
-
-// inLayers reports whether a module lies in one of the layers to transform.
-func (l LoRASpec) inLayers(module string, patterns []*regexp.Regexp) bool {
-	if len(l.LayersToTransform) == 0 {
-		return true
-	}
-	for _, re := range patterns {
-		if m := re.FindStringSubmatch(module); m != nil {
-			layer, err := strconv.Atoi(m[re.SubexpIndex("idx")])
-			return err == nil && slices.Contains(l.LayersToTransform, layer)
-		}
-	}
-	return false
-}
-
-// savedPatterns are the expressions for modules that are saved or lie in one that is.
-func (l LoRASpec) savedPatterns() []*regexp.Regexp {
-	var all []*regexp.Regexp
-	for _, m := range l.ModulesToSave {
-		if re, err := regexp.Compile(`\A(?:(?:|.*\.)` + m + `(?:\z|\..*))`); err == nil {
-			all = append(all, re)
-		}
-	}
-	return all
+	return kinds
 }
