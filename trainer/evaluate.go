@@ -2,15 +2,12 @@ package trainer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/backend"
-	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -55,19 +52,19 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
 	if err != nil {
 		return Evaluation{}, err
 	}
-	rows, warnings, err := readRows(ctx, files, o)
+	rows, err := newEvalRows(ctx, files, o)
 	if err != nil {
 		return Evaluation{}, err
 	}
 	var total score
 	err = WithProgram(ctx, o, func(p *model.Program) error {
-		total, err = scoreRows(ctx, p, rows, o.BatchSize)
+		total, err = rows.score(ctx, p, o.BatchSize)
 		return err
 	})
 	if err != nil {
 		return Evaluation{}, err
 	}
-	return newEvaluation(total, len(rows), warnings), nil
+	return newEvaluation(total, rows.n, rows.warnings), nil
 }
 
 func newEvaluation(total score, sequences int, warnings []string) Evaluation {
@@ -105,26 +102,6 @@ func WithProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 	return use(program)
 }
 
-// readRows reads the data set as training would cut it, but neither pads nor drops.
-func readRows(ctx context.Context, files fs.FS, o EvaluateOptions) ([]data.Sample, []string, error) {
-	rows, warnings, err := data.Samples(ctx, data.Source{Files: files, Model: o.Model, Hub: o.Hub, Spec: sweep.DataSpec{
-		Train: o.Data, Validation: o.Data, SequenceLength: o.SequenceLength, Packing: !o.WholeDocuments, ScorePrompts: o.ScorePrompts,
-	}}, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, r := range rows {
-		if err := r.CheckVocabulary(o.Model.VocabSize); err != nil {
-			return nil, nil, fmt.Errorf("%w: row %d: %w: these rows were made for another tokenizer", sweep.ErrInput, i+1, err)
-		}
-		if len(r.InputIDs) > o.SequenceLength {
-			return nil, nil, fmt.Errorf("%w: row %d has %d ids, more than the sequence length of %d; nothing is cut here, so raise it (the model has %d positions) or split the row",
-				sweep.ErrInput, i+1, len(r.InputIDs), o.SequenceLength, o.Model.MaxPositions)
-		}
-	}
-	return rows, warnings, nil
-}
-
 // evaluatedAdapter returns the adapter to score with. The base model alone is scored with an adapter that adds nothing.
 func evaluatedAdapter(o EvaluateOptions, c model.Config, base tensors) (model.Fitted, error) {
 	if o.Adapter == "" {
@@ -145,46 +122,4 @@ func evaluatedAdapter(o EvaluateOptions, c model.Config, base tensors) (model.Fi
 		return model.Fitted{}, fmt.Errorf("%w: adapter %s does not fit model %s: %w", sweep.ErrInput, o.Adapter, o.Model.Reference, err)
 	}
 	return fitted, nil
-}
-
-// scoreRows scores every row once, in batches of one shape: as long as the longest row.
-func scoreRows(ctx context.Context, p *model.Program, rows []data.Sample, size int) (score, error) {
-	length := 2 // one id alone predicts nothing
-	for _, r := range rows {
-		length = max(length, len(r.InputIDs))
-	}
-	var total score
-	for first := 0; first < len(rows); first += size {
-		if err := ctx.Err(); err != nil {
-			return score{}, err
-		}
-		scored, err := p.Score(padded(rows[first:min(first+size, len(rows))], size, length))
-		if err != nil {
-			return score{}, err
-		}
-		total.add(scored)
-	}
-	if total.Tokens == 0 {
-		return score{}, fmt.Errorf("%w: %w", sweep.ErrInput, errNothingToScore)
-	}
-	return total, nil
-}
-
-var errNothingToScore = errors.New("no supervised token in the rows to score")
-
-// padded makes a batch of a fixed shape from at most size rows of at most length ids.
-func padded(rows []data.Sample, size, length int) model.Batch {
-	b := model.Batch{B: size, T: length, IDs: make([]int32, size*length), Labels: make([]int32, size*length), Segments: make([]int32, size*length)}
-	for i := range b.Labels {
-		b.Labels[i] = ignoredLabel
-	}
-	for i, r := range rows {
-		copy(b.IDs[i*length:], r.InputIDs)
-		copy(b.Labels[i*length:], r.Labels)
-		segments := b.Segments[i*length : (i+1)*length]
-		for j := copy(segments, r.Segments); 0 < j && j < length; j++ {
-			segments[j] = segments[j-1]
-		}
-	}
-	return b
 }

@@ -32,42 +32,61 @@ func Samples(ctx context.Context, src Source, limit int) ([]Sample, []string, er
 	if err != nil {
 		return nil, nil, err
 	}
-	tok := p.enc.tok
-	if tok == nil && !errors.Is(p.enc.tokErr, fs.ErrNotExist) {
-		return nil, nil, p.enc.tokErr
-	}
 	var samples []Sample
 	var warnings []string
-	train := p.assembler(func(r row) error {
-		sample := Sample{InputIDs: notNil(r.ids), Labels: notNil(r.labels), Segments: r.segments}
-		if tok != nil {
-			sample.Text = tok.Decode(r.ids)
-			for _, id := range r.ids {
-				sample.Tokens = append(sample.Tokens, pieceOf(tok, id))
-			}
-		}
-		samples = append(samples, sample)
+	if err := p.enc.tokErr; err != nil && !errors.Is(err, fs.ErrNotExist) {
+		warnings = append(warnings, fmt.Sprintf("the rows' text is not shown: %v", err))
+	}
+	more, err := p.eachRow(ctx, func(r row) error {
+		samples = append(samples, p.spelt(r))
 		warnings = append(warnings, p.doubts(r, len(samples))...)
 		if len(samples) == limit {
 			return errEnough
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return samples, append(warnings, more...), nil
+}
+
+// eachRow hands the training rows to emit, in file order and neither cut nor padded, and returns what to know about them
+// altogether. emit may end it with errEnough.
+func (p *plan) eachRow(ctx context.Context, emit func(row) error) (warnings []string, err error) {
+	p.enc.straddling, p.enc.straddles = 0, ""
+	train := p.assembler(emit)
 	heldOut := p.assembler(func(row) error { return nil })
 	err = p.feed(ctx, p.train, p.split, train, heldOut, func(int64) {})
 	if err == nil {
 		short := train.short()
-		if err = train.flush(); short && len(samples) > 0 {
+		if err = train.flush(); short && train.rows > 0 {
 			warnings = append(warnings, fmt.Sprintf("data.train: %d tokens do not fill one row of sequence_length %d", train.tokens, train.length))
 		}
 	}
 	if err != nil && !errors.Is(err, errEnough) {
-		return nil, nil, err
+		return nil, err
 	}
-	if len(samples) == 0 {
-		return nil, nil, p.splitHint(errEmpty("data.train", p.train))
+	if train.rows == 0 {
+		return nil, p.splitHint(errEmpty("data.train", p.train))
 	}
-	return samples, append(warnings, p.enc.warnings()...), nil
+	return append(warnings, p.enc.warnings()...), nil
+}
+
+// spelt is a row with its text, where the model has a tokenizer.
+func (p *plan) spelt(r row) Sample {
+	sample := sampleOf(r)
+	if tok := p.enc.tok; tok != nil {
+		sample.Text = tok.Decode(r.ids)
+		for _, id := range r.ids {
+			sample.Tokens = append(sample.Tokens, pieceOf(tok, id))
+		}
+	}
+	return sample
+}
+
+func sampleOf(r row) Sample {
+	return Sample{InputIDs: notNil(r.ids), Labels: notNil(r.labels), Segments: r.segments}
 }
 
 // pieceOf returns the text of one token. A decoder takes the space from a text's first token in the Llama 2 family, so there the
