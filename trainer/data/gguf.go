@@ -109,14 +109,17 @@ func (m ggufMetadata) fingerprint() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// newGGUFTokenizer builds the tokenizer of a GGUF file.
+// newGGUFTokenizer builds the tokenizer of a GGUF file; an error that wraps fs.ErrNotExist where the file has none.
 func newGGUFTokenizer(m ggufMetadata) (*Tokenizer, error) {
 	tokens, err := ggufList[string](m, ggufTokens)
 	if err != nil {
 		return nil, err
 	}
-	if len(tokens) == 0 || len(tokens) > maxTokens {
-		return nil, fmt.Errorf("%s has %d tokens, not 1 to %d", ggufTokens, len(tokens), maxTokens)
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("%s is missing, which text needs (pre-tokenised jsonl does not): %w", ggufTokens, fs.ErrNotExist)
+	}
+	if len(tokens) > maxTokens {
+		return nil, fmt.Errorf("%s has %d tokens, more than %d", ggufTokens, len(tokens), maxTokens)
 	}
 	var t *Tokenizer
 	switch kind := m.text("tokenizer.ggml.model"); kind {

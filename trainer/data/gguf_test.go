@@ -140,7 +140,7 @@ func TestGGUFTokenizerRefusesWhatItWouldGetWrong(t *testing.T) {
 		change map[string]any
 		want   string
 	}{
-		"no tokens":        {map[string]any{"tokenizer.ggml.tokens": nil}, "0 tokens"},
+		"no tokens":        {map[string]any{"tokenizer.ggml.tokens": nil}, "tokenizer.ggml.tokens is missing"},
 		"tokens of ints":   {map[string]any{"tokenizer.ggml.tokens": []int32{1}}, "[]int32"},
 		"another model":    {map[string]any{"tokenizer.ggml.model": "bert"}, "bert"},
 		"another splitter": {map[string]any{"tokenizer.ggml.pre": "deepseek-coder"}, "deepseek-coder"},
@@ -170,6 +170,35 @@ func TestGGUFTokenizerRefusesWhatItWouldGetWrong(t *testing.T) {
 	}
 	if _, err := LoadChatTemplate(fstest.MapFS{"model.gguf": {Data: writeGGUF(t, metadata)}}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without a template: LoadChatTemplate = %v, want one that says it does not exist", err)
+	}
+}
+
+// TestTokenIDsNeedNoTokenizer: rows of ids are shown and scored whatever a model's tokenizer is like, and text is refused.
+func TestTokenIDsNeedNoTokenizer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ids := write(t, dir, "ids.jsonl", `{"input_ids": [1, 2, 3]}`)
+	text := write(t, dir, "text.jsonl", `{"text": "the sea"}`)
+	for name, c := range map[string]struct {
+		files   fs.FS
+		missing bool
+	}{
+		"GGUF without tokenizer":   {fstest.MapFS{"model.gguf": {Data: writeGGUF(t, map[string]any{"general.architecture": "llama"})}}, true},
+		"folder without tokenizer": {fstest.MapFS{}, true},
+		"GGUF of another kind": {fstest.MapFS{"model.gguf": {Data: writeGGUF(t, map[string]any{
+			"tokenizer.ggml.model": "bert", "tokenizer.ggml.tokens": []string{"a"},
+		})}}, false},
+	} {
+		source := func(path string) Source {
+			return Source{Files: c.files, Model: goldenModel(), Spec: sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}}
+		}
+		samples, warnings, err := Samples(t.Context(), source(ids), 0)
+		if err != nil || len(samples) != 1 || samples[0].Text != "" || (len(warnings) == 0) != c.missing {
+			t.Errorf("%s: Samples = %v, %q, %v, want one row, and a warning where the tokenizer is not read", name, samples, warnings, err)
+		}
+		if _, _, err := Samples(t.Context(), source(text), 0); !errors.Is(err, sweep.ErrInput) || errors.Is(err, fs.ErrNotExist) != c.missing {
+			t.Errorf("%s: Samples of text = %v, want an input error", name, err)
+		}
 	}
 }
 
