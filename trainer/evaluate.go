@@ -110,7 +110,7 @@ func evaluatedAdapter(o EvaluateOptions, c model.Config, base tensors) (model.Fi
 		if err != nil {
 			return model.Fitted{}, err
 		}
-		fresh, _, err := model.InitAdapter(c, base, targets[:1], none, 0)
+		fresh, err := model.InitAdapter(c, base, targets[:1], none, 0)
 		return model.Fitted{LoRA: none, Targets: targets[:1], Tensors: fresh}, err
 	}
 	a, err := weights.ReadAdapter(o.Adapter)

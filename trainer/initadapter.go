@@ -18,27 +18,26 @@ import (
 
 // StartingAdapter returns the trainable tensors that a trial starts from: fresh ones, or lora.init_adapter padded or truncated to the
 // trial's ranks (model.Resize). Modules that only the trial targets start fresh, and so do biases and modules to save that only the
-// trial trains. An adapter that has learnt something the trial has no place for is refused. The second result is the base to
-// train on, which init: pissa changes.
-func StartingAdapter(c model.Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) (adapter, residual map[string]weights.Array, err error) {
-	fresh, residual, err := model.InitAdapter(c, base, targets, l, seed)
+// trial trains. An adapter that has learnt something the trial has no place for is refused.
+func StartingAdapter(c model.Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) (map[string]weights.Array, error) {
+	fresh, err := model.InitAdapter(c, base, targets, l, seed)
 	if err != nil || l.InitAdapter == "" {
-		return fresh, residual, err
+		return fresh, err
 	}
 	from, err := readStart(c, targets, l)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	start, err := model.Resize(from, l, fresh)
 	if err != nil {
-		return nil, nil, initError(l, err)
+		return nil, initError(l, err)
 	}
 	if l.UseDoRA && !from.LoRA.UseDoRA {
 		// The lengths that leave the function as it is are those that the adapter has made.
 		model.Lengths(c, base, from, start)
 	}
 	maps.Copy(fresh, start)
-	return fresh, residual, nil
+	return fresh, nil
 }
 
 // CheckStart reports why trials of this spec cannot start from lora.init_adapter. It reads no base weight.

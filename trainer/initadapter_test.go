@@ -62,9 +62,9 @@ func TestInitAdapterPads(t *testing.T) {
 	must(t, err)
 	lora := sweep.LoRASpec{Rank: 16, Alpha: 16, Init: "kaiming", InitAdapter: trained}
 	config, base := tinyBase(t)
-	got, _, err := trainer.StartingAdapter(config, base, targets, lora, 3)
+	got, err := trainer.StartingAdapter(config, base, targets, lora, 3)
 	must(t, err)
-	fresh, _, err := model.InitAdapter(config, base, targets, lora, 3)
+	fresh, err := model.InitAdapter(config, base, targets, lora, 3)
 	must(t, err)
 	from := readAdapter(t, trained)
 	for _, m := range targets {
@@ -138,7 +138,7 @@ func withDoRA(t *testing.T) string {
 	l := sweep.LoRASpec{Rank: 2, Alpha: 2, UseDoRA: true, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
 	targets, err := l.Match(config.Modules())
 	must(t, err)
-	fresh, _, err := model.InitAdapter(config, base, targets, l, 1)
+	fresh, err := model.InitAdapter(config, base, targets, l, 1)
 	must(t, err)
 	return writeAdapter(t, l, fresh)
 }
@@ -159,7 +159,7 @@ func TestInitAdapterTruncates(t *testing.T) {
 	low := sweep.LoRASpec{Rank: 3, Alpha: 16, InitAdapter: trained, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
 	targets, err := low.Match(config.Modules())
 	must(t, err)
-	start, _, err := trainer.StartingAdapter(config, base, targets, low, 0)
+	start, err := trainer.StartingAdapter(config, base, targets, low, 0)
 	must(t, err)
 	low.InitAdapter = ""
 	truncated := writeAdapter(t, low, start)
@@ -173,7 +173,7 @@ func TestInitAdapterTruncates(t *testing.T) {
 	high := sweep.LoRASpec{Rank: 8, Alpha: 16, InitAdapter: truncated, TargetModules: low.TargetModules}
 	back := low
 	back.InitAdapter, back.Alpha = writeAdapter(t, high, padded(t, config, base, targets, high)), 5
-	again, _, err := trainer.StartingAdapter(config, base, targets, back, 0)
+	again, err := trainer.StartingAdapter(config, base, targets, back, 0)
 	must(t, err)
 	back.InitAdapter = ""
 	want, got := score(truncated), score(writeAdapter(t, back, again))
@@ -187,7 +187,7 @@ func TestInitAdapterTruncates(t *testing.T) {
 
 func padded(t *testing.T, c model.Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec) map[string]weights.Array {
 	t.Helper()
-	start, _, err := trainer.StartingAdapter(c, base, targets, l, 0)
+	start, err := trainer.StartingAdapter(c, base, targets, l, 0)
 	must(t, err)
 	return start
 }

@@ -46,7 +46,7 @@ func (t *trial) writeAdapters() error {
 		if adapter == nil {
 			continue
 		}
-		spec, adapter := model.Export(t.adapterSpec(), t.targets, t.initial, adapter)
+		spec, adapter := model.Export(t.adapterSpec(), t.targets, t.start, adapter)
 		config := weights.NewAdapterConfig(t.Model.Reference, spec, t.targets)
 		if err := weights.WriteAdapter(filepath.Join(t.dir, folder), weights.Adapter{Config: config, Tensors: adapter}); err != nil {
 			return &fatalError{err}

@@ -90,7 +90,7 @@ func (m madeAdapter) write(t *testing.T) string {
 	l.Rank, l.Alpha, l.Init = 4, 6, sweep.InitKaiming
 	targets, err := l.Match(config.Modules())
 	must(t, err)
-	adapter, _, err := model.InitAdapter(config, base, targets, l, 3)
+	adapter, err := model.InitAdapter(config, base, targets, l, 3)
 	must(t, err)
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, key := range slices.Sorted(maps.Keys(adapter)) {
@@ -231,7 +231,7 @@ func mergedLogits(t *testing.T, base, adapter string, ids [][]int32) []float32 {
 	nothing := sweep.LoRASpec{Rank: 1, Alpha: 1, TargetModules: sweep.Targets{Pattern: sweep.AllLinear}}
 	targets, err := nothing.Match(config.Modules())
 	must(t, err)
-	fresh, _, err := model.InitAdapter(config, merged, targets, nothing, 0)
+	fresh, err := model.InitAdapter(config, merged, targets, nothing, 0)
 	must(t, err)
 	return logitsOf(t, config, merged, model.Fitted{LoRA: nothing, Targets: targets, Tensors: fresh}, ids)
 }

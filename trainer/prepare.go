@@ -28,7 +28,7 @@ type setup struct {
 	corpus     *data.Corpus
 	batches    batches
 	targets    []sweep.Module
-	initial    tensors // what was trained from
+	start      tensors // what init: pissa took away from the base; else empty
 	prediction sweep.Prediction
 }
 
@@ -129,16 +129,15 @@ func (t *trial) load(ctx context.Context) error {
 		return err
 	}
 	spec := t.Trial.Spec
-	adapter, residual, err := StartingAdapter(config, base, t.targets, spec.LoRA, spec.Seed)
+	adapter, err := StartingAdapter(config, base, t.targets, spec.LoRA, spec.Seed)
 	if err != nil {
 		return err
 	}
-	t.initial = adapter
-	t.program, err = model.New(t.backend, config, residual, adapter, model.Options{
+	t.start = model.Start(spec.LoRA, t.targets, adapter)
+	t.program, err = model.New(t.backend, config, base, adapter, model.Options{
 		LoRA: spec.LoRA, Train: spec.Train, Targets: t.targets, SequenceLength: spec.Data.SequenceLength, Seed: spec.Seed,
 	})
 	clear(base)
-	clear(residual)
 	runtime.GC()
 	debug.FreeOSMemory()
 	return err

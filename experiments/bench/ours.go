@@ -77,7 +77,7 @@ func program(ctx context.Context, s shape, choice backend.Choice) (*model.Progra
 		trainable += int64(s.Rank * (t.In + t.Out))
 	}
 	base := config.InitWeights(1)
-	adapter, _, err := model.InitAdapter(config, base, targets, o.LoRA, 1)
+	adapter, err := model.InitAdapter(config, base, targets, o.LoRA, 1)
 	if err != nil {
 		return nil, 0, err
 	}

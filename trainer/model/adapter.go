@@ -39,24 +39,23 @@ func specsOf(trained []sweep.Trainable) []TensorSpec {
 // column i of B is a stream of standard normal numbers. Magnitudes are the lengths of the base's rows; biases and saved modules
 // are the base's.
 //
-// PiSSA takes A and B from the base's largest singular directions instead, which then leave the base: the base to train on is the
-// second result, which shares all other tensors with base. base is not changed.
-func InitAdapter(c Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) (adapter, residual map[string]weights.Array, err error) {
+// PiSSA takes A and B from the base's largest singular directions instead. base is not changed: a Program takes its start away from
+// the base inside the graph.
+func InitAdapter(c Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) (map[string]weights.Array, error) {
 	trained, err := c.Trainables(targets, l)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	residual = base
-	adapter = make(map[string]weights.Array, len(trained))
+	adapter := make(map[string]weights.Array, len(trained))
 	for _, t := range trained {
 		adapter[t.Key] = initial(t, moduleOf(targets, t.Module), base, c, l, seed)
 	}
 	if l.Init == sweep.InitPiSSA {
-		if residual, err = pissa(base, adapter, targets, l); err != nil {
-			return nil, nil, err
+		if err := pissa(base, adapter, targets, l); err != nil {
+			return nil, err
 		}
 	}
-	return adapter, residual, nil
+	return adapter, nil
 }
 
 func moduleOf(modules []sweep.Module, name string) sweep.Module {

@@ -11,7 +11,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil) and the base. Trainable biases and
+// trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil), and the base with PiSSA's start behind it.
+// Trainable biases and
 // modules take the base's place; only where one of a tied pair trains does the other stay, as a tensor of its own.
 func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 	tensors := make(map[string]*Node, len(p.frozen))
@@ -28,7 +29,14 @@ func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 		}
 		tensors[t.Tensor] = ConvertDType(named[t.Key], p.dtype)
 	}
-	l := &lora{spec: p.options.LoRA, index: moduleIndex(p.options.Targets), tensors: named, keys: keys}
+	start := make(map[string]*Node, len(p.start))
+	for i, s := range p.start {
+		start[s.Name] = base[len(p.frozen)+i]
+	}
+	l := &lora{
+		spec: p.options.LoRA, index: moduleIndex(p.options.Targets), keys: keys, start: start,
+		tensors: besideStart(named, start, p.options.Targets),
+	}
 	m := newTrunk(p.config, tensors, l)
 	m.trainsHead = p.trainsHead()
 	return m
@@ -51,6 +59,9 @@ func (p *Program) baseShapes() []shape {
 	var all []shape
 	for _, s := range p.frozen {
 		all = append(all, shapes.Make(p.dtype, s.Shape...))
+	}
+	for _, s := range p.start {
+		all = append(all, f32(s.Shape...))
 	}
 	return all
 }

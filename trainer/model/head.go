@@ -23,25 +23,25 @@ func (m trunk) headParts(x *Node) []headPart {
 	if l == nil || !m.trainsHead {
 		return []headPart{{x, w, false}}
 	}
-	i, targeted := l.index[headName]
-	if !targeted {
+	if _, targeted := l.index[headName]; !targeted {
 		return []headPart{{x, w, true}}
 	}
-	dropped := ConvertDType(x, dtypes.Float32)
-	if l.keys != nil {
-		dropped = l.dropout(dropped, i)
+	dropped, kept := l.input(x, headName)
+	parts := []headPart{{x, w, false}}
+	if kept != nil {
+		parts = append(parts, headPart{kept, l.start[weights.KeyB(headName)], false})
 	}
 	u := MulScalar(dot(dropped, 1, l.tensors[weights.KeyA(headName)], 1), l.spec.ScalingOf(headName))
 	b := l.tensors[weights.KeyB(headName)]
 	if !l.spec.UseDoRA {
-		return []headPart{{x, w, false}, {u, b, true}}
+		return append(parts, headPart{u, b, true})
 	}
 	g := ExpandAxes(l.stretch(m.modules[headName], w), -1) // [V, 1]
 	w32, branch := ConvertDType(w, dtypes.Float32), headPart{u, Mul(g, b), true}
 	if l.keys == nil {
 		return []headPart{{dropped, Mul(g, w32), true}, branch}
 	}
-	return []headPart{{x, w, false}, {dropped, Mul(SubScalar(g, 1), w32), true}, branch}
+	return append(parts, headPart{dropped, Mul(SubScalar(g, 1), w32), true}, branch)
 }
 
 // logits returns the logits of hidden states x [n, C], [n, V].

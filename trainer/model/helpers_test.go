@@ -239,10 +239,10 @@ type fataler interface {
 	Fatal(args ...any)
 }
 
-// initAdapter is InitAdapter where the base stays as it is.
+// initAdapter is InitAdapter, which must succeed.
 func initAdapter(t fataler, c Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) map[string]weights.Array {
 	t.Helper()
-	adapter, _, err := InitAdapter(c, base, targets, l, seed)
+	adapter, err := InitAdapter(c, base, targets, l, seed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,8 @@ import (
 type lora struct {
 	spec    sweep.LoRASpec
 	index   map[string]int   // position of a module among the targets
-	tensors map[string]*Node // by adapter key, float32
+	tensors map[string]*Node // by adapter key, float32; PiSSA's with its start (besideStart)
+	start   map[string]*Node // PiSSA's A₀ and B₀ by adapter key, float32; else empty
 	keys    *Node            // [modules, 2] uint32: dropout keys; nil when dropout is off
 }
 
@@ -28,23 +29,37 @@ func moduleIndex(targets []sweep.Module) map[string]int {
 
 // add returns the module's output with its adapter: y + scaling·B·A·dropout(x), or DoRA's.
 func (l *lora) add(c linearCall) *Node {
-	i, ok := l.index[c.Name]
-	if !ok {
+	if _, ok := l.index[c.Name]; !ok {
 		return c.y
 	}
 	dtype := c.y.DType()
-	x := ConvertDType(c.x, dtypes.Float32)
-	if l.keys != nil {
-		x = l.dropout(x, i)
-	}
+	x, kept := l.input(c.x, c.Name)
 	u := dot(x, 1, l.tensors[weights.KeyA(c.Name)], 1) // [n, r]
 	u = MulScalar(u, l.spec.ScalingOf(c.Name))
 	branch := dot(u, 1, l.tensors[weights.KeyB(c.Name)], 1) // [n, out]
 	y := ConvertDType(c.y, dtypes.Float32)
+	if kept != nil {
+		y = Add(y, dot(kept, 1, l.start[weights.KeyB(c.Name)], 1))
+	}
 	if l.spec.UseDoRA {
 		branch = l.dora(c, x, y, branch)
 	}
 	return ConvertDType(Add(y, branch), dtype)
+}
+
+// input returns a module's input x as its A sees it, float32, after dropout. PiSSA drops no input of the base, so neither of what its
+// start takes away from it: kept is then scaling·A₀·(dropped - x), [n, r], to be added to the output through B₀. It is nil without
+// dropout or start.
+func (l *lora) input(x *Node, module string) (dropped, kept *Node) {
+	x = ConvertDType(x, dtypes.Float32)
+	if l.keys == nil {
+		return x, nil
+	}
+	dropped = l.dropout(x, l.index[module])
+	if a, ok := l.start[weights.KeyA(module)]; ok {
+		kept = MulScalar(dot(Sub(dropped, x), 1, a, 1), l.spec.ScalingOf(module))
+	}
+	return dropped, kept
 }
 
 // dora returns what DoRA (Liu et al. 2024, arXiv:2402.09353) adds to the output y, as PEFT computes it: with g the trained length of

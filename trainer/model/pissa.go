@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	. "github.com/gomlx/gomlx/core/graph"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -14,9 +15,8 @@ import (
 )
 
 // pissa fills A and B of every linear target with the r largest singular directions of its weight W = U·S·Vᵀ, as PEFT does:
-// B = U·sqrt(S/s), A = sqrt(S/s)·Vᵀ with the scaling s. It returns the base without them, W - s·B·A.
-func pissa(base, adapter map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec) (map[string]weights.Array, error) {
-	residual := maps.Clone(base)
+// B = U·sqrt(S/s), A = sqrt(S/s)·Vᵀ with the scaling s.
+func pissa(base, adapter map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec) error {
 	for _, m := range targets {
 		if m.Embedding {
 			continue // PEFT's too begins as usual there
@@ -24,21 +24,59 @@ func pissa(base, adapter map[string]weights.Array, targets []sweep.Module, l swe
 		name := m.Name + ".weight"
 		w, ok := base[name]
 		if !ok {
-			return nil, fmt.Errorf("init pissa: the output head %s is tied to the token embedding, which stays as it is; untie it or leave it out", m.Name)
+			return fmt.Errorf("init pissa: the output head %s is tied to the token embedding, which stays as it is; untie it or leave it out", m.Name)
 		}
 		r, s := l.RankOf(m.Name), l.ScalingOf(m.Name)
 		if r > min(m.In, m.Out) {
-			return nil, fmt.Errorf("init pissa: rank %d of %s: its weight has only %d singular directions", r, m.Name, min(m.In, m.Out))
+			return fmt.Errorf("init pissa: rank %d of %s: its weight has only %d singular directions", r, m.Name, min(m.In, m.Out))
 		}
 		b, a, err := factors(weightMatrix(w, m), r, s)
 		if err != nil {
-			return nil, fmt.Errorf("init pissa of %s: %w", m.Name, err)
+			return fmt.Errorf("init pissa of %s: %w", m.Name, err)
 		}
 		put(adapter[weights.KeyA(m.Name)].Data, a)
 		put(adapter[weights.KeyB(m.Name)].Data, b)
-		residual[name] = addUpdate(w, adapter[weights.KeyA(m.Name)], adapter[weights.KeyB(m.Name)], m, -s)
 	}
-	return residual, nil
+	return nil
+}
+
+// Start returns what PiSSA takes away from the base, the A₀ and B₀ that its linear targets start from, out of the fresh adapter that
+// InitAdapter returned. It is empty for every other adapter.
+func Start(l sweep.LoRASpec, targets []sweep.Module, fresh map[string]weights.Array) map[string]weights.Array {
+	start := map[string]weights.Array{}
+	for _, s := range startSpecs(l, targets) {
+		start[s.Name] = fresh[s.Name]
+	}
+	return start
+}
+
+// startSpecs lists the tensors of Start, A before B.
+func startSpecs(l sweep.LoRASpec, targets []sweep.Module) []TensorSpec {
+	if l.Init != sweep.InitPiSSA {
+		return nil
+	}
+	var specs []TensorSpec
+	for _, m := range targets {
+		if r := l.RankOf(m.Name); !m.Embedding {
+			specs = append(specs, TensorSpec{weights.KeyA(m.Name), []int{r, m.In}}, TensorSpec{weights.KeyB(m.Name), []int{m.Out, r}})
+		}
+	}
+	return specs
+}
+
+// besideStart returns the adapter's nodes as Export writes them: with A₀ [r, in] under A, and -B₀ [out, r] beside B. So training and
+// the exported adapter are one computation, W·x + s·(B·A - B₀·A₀)·x on the base in its compute type; a residual base
+// W - s·B₀·A₀ in bfloat16 would be rounded to another model than the one that the adapter is for.
+func besideStart(named, start map[string]*Node, targets []sweep.Module) map[string]*Node {
+	joined := maps.Clone(named)
+	for _, m := range targets {
+		keyA, keyB := keysOf(m)
+		if a, ok := start[keyA]; ok {
+			joined[keyA] = Concatenate([]*Node{named[keyA], a}, 0)
+			joined[keyB] = Concatenate([]*Node{named[keyB], Neg(start[keyB])}, 1)
+		}
+	}
+	return joined
 }
 
 // weightMatrix returns a weight as [out, in].
@@ -98,11 +136,11 @@ func put(to []float32, from *mat.Dense) {
 	}
 }
 
-// Export returns an adapter for the base as it was before InitAdapter, which is what an adapter file must be: a PiSSA adapter B·A
-// belongs to the residual base W - s·B₀·A₀, so its update of W is s·(B·A - B₀·A₀), an adapter of twice the rank. That is PEFT's
-// conversion (save_pretrained with path_initial_model_for_weight_conversion). initial is what InitAdapter returned; every
-// other adapter is returned as it is.
-func Export(l sweep.LoRASpec, targets []sweep.Module, initial, adapter map[string]weights.Array) (sweep.LoRASpec, map[string]weights.Array) {
+// Export returns an adapter for the base itself, which is what an adapter file must be: a PiSSA adapter B·A belongs to the residual
+// base W - s·B₀·A₀, so its update of W is s·(B·A - B₀·A₀), an adapter of twice the rank. That is PEFT's conversion
+// (save_pretrained with path_initial_model_for_weight_conversion). start is what Start returned; every other adapter is returned
+// as it is.
+func Export(l sweep.LoRASpec, targets []sweep.Module, start, adapter map[string]weights.Array) (sweep.LoRASpec, map[string]weights.Array) {
 	if l.Init != sweep.InitPiSSA {
 		return l, adapter
 	}
@@ -111,8 +149,8 @@ func Export(l sweep.LoRASpec, targets []sweep.Module, initial, adapter map[strin
 		module, ok := strings.CutSuffix(strings.TrimPrefix(key, sweep.AdapterPrefix), ".lora_A.weight")
 		if ok {
 			keyB := weights.KeyB(module)
-			doubled[key] = stackRows(adapter[key], initial[key], 1)
-			doubled[keyB] = besides(adapter[keyB], initial[keyB], -1)
+			doubled[key] = stackRows(adapter[key], start[key], 1)
+			doubled[keyB] = besides(adapter[keyB], start[keyB], -1)
 		}
 	}
 	for _, m := range targets {

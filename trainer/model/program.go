@@ -29,13 +29,14 @@ type Program struct {
 	trained    []sweep.Trainable // in the order of the layout
 	dtype      dtypes.DType
 	frozen     []TensorSpec
-	base       []compute.Buffer // the frozen tensors, in dtype
+	start      []TensorSpec     // PiSSA's start
+	base       []compute.Buffer // the frozen tensors, in dtype, and the start, in float32
 
 	gradient, evaluate, logits, next cache
 }
 
 // New puts the frozen base and the trainable tensors on the backend's first device. base and adapter are only read, and may be
-// dropped afterwards. Base names are those of Config.Tensors, adapter names those of adapter files.
+// dropped afterwards. With init: pissa the adapter is the fresh one, whatever SetState puts in its place later. Base names are those of Config.Tensors, adapter names those of adapter files.
 func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) (*Program, error) {
 	dtype, err := computeType(o.Train.Dtype)
 	if err != nil {
@@ -59,10 +60,10 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 			device: device{be}, layout: newLayout(specsOf(trained)),
 			optimizer: adamW{weightDecay: o.Train.WeightDecay, maxGradNorm: o.Train.MaxGradNorm, groups: loraPlus(trained, o.LoRA, o.Train.LearningRate)},
 		},
-		config: c, options: o, trained: trained, dtype: dtype, frozen: frozenSpecs(c, trained),
+		config: c, options: o, trained: trained, dtype: dtype, frozen: frozenSpecs(c, trained), start: startSpecs(o.LoRA, o.Targets),
 		gradient: cache{}, evaluate: cache{}, logits: cache{}, next: cache{},
 	}
-	if err := p.start(base, adapter); err != nil {
+	if err := p.load(base, adapter); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -79,12 +80,17 @@ func computeType(name string) (dtypes.DType, error) {
 	return 0, fmt.Errorf("dtype %q: want float32 or bfloat16", name)
 }
 
-func (p *Program) start(base, adapter map[string]weights.Array) error {
+func (p *Program) load(base, adapter map[string]weights.Array) error {
 	var err error
 	if p.base, err = p.uploadAll(p.frozen, base, p.dtype); err != nil {
 		return err
 	}
-	return p.SetState(p.fresh(adapter))
+	if err := p.SetState(p.fresh(adapter)); err != nil { // which checks the adapter
+		return err
+	}
+	start, err := p.uploadAll(p.start, adapter, dtypes.Float32)
+	p.base = append(p.base, start...)
+	return err
 }
 
 // Compile compiles the training step and the evaluation for batch_size × SequenceLength, so that what the compiler knows
