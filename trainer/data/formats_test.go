@@ -136,6 +136,29 @@ func TestFormatsAgree(t *testing.T) {
 	}
 }
 
+// TestOtherColumnsAreIgnored whatever they hold, in every table format.
+func TestOtherColumnsAreIgnored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	type labelled struct {
+		Text   string `parquet:"text"`
+		Labels int64  `parquet:"labels"`
+	}
+	for name, path := range map[string]string{
+		"csv":     write(t, dir, "a.csv", "text,labels\nthe sea,1\n"),
+		"parquet": writeParquet(t, filepath.Join(dir, "a.parquet"), []labelled{{"the sea", 1}}),
+		"labels":  write(t, dir, "a.jsonl", `{"text": "the sea", "labels": 1}`),
+		"prompt":  write(t, dir, "b.jsonl", `{"text": "the sea", "prompt": {"a": 1}, "completion": null}`),
+		"mask":    write(t, dir, "c.jsonl", `{"text": "the sea", "attention_mask": "none", "messages": null}`),
+		"case":    write(t, dir, "d.jsonl", `{"Text": 7, "text": "the sea", "TEXT": "the land"}`),
+	} {
+		got, _ := samplesOf(t, path, nil)
+		if len(got) != 1 || got[0].Text != "the sea<|endoftext|>" {
+			t.Errorf("%s: samples = %+v", name, got)
+		}
+	}
+}
+
 func TestGzippedTextIsADocument(t *testing.T) {
 	t.Parallel()
 	got, _ := samplesOf(t, write(t, t.TempDir(), "a.txt.gz", packed(t, "Hi")), nil)

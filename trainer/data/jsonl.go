@@ -4,13 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"maps"
-	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -55,24 +52,6 @@ func readLine(r *bufio.Reader, buf []byte) ([]byte, error) {
 			return buf, err
 		}
 	}
-}
-
-// parseLine reads one line: an object with the columns of record.
-func parseLine(line []byte) (document, error) {
-	if err := checkText(line); err != nil {
-		return document{}, err
-	}
-	var r record
-	if err := json.Unmarshal(line, &r); err != nil {
-		return document{}, fmt.Errorf("not a row of jsonl: %w", err)
-	}
-	return r.document(func() []string {
-		var keys map[string]json.RawMessage
-		if err := json.Unmarshal(line, &keys); err != nil {
-			return nil // null, the one value that an object's decoder accepts and that has no keys
-		}
-		return slices.Sorted(maps.Keys(keys))
-	})
 }
 
 // records yields what read finds in the input's file, and checks at the end that it still is what was hashed. read gives

@@ -23,13 +23,13 @@ const wantedColumns = "text, prompt and completion, messages, or input_ids"
 // record is a row of a jsonl, csv or parquet file as far as training looks at it; other columns are ignored, as Hugging Face's
 // trainers do. A nil field is a column that is absent or null. Where several forms are there, the most prepared one counts.
 type record struct {
-	Text          *string   `json:"text"`
-	Prompt        *turns    `json:"prompt"`
-	Completion    *turns    `json:"completion"`
-	Messages      []Message `json:"messages"`
-	InputIDs      *[]int32  `json:"input_ids"`
-	Labels        *[]int32  `json:"labels"`
-	AttentionMask []int32   `json:"attention_mask"`
+	Text          *string
+	Prompt        *turns
+	Completion    *turns
+	Messages      []Message
+	InputIDs      *[]int32
+	Labels        *[]int32
+	AttentionMask []int32
 }
 
 // turns is one side of prompt and completion: text, or the messages of a conversation.
