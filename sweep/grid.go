@@ -3,6 +3,7 @@ package sweep
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -129,6 +130,16 @@ func (e GridError) Error() string {
 		fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
 	}
 	return b.String() + ": " + e.Message
+}
+
+// ErrorAt places an error about a key of the grid, such as lora.init_adapter, in its file. An error that no person can mend there
+// (one that is not ErrInput) stays as it is.
+func (g Grid) ErrorAt(key string, err error) error {
+	at, given := g.at[key]
+	if !given || !errors.Is(err, ErrInput) {
+		return err
+	}
+	return GridError{g.file, at.line, at.column, err.Error()}
 }
 
 // Is reports whether target is ErrInput: only a person can mend a grid.

@@ -29,23 +29,18 @@ func ExportAdapter(dir string, o ExportOptions) error {
 	if err := checkAdapter(o); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(filepath.Join(o.Adapter, adapterConfigFile))
+	text, err := os.ReadFile(filepath.Join(o.Adapter, weights.AdapterConfigFile))
 	if err != nil {
 		return err
 	}
 	if text, err = editJSON(text, map[string]any{"base_model_name_or_path": o.BaseReference}); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(o.Adapter, adapterConfigFile), err)
+		return fmt.Errorf("%s: %w", filepath.Join(o.Adapter, weights.AdapterConfigFile), err)
 	}
-	if err := writeBytes(filepath.Join(dir, adapterConfigFile), text); err != nil {
+	if err := writeBytes(filepath.Join(dir, weights.AdapterConfigFile), text); err != nil {
 		return err
 	}
-	return copyFile(os.DirFS(o.Adapter), adapterWeightsFile, dir)
+	return copyFile(os.DirFS(o.Adapter), weights.AdapterWeightsFile, dir)
 }
-
-const (
-	adapterConfigFile  = "adapter_config.json"
-	adapterWeightsFile = "adapter_model.safetensors"
-)
 
 func checkAdapter(o ExportOptions) error {
 	a, err := weights.ReadAdapter(o.Adapter)
@@ -92,7 +87,7 @@ func tokenizerFiles() []string {
 
 // ExportedFiles are the names that exports give to what they write: an earlier export holds nothing else but shards.
 func ExportedFiles() []string {
-	return append([]string{adapterConfigFile, adapterWeightsFile, configFile, weightsFile, weightsIndex}, tokenizerFiles()...)
+	return append([]string{weights.AdapterConfigFile, weights.AdapterWeightsFile, configFile, weightsFile, weightsIndex}, tokenizerFiles()...)
 }
 
 func copyFile(files fs.FS, name, dir string) error {

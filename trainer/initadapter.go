@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -68,7 +69,7 @@ func readStart(c model.Config, targets []sweep.Module, l sweep.LoRASpec) (model.
 	}
 	a, err := weights.ReadAdapter(l.InitAdapter)
 	if err != nil {
-		return model.Fitted{}, initError(l, asInput(err))
+		return model.Fitted{}, initError(l, missingAdapter(asInput(err)))
 	}
 	from, err := c.Fit(a)
 	if err == nil {
@@ -104,13 +105,21 @@ func initError(l sweep.LoRASpec, err error) error {
 	return fmt.Errorf("lora.init_adapter %s: %w", l.InitAdapter, err)
 }
 
-// AdapterSum returns the SHA-256 over an adapter folder's two files, for LoRASpec.InitAdapterSHA256.
+// missingAdapter says what an adapter folder is, where a file of it is not there.
+func missingAdapter(err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("%w; name a folder that holds %s and %s, as PEFT's save_pretrained and sweep export write them", err, weights.AdapterConfigFile, weights.AdapterWeightsFile)
+}
+
+// AdapterSum returns the SHA-256 over the two files of lora.init_adapter, for LoRASpec.InitAdapterSHA256.
 func AdapterSum(dir string) (string, error) {
 	sum := sha256.New()
-	for _, name := range []string{"adapter_config.json", "adapter_model.safetensors"} {
+	for _, name := range []string{weights.AdapterConfigFile, weights.AdapterWeightsFile} {
 		f, err := os.Open(filepath.Join(dir, name))
 		if err != nil {
-			return "", asInput(err)
+			return "", missingAdapter(asInput(err))
 		}
 		fmt.Fprintf(sum, "%s\n", name)
 		_, err = io.Copy(sum, f)

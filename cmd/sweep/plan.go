@@ -61,6 +61,9 @@ func (a *app) planUncalibrated(ctx context.Context, path string) (planView, erro
 	if err != nil {
 		return planView{}, err
 	}
+	if err := checkStarts(x.grid, x.ladders, x.models); err != nil {
+		return planView{}, err
+	}
 	view := newPlanView(x.grid, x.warnings)
 	for _, l := range x.ladders {
 		view.add(l.Cell, x.models[l.Model], l.Specs)

@@ -89,6 +89,9 @@ func (in *inputs) plan(ctx context.Context, r *sweep.Registration, dir string, g
 		return err
 	}
 	r.Warnings = warnings
+	if err := checkStarts(grid, specs, in.models); err != nil {
+		return err
+	}
 	for _, spec := range specs {
 		if err := in.ladder(ctx, r, spec); err != nil {
 			return err
@@ -121,12 +124,14 @@ func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec sweep.
 		}
 	}
 	plan := sweep.LadderPlan{Cell: spec.Cell, Model: m, Corpus: corpus.Info, Candidates: spec.Candidates, Ranks: spec.Ranks}
+	sum, err := startSum(spec.Specs[0][0].LoRA) // the adapter is no axis
+	if err != nil {
+		return err
+	}
 	for _, specs := range spec.Specs {
 		var trials []sweep.Trial
 		for _, s := range specs {
-			if err := startFrom(m, &s); err != nil {
-				return err
-			}
+			s.LoRA.InitAdapterSHA256 = sum
 			trials = append(trials, sweep.NewTrial(s, m.Fingerprint, corpus.Info.Fingerprint, r.Backend))
 		}
 		plan.Trials = append(plan.Trials, trials)
@@ -135,16 +140,29 @@ func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec sweep.
 	return nil
 }
 
-// startFrom completes a spec with the fingerprint of the adapter it starts from, and finds out now whether the trial can.
-func startFrom(m sweep.ModelInfo, s *sweep.Spec) error {
-	if s.LoRA.InitAdapter == "" {
-		return nil
+// checkStarts finds out whether the trials can start from lora.init_adapter, without reading a base weight. Neither rank nor
+// seed matters to that, so the lowest rank speaks for all.
+func checkStarts(grid sweep.Grid, ladders []sweep.LadderSpec, models map[string]sweep.ModelInfo) error {
+	for _, l := range ladders {
+		for i := 0; i < len(l.Specs[0]); i += len(grid.Seeds) {
+			if err := trainer.CheckStart(models[l.Model], l.Specs[0][i].LoRA); err != nil {
+				return grid.ErrorAt("lora.init_adapter", err)
+			}
+		}
 	}
-	var err error
-	if s.LoRA.InitAdapterSHA256, err = trainer.AdapterSum(s.LoRA.InitAdapter); err != nil {
-		return err
+	return nil
+}
+
+// startSum is the fingerprint of the adapter that trials start from; "" for none.
+func startSum(l sweep.LoRASpec) (string, error) {
+	if l.InitAdapter == "" {
+		return "", nil
 	}
-	return trainer.CheckStart(m, s.LoRA)
+	sum, err := trainer.AdapterSum(l.InitAdapter)
+	if err != nil {
+		return "", fmt.Errorf("lora.init_adapter %s: %w", l.InitAdapter, err)
+	}
+	return sum, nil
 }
 
 // corpus tokenises the data for a model, once.

@@ -32,8 +32,8 @@ func newValidateCommand(a *app) *cobra.Command {
 		Use:   "validate GRID.yaml",
 		Short: "Check a grid, its models and that its data is there, without training or reading data",
 		Long: `validate reports every problem of a grid file at once, each with file, line and column, then checks target_modules, ranks and
-sequence_length against the models' configurations, and looks whether the data files are there. It exits with 2 where something
-is wrong. Weights and data are not read: sweep data shows the rows, sweep plan the cost.`,
+sequence_length against the models' configurations, and looks whether the data files are there and init_adapter fits. It exits with
+2 where something is wrong. Weights and data are not read: sweep data shows the rows, sweep plan the cost.`,
 		Example: `  sweep validate grid.yaml
   sweep validate grid.yaml -o json`,
 		Args: cobra.ExactArgs(1),
@@ -84,6 +84,9 @@ func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error)
 func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	x, err := a.expandGrid(ctx, path)
 	if err != nil {
+		return gridSummary{}, err
+	}
+	if err := checkStarts(x.grid, x.ladders, x.models); err != nil {
 		return gridSummary{}, err
 	}
 	for _, l := range x.ladders[:min(1, len(x.ladders))] { // data is no axis

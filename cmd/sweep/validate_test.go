@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -21,12 +22,19 @@ func TestValidate(t *testing.T) {
 // What only the model's configuration shows is found before anything is trained.
 func TestValidateAgainstTheModel(t *testing.T) {
 	t.Parallel()
+	adapter, err := filepath.Abs("../../trainer/weights/testdata/gpt2-bias-lora-only")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ name, old, text, want string }{
 		{"rank above the width", "[1, 2, 4]", "[1, 2, 4096]", "lora.rank: 4096 is above"},
 		{"no such module", "[c_attn, c_proj]", "[q_proj]", "target_modules [q_proj] match no module of the model, which has attn.c_attn,"},
 		{"no such data", "train: train.jsonl", "train: [trian.jsonl, \"*.txt\"]", "trian.jsonl"},
 		{"nothing for a glob", "train: train.jsonl", "train: [trian.jsonl, \"*.txt\"]", "*.txt matches no file"},
 		{"no such model", "model: ", "model: ./none", "none"},
+		{"no adapter to start from", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere", "grid.yaml:5:83: lora.init_adapter "},
+		{"no adapter: the fix", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere", "name a folder that holds adapter_config.json and adapter_model.safetensors"},
+		{"adapter without its place", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: " + adapter, "the trial does not train its tensor"},
 		{"sequence too long", "sequence_length: 16", "sequence_length: 4096", "data.sequence_length: 4096 is above the 128 positions"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -15,9 +15,10 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
+// Files of an adapter folder.
 const (
-	adapterConfigFile  = "adapter_config.json"
-	adapterWeightsFile = "adapter_model.safetensors"
+	AdapterConfigFile  = "adapter_config.json"
+	AdapterWeightsFile = "adapter_model.safetensors"
 )
 
 // maxAdapterConfig bounds an adapter_config.json; one that lists every expert of a large mixture has 2 MB.
@@ -102,18 +103,18 @@ func (a Adapter) Trained() map[string]Array {
 // ReadAdapter reads a PEFT adapter folder, those of older PEFT releases included. What the trainer cannot compute is an error that
 // names the setting.
 func ReadAdapter(dir string) (Adapter, error) {
-	text, err := readSmall(filepath.Join(dir, adapterConfigFile), maxAdapterConfig)
+	text, err := readSmall(filepath.Join(dir, AdapterConfigFile), maxAdapterConfig)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Adapter{}, fmt.Errorf("read adapter %s: %w: it has no %s", dir, fs.ErrNotExist, adapterConfigFile)
+		return Adapter{}, fmt.Errorf("read adapter %s: %w: it has no %s", dir, fs.ErrNotExist, AdapterConfigFile)
 	}
 	if err != nil {
 		return Adapter{}, fmt.Errorf("read adapter: %w", err)
 	}
 	config, err := parseAdapterConfig(text)
 	if err != nil {
-		return Adapter{}, fmt.Errorf("read adapter %s: %w", filepath.Join(dir, adapterConfigFile), err)
+		return Adapter{}, fmt.Errorf("read adapter %s: %w", filepath.Join(dir, AdapterConfigFile), err)
 	}
-	tensors, err := ReadFile(filepath.Join(dir, adapterWeightsFile))
+	tensors, err := ReadFile(filepath.Join(dir, AdapterWeightsFile))
 	if err != nil {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w", dir, err)
 	}
@@ -155,10 +156,10 @@ func writeAdapterFiles(dir string, a Adapter) error {
 	if err != nil {
 		return fmt.Errorf("write adapter %s: %w", dir, err)
 	}
-	if err := writeText(filepath.Join(dir, adapterConfigFile), text); err != nil {
+	if err := writeText(filepath.Join(dir, AdapterConfigFile), text); err != nil {
 		return err
 	}
-	return WriteFile(filepath.Join(dir, adapterWeightsFile), a.Tensors, F32, map[string]string{"format": "pt"})
+	return WriteFile(filepath.Join(dir, AdapterWeightsFile), a.Tensors, F32, map[string]string{"format": "pt"})
 }
 
 // readSmall reads a file that must not be larger than most bytes.
