@@ -98,7 +98,7 @@ func trainKeys() []key {
 			func(g *Grid) *[]string { return &g.train.scheduler }, func(s *Spec, v string) { s.Train.LRSchedulerType = v }),
 		axisKey("train.warmup_steps", "Optimiser steps in which the learning rate grows from 0. Axis.", countCodec(0),
 			func(g *Grid) *[]int { return &g.train.warmup }, func(s *Spec, v int) { s.Train.WarmupSteps = v }),
-		axisKey("train.weight_decay", "AdamW's weight decay, on every trainable tensor. Axis.", numberCodec(0, false, math.Inf(1)),
+		axisKey("train.weight_decay", "AdamW's weight decay, on every trainable tensor; under LoRA+ (loraplus_lr_ratio) not on biases and layer norms. Axis.", numberCodec(0, false, math.Inf(1)),
 			func(g *Grid) *[]float64 { return &g.train.weightDecay }, func(s *Spec, v float64) { s.Train.WeightDecay = v }),
 		axisKey("train.max_grad_norm", "Gradients are clipped to this norm; 0 means no clipping. Axis.", numberCodec(0, false, math.Inf(1)),
 			func(g *Grid) *[]float64 { return &g.train.maxGradNorm }, func(s *Spec, v float64) { s.Train.MaxGradNorm = v }),
