@@ -46,8 +46,8 @@ func resolvePath(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// resolveData makes the names of corpora absolute, but for those of the hub's data sets.
-func resolveData(dir string, names []string) []string {
+// ResolveData makes the names of corpora that are relative to dir absolute, but for those of the hub's data sets.
+func ResolveData(dir string, names []string) []string {
 	var resolved []string
 	for _, name := range names {
 		if !IsHubData(dir, name) {
@@ -72,7 +72,7 @@ func (g Grid) Models(dir string) []string {
 // dataSpec is the corpus with absolute paths.
 func (g Grid) dataSpec(dir string) DataSpec {
 	d := g.data
-	d.Train, d.Validation, d.Retain = resolveData(dir, d.Train), resolveData(dir, d.Validation), resolveData(dir, d.Retain)
+	d.Train, d.Validation, d.Retain = ResolveData(dir, d.Train), ResolveData(dir, d.Validation), ResolveData(dir, d.Retain)
 	return d
 }
 

@@ -7,19 +7,24 @@ import (
 )
 
 // IsHubData reports whether a name of data.train or its like is a data set of the Hugging Face hub, for names that are
-// relative to dir: owner/name with exactly one slash, optionally followed by :split or :config:split, where no such file is
-// there, no wildcard is in it and the name does not end like a file.
+// relative to dir: it has the form of one, and no such file is there.
 func IsHubData(dir, name string) bool {
+	if !IsHubName(name) {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err != nil
+}
+
+// IsHubName reports whether a name has the form of a hub's data set: owner/name with exactly one slash, optionally followed by
+// :split or :config:split, with no wildcard and no file's ending. After ResolveData a name of this form is one.
+func IsHubName(name string) bool {
 	id, _, _ := strings.Cut(name, ":")
 	owner, set, ok := strings.Cut(id, "/")
 	if !ok || owner == "" || set == "" || strings.Contains(set, "/") || strings.ContainsAny(name, `*?[\`) || strings.HasPrefix(owner, ".") || strings.HasPrefix(owner, "~") {
 		return false
 	}
-	if strings.Count(name, ":") > 2 || hasFileEnding(set) {
-		return false
-	}
-	_, err := os.Stat(filepath.Join(dir, name))
-	return err != nil
+	return strings.Count(name, ":") <= 2 && !hasFileEnding(set)
 }
 
 // hasFileEnding reports whether a name ends like a file that holds data, so that a missing file is not looked for on the hub.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -59,7 +60,7 @@ or drawn: it gives the recorded val_loss again. With --adapter or --model it sco
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&r.model, "model", "", "hub id, folder, or builtin:<name>")
+	f.StringVar(&r.model, "model", "", "hub id, folder, .gguf file, or builtin:<name>")
 	f.StringVar(&r.adapter, "adapter", "", "PEFT adapter folder; without it the base model is scored")
 	f.StringSliceVar(&r.data, "data", nil, "files or built-in data sets, as data.train of a grid")
 	f.BoolVar(&r.packing, "packing", true, "pack text documents into rows, without attention from one to another")
@@ -82,6 +83,10 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 	if r.dtype != "float32" && r.dtype != "bfloat16" {
 		return usagef("--dtype %s: want float32 or bfloat16", r.dtype)
 	}
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		return err
+	}
 	choice, err := a.resolveBackend(ctx, sweep.Info{})
 	if err != nil {
 		return asUsage(err)
@@ -91,7 +96,7 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 		return asUsage(err)
 	}
 	result, err := trainer.Evaluate(ctx, trainer.EvaluateOptions{
-		Model: info, Adapter: r.adapter, Data: r.data, Hub: a.hub(), ScorePrompts: !r.completionOnly, WholeDocuments: !r.packing,
+		Model: info, Adapter: r.adapter, Data: sweep.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly, WholeDocuments: !r.packing,
 		SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
 		Backend: choice,
 	})
