@@ -280,6 +280,9 @@ func (g targetGroup) text() string {
 	if g.Layers == "" {
 		return g.Kind
 	}
+	if len(g.layers) == 1 {
+		return g.Kind + " of layer " + g.Layers
+	}
 	return g.Kind + " of layers " + g.Layers
 }
 

@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 func TestPlanTargets(t *testing.T) {
@@ -134,5 +137,20 @@ func TestSpans(t *testing.T) {
 		if got := spans(numbers); got != want {
 			t.Errorf("spans(%v) = %q, want %q", numbers, got, want)
 		}
+	}
+}
+
+func TestTargetGroupText(t *testing.T) {
+	t.Parallel()
+	var modules []sweep.Module
+	for _, name := range []string{"h.0.a", "h.1.a", "h.1.b", "score"} {
+		modules = append(modules, sweep.Module{Name: "model." + name})
+	}
+	var got []string
+	for _, g := range groupModules(modules) {
+		got = append(got, g.text())
+	}
+	if want := []string{"a of layers 0-1", "b of layer 1", "model.score"}; !slices.Equal(got, want) {
+		t.Errorf("groups = %q, want %q", got, want)
 	}
 }

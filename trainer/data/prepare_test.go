@@ -292,7 +292,7 @@ func TestPrepareRefusesBadData(t *testing.T) {
 		{name: "not an object", train: []string{write(t, dir, "l.jsonl", `[1, 2]`)}, want: "l.jsonl:1: not a row of jsonl"},
 		{name: "labels", train: []string{write(t, dir, "n.jsonl", `{"input_ids": [1, 2], "labels": [1]}`)}, want: "n.jsonl:1: 2 input_ids but 1 labels"},
 		{name: "mask", train: []string{write(t, dir, "k.jsonl", `{"input_ids": [1, 2], "attention_mask": [0, 1]}`)}, want: "k.jsonl:1: attention_mask hides"},
-		{name: "vocabulary", train: []string{write(t, dir, "v.jsonl", `{"input_ids": [1, 2001]}`)}, want: "v.jsonl:1: id 2001 at position 1 is not in the model's vocabulary of 2001"},
+		{name: "vocabulary", train: []string{write(t, dir, "v.jsonl", `{"input_ids": [1, 2001]}`)}, want: "v.jsonl:1: id 2001 at position 1 is not in the model's vocabulary of 2001; name the model whose tokenizer made the ids"},
 		{name: "negative", train: []string{write(t, dir, "g.jsonl", `{"input_ids": [1, -1]}`)}, want: "id -1 at position 1"},
 		{name: "label", train: []string{write(t, dir, "w.jsonl", `{"input_ids": [1, 2], "labels": [0, -7]}`)}, want: "label -7 at position 1"},
 		{name: "unsupervised", train: []string{write(t, dir, "u.jsonl", `{"input_ids": [1, 2], "labels": [1, -100]}`)}, want: "u.jsonl:1: no supervised token among the first 2"},

@@ -29,7 +29,7 @@ func newShaper(key string, p *plan) *shaper {
 func (s *shaper) shape(r row) (row, error) {
 	s.rows++
 	if err := checkVocabulary(r, s.vocab); err != nil {
-		return row{}, fmt.Errorf("%w: %s: %w", sweep.ErrInput, s.where(r), err)
+		return row{}, fmt.Errorf("%w: %s: %w; name the model whose tokenizer made the ids, or make them anew with this one's", sweep.ErrInput, s.where(r), err)
 	}
 	n := min(len(r.ids), s.length)
 	if supervised(r.labels[:n]) == 0 {
