@@ -76,7 +76,7 @@ func dataKeys() []key {
 			boolCodec(), func(g *Grid) *bool { return &g.data.Packing }),
 		singleKey("data.completion_only_loss", "Score completions and assistant turns only; false scores prompts and the other turns too.",
 			negated(boolCodec()), func(g *Grid) *bool { return &g.data.ScorePrompts }),
-		listKey("data.retain", "Corpus that must not be forgotten, as data.validation: scored at every evaluation, never trained on.", textCodec(paths),
+		listKey("data.retain", "Corpus that must not be forgotten, as data.validation: scored at every evaluation (at most validation_sequences of it), never trained on.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Retain }),
 	}
 }

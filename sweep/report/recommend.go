@@ -161,6 +161,9 @@ func summary(r Recommendation, l Ladder, ladders int) string {
 		where = fmt.Sprintf(" with %s", axes)
 	}
 	use := fmt.Sprintf("Use rank %d%s", *r.Rank, where)
+	if l.Verdict.State == sweep.StateInconclusive {
+		use = fmt.Sprintf("Inconclusive: rank %d%s for now", *r.Rank, where)
+	}
 	if !r.Final {
 		use = fmt.Sprintf("Rank %d%s leads so far, the sweep is not finished", *r.Rank, where)
 	}
