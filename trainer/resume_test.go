@@ -29,6 +29,18 @@ func resumeSpec() sweep.Spec {
 	return spec
 }
 
+// resumeKinds are adapters beside plain LoRA whose steps depend on more than A and B: PiSSA on what its start took away from the base,
+// and the others on magnitudes, a second learning rate and a head of their own.
+func resumeKinds() map[string]sweep.LoRASpec {
+	attention := sweep.Targets{List: []string{"c_attn"}}
+	return map[string]sweep.LoRASpec{
+		"PiSSA": {Rank: 4, Alpha: 8, TargetModules: attention, Init: sweep.InitPiSSA},
+		"DoRA, LoRA+ and a saved head": {
+			Rank: 4, Alpha: 8, TargetModules: attention, Init: sweep.InitKaiming, UseDoRA: true, LoRAPlusLRRatio: 4, ModulesToSave: []string{"lm_head"},
+		},
+	}
+}
+
 // resumeRows are fewer than the 20 that resumeSpec draws.
 const resumeRows = 14
 
@@ -103,6 +115,33 @@ func TestResumeAfterKill(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestResumeEveryKind kills trials of other adapters before the first step, between two checkpoints and before the end.
+func TestResumeEveryKind(t *testing.T) {
+	t.Parallel()
+	c := resolve(t, backend.PlatformGo)
+	for name, lora := range resumeKinds() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec := resumeSpec()
+			lora.Dropout = spec.LoRA.Dropout
+			spec.LoRA = lora
+			a := assignRows(t, c, spec, resumeRows)
+			want, whole := uninterrupted(t, a)
+			last := len(whole.events) - 1
+			for _, n := range []int{3, last / 2, last} {
+				dir, killed, rest := t.TempDir(), &recorder{limit: n}, &recorder{}
+				if err := trainer.Run(t.Context(), a, dir, killed.emit); !errors.Is(err, errKilled) {
+					t.Fatalf("Run = %v, want the error of emit", err)
+				}
+				must(t, trainer.Run(t.Context(), a, dir, rest.emit))
+				if diff := cmp.Diff(want, collect(t, dir, killed, rest)); diff != "" {
+					t.Errorf("killed after event %d (%s %d): %s", n, whole.events[n-1].Kind, whole.events[n-1].Step, diff)
+				}
+			}
+		})
+	}
 }
 
 // TestResumeAfterStop asks an attempt to stop at each event in turn; it must save its state and say so.
