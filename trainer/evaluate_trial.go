@@ -12,7 +12,7 @@ import (
 )
 
 // EvaluateOnTrial scores model and adapter of o on the validation rows of a trial's prepared corpus, in the trial's batches and
-// compute type. With the trial's own model, adapter and backend the loss is its val_loss, bit for bit. Data, SequenceLength,
+// compute type. With the trial's own model, adapter and backend the loss is its val_loss: the two are one computation, whatever the adapter starts from (model.Export). Data, SequenceLength,
 // BatchSize and Dtype of o are the trial's, whatever they hold.
 func EvaluateOnTrial(ctx context.Context, t sweep.Trial, corpus string, o EvaluateOptions) (e Evaluation, err error) {
 	c, err := data.Open(corpus)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"path/filepath"
 
 	"github.com/ranksweep/ranksweep/store"
@@ -55,7 +57,24 @@ func (a *app) evalTrial(ctx context.Context, r evalRequest) error {
 	if view.Evaluation, err = trainer.EvaluateOnTrial(ctx, trial, corpus, o); err != nil {
 		return asUsage(err)
 	}
+	if trial.Backend == choice.Identity {
+		view.Warnings = append(view.Warnings, driftWarnings(view)...)
+	}
 	return a.writeEvaluation(view)
+}
+
+// driftTolerance is how far a trial's own adapter may score from its val_loss on the trial's own backend, in nats. The two are one
+// computation, and gave equal bits wherever it was measured (experiments/LOG.md 2026-11-25).
+const driftTolerance = 1e-5
+
+// driftWarnings says where a trial's own adapter does not give the recorded loss again.
+func driftWarnings(v evalView) []string {
+	if v.ValLoss == nil || math.Abs(v.Loss-*v.ValLoss) <= driftTolerance {
+		return nil
+	}
+	return []string{fmt.Sprintf("the adapter scores %.7g where trial %s recorded %.7g, more than %g apart on the trial's own backend: "+
+		"its adapter folder has been changed, or another version of the program trained it; run the grid under a new name to train it again",
+		v.Loss, v.Trial, *v.ValLoss, driftTolerance)}
 }
 
 // corpusOf returns the folder of a trial's prepared corpus. One that is gone from the cache, or damaged, or of another version of

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -101,7 +103,7 @@ func TestExport(t *testing.T) {
 		}
 		var own evaluation
 		s.output(&own, "eval", "--trial", e.Trial[:10], "--backend", "go")
-		if own.Loss != e.ValLoss || own.ValLoss != e.ValLoss || own.Trial != e.Trial || own.Sequences != 8 {
+		if own.Loss != e.ValLoss || len(own.Warnings) > 0 || own.ValLoss != e.ValLoss || own.Trial != e.Trial || own.Sequences != 8 {
 			t.Errorf("eval --trial = %+v, want the recorded val_loss %v, bit for bit", own, e.ValLoss)
 		}
 		var base evaluation
@@ -122,6 +124,15 @@ func TestExport(t *testing.T) {
 			if own.Loss != e.ValLoss {
 				t.Errorf("eval --trial %s in the cache = %v, want %v", what, own.Loss, e.ValLoss)
 			}
+		}
+	})
+	t.Run("eval warns of another adapter", func(t *testing.T) {
+		e := s.export("test", "--to", s.path("genuine"))
+		swapAdapter(t, s, e.Trial, r.Ladders[0].Rungs[0].Trials)
+		var got evaluation
+		s.output(&got, "eval", "--trial", e.Trial, "--backend", "go")
+		if got.Loss == e.ValLoss || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "its adapter folder has been changed") {
+			t.Errorf("eval --trial = %+v, want a warning that the loss is not the recorded %v", got, e.ValLoss)
 		}
 	})
 	t.Run("merged", func(t *testing.T) {
@@ -165,6 +176,23 @@ type evaluation struct {
 	Sequences        int
 	Trial            string
 	ValLoss          float64 `json:"val_loss"`
+	Warnings         []string
+}
+
+// swapAdapter puts the adapter of another of these trials in the place of a trial's own, until the test ends.
+func swapAdapter(t *testing.T, s *testSweep, trial string, all []report.Trial) {
+	t.Helper()
+	other := slices.IndexFunc(all, func(o report.Trial) bool { return string(o.ID) != trial })
+	mine, theirs := s.path("runs", "trials", trial, "1", "adapter"), s.path("runs", "trials", string(all[other].ID), "1", "adapter")
+	aside := s.path("aside")
+	if err := errors.Join(os.Rename(mine, aside), os.CopyFS(mine, os.DirFS(theirs))); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(os.RemoveAll(mine), os.Rename(aside, mine)); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // modelOf is the grid's model, as written.
