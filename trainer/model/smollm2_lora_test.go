@@ -101,6 +101,14 @@ func (g smolGolden) check(t *testing.T, name string, p *Program, trace smolTrace
 	for key, want := range trace.FinalNorms {
 		check(t, name+": norm of "+key, length(s.Adapter[key].Data), want, smolNormTolerance*want)
 	}
+	if len(trace.Final) == 0 {
+		t.Error("the golden trace has no final values")
+	}
+	for key, want := range trace.Final {
+		if got := s.Adapter[key].Data[:len(want)]; maxDiff(got, want) > weightTolerance {
+			t.Errorf("%s: %s begins %v, want %v", name, key, got, want)
+		}
+	}
 }
 
 func length(v []float32) float64 {
