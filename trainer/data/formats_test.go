@@ -225,7 +225,7 @@ func TestParquetOfTokenIDs(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("Samples: %v (-want +got):\n%s", err, diff)
 	}
-	if diff := cmp.Diff([]string{path + ", row 2: no supervised token among the first 0"}, warnings); diff != "" {
+	if diff := cmp.Diff([]string{path + ", row 3: no supervised token among the first 0"}, warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }
@@ -251,11 +251,11 @@ func TestParquetRefusesOtherColumns(t *testing.T) {
 	}
 	cases := map[string]struct{ path, want string }{
 		"other":   {writeParquet(t, dir+"/other.parquet", []other{{"x"}}), "other.parquet: no column to train on (columns: body)"},
-		"null":    {writeParquet(t, dir+"/null.parquet", null), "null.parquet, row 1: no column to train on (columns: text)"},
+		"null":    {writeParquet(t, dir+"/null.parquet", null), "null.parquet, row 2: no column to train on (columns: text)"},
 		"number":  {writeParquet(t, dir+"/number.parquet", []number{{1}}), "column text: not text"},
 		"nested":  {writeParquet(t, dir+"/nested.parquet", []nested{{[]inner{{[]int32{1}}}}}), "a list within a list"},
-		"large":   {writeParquet(t, dir+"/large.parquet", []large{{[]int64{1 << 40}}}), "large.parquet, row 0: column input_ids"},
-		"bytes":   {writeParquet(t, dir+"/bytes.parquet", []parquetText{{1, new("a\xff")}}), "bytes.parquet, row 0: column text: not UTF-8"},
+		"large":   {writeParquet(t, dir+"/large.parquet", []large{{[]int64{1 << 40}}}), "large.parquet, row 1: column input_ids"},
+		"bytes":   {writeParquet(t, dir+"/bytes.parquet", []parquetText{{1, new("a\xff")}}), "bytes.parquet, row 1: column text: not UTF-8"},
 		"brotli":  {writeParquet(t, dir+"/brotli.parquet", null, parquet.Compression(&parquet.Brotli)), "compression BROTLI is not supported: write it with snappy"},
 		"trimmed": {write(t, dir, "trimmed.parquet", "PAR1....PAR0"), "does not end with PAR1"},
 	}

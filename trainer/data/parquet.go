@@ -60,10 +60,10 @@ func (in input) parquetRows(ctx context.Context, f *os.File, emit func(document)
 	for i, group := range file.RowGroups() {
 		readers, err := in.openColumns(f, file, i, group, columns)
 		if err != nil {
-			return bad(fmt.Sprintf(", row group %d", i), err)
+			return bad(fmt.Sprintf(", row group %d", i+1), err)
 		}
 		for range group.NumRows() {
-			place := fmt.Sprintf(", row %d", row)
+			place := fmt.Sprintf(", row %d", row+1)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
