@@ -15,9 +15,11 @@ const (
 	maxRegex = 4096 // bytes of a pattern; the longest in use have some hundred
 
 	// A pattern that comes with a model may take a time that is exponential in the text. It is tried on texts of probeLength
-	// before it is used: what is not exponential takes milliseconds for them, also on a machine that has other work.
+	// before it is used: what is not exponential takes milliseconds for them, what is would not end. So the times are far
+	// beyond what a machine with other work may stall.
 	probeLength = 200
-	probeTime   = 2 * time.Second
+	probeTime   = 10 * time.Second // for one text
+	probesTime  = time.Minute      // for all
 )
 
 // compile reads a pattern with look-ahead, which Go's own package does not have, and refuses one that is slow.
@@ -30,7 +32,7 @@ func compile(pattern string) (*regexp2.Regexp, error) {
 		return nil, fmt.Errorf("regular expression %q is not supported: %w", pattern, err)
 	}
 	if !quick(re) {
-		return nil, fmt.Errorf("regular expression %q is too slow: more than %v for texts of %d characters", pattern, probeTime, probeLength)
+		return nil, fmt.Errorf("regular expression %q is too slow: more than %v for a text of %d characters", pattern, probeTime, probeLength)
 	}
 	re.MatchTimeout = regexp2.DefaultMatchTimeout // none
 	return re, nil
@@ -43,7 +45,7 @@ func quick(re *regexp2.Regexp) bool {
 	for _, unit := range []string{"a", "A", " ", "\n", "1", ".", "é", " a", "a1", "'s", "\n "} {
 		for _, end := range []string{"", "!", "a", "\x00"} {
 			err := matchAll(re, strings.Repeat(unit, probeLength/len(unit))+end, func(from, to int) {})
-			if err != nil || time.Since(start) > probeTime {
+			if err != nil || time.Since(start) > probesTime {
 				return false
 			}
 		}
