@@ -55,7 +55,7 @@ func (a *assembler) add(doc document) error {
 }
 
 // pack appends a document to the pending row and emits what is full. A document that reaches beyond the row's end goes on in
-// the next row, as a segment of its own: no token is lost. A document's first id is not predicted from another document.
+// the next row, as a segment of its own. A document's first id is not predicted from another document.
 func (a *assembler) pack(ids []int32) error {
 	a.tokens += int64(len(ids))
 	for len(ids) > 0 {

@@ -206,6 +206,19 @@ func TestTextBeginsAsItsTokenizerSays(t *testing.T) {
 	}
 }
 
+// TestAnEndingTokenizerTearsNoToken: where the tokenizer ends every text, a prompt alone would end too, but goes on in its row.
+func TestAnEndingTokenizerTearsNoToken(t *testing.T) {
+	t.Parallel()
+	tok := loadFamily(t, "llama3")
+	tok.suffix = []int32{7}
+	enc := &encoder{tok: tok}
+	prompt := tok.encodeBeginning("Anne:")
+	r, _, err := enc.encode(document{form: formPair, prompt: "Anne:", text: " yes"})
+	if want := onlyFrom(r.ids, len(prompt)); err != nil || !slices.Equal(r.labels, want) || len(enc.warnings()) > 0 {
+		t.Errorf("encode = %v, %v, warnings %q, want labels %v and no warning", r, err, enc.warnings(), want)
+	}
+}
+
 // TestChatsAreSplitByAllTheySay: conversations whose content is a list of parts differ by those, not only by roles.
 func TestChatsAreSplitByAllTheySay(t *testing.T) {
 	t.Parallel()

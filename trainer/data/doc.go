@@ -12,8 +12,8 @@
 // the completion; of chat messages, which the model's own template renders, the assistant's turns; and input_ids with their
 // labels as they are. Text and completions end with the tokenizer's end-of-text token.
 //
-// Text is packed: documents are joined and cut into rows. No token is lost: a document that reaches beyond a row goes on in
-// the next one as a segment of its own, and what is left at the end becomes one padded row. Without packing, and for every other
+// Text is packed: documents are joined and cut into rows. A document that reaches beyond a row goes on in the next one as
+// a segment of its own, and what is left at the end becomes one padded row, unless it is a single token, which predicts nothing. Without packing, and for every other
 // form, a document is one row, cut or padded.
 //
 // Files are read as streams and need not fit memory, but for text files, which are one document each. A record, a page and the

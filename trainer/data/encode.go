@@ -96,7 +96,7 @@ func (e *encoder) pair(doc document) row {
 	if e.all {
 		return row{ids: ids, labels: ids}
 	}
-	from, torn := common(ids, e.tok.EncodeSpecial(doc.prompt))
+	from, torn := common(ids, e.tok.encodeBeginning(doc.prompt))
 	e.note(torn, doc)
 	return row{ids: ids, labels: onlyFrom(ids, from)}
 }

@@ -107,6 +107,9 @@ func (t *Tokenizer) EncodeSpecial(s string) []int32 {
 	return slices.Concat(t.prefix, t.Encode(s), t.suffix)
 }
 
+// encodeBeginning is EncodeSpecial of a text that goes on: without what is added at the end.
+func (t *Tokenizer) encodeBeginning(s string) []int32 { return slices.Concat(t.prefix, t.Encode(s)) }
+
 // Encode returns the ids of s. It adds no special tokens; those that stand in s are recognised, as Hugging Face does.
 func (t *Tokenizer) Encode(s string) []int32 {
 	ids := make([]int32, 0, len(s)/3)
