@@ -30,7 +30,7 @@ func ResolveModel(dir, ref string) string {
 		return ref
 	}
 	path := resolvePath(dir, ref)
-	if info, err := os.Stat(path); err == nil && info.IsDir() || strings.HasSuffix(ref, ".gguf") {
+	if info, err := os.Stat(path); err == nil && info.IsDir() || strings.HasSuffix(ref, GGUFSuffix) {
 		return path
 	}
 	if strings.Count(ref, "/") == 1 && !strings.HasPrefix(ref, ".") && !strings.HasPrefix(ref, "/") && !strings.HasSuffix(ref, "/") {

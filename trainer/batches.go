@@ -3,12 +3,10 @@ package trainer
 import (
 	"context"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
-
-// ignoredLabel is the label that does not count.
-const ignoredLabel = -100
 
 // batches cuts a corpus into the batches of a trial.
 type batches struct {
@@ -47,7 +45,7 @@ func (b batches) batch(rows data.Rows, indices []int) model.Batch {
 	}
 	for len(out.IDs) < n {
 		out.IDs = append(out.IDs, 0)
-		out.Labels = append(out.Labels, ignoredLabel)
+		out.Labels = append(out.Labels, sweep.IgnoredLabel)
 		out.Segments = append(out.Segments, 0)
 	}
 	return out

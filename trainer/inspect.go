@@ -54,7 +54,7 @@ func Files(m sweep.ModelInfo) (fs.FS, error) {
 	if name, ok := strings.CutPrefix(m.Reference, builtinPrefix); ok {
 		return weights.Builtin(name)
 	}
-	if strings.HasSuffix(m.Path, weights.GGUFSuffix) && !isFolder(m.Path) {
+	if strings.HasSuffix(m.Path, sweep.GGUFSuffix) && !isFolder(m.Path) {
 		return oneFile{os.DirFS(filepath.Dir(m.Path)), filepath.Base(m.Path)}, nil
 	}
 	return os.DirFS(m.Path), nil
@@ -124,7 +124,7 @@ func noSuchModel(ref string) error {
 // isGGUF reports whether ref is a GGUF file that is there.
 func isGGUF(ref string) bool {
 	info, err := os.Stat(ref)
-	return err == nil && info.Mode().IsRegular() && strings.HasSuffix(ref, weights.GGUFSuffix)
+	return err == nil && info.Mode().IsRegular() && strings.HasSuffix(ref, sweep.GGUFSuffix)
 }
 
 func isFolder(ref string) bool {
@@ -135,7 +135,7 @@ func isFolder(ref string) bool {
 // isHubID reports whether ref has a hub id's form: an owner and a name with one slash between. A GGUF file is never fetched.
 func isHubID(ref string) bool {
 	owner, name, ok := strings.Cut(ref, "/")
-	return ok && !strings.HasSuffix(name, weights.GGUFSuffix) && owner != "" && name != "" && !strings.Contains(name, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~")
+	return ok && !strings.HasSuffix(name, sweep.GGUFSuffix) && owner != "" && name != "" && !strings.Contains(name, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~")
 }
 
 // describe fills in what the model's files say.
@@ -264,8 +264,8 @@ func (c coveredFile) hash(ctx context.Context, sum io.Writer, f fs.File) error {
 		size = min(size, c.most)
 	}
 	name := c.name
-	if strings.HasSuffix(name, weights.GGUFSuffix) {
-		name = weights.GGUFSuffix // the same file by another name is the same model
+	if strings.HasSuffix(name, sweep.GGUFSuffix) {
+		name = sweep.GGUFSuffix // the same file by another name is the same model
 	}
 	fmt.Fprintf(sum, "%s %d\n", name, size)
 	_, err = io.CopyN(sum, cancellable{ctx, f}, size)

@@ -45,13 +45,11 @@ func newBaseName(c chosenTrial, to string, r exportRequest) baseName {
 }
 
 // fromGGUF reports whether the base is a GGUF file, whose tokenizer no exported folder holds.
-func (e export) fromGGUF() bool { return strings.HasSuffix(e.base.load, ggufSuffix) }
-
-const ggufSuffix = ".gguf"
+func (e export) fromGGUF() bool { return strings.HasSuffix(e.base.load, sweep.GGUFSuffix) }
 
 // arguments are what from_pretrained takes to load the base: of a GGUF file its folder and its name.
 func (b baseName) arguments() string {
-	if strings.HasSuffix(b.load, ggufSuffix) {
+	if strings.HasSuffix(b.load, sweep.GGUFSuffix) {
 		return fmt.Sprintf("%q, gguf_file=%q", filepath.Dir(b.load), filepath.Base(b.load))
 	}
 	return strconv.Quote(b.load)

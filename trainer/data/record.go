@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// IgnoredLabel is the label of a position that is not scored (Hugging Face's and PyTorch's ignore_index).
-const IgnoredLabel = -100
+// IgnoredLabel is the label of a position that is not scored.
+const IgnoredLabel = sweep.IgnoredLabel
 
 // maxRecord bounds a line of jsonl, a record of csv and a value of parquet, in bytes: far beyond any context length, and small
 // enough that a file without a line end cannot take the machine's memory.

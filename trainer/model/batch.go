@@ -5,10 +5,9 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-)
 
-// ignored is the label that does not count.
-const ignored = -100
+	"github.com/ranksweep/ranksweep/sweep"
+)
 
 // Batch is B rows of T token ids with their labels, row-major [B, T]. Labels are not shifted: the logits at t are scored
 // against the label at t+1. A label of -100 is ignored.
@@ -54,7 +53,7 @@ func (b Batch) plan(c Config) (plan, error) {
 		if id := b.IDs[i]; id < 0 || int(id) >= c.VocabSize {
 			return plan{}, fmt.Errorf("token id %d at row %d, position %d; the vocabulary has %d", id, i/b.T, i%b.T, c.VocabSize)
 		}
-		if i%b.T == b.T-1 || b.Labels[i+1] == ignored || positions[i+1] == 0 {
+		if i%b.T == b.T-1 || b.Labels[i+1] == sweep.IgnoredLabel || positions[i+1] == 0 {
 			continue
 		}
 		label := b.Labels[i+1]

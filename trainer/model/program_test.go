@@ -120,7 +120,7 @@ func TestAccumulation(t *testing.T) {
 	batches := trainBatches(t)
 	a, b := batches[0], batches[1]
 	for i := range a.Labels[:a.T+8] { // leave few labels in a, so that a mean of means would be wrong
-		a.Labels[i] = ignored
+		a.Labels[i] = sweep.IgnoredLabel
 	}
 	both := Batch{B: a.B + b.B, T: a.T, IDs: append(append([]int32{}, a.IDs...), b.IDs...), Labels: append(append([]int32{}, a.Labels...), b.Labels...)}
 	for platform, open := range backends() {

@@ -22,7 +22,7 @@ func documents(t *testing.T) (packed, apart Batch) {
 			for range l {
 				packed.Segments = append(packed.Segments, int32(n))
 			}
-			padding := slices.Repeat([]int32{ignored}, in.T-l)
+			padding := slices.Repeat([]int32{sweep.IgnoredLabel}, in.T-l)
 			apart.IDs = append(apart.IDs, append(slices.Clone(in.IDs[at:at+l]), make([]int32, in.T-l)...)...)
 			apart.Labels = append(append(apart.Labels, in.IDs[at:at+l]...), padding...)
 			at += l

@@ -11,10 +11,9 @@ import (
 	"path"
 	"slices"
 	"strings"
-)
 
-// GGUFSuffix is how the names of GGUF files end.
-const GGUFSuffix = ".gguf"
+	"github.com/ranksweep/ranksweep/sweep"
+)
 
 // GGUF is what stands before the weights in a GGUF file, checked against the file's size.
 type GGUF struct {
@@ -35,7 +34,7 @@ func GGUFName(files fs.FS) (string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), GGUFSuffix) && !e.IsDir() {
+		if strings.HasSuffix(e.Name(), sweep.GGUFSuffix) && !e.IsDir() {
 			names = append(names, e.Name())
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // ErrFormat marks a file that is not what its name says: truncated, damaged, or another format.
@@ -61,7 +63,7 @@ func openHeader(files fs.FS, name string) (source, Header, error) {
 		return nil, Header{}, err
 	}
 	parse := parseHeader
-	if strings.HasSuffix(name, GGUFSuffix) {
+	if strings.HasSuffix(name, sweep.GGUFSuffix) {
 		parse = func(r io.ReaderAt, size int64) (Header, error) {
 			g, err := parseGGUF(r, size)
 			return g.header, err
