@@ -92,7 +92,7 @@ func TestMatch(t *testing.T) {
 		{"suffix", sweep.Targets{List: []string{"c_proj"}}, 4, ""},
 		{"all-linear", sweep.Targets{Pattern: "all-linear"}, 8, ""},
 		{"regex", sweep.Targets{Pattern: `.*\.h\.1\..*c_fc`}, 1, ""},
-		{"head", sweep.Targets{List: []string{"lm_head"}}, 0, "output head is not supported"},
+		{"head", sweep.Targets{List: []string{"lm_head"}}, 1, ""},
 		{"nothing", sweep.Targets{List: []string{"q_proj"}}, 0, "c_attn"},
 	} {
 		got, err := sweep.MatchTargets(all, test.targets)
