@@ -240,3 +240,22 @@ func TestChatsAreSplitByAllTheySay(t *testing.T) {
 		t.Errorf("%d of 200 conversations are held out, want about half", held)
 	}
 }
+
+// A template that writes the date makes other rows tomorrow: people are told, and only where it wrote a row.
+func TestDatedTemplatesAreToldOf(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const dated = `{{ strftime_now("%Y") }}` + chatML
+	chat := write(t, dir, "a.jsonl", `{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Anne."}]}`)
+	text := write(t, dir, "b.jsonl", `{"text": "Anne"}`)
+	for _, c := range []struct {
+		template, path string
+		want           int
+	}{{dated, chat, 1}, {dated, text, 0}, {chatML, chat, 0}} {
+		spec := sweep.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 64}
+		_, warnings, err := Samples(t.Context(), chatSource(t, c.template, spec), 0)
+		if err != nil || len(warnings) != c.want || c.want == 1 && !strings.Contains(warnings[0], "date") {
+			t.Errorf("template %.20q on %s: warnings %q, %v, want %d", c.template, c.path, warnings, err, c.want)
+		}
+	}
+}

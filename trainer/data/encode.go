@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
 )
@@ -20,6 +21,7 @@ type encoder struct {
 
 	straddling int    // rows with a token on both sides of a boundary
 	straddles  string // where the first of them stands
+	dated      bool   // a conversation was written by a template that may write the date
 }
 
 // newEncoder loads what inputs may need. What is missing is an error only once a document needs it, for pre-tokenised rows
@@ -107,6 +109,7 @@ func (e *encoder) conversation(doc document) (row, error) {
 	if e.template == nil {
 		return row{}, e.tmplErr
 	}
+	e.dated = e.dated || e.template.Dated()
 	text, err := e.template.Render(doc.messages, false)
 	if err != nil {
 		return row{}, err
@@ -177,11 +180,16 @@ func (e *encoder) note(torn bool, doc document) {
 
 // warnings says what a person should know about the rows that were encoded.
 func (e *encoder) warnings() []string {
-	if e.straddling == 0 {
-		return nil
+	var warnings []string
+	if e.straddling > 0 {
+		warnings = append(warnings, fmt.Sprintf("data: in %d rows a token reaches from the prompt into what is scored (the first at %s), and counts as scored: end prompts where a token ends, without a space",
+			e.straddling, e.straddles))
 	}
-	return []string{fmt.Sprintf("%s: in %d rows a token reaches from the prompt into what is scored (the first at %s), and counts as scored: end prompts where a token ends, without a space",
-		"data", e.straddling, e.straddles)}
+	if e.dated {
+		warnings = append(warnings, fmt.Sprintf("data: the model's chat template can write the current date into rows, here %s; rows made anew on another day may differ: "+
+			"keep the cache folder with the sweep, or train on a model folder whose template has a fixed date", e.template.now.Format(time.DateOnly)))
+	}
+	return warnings
 }
 
 // common returns how many ids a whole shares with its beginning, which was encoded alone. torn says that a token of the whole
