@@ -429,3 +429,19 @@ func TestSchemaLimits(t *testing.T) {
 		}
 	}
 }
+
+func TestAByteOrderMarkIsNoText(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, path := range []string{
+		write(t, dir, "a.txt", "\ufeffAnne walked on."),
+		write(t, dir, "b.jsonl", "\ufeff"+`{"text": "Anne walked on."}`+"\n"),
+		write(t, dir, "c.csv", "\ufefftext\nAnne walked on.\n"),
+	} {
+		spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
+		samples, _, err := Samples(t.Context(), chatSource(t, chatML, spec), 0)
+		if err != nil || len(samples) != 1 || !strings.HasPrefix(samples[0].Text, "Anne walked on.") {
+			t.Errorf("%s: %d samples, %v", path, len(samples), err)
+		}
+	}
+}

@@ -267,6 +267,9 @@ func (in input) documents(ctx context.Context) iter.Seq2[document, error] {
 	panic("unknown kind of input: " + in.kind)
 }
 
+// byteOrderMark may stand before UTF-8 text and is no part of it.
+const byteOrderMark = "\ufeff"
+
 // maxUnpacked bounds a compressed text file, which is read whole.
 const maxUnpacked = 1 << 30
 
@@ -299,7 +302,7 @@ func (in input) readText(ctx context.Context) (document, error) {
 		at := invalidAt(text)
 		return document{}, fmt.Errorf("%w: data file %s:%d: not UTF-8 text (byte %d of the file)", sweep.ErrInput, in.name, 1+strings.Count(text[:at], "\n"), at)
 	}
-	return document{place: in.name, text: text, size: in.size}, nil
+	return document{place: in.name, text: strings.TrimPrefix(text, byteOrderMark), size: in.size}, nil
 }
 
 func (in input) changed() error {

@@ -23,8 +23,12 @@ func (in input) jsonl(ctx context.Context) iter.Seq2[document, error] {
 			if err != nil && !errors.Is(err, io.EOF) {
 				return yield(fmt.Sprintf(":%d", number), document{}, err)
 			}
-			if len(bytes.TrimSpace(line)) > 0 {
-				doc, err := parseLine(line)
+			row := line
+			if number == 1 {
+				row = bytes.TrimPrefix(line, []byte(byteOrderMark))
+			}
+			if len(bytes.TrimSpace(row)) > 0 {
+				doc, err := parseLine(row)
 				doc.size = int64(len(line))
 				if !yield(fmt.Sprintf(":%d", number), doc, err) || err != nil {
 					return false
