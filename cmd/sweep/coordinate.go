@@ -15,6 +15,15 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
+// sayUnconfirmed names the ladders that stay likely although a person asked for certainty.
+func (a *app) sayUnconfirmed(info sweep.Info, d sweep.Decision) {
+	for i, v := range d.Verdicts {
+		if info.Rule.Confirm && v.State == sweep.StateLikelyPlateau {
+			a.say("ladder %d stays a likely plateau: further seeds, up to %d per rank, are trained only where patience ran out; its report says what would settle it", i+1, info.Rule.MaxSeeds)
+		}
+	}
+}
+
 // coordinate works a sweep off under its lease: reads the inputs, runs the scheduler until every ladder has a verdict, and
 // prints the report. A sweep that is finished, with what info wishes for, only prints.
 func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, grid sweep.Grid) (err error) {
@@ -24,9 +33,11 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	}
 	stored := snapshot.Sweep
 	snapshot.Sweep.GridPath, snapshot.Sweep.Rule.Confirm, snapshot.Sweep.Rule.MaxSeeds = info.GridPath, info.Rule.Confirm, info.Rule.MaxSeeds
-	done := len(snapshot.Ladders) > 0 && sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1}).Done
+	decision := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
+	done := len(snapshot.Ladders) > 0 && decision.Done
 	if done {
 		a.say("sweep %s is finished; nothing to train", info.Name)
+		a.sayUnconfirmed(info, decision)
 	}
 	if done && !wishes(info, stored) {
 		return a.conclude(snapshot)
