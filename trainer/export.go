@@ -117,13 +117,13 @@ func editJSON(text []byte, values map[string]any) ([]byte, error) {
 		return nil, err
 	}
 	for key, v := range values {
-		raw, err := encodePlain(v)
+		raw, err := sweep.PlainJSON(v)
 		if err != nil {
 			return nil, err
 		}
 		object[key] = raw
 	}
-	compact, err := encodePlain(object)
+	compact, err := sweep.PlainJSON(object)
 	if err != nil {
 		return nil, err
 	}
@@ -132,15 +132,4 @@ func editJSON(text []byte, values map[string]any) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
-}
-
-// encodePlain marshals without escaping <, > and &, which patterns of module names hold.
-func encodePlain(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(b.Bytes()), nil
 }

@@ -38,7 +38,7 @@ func (a *app) emit(what string, v any, table func(w io.Writer) error, csvRows fu
 
 // envelope returns v as indented JSON with its schema as the first field and a newline at the end.
 func envelope(what string, v any) ([]byte, error) {
-	fields, err := encodeJSON(v)
+	fields, err := sweep.PlainJSON(v)
 	if err != nil {
 		return nil, fmt.Errorf("write %s as JSON: %w", what, err)
 	}
@@ -56,17 +56,6 @@ func envelope(what string, v any) ([]byte, error) {
 	}
 	out.WriteByte('\n')
 	return out.Bytes(), nil
-}
-
-// encodeJSON marshals without escaping <, > and &, which module patterns and text samples hold.
-func encodeJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(b.Bytes()), nil
 }
 
 func writeCSV(w io.Writer, csvRows func() ([]string, [][]string)) error {

@@ -103,7 +103,7 @@ type schemaNode struct {
 
 func gridReference(t *testing.T) string {
 	t.Helper()
-	body, err := encodeJSON(sweep.Schema())
+	body, err := sweep.PlainJSON(sweep.Schema())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ mark mistakes while you write. What needs the model's files (widths, module name
   # yaml-language-server: $schema=grid.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			body, err := encodeJSON(sweep.Schema())
+			body, err := sweep.PlainJSON(sweep.Schema())
 			if err != nil {
 				return err
 			}

@@ -5,11 +5,12 @@ import (
 	"cmp"
 	"container/heap"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // EndOfText is the only special token of GPT-2 and of the tokenizers that TrainBPE makes.
@@ -190,7 +191,7 @@ func (b *bpe) tokenizerJSON() ([]byte, error) {
 		if id > 0 {
 			vocab.WriteByte(',')
 		}
-		name, err := marshal(spelling)
+		name, err := sweep.PlainJSON(spelling)
 		if err != nil {
 			return nil, err
 		}
@@ -201,7 +202,7 @@ func (b *bpe) tokenizerJSON() ([]byte, error) {
 		merges[i] = b.spelling[m.left] + " " + b.spelling[m.right]
 	}
 	byteLevel := map[string]any{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}
-	return marshal(map[string]any{
+	return sweep.PlainJSON(map[string]any{
 		"version":    "1.0",
 		"truncation": nil,
 		"padding":    nil,
@@ -217,15 +218,4 @@ func (b *bpe) tokenizerJSON() ([]byte, error) {
 			"fuse_unk": false, "byte_fallback": false, "ignore_merges": false, "vocab": json.RawMessage(vocab.Bytes()), "merges": merges,
 		},
 	})
-}
-
-// marshal writes JSON without escaping <, > and &, which stand in most vocabularies.
-func marshal(v any) ([]byte, error) {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, errors.Join(errors.New("write tokenizer.json"), err)
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
