@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -37,19 +36,11 @@ prints the report, and confirming with more seeds trains those that are missing.
 
 // confirm works a sweep off with the wish that its likely plateaus be certified; maxSeeds 0 means the grid's.
 func (a *app) confirm(ctx context.Context, name string, maxSeeds int) error {
-	db, err := a.openExistingStore(ctx)
+	db, info, grid, err := a.registered(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // every write is committed by its own transaction
-	info, err := db.Find(ctx, name)
-	if err != nil {
-		return notFound(err)
-	}
-	grid, err := sweep.ParseGrid(info.GridPath, []byte(info.GridText))
-	if err != nil {
-		return fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err)
-	}
 	seeds := len(info.Seeds)
 	if maxSeeds == 0 {
 		maxSeeds = grid.Rule().SeedLimit(seeds)

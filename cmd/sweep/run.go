@@ -89,20 +89,29 @@ func (a *app) run(ctx context.Context, path string) error {
 
 // resume works a registered sweep off.
 func (a *app) resume(ctx context.Context, name string) error {
-	db, err := a.openExistingStore(ctx)
+	db, info, grid, err := a.registered(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // every write is committed by its own transaction
+	return a.coordinate(ctx, db, info, grid)
+}
+
+// registered opens the store for a sweep that is in it, with its grid as it was registered. The caller closes the store.
+func (a *app) registered(ctx context.Context, name string) (*store.DB, sweep.Info, sweep.Grid, error) {
+	db, err := a.openExistingStore(ctx)
+	if err != nil {
+		return nil, sweep.Info{}, sweep.Grid{}, err
+	}
 	info, err := db.Find(ctx, name)
 	if err != nil {
-		return notFound(err)
+		return nil, info, sweep.Grid{}, errors.Join(notFound(err), db.Close())
 	}
 	grid, err := sweep.ParseGrid(info.GridPath, []byte(info.GridText))
 	if err != nil {
-		return fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err)
+		return nil, info, grid, errors.Join(fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err), db.Close())
 	}
-	return a.coordinate(ctx, db, info, grid)
+	return db, info, grid, nil
 }
 
 // readGrid reads and parses a grid file. What is wrong with it is a usage error.
