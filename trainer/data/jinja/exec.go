@@ -38,6 +38,11 @@ func (o output) exec(r *run, s *scope) error {
 	if err != nil {
 		return err
 	}
+	return r.print(v)
+}
+
+// print writes a value as {{ }} does.
+func (r *run) print(v any) error {
 	written, err := r.str(v)
 	if err != nil {
 		return err
@@ -243,11 +248,7 @@ func (f filterStatement) exec(r *run, s *scope) error {
 	if err != nil {
 		return err
 	}
-	written, err := r.str(v)
-	if err != nil {
-		return err
-	}
-	return r.write(written)
+	return r.print(v)
 }
 
 // group is a body with names of its own: with, and generation.
@@ -332,9 +333,5 @@ func (c callStatement) exec(r *run, s *scope) error {
 	if err != nil {
 		return err
 	}
-	written, err := r.str(v)
-	if err != nil {
-		return err
-	}
-	return r.write(written)
+	return r.print(v)
 }

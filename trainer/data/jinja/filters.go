@@ -467,31 +467,39 @@ func filterMap(r *run, v any, args arguments) (any, error) {
 	return &generator{items}, err
 }
 
+// compared returns what min, max and unique look at: the items, and the key of each, which case_sensitive and attribute decide.
+func (r *run) compared(v any, args arguments) (items []any, key func(any) (any, error), err error) {
+	values, err := args.bind("case_sensitive", "attribute")
+	if err != nil {
+		return nil, nil, err
+	}
+	attribute, err := r.attributeKey(values[1])
+	if err != nil {
+		return nil, nil, err
+	}
+	fold := !given(values[0]) || !truth(values[0])
+	items, err = r.iterate(v)
+	return items, func(item any) (any, error) {
+		k, err := attribute(item)
+		return foldCase(k, fold), err
+	}, err
+}
+
 func filterExtreme(largest bool) filterFunc {
 	return func(r *run, v any, args arguments) (any, error) {
-		values, err := args.bind("case_sensitive", "attribute")
-		if err != nil {
-			return nil, err
-		}
-		key, err := r.attributeKey(values[1])
-		if err != nil {
-			return nil, err
-		}
-		items, err := r.iterate(v)
+		items, key, err := r.compared(v, args)
 		if err != nil {
 			return nil, err
 		}
 		if len(items) == 0 {
 			return undefined{"the largest or smallest item of something empty"}, nil
 		}
-		fold := !given(values[0]) || !truth(values[0])
 		var best, bestKey any
 		for i, item := range items {
 			k, err := key(item)
 			if err != nil {
 				return nil, err
 			}
-			k = foldCase(k, fold)
 			if i > 0 {
 				order, err := r.order(k, bestKey)
 				if err != nil {
@@ -731,19 +739,10 @@ func filterTrim(r *run, v any, args arguments) (any, error) {
 }
 
 func filterUnique(r *run, v any, args arguments) (any, error) {
-	values, err := args.bind("case_sensitive", "attribute")
+	items, key, err := r.compared(v, args)
 	if err != nil {
 		return nil, err
 	}
-	key, err := r.attributeKey(values[1])
-	if err != nil {
-		return nil, err
-	}
-	items, err := r.iterate(v)
-	if err != nil {
-		return nil, err
-	}
-	fold := !given(values[0]) || !truth(values[0])
 	seen := map[any]bool{}
 	out := []any{}
 	for _, item := range items {
@@ -751,7 +750,6 @@ func filterUnique(r *run, v any, args arguments) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		k = foldCase(k, fold)
 		if err := hashable(k); err != nil {
 			return nil, err
 		}
