@@ -98,11 +98,11 @@ func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) 
 		return err
 	case e.Kind == sweep.EventEval && e.Evaluation != nil:
 		v := e.Evaluation
-		if err := errors.Join(finite(v.ValLoss, v.Seconds), finiteOrNil(v.RetainLoss, v.TokenAccuracy)); err != nil {
+		if err := errors.Join(finite(v.ValLoss, v.Seconds), finiteOrNil(v.RetainLoss, v.TokenAccuracy, v.ExactMatch)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO evaluations (attempt_id, seq, val_loss, retain_loss, token_accuracy, tokens, seconds)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`, attempt, e.Seq, v.ValLoss, v.RetainLoss, v.TokenAccuracy, v.Tokens, v.Seconds)
+		_, err := tx.ExecContext(ctx, `INSERT INTO evaluations (attempt_id, seq, val_loss, retain_loss, token_accuracy, exact_match, tokens, seconds)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, attempt, e.Seq, v.ValLoss, v.RetainLoss, v.TokenAccuracy, v.ExactMatch, v.Tokens, v.Seconds)
 		return err
 	case e.Kind == sweep.EventMemory && e.Memory != nil:
 		m := e.Memory

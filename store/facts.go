@@ -91,7 +91,7 @@ func (o *outcomeRow) outcome() *sweep.Outcome {
 
 func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
 	// A bare column beside max() is taken from the row of the maximum: the newest attempt's value of a step.
-	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, e.step, v.val_loss, v.retain_loss, v.token_accuracy, max(a.number)
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, e.step, v.val_loss, v.retain_loss, v.token_accuracy, v.exact_match, max(a.number)
 		FROM attempts a
 		JOIN events e ON e.attempt_id = a.id AND e.kind = 'eval'
 		JOIN evaluations v ON v.attempt_id = e.attempt_id AND v.seq = e.seq
@@ -100,7 +100,7 @@ func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*s
 		var trial sweep.TrialID
 		var s sweep.StepLoss
 		var newest int
-		err := rows.Scan(&trial, &s.Step, &s.ValLoss, &s.RetainLoss, &s.TokenAccuracy, &newest)
+		err := rows.Scan(&trial, &s.Step, &s.ValLoss, &s.RetainLoss, &s.TokenAccuracy, &s.ExactMatch, &newest)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the number of the last migration.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // migrate brings the file to schemaVersion. A file lock keeps a second coordinator from migrating at the same moment.
 func (d *DB) migrate(ctx context.Context) (err error) {

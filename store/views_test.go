@@ -92,18 +92,18 @@ func TestViewsShowForgettingAndAccuracy(t *testing.T) {
 	last := events[len(events)-1].Outcome
 	for i := range events {
 		if e := &events[i]; e.Evaluation != nil && e.Step == last.BestStep {
-			e.Evaluation.TokenAccuracy = new(0.75)
+			e.Evaluation.TokenAccuracy, e.Evaluation.ExactMatch = new(0.75), new(0.5)
 		}
 	}
 	last.RetainLoss, last.BaseRetain = new(3.25), new(3.0)
 	launch(t, db, registration().Ladders[0].Trials[0][0], 1, events)
 	launch(t, db, registration().Ladders[0].Trials[0][1], 1, script(4.25))
-	got, err := db.Query(t.Context(), `SELECT val_loss, token_accuracy, retain_loss, forgetting FROM trials WHERE val_loss IS NOT NULL`)
-	if diff := cmp.Diff([][]string{{"4.25", "NULL", "NULL", "NULL"}, {"4.5", "0.75", "3.25", "0.25"}}, got); err != nil || diff != "" {
+	got, err := db.Query(t.Context(), `SELECT val_loss, token_accuracy, exact_match, retain_loss, forgetting FROM trials WHERE val_loss IS NOT NULL`)
+	if diff := cmp.Diff([][]string{{"4.25", "NULL", "NULL", "NULL", "NULL"}, {"4.5", "0.75", "0.5", "3.25", "0.25"}}, got); err != nil || diff != "" {
 		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)
 	}
-	got, err = db.Query(t.Context(), `SELECT mean_token_accuracy, mean_retain_loss, mean_forgetting FROM rungs WHERE finished > 0`)
-	if diff := cmp.Diff([][]string{{"0.75", "3.25", "0.25"}}, got); err != nil || diff != "" {
+	got, err = db.Query(t.Context(), `SELECT mean_token_accuracy, mean_exact_match, mean_retain_loss, mean_forgetting FROM rungs WHERE finished > 0`)
+	if diff := cmp.Diff([][]string{{"0.75", "0.5", "3.25", "0.25"}}, got); err != nil || diff != "" {
 		t.Errorf("view rungs: %v (-want +got):\n%s", err, diff)
 	}
 	evals, err := db.Evals(t.Context(), registration().Ladders[0].Trials[0][0].ID)

@@ -77,8 +77,11 @@ type Evaluation struct {
 	// TokenAccuracy is the share of supervised validation tokens that the model finds likeliest; nil in events that were written
 	// before it was measured.
 	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
-	Tokens        int64    `json:"tokens"` // supervised validation tokens
-	Seconds       float64  `json:"seconds"`
+	// ExactMatch is the share of validation completions that greedy decoding writes token by token; nil where no row has a prompt,
+	// and in events that were written before it was measured.
+	ExactMatch *float64 `json:"exact_match,omitempty"`
+	Tokens     int64    `json:"tokens"` // supervised validation tokens
+	Seconds    float64  `json:"seconds"`
 }
 
 // Memory is the peak an attempt has used. A nil peak means that it cannot be told there.

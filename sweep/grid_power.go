@@ -18,7 +18,7 @@ type Resolution struct {
 func (p Plateau) Resolution(seeds, rungs int) Resolution {
 	noise, relative := p.NoiseSD, false
 	if noise == 0 {
-		noise, relative = defaultNoise, true
+		noise, relative = DefaultNoise, true
 	}
 	n := float64(seeds)
 	width := func(df float64) float64 {

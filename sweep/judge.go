@@ -197,12 +197,12 @@ func (c *climb) resolve() {
 		c.minGain *= base
 	}
 	if c.noiseSD == 0 {
-		c.noiseSD = defaultNoise * base
+		c.noiseSD = DefaultNoise * base
 	}
 }
 
-// defaultNoise is noise_sd as a fraction of the lowest rank's loss where nothing better is known.
-const defaultNoise = 0.0025
+// DefaultNoise is noise_sd as a fraction of the lowest rank's loss where nothing better is known.
+const DefaultNoise = 0.0025
 
 // add takes the next rung into account.
 func (c *climb) add(l Losses) {

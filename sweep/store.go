@@ -108,6 +108,8 @@ type StepLoss struct {
 	RetainLoss *float64 `json:"retain_loss,omitempty"` // nil where the grid has no data.retain
 	// TokenAccuracy is nil where it was not measured yet.
 	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
+	// ExactMatch is nil where it was not measured yet, or no validation row has a prompt.
+	ExactMatch *float64 `json:"exact_match,omitempty"`
 }
 
 // AttemptFacts is one launch and how it went.
@@ -139,17 +141,23 @@ func (t TrialFacts) Final() *Outcome {
 }
 
 // TokenAccuracy is the token accuracy of a done trial at its best step; nil where it is not known.
-func (t TrialFacts) TokenAccuracy() *float64 {
+func (t TrialFacts) TokenAccuracy() *float64 { return t.best().TokenAccuracy }
+
+// ExactMatch is the exact match of a done trial at its best step; nil where it is not known.
+func (t TrialFacts) ExactMatch() *float64 { return t.best().ExactMatch }
+
+// best is the evaluation at a done trial's best step; empty where it is not known.
+func (t TrialFacts) best() StepLoss {
 	o := t.Final()
 	if o == nil || o.ValLoss == nil {
-		return nil
+		return StepLoss{}
 	}
 	for _, e := range t.Evaluations {
 		if e.Step == o.BestStep {
-			return e.TokenAccuracy
+			return e
 		}
 	}
-	return nil
+	return StepLoss{}
 }
 
 // Registration is a sweep whose inputs have been read: what Store.Register writes at once.

@@ -55,12 +55,16 @@ func (b batches) batch(rows data.Rows, indices []int) model.Batch {
 type score struct {
 	Sum          float64
 	Tokens, Hits int64
+
+	Completions, ExactMatches int64
 }
 
 func (s *score) add(b model.Score) {
 	s.Sum += b.LossSum
 	s.Tokens += b.Tokens
 	s.Hits += b.Hits
+	s.Completions += b.Completions
+	s.ExactMatches += b.ExactMatches
 }
 
 // Loss is the mean loss per token.
@@ -68,6 +72,17 @@ func (s score) Loss() float64 { return s.Sum / float64(s.Tokens) }
 
 // TokenAccuracy is the share of tokens that were the likeliest.
 func (s score) TokenAccuracy() float64 { return float64(s.Hits) / float64(s.Tokens) }
+
+// ExactMatch is the share of completions that greedy decoding writes token by token, where there are any.
+//
+// Greedy decoding is not run for it: what it writes is a completion's tokens as long as each is the likeliest after those before
+// it, so it writes the whole completion exactly where every token is a hit.
+func (s score) ExactMatch() *float64 {
+	if s.Completions == 0 {
+		return nil
+	}
+	return new(float64(s.ExactMatches) / float64(s.Completions))
+}
 
 // evaluate scores every validation row once, and, where there are any, every row of data.retain.
 func (b batches) evaluate(ctx context.Context, p *model.Program) (validation score, retain *score, err error) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
@@ -87,6 +89,9 @@ func TestEvaluateScoresPromptsOnDemand(t *testing.T) {
 	if completion.Tokens < 1 || whole.Tokens <= completion.Tokens {
 		t.Errorf("%d tokens of the completion, %d with the prompt, want more", completion.Tokens, whole.Tokens)
 	}
+	if completion.ExactMatch == nil || whole.ExactMatch != nil {
+		t.Errorf("exact match = %v of the completion, %v with the prompt, which leaves none", completion.ExactMatch, whole.ExactMatch)
+	}
 }
 
 func TestEvaluateRefusesForeignAdapter(t *testing.T) {
@@ -131,4 +136,38 @@ func TestEvaluationJSON(t *testing.T) {
 	if want := `{"loss":1,"perplexity":2,"token_accuracy":0.5,"tokens":3,"sequences":4}`; string(b) != want {
 		t.Errorf("Evaluation = %s, want %s", b, want)
 	}
+	b, err = json.Marshal(trainer.Evaluation{ExactMatch: new(0.25)})
+	must(t, err)
+	if want := `{"loss":0,"perplexity":0,"token_accuracy":0,"exact_match":0.25,"tokens":0,"sequences":0}`; string(b) != want {
+		t.Errorf("Evaluation = %s, want %s", b, want)
+	}
+}
+
+// TestTrialsMeasureExactMatch trains on two answers of four tokens until the model writes the first of them, and checks that
+// evaluations say so. The second is not trained on.
+func TestTrialsMeasureExactMatch(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	learned, other := `{"input_ids": [5, 6, 7, 8, 9, 10], "labels": [-100, -100, 7, 8, 9, 10]}`, `{"input_ids": [11, 12, 40, 3, 41, 2], "labels": [-100, -100, 40, 3, 41, 2]}`
+	train, validation := filepath.Join(dir, "train.jsonl"), filepath.Join(dir, "validation.jsonl")
+	must(t, os.WriteFile(train, []byte(learned), 0o600))
+	must(t, os.WriteFile(validation, []byte(learned+"\n"+other), 0o600))
+	spec := tinySpec()
+	spec.Data.Train, spec.Data.Validation = []string{train}, []string{validation}
+	spec.LoRA.TargetModules = sweep.Targets{Pattern: sweep.AllLinear}
+	spec.Train.Steps, spec.Train.EvalSteps, spec.Train.LearningRate, spec.Train.WarmupSteps = 40, 40, 3e-2, 0
+	onBackends(t, func(t *testing.T, c backend.Choice) {
+		t.Helper()
+		rec := &recorder{}
+		must(t, trainer.Run(t.Context(), assignData(t, c, spec), t.TempDir(), rec.emit))
+		got := map[int]float64{}
+		for _, e := range rec.events {
+			if e.Evaluation != nil {
+				got[e.Step] = *e.Evaluation.ExactMatch
+			}
+		}
+		if diff := cmp.Diff(map[int]float64{0: 0, 40: 0.5}, got); diff != "" {
+			t.Errorf("exact match by step (-want +got):\n%s", diff)
+		}
+	})
 }

@@ -73,16 +73,22 @@ const goldenRows = 80
 func assignRows(t *testing.T, c backend.Choice, spec sweep.Spec, rows int) sweep.Assignment {
 	t.Helper()
 	dir := t.TempDir()
-	info, err := trainer.Inspect(t.Context(), tinyModel, trainer.InspectOptions{})
-	must(t, err)
 	spec.Data.Train = []string{writeRows(t, dir, "train", rows)}
 	spec.Data.Validation = []string{writeRows(t, dir, "val", goldenRows)}
 	if spec.Data.Retain != nil { // any rows that are not those of the validation
 		spec.Data.Retain = []string{writeRows(t, t.TempDir(), "train", 6)}
 	}
+	return assignData(t, c, spec)
+}
+
+// assignData is assign on the data that the spec names.
+func assignData(t *testing.T, c backend.Choice, spec sweep.Spec) sweep.Assignment {
+	t.Helper()
+	info, err := trainer.Inspect(t.Context(), tinyModel, trainer.InspectOptions{})
+	must(t, err)
 	files, err := trainer.Files(info)
 	must(t, err)
-	corpus, err := data.Prepare(t.Context(), filepath.Join(dir, "cache"), data.Source{Files: files, Model: info, Spec: spec.Data}, nil)
+	corpus, err := data.Prepare(t.Context(), filepath.Join(t.TempDir(), "cache"), data.Source{Files: files, Model: info, Spec: spec.Data}, nil)
 	must(t, err)
 	trial := sweep.NewTrial(spec, info.Fingerprint, corpus.Info.Fingerprint, c.Identity)
 	return sweep.Assignment{

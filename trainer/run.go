@@ -193,7 +193,7 @@ func (t *trial) evaluate(ctx context.Context) (*sweep.Outcome, error) {
 		t.bestAdapter = state.Adapter
 	}
 	err = t.emit(sweep.Event{Kind: sweep.EventEval, Step: t.Step, Evaluation: &sweep.Evaluation{
-		ValLoss: score.Loss(), RetainLoss: retain, TokenAccuracy: new(score.TokenAccuracy()), Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
+		ValLoss: score.Loss(), RetainLoss: retain, TokenAccuracy: new(score.TokenAccuracy()), ExactMatch: score.ExactMatch(), Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
 	}})
 	if err != nil {
 		return nil, err

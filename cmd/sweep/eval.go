@@ -119,6 +119,9 @@ func (a *app) writeEvaluation(v evalView) error {
 	}
 	header := []string{"loss", "perplexity", "token_accuracy", "tokens", "sequences"}
 	row := []string{fmt.Sprintf("%.6f", v.Loss), fmt.Sprintf("%.4f", v.Perplexity), fmt.Sprintf("%.4f", v.TokenAccuracy), strconv.FormatInt(v.Tokens, 10), strconv.Itoa(v.Sequences)}
+	if v.ExactMatch != nil {
+		header, row = append(header, "exact_match"), append(row, fmt.Sprintf("%.4f", *v.ExactMatch))
+	}
 	if v.ValLoss != nil {
 		header, row = append(header, "val_loss"), append(row, fmt.Sprintf("%.6f", *v.ValLoss))
 	}

@@ -268,23 +268,23 @@ func TestMetricsCommand(t *testing.T) {
 
 func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 	t.Parallel()
-	evals := []curveEval{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.5)}}
+	evals := []curveEval{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.5), ExactMatch: new(0.125)}}
 	header, rows := curve{Points: []curvePoint{{Step: 1}}, Evals: evals}.rows()
 	got := [][]string{header[5:]}
 	for _, row := range rows {
 		got = append(got, row[5:])
 	}
-	if diff := cmp.Diff([][]string{{"val_loss", "token_accuracy", "retain_loss"}, {"5", "", "3"}, {"", "", ""}, {"4.5", "0.5", "3.25"}}, got); diff != "" {
+	if diff := cmp.Diff([][]string{{"val_loss", "token_accuracy", "exact_match", "retain_loss"}, {"5", "", "", "3"}, {"", "", "", ""}, {"4.5", "0.5", "0.125", "3.25"}}, got); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 	shown := shownTrial{Result: &sweep.Outcome{ValLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}}
-	shown.Metrics = &shownMetrics{Perplexity: 90, TokenAccuracy: new(0.5)}
+	shown.Metrics = &shownMetrics{Perplexity: 90, TokenAccuracy: new(0.5), ExactMatch: new(0.125)}
 	shown.Spec.Data.Retain = []string{"code.txt"}
 	var b bytes.Buffer
 	if err := writeTrial(&b, shown); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"perplexity 90 at that step, token accuracy 0.5", "retain_loss 3.25 at that step, 3 at step 0: forgetting 0.25", "code.txt"} {
+	for _, want := range []string{"perplexity 90 at that step, token accuracy 0.5, exact match 0.125", "retain_loss 3.25 at that step, 3 at step 0: forgetting 0.25", "code.txt"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("show lacks %q:\n%s", want, b.String())
 		}

@@ -46,6 +46,8 @@ type curveEval struct {
 	RetainLoss *float64 `json:"retain_loss,omitempty"` // where the grid has data.retain
 	// TokenAccuracy is the share of supervised validation tokens that the model finds likeliest; absent where it was not measured.
 	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
+	// ExactMatch is the share of validation completions that greedy decoding writes; absent where no row has a prompt.
+	ExactMatch *float64 `json:"exact_match,omitempty"`
 }
 
 func (a *app) metrics(ctx context.Context, prefix string) error {
@@ -63,6 +65,7 @@ func (a *app) metrics(ctx context.Context, prefix string) error {
 		for _, e := range evals {
 			c.Evals = append(c.Evals, curveEval{
 				Step: e.Step, ValLoss: e.ValLoss, Perplexity: math.Exp(e.ValLoss), RetainLoss: e.RetainLoss, TokenAccuracy: e.TokenAccuracy,
+				ExactMatch: e.ExactMatch,
 			})
 		}
 		return err
@@ -86,6 +89,7 @@ func (c curve) evalColumns() []evalColumn {
 	columns := []evalColumn{{"val_loss", func(e curveEval) *float64 { return &e.ValLoss }}}
 	for _, more := range []evalColumn{
 		{"token_accuracy", func(e curveEval) *float64 { return e.TokenAccuracy }},
+		{"exact_match", func(e curveEval) *float64 { return e.ExactMatch }},
 		{"retain_loss", func(e curveEval) *float64 { return e.RetainLoss }},
 	} {
 		if slices.ContainsFunc(c.Evals, func(e curveEval) bool { return more.value(e) != nil }) {

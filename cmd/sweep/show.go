@@ -51,6 +51,7 @@ type shownTrial struct {
 type shownMetrics struct {
 	Perplexity    float64  `json:"perplexity"`
 	TokenAccuracy *float64 `json:"token_accuracy"` // null where it was not measured
+	ExactMatch    *float64 `json:"exact_match"`    // null where it was not measured, or no row has a prompt
 }
 
 type shownPlace struct {
@@ -116,7 +117,7 @@ func newShownTrial(root string, r store.TrialRecord, files []shownFile) shownTri
 		Backend: r.Trial.Backend, Places: []shownPlace{}, Result: r.Final(), Attempts: []shownAttempt{}, Files: files,
 	}
 	if t.Result != nil && t.Result.ValLoss != nil {
-		t.Metrics = &shownMetrics{Perplexity: math.Exp(*t.Result.ValLoss), TokenAccuracy: r.TokenAccuracy()}
+		t.Metrics = &shownMetrics{Perplexity: math.Exp(*t.Result.ValLoss), TokenAccuracy: r.TokenAccuracy(), ExactMatch: r.ExactMatch()}
 	}
 	for _, p := range r.Places {
 		t.Places = append(t.Places, shownPlace(p))
@@ -183,6 +184,9 @@ func writeTrial(w io.Writer, t shownTrial) error {
 		fmt.Fprintf(&b, "perplexity %s at that step", fullNumber(&m.Perplexity))
 		if m.TokenAccuracy != nil {
 			fmt.Fprintf(&b, ", token accuracy %s", fullNumber(m.TokenAccuracy))
+		}
+		if m.ExactMatch != nil {
+			fmt.Fprintf(&b, ", exact match %s", fullNumber(m.ExactMatch))
 		}
 		b.WriteByte('\n')
 	}

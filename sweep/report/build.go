@@ -155,7 +155,7 @@ func newTrial(t sweep.TrialFacts) Trial {
 		return out
 	}
 	out.ValLoss, out.TrainLoss, out.RetainLoss, out.Forgetting = o.ValLoss, o.TrainLoss, o.RetainLoss, o.Forgetting()
-	out.TokenAccuracy = t.TokenAccuracy()
+	out.TokenAccuracy, out.ExactMatch = t.TokenAccuracy(), t.ExactMatch()
 	out.BestStep, out.Tokens, out.TrainSeconds = &o.BestStep, &o.Tokens, &o.TrainSeconds
 	return out
 }

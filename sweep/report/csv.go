@@ -34,8 +34,12 @@ func (r Report) rows() ([]string, [][]string) {
 		"peak_device_bytes", "predicted_bytes", "train_seconds", "trainable_params", "decision", "ladder_state", "recommended_rank",
 		"tuned", "extra")
 	accuracy, retain := r.has(func(t Trial) *float64 { return t.TokenAccuracy }), r.retains()
+	exact := r.has(func(t Trial) *float64 { return t.ExactMatch })
 	if accuracy {
 		header = append(header, "token_accuracy")
+	}
+	if exact {
+		header = append(header, "exact_match")
 	}
 	if retain {
 		header = append(header, "retain_loss", "forgetting")
@@ -54,6 +58,9 @@ func (r Report) rows() ([]string, [][]string) {
 				row = append(row, trialRow(l, rung, t)...)
 				if accuracy {
 					row = append(row, float(t.TokenAccuracy))
+				}
+				if exact {
+					row = append(row, float(t.ExactMatch))
 				}
 				if retain {
 					row = append(row, float(t.RetainLoss), float(t.Forgetting))

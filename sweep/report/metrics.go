@@ -26,6 +26,7 @@ type Metric struct {
 type metric struct {
 	name     string
 	maximize bool
+	rate     bool                            // a gain is a difference: the value at the lowest rank may well be zero
 	judged   func(sweep.TrialFacts) *float64 // what ranks are compared by
 	shown    func(sweep.TrialFacts) *float64 // what is printed
 }
@@ -34,10 +35,11 @@ type metric struct {
 // model scores there: a share of a difference that may be zero would mean nothing.
 func otherMetrics() []metric {
 	return []metric{
-		{"perplexity", false, perplexity, perplexity},
-		{"token_accuracy", true, sweep.TrialFacts.TokenAccuracy, sweep.TrialFacts.TokenAccuracy},
+		{"perplexity", false, false, perplexity, perplexity},
+		{"token_accuracy", true, false, sweep.TrialFacts.TokenAccuracy, sweep.TrialFacts.TokenAccuracy},
+		{"exact_match", true, true, sweep.TrialFacts.ExactMatch, sweep.TrialFacts.ExactMatch},
 		{
-			"forgetting", false, func(t sweep.TrialFacts) *float64 { return t.Final().RetainLoss },
+			"forgetting", false, false, func(t sweep.TrialFacts) *float64 { return t.Final().RetainLoss },
 			func(t sweep.TrialFacts) *float64 { return t.Final().Forgetting() },
 		},
 	}
@@ -96,6 +98,9 @@ func (m metric) rule(p sweep.Plateau) sweep.Plateau {
 	p.Maximize = m.maximize
 	p.GridSeeds, p.MaxSeeds, p.Stop, p.Confirm = nil, 0, sweep.StopLikely, false // nothing is drawn for these
 	p.NoiseSD, p.NoiseSource = 0, sweep.NoiseDefault
+	if m.rate { // where one seed leaves nothing else, the noise is the default's part of min_gain, as it is for a loss
+		p.MinGain.Relative, p.NoiseSD = false, sweep.DefaultNoise*p.MinGain.Value/sweep.DefaultPlateau().MinGain.Value
+	}
 	return p
 }
 
@@ -209,6 +214,10 @@ func (r Report) metricsLegend() string {
 	text := fmt.Sprintf("Metrics beside val_loss are judged by the same rule on the grid's seeds, with a min_gain of %s %% of the lowest rank's value (%s); "+
 		"token_accuracy is the share of supervised validation tokens that the model finds likeliest, at the step of the lowest val_loss.",
 		number(share.Value*100), whose)
+	if r.has(func(t Trial) *float64 { return t.ExactMatch }) {
+		text += " exact_match is the share of validation completions that greedy decoding writes token by token, at that step; its min_gain is " +
+			fmt.Sprintf("a difference of %s.", number(share.Value))
+	}
 	if r.retains() {
 		text += " Forgetting is compared by the loss on data.retain."
 	}

@@ -90,7 +90,8 @@ func TestReportOfMetrics(t *testing.T) {
 				o := facts.Attempts[0].Outcome
 				o.BaseRetain, o.RetainLoss = new(3.0), new(3+0.125*float64(i)+0.001*float64(j-1))
 				facts.Evaluations = []sweep.StepLoss{
-					{Step: o.BestStep, ValLoss: *o.ValLoss, TokenAccuracy: new(min(0.25+0.05*float64(i), 0.3+0.0001*float64(i)) + 0.0002*float64(j-1))},
+					{Step: o.BestStep, ValLoss: *o.ValLoss, TokenAccuracy: new(min(0.25+0.05*float64(i), 0.3+0.0001*float64(i)) + 0.0002*float64(j-1)),
+						ExactMatch: new(min(0.1*float64(i), 0.2) + 0.0004*float64(min(i, 1)*(j-1)))},
 				}
 			}
 		}
@@ -102,14 +103,14 @@ func TestReportOfMetrics(t *testing.T) {
 			}
 		}
 		golden(t, name+".txt", text.Bytes())
-		if header, _, _ := strings.Cut(csv.String(), "\n"); !strings.HasSuffix(header, ",token_accuracy,retain_loss,forgetting") {
+		if header, _, _ := strings.Cut(csv.String(), "\n"); !strings.HasSuffix(header, ",token_accuracy,exact_match,retain_loss,forgetting") {
 			t.Errorf("CSV begins with %s", header)
 		}
 		got := map[string]int{}
 		for _, m := range r.Ladders[0].Metrics {
 			got[m.Name] = *m.RecommendedRank
 		}
-		want := map[string]int{"val_loss": 8, "perplexity": 16, "token_accuracy": 2, "forgetting": 1}
+		want := map[string]int{"val_loss": 8, "perplexity": 16, "token_accuracy": 2, "exact_match": 4, "forgetting": 1}
 		if diff := cmp.Diff(want, got); diff != "" || *r.Ladders[0].Verdict.RecommendedRank != 8 {
 			t.Errorf("recommended ranks (-want +got):\n%s", diff)
 		}

@@ -169,7 +169,7 @@ func exerciseRetain(t *testing.T, s Store) {
 	o := sweep.Outcome{State: sweep.OutcomeDone, ValLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}
 	events := []sweep.Event{
 		{Kind: sweep.EventEval, Step: 0, Evaluation: &sweep.Evaluation{ValLoss: 5, RetainLoss: new(3.0)}},
-		{Kind: sweep.EventEval, Step: 2, Evaluation: &sweep.Evaluation{ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.25)}},
+		{Kind: sweep.EventEval, Step: 2, Evaluation: &sweep.Evaluation{ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.25), ExactMatch: new(0.125)}},
 		{Kind: sweep.EventEval, Step: 4, Evaluation: &sweep.Evaluation{ValLoss: 4.75}},
 		{Kind: sweep.EventEnded, Outcome: &o},
 	}
@@ -178,7 +178,7 @@ func exerciseRetain(t *testing.T, s Store) {
 	}
 	must(t, "AppendEvents", s.AppendEvents(ctx, attempt, events))
 	f := snapshot(t, s, id).Ladders[0].Rungs[0].Trials[0]
-	want := []sweep.StepLoss{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.25)}, {Step: 4, ValLoss: 4.75}}
+	want := []sweep.StepLoss{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.25), ExactMatch: new(0.125)}, {Step: 4, ValLoss: 4.75}}
 	if diff := cmp.Diff(want, f.Evaluations); diff != "" {
 		t.Errorf("evaluations (-want +got):\n%s", diff)
 	}
@@ -187,6 +187,9 @@ func exerciseRetain(t *testing.T, s Store) {
 	}
 	if got := f.TokenAccuracy(); got == nil || *got != 0.25 {
 		t.Errorf("token accuracy at the best step = %v, want 0.25", got)
+	}
+	if got := f.ExactMatch(); got == nil || *got != 0.125 {
+		t.Errorf("exact match at the best step = %v, want 0.125", got)
 	}
 	if got := f.Final().Forgetting(); got == nil || *got != 0.25 {
 		t.Errorf("forgetting = %v, want 0.25", got)
@@ -261,6 +264,7 @@ func exerciseInvalidEvents(t *testing.T, s Store) {
 		"NaN retained":     {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 1, RetainLoss: new(math.NaN())}},
 		"nothing screened": {Seq: 3, At: moment(3), Kind: sweep.EventScreened},
 		"NaN screened":     {Seq: 3, At: moment(3), Kind: sweep.EventScreened, Screened: &sweep.Screened{Rank: 1, ValLoss: math.NaN()}},
+		"NaN exact match":  {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 1, ExactMatch: new(math.NaN())}},
 		"NaN accuracy":     {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 1, TokenAccuracy: new(math.NaN())}},
 		"NaN":              {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: math.NaN()}},
 		"second outcome":   ended(4),

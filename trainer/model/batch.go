@@ -67,6 +67,29 @@ func (b Batch) plan(c Config) (plan, error) {
 	return p, nil
 }
 
+// span is a stretch of a plan's predictions, end excluded.
+type span struct{ first, end int }
+
+// completions returns the runs of supervised tokens that something unsupervised precedes in their document. The first token of a
+// packed document is unsupervised only because nothing precedes it: it is no prompt.
+func (p plan) completions(b Batch) []span {
+	var all []span
+	prompted := false // the run that prediction i belongs to is a completion
+	for i, place := range p.rows[:p.tokens] {
+		if i > 0 && place == p.rows[i-1]+1 {
+			if prompted {
+				all[len(all)-1].end++
+			}
+			continue
+		}
+		packed := b.Segments != nil && b.Segments[place] > 0 && p.positions[place] == 0
+		if prompted = b.Labels[place] == sweep.IgnoredLabel && !packed; prompted {
+			all = append(all, span{first: i, end: i + 1})
+		}
+	}
+	return all
+}
+
 // positions returns every token's position in its document.
 func (b Batch) positions() ([]int32, error) {
 	n := b.B * b.T

@@ -21,6 +21,9 @@ type Score struct {
 	LossSum float64 // nats, summed over the supervised tokens
 	Tokens  int64   // supervised ones
 	Hits    int64   // of these, how many no other token has a higher logit than: ties count
+	// Completions are the runs of supervised tokens that follow something unsupervised in their document: the answers to a
+	// prompt. ExactMatches are those of which every token is a hit.
+	Completions, ExactMatches int64
 }
 
 // Score scores a batch.
@@ -33,6 +36,12 @@ func (p *Program) Score(b Batch) (Score, error) {
 	for i := range rows.tokens {
 		s.LossSum += float64(rows.nll[i])
 		s.Hits += int64(rows.hits[i])
+	}
+	for _, c := range rows.completions(b) {
+		s.Completions++
+		if !slices.Contains(rows.hits[c.first:c.end], 0) {
+			s.ExactMatches++
+		}
 	}
 	return s, nil
 }
