@@ -133,8 +133,8 @@ func (s standing) reasonRunning() string {
 		}
 	}
 	if s.climb.draw != nil {
-		return fmt.Sprintf("%s %s: %d of %d trials of extra seeds finished, which may certify the plateau",
-			either(len(ranks), "rank", "ranks"), listInts(ranks), done, all+len(s.unregistered()))
+		return fmt.Sprintf("%s %s: %d of %d trials of extra seeds finished, which %s",
+			either(len(ranks), "rank", "ranks"), listInts(ranks), done, all+len(s.unregistered()), s.climb.use())
 	}
 	if len(s.screens) > 0 {
 		return fmt.Sprintf("rank %d, to be truncated to every lower rank: %d of %d trials finished", ranks[0], done, all)
@@ -151,11 +151,11 @@ func listInts(values []int) string {
 	return joinRows(rows, func(r RungVerdict) string { return strconv.Itoa(r.Rank) })
 }
 
-// adviseUndrawn says what a likely plateau lacks when time ran out before its extra seeds were trained.
+// adviseUndrawn says what a likely plateau lacks whose extra seeds were not trained before time ran out.
 func (s standing) adviseUndrawn(info Info) string {
-	return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s %s were trained, which might have certified it: "+
+	return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s %s were trained, which %s: "+
 		"raise it under a new name, finished trials are not trained again",
-		forHumans(info.Limits.Time), either(len(s.climb.draw.Ranks), "rank", "ranks"), listInts(s.climb.draw.Ranks))
+		forHumans(info.Limits.Time), either(len(s.climb.draw.Ranks), "rank", "ranks"), listInts(s.climb.draw.Ranks), s.climb.use())
 }
 
 // bytesText prints a size in the largest binary unit that leaves at least 1.

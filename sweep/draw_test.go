@@ -92,6 +92,51 @@ func TestSchedulerConfirms(t *testing.T) {
 	})
 }
 
+// doubtfulEnd is a trainer of ladders that end at rank 4, one of two ranks without a gain that patience asks for: probably a
+// plateau at rank 2, though not certainly with the grid's seeds. Seeds from 3 on show that rank 4 is worse.
+func doubtfulEnd() sweeptest.Trainer {
+	tr := trainer()
+	tr.Loss = func(t sweep.Trial) float64 {
+		seed, rank := t.Spec.Seed, t.Spec.LoRA.Rank
+		if grid := map[int][]float64{1: {4.801, 4.799, 4.8}, 2: {4.72, 4.68, 4.7}, 4: {4.707, 4.753, 4.73}}; seed < 3 {
+			return grid[rank][seed]
+		}
+		return 4.7 + 0.015*float64(rank) + 0.01*float64(seed)
+	}
+	return tr
+}
+
+// TestSchedulerConfirmsAtTheEnd: a confirmation trains further seeds where the grid ended on a likely plateau, once, and leaves
+// it likely, with a probability that rests on them too.
+func TestSchedulerConfirmsAtTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBenchOf(t, []int{1, 2, 4}, doubtfulEnd(), nil)
+		s, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, starts := sweep.Conclude(s, 0), len(b.exec.Starts())
+		if before.State != sweep.StateLikelyPlateau || before.RecommendedRank != 2 || starts != 18 {
+			t.Fatalf("before: %s, rank %d (%s) after %d starts", before.State, before.RecommendedRank, before.Reason, starts)
+		}
+		s = confirmed(t, b, 6)
+		want := [][2]int64{{2, 3}, {2, 4}, {2, 5}, {4, 3}, {4, 4}, {4, 5}}
+		for i, l := range s.Ladders {
+			v := sweep.Conclude(s, i)
+			if v.State != sweep.StateLikelyPlateau || v.RecommendedRank != 2 || v.Draw != nil || *v.Probability <= *before.Probability || len(v.Rungs[2].Seeds) != 6 {
+				t.Errorf("ladder %d: %s, rank %d, draw %v (%s)", i, v.State, v.RecommendedRank, v.Draw, v.Reason)
+			}
+			if got := extraSeeds(l); !slices.Equal(got, want) {
+				t.Errorf("ladder %d: extra trials %v, want %v", i, got, want)
+			}
+		}
+		if _, err := b.run(t.Context(), t, nil); err != nil || len(b.exec.Starts()) != starts+12 {
+			t.Errorf("run again: %v, %d starts, want %d", err, len(b.exec.Starts()), starts+12)
+		}
+	})
+}
+
 // TestSchedulerDraws: stop: certified draws by itself, a ladder that the draw leaves undecided is reported so, and a failed
 // extra seed breaks nothing.
 func TestSchedulerDraws(t *testing.T) {
@@ -176,14 +221,24 @@ func (f *fragileStore) AddTrials(ctx context.Context, ladder int64, trials []swe
 // is trained twice.
 func TestConfirmCrashesAnywhere(t *testing.T) {
 	t.Parallel()
-	for name, lost := range map[string]bool{"coordinator": false, "coordinator and database": true} {
+	whole := []int{1, 2, 4, 8, 16, 32}
+	for name, tt := range map[string]struct {
+		ranks   []int
+		trainer sweeptest.Trainer
+		lost    bool
+	}{
+		"coordinator":                          {whole, doubtful(), false},
+		"coordinator and database":             {whole, doubtful(), true},
+		"coordinator, at the grid's end":       {whole[:3], doubtfulEnd(), false},
+		"coordinator and database, at its end": {whole[:3], doubtfulEnd(), true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				whole := newBench(t, doubtful(), nil)
+				whole := newBenchOf(t, tt.ranks, tt.trainer, nil)
 				want := confirmed(t, whole, 6)
 				for at := 1; ; at += 29 {
-					b := newBench(t, doubtful(), func(i *sweep.Info) { i.Confirm(6) })
+					b := newBenchOf(t, tt.ranks, tt.trainer, func(i *sweep.Info) { i.Confirm(6) })
 					fragile := &fragileStore{at: 250 + at, after: at%2 == 0} // the first 250 calls climb
 					_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { fragile.Store, s.Store = s.Store, fragile })
 					if err == nil {
@@ -195,7 +250,7 @@ func TestConfirmCrashesAnywhere(t *testing.T) {
 					if !errors.Is(err, errCrash) {
 						t.Fatalf("call %d: Run = %v", at, err)
 					}
-					if lost {
+					if tt.lost {
 						b.newStore(t, func(i *sweep.Info) { i.Confirm(6) })
 					}
 					time.Sleep(time.Duration(at%90) * time.Second)

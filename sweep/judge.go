@@ -28,8 +28,9 @@ const likelyOnNoise = 0.80
 // NoiseSD alone, and the verdict is a likely plateau at best unless NoiseSD was given by a person.
 //
 // Where Stop is certified, or Confirm is set, a stop that the grid's seeds do not certify asks for further seeds
-// (Verdict.Draw) and is judged again once the losses include them. What was drawn counts from then on and only for the
-// ranks it was drawn for, so that neither the order of finished trials nor seeds that nobody asked for change anything.
+// (Verdict.Draw) and is judged again once the losses include them. So does Confirm, once, where a plateau is likely though
+// the ladder ended before patience ran out. What was drawn counts from then on and only for the ranks it was drawn for, so
+// that neither the order of finished trials nor seeds that nobody asked for change anything.
 //
 // Intervals: the gain's is d ∓ t(1−α/2, ν)·s̃/√n over the common seeds; val_loss's is Student's over the rung's seeds, with
 // the same one-sided α/2, and has no bounds where there is one seed.
@@ -50,6 +51,7 @@ func (p Plateau) Judge(rungs []Losses) (Verdict, error) {
 	if c.minGain == 0 {
 		return Verdict{}, fmt.Errorf("min_gain is a share of the mean at rank %d, which is 0: give it as a number", rungs[0].Rank)
 	}
+	c.finish()
 	return c.verdict(), nil
 }
 
@@ -238,7 +240,7 @@ func (c *climb) score(r int) {
 		c.count = 0
 	}
 	row.Count = c.count
-	if c.count >= c.rule.Patience {
+	if c.patienceOut() {
 		c.settle()
 	}
 }

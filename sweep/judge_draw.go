@@ -46,25 +46,61 @@ func (c *climb) goOn() {
 	if best < 0 {
 		return
 	}
-	c.incumbent, c.count, c.stopped = best, 0, false
-	c.rows[best].Promoted = true
+	c.stopped = false
+	c.promote(best)
+	c.recount()
+	if c.patienceOut() {
+		c.settle()
+	}
+}
+
+// finish ends a climb that has no further rank. Where a plateau is likely although patience has not run out, a confirmation
+// asks once, as settle does, for the incumbent b and every rank of (b, end] that is not certainly below min_gain. When the
+// seeds are there it judges (b, end] again as the rule does on the way: a rank that improved becomes the incumbent, and
+// strikes are counted anew. No rank is left whose training that could change, and fewer than Patience lie above b, so what
+// follows is never more than a likely plateau.
+func (c *climb) finish() {
+	if !c.rule.Confirm || c.patienceOut() || c.count == 0 || c.certified() || !c.likely() {
+		return
+	}
+	if c.draw = c.missing(); c.draw != nil {
+		return
+	}
 	c.look()
-	for j := best + 1; j <= c.end; j++ {
+	for j := c.incumbent + 1; j <= c.end; j++ {
+		if c.rows[j].Decision == DecisionImproved {
+			c.promote(j)
+		}
+	}
+	c.recount()
+}
+
+// promote makes rung j the incumbent after it was passed, and compares the rungs above with it.
+func (c *climb) promote(j int) {
+	c.incumbent = j
+	c.rows[j].Promoted = true
+	c.look()
+}
+
+// recount counts the strikes in a row of the rungs above the incumbent.
+func (c *climb) recount() {
+	c.count = 0
+	for j := c.incumbent + 1; j <= c.end; j++ {
 		if c.strikes(c.rows[j]) {
 			c.count = min(c.count+1, c.rule.Patience)
 		} else {
 			c.count = 0
 		}
 	}
-	if c.count == c.rule.Patience {
-		c.settle()
-	}
 }
 
-// forgo stops a climb that waits for drawn seeds without them.
+// patienceOut reports whether enough strikes are counted to stop.
+func (c *climb) patienceOut() bool { return c.count >= c.rule.Patience }
+
+// forgo lets a climb that waits for drawn seeds end without them.
 func (c *climb) forgo() {
 	if c.draw != nil {
-		c.draw, c.stopped = nil, true
+		c.draw, c.stopped = nil, c.patienceOut()
 	}
 }
 

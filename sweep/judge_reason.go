@@ -18,7 +18,7 @@ func (c *climb) explain(v *Verdict) {
 	case StateLikelyPlateau:
 		v.Reason = fmt.Sprintf("%s probably less than min_gain %s over rank %d: probability of a gain worth having %s; together %s that there is none",
 			does(tried, "gains", "gain"), threeDigits(c.minGain), b, joinRows(tried, chance), threeDigits(*v.Probability))
-		if !c.stopped && c.draw == nil {
+		if !c.patienceOut() {
 			v.Reason += fmt.Sprintf("; the grid ended after %d of %d such ranks", c.count, c.rule.Patience)
 		}
 		v.Advice = append(v.Advice, c.adviseSeeds(v)...)
@@ -45,6 +45,9 @@ func (c *climb) explainInconclusive(v *Verdict) {
 		return
 	case last.Gain == nil:
 		v.Reason = fmt.Sprintf("ranks %d and %d have no seed in common", last.Incumbent, last.Rank)
+	case c.count > 0 && c.count == len(c.since()):
+		v.Reason = fmt.Sprintf("%s probably less than min_gain %s over rank %d, but that is only %d of %d such ranks: probability of a plateau %s",
+			does(c.since(), "gains", "gain"), threeDigits(c.minGain), last.Incumbent, c.count, c.rule.Patience, threeDigits(c.plateauProbability()))
 	case c.count > 0:
 		v.Reason = fmt.Sprintf("rank %d gains nothing worth having over rank %d, but earlier ranks may: probability of a plateau %s",
 			last.Rank, last.Incumbent, threeDigits(c.plateauProbability()))
@@ -58,13 +61,18 @@ func (c *climb) explainInconclusive(v *Verdict) {
 // adviseSeeds says what it takes to be certain.
 func (c *climb) adviseSeeds(v *Verdict) []string {
 	var advice []string
+	ended := !c.patienceOut() && c.count > 0
+	what := "it"
+	if ended {
+		what = "the ranks tried"
+	}
 	switch {
 	case v.SeedsToCertify != nil:
-		advice = append(advice, fmt.Sprintf("%d seeds per rank would settle it, if gain and noise stay as they are", *v.SeedsToCertify))
+		advice = append(advice, fmt.Sprintf("%d seeds per rank would settle %s, if gain and noise stay as they are", *v.SeedsToCertify, what))
 	case !c.certified():
 		advice = append(advice, "no reasonable number of seeds would settle it: choose a larger min_gain, or larger ranks")
 	}
-	if !c.stopped && c.draw == nil && c.count > 0 {
+	if ended {
 		advice = append(advice, "add a larger rank: patience has not run out")
 	}
 	return advice
@@ -76,15 +84,18 @@ func (c *climb) adviseCommon(v *Verdict) {
 		if c.rule.NoiseSD == 0 || source == "" {
 			source = NoiseDefault
 		}
-		v.Advice = append(v.Advice, fmt.Sprintf("one seed per rank: the intervals rest on noise_sd %s (%s); three seeds measure the noise",
-			threeDigits(c.noiseSD), source))
+		on := "one seed per rank: the intervals rest"
+		if rows := c.onNoise(); len(rows) < c.end {
+			on = does(rows, "is", "are") + " compared on one seed: " + either(len(rows), "that interval rests", "those intervals rest")
+		}
+		v.Advice = append(v.Advice, fmt.Sprintf("%s on noise_sd %s (%s); three seeds measure the noise", on, threeDigits(c.noiseSD), source))
 	}
-	if c.rows[c.incumbent].Promoted {
+	if b := c.rows[c.incumbent]; b.Promoted && b.Decision != DecisionImproved {
 		v.Advice = append(v.Advice, fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: the ladder climbed on from there because a plateau at rank %d was neither certain nor likely enough",
 			c.rungs[c.incumbent].Rank, intervalText(c.rows[c.incumbent].Gain), c.rows[c.incumbent].Incumbent, c.rows[c.incumbent].Incumbent))
 	}
 	if d := v.Draw; d != nil {
-		v.Advice = append(v.Advice, fmt.Sprintf("train seeds %v at ranks %v: they may certify the plateau", d.Seeds, d.Ranks))
+		v.Advice = append(v.Advice, fmt.Sprintf("train seeds %v at ranks %v: they %s", d.Seeds, d.Ranks, c.use()))
 	}
 	if r := c.betterBeyond(); r != nil {
 		v.Advice = append(v.Advice, fmt.Sprintf("rank %d, past the point where the rule stopped, gains %s over rank %d: a patience of %d was too short here",
@@ -97,6 +108,14 @@ func (c *climb) adviseCommon(v *Verdict) {
 	if c.overfitsLate() {
 		v.Advice = append(v.Advice, "the validation loss rises after its best step: fewer steps, a lower learning rate or more dropout")
 	}
+}
+
+// use says what drawn seeds are for.
+func (c *climb) use() string {
+	if c.patienceOut() {
+		return "may certify the plateau"
+	}
+	return "show better how likely the plateau is"
 }
 
 // does opens a sentence about rows: "rank 8 gains", "ranks 8 and 16 gain".

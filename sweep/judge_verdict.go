@@ -75,9 +75,12 @@ func (p Plateau) noiseGiven() bool {
 	return p.NoiseSD > 0 && (p.NoiseSource == NoiseFromGrid || p.NoiseSource == NoiseFromFlag)
 }
 
-// restsOnNoise reports whether some gain over the incumbent was bounded by noise_sd instead of seeds.
-func (c *climb) restsOnNoise() bool {
-	return slices.ContainsFunc(c.rows[:c.end+1], RungVerdict.restsOnNoise)
+// restsOnNoise reports whether some row rests on noise_sd.
+func (c *climb) restsOnNoise() bool { return len(c.onNoise()) > 0 }
+
+// onNoise returns the rows up to the last that counts whose gain was bounded by noise_sd instead of seeds.
+func (c *climb) onNoise() []RungVerdict {
+	return slices.DeleteFunc(slices.Clone(c.rows[:c.end+1]), func(r RungVerdict) bool { return !r.restsOnNoise() })
 }
 
 // restsOnNoise reports whether the row's gain was bounded by noise_sd.
@@ -90,7 +93,7 @@ func (r RungVerdict) restsOnNoise() bool { return r.Gain != nil && r.DF == nil }
 // most patience/k times what k of them do, but without this a steady climb in steps below min_gain would pass for flat.
 func (c *climb) plateauProbability() float64 {
 	p := 1.0
-	ended := !c.stopped && c.draw == nil
+	ended := !c.patienceOut()
 	for i, r := range c.since() {
 		if r.Probability == nil {
 			return 0

@@ -22,7 +22,7 @@ type Plateau struct {
 	// for them and nowhere else. Empty means that all seeds given are the grid's.
 	GridSeeds []int64
 	MaxSeeds  int  // grid seeds and drawn ones together; 0 means twice the grid's
-	Confirm   bool // draw seeds to certify although Stop is likely: sweep confirm
+	Confirm   bool // draw seeds for likely plateaus whatever Stop is, also where the ladder ended on one: sweep confirm
 	// NoiseSD is the standard deviation of one validation loss after removing what seeds share, in nats. It is used only
 	// where a rung has one seed. 0 means 0.25 % of the lowest rank's loss.
 	NoiseSD     float64

@@ -22,6 +22,7 @@ type bench struct {
 	exec     *sweeptest.FakeExecutor
 	capacity sweep.Capacity
 	id       int64
+	ranks    []int // of every ladder
 }
 
 // trainer makes the losses of a ladder that flattens at rank 4, a minute of training per trial.
@@ -35,7 +36,13 @@ func trainer() sweeptest.Trainer {
 
 func newBench(t *testing.T, tr sweeptest.Trainer, change func(*sweep.Info)) *bench {
 	t.Helper()
-	b := &bench{exec: &sweeptest.FakeExecutor{Script: tr.Script}, capacity: sweep.Capacity{Jobs: 2}}
+	return newBenchOf(t, []int{1, 2, 4, 8, 16, 32}, tr, change)
+}
+
+// newBenchOf is newBench with ladders of other ranks.
+func newBenchOf(t *testing.T, ranks []int, tr sweeptest.Trainer, change func(*sweep.Info)) *bench {
+	t.Helper()
+	b := &bench{exec: &sweeptest.FakeExecutor{Script: tr.Script}, capacity: sweep.Capacity{Jobs: 2}, ranks: ranks}
 	b.newStore(t, change)
 	return b
 }
@@ -58,7 +65,7 @@ func (b *bench) register(t *testing.T, name string, change func(*sweep.Info)) in
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := sweeptest.Registration([]float64{16, 32}, []int{1, 2, 4, 8, 16, 32}, []int64{0, 1, 2})
+	r := sweeptest.Registration([]float64{16, 32}, b.ranks, []int64{0, 1, 2})
 	if err := b.store.Register(t.Context(), id, r); err != nil {
 		t.Fatal(err)
 	}

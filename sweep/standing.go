@@ -57,6 +57,9 @@ func walk(info Info, l Ladder, lowest int) standing {
 		}
 	}
 	s.end = endRanks
+	if s.climb.finish(); s.climb.draw != nil {
+		s.end = endNone
+	}
 	return s
 }
 

@@ -60,8 +60,8 @@ type RungVerdict struct {
 	Count int `json:"count"` // strikes after this rung, of patience
 	// Earlier are the comparisons that drawn seeds or a new incumbent replaced, oldest first.
 	Earlier []Comparison `json:"earlier,omitempty"`
-	// Promoted says that the rung became the incumbent although its gain is not certain, because the plateau below it could
-	// not be certified with all the seeds allowed, or seeds that were drawn showed its gain.
+	// Promoted says that the rung became the incumbent after it was passed: the plateau below it could not be certified with
+	// all the seeds allowed, though its gain is not certain either, or seeds that were drawn showed its gain (DecisionImproved).
 	Promoted bool `json:"promoted,omitempty"`
 }
 

@@ -16,7 +16,9 @@ func newConfirmCommand(a *app) *cobra.Command {
 		Long: `confirm records the wish for certainty and continues the sweep: where a plateau is only likely, the recommended rank and the
 ranks that may still gain over it are trained with further seeds, all at once, the next integers after the grid's largest. Each
 ladder is then certified, given a larger rank where the seeds show its gain, or left likely because --max-seeds seeds do not
-decide it. Limits hold as before. It reports as 'sweep report' does.
+decide it. Where the grid ended before patience ran out, seeds show how likely the plateau is, or a rank's gain, and none are
+trained where every rank tried is certain already: a certain plateau takes larger ranks. Limits hold as before. It says which
+ladders stay likely and why, and reports as 'sweep report' does.
 
 An unfinished sweep climbs on first. After an interruption 'sweep resume' continues; confirming again what is settled only
 prints the report, and confirming with more seeds trains those that are missing.`,

@@ -15,11 +15,11 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
-// sayUnconfirmed names the ladders that stay likely although a person asked for certainty.
-func (a *app) sayUnconfirmed(info sweep.Info, d sweep.Decision) {
-	for i, v := range d.Verdicts {
-		if info.Rule.Confirm && v.State == sweep.StateLikelyPlateau {
-			a.say("ladder %d stays a likely plateau: further seeds, up to %d per rank, are trained only where patience ran out; its report says what would settle it", i+1, info.Rule.MaxSeeds)
+// sayUnconfirmed names the ladders that stay likely although a person asked for certainty, and says why.
+func (a *app) sayUnconfirmed(rule sweep.Plateau, verdicts []sweep.Verdict) {
+	for i, v := range verdicts {
+		if rule.Confirm && v.State == sweep.StateLikelyPlateau {
+			a.say("ladder %d stays a likely plateau with up to %d seeds per rank: %s", i+1, rule.MaxSeeds, v.Reason)
 		}
 	}
 }
@@ -33,11 +33,9 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	}
 	stored := snapshot.Sweep
 	snapshot.Sweep.GridPath, snapshot.Sweep.Rule.Confirm, snapshot.Sweep.Rule.MaxSeeds = info.GridPath, info.Rule.Confirm, info.Rule.MaxSeeds
-	decision := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
-	done := len(snapshot.Ladders) > 0 && decision.Done
+	done := len(snapshot.Ladders) > 0 && sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1}).Done
 	if done {
 		a.say("sweep %s is finished; nothing to train", info.Name)
-		a.sayUnconfirmed(info, decision)
 	}
 	if done && !wishes(info, stored) {
 		return a.conclude(snapshot)
@@ -170,10 +168,12 @@ func parallel(r sweep.Registration) int {
 
 // conclude prints the report of a finished sweep; trials that failed for good give it its own exit code.
 func (a *app) conclude(s sweep.Snapshot) error {
+	verdicts := sweep.Decide(s, nil, sweep.Capacity{Jobs: 1}).Verdicts
+	a.sayUnconfirmed(s.Sweep.Rule, verdicts)
 	if err := a.printReport(s); err != nil {
 		return err
 	}
-	for _, v := range sweep.Decide(s, nil, sweep.Capacity{Jobs: 1}).Verdicts {
+	for _, v := range verdicts {
 		if v.State == sweep.StateIncomplete {
 			return withCode(exitIncomplete, errors.New("some trials failed for good: see the report, and sweep logs TRIAL"))
 		}
