@@ -171,6 +171,9 @@ func (t *text) header(r Report) {
 	noise := ""
 	if len(r.Seeds) == 1 {
 		noise = "; one seed, so the intervals rest on noise_sd " + r.Rule.noise()
+		if slices.ContainsFunc(r.Ladders, func(l Ladder) bool { return l.extraSeeds() != "" }) {
+			noise += ", but for those of ranks with further seeds"
+		}
 	}
 	t.para("", "Sweep %s: %d %s, %s %s%s. Backend %s.", r.Sweep, len(r.Ladders), plural("ladder", len(r.Ladders)),
 		plural("seed", len(r.Seeds)), list(r.Seeds), noise, orNone(r.Backend))
@@ -218,6 +221,9 @@ func (t *text) verdict(l Ladder) {
 	t.para("  numbers ", "%s", t.numbers(v))
 	if v.Screening != nil {
 		t.para("  screen  ", "%s", v.Screening)
+	}
+	if seeds := l.extraSeeds(); seeds != "" {
+		t.para("  seeds   ", "%s", seeds)
 	}
 	if l.Noise != nil {
 		t.para("  noise   ", "%s", l.Noise)

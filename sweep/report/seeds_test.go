@@ -1,0 +1,54 @@
+package report
+
+import (
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// confirmed adds further seeds to ranks of a snapshot's first ladder, from the one after the grid's largest on.
+func confirmed(s sweep.Snapshot, extra map[int][]float64) sweep.Snapshot {
+	grid := len(s.Sweep.Seeds)
+	for i, r := range s.Ladders[0].Rungs {
+		for j, y := range extra[r.Rank] {
+			more := rung{rank: r.Rank, losses: make([]float64, grid+j+1), train: y - 0.05}
+			more.losses[grid+j] = y
+			facts := more.trial(grid+j, s.Sweep.Seeds[grid-1]+int64(j)+1, fixtureLadder{dropout: "0"})
+			facts.Extra = true
+			s.Ladders[0].Rungs[i].Trials = append(s.Ladders[0].Rungs[i].Trials, facts)
+			s.Sweep.Confirm(grid + j + 1)
+		}
+	}
+	return s
+}
+
+// TestTextOfExtraSeeds: after a confirmation the report names the further seeds, and says what its means are over.
+func TestTextOfExtraSeeds(t *testing.T) {
+	t.Parallel()
+	ended := fixture{name: "confirmed", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: []rung{
+		{rank: 1, losses: []float64{4.801, 4.799, 4.8}, train: 4.7}, {rank: 2, losses: []float64{4.72, 4.68, 4.7}, train: 4.6},
+		{rank: 4, losses: []float64{4.707, 4.753, 4.73}, train: 4.6},
+	}}}}
+	golden(t, "confirmed.txt", text2(t, Build(confirmed(ended.snapshot(), map[int][]float64{
+		2: {4.72, 4.66, 4.70}, 4: {4.75, 4.69, 4.73},
+	})), Options{}))
+	one := fixture{name: "confirmed-one", seeds: []int64{7}, rule: sweep.DefaultPlateau(), ladders: []fixtureLadder{{
+		dropout: "0", rungs: measured(4.793, 4.712, 4.71, 4.709),
+	}}}
+	golden(t, "confirmed-one-seed.txt", text2(t, Build(confirmed(one.snapshot(), map[int][]float64{
+		2: {4.75}, 4: {4.749}, 8: {4.748},
+	})), Options{}))
+}
+
+// TestExtraSeedsAreCounted: ranks are listed by how many seeds gave them a loss.
+func TestExtraSeedsAreCounted(t *testing.T) {
+	t.Parallel()
+	s := confirmed(states()[sweep.StatePlateau].snapshot(), map[int][]float64{8: {4.6, 4.6}, 16: {4.6, 4.6}, 32: {4.6}})
+	if got, want := Build(s).Ladders[0].extraSeeds(), "ranks 8 and 16 have 5 seeds, rank 32 has 4 seeds; "+
+		"val_loss averages the grid's, a gain all that both ranks share"; got != want {
+		t.Errorf("extraSeeds = %q, want %q", got, want)
+	}
+	if got := Build(states()[sweep.StatePlateau].snapshot()).Ladders[0].extraSeeds(); got != "" {
+		t.Errorf("extraSeeds without any = %q", got)
+	}
+}
