@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,4 +106,74 @@ func TestConfirm(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "rank") || s.attempts() != before {
 		t.Errorf("confirm again: %v, %d new attempts\n%s", err, s.attempts()-before, out)
 	}
+}
+
+// TestConfirmOneSeed: of a ladder with one seed per rank, whose intervals rest on noise_sd, every rank gets a second seed, and
+// the verdict rests on the two: certain where patience ran out, likely still where the grid ended before. min_gain is far
+// above what these trials gain, so that rank 1 is the incumbent.
+func TestConfirmOneSeed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		patience int
+		state    sweep.State
+	}{
+		"patience ran out": {2, sweep.StatePlateau},
+		"the grid ended":   {3, sweep.StateLikelyPlateau},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestSweep(t, backend.PlatformGo, 6)
+			s.edit("seeds: [0, 1]", "seeds: [0]")
+			s.edit("{patience: 3}", fmt.Sprintf("{patience: %d, min_gain: 3}", test.patience))
+			s.finish()
+			before := s.verdict()
+			if before.State != sweep.StateLikelyPlateau || !slices.Contains(before.Flags, sweep.FlagOneSeed) || s.attempts() != 3 {
+				t.Fatalf("before: %s, flags %v, %d attempts (%s)", before.State, before.Flags, s.attempts(), before.Reason)
+			}
+
+			confirm := func() (out, said string) {
+				var b strings.Builder
+				cmd := s.sweep("confirm", "test", "--backend", "go", "--jobs", "2")
+				cmd.Stderr = &b
+				stdout, err := cmd.Output()
+				if err != nil {
+					t.Fatalf("confirm: %v\n%s", err, b.String())
+				}
+				return string(stdout), b.String()
+			}
+			out, said := confirm()
+			v := s.verdict()
+			if v.State != test.state || v.RecommendedRank != 1 || slices.Contains(v.Flags, sweep.FlagOneSeed) {
+				t.Errorf("after: %s, rank %d, flags %v (%s)", v.State, v.RecommendedRank, v.Flags, v.Reason)
+			}
+			for _, r := range v.Rungs[1:] {
+				if diff := cmp.Diff([]int64{0, 1}, r.Seeds); diff != "" || r.DF == nil || *r.DF != 1 || r.PairSD == nil || len(r.Earlier) != 1 || r.Earlier[0].DF != nil {
+					t.Errorf("rank %d does not rest on two seeds, and on noise_sd before: %+v", r.Rank, r)
+				}
+			}
+			if n := s.extraAttempts(); n != 3 || s.attempts() != 6 {
+				t.Errorf("%d attempts of extra seeds of %d, want 3 of 6", n, s.attempts())
+			}
+			if want := "ranks 1, 2 and 4 have 2 seeds"; !strings.Contains(out, want) {
+				t.Errorf("the report lacks %q:\n%s", want, out)
+			}
+			stays := "ladder 1 stays a likely plateau with up to 2 seeds per rank: ranks 2 and 4 gain probably less than min_gain 3 over rank 1"
+			if likely := test.state == sweep.StateLikelyPlateau; strings.Contains(said, stays) != likely {
+				t.Errorf("it said %q: %v, want %v:\n%s", stays, !likely, likely, said)
+			}
+			if again, _ := confirm(); again != out || s.attempts() != 6 {
+				t.Errorf("confirm again: %d attempts\n%s", s.attempts(), cmp.Diff(out, again))
+			}
+		})
+	}
+}
+
+// verdict is that of the sweep's first ladder.
+func (s *testSweep) verdict() sweep.Verdict {
+	s.t.Helper()
+	snapshot, ok := s.snapshot()
+	if !ok {
+		s.t.Fatal("the sweep cannot be read")
+	}
+	return sweep.Conclude(snapshot, 0)
 }
