@@ -17,50 +17,82 @@ func (s standing) adviseTuned(v *Verdict) {
 	if len(candidates) < 2 || len(s.counted) == 0 {
 		return
 	}
-	for i, setting := range candidates[0] {
-		smallest, largest := s.edges(i)
+	for _, setting := range candidates[0] {
 		for _, e := range []struct {
-			ranks      []int
-			word, step string
-		}{{smallest, "smallest", "smaller"}, {largest, "largest", "larger"}} {
-			if len(e.ranks) == 0 {
+			side EdgeSide
+			step string
+		}{{EdgeSmallest, "smaller"}, {EdgeLargest, "larger"}} {
+			ranks := s.ranksAt(Edge{setting.Name, e.side})
+			if len(ranks) == 0 {
 				continue
 			}
 			if flag := flagEdge + setting.Name; !slices.Contains(v.Flags, flag) {
 				v.Flags = append(v.Flags, flag)
 			}
 			v.Advice = append(v.Advice, fmt.Sprintf("the best %s of %s %s is the %s of its list: add a %s value, for a rank that is tuned "+
-				"worse than others looks worse than it is", setting.Name, either(len(e.ranks), "rank", "ranks"), listInts(e.ranks), e.word, e.step))
+				"worse than others looks worse than it is", setting.Name, either(len(ranks), "rank", "ranks"), listInts(ranks), e.side, e.step))
 		}
 	}
 	v.Advice = append(v.Advice, fmt.Sprintf("each rank stands for the best of its %d candidates on the same seeds: that makes every loss a little "+
 		"too low, the more so the larger the noise, and the intervals do not count the choice", len(candidates)))
 }
 
-// edges lists the counted ranks whose chosen value of a tuned axis is the smallest or the largest of its list. An axis whose
-// values are no numbers has no edges, and nothing lies below 0.
-func (s standing) edges(axis int) (smallest, largest []int) {
-	values := make([]float64, len(s.ladder.Candidates))
-	for c, candidate := range s.ladder.Candidates {
+// ranksAt lists the counted ranks whose chosen candidate lies at an edge.
+func (s standing) ranksAt(e Edge) []int {
+	var ranks []int
+	for i := range s.climb.end + 1 {
+		rung := s.rung(i)
+		if c, ok := rung.Chosen(); ok && slices.Contains(s.ladder.Edges(c), e) {
+			ranks = append(ranks, rung.Rank)
+		}
+	}
+	return ranks
+}
+
+// EdgeSide is an end of a tuned axis's list.
+type EdgeSide string
+
+// The ends.
+const (
+	EdgeSmallest EdgeSide = "smallest"
+	EdgeLargest  EdgeSide = "largest"
+)
+
+// Edge is a tuned axis of which a candidate has the smallest or the largest value of the list: if that is the best one, a
+// better one may lie beyond.
+type Edge struct {
+	Axis string   `json:"axis"`
+	Side EdgeSide `json:"side"`
+}
+
+// Edges returns the edges at which a candidate of the ladder lies, in the order of its axes. An axis whose values are no
+// numbers has no edges, and nothing lies below 0.
+func (l Ladder) Edges(candidate int) []Edge {
+	var edges []Edge
+	for axis, setting := range l.Candidates[candidate] {
+		values, ok := l.tunedValues(axis)
+		switch v := values[candidate]; {
+		case !ok:
+		case v == slices.Min(values) && v != 0:
+			edges = append(edges, Edge{setting.Name, EdgeSmallest})
+		case v == slices.Max(values):
+			edges = append(edges, Edge{setting.Name, EdgeLargest})
+		}
+	}
+	return edges
+}
+
+// tunedValues are an axis's numbers, one per candidate; false where they are no numbers.
+func (l Ladder) tunedValues(axis int) ([]float64, bool) {
+	values := make([]float64, len(l.Candidates))
+	for c, candidate := range l.Candidates {
 		v, err := strconv.ParseFloat(strings.TrimSuffix(candidate[axis].Value, "r"), 64)
 		if err != nil {
-			return nil, nil
+			return values, false
 		}
 		values[c] = v
 	}
-	lowest, highest := slices.Min(values), slices.Max(values)
-	for i := range s.climb.end + 1 {
-		rung := s.rung(i)
-		c, ok := rung.Chosen()
-		switch {
-		case !ok:
-		case values[c] == lowest && lowest != 0:
-			smallest = append(smallest, rung.Rank)
-		case values[c] == highest:
-			largest = append(largest, rung.Rank)
-		}
-	}
-	return smallest, largest
+	return values, true
 }
 
 // adviseScale says when ranks differ in the scale of their updates too: what larger ranks lack is then not shown to be rank.

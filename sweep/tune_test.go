@@ -183,6 +183,27 @@ func TestTuneEdges(t *testing.T) {
 	}
 }
 
+// TestEdges: a candidate lies at an edge of an axis where it has the smallest or the largest of the numbers listed, in
+// whatever order; words have no edges, and nothing lies below 0.
+func TestEdges(t *testing.T) {
+	t.Parallel()
+	var l sweep.Ladder
+	for _, values := range [][3]string{{"2r", "0", "[a]"}, {"1r", "0.01", "[b]"}, {"4r", "0.1", "[c]"}} {
+		l.Candidates = append(l.Candidates, sweep.Cell{
+			{Name: "alpha", Value: values[0]}, {Name: "weight_decay", Value: values[1]}, {Name: "target_modules", Value: values[2]},
+		})
+	}
+	for candidate, want := range [][]sweep.Edge{
+		nil,
+		{{Axis: "alpha", Side: sweep.EdgeSmallest}},
+		{{Axis: "alpha", Side: sweep.EdgeLargest}, {Axis: "weight_decay", Side: sweep.EdgeLargest}},
+	} {
+		if diff := cmp.Diff(want, l.Edges(candidate)); diff != "" {
+			t.Errorf("Edges(%d) (-want +got):\n%s", candidate, diff)
+		}
+	}
+}
+
 // TestSchedulerTunes: every candidate of a rung is trained before the next rung, and the ladder climbs on the best ones.
 func TestSchedulerTunes(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,8 @@ func newExplainCommand(a *app) *cobra.Command {
 		Short: "Show the arithmetic behind a ladder's verdict, rank by rank",
 		Long: `explain prints, for every rank of a ladder, its gain over the incumbent seed by seed, the noise that was assumed and
 where it comes from, the interval, the chance of a worthwhile gain, the decision with its reason, the strikes, and what the
-gain cost in parameters, memory and time.
+gain cost in parameters, memory and time. Where settings are tuned at each rank (train.tune), it also lists every candidate
+with its mean loss and its cost, says which one stands for the rank, and whether it lies at the edge of its list.
 
 LADDER is a number as 'sweep report' shows it, id=N for an id of the database's views, or settings that only one ladder has.`,
 		Example: `  sweep explain 1

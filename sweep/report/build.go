@@ -92,7 +92,7 @@ func newRung(l sweep.Ladder, r sweep.Rung, judged map[int]sweep.RungVerdict) Run
 		out.Trials = append(out.Trials, newTrial(t))
 	}
 	if c, ok := r.Chosen(); ok && len(l.Candidates) > 0 {
-		out.Tuned = Cell(l.Candidates[c])
+		out.Tuned, out.edges = Cell(l.Candidates[c]), l.Edges(c)
 	}
 	out.Candidates = newCandidates(l, r)
 	out.Cost = cost(out.Trials)

@@ -24,6 +24,8 @@ type Explanation struct {
 	Conditions Conditions      `json:"conditions"`
 	Verdict    Verdict         `json:"verdict"`
 	Steps      []ExplainedStep `json:"steps"` // one per judged rung, ascending
+	// Tuning has what each started rung was tuned over, ascending; absent where nothing is tuned.
+	Tuning []TunedRung `json:"tuning,omitempty"`
 
 	ladder Ladder
 }
@@ -52,6 +54,9 @@ func (r Report) Explain(ladder string) (Explanation, error) {
 	costs := map[int]Rung{}
 	for _, rung := range l.Rungs {
 		costs[rung.Rank] = rung
+		if tuning := rung.tuning(); tuning != nil && rung.started {
+			e.Tuning = append(e.Tuning, *tuning)
+		}
 		if rung.judged == nil {
 			continue
 		}
@@ -148,6 +153,7 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	for _, s := range e.Steps {
 		t.print("")
 		t.step(s, e, strikes)
+		t.tuned(e, s.Rank)
 		strikes = s.Count
 	}
 	if len(e.ladder.Rungs) > len(e.Steps) || len(e.ladder.NotStarted) > 0 {
@@ -156,6 +162,7 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	for _, r := range e.ladder.Rungs {
 		if r.judged == nil {
 			t.para("", "Rank %d: not judged, %s.", r.Rank, decision(r))
+			t.tuned(e, r.Rank)
 		}
 	}
 	return t.err

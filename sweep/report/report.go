@@ -168,6 +168,7 @@ type Rung struct {
 	ScreenedLoss *sweep.Interval `json:"screened_loss,omitempty"`
 
 	judged  *sweep.RungVerdict
+	edges   []sweep.Edge // of the chosen candidate
 	started bool
 }
 
