@@ -193,7 +193,9 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 	for _, c := range s.Earlier {
 		t.para("  before   ", "over rank %d with %s %s: %s", c.Incumbent, plural("seed", len(c.Seeds)), list(c.Seeds), earlier(c, decimals))
 	}
-	if s.Promoted {
+	if s.Promoted && s.Decision == sweep.DecisionImproved {
+		t.para("  climbed  ", "rank %d is the incumbent from here on: compared again, its gain is certain", s.Rank)
+	} else if s.Promoted {
 		t.para("  climbed  ", "rank %d is the incumbent from here on, uncertain as its gain is: the plateau at rank %d was neither certain nor likely enough",
 			s.Rank, s.Incumbent)
 	}

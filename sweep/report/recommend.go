@@ -87,13 +87,13 @@ func newStep(neighbour, from, to Rung) *Step {
 	return &Step{Rank: neighbour.Rank, Gain: gain, Cost: neighbour.Cost}
 }
 
-// cheapest returns the complete rung with the fewest parameters within min_gain of the recommended one, nil when that is
-// the recommended one itself. Measured memory does not decide: it would make the choice depend on the weather.
+// cheapest returns the complete rung with the fewest parameters within min_gain of the recommended one, by the seeds that both
+// have, nil when that is the recommended one itself. Measured memory does not decide: it would make the choice depend on the weather.
 func cheapest(ladders []Ladder, best Ladder, rung Rung, confidence float64) *Equivalent {
 	bestLadder, bestRung := best, rung
 	for _, l := range ladders {
 		for _, r := range l.Rungs {
-			if l.corpus != best.corpus || r.ValLoss == nil || r.ValLoss.Mean-rung.ValLoss.Mean >= best.Verdict.minGain() {
+			if l.corpus != best.corpus || r.ValLoss == nil || pairedDifference(r, rung, confidence).Mean >= best.Verdict.minGain() {
 				continue
 			}
 			if cmp.Or(cmp.Compare(r.Cost.TrainableParams, bestRung.Cost.TrainableParams),

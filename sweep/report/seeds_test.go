@@ -40,6 +40,19 @@ func TestTextOfExtraSeeds(t *testing.T) {
 	})), Options{}))
 }
 
+// TestTextOfASeedsGain: a rank whose gain the further seeds show takes over, and nothing says that its gain is uncertain.
+func TestTextOfASeedsGain(t *testing.T) {
+	t.Parallel()
+	f := fixture{name: "gain", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: []rung{
+		{rank: 1, losses: []float64{4.801, 4.799, 4.8}, train: 4.7}, {rank: 2, losses: []float64{4.72, 4.68, 4.7}, train: 4.6},
+		{rank: 4, losses: []float64{4.707, 4.753, 4.73}, train: 4.6},
+	}}}}
+	more := []float64{4.4, 4.41, 4.4, 4.39, 4.4, 4.4, 4.41, 4.4, 4.39}
+	golden(t, "confirmed-gain.txt", text2(t, Build(confirmed(f.snapshot(), map[int][]float64{
+		2: {4.7, 4.7, 4.7, 4.7, 4.7, 4.7, 4.7, 4.7, 4.7}, 4: more,
+	})), Options{}))
+}
+
 // TestExtraSeedsAreCounted: ranks are listed by how many seeds gave them a loss.
 func TestExtraSeedsAreCounted(t *testing.T) {
 	t.Parallel()
