@@ -33,21 +33,15 @@ func (c *climb) settle() {
 	}
 }
 
-// goOn makes the rank of the largest gain over b the incumbent, though its gain is not certain: where the plateau at b is
-// neither certain nor likely enough, that is the better guess. Its strikes are those of the ranks above it, which are
-// compared with it now.
+// goOn makes the next better rank the incumbent, though its gain is not certain: where the plateau at b is neither certain
+// nor likely enough, that is the smallest step on. Its strikes are those of the ranks above it, which are compared with it now.
 func (c *climb) goOn() {
-	best := -1
-	for j := c.incumbent + 1; j <= c.end; j++ {
-		if g := c.rows[j].Gain; g != nil && (best < 0 || g.Mean > c.rows[best].Gain.Mean) {
-			best = j
-		}
-	}
-	if best < 0 {
+	next := c.nextBetter()
+	if next < 0 {
 		return
 	}
 	c.stopped = false
-	c.promote(best)
+	c.promote(next)
 	c.recount()
 	if c.patienceOut() {
 		c.settle()
@@ -96,6 +90,23 @@ func (c *climb) recount() {
 
 // patienceOut reports whether enough strikes are counted to stop.
 func (c *climb) patienceOut() bool { return c.count >= c.rule.Patience }
+
+// nextBetter is the index of the lowest rank of (b, end] that is better than b on average, or, where none is, of the one that
+// loses least; -1 where none can be compared.
+func (c *climb) nextBetter() int {
+	best := -1
+	for j := c.incumbent + 1; j <= c.end; j++ {
+		g := c.rows[j].Gain
+		switch {
+		case g == nil:
+		case g.Mean > 0:
+			return j
+		case best < 0 || g.Mean > c.rows[best].Gain.Mean:
+			best = j
+		}
+	}
+	return best
+}
 
 // forgo lets a climb that waits for drawn seeds end without them.
 func (c *climb) forgo() {

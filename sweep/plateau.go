@@ -1,7 +1,7 @@
 package sweep
 
 // RuleVersion counts the releases of the plateau rule whose verdicts differ: it is stored with every verdict.
-const RuleVersion = 2
+const RuleVersion = 3
 
 // StopMode says what lets a ladder stop before its last rank.
 type StopMode string

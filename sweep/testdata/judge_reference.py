@@ -75,7 +75,8 @@ def judge(ranks, y, min_gain, relative, patience, confidence, noise_sd):
             if all(t["hi"] < mg for t in tried) or likely:
                 stopped = True
                 break
-            b, count = b + 1 + int(np.argmax([t["gain"] for t in tried])), 0
+            gains = np.array([t["gain"] for t in tried])
+            b, count = b + 1 + int(np.argmax(gains > 0) if (gains > 0).any() else np.argmax(gains)), 0
             for j in range(b + 1, r + 1):
                 rows[j] = dict(compare(b, j, r), count=rows[j]["count"])
                 count = min(count + 1, patience) if rows[j]["p"] < 0.2 else 0
