@@ -48,6 +48,23 @@ func (c *climb) goOn() {
 	}
 }
 
+// nextBetter is the index of the lowest rank of (b, end] that is better than b on average, or, where none is, of the one that
+// loses least; -1 where none can be compared.
+func (c *climb) nextBetter() int {
+	best := -1
+	for j := c.incumbent + 1; j <= c.end; j++ {
+		g := c.rows[j].Gain
+		switch {
+		case g == nil:
+		case g.Mean > 0:
+			return j
+		case best < 0 || g.Mean > c.rows[best].Gain.Mean:
+			best = j
+		}
+	}
+	return best
+}
+
 // finish ends a climb that has no further rank. Where a plateau is likely although patience has not run out, a confirmation
 // asks once, as settle does, for the incumbent b and every rank of (b, end] that is not certainly below min_gain. When the
 // seeds are there it judges (b, end] again as the rule does on the way: a rank that improved becomes the incumbent, and
@@ -90,23 +107,6 @@ func (c *climb) recount() {
 
 // patienceOut reports whether enough strikes are counted to stop.
 func (c *climb) patienceOut() bool { return c.count >= c.rule.Patience }
-
-// nextBetter is the index of the lowest rank of (b, end] that is better than b on average, or, where none is, of the one that
-// loses least; -1 where none can be compared.
-func (c *climb) nextBetter() int {
-	best := -1
-	for j := c.incumbent + 1; j <= c.end; j++ {
-		g := c.rows[j].Gain
-		switch {
-		case g == nil:
-		case g.Mean > 0:
-			return j
-		case best < 0 || g.Mean > c.rows[best].Gain.Mean:
-			best = j
-		}
-	}
-	return best
-}
 
 // forgo lets a climb that waits for drawn seeds end without them.
 func (c *climb) forgo() {
