@@ -86,8 +86,9 @@ calibrate: ## Simulate ladders of known truth: how often the plateau rule and it
 	go run ./experiments/calibrate > experiments/calibrate/results.md.new
 	mv experiments/calibrate/results.md.new experiments/calibrate/results.md
 
-base-model: ## Train the embedded base model from scratch (seeded; takes some minutes with XLA)
+base-model: ## Train the embedded base models from scratch (seeded; takes some 15 minutes with XLA)
 	go run ./experiments/basemodel
+	go run ./experiments/basemodel -model gopher-small
 
 smollm2: ## Fetch a real model, SmolLM2-135M (93 MB, checksums pinned), into models/
 	go run ./experiments/smollm2 models
