@@ -56,6 +56,7 @@ func (in input) parquetRows(ctx context.Context, f *os.File, emit func(document)
 	if err != nil {
 		return bad("", err)
 	}
+	more := true
 	row, size := 0, in.size/max(1, file.NumRows())
 	for i, group := range file.RowGroups() {
 		readers, err := in.openColumns(f, file, i, group, columns)
@@ -73,12 +74,15 @@ func (in input) parquetRows(ctx context.Context, f *os.File, emit func(document)
 			}
 			doc.place, doc.size = in.name+place, size
 			row++
-			if !emit(doc) {
+			if more = emit(doc); !more {
 				break
 			}
 		}
 		for _, r := range readers {
 			r.close()
+		}
+		if !more {
+			return nil
 		}
 	}
 	return nil
