@@ -3,7 +3,6 @@ package sweep
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -132,14 +131,14 @@ func (e GridError) Error() string {
 	return b.String() + ": " + e.Message
 }
 
-// ErrorAt places an error about a key of the grid, such as lora.init_adapter, in its file. An error that no person can mend there
-// (one that is not ErrInput) stays as it is.
+// ErrorAt places an error about a key of the grid, such as model, in its file. Its kind (ErrInput or another) stays, and so does
+// an error about a key that the file does not have.
 func (g Grid) ErrorAt(key string, err error) error {
 	at, given := g.at[key]
-	if !given || !errors.Is(err, ErrInput) {
+	if !given {
 		return err
 	}
-	return GridError{g.file, at.line, at.column, err.Error()}
+	return fmt.Errorf("%s:%d:%d: %w", g.file, at.line, at.column, err)
 }
 
 // Is reports whether target is ErrInput: only a person can mend a grid.

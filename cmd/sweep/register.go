@@ -79,9 +79,10 @@ func (a *app) readInputs(ctx context.Context, choice backend.Choice, dir string,
 
 // plan expands the grid on its inputs into ladders of trials.
 func (in *inputs) plan(ctx context.Context, r *sweep.Registration, dir string, grid sweep.Grid) error {
-	for _, ref := range grid.Models(dir) {
+	refs := grid.Models(dir)
+	for _, ref := range refs {
 		if _, err := in.model(ctx, ref); err != nil {
-			return err
+			return grid.ErrorAt("model", err)
 		}
 	}
 	specs, warnings, err := grid.Expand(dir, in.models)
@@ -90,6 +91,9 @@ func (in *inputs) plan(ctx context.Context, r *sweep.Registration, dir string, g
 	}
 	r.Warnings = warnings
 	if err := checkStarts(grid, specs, in.models); err != nil {
+		return err
+	}
+	if err := checkTokenizers(ctx, grid, specs, refs, in.models); err != nil {
 		return err
 	}
 	for _, spec := range specs {
@@ -151,6 +155,28 @@ func checkStarts(grid sweep.Grid, ladders []sweep.LadderSpec, models map[string]
 		}
 	}
 	return nil
+}
+
+// checkTokenizers finds out whether the models can make ids of the grid's data, as far as the first row of each file tells.
+func checkTokenizers(ctx context.Context, grid sweep.Grid, ladders []sweep.LadderSpec, refs []string, models map[string]sweep.ModelInfo) error {
+	var errs []error
+	for _, ref := range refs {
+		files, err := trainer.Files(models[ref])
+		if err != nil {
+			return err
+		}
+		_, missing := data.LoadTokenizer(files)
+		if missing == nil {
+			continue
+		}
+		d := ladders[0].Data // data is no axis
+		text, err := data.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain))
+		if err != nil || text == "" {
+			return err
+		}
+		errs = append(errs, grid.ErrorAt("model", fmt.Errorf("model %s cannot read %s: %w", ref, text, missing)))
+	}
+	return errors.Join(errs...)
 }
 
 // startSum is the fingerprint of the adapter that trials start from; "" for none.

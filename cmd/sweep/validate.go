@@ -30,10 +30,11 @@ type gridSummary struct {
 func newValidateCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate GRID.yaml",
-		Short: "Check a grid, its models and that its data is there, without training or reading data",
+		Short: "Check a grid, its models and that its data is there, without training or tokenising",
 		Long: `validate reports every problem of a grid file at once, each with file, line and column, then checks target_modules, ranks and
-sequence_length against the models' configurations, and looks whether the data files are there and init_adapter fits. It exits with
-2 where something is wrong. Weights and data are not read: sweep data shows the rows, sweep plan the cost.`,
+sequence_length against the models' configurations, and looks whether the data files are there, init_adapter fits, and models for
+text have a tokenizer. It exits with 2 where something is wrong. Weights are not read, and of data at most each file's first row:
+sweep data shows the rows, sweep plan the cost.`,
 		Example: `  sweep validate grid.yaml
   sweep validate grid.yaml -o json`,
 		Args: cobra.ExactArgs(1),
@@ -73,7 +74,7 @@ func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error)
 	for _, ref := range x.refs {
 		o := trainer.InspectOptions{Hub: a.hub(), WithoutWeights: true}
 		if x.models[ref], err = trainer.Inspect(ctx, ref, o); err != nil {
-			return expandedGrid{}, err
+			return expandedGrid{}, grid.ErrorAt("model", err)
 		}
 	}
 	x.ladders, x.warnings, err = grid.Expand(dir, x.models)
@@ -93,6 +94,9 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 		if err := data.CheckNames(slices.Concat(l.Data.Train, l.Data.Validation, l.Data.Retain)); err != nil {
 			return gridSummary{}, err
 		}
+	}
+	if err := checkTokenizers(ctx, x.grid, x.ladders, x.refs, x.models); err != nil {
+		return gridSummary{}, err
 	}
 	s := gridSummary{
 		Grid: path, Name: x.grid.Name, Models: x.refs, Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),

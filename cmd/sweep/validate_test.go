@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -31,7 +32,9 @@ func TestValidateAgainstTheModel(t *testing.T) {
 		{"no such module", "[c_attn, c_proj]", "[q_proj]", "target_modules [q_proj] match no module of the model, which has attn.c_attn,"},
 		{"no such data", "train: train.jsonl", "train: [trian.jsonl, \"*.txt\"]", "trian.jsonl"},
 		{"nothing for a glob", "train: train.jsonl", "train: [trian.jsonl, \"*.txt\"]", "*.txt matches no file"},
-		{"no such model", "model: ", "model: ./none", "none"},
+		{"no such model", "model: ", "model: ./none", "grid.yaml:3:1: invalid input: no such model: "},
+		{"no tokenizer for text", "validation: validation.jsonl", "validation: builtin:go-doc", "grid.yaml:3:1: model "},
+		{"no tokenizer: the fix", "validation: validation.jsonl", "validation: builtin:go-doc", "cannot read builtin:go-doc: invalid input: the model has no tokenizer.json, which text needs: put it beside config.json, or give pre-tokenised rows (input_ids)"},
 		{"no adapter to start from", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere", "grid.yaml:5:83: lora.init_adapter "},
 		{"no adapter: the fix", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere", "name a folder that holds adapter_config.json and adapter_model.safetensors"},
 		{"adapter without its place", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: " + adapter, "the trial does not train its tensor"},
@@ -53,6 +56,41 @@ func TestValidateAgainstTheModel(t *testing.T) {
 				t.Errorf("exit %d, stdout %q, stderr %q; want exit 2 and %q", code, stdout, stderr, tt.want)
 			}
 		})
+	}
+}
+
+// TestModelErrorsHaveTheirPlace: whatever is wrong with a model is said where the grid names it, by validate and run alike; that
+// the hub cannot be asked is no error of the grid.
+func TestModelErrorsHaveTheirPlace(t *testing.T) {
+	t.Setenv("HF_HUB_OFFLINE", "1")
+	t.Setenv("HF_HUB_CACHE", t.TempDir())
+	for _, tt := range []struct {
+		model, data, want string
+		code              int
+	}{
+		{"owner/none", "validation.jsonl", "hub model not available: owner/none is not in the cache", exitError},
+		{"./none", "validation.jsonl", "invalid input: no such model: ", exitUsage},
+		{"./", "validation.jsonl", "it has no config.json", exitUsage},
+		{"", "builtin:go-doc", "the model has no tokenizer.json", exitUsage},
+	} {
+		s := newTestSweep(t, "go", 10)
+		text, err := os.ReadFile(s.path("grid.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := strings.Replace(string(text), "validation.jsonl", tt.data, 1)
+		if tt.model != "" {
+			changed = regexp.MustCompile("model: .*").ReplaceAllLiteralString(changed, "model: "+tt.model)
+		}
+		if err := os.WriteFile(s.path("grid.yaml"), []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"validate"}, {"run", "--backend", "go", "--root", s.path("runs")}} {
+			code, _, stderr := sweepCommand(t, append(args, s.path("grid.yaml"))...)
+			if code != tt.code || !strings.Contains(stderr, s.path("grid.yaml")+":3:1: ") || !strings.Contains(stderr, tt.want) {
+				t.Errorf("%s with model %q: exit %d, stderr %q; want exit %d and grid.yaml:3:1 with %q", args[0], tt.model, code, stderr, tt.code, tt.want)
+			}
+		}
 	}
 }
 

@@ -2,8 +2,11 @@ package data
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/parquet-go/parquet-go"
 )
 
 // askedHub notes what it is asked for.
@@ -27,5 +30,37 @@ func TestHubNameBesideAFolder(t *testing.T) {
 	}
 	if err := CheckNames([]string{name}); err != nil {
 		t.Errorf("CheckNames(%s) = %v", name, err)
+	}
+}
+
+// TestFirstText: pre-tokenised files need no tokenizer, and of them only the first row is read.
+func TestFirstText(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const ids = `{"input_ids": [1, 2]}` + "\n"
+	tokens := write(t, dir, "a.jsonl", ids+"not read\n")
+	groups := writeParquet(t, filepath.Join(dir, "a.parquet"), []parquetIDs{{[]int64{1}, []int32{1}}, {[]int64{2}, []int32{2}}}, parquet.MaxRowsPerRowGroup(1))
+	empty := write(t, dir, "empty.jsonl", "\n")
+	text := write(t, dir, "b.jsonl", "\n"+`{"text": "a"}`)
+	pair := writeParquet(t, filepath.Join(dir, "b.parquet"), []parquetPair{{"a", "b"}})
+	table := write(t, dir, "b.csv", "text\na\n")
+	for _, c := range []struct {
+		names []string
+		want  string
+	}{
+		{[]string{tokens, groups, empty, "owner/set"}, ""},
+		{[]string{tokens, text}, text + ":2"},
+		{[]string{filepath.Join(dir, "*.parquet")}, pair + ", row 1"},
+		{[]string{tokens, table}, table},
+		{[]string{"builtin:go-doc"}, "builtin:go-doc"},
+	} {
+		if got, err := FirstText(t.Context(), c.names); err != nil || got != c.want {
+			t.Errorf("FirstText(%q) = %q, %v, want %q", c.names, got, err, c.want)
+		}
+	}
+	for _, name := range []string{filepath.Join(dir, "none.jsonl"), write(t, dir, "bad.jsonl", "{")} {
+		if got, err := FirstText(t.Context(), []string{name}); err == nil {
+			t.Errorf("FirstText(%s) = %q, want an error", name, got)
+		}
 	}
 }

@@ -37,7 +37,7 @@ type input struct {
 	kind inputKind
 	gzip bool
 	name string // path, or builtin:<name>
-	key  string // what identifies its content: SHA-256 of a file
+	key  string // what identifies its content: SHA-256 of a file; "" where it was not hashed, and is not checked for changes
 	size int64  // bytes in the file, at most, for progress
 	set  goCorpus
 }

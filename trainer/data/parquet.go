@@ -31,7 +31,7 @@ func (in input) parquet(ctx context.Context) iter.Seq2[document, error] {
 			stopped = !yield(doc, nil)
 			return !stopped
 		})
-		if err == nil && !stopped {
+		if err == nil && !stopped && in.key != "" {
 			var key string
 			if key, _, err = hashFile(ctx, in.name); err == nil && key != in.key {
 				err = in.changed()

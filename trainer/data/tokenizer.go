@@ -70,7 +70,7 @@ func LoadTokenizer(files fs.FS) (*Tokenizer, error) {
 func loadGGUFTokenizer(files fs.FS, missing error) (*Tokenizer, error) {
 	metadata, err := readGGUF(files)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the model has no tokenizer.json, which text needs (pre-tokenised jsonl does not): %w", sweep.ErrInput, missing)
+		return nil, fmt.Errorf("%w: the model has no tokenizer.json, which text needs: put it beside config.json, or give pre-tokenised rows (input_ids): %w", sweep.ErrInput, missing)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", sweep.ErrInput, err)
