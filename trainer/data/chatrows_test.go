@@ -259,3 +259,53 @@ func TestDatedTemplatesAreToldOf(t *testing.T) {
 		}
 	}
 }
+
+// TestListsOfParts: a template gets a list as it is. One that does not read it says so, with the place and the fix; one that writes
+// something else than the text is warned of.
+func TestListsOfParts(t *testing.T) {
+	t.Parallel()
+	const (
+		reads   = `{% for m in messages %}{% for p in m.content %}{{ p.text if m.content is not string else p }}{% endfor %}{% endfor %}`
+		adds    = `{% for m in messages %}{{ m.role + ': ' + m.content }}{% endfor %}`
+		ignores = `{% for m in messages %}{{ m.content if m.content is string }}.{% endfor %}`
+		refuses = `{{ raise_exception('no') }}`
+	)
+	path := write(t, t.TempDir(), "a.jsonl", `{"messages": [{"role": "user", "content": "Hi "}, {"role": "assistant", "content": [{"type": "text", "text": "An"}, {"type": "text", "text": "ne."}]}]}`)
+	for name, c := range map[string]struct{ template, text, warning, err string }{
+		"reads":   {template: reads, text: "Hi Anne."},
+		"adds":    {template: adds, err: path + ":1: the content of message 2 is a list of parts, which the model's chat template does not read: join the text parts into one string: "},
+		"ignores": {template: ignores, text: "Hi ..", warning: "in 1 conversations content is a list of parts, which the model's chat template writes otherwise than the same text as one string (the first at " + path + ":1)"},
+		"prints":  {template: chatML, text: "<|im_start|>user\nHi <|im_end|>\n<|im_start|>assistant\n[{'type': 'text', 'text': 'An'}, {'type': 'text', 'text': 'ne.'}]<|im_end|>\n", warning: path},
+		"refuses": {template: refuses, err: path + ":1: invalid input: chat template: "},
+	} {
+		spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64, ScorePrompts: true}
+		samples, warnings, err := Samples(t.Context(), chatSource(t, c.template, spec), 0)
+		if c.err != "" {
+			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: %v, want an input error with %q", name, err, c.err)
+			}
+			continue
+		}
+		if err != nil || len(samples) != 1 || samples[0].Text != c.text {
+			t.Errorf("%s: samples %+v, %v, want the text %q", name, samples, err, c.text)
+		}
+		if told := strings.Join(warnings, ""); (told == "") != (c.warning == "") || !strings.Contains(told, c.warning) {
+			t.Errorf("%s: warnings %q, want %q", name, warnings, c.warning)
+		}
+	}
+}
+
+func TestPartsThatAreNotText(t *testing.T) {
+	t.Parallel()
+	for part, want := range map[string]string{
+		`{"type": "image_url", "image_url": {"url": "a.png"}}`: "message 2: part 2 of its content is of type image_url: only text is supported",
+		`{"text": "b"}`:                  "message 2: part 2 of its content is no object with type and text: only text is supported",
+		`{"type": "text", "text": null}`: "part 2 of its content is no object with type and text",
+		`"b"`:                            "part 2 of its content is no object with type and text",
+	} {
+		line := `{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": [{"type": "text", "text": "a"}, ` + part + `]}]}`
+		if _, err := parseLine([]byte(line)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("parseLine of the part %s: %v, want an error with %q", part, err, want)
+		}
+	}
+}

@@ -19,9 +19,25 @@ type encoder struct {
 	tmplErr  error
 	all      bool // score prompts too
 
-	straddling int    // rows with a token on both sides of a boundary
-	straddles  string // where the first of them stands
-	dated      bool   // a conversation was written by a template that may write the date
+	straddling noted // rows with a token on both sides of a boundary
+	listed     noted // conversations whose lists of parts the template writes otherwise than their text
+	dated      bool  // a conversation was written by a template that may write the date
+}
+
+// noted are rows to warn of.
+type noted struct {
+	rows  int
+	first string // where the first of them stands
+}
+
+// note counts a row where something holds of it.
+func (n *noted) note(holds bool, place string) {
+	if !holds {
+		return
+	}
+	if n.rows++; n.rows == 1 {
+		n.first = place
+	}
 }
 
 // newEncoder loads what inputs may need. What is missing is an error only once a document needs it, for pre-tokenised rows
@@ -99,7 +115,7 @@ func (e *encoder) pair(doc document) row {
 		return row{ids: ids, labels: ids}
 	}
 	from, torn := common(ids, e.tok.encodeBeginning(doc.prompt))
-	e.note(torn, doc)
+	e.straddling.note(torn, doc.place)
 	return row{ids: ids, labels: onlyFrom(ids, from)}
 }
 
@@ -110,7 +126,7 @@ func (e *encoder) conversation(doc document) (row, error) {
 		return row{}, e.tmplErr
 	}
 	e.dated = e.dated || e.template.Dated()
-	text, err := e.template.Render(doc.messages, false)
+	text, err := e.write(doc)
 	if err != nil {
 		return row{}, err
 	}
@@ -124,7 +140,7 @@ func (e *encoder) conversation(doc document) (row, error) {
 			return row{}, err
 		}
 		from, torn := common(ids, e.tok.Encode(prompt))
-		e.note(torn, doc)
+		e.straddling.note(torn, doc.place)
 		return row{ids: ids, labels: onlyFrom(ids, from)}, nil
 	}
 	labels := onlyFrom(ids, len(ids))
@@ -144,8 +160,27 @@ func (e *encoder) conversation(doc document) (row, error) {
 		copy(labels[from:max(from, to)], ids[from:])
 		torn = torn || tornFrom || tornTo
 	}
-	e.note(torn, doc)
+	e.straddling.note(torn, doc.place)
 	return row{ids: ids, labels: labels}, nil
+}
+
+// write returns what the template makes of a conversation. A list of parts is given to it as it is, as transformers does (5.23).
+// Templates that do not know such lists fail, print them or leave them out; how they write the same text as one string tells.
+func (e *encoder) write(doc document) (string, error) {
+	text, err := e.template.Render(doc.messages, false)
+	plain, first := joined(doc.messages)
+	if first == 0 {
+		return text, err
+	}
+	want, plainErr := e.template.Render(plain, false)
+	switch {
+	case plainErr != nil:
+		return text, err
+	case err != nil:
+		return "", fmt.Errorf("the content of message %d is a list of parts, which the model's chat template does not read: join the text parts into one string: %w", first, err)
+	}
+	e.listed.note(text != want, doc.place)
+	return text, nil
 }
 
 // assistant is the role whose turns are scored.
@@ -167,23 +202,16 @@ func (e *encoder) boundary(messages []Message, prompt bool, text string, ids []i
 	return at, torn, nil
 }
 
-// note remembers a row whose boundaries no token respects.
-func (e *encoder) note(torn bool, doc document) {
-	if !torn {
-		return
-	}
-	e.straddling++
-	if e.straddles == "" {
-		e.straddles = doc.place
-	}
-}
-
 // warnings says what a person should know about the rows that were encoded.
 func (e *encoder) warnings() []string {
 	var warnings []string
-	if e.straddling > 0 {
+	if e.straddling.rows > 0 {
 		warnings = append(warnings, fmt.Sprintf("data: in %d rows a token reaches from the prompt into what is scored (the first at %s), and counts as scored: end prompts where a token ends, without a space",
-			e.straddling, e.straddles))
+			e.straddling.rows, e.straddling.first))
+	}
+	if e.listed.rows > 0 {
+		warnings = append(warnings, fmt.Sprintf("data: in %d conversations content is a list of parts, which the model's chat template writes otherwise than the same text as one string (the first at %s): "+
+			"it may print the list or leave it out. Look at it with sweep data, and if so join the text parts into one string", e.listed.rows, e.listed.first))
 	}
 	if e.dated {
 		warnings = append(warnings, fmt.Sprintf("data: the model's chat template can write the current date into rows, here %s; rows made anew on another day may differ: "+

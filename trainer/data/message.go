@@ -3,6 +3,7 @@ package data
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/trainer/data/jinja"
 )
@@ -42,6 +43,70 @@ func (m *Message) UnmarshalJSON(body []byte) error {
 		}
 	}
 	return nil
+}
+
+// parts returns the content where it is a list of parts, as OpenAI's API has it; else nil.
+func (m Message) parts() []any {
+	if m.fields == nil {
+		return nil
+	}
+	content, _ := m.fields.Get("content")
+	list, _ := content.([]any)
+	return list
+}
+
+// checkParts refuses parts that are not text, which no model here reads.
+func (m Message) checkParts() error {
+	for i, part := range m.parts() {
+		if _, ok := partText(part); !ok {
+			return fmt.Errorf(`part %d of its content is %s: only text is supported, as {"type": "text", "text": "…"}`, i+1, partKind(part))
+		}
+	}
+	return nil
+}
+
+// partText returns the text of a part of type text.
+func partText(part any) (text string, ok bool) {
+	d, ok := part.(*jinja.Dict)
+	if !ok {
+		return "", false
+	}
+	kind, _ := d.Get("type")
+	value, _ := d.Get("text")
+	text, ok = value.(string)
+	return text, ok && kind == "text"
+}
+
+// partKind names what a part is that is no text.
+func partKind(part any) string {
+	if d, ok := part.(*jinja.Dict); ok {
+		if kind, _ := d.Get("type"); kind != nil && kind != "text" {
+			return fmt.Sprintf("of type %v", kind)
+		}
+	}
+	return "no object with type and text"
+}
+
+// joined returns messages with each list of parts as one string of their texts, and the number of the first such message, from 1;
+// 0 where there is none.
+func joined(messages []Message) (plain []Message, first int) {
+	plain = slices.Clone(messages)
+	for i, m := range messages {
+		parts := m.parts()
+		if parts == nil {
+			continue
+		}
+		if first == 0 {
+			first = i + 1
+		}
+		content := ""
+		for _, part := range parts {
+			text, _ := partText(part)
+			content += text
+		}
+		plain[i] = Message{Role: m.Role, Content: content, fields: m.fields.With("content", content)}
+	}
+	return plain, first
 }
 
 // value is what the template sees.

@@ -104,6 +104,9 @@ func conversation(messages []Message, given int) (document, error) {
 		if m.Role == "" {
 			return document{}, fmt.Errorf("message %d has no role", i+1)
 		}
+		if err := m.checkParts(); err != nil {
+			return document{}, fmt.Errorf("message %d: %w", i+1, err)
+		}
 	}
 	return document{form: formChat, messages: messages, given: given}, nil
 }

@@ -54,7 +54,7 @@ func Samples(ctx context.Context, src Source, limit int) ([]Sample, []string, er
 // eachRow hands the training rows to emit, in file order and neither cut nor padded, and returns what to know about them
 // altogether. emit may end it with errEnough.
 func (p *plan) eachRow(ctx context.Context, emit func(row) error) (warnings []string, err error) {
-	p.enc.straddling, p.enc.straddles = 0, ""
+	p.enc.straddling, p.enc.listed = noted{}, noted{}
 	train := p.assembler(emit)
 	heldOut := p.assembler(func(row) error { return nil })
 	err = p.feed(ctx, p.train, p.split, train, heldOut, func(int64) {})

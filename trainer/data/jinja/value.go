@@ -3,6 +3,8 @@ package jinja
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -44,6 +46,13 @@ func NewDict() *Dict { return &Dict{values: map[any]any{}} }
 
 // Set gives a key a value.
 func (d *Dict) Set(key string, value any) { d.set(key, value) }
+
+// With returns a copy in which a key has another value.
+func (d *Dict) With(key string, value any) *Dict {
+	c := &Dict{keys: slices.Clone(d.keys), values: maps.Clone(d.values)}
+	c.set(key, value)
+	return c
+}
 
 // Get returns the value of a key, and whether there is one.
 func (d *Dict) Get(key string) (any, bool) {

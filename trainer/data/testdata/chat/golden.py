@@ -80,6 +80,9 @@ TEMPLATES = {
         "bos_token": "<s>", "eos_token": "</s>",
         "chat_template": "{% for message in messages %}\n{% if message['role'] == 'user' %}\n{{ '<|user|>\n' + message['content'] + eos_token }}\n{% elif message['role'] == 'system' %}\n{{ '<|system|>\n' + message['content'] + eos_token }}\n{% elif message['role'] == 'assistant' %}\n{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n{% endif %}\n{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n{% endfor %}",
     },
+    "parts": {
+        "chat_template": "{% for message in messages %}{{ '<' + message['role'] + '>' }}{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
+    },
 }
 
 CONVERSATIONS = [
@@ -103,6 +106,7 @@ CONVERSATIONS = [
     ],
     [{"role": "assistant", "content": "first"}],
     [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "reasoning_content": "because"}],
+    [{"role": "user", "content": [{"type": "text", "text": "It's "}, {"type": "text", "text": "x\n\u00e9"}]}, {"role": "assistant", "content": [{"type": "text", "text": "y"}]}],
 ]
 
 
