@@ -91,7 +91,27 @@ func parseCells(header, cells []string) (document, error) {
 			r.Completion = &turns{text: cell}
 		}
 	}
+	if err := r.dropEmpty(); err != nil {
+		return document{}, err
+	}
 	return r.document(func() []string { return header })
+}
+
+// dropEmpty makes an empty prompt or completion beside a text absent: csv has no null. A row whose prompt and completion are both
+// empty, without a text, says nothing to train on.
+func (r *record) dropEmpty() error {
+	filled := r.Text != nil && *r.Text != ""
+	noPrompt, noCompletion := r.Prompt != nil && r.Prompt.text == "", r.Completion != nil && r.Completion.text == ""
+	if noPrompt && noCompletion && !filled {
+		return errors.New("prompt and completion are empty, and there is no text: fill the row in, or remove it")
+	}
+	if filled && noPrompt {
+		r.Prompt = nil
+	}
+	if filled && noCompletion {
+		r.Completion = nil
+	}
+	return nil
 }
 
 // csvPlace takes the line out of an error of encoding/csv.
