@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -207,7 +206,7 @@ func TestShowCommand(t *testing.T) {
 	if code != exitOK || stderr != "" {
 		t.Fatalf("show = %d, stderr %q", code, stderr)
 	}
-	for _, want := range []string{"trial " + string(done.ID) + ": done", "val_loss 4.5 at step 4", "attempt 1: done", "VmHWM", "stdout.log"} {
+	for _, want := range []string{"trial " + string(done.ID) + ": done", "val_loss 4.5000 at step 4, train_loss 4.6500", "attempt 1: done", "VmHWM", "stdout.log"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("show lacks %q:\n%s", want, stdout)
 		}
@@ -234,60 +233,6 @@ func TestShowCommand(t *testing.T) {
 	}
 	if got.Schema != "sweep.show/v1" || len(got.Attempts) != 1 || *got.Attempts[0].Outcome.ValLoss != 4.5 || len(got.Files) != 2 || got.Files[0].Bytes != 9 {
 		t.Errorf("show -o json = %+v", got)
-	}
-}
-
-func TestMetricsCommand(t *testing.T) {
-	t.Parallel()
-	root, done, _ := midwayRoot(t)
-	code, stdout, stderr := sweepCommand(t, "metrics", string(done.ID), "--root", root, "-o", "csv")
-	want := `step,tokens,train_loss,grad_norm,learning_rate,val_loss
-0,,,,,5
-1,504,4.875,1.25,0.003,
-2,1008,4.75,1.25,0.003,4.75
-3,1512,4.625,1.25,0.003,
-4,2016,4.5,1.25,0.003,4.5
-`
-	if diff := cmp.Diff(want, stdout); code != exitOK || diff != "" {
-		t.Errorf("metrics -o csv = %d, %s (-want +got):\n%s", code, stderr, diff)
-	}
-	_, stdout, _ = sweepCommand(t, "metrics", string(done.ID), "--root", root, "-o", "json")
-	var got map[string]any
-	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
-		t.Fatal(err)
-	}
-	points, evals := got["points"].([]any), got["evals"].([]any)
-	first := map[string]any{"step": 1.0, "tokens": 504.0, "train_loss": 4.875, "grad_norm": 1.25, "learning_rate": 0.003}
-	if diff := cmp.Diff(first, points[0]); diff != "" || len(points) != 4 {
-		t.Errorf("metrics -o json has %d points, the first (-want +got):\n%s", len(points), diff)
-	}
-	if diff := cmp.Diff(map[string]any{"step": 4.0, "val_loss": 4.5, "perplexity": math.Exp(4.5)}, evals[2]); diff != "" || len(evals) != 3 {
-		t.Errorf("metrics -o json has %d evals, the last (-want +got):\n%s", len(evals), diff)
-	}
-}
-
-func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
-	t.Parallel()
-	evals := []curveEval{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.5), ExactMatch: new(0.125)}}
-	header, rows := curve{Points: []curvePoint{{Step: 1}}, Evals: evals}.rows()
-	got := [][]string{header[5:]}
-	for _, row := range rows {
-		got = append(got, row[5:])
-	}
-	if diff := cmp.Diff([][]string{{"val_loss", "token_accuracy", "exact_match", "retain_loss"}, {"5", "", "", "3"}, {"", "", "", ""}, {"4.5", "0.5", "0.125", "3.25"}}, got); diff != "" {
-		t.Errorf("metrics (-want +got):\n%s", diff)
-	}
-	shown := shownTrial{Result: &sweep.Outcome{ValLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}}
-	shown.Metrics = &shownMetrics{Perplexity: 90, TokenAccuracy: new(0.5), ExactMatch: new(0.125)}
-	shown.Spec.Data.Retain = []string{"code.txt"}
-	var b bytes.Buffer
-	if err := writeTrial(&b, shown); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"perplexity 90 at that step, token accuracy 0.5, exact match 0.125", "retain_loss 3.25 at that step, 3 at step 0: forgetting 0.25", "code.txt"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("show lacks %q:\n%s", want, b.String())
-		}
 	}
 }
 

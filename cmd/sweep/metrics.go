@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -74,10 +75,13 @@ func (a *app) metrics(ctx context.Context, prefix string) error {
 		return err
 	}
 	return a.emit("metrics", c, func(w io.Writer) error {
-		header, rows := c.rows()
+		header, rows := c.rows(formatMeasured, formatRate)
 		return writeTable(w, header, rows)
-	}, c.rows)
+	}, func() ([]string, [][]string) { return c.rows(fullNumber, fullNumber) })
 }
+
+// formatRate writes a learning rate for people.
+func formatRate(v *float64) string { return fmt.Sprintf("%.3g", *v) }
 
 type evalColumn struct {
 	name  string
@@ -99,8 +103,8 @@ func (c curve) evalColumns() []evalColumn {
 	return columns
 }
 
-// rows has one row per step that has a point, an evaluation, or both.
-func (c curve) rows() (header []string, rows [][]string) {
+// rows has one row per step that has a point, an evaluation, or both. measured writes losses, norms and shares, rate learning rates.
+func (c curve) rows(measured, rate func(*float64) string) (header []string, rows [][]string) {
 	header = []string{"step", "tokens", "train_loss", "grad_norm", "learning_rate"}
 	columns := c.evalColumns()
 	for _, column := range columns {
@@ -120,14 +124,14 @@ func (c curve) rows() (header []string, rows [][]string) {
 	for _, step := range slices.Compact(steps) {
 		row := []string{strconv.Itoa(step), "", "", "", ""}
 		if p, ok := points[step]; ok {
-			row[1], row[2] = strconv.FormatInt(p.Tokens, 10), fullNumber(&p.TrainLoss)
-			row[3], row[4] = fullNumber(&p.GradNorm), fullNumber(&p.LearningRate)
+			row[1], row[2] = strconv.FormatInt(p.Tokens, 10), measured(&p.TrainLoss)
+			row[3], row[4] = measured(&p.GradNorm), rate(&p.LearningRate)
 		}
 		e, ok := evals[step]
 		for _, column := range columns {
 			text := ""
 			if ok {
-				text = fullNumber(column.value(e))
+				text = measured(column.value(e))
 			}
 			row = append(row, text)
 		}

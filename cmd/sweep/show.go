@@ -177,21 +177,21 @@ func writeTrial(w io.Writer, t shownTrial) error {
 		fmt.Fprintf(&b, "sweep %s, ladder id %d, rank %d, seed %d\n", p.Sweep, p.Ladder, p.Rank, p.Seed)
 	}
 	if r := t.Result; r != nil && r.ValLoss != nil {
-		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s tokens, %s of training\n", fullNumber(r.ValLoss), r.BestStep,
-			fullNumber(r.TrainLoss), report.Count(r.Tokens), report.Seconds(r.TrainSeconds))
+		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s tokens, %s of training\n", formatMeasured(r.ValLoss), r.BestStep,
+			formatMeasured(r.TrainLoss), report.Count(r.Tokens), report.Seconds(r.TrainSeconds))
 	}
 	if m := t.Metrics; m != nil {
-		fmt.Fprintf(&b, "perplexity %s at that step", fullNumber(&m.Perplexity))
+		fmt.Fprintf(&b, "perplexity %s at that step", formatMeasured(&m.Perplexity))
 		if m.TokenAccuracy != nil {
-			fmt.Fprintf(&b, ", token accuracy %s", fullNumber(m.TokenAccuracy))
+			fmt.Fprintf(&b, ", token accuracy %s", formatMeasured(m.TokenAccuracy))
 		}
 		if m.ExactMatch != nil {
-			fmt.Fprintf(&b, ", exact match %s", fullNumber(m.ExactMatch))
+			fmt.Fprintf(&b, ", exact match %s", formatMeasured(m.ExactMatch))
 		}
 		b.WriteByte('\n')
 	}
 	if r := t.Result; r != nil && r.Forgetting() != nil {
-		fmt.Fprintf(&b, "retain_loss %s at that step, %s at step 0: forgetting %s\n", fullNumber(r.RetainLoss), fullNumber(r.BaseRetain), fullNumber(r.Forgetting()))
+		fmt.Fprintf(&b, "retain_loss %s at that step, %s at step 0: forgetting %s\n", formatMeasured(r.RetainLoss), formatMeasured(r.BaseRetain), formatMeasured(r.Forgetting()))
 	}
 	b.WriteByte('\n')
 	if err := writeTable(&b, []string{"setting", "value"}, specRows(t)); err != nil {
@@ -213,14 +213,15 @@ func writeTrial(w io.Writer, t shownTrial) error {
 // specRows lists what makes the trial what it is.
 func specRows(t shownTrial) [][]string {
 	l, tr := t.Spec.LoRA, t.Spec.Train
-	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) } // as it was given
+	computed := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 	targets := l.TargetModules.Pattern
 	if targets == "" {
 		targets = strings.Join(l.TargetModules.List, ", ")
 	}
 	validation := strings.Join(t.Spec.Data.Validation, ", ")
 	if validation == "" {
-		validation = float(t.Spec.Data.ValidationSplit*100) + " % of the documents"
+		validation = computed(t.Spec.Data.ValidationSplit*100) + " % of the documents"
 	}
 	rows := [][]string{
 		{"model", t.Spec.Model},
@@ -229,7 +230,7 @@ func specRows(t shownTrial) [][]string {
 		{"retain", strings.Join(t.Spec.Data.Retain, ", ")},
 		{"sequence_length", strconv.Itoa(t.Spec.Data.SequenceLength)},
 		{"rank", strconv.Itoa(l.Rank)},
-		{"alpha", fmt.Sprintf("%s (scaling %s)", float(l.Alpha), float(l.Scaling()))},
+		{"alpha", fmt.Sprintf("%s (scaling %s)", float(l.Alpha), computed(l.Scaling()))},
 		{"dropout", float(l.Dropout)},
 		{"target_modules", targets},
 	}

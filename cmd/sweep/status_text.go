@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -88,7 +89,7 @@ func writeRungs(b *strings.Builder, rungs []rungStatus) error {
 		for _, t := range r.Trials {
 			rows = append(rows, []string{
 				strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, fmt.Sprintf("%d/%d", t.Step, t.Steps),
-				formatLoss(t.TrainLoss), formatLoss(t.ValLoss), formatPeak(t.PeakHostBytes), strconv.Itoa(t.Attempts), t.Tuned,
+				formatMeasured(t.TrainLoss), formatMeasured(t.ValLoss), formatPeak(t.PeakHostBytes), strconv.Itoa(t.Attempts), t.Tuned,
 			})
 			tuned = tuned || t.Tuned != ""
 		}
@@ -111,9 +112,14 @@ func writeRungs(b *strings.Builder, rungs []rungStatus) error {
 	return nil
 }
 
-func formatLoss(v *float64) string {
-	if v == nil {
+// formatMeasured writes a loss, a norm or a share for people: four decimals, or four significant digits below 0.001; nothing for
+// what is not known.
+func formatMeasured(v *float64) string {
+	switch {
+	case v == nil:
 		return ""
+	case *v != 0 && math.Abs(*v) < 0.001:
+		return strconv.FormatFloat(*v, 'g', 4, 64)
 	}
 	return strconv.FormatFloat(*v, 'f', 4, 64)
 }
