@@ -90,8 +90,10 @@ func TestReportOfMetrics(t *testing.T) {
 				o := facts.Attempts[0].Outcome
 				o.BaseRetain, o.RetainLoss = new(3.0), new(3+0.125*float64(i)+0.001*float64(j-1))
 				facts.Evaluations = []sweep.StepLoss{
-					{Step: o.BestStep, ValLoss: *o.ValLoss, TokenAccuracy: new(min(0.25+0.05*float64(i), 0.3+0.0001*float64(i)) + 0.0002*float64(j-1)),
-						ExactMatch: new(min(0.1*float64(i), 0.2) + 0.0004*float64(min(i, 1)*(j-1)))},
+					{
+						Step: o.BestStep, ValLoss: *o.ValLoss, TokenAccuracy: new(min(0.25+0.05*float64(i), 0.3+0.0001*float64(i)) + 0.0002*float64(j-1)),
+						ExactMatch: new(min(0.1*float64(i), 0.2) + 0.0004*float64(min(i, 1)*(j-1))),
+					},
 				}
 			}
 		}

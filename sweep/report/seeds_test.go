@@ -26,7 +26,8 @@ func confirmed(s sweep.Snapshot, extra map[int][]float64) sweep.Snapshot {
 func TestTextOfExtraSeeds(t *testing.T) {
 	t.Parallel()
 	ended := fixture{name: "confirmed", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: []rung{
-		{rank: 1, losses: []float64{4.801, 4.799, 4.8}, train: 4.7}, {rank: 2, losses: []float64{4.72, 4.68, 4.7}, train: 4.6},
+		{rank: 1, losses: []float64{4.801, 4.799, 4.8}, train: 4.7},
+		{rank: 2, losses: []float64{4.72, 4.68, 4.7}, train: 4.6},
 		{rank: 4, losses: []float64{4.707, 4.753, 4.73}, train: 4.6},
 	}}}}
 	golden(t, "confirmed.txt", text2(t, Build(confirmed(ended.snapshot(), map[int][]float64{
@@ -44,7 +45,8 @@ func TestTextOfExtraSeeds(t *testing.T) {
 func TestTextOfASeedsGain(t *testing.T) {
 	t.Parallel()
 	f := fixture{name: "gain", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: []rung{
-		{rank: 1, losses: []float64{4.801, 4.799, 4.8}, train: 4.7}, {rank: 2, losses: []float64{4.72, 4.68, 4.7}, train: 4.6},
+		{rank: 1, losses: []float64{4.801, 4.799, 4.8}, train: 4.7},
+		{rank: 2, losses: []float64{4.72, 4.68, 4.7}, train: 4.6},
 		{rank: 4, losses: []float64{4.707, 4.753, 4.73}, train: 4.6},
 	}}}}
 	more := []float64{4.4, 4.41, 4.4, 4.39, 4.4, 4.4, 4.41, 4.4, 4.39}

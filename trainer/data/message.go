@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/trainer/data/jinja"
 )
@@ -99,12 +100,12 @@ func joined(messages []Message) (plain []Message, first int) {
 		if first == 0 {
 			first = i + 1
 		}
-		content := ""
+		var content strings.Builder
 		for _, part := range parts {
 			text, _ := partText(part)
-			content += text
+			content.WriteString(text)
 		}
-		plain[i] = Message{Role: m.Role, Content: content, fields: m.fields.With("content", content)}
+		plain[i] = Message{Role: m.Role, Content: content.String(), fields: m.fields.With("content", content.String())}
 	}
 	return plain, first
 }
