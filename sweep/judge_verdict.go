@@ -45,7 +45,7 @@ func (c *climb) state() State {
 		return StateOverfit
 	case c.stopped && c.certified():
 		return StatePlateau
-	case c.stopped, c.draw != nil:
+	case (c.stopped || c.draw != nil) && c.likely():
 		return StateLikelyPlateau
 	case c.rows[c.end].Decision == DecisionImproved:
 		return StateStillImproving
