@@ -49,13 +49,14 @@ func (c *climb) goOn() {
 }
 
 // nextBetter is the index of the lowest rank of (b, end] that is better than b on average, or, where none is, of the one that
-// loses least; -1 where none can be compared.
+// loses least without being certainly worse; -1 where there is none. To stay at b instead would call fewer true plateaus and
+// save nothing (experiments/calibrate/README.md).
 func (c *climb) nextBetter() int {
 	best := -1
 	for j := c.incumbent + 1; j <= c.end; j++ {
 		g := c.rows[j].Gain
 		switch {
-		case g == nil:
+		case g == nil || c.rows[j].Decision == DecisionWorse:
 		case g.Mean > 0:
 			return j
 		case best < 0 || g.Mean > c.rows[best].Gain.Mean:

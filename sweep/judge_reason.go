@@ -78,6 +78,14 @@ func (c *climb) adviseSeeds(v *Verdict) []string {
 	return advice
 }
 
+// leastLoss says so where a promoted rank was not even better on average.
+func leastLoss(r RungVerdict) string {
+	if r.Gain.Mean > 0 {
+		return ""
+	}
+	return ", and no rank tried over it was better on average"
+}
+
 func (c *climb) adviseCommon(v *Verdict) {
 	if c.restsOnNoise() {
 		source := c.rule.NoiseSource
@@ -91,8 +99,8 @@ func (c *climb) adviseCommon(v *Verdict) {
 		v.Advice = append(v.Advice, fmt.Sprintf("%s on noise_sd %s (%s); three seeds measure the noise", on, threeDigits(c.noiseSD), source))
 	}
 	if b := c.rows[c.incumbent]; b.Promoted && b.Decision != DecisionImproved {
-		v.Advice = append(v.Advice, fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: the ladder climbed on from there because a plateau at rank %d was neither certain nor likely enough",
-			c.rungs[c.incumbent].Rank, intervalText(c.rows[c.incumbent].Gain), c.rows[c.incumbent].Incumbent, c.rows[c.incumbent].Incumbent))
+		v.Advice = append(v.Advice, fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: the ladder climbed on from there because a plateau at rank %d was neither certain nor likely enough%s",
+			c.rungs[c.incumbent].Rank, intervalText(b.Gain), b.Incumbent, b.Incumbent, leastLoss(b)))
 	}
 	if d := v.Draw; d != nil {
 		v.Advice = append(v.Advice, fmt.Sprintf("train seeds %v at ranks %v: they %s", d.Seeds, d.Ranks, c.use()))

@@ -57,11 +57,11 @@ type RungVerdict struct {
 	Rank    int      `json:"rank"`
 	ValLoss Interval `json:"val_loss"` // over the grid's seeds, so that ranks compare
 	Comparison
-	Count int `json:"count"` // strikes after this rung, of patience
+	Count int `json:"count"` // strikes when this rung was first judged, of patience
 	// Earlier are the comparisons that drawn seeds or a new incumbent replaced, oldest first.
 	Earlier []Comparison `json:"earlier,omitempty"`
-	// Promoted says that the rung became the incumbent after it was passed: the plateau below it could not be certified with
-	// all the seeds allowed, though its gain is not certain either, or seeds that were drawn showed its gain (DecisionImproved).
+	// Promoted says that the rung became the incumbent after it was passed: the plateau below it was not certain or likely enough
+	// to stop at, though its gain is not certain either, or seeds that were drawn showed its gain (DecisionImproved).
 	Promoted bool `json:"promoted,omitempty"`
 }
 

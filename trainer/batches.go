@@ -76,7 +76,8 @@ func (s score) TokenAccuracy() float64 { return float64(s.Hits) / float64(s.Toke
 // ExactMatch is the share of completions that greedy decoding writes token by token, where there are any.
 //
 // Greedy decoding is not run for it: what it writes is a completion's tokens as long as each is the likeliest after those before
-// it, so it writes the whole completion exactly where every token is a hit.
+// it, so it writes the whole completion exactly where every token is a hit. Labels other than the ids themselves are scored after
+// the ids. A completion that data.sequence_length cuts counts as far as it goes.
 func (s score) ExactMatch() *float64 {
 	if s.Completions == 0 {
 		return nil

@@ -179,9 +179,9 @@ func TestSimulateIgnoresJobs(t *testing.T) {
 	}
 }
 
-// TestMoreSeedsMakeNoFalsePlateaus: over 100 ladders of each curve and of two noises, plateaus that are clearly false stay at
-// the 2 % they may reach, with three seeds and with five, and five seeds call more plateaus than three. Seeded: it does not
-// flicker.
+// TestMoreSeedsMakeNoFalsePlateaus: over 100 ladders of each curve and of two noises, with three seeds and with five, plateaus
+// that are clearly false stay below 0.5 % of all and below 6 % in every cell, where 2 % may be reached and 100 ladders scatter by
+// 1.4; and five seeds call more plateaus than three. Seeded: it does not flicker.
 func TestMoreSeedsMakeNoFalsePlateaus(t *testing.T) {
 	t.Parallel()
 	p := small(100)
@@ -192,8 +192,13 @@ func TestMoreSeedsMakeNoFalsePlateaus(t *testing.T) {
 	for k, rule := range p.rules {
 		var by [2]tally
 		for s := range p.seeds {
-			p.each(r, s, k, func(_ cell, t tally) { by[s].merge(t) })
-			if wrong := by[s].share(by[s].clearlyWrong); wrong > 2 {
+			p.each(r, s, k, func(_ cell, one tally) {
+				by[s].merge(one)
+				if wrong := one.share(one.clearlyWrong); wrong > 6 {
+					t.Errorf("%s, %d seeds: %v %% clearly false plateaus in one cell", rule.name, p.seeds[s], wrong)
+				}
+			})
+			if wrong := by[s].share(by[s].clearlyWrong); wrong > 0.5 {
 				t.Errorf("%s, %d seeds: %v %% clearly false plateaus", rule.name, p.seeds[s], wrong)
 			}
 		}

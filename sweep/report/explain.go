@@ -146,9 +146,14 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	if e.Verdict.MinGain != nil {
 		minGain += " " + number(roundTo(*e.Verdict.MinGain, 3))
 	}
+	enough := "certain, or likely enough"
+	if e.Rule.Stop == sweep.StopCertified {
+		enough = "certain"
+	}
 	t.para("", "A rank counts as improved when its gain over the incumbent is at least %s and certainly above 0. Each "+
 		"bound is one-sided at (1 - %s)/2, and a rank whose probability P of a gain of min_gain is below 0.20 is a strike; %d in a "+
-		"row end the ladder where a plateau is certain, or likely enough, and else it climbs on from the next rank with a better mean.", minGain, number(e.Rule.Confidence), e.Rule.Patience)
+		"row end the ladder where a plateau is %s, and else it climbs on from the next rank with a better mean.", minGain,
+		number(e.Rule.Confidence), e.Rule.Patience, enough)
 	strikes := 0
 	for _, s := range e.Steps {
 		t.print("")

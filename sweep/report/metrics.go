@@ -81,13 +81,17 @@ func (m metric) judge(l sweep.Ladder, rungs []sweep.Losses, rule sweep.Plateau) 
 		out.Reason = "the rule cannot look: " + err.Error()
 		return out
 	}
-	out.State, out.Reason = v.State, v.Reason
-	out.RecommendedRank, out.BestRank, out.MinGain = nonZero(v.RecommendedRank), nonZero(v.BestRank), nonZero(v.MinGain)
 	for _, r := range l.Rungs {
 		if r.Rank == v.RecommendedRank {
 			out.Value = m.mean(r)
 		}
 	}
+	if m.rate && optionalValue(out.Value) == 0 { // equal zeros would pass for certainty
+		out.Reason = fmt.Sprintf("nothing to judge: 0 at rank %d", v.RecommendedRank)
+		return out
+	}
+	out.State, out.Reason = v.State, v.Reason
+	out.RecommendedRank, out.BestRank, out.MinGain = nonZero(v.RecommendedRank), nonZero(v.BestRank), nonZero(v.MinGain)
 	return out
 }
 

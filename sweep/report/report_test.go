@@ -133,12 +133,15 @@ func TestReportOfNoAccuracy(t *testing.T) {
 	for i := range s.Ladders[0].Rungs {
 		for j := range s.Ladders[0].Rungs[i].Trials {
 			facts := &s.Ladders[0].Rungs[i].Trials[j]
-			facts.Evaluations = []sweep.StepLoss{{Step: facts.Attempts[0].Outcome.BestStep, TokenAccuracy: new(0.0)}}
+			facts.Evaluations = []sweep.StepLoss{{Step: facts.Attempts[0].Outcome.BestStep, TokenAccuracy: new(0.0), ExactMatch: new(0.0)}}
 		}
 	}
 	m := Build(s).Ladders[0].Metrics
-	if len(m) != 3 || m[2].RecommendedRank != nil || !strings.Contains(m[2].Reason, "which is 0") {
+	if len(m) != 4 || m[2].RecommendedRank != nil || !strings.Contains(m[2].Reason, "which is 0") {
 		t.Errorf("metrics = %+v, want an accuracy of 0 refused", m)
+	}
+	if e := m[len(m)-1]; e.Name != "exact_match" || e.RecommendedRank != nil || e.State != "" || !strings.Contains(e.Reason, "0 at rank") {
+		t.Errorf("metrics = %+v, want an exact match of 0 at every rank not called a plateau", m)
 	}
 }
 

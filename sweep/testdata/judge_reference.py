@@ -75,7 +75,10 @@ def judge(ranks, y, min_gain, relative, patience, confidence, noise_sd):
             if all(t["hi"] < mg for t in tried) or likely:
                 stopped = True
                 break
-            gains = np.array([t["gain"] for t in tried])
+            gains = np.array([-np.inf if t["decision"] == "worse" else t["gain"] for t in tried])
+            if np.isinf(gains).all():
+                stopped = True
+                break
             b, count = b + 1 + int(np.argmax(gains > 0) if (gains > 0).any() else np.argmax(gains)), 0
             for j in range(b + 1, r + 1):
                 rows[j] = dict(compare(b, j, r), count=rows[j]["count"])

@@ -67,6 +67,11 @@ func TestHitsChunks(t *testing.T) {
 			v[i] = float32(random.NormFloat64())
 		}
 	}
+	ties := 0
+	for j := range C { // the first token is the likeliest after rows 1 and 2; the last has always the same logit and is never a hit
+		head[j] = 3 * (x[C+j] + x[2*C+j])
+	}
+	copy(head[C*(V-1):], head[:C])
 	targets, want := make([]int32, rows), make([]float32, rows)
 	for r := range targets {
 		z := make([]float32, V)
@@ -80,6 +85,15 @@ func TestHitsChunks(t *testing.T) {
 		if r%3 == 0 {
 			targets[r], want[r] = (top+1)%V, 0
 		}
+		if top == 0 {
+			ties++
+			if ties%2 == 0 {
+				targets[r], want[r] = V-1, 0
+			}
+		}
+	}
+	if ties < 2 {
+		t.Fatalf("%d rows whose highest logit is there twice, want some", ties)
 	}
 	for platform, open := range backends() {
 		t.Run(platform, func(t *testing.T) {

@@ -70,8 +70,8 @@ func (b Batch) plan(c Config) (plan, error) {
 // span is a stretch of a plan's predictions, end excluded.
 type span struct{ first, end int }
 
-// completions returns the runs of supervised tokens that something unsupervised precedes in their document. The first token of a
-// packed document is unsupervised only because nothing precedes it: it is no prompt.
+// completions returns the runs of supervised tokens that follow a token of their document which might have been supervised and is
+// not. A document's first token is no such token, whatever its label: nothing predicts it.
 func (p plan) completions(b Batch) []span {
 	var all []span
 	prompted := false // the run that prediction i belongs to is a completion
@@ -82,8 +82,7 @@ func (p plan) completions(b Batch) []span {
 			}
 			continue
 		}
-		packed := b.Segments != nil && b.Segments[place] > 0 && p.positions[place] == 0
-		if prompted = b.Labels[place] == sweep.IgnoredLabel && !packed; prompted {
+		if prompted = p.positions[place] > 0 && b.Labels[place] == sweep.IgnoredLabel; prompted {
 			all = append(all, span{first: i, end: i + 1})
 		}
 	}

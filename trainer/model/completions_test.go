@@ -75,12 +75,13 @@ func TestCompletions(t *testing.T) {
 	}{
 		"text":                      {[]int32{1, 2, 3, 4}, nil, nil},
 		"packed text":               {[]int32{1, 2, x, 4}, []int32{0, 0, 1, 1}, nil},
-		"prompt of one token":       {[]int32{x, 2, 3, 4}, nil, []span{{0, 3}}},
+		"only the first is ignored": {[]int32{x, 2, 3, 4}, nil, nil},
 		"prompt and completion":     {[]int32{x, x, 3, 4}, nil, []span{{0, 2}}},
 		"padded":                    {[]int32{x, x, 3, x}, nil, []span{{0, 1}}},
-		"two answers":               {[]int32{x, 2, x, 4}, nil, []span{{0, 1}, {1, 2}}},
+		"two answers":               {[]int32{x, x, 3, x, 5}, nil, []span{{0, 1}, {1, 2}}},
 		"scored, then an answer":    {[]int32{1, 2, x, 4}, nil, []span{{1, 2}}},
 		"answer in the second row":  {[]int32{1, 2, 3, x, x, 6}, nil, []span{{2, 3}}},
+		"cut by the row's end":      {[]int32{x, x, x, 4}, nil, []span{{0, 1}}},
 		"prompt in a later segment": {[]int32{1, x, x, 4}, []int32{0, 1, 1, 1}, []span{{0, 1}}},
 	} {
 		b := Batch{B: 1, T: len(c.labels), IDs: make([]int32, len(c.labels)), Labels: c.labels, Segments: c.segments}

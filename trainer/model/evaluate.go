@@ -20,9 +20,9 @@ func (p *Program) Evaluate(b Batch) (lossSum float64, tokens int64, err error) {
 type Score struct {
 	LossSum float64 // nats, summed over the supervised tokens
 	Tokens  int64   // supervised ones
-	Hits    int64   // of these, how many no other token has a higher logit than: ties count
-	// Completions are the runs of supervised tokens that follow something unsupervised in their document: the answers to a
-	// prompt. ExactMatches are those of which every token is a hit.
+	Hits    int64   // of these, how many have the highest logit, of equal ones the lowest id: what argmax takes
+	// Completions are the runs of supervised tokens that follow an unsupervised one which is not its document's first: the answers to
+	// a prompt, each answer of a conversation for itself. ExactMatches are those of which every token is a hit.
 	Completions, ExactMatches int64
 }
 

@@ -161,7 +161,7 @@ func (h headLoss) chunk(parts []headPart, targets, left, ones *Node) headRows {
 	hit := Equal(Iota(g, i32(dims...), 1), ExpandAxes(targets, -1))
 	out := headRows{nll: Sub(Add(top, Log(sum)), dot(Where(hit, z, zero), 1, ones, 0))}
 	if h.hits {
-		out.hits = isTop(z, targets, top)
+		out.hits = isTop(z, targets, ones)
 	}
 	if !h.gradient {
 		return out

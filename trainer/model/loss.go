@@ -32,7 +32,7 @@ func chunking(rows, vocab int) (chunks, perChunk int) {
 type crossRows struct {
 	nll  *Node // negative log-likelihood in nats, [k*c] float32
 	dx   *Node // its gradient with respect to x, [k*c, C]
-	hits *Node // 1 where no logit is above the target's, else 0: [k*c] float32
+	hits *Node // 1 where argmax takes the target, else 0: [k*c] float32
 }
 
 // run scores hidden states x [k*c, C] against targets [k*c]. Only chunks that begin before row tokens are computed; the
@@ -124,7 +124,7 @@ func (ce crossEntropy) chunk(x, targets, ones *Node) sums {
 	sum := dot(e, 1, ones, 0)
 	out := sums{logSum: Add(top, Log(sum))}
 	if ce.hits {
-		out.hits = isTop(z, targets, top)
+		out.hits = isTop(z, targets, ones)
 	}
 	if !ce.gradient {
 		return out
@@ -135,10 +135,17 @@ func (ce crossEntropy) chunk(x, targets, ones *Node) sums {
 	return out
 }
 
-// isTop returns 1 where the target's logit is the highest of its row (ties count), else 0: [c] float32, of z [c, V], targets
-// [c] and the rows' maxima top [c].
-func isTop(z, targets, top *Node) *Node {
-	row := Iota(z.Graph(), i32(targets.Shape().Dimensions[0], 1), 0)
-	z = Gather(z, Concatenate([]*Node{row, ExpandAxes(targets, -1)}, -1))
-	return ConvertDType(GreaterOrEqual(z, top), dtypes.Float32)
+// isTop returns 1 where the target's logit is the highest of its row and no lower id has the same, else 0: [c] float32, of z
+// [c, V], targets [c] and ones [V]. bfloat16's logits are often equal. Logits are compared as differences, for inside a loop
+// pure Go loses a broadcast that two operations share.
+func isTop(z, targets, ones *Node) *Node {
+	c, V := z.Shape().Dimensions[0], z.Shape().Dimensions[1]
+	row := Iota(z.Graph(), i32(c, 1), 0)
+	own := Gather(z, Concatenate([]*Node{row, ExpandAxes(targets, -1)}, -1))
+	lead := Sub(z, ExpandAxes(own, -1))
+	zero := BroadcastToDims(Const(z.Graph(), float32(0)), c, V)
+	lower := LessThan(Iota(z.Graph(), i32(c, V), 1), ExpandAxes(targets, -1))
+	ahead := Where(lower, ConvertDType(GreaterOrEqual(lead, zero), dtypes.Float32), ConvertDType(GreaterThan(lead, zero), dtypes.Float32))
+	before := dot(ahead, 1, ones, 0) // how many tokens argmax would rather take
+	return Sub(BroadcastToDims(Const(z.Graph(), float32(1)), c), Min(before, BroadcastToDims(Const(z.Graph(), float32(1)), c)))
 }
