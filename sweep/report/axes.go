@@ -118,16 +118,32 @@ func reading(ladders []Ladder, axis string) string {
 			falls += max(0, cmp.Compare(points[i].rank, points[i+1].rank))
 		}
 	}
-	what := axisWord(axis)
+	what, unsure := axisWord(axis), unsettled(ladders)
 	switch {
 	case rises > 0 && falls > 0:
-		return fmt.Sprintf("the recommended rank moves both ways with %s", what)
+		return fmt.Sprintf("the recommended rank moves both ways with %s%s", what, unsure)
 	case rises > 0:
-		return fmt.Sprintf("%s: the larger, the higher the recommended rank", what)
+		return fmt.Sprintf("%s: the larger, the higher the recommended rank%s", what, unsure)
 	case falls > 0:
-		return fmt.Sprintf("%s: the larger, the lower the recommended rank", what)
+		return fmt.Sprintf("%s: the larger, the lower the recommended rank%s", what, unsure)
 	}
-	return fmt.Sprintf("the recommended rank does not depend on %s here", what)
+	return fmt.Sprintf("the recommended rank does not depend on %s here%s", what, unsure)
+}
+
+// unsettled says how many of the ladders recommend a rank without having shown a plateau there; empty where none does.
+func unsettled(ladders []Ladder) string {
+	n := 0
+	for _, l := range ladders {
+		switch l.Verdict.State {
+		case sweep.StatePlateau, sweep.StateLikelyPlateau, sweep.StateOverfit:
+		default:
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of %d ladders show no plateau yet, so this may change)", n, len(ladders))
 }
 
 // axisWord says what of an axis's values is compared.

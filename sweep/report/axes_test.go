@@ -155,3 +155,18 @@ func TestTunedReport(t *testing.T) {
 		}
 	}
 }
+
+// TestReadingOfUnsettledLadders: what the recommended ranks seem to do is qualified where ladders show no plateau.
+func TestReadingOfUnsettledLadders(t *testing.T) {
+	t.Parallel()
+	ladder := func(steps string, rank int, state sweep.State) Ladder {
+		return Ladder{
+			Cell: Cell{{Name: "steps", Value: steps, Axis: true}}, Verdict: Verdict{State: state, RecommendedRank: &rank},
+			Rungs: []Rung{{Rank: rank, ValLoss: &sweep.Interval{Mean: 4}}},
+		}
+	}
+	want := "steps: the larger, the higher the recommended rank (1 of 2 ladders show no plateau yet, so this may change)"
+	if got := reading([]Ladder{ladder("10", 2, sweep.StatePlateau), ladder("20", 4, sweep.StateStillImproving)}, "steps"); got != want {
+		t.Errorf("reading = %q, want %q", got, want)
+	}
+}
