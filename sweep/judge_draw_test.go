@@ -26,6 +26,30 @@ func drawn(rungs []sweep.Losses, rank int, losses ...float64) []sweep.Losses {
 	return rungs
 }
 
+// drawCase is a ladder, what it is judged to be, and what it asks for.
+type drawCase struct {
+	rule  sweep.Plateau
+	rungs []sweep.Losses
+	state sweep.State
+	rank  int
+	draw  *sweep.Draw
+	seeds int // that rank 4 is compared over in the end
+}
+
+func (c drawCase) check(t *testing.T) {
+	t.Helper()
+	v := judge(t, c.rule, c.rungs)
+	if v.State != c.state || v.RecommendedRank != c.rank {
+		t.Errorf("Judge = %s, rank %d, want %s, rank %d (%s)\n%+v", v.State, v.RecommendedRank, c.state, c.rank, v.Reason, v.Rungs)
+	}
+	if diff := cmp.Diff(c.draw, v.Draw); diff != "" {
+		t.Errorf("draw (-want +got):\n%s", diff)
+	}
+	if got := len(v.Rungs[2].Seeds); got != c.seeds {
+		t.Errorf("rank 4 is compared over %d seeds, want %d", got, c.seeds)
+	}
+}
+
 // TestJudgeDraws: rank 4 is unresolved over rank 2 with the grid's seeds 0, 1, 2 (gains .018, −.018, .005), though a gain is
 // unlikely; ranks 8 and 16 are flat. So the stop at 8 hangs on rank 4 alone.
 func TestJudgeDraws(t *testing.T) {
@@ -51,14 +75,7 @@ func TestJudgeDraws(t *testing.T) {
 	lost[1].Lost, lost[2].Lost = []int64{5}, []int64{5}
 	next := &sweep.Draw{Ranks: []int{8, 16}, Seeds: []int64{3, 4, 5}}
 	asks := &sweep.Draw{Ranks: []int{2, 4}, Seeds: []int64{3, 4, 5}}
-	tests := map[string]struct {
-		rule  sweep.Plateau
-		rungs []sweep.Losses
-		state sweep.State
-		rank  int
-		draw  *sweep.Draw
-		seeds int // that rank 4 was compared over in the end
-	}{
+	tests := map[string]drawCase{
 		"likely never draws":           {with(confirm, func(p *sweep.Plateau) { p.Confirm = false }), rungs, sweep.StateLikelyPlateau, 2, nil, 3},
 		"certified asks":               {certified, rungs, sweep.StateLikelyPlateau, 2, asks, 3},
 		"confirm asks":                 {confirm, rungs, sweep.StateLikelyPlateau, 2, asks, 3},
@@ -75,16 +92,7 @@ func TestJudgeDraws(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			v := judge(t, tt.rule, tt.rungs)
-			if v.State != tt.state || v.RecommendedRank != tt.rank {
-				t.Errorf("Judge = %s, rank %d, want %s, rank %d (%s)\n%+v", v.State, v.RecommendedRank, tt.state, tt.rank, v.Reason, v.Rungs)
-			}
-			if diff := cmp.Diff(tt.draw, v.Draw); diff != "" {
-				t.Errorf("draw (-want +got):\n%s", diff)
-			}
-			if got := len(v.Rungs[2].Seeds); got != tt.seeds {
-				t.Errorf("rank 4 is compared over %d seeds, want %d", got, tt.seeds)
-			}
+			tt.check(t)
 		})
 	}
 }

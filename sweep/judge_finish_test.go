@@ -33,14 +33,7 @@ func TestConfirmAtTheEnd(t *testing.T) {
 	gains := drawn(drawn(rungs, 2, nine...), 4, 4.4, 4.41, 4.4, 4.39, 4.4, 4.4, 4.41, 4.4, 4.39)
 	lost := drawn(rungs, 2, 4.72, 4.66, 4.70)
 	lost[2].Lost = []int64{3, 4, 5}
-	tests := map[string]struct {
-		rule  sweep.Plateau
-		rungs []sweep.Losses
-		state sweep.State
-		rank  int
-		draw  *sweep.Draw
-		seeds int // that rank 4 is compared over
-	}{
+	tests := map[string]drawCase{
 		"not without the wish":             {plain, rungs, sweep.StateLikelyPlateau, 2, nil, 3},
 		"nor by stop: certified":           {with(func(p *sweep.Plateau) { p.Confirm, p.Stop = false, sweep.StopCertified }), rungs, sweep.StateLikelyPlateau, 2, nil, 3},
 		"it asks":                          {confirm, rungs, sweep.StateLikelyPlateau, 2, &sweep.Draw{Ranks: []int{2, 4}, Seeds: []int64{3, 4, 5}}, 3},
@@ -57,16 +50,7 @@ func TestConfirmAtTheEnd(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			v := judge(t, tt.rule, tt.rungs)
-			if v.State != tt.state || v.RecommendedRank != tt.rank {
-				t.Errorf("Judge = %s, rank %d, want %s, rank %d (%s)", v.State, v.RecommendedRank, tt.state, tt.rank, v.Reason)
-			}
-			if diff := cmp.Diff(tt.draw, v.Draw); diff != "" {
-				t.Errorf("draw (-want +got):\n%s", diff)
-			}
-			if got := len(v.Rungs[2].Seeds); got != tt.seeds {
-				t.Errorf("rank 4 is compared over %d seeds, want %d", got, tt.seeds)
-			}
+			tt.check(t)
 		})
 	}
 	if before, after := judge(t, confirm, rungs), judge(t, confirm, even); *after.Probability <= *before.Probability {
