@@ -33,16 +33,9 @@ func (r Report) rows() ([]string, [][]string) {
 	header = append(header, "rank", "seed", "trial", "state", "val_loss", "best_step", "train_loss", "tokens", "peak_host_bytes",
 		"peak_device_bytes", "predicted_bytes", "train_seconds", "trainable_params", "decision", "ladder_state", "recommended_rank",
 		"tuned", "extra")
-	accuracy, retain := r.has(func(t Trial) *float64 { return t.TokenAccuracy }), r.retains()
-	exact := r.has(func(t Trial) *float64 { return t.ExactMatch })
-	if accuracy {
-		header = append(header, "token_accuracy")
-	}
-	if exact {
-		header = append(header, "exact_match")
-	}
-	if retain {
-		header = append(header, "retain_loss", "forgetting")
+	columns := r.measuredColumns()
+	for _, c := range columns {
+		header = append(header, c.name)
 	}
 	var rows [][]string
 	for _, l := range r.Ladders {
@@ -56,20 +49,32 @@ func (r Report) rows() ([]string, [][]string) {
 					row = append(row, l.Cell.value(name))
 				}
 				row = append(row, trialRow(l, rung, t)...)
-				if accuracy {
-					row = append(row, float(t.TokenAccuracy))
-				}
-				if exact {
-					row = append(row, float(t.ExactMatch))
-				}
-				if retain {
-					row = append(row, float(t.RetainLoss), float(t.Forgetting))
+				for _, c := range columns {
+					row = append(row, float(c.value(t)))
 				}
 				rows = append(rows, row)
 			}
 		}
 	}
 	return header, rows
+}
+
+// measuredColumn is a column for what only some sweeps measure.
+type measuredColumn struct {
+	name  string
+	there bool // for some trial
+	value func(Trial) *float64
+}
+
+// measuredColumns are those that some trial has a value for.
+func (r Report) measuredColumns() []measuredColumn {
+	accuracy, exact := func(t Trial) *float64 { return t.TokenAccuracy }, func(t Trial) *float64 { return t.ExactMatch }
+	return slices.DeleteFunc([]measuredColumn{
+		{"token_accuracy", r.has(accuracy), accuracy},
+		{"exact_match", r.has(exact), exact},
+		{"retain_loss", r.retains(), func(t Trial) *float64 { return t.RetainLoss }},
+		{"forgetting", r.retains(), func(t Trial) *float64 { return t.Forgetting }},
+	}, func(c measuredColumn) bool { return !c.there })
 }
 
 // retains reports whether any trial was scored on data.retain.

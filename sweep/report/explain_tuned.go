@@ -33,18 +33,14 @@ func (r Rung) tuning() *TunedRung {
 	}
 	out := &TunedRung{Rank: r.Rank, Candidates: []TunedCandidate{}, Edges: notNil(r.edges)}
 	for _, c := range r.Candidates {
-		candidate := TunedCandidate{Tuned: c.Tuned, Chosen: c.Chosen, ValLoss: c.ValLoss, Cost: cost(c.Trials)}
+		all, extra := seedsWithLoss(c.Trials)
+		out.Candidates = append(out.Candidates, TunedCandidate{Tuned: c.Tuned, Chosen: c.Chosen, ValLoss: c.ValLoss, Seeds: all - extra, Cost: cost(c.Trials)})
+		out.Trials += all
 		for _, t := range c.Trials {
-			if t.ValLoss == nil {
-				continue
-			}
-			out.Trials++
-			out.TrainSeconds += *t.TrainSeconds
-			if !t.Extra {
-				candidate.Seeds++
+			if t.ValLoss != nil {
+				out.TrainSeconds += *t.TrainSeconds
 			}
 		}
-		out.Candidates = append(out.Candidates, candidate)
 	}
 	return out
 }

@@ -35,12 +35,12 @@ type metric struct {
 // model scores there: a share of a difference that may be zero would mean nothing.
 func otherMetrics() []metric {
 	return []metric{
-		{"perplexity", false, false, perplexity, perplexity},
-		{"token_accuracy", true, false, sweep.TrialFacts.TokenAccuracy, sweep.TrialFacts.TokenAccuracy},
-		{"exact_match", true, true, sweep.TrialFacts.ExactMatch, sweep.TrialFacts.ExactMatch},
+		{name: "perplexity", judged: perplexity, shown: perplexity},
+		{name: "token_accuracy", maximize: true, judged: sweep.TrialFacts.TokenAccuracy, shown: sweep.TrialFacts.TokenAccuracy},
+		{name: "exact_match", maximize: true, rate: true, judged: sweep.TrialFacts.ExactMatch, shown: sweep.TrialFacts.ExactMatch},
 		{
-			"forgetting", false, false, func(t sweep.TrialFacts) *float64 { return t.Final().RetainLoss },
-			func(t sweep.TrialFacts) *float64 { return t.Final().Forgetting() },
+			name: "forgetting", judged: func(t sweep.TrialFacts) *float64 { return t.Final().RetainLoss },
+			shown: func(t sweep.TrialFacts) *float64 { return t.Final().Forgetting() },
 		},
 	}
 }

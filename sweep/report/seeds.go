@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// seedsWithLoss counts the seeds of a rung that have a loss.
-func (r Rung) seedsWithLoss() (all, extra int) {
-	for _, t := range r.Trials {
+// seedsWithLoss counts the trials of one rank, each of another seed, that ended with a loss, and those of further seeds among them.
+func seedsWithLoss(trials []Trial) (all, extra int) {
+	for _, t := range trials {
 		if t.ValLoss == nil {
 			continue
 		}
@@ -27,7 +27,7 @@ func (l Ladder) extraSeeds() string {
 	var counts []int
 	ranks := map[int][]string{} // by number of seeds
 	for _, r := range l.Rungs {
-		all, extra := r.seedsWithLoss()
+		all, extra := seedsWithLoss(r.Trials)
 		if extra == 0 {
 			continue
 		}

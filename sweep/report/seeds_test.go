@@ -22,14 +22,19 @@ func confirmed(s sweep.Snapshot, extra map[int][]float64) sweep.Snapshot {
 	return s
 }
 
-// TestTextOfExtraSeeds: after a confirmation the report names the further seeds, and says what its means are over.
-func TestTextOfExtraSeeds(t *testing.T) {
-	t.Parallel()
-	ended := fixture{name: "confirmed", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: []rung{
+// endedLikely is a sweep whose grid ended on a likely plateau at rank 2, before patience ran out.
+func endedLikely(name string) fixture {
+	return fixture{name: name, seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: []rung{
 		{rank: 1, losses: []float64{4.801, 4.799, 4.8}, train: 4.7},
 		{rank: 2, losses: []float64{4.72, 4.68, 4.7}, train: 4.6},
 		{rank: 4, losses: []float64{4.707, 4.753, 4.73}, train: 4.6},
 	}}}}
+}
+
+// TestTextOfExtraSeeds: after a confirmation the report names the further seeds, and says what its means are over.
+func TestTextOfExtraSeeds(t *testing.T) {
+	t.Parallel()
+	ended := endedLikely("confirmed")
 	golden(t, "confirmed.txt", text2(t, Build(confirmed(ended.snapshot(), map[int][]float64{
 		2: {4.72, 4.66, 4.70}, 4: {4.75, 4.69, 4.73},
 	})), Options{}))
@@ -44,11 +49,7 @@ func TestTextOfExtraSeeds(t *testing.T) {
 // TestTextOfASeedsGain: a rank whose gain the further seeds show takes over, and nothing says that its gain is uncertain.
 func TestTextOfASeedsGain(t *testing.T) {
 	t.Parallel()
-	f := fixture{name: "gain", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: []rung{
-		{rank: 1, losses: []float64{4.801, 4.799, 4.8}, train: 4.7},
-		{rank: 2, losses: []float64{4.72, 4.68, 4.7}, train: 4.6},
-		{rank: 4, losses: []float64{4.707, 4.753, 4.73}, train: 4.6},
-	}}}}
+	f := endedLikely("gain")
 	more := []float64{4.4, 4.41, 4.4, 4.39, 4.4, 4.4, 4.41, 4.4, 4.39}
 	golden(t, "confirmed-gain.txt", text2(t, Build(confirmed(f.snapshot(), map[int][]float64{
 		2: {4.7, 4.7, 4.7, 4.7, 4.7, 4.7, 4.7, 4.7, 4.7}, 4: more,
