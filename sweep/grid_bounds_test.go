@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 )
 
 // minimal is the shortest valid grid.
@@ -90,7 +91,7 @@ func FuzzParseGrid(f *testing.F) {
 		}
 		models := map[string]sweep.ModelInfo{}
 		for _, ref := range g.Models("/grids") {
-			models[ref] = sweep.ModelInfo{Modules: gpt2Modules(2, 8), MaxPositions: 128}
+			models[ref] = sweep.ModelInfo{Modules: sweeptest.GPT2Modules(2, 8), MaxPositions: 128}
 		}
 		if _, _, err := g.Expand("/grids", models); err != nil && !strings.HasPrefix(err.Error(), "f.yaml:") {
 			t.Errorf("Expand: error %q does not name a place", err)

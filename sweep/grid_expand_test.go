@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 )
 
 // parse reads a grid given as text.
@@ -26,7 +27,7 @@ func expand(t *testing.T, g sweep.Grid) ([]sweep.LadderSpec, []string, error) {
 	t.Helper()
 	models := map[string]sweep.ModelInfo{}
 	for _, ref := range g.Models("/grids") {
-		models[ref] = sweep.ModelInfo{Reference: ref, Modules: gpt2Modules(2, 8), Tensors: gpt2Tensors(), MaxPositions: 128}
+		models[ref] = sweep.ModelInfo{Reference: ref, Modules: sweeptest.GPT2Modules(2, 8), Tensors: sweeptest.GPT2Tensors(), MaxPositions: 128}
 	}
 	return g.Expand("/grids", models)
 }
@@ -227,7 +228,7 @@ func TestExpandErrors(t *testing.T) {
 func TestExpandWarnings(t *testing.T) {
 	t.Parallel()
 	g := parse(t, strings.NewReplacer("[1, 2]", "[1, 4, 6]", "[c_attn]", "[narrow, c_attn, nothing], layers_to_transform: [[], [0, 7]]").Replace(minimal))
-	modules := append(gpt2Modules(1, 8), sweep.Module{Name: "narrow", In: 8, Out: 3})
+	modules := append(sweeptest.GPT2Modules(1, 8), sweep.Module{Name: "narrow", In: 8, Out: 3})
 	_, warnings, err := g.Expand("/grids", map[string]sweep.ModelInfo{"builtin:gopher": {Modules: modules}})
 	if err != nil {
 		t.Fatal(err)

@@ -93,13 +93,13 @@ func parsePercent(s string) (MinGain, bool) {
 // String writes the gain as a grid does: nats bare, a share in percent.
 func (m MinGain) String() string {
 	if !m.Relative {
-		return formatNumber(m.Value)
+		return strconv.FormatFloat(m.Value, 'g', -1, 64)
 	}
 	percent := m.Value * 100
 	if rounded := math.Round(percent*1e9) / 1e9; math.Abs(rounded-percent) < 1e-12 {
 		percent = rounded // 0.7% is kept as 0.006999…
 	}
-	return formatNumber(percent) + "%"
+	return strconv.FormatFloat(percent, 'g', -1, 64) + "%"
 }
 
 func isSequence(n ast.Node) bool {

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 )
 
 // gridText is a grid as data: values by section and key, as YAML text. The section "" is the top.
@@ -92,7 +93,7 @@ func mustParse(t *rapid.T, text string) sweep.Grid {
 }
 
 func expandAll(t *rapid.T, g sweep.Grid) []sweep.LadderSpec {
-	ladders, _, err := g.Expand("/grids", map[string]sweep.ModelInfo{"builtin:a": {Modules: gpt2Modules(2, 8)}})
+	ladders, _, err := g.Expand("/grids", map[string]sweep.ModelInfo{"builtin:a": {Modules: sweeptest.GPT2Modules(2, 8)}})
 	if err != nil {
 		t.Fatalf("Expand: %v", err)
 	}

@@ -77,12 +77,13 @@ func (l LoRASpec) scaling(rank int, alpha float64) float64 {
 	return alpha / float64(rank)
 }
 
-// Settings lists what is not at its default of the fields from ExcludeModules on, and the initialisation, for people.
-func (l LoRASpec) Settings() []Setting {
-	var all []Setting
+// Settings lists what is not at its default of the fields from ExcludeModules on, and the initialisation, for people: each a
+// name and a value.
+func (l LoRASpec) Settings() [][]string {
+	var all [][]string
 	add := func(name, value string) {
 		if value != "" && value != "[]" && value != "false" && value != "0" {
-			all = append(all, Setting{Name: name, Value: value})
+			all = append(all, []string{name, value})
 		}
 	}
 	if l.Init != InitKaiming {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 )
 
 // TestMatchAsPEFT compares with what PEFT's own functions select and which ranks they give: see testdata/peft_match.py.
@@ -116,19 +117,6 @@ func TestPatternsKeepTheirOrder(t *testing.T) {
 	})
 }
 
-// gpt2Tensors is one block with biases, norms and a tied head.
-func gpt2Tensors() []sweep.Tensor {
-	return []sweep.Tensor{
-		{Name: "transformer.wte.weight", Shape: []int{10, 4}},
-		{Name: "transformer.h.0.ln_1.weight", Shape: []int{4}},
-		{Name: "transformer.h.0.ln_1.bias", Shape: []int{4}},
-		{Name: "transformer.h.0.attn.c_attn.weight", Shape: []int{4, 12}},
-		{Name: "transformer.h.0.attn.c_attn.bias", Shape: []int{12}},
-		{Name: "transformer.h.0.mlp.c_fc.weight", Shape: []int{4, 16}},
-		{Name: "transformer.h.0.mlp.c_fc.bias", Shape: []int{16}},
-	}
-}
-
 func TestTrainables(t *testing.T) {
 	t.Parallel()
 	modules := []sweep.Module{
@@ -183,7 +171,7 @@ func TestTrainables(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all, err := l.Trainables(targets, modules, gpt2Tensors())
+			all, err := l.Trainables(targets, modules, sweeptest.GPT2Tensors())
 			if err != nil || tt.err != "" {
 				if err == nil || err.Error() != tt.err {
 					t.Fatalf("Trainables = %v, want %s", err, tt.err)
@@ -197,7 +185,7 @@ func TestTrainables(t *testing.T) {
 			if diff := cmp.Diff(tt.want, keys); diff != "" {
 				t.Errorf("Trainables: -want +got\n%s", diff)
 			}
-			if n, err := l.TrainableParams(sweep.ModelInfo{Modules: modules, Tensors: gpt2Tensors()}); err != nil || n != tt.size {
+			if n, err := l.TrainableParams(modules, sweeptest.GPT2Tensors()); err != nil || n != tt.size {
 				t.Errorf("TrainableParams = %d, %v, want %d", n, err, tt.size)
 			}
 		})

@@ -1,31 +1,14 @@
 package sweep_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 )
-
-// gpt2Modules are the linear modules of a GPT-2 of the given depth and width, in the order of the model.
-func gpt2Modules(layers, width int) []sweep.Module {
-	var modules []sweep.Module
-	for i := range layers {
-		for _, m := range []sweep.Module{
-			{Name: "attn.c_attn", In: width, Out: 3 * width},
-			{Name: "attn.c_proj", In: width, Out: width},
-			{Name: "mlp.c_fc", In: width, Out: 4 * width},
-			{Name: "mlp.c_proj", In: 4 * width, Out: width},
-		} {
-			m.Name = fmt.Sprintf("transformer.h.%d.%s", i, m.Name)
-			modules = append(modules, m)
-		}
-	}
-	return append(modules, sweep.Module{Name: "lm_head", In: width, Out: 512, Head: true})
-}
 
 func TestMatchTargets(t *testing.T) {
 	t.Parallel()
@@ -51,7 +34,7 @@ func TestMatchTargets(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			matched, err := sweep.MatchTargets(gpt2Modules(2, 8), tt.targets)
+			matched, err := sweep.MatchTargets(sweeptest.GPT2Modules(2, 8), tt.targets)
 			if err != nil {
 				t.Fatalf("MatchTargets(%s): %v", tt.targets, err)
 			}
@@ -85,7 +68,7 @@ func TestMatchTargetsErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := sweep.MatchTargets(gpt2Modules(2, 8), tt.targets)
+			_, err := sweep.MatchTargets(sweeptest.GPT2Modules(2, 8), tt.targets)
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("MatchTargets(%s) = %v, want %s", tt.targets, err, tt.want)
 			}

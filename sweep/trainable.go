@@ -45,13 +45,13 @@ func (t Trainable) Size() int64 {
 	return n
 }
 
-// TrainableParams counts what a trial on this model trains.
-func (l LoRASpec) TrainableParams(m ModelInfo) (int64, error) {
-	targets, err := l.Match(m.Modules)
+// TrainableParams counts what a trial trains on a model of these modules and tensors.
+func (l LoRASpec) TrainableParams(modules []Module, tensors []Tensor) (int64, error) {
+	targets, err := l.Match(modules)
 	if err != nil {
 		return 0, err
 	}
-	all, err := l.Trainables(targets, m.Modules, m.Tensors)
+	all, err := l.Trainables(targets, modules, tensors)
 	var n int64
 	for _, t := range all {
 		n += t.Size()

@@ -22,7 +22,7 @@ lora: {rank: {from: 2}, alpha: [16, 2r], dropout: [0, 0.1], target_modules: [[c_
 train: {steps: 10, learning_rate: [1.0e-3, 3.0e-3], tune: [learning_rate, alpha, target_modules]}
 seeds: [5, 3]
 `)
-	modules := append(gpt2Modules(1, 8), sweep.Module{Name: "narrow", In: 8, Out: 3})
+	modules := append(sweeptest.GPT2Modules(1, 8), sweep.Module{Name: "narrow", In: 8, Out: 3})
 	ladders, _, err := g.Expand("/grids", map[string]sweep.ModelInfo{"builtin:gopher": {Modules: modules}})
 	if err != nil {
 		t.Fatal(err)

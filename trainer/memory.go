@@ -70,7 +70,7 @@ func hostGrowth(platform string, working int64) int64 {
 // module's input and output, forward and backward.
 func (t *trial) workingBytes() int64 {
 	spec := t.Trial.Spec
-	adapter, err := spec.LoRA.TrainableParams(t.Model)
+	adapter, err := spec.LoRA.TrainableParams(t.Model.Modules, t.Model.Tensors)
 	if err != nil {
 		adapter = 0 // prepare has refused it
 	}

@@ -91,7 +91,7 @@ func (t *trial) started(ctx context.Context) error {
 	if t.Device < len(choice.Devices) {
 		device = choice.Devices[t.Device]
 	}
-	params, err := t.Trial.Spec.LoRA.TrainableParams(t.Model)
+	params, err := t.Trial.Spec.LoRA.TrainableParams(t.Model.Modules, t.Model.Tensors)
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func (v *planView) add(cell sweep.Cell, m sweep.ModelInfo, specs [][]sweep.Spec)
 
 // trainableParams counts what a trial trains; Expand has matched its targets.
 func trainableParams(m sweep.ModelInfo, l sweep.LoRASpec) int64 {
-	n, err := l.TrainableParams(m)
+	n, err := l.TrainableParams(m.Modules, m.Tensors)
 	if err != nil {
 		return 0
 	}

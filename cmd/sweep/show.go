@@ -234,9 +234,7 @@ func specRows(t shownTrial) [][]string {
 		{"dropout", float(l.Dropout)},
 		{"target_modules", targets},
 	}
-	for _, s := range l.Settings() {
-		rows = append(rows, []string{s.Name, s.Value})
-	}
+	rows = append(rows, l.Settings()...)
 	return append(rows, [][]string{
 		{"steps", strconv.Itoa(tr.Steps)},
 		{"batch_size", fmt.Sprintf("%d x %d", tr.BatchSize, tr.GradientAccumulationSteps)},
