@@ -17,14 +17,13 @@ import (
 // Bounds on a grid file, far above what a person writes and far below what hurts: the YAML parser recurses once per level
 // and keeps every token.
 const (
-	maxGridBytes     = 64 << 10
-	maxTokens        = 16 << 10 // the parser's time grows with their square in a flat mapping
-	maxNesting       = 16       // of brackets and braces
-	maxEntryMarkers  = 8        // "- " and "? " on one line: each opens a level
-	maxProblems      = 20       // reported at once
-	byteOrderMark    = "\ufeff"
-	maxLevenshtein   = 2
-	quotedTextLength = 40 // of a value shown in a message
+	maxGridBytes    = 64 << 10
+	maxTokens       = 16 << 10 // the parser's time grows with their square in a flat mapping
+	maxNesting      = 16       // of brackets and braces
+	maxEntryMarkers = 8        // "- " and "? " on one line: each opens a level
+	maxProblems     = 20       // reported at once
+	byteOrderMark   = "\ufeff"
+	maxLevenshtein  = 2
 )
 
 // position is a place in the grid file, both counted from 1, columns in characters.
@@ -219,6 +218,9 @@ func describe(n ast.Node) string {
 	}
 	return "a " + strings.ToLower(n.Type().YAMLName())
 }
+
+// quotedTextLength is how many characters of a value a message shows.
+const quotedTextLength = 40
 
 func shorten(text string) string {
 	text = strings.Join(strings.Fields(text), " ")

@@ -127,7 +127,7 @@ func (l LoRASpec) Validate() error {
 	for _, p := range l.ModulesToSave {
 		errs = append(errs, checkPattern("modules_to_save", p))
 	}
-	errs = append(errs, l.RankPattern.check("rank_pattern", maxWhole), l.AlphaPattern.check("alpha_pattern", math.MaxFloat64))
+	errs = append(errs, l.RankPattern.check("rank_pattern", maxRank), l.AlphaPattern.check("alpha_pattern", math.MaxFloat64))
 	for _, p := range l.RankPattern {
 		if p.Value != math.Trunc(p.Value) {
 			fail("rank_pattern: %s: rank %g is not a whole number", p.Key, p.Value)

@@ -23,6 +23,7 @@ type Patterns []Pattern
 const (
 	maxPattern  = 1 << 12 // bytes of a regular expression; a module's name has some 40
 	maxPatterns = 1 << 12
+	maxRank     = 1_000_000_000
 )
 
 // value returns the first value whose key matches, by PEFT's get_pattern_key (peft/utils/other.py, 0.21).

@@ -11,8 +11,10 @@ import (
 var (
 	ErrNotFound = errors.New("not found")
 	ErrLocked   = errors.New("another coordinator holds the sweep")
-	ErrInput    = errors.New("invalid input") // a grid, model or data file that a person has to mend
 )
+
+// ErrInput says that a person has to fix a grid, a model or a data file.
+var ErrInput = errors.New("invalid input")
 
 // Snapshot is everything Decide and the reports look at: one sweep's facts at one moment, in grid order.
 type Snapshot struct {
