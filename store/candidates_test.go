@@ -6,7 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/sweeptest" //nolint:depguard // a fixture for tests, not an adapter
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // TestViewRungsChoosesAsTheDomainDoes: of a tuned rung the view shows the candidate that stands for it, over the grid's seeds.
@@ -27,8 +28,8 @@ func TestViewRungsChoosesAsTheDomainDoes(t *testing.T) {
 			launch(t, db, trials[i], 1, script(loss))
 			continue
 		}
-		launch(t, db, trials[i], 1, []sweep.Event{
-			{Seq: 1, At: moment(1), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeUnstable, Error: "NaN", Step: 3}},
+		launch(t, db, trials[i], 1, []trial.Event{
+			{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeUnstable, Error: "NaN", Step: 3}},
 		})
 	}
 	extra := sweep.ExtraTrial{Rank: 1, Candidate: 1, Trial: trials[2].WithSeed(2)}

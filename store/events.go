@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // BeginAttempt writes the intent to launch a trial. The same attempt again changes nothing. It fails with
 // sweep.ErrNotFound when the trial is not registered.
-func (d *DB) BeginAttempt(ctx context.Context, trial sweep.TrialID, number int, a sweep.Assignment, at time.Time) error {
+func (d *DB) BeginAttempt(ctx context.Context, trial trial.ID, number int, a trial.Assignment, at time.Time) error {
 	assignment, err := encode(a)
 	if err != nil {
 		return err
@@ -34,7 +35,7 @@ func (d *DB) BeginAttempt(ctx context.Context, trial sweep.TrialID, number int, 
 
 // AppendEvents adds events of an attempt. Those whose seq is stored already change nothing. It fails with
 // sweep.ErrNotFound when the attempt was not begun, and writes nothing when one of the events is not valid.
-func (d *DB) AppendEvents(ctx context.Context, id sweep.AttemptID, events []sweep.Event) error {
+func (d *DB) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		attempt, err := attemptRow(ctx, tx, id)
 		if err != nil {
@@ -54,7 +55,7 @@ func (d *DB) AppendEvents(ctx context.Context, id sweep.AttemptID, events []swee
 }
 
 // attemptRow returns the row id of an attempt.
-func attemptRow(ctx context.Context, tx *sql.Tx, id sweep.AttemptID) (int64, error) {
+func attemptRow(ctx context.Context, tx *sql.Tx, id trial.AttemptID) (int64, error) {
 	var row int64
 	err := tx.QueryRowContext(ctx, `SELECT id FROM attempts WHERE trial_id = ? AND number = ?`, id.Trial(), id.Number()).Scan(&row)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -63,7 +64,7 @@ func attemptRow(ctx context.Context, tx *sql.Tx, id sweep.AttemptID) (int64, err
 	return row, err
 }
 
-func appendEvent(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) error {
+func appendEvent(ctx context.Context, tx *sql.Tx, attempt int64, e trial.Event) error {
 	res, err := tx.ExecContext(ctx, `INSERT INTO events (attempt_id, seq, at_ns, kind, step) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (attempt_id, seq) DO NOTHING`, attempt, e.Seq, unixNano(e.At), e.Kind, e.Step)
 	if err != nil {
@@ -77,18 +78,18 @@ func appendEvent(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) 
 }
 
 // appendFacts writes what the event's kind carries.
-func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) error {
+func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e trial.Event) error {
 	switch {
-	case e.Kind == sweep.EventResumed, e.Kind == sweep.EventCheckpoint:
+	case e.Kind == trial.EventResumed, e.Kind == trial.EventCheckpoint:
 		return nil
-	case e.Kind == sweep.EventStarted && e.Environment != nil:
+	case e.Kind == trial.EventStarted && e.Environment != nil:
 		return appendEnvironment(ctx, tx, attempt, e.Seq, *e.Environment)
-	case e.Kind == sweep.EventPredicted && e.Prediction != nil:
+	case e.Kind == trial.EventPredicted && e.Prediction != nil:
 		p := e.Prediction
 		_, err := tx.ExecContext(ctx, `INSERT INTO predictions (attempt_id, seq, analysis_bytes, predicted_bytes, source)
 			VALUES (?, ?, ?, ?, ?)`, attempt, e.Seq, p.AnalysisBytes, p.PredictedBytes, p.Source)
 		return err
-	case e.Kind == sweep.EventPoint && e.Point != nil:
+	case e.Kind == trial.EventPoint && e.Point != nil:
 		p := e.Point
 		if err := finite(p.TrainLoss, p.GradNorm, p.LearningRate); err != nil {
 			return err
@@ -96,7 +97,7 @@ func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) 
 		_, err := tx.ExecContext(ctx, `INSERT INTO points (attempt_id, seq, tokens, train_loss, grad_norm, learning_rate)
 			VALUES (?, ?, ?, ?, ?, ?)`, attempt, e.Seq, p.Tokens, p.TrainLoss, p.GradNorm, p.LearningRate)
 		return err
-	case e.Kind == sweep.EventEval && e.Evaluation != nil:
+	case e.Kind == trial.EventEval && e.Evaluation != nil:
 		v := e.Evaluation
 		if err := errors.Join(finite(v.ValLoss, v.Seconds), finiteOrNil(v.RetainLoss, v.TokenAccuracy, v.ExactMatch)); err != nil {
 			return err
@@ -104,13 +105,13 @@ func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) 
 		_, err := tx.ExecContext(ctx, `INSERT INTO evaluations (attempt_id, seq, val_loss, retain_loss, token_accuracy, exact_match, tokens, seconds)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, attempt, e.Seq, v.ValLoss, v.RetainLoss, v.TokenAccuracy, v.ExactMatch, v.Tokens, v.Seconds)
 		return err
-	case e.Kind == sweep.EventMemory && e.Memory != nil:
+	case e.Kind == trial.EventMemory && e.Memory != nil:
 		m := e.Memory
 		_, err := tx.ExecContext(ctx, `INSERT INTO memory_peaks
 			(attempt_id, seq, host_bytes, host_source, device_bytes, device_source) VALUES (?, ?, ?, ?, ?, ?)`,
 			attempt, e.Seq, m.PeakHostBytes, m.HostSource, m.PeakDeviceBytes, m.DeviceSource)
 		return err
-	case e.Kind == sweep.EventScreened && e.Screened != nil:
+	case e.Kind == trial.EventScreened && e.Screened != nil:
 		s := e.Screened
 		if err := finite(s.ValLoss, s.Seconds); err != nil {
 			return err
@@ -118,13 +119,13 @@ func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e sweep.Event) 
 		_, err := tx.ExecContext(ctx, `INSERT INTO screened_losses (attempt_id, seq, rank, val_loss, tokens, seconds)
 			VALUES (?, ?, ?, ?, ?, ?)`, attempt, e.Seq, s.Rank, s.ValLoss, s.Tokens, s.Seconds)
 		return err
-	case e.Kind == sweep.EventEnded && e.Outcome != nil:
+	case e.Kind == trial.EventEnded && e.Outcome != nil:
 		return appendOutcome(ctx, tx, attempt, e.Seq, *e.Outcome)
 	}
 	return errors.New("it lacks what its kind says, or the kind is unknown")
 }
 
-func appendEnvironment(ctx context.Context, tx *sql.Tx, attempt, seq int64, v sweep.Environment) error {
+func appendEnvironment(ctx context.Context, tx *sql.Tx, attempt, seq int64, v trial.Environment) error {
 	cores, err := encodeList(v.Cores)
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func appendEnvironment(ctx context.Context, tx *sql.Tx, attempt, seq int64, v sw
 	return err
 }
 
-func appendOutcome(ctx context.Context, tx *sql.Tx, attempt, seq int64, o sweep.Outcome) error {
+func appendOutcome(ctx context.Context, tx *sql.Tx, attempt, seq int64, o trial.Outcome) error {
 	if err := finiteOrNil(o.ValLoss, o.LastValLoss, o.TrainLoss, o.RetainLoss, o.BaseRetain); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // AddTrials writes trials of extra seeds to a ladder, all or none. The same again changes nothing. It fails where the ladder
@@ -44,7 +45,7 @@ func (d *DB) AddTrials(ctx context.Context, ladder int64, trials []sweep.ExtraTr
 }
 
 func addTrial(ctx context.Context, tx *sql.Tx, ladder int64, t sweep.ExtraTrial) error {
-	var there sweep.TrialID
+	var there trial.ID
 	err := tx.QueryRowContext(ctx, `SELECT trial_id FROM rung_trials WHERE ladder_id = ? AND rank = ? AND candidate = ? AND seed = ?`,
 		ladder, t.Rank, t.Candidate, t.Trial.Spec.Seed).Scan(&there)
 	switch {

@@ -5,13 +5,14 @@ import (
 	"database/sql"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // selectFacts reads what is known about the trials that the query trials yields (one column of ids, with args). Trials
 // without an attempt have no entry. The field Trial is left empty.
-func selectFacts(ctx context.Context, tx *sql.Tx, trials string, args ...any) (map[sweep.TrialID]*sweep.TrialFacts, error) {
-	facts := map[sweep.TrialID]*sweep.TrialFacts{}
-	for _, read := range []func(context.Context, *sql.Tx, map[sweep.TrialID]*sweep.TrialFacts, string, []any) error{
+func selectFacts(ctx context.Context, tx *sql.Tx, trials string, args ...any) (map[trial.ID]*sweep.TrialFacts, error) {
+	facts := map[trial.ID]*sweep.TrialFacts{}
+	for _, read := range []func(context.Context, *sql.Tx, map[trial.ID]*sweep.TrialFacts, string, []any) error{
 		readAttempts, readEvaluations, readScreened, readPredictions, readMemory, readParams,
 	} {
 		if err := read(ctx, tx, facts, trials, args); err != nil {
@@ -22,7 +23,7 @@ func selectFacts(ctx context.Context, tx *sql.Tx, trials string, args ...any) (m
 }
 
 // readAttempts is the first reader: it makes the entries.
-func readAttempts(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
 	// The subqueries are look-ups in the indexes of events: no attempt's events are read in full.
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, ifnull(a.assignment ->> '$.sweep', ''), a.intended_ns,
 			ifnull((SELECT max(seq) FROM events WHERE attempt_id = a.id), 0),
@@ -35,22 +36,22 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*swee
 		FROM attempts a LEFT JOIN outcomes o ON o.attempt_id = a.id
 		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
-		var trial sweep.TrialID
+		var tr trial.ID
 		var a sweep.AttemptFacts
 		var o outcomeRow
 		var intended, last int64
 		var step int
-		err := rows.Scan(append([]any{&trial, &a.Number, &a.Sweep, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step}, o.fields()...)...)
+		err := rows.Scan(append([]any{&tr, &a.Number, &a.Sweep, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step}, o.fields()...)...)
 		if err != nil {
 			return err
 		}
-		a.ID = sweep.NewAttemptID(trial, a.Number)
+		a.ID = trial.NewAttemptID(tr, a.Number)
 		a.Intended, a.LastAt = timeOf(intended), timeOf(last)
 		a.Outcome = o.outcome()
-		f := facts[trial]
+		f := facts[tr]
 		if f == nil {
 			f = &sweep.TrialFacts{}
-			facts[trial] = f
+			facts[tr] = f
 		}
 		f.Attempts = append(f.Attempts, a)
 		f.LastStep = max(f.LastStep, step)
@@ -60,7 +61,7 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*swee
 
 // outcomeRow is an outcome that may be absent (a left join).
 type outcomeRow struct {
-	state                         sql.Null[sweep.OutcomeState]
+	state                         sql.Null[trial.OutcomeState]
 	message                       sql.Null[string]
 	step, bestStep                sql.Null[int]
 	valLoss, lastValLoss, trained sql.Null[float64]
@@ -77,11 +78,11 @@ func (o *outcomeRow) fields() []any {
 	}
 }
 
-func (o *outcomeRow) outcome() *sweep.Outcome {
+func (o *outcomeRow) outcome() *trial.Outcome {
 	if !o.state.Valid {
 		return nil
 	}
-	return &sweep.Outcome{
+	return &trial.Outcome{
 		State: o.state.V, Error: o.message.V, Step: o.step.V,
 		ValLoss: pointer(o.valLoss), BestStep: o.bestStep.V, LastValLoss: pointer(o.lastValLoss), TrainLoss: pointer(o.trained),
 		RetainLoss: pointer(o.retained), BaseRetain: pointer(o.baseRetained),
@@ -89,7 +90,7 @@ func (o *outcomeRow) outcome() *sweep.Outcome {
 	}
 }
 
-func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
 	// A bare column beside max() is taken from the row of the maximum: the newest attempt's value of a step.
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, e.step, v.val_loss, v.retain_loss, v.token_accuracy, v.exact_match, max(a.number)
 		FROM attempts a
@@ -97,7 +98,7 @@ func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*s
 		JOIN evaluations v ON v.attempt_id = e.attempt_id AND v.seq = e.seq
 		WHERE a.trial_id IN (`+trials+`) GROUP BY a.trial_id, e.step ORDER BY a.trial_id, e.step`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
-		var trial sweep.TrialID
+		var trial trial.ID
 		var s sweep.StepLoss
 		var newest int
 		err := rows.Scan(&trial, &s.Step, &s.ValLoss, &s.RetainLoss, &s.TokenAccuracy, &s.ExactMatch, &newest)
@@ -109,41 +110,41 @@ func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*s
 	})
 }
 
-func readScreened(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+func readScreened(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
 	rows, err := tx.QueryContext(ctx, `SELECT trial_id, rank, val_loss, tokens, seconds FROM screened
 		WHERE trial_id IN (`+trials+`) ORDER BY trial_id, rank`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
-		var trial sweep.TrialID
-		var s sweep.Screened
-		if err := rows.Scan(&trial, &s.Rank, &s.ValLoss, &s.Tokens, &s.Seconds); err != nil {
+		var tr trial.ID
+		var s trial.Screened
+		if err := rows.Scan(&tr, &s.Rank, &s.ValLoss, &s.Tokens, &s.Seconds); err != nil {
 			return err
 		}
-		facts[trial].Screened = append(facts[trial].Screened, s)
+		facts[tr].Screened = append(facts[tr].Screened, s)
 		return nil
 	})
 }
 
-func readPredictions(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+func readPredictions(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, p.analysis_bytes, p.predicted_bytes, p.source
 		FROM attempts a JOIN predictions p ON p.attempt_id = a.id
 		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number, p.seq`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
-		var trial sweep.TrialID
-		var p sweep.Prediction
-		if err := rows.Scan(&trial, &p.AnalysisBytes, &p.PredictedBytes, &p.Source); err != nil {
+		var tr trial.ID
+		var p trial.Prediction
+		if err := rows.Scan(&tr, &p.AnalysisBytes, &p.PredictedBytes, &p.Source); err != nil {
 			return err
 		}
-		facts[trial].Prediction = &p
+		facts[tr].Prediction = &p
 		return nil
 	})
 }
 
-func readMemory(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+func readMemory(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, m.host_bytes, m.host_source, m.device_bytes, m.device_source
 		FROM attempts a JOIN memory_peaks m ON m.attempt_id = a.id
 		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number, m.seq`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
-		var trial sweep.TrialID
+		var trial trial.ID
 		var next memoryRow
 		if err := rows.Scan(append([]any{&trial}, next.fields()...)...); err != nil {
 			return err
@@ -162,7 +163,7 @@ type memoryRow struct {
 func (r *memoryRow) fields() []any { return []any{&r.host, &r.hostSource, &r.device, &r.deviceSource} }
 
 // merge raises m's peaks to the row's.
-func (r *memoryRow) merge(m *sweep.Memory) {
+func (r *memoryRow) merge(m *trial.Memory) {
 	m.PeakHostBytes, m.HostSource = larger(m.PeakHostBytes, m.HostSource, pointer(r.host), r.hostSource)
 	m.PeakDeviceBytes, m.DeviceSource = larger(m.PeakDeviceBytes, m.DeviceSource, pointer(r.device), r.deviceSource)
 }
@@ -176,12 +177,12 @@ func larger(peak *int64, source string, next *int64, nextSource string) (*int64,
 	return next, nextSource
 }
 
-func readParams(ctx context.Context, tx *sql.Tx, facts map[sweep.TrialID]*sweep.TrialFacts, trials string, args []any) error {
+func readParams(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, v.trainable_params
 		FROM attempts a JOIN environments v ON v.attempt_id = a.id
 		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number, v.seq`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
-		var trial sweep.TrialID
+		var trial trial.ID
 		var params int64
 		if err := rows.Scan(&trial, &params); err != nil {
 			return err

@@ -13,6 +13,8 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func TestAppendRefusesBadFacts(t *testing.T) {
@@ -23,44 +25,44 @@ func TestAppendRefusesBadFacts(t *testing.T) {
 	launch(t, db, first, 2, nil)
 	before := snapshot(t, db, id)
 	tests := map[string]struct {
-		event sweep.Event
+		event trial.Event
 		want  string
 	}{
-		"no seq":          {sweep.Event{Seq: 0, Kind: sweep.EventCheckpoint}, "CHECK"},
-		"no kind":         {sweep.Event{Seq: 20}, "CHECK"},
-		"negative step":   {sweep.Event{Seq: 20, Kind: sweep.EventCheckpoint, Step: -1}, "CHECK"},
-		"empty point":     {sweep.Event{Seq: 20, Kind: sweep.EventPoint, Step: 9}, "lacks"},
-		"NaN":             {sweep.Event{Seq: 20, Kind: sweep.EventPoint, Step: 9, Point: &sweep.Point{TrainLoss: math.NaN()}}, "NaN is not a finite number"},
-		"infinity":        {sweep.Event{Seq: 20, Kind: sweep.EventEval, Step: 9, Evaluation: &sweep.Evaluation{ValLoss: math.Inf(1)}}, "not a finite number"},
-		"negative memory": {sweep.Event{Seq: 20, Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: new(int64(-1))}}, "CHECK"},
-		"negative tokens": {sweep.Event{Seq: 20, Kind: sweep.EventPoint, Step: 9, Point: &sweep.Point{Tokens: -1}}, "CHECK"},
-		"unknown outcome": {sweep.Event{Seq: 20, Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: "fine"}}, "FOREIGN KEY"},
-		"done, no loss":   {sweep.Event{Seq: 20, Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeDone}}, "CHECK"},
+		"no seq":          {trial.Event{Seq: 0, Kind: trial.EventCheckpoint}, "CHECK"},
+		"no kind":         {trial.Event{Seq: 20}, "CHECK"},
+		"negative step":   {trial.Event{Seq: 20, Kind: trial.EventCheckpoint, Step: -1}, "CHECK"},
+		"empty point":     {trial.Event{Seq: 20, Kind: trial.EventPoint, Step: 9}, "lacks"},
+		"NaN":             {trial.Event{Seq: 20, Kind: trial.EventPoint, Step: 9, Point: &trial.Point{TrainLoss: math.NaN()}}, "NaN is not a finite number"},
+		"infinity":        {trial.Event{Seq: 20, Kind: trial.EventEval, Step: 9, Evaluation: &trial.Evaluation{ValLoss: math.Inf(1)}}, "not a finite number"},
+		"negative memory": {trial.Event{Seq: 20, Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: new(int64(-1))}}, "CHECK"},
+		"negative tokens": {trial.Event{Seq: 20, Kind: trial.EventPoint, Step: 9, Point: &trial.Point{Tokens: -1}}, "CHECK"},
+		"unknown outcome": {trial.Event{Seq: 20, Kind: trial.EventEnded, Outcome: &trial.Outcome{State: "fine"}}, "FOREIGN KEY"},
+		"done, no loss":   {trial.Event{Seq: 20, Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeDone}}, "CHECK"},
 	}
 	for name, tt := range tests {
-		good := sweep.Event{Seq: 1, Kind: sweep.EventCheckpoint, Step: 1}
-		err := db.AppendEvents(t.Context(), attempt(first, 2), []sweep.Event{good, tt.event})
+		good := trial.Event{Seq: 1, Kind: trial.EventCheckpoint, Step: 1}
+		err := db.AppendEvents(t.Context(), attempt(first, 2), []trial.Event{good, tt.event})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: AppendEvents() = %v, want %q", name, err, tt.want)
 		}
 	}
-	second := sweep.Event{Seq: 20, Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed}}
-	if err := db.AppendEvents(t.Context(), attempt(first, 1), []sweep.Event{second}); err == nil {
+	second := trial.Event{Seq: 20, Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed}}
+	if err := db.AppendEvents(t.Context(), attempt(first, 1), []trial.Event{second}); err == nil {
 		t.Error("AppendEvents of a second outcome succeeded")
 	}
-	same := sweep.Event{Seq: 20, Kind: sweep.EventPoint, Step: 2, Point: &sweep.Point{}}
-	if err := db.AppendEvents(t.Context(), attempt(first, 1), []sweep.Event{same}); err == nil {
+	same := trial.Event{Seq: 20, Kind: trial.EventPoint, Step: 2, Point: &trial.Point{}}
+	if err := db.AppendEvents(t.Context(), attempt(first, 1), []trial.Event{same}); err == nil {
 		t.Error("AppendEvents of a second point of one step succeeded")
 	}
-	for _, id := range []sweep.AttemptID{attempt(first, 3), "nonsense", "x/1"} {
+	for _, id := range []trial.AttemptID{attempt(first, 3), "nonsense", "x/1"} {
 		if err := db.AppendEvents(t.Context(), id, nil); err == nil {
 			t.Errorf("AppendEvents(%s) succeeded", id)
 		}
 	}
-	if err := db.BeginAttempt(t.Context(), "x", 1, sweep.Assignment{}, moment(0)); !errors.Is(err, sweep.ErrNotFound) {
+	if err := db.BeginAttempt(t.Context(), "x", 1, trial.Assignment{}, moment(0)); !errors.Is(err, sweep.ErrNotFound) {
 		t.Errorf("BeginAttempt of an unknown trial = %v, want ErrNotFound", err)
 	}
-	if err := db.BeginAttempt(t.Context(), first.ID, 0, sweep.Assignment{}, moment(0)); err == nil {
+	if err := db.BeginAttempt(t.Context(), first.ID, 0, trial.Assignment{}, moment(0)); err == nil {
 		t.Error("BeginAttempt number 0 succeeded")
 	}
 	if diff := cmp.Diff(before, snapshot(t, db, id)); diff != "" {
@@ -110,9 +112,9 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	if err := db.LimitPages(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	var events []sweep.Event
+	var events []trial.Event
 	for i := range 2000 {
-		events = append(events, sweep.Event{Seq: int64(4 + i), At: moment(i), Kind: sweep.EventPoint, Step: 1 + i, Point: &sweep.Point{}})
+		events = append(events, trial.Event{Seq: int64(4 + i), At: moment(i), Kind: trial.EventPoint, Step: 1 + i, Point: &trial.Point{}})
 	}
 	err := db.AppendEvents(t.Context(), attempt(first, 1), events)
 	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "the disk is full: free some space") {
@@ -133,18 +135,18 @@ func TestVerdictsAreAppendedOnce(t *testing.T) {
 	t.Parallel()
 	db, id := registered(t)
 	ladders := snapshot(t, db, id).Ladders
-	running := sweep.Verdict{State: sweep.StateRunning, EquivalentRanks: []int{}}
-	plateau := sweep.Verdict{
-		State: sweep.StatePlateau, RecommendedRank: 8, BestRank: 16, EquivalentRanks: []int{8, 16}, Probability: new(0.75),
+	running := plateau.Verdict{State: plateau.StateRunning, EquivalentRanks: []int{}}
+	rule := plateau.Verdict{
+		State: plateau.StatePlateau, RecommendedRank: 8, BestRank: 16, EquivalentRanks: []int{8, 16}, Probability: new(0.75),
 		MinGain: 0.02, Reason: "larger ranks gain less than 0.02",
 	}
-	for i, v := range []sweep.Verdict{running, running, plateau, plateau} {
+	for i, v := range []plateau.Verdict{running, running, rule, rule} {
 		if err := db.RecordVerdict(t.Context(), ladders[0].ID, v, moment(i)); err != nil {
 			t.Fatalf("RecordVerdict() = %v", err)
 		}
 	}
 	got, err := db.Query(t.Context(), `SELECT count(*), count(DISTINCT inputs_hash), max(rule_version) FROM ladder_verdicts`)
-	if diff := cmp.Diff([][]string{{"2", "1", strconv.Itoa(sweep.RuleVersion)}}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([][]string{{"2", "1", strconv.Itoa(plateau.Version)}}, got); err != nil || diff != "" {
 		t.Errorf("stored verdicts: %v (-want +got):\n%s", err, diff)
 	}
 	launch(t, db, ladders[0].Rungs[0].Trials[0].Trial, 1, script(4.5))
@@ -155,7 +157,7 @@ func TestVerdictsAreAppendedOnce(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"3", "2"}}, got); err != nil || diff != "" {
 		t.Errorf("stored verdicts after an outcome: %v (-want +got):\n%s", err, diff)
 	}
-	if err := db.RecordVerdict(t.Context(), 99, plateau, moment(0)); !errors.Is(err, sweep.ErrNotFound) {
+	if err := db.RecordVerdict(t.Context(), 99, rule, moment(0)); !errors.Is(err, sweep.ErrNotFound) {
 		t.Errorf("RecordVerdict of an unknown ladder = %v, want ErrNotFound", err)
 	}
 }

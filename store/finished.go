@@ -5,18 +5,19 @@ import (
 	"database/sql"
 	"fmt"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // FinishedLadder is a ladder of a finished sweep: the losses of its complete rungs, ranks ascending.
 type FinishedLadder struct {
 	Sweep string
-	Rungs []sweep.Losses
+	Rungs []plateau.Losses
 }
 
 // FinishedLadders returns the ladders of finished sweeps that trained this model on these data with these settings, the
 // newest sweep first. A sweep of one seed takes its noise_sd from them. A sweep is finished when every ladder has a verdict.
-func (d *DB) FinishedLadders(ctx context.Context, base, data string, train sweep.TrainSpec) ([]FinishedLadder, error) {
+func (d *DB) FinishedLadders(ctx context.Context, base, data string, train trial.TrainSpec) ([]FinishedLadder, error) {
 	var finished []FinishedLadder
 	err := d.read(ctx, func(tx *sql.Tx) error {
 		ids, err := finishedSweeps(ctx, tx, base, data)
@@ -47,7 +48,7 @@ func finishedSweeps(ctx context.Context, tx *sql.Tx, base, data string) ([]int64
 			AND NOT EXISTS (SELECT 1 FROM ladders l
 				LEFT JOIN ladder_verdicts v ON v.id = (SELECT max(id) FROM ladder_verdicts WHERE ladder_id = l.id)
 				WHERE l.sweep_id = s.id AND ifnull(v.verdict ->> '$.state', ?) = ?)
-		ORDER BY s.created_ns DESC, s.id DESC`, base, data, sweep.StateRunning, sweep.StateRunning)
+		ORDER BY s.created_ns DESC, s.id DESC`, base, data, plateau.StateRunning, plateau.StateRunning)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
@@ -57,7 +58,7 @@ func finishedSweeps(ctx context.Context, tx *sql.Tx, base, data string) ([]int64
 	return ids, err
 }
 
-func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data string, train sweep.TrainSpec) ([]FinishedLadder, error) {
+func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data string, train trial.TrainSpec) ([]FinishedLadder, error) {
 	info, err := scanInfo(tx.QueryRowContext(ctx, selectInfo+` WHERE s.id = ?`, id))
 	if err != nil {
 		return nil, err

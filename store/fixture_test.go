@@ -8,6 +8,9 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // moment returns a time n seconds into the tests' own day.
@@ -37,7 +40,7 @@ func openAt(t *testing.T, path string) *store.DB {
 
 // info is a sweep of two seeds as CreateSweep takes it.
 func info(name string) sweep.Info {
-	rule := sweep.DefaultPlateau()
+	rule := plateau.DefaultRule()
 	rule.NoiseSource = "default"
 	return sweep.Info{
 		Name: name, GridText: "name: " + name + "\n", GridHash: "hash-" + name, GridPath: "/grids/" + name + ".yaml",
@@ -46,14 +49,14 @@ func info(name string) sweep.Info {
 	}
 }
 
-func trial(alpha float64, rank int, seed int64) sweep.Trial {
-	return sweep.NewTrial(sweep.Spec{
+func makeTrial(alpha float64, rank int, seed int64) trial.Trial {
+	return trial.New(trial.Spec{
 		Model: "builtin:gopher",
-		Data:  sweep.DataSpec{Train: []string{"builtin:go-doc"}, ValidationSplit: 0.1, SequenceLength: 64, Shuffle: true},
-		LoRA: sweep.LoRASpec{
-			Rank: rank, Alpha: alpha, TargetModules: sweep.Targets{List: []string{"c_attn"}}, Init: "kaiming",
+		Data:  trial.DataSpec{Train: []string{"builtin:go-doc"}, ValidationSplit: 0.1, SequenceLength: 64, Shuffle: true},
+		LoRA: lora.Spec{
+			Rank: rank, Alpha: alpha, TargetModules: lora.Targets{List: []string{"c_attn"}}, Init: "kaiming",
 		},
-		Train: sweep.TrainSpec{
+		Train: trial.TrainSpec{
 			Steps: 4, BatchSize: 8, GradientAccumulationSteps: 1, LearningRate: 3e-3, LRSchedulerType: "linear",
 			MaxGradNorm: 1, EvalSteps: 2, Dtype: "float32",
 		},
@@ -73,15 +76,15 @@ func registration() sweep.Registration {
 				{Name: "alpha", Value: map[float64]string{16: "16", 32: "32"}[alpha], Axis: true},
 				{Name: "dropout", Value: "0"},
 			},
-			Model: sweep.ModelInfo{
+			Model: trial.ModelInfo{
 				Reference: "builtin:gopher", Fingerprint: "base-1", Architecture: "gpt2", Params: 1 << 20,
-				Modules: []sweep.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}},
+				Modules: []lora.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}},
 			},
-			Corpus: sweep.CorpusInfo{Fingerprint: "data-1", Path: "/cache/data-1", TrainSequences: 100, ValidationSequences: 10},
+			Corpus: trial.CorpusInfo{Fingerprint: "data-1", Path: "/cache/data-1", TrainSequences: 100, ValidationSequences: 10},
 			Ranks:  []int{1, 2},
 		}
 		for _, rank := range plan.Ranks {
-			plan.Trials = append(plan.Trials, []sweep.Trial{trial(alpha, rank, 1), trial(alpha, rank, 0)})
+			plan.Trials = append(plan.Trials, []trial.Trial{makeTrial(alpha, rank, 1), makeTrial(alpha, rank, 0)})
 		}
 		r.Ladders = append(r.Ladders, plan)
 	}
@@ -108,35 +111,35 @@ func register(t *testing.T, db *store.DB, name string) int64 {
 }
 
 // script returns the events of a healthy attempt: 4 steps, evaluations at 0, 2 and 4, the best one at 4.
-func script(valLoss float64) []sweep.Event {
-	env := sweep.Environment{
+func script(valLoss float64) []trial.Event {
+	env := trial.Environment{
 		PID: 42, Host: "here", Cores: []int{0}, Backend: "xla-cpu 0.11.2", Platform: "xla:cpu", PluginPath: "/lib/plugin.so",
 		PluginVersion: "0.11.2", PluginSHA256: "abc", Device: "cpu", Versions: map[string]string{"program": "dev"}, TrainableParams: 512,
 	}
-	events := []sweep.Event{
-		{Kind: sweep.EventStarted, Environment: &env},
-		{Kind: sweep.EventPredicted, Prediction: &sweep.Prediction{AnalysisBytes: 1000, PredictedBytes: 2000, Source: "analysis + baseline (rough)"}},
-		{Kind: sweep.EventEval, Step: 0, Evaluation: &sweep.Evaluation{ValLoss: 5, Tokens: 630, Seconds: 0.5}},
+	events := []trial.Event{
+		{Kind: trial.EventStarted, Environment: &env},
+		{Kind: trial.EventPredicted, Prediction: &trial.Prediction{AnalysisBytes: 1000, PredictedBytes: 2000, Source: "analysis + baseline (rough)"}},
+		{Kind: trial.EventEval, Step: 0, Evaluation: &trial.Evaluation{ValLoss: 5, Tokens: 630, Seconds: 0.5}},
 	}
 	for step := 1; step <= 4; step++ {
-		events = append(events, sweep.Event{Kind: sweep.EventPoint, Step: step, Point: &sweep.Point{
+		events = append(events, trial.Event{Kind: trial.EventPoint, Step: step, Point: &trial.Point{
 			Tokens: int64(504 * step), TrainLoss: 5 - float64(step)/10, GradNorm: 1.25, LearningRate: 3e-3,
 		}})
 		if step%2 == 0 {
 			events = append(
 				events,
-				sweep.Event{Kind: sweep.EventEval, Step: step, Evaluation: &sweep.Evaluation{
+				trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &trial.Evaluation{
 					ValLoss: valLoss + float64(4-step)/10, Tokens: 630, Seconds: 0.5,
 				}},
-				sweep.Event{Kind: sweep.EventMemory, Memory: &sweep.Memory{
+				trial.Event{Kind: trial.EventMemory, Memory: &trial.Memory{
 					PeakHostBytes: new(int64(1000 * step)), HostSource: "VmHWM", DeviceSource: "no device",
 				}},
-				sweep.Event{Kind: sweep.EventCheckpoint, Step: step},
+				trial.Event{Kind: trial.EventCheckpoint, Step: step},
 			)
 		}
 	}
-	events = append(events, sweep.Event{Kind: sweep.EventEnded, Outcome: &sweep.Outcome{
-		State: sweep.OutcomeDone, Step: 4, ValLoss: new(valLoss), BestStep: 4, LastValLoss: new(valLoss), TrainLoss: new(4.65),
+	events = append(events, trial.Event{Kind: trial.EventEnded, Outcome: &trial.Outcome{
+		State: trial.OutcomeDone, Step: 4, ValLoss: new(valLoss), BestStep: 4, LastValLoss: new(valLoss), TrainLoss: new(4.65),
 		Tokens: 2016, TrainSeconds: 3.5, TotalSeconds: 5.5,
 	}})
 	for i := range events {
@@ -146,11 +149,11 @@ func script(valLoss float64) []sweep.Event {
 }
 
 // launch begins an attempt and appends its events.
-func launch(t *testing.T, db *store.DB, trial sweep.Trial, number int, events []sweep.Event) {
+func launch(t *testing.T, db *store.DB, tr trial.Trial, number int, events []trial.Event) {
 	t.Helper()
-	id := attempt(trial, number)
-	a := sweep.Assignment{Attempt: id, Sweep: "first", Trial: trial, Platform: "xla:cpu"}
-	if err := db.BeginAttempt(t.Context(), trial.ID, number, a, moment(90+number)); err != nil {
+	id := attempt(tr, number)
+	a := trial.Assignment{Attempt: id, Sweep: "first", Trial: tr, Platform: "xla:cpu"}
+	if err := db.BeginAttempt(t.Context(), tr.ID, number, a, moment(90+number)); err != nil {
 		t.Fatalf("BeginAttempt(%s) = %v", id, err)
 	}
 	if err := db.AppendEvents(t.Context(), id, events); err != nil {
@@ -158,8 +161,8 @@ func launch(t *testing.T, db *store.DB, trial sweep.Trial, number int, events []
 	}
 }
 
-func attempt(trial sweep.Trial, number int) sweep.AttemptID {
-	return sweep.NewAttemptID(trial.ID, number)
+func attempt(tr trial.Trial, number int) trial.AttemptID {
+	return trial.NewAttemptID(tr.ID, number)
 }
 
 func snapshot(t *testing.T, db *store.DB, id int64) sweep.Snapshot {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Register writes a sweep's ladders and trials, all or nothing. Registering the same trials again changes nothing but
@@ -134,7 +135,7 @@ func placeTrial(ctx context.Context, tx *sql.Tx, ladderID int64, t sweep.ExtraTr
 }
 
 // upsertTrial writes a trial, or the places of its inputs where it is known already.
-func upsertTrial(ctx context.Context, tx *sql.Tx, t sweep.Trial) error {
+func upsertTrial(ctx context.Context, tx *sql.Tx, t trial.Trial) error {
 	spec, err := encode(t.Spec)
 	if err != nil {
 		return err
@@ -218,7 +219,7 @@ func moveInputs(ctx context.Context, tx *sql.Tx, stored sweep.Ladder, l sweep.La
 	}
 	for i, rung := range stored.Rungs {
 		moved := slices.Clone(l.Trials[i])
-		first := map[int]sweep.Trial{} // by candidate
+		first := map[int]trial.Trial{} // by candidate
 		for j, t := range gridTrials(rung) {
 			first[t.Candidate] = l.Trials[i][j]
 		}

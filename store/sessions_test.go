@@ -14,6 +14,8 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // childEnv names the database on which this test binary, started as a child, plays another coordinator.
@@ -42,7 +44,7 @@ func coordinate(path string) error {
 	}
 	fmt.Println("holds the lease")
 	for number := 1; ; number++ {
-		if err := db.BeginAttempt(ctx, t.ID, number, sweep.Assignment{}, time.Now()); err != nil {
+		if err := db.BeginAttempt(ctx, t.ID, number, trial.Assignment{}, time.Now()); err != nil {
 			return err
 		}
 		if err := db.Heartbeat(ctx, session, time.Now()); err != nil {
@@ -178,7 +180,7 @@ func TestReadersWorkWhileACoordinatorWrites(t *testing.T) {
 			t.Fatal("the reader does not see what the coordinator writes")
 		}
 	}
-	if err := reader.BeginAttempt(t.Context(), "x", 1, sweep.Assignment{}, moment(0)); err == nil {
+	if err := reader.BeginAttempt(t.Context(), "x", 1, trial.Assignment{}, moment(0)); err == nil {
 		t.Error("BeginAttempt on a database open for reading succeeded")
 	}
 }
@@ -224,8 +226,8 @@ func TestLostLeaseFencesEveryWrite(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"Heartbeat":     db.Heartbeat(t.Context(), session, moment(61)),
-		"BeginAttempt":  db.BeginAttempt(t.Context(), first.ID, 1, sweep.Assignment{}, moment(61)),
-		"RecordVerdict": db.RecordVerdict(t.Context(), 1, sweep.Verdict{State: sweep.StatePlateau}, moment(61)),
+		"BeginAttempt":  db.BeginAttempt(t.Context(), first.ID, 1, trial.Assignment{}, moment(61)),
+		"RecordVerdict": db.RecordVerdict(t.Context(), 1, plateau.Verdict{State: plateau.StatePlateau}, moment(61)),
 		"EndSession":    db.EndSession(t.Context(), session, moment(61)),
 	} {
 		if !errors.Is(err, sweep.ErrLocked) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Snapshot reads a sweep's facts at one moment. Points are not part of it, so it stays small: see Points.
@@ -43,7 +44,7 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 const sweepTrials = `SELECT lt.trial_id FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?`
 
 // fillFacts adds to every trial what is known about it.
-func fillFacts(ladders []sweep.Ladder, facts map[sweep.TrialID]*sweep.TrialFacts) {
+func fillFacts(ladders []sweep.Ladder, facts map[trial.ID]*sweep.TrialFacts) {
 	for _, l := range ladders {
 		for _, r := range l.Rungs {
 			for i := range r.Trials {
@@ -164,14 +165,14 @@ func place(seeds []int64, t sweep.TrialFacts) int {
 const trialColumns = `t.id, t.spec, t.base, t.data, t.backend`
 
 // scanTrial reads trialColumns, after other columns where the query has them.
-func scanTrial(row interface{ Scan(dest ...any) error }, before ...any) (sweep.Trial, error) {
-	var t sweep.Trial
+func scanTrial(row interface{ Scan(dest ...any) error }, before ...any) (trial.Trial, error) {
+	var t trial.Trial
 	var spec string
 	if err := row.Scan(append(before, &t.ID, &spec, &t.Base, &t.Data, &t.Backend)...); err != nil {
-		return sweep.Trial{}, err
+		return trial.Trial{}, err
 	}
 	if err := decode("spec", spec, &t.Spec); err != nil {
-		return sweep.Trial{}, fmt.Errorf("trial %s: %w", t.ID, err)
+		return trial.Trial{}, fmt.Errorf("trial %s: %w", t.ID, err)
 	}
 	return t, nil
 }

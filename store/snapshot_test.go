@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func TestSnapshotReturnsWhatWasRegistered(t *testing.T) {
@@ -39,8 +40,8 @@ func TestSnapshotAddsUpAttempts(t *testing.T) {
 	first := registration().Ladders[0].Trials[0][0]
 	interrupted := script(4.5)[:8] // up to the checkpoint of step 2
 	interrupted[6].Memory.PeakHostBytes = new(int64(9000))
-	interrupted = append(interrupted, sweep.Event{
-		Seq: 9, At: moment(120), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed, Error: "killed", Step: 2},
+	interrupted = append(interrupted, trial.Event{
+		Seq: 9, At: moment(120), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "killed", Step: 2},
 	})
 	launch(t, db, first, 1, interrupted)
 	launch(t, db, first, 2, script(4.25))
@@ -61,13 +62,13 @@ func TestSnapshotAddsUpAttempts(t *testing.T) {
 		Evaluations:     []sweep.StepLoss{{Step: 0, ValLoss: 5}, {Step: 2, ValLoss: 4.45}, {Step: 4, ValLoss: 4.25}},
 		LastStep:        4,
 		TrainableParams: 512,
-		Prediction:      &sweep.Prediction{AnalysisBytes: 1000, PredictedBytes: 2000, Source: "analysis + baseline (rough)"},
-		Memory:          sweep.Memory{PeakHostBytes: new(int64(9000)), HostSource: "VmHWM", DeviceSource: "no device"},
+		Prediction:      &trial.Prediction{AnalysisBytes: 1000, PredictedBytes: 2000, Source: "analysis + baseline (rough)"},
+		Memory:          trial.Memory{PeakHostBytes: new(int64(9000)), HostSource: "VmHWM", DeviceSource: "no device"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("trial of the snapshot (-want +got):\n%s", diff)
 	}
-	if got.Final().State != sweep.OutcomeDone {
+	if got.Final().State != trial.OutcomeDone {
 		t.Errorf("Final() = %v, want done", got.Final())
 	}
 }

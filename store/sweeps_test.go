@@ -11,6 +11,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func TestFindNamesWhatThereIs(t *testing.T) {
@@ -79,8 +80,8 @@ func TestListCountsTrials(t *testing.T) {
 	ladders := registration().Ladders
 	launch(t, db, ladders[0].Trials[0][0], 1, script(4.5))
 	launch(t, db, ladders[0].Trials[0][1], 1, script(4.5)[:4])
-	launch(t, db, ladders[0].Trials[1][0], 1, []sweep.Event{
-		{Seq: 1, At: moment(1), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeFailed, Error: "no"}},
+	launch(t, db, ladders[0].Trials[1][0], 1, []trial.Event{
+		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeFailed, Error: "no"}},
 	})
 	list, err := db.List(t.Context())
 	if err != nil || len(list) != 1 {
@@ -110,8 +111,8 @@ func TestRegisterRefusesChangedInputs(t *testing.T) {
 		"ranks": {func(r *sweep.Registration) {
 			r.Ladders[0].Ranks, r.Ladders[0].Trials = r.Ladders[0].Ranks[:1], r.Ladders[0].Trials[:1]
 		}, "2 ranks, not 1"},
-		"trial": {func(r *sweep.Registration) { r.Ladders[0].Trials[0][0] = trial(64, 1, 1) }, "rank 1, seed 1 is trial"},
-		"place": {func(r *sweep.Registration) { r.Ladders[0].Trials[0][0] = trial(16, 2, 1) }, "has rank 2"},
+		"trial": {func(r *sweep.Registration) { r.Ladders[0].Trials[0][0] = makeTrial(64, 1, 1) }, "rank 1, seed 1 is trial"},
+		"place": {func(r *sweep.Registration) { r.Ladders[0].Trials[0][0] = makeTrial(16, 2, 1) }, "has rank 2"},
 		"seeds": {func(r *sweep.Registration) { r.Ladders[0].Trials[0] = r.Ladders[0].Trials[0][:1] }, "1 trials for 1 candidates and 2 seeds"},
 	}
 	for name, tt := range tests {

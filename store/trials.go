@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Place is where a trial stands in a sweep.
@@ -29,9 +30,9 @@ type TrialRecord struct {
 // Launch is an attempt in full.
 type Launch struct {
 	sweep.AttemptFacts
-	Environment *sweep.Environment // nil until the worker has said where it runs
-	Prediction  *sweep.Prediction
-	Memory      sweep.Memory
+	Environment *trial.Environment // nil until the worker has said where it runs
+	Prediction  *trial.Prediction
+	Memory      trial.Memory
 	ResumedFrom *int // the step of the checkpoint it went on from; nil when it began afresh
 }
 
@@ -64,9 +65,9 @@ func (d *DB) Trial(ctx context.Context, prefix string) (TrialRecord, error) {
 	return record, nil
 }
 
-func findTrial(ctx context.Context, tx *sql.Tx, prefix string) (sweep.Trial, error) {
+func findTrial(ctx context.Context, tx *sql.Tx, prefix string) (trial.Trial, error) {
 	const most = 8 // enough to see what to type next
-	var found []sweep.Trial
+	var found []trial.Trial
 	rows, err := tx.QueryContext(ctx, `SELECT `+trialColumns+` FROM trial_specs t WHERE substr(t.id, 1, length(?)) = ?
 		ORDER BY t.id LIMIT ?`, prefix, prefix, most)
 	err = each(rows, err, func(rows *sql.Rows) error {
@@ -76,9 +77,9 @@ func findTrial(ctx context.Context, tx *sql.Tx, prefix string) (sweep.Trial, err
 	})
 	switch {
 	case err != nil:
-		return sweep.Trial{}, err
+		return trial.Trial{}, err
 	case len(found) == 0:
-		return sweep.Trial{}, noTrial(ctx, tx)
+		return trial.Trial{}, noTrial(ctx, tx)
 	case len(found) == 1 || string(found[0].ID) == prefix:
 		return found[0], nil
 	}
@@ -86,7 +87,7 @@ func findTrial(ctx context.Context, tx *sql.Tx, prefix string) (sweep.Trial, err
 	for _, t := range found {
 		ids = append(ids, string(t.ID))
 	}
-	return sweep.Trial{}, fmt.Errorf("%w: several begin so: %s", ErrAmbiguous, strings.Join(ids, ", "))
+	return trial.Trial{}, fmt.Errorf("%w: several begin so: %s", ErrAmbiguous, strings.Join(ids, ", "))
 }
 
 // ErrAmbiguous says that a prefix fits several trials.
@@ -104,7 +105,7 @@ func noTrial(ctx context.Context, tx *sql.Tx) error {
 	return fmt.Errorf("%w: `sweep status` lists the ids of the %d there are", sweep.ErrNotFound, trials)
 }
 
-func selectPlaces(ctx context.Context, tx *sql.Tx, trial sweep.TrialID) ([]Place, error) {
+func selectPlaces(ctx context.Context, tx *sql.Tx, trial trial.ID) ([]Place, error) {
 	var places []Place
 	rows, err := tx.QueryContext(ctx, `SELECT s.name, l.id, lt.rank, lt.seed
 		FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id JOIN sweeps s ON s.id = l.sweep_id
@@ -146,8 +147,8 @@ func selectLaunches(ctx context.Context, tx *sql.Tx, t sweep.TrialFacts) ([]Laun
 	return launches, nil
 }
 
-func selectEnvironment(ctx context.Context, tx *sql.Tx, attempt int64) (*sweep.Environment, error) {
-	var v sweep.Environment
+func selectEnvironment(ctx context.Context, tx *sql.Tx, attempt int64) (*trial.Environment, error) {
+	var v trial.Environment
 	var cores, versions string
 	err := tx.QueryRowContext(ctx, `SELECT pid, host, cores, backend, platform, plugin_path, plugin_version, plugin_sha256,
 			device, versions, trainable_params
@@ -166,8 +167,8 @@ func selectEnvironment(ctx context.Context, tx *sql.Tx, attempt int64) (*sweep.E
 	return &v, decode("versions", versions, &v.Versions)
 }
 
-func selectPrediction(ctx context.Context, tx *sql.Tx, attempt int64) (*sweep.Prediction, error) {
-	var p sweep.Prediction
+func selectPrediction(ctx context.Context, tx *sql.Tx, attempt int64) (*trial.Prediction, error) {
+	var p trial.Prediction
 	err := tx.QueryRowContext(ctx, `SELECT analysis_bytes, predicted_bytes, source FROM predictions
 		WHERE attempt_id = ? ORDER BY seq DESC LIMIT 1`, attempt).Scan(&p.AnalysisBytes, &p.PredictedBytes, &p.Source)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -179,8 +180,8 @@ func selectPrediction(ctx context.Context, tx *sql.Tx, attempt int64) (*sweep.Pr
 	return &p, nil
 }
 
-func selectMemory(ctx context.Context, tx *sql.Tx, attempt int64) (sweep.Memory, error) {
-	var m sweep.Memory
+func selectMemory(ctx context.Context, tx *sql.Tx, attempt int64) (trial.Memory, error) {
+	var m trial.Memory
 	rows, err := tx.QueryContext(ctx, `SELECT host_bytes, host_source, device_bytes, device_source FROM memory_peaks
 		WHERE attempt_id = ? ORDER BY seq`, attempt)
 	err = each(rows, err, func(rows *sql.Rows) error {
@@ -197,11 +198,11 @@ type PointRow struct {
 	Attempt int
 	Step    int
 	At      time.Time
-	sweep.Point
+	trial.Point
 }
 
 // Points returns the trial's curve by step.
-func (d *DB) Points(ctx context.Context, trial sweep.TrialID) ([]PointRow, error) {
+func (d *DB) Points(ctx context.Context, trial trial.ID) ([]PointRow, error) {
 	var points []PointRow
 	err := d.read(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT max(a.number), e.step, e.at_ns, p.tokens, p.train_loss, p.grad_norm, p.learning_rate
@@ -229,11 +230,11 @@ type EvalRow struct {
 	Attempt int
 	Step    int
 	At      time.Time
-	sweep.Evaluation
+	trial.Evaluation
 }
 
 // Evals returns the trial's evaluations by step.
-func (d *DB) Evals(ctx context.Context, trial sweep.TrialID) ([]EvalRow, error) {
+func (d *DB) Evals(ctx context.Context, trial trial.ID) ([]EvalRow, error) {
 	var evals []EvalRow
 	err := d.read(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT max(a.number), e.step, e.at_ns, v.val_loss, v.retain_loss, v.token_accuracy, v.exact_match, v.tokens, v.seconds
@@ -257,7 +258,7 @@ func (d *DB) Evals(ctx context.Context, trial sweep.TrialID) ([]EvalRow, error) 
 }
 
 // LastPoint returns the newest attempt's last step, or nil when there is none yet.
-func (d *DB) LastPoint(ctx context.Context, trial sweep.TrialID) (*PointRow, error) {
+func (d *DB) LastPoint(ctx context.Context, trial trial.ID) (*PointRow, error) {
 	var p PointRow
 	err := d.read(ctx, func(tx *sql.Tx) error {
 		var at int64

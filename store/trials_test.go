@@ -9,6 +9,8 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func TestTrialByPrefix(t *testing.T) {
@@ -20,7 +22,7 @@ func TestTrialByPrefix(t *testing.T) {
 	id := register(t, db, "first")
 	first := registration().Ladders[0].Trials[0][0]
 	launch(t, db, first, 1, script(4.5))
-	launch(t, db, first, 2, append(script(4.25)[:1], sweep.Event{Seq: 2, At: moment(7), Kind: sweep.EventResumed, Step: 2}))
+	launch(t, db, first, 2, append(script(4.25)[:1], trial.Event{Seq: 2, At: moment(7), Kind: trial.EventResumed, Step: 2}))
 
 	got, err := db.Trial(t.Context(), string(first.ID[:12]))
 	if err != nil {
@@ -33,7 +35,7 @@ func TestTrialByPrefix(t *testing.T) {
 		Launches: []store.Launch{
 			{
 				AttemptFacts: facts.Attempts[0], Environment: script(0)[0].Environment, Prediction: script(0)[1].Prediction,
-				Memory: sweep.Memory{PeakHostBytes: new(int64(4000)), HostSource: "VmHWM", DeviceSource: "no device"},
+				Memory: trial.Memory{PeakHostBytes: new(int64(4000)), HostSource: "VmHWM", DeviceSource: "no device"},
 			},
 			{AttemptFacts: facts.Attempts[1], Environment: script(0)[0].Environment, ResumedFrom: new(2)},
 		},
@@ -91,7 +93,7 @@ func TestFinishedLadders(t *testing.T) {
 			}
 		}
 	}
-	read := func(train sweep.TrainSpec, base string) []store.FinishedLadder {
+	read := func(train trial.TrainSpec, base string) []store.FinishedLadder {
 		t.Helper()
 		got, err := db.FinishedLadders(t.Context(), base, "data-1", train)
 		if err != nil {
@@ -100,23 +102,23 @@ func TestFinishedLadders(t *testing.T) {
 		return got
 	}
 	ladders := snapshot(t, db, id).Ladders
-	for i, state := range []sweep.State{sweep.StateRunning, sweep.StatePlateau} {
-		if err := db.RecordVerdict(t.Context(), ladders[i].ID, sweep.Verdict{State: state}, moment(1)); err != nil {
+	for i, state := range []plateau.State{plateau.StateRunning, plateau.StatePlateau} {
+		if err := db.RecordVerdict(t.Context(), ladders[i].ID, plateau.Verdict{State: state}, moment(1)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := read(train, "base-1"); len(got) != 0 {
 		t.Errorf("FinishedLadders() while one is running = %v, want none", got)
 	}
-	if err := db.RecordVerdict(t.Context(), ladders[0].ID, sweep.Verdict{State: sweep.StatePlateau}, moment(2)); err != nil {
+	if err := db.RecordVerdict(t.Context(), ladders[0].ID, plateau.Verdict{State: plateau.StatePlateau}, moment(2)); err != nil {
 		t.Fatal(err)
 	}
-	losses := func(rank int, y ...float64) sweep.Losses {
-		return sweep.Losses{Rank: rank, Seeds: []int64{1, 0}, ValLoss: y, Train: []float64{4.65, 4.65}, Last: y, Complete: true}
+	losses := func(rank int, y ...float64) plateau.Losses {
+		return plateau.Losses{Rank: rank, Seeds: []int64{1, 0}, ValLoss: y, Train: []float64{4.65, 4.65}, Last: y, Complete: true}
 	}
 	want := []store.FinishedLadder{
-		{Sweep: "first", Rungs: []sweep.Losses{losses(1, 4, 4.125), losses(2, 4.25, 4.375)}},
-		{Sweep: "first", Rungs: []sweep.Losses{losses(1, 4.5, 4.625)}},
+		{Sweep: "first", Rungs: []plateau.Losses{losses(1, 4, 4.125), losses(2, 4.25, 4.375)}},
+		{Sweep: "first", Rungs: []plateau.Losses{losses(1, 4.5, 4.625)}},
 	}
 	if diff := cmp.Diff(want, read(train, "base-1")); diff != "" {
 		t.Errorf("FinishedLadders() (-want +got):\n%s", diff)

@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // RecordVerdict appends a verdict unless it is equal to the ladder's latest.
-func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v sweep.Verdict, at time.Time) error {
+func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {
 	text, err := encode(v)
 	if err != nil {
 		return err
@@ -33,7 +35,7 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v sweep.Verdict, a
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO ladder_verdicts (ladder_id, at_ns, rule_version, inputs_hash, verdict)
-			VALUES (?, ?, ?, ?, ?)`, ladder, unixNano(at), sweep.RuleVersion, hash, text)
+			VALUES (?, ?, ?, ?, ?)`, ladder, unixNano(at), plateau.Version, hash, text)
 		return err
 	})
 	if err != nil {
@@ -77,7 +79,7 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 		FROM rung_trials lt LEFT JOIN trial_outcomes o ON o.trial_id = lt.trial_id
 		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed`, ladder)
 	err = each(rows, err, func(rows *sql.Rows) error {
-		var trial sweep.TrialID
+		var trial trial.ID
 		var o outcomeRow
 		if err := rows.Scan(append([]any{&trial}, o.fields()...)...); err != nil {
 			return err
@@ -90,7 +92,7 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 	rows, err = tx.QueryContext(ctx, `SELECT lt.trial_id, s.rank, s.val_loss FROM rung_trials lt JOIN screened s ON s.trial_id = lt.trial_id
 		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed, s.rank`, ladder)
 	err = each(rows, err, func(rows *sql.Rows) error {
-		var trial sweep.TrialID
+		var trial trial.ID
 		var rank int
 		var loss float64
 		if err := rows.Scan(&trial, &rank, &loss); err != nil {

@@ -6,7 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/store"
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // climbed returns a database with one trial in every state a person may see.
@@ -15,16 +16,16 @@ func climbed(t *testing.T) (*store.DB, int64) {
 	db, id := registered(t)
 	l := registration().Ladders
 	launch(t, db, l[0].Trials[0][0], 1, script(4.5))
-	launch(t, db, l[0].Trials[0][1], 1, []sweep.Event{
-		{Seq: 1, At: moment(1), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed, Error: "signal: killed"}},
+	launch(t, db, l[0].Trials[0][1], 1, []trial.Event{
+		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "signal: killed"}},
 	})
 	launch(t, db, l[0].Trials[0][1], 2, script(4.25))
 	launch(t, db, l[0].Trials[1][0], 1, script(4)[:4])
-	launch(t, db, l[1].Trials[0][0], 1, []sweep.Event{
-		{Seq: 1, At: moment(1), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeUnstable, Error: "NaN at step 3", Step: 3}},
+	launch(t, db, l[1].Trials[0][0], 1, []trial.Event{
+		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeUnstable, Error: "NaN at step 3", Step: 3}},
 	})
-	launch(t, db, l[1].Trials[0][1], 1, []sweep.Event{
-		{Seq: 1, At: moment(1), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "asked to stop"}},
+	launch(t, db, l[1].Trials[0][1], 1, []trial.Event{
+		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop"}},
 	})
 	return db, id
 }
@@ -65,11 +66,11 @@ func TestViewRungsAndVerdicts(t *testing.T) {
 	}
 
 	ladder := snapshot(t, db, id).Ladders[1].ID
-	v := sweep.Verdict{
-		State: sweep.StateLikelyPlateau, RecommendedRank: 1, BestRank: 2, EquivalentRanks: []int{1, 2},
+	v := plateau.Verdict{
+		State: plateau.StateLikelyPlateau, RecommendedRank: 1, BestRank: 2, EquivalentRanks: []int{1, 2},
 		Probability: new(0.75), MinGain: 0.02, Reason: "because",
 	}
-	for i, v := range []sweep.Verdict{{State: sweep.StateRunning}, v} {
+	for i, v := range []plateau.Verdict{{State: plateau.StateRunning}, v} {
 		if err := db.RecordVerdict(t.Context(), ladder, v, moment(i)); err != nil {
 			t.Fatal(err)
 		}
@@ -144,9 +145,9 @@ func TestViewsOfAScreening(t *testing.T) {
 	db, _ := registered(t)
 	top := registration().Ladders[0].Trials[1][0]
 	launch(t, db, top, 1, script(4.5))
-	launch(t, db, top, 2, []sweep.Event{
-		{Seq: 1, At: moment(1), Kind: sweep.EventScreened, Screened: &sweep.Screened{Rank: 1, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}},
-		{Seq: 2, At: moment(2), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeOverMemory, Error: "killed"}},
+	launch(t, db, top, 2, []trial.Event{
+		{Seq: 1, At: moment(1), Kind: trial.EventScreened, Screened: &trial.Screened{Rank: 1, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}},
+		{Seq: 2, At: moment(2), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeOverMemory, Error: "killed"}},
 	})
 	got, err := db.Query(t.Context(), `SELECT t.state, t.val_loss, s.rank, s.val_loss FROM trials t JOIN screened s ON s.trial_id = t.id`)
 	if diff := cmp.Diff([][]string{{"done", "4.5", "1", "4.75"}}, got); err != nil || diff != "" {

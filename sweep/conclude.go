@@ -3,6 +3,9 @@ package sweep
 import (
 	"slices"
 	"strconv"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Conclude says what a ladder's facts amount to: the first state in the order incomplete, unstable, overfit, plateau,
@@ -13,53 +16,53 @@ import (
 //
 // A ladder that a limit cuts short while strikes are counted, but patience has not run out, is limited, not a likely
 // plateau: raising the limit would go on climbing.
-func Conclude(s Snapshot, ladder int) Verdict {
+func Conclude(s Snapshot, ladder int) plateau.Verdict {
 	st := stand(s.Sweep, s.Ladders[ladder])
 	return st.conclude(s.Sweep)
 }
 
-func (s standing) conclude(info Info) Verdict {
-	v := Verdict{State: StateInconclusive, EquivalentRanks: []int{}, Advice: []string{}, Flags: []string{}, Rungs: []RungVerdict{}}
+func (s standing) conclude(info Info) plateau.Verdict {
+	v := plateau.Verdict{State: plateau.StateInconclusive, EquivalentRanks: []int{}, Advice: []string{}, Flags: []string{}, Rungs: []plateau.RungVerdict{}}
 	if len(s.counted) > 0 {
-		v = s.climb.verdict()
+		v = s.climb.Verdict()
 		if s.stepLimited() {
-			v.Flags = append(v.Flags, FlagStepLimited)
+			v.Flags = append(v.Flags, plateau.FlagStepLimited)
 			v.Advice = append(v.Advice, "the validation loss still falls at the last step: train longer before trusting a difference between ranks")
 		}
 	}
 	if fall, ok := s.trainingGain(); ok && fall < v.MinGain {
-		v.Flags = append(v.Flags, FlagBarelyTrained)
-		v.Advice = append(v.Advice, "training hardly moved the loss at any rank ("+threeDigits(fall)+
+		v.Flags = append(v.Flags, plateau.FlagBarelyTrained)
+		v.Advice = append(v.Advice, "training hardly moved the loss at any rank ("+plateau.ThreeDigits(fall)+
 			" from before the first step at best): raise learning_rate or steps before trusting that ranks are alike; if it stays poor, "+
 			"adapt more target_modules or climb to higher ranks")
 	}
 	switch s.end {
 	case endRule:
 	case endRanks:
-		if v.State == StateStillImproving {
+		if v.State == plateau.StateStillImproving {
 			s.adviseNext(&v, info)
 		}
 	case endNone:
 		s.concludeOpen(&v, info)
 	case endFailed:
-		s.cut(&v, StateIncomplete, s.reasonFailed(), "sweep logs TRIAL shows what a failed trial printed",
+		s.cut(&v, plateau.StateIncomplete, s.reasonFailed(), "sweep logs TRIAL shows what a failed trial printed",
 			"mend the cause, then run the grid under a new name: finished trials are not trained again")
 	case endUnstable:
-		s.cut(&v, StateUnstable, s.reasonUnstable(), s.adviseUnstable()...)
+		s.cut(&v, plateau.StateUnstable, s.reasonUnstable(), s.adviseUnstable()...)
 	case endOverMemory:
-		s.cut(&v, StateMemoryLimited, s.reasonMemory(info), append([]string{
+		s.cut(&v, plateau.StateMemoryLimited, s.reasonMemory(info), append([]string{
 			s.lower() + ", or raise limits.memory",
 			"fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
 		}, s.rankCost()...)...)
 		v.Next = s.next(info, s.rank())
 	case endOverTime:
-		s.cut(&v, StateTimeLimited, s.reasonTrialTime(info), append([]string{
+		s.cut(&v, plateau.StateTimeLimited, s.reasonTrialTime(info), append([]string{
 			s.lower() + ", raise limits.trial_time, or train fewer steps",
 			"fewer target_modules, a smaller batch_size or a shorter sequence_length make each step cheaper",
 		}, s.rankCost()...)...)
 		v.Next = s.next(info, s.rank())
 	}
-	if v.State != StateRunning {
+	if v.State != plateau.StateRunning {
 		s.adviseScale(&v)
 		s.adviseTuned(&v)
 	}
@@ -69,25 +72,25 @@ func (s standing) conclude(info Info) Verdict {
 
 // concludeOpen is for a ladder that has trials to do: running, or out of time. Where only extra seeds are missing, the end
 // of time leaves the verdict that the grid's seeds support.
-func (s standing) concludeOpen(v *Verdict, info Info) {
+func (s standing) concludeOpen(v *plateau.Verdict, info Info) {
 	switch {
 	case !info.timeIsUp():
-		s.cut(v, StateRunning, s.reasonRunning())
+		s.cut(v, plateau.StateRunning, s.reasonRunning())
 		v.Advice = []string{}
 		return
-	case s.climb.draw != nil:
+	case s.climb.Draw != nil:
 		v.Draw = nil
 		v.Advice = append(v.Advice, s.adviseUndrawn(info))
 		return
 	}
-	s.cut(v, StateTimeLimited, s.reasonTime(info), "raise limits.time under a new name: finished trials are not trained again")
+	s.cut(v, plateau.StateTimeLimited, s.reasonTime(info), "raise limits.time under a new name: finished trials are not trained again")
 	v.Next = s.next(info, s.rank())
 }
 
 // cut replaces a verdict's state where something other than the rule ended the ladder.
-func (s standing) cut(v *Verdict, state State, reason string, advice ...string) {
-	if len(s.counted) > 0 && state != StateRunning {
-		reason += "; up to rank " + strconv.Itoa(s.rung(s.climb.end).Rank) + ": " + v.Reason
+func (s standing) cut(v *plateau.Verdict, state plateau.State, reason string, advice ...string) {
+	if len(s.counted) > 0 && state != plateau.StateRunning {
+		reason += "; up to rank " + strconv.Itoa(s.rung(s.climb.End).Rank) + ": " + v.Reason
 	}
 	v.State, v.Reason = state, reason
 	v.Probability, v.SeedsToCertify, v.Next = nil, nil, nil
@@ -108,8 +111,8 @@ func (s standing) trainingGain() (most float64, ok bool) {
 				gains = append(gains, t.Evaluations[0].ValLoss-*o.ValLoss)
 			}
 		}
-		if len(gains) > 0 && (!ok || mean(gains) > most) {
-			most, ok = mean(gains), true
+		if len(gains) > 0 && (!ok || plateau.Mean(gains) > most) {
+			most, ok = plateau.Mean(gains), true
 		}
 	}
 	return most, ok
@@ -119,7 +122,7 @@ func (s standing) trainingGain() (most float64, ok bool) {
 // last evaluation interval, training for as long again would win min_gain.
 func (s standing) stepLimited() bool {
 	c := s.climb
-	for i := c.incumbent; i <= c.end; i++ {
+	for i := c.Incumbent; i <= c.End; i++ {
 		rung := s.rung(i)
 		var gains []float64
 		for _, t := range rung.ChosenRung().Trials {
@@ -127,7 +130,7 @@ func (s standing) stepLimited() bool {
 				gains = append(gains, g)
 			}
 		}
-		if len(gains) > 0 && mean(gains) >= c.minGain {
+		if len(gains) > 0 && plateau.Mean(gains) >= c.MinGain {
 			return true
 		}
 	}
@@ -139,7 +142,7 @@ func (s standing) stepLimited() bool {
 func (t TrialFacts) gainByDoubling() (float64, bool) {
 	o := t.Final()
 	last := slices.IndexFunc(t.Evaluations, func(e StepLoss) bool { return o != nil && e.Step == o.Step })
-	if last < 1 || o.State != OutcomeDone || o.BestStep < o.Step {
+	if last < 1 || o.State != trial.OutcomeDone || o.BestStep < o.Step {
 		return 0, false
 	}
 	before, after := t.Evaluations[last-1], t.Evaluations[last]

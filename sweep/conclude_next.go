@@ -1,9 +1,13 @@
 package sweep
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+)
 
 // adviseNext names the rank to add where the grid ended on an improvement.
-func (s standing) adviseNext(v *Verdict, info Info) {
+func (s standing) adviseNext(v *plateau.Verdict, info Info) {
 	rank, ok := s.nextRank()
 	if !ok {
 		v.Advice = append(v.Advice, "no larger rank exists: the last one is as wide as the widest target")
@@ -44,7 +48,7 @@ func (l Ladder) width() int {
 		}
 		width := 0
 		for _, m := range targets {
-			if _, fixed := lora.RankPattern.value(m.Name); !fixed {
+			if _, fixed := lora.RankPattern.Value(m.Name); !fixed {
 				width = max(width, min(m.In, m.Out))
 			}
 		}
@@ -57,8 +61,8 @@ func (l Ladder) width() int {
 
 // next describes a rung of the given rank that was not trained: memory by its own prediction, else both memory and time
 // along the line through the last two rungs that count.
-func (s standing) next(info Info, rank int) *NextRung {
-	n := &NextRung{Rank: rank, Seeds: len(s.ladder.Rungs[0].grid().Trials)}
+func (s standing) next(info Info, rank int) *plateau.NextRung {
+	n := &plateau.NextRung{Rank: rank, Seeds: len(s.ladder.Rungs[0].grid().Trials)}
 	if bytes := int64(s.extrapolate(rank, func(r Rung) float64 { return float64(r.peak(info.Platform)) })); bytes > 0 {
 		n.PredictedBytes = &bytes
 	}
@@ -89,12 +93,12 @@ func (s standing) extrapolate(rank int, of func(Rung) float64) float64 {
 	if len(s.counted) == 0 {
 		return 0
 	}
-	last := s.rung(s.climb.end)
+	last := s.rung(s.climb.End)
 	value := of(last)
-	if s.climb.end < 1 || value == 0 || rank < last.Rank {
+	if s.climb.End < 1 || value == 0 || rank < last.Rank {
 		return value
 	}
-	before := s.rung(s.climb.end - 1)
+	before := s.rung(s.climb.End - 1)
 	if of(before) == 0 {
 		return value
 	}

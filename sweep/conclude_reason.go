@@ -2,9 +2,10 @@ package sweep
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // reasonFailed lists the cells that failed for good.
@@ -60,16 +61,16 @@ func (s standing) reasonUnstable() string {
 func (s standing) adviseUnstable() []string {
 	trials := s.ladder.Rungs[s.current].grid().Trials
 	spec := trials[0].Trial.Spec
-	rate := threeDigits(spec.Train.LearningRate)
+	rate := plateau.ThreeDigits(spec.Train.LearningRate)
 	if s.tunes("learning_rate") {
 		for _, t := range trials {
 			spec.Train.LearningRate = min(spec.Train.LearningRate, t.Trial.Spec.Train.LearningRate)
 		}
-		rate = threeDigits(spec.Train.LearningRate) + " at least"
+		rate = plateau.ThreeDigits(spec.Train.LearningRate) + " at least"
 	}
 	return []string{
 		fmt.Sprintf("lower learning_rate (now %s), add warmup_steps, or clip harder with max_grad_norm", rate),
-		fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", spec.LoRA.Rank, threeDigits(spec.LoRA.Alpha), threeDigits(spec.LoRA.Scaling())),
+		fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", spec.LoRA.Rank, plateau.ThreeDigits(spec.LoRA.Alpha), plateau.ThreeDigits(spec.LoRA.Scaling())),
 	}
 }
 
@@ -132,9 +133,9 @@ func (s standing) reasonRunning() string {
 			}
 		}
 	}
-	if s.climb.draw != nil {
+	if s.climb.Draw != nil {
 		return fmt.Sprintf("%s %s: %d of %d trials of extra seeds finished, which %s",
-			either(len(ranks), "rank", "ranks"), listInts(ranks), done, all+len(s.unregistered()), s.climb.use())
+			plateau.Either(len(ranks), "rank", "ranks"), plateau.ListInts(ranks), done, all+len(s.unregistered()), s.climb.Use())
 	}
 	if len(s.screens) > 0 {
 		return fmt.Sprintf("rank %d, to be truncated to every lower rank: %d of %d trials finished", ranks[0], done, all)
@@ -142,20 +143,11 @@ func (s standing) reasonRunning() string {
 	return fmt.Sprintf("rank %d: %d of %d trials finished", ranks[0], done, all)
 }
 
-// listInts writes 2, 4 and 8.
-func listInts(values []int) string {
-	rows := make([]RungVerdict, len(values))
-	for i, v := range values {
-		rows[i].Rank = v
-	}
-	return joinRows(rows, func(r RungVerdict) string { return strconv.Itoa(r.Rank) })
-}
-
 // adviseUndrawn says what a likely plateau lacks whose extra seeds were not trained before time ran out.
 func (s standing) adviseUndrawn(info Info) string {
 	return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s %s were trained, which %s: "+
 		"raise it under a new name, finished trials are not trained again",
-		forHumans(info.Limits.Time), either(len(s.climb.draw.Ranks), "rank", "ranks"), listInts(s.climb.draw.Ranks), s.climb.use())
+		forHumans(info.Limits.Time), plateau.Either(len(s.climb.Draw.Ranks), "rank", "ranks"), plateau.ListInts(s.climb.Draw.Ranks), s.climb.Use())
 }
 
 // bytesText prints a size in the largest binary unit that leaves at least 1.
@@ -165,7 +157,7 @@ func bytesText(n int64) string {
 	for x >= 1024 && u < len(units)-1 {
 		x, u = x/1024, u+1
 	}
-	return threeDigits(x) + " " + units[u]
+	return plateau.ThreeDigits(x) + " " + units[u]
 }
 
 // forHumans prints 2h0m0s as 2h.

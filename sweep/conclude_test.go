@@ -9,12 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func TestConcludeStates(t *testing.T) {
 	t.Parallel()
-	fail := func(state sweep.OutcomeState) func(int64) sweep.Outcome {
-		return func(int64) sweep.Outcome { return sweep.Outcome{State: state, Error: "no luck", Step: 3} }
+	fail := func(state trial.OutcomeState) func(int64) trial.Outcome {
+		return func(int64) trial.Outcome { return trial.Outcome{State: state, Error: "no luck", Step: 3} }
 	}
 	climb := func(s *sweep.Snapshot, losses ...float64) {
 		for i, l := range losses {
@@ -23,81 +25,81 @@ func TestConcludeStates(t *testing.T) {
 	}
 	tests := map[string]struct {
 		facts  func(s *sweep.Snapshot)
-		state  sweep.State
+		state  plateau.State
 		rank   int
 		next   int
 		reason string
 	}{
-		"running, nothing done": {func(*sweep.Snapshot) {}, sweep.StateRunning, 0, 0, "rank 1: 0 of 3"},
+		"running, nothing done": {func(*sweep.Snapshot) {}, plateau.StateRunning, 0, 0, "rank 1: 0 of 3"},
 		"running": {func(s *sweep.Snapshot) {
 			climb(s, 4.8)
-		}, sweep.StateRunning, 1, 0, "rank 2: 0 of 3"},
+		}, plateau.StateRunning, 1, 0, "rank 2: 0 of 3"},
 		"incomplete": {func(s *sweep.Snapshot) {
 			climb(s, 4.8, 4.7)
-			finishRung(s, 4, fail(sweep.OutcomeFailed))
-		}, sweep.StateIncomplete, 2, 0, "3 of 3 trials failed: rank 4, seed 0"},
+			finishRung(s, 4, fail(trial.OutcomeFailed))
+		}, plateau.StateIncomplete, 2, 0, "3 of 3 trials failed: rank 4, seed 0"},
 		"unstable": {func(s *sweep.Snapshot) {
 			climb(s, 4.8)
-			finishRung(s, 2, fail(sweep.OutcomeUnstable))
-		}, sweep.StateUnstable, 1, 0, "seed 0 at step 3"},
+			finishRung(s, 2, fail(trial.OutcomeUnstable))
+		}, plateau.StateUnstable, 1, 0, "seed 0 at step 3"},
 		"one unstable seed of three is left out": {func(s *sweep.Snapshot) {
 			climb(s, 4.8)
-			finishRung(s, 2, func(seed int64) sweep.Outcome {
+			finishRung(s, 2, func(seed int64) trial.Outcome {
 				if seed == 2 {
-					return fail(sweep.OutcomeUnstable)(seed)
+					return fail(trial.OutcomeUnstable)(seed)
 				}
 				return loss(4.6)(seed)
 			})
-		}, sweep.StateRunning, 2, 0, ""},
+		}, plateau.StateRunning, 2, 0, ""},
 		"overfit": {func(s *sweep.Snapshot) {
 			climb(s, 4.8, 4.6)
 			finishRung(s, 4, overfitting(4.7, 4.0))
 			finishRung(s, 8, overfitting(4.8, 3.0))
-		}, sweep.StateOverfit, 2, 0, "memorise"},
+		}, plateau.StateOverfit, 2, 0, "memorise"},
 		"plateau": {func(s *sweep.Snapshot) {
 			climb(s, 4.8, 4.6, 4.6, 4.599)
-		}, sweep.StatePlateau, 2, 0, "ranks 4 and 8 gain less than min_gain 0.0242 over rank 2"},
+		}, plateau.StatePlateau, 2, 0, "ranks 4 and 8 gain less than min_gain 0.0242 over rank 2"},
 		"a plateau ignores what lies beyond it": {func(s *sweep.Snapshot) {
 			climb(s, 4.8, 4.6, 4.6, 4.599)
-			finishRung(s, 16, fail(sweep.OutcomeFailed))
-		}, sweep.StatePlateau, 2, 0, ""},
+			finishRung(s, 16, fail(trial.OutcomeFailed))
+		}, plateau.StatePlateau, 2, 0, ""},
 		"likely plateau": {func(s *sweep.Snapshot) {
 			climb(s, 4.8, 4.6, 4.598, 4.599)
 			shiftSeed(s, 4, 0, 0.022)
 			shiftSeed(s, 4, 1, -0.02)
-		}, sweep.StateLikelyPlateau, 2, 0, "probably"},
+		}, plateau.StateLikelyPlateau, 2, 0, "probably"},
 		"memory limited": {func(s *sweep.Snapshot) {
 			s.Sweep.Limits.Memory = 8 << 30
 			climb(s, 4.8, 4.7)
-			finishRung(s, 4, fail(sweep.OutcomeOverMemory))
-		}, sweep.StateMemoryLimited, 2, 4, "rank 4 needs more memory than limits.memory allows (8 GiB); up to rank 2"},
+			finishRung(s, 4, fail(trial.OutcomeOverMemory))
+		}, plateau.StateMemoryLimited, 2, 4, "rank 4 needs more memory than limits.memory allows (8 GiB); up to rank 2"},
 		"one seed over memory ends the rung": {func(s *sweep.Snapshot) {
 			climb(s, 4.8)
-			finish(s, s.Ladders[0].Rungs[1].Trials[0].Trial.ID, fail(sweep.OutcomeOverMemory)(0))
-		}, sweep.StateMemoryLimited, 1, 2, "rank 2 needs more memory than the machine has"},
+			finish(s, s.Ladders[0].Rungs[1].Trials[0].Trial.ID, fail(trial.OutcomeOverMemory)(0))
+		}, plateau.StateMemoryLimited, 1, 2, "rank 2 needs more memory than the machine has"},
 		"time limited": {func(s *sweep.Snapshot) {
 			s.Sweep.Limits.Time, s.Sweep.Elapsed = 2*time.Hour, 2*time.Hour
 			climb(s, 4.8)
-		}, sweep.StateTimeLimited, 1, 2, "limits.time (2h) ran out before rank 2"},
+		}, plateau.StateTimeLimited, 1, 2, "limits.time (2h) ran out before rank 2"},
 		"a trial over time": {func(s *sweep.Snapshot) {
 			s.Sweep.Limits.TrialTime = 90 * time.Second
 			climb(s, 4.8)
-			finishRung(s, 2, fail(sweep.OutcomeOverTime))
-		}, sweep.StateTimeLimited, 1, 2, "longer than limits.trial_time (1m30s)"},
+			finishRung(s, 2, fail(trial.OutcomeOverTime))
+		}, plateau.StateTimeLimited, 1, 2, "longer than limits.trial_time (1m30s)"},
 		"a verdict survives the end of time": {func(s *sweep.Snapshot) {
 			s.Sweep.Limits.Time, s.Sweep.Elapsed = time.Hour, 2*time.Hour
 			climb(s, 4.8, 4.6, 4.6, 4.599)
-		}, sweep.StatePlateau, 2, 0, ""},
+		}, plateau.StatePlateau, 2, 0, ""},
 		"still improving": {func(s *sweep.Snapshot) {
 			climb(s, 4.8, 4.7, 4.6, 4.5, 4.4)
-		}, sweep.StateStillImproving, 16, 32, "the last rank, 16, still gains"},
+		}, plateau.StateStillImproving, 16, 32, "the last rank, 16, still gains"},
 		"crashed out": {func(s *sweep.Snapshot) {
 			climb(s, 4.8)
 			finishRung(s, 2, loss(4.7))
 			edit(s, s.Ladders[0].Rungs[2].Trials[0].Trial.ID, crashes(5, -1))
 			finish(s, s.Ladders[0].Rungs[2].Trials[1].Trial.ID, loss(4.6)(1))
 			finish(s, s.Ladders[0].Rungs[2].Trials[2].Trial.ID, loss(4.6)(2))
-		}, sweep.StateIncomplete, 2, 0, "crashed 5 times in a row without getting further (signal: killed)"},
+		}, plateau.StateIncomplete, 2, 0, "crashed 5 times in a row without getting further (signal: killed)"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,14 +113,14 @@ func TestConcludeStates(t *testing.T) {
 			if got := next(v); got != tt.next {
 				t.Errorf("next rank %d, want %d", got, tt.next)
 			}
-			if v.State != sweep.StateRunning && len(v.Advice) == 0 {
+			if v.State != plateau.StateRunning && len(v.Advice) == 0 {
 				t.Error("no advice")
 			}
 		})
 	}
 }
 
-func next(v sweep.Verdict) int {
+func next(v plateau.Verdict) int {
 	if v.Next == nil {
 		return 0
 	}
@@ -126,8 +128,8 @@ func next(v sweep.Verdict) int {
 }
 
 // overfitting is a rung that generalises worse than it trains.
-func overfitting(val, train float64) func(int64) sweep.Outcome {
-	return func(seed int64) sweep.Outcome {
+func overfitting(val, train float64) func(int64) trial.Outcome {
+	return func(seed int64) trial.Outcome {
 		o := loss(val)(seed)
 		o.TrainLoss = &train
 		return o
@@ -151,8 +153,8 @@ func crashes(n, checkpoint int) func(*sweep.TrialFacts) {
 		for range n {
 			number := len(f.Attempts) + 1
 			f.Attempts = append(f.Attempts, sweep.AttemptFacts{
-				ID: sweep.NewAttemptID(f.Trial.ID, number), Number: number, CheckpointStep: checkpoint,
-				Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed, Error: "signal: killed"},
+				ID: trial.NewAttemptID(f.Trial.ID, number), Number: number, CheckpointStep: checkpoint,
+				Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "signal: killed"},
 			})
 		}
 	}
@@ -162,7 +164,7 @@ func TestConcludeInconclusive(t *testing.T) {
 	t.Parallel()
 	s := registered(t, []float64{16}, []int{8}, 0, 1, 2)
 	finishRung(&s, 8, loss(4.7))
-	if v := sweep.Conclude(s, 0); v.State != sweep.StateInconclusive || v.RecommendedRank != 8 {
+	if v := sweep.Conclude(s, 0); v.State != plateau.StateInconclusive || v.RecommendedRank != 8 {
 		t.Errorf("one rank: %s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
 	}
 	s = registered(t, []float64{16}, []int{1, 2}, 0, 1, 2)
@@ -170,7 +172,7 @@ func TestConcludeInconclusive(t *testing.T) {
 	finishRung(&s, 2, loss(4.77))
 	shiftSeed(&s, 2, 0, 0.03)
 	v := sweep.Conclude(s, 0)
-	if v.State != sweep.StateInconclusive || v.RecommendedRank != 1 || v.SeedsToCertify == nil {
+	if v.State != plateau.StateInconclusive || v.RecommendedRank != 1 || v.SeedsToCertify == nil {
 		t.Errorf("unresolved: %s, rank %d, seeds %v (%s)", v.State, v.RecommendedRank, v.SeedsToCertify, v.Reason)
 	}
 }
@@ -194,7 +196,7 @@ func TestConcludeStepLimited(t *testing.T) {
 					})
 				}
 			}
-			if v := sweep.Conclude(s, 0); slices.Contains(v.Flags, sweep.FlagStepLimited) != tt.want {
+			if v := sweep.Conclude(s, 0); slices.Contains(v.Flags, plateau.FlagStepLimited) != tt.want {
 				t.Errorf("flags %v with a fall of %v", v.Flags, tt.fall)
 			}
 		})
@@ -216,14 +218,14 @@ func TestConcludeNext(t *testing.T) {
 		}
 	}
 	v := sweep.Conclude(s, 0)
-	want := &sweep.NextRung{Rank: 128, PredictedBytes: new(int64(2280)), TrainSeconds: new(1.0), Seeds: 3}
+	want := &plateau.NextRung{Rank: 128, PredictedBytes: new(int64(2280)), TrainSeconds: new(1.0), Seeds: 3}
 	if diff := cmp.Diff(want, v.Next); diff != "" {
 		t.Errorf("next (-want +got):\n%s", diff)
 	}
 	s = registered(t, []float64{16}, []int{64, 128}, 0, 1, 2)
 	finishRung(&s, 64, loss(4.8))
 	finishRung(&s, 128, loss(4.6))
-	if v := sweep.Conclude(s, 0); v.State != sweep.StateStillImproving || v.Next != nil {
+	if v := sweep.Conclude(s, 0); v.State != plateau.StateStillImproving || v.Next != nil {
 		t.Errorf("at the layers' width: %s, next %v", v.State, v.Next)
 	}
 }
@@ -250,7 +252,7 @@ func TestConcludeBarelyTrained(t *testing.T) {
 				}
 			}
 			v := sweep.Conclude(s, 0)
-			if got := slices.Contains(v.Flags, sweep.FlagBarelyTrained); got != test.want {
+			if got := slices.Contains(v.Flags, plateau.FlagBarelyTrained); got != test.want {
 				t.Errorf("flags %v with a loss of %v before the first step", v.Flags, test.before)
 			}
 		})

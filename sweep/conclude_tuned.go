@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // flagEdge marks a tuned axis whose best value was the last of its list at some rank: edge_of_learning_rate.
@@ -12,7 +14,7 @@ const flagEdge = "edge_of_"
 
 // adviseTuned says what tuning leaves open: axes whose best value is the last of its list, and that the best of several
 // candidates was chosen on the same seeds that it is judged by.
-func (s standing) adviseTuned(v *Verdict) {
+func (s standing) adviseTuned(v *plateau.Verdict) {
 	candidates := s.ladder.Candidates
 	if len(candidates) < 2 || len(s.counted) == 0 {
 		return
@@ -30,7 +32,7 @@ func (s standing) adviseTuned(v *Verdict) {
 				v.Flags = append(v.Flags, flag)
 			}
 			v.Advice = append(v.Advice, fmt.Sprintf("the best %s of %s %s is the %s of its list: add a %s value, for a rank that is tuned "+
-				"worse than others looks worse than it is", setting.Name, either(len(ranks), "rank", "ranks"), listInts(ranks), e.side, e.step))
+				"worse than others looks worse than it is", setting.Name, plateau.Either(len(ranks), "rank", "ranks"), plateau.ListInts(ranks), e.side, e.step))
 		}
 	}
 	v.Advice = append(v.Advice, fmt.Sprintf("each rank stands for the best of its %d candidates on the same seeds: that makes every loss a little "+
@@ -40,7 +42,7 @@ func (s standing) adviseTuned(v *Verdict) {
 // ranksAt lists the counted ranks whose chosen candidate lies at an edge.
 func (s standing) ranksAt(e Edge) []int {
 	var ranks []int
-	for i := range s.climb.end + 1 {
+	for i := range s.climb.End + 1 {
 		rung := s.rung(i)
 		if c, ok := rung.Chosen(); ok && slices.Contains(s.ladder.Edges(c), e) {
 			ranks = append(ranks, rung.Rank)
@@ -96,23 +98,23 @@ func (l Ladder) tunedValues(axis int) ([]float64, bool) {
 }
 
 // adviseScale says when ranks differ in the scale of their updates too: what larger ranks lack is then not shown to be rank.
-func (s standing) adviseScale(v *Verdict) {
-	if v.State != StatePlateau && v.State != StateLikelyPlateau || s.climb.end == s.climb.incumbent || s.tunes("alpha") {
+func (s standing) adviseScale(v *plateau.Verdict) {
+	if v.State != plateau.StatePlateau && v.State != plateau.StateLikelyPlateau || s.climb.End == s.climb.Incumbent || s.tunes("alpha") {
 		return
 	}
-	low, high := s.rung(s.climb.incumbent), s.rung(s.climb.end)
+	low, high := s.rung(s.climb.Incumbent), s.rung(s.climb.End)
 	from, to := low.scaling(), high.scaling()
 	const equal = 1e-9 // alpha is a decimal number
 	if to > from*(1-equal) && to < from*(1+equal) {
 		return
 	}
-	v.Flags = append(v.Flags, FlagScale)
+	v.Flags = append(v.Flags, plateau.FlagScale)
 	change, remedy := "falls", "alpha: 2r keeps it the same at every rank, use_rslora lets it fall more slowly"
 	if to > from {
 		change, remedy = "grows", "a fixed alpha, or 2r without use_rslora, does not let it grow"
 	}
 	v.Advice = append(v.Advice, fmt.Sprintf("the scaling of the update %s from %s at rank %d to %s at rank %d, so this plateau may be one of scale "+
-		"rather than of rank: %s", change, threeDigits(from), low.Rank, threeDigits(to), high.Rank, remedy))
+		"rather than of rank: %s", change, plateau.ThreeDigits(from), low.Rank, plateau.ThreeDigits(to), high.Rank, remedy))
 }
 
 // tunes reports whether an axis is tuned.

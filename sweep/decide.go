@@ -1,5 +1,10 @@
 package sweep
 
+import (
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
 // Capacity is what the machine has for trials, all together.
 type Capacity struct {
 	Jobs        int
@@ -9,11 +14,11 @@ type Capacity struct {
 
 // Decision is what to do next. It is recomputed from the facts, never stored.
 type Decision struct {
-	Register []Drawn     // trials to add to their ladders before anything else: the next decision may start them
-	Start    []Launch    // in order, at most as many as fit
-	Stop     []AttemptID // live attempts that must checkpoint and end (time limit)
-	Verdicts []Verdict   // one per ladder, in ladder order; StateRunning while undecided
-	Done     bool        // nothing is live, nothing will start
+	Register []Drawn           // trials to add to their ladders before anything else: the next decision may start them
+	Start    []Launch          // in order, at most as many as fit
+	Stop     []trial.AttemptID // live attempts that must checkpoint and end (time limit)
+	Verdicts []plateau.Verdict // one per ladder, in ladder order; StateRunning while undecided
+	Done     bool              // nothing is live, nothing will start
 }
 
 // Drawn is trials of extra seeds that the rule asked for.
@@ -26,11 +31,11 @@ type Drawn struct {
 type Launch struct {
 	Ladder      int // index into Snapshot.Ladders
 	Rank        int
-	Trial       TrialID
+	Trial       trial.ID
 	Number      int // attempt number, from 1
-	Calibration *Calibration
-	Checkpoints []AttemptID // earlier attempts, newest first
-	Screen      []int       // ranks to truncate the trained adapter to
+	Calibration *trial.Calibration
+	Checkpoints []trial.AttemptID // earlier attempts, newest first
+	Screen      []int             // ranks to truncate the trained adapter to
 }
 
 // Decide turns a sweep's facts into the next actions. live are the attempts whose workers exist. It is pure: no clock, no
@@ -40,9 +45,9 @@ type Launch struct {
 // one below it is finished and the rule says go on, but for the lowest of a climb and the one that is screened; no extra seed is trained that the rule did not draw; at most Capacity.Jobs trials run; nothing starts once limits.time is
 // spent. Within that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order,
 // each where the estimates of all running trials still fit into memory. A trial shared by several ladders runs once.
-func Decide(s Snapshot, live []AttemptID, c Capacity) Decision {
+func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 	p := newPlan(s, live, c)
-	d := Decision{Verdicts: make([]Verdict, len(s.Ladders))}
+	d := Decision{Verdicts: make([]plateau.Verdict, len(s.Ladders))}
 	open := 0
 	for i := range s.Ladders {
 		st := stand(s.Sweep, s.Ladders[i])
@@ -52,7 +57,7 @@ func Decide(s Snapshot, live []AttemptID, c Capacity) Decision {
 		}
 		open++
 		if s.Sweep.timeIsUp() && p.runs(st) {
-			st.cut(&d.Verdicts[i], StateRunning, "limits.time ran out: running trials write their checkpoints")
+			st.cut(&d.Verdicts[i], plateau.StateRunning, "limits.time ran out: running trials write their checkpoints")
 		}
 		if extra := st.unregistered(); len(extra) > 0 && !s.Sweep.timeIsUp() {
 			d.Register = append(d.Register, Drawn{i, extra})

@@ -1,6 +1,10 @@
 package sweep
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
 
 // estimate is what a trial is expected to need at its peak: the best of what it said or measured itself, what its
 // candidate's trials of the rung did, and of the last measured rung below it, and the largest peak of any trial with the
@@ -21,9 +25,9 @@ func (p *plan) estimate(ladder, rung int, t TrialFacts) int64 {
 	if need > 0 {
 		return need
 	}
-	like := t.Trial.likeness()
+	like := likenessOf(t.Trial)
 	p.snapshot.each(func(_, _ int, other TrialFacts) {
-		if other.Trial.likeness() == like {
+		if likenessOf(other.Trial) == like {
 			need = max(need, other.peak(platform))
 		}
 	})
@@ -45,13 +49,13 @@ type likeness struct {
 	batch, sequence int
 }
 
-func (t Trial) likeness() likeness {
+func likenessOf(t trial.Trial) likeness {
 	return likeness{t.Base, t.Spec.Train.Dtype, t.Spec.Train.BatchSize, t.Spec.Data.SequenceLength}
 }
 
 // calibration is what a candidate's last measured rung below a rung says, or the next one above it where a screening trained
 // that first; nil where there is none. An extra seed has its own rung's.
-func (s standing) calibration(platform string, candidate, rung int) *Calibration {
+func (s standing) calibration(platform string, candidate, rung int) *trial.Calibration {
 	nearest := slices.Clone(s.counted)
 	slices.SortFunc(nearest, func(a, b int) int {
 		if a <= rung && b <= rung {
@@ -62,7 +66,7 @@ func (s standing) calibration(platform string, candidate, rung int) *Calibration
 	for _, r := range nearest {
 		rung := s.ladder.Rungs[r].of(candidate)
 		if peak, analysis := rung.peak(platform), rung.analysis(); peak > 0 && analysis > 0 {
-			return &Calibration{Rank: rung.Rank, PeakBytes: peak, AnalysisBytes: analysis, Factor: s.memoryFactor(r, platform, candidate)}
+			return &trial.Calibration{Rank: rung.Rank, PeakBytes: peak, AnalysisBytes: analysis, Factor: s.memoryFactor(r, platform, candidate)}
 		}
 	}
 	return nil

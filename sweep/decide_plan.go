@@ -1,13 +1,17 @@
 package sweep
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
 
 // plan gathers the trials that could start now and picks those that fit.
 type plan struct {
 	snapshot  Snapshot
 	jobs      int
 	bytes     int64 // the memory that all running trials share; 0 means no bound
-	running   map[TrialID]bool
+	running   map[trial.ID]bool
 	used      int64 // estimates of the running trials
 	unknown   bool  // some running trial has no estimate
 	continues []candidate
@@ -20,9 +24,9 @@ type candidate struct {
 	estimate int64 // bytes; 0 means unknown
 }
 
-func newPlan(s Snapshot, live []AttemptID, c Capacity) *plan {
-	p := &plan{snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, running: map[TrialID]bool{}}
-	if OnDevice(s.Sweep.Platform) {
+func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
+	p := &plan{snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, running: map[trial.ID]bool{}}
+	if trial.OnDevice(s.Sweep.Platform) {
 		p.bytes = c.DeviceBytes
 	}
 	for _, id := range live {
@@ -33,7 +37,7 @@ func newPlan(s Snapshot, live []AttemptID, c Capacity) *plan {
 			p.running[t.Trial.ID] = true
 		}
 	})
-	seen := map[TrialID]bool{}
+	seen := map[trial.ID]bool{}
 	s.each(func(l, r int, t TrialFacts) {
 		if id := t.Trial.ID; p.running[id] && !seen[id] {
 			seen[id] = true
@@ -127,8 +131,8 @@ func (t TrialFacts) nextNumber() int {
 
 // checkpoints lists the trial's attempts, newest first. Also those that reported no checkpoint: the file may be there though
 // the event was lost.
-func (t TrialFacts) checkpoints() []AttemptID {
-	var ids []AttemptID
+func (t TrialFacts) checkpoints() []trial.AttemptID {
+	var ids []trial.AttemptID
 	for _, a := range slices.Backward(t.Attempts) {
 		ids = append(ids, a.ID)
 	}

@@ -10,7 +10,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // names writes launches as "alpha/rank/seed#number".
@@ -32,12 +34,12 @@ func names(s sweep.Snapshot, launches []sweep.Launch) []string {
 
 func TestDecideStarts(t *testing.T) {
 	t.Parallel()
-	at := func(s *sweep.Snapshot, ladder, rung, seed int) sweep.TrialID {
+	at := func(s *sweep.Snapshot, ladder, rung, seed int) trial.ID {
 		return s.Ladders[ladder].Rungs[rung].Trials[seed].Trial.ID
 	}
 	tests := map[string]struct {
 		alphas   []float64
-		facts    func(s *sweep.Snapshot) []sweep.AttemptID
+		facts    func(s *sweep.Snapshot) []trial.AttemptID
 		capacity sweep.Capacity
 		want     []string
 	}{
@@ -45,33 +47,33 @@ func TestDecideStarts(t *testing.T) {
 			[]float64{16, 32}, nil, sweep.Capacity{Jobs: 3}, []string{"16/1/0#1", "16/1/1#1", "32/1/0#1"},
 		},
 		"live ones count": {
-			[]float64{16, 32}, func(s *sweep.Snapshot) []sweep.AttemptID {
-				return []sweep.AttemptID{begin(s, at(s, 0, 0, 0))}
+			[]float64{16, 32}, func(s *sweep.Snapshot) []trial.AttemptID {
+				return []trial.AttemptID{begin(s, at(s, 0, 0, 0))}
 			}, sweep.Capacity{Jobs: 2}, []string{"16/1/1#1"},
 		},
 		"an attempt without outcome counts as live": {
-			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
 				begin(s, at(s, 0, 0, 0))
 				return nil
 			}, sweep.Capacity{Jobs: 2}, []string{"16/1/1#1"},
 		},
 		"a worker with an outcome that has not exited counts": {
-			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
 				id := begin(s, at(s, 0, 0, 0))
-				conclude(s, at(s, 0, 0, 0), sweep.Outcome{State: sweep.OutcomeInterrupted})
-				return []sweep.AttemptID{id}
+				conclude(s, at(s, 0, 0, 0), trial.Outcome{State: trial.OutcomeInterrupted})
+				return []trial.AttemptID{id}
 			}, sweep.Capacity{Jobs: 4}, []string{"16/1/1#1"},
 		},
 		"the next rung waits for every seed": {
-			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
 				finish(s, at(s, 0, 0, 0), done(4.8))
-				return []sweep.AttemptID{begin(s, at(s, 0, 0, 1))}
+				return []trial.AttemptID{begin(s, at(s, 0, 0, 1))}
 			}, sweep.Capacity{Jobs: 4}, nil,
 		},
 		"interrupted trials go first": {
-			[]float64{16, 32}, func(s *sweep.Snapshot) []sweep.AttemptID {
-				finish(s, at(s, 1, 0, 1), sweep.Outcome{State: sweep.OutcomeInterrupted})
-				finish(s, at(s, 1, 0, 1), sweep.Outcome{State: sweep.OutcomeCrashed})
+			[]float64{16, 32}, func(s *sweep.Snapshot) []trial.AttemptID {
+				finish(s, at(s, 1, 0, 1), trial.Outcome{State: trial.OutcomeInterrupted})
+				finish(s, at(s, 1, 0, 1), trial.Outcome{State: trial.OutcomeCrashed})
 				return nil
 			}, sweep.Capacity{Jobs: 2}, []string{"32/1/1#3", "16/1/0#1"},
 		},
@@ -79,21 +81,21 @@ func TestDecideStarts(t *testing.T) {
 			[]float64{16, 16}, nil, sweep.Capacity{Jobs: 4}, []string{"16/1/0#1", "16/1/1#1"},
 		},
 		"a failed rung is finished, then the ladder stops": {
-			[]float64{16, 32}, func(s *sweep.Snapshot) []sweep.AttemptID {
-				finish(s, at(s, 0, 0, 0), sweep.Outcome{State: sweep.OutcomeFailed})
-				finish(s, at(s, 1, 0, 0), sweep.Outcome{State: sweep.OutcomeFailed})
+			[]float64{16, 32}, func(s *sweep.Snapshot) []trial.AttemptID {
+				finish(s, at(s, 0, 0, 0), trial.Outcome{State: trial.OutcomeFailed})
+				finish(s, at(s, 1, 0, 0), trial.Outcome{State: trial.OutcomeFailed})
 				finish(s, at(s, 1, 0, 1), done(4.8))
 				return nil
 			}, sweep.Capacity{Jobs: 4}, []string{"16/1/1#1"},
 		},
 		"a rung over memory begins no other seed": {
-			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
-				finish(s, at(s, 0, 0, 0), sweep.Outcome{State: sweep.OutcomeOverMemory})
+			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
+				finish(s, at(s, 0, 0, 0), trial.Outcome{State: trial.OutcomeOverMemory})
 				return nil
 			}, sweep.Capacity{Jobs: 4}, nil,
 		},
 		"time is up": {
-			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
 				s.Sweep.Limits.Time, s.Sweep.Elapsed = time.Hour, time.Hour
 				return nil
 			}, sweep.Capacity{Jobs: 4}, nil,
@@ -102,21 +104,21 @@ func TestDecideStarts(t *testing.T) {
 			[]float64{16, 32}, nil, sweep.Capacity{Jobs: 4, HostBytes: 100}, []string{"16/1/0#1"},
 		},
 		"its prediction lets others join, as many as fit": {
-			[]float64{16, 32}, func(s *sweep.Snapshot) []sweep.AttemptID {
+			[]float64{16, 32}, func(s *sweep.Snapshot) []trial.AttemptID {
 				id := begin(s, at(s, 0, 0, 0))
 				predict(s, at(s, 0, 0, 0), 40)
-				return []sweep.AttemptID{id}
+				return []trial.AttemptID{id}
 			}, sweep.Capacity{Jobs: 4, HostBytes: 100}, []string{"16/1/1#1"},
 		},
 		"the rung below stands in for an unknown one": {
-			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
 				finishRung(s, 1, loss(4.8))
 				measure(s, at(s, 0, 0, 0), 60)
 				return nil
 			}, sweep.Capacity{Jobs: 4, HostBytes: 100}, []string{"16/2/0#1"},
 		},
 		"alone, a trial may need more than there is": {
-			[]float64{16}, func(s *sweep.Snapshot) []sweep.AttemptID {
+			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
 				finishRung(s, 1, loss(4.8))
 				measure(s, at(s, 0, 0, 0), 160)
 				return nil
@@ -127,7 +129,7 @@ func TestDecideStarts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := registered(t, tt.alphas, []int{1, 2, 4}, 0, 1)
-			var live []sweep.AttemptID
+			var live []trial.AttemptID
 			if tt.facts != nil {
 				live = tt.facts(&s)
 			}
@@ -142,28 +144,28 @@ func TestDecideStarts(t *testing.T) {
 	}
 }
 
-func predict(s *sweep.Snapshot, id sweep.TrialID, bytes int64) {
+func predict(s *sweep.Snapshot, id trial.ID, bytes int64) {
 	edit(s, id, func(t *sweep.TrialFacts) {
-		t.Prediction = &sweep.Prediction{AnalysisBytes: bytes / 2, PredictedBytes: bytes}
+		t.Prediction = &trial.Prediction{AnalysisBytes: bytes / 2, PredictedBytes: bytes}
 	})
 }
 
-func measure(s *sweep.Snapshot, id sweep.TrialID, bytes int64) {
+func measure(s *sweep.Snapshot, id trial.ID, bytes int64) {
 	edit(s, id, func(t *sweep.TrialFacts) { t.Memory.PeakHostBytes = &bytes })
 }
 
 func TestDecideStopsWhenTimeIsUp(t *testing.T) {
 	t.Parallel()
 	s := registered(t, []float64{16}, []int{1, 2}, 0, 1)
-	live := []sweep.AttemptID{begin(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID)}
+	live := []trial.AttemptID{begin(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID)}
 	s.Sweep.Limits.Time, s.Sweep.Elapsed = time.Hour, time.Hour
 	d := sweep.Decide(s, live, sweep.Capacity{Jobs: 2})
-	if !slices.Equal(d.Stop, live) || d.Done || d.Verdicts[0].State != sweep.StateRunning {
+	if !slices.Equal(d.Stop, live) || d.Done || d.Verdicts[0].State != plateau.StateRunning {
 		t.Errorf("with a live trial: stop %v, done %v, state %s", d.Stop, d.Done, d.Verdicts[0].State)
 	}
-	conclude(&s, live[0].Trial(), sweep.Outcome{State: sweep.OutcomeInterrupted})
+	conclude(&s, live[0].Trial(), trial.Outcome{State: trial.OutcomeInterrupted})
 	d = sweep.Decide(s, nil, sweep.Capacity{Jobs: 2})
-	if !d.Done || d.Verdicts[0].State != sweep.StateTimeLimited {
+	if !d.Done || d.Verdicts[0].State != plateau.StateTimeLimited {
 		t.Errorf("without: done %v, state %s", d.Done, d.Verdicts[0].State)
 	}
 }
@@ -178,13 +180,13 @@ func TestDecideCalibrates(t *testing.T) {
 			measure(&s, f.Trial.ID, int64(3000+500*i)+f.Trial.Spec.Seed)
 		}
 	}
-	finish(&s, s.Ladders[0].Rungs[2].Trials[0].Trial.ID, sweep.Outcome{State: sweep.OutcomeCrashed})
+	finish(&s, s.Ladders[0].Rungs[2].Trials[0].Trial.ID, trial.Outcome{State: trial.OutcomeCrashed})
 	d := sweep.Decide(s, nil, sweep.Capacity{Jobs: 1})
 	want := []sweep.Launch{{
 		Ladder: 0, Rank: 4, Trial: s.Ladders[0].Rungs[2].Trials[0].Trial.ID, Number: 2,
 		// Measured growth 3501 − 3001 = 500 over analysed growth 200.
-		Calibration: &sweep.Calibration{Rank: 2, PeakBytes: 3501, AnalysisBytes: 1200, Factor: 2.5},
-		Checkpoints: []sweep.AttemptID{s.Ladders[0].Rungs[2].Trials[0].Attempts[0].ID},
+		Calibration: &trial.Calibration{Rank: 2, PeakBytes: 3501, AnalysisBytes: 1200, Factor: 2.5},
+		Checkpoints: []trial.AttemptID{s.Ladders[0].Rungs[2].Trials[0].Attempts[0].ID},
 	}}
 	if diff := cmp.Diff(want, d.Start); diff != "" {
 		t.Errorf("start (-want +got):\n%s", diff)
@@ -221,15 +223,15 @@ func TestCrashedOutNeedsNoProgress(t *testing.T) {
 func interruption(f *sweep.TrialFacts) {
 	number := len(f.Attempts) + 1
 	f.Attempts = append(f.Attempts, sweep.AttemptFacts{
-		ID: sweep.NewAttemptID(f.Trial.ID, number), Number: number, CheckpointStep: -1,
-		Outcome: &sweep.Outcome{State: sweep.OutcomeInterrupted},
+		ID: trial.NewAttemptID(f.Trial.ID, number), Number: number, CheckpointStep: -1,
+		Outcome: &trial.Outcome{State: trial.OutcomeInterrupted},
 	})
 }
 
 // world is a random sweep whose trials have fixed fates: what Decide may not let depend on order.
 type world struct {
 	snapshot sweep.Snapshot
-	fate     map[sweep.TrialID]sweep.Outcome
+	fate     map[trial.ID]trial.Outcome
 	capacity sweep.Capacity
 }
 
@@ -240,18 +242,18 @@ func drawWorld(tb testing.TB, t *rapid.T) world {
 	alphas := []float64{16, 32, 16}[:rapid.IntRange(1, 3).Draw(t, "ladders")] // the third shares the first's trials
 	rates := [][]float64{nil, nil, {1e-3, 3e-3}}[rapid.IntRange(0, 2).Draw(t, "tuned")]
 	w := world{
-		snapshot: registeredTuned(tb, rates, alphas, ranks, seeds...), fate: map[sweep.TrialID]sweep.Outcome{},
+		snapshot: registeredTuned(tb, rates, alphas, ranks, seeds...), fate: map[trial.ID]trial.Outcome{},
 		capacity: sweep.Capacity{Jobs: rapid.IntRange(1, 5).Draw(t, "jobs")},
 	}
 	switch rapid.IntRange(0, 2).Draw(t, "certainty") {
 	case 1:
-		w.snapshot.Sweep.Rule.Stop = sweep.StopCertified
+		w.snapshot.Sweep.Rule.Stop = plateau.StopCertified
 	case 2:
 		w.snapshot.Sweep.Confirm(len(seeds) + rapid.IntRange(0, 3).Draw(t, "extra seeds"))
 	}
 	for _, l := range w.snapshot.Ladders {
 		for _, r := range l.Rungs {
-			kind := map[int]sweep.OutcomeState{28: sweep.OutcomeOverMemory, 29: sweep.OutcomeOverTime}[rapid.IntRange(0, 29).Draw(t, "rung")]
+			kind := map[int]trial.OutcomeState{28: trial.OutcomeOverMemory, 29: trial.OutcomeOverTime}[rapid.IntRange(0, 29).Draw(t, "rung")]
 			for _, f := range r.Trials {
 				if _, known := w.fate[f.Trial.ID]; !known {
 					w.fate[f.Trial.ID] = drawFate(t, kind, r.Rank)
@@ -262,15 +264,15 @@ func drawWorld(tb testing.TB, t *rapid.T) world {
 	return w
 }
 
-func drawFate(t *rapid.T, rung sweep.OutcomeState, rank int) sweep.Outcome {
+func drawFate(t *rapid.T, rung trial.OutcomeState, rank int) trial.Outcome {
 	if rung != "" {
-		return sweep.Outcome{State: rung}
+		return trial.Outcome{State: rung}
 	}
 	switch rapid.IntRange(0, 79).Draw(t, "fate") {
 	case 77: // rapid prefers small numbers
-		return sweep.Outcome{State: sweep.OutcomeFailed, Error: "no luck"}
+		return trial.Outcome{State: trial.OutcomeFailed, Error: "no luck"}
 	case 78, 79:
-		return sweep.Outcome{State: sweep.OutcomeUnstable, Step: 2}
+		return trial.Outcome{State: trial.OutcomeUnstable, Step: 2}
 	}
 	return done(4.5 + 0.5/float64(rank*rank*rank) + 1e-3*float64(rapid.IntRange(0, 20).Draw(t, "noise")))
 }
@@ -285,8 +287,8 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 			s.Ladders[l].Rungs[r].Trials = slices.Clone(s.Ladders[l].Rungs[r].Trials)
 		}
 	}
-	var live []sweep.AttemptID
-	screens := map[sweep.TrialID][]int{}
+	var live []trial.AttemptID
+	screens := map[trial.ID][]int{}
 	for range 10000 {
 		d := sweep.Decide(s, live, w.capacity)
 		w.check(t, s, live, d)
@@ -314,7 +316,7 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 		}
 		w.screen(&s, id, ranks)
 		if interrupted {
-			conclude(&s, id, sweep.Outcome{State: sweep.OutcomeInterrupted})
+			conclude(&s, id, trial.Outcome{State: trial.OutcomeInterrupted})
 		} else {
 			conclude(&s, id, w.fate[id])
 		}
@@ -324,25 +326,25 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 }
 
 // screen truncates the adapter of a trial that will be done. It loses something at every rank, and more far below its own.
-func (w world) screen(s *sweep.Snapshot, id sweep.TrialID, ranks []int) {
+func (w world) screen(s *sweep.Snapshot, id trial.ID, ranks []int) {
 	fate := w.fate[id]
-	if fate.State != sweep.OutcomeDone {
+	if fate.State != trial.OutcomeDone {
 		return
 	}
 	edit(s, id, func(t *sweep.TrialFacts) {
 		for _, rank := range ranks {
 			loss := *fate.ValLoss + 0.5/float64(rank*rank)
-			t.Screened = append(t.Screened, sweep.Screened{Rank: rank, ValLoss: loss})
+			t.Screened = append(t.Screened, trial.Screened{Rank: rank, ValLoss: loss})
 		}
 	})
 }
 
 // check holds what must be true of every decision.
-func (w world) check(t *rapid.T, s sweep.Snapshot, live []sweep.AttemptID, d sweep.Decision) {
+func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d sweep.Decision) {
 	if len(live)+len(d.Start) > w.capacity.Jobs {
 		t.Fatalf("%d live and %d starts with %d jobs", len(live), len(d.Start), w.capacity.Jobs)
 	}
-	busy := map[sweep.TrialID]bool{}
+	busy := map[trial.ID]bool{}
 	for _, id := range live {
 		busy[id.Trial()] = true
 	}
@@ -403,7 +405,7 @@ func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
 func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	at := slices.IndexFunc(l.Rungs, func(r sweep.Rung) bool { return r.Rank == launch.Rank })
 	extra := slices.ContainsFunc(l.Rungs[at].Trials, func(f sweep.TrialFacts) bool { return f.Extra && f.Trial.ID == launch.Trial })
-	var counted []sweep.Losses
+	var counted []plateau.Losses
 	for i, r := range l.Rungs {
 		if _, counts := r.Chosen(); counts && (extra || i < at) {
 			counted = append(counted, r.Losses())
@@ -420,7 +422,7 @@ func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	rule := w.snapshot.Sweep.Rule
 	rule.GridSeeds = w.snapshot.Sweep.Seeds
 	if len(counted) < len(l.Rungs) { // the ladder goes on: what the rule says where it ends must not start anything
-		better := sweep.Losses{Rank: l.Rungs[len(counted)].Rank, Seeds: rule.GridSeeds, ValLoss: make([]float64, len(rule.GridSeeds)), Complete: true}
+		better := plateau.Losses{Rank: l.Rungs[len(counted)].Rank, Seeds: rule.GridSeeds, ValLoss: make([]float64, len(rule.GridSeeds)), Complete: true}
 		counted = append(counted, better)
 	}
 	v, err := rule.Judge(counted)
@@ -433,7 +435,7 @@ func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 		}
 		return
 	}
-	if v.Rungs[at].Decision == sweep.DecisionBeyond {
+	if v.Rungs[at].Decision == plateau.DecisionBeyond {
 		t.Fatalf("rank %d starts beyond a plateau", launch.Rank)
 	}
 }

@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // doubtful is a trainer of ladders that are flat from rank 2 on but for rank 4, whose gains over the grid's seeds 0, 1 and 2
 // are .022, .003 and −.022: its stop at rank 8 is likely and hangs on rank 4 alone. Seeds from 3 on show no gain.
 func doubtful() sweeptest.Trainer {
 	tr := trainer()
-	tr.Loss = func(t sweep.Trial) float64 {
+	tr.Loss = func(t trial.Trial) float64 {
 		seed, rank := t.Spec.Seed, t.Spec.LoRA.Rank
 		loss := map[int]float64{1: 4.8, 2: 4.7, 4: 4.7, 8: 4.699, 16: 4.6985, 32: 4.6985}[rank] + 0.03*float64(seed) + 0.0005*float64((seed*int64(rank))%3)
 		if gains := []float64{0.022, 0.003, -0.022}; rank == 4 && seed < 3 {
@@ -65,7 +67,7 @@ func TestSchedulerConfirms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := sweep.Conclude(s, 0); v.State != sweep.StateLikelyPlateau || v.RecommendedRank != 2 || len(extraSeeds(s.Ladders[0])) > 0 {
+		if v := sweep.Conclude(s, 0); v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || len(extraSeeds(s.Ladders[0])) > 0 {
 			t.Fatalf("before: %s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
 		}
 		before := len(b.exec.Starts())
@@ -73,13 +75,13 @@ func TestSchedulerConfirms(t *testing.T) {
 		want := [][2]int64{{2, 3}, {2, 4}, {2, 5}, {4, 3}, {4, 4}, {4, 5}}
 		for i, l := range s.Ladders {
 			v := sweep.Conclude(s, i)
-			if v.State != sweep.StatePlateau || v.RecommendedRank != 2 || v.Draw != nil || len(v.Rungs[2].Seeds) != 6 {
+			if v.State != plateau.StatePlateau || v.RecommendedRank != 2 || v.Draw != nil || len(v.Rungs[2].Seeds) != 6 {
 				t.Errorf("ladder %d: %s, rank %d (%s)", i, v.State, v.RecommendedRank, v.Reason)
 			}
 			if got := extraSeeds(l); !slices.Equal(got, want) {
 				t.Errorf("ladder %d: extra trials %v, want %v", i, got, want)
 			}
-			if recorded := b.store.Verdicts(l.ID); len(recorded) != 2 || recorded[1].State != sweep.StatePlateau {
+			if recorded := b.store.Verdicts(l.ID); len(recorded) != 2 || recorded[1].State != plateau.StatePlateau {
 				t.Errorf("ladder %d: %d verdicts recorded", i, len(recorded))
 			}
 		}
@@ -96,7 +98,7 @@ func TestSchedulerConfirms(t *testing.T) {
 // plateau at rank 2, though not certainly with the grid's seeds. Seeds from 3 on show that rank 4 is worse.
 func doubtfulEnd() sweeptest.Trainer {
 	tr := trainer()
-	tr.Loss = func(t sweep.Trial) float64 {
+	tr.Loss = func(t trial.Trial) float64 {
 		seed, rank := t.Spec.Seed, t.Spec.LoRA.Rank
 		if grid := map[int][]float64{1: {4.801, 4.799, 4.8}, 2: {4.72, 4.68, 4.7}, 4: {4.707, 4.753, 4.73}}; seed < 3 {
 			return grid[rank][seed]
@@ -117,14 +119,14 @@ func TestSchedulerConfirmsAtTheEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		before, starts := sweep.Conclude(s, 0), len(b.exec.Starts())
-		if before.State != sweep.StateLikelyPlateau || before.RecommendedRank != 2 || starts != 18 {
+		if before.State != plateau.StateLikelyPlateau || before.RecommendedRank != 2 || starts != 18 {
 			t.Fatalf("before: %s, rank %d (%s) after %d starts", before.State, before.RecommendedRank, before.Reason, starts)
 		}
 		s = confirmed(t, b, 6)
 		want := [][2]int64{{2, 3}, {2, 4}, {2, 5}, {4, 3}, {4, 4}, {4, 5}}
 		for i, l := range s.Ladders {
 			v := sweep.Conclude(s, i)
-			if v.State != sweep.StateLikelyPlateau || v.RecommendedRank != 2 || v.Draw != nil || *v.Probability <= *before.Probability || len(v.Rungs[2].Seeds) != 6 {
+			if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || v.Draw != nil || *v.Probability <= *before.Probability || len(v.Rungs[2].Seeds) != 6 {
 				t.Errorf("ladder %d: %s, rank %d, draw %v (%s)", i, v.State, v.RecommendedRank, v.Draw, v.Reason)
 			}
 			if got := extraSeeds(l); !slices.Equal(got, want) {
@@ -143,31 +145,31 @@ func TestSchedulerDraws(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		change func(*sweep.Info, *sweeptest.Trainer)
-		state  sweep.State
+		state  plateau.State
 		seeds  int // that rank 4 is compared over
 	}{
-		"certified": {func(i *sweep.Info, _ *sweeptest.Trainer) { i.Rule.Stop = sweep.StopCertified }, sweep.StatePlateau, 6},
+		"certified": {func(i *sweep.Info, _ *sweeptest.Trainer) { i.Rule.Stop = plateau.StopCertified }, plateau.StatePlateau, 6},
 		"confirmed, one seed more is not enough": {
-			func(i *sweep.Info, _ *sweeptest.Trainer) { i.Confirm(4) }, sweep.StateLikelyPlateau, 4,
+			func(i *sweep.Info, _ *sweeptest.Trainer) { i.Confirm(4) }, plateau.StateLikelyPlateau, 4,
 		},
 		"an extra seed is unstable": {func(i *sweep.Info, tr *sweeptest.Trainer) {
 			i.Confirm(7)
-			tr.Unstable = func(t sweep.Trial) bool { return t.Spec.Seed == 4 }
-		}, sweep.StatePlateau, 6},
+			tr.Unstable = func(t trial.Trial) bool { return t.Spec.Seed == 4 }
+		}, plateau.StatePlateau, 6},
 		"an extra seed crashes always": {func(i *sweep.Info, tr *sweeptest.Trainer) {
 			i.Confirm(7)
-			tr.Crash = func(a sweep.Assignment) int {
+			tr.Crash = func(a trial.Assignment) int {
 				if a.Trial.Spec.Seed == 5 && a.Trial.Spec.LoRA.Rank == 4 {
 					return 2
 				}
 				return 0
 			}
-		}, sweep.StatePlateau, 6},
+		}, plateau.StatePlateau, 6},
 		"no extra seed gives a loss": {func(i *sweep.Info, tr *sweeptest.Trainer) {
 			i.Confirm(6)
-			tr.Peak = func(t sweep.Trial) int64 { return 100 + t.Spec.Seed }
+			tr.Peak = func(t trial.Trial) int64 { return 100 + t.Spec.Seed }
 			i.Limits.Memory = 102
-		}, sweep.StateLikelyPlateau, 3},
+		}, plateau.StateLikelyPlateau, 3},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -203,7 +205,7 @@ func TestDrawOutOfTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		v := sweep.Conclude(s, 0)
-		if v.State != sweep.StateLikelyPlateau || v.RecommendedRank != 2 || !strings.Contains(strings.Join(v.Advice, "\n"), "limits.time (10m) ran out before the extra seeds of ranks 2 and 4") {
+		if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || !strings.Contains(strings.Join(v.Advice, "\n"), "limits.time (10m) ran out before the extra seeds of ranks 2 and 4") {
 			t.Errorf("%s, rank %d, advice %q", v.State, v.RecommendedRank, v.Advice)
 		}
 		if d := sweep.Decide(s, nil, b.capacity); !d.Done || len(d.Register)+len(d.Start) > 0 {

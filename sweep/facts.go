@@ -1,6 +1,11 @@
 package sweep
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
 
 // crashLimit is how many attempts in a row may crash without getting further before a trial counts as failed for good:
 // enough for a machine that is short of memory now and then, few enough to end.
@@ -28,17 +33,17 @@ func (t TrialFacts) state() trialState {
 		return trialPending
 	}
 	switch o.State {
-	case OutcomeDone:
+	case trial.OutcomeDone:
 		if o.ValLoss != nil {
 			return trialDone
 		}
-	case OutcomeUnstable:
+	case trial.OutcomeUnstable:
 		return trialUnstable
-	case OutcomeOverMemory:
+	case trial.OutcomeOverMemory:
 		return trialOverMemory
-	case OutcomeOverTime:
+	case trial.OutcomeOverTime:
 		return trialOverTime
-	case OutcomeInterrupted, OutcomeCrashed, OutcomeFailed:
+	case trial.OutcomeInterrupted, trial.OutcomeCrashed, trial.OutcomeFailed:
 	}
 	return trialFailed
 }
@@ -51,7 +56,7 @@ func (t TrialFacts) crashedOut() bool {
 		return false
 	}
 	last := t.Attempts[n:]
-	if slices.ContainsFunc(last, func(a AttemptFacts) bool { return a.Outcome == nil || a.Outcome.State != OutcomeCrashed }) {
+	if slices.ContainsFunc(last, func(a AttemptFacts) bool { return a.Outcome == nil || a.Outcome.State != trial.OutcomeCrashed }) {
 		return false
 	}
 	return furthest(last) <= furthest(t.Attempts[:n])
@@ -78,22 +83,6 @@ func (t TrialFacts) open() *AttemptFacts {
 
 // peak returns the trial's measured peak where memory is short; 0 means not measured.
 func (t TrialFacts) peak(platform string) int64 { return t.Memory.Peak(platform) }
-
-// Peak returns the measured peak where a platform's memory is short: on the device if it has its own, else on the host.
-// 0 means not measured.
-func (m Memory) Peak(platform string) int64 {
-	measured := m.PeakHostBytes
-	if OnDevice(platform) {
-		measured = m.PeakDeviceBytes
-	}
-	if measured == nil {
-		return 0
-	}
-	return *measured
-}
-
-// OnDevice reports whether a platform's memory is a device's own.
-func OnDevice(platform string) bool { return platform == "xla:cuda" }
 
 // seed is the trial's seed.
 func (t TrialFacts) seed() int64 { return t.Trial.Spec.Seed }
@@ -122,14 +111,14 @@ func (r Rung) analysis() int64 {
 func (r Rung) trainSeconds() float64 {
 	var seconds []float64
 	for _, t := range r.Trials {
-		if o := t.Final(); o != nil && o.State == OutcomeDone {
+		if o := t.Final(); o != nil && o.State == trial.OutcomeDone {
 			seconds = append(seconds, o.TrainSeconds)
 		}
 	}
 	if len(seconds) == 0 {
 		return 0
 	}
-	return mean(seconds)
+	return plateau.Mean(seconds)
 }
 
 // Reopen sees what other sweeps made of shared trials with this sweep's eyes. Those that ended without a loss get a fresh
@@ -154,13 +143,13 @@ func (t *TrialFacts) reopen(info Info) {
 		}
 		seen := *a.Outcome
 		switch seen.State {
-		case OutcomeDone:
+		case trial.OutcomeDone:
 			if limit := info.Limits.Memory; limit > 0 && t.peak(info.Platform) > limit {
-				seen.State = OutcomeOverMemory
+				seen.State = trial.OutcomeOverMemory
 			}
-		case OutcomeOverMemory, OutcomeOverTime, OutcomeFailed, OutcomeCrashed:
-			seen.State = OutcomeInterrupted
-		case OutcomeUnstable, OutcomeInterrupted:
+		case trial.OutcomeOverMemory, trial.OutcomeOverTime, trial.OutcomeFailed, trial.OutcomeCrashed:
+			seen.State = trial.OutcomeInterrupted
+		case trial.OutcomeUnstable, trial.OutcomeInterrupted:
 		}
 		t.Attempts[i].Outcome = &seen
 	}

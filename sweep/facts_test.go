@@ -5,6 +5,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // registered returns the facts of a sweep where nothing has run yet: one ladder per alpha.
@@ -32,7 +33,7 @@ func registeredTuned(t testing.TB, rates, alphas []float64, ranks []int, seeds .
 }
 
 // edit changes the facts of a trial in every ladder that holds it.
-func edit(s *sweep.Snapshot, id sweep.TrialID, change func(*sweep.TrialFacts)) {
+func edit(s *sweep.Snapshot, id trial.ID, change func(*sweep.TrialFacts)) {
 	for l := range s.Ladders {
 		for r := range s.Ladders[l].Rungs {
 			for i := range s.Ladders[l].Rungs[r].Trials {
@@ -45,38 +46,38 @@ func edit(s *sweep.Snapshot, id sweep.TrialID, change func(*sweep.TrialFacts)) {
 }
 
 // begin adds an attempt that has no outcome.
-func begin(s *sweep.Snapshot, id sweep.TrialID) sweep.AttemptID {
-	var attempt sweep.AttemptID
+func begin(s *sweep.Snapshot, id trial.ID) trial.AttemptID {
+	var attempt trial.AttemptID
 	edit(s, id, func(t *sweep.TrialFacts) {
 		n := len(t.Attempts) + 1
-		attempt = sweep.NewAttemptID(id, n)
+		attempt = trial.NewAttemptID(id, n)
 		t.Attempts = append(t.Attempts, sweep.AttemptFacts{ID: attempt, Number: n, CheckpointStep: -1})
 	})
 	return attempt
 }
 
 // conclude gives the trial's last attempt an outcome.
-func conclude(s *sweep.Snapshot, id sweep.TrialID, o sweep.Outcome) {
+func conclude(s *sweep.Snapshot, id trial.ID, o trial.Outcome) {
 	edit(s, id, func(t *sweep.TrialFacts) { t.Attempts[len(t.Attempts)-1].Outcome = &o })
 }
 
 // finish runs a trial in one attempt.
-func finish(s *sweep.Snapshot, id sweep.TrialID, o sweep.Outcome) {
+func finish(s *sweep.Snapshot, id trial.ID, o trial.Outcome) {
 	begin(s, id)
 	conclude(s, id, o)
 }
 
 // done is the outcome of a trial with this loss, whose training loss is a tenth lower.
-func done(loss float64) sweep.Outcome {
+func done(loss float64) trial.Outcome {
 	train := loss - 0.1
-	return sweep.Outcome{
-		State: sweep.OutcomeDone, Step: sweeptest.Steps, ValLoss: &loss, BestStep: sweeptest.Steps, LastValLoss: &loss,
+	return trial.Outcome{
+		State: trial.OutcomeDone, Step: sweeptest.Steps, ValLoss: &loss, BestStep: sweeptest.Steps, LastValLoss: &loss,
 		TrainLoss: &train, TrainSeconds: 1,
 	}
 }
 
 // finishRung gives every trial of a rung of the first ladder the outcome that of returns.
-func finishRung(s *sweep.Snapshot, rank int, of func(seed int64) sweep.Outcome) {
+func finishRung(s *sweep.Snapshot, rank int, of func(seed int64) trial.Outcome) {
 	for _, r := range s.Ladders[0].Rungs {
 		for _, t := range r.Trials {
 			if r.Rank == rank {
@@ -87,8 +88,8 @@ func finishRung(s *sweep.Snapshot, rank int, of func(seed int64) sweep.Outcome) 
 }
 
 // loss makes the outcomes of a rung with this mean loss: seeds lie apart, but almost equally in every rung.
-func loss(mean float64) func(int64) sweep.Outcome {
-	return func(seed int64) sweep.Outcome {
+func loss(mean float64) func(int64) trial.Outcome {
+	return func(seed int64) trial.Outcome {
 		return done(mean + 0.03*float64(seed) + 0.0002*float64(seed*seed)*mean)
 	}
 }

@@ -1,24 +1,28 @@
 package sweep
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
 
 // TestReopen: what another sweep ended without a loss is open here; what this one ended stays ended.
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		by    string
-		state OutcomeState
+		state trial.OutcomeState
 		open  bool
 	}{
-		{"other", OutcomeOverMemory, true},
-		{"other", OutcomeOverTime, true},
-		{"mine", OutcomeOverMemory, false},
-		{"mine", OutcomeOverTime, false},
-		{"other", OutcomeUnstable, false},
-		{"other", OutcomeFailed, true},
-		{"mine", OutcomeFailed, false},
+		{"other", trial.OutcomeOverMemory, true},
+		{"other", trial.OutcomeOverTime, true},
+		{"mine", trial.OutcomeOverMemory, false},
+		{"mine", trial.OutcomeOverTime, false},
+		{"other", trial.OutcomeUnstable, false},
+		{"other", trial.OutcomeFailed, true},
+		{"mine", trial.OutcomeFailed, false},
 	} {
-		recorded := &Outcome{State: test.state}
+		recorded := &trial.Outcome{State: test.state}
 		s := Snapshot{
 			Sweep:   Info{Name: "mine"},
 			Ladders: []Ladder{{Rungs: []Rung{{Trials: []TrialFacts{{Attempts: []AttemptFacts{{Sweep: test.by, Outcome: recorded}}}}}}}},
@@ -38,7 +42,7 @@ func TestReopenForgivesCrashes(t *testing.T) {
 	t.Parallel()
 	var attempts []AttemptFacts
 	for range crashLimit {
-		attempts = append(attempts, AttemptFacts{Sweep: "other", CheckpointStep: -1, Outcome: &Outcome{State: OutcomeCrashed}})
+		attempts = append(attempts, AttemptFacts{Sweep: "other", CheckpointStep: -1, Outcome: &trial.Outcome{State: trial.OutcomeCrashed}})
 	}
 	for name, want := range map[string]trialState{"other": trialFailed, "mine": trialPending} {
 		s := Snapshot{Sweep: Info{Name: name}, Ladders: []Ladder{{Rungs: []Rung{{Trials: []TrialFacts{{Attempts: attempts}}}}}}}
@@ -55,8 +59,8 @@ func TestReopenKeepsTheMemoryLimit(t *testing.T) {
 	loss, peak := 4.5, int64(100)
 	for limit, want := range map[int64]trialState{0: trialDone, 100: trialDone, 99: trialOverMemory} {
 		facts := TrialFacts{
-			Attempts: []AttemptFacts{{Sweep: "other", Outcome: &Outcome{State: OutcomeDone, ValLoss: &loss}}},
-			Memory:   Memory{PeakHostBytes: &peak},
+			Attempts: []AttemptFacts{{Sweep: "other", Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss}}},
+			Memory:   trial.Memory{PeakHostBytes: &peak},
 		}
 		s := Snapshot{
 			Sweep:   Info{Name: "mine", Limits: Limits{Memory: limit}},

@@ -3,6 +3,8 @@ package sweep
 import (
 	"cmp"
 	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // of returns the rung with one candidate's trials only.
@@ -48,7 +50,7 @@ func (r Rung) best() (candidate int, ok bool) {
 			continue
 		}
 		losses := grid.losses()
-		n, m := len(losses.Seeds), mean(losses.ValLoss)
+		n, m := len(losses.Seeds), plateau.Mean(losses.ValLoss)
 		if !ok || cmp.Or(cmp.Compare(n, most), cmp.Compare(lowest, m)) > 0 {
 			candidate, most, lowest, ok = c, n, m, true
 		}
@@ -67,7 +69,7 @@ func (r Rung) ChosenRung() Rung {
 
 // Losses returns what the rung's finished trials measured: the chosen candidate's, over the seeds of the grid and extra
 // ones.
-func (r Rung) Losses() Losses { return r.ChosenRung().losses() }
+func (r Rung) Losses() plateau.Losses { return r.ChosenRung().losses() }
 
 // extra returns the trials of extra seeds of a rung with one candidate, and the candidate where it is closed to further
 // ones: one was over memory or time, and the others would be too.
@@ -99,8 +101,8 @@ func (r Rung) lost() []int64 {
 }
 
 // losses is Losses of a rung with one candidate. It is complete when every seed of the grid has a loss.
-func (r Rung) losses() Losses {
-	l := Losses{Rank: r.Rank, Complete: true, Train: []float64{}, Last: []float64{}, Lost: r.lost()}
+func (r Rung) losses() plateau.Losses {
+	l := plateau.Losses{Rank: r.Rank, Complete: true, Train: []float64{}, Last: []float64{}, Lost: r.lost()}
 	for _, t := range r.Trials {
 		if t.state() != trialDone {
 			l.Complete = l.Complete && t.Extra

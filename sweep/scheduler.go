@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"reflect"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // ErrInterrupted says that a sweep was stopped before it was done and can be resumed.
@@ -35,8 +38,8 @@ type Scheduler struct {
 
 // Progress is what a running sweep looks like at one moment.
 type Progress struct {
-	Snapshot Snapshot  // as of the last decision: it lacks the newest points and evaluations, which Live has
-	Verdicts []Verdict // one per ladder, in order
+	Snapshot Snapshot          // as of the last decision: it lacks the newest points and evaluations, which Live has
+	Verdicts []plateau.Verdict // one per ladder, in order
 	Live     []LiveAttempt
 	Gone     []LiveAttempt // whose workers have gone since the last Progress, with their Outcome
 }
@@ -51,7 +54,7 @@ func (s *Scheduler) Run(ctx context.Context, sweepID, session int64) (Snapshot, 
 		return Snapshot{}, fmt.Errorf("jobs %d: want at least 1", s.Capacity.Jobs)
 	}
 	work := context.WithoutCancel(ctx) // an interruption must not tear a write
-	r := &run{Scheduler: s, id: sweepID, session: session, recorded: map[int64]Verdict{}, beat: time.Now()}
+	r := &run{Scheduler: s, id: sweepID, session: session, recorded: map[int64]plateau.Verdict{}, beat: time.Now()}
 	if err := r.recover(work); err != nil {
 		return r.snapshot, fmt.Errorf("recover sweep %d: %w", sweepID, err)
 	}
@@ -85,7 +88,7 @@ type run struct {
 	live        []*LiveAttempt // in the order they were started or adopted
 	gone        []LiveAttempt  // since the last Progress
 	beat        time.Time      // of the last heartbeat
-	recorded    map[int64]Verdict
+	recorded    map[int64]plateau.Verdict
 	stale       bool // facts changed that a decision may rest on
 	changed     bool // something happened that Progress shows
 	interrupted bool
@@ -208,7 +211,7 @@ func (r *run) draw(ctx context.Context) error {
 func (r *run) record(ctx context.Context) error {
 	for i, v := range r.decision.Verdicts {
 		ladder := r.snapshot.Ladders[i]
-		if v.State == StateRunning || reflect.DeepEqual(r.recorded[ladder.ID], v) {
+		if v.State == plateau.StateRunning || reflect.DeepEqual(r.recorded[ladder.ID], v) {
 			continue
 		}
 		if err := r.Store.RecordVerdict(ctx, ladder.ID, v, time.Now().UTC()); err != nil {
@@ -241,10 +244,10 @@ func (r *run) launch(ctx context.Context, l Launch) error {
 }
 
 // assignment is all that the worker of a launch is told.
-func (r *run) assignment(l Launch) Assignment {
+func (r *run) assignment(l Launch) trial.Assignment {
 	ladder, info := r.snapshot.Ladders[l.Ladder], r.snapshot.Sweep
-	a := Assignment{
-		Attempt: NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model, Corpus: ladder.Corpus,
+	a := trial.Assignment{
+		Attempt: trial.NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model, Corpus: ladder.Corpus,
 		Platform: info.Platform, PluginPath: info.PluginPath,
 		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
 	}
@@ -257,7 +260,7 @@ func (r *run) assignment(l Launch) Assignment {
 // limit is what one trial may use: limits.memory, and never more than the machine has.
 func (c Capacity) limit(info Info) int64 {
 	machine := c.HostBytes
-	if OnDevice(info.Platform) {
+	if trial.OnDevice(info.Platform) {
 		machine = c.DeviceBytes
 	}
 	if info.Limits.Memory == 0 || machine > 0 && machine < info.Limits.Memory {
@@ -266,7 +269,7 @@ func (c Capacity) limit(info Info) int64 {
 	return info.Limits.Memory
 }
 
-func (l Ladder) trial(id TrialID) Trial {
+func (l Ladder) trial(id trial.ID) trial.Trial {
 	for _, r := range l.Rungs {
 		for _, t := range r.Trials {
 			if t.Trial.ID == id {

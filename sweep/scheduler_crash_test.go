@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // errCrash is what a crashing store answers.
@@ -33,11 +35,11 @@ func (f *fragileStore) crash(effect func() error) error {
 	return errCrash
 }
 
-func (f *fragileStore) BeginAttempt(ctx context.Context, id sweep.TrialID, n int, a sweep.Assignment, at time.Time) error {
+func (f *fragileStore) BeginAttempt(ctx context.Context, id trial.ID, n int, a trial.Assignment, at time.Time) error {
 	return f.crash(func() error { return f.Store.BeginAttempt(ctx, id, n, a, at) })
 }
 
-func (f *fragileStore) AppendEvents(ctx context.Context, id sweep.AttemptID, events []sweep.Event) error {
+func (f *fragileStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
 	return f.crash(func() error { return f.Store.AppendEvents(ctx, id, events) })
 }
 
@@ -45,7 +47,7 @@ func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now time.Ti
 	return f.crash(func() error { return f.Store.Heartbeat(ctx, session, now) })
 }
 
-func (f *fragileStore) RecordVerdict(ctx context.Context, ladder int64, v sweep.Verdict, at time.Time) error {
+func (f *fragileStore) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {
 	return f.crash(func() error { return f.Store.RecordVerdict(ctx, ladder, v, at) })
 }
 

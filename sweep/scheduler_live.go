@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // LiveAttempt is a worker that runs, and its latest news.
 type LiveAttempt struct {
-	ID      AttemptID
-	Trial   TrialID
+	ID      trial.AttemptID
+	Trial   trial.ID
 	Ladder  int // index into Snapshot.Ladders
 	Rank    int
 	Seed    int64
@@ -21,10 +23,10 @@ type LiveAttempt struct {
 	Tokens       int64    // supervised tokens seen
 	TrainLoss    *float64 // of the latest step; nil before the first
 	LearningRate float64
-	ValLoss      *float64 // of the latest evaluation; nil before the first
-	Compiled     bool     // its first step is compiled: before, it starts up
-	Stopping     bool     // it was asked to write its checkpoint and end
-	Outcome      *Outcome // its last word, while the process is still there
+	ValLoss      *float64       // of the latest evaluation; nil before the first
+	Compiled     bool           // its first step is compiled: before, it starts up
+	Stopping     bool           // it was asked to write its checkpoint and end
+	Outcome      *trial.Outcome // its last word, while the process is still there
 
 	seq        int64     // of the last event stored
 	notBefore  time.Time // until then another sweep's coordinator may be about to start it: it is not taken for dead
@@ -34,8 +36,8 @@ type LiveAttempt struct {
 	startError error // from Executor.Start
 }
 
-func (r *run) ids() []AttemptID {
-	ids := make([]AttemptID, len(r.live))
+func (r *run) ids() []trial.AttemptID {
+	ids := make([]trial.AttemptID, len(r.live))
 	for i, a := range r.live {
 		ids[i] = a.ID
 	}
@@ -84,28 +86,28 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 	if time.Now().Before(a.notBefore) {
 		return false, nil
 	}
-	last := Event{Seq: a.seq + 1, At: time.Now().UTC(), Kind: EventEnded, Step: a.Step, Outcome: r.lastWord(a, process, readErr)}
+	last := trial.Event{Seq: a.seq + 1, At: time.Now().UTC(), Kind: trial.EventEnded, Step: a.Step, Outcome: r.lastWord(a, process, readErr)}
 	r.Log.Debug("worker gone", "attempt", a.ID, "outcome", last.Outcome.State, "cause", last.Outcome.Error)
-	return true, r.store(ctx, a, []Event{last})
+	return true, r.store(ctx, a, []trial.Event{last})
 }
 
 // lastWord is the outcome of a worker that ended without one.
-func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *Outcome {
-	o := &Outcome{State: OutcomeCrashed, Step: a.Step, Error: "the worker ended without a word"}
+func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *trial.Outcome {
+	o := &trial.Outcome{State: trial.OutcomeCrashed, Step: a.Step, Error: "the worker ended without a word"}
 	if p.Exit != "" {
 		o.Error += ": " + p.Exit
 	}
 	switch {
 	case p.OutOfMemory:
-		o.State, o.Error = OutcomeOverMemory, "killed by the system for want of memory"
+		o.State, o.Error = trial.OutcomeOverMemory, "killed by the system for want of memory"
 	case a.startError != nil:
 		o.Error = "the worker did not start: " + a.startError.Error()
 	case readErr != nil:
 		o.Error = "its events cannot be read: " + readErr.Error()
 	case r.killed:
-		o.State, o.Error = OutcomeInterrupted, "killed on request"
+		o.State, o.Error = trial.OutcomeInterrupted, "killed on request"
 	case a.orphan:
-		o.State, o.Error = OutcomeInterrupted, "the worker ended while no coordinator watched"
+		o.State, o.Error = trial.OutcomeInterrupted, "the worker ended while no coordinator watched"
 	}
 	return o
 }
@@ -125,7 +127,7 @@ func (r *run) hurry(ctx context.Context, a *LiveAttempt, readErr error) error {
 }
 
 // store appends events and takes their news.
-func (r *run) store(ctx context.Context, a *LiveAttempt, events []Event) error {
+func (r *run) store(ctx context.Context, a *LiveAttempt, events []trial.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -142,22 +144,22 @@ func (r *run) store(ctx context.Context, a *LiveAttempt, events []Event) error {
 }
 
 // take updates the attempt's news and reports whether the event bears on decisions.
-func (a *LiveAttempt) take(e Event) bool {
+func (a *LiveAttempt) take(e trial.Event) bool {
 	a.seq = e.Seq
 	a.Step = max(a.Step, e.Step)
 	switch e.Kind {
-	case EventStarted, EventCheckpoint, EventMemory, EventScreened:
-	case EventPredicted:
+	case trial.EventStarted, trial.EventCheckpoint, trial.EventMemory, trial.EventScreened:
+	case trial.EventPredicted:
 		a.Compiled = true
 		return true
-	case EventResumed:
+	case trial.EventResumed:
 		a.ResumedAt = e.Step
-	case EventPoint:
+	case trial.EventPoint:
 		a.Compiled = true
 		a.Tokens, a.TrainLoss, a.LearningRate = e.Point.Tokens, &e.Point.TrainLoss, e.Point.LearningRate
-	case EventEval:
+	case trial.EventEval:
 		a.ValLoss = &e.Evaluation.ValLoss
-	case EventEnded:
+	case trial.EventEnded:
 		a.Outcome, a.endedAt = e.Outcome, time.Now()
 		return true
 	}
@@ -165,7 +167,7 @@ func (a *LiveAttempt) take(e Event) bool {
 }
 
 // stop asks workers to end, each once, or kills them. One that cannot be told is tried again at the next decision.
-func (r *run) stop(ctx context.Context, ids []AttemptID, kill bool) {
+func (r *run) stop(ctx context.Context, ids []trial.AttemptID, kill bool) {
 	for _, a := range r.live {
 		if !slices.Contains(ids, a.ID) || a.killed || a.Stopping && !kill {
 			continue

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // recover brings the store up to date with what workers did while nobody watched: attempt folders that the store does not
@@ -99,7 +101,7 @@ func (r *run) adopted(ladder int, t TrialFacts, f AttemptFacts) *LiveAttempt {
 
 // distinct visits every trial once, with the first ladder that holds it.
 func (s Snapshot) distinct(visit func(ladder int, t TrialFacts) error) error {
-	seen := map[TrialID]bool{}
+	seen := map[trial.ID]bool{}
 	var first error
 	s.each(func(ladder, _ int, t TrialFacts) {
 		if first != nil || seen[t.Trial.ID] {

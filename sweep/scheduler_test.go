@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // bench is a registered sweep on a store in memory with workers in virtual time. Use it inside synctest.
@@ -27,7 +29,7 @@ type bench struct {
 
 // trainer makes the losses of a ladder that flattens at rank 4, a minute of training per trial.
 func trainer() sweeptest.Trainer {
-	return sweeptest.Trainer{Boot: 2 * time.Second, StepTime: 15 * time.Second, Loss: func(t sweep.Trial) float64 {
+	return sweeptest.Trainer{Boot: 2 * time.Second, StepTime: 15 * time.Second, Loss: func(t trial.Trial) float64 {
 		means := map[int]float64{1: 4.8, 2: 4.7, 4: 4.6, 8: 4.599, 16: 4.598, 32: 4.597}
 		m := means[t.Spec.LoRA.Rank]
 		return m + 0.03*float64(t.Spec.Seed) + 0.0002*float64(t.Spec.Seed*t.Spec.Seed)*m
@@ -102,7 +104,7 @@ func results(s sweep.Snapshot) []any {
 
 func wantResults(t *testing.T, want, got sweep.Snapshot) {
 	t.Helper()
-	if diff := cmp.Diff(results(want), results(got), cmpopts.IgnoreFields(sweep.Outcome{}, "Error")); diff != "" {
+	if diff := cmp.Diff(results(want), results(got), cmpopts.IgnoreFields(trial.Outcome{}, "Error")); diff != "" {
 		t.Errorf("results (-uninterrupted +this):\n%s", diff)
 	}
 }
@@ -138,10 +140,10 @@ func TestSchedulerClimbsToThePlateau(t *testing.T) {
 		}
 		for i, l := range s.Ladders {
 			v := sweep.Conclude(s, i)
-			if v.State != sweep.StatePlateau || v.RecommendedRank != 4 || len(v.Rungs) != 5 {
+			if v.State != plateau.StatePlateau || v.RecommendedRank != 4 || len(v.Rungs) != 5 {
 				t.Errorf("ladder %d: %s, rank %d after %d rungs (%s)", i, v.State, v.RecommendedRank, len(v.Rungs), v.Reason)
 			}
-			if diff := cmp.Diff([]sweep.Verdict{v}, b.store.Verdicts(l.ID)); diff != "" {
+			if diff := cmp.Diff([]plateau.Verdict{v}, b.store.Verdicts(l.ID)); diff != "" {
 				t.Errorf("recorded verdicts (-want +got):\n%s", diff)
 			}
 		}
@@ -179,7 +181,7 @@ func TestSchedulerTrainsNothingTwice(t *testing.T) {
 			t.Errorf("%d starts before and %d after, want 4 and 28", len(before), len(again))
 		}
 		for i, a := range again[:2] {
-			if a.Attempt != sweep.NewAttemptID(before[2+i].Trial.ID, 2) || len(a.Checkpoints) != 1 {
+			if a.Attempt != trial.NewAttemptID(before[2+i].Trial.ID, 2) || len(a.Checkpoints) != 1 {
 				t.Errorf("start %d after the interruption: %s with checkpoints %v", i, a.Attempt, a.Checkpoints)
 			}
 		}
@@ -207,7 +209,7 @@ func TestSchedulerKill(t *testing.T) {
 		}
 		for _, f := range s.Ladders[0].Rungs[0].Trials {
 			for _, a := range f.Attempts {
-				if a.Outcome == nil || a.Outcome.State == sweep.OutcomeCrashed {
+				if a.Outcome == nil || a.Outcome.State == trial.OutcomeCrashed {
 					t.Errorf("attempt %s: %+v", a.ID, a.Outcome)
 				}
 			}
@@ -218,7 +220,7 @@ func TestSchedulerKill(t *testing.T) {
 // deafExecutor's workers ignore a request to stop.
 type deafExecutor struct{ *sweeptest.FakeExecutor }
 
-func (d *deafExecutor) Stop(ctx context.Context, id sweep.AttemptID, kill bool) error {
+func (d *deafExecutor) Stop(ctx context.Context, id trial.AttemptID, kill bool) error {
 	if !kill {
 		return nil
 	}
@@ -233,7 +235,7 @@ func TestSchedulerTimeLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := sweep.Conclude(s, 0); v.State != sweep.StateTimeLimited || v.RecommendedRank == 0 {
+		if v := sweep.Conclude(s, 0); v.State != plateau.StateTimeLimited || v.RecommendedRank == 0 {
 			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
 		}
 		if s.Sweep.Elapsed < 5*time.Minute || s.Sweep.Elapsed > 5*time.Minute+10*time.Second {
@@ -250,14 +252,14 @@ func TestSchedulerMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tr := trainer()
-		tr.Peak = func(t sweep.Trial) int64 { return 100 + int64(t.Spec.LoRA.Rank) }
+		tr.Peak = func(t trial.Trial) int64 { return 100 + int64(t.Spec.LoRA.Rank) }
 		b := newBench(t, tr, func(i *sweep.Info) { i.Limits.Memory = 103 })
 		b.capacity = sweep.Capacity{Jobs: 6, HostBytes: 310}
 		s, err := b.run(t.Context(), t, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := sweep.Conclude(s, 0); v.State != sweep.StateMemoryLimited || v.RecommendedRank != 2 {
+		if v := sweep.Conclude(s, 0); v.State != plateau.StateMemoryLimited || v.RecommendedRank != 2 {
 			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
 		}
 		if b.exec.Most() != 3 {
@@ -274,7 +276,7 @@ func TestSchedulerCrashingWorkers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tr := trainer()
-		tr.Crash = func(a sweep.Assignment) int { return 4 + 3*a.Attempt.Number() } // each attempt gets a little further
+		tr.Crash = func(a trial.Assignment) int { return 4 + 3*a.Attempt.Number() } // each attempt gets a little further
 		b := newBench(t, tr, nil)
 		got, err := b.run(t.Context(), t, nil)
 		if err != nil {
@@ -292,7 +294,7 @@ func TestSchedulerGivesUpOnATrial(t *testing.T) {
 	bad := sweeptest.Trial(16, 2, 1).ID
 	for name, change := range map[string]func(*bench, *sweeptest.Trainer){
 		"it crashes always": func(_ *bench, tr *sweeptest.Trainer) {
-			tr.Crash = func(a sweep.Assignment) int {
+			tr.Crash = func(a trial.Assignment) int {
 				if a.Trial.ID == bad {
 					return 2
 				}
@@ -300,7 +302,7 @@ func TestSchedulerGivesUpOnATrial(t *testing.T) {
 			}
 		},
 		"it never starts": func(b *bench, _ *sweeptest.Trainer) {
-			b.exec.StartError = func(a sweep.Assignment) error {
+			b.exec.StartError = func(a trial.Assignment) error {
 				if a.Trial.ID == bad {
 					return errors.New("no such program")
 				}
@@ -319,10 +321,10 @@ func TestSchedulerGivesUpOnATrial(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if v := sweep.Conclude(s, 0); v.State != sweep.StateIncomplete || v.RecommendedRank != 1 {
+				if v := sweep.Conclude(s, 0); v.State != plateau.StateIncomplete || v.RecommendedRank != 1 {
 					t.Errorf("ladder 0: %s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
 				}
-				if v := sweep.Conclude(s, 1); v.State != sweep.StatePlateau {
+				if v := sweep.Conclude(s, 1); v.State != plateau.StatePlateau {
 					t.Errorf("ladder 1: %s (%s)", v.State, v.Reason)
 				}
 				if f := s.Ladders[0].Rungs[1].Trials[1]; len(f.Attempts) != 5 {
@@ -337,9 +339,9 @@ func TestSchedulerUnstable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tr := trainer()
-		tr.Unstable = func(t sweep.Trial) bool { return t.Spec.LoRA.Rank == 4 && t.Spec.Seed > 0 }
+		tr.Unstable = func(t trial.Trial) bool { return t.Spec.LoRA.Rank == 4 && t.Spec.Seed > 0 }
 		s := uninterrupted(t, tr)
-		if v := sweep.Conclude(s, 0); v.State != sweep.StateUnstable || v.RecommendedRank != 2 {
+		if v := sweep.Conclude(s, 0); v.State != plateau.StateUnstable || v.RecommendedRank != 2 {
 			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
 		}
 	})
@@ -386,7 +388,7 @@ func (c *countingStore) Snapshot(ctx context.Context, id int64) (sweep.Snapshot,
 	return c.Store.Snapshot(ctx, id)
 }
 
-func (c *countingStore) AppendEvents(ctx context.Context, id sweep.AttemptID, events []sweep.Event) error {
+func (c *countingStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
 	c.appends++
 	return c.Store.AppendEvents(ctx, id, events)
 }
@@ -438,7 +440,7 @@ func TestSchedulerSharesTrials(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantResults(t, uninterrupted(t, trainer()), got)
-		var trials []sweep.TrialID
+		var trials []trial.ID
 		for _, a := range b.exec.Starts() {
 			trials = append(trials, a.Trial.ID)
 		}

@@ -13,7 +13,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func screening(i *sweep.Info) { i.Strategy = sweep.StrategyScreen }
@@ -21,7 +23,7 @@ func screening(i *sweep.Info) { i.Strategy = sweep.StrategyScreen }
 // means makes a trainer whose ladder of ranks 1, 2, 4, 8, 16 and 32 has these mean losses, with seeds as trainer has them.
 func means(losses ...float64) sweeptest.Trainer {
 	tr := trainer()
-	tr.Loss = func(t sweep.Trial) float64 {
+	tr.Loss = func(t trial.Trial) float64 {
 		return around(losses[slices.Index(climbRanks(), t.Spec.LoRA.Rank)], t.Spec.Seed)
 	}
 	return tr
@@ -37,7 +39,7 @@ func around(mean float64, seed int64) float64 {
 func trainedRanks(l sweep.Ladder) []int {
 	var ranks []int
 	for _, r := range l.Rungs {
-		if slices.ContainsFunc(r.Trials, func(f sweep.TrialFacts) bool { return f.Final() != nil && f.Final().State == sweep.OutcomeDone }) {
+		if slices.ContainsFunc(r.Trials, func(f sweep.TrialFacts) bool { return f.Final() != nil && f.Final().State == trial.OutcomeDone }) {
 			ranks = append(ranks, r.Rank)
 		}
 	}
@@ -48,89 +50,89 @@ func trainedRanks(l sweep.Ladder) []int {
 func TestScreen(t *testing.T) {
 	t.Parallel()
 	// pessimistic truncation: useless far below the trained rank, as measured.
-	pessimistic := func(t sweep.Trial, rank int) float64 {
+	pessimistic := func(t trial.Trial, rank int) float64 {
 		return around(map[int]float64{1: 5.0, 2: 4.9, 4: 4.8, 8: 4.7, 16: 4.6}[rank], t.Spec.Seed)
 	}
 	tests := map[string]struct {
 		trainer sweeptest.Trainer
 		change  func(*sweep.Info, *sweeptest.Trainer)
 		trained []int
-		state   sweep.State
-		want    sweep.Screening // without its losses
+		state   plateau.State
+		want    plateau.Screening // without its losses
 		rank    int
 	}{
 		"a knee in the middle": {
 			means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597), nil,
 			[]int{2, 4, 8, 16, 32},
-			sweep.StatePlateau,
-			sweep.Screening{Rank: 32, Knee: 4, From: 2, Skipped: []int{1}},
+			plateau.StatePlateau,
+			plateau.Screening{Rank: 32, Knee: 4, From: 2, Skipped: []int{1}},
 			4,
 		},
 		"the lowest rank": {
 			means(4.6, 4.599, 4.598, 4.597, 4.597, 4.597), nil,
 			[]int{1, 2, 4, 32},
-			sweep.StatePlateau,
-			sweep.Screening{Rank: 32, Knee: 1, From: 1, Skipped: []int{8, 16}},
+			plateau.StatePlateau,
+			plateau.Screening{Rank: 32, Knee: 1, From: 1, Skipped: []int{8, 16}},
 			1,
 		},
 		"still improving at the top": {
 			means(4.9, 4.8, 4.7, 4.6, 4.5, 4.4), nil,
 			[]int{16, 32},
-			sweep.StateStillImproving,
-			sweep.Screening{Rank: 32, Knee: 32, From: 16, Skipped: []int{1, 2, 4, 8}},
+			plateau.StateStillImproving,
+			plateau.Screening{Rank: 32, Knee: 32, From: 16, Skipped: []int{1, 2, 4, 8}},
 			32,
 		},
 		"the top is the last strike": {
 			means(4.9, 4.8, 4.7, 4.6, 4.599, 4.598), nil,
 			[]int{4, 8, 16, 32},
-			sweep.StatePlateau,
-			sweep.Screening{Rank: 32, Knee: 8, From: 4, Skipped: []int{1, 2}},
+			plateau.StatePlateau,
+			plateau.Screening{Rank: 32, Knee: 8, From: 4, Skipped: []int{1, 2}},
 			8,
 		},
 		"pessimistic truncation": {
 			means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597), func(_ *sweep.Info, tr *sweeptest.Trainer) { tr.Screened = pessimistic },
 			[]int{2, 4, 8, 16, 32},
-			sweep.StatePlateau,
-			sweep.Screening{Rank: 32, Knee: 16, From: 2, Skipped: []int{1}},
+			plateau.StatePlateau,
+			plateau.Screening{Rank: 32, Knee: 16, From: 2, Skipped: []int{1}},
 			4,
 		},
 		"truncation that sees nothing": {
 			means(4.9, 4.8, 4.7, 4.6, 4.599, 4.598), func(_ *sweep.Info, tr *sweeptest.Trainer) {
-				tr.Screened = func(t sweep.Trial, _ int) float64 { return around(5, t.Spec.Seed) }
+				tr.Screened = func(t trial.Trial, _ int) float64 { return around(5, t.Spec.Seed) }
 			},
 			[]int{1, 2, 4, 8, 16, 32},
-			sweep.StatePlateau,
-			sweep.Screening{Rank: 32, Knee: 1, From: 1, Skipped: []int{}},
+			plateau.StatePlateau,
+			plateau.Screening{Rank: 32, Knee: 1, From: 1, Skipped: []int{}},
 			8,
 		},
 		"the top needs too much memory": {
 			means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597), func(i *sweep.Info, tr *sweeptest.Trainer) {
 				i.Limits.Memory = 1000
-				tr.Peak = func(t sweep.Trial) int64 { return 40 * int64(t.Spec.LoRA.Rank) }
-			}, []int{2, 4, 8, 16}, sweep.StatePlateau, sweep.Screening{Rank: 16, Knee: 4, From: 2, Skipped: []int{1}}, 4,
+				tr.Peak = func(t trial.Trial) int64 { return 40 * int64(t.Spec.LoRA.Rank) }
+			}, []int{2, 4, 8, 16}, plateau.StatePlateau, plateau.Screening{Rank: 16, Knee: 4, From: 2, Skipped: []int{1}}, 4,
 		},
 		"improving up to the memory": {
 			means(4.9, 4.8, 4.7, 4.6, 4.5, 4.4), func(i *sweep.Info, tr *sweeptest.Trainer) {
 				i.Limits.Memory = 1000
-				tr.Peak = func(t sweep.Trial) int64 { return 40 * int64(t.Spec.LoRA.Rank) }
-			}, []int{8, 16}, sweep.StateMemoryLimited, sweep.Screening{Rank: 16, Knee: 16, From: 8, Skipped: []int{1, 2, 4}}, 16,
+				tr.Peak = func(t trial.Trial) int64 { return 40 * int64(t.Spec.LoRA.Rank) }
+			}, []int{8, 16}, plateau.StateMemoryLimited, plateau.Screening{Rank: 16, Knee: 16, From: 8, Skipped: []int{1, 2, 4}}, 16,
 		},
 		"only the lowest rank fits": {
 			means(4.9, 4.8, 4.7, 4.6, 4.5, 4.4), func(i *sweep.Info, tr *sweeptest.Trainer) {
 				i.Limits.Memory = 50
-				tr.Peak = func(t sweep.Trial) int64 { return 40 * int64(t.Spec.LoRA.Rank) }
-			}, []int{1}, sweep.StateMemoryLimited, sweep.Screening{Rank: 1, Knee: 1, From: 1, Skipped: []int{}}, 1,
+				tr.Peak = func(t trial.Trial) int64 { return 40 * int64(t.Spec.LoRA.Rank) }
+			}, []int{1}, plateau.StateMemoryLimited, plateau.Screening{Rank: 1, Knee: 1, From: 1, Skipped: []int{}}, 1,
 		},
 		"one seed of the top fails to give a loss": {
 			means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597), func(_ *sweep.Info, tr *sweeptest.Trainer) {
-				tr.Unstable = func(t sweep.Trial) bool { return t.Spec.LoRA.Rank == 32 && t.Spec.Seed == 1 }
-			}, []int{2, 4, 8, 16, 32}, sweep.StatePlateau, sweep.Screening{Rank: 32, Knee: 4, From: 2, Skipped: []int{1}}, 4,
+				tr.Unstable = func(t trial.Trial) bool { return t.Spec.LoRA.Rank == 32 && t.Spec.Seed == 1 }
+			}, []int{2, 4, 8, 16, 32}, plateau.StatePlateau, plateau.Screening{Rank: 32, Knee: 4, From: 2, Skipped: []int{1}}, 4,
 		},
 		"a plateau to certify": {
-			doubtful(), func(i *sweep.Info, _ *sweeptest.Trainer) { i.Rule.Stop = sweep.StopCertified },
+			doubtful(), func(i *sweep.Info, _ *sweeptest.Trainer) { i.Rule.Stop = plateau.StopCertified },
 			[]int{1, 2, 4, 8, 32},
-			sweep.StatePlateau,
-			sweep.Screening{Rank: 32, Knee: 2, From: 1, Skipped: []int{16}},
+			plateau.StatePlateau,
+			plateau.Screening{Rank: 32, Knee: 2, From: 1, Skipped: []int{16}},
 			2,
 		},
 	}
@@ -175,19 +177,19 @@ func TestScreenThatFails(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		change func(*sweep.Info, *sweeptest.Trainer)
-		state  sweep.State
+		state  plateau.State
 		reason string
 	}{
 		"for good": {func(_ *sweep.Info, tr *sweeptest.Trainer) {
-			tr.Crash = func(a sweep.Assignment) int {
+			tr.Crash = func(a trial.Assignment) int {
 				if a.Trial.Spec.Seed == 1 && a.Trial.Spec.LoRA.Rank == 32 {
 					return 2
 				}
 				return 0
 			}
-		}, sweep.StateIncomplete, "1 of 3 trials failed: rank 32, seed 1"},
+		}, plateau.StateIncomplete, "1 of 3 trials failed: rank 32, seed 1"},
 		"while it is screened": {func(_ *sweep.Info, tr *sweeptest.Trainer) {
-			tr.Crash = func(a sweep.Assignment) int {
+			tr.Crash = func(a trial.Assignment) int {
 				// From the last step on it writes 3 lines before the first screened rank; from the start, 3 and 4 per step or so.
 				if a.Trial.Spec.Seed != 2 || len(a.Screen) == 0 {
 					return 0
@@ -197,10 +199,10 @@ func TestScreenThatFails(t *testing.T) {
 				}
 				return 3
 			}
-		}, sweep.StateIncomplete, "1 of 3 trials failed: rank 32, seed 2"},
+		}, plateau.StateIncomplete, "1 of 3 trials failed: rank 32, seed 2"},
 		"by divergence": {func(_ *sweep.Info, tr *sweeptest.Trainer) {
-			tr.Unstable = func(t sweep.Trial) bool { return t.Spec.LoRA.Rank == 32 }
-		}, sweep.StateUnstable, "3 of 3 seeds of rank 32"},
+			tr.Unstable = func(t trial.Trial) bool { return t.Spec.LoRA.Rank == 32 }
+		}, plateau.StateUnstable, "3 of 3 seeds of rank 32"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -266,7 +268,7 @@ func TestScreenResumes(t *testing.T) {
 		tr := trainer()
 		crashed := false
 		b := newBench(t, tr, screening)
-		b.exec.Script = func(a sweep.Assignment, from int) []sweeptest.Line {
+		b.exec.Script = func(a trial.Assignment, from int) []sweeptest.Line {
 			lines := tr.Script(a, from)
 			if len(a.Screen) > 0 && !crashed {
 				crashed = true
@@ -357,8 +359,8 @@ func TestScreenSafeAndOrderFree(t *testing.T) {
 
 // checkScreened holds what must be true of a final verdict: its claim is what the rule says of the trained ranks from the lowest
 // of the climb on, and that one is not the incumbent unless it is the grid's lowest or the one below it gave no loss.
-func (w world) checkScreened(t *rapid.T, v sweep.Verdict) {
-	if v.Screening == nil || v.State == sweep.StateIncomplete || v.State == sweep.StateUnstable || v.State == sweep.StateMemoryLimited || v.State == sweep.StateTimeLimited {
+func (w world) checkScreened(t *rapid.T, v plateau.Verdict) {
+	if v.Screening == nil || v.State == plateau.StateIncomplete || v.State == plateau.StateUnstable || v.State == plateau.StateMemoryLimited || v.State == plateau.StateTimeLimited {
 		return
 	}
 	lowest := w.snapshot.Ladders[0].Rungs[0].Rank
@@ -374,7 +376,7 @@ func checkScreen(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	for ; top > 0; top-- {
 		refused := map[int]bool{}
 		for _, f := range l.Rungs[top].Trials {
-			refused[f.Candidate] = refused[f.Candidate] || f.Final() != nil && f.Final().State == sweep.OutcomeOverMemory
+			refused[f.Candidate] = refused[f.Candidate] || f.Final() != nil && f.Final().State == trial.OutcomeOverMemory
 		}
 		if slices.Contains(slices.Collect(maps.Values(refused)), false) {
 			break
@@ -387,7 +389,7 @@ func checkScreen(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 		t.Fatalf("rank %d is screened, rank %d is the largest that fits", launch.Rank, l.Rungs[top].Rank)
 	}
 	for _, f := range l.Rungs[top].Trials {
-		done := f.Final() != nil && f.Final().State == sweep.OutcomeDone
+		done := f.Final() != nil && f.Final().State == trial.OutcomeDone
 		if f.Extra || f.Final() != nil && (!done || len(f.Screened) >= top) {
 			continue
 		}

@@ -1,6 +1,10 @@
 package sweep
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+)
 
 // ending says why a ladder goes no further.
 type ending int
@@ -18,14 +22,14 @@ const (
 // standing is how far a ladder has come: the rungs that count, and the one that is worked on or ended it.
 type standing struct {
 	ladder  Ladder
-	climb   *climb // over the rungs that count
-	counted []int  // which do: indices of the climb's rungs, ascending
-	current int    // index of the rung worked on, or of the one that ended the ladder early
+	climb   *plateau.Climb // over the rungs that count
+	counted []int          // which do: indices of the climb's rungs, ascending
+	current int            // index of the rung worked on, or of the one that ended the ladder early
 	end     ending
 	closed  []int // candidates of the current rung of which no trial begins that has not begun
 
-	screens   []int      // the ranks that the current rung's adapters are truncated to; nil where it is not screened
-	screening *Screening // nil where the ladder is not screened, or not yet
+	screens   []int              // the ranks that the current rung's adapters are truncated to; nil where it is not screened
+	screening *plateau.Screening // nil where the ladder is not screened, or not yet
 }
 
 // stand walks a ladder up to where its facts end. It never looks past the rung where the rule stops, so what another ladder
@@ -39,7 +43,7 @@ func stand(info Info, l Ladder) standing {
 
 // walk is stand from the rung with the index lowest.
 func walk(info Info, l Ladder, lowest int) standing {
-	s := standing{ladder: l, climb: newClimb(ruleOf(info))}
+	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info))}
 	for i := lowest; i < len(l.Rungs); i++ {
 		s.current = i
 		s.end, s.closed = l.Rungs[i].ending()
@@ -47,24 +51,24 @@ func walk(info Info, l Ladder, lowest int) standing {
 			return s
 		}
 		s.count(i)
-		if s.climb.draw != nil {
+		if s.climb.Draw != nil {
 			s.end = endNone
 			return s
 		}
-		if s.climb.stopped {
+		if s.climb.Stopped {
 			s.end = endRule
 			return s
 		}
 	}
 	s.end = endRanks
-	if s.climb.finish(); s.climb.draw != nil {
+	if s.climb.Finish(); s.climb.Draw != nil {
 		s.end = endNone
 	}
 	return s
 }
 
 // ruleOf is a sweep's rule, which tells the grid's seeds from drawn ones.
-func ruleOf(info Info) Plateau {
+func ruleOf(info Info) plateau.Rule {
 	rule := info.Rule
 	rule.GridSeeds = info.Seeds
 	return rule
@@ -72,7 +76,7 @@ func ruleOf(info Info) Plateau {
 
 // count lets the climb take the next rung.
 func (s *standing) count(index int) {
-	s.climb.add(s.ladder.Rungs[index].Losses())
+	s.climb.Add(s.ladder.Rungs[index].Losses())
 	s.counted = append(s.counted, index)
 }
 
@@ -90,13 +94,13 @@ type assignedRung struct {
 // work returns the trials that a ladder without an end waits for, finished ones among them: those of the current rung, or
 // those that the rule drew extra seeds for.
 func (s standing) work() []assignedRung {
-	if s.climb.draw == nil {
+	if s.climb.Draw == nil {
 		return []assignedRung{{s.current, s.ladder.Rungs[s.current].grid().Trials, s.closed, s.screens}}
 	}
 	var work []assignedRung
 	for _, i := range s.counted {
 		rung := s.ladder.Rungs[i]
-		if slices.Contains(s.climb.draw.Ranks, rung.Rank) {
+		if slices.Contains(s.climb.Draw.Ranks, rung.Rank) {
 			trials, closed := rung.ChosenRung().extra()
 			work = append(work, assignedRung{i, trials, closed, nil})
 		}
@@ -106,13 +110,13 @@ func (s standing) work() []assignedRung {
 
 // unregistered returns the trials that the rule drew and that the ladder does not hold yet.
 func (s standing) unregistered() []ExtraTrial {
-	if s.climb.draw == nil {
+	if s.climb.Draw == nil {
 		return nil
 	}
 	var trials []ExtraTrial
 	for _, w := range s.work() {
 		rung := s.ladder.Rungs[w.index].ChosenRung()
-		for _, seed := range s.climb.draw.Seeds {
+		for _, seed := range s.climb.Draw.Seeds {
 			if !slices.ContainsFunc(w.trials, func(t TrialFacts) bool { return t.seed() == seed }) {
 				first := rung.Trials[0]
 				trials = append(trials, ExtraTrial{rung.Rank, first.Candidate, first.Trial.WithSeed(seed)})

@@ -1,6 +1,10 @@
 package sweep
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+)
 
 // standScreened is stand for StrategyScreen. It waits for the screened rung, and then climbs from the rung below the knee that
 // the truncated losses show. While the incumbent is the lowest rung of a climb, which then has no neighbour below that it was
@@ -26,11 +30,11 @@ func standScreened(info Info, l Ladder) standing {
 		s = next
 		reached = max(reached, s.counted[len(s.counted)-1])
 		s.addBeyond(reached, top)
-		waits := s.end == endNone && s.climb.draw == nil
-		if waits || s.climb.incumbent > 0 || lowest == 0 {
+		waits := s.end == endNone && s.climb.Draw == nil
+		if waits || s.climb.Incumbent > 0 || lowest == 0 {
 			break
 		}
-		s.climb.forgo()
+		s.climb.Forgo()
 	}
 	s.screening.Skipped = s.skipped(top)
 	return s
@@ -39,7 +43,7 @@ func standScreened(info Info, l Ladder) standing {
 // standOnTop returns the standing at the largest affordable rung, with the rung alone where it counts, and its index. The
 // rung's trials wait for their screening from then on.
 func standOnTop(info Info, l Ladder) (standing, int) {
-	s := standing{ladder: l, climb: newClimb(ruleOf(info))}
+	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info))}
 	for top := len(l.Rungs) - 1; ; top-- {
 		s.screens = ranksOf(l.Rungs[:top])
 		l.Rungs[top] = l.Rungs[top].toScreen(s.screens)
@@ -57,7 +61,7 @@ func standOnTop(info Info, l Ladder) (standing, int) {
 
 // addBeyond lists the rungs above the stop that this ladder trained all the same: they move nothing, but show what was left.
 func (s *standing) addBeyond(reached, top int) {
-	if !s.climb.stopped && s.climb.draw == nil {
+	if !s.climb.Stopped && s.climb.Draw == nil {
 		return
 	}
 	for i := s.counted[len(s.counted)-1] + 1; i <= max(reached, top); i++ {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Errors on which callers branch.
@@ -12,9 +15,6 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrLocked   = errors.New("another coordinator holds the sweep")
 )
-
-// ErrInput says that a person has to fix a grid, a model or a data file.
-var ErrInput = errors.New("invalid input")
 
 // Snapshot is everything Decide and the reports look at: one sweep's facts at one moment, in grid order.
 type Snapshot struct {
@@ -30,7 +30,7 @@ type Info struct {
 	GridHash   string // of the parsed grid: comments and order of keys do not matter
 	GridPath   string // absolute: relative names in the grid start from its folder
 	Strategy   Strategy
-	Rule       Plateau
+	Rule       plateau.Rule
 	Limits     Limits
 	Seeds      []int64
 	Backend    string // Trial.Backend; empty until the inputs are registered
@@ -44,7 +44,7 @@ type Info struct {
 // Confirm makes the rule draw extra seeds wherever a plateau is only likely, up to so many seeds per rank. Of several wishes
 // the largest counts, and a grid that draws them anyway keeps its own limit where that is larger.
 func (i *Info) Confirm(maxSeeds int) {
-	if i.Rule.Confirm || i.Rule.Stop == StopCertified {
+	if i.Rule.Confirm || i.Rule.Stop == plateau.StopCertified {
 		maxSeeds = max(maxSeeds, i.Rule.SeedLimit(len(i.Seeds)))
 	}
 	i.Rule.Confirm, i.Rule.MaxSeeds = true, maxSeeds
@@ -62,8 +62,8 @@ type Ladder struct {
 	ID     int64
 	Index  int // position in the grid's expansion, from 0
 	Cell   Cell
-	Model  ModelInfo
-	Corpus CorpusInfo
+	Model  trial.ModelInfo
+	Corpus trial.CorpusInfo
 	// Candidates are the combinations of the tuned axes' values, in grid order, TrialFacts.Candidate being the index. It is
 	// empty where nothing is tuned; every trial is then of candidate 0.
 	Candidates []Cell
@@ -91,16 +91,16 @@ type Rung struct {
 
 // TrialFacts is a trial and all that is known about it.
 type TrialFacts struct {
-	Trial           Trial
-	Candidate       int            // index into Ladder.Candidates
-	Extra           bool           // its seed is none of the grid's: it was drawn to certify a plateau
-	Attempts        []AttemptFacts // oldest first
-	Evaluations     []StepLoss     // by step, the newest attempt's value where several have one
-	Screened        []Screened     // by rank, the newest attempt's where several have one
-	LastStep        int            // optimiser steps reported so far
+	Trial           trial.Trial
+	Candidate       int              // index into Ladder.Candidates
+	Extra           bool             // its seed is none of the grid's: it was drawn to certify a plateau
+	Attempts        []AttemptFacts   // oldest first
+	Evaluations     []StepLoss       // by step, the newest attempt's value where several have one
+	Screened        []trial.Screened // by rank, the newest attempt's where several have one
+	LastStep        int              // optimiser steps reported so far
 	TrainableParams int64
-	Prediction      *Prediction // the latest
-	Memory          Memory      // maximum over the attempts
+	Prediction      *trial.Prediction // the latest
+	Memory          trial.Memory      // maximum over the attempts
 }
 
 // StepLoss is the validation loss after Step optimiser steps.
@@ -116,24 +116,24 @@ type StepLoss struct {
 
 // AttemptFacts is one launch and how it went.
 type AttemptFacts struct {
-	ID             AttemptID
+	ID             trial.AttemptID
 	Number         int
 	Sweep          string // that launched it
 	Intended       time.Time
-	LastSeq        int64     // events stored
-	LastAt         time.Time // of the last event; zero when none
-	CheckpointStep int       // latest checkpoint event's step, -1 when none
-	Outcome        *Outcome  // nil while it may still run
+	LastSeq        int64          // events stored
+	LastAt         time.Time      // of the last event; zero when none
+	CheckpointStep int            // latest checkpoint event's step, -1 when none
+	Outcome        *trial.Outcome // nil while it may still run
 }
 
 // Final returns the outcome that ended the trial, or nil. What is done stays so, whatever becomes of a later attempt to screen
 // its adapter.
-func (t TrialFacts) Final() *Outcome {
-	var final *Outcome
+func (t TrialFacts) Final() *trial.Outcome {
+	var final *trial.Outcome
 	for _, a := range slices.Backward(t.Attempts) {
 		switch {
 		case a.Outcome == nil || !a.Outcome.State.EndsTrial():
-		case a.Outcome.State == OutcomeDone:
+		case a.Outcome.State == trial.OutcomeDone:
 			return a.Outcome
 		case final == nil:
 			final = a.Outcome
@@ -177,18 +177,18 @@ type Registration struct {
 // the sweep's seeds in their order.
 type LadderPlan struct {
 	Cell       Cell
-	Model      ModelInfo
-	Corpus     CorpusInfo
+	Model      trial.ModelInfo
+	Corpus     trial.CorpusInfo
 	Candidates []Cell // empty where nothing is tuned
 	Ranks      []int
-	Trials     [][]Trial
+	Trials     [][]trial.Trial
 }
 
 // ExtraTrial is a trial of a seed that is none of the grid's, at a rank of a ladder.
 type ExtraTrial struct {
 	Rank      int
 	Candidate int
-	Trial     Trial
+	Trial     trial.Trial
 }
 
 // Store keeps facts. Every method is one transaction; appending what is already there changes nothing.
@@ -201,11 +201,11 @@ type Store interface {
 	// where the ladder has no such rung, or another trial at that place.
 	AddTrials(ctx context.Context, ladder int64, trials []ExtraTrial) error
 	// BeginAttempt writes the intent to launch. The same attempt again changes nothing.
-	BeginAttempt(ctx context.Context, trial TrialID, number int, a Assignment, at time.Time) error
+	BeginAttempt(ctx context.Context, trial trial.ID, number int, a trial.Assignment, at time.Time) error
 	// AppendEvents adds events of an attempt, keyed by (attempt, seq).
-	AppendEvents(ctx context.Context, id AttemptID, events []Event) error
+	AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error
 	// Heartbeat extends the coordinator's session to now. It fails with ErrLocked when the lease is another's.
 	Heartbeat(ctx context.Context, session int64, now time.Time) error
 	// RecordVerdict appends a verdict unless it is equal to the ladder's latest.
-	RecordVerdict(ctx context.Context, ladder int64, v Verdict, at time.Time) error
+	RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error
 }

@@ -9,60 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// TestExpandTune: tuned axes are no part of a cell; each cell has their combinations as candidates, in the grid's order
-// whatever the order of train.tune, and a ladder has the ranks that all of them can climb.
-func TestExpandTune(t *testing.T) {
-	t.Parallel()
-	g := parse(t, `model: builtin:gopher
-data: {train: a.txt, validation: b.txt, sequence_length: 64}
-lora: {rank: {from: 2}, alpha: [16, 2r], dropout: [0, 0.1], target_modules: [[c_attn], [narrow]]}
-train: {steps: 10, learning_rate: [1.0e-3, 3.0e-3], tune: [learning_rate, alpha, target_modules]}
-seeds: [5, 3]
-`)
-	modules := append(sweeptest.GPT2Modules(1, 8), sweep.Module{Name: "narrow", In: 8, Out: 3})
-	ladders, _, err := g.Expand("/grids", map[string]sweep.ModelInfo{"builtin:gopher": {Modules: modules}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(ladders) != 2 || ladders[1].Cell.Axes().String() != "dropout=0.1" || strings.Contains(ladders[1].Cell.String(), "learning_rate") {
-		t.Fatalf("%d ladders, the second of cell %s", len(ladders), ladders[1].Cell)
-	}
-	var candidates []string
-	for _, c := range ladders[1].Candidates {
-		candidates = append(candidates, c.String())
-	}
-	var want []string
-	for _, target := range []string{"[c_attn]", "[narrow]"} {
-		for _, alpha := range []string{"16", "2r"} {
-			for _, rate := range []string{"0.001", "0.003"} {
-				want = append(want, "target_modules="+target+" alpha="+alpha+" learning_rate="+rate)
-			}
-		}
-	}
-	if diff := cmp.Diff(want, candidates); diff != "" {
-		t.Errorf("candidates (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]int{2, 3}, ladders[1].Ranks); diff != "" {
-		t.Errorf("ranks (-want +got):\n%s", diff)
-	}
-	specs := ladders[1].Specs[1]
-	if s := specs[3]; len(specs) != 16 || s.Seed != 3 || s.Train.LearningRate != 3e-3 || s.LoRA.Alpha != 16 || s.LoRA.Dropout != 0.1 || s.LoRA.Rank != 3 {
-		t.Errorf("%d specs of rank 3, the fourth is %+v", len(specs), s)
-	}
-	if s := specs[6]; s.Seed != 5 || s.LoRA.Alpha != 6 || s.Train.LearningRate != 3e-3 {
-		t.Errorf("the seventh is %+v", s)
-	}
-	other := parse(t, strings.Replace(string(readText(t, "testdata/grids/tune.yaml")), "[learning_rate, alpha]", "[alpha, learning_rate]", 1))
-	if g := parse(t, string(readText(t, "testdata/grids/tune.yaml"))); g.Hash() != other.Hash() {
-		t.Error("the order of train.tune makes another grid")
-	}
-}
-
 // tuned gives the trials of a rung of the first ladder outcomes by learning rate.
-func tuned(s *sweep.Snapshot, rank int, of map[float64]func(seed int64) sweep.Outcome) {
+func tuned(s *sweep.Snapshot, rank int, of map[float64]func(seed int64) trial.Outcome) {
 	for _, r := range s.Ladders[0].Rungs {
 		for _, f := range r.Trials {
 			if spec := f.Trial.Spec; r.Rank == rank && of[spec.Train.LearningRate] != nil {
@@ -73,13 +26,13 @@ func tuned(s *sweep.Snapshot, rank int, of map[float64]func(seed int64) sweep.Ou
 }
 
 // ends are the outcomes of a rung whose trials all end so.
-func ends(state sweep.OutcomeState) func(int64) sweep.Outcome {
-	return func(int64) sweep.Outcome { return sweep.Outcome{State: state, Error: "no luck", Step: 3} }
+func ends(state trial.OutcomeState) func(int64) trial.Outcome {
+	return func(int64) trial.Outcome { return trial.Outcome{State: state, Error: "no luck", Step: 3} }
 }
 
 // except gives one seed another end.
-func except(of func(int64) sweep.Outcome, seed int64, state sweep.OutcomeState) func(int64) sweep.Outcome {
-	return func(s int64) sweep.Outcome {
+func except(of func(int64) trial.Outcome, seed int64, state trial.OutcomeState) func(int64) trial.Outcome {
+	return func(s int64) trial.Outcome {
 		if s == seed {
 			return ends(state)(s)
 		}
@@ -90,31 +43,31 @@ func except(of func(int64) sweep.Outcome, seed int64, state sweep.OutcomeState) 
 // TestTunedRung: what makes a rung of three candidates count, and which of them stands for it.
 func TestTunedRung(t *testing.T) {
 	t.Parallel()
-	type outcomes = map[float64]func(int64) sweep.Outcome
+	type outcomes = map[float64]func(int64) trial.Outcome
 	tests := map[string]struct {
 		rung   outcomes
 		chosen int // -1: none
-		state  sweep.State
+		state  plateau.State
 		reason string
 	}{
-		"the lowest mean":              {outcomes{1e-3: loss(4.8), 2e-3: loss(4.6), 3e-3: loss(4.7)}, 1, sweep.StateInconclusive, "one rank"},
-		"the first of equals":          {outcomes{1e-3: loss(4.8), 2e-3: loss(4.6), 3e-3: loss(4.6)}, 1, sweep.StateInconclusive, "one rank"},
-		"unstable ones drop out":       {outcomes{1e-3: loss(4.8), 2e-3: loss(4.7), 3e-3: ends(sweep.OutcomeUnstable)}, 1, sweep.StateInconclusive, "one rank"},
-		"those over memory drop out":   {outcomes{1e-3: loss(4.8), 2e-3: ends(sweep.OutcomeOverMemory), 3e-3: ends(sweep.OutcomeOverTime)}, 0, sweep.StateInconclusive, "one rank"},
-		"every seed before a low mean": {outcomes{1e-3: loss(4.8), 2e-3: except(loss(4.1), 1, sweep.OutcomeUnstable), 3e-3: loss(4.9)}, 0, sweep.StateInconclusive, "one rank"},
+		"the lowest mean":              {outcomes{1e-3: loss(4.8), 2e-3: loss(4.6), 3e-3: loss(4.7)}, 1, plateau.StateInconclusive, "one rank"},
+		"the first of equals":          {outcomes{1e-3: loss(4.8), 2e-3: loss(4.6), 3e-3: loss(4.6)}, 1, plateau.StateInconclusive, "one rank"},
+		"unstable ones drop out":       {outcomes{1e-3: loss(4.8), 2e-3: loss(4.7), 3e-3: ends(trial.OutcomeUnstable)}, 1, plateau.StateInconclusive, "one rank"},
+		"those over memory drop out":   {outcomes{1e-3: loss(4.8), 2e-3: ends(trial.OutcomeOverMemory), 3e-3: ends(trial.OutcomeOverTime)}, 0, plateau.StateInconclusive, "one rank"},
+		"every seed before a low mean": {outcomes{1e-3: loss(4.8), 2e-3: except(loss(4.1), 1, trial.OutcomeUnstable), 3e-3: loss(4.9)}, 0, plateau.StateInconclusive, "one rank"},
 		"all unstable": {
-			outcomes{1e-3: ends(sweep.OutcomeUnstable), 2e-3: ends(sweep.OutcomeUnstable), 3e-3: ends(sweep.OutcomeOverMemory)},
-			-1, sweep.StateUnstable, "6 of 9 trials of rank 1 stopped on a loss or gradient that is not finite: seed 0, learning_rate=0.001 at step 3;",
+			outcomes{1e-3: ends(trial.OutcomeUnstable), 2e-3: ends(trial.OutcomeUnstable), 3e-3: ends(trial.OutcomeOverMemory)},
+			-1, plateau.StateUnstable, "6 of 9 trials of rank 1 stopped on a loss or gradient that is not finite: seed 0, learning_rate=0.001 at step 3;",
 		},
 		"all over memory": {
-			outcomes{1e-3: ends(sweep.OutcomeOverMemory), 2e-3: ends(sweep.OutcomeOverMemory), 3e-3: ends(sweep.OutcomeOverMemory)},
-			-1, sweep.StateMemoryLimited, "rank 1 needs more memory",
+			outcomes{1e-3: ends(trial.OutcomeOverMemory), 2e-3: ends(trial.OutcomeOverMemory), 3e-3: ends(trial.OutcomeOverMemory)},
+			-1, plateau.StateMemoryLimited, "rank 1 needs more memory",
 		},
 		"one failed": {
-			outcomes{1e-3: loss(4.8), 2e-3: loss(4.7), 3e-3: except(loss(4.6), 1, sweep.OutcomeFailed)},
-			-1, sweep.StateIncomplete, "1 of 9 trials failed: rank 1, seed 1, learning_rate=0.003",
+			outcomes{1e-3: loss(4.8), 2e-3: loss(4.7), 3e-3: except(loss(4.6), 1, trial.OutcomeFailed)},
+			-1, plateau.StateIncomplete, "1 of 9 trials failed: rank 1, seed 1, learning_rate=0.003",
 		},
-		"one candidate to do": {outcomes{1e-3: loss(4.8), 3e-3: loss(4.6)}, -1, sweep.StateRunning, "rank 1: 6 of 9"},
+		"one candidate to do": {outcomes{1e-3: loss(4.8), 3e-3: loss(4.6)}, -1, plateau.StateRunning, "rank 1: 6 of 9"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +82,7 @@ func TestTunedRung(t *testing.T) {
 				t.Errorf("Conclude = %s, %q, want %s, %q", v.State, v.Reason, tt.state, tt.reason)
 			}
 			starts := 0
-			if tt.state == sweep.StateRunning {
+			if tt.state == plateau.StateRunning {
 				starts = 3
 			}
 			if d := sweep.Decide(s, nil, sweep.Capacity{Jobs: 99}); len(d.Start) != starts {
@@ -143,13 +96,13 @@ func TestTunedRung(t *testing.T) {
 func TestTuneClosesOneCandidate(t *testing.T) {
 	t.Parallel()
 	s := registeredTuned(t, []float64{1e-3, 3e-3}, []float64{16}, []int{1, 2}, 0, 1)
-	finish(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID, sweep.Outcome{State: sweep.OutcomeOverMemory})
+	finish(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID, trial.Outcome{State: trial.OutcomeOverMemory})
 	d := sweep.Decide(s, nil, sweep.Capacity{Jobs: 9})
-	var starts []sweep.TrialID
+	var starts []trial.ID
 	for _, l := range d.Start {
 		starts = append(starts, l.Trial)
 	}
-	if diff := cmp.Diff([]sweep.TrialID{sweeptest.TrialAt(3e-3, 16, 1, 0).ID, sweeptest.TrialAt(3e-3, 16, 1, 1).ID}, starts); diff != "" {
+	if diff := cmp.Diff([]trial.ID{sweeptest.TrialAt(3e-3, 16, 1, 0).ID, sweeptest.TrialAt(3e-3, 16, 1, 1).ID}, starts); diff != "" {
 		t.Errorf("starts (-want +got):\n%s", diff)
 	}
 }
@@ -159,7 +112,7 @@ func TestTuneEdges(t *testing.T) {
 	t.Parallel()
 	s := registeredTuned(t, []float64{2e-3, 1e-3, 3e-3}, []float64{16}, []int{1, 2, 4}, 0, 1, 2)
 	for rank, best := range map[int]float64{1: 2e-3, 2: 3e-3, 4: 3e-3} {
-		of := map[float64]func(int64) sweep.Outcome{}
+		of := map[float64]func(int64) trial.Outcome{}
 		for _, rate := range []float64{1e-3, 2e-3, 3e-3} {
 			of[rate] = loss(4.9)
 			if rate == best {
@@ -169,7 +122,7 @@ func TestTuneEdges(t *testing.T) {
 		tuned(&s, rank, of)
 	}
 	v := sweep.Conclude(s, 0)
-	if diff := cmp.Diff([]string{"edge_of_learning_rate"}, slices.DeleteFunc(v.Flags, func(f string) bool { return f == sweep.FlagScale })); diff != "" {
+	if diff := cmp.Diff([]string{"edge_of_learning_rate"}, slices.DeleteFunc(v.Flags, func(f string) bool { return f == plateau.FlagScale })); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
 	}
 	advice := strings.Join(v.Advice, "\n")
@@ -210,7 +163,7 @@ func TestSchedulerTunes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := trainer()
 		plain := tr.Loss
-		tr.Loss = func(t sweep.Trial) float64 {
+		tr.Loss = func(t trial.Trial) float64 {
 			if best := t.Spec.LoRA.Rank <= 2; best == (t.Spec.Train.LearningRate == 3e-3) {
 				return plain(t)
 			}
@@ -230,7 +183,7 @@ func TestSchedulerTunes(t *testing.T) {
 			t.Fatal(err)
 		}
 		v := sweep.Conclude(s, 0)
-		if v.State != sweep.StatePlateau || v.RecommendedRank != 4 || len(v.Rungs) != 5 {
+		if v.State != plateau.StatePlateau || v.RecommendedRank != 4 || len(v.Rungs) != 5 {
 			t.Errorf("%s, rank %d after %d rungs (%s)", v.State, v.RecommendedRank, len(v.Rungs), v.Reason)
 		}
 		starts := b.exec.Starts()

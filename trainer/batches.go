@@ -3,7 +3,7 @@ package trainer
 import (
 	"context"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
@@ -45,7 +45,7 @@ func (b batches) batch(rows data.Rows, indices []int) model.Batch {
 	}
 	for len(out.IDs) < n {
 		out.IDs = append(out.IDs, 0)
-		out.Labels = append(out.Labels, sweep.IgnoredLabel)
+		out.Labels = append(out.Labels, trial.IgnoredLabel)
 		out.Segments = append(out.Segments, 0)
 	}
 	return out

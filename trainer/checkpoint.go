@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -41,7 +41,7 @@ func saveCheckpoint(dir string, c checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("save checkpoint %s: %w", name, err)
 	}
-	err = sweep.WriteAtomic(filepath.Join(folder, name), func(w io.Writer) error {
+	err = trial.WriteAtomic(filepath.Join(folder, name), func(w io.Writer) error {
 		_, err := w.Write(body)
 		return err
 	})
@@ -95,7 +95,7 @@ func checkpointNames(folder string) ([]string, error) {
 
 // loadCheckpoint returns the trial's newest good checkpoint in these attempts' folders, or nil when there is none. Damaged
 // ones are passed over; warn is told of each.
-func loadCheckpoint(dirs []string, trial sweep.TrialID, warn func(error)) (*checkpoint, error) {
+func loadCheckpoint(dirs []string, trial trial.ID, warn func(error)) (*checkpoint, error) {
 	var paths []string
 	for _, dir := range dirs {
 		folder := filepath.Join(dir, checkpointFolder)

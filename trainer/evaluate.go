@@ -6,7 +6,8 @@ import (
 	"maps"
 	"math"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -14,7 +15,7 @@ import (
 
 // EvaluateOptions say what to score, and on what.
 type EvaluateOptions struct {
-	Model   sweep.ModelInfo // from Inspect
+	Model   trial.ModelInfo // from Inspect
 	Adapter string          // a PEFT folder; empty scores the base model
 	Data    []string        // as data.train of a grid
 	Hub     Hub             // where data sets of the hub are looked up
@@ -48,7 +49,7 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
 		o.SequenceLength = o.Model.MaxPositions
 	}
 	if o.BatchSize < 1 {
-		return Evaluation{}, fmt.Errorf("%w: batch size %d: want 1 or more", sweep.ErrInput, o.BatchSize)
+		return Evaluation{}, fmt.Errorf("%w: batch size %d: want 1 or more", trial.ErrInput, o.BatchSize)
 	}
 	files, err := Files(o.Model)
 	if err != nil {
@@ -94,7 +95,7 @@ func WithProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 	}
 	maps.Copy(base, adapter.Base)
 	program, err := model.New(be, config, base, adapter.Tensors, model.Options{
-		LoRA: adapter.LoRA, Train: sweep.TrainSpec{BatchSize: o.BatchSize, Dtype: o.Dtype}, Targets: adapter.Targets, SequenceLength: o.SequenceLength,
+		LoRA: adapter.LoRA, Train: trial.TrainSpec{BatchSize: o.BatchSize, Dtype: o.Dtype}, Targets: adapter.Targets, SequenceLength: o.SequenceLength,
 	})
 	if err != nil {
 		return err
@@ -107,7 +108,7 @@ func WithProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 // evaluatedAdapter returns the adapter to score with. The base model alone is scored with an adapter that adds nothing.
 func evaluatedAdapter(o EvaluateOptions, c model.Config, base tensors) (model.Fitted, error) {
 	if o.Adapter == "" {
-		none := sweep.LoRASpec{Rank: 1, Alpha: 1, TargetModules: sweep.Targets{Pattern: sweep.AllLinear}}
+		none := lora.Spec{Rank: 1, Alpha: 1, TargetModules: lora.Targets{Pattern: lora.AllLinear}}
 		targets, err := none.Match(o.Model.Modules)
 		if err != nil {
 			return model.Fitted{}, err
@@ -121,7 +122,7 @@ func evaluatedAdapter(o EvaluateOptions, c model.Config, base tensors) (model.Fi
 	}
 	fitted, err := c.Fit(a)
 	if err != nil {
-		return model.Fitted{}, fmt.Errorf("%w: adapter %s does not fit model %s: %w", sweep.ErrInput, o.Adapter, o.Model.Reference, err)
+		return model.Fitted{}, fmt.Errorf("%w: adapter %s does not fit model %s: %w", trial.ErrInput, o.Adapter, o.Model.Reference, err)
 	}
 	return fitted, nil
 }

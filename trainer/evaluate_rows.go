@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
@@ -22,7 +22,7 @@ type evalRows struct {
 
 // newEvalRows reads the data set as training would cut it, but neither pads nor drops.
 func newEvalRows(ctx context.Context, files fs.FS, o EvaluateOptions) (*evalRows, error) {
-	stream, err := data.NewStream(ctx, data.Source{Files: files, Model: o.Model, Hub: o.Hub, Spec: sweep.DataSpec{
+	stream, err := data.NewStream(ctx, data.Source{Files: files, Model: o.Model, Hub: o.Hub, Spec: trial.DataSpec{
 		Train: o.Data, Validation: o.Data, SequenceLength: o.SequenceLength, Packing: !o.WholeDocuments, ScorePrompts: o.ScorePrompts,
 	}})
 	if err != nil {
@@ -33,11 +33,11 @@ func newEvalRows(ctx context.Context, files fs.FS, o EvaluateOptions) (*evalRows
 		rows.n++
 		rows.longest = max(rows.longest, len(r.InputIDs))
 		if err := r.CheckVocabulary(o.Model.VocabSize); err != nil {
-			return fmt.Errorf("%w: row %d: %w: these rows were made for another tokenizer", sweep.ErrInput, rows.n, err)
+			return fmt.Errorf("%w: row %d: %w: these rows were made for another tokenizer", trial.ErrInput, rows.n, err)
 		}
 		if len(r.InputIDs) > o.SequenceLength {
 			return fmt.Errorf("%w: row %d has %d ids, more than the sequence length of %d; nothing is cut here, so raise it (the model has %d positions) or split the row",
-				sweep.ErrInput, rows.n, len(r.InputIDs), o.SequenceLength, o.Model.MaxPositions)
+				trial.ErrInput, rows.n, len(r.InputIDs), o.SequenceLength, o.Model.MaxPositions)
 		}
 		return nil
 	})
@@ -71,7 +71,7 @@ func (e *evalRows) score(ctx context.Context, p *model.Program, size int) (score
 		return score{}, err
 	}
 	if total.Tokens == 0 {
-		return score{}, fmt.Errorf("%w: %w", sweep.ErrInput, errNothingToScore)
+		return score{}, fmt.Errorf("%w: %w", trial.ErrInput, errNothingToScore)
 	}
 	return total, nil
 }

@@ -12,13 +12,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-func tinyInfo(t *testing.T) sweep.ModelInfo {
+func tinyInfo(t *testing.T) trial.ModelInfo {
 	t.Helper()
 	info, err := trainer.Inspect(t.Context(), tinyModel, trainer.InspectOptions{})
 	must(t, err)
@@ -69,7 +70,7 @@ func TestEvaluateScoresEveryRow(t *testing.T) {
 		t.Errorf("Evaluate = %+v, want 4 sequences with 4 tokens", got)
 	}
 	o.SequenceLength = 4
-	if _, err := trainer.Evaluate(t.Context(), o); !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), "row 4 has 5 ids") {
+	if _, err := trainer.Evaluate(t.Context(), o); !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "row 4 has 5 ids") {
 		t.Errorf("Evaluate = %v, want the long row named", err)
 	}
 }
@@ -121,7 +122,7 @@ func TestEvaluateRefusesForeignAdapter(t *testing.T) {
 				Model: tinyInfo(t), Adapter: dir, Data: []string{writeRows(t, t.TempDir(), "val", goldenRows)}, BatchSize: 4,
 				Backend: resolve(t, backend.PlatformGo),
 			})
-			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), tc.want) {
+			if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Evaluate = %v, want ErrInput naming %s", err, tc.want)
 			}
 		})
@@ -154,7 +155,7 @@ func TestTrialsMeasureExactMatch(t *testing.T) {
 	must(t, os.WriteFile(validation, []byte(learned+"\n"+other), 0o600))
 	spec := tinySpec()
 	spec.Data.Train, spec.Data.Validation = []string{train}, []string{validation}
-	spec.LoRA.TargetModules = sweep.Targets{Pattern: sweep.AllLinear}
+	spec.LoRA.TargetModules = lora.Targets{Pattern: lora.AllLinear}
 	spec.Train.Steps, spec.Train.EvalSteps, spec.Train.LearningRate, spec.Train.WarmupSteps = 40, 40, 3e-2, 0
 	onBackends(t, func(t *testing.T, c backend.Choice) {
 		t.Helper()

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
@@ -14,17 +14,17 @@ import (
 // EvaluateOnTrial scores model and adapter of o on the validation rows of a trial's prepared corpus, in the trial's batches and
 // compute type. With the trial's own model, adapter and backend the loss is its val_loss: the two are one computation, whatever the adapter starts from (model.Export). Data, SequenceLength,
 // BatchSize and Dtype of o are the trial's, whatever they hold.
-func EvaluateOnTrial(ctx context.Context, t sweep.Trial, corpus string, o EvaluateOptions) (e Evaluation, err error) {
+func EvaluateOnTrial(ctx context.Context, t trial.Trial, corpus string, o EvaluateOptions) (e Evaluation, err error) {
 	c, err := data.Open(corpus)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Evaluation{}, fmt.Errorf("%w: the trial's corpus is not in the cache any more: %w", sweep.ErrInput, err)
+		return Evaluation{}, fmt.Errorf("%w: the trial's corpus is not in the cache any more: %w", trial.ErrInput, err)
 	}
 	if err != nil {
 		return Evaluation{}, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	if got := c.Info().Fingerprint; got != t.Data {
-		return Evaluation{}, fmt.Errorf("%w: corpus %s is %s, not the trial's %s", sweep.ErrInput, corpus, got, t.Data)
+		return Evaluation{}, fmt.Errorf("%w: corpus %s is %s, not the trial's %s", trial.ErrInput, corpus, got, t.Data)
 	}
 	spec := t.Spec
 	o.SequenceLength, o.BatchSize, o.Dtype = spec.Data.SequenceLength, spec.Train.BatchSize, spec.Train.Dtype

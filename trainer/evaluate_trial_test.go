@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
@@ -19,10 +19,10 @@ func TestEvaluateOnTrial(t *testing.T) {
 	onBackends(t, func(t *testing.T, c backend.Choice) {
 		t.Helper()
 		for name, tc := range map[string]struct{ init, dtype string }{
-			"plain":           {sweep.InitKaiming, "float32"},
-			"plain, bfloat16": {sweep.InitKaiming, "bfloat16"},
-			"PiSSA":           {sweep.InitPiSSA, "float32"},
-			"PiSSA, bfloat16": {sweep.InitPiSSA, "bfloat16"},
+			"plain":           {lora.InitKaiming, "float32"},
+			"plain, bfloat16": {lora.InitKaiming, "bfloat16"},
+			"PiSSA":           {lora.InitPiSSA, "float32"},
+			"PiSSA, bfloat16": {lora.InitPiSSA, "bfloat16"},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -11,13 +11,14 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // ExportOptions say which adapter to export, and with which base.
 type ExportOptions struct {
-	Model   sweep.ModelInfo // that the adapter was trained on
+	Model   trial.ModelInfo // that the adapter was trained on
 	Adapter string          // a finished trial's adapter folder
 	// BaseReference is what adapter_config.json names as the base model: what PEFT's AutoPeftModel loads.
 	BaseReference string
@@ -48,7 +49,7 @@ func checkAdapter(o ExportOptions) error {
 		return err
 	}
 	for _, name := range a.Modules() {
-		if !slices.ContainsFunc(o.Model.Modules, func(m sweep.Module) bool { return m.Name == name }) {
+		if !slices.ContainsFunc(o.Model.Modules, func(m lora.Module) bool { return m.Name == name }) {
 			return fmt.Errorf("adapter %s adapts %s, which model %s does not have", o.Adapter, name, o.Model.Reference)
 		}
 	}
@@ -57,7 +58,7 @@ func checkAdapter(o ExportOptions) error {
 
 // ExportBase copies a model's files into the folder dir as they are. Adapters of a model that only this program holds need it:
 // no other program could load their base.
-func ExportBase(dir string, m sweep.ModelInfo) error {
+func ExportBase(dir string, m trial.ModelInfo) error {
 	files, err := Files(m)
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func copyFile(files fs.FS, name, dir string) error {
 	if err != nil {
 		return err
 	}
-	err = sweep.WriteAtomic(filepath.Join(dir, name), func(w io.Writer) error {
+	err = trial.WriteAtomic(filepath.Join(dir, name), func(w io.Writer) error {
 		_, err := io.Copy(w, from)
 		return err
 	})
@@ -103,7 +104,7 @@ func copyFile(files fs.FS, name, dir string) error {
 }
 
 func writeBytes(path string, text []byte) error {
-	return sweep.WriteAtomic(path, func(w io.Writer) error {
+	return trial.WriteAtomic(path, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})
@@ -117,13 +118,13 @@ func editJSON(text []byte, values map[string]any) ([]byte, error) {
 		return nil, err
 	}
 	for key, v := range values {
-		raw, err := sweep.PlainJSON(v)
+		raw, err := trial.PlainJSON(v)
 		if err != nil {
 			return nil, err
 		}
 		object[key] = raw
 	}
-	compact, err := sweep.PlainJSON(object)
+	compact, err := trial.PlainJSON(object)
 	if err != nil {
 		return nil, err
 	}

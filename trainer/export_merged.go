@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -56,7 +56,7 @@ func merge(ctx context.Context, o ExportOptions) (model.Config, tensors, error) 
 	}
 	config, base, err := readBase(ctx, o.Model, o.Model.Fingerprint)
 	if errors.Is(err, errChanged) {
-		return model.Config{}, nil, fmt.Errorf("%w: %w; restore it, or export the adapter alone, without --merged", sweep.ErrInput, err)
+		return model.Config{}, nil, fmt.Errorf("%w: %w; restore it, or export the adapter alone, without --merged", trial.ErrInput, err)
 	}
 	if err != nil {
 		return model.Config{}, nil, err
@@ -91,7 +91,7 @@ func formats(files fs.FS, c model.Config, dtype string) (func(name string) weigh
 	if dtype != "" {
 		format, ok := map[string]weights.DType{"float32": weights.F32, "float16": weights.F16, "bfloat16": weights.BF16}[dtype]
 		if !ok {
-			return nil, fmt.Errorf("%w: dtype %q: want one of %v", sweep.ErrInput, dtype, Dtypes())
+			return nil, fmt.Errorf("%w: dtype %q: want one of %v", trial.ErrInput, dtype, Dtypes())
 		}
 		return func(string) weights.DType { return format }, nil
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -37,7 +37,7 @@ func TestExportMergedGolden(t *testing.T) {
 			}
 			readJSON(t, filepath.Join(goldenDir, name, "trace.json"), &trace)
 			val := []string{writeRows(t, t.TempDir(), "val", goldenRows)}
-			score := func(m sweep.ModelInfo, adapter string) float64 {
+			score := func(m trial.ModelInfo, adapter string) float64 {
 				e, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{Model: m, Adapter: adapter, Data: val, BatchSize: 4, Backend: c})
 				must(t, err)
 				return e.Loss
@@ -115,7 +115,7 @@ func TestExportMergedFromGGUF(t *testing.T) {
 	must(t, err)
 	o := trainer.ExportOptions{Model: m, Adapter: filepath.Join(goldenDir, "llama_qv_r8/final_seeded_B")}
 	val := []string{writeRows(t, t.TempDir(), "val", goldenRows)}
-	score := func(m sweep.ModelInfo, adapter string) float64 {
+	score := func(m trial.ModelInfo, adapter string) float64 {
 		e, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{Model: m, Adapter: adapter, Data: val, BatchSize: 4, Backend: c})
 		must(t, err)
 		return e.Loss
@@ -141,11 +141,11 @@ func TestExportMergedRefuses(t *testing.T) {
 	t.Parallel()
 	m := tinyInfo(t)
 	o := trainer.ExportOptions{Model: m, Adapter: filepath.Join(goldenDir, "gpt2_attn_mlp_r4/final_zero_B")}
-	if err := trainer.ExportMerged(t.Context(), t.TempDir(), o, "int8"); !errors.Is(err, sweep.ErrInput) {
+	if err := trainer.ExportMerged(t.Context(), t.TempDir(), o, "int8"); !errors.Is(err, trial.ErrInput) {
 		t.Errorf("dtype int8: %v, want ErrInput", err)
 	}
 	o.Model.Fingerprint = "another"
-	if err := trainer.ExportMerged(t.Context(), t.TempDir(), o, ""); !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), "without --merged") {
+	if err := trainer.ExportMerged(t.Context(), t.TempDir(), o, ""); !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "without --merged") {
 		t.Errorf("a changed base: %v, want what to do", err)
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -33,11 +34,11 @@ type goldenTrace struct {
 }
 
 // goldenCases are the GPT-2 cases without biases.
-func goldenCases() map[string]sweep.LoRASpec {
-	return map[string]sweep.LoRASpec{
-		"gpt2_c_attn_r8":     {Rank: 8, Alpha: 16, TargetModules: sweep.Targets{List: []string{"c_attn"}}, Init: "kaiming"},
-		"gpt2_attn_mlp_r4":   {Rank: 4, Alpha: 8, TargetModules: sweep.Targets{List: []string{"c_attn", "c_proj", "c_fc"}}, Init: "kaiming"},
-		"gpt2_all_linear_r4": {Rank: 4, Alpha: 8, TargetModules: sweep.Targets{Pattern: sweep.AllLinear}, Init: "kaiming"},
+func goldenCases() map[string]lora.Spec {
+	return map[string]lora.Spec{
+		"gpt2_c_attn_r8":     {Rank: 8, Alpha: 16, TargetModules: lora.Targets{List: []string{"c_attn"}}, Init: "kaiming"},
+		"gpt2_attn_mlp_r4":   {Rank: 4, Alpha: 8, TargetModules: lora.Targets{List: []string{"c_attn", "c_proj", "c_fc"}}, Init: "kaiming"},
+		"gpt2_all_linear_r4": {Rank: 4, Alpha: 8, TargetModules: lora.Targets{Pattern: lora.AllLinear}, Init: "kaiming"},
 	}
 }
 
@@ -63,16 +64,16 @@ func TestRunGoldenTraces(t *testing.T) {
 }
 
 // adapterFolder makes a PEFT folder of bare tensors.
-func adapterFolder(t *testing.T, file string, lora sweep.LoRASpec) string {
+func adapterFolder(t *testing.T, file string, adapter lora.Spec) string {
 	t.Helper()
 	tensors, err := weights.ReadFile(file)
 	must(t, err)
 	dir := filepath.Join(t.TempDir(), "init")
-	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", lora, []sweep.Module{{Conv1D: true}}), Tensors: tensors}))
+	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", adapter, []lora.Module{{Conv1D: true}}), Tensors: tensors}))
 	return dir
 }
 
-func checkTrace(t *testing.T, a sweep.Assignment, dir, start string) {
+func checkTrace(t *testing.T, a trial.Assignment, dir, start string) {
 	t.Helper()
 	var file map[string]goldenTrace
 	var raw struct {
@@ -84,7 +85,7 @@ func checkTrace(t *testing.T, a sweep.Assignment, dir, start string) {
 	want := file[start]
 	attempt, rec := t.TempDir(), &recorder{}
 	must(t, trainer.Run(t.Context(), a, attempt, rec.emit))
-	if o := rec.outcome(t); o.State != sweep.OutcomeDone {
+	if o := rec.outcome(t); o.State != trial.OutcomeDone {
 		t.Fatalf("outcome %+v", o)
 	}
 	points := rec.points()

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
@@ -49,11 +50,11 @@ func resolve(t *testing.T, platform string) backend.Choice {
 }
 
 // tinySpec is golden case gpt2_c_attn_r8's recipe.
-func tinySpec() sweep.Spec {
-	return sweep.Spec{
-		Data: sweep.DataSpec{SequenceLength: 16, Packing: true},
-		LoRA: sweep.LoRASpec{Rank: 8, Alpha: 16, TargetModules: sweep.Targets{List: []string{"c_attn"}}, Init: "kaiming"},
-		Train: sweep.TrainSpec{
+func tinySpec() trial.Spec {
+	return trial.Spec{
+		Data: trial.DataSpec{SequenceLength: 16, Packing: true},
+		LoRA: lora.Spec{Rank: 8, Alpha: 16, TargetModules: lora.Targets{List: []string{"c_attn"}}, Init: "kaiming"},
+		Train: trial.TrainSpec{
 			Steps: 20, BatchSize: 2, GradientAccumulationSteps: 1, LearningRate: 1e-3, LRSchedulerType: "cosine", WarmupSteps: 5,
 			WeightDecay: 0.01, MaxGradNorm: 1, EvalSteps: 5, Dtype: "float32",
 		},
@@ -61,7 +62,7 @@ func tinySpec() sweep.Spec {
 }
 
 // assign prepares what a coordinator would: the model inspected, the golden batches as a corpus, a trial on a backend.
-func assign(t *testing.T, c backend.Choice, spec sweep.Spec) sweep.Assignment {
+func assign(t *testing.T, c backend.Choice, spec trial.Spec) trial.Assignment {
 	t.Helper()
 	return assignRows(t, c, spec, goldenRows)
 }
@@ -70,7 +71,7 @@ func assign(t *testing.T, c backend.Choice, spec sweep.Spec) sweep.Assignment {
 const goldenRows = 80
 
 // assignRows is assign with only the first rows of the golden batches to train on.
-func assignRows(t *testing.T, c backend.Choice, spec sweep.Spec, rows int) sweep.Assignment {
+func assignRows(t *testing.T, c backend.Choice, spec trial.Spec, rows int) trial.Assignment {
 	t.Helper()
 	dir := t.TempDir()
 	spec.Data.Train = []string{writeRows(t, dir, "train", rows)}
@@ -82,7 +83,7 @@ func assignRows(t *testing.T, c backend.Choice, spec sweep.Spec, rows int) sweep
 }
 
 // assignData is assign on the data that the spec names.
-func assignData(t *testing.T, c backend.Choice, spec sweep.Spec) sweep.Assignment {
+func assignData(t *testing.T, c backend.Choice, spec trial.Spec) trial.Assignment {
 	t.Helper()
 	info, err := trainer.Inspect(t.Context(), tinyModel, trainer.InspectOptions{})
 	must(t, err)
@@ -90,9 +91,9 @@ func assignData(t *testing.T, c backend.Choice, spec sweep.Spec) sweep.Assignmen
 	must(t, err)
 	corpus, err := data.Prepare(t.Context(), filepath.Join(t.TempDir(), "cache"), data.Source{Files: files, Model: info, Spec: spec.Data}, nil)
 	must(t, err)
-	trial := sweep.NewTrial(spec, info.Fingerprint, corpus.Info.Fingerprint, c.Identity)
-	return sweep.Assignment{
-		Attempt: sweep.AttemptID(string(trial.ID) + "/1"), Trial: trial, Model: info, Corpus: corpus.Info,
+	tr := trial.New(spec, info.Fingerprint, corpus.Info.Fingerprint, c.Identity)
+	return trial.Assignment{
+		Attempt: trial.AttemptID(string(tr.ID) + "/1"), Trial: tr, Model: info, Corpus: corpus.Info,
 		Platform: c.Platform, PluginPath: c.PluginPath,
 	}
 }
@@ -129,13 +130,13 @@ func writeRows(t *testing.T, dir, part string, rows int) string {
 
 // recorder collects events, and fails from the n-th on when n is set: as if the process were killed there.
 type recorder struct {
-	events []sweep.Event
+	events []trial.Event
 	limit  int
 }
 
 var errKilled = fmt.Errorf("killed")
 
-func (r *recorder) emit(e sweep.Event) error {
+func (r *recorder) emit(e trial.Event) error {
 	if r.limit > 0 && len(r.events) >= r.limit {
 		return errKilled
 	}
@@ -146,7 +147,7 @@ func (r *recorder) emit(e sweep.Event) error {
 	return nil
 }
 
-func (r *recorder) outcome(t *testing.T) sweep.Outcome {
+func (r *recorder) outcome(t *testing.T) trial.Outcome {
 	t.Helper()
 	if len(r.events) == 0 || r.events[len(r.events)-1].Outcome == nil {
 		t.Fatalf("no outcome in %d events", len(r.events))
@@ -163,8 +164,8 @@ func (r *recorder) kinds() string {
 }
 
 // points returns the metrics by step.
-func (r *recorder) points() map[int]sweep.Point {
-	out := map[int]sweep.Point{}
+func (r *recorder) points() map[int]trial.Point {
+	out := map[int]trial.Point{}
 	for _, e := range r.events {
 		if e.Point != nil {
 			out[e.Step] = *e.Point

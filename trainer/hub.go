@@ -12,7 +12,7 @@ import (
 
 	"github.com/gomlx/go-huggingface/hub"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -63,7 +63,7 @@ func (h Hub) fetch(ctx context.Context, id string, withWeights bool) (string, er
 		h.Notify(fmt.Sprintf("fetching model %s into %s", id, h.Cache))
 	}
 	path, err := h.download(ctx, id, withWeights)
-	if err == nil || ctx.Err() != nil || errors.Is(err, sweep.ErrInput) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, trial.ErrInput) {
 		return path, err
 	}
 	h.removeEmpty(id)
@@ -185,7 +185,7 @@ func (h Hub) download(ctx context.Context, id string, withWeights bool) (string,
 // wanted lists the files to fetch.
 func wanted(ctx context.Context, repo *hub.Repo, withWeights bool) ([]string, error) {
 	if !repo.HasFile(configFile) {
-		return nil, fmt.Errorf("%w: hub model %s has no %s (of a model in GGUF, fetch the file you want and give its path)", sweep.ErrInput, repo.ID, configFile)
+		return nil, fmt.Errorf("%w: hub model %s has no %s (of a model in GGUF, fetch the file you want and give its path)", trial.ErrInput, repo.ID, configFile)
 	}
 	names := []string{configFile}
 	small := []string{tokenizerFile, "tokenizer_config.json", "chat_template.jinja"}
@@ -203,7 +203,7 @@ func wanted(ctx context.Context, repo *hub.Repo, withWeights bool) ([]string, er
 	case repo.HasFile(weightsFile):
 		return append(names, weightsFile), nil
 	case !repo.HasFile(weightsIndex):
-		return nil, fmt.Errorf("%w: hub model %s has no %s: save it as safetensors first", sweep.ErrInput, repo.ID, weightsFile)
+		return nil, fmt.Errorf("%w: hub model %s has no %s: save it as safetensors first", trial.ErrInput, repo.ID, weightsFile)
 	}
 	path, err := repo.DownloadFileCtx(ctx, weightsIndex)
 	if err != nil {
@@ -225,7 +225,7 @@ func hubError(id string, err error) error {
 	text := err.Error()
 	for _, code := range []string{"status code 401", "status code 403", "status code 404"} {
 		if strings.Contains(text, code) {
-			return fmt.Errorf("%w: the hub has no model %s that it would show you (if it is private or gated, set HF_TOKEN): %s", sweep.ErrInput, id, text)
+			return fmt.Errorf("%w: the hub has no model %s that it would show you (if it is private or gated, set HF_TOKEN): %s", trial.ErrInput, id, text)
 		}
 	}
 	return err

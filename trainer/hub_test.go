@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
@@ -150,10 +150,10 @@ func TestInspectHubErrors(t *testing.T) {
 	}{
 		"not in the cache, offline": {names: whole, offline: true, kind: trainer.ErrHub, want: []string{"HF_HUB_OFFLINE", "hf download tiny/gpt2", "HF_HOME"}},
 		"hub unreachable":           {names: whole, closed: true, kind: trainer.ErrHub, want: []string{"refused", "hf download tiny/gpt2"}},
-		"no such model":             {names: whole, ref: "tiny/gpt3", kind: sweep.ErrInput, want: []string{"no model tiny/gpt3"}},
-		"gated":                     {names: whole, token: "secret", kind: sweep.ErrInput, want: []string{"HF_TOKEN"}},
-		"no safetensors":            {names: []string{"config.json", "pytorch_model.bin"}, kind: sweep.ErrInput, want: []string{"no model.safetensors"}},
-		"no config":                 {names: []string{"model.safetensors"}, kind: sweep.ErrInput, want: []string{"no config.json"}},
+		"no such model":             {names: whole, ref: "tiny/gpt3", kind: trial.ErrInput, want: []string{"no model tiny/gpt3"}},
+		"gated":                     {names: whole, token: "secret", kind: trial.ErrInput, want: []string{"HF_TOKEN"}},
+		"no safetensors":            {names: []string{"config.json", "pytorch_model.bin"}, kind: trial.ErrInput, want: []string{"no model.safetensors"}},
+		"no config":                 {names: []string{"model.safetensors"}, kind: trial.ErrInput, want: []string{"no config.json"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

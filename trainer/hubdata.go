@@ -14,7 +14,7 @@ import (
 
 	"github.com/gomlx/go-huggingface/hub"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // cardFile describes a data set; its head may say which files make which split.
@@ -33,7 +33,7 @@ func (h Hub) DataFiles(ctx context.Context, id, config string, splits ...string)
 		h.Notify(fmt.Sprintf("fetching data set %s into %s", id, h.Cache))
 	}
 	paths, err := h.downloadData(ctx, id, config, splits)
-	if err == nil || ctx.Err() != nil || errors.Is(err, sweep.ErrInput) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, trial.ErrInput) {
 		return paths, err
 	}
 	return nil, fmt.Errorf("%w: data set %s is not in the cache %s, and fetching it failed: %w. %s", ErrHub, id, h.Cache, cause(err), dataAdvice(id))
@@ -185,7 +185,7 @@ func (h Hub) downloadData(ctx context.Context, id, config string, splits []strin
 // dataError tells a data set that does not exist from a hub that does not answer.
 func dataError(id string, err error) error {
 	if isRefused(err) {
-		return fmt.Errorf("%w: there is no file %s, and the hub has no data set %s that it would show you (if it is private or gated, set HF_TOKEN): %w", sweep.ErrInput, id, id, cause(err))
+		return fmt.Errorf("%w: there is no file %s, and the hub has no data set %s that it would show you (if it is private or gated, set HF_TOKEN): %w", trial.ErrInput, id, id, cause(err))
 	}
 	return err
 }

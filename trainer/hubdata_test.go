@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/data"
 )
@@ -186,7 +186,7 @@ configs:
 			hub := trainer.Hub{Endpoint: server.URL, Cache: t.TempDir()}
 			got, err := hub.DataFiles(t.Context(), "tiny/set", tc.config, tc.splits...)
 			if tc.err != "" {
-				if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), tc.err) {
+				if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), tc.err) {
 					t.Errorf("DataFiles = %v, want an input error with %q", err, tc.err)
 				}
 				return
@@ -207,7 +207,7 @@ func TestHubDataErrors(t *testing.T) {
 	t.Parallel()
 	server, _ := newDataHub(t, splitHub())
 	hub := trainer.Hub{Endpoint: server.URL, Cache: t.TempDir()}
-	if _, err := hub.DataFiles(t.Context(), "tiny/none", "", "train"); !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), "no data set tiny/none") || !strings.Contains(err.Error(), "HF_TOKEN") {
+	if _, err := hub.DataFiles(t.Context(), "tiny/none", "", "train"); !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "no data set tiny/none") || !strings.Contains(err.Error(), "HF_TOKEN") {
 		t.Errorf("no such data set: %v", err)
 	}
 	hub.Cache = t.TempDir()
@@ -222,7 +222,7 @@ func TestPrepareHubData(t *testing.T) {
 	t.Parallel()
 	server, _ := newDataHub(t, splitHub())
 	hub := trainer.Hub{Endpoint: server.URL, Cache: t.TempDir()}
-	spec := sweep.DataSpec{Train: []string{"tiny/set"}, Validation: []string{"tiny/set"}, Retain: []string{"tiny/set:train"}, SequenceLength: 2}
+	spec := trial.DataSpec{Train: []string{"tiny/set"}, Validation: []string{"tiny/set"}, Retain: []string{"tiny/set:train"}, SequenceLength: 2}
 	source := data.Source{Files: os.DirFS(tinyModel), Model: tinyInfo(t), Spec: spec, Hub: hub}
 	prepared, err := data.Prepare(t.Context(), t.TempDir(), source, nil)
 	must(t, err)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/data"
 )
 
@@ -29,7 +29,7 @@ func splitFiles(id string, card []byte, names []string, config string, splits []
 	if bySplit == nil {
 		if config != "" {
 			if names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, config+"/") }); len(names) == 0 {
-				return nil, fmt.Errorf("%w: hub data set %s has no configuration %s", sweep.ErrInput, id, config)
+				return nil, fmt.Errorf("%w: hub data set %s has no configuration %s", trial.ErrInput, id, config)
 			}
 		}
 		bySplit = namedSplits(names)
@@ -43,7 +43,7 @@ func splitFiles(id string, card []byte, names []string, config string, splits []
 	if len(bySplit) > 0 {
 		there = strings.Join(slices.Sorted(maps.Keys(bySplit)), ", ")
 	}
-	return nil, fmt.Errorf("%w: hub data set %s has no split %s; its splits: %s (write %s:split)", sweep.ErrInput, id, strings.Join(splits, " or "), there, id)
+	return nil, fmt.Errorf("%w: hub data set %s has no split %s; its splits: %s (write %s:split)", trial.ErrInput, id, strings.Join(splits, " or "), there, id)
 }
 
 // cardConfig is one entry of configs in a data set's README.md.
@@ -68,7 +68,7 @@ func cardSplits(id string, card []byte, names []string, config string) (map[stri
 		Configs []cardConfig `yaml:"configs"`
 	}
 	if err := yaml.Unmarshal(head, &meta); err != nil {
-		return nil, fmt.Errorf("%w: hub data set %s: the head of its README.md: %w", sweep.ErrInput, id, err)
+		return nil, fmt.Errorf("%w: hub data set %s: the head of its README.md: %w", trial.ErrInput, id, err)
 	}
 	configs := slices.DeleteFunc(meta.Configs, func(c cardConfig) bool { return c.DataFiles == nil && c.DataDir == "" })
 	if len(configs) == 0 {
@@ -86,9 +86,9 @@ func cardSplits(id string, card []byte, names []string, config string) (map[stri
 			there = append(there, c.Name)
 		}
 		if config == "" {
-			return nil, fmt.Errorf("%w: hub data set %s has several configurations: write %s:CONFIG:SPLIT with one of %s", sweep.ErrInput, id, id, strings.Join(there, ", "))
+			return nil, fmt.Errorf("%w: hub data set %s has several configurations: write %s:CONFIG:SPLIT with one of %s", trial.ErrInput, id, id, strings.Join(there, ", "))
 		}
-		return nil, fmt.Errorf("%w: hub data set %s has no configuration %s; there are %s", sweep.ErrInput, id, config, strings.Join(there, ", "))
+		return nil, fmt.Errorf("%w: hub data set %s has no configuration %s; there are %s", trial.ErrInput, id, config, strings.Join(there, ", "))
 	}
 	return configs[i].files(names), nil
 }

@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -20,7 +21,7 @@ import (
 // StartingAdapter returns the trainable tensors that a trial starts from: fresh ones, or lora.init_adapter padded or truncated to the
 // trial's ranks (model.Resize). Modules that only the trial targets start fresh, and so do biases and modules to save that only the
 // trial trains. An adapter that has learnt something the trial has no place for is refused.
-func StartingAdapter(c model.Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) (map[string]weights.Array, error) {
+func StartingAdapter(c model.Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec, seed int64) (map[string]weights.Array, error) {
 	fresh, err := model.InitAdapter(c, base, targets, l, seed)
 	if err != nil || l.InitAdapter == "" {
 		return fresh, err
@@ -42,7 +43,7 @@ func StartingAdapter(c model.Config, base map[string]weights.Array, targets []sw
 }
 
 // CheckStart reports why trials of this spec cannot start from lora.init_adapter. It reads no base weight.
-func CheckStart(m sweep.ModelInfo, l sweep.LoRASpec) error {
+func CheckStart(m trial.ModelInfo, l lora.Spec) error {
 	if l.InitAdapter == "" {
 		return nil
 	}
@@ -63,7 +64,7 @@ func CheckStart(m sweep.ModelInfo, l sweep.LoRASpec) error {
 }
 
 // readStart reads lora.init_adapter and checks that the trial has a place for all that it has learnt.
-func readStart(c model.Config, targets []sweep.Module, l sweep.LoRASpec) (model.Fitted, error) {
+func readStart(c model.Config, targets []lora.Module, l lora.Spec) (model.Fitted, error) {
 	if err := checkAdapterSum(l); err != nil {
 		return model.Fitted{}, err
 	}
@@ -76,13 +77,13 @@ func readStart(c model.Config, targets []sweep.Module, l sweep.LoRASpec) (model.
 		err = hasPlace(c, from, targets, l)
 	}
 	if err != nil {
-		return model.Fitted{}, initError(l, fmt.Errorf("%w: %w", sweep.ErrInput, err))
+		return model.Fitted{}, initError(l, fmt.Errorf("%w: %w", trial.ErrInput, err))
 	}
 	return from, nil
 }
 
 // hasPlace reports what an adapter has learnt that a trial would lose.
-func hasPlace(c model.Config, from model.Fitted, targets []sweep.Module, l sweep.LoRASpec) error {
+func hasPlace(c model.Config, from model.Fitted, targets []lora.Module, l lora.Spec) error {
 	if from.LoRA.UseDoRA && !l.UseDoRA {
 		return errors.New("it was trained with DoRA; write use_dora: true")
 	}
@@ -94,14 +95,14 @@ func hasPlace(c model.Config, from model.Fitted, targets []sweep.Module, l sweep
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(from.Tensors)) {
-		if !slices.ContainsFunc(trained, func(t sweep.Trainable) bool { return t.Key == key }) {
+		if !slices.ContainsFunc(trained, func(t lora.Trainable) bool { return t.Key == key }) {
 			return fmt.Errorf("the trial does not train its tensor %s; target its modules, and write its bias and modules_to_save", key)
 		}
 	}
 	return nil
 }
 
-func initError(l sweep.LoRASpec, err error) error {
+func initError(l lora.Spec, err error) error {
 	return fmt.Errorf("lora.init_adapter %s: %w", l.InitAdapter, err)
 }
 
@@ -131,7 +132,7 @@ func AdapterSum(dir string) (string, error) {
 }
 
 // checkAdapterSum refuses an adapter that is not the one the sweep was registered with.
-func checkAdapterSum(l sweep.LoRASpec) error {
+func checkAdapterSum(l lora.Spec) error {
 	if l.InitAdapterSHA256 == "" {
 		return nil
 	}

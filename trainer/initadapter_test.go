@@ -10,7 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/model"
@@ -25,7 +26,7 @@ const trained = goldenDir + "/gpt2_c_attn_r8/final_seeded_B"
 func TestInitAdapterKeepsTheFunction(t *testing.T) {
 	t.Parallel()
 	c := resolve(t, backend.PlatformGo)
-	tests := map[string]sweep.LoRASpec{
+	tests := map[string]lora.Spec{
 		"same rank":                {Rank: 8, Alpha: 16},
 		"larger rank, alpha fixed": {Rank: 32, Alpha: 16},
 		"larger rank, alpha 2r":    {Rank: 16, Alpha: 32},
@@ -58,9 +59,9 @@ func TestInitAdapterKeepsTheFunction(t *testing.T) {
 // TestInitAdapterPads: the added rows of A are those of a fresh adapter, so ladders stay fair; the added columns of B are 0.
 func TestInitAdapterPads(t *testing.T) {
 	t.Parallel()
-	targets, err := sweep.MatchTargets(tinyInfo(t).Modules, sweep.Targets{List: []string{"c_attn"}})
+	targets, err := lora.MatchTargets(tinyInfo(t).Modules, lora.Targets{List: []string{"c_attn"}})
 	must(t, err)
-	lora := sweep.LoRASpec{Rank: 16, Alpha: 16, Init: "kaiming", InitAdapter: trained}
+	lora := lora.Spec{Rank: 16, Alpha: 16, Init: "kaiming", InitAdapter: trained}
 	config, base := tinyBase(t)
 	got, err := trainer.StartingAdapter(config, base, targets, lora, 3)
 	must(t, err)
@@ -92,16 +93,16 @@ func TestInitAdapterRefuses(t *testing.T) {
 	info := tinyInfo(t)
 	const bias = "weights/testdata/gpt2-bias-lora-only"
 	for name, tc := range map[string]struct {
-		lora sweep.LoRASpec
+		lora lora.Spec
 		want string
 	}{
-		"module not there":   {sweep.LoRASpec{TargetModules: sweep.Targets{List: []string{"c_fc"}}, InitAdapter: trained}, "transformer.h.0.attn.c_attn.lora_A.weight"},
-		"no folder":          {sweep.LoRASpec{InitAdapter: "testdata/none"}, "adapter_config.json"},
-		"bias not trained":   {sweep.LoRASpec{InitAdapter: bias}, "the trial does not train its tensor base_model.model.transformer.h.0.attn.c_attn.base_layer.bias"},
-		"of another model":   {sweep.LoRASpec{InitAdapter: "weights/testdata/llama-dora-r4"}, "model.layers.0.mlp.up_proj.lora_A.weight is of a module that the model does not have"},
-		"of another width":   {sweep.LoRASpec{InitAdapter: wider(t)}, "has shape [2 32] and 64 values, want [2 64]"},
-		"DoRA not trained":   {sweep.LoRASpec{InitAdapter: withDoRA(t)}, "write use_dora: true"},
-		"another is trained": {sweep.LoRASpec{InitAdapter: bias, Bias: sweep.BiasLoRAOnly, Init: sweep.InitPiSSA}, "two different starts"},
+		"module not there":   {lora.Spec{TargetModules: lora.Targets{List: []string{"c_fc"}}, InitAdapter: trained}, "transformer.h.0.attn.c_attn.lora_A.weight"},
+		"no folder":          {lora.Spec{InitAdapter: "testdata/none"}, "adapter_config.json"},
+		"bias not trained":   {lora.Spec{InitAdapter: bias}, "the trial does not train its tensor base_model.model.transformer.h.0.attn.c_attn.base_layer.bias"},
+		"of another model":   {lora.Spec{InitAdapter: "weights/testdata/llama-dora-r4"}, "model.layers.0.mlp.up_proj.lora_A.weight is of a module that the model does not have"},
+		"of another width":   {lora.Spec{InitAdapter: wider(t)}, "has shape [2 32] and 64 values, want [2 64]"},
+		"DoRA not trained":   {lora.Spec{InitAdapter: withDoRA(t)}, "write use_dora: true"},
+		"another is trained": {lora.Spec{InitAdapter: bias, Bias: lora.BiasLoRAOnly, Init: lora.InitPiSSA}, "two different starts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,7 +115,7 @@ func TestInitAdapterRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("CheckStart = %v, want %q", err, tc.want)
 			}
-			if l.Init == "" && !errors.Is(err, sweep.ErrInput) {
+			if l.Init == "" && !errors.Is(err, trial.ErrInput) {
 				t.Errorf("CheckStart = %v, want ErrInput", err)
 			}
 		})
@@ -125,7 +126,7 @@ func TestInitAdapterRefuses(t *testing.T) {
 func wider(t *testing.T) string {
 	t.Helper()
 	const module = "transformer.h.0.attn.c_attn"
-	l := sweep.LoRASpec{Rank: 2, Alpha: 2, TargetModules: sweep.Targets{List: []string{module}}}
+	l := lora.Spec{Rank: 2, Alpha: 2, TargetModules: lora.Targets{List: []string{module}}}
 	return writeAdapter(t, l, map[string]weights.Array{
 		weights.KeyA(module): {Shape: []int{2, 32}, Data: make([]float32, 64)},
 		weights.KeyB(module): {Shape: []int{192, 2}, Data: make([]float32, 384)},
@@ -135,7 +136,7 @@ func wider(t *testing.T) string {
 func withDoRA(t *testing.T) string {
 	t.Helper()
 	config, base := tinyBase(t)
-	l := sweep.LoRASpec{Rank: 2, Alpha: 2, UseDoRA: true, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
+	l := lora.Spec{Rank: 2, Alpha: 2, UseDoRA: true, TargetModules: lora.Targets{List: []string{"c_attn"}}}
 	targets, err := l.Match(config.Modules())
 	must(t, err)
 	fresh, err := model.InitAdapter(config, base, targets, l, 1)
@@ -143,10 +144,10 @@ func withDoRA(t *testing.T) string {
 	return writeAdapter(t, l, fresh)
 }
 
-func writeAdapter(t *testing.T, l sweep.LoRASpec, tensors map[string]weights.Array) string {
+func writeAdapter(t *testing.T, l lora.Spec, tensors map[string]weights.Array) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "adapter")
-	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", l, []sweep.Module{{Conv1D: true}}), Tensors: tensors}))
+	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", l, []lora.Module{{Conv1D: true}}), Tensors: tensors}))
 	return dir
 }
 
@@ -156,7 +157,7 @@ func TestInitAdapterTruncates(t *testing.T) {
 	t.Parallel()
 	c := resolve(t, backend.PlatformGo)
 	config, base := tinyBase(t)
-	low := sweep.LoRASpec{Rank: 3, Alpha: 16, InitAdapter: trained, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
+	low := lora.Spec{Rank: 3, Alpha: 16, InitAdapter: trained, TargetModules: lora.Targets{List: []string{"c_attn"}}}
 	targets, err := low.Match(config.Modules())
 	must(t, err)
 	start, err := trainer.StartingAdapter(config, base, targets, low, 0)
@@ -170,7 +171,7 @@ func TestInitAdapterTruncates(t *testing.T) {
 		must(t, err)
 		return e.Loss
 	}
-	high := sweep.LoRASpec{Rank: 8, Alpha: 16, InitAdapter: truncated, TargetModules: low.TargetModules}
+	high := lora.Spec{Rank: 8, Alpha: 16, InitAdapter: truncated, TargetModules: low.TargetModules}
 	back := low
 	back.InitAdapter, back.Alpha = writeAdapter(t, high, padded(t, config, base, targets, high)), 5
 	again, err := trainer.StartingAdapter(config, base, targets, back, 0)
@@ -185,7 +186,7 @@ func TestInitAdapterTruncates(t *testing.T) {
 	}
 }
 
-func padded(t *testing.T, c model.Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec) map[string]weights.Array {
+func padded(t *testing.T, c model.Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec) map[string]weights.Array {
 	t.Helper()
 	start, err := trainer.StartingAdapter(c, base, targets, l, 0)
 	must(t, err)
@@ -220,7 +221,7 @@ func TestInitAdapterChanged(t *testing.T) {
 	}
 	sum, err := trainer.AdapterSum(dir)
 	must(t, err)
-	lora := sweep.LoRASpec{Rank: 8, Alpha: 16, InitAdapter: dir, InitAdapterSHA256: sum, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
+	lora := lora.Spec{Rank: 8, Alpha: 16, InitAdapter: dir, InitAdapterSHA256: sum, TargetModules: lora.Targets{List: []string{"c_attn"}}}
 	must(t, trainer.CheckStart(tinyInfo(t), lora))
 	must(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o600))
 	if err := trainer.CheckStart(tinyInfo(t), lora); err == nil || !strings.Contains(err.Error(), "have changed") {

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -38,23 +38,23 @@ type InspectOptions struct {
 //
 // Errors that a person has to mend in the grid or the files (no such model, an architecture that cannot be trained, a
 // truncated file) wrap sweep.ErrInput; a hub that cannot be reached gives ErrHub.
-func Inspect(ctx context.Context, ref string, o InspectOptions) (sweep.ModelInfo, error) {
+func Inspect(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo, error) {
 	info, files, err := locate(ctx, ref, o)
 	if err != nil {
-		return sweep.ModelInfo{}, err
+		return trial.ModelInfo{}, err
 	}
 	if err := describe(ctx, &info, files, o); err != nil {
-		return sweep.ModelInfo{}, fmt.Errorf("model %s: %w", ref, err)
+		return trial.ModelInfo{}, fmt.Errorf("model %s: %w", ref, err)
 	}
 	return info, nil
 }
 
 // Files opens the files of an inspected model.
-func Files(m sweep.ModelInfo) (fs.FS, error) {
+func Files(m trial.ModelInfo) (fs.FS, error) {
 	if name, ok := strings.CutPrefix(m.Reference, builtinPrefix); ok {
 		return weights.Builtin(name)
 	}
-	if strings.HasSuffix(m.Path, sweep.GGUFSuffix) && !isFolder(m.Path) {
+	if strings.HasSuffix(m.Path, trial.GGUFSuffix) && !isFolder(m.Path) {
 		return oneFile{os.DirFS(filepath.Dir(m.Path)), filepath.Base(m.Path)}, nil
 	}
 	return os.DirFS(m.Path), nil
@@ -87,8 +87,8 @@ func (f oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
 }
 
 // locate finds where a model's files are.
-func locate(ctx context.Context, ref string, o InspectOptions) (sweep.ModelInfo, fs.FS, error) {
-	info := sweep.ModelInfo{Reference: ref}
+func locate(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo, fs.FS, error) {
+	info := trial.ModelInfo{Reference: ref}
 	switch {
 	case strings.HasPrefix(ref, builtinPrefix):
 	case isFolder(ref), isGGUF(ref):
@@ -108,23 +108,23 @@ func locate(ctx context.Context, ref string, o InspectOptions) (sweep.ModelInfo,
 	}
 	files, err := Files(info)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: %w", sweep.ErrInput, err)
+		err = fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	return info, files, err
 }
 
 func noSuchModel(ref string) error {
 	if info, err := os.Stat(ref); err == nil && !info.IsDir() {
-		return fmt.Errorf("%w: model %s is a file; name a .gguf file, or the folder that holds config.json, model.safetensors and tokenizer.json", sweep.ErrInput, ref)
+		return fmt.Errorf("%w: model %s is a file; name a .gguf file, or the folder that holds config.json, model.safetensors and tokenizer.json", trial.ErrInput, ref)
 	}
 	return fmt.Errorf("%w: no such model: %s (a model is a folder in Hugging Face layout, a .gguf file, a hub id such as openai-community/gpt2, or builtin:gopher)",
-		sweep.ErrInput, ref)
+		trial.ErrInput, ref)
 }
 
 // isGGUF reports whether ref is a GGUF file that is there.
 func isGGUF(ref string) bool {
 	info, err := os.Stat(ref)
-	return err == nil && info.Mode().IsRegular() && strings.HasSuffix(ref, sweep.GGUFSuffix)
+	return err == nil && info.Mode().IsRegular() && strings.HasSuffix(ref, trial.GGUFSuffix)
 }
 
 func isFolder(ref string) bool {
@@ -135,11 +135,11 @@ func isFolder(ref string) bool {
 // isHubID reports whether ref has a hub id's form: an owner and a name with one slash between. A GGUF file is never fetched.
 func isHubID(ref string) bool {
 	owner, name, ok := strings.Cut(ref, "/")
-	return ok && !strings.HasSuffix(name, sweep.GGUFSuffix) && owner != "" && name != "" && !strings.Contains(name, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~")
+	return ok && !strings.HasSuffix(name, trial.GGUFSuffix) && owner != "" && name != "" && !strings.Contains(name, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~")
 }
 
 // describe fills in what the model's files say.
-func describe(ctx context.Context, info *sweep.ModelInfo, files fs.FS, o InspectOptions) error {
+func describe(ctx context.Context, info *trial.ModelInfo, files fs.FS, o InspectOptions) error {
 	config, err := readConfig(files)
 	if err != nil {
 		return err
@@ -174,7 +174,7 @@ func readConfig(files fs.FS) (model.Config, error) {
 	}
 	config, err := model.ParseConfig(text)
 	if err != nil {
-		return model.Config{}, fmt.Errorf("%w: %w", sweep.ErrInput, err)
+		return model.Config{}, fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	return config, nil
 }
@@ -193,7 +193,7 @@ func configText(files fs.FS) ([]byte, error) {
 	}
 	text, err := fs.ReadFile(files, configFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: it has no %s; a model folder holds config.json, model.safetensors and tokenizer.json, or one .gguf file", sweep.ErrInput, configFile)
+		return nil, fmt.Errorf("%w: it has no %s; a model folder holds config.json, model.safetensors and tokenizer.json, or one .gguf file", trial.ErrInput, configFile)
 	}
 	return text, err
 }
@@ -201,7 +201,7 @@ func configText(files fs.FS) ([]byte, error) {
 // asInput marks errors about a file's content or absence as the person's to mend.
 func asInput(err error) error {
 	if errors.Is(err, weights.ErrFormat) || errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %w", sweep.ErrInput, err)
+		return fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	return err
 }
@@ -264,8 +264,8 @@ func (c coveredFile) hash(ctx context.Context, sum io.Writer, f fs.File) error {
 		size = min(size, c.most)
 	}
 	name := c.name
-	if strings.HasSuffix(name, sweep.GGUFSuffix) {
-		name = sweep.GGUFSuffix // the same file by another name is the same model
+	if strings.HasSuffix(name, trial.GGUFSuffix) {
+		name = trial.GGUFSuffix // the same file by another name is the same model
 	}
 	fmt.Fprintf(sum, "%s %d\n", name, size)
 	_, err = io.CopyN(sum, cancellable{ctx, f}, size)

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
@@ -39,7 +40,7 @@ func TestInspectFolder(t *testing.T) {
 	if info.Params != 145152-4096 { // PEFT counts the adapter's 4,096 too: golden case gpt2_c_attn_r8
 		t.Errorf("Params = %d, want 141056", info.Params)
 	}
-	if len(info.Modules) != 11 || info.Modules[2] != (sweep.Module{Name: "transformer.h.0.attn.c_attn", In: 64, Out: 192, Conv1D: true}) {
+	if len(info.Modules) != 11 || info.Modules[2] != (lora.Module{Name: "transformer.h.0.attn.c_attn", In: 64, Out: 192, Conv1D: true}) {
 		t.Errorf("Modules = %v", info.Modules)
 	}
 	moved, err := trainer.Inspect(t.Context(), copyModel(t, tinyModel, nil), trainer.InspectOptions{})
@@ -151,7 +152,7 @@ func TestInspectRefuses(t *testing.T) {
 				ref = copyModel(t, tinyModel, tc.edit)
 			}
 			_, err := trainer.Inspect(t.Context(), ref, trainer.InspectOptions{})
-			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), tc.want) {
+			if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Inspect(%s) = %v, want ErrInput with %q", ref, err, tc.want)
 			}
 		})

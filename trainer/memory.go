@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -13,7 +13,7 @@ import (
 // what the analysis grew by since, times the factor by which this plug-in's analysis is known to be wrong. The first rung
 // has only the process as it is after compiling, plus what training will add. A GPU's memory is the device's alone: no
 // number of the host enters its prediction.
-func (t *trial) predict() (sweep.Prediction, error) {
+func (t *training) predict() (trial.Prediction, error) {
 	working, source := t.workingBytes(), "count of tensors"
 	base := t.Model.Params * int64(bytesPerValue(t.Trial.Spec.Train.Dtype))
 	analysis, exact := t.program.AnalysisBytes()
@@ -22,7 +22,7 @@ func (t *trial) predict() (sweep.Prediction, error) {
 	} else {
 		analysis = base + working
 	}
-	p := sweep.Prediction{AnalysisBytes: analysis, PredictedBytes: analysis, Source: source + " (rough)"}
+	p := trial.Prediction{AnalysisBytes: analysis, PredictedBytes: analysis, Source: source + " (rough)"}
 	if c := t.Calibration; c != nil && c.PeakBytes > 0 {
 		growth := max(c.Factor, 0) * float64(analysis-c.AnalysisBytes)
 		p.PredictedBytes = max(0, c.PeakBytes+int64(growth))
@@ -33,12 +33,12 @@ func (t *trial) predict() (sweep.Prediction, error) {
 	}
 	peak, err := backend.PeakHostBytes()
 	if err != nil {
-		return sweep.Prediction{}, err
+		return trial.Prediction{}, err
 	}
 	if t.Calibration == nil || t.Calibration.PeakBytes <= 0 {
 		resident, err := residentBytes()
 		if err != nil {
-			return sweep.Prediction{}, err
+			return trial.Prediction{}, err
 		}
 		// Some plug-ins' analysis reports no temporaries, so the count is the least there will be.
 		p.PredictedBytes = resident + hostGrowth(t.Platform, max(working, analysis-base))
@@ -68,7 +68,7 @@ func hostGrowth(platform string, working int64) int64 {
 
 // workingBytes estimates what a step holds beside the base: the adapter with gradient and both moments, and every
 // module's input and output, forward and backward.
-func (t *trial) workingBytes() int64 {
+func (t *training) workingBytes() int64 {
 	spec := t.Trial.Spec
 	adapter, err := spec.LoRA.TrainableParams(t.Model.Modules, t.Model.Tensors)
 	if err != nil {
@@ -111,12 +111,12 @@ func residentBytes() (int64, error) {
 func outOfMemory(err error) bool { return strings.Contains(err.Error(), "RESOURCE_EXHAUSTED") }
 
 // measure reads the peaks so far.
-func (t *trial) measure() (sweep.Memory, error) {
+func (t *training) measure() (trial.Memory, error) {
 	host, err := backend.PeakHostBytes()
 	if err != nil {
-		return sweep.Memory{}, err
+		return trial.Memory{}, err
 	}
-	m := sweep.Memory{PeakHostBytes: &host, HostSource: "VmHWM"}
+	m := trial.Memory{PeakHostBytes: &host, HostSource: "VmHWM"}
 	if n, source, ok := backend.PeakDeviceBytes(t.backend); ok {
 		m.PeakDeviceBytes, m.DeviceSource = &n, source
 	}
@@ -124,12 +124,12 @@ func (t *trial) measure() (sweep.Memory, error) {
 }
 
 // reportMemory emits the peaks, and ends a trial that needs more than it may, however it was predicted.
-func (t *trial) reportMemory() (*sweep.Outcome, error) {
+func (t *training) reportMemory() (*trial.Outcome, error) {
 	m, err := t.measure()
 	if err != nil {
 		return nil, err
 	}
-	if err := t.emit(sweep.Event{Kind: sweep.EventMemory, Step: t.Step, Memory: &m}); err != nil {
+	if err := t.emit(trial.Event{Kind: trial.EventMemory, Step: t.Step, Memory: &m}); err != nil {
 		return nil, err
 	}
 	peak := limited(t.Platform, m)
@@ -141,7 +141,7 @@ func (t *trial) reportMemory() (*sweep.Outcome, error) {
 
 // limited returns the peak that counts against the limit: on a GPU the device's, which is nil where the plug-in cannot tell, else
 // the process's.
-func limited(platform string, m sweep.Memory) *int64 {
+func limited(platform string, m trial.Memory) *int64 {
 	if platform == backend.PlatformCUDA {
 		return m.PeakDeviceBytes
 	}

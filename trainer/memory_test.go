@@ -3,7 +3,7 @@ package trainer
 import (
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -13,14 +13,14 @@ func TestLimitedPeak(t *testing.T) {
 	host, device := new(int64), new(int64)
 	tests := map[string]struct {
 		platform string
-		memory   sweep.Memory
+		memory   trial.Memory
 		want     *int64
 	}{
-		"cpu":                       {backend.PlatformCPU, sweep.Memory{PeakHostBytes: host}, host},
-		"go":                        {backend.PlatformGo, sweep.Memory{PeakHostBytes: host}, host},
-		"gpu":                       {backend.PlatformCUDA, sweep.Memory{PeakHostBytes: host, PeakDeviceBytes: device}, device},
-		"gpu that cannot tell":      {backend.PlatformCUDA, sweep.Memory{PeakHostBytes: host}, nil},
-		"cpu that tells a device's": {backend.PlatformCPU, sweep.Memory{PeakHostBytes: host, PeakDeviceBytes: device}, host},
+		"cpu":                       {backend.PlatformCPU, trial.Memory{PeakHostBytes: host}, host},
+		"go":                        {backend.PlatformGo, trial.Memory{PeakHostBytes: host}, host},
+		"gpu":                       {backend.PlatformCUDA, trial.Memory{PeakHostBytes: host, PeakDeviceBytes: device}, device},
+		"gpu that cannot tell":      {backend.PlatformCUDA, trial.Memory{PeakHostBytes: host}, nil},
+		"cpu that tells a device's": {backend.PlatformCPU, trial.Memory{PeakHostBytes: host, PeakDeviceBytes: device}, host},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

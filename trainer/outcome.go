@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -19,9 +20,9 @@ const (
 )
 
 // finish writes both adapters, screens the best one where that was asked for, and returns the trial's result.
-func (t *trial) finish(ctx context.Context) (sweep.Outcome, error) {
+func (t *training) finish(ctx context.Context) (trial.Outcome, error) {
 	if err := t.writeAdapters(); err != nil {
-		return sweep.Outcome{}, err
+		return trial.Outcome{}, err
 	}
 	if outcome, err := t.screen(ctx); err != nil || outcome != nil {
 		return orStop(outcome, err)
@@ -30,14 +31,14 @@ func (t *trial) finish(ctx context.Context) (sweep.Outcome, error) {
 		return *t.known, nil
 	}
 	best := *t.Best
-	return sweep.Outcome{
-		State: sweep.OutcomeDone, ValLoss: &best.ValLoss, BestStep: best.Step, LastValLoss: new(t.LastLoss),
+	return trial.Outcome{
+		State: trial.OutcomeDone, ValLoss: &best.ValLoss, BestStep: best.Step, LastValLoss: new(t.LastLoss),
 		TrainLoss: &best.TrainLoss, RetainLoss: best.RetainLoss, BaseRetain: t.BaseRetain, Tokens: t.Tokens,
 	}, nil
 }
 
 // writeAdapters writes the adapters there are: the best one, and that of this step.
-func (t *trial) writeAdapters() error {
+func (t *training) writeAdapters() error {
 	state, err := t.program.State()
 	if err != nil {
 		return err
@@ -56,10 +57,10 @@ func (t *trial) writeAdapters() error {
 }
 
 // adapterSpec is the trial's LoRA spec as PEFT stores it: "all-linear" becomes the modules that it stood for.
-func (t *trial) adapterSpec() sweep.LoRASpec {
+func (t *training) adapterSpec() lora.Spec {
 	spec := t.Trial.Spec.LoRA
-	if spec.TargetModules.Pattern == sweep.AllLinear {
-		spec.TargetModules = sweep.Targets{}
+	if spec.TargetModules.Pattern == lora.AllLinear {
+		spec.TargetModules = lora.Targets{}
 		for _, m := range t.targets {
 			spec.TargetModules.List = append(spec.TargetModules.List, m.Name)
 		}
@@ -68,42 +69,42 @@ func (t *trial) adapterSpec() sweep.LoRASpec {
 }
 
 // overTime ends a trial that has used up limits.trial_time. Its adapters are kept, though nothing compares them.
-func (t *trial) overTime() (sweep.Outcome, error) {
+func (t *training) overTime() (trial.Outcome, error) {
 	if err := t.writeAdapters(); err != nil {
-		return sweep.Outcome{}, err
+		return trial.Outcome{}, err
 	}
-	return sweep.Outcome{State: sweep.OutcomeOverTime, Error: fmt.Sprintf(
+	return trial.Outcome{State: trial.OutcomeOverTime, Error: fmt.Sprintf(
 		"limits.trial_time of %s was used up after %d of %d steps: raise it, or train fewer steps",
 		t.TrialTime, t.Step, t.Trial.Spec.Train.Steps)}, nil
 }
 
 // interrupted saves the state of a trial that was asked to stop.
-func (t *trial) interrupted() (sweep.Outcome, error) {
+func (t *training) interrupted() (trial.Outcome, error) {
 	if t.known != nil { // there is no state to save: an earlier attempt has finished the training
-		return sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "asked to stop; resume continues with the ranks to screen"}, nil
+		return trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop; resume continues with the ranks to screen"}, nil
 	}
 	if err := t.save(); err != nil {
-		return sweep.Outcome{}, err
+		return trial.Outcome{}, err
 	}
-	return sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "asked to stop; a checkpoint is written, resume continues from it"}, nil
+	return trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop; a checkpoint is written, resume continues from it"}, nil
 }
 
-func unstable(what string) *sweep.Outcome {
-	return &sweep.Outcome{
-		State: sweep.OutcomeUnstable,
+func unstable(what string) *trial.Outcome {
+	return &trial.Outcome{
+		State: trial.OutcomeUnstable,
 		Error: what + ": training has diverged; lower learning_rate or alpha, or clip gradients with max_grad_norm",
 	}
 }
 
-func overMemory(what string, limit int64) sweep.Outcome {
-	return sweep.Outcome{
-		State: sweep.OutcomeOverMemory,
+func overMemory(what string, limit int64) trial.Outcome {
+	return trial.Outcome{
+		State: trial.OutcomeOverMemory,
 		Error: fmt.Sprintf("%s, over the limit of %s: raise limits.memory, or lower batch_size or sequence_length", what, bytesText(limit)),
 	}
 }
 
 // save writes a checkpoint and then says so: whoever reads the event can rely on the file.
-func (t *trial) save() error {
+func (t *training) save() error {
 	state, err := t.program.State()
 	if err != nil {
 		return err
@@ -114,7 +115,7 @@ func (t *trial) save() error {
 		return &fatalError{err}
 	}
 	t.saved = time.Now()
-	return t.emit(sweep.Event{Kind: sweep.EventCheckpoint, Step: t.Step})
+	return t.emit(trial.Event{Kind: trial.EventCheckpoint, Step: t.Step})
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
@@ -125,47 +125,47 @@ func TestRunOutcomes(t *testing.T) {
 	t.Parallel()
 	c := resolve(t, backend.PlatformGo)
 	tests := map[string]struct {
-		spec   func(*sweep.Spec)
-		change func(*sweep.Assignment)
-		state  sweep.OutcomeState
+		spec   func(*trial.Spec)
+		change func(*trial.Assignment)
+		state  trial.OutcomeState
 		step   int
 		want   []string
 	}{
 		"diverges": {
-			spec:  func(s *sweep.Spec) { s.Train.LearningRate, s.Train.WarmupSteps, s.Train.MaxGradNorm = 1e30, 0, 0 },
-			state: sweep.OutcomeUnstable, step: 2, want: []string{"step 2", "lower learning_rate"},
+			spec:  func(s *trial.Spec) { s.Train.LearningRate, s.Train.WarmupSteps, s.Train.MaxGradNorm = 1e30, 0, 0 },
+			state: trial.OutcomeUnstable, step: 2, want: []string{"step 2", "lower learning_rate"},
 		},
 		"predicted over memory": {
-			change: func(a *sweep.Assignment) { a.MemoryLimit = 1 << 20 },
-			state:  sweep.OutcomeOverMemory, want: []string{"rank 8 is predicted", "1 MiB", "limits.memory"},
+			change: func(a *trial.Assignment) { a.MemoryLimit = 1 << 20 },
+			state:  trial.OutcomeOverMemory, want: []string{"rank 8 is predicted", "1 MiB", "limits.memory"},
 		},
 		"over time": {
-			change: func(a *sweep.Assignment) { a.TrialTime = time.Nanosecond },
-			state:  sweep.OutcomeOverTime, want: []string{"limits.trial_time of 1ns"},
+			change: func(a *trial.Assignment) { a.TrialTime = time.Nanosecond },
+			state:  trial.OutcomeOverTime, want: []string{"limits.trial_time of 1ns"},
 		},
 		"unknown schedule": {
-			spec:  func(s *sweep.Spec) { s.Train.LRSchedulerType = "polynomial" },
-			state: sweep.OutcomeFailed, want: []string{`"polynomial"`, "cosine"},
+			spec:  func(s *trial.Spec) { s.Train.LRSchedulerType = "polynomial" },
+			state: trial.OutcomeFailed, want: []string{`"polynomial"`, "cosine"},
 		},
 		"never evaluates": {
-			spec:  func(s *sweep.Spec) { s.Train.EvalSteps = 0 },
-			state: sweep.OutcomeFailed, want: []string{"train.eval_steps is 0"},
+			spec:  func(s *trial.Spec) { s.Train.EvalSteps = 0 },
+			state: trial.OutcomeFailed, want: []string{"train.eval_steps is 0"},
 		},
 		"no module matches": {
-			spec:  func(s *sweep.Spec) { s.LoRA.TargetModules.List = []string{"q_proj"} },
-			state: sweep.OutcomeFailed, want: []string{"q_proj", "attn.c_attn"},
+			spec:  func(s *trial.Spec) { s.LoRA.TargetModules.List = []string{"q_proj"} },
+			state: trial.OutcomeFailed, want: []string{"q_proj", "attn.c_attn"},
 		},
 		"another backend": {
-			change: func(a *sweep.Assignment) { a.Trial.Backend = "xla:cpu sha256:000000000000" },
-			state:  sweep.OutcomeFailed, want: []string{"xla:cpu sha256:000000000000", "a ladder stays on one", "restore it and run the grid under a new name"},
+			change: func(a *trial.Assignment) { a.Trial.Backend = "xla:cpu sha256:000000000000" },
+			state:  trial.OutcomeFailed, want: []string{"xla:cpu sha256:000000000000", "a ladder stays on one", "restore it and run the grid under a new name"},
 		},
 		"model changed": {
-			change: func(a *sweep.Assignment) { a.Trial.Base = "f00" },
-			state:  sweep.OutcomeFailed, want: []string{"its files have changed", "restore it and run the grid under a new name"},
+			change: func(a *trial.Assignment) { a.Trial.Base = "f00" },
+			state:  trial.OutcomeFailed, want: []string{"its files have changed", "restore it and run the grid under a new name"},
 		},
 		"corpus replaced": {
-			change: func(a *sweep.Assignment) { a.Trial.Data = "f00" },
-			state:  sweep.OutcomeFailed, want: []string{"it was replaced", "restore it and run the grid under a new name"},
+			change: func(a *trial.Assignment) { a.Trial.Data = "f00" },
+			state:  trial.OutcomeFailed, want: []string{"it was replaced", "restore it and run the grid under a new name"},
 		},
 	}
 	for name, tc := range tests {
@@ -207,7 +207,7 @@ func TestRunMeasuredOverMemory(t *testing.T) {
 	a.Checkpoints, a.MemoryLimit = []string{dir}, 1<<20
 	rec := &recorder{}
 	must(t, trainer.Run(t.Context(), a, t.TempDir(), rec.emit))
-	if o := rec.outcome(t); o.State != sweep.OutcomeOverMemory || o.Step != 2 || !strings.Contains(o.Error, "rank 8 used") {
+	if o := rec.outcome(t); o.State != trial.OutcomeOverMemory || o.Step != 2 || !strings.Contains(o.Error, "rank 8 used") {
 		t.Errorf("outcome %+v, want over memory at step 2", o)
 	}
 }
@@ -217,7 +217,7 @@ func TestRunMeasuredOverMemory(t *testing.T) {
 func TestRunPredictsFromCalibration(t *testing.T) {
 	t.Parallel()
 	a := assign(t, resolve(t, backend.PlatformGo), tinySpec())
-	predict := func() sweep.Prediction {
+	predict := func() trial.Prediction {
 		rec := &recorder{limit: 2}
 		if err := trainer.Run(t.Context(), a, t.TempDir(), rec.emit); !errors.Is(err, errKilled) {
 			t.Fatal(err)
@@ -227,13 +227,13 @@ func TestRunPredictsFromCalibration(t *testing.T) {
 	used, err := backend.PeakHostBytes()
 	must(t, err)
 	first := predict()
-	a.Calibration = &sweep.Calibration{Rank: 4, PeakBytes: 1 << 40, AnalysisBytes: first.AnalysisBytes - 100, Factor: 2.5}
-	want := sweep.Prediction{AnalysisBytes: first.AnalysisBytes, PredictedBytes: 1<<40 + 250, Source: "measured peak of rank 4 + count of tensors"}
+	a.Calibration = &trial.Calibration{Rank: 4, PeakBytes: 1 << 40, AnalysisBytes: first.AnalysisBytes - 100, Factor: 2.5}
+	want := trial.Prediction{AnalysisBytes: first.AnalysisBytes, PredictedBytes: 1<<40 + 250, Source: "measured peak of rank 4 + count of tensors"}
 	if diff := cmp.Diff(want, predict()); diff != "" {
 		t.Error(diff)
 	}
 	a.Calibration.PeakBytes = 5000
-	for _, p := range []sweep.Prediction{first, predict()} {
+	for _, p := range []trial.Prediction{first, predict()} {
 		if p.PredictedBytes < used {
 			t.Errorf("predicted %d bytes (%s), but %d were used before", p.PredictedBytes, p.Source, used)
 		}
@@ -276,7 +276,7 @@ func TestRunTimeAddsUp(t *testing.T) {
 	a.TrialTime = time.Millisecond // less than the first attempt took
 	second := &recorder{}
 	must(t, trainer.Run(t.Context(), a, dir, second.emit))
-	if o := second.outcome(t); o.State != sweep.OutcomeOverTime || o.Step == 0 {
+	if o := second.outcome(t); o.State != trial.OutcomeOverTime || o.Step == 0 {
 		t.Errorf("outcome %+v, want over_time after the first attempt's steps", o)
 	}
 }
@@ -287,7 +287,7 @@ func TestRunStoppedBeforeItBegins(t *testing.T) {
 	cancel()
 	a, rec := assign(t, resolve(t, backend.PlatformGo), tinySpec()), &recorder{}
 	must(t, trainer.Run(ctx, a, t.TempDir(), rec.emit))
-	if o := rec.outcome(t); o.State != sweep.OutcomeInterrupted {
+	if o := rec.outcome(t); o.State != trial.OutcomeInterrupted {
 		t.Errorf("outcome %+v, want interrupted", o)
 	}
 }
@@ -296,14 +296,14 @@ func TestRunStoppedBeforeItBegins(t *testing.T) {
 func TestRunSurvivesPanics(t *testing.T) {
 	t.Parallel()
 	a, rec := assign(t, resolve(t, backend.PlatformGo), tinySpec()), &recorder{}
-	must(t, trainer.Run(t.Context(), a, t.TempDir(), func(e sweep.Event) error {
-		if e.Kind == sweep.EventPoint {
+	must(t, trainer.Run(t.Context(), a, t.TempDir(), func(e trial.Event) error {
+		if e.Kind == trial.EventPoint {
 			must(t, os.Truncate(filepath.Join(a.Corpus.Path, "train.rows"), 0))
 		}
 		return rec.emit(e)
 	}))
 	o := rec.outcome(t)
-	if o.State != sweep.OutcomeFailed || o.Step != 1 || !strings.Contains(o.Error, "prepared corpus") || strings.Contains(o.Error, "goroutine") {
+	if o.State != trial.OutcomeFailed || o.Step != 1 || !strings.Contains(o.Error, "prepared corpus") || strings.Contains(o.Error, "goroutine") {
 		t.Errorf("outcome %+v, want failed with one line about the corpus", o)
 	}
 }
@@ -318,7 +318,7 @@ func TestRunUnwritableFolder(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("Run = %v, want an error with the path", err)
 	}
-	if last := rec.events[len(rec.events)-1]; last.Kind == sweep.EventEnded {
+	if last := rec.events[len(rec.events)-1]; last.Kind == trial.EventEnded {
 		t.Errorf("ended with %+v", last.Outcome)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/model"
@@ -28,10 +28,10 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 	t.Parallel()
 	python := pythonWithPEFT(t)
 	specs := goldenCases()
-	specs["rslora_regex"] = sweep.LoRASpec{
-		Rank: 4, Alpha: 3, UseRSLoRA: true, Init: "gaussian", TargetModules: sweep.Targets{Pattern: `.*\.1\.(attn\.c_attn|mlp\.c_fc)`},
+	specs["rslora_regex"] = lora.Spec{
+		Rank: 4, Alpha: 3, UseRSLoRA: true, Init: "gaussian", TargetModules: lora.Targets{Pattern: `.*\.1\.(attn\.c_attn|mlp\.c_fc)`},
 	}
-	specs["pissa"] = sweep.LoRASpec{Rank: 4, Alpha: 3, Init: sweep.InitPiSSA, TargetModules: sweep.Targets{List: []string{"c_attn"}}}
+	specs["pissa"] = lora.Spec{Rank: 4, Alpha: 3, Init: lora.InitPiSSA, TargetModules: lora.Targets{List: []string{"c_attn"}}}
 	var bases, adapters []string
 	for _, lora := range specs {
 		spec := tinySpec()
@@ -60,25 +60,25 @@ func rowsForPEFT() [][]int32 {
 // madeAdapter is an adapter with random values, on a golden model.
 type madeAdapter struct {
 	base string
-	lora sweep.LoRASpec
+	lora lora.Spec
 }
 
 func madeAdapters() []madeAdapter {
-	list := func(names ...string) sweep.Targets { return sweep.Targets{List: names} }
+	list := func(names ...string) lora.Targets { return lora.Targets{List: names} }
 	const llama, llama3, qwen2 = "model/testdata/tiny-llama", "model/testdata/tiny-llama3", "model/testdata/tiny-qwen2"
 	return []madeAdapter{
-		{tinyModel, sweep.LoRASpec{TargetModules: list("c_attn", "c_proj"), UseDoRA: true, Bias: sweep.BiasAll}},
-		{tinyModel, sweep.LoRASpec{TargetModules: list("c_attn"), ModulesToSave: []string{"lm_head", "ln_f"}}},
-		{tinyModel, sweep.LoRASpec{TargetModules: list("wte", "wpe", "c_fc")}},
-		{llama, sweep.LoRASpec{TargetModules: list("q_proj", "v_proj", "down_proj"), UseRSLoRA: true}},
-		{llama, sweep.LoRASpec{TargetModules: list("q_proj", "up_proj"), UseDoRA: true, LayersToTransform: []int{1}, LayersPattern: []string{"layers"}}},
-		{llama, sweep.LoRASpec{
+		{tinyModel, lora.Spec{TargetModules: list("c_attn", "c_proj"), UseDoRA: true, Bias: lora.BiasAll}},
+		{tinyModel, lora.Spec{TargetModules: list("c_attn"), ModulesToSave: []string{"lm_head", "ln_f"}}},
+		{tinyModel, lora.Spec{TargetModules: list("wte", "wpe", "c_fc")}},
+		{llama, lora.Spec{TargetModules: list("q_proj", "v_proj", "down_proj"), UseRSLoRA: true}},
+		{llama, lora.Spec{TargetModules: list("q_proj", "up_proj"), UseDoRA: true, LayersToTransform: []int{1}, LayersPattern: []string{"layers"}}},
+		{llama, lora.Spec{
 			TargetModules: list("q_proj", "k_proj", "v_proj"), ExcludeModules: list("layers.0.self_attn.k_proj"),
-			RankPattern: sweep.Patterns{{Key: "v_proj", Value: 2}, {Key: ".*_proj", Value: 5}}, AlphaPattern: sweep.Patterns{{Key: "1.self_attn.q_proj", Value: 32}},
+			RankPattern: lora.Patterns{{Key: "v_proj", Value: 2}, {Key: ".*_proj", Value: 5}}, AlphaPattern: lora.Patterns{{Key: "1.self_attn.q_proj", Value: 32}},
 		}},
-		{llama3, sweep.LoRASpec{TargetModules: list("lm_head", "embed_tokens", "v_proj"), UseDoRA: true}},
-		{qwen2, sweep.LoRASpec{TargetModules: list("q_proj", "k_proj", "v_proj", "gate_proj"), Bias: sweep.BiasLoRAOnly}},
-		{qwen2, sweep.LoRASpec{TargetModules: list("q_proj"), UseRSLoRA: true, UseDoRA: true, ModulesToSave: []string{"embed_tokens", "norm"}}},
+		{llama3, lora.Spec{TargetModules: list("lm_head", "embed_tokens", "v_proj"), UseDoRA: true}},
+		{qwen2, lora.Spec{TargetModules: list("q_proj", "k_proj", "v_proj", "gate_proj"), Bias: lora.BiasLoRAOnly}},
+		{qwen2, lora.Spec{TargetModules: list("q_proj"), UseRSLoRA: true, UseDoRA: true, ModulesToSave: []string{"embed_tokens", "norm"}}},
 	}
 }
 
@@ -87,7 +87,7 @@ func (m madeAdapter) write(t *testing.T) string {
 	t.Helper()
 	config, base := readTiny(t, m.base)
 	l := m.lora
-	l.Rank, l.Alpha, l.Init = 4, 6, sweep.InitKaiming
+	l.Rank, l.Alpha, l.Init = 4, 6, lora.InitKaiming
 	targets, err := l.Match(config.Modules())
 	must(t, err)
 	adapter, err := model.InitAdapter(config, base, targets, l, 3)
@@ -228,7 +228,7 @@ func mergedLogits(t *testing.T, base, adapter string, ids [][]int32) []float32 {
 	merged, err := model.Merge(config, tensors, a)
 	must(t, err)
 	config.TieHead = config.TieHead && merged["lm_head.weight"].Data == nil
-	nothing := sweep.LoRASpec{Rank: 1, Alpha: 1, TargetModules: sweep.Targets{Pattern: sweep.AllLinear}}
+	nothing := lora.Spec{Rank: 1, Alpha: 1, TargetModules: lora.Targets{Pattern: lora.AllLinear}}
 	targets, err := nothing.Match(config.Modules())
 	must(t, err)
 	fresh, err := model.InitAdapter(config, merged, targets, nothing, 0)

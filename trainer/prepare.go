@@ -11,7 +11,8 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
@@ -27,9 +28,9 @@ type setup struct {
 	program    *model.Program
 	corpus     *data.Corpus
 	batches    batches
-	targets    []sweep.Module
+	targets    []lora.Module
 	start      tensors // what init: pissa took away from the base; else empty
-	prediction sweep.Prediction
+	prediction trial.Prediction
 }
 
 // restore is the advice for a trial whose inputs changed under it. Its failure is final in its own sweep, since nothing tells
@@ -38,7 +39,7 @@ const restore = "restore it and run the grid under a new name"
 
 // prepare checks the inputs against the assignment, says where it runs, loads the base onto the device, compiles the real
 // step, and says what memory that will need.
-func (t *trial) prepare(ctx context.Context) error {
+func (t *training) prepare(ctx context.Context) error {
 	spec := t.Trial.Spec
 	if err := checkRecipe(spec.Train); err != nil {
 		return err
@@ -66,11 +67,11 @@ func (t *trial) prepare(ctx context.Context) error {
 	if t.prediction, err = t.predict(); err != nil {
 		return err
 	}
-	return t.emit(sweep.Event{Kind: sweep.EventPredicted, Prediction: &t.prediction})
+	return t.emit(trial.Event{Kind: trial.EventPredicted, Prediction: &t.prediction})
 }
 
 // started emits where the attempt runs, and refuses to run on another backend than the trial's.
-func (t *trial) started(ctx context.Context) error {
+func (t *training) started(ctx context.Context) error {
 	want := t.Platform
 	if t.PluginPath != "" {
 		want = t.PluginPath
@@ -95,14 +96,14 @@ func (t *trial) started(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.emit(sweep.Event{Kind: sweep.EventStarted, Environment: &sweep.Environment{
+	return t.emit(trial.Event{Kind: trial.EventStarted, Environment: &trial.Environment{
 		PID: os.Getpid(), Host: host, Cores: t.Cores, Backend: choice.Identity, Platform: choice.Platform,
 		PluginPath: choice.PluginPath, PluginVersion: choice.PluginVersion, PluginSHA256: choice.PluginSHA256,
 		Device: device, Versions: backend.Versions(), TrainableParams: params,
 	}})
 }
 
-func (t *trial) openCorpus() error {
+func (t *training) openCorpus() error {
 	corpus, err := data.Open(t.Corpus.Path)
 	if err != nil {
 		return err
@@ -120,7 +121,7 @@ func (t *trial) openCorpus() error {
 }
 
 // load puts base and adapter on the device. The base stays in host memory only until it is there.
-func (t *trial) load(ctx context.Context) error {
+func (t *training) load(ctx context.Context) error {
 	config, base, err := readBase(ctx, t.Model, t.Trial.Base)
 	if errors.Is(err, errChanged) {
 		return fmt.Errorf("%w; %s", err, restore)
@@ -147,12 +148,12 @@ func (t *trial) load(ctx context.Context) error {
 var errChanged = errors.New("its files have changed since they were fingerprinted")
 
 // readBase reads a model whose files must still be those that were fingerprinted; an empty fingerprint means any.
-func readBase(ctx context.Context, m sweep.ModelInfo, want string) (model.Config, tensors, error) {
+func readBase(ctx context.Context, m trial.ModelInfo, want string) (model.Config, tensors, error) {
 	files, err := Files(m)
 	if err != nil {
 		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
 	}
-	current := sweep.ModelInfo{Reference: m.Reference, Path: m.Path}
+	current := trial.ModelInfo{Reference: m.Reference, Path: m.Path}
 	if err := describe(ctx, &current, files, InspectOptions{}); err != nil {
 		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
 	}
@@ -171,7 +172,7 @@ func readBase(ctx context.Context, m sweep.ModelInfo, want string) (model.Config
 }
 
 // resume continues from the newest good checkpoint there is, or starts afresh.
-func (t *trial) resume() error {
+func (t *training) resume() error {
 	t.progress = progress{ID: t.Trial.ID, Evaluated: -1}
 	t.saved = time.Now()
 	warn := func(err error) { fmt.Fprintln(os.Stderr, err) }
@@ -190,11 +191,11 @@ func (t *trial) resume() error {
 	}
 	t.progress, t.bestAdapter = c.progress, c.BestAdapter
 	t.earlier = time.Duration(c.TotalSeconds * float64(time.Second))
-	return t.emit(sweep.Event{Kind: sweep.EventResumed, Step: t.Step})
+	return t.emit(trial.Event{Kind: trial.EventResumed, Step: t.Step})
 }
 
 // close frees what prepare opened.
-func (t *trial) close() {
+func (t *training) close() {
 	if t.program != nil {
 		t.program.Close()
 	}

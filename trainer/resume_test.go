@@ -11,14 +11,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // resumeSpec uses all that a step's numbers depend on: shuffled rows over more than an epoch, dropout, accumulation,
 // warm-up, and evaluations that do not fall on every step.
-func resumeSpec() sweep.Spec {
+func resumeSpec() trial.Spec {
 	spec := tinySpec()
 	spec.Seed = 7
 	spec.Data.Shuffle = true
@@ -31,12 +32,12 @@ func resumeSpec() sweep.Spec {
 
 // resumeKinds are adapters beside plain LoRA whose steps depend on more than A and B: PiSSA on what its start took away from the base,
 // and the others on magnitudes, a second learning rate and a head of their own.
-func resumeKinds() map[string]sweep.LoRASpec {
-	attention := sweep.Targets{List: []string{"c_attn"}}
-	return map[string]sweep.LoRASpec{
-		"PiSSA": {Rank: 4, Alpha: 8, TargetModules: attention, Init: sweep.InitPiSSA},
+func resumeKinds() map[string]lora.Spec {
+	attention := lora.Targets{List: []string{"c_attn"}}
+	return map[string]lora.Spec{
+		"PiSSA": {Rank: 4, Alpha: 8, TargetModules: attention, Init: lora.InitPiSSA},
 		"DoRA, LoRA+ and a saved head": {
-			Rank: 4, Alpha: 8, TargetModules: attention, Init: sweep.InitKaiming, UseDoRA: true, LoRAPlusLRRatio: 4, ModulesToSave: []string{"lm_head"},
+			Rank: 4, Alpha: 8, TargetModules: attention, Init: lora.InitKaiming, UseDoRA: true, LoRAPlusLRRatio: 4, ModulesToSave: []string{"lm_head"},
 		},
 	}
 }
@@ -46,16 +47,16 @@ const resumeRows = 14
 
 // result is what a trial leaves behind that must not depend on interruptions.
 type result struct {
-	Points      map[int]sweep.Point
+	Points      map[int]trial.Point
 	Evaluations map[int]float64
-	Outcome     sweep.Outcome
+	Outcome     trial.Outcome
 	Adapters    map[string]string // content by file
 }
 
 // collect merges the attempts of a trial, the newest winning, as the store does.
 func collect(t *testing.T, dir string, attempts ...*recorder) result {
 	t.Helper()
-	r := result{Points: map[int]sweep.Point{}, Evaluations: map[int]float64{}, Adapters: map[string]string{}}
+	r := result{Points: map[int]trial.Point{}, Evaluations: map[int]float64{}, Adapters: map[string]string{}}
 	for _, a := range attempts {
 		maps.Copy(r.Points, a.points())
 		maps.Copy(r.Evaluations, a.evaluations())
@@ -75,11 +76,11 @@ func collect(t *testing.T, dir string, attempts ...*recorder) result {
 }
 
 // uninterrupted trains without interruption.
-func uninterrupted(t *testing.T, a sweep.Assignment) (result, *recorder) {
+func uninterrupted(t *testing.T, a trial.Assignment) (result, *recorder) {
 	t.Helper()
 	dir, rec := t.TempDir(), &recorder{}
 	must(t, trainer.Run(t.Context(), a, dir, rec.emit))
-	if rec.outcome(t).State != sweep.OutcomeDone {
+	if rec.outcome(t).State != trial.OutcomeDone {
 		t.Fatalf("outcome %+v", rec.outcome(t))
 	}
 	return collect(t, dir, rec), rec
@@ -152,7 +153,7 @@ func TestResumeAfterStop(t *testing.T) {
 	for n := range whole.events[:len(whole.events)-1] {
 		ctx, stop := context.WithCancel(t.Context())
 		dir, rec := t.TempDir(), &recorder{}
-		must(t, trainer.Run(ctx, a, dir, func(e sweep.Event) error {
+		must(t, trainer.Run(ctx, a, dir, func(e trial.Event) error {
 			err := rec.emit(e)
 			if len(rec.events) == n+1 {
 				stop()
@@ -161,14 +162,14 @@ func TestResumeAfterStop(t *testing.T) {
 		}))
 		stop()
 		o := rec.outcome(t)
-		if o.State == sweep.OutcomeDone { // asked after the last step
+		if o.State == trial.OutcomeDone { // asked after the last step
 			continue
 		}
 		before := rec.events[len(rec.events)-2]
-		if o.State != sweep.OutcomeInterrupted || o.Error == "" {
+		if o.State != trial.OutcomeInterrupted || o.Error == "" {
 			t.Fatalf("stopped at event %d: outcome %+v", n, o)
 		}
-		if whole.events[n].Kind != sweep.EventStarted && whole.events[n].Kind != sweep.EventPredicted && before.Kind != sweep.EventCheckpoint {
+		if whole.events[n].Kind != trial.EventStarted && whole.events[n].Kind != trial.EventPredicted && before.Kind != trial.EventCheckpoint {
 			t.Errorf("stopped at event %d: the last word before the end is %s, want a checkpoint", n, before.Kind)
 		}
 		rest := &recorder{}
@@ -215,7 +216,7 @@ func TestResumeFromDamagedCheckpoints(t *testing.T) {
 			rest := &recorder{}
 			must(t, trainer.Run(t.Context(), a, dir, rest.emit))
 			for _, e := range rest.events {
-				if e.Kind == sweep.EventResumed && e.Step != from || e.Kind == sweep.EventPoint && e.Step <= from {
+				if e.Kind == trial.EventResumed && e.Step != from || e.Kind == trial.EventPoint && e.Step <= from {
 					t.Errorf("%s at step %d, want to continue from %d", e.Kind, e.Step, from)
 				}
 			}

@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // checkpointEvery is the longest a trial trains without saving its state.
@@ -21,27 +21,27 @@ const checkpointEvery = 60 * time.Second
 // or interrupted when ctx was cancelled (a checkpoint is then written first). Run returns an error only where there is
 // no use in emitting: emit itself failed, or the folder cannot be written. The attempt is then as if killed, and a new
 // one continues from its last checkpoint.
-func Run(ctx context.Context, a sweep.Assignment, dir string, emit func(sweep.Event) error) error {
-	t := &trial{Assignment: a, dir: dir, emitEvent: emit, began: time.Now()}
+func Run(ctx context.Context, a trial.Assignment, dir string, emit func(trial.Event) error) error {
+	t := &training{Assignment: a, dir: dir, emitEvent: emit, began: time.Now()}
 	outcome, err := t.run(ctx)
 	if fatal, ok := errors.AsType[*fatalError](err); ok {
 		return fatal.err
 	}
 	if err != nil {
-		outcome = sweep.Outcome{State: sweep.OutcomeFailed, Error: err.Error()}
+		outcome = trial.Outcome{State: trial.OutcomeFailed, Error: err.Error()}
 		switch {
 		case outOfMemory(err):
-			outcome.State = sweep.OutcomeOverMemory
+			outcome.State = trial.OutcomeOverMemory
 			outcome.Error += ": lower batch_size or sequence_length"
 		case ctx.Err() != nil:
-			outcome = sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
+			outcome = trial.Outcome{State: trial.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
 		}
 	}
 	outcome.Step, outcome.TrainSeconds, outcome.TotalSeconds = t.Step, t.TrainSeconds, t.total().Seconds()
-	if err := emit(sweep.Event{Kind: sweep.EventEnded, Outcome: &outcome}); err != nil {
+	if err := emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome}); err != nil {
 		return err
 	}
-	if outcome.State == sweep.OutcomeDone {
+	if outcome.State == trial.OutcomeDone {
 		return removeCheckpoints(append([]string{dir}, a.Checkpoints...))
 	}
 	return nil
@@ -55,23 +55,23 @@ func (e *fatalError) Error() string { return e.err.Error() }
 func (e *fatalError) Unwrap() error { return e.err }
 
 // trial is one attempt at a trial while it runs.
-type trial struct {
-	sweep.Assignment
+type training struct {
+	trial.Assignment
 	progress
 	dir       string
-	emitEvent func(sweep.Event) error
+	emitEvent func(trial.Event) error
 	began     time.Time
 	earlier   time.Duration // what earlier attempts took, up to the checkpoint
 	saved     time.Time     // when the state was last saved
 
 	setup
 	bestAdapter tensors        // nil until there is a best evaluation
-	known       *sweep.Outcome // the trial's, where an earlier attempt finished it and this one only screens it
+	known       *trial.Outcome // the trial's, where an earlier attempt finished it and this one only screens it
 }
 
 // run prepares and trains. It is the one place where a panic ends: GoMLX panics while it builds a graph, and a corpus
 // whose file vanishes panics too. The stack goes to stderr, which is kept with the attempt.
-func (t *trial) run(ctx context.Context) (outcome sweep.Outcome, err error) {
+func (t *training) run(ctx context.Context) (outcome trial.Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "panic in trial %s: %v\n%s", t.Trial.ID, p, debug.Stack())
@@ -80,10 +80,10 @@ func (t *trial) run(ctx context.Context) (outcome sweep.Outcome, err error) {
 		t.close()
 	}()
 	if err := t.prepare(ctx); err != nil {
-		return sweep.Outcome{}, err
+		return trial.Outcome{}, err
 	}
 	if err := t.resume(); err != nil {
-		return sweep.Outcome{}, err
+		return trial.Outcome{}, err
 	}
 	// A trial that has trained before has shown that it fits.
 	if limit := t.MemoryLimit; limit > 0 && t.Step == 0 && t.prediction.PredictedBytes > limit {
@@ -94,7 +94,7 @@ func (t *trial) run(ctx context.Context) (outcome sweep.Outcome, err error) {
 }
 
 // loop is the training loop: evaluate -> checkpoint -> step -> emit; at its end the adapter is screened where that was asked for.
-func (t *trial) loop(ctx context.Context) (sweep.Outcome, error) {
+func (t *training) loop(ctx context.Context) (trial.Outcome, error) {
 	steps := t.Trial.Spec.Train.Steps
 	for {
 		if t.evaluationDue() && ctx.Err() == nil {
@@ -106,7 +106,7 @@ func (t *trial) loop(ctx context.Context) (sweep.Outcome, error) {
 				return orStop(outcome, err)
 			}
 			if err := t.save(); err != nil {
-				return sweep.Outcome{}, err
+				return trial.Outcome{}, err
 			}
 		}
 		switch {
@@ -118,7 +118,7 @@ func (t *trial) loop(ctx context.Context) (sweep.Outcome, error) {
 			return t.overTime()
 		case time.Since(t.saved) > checkpointEvery:
 			if err := t.save(); err != nil {
-				return sweep.Outcome{}, err
+				return trial.Outcome{}, err
 			}
 		}
 		if outcome, err := t.step(); err != nil || outcome != nil {
@@ -128,15 +128,15 @@ func (t *trial) loop(ctx context.Context) (sweep.Outcome, error) {
 }
 
 // orStop unpacks an outcome that ends the loop early.
-func orStop(outcome *sweep.Outcome, err error) (sweep.Outcome, error) {
+func orStop(outcome *trial.Outcome, err error) (trial.Outcome, error) {
 	if err != nil {
-		return sweep.Outcome{}, err
+		return trial.Outcome{}, err
 	}
 	return *outcome, nil
 }
 
 // step takes one optimiser step and emits its point, or returns the outcome that ends the trial.
-func (t *trial) step() (*sweep.Outcome, error) {
+func (t *training) step() (*trial.Outcome, error) {
 	step, train := t.Step+1, t.Trial.Spec.Train
 	rate := LearningRate(train, step)
 	began := time.Now()
@@ -157,20 +157,20 @@ func (t *trial) step() (*sweep.Outcome, error) {
 	t.Step = step
 	t.Tokens += result.Tokens
 	t.Window.add(result.Loss)
-	return nil, t.emit(sweep.Event{Kind: sweep.EventPoint, Step: step, Point: &sweep.Point{
+	return nil, t.emit(trial.Event{Kind: trial.EventPoint, Step: step, Point: &trial.Point{
 		Tokens: t.Tokens, TrainLoss: result.Loss, GradNorm: result.GradNorm, LearningRate: rate,
 	}})
 }
 
 // evaluationDue reports whether the state after this step is to be evaluated and has not been.
-func (t *trial) evaluationDue() bool {
+func (t *training) evaluationDue() bool {
 	train := t.Trial.Spec.Train
 	due := t.Step == 0 || t.Step == train.Steps || t.Step%train.EvalSteps == 0
 	return due && t.Evaluated != t.Step
 }
 
 // evaluate scores the validation rows, and those of data.retain, and emits the result, or returns the outcome that ends the trial.
-func (t *trial) evaluate(ctx context.Context) (*sweep.Outcome, error) {
+func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
 	began := time.Now()
 	score, retained, err := t.batches.evaluate(ctx, t.program)
 	if err != nil {
@@ -192,7 +192,7 @@ func (t *trial) evaluate(ctx context.Context) (*sweep.Outcome, error) {
 		}
 		t.bestAdapter = state.Adapter
 	}
-	err = t.emit(sweep.Event{Kind: sweep.EventEval, Step: t.Step, Evaluation: &sweep.Evaluation{
+	err = t.emit(trial.Event{Kind: trial.EventEval, Step: t.Step, Evaluation: &trial.Evaluation{
 		ValLoss: score.Loss(), RetainLoss: retain, TokenAccuracy: new(score.TokenAccuracy()), ExactMatch: score.ExactMatch(), Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
 	}})
 	if err != nil {
@@ -202,7 +202,7 @@ func (t *trial) evaluate(ctx context.Context) (*sweep.Outcome, error) {
 }
 
 // emit passes an event on. Its failure ends the attempt without another word.
-func (t *trial) emit(e sweep.Event) error {
+func (t *training) emit(e trial.Event) error {
 	if err := t.emitEvent(e); err != nil {
 		return &fatalError{err}
 	}
@@ -210,4 +210,4 @@ func (t *trial) emit(e sweep.Event) error {
 }
 
 // total is what the trial has taken so far, over all its attempts.
-func (t *trial) total() time.Duration { return t.earlier + time.Since(t.began) }
+func (t *training) total() time.Duration { return t.earlier + time.Since(t.began) }

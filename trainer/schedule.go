@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // The schedules of lr_scheduler_type.
@@ -16,25 +16,25 @@ const (
 
 // checkRecipe refuses a recipe that the loop or LearningRate cannot follow. A grid is checked before; this is for
 // assignments written by hand.
-func checkRecipe(t sweep.TrainSpec) error {
+func checkRecipe(t trial.TrainSpec) error {
 	for name, n := range map[string]int{
 		"steps": t.Steps, "batch_size": t.BatchSize, "gradient_accumulation_steps": t.GradientAccumulationSteps, "eval_steps": t.EvalSteps,
 	} {
 		if n < 1 {
-			return fmt.Errorf("%w: train.%s is %d: want 1 or more", sweep.ErrInput, name, n)
+			return fmt.Errorf("%w: train.%s is %d: want 1 or more", trial.ErrInput, name, n)
 		}
 	}
 	switch t.LRSchedulerType {
 	case scheduleLinear, scheduleCosine, scheduleConstant:
 		return nil
 	}
-	return fmt.Errorf("%w: lr_scheduler_type %q: want %s, %s or %s", sweep.ErrInput, t.LRSchedulerType, scheduleLinear, scheduleCosine, scheduleConstant)
+	return fmt.Errorf("%w: lr_scheduler_type %q: want %s, %s or %s", trial.ErrInput, t.LRSchedulerType, scheduleLinear, scheduleCosine, scheduleConstant)
 }
 
 // LearningRate returns the learning rate of a step, counted from 1: transformers' get_linear_schedule_with_warmup,
 // get_cosine_schedule_with_warmup (half a cosine) and get_constant_schedule_with_warmup, whose first step of a warm-up has
 // rate 0. (transformers' plain "constant" ignores warmup_steps; here they count, because a person wrote them.)
-func LearningRate(t sweep.TrainSpec, step int) float64 {
+func LearningRate(t trial.TrainSpec, step int) float64 {
 	done := float64(step - 1)
 	warmup := float64(t.WarmupSteps)
 	if done < warmup {

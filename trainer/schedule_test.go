@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
@@ -27,7 +27,7 @@ func TestLearningRate(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			spec := sweep.TrainSpec{Steps: 4, LearningRate: 1, LRSchedulerType: tc.scheduler, WarmupSteps: tc.warmup}
+			spec := trial.TrainSpec{Steps: 4, LearningRate: 1, LRSchedulerType: tc.scheduler, WarmupSteps: tc.warmup}
 			for i, want := range tc.want {
 				if got := trainer.LearningRate(spec, i+1); !(math.Abs(got-want) <= rateTolerance) {
 					t.Errorf("LearningRate of step %d = %v, want %v", i+1, got, want)

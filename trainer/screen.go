@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -18,7 +18,7 @@ import (
 //
 // It returns the outcome of an attempt that does not get through. That is never the trial's last one: the training is done, and
 // the next attempt continues with the ranks that are missing.
-func (t *trial) screen(ctx context.Context) (outcome *sweep.Outcome, err error) {
+func (t *training) screen(ctx context.Context) (outcome *trial.Outcome, err error) {
 	if len(t.Screen) == 0 {
 		return nil, nil
 	}
@@ -39,14 +39,14 @@ func (t *trial) screen(ctx context.Context) (outcome *sweep.Outcome, err error) 
 		return nil, err
 	}
 	if ctx.Err() == nil {
-		return &sweep.Outcome{State: sweep.OutcomeCrashed, Error: fmt.Sprintf("truncating the trained adapter to rank %d: %v", rank, err)}, nil
+		return &trial.Outcome{State: trial.OutcomeCrashed, Error: fmt.Sprintf("truncating the trained adapter to rank %d: %v", rank, err)}, nil
 	}
 	interrupted, err := t.interrupted()
 	return &interrupted, err
 }
 
 // screenAt evaluates the best adapter truncated to one rank.
-func (t *trial) screenAt(ctx context.Context, rank int, state model.State) error {
+func (t *training) screenAt(ctx context.Context, rank int, state model.State) error {
 	began := time.Now()
 	lora := t.Trial.Spec.LoRA
 	lower := lora
@@ -66,14 +66,14 @@ func (t *trial) screenAt(ctx context.Context, rank int, state model.State) error
 	if !finite(score.Loss()) {
 		return fmt.Errorf("the validation loss is %v", score.Loss())
 	}
-	return t.emit(sweep.Event{Kind: sweep.EventScreened, Screened: &sweep.Screened{
+	return t.emit(trial.Event{Kind: trial.EventScreened, Screened: &trial.Screened{
 		Rank: rank, ValLoss: score.Loss(), Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
 	}})
 }
 
 // recall takes over what an earlier attempt left that finished the trial, for an assignment that only screens it. Where its
 // adapters are gone the trial trains again, which gives the same ones.
-func (t *trial) recall() error {
+func (t *training) recall() error {
 	for _, dir := range t.Checkpoints {
 		outcome, err := finishedIn(dir)
 		if err != nil {
@@ -104,19 +104,19 @@ func (t *trial) recall() error {
 		t.known, t.bestAdapter = outcome, adapters[AdapterFolder]
 		t.Step, t.Evaluated, t.TrainSeconds = outcome.Step, outcome.Step, outcome.TrainSeconds
 		t.earlier = time.Duration(outcome.TotalSeconds * float64(time.Second))
-		return t.emit(sweep.Event{Kind: sweep.EventResumed, Step: t.Step})
+		return t.emit(trial.Event{Kind: trial.EventResumed, Step: t.Step})
 	}
 	return nil
 }
 
 // finishedIn returns the outcome of the attempt in a folder if it finished the trial, else nil.
-func finishedIn(dir string) (*sweep.Outcome, error) {
-	events, _, err := sweep.ReadEvents(filepath.Join(dir, sweep.EventsFile), 0)
+func finishedIn(dir string) (*trial.Outcome, error) {
+	events, _, err := trial.ReadEvents(filepath.Join(dir, trial.EventsFile), 0)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range events {
-		if e.Kind == sweep.EventEnded && e.Outcome.State == sweep.OutcomeDone {
+		if e.Kind == trial.EventEnded && e.Outcome.State == trial.OutcomeDone {
 			return e.Outcome, nil
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
@@ -28,7 +28,7 @@ func screenedAt(attempts ...*recorder) map[int]float64 {
 }
 
 // screenSpec trains fast enough for its ranks to differ.
-func screenSpec() sweep.Spec {
+func screenSpec() trial.Spec {
 	spec := tinySpec()
 	spec.LoRA.Rank, spec.LoRA.Alpha = 8, 16
 	spec.Train.Steps, spec.Train.EvalSteps, spec.Train.LearningRate, spec.Train.WarmupSteps = 6, 3, 3e-2, 0
@@ -43,10 +43,10 @@ func TestScreen(t *testing.T) {
 	a.Screen = []int{1, 2, 4, 8}
 	must(t, trainer.Run(t.Context(), a, dir, rec.emit))
 	o, losses := rec.outcome(t), screenedAt(rec)
-	if o.State != sweep.OutcomeDone || len(losses) != 4 || losses[8] != *o.ValLoss {
+	if o.State != trial.OutcomeDone || len(losses) != 4 || losses[8] != *o.ValLoss {
 		t.Fatalf("outcome %+v, screened %v", o, losses)
 	}
-	if kind := rec.events[len(rec.events)-2].Kind; kind != sweep.EventScreened {
+	if kind := rec.events[len(rec.events)-2].Kind; kind != trial.EventScreened {
 		t.Errorf("%s comes before the last word", kind)
 	}
 	for _, rank := range []int{1, 2, 4} {
@@ -109,13 +109,13 @@ func TestScreenOfAFinishedTrial(t *testing.T) {
 	whole.Checkpoints = dirs[:1]
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := &recorder{}
-	must(t, trainer.Run(ctx, whole, dirs[1], func(e sweep.Event) error {
-		if e.Kind == sweep.EventScreened {
+	must(t, trainer.Run(ctx, whole, dirs[1], func(e trial.Event) error {
+		if e.Kind == trial.EventScreened {
 			cancel()
 		}
 		return stopped.emit(e)
 	}))
-	if o := stopped.outcome(t); o.State != sweep.OutcomeInterrupted || len(screenedAt(stopped)) != 1 {
+	if o := stopped.outcome(t); o.State != trial.OutcomeInterrupted || len(screenedAt(stopped)) != 1 {
 		t.Fatalf("stopped: %+v, screened %v", o, screenedAt(stopped))
 	}
 	writeEvents(t, dirs[1], stopped)
@@ -148,5 +148,5 @@ func writeEvents(t *testing.T, dir string, r *recorder) {
 		must(t, err)
 		text = append(text, line...)
 	}
-	must(t, os.WriteFile(filepath.Join(dir, sweep.EventsFile), text, 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, trial.EventsFile), text, 0o600))
 }

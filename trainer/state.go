@@ -1,20 +1,20 @@
 package trainer
 
 import (
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // progress is all that a trial remembers between steps beside its tensors. Rows, masks and learning rates are not in it:
 // they follow from Step.
 type progress struct {
-	ID        sweep.TrialID `json:"trial_id"`
-	Step      int           `json:"step"`      // optimiser steps done
-	Evaluated int           `json:"evaluated"` // step of the last evaluation; -1 before the first
-	Tokens    int64         `json:"tokens"`    // supervised tokens trained on
-	Window    window        `json:"window"`
-	Best      *best         `json:"best"` // nil until an evaluation after step 0
-	LastLoss  float64       `json:"last_val_loss"`
+	ID        trial.ID `json:"trial_id"`
+	Step      int      `json:"step"`      // optimiser steps done
+	Evaluated int      `json:"evaluated"` // step of the last evaluation; -1 before the first
+	Tokens    int64    `json:"tokens"`    // supervised tokens trained on
+	Window    window   `json:"window"`
+	Best      *best    `json:"best"` // nil until an evaluation after step 0
+	LastLoss  float64  `json:"last_val_loss"`
 
 	BaseRetain *float64 `json:"base_retain,omitempty"` // loss on data.retain at step 0; nil where there is none
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -70,9 +70,9 @@ func (a *app) installProgress() func(backend.Progress) {
 			fmt.Fprintln(a.stderr, p.Message)
 			return
 		}
-		line := fmt.Sprintf("%s: %s of %s", p.Message, sweep.FormatBytes(p.Done), sweep.FormatBytes(p.Total))
+		line := fmt.Sprintf("%s: %s of %s", p.Message, trial.FormatBytes(p.Done), trial.FormatBytes(p.Total))
 		if p.Total < 0 {
-			line = fmt.Sprintf("%s: %s", p.Message, sweep.FormatBytes(p.Done))
+			line = fmt.Sprintf("%s: %s", p.Message, trial.FormatBytes(p.Done))
 		}
 		switch {
 		case live && p.Done == p.Total:
@@ -108,7 +108,7 @@ func newBackendListCommand(a *app) *cobra.Command {
 
 func (a *app) printResolved(ctx context.Context) error {
 	choice, err := backend.Resolve(ctx, a.backend)
-	if errors.Is(err, sweep.ErrInput) {
+	if errors.Is(err, trial.ErrInput) {
 		return withCode(exitUsage, err)
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/executor/local"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -80,10 +81,10 @@ func (c *calibrator) measure(ctx context.Context, l sweep.LadderPlan, rung int) 
 	}
 	spec.Train.Steps = min(t.Steps, calibrationSteps)
 	spec.Train.EvalSteps, spec.Train.WarmupSteps = spec.Train.Steps, min(t.WarmupSteps, spec.Train.Steps)
-	trial := sweep.NewTrial(spec, l.Model.Fingerprint, l.Corpus.Fingerprint, c.registration.Backend)
+	tr := trial.New(spec, l.Model.Fingerprint, l.Corpus.Fingerprint, c.registration.Backend)
 	c.app.say("calibrating rank %d: %d steps and two evaluations", spec.LoRA.Rank, spec.Train.Steps)
-	events, err := c.train(ctx, sweep.Assignment{
-		Attempt: sweep.NewAttemptID(trial.ID, 1), Trial: trial, Model: l.Model, Corpus: l.Corpus,
+	events, err := c.train(ctx, trial.Assignment{
+		Attempt: trial.NewAttemptID(tr.ID, 1), Trial: tr, Model: l.Model, Corpus: l.Corpus,
 		Platform: c.registration.Platform, PluginPath: c.registration.PluginPath, MemoryLimit: c.limits.Memory,
 	})
 	if err != nil {
@@ -97,7 +98,7 @@ func (c *calibrator) measure(ctx context.Context, l sweep.LadderPlan, rung int) 
 }
 
 // largestBatch is the spec that needs the most memory where candidates differ.
-func largestBatch(trials []sweep.Trial) sweep.Spec {
+func largestBatch(trials []trial.Trial) trial.Spec {
 	spec := trials[0].Spec
 	for _, t := range trials {
 		if t.Spec.Train.BatchSize > spec.Train.BatchSize {
@@ -108,11 +109,11 @@ func largestBatch(trials []sweep.Trial) sweep.Spec {
 }
 
 // train runs one worker to its end and returns its events.
-func (c *calibrator) train(ctx context.Context, a sweep.Assignment) ([]sweep.Event, error) {
+func (c *calibrator) train(ctx context.Context, a trial.Assignment) ([]trial.Event, error) {
 	if err := c.executor.Start(ctx, a); err != nil {
 		return nil, err
 	}
-	var events []sweep.Event
+	var events []trial.Event
 	for {
 		process, err := c.executor.Probe(ctx, a.Attempt)
 		if err != nil {
@@ -136,11 +137,11 @@ func (c *calibrator) train(ctx context.Context, a sweep.Assignment) ([]sweep.Eve
 }
 
 // readMeasurement reads what a calibrating worker's events say.
-func readMeasurement(rank int, platform string, events []sweep.Event) (measurement, error) {
+func readMeasurement(rank int, platform string, events []trial.Event) (measurement, error) {
 	m := measurement{Rank: rank}
 	var evaluating float64
 	var points []time.Time
-	var outcome *sweep.Outcome
+	var outcome *trial.Outcome
 	for _, e := range events {
 		switch {
 		case e.Prediction != nil:
@@ -161,7 +162,7 @@ func readMeasurement(rank int, platform string, events []sweep.Event) (measureme
 	switch {
 	case outcome == nil:
 		return m, errors.New("the worker ended without a word")
-	case outcome.State == sweep.OutcomeOverMemory:
+	case outcome.State == trial.OutcomeOverMemory:
 		m.OverMemory = true
 		return m, nil
 	case len(points) == 0:
@@ -206,7 +207,7 @@ func estimate(ends [2]measurement, rank int) measurement {
 }
 
 // meanSeconds is the mean of seconds over trials that may differ in what they train.
-func (m measurement) meanSeconds(trials []sweep.Spec) float64 {
+func (m measurement) meanSeconds(trials []trial.Spec) float64 {
 	var sum float64
 	for _, t := range trials {
 		sum += m.seconds(t.Train)
@@ -215,7 +216,7 @@ func (m measurement) meanSeconds(trials []sweep.Spec) float64 {
 }
 
 // seconds is what one trial of this spec takes.
-func (m measurement) seconds(t sweep.TrainSpec) float64 {
+func (m measurement) seconds(t trial.TrainSpec) float64 {
 	evaluations := 1 + (t.Steps+t.EvalSteps-1)/t.EvalSteps
 	return m.Startup + float64(evaluations)*m.EvalSeconds + float64(t.Steps)*m.StepSeconds
 }

@@ -9,21 +9,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // doubtfulMinGain is a min_gain, in nats, at which the snapshot's ladder would stop on a likely plateau with a patience of 1.
 func doubtfulMinGain(t *testing.T, s sweep.Snapshot) float64 {
 	t.Helper()
-	var rungs []sweep.Losses
+	var rungs []plateau.Losses
 	for _, r := range s.Ladders[0].Rungs {
 		rungs = append(rungs, r.Losses())
 	}
 	rule := s.Sweep.Rule
 	rule.Patience = 1
 	for gain := 1.0; gain > 1e-6; gain *= 0.9 {
-		rule.MinGain = sweep.MinGain{Value: gain}
-		if v, err := rule.Judge(rungs); err == nil && v.State == sweep.StateLikelyPlateau {
+		rule.MinGain = plateau.MinGain{Value: gain}
+		if v, err := rule.Judge(rungs); err == nil && v.State == plateau.StateLikelyPlateau {
 			return gain
 		}
 	}
@@ -56,7 +57,7 @@ func TestConfirm(t *testing.T) {
 	s.edit("{patience: 3}", fmt.Sprintf("{patience: 1, min_gain: %v}", doubtfulMinGain(t, snapshot)))
 	s.finish()
 	snapshot, _ = s.snapshot()
-	if v := sweep.Conclude(snapshot, 0); v.State != sweep.StateLikelyPlateau {
+	if v := sweep.Conclude(snapshot, 0); v.State != plateau.StateLikelyPlateau {
 		t.Fatalf("before: %s (%s)", v.State, v.Reason)
 	}
 
@@ -88,7 +89,7 @@ func TestConfirm(t *testing.T) {
 	s.finish()
 	snapshot, _ = s.snapshot()
 	v := sweep.Conclude(snapshot, 0)
-	if rule := snapshot.Sweep.Rule; !rule.Confirm || rule.MaxSeeds != 4 || v.State == sweep.StateRunning || v.Draw != nil {
+	if rule := snapshot.Sweep.Rule; !rule.Confirm || rule.MaxSeeds != 4 || v.State == plateau.StateRunning || v.Draw != nil {
 		t.Errorf("after: %s, draw %v, confirm %v, max_seeds %d", v.State, v.Draw, rule.Confirm, rule.MaxSeeds)
 	}
 	var extra []int64
@@ -115,10 +116,10 @@ func TestConfirmOneSeed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		patience int
-		state    sweep.State
+		state    plateau.State
 	}{
-		"patience ran out": {2, sweep.StatePlateau},
-		"the grid ended":   {3, sweep.StateLikelyPlateau},
+		"patience ran out": {2, plateau.StatePlateau},
+		"the grid ended":   {3, plateau.StateLikelyPlateau},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +128,7 @@ func TestConfirmOneSeed(t *testing.T) {
 			s.edit("{patience: 3}", fmt.Sprintf("{patience: %d, min_gain: 3}", test.patience))
 			s.finish()
 			before := s.verdict()
-			if before.State != sweep.StateLikelyPlateau || !slices.Contains(before.Flags, sweep.FlagOneSeed) || s.attempts() != 3 {
+			if before.State != plateau.StateLikelyPlateau || !slices.Contains(before.Flags, plateau.FlagOneSeed) || s.attempts() != 3 {
 				t.Fatalf("before: %s, flags %v, %d attempts (%s)", before.State, before.Flags, s.attempts(), before.Reason)
 			}
 
@@ -143,7 +144,7 @@ func TestConfirmOneSeed(t *testing.T) {
 			}
 			out, said := confirm()
 			v := s.verdict()
-			if v.State != test.state || v.RecommendedRank != 1 || slices.Contains(v.Flags, sweep.FlagOneSeed) {
+			if v.State != test.state || v.RecommendedRank != 1 || slices.Contains(v.Flags, plateau.FlagOneSeed) {
 				t.Errorf("after: %s, rank %d, flags %v (%s)", v.State, v.RecommendedRank, v.Flags, v.Reason)
 			}
 			for _, r := range v.Rungs[1:] {
@@ -158,7 +159,7 @@ func TestConfirmOneSeed(t *testing.T) {
 				t.Errorf("the report lacks %q:\n%s", want, out)
 			}
 			stays := "ladder 1 stays a likely plateau with up to 2 seeds per rank: ranks 2 and 4 gain probably less than min_gain 3 over rank 1"
-			if likely := test.state == sweep.StateLikelyPlateau; strings.Contains(said, stays) != likely {
+			if likely := test.state == plateau.StateLikelyPlateau; strings.Contains(said, stays) != likely {
 				t.Errorf("it said %q: %v, want %v:\n%s", stays, !likely, likely, said)
 			}
 			if again, _ := confirm(); again != out || s.attempts() != 6 {
@@ -169,7 +170,7 @@ func TestConfirmOneSeed(t *testing.T) {
 }
 
 // verdict is that of the sweep's first ladder.
-func (s *testSweep) verdict() sweep.Verdict {
+func (s *testSweep) verdict() plateau.Verdict {
 	s.t.Helper()
 	snapshot, ok := s.snapshot()
 	if !ok {

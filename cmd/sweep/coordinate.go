@@ -12,13 +12,16 @@ import (
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/executor/local"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // sayUnconfirmed names the ladders that stay likely although a person asked for certainty, and says why.
-func (a *app) sayUnconfirmed(rule sweep.Plateau, verdicts []sweep.Verdict) {
+func (a *app) sayUnconfirmed(rule plateau.Rule, verdicts []plateau.Verdict) {
 	for i, v := range verdicts {
-		if rule.Confirm && v.State == sweep.StateLikelyPlateau {
+		if rule.Confirm && v.State == plateau.StateLikelyPlateau {
 			a.say("ladder %d stays a likely plateau with up to %d seeds per rank: %s", i+1, rule.MaxSeeds, v.Reason)
 		}
 	}
@@ -26,7 +29,7 @@ func (a *app) sayUnconfirmed(rule sweep.Plateau, verdicts []sweep.Verdict) {
 
 // coordinate works a sweep off under its lease: reads the inputs, runs the scheduler until every ladder has a verdict, and
 // prints the report. A sweep that is finished, with what info wishes for, only prints.
-func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, grid sweep.Grid) (err error) {
+func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, grid grid.Grid) (err error) {
 	snapshot, err := db.Snapshot(ctx, info.ID)
 	if err != nil {
 		return err
@@ -69,7 +72,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		return withCode(exitInterrupted, fmt.Errorf("interrupted; nothing is lost: continue with: %s", a.resumeCommand(info.Name)))
 	case errors.Is(err, sweep.ErrLocked):
 		return withCode(exitLocked, err)
-	case errors.Is(err, sweep.ErrInput):
+	case errors.Is(err, trial.ErrInput):
 		return withCode(exitUsage, err)
 	case err != nil:
 		return err
@@ -78,7 +81,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 }
 
 // work reads the inputs and schedules. Inputs that turn out invalid before anything was registered leave no sweep behind.
-func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Snapshot, grid sweep.Grid, session int64) (sweep.Snapshot, error) {
+func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Snapshot, grid grid.Grid, session int64) (sweep.Snapshot, error) {
 	rest := keepAlive(ctx, db, session)
 	choice, registration, err := a.register(ctx, db, s, grid)
 	rest()
@@ -105,7 +108,7 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 	defer progress.stop()
 	executor := &local.Executor{
 		Root: a.root, Command: []string{self, "worker"},
-		Slots: local.Slots(local.Cores(), capacity.Jobs), DevicePerSlot: sweep.OnDevice(platform),
+		Slots: local.Slots(local.Cores(), capacity.Jobs), DevicePerSlot: trial.OnDevice(platform),
 	}
 	scheduler := sweep.Scheduler{
 		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill,
@@ -174,7 +177,7 @@ func (a *app) conclude(s sweep.Snapshot) error {
 		return err
 	}
 	for _, v := range verdicts {
-		if v.State == sweep.StateIncomplete {
+		if v.State == plateau.StateIncomplete {
 			return withCode(exitIncomplete, errors.New("some trials failed for good: see the report, and sweep logs TRIAL"))
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ranksweep/ranksweep/store"
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -162,9 +162,9 @@ func (d *diagnosis) addMemory() {
 	case err != nil:
 		d.add(finding{"memory", findingWarn, err.Error(), "set limits.memory in the grid"})
 	case n < scarceMemory:
-		d.add(finding{"memory", findingWarn, sweep.FormatBytes(n), "run one trial at a time: --jobs 1"})
+		d.add(finding{"memory", findingWarn, trial.FormatBytes(n), "run one trial at a time: --jobs 1"})
 	default:
-		d.add(finding{Check: "memory", State: findingOK, Detail: sweep.FormatBytes(n)})
+		d.add(finding{Check: "memory", State: findingOK, Detail: trial.FormatBytes(n)})
 	}
 }
 
@@ -181,7 +181,7 @@ func (d *diagnosis) addRoot() {
 	}
 	d.FreeBytes = int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between systems
 	d.FileSystem = fileSystem(dir)
-	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, sweep.FormatBytes(d.FreeBytes))
+	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, trial.FormatBytes(d.FreeBytes))
 	if err := store.CheckFolder(dir); err != nil {
 		d.add(finding{"root", findingFail, err.Error(), "choose a folder on a local disk with --root"})
 		return

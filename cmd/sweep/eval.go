@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
@@ -96,7 +98,7 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 		return asUsage(err)
 	}
 	result, err := trainer.Evaluate(ctx, trainer.EvaluateOptions{
-		Model: info, Adapter: r.adapter, Data: sweep.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly, WholeDocuments: !r.packing,
+		Model: info, Adapter: r.adapter, Data: grid.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly, WholeDocuments: !r.packing,
 		SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
 		Backend: choice,
 	})
@@ -131,7 +133,7 @@ func (a *app) writeEvaluation(v evalView) error {
 
 // asUsage gives an error that a person has to mend its exit code.
 func asUsage(err error) error {
-	if errors.Is(err, sweep.ErrInput) {
+	if errors.Is(err, trial.ErrInput) {
 		return withCode(exitUsage, err)
 	}
 	return err

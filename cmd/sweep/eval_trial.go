@@ -8,6 +8,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/data"
 )
@@ -79,12 +80,12 @@ func driftWarnings(v evalView) []string {
 
 // corpusOf returns the folder of a trial's prepared corpus. One that is gone from the cache, or damaged, or of another version of
 // the program, is made again from the data.
-func (a *app) corpusOf(ctx context.Context, t sweep.Trial) (string, error) {
+func (a *app) corpusOf(ctx context.Context, t trial.Trial) (string, error) {
 	path := filepath.Join(a.root, "cache", t.Data)
 	if c, err := data.Open(path); err == nil {
 		return path, c.Close()
 	}
-	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
+	in := inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]data.Prepared{}}
 	m, err := in.model(ctx, t.Spec.Model)
 	if err != nil {
 		return "", err

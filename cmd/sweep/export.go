@@ -20,6 +20,7 @@ import (
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
@@ -81,19 +82,19 @@ reads the sweep, which may be running: finished trials can be exported at once.`
 
 // exportView is the result of sweep export.
 type exportView struct {
-	Path      string        `json:"path"` // absolute
-	Sweep     string        `json:"sweep"`
-	Ladder    int           `json:"ladder"`
-	Cell      report.Cell   `json:"cell"`
-	Tuned     report.Cell   `json:"tuned,omitempty"` // the trial's values of tuned axes
-	Rank      int           `json:"rank"`
-	Seed      int64         `json:"seed"`
-	Trial     sweep.TrialID `json:"trial"`
-	ValLoss   float64       `json:"val_loss"`
-	Step      int           `json:"step"` // that the weights are of
-	BaseModel string        `json:"base_model"`
-	Merged    bool          `json:"merged"`
-	Files     []string      `json:"files"` // relative to path
+	Path      string      `json:"path"` // absolute
+	Sweep     string      `json:"sweep"`
+	Ladder    int         `json:"ladder"`
+	Cell      report.Cell `json:"cell"`
+	Tuned     report.Cell `json:"tuned,omitempty"` // the trial's values of tuned axes
+	Rank      int         `json:"rank"`
+	Seed      int64       `json:"seed"`
+	Trial     trial.ID    `json:"trial"`
+	ValLoss   float64     `json:"val_loss"`
+	Step      int         `json:"step"` // that the weights are of
+	BaseModel string      `json:"base_model"`
+	Merged    bool        `json:"merged"`
+	Files     []string    `json:"files"` // relative to path
 }
 
 func (a *app) export(ctx context.Context, name string, r exportRequest) error {
@@ -149,7 +150,7 @@ func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
 		name = trainer.LastAdapterFolder
 	}
 	for _, attempt := range t.Attempts {
-		if attempt.Outcome == nil || attempt.Outcome.State != sweep.OutcomeDone {
+		if attempt.Outcome == nil || attempt.Outcome.State != trial.OutcomeDone {
 			continue
 		}
 		dir := filepath.Join(attempt.ID.Dir(a.root), name)
@@ -164,7 +165,7 @@ func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
 }
 
 // exportedModel returns the trial's base. It is looked up again where its weights are needed: it may lie elsewhere by now.
-func (a *app) exportedModel(ctx context.Context, c chosenTrial, merged bool) (sweep.ModelInfo, error) {
+func (a *app) exportedModel(ctx context.Context, c chosenTrial, merged bool) (trial.ModelInfo, error) {
 	if !merged {
 		return c.facts.Model, nil
 	}
@@ -178,7 +179,7 @@ func (a *app) versionsOf(ctx context.Context, t sweep.TrialFacts) (versions map[
 	versions = map[string]string{}
 	_, err = readTrial(ctx, a, string(t.Trial.ID), func(_ *store.DB, record store.TrialRecord) error {
 		for _, l := range record.Launches {
-			if l.Environment == nil || l.Outcome == nil || l.Outcome.State != sweep.OutcomeDone {
+			if l.Environment == nil || l.Outcome == nil || l.Outcome.State != trial.OutcomeDone {
 				continue
 			}
 			maps.Copy(versions, l.Environment.Versions)
@@ -194,7 +195,7 @@ type export struct {
 	request  exportRequest
 	sweep    sweep.Info
 	chosen   chosenTrial
-	model    sweep.ModelInfo
+	model    trial.ModelInfo
 	adapter  string // folder
 	base     baseName
 	versions map[string]string
@@ -217,7 +218,7 @@ func (e export) fill(ctx context.Context, dir string) error {
 	if err := write(dir, o); err != nil {
 		return err
 	}
-	return sweep.WriteAtomic(filepath.Join(dir, cardFile), e.card)
+	return trial.WriteAtomic(filepath.Join(dir, cardFile), e.card)
 }
 
 // view says what was written.

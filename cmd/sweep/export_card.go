@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // baseName says how other programs find the base of an exported adapter.
@@ -37,7 +39,7 @@ func newBaseName(c chosenTrial, to string, r exportRequest) baseName {
 		}
 		return b
 	}
-	if here, err := filepath.Abs("."); err == nil && sweep.ResolveModel(here, b.name) == resolved {
+	if here, err := filepath.Abs("."); err == nil && grid.ResolveModel(here, b.name) == resolved {
 		b.reference = b.name
 	}
 	b.load = b.reference
@@ -45,11 +47,11 @@ func newBaseName(c chosenTrial, to string, r exportRequest) baseName {
 }
 
 // fromGGUF reports whether the base is a GGUF file, whose tokenizer no exported folder holds.
-func (e export) fromGGUF() bool { return strings.HasSuffix(e.base.load, sweep.GGUFSuffix) }
+func (e export) fromGGUF() bool { return strings.HasSuffix(e.base.load, trial.GGUFSuffix) }
 
 // arguments are what from_pretrained takes to load the base: of a GGUF file its folder and its name.
 func (b baseName) arguments() string {
-	if strings.HasSuffix(b.load, sweep.GGUFSuffix) {
+	if strings.HasSuffix(b.load, trial.GGUFSuffix) {
 		return fmt.Sprintf("%q, gguf_file=%q", filepath.Dir(b.load), filepath.Base(b.load))
 	}
 	return strconv.Quote(b.load)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // TestBaseName: what an exported adapter calls its base has to work from where the export was asked for.
@@ -34,7 +35,7 @@ func TestBaseName(t *testing.T) {
 	} {
 		c := chosenTrial{
 			ladder: report.Ladder{Cell: report.Cell{{Name: "model", Value: tc.written}}},
-			trial:  sweep.TrialFacts{Trial: sweep.Trial{Spec: sweep.Spec{Model: tc.resolved}}},
+			trial:  sweep.TrialFacts{Trial: trial.Trial{Spec: trial.Spec{Model: tc.resolved}}},
 		}
 		got := newBaseName(c, filepath.Join(dir, "out"), exportRequest{to: "../out", merged: tc.merged})
 		tc.want.folder = "../out"

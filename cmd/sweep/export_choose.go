@@ -8,6 +8,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // trialChoice says which trial of a sweep to take.
@@ -130,7 +131,7 @@ func (c trialChoice) finished(l report.Ladder, facts sweep.Ladder) []sweep.Trial
 		}
 		for _, t := range rung.Trials {
 			fits := (rank == 0 || rung.Rank == rank) && (c.seed == nil || *c.seed == t.Trial.Spec.Seed)
-			if o := t.Final(); fits && o != nil && o.State == sweep.OutcomeDone && o.ValLoss != nil {
+			if o := t.Final(); fits && o != nil && o.State == trial.OutcomeDone && o.ValLoss != nil {
 				found = append(found, t)
 			}
 		}

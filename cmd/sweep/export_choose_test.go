@@ -5,19 +5,22 @@ import (
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // finishedLadder is a ladder whose trials all have a loss: losses[rank][seed], ranks doubling from 1.
 func finishedLadder(index int, cell sweep.Cell, losses [][]float64) sweep.Ladder {
-	l := sweep.Ladder{ID: int64(index + 1), Index: index, Cell: cell, Corpus: sweep.CorpusInfo{Fingerprint: "tokens"}}
+	l := sweep.Ladder{ID: int64(index + 1), Index: index, Cell: cell, Corpus: trial.CorpusInfo{Fingerprint: "tokens"}}
 	for i, seeds := range losses {
 		rung := sweep.Rung{Rank: 1 << i}
 		for seed, loss := range seeds {
-			spec := sweep.Spec{Seed: int64(seed), LoRA: sweep.LoRASpec{Rank: rung.Rank, Alpha: float64(index + 1)}}
-			trial := sweep.NewTrial(spec, "base", "tokens", "go")
-			done := &sweep.Outcome{State: sweep.OutcomeDone, ValLoss: &loss, LastValLoss: &loss, TrainLoss: &loss}
+			spec := trial.Spec{Seed: int64(seed), LoRA: lora.Spec{Rank: rung.Rank, Alpha: float64(index + 1)}}
+			tr := trial.New(spec, "base", "tokens", "go")
+			done := &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss, LastValLoss: &loss, TrainLoss: &loss}
 			rung.Trials = append(rung.Trials, sweep.TrialFacts{
-				Trial: trial, Attempts: []sweep.AttemptFacts{{ID: sweep.NewAttemptID(trial.ID, 1), Number: 1, Outcome: done}},
+				Trial: tr, Attempts: []sweep.AttemptFacts{{ID: trial.NewAttemptID(tr.ID, 1), Number: 1, Outcome: done}},
 			})
 		}
 		l.Rungs = append(l.Rungs, rung)
@@ -31,8 +34,8 @@ func lrCell(rate, alpha string) sweep.Cell {
 
 func TestTrialChoice(t *testing.T) {
 	t.Parallel()
-	rule := sweep.DefaultPlateau()
-	rule.MinGain = sweep.MinGain{Value: 0.1}
+	rule := plateau.DefaultRule()
+	rule.MinGain = plateau.MinGain{Value: 0.1}
 	s := sweep.Snapshot{
 		Sweep: sweep.Info{Name: "test", Rule: rule, Seeds: []int64{0, 1}},
 		Ladders: []sweep.Ladder{ // the first is recommended at rank 2; the lowest loss of all is at rank 4 of the second
@@ -98,12 +101,12 @@ func TestTrialChoiceAmongTunedValues(t *testing.T) {
 			other := l.Rungs[i].Trials[seed]
 			other.Candidate = 1
 			other.Trial.Spec.Train.LearningRate = 0.1
-			other.Trial = sweep.NewTrial(other.Trial.Spec, "base", "tokens", "go")
-			other.Attempts = []sweep.AttemptFacts{{Outcome: &sweep.Outcome{State: sweep.OutcomeDone, ValLoss: &loss, LastValLoss: &loss, TrainLoss: &loss}}}
+			other.Trial = trial.New(other.Trial.Spec, "base", "tokens", "go")
+			other.Attempts = []sweep.AttemptFacts{{Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss, LastValLoss: &loss, TrainLoss: &loss}}}
 			l.Rungs[i].Trials = append(l.Rungs[i].Trials, other)
 		}
 	}
-	s := sweep.Snapshot{Sweep: sweep.Info{Name: "test", Rule: sweep.DefaultPlateau(), Seeds: []int64{0, 1}}, Ladders: []sweep.Ladder{l}}
+	s := sweep.Snapshot{Sweep: sweep.Info{Name: "test", Rule: plateau.DefaultRule(), Seeds: []int64{0, 1}}, Ladders: []sweep.Ladder{l}}
 	for name, tc := range map[string]struct {
 		choice    trialChoice
 		candidate int
@@ -125,7 +128,7 @@ func TestTrialChoiceAmongTunedValues(t *testing.T) {
 // Losses over different tokens do not compare, and a sweep that is still starting has nothing.
 func TestTrialChoiceWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
-	info := sweep.Info{Name: "test", Rule: sweep.DefaultPlateau(), Seeds: []int64{0}}
+	info := sweep.Info{Name: "test", Rule: plateau.DefaultRule(), Seeds: []int64{0}}
 	other := finishedLadder(1, lrCell("0.01", "8"), [][]float64{{1}})
 	other.Corpus.Fingerprint = "other tokens"
 	started := finishedLadder(0, lrCell("0.001", "8"), [][]float64{{2}})

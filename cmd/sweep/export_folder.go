@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
@@ -43,12 +43,12 @@ func writeFolder(to string, force bool, fill func(dir string) error) error {
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(temp))
 	}
-	return sweep.SyncFolder(parent)
+	return trial.SyncFolder(parent)
 }
 
 // replaceFolder gives temp the name to. What was there is removed last, so that a crash leaves one of the two.
 func replaceFolder(temp, to string) error {
-	if err := sweep.SyncFolder(temp); err != nil {
+	if err := trial.SyncFolder(temp); err != nil {
 		return err
 	}
 	old := temp + ".old"

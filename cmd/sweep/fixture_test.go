@@ -16,6 +16,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // testGrid trains six short trials: long enough to be killed at every stage, short enough for a test.
@@ -162,13 +163,13 @@ func (r *running) wait() int {
 
 // workers calls f with the process id of every living worker of the sweep.
 func (s *testSweep) workers(f func(pid int)) {
-	pids, err := filepath.Glob(s.path("runs", "trials", "*", "*", sweep.PIDFile))
+	pids, err := filepath.Glob(s.path("runs", "trials", "*", "*", trial.PIDFile))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	for _, path := range pids {
 		text, err := os.ReadFile(path)
-		alive, aliveErr := sweep.WorkerAlive(filepath.Dir(path))
+		alive, aliveErr := trial.WorkerAlive(filepath.Dir(path))
 		if err != nil || aliveErr != nil || !alive {
 			continue
 		}

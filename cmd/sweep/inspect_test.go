@@ -13,13 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/store"
-	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // midwayRoot returns a root whose only sweep, "prose", was left midway: seed 0 of rank 1 is done, seed 1 was interrupted
 // after step 2, rank 2 was not begun. Its first trial's attempt left its output behind.
-func midwayRoot(t *testing.T) (root string, done, open sweep.Trial) {
+func midwayRoot(t *testing.T) (root string, done, open trial.Trial) {
 	t.Helper()
 	root = t.TempDir()
 	db, err := store.Open(t.Context(), filepath.Join(root, "sweep.db"))
@@ -43,18 +43,18 @@ func midwayRoot(t *testing.T) (root string, done, open sweep.Trial) {
 		t.Fatal(err)
 	}
 	done, open = r.Ladders[0].Trials[0][0], r.Ladders[0].Trials[0][1]
-	recordSteps(t, db, done, 4, sweep.Outcome{
-		State: sweep.OutcomeDone, Step: 4, ValLoss: new(4.5), BestStep: 4, LastValLoss: new(4.5), TrainLoss: new(4.65), Tokens: 2016, TrainSeconds: 3.5,
+	recordSteps(t, db, done, 4, trial.Outcome{
+		State: trial.OutcomeDone, Step: 4, ValLoss: new(4.5), BestStep: 4, LastValLoss: new(4.5), TrainLoss: new(4.65), Tokens: 2016, TrainSeconds: 3.5,
 	})
-	recordSteps(t, db, open, 2, sweep.Outcome{State: sweep.OutcomeInterrupted, Error: "asked to stop", Step: 2})
+	recordSteps(t, db, open, 2, trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop", Step: 2})
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	folder := sweep.NewAttemptID(done.ID, 1).Dir(root)
+	folder := trial.NewAttemptID(done.ID, 1).Dir(root)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{sweep.StdoutFile: "compiling\n", sweep.StderrFile: "a notice\n"} {
+	for name, text := range map[string]string{trial.StdoutFile: "compiling\n", trial.StderrFile: "a notice\n"} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -63,29 +63,29 @@ func midwayRoot(t *testing.T) (root string, done, open sweep.Trial) {
 }
 
 // recordSteps records an attempt with so many steps, an evaluation at every second one, and its outcome.
-func recordSteps(t *testing.T, db *store.DB, trial sweep.Trial, steps int, o sweep.Outcome) {
+func recordSteps(t *testing.T, db *store.DB, tr trial.Trial, steps int, o trial.Outcome) {
 	t.Helper()
 	at := time.Date(2026, 11, 23, 13, 0, 1, 0, time.UTC)
-	id := sweep.NewAttemptID(trial.ID, 1)
-	if err := db.BeginAttempt(t.Context(), trial.ID, 1, sweep.Assignment{Attempt: id, Trial: trial}, at); err != nil {
+	id := trial.NewAttemptID(tr.ID, 1)
+	if err := db.BeginAttempt(t.Context(), tr.ID, 1, trial.Assignment{Attempt: id, Trial: tr}, at); err != nil {
 		t.Fatal(err)
 	}
-	events := []sweep.Event{
-		{Kind: sweep.EventStarted, Environment: &sweep.Environment{PID: 7, Host: "here", Platform: "xla:cpu", TrainableParams: 512}},
-		{Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 5, Tokens: 630}},
+	events := []trial.Event{
+		{Kind: trial.EventStarted, Environment: &trial.Environment{PID: 7, Host: "here", Platform: "xla:cpu", TrainableParams: 512}},
+		{Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 5, Tokens: 630}},
 	}
 	for step := 1; step <= steps; step++ {
-		events = append(events, sweep.Event{Kind: sweep.EventPoint, Step: step, Point: &sweep.Point{
+		events = append(events, trial.Event{Kind: trial.EventPoint, Step: step, Point: &trial.Point{
 			Tokens: int64(504 * step), TrainLoss: 5 - float64(step)/8, GradNorm: 1.25, LearningRate: 3e-3,
 		}})
 		if step%2 == 0 {
-			events = append(events, sweep.Event{Kind: sweep.EventEval, Step: step, Evaluation: &sweep.Evaluation{ValLoss: 5 - float64(step)/8, Tokens: 630}})
+			events = append(events, trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &trial.Evaluation{ValLoss: 5 - float64(step)/8, Tokens: 630}})
 		}
 	}
 	events = append(
 		events,
-		sweep.Event{Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: new(int64(100 << 20)), HostSource: "VmHWM"}},
-		sweep.Event{Kind: sweep.EventEnded, Outcome: &o},
+		trial.Event{Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: new(int64(100 << 20)), HostSource: "VmHWM"}},
+		trial.Event{Kind: trial.EventEnded, Outcome: &o},
 	)
 	for i := range events {
 		events[i].Seq, events[i].At = int64(i+1), at
@@ -214,11 +214,11 @@ func TestShowCommand(t *testing.T) {
 	_, stdout, _ = sweepCommand(t, "show", string(done.ID), "--root", root, "-o", "json")
 	var got struct {
 		Schema   string
-		Spec     sweep.Spec
+		Spec     trial.Spec
 		Attempts []struct {
 			Number  int
 			State   string
-			Outcome sweep.Outcome
+			Outcome trial.Outcome
 		}
 		Files []struct {
 			Path  string
@@ -261,11 +261,11 @@ func TestLogsFollowUntilTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close() //nolint:errcheck // its content is not looked at again
-	running := sweep.NewAttemptID(done.ID, 2)
-	if err := db.BeginAttempt(t.Context(), done.ID, 2, sweep.Assignment{}, time.Now()); err != nil {
+	running := trial.NewAttemptID(done.ID, 2)
+	if err := db.BeginAttempt(t.Context(), done.ID, 2, trial.Assignment{}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	log := filepath.Join(running.Dir(root), sweep.StdoutFile)
+	log := filepath.Join(running.Dir(root), trial.StdoutFile)
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -281,8 +281,8 @@ func TestLogsFollowUntilTheEnd(t *testing.T) {
 	if err := os.WriteFile(log, []byte("one\ntwo\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err = db.AppendEvents(t.Context(), running, []sweep.Event{
-		{Seq: 1, At: time.Now(), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed}},
+	err = db.AppendEvents(t.Context(), running, []trial.Event{
+		{Seq: 1, At: time.Now(), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed}},
 	})
 	if err != nil {
 		t.Fatal(err)

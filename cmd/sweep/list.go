@@ -13,6 +13,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
@@ -31,18 +32,18 @@ func newListCommand(a *app) *cobra.Command {
 
 // listed is one sweep as list prints it.
 type listed struct {
-	Name           string        `json:"name"`
-	State          progressState `json:"state"`
-	Created        time.Time     `json:"created"`
-	GridPath       string        `json:"grid_path"`
-	Ladders        int           `json:"ladders"`
-	Trials         int           `json:"trials"` // planned
-	Done           int           `json:"done"`
-	Failed         int           `json:"failed"`
-	Open           int           `json:"open"`
-	ElapsedSeconds float64       `json:"elapsed_seconds"`
-	Verdicts       []sweep.State `json:"verdicts"` // per ladder
-	Coordinator    *coordinator  `json:"coordinator"`
+	Name           string          `json:"name"`
+	State          progressState   `json:"state"`
+	Created        time.Time       `json:"created"`
+	GridPath       string          `json:"grid_path"`
+	Ladders        int             `json:"ladders"`
+	Trials         int             `json:"trials"` // planned
+	Done           int             `json:"done"`
+	Failed         int             `json:"failed"`
+	Open           int             `json:"open"`
+	ElapsedSeconds float64         `json:"elapsed_seconds"`
+	Verdicts       []plateau.State `json:"verdicts"` // per ladder
+	Coordinator    *coordinator    `json:"coordinator"`
 }
 
 func (a *app) list(ctx context.Context) (err error) {
@@ -77,7 +78,7 @@ func newListed(s store.Summary, snapshot sweep.Snapshot, c *coordinator) listed 
 	l := listed{
 		Name: s.Name, Created: s.Created, GridPath: s.GridPath, Ladders: s.Ladders, Trials: s.Trials,
 		Done: s.Done, Failed: s.Failed, Open: s.Open, ElapsedSeconds: s.Elapsed.Seconds(),
-		Verdicts: []sweep.State{}, Coordinator: c,
+		Verdicts: []plateau.State{}, Coordinator: c,
 	}
 	d := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
 	for _, v := range d.Verdicts {
@@ -103,9 +104,9 @@ func listRows(sweeps []listed) [][]string {
 }
 
 // countStates writes verdicts as "2 plateau, 1 running", in the order in which they first appear.
-func countStates(states []sweep.State) string {
-	counts := map[sweep.State]int{}
-	var order []sweep.State
+func countStates(states []plateau.State) string {
+	counts := map[plateau.State]int{}
+	var order []plateau.State
 	for _, s := range states {
 		if counts[s] == 0 {
 			order = append(order, s)

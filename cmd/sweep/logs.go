@@ -15,6 +15,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newLogsCommand(a *app) *cobra.Command {
@@ -38,11 +39,11 @@ TRIAL is an id as sweep status prints it, or the beginning of one.`,
 
 // attemptLogs is what logs prints.
 type attemptLogs struct {
-	Trial   sweep.TrialID `json:"trial"`
-	Attempt int           `json:"attempt"`
-	Folder  string        `json:"folder"`
-	Stdout  string        `json:"stdout"`
-	Stderr  string        `json:"stderr"`
+	Trial   trial.ID `json:"trial"`
+	Attempt int      `json:"attempt"`
+	Folder  string   `json:"folder"`
+	Stdout  string   `json:"stdout"`
+	Stderr  string   `json:"stderr"`
 }
 
 func (a *app) logs(ctx context.Context, prefix string, number int, follow bool) error {
@@ -54,14 +55,14 @@ func (a *app) logs(ctx context.Context, prefix string, number int, follow bool) 
 	if err != nil {
 		return notFound(err)
 	}
-	l := attemptLogs{Trial: record.Trial.ID, Attempt: number, Folder: sweep.NewAttemptID(record.Trial.ID, number).Dir(a.root)}
+	l := attemptLogs{Trial: record.Trial.ID, Attempt: number, Folder: trial.NewAttemptID(record.Trial.ID, number).Dir(a.root)}
 	if follow {
-		return a.follow(ctx, sweep.NewAttemptID(l.Trial, number), l.Folder)
+		return a.follow(ctx, trial.NewAttemptID(l.Trial, number), l.Folder)
 	}
-	if l.Stdout, err = readLog(l.Folder, sweep.StdoutFile); err != nil {
+	if l.Stdout, err = readLog(l.Folder, trial.StdoutFile); err != nil {
 		return err
 	}
-	if l.Stderr, err = readLog(l.Folder, sweep.StderrFile); err != nil {
+	if l.Stderr, err = readLog(l.Folder, trial.StderrFile); err != nil {
 		return err
 	}
 	return a.emit("logs", l, l.writeTo, nil)
@@ -114,7 +115,7 @@ func (l attemptLogs) writeTo(w io.Writer) error {
 }
 
 // follow prints both outputs as they grow, until the database has the attempt's outcome.
-func (a *app) follow(ctx context.Context, id sweep.AttemptID, folder string) error {
+func (a *app) follow(ctx context.Context, id trial.AttemptID, folder string) error {
 	const pause = 500 * time.Millisecond // soon enough for a reader, seldom enough for the disk
 	if a.output != "table" || a.out != "" {
 		return usagef("--follow prints plain text on stdout: leave -o and --out away")
@@ -126,7 +127,7 @@ func (a *app) follow(ctx context.Context, id sweep.AttemptID, folder string) err
 		if err != nil {
 			return err
 		}
-		for _, name := range []string{sweep.StdoutFile, sweep.StderrFile} {
+		for _, name := range []string{trial.StdoutFile, trial.StderrFile} {
 			n, err := copyFrom(a.stdout, filepath.Join(folder, name), read[name])
 			if err != nil {
 				return err
@@ -144,7 +145,7 @@ func (a *app) follow(ctx context.Context, id sweep.AttemptID, folder string) err
 	}
 }
 
-func (a *app) attemptEnded(ctx context.Context, id sweep.AttemptID) (ended bool, err error) {
+func (a *app) attemptEnded(ctx context.Context, id trial.AttemptID) (ended bool, err error) {
 	_, err = readTrial(ctx, a, string(id.Trial()), func(_ *store.DB, r store.TrialRecord) error {
 		for _, attempt := range r.Attempts {
 			if attempt.ID == id {

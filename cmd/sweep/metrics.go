@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/store"
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newMetricsCommand(a *app) *cobra.Command {
@@ -30,14 +30,14 @@ TRIAL is an id as sweep status prints it, or the beginning of one.`,
 
 // curve is what metrics prints.
 type curve struct {
-	Trial  sweep.TrialID `json:"trial"`
-	Points []curvePoint  `json:"points"`
-	Evals  []curveEval   `json:"evals"`
+	Trial  trial.ID     `json:"trial"`
+	Points []curvePoint `json:"points"`
+	Evals  []curveEval  `json:"evals"`
 }
 
 type curvePoint struct {
 	Step int `json:"step"`
-	sweep.Point
+	trial.Point
 }
 
 type curveEval struct {

@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func TestMetricsCommand(t *testing.T) {
@@ -47,7 +48,7 @@ func TestMetricsCommand(t *testing.T) {
 func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 	t.Parallel()
 	evals := []curveEval{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.8793219012, RetainLoss: new(3.25), TokenAccuracy: new(0.5), ExactMatch: new(0.00012345678)}}
-	points := []curvePoint{{Step: 1, Point: sweep.Point{Tokens: 504, TrainLoss: 4.9000000001, GradNorm: 12.345678, LearningRate: 0.0023456789}}}
+	points := []curvePoint{{Step: 1, Point: trial.Point{Tokens: 504, TrainLoss: 4.9000000001, GradNorm: 12.345678, LearningRate: 0.0023456789}}}
 	c := curve{Points: points, Evals: evals}
 	header, people := c.rows(formatMeasured, formatRate)
 	_, full := c.rows(fullNumber, fullNumber)
@@ -69,10 +70,10 @@ func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 			t.Errorf("metrics (-want +got):\n%s", diff)
 		}
 	}
-	shown := shownTrial{Result: &sweep.Outcome{ValLoss: new(4.8793219012), TrainLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}}
+	shown := shownTrial{Result: &trial.Outcome{ValLoss: new(4.8793219012), TrainLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}}
 	shown.Metrics = &shownMetrics{Perplexity: 90, TokenAccuracy: new(0.5), ExactMatch: new(0.125)}
 	shown.Spec.Data.Retain, shown.Spec.Data.ValidationSplit = []string{"code.txt"}, 0.07
-	shown.Spec.LoRA = sweep.LoRASpec{Rank: 2, Alpha: 16, UseRSLoRA: true}
+	shown.Spec.LoRA = lora.Spec{Rank: 2, Alpha: 16, UseRSLoRA: true}
 	var b bytes.Buffer
 	if err := writeTrial(&b, shown); err != nil {
 		t.Fatal(err)

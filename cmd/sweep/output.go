@@ -13,7 +13,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // emit writes a command's result in the format of -o, to --out or stdout. what names it in the JSON envelope
@@ -38,7 +38,7 @@ func (a *app) emit(what string, v any, table func(w io.Writer) error, csvRows fu
 
 // envelope returns v as indented JSON with its schema as the first field and a newline at the end.
 func envelope(what string, v any) ([]byte, error) {
-	fields, err := sweep.PlainJSON(v)
+	fields, err := trial.PlainJSON(v)
 	if err != nil {
 		return nil, fmt.Errorf("write %s as JSON: %w", what, err)
 	}
@@ -76,7 +76,7 @@ func (a *app) write(render func(w io.Writer) error) error {
 	if err := render(&b); err != nil {
 		return err
 	}
-	if err := sweep.WriteAtomic(a.out, func(w io.Writer) error { _, err := b.WriteTo(w); return err }); err != nil {
+	if err := trial.WriteAtomic(a.out, func(w io.Writer) error { _, err := b.WriteTo(w); return err }); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -100,7 +101,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	view := newPlanView(grid, r.Warnings)
 	view.Backend, view.Jobs = choice.Identity, capacity.Jobs
 	for i, l := range r.Ladders {
-		specs := make([][]sweep.Spec, len(l.Trials))
+		specs := make([][]trial.Spec, len(l.Trials))
 		for j, trials := range l.Trials {
 			for _, t := range trials {
 				specs[j] = append(specs[j], t.Spec)

@@ -9,7 +9,10 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // targetsView is the result of sweep plan --targets.
@@ -32,8 +35,8 @@ type targetsLadder struct {
 	Untargeted []targetGroup   `json:"untargeted"` // the other linear modules
 	Rungs      []targetsByRank `json:"rungs"`
 
-	matched []sweep.Module
-	specs   []sweep.LoRASpec // by rank
+	matched []lora.Module
+	specs   []lora.Spec // by rank
 }
 
 // targetGroup is the modules of one kind and shape, over the layers.
@@ -56,9 +59,9 @@ type targetModule struct {
 
 // targetOther is a tensor of the base that trains itself.
 type targetOther struct {
-	Tensor          string     `json:"tensor"`
-	Role            sweep.Role `json:"role"` // bias or saved
-	TrainableParams int64      `json:"trainable_params"`
+	Tensor          string    `json:"tensor"`
+	Role            lora.Role `json:"role"` // bias or saved
+	TrainableParams int64     `json:"trainable_params"`
 }
 
 // targetsByRank is what one rank trains.
@@ -101,13 +104,13 @@ func (a *app) planTargets(ctx context.Context, path string) (targetsView, error)
 	return v, nil
 }
 
-func newTargetsLadder(number int, l sweep.LadderSpec, candidate int, m sweep.ModelInfo) (targetsLadder, error) {
+func newTargetsLadder(number int, l grid.LadderSpec, candidate int, m trial.ModelInfo) (targetsLadder, error) {
 	at := candidate * len(l.Specs[0]) / max(1, len(l.Candidates)) // its first seed
 	matched, err := l.Specs[0][at].LoRA.Match(m.Modules)
 	if err != nil {
 		return targetsLadder{}, err
 	}
-	rest := slices.DeleteFunc(slices.Clone(m.Modules), func(m sweep.Module) bool {
+	rest := slices.DeleteFunc(slices.Clone(m.Modules), func(m lora.Module) bool {
 		return m.Head || m.Embedding || slices.Contains(matched, m)
 	})
 	out := targetsLadder{
@@ -139,7 +142,7 @@ func newTargetsLadder(number int, l sweep.LadderSpec, candidate int, m sweep.Mod
 }
 
 // groupModules puts modules of one kind and shape together, in the model's order.
-func groupModules(modules []sweep.Module) []targetGroup {
+func groupModules(modules []lora.Module) []targetGroup {
 	groups := []targetGroup{}
 	for _, m := range modules {
 		i := slices.IndexFunc(groups, func(g targetGroup) bool { return g.Kind == m.Kind() && g.In == m.In && g.Out == m.Out })
@@ -257,7 +260,7 @@ func (l targetsLadder) table(w io.Writer, verbose bool) error {
 // othersText names what trains beside LoRA, or counts it.
 func (l targetsLadder) othersText(verbose bool) string {
 	var parts []string
-	for _, role := range []sweep.Role{sweep.RoleBias, sweep.RoleSaved} {
+	for _, role := range []lora.Role{lora.RoleBias, lora.RoleSaved} {
 		var names []string
 		var params int64
 		for _, o := range l.Others {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 )
 
 func TestPlanTargets(t *testing.T) {
@@ -142,9 +142,9 @@ func TestSpans(t *testing.T) {
 
 func TestTargetGroupText(t *testing.T) {
 	t.Parallel()
-	var modules []sweep.Module
+	var modules []lora.Module
 	for _, name := range []string{"h.0.a", "h.1.a", "h.1.b", "score"} {
-		modules = append(modules, sweep.Module{Name: "model." + name})
+		modules = append(modules, lora.Module{Name: "model." + name})
 	}
 	var got []string
 	for _, g := range groupModules(modules) {

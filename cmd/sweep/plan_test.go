@@ -11,7 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func TestPlanUncalibrated(t *testing.T) {
@@ -77,7 +78,7 @@ func TestPlanCalibrates(t *testing.T) {
 
 func TestSeedsNeeded(t *testing.T) {
 	t.Parallel()
-	rule := sweep.DefaultPlateau()
+	rule := plateau.DefaultRule()
 	n := newSeedsNeeded(rule, 5)
 	enough, fewer := rule.Resolution(*n.Second, 5), rule.Resolution(*n.Second-1, 5)
 	if enough.Second >= rule.MinGain.Value || fewer.Second < rule.MinGain.Value {
@@ -93,7 +94,7 @@ func TestSeedsNeeded(t *testing.T) {
 	if n := newSeedsNeeded(rule, 5); n.Second != nil || n.Last != nil || n.text(3) != "" {
 		t.Errorf("a tiny min_gain needs %+v, want more than is counted", n)
 	}
-	rule = sweep.DefaultPlateau()
+	rule = plateau.DefaultRule()
 	rule.NoiseSD = 0.01 // nats, where min_gain is a share of an unknown loss
 	if n := newSeedsNeeded(rule, 5); n.Second != nil || n.Last != nil {
 		t.Errorf("nats against a share = %+v, want nothing", n)
@@ -117,30 +118,30 @@ func TestPlanRefusesBadGrid(t *testing.T) {
 func TestReadMeasurement(t *testing.T) {
 	t.Parallel()
 	at := func(seconds float64) time.Time { return time.Unix(0, int64(seconds*1e9)) }
-	point := func(seconds float64) sweep.Event { return sweep.Event{At: at(seconds), Point: &sweep.Point{}} }
-	eval := sweep.Event{Evaluation: &sweep.Evaluation{Seconds: 0.5}}
-	done := sweep.Event{Outcome: &sweep.Outcome{State: sweep.OutcomeDone, TrainSeconds: 8, TotalSeconds: 12}}
+	point := func(seconds float64) trial.Event { return trial.Event{At: at(seconds), Point: &trial.Point{}} }
+	eval := trial.Event{Evaluation: &trial.Evaluation{Seconds: 0.5}}
+	done := trial.Event{Outcome: &trial.Outcome{State: trial.OutcomeDone, TrainSeconds: 8, TotalSeconds: 12}}
 	host := int64(300)
-	memory := sweep.Event{Memory: &sweep.Memory{PeakHostBytes: &host}}
-	predicted := sweep.Event{Prediction: &sweep.Prediction{PredictedBytes: 900}}
-	over := sweep.Event{Outcome: &sweep.Outcome{State: sweep.OutcomeOverMemory}}
-	failed := sweep.Event{Outcome: &sweep.Outcome{State: sweep.OutcomeFailed, Error: "no such tensor"}}
+	memory := trial.Event{Memory: &trial.Memory{PeakHostBytes: &host}}
+	predicted := trial.Event{Prediction: &trial.Prediction{PredictedBytes: 900}}
+	over := trial.Event{Outcome: &trial.Outcome{State: trial.OutcomeOverMemory}}
+	failed := trial.Event{Outcome: &trial.Outcome{State: trial.OutcomeFailed, Error: "no such tensor"}}
 	for _, tt := range []struct {
 		name   string
-		events []sweep.Event
+		events []trial.Event
 		want   measurement
 		err    string
 	}{
 		{
 			"the first step is slow",
-			[]sweep.Event{predicted, eval, point(5), point(6), point(7), point(9), eval, memory, done},
+			[]trial.Event{predicted, eval, point(5), point(6), point(7), point(9), eval, memory, done},
 			measurement{Rank: 4, Startup: 3, EvalSeconds: 0.5, StepSeconds: 1, Bytes: 300},
 			"",
 		},
-		{"one step", []sweep.Event{predicted, eval, point(5), eval, memory, done}, measurement{Rank: 4, Startup: 3, EvalSeconds: 0.5, StepSeconds: 8, Bytes: 300}, ""},
-		{"over the limit", []sweep.Event{predicted, over}, measurement{Rank: 4, Bytes: 900, OverMemory: true}, ""},
-		{"failed", []sweep.Event{failed}, measurement{}, "the worker failed: no such tensor"},
-		{"crashed", []sweep.Event{predicted}, measurement{}, "the worker ended without a word"},
+		{"one step", []trial.Event{predicted, eval, point(5), eval, memory, done}, measurement{Rank: 4, Startup: 3, EvalSeconds: 0.5, StepSeconds: 8, Bytes: 300}, ""},
+		{"over the limit", []trial.Event{predicted, over}, measurement{Rank: 4, Bytes: 900, OverMemory: true}, ""},
+		{"failed", []trial.Event{failed}, measurement{}, "the worker failed: no such tensor"},
+		{"crashed", []trial.Event{predicted}, measurement{}, "the worker ended without a word"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -167,7 +168,7 @@ func TestEstimate(t *testing.T) {
 		t.Errorf("between = %+v", got)
 	}
 	// 20 steps with an evaluation at 0, 8, 16 and 20.
-	if s := low.seconds(sweep.TrainSpec{Steps: 20, EvalSteps: 8}); math.Abs(s-8) > 1e-12 {
+	if s := low.seconds(trial.TrainSpec{Steps: 20, EvalSteps: 8}); math.Abs(s-8) > 1e-12 {
 		t.Errorf("seconds = %v, want 8", s)
 	}
 	over := measurement{Rank: 5, Bytes: 9000, OverMemory: true}

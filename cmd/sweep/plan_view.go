@@ -6,27 +6,31 @@ import (
 	"strconv"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // planView is the result of sweep plan. Memory and time are nil where nothing was calibrated.
 type planView struct {
-	Name       string           `json:"name"`
-	Strategy   sweep.Strategy   `json:"strategy"`
-	Backend    string           `json:"backend,omitempty"`
-	Jobs       int              `json:"jobs,omitempty"`
-	Cells      int              `json:"cells"`
-	Trials     int              `json:"trials"`
-	Tokens     int64            `json:"tokens"` // predicted by all trials together, at most
-	Seconds    *float64         `json:"seconds"`
-	Seeds      int              `json:"seeds"`
-	MinGain    string           `json:"min_gain"`
-	Resolution sweep.Resolution `json:"smallest_gain"` // that the seeds can certify
-	Needed     seedsNeeded      `json:"seeds_to_certify"`
-	Ladders    []planLadder     `json:"ladders"`
-	Warnings   []string         `json:"warnings"`
+	Name       string             `json:"name"`
+	Strategy   sweep.Strategy     `json:"strategy"`
+	Backend    string             `json:"backend,omitempty"`
+	Jobs       int                `json:"jobs,omitempty"`
+	Cells      int                `json:"cells"`
+	Trials     int                `json:"trials"`
+	Tokens     int64              `json:"tokens"` // predicted by all trials together, at most
+	Seconds    *float64           `json:"seconds"`
+	Seeds      int                `json:"seeds"`
+	MinGain    string             `json:"min_gain"`
+	Resolution plateau.Resolution `json:"smallest_gain"` // that the seeds can certify
+	Needed     seedsNeeded        `json:"seeds_to_certify"`
+	Ladders    []planLadder       `json:"ladders"`
+	Warnings   []string           `json:"warnings"`
 
-	rule   sweep.Plateau
+	rule   plateau.Rule
 	limits sweep.Limits
 	rows   int // of the longest ladder
 }
@@ -41,7 +45,7 @@ type seedsNeeded struct {
 // mostSeeds is where counting seeds stops to be advice.
 const mostSeeds = 100
 
-func newSeedsNeeded(rule sweep.Plateau, rungs int) seedsNeeded {
+func newSeedsNeeded(rule plateau.Rule, rungs int) seedsNeeded {
 	var n seedsNeeded
 	for seeds := mostSeeds; seeds >= 2; seeds-- {
 		r := rule.Resolution(seeds, rungs)
@@ -77,7 +81,7 @@ type planRung struct {
 	OverMemory      bool     `json:"over_memory"` // above limits.memory: it would not be started
 }
 
-func newPlanView(g sweep.Grid, warnings []string) planView {
+func newPlanView(g grid.Grid, warnings []string) planView {
 	return planView{
 		Name: g.Name, Strategy: g.Strategy(), Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings), rule: g.Rule(), limits: g.Limits(),
 	}
@@ -85,7 +89,7 @@ func newPlanView(g sweep.Grid, warnings []string) planView {
 
 // add appends one ladder: specs by rank, then candidate and seed. Where candidates differ in what they cost the first one
 // stands for a trial, and the tokens of all of them for their sum.
-func (v *planView) add(cell sweep.Cell, m sweep.ModelInfo, specs [][]sweep.Spec) {
+func (v *planView) add(cell sweep.Cell, m trial.ModelInfo, specs [][]trial.Spec) {
 	l := planLadder{Ladder: len(v.Ladders) + 1, Cell: report.Cell(cell)}
 	for _, trials := range specs {
 		s := trials[0]
@@ -107,7 +111,7 @@ func (v *planView) add(cell sweep.Cell, m sweep.ModelInfo, specs [][]sweep.Spec)
 }
 
 // trainableParams counts what a trial trains; Expand has matched its targets.
-func trainableParams(m sweep.ModelInfo, l sweep.LoRASpec) int64 {
+func trainableParams(m trial.ModelInfo, l lora.Spec) int64 {
 	n, err := l.TrainableParams(m.Modules, m.Tensors)
 	if err != nil {
 		return 0
@@ -116,13 +120,13 @@ func trainableParams(m sweep.ModelInfo, l sweep.LoRASpec) int64 {
 }
 
 // tokensOf is what a trial predicts at most: every id of full sequences but the first.
-func tokensOf(s sweep.Spec) int64 {
+func tokensOf(s trial.Spec) int64 {
 	sequences := int64(s.Train.Steps) * int64(s.Train.BatchSize) * int64(s.Train.GradientAccumulationSteps)
 	return sequences * int64(s.Data.SequenceLength-1)
 }
 
 // predict fills in what a ladder's calibration says.
-func (v *planView) predict(ladder int, specs [][]sweep.Spec, ends [2]measurement) {
+func (v *planView) predict(ladder int, specs [][]trial.Spec, ends [2]measurement) {
 	for i := range v.Ladders[ladder].Rungs {
 		rung := &v.Ladders[ladder].Rungs[i]
 		m := estimate(ends, rung.Rank)
@@ -212,7 +216,7 @@ func (l planLadder) rows() [][]string {
 	for i, r := range l.Rungs {
 		memory, duration := "?", "?"
 		if r.PredictedBytes != nil {
-			memory, duration = sweep.FormatBytes(*r.PredictedBytes), report.Seconds(*r.TrialSeconds)
+			memory, duration = trial.FormatBytes(*r.PredictedBytes), report.Seconds(*r.TrialSeconds)
 		}
 		if r.OverMemory {
 			memory, duration = memory+" over limit", "not started"

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/stat"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
@@ -59,7 +59,7 @@ standard deviation of one value after removing what seeds share.`,
 	cmd.Flags().IntVar(&f.patience, "patience", 2, "ranks in a row without a worthwhile gain before the rule stops")
 	cmd.Flags().Float64Var(&f.confidence, "confidence", 0.95, "confidence of the intervals")
 	cmd.Flags().Float64Var(&f.noiseSD, "noise-sd", 0, "standard deviation of one value, needed where ranks have one seed")
-	cmd.Flags().StringVar(&f.stop, "stop", string(sweep.StopLikely), "likely, or certified to ask for the seeds that certify a plateau")
+	cmd.Flags().StringVar(&f.stop, "stop", string(plateau.StopLikely), "likely, or certified to ask for the seeds that certify a plateau")
 	cmd.Flags().Int64SliceVar(&f.seeds, "seeds", nil, "the seeds that every rank has; the others were drawn to certify (default: all)")
 	cmd.Flags().IntVar(&f.maxSeeds, "max-seeds", 0, "seeds of a rank to ask for, drawn ones included (default: twice those that every rank has)")
 	return cmd
@@ -67,14 +67,14 @@ standard deviation of one value after removing what seeds share.`,
 
 // plateauResult is the verdict with its rungs beside it.
 type plateauResult struct {
-	Verdict verdictJSON         `json:"verdict"`
-	Rungs   []sweep.RungVerdict `json:"rungs"`
-	Noise   *report.Noise       `json:"noise"` // null where fewer than two ranks share two seeds
+	Verdict verdictJSON           `json:"verdict"`
+	Rungs   []plateau.RungVerdict `json:"rungs"`
+	Noise   *report.Noise         `json:"noise"` // null where fewer than two ranks share two seeds
 }
 
 // verdictJSON is a verdict without its rungs.
 type verdictJSON struct {
-	sweep.Verdict
+	plateau.Verdict
 	Rungs *struct{} `json:"rungs,omitempty"` // hides Verdict.Rungs
 }
 
@@ -99,7 +99,7 @@ func (a *app) plateau(path string, f plateauFlags) error {
 	if err != nil {
 		return usagef("%s: %w", path, err)
 	}
-	if f.noiseSD == 0 && (oneSeed(rungs) || slices.Contains(v.Flags, sweep.FlagOneSeed)) {
+	if f.noiseSD == 0 && (oneSeed(rungs) || slices.Contains(v.Flags, plateau.FlagOneSeed)) {
 		return usagef("%s: ranks are compared over one seed, which cannot tell a gain from noise: "+
 			"add seeds, or give --noise-sd, the standard deviation of one value", path)
 	}
@@ -110,13 +110,13 @@ func (a *app) plateau(path string, f plateauFlags) error {
 }
 
 // rule is the plateau rule that the flags describe.
-func (f plateauFlags) rule() (sweep.Plateau, error) {
-	p := sweep.Plateau{
-		Patience: f.patience, Confidence: f.confidence, Stop: sweep.StopMode(f.stop), NoiseSD: f.noiseSD,
+func (f plateauFlags) rule() (plateau.Rule, error) {
+	p := plateau.Rule{
+		Patience: f.patience, Confidence: f.confidence, Stop: plateau.StopMode(f.stop), NoiseSD: f.noiseSD,
 		GridSeeds: f.seeds, MaxSeeds: f.maxSeeds,
 	}
 	if f.noiseSD > 0 {
-		p.NoiseSource = sweep.NoiseFromFlag
+		p.NoiseSource = plateau.NoiseFromFlag
 	}
 	switch f.direction {
 	case "min":
@@ -133,7 +133,7 @@ func (f plateauFlags) rule() (sweep.Plateau, error) {
 	if relative {
 		value /= 100
 	}
-	p.MinGain = sweep.MinGain{Value: value, Relative: relative}
+	p.MinGain = plateau.MinGain{Value: value, Relative: relative}
 	if err := p.Validate(); err != nil {
 		return p, withCode(exitUsage, err)
 	}
@@ -141,7 +141,7 @@ func (f plateauFlags) rule() (sweep.Plateau, error) {
 }
 
 // looksLikeAccuracy reports whether all values lie in [0, 1] and their means rise with the rank, at more steps than they fall.
-func looksLikeAccuracy(rungs []sweep.Losses) bool {
+func looksLikeAccuracy(rungs []plateau.Losses) bool {
 	rises := 0
 	var last float64
 	for i, l := range rungs {
@@ -158,7 +158,7 @@ func looksLikeAccuracy(rungs []sweep.Losses) bool {
 }
 
 // complete marks the rungs that have every one of the seeds given; without any the table says which seeds there are.
-func complete(rungs []sweep.Losses, seeds []int64) {
+func complete(rungs []plateau.Losses, seeds []int64) {
 	for i := range rungs {
 		if len(seeds) > 0 {
 			rungs[i].Complete = !slices.ContainsFunc(seeds, func(s int64) bool { return !slices.Contains(rungs[i].Seeds, s) })
@@ -167,7 +167,7 @@ func complete(rungs []sweep.Losses, seeds []int64) {
 }
 
 // unpaired returns the first rank that has no seed in common with the lowest.
-func unpaired(rungs []sweep.Losses) (rank int, found bool) {
+func unpaired(rungs []plateau.Losses) (rank int, found bool) {
 	for _, l := range rungs {
 		if !slices.ContainsFunc(l.Seeds, func(seed int64) bool { return slices.Contains(rungs[0].Seeds, seed) }) {
 			return l.Rank, true
@@ -176,12 +176,12 @@ func unpaired(rungs []sweep.Losses) (rank int, found bool) {
 	return 0, false
 }
 
-func oneSeed(rungs []sweep.Losses) bool {
-	return !slices.ContainsFunc(rungs, func(l sweep.Losses) bool { return len(l.Seeds) > 1 })
+func oneSeed(rungs []plateau.Losses) bool {
+	return !slices.ContainsFunc(rungs, func(l plateau.Losses) bool { return len(l.Seeds) > 1 })
 }
 
 // readLosses reads a table of losses from a file, or stdin for "-".
-func (a *app) readLosses(path string) ([]sweep.Losses, error) {
+func (a *app) readLosses(path string) ([]plateau.Losses, error) {
 	if path == "-" {
 		return parseLosses("stdin", a.stdin)
 	}
@@ -194,7 +194,7 @@ func (a *app) readLosses(path string) ([]sweep.Losses, error) {
 }
 
 // writePlateau prints the rungs and what they come to.
-func writePlateau(w io.Writer, v sweep.Verdict, noise *report.Noise) error {
+func writePlateau(w io.Writer, v plateau.Verdict, noise *report.Noise) error {
 	header := []string{"rank", "seeds", "value", "gain [lo, hi]", "over", "P(gain)", "decision", "strikes"}
 	decimals := max(0, 2-int(math.Floor(math.Log10(v.MinGain)))) // three digits of min_gain
 	fixed := func(x float64) string { return strconv.FormatFloat(x, 'f', decimals, 64) }
@@ -223,7 +223,7 @@ func writePlateau(w io.Writer, v sweep.Verdict, noise *report.Noise) error {
 }
 
 // plateauRows is one row per rank, every number in full.
-func plateauRows(v sweep.Verdict) (header []string, rows [][]string) {
+func plateauRows(v plateau.Verdict) (header []string, rows [][]string) {
 	header = []string{"rank", "seeds", "mean", "lo", "hi", "incumbent", "gain", "gain_lo", "gain_hi", "sd", "df", "probability", "decision", "count"}
 	for _, r := range v.Rungs {
 		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fullNumber(&r.ValLoss.Mean), fullNumber(r.ValLoss.Lo), fullNumber(r.ValLoss.Hi)}

@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // lossRow is one line of a table of losses.
@@ -38,7 +38,7 @@ type lossTable struct {
 const mostProblems = 20
 
 // parseLosses reads rungs in ascending rank from a CSV table. Every problem is named by file and line.
-func parseLosses(name string, r io.Reader) ([]sweep.Losses, error) {
+func parseLosses(name string, r io.Reader) ([]plateau.Losses, error) {
 	in := bufio.NewReader(r)
 	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
 		_, _ = in.Discard(3) // spreadsheets put a byte order mark in front
@@ -137,15 +137,15 @@ func (t *lossTable) fail(line int, format string, args ...any) {
 }
 
 // rungs groups the rows by rank. A rung is complete when it has every seed that the table names.
-func (t *lossTable) rungs() []sweep.Losses {
+func (t *lossTable) rungs() []plateau.Losses {
 	slices.SortStableFunc(t.rows, func(a, b lossRow) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.seed, b.seed)) })
 	_, trained := t.columns["train_loss"]
 	seeds := map[int64]bool{}
-	var rungs []sweep.Losses
+	var rungs []plateau.Losses
 	for _, r := range t.rows {
 		seeds[r.seed] = true
 		if len(rungs) == 0 || rungs[len(rungs)-1].Rank != r.rank {
-			rungs = append(rungs, sweep.Losses{Rank: r.rank})
+			rungs = append(rungs, plateau.Losses{Rank: r.rank})
 		}
 		l := &rungs[len(rungs)-1]
 		l.Seeds, l.ValLoss = append(l.Seeds, r.seed), append(l.ValLoss, r.loss)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // plateauOn runs sweep plateau on a file with this content.
@@ -244,8 +244,8 @@ func FuzzParseLosses(f *testing.F) {
 			}
 			return
 		}
-		rule := sweep.DefaultPlateau()
-		rule.MinGain = sweep.MinGain{Value: 0.01}
+		rule := plateau.DefaultRule()
+		rule.MinGain = plateau.MinGain{Value: 0.01}
 		if _, err := rule.Judge(rungs); err != nil && !strings.Contains(err.Error(), "complete") {
 			t.Errorf("parseLosses accepts what Judge refuses: %v\n%q", err, body)
 		}

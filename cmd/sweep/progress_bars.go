@@ -12,6 +12,8 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // progressBars draws a bar per running trial and a line for the ladders below them. What is written to it appears above.
@@ -19,7 +21,7 @@ type progressBars struct {
 	w       io.Writer
 	now     func() time.Time
 	box     *mpb.Progress
-	trials  map[sweep.AttemptID]*liveBar
+	trials  map[trial.AttemptID]*liveBar
 	added   int // bars so far: they stand in the order they came
 	ladders *liveBar
 	rates   rates
@@ -65,7 +67,7 @@ func (b *liveBar) appended(s decor.Statistics) string {
 
 func newProgressBars(w io.Writer, now func() time.Time, options ...mpb.ContainerOption) *progressBars {
 	return &progressBars{
-		w: w, now: now, trials: map[sweep.AttemptID]*liveBar{}, rates: rates{},
+		w: w, now: now, trials: map[trial.AttemptID]*liveBar{}, rates: rates{},
 		box: mpb.New(append([]mpb.ContainerOption{mpb.WithOutput(w), mpb.WithRefreshRate(200 * time.Millisecond)}, options...)...),
 	}
 }
@@ -80,7 +82,7 @@ func (p *progressBars) Write(b []byte) (int, error) {
 }
 
 func (p *progressBars) show(s sweep.Progress) {
-	live := map[sweep.AttemptID]bool{}
+	live := map[trial.AttemptID]bool{}
 	for _, a := range s.Live {
 		live[a.ID] = true
 		p.rates.add(a, p.now())
@@ -145,7 +147,7 @@ func laddersText(s sweep.Progress) string {
 	decided := 0
 	var open []string
 	for i, v := range s.Verdicts {
-		if v.State != sweep.StateRunning {
+		if v.State != plateau.StateRunning {
 			decided++
 			continue
 		}

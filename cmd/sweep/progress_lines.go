@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 const (
@@ -23,12 +25,12 @@ type progressLines struct {
 	running bool // also how running trials come along: where no bar shows it
 
 	begun  bool
-	known  map[sweep.AttemptID]bool // started, as told
-	ended  map[sweep.AttemptID]bool // ended, as told
-	told   map[sweep.AttemptID]told
+	known  map[trial.AttemptID]bool // started, as told
+	ended  map[trial.AttemptID]bool // ended, as told
+	told   map[trial.AttemptID]told
 	rates  rates
-	rungs  map[int]int         // by ladder: rungs told
-	states map[int]sweep.State // by ladder: the state told
+	rungs  map[int]int           // by ladder: rungs told
+	states map[int]plateau.State // by ladder: the state told
 }
 
 // told is the last line about a running trial.
@@ -41,8 +43,8 @@ type told struct {
 func newProgressLines(w io.Writer, now func() time.Time) *progressLines {
 	return &progressLines{
 		w: w, now: now, begin: now(), running: true,
-		known: map[sweep.AttemptID]bool{}, ended: map[sweep.AttemptID]bool{}, told: map[sweep.AttemptID]told{},
-		rates: rates{}, rungs: map[int]int{}, states: map[int]sweep.State{},
+		known: map[trial.AttemptID]bool{}, ended: map[trial.AttemptID]bool{}, told: map[trial.AttemptID]told{},
+		rates: rates{}, rungs: map[int]int{}, states: map[int]plateau.State{},
 	}
 }
 
@@ -73,7 +75,7 @@ func (l *progressLines) catchUp(p sweep.Progress) {
 		for _, a := range t.Attempts {
 			l.ended[a.ID] = a.Outcome != nil
 		}
-		if o := t.Final(); o != nil && o.State == sweep.OutcomeDone {
+		if o := t.Final(); o != nil && o.State == trial.OutcomeDone {
 			done++
 		}
 	})
@@ -134,7 +136,7 @@ func (l *progressLines) showVerdicts(p sweep.Progress) {
 			l.print("%s%s", ladderName(p, i), report.RungText(r, v.MinGain))
 		}
 		l.rungs[i] = len(v.Rungs)
-		if v.State != l.states[i] && v.State != sweep.StateRunning {
+		if v.State != l.states[i] && v.State != plateau.StateRunning {
 			l.print("%s%s: %s", ladderName(p, i), v.State, v.Reason)
 		}
 		l.states[i] = v.State
@@ -142,17 +144,17 @@ func (l *progressLines) showVerdicts(p sweep.Progress) {
 }
 
 // outcomeText says how an attempt ended, as the end of a sentence about its trial.
-func outcomeText(o sweep.Outcome) string {
+func outcomeText(o trial.Outcome) string {
 	switch o.State {
-	case sweep.OutcomeDone:
+	case trial.OutcomeDone:
 		text := fmt.Sprintf("finished in %s", report.Seconds(o.TrainSeconds))
 		if o.ValLoss != nil {
 			text += fmt.Sprintf(": val_loss %.4f at step %d", *o.ValLoss, o.BestStep)
 		}
 		return text
-	case sweep.OutcomeInterrupted, sweep.OutcomeCrashed:
+	case trial.OutcomeInterrupted, trial.OutcomeCrashed:
 		return fmt.Sprintf("%s at step %d: %s", o.State, o.Step, o.Error)
-	case sweep.OutcomeUnstable, sweep.OutcomeOverMemory, sweep.OutcomeOverTime, sweep.OutcomeFailed:
+	case trial.OutcomeUnstable, trial.OutcomeOverMemory, trial.OutcomeOverTime, trial.OutcomeFailed:
 	}
 	return fmt.Sprintf("%s at step %d for good: %s", o.State, o.Step, o.Error)
 }
@@ -176,7 +178,7 @@ func ladderName(p sweep.Progress, ladder int) string {
 }
 
 // trialName names a trial by rank and seed, and by its candidate where axes are tuned.
-func trialName(p sweep.Progress, ladder, rank int, seed int64, trial sweep.TrialID) string {
+func trialName(p sweep.Progress, ladder, rank int, seed int64, trial trial.ID) string {
 	name := fmt.Sprintf("%srank %d seed %d", ladderName(p, ladder), rank, seed)
 	if ladder >= len(p.Snapshot.Ladders) || len(p.Snapshot.Ladders[ladder].Candidates) == 0 {
 		return name

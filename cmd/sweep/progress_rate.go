@@ -6,13 +6,14 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // rateWindow is how far back the speed of a trial looks: long enough to smooth, short enough to follow a busy machine.
 const rateWindow = 20 * time.Second
 
 // rates measures how fast the running trials go, on the wall: evaluations and checkpoints count.
-type rates map[sweep.AttemptID][]sample
+type rates map[trial.AttemptID][]sample
 
 type sample struct {
 	at     time.Time
@@ -33,7 +34,7 @@ func (r rates) add(a sweep.LiveAttempt, now time.Time) {
 	r[a.ID] = samples
 }
 
-func (r rates) drop(id sweep.AttemptID) { delete(r, id) }
+func (r rates) drop(id trial.AttemptID) { delete(r, id) }
 
 // speed returns tokens per second and what is left at that speed; ok is false before two steps were seen.
 func (r rates) speed(a sweep.LiveAttempt) (tokens float64, left time.Duration, ok bool) {

@@ -15,6 +15,9 @@ import (
 	"github.com/vbauerster/mpb/v8"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a test flag
@@ -44,13 +47,13 @@ type play struct {
 }
 
 func newPlay() *play {
-	p := &play{snapshot: sweep.Snapshot{Sweep: sweep.Info{Name: "prose", Rule: sweep.DefaultPlateau(), Seeds: []int64{0, 1}}}}
+	p := &play{snapshot: sweep.Snapshot{Sweep: sweep.Info{Name: "prose", Rule: plateau.DefaultRule(), Seeds: []int64{0, 1}}}}
 	ladder := sweep.Ladder{ID: 1}
 	for _, rank := range []int{1, 2, 4} {
 		rung := sweep.Rung{Rank: rank}
 		for seed := range int64(2) {
-			spec := sweep.Spec{Seed: seed, LoRA: sweep.LoRASpec{Rank: rank, Alpha: 16}, Train: sweep.TrainSpec{Steps: 100}}
-			rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: sweep.NewTrial(spec, "base", "data", "go")})
+			spec := trial.Spec{Seed: seed, LoRA: lora.Spec{Rank: rank, Alpha: 16}, Train: trial.TrainSpec{Steps: 100}}
+			rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: trial.New(spec, "base", "data", "go")})
 		}
 		ladder.Rungs = append(ladder.Rungs, rung)
 	}
@@ -61,7 +64,7 @@ func newPlay() *play {
 func (p *play) progress() sweep.Progress {
 	return sweep.Progress{
 		Snapshot: p.snapshot, Live: append([]sweep.LiveAttempt(nil), p.live...),
-		Verdicts: []sweep.Verdict{sweep.Conclude(p.snapshot, 0)},
+		Verdicts: []plateau.Verdict{sweep.Conclude(p.snapshot, 0)},
 	}
 }
 
@@ -72,7 +75,7 @@ func (p *play) trial(rung int, seed int64) *sweep.TrialFacts {
 func (p *play) start(rung int, seed int64) *sweep.LiveAttempt {
 	t := p.trial(rung, seed)
 	number := len(t.Attempts) + 1
-	id := sweep.NewAttemptID(t.Trial.ID, number)
+	id := trial.NewAttemptID(t.Trial.ID, number)
 	t.Attempts = append(t.Attempts, sweep.AttemptFacts{ID: id, Number: number, CheckpointStep: -1})
 	p.live = append(p.live, sweep.LiveAttempt{
 		ID: id, Trial: t.Trial.ID, Rank: t.Trial.Spec.LoRA.Rank, Seed: seed, Steps: 100, Compiled: true,
@@ -88,7 +91,7 @@ func (p *play) step(i, step int, train, val float64) {
 	}
 }
 
-func (p *play) end(i int, o sweep.Outcome) {
+func (p *play) end(i int, o trial.Outcome) {
 	for l := range p.snapshot.Ladders[0].Rungs {
 		for s := range p.snapshot.Ladders[0].Rungs[l].Trials {
 			attempts := p.snapshot.Ladders[0].Rungs[l].Trials[s].Attempts
@@ -102,8 +105,8 @@ func (p *play) end(i int, o sweep.Outcome) {
 	p.live = append(p.live[:i:i], p.live[i+1:]...)
 }
 
-func done(loss float64) sweep.Outcome {
-	return sweep.Outcome{State: sweep.OutcomeDone, Step: 100, ValLoss: &loss, BestStep: 90, TrainSeconds: 12.34, TrainLoss: &loss, LastValLoss: &loss}
+func done(loss float64) trial.Outcome {
+	return trial.Outcome{State: trial.OutcomeDone, Step: 100, ValLoss: &loss, BestStep: 90, TrainSeconds: 12.34, TrainLoss: &loss, LastValLoss: &loss}
 }
 
 // perform plays the sweep to show, one moment after another; wait lets time pass.
@@ -125,7 +128,7 @@ func perform(p *play, show func(sweep.Progress), wait func(time.Duration)) {
 	wait(40 * time.Second)
 	p.step(0, 41, 4.6, 0)
 	show(p.progress())
-	p.end(1, sweep.Outcome{State: sweep.OutcomeCrashed, Step: 40, Error: "the worker ended without a word:\nsignal: killed"})
+	p.end(1, trial.Outcome{State: trial.OutcomeCrashed, Step: 40, Error: "the worker ended without a word:\nsignal: killed"})
 	p.start(0, 1).ResumedAt = 40
 	show(p.progress())
 	wait(20 * time.Second)
@@ -142,7 +145,7 @@ func perform(p *play, show func(sweep.Progress), wait func(time.Duration)) {
 	p.start(2, 1)
 	wait(20 * time.Second)
 	p.end(0, done(4.788))
-	p.end(0, sweep.Outcome{State: sweep.OutcomeUnstable, Step: 3, Error: "the loss is not finite"})
+	p.end(0, trial.Outcome{State: trial.OutcomeUnstable, Step: 3, Error: "the loss is not finite"})
 	show(p.progress())
 }
 

@@ -13,7 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func readme(t *testing.T) string {
@@ -44,7 +45,7 @@ func TestReadmeGridsAreValid(t *testing.T) {
 		t.Fatalf("%d YAML examples, want at least 2", len(examples))
 	}
 	for _, e := range examples {
-		if _, err := sweep.ParseGrid("README.yaml", []byte(e[1])); err != nil {
+		if _, err := grid.Parse("README.yaml", []byte(e[1])); err != nil {
 			t.Errorf("an example of README.md does not parse: %v\n%s", err, e[1])
 		}
 	}
@@ -103,7 +104,7 @@ type schemaNode struct {
 
 func gridReference(t *testing.T) string {
 	t.Helper()
-	body, err := sweep.PlainJSON(sweep.Schema())
+	body, err := trial.PlainJSON(grid.Schema())
 	if err != nil {
 		t.Fatal(err)
 	}

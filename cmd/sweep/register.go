@@ -9,6 +9,10 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/data"
@@ -17,13 +21,13 @@ import (
 // inputs reads what a grid names: models, corpora, adapters. Everything is read once per command and remembered.
 type inputs struct {
 	app     *app
-	models  map[string]sweep.ModelInfo
+	models  map[string]trial.ModelInfo
 	corpora map[string]data.Prepared // by model reference and data spec
 }
 
 // register reads the sweep's inputs and writes its ladders and trials. On a sweep that has them already it checks that the
 // inputs are still those: a model or text that changed under a running sweep would mix two experiments in one ladder.
-func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, grid sweep.Grid) (backend.Choice, sweep.Registration, error) {
+func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, grid grid.Grid) (backend.Choice, sweep.Registration, error) {
 	choice, err := a.resolveBackend(ctx, s.Sweep)
 	if err != nil {
 		return choice, sweep.Registration{}, err
@@ -70,15 +74,15 @@ func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choi
 }
 
 // readInputs reads what a grid names, relative to dir, and expands it into the ladders of trials of a backend.
-func (a *app) readInputs(ctx context.Context, choice backend.Choice, dir string, grid sweep.Grid) (sweep.Registration, error) {
+func (a *app) readInputs(ctx context.Context, choice backend.Choice, dir string, grid grid.Grid) (sweep.Registration, error) {
 	r := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
-	in := inputs{app: a, models: map[string]sweep.ModelInfo{}, corpora: map[string]data.Prepared{}}
+	in := inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]data.Prepared{}}
 	err := in.plan(ctx, &r, dir, grid)
 	return r, err
 }
 
 // plan expands the grid on its inputs into ladders of trials.
-func (in *inputs) plan(ctx context.Context, r *sweep.Registration, dir string, grid sweep.Grid) error {
+func (in *inputs) plan(ctx context.Context, r *sweep.Registration, dir string, grid grid.Grid) error {
 	refs := grid.Models(dir)
 	for _, ref := range refs {
 		if _, err := in.model(ctx, ref); err != nil {
@@ -104,7 +108,7 @@ func (in *inputs) plan(ctx context.Context, r *sweep.Registration, dir string, g
 	return nil
 }
 
-func (in *inputs) model(ctx context.Context, ref string) (sweep.ModelInfo, error) {
+func (in *inputs) model(ctx context.Context, ref string) (trial.ModelInfo, error) {
 	if m, ok := in.models[ref]; ok {
 		return m, nil
 	}
@@ -116,7 +120,7 @@ func (in *inputs) model(ctx context.Context, ref string) (sweep.ModelInfo, error
 }
 
 // ladder adds one ladder with all its trials.
-func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec sweep.LadderSpec) error {
+func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec grid.LadderSpec) error {
 	m := in.models[spec.Model]
 	corpus, err := in.corpus(ctx, m, spec.Data)
 	if err != nil {
@@ -133,10 +137,10 @@ func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec sweep.
 		return err
 	}
 	for _, specs := range spec.Specs {
-		var trials []sweep.Trial
+		var trials []trial.Trial
 		for _, s := range specs {
 			s.LoRA.InitAdapterSHA256 = sum
-			trials = append(trials, sweep.NewTrial(s, m.Fingerprint, corpus.Info.Fingerprint, r.Backend))
+			trials = append(trials, trial.New(s, m.Fingerprint, corpus.Info.Fingerprint, r.Backend))
 		}
 		plan.Trials = append(plan.Trials, trials)
 	}
@@ -146,7 +150,7 @@ func (in *inputs) ladder(ctx context.Context, r *sweep.Registration, spec sweep.
 
 // checkStarts finds out whether the trials can start from lora.init_adapter, without reading a base weight. Neither rank nor
 // seed matters to that, so the lowest rank speaks for all.
-func checkStarts(grid sweep.Grid, ladders []sweep.LadderSpec, models map[string]sweep.ModelInfo) error {
+func checkStarts(grid grid.Grid, ladders []grid.LadderSpec, models map[string]trial.ModelInfo) error {
 	for _, l := range ladders {
 		for i := 0; i < len(l.Specs[0]); i += len(grid.Seeds) {
 			if err := trainer.CheckStart(models[l.Model], l.Specs[0][i].LoRA); err != nil {
@@ -158,7 +162,7 @@ func checkStarts(grid sweep.Grid, ladders []sweep.LadderSpec, models map[string]
 }
 
 // checkTokenizers finds out whether the models can make ids of the grid's data, as far as the first row of each file tells.
-func checkTokenizers(ctx context.Context, grid sweep.Grid, ladders []sweep.LadderSpec, refs []string, models map[string]sweep.ModelInfo) error {
+func checkTokenizers(ctx context.Context, grid grid.Grid, ladders []grid.LadderSpec, refs []string, models map[string]trial.ModelInfo) error {
 	var errs []error
 	for _, ref := range refs {
 		files, err := trainer.Files(models[ref])
@@ -180,7 +184,7 @@ func checkTokenizers(ctx context.Context, grid sweep.Grid, ladders []sweep.Ladde
 }
 
 // startSum is the fingerprint of the adapter that trials start from; "" for none.
-func startSum(l sweep.LoRASpec) (string, error) {
+func startSum(l lora.Spec) (string, error) {
 	if l.InitAdapter == "" {
 		return "", nil
 	}
@@ -192,7 +196,7 @@ func startSum(l sweep.LoRASpec) (string, error) {
 }
 
 // corpus tokenises the data for a model, once.
-func (in *inputs) corpus(ctx context.Context, m sweep.ModelInfo, spec sweep.DataSpec) (data.Prepared, error) {
+func (in *inputs) corpus(ctx context.Context, m trial.ModelInfo, spec trial.DataSpec) (data.Prepared, error) {
 	key := fmt.Sprintf("%s %+v", m.Reference, spec)
 	if p, ok := in.corpora[key]; ok {
 		return p, nil
@@ -234,7 +238,7 @@ func sameInputs(s sweep.Snapshot, r sweep.Registration) error {
 
 func changed(what, name string) error {
 	return fmt.Errorf("%w: the %s has changed since sweep %s was registered; restore it, or run the grid under another name",
-		sweep.ErrInput, what, name)
+		trial.ErrInput, what, name)
 }
 
 // noise resolves noise_sd, which only ladders of one seed need: the grid's, else what a finished sweep of equal model, data
@@ -250,7 +254,7 @@ func noise(ctx context.Context, db *store.DB, info sweep.Info, r sweep.Registrat
 			return 0, "", err
 		}
 		for _, f := range finished {
-			if sd, ok := sweep.ResidualSD(f.Rungs); ok {
+			if sd, ok := plateau.ResidualSD(f.Rungs); ok {
 				return sd, "sweep " + f.Sweep, nil
 			}
 		}

@@ -12,6 +12,9 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // finishedRoot returns a root that holds a finished sweep "prose": ranks 1 to 8, flat from rank 2 on.
@@ -24,7 +27,7 @@ func finishedRoot(t *testing.T) string {
 	}
 	info := sweep.Info{
 		Name: "prose", GridText: "name: prose\n", GridHash: "hash", GridPath: "/grids/prose.yaml",
-		Rule: sweep.DefaultPlateau(), Seeds: []int64{0, 1}, Created: time.Unix(1_800_000_000, 0).UTC(),
+		Rule: plateau.DefaultRule(), Seeds: []int64{0, 1}, Created: time.Unix(1_800_000_000, 0).UTC(),
 	}
 	id, err := db.CreateSweep(t.Context(), info)
 	if err != nil {
@@ -32,16 +35,16 @@ func finishedRoot(t *testing.T) string {
 	}
 	plan := sweep.LadderPlan{
 		Cell:   sweep.Cell{{Name: "alpha", Value: "16"}},
-		Model:  sweep.ModelInfo{Reference: "builtin:gopher", Fingerprint: "base", Architecture: "gpt2"},
-		Corpus: sweep.CorpusInfo{Fingerprint: "data", Path: "/cache/data"},
+		Model:  trial.ModelInfo{Reference: "builtin:gopher", Fingerprint: "base", Architecture: "gpt2"},
+		Corpus: trial.CorpusInfo{Fingerprint: "data", Path: "/cache/data"},
 	}
 	losses := map[int]float64{1: 4.8, 2: 4.6, 4: 4.599, 8: 4.598}
 	for _, rank := range []int{1, 2, 4, 8} {
-		var trials []sweep.Trial
+		var trials []trial.Trial
 		for _, seed := range info.Seeds {
-			spec := sweep.Spec{Model: "builtin:gopher", Seed: seed, LoRA: sweep.LoRASpec{Rank: rank, Alpha: 16, Init: "kaiming"}}
-			spec.Train = sweep.TrainSpec{Steps: 4, BatchSize: 1, LearningRate: 0.003, LRSchedulerType: "linear", EvalSteps: 2}
-			trials = append(trials, sweep.NewTrial(spec, "base", "data", "go 0.1"))
+			spec := trial.Spec{Model: "builtin:gopher", Seed: seed, LoRA: lora.Spec{Rank: rank, Alpha: 16, Init: "kaiming"}}
+			spec.Train = trial.TrainSpec{Steps: 4, BatchSize: 1, LearningRate: 0.003, LRSchedulerType: "linear", EvalSteps: 2}
+			trials = append(trials, trial.New(spec, "base", "data", "go 0.1"))
 		}
 		plan.Ranks, plan.Trials = append(plan.Ranks, rank), append(plan.Trials, trials)
 	}
@@ -62,20 +65,20 @@ func finishedRoot(t *testing.T) string {
 }
 
 // finishTrial records one attempt that ends with loss.
-func finishTrial(t *testing.T, db *store.DB, trial sweep.Trial, loss float64) {
+func finishTrial(t *testing.T, db *store.DB, tr trial.Trial, loss float64) {
 	t.Helper()
 	at := time.Unix(1_800_000_100, 0).UTC()
-	if err := db.BeginAttempt(t.Context(), trial.ID, 1, sweep.Assignment{Trial: trial, Platform: "go"}, at); err != nil {
+	if err := db.BeginAttempt(t.Context(), tr.ID, 1, trial.Assignment{Trial: tr, Platform: "go"}, at); err != nil {
 		t.Fatal(err)
 	}
 	peak, train := int64(100<<20), loss-0.1
-	err := db.AppendEvents(t.Context(), sweep.AttemptID(fmt.Sprintf("%s/1", trial.ID)), []sweep.Event{
-		{Seq: 1, At: at, Kind: sweep.EventStarted, Environment: &sweep.Environment{
-			PID: 1, Host: "here", Backend: "go 0.1", Platform: "go", TrainableParams: int64(100 * trial.Spec.LoRA.Rank),
+	err := db.AppendEvents(t.Context(), trial.AttemptID(fmt.Sprintf("%s/1", tr.ID)), []trial.Event{
+		{Seq: 1, At: at, Kind: trial.EventStarted, Environment: &trial.Environment{
+			PID: 1, Host: "here", Backend: "go 0.1", Platform: "go", TrainableParams: int64(100 * tr.Spec.LoRA.Rank),
 		}},
-		{Seq: 2, At: at, Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: &peak, HostSource: "VmHWM"}},
-		{Seq: 3, At: at, Kind: sweep.EventEnded, Outcome: &sweep.Outcome{
-			State: sweep.OutcomeDone, Step: 4, ValLoss: &loss, BestStep: 4, LastValLoss: &loss, TrainLoss: &train, Tokens: 28,
+		{Seq: 2, At: at, Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: &peak, HostSource: "VmHWM"}},
+		{Seq: 3, At: at, Kind: trial.EventEnded, Outcome: &trial.Outcome{
+			State: trial.OutcomeDone, Step: 4, ValLoss: &loss, BestStep: 4, LastValLoss: &loss, TrainLoss: &train, Tokens: 28,
 			TrainSeconds: 2, TotalSeconds: 3,
 		}},
 	})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -98,16 +99,16 @@ func (a *app) resume(ctx context.Context, name string) error {
 }
 
 // registered opens the store for a sweep that is in it, with its grid as it was registered. The caller closes the store.
-func (a *app) registered(ctx context.Context, name string) (*store.DB, sweep.Info, sweep.Grid, error) {
+func (a *app) registered(ctx context.Context, name string) (*store.DB, sweep.Info, grid.Grid, error) {
 	db, err := a.openExistingStore(ctx)
 	if err != nil {
-		return nil, sweep.Info{}, sweep.Grid{}, err
+		return nil, sweep.Info{}, grid.Grid{}, err
 	}
 	info, err := db.Find(ctx, name)
 	if err != nil {
-		return nil, info, sweep.Grid{}, errors.Join(notFound(err), db.Close())
+		return nil, info, grid.Grid{}, errors.Join(notFound(err), db.Close())
 	}
-	grid, err := sweep.ParseGrid(info.GridPath, []byte(info.GridText))
+	grid, err := grid.Parse(info.GridPath, []byte(info.GridText))
 	if err != nil {
 		return nil, info, grid, errors.Join(fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err), db.Close())
 	}
@@ -115,29 +116,29 @@ func (a *app) registered(ctx context.Context, name string) (*store.DB, sweep.Inf
 }
 
 // readGrid reads and parses a grid file. What is wrong with it is a usage error.
-func readGrid(path string) (sweep.Grid, []byte, error) {
+func readGrid(path string) (grid.Grid, []byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return sweep.Grid{}, nil, usagef("read the grid: %w", err)
+		return grid.Grid{}, nil, usagef("read the grid: %w", err)
 	}
-	grid, err := sweep.ParseGrid(path, text)
+	g, err := grid.Parse(path, text)
 	if err != nil {
-		return sweep.Grid{}, nil, withCode(exitUsage, err)
+		return grid.Grid{}, nil, withCode(exitUsage, err)
 	}
-	return grid, text, nil
+	return g, text, nil
 }
 
 // sameGrid refuses a grid that differs from the one registered under its name.
-func sameGrid(info sweep.Info, grid sweep.Grid, path string) error {
-	if info.GridHash == grid.Hash() {
+func sameGrid(info sweep.Info, g grid.Grid, path string) error {
+	if info.GridHash == g.Hash() {
 		return nil
 	}
-	before, err := sweep.ParseGrid(info.GridPath, []byte(info.GridText))
+	before, err := grid.Parse(info.GridPath, []byte(info.GridText))
 	if err != nil {
 		return fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err)
 	}
 	var b bytes.Buffer
-	for _, line := range before.Diff(grid) {
+	for _, line := range before.Diff(g) {
 		fmt.Fprintf(&b, "\n  %s", line)
 	}
 	return usagef("%s: sweep %q is registered with another grid:%s\ngive the changed grid another name (trials that it shares are not trained again), or use another --root",

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -106,7 +106,7 @@ func TestInterruptedSweepResumes(t *testing.T) {
 	}
 	snapshot, _ := s.snapshot()
 	last := snapshot.Ladders[0].Rungs[0].Trials[0].Attempts[0]
-	if last.Outcome == nil || last.Outcome.State != sweep.OutcomeInterrupted || last.CheckpointStep != last.Outcome.Step {
+	if last.Outcome == nil || last.Outcome.State != trial.OutcomeInterrupted || last.CheckpointStep != last.Outcome.Step {
 		t.Errorf("the first attempt after the interruption: %+v", last)
 	}
 	s.finish()
@@ -148,9 +148,9 @@ func TestWorkersOutliveTheirCoordinator(t *testing.T) {
 	before := s.attempts()
 	s.finish()
 	snapshot, _ := s.snapshot()
-	for _, trial := range snapshot.Ladders[0].Rungs[0].Trials {
-		if len(trial.Attempts) != 1 || trial.Attempts[0].Outcome.State != sweep.OutcomeDone {
-			t.Errorf("trial %s of the killed coordinator was not adopted: %+v", trial.Trial.ID, trial.Attempts)
+	for _, tr := range snapshot.Ladders[0].Rungs[0].Trials {
+		if len(tr.Attempts) != 1 || tr.Attempts[0].Outcome.State != trial.OutcomeDone {
+			t.Errorf("trial %s of the killed coordinator was not adopted: %+v", tr.Trial.ID, tr.Attempts)
 		}
 	}
 	if before != 2 {
@@ -183,7 +183,7 @@ func TestMovedProjectResumes(t *testing.T) {
 	if s.attempts() <= before {
 		t.Errorf("the moved sweep did not go on: %+v", first.Attempts)
 	}
-	if o := first.Final(); o == nil || o.State != sweep.OutcomeDone {
+	if o := first.Final(); o == nil || o.State != trial.OutcomeDone {
 		t.Errorf("the interrupted trial ended as %+v", o)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // say writes one message for a person to stderr; -q silences it.
@@ -60,6 +60,6 @@ func (a *app) lineProgress(what string) func(read, total int64) {
 			return
 		}
 		last = time.Now()
-		a.say("%s: %s of %s", what, sweep.FormatBytes(read), sweep.FormatBytes(total))
+		a.say("%s: %s of %s", what, trial.FormatBytes(read), trial.FormatBytes(total))
 	}
 }

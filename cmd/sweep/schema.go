@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newSchemaCommand(a *app) *cobra.Command {
@@ -21,7 +22,7 @@ mark mistakes while you write. What needs the model's files (widths, module name
   # yaml-language-server: $schema=grid.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			body, err := sweep.PlainJSON(sweep.Schema())
+			body, err := trial.PlainJSON(grid.Schema())
 			if err != nil {
 				return err
 			}

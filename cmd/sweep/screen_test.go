@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -61,7 +61,7 @@ func TestScreen(t *testing.T) {
 			if same == nil || *same.ValLoss != *f.Final().ValLoss {
 				t.Errorf("rank %d: val_loss %v, in a ladder %+v", r.Rank, *f.Final().ValLoss, same)
 			}
-			if r.Rank == 4 && !slices.EqualFunc(f.Screened, []int{1, 2}, func(s sweep.Screened, rank int) bool { return s.Rank == rank && s.ValLoss > 0 }) {
+			if r.Rank == 4 && !slices.EqualFunc(f.Screened, []int{1, 2}, func(s trial.Screened, rank int) bool { return s.Rank == rank && s.ValLoss > 0 }) {
 				t.Errorf("screened %+v", f.Screened)
 			}
 		}

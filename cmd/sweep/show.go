@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/store"
-	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newShowCommand(a *app) *cobra.Command {
@@ -34,14 +34,14 @@ files it left. TRIAL is an id as sweep status prints it, or the beginning of one
 
 // shownTrial is what show prints.
 type shownTrial struct {
-	ID       sweep.TrialID  `json:"id"`
+	ID       trial.ID       `json:"id"`
 	State    string         `json:"state"`
-	Spec     sweep.Spec     `json:"spec"`
+	Spec     trial.Spec     `json:"spec"`
 	Base     string         `json:"base_fingerprint"`
 	Data     string         `json:"data_fingerprint"`
 	Backend  string         `json:"backend"`
 	Places   []shownPlace   `json:"places"`
-	Result   *sweep.Outcome `json:"result"`  // of the attempt that ended the trial
+	Result   *trial.Outcome `json:"result"`  // of the attempt that ended the trial
 	Metrics  *shownMetrics  `json:"metrics"` // of a done trial, at its best step
 	Attempts []shownAttempt `json:"attempts"`
 	Files    []shownFile    `json:"files"`
@@ -70,10 +70,10 @@ type shownAttempt struct {
 	Events         int64              `json:"events"`
 	CheckpointStep *int               `json:"checkpoint_step"`
 	ResumedFrom    *int               `json:"resumed_from"`
-	Environment    *sweep.Environment `json:"environment"`
-	Prediction     *sweep.Prediction  `json:"prediction"`
-	Memory         sweep.Memory       `json:"memory"`
-	Outcome        *sweep.Outcome     `json:"outcome"`
+	Environment    *trial.Environment `json:"environment"`
+	Prediction     *trial.Prediction  `json:"prediction"`
+	Memory         trial.Memory       `json:"memory"`
+	Outcome        *trial.Outcome     `json:"outcome"`
 }
 
 type shownFile struct {
@@ -146,7 +146,7 @@ func newShownAttempt(root string, l store.Launch) shownAttempt {
 }
 
 // trialFiles lists the files below the trial's folder. A trial that never ran here has none.
-func trialFiles(root string, id sweep.TrialID) ([]shownFile, error) {
+func trialFiles(root string, id trial.ID) ([]shownFile, error) {
 	files := []shownFile{}
 	err := filepath.WalkDir(filepath.Join(root, "trials", string(id)), func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -204,7 +204,7 @@ func writeTrial(w io.Writer, t shownTrial) error {
 		b.WriteString("\nfiles\n")
 	}
 	for _, f := range t.Files {
-		fmt.Fprintf(&b, "  %s (%s)\n", f.Path, sweep.FormatBytes(f.Bytes))
+		fmt.Fprintf(&b, "  %s (%s)\n", f.Path, trial.FormatBytes(f.Bytes))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -269,12 +269,12 @@ func writeAttempt(b *strings.Builder, a shownAttempt) {
 		fmt.Fprintf(b, ", %s trainable parameters\n", report.Count(e.TrainableParams))
 	}
 	if p := a.Prediction; p != nil {
-		fmt.Fprintf(b, "  predicted memory: %s (%s)\n", sweep.FormatBytes(p.PredictedBytes), p.Source)
+		fmt.Fprintf(b, "  predicted memory: %s (%s)\n", trial.FormatBytes(p.PredictedBytes), p.Source)
 	}
 	if m := a.Memory; m.PeakHostBytes != nil {
-		fmt.Fprintf(b, "  peak host memory: %s (%s)\n", sweep.FormatBytes(*m.PeakHostBytes), m.HostSource)
+		fmt.Fprintf(b, "  peak host memory: %s (%s)\n", trial.FormatBytes(*m.PeakHostBytes), m.HostSource)
 	}
 	if m := a.Memory; m.PeakDeviceBytes != nil {
-		fmt.Fprintf(b, "  peak device memory: %s (%s)\n", sweep.FormatBytes(*m.PeakDeviceBytes), m.DeviceSource)
+		fmt.Fprintf(b, "  peak device memory: %s (%s)\n", trial.FormatBytes(*m.PeakDeviceBytes), m.DeviceSource)
 	}
 }

@@ -12,7 +12,9 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newStatusCommand(a *app) *cobra.Command {
@@ -60,13 +62,13 @@ type coordinator struct {
 }
 
 type ladderStatus struct {
-	Number          int          `json:"number"` // from 1, as sweep explain takes it
-	ID              int64        `json:"id"`     // in the database's views
-	Cell            report.Cell  `json:"cell"`
-	State           sweep.State  `json:"state"`
-	RecommendedRank int          `json:"recommended_rank"` // 0 while no rung is complete
-	Reason          string       `json:"reason"`
-	Rungs           []rungStatus `json:"rungs"`
+	Number          int           `json:"number"` // from 1, as sweep explain takes it
+	ID              int64         `json:"id"`     // in the database's views
+	Cell            report.Cell   `json:"cell"`
+	State           plateau.State `json:"state"`
+	RecommendedRank int           `json:"recommended_rank"` // 0 while no rung is complete
+	Reason          string        `json:"reason"`
+	Rungs           []rungStatus  `json:"rungs"`
 }
 
 type rungStatus struct {
@@ -76,18 +78,18 @@ type rungStatus struct {
 }
 
 type trialStatus struct {
-	ID            sweep.TrialID `json:"id"`
-	Seed          int64         `json:"seed"`
-	Tuned         string        `json:"tuned,omitempty"` // the candidate's values of tuned axes: learning_rate=0.001
-	State         string        `json:"state"`
-	Step          int           `json:"step"`
-	Steps         int           `json:"steps"`
-	TrainLoss     *float64      `json:"train_loss"` // of the latest step
-	ValLoss       *float64      `json:"val_loss"`   // of the best evaluation after step 0 so far
-	Attempts      int           `json:"attempts"`
-	PeakHostBytes *int64        `json:"peak_host_bytes"`
-	LastHeard     *time.Time    `json:"last_heard"`
-	Error         string        `json:"error,omitempty"`
+	ID            trial.ID   `json:"id"`
+	Seed          int64      `json:"seed"`
+	Tuned         string     `json:"tuned,omitempty"` // the candidate's values of tuned axes: learning_rate=0.001
+	State         string     `json:"state"`
+	Step          int        `json:"step"`
+	Steps         int        `json:"steps"`
+	TrainLoss     *float64   `json:"train_loss"` // of the latest step
+	ValLoss       *float64   `json:"val_loss"`   // of the best evaluation after step 0 so far
+	Attempts      int        `json:"attempts"`
+	PeakHostBytes *int64     `json:"peak_host_bytes"`
+	LastHeard     *time.Time `json:"last_heard"`
+	Error         string     `json:"error,omitempty"`
 }
 
 func (a *app) status(ctx context.Context, name string) (err error) {
@@ -132,8 +134,8 @@ func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, 
 		ladder := ladderStatus{
 			Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: v.State, RecommendedRank: v.RecommendedRank, Reason: v.Reason,
 		}
-		if s.State == progressInterrupted && v.State == sweep.StateRunning {
-			ladder.State = sweep.State(progressInterrupted)
+		if s.State == progressInterrupted && v.State == plateau.StateRunning {
+			ladder.State = plateau.State(progressInterrupted)
 		}
 		for _, r := range l.Rungs {
 			rung := rungStatus{Rank: r.Rank}
@@ -150,7 +152,7 @@ func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, 
 						return sweepStatus{}, err
 					}
 				}
-				if t.State == string(sweep.OutcomeDone) {
+				if t.State == string(trial.OutcomeDone) {
 					rung.Done++
 				}
 				rung.Trials = append(rung.Trials, t)
@@ -167,7 +169,7 @@ func abandoned(state string, facts sweep.TrialFacts, root string) (string, error
 	if state != "running" {
 		return state, nil
 	}
-	alive, err := sweep.WorkerAlive(facts.Attempts[len(facts.Attempts)-1].ID.Dir(root))
+	alive, err := trial.WorkerAlive(facts.Attempts[len(facts.Attempts)-1].ID.Dir(root))
 	if alive {
 		return "running without coordinator", err
 	}

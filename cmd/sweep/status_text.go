@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // writeStatus prints s for a person; resume is the command that continues the sweep.
@@ -30,7 +32,7 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error
 		fmt.Fprintf(&b, "\nladder %d%s: %s", l.Number, axes(l.Cell), l.State)
 		if l.RecommendedRank > 0 {
 			soFar := ""
-			if l.State == sweep.StateRunning || l.State == sweep.State(progressInterrupted) {
+			if l.State == plateau.StateRunning || l.State == plateau.State(progressInterrupted) {
 				soFar = "so far "
 			}
 			fmt.Fprintf(&b, ", rank %d %sthe one to use", l.RecommendedRank, soFar)
@@ -128,7 +130,7 @@ func formatPeak(v *int64) string {
 	if v == nil {
 		return ""
 	}
-	return sweep.FormatBytes(*v)
+	return trial.FormatBytes(*v)
 }
 
 // statusRows has one row per trial, numbers in full.

@@ -10,7 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/data"
 )
@@ -53,10 +54,10 @@ sweep data shows the rows, sweep plan the cost.`,
 
 // expandedGrid is a grid with what its models' configurations say of it.
 type expandedGrid struct {
-	grid     sweep.Grid
-	models   map[string]sweep.ModelInfo
+	grid     grid.Grid
+	models   map[string]trial.ModelInfo
 	refs     []string // of the models, in the grid's order
-	ladders  []sweep.LadderSpec
+	ladders  []grid.LadderSpec
 	warnings []string
 }
 
@@ -70,7 +71,7 @@ func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error)
 	if err != nil {
 		return expandedGrid{}, err
 	}
-	x := expandedGrid{grid: grid, models: map[string]sweep.ModelInfo{}, refs: grid.Models(dir)}
+	x := expandedGrid{grid: grid, models: map[string]trial.ModelInfo{}, refs: grid.Models(dir)}
 	for _, ref := range x.refs {
 		o := trainer.InspectOptions{Hub: a.hub(), WithoutWeights: true}
 		if x.models[ref], err = trainer.Inspect(ctx, ref, o); err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
@@ -46,27 +46,27 @@ func newWorkerCommand(*app) *cobra.Command {
 // openEvents returns the attempt's locked event log: the inherited one, or its own where no coordinator made one.
 func openEvents(dir string, fd int) (*os.File, error) {
 	if fd == 0 {
-		return sweep.LockEvents(dir)
+		return trial.LockEvents(dir)
 	}
 	syscall.CloseOnExec(fd)
-	return os.NewFile(uintptr(fd), filepath.Join(dir, sweep.EventsFile)), nil
+	return os.NewFile(uintptr(fd), filepath.Join(dir, trial.EventsFile)), nil
 }
 
 // trainAttempt runs the trainer on the folder's assignment.
 func trainAttempt(ctx context.Context, dir string, events *os.File) error {
 	// First of all the process id: from here on the attempt can be asked to stop.
-	if err := os.WriteFile(filepath.Join(dir, sweep.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, trial.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
 		return err
 	}
-	body, err := os.ReadFile(filepath.Join(dir, sweep.SpecFile))
+	body, err := os.ReadFile(filepath.Join(dir, trial.SpecFile))
 	if err != nil {
 		return err
 	}
-	var a sweep.Assignment
+	var a trial.Assignment
 	if err := json.Unmarshal(body, &a); err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Join(dir, sweep.SpecFile), err)
+		return fmt.Errorf("read %s: %w", filepath.Join(dir, trial.SpecFile), err)
 	}
-	log, err := sweep.NewEventLog(events)
+	log, err := trial.NewEventLog(events)
 	if err != nil {
 		return err
 	}

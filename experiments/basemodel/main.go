@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
@@ -39,7 +39,7 @@ func recipe(name string) (pretrain.Recipe, error) {
 			Architecture: "gpt2", VocabSize: vocabulary, Positions: positions, Embed: 128, Layers: 4, Heads: 4, KVHeads: 4, HeadDim: 32, Inner: 512,
 			Activation: "gelu_new", Epsilon: 1e-5, TieHead: true, ScaleScores: true,
 		},
-		Train: sweep.TrainSpec{
+		Train: trial.TrainSpec{
 			Steps: 4700, BatchSize: 8, LearningRate: 2e-3, LRSchedulerType: "cosine", WarmupSteps: 200,
 			WeightDecay: 0.01, MaxGradNorm: 1, EvalSteps: 470,
 		},
@@ -99,9 +99,9 @@ func run(ctx context.Context, name, out string, w io.Writer) error {
 	if err := writeTokenizer(ctx, name, out, source); err != nil {
 		return err
 	}
-	spec := sweep.DataSpec{Train: source, ValidationSplit: 0.02, ValidationSequences: 256, SequenceLength: positions, Shuffle: true, Packing: true}
+	spec := trial.DataSpec{Train: source, ValidationSplit: 0.02, ValidationSequences: 256, SequenceLength: positions, Shuffle: true, Packing: true}
 	prepared, err := data.Prepare(ctx, cache, data.Source{
-		Files: os.DirFS(out), Model: sweep.ModelInfo{VocabSize: vocabulary, MaxPositions: positions}, Spec: spec,
+		Files: os.DirFS(out), Model: trial.ModelInfo{VocabSize: vocabulary, MaxPositions: positions}, Spec: spec,
 	}, nil)
 	if err != nil {
 		return err

@@ -9,7 +9,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
@@ -63,13 +64,13 @@ func program(ctx context.Context, s shape, choice backend.Choice) (*model.Progra
 	if err != nil {
 		return nil, 0, err
 	}
-	targets, err := sweep.MatchTargets(config.Modules(), sweep.Targets{List: []string{"c_attn"}})
+	targets, err := lora.MatchTargets(config.Modules(), lora.Targets{List: []string{"c_attn"}})
 	if err != nil {
 		return nil, 0, err
 	}
 	o := model.Options{
-		LoRA:    sweep.LoRASpec{Rank: s.Rank, Alpha: 16, Init: "kaiming"},
-		Train:   sweep.TrainSpec{BatchSize: s.Batch, WeightDecay: 0.01, MaxGradNorm: 1, Dtype: "float32"},
+		LoRA:    lora.Spec{Rank: s.Rank, Alpha: 16, Init: "kaiming"},
+		Train:   trial.TrainSpec{BatchSize: s.Batch, WeightDecay: 0.01, MaxGradNorm: 1, Dtype: "float32"},
 		Targets: targets, SequenceLength: s.Length, Seed: 1,
 	}
 	var trainable int64

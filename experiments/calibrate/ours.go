@@ -3,35 +3,35 @@ package main
 import (
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // ours are the modes of this program's rule.
 func ours() []rule {
-	mode := func(name string, set func(*sweep.Plateau)) rule {
+	mode := func(name string, set func(*plateau.Rule)) rule {
 		return rule{name: name, judge: func(l ladder) (call, error) {
-			p := sweep.DefaultPlateau()
-			p.MinGain, p.Patience, p.Confidence = sweep.MinGain{Value: l.share, Relative: true}, patience, confidence
+			p := plateau.DefaultRule()
+			p.MinGain, p.Patience, p.Confidence = plateau.MinGain{Value: l.share, Relative: true}, patience, confidence
 			set(&p)
 			return climb(p, l)
 		}}
 	}
 	return []rule{
-		mode("stop: likely", func(*sweep.Plateau) {}),
-		mode("likely + confirm", func(p *sweep.Plateau) { p.Confirm = true }),
-		mode("stop: certified", func(p *sweep.Plateau) { p.Stop = sweep.StopCertified }),
+		mode("stop: likely", func(*plateau.Rule) {}),
+		mode("likely + confirm", func(p *plateau.Rule) { p.Confirm = true }),
+		mode("stop: certified", func(p *plateau.Rule) { p.Stop = plateau.StopCertified }),
 	}
 }
 
 // climb lets Plateau.Judge climb a ladder and answers its draws. It may see all rungs at once, for what it says of a rung
 // does not depend on later ones; those past the stop cost nothing.
-func climb(p sweep.Plateau, l ladder) (call, error) {
-	losses := make([]sweep.Losses, rungs)
+func climb(p plateau.Rule, l ladder) (call, error) {
+	losses := make([]plateau.Losses, rungs)
 	for s := range l.seeds {
 		p.GridSeeds = append(p.GridSeeds, int64(s))
 	}
 	for r := range losses {
-		losses[r] = sweep.Losses{Rank: ranks[r], Seeds: p.GridSeeds, ValLoss: l.y[r][:l.seeds], Complete: true}
+		losses[r] = plateau.Losses{Rank: ranks[r], Seeds: p.GridSeeds, ValLoss: l.y[r][:l.seeds], Complete: true}
 	}
 	drawn := 0
 	v, err := p.Judge(losses)
@@ -48,14 +48,14 @@ func climb(p sweep.Plateau, l ladder) (call, error) {
 		return call{}, err
 	}
 	c := call{rung: slices.Index(ranks[:], v.RecommendedRank), used: rungs}
-	if beyond := slices.IndexFunc(v.Rungs, func(r sweep.RungVerdict) bool { return r.Decision == sweep.DecisionBeyond }); beyond >= 0 {
+	if beyond := slices.IndexFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.Decision == plateau.DecisionBeyond }); beyond >= 0 {
 		c.used = beyond
 	}
 	c.runs = c.used*l.seeds + drawn
 	switch v.State {
-	case sweep.StatePlateau:
+	case plateau.StatePlateau:
 		c.claim = claimPlateau
-	case sweep.StateLikelyPlateau:
+	case plateau.StateLikelyPlateau:
 		c.claim = claimLikely
 	default:
 	}
@@ -63,4 +63,4 @@ func climb(p sweep.Plateau, l ladder) (call, error) {
 }
 
 // ruleVersion is the release that the tables are of.
-const ruleVersion = sweep.RuleVersion
+const ruleVersion = plateau.Version

@@ -16,7 +16,8 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/planted"
@@ -93,16 +94,16 @@ func run(ctx context.Context, s settings, w io.Writer) error {
 }
 
 // modules are those that the teacher's adapter changes.
-func (s settings) modules(info sweep.ModelInfo) ([]sweep.Module, error) {
-	t := sweep.Targets{List: []string{s.targets}}
-	if s.targets == sweep.AllLinear {
-		t = sweep.Targets{Pattern: s.targets}
+func (s settings) modules(info trial.ModelInfo) ([]lora.Module, error) {
+	t := lora.Targets{List: []string{s.targets}}
+	if s.targets == lora.AllLinear {
+		t = lora.Targets{Pattern: s.targets}
 	}
-	return sweep.MatchTargets(info.Modules, t)
+	return lora.MatchTargets(info.Modules, t)
 }
 
 // report prints how far the base is from the teacher on rows it was not sampled for: what there is to learn, in nats.
-func (s settings) report(ctx context.Context, w io.Writer, info sweep.ModelInfo, choice backend.Choice, adapter, validation string) error {
+func (s settings) report(ctx context.Context, w io.Writer, info trial.ModelInfo, choice backend.Choice, adapter, validation string) error {
 	o := trainer.EvaluateOptions{Model: info, Data: []string{validation}, SequenceLength: s.length, BatchSize: 64, Backend: choice}
 	base, err := trainer.Evaluate(ctx, o)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // Axis is what the values of one axis recommend, side by side.
@@ -25,7 +26,7 @@ type AxisValue struct {
 	Value            json.RawMessage `json:"value"`
 	Ladder           int             `json:"ladder"` // of the lowest loss with this value; 0 while none has one
 	Cell             Cell            `json:"cell"`
-	State            sweep.State     `json:"state"`
+	State            plateau.State   `json:"state"`
 	RecommendedRank  *int            `json:"recommended_rank"`
 	RecommendedRanks []int           `json:"recommended_ranks"` // of all ladders with this value, ascending
 	ValLoss          *float64        `json:"val_loss"`
@@ -102,7 +103,7 @@ func reading(ladders []Ladder, axis string) string {
 	for _, l := range ladders {
 		r := recommended(l)
 		size, ok := l.sizeOf(axis)
-		if r < 0 || !ok || l.Verdict.State == sweep.StateRunning {
+		if r < 0 || !ok || l.Verdict.State == plateau.StateRunning {
 			return ""
 		}
 		groups[l.Cell.without(axis)] = append(groups[l.Cell.without(axis)], point{size, l.Rungs[r].Rank})
@@ -135,7 +136,7 @@ func unsettled(ladders []Ladder) string {
 	n := 0
 	for _, l := range ladders {
 		switch l.Verdict.State {
-		case sweep.StatePlateau, sweep.StateLikelyPlateau, sweep.StateOverfit:
+		case plateau.StatePlateau, plateau.StateLikelyPlateau, plateau.StateOverfit:
 		default:
 			n++
 		}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // sizes is a sweep of two models and two lists of targets: the larger model needs a higher rank, more targets a lower one.
@@ -65,11 +67,11 @@ func TestReading(t *testing.T) {
 			t.Parallel()
 			var ladders []Ladder
 			for i, rank := range tt.ranks {
-				l := Ladder{Number: i + 1, Cell: Cell{{Name: "steps", Value: tt.steps[i], Axis: true}}, Verdict: Verdict{State: sweep.StatePlateau}}
+				l := Ladder{Number: i + 1, Cell: Cell{{Name: "steps", Value: tt.steps[i], Axis: true}}, Verdict: Verdict{State: plateau.StatePlateau}}
 				l.Cell = append(l.Cell, sweep.Setting{Name: "init", Value: []string{"kaiming", "gaussian"}[i/2%2], Axis: len(tt.ranks) == 4})
 				if rank > 0 {
 					l.Verdict.RecommendedRank = &rank
-					l.Rungs = []Rung{{Rank: rank, ValLoss: &sweep.Interval{Mean: 4}}}
+					l.Rungs = []Rung{{Rank: rank, ValLoss: &plateau.Interval{Mean: 4}}}
 				}
 				ladders = append(ladders, l)
 			}
@@ -118,15 +120,15 @@ func TestTunedReport(t *testing.T) {
 	for i := range l.Rungs {
 		other := f.snapshot().Ladders[0].Rungs[i].Trials
 		for j := range other {
-			trial := &other[j].Trial
-			trial.Spec.Train.LearningRate = 0.01
-			*trial = sweep.NewTrial(trial.Spec, trial.Base, trial.Data, trial.Backend)
+			tr := &other[j].Trial
+			tr.Spec.Train.LearningRate = 0.01
+			*tr = trial.New(tr.Spec, tr.Base, tr.Data, tr.Backend)
 			other[j].Candidate = 1
 			outcome := *other[j].Attempts[0].Outcome
 			worse := *outcome.ValLoss + 0.05 - 0.08*float64(i%2)
 			outcome.ValLoss, outcome.LastValLoss = &worse, &worse
 			if i == 2 && j > 0 {
-				outcome = sweep.Outcome{State: sweep.OutcomeUnstable, Error: "loss is not finite", Step: 17}
+				outcome = trial.Outcome{State: trial.OutcomeUnstable, Error: "loss is not finite", Step: 17}
 			}
 			other[j].Attempts[0].Outcome = &outcome
 		}
@@ -159,14 +161,14 @@ func TestTunedReport(t *testing.T) {
 // TestReadingOfUnsettledLadders: what the recommended ranks seem to do is qualified where ladders show no plateau.
 func TestReadingOfUnsettledLadders(t *testing.T) {
 	t.Parallel()
-	ladder := func(steps string, rank int, state sweep.State) Ladder {
+	ladder := func(steps string, rank int, state plateau.State) Ladder {
 		return Ladder{
 			Cell: Cell{{Name: "steps", Value: steps, Axis: true}}, Verdict: Verdict{State: state, RecommendedRank: &rank},
-			Rungs: []Rung{{Rank: rank, ValLoss: &sweep.Interval{Mean: 4}}},
+			Rungs: []Rung{{Rank: rank, ValLoss: &plateau.Interval{Mean: 4}}},
 		}
 	}
 	want := "steps: the larger, the higher the recommended rank (1 of 2 ladders show no plateau yet, so this may change)"
-	if got := reading([]Ladder{ladder("10", 2, sweep.StatePlateau), ladder("20", 4, sweep.StateStillImproving)}, "steps"); got != want {
+	if got := reading([]Ladder{ladder("10", 2, plateau.StatePlateau), ladder("20", 4, plateau.StateStillImproving)}, "steps"); got != want {
 		t.Errorf("reading = %q, want %q", got, want)
 	}
 }

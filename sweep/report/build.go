@@ -7,6 +7,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Build computes the report of a snapshot, verdicts included. It is pure: the same facts give the same report.
@@ -31,14 +33,14 @@ func Build(s sweep.Snapshot) Report {
 	return r
 }
 
-func newRule(p sweep.Plateau) Rule {
+func newRule(p plateau.Rule) Rule {
 	return Rule{Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, NoiseSD: p.NoiseSD, NoiseSource: p.NoiseSource, minGain: p.MinGain}
 }
 
-func newLadder(l sweep.Ladder, v sweep.Verdict, rule sweep.Plateau) Ladder {
+func newLadder(l sweep.Ladder, v plateau.Verdict, rule plateau.Rule) Ladder {
 	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
 	out.id, out.baseParams, out.corpus = l.ID, l.Model.Params, l.Corpus.Fingerprint
-	judged := map[int]sweep.RungVerdict{}
+	judged := map[int]plateau.RungVerdict{}
 	for _, rv := range v.Rungs {
 		judged[rv.Rank] = rv
 	}
@@ -65,7 +67,7 @@ func started(r sweep.Rung) bool {
 	return slices.ContainsFunc(r.Trials, func(t sweep.TrialFacts) bool { return len(t.Attempts) > 0 })
 }
 
-func newVerdict(v sweep.Verdict) Verdict {
+func newVerdict(v plateau.Verdict) Verdict {
 	return Verdict{
 		State:           v.State,
 		RecommendedRank: nonZero(v.RecommendedRank),
@@ -81,7 +83,7 @@ func newVerdict(v sweep.Verdict) Verdict {
 	}
 }
 
-func newRung(l sweep.Ladder, r sweep.Rung, judged map[int]sweep.RungVerdict) Rung {
+func newRung(l sweep.Ladder, r sweep.Rung, judged map[int]plateau.RungVerdict) Rung {
 	out := Rung{Rank: r.Rank, Tuned: Cell{}, Trials: []Trial{}}
 	stands := r.ChosenRung().Trials
 	if len(stands) > 0 {
@@ -150,7 +152,7 @@ func newTrial(t sweep.TrialFacts) Trial {
 	if o == nil {
 		return out
 	}
-	if o.State != sweep.OutcomeDone {
+	if o.State != trial.OutcomeDone {
 		out.Error = o.Error
 		return out
 	}
@@ -240,13 +242,13 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 }
 
 // standing is the spec of a trial of the recommended rung, or of the first while there is none.
-func standing(out Ladder, l sweep.Ladder) (sweep.Spec, bool) {
+func standing(out Ladder, l sweep.Ladder) (trial.Spec, bool) {
 	for i, r := range l.Rungs {
 		if rank := out.Verdict.RecommendedRank; (rank == nil && i == 0 || rank != nil && r.Rank == *rank) && len(r.Trials) > 0 {
 			return r.ChosenRung().Trials[0].Trial.Spec, true
 		}
 	}
-	return sweep.Spec{}, false
+	return trial.Spec{}, false
 }
 
 // nonZero returns nil for a zero that means "none".

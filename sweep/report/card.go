@@ -14,7 +14,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 //go:embed card.md.tmpl
@@ -35,7 +35,7 @@ type Card struct {
 }
 
 // Card writes the model card of one finished trial of a ladder, in Hugging Face's format: YAML front matter, then Markdown.
-func (r Report) Card(w io.Writer, l Ladder, trial sweep.TrialID, c Card) error {
+func (r Report) Card(w io.Writer, l Ladder, trial trial.ID, c Card) error {
 	rung, t, ok := l.trial(trial)
 	if !ok || t.ValLoss == nil {
 		return fmt.Errorf("model card: trial %s has no loss in ladder %d", trial, l.Number)
@@ -61,7 +61,7 @@ func (r Report) Card(w io.Writer, l Ladder, trial sweep.TrialID, c Card) error {
 }
 
 // trial finds a trial among those that stand for its rung, and among the other candidates' where axes are tuned.
-func (l Ladder) trial(id sweep.TrialID) (Rung, Trial, bool) {
+func (l Ladder) trial(id trial.ID) (Rung, Trial, bool) {
 	for _, r := range l.Rungs {
 		for _, c := range append([]Candidate{{Tuned: r.Tuned, Trials: r.Trials}}, r.Candidates...) {
 			for _, t := range c.Trials {

@@ -7,10 +7,11 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-func card(t *testing.T, r Report, l Ladder, trial sweep.TrialID, c Card) string {
+func card(t *testing.T, r Report, l Ladder, trial trial.ID, c Card) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := r.Card(&b, l, trial, c); err != nil {
@@ -53,7 +54,7 @@ func TestCard(t *testing.T) {
 
 func TestCardOfATrialWithoutLoss(t *testing.T) {
 	t.Parallel()
-	r := Build(states()[sweep.StateMemoryLimited].snapshot())
+	r := Build(states()[plateau.StateMemoryLimited].snapshot())
 	if err := r.Card(&bytes.Buffer{}, r.Ladders[0], "none", Card{}); err == nil {
 		t.Error("a card was written of a trial that is not there")
 	}

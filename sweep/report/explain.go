@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // ErrAmbiguous says that a name fits several ladders.
@@ -32,7 +33,7 @@ type Explanation struct {
 
 // ExplainedStep is one rung as the rule saw it, and what it cost.
 type ExplainedStep struct {
-	sweep.RungVerdict
+	plateau.RungVerdict
 	Gains         []float64 `json:"gains"` // val_loss of the incumbent − val_loss of this rank, one per seed in Seeds
 	Cost          Cost      `json:"cost"`
 	IncumbentCost *Cost     `json:"incumbent_cost"` // nil for the baseline
@@ -147,7 +148,7 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 		minGain += " " + number(roundTo(*e.Verdict.MinGain, 3))
 	}
 	enough := "certain, or likely enough"
-	if e.Rule.Stop == sweep.StopCertified {
+	if e.Rule.Stop == plateau.StopCertified {
 		enough = "certain"
 	}
 	t.para("", "A rank counts as improved when its gain over the incumbent is at least %s and certainly above 0. Each "+
@@ -198,7 +199,7 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 	for _, c := range s.Earlier {
 		t.para("  before   ", "over rank %d with %s %s: %s", c.Incumbent, plural("seed", len(c.Seeds)), list(c.Seeds), earlier(c, decimals))
 	}
-	if s.Promoted && s.Decision == sweep.DecisionImproved {
+	if s.Promoted && s.Decision == plateau.DecisionImproved {
 		t.para("  climbed  ", "rank %d is the incumbent from here on: compared again, its gain is certain", s.Rank)
 	} else if s.Promoted {
 		t.para("  climbed  ", "rank %d is the incumbent from here on, uncertain as its gain is: the plateau at rank %d was neither certain nor likely enough",
@@ -208,7 +209,7 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 }
 
 // earlier prints a comparison that a later one replaced.
-func earlier(c sweep.Comparison, decimals int) string {
+func earlier(c plateau.Comparison, decimals int) string {
 	if c.Gain == nil {
 		return string(c.Decision)
 	}
@@ -258,19 +259,19 @@ func (s ExplainedStep) interval(decimals int) string {
 // decided says why the decision fell and what it did to incumbent and strikes.
 func (s ExplainedStep) decided(e Explanation, strikes int) string {
 	minGain := number(roundTo(e.Verdict.minGain(), 3))
-	why := map[sweep.StepDecision]string{
-		sweep.DecisionImproved:   "improved: the lower bound is above 0 and d is at least " + minGain,
-		sweep.DecisionWorse:      "worse: the upper bound is below 0",
-		sweep.DecisionFlat:       "flat: the upper bound is below " + minGain,
-		sweep.DecisionUnresolved: "unresolved: the interval neither shows nor excludes a gain of " + minGain,
-		sweep.DecisionBeyond:     "beyond: the ladder had stopped before this rank, so it is listed and not counted",
+	why := map[plateau.StepDecision]string{
+		plateau.DecisionImproved:   "improved: the lower bound is above 0 and d is at least " + minGain,
+		plateau.DecisionWorse:      "worse: the upper bound is below 0",
+		plateau.DecisionFlat:       "flat: the upper bound is below " + minGain,
+		plateau.DecisionUnresolved: "unresolved: the interval neither shows nor excludes a gain of " + minGain,
+		plateau.DecisionBeyond:     "beyond: the ladder had stopped before this rank, so it is listed and not counted",
 	}[s.Decision]
 	switch {
-	case s.Decision == sweep.DecisionBeyond:
+	case s.Decision == plateau.DecisionBeyond:
 		return why
 	case len(s.Earlier) > 0:
 		return fmt.Sprintf("%s; compared again, the strikes were counted before: %d of %d", why, s.Count, e.Rule.Patience)
-	case s.Decision == sweep.DecisionImproved:
+	case s.Decision == plateau.DecisionImproved:
 		return fmt.Sprintf("%s; rank %d is the incumbent from here on", why, s.Rank)
 	case s.Count > strikes:
 		return fmt.Sprintf("%s; P is below 0.20: strike %d of %d", why, s.Count, e.Rule.Patience)

@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // tunedSnapshot is a ladder of three ranks that are tuned over three learning rates and two lists of targets: the best rate is
@@ -40,13 +42,13 @@ func tunedSnapshot() sweep.Snapshot {
 func (f fixture) candidate(i, number int, rate, best float64) []sweep.TrialFacts {
 	trials := f.snapshot().Ladders[0].Rungs[i].Trials
 	for j := range trials {
-		trial := &trials[j].Trial
-		trial.Spec.Train.LearningRate = rate
-		trial.Spec.LoRA.Dropout = float64(number) / 100 // tells the targets apart
-		*trial = sweep.NewTrial(trial.Spec, trial.Base, trial.Data, trial.Backend)
+		tr := &trials[j].Trial
+		tr.Spec.Train.LearningRate = rate
+		tr.Spec.LoRA.Dropout = float64(number) / 100 // tells the targets apart
+		*tr = trial.New(tr.Spec, tr.Base, tr.Data, tr.Backend)
 		trials[j].Candidate = number
 		if i == 2 && number > 0 {
-			trials[j].Attempts, trials[j].TrainableParams, trials[j].Memory, trials[j].Prediction = nil, 0, sweep.Memory{}, nil
+			trials[j].Attempts, trials[j].TrainableParams, trials[j].Memory, trials[j].Prediction = nil, 0, trial.Memory{}, nil
 			continue
 		}
 		outcome := *trials[j].Attempts[0].Outcome
@@ -84,7 +86,7 @@ func TestExplainTuned(t *testing.T) {
 			t.Errorf("rank %d stands on candidate %d at edges %v, want %+v", got.Rank, chosen, got.Edges, want[i])
 		}
 	}
-	if e, err := Build(states()[sweep.StatePlateau].snapshot()).Explain("1"); err != nil || e.Tuning != nil {
+	if e, err := Build(states()[plateau.StatePlateau].snapshot()).Explain("1"); err != nil || e.Tuning != nil {
 		t.Errorf("a ladder that tunes nothing has tuning %v (%v)", e.Tuning, err)
 	}
 }

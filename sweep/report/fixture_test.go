@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // rung is the fixture of one rank: one entry per seed. A NaN-free loss makes a finished trial; outcome overrides.
@@ -12,7 +15,7 @@ type rung struct {
 	rank    int
 	losses  []float64
 	train   float64
-	outcome map[int]sweep.Outcome // by index of the seed
+	outcome map[int]trial.Outcome // by index of the seed
 	waiting bool                  // no attempt yet
 	running bool                  // one attempt without an outcome
 }
@@ -23,7 +26,7 @@ type fixture struct {
 	seeds   []int64
 	limits  sweep.Limits
 	elapsed time.Duration
-	rule    sweep.Plateau
+	rule    plateau.Rule
 	ladders []fixtureLadder
 }
 
@@ -35,11 +38,11 @@ type fixtureLadder struct {
 
 func (f fixture) snapshot() sweep.Snapshot {
 	if f.rule.Patience == 0 {
-		f.rule = sweep.DefaultPlateau()
+		f.rule = plateau.DefaultRule()
 	}
-	f.rule.NoiseSource = sweep.NoiseDefault
+	f.rule.NoiseSource = plateau.NoiseDefault
 	if f.rule.NoiseSD > 0 {
-		f.rule.NoiseSource = sweep.NoiseFromGrid
+		f.rule.NoiseSource = plateau.NoiseFromGrid
 	}
 	s := sweep.Snapshot{Sweep: sweep.Info{
 		ID: 1, Name: f.name, Rule: f.rule, Limits: f.limits, Elapsed: f.elapsed, Seeds: f.seeds,
@@ -70,10 +73,10 @@ func (f fixture) ladder(index int, l fixtureLadder) sweep.Ladder {
 }
 
 func (r rung) trial(j int, seed int64, l fixtureLadder) sweep.TrialFacts {
-	spec := sweep.Spec{
+	spec := trial.Spec{
 		Model: "builtin:gopher", Seed: seed,
-		LoRA: sweep.LoRASpec{Rank: r.rank, Alpha: 16, TargetModules: sweep.Targets{List: []string{"c_attn"}}, Init: "kaiming"},
-		Train: sweep.TrainSpec{
+		LoRA: lora.Spec{Rank: r.rank, Alpha: 16, TargetModules: lora.Targets{List: []string{"c_attn"}}, Init: "kaiming"},
+		Train: trial.TrainSpec{
 			Steps: 250, BatchSize: 8, GradientAccumulationSteps: 1, LearningRate: 0.003, LRSchedulerType: "linear",
 			EvalSteps: 25, Dtype: "float32",
 		},
@@ -81,32 +84,32 @@ func (r rung) trial(j int, seed int64, l fixtureLadder) sweep.TrialFacts {
 	if l.dropout != "0" {
 		spec.LoRA.Dropout = 0.1
 	}
-	t := sweep.TrialFacts{Trial: sweep.NewTrial(spec, "base", l.corpus, "xla:cpu")}
+	t := sweep.TrialFacts{Trial: trial.New(spec, "base", l.corpus, "xla:cpu")}
 	if r.waiting {
 		return t
 	}
 	t.TrainableParams = int64(2048 * r.rank)
-	t.Prediction = &sweep.Prediction{PredictedBytes: 430<<20 + int64(r.rank)<<16, Source: "last rung + analysis"}
-	t.Memory = sweep.Memory{PeakHostBytes: new(int64(410<<20) + int64(r.rank)<<16 + int64(j)<<12), HostSource: "VmHWM"}
-	attempt := sweep.AttemptFacts{ID: sweep.AttemptID(fmt.Sprintf("%s/1", t.Trial.ID)), Number: 1, CheckpointStep: -1}
+	t.Prediction = &trial.Prediction{PredictedBytes: 430<<20 + int64(r.rank)<<16, Source: "last rung + analysis"}
+	t.Memory = trial.Memory{PeakHostBytes: new(int64(410<<20) + int64(r.rank)<<16 + int64(j)<<12), HostSource: "VmHWM"}
+	attempt := sweep.AttemptFacts{ID: trial.AttemptID(fmt.Sprintf("%s/1", t.Trial.ID)), Number: 1, CheckpointStep: -1}
 	if !r.running {
 		attempt.Outcome = r.result(j)
 	}
 	t.Attempts = []sweep.AttemptFacts{attempt}
 	t.LastStep = 250
-	if attempt.Outcome != nil && attempt.Outcome.State == sweep.OutcomeDone {
+	if attempt.Outcome != nil && attempt.Outcome.State == trial.OutcomeDone {
 		best := *attempt.Outcome.ValLoss
 		t.Evaluations = []sweep.StepLoss{{Step: 0, ValLoss: 5.05}, {Step: 225, ValLoss: best + 1e-4}, {Step: 250, ValLoss: best}}
 	}
 	return t
 }
 
-func (r rung) result(j int) *sweep.Outcome {
+func (r rung) result(j int) *trial.Outcome {
 	if o, ok := r.outcome[j]; ok {
 		return &o
 	}
-	return &sweep.Outcome{
-		State: sweep.OutcomeDone, Step: 250, ValLoss: &r.losses[j], BestStep: 250, LastValLoss: &r.losses[j], TrainLoss: &r.train,
+	return &trial.Outcome{
+		State: trial.OutcomeDone, Step: 250, ValLoss: &r.losses[j], BestStep: 250, LastValLoss: &r.losses[j], TrainLoss: &r.train,
 		Tokens: 126000, TrainSeconds: 6.2 + float64(r.rank)/40 + float64(j)/10, TotalSeconds: 9,
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // none stands in text for what is not known.
@@ -37,7 +38,7 @@ func fixed(v float64, decimals int) string {
 func number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 
 // plusMinus prints a mean with half the width of its interval.
-func plusMinus(i sweep.Interval, decimals int) string {
+func plusMinus(i plateau.Interval, decimals int) string {
 	if i.Lo == nil || i.Hi == nil {
 		return fixed(i.Mean, decimals)
 	}
@@ -45,7 +46,7 @@ func plusMinus(i sweep.Interval, decimals int) string {
 }
 
 // bounds prints "0.031 [0.010, 0.052]".
-func bounds(i sweep.Interval, decimals int) string {
+func bounds(i plateau.Interval, decimals int) string {
 	if i.Lo == nil || i.Hi == nil {
 		return fixed(i.Mean, decimals)
 	}
@@ -69,7 +70,7 @@ func Count(n int64) string {
 func count(n int64) string { return tied(Count(n)) }
 
 // size is sweep.FormatBytes for text that is wrapped.
-func size(n int64) string { return tied(sweep.FormatBytes(n)) }
+func size(n int64) string { return tied(trial.FormatBytes(n)) }
 
 // tied keeps a number and its unit on one line.
 func tied(number string) string { return strings.ReplaceAll(number, " ", noBreak) }

@@ -8,18 +8,19 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // Metric is what one number says about a ladder's rank. val_loss is the ladder's verdict; the others are judged by the same rule
 // over the grid's seeds, inform, and decide nothing.
 type Metric struct {
-	Name            string      `json:"metric"`
-	State           sweep.State `json:"state,omitempty"` // absent where the rule cannot look: see Reason
-	RecommendedRank *int        `json:"recommended_rank"`
-	BestRank        *int        `json:"best_rank"`
-	Value           *float64    `json:"value"`    // mean over the grid's seeds at the recommended rank
-	MinGain         *float64    `json:"min_gain"` // in the metric's own unit
-	Reason          string      `json:"reason"`
+	Name            string        `json:"metric"`
+	State           plateau.State `json:"state,omitempty"` // absent where the rule cannot look: see Reason
+	RecommendedRank *int          `json:"recommended_rank"`
+	BestRank        *int          `json:"best_rank"`
+	Value           *float64      `json:"value"`    // mean over the grid's seeds at the recommended rank
+	MinGain         *float64      `json:"min_gain"` // in the metric's own unit
+	Reason          string        `json:"reason"`
 }
 
 // metric is how a trial is scored.
@@ -48,7 +49,7 @@ func otherMetrics() []metric {
 func perplexity(t sweep.TrialFacts) *float64 { return new(math.Exp(*t.Final().ValLoss)) }
 
 // metrics returns what each metric says, val_loss first; nil where nothing but the loss was measured.
-func metrics(l sweep.Ladder, rule sweep.Plateau, v sweep.Verdict) []Metric {
+func metrics(l sweep.Ladder, rule plateau.Rule, v plateau.Verdict) []Metric {
 	if v.RecommendedRank == 0 {
 		return nil
 	}
@@ -74,7 +75,7 @@ func metrics(l sweep.Ladder, rule sweep.Plateau, v sweep.Verdict) []Metric {
 }
 
 // judge applies the rule. Its min_gain in nats and its noise_sd are val_loss's alone.
-func (m metric) judge(l sweep.Ladder, rungs []sweep.Losses, rule sweep.Plateau) Metric {
+func (m metric) judge(l sweep.Ladder, rungs []plateau.Losses, rule plateau.Rule) Metric {
 	out := Metric{Name: m.name}
 	v, err := m.rule(rule).Judge(rungs)
 	if err != nil {
@@ -95,22 +96,22 @@ func (m metric) judge(l sweep.Ladder, rungs []sweep.Losses, rule sweep.Plateau) 
 	return out
 }
 
-func (m metric) rule(p sweep.Plateau) sweep.Plateau {
+func (m metric) rule(p plateau.Rule) plateau.Rule {
 	if !p.MinGain.Relative {
-		p.MinGain = sweep.DefaultPlateau().MinGain
+		p.MinGain = plateau.DefaultRule().MinGain
 	}
 	p.Maximize = m.maximize
-	p.GridSeeds, p.MaxSeeds, p.Stop, p.Confirm = nil, 0, sweep.StopLikely, false // nothing is drawn for these
-	p.NoiseSD, p.NoiseSource = 0, sweep.NoiseDefault
+	p.GridSeeds, p.MaxSeeds, p.Stop, p.Confirm = nil, 0, plateau.StopLikely, false // nothing is drawn for these
+	p.NoiseSD, p.NoiseSource = 0, plateau.NoiseDefault
 	if m.rate { // where one seed leaves nothing else, the noise is the default's part of min_gain, as it is for a loss
-		p.MinGain.Relative, p.NoiseSD = false, sweep.DefaultNoise*p.MinGain.Value/sweep.DefaultPlateau().MinGain.Value
+		p.MinGain.Relative, p.NoiseSD = false, plateau.DefaultNoise*p.MinGain.Value/plateau.DefaultRule().MinGain.Value
 	}
 	return p
 }
 
 // rungs returns the metric at every rank that was trained, up to the first that is not finished or lacks it.
-func (m metric) rungs(l sweep.Ladder) []sweep.Losses {
-	var all []sweep.Losses
+func (m metric) rungs(l sweep.Ladder) []plateau.Losses {
+	var all []plateau.Losses
 	for _, r := range l.Rungs {
 		if !started(r) {
 			continue
@@ -118,7 +119,7 @@ func (m metric) rungs(l sweep.Ladder) []sweep.Losses {
 		if _, ok := r.Chosen(); !ok {
 			break
 		}
-		rung := sweep.Losses{Rank: r.Rank, Complete: true}
+		rung := plateau.Losses{Rank: r.Rank, Complete: true}
 		for _, t := range r.ChosenRung().Trials {
 			if t.Extra {
 				continue
@@ -213,7 +214,7 @@ func (r Report) measured() bool {
 func (r Report) metricsLegend() string {
 	share, whose := r.Rule.minGain, "the grid's"
 	if !share.Relative {
-		share, whose = sweep.DefaultPlateau().MinGain, "the default, for the grid gives nats"
+		share, whose = plateau.DefaultRule().MinGain, "the default, for the grid gives nats"
 	}
 	text := fmt.Sprintf("Metrics beside val_loss are judged by the same rule on the grid's seeds, with a min_gain of %s %% of the lowest rank's value (%s); "+
 		"token_accuracy is the share of supervised validation tokens that the model finds likeliest, at the step of the lowest val_loss.",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // Noise is what seeds really differed by on a ladder, over its judged rungs and the seeds they share.
@@ -17,8 +18,8 @@ type Noise struct {
 }
 
 // noiseSeen is the noise of a ladder's judged rungs.
-func noiseSeen(l sweep.Ladder, judged map[int]sweep.RungVerdict) *Noise {
-	var rungs []sweep.Losses
+func noiseSeen(l sweep.Ladder, judged map[int]plateau.RungVerdict) *Noise {
+	var rungs []plateau.Losses
 	for _, r := range l.Rungs {
 		if _, ok := judged[r.Rank]; ok {
 			rungs = append(rungs, r.Losses())
@@ -28,9 +29,9 @@ func noiseSeen(l sweep.Ladder, judged map[int]sweep.RungVerdict) *Noise {
 }
 
 // NoiseOf measures the noise of rungs; nil where fewer than two of them share two seeds.
-func NoiseOf(rungs []sweep.Losses) *Noise {
-	seed, ok := sweep.SeedSD(rungs)
-	paired, _ := sweep.ResidualSD(rungs)
+func NoiseOf(rungs []plateau.Losses) *Noise {
+	seed, ok := plateau.SeedSD(rungs)
+	paired, _ := plateau.ResidualSD(rungs)
 	if !ok {
 		return nil
 	}

@@ -11,12 +11,13 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // told is one event of one attempt.
 type told struct {
-	attempt sweep.AttemptID
-	event   sweep.Event
+	attempt trial.AttemptID
+	event   trial.Event
 }
 
 // TestOrderOfEventsLeavesNoTrace stores the events of a sweep in any order, some of them twice: the report is the same byte
@@ -44,20 +45,20 @@ func script(r sweep.Registration) []told {
 	var events []told
 	for _, l := range r.Ladders {
 		for i, trials := range l.Trials {
-			for _, trial := range trials {
-				loss := 4.8 - min(float64(i), 2)/10 + float64(trial.Spec.Seed)/20 + trial.Spec.LoRA.Alpha/1e3 + float64(trial.Spec.Seed)*float64(i)/1e3
+			for _, tr := range trials {
+				loss := 4.8 - min(float64(i), 2)/10 + float64(tr.Spec.Seed)/20 + tr.Spec.LoRA.Alpha/1e3 + float64(tr.Spec.Seed)*float64(i)/1e3
 				train, peak := loss-0.1, int64(100<<20+i)
-				first, second := sweep.NewAttemptID(trial.ID, 1), sweep.NewAttemptID(trial.ID, 2)
-				params := &sweep.Environment{PID: 1, Backend: sweeptest.Backend, Platform: "xla:cpu", TrainableParams: int64(1000 * trial.Spec.LoRA.Rank)}
+				first, second := trial.NewAttemptID(tr.ID, 1), trial.NewAttemptID(tr.ID, 2)
+				params := &trial.Environment{PID: 1, Backend: sweeptest.Backend, Platform: "xla:cpu", TrainableParams: int64(1000 * tr.Spec.LoRA.Rank)}
 				events = append(events,
-					told{first, sweep.Event{Seq: 1, At: at, Kind: sweep.EventStarted, Environment: params}},
-					told{first, sweep.Event{Seq: 2, At: at, Kind: sweep.EventEval, Step: 2, Evaluation: &sweep.Evaluation{ValLoss: 5, Tokens: 9}}},
-					told{first, sweep.Event{Seq: 3, At: at, Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed, Step: 2}}},
-					told{second, sweep.Event{Seq: 1, At: at, Kind: sweep.EventStarted, Environment: params}},
-					told{second, sweep.Event{Seq: 2, At: at, Kind: sweep.EventEval, Step: 4, Evaluation: &sweep.Evaluation{ValLoss: loss, Tokens: 9}}},
-					told{second, sweep.Event{Seq: 3, At: at, Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: &peak, HostSource: "VmHWM"}}},
-					told{second, sweep.Event{Seq: 4, At: at, Kind: sweep.EventEnded, Outcome: &sweep.Outcome{
-						State: sweep.OutcomeDone, Step: 4, ValLoss: &loss, BestStep: 4, LastValLoss: &loss, TrainLoss: &train, Tokens: 28, TrainSeconds: 2,
+					told{first, trial.Event{Seq: 1, At: at, Kind: trial.EventStarted, Environment: params}},
+					told{first, trial.Event{Seq: 2, At: at, Kind: trial.EventEval, Step: 2, Evaluation: &trial.Evaluation{ValLoss: 5, Tokens: 9}}},
+					told{first, trial.Event{Seq: 3, At: at, Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Step: 2}}},
+					told{second, trial.Event{Seq: 1, At: at, Kind: trial.EventStarted, Environment: params}},
+					told{second, trial.Event{Seq: 2, At: at, Kind: trial.EventEval, Step: 4, Evaluation: &trial.Evaluation{ValLoss: loss, Tokens: 9}}},
+					told{second, trial.Event{Seq: 3, At: at, Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: &peak, HostSource: "VmHWM"}}},
+					told{second, trial.Event{Seq: 4, At: at, Kind: trial.EventEnded, Outcome: &trial.Outcome{
+						State: trial.OutcomeDone, Step: 4, ValLoss: &loss, BestStep: 4, LastValLoss: &loss, TrainLoss: &train, Tokens: 28, TrainSeconds: 2,
 					}}},
 				)
 			}
@@ -85,9 +86,9 @@ func stored(ctx context.Context, t failer, r sweep.Registration, events []told) 
 	}
 	for _, l := range r.Ladders {
 		for _, trials := range l.Trials {
-			for _, trial := range trials {
+			for _, tr := range trials {
 				for number := 1; number <= 2; number++ {
-					if err := m.BeginAttempt(ctx, trial.ID, number, sweep.Assignment{Trial: trial}, time.Unix(int64(number), 0)); err != nil {
+					if err := m.BeginAttempt(ctx, tr.ID, number, trial.Assignment{Trial: tr}, time.Unix(int64(number), 0)); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -95,7 +96,7 @@ func stored(ctx context.Context, t failer, r sweep.Registration, events []told) 
 		}
 	}
 	for _, e := range events {
-		if err := m.AppendEvents(ctx, e.attempt, []sweep.Event{e.event}); err != nil {
+		if err := m.AppendEvents(ctx, e.attempt, []trial.Event{e.event}); err != nil {
 			t.Fatal(err)
 		}
 	}

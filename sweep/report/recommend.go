@@ -6,15 +6,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // recommend picks the ladder whose incumbent has the lowest mean loss. Only ladders scored on the first ladder's
 // validation tokens take part: other tokens, or another tokenizer, make other losses.
 func recommend(r Report) Recommendation {
-	out := Recommendation{Final: len(r.Ladders) > 0, State: sweep.StateRunning, Missing: missing(r.Ladders)}
+	out := Recommendation{Final: len(r.Ladders) > 0, State: plateau.StateRunning, Missing: missing(r.Ladders)}
 	for _, l := range r.Ladders {
-		out.Final = out.Final && l.Verdict.State != sweep.StateRunning
+		out.Final = out.Final && l.Verdict.State != plateau.StateRunning
 	}
 	best := bestLadder(r.Ladders)
 	if best == nil {
@@ -80,7 +81,7 @@ func smaller(rungs []Rung, i int) *Step {
 
 // newStep describes a neighbour and the gain from one rung to the next larger one, the neighbour being either.
 func newStep(neighbour, from, to Rung) *Step {
-	gain := sweep.Interval{Mean: from.ValLoss.Mean - to.ValLoss.Mean}
+	gain := plateau.Interval{Mean: from.ValLoss.Mean - to.ValLoss.Mean}
 	if to.Gain != nil && *to.Incumbent == from.Rank {
 		gain = *to.Gain
 	}
@@ -116,7 +117,7 @@ func missing(ladders []Ladder) []Missing {
 	out := []Missing{}
 	for _, l := range ladders {
 		switch l.Verdict.State {
-		case sweep.StateRunning, sweep.StateIncomplete, sweep.StateTimeLimited:
+		case plateau.StateRunning, plateau.StateIncomplete, plateau.StateTimeLimited:
 		default:
 			continue
 		}
@@ -133,7 +134,7 @@ func missing(ladders []Ladder) []Missing {
 func undone(r Rung) []int64 {
 	var seeds []int64
 	for _, t := range r.Trials {
-		if t.State != string(sweep.OutcomeDone) && !slices.Contains(seeds, t.Seed) {
+		if t.State != string(trial.OutcomeDone) && !slices.Contains(seeds, t.Seed) {
 			seeds = append(seeds, t.Seed)
 		}
 	}
@@ -161,7 +162,7 @@ func summary(r Recommendation, l Ladder, ladders int) string {
 		where = fmt.Sprintf(" with %s", axes)
 	}
 	use := fmt.Sprintf("Use rank %d%s", *r.Rank, where)
-	if l.Verdict.State == sweep.StateInconclusive {
+	if l.Verdict.State == plateau.StateInconclusive {
 		use = fmt.Sprintf("Inconclusive: rank %d%s for now", *r.Rank, where)
 	}
 	if !r.Final {

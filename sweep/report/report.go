@@ -4,6 +4,8 @@ import (
 	"cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Report is a sweep's result.
@@ -21,29 +23,29 @@ type Report struct {
 
 // Rule is what the verdicts were judged by.
 type Rule struct {
-	Patience    int            `json:"patience"`
-	Confidence  float64        `json:"confidence"`
-	Stop        sweep.StopMode `json:"stop"`
-	NoiseSD     float64        `json:"noise_sd"`     // nats; used where a rung has one seed; 0 means 0.25 % of the lowest rank's loss
-	NoiseSource string         `json:"noise_source"` // grid, sweep <name>, or default
+	Patience    int              `json:"patience"`
+	Confidence  float64          `json:"confidence"`
+	Stop        plateau.StopMode `json:"stop"`
+	NoiseSD     float64          `json:"noise_sd"`     // nats; used where a rung has one seed; 0 means 0.25 % of the lowest rank's loss
+	NoiseSource string           `json:"noise_source"` // grid, sweep <name>, or default
 
-	minGain sweep.MinGain
+	minGain plateau.MinGain
 }
 
 // Recommendation is the one answer on top of a report.
 type Recommendation struct {
-	Summary  string      `json:"summary"`
-	Final    bool        `json:"final"` // every ladder has a verdict
-	Ladder   int         `json:"ladder"`
-	Cell     Cell        `json:"cell"`
-	Rank     *int        `json:"rank"` // nil while no rung is complete
-	State    sweep.State `json:"state"`
-	ValLoss  *float64    `json:"val_loss"` // mean over seeds, nats per token
-	Cost     Cost        `json:"cost"`     // of one trial
-	Larger   *Step       `json:"larger"`   // the next larger complete rung of the same ladder
-	Smaller  *Step       `json:"smaller"`  // the next smaller one
-	Cheapest *Equivalent `json:"cheapest_equivalent"`
-	Missing  []Missing   `json:"missing"`
+	Summary  string        `json:"summary"`
+	Final    bool          `json:"final"` // every ladder has a verdict
+	Ladder   int           `json:"ladder"`
+	Cell     Cell          `json:"cell"`
+	Rank     *int          `json:"rank"` // nil while no rung is complete
+	State    plateau.State `json:"state"`
+	ValLoss  *float64      `json:"val_loss"` // mean over seeds, nats per token
+	Cost     Cost          `json:"cost"`     // of one trial
+	Larger   *Step         `json:"larger"`   // the next larger complete rung of the same ladder
+	Smaller  *Step         `json:"smaller"`  // the next smaller one
+	Cheapest *Equivalent   `json:"cheapest_equivalent"`
+	Missing  []Missing     `json:"missing"`
 }
 
 // Cost is what one trial of a rung took: parameters exactly, the rest as measured.
@@ -69,20 +71,20 @@ func (c Cost) peaks() spread {
 
 // Step is a neighbour of the recommended rung on its ladder.
 type Step struct {
-	Rank int            `json:"rank"`
-	Gain sweep.Interval `json:"gain"` // of the larger rank over the smaller; no bounds where the rule never compared the two
-	Cost Cost           `json:"cost"`
+	Rank int              `json:"rank"`
+	Gain plateau.Interval `json:"gain"` // of the larger rank over the smaller; no bounds where the rule never compared the two
+	Cost Cost             `json:"cost"`
 }
 
 // Equivalent is the complete rung with the fewest trainable parameters whose loss lies within min_gain of the
 // recommended one's.
 type Equivalent struct {
-	Ladder  int            `json:"ladder"`
-	Cell    Cell           `json:"cell"`
-	Rank    int            `json:"rank"`
-	ValLoss float64        `json:"val_loss"`
-	Cost    Cost           `json:"cost"`
-	Loss    sweep.Interval `json:"loss_increase"` // paired over the common seeds; Student bounds as the rule's
+	Ladder  int              `json:"ladder"`
+	Cell    Cell             `json:"cell"`
+	Rank    int              `json:"rank"`
+	ValLoss float64          `json:"val_loss"`
+	Cost    Cost             `json:"cost"`
+	Loss    plateau.Interval `json:"loss_increase"` // paired over the common seeds; Student bounds as the rule's
 }
 
 // Missing is a rung that still lacks trials.
@@ -123,18 +125,18 @@ type Conditions struct {
 
 // Verdict is a sweep.Verdict without its rungs, whose numbers stand in Rung.
 type Verdict struct {
-	State           sweep.State     `json:"state"`
-	RecommendedRank *int            `json:"recommended_rank"`
-	BestRank        *int            `json:"best_rank"`
-	EquivalentRanks []int           `json:"equivalent_ranks"`
-	Probability     *float64        `json:"probability"`
-	SeedsToCertify  *int            `json:"seeds_to_certify"` // per rank, of a likely plateau or an inconclusive ladder; nil where none would do
-	MinGain         *float64        `json:"min_gain"`         // nats; nil while no rung is complete, for it may be a share of the first's loss
-	Next            *sweep.NextRung `json:"next"`             // what climbing on would take
-	Reason          string          `json:"reason"`
-	Screening       *Screening      `json:"screening,omitempty"`
-	Advice          []string        `json:"advice"`
-	Flags           []string        `json:"flags"`
+	State           plateau.State     `json:"state"`
+	RecommendedRank *int              `json:"recommended_rank"`
+	BestRank        *int              `json:"best_rank"`
+	EquivalentRanks []int             `json:"equivalent_ranks"`
+	Probability     *float64          `json:"probability"`
+	SeedsToCertify  *int              `json:"seeds_to_certify"` // per rank, of a likely plateau or an inconclusive ladder; nil where none would do
+	MinGain         *float64          `json:"min_gain"`         // nats; nil while no rung is complete, for it may be a share of the first's loss
+	Next            *plateau.NextRung `json:"next"`             // what climbing on would take
+	Reason          string            `json:"reason"`
+	Screening       *Screening        `json:"screening,omitempty"`
+	Advice          []string          `json:"advice"`
+	Flags           []string          `json:"flags"`
 }
 
 // minGain is 0 where it is not known.
@@ -147,17 +149,17 @@ func (v Verdict) minGain() float64 {
 
 // Rung is one rank of a ladder. ValLoss, Gain and Decision are nil until the rung is judged, Gain also for the baseline.
 type Rung struct {
-	Rank        int                 `json:"rank"`
-	Alpha       float64             `json:"alpha"`
-	Scaling     float64             `json:"scaling"`
-	Tuned       Cell                `json:"tuned"` // the chosen values of tuned axes; empty where none is tuned or chosen yet
-	ValLoss     *sweep.Interval     `json:"val_loss"`
-	Gain        *sweep.Interval     `json:"gain"`
-	Decision    *sweep.StepDecision `json:"decision"`
-	Incumbent   *int                `json:"incumbent"`
-	Probability *float64            `json:"probability"`
-	Count       *int                `json:"count"`
-	Cost        Cost                `json:"cost"`
+	Rank        int                   `json:"rank"`
+	Alpha       float64               `json:"alpha"`
+	Scaling     float64               `json:"scaling"`
+	Tuned       Cell                  `json:"tuned"` // the chosen values of tuned axes; empty where none is tuned or chosen yet
+	ValLoss     *plateau.Interval     `json:"val_loss"`
+	Gain        *plateau.Interval     `json:"gain"`
+	Decision    *plateau.StepDecision `json:"decision"`
+	Incumbent   *int                  `json:"incumbent"`
+	Probability *float64              `json:"probability"`
+	Count       *int                  `json:"count"`
+	Cost        Cost                  `json:"cost"`
 	// Trials are those that stand for the rung: the chosen candidate's, or all while none is chosen. Its other candidates'
 	// are in Candidates.
 	Trials     []Trial     `json:"trials"`
@@ -165,9 +167,9 @@ type Rung struct {
 
 	// ScreenedLoss is the mean loss of the screened rank's adapters truncated to this one. It is no training result: nothing is
 	// claimed from it, and a rung that has nothing else was not trained.
-	ScreenedLoss *sweep.Interval `json:"screened_loss,omitempty"`
+	ScreenedLoss *plateau.Interval `json:"screened_loss,omitempty"`
 
-	judged  *sweep.RungVerdict
+	judged  *plateau.RungVerdict
 	edges   []sweep.Edge // of the chosen candidate
 	started bool
 }
@@ -182,22 +184,22 @@ type Candidate struct {
 
 // Trial is one seed of a rung. What is not known is nil.
 type Trial struct {
-	ID              sweep.TrialID `json:"id"`
-	Seed            int64         `json:"seed"`
-	Extra           bool          `json:"extra,omitempty"` // the seed is none of the grid's: it was drawn to certify
-	State           string        `json:"state"`
-	ValLoss         *float64      `json:"val_loss"`
-	BestStep        *int          `json:"best_step"`
-	TrainLoss       *float64      `json:"train_loss"`
-	RetainLoss      *float64      `json:"retain_loss,omitempty"`    // on data.retain at the best step; absent where the grid has none
-	Forgetting      *float64      `json:"forgetting,omitempty"`     // how much higher it is than at step 0
-	TokenAccuracy   *float64      `json:"token_accuracy,omitempty"` // at the best step; absent in trials from before it was measured
-	ExactMatch      *float64      `json:"exact_match,omitempty"`    // as token_accuracy; absent, too, where no validation row has a prompt
-	Tokens          *int64        `json:"tokens"`
-	PeakHostBytes   *int64        `json:"peak_host_bytes"`
-	PeakDeviceBytes *int64        `json:"peak_device_bytes"`
-	PredictedBytes  *int64        `json:"predicted_bytes"`
-	TrainSeconds    *float64      `json:"train_seconds"`
-	TrainableParams *int64        `json:"trainable_params"`
-	Error           string        `json:"error,omitempty"`
+	ID              trial.ID `json:"id"`
+	Seed            int64    `json:"seed"`
+	Extra           bool     `json:"extra,omitempty"` // the seed is none of the grid's: it was drawn to certify
+	State           string   `json:"state"`
+	ValLoss         *float64 `json:"val_loss"`
+	BestStep        *int     `json:"best_step"`
+	TrainLoss       *float64 `json:"train_loss"`
+	RetainLoss      *float64 `json:"retain_loss,omitempty"`    // on data.retain at the best step; absent where the grid has none
+	Forgetting      *float64 `json:"forgetting,omitempty"`     // how much higher it is than at step 0
+	TokenAccuracy   *float64 `json:"token_accuracy,omitempty"` // at the best step; absent in trials from before it was measured
+	ExactMatch      *float64 `json:"exact_match,omitempty"`    // as token_accuracy; absent, too, where no validation row has a prompt
+	Tokens          *int64   `json:"tokens"`
+	PeakHostBytes   *int64   `json:"peak_host_bytes"`
+	PeakDeviceBytes *int64   `json:"peak_device_bytes"`
+	PredictedBytes  *int64   `json:"predicted_bytes"`
+	TrainSeconds    *float64 `json:"train_seconds"`
+	TrainableParams *int64   `json:"trainable_params"`
+	Error           string   `json:"error,omitempty"`
 }

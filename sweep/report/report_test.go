@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a test flag
@@ -40,7 +42,7 @@ func golden(t *testing.T, name string, got []byte) {
 // of the others have none of it).
 func TestReportOfForgetting(t *testing.T) {
 	t.Parallel()
-	s := states()[sweep.StatePlateau].snapshot()
+	s := states()[plateau.StatePlateau].snapshot()
 	for i := range s.Ladders[0].Rungs {
 		for j := range s.Ladders[0].Rungs[i].Trials {
 			o := s.Ladders[0].Rungs[i].Trials[j].Attempts[0].Outcome
@@ -80,8 +82,8 @@ func TestReportOfForgetting(t *testing.T) {
 // TestReportOfMetrics: every metric is judged by itself, and the report says where they disagree; val_loss decides alone.
 func TestReportOfMetrics(t *testing.T) {
 	t.Parallel()
-	for name, rule := range map[string]sweep.Plateau{"metrics": {}, "metrics_nats": natsRule()} {
-		f := states()[sweep.StatePlateau]
+	for name, rule := range map[string]plateau.Rule{"metrics": {}, "metrics_nats": natsRule()} {
+		f := states()[plateau.StatePlateau]
 		f.rule = rule
 		s := f.snapshot()
 		for i := range s.Ladders[0].Rungs {
@@ -120,16 +122,16 @@ func TestReportOfMetrics(t *testing.T) {
 }
 
 // natsRule gives min_gain in nats, which only val_loss can be held to.
-func natsRule() sweep.Plateau {
-	p := sweep.DefaultPlateau()
-	p.MinGain = sweep.MinGain{Value: 0.024}
+func natsRule() plateau.Rule {
+	p := plateau.DefaultRule()
+	p.MinGain = plateau.MinGain{Value: 0.024}
 	return p
 }
 
 // TestReportOfNoAccuracy: a metric that the rule cannot judge says why and recommends nothing.
 func TestReportOfNoAccuracy(t *testing.T) {
 	t.Parallel()
-	s := states()[sweep.StatePlateau].snapshot()
+	s := states()[plateau.StatePlateau].snapshot()
 	for i := range s.Ladders[0].Rungs {
 		for j := range s.Ladders[0].Rungs[i].Trials {
 			facts := &s.Ladders[0].Rungs[i].Trials[j]
@@ -146,7 +148,7 @@ func TestReportOfNoAccuracy(t *testing.T) {
 }
 
 // states are ladders of one cell, one for every state a verdict can have.
-func states() map[sweep.State]fixture {
+func states() map[plateau.State]fixture {
 	seeds := []int64{0, 1, 2}
 	one := func(rungs []rung) []fixtureLadder { return []fixtureLadder{{dropout: "0", rungs: rungs}} }
 	worse := []rung{}
@@ -157,32 +159,32 @@ func states() map[sweep.State]fixture {
 	noisy := measured(4.60, 4.59, 4.585)
 	noisy[1].losses = []float64{4.655, 4.598, 4.547}
 	noisy[2].losses = []float64{4.6475, 4.608, 4.574}
-	fails := func(state sweep.OutcomeState, text string, which ...int) map[int]sweep.Outcome {
-		out := map[int]sweep.Outcome{}
+	fails := func(state trial.OutcomeState, text string, which ...int) map[int]trial.Outcome {
+		out := map[int]trial.Outcome{}
 		for _, i := range which {
-			out[i] = sweep.Outcome{State: state, Error: text, Step: 17}
+			out[i] = trial.Outcome{State: state, Error: text, Step: 17}
 		}
 		return out
 	}
 	with := func(rungs []rung, more ...rung) []rung { return append(rungs, more...) }
-	return map[sweep.State]fixture{
-		sweep.StatePlateau:        {name: "plateau", seeds: seeds, ladders: one(measured(4.793, 4.712, 4.630, 4.570, 4.560, 4.556))},
-		sweep.StateLikelyPlateau:  {name: "likely", seeds: seeds, ladders: one(noisy)},
-		sweep.StateOverfit:        {name: "overfit", seeds: seeds, ladders: one(worse)},
-		sweep.StateStillImproving: {name: "improving", seeds: seeds, ladders: one(measured(4.793, 4.712, 4.630))},
-		sweep.StateInconclusive:   {name: "inconclusive", seeds: []int64{7}, ladders: one([]rung{{rank: 4, losses: []float64{4.63}, train: 4.5}})},
-		sweep.StateIncomplete: {name: "incomplete", seeds: seeds, ladders: one(with(measured(4.793, 4.712), rung{
-			rank: 4, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(sweep.OutcomeFailed, "disk full: free some space", 1),
+	return map[plateau.State]fixture{
+		plateau.StatePlateau:        {name: "plateau", seeds: seeds, ladders: one(measured(4.793, 4.712, 4.630, 4.570, 4.560, 4.556))},
+		plateau.StateLikelyPlateau:  {name: "likely", seeds: seeds, ladders: one(noisy)},
+		plateau.StateOverfit:        {name: "overfit", seeds: seeds, ladders: one(worse)},
+		plateau.StateStillImproving: {name: "improving", seeds: seeds, ladders: one(measured(4.793, 4.712, 4.630))},
+		plateau.StateInconclusive:   {name: "inconclusive", seeds: []int64{7}, ladders: one([]rung{{rank: 4, losses: []float64{4.63}, train: 4.5}})},
+		plateau.StateIncomplete: {name: "incomplete", seeds: seeds, ladders: one(with(measured(4.793, 4.712), rung{
+			rank: 4, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeFailed, "disk full: free some space", 1),
 		}))},
-		sweep.StateUnstable: {name: "unstable", seeds: seeds, ladders: one(with(measured(4.793), rung{
-			rank: 2, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(sweep.OutcomeUnstable, "loss is not finite", 0, 2),
+		plateau.StateUnstable: {name: "unstable", seeds: seeds, ladders: one(with(measured(4.793), rung{
+			rank: 2, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeUnstable, "loss is not finite", 0, 2),
 		}))},
-		sweep.StateMemoryLimited: {name: "memory", seeds: seeds, limits: sweep.Limits{Memory: 430 << 20}, ladders: one(with(measured(4.793, 4.712), rung{
-			rank: 1024, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(sweep.OutcomeOverMemory, "needs 494 MiB of 430 MiB", 0, 1, 2),
+		plateau.StateMemoryLimited: {name: "memory", seeds: seeds, limits: sweep.Limits{Memory: 430 << 20}, ladders: one(with(measured(4.793, 4.712), rung{
+			rank: 1024, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeOverMemory, "needs 494 MiB of 430 MiB", 0, 1, 2),
 		}))},
-		sweep.StateTimeLimited: {name: "time", seeds: seeds, limits: sweep.Limits{Time: time.Hour}, elapsed: time.Hour, ladders: one(with(
-			measured(4.793, 4.712), rung{rank: 4, outcome: fails(sweep.OutcomeInterrupted, "", 0, 1, 2)}, rung{rank: 8, waiting: true}))},
-		sweep.StateRunning: {name: "running", seeds: seeds, ladders: one(with(
+		plateau.StateTimeLimited: {name: "time", seeds: seeds, limits: sweep.Limits{Time: time.Hour}, elapsed: time.Hour, ladders: one(with(
+			measured(4.793, 4.712), rung{rank: 4, outcome: fails(trial.OutcomeInterrupted, "", 0, 1, 2)}, rung{rank: 8, waiting: true}))},
+		plateau.StateRunning: {name: "running", seeds: seeds, ladders: one(with(
 			measured(4.793, 4.712), rung{rank: 4, running: true}, rung{rank: 8, waiting: true}))},
 	}
 }
@@ -217,13 +219,13 @@ func TestTextOfAdvice(t *testing.T) {
 		}
 		return s
 	}
-	stopped := func(state sweep.OutcomeState) map[int]sweep.Outcome {
-		o := sweep.Outcome{State: state, Error: "stopped", Step: 17}
-		return map[int]sweep.Outcome{0: o, 1: o, 2: o}
+	stopped := func(state trial.OutcomeState) map[int]trial.Outcome {
+		o := trial.Outcome{State: state, Error: "stopped", Step: 17}
+		return map[int]trial.Outcome{0: o, 1: o, 2: o}
 	}
-	slow := one("slow", append(measured(4.793, 4.712), rung{rank: 4, outcome: stopped(sweep.OutcomeOverTime)}))
+	slow := one("slow", append(measured(4.793, 4.712), rung{rank: 4, outcome: stopped(trial.OutcomeOverTime)}))
 	slow.limits.TrialTime = time.Minute
-	big := one("big", []rung{{rank: 64, outcome: stopped(sweep.OutcomeOverMemory)}, {rank: 128, waiting: true}})
+	big := one("big", []rung{{rank: 64, outcome: stopped(trial.OutcomeOverMemory)}, {rank: 128, waiting: true}})
 	big.limits.Memory = 100 << 20
 	noisy := measured(4.60, 4.59, 4.585)
 	noisy[1].losses, noisy[2].losses = []float64{4.61, 4.60, 4.56}, []float64{4.63, 4.58, 4.57}
@@ -271,7 +273,7 @@ func text2(t *testing.T, r Report, o Options) []byte {
 // TestTextOfOneSeed shows what the intervals rest on where no seed repeats another.
 func TestTextOfOneSeed(t *testing.T) {
 	t.Parallel()
-	f := fixture{name: "one-seed", seeds: []int64{7}, rule: sweep.DefaultPlateau(), ladders: []fixtureLadder{{
+	f := fixture{name: "one-seed", seeds: []int64{7}, rule: plateau.DefaultRule(), ladders: []fixtureLadder{{
 		dropout: "0", rungs: measured(4.793, 4.712, 4.71, 4.709),
 	}}}
 	golden(t, "one-seed-default.txt", text2(t, Build(f.snapshot()), Options{}))
@@ -331,7 +333,7 @@ func TestColorIsOnlyBold(t *testing.T) {
 
 func TestJSONAndCSV(t *testing.T) {
 	t.Parallel()
-	for name, f := range map[string]fixture{"memory": states()[sweep.StateMemoryLimited], "cells": cells()} {
+	for name, f := range map[string]fixture{"memory": states()[plateau.StateMemoryLimited], "cells": cells()} {
 		r := Build(f.snapshot())
 		var j, c bytes.Buffer
 		if err := errors.Join(r.JSON(&j), r.CSV(&c)); err != nil {
@@ -375,7 +377,7 @@ func TestLossesOfOtherTokensDoNotCompete(t *testing.T) {
 
 func TestReportBeforeRegistration(t *testing.T) {
 	t.Parallel()
-	r := Build(sweep.Snapshot{Sweep: sweep.Info{Name: "early", Rule: sweep.DefaultPlateau(), Seeds: []int64{0}}})
+	r := Build(sweep.Snapshot{Sweep: sweep.Info{Name: "early", Rule: plateau.DefaultRule(), Seeds: []int64{0}}})
 	if r.Recommendation.Final || r.Recommendation.Rank != nil {
 		t.Errorf("recommendation = %+v, want none that is final", r.Recommendation)
 	}

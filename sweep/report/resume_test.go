@@ -10,6 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // measuredFields are the only ones in which two runs of the same sweep may differ.
@@ -19,7 +21,7 @@ var measuredFields = []string{"train_seconds", "peak_host_bytes", "peak_device_b
 // its measurements any values: outside the measured fields, the report stays the same.
 func TestInterruptionsLeaveNoTrace(t *testing.T) {
 	t.Parallel()
-	fixtures := []fixture{cells(), states()[sweep.StateMemoryLimited], states()[sweep.StateUnstable]}
+	fixtures := []fixture{cells(), states()[plateau.StateMemoryLimited], states()[plateau.StateUnstable]}
 	rapid.Check(t, func(t *rapid.T) {
 		f := rapid.SampledFrom(fixtures).Draw(t, "fixture")
 		want := withoutMeasurements(t, Build(f.snapshot()))
@@ -39,24 +41,24 @@ func TestInterruptionsLeaveNoTrace(t *testing.T) {
 }
 
 // interrupt puts attempts before the one that ended the trial and changes what was measured.
-func interrupt(t *rapid.T, trial *sweep.TrialFacts) {
-	states := rapid.SliceOfN(rapid.SampledFrom([]sweep.OutcomeState{sweep.OutcomeCrashed, sweep.OutcomeInterrupted}), 0, 3).Draw(t, "attempts")
+func interrupt(t *rapid.T, tr *sweep.TrialFacts) {
+	states := rapid.SliceOfN(rapid.SampledFrom([]trial.OutcomeState{trial.OutcomeCrashed, trial.OutcomeInterrupted}), 0, 3).Draw(t, "attempts")
 	var attempts []sweep.AttemptFacts
 	for i, state := range states {
 		attempts = append(attempts, sweep.AttemptFacts{
 			Number: i + 1, Intended: time.Unix(int64(i), 0), LastSeq: int64(i * 7), CheckpointStep: -1,
-			Outcome: &sweep.Outcome{State: state, Error: "signal: killed", Step: i, TrainSeconds: float64(i)},
+			Outcome: &trial.Outcome{State: state, Error: "signal: killed", Step: i, TrainSeconds: float64(i)},
 		})
 	}
-	trial.Attempts = append(attempts, trial.Attempts...)
-	last := &trial.Attempts[len(trial.Attempts)-1]
-	last.Number, last.LastSeq = len(trial.Attempts), rapid.Int64Range(1, 1000).Draw(t, "seq")
+	tr.Attempts = append(attempts, tr.Attempts...)
+	last := &tr.Attempts[len(tr.Attempts)-1]
+	last.Number, last.LastSeq = len(tr.Attempts), rapid.Int64Range(1, 1000).Draw(t, "seq")
 	last.Outcome.TrainSeconds = rapid.Float64Range(0, 1e4).Draw(t, "seconds")
-	trial.Memory.PeakHostBytes = new(rapid.Int64Range(1, 1<<40).Draw(t, "host"))
+	tr.Memory.PeakHostBytes = new(rapid.Int64Range(1, 1<<40).Draw(t, "host"))
 	if rapid.Bool().Draw(t, "device") {
-		trial.Memory.PeakDeviceBytes = new(rapid.Int64Range(1, 1<<40).Draw(t, "device bytes"))
+		tr.Memory.PeakDeviceBytes = new(rapid.Int64Range(1, 1<<40).Draw(t, "device bytes"))
 	}
-	trial.Prediction.PredictedBytes = rapid.Int64Range(1, 1<<40).Draw(t, "predicted")
+	tr.Prediction.PredictedBytes = rapid.Int64Range(1, 1<<40).Draw(t, "predicted")
 }
 
 // withoutMeasurements returns the report's JSON with the measured fields emptied.

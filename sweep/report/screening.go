@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // Screening is how a ladder's ranks to train were chosen from truncated adapters, and what that took. The losses stand with
@@ -20,7 +21,7 @@ type Screening struct {
 	StepsLadder     *int `json:"steps_ladder"`     // of climbing from the lowest rank to where this ladder stopped; nil where no rule stopped it
 }
 
-func newScreening(l sweep.Ladder, v sweep.Verdict) *Screening {
+func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
 	if v.Screening == nil {
 		return nil
 	}
@@ -45,18 +46,18 @@ func newScreening(l sweep.Ladder, v sweep.Verdict) *Screening {
 		}
 	}
 	switch v.State {
-	case sweep.StatePlateau, sweep.StateLikelyPlateau, sweep.StateOverfit, sweep.StateStillImproving, sweep.StateInconclusive:
+	case plateau.StatePlateau, plateau.StateLikelyPlateau, plateau.StateOverfit, plateau.StateStillImproving, plateau.StateInconclusive:
 		s.StepsLadder = &ladder
-	case sweep.StateRunning, sweep.StateIncomplete, sweep.StateUnstable, sweep.StateMemoryLimited, sweep.StateTimeLimited:
+	case plateau.StateRunning, plateau.StateIncomplete, plateau.StateUnstable, plateau.StateMemoryLimited, plateau.StateTimeLimited:
 	}
 	return &s
 }
 
 // stopRank is the last rank that counted.
-func stopRank(v sweep.Verdict) int {
+func stopRank(v plateau.Verdict) int {
 	stop := 0
 	for _, r := range v.Rungs {
-		if r.Decision != sweep.DecisionBeyond {
+		if r.Decision != plateau.DecisionBeyond {
 			stop = r.Rank
 		}
 	}

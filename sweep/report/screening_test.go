@@ -6,6 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // screenedSnapshot is a finished screening: rank 64 was trained and truncated, then the ranks from 4 to 32.
@@ -19,7 +21,7 @@ func screenedSnapshot() sweep.Snapshot {
 	for i := range top.Trials {
 		for r, mean := range truncated {
 			loss := mean + []float64{0.037, -0.002, -0.035}[i] + 0.0005*float64((i*(r+1))%3)
-			top.Trials[i].Screened = append(top.Trials[i].Screened, sweep.Screened{Rank: 1 << r, ValLoss: loss, Tokens: 630, Seconds: 1})
+			top.Trials[i].Screened = append(top.Trials[i].Screened, trial.Screened{Rank: 1 << r, ValLoss: loss, Tokens: 630, Seconds: 1})
 		}
 	}
 	return s
@@ -44,7 +46,7 @@ func TestTextOfAScreening(t *testing.T) {
 		t.Errorf("%d rows of trials, want those of the 15 that were started", len(rows))
 	}
 	s.Sweep.Strategy = sweep.StrategyLadder
-	if l := Build(s).Ladders[0]; l.Verdict.Screening != nil || len(l.NotStarted) != 2 || l.Verdict.State != sweep.StateRunning {
+	if l := Build(s).Ladders[0]; l.Verdict.Screening != nil || len(l.NotStarted) != 2 || l.Verdict.State != plateau.StateRunning {
 		t.Errorf("as a ladder: %+v", l.Verdict)
 	}
 }

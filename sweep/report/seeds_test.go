@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // confirmed adds further seeds to ranks of a snapshot's first ladder, from the one after the grid's largest on.
@@ -38,7 +39,7 @@ func TestTextOfExtraSeeds(t *testing.T) {
 	golden(t, "confirmed.txt", text2(t, Build(confirmed(ended.snapshot(), map[int][]float64{
 		2: {4.72, 4.66, 4.70}, 4: {4.75, 4.69, 4.73},
 	})), Options{}))
-	one := fixture{name: "confirmed-one", seeds: []int64{7}, rule: sweep.DefaultPlateau(), ladders: []fixtureLadder{{
+	one := fixture{name: "confirmed-one", seeds: []int64{7}, rule: plateau.DefaultRule(), ladders: []fixtureLadder{{
 		dropout: "0", rungs: measured(4.793, 4.712, 4.71, 4.709),
 	}}}
 	golden(t, "confirmed-one-seed.txt", text2(t, Build(confirmed(one.snapshot(), map[int][]float64{
@@ -59,12 +60,12 @@ func TestTextOfASeedsGain(t *testing.T) {
 // TestExtraSeedsAreCounted: ranks are listed by how many seeds gave them a loss.
 func TestExtraSeedsAreCounted(t *testing.T) {
 	t.Parallel()
-	s := confirmed(states()[sweep.StatePlateau].snapshot(), map[int][]float64{8: {4.6, 4.6}, 16: {4.6, 4.6}, 32: {4.6}})
+	s := confirmed(states()[plateau.StatePlateau].snapshot(), map[int][]float64{8: {4.6, 4.6}, 16: {4.6, 4.6}, 32: {4.6}})
 	if got, want := Build(s).Ladders[0].extraSeeds(), "ranks 8 and 16 have 5 seeds, rank 32 has 4 seeds; "+
 		"val_loss averages the grid's, a gain all that both ranks share"; got != want {
 		t.Errorf("extraSeeds = %q, want %q", got, want)
 	}
-	if got := Build(states()[sweep.StatePlateau].snapshot()).Ladders[0].extraSeeds(); got != "" {
+	if got := Build(states()[plateau.StatePlateau].snapshot()).Ladders[0].extraSeeds(); got != "" {
 		t.Errorf("extraSeeds without any = %q", got)
 	}
 }

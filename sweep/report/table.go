@@ -10,7 +10,8 @@ import (
 	gotext "github.com/jedib0t/go-pretty/v6/text"
 	"gonum.org/v1/gonum/stat"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // column is one column of a ladder's table. A column without any value is left out; where the table is too wide, those
@@ -35,7 +36,7 @@ func (t *text) columns(l Ladder) []column {
 			return plusMinus(*r.ValLoss, decimals)
 		}},
 		{"screened", 0, func(r Rung) string {
-			return optional(r.ScreenedLoss, func(i sweep.Interval) string { return fixed(i.Mean, decimals) })
+			return optional(r.ScreenedLoss, func(i plateau.Interval) string { return fixed(i.Mean, decimals) })
 		}},
 		{"gain [lo, hi]", 0, func(r Rung) string {
 			if r.Gain == nil {
@@ -93,15 +94,15 @@ func decision(r Rung) string {
 	if !r.started {
 		return "not trained"
 	}
-	for _, bad := range []sweep.OutcomeState{sweep.OutcomeOverMemory, sweep.OutcomeOverTime, sweep.OutcomeUnstable, sweep.OutcomeFailed} {
+	for _, bad := range []trial.OutcomeState{trial.OutcomeOverMemory, trial.OutcomeOverTime, trial.OutcomeUnstable, trial.OutcomeFailed} {
 		if n := inState(r, bad); n > 0 {
 			return fmt.Sprintf("%d/%d %s", n, len(r.Trials), bad)
 		}
 	}
-	return fmt.Sprintf("%d/%d done", inState(r, sweep.OutcomeDone), len(r.Trials))
+	return fmt.Sprintf("%d/%d done", inState(r, trial.OutcomeDone), len(r.Trials))
 }
 
-func inState(r Rung, state sweep.OutcomeState) int {
+func inState(r Rung, state trial.OutcomeState) int {
 	n := 0
 	for _, t := range r.Trials {
 		if t.State == string(state) {
@@ -191,7 +192,7 @@ func width(s string) int {
 }
 
 // RungText says in one line what the rule found about a rung.
-func RungText(r sweep.RungVerdict, minGain float64) string {
+func RungText(r plateau.RungVerdict, minGain float64) string {
 	decimals := digits(minGain)
 	text := fmt.Sprintf("rank %d: val_loss %s", r.Rank, plusMinus(r.ValLoss, decimals))
 	if r.Gain != nil {

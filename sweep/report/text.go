@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // Options say how text is laid out.
@@ -102,11 +103,11 @@ func (t *text) steps(rec Recommendation, decimals int) {
 }
 
 // effect prints a gain behind the verb that suits its sign.
-func effect(positive, negative string, gain sweep.Interval, decimals int) string {
+func effect(positive, negative string, gain plateau.Interval, decimals int) string {
 	if gain.Mean >= 0 {
 		return positive + " " + bounds(gain, decimals)
 	}
-	turned := sweep.Interval{Mean: -gain.Mean}
+	turned := plateau.Interval{Mean: -gain.Mean}
 	if gain.Lo != nil && gain.Hi != nil {
 		turned.Lo, turned.Hi = new(-*gain.Hi), new(-*gain.Lo)
 	}
@@ -256,7 +257,7 @@ func (t *text) numbers(v Verdict) string {
 }
 
 // nextRung says what climbing on would take.
-func nextRung(n sweep.NextRung) string {
+func nextRung(n plateau.NextRung) string {
 	text := fmt.Sprintf("rank %d, %d %s", n.Rank, n.Seeds, plural("trial", n.Seeds))
 	if n.PredictedBytes != nil {
 		text += ", about " + size(*n.PredictedBytes) + " each"

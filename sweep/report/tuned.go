@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // all returns the trials of every candidate; of a rung without candidates its trials.
@@ -19,7 +20,7 @@ func (r Rung) all() []Trial {
 }
 
 // tunedText is ", learning_rate=0.001" for a trial of a candidate, and empty where nothing is tuned.
-func (r Rung) tunedText(id sweep.TrialID) string {
+func (r Rung) tunedText(id trial.ID) string {
 	for _, c := range r.Candidates {
 		if slices.ContainsFunc(c.Trials, func(t Trial) bool { return t.ID == id }) {
 			return ", " + sweep.Cell(c.Tuned).String()

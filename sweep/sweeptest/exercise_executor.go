@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // What the workers of an executor under test do after their first event, started.
@@ -29,18 +30,18 @@ func ExerciseExecutor(t *testing.T, open func(t *testing.T, root, worker string)
 	t.Run("Attempts", func(t *testing.T) { t.Parallel(); exerciseOrder(t, open(t, t.TempDir(), WorkerFinishes)) })
 }
 
-func launch(t *testing.T, e sweep.Executor, number int) sweep.AttemptID {
+func launch(t *testing.T, e sweep.Executor, number int) trial.AttemptID {
 	t.Helper()
-	trial := Trial(16, 1, 0)
-	a := sweep.Assignment{Attempt: sweep.NewAttemptID(trial.ID, number), Trial: trial, Platform: "go"}
+	tr := Trial(16, 1, 0)
+	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, number), Trial: tr, Platform: "go"}
 	for n := number - 1; n > 0; n-- {
-		a.Checkpoints = append(a.Checkpoints, sweep.NewAttemptID(trial.ID, n).Dir(""))
+		a.Checkpoints = append(a.Checkpoints, trial.NewAttemptID(tr.ID, n).Dir(""))
 	}
 	must(t, "Start "+string(a.Attempt), e.Start(t.Context(), a))
 	return a.Attempt
 }
 
-func alive(t *testing.T, e sweep.Executor, id sweep.AttemptID) bool {
+func alive(t *testing.T, e sweep.Executor, id trial.AttemptID) bool {
 	t.Helper()
 	p, err := e.Probe(t.Context(), id)
 	must(t, "Probe "+string(id), err)
@@ -48,7 +49,7 @@ func alive(t *testing.T, e sweep.Executor, id sweep.AttemptID) bool {
 }
 
 // awaitDeath waits until the worker is gone, far longer than a healthy machine needs.
-func awaitDeath(t *testing.T, e sweep.Executor, id sweep.AttemptID) {
+func awaitDeath(t *testing.T, e sweep.Executor, id trial.AttemptID) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); alive(t, e, id); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -58,7 +59,7 @@ func awaitDeath(t *testing.T, e sweep.Executor, id sweep.AttemptID) {
 }
 
 // awaitStarted waits for the worker's first event.
-func awaitStarted(t *testing.T, e sweep.Executor, id sweep.AttemptID) {
+func awaitStarted(t *testing.T, e sweep.Executor, id trial.AttemptID) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); len(states(t, e, id, 0)) == 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -68,7 +69,7 @@ func awaitStarted(t *testing.T, e sweep.Executor, id sweep.AttemptID) {
 }
 
 // states lists an attempt's events after a number: their kinds and, of the last word, its state. Numbers must follow.
-func states(t *testing.T, e sweep.Executor, id sweep.AttemptID, after int64) []string {
+func states(t *testing.T, e sweep.Executor, id trial.AttemptID, after int64) []string {
 	t.Helper()
 	events, err := e.Events(t.Context(), id, after)
 	must(t, "Events of "+string(id), err)
@@ -86,7 +87,7 @@ func states(t *testing.T, e sweep.Executor, id sweep.AttemptID, after int64) []s
 	return out
 }
 
-func wantStates(t *testing.T, e sweep.Executor, id sweep.AttemptID, after int64, want ...string) {
+func wantStates(t *testing.T, e sweep.Executor, id trial.AttemptID, after int64, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, states(t, e, id, after)); diff != "" {
 		t.Errorf("events of %s after %d (-want +got):\n%s", id, after, diff)
@@ -95,7 +96,7 @@ func wantStates(t *testing.T, e sweep.Executor, id sweep.AttemptID, after int64,
 
 func exerciseUnknown(t *testing.T, e sweep.Executor) {
 	t.Helper()
-	id := sweep.NewAttemptID(Trial(16, 1, 0).ID, 1)
+	id := trial.NewAttemptID(Trial(16, 1, 0).ID, 1)
 	if alive(t, e, id) {
 		t.Error("an attempt that was never launched lives")
 	}
@@ -136,7 +137,7 @@ func exerciseStop(t *testing.T, open func(t *testing.T, root, worker string) swe
 	if !alive(t, e, id) {
 		t.Error("a worker that was just started does not live")
 	}
-	if err := e.Start(t.Context(), sweep.Assignment{Attempt: id, Trial: Trial(16, 1, 0), Platform: "go"}); err == nil {
+	if err := e.Start(t.Context(), trial.Assignment{Attempt: id, Trial: Trial(16, 1, 0), Platform: "go"}); err == nil {
 		t.Error("a running attempt was started again")
 	}
 	awaitStarted(t, e, id)
@@ -159,7 +160,7 @@ func exerciseStop(t *testing.T, open func(t *testing.T, root, worker string) swe
 // exerciseOrder: attempt 10 comes after attempt 9.
 func exerciseOrder(t *testing.T, e sweep.Executor) {
 	t.Helper()
-	var want []sweep.AttemptID
+	var want []trial.AttemptID
 	for n := 1; n <= 10; n++ {
 		want = append(want, launch(t, e, n))
 		awaitDeath(t, e, want[n-1])

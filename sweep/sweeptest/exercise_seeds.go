@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // createTuned makes a registered sweep of one ladder with two candidates, ranks 1 and 2, seeds 1 and 0 in that order.
@@ -54,11 +56,11 @@ func exerciseExtraSeeds(t *testing.T, s Store) {
 	for range 2 { // the second changes nothing
 		must(t, "AddTrials", s.AddTrials(ctx, ladder, extra))
 		got := snapshot(t, s, id).Ladders[0]
-		want := []sweep.TrialID{
+		want := []trial.ID{
 			TrialAt(1e-3, 16, 2, 1).ID, TrialAt(1e-3, 16, 2, 0).ID, extra[1].Trial.ID, extra[0].Trial.ID,
 			TrialAt(3e-3, 16, 2, 1).ID, TrialAt(3e-3, 16, 2, 0).ID,
 		}
-		var ids []sweep.TrialID
+		var ids []trial.ID
 		for _, f := range got.Rungs[1].Trials {
 			ids = append(ids, f.Trial.ID)
 			if f.Extra != (f.Trial.Spec.Seed > 1) {
@@ -74,7 +76,7 @@ func exerciseExtraSeeds(t *testing.T, s Store) {
 	}
 	must(t, "Register", s.Register(ctx, id, TunedRegistration([]float64{1e-3, 3e-3}, []float64{16}, []int{1, 2}, []int64{1, 0})))
 
-	a := sweep.Assignment{Attempt: sweep.NewAttemptID(extra[0].Trial.ID, 1), Sweep: "first", Trial: extra[0].Trial}
+	a := trial.Assignment{Attempt: trial.NewAttemptID(extra[0].Trial.ID, 1), Sweep: "first", Trial: extra[0].Trial}
 	must(t, "BeginAttempt", s.BeginAttempt(ctx, extra[0].Trial.ID, 1, a, moment(1)))
 	must(t, "AddTrials", s.AddTrials(ctx, snapshot(t, s, other).Ladders[0].ID, extra[:1]))
 	if f := snapshot(t, s, other).Ladders[0].Rungs[1].Trials[2]; len(f.Attempts) != 1 {
@@ -108,7 +110,7 @@ func exerciseWishes(t *testing.T, s Store) {
 	t.Helper()
 	ctx := t.Context()
 	certified := Info("certified", 1, 0)
-	certified.Rule.Stop, certified.Rule.MaxSeeds = sweep.StopCertified, 5
+	certified.Rule.Stop, certified.Rule.MaxSeeds = plateau.StopCertified, 5
 	ids := map[string]int64{"likely": create(t, s, "likely")}
 	var err error
 	ids["certified"], err = s.CreateSweep(ctx, certified)

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // ExerciseStore runs what every store must do against fresh stores that open returns.
@@ -102,7 +104,7 @@ func plans(s sweep.Snapshot) []sweep.LadderPlan {
 		plan := sweep.LadderPlan{Cell: l.Cell, Model: l.Model, Corpus: l.Corpus, Candidates: l.Candidates}
 		for _, r := range l.Rungs {
 			plan.Ranks = append(plan.Ranks, r.Rank)
-			var trials []sweep.Trial
+			var trials []trial.Trial
 			for _, f := range r.Trials {
 				trials = append(trials, f.Trial)
 			}
@@ -119,17 +121,17 @@ func exerciseAttempts(t *testing.T, s Store) {
 	t.Helper()
 	ctx := t.Context()
 	first, second := create(t, s, "first"), create(t, s, "second")
-	trial := Trial(16, 1, 1)
-	lines := Trainer{StepTime: time.Second, Loss: func(sweep.Trial) float64 { return 4.5 }}
+	tr := Trial(16, 1, 1)
+	lines := Trainer{StepTime: time.Second, Loss: func(trial.Trial) float64 { return 4.5 }}
 	run := func(number, from, n int) {
-		a := sweep.Assignment{Attempt: sweep.NewAttemptID(trial.ID, number), Sweep: "first", Trial: trial}
+		a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, number), Sweep: "first", Trial: tr}
 		for range 2 { // the same again changes nothing
-			must(t, "BeginAttempt", s.BeginAttempt(ctx, trial.ID, number, a, moment(number)))
+			must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, number, a, moment(number)))
 			events := numbered(lines.Script(a, from))
 			if n > 0 {
-				events = append(events[:n:n], sweep.Event{
-					Seq: int64(n + 1), At: moment(500), Kind: sweep.EventEnded, Step: 3,
-					Outcome: &sweep.Outcome{State: sweep.OutcomeCrashed, Error: "signal: killed", Step: 3},
+				events = append(events[:n:n], trial.Event{
+					Seq: int64(n + 1), At: moment(500), Kind: trial.EventEnded, Step: 3,
+					Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "signal: killed", Step: 3},
 				})
 			}
 			must(t, "AppendEvents", s.AppendEvents(ctx, a.Attempt, events[:3]))
@@ -139,12 +141,12 @@ func exerciseAttempts(t *testing.T, s Store) {
 	run(1, -1, 11)
 	run(2, 2, 0)
 	// A crash counts in the sweep that had it; the other one only sees that the trial went on.
-	for id, state := range map[int64]sweep.OutcomeState{first: sweep.OutcomeCrashed, second: sweep.OutcomeInterrupted} {
+	for id, state := range map[int64]trial.OutcomeState{first: trial.OutcomeCrashed, second: trial.OutcomeInterrupted} {
 		f := snapshot(t, s, id).Ladders[0].Rungs[0].Trials[0]
 		if len(f.Attempts) != 2 || f.Attempts[0].Outcome == nil || f.Attempts[0].Outcome.State != state {
 			t.Fatalf("attempts = %+v", f.Attempts)
 		}
-		if o := f.Final(); o == nil || o.State != sweep.OutcomeDone || o.ValLoss == nil || *o.ValLoss != 4.5 {
+		if o := f.Final(); o == nil || o.State != trial.OutcomeDone || o.ValLoss == nil || *o.ValLoss != 4.5 {
 			t.Errorf("final outcome = %+v", o)
 		}
 		if f.Attempts[0].CheckpointStep != 2 || f.Attempts[0].LastSeq != 12 || !f.Attempts[0].LastAt.Equal(moment(500)) {
@@ -163,15 +165,15 @@ func exerciseAttempts(t *testing.T, s Store) {
 // exerciseRetain stores losses on data.retain, and token accuracies, where there are any.
 func exerciseRetain(t *testing.T, s Store) {
 	t.Helper()
-	ctx, id, trial := t.Context(), create(t, s, "first"), Trial(16, 1, 1)
-	attempt := sweep.NewAttemptID(trial.ID, 1)
-	must(t, "BeginAttempt", s.BeginAttempt(ctx, trial.ID, 1, sweep.Assignment{Attempt: attempt, Trial: trial}, moment(1)))
-	o := sweep.Outcome{State: sweep.OutcomeDone, ValLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}
-	events := []sweep.Event{
-		{Kind: sweep.EventEval, Step: 0, Evaluation: &sweep.Evaluation{ValLoss: 5, RetainLoss: new(3.0)}},
-		{Kind: sweep.EventEval, Step: 2, Evaluation: &sweep.Evaluation{ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.25), ExactMatch: new(0.125)}},
-		{Kind: sweep.EventEval, Step: 4, Evaluation: &sweep.Evaluation{ValLoss: 4.75}},
-		{Kind: sweep.EventEnded, Outcome: &o},
+	ctx, id, tr := t.Context(), create(t, s, "first"), Trial(16, 1, 1)
+	attempt := trial.NewAttemptID(tr.ID, 1)
+	must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, 1, trial.Assignment{Attempt: attempt, Trial: tr}, moment(1)))
+	o := trial.Outcome{State: trial.OutcomeDone, ValLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}
+	events := []trial.Event{
+		{Kind: trial.EventEval, Step: 0, Evaluation: &trial.Evaluation{ValLoss: 5, RetainLoss: new(3.0)}},
+		{Kind: trial.EventEval, Step: 2, Evaluation: &trial.Evaluation{ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.25), ExactMatch: new(0.125)}},
+		{Kind: trial.EventEval, Step: 4, Evaluation: &trial.Evaluation{ValLoss: 4.75}},
+		{Kind: trial.EventEnded, Outcome: &o},
 	}
 	for i := range events {
 		events[i].Seq, events[i].At = int64(i+1), moment(2)
@@ -200,21 +202,21 @@ func exerciseRetain(t *testing.T, s Store) {
 // attempt that came to a bad end after the trial was done takes nothing back.
 func exerciseScreened(t *testing.T, s Store) {
 	t.Helper()
-	ctx, info, trial := t.Context(), Info("screened", 1, 0), Trial(16, 2, 1)
+	ctx, info, tr := t.Context(), Info("screened", 1, 0), Trial(16, 2, 1)
 	info.Strategy = sweep.StrategyScreen
 	id, err := s.CreateSweep(ctx, info)
 	must(t, "CreateSweep", err)
 	must(t, "Register", s.Register(ctx, id, Registration([]float64{16}, []int{1, 2}, []int64{1, 0})))
-	screened := func(rank int, loss float64) sweep.Event {
-		return sweep.Event{Kind: sweep.EventScreened, Screened: &sweep.Screened{Rank: rank, ValLoss: loss, Tokens: 630, Seconds: 0.5}}
+	screened := func(rank int, loss float64) trial.Event {
+		return trial.Event{Kind: trial.EventScreened, Screened: &trial.Screened{Rank: rank, ValLoss: loss, Tokens: 630, Seconds: 0.5}}
 	}
-	ended := func(o sweep.Outcome) sweep.Event { return sweep.Event{Kind: sweep.EventEnded, Outcome: &o} }
-	for i, events := range [][]sweep.Event{
-		{screened(2, 4.75), screened(1, 5), ended(sweep.Outcome{State: sweep.OutcomeDone, ValLoss: new(4.5)})},
-		{screened(1, 4.875), ended(sweep.Outcome{State: sweep.OutcomeOverMemory, Error: "killed"})},
+	ended := func(o trial.Outcome) trial.Event { return trial.Event{Kind: trial.EventEnded, Outcome: &o} }
+	for i, events := range [][]trial.Event{
+		{screened(2, 4.75), screened(1, 5), ended(trial.Outcome{State: trial.OutcomeDone, ValLoss: new(4.5)})},
+		{screened(1, 4.875), ended(trial.Outcome{State: trial.OutcomeOverMemory, Error: "killed"})},
 	} {
-		a := sweep.Assignment{Attempt: sweep.NewAttemptID(trial.ID, i+1), Sweep: info.Name, Trial: trial, Screen: []int{1, 2}}
-		must(t, "BeginAttempt", s.BeginAttempt(ctx, trial.ID, i+1, a, moment(i)))
+		a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, i+1), Sweep: info.Name, Trial: tr, Screen: []int{1, 2}}
+		must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, i+1, a, moment(i)))
 		for j := range events {
 			events[j].Seq, events[j].At = int64(j+1), moment(10*i+j)
 		}
@@ -227,19 +229,19 @@ func exerciseScreened(t *testing.T, s Store) {
 		t.Errorf("strategy %q", got.Sweep.Strategy)
 	}
 	f := got.Ladders[0].Rungs[1].Trials[0]
-	want := []sweep.Screened{{Rank: 1, ValLoss: 4.875, Tokens: 630, Seconds: 0.5}, {Rank: 2, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}}
+	want := []trial.Screened{{Rank: 1, ValLoss: 4.875, Tokens: 630, Seconds: 0.5}, {Rank: 2, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}}
 	if diff := cmp.Diff(want, f.Screened); diff != "" {
 		t.Errorf("screened (-want +got):\n%s", diff)
 	}
-	if o := f.Final(); o == nil || o.State != sweep.OutcomeDone || len(f.Attempts) != 2 {
+	if o := f.Final(); o == nil || o.State != trial.OutcomeDone || len(f.Attempts) != 2 {
 		t.Errorf("final outcome %+v of %d attempts", o, len(f.Attempts))
 	}
 	must(t, "RecordVerdict", s.RecordVerdict(ctx, got.Ladders[0].ID, sweep.Conclude(got, 0), moment(99)))
 }
 
 // numbered fills in Seq and At.
-func numbered(lines []Line) []sweep.Event {
-	events := make([]sweep.Event, len(lines))
+func numbered(lines []Line) []trial.Event {
+	events := make([]trial.Event, len(lines))
 	for i, l := range lines {
 		events[i] = l.Event
 		events[i].Seq, events[i].At = int64(i+1), moment(100).Add(l.After)
@@ -249,31 +251,31 @@ func numbered(lines []Line) []sweep.Event {
 
 func exerciseInvalidEvents(t *testing.T, s Store) {
 	t.Helper()
-	ctx, id, trial := t.Context(), create(t, s, "first"), Trial(16, 1, 1)
-	attempt := sweep.NewAttemptID(trial.ID, 1)
-	must(t, "BeginAttempt", s.BeginAttempt(ctx, trial.ID, 1, sweep.Assignment{Attempt: attempt, Trial: trial}, moment(1)))
-	must(t, "AppendEvents", s.AppendEvents(ctx, attempt, []sweep.Event{{Seq: 1, At: moment(2), Kind: sweep.EventCheckpoint}}))
+	ctx, id, tr := t.Context(), create(t, s, "first"), Trial(16, 1, 1)
+	attempt := trial.NewAttemptID(tr.ID, 1)
+	must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, 1, trial.Assignment{Attempt: attempt, Trial: tr}, moment(1)))
+	must(t, "AppendEvents", s.AppendEvents(ctx, attempt, []trial.Event{{Seq: 1, At: moment(2), Kind: trial.EventCheckpoint}}))
 	before := snapshot(t, s, id)
-	ended := func(seq int64) sweep.Event {
-		return sweep.Event{Seq: seq, At: moment(3), Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeFailed}}
+	ended := func(seq int64) trial.Event {
+		return trial.Event{Seq: seq, At: moment(3), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeFailed}}
 	}
-	for name, bad := range map[string]sweep.Event{
-		"seq 0":            {Seq: 0, At: moment(3), Kind: sweep.EventCheckpoint},
+	for name, bad := range map[string]trial.Event{
+		"seq 0":            {Seq: 0, At: moment(3), Kind: trial.EventCheckpoint},
 		"unknown kind":     {Seq: 3, At: moment(3), Kind: "gossip"},
-		"empty evaluation": {Seq: 3, At: moment(3), Kind: sweep.EventEval},
-		"NaN retained":     {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 1, RetainLoss: new(math.NaN())}},
-		"nothing screened": {Seq: 3, At: moment(3), Kind: sweep.EventScreened},
-		"NaN screened":     {Seq: 3, At: moment(3), Kind: sweep.EventScreened, Screened: &sweep.Screened{Rank: 1, ValLoss: math.NaN()}},
-		"NaN exact match":  {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 1, ExactMatch: new(math.NaN())}},
-		"NaN accuracy":     {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: 1, TokenAccuracy: new(math.NaN())}},
-		"NaN":              {Seq: 3, At: moment(3), Kind: sweep.EventEval, Evaluation: &sweep.Evaluation{ValLoss: math.NaN()}},
+		"empty evaluation": {Seq: 3, At: moment(3), Kind: trial.EventEval},
+		"NaN retained":     {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 1, RetainLoss: new(math.NaN())}},
+		"nothing screened": {Seq: 3, At: moment(3), Kind: trial.EventScreened},
+		"NaN screened":     {Seq: 3, At: moment(3), Kind: trial.EventScreened, Screened: &trial.Screened{Rank: 1, ValLoss: math.NaN()}},
+		"NaN exact match":  {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 1, ExactMatch: new(math.NaN())}},
+		"NaN accuracy":     {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 1, TokenAccuracy: new(math.NaN())}},
+		"NaN":              {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: math.NaN()}},
 		"second outcome":   ended(4),
 	} {
-		good := sweep.Event{Seq: 2, At: moment(3), Kind: sweep.EventCheckpoint, Step: 9}
+		good := trial.Event{Seq: 2, At: moment(3), Kind: trial.EventCheckpoint, Step: 9}
 		if name == "second outcome" {
 			good = ended(2)
 		}
-		if err := s.AppendEvents(ctx, attempt, []sweep.Event{good, bad}); err == nil {
+		if err := s.AppendEvents(ctx, attempt, []trial.Event{good, bad}); err == nil {
 			t.Errorf("%s was stored", name)
 		}
 		if diff := cmp.Diff(before, snapshot(t, s, id)); diff != "" {
@@ -291,9 +293,9 @@ func exerciseNotFound(t *testing.T, s Store) {
 	for what, err := range map[string]error{
 		"Snapshot":      err,
 		"Register":      s.Register(ctx, 99, Registration([]float64{16}, []int{1}, []int64{1, 0})),
-		"BeginAttempt":  s.BeginAttempt(ctx, stranger.ID, 1, sweep.Assignment{}, moment(1)),
-		"AppendEvents":  s.AppendEvents(ctx, sweep.NewAttemptID(stranger.ID, 1), []sweep.Event{{Seq: 1, At: moment(1), Kind: sweep.EventCheckpoint}}),
-		"RecordVerdict": s.RecordVerdict(ctx, 99, sweep.Verdict{State: sweep.StatePlateau}, moment(1)),
+		"BeginAttempt":  s.BeginAttempt(ctx, stranger.ID, 1, trial.Assignment{}, moment(1)),
+		"AppendEvents":  s.AppendEvents(ctx, trial.NewAttemptID(stranger.ID, 1), []trial.Event{{Seq: 1, At: moment(1), Kind: trial.EventCheckpoint}}),
+		"RecordVerdict": s.RecordVerdict(ctx, 99, plateau.Verdict{State: plateau.StatePlateau}, moment(1)),
 	} {
 		if !errors.Is(err, sweep.ErrNotFound) {
 			t.Errorf("%s of what is not there = %v, want ErrNotFound", what, err)
@@ -315,7 +317,7 @@ func exerciseSessions(t *testing.T, s Store) {
 	if got := snapshot(t, s, id).Sweep.Elapsed; got != 10*time.Second {
 		t.Errorf("elapsed %v, want 10s", got)
 	}
-	v := sweep.Verdict{State: sweep.StateInconclusive, RecommendedRank: 1, MinGain: 0.1, Reason: "too few"}
+	v := plateau.Verdict{State: plateau.StateInconclusive, RecommendedRank: 1, MinGain: 0.1, Reason: "too few"}
 	for range 2 {
 		must(t, "RecordVerdict", s.RecordVerdict(ctx, snapshot(t, s, id).Ladders[0].ID, v, moment(9)))
 	}
@@ -329,18 +331,18 @@ func exerciseEquality(t *testing.T, s Store) {
 	ids := [2]int64{create(t, s, "first"), create(t, model, "first")}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 150 {
-		trial := Trial([]float64{16, 32}[rng.IntN(2)], 1+rng.IntN(2), int64(rng.IntN(2)))
+		tr := Trial([]float64{16, 32}[rng.IntN(2)], 1+rng.IntN(2), int64(rng.IntN(2)))
 		number := 1 + rng.IntN(2)
-		attempt := sweep.NewAttemptID(trial.ID, number)
-		var events []sweep.Event
-		script := numbered(Trainer{StepTime: time.Second, Loss: func(sweep.Trial) float64 { return 4.5 + float64(number) }}.
-			Script(sweep.Assignment{Trial: trial}, []int{-1, 2}[number-1]))
+		attempt := trial.NewAttemptID(tr.ID, number)
+		var events []trial.Event
+		script := numbered(Trainer{StepTime: time.Second, Loss: func(trial.Trial) float64 { return 4.5 + float64(number) }}.
+			Script(trial.Assignment{Trial: tr}, []int{-1, 2}[number-1]))
 		from := rng.IntN(len(script))
 		events = script[from:min(len(script), from+1+rng.IntN(6))]
 		begin := rng.IntN(3) == 0
 		act := func(s Store) error {
 			if begin {
-				return s.BeginAttempt(t.Context(), trial.ID, number, sweep.Assignment{Attempt: attempt, Trial: trial}, moment(number))
+				return s.BeginAttempt(t.Context(), tr.ID, number, trial.Assignment{Attempt: attempt, Trial: tr}, moment(number))
 			}
 			return s.AppendEvents(t.Context(), attempt, events)
 		}

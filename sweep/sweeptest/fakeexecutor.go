@@ -9,28 +9,29 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Line is one event that a scripted worker writes, some time after its process began. Seq and At are filled in.
 type Line struct {
 	After time.Duration
-	Event sweep.Event
+	Event trial.Event
 }
 
 // Script says what a worker writes when nobody stops it. Its process exits with the last line; a script that does not end
 // with an ended event is a crash. from is the step of the newest checkpoint that the assignment's folders hold, -1 when
 // there is none.
-type Script func(a sweep.Assignment, from int) []Line
+type Script func(a trial.Assignment, from int) []Line
 
 // FakeExecutor implements sweep.Executor without processes: what a worker has written is computed from the time that has
 // passed, so its workers outlive coordinators and databases, as real ones do. Use it in testing/synctest.
 type FakeExecutor struct {
 	Script     Script
-	StartError func(a sweep.Assignment) error // makes Start fail before a process begins; nil means never
+	StartError func(a trial.Assignment) error // makes Start fail before a process begins; nil means never
 
 	mu       sync.Mutex
-	attempts map[sweep.AttemptID]*fakeWorker
-	starts   []sweep.Assignment
+	attempts map[trial.AttemptID]*fakeWorker
+	starts   []trial.Assignment
 	most     int
 }
 
@@ -43,15 +44,15 @@ type fakeWorker struct {
 
 // Start implements sweep.Executor. It refuses what a scheduler must never ask for: a second living worker of a trial, and
 // an assignment that does not list every earlier attempt's folder, newest first.
-func (f *FakeExecutor) Start(_ context.Context, a sweep.Assignment) error {
+func (f *FakeExecutor) Start(_ context.Context, a trial.Assignment) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
 	if f.attempts == nil {
-		f.attempts = map[sweep.AttemptID]*fakeWorker{}
+		f.attempts = map[trial.AttemptID]*fakeWorker{}
 	}
 	if w := f.attempts[a.Attempt]; w != nil {
-		return fmt.Errorf("attempt %s: %w", a.Attempt, sweep.ErrWorkerRuns)
+		return fmt.Errorf("attempt %s: %w", a.Attempt, trial.ErrWorkerRuns)
 	}
 	alive := 1
 	for id, w := range f.attempts {
@@ -80,14 +81,14 @@ func (f *FakeExecutor) Start(_ context.Context, a sweep.Assignment) error {
 }
 
 // checkpoint is the newest checkpoint's step in the assignment's folders.
-func (f *FakeExecutor) checkpoint(a sweep.Assignment, now time.Time) int {
+func (f *FakeExecutor) checkpoint(a trial.Assignment, now time.Time) int {
 	from := -1
 	for _, id := range f.attemptsOf(a.Attempt.Trial()) {
 		if !slices.Contains(a.Checkpoints, id.Dir("")) {
 			panic(fmt.Sprintf("assignment of %s lacks the folder of %s", a.Attempt, id))
 		}
 		for _, e := range f.attempts[id].written(now) {
-			if e.Kind == sweep.EventCheckpoint {
+			if e.Kind == trial.EventCheckpoint {
 				from = max(from, e.Step)
 			}
 		}
@@ -96,8 +97,8 @@ func (f *FakeExecutor) checkpoint(a sweep.Assignment, now time.Time) int {
 }
 
 // written returns the events that the worker has written by now.
-func (w *fakeWorker) written(now time.Time) []sweep.Event {
-	var events []sweep.Event
+func (w *fakeWorker) written(now time.Time) []trial.Event {
+	var events []trial.Event
 	for i, l := range w.lines {
 		at := w.began.Add(l.After)
 		if at.After(now) {
@@ -111,7 +112,7 @@ func (w *fakeWorker) written(now time.Time) []sweep.Event {
 }
 
 // Probe implements sweep.Executor.
-func (f *FakeExecutor) Probe(_ context.Context, id sweep.AttemptID) (sweep.Process, error) {
+func (f *FakeExecutor) Probe(_ context.Context, id trial.AttemptID) (sweep.Process, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w := f.attempts[id]
@@ -125,7 +126,7 @@ func (f *FakeExecutor) Probe(_ context.Context, id sweep.AttemptID) (sweep.Proce
 }
 
 // Events implements sweep.Executor.
-func (f *FakeExecutor) Events(_ context.Context, id sweep.AttemptID, after int64) ([]sweep.Event, error) {
+func (f *FakeExecutor) Events(_ context.Context, id trial.AttemptID, after int64) ([]trial.Event, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w := f.attempts[id]
@@ -141,7 +142,7 @@ const stopDelay = 10 * time.Millisecond
 
 // Stop implements sweep.Executor: the worker writes a checkpoint of the step it has done and ends as interrupted, or is
 // killed on the spot.
-func (f *FakeExecutor) Stop(_ context.Context, id sweep.AttemptID, kill bool) error {
+func (f *FakeExecutor) Stop(_ context.Context, id trial.AttemptID, kill bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w, now := f.attempts[id], time.Now()
@@ -150,7 +151,7 @@ func (f *FakeExecutor) Stop(_ context.Context, id sweep.AttemptID, kill bool) er
 	}
 	events := w.written(now)
 	w.lines, w.exit, w.state = w.lines[:len(events)], now, "signal: killed"
-	if kill || len(events) > 0 && events[len(events)-1].Kind == sweep.EventEnded {
+	if kill || len(events) > 0 && events[len(events)-1].Kind == trial.EventEnded {
 		return nil
 	}
 	step := 0
@@ -160,9 +161,9 @@ func (f *FakeExecutor) Stop(_ context.Context, id sweep.AttemptID, kill bool) er
 	after := now.Sub(w.began) + stopDelay
 	w.lines = append(
 		slices.Clone(w.lines),
-		Line{after, sweep.Event{Kind: sweep.EventCheckpoint, Step: step}},
-		Line{after, sweep.Event{Kind: sweep.EventEnded, Step: step, Outcome: &sweep.Outcome{
-			State: sweep.OutcomeInterrupted, Error: "asked to stop", Step: step,
+		Line{after, trial.Event{Kind: trial.EventCheckpoint, Step: step}},
+		Line{after, trial.Event{Kind: trial.EventEnded, Step: step, Outcome: &trial.Outcome{
+			State: trial.OutcomeInterrupted, Error: "asked to stop", Step: step,
 		}}},
 	)
 	w.exit, w.state = now.Add(stopDelay), "exit status 0"
@@ -170,25 +171,25 @@ func (f *FakeExecutor) Stop(_ context.Context, id sweep.AttemptID, kill bool) er
 }
 
 // Attempts implements sweep.Executor.
-func (f *FakeExecutor) Attempts(_ context.Context, trial sweep.TrialID) ([]sweep.AttemptID, error) {
+func (f *FakeExecutor) Attempts(_ context.Context, trial trial.ID) ([]trial.AttemptID, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.attemptsOf(trial), nil
 }
 
-func (f *FakeExecutor) attemptsOf(trial sweep.TrialID) []sweep.AttemptID {
-	var ids []sweep.AttemptID
+func (f *FakeExecutor) attemptsOf(tr trial.ID) []trial.AttemptID {
+	var ids []trial.AttemptID
 	for id := range f.attempts {
-		if id.Trial() == trial {
+		if id.Trial() == tr {
 			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(ids, func(a, b sweep.AttemptID) int { return cmp.Compare(a.Number(), b.Number()) })
+	slices.SortFunc(ids, func(a, b trial.AttemptID) int { return cmp.Compare(a.Number(), b.Number()) })
 	return ids
 }
 
 // Starts lists every assignment whose worker began, in order.
-func (f *FakeExecutor) Starts() []sweep.Assignment {
+func (f *FakeExecutor) Starts() []trial.Assignment {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.starts)

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Steps and EvalSteps are those of every trial made here.
@@ -17,7 +20,7 @@ const (
 const Backend = "xla:cpu sha256:0123"
 
 // Trial returns a small trial. Equal arguments give the same trial.
-func Trial(alpha float64, rank int, seed int64) sweep.Trial {
+func Trial(alpha float64, rank int, seed int64) trial.Trial {
 	return TrialAt(learningRate, alpha, rank, seed)
 }
 
@@ -25,14 +28,14 @@ func Trial(alpha float64, rank int, seed int64) sweep.Trial {
 const learningRate = 3e-3
 
 // TrialAt is Trial at another learning rate.
-func TrialAt(rate, alpha float64, rank int, seed int64) sweep.Trial {
-	return sweep.NewTrial(sweep.Spec{
+func TrialAt(rate, alpha float64, rank int, seed int64) trial.Trial {
+	return trial.New(trial.Spec{
 		Model: "builtin:gopher",
-		Data:  sweep.DataSpec{Train: []string{"builtin:go-doc"}, ValidationSplit: 0.1, SequenceLength: 64, Shuffle: true},
-		LoRA: sweep.LoRASpec{
-			Rank: rank, Alpha: alpha, TargetModules: sweep.Targets{List: []string{"c_attn"}}, Init: "kaiming",
+		Data:  trial.DataSpec{Train: []string{"builtin:go-doc"}, ValidationSplit: 0.1, SequenceLength: 64, Shuffle: true},
+		LoRA: lora.Spec{
+			Rank: rank, Alpha: alpha, TargetModules: lora.Targets{List: []string{"c_attn"}}, Init: "kaiming",
 		},
-		Train: sweep.TrainSpec{
+		Train: trial.TrainSpec{
 			Steps: Steps, BatchSize: 8, GradientAccumulationSteps: 1, LearningRate: rate, LRSchedulerType: "linear",
 			MaxGradNorm: 1, EvalSteps: EvalSteps, Dtype: "float32",
 		},
@@ -44,7 +47,7 @@ func TrialAt(rate, alpha float64, rank int, seed int64) sweep.Trial {
 func Info(name string, seeds ...int64) sweep.Info {
 	return sweep.Info{
 		Name: name, GridText: "name: " + name + "\n", GridHash: "hash of " + name, GridPath: "/grids/" + name + ".yaml",
-		Strategy: sweep.StrategyLadder, Rule: sweep.DefaultPlateau(), Seeds: seeds, Created: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+		Strategy: sweep.StrategyLadder, Rule: plateau.DefaultRule(), Seeds: seeds, Created: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -55,7 +58,7 @@ func Registration(alphas []float64, ranks []int, seeds []int64) sweep.Registrati
 
 // TunedRegistration is Registration with one candidate per learning rate; without any, nothing is tuned.
 func TunedRegistration(rates, alphas []float64, ranks []int, seeds []int64) sweep.Registration {
-	r := sweep.Registration{Backend: Backend, Platform: "xla:cpu", PluginPath: "/lib/plugin.so", NoiseSource: sweep.NoiseDefault}
+	r := sweep.Registration{Backend: Backend, Platform: "xla:cpu", PluginPath: "/lib/plugin.so", NoiseSource: plateau.NoiseDefault}
 	var candidates []sweep.Cell
 	for _, rate := range rates {
 		candidates = append(candidates, sweep.Cell{{Name: "learning_rate", Value: decimal(rate), Axis: true}})
@@ -66,15 +69,15 @@ func TunedRegistration(rates, alphas []float64, ranks []int, seeds []int64) swee
 	for _, alpha := range alphas {
 		plan := sweep.LadderPlan{
 			Cell: sweep.Cell{{Name: "alpha", Value: decimal(alpha), Axis: len(alphas) > 1}},
-			Model: sweep.ModelInfo{
+			Model: trial.ModelInfo{
 				Reference: "builtin:gopher", Fingerprint: "base", Architecture: "gpt2", Params: 1 << 20, VocabSize: 2048, MaxPositions: 128,
-				Modules: []sweep.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}},
+				Modules: []lora.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}},
 			},
-			Corpus:     sweep.CorpusInfo{Fingerprint: "data", Path: "/cache/data", TrainSequences: 100, ValidationSequences: 10},
+			Corpus:     trial.CorpusInfo{Fingerprint: "data", Path: "/cache/data", TrainSequences: 100, ValidationSequences: 10},
 			Candidates: candidates, Ranks: ranks,
 		}
 		for _, rank := range ranks {
-			var trials []sweep.Trial
+			var trials []trial.Trial
 			for _, rate := range rates {
 				for _, seed := range seeds {
 					trials = append(trials, TrialAt(rate, alpha, rank, seed))

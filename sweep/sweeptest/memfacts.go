@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // facts derives what is known about a trial from its attempts' events.
-func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
+func (m *MemStore) facts(t trial.Trial) sweep.TrialFacts {
 	f := sweep.TrialFacts{Trial: t}
-	losses := map[int]sweep.Evaluation{}
-	screened := map[int]sweep.Screened{}
+	losses := map[int]trial.Evaluation{}
+	screened := map[int]trial.Screened{}
 	for _, id := range m.attemptsOf(t.ID) {
 		a := m.attempts[id]
 		facts := sweep.AttemptFacts{ID: id, Number: a.number, Sweep: a.sweep, Intended: a.intended, CheckpointStep: -1}
@@ -20,24 +21,24 @@ func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
 			e := a.events[seq]
 			facts.LastSeq, facts.LastAt = seq, e.At
 			switch e.Kind {
-			case sweep.EventStarted:
+			case trial.EventStarted:
 				f.TrainableParams = e.Environment.TrainableParams
-			case sweep.EventPredicted:
+			case trial.EventPredicted:
 				f.Prediction = e.Prediction
-			case sweep.EventPoint:
+			case trial.EventPoint:
 				f.LastStep = max(f.LastStep, e.Step)
-			case sweep.EventEval:
+			case trial.EventEval:
 				f.LastStep = max(f.LastStep, e.Step)
 				losses[e.Step] = *e.Evaluation
-			case sweep.EventCheckpoint:
+			case trial.EventCheckpoint:
 				facts.CheckpointStep = max(facts.CheckpointStep, e.Step)
-			case sweep.EventMemory:
+			case trial.EventMemory:
 				f.Memory = merge(f.Memory, *e.Memory)
-			case sweep.EventScreened:
+			case trial.EventScreened:
 				screened[e.Screened.Rank] = *e.Screened
-			case sweep.EventEnded:
+			case trial.EventEnded:
 				facts.Outcome = e.Outcome
-			case sweep.EventResumed:
+			case trial.EventResumed:
 			}
 		}
 		f.Attempts = append(f.Attempts, facts)
@@ -53,7 +54,7 @@ func (m *MemStore) facts(t sweep.Trial) sweep.TrialFacts {
 }
 
 // merge returns the larger of each peak, with its source.
-func merge(a, b sweep.Memory) sweep.Memory {
+func merge(a, b trial.Memory) trial.Memory {
 	if a.PeakHostBytes == nil || b.PeakHostBytes != nil && *b.PeakHostBytes > *a.PeakHostBytes {
 		a.PeakHostBytes, a.HostSource = b.PeakHostBytes, b.HostSource
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Store is a sweep.Store with the two acts that commands do before a scheduler needs one.
@@ -31,8 +33,8 @@ type MemStore struct {
 	mu       sync.Mutex
 	sweeps   []*memSweep // ids count from 1
 	ladders  []*memLadder
-	trials   map[sweep.TrialID]sweep.Trial
-	attempts map[sweep.AttemptID]*memAttempt
+	trials   map[trial.ID]trial.Trial
+	attempts map[trial.AttemptID]*memAttempt
 	sessions []*memSession
 }
 
@@ -46,14 +48,14 @@ type memLadder struct {
 	seeds    []int64 // of the sweep
 	plan     sweep.LadderPlan
 	extra    []sweep.ExtraTrial
-	verdicts []sweep.Verdict
+	verdicts []plateau.Verdict
 }
 
 type memAttempt struct {
 	number   int
 	sweep    string
 	intended time.Time
-	events   map[int64]sweep.Event
+	events   map[int64]trial.Event
 }
 
 type memSession struct {
@@ -119,7 +121,7 @@ func (m *MemStore) Register(_ context.Context, sweepID int64, r sweep.Registrati
 	s.info.Backend, s.info.Platform, s.info.PluginPath, s.info.Warnings = r.Backend, r.Platform, r.PluginPath, r.Warnings
 	s.info.Rule.NoiseSD, s.info.Rule.NoiseSource = r.NoiseSD, r.NoiseSource
 	if m.trials == nil {
-		m.trials = map[sweep.TrialID]sweep.Trial{}
+		m.trials = map[trial.ID]trial.Trial{}
 	}
 	for _, plan := range r.Ladders {
 		l := &memLadder{id: int64(len(m.ladders) + 1), seeds: s.info.Seeds, plan: plan}
@@ -202,24 +204,24 @@ func (m *MemStore) Confirm(_ context.Context, sweepID int64, maxSeeds int, _ tim
 }
 
 // BeginAttempt implements sweep.Store.
-func (m *MemStore) BeginAttempt(_ context.Context, trial sweep.TrialID, number int, a sweep.Assignment, at time.Time) error {
+func (m *MemStore) BeginAttempt(_ context.Context, tr trial.ID, number int, a trial.Assignment, at time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.trials[trial]; !ok {
-		return fmt.Errorf("trial %s: %w", trial, sweep.ErrNotFound)
+	if _, ok := m.trials[tr]; !ok {
+		return fmt.Errorf("trial %s: %w", tr, sweep.ErrNotFound)
 	}
 	if m.attempts == nil {
-		m.attempts = map[sweep.AttemptID]*memAttempt{}
+		m.attempts = map[trial.AttemptID]*memAttempt{}
 	}
-	id := sweep.NewAttemptID(trial, number)
+	id := trial.NewAttemptID(tr, number)
 	if m.attempts[id] == nil {
-		m.attempts[id] = &memAttempt{number: number, sweep: a.Sweep, intended: at, events: map[int64]sweep.Event{}}
+		m.attempts[id] = &memAttempt{number: number, sweep: a.Sweep, intended: at, events: map[int64]trial.Event{}}
 	}
 	return nil
 }
 
 // AppendEvents implements sweep.Store: all of them or, where one is not valid, none.
-func (m *MemStore) AppendEvents(_ context.Context, id sweep.AttemptID, events []sweep.Event) error {
+func (m *MemStore) AppendEvents(_ context.Context, id trial.AttemptID, events []trial.Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a := m.attempts[id]
@@ -241,23 +243,23 @@ func (m *MemStore) AppendEvents(_ context.Context, id sweep.AttemptID, events []
 }
 
 // valid holds the invariants that a database's constraints would.
-func valid(e sweep.Event, others map[int64]sweep.Event) error {
+func valid(e trial.Event, others map[int64]trial.Event) error {
 	if e.Seq < 1 {
 		return errors.New("seq counts from 1")
 	}
 	if _, err := json.Marshal(e); err != nil {
 		return err // a loss that is not finite
 	}
-	set := map[sweep.EventKind]bool{
-		sweep.EventStarted: e.Environment != nil, sweep.EventPredicted: e.Prediction != nil, sweep.EventResumed: true,
-		sweep.EventPoint: e.Point != nil, sweep.EventEval: e.Evaluation != nil, sweep.EventCheckpoint: true,
-		sweep.EventMemory: e.Memory != nil, sweep.EventScreened: e.Screened != nil, sweep.EventEnded: e.Outcome != nil,
+	set := map[trial.EventKind]bool{
+		trial.EventStarted: e.Environment != nil, trial.EventPredicted: e.Prediction != nil, trial.EventResumed: true,
+		trial.EventPoint: e.Point != nil, trial.EventEval: e.Evaluation != nil, trial.EventCheckpoint: true,
+		trial.EventMemory: e.Memory != nil, trial.EventScreened: e.Screened != nil, trial.EventEnded: e.Outcome != nil,
 	}
 	if !set[e.Kind] {
 		return fmt.Errorf("kind %q lacks what it says", e.Kind)
 	}
 	for _, o := range others {
-		if e.Kind == sweep.EventEnded && o.Kind == sweep.EventEnded {
+		if e.Kind == trial.EventEnded && o.Kind == trial.EventEnded {
 			return errors.New("the attempt has an outcome")
 		}
 	}
@@ -265,7 +267,7 @@ func valid(e sweep.Event, others map[int64]sweep.Event) error {
 }
 
 // RecordVerdict implements sweep.Store.
-func (m *MemStore) RecordVerdict(_ context.Context, ladder int64, v sweep.Verdict, _ time.Time) error {
+func (m *MemStore) RecordVerdict(_ context.Context, ladder int64, v plateau.Verdict, _ time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if ladder < 1 || ladder > int64(len(m.ladders)) {
@@ -279,7 +281,7 @@ func (m *MemStore) RecordVerdict(_ context.Context, ladder int64, v sweep.Verdic
 }
 
 // Verdicts returns what was recorded for a ladder, oldest first.
-func (m *MemStore) Verdicts(ladder int64) []sweep.Verdict {
+func (m *MemStore) Verdicts(ladder int64) []plateau.Verdict {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.ladders[ladder-1].verdicts)
@@ -343,13 +345,13 @@ func (m *MemStore) find(sweepID int64) (*memSweep, error) {
 }
 
 // attemptsOf returns a trial's attempts, oldest first.
-func (m *MemStore) attemptsOf(trial sweep.TrialID) []sweep.AttemptID {
-	var ids []sweep.AttemptID
+func (m *MemStore) attemptsOf(tr trial.ID) []trial.AttemptID {
+	var ids []trial.AttemptID
 	for id := range m.attempts {
-		if id.Trial() == trial {
+		if id.Trial() == tr {
 			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(ids, func(a, b sweep.AttemptID) int { return cmp.Compare(a.Number(), b.Number()) })
+	slices.SortFunc(ids, func(a, b trial.AttemptID) int { return cmp.Compare(a.Number(), b.Number()) })
 	return ids
 }

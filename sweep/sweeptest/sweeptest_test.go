@@ -7,6 +7,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func TestMemStore(t *testing.T) {
@@ -30,11 +31,11 @@ func TestFakeExecutor(t *testing.T) {
 
 // script is a worker that does as ExerciseExecutor wants, within milliseconds.
 func script(worker string) sweeptest.Script {
-	started := sweeptest.Line{After: time.Millisecond, Event: sweep.Event{Kind: sweep.EventStarted, Environment: &sweep.Environment{}}}
-	ended := sweeptest.Line{After: 2 * time.Millisecond, Event: sweep.Event{
-		Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeDone},
+	started := sweeptest.Line{After: time.Millisecond, Event: trial.Event{Kind: trial.EventStarted, Environment: &trial.Environment{}}}
+	ended := sweeptest.Line{After: 2 * time.Millisecond, Event: trial.Event{
+		Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeDone},
 	}}
-	return func(sweep.Assignment, int) []sweeptest.Line {
+	return func(trial.Assignment, int) []sweeptest.Line {
 		switch worker {
 		case sweeptest.WorkerFinishes:
 			return []sweeptest.Line{started, ended}

@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Trainer writes what a healthy worker would: it evaluates at step 0, every EvalSteps and the last step, writes a
@@ -13,26 +13,26 @@ import (
 type Trainer struct {
 	Boot     time.Duration               // from the start of the process to the compiled step
 	StepTime time.Duration               // per optimiser step
-	Loss     func(t sweep.Trial) float64 // the validation loss of the last step
-	Peak     func(t sweep.Trial) int64   // bytes; nil means 1 MiB
+	Loss     func(t trial.Trial) float64 // the validation loss of the last step
+	Peak     func(t trial.Trial) int64   // bytes; nil means 1 MiB
 	// Screened is the loss of the trial's adapter truncated to a rank; nil means what training at that rank gives.
-	Screened func(t sweep.Trial, rank int) float64
-	Unstable func(t sweep.Trial) bool     // its loss becomes NaN at step 1; nil means never
-	Crash    func(a sweep.Assignment) int // the worker vanishes after so many lines; 0 means never; nil means never
+	Screened func(t trial.Trial, rank int) float64
+	Unstable func(t trial.Trial) bool     // its loss becomes NaN at step 1; nil means never
+	Crash    func(a trial.Assignment) int // the worker vanishes after so many lines; 0 means never; nil means never
 }
 
 // Script is the trainer's Script for a FakeExecutor.
-func (tr Trainer) Script(a sweep.Assignment, from int) []Line {
+func (tr Trainer) Script(a trial.Assignment, from int) []Line {
 	s := &writer{trainer: tr, trial: a.Trial, screen: a.Screen, at: tr.Boot}
 	s.boot()
 	if a.MemoryLimit > 0 && s.peak() > a.MemoryLimit {
-		s.end(sweep.Outcome{State: sweep.OutcomeOverMemory, Error: "predicted to need more than it may"})
+		s.end(trial.Outcome{State: trial.OutcomeOverMemory, Error: "predicted to need more than it may"})
 		return s.lines
 	}
 	if from < 0 {
 		s.evaluate(0)
 	} else {
-		s.write(sweep.Event{Kind: sweep.EventResumed, Step: from})
+		s.write(trial.Event{Kind: trial.EventResumed, Step: from})
 	}
 	s.train(max(from, 0))
 	if tr.Crash != nil {
@@ -46,13 +46,13 @@ func (tr Trainer) Script(a sweep.Assignment, from int) []Line {
 // writer gathers a worker's lines.
 type writer struct {
 	trainer Trainer
-	trial   sweep.Trial
+	trial   trial.Trial
 	screen  []int
 	at      time.Duration
 	lines   []Line
 }
 
-func (s *writer) write(e sweep.Event) { s.lines = append(s.lines, Line{s.at, e}) }
+func (s *writer) write(e trial.Event) { s.lines = append(s.lines, Line{s.at, e}) }
 
 func (s *writer) peak() int64 {
 	if s.trainer.Peak == nil {
@@ -62,11 +62,11 @@ func (s *writer) peak() int64 {
 }
 
 func (s *writer) boot() {
-	s.write(sweep.Event{Kind: sweep.EventStarted, Environment: &sweep.Environment{
+	s.write(trial.Event{Kind: trial.EventStarted, Environment: &trial.Environment{
 		PID: 42, Host: "here", Backend: s.trial.Backend, Platform: "xla:cpu", Versions: map[string]string{"program": "test"},
 		TrainableParams: int64(s.trial.Spec.LoRA.Rank) * 512,
 	}})
-	s.write(sweep.Event{Kind: sweep.EventPredicted, Prediction: &sweep.Prediction{
+	s.write(trial.Event{Kind: trial.EventPredicted, Prediction: &trial.Prediction{
 		AnalysisBytes: s.peak() / 2, PredictedBytes: s.peak(), Source: "test",
 	}})
 }
@@ -77,10 +77,10 @@ func (s *writer) train(from int) {
 	for step := from + 1; step <= spec.Steps; step++ {
 		s.at += s.trainer.StepTime
 		if s.trainer.Unstable != nil && s.trainer.Unstable(s.trial) {
-			s.end(sweep.Outcome{State: sweep.OutcomeUnstable, Error: "loss is NaN", Step: step})
+			s.end(trial.Outcome{State: trial.OutcomeUnstable, Error: "loss is NaN", Step: step})
 			return
 		}
-		s.write(sweep.Event{Kind: sweep.EventPoint, Step: step, Point: &sweep.Point{
+		s.write(trial.Event{Kind: trial.EventPoint, Step: step, Point: &trial.Point{
 			Tokens: int64(504 * step), TrainLoss: s.loss(step) - 0.1, GradNorm: 1, LearningRate: spec.LearningRate,
 		}})
 		if step%spec.EvalSteps == 0 || step == spec.Steps {
@@ -89,11 +89,11 @@ func (s *writer) train(from int) {
 	}
 	for _, rank := range s.screen {
 		s.at += time.Second
-		s.write(sweep.Event{Kind: sweep.EventScreened, Screened: &sweep.Screened{Rank: rank, ValLoss: s.screened(rank), Tokens: 630, Seconds: 1}})
+		s.write(trial.Event{Kind: trial.EventScreened, Screened: &trial.Screened{Rank: rank, ValLoss: s.screened(rank), Tokens: 630, Seconds: 1}})
 	}
 	final, train := s.loss(spec.Steps), s.loss(spec.Steps)-0.1
-	s.end(sweep.Outcome{
-		State: sweep.OutcomeDone, Step: spec.Steps, ValLoss: &final, BestStep: spec.Steps, LastValLoss: &final, TrainLoss: &train,
+	s.end(trial.Outcome{
+		State: trial.OutcomeDone, Step: spec.Steps, ValLoss: &final, BestStep: spec.Steps, LastValLoss: &final, TrainLoss: &train,
 		Tokens: int64(504 * spec.Steps), TrainSeconds: 1, TotalSeconds: 2,
 	})
 }
@@ -116,11 +116,11 @@ func (s *writer) screened(rank int) float64 {
 // evaluate writes an evaluation, and then that the state is safe.
 func (s *writer) evaluate(step int) {
 	peak := s.peak()
-	s.write(sweep.Event{Kind: sweep.EventEval, Step: step, Evaluation: &sweep.Evaluation{ValLoss: s.loss(step), Tokens: 630, Seconds: 0.5}})
-	s.write(sweep.Event{Kind: sweep.EventMemory, Memory: &sweep.Memory{PeakHostBytes: &peak, HostSource: "test"}})
-	s.write(sweep.Event{Kind: sweep.EventCheckpoint, Step: step})
+	s.write(trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &trial.Evaluation{ValLoss: s.loss(step), Tokens: 630, Seconds: 0.5}})
+	s.write(trial.Event{Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: &peak, HostSource: "test"}})
+	s.write(trial.Event{Kind: trial.EventCheckpoint, Step: step})
 }
 
-func (s *writer) end(o sweep.Outcome) {
-	s.write(sweep.Event{Kind: sweep.EventEnded, Step: o.Step, Outcome: &o})
+func (s *writer) end(o trial.Outcome) {
+	s.write(trial.Event{Kind: trial.EventEnded, Step: o.Step, Outcome: &o})
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // The platforms a trial can run on.
@@ -69,7 +69,7 @@ func (r resolver) resolve(ctx context.Context, want string) (Choice, error) {
 		return r.path(ctx, want)
 	}
 	return Choice{}, fmt.Errorf("%w: unknown backend %q: want auto, %s, %s, %s, or the path of a PJRT plug-in",
-		sweep.ErrInput, want, PlatformCPU, PlatformCUDA, PlatformGo)
+		trial.ErrInput, want, PlatformCPU, PlatformCUDA, PlatformGo)
 }
 
 func (r resolver) auto(ctx context.Context) (Choice, error) {

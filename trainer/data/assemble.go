@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // row is one sequence before it is cut or padded: at least one id, as many labels. Of packed documents, each has its number
@@ -109,7 +109,7 @@ func (a *assembler) finish(key string, inputs []input) error {
 	}
 	if short {
 		return fmt.Errorf("%w: %s is too short: %d tokens of %s do not fill one row of sequence_length %d: lower data.sequence_length, or use more text",
-			sweep.ErrInput, key, a.tokens, listed(inputs), a.length)
+			trial.ErrInput, key, a.tokens, listed(inputs), a.length)
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (a *assembler) finish(key string, inputs []input) error {
 func (a *assembler) short() bool { return a.tokens > 0 && a.rows == 0 }
 
 func errEmpty(key string, inputs []input) error {
-	return fmt.Errorf("%w: %s is empty: no token to predict in %s: fill the file, or name another", sweep.ErrInput, key, listed(inputs))
+	return fmt.Errorf("%w: %s is empty: no token to predict in %s: fill the file, or name another", trial.ErrInput, key, listed(inputs))
 }
 
 // listed names the first inputs and counts the rest.

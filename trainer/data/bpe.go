@@ -10,7 +10,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // EndOfText is the only special token of GPT-2 and of the tokenizers that TrainBPE makes.
@@ -191,7 +191,7 @@ func (b *bpe) tokenizerJSON() ([]byte, error) {
 		if id > 0 {
 			vocab.WriteByte(',')
 		}
-		name, err := sweep.PlainJSON(spelling)
+		name, err := trial.PlainJSON(spelling)
 		if err != nil {
 			return nil, err
 		}
@@ -202,7 +202,7 @@ func (b *bpe) tokenizerJSON() ([]byte, error) {
 		merges[i] = b.spelling[m.left] + " " + b.spelling[m.right]
 	}
 	byteLevel := map[string]any{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}
-	return sweep.PlainJSON(map[string]any{
+	return trial.PlainJSON(map[string]any{
 		"version":    "1.0",
 		"truncation": nil,
 		"padding":    nil,

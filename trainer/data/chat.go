@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/data/jinja"
 )
 
@@ -31,7 +31,7 @@ type ChatTemplate struct {
 func LoadChatTemplate(files fs.FS) (*ChatTemplate, error) {
 	source, tokens, err := readChatTemplate(files)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", sweep.ErrInput, err)
+		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	return newChatTemplate(source, tokens)
 }
@@ -39,7 +39,7 @@ func LoadChatTemplate(files fs.FS) (*ChatTemplate, error) {
 func newChatTemplate(source string, tokens map[string]string) (*ChatTemplate, error) {
 	template, err := jinja.Parse(source)
 	if err != nil {
-		return nil, fmt.Errorf("%w: chat template: %w", sweep.ErrInput, err)
+		return nil, fmt.Errorf("%w: chat template: %w", trial.ErrInput, err)
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%q", source)
@@ -64,7 +64,7 @@ func (c *ChatTemplate) Render(messages []Message, addGenerationPrompt bool) (str
 	}
 	text, err := c.template.Render(values, c.now)
 	if err != nil {
-		return "", fmt.Errorf("%w: chat template: %w", sweep.ErrInput, err)
+		return "", fmt.Errorf("%w: chat template: %w", trial.ErrInput, err)
 	}
 	return text, nil
 }

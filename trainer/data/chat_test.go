@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // goldenChat is testdata/chat/golden.json: what transformers' apply_chat_template gives, versions in the file, made by golden.py.
@@ -39,7 +39,7 @@ func TestChatTemplatesAgreeWithTransformers(t *testing.T) {
 	for i, c := range golden.Cases {
 		text, err := templates[c.Template].Render(c.Messages, c.AddGenerationPrompt)
 		switch {
-		case c.Text == nil && !errors.Is(err, sweep.ErrInput):
+		case c.Text == nil && !errors.Is(err, trial.ErrInput):
 			t.Errorf("case %d, %s: Render = %q, %v, want an input error as Python's %s", i, c.Template, text, err, c.Error)
 		case c.Text != nil && err != nil:
 			t.Errorf("case %d, %s: %v", i, c.Template, err)
@@ -103,7 +103,7 @@ func TestLoadChatTemplate(t *testing.T) {
 			}
 			chat, err := LoadChatTemplate(files)
 			if c.err != "" {
-				if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.err) {
+				if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), c.err) {
 					t.Errorf("LoadChatTemplate = %v, want an input error with %q", err, c.err)
 				}
 				return
@@ -117,7 +117,7 @@ func TestLoadChatTemplate(t *testing.T) {
 		})
 	}
 	for _, files := range []fstest.MapFS{{}, {"tokenizer_config.json": {Data: []byte(`{"chat_template": null}`)}}} {
-		if _, err := LoadChatTemplate(files); !errors.Is(err, sweep.ErrInput) || !errors.Is(err, fs.ErrNotExist) {
+		if _, err := LoadChatTemplate(files); !errors.Is(err, trial.ErrInput) || !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("without a template: LoadChatTemplate = %v, want an input error that says it does not exist", err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // chatML is the template of many models, without a system prompt of its own.
@@ -26,7 +26,7 @@ const chatML = `{% for m in messages %}<|im_start|>{{ m['role'] }}
 const forgetful = `{% for m in messages %}{% if loop.last or m.role != 'assistant' %}{{ m.role }}: {{ m.content }}
 {% endif %}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}`
 
-func chatSource(t *testing.T, template string, spec sweep.DataSpec) Source {
+func chatSource(t *testing.T, template string, spec trial.DataSpec) Source {
 	t.Helper()
 	src := goldenSource(t, spec)
 	files := fstest.MapFS{"chat_template.jinja": {Data: []byte(template)}}
@@ -80,7 +80,7 @@ func TestAssistantTurnsAreScored(t *testing.T) {
 		},
 	}
 	for name, c := range cases {
-		spec := sweep.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 512, Packing: true}
+		spec := trial.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 512, Packing: true}
 		samples, warnings, err := Samples(t.Context(), chatSource(t, chatML, spec), 0)
 		if err != nil || len(samples) != 1 || len(warnings) > 0 {
 			t.Errorf("%s: %d samples, warnings %q, %v", name, len(samples), warnings, err)
@@ -121,20 +121,20 @@ func TestChatRowsThatCannotBeScored(t *testing.T) {
 		"silent":  {silent, chatML, "silent.jsonl:1: no supervised token"},
 	}
 	for name, c := range cases {
-		spec := sweep.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 64}
+		spec := trial.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 64}
 		_, err := Prepare(t.Context(), t.TempDir(), chatSource(t, c.template, spec), nil)
-		if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.want) {
+		if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want an input error with %q", name, err, c.want)
 		}
 	}
 	for _, path := range []string{short, split} { // what such an error advises works
-		spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
+		spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
 		if _, _, err := Samples(t.Context(), chatSource(t, forgetful, spec), 0); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	spec := sweep.DataSpec{Train: []string{short}, Validation: []string{short}, SequenceLength: 64}
-	if _, _, err := Samples(t.Context(), goldenSource(t, spec), 0); !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), "short.jsonl:1: ") {
+	spec := trial.DataSpec{Train: []string{short}, Validation: []string{short}, SequenceLength: 64}
+	if _, _, err := Samples(t.Context(), goldenSource(t, spec), 0); !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "short.jsonl:1: ") {
 		t.Errorf("without a template: %v", err)
 	}
 }
@@ -143,7 +143,7 @@ func TestChatRowsThatCannotBeScored(t *testing.T) {
 func TestSettingsChangeTheFingerprint(t *testing.T) {
 	t.Parallel()
 	path := write(t, t.TempDir(), "a.jsonl", `{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Anne."}]}`)
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
 	seen := map[string]string{}
 	for name, edit := range map[string]func(*Source){
 		"base":     func(*Source) {},
@@ -252,7 +252,7 @@ func TestDatedTemplatesAreToldOf(t *testing.T) {
 		template, path string
 		want           int
 	}{{dated, chat, 1}, {dated, text, 0}, {chatML, chat, 0}} {
-		spec := sweep.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 64}
+		spec := trial.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 64}
 		_, warnings, err := Samples(t.Context(), chatSource(t, c.template, spec), 0)
 		if err != nil || len(warnings) != c.want || c.want == 1 && !strings.Contains(warnings[0], "date") {
 			t.Errorf("template %.20q on %s: warnings %q, %v, want %d", c.template, c.path, warnings, err, c.want)
@@ -278,10 +278,10 @@ func TestListsOfParts(t *testing.T) {
 		"prints":  {template: chatML, text: "<|im_start|>user\nHi <|im_end|>\n<|im_start|>assistant\n[{'type': 'text', 'text': 'An'}, {'type': 'text', 'text': 'ne.'}]<|im_end|>\n", warning: path},
 		"refuses": {template: refuses, err: path + ":1: invalid input: chat template: "},
 	} {
-		spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64, ScorePrompts: true}
+		spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64, ScorePrompts: true}
 		samples, warnings, err := Samples(t.Context(), chatSource(t, c.template, spec), 0)
 		if c.err != "" {
-			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.err) {
+			if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: %v, want an input error with %q", name, err, c.err)
 			}
 			continue

@@ -11,7 +11,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // content reads an input's file once, unpacked, and knows at the end whether it still is what was hashed.
@@ -34,7 +34,7 @@ func (in input) open(ctx context.Context) (*content, error) {
 	c.body = c.raw
 	if in.gzip {
 		if c.body, err = gzip.NewReader(c.raw); err != nil {
-			err = fmt.Errorf("%w: data file %s: not a .gz file: %w", sweep.ErrInput, in.name, err)
+			err = fmt.Errorf("%w: data file %s: not a .gz file: %w", trial.ErrInput, in.name, err)
 			return nil, errors.Join(err, f.Close())
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // The files of a corpus folder. A row in *.rows is SequenceLength ids, as many labels and as many segments, little-endian
@@ -27,13 +27,13 @@ const rowLists = 3
 // corpusFile is info.json.
 type corpusFile struct {
 	SequenceLength int              `json:"sequence_length"`
-	Info           sweep.CorpusInfo `json:"info"` // Path is empty: the folder may move
+	Info           trial.CorpusInfo `json:"info"` // Path is empty: the folder may move
 	Warnings       []string         `json:"warnings"`
 }
 
 // Corpus is a prepared corpus, open for reading. It may be used by several goroutines.
 type Corpus struct {
-	info                      sweep.CorpusInfo
+	info                      trial.CorpusInfo
 	train, validation, retain Rows
 }
 
@@ -61,7 +61,7 @@ func Open(path string) (*Corpus, error) {
 }
 
 // Info says what the corpus holds and where.
-func (c *Corpus) Info() sweep.CorpusInfo { return c.info }
+func (c *Corpus) Info() trial.CorpusInfo { return c.info }
 
 // Train returns the training rows in file order.
 func (c *Corpus) Train() Rows { return c.train }

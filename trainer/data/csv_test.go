@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 type parquetAny struct {
@@ -50,9 +50,9 @@ func TestEmptyRowsOfCSV(t *testing.T) {
 		"empty text": write(t, dir, "a.csv", "text,prompt,completion\nthe sea,,\n,,\n"),
 		"no text":    write(t, dir, "b.csv", "prompt,completion\nAnne:,yes\n\"\",\n"),
 	} {
-		spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
+		spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
 		_, _, err := Samples(t.Context(), goldenSource(t, spec), 0)
-		if want := path + ":3: prompt and completion are empty"; !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), want) {
+		if want := path + ":3: prompt and completion are empty"; !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an input error with %q", name, err, want)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // encoder turns documents into ids and labels, as Hugging Face's SFTTrainer does (TRL 1.16, sft_trainer.py). Text gets what the
@@ -42,7 +42,7 @@ func (n *noted) note(holds bool, place string) {
 
 // newEncoder loads what inputs may need. What is missing is an error only once a document needs it, for pre-tokenised rows
 // need neither tokenizer nor template.
-func newEncoder(files fs.FS, spec sweep.DataSpec, inputs []input) (*encoder, error) {
+func newEncoder(files fs.FS, spec trial.DataSpec, inputs []input) (*encoder, error) {
 	e := &encoder{all: spec.ScorePrompts}
 	e.tok, e.tokErr = LoadTokenizer(files)
 	if slices.ContainsFunc(inputs, func(in input) bool { return in.kind == kindText || in.kind == kindBuiltin }) && e.tokErr != nil {
@@ -196,7 +196,7 @@ func (e *encoder) boundary(messages []Message, prompt bool, text string, ids []i
 	}
 	if !strings.HasPrefix(text, beginning) {
 		return 0, false, fmt.Errorf("%w: the model's chat template writes the beginning of the conversation (messages up to %d) differently when others follow (as those do that drop earlier thoughts), "+
-			"so where the assistant's turns begin is not known: give each answer its own row (prompt and completion, both lists of messages), or score everything with completion_only_loss: false", sweep.ErrInput, len(messages))
+			"so where the assistant's turns begin is not known: give each answer its own row (prompt and completion, both lists of messages), or score everything with completion_only_loss: false", trial.ErrInput, len(messages))
 	}
 	at, torn = common(ids, e.tok.Encode(beginning))
 	return at, torn, nil

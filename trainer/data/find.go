@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // CheckNames reports every name that stands for no file, without reading one; names are as sweep.ResolveData gives them. Built-in
@@ -14,7 +14,7 @@ import (
 func CheckNames(names []string) error {
 	var errs []error
 	for _, name := range names {
-		if strings.HasPrefix(name, builtinPrefix) || sweep.IsHubName(name) {
+		if strings.HasPrefix(name, builtinPrefix) || trial.IsHubName(name) {
 			continue
 		}
 		if _, err := expand(name); err != nil {
@@ -31,7 +31,7 @@ func FirstText(ctx context.Context, names []string) (place string, err error) {
 		if strings.HasPrefix(name, builtinPrefix) {
 			return name, nil
 		}
-		if sweep.IsHubName(name) {
+		if trial.IsHubName(name) {
 			continue
 		}
 		paths, err := expand(name)

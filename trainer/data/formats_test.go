@@ -23,13 +23,13 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // samplesOf returns ids, labels and text of the rows of a file, unpacked.
-func samplesOf(t *testing.T, path string, edit func(*sweep.DataSpec)) ([]Sample, []string) {
+func samplesOf(t *testing.T, path string, edit func(*trial.DataSpec)) ([]Sample, []string) {
 	t.Helper()
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
 	if edit != nil {
 		edit(&spec)
 	}
@@ -182,11 +182,11 @@ func TestCompletionsAreScored(t *testing.T) {
 		"ended":   write(t, dir, "b.jsonl", `{"prompt": "Anne:", "completion": " yes<|endoftext|>"}`),
 	} {
 		// packing is for text: a prompt starts a row, whatever packing says.
-		got, warnings := samplesOf(t, path, func(s *sweep.DataSpec) { s.Packing = true })
+		got, warnings := samplesOf(t, path, func(s *trial.DataSpec) { s.Packing = true })
 		if diff := cmp.Diff(want, got); diff != "" || len(warnings) > 0 {
 			t.Errorf("%s: warnings %q, samples (-want +got):\n%s", name, warnings, diff)
 		}
-		got, _ = samplesOf(t, path, func(s *sweep.DataSpec) { s.ScorePrompts = true })
+		got, _ = samplesOf(t, path, func(s *trial.DataSpec) { s.ScorePrompts = true })
 		if diff := cmp.Diff([]Sample{{Text: want[0].Text, InputIDs: ids, Labels: ids}}, got); diff != "" {
 			t.Errorf("%s with completion_only_loss: false (-want +got):\n%s", name, diff)
 		}
@@ -214,7 +214,7 @@ func TestParquetOfTokenIDs(t *testing.T) {
 	path := writeParquet(t, filepath.Join(t.TempDir(), "a.parquet"), []parquetIDs{
 		{[]int64{1, 2, 3}, []int32{-100, 2, 3}}, {[]int64{4, 5}, []int32{4, 5}}, {[]int64{}, []int32{}}, {[]int64{6, 7, 8, 9}, []int32{6, 7, 8, 9}},
 	})
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
 	got, warnings, err := Samples(t.Context(), Source{Files: fstest.MapFS{}, Model: goldenModel(), Spec: spec}, 0)
 	want := []Sample{
 		{InputIDs: []int32{1, 2, 3}, Labels: []int32{-100, 2, 3}},
@@ -260,9 +260,9 @@ func TestParquetRefusesOtherColumns(t *testing.T) {
 		"trimmed": {write(t, dir, "trimmed.parquet", "PAR1....PAR0"), "does not end with PAR1"},
 	}
 	for name, c := range cases {
-		spec := sweep.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 4}
+		spec := trial.DataSpec{Train: []string{c.path}, Validation: []string{c.path}, SequenceLength: 4}
 		_, _, err := Samples(t.Context(), goldenSource(t, spec), 0)
-		if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.want) {
+		if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want an input error with %q", name, err, c.want)
 		}
 	}
@@ -400,7 +400,7 @@ func TestHostileFilesAreErrors(t *testing.T) { //nolint:paralleltest // see abov
 	for name, c := range cases {
 		var err error
 		used := grown(func() { err = read(t.Context(), c.path) })
-		if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.want) {
+		if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want an input error with %q", name, err, c.want)
 		}
 		if used > 400<<20 { // a line of 32 MiB, read into a buffer that doubles
@@ -438,7 +438,7 @@ func TestAByteOrderMarkIsNoText(t *testing.T) {
 		write(t, dir, "b.jsonl", "\ufeff"+`{"text": "Anne walked on."}`+"\n"),
 		write(t, dir, "c.csv", "\ufefftext\nAnne walked on.\n"),
 	} {
-		spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
+		spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
 		samples, _, err := Samples(t.Context(), chatSource(t, chatML, spec), 0)
 		if err != nil || len(samples) != 1 || !strings.HasPrefix(samples[0].Text, "Anne walked on.") {
 			t.Errorf("%s: %d samples, %v", path, len(samples), err)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // fuzzFile reads whatever bytes as a data file: documents or an error that a person can mend, never a panic, and no memory
@@ -21,7 +21,7 @@ func fuzzFile(t *testing.T, name string, body []byte) {
 	}
 	var err error
 	used := grown(func() { err = read(t.Context(), path) })
-	if err != nil && !errors.Is(err, sweep.ErrInput) {
+	if err != nil && !errors.Is(err, trial.ErrInput) {
 		t.Errorf("%v is not an input error", err)
 	}
 	if most := int64(256<<20) + 1000*int64(len(body)); used > most {

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // The same tokenizers as from tokenizer.json, said as a GGUF file says it.
@@ -161,11 +161,11 @@ func TestGGUFTokenizerRefusesWhatItWouldGetWrong(t *testing.T) {
 			}
 		}
 		_, err := LoadTokenizer(fstest.MapFS{"model.gguf": {Data: writeGGUF(t, changed)}})
-		if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.want) {
+		if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: LoadTokenizer = %v, want an input error that names %s", name, err, c.want)
 		}
 	}
-	if _, err := LoadTokenizer(fstest.MapFS{"model.gguf": {Data: []byte("GGUF")}}); !errors.Is(err, sweep.ErrInput) {
+	if _, err := LoadTokenizer(fstest.MapFS{"model.gguf": {Data: []byte("GGUF")}}); !errors.Is(err, trial.ErrInput) {
 		t.Errorf("a broken file: LoadTokenizer = %v, want an input error", err)
 	}
 	if _, err := LoadChatTemplate(fstest.MapFS{"model.gguf": {Data: writeGGUF(t, metadata)}}); !errors.Is(err, fs.ErrNotExist) {
@@ -190,13 +190,13 @@ func TestTokenIDsNeedNoTokenizer(t *testing.T) {
 		})}}, false},
 	} {
 		source := func(path string) Source {
-			return Source{Files: c.files, Model: goldenModel(), Spec: sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}}
+			return Source{Files: c.files, Model: goldenModel(), Spec: trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}}
 		}
 		samples, warnings, err := Samples(t.Context(), source(ids), 0)
 		if err != nil || len(samples) != 1 || samples[0].Text != "" || (len(warnings) == 0) != c.missing {
 			t.Errorf("%s: Samples = %v, %q, %v, want one row, and a warning where the tokenizer is not read", name, samples, warnings, err)
 		}
-		if _, _, err := Samples(t.Context(), source(text), 0); !errors.Is(err, sweep.ErrInput) || errors.Is(err, fs.ErrNotExist) != c.missing {
+		if _, _, err := Samples(t.Context(), source(text), 0); !errors.Is(err, trial.ErrInput) || errors.Is(err, fs.ErrNotExist) != c.missing {
 			t.Errorf("%s: Samples of text = %v, want an input error", name, err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 const goSource = `// Copyright of no importance.
@@ -117,7 +117,7 @@ func TestGoCorpusKeyFollowsTheDistribution(t *testing.T) {
 func TestBuiltinsReadTheDistributionOnThisMachine(t *testing.T) {
 	t.Parallel()
 	inputs, err := resolver{getenv: os.Getenv}.resolve(t.Context(), []string{"builtin:go-code", "builtin:go-doc"})
-	if errors.Is(err, sweep.ErrInput) {
+	if errors.Is(err, trial.ErrInput) {
 		t.Skipf("SKIPPED, there is no Go distribution with sources here: %v", err)
 	}
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // goRoot finds a Go distribution with its sources: $GOROOT, the go command in $PATH, then where distributions are usually
@@ -26,7 +26,7 @@ func goRoot(getenv func(string) string) (string, error) {
 			return root, nil
 		}
 	}
-	return "", fmt.Errorf("%w: the built-in data sets read the sources of a Go distribution, and none was found: install Go, set GOROOT, or name other files in data.train", sweep.ErrInput)
+	return "", fmt.Errorf("%w: the built-in data sets read the sources of a Go distribution, and none was found: install Go, set GOROOT, or name other files in data.train", trial.ErrInput)
 }
 
 // usualGoRoots lists where installers and package managers put Go, the newest of a pattern first.

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // inputKind says how a file is read.
@@ -109,7 +109,7 @@ func (r resolver) resolve(ctx context.Context, names []string, splits ...string)
 }
 
 func (r resolver) expand(ctx context.Context, name string, splits []string) ([]string, error) {
-	if r.hub == nil || !sweep.IsHubName(name) {
+	if r.hub == nil || !trial.IsHubName(name) {
 		return expand(name)
 	}
 	id, config, split := splitHubName(name)
@@ -142,7 +142,7 @@ func (r resolver) file(ctx context.Context, path string) (input, error) {
 
 func resolveBuiltin(set string, getenv func(string) string) (input, error) {
 	if set != goCode && set != goDoc {
-		return input{}, fmt.Errorf("%w: no built-in data set %q: there are %s%s and %s%s", sweep.ErrInput, set, builtinPrefix, goCode, builtinPrefix, goDoc)
+		return input{}, fmt.Errorf("%w: no built-in data set %q: there are %s%s and %s%s", trial.ErrInput, set, builtinPrefix, goCode, builtinPrefix, goDoc)
 	}
 	root, err := goRoot(getenv)
 	if err != nil {
@@ -159,7 +159,7 @@ func resolveBuiltin(set string, getenv func(string) string) (input, error) {
 func expand(name string) ([]string, error) {
 	info, err := os.Stat(name)
 	if err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%w: data file %s is a folder: name its files, for instance %s", sweep.ErrInput, name, filepath.Join(name, "*.txt"))
+		return nil, fmt.Errorf("%w: data file %s is a folder: name its files, for instance %s", trial.ErrInput, name, filepath.Join(name, "*.txt"))
 	}
 	if err == nil {
 		return []string{name}, nil
@@ -169,23 +169,23 @@ func expand(name string) ([]string, error) {
 	}
 	matches, err := filepath.Glob(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w: data glob %s: %w", sweep.ErrInput, name, err)
+		return nil, fmt.Errorf("%w: data glob %s: %w", trial.ErrInput, name, err)
 	}
 	matches = slices.DeleteFunc(matches, func(path string) bool {
 		info, err := os.Stat(path)
 		return err == nil && info.IsDir()
 	})
 	if len(matches) == 0 {
-		return nil, fmt.Errorf("%w: data glob %s matches no file", sweep.ErrInput, name)
+		return nil, fmt.Errorf("%w: data glob %s matches no file", trial.ErrInput, name)
 	}
 	return matches, nil
 }
 
 func missing(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: no such data file: %s (data can be %s)", sweep.ErrInput, name, supportedData)
+		return fmt.Errorf("%w: no such data file: %s (data can be %s)", trial.ErrInput, name, supportedData)
 	}
-	return fmt.Errorf("%w: data file: %w", sweep.ErrInput, err)
+	return fmt.Errorf("%w: data file: %w", trial.ErrInput, err)
 }
 
 func resolveFile(ctx context.Context, path string) (input, error) {
@@ -218,7 +218,7 @@ func kindOf(path string) (kind inputKind, compressed bool, err error) {
 	name, compressed := strings.CutSuffix(strings.ToLower(path), ".gz")
 	ending := filepath.Ext(name)
 	unsupported := func(why string) (inputKind, bool, error) {
-		return "", false, fmt.Errorf("%w: data file %s: %s; data can be %s", sweep.ErrInput, path, why, supportedData)
+		return "", false, fmt.Errorf("%w: data file %s: %s; data can be %s", trial.ErrInput, path, why, supportedData)
 	}
 	switch ending {
 	case ".jsonl", ".ndjson":
@@ -292,7 +292,7 @@ func (in input) readText(ctx context.Context) (document, error) {
 		return document{}, fmt.Errorf("read data file %s: %w", in.name, err)
 	}
 	if in.gzip && read > most {
-		return document{}, fmt.Errorf("%w: data file %s: more than %d MiB of text when unpacked: unpack it and split it", sweep.ErrInput, in.name, most>>20)
+		return document{}, fmt.Errorf("%w: data file %s: more than %d MiB of text when unpacked: unpack it and split it", trial.ErrInput, in.name, most>>20)
 	}
 	if err := c.verify(); err != nil {
 		return document{}, err
@@ -300,13 +300,13 @@ func (in input) readText(ctx context.Context) (document, error) {
 	text := body.String()
 	if !utf8.ValidString(text) {
 		at := invalidAt(text)
-		return document{}, fmt.Errorf("%w: data file %s:%d: not UTF-8 text (byte %d of the file)", sweep.ErrInput, in.name, 1+strings.Count(text[:at], "\n"), at)
+		return document{}, fmt.Errorf("%w: data file %s:%d: not UTF-8 text (byte %d of the file)", trial.ErrInput, in.name, 1+strings.Count(text[:at], "\n"), at)
 	}
 	return document{place: in.name, text: strings.TrimPrefix(text, byteOrderMark), size: in.size}, nil
 }
 
 func (in input) changed() error {
-	return fmt.Errorf("%w: data file %s changed while it was read: run again when it is complete", sweep.ErrInput, in.name)
+	return fmt.Errorf("%w: data file %s changed while it was read: run again when it is complete", trial.ErrInput, in.name)
 }
 
 // invalidAt returns where text stops being UTF-8.
@@ -348,7 +348,7 @@ func Texts(ctx context.Context, names []string) iter.Seq2[string, error] {
 		for _, in := range inputs {
 			for doc, err := range in.documents(ctx) {
 				if err == nil && doc.form != formText {
-					err = fmt.Errorf("%w: %s is not plain text", sweep.ErrInput, doc.place)
+					err = fmt.Errorf("%w: %s is not plain text", trial.ErrInput, doc.place)
 				}
 				if !yield(doc.text, err) || err != nil {
 					return

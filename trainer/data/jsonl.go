@@ -9,7 +9,7 @@ import (
 	"io"
 	"iter"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // jsonl yields the rows of a jsonl file, a line each. Empty lines are skipped.
@@ -71,7 +71,7 @@ func (in input) records(ctx context.Context, read func(body io.Reader, yield fun
 		complete := read(c, func(place string, doc document, err error) bool {
 			doc.place = in.name + place
 			if err != nil && ctx.Err() == nil {
-				err = fmt.Errorf("%w: data file %s: %w", sweep.ErrInput, doc.place, err)
+				err = fmt.Errorf("%w: data file %s: %w", trial.ErrInput, doc.place, err)
 			}
 			return yield(doc, err) && err == nil
 		})

@@ -14,7 +14,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // parquet yields the rows of a parquet file. Only the columns of record are read, a page at a time.
@@ -46,7 +46,7 @@ func (in input) parquet(ctx context.Context) iter.Seq2[document, error] {
 // parquetRows hands the rows of a file to emit until it says stop.
 func (in input) parquetRows(ctx context.Context, f *os.File, emit func(document) bool) error {
 	bad := func(place string, err error) error {
-		return fmt.Errorf("%w: data file %s%s: %w", sweep.ErrInput, in.name, place, err)
+		return fmt.Errorf("%w: data file %s%s: %w", trial.ErrInput, in.name, place, err)
 	}
 	file, err := openParquet(f, in.size)
 	if err != nil {

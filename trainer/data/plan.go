@@ -10,7 +10,7 @@ import (
 	"os"
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // prepareVersion counts the releases that make different rows of the same inputs.
@@ -19,15 +19,15 @@ const prepareVersion = 2
 // Source is what a corpus is made from.
 type Source struct {
 	Files fs.FS // the model's: tokenizer and chat template
-	Model sweep.ModelInfo
-	Spec  sweep.DataSpec
+	Model trial.ModelInfo
+	Spec  trial.DataSpec
 	Hub   Hub // where data sets of the hub are; nil where none may be named
 }
 
 // plan is a corpus that has been looked at but not tokenised: its inputs, their hashes and what encodes them.
 type plan struct {
-	spec       sweep.DataSpec
-	model      sweep.ModelInfo
+	spec       trial.DataSpec
+	model      trial.ModelInfo
 	enc        *encoder
 	train      []input
 	validation []input // empty when split is set
@@ -68,19 +68,19 @@ func (p *plan) checkSpec() error {
 	s := p.spec
 	switch {
 	case len(s.Train) == 0:
-		return fmt.Errorf("%w: data.train is not set", sweep.ErrInput)
+		return fmt.Errorf("%w: data.train is not set", trial.ErrInput)
 	case len(s.Validation) == 0 && s.ValidationSplit == 0:
-		return fmt.Errorf("%w: set data.validation or data.validation_split", sweep.ErrInput)
+		return fmt.Errorf("%w: set data.validation or data.validation_split", trial.ErrInput)
 	case len(s.Validation) > 0 && s.ValidationSplit != 0:
-		return fmt.Errorf("%w: data.validation and data.validation_split exclude each other", sweep.ErrInput)
+		return fmt.Errorf("%w: data.validation and data.validation_split exclude each other", trial.ErrInput)
 	case !(s.ValidationSplit >= 0 && s.ValidationSplit < 1):
-		return fmt.Errorf("%w: data.validation_split %v is not between 0 and 1", sweep.ErrInput, s.ValidationSplit)
+		return fmt.Errorf("%w: data.validation_split %v is not between 0 and 1", trial.ErrInput, s.ValidationSplit)
 	case s.SequenceLength < 2:
-		return fmt.Errorf("%w: data.sequence_length %d: a row needs at least 2 ids", sweep.ErrInput, s.SequenceLength)
+		return fmt.Errorf("%w: data.sequence_length %d: a row needs at least 2 ids", trial.ErrInput, s.SequenceLength)
 	case s.SequenceLength > p.model.MaxPositions:
-		return fmt.Errorf("%w: data.sequence_length %d is beyond the model's %d positions", sweep.ErrInput, s.SequenceLength, p.model.MaxPositions)
+		return fmt.Errorf("%w: data.sequence_length %d is beyond the model's %d positions", trial.ErrInput, s.SequenceLength, p.model.MaxPositions)
 	case s.ValidationSequences < 0:
-		return fmt.Errorf("%w: data.validation_sequences %d is negative", sweep.ErrInput, s.ValidationSequences)
+		return fmt.Errorf("%w: data.validation_sequences %d is negative", trial.ErrInput, s.ValidationSequences)
 	}
 	return nil
 }

@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Prepared is a corpus in the cache.
 type Prepared struct {
-	Info     sweep.CorpusInfo
+	Info     trial.CorpusInfo
 	Warnings []string // about the data, for people; the same whether it was prepared now or earlier
 }
 
@@ -87,13 +87,13 @@ func (p *plan) build(ctx context.Context, dir string, progress func(done, total 
 
 // publish makes a folder's content safe on disk and then gives it its name.
 func publish(temp, dir string) error {
-	if err := sweep.SyncFolder(temp); err != nil {
+	if err := trial.SyncFolder(temp); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, dir); err != nil {
 		return err
 	}
-	return sweep.SyncFolder(filepath.Dir(dir))
+	return trial.SyncFolder(filepath.Dir(dir))
 }
 
 // sides are the rows files of a corpus that is being written.
@@ -132,7 +132,7 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 	body, err := json.MarshalIndent(corpusFile{
 		SequenceLength: p.spec.SequenceLength,
 		Warnings:       warnings,
-		Info: sweep.CorpusInfo{
+		Info: trial.CorpusInfo{
 			Fingerprint:         fingerprint,
 			TrainSequences:      rows.train.n,
 			TrainTokens:         rows.train.tokens,

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 const eos = 2000 // <|endoftext|> of testdata/gpt2
@@ -48,7 +48,7 @@ func TestPackingJoinsDocumentsAndLosesNothing(t *testing.T) {
 		t.Fatalf("%d ids in %d segments do not try a padded row and a joint", len(wantIDs), slices.Max(wantSegments)+1)
 	}
 	val := write(t, dir, "val", strings.Repeat("no. ", 20))
-	c := prepare(t, sweep.DataSpec{Train: []string{filepath.Join(dir, "*.txt")}, Validation: []string{val}, SequenceLength: 8, Packing: true})
+	c := prepare(t, trial.DataSpec{Train: []string{filepath.Join(dir, "*.txt")}, Validation: []string{val}, SequenceLength: 8, Packing: true})
 	var got Row
 	scored := int64(0)
 	for i := range c.Train().Len() {
@@ -80,7 +80,7 @@ func TestWithoutPackingADocumentIsARow(t *testing.T) {
 	dir := t.TempDir()
 	short, long := "Anne.", "She had nothing whatever to say to any of them.\n"
 	a, b := write(t, dir, "a.txt", short), write(t, dir, "b.txt", long)
-	spec := sweep.DataSpec{Train: []string{b, a}, Validation: []string{a}, SequenceLength: 8}
+	spec := trial.DataSpec{Train: []string{b, a}, Validation: []string{a}, SequenceLength: 8}
 	prepared, err := Prepare(t.Context(), t.TempDir(), goldenSource(t, spec), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -118,9 +118,9 @@ func TestPreTokenisedRowsAreUsedAsTheyAre(t *testing.T) {
 
 {"input_ids": [1, 2]}
 {"input_ids": [1, 2, 3, 4, 9], "labels": [1, -100, 3, 4, 9]}`)
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
 	prepared, err := Prepare(t.Context(), t.TempDir(), Source{
-		Files: fstest.MapFS{}, Model: sweep.ModelInfo{VocabSize: 10, MaxPositions: 4}, Spec: spec,
+		Files: fstest.MapFS{}, Model: trial.ModelInfo{VocabSize: 10, MaxPositions: 4}, Spec: spec,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestValidationSplit(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			c.files(dir)
-			spec := sweep.DataSpec{Train: []string{filepath.Join(dir, "*.txt")}, ValidationSplit: 0.2, SequenceLength: 8, Packing: true}
+			spec := trial.DataSpec{Train: []string{filepath.Join(dir, "*.txt")}, ValidationSplit: 0.2, SequenceLength: 8, Packing: true}
 			corpus := prepare(t, spec)
 			train, held := corpus.Train().Len(), corpus.Validation().Len()
 			if share := float64(held) / float64(train+held); share < 0.13 || share > 0.27 { // ±3.5 sd of a binomial of 400
@@ -222,7 +222,7 @@ func TestValidationSequencesAreDrawnOnceInFileOrder(t *testing.T) {
 		fmt.Fprintf(&rows, "{\"input_ids\": [0, %d]}\n", i)
 	}
 	path := write(t, dir, "rows.jsonl", rows.String())
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 2, ValidationSequences: 10}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 2, ValidationSequences: 10}
 	last := int32(-1)
 	c := prepare(t, spec)
 	again := prepare(t, spec)
@@ -252,7 +252,7 @@ func TestPrepareRefusesBadData(t *testing.T) {
 	cases := []struct {
 		name  string
 		train []string
-		edit  func(*sweep.DataSpec)
+		edit  func(*trial.DataSpec)
 		want  string
 	}{
 		{name: "missing", train: []string{dir + "/none.txt"}, want: "no such data file: " + dir + "/none.txt"},
@@ -297,20 +297,20 @@ func TestPrepareRefusesBadData(t *testing.T) {
 		{name: "label", train: []string{write(t, dir, "w.jsonl", `{"input_ids": [1, 2], "labels": [0, -7]}`)}, want: "label -7 at position 1"},
 		{name: "unsupervised", train: []string{write(t, dir, "u.jsonl", `{"input_ids": [1, 2], "labels": [1, -100]}`)}, want: "u.jsonl:1: no supervised token among the first 2"},
 		{name: "no ids", train: []string{write(t, dir, "z.jsonl", `{"input_ids": []}`)}, want: "z.jsonl:1: no supervised token"},
-		{name: "validation unsupervised", edit: func(s *sweep.DataSpec) {
+		{name: "validation unsupervised", edit: func(s *trial.DataSpec) {
 			s.Validation = []string{write(t, dir, "x.jsonl", `{"input_ids": [1, 2], "labels": [1, -100]}`)}
 		}, want: "x.jsonl:1: no supervised token"},
-		{name: "validation empty", edit: func(s *sweep.DataSpec) { s.Validation = []string{write(t, dir, "y.jsonl", "\n")} }, want: "data.validation is empty: no token to predict in " + dir + "/y.jsonl"},
-		{name: "no validation", edit: func(s *sweep.DataSpec) { s.Validation = nil }, want: "set data.validation or data.validation_split"},
-		{name: "both", edit: func(s *sweep.DataSpec) { s.ValidationSplit = 0.1 }, want: "exclude each other"},
-		{name: "split that leaves nothing", train: []string{row}, edit: func(s *sweep.DataSpec) { s.Validation, s.ValidationSplit = nil, 0.5 }, want: "the split goes by hash"},
-		{name: "positions", edit: func(s *sweep.DataSpec) { s.SequenceLength = 1025 }, want: "sequence_length 1025 is beyond the model's 1024 positions"},
-		{name: "length", edit: func(s *sweep.DataSpec) { s.SequenceLength = 1 }, want: "a row needs at least 2 ids"},
+		{name: "validation empty", edit: func(s *trial.DataSpec) { s.Validation = []string{write(t, dir, "y.jsonl", "\n")} }, want: "data.validation is empty: no token to predict in " + dir + "/y.jsonl"},
+		{name: "no validation", edit: func(s *trial.DataSpec) { s.Validation = nil }, want: "set data.validation or data.validation_split"},
+		{name: "both", edit: func(s *trial.DataSpec) { s.ValidationSplit = 0.1 }, want: "exclude each other"},
+		{name: "split that leaves nothing", train: []string{row}, edit: func(s *trial.DataSpec) { s.Validation, s.ValidationSplit = nil, 0.5 }, want: "the split goes by hash"},
+		{name: "positions", edit: func(s *trial.DataSpec) { s.SequenceLength = 1025 }, want: "sequence_length 1025 is beyond the model's 1024 positions"},
+		{name: "length", edit: func(s *trial.DataSpec) { s.SequenceLength = 1 }, want: "a row needs at least 2 ids"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			spec := sweep.DataSpec{Train: []string{good}, Validation: []string{good}, SequenceLength: 8, Packing: true}
+			spec := trial.DataSpec{Train: []string{good}, Validation: []string{good}, SequenceLength: 8, Packing: true}
 			if c.train != nil {
 				spec.Train = c.train
 			}
@@ -319,7 +319,7 @@ func TestPrepareRefusesBadData(t *testing.T) {
 			}
 			cache := t.TempDir()
 			_, err := Prepare(t.Context(), cache, goldenSource(t, spec), nil)
-			if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c.want) {
+			if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Prepare = %v, want an input error with %q", err, c.want)
 			}
 			if left, _ := filepath.Glob(filepath.Join(cache, "*")); len(left) > 1 || len(left) == 1 && !strings.HasSuffix(left[0], ".lock") {
@@ -333,8 +333,8 @@ func TestPrepareUsesTheCache(t *testing.T) {
 	t.Parallel()
 	dir, cache := t.TempDir(), t.TempDir()
 	path := write(t, dir, "a.txt", strings.Repeat("Anne walked on. ", 50))
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
-	run := func() (sweep.CorpusInfo, bool) {
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
+	run := func() (trial.CorpusInfo, bool) {
 		read := false
 		prepared, err := Prepare(t.Context(), cache, goldenSource(t, spec), func(int64, int64) { read = true })
 		if err != nil {
@@ -373,7 +373,7 @@ func TestPrepareUsesTheCache(t *testing.T) {
 func TestPrepareTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	path := write(t, t.TempDir(), "a.txt", strings.Repeat("Anne walked on. ", 5000))
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
 	cache := t.TempDir()
 	var readers sync.Map
 	var group sync.WaitGroup
@@ -398,7 +398,7 @@ func TestPrepareStops(t *testing.T) {
 	path := write(t, t.TempDir(), "a.txt", strings.Repeat("Anne walked on. ", 50))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8, Packing: true}
 	if _, err := Prepare(ctx, t.TempDir(), goldenSource(t, spec), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Prepare = %v, want %v", err, context.Canceled)
 	}
@@ -410,7 +410,7 @@ func TestSamplesAreNeitherCutNorDropped(t *testing.T) {
 {"input_ids": [39, 72, 908, 222, 278], "labels": [-100, -100, -100, -100, 278]}
 {"input_ids": [39, 3000]}
 `)
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 4}
 	samples, warnings, err := Samples(t.Context(), goldenSource(t, spec), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -439,7 +439,7 @@ func TestSamplesAreNeitherCutNorDropped(t *testing.T) {
 func TestSamplesOfAShortTextAreShown(t *testing.T) {
 	t.Parallel()
 	path := write(t, t.TempDir(), "short.txt", "Hi 😀 c")
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 100, Packing: true}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 100, Packing: true}
 	samples, warnings, err := Samples(t.Context(), goldenSource(t, spec), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -457,7 +457,7 @@ func TestSamplesOfAShortTextAreShown(t *testing.T) {
 }
 
 // prepare makes a corpus in a cache of its own and opens it.
-func prepare(t *testing.T, spec sweep.DataSpec) *Corpus {
+func prepare(t *testing.T, spec trial.DataSpec) *Corpus {
 	t.Helper()
 	prepared, err := Prepare(t.Context(), t.TempDir(), goldenSource(t, spec), nil)
 	if err != nil {
@@ -488,13 +488,13 @@ func goldenFiles(t *testing.T) fs.FS {
 	return os.DirFS("testdata/gpt2")
 }
 
-func goldenSource(t *testing.T, spec sweep.DataSpec) Source {
+func goldenSource(t *testing.T, spec trial.DataSpec) Source {
 	t.Helper()
 	return Source{Files: goldenFiles(t), Model: goldenModel(), Spec: spec}
 }
 
-func goldenModel() sweep.ModelInfo {
-	return sweep.ModelInfo{VocabSize: 2001, MaxPositions: 1024}
+func goldenModel() trial.ModelInfo {
+	return trial.ModelInfo{VocabSize: 2001, MaxPositions: 1024}
 }
 
 func write(t testing.TB, dir, name, content string) string {

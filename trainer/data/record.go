@@ -9,11 +9,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // IgnoredLabel is the label of a position that is not scored.
-const IgnoredLabel = sweep.IgnoredLabel
+const IgnoredLabel = trial.IgnoredLabel
 
 // maxRecord bounds a line of jsonl, a record of csv and a value of parquet, in bytes: far beyond any context length, and small
 // enough that a file without a line end cannot take the machine's memory.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // validationSeed draws validation_sequences: fixed, so that every sweep on this corpus scores the same rows.
@@ -29,11 +29,11 @@ func newShaper(key string, p *plan) *shaper {
 func (s *shaper) shape(r row) (row, error) {
 	s.rows++
 	if err := checkVocabulary(r, s.vocab); err != nil {
-		return row{}, fmt.Errorf("%w: %s: %w; name the model whose tokenizer made the ids, or make them anew with this one's", sweep.ErrInput, s.where(r), err)
+		return row{}, fmt.Errorf("%w: %s: %w; name the model whose tokenizer made the ids, or make them anew with this one's", trial.ErrInput, s.where(r), err)
 	}
 	n := min(len(r.ids), s.length)
 	if supervised(r.labels[:n]) == 0 {
-		return row{}, fmt.Errorf("%w: %s: no supervised token among the first %d: what is scored is missing or lies beyond sequence_length; leave the row out, or raise sequence_length", sweep.ErrInput, s.where(r), n)
+		return row{}, fmt.Errorf("%w: %s: no supervised token among the first %d: what is scored is missing or lies beyond sequence_length; leave the row out, or raise sequence_length", trial.ErrInput, s.where(r), n)
 	}
 	if n < len(r.ids) {
 		s.cut++

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // live is the heap that is in use.
@@ -27,7 +27,7 @@ func TestAMillionLinesStream(t *testing.T) { //nolint:paralleltest // see above
 	const lines = 200_000
 	path := manyLines(t, lines)
 	before, most, read := live(), int64(0), 0
-	spec := sweep.DataSpec{Train: []string{path}, ValidationSplit: 0.1, ValidationSequences: 100, SequenceLength: 16, Packing: true}
+	spec := trial.DataSpec{Train: []string{path}, ValidationSplit: 0.1, ValidationSequences: 100, SequenceLength: 16, Packing: true}
 	prepared, err := Prepare(t.Context(), t.TempDir(), goldenSource(t, spec), func(int64, int64) {
 		if read++; read%(lines/10) == 0 {
 			most = max(most, live())
@@ -69,7 +69,7 @@ func manyLines(t *testing.T, n int) string {
 func TestStreamHoldsOneRow(t *testing.T) { //nolint:paralleltest // it measures
 	const lines = 50_000
 	path := manyLines(t, lines)
-	spec := sweep.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 2}
+	spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 2}
 	s, err := NewStream(t.Context(), goldenSource(t, spec))
 	if err != nil {
 		t.Fatal(err)

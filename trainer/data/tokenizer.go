@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Tokenizer is a BPE tokenizer, byte-level or with byte fallback. It may be used by several goroutines.
@@ -56,10 +56,10 @@ func LoadTokenizer(files fs.FS) (*Tokenizer, error) {
 	}
 	t, err := parseTokenizer(body)
 	if err != nil {
-		return nil, fmt.Errorf("%w: tokenizer.json: %w", sweep.ErrInput, err)
+		return nil, fmt.Errorf("%w: tokenizer.json: %w", trial.ErrInput, err)
 	}
 	if err := t.findSpecial(files); err != nil {
-		return nil, fmt.Errorf("%w: %w", sweep.ErrInput, err)
+		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	sum := sha256.Sum256(fmt.Appendf(body, "\neos %d", t.eos))
 	t.fingerprint = hex.EncodeToString(sum[:])
@@ -70,14 +70,14 @@ func LoadTokenizer(files fs.FS) (*Tokenizer, error) {
 func loadGGUFTokenizer(files fs.FS, missing error) (*Tokenizer, error) {
 	metadata, err := readGGUF(files)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the model has no tokenizer.json, which text needs: put it beside config.json, or give pre-tokenised rows (input_ids): %w", sweep.ErrInput, missing)
+		return nil, fmt.Errorf("%w: the model has no tokenizer.json, which text needs: put it beside config.json, or give pre-tokenised rows (input_ids): %w", trial.ErrInput, missing)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", sweep.ErrInput, err)
+		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	t, err := newGGUFTokenizer(metadata)
 	if err != nil {
-		return nil, fmt.Errorf("%w: tokenizer of the GGUF file: %w", sweep.ErrInput, err)
+		return nil, fmt.Errorf("%w: tokenizer of the GGUF file: %w", trial.ErrInput, err)
 	}
 	return t, nil
 }

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // families are the folders of testdata with a tokenizer.json and a tests.json.gz.
@@ -348,11 +348,11 @@ func TestLoadTokenizerRefusesWhatItWouldGetWrong(t *testing.T) {
 	}
 	for name, c := range cases {
 		_, err := LoadTokenizer(fstest.MapFS{"tokenizer.json": {Data: []byte(c[0])}})
-		if !errors.Is(err, sweep.ErrInput) || !strings.Contains(err.Error(), c[1]) {
+		if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), c[1]) {
 			t.Errorf("%s: LoadTokenizer = %v, want an input error that names %s", name, err, c[1])
 		}
 	}
-	if _, err := LoadTokenizer(fstest.MapFS{}); !errors.Is(err, sweep.ErrInput) || !errors.Is(err, os.ErrNotExist) {
+	if _, err := LoadTokenizer(fstest.MapFS{}); !errors.Is(err, trial.ErrInput) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a file: LoadTokenizer = %v, want an input error that says it does not exist", err)
 	}
 }

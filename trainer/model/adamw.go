@@ -7,7 +7,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 )
 
 // AdamW's constants: the defaults of torch.optim.AdamW and of Hugging Face's TrainingArguments.
@@ -35,7 +35,7 @@ type group struct {
 // a rate of its own, B and everything of one dimension at the ratio, the rest as it is; biases and layer norms, which are the vectors that have a
 // bias beside them, do not decay. lr is the
 // peak learning rate.
-func loraPlus(trained []sweep.Trainable, l sweep.LoRASpec, lr float64) []group {
+func loraPlus(trained []lora.Trainable, l lora.Spec, lr float64) []group {
 	if l.LoRAPlusLRRatio == 0 {
 		return nil
 	}
@@ -45,9 +45,9 @@ func loraPlus(trained []sweep.Trainable, l sweep.LoRASpec, lr float64) []group {
 		switch {
 		case strings.Contains(t.Key, ".lora_embedding_"):
 			groups[i].rate = l.LoRAPlusLREmbedding / lr
-		case t.Role == sweep.RoleB || len(t.Shape) == 1:
+		case t.Role == lora.RoleB || len(t.Shape) == 1:
 			groups[i].rate = l.LoRAPlusLRRatio
-			if isBias(t) || slices.ContainsFunc(trained, func(b sweep.Trainable) bool { return isBias(b) && b.Module == t.Module && t.Role == sweep.RoleSaved }) {
+			if isBias(t) || slices.ContainsFunc(trained, func(b lora.Trainable) bool { return isBias(b) && b.Module == t.Module && t.Role == lora.RoleSaved }) {
 				groups[i].decay = 0
 			}
 		}
@@ -55,7 +55,7 @@ func loraPlus(trained []sweep.Trainable, l sweep.LoRASpec, lr float64) []group {
 	return groups
 }
 
-func isBias(t sweep.Trainable) bool { return strings.HasSuffix(t.Tensor, ".bias") }
+func isBias(t lora.Trainable) bool { return strings.HasSuffix(t.Tensor, ".bias") }
 
 // vector returns a value for each of the groups, spread over the whole vector.
 func (o adamW) vector(g *Graph, of func(group) float64) *Node {

@@ -7,25 +7,25 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // TensorInfo lists the base's tensors for the domain.
-func (c Config) TensorInfo() []sweep.Tensor {
-	var all []sweep.Tensor
+func (c Config) TensorInfo() []lora.Tensor {
+	var all []lora.Tensor
 	for _, t := range c.Tensors() {
-		all = append(all, sweep.Tensor{Name: t.Name, Shape: t.Shape})
+		all = append(all, lora.Tensor{Name: t.Name, Shape: t.Shape})
 	}
 	return all
 }
 
 // Trainables lists the tensors that a trial trains on these targets.
-func (c Config) Trainables(targets []sweep.Module, l sweep.LoRASpec) ([]sweep.Trainable, error) {
+func (c Config) Trainables(targets []lora.Module, l lora.Spec) ([]lora.Trainable, error) {
 	return l.Trainables(targets, c.Modules(), c.TensorInfo())
 }
 
-func specsOf(trained []sweep.Trainable) []TensorSpec {
+func specsOf(trained []lora.Trainable) []TensorSpec {
 	specs := make([]TensorSpec, len(trained))
 	for i, t := range trained {
 		specs[i] = TensorSpec{t.Key, t.Shape}
@@ -41,7 +41,7 @@ func specsOf(trained []sweep.Trainable) []TensorSpec {
 //
 // PiSSA takes A and B from the base's largest singular directions instead. base is not changed: a Program takes its start away from
 // the base inside the graph.
-func InitAdapter(c Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) (map[string]weights.Array, error) {
+func InitAdapter(c Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec, seed int64) (map[string]weights.Array, error) {
 	trained, err := c.Trainables(targets, l)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func InitAdapter(c Config, base map[string]weights.Array, targets []sweep.Module
 	for _, t := range trained {
 		adapter[t.Key] = initial(t, moduleOf(targets, t.Module), base, c, l, seed)
 	}
-	if l.Init == sweep.InitPiSSA {
+	if l.Init == lora.InitPiSSA {
 		if err := pissa(base, adapter, targets, l); err != nil {
 			return nil, err
 		}
@@ -58,29 +58,29 @@ func InitAdapter(c Config, base map[string]weights.Array, targets []sweep.Module
 	return adapter, nil
 }
 
-func moduleOf(modules []sweep.Module, name string) sweep.Module {
-	if i := slices.IndexFunc(modules, func(m sweep.Module) bool { return m.Name == name }); i >= 0 {
+func moduleOf(modules []lora.Module, name string) lora.Module {
+	if i := slices.IndexFunc(modules, func(m lora.Module) bool { return m.Name == name }); i >= 0 {
 		return modules[i]
 	}
-	return sweep.Module{}
+	return lora.Module{}
 }
 
 // initial is one fresh tensor.
-func initial(t sweep.Trainable, m sweep.Module, base map[string]weights.Array, c Config, l sweep.LoRASpec, seed int64) weights.Array {
+func initial(t lora.Trainable, m lora.Module, base map[string]weights.Array, c Config, l lora.Spec, seed int64) weights.Array {
 	data := make([]float32, t.Size())
 	switch r := l.RankOf(m.Name); {
-	case t.Role == sweep.RoleA && !m.Embedding:
+	case t.Role == lora.RoleA && !m.Embedding:
 		for i := range r {
 			fillRow(data[i*m.In:(i+1)*m.In], l.Init, r, stream("lora_A "+streamOf(l.Init), seed, m.Name, i))
 		}
-	case t.Role == sweep.RoleB && m.Embedding:
+	case t.Role == lora.RoleB && m.Embedding:
 		for j := range r {
 			random := stream("lora_embedding_B", seed, m.Name, j)
 			for i := range m.Out {
 				data[i*r+j] = float32(gaussian(random))
 			}
 		}
-	case t.Role == sweep.RoleMagnitude:
+	case t.Role == lora.RoleMagnitude:
 		copy(data, rowNorms(c.matrix(base, m), m))
 	case t.Tensor != "":
 		copy(data, c.tensor(base, t.Tensor).Data)
@@ -90,14 +90,14 @@ func initial(t sweep.Trainable, m sweep.Module, base map[string]weights.Array, c
 
 // streamOf names the stream that A is drawn from. PiSSA draws nothing, but where it does not apply PEFT draws as usual.
 func streamOf(init string) string {
-	if init == sweep.InitPiSSA {
-		return sweep.InitKaiming
+	if init == lora.InitPiSSA {
+		return lora.InitKaiming
 	}
 	return init
 }
 
 func fillRow(row []float32, init string, rank int, s *rand.ChaCha8) {
-	if init == sweep.InitGaussian {
+	if init == lora.InitGaussian {
 		for j := range row {
 			row[j] = float32(gaussian(s) / float64(rank))
 		}
@@ -118,15 +118,15 @@ func (c Config) tensor(base map[string]weights.Array, name string) weights.Array
 }
 
 // matrix returns a module's weight.
-func (c Config) matrix(base map[string]weights.Array, m sweep.Module) weights.Array {
+func (c Config) matrix(base map[string]weights.Array, m lora.Module) weights.Array {
 	return c.tensor(base, m.Name+".weight")
 }
 
 // inFirst reports whether a module's weight is stored [in, out]: Conv1D, and an embedding, whose input is a vocabulary's unit vector.
-func inFirst(m sweep.Module) bool { return m.Conv1D || m.Embedding }
+func inFirst(m lora.Module) bool { return m.Conv1D || m.Embedding }
 
 // rowNorms returns the length of a weight's part for each output, [out].
-func rowNorms(w weights.Array, m sweep.Module) []float32 {
+func rowNorms(w weights.Array, m lora.Module) []float32 {
 	sums := make([]float64, m.Out)
 	for k, v := range w.Data {
 		o := k / m.In
@@ -144,8 +144,8 @@ func rowNorms(w weights.Array, m sweep.Module) []float32 {
 
 // Fitted is an adapter file that fits a model.
 type Fitted struct {
-	LoRA    sweep.LoRASpec // its targets are the modules that the file has tensors of
-	Targets []sweep.Module
+	LoRA    lora.Spec // its targets are the modules that the file has tensors of
+	Targets []lora.Module
 	Tensors map[string]weights.Array // all that LoRA trains on those targets, and nothing else
 	Base    map[string]weights.Array // weights of the base that the file brings along, by the base's names
 }
@@ -155,7 +155,7 @@ type Fitted struct {
 func (c Config) Fit(a weights.Adapter) (Fitted, error) {
 	f := Fitted{LoRA: a.Spec(), Tensors: a.Trained(), Base: a.BaseWeights()}
 	names := a.Modules()
-	f.LoRA.TargetModules, f.LoRA.ExcludeModules = sweep.Targets{List: names}, sweep.Targets{}
+	f.LoRA.TargetModules, f.LoRA.ExcludeModules = lora.Targets{List: names}, lora.Targets{}
 	f.LoRA.LayersToTransform, f.LoRA.LayersPattern = nil, nil
 	modules := c.Modules()
 	for _, m := range modules {

@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -19,15 +19,15 @@ func TestInitAdapterIsNested(t *testing.T) {
 		small := rapid.IntRange(1, 16).Draw(t, "small")
 		large := rapid.IntRange(small, 32).Draw(t, "large")
 		seed := rapid.Int64().Draw(t, "seed")
-		init := rapid.SampledFrom([]string{sweep.InitKaiming, sweep.InitGaussian}).Draw(t, "init")
-		m := sweep.Module{Name: "transformer.h.0.attn.c_attn", In: 24, Out: 72}
+		init := rapid.SampledFrom([]string{lora.InitKaiming, lora.InitGaussian}).Draw(t, "init")
+		m := lora.Module{Name: "transformer.h.0.attn.c_attn", In: 24, Out: 72}
 		adapter := func(r int) map[string]weights.Array {
-			return initAdapter(t, Config{Architecture: "gpt2"}, nil, []sweep.Module{m}, sweep.LoRASpec{Rank: r, Alpha: 1, Init: init}, seed)
+			return initAdapter(t, Config{Architecture: "gpt2"}, nil, []lora.Module{m}, lora.Spec{Rank: r, Alpha: 1, Init: init}, seed)
 		}
 		a, b := adapter(small)[weights.KeyA(m.Name)].Data, adapter(large)[weights.KeyA(m.Name)].Data
 		for i := range a {
 			want := float64(b[i])
-			if init == sweep.InitGaussian {
+			if init == lora.InitGaussian {
 				want *= float64(large) / float64(small)
 			}
 			if math.Abs(float64(a[i])-want) > 1e-6*math.Abs(want) {
@@ -42,7 +42,7 @@ func TestInitAdapterIsNested(t *testing.T) {
 
 func TestInitAdapterDistribution(t *testing.T) {
 	t.Parallel()
-	m := sweep.Module{Name: "m", In: 256, Out: 4}
+	m := lora.Module{Name: "m", In: 256, Out: 4}
 	const r = 64
 	for _, test := range []struct {
 		init      string
@@ -50,10 +50,10 @@ func TestInitAdapterDistribution(t *testing.T) {
 		within    float64
 		tolerance float64 // five standard errors of a variance over 16384 draws
 	}{
-		{sweep.InitKaiming, 1.0 / (3 * 256), 1.0 / 16, 0.04},   // U(±1/16)
-		{sweep.InitGaussian, 1.0 / (r * r), math.Inf(1), 0.06}, // N(0, 1/r)
+		{lora.InitKaiming, 1.0 / (3 * 256), 1.0 / 16, 0.04},   // U(±1/16)
+		{lora.InitGaussian, 1.0 / (r * r), math.Inf(1), 0.06}, // N(0, 1/r)
 	} {
-		data := initAdapter(t, Config{Architecture: "gpt2"}, nil, []sweep.Module{m}, sweep.LoRASpec{Rank: r, Alpha: 1, Init: test.init}, 5)[weights.KeyA("m")].Data
+		data := initAdapter(t, Config{Architecture: "gpt2"}, nil, []lora.Module{m}, lora.Spec{Rank: r, Alpha: 1, Init: test.init}, 5)[weights.KeyA("m")].Data
 		variance := 0.0
 		for _, v := range data {
 			variance += float64(v) * float64(v) / float64(len(data))

@@ -6,7 +6,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Batch is B rows of T token ids with their labels, row-major [B, T]. Labels are not shifted: the logits at t are scored
@@ -53,7 +53,7 @@ func (b Batch) plan(c Config) (plan, error) {
 		if id := b.IDs[i]; id < 0 || int(id) >= c.VocabSize {
 			return plan{}, fmt.Errorf("token id %d at row %d, position %d; the vocabulary has %d", id, i/b.T, i%b.T, c.VocabSize)
 		}
-		if i%b.T == b.T-1 || b.Labels[i+1] == sweep.IgnoredLabel || positions[i+1] == 0 {
+		if i%b.T == b.T-1 || b.Labels[i+1] == trial.IgnoredLabel || positions[i+1] == 0 {
 			continue
 		}
 		label := b.Labels[i+1]
@@ -82,7 +82,7 @@ func (p plan) completions(b Batch) []span {
 			}
 			continue
 		}
-		if prompted = p.positions[place] > 0 && b.Labels[place] == sweep.IgnoredLabel; prompted {
+		if prompted = p.positions[place] > 0 && b.Labels[place] == trial.IgnoredLabel; prompted {
 			all = append(all, span{first: i, end: i + 1})
 		}
 	}

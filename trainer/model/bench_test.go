@@ -7,7 +7,8 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // gpt2Small is the architecture of openai-community/gpt2.
@@ -37,11 +38,11 @@ func BenchmarkStep(b *testing.B) {
 
 func benchmarkStep(b *testing.B, be compute.Backend, c Config, B, T int, dtype string) {
 	b.Helper()
-	targets, err := sweep.MatchTargets(c.Modules(), sweep.Targets{List: []string{"c_attn"}})
+	targets, err := lora.MatchTargets(c.Modules(), lora.Targets{List: []string{"c_attn"}})
 	must(b, err)
 	o := Options{
-		LoRA:    sweep.LoRASpec{Rank: 8, Alpha: 16, Init: sweep.InitKaiming},
-		Train:   sweep.TrainSpec{BatchSize: B, WeightDecay: 0.01, MaxGradNorm: 1, Dtype: dtype},
+		LoRA:    lora.Spec{Rank: 8, Alpha: 16, Init: lora.InitKaiming},
+		Train:   trial.TrainSpec{BatchSize: B, WeightDecay: 0.01, MaxGradNorm: 1, Dtype: dtype},
 		Targets: targets, SequenceLength: T,
 	}
 	p, err := New(be, c, c.InitWeights(1), initAdapter(b, c, nil, targets, o.LoRA, 1), o)

@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 )
 
 // trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil), and the base with PiSSA's start behind it.
@@ -33,7 +33,7 @@ func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 	for i, s := range p.start {
 		start[s.Name] = base[len(p.frozen)+i]
 	}
-	l := &lora{
+	l := &loraGraph{
 		spec: p.options.LoRA, index: moduleIndex(p.options.Targets), keys: keys, start: start,
 		tensors: besideStart(named, start, p.options.Targets),
 	}
@@ -44,13 +44,13 @@ func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 
 // trainsHead reports whether the logits depend on a trainable tensor other than through the hidden states.
 func (p *Program) trainsHead() bool {
-	return slices.ContainsFunc(p.trained, func(t sweep.Trainable) bool { return t.Module == headName })
+	return slices.ContainsFunc(p.trained, func(t lora.Trainable) bool { return t.Module == headName })
 }
 
 // frozenSpecs lists the base's tensors that the program needs: those that nothing takes the place of, and a tied token embedding.
-func frozenSpecs(c Config, trained []sweep.Trainable) []TensorSpec {
+func frozenSpecs(c Config, trained []lora.Trainable) []TensorSpec {
 	return slices.DeleteFunc(c.Tensors(), func(s TensorSpec) bool {
-		replaced := slices.ContainsFunc(trained, func(t sweep.Trainable) bool { return t.Tensor == s.Name })
+		replaced := slices.ContainsFunc(trained, func(t lora.Trainable) bool { return t.Tensor == s.Name })
 		return replaced && (!c.TieHead || s.Name != c.arch().tokens+".weight")
 	})
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // TestExactMatchIsGreedyDecoding decodes for real, token by token, and holds what Score says of completions against it.
@@ -21,7 +21,7 @@ func TestExactMatchIsGreedyDecoding(t *testing.T) {
 			random := rand.New(rand.NewPCG(3, 4))
 			b := Batch{B: B, T: T, IDs: make([]int32, B*T), Labels: make([]int32, B*T)}
 			for i := range b.IDs {
-				b.IDs[i], b.Labels[i] = int32(random.IntN(p.config.VocabSize)), sweep.IgnoredLabel
+				b.IDs[i], b.Labels[i] = int32(random.IntN(p.config.VocabSize)), trial.IgnoredLabel
 			}
 			written := decode(t, p, b, prompt)
 			want := int64(0)
@@ -68,7 +68,7 @@ func decode(t *testing.T, p *Program, b Batch, prompt int) [][]int32 {
 
 func TestCompletions(t *testing.T) {
 	t.Parallel()
-	const x = sweep.IgnoredLabel
+	const x = trial.IgnoredLabel
 	for name, c := range map[string]struct {
 		labels, segments []int32
 		want             []span

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 )
 
 func TestParseConfig(t *testing.T) {
@@ -85,17 +85,17 @@ func TestMatch(t *testing.T) {
 	all := smallConfig().Modules()
 	for _, test := range []struct {
 		name    string
-		targets sweep.Targets
+		targets lora.Targets
 		want    int
 		err     string
 	}{
-		{"suffix", sweep.Targets{List: []string{"c_proj"}}, 4, ""},
-		{"all-linear", sweep.Targets{Pattern: "all-linear"}, 8, ""},
-		{"regex", sweep.Targets{Pattern: `.*\.h\.1\..*c_fc`}, 1, ""},
-		{"head", sweep.Targets{List: []string{"lm_head"}}, 1, ""},
-		{"nothing", sweep.Targets{List: []string{"q_proj"}}, 0, "c_attn"},
+		{"suffix", lora.Targets{List: []string{"c_proj"}}, 4, ""},
+		{"all-linear", lora.Targets{Pattern: "all-linear"}, 8, ""},
+		{"regex", lora.Targets{Pattern: `.*\.h\.1\..*c_fc`}, 1, ""},
+		{"head", lora.Targets{List: []string{"lm_head"}}, 1, ""},
+		{"nothing", lora.Targets{List: []string{"q_proj"}}, 0, "c_attn"},
 	} {
-		got, err := sweep.MatchTargets(all, test.targets)
+		got, err := lora.MatchTargets(all, test.targets)
 		if test.err == "" && (err != nil || len(got) != test.want) {
 			t.Errorf("%s: Match = %d modules, %v, want %d", test.name, len(got), err, test.want)
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 )
 
 // trunk is the model up to the final norm, as a graph function over rows: activations are [n, C] with n = B·T, and only
@@ -15,16 +15,16 @@ import (
 type trunk struct {
 	Config
 	arch    architecture
-	modules map[string]sweep.Module
+	modules map[string]lora.Module
 	tensors map[string]*Node // by canonical name, in the compute type; trainable ones take the base's place
-	lora    *lora            // nil without adapter
+	lora    *loraGraph       // nil without adapter
 	inputs  map[string]*Node // where linear leaves its inputs, by module; nil where nobody asks
 
 	trainsHead bool // the output head, or an adapter of it, trains
 }
 
-func newTrunk(c Config, tensors map[string]*Node, l *lora) trunk {
-	m := trunk{Config: c, arch: c.arch(), modules: map[string]sweep.Module{}, tensors: tensors, lora: l}
+func newTrunk(c Config, tensors map[string]*Node, l *loraGraph) trunk {
+	m := trunk{Config: c, arch: c.arch(), modules: map[string]lora.Module{}, tensors: tensors, lora: l}
 	for _, module := range c.Modules() {
 		m.modules[module.Name] = module
 	}
@@ -108,7 +108,7 @@ func (m trunk) head() *Node {
 
 // linearCall is one use of a linear module, as its adapter sees it.
 type linearCall struct {
-	sweep.Module
+	lora.Module
 	x, y   *Node // [n, in] and the module's own output [n, out]
 	weight *Node // [in, out] where Conv1D, else [out, in]
 	bias   *Node // [out]; nil where the module has none

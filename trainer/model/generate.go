@@ -5,7 +5,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -41,7 +41,7 @@ func (p *Program) nextLogitsFor(B, T int) (*executable, error) {
 
 // Inputs returns what a linear module is given at every place of b, [B·T, in], dropout off. Labels are not looked at. It
 // compiles anew at every call.
-func (p *Program) Inputs(b Batch, module sweep.Module) (weights.Array, error) {
+func (p *Program) Inputs(b Batch, module lora.Module) (weights.Array, error) {
 	in := append([]shape{f32(p.layout.total), i32(b.B, b.T), i32(b.B, b.T)}, p.baseShapes()...)
 	exec, err := p.build("inputs of "+module.Name, in, func(in []*Node) []*Node {
 		m := p.trunk(p.layout.nodes(in[0]), nil, in[3:])

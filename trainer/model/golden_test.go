@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -103,7 +103,7 @@ func (c goldenCase) options(t testing.TB) Options {
 	readJSON(t, c.file("trace.json"), &trace)
 	o := Options{
 		LoRA:           c.Peft.Spec(),
-		Train:          sweep.TrainSpec{BatchSize: 2, WeightDecay: trace.Optimizer.WeightDecay, MaxGradNorm: trace.Optimizer.MaxGradNorm, Dtype: c.Dtype},
+		Train:          trial.TrainSpec{BatchSize: 2, WeightDecay: trace.Optimizer.WeightDecay, MaxGradNorm: trace.Optimizer.MaxGradNorm, Dtype: c.Dtype},
 		SequenceLength: 16,
 	}
 	var err error

@@ -12,7 +12,8 @@ import (
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/go-xla/compute/xla"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -160,10 +161,10 @@ func newBare(t testing.TB, be compute.Backend, dir string) *Program {
 
 func newBareOn(t testing.TB, be compute.Backend, c Config, base map[string]weights.Array) *Program {
 	t.Helper()
-	targets, err := sweep.MatchTargets(c.Modules(), sweep.Targets{Pattern: sweep.AllLinear})
+	targets, err := lora.MatchTargets(c.Modules(), lora.Targets{Pattern: lora.AllLinear})
 	must(t, err)
-	l := sweep.LoRASpec{Rank: 1, Alpha: 1, Init: sweep.InitKaiming}
-	return newProgram(t, be, c, base, initAdapter(t, c, base, targets, l, 1), Options{LoRA: l, Train: sweep.TrainSpec{BatchSize: 1}, Targets: targets, SequenceLength: 16})
+	l := lora.Spec{Rank: 1, Alpha: 1, Init: lora.InitKaiming}
+	return newProgram(t, be, c, base, initAdapter(t, c, base, targets, l, 1), Options{LoRA: l, Train: trial.TrainSpec{BatchSize: 1}, Targets: targets, SequenceLength: 16})
 }
 
 func newProgram(t testing.TB, be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) *Program {
@@ -179,13 +180,13 @@ func newProgram(t testing.TB, be compute.Backend, c Config, base, adapter map[st
 // tinyOptions trains rank r on c_attn with the golden traces' recipe.
 func tinyOptions(t testing.TB, r int) Options {
 	t.Helper()
-	targets, err := sweep.MatchTargets(tinyConfig(t).Modules(), sweep.Targets{List: []string{"c_attn"}})
+	targets, err := lora.MatchTargets(tinyConfig(t).Modules(), lora.Targets{List: []string{"c_attn"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Options{
-		LoRA:    sweep.LoRASpec{Rank: r, Alpha: 16, Init: sweep.InitKaiming},
-		Train:   sweep.TrainSpec{BatchSize: 2, WeightDecay: 0.01, MaxGradNorm: 1},
+		LoRA:    lora.Spec{Rank: r, Alpha: 16, Init: lora.InitKaiming},
+		Train:   trial.TrainSpec{BatchSize: 2, WeightDecay: 0.01, MaxGradNorm: 1},
 		Targets: targets, SequenceLength: 16,
 	}
 }
@@ -240,7 +241,7 @@ type fataler interface {
 }
 
 // initAdapter is InitAdapter, which must succeed.
-func initAdapter(t fataler, c Config, base map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec, seed int64) map[string]weights.Array {
+func initAdapter(t fataler, c Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec, seed int64) map[string]weights.Array {
 	t.Helper()
 	adapter, err := InitAdapter(c, base, targets, l, seed)
 	if err != nil {

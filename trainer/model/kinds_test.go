@@ -6,39 +6,40 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // kind is something that can train, on a golden model.
 type kind struct {
 	name, base string
-	lora       sweep.LoRASpec
+	lora       lora.Spec
 }
 
-func names(list ...string) sweep.Targets { return sweep.Targets{List: list} }
+func names(list ...string) lora.Targets { return lora.Targets{List: list} }
 
 // kinds are those that no golden case has, with dropout where it makes a difference.
 func kinds() []kind {
-	linear := sweep.Targets{Pattern: sweep.AllLinear}
+	linear := lora.Targets{Pattern: lora.AllLinear}
 	return []kind{
-		{"DoRA with biases and dropout", "tiny-gpt2", sweep.LoRASpec{Dropout: 0.2, TargetModules: linear, UseDoRA: true, Bias: sweep.BiasAll}},
-		{"embeddings and tied head", "tiny-gpt2", sweep.LoRASpec{Dropout: 0.2, TargetModules: names("wte", "wpe", "lm_head", "c_attn")}},
-		{"DoRA on embeddings and tied head", "tiny-gpt2", sweep.LoRASpec{TargetModules: names("wte", "lm_head"), UseDoRA: true}},
-		{"DoRA on the head with dropout", "tiny-llama3", sweep.LoRASpec{Dropout: 0.2, TargetModules: names("lm_head", "q_proj"), UseDoRA: true}},
-		{"saved tied head", "tiny-gpt2", sweep.LoRASpec{TargetModules: names("c_attn"), ModulesToSave: []string{"lm_head"}}},
-		{"saved tied embedding", "tiny-llama", sweep.LoRASpec{TargetModules: names("q_proj"), ModulesToSave: []string{"embed_tokens"}}},
-		{"saved block, norm, head and embedding", "tiny-qwen2", sweep.LoRASpec{TargetModules: names("q_proj"), ModulesToSave: []string{"layers.1.mlp", "model.norm", "lm_head", "embed_tokens"}}},
+		{"DoRA with biases and dropout", "tiny-gpt2", lora.Spec{Dropout: 0.2, TargetModules: linear, UseDoRA: true, Bias: lora.BiasAll}},
+		{"embeddings and tied head", "tiny-gpt2", lora.Spec{Dropout: 0.2, TargetModules: names("wte", "wpe", "lm_head", "c_attn")}},
+		{"DoRA on embeddings and tied head", "tiny-gpt2", lora.Spec{TargetModules: names("wte", "lm_head"), UseDoRA: true}},
+		{"DoRA on the head with dropout", "tiny-llama3", lora.Spec{Dropout: 0.2, TargetModules: names("lm_head", "q_proj"), UseDoRA: true}},
+		{"saved tied head", "tiny-gpt2", lora.Spec{TargetModules: names("c_attn"), ModulesToSave: []string{"lm_head"}}},
+		{"saved tied embedding", "tiny-llama", lora.Spec{TargetModules: names("q_proj"), ModulesToSave: []string{"embed_tokens"}}},
+		{"saved block, norm, head and embedding", "tiny-qwen2", lora.Spec{TargetModules: names("q_proj"), ModulesToSave: []string{"layers.1.mlp", "model.norm", "lm_head", "embed_tokens"}}},
 	}
 }
 
 func (k kind) options(t testing.TB, c Config) Options {
 	t.Helper()
 	l := k.lora
-	l.Rank, l.Alpha, l.Init = 3, 5, sweep.InitKaiming
+	l.Rank, l.Alpha, l.Init = 3, 5, lora.InitKaiming
 	targets, err := l.Match(c.Modules())
 	must(t, err)
-	return Options{LoRA: l, Train: sweep.TrainSpec{BatchSize: 2, WeightDecay: 0.01, MaxGradNorm: 1}, Targets: targets, SequenceLength: 16}
+	return Options{LoRA: l, Train: trial.TrainSpec{BatchSize: 2, WeightDecay: 0.01, MaxGradNorm: 1}, Targets: targets, SequenceLength: 16}
 }
 
 // seeded is an adapter with nothing at its initial value.
@@ -75,7 +76,7 @@ func TestGradientsOfEveryKind(t *testing.T) {
 			check(t, "loss in pure Go", lossInGo, loss, lossTolerance)
 			checkTensors(t, "gradients in pure Go", inGo, grads, gradientTolerance)
 			for _, trained := range p.trained {
-				if o.LoRA.UseDoRA && (trained.Role == sweep.RoleA || trained.Role == sweep.RoleB) {
+				if o.LoRA.UseDoRA && (trained.Role == lora.RoleA || trained.Role == lora.RoleB) {
 					continue
 				}
 				h := float32(2e-2)
@@ -129,8 +130,8 @@ func TestMergeEveryKind(t *testing.T) {
 // TestFreshAdapterIsTheBase: whatever trains, before the first step the model computes what the base computes.
 func TestFreshAdapterIsTheBase(t *testing.T) {
 	t.Parallel()
-	pissa := kind{"pissa", "tiny-gpt2", sweep.LoRASpec{TargetModules: names("c_attn", "c_proj", "wte"), Init: sweep.InitPiSSA}}
-	both := kind{"pissa with DoRA", "tiny-llama", sweep.LoRASpec{TargetModules: names("q_proj"), Init: sweep.InitPiSSA, UseDoRA: true}}
+	pissa := kind{"pissa", "tiny-gpt2", lora.Spec{TargetModules: names("c_attn", "c_proj", "wte"), Init: lora.InitPiSSA}}
+	both := kind{"pissa with DoRA", "tiny-llama", lora.Spec{TargetModules: names("q_proj"), Init: lora.InitPiSSA, UseDoRA: true}}
 	for _, k := range append(kinds(), pissa, both) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()

@@ -5,21 +5,21 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // lora adds the adapter to the modules it targets, as PEFT does under autocast off: the branch is float32 whatever the base
 // is, and the sum is rounded once to the compute type.
-type lora struct {
-	spec    sweep.LoRASpec
+type loraGraph struct {
+	spec    lora.Spec
 	index   map[string]int   // position of a module among the targets
 	tensors map[string]*Node // by adapter key, float32; PiSSA's with its start (besideStart)
 	start   map[string]*Node // PiSSA's A₀ and B₀ by adapter key, float32; else empty
 	keys    *Node            // [modules, 2] uint32: dropout keys; nil when dropout is off
 }
 
-func moduleIndex(targets []sweep.Module) map[string]int {
+func moduleIndex(targets []lora.Module) map[string]int {
 	index := make(map[string]int, len(targets))
 	for i, m := range targets {
 		index[m.Name] = i
@@ -28,7 +28,7 @@ func moduleIndex(targets []sweep.Module) map[string]int {
 }
 
 // add returns the module's output with its adapter: y + scaling·B·A·dropout(x), or DoRA's.
-func (l *lora) add(c linearCall) *Node {
+func (l *loraGraph) add(c linearCall) *Node {
 	if _, ok := l.index[c.Name]; !ok {
 		return c.y
 	}
@@ -50,7 +50,7 @@ func (l *lora) add(c linearCall) *Node {
 // input returns a module's input x as its A sees it, float32, after dropout. PiSSA drops no input of the base, so neither of what its
 // start takes away from it: kept is then scaling·A₀·(dropped - x), [n, r], to be added to the output through B₀. It is nil without
 // dropout or start.
-func (l *lora) input(x *Node, module string) (dropped, kept *Node) {
+func (l *loraGraph) input(x *Node, module string) (dropped, kept *Node) {
 	x = ConvertDType(x, dtypes.Float32)
 	if l.keys == nil {
 		return x, nil
@@ -64,7 +64,7 @@ func (l *lora) input(x *Node, module string) (dropped, kept *Node) {
 
 // dora returns what DoRA (Liu et al. 2024, arXiv:2402.09353) adds to the output y, as PEFT computes it: with g the trained length of
 // each output's weight over its length, (g-1)·W·x + g·scaling·B·A·x. x is the input after dropout.
-func (l *lora) dora(c linearCall, x, y, branch *Node) *Node {
+func (l *loraGraph) dora(c linearCall, x, y, branch *Node) *Node {
 	own := y // W·x
 	switch {
 	case l.keys != nil:
@@ -79,7 +79,7 @@ func (l *lora) dora(c linearCall, x, y, branch *Node) *Node {
 // stretch returns DoRA's factor on each output, [out]: the trained length over that of W + scaling·B·A, which carries no gradient
 // (section 4.3 of the paper). The squared length is expanded, |W|² + 2s·(W·Aᵀ)∘B + s²·(B·A·Aᵀ)∘B summed over a row, so that no second
 // matrix of the weight's size is made.
-func (l *lora) stretch(m sweep.Module, weight *Node) *Node {
+func (l *loraGraph) stretch(m lora.Module, weight *Node) *Node {
 	keyA, keyB := keysOf(m)
 	w, s := StopGradient(ConvertDType(weight, dtypes.Float32)), l.spec.ScalingOf(m.Name)
 	a, b := StopGradient(l.tensors[keyA]), StopGradient(l.tensors[keyB])
@@ -88,11 +88,11 @@ func (l *lora) stretch(m sweep.Module, weight *Node) *Node {
 	gram := dot(a, 1, a, 1) // [r, r]
 	update := ReduceSum(Mul(dot(b, 1, gram, 0), b), -1)
 	length := Sqrt(Add(Add(square, MulScalar(cross, 2*s)), MulScalar(update, s*s)))
-	return Div(l.tensors[sweep.AdapterPrefix+m.Name+".lora_magnitude_vector"], length)
+	return Div(l.tensors[lora.AdapterPrefix+m.Name+".lora_magnitude_vector"], length)
 }
 
 // inAxis is the axis of a module's weight that its input runs along.
-func inAxis(m sweep.Module) int {
+func inAxis(m lora.Module) int {
 	if inFirst(m) {
 		return 0
 	}
@@ -100,7 +100,7 @@ func inAxis(m sweep.Module) int {
 }
 
 // embed returns an embedding's rows [n, out] for ids [n] with the module's adapter. As in PEFT there is no dropout here.
-func (l *lora) embed(rows, ids, table *Node, m sweep.Module) *Node {
+func (l *loraGraph) embed(rows, ids, table *Node, m lora.Module) *Node {
 	if _, ok := l.index[m.Name]; !ok {
 		return rows
 	}
@@ -116,7 +116,7 @@ func (l *lora) embed(rows, ids, table *Node, m sweep.Module) *Node {
 
 // dropout zeroes entries of x [n, in] with probability p and scales the others by 1/(1-p). Whether entry k falls is a hash
 // of k and the module's key: integer arithmetic, the same on every backend, whatever the rank.
-func (l *lora) dropout(x *Node, i int) *Node {
+func (l *loraGraph) dropout(x *Node, i int) *Node {
 	p := l.spec.Dropout
 	bits := maskBits(x.Shape().Dimensions, l.keys, i)
 	threshold := Const(x.Graph(), uint32(p*(1<<32)))
@@ -145,7 +145,7 @@ func lowbias32(x *Node) *Node {
 }
 
 // dropoutKeys returns the masks' keys of one micro-batch, two for each target in order.
-func dropoutKeys(targets []sweep.Module, seed int64, step, micro int) []uint32 {
+func dropoutKeys(targets []lora.Module, seed int64, step, micro int) []uint32 {
 	keys := make([]uint32, 0, 2*len(targets))
 	for _, m := range targets {
 		bits := stream("dropout", seed, m.Name, step, micro).Uint64()

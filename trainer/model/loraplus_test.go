@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -16,8 +16,8 @@ func TestLoraPlusAsPEFT(t *testing.T) {
 	t.Parallel()
 	var want struct{ Groups map[string][2]float64 }
 	readJSON(t, "testdata/loraplus.json", &want)
-	l := sweep.LoRASpec{
-		Rank: 1, Alpha: 8, TargetModules: names("c_attn", "wte"), Bias: sweep.BiasLoRAOnly, UseDoRA: true, ModulesToSave: []string{"ln_f", "c_fc"},
+	l := lora.Spec{
+		Rank: 1, Alpha: 8, TargetModules: names("c_attn", "wte"), Bias: lora.BiasLoRAOnly, UseDoRA: true, ModulesToSave: []string{"ln_f", "c_fc"},
 		LoRAPlusLRRatio: 16, LoRAPlusLREmbedding: 1e-5,
 	}
 	const lr, decay = 1e-3, 0.1

@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -48,10 +48,10 @@ func Merge(c Config, base map[string]weights.Array, a weights.Adapter) (map[stri
 }
 
 // merged returns a target's weight with its update: W + s·B·A, and with DoRA each output's part of it at the trained length.
-func (f Fitted) merged(m sweep.Module, w weights.Array) weights.Array {
+func (f Fitted) merged(m lora.Module, w weights.Array) weights.Array {
 	a, b := f.factors(m)
 	sum := addUpdate(w, a, b, m, f.LoRA.ScalingOf(m.Name))
-	if magnitude, ok := f.Tensors[sweep.AdapterPrefix+m.Name+".lora_magnitude_vector"]; ok {
+	if magnitude, ok := f.Tensors[lora.AdapterPrefix+m.Name+".lora_magnitude_vector"]; ok {
 		norms := rowNorms(sum, m)
 		for k := range sum.Data {
 			o := k / m.In
@@ -65,21 +65,21 @@ func (f Fitted) merged(m sweep.Module, w weights.Array) weights.Array {
 }
 
 // factors returns a target's A and B.
-func (f Fitted) factors(m sweep.Module) (a, b weights.Array) {
+func (f Fitted) factors(m lora.Module) (a, b weights.Array) {
 	keyA, keyB := keysOf(m)
 	return f.Tensors[keyA], f.Tensors[keyB]
 }
 
 // keysOf returns the keys of a module's A and B.
-func keysOf(m sweep.Module) (a, b string) {
+func keysOf(m lora.Module) (a, b string) {
 	if m.Embedding {
-		return sweep.AdapterPrefix + m.Name + ".lora_embedding_A", sweep.AdapterPrefix + m.Name + ".lora_embedding_B"
+		return lora.AdapterPrefix + m.Name + ".lora_embedding_A", lora.AdapterPrefix + m.Name + ".lora_embedding_B"
 	}
 	return weights.KeyA(m.Name), weights.KeyB(m.Name)
 }
 
 // addUpdate returns w + scaling·B·A in the orientation of w.
-func addUpdate(w, a, b weights.Array, m sweep.Module, scaling float64) weights.Array {
+func addUpdate(w, a, b weights.Array, m lora.Module, scaling float64) weights.Array {
 	sum := weights.Array{Shape: slices.Clone(w.Shape), Data: slices.Clone(w.Data)}
 	A, B := matrix32(a), matrix32(b)
 	if inFirst(m) {

@@ -1,36 +1,36 @@
 package model
 
-import "github.com/ranksweep/ranksweep/sweep"
+import "github.com/ranksweep/ranksweep/sweep/lora"
 
 // piece is a part of a model that holds tensors: a linear module, an embedding, or a norm.
 type piece struct {
-	sweep.Module
+	lora.Module
 	norm bool // Out values per tensor, and no module that LoRA could target
 	bias bool // has a bias, [Out]
 }
 
 func linearPiece(name string, in, out int, bias bool) piece {
-	return piece{Module: sweep.Module{Name: name, In: in, Out: out}, bias: bias}
+	return piece{Module: lora.Module{Name: name, In: in, Out: out}, bias: bias}
 }
 
 // conv1DPiece is transformers' Conv1D: a linear module whose weight is stored [in, out].
 func conv1DPiece(name string, in, out int) piece {
-	return piece{Module: sweep.Module{Name: name, In: in, Out: out, Conv1D: true}, bias: true}
+	return piece{Module: lora.Module{Name: name, In: in, Out: out, Conv1D: true}, bias: true}
 }
 
 func embeddingPiece(name string, entries, width int) piece {
-	return piece{Module: sweep.Module{Name: name, In: entries, Out: width, Embedding: true}}
+	return piece{Module: lora.Module{Name: name, In: entries, Out: width, Embedding: true}}
 }
 
 func normPiece(name string, width int, bias bool) piece {
-	return piece{Module: sweep.Module{Name: name, Out: width}, norm: true, bias: bias}
+	return piece{Module: lora.Module{Name: name, Out: width}, norm: true, bias: bias}
 }
 
 // headName is the output head's in every architecture of transformers.
 const headName = "lm_head"
 
 func headPiece(c Config) piece {
-	return piece{Module: sweep.Module{Name: headName, In: c.Embed, Out: c.VocabSize, Head: true}}
+	return piece{Module: lora.Module{Name: headName, In: c.Embed, Out: c.VocabSize, Head: true}}
 }
 
 // tensors lists what a checkpoint holds of the part.
@@ -70,8 +70,8 @@ func (c Config) Tensors() []TensorSpec {
 }
 
 // Modules lists the modules that LoRA can target in torch's named_modules order: embeddings, linear modules, the output head.
-func (c Config) Modules() []sweep.Module {
-	var all []sweep.Module
+func (c Config) Modules() []lora.Module {
+	var all []lora.Module
 	for _, p := range c.arch().pieces(c) {
 		if !p.norm {
 			all = append(all, p.Module)

@@ -10,13 +10,13 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"gonum.org/v1/gonum/mat"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // pissa fills A and B of every linear target with the r largest singular directions of its weight W = U·S·Vᵀ, as PEFT does:
 // B = U·sqrt(S/s), A = sqrt(S/s)·Vᵀ with the scaling s.
-func pissa(base, adapter map[string]weights.Array, targets []sweep.Module, l sweep.LoRASpec) error {
+func pissa(base, adapter map[string]weights.Array, targets []lora.Module, l lora.Spec) error {
 	for _, m := range targets {
 		if m.Embedding {
 			continue // PEFT's too begins as usual there
@@ -42,7 +42,7 @@ func pissa(base, adapter map[string]weights.Array, targets []sweep.Module, l swe
 
 // Start returns what PiSSA takes away from the base, the A₀ and B₀ that its linear targets start from, out of the fresh adapter that
 // InitAdapter returned. It is empty for every other adapter.
-func Start(l sweep.LoRASpec, targets []sweep.Module, fresh map[string]weights.Array) map[string]weights.Array {
+func Start(l lora.Spec, targets []lora.Module, fresh map[string]weights.Array) map[string]weights.Array {
 	start := map[string]weights.Array{}
 	for _, s := range startSpecs(l, targets) {
 		start[s.Name] = fresh[s.Name]
@@ -51,8 +51,8 @@ func Start(l sweep.LoRASpec, targets []sweep.Module, fresh map[string]weights.Ar
 }
 
 // startSpecs lists the tensors of Start, A before B.
-func startSpecs(l sweep.LoRASpec, targets []sweep.Module) []TensorSpec {
-	if l.Init != sweep.InitPiSSA {
+func startSpecs(l lora.Spec, targets []lora.Module) []TensorSpec {
+	if l.Init != lora.InitPiSSA {
 		return nil
 	}
 	var specs []TensorSpec
@@ -67,7 +67,7 @@ func startSpecs(l sweep.LoRASpec, targets []sweep.Module) []TensorSpec {
 // besideStart returns the adapter's nodes as Export writes them: with A₀ [r, in] under A, and -B₀ [out, r] beside B. So training and
 // the exported adapter are one computation, W·x + s·(B·A - B₀·A₀)·x on the base in its compute type; a residual base
 // W - s·B₀·A₀ in bfloat16 would be rounded to another model than the one that the adapter is for.
-func besideStart(named, start map[string]*Node, targets []sweep.Module) map[string]*Node {
+func besideStart(named, start map[string]*Node, targets []lora.Module) map[string]*Node {
 	joined := maps.Clone(named)
 	for _, m := range targets {
 		keyA, keyB := keysOf(m)
@@ -80,7 +80,7 @@ func besideStart(named, start map[string]*Node, targets []sweep.Module) map[stri
 }
 
 // weightMatrix returns a weight as [out, in].
-func weightMatrix(w weights.Array, m sweep.Module) *mat.Dense {
+func weightMatrix(w weights.Array, m lora.Module) *mat.Dense {
 	data := make([]float64, len(w.Data))
 	for i, v := range w.Data {
 		data[i] = float64(v)
@@ -140,13 +140,13 @@ func put(to []float32, from *mat.Dense) {
 // base W - s·B₀·A₀, so its update of W is s·(B·A - B₀·A₀), an adapter of twice the rank. That is PEFT's conversion
 // (save_pretrained with path_initial_model_for_weight_conversion). start is what Start returned; every other adapter is returned
 // as it is.
-func Export(l sweep.LoRASpec, targets []sweep.Module, start, adapter map[string]weights.Array) (sweep.LoRASpec, map[string]weights.Array) {
-	if l.Init != sweep.InitPiSSA {
+func Export(l lora.Spec, targets []lora.Module, start, adapter map[string]weights.Array) (lora.Spec, map[string]weights.Array) {
+	if l.Init != lora.InitPiSSA {
 		return l, adapter
 	}
 	doubled := maps.Clone(adapter)
 	for key := range adapter {
-		module, ok := strings.CutSuffix(strings.TrimPrefix(key, sweep.AdapterPrefix), ".lora_A.weight")
+		module, ok := strings.CutSuffix(strings.TrimPrefix(key, lora.AdapterPrefix), ".lora_A.weight")
 		if ok {
 			keyB := weights.KeyB(module)
 			doubled[key] = stackRows(adapter[key], start[key], 1)
@@ -155,7 +155,7 @@ func Export(l sweep.LoRASpec, targets []sweep.Module, start, adapter map[string]
 	}
 	for _, m := range targets {
 		if m.Embedding {
-			a, b := sweep.AdapterPrefix+m.Name+".lora_embedding_A", sweep.AdapterPrefix+m.Name+".lora_embedding_B"
+			a, b := lora.AdapterPrefix+m.Name+".lora_embedding_A", lora.AdapterPrefix+m.Name+".lora_embedding_B"
 			doubled[a] = stackRows(adapter[a], adapter[a], 0)
 			doubled[b] = besides(adapter[b], adapter[b], 0)
 		}
@@ -165,12 +165,12 @@ func Export(l sweep.LoRASpec, targets []sweep.Module, start, adapter map[string]
 	if l.UseRSLoRA {
 		factor = math.Sqrt2
 	}
-	l.Rank, l.Alpha, l.Init = 2*l.Rank, factor*l.Alpha, sweep.InitKaiming
+	l.Rank, l.Alpha, l.Init = 2*l.Rank, factor*l.Alpha, lora.InitKaiming
 	l.RankPattern, l.AlphaPattern = timesPattern(l.RankPattern, 2), timesPattern(l.AlphaPattern, factor)
 	return l, doubled
 }
 
-func timesPattern(p sweep.Patterns, factor float64) sweep.Patterns {
+func timesPattern(p lora.Patterns, factor float64) lora.Patterns {
 	p = slices.Clone(p)
 	for i := range p {
 		p[i].Value *= factor

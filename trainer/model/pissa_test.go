@@ -5,7 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -13,12 +14,12 @@ import (
 // are added up in another order could there end in other roundings, so that only equal computations come this close.
 func TestExportPiSSA(t *testing.T) {
 	t.Parallel()
-	for name, l := range map[string]sweep.LoRASpec{
+	for name, l := range map[string]lora.Spec{
 		"plain":    {},
 		"rsLoRA":   {UseRSLoRA: true},
 		"DoRA":     {UseDoRA: true},
 		"dropout":  {Dropout: 0.2},
-		"patterns": {RankPattern: sweep.Patterns{{Key: "c_proj", Value: 2}}, AlphaPattern: sweep.Patterns{{Key: "c_attn", Value: 3}}},
+		"patterns": {RankPattern: lora.Patterns{{Key: "c_proj", Value: 2}}, AlphaPattern: lora.Patterns{{Key: "c_attn", Value: 3}}},
 	} {
 		for _, dtype := range []string{"float32", "bfloat16"} {
 			t.Run(name+" "+dtype, func(t *testing.T) {
@@ -28,7 +29,7 @@ func TestExportPiSSA(t *testing.T) {
 				c := tinyConfig(t)
 				base := readBase(t, tiny, c)
 				o := k.options(t, c)
-				o.LoRA.Init, o.Train.Dtype = sweep.InitPiSSA, dtype
+				o.LoRA.Init, o.Train.Dtype = lora.InitPiSSA, dtype
 				fresh := initAdapter(t, c, base, o.Targets, o.LoRA, 7)
 				p := newProgram(t, xlaCPU(t), c, base, fresh, o)
 				b := tinyInputs(t).batch(t)
@@ -49,7 +50,7 @@ func TestExportPiSSA(t *testing.T) {
 				must(t, err)
 				f, err := c.Fit(a)
 				must(t, err)
-				scored := Options{LoRA: f.LoRA, Train: sweep.TrainSpec{Dtype: dtype}, Targets: f.Targets, SequenceLength: 16}
+				scored := Options{LoRA: f.LoRA, Train: trial.TrainSpec{Dtype: dtype}, Targets: f.Targets, SequenceLength: 16}
 				got, err := newProgram(t, xlaCPU(t), c, base, f.Tensors, scored).Logits(b)
 				must(t, err)
 				if d := maxDiff(got.Data, want.Data); d > logitsTolerance {
@@ -68,13 +69,13 @@ func TestExportPiSSA(t *testing.T) {
 func TestPiSSATrainsTheResidualBase(t *testing.T) {
 	t.Parallel()
 	for name, k := range map[string]kind{
-		"plain":                    {base: "tiny-gpt2", lora: sweep.LoRASpec{TargetModules: names("c_attn", "c_proj")}},
-		"dropout":                  {base: "tiny-gpt2", lora: sweep.LoRASpec{TargetModules: names("c_attn", "c_proj"), Dropout: 0.3}},
-		"DoRA with dropout":        {base: "tiny-llama", lora: sweep.LoRASpec{TargetModules: names("q_proj", "up_proj"), Dropout: 0.3, UseDoRA: true}},
-		"head with dropout":        {base: "tiny-llama3", lora: sweep.LoRASpec{TargetModules: names("lm_head", "q_proj"), Dropout: 0.3}},
-		"head, DoRA with dropout":  {base: "tiny-llama3", lora: sweep.LoRASpec{TargetModules: names("lm_head", "q_proj"), Dropout: 0.3, UseDoRA: true}},
-		"rsLoRA":                   {base: "tiny-llama", lora: sweep.LoRASpec{TargetModules: names("q_proj", "v_proj"), Dropout: 0.3, UseRSLoRA: true}},
-		"beside a saved embedding": {base: "tiny-llama3", lora: sweep.LoRASpec{TargetModules: names("q_proj"), Dropout: 0.3, ModulesToSave: []string{"embed_tokens"}}},
+		"plain":                    {base: "tiny-gpt2", lora: lora.Spec{TargetModules: names("c_attn", "c_proj")}},
+		"dropout":                  {base: "tiny-gpt2", lora: lora.Spec{TargetModules: names("c_attn", "c_proj"), Dropout: 0.3}},
+		"DoRA with dropout":        {base: "tiny-llama", lora: lora.Spec{TargetModules: names("q_proj", "up_proj"), Dropout: 0.3, UseDoRA: true}},
+		"head with dropout":        {base: "tiny-llama3", lora: lora.Spec{TargetModules: names("lm_head", "q_proj"), Dropout: 0.3}},
+		"head, DoRA with dropout":  {base: "tiny-llama3", lora: lora.Spec{TargetModules: names("lm_head", "q_proj"), Dropout: 0.3, UseDoRA: true}},
+		"rsLoRA":                   {base: "tiny-llama", lora: lora.Spec{TargetModules: names("q_proj", "v_proj"), Dropout: 0.3, UseRSLoRA: true}},
+		"beside a saved embedding": {base: "tiny-llama3", lora: lora.Spec{TargetModules: names("q_proj"), Dropout: 0.3, ModulesToSave: []string{"embed_tokens"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +83,7 @@ func TestPiSSATrainsTheResidualBase(t *testing.T) {
 			c := readConfig(t, dir+"/config.json")
 			base := readBase(t, dir, c)
 			o := k.options(t, c)
-			o.LoRA.Init, o.Seed = sweep.InitPiSSA, 5
+			o.LoRA.Init, o.Seed = lora.InitPiSSA, 5
 			fresh := initAdapter(t, c, base, o.Targets, o.LoRA, 7)
 			residual := maps.Clone(base)
 			for _, m := range o.Targets {
@@ -100,7 +101,7 @@ func TestPiSSATrainsTheResidualBase(t *testing.T) {
 			p := newProgram(t, xlaCPU(t), c, base, fresh, o)
 			must(t, p.SetState(p.fresh(moved)))
 			ordinary := o
-			ordinary.LoRA.Init = sweep.InitKaiming
+			ordinary.LoRA.Init = lora.InitKaiming
 			b := tinyInputs(t).batch(t)
 			want, lossWant, err := newProgram(t, xlaCPU(t), c, residual, moved, ordinary).Gradients(b)
 			must(t, err)

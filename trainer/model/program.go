@@ -8,17 +8,18 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // Options are a trial's choices, as far as the step needs them.
 type Options struct {
-	LoRA           sweep.LoRASpec
-	Train          sweep.TrainSpec
-	Targets        []sweep.Module // what Match selected
-	SequenceLength int            // T of the training batches
-	Seed           int64          // of the dropout masks
+	LoRA           lora.Spec
+	Train          trial.TrainSpec
+	Targets        []lora.Module // what Match selected
+	SequenceLength int           // T of the training batches
+	Seed           int64         // of the dropout masks
 }
 
 // Program trains one adapter, and what may train beside it, on a frozen base. It is not safe for concurrent use.
@@ -26,7 +27,7 @@ type Program struct {
 	parameters // the adapter
 	config     Config
 	options    Options
-	trained    []sweep.Trainable // in the order of the layout
+	trained    []lora.Trainable // in the order of the layout
 	dtype      dtypes.DType
 	frozen     []TensorSpec
 	start      []TensorSpec     // PiSSA's start

@@ -9,7 +9,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -35,7 +36,7 @@ func TestFiniteDifferences(t *testing.T) {
 			o := tinyOptions(t, 4)
 			o.LoRA.Dropout = 0.2
 			var err error
-			o.Targets, err = sweep.MatchTargets(tinyConfig(t).Modules(), sweep.Targets{Pattern: "all-linear"})
+			o.Targets, err = lora.MatchTargets(tinyConfig(t).Modules(), lora.Targets{Pattern: "all-linear"})
 			must(t, err)
 			p := newTiny(t, be, seededAdapter(t, o), o)
 			b := tinyInputs(t).batch(t)
@@ -120,7 +121,7 @@ func TestAccumulation(t *testing.T) {
 	batches := trainBatches(t)
 	a, b := batches[0], batches[1]
 	for i := range a.Labels[:a.T+8] { // leave few labels in a, so that a mean of means would be wrong
-		a.Labels[i] = sweep.IgnoredLabel
+		a.Labels[i] = trial.IgnoredLabel
 	}
 	both := Batch{B: a.B + b.B, T: a.T, IDs: append(append([]int32{}, a.IDs...), b.IDs...), Labels: append(append([]int32{}, a.Labels...), b.Labels...)}
 	for platform, open := range backends() {

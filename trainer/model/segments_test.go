@@ -6,7 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // documents are two rows of 16 tokens as three documents each, and the same documents as six rows of their own.
@@ -22,7 +23,7 @@ func documents(t *testing.T) (packed, apart Batch) {
 			for range l {
 				packed.Segments = append(packed.Segments, int32(n))
 			}
-			padding := slices.Repeat([]int32{sweep.IgnoredLabel}, in.T-l)
+			padding := slices.Repeat([]int32{trial.IgnoredLabel}, in.T-l)
 			apart.IDs = append(apart.IDs, append(slices.Clone(in.IDs[at:at+l]), make([]int32, in.T-l)...)...)
 			apart.Labels = append(append(apart.Labels, in.IDs[at:at+l]...), padding...)
 			at += l
@@ -119,12 +120,12 @@ func TestMatchArchitectures(t *testing.T) {
 			perLayer, one = 4, "c_attn"
 		}
 		c := readConfig(t, filepath.Join(dir, "config.json"))
-		all, err := sweep.MatchTargets(c.Modules(), sweep.Targets{Pattern: sweep.AllLinear})
+		all, err := lora.MatchTargets(c.Modules(), lora.Targets{Pattern: lora.AllLinear})
 		must(t, err)
 		if len(all) != perLayer*c.Layers {
 			t.Errorf("%s: all-linear matches %d modules, want %d", dir, len(all), perLayer*c.Layers)
 		}
-		some, err := sweep.MatchTargets(c.Modules(), sweep.Targets{List: []string{one}})
+		some, err := lora.MatchTargets(c.Modules(), lora.Targets{List: []string{one}})
 		must(t, err)
 		if len(some) != c.Layers || some[0].Conv1D != (dir == tiny) {
 			t.Errorf("%s: %s matches %+v, want one a layer", dir, one, some)

@@ -5,7 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -51,7 +52,7 @@ func TestSmolLM2LoRAGolden(t *testing.T) {
 	must(t, err)
 	trained, err := c.Trainables(targets, l)
 	must(t, err)
-	o := Options{LoRA: l, Train: sweep.TrainSpec{BatchSize: 2, WeightDecay: 0.01, MaxGradNorm: 1}, Targets: targets, SequenceLength: 48}
+	o := Options{LoRA: l, Train: trial.TrainSpec{BatchSize: 2, WeightDecay: 0.01, MaxGradNorm: 1}, Targets: targets, SequenceLength: 48}
 	seeded := golden.adapter(t, trained, true)
 	p := newProgram(t, xlaCPU(t), c, base, seeded, o)
 	if p.layout.total != int(golden.Trainable) {
@@ -125,7 +126,7 @@ func whole(ids matrix) Batch {
 }
 
 // adapter fills the tensors with the reference's hash of their place (lora.json, "fill").
-func (g smolGolden) adapter(t *testing.T, trained []sweep.Trainable, seedB bool) map[string]weights.Array {
+func (g smolGolden) adapter(t *testing.T, trained []lora.Trainable, seedB bool) map[string]weights.Array {
 	t.Helper()
 	adapter := map[string]weights.Array{}
 	for _, s := range trained {
@@ -141,7 +142,7 @@ func (g smolGolden) adapter(t *testing.T, trained []sweep.Trainable, seedB bool)
 		if want := g.First[s.Key]; want != nil && maxDiff(a.Data[:len(want)], want) > 0 {
 			t.Fatalf("%s begins %v, want %v", s.Key, a.Data[:len(want)], want)
 		}
-		if s.Role == sweep.RoleB && !seedB {
+		if s.Role == lora.RoleB && !seedB {
 			clear(a.Data)
 		}
 		adapter[s.Key] = a

@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -19,7 +19,7 @@ import (
 // where alpha, r or rsLoRA give another scaling, the ratio is folded into B. A smaller rank gets the best approximation of each
 // module's update (Eckart and Young 1936), at the cost of the adapter's rank, not of the weight's width. With DoRA the lengths
 // stay as trained while the directions are approximated.
-func Resize(from Fitted, to sweep.LoRASpec, fresh map[string]weights.Array) (map[string]weights.Array, error) {
+func Resize(from Fitted, to lora.Spec, fresh map[string]weights.Array) (map[string]weights.Array, error) {
 	resized := maps.Clone(from.Tensors)
 	for _, m := range from.Targets {
 		a, b := from.factors(m)
@@ -41,7 +41,7 @@ func Resize(from Fitted, to sweep.LoRASpec, fresh map[string]weights.Array) (map
 func Lengths(c Config, base map[string]weights.Array, from Fitted, start map[string]weights.Array) {
 	for _, m := range from.Targets {
 		sum := from.merged(m, c.matrix(base, m))
-		start[sweep.AdapterPrefix+m.Name+".lora_magnitude_vector"] = weights.Array{Shape: []int{m.Out}, Data: rowNorms(sum, m)}
+		start[lora.AdapterPrefix+m.Name+".lora_magnitude_vector"] = weights.Array{Shape: []int{m.Out}, Data: rowNorms(sum, m)}
 	}
 }
 
@@ -120,7 +120,7 @@ func pad(a, b, freshA, freshB weights.Array, ratio float64) (weights.Array, weig
 // Truncated returns an adapter's tensors in their own shapes, with each module's update replaced by its best approximation of the
 // rank that another spec gives the module: the further rows of A and columns of B are zero. So the program that trained the
 // adapter evaluates it. What trains beside A and B stays as it is.
-func Truncated(from Fitted, to sweep.LoRASpec) (map[string]weights.Array, error) {
+func Truncated(from Fitted, to lora.Spec) (map[string]weights.Array, error) {
 	truncated := maps.Clone(from.Tensors)
 	for _, m := range from.Targets {
 		a, b := from.factors(m)

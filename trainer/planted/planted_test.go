@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
@@ -31,8 +31,8 @@ func TestAdapterIsEquallyStrongInEveryDirection(t *testing.T) {
 			x.Data[i*in+j] = float32(5 + strong*float64(j) + random.NormFloat64())
 		}
 	}
-	module := sweep.Module{Name: "transformer.h.0.attn.c_attn", In: in, Out: out}
-	teacher := Teacher{Targets: []sweep.Module{module}, Rank: rank, Norm: 2.5, Seed: 7}
+	module := lora.Module{Name: "transformer.h.0.attn.c_attn", In: in, Out: out}
+	teacher := Teacher{Targets: []lora.Module{module}, Rank: rank, Norm: 2.5, Seed: 7}
 	a, err := teacher.Adapter(map[string]weights.Array{module.Name: x})
 	if err != nil {
 		t.Fatal(err)
@@ -68,10 +68,10 @@ func TestAdapterIsEquallyStrongInEveryDirection(t *testing.T) {
 
 func TestAdapterNeedsRoom(t *testing.T) {
 	t.Parallel()
-	module := sweep.Module{Name: "m", In: 8, Out: 20}
+	module := lora.Module{Name: "m", In: 8, Out: 20}
 	x := weights.Array{Shape: []int{2, 8}, Data: make([]float32, 16)}
 	for _, rank := range []int{1, 3} { // no variance at all; more components than the width
-		if _, err := (Teacher{Targets: []sweep.Module{module}, Rank: rank, Norm: 1}).Adapter(map[string]weights.Array{"m": x}); err == nil {
+		if _, err := (Teacher{Targets: []lora.Module{module}, Rank: rank, Norm: 1}).Adapter(map[string]weights.Array{"m": x}); err == nil {
 			t.Errorf("rank %d: no error", rank)
 		}
 	}
@@ -142,7 +142,7 @@ func TestPlantedRowsComeFromTheTeacher(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	targets, err := sweep.MatchTargets(info.Modules, sweep.Targets{List: []string{"mlp.c_proj"}})
+	targets, err := lora.MatchTargets(info.Modules, lora.Targets{List: []string{"mlp.c_proj"}})
 	if err != nil {
 		t.Fatal(err)
 	}

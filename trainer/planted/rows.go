@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/data"
@@ -14,7 +14,7 @@ import (
 
 // Options say what to sample.
 type Options struct {
-	Model      sweep.ModelInfo // from trainer.Inspect
+	Model      trial.ModelInfo // from trainer.Inspect
 	Teacher    Teacher         // Rank 0: the model itself
 	AdapterDir string          // where the teacher's adapter is written, as a PEFT folder
 	Rows       int
@@ -49,7 +49,7 @@ func Rows(ctx context.Context, o Options) ([][]int32, error) {
 }
 
 // startOfText is the id that rows begin with.
-func startOfText(m sweep.ModelInfo) (int32, error) {
+func startOfText(m trial.ModelInfo) (int32, error) {
 	files, err := trainer.Files(m)
 	if err != nil {
 		return 0, err

@@ -9,14 +9,14 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // Teacher says what to plant.
 type Teacher struct {
-	Targets []sweep.Module
+	Targets []lora.Module
 	Rank    int
 	Norm    float64 // root mean square of what one of the rank directions adds to a module's output
 	Seed    int64
@@ -44,7 +44,7 @@ func (t Teacher) Adapter(inputs map[string]weights.Array) (weights.Adapter, erro
 		B.Scale(t.Norm, B)
 		tensors[weights.KeyA(m.Name)], tensors[weights.KeyB(m.Name)] = array(A), array(B)
 	}
-	spec := sweep.LoRASpec{Rank: t.Rank, Alpha: float64(t.Rank), TargetModules: sweep.Targets{List: names}}
+	spec := lora.Spec{Rank: t.Rank, Alpha: float64(t.Rank), TargetModules: lora.Targets{List: names}}
 	return weights.Adapter{Config: weights.NewAdapterConfig("", spec, t.Targets), Tensors: tensors}, nil
 }
 

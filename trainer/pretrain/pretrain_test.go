@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
@@ -104,7 +104,7 @@ func train(t *testing.T, c model.Config, corpus *data.Corpus) (map[string]weight
 		t.Fatal(err)
 	}
 	defer be.Finalize()
-	r := Recipe{Config: c, Seed: 7, Train: sweep.TrainSpec{
+	r := Recipe{Config: c, Seed: 7, Train: trial.TrainSpec{
 		Steps: 30, BatchSize: 8, LearningRate: 1e-2, LRSchedulerType: "cosine", WarmupSteps: 3, MaxGradNorm: 1, EvalSteps: 12,
 	}}
 	var curve []Evaluation
@@ -117,8 +117,8 @@ func train(t *testing.T, c model.Config, corpus *data.Corpus) (map[string]weight
 
 func prepare(t *testing.T, dir string, c model.Config) *data.Corpus {
 	t.Helper()
-	spec := sweep.DataSpec{Train: []string{corpusFile}, ValidationSplit: 0.1, ValidationSequences: 20, SequenceLength: 16, Shuffle: true, Packing: true}
-	info := sweep.ModelInfo{VocabSize: c.VocabSize, MaxPositions: c.Positions}
+	spec := trial.DataSpec{Train: []string{corpusFile}, ValidationSplit: 0.1, ValidationSequences: 20, SequenceLength: 16, Shuffle: true, Packing: true}
+	info := trial.ModelInfo{VocabSize: c.VocabSize, MaxPositions: c.Positions}
 	prepared, err := data.Prepare(context.Background(), t.TempDir(), data.Source{Files: os.DirFS(dir), Model: info, Spec: spec}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
@@ -19,7 +19,7 @@ type Recipe struct {
 	Config model.Config
 	// Train holds the steps, batch size, schedule, weight decay, clipping and eval_steps; gradient accumulation and dtype
 	// are not used.
-	Train sweep.TrainSpec
+	Train trial.TrainSpec
 	Seed  int64 // of the initial weights and the order of the rows
 }
 

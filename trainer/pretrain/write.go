@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -69,7 +69,7 @@ func writeJSON(dir, name string, v any) error {
 }
 
 func writeFile(dir, name string, body []byte) error {
-	return sweep.WriteAtomic(filepath.Join(dir, name), func(w io.Writer) error {
+	return trial.WriteAtomic(filepath.Join(dir, name), func(w io.Writer) error {
 		_, err := w.Write(body)
 		return err
 	})

@@ -12,7 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Files of an adapter folder.
@@ -44,7 +45,7 @@ func KeyA(module string) string { return keyPrefix + module + suffixA }
 func KeyB(module string) string { return keyPrefix + module + suffixB }
 
 const (
-	keyPrefix       = sweep.AdapterPrefix
+	keyPrefix       = lora.AdapterPrefix
 	suffixA         = ".lora_A.weight"
 	suffixB         = ".lora_B.weight"
 	suffixEmbedA    = ".lora_embedding_A"
@@ -55,13 +56,13 @@ const (
 )
 
 // moduleOf returns the module that an A, B or magnitude belongs to, and its role.
-func moduleOf(key string) (string, sweep.Role, bool) {
+func moduleOf(key string) (string, lora.Role, bool) {
 	name, ok := strings.CutPrefix(key, keyPrefix)
 	if !ok {
 		return "", "", false
 	}
-	for suffix, role := range map[string]sweep.Role{
-		suffixA: sweep.RoleA, suffixB: sweep.RoleB, suffixEmbedA: sweep.RoleA, suffixEmbedB: sweep.RoleB, suffixMagnitude: sweep.RoleMagnitude,
+	for suffix, role := range map[string]lora.Role{
+		suffixA: lora.RoleA, suffixB: lora.RoleB, suffixEmbedA: lora.RoleA, suffixEmbedB: lora.RoleB, suffixMagnitude: lora.RoleMagnitude,
 	} {
 		if module, ok := strings.CutSuffix(name, suffix); ok {
 			return module, role, true
@@ -142,7 +143,7 @@ func WriteAdapter(dir string, a Adapter) error {
 	if err := os.Rename(temp, dir); err != nil {
 		return fmt.Errorf("write adapter: %w", err)
 	}
-	return sweep.SyncFolder(filepath.Dir(dir))
+	return trial.SyncFolder(filepath.Dir(dir))
 }
 
 func writeAdapterFiles(dir string, a Adapter) error {
@@ -259,4 +260,4 @@ func (a Adapter) pair(module string) (x, y Array, ok bool) {
 }
 
 // Spec returns the adapter's settings in the domain's words.
-func (a Adapter) Spec() sweep.LoRASpec { return a.Config.Spec() }
+func (a Adapter) Spec() lora.Spec { return a.Config.Spec() }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -19,21 +19,21 @@ import (
 // The folders are golden files of PEFT 0.21.2, see testdata/README.md.
 func TestAdapterAsPEFTWrites(t *testing.T) {
 	t.Parallel()
-	list := func(names ...string) sweep.Targets { return sweep.Targets{List: names} }
-	specs := map[string]sweep.LoRASpec{
+	list := func(names ...string) lora.Targets { return lora.Targets{List: names} }
+	specs := map[string]lora.Spec{
 		"gpt2-attn-mlp-r4": {Rank: 4, Alpha: 8, Dropout: 0.05, TargetModules: list("c_attn", "c_proj", "c_fc")},
 		"gpt2-all-linear-r4": {Rank: 4, Alpha: 8, TargetModules: list(
 			"transformer.h.0.mlp.c_proj", "transformer.h.1.attn.c_proj", "transformer.h.1.mlp.c_proj", "transformer.h.1.mlp.c_fc",
 			"transformer.h.0.mlp.c_fc", "transformer.h.1.attn.c_attn", "transformer.h.0.attn.c_proj", "transformer.h.0.attn.c_attn",
 		)},
-		"gpt2-bias-lora-only":    {Rank: 4, Alpha: 8, TargetModules: list("c_attn"), Bias: sweep.BiasLoRAOnly},
+		"gpt2-bias-lora-only":    {Rank: 4, Alpha: 8, TargetModules: list("c_attn"), Bias: lora.BiasLoRAOnly},
 		"llama-dora-r4":          {Rank: 4, Alpha: 8, TargetModules: list("up_proj", "v_proj", "q_proj"), UseDoRA: true},
 		"llama-embed-and-linear": {Rank: 4, Alpha: 8, TargetModules: list("embed_tokens", "q_proj")},
 		"llama3-lm-head-saved":   {Rank: 4, Alpha: 8, TargetModules: list("v_proj", "q_proj"), ModulesToSave: []string{"lm_head"}},
 		"../../model/testdata/lora/llama_rank_alpha_pattern/final_zero_B": {
 			Rank: 4, Alpha: 8, TargetModules: list("v_proj", "k_proj", "o_proj", "down_proj", "q_proj"),
-			RankPattern:  sweep.Patterns{{Key: "layers.0.self_attn.q_proj", Value: 2}, {Key: `layers\.1\.mlp\.down_proj`, Value: 3}, {Key: "v_proj", Value: 6}},
-			AlphaPattern: sweep.Patterns{{Key: `layers\.\d+\.self_attn\.v_proj`, Value: 12}, {Key: "model.layers.1.self_attn.k_proj", Value: 4}, {Key: "o_proj", Value: 32}},
+			RankPattern:  lora.Patterns{{Key: "layers.0.self_attn.q_proj", Value: 2}, {Key: `layers\.1\.mlp\.down_proj`, Value: 3}, {Key: "v_proj", Value: 6}},
+			AlphaPattern: lora.Patterns{{Key: `layers\.\d+\.self_attn\.v_proj`, Value: 12}, {Key: "model.layers.1.self_attn.k_proj", Value: 4}, {Key: "o_proj", Value: 32}},
 		},
 		"../../model/testdata/lora/llama_layers_to_transform/final_zero_B": {
 			Rank: 4, Alpha: 8, TargetModules: list("v_proj", "q_proj"), LayersToTransform: []int{1},
@@ -48,7 +48,7 @@ func TestAdapterAsPEFTWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			dir, base := filepath.Join(t.TempDir(), "adapter"), a.Config.BaseModelNameOrPath
-			a.Config = weights.NewAdapterConfig(base, spec, []sweep.Module{{Conv1D: base == "tiny-gpt2"}})
+			a.Config = weights.NewAdapterConfig(base, spec, []lora.Module{{Conv1D: base == "tiny-gpt2"}})
 			for range 2 { // the second write replaces the first
 				if err := weights.WriteAdapter(dir, a); err != nil {
 					t.Fatal(err)
@@ -88,7 +88,7 @@ func TestReadOldAdapterConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := sweep.LoRASpec{Rank: 8, Alpha: 32, TargetModules: sweep.Targets{List: []string{"c_attn"}}, Init: "kaiming"}
+	want := lora.Spec{Rank: 8, Alpha: 32, TargetModules: lora.Targets{List: []string{"c_attn"}}, Init: "kaiming"}
 	if diff := cmp.Diff(want, a.Spec()); diff != "" {
 		t.Error(diff)
 	}

@@ -11,7 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // peftVersion is the release of PEFT whose adapter_config.json this package writes, key for key.
@@ -20,7 +21,7 @@ const peftVersion = "0.21.2"
 // AdapterConfig is PEFT's adapter_config.json. The fields are PEFT's, in the alphabetical order in which it writes them.
 type AdapterConfig struct {
 	ALoRAInvocationTokens any            `json:"alora_invocation_tokens"`
-	AlphaPattern          sweep.Patterns `json:"alpha_pattern"`
+	AlphaPattern          lora.Patterns  `json:"alpha_pattern"`
 	ArrowConfig           any            `json:"arrow_config"`
 	AutoMapping           any            `json:"auto_mapping"`
 	BaseModelNameOrPath   string         `json:"base_model_name_or_path"`
@@ -28,7 +29,7 @@ type AdapterConfig struct {
 	CordaConfig           any            `json:"corda_config"`
 	EnsureWeightTying     bool           `json:"ensure_weight_tying"`
 	EvaConfig             any            `json:"eva_config"`
-	ExcludeModules        *sweep.Targets `json:"exclude_modules"`
+	ExcludeModules        *lora.Targets  `json:"exclude_modules"`
 	FanInFanOut           bool           `json:"fan_in_fan_out"` // a target is a Conv1D, which stores [in, out]
 	InferenceMode         bool           `json:"inference_mode"`
 	InitLoraWeights       any            `json:"init_lora_weights"` // true or "gaussian"; inert once trained
@@ -49,9 +50,9 @@ type AdapterConfig struct {
 	PeftVersion           string         `json:"peft_version"`
 	QALoRAGroupSize       int            `json:"qalora_group_size"`
 	R                     int            `json:"r"`
-	RankPattern           sweep.Patterns `json:"rank_pattern"`
+	RankPattern           lora.Patterns  `json:"rank_pattern"`
 	Revision              any            `json:"revision"`
-	TargetModules         sweep.Targets  `json:"target_modules"`
+	TargetModules         lora.Targets   `json:"target_modules"`
 	TargetParameters      any            `json:"target_parameters"`
 	TaskType              string         `json:"task_type"`
 	TrainableTokenIndices any            `json:"trainable_token_indices"`
@@ -64,16 +65,16 @@ type AdapterConfig struct {
 
 // NewAdapterConfig returns the configuration PEFT would write for an adapter with these settings. An adapter that began as PiSSA
 // is written as the ordinary adapter that it has become.
-func NewAdapterConfig(base string, l sweep.LoRASpec, targets []sweep.Module) AdapterConfig {
+func NewAdapterConfig(base string, l lora.Spec, targets []lora.Module) AdapterConfig {
 	c := AdapterConfig{
-		AlphaPattern: l.AlphaPattern, BaseModelNameOrPath: base, Bias: cmp.Or(l.Bias, sweep.BiasNone), InferenceMode: true,
-		FanInFanOut:     slices.ContainsFunc(targets, func(m sweep.Module) bool { return m.Conv1D }),
+		AlphaPattern: l.AlphaPattern, BaseModelNameOrPath: base, Bias: cmp.Or(l.Bias, lora.BiasNone), InferenceMode: true,
+		FanInFanOut:     slices.ContainsFunc(targets, func(m lora.Module) bool { return m.Conv1D }),
 		InitLoraWeights: true, LayersPattern: l.LayersPattern, LayersToTransform: l.LayersToTransform, LoftqConfig: map[string]any{},
 		LoraAlpha: l.Alpha, LoraDropout: pyFloat(l.Dropout), MegatronCore: "megatron.core", ModulesToSave: l.ModulesToSave, PeftType: "LORA",
 		PeftVersion: peftVersion, QALoRAGroupSize: 16, R: l.Rank, RankPattern: l.RankPattern, TargetModules: l.TargetModules,
 		TaskType: "CAUSAL_LM", UseDoRA: l.UseDoRA, UseRSLoRA: l.UseRSLoRA,
 	}
-	if l.Init == sweep.InitGaussian {
+	if l.Init == lora.InitGaussian {
 		c.InitLoraWeights = l.Init
 	}
 	if l.ExcludeModules.Pattern != "" || len(l.ExcludeModules.List) > 0 {
@@ -83,13 +84,13 @@ func NewAdapterConfig(base string, l sweep.LoRASpec, targets []sweep.Module) Ada
 }
 
 // Spec returns the settings in the domain's words. Init says nothing about a trained adapter.
-func (c AdapterConfig) Spec() sweep.LoRASpec {
-	l := sweep.LoRASpec{
+func (c AdapterConfig) Spec() lora.Spec {
+	l := lora.Spec{
 		Rank: c.R, Alpha: c.LoraAlpha, Dropout: float64(c.LoraDropout), TargetModules: c.TargetModules, UseRSLoRA: c.UseRSLoRA,
-		Init: sweep.InitKaiming, LayersToTransform: c.LayersToTransform, LayersPattern: c.LayersPattern, RankPattern: c.RankPattern,
+		Init: lora.InitKaiming, LayersToTransform: c.LayersToTransform, LayersPattern: c.LayersPattern, RankPattern: c.RankPattern,
 		AlphaPattern: c.AlphaPattern, UseDoRA: c.UseDoRA, ModulesToSave: c.ModulesToSave,
 	}
-	if c.Bias != sweep.BiasNone {
+	if c.Bias != lora.BiasNone {
 		l.Bias = c.Bias
 	}
 	if c.ExcludeModules != nil {
@@ -196,7 +197,7 @@ func set(value any) bool {
 
 // writeText writes JSON text as PEFT does: without a newline at its end.
 func writeText(path string, text []byte) error {
-	return sweep.WriteAtomic(path, func(w io.Writer) error {
+	return trial.WriteAtomic(path, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

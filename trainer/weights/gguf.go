@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // GGUF is what stands before the weights in a GGUF file, checked against the file's size.
@@ -34,7 +34,7 @@ func GGUFName(files fs.FS) (string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), sweep.GGUFSuffix) && !e.IsDir() {
+		if strings.HasSuffix(e.Name(), trial.GGUFSuffix) && !e.IsDir() {
 			names = append(names, e.Name())
 		}
 	}

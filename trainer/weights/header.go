@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // ErrFormat marks a file that is not what its name says: truncated, damaged, or another format.
@@ -63,7 +63,7 @@ func openHeader(files fs.FS, name string) (source, Header, error) {
 		return nil, Header{}, err
 	}
 	parse := parseHeader
-	if strings.HasSuffix(name, sweep.GGUFSuffix) {
+	if strings.HasSuffix(name, trial.GGUFSuffix) {
 		parse = func(r io.ReaderAt, size int64) (Header, error) {
 			g, err := parseGGUF(r, size)
 			return g.header, err

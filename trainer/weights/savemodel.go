@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // MaxShard is the size at which save_pretrained begins another file (transformers 4.57, max_shard_size="5GB", decimal).
@@ -59,7 +59,7 @@ func writeShard(path string, names []string, tensors map[string]Array, dtype fun
 	for _, name := range names {
 		part[name] = tensors[name]
 	}
-	return sweep.WriteAtomic(path, func(w io.Writer) error {
+	return trial.WriteAtomic(path, func(w io.Writer) error {
 		return encodeEach(w, part, dtype, map[string]string{"format": "pt"})
 	})
 }

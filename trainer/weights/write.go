@@ -11,7 +11,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // DType is a number format of a file that can be written.
@@ -36,7 +36,7 @@ func (d DType) Bytes() int {
 // WriteFile writes tensors as a safetensors file, atomically, laid out as the safetensors library does: sorted by name,
 // the header padded to 8 bytes. Metadata is nil or Hugging Face's {"format": "pt"}.
 func WriteFile(path string, tensors map[string]Array, dtype DType, metadata map[string]string) error {
-	return sweep.WriteAtomic(path, func(w io.Writer) error { return Encode(w, tensors, dtype, metadata) })
+	return trial.WriteAtomic(path, func(w io.Writer) error { return Encode(w, tensors, dtype, metadata) })
 }
 
 // Encode writes tensors in safetensors format to w.

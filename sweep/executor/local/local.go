@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Executor implements sweep.Executor with child processes.
@@ -28,9 +29,9 @@ type Executor struct {
 	DevicePerSlot bool
 
 	mu       sync.Mutex
-	exits    map[sweep.AttemptID]exit     // of children this process started
-	position map[sweep.AttemptID]position // how far Events has read: a cache, the file is the truth
-	slots    map[sweep.AttemptID]int      // index into Slots of the living workers known
+	exits    map[trial.AttemptID]exit     // of children this process started
+	position map[trial.AttemptID]position // how far Events has read: a cache, the file is the truth
+	slots    map[trial.AttemptID]int      // index into Slots of the living workers known
 }
 
 // exit is how a child ended.
@@ -48,12 +49,12 @@ type position struct {
 const eventsFlag = "--events-fd=3"
 
 // Start writes spec.json and launches the worker.
-func (e *Executor) Start(_ context.Context, a sweep.Assignment) error {
+func (e *Executor) Start(_ context.Context, a trial.Assignment) error {
 	dir := a.Attempt.Dir(e.Root)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	lock, err := sweep.LockEvents(dir)
+	lock, err := trial.LockEvents(dir)
 	if err != nil {
 		return err
 	}
@@ -69,13 +70,13 @@ func (e *Executor) Start(_ context.Context, a sweep.Assignment) error {
 }
 
 // launch starts the child and watches for its end. The child is not bound to ctx: it outlives the coordinator.
-func (e *Executor) launch(a sweep.Assignment, dir string, lock *os.File) error {
-	stdout, err := os.OpenFile(filepath.Join(dir, sweep.StdoutFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+func (e *Executor) launch(a trial.Assignment, dir string, lock *os.File) error {
+	stdout, err := os.OpenFile(filepath.Join(dir, trial.StdoutFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
 	defer stdout.Close() //nolint:errcheck // the child writes through its own descriptor
-	stderr, err := os.OpenFile(filepath.Join(dir, sweep.StderrFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	stderr, err := os.OpenFile(filepath.Join(dir, trial.StderrFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
@@ -94,21 +95,21 @@ func (e *Executor) launch(a sweep.Assignment, dir string, lock *os.File) error {
 }
 
 // reap waits for a child, so that it leaves no zombie, and remembers how it ended.
-func (e *Executor) reap(id sweep.AttemptID, cmd *exec.Cmd, oomsBefore int64) {
+func (e *Executor) reap(id trial.AttemptID, cmd *exec.Cmd, oomsBefore int64) {
 	_ = cmd.Wait()
 	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.exits == nil {
-		e.exits = map[sweep.AttemptID]exit{}
+		e.exits = map[trial.AttemptID]exit{}
 	}
 	killed := status.Signaled() && status.Signal() == syscall.SIGKILL
 	e.exits[id] = exit{text: cmd.ProcessState.String(), oom: killed && oomKills() > oomsBefore}
 }
 
 // Probe reports whether the attempt's worker lives.
-func (e *Executor) Probe(_ context.Context, id sweep.AttemptID) (sweep.Process, error) {
-	alive, err := sweep.WorkerAlive(id.Dir(e.Root))
+func (e *Executor) Probe(_ context.Context, id trial.AttemptID) (sweep.Process, error) {
+	alive, err := trial.WorkerAlive(id.Dir(e.Root))
 	if err != nil {
 		return sweep.Process{}, err
 	}
@@ -123,36 +124,36 @@ func (e *Executor) Probe(_ context.Context, id sweep.AttemptID) (sweep.Process, 
 }
 
 // Events returns the attempt's events with Seq > after.
-func (e *Executor) Events(_ context.Context, id sweep.AttemptID, after int64) ([]sweep.Event, error) {
+func (e *Executor) Events(_ context.Context, id trial.AttemptID, after int64) ([]trial.Event, error) {
 	e.mu.Lock()
 	from := e.position[id]
 	e.mu.Unlock()
 	if from.seq > after {
 		from = position{} // asked for events that were handed out before: read them again
 	}
-	events, offset, err := sweep.ReadEvents(filepath.Join(id.Dir(e.Root), sweep.EventsFile), from.offset)
+	events, offset, err := trial.ReadEvents(filepath.Join(id.Dir(e.Root), trial.EventsFile), from.offset)
 	if len(events) > 0 {
 		from.seq = events[len(events)-1].Seq
 	}
 	e.setPosition(id, position{offset: offset, seq: from.seq})
-	first := slices.IndexFunc(events, func(ev sweep.Event) bool { return ev.Seq > after })
+	first := slices.IndexFunc(events, func(ev trial.Event) bool { return ev.Seq > after })
 	if first < 0 {
 		return nil, err
 	}
 	return events[first:], err
 }
 
-func (e *Executor) setPosition(id sweep.AttemptID, p position) {
+func (e *Executor) setPosition(id trial.AttemptID, p position) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.position == nil {
-		e.position = map[sweep.AttemptID]position{}
+		e.position = map[trial.AttemptID]position{}
 	}
 	e.position[id] = p
 }
 
 // Stop asks the worker to checkpoint and end (SIGTERM), or kills it. A worker that is gone already is no error.
-func (e *Executor) Stop(ctx context.Context, id sweep.AttemptID, kill bool) error {
+func (e *Executor) Stop(ctx context.Context, id trial.AttemptID, kill bool) error {
 	pid, err := e.pid(ctx, id)
 	if err != nil || pid == 0 {
 		return err
@@ -173,13 +174,13 @@ const pidPatience = 5 * time.Second
 
 // pid returns the living worker's process id, 0 when none lives. The lock is checked after the file is read, so the id
 // cannot belong to a stranger that got the number of a dead worker.
-func (e *Executor) pid(ctx context.Context, id sweep.AttemptID) (int, error) {
+func (e *Executor) pid(ctx context.Context, id trial.AttemptID) (int, error) {
 	dir := id.Dir(e.Root)
 	ctx, cancel := context.WithTimeout(ctx, pidPatience)
 	defer cancel()
 	for {
-		text, readErr := os.ReadFile(filepath.Join(dir, sweep.PIDFile))
-		alive, err := sweep.WorkerAlive(dir)
+		text, readErr := os.ReadFile(filepath.Join(dir, trial.PIDFile))
+		alive, err := trial.WorkerAlive(dir)
 		if err != nil || !alive {
 			return 0, err
 		}
@@ -195,8 +196,8 @@ func (e *Executor) pid(ctx context.Context, id sweep.AttemptID) (int, error) {
 }
 
 // Attempts lists the attempt folders of a trial by number.
-func (e *Executor) Attempts(_ context.Context, trial sweep.TrialID) ([]sweep.AttemptID, error) {
-	entries, err := os.ReadDir(filepath.Join(e.Root, "trials", string(trial)))
+func (e *Executor) Attempts(_ context.Context, tr trial.ID) ([]trial.AttemptID, error) {
+	entries, err := os.ReadDir(filepath.Join(e.Root, "trials", string(tr)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -210,20 +211,20 @@ func (e *Executor) Attempts(_ context.Context, trial sweep.TrialID) ([]sweep.Att
 		}
 	}
 	slices.Sort(numbers)
-	ids := make([]sweep.AttemptID, len(numbers))
+	ids := make([]trial.AttemptID, len(numbers))
 	for i, n := range numbers {
-		ids[i] = sweep.AttemptID(fmt.Sprintf("%s/%d", trial, n))
+		ids[i] = trial.AttemptID(fmt.Sprintf("%s/%d", tr, n))
 	}
 	return ids, nil
 }
 
 // writeSpec writes spec.json so that a worker sees all of it or nothing.
-func writeSpec(dir string, a sweep.Assignment) error {
+func writeSpec(dir string, a trial.Assignment) error {
 	body, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
 		return err
 	}
-	return sweep.WriteAtomic(filepath.Join(dir, sweep.SpecFile), func(w io.Writer) error {
+	return trial.WriteAtomic(filepath.Join(dir, trial.SpecFile), func(w io.Writer) error {
 		_, err := w.Write(append(body, '\n'))
 		return err
 	})

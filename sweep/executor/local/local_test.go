@@ -19,6 +19,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/executor/local"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // TestMain lets the test binary play the worker: started with a script in its arguments, it emits events as told.
@@ -37,27 +38,27 @@ func TestMain(m *testing.M) {
 func worker(script, dir string) error {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
-	if err := os.WriteFile(filepath.Join(dir, sweep.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, trial.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
 		return err
 	}
-	log, err := sweep.NewEventLog(os.NewFile(3, filepath.Join(dir, sweep.EventsFile)))
+	log, err := trial.NewEventLog(os.NewFile(3, filepath.Join(dir, trial.EventsFile)))
 	if err != nil {
 		return err
 	}
 	fmt.Println("hello from the worker")
-	started := sweep.Event{Kind: sweep.EventStarted, Environment: &sweep.Environment{PID: os.Getpid(), Cores: local.Cores()}}
+	started := trial.Event{Kind: trial.EventStarted, Environment: &trial.Environment{PID: os.Getpid(), Cores: local.Cores()}}
 	if err := log.Emit(started); err != nil {
 		return err
 	}
-	outcome := sweep.Outcome{State: sweep.OutcomeDone}
+	outcome := trial.Outcome{State: trial.OutcomeDone}
 	switch script {
 	case sweeptest.WorkerDies:
 		return errors.New("no more words")
 	case sweeptest.WorkerWaits:
 		<-asked
-		outcome.State = sweep.OutcomeInterrupted
+		outcome.State = trial.OutcomeInterrupted
 	}
-	return log.Emit(sweep.Event{Kind: sweep.EventEnded, Outcome: &outcome})
+	return log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
 }
 
 func newExecutor(t *testing.T, root, script string) *local.Executor {
@@ -69,9 +70,9 @@ func newExecutor(t *testing.T, root, script string) *local.Executor {
 	return &local.Executor{Root: root, Command: []string{"/usr/bin/env", "LOCAL_TEST_WORKER=" + script, self}}
 }
 
-func assignment(id sweep.AttemptID) sweep.Assignment {
-	trial, _, _ := strings.Cut(string(id), "/")
-	return sweep.Assignment{Attempt: id, Trial: sweep.Trial{ID: sweep.TrialID(trial)}, Platform: "go"}
+func assignment(id trial.AttemptID) trial.Assignment {
+	tr, _, _ := strings.Cut(string(id), "/")
+	return trial.Assignment{Attempt: id, Trial: trial.Trial{ID: trial.ID(tr)}, Platform: "go"}
 }
 
 // until polls until done or the test has waited far longer than a healthy machine needs.
@@ -85,7 +86,7 @@ func until(t *testing.T, what string, done func() bool) {
 	t.Fatalf("waited in vain for %s", what)
 }
 
-func alive(t *testing.T, e *local.Executor, id sweep.AttemptID) bool {
+func alive(t *testing.T, e *local.Executor, id trial.AttemptID) bool {
 	t.Helper()
 	p, err := e.Probe(context.Background(), id)
 	if err != nil {
@@ -96,7 +97,7 @@ func alive(t *testing.T, e *local.Executor, id sweep.AttemptID) bool {
 
 func TestFolderHoldsSpecAndLogs(t *testing.T) {
 	t.Parallel()
-	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("aa/1")
+	ctx, root, id := t.Context(), t.TempDir(), trial.AttemptID("aa/1")
 	e := newExecutor(t, root, sweeptest.WorkerFinishes)
 	want := assignment(id)
 	if err := e.Start(ctx, want); err != nil {
@@ -106,7 +107,7 @@ func TestFolderHoldsSpecAndLogs(t *testing.T) {
 	if diff := cmp.Diff(want, readSpec(t, root, id)); diff != "" {
 		t.Errorf("spec.json (-want +got):\n%s", diff)
 	}
-	if out, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.StdoutFile)); err != nil || string(out) != "hello from the worker\n" {
+	if out, err := os.ReadFile(filepath.Join(id.Dir(root), trial.StdoutFile)); err != nil || string(out) != "hello from the worker\n" {
 		t.Errorf("stdout.log = %q, %v", out, err)
 	}
 	if err := e.Start(ctx, want); err == nil {
@@ -124,7 +125,7 @@ func TestExecutor(t *testing.T) {
 
 func TestKilledWorkerIsDead(t *testing.T) {
 	t.Parallel()
-	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("cc/1")
+	ctx, root, id := t.Context(), t.TempDir(), trial.AttemptID("cc/1")
 	e := newExecutor(t, root, sweeptest.WorkerWaits)
 	if err := e.Start(ctx, assignment(id)); err != nil {
 		t.Fatal(err)
@@ -137,20 +138,20 @@ func TestKilledWorkerIsDead(t *testing.T) {
 
 func TestWorkerThatFailsLeavesItsReason(t *testing.T) {
 	t.Parallel()
-	ctx, root, id := t.Context(), t.TempDir(), sweep.AttemptID("dd/1")
+	ctx, root, id := t.Context(), t.TempDir(), trial.AttemptID("dd/1")
 	e := newExecutor(t, root, sweeptest.WorkerDies)
 	if err := e.Start(ctx, assignment(id)); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "its exit", func() bool { p, _ := e.Probe(ctx, id); return p.Exit == "exit status 1" })
-	if said, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.StderrFile)); err != nil || string(said) != "no more words\n" {
+	if said, err := os.ReadFile(filepath.Join(id.Dir(root), trial.StderrFile)); err != nil || string(said) != "no more words\n" {
 		t.Errorf("stderr.log = %q, %v", said, err)
 	}
 }
 
-func readSpec(t *testing.T, root string, id sweep.AttemptID) (a sweep.Assignment) {
+func readSpec(t *testing.T, root string, id trial.AttemptID) (a trial.Assignment) {
 	t.Helper()
-	body, err := os.ReadFile(filepath.Join(id.Dir(root), sweep.SpecFile))
+	body, err := os.ReadFile(filepath.Join(id.Dir(root), trial.SpecFile))
 	if err == nil {
 		err = json.Unmarshal(body, &a)
 	}
@@ -169,14 +170,14 @@ func TestSlotsArePinnedAndReused(t *testing.T) {
 	ctx, root := t.Context(), t.TempDir()
 	e := newExecutor(t, root, sweeptest.WorkerWaits)
 	e.Slots = local.Slots(cores, len(cores))
-	coresOf := func(id sweep.AttemptID) []int {
+	coresOf := func(id trial.AttemptID) []int {
 		t.Helper()
-		var got []sweep.Event
+		var got []trial.Event
 		until(t, "started", func() bool { got, _ = e.Events(ctx, id, 0); return len(got) > 0 })
 		return got[0].Environment.Cores
 	}
 	e.DevicePerSlot = true
-	for i, id := range []sweep.AttemptID{"ee/1", "ff/1"} {
+	for i, id := range []trial.AttemptID{"ee/1", "ff/1"} {
 		if err := e.Start(ctx, assignment(id)); err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +188,7 @@ func TestSlotsArePinnedAndReused(t *testing.T) {
 			t.Errorf("attempt %s runs on other cores (-want +got): %s", id, diff)
 		}
 	}
-	stop := func(id sweep.AttemptID) {
+	stop := func(id trial.AttemptID) {
 		t.Helper()
 		if err := e.Stop(ctx, id, false); err != nil {
 			t.Fatal(err)
@@ -226,31 +227,31 @@ func TestSlotsDivideCores(t *testing.T) {
 func TestTornLineIsCutOff(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	whole, err := sweep.Event{Seq: 1, Kind: sweep.EventCheckpoint, Step: 5}.MarshalLine()
+	whole, err := trial.Event{Seq: 1, Kind: trial.EventCheckpoint, Step: 5}.MarshalLine()
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, sweep.EventsFile)
+	path := filepath.Join(dir, trial.EventsFile)
 	if err := os.WriteFile(path, append(whole, `{"seq":2,"ki`...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	events, offset, err := sweep.ReadEvents(path, 0)
+	events, offset, err := trial.ReadEvents(path, 0)
 	if err != nil || len(events) != 1 || offset != int64(len(whole)) {
 		t.Fatalf("ReadEvents of a torn file = %v, %d, %v", events, offset, err)
 	}
-	f, err := sweep.LockEvents(dir)
+	f, err := trial.LockEvents(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close() //nolint:errcheck // a test's file
-	log, err := sweep.NewEventLog(f)
+	log, err := trial.NewEventLog(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Emit(sweep.Event{Kind: sweep.EventEnded, Outcome: &sweep.Outcome{State: sweep.OutcomeDone}}); err != nil {
+	if err := log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeDone}}); err != nil {
 		t.Fatal(err)
 	}
-	events, _, err = sweep.ReadEvents(path, 0)
+	events, _, err = trial.ReadEvents(path, 0)
 	if err != nil || len(events) != 2 || events[1].Seq != 2 {
 		t.Errorf("after the cut: %v, %v", events, err)
 	}

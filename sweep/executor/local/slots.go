@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Slots divides cores evenly among jobs, neighbours together: with more jobs than cores some share one.
@@ -24,7 +24,7 @@ func Slots(cores []int, jobs int) [][]int {
 
 // takeSlot gives the assignment the slot that the fewest living workers hold, the first among equals: its cores and, where
 // slots are devices, its device. Without slots nothing is pinned.
-func (e *Executor) takeSlot(a *sweep.Assignment) {
+func (e *Executor) takeSlot(a *trial.Assignment) {
 	if len(e.Slots) == 0 {
 		return
 	}
@@ -32,7 +32,7 @@ func (e *Executor) takeSlot(a *sweep.Assignment) {
 	defer e.mu.Unlock()
 	holders := make([]int, len(e.Slots))
 	for other, slot := range e.slots {
-		alive, err := sweep.WorkerAlive(other.Dir(e.Root))
+		alive, err := trial.WorkerAlive(other.Dir(e.Root))
 		if err == nil && !alive {
 			delete(e.slots, other)
 			continue
@@ -48,26 +48,26 @@ func (e *Executor) takeSlot(a *sweep.Assignment) {
 }
 
 // holdSlot notes that the attempt runs on a slot. e.mu is held.
-func (e *Executor) holdSlot(id sweep.AttemptID, slot int) {
+func (e *Executor) holdSlot(id trial.AttemptID, slot int) {
 	if e.slots == nil {
-		e.slots = map[sweep.AttemptID]int{}
+		e.slots = map[trial.AttemptID]int{}
 	}
 	e.slots[id] = slot
 }
 
 // adoptSlot learns from its spec.json which slot a worker of an earlier coordinator holds. A worker that was pinned
 // otherwise (another number of jobs) holds none.
-func (e *Executor) adoptSlot(id sweep.AttemptID) {
+func (e *Executor) adoptSlot(id trial.AttemptID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if _, known := e.slots[id]; known || len(e.Slots) == 0 {
 		return
 	}
-	body, err := os.ReadFile(filepath.Join(id.Dir(e.Root), sweep.SpecFile))
+	body, err := os.ReadFile(filepath.Join(id.Dir(e.Root), trial.SpecFile))
 	if err != nil {
 		return // pinning is a matter of speed: a worker whose cores cannot be told shares one at worst
 	}
-	var a sweep.Assignment
+	var a trial.Assignment
 	if json.Unmarshal(body, &a) != nil {
 		return
 	}

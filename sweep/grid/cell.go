@@ -1,0 +1,102 @@
+package grid
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Bounds on what a grid multiplies to, so that a short file cannot ask for a database that fills the disk.
+const (
+	maxLadders = 10_000
+	maxTrials  = 100_000
+)
+
+// cells returns the number of combinations of the axes that are not tuned, or maxLadders+1 where there are more.
+func (g Grid) cells() int {
+	cells, _ := g.split(axisKeys())
+	return product(cells)
+}
+
+// tunings returns the number of combinations of the tuned axes, or maxLadders+1 where there are more.
+func (g Grid) tunings() int {
+	_, candidates := g.split(axisKeys())
+	return product(candidates)
+}
+
+func product(sizes []int) int {
+	n := 1
+	for _, size := range sizes {
+		n *= size
+		if n > maxLadders {
+			return maxLadders + 1
+		}
+	}
+	return n
+}
+
+func axisKeys() []key {
+	return slices.DeleteFunc(gridKeys(), func(k key) bool { return k.axis == nil })
+}
+
+// combinations returns the index into each axis for every cell, the last axis fastest.
+func combinations(sizes []int) [][]int {
+	all := [][]int{{}}
+	for _, size := range sizes {
+		next := make([][]int, 0, len(all)*size)
+		for _, head := range all {
+			for i := range size {
+				next = append(next, append(slices.Clone(head), i))
+			}
+		}
+		all = next
+	}
+	return all
+}
+
+// spec returns the spec of a cell at one rank and seed; model and paths as written.
+func (g Grid) spec(axes []key, at []int, rank int, seed int64) trial.Spec {
+	s := trial.Spec{Data: g.data, Seed: seed}
+	s.LoRA.Rank, s.LoRA.InitAdapter = rank, g.initAdapter
+	s.LoRA.RankPattern, s.LoRA.AlphaPattern = g.rankOf, g.alphaOf
+	s.LoRA.LoRAPlusLRRatio, s.LoRA.LoRAPlusLREmbedding = g.plusRatio, g.plusEmbed
+	if g.plusRatio > 0 && g.plusEmbed == 0 {
+		s.LoRA.LoRAPlusLREmbedding = loraPlusEmbedding
+	}
+	for i, k := range axes {
+		k.axis.set(&s, &g, at[i])
+	}
+	return s
+}
+
+// cell names a combination: the axes that have several values first, then the other settings, each in the order of the
+// grid's keys. Tuned axes are no part of it.
+func (g Grid) cell(axes []key, at []int, s trial.Spec) sweep.Cell {
+	var varying, fixed sweep.Cell
+	for i, k := range axes {
+		if g.isTuned(k) {
+			continue
+		}
+		_, name := splitPath(k.path)
+		setting := sweep.Setting{Name: name, Value: k.axis.cell(&s, &g, at[i]), Axis: k.axis.size(&g) > 1}
+		switch {
+		case setting.Axis:
+			varying = append(varying, setting)
+		case setting.Value != "":
+			fixed = append(fixed, setting)
+		}
+	}
+	if g.initAdapter != "" {
+		fixed = append(fixed, sweep.Setting{Name: "init_adapter", Value: g.initAdapter})
+	}
+	for _, path := range []string{"lora.rank_pattern", "lora.alpha_pattern", "lora.loraplus_lr_ratio", "lora.loraplus_lr_embedding"} {
+		if k, ok := findKey(path); ok && k.text(&g) != "" {
+			_, name := splitPath(path)
+			fixed = append(fixed, sweep.Setting{Name: name, Value: k.text(&g)})
+		}
+	}
+	fixed = append(fixed, sweep.Setting{Name: "sequence_length", Value: strconv.Itoa(g.data.SequenceLength)})
+	return append(varying, fixed...)
+}

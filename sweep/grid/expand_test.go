@@ -1,0 +1,273 @@
+package grid_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// parse reads a grid given as text.
+func parse(t *testing.T, text string) grid.Grid {
+	t.Helper()
+	g, err := grid.Parse("g.yaml", []byte(text))
+	if err != nil {
+		t.Fatalf("ParseGrid: %v\n%s", err, text)
+	}
+	return g
+}
+
+// expand expands a grid on GPT-2 models of width 8: attention projects 8 to 24 and 8 to 8, so every full rank is 8.
+func expand(t *testing.T, g grid.Grid) ([]grid.LadderSpec, []string, error) {
+	t.Helper()
+	models := map[string]trial.ModelInfo{}
+	for _, ref := range g.Models("/grids") {
+		models[ref] = trial.ModelInfo{Reference: ref, Modules: sweeptest.GPT2Modules(2, 8), Tensors: sweeptest.GPT2Tensors(), MaxPositions: 128}
+	}
+	return g.Expand("/grids", models)
+}
+
+func mustExpand(t *testing.T, g grid.Grid) []grid.LadderSpec {
+	t.Helper()
+	ladders, _, err := expand(t, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ladders
+}
+
+func TestExpandDefaults(t *testing.T) {
+	t.Parallel()
+	g := parse(t, strings.Replace(minimal, "rank: [1, 2], alpha: 16", "rank: 4", 1))
+	ladders := mustExpand(t, g)
+	want := trial.Spec{
+		Model: "builtin:gopher",
+		Data: trial.DataSpec{
+			Train: []string{"/grids/a.txt"}, Validation: []string{"/grids/b.txt"}, SequenceLength: 64, Shuffle: true, Packing: true,
+		},
+		LoRA: lora.Spec{Rank: 4, Alpha: 8, TargetModules: lora.Targets{List: []string{"c_attn"}}, Init: "kaiming"},
+		Train: trial.TrainSpec{
+			Steps: 10, BatchSize: 8, GradientAccumulationSteps: 1, LearningRate: 5e-5, LRSchedulerType: "linear", MaxGradNorm: 1,
+			EvalSteps: 1, Dtype: "float32",
+		},
+		Seed: 1,
+	}
+	if len(ladders) != 1 || len(ladders[0].Specs) != 1 || len(ladders[0].Specs[0]) != 3 {
+		t.Fatalf("got %d ladders, want 1 of 1 rank and 3 seeds", len(ladders))
+	}
+	if diff := cmp.Diff(want, ladders[0].Specs[0][1]); diff != "" {
+		t.Errorf("spec: -want +got\n%s", diff)
+	}
+	wantCell := "model=builtin:gopher target_modules=[c_attn] alpha=8 dropout=0 use_rslora=false init=kaiming steps=10 batch_size=8 " +
+		"gradient_accumulation_steps=1 learning_rate=5e-05 lr_scheduler_type=linear warmup_steps=0 weight_decay=0 max_grad_norm=1 " +
+		"eval_steps=1 dtype=float32 sequence_length=64"
+	if got := ladders[0].Cell.String(); got != wantCell {
+		t.Errorf("cell = %s\nwant   %s", got, wantCell)
+	}
+	if diff := cmp.Diff(plateau.DefaultRule(), g.Rule()); diff != "" || g.Limits() != (sweep.Limits{}) || g.Name != "g" {
+		t.Errorf("name %s, limits %v, rule: %s", g.Name, g.Limits(), diff)
+	}
+}
+
+// The documented order: the first key of the table is the slowest, alpha of the policy "2r" follows each rank, eval_steps
+// each number of steps.
+func TestExpandAxes(t *testing.T) {
+	t.Parallel()
+	g := parse(t, `name: axes
+model: [builtin:a, builtin:b]
+data: {train: [a.txt, builtin:go-doc, /abs/c.txt], validation_split: 0.1, sequence_length: 64}
+lora: {rank: [2, 4], alpha: [16, 2r], target_modules: [[c_attn], all-linear], dropout: 0.1, init_adapter: start}
+train: {steps: [10, 25], learning_rate: 2e-4}
+seeds: [7]
+`)
+	ladders := mustExpand(t, g)
+	var got []string
+	for _, l := range ladders {
+		got = append(got, l.Cell.Axes().String())
+	}
+	var want []string
+	for _, m := range []string{"a", "b"} {
+		for _, target := range []string{"[c_attn]", "all-linear"} {
+			for _, alpha := range []string{"16", "2r"} {
+				for _, steps := range []string{"10", "25"} {
+					want = append(want, "model=builtin:"+m+" target_modules="+target+" alpha="+alpha+" steps="+steps)
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("cells: -want +got\n%s", diff)
+	}
+	last := ladders[len(ladders)-1]
+	spec := last.Specs[1][0]
+	if spec.LoRA.Alpha != 8 || spec.Train.EvalSteps != 3 || spec.Seed != 7 || spec.Train.LearningRate != 2e-4 {
+		t.Errorf("last spec has alpha %v, eval_steps %v, seed %v, learning_rate %v; want 8, 3, 7, 2e-4",
+			spec.LoRA.Alpha, spec.Train.EvalSteps, spec.Seed, spec.Train.LearningRate)
+	}
+	if diff := cmp.Diff([]string{"/grids/a.txt", "builtin:go-doc", "/abs/c.txt"}, last.Data.Train); diff != "" {
+		t.Errorf("train paths: -want +got\n%s", diff)
+	}
+	if spec.LoRA.InitAdapter != "/grids/start" {
+		t.Errorf("init_adapter = %s", spec.LoRA.InitAdapter)
+	}
+}
+
+func TestExpandRanks(t *testing.T) {
+	t.Parallel()
+	const targets = "target_modules: [c_attn]"
+	for _, tt := range []struct {
+		name, rank, targets string
+		want                []int
+		warning             string
+	}{
+		{"one", "8", targets, []int{8}, ""},
+		{"list", "[1, 3, 8]", targets, []int{1, 3, 8}, ""},
+		{"from to", "{from: 1, to: 4}", targets, []int{1, 2, 4}, ""},
+		{"to is the last rank though no doubling meets it", "{from: 1, to: 7}", targets, []int{1, 2, 4, 7}, ""},
+		{"from equals to", "{from: 3, to: 3}", targets, []int{3}, ""},
+		{
+			"open", "{from: 3}", targets,
+			[]int{3, 6, 8},
+			"the ladder of builtin:gopher ends at rank 8, the full rank of transformer.h.0.attn.c_attn, its widest target",
+		},
+		{
+			"to above the width", "{from: 1, to: 256}", targets,
+			[]int{1, 2, 4, 8},
+			"the ladder of builtin:gopher ends at rank 8, the full rank of transformer.h.0.attn.c_attn, its widest target",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := parse(t, strings.NewReplacer("[1, 2]", tt.rank, targets, tt.targets).Replace(minimal))
+			ladders, warnings, err := expand(t, g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, ladders[0].Ranks); diff != "" {
+				t.Errorf("ranks: -want +got\n%s", diff)
+			}
+			if got := strings.Join(warnings, "; "); got != tt.warning {
+				t.Errorf("warnings = %s\nwant       %s", got, tt.warning)
+			}
+		})
+	}
+}
+
+func TestExpandErrors(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, old, text, want string }{
+		{
+			"rank above the widest target", "[1, 2]", "[1, 16]",
+			"g.yaml:3:18: lora.rank: 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher; remove ranks above 8",
+		},
+		{
+			"one rank, above the widest target", "[1, 2]", "16",
+			"g.yaml:3:14: lora.rank: 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher; remove ranks above 8",
+		},
+		{
+			"ladder that starts above it", "[1, 2]", "{from: 16}",
+			"g.yaml:3:21: lora.rank: from 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher",
+		},
+		{
+			"sequence longer than the model", "64", "129",
+			"g.yaml:2:41: data.sequence_length: 129 is above the 128 positions of builtin:gopher; write at most 128",
+		},
+		{
+			"targets that match nothing", "[c_attn]", "[q_proj]",
+			"g.yaml:3:33: target_modules [q_proj] match no module of the model, which has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj (model builtin:gopher)",
+		},
+		{
+			"targets that are all excluded", "[c_attn]", "[c_attn], exclude_modules: [attn.c_attn]",
+			"g.yaml:3:59: exclude_modules: it takes out all of the modules that target_modules [c_attn] match; name fewer (model builtin:gopher)",
+		},
+		{
+			"targets that are all saved", "[c_attn]", "[c_attn], modules_to_save: [attn]",
+			"g.yaml:3:59: modules_to_save: it takes out all of the modules that target_modules [c_attn] match; name fewer (model builtin:gopher)",
+		},
+		{
+			"targets that keys leave out together", "[c_attn]", "[c_attn], exclude_modules: [h.0.attn.c_attn], layers_to_transform: [0]",
+			"g.yaml:3:33: target_modules [c_attn] match 2 of the modules, but exclude_modules, layers_to_transform and modules_to_save together leave none of them (model builtin:gopher)",
+		},
+		{
+			"no such layer", "[c_attn]", "[c_attn], layers_to_transform: [7, 8]",
+			"g.yaml:3:59: layers_to_transform: [7, 8] is none of the layers of the modules that target_modules [c_attn] match: 2 layers, 0 to 1 (model builtin:gopher)",
+		},
+		{
+			"no such name before the layer", "[c_attn]", "[c_attn], layers_to_transform: 0, layers_pattern: blocks",
+			"g.yaml:3:83: layers_pattern: blocks stands before no number in the names of the modules that target_modules [c_attn] match, such as transformer.h.0.attn.c_attn (model builtin:gopher)",
+		},
+		{
+			"no such module to save, and one that is a target", "[c_attn]", "[c_attn], modules_to_save: [nope, _attn]",
+			"g.yaml:3:59: modules_to_save: nope is the end of no module's name; there are transformer.wte, ln_1, attn.c_attn, mlp.c_fc, lm_head (model builtin:gopher)\n" +
+				"g.yaml:3:59: modules_to_save: transformer.h.0.attn.c_attn is also a target of LoRA; write its whole last name, or take transformer.h.0.attn.c_attn out of the targets (model builtin:gopher)",
+		},
+		{
+			"a rank of its own for every target", "[c_attn]", "[c_attn], rank_pattern: {attn.c_attn: 2}",
+			"g.yaml:3:59: lora.rank_pattern gives every target a rank of its own, so lora.rank changes nothing; leave some target out of it",
+		},
+		{
+			"a rank of its own above the full rank", "[c_attn]", "[c_attn, c_fc], rank_pattern: {c_fc: 9}",
+			"g.yaml:3:65: lora.rank_pattern: 9 is above 8, the full rank of transformer.h.0.mlp.c_fc (model builtin:gopher)",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := parse(t, strings.Replace(minimal, tt.old, tt.text, 1))
+			if _, _, err := expand(t, g); err == nil || err.Error() != tt.want {
+				t.Errorf("Expand = %v\nwant     %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestExpandWarnings(t *testing.T) {
+	t.Parallel()
+	g := parse(t, strings.NewReplacer("[1, 2]", "[1, 4, 6]", "[c_attn]", "[narrow, c_attn, nothing], layers_to_transform: [[], [0, 7]]").Replace(minimal))
+	modules := append(sweeptest.GPT2Modules(1, 8), lora.Module{Name: "narrow", In: 8, Out: 3})
+	_, warnings, err := g.Expand("/grids", map[string]trial.ModelInfo{"builtin:gopher": {Modules: modules}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"target_modules: nothing matches no module of builtin:gopher",
+		"ranks [4, 6] are above 3, the full rank of narrow, the narrowest target of builtin:gopher: they add nothing there",
+		"layers_to_transform: 7 is no layer of builtin:gopher, which has 1 layer, 0",
+	}
+	if diff := cmp.Diff(want, warnings); diff != "" {
+		t.Errorf("warnings: -want +got\n%s", diff)
+	}
+}
+
+func TestResolveModel(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "models", "tiny"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for ref, want := range map[string]string{
+		"builtin:gopher":         "builtin:gopher",
+		"models/tiny":            filepath.Join(dir, "models", "tiny"),
+		"openai-community/gpt2":  "openai-community/gpt2",
+		"./models/none":          filepath.Join(dir, "models", "none"),
+		"../none":                filepath.Join(filepath.Dir(dir), "none"),
+		"none":                   filepath.Join(dir, "none"),
+		"a/b/c":                  filepath.Join(dir, "a", "b", "c"),
+		"/none/model":            "/none/model",
+		"none/":                  filepath.Join(dir, "none"),
+		"models/none.gguf":       filepath.Join(dir, "models", "none.gguf"),
+		filepath.Join(dir, "up"): filepath.Join(dir, "up"),
+	} {
+		if got := grid.ResolveModel(dir, ref); got != want {
+			t.Errorf("ResolveModel(%s) = %s, want %s", ref, got, want)
+		}
+	}
+}

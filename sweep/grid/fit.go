@@ -1,0 +1,131 @@
+package grid
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// fitTargets returns the modules that a cell adapts, with what to warn of.
+func (g Grid) fitTargets(s trial.Spec, m trial.ModelInfo, found *findings) ([]lora.Module, error) {
+	l := s.LoRA
+	targets, err := l.Match(m.Modules)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := l.Trainables(targets, m.Modules, m.Tensors); err != nil {
+		return nil, err
+	}
+	if layers := l.LayersOf(m.Modules); len(layers) > 0 {
+		for _, layer := range l.LayersToTransform {
+			if !slices.Contains(layers, layer) {
+				found.warn(fmt.Sprintf("layers_to_transform: %d is no layer of %s, which has %s", layer, s.Model, lora.LayerSpan(layers)))
+			}
+		}
+	}
+	for _, entry := range l.TargetModules.Unmatched(m.Modules) {
+		found.warn(fmt.Sprintf("target_modules: %s matches no module of %s", entry, s.Model))
+	}
+	for _, entry := range l.ExcludeModules.Unmatched(m.Modules) {
+		found.warn(fmt.Sprintf("exclude_modules: %s matches no module of %s", entry, s.Model))
+	}
+	return targets, nil
+}
+
+// failTargets reports what is wrong with the choice of modules, each problem at the key that it is about.
+func (g Grid) failTargets(s trial.Spec, err error, found *findings) {
+	for _, cause := range causes(err) {
+		path := "lora.target_modules"
+		if about, ok := errors.AsType[lora.KeyError](cause); ok {
+			path = "lora." + about.Key
+		}
+		found.fail(g, path, fmt.Sprintf("%v (model %s)", cause, s.Model))
+	}
+}
+
+// fitPatterns returns the targets whose rank is the ladder's. Those with a rank of their own have the same at every rung, which
+// is worth a warning: what the ladder then compares is the rank of the others.
+func (g Grid) fitPatterns(s trial.Spec, targets []lora.Module, found *findings) ([]lora.Module, bool) {
+	for _, patterns := range []struct {
+		name string
+		list lora.Patterns
+	}{{"rank_pattern", s.LoRA.RankPattern}, {"alpha_pattern", s.LoRA.AlphaPattern}} {
+		for _, p := range patterns.list {
+			if !slices.ContainsFunc(targets, func(m lora.Module) bool { return p.Matches(m.Name) }) {
+				found.warn(fmt.Sprintf("%s: %s matches no target of %s", patterns.name, p.Key, s.Model))
+			}
+		}
+	}
+	var varying []lora.Module
+	scaled := false
+	for _, m := range targets {
+		rank, fixed := s.LoRA.RankPattern.Value(m.Name)
+		if !fixed {
+			varying = append(varying, m)
+			continue
+		}
+		if full := min(m.In, m.Out); int(rank) > full {
+			found.fail(g, "lora.rank_pattern", fmt.Sprintf("lora.rank_pattern: %g is above %d, the full rank of %s (model %s)", rank, full, m.Name, s.Model))
+			return nil, false
+		}
+		if _, own := s.LoRA.AlphaPattern.Value(m.Name); !own {
+			scaled = true
+		}
+	}
+	if len(varying) == 0 {
+		found.fail(g, "lora.rank_pattern", "lora.rank_pattern gives every target a rank of its own, so lora.rank changes nothing; leave some target out of it")
+		return nil, false
+	}
+	if fixed := len(targets) - len(varying); fixed > 0 && g.rank.varies() {
+		found.warn(fmt.Sprintf("rank_pattern fixes the rank of %d of %d targets of %s: the verdict is about the rank of the others, with these as they are",
+			fixed, len(targets), s.Model))
+		if scaled && slices.ContainsFunc(g.alpha, func(a alpha) bool { return a.perRank }) {
+			found.warn("alpha grows with the ladder's rank, and so does the scaling of the targets whose rank rank_pattern fixes; give them an alpha_pattern to keep it")
+		}
+	}
+	return varying, true
+}
+
+// contradictions reports settings of PEFT that exclude or need each other.
+func (r *reader) contradictions() {
+	g := &r.grid
+	pattern := slices.ContainsFunc(g.targets, func(t lora.Targets) bool { return t.Pattern != "" })
+	layers := slices.ContainsFunc(g.layers, func(v []int) bool { return v != nil })
+	named := slices.ContainsFunc(g.layersName, func(v []string) bool { return v != nil })
+	pissa, screen := slices.Contains(g.init, lora.InitPiSSA), g.strategy == sweep.StrategyScreen
+	for _, c := range []struct {
+		wrong     bool
+		path, say string
+	}{
+		{layers && pattern, "lora.layers_to_transform", "needs target_modules as a list of names, not a text (PEFT's rule); write the names, or put the layers into the expression"},
+		{named && slices.ContainsFunc(g.layers, func(v []int) bool { return v == nil }), "lora.layers_pattern", "says where layer numbers stand; write layers_to_transform too"},
+		{pissa && slices.Contains(g.rsLoRA, true) && len(g.rankOf)+len(g.alphaOf) > 0, "lora.init", "pissa with use_rslora and patterns cannot be stored as an adapter for the unchanged base (PEFT refuses it too); leave one out"},
+		{pissa && g.initAdapter != "", "lora.init", "pissa and init_adapter are two different starts; remove one"},
+		{screen && slices.Contains(g.dora, true), "lora.use_dora", "strategy: screen truncates updates, while DoRA's lengths would stay those of the larger rank; write strategy: ladder"},
+		{screen && slices.ContainsFunc(g.bias, func(b string) bool { return b != lora.BiasNone }), "lora.bias", "strategy: screen truncates updates, while biases would stay those trained beside the larger rank; write strategy: ladder"},
+		{screen && slices.ContainsFunc(g.save, func(v []string) bool { return v != nil }), "lora.modules_to_save", "strategy: screen truncates updates, while whole modules would stay those trained beside the larger rank; write strategy: ladder"},
+		{screen && pissa, "lora.init", "strategy: screen truncates updates of the model, while pissa changes the model itself by another part at each rank; write strategy: ladder"},
+		{g.plusEmbed > 0 && g.plusRatio == 0, "lora.loraplus_lr_embedding", "belongs to LoRA+; write loraplus_lr_ratio too"},
+	} {
+		if c.wrong {
+			r.failAt(r.given[c.path], "%s: %s", c.path, c.say)
+		}
+	}
+}
+
+// causes takes apart what errors.Join put together.
+func causes(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, causes(e)...)
+	}
+	return all
+}

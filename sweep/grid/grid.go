@@ -1,0 +1,150 @@
+package grid
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Grid is a parsed and defaulted grid file. Name and Seeds are what a sweep is registered with; the axes become ladders
+// by Expand. The table of keys in grid_keys.go is the one description of the file: parser, defaults, hash, differences,
+// cells and JSON Schema come from it.
+type Grid struct {
+	Name  string
+	Seeds []int64
+
+	file string              // for messages
+	at   map[string]position // where the keys that were given stand, and the ranks, by rankPath
+
+	model       []string       // as written
+	data        trial.DataSpec // paths as written
+	rank        ranks
+	alpha       []alpha
+	dropout     []float64
+	targets     []lora.Targets
+	rsLoRA      []bool
+	init        []string
+	initAdapter string // as written
+	exclude     []lora.Targets
+	layers      [][]int
+	layersName  [][]string // layers_pattern
+	save        [][]string // modules_to_save
+	dora        []bool
+	bias        []string
+	rankOf      lora.Patterns
+	alphaOf     lora.Patterns
+	plusRatio   float64
+	plusEmbed   float64 // learning rate; 0 means LoRA+'s standard
+	train       trainAxes
+	tune        []string // names of axes, in the order of the keys
+	strategy    sweep.Strategy
+	rule        plateau.Rule
+	limits      sweep.Limits
+}
+
+// trainAxes are the scalars of the train section, each an axis.
+type trainAxes struct {
+	steps, batchSize, accumulation, warmup []int
+	evalSteps                              []int // 0 means a tenth of steps
+	learningRate, weightDecay, maxGradNorm []float64
+	scheduler, dtype                       []string
+}
+
+// ParseGrid reads a grid file strictly. name is its path: messages start with it and its base names the sweep where the
+// file does not. The error joins every problem of the file as a GridError each, in the file's order, and wraps ErrInput.
+func Parse(name string, text []byte) (Grid, error) {
+	r := &reader{file: name, grid: defaultGrid(name), given: map[string]position{}}
+	if root := r.document(text); root != nil {
+		r.section("", root)
+		r.finish()
+	}
+	if err := r.err(); err != nil {
+		return Grid{}, err
+	}
+	r.grid.at = r.given
+	return r.grid, nil
+}
+
+// Hash identifies what the grid says: comments, formatting, the order of keys and spelled-out defaults do not matter.
+// Keys at their default are left out, so that a new key does not change the hash of older grids.
+func (g Grid) Hash() string {
+	standard := defaultGrid(g.file)
+	standard.Name = ""
+	h := sha256.New()
+	for _, k := range gridKeys() {
+		if text := k.text(&g); text != k.text(&standard) {
+			fmt.Fprintf(h, "%s=%s\n", k.path, text)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Diff returns one line for each key whose value in other is not the one in g, for people.
+func (g Grid) Diff(other Grid) []string {
+	var lines []string
+	for _, k := range gridKeys() {
+		before, after := k.text(&g), k.text(&other)
+		if before != after {
+			lines = append(lines, fmt.Sprintf("%s was %s, is now %s", k.path, orNothing(before), orNothing(after)))
+		}
+	}
+	return lines
+}
+
+func orNothing(text string) string {
+	if text == "" {
+		return "not set"
+	}
+	return text
+}
+
+// Rule is the plateau rule of the grid.
+func (g Grid) Rule() plateau.Rule {
+	rule := g.rule
+	if rule.NoiseSD > 0 {
+		rule.NoiseSource = plateau.NoiseFromGrid
+	}
+	return rule
+}
+
+// Strategy is how the grid's ladders are climbed.
+func (g Grid) Strategy() sweep.Strategy { return g.strategy }
+
+// Limits are the limits of the grid.
+func (g Grid) Limits() sweep.Limits { return g.limits }
+
+// GridError is one thing that is wrong with a grid file, where it stands, and what to write instead. It wraps ErrInput.
+type Error struct {
+	File         string
+	Line, Column int // from 1; 0 when the problem is in no one place
+	Message      string
+}
+
+// Error writes file:line:column: message.
+func (e Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.File)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
+	}
+	return b.String() + ": " + e.Message
+}
+
+// ErrorAt places an error about a key of the grid, such as model, in its file. Its kind (ErrInput or another) stays, and so does
+// an error about a key that the file does not have.
+func (g Grid) ErrorAt(key string, err error) error {
+	at, given := g.at[key]
+	if !given {
+		return err
+	}
+	return fmt.Errorf("%s:%d:%d: %w", g.file, at.line, at.column, err)
+}
+
+// Is reports whether target is ErrInput: only a person can mend a grid.
+func (e Error) Is(target error) bool { return target == trial.ErrInput }

@@ -1,0 +1,152 @@
+package grid
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// reader collects a grid and everything that is wrong with it.
+type reader struct {
+	file     string
+	grid     Grid
+	given    map[string]position // keys that were there, good or bad; also ranks, by rankPath
+	broken   []string            // sections that are no mapping
+	problems []Error
+}
+
+func (r *reader) fail(n ast.Node, format string, args ...any) { r.failAt(where(n), format, args...) }
+
+func (r *reader) failAt(at position, format string, args ...any) {
+	r.problems = append(r.problems, Error{r.file, at.line, at.column, fmt.Sprintf(format, args...)})
+}
+
+// err joins the problems in the file's order.
+func (r *reader) err() error {
+	slices.SortStableFunc(r.problems, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	if len(r.problems) > maxProblems {
+		r.problems = append(r.problems[:maxProblems], Error{File: r.file, Message: "and more problems; mend these first"})
+	}
+	errs := make([]error, len(r.problems))
+	for i, p := range r.problems {
+		errs[i] = p
+	}
+	return errors.Join(errs...)
+}
+
+// section reads the keys of one mapping; prefix is "" or the section's name with a dot.
+func (r *reader) section(prefix string, m *ast.MappingNode) {
+	for _, entry := range m.Values {
+		if len(r.problems) > maxProblems {
+			return
+		}
+		name, ok := keyName(entry.Key)
+		if !ok {
+			r.fail(entry.Key, "a key must be a plain name; write it as name: value")
+			continue
+		}
+		path := prefix + name
+		if first, repeated := r.given[path]; repeated {
+			r.fail(entry.Key, "%s is repeated; it stands at %d:%d already, remove one", path, first.line, first.column)
+			continue
+		}
+		if r.entry(path, entry) {
+			r.given[path] = where(entry.Key)
+		}
+	}
+}
+
+func keyName(n ast.Node) (string, bool) {
+	s, ok := n.(*ast.StringNode)
+	if !ok {
+		return "", false
+	}
+	return s.Value, true
+}
+
+// entry reads one key with its value, and reports whether the key is one of a grid's.
+func (r *reader) entry(path string, entry *ast.MappingValueNode) bool {
+	known, isKey := findKey(path)
+	isSection := slices.Contains(sectionNames(), path)
+	if !isKey && !isSection {
+		r.fail(entry.Key, "%s", unknownKey(path))
+		return false
+	}
+	if _, null := entry.Value.(*ast.NullNode); null || entry.Value == nil {
+		r.fail(entry.Key, "%s has no value; write one or remove the key", path)
+		return true
+	}
+	if isKey {
+		known.read(r, entry.Value)
+		return true
+	}
+	m, ok := entry.Value.(*ast.MappingNode)
+	if !ok {
+		r.fail(entry.Value, "%s: got %s, want a mapping of %s", path, describe(entry.Value), strings.Join(keysOf(path), ", "))
+		r.broken = append(r.broken, path)
+		return true
+	}
+	r.section(path+".", m)
+	return true
+}
+
+// finish checks what no key can see alone.
+func (r *reader) finish() {
+	r.required()
+	if len(r.problems) > 0 {
+		return // what follows looks at several keys, which must be right by themselves first
+	}
+	g := &r.grid
+	if _, given := r.given["lora.alpha"]; !given && g.rank.varies() {
+		r.failAt(r.given["lora.rank"], "lora.alpha is missing; where rank varies it decides what is compared: write alpha: 16 (the same for every rank) or alpha: 2r (it grows with rank)")
+	}
+	r.contradictions()
+	r.validationSource()
+	r.tuned()
+	r.seedBounds()
+	if warmup, steps := slices.Max(g.train.warmup), slices.Min(g.train.steps); warmup > steps {
+		r.failAt(r.given["train.warmup_steps"], "train.warmup_steps: %d is more than train.steps %d, so the learning rate would never be reached; lower it", warmup, steps)
+	}
+	if g.cells() > maxLadders {
+		r.failAt(position{1, 1}, "the axes multiply to more than %d ladders; split the grid", maxLadders)
+	} else if rungs := len(g.rank.upTo(maxWhole)); g.cells()*g.tunings()*rungs*len(g.Seeds) > maxTrials {
+		r.failAt(position{1, 1}, "axes, ranks and seeds multiply to more than %d trials; split the grid", maxTrials)
+	}
+	if !namePattern.MatchString(g.Name) {
+		r.failAt(position{1, 1}, "the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-'")
+	}
+}
+
+// required reports the keys that must be there and are not.
+func (r *reader) required() {
+	for _, k := range gridKeys() {
+		section, _ := splitPath(k.path)
+		if _, given := r.given[k.path]; given || k.example == "" || slices.Contains(r.broken, section) {
+			continue
+		}
+		at, example := position{1, 1}, k.example
+		if p, ok := r.given[section]; ok {
+			at = p
+		} else if section != "" {
+			example = fmt.Sprintf("%s: {%s}", section, example)
+		}
+		r.failAt(at, "%s is missing; write for example %s", k.path, example)
+	}
+}
+
+func (r *reader) validationSource() {
+	file, hasFile := r.given["data.validation"]
+	split, hasSplit := r.given["data.validation_split"]
+	if hasFile && hasSplit {
+		r.failAt(split, "data.validation_split and data.validation (%d:%d) exclude each other; remove one", file.line, file.column)
+	}
+	if !hasFile && !hasSplit {
+		r.failAt(r.given["data"], "data.validation is missing; name files, or write validation_split: 0.1")
+	}
+}

@@ -1,0 +1,33 @@
+package plateau
+
+import "math"
+
+// Resolution is the smallest gain that a number of seeds can tell from none, in nats or, where noise is known only as a
+// share of the loss, as a share of the lowest rank's mean loss.
+type Resolution struct {
+	Second   float64 `json:"second_rung"` // where the variance rests on one pair of ranks
+	Last     float64 `json:"last_rung"`   // where all pairs of the ladder share their variances, at best
+	Relative bool    `json:"relative"`
+}
+
+// Resolution says what seeds can certify on a ladder of rungs ranks. The bounds of a paired gain lie t(1−α/2, ν)·s̃/√n on
+// both sides of its mean, with s̃ = √2·noise_sd for two ranks whose noise is independent once the seeds' common part is
+// removed: a gain is `improved`, or its absence `flat`, only where min_gain is at least that. ν is n−1 at the second rung;
+// at the last the moderated variance adds at most (pairs−1)(n−1)/2, see fitTrend. One seed has the normal quantile, by
+// noise_sd alone.
+func (p Rule) Resolution(seeds, rungs int) Resolution {
+	noise, relative := p.NoiseSD, false
+	if noise == 0 {
+		noise, relative = DefaultNoise, true
+	}
+	n := float64(seeds)
+	width := func(df float64) float64 {
+		return NewClimb(p).quantile(df) * math.Sqrt2 * noise / math.Sqrt(n)
+	}
+	if seeds == 1 {
+		w := width(math.Inf(1))
+		return Resolution{Second: w, Last: w, Relative: relative}
+	}
+	pairs := float64(max(rungs-1, 1))
+	return Resolution{Second: width(n - 1), Last: width((n - 1) * (1 + (pairs-1)/2)), Relative: relative}
+}

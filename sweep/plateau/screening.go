@@ -1,0 +1,40 @@
+package plateau
+
+import (
+	"fmt"
+	"slices"
+)
+
+// reason says what was screened and what that spared.
+func (s Screening) Reason() string {
+	text := fmt.Sprintf("screened: rank %d was trained first, and its adapters truncated to lower ranks pointed to rank %d", s.Rank, s.Knee)
+	if len(s.Ranks) == 0 {
+		return fmt.Sprintf("screened: rank %d is the largest that could be trained, and has no lower one to truncate it to", s.Rank)
+	}
+	if len(s.Skipped) == 0 {
+		return text + ", but the climb took every rank"
+	}
+	return text + fmt.Sprintf(", so %s %s %s left out", Either(len(s.Skipped), "rank", "ranks"), ListInts(s.Skipped), Either(len(s.Skipped), "was", "were"))
+}
+
+// Screening is how StrategyScreen chose where to climb. Its losses are those of truncated adapters: they point to ranks, and
+// nothing is claimed from them.
+type Screening struct {
+	Rank    int        `json:"rank"`    // the largest affordable one, whose adapters were truncated
+	Knee    int        `json:"knee"`    // what the rule says of the truncated losses
+	From    int        `json:"from"`    // the lowest rank that was trained, or is to be
+	Skipped []int      `json:"skipped"` // ranks of which no trial was needed
+	Losses  []Interval `json:"losses"`  // means over the grid's seeds, one per rank of Ranks
+	Ranks   []int      `json:"ranks"`   // ascending, without Rank itself
+}
+
+// Loss returns the mean loss of the adapters truncated to a rank, nil where there is none.
+func (s *Screening) Loss(rank int) *Interval {
+	if s == nil {
+		return nil
+	}
+	if i := slices.Index(s.Ranks, rank); i >= 0 {
+		return &s.Losses[i]
+	}
+	return nil
+}

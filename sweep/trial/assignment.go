@@ -1,0 +1,38 @@
+package trial
+
+import "time"
+
+// Assignment is all that a worker is told: the spec.json of its attempt's folder. It holds no secrets and no handles, so a
+// worker can be started by hand from it.
+type Assignment struct {
+	Attempt AttemptID  `json:"attempt"`
+	Sweep   string     `json:"sweep"` // whose limits apply
+	Trial   Trial      `json:"trial"`
+	Model   ModelInfo  `json:"model"`
+	Corpus  CorpusInfo `json:"corpus"`
+
+	Platform   string `json:"platform"`              // xla:cpu, xla:cuda or go: resolved, never auto
+	PluginPath string `json:"plugin_path,omitempty"` // absolute
+	Cores      []int  `json:"cores,omitempty"`       // to pin to; empty means all
+	Device     int    `json:"device"`                // index, for GPUs
+
+	MemoryLimit int64         `json:"memory_limit,omitempty"` // bytes; 0 means none
+	TrialTime   time.Duration `json:"trial_time,omitempty"`   // nanoseconds over all attempts; 0 means none
+	Calibration *Calibration  `json:"calibration,omitempty"`
+
+	// Checkpoints are the folders of earlier attempts, newest first. The worker continues from the newest good checkpoint
+	// in them, or starts afresh when there is none.
+	Checkpoints []string `json:"checkpoints,omitempty"`
+
+	// Screen are lower ranks: once trained, the best adapter is truncated to each of them and evaluated. A trial that an
+	// earlier attempt has finished is not trained again for that.
+	Screen []int `json:"screen,omitempty"`
+}
+
+// Calibration is what the ladder's last complete rung measured; predictions for the next rung start from it.
+type Calibration struct {
+	Rank          int     `json:"rank"`
+	PeakBytes     int64   `json:"peak_bytes"`
+	AnalysisBytes int64   `json:"analysis_bytes"`
+	Factor        float64 `json:"factor"` // measured growth over analysed growth, per plug-in; 1 when not known yet
+}

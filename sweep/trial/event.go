@@ -1,0 +1,199 @@
+package trial
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// EventKind says what a worker reports.
+type EventKind string
+
+// The kinds of event, in the order a healthy attempt emits them.
+const (
+	EventStarted    EventKind = "started"    // the process is up: Environment
+	EventPredicted  EventKind = "predicted"  // the real step is compiled: Prediction
+	EventResumed    EventKind = "resumed"    // training continues after Step from a checkpoint
+	EventPoint      EventKind = "point"      // one optimiser step: Point
+	EventEval       EventKind = "eval"       // one evaluation: Evaluation
+	EventCheckpoint EventKind = "checkpoint" // the state after Step is safe on disk
+	EventMemory     EventKind = "memory"     // the peak so far: Memory, at every evaluation
+	EventScreened   EventKind = "screened"   // the trained adapter truncated to a lower rank: Screened, one event per rank
+	EventEnded      EventKind = "ended"      // the last event of an attempt: Outcome
+)
+
+// Event is one line of events.jsonl. Seq counts from 1 within an attempt, so that appending is idempotent.
+// Exactly the pointer that Kind names is set.
+type Event struct {
+	Seq  int64     `json:"seq"`
+	At   time.Time `json:"at"`
+	Kind EventKind `json:"kind"`
+	Step int       `json:"step,omitempty"` // optimiser steps done; set on resumed, point, eval and checkpoint
+
+	Environment *Environment `json:"environment,omitempty"`
+	Prediction  *Prediction  `json:"prediction,omitempty"`
+	Point       *Point       `json:"point,omitempty"`
+	Evaluation  *Evaluation  `json:"evaluation,omitempty"`
+	Memory      *Memory      `json:"memory,omitempty"`
+	Screened    *Screened    `json:"screened,omitempty"`
+	Outcome     *Outcome     `json:"outcome,omitempty"`
+}
+
+// Environment is where an attempt ran: facts for the store and for doctor-like questions later.
+type Environment struct {
+	PID             int               `json:"pid"`
+	Host            string            `json:"host"`
+	Cores           []int             `json:"cores,omitempty"` // pinned to; empty means not pinned
+	Backend         string            `json:"backend"`         // Trial.Backend of what really ran
+	Platform        string            `json:"platform"`        // xla:cpu, xla:cuda or go
+	PluginPath      string            `json:"plugin_path,omitempty"`
+	PluginVersion   string            `json:"plugin_version,omitempty"`
+	PluginSHA256    string            `json:"plugin_sha256,omitempty"`
+	Device          string            `json:"device,omitempty"`
+	Versions        map[string]string `json:"versions"` // program, go, gomlx, go-xla, compute, go-huggingface
+	TrainableParams int64             `json:"trainable_params"`
+}
+
+// Prediction is the peak memory a trial will need, known after its step is compiled and before step 1.
+type Prediction struct {
+	AnalysisBytes  int64  `json:"analysis_bytes"`  // what the compiler's memory analysis adds up to, uncorrected
+	PredictedBytes int64  `json:"predicted_bytes"` // peak of the process (host platform) or of the device
+	Source         string `json:"source"`          // e.g. "last rung + analysis", "analysis + baseline (rough)"
+}
+
+// Point is the metrics of one optimiser step.
+type Point struct {
+	Tokens       int64   `json:"tokens"`     // supervised tokens seen up to and with this step
+	TrainLoss    float64 `json:"train_loss"` // of this step's batch before its update, nats per token, unsmoothed
+	GradNorm     float64 `json:"grad_norm"`  // before clipping
+	LearningRate float64 `json:"learning_rate"`
+}
+
+// Evaluation is one pass over the validation rows.
+type Evaluation struct {
+	ValLoss    float64  `json:"val_loss"`
+	RetainLoss *float64 `json:"retain_loss,omitempty"` // on data.retain; nil where the grid has none
+	// TokenAccuracy is the share of supervised validation tokens that the model finds likeliest; nil in events that were written
+	// before it was measured.
+	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
+	// ExactMatch is the share of validation completions that greedy decoding writes token by token; nil where no row has a prompt,
+	// and in events that were written before it was measured.
+	ExactMatch *float64 `json:"exact_match,omitempty"`
+	Tokens     int64    `json:"tokens"` // supervised validation tokens
+	Seconds    float64  `json:"seconds"`
+}
+
+// Memory is the peak an attempt has used. A nil peak means that it cannot be told there.
+type Memory struct {
+	PeakHostBytes   *int64 `json:"peak_host_bytes"`
+	HostSource      string `json:"host_source,omitempty"` // VmHWM
+	PeakDeviceBytes *int64 `json:"peak_device_bytes"`
+	DeviceSource    string `json:"device_source,omitempty"`
+}
+
+// OutcomeState says how an attempt ended.
+type OutcomeState string
+
+// How an attempt can end. Done, Unstable, OverMemory, OverTime and Failed also end the trial; after Interrupted and
+// Crashed it continues from its last checkpoint in a new attempt.
+const (
+	OutcomeDone        OutcomeState = "done"
+	OutcomeUnstable    OutcomeState = "unstable"    // a loss or gradient was not finite: see Step
+	OutcomeOverMemory  OutcomeState = "over_memory" // predicted to need, or killed for needing, more than it may
+	OutcomeOverTime    OutcomeState = "over_time"   // limits.trial_time
+	OutcomeInterrupted OutcomeState = "interrupted" // asked to stop, or gone while no coordinator watched
+	OutcomeCrashed     OutcomeState = "crashed"     // the process is gone without a word; appended by the coordinator
+	OutcomeFailed      OutcomeState = "failed"      // the worker met an error that a retry will not cure
+)
+
+// EndsTrial reports whether no further attempt follows.
+func (s OutcomeState) EndsTrial() bool {
+	switch s {
+	case OutcomeDone, OutcomeUnstable, OutcomeOverMemory, OutcomeOverTime, OutcomeFailed:
+		return true
+	case OutcomeInterrupted, OutcomeCrashed:
+		return false
+	}
+	return false
+}
+
+// Outcome is how an attempt ended. The result fields are set when State is done.
+type Outcome struct {
+	State OutcomeState `json:"state"`
+	Error string       `json:"error,omitempty"` // what happened and what to do, for every state but done
+	Step  int          `json:"step"`            // optimiser steps done
+
+	ValLoss      *float64 `json:"val_loss,omitempty"`      // lowest evaluation after step 0
+	BestStep     int      `json:"best_step,omitempty"`     // its step
+	LastValLoss  *float64 `json:"last_val_loss,omitempty"` // evaluation at the last step
+	TrainLoss    *float64 `json:"train_loss,omitempty"`    // mean over the steps between the evaluation that counts and the one before
+	RetainLoss   *float64 `json:"retain_loss,omitempty"`   // on data.retain, at BestStep; nil where the grid has none
+	BaseRetain   *float64 `json:"base_retain,omitempty"`   // at step 0: what forgetting is measured from
+	Tokens       int64    `json:"tokens,omitempty"`        // supervised tokens trained on
+	TrainSeconds float64  `json:"train_seconds,omitempty"` // over all attempts; evaluation and compilation excluded
+	TotalSeconds float64  `json:"total_seconds,omitempty"` // over all attempts, from process start
+}
+
+// Forgetting is how much worse the loss on data.retain became, in nats per token; nil where it was not measured.
+func (o Outcome) Forgetting() *float64 {
+	if o.RetainLoss == nil || o.BaseRetain == nil {
+		return nil
+	}
+	return new(*o.RetainLoss - *o.BaseRetain)
+}
+
+// ParseEvents decodes the complete lines of an events.jsonl fragment. It returns the events and the number of bytes they
+// took: a line torn by a crash (no newline yet) is left for the next read. A complete line that is not an event is an error.
+func ParseEvents(fragment []byte) ([]Event, int, error) {
+	var events []Event
+	read := 0
+	for {
+		end := bytes.IndexByte(fragment[read:], '\n')
+		if end < 0 {
+			return events, read, nil
+		}
+		line := fragment[read : read+end]
+		var e Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			return events, read, fmt.Errorf("event at byte %d: %w", read, err)
+		}
+		events = append(events, e)
+		read += end + 1
+	}
+}
+
+// MarshalLine returns the event as one line of events.jsonl, newline included.
+func (e Event) MarshalLine() ([]byte, error) {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '\n'), nil
+}
+
+// Peak returns the measured peak where a platform's memory is short: on the device if it has its own, else on the host.
+// 0 means not measured.
+func (m Memory) Peak(platform string) int64 {
+	measured := m.PeakHostBytes
+	if OnDevice(platform) {
+		measured = m.PeakDeviceBytes
+	}
+	if measured == nil {
+		return 0
+	}
+	return *measured
+}
+
+// OnDevice reports whether a platform's memory is a device's own.
+func OnDevice(platform string) bool { return platform == "xla:cuda" }
+
+// Screened is the loss of a trial's best adapter whose updates were replaced by their best approximations of a lower rank
+// (Eckart and Young 1936). It says little of a rank far below the trial's own: training there would have found a better
+// adapter than what is left of a larger one.
+type Screened struct {
+	Rank    int     `json:"rank"`
+	ValLoss float64 `json:"val_loss"` // on all validation rows, as val_loss
+	Tokens  int64   `json:"tokens"`   // supervised validation tokens
+	Seconds float64 `json:"seconds"`  // truncation and evaluation
+}

@@ -1,0 +1,136 @@
+package trial
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The files of an attempt's folder, the contract between a coordinator and its workers.
+const (
+	SpecFile   = "spec.json"    // the Assignment, written before the worker starts
+	EventsFile = "events.jsonl" // the only channel from the worker; its lock proves that the worker lives
+	PIDFile    = "pid"          // written by the worker first of all, so that it can be signalled
+	StdoutFile = "stdout.log"
+	StderrFile = "stderr.log"
+)
+
+// Dir returns the attempt's folder below root.
+func (id AttemptID) Dir(root string) string {
+	return filepath.Join(root, "trials", filepath.FromSlash(string(id)))
+}
+
+// ErrWorkerRuns says that an attempt's event log is held by a living worker.
+var ErrWorkerRuns = errors.New("a worker already runs this attempt")
+
+// LockEvents opens the event log in dir, creating it when needed, and takes its lock. The lock belongs to the open file:
+// a child process that inherits the file holds it too, until the last of them ends, however it ends.
+func LockEvents(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, EventsFile), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%s: %w", dir, ErrWorkerRuns)
+		}
+		return nil, fmt.Errorf("lock %s: %w", filepath.Join(dir, EventsFile), err)
+	}
+	return f, nil
+}
+
+// WorkerAlive reports whether a living process holds the event log in dir.
+func WorkerAlive(dir string) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, EventsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	// A shared lock, so that two probes never take each other for a worker.
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
+}
+
+// EventLog appends a worker's events. It is safe for concurrent use.
+type EventLog struct {
+	mu   sync.Mutex
+	file *os.File
+	seq  int64
+	now  func() time.Time
+}
+
+// NewEventLog continues the log in a file from LockEvents. A line torn by a crash is cut off first.
+func NewEventLog(file *os.File) (*EventLog, error) {
+	content, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<62))
+	if err != nil {
+		return nil, err
+	}
+	events, complete, err := ParseEvents(content)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file.Name(), err)
+	}
+	if err := file.Truncate(int64(complete)); err != nil {
+		return nil, err
+	}
+	log := &EventLog{file: file, now: time.Now}
+	if len(events) > 0 {
+		log.seq = events[len(events)-1].Seq
+	}
+	return log, nil
+}
+
+// Emit appends one event, filling in Seq and At. Checkpoint and ended events are on disk when it returns: a checkpoint that
+// survives a power cut must not be newer than the metrics that lead to it.
+func (l *EventLog) Emit(e Event) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.Seq, e.At = l.seq+1, l.now().UTC()
+	line, err := e.MarshalLine()
+	if err != nil {
+		return fmt.Errorf("encode %s event: %w", e.Kind, err)
+	}
+	if _, err := l.file.Write(line); err != nil {
+		return fmt.Errorf("append %s event: %w", e.Kind, err)
+	}
+	l.seq = e.Seq
+	if e.Kind == EventCheckpoint || e.Kind == EventEnded {
+		return l.file.Sync()
+	}
+	return nil
+}
+
+// ReadEvents reads the complete lines of an events.jsonl from a byte offset and returns the offset after them. A file that
+// does not exist yet has no events.
+func ReadEvents(path string, offset int64) ([]Event, int64, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, offset, nil
+	}
+	if err != nil {
+		return nil, offset, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	fragment, err := io.ReadAll(io.NewSectionReader(f, offset, 1<<62))
+	if err != nil {
+		return nil, offset, err
+	}
+	events, read, err := ParseEvents(fragment)
+	if err != nil {
+		return events, offset + int64(read), fmt.Errorf("read %s: %w", path, err)
+	}
+	return events, offset + int64(read), nil
+}

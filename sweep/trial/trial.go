@@ -1,0 +1,116 @@
+package trial
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ranksweep/ranksweep/sweep/lora"
+)
+
+// TrainingVersion counts the releases of the trainer whose numbers differ: it is part of every trial's identity, so that
+// losses of two versions are never compared as if they were one.
+const Version = 1
+
+// Spec is everything a person chose about one trial. With the fingerprints of its inputs it determines every number the
+// trial produces on one backend. JSON keys are PEFT's and Hugging Face's names where those exist.
+type Spec struct {
+	Model string    `json:"model"` // as resolved by the grid: builtin:<name>, an absolute path, or a hub id
+	Data  DataSpec  `json:"data"`
+	LoRA  lora.Spec `json:"lora"`
+	Train TrainSpec `json:"train"`
+	Seed  int64     `json:"seed"`
+}
+
+// DataSpec names the corpora and says how they become rows of token ids.
+type DataSpec struct {
+	Train               []string `json:"train"`                // builtin:<name>, absolute paths or globs, concatenated in order
+	Validation          []string `json:"validation,omitempty"` // likewise; empty when ValidationSplit is set
+	Retain              []string `json:"retain,omitempty"`     // likewise: what must not be forgotten; scored beside the validation
+	ValidationSplit     float64  `json:"validation_split,omitempty"`
+	ValidationSequences int      `json:"validation_sequences,omitempty"` // at most so many, drawn once; 0 means all
+	SequenceLength      int      `json:"sequence_length"`                // T: ids per row; T-1 of them are predicted
+	Shuffle             bool     `json:"shuffle"`
+	Packing             bool     `json:"packing"`
+	ScorePrompts        bool     `json:"score_prompts,omitempty"` // completion_only_loss: false
+}
+
+// TrainSpec is the training recipe of a trial, in Hugging Face TrainingArguments' names.
+type TrainSpec struct {
+	Steps                     int     `json:"steps"`
+	BatchSize                 int     `json:"batch_size"` // sequences per forward pass
+	GradientAccumulationSteps int     `json:"gradient_accumulation_steps"`
+	LearningRate              float64 `json:"learning_rate"`
+	LRSchedulerType           string  `json:"lr_scheduler_type"` // linear, cosine or constant
+	WarmupSteps               int     `json:"warmup_steps"`
+	WeightDecay               float64 `json:"weight_decay"`
+	MaxGradNorm               float64 `json:"max_grad_norm"` // 0 means no clipping
+	EvalSteps                 int     `json:"eval_steps"`
+	Dtype                     string  `json:"dtype"` // float32 or bfloat16: of the base and the compute; adapters and moments stay float32
+}
+
+// ModelInfo is what a base model's files say, read once by the coordinator.
+type ModelInfo struct {
+	Reference    string        `json:"reference"`   // the grid's model
+	Path         string        `json:"path"`        // folder that holds the files; empty for builtin models
+	Fingerprint  string        `json:"fingerprint"` // SHA-256 over config, weights and tokenizer
+	Architecture string        `json:"architecture"`
+	Params       int64         `json:"params"`
+	VocabSize    int           `json:"vocab_size"`
+	MaxPositions int           `json:"max_positions"`
+	Modules      []lora.Module `json:"modules"`           // every module that LoRA can target, in the model's order
+	Tensors      []lora.Tensor `json:"tensors,omitempty"` // every weight and bias, in the model's order; a tied output head is none
+}
+
+// CorpusInfo is a tokenised corpus in the cache, made once by the coordinator and read by every worker.
+type CorpusInfo struct {
+	Fingerprint         string `json:"fingerprint"` // SHA-256 over documents, tokenizer and the DataSpec that shaped them
+	Path                string `json:"path"`        // folder under ROOT/cache
+	TrainSequences      int    `json:"train_sequences"`
+	TrainTokens         int64  `json:"train_tokens"`
+	ValidationSequences int    `json:"validation_sequences"`
+	ValidationTokens    int64  `json:"validation_tokens"` // supervised ones: those val_loss averages over
+	RetainSequences     int    `json:"retain_sequences,omitempty"`
+	RetainTokens        int64  `json:"retain_tokens,omitempty"`
+}
+
+// TrialID identifies a trial by content: 16 hexadecimal digits.
+type ID string
+
+// Trial is one training run: a Spec on known inputs, on one backend.
+type Trial struct {
+	ID   ID     `json:"id"`
+	Spec Spec   `json:"spec"`
+	Base string `json:"base_fingerprint"`
+	Data string `json:"data_fingerprint"`
+	// Backend names plug-in and version. It is part of the identity because two plug-ins round differently:
+	// a ladder whose rungs came from both would compare rounding, not rank.
+	Backend string `json:"backend"`
+}
+
+// NewTrial returns the trial of spec on these inputs. Where the files lie is not part of its identity; what they hold is.
+func New(spec Spec, base, data, backend string) Trial {
+	canonical := spec
+	canonical.Model, canonical.LoRA.InitAdapter = "", ""
+	canonical.Data.Train, canonical.Data.Validation, canonical.Data.Retain = nil, nil, nil
+	body, err := json.Marshal(struct {
+		Version int    `json:"version"`
+		Spec    Spec   `json:"spec"`
+		Base    string `json:"base"`
+		Data    string `json:"data"`
+		Backend string `json:"backend"`
+	}{Version, canonical, base, data, backend})
+	if err != nil {
+		panic(fmt.Sprintf("a Spec holds a value JSON cannot write (NaN?): %v", err))
+	}
+	sum := sha256.Sum256(body)
+	return Trial{ID: ID(hex.EncodeToString(sum[:8])), Spec: spec, Base: base, Data: data, Backend: backend}
+}
+
+// WithSeed returns the trial that differs from t in its seed alone.
+func (t Trial) WithSeed(seed int64) Trial {
+	spec := t.Spec
+	spec.Seed = seed
+	return New(spec, t.Base, t.Data, t.Backend)
+}
