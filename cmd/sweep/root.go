@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -49,11 +48,7 @@ func newRootCommand(a *app) *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				hint := ""
-				if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
-					hint = fmt.Sprintf("; did you mean %q?", s[0])
-				}
-				return usagef("unknown command %q%s (sweep --help lists the commands)", args[0], hint)
+				return usagef("unknown command %q%s (sweep --help lists the commands)", args[0], didYouMean(args[0], cmd))
 			}
 			return cmd.Help()
 		},
@@ -78,6 +73,7 @@ func newRootCommand(a *app) *cobra.Command {
 		sub.Args = usageArgs(sub.Args)
 		cmd.AddCommand(sub)
 	}
+	addHelp(a, cmd)
 	return cmd
 }
 
