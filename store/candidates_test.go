@@ -22,7 +22,10 @@ func TestViewRungsChoosesAsTheDomainDoes(t *testing.T) {
 	if err := db.Register(t.Context(), id, r); err != nil {
 		t.Fatal(err)
 	}
-	trials := r.Ladders[0].Trials[0]
+	var trials []trial.Trial
+	for _, t := range r.Ladders[0].Rungs[0].Trials {
+		trials = append(trials, t.Trial)
+	}
 	for i, loss := range []float64{4.5, 4.25, 4.25, 4.25, 4, 0} { // the third candidate's second seed is unstable
 		if loss > 0 {
 			launch(t, db, trials[i], 1, script(loss))
@@ -32,7 +35,7 @@ func TestViewRungsChoosesAsTheDomainDoes(t *testing.T) {
 			{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeUnstable, Error: "NaN", Step: 3}},
 		})
 	}
-	extra := sweep.ExtraTrial{Rank: 1, Candidate: 1, Trial: trials[2].WithSeed(2)}
+	extra := sweep.ExtraTrial{Rank: 1, PlannedTrial: sweep.PlannedTrial{Candidate: 1, Trial: trials[2].WithSeed(2)}}
 	if err := db.AddTrials(t.Context(), snapshot(t, db, id).Ladders[0].ID, []sweep.ExtraTrial{extra}); err != nil {
 		t.Fatal(err)
 	}

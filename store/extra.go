@@ -65,7 +65,7 @@ func addTrial(ctx context.Context, tx *sql.Tx, ladder int64, t sweep.ExtraTrial)
 	if !rung || t.Trial.Spec.LoRA.Rank != t.Rank {
 		return fmt.Errorf("trial %s: the ladder has no candidate %d of rank %d, or the trial another rank", t.Trial.ID, t.Candidate, t.Rank)
 	}
-	return placeTrial(ctx, tx, ladder, t)
+	return placeTrial(ctx, tx, ladder, t.Rank, t.PlannedTrial)
 }
 
 // Confirm writes the wish that a sweep's likely plateaus be certified, with at most maxSeeds seeds per rank. The same again

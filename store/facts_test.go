@@ -20,7 +20,7 @@ import (
 func TestAppendRefusesBadFacts(t *testing.T) {
 	t.Parallel()
 	db, id := registered(t)
-	first := registration().Ladders[0].Trials[0][0]
+	first := registration().Ladders[0].Rungs[0].Trials[0].Trial
 	launch(t, db, first, 1, script(4.5))
 	launch(t, db, first, 2, nil)
 	before := snapshot(t, db, id)
@@ -73,7 +73,7 @@ func TestAppendRefusesBadFacts(t *testing.T) {
 func TestSchemaRefusesBadRows(t *testing.T) {
 	t.Parallel()
 	db, _ := registered(t)
-	launch(t, db, registration().Ladders[0].Trials[0][0], 1, script(4.5))
+	launch(t, db, registration().Ladders[0].Rungs[0].Trials[0].Trial, 1, script(4.5))
 	for _, statement := range []string{
 		`UPDATE points SET train_loss = 9e999`,
 		`UPDATE points SET train_loss = -9e999`,
@@ -106,7 +106,7 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sweep.db")
 	db := openAt(t, path)
 	id := register(t, db, "first")
-	first := registration().Ladders[0].Trials[0][0]
+	first := registration().Ladders[0].Rungs[0].Trials[0].Trial
 	launch(t, db, first, 1, script(4.5)[:3])
 	before := snapshot(t, db, id)
 	if err := db.LimitPages(t.Context(), 2); err != nil {

@@ -5,20 +5,15 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// FinishedLadder is a ladder of a finished sweep: the losses of its complete rungs, ranks ascending.
-type FinishedLadder struct {
-	Sweep string
-	Rungs []plateau.Losses
-}
-
 // FinishedLadders returns the ladders of finished sweeps that trained this model on these data with these settings, the
 // newest sweep first. A sweep of one seed takes its noise_sd from them. A sweep is finished when every ladder has a verdict.
-func (d *DB) FinishedLadders(ctx context.Context, base, data string, train trial.TrainSpec) ([]FinishedLadder, error) {
-	var finished []FinishedLadder
+func (d *DB) FinishedLadders(ctx context.Context, base, data string, train trial.TrainSpec) ([]sweep.FinishedLadder, error) {
+	var finished []sweep.FinishedLadder
 	err := d.read(ctx, func(tx *sql.Tx) error {
 		ids, err := finishedSweeps(ctx, tx, base, data)
 		if err != nil {
@@ -58,7 +53,7 @@ func finishedSweeps(ctx context.Context, tx *sql.Tx, base, data string) ([]int64
 	return ids, err
 }
 
-func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data string, train trial.TrainSpec) ([]FinishedLadder, error) {
+func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data string, train trial.TrainSpec) ([]sweep.FinishedLadder, error) {
 	info, err := scanInfo(tx.QueryRowContext(ctx, selectInfo+` WHERE s.id = ?`, id))
 	if err != nil {
 		return nil, err
@@ -72,9 +67,9 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 		return nil, err
 	}
 	fillFacts(ladders, facts)
-	var finished []FinishedLadder
+	var finished []sweep.FinishedLadder
 	for _, l := range ladders {
-		f := FinishedLadder{Sweep: info.Name}
+		f := sweep.FinishedLadder{Sweep: info.Name}
 		for _, r := range l.Rungs {
 			t := r.ChosenRung().Trials[0].Trial
 			if t.Base != base || t.Data != data || t.Spec.Train != train {

@@ -81,10 +81,11 @@ func registration() sweep.Registration {
 				Modules: []lora.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}},
 			},
 			Corpus: trial.CorpusInfo{Fingerprint: "data-1", Path: "/cache/data-1", TrainSequences: 100, ValidationSequences: 10},
-			Ranks:  []int{1, 2},
 		}
-		for _, rank := range plan.Ranks {
-			plan.Trials = append(plan.Trials, []trial.Trial{makeTrial(alpha, rank, 1), makeTrial(alpha, rank, 0)})
+		for _, rank := range []int{1, 2} {
+			plan.Rungs = append(plan.Rungs, sweep.RungPlan{Rank: rank, Trials: []sweep.PlannedTrial{
+				{Trial: makeTrial(alpha, rank, 1)}, {Trial: makeTrial(alpha, rank, 0)},
+			}})
 		}
 		r.Ladders = append(r.Ladders, plan)
 	}

@@ -42,21 +42,32 @@ func checkPlan(r sweep.Registration, seeds []int64) error {
 		return errors.New("the registration names no backend")
 	}
 	for i, l := range r.Ladders {
-		if len(l.Trials) != len(l.Ranks) {
-			return fmt.Errorf("ladder %d has %d ranks and trials for %d", i, len(l.Ranks), len(l.Trials))
-		}
 		candidates := max(1, len(l.Candidates))
-		for j, rank := range l.Ranks {
-			if len(l.Trials[j]) != candidates*len(seeds) {
-				return fmt.Errorf("ladder %d, rank %d: %d trials for %d candidates and %d seeds", i, rank, len(l.Trials[j]), candidates, len(seeds))
-			}
-			for k, t := range l.Trials[j] {
-				if seed := seeds[k%len(seeds)]; t.Spec.LoRA.Rank != rank || t.Spec.Seed != seed {
-					return fmt.Errorf("ladder %d, rank %d, seed %d: trial %s has rank %d and seed %d",
-						i, rank, seed, t.ID, t.Spec.LoRA.Rank, t.Spec.Seed)
-				}
+		for _, rung := range l.Rungs {
+			if err := checkRung(rung, candidates, seeds); err != nil {
+				return fmt.Errorf("ladder %d, rank %d: %w", i, rung.Rank, err)
 			}
 		}
+	}
+	return nil
+}
+
+// checkRung verifies that a rung has one trial of its rank for each candidate and seed.
+func checkRung(r sweep.RungPlan, candidates int, seeds []int64) error {
+	if len(r.Trials) != candidates*len(seeds) {
+		return fmt.Errorf("%d trials for %d candidates and %d seeds", len(r.Trials), candidates, len(seeds))
+	}
+	type place struct {
+		candidate int
+		seed      int64
+	}
+	seen := map[place]bool{}
+	for _, t := range r.Trials {
+		spec, at := t.Trial.Spec, place{t.Candidate, t.Trial.Spec.Seed}
+		if spec.LoRA.Rank != r.Rank || !slices.Contains(seeds, spec.Seed) || t.Candidate < 0 || t.Candidate >= candidates || seen[at] {
+			return fmt.Errorf("trial %s has rank %d, candidate %d and seed %d", t.Trial.ID, spec.LoRA.Rank, t.Candidate, spec.Seed)
+		}
+		seen[at] = true
 	}
 	return nil
 }
@@ -110,10 +121,9 @@ func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, 
 			}
 		}
 	}
-	for i, rank := range l.Ranks {
-		seeds := len(l.Trials[i]) / max(1, len(l.Candidates))
-		for j, t := range l.Trials[i] {
-			if err := placeTrial(ctx, tx, id, sweep.ExtraTrial{Rank: rank, Candidate: j / seeds, Trial: t}); err != nil {
+	for _, rung := range l.Rungs {
+		for _, t := range rung.Trials {
+			if err := placeTrial(ctx, tx, id, rung.Rank, t); err != nil {
 				return err
 			}
 		}
@@ -122,14 +132,14 @@ func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, 
 }
 
 // placeTrial writes a trial and its place in a ladder.
-func placeTrial(ctx context.Context, tx *sql.Tx, ladderID int64, t sweep.ExtraTrial) error {
+func placeTrial(ctx context.Context, tx *sql.Tx, ladderID int64, rank int, t sweep.PlannedTrial) error {
 	if err := upsertTrial(ctx, tx, t.Trial); err != nil {
 		return fmt.Errorf("trial %s: %w", t.Trial.ID, err)
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO rung_trials (ladder_id, rank, candidate, seed, trial_id) VALUES (?, ?, ?, ?, ?)`,
-		ladderID, t.Rank, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
+		ladderID, rank, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
 	if err != nil {
-		return fmt.Errorf("rank %d, seed %d: %w", t.Rank, t.Trial.Spec.Seed, err)
+		return fmt.Errorf("rank %d, seed %d: %w", rank, t.Trial.Spec.Seed, err)
 	}
 	return nil
 }
@@ -184,17 +194,17 @@ func sameTrials(stored sweep.Ladder, l sweep.LadderPlan) error {
 	if stored.Corpus.Fingerprint != l.Corpus.Fingerprint {
 		return errors.New("the data have changed since the sweep began: restore them, or start a sweep of another name")
 	}
-	if len(stored.Rungs) != len(l.Ranks) {
-		return fmt.Errorf("it has %d ranks, not %d", len(stored.Rungs), len(l.Ranks))
+	if len(stored.Rungs) != len(l.Rungs) {
+		return fmt.Errorf("it has %d ranks, not %d", len(stored.Rungs), len(l.Rungs))
 	}
 	for i, rung := range stored.Rungs {
-		grid := gridTrials(rung)
-		if rung.Rank != l.Ranks[i] || len(grid) != len(l.Trials[i]) {
-			return fmt.Errorf("it has rank %d with %d trials, not rank %d with %d", rung.Rank, len(grid), l.Ranks[i], len(l.Trials[i]))
+		grid, plan := gridTrials(rung), l.Rungs[i]
+		if rung.Rank != plan.Rank || len(grid) != len(plan.Trials) {
+			return fmt.Errorf("it has rank %d with %d trials, not rank %d with %d", rung.Rank, len(grid), plan.Rank, len(plan.Trials))
 		}
 		for j, t := range grid {
-			if t.Trial.ID != l.Trials[i][j].ID {
-				return fmt.Errorf("rank %d, seed %d is trial %s, not %s", rung.Rank, t.Trial.Spec.Seed, t.Trial.ID, l.Trials[i][j].ID)
+			if t.Trial.ID != plan.Trials[j].Trial.ID {
+				return fmt.Errorf("rank %d, seed %d is trial %s, not %s", rung.Rank, t.Trial.Spec.Seed, t.Trial.ID, plan.Trials[j].Trial.ID)
 			}
 		}
 	}
@@ -218,10 +228,11 @@ func moveInputs(ctx context.Context, tx *sql.Tx, stored sweep.Ladder, l sweep.La
 		return err
 	}
 	for i, rung := range stored.Rungs {
-		moved := slices.Clone(l.Trials[i])
+		var moved []trial.Trial
 		first := map[int]trial.Trial{} // by candidate
-		for j, t := range gridTrials(rung) {
-			first[t.Candidate] = l.Trials[i][j]
+		for _, t := range l.Rungs[i].Trials {
+			moved = append(moved, t.Trial)
+			first[t.Candidate] = t.Trial
 		}
 		for _, t := range rung.Trials {
 			if t.Extra {

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 // coordinate takes the lease of sweep 1, says so, and writes attempts until it is killed.
 func coordinate(path string) error {
-	ctx, t := context.Background(), registration().Ladders[0].Trials[0][0]
+	ctx, t := context.Background(), registration().Ladders[0].Rungs[0].Trials[0].Trial
 	db, err := store.Open(ctx, path)
 	if err != nil {
 		return err
@@ -210,7 +210,7 @@ func TestLostLeaseFencesEveryWrite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "sweep.db")
-	db, first := openAt(t, path), registration().Ladders[0].Trials[0][0]
+	db, first := openAt(t, path), registration().Ladders[0].Rungs[0].Trials[0].Trial
 	id := register(t, db, "first")
 	session, err := db.StartSession(t.Context(), id, moment(0), "here", 7)
 	if err != nil {

@@ -20,10 +20,10 @@ func TestSnapshotReturnsWhatWasRegistered(t *testing.T) {
 	want.Sweep.Warnings = r.Warnings
 	for i, l := range r.Ladders {
 		ladder := sweep.Ladder{ID: int64(i + 1), Index: i, Cell: l.Cell, Model: l.Model, Corpus: l.Corpus}
-		for j, rank := range l.Ranks {
-			rung := sweep.Rung{Rank: rank}
-			for _, t := range l.Trials[j] {
-				rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: t})
+		for _, r := range l.Rungs {
+			rung := sweep.Rung{Rank: r.Rank}
+			for _, t := range r.Trials {
+				rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: t.Trial})
 			}
 			ladder.Rungs = append(ladder.Rungs, rung)
 		}
@@ -37,7 +37,7 @@ func TestSnapshotReturnsWhatWasRegistered(t *testing.T) {
 func TestSnapshotAddsUpAttempts(t *testing.T) {
 	t.Parallel()
 	db, id := registered(t)
-	first := registration().Ladders[0].Trials[0][0]
+	first := registration().Ladders[0].Rungs[0].Trials[0].Trial
 	interrupted := script(4.5)[:8] // up to the checkpoint of step 2
 	interrupted[6].Memory.PeakHostBytes = new(int64(9000))
 	interrupted = append(interrupted, trial.Event{
@@ -76,7 +76,7 @@ func TestSnapshotAddsUpAttempts(t *testing.T) {
 func TestASweepSeesTrialsOfAnother(t *testing.T) {
 	t.Parallel()
 	db, _ := registered(t)
-	launch(t, db, registration().Ladders[1].Trials[1][0], 1, script(4.25))
+	launch(t, db, registration().Ladders[1].Rungs[1].Trials[0].Trial, 1, script(4.25))
 	second := register(t, db, "second")
 	got := snapshot(t, db, second).Ladders[1].Rungs[1].Trials[0]
 	if got.Final() == nil || *got.Final().ValLoss != 4.25 {
@@ -87,7 +87,7 @@ func TestASweepSeesTrialsOfAnother(t *testing.T) {
 func TestAppendingAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	db, id := registered(t)
-	first := registration().Ladders[0].Trials[0][0]
+	first := registration().Ladders[0].Rungs[0].Trials[0].Trial
 	events := script(4.5)
 	launch(t, db, first, 1, events[:5])
 	launch(t, db, first, 1, events)

@@ -78,9 +78,9 @@ func TestListCountsTrials(t *testing.T) {
 	t.Parallel()
 	db, id := registered(t)
 	ladders := registration().Ladders
-	launch(t, db, ladders[0].Trials[0][0], 1, script(4.5))
-	launch(t, db, ladders[0].Trials[0][1], 1, script(4.5)[:4])
-	launch(t, db, ladders[0].Trials[1][0], 1, []trial.Event{
+	launch(t, db, ladders[0].Rungs[0].Trials[0].Trial, 1, script(4.5))
+	launch(t, db, ladders[0].Rungs[0].Trials[1].Trial, 1, script(4.5)[:4])
+	launch(t, db, ladders[0].Rungs[1].Trials[0].Trial, 1, []trial.Event{
 		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeFailed, Error: "no"}},
 	})
 	list, err := db.List(t.Context())
@@ -109,11 +109,11 @@ func TestRegisterRefusesChangedInputs(t *testing.T) {
 		"data":       {func(r *sweep.Registration) { r.Ladders[1].Corpus.Fingerprint = "x" }, "data have changed"},
 		"ladders":    {func(r *sweep.Registration) { r.Ladders = r.Ladders[:1] }, "2 ladders, not 1"},
 		"ranks": {func(r *sweep.Registration) {
-			r.Ladders[0].Ranks, r.Ladders[0].Trials = r.Ladders[0].Ranks[:1], r.Ladders[0].Trials[:1]
+			r.Ladders[0].Rungs = r.Ladders[0].Rungs[:1]
 		}, "2 ranks, not 1"},
-		"trial": {func(r *sweep.Registration) { r.Ladders[0].Trials[0][0] = makeTrial(64, 1, 1) }, "rank 1, seed 1 is trial"},
-		"place": {func(r *sweep.Registration) { r.Ladders[0].Trials[0][0] = makeTrial(16, 2, 1) }, "has rank 2"},
-		"seeds": {func(r *sweep.Registration) { r.Ladders[0].Trials[0] = r.Ladders[0].Trials[0][:1] }, "1 trials for 1 candidates and 2 seeds"},
+		"trial": {func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials[0].Trial = makeTrial(64, 1, 1) }, "rank 1, seed 1 is trial"},
+		"place": {func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials[0].Trial = makeTrial(16, 2, 1) }, "has rank 2"},
+		"seeds": {func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials = r.Ladders[0].Rungs[0].Trials[:1] }, "1 trials for 1 candidates and 2 seeds"},
 	}
 	for name, tt := range tests {
 		r := registration()
@@ -135,7 +135,7 @@ func TestRegisterFollowsMovedInputs(t *testing.T) {
 	db, id := registered(t)
 	r := registration()
 	r.Ladders[0].Corpus.Path = "/elsewhere/data-1"
-	r.Ladders[0].Trials[0][0].Spec.Model = "/elsewhere/gopher"
+	r.Ladders[0].Rungs[0].Trials[0].Trial.Spec.Model = "/elsewhere/gopher"
 	if err := db.Register(t.Context(), id, r); err != nil {
 		t.Fatalf("Register() = %v", err)
 	}

@@ -20,7 +20,7 @@ func TestTrialByPrefix(t *testing.T) {
 		t.Errorf("Trial in an empty database = %v, want ErrNotFound that says so", err)
 	}
 	id := register(t, db, "first")
-	first := registration().Ladders[0].Trials[0][0]
+	first := registration().Ladders[0].Rungs[0].Trials[0].Trial
 	launch(t, db, first, 1, script(4.5))
 	launch(t, db, first, 2, append(script(4.25)[:1], trial.Event{Seq: 2, At: moment(7), Kind: trial.EventResumed, Step: 2}))
 
@@ -54,7 +54,7 @@ func TestTrialByPrefix(t *testing.T) {
 func TestCurvesTakeTheNewestAttempt(t *testing.T) {
 	t.Parallel()
 	db, _ := registered(t)
-	first := registration().Ladders[0].Trials[0][0]
+	first := registration().Ladders[0].Rungs[0].Trials[0].Trial
 	launch(t, db, first, 1, script(4.5)[:8]) // steps 1 and 2
 	resumed := script(4.25)
 	resumed[3].Point.TrainLoss = 1 // step 1
@@ -85,15 +85,15 @@ func TestCurvesTakeTheNewestAttempt(t *testing.T) {
 func TestFinishedLadders(t *testing.T) {
 	t.Parallel()
 	db, id := registered(t)
-	train := registration().Ladders[0].Trials[0][0].Spec.Train
+	train := registration().Ladders[0].Rungs[0].Trials[0].Trial.Spec.Train
 	for i, l := range registration().Ladders {
-		for j, rung := range l.Trials[:2-i] { // the second ladder's rank 2 was never started
-			for k, trial := range rung {
-				launch(t, db, trial, 1, script(4+float64(4*i+2*j+k)/8))
+		for j, rung := range l.Rungs[:2-i] { // the second ladder's rank 2 was never started
+			for k, planned := range rung.Trials {
+				launch(t, db, planned.Trial, 1, script(4+float64(4*i+2*j+k)/8))
 			}
 		}
 	}
-	read := func(train trial.TrainSpec, base string) []store.FinishedLadder {
+	read := func(train trial.TrainSpec, base string) []sweep.FinishedLadder {
 		t.Helper()
 		got, err := db.FinishedLadders(t.Context(), base, "data-1", train)
 		if err != nil {
@@ -116,7 +116,7 @@ func TestFinishedLadders(t *testing.T) {
 	losses := func(rank int, y ...float64) plateau.Losses {
 		return plateau.Losses{Rank: rank, Seeds: []int64{1, 0}, ValLoss: y, Train: []float64{4.65, 4.65}, Last: y, Complete: true}
 	}
-	want := []store.FinishedLadder{
+	want := []sweep.FinishedLadder{
 		{Sweep: "first", Rungs: []plateau.Losses{losses(1, 4, 4.125), losses(2, 4.25, 4.375)}},
 		{Sweep: "first", Rungs: []plateau.Losses{losses(1, 4.5, 4.625)}},
 	}

@@ -15,16 +15,16 @@ func climbed(t *testing.T) (*store.DB, int64) {
 	t.Helper()
 	db, id := registered(t)
 	l := registration().Ladders
-	launch(t, db, l[0].Trials[0][0], 1, script(4.5))
-	launch(t, db, l[0].Trials[0][1], 1, []trial.Event{
+	launch(t, db, l[0].Rungs[0].Trials[0].Trial, 1, script(4.5))
+	launch(t, db, l[0].Rungs[0].Trials[1].Trial, 1, []trial.Event{
 		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "signal: killed"}},
 	})
-	launch(t, db, l[0].Trials[0][1], 2, script(4.25))
-	launch(t, db, l[0].Trials[1][0], 1, script(4)[:4])
-	launch(t, db, l[1].Trials[0][0], 1, []trial.Event{
+	launch(t, db, l[0].Rungs[0].Trials[1].Trial, 2, script(4.25))
+	launch(t, db, l[0].Rungs[1].Trials[0].Trial, 1, script(4)[:4])
+	launch(t, db, l[1].Rungs[0].Trials[0].Trial, 1, []trial.Event{
 		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeUnstable, Error: "NaN at step 3", Step: 3}},
 	})
-	launch(t, db, l[1].Trials[0][1], 1, []trial.Event{
+	launch(t, db, l[1].Rungs[0].Trials[1].Trial, 1, []trial.Event{
 		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop"}},
 	})
 	return db, id
@@ -97,8 +97,8 @@ func TestViewsShowForgettingAndAccuracy(t *testing.T) {
 		}
 	}
 	last.RetainLoss, last.BaseRetain = new(3.25), new(3.0)
-	launch(t, db, registration().Ladders[0].Trials[0][0], 1, events)
-	launch(t, db, registration().Ladders[0].Trials[0][1], 1, script(4.25))
+	launch(t, db, registration().Ladders[0].Rungs[0].Trials[0].Trial, 1, events)
+	launch(t, db, registration().Ladders[0].Rungs[0].Trials[1].Trial, 1, script(4.25))
 	got, err := db.Query(t.Context(), `SELECT val_loss, token_accuracy, exact_match, retain_loss, forgetting FROM trials WHERE val_loss IS NOT NULL`)
 	if diff := cmp.Diff([][]string{{"4.25", "NULL", "NULL", "NULL", "NULL"}, {"4.5", "0.75", "0.5", "3.25", "0.25"}}, got); err != nil || diff != "" {
 		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)
@@ -107,7 +107,7 @@ func TestViewsShowForgettingAndAccuracy(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"0.75", "0.5", "3.25", "0.25"}}, got); err != nil || diff != "" {
 		t.Errorf("view rungs: %v (-want +got):\n%s", err, diff)
 	}
-	evals, err := db.Evals(t.Context(), registration().Ladders[0].Trials[0][0].ID)
+	evals, err := db.Evals(t.Context(), registration().Ladders[0].Rungs[0].Trials[0].Trial.ID)
 	if err != nil || *evals[0].RetainLoss != 3 || evals[1].RetainLoss != nil {
 		t.Errorf("Evals() = %+v, %v", evals, err)
 	}
@@ -143,7 +143,7 @@ func TestViewsAgreeWithTheSnapshot(t *testing.T) {
 func TestViewsOfAScreening(t *testing.T) {
 	t.Parallel()
 	db, _ := registered(t)
-	top := registration().Ladders[0].Trials[1][0]
+	top := registration().Ladders[0].Rungs[1].Trials[0].Trial
 	launch(t, db, top, 1, script(4.5))
 	launch(t, db, top, 2, []trial.Event{
 		{Seq: 1, At: moment(1), Kind: trial.EventScreened, Screened: &trial.Screened{Rank: 1, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}},

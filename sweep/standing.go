@@ -119,7 +119,7 @@ func (s standing) unregistered() []ExtraTrial {
 		for _, seed := range s.climb.Draw.Seeds {
 			if !slices.ContainsFunc(w.trials, func(t TrialFacts) bool { return t.seed() == seed }) {
 				first := rung.Trials[0]
-				trials = append(trials, ExtraTrial{rung.Rank, first.Candidate, first.Trial.WithSeed(seed)})
+				trials = append(trials, ExtraTrial{rung.Rank, PlannedTrial{first.Candidate, first.Trial.WithSeed(seed)}})
 			}
 		}
 	}

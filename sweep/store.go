@@ -162,33 +162,10 @@ func (t TrialFacts) best() StepLoss {
 	return StepLoss{}
 }
 
-// Registration is a sweep whose inputs have been read: what Store.Register writes at once.
-type Registration struct {
-	Backend     string
-	Platform    string
-	PluginPath  string
-	NoiseSD     float64 // resolved once; 0 means 0.25 % of the lowest rank's loss
-	NoiseSource string  // grid, sweep <name>, or default
-	Ladders     []LadderPlan
-	Warnings    []string
-}
-
-// LadderPlan is a ladder to register with all its trials: Trials[i] are those of Ranks[i], candidate by candidate, each over
-// the sweep's seeds in their order.
-type LadderPlan struct {
-	Cell       Cell
-	Model      trial.ModelInfo
-	Corpus     trial.CorpusInfo
-	Candidates []Cell // empty where nothing is tuned
-	Ranks      []int
-	Trials     [][]trial.Trial
-}
-
 // ExtraTrial is a trial of a seed that is none of the grid's, at a rank of a ladder.
 type ExtraTrial struct {
-	Rank      int
-	Candidate int
-	Trial     trial.Trial
+	Rank int
+	PlannedTrial
 }
 
 // Store keeps facts. Every method is one transaction; appending what is already there changes nothing.

@@ -91,7 +91,7 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 		}
 		return sweep.Snapshot{}, err
 	}
-	capacity, err := a.capacity(choice, parallel(registration))
+	capacity, err := a.capacity(choice, registration.Parallel())
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
@@ -100,16 +100,12 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 
 // schedule runs the scheduler on this machine.
 func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, id, session int64, capacity sweep.Capacity, platform string) (sweep.Snapshot, error) {
-	self, err := os.Executable()
+	executor, err := a.newExecutor(a.root, capacity.Jobs, platform)
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
 	progress := a.newProgress()
 	defer progress.stop()
-	executor := &local.Executor{
-		Root: a.root, Command: []string{self, "worker"},
-		Slots: local.Slots(local.Cores(), capacity.Jobs), DevicePerSlot: trial.OnDevice(platform),
-	}
 	scheduler := sweep.Scheduler{
 		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill,
 		Log: progress.logger(), Progress: progress.show,
@@ -158,15 +154,6 @@ func (a *app) capacity(choice backend.Choice, trials int) (sweep.Capacity, error
 		c.Jobs = max(1, min(most, trials))
 	}
 	return c, nil
-}
-
-// parallel is how many trials may run at once: those of one rung of every ladder.
-func parallel(r sweep.Registration) int {
-	n := 0
-	for _, l := range r.Ladders {
-		n += len(l.Trials[0])
-	}
-	return n
 }
 
 // conclude prints the report of a finished sweep; trials that failed for good give it its own exit code.

@@ -57,7 +57,7 @@ func (a *app) readSamples(ctx context.Context, path string, limit int) (dataView
 	if err != nil {
 		return dataView{}, err
 	}
-	info, spec := x.models[x.ladders[0].Model], x.ladders[0].Data
+	info, spec := x.ladders[0].Model, x.ladders[0].Spec().Data
 	files, err := trainer.Files(info)
 	if err != nil {
 		return dataView{}, err

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
@@ -98,7 +97,7 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 		return asUsage(err)
 	}
 	result, err := trainer.Evaluate(ctx, trainer.EvaluateOptions{
-		Model: info, Adapter: r.adapter, Data: grid.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly, WholeDocuments: !r.packing,
+		Model: info, Adapter: r.adapter, Data: trial.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly, WholeDocuments: !r.packing,
 		SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
 		Backend: choice,
 	})

@@ -85,16 +85,16 @@ func (a *app) corpusOf(ctx context.Context, t trial.Trial) (string, error) {
 	if c, err := data.Open(path); err == nil {
 		return path, c.Close()
 	}
-	in := inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]data.Prepared{}}
-	m, err := in.model(ctx, t.Spec.Model)
+	in := a.newInputs()
+	m, err := in.Model(ctx, t.Spec.Model)
 	if err != nil {
 		return "", err
 	}
-	p, err := in.corpus(ctx, m, t.Spec.Data)
+	corpus, _, err := in.Corpus(ctx, m, t.Spec.Data)
 	if err != nil {
 		return "", err
 	}
-	if p.Info.Fingerprint != t.Data {
+	if corpus.Fingerprint != t.Data {
 		return "", usagef("the data has changed since trial %s was trained, or another version of the program reads it in another way, and the cache does not hold its corpus: restore the data", t.ID)
 	}
 	return path, nil

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -39,7 +38,7 @@ func newBaseName(c chosenTrial, to string, r exportRequest) baseName {
 		}
 		return b
 	}
-	if here, err := filepath.Abs("."); err == nil && grid.ResolveModel(here, b.name) == resolved {
+	if here, err := filepath.Abs("."); err == nil && trial.ResolveModel(here, b.name) == resolved {
 		b.reference = b.name
 	}
 	b.load = b.reference

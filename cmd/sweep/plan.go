@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -10,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -62,19 +62,19 @@ func (a *app) planUncalibrated(ctx context.Context, path string) (planView, erro
 	if err != nil {
 		return planView{}, err
 	}
-	if err := checkStarts(x.grid, x.ladders, x.models); err != nil {
+	if err := x.planner.CheckStarts(x.ladders); err != nil {
 		return planView{}, err
 	}
-	view := newPlanView(x.grid, x.warnings)
+	view := newPlanView(x.grid.Grid, x.warnings)
 	for _, l := range x.ladders {
-		view.add(l.Cell, x.models[l.Model], l.Specs)
+		view.add(l)
 	}
 	return view, nil
 }
 
 // plan reads the inputs as a run would and calibrates on them.
 func (a *app) plan(ctx context.Context, path string) (planView, error) {
-	grid, _, err := readGrid(path)
+	g, _, err := readGrid(path)
 	if err != nil {
 		return planView{}, err
 	}
@@ -86,30 +86,45 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
-	r, err := a.readInputs(ctx, choice, dir, grid)
+	r, err := a.readInputs(ctx, choice, dir, g)
 	if err != nil {
 		return planView{}, err
 	}
-	capacity, err := a.capacity(choice, parallel(r))
+	capacity, err := a.capacity(choice, r.Parallel())
 	if err != nil {
 		return planView{}, err
 	}
-	measured, err := a.calibrate(ctx, r, grid.Limits(), capacity.Jobs)
+	measured, err := a.calibrate(ctx, r, g.Limits(), capacity.Jobs)
 	if err != nil {
 		return planView{}, err
 	}
-	view := newPlanView(grid, r.Warnings)
+	view := newPlanView(g, r.Warnings)
 	view.Backend, view.Jobs = choice.Identity, capacity.Jobs
 	for i, l := range r.Ladders {
-		specs := make([][]trial.Spec, len(l.Trials))
-		for j, trials := range l.Trials {
-			for _, t := range trials {
-				specs[j] = append(specs[j], t.Spec)
-			}
-		}
-		view.add(l.Cell, l.Model, specs)
-		view.predict(i, specs, measured[i])
+		view.add(l)
+		view.predict(i, l.Rungs, measured[i])
 	}
-	view.total(parallel(r))
+	view.total(r.Parallel())
 	return view, nil
+}
+
+// calibrate measures the ladders' lowest and highest ranks in a folder that is removed.
+func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.Limits, jobs int) (_ []sweep.MeasuredEnds, err error) {
+	root, err := os.MkdirTemp("", "sweep-calibration-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
+	executor, err := a.newExecutor(root, jobs, r.Platform)
+	if err != nil {
+		return nil, err
+	}
+	c := sweep.Calibrator{Exec: executor, Registration: r, MemoryLimit: limits.Memory, Say: func(rank, steps int) {
+		a.say("calibrating rank %d: %d steps and two evaluations", rank, steps)
+	}}
+	measured, err := c.Measure(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = withCode(exitInterrupted, errors.New("interrupted"))
+	}
+	return measured, err
 }

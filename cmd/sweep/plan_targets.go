@@ -9,10 +9,8 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/report"
-	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // targetsView is the result of sweep plan --targets.
@@ -92,7 +90,7 @@ func (a *app) planTargets(ctx context.Context, path string) (targetsView, error)
 	for i, l := range x.ladders {
 		first := len(v.Ladders)
 		for candidate := range max(1, len(l.Candidates)) {
-			next, err := newTargetsLadder(i+1, l, candidate, x.models[l.Model])
+			next, err := newTargetsLadder(i+1, l, candidate)
 			if err != nil {
 				return targetsView{}, err
 			}
@@ -104,9 +102,9 @@ func (a *app) planTargets(ctx context.Context, path string) (targetsView, error)
 	return v, nil
 }
 
-func newTargetsLadder(number int, l grid.LadderSpec, candidate int, m trial.ModelInfo) (targetsLadder, error) {
-	at := candidate * len(l.Specs[0]) / max(1, len(l.Candidates)) // its first seed
-	matched, err := l.Specs[0][at].LoRA.Match(m.Modules)
+func newTargetsLadder(number int, l sweep.LadderPlan, candidate int) (targetsLadder, error) {
+	m, lowest := l.Model, l.Rungs[0].PerCandidate()[candidate].Spec
+	matched, err := lowest.LoRA.Match(m.Modules)
 	if err != nil {
 		return targetsLadder{}, err
 	}
@@ -114,7 +112,7 @@ func newTargetsLadder(number int, l grid.LadderSpec, candidate int, m trial.Mode
 		return m.Head || m.Embedding || slices.Contains(matched, m)
 	})
 	out := targetsLadder{
-		Ladder: number, Cell: report.Cell(l.Cell), Model: l.Model, Params: m.Params,
+		Ladder: number, Cell: report.Cell(l.Cell), Model: lowest.Model, Params: m.Params,
 		Groups: groupModules(matched), Untargeted: groupModules(rest), Modules: []targetModule{}, Others: []targetOther{}, matched: matched,
 	}
 	if len(l.Candidates) > 0 {
@@ -123,7 +121,7 @@ func newTargetsLadder(number int, l grid.LadderSpec, candidate int, m trial.Mode
 	for _, m := range matched {
 		out.Modules = append(out.Modules, targetModule{Name: m.Name, Kind: m.Kind(), In: m.In, Out: m.Out})
 	}
-	trained, err := l.Specs[0][at].LoRA.Trainables(matched, m.Modules, m.Tensors)
+	trained, err := lowest.LoRA.Trainables(matched, m.Modules, m.Tensors)
 	if err != nil {
 		return targetsLadder{}, err
 	}
@@ -132,11 +130,11 @@ func newTargetsLadder(number int, l grid.LadderSpec, candidate int, m trial.Mode
 			out.Others = append(out.Others, targetOther{Tensor: t.Tensor, Role: t.Role, TrainableParams: t.Size()})
 		}
 	}
-	for i, rank := range l.Ranks {
-		spec := l.Specs[i][at].LoRA
+	for _, r := range l.Rungs {
+		spec := r.PerCandidate()[candidate].Spec.LoRA
 		params := trainableParams(m, spec)
 		out.specs = append(out.specs, spec)
-		out.Rungs = append(out.Rungs, targetsByRank{Rank: rank, TrainableParams: params, Share: float64(params) / float64(m.Params)})
+		out.Rungs = append(out.Rungs, targetsByRank{Rank: r.Rank, TrainableParams: params, Share: float64(params) / float64(m.Params)})
 	}
 	return out, nil
 }

@@ -87,25 +87,26 @@ func newPlanView(g grid.Grid, warnings []string) planView {
 	}
 }
 
-// add appends one ladder: specs by rank, then candidate and seed. Where candidates differ in what they cost the first one
-// stands for a trial, and the tokens of all of them for their sum.
-func (v *planView) add(cell sweep.Cell, m trial.ModelInfo, specs [][]trial.Spec) {
-	l := planLadder{Ladder: len(v.Ladders) + 1, Cell: report.Cell(cell)}
-	for _, trials := range specs {
-		s := trials[0]
+// add appends one ladder. Where candidates differ in what they cost the first one stands for a trial, and the tokens of all of
+// them for their sum.
+func (v *planView) add(plan sweep.LadderPlan) {
+	l := planLadder{Ladder: len(v.Ladders) + 1, Cell: report.Cell(plan.Cell)}
+	for _, r := range plan.Rungs {
+		specs := r.Specs()
+		s := specs[0]
 		rung := planRung{
-			Rank: s.LoRA.Rank, Alpha: s.LoRA.Alpha, Scaling: s.LoRA.Scaling(), TrainableParams: trainableParams(m, s.LoRA),
-			Trials: len(trials), Tokens: tokensOf(s),
+			Rank: r.Rank, Alpha: s.LoRA.Alpha, Scaling: s.LoRA.Scaling(), TrainableParams: trainableParams(plan.Model, s.LoRA),
+			Trials: len(specs), Tokens: tokensOf(s),
 		}
 		v.Trials += rung.Trials
-		for _, t := range trials {
-			v.Tokens += tokensOf(t)
+		for _, spec := range specs {
+			v.Tokens += tokensOf(spec)
 		}
 		l.Rungs = append(l.Rungs, rung)
 	}
 	v.Ladders = append(v.Ladders, l)
 	v.Cells = len(v.Ladders)
-	v.rows = max(v.rows, len(specs))
+	v.rows = max(v.rows, len(plan.Rungs))
 	v.Resolution = v.rule.Resolution(v.Seeds, v.rows)
 	v.Needed = newSeedsNeeded(v.rule, v.rows)
 }
@@ -126,11 +127,11 @@ func tokensOf(s trial.Spec) int64 {
 }
 
 // predict fills in what a ladder's calibration says.
-func (v *planView) predict(ladder int, specs [][]trial.Spec, ends [2]measurement) {
+func (v *planView) predict(ladder int, rungs []sweep.RungPlan, ends sweep.MeasuredEnds) {
 	for i := range v.Ladders[ladder].Rungs {
 		rung := &v.Ladders[ladder].Rungs[i]
-		m := estimate(ends, rung.Rank)
-		rung.PredictedBytes, rung.TrialSeconds = new(m.Bytes), new(m.meanSeconds(specs[i]))
+		m := ends.Estimate(rung.Rank)
+		rung.PredictedBytes, rung.TrialSeconds = new(m.Bytes), new(m.MeanSeconds(rungs[i].Specs()))
 		rung.OverMemory = m.OverMemory || v.limits.Memory > 0 && m.Bytes > v.limits.Memory
 	}
 }

@@ -40,22 +40,22 @@ func finishedRoot(t *testing.T) string {
 	}
 	losses := map[int]float64{1: 4.8, 2: 4.6, 4: 4.599, 8: 4.598}
 	for _, rank := range []int{1, 2, 4, 8} {
-		var trials []trial.Trial
+		rung := sweep.RungPlan{Rank: rank}
 		for _, seed := range info.Seeds {
 			spec := trial.Spec{Model: "builtin:gopher", Seed: seed, LoRA: lora.Spec{Rank: rank, Alpha: 16, Init: "kaiming"}}
 			spec.Train = trial.TrainSpec{Steps: 4, BatchSize: 1, LearningRate: 0.003, LRSchedulerType: "linear", EvalSteps: 2}
-			trials = append(trials, trial.New(spec, "base", "data", "go 0.1"))
+			rung.Trials = append(rung.Trials, sweep.PlannedTrial{Trial: trial.New(spec, "base", "data", "go 0.1")})
 		}
-		plan.Ranks, plan.Trials = append(plan.Ranks, rank), append(plan.Trials, trials)
+		plan.Rungs = append(plan.Rungs, rung)
 	}
 	registration := sweep.Registration{Backend: "go 0.1", Platform: "go", NoiseSource: "default", Ladders: []sweep.LadderPlan{plan}}
 	if err := db.Register(t.Context(), id, registration); err != nil {
 		t.Fatal(err)
 	}
-	for i, trials := range plan.Trials {
-		for _, trial := range trials {
-			loss := losses[plan.Ranks[i]] + float64(trial.Spec.Seed)/20 + float64(plan.Ranks[i])*float64(trial.Spec.Seed)/1e4
-			finishTrial(t, db, trial, loss)
+	for _, rung := range plan.Rungs {
+		for _, planned := range rung.Trials {
+			seed := float64(planned.Trial.Spec.Seed)
+			finishTrial(t, db, planned.Trial, losses[rung.Rank]+seed/20+float64(rung.Rank)*seed/1e4)
 		}
 	}
 	if err := db.Close(); err != nil {

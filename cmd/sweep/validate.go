@@ -10,9 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
-	"github.com/ranksweep/ranksweep/sweep/trial"
-	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/data"
 )
 
@@ -54,16 +53,15 @@ sweep data shows the rows, sweep plan the cost.`,
 
 // expandedGrid is a grid with what its models' configurations say of it.
 type expandedGrid struct {
-	grid     grid.Grid
-	models   map[string]trial.ModelInfo
-	refs     []string // of the models, in the grid's order
-	ladders  []grid.LadderSpec
+	grid     grid.Resolved
+	planner  sweep.Planner
+	ladders  []sweep.LadderPlan // at least one
 	warnings []string
 }
 
 // expandGrid reads a grid and the configurations of its models; neither weights nor data.
 func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error) {
-	grid, _, err := readGrid(path)
+	g, _, err := readGrid(path)
 	if err != nil {
 		return expandedGrid{}, err
 	}
@@ -71,14 +69,11 @@ func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error)
 	if err != nil {
 		return expandedGrid{}, err
 	}
-	x := expandedGrid{grid: grid, models: map[string]trial.ModelInfo{}, refs: grid.Models(dir)}
-	for _, ref := range x.refs {
-		o := trainer.InspectOptions{Hub: a.hub(), WithoutWeights: true}
-		if x.models[ref], err = trainer.Inspect(ctx, ref, o); err != nil {
-			return expandedGrid{}, grid.ErrorAt("model", err)
-		}
-	}
-	x.ladders, x.warnings, err = grid.Expand(dir, x.models)
+	in := a.newInputs()
+	in.configsOnly = true
+	x := expandedGrid{grid: g.Resolve(dir)}
+	x.planner = sweep.Planner{Grid: x.grid, Inputs: in}
+	x.ladders, x.warnings, err = x.planner.Ladders(ctx)
 	return x, err
 }
 
@@ -88,24 +83,23 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	if err != nil {
 		return gridSummary{}, err
 	}
-	if err := checkStarts(x.grid, x.ladders, x.models); err != nil {
+	if err := x.planner.CheckStarts(x.ladders); err != nil {
 		return gridSummary{}, err
 	}
-	for _, l := range x.ladders[:min(1, len(x.ladders))] { // data is no axis
-		if err := data.CheckNames(slices.Concat(l.Data.Train, l.Data.Validation, l.Data.Retain)); err != nil {
-			return gridSummary{}, err
-		}
+	d := x.ladders[0].Spec().Data // it is no axis
+	if err := data.CheckNames(slices.Concat(d.Train, d.Validation, d.Retain)); err != nil {
+		return gridSummary{}, err
 	}
-	if err := checkTokenizers(ctx, x.grid, x.ladders, x.refs, x.models); err != nil {
+	if err := x.planner.CheckText(ctx, x.ladders); err != nil {
 		return gridSummary{}, err
 	}
 	s := gridSummary{
-		Grid: path, Name: x.grid.Name, Models: x.refs, Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),
+		Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),
 	}
 	for _, l := range x.ladders {
-		s.Rungs += len(l.Ranks)
-		for _, specs := range l.Specs {
-			s.Trials += len(specs)
+		s.Rungs += len(l.Rungs)
+		for _, r := range l.Rungs {
+			s.Trials += len(r.Trials)
 		}
 	}
 	return s, nil

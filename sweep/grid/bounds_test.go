@@ -91,10 +91,11 @@ func FuzzParseGrid(f *testing.F) {
 			t.Errorf("differs from itself: %v", diff)
 		}
 		models := map[string]trial.ModelInfo{}
-		for _, ref := range g.Models("/grids") {
+		r := g.Resolve("/grids")
+		for _, ref := range r.Models() {
 			models[ref] = trial.ModelInfo{Modules: sweeptest.GPT2Modules(2, 8), MaxPositions: 128}
 		}
-		if _, _, err := g.Expand("/grids", models); err != nil && !strings.HasPrefix(err.Error(), "f.yaml:") {
+		if _, _, err := r.Expand(models); err != nil && !strings.HasPrefix(err.Error(), "f.yaml:") {
 			t.Errorf("Expand: error %q does not name a place", err)
 		}
 	})

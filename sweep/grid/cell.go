@@ -56,18 +56,19 @@ func combinations(sizes []int) [][]int {
 	return all
 }
 
-// spec returns the spec of a cell at one rank and seed; model and paths as written.
-func (g Grid) spec(axes []key, at []int, rank int, seed int64) trial.Spec {
-	s := trial.Spec{Data: g.data, Seed: seed}
-	s.LoRA.Rank, s.LoRA.InitAdapter = rank, g.initAdapter
-	s.LoRA.RankPattern, s.LoRA.AlphaPattern = g.rankOf, g.alphaOf
-	s.LoRA.LoRAPlusLRRatio, s.LoRA.LoRAPlusLREmbedding = g.plusRatio, g.plusEmbed
-	if g.plusRatio > 0 && g.plusEmbed == 0 {
+// spec returns the spec of a cell at one rank and seed.
+func (r Resolved) spec(axes []key, at []int, rank int, seed int64) trial.Spec {
+	s := trial.Spec{Data: r.data, Seed: seed}
+	s.LoRA.Rank, s.LoRA.InitAdapter = rank, r.adapter
+	s.LoRA.RankPattern, s.LoRA.AlphaPattern = r.rankOf, r.alphaOf
+	s.LoRA.LoRAPlusLRRatio, s.LoRA.LoRAPlusLREmbedding = r.plusRatio, r.plusEmbed
+	if r.plusRatio > 0 && r.plusEmbed == 0 {
 		s.LoRA.LoRAPlusLREmbedding = loraPlusEmbedding
 	}
 	for i, k := range axes {
-		k.axis.set(&s, &g, at[i])
+		k.axis.set(&s, &r.Grid, at[i])
 	}
+	s.Model = r.models[s.Model]
 	return s
 }
 

@@ -20,8 +20,8 @@ train: {steps: 300, learning_rate: 2e-4}
 	// notes.yaml:3:28: unknown key lora.alfa; did you mean alpha?
 }
 
-func ExampleGrid_Expand() {
-	grid, err := grid.Parse("notes.yaml", []byte(`model: builtin:gopher
+func ExampleResolved_Expand() {
+	g, err := grid.Parse("notes.yaml", []byte(`model: builtin:gopher
 data: {train: builtin:go-doc, validation_split: 0.1, sequence_length: 64}
 lora: {rank: {from: 2, to: 8}, alpha: [16, 2r], target_modules: [c_attn]}
 train: {steps: 300}
@@ -33,14 +33,14 @@ train: {steps: 300}
 	models := map[string]trial.ModelInfo{
 		"builtin:gopher": {MaxPositions: 128, Modules: []lora.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}}},
 	}
-	ladders, _, err := grid.Expand("/grids", models)
+	ladders, _, err := g.Resolve("/grids").Expand(models)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	for _, l := range ladders {
-		for i, rank := range l.Ranks {
-			fmt.Println(l.Cell.Axes(), "rank", rank, "alpha", l.Specs[i][0].LoRA.Alpha)
+		for _, r := range l.Rungs {
+			fmt.Println(l.Cell.Axes(), "rank", r.Rank, "alpha", r.Trials[0].Trial.Spec.LoRA.Alpha)
 		}
 	}
 	// Output:

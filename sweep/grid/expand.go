@@ -3,106 +3,72 @@ package grid
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// LadderSpec is one ladder of an expanded grid.
-type LadderSpec struct {
-	Cell       sweep.Cell
-	Model      string // a key of the models that Expand was given
-	Data       trial.DataSpec
-	Candidates []sweep.Cell // the combinations of the tuned axes; empty where nothing is tuned
-	Ranks      []int
-	Specs      [][]trial.Spec // by rank: candidate by candidate, each over the seeds
+// Resolved is a grid whose names of models, data and adapters are resolved: from here on no file system is touched.
+type Resolved struct {
+	Grid
+
+	models  map[string]string // by the name as written
+	data    trial.DataSpec
+	adapter string // lora.init_adapter
 }
 
-// ResolveModel says what a grid's model means for a grid file in dir: builtin:<name> stays, a folder that exists becomes
-// absolute, exactly one slash without such a folder is a hub id and stays, and anything else, such as file.gguf, is a path,
-// made absolute, for whoever opens it to miss.
-func ResolveModel(dir, ref string) string {
-	if strings.HasPrefix(ref, trial.BuiltinPrefix) {
-		return ref
-	}
-	path := resolvePath(dir, ref)
-	if info, err := os.Stat(path); err == nil && info.IsDir() || strings.HasSuffix(ref, trial.GGUFSuffix) {
-		return path
-	}
-	if strings.Count(ref, "/") == 1 && !strings.HasPrefix(ref, ".") && !strings.HasPrefix(ref, "/") && !strings.HasSuffix(ref, "/") {
-		return ref
-	}
-	return path
-}
-
-func resolvePath(dir, path string) string {
-	if strings.HasPrefix(path, trial.BuiltinPrefix) || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(dir, path)
-}
-
-// ResolveData makes the names of corpora that are relative to dir absolute, but for those of the hub's data sets.
-func ResolveData(dir string, names []string) []string {
-	var resolved []string
-	for _, name := range names {
-		if !IsHubData(dir, name) {
-			name = resolvePath(dir, name)
-		}
-		resolved = append(resolved, name)
-	}
-	return resolved
-}
-
-// Models returns the base models of the grid, resolved, each once: what must be inspected before Expand.
-func (g Grid) Models(dir string) []string {
-	var refs []string
+// Resolve finds what the grid's names mean for a grid file in dir (see trial.ResolveModel and trial.ResolveData).
+func (g Grid) Resolve(dir string) Resolved {
+	r := Resolved{Grid: g, models: map[string]string{}, data: g.data, adapter: g.initAdapter}
 	for _, ref := range g.model {
-		if resolved := ResolveModel(dir, ref); !slices.Contains(refs, resolved) {
+		r.models[ref] = trial.ResolveModel(dir, ref)
+	}
+	d := &r.data
+	d.Train, d.Validation, d.Retain = trial.ResolveData(dir, d.Train), trial.ResolveData(dir, d.Validation), trial.ResolveData(dir, d.Retain)
+	if g.initAdapter != "" {
+		r.adapter = trial.ResolvePath(dir, g.initAdapter)
+	}
+	return r
+}
+
+// Models returns the base models of the grid, each once: what must be inspected before Expand.
+func (r Resolved) Models() []string {
+	var refs []string
+	for _, ref := range r.model {
+		if resolved := r.models[ref]; !slices.Contains(refs, resolved) {
 			refs = append(refs, resolved)
 		}
 	}
 	return refs
 }
 
-// dataSpec is the corpus with absolute paths.
-func (g Grid) dataSpec(dir string) trial.DataSpec {
-	d := g.data
-	d.Train, d.Validation, d.Retain = ResolveData(dir, d.Train), ResolveData(dir, d.Validation), ResolveData(dir, d.Retain)
-	return d
-}
-
-// Expand returns the grid's ladders, with what to warn of. dir is the folder of the grid file, models what was found of
-// Models(dir). Cells vary in the order of the grid's keys (see sweep schema), the first slowest: model, target_modules,
-// alpha, dropout and so on. The error joins a GridError for each thing that does not fit a model.
-func (g Grid) Expand(dir string, models map[string]trial.ModelInfo) ([]LadderSpec, []string, error) {
+// Expand returns the grid's ladders, with what to warn of. models is what was found of Models. Cells vary in the order of the
+// grid's keys (see sweep schema), the first slowest: model, target_modules, alpha, dropout and so on. The trials have no
+// identity yet, for that rests on what the data holds. The error joins an Error for each thing that does not fit a model.
+func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan, []string, error) {
 	axes := axisKeys()
-	sizes, _ := g.split(axes)
+	sizes, _ := r.split(axes)
 	var found findings
-	var ladders []LadderSpec
+	var ladders []sweep.LadderPlan
 	for _, at := range combinations(sizes) {
-		s := g.resolved(axes, at, 1, 0, dir)
+		s := r.spec(axes, at, 1, 0)
 		model, known := models[s.Model]
 		if !known {
 			return nil, nil, fmt.Errorf("expand the grid: model %s was not inspected", s.Model)
 		}
-		candidates := g.candidates(axes, at)
+		candidates := r.candidates(axes, at)
 		specs := make([]trial.Spec, len(candidates))
 		for i, c := range candidates {
-			specs[i] = g.resolved(axes, c, 1, 0, dir)
+			specs[i] = r.spec(axes, c, 1, 0)
 		}
-		ranks, ok := g.fitAll(specs, model, &found)
+		ranks, ok := r.fitAll(specs, model, &found)
 		if !ok {
 			continue
 		}
-		ladders = append(ladders, LadderSpec{
-			Cell: g.cell(axes, at, s), Model: s.Model, Data: s.Data, Candidates: g.candidateCells(axes, candidates, specs),
-			Ranks: ranks, Specs: g.rungs(axes, candidates, ranks, dir),
+		ladders = append(ladders, sweep.LadderPlan{
+			Cell: r.cell(axes, at, s), Model: model, Candidates: r.candidateCells(axes, candidates, specs), Rungs: r.rungs(axes, candidates, ranks),
 		})
 	}
 	if err := errors.Join(found.problems...); err != nil {
@@ -111,17 +77,18 @@ func (g Grid) Expand(dir string, models map[string]trial.ModelInfo) ([]LadderSpe
 	return ladders, found.warnings, nil
 }
 
-// rungs returns the specs of a cell for every rank, candidate and seed.
-func (g Grid) rungs(axes []key, candidates [][]int, ranks []int, dir string) [][]trial.Spec {
-	specs := make([][]trial.Spec, len(ranks))
+// rungs plans a cell's trials for every rank, candidate and seed: here a rank becomes trials.
+func (r Resolved) rungs(axes []key, candidates [][]int, ranks []int) []sweep.RungPlan {
+	rungs := make([]sweep.RungPlan, len(ranks))
 	for i, rank := range ranks {
-		for _, at := range candidates {
-			for _, seed := range g.Seeds {
-				specs[i] = append(specs[i], g.resolved(axes, at, rank, seed, dir))
+		rungs[i].Rank = rank
+		for c, at := range candidates {
+			for _, seed := range r.Seeds {
+				rungs[i].Trials = append(rungs[i].Trials, sweep.PlannedTrial{Candidate: c, Trial: trial.Trial{Spec: r.spec(axes, at, rank, seed)}})
 			}
 		}
 	}
-	return specs
+	return rungs
 }
 
 // fitAll checks every candidate of a cell and returns the ranks that all of them can climb.
@@ -136,17 +103,6 @@ func (g Grid) fitAll(specs []trial.Spec, m trial.ModelInfo, found *findings) (ra
 		}
 	}
 	return ranks, true
-}
-
-// resolved is spec with absolute paths.
-func (g Grid) resolved(axes []key, at []int, rank int, seed int64, dir string) trial.Spec {
-	s := g.spec(axes, at, rank, seed)
-	s.Model = ResolveModel(dir, s.Model)
-	s.Data = g.dataSpec(dir)
-	if s.LoRA.InitAdapter != "" {
-		s.LoRA.InitAdapter = resolvePath(dir, s.LoRA.InitAdapter)
-	}
-	return s
 }
 
 // findings collects what does not fit, each once however many cells share it.

@@ -1,8 +1,6 @@
 package grid_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,16 +25,24 @@ func parse(t *testing.T, text string) grid.Grid {
 }
 
 // expand expands a grid on GPT-2 models of width 8: attention projects 8 to 24 and 8 to 8, so every full rank is 8.
-func expand(t *testing.T, g grid.Grid) ([]grid.LadderSpec, []string, error) {
+func expand(t *testing.T, g grid.Grid) ([]sweep.LadderPlan, []string, error) {
 	t.Helper()
 	models := map[string]trial.ModelInfo{}
-	for _, ref := range g.Models("/grids") {
+	for _, ref := range g.Resolve("/grids").Models() {
 		models[ref] = trial.ModelInfo{Reference: ref, Modules: sweeptest.GPT2Modules(2, 8), Tensors: sweeptest.GPT2Tensors(), MaxPositions: 128}
 	}
-	return g.Expand("/grids", models)
+	return g.Resolve("/grids").Expand(models)
 }
 
-func mustExpand(t *testing.T, g grid.Grid) []grid.LadderSpec {
+func ranks(l sweep.LadderPlan) []int {
+	var out []int
+	for _, r := range l.Rungs {
+		out = append(out, r.Rank)
+	}
+	return out
+}
+
+func mustExpand(t *testing.T, g grid.Grid) []sweep.LadderPlan {
 	t.Helper()
 	ladders, _, err := expand(t, g)
 	if err != nil {
@@ -61,10 +67,10 @@ func TestExpandDefaults(t *testing.T) {
 		},
 		Seed: 1,
 	}
-	if len(ladders) != 1 || len(ladders[0].Specs) != 1 || len(ladders[0].Specs[0]) != 3 {
+	if len(ladders) != 1 || len(ladders[0].Rungs) != 1 || len(ladders[0].Rungs[0].Trials) != 3 {
 		t.Fatalf("got %d ladders, want 1 of 1 rank and 3 seeds", len(ladders))
 	}
-	if diff := cmp.Diff(want, ladders[0].Specs[0][1]); diff != "" {
+	if diff := cmp.Diff(want, ladders[0].Rungs[0].Trials[1].Trial.Spec); diff != "" {
 		t.Errorf("spec: -want +got\n%s", diff)
 	}
 	wantCell := "model=builtin:gopher target_modules=[c_attn] alpha=8 dropout=0 use_rslora=false init=kaiming steps=10 batch_size=8 " +
@@ -108,12 +114,12 @@ seeds: [7]
 		t.Fatalf("cells: -want +got\n%s", diff)
 	}
 	last := ladders[len(ladders)-1]
-	spec := last.Specs[1][0]
+	spec := last.Rungs[1].Trials[0].Trial.Spec
 	if spec.LoRA.Alpha != 8 || spec.Train.EvalSteps != 3 || spec.Seed != 7 || spec.Train.LearningRate != 2e-4 {
 		t.Errorf("last spec has alpha %v, eval_steps %v, seed %v, learning_rate %v; want 8, 3, 7, 2e-4",
 			spec.LoRA.Alpha, spec.Train.EvalSteps, spec.Seed, spec.Train.LearningRate)
 	}
-	if diff := cmp.Diff([]string{"/grids/a.txt", "builtin:go-doc", "/abs/c.txt"}, last.Data.Train); diff != "" {
+	if diff := cmp.Diff([]string{"/grids/a.txt", "builtin:go-doc", "/abs/c.txt"}, last.Spec().Data.Train); diff != "" {
 		t.Errorf("train paths: -want +got\n%s", diff)
 	}
 	if spec.LoRA.InitAdapter != "/grids/start" {
@@ -152,7 +158,7 @@ func TestExpandRanks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, ladders[0].Ranks); diff != "" {
+			if diff := cmp.Diff(tt.want, ranks(ladders[0])); diff != "" {
 				t.Errorf("ranks: -want +got\n%s", diff)
 			}
 			if got := strings.Join(warnings, "; "); got != tt.warning {
@@ -233,7 +239,7 @@ func TestExpandWarnings(t *testing.T) {
 	t.Parallel()
 	g := parse(t, strings.NewReplacer("[1, 2]", "[1, 4, 6]", "[c_attn]", "[narrow, c_attn, nothing], layers_to_transform: [[], [0, 7]]").Replace(minimal))
 	modules := append(sweeptest.GPT2Modules(1, 8), lora.Module{Name: "narrow", In: 8, Out: 3})
-	_, warnings, err := g.Expand("/grids", map[string]trial.ModelInfo{"builtin:gopher": {Modules: modules}})
+	_, warnings, err := g.Resolve("/grids").Expand(map[string]trial.ModelInfo{"builtin:gopher": {Modules: modules}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,30 +250,5 @@ func TestExpandWarnings(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("warnings: -want +got\n%s", diff)
-	}
-}
-
-func TestResolveModel(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "models", "tiny"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for ref, want := range map[string]string{
-		"builtin:gopher":         "builtin:gopher",
-		"models/tiny":            filepath.Join(dir, "models", "tiny"),
-		"openai-community/gpt2":  "openai-community/gpt2",
-		"./models/none":          filepath.Join(dir, "models", "none"),
-		"../none":                filepath.Join(filepath.Dir(dir), "none"),
-		"none":                   filepath.Join(dir, "none"),
-		"a/b/c":                  filepath.Join(dir, "a", "b", "c"),
-		"/none/model":            "/none/model",
-		"none/":                  filepath.Join(dir, "none"),
-		"models/none.gguf":       filepath.Join(dir, "models", "none.gguf"),
-		filepath.Join(dir, "up"): filepath.Join(dir, "up"),
-	} {
-		if got := grid.ResolveModel(dir, ref); got != want {
-			t.Errorf("ResolveModel(%s) = %s, want %s", ref, got, want)
-		}
 	}
 }

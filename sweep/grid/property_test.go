@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -93,8 +94,8 @@ func mustParse(t *rapid.T, text string) grid.Grid {
 	return g
 }
 
-func expandAll(t *rapid.T, g grid.Grid) []grid.LadderSpec {
-	ladders, _, err := g.Expand("/grids", map[string]trial.ModelInfo{"builtin:a": {Modules: sweeptest.GPT2Modules(2, 8)}})
+func expandAll(t *rapid.T, g grid.Grid) []sweep.LadderPlan {
+	ladders, _, err := g.Resolve("/grids").Expand(map[string]trial.ModelInfo{"builtin:a": {Modules: sweeptest.GPT2Modules(2, 8)}})
 	if err != nil {
 		t.Fatalf("Expand: %v", err)
 	}
@@ -122,14 +123,14 @@ func TestGridProperties(t *testing.T) {
 		seen := map[trial.ID]bool{}
 		trials := 0
 		for _, l := range ladders {
-			for _, rung := range l.Specs {
-				for _, s := range rung {
+			for _, rung := range l.Rungs {
+				for _, s := range rung.Specs() {
 					seen[trial.New(s, "base", "data", "go").ID] = true
 					trials++
 				}
 			}
 		}
-		if want := wantLadders * len(ladders[0].Ranks) * len(one.Seeds); trials != want || len(seen) != want {
+		if want := wantLadders * len(ladders[0].Rungs) * len(one.Seeds); trials != want || len(seen) != want {
 			t.Fatalf("%d trials of which %d differ, want %d", trials, len(seen), want)
 		}
 	})

@@ -22,7 +22,7 @@ train: {steps: 10, learning_rate: [1.0e-3, 3.0e-3], tune: [learning_rate, alpha,
 seeds: [5, 3]
 `)
 	modules := append(sweeptest.GPT2Modules(1, 8), lora.Module{Name: "narrow", In: 8, Out: 3})
-	ladders, _, err := g.Expand("/grids", map[string]trial.ModelInfo{"builtin:gopher": {Modules: modules}})
+	ladders, _, err := g.Resolve("/grids").Expand(map[string]trial.ModelInfo{"builtin:gopher": {Modules: modules}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,10 +44,10 @@ seeds: [5, 3]
 	if diff := cmp.Diff(want, candidates); diff != "" {
 		t.Errorf("candidates (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]int{2, 3}, ladders[1].Ranks); diff != "" {
+	if diff := cmp.Diff([]int{2, 3}, ranks(ladders[1])); diff != "" {
 		t.Errorf("ranks (-want +got):\n%s", diff)
 	}
-	specs := ladders[1].Specs[1]
+	specs := ladders[1].Rungs[1].Specs()
 	if s := specs[3]; len(specs) != 16 || s.Seed != 3 || s.Train.LearningRate != 3e-3 || s.LoRA.Alpha != 16 || s.LoRA.Dropout != 0.1 || s.LoRA.Rank != 3 {
 		t.Errorf("%d specs of rank 3, the fourth is %+v", len(specs), s)
 	}

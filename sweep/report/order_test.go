@@ -44,8 +44,9 @@ func script(r sweep.Registration) []told {
 	at := time.Unix(1_800_000_000, 0).UTC()
 	var events []told
 	for _, l := range r.Ladders {
-		for i, trials := range l.Trials {
-			for _, tr := range trials {
+		for i, rung := range l.Rungs {
+			for _, planned := range rung.Trials {
+				tr := planned.Trial
 				loss := 4.8 - min(float64(i), 2)/10 + float64(tr.Spec.Seed)/20 + tr.Spec.LoRA.Alpha/1e3 + float64(tr.Spec.Seed)*float64(i)/1e3
 				train, peak := loss-0.1, int64(100<<20+i)
 				first, second := trial.NewAttemptID(tr.ID, 1), trial.NewAttemptID(tr.ID, 2)
@@ -85,8 +86,9 @@ func stored(ctx context.Context, t failer, r sweep.Registration, events []told) 
 		t.Fatal(err)
 	}
 	for _, l := range r.Ladders {
-		for _, trials := range l.Trials {
-			for _, tr := range trials {
+		for _, rung := range l.Rungs {
+			for _, planned := range rung.Trials {
+				tr := planned.Trial
 				for number := 1; number <= 2; number++ {
 					if err := m.BeginAttempt(ctx, tr.ID, number, trial.Assignment{Trial: tr}, time.Unix(int64(number), 0)); err != nil {
 						t.Fatal(err)

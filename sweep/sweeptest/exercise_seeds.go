@@ -42,6 +42,10 @@ func exerciseCandidates(t *testing.T, s Store) {
 	}
 }
 
+func extraTrial(rank, candidate int, t trial.Trial) sweep.ExtraTrial {
+	return sweep.ExtraTrial{Rank: rank, PlannedTrial: sweep.PlannedTrial{Candidate: candidate, Trial: t}}
+}
+
 // exerciseExtraSeeds adds trials of extra seeds: they stand behind those of the grid, share what is known about them with
 // other sweeps, and do not make the registration another one.
 func exerciseExtraSeeds(t *testing.T, s Store) {
@@ -50,7 +54,7 @@ func exerciseExtraSeeds(t *testing.T, s Store) {
 	other := createTuned(t, s, "second")
 	ladder := snapshot(t, s, id).Ladders[0].ID
 	at := func(rate float64, rank int, seed int64, candidate int) sweep.ExtraTrial {
-		return sweep.ExtraTrial{Rank: rank, Candidate: candidate, Trial: TrialAt(rate, 16, rank, seed)}
+		return extraTrial(rank, candidate, TrialAt(rate, 16, rank, seed))
 	}
 	extra := []sweep.ExtraTrial{at(1e-3, 2, 3, 0), at(1e-3, 2, 2, 0), at(3e-3, 1, 2, 1)}
 	for range 2 { // the second changes nothing
@@ -91,7 +95,7 @@ func exerciseExtraSeeds(t *testing.T, s Store) {
 		"a rank that is not there":       at(1e-3, 4, 2, 0),
 		"a candidate that is not there":  at(1e-3, 2, 2, 2),
 		"another trial at a taken place": changed,
-		"a trial of another rank":        {Rank: 2, Trial: TrialAt(1e-3, 16, 1, 4)},
+		"a trial of another rank":        extraTrial(2, 0, TrialAt(1e-3, 16, 1, 4)),
 	} {
 		if err := s.AddTrials(ctx, ladder, []sweep.ExtraTrial{at(1e-3, 2, 4, 0), bad}); err == nil {
 			t.Errorf("%s was taken", name)

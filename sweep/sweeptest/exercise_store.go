@@ -103,12 +103,11 @@ func plans(s sweep.Snapshot) []sweep.LadderPlan {
 	for _, l := range s.Ladders {
 		plan := sweep.LadderPlan{Cell: l.Cell, Model: l.Model, Corpus: l.Corpus, Candidates: l.Candidates}
 		for _, r := range l.Rungs {
-			plan.Ranks = append(plan.Ranks, r.Rank)
-			var trials []trial.Trial
+			rung := sweep.RungPlan{Rank: r.Rank}
 			for _, f := range r.Trials {
-				trials = append(trials, f.Trial)
+				rung.Trials = append(rung.Trials, sweep.PlannedTrial{Candidate: f.Candidate, Trial: f.Trial})
 			}
-			plan.Trials = append(plan.Trials, trials)
+			plan.Rungs = append(plan.Rungs, rung)
 		}
 		out = append(out, plan)
 	}

@@ -74,16 +74,16 @@ func TunedRegistration(rates, alphas []float64, ranks []int, seeds []int64) swee
 				Modules: []lora.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}},
 			},
 			Corpus:     trial.CorpusInfo{Fingerprint: "data", Path: "/cache/data", TrainSequences: 100, ValidationSequences: 10},
-			Candidates: candidates, Ranks: ranks,
+			Candidates: candidates,
 		}
 		for _, rank := range ranks {
-			var trials []trial.Trial
-			for _, rate := range rates {
+			rung := sweep.RungPlan{Rank: rank}
+			for c, rate := range rates {
 				for _, seed := range seeds {
-					trials = append(trials, TrialAt(rate, alpha, rank, seed))
+					rung.Trials = append(rung.Trials, sweep.PlannedTrial{Candidate: c, Trial: TrialAt(rate, alpha, rank, seed)})
 				}
 			}
-			plan.Trials = append(plan.Trials, trials)
+			plan.Rungs = append(plan.Rungs, rung)
 		}
 		r.Ladders = append(r.Ladders, plan)
 	}

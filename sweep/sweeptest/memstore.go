@@ -127,8 +127,10 @@ func (m *MemStore) Register(_ context.Context, sweepID int64, r sweep.Registrati
 		l := &memLadder{id: int64(len(m.ladders) + 1), seeds: s.info.Seeds, plan: plan}
 		m.ladders = append(m.ladders, l)
 		s.ladders = append(s.ladders, l)
-		for _, t := range slices.Concat(plan.Trials...) {
-			m.trials[t.ID] = t
+		for _, r := range plan.Rungs {
+			for _, t := range r.Trials {
+				m.trials[t.Trial.ID] = t.Trial
+			}
 		}
 	}
 	return nil
@@ -138,7 +140,7 @@ func (m *MemStore) Register(_ context.Context, sweepID int64, r sweep.Registrati
 func (s *memSweep) registeredAs(r sweep.Registration) error {
 	same := s.info.Backend == r.Backend && len(s.ladders) == len(r.Ladders)
 	for i := 0; same && i < len(s.ladders); i++ {
-		same = reflect.DeepEqual(s.ladders[i].plan.Trials, r.Ladders[i].Trials)
+		same = reflect.DeepEqual(s.ladders[i].plan.Rungs, r.Ladders[i].Rungs)
 	}
 	if !same {
 		return fmt.Errorf("sweep %s is registered with other trials", s.info.Name)
@@ -178,7 +180,7 @@ func (m *MemStore) AddTrials(_ context.Context, ladder int64, trials []sweep.Ext
 // check holds what must be true of an extra trial of the ladder.
 func (l *memLadder) check(t sweep.ExtraTrial) error {
 	switch {
-	case !slices.Contains(l.plan.Ranks, t.Rank) || t.Trial.Spec.LoRA.Rank != t.Rank:
+	case !slices.ContainsFunc(l.plan.Rungs, func(r sweep.RungPlan) bool { return r.Rank == t.Rank }) || t.Trial.Spec.LoRA.Rank != t.Rank:
 		return fmt.Errorf("it is none of rank %d of the ladder", t.Rank)
 	case t.Candidate < 0 || t.Candidate >= max(1, len(l.plan.Candidates)):
 		return fmt.Errorf("the ladder has no candidate %d", t.Candidate)
@@ -305,7 +307,7 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 		ladder := sweep.Ladder{
 			ID: l.id, Index: i, Cell: l.plan.Cell, Model: l.plan.Model, Corpus: l.plan.Corpus, Candidates: l.plan.Candidates,
 		}
-		for j := range l.plan.Ranks {
+		for j := range l.plan.Rungs {
 			ladder.Rungs = append(ladder.Rungs, m.rung(l, j))
 		}
 		out.Ladders = append(out.Ladders, ladder)
@@ -316,12 +318,15 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 
 // rung returns a ladder's rung with its trials candidate by candidate, the extra seeds of each behind those of the grid.
 func (m *MemStore) rung(l *memLadder, index int) sweep.Rung {
-	rung := sweep.Rung{Rank: l.plan.Ranks[index]}
+	plan := l.plan.Rungs[index]
+	rung := sweep.Rung{Rank: plan.Rank}
 	for c := range max(1, len(l.plan.Candidates)) {
-		for _, t := range l.plan.Trials[index][c*len(l.seeds):][:len(l.seeds)] {
-			f := m.facts(t)
-			f.Candidate = c
-			rung.Trials = append(rung.Trials, f)
+		for _, t := range plan.Trials {
+			if t.Candidate == c {
+				f := m.facts(t.Trial)
+				f.Candidate = c
+				rung.Trials = append(rung.Trials, f)
+			}
 		}
 		var extra []sweep.TrialFacts
 		for _, t := range l.extra {

@@ -2,32 +2,82 @@ package trial
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// builtinPrefix marks models and corpora that the program brings along.
+// ErrInput says that a person has to fix a grid, a model or a data file.
+var ErrInput = errors.New("invalid input")
+
+// BuiltinPrefix marks models and corpora that the program brings along.
 const BuiltinPrefix = "builtin:"
 
-// IsHubName reports whether a name has the form of a hub's data set: owner/name with exactly one slash, optionally followed by
-// :split or :config:split, with no wildcard and no file's ending. After ResolveData a name of this form is one.
-func IsHubName(name string) bool {
+// GGUFSuffix is how the names of GGUF files end.
+const GGUFSuffix = ".gguf"
+
+// ResolveModel says what a model's name means in a folder: builtin:<name> stays, a folder that exists becomes absolute, a hub id
+// (owner/name) without such a folder stays, and anything else, such as file.gguf, is a path, made absolute, for whoever opens it
+// to miss.
+func ResolveModel(dir, ref string) string {
+	if strings.HasPrefix(ref, BuiltinPrefix) {
+		return ref
+	}
+	path := ResolvePath(dir, ref)
+	info, err := os.Stat(path)
+	if isFolder := err == nil && info.IsDir(); !isFolder && IsHubID(ref) && !strings.HasSuffix(ref, GGUFSuffix) {
+		return ref
+	}
+	return path
+}
+
+// ResolveData makes the names of corpora that are relative to a folder absolute, but for those of the hub's data sets.
+func ResolveData(dir string, names []string) []string {
+	var resolved []string
+	for _, name := range names {
+		if !isHubData(dir, name) {
+			name = ResolvePath(dir, name)
+		}
+		resolved = append(resolved, name)
+	}
+	return resolved
+}
+
+// ResolvePath makes a path that is relative to a folder absolute; builtin:<name> stays.
+func ResolvePath(dir, path string) string {
+	if strings.HasPrefix(path, BuiltinPrefix) || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// IsHubID reports whether a name has the form of a repository on the Hugging Face hub: owner/name with exactly one slash.
+func IsHubID(name string) bool {
+	owner, repo, ok := strings.Cut(name, "/")
+	return ok && owner != "" && repo != "" && !strings.Contains(repo, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~")
+}
+
+// IsHubData reports whether a name has the form of a data set on the hub: a hub id, optionally followed by :split or
+// :config:split, with no wildcard and no file's ending. After ResolveData a name of this form is one.
+func IsHubData(name string) bool {
 	id, _, _ := strings.Cut(name, ":")
-	owner, set, ok := strings.Cut(id, "/")
-	if !ok || owner == "" || set == "" || strings.Contains(set, "/") || strings.ContainsAny(name, `*?[\`) || strings.HasPrefix(owner, ".") || strings.HasPrefix(owner, "~") {
+	return IsHubID(id) && strings.Count(name, ":") <= 2 && !strings.ContainsAny(name, `*?[\`) && !hasFileEnding(id)
+}
+
+// isHubData is IsHubData for names that are relative to dir: no such file is there.
+func isHubData(dir, name string) bool {
+	if !IsHubData(name) {
 		return false
 	}
-	return strings.Count(name, ":") <= 2 && !hasFileEnding(set)
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err != nil
 }
 
 // hasFileEnding reports whether a name ends like a file that holds data, so that a missing file is not looked for on the hub.
 func hasFileEnding(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".txt", ".text", ".md", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".gz", ".zst", ".bz2", ".xz", ".zip", ".tar":
-		return true
+	endings := []string{
+		".txt", ".text", ".md", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".gz", ".zst", ".bz2", ".xz", ".zip", ".tar",
 	}
-	return false
+	return slices.Contains(endings, strings.ToLower(filepath.Ext(name)))
 }
-
-// ErrInput says that a person has to fix a grid, a model or a data file.
-var ErrInput = errors.New("invalid input")

@@ -9,12 +9,12 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// CheckNames reports every name that stands for no file, without reading one; names are as sweep.ResolveData gives them. Built-in
+// CheckNames reports every name that stands for no file, without reading one; names are as trial.ResolveData gives them. Built-in
 // data sets and those of the hub are not looked for.
 func CheckNames(names []string) error {
 	var errs []error
 	for _, name := range names {
-		if strings.HasPrefix(name, builtinPrefix) || trial.IsHubName(name) {
+		if strings.HasPrefix(name, builtinPrefix) || trial.IsHubData(name) {
 			continue
 		}
 		if _, err := expand(name); err != nil {
@@ -31,7 +31,7 @@ func FirstText(ctx context.Context, names []string) (place string, err error) {
 		if strings.HasPrefix(name, builtinPrefix) {
 			return name, nil
 		}
-		if trial.IsHubName(name) {
+		if trial.IsHubData(name) {
 			continue
 		}
 		paths, err := expand(name)

@@ -109,7 +109,7 @@ func (r resolver) resolve(ctx context.Context, names []string, splits ...string)
 }
 
 func (r resolver) expand(ctx context.Context, name string, splits []string) ([]string, error) {
-	if r.hub == nil || !trial.IsHubName(name) {
+	if r.hub == nil || !trial.IsHubData(name) {
 		return expand(name)
 	}
 	id, config, split := splitHubName(name)

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/data"
+)
+
+// inputs implements sweep.Inputs with the trainer's readers. Everything is read once per command and remembered.
+type inputs struct {
+	app           *app
+	configsOnly   bool // no weights: models have no fingerprint then
+	models        map[string]trial.ModelInfo
+	corpora       map[string]data.Prepared // by model reference and data spec
+	startAdapters map[string]string        // SHA-256 by folder
+}
+
+func (a *app) newInputs() *inputs {
+	return &inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]data.Prepared{}, startAdapters: map[string]string{}}
+}
+
+// Model implements sweep.Inputs.
+func (in *inputs) Model(ctx context.Context, ref string) (trial.ModelInfo, error) {
+	if m, ok := in.models[ref]; ok {
+		return m, nil
+	}
+	m, err := trainer.Inspect(ctx, ref, trainer.InspectOptions{Hub: in.app.hub(), WithoutWeights: in.configsOnly})
+	if err == nil {
+		in.models[ref] = m
+	}
+	return m, err
+}
+
+// CheckStart implements sweep.Inputs.
+func (in *inputs) CheckStart(m trial.ModelInfo, l lora.Spec) error { return trainer.CheckStart(m, l) }
+
+// CheckText implements sweep.Inputs.
+func (in *inputs) CheckText(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) error {
+	files, err := trainer.Files(m)
+	if err != nil {
+		return err
+	}
+	_, missing := data.LoadTokenizer(files)
+	if missing == nil {
+		return nil
+	}
+	text, err := data.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain))
+	if err != nil || text == "" {
+		return err
+	}
+	return fmt.Errorf("model %s cannot read %s: %w", m.Reference, text, missing)
+}
+
+// StartSum implements sweep.Inputs.
+func (in *inputs) StartSum(l lora.Spec) (string, error) {
+	dir := l.InitAdapter
+	if sum, ok := in.startAdapters[dir]; ok || dir == "" {
+		return sum, nil
+	}
+	sum, err := trainer.AdapterSum(dir)
+	if err != nil {
+		return "", fmt.Errorf("lora.init_adapter %s: %w", dir, err)
+	}
+	in.startAdapters[dir] = sum
+	return sum, nil
+}
+
+// Corpus implements sweep.Inputs.
+func (in *inputs) Corpus(ctx context.Context, m trial.ModelInfo, spec trial.DataSpec) (trial.CorpusInfo, []string, error) {
+	key := fmt.Sprintf("%s %+v", m.Reference, spec)
+	p, ok := in.corpora[key]
+	if ok {
+		return p.Info, p.Warnings, nil
+	}
+	files, err := trainer.Files(m)
+	if err != nil {
+		return trial.CorpusInfo{}, nil, err
+	}
+	show, done := in.app.byteProgress("reading the data")
+	p, err = data.Prepare(ctx, filepath.Join(in.app.root, "cache"), data.Source{Files: files, Model: m, Spec: spec, Hub: in.app.hub()}, show)
+	done()
+	if err != nil {
+		return trial.CorpusInfo{}, nil, err
+	}
+	in.corpora[key] = p
+	return p.Info, p.Warnings, nil
+}

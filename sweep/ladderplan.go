@@ -1,0 +1,77 @@
+package sweep
+
+import (
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Registration is a sweep whose inputs have been read: what Store.Register writes at once.
+type Registration struct {
+	Backend     string
+	Platform    string
+	PluginPath  string
+	NoiseSD     float64 // resolved once; 0 means 0.25 % of the lowest rank's loss
+	NoiseSource string  // grid, sweep <name>, or default
+	Ladders     []LadderPlan
+	Warnings    []string
+}
+
+// LadderPlan is a ladder that a grid expands to, with all its trials.
+type LadderPlan struct {
+	Cell       Cell
+	Model      trial.ModelInfo
+	Corpus     trial.CorpusInfo // empty until the data is read
+	Candidates []Cell           // empty where nothing is tuned
+	Rungs      []RungPlan       // ranks ascending, at least one
+}
+
+// RungPlan is the trials of one rank: candidate by candidate, each over the sweep's seeds in their order.
+type RungPlan struct {
+	Rank   int
+	Trials []PlannedTrial
+}
+
+// PlannedTrial is a trial at its place in a rung. Its ID is empty until the inputs of its ladder are known: see LadderPlan.On.
+type PlannedTrial struct {
+	Candidate int // index into the ladder's candidates; 0 where nothing is tuned
+	Trial     trial.Trial
+}
+
+// On gives the trials their identity on a corpus, an adapter to start from (its content's SHA-256; empty for none) and a backend.
+func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPlan {
+	l.Corpus = corpus
+	l.Rungs = slices.Clone(l.Rungs)
+	for i, r := range l.Rungs {
+		l.Rungs[i].Trials = slices.Clone(r.Trials)
+		for j, t := range r.Trials {
+			spec := t.Trial.Spec
+			spec.LoRA.InitAdapterSHA256 = start
+			l.Rungs[i].Trials[j].Trial = trial.New(spec, l.Model.Fingerprint, corpus.Fingerprint, backend)
+		}
+	}
+	return l
+}
+
+// Spec is that of the ladder's first trial. Model, data and the adapter to start from are the same in all of them.
+func (l LadderPlan) Spec() trial.Spec { return l.Rungs[0].Trials[0].Trial.Spec }
+
+// PerCandidate returns the first trial of each candidate, in their order: one speaks for all seeds.
+func (r RungPlan) PerCandidate() []trial.Trial {
+	var first []trial.Trial
+	for _, t := range r.Trials {
+		if t.Candidate == len(first) {
+			first = append(first, t.Trial)
+		}
+	}
+	return first
+}
+
+// Specs are those of the rung's trials.
+func (r RungPlan) Specs() []trial.Spec {
+	specs := make([]trial.Spec, len(r.Trials))
+	for i, t := range r.Trials {
+		specs[i] = t.Trial.Spec
+	}
+	return specs
+}
