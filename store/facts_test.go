@@ -138,7 +138,7 @@ func TestVerdictsAreAppendedOnce(t *testing.T) {
 	running := plateau.Verdict{State: plateau.StateRunning, EquivalentRanks: []int{}}
 	rule := plateau.Verdict{
 		State: plateau.StatePlateau, RecommendedRank: 8, BestRank: 16, EquivalentRanks: []int{8, 16}, Probability: new(0.75),
-		MinGain: 0.02, Reason: "larger ranks gain less than 0.02",
+		MinGain: 0.02, Reason: plateau.Finding{Code: plateau.ReasonPlateau},
 	}
 	for i, v := range []plateau.Verdict{running, running, rule, rule} {
 		if err := db.RecordVerdict(t.Context(), ladders[0].ID, v, moment(i)); err != nil {

@@ -2,7 +2,6 @@ package sweep
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -22,19 +21,17 @@ func Conclude(s Snapshot, ladder int) plateau.Verdict {
 }
 
 func (s standing) conclude(info Info) plateau.Verdict {
-	v := plateau.Verdict{State: plateau.StateInconclusive, EquivalentRanks: []int{}, Advice: []string{}, Flags: []string{}, Rungs: []plateau.RungVerdict{}}
+	v := plateau.Verdict{State: plateau.StateInconclusive, EquivalentRanks: []int{}, Advice: []plateau.Finding{}, Flags: []string{}, Rungs: []plateau.RungVerdict{}}
 	if len(s.counted) > 0 {
 		v = s.climb.Verdict()
 		if s.stepLimited() {
 			v.Flags = append(v.Flags, plateau.FlagStepLimited)
-			v.Advice = append(v.Advice, "the validation loss still falls at the last step: train longer before trusting a difference between ranks")
+			v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseLonger})
 		}
 	}
 	if fall, ok := s.trainingGain(); ok && fall < v.MinGain {
 		v.Flags = append(v.Flags, plateau.FlagBarelyTrained)
-		v.Advice = append(v.Advice, "training hardly moved the loss at any rank ("+plateau.ThreeDigits(fall)+
-			" from before the first step at best): raise learning_rate or steps before trusting that ranks are alike; if it stays poor, "+
-			"adapt more target_modules or climb to higher ranks")
+		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseBarely, Value: fall})
 	}
 	switch s.end {
 	case endRule:
@@ -45,21 +42,14 @@ func (s standing) conclude(info Info) plateau.Verdict {
 	case endNone:
 		s.concludeOpen(&v, info)
 	case endFailed:
-		s.cut(&v, plateau.StateIncomplete, s.reasonFailed(), "sweep logs TRIAL shows what a failed trial printed",
-			"mend the cause, then run the grid under a new name: finished trials are not trained again")
+		s.cut(&v, plateau.StateIncomplete, s.reasonFailed(), advice(plateau.AdviseLogs, plateau.AdviseRerun)...)
 	case endUnstable:
 		s.cut(&v, plateau.StateUnstable, s.reasonUnstable(), s.adviseUnstable()...)
 	case endOverMemory:
-		s.cut(&v, plateau.StateMemoryLimited, s.reasonMemory(info), append([]string{
-			s.lower() + ", or raise limits.memory",
-			"fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
-		}, s.rankCost()...)...)
+		s.cut(&v, plateau.StateMemoryLimited, s.reasonMemory(info), s.adviseLess(plateau.AdviseLessMemory, plateau.AdviseSmaller)...)
 		v.Next = s.next(info, s.rank())
 	case endOverTime:
-		s.cut(&v, plateau.StateTimeLimited, s.reasonTrialTime(info), append([]string{
-			s.lower() + ", raise limits.trial_time, or train fewer steps",
-			"fewer target_modules, a smaller batch_size or a shorter sequence_length make each step cheaper",
-		}, s.rankCost()...)...)
+		s.cut(&v, plateau.StateTimeLimited, s.reasonTrialTime(info), s.adviseLess(plateau.AdviseLessTime, plateau.AdviseCheaper)...)
 		v.Next = s.next(info, s.rank())
 	}
 	if v.State != plateau.StateRunning {
@@ -76,25 +66,33 @@ func (s standing) concludeOpen(v *plateau.Verdict, info Info) {
 	switch {
 	case !info.timeIsUp():
 		s.cut(v, plateau.StateRunning, s.reasonRunning())
-		v.Advice = []string{}
 		return
 	case s.climb.Draw != nil:
 		v.Draw = nil
 		v.Advice = append(v.Advice, s.adviseUndrawn(info))
 		return
 	}
-	s.cut(v, plateau.StateTimeLimited, s.reasonTime(info), "raise limits.time under a new name: finished trials are not trained again")
+	s.cut(v, plateau.StateTimeLimited, s.reasonTime(info), advice(plateau.AdviseMoreTime)...)
 	v.Next = s.next(info, s.rank())
 }
 
 // cut replaces a verdict's state where something other than the rule ended the ladder.
-func (s standing) cut(v *plateau.Verdict, state plateau.State, reason string, advice ...string) {
+func (s standing) cut(v *plateau.Verdict, state plateau.State, reason plateau.Finding, advice ...plateau.Finding) {
 	if len(s.counted) > 0 && state != plateau.StateRunning {
-		reason += "; up to rank " + strconv.Itoa(s.rung(s.climb.End).Rank) + ": " + v.Reason
+		reason.Over, reason.Then = s.rung(s.climb.End).Rank, new(v.Reason)
 	}
 	v.State, v.Reason = state, reason
 	v.Probability, v.SeedsToCertify, v.Next = nil, nil, nil
-	v.Advice = advice
+	v.Advice = append([]plateau.Finding{}, advice...)
+}
+
+// advice makes findings of codes that need no numbers.
+func advice(codes ...plateau.Code) []plateau.Finding {
+	findings := make([]plateau.Finding, len(codes))
+	for i, c := range codes {
+		findings[i].Code = c
+	}
+	return findings
 }
 
 // rank is the current rung's.

@@ -1,8 +1,6 @@
 package sweep
 
 import (
-	"fmt"
-
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
@@ -10,11 +8,11 @@ import (
 func (s standing) adviseNext(v *plateau.Verdict, info Info) {
 	rank, ok := s.nextRank()
 	if !ok {
-		v.Advice = append(v.Advice, "no larger rank exists: the last one is as wide as the widest target")
+		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseWidest})
 		return
 	}
 	v.Next = s.next(info, rank)
-	v.Advice = append(v.Advice, fmt.Sprintf("try rank %d next", rank))
+	v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseNextRank, Over: rank})
 }
 
 // nextRank continues the ladder by the factor of its last two ranks, at least by 2, up to the width of the widest target.

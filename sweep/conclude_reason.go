@@ -1,85 +1,79 @@
 package sweep
 
 import (
-	"fmt"
-	"strings"
-	"time"
-
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // reasonFailed lists the cells that failed for good.
-func (s standing) reasonFailed() string {
+func (s standing) reasonFailed() plateau.Finding {
 	rung := s.ladder.Rungs[s.current].grid()
-	var cells []string
+	f := plateau.Finding{Code: plateau.ReasonFailed, Of: len(rung.Trials)}
 	for _, t := range rung.Trials {
 		if t.state() == trialFailed {
-			cells = append(cells, fmt.Sprintf("rank %d, %s (trial %s): %s", rung.Rank, s.ladder.place(t), t.Trial.ID, t.failure()))
+			failure := s.ladder.failure(rung, t)
+			failure.Error, failure.Crashes = t.failure()
+			f.Trials = append(f.Trials, failure)
 		}
 	}
-	return fmt.Sprintf("%d of %d trials failed: %s", len(cells), len(rung.Trials), strings.Join(cells, "; "))
+	f.Count = len(f.Trials)
+	return f
 }
 
-// place names a trial within its rung.
-func (l Ladder) place(t TrialFacts) string {
-	place := fmt.Sprintf("seed %d", t.seed())
+// failure places a trial that ended without a loss.
+func (l Ladder) failure(r Rung, t TrialFacts) plateau.Failure {
+	f := plateau.Failure{Trial: string(t.Trial.ID), Rank: r.Rank, Seed: t.seed()}
 	if t.Candidate < len(l.Candidates) {
-		place += ", " + l.Candidates[t.Candidate].String()
+		f.Tuned = l.Candidates[t.Candidate].String()
 	}
-	return place
+	return f
 }
 
-// failure says why a trial failed for good.
-func (t TrialFacts) failure() string {
+// failure is why a trial failed for good: its error, or how often it crashed in a row and its last error.
+func (t TrialFacts) failure() (message string, crashes int) {
 	if o := t.Final(); o != nil && o.Error != "" {
-		return o.Error
+		return o.Error, 0
 	}
-	last := t.Attempts[len(t.Attempts)-1].Outcome
-	text := fmt.Sprintf("crashed %d times in a row without getting further", crashLimit)
-	if last != nil && last.Error != "" {
-		text += " (" + last.Error + ")"
+	if last := t.Attempts[len(t.Attempts)-1].Outcome; last != nil {
+		message = last.Error
 	}
-	return text
+	return message, crashLimit
 }
 
-func (s standing) reasonUnstable() string {
+func (s standing) reasonUnstable() plateau.Finding {
 	rung := s.ladder.Rungs[s.current].grid()
-	var where []string
+	f := plateau.Finding{Code: plateau.ReasonUnstable, Ranks: []int{rung.Rank}, Of: len(rung.Trials)}
 	for _, t := range rung.Trials {
 		if t.state() == trialUnstable {
-			where = append(where, fmt.Sprintf("%s at step %d", s.ladder.place(t), t.Final().Step))
+			failure := s.ladder.failure(rung, t)
+			failure.Step = t.Final().Step
+			f.Trials = append(f.Trials, failure)
 		}
 	}
-	what, separator := "seeds", ", "
-	if len(s.ladder.Candidates) > 0 {
-		what, separator = "trials", "; "
-	}
-	return fmt.Sprintf("%d of %d %s of rank %d stopped on a loss or gradient that is not finite: %s",
-		len(where), len(rung.Trials), what, rung.Rank, strings.Join(where, separator))
+	f.Count = len(f.Trials)
+	return f
 }
 
-func (s standing) adviseUnstable() []string {
+func (s standing) adviseUnstable() []plateau.Finding {
 	trials := s.ladder.Rungs[s.current].grid().Trials
 	spec := trials[0].Trial.Spec
-	rate := plateau.ThreeDigits(spec.Train.LearningRate)
+	rate := plateau.Finding{Code: plateau.AdviseLowerRate, Value: spec.Train.LearningRate}
 	if s.tunes("learning_rate") {
+		rate.Name = "learning_rate"
 		for _, t := range trials {
-			spec.Train.LearningRate = min(spec.Train.LearningRate, t.Trial.Spec.Train.LearningRate)
+			rate.Value = min(rate.Value, t.Trial.Spec.Train.LearningRate)
 		}
-		rate = plateau.ThreeDigits(spec.Train.LearningRate) + " at least"
 	}
-	return []string{
-		fmt.Sprintf("lower learning_rate (now %s), add warmup_steps, or clip harder with max_grad_norm", rate),
-		fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", spec.LoRA.Rank, plateau.ThreeDigits(spec.LoRA.Alpha), plateau.ThreeDigits(spec.LoRA.Scaling())),
-	}
+	alpha := plateau.Finding{Code: plateau.AdviseAlpha, Over: spec.LoRA.Rank, Value: spec.LoRA.Alpha, Limit: spec.LoRA.Scaling()}
+	return []plateau.Finding{rate, alpha}
 }
 
-// lower says which ranks fit where the current one does not.
-func (s standing) lower() string {
-	if len(s.counted) == 0 {
-		return "begin the ladder at a lower rank"
+// adviseLess says what fits where the current rank does not.
+func (s standing) adviseLess(less, cheaper plateau.Code) []plateau.Finding {
+	first := plateau.Finding{Code: less}
+	if len(s.counted) > 0 {
+		first.Over = s.rung(s.climb.End).Rank
 	}
-	return "stay at a lower rank"
+	return append([]plateau.Finding{first, {Code: cheaper}}, s.rankCost()...)
 }
 
 // adapterBytes is what a trainable parameter takes during training: itself, its gradient and Adam's two moments, each in
@@ -88,7 +82,7 @@ const adapterBytes = 4 * 4
 
 // rankCost says what the current rank itself takes, from the number of parameters that its workers, or those of the rank
 // below, reported; none where no worker came so far. What the base model and a batch take does not depend on rank.
-func (s standing) rankCost() []string {
+func (s standing) rankCost() []plateau.Finding {
 	for i := s.current; i >= 0; i-- {
 		rung := s.ladder.Rungs[i]
 		for _, t := range rung.ChosenRung().Trials {
@@ -96,78 +90,47 @@ func (s standing) rankCost() []string {
 				continue
 			}
 			params := t.TrainableParams * int64(s.rank()) / int64(rung.Rank)
-			return []string{fmt.Sprintf("what rank %d itself costs: %d trainable parameters, %s with gradient and moments; half the rank takes half of "+
-				"that, while the base model and the batch take the same at every rank", s.rank(), params, bytesText(params*adapterBytes))}
+			return []plateau.Finding{{Code: plateau.AdviseRankCost, Over: s.rank(), Count: int(params), Value: float64(params * adapterBytes)}}
 		}
 	}
 	return nil
 }
 
-func (s standing) reasonMemory(info Info) string {
-	bound := "the machine has"
-	if info.Limits.Memory > 0 {
-		bound = "limits.memory allows (" + bytesText(info.Limits.Memory) + ")"
-	}
-	return fmt.Sprintf("rank %d needs more memory than %s", s.rank(), bound)
+func (s standing) reasonMemory(info Info) plateau.Finding {
+	return plateau.Finding{Code: plateau.ReasonMemory, Ranks: []int{s.rank()}, Limit: float64(info.Limits.Memory)}
 }
 
-func (s standing) reasonTrialTime(info Info) string {
-	return fmt.Sprintf("a trial of rank %d takes longer than limits.trial_time (%s)", s.rank(), forHumans(info.Limits.TrialTime))
+func (s standing) reasonTrialTime(info Info) plateau.Finding {
+	return plateau.Finding{Code: plateau.ReasonTrialTime, Ranks: []int{s.rank()}, Limit: info.Limits.TrialTime.Seconds()}
 }
 
-func (s standing) reasonTime(info Info) string {
-	return fmt.Sprintf("limits.time (%s) ran out before rank %d was complete", forHumans(info.Limits.Time), s.rank())
+func (s standing) reasonTime(info Info) plateau.Finding {
+	return plateau.Finding{Code: plateau.ReasonTime, Ranks: []int{s.rank()}, Limit: info.Limits.Time.Seconds()}
 }
 
 // reasonRunning counts the trials that the ladder waits for.
-func (s standing) reasonRunning() string {
-	done, all := 0, 0
-	var ranks []int
+func (s standing) reasonRunning() plateau.Finding {
+	f := plateau.Finding{Code: plateau.ReasonRunning}
 	for _, w := range s.work() {
-		rank := s.ladder.Rungs[w.index].Rank
-		ranks = append(ranks, rank)
+		f.Ranks = append(f.Ranks, s.ladder.Rungs[w.index].Rank)
 		for _, t := range w.trials {
-			all++
+			f.Of++
 			if t.state() != trialPending {
-				done++
+				f.Count++
 			}
 		}
 	}
-	if s.climb.Draw != nil {
-		return fmt.Sprintf("%s %s: %d of %d trials of extra seeds finished, which %s",
-			plateau.Either(len(ranks), "rank", "ranks"), plateau.ListInts(ranks), done, all+len(s.unregistered()), s.climb.Use())
+	switch {
+	case s.climb.Draw != nil:
+		f.Code, f.Name = plateau.ReasonDrawing, s.climb.Use()
+		f.Of += len(s.unregistered())
+	case len(s.screens) > 0:
+		f.Code = plateau.ReasonScreening
 	}
-	if len(s.screens) > 0 {
-		return fmt.Sprintf("rank %d, to be truncated to every lower rank: %d of %d trials finished", ranks[0], done, all)
-	}
-	return fmt.Sprintf("rank %d: %d of %d trials finished", ranks[0], done, all)
+	return f
 }
 
 // adviseUndrawn says what a likely plateau lacks whose extra seeds were not trained before time ran out.
-func (s standing) adviseUndrawn(info Info) string {
-	return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s %s were trained, which %s: "+
-		"raise it under a new name, finished trials are not trained again",
-		forHumans(info.Limits.Time), plateau.Either(len(s.climb.Draw.Ranks), "rank", "ranks"), plateau.ListInts(s.climb.Draw.Ranks), s.climb.Use())
-}
-
-// bytesText prints a size in the largest binary unit that leaves at least 1.
-func bytesText(n int64) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
-	x, u := float64(n), 0
-	for x >= 1024 && u < len(units)-1 {
-		x, u = x/1024, u+1
-	}
-	return plateau.ThreeDigits(x) + " " + units[u]
-}
-
-// forHumans prints 2h0m0s as 2h.
-func forHumans(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
+func (s standing) adviseUndrawn(info Info) plateau.Finding {
+	return plateau.Finding{Code: plateau.AdviseUndrawn, Ranks: s.climb.Draw.Ranks, Limit: info.Limits.Time.Seconds(), Name: s.climb.Use()}
 }

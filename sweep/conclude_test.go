@@ -10,6 +10,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -107,13 +108,13 @@ func TestConcludeStates(t *testing.T) {
 			s := registered(t, []float64{16}, []int{1, 2, 4, 8, 16}, 0, 1, 2)
 			tt.facts(&s)
 			v := sweep.Conclude(s, 0)
-			if v.State != tt.state || v.RecommendedRank != tt.rank || !strings.Contains(v.Reason, tt.reason) {
-				t.Errorf("Conclude = %s, rank %d, %q, want %s, rank %d, %q", v.State, v.RecommendedRank, v.Reason, tt.state, tt.rank, tt.reason)
+			if v.State != tt.state || v.RecommendedRank != tt.rank || !strings.Contains(prose.Reason(v), tt.reason) {
+				t.Errorf("Conclude = %s, rank %d, %q, want %s, rank %d, %q", v.State, v.RecommendedRank, prose.Reason(v), tt.state, tt.rank, tt.reason)
 			}
 			if got := next(v); got != tt.next {
 				t.Errorf("next rank %d, want %d", got, tt.next)
 			}
-			if v.State != plateau.StateRunning && len(v.Advice) == 0 {
+			if v.State != plateau.StateRunning && len(prose.Advice(v)) == 0 {
 				t.Error("no advice")
 			}
 		})
@@ -165,7 +166,7 @@ func TestConcludeInconclusive(t *testing.T) {
 	s := registered(t, []float64{16}, []int{8}, 0, 1, 2)
 	finishRung(&s, 8, loss(4.7))
 	if v := sweep.Conclude(s, 0); v.State != plateau.StateInconclusive || v.RecommendedRank != 8 {
-		t.Errorf("one rank: %s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+		t.Errorf("one rank: %s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 	}
 	s = registered(t, []float64{16}, []int{1, 2}, 0, 1, 2)
 	finishRung(&s, 1, loss(4.8))
@@ -173,7 +174,7 @@ func TestConcludeInconclusive(t *testing.T) {
 	shiftSeed(&s, 2, 0, 0.03)
 	v := sweep.Conclude(s, 0)
 	if v.State != plateau.StateInconclusive || v.RecommendedRank != 1 || v.SeedsToCertify == nil {
-		t.Errorf("unresolved: %s, rank %d, seeds %v (%s)", v.State, v.RecommendedRank, v.SeedsToCertify, v.Reason)
+		t.Errorf("unresolved: %s, rank %d, seeds %v (%s)", v.State, v.RecommendedRank, v.SeedsToCertify, prose.Reason(v))
 	}
 }
 

@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,23 +19,18 @@ func (s standing) adviseTuned(v *plateau.Verdict) {
 		return
 	}
 	for _, setting := range candidates[0] {
-		for _, e := range []struct {
-			side EdgeSide
-			step string
-		}{{EdgeSmallest, "smaller"}, {EdgeLargest, "larger"}} {
-			ranks := s.ranksAt(Edge{setting.Name, e.side})
+		for _, side := range []EdgeSide{EdgeSmallest, EdgeLargest} {
+			ranks := s.ranksAt(Edge{setting.Name, side})
 			if len(ranks) == 0 {
 				continue
 			}
 			if flag := flagEdge + setting.Name; !slices.Contains(v.Flags, flag) {
 				v.Flags = append(v.Flags, flag)
 			}
-			v.Advice = append(v.Advice, fmt.Sprintf("the best %s of %s %s is the %s of its list: add a %s value, for a rank that is tuned "+
-				"worse than others looks worse than it is", setting.Name, plateau.Either(len(ranks), "rank", "ranks"), plateau.ListInts(ranks), e.side, e.step))
+			v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseEdge, Ranks: ranks, Name: setting.Name, Side: string(side)})
 		}
 	}
-	v.Advice = append(v.Advice, fmt.Sprintf("each rank stands for the best of its %d candidates on the same seeds: that makes every loss a little "+
-		"too low, the more so the larger the noise, and the intervals do not count the choice", len(candidates)))
+	v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseChosen, Count: len(candidates)})
 }
 
 // ranksAt lists the counted ranks whose chosen candidate lies at an edge.
@@ -109,12 +103,7 @@ func (s standing) adviseScale(v *plateau.Verdict) {
 		return
 	}
 	v.Flags = append(v.Flags, plateau.FlagScale)
-	change, remedy := "falls", "alpha: 2r keeps it the same at every rank, use_rslora lets it fall more slowly"
-	if to > from {
-		change, remedy = "grows", "a fixed alpha, or 2r without use_rslora, does not let it grow"
-	}
-	v.Advice = append(v.Advice, fmt.Sprintf("the scaling of the update %s from %s at rank %d to %s at rank %d, so this plateau may be one of scale "+
-		"rather than of rank: %s", change, plateau.ThreeDigits(from), low.Rank, plateau.ThreeDigits(to), high.Rank, remedy))
+	v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseScale, Ranks: []int{low.Rank, high.Rank}, Values: []float64{from, to}})
 }
 
 // tunes reports whether an axis is tuned.

@@ -57,7 +57,7 @@ func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 		}
 		open++
 		if s.Sweep.timeIsUp() && p.runs(st) {
-			st.cut(&d.Verdicts[i], plateau.StateRunning, "limits.time ran out: running trials write their checkpoints")
+			st.cut(&d.Verdicts[i], plateau.StateRunning, plateau.Finding{Code: plateau.ReasonStopping})
 		}
 		if extra := st.unregistered(); len(extra) > 0 && !s.Sweep.timeIsUp() {
 			d.Register = append(d.Register, Drawn{i, extra})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -68,7 +69,7 @@ func TestSchedulerConfirms(t *testing.T) {
 			t.Fatal(err)
 		}
 		if v := sweep.Conclude(s, 0); v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || len(extraSeeds(s.Ladders[0])) > 0 {
-			t.Fatalf("before: %s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+			t.Fatalf("before: %s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 		}
 		before := len(b.exec.Starts())
 		s = confirmed(t, b, 6)
@@ -76,7 +77,7 @@ func TestSchedulerConfirms(t *testing.T) {
 		for i, l := range s.Ladders {
 			v := sweep.Conclude(s, i)
 			if v.State != plateau.StatePlateau || v.RecommendedRank != 2 || v.Draw != nil || len(v.Rungs[2].Seeds) != 6 {
-				t.Errorf("ladder %d: %s, rank %d (%s)", i, v.State, v.RecommendedRank, v.Reason)
+				t.Errorf("ladder %d: %s, rank %d (%s)", i, v.State, v.RecommendedRank, prose.Reason(v))
 			}
 			if got := extraSeeds(l); !slices.Equal(got, want) {
 				t.Errorf("ladder %d: extra trials %v, want %v", i, got, want)
@@ -120,14 +121,14 @@ func TestSchedulerConfirmsAtTheEnd(t *testing.T) {
 		}
 		before, starts := sweep.Conclude(s, 0), len(b.exec.Starts())
 		if before.State != plateau.StateLikelyPlateau || before.RecommendedRank != 2 || starts != 18 {
-			t.Fatalf("before: %s, rank %d (%s) after %d starts", before.State, before.RecommendedRank, before.Reason, starts)
+			t.Fatalf("before: %s, rank %d (%s) after %d starts", before.State, before.RecommendedRank, prose.Reason(before), starts)
 		}
 		s = confirmed(t, b, 6)
 		want := [][2]int64{{2, 3}, {2, 4}, {2, 5}, {4, 3}, {4, 4}, {4, 5}}
 		for i, l := range s.Ladders {
 			v := sweep.Conclude(s, i)
 			if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || v.Draw != nil || *v.Probability <= *before.Probability || len(v.Rungs[2].Seeds) != 6 {
-				t.Errorf("ladder %d: %s, rank %d, draw %v (%s)", i, v.State, v.RecommendedRank, v.Draw, v.Reason)
+				t.Errorf("ladder %d: %s, rank %d, draw %v (%s)", i, v.State, v.RecommendedRank, v.Draw, prose.Reason(v))
 			}
 			if got := extraSeeds(l); !slices.Equal(got, want) {
 				t.Errorf("ladder %d: extra trials %v, want %v", i, got, want)
@@ -184,7 +185,7 @@ func TestSchedulerDraws(t *testing.T) {
 				}
 				v := sweep.Conclude(s, 0)
 				if v.State != tt.state || v.RecommendedRank != 2 || v.Draw != nil {
-					t.Errorf("%s, rank %d, draw %v (%s)", v.State, v.RecommendedRank, v.Draw, v.Reason)
+					t.Errorf("%s, rank %d, draw %v (%s)", v.State, v.RecommendedRank, v.Draw, prose.Reason(v))
 				}
 				if n := len(v.Rungs[2].Seeds); n != tt.seeds {
 					t.Errorf("rank 4 is compared over %d seeds, want %d", n, tt.seeds)
@@ -205,8 +206,8 @@ func TestDrawOutOfTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		v := sweep.Conclude(s, 0)
-		if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || !strings.Contains(strings.Join(v.Advice, "\n"), "limits.time (10m) ran out before the extra seeds of ranks 2 and 4") {
-			t.Errorf("%s, rank %d, advice %q", v.State, v.RecommendedRank, v.Advice)
+		if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || !strings.Contains(strings.Join(prose.Advice(v), "\n"), "limits.time (10m) ran out before the extra seeds of ranks 2 and 4") {
+			t.Errorf("%s, rank %d, advice %q", v.State, v.RecommendedRank, prose.Advice(v))
 		}
 		if d := sweep.Decide(s, nil, b.capacity); !d.Done || len(d.Register)+len(d.Start) > 0 {
 			t.Errorf("it is not done: %+v", d)

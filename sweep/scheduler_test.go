@@ -14,6 +14,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -141,7 +142,7 @@ func TestSchedulerClimbsToThePlateau(t *testing.T) {
 		for i, l := range s.Ladders {
 			v := sweep.Conclude(s, i)
 			if v.State != plateau.StatePlateau || v.RecommendedRank != 4 || len(v.Rungs) != 5 {
-				t.Errorf("ladder %d: %s, rank %d after %d rungs (%s)", i, v.State, v.RecommendedRank, len(v.Rungs), v.Reason)
+				t.Errorf("ladder %d: %s, rank %d after %d rungs (%s)", i, v.State, v.RecommendedRank, len(v.Rungs), prose.Reason(v))
 			}
 			if diff := cmp.Diff([]plateau.Verdict{v}, b.store.Verdicts(l.ID)); diff != "" {
 				t.Errorf("recorded verdicts (-want +got):\n%s", diff)
@@ -236,7 +237,7 @@ func TestSchedulerTimeLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		if v := sweep.Conclude(s, 0); v.State != plateau.StateTimeLimited || v.RecommendedRank == 0 {
-			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 		}
 		if s.Sweep.Elapsed < 5*time.Minute || s.Sweep.Elapsed > 5*time.Minute+10*time.Second {
 			t.Errorf("elapsed %v with a limit of 5m", s.Sweep.Elapsed)
@@ -260,7 +261,7 @@ func TestSchedulerMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		if v := sweep.Conclude(s, 0); v.State != plateau.StateMemoryLimited || v.RecommendedRank != 2 {
-			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 		}
 		if b.exec.Most() != 3 {
 			t.Errorf("%d workers at once, want the 3 that fit", b.exec.Most())
@@ -322,10 +323,10 @@ func TestSchedulerGivesUpOnATrial(t *testing.T) {
 					t.Fatal(err)
 				}
 				if v := sweep.Conclude(s, 0); v.State != plateau.StateIncomplete || v.RecommendedRank != 1 {
-					t.Errorf("ladder 0: %s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+					t.Errorf("ladder 0: %s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 				}
 				if v := sweep.Conclude(s, 1); v.State != plateau.StatePlateau {
-					t.Errorf("ladder 1: %s (%s)", v.State, v.Reason)
+					t.Errorf("ladder 1: %s (%s)", v.State, prose.Reason(v))
 				}
 				if f := s.Ladders[0].Rungs[1].Trials[1]; len(f.Attempts) != 5 {
 					t.Errorf("%d attempts, want 5", len(f.Attempts))
@@ -342,7 +343,7 @@ func TestSchedulerUnstable(t *testing.T) {
 		tr.Unstable = func(t trial.Trial) bool { return t.Spec.LoRA.Rank == 4 && t.Spec.Seed > 0 }
 		s := uninterrupted(t, tr)
 		if v := sweep.Conclude(s, 0); v.State != plateau.StateUnstable || v.RecommendedRank != 2 {
-			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, v.Reason)
+			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -154,7 +155,7 @@ func TestScreen(t *testing.T) {
 				}
 				v := sweep.Conclude(s, 0)
 				if v.State != tt.state || v.RecommendedRank != tt.rank || v.Screening == nil {
-					t.Fatalf("%s, rank %d, screening %v (%s)", v.State, v.RecommendedRank, v.Screening, v.Reason)
+					t.Fatalf("%s, rank %d, screening %v (%s)", v.State, v.RecommendedRank, v.Screening, prose.Reason(v))
 				}
 				got := *v.Screening
 				got.Ranks, got.Losses = nil, nil
@@ -164,8 +165,8 @@ func TestScreen(t *testing.T) {
 				if ranks := trainedRanks(s.Ladders[0]); !slices.Equal(ranks, tt.trained) {
 					t.Errorf("trained %v, want %v", ranks, tt.trained)
 				}
-				if !strings.Contains(v.Reason, "; screened: rank ") {
-					t.Errorf("the reason does not say that it was screened: %s", v.Reason)
+				if !strings.Contains(prose.Reason(v), "; screened: rank ") {
+					t.Errorf("the reason does not say that it was screened: %s", prose.Reason(v))
 				}
 			})
 		})
@@ -216,8 +217,8 @@ func TestScreenThatFails(t *testing.T) {
 					t.Fatal(err)
 				}
 				v := sweep.Conclude(s, 0)
-				if v.State != tt.state || !strings.HasPrefix(v.Reason, tt.reason) || !strings.Contains(strings.Join(v.Advice, "\n"), "strategy: ladder climbs from rank 1") {
-					t.Errorf("%s (%s), advice %q", v.State, v.Reason, v.Advice)
+				if v.State != tt.state || !strings.HasPrefix(prose.Reason(v), tt.reason) || !strings.Contains(strings.Join(prose.Advice(v), "\n"), "strategy: ladder climbs from rank 1") {
+					t.Errorf("%s (%s), advice %q", v.State, prose.Reason(v), prose.Advice(v))
 				}
 			})
 		})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -78,8 +79,8 @@ func TestTunedRung(t *testing.T) {
 				t.Errorf("Chosen = %d, %v, want %d", got, ok, tt.chosen)
 			}
 			v := sweep.Conclude(s, 0)
-			if v.State != tt.state || !strings.Contains(v.Reason, tt.reason) {
-				t.Errorf("Conclude = %s, %q, want %s, %q", v.State, v.Reason, tt.state, tt.reason)
+			if v.State != tt.state || !strings.Contains(prose.Reason(v), tt.reason) {
+				t.Errorf("Conclude = %s, %q, want %s, %q", v.State, prose.Reason(v), tt.state, tt.reason)
 			}
 			starts := 0
 			if tt.state == plateau.StateRunning {
@@ -125,7 +126,7 @@ func TestTuneEdges(t *testing.T) {
 	if diff := cmp.Diff([]string{"edge_of_learning_rate"}, slices.DeleteFunc(v.Flags, func(f string) bool { return f == plateau.FlagScale })); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
 	}
-	advice := strings.Join(v.Advice, "\n")
+	advice := strings.Join(prose.Advice(v), "\n")
 	for _, want := range []string{
 		"the best learning_rate of ranks 2 and 4 is the largest of its list: add a larger value",
 		"each rank stands for the best of its 3 candidates on the same seeds",
@@ -184,7 +185,7 @@ func TestSchedulerTunes(t *testing.T) {
 		}
 		v := sweep.Conclude(s, 0)
 		if v.State != plateau.StatePlateau || v.RecommendedRank != 4 || len(v.Rungs) != 5 {
-			t.Errorf("%s, rank %d after %d rungs (%s)", v.State, v.RecommendedRank, len(v.Rungs), v.Reason)
+			t.Errorf("%s, rank %d after %d rungs (%s)", v.State, v.RecommendedRank, len(v.Rungs), prose.Reason(v))
 		}
 		starts := b.exec.Starts()
 		if len(starts) != 2*5*3 {

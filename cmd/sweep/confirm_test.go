@@ -10,6 +10,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -58,7 +59,7 @@ func TestConfirm(t *testing.T) {
 	s.finish()
 	snapshot, _ = s.snapshot()
 	if v := sweep.Conclude(snapshot, 0); v.State != plateau.StateLikelyPlateau {
-		t.Fatalf("before: %s (%s)", v.State, v.Reason)
+		t.Fatalf("before: %s (%s)", v.State, prose.Reason(v))
 	}
 
 	for name, test := range map[string]struct {
@@ -129,7 +130,7 @@ func TestConfirmOneSeed(t *testing.T) {
 			s.finish()
 			before := s.verdict()
 			if before.State != plateau.StateLikelyPlateau || !slices.Contains(before.Flags, plateau.FlagOneSeed) || s.attempts() != 3 {
-				t.Fatalf("before: %s, flags %v, %d attempts (%s)", before.State, before.Flags, s.attempts(), before.Reason)
+				t.Fatalf("before: %s, flags %v, %d attempts (%s)", before.State, before.Flags, s.attempts(), prose.Reason(before))
 			}
 
 			confirm := func() (out, said string) {
@@ -145,7 +146,7 @@ func TestConfirmOneSeed(t *testing.T) {
 			out, said := confirm()
 			v := s.verdict()
 			if v.State != test.state || v.RecommendedRank != 1 || slices.Contains(v.Flags, plateau.FlagOneSeed) {
-				t.Errorf("after: %s, rank %d, flags %v (%s)", v.State, v.RecommendedRank, v.Flags, v.Reason)
+				t.Errorf("after: %s, rank %d, flags %v (%s)", v.State, v.RecommendedRank, v.Flags, prose.Reason(v))
 			}
 			for _, r := range v.Rungs[1:] {
 				if diff := cmp.Diff([]int64{0, 1}, r.Seeds); diff != "" || r.DF == nil || *r.DF != 1 || r.PairSD == nil || len(r.Earlier) != 1 || r.Earlier[0].DF != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/executor/local"
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
@@ -22,7 +23,7 @@ import (
 func (a *app) sayUnconfirmed(rule plateau.Rule, verdicts []plateau.Verdict) {
 	for i, v := range verdicts {
 		if rule.Confirm && v.State == plateau.StateLikelyPlateau {
-			a.say("ladder %d stays a likely plateau with up to %d seeds per rank: %s", i+1, rule.MaxSeeds, v.Reason)
+			a.say("ladder %d stays a likely plateau with up to %d seeds per rank: %s", i+1, rule.MaxSeeds, prose.Reason(v))
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // plateauFlags are the settings of the rule on the command line, in a grid's words.
@@ -72,10 +73,13 @@ type plateauResult struct {
 	Noise   *report.Noise         `json:"noise"` // null where fewer than two ranks share two seeds
 }
 
-// verdictJSON is a verdict without its rungs.
+// verdictJSON is a verdict in sentences, without its rungs.
 type verdictJSON struct {
 	plateau.Verdict
-	Rungs *struct{} `json:"rungs,omitempty"` // hides Verdict.Rungs
+	Code   plateau.Code `json:"code"` // of the reason
+	Reason string       `json:"reason"`
+	Advice []string     `json:"advice"`
+	Rungs  *struct{}    `json:"rungs,omitempty"` // hides Verdict.Rungs
 }
 
 func (a *app) plateau(path string, f plateauFlags) error {
@@ -104,7 +108,9 @@ func (a *app) plateau(path string, f plateauFlags) error {
 			"add seeds, or give --noise-sd, the standard deviation of one value", path)
 	}
 	noise := report.NoiseOf(rungs)
-	return a.emit("plateau", plateauResult{Verdict: verdictJSON{Verdict: v}, Rungs: v.Rungs, Noise: noise},
+	return a.emit("plateau", plateauResult{
+		Verdict: verdictJSON{Verdict: v, Code: v.Reason.Code, Reason: prose.Reason(v), Advice: prose.Advice(v)}, Rungs: v.Rungs, Noise: noise,
+	},
 		func(w io.Writer) error { return writePlateau(w, v, noise) },
 		func() ([]string, [][]string) { return plateauRows(v) })
 }
@@ -211,11 +217,11 @@ func writePlateau(w io.Writer, v plateau.Verdict, noise *report.Noise) error {
 		return err
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "rank %d: %s\n%s\n", v.RecommendedRank, v.State, v.Reason)
+	fmt.Fprintf(&text, "rank %d: %s\n%s\n", v.RecommendedRank, v.State, prose.Reason(v))
 	if noise != nil {
 		fmt.Fprintf(&text, "noise: %s\n", noise)
 	}
-	for _, advice := range v.Advice {
+	for _, advice := range prose.Advice(v) {
 		text.WriteString("- " + advice + "\n")
 	}
 	_, err := io.WriteString(w, text.String())

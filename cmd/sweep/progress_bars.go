@@ -13,6 +13,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -151,7 +152,7 @@ func laddersText(s sweep.Progress) string {
 			decided++
 			continue
 		}
-		text := ladderName(s, i) + v.Reason
+		text := ladderName(s, i) + prose.Reason(v)
 		if v.RecommendedRank > 0 {
 			text += fmt.Sprintf(" (rank %d leads)", v.RecommendedRank)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -137,7 +138,7 @@ func (l *progressLines) showVerdicts(p sweep.Progress) {
 		}
 		l.rungs[i] = len(v.Rungs)
 		if v.State != l.states[i] && v.State != plateau.StateRunning {
-			l.print("%s%s: %s", ladderName(p, i), v.State, v.Reason)
+			l.print("%s%s: %s", ladderName(p, i), v.State, prose.Reason(v))
 		}
 		l.states[i] = v.State
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -132,7 +133,7 @@ func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, 
 	for i, l := range snapshot.Ladders {
 		v := d.Verdicts[i]
 		ladder := ladderStatus{
-			Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: v.State, RecommendedRank: v.RecommendedRank, Reason: v.Reason,
+			Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: v.State, RecommendedRank: v.RecommendedRank, Reason: prose.Reason(v),
 		}
 		if s.State == progressInterrupted && v.State == plateau.StateRunning {
 			ladder.State = plateau.State(progressInterrupted)

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // drawn adds losses of seeds 3, 4, … to the rung of a rank.
@@ -40,7 +41,7 @@ func (c drawCase) check(t *testing.T) {
 	t.Helper()
 	v := judge(t, c.rule, c.rungs)
 	if v.State != c.state || v.RecommendedRank != c.rank {
-		t.Errorf("Judge = %s, rank %d, want %s, rank %d (%s)\n%+v", v.State, v.RecommendedRank, c.state, c.rank, v.Reason, v.Rungs)
+		t.Errorf("Judge = %s, rank %d, want %s, rank %d (%s)\n%+v", v.State, v.RecommendedRank, c.state, c.rank, prose.Reason(v), v.Rungs)
 	}
 	if diff := cmp.Diff(c.draw, v.Draw); diff != "" {
 		t.Errorf("draw (-want +got):\n%s", diff)

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // reference is testdata/judge_reference.json, made by judge_reference.py beside it.
@@ -193,13 +194,13 @@ func TestJudgeStates(t *testing.T) {
 			t.Parallel()
 			v := judge(t, tt.rule, tt.rungs)
 			if v.State != tt.state || v.RecommendedRank != tt.rank {
-				t.Errorf("Judge = %s, rank %d, want %s, rank %d (%s)", v.State, v.RecommendedRank, tt.state, tt.rank, v.Reason)
+				t.Errorf("Judge = %s, rank %d, want %s, rank %d (%s)", v.State, v.RecommendedRank, tt.state, tt.rank, prose.Reason(v))
 			}
 			if diff := cmp.Diff(tt.flags, v.Flags, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("flags (-want +got):\n%s", diff)
 			}
-			if v.Reason == "" || len(v.Advice) == 0 {
-				t.Errorf("reason %q and advice %q: want both", v.Reason, v.Advice)
+			if prose.Reason(v) == "" || len(prose.Advice(v)) == 0 {
+				t.Errorf("reason %q and advice %q: want both", prose.Reason(v), prose.Advice(v))
 			}
 			if (v.Probability != nil) != (v.State == plateau.StateLikelyPlateau) {
 				t.Errorf("probability %v in state %s", v.Probability, v.State)

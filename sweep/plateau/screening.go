@@ -1,21 +1,6 @@
 package plateau
 
-import (
-	"fmt"
-	"slices"
-)
-
-// reason says what was screened and what that spared.
-func (s Screening) Reason() string {
-	text := fmt.Sprintf("screened: rank %d was trained first, and its adapters truncated to lower ranks pointed to rank %d", s.Rank, s.Knee)
-	if len(s.Ranks) == 0 {
-		return fmt.Sprintf("screened: rank %d is the largest that could be trained, and has no lower one to truncate it to", s.Rank)
-	}
-	if len(s.Skipped) == 0 {
-		return text + ", but the climb took every rank"
-	}
-	return text + fmt.Sprintf(", so %s %s %s left out", Either(len(s.Skipped), "rank", "ranks"), ListInts(s.Skipped), Either(len(s.Skipped), "was", "were"))
-}
+import "slices"
 
 // Screening is how StrategyScreen chose where to climb. Its losses are those of truncated adapters: they point to ranks, and
 // nothing is claimed from them.

@@ -15,7 +15,7 @@ func (c *Climb) Verdict() Verdict {
 		MinGain:         c.MinGain,
 		Rungs:           c.Rows,
 		Flags:           []string{},
-		Advice:          []string{},
+		Advice:          []Finding{},
 	}
 	v.State, v.Draw = c.state(), c.Draw
 	if v.State == StateLikelyPlateau {

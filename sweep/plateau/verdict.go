@@ -88,8 +88,8 @@ type Verdict struct {
 	// verdict says how it stands without them.
 	Draw    *Draw         `json:"draw,omitempty"`
 	MinGain float64       `json:"min_gain"` // resolved to nats; 0 while no rung is complete
-	Reason  string        `json:"reason"`
-	Advice  []string      `json:"advice"`
+	Reason  Finding       `json:"reason"`
+	Advice  []Finding     `json:"advice"`
 	Flags   []string      `json:"flags"` // e.g. step_limited
 	Rungs   []RungVerdict `json:"rungs"`
 	// Screening is how the ranks to train were chosen; nil where a ladder is climbed from its lowest rank, or not screened yet.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // Axis is what the values of one axis recommend, side by side.
@@ -235,7 +236,7 @@ func renderAxis(a Axis, several bool, decimals int) string {
 			optional(nonZero(v.Params), count), string(v.State), optional(nonZero(v.Ladder), strconv.Itoa),
 		}
 		if several {
-			row = append(row, orNone(list(v.RecommendedRanks)))
+			row = append(row, orNone(prose.List(v.RecommendedRanks)))
 		}
 		rows = append(rows, row)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -77,10 +78,20 @@ func newVerdict(v plateau.Verdict) Verdict {
 		SeedsToCertify:  v.SeedsToCertify,
 		Next:            v.Next,
 		MinGain:         nonZero(v.MinGain),
-		Reason:          v.Reason,
-		Advice:          notNil(v.Advice),
+		Code:            v.Reason.Code,
+		Reason:          prose.Reason(v),
+		Advice:          prose.Advice(v),
+		AdviceCodes:     codes(v.Advice),
 		Flags:           notNil(v.Flags),
 	}
+}
+
+func codes(findings []plateau.Finding) []plateau.Code {
+	out := make([]plateau.Code, len(findings))
+	for i, f := range findings {
+		out[i] = f.Code
+	}
+	return out
 }
 
 func newRung(l sweep.Ladder, r sweep.Rung, judged map[int]plateau.RungVerdict) Rung {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -171,7 +172,7 @@ func (r Report) cost(t Trial) string {
 			}
 		}
 	}
-	return fmt.Sprintf("This trial: %s. All %d %s of the sweep together trained for %s. Backend: %s.", list(parts), trials,
+	return fmt.Sprintf("This trial: %s. All %d %s of the sweep together trained for %s. Backend: %s.", prose.List(parts), trials,
 		plural("trial", trials), Seconds(seconds), orNone(r.Backend))
 }
 

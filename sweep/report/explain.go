@@ -11,6 +11,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // ErrAmbiguous says that a name fits several ladders.
@@ -178,7 +179,7 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 	decimals := digits(e.Verdict.minGain()) + 1
 	if s.IncumbentCost == nil {
 		t.print(t.bold(fmt.Sprintf("Rank %d: %s", s.Rank, s.Decision)))
-		t.para("  loss     ", "%s over %s %s", plusMinus(s.ValLoss, decimals), plural("seed", len(s.Seeds)), list(s.Seeds))
+		t.para("  loss     ", "%s over %s %s", plusMinus(s.ValLoss, decimals), plural("seed", len(s.Seeds)), prose.List(s.Seeds))
 		t.para("  cost     ", "%s", costs(s.Cost))
 		return
 	}
@@ -189,7 +190,7 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 		return
 	}
 	t.para("  gain     ", "d = %s, the mean of %s for %s %s", fixed(s.Gain.Mean, decimals), fixedList(s.Gains, decimals),
-		plural("seed", len(s.Seeds)), list(s.Seeds))
+		plural("seed", len(s.Seeds)), prose.List(s.Seeds))
 	t.para("  noise    ", "%s", s.noise(e.Verdict.minGain()))
 	t.para("  interval ", "%s", s.interval(decimals))
 	if s.Probability != nil {
@@ -197,7 +198,7 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 	}
 	t.para("  decision ", "%s", s.decided(e, strikes))
 	for _, c := range s.Earlier {
-		t.para("  before   ", "over rank %d with %s %s: %s", c.Incumbent, plural("seed", len(c.Seeds)), list(c.Seeds), earlier(c, decimals))
+		t.para("  before   ", "over rank %d with %s %s: %s", c.Incumbent, plural("seed", len(c.Seeds)), prose.List(c.Seeds), earlier(c, decimals))
 	}
 	if s.Promoted && s.Decision == plateau.DecisionImproved {
 		t.para("  climbed  ", "rank %d is the incumbent from here on: compared again, its gain is certain", s.Rank)
@@ -292,5 +293,5 @@ func fixedList(values []float64, decimals int) string {
 	for i, v := range values {
 		words[i] = fixed(v, decimals)
 	}
-	return list(words)
+	return prose.List(words)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // TunedRung is what a rung was tuned over: every candidate, which of them stands for the rung, and what they took.
@@ -79,7 +80,7 @@ func (r TunedRung) choice() string {
 	for _, e := range r.Edges {
 		edges = append(edges, fmt.Sprintf("%s (%s)", e.Axis, e.Side))
 	}
-	return text + "at the edge of its list: " + list(edges)
+	return text + "at the edge of its list: " + prose.List(edges)
 }
 
 // table has one line per candidate.

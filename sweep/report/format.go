@@ -136,18 +136,6 @@ func wrap(text string, width int, indent string) string {
 	return b.String()
 }
 
-// list prints 1, 2 and 4.
-func list[T any](items []T) string {
-	words := make([]string, len(items))
-	for i, item := range items {
-		words[i] = fmt.Sprint(item)
-	}
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
-}
-
 // roundTo rounds v to so many significant digits.
 func roundTo(v float64, significant int) float64 {
 	if v == 0 || math.IsInf(v, 0) || math.IsNaN(v) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // Metric is what one number says about a ladder's rank. val_loss is the ladder's verdict; the others are judged by the same rule
@@ -55,7 +56,7 @@ func metrics(l sweep.Ladder, rule plateau.Rule, v plateau.Verdict) []Metric {
 	}
 	loss := Metric{
 		Name: "val_loss", State: v.State, RecommendedRank: &v.RecommendedRank, BestRank: nonZero(v.BestRank),
-		MinGain: nonZero(v.MinGain), Reason: v.Reason,
+		MinGain: nonZero(v.MinGain), Reason: prose.Reason(v),
 	}
 	for _, r := range v.Rungs {
 		if r.Rank == v.RecommendedRank {
@@ -91,7 +92,7 @@ func (m metric) judge(l sweep.Ladder, rungs []plateau.Losses, rule plateau.Rule)
 		out.Reason = fmt.Sprintf("nothing to judge: 0 at rank %d", v.RecommendedRank)
 		return out
 	}
-	out.State, out.Reason = v.State, v.Reason
+	out.State, out.Reason = v.State, prose.Reason(v)
 	out.RecommendedRank, out.BestRank, out.MinGain = nonZero(v.RecommendedRank), nonZero(v.BestRank), nonZero(v.MinGain)
 	return out
 }
@@ -202,7 +203,7 @@ func (l Ladder) disagreement() string {
 	if len(ranks) < 2 {
 		return ""
 	}
-	return "The metrics disagree on the rank: " + list(parts) + ". The verdict is val_loss's alone."
+	return "The metrics disagree on the rank: " + prose.List(parts) + ". The verdict is val_loss's alone."
 }
 
 // measured reports whether any ladder has metrics beside the loss.

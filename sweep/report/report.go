@@ -133,9 +133,11 @@ type Verdict struct {
 	SeedsToCertify  *int              `json:"seeds_to_certify"` // per rank, of a likely plateau or an inconclusive ladder; nil where none would do
 	MinGain         *float64          `json:"min_gain"`         // nats; nil while no rung is complete, for it may be a share of the first's loss
 	Next            *plateau.NextRung `json:"next"`             // what climbing on would take
+	Code            plateau.Code      `json:"code"`             // of the reason: see package plateau
 	Reason          string            `json:"reason"`
 	Screening       *Screening        `json:"screening,omitempty"`
 	Advice          []string          `json:"advice"`
+	AdviceCodes     []plateau.Code    `json:"advice_codes"` // one for each of Advice
 	Flags           []string          `json:"flags"`
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // seedsWithLoss counts the trials of one rank, each of another seed, that ended with a loss, and those of further seeds among them.
@@ -45,7 +47,7 @@ func (l Ladder) extraSeeds() string {
 		if len(ranks[n]) == 1 {
 			verb = "has"
 		}
-		have = append(have, fmt.Sprintf("%s %s %s %d seeds", plural("rank", len(ranks[n])), list(ranks[n]), verb, n))
+		have = append(have, fmt.Sprintf("%s %s %s %d seeds", plural("rank", len(ranks[n])), prose.List(ranks[n]), verb, n))
 	}
 	return strings.Join(have, ", ") + "; val_loss averages the grid's, a gain all that both ranks share"
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // Options say how text is laid out.
@@ -89,7 +90,7 @@ func (t *text) recommendation(r Report) {
 		t.edges(r)
 	}
 	for _, m := range rec.Missing {
-		t.para("", "Still missing: rank %d of ladder %d, %s %s.", m.Rank, m.Ladder, plural("seed", len(m.Seeds)), list(m.Seeds))
+		t.para("", "Still missing: rank %d of ladder %d, %s %s.", m.Rank, m.Ladder, plural("seed", len(m.Seeds)), prose.List(m.Seeds))
 	}
 }
 
@@ -135,7 +136,7 @@ func costs(c Cost) string {
 	if c.TrainSeconds != nil {
 		parts = append(parts, Seconds(*c.TrainSeconds)+" of training per trial")
 	}
-	return list(parts)
+	return prose.List(parts)
 }
 
 // extras says what another rung takes more or less than the recommended one. Memory and time are measured: a difference
@@ -153,7 +154,7 @@ func extras(from, to Cost) string {
 	if len(parts) == 1 && from.peaks().known && to.peaks().known && from.seconds.known && to.seconds.known {
 		parts = append(parts, "no measurable difference in memory and time")
 	}
-	return list(parts)
+	return prose.List(parts)
 }
 
 func moreOrLess(change float64, amount, what string) string {
@@ -177,7 +178,7 @@ func (t *text) header(r Report) {
 		}
 	}
 	t.para("", "Sweep %s: %d %s, %s %s%s. Backend %s.", r.Sweep, len(r.Ladders), plural("ladder", len(r.Ladders)),
-		plural("seed", len(r.Seeds)), list(r.Seeds), noise, orNone(r.Backend))
+		plural("seed", len(r.Seeds)), prose.List(r.Seeds), noise, orNone(r.Backend))
 	for _, warning := range r.Warnings {
 		t.para("Warning: ", "%s", warning)
 	}
@@ -251,7 +252,7 @@ func (t *text) numbers(v Verdict) string {
 		parts = append(parts, fmt.Sprintf("lowest mean at rank %d", *v.BestRank))
 	}
 	if len(v.EquivalentRanks) > 0 {
-		parts = append(parts, fmt.Sprintf("not shown worse by min_gain: %s %s", plural("rank", len(v.EquivalentRanks)), list(v.EquivalentRanks)))
+		parts = append(parts, fmt.Sprintf("not shown worse by min_gain: %s %s", plural("rank", len(v.EquivalentRanks)), prose.List(v.EquivalentRanks)))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -278,7 +279,7 @@ func (t *text) problems(l Ladder) {
 		}
 	}
 	if len(l.NotStarted) > 0 {
-		t.para("  rest    ", "%s %s not started", plural("rank", len(l.NotStarted)), list(l.NotStarted))
+		t.para("  rest    ", "%s %s not started", plural("rank", len(l.NotStarted)), prose.List(l.NotStarted))
 	}
 }
 
@@ -295,7 +296,7 @@ func (c Conditions) String() string {
 	text := fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps, %s", alpha, c.Scaling, number(c.LearningRate),
 		c.Scheduler, c.Steps, tokens)
 	if len(c.Tuned) > 0 {
-		text += fmt.Sprintf("; %s tuned at each rank, here the recommended one's", list(c.Tuned))
+		text += fmt.Sprintf("; %s tuned at each rank, here the recommended one's", prose.List(c.Tuned))
 	}
 	return text
 }

@@ -316,7 +316,7 @@ func exerciseSessions(t *testing.T, s Store) {
 	if got := snapshot(t, s, id).Sweep.Elapsed; got != 10*time.Second {
 		t.Errorf("elapsed %v, want 10s", got)
 	}
-	v := plateau.Verdict{State: plateau.StateInconclusive, RecommendedRank: 1, MinGain: 0.1, Reason: "too few"}
+	v := plateau.Verdict{State: plateau.StateInconclusive, RecommendedRank: 1, MinGain: 0.1, Reason: plateau.Finding{Code: plateau.ReasonOneRank, Ranks: []int{1}}}
 	for range 2 {
 		must(t, "RecordVerdict", s.RecordVerdict(ctx, snapshot(t, s, id).Ladders[0].ID, v, moment(9)))
 	}

@@ -1,0 +1,149 @@
+package prose
+
+import (
+	"fmt"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Advice says what to do about a verdict, a sentence for each piece of advice.
+func Advice(v plateau.Verdict) []string {
+	lines := make([]string, len(v.Advice))
+	for i, f := range v.Advice {
+		lines[i] = advice(f)
+	}
+	return lines
+}
+
+// fixed are the sentences that name no number.
+func fixed() map[plateau.Code]string {
+	return map[plateau.Code]string{
+		plateau.AdviseLargerRanks: "add larger ranks: the ladder ends before the plateau",
+		plateau.AdviseRanks:       "add ranks to the ladder",
+		plateau.AdviseNoSeeds:     "no reasonable number of seeds would settle it: choose a larger min_gain, or larger ranks",
+		plateau.AdviseClimb:       "add a larger rank: patience has not run out",
+		plateau.AdviseOverfits:    "the validation loss rises after its best step: fewer steps, a lower learning rate or more dropout",
+		plateau.AdviseLonger: "the validation loss still falls at the last step: train longer before trusting a difference between " +
+			"ranks",
+		plateau.AdviseLogs:     "sweep logs TRIAL shows what a failed trial printed",
+		plateau.AdviseRerun:    "fix the cause, then run the grid under a new name: finished trials are not trained again",
+		plateau.AdviseSmaller:  "fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
+		plateau.AdviseCheaper:  "fewer target_modules, a smaller batch_size or a shorter sequence_length make each step cheaper",
+		plateau.AdviseMoreTime: "raise limits.time under a new name: finished trials are not trained again",
+		plateau.AdviseWidest:   "no larger rank exists: the last one is as wide as the widest target",
+	}
+}
+
+// advice is the sentence of one code; "" for an unknown one, which only a newer program can have written.
+func advice(f plateau.Finding) string {
+	if text, ok := fixed()[f.Code]; ok {
+		return text
+	}
+	switch f.Code {
+	case plateau.AdviseRank:
+		return fmt.Sprintf("use rank %d: %s %s nothing that min_gain counts", f.Over, ranksText(f.Ranks), does(f, "buys", "buy"))
+	case plateau.AdviseRankOrLower:
+		return fmt.Sprintf("use rank %d or lower, more dropout, fewer steps or more data", f.Over)
+	case plateau.AdviseSeeds:
+		what := "it"
+		if f.Of > 0 {
+			what = "the ranks tried"
+		}
+		return fmt.Sprintf("%d seeds per rank would settle %s, if gain and noise stay as they are", f.Count, what)
+	case plateau.AdviseNoise:
+		return onNoise(f)
+	case plateau.AdviseUncertain:
+		return uncertain(f)
+	case plateau.AdviseDraw:
+		return fmt.Sprintf("train seeds %v at ranks %v: they %s", f.Seeds, f.Ranks, use(f.Name))
+	case plateau.AdviseBeyond:
+		return fmt.Sprintf("rank %d, past the point where the rule stopped, gains %s over rank %d: a patience of %d was too short here",
+			f.Ranks[0], interval(f.Gain), f.Over, f.Of)
+	case plateau.AdviseMemorises:
+		return fmt.Sprintf("%s %s worse than rank %d while the training loss keeps falling: more dropout, fewer steps or more data",
+			ranksText(f.Ranks), does(f, "is", "are"), f.Over)
+	case plateau.AdviseBarely:
+		return "training hardly moved the loss at any rank (" + threeDigits(f.Value) +
+			" from before the first step at best): raise learning_rate or steps before trusting that ranks are alike; if it stays poor, " +
+			"adapt more target_modules or climb to higher ranks"
+	case plateau.AdviseNextRank:
+		return fmt.Sprintf("try rank %d next", f.Over)
+	}
+	return limited(f)
+}
+
+// limited is the advice where a limit, a failure, tuning or screening has its say.
+func limited(f plateau.Finding) string {
+	switch f.Code {
+	case plateau.AdviseLowerRate:
+		rate := threeDigits(f.Value)
+		if f.Name != "" {
+			rate += " at least"
+		}
+		return fmt.Sprintf("lower learning_rate (now %s), add warmup_steps, or clip harder with max_grad_norm", rate)
+	case plateau.AdviseAlpha:
+		return fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", f.Over, threeDigits(f.Value), threeDigits(f.Limit))
+	case plateau.AdviseLessMemory:
+		return lower(f) + ", or raise limits.memory"
+	case plateau.AdviseLessTime:
+		return lower(f) + ", raise limits.trial_time, or train fewer steps"
+	case plateau.AdviseRankCost:
+		return fmt.Sprintf("what rank %d itself costs: %d trainable parameters, %s with gradient and moments; half the rank takes half of "+
+			"that, while the base model and the batch take the same at every rank", f.Over, f.Count, trial.FormatBytes(int64(f.Value)))
+	case plateau.AdviseUndrawn:
+		return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s were trained, which %s: "+
+			"raise it under a new name, finished trials are not trained again", duration(f.Limit), ranksText(f.Ranks), use(f.Name))
+	case plateau.AdviseEdge:
+		step := "larger"
+		if f.Side == "smallest" {
+			step = "smaller"
+		}
+		return fmt.Sprintf("the best %s of %s is the %s of its list: add a %s value, for a rank that is tuned worse than others looks worse "+
+			"than it is", f.Name, ranksText(f.Ranks), f.Side, step)
+	case plateau.AdviseChosen:
+		return fmt.Sprintf("each rank stands for the best of its %d candidates on the same seeds: that makes every loss a little too low, the "+
+			"more so the larger the noise, and the intervals do not count the choice", f.Count)
+	case plateau.AdviseScale:
+		return scale(f)
+	case plateau.AdviseClimbInstead:
+		return fmt.Sprintf("strategy: screen trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
+			f.Over, f.Ranks[0])
+	}
+	return ""
+}
+
+func onNoise(f plateau.Finding) string {
+	on := "one seed per rank: the intervals rest"
+	if n := len(f.Ranks); n > 0 {
+		on = ranksText(f.Ranks) + " " + does(f, "is", "are") + " compared on one seed: " + either(n, "that interval rests", "those intervals rest")
+	}
+	return fmt.Sprintf("%s on noise_sd %s (%s); three seeds measure the noise", on, threeDigits(f.Value), f.Name)
+}
+
+func uncertain(f plateau.Finding) string {
+	text := fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: the ladder climbed on from there because a plateau at rank %d was "+
+		"neither certain nor likely enough", f.Ranks[0], interval(f.Gain), f.Over, f.Over)
+	if f.Gain.Mean > 0 {
+		return text
+	}
+	return text + ", and no rank tried over it was better on average"
+}
+
+// lower says which ranks fit where the current one does not.
+func lower(f plateau.Finding) string {
+	if f.Over == 0 {
+		return "begin the ladder at a lower rank"
+	}
+	return "stay at a lower rank"
+}
+
+func scale(f plateau.Finding) string {
+	from, to := f.Values[0], f.Values[1]
+	change, remedy := "falls", "alpha: 2r keeps it the same at every rank, use_rslora lets it fall more slowly"
+	if to > from {
+		change, remedy = "grows", "a fixed alpha, or 2r without use_rslora, does not let it grow"
+	}
+	return fmt.Sprintf("the scaling of the update %s from %s at rank %d to %s at rank %d, so this plateau may be one of scale rather than of "+
+		"rank: %s", change, threeDigits(from), f.Ranks[0], threeDigits(to), f.Ranks[1], remedy)
+}

@@ -1,0 +1,109 @@
+package prose_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
+)
+
+// codes reads the constants of type plateau.Code from the package's source: those whose names begin with prefix.
+func codes(t *testing.T, prefix string) []plateau.Code {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../plateau/finding.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []plateau.Code
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(spec.Names[0].Name, prefix) {
+			text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, plateau.Code(text))
+		}
+		return true
+	})
+	return all
+}
+
+// full is a finding with every number that some sentence names.
+func full(code plateau.Code) plateau.Finding {
+	lo, hi := 0.01, 0.03
+	return plateau.Finding{
+		Code: code, Ranks: []int{8, 16}, Over: 4, Values: []float64{0.5, 0.25}, Gain: &plateau.Interval{Mean: 0.02, Lo: &lo, Hi: &hi},
+		Value: 0.1, Limit: 7200, Count: 1, Of: 2, Seeds: []int64{3}, Name: "learning_rate", Side: "largest",
+		Trials: []plateau.Failure{{Trial: "ab", Rank: 8, Seed: 1, Error: "no luck"}},
+	}
+}
+
+// TestEveryCodeHasItsSentence: each has one, no two are the same, and no number is printed raw.
+func TestEveryCodeHasItsSentence(t *testing.T) {
+	t.Parallel()
+	probability := 0.9
+	var seen []string
+	for prefix, render := range map[string]func(plateau.Finding) string{
+		"Reason": func(f plateau.Finding) string {
+			return prose.Reason(plateau.Verdict{Reason: f, MinGain: 0.02, Probability: &probability})
+		},
+		"Advise": func(f plateau.Finding) string { return prose.Advice(plateau.Verdict{Advice: []plateau.Finding{f}})[0] },
+	} {
+		all := codes(t, prefix)
+		if len(all) < 15 {
+			t.Fatalf("%d codes begin with %s", len(all), prefix)
+		}
+		for _, code := range all {
+			text := render(full(code))
+			if text == "" || strings.Contains(text, "%!") || slices.Contains(seen, text) {
+				t.Errorf("%s: %q is empty, badly formatted or another code's", code, text)
+			}
+			seen = append(seen, text)
+		}
+	}
+}
+
+// TestFactsHoldNoSentence: what a store keeps of a verdict changes with its numbers, never with the wording.
+func TestFactsHoldNoSentence(t *testing.T) {
+	t.Parallel()
+	rungs := []plateau.Losses{
+		{Rank: 1, Seeds: []int64{0, 1, 2}, ValLoss: []float64{4.80, 4.82, 4.81}, Complete: true},
+		{Rank: 2, Seeds: []int64{0, 1, 2}, ValLoss: []float64{4.60, 4.62, 4.611}, Complete: true},
+		{Rank: 4, Seeds: []int64{0, 1, 2}, ValLoss: []float64{4.599, 4.619, 4.61}, Complete: true},
+		{Rank: 8, Seeds: []int64{0, 1, 2}, ValLoss: []float64{4.598, 4.62, 4.611}, Complete: true},
+	}
+	v, err := plateau.DefaultRule().Judge(rungs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fact, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentences := append(prose.Advice(v), prose.Reason(v))
+	if v.State != plateau.StatePlateau || len(sentences) < 2 {
+		t.Fatalf("%s: %q", v.State, sentences)
+	}
+	for _, text := range sentences {
+		if strings.Contains(string(fact), text) {
+			t.Errorf("the fact holds %q", text)
+		}
+	}
+	if strings.Contains(string(fact), " ") {
+		t.Errorf("the fact holds words: %s", fact)
+	}
+	var back plateau.Verdict
+	if err := json.Unmarshal(fact, &back); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := prose.Reason(back), prose.Reason(v); got != want {
+		t.Errorf("a stored verdict reads %q, want %q", got, want)
+	}
+}

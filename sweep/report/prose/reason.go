@@ -1,0 +1,134 @@
+package prose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Reason says why a verdict's state is what it is.
+func Reason(v plateau.Verdict) string {
+	text := reason(v, v.Reason)
+	if then := v.Reason.Then; then != nil {
+		text += fmt.Sprintf("; up to rank %d: %s", v.Reason.Over, reason(v, *then))
+	}
+	if v.Screening != nil && v.State != plateau.StateRunning {
+		text += "; " + screening(*v.Screening)
+	}
+	return text
+}
+
+// reason is the sentence of one code; "" for an unknown one, which only a newer program can have written.
+func reason(v plateau.Verdict, f plateau.Finding) string {
+	minGain, ranks := threeDigits(v.MinGain), ranksText(f.Ranks)
+	switch f.Code {
+	case plateau.ReasonPlateau:
+		return fmt.Sprintf("%s %s less than min_gain %s over rank %d: upper %s %s at confidence %s",
+			ranks, does(f, "gains", "gain"), minGain, f.Over, either(len(f.Ranks), "bound", "bounds"), numbers(f.Values), threeDigits(f.Value))
+	case plateau.ReasonLikelyPlateau:
+		text := fmt.Sprintf("%s %s probably less than min_gain %s over rank %d: probability of a gain worth having %s; together %s that there is none",
+			ranks, does(f, "gains", "gain"), minGain, f.Over, numbers(f.Values), threeDigits(*v.Probability))
+		if f.Of > 0 {
+			text += fmt.Sprintf("; the grid ended after %d of %d such ranks", f.Count, f.Of)
+		}
+		return text
+	case plateau.ReasonOverfit:
+		return fmt.Sprintf("%s %s worse than rank %d (gain %s) while the training loss keeps falling: larger ranks memorise",
+			ranks, does(f, "is", "are"), f.Over, numbers(f.Values))
+	case plateau.ReasonStillImproving:
+		return fmt.Sprintf("the last rank, %d, still gains %s over rank %d, at least min_gain %s", f.Ranks[0], interval(f.Gain), f.Over, minGain)
+	case plateau.ReasonOneRank:
+		return fmt.Sprintf("one rank, %d, cannot show whether a larger or smaller one pays", f.Ranks[0])
+	case plateau.ReasonNothingShared:
+		return fmt.Sprintf("ranks %d and %d have no seed in common", f.Over, f.Ranks[0])
+	case plateau.ReasonFewStrikes:
+		return fmt.Sprintf("%s %s probably less than min_gain %s over rank %d, but that is only %d of %d such ranks: probability of a plateau %s",
+			ranks, does(f, "gains", "gain"), minGain, f.Over, f.Count, f.Of, threeDigits(f.Value))
+	case plateau.ReasonEarlierOpen:
+		return fmt.Sprintf("rank %d gains nothing worth having over rank %d, but earlier ranks may: probability of a plateau %s",
+			f.Ranks[0], f.Over, threeDigits(f.Value))
+	case plateau.ReasonOpen:
+		return fmt.Sprintf("rank %d gains %s over rank %d: that neither shows nor excludes a gain of min_gain %s",
+			f.Ranks[0], interval(f.Gain), f.Over, minGain)
+	}
+	return ending(f)
+}
+
+// ending is the sentence of what ends a ladder in the rule's place, or of what it waits for.
+func ending(f plateau.Finding) string {
+	switch f.Code {
+	case plateau.ReasonRunning:
+		return fmt.Sprintf("rank %d: %d of %d trials finished", f.Ranks[0], f.Count, f.Of)
+	case plateau.ReasonDrawing:
+		return fmt.Sprintf("%s: %d of %d trials of extra seeds finished, which %s", ranksText(f.Ranks), f.Count, f.Of, use(f.Name))
+	case plateau.ReasonScreening:
+		return fmt.Sprintf("rank %d, to be truncated to every lower rank: %d of %d trials finished", f.Ranks[0], f.Count, f.Of)
+	case plateau.ReasonStopping:
+		return "limits.time ran out: running trials write their checkpoints"
+	case plateau.ReasonFailed:
+		return fmt.Sprintf("%d of %d trials failed: %s", f.Count, f.Of, strings.Join(failed(f.Trials), "; "))
+	case plateau.ReasonUnstable:
+		return unstable(f)
+	case plateau.ReasonMemory:
+		bound := "the machine has"
+		if f.Limit > 0 {
+			bound = "limits.memory allows (" + trial.FormatBytes(int64(f.Limit)) + ")"
+		}
+		return fmt.Sprintf("rank %d needs more memory than %s", f.Ranks[0], bound)
+	case plateau.ReasonTrialTime:
+		return fmt.Sprintf("a trial of rank %d takes longer than limits.trial_time (%s)", f.Ranks[0], duration(f.Limit))
+	case plateau.ReasonTime:
+		return fmt.Sprintf("limits.time (%s) ran out before rank %d was complete", duration(f.Limit), f.Ranks[0])
+	}
+	return ""
+}
+
+func failed(trials []plateau.Failure) []string {
+	var cells []string
+	for _, t := range trials {
+		why := t.Error
+		if t.Crashes > 0 {
+			why = fmt.Sprintf("crashed %d times in a row without getting further", t.Crashes)
+			if t.Error != "" {
+				why += " (" + t.Error + ")"
+			}
+		}
+		cells = append(cells, fmt.Sprintf("rank %d, %s (trial %s): %s", t.Rank, place(t), t.Trial, why))
+	}
+	return cells
+}
+
+func unstable(f plateau.Finding) string {
+	what, separator := "seeds", ", "
+	var where []string
+	for _, t := range f.Trials {
+		if t.Tuned != "" {
+			what, separator = "trials", "; "
+		}
+		where = append(where, fmt.Sprintf("%s at step %d", place(t), t.Step))
+	}
+	return fmt.Sprintf("%d of %d %s of rank %d stopped on a loss or gradient that is not finite: %s",
+		f.Count, f.Of, what, f.Ranks[0], strings.Join(where, separator))
+}
+
+// place names a trial within its rung.
+func place(t plateau.Failure) string {
+	if t.Tuned == "" {
+		return fmt.Sprintf("seed %d", t.Seed)
+	}
+	return fmt.Sprintf("seed %d, %s", t.Seed, t.Tuned)
+}
+
+// screening says what was screened and what that spared.
+func screening(s plateau.Screening) string {
+	if len(s.Ranks) == 0 {
+		return fmt.Sprintf("screened: rank %d is the largest that could be trained, and has no lower one to truncate it to", s.Rank)
+	}
+	text := fmt.Sprintf("screened: rank %d was trained first, and its adapters truncated to lower ranks pointed to rank %d", s.Rank, s.Knee)
+	if len(s.Skipped) == 0 {
+		return text + ", but the climb took every rank"
+	}
+	return text + fmt.Sprintf(", so %s %s left out", ranksText(s.Skipped), either(len(s.Skipped), "was", "were"))
+}

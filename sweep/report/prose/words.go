@@ -1,0 +1,70 @@
+package prose
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+)
+
+// List joins items as English does: 1; 1 and 2; 1, 2 and 4.
+func List[T any](items []T) string {
+	words := make([]string, len(items))
+	for i, item := range items {
+		words[i] = fmt.Sprint(item)
+	}
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// ranksText is "rank 8", or "ranks 8 and 16".
+func ranksText(ranks []int) string { return either(len(ranks), "rank", "ranks") + " " + List(ranks) }
+
+// does is the verb for the ranks of a finding.
+func does(f plateau.Finding, one, many string) string { return either(len(f.Ranks), one, many) }
+
+func either(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+func numbers(values []float64) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = threeDigits(v)
+	}
+	return List(words)
+}
+
+func interval(i *plateau.Interval) string {
+	return fmt.Sprintf("%s [%s, %s]", threeDigits(i.Mean), threeDigits(*i.Lo), threeDigits(*i.Hi))
+}
+
+// use says what drawn seeds are for.
+func use(name string) string {
+	if name == plateau.UseCertify {
+		return "may certify the plateau"
+	}
+	return "show better how likely the plateau is"
+}
+
+// threeDigits prints three significant digits.
+func threeDigits(x float64) string { return strconv.FormatFloat(x, 'g', 3, 64) }
+
+// duration prints 7200 seconds as 2h.
+func duration(seconds float64) string {
+	text := time.Duration(seconds * float64(time.Second)).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
