@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // filter is `v | name(args)`.
@@ -25,11 +24,10 @@ func (r *run) filter(name string, v any, args arguments) (any, error) {
 
 type filterFunc func(r *run, v any, args arguments) (any, error)
 
-// filters is the table of what is supported.
+// filters is the table of what is supported: the filters that published chat templates use, and other names and opposites of
+// theirs (count, d, max, select).
 func filters(name string) (filterFunc, bool) {
 	switch name {
-	case "abs":
-		return filterAbs, true
 	case "capitalize":
 		return textFilter(capitalize), true
 	case "default", "d":
@@ -64,8 +62,6 @@ func filters(name string) (filterFunc, bool) {
 		return filterSelectAttribute(name == "selectattr"), true
 	case "replace":
 		return filterReplace, true
-	case "reverse":
-		return filterReverse, true
 	case "round":
 		return filterRound, true
 	case "safe":
@@ -74,8 +70,6 @@ func filters(name string) (filterFunc, bool) {
 		return filterSort, true
 	case "string":
 		return textFilter(func(s string) string { return s }), true
-	case "sum":
-		return filterSum, true
 	case "title":
 		return textFilter(titleFilter), true
 	case "tojson":
@@ -86,8 +80,6 @@ func filters(name string) (filterFunc, bool) {
 		return filterUnique, true
 	case "upper":
 		return textFilter(upper), true
-	case "wordcount":
-		return filterWordcount, true
 	}
 	return nil, false
 }
@@ -127,14 +119,6 @@ func titleFilter(s string) string {
 }
 
 func titleBreak(r rune) bool { return isSpace(r) || strings.ContainsRune("-({[<", r) }
-
-func filterAbs(r *run, v any, _ arguments) (any, error) {
-	negative, err := r.order(v, int64(0))
-	if err != nil || negative >= 0 {
-		return v, err
-	}
-	return r.arithmetic("*", v, int64(-1))
-}
 
 func filterDefault(_ *run, v any, args arguments) (any, error) {
 	values, err := args.bind("default_value", "boolean")
@@ -398,7 +382,7 @@ func filterJoin(r *run, v any, args arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.joinStrings(separator, items, true)
+	return r.joinStrings(separator, items)
 }
 
 // apply goes through a value and returns what f makes of each item.
@@ -584,25 +568,6 @@ func filterReplace(r *run, v any, args arguments) (any, error) {
 	return r.replace(texts[0], texts[1], texts[2], values[2])
 }
 
-func filterReverse(r *run, v any, args arguments) (any, error) {
-	if _, err := args.bind(); err != nil {
-		return nil, err
-	}
-	items, err := r.iterate(v)
-	if err != nil {
-		return nil, err
-	}
-	items = slices.Clone(items)
-	slices.Reverse(items)
-	switch v.(type) {
-	case string:
-		return r.joinStrings("", items, false)
-	case *generator:
-		return items, nil // as jinja2: what cannot be gone through backwards becomes a list
-	}
-	return &generator{items}, nil
-}
-
 func filterRound(r *run, v any, args arguments) (any, error) {
 	values, err := args.bind("precision", "method")
 	if err != nil {
@@ -655,34 +620,6 @@ func filterSort(r *run, v any, args arguments) (any, error) {
 		k, err := key(item)
 		return foldCase(k, fold), err
 	})
-}
-
-func filterSum(r *run, v any, args arguments) (any, error) {
-	values, err := args.bind("attribute", "start")
-	if err != nil {
-		return nil, err
-	}
-	key, err := r.attributeKey(values[0])
-	if err != nil {
-		return nil, err
-	}
-	items, err := r.apply(v, key)
-	if err != nil {
-		return nil, err
-	}
-	var total any = int64(0)
-	if given(values[1]) {
-		total = values[1]
-	}
-	if _, isText := total.(string); isText {
-		return nil, errors.New("cannot add up str")
-	}
-	for _, item := range items {
-		if total, err = r.arithmetic("+", total, item); err != nil {
-			return nil, err
-		}
-	}
-	return total, nil
 }
 
 // filterJSON is json.dumps with the arguments that transformers lets through.
@@ -759,16 +696,4 @@ func filterUnique(r *run, v any, args arguments) (any, error) {
 		}
 	}
 	return &generator{out}, nil
-}
-
-func filterWordcount(r *run, v any, args arguments) (any, error) {
-	if _, err := args.bind(); err != nil {
-		return nil, err
-	}
-	s, err := r.str(v)
-	if err == nil {
-		err = r.spend(len(s))
-	}
-	words := strings.FieldsFunc(s, func(c rune) bool { return c != '_' && !unicode.IsLetter(c) && !unicode.IsNumber(c) })
-	return int64(len(words)), err
 }

@@ -28,7 +28,7 @@ func TestHostileTemplatesEndSoon(t *testing.T) { //nolint:paralleltest // see ab
 		"nested values":        "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}{{ ns.x|tojson }}",
 		"replace":              "{% set s = 'a' * 100000 %}{{ s.replace('a', s) }}",
 		"replace nothing":      "{% set s = 'a' * 100000 %}{{ s|replace('', s) }}",
-		"join":                 "{% set s = 'a' * 100000 %}{{ s.join(s) }}",
+		"join":                 "{% set s = 'a' * 100000 %}{{ s|join(s) }}",
 		"indent":               "{{ ('a\n' * 100000)|indent(100000) }}",
 		"indent by an int":     "{{ 'a\nb'|indent(9223372036854775807) }}",
 		"a macro for ever":     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
@@ -98,14 +98,21 @@ func TestLimitsLeaveRoomForRealConversations(t *testing.T) {
 func TestErrorsNameTheLine(t *testing.T) {
 	t.Parallel()
 	cases := map[string]string{
-		"a\n{{ x.y }}":                           "line 2: 'x' is undefined",
-		"a\n\n{{ raise_exception('no') }}":       "line 3: raise_exception(): the template refuses this conversation: no",
-		"{% if 1 %}\n{{ 'a' + 1 }}\n{% endif %}": "line 2: + is not defined between a str and a int",
-		"{% include 'x' %}":                      `line 1: statement "include" is not supported in a chat template`,
-		"\n{{ 'x'|xmlattr }}":                    `line 2: filter "xmlattr" is not supported`,
-		"{{ 'x'.zfill(5) }}":                     "line 1: zfill(): this method of a str is not supported",
-		"{{ joiner() }}":                         "line 1: joiner(): it is not supported",
-		"{% for x in l %}\n":                     "line 1: the template ends within a block: want endfor",
+		"a\n{{ x.y }}":                                      "line 2: 'x' is undefined",
+		"a\n\n{{ raise_exception('no') }}":                  "line 3: raise_exception(): the template refuses this conversation: no",
+		"{% if 1 %}\n{{ 'a' + 1 }}\n{% endif %}":            "line 2: + is not defined between a str and a int",
+		"{% include 'x' %}":                                 `line 1: statement "include" is not supported in a chat template`,
+		"\n{{ 'x'|xmlattr }}":                               `line 2: filter "xmlattr" is not supported`,
+		"{{ 'x'.zfill(5) }}":                                "line 1: zfill(): this method of a str is not supported",
+		"{{ joiner() }}":                                    "line 1: joiner(): it is not supported",
+		"{{ 'a b'|wordcount }}":                             `line 1: filter "wordcount" is not supported`,
+		"{{ 3 is odd }}":                                    `line 1: test "odd" is not supported`,
+		"{{ {'a': 1}.values() }}":                           "line 1: values(): this method of a dict is not supported",
+		"{{ [1].count(1) }}":                                "line 1: count(): this method of a list is not supported",
+		"{{ (1, 2).index(1) }}":                             "line 1: index(): this method of a tuple is not supported",
+		"{{ '%s' % 1 }}":                                    "line 1: formatting a str with % is not supported",
+		"{% for x in [1] %}{{ loop.cycle(1) }}{% endfor %}": "line 1: loop.cycle(): it is not supported",
+		"{% for x in l %}\n":                                "line 1: the template ends within a block: want endfor",
 	}
 	for source, want := range cases {
 		_, err := render(source, NewDict())

@@ -51,8 +51,8 @@ func (r *run) arithmetic(operator string, a, b any) (any, error) {
 			return r.repeat(a, j, b)
 		}
 	case "%":
-		if format, ok := a.(string); ok {
-			return r.format(format, b)
+		if _, ok := a.(string); ok {
+			return nil, errors.New("formatting a str with % is not supported")
 		}
 	}
 	return nil, mismatch(operator, a, b)
@@ -222,55 +222,6 @@ func floatArithmetic(operator string, a, b float64) (any, error) {
 		return rest, nil
 	}
 	return math.Round((a - rest) / b), nil
-}
-
-// format is Python's "…" % values with %s, %d and %%.
-func (r *run) format(format string, values any) (any, error) {
-	list, ok := values.(tuple)
-	if !ok {
-		list = tuple{values}
-	}
-	w := writer{run: r}
-	used := 0
-	for {
-		before, after, found := strings.Cut(format, "%")
-		if err := w.write(before); err != nil {
-			return nil, err
-		}
-		if !found {
-			break
-		}
-		if strings.HasPrefix(after, "%") {
-			format = after[1:]
-			if err := w.write("%"); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if used >= len(list) || after == "" || after[0] != 's' && after[0] != 'd' {
-			return nil, fmt.Errorf("format %%%.5s is not supported, or has no value: there are %%s, %%d and %%%%", after)
-		}
-		v := list[used]
-		if _, isInt := integer(v); after[0] == 'd' && !isInt {
-			return nil, fmt.Errorf("%%d needs an int, not a %s", typeName(v))
-		}
-		if b, isBool := v.(bool); isBool && after[0] == 'd' {
-			v = toInt(b)
-		}
-		written, err := r.str(v)
-		if err == nil {
-			err = w.write(written)
-		}
-		if err != nil {
-			return nil, err
-		}
-		used++
-		format = after[1:]
-	}
-	if used < len(list) {
-		return nil, errors.New("a format has fewer places than values")
-	}
-	return w.text.String(), nil
 }
 
 // compare is ==, !=, <, <=, >, >=, in and not in.
