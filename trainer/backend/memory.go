@@ -68,7 +68,8 @@ func memoryController(line string) (dir, file string, ok bool) {
 	}
 }
 
-// kernelField reads a "Name:   123 kB" line of a file in /proc, in bytes.
+// kernelField reads a "Name:   123 kB" line of a file in /proc, in bytes. With prometheus/procfs this file would be as long, and
+// a missing VmHWM would read as 0 (experiments/LOG.md, 2026-11-28).
 func kernelField(path, name string) (int64, error) {
 	f, err := os.Open(path)
 	if err != nil {

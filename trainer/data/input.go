@@ -155,7 +155,8 @@ func resolveBuiltin(set string, getenv func(string) string) (input, error) {
 	return input{kind: kindBuiltin, name: builtinPrefix + set, key: corpus.key, size: corpus.size, set: corpus}, nil
 }
 
-// expand returns the files that a name stands for: itself where it exists, else the matches of the glob, by name.
+// expand returns the files that a name stands for: itself where it exists, else the matches of the glob, by name. A glob is
+// what the standard library takes for one: with ** or {a,b} a grid that has run would name other files.
 func expand(name string) ([]string, error) {
 	info, err := os.Stat(name)
 	if err == nil && info.IsDir() {

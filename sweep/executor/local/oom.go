@@ -8,7 +8,7 @@ import (
 )
 
 // oomKills returns how many processes the kernel has killed for want of memory since boot (/proc/vmstat, Linux 4.13 and
-// later), 0 where that cannot be told.
+// later), 0 where that cannot be told. prometheus/procfs does not read that file.
 func oomKills() int64 {
 	f, err := os.Open("/proc/vmstat")
 	if err != nil {

@@ -93,7 +93,6 @@ type loop struct {
 	items     []any
 	index     int
 	depth     int
-	changed   []any // what changed() was last called with
 }
 
 func (f *forStatement) exec(r *run, s *scope) error {

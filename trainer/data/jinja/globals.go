@@ -38,7 +38,7 @@ func builtins() map[string]any {
 		globals[name] = &function{name: name, call: f}
 	}
 	for _, name := range []string{"cycler", "joiner", "lipsum"} {
-		globals[name] = &function{name: name, call: func(*run, arguments) (any, error) { return nil, errors.New("it is not supported") }}
+		globals[name] = &function{name: name, call: notSupported("it")}
 	}
 	return globals
 }
@@ -186,19 +186,8 @@ func (l *loop) attribute(name string) (any, bool) {
 		return neighbour(i - 1), true
 	case "nextitem":
 		return neighbour(i + 1), true
-	case "cycle":
-		return &function{name: "loop.cycle", call: func(_ *run, args arguments) (any, error) {
-			if len(args.positional) == 0 {
-				return nil, errors.New("needs values")
-			}
-			return args.positional[i%int64(len(args.positional))], nil
-		}}, true
-	case "changed":
-		return &function{name: "loop.changed", call: func(r *run, args arguments) (any, error) {
-			same, err := r.equalLists(l.changed, args.positional, l.changed != nil)
-			l.changed = args.positional
-			return !same, err
-		}}, true
+	case "cycle", "changed":
+		return &function{name: "loop." + name, call: notSupported("it")}, true
 	}
 	return nil, false
 }

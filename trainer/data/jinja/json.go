@@ -251,3 +251,44 @@ func inputSize(v any) int {
 	}
 	return utf8.UTFMax
 }
+
+// filterJSON is json.dumps with the arguments that transformers lets through.
+func filterJSON(r *run, v any, args arguments) (any, error) {
+	values, err := args.bind("ensure_ascii", "indent", "separators", "sort_keys")
+	if err != nil {
+		return nil, err
+	}
+	style := jsonStyle{ascii: given(values[0]) && truth(values[0]), item: ", ", key: ": ", sorted: given(values[3]) && truth(values[3])}
+	if given(values[1]) && values[1] != nil {
+		style.lines, style.item = true, ","
+		if text, ok := values[1].(string); ok {
+			style.indent = text
+		} else {
+			width, ok := integer(values[1])
+			if !ok || width > 100 {
+				return nil, errors.New("indent must be a str or an int up to 100")
+			}
+			style.indent = strings.Repeat(" ", int(max(0, width)))
+		}
+	}
+	if given(values[2]) && values[2] != nil {
+		pair, err := r.iterate(values[2])
+		if err != nil {
+			return nil, err
+		}
+		if len(pair) != 2 {
+			return nil, errors.New("separators must be two str")
+		}
+		var okItem, okKey bool
+		style.item, okItem = pair[0].(string)
+		style.key, okKey = pair[1].(string)
+		if !okItem || !okKey {
+			return nil, errors.New("separators must be two str")
+		}
+	}
+	w := writer{run: r}
+	if err := w.json(v, style); err != nil {
+		return nil, err
+	}
+	return w.text.String(), nil
+}

@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/language"
 )
 
-// method returns a method of a value, or nil. Those that would change it are refused, as in transformers' sandbox.
+// method returns a method of a value, or nil. Those that would change it are refused, as in transformers' sandbox, and so are
+// those that no published chat template calls.
 func method(v any, name string) *function {
 	var f func(*run, arguments) (any, error)
 	switch v := v.(type) {
@@ -21,9 +18,11 @@ func method(v any, name string) *function {
 	case *Dict:
 		f = dictMethod(v, name)
 	case []any:
-		f = listMethod(v, name, "append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear")
+		f = listMethod(name)
 	case tuple:
-		f = listMethod(v, name)
+		if name == "count" || name == "index" {
+			f = notSupported("this method of a tuple")
+		}
 	}
 	if f == nil {
 		return nil
@@ -35,22 +34,17 @@ func changes(*run, arguments) (any, error) {
 	return nil, errors.New("a template may not change a value: only attributes of a namespace can be set")
 }
 
+// notSupported is what Python has and this package has not: without it a name would be an attribute with no value.
+func notSupported(what string) func(*run, arguments) (any, error) {
+	return func(*run, arguments) (any, error) { return nil, errors.New(what + " is not supported") }
+}
+
 func dictMethod(d *Dict, name string) func(*run, arguments) (any, error) {
 	switch name {
 	case "items":
-		return listed(len(d.keys), func() any { return view(d.items()) })
+		return simple(2*len(d.keys), func() any { return view(d.items()) })
 	case "keys":
-		return listed(len(d.keys), func() any { return view(slices.Clone(d.keys)) })
-	case "values":
-		return listed(len(d.keys), func() any {
-			out := make(view, len(d.keys))
-			for i, key := range d.keys {
-				out[i] = d.values[hashKey(key)]
-			}
-			return out
-		})
-	case "copy":
-		return listed(len(d.keys), func() any { return d })
+		return simple(2*len(d.keys), func() any { return view(slices.Clone(d.keys)) })
 	case "get":
 		return func(_ *run, args arguments) (any, error) {
 			values, err := args.bind("key", "default")
@@ -70,54 +64,33 @@ func dictMethod(d *Dict, name string) func(*run, arguments) (any, error) {
 		}
 	case "clear", "pop", "popitem", "setdefault", "update":
 		return changes
+	case "copy", "fromkeys", "values":
+		return notSupported("this method of a dict")
 	}
 	return nil
 }
 
-// listed is a method without arguments that makes n items.
-func listed(n int, f func() any) func(*run, arguments) (any, error) {
+func listMethod(name string) func(*run, arguments) (any, error) {
+	switch name {
+	case "append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort":
+		return changes
+	case "copy", "count", "index":
+		return notSupported("this method of a list")
+	}
+	return nil
+}
+
+// simple is a method without arguments that costs so many units.
+func simple(units int, f func() any) func(*run, arguments) (any, error) {
 	return func(r *run, args arguments) (any, error) {
 		if _, err := args.bind(); err != nil {
 			return nil, err
 		}
-		if err := r.spend(2 * n); err != nil {
+		if err := r.spend(units); err != nil {
 			return nil, err
 		}
 		return f(), nil
 	}
-}
-
-func listMethod(list []any, name string, changing ...string) func(*run, arguments) (any, error) {
-	if slices.Contains(changing, name) {
-		return changes
-	}
-	switch name {
-	case "copy":
-		return listed(0, func() any { return list })
-	case "index", "count":
-		return func(r *run, args arguments) (any, error) {
-			values, err := args.bind("value")
-			if err != nil {
-				return nil, err
-			}
-			count := int64(0)
-			for i, item := range list {
-				same, err := r.equal(item, values[0])
-				if err != nil {
-					return nil, err
-				}
-				if same && name == "index" {
-					return int64(i), nil
-				}
-				count += toInt(same)
-			}
-			if name == "index" {
-				return nil, errors.New("the list has no such item")
-			}
-			return count, nil
-		}
-	}
-	return nil
 }
 
 func stringMethod(s, name string) func(*run, arguments) (any, error) {
@@ -128,150 +101,29 @@ func stringMethod(s, name string) func(*run, arguments) (any, error) {
 		return splitMethod(s, name == "rsplit")
 	case "startswith", "endswith":
 		return affixMethod(s, name)
-	case "removeprefix", "removesuffix":
-		return textMethod(s, 1, func(args []string) any {
-			if name == "removeprefix" {
-				return strings.TrimPrefix(s, args[0])
-			}
-			return strings.TrimSuffix(s, args[0])
-		})
-	case "partition", "rpartition":
-		return partitionMethod(s, name == "rpartition")
-	case "find", "rfind", "index", "rindex":
-		return findMethod(s, name)
+	case "find", "index":
+		return findMethod(s, name == "index")
 	case "replace":
 		return replaceMethod(s)
-	case "join":
-		return func(r *run, args arguments) (any, error) {
-			values, err := args.bind("items")
-			if err != nil {
-				return nil, err
-			}
-			return r.joinStrings(s, values[0], false)
-		}
-	case "count":
-		return textMethod(s, 1, func(args []string) any { return int64(strings.Count(s, args[0])) })
 	case "splitlines":
-		return textMethod(s, 0, func([]string) any { return strs(splitLines(s)) })
-	}
-	if f := caseMethod(s, name); f != nil {
-		return textMethod(s, 0, func([]string) any { return f() })
+		return simple(len(s), func() any { return strs(splitLines(s)) })
+	case "upper":
+		return simple(len(s), func() any { return upper(s) })
+	case "lower":
+		return simple(len(s), func() any { return lower(s) })
+	case "capitalize":
+		return simple(len(s), func() any { return capitalize(s) })
+	case "title":
+		return simple(len(s), func() any { return titleWords(s) })
 	}
 	if slices.Contains([]string{
-		"capitalize", "casefold", "center", "encode", "expandtabs", "format", "format_map", "isascii", "isidentifier", "isprintable",
-		"istitle", "ljust", "maketrans", "rjust", "swapcase", "translate", "zfill",
+		"casefold", "center", "count", "encode", "expandtabs", "format", "format_map", "isalnum", "isalpha", "isascii", "isdecimal",
+		"isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "maketrans",
+		"partition", "removeprefix", "removesuffix", "rfind", "rindex", "rjust", "rpartition", "swapcase", "translate", "zfill",
 	}, name) {
-		return func(*run, arguments) (any, error) { return nil, errors.New("this method of a str is not supported") }
+		return notSupported("this method of a str")
 	}
 	return nil
-}
-
-// caseMethod is the methods without arguments.
-func caseMethod(s, name string) func() any {
-	every := func(f func(rune) bool) func() any {
-		return func() any { return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !f(r) }) }
-	}
-	switch name {
-	case "upper":
-		return func() any { return upper(s) }
-	case "lower":
-		return func() any { return lower(s) }
-	case "capitalize":
-		return func() any { return capitalize(s) }
-	case "title":
-		return func() any { return titleWords(s) }
-	case "isspace":
-		return every(isSpace)
-	case "isalpha":
-		return every(unicode.IsLetter)
-	case "isdigit", "isdecimal":
-		return every(unicode.IsDigit)
-	case "isnumeric":
-		return every(unicode.IsNumber)
-	case "isalnum":
-		return every(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })
-	case "isupper", "islower":
-		return func() any { return cased(s, name == "isupper") }
-	}
-	return nil
-}
-
-func upper(s string) string { return cases.Upper(language.Und).String(s) }
-func lower(s string) string { return cases.Lower(language.Und).String(s) }
-
-func capitalize(s string) string {
-	_, n := utf8.DecodeRuneInString(s)
-	return title(s[:n]) + lower(s[n:])
-}
-
-// title is one character's title case.
-func title(s string) string { return cases.Title(language.Und, cases.NoLower).String(s) }
-
-// titleWords is Python's str.title: every letter that follows none is in title case, the others in lower case.
-func titleWords(s string) string {
-	var b strings.Builder
-	for s != "" {
-		word := strings.IndexFunc(s, unicode.IsLetter)
-		if word < 0 {
-			word = len(s)
-		}
-		b.WriteString(s[:word])
-		s = s[word:]
-		end := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsLetter(r) })
-		if end < 0 {
-			end = len(s)
-		}
-		b.WriteString(capitalize(s[:end]))
-		s = s[end:]
-	}
-	return b.String()
-}
-
-// textMethod wraps a method that takes n strings and makes no more than a few times the length of s.
-func textMethod(s string, n int, f func([]string) any) func(*run, arguments) (any, error) {
-	return func(r *run, args arguments) (any, error) {
-		if len(args.positional) != n || len(args.named) > 0 {
-			return nil, fmt.Errorf("takes %d arguments here", n)
-		}
-		texts := make([]string, n)
-		for i, v := range args.positional {
-			var ok bool
-			if texts[i], ok = v.(string); !ok {
-				return nil, fmt.Errorf("needs a str, not a %s", typeName(v))
-			}
-		}
-		if err := r.spend(len(s)); err != nil {
-			return nil, err
-		}
-		return f(texts), nil
-	}
-}
-
-func strs(list []string) []any {
-	out := make([]any, len(list))
-	for i, s := range list {
-		out[i] = s
-	}
-	return out
-}
-
-// trim is str.strip: white space, or the characters of chars.
-func trim(s, name string, chars any) (string, error) {
-	in := isSpace
-	switch c := chars.(type) {
-	case string:
-		in = func(r rune) bool { return strings.ContainsRune(c, r) }
-	case nil, missing:
-	default:
-		return "", fmt.Errorf("needs a str, not a %s", typeName(chars))
-	}
-	if name != "rstrip" {
-		s = strings.TrimLeftFunc(s, in)
-	}
-	if name != "lstrip" {
-		s = strings.TrimRightFunc(s, in)
-	}
-	return s, nil
 }
 
 func stripMethod(s, name string) func(*run, arguments) (any, error) {
@@ -322,74 +174,6 @@ func splitMethod(s string, fromRight bool) func(*run, arguments) (any, error) {
 	}
 }
 
-// splitBy splits at most so many times; a negative number is no bound.
-func splitBy(s, sep string, most int, fromRight bool) []string {
-	if most < 0 {
-		return strings.Split(s, sep)
-	}
-	if !fromRight {
-		return strings.SplitN(s, sep, most+1)
-	}
-	var out []string
-	for range most {
-		at := strings.LastIndex(s, sep)
-		if at < 0 {
-			break
-		}
-		out = append(out, s[at+len(sep):])
-		s = s[:at]
-	}
-	out = append(out, s)
-	slices.Reverse(out)
-	return out
-}
-
-func splitWords(s string, most int, fromRight bool) []string {
-	if most < 0 {
-		return strings.FieldsFunc(s, isSpace)
-	}
-	trimNear, find := strings.TrimLeftFunc, strings.IndexFunc
-	if fromRight {
-		trimNear, find = strings.TrimRightFunc, strings.LastIndexFunc
-	}
-	var out []string
-	for s = trimNear(s, isSpace); s != ""; s = trimNear(s, isSpace) {
-		at := find(s, isSpace)
-		if at < 0 || len(out) == most { // the rest keeps its white space
-			out = append(out, s)
-			break
-		}
-		if fromRight {
-			_, size := utf8.DecodeRuneInString(s[at:])
-			out, s = append(out, s[at+size:]), s[:at]
-		} else {
-			out, s = append(out, s[:at]), s[at:]
-		}
-	}
-	if fromRight {
-		slices.Reverse(out)
-	}
-	return out
-}
-
-// splitLines is str.splitlines.
-func splitLines(s string) []string {
-	var out []string
-	for s != "" {
-		at := strings.IndexAny(s, "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029")
-		if at < 0 {
-			return append(out, s)
-		}
-		out = append(out, s[:at])
-		_, size := utf8.DecodeRuneInString(s[at:])
-		if strings.HasPrefix(s[at:], "\r\n") {
-			size = 2
-		}
-		s = s[at+size:]
-	}
-	return out
-}
-
 func affixMethod(s, name string) func(*run, arguments) (any, error) {
 	has := strings.HasPrefix
 	if name == "endswith" {
@@ -420,34 +204,7 @@ func affixMethod(s, name string) func(*run, arguments) (any, error) {
 	}
 }
 
-func partitionMethod(s string, fromRight bool) func(*run, arguments) (any, error) {
-	return func(r *run, args arguments) (any, error) {
-		values, err := args.bind("sep")
-		if err != nil {
-			return nil, err
-		}
-		sep, ok := values[0].(string)
-		if !ok || sep == "" {
-			return nil, errors.New("needs a separator")
-		}
-		at := strings.Index(s, sep)
-		if fromRight {
-			at = strings.LastIndex(s, sep)
-		}
-		if err := r.spendBytes(len(s)); err != nil {
-			return nil, err
-		}
-		switch {
-		case at >= 0:
-			return tuple{s[:at], sep, s[at+len(sep):]}, nil
-		case fromRight:
-			return tuple{"", "", s}, nil
-		}
-		return tuple{s, "", ""}, nil
-	}
-}
-
-func findMethod(s, name string) func(*run, arguments) (any, error) {
+func findMethod(s string, must bool) func(*run, arguments) (any, error) {
 	return func(r *run, args arguments) (any, error) {
 		values, err := args.bind("text")
 		if err != nil {
@@ -457,14 +214,11 @@ func findMethod(s, name string) func(*run, arguments) (any, error) {
 		if !ok {
 			return nil, fmt.Errorf("needs a str, not a %s", typeName(values[0]))
 		}
-		at := strings.Index(s, text)
-		if name[0] == 'r' {
-			at = strings.LastIndex(s, text)
-		}
 		if err := r.spendBytes(len(s)); err != nil {
 			return nil, err
 		}
-		if at < 0 && strings.HasSuffix(name, "index") {
+		at := strings.Index(s, text)
+		if at < 0 && must {
 			return nil, errors.New("the text does not occur")
 		}
 		if at > 0 {
@@ -508,23 +262,14 @@ func (r *run) replace(s, old, replacement string, count any) (any, error) {
 	return strings.Replace(s, old, replacement, int(max(most, -1))), nil
 }
 
-// joinStrings is sep.join(items); convert takes any value, as the filter does.
-func (r *run) joinStrings(sep string, of any, convert bool) (any, error) {
-	items, err := r.iterate(of)
-	if err != nil {
-		return nil, err
-	}
+// joinStrings is sep.join(items) of the texts of items.
+func (r *run) joinStrings(sep string, items []any) (any, error) {
 	parts := make([]string, len(items))
 	size := 0
 	for i, v := range items {
-		text, ok := v.(string)
-		if !ok && !convert {
-			return nil, fmt.Errorf("needs str, not %s", typeName(v))
-		}
-		if !ok {
-			if text, err = r.str(v); err != nil {
-				return nil, err
-			}
+		text, err := r.str(v)
+		if err != nil {
+			return nil, err
 		}
 		parts[i] = text
 		size += len(text)

@@ -1,61 +1,50 @@
 package jinja
 
 import (
+	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 )
 
-// test is `v is name`.
+// test is `v is name`: the tests that published chat templates use, and every comparison.
 func (r *run) test(name string, v any, args arguments) (bool, error) {
-	switch name {
-	case "eq", "equalto", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan", ">", "ge", ">=", "in", "divisibleby", "sameas":
+	if operator := comparisonTest(name); operator != "" {
 		other, err := args.bind("other")
 		if err == nil && !given(other[0]) {
-			err = fmt.Errorf("it needs a value to compare with")
+			err = errors.New("it needs a value to compare with")
 		}
 		if err != nil {
 			return false, fmt.Errorf("test %s: %w", name, err)
 		}
-		return r.binaryTest(name, v, other[0])
+		return r.compare(operator, v, other[0])
 	}
 	if len(args.positional)+len(args.named) > 0 {
 		return false, fmt.Errorf("test %s takes no argument", name)
 	}
-	return r.unaryTest(name, v)
+	return unaryTest(name, v)
 }
 
-func (r *run) binaryTest(name string, v, other any) (bool, error) {
+// comparisonTest returns the operator that a test stands for, "" where it compares nothing.
+func comparisonTest(name string) string {
 	switch name {
-	case "eq", "equalto", "==":
-		return r.compare("==", v, other)
-	case "ne", "!=":
-		return r.compare("!=", v, other)
-	case "lt", "lessthan", "<":
-		return r.compare("<", v, other)
-	case "le", "<=":
-		return r.compare("<=", v, other)
-	case "gt", "greaterthan", ">":
-		return r.compare(">", v, other)
-	case "ge", ">=":
-		return r.compare(">=", v, other)
-	case "in":
-		return r.contains(other, v)
-	case "divisibleby":
-		rest, err := r.arithmetic("%", v, other)
-		if err != nil {
-			return false, err
-		}
-		return r.equal(rest, int64(0))
+	case "eq", "equalto":
+		return "=="
+	case "ne":
+		return "!="
+	case "lt", "lessthan":
+		return "<"
+	case "le":
+		return "<="
+	case "gt", "greaterthan":
+		return ">"
+	case "ge":
+		return ">="
+	case "in", "==", "!=", "<", "<=", ">", ">=":
+		return name
 	}
-	switch v.(type) { // sameas: identity, which only these have for certain
-	case nil, bool:
-		return v == other, nil
-	}
-	return false, fmt.Errorf("test sameas is supported for none, true and false, not for a %s", typeName(v))
+	return ""
 }
 
-func (r *run) unaryTest(name string, v any) (bool, error) {
+func unaryTest(name string, v any) (bool, error) {
 	_, isNumber := number(v)
 	_, isInteger := v.(int64)
 	_, isFloat := v.(float64)
@@ -80,12 +69,6 @@ func (r *run) unaryTest(name string, v any) (bool, error) {
 		return isFloat, nil
 	case "number":
 		return isNumber, nil
-	case "odd", "even":
-		rest, err := r.arithmetic("%", v, int64(2))
-		if err != nil {
-			return false, err
-		}
-		return r.equal(rest, map[string]int64{"odd": 1}[name])
 	case "string":
 		_, ok := v.(string)
 		_, safe := v.(markup)
@@ -99,15 +82,6 @@ func (r *run) unaryTest(name string, v any) (bool, error) {
 		_, isGenerator := v.(*generator)
 		_, isView := v.(view)
 		return isIterable(v) && !isGenerator && !isView, nil
-	case "callable":
-		switch v.(type) {
-		case *function, *loop:
-			return true, nil
-		}
-		return isUndefined, nil
-	case "lower", "upper":
-		text, err := r.str(v)
-		return err == nil && cased(text, name == "upper"), err
 	}
 	return false, fmt.Errorf("test %q is not supported", name)
 }
@@ -118,13 +92,4 @@ func isIterable(v any) bool {
 		return true
 	}
 	return false
-}
-
-// cased is Python's isupper and islower: there is a letter with case, and none of the other case.
-func cased(s string, upper bool) bool {
-	wanted, other := unicode.IsLower, unicode.IsUpper
-	if upper {
-		wanted, other = other, wanted
-	}
-	return strings.ContainsFunc(s, wanted) && !strings.ContainsFunc(s, func(r rune) bool { return other(r) || unicode.IsTitle(r) })
 }

@@ -18,7 +18,7 @@ func (u undefined) err() error { return fmt.Errorf("%s is undefined", u.what) }
 
 type (
 	tuple []any
-	// view is dict.keys(), values() or items(): like a list, but without an index or a spelling.
+	// view is dict.keys() or items(): like a list, but without an index or a spelling.
 	view []any
 	// markup is a string marked by the filter safe: what + joins to it is escaped. Nothing else than printing is supported.
 	markup string

@@ -25,7 +25,7 @@ plain text
 {{ s }}|{{ e }}|{{ n }}|{{ f }}|{{ t }}|{{ z }}|{{ l }}|{{ d }}|{{ nothing }}
 {{ big }} {{ tiny }} {{ 1e16 }} {{ 123456789012345680.0 }} {{ 0.0001 }} {{ 1.0 }} {{ 100.0 }} {{ 1/3 }} {{ 5.0e-324 }} {{ -0.0 }}
 {{ 7 // 2 }} {{ -7 // 2 }} {{ 7 % 3 }} {{ -7 % 3 }} {{ 7 / 2 }} {{ 2 ** 10 }} {{ 2 ** -1 }} {{ 7.5 // 2 }} {{ -7.5 % 2 }} {{ 1 + t }} {{ 2 ** 3 ** 2 }}
-{{ 1 + 2 * 3 - 4 }} {{ (1 + 2) * 3 }} {{ -n }} {{ +n }} {{ -n|abs }} {{ 1 - -1 }} {{ 10 - 2 - 3 }} {{ 2 * 3 % 4 }}
+{{ 1 + 2 * 3 - 4 }} {{ (1 + 2) * 3 }} {{ -n }} {{ +n }} {{ -n|string|length }} {{ 1 - -1 }} {{ 10 - 2 - 3 }} {{ 2 * 3 % 4 }}
 {{ 'a' ~ 1 ~ 2.0 ~ z ~ t ~ nothing }} {{ 'a' + 'b' }} {{ 'ab' * 3 }} {{ 3 * 'ab' }} {{ [1] * 2 + [3] }} {{ 'ab' * -1 }} {{ 1 ~ 2 * 3 }}
 {{ 'a' + 1 }}
 {{ 1 + 'a' }}
@@ -46,7 +46,7 @@ plain text
 {{ 1 < 'a' }}
 {{ z < 1 }}
 {{ nothing < 1 }}
-{{ 'a' in 'abc' }} {{ 'x' not in 'abc' }} {{ 1 in l }} {{ 'role' in messages[0] }} {{ 'x' in messages[0] }} {{ 'a' in nothing }} {{ not 1 in l }} {{ 1 in d.values() }} {{ '' in 'abc' }}
+{{ 'a' in 'abc' }} {{ 'x' not in 'abc' }} {{ 1 in l }} {{ 'role' in messages[0] }} {{ 'x' in messages[0] }} {{ 'a' in nothing }} {{ not 1 in l }} {{ 'C' in d.keys() }} {{ '' in 'abc' }}
 {{ 1 in 'abc' }}
 {{ 'a' in z }}
 {{ 'a' in 5 }}
@@ -73,7 +73,7 @@ plain text
 {% if t %}yes{% else %}no{% endif %} {% if e %}1{% elif z %}2{% elif n %}3{% else %}4{% endif %}
 {% if e %}1{% elif z %}2{% else %}4{% endif %}{% if nothing %}x{% endif %}
 {% for x in l %}{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }}{{ loop.depth }};{% endfor %}
-{% for x in l %}{{ loop.previtem }}-{{ loop.nextitem }};{{ loop.cycle('a', 'b') }}{{ loop.changed(x > 1) }}{% endfor %}
+{% for x in l %}{{ loop.previtem }}-{{ loop.nextitem }};{% endfor %}
 {% for x in [] %}x{% else %}none{% endfor %}{% for x in nothing %}x{% else %}none{% endfor %}{% for x in l if x > 9 %}x{% else %}none{% endfor %}
 {% for x in l if x > 1 %}{{ x }}{{ loop.index }}/{{ loop.length }} {% endfor %}{% for c in 'héy' %}{{ c }}.{% endfor %}{% for k in d %}{{ k }}{% endfor %}
 {% for k, v in d.items() %}{{ k }}={{ v }};{% endfor %}{% for k, v in d|items %}{{ k }}={{ v }};{% endfor %}{% for a, b in [[1, 2], (3, 4)] %}{{ a }}{{ b }}{% endfor %}{% for (a, b) in [[1, 2]] %}{{ a + b }}{% endfor %}
@@ -137,10 +137,10 @@ y
 {{ z|length }}
 {{ l|sort }} {{ w|sort }} {{ w|sort(case_sensitive=true) }} {{ l|sort(reverse=true) }} {{ messages|sort(attribute='role')|map(attribute='role')|list }} {{ l|sort|first }}
 {{ [1, 'a']|sort }}
-{{ l|max }} {{ l|min }} {{ w|max }} {{ w|min }} {{ []|max }} {{ l|sum }} {{ [1, 2.5]|sum }} {{ [{'x': 1}, {'x': 2}]|sum('x') }} {{ l|sum(start=10) }}
+{{ l|max }} {{ l|min }} {{ w|max }} {{ w|min }} {{ []|max }}
 {{ l|first }} {{ l|last }} {{ ''|first }} {{ 'abc'|last }} {{ []|first }} {{ d|first }} {{ l|select('gt', 1)|first }}
 {{ l|select('gt', 1)|last }}
-{{ l|select('odd')|list }} {{ l|reject('odd')|list }} {{ [0, 1, '']|select|list }} {{ [0, 1, '']|reject|list }} {{ l|select('in', [1, 9])|list }} {{ l|select('equalto', 2)|list }} {{ l|select('==', 2)|list }}
+{{ l|select('ne', 2)|list }} {{ l|reject('le', 1)|list }} {{ [0, 1, '']|select|list }} {{ [0, 1, '']|reject|list }} {{ l|select('in', [1, 9])|list }} {{ l|select('equalto', 2)|list }} {{ l|select('==', 2)|list }}
 {{ messages|selectattr('role', 'equalto', 'user')|map(attribute='content')|list }} {{ messages|rejectattr('tool_calls')|map(attribute='role')|join(',') }} {{ messages|selectattr('name', 'defined')|list|length }} {{ messages|selectattr('content', 'none')|list|length }}
 {{ messages|map(attribute='name', default='-')|list }} {{ w|map('upper')|join }} {{ l|map('string')|list }} {{ [[1, 2], [3]]|map('length')|list }}
 {{ messages[2:3]|map(attribute='tool_calls.0.name')|list }}
@@ -154,10 +154,10 @@ y
 {{ '42'|int }} {{ 'x'|int }} {{ 'x'|int(7) }} {{ 4.9|int }} {{ '4.9'|int }} {{ ' 8 '|int }} {{ t|int }} {{ z|int }} {{ '1e3'|int }} {{ -4.9|int }} {{ '3'|float }} {{ 'x'|float }} {{ 'x'|float(1.5) }} {{ 3|float }} {{ '1e3'|float }}
 {{ nothing|int }}
 {{ 2.5|round }} {{ 3.5|round }} {{ 2.675|round(2) }} {{ 2.345|round(1, 'ceil') }} {{ 2.345|round(1, 'floor') }} {{ 7|round }} {{ 42.55|round(1) }}
-{{ l|reverse|list }} {{ 'abc'|reverse }} {{ d|reverse|list }} {{ (l|list) == l }} {{ 'ab'|list }} {{ d|list }} {{ [3, 3, 1, 3]|unique|list }} {{ w|unique|join }} {{ ['a', 'A']|unique|list }}
+{{ (l|list) == l }} {{ 'ab'|list }} {{ d|list }} {{ [3, 3, 1, 3]|unique|list }} {{ w|unique|join }} {{ ['a', 'A']|unique|list }}
 {{ d|dictsort }} {{ d|dictsort(true) }} {{ {'b': 2, 'a': 1}|dictsort(by='value') }} {{ {'b': 2, 'a': 1}|dictsort(reverse=true) }}
 {{ 'a\nb\n\nc'|indent }} {{ 'a\nb\n\nc'|indent(2, true) }} {{ 'a\nb\n\nc\n'|indent(2, blank=true) }}| {{ 'a\nb'|indent('> ') }} {{ ''|indent }}
-{{ 'one two  three_four five-six'|wordcount }} {{ 1.5|string ~ 'x' }} {{ l|string|length }} {{ -3|abs }} {{ -3.5|abs }}
+{{ 1.5|string ~ 'x' }} {{ l|string|length }}
 {{ s|safe }} {{ ('a<' ~ '<b'|safe) }} {{ 'a<' + '<b'|safe }} {{ '<b'|safe + 'c&"' + "'" }}
 {{ d|tojson }} {{ l|tojson }} {{ messages[2]|tojson }} {{ s|tojson }} {{ '<b>&\'"\n\t\x00é😀/'|tojson }} {{ z|tojson }} {{ 1.0|tojson }} {{ big|tojson }} {{ (1, 2)|tojson }} {{ {1: 2, none: 3, true: 4}|tojson }}
 {{ d|tojson(indent=2) }}{{ []|tojson(indent=2) }}{{ d|tojson(sort_keys=true) }}{{ d|tojson(separators=(',', ':')) }}{{ 'é😀'|tojson(ensure_ascii=true) }}{{ d|tojson(indent=none) }}{{ l|tojson(indent=0) }}
@@ -166,18 +166,18 @@ y
 {{ s|nosuchfilter }}
 {{ s is nosuchtest }}
 {{ s is string }} {{ n is number }} {{ t is number }} {{ n is integer }} {{ t is integer }} {{ f is float }} {{ t is boolean }} {{ z is none }} {{ d is mapping }} {{ l is iterable }} {{ s is iterable }} {{ n is iterable }} {{ l is sequence }} {{ s is sequence }} {{ d is sequence }} {{ n is sequence }} {{ z is sequence }}
-{{ nothing is defined }} {{ n is defined }} {{ d.nope is undefined }} {{ n is not defined }} {{ not n is defined }} {{ range is callable }} {{ n is callable }} {{ t is true }} {{ 1 is true }} {{ e is false }} {{ false is false }}
-{{ 3 is odd }} {{ 4 is even }} {{ 9 is divisibleby 3 }} {{ 9 is divisibleby(2) }} {{ 1 is in l }} {{ 5 is in(l) }} {{ 5 is eq 5 }} {{ 5 is ne(5) }} {{ 5 is gt 4 }} {{ 5 is lt 4 }} {{ 5 is ge(5) }} {{ 'abc' is lower }} {{ 'ABC' is upper }} {{ '1' is upper }} {{ z is sameas none }} {{ t is sameas true }}
-{{ n == 7 is true }} {{ 1 + 1 is even }} {{ n is defined and n > 3 }} {{ n is defined or x }} {{ 'a' if n is defined else 'b' }}
+{{ nothing is defined }} {{ n is defined }} {{ d.nope is undefined }} {{ n is not defined }} {{ not n is defined }} {{ t is true }} {{ 1 is true }} {{ e is false }} {{ false is false }}
+{{ 1 is in l }} {{ 5 is in(l) }} {{ 5 is eq 5 }} {{ 5 is ne(5) }} {{ 5 is gt 4 }} {{ 5 is lt 4 }} {{ 5 is ge(5) }} {{ 5 is le 5 }} {{ 5 is equalto 5.0 }}
+{{ n == 7 is true }} {{ 1 + 1 is number }} {{ n is defined and n > 3 }} {{ n is defined or x }} {{ 'a' if n is defined else 'b' }}
 {{ l|map('upper', 1)|list }}
-{{ [s.strip(), s.upper(), s.lower(), 'ab'.title(), 'hELLO x1y'.title(), s.startswith('He'), s.endswith(('x', 'ld')), s.replace('l', 'L'), s.replace('l', 'L', 1), s.find('o'), s.rfind('o'), s.find('zz'), s.count('l'), s.split(), s.split(', '), s.split('l', 1), s.rsplit('l', 1)] }}
-{{ ['  a b  c '.split(), '  a b  c '.split(' '), ' a b c '.split(none, 1), ' a b c '.rsplit(none, 1), 'xxabxx'.strip('x'), 'xxab'.lstrip('x'), 'abxx'.rstrip('x'), 'a\nb\r\nc\n'.splitlines(), '-'.join(w), 'a=b=c'.partition('='), 'a=b=c'.rpartition('='), 'abc'.partition('x'), 'abc'.rpartition('x')] }}
-{{ ['abc'.removeprefix('a'), 'abc'.removesuffix('c'), 'x'.isdigit(), '12'.isdigit(), 'ab'.isalpha(), ''.isalpha(), 'a1'.isalnum(), ' '.isspace(), 'ab'.islower(), 'AB'.isupper(), 'hello World'.capitalize(), 'é'.upper(), 'é😀x'.find('x'), 'a,b'.split(',')[-1], s.index('W')] }}
+{{ [s.strip(), s.upper(), s.lower(), 'ab'.title(), 'hELLO x1y'.title(), s.startswith('He'), s.endswith(('x', 'ld')), s.replace('l', 'L'), s.replace('l', 'L', 1), s.find('o'), s.find('zz'), s.split(), s.split(', '), s.split('l', 1), s.rsplit('l', 1)] }}
+{{ ['  a b  c '.split(), '  a b  c '.split(' '), ' a b c '.split(none, 1), ' a b c '.rsplit(none, 1), 'xxabxx'.strip('x'), 'xxab'.lstrip('x'), 'abxx'.rstrip('x'), 'a\nb\r\nc\n'.splitlines()] }}
+{{ ['hello World'.capitalize(), 'é'.upper(), 'é😀x'.find('x'), 'a,b'.split(',')[-1], s.index('W')] }}
 {{ s.index('zz') }}
 {{ s.split('') }}
 {{ s.nosuch() }}
 {{ messages[3].content.split('</think>')[-1].lstrip('\n') }}|{{ messages[3].content.split('</think>')[0].rstrip('\n').split('<think>')[-1].lstrip('\n') }}
-{{ d.keys()|list }} {{ d.values()|list }} {{ d.items()|list }} {{ d.items()|length }} {{ d.keys()|join(',') }} {% if d.keys() %}x{% endif %} {{ d.get('a').x }} {{ l.index(1) }} {{ l.count(3) }} {{ d['items'] is defined }}
+{{ d.keys()|list }} {{ d.items()|list }} {{ d.items()|length }} {{ d.keys()|join(',') }} {% if d.keys() %}x{% endif %} {{ d.get('a').x }} {{ d['items'] is defined }}
 {{ l.append(4) }}
 {{ d.update({'x': 1}) }}
 {{ d.pop('a') }}
@@ -192,9 +192,6 @@ y
 {{ 'x'() }}
 {{ {'a': 1}.a }} {{ [1, 2][0] }} {{ (1, 2)[1] }} {{ 'abc'[1] }} {{ 'a'.upper() }}
 {{ {[1]: 2} }}
-{{ '%s is %d' % ('x', 3) }} {{ '%s' % s }} {{ '100%%' % () }} {{ '%s%s' % (1, none) }}
-{{ '%s' % (1, 2) }}
-{{ '%d' % 'x' }}
 {%- for m in messages %}{% if m.content is string %}{{ '<|' + m['role'] + '|>' + m['content'] | trim }}{% endif %}{% endfor %}
 {% for m in messages -%}
     {%- if m.role == 'user' and loop.index0 % 2 == 1 -%}
