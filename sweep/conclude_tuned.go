@@ -2,8 +2,6 @@ package sweep
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
@@ -43,52 +41,6 @@ func (s standing) ranksAt(e Edge) []int {
 		}
 	}
 	return ranks
-}
-
-// EdgeSide is an end of a tuned axis's list.
-type EdgeSide string
-
-// The ends.
-const (
-	EdgeSmallest EdgeSide = "smallest"
-	EdgeLargest  EdgeSide = "largest"
-)
-
-// Edge is a tuned axis of which a candidate has the smallest or the largest value of the list: if that is the best one, a
-// better one may lie beyond.
-type Edge struct {
-	Axis string   `json:"axis"`
-	Side EdgeSide `json:"side"`
-}
-
-// Edges returns the edges at which a candidate of the ladder lies, in the order of its axes. An axis whose values are no
-// numbers has no edges, and nothing lies below 0.
-func (l Ladder) Edges(candidate int) []Edge {
-	var edges []Edge
-	for axis, setting := range l.Candidates[candidate] {
-		values, ok := l.tunedValues(axis)
-		switch v := values[candidate]; {
-		case !ok:
-		case v == slices.Min(values) && v != 0:
-			edges = append(edges, Edge{setting.Name, EdgeSmallest})
-		case v == slices.Max(values):
-			edges = append(edges, Edge{setting.Name, EdgeLargest})
-		}
-	}
-	return edges
-}
-
-// tunedValues are an axis's numbers, one per candidate; false where they are no numbers.
-func (l Ladder) tunedValues(axis int) ([]float64, bool) {
-	values := make([]float64, len(l.Candidates))
-	for c, candidate := range l.Candidates {
-		v, err := strconv.ParseFloat(strings.TrimSuffix(candidate[axis].Value, "r"), 64)
-		if err != nil {
-			return values, false
-		}
-		values[c] = v
-	}
-	return values, true
 }
 
 // adviseScale says when ranks differ in the scale of their updates too: what larger ranks lack is then not shown to be rank.

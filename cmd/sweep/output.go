@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 
+	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -82,43 +80,10 @@ func (a *app) write(render func(w io.Writer) error) error {
 	return nil
 }
 
-// writeTable prints rows under a header with light lines. A column whose cells all start like numbers is set flush right.
+// writeTable prints rows under a header.
 func writeTable(w io.Writer, header []string, rows [][]string) error {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
-	t.AppendHeader(tableRow(header))
-	columns := make([]table.ColumnConfig, len(header))
-	for i := range header {
-		columns[i] = table.ColumnConfig{Number: i + 1}
-		if numericColumn(rows, i) {
-			columns[i].Align, columns[i].AlignHeader = text.AlignRight, text.AlignRight
-		}
-	}
-	t.SetColumnConfigs(columns)
-	for _, row := range rows {
-		t.AppendRow(tableRow(row))
-	}
-	_, err := io.WriteString(w, t.Render()+"\n")
+	_, err := io.WriteString(w, report.Table{Header: header, Rows: rows}.Boxed())
 	return err
-}
-
-func tableRow(cells []string) table.Row {
-	row := make(table.Row, len(cells))
-	for i, cell := range cells {
-		row[i] = cell
-	}
-	return row
-}
-
-func numericColumn(rows [][]string, column int) bool {
-	for _, row := range rows {
-		if column < len(row) && row[column] != "" && !strings.ContainsRune("+-.0123456789", rune(row[column][0])) {
-			return false
-		}
-	}
-	return len(rows) > 0
 }
 
 // isTerminal reports whether w is a terminal: progress bars are for people only.

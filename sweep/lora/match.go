@@ -120,7 +120,7 @@ func (t Targets) excluder() (func(Module) bool, error) {
 // layerPatterns are the expressions that find a layer's number in a name; Validate has compiled their parts.
 func (l Spec) layerPatterns() []*regexp.Regexp {
 	if len(l.LayersPattern) == 0 {
-		return []*regexp.Regexp{firstNumber}
+		return []*regexp.Regexp{layerPattern}
 	}
 	var all []*regexp.Regexp
 	for _, p := range l.LayersPattern {
@@ -130,9 +130,6 @@ func (l Spec) layerPatterns() []*regexp.Regexp {
 	}
 	return all
 }
-
-// firstNumber finds the first part of a name that is a number and has parts on both sides.
-var firstNumber = regexp.MustCompile(`\A.*?\.[^.]*\.(?P<idx>\d+)\.`)
 
 // inLayers reports whether a module lies in one of the layers to transform.
 func (l Spec) inLayers(module string, patterns []*regexp.Regexp) bool {

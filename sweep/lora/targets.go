@@ -11,6 +11,30 @@ import (
 // AllLinear is the target_modules value that means every linear module but embeddings and the output head.
 const AllLinear = "all-linear"
 
+// Targets selects modules as PEFT's target_modules does: a list matches by suffix, a pattern matches the whole module
+// name as a regular expression, and the pattern "all-linear" means every linear module but the output head.
+// Exactly one of the two is set. In JSON it is a list or a string, as in adapter_config.json.
+type Targets struct {
+	List    []string
+	Pattern string
+}
+
+// MarshalJSON writes a list or a string, as PEFT does.
+func (t Targets) MarshalJSON() ([]byte, error) {
+	if t.Pattern != "" {
+		return json.Marshal(t.Pattern)
+	}
+	return json.Marshal(t.List)
+}
+
+// UnmarshalJSON reads a list or a string.
+func (t *Targets) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, &t.Pattern)
+	}
+	return json.Unmarshal(b, &t.List)
+}
+
 // MatchTargets returns the modules that t selects, in the order of modules, by PEFT's rules
 // (peft/tuners/tuners_utils.py, check_target_module_exists, 0.21): an entry of a list is a module's whole name or its
 // end after a dot; a pattern must match the whole name. Patterns are in Go's RE2 syntax, which lacks look-around and
@@ -91,40 +115,9 @@ func moduleKinds(modules []Module) []string {
 		if m.Head || m.Embedding {
 			continue
 		}
-		kind := m.Name
-		if at := layerNumber.FindStringIndex(kind); at != nil {
-			kind = kind[at[1]:]
-		}
-		if !slices.Contains(kinds, kind) {
+		if kind := m.Kind(); !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)
 		}
 	}
 	return kinds
-}
-
-// layerNumber matches a name up to its layer's number.
-var layerNumber = regexp.MustCompile(`^.*?\.\d+\.`)
-
-// Targets selects modules as PEFT's target_modules does: a list matches by suffix, a pattern matches the whole module
-// name as a regular expression, and the pattern "all-linear" means every linear module but the output head.
-// Exactly one of the two is set. In JSON it is a list or a string, as in adapter_config.json.
-type Targets struct {
-	List    []string
-	Pattern string
-}
-
-// MarshalJSON writes a list or a string, as PEFT does.
-func (t Targets) MarshalJSON() ([]byte, error) {
-	if t.Pattern != "" {
-		return json.Marshal(t.Pattern)
-	}
-	return json.Marshal(t.List)
-}
-
-// UnmarshalJSON reads a list or a string.
-func (t *Targets) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '"' {
-		return json.Unmarshal(b, &t.Pattern)
-	}
-	return json.Unmarshal(b, &t.List)
 }

@@ -19,7 +19,7 @@ type Axis struct {
 	Reading string      `json:"reading"` // how the recommended rank moves with the axis; empty where that cannot be told
 	// Edge is smallest or largest where the best cell's value is the last of the list on that side, so that one beyond may
 	// be better still; empty elsewhere.
-	Edge string `json:"edge"`
+	Edge sweep.EdgeSide `json:"edge"`
 }
 
 // AxisValue is one value of an axis: what the best of its ladders recommends, and which ranks all of them do.
@@ -182,26 +182,13 @@ func (c Cell) without(axis string) string {
 	return sweep.Cell(slices.DeleteFunc(slices.Clone(c), func(s sweep.Setting) bool { return !s.Axis || s.Name == axis })).String()
 }
 
-// edge says on which side of a list of numbers the best value is the last. Nothing lies below 0.
-func edge(a Axis, best string) string {
-	var numbers []float64
-	for _, v := range a.Values {
-		n, err := strconv.ParseFloat(v.text, 64)
-		if err != nil {
-			return ""
-		}
-		numbers = append(numbers, n)
+// edge says on which side of an axis's values the best one is the last.
+func edge(a Axis, best string) sweep.EdgeSide {
+	values := make([]string, len(a.Values))
+	for i, v := range a.Values {
+		values[i] = v.text
 	}
-	n, err := strconv.ParseFloat(best, 64)
-	switch {
-	case err != nil || len(numbers) < 2:
-		return ""
-	case n == slices.Max(numbers):
-		return "largest"
-	case n == slices.Min(numbers) && n != 0:
-		return "smallest"
-	}
-	return ""
+	return sweep.EdgeOf(values, best)
 }
 
 // axes prints a table of recommendations for each axis.
@@ -240,14 +227,14 @@ func renderAxis(a Axis, several bool, decimals int) string {
 		}
 		rows = append(rows, row)
 	}
-	return renderRows(header, rows, a.Name, "verdict")
+	return Table{header, rows}.Plain(a.Name, "verdict")
 }
 
 // edges says of each axis whose best value ends its list that one beyond it may be better.
 func (t *text) edges(r Report) {
 	for _, a := range r.Axes {
 		if a.Edge != "" {
-			direction := map[string]string{"largest": "larger", "smallest": "smaller"}[a.Edge]
+			direction := map[sweep.EdgeSide]string{sweep.EdgeLargest: "larger", sweep.EdgeSmallest: "smaller"}[a.Edge]
 			t.para("", "Its %s, %s, is the %s of the grid's: a %s one may do better.", a.Name, r.Recommendation.Cell.value(a.Name), a.Edge, direction)
 		}
 	}

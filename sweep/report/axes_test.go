@@ -87,14 +87,15 @@ func TestEdge(t *testing.T) {
 	for name, tt := range map[string]struct {
 		values []string
 		best   string
-		want   string
+		want   sweep.EdgeSide
 	}{
 		"inside":            {[]string{"0.001", "0.003", "0.01"}, "0.003", ""},
 		"the largest":       {[]string{"0.001", "0.003", "0.01"}, "0.01", "largest"},
 		"the smallest":      {[]string{"0.01", "0.001"}, "0.001", "smallest"},
 		"nothing is beyond": {[]string{"0", "0.1"}, "0", ""},
 		"words":             {[]string{"linear", "cosine"}, "linear", ""},
-		"a policy":          {[]string{"16", "2r"}, "16", ""},
+		"a mixed policy":    {[]string{"16", "2r"}, "16", ""},
+		"a policy":          {[]string{"1r", "2r", "4r"}, "4r", "largest"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

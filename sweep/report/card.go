@@ -9,10 +9,9 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
-
-	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -110,8 +109,8 @@ func probability(v Verdict) string {
 // markdownTable is the ladder's table with every column.
 func (r Report) markdownTable(l Ladder) string {
 	t := &text{rule: r.Rule}
-	var header table.Row
-	rows := make([]table.Row, len(l.Rungs))
+	var header []string
+	rows := make([][]string, len(l.Rungs))
 	for _, c := range t.columns(l) {
 		if empty(c, l.Rungs) {
 			continue
@@ -121,25 +120,22 @@ func (r Report) markdownTable(l Ladder) string {
 			rows[i] = append(rows[i], c.cell(rung))
 		}
 	}
-	tw := table.NewWriter()
-	tw.AppendHeader(header)
-	tw.AppendRows(rows)
-	return tw.RenderMarkdown()
+	return Table{header, rows}.Markdown()
 }
 
 func settings(l Ladder, rung Rung, t Trial, c Card) string {
-	tw := table.NewWriter()
-	tw.AppendHeader(table.Row{"setting", "value"})
-	tw.AppendRows([]table.Row{{"training data", c.Train}, {"validation data", c.Validation}, {"rank", rung.Rank}, {"seed", t.Seed}})
+	rows := [][]string{
+		{"training data", c.Train}, {"validation data", c.Validation}, {"rank", strconv.Itoa(rung.Rank)}, {"seed", strconv.FormatInt(t.Seed, 10)},
+	}
 	for _, s := range slices.Concat(rung.Tuned, l.Cell) {
 		value := s.Value
 		if s.Name == "model" {
 			value = c.Base
 		}
-		tw.AppendRow(table.Row{s.Name, value})
+		rows = append(rows, []string{s.Name, value})
 	}
-	tw.AppendRow(table.Row{"scaling", number(rung.Scaling)})
-	return tw.RenderMarkdown()
+	rows = append(rows, []string{"scaling", number(rung.Scaling)})
+	return Table{[]string{"setting", "value"}, rows}.Markdown()
 }
 
 // cost says what this trial took, and the whole sweep.

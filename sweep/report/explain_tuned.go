@@ -102,5 +102,5 @@ func (r TunedRung) table(decimals int) string {
 		rows[i] = append(rows[i], loss, fmt.Sprint(c.Seeds), chosen, optional(nonZero(c.Cost.TrainableParams), count),
 			optional(c.Cost.peak(), size), optional(c.Cost.TrainSeconds, Seconds))
 	}
-	return renderRows(append(names, "val_loss", "seeds", "", "params", "memory", "time"), rows, "")
+	return Table{append(names, "val_loss", "seeds", "", "params", "memory", "time"), rows}.Plain("")
 }

@@ -174,7 +174,7 @@ func (t *text) metrics(l Ladder) {
 		}
 		rows = append(rows, []string{m.Name, optional(m.RecommendedRank, rank), optional(m.BestRank, rank), optional(m.Value, value), state})
 	}
-	t.print(renderRows([]string{"metric", "rank", "best", "value there", "verdict"}, rows, "metric", "verdict"))
+	t.print(Table{[]string{"metric", "rank", "best", "value there", "verdict"}, rows}.Plain("metric", "verdict"))
 	if text := l.disagreement(); text != "" {
 		t.para("", "%s", text)
 	}

@@ -1,169 +1,63 @@
 package report
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	gotext "github.com/jedib0t/go-pretty/v6/text"
-	"gonum.org/v1/gonum/stat"
-
-	"github.com/ranksweep/ranksweep/sweep/plateau"
-	"github.com/ranksweep/ranksweep/sweep/trial"
+	layout "github.com/jedib0t/go-pretty/v6/text"
 )
 
-// column is one column of a ladder's table. A column without any value is left out; where the table is too wide, those
-// with the highest drop go first.
-type column struct {
-	header string
-	drop   int // 0 means never
-	cell   func(Rung) string
+// Table is rows of text under a header.
+type Table struct {
+	Header []string
+	Rows   [][]string
 }
 
-func (t *text) columns(l Ladder) []column {
-	decimals := digits(l.Verdict.minGain())
-	columns := []column{{"rank", 0, func(r Rung) string { return fmt.Sprint(r.Rank) }}}
-	for _, name := range l.Conditions.Tuned {
-		columns = append(columns, column{name, 0, func(r Rung) string { return orNone(r.Tuned.value(name)) }})
-	}
-	return append(columns, []column{
-		{"val_loss", 0, func(r Rung) string {
-			if r.ValLoss == nil {
-				return none
-			}
-			return plusMinus(*r.ValLoss, decimals)
-		}},
-		{"screened", 0, func(r Rung) string {
-			return optional(r.ScreenedLoss, func(i plateau.Interval) string { return fixed(i.Mean, decimals) })
-		}},
-		{"gain [lo, hi]", 0, func(r Rung) string {
-			if r.Gain == nil {
-				return none
-			}
-			return bounds(*r.Gain, decimals)
-		}},
-		{"over", 2, func(r Rung) string { return optional(r.Incumbent, func(n int) string { return fmt.Sprint(n) }) }},
-		{"decision", 0, decision},
-		{"strikes", 3, func(r Rung) string {
-			if r.Gain == nil || r.Count == nil {
-				return none
-			}
-			return fmt.Sprintf("%d/%d", *r.Count, t.rule.Patience)
-		}},
-		{"forgetting", 1, func(r Rung) string {
-			return optional(forgetting(r), func(v float64) string { return fixed(v, decimals) })
-		}},
-		{"params", 0, func(r Rung) string { return optional(nonZero(r.Cost.TrainableParams), count) }},
-		{"memory", 0, func(r Rung) string { return optional(r.Cost.peak(), size) }},
-		{"time", 0, func(r Rung) string { return optional(r.Cost.TrainSeconds, Seconds) }},
-		{"tokens", 4, func(r Rung) string { return optional(nonZero(tokens(r)), count) }},
-	}...)
-}
-
-// forgetting is the mean over the rung's trials; nil where none measured it.
-func forgetting(r Rung) *float64 {
-	var all []float64
-	for _, t := range r.Trials {
-		if t.Forgetting != nil {
-			all = append(all, *t.Forgetting)
-		}
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	return new(stat.Mean(all, nil))
-}
-
-func tokens(r Rung) int64 {
-	var most int64
-	for _, t := range r.Trials {
-		if t.Tokens != nil {
-			most = max(most, *t.Tokens)
-		}
-	}
-	return most
-}
-
-// decision says what the rule found, or how many trials are done or ended badly while it cannot look yet.
-func decision(r Rung) string {
-	if r.Decision != nil {
-		return string(*r.Decision)
-	}
-	if !r.started {
-		return "not trained"
-	}
-	for _, bad := range []trial.OutcomeState{trial.OutcomeOverMemory, trial.OutcomeOverTime, trial.OutcomeUnstable, trial.OutcomeFailed} {
-		if n := inState(r, bad); n > 0 {
-			return fmt.Sprintf("%d/%d %s", n, len(r.Trials), bad)
-		}
-	}
-	return fmt.Sprintf("%d/%d done", inState(r, trial.OutcomeDone), len(r.Trials))
-}
-
-func inState(r Rung, state trial.OutcomeState) int {
-	n := 0
-	for _, t := range r.Trials {
-		if t.State == string(state) {
-			n++
-		}
-	}
-	return n
-}
-
-// table prints the ladder's rungs, without its least important columns where the width is short.
-func (t *text) table(l Ladder) {
-	if len(l.Rungs) == 0 {
-		return
-	}
-	for drop := 5; ; drop-- {
-		rendered := renderTable(t.columns(l), l.Rungs, drop)
-		if drop == 1 || width(rendered) <= t.o.Width {
-			t.print(rendered)
-			return
-		}
-	}
-}
-
-func renderTable(columns []column, rungs []Rung, drop int) string {
-	var header []string
-	rows := make([][]string, len(rungs))
-	for _, c := range columns {
-		if c.drop >= drop || empty(c, rungs) {
-			continue
-		}
-		header = append(header, c.header)
-		for i, r := range rungs {
-			rows[i] = append(rows[i], c.cell(r))
-		}
-	}
-	return renderRows(header, rows, "decision")
-}
-
-// renderRows prints a table; numbers stand right, columns of words, which left names, left.
-func renderRows(header []string, rows [][]string, left ...string) string {
-	tw := table.NewWriter()
+// Plain lays the table out without borders. Numbers stand right; columns of words, which left names, left.
+func (t Table) Plain(left ...string) string {
 	style := table.StyleLight
 	style.Options = table.Options{SeparateHeader: true}
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	style.Format.Header = gotext.FormatDefault
-	tw.SetStyle(style)
-	tw.SuppressTrailingSpaces()
-	configs := make([]table.ColumnConfig, len(header))
-	for i, name := range header {
-		align := gotext.AlignRight
-		if slices.Contains(left, name) {
-			align = gotext.AlignLeft
+	w := t.writer(style, func(i int) bool { return !slices.Contains(left, t.Header[i]) })
+	w.SuppressTrailingSpaces()
+	return w.Render()
+}
+
+// Boxed lays the table out with light lines around it. Columns whose cells all start like numbers stand right.
+func (t Table) Boxed() string { return t.writer(table.StyleLight, t.numeric).Render() + "\n" }
+
+// Markdown lays the table out as Markdown.
+func (t Table) Markdown() string {
+	return t.writer(table.StyleLight, func(int) bool { return false }).RenderMarkdown()
+}
+
+func (t Table) writer(style table.Style, right func(column int) bool) table.Writer {
+	w := table.NewWriter()
+	style.Format.Header = layout.FormatDefault
+	w.SetStyle(style)
+	columns := make([]table.ColumnConfig, len(t.Header))
+	for i := range t.Header {
+		columns[i] = table.ColumnConfig{Number: i + 1}
+		if right(i) {
+			columns[i].Align, columns[i].AlignHeader = layout.AlignRight, layout.AlignRight
 		}
-		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
 	}
-	tw.AppendHeader(tableRow(header))
-	for _, row := range rows {
-		tw.AppendRow(tableRow(row))
+	w.SetColumnConfigs(columns)
+	w.AppendHeader(tableRow(t.Header))
+	for _, row := range t.Rows {
+		w.AppendRow(tableRow(row))
 	}
-	tw.SetColumnConfigs(configs)
-	return tw.Render()
+	return w
+}
+
+func (t Table) numeric(column int) bool {
+	for _, row := range t.Rows {
+		if column < len(row) && row[column] != "" && !strings.ContainsRune("+-.0123456789", rune(row[column][0])) {
+			return false
+		}
+	}
+	return len(t.Rows) > 0
 }
 
 func tableRow(cells []string) table.Row {
@@ -172,31 +66,4 @@ func tableRow(cells []string) table.Row {
 		row[i] = c
 	}
 	return row
-}
-
-func empty(c column, rungs []Rung) bool {
-	for _, r := range rungs {
-		if c.cell(r) != none {
-			return false
-		}
-	}
-	return true
-}
-
-func width(s string) int {
-	widest := 0
-	for line := range strings.Lines(s) {
-		widest = max(widest, utf8.RuneCountInString(strings.TrimRight(line, "\n")))
-	}
-	return widest
-}
-
-// RungText says in one line what the rule found about a rung.
-func RungText(r plateau.RungVerdict, minGain float64) string {
-	decimals := digits(minGain)
-	text := fmt.Sprintf("rank %d: val_loss %s", r.Rank, plusMinus(r.ValLoss, decimals))
-	if r.Gain != nil {
-		text += fmt.Sprintf(", gain %s over rank %d", bounds(*r.Gain, decimals), r.Incumbent)
-	}
-	return text + ": " + string(r.Decision)
 }
