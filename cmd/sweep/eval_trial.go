@@ -10,7 +10,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 )
 
 // evalTrial scores on a trial's validation rows: the trial's own adapter, or what the flags name instead.
@@ -82,10 +82,10 @@ func driftWarnings(v evalView) []string {
 // the program, is made again from the data.
 func (a *app) corpusOf(ctx context.Context, t trial.Trial) (string, error) {
 	path := filepath.Join(a.root, "cache", t.Data)
-	if c, err := data.Open(path); err == nil {
+	if c, err := corpus.Open(path); err == nil {
 		return path, c.Close()
 	}
-	in := inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]data.Prepared{}}
+	in := inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]corpus.Prepared{}}
 	m, err := in.model(ctx, t.Spec.Model)
 	if err != nil {
 		return "", err

@@ -15,14 +15,16 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
+	"github.com/ranksweep/ranksweep/trainer/records"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 )
 
 // inputs reads what a grid names: models, corpora, adapters. Everything is read once per command and remembered.
 type inputs struct {
 	app     *app
 	models  map[string]trial.ModelInfo
-	corpora map[string]data.Prepared // by model reference and data spec
+	corpora map[string]corpus.Prepared // by model reference and data spec
 }
 
 // register reads the sweep's inputs and writes its ladders and trials. On a sweep that has them already it checks that the
@@ -76,7 +78,7 @@ func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choi
 // readInputs reads what a grid names, relative to dir, and expands it into the ladders of trials of a backend.
 func (a *app) readInputs(ctx context.Context, choice backend.Choice, dir string, grid grid.Grid) (sweep.Registration, error) {
 	r := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
-	in := inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]data.Prepared{}}
+	in := inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]corpus.Prepared{}}
 	err := in.plan(ctx, &r, dir, grid)
 	return r, err
 }
@@ -169,12 +171,12 @@ func checkTokenizers(ctx context.Context, grid grid.Grid, ladders []grid.LadderS
 		if err != nil {
 			return err
 		}
-		_, missing := data.LoadTokenizer(files)
+		_, missing := tokenizer.Load(files)
 		if missing == nil {
 			continue
 		}
 		d := ladders[0].Data // data is no axis
-		text, err := data.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain))
+		text, err := records.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain))
 		if err != nil || text == "" {
 			return err
 		}
@@ -196,17 +198,17 @@ func startSum(l lora.Spec) (string, error) {
 }
 
 // corpus tokenises the data for a model, once.
-func (in *inputs) corpus(ctx context.Context, m trial.ModelInfo, spec trial.DataSpec) (data.Prepared, error) {
+func (in *inputs) corpus(ctx context.Context, m trial.ModelInfo, spec trial.DataSpec) (corpus.Prepared, error) {
 	key := fmt.Sprintf("%s %+v", m.Reference, spec)
 	if p, ok := in.corpora[key]; ok {
 		return p, nil
 	}
 	files, err := trainer.Files(m)
 	if err != nil {
-		return data.Prepared{}, err
+		return corpus.Prepared{}, err
 	}
 	show, done := in.app.byteProgress("reading the data")
-	p, err := data.Prepare(ctx, filepath.Join(in.app.root, "cache"), data.Source{Files: files, Model: m, Spec: spec, Hub: in.app.hub()}, show)
+	p, err := corpus.Prepare(ctx, filepath.Join(in.app.root, "cache"), corpus.Source{Files: files, Model: m, Spec: spec, Hub: in.app.hub()}, show)
 	done()
 	if err == nil {
 		in.corpora[key] = p

@@ -13,7 +13,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/records"
 )
 
 // gridSummary is the result of sweep validate.
@@ -92,7 +92,7 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 		return gridSummary{}, err
 	}
 	for _, l := range x.ladders[:min(1, len(x.ladders))] { // data is no axis
-		if err := data.CheckNames(slices.Concat(l.Data.Train, l.Data.Validation, l.Data.Retain)); err != nil {
+		if err := records.CheckNames(slices.Concat(l.Data.Train, l.Data.Validation, l.Data.Retain)); err != nil {
 			return gridSummary{}, err
 		}
 	}
