@@ -4,6 +4,12 @@
 //   - Run trains one Assignment: one visible loop that evaluates, saves a checkpoint, takes a step and emits what happened.
 //   - Evaluate scores a model, with or without an adapter, on every row of a data set.
 //
+// Below it, in the order in which data becomes a step: records reads files, tokenizer and chat turn them into ids, corpus into rows and
+// batches, model computes; weights holds the base and the adapters, hub finds what is named owner/name, backend is what computes.
+//
+//	info, err := trainer.Inspect(ctx, "builtin:gopher", trainer.InspectOptions{})
+//	err = trainer.Run(ctx, assignment, attemptFolder, emit)
+//
 // A trial interrupted between any two steps and resumed in another process equals an uninterrupted one bit for bit: its
 // losses, its evaluations, its adapter. Three things make that so. The checkpoint holds everything the next step depends
 // on; which rows, which dropout masks and which learning rate a step uses follow from the seed and the step's number

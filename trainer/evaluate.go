@@ -9,6 +9,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/hub"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -18,7 +19,7 @@ type EvaluateOptions struct {
 	Model   trial.ModelInfo // from Inspect
 	Adapter string          // a PEFT folder; empty scores the base model
 	Data    []string        // as data.train of a grid
-	Hub     Hub             // where data sets of the hub are looked up
+	Hub     hub.Client      // where data sets of the hub are looked up
 	// ScorePrompts scores prompts and the user's turns too; WholeDocuments makes each text a row instead of packing them. As
 	// completion_only_loss: false and packing: false of a grid.
 	ScorePrompts, WholeDocuments bool
@@ -73,7 +74,8 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
 func newEvaluation(total score, sequences int, warnings []string) Evaluation {
 	loss := total.Loss()
 	return Evaluation{
-		Loss: loss, Perplexity: math.Exp(loss), TokenAccuracy: total.TokenAccuracy(), ExactMatch: total.ExactMatch(), Tokens: total.Tokens, Sequences: sequences, Warnings: warnings,
+		Loss: loss, Perplexity: math.Exp(loss), TokenAccuracy: total.TokenAccuracy(), ExactMatch: total.ExactMatch(),
+		Tokens: total.Tokens, Sequences: sequences, Warnings: warnings,
 	}
 }
 
@@ -85,7 +87,11 @@ func WithProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 		return err
 	}
 	defer be.Finalize()
-	config, base, err := readBase(ctx, o.Model, o.Model.Fingerprint)
+	files, err := Files(o.Model)
+	if err != nil {
+		return fmt.Errorf("model %s: %w", o.Model.Reference, err)
+	}
+	config, base, err := readBase(ctx, files, o.Model, o.Model.Fingerprint)
 	if err != nil {
 		return err
 	}
@@ -95,7 +101,8 @@ func WithProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 	}
 	maps.Copy(base, adapter.Base)
 	program, err := model.New(be, config, base, adapter.Tensors, model.Options{
-		LoRA: adapter.LoRA, Train: trial.TrainSpec{BatchSize: o.BatchSize, Dtype: o.Dtype}, Targets: adapter.Targets, SequenceLength: o.SequenceLength,
+		LoRA: adapter.LoRA, Train: trial.TrainSpec{BatchSize: o.BatchSize, Dtype: o.Dtype}, Targets: adapter.Targets,
+		SequenceLength: o.SequenceLength,
 	})
 	if err != nil {
 		return err

@@ -149,7 +149,8 @@ func TestEvaluationJSON(t *testing.T) {
 func TestTrialsMeasureExactMatch(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	learned, other := `{"input_ids": [5, 6, 7, 8, 9, 10], "labels": [-100, -100, 7, 8, 9, 10]}`, `{"input_ids": [11, 12, 40, 3, 41, 2], "labels": [-100, -100, 40, 3, 41, 2]}`
+	learned, other := `{"input_ids": [5, 6, 7, 8, 9, 10], "labels": [-100, -100, 7, 8, 9, 10]}`,
+		`{"input_ids": [11, 12, 40, 3, 41, 2], "labels": [-100, -100, 40, 3, 41, 2]}`
 	train, validation := filepath.Join(dir, "train.jsonl"), filepath.Join(dir, "validation.jsonl")
 	must(t, os.WriteFile(train, []byte(learned), 0o600))
 	must(t, os.WriteFile(validation, []byte(learned+"\n"+other), 0o600))

@@ -7,15 +7,15 @@ import (
 	"io/fs"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
 
 // EvaluateOnTrial scores model and adapter of o on the validation rows of a trial's prepared corpus, in the trial's batches and
-// compute type. With the trial's own model, adapter and backend the loss is its val_loss: the two are one computation, whatever the adapter starts from (model.Export). Data, SequenceLength,
-// BatchSize and Dtype of o are the trial's, whatever they hold.
-func EvaluateOnTrial(ctx context.Context, t trial.Trial, corpus string, o EvaluateOptions) (e Evaluation, err error) {
-	c, err := data.Open(corpus)
+// compute type. With the trial's own model, adapter and backend the loss is its val_loss: the two are one computation, whatever the
+// adapter starts from (model.Export). Data, SequenceLength, BatchSize and Dtype of o are the trial's, whatever they hold.
+func EvaluateOnTrial(ctx context.Context, t trial.Trial, path string, o EvaluateOptions) (e Evaluation, err error) {
+	c, err := corpus.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Evaluation{}, fmt.Errorf("%w: the trial's corpus is not in the cache any more: %w", trial.ErrInput, err)
 	}
@@ -24,14 +24,14 @@ func EvaluateOnTrial(ctx context.Context, t trial.Trial, corpus string, o Evalua
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	if got := c.Info().Fingerprint; got != t.Data {
-		return Evaluation{}, fmt.Errorf("%w: corpus %s is %s, not the trial's %s", trial.ErrInput, corpus, got, t.Data)
+		return Evaluation{}, fmt.Errorf("%w: corpus %s is %s, not the trial's %s", trial.ErrInput, path, got, t.Data)
 	}
 	spec := t.Spec
 	o.SequenceLength, o.BatchSize, o.Dtype = spec.Data.SequenceLength, spec.Train.BatchSize, spec.Train.Dtype
-	rows := batches{corpus: c, size: o.BatchSize, length: o.SequenceLength}
+	rows := corpus.Batches{Corpus: c, Size: o.BatchSize}
 	var total score
 	err = WithProgram(ctx, o, func(p *model.Program) error {
-		total, err = rows.score(ctx, p, c.Validation())
+		total, err = scoreRows(ctx, p, rows, c.Validation())
 		return err
 	})
 	if err != nil {

@@ -37,7 +37,8 @@ func TestEvaluateOnTrial(t *testing.T) {
 				must(t, err)
 				want := *rec.outcome(t).ValLoss
 				if !(math.Abs(got.Loss-want) <= reproduced) || want == rec.evaluations()[0] {
-					t.Errorf("the adapter scores %.9g, its trial recorded %.9g (%.9g before training): off by %g", got.Loss, want, rec.evaluations()[0], got.Loss-want)
+					t.Errorf("the adapter scores %.9g, its trial recorded %.9g (%.9g before training): off by %g", got.Loss, want,
+						rec.evaluations()[0], got.Loss-want)
 				}
 			})
 		}

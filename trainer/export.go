@@ -13,6 +13,8 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/chat"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -70,7 +72,7 @@ func ExportBase(dir string, m trial.ModelInfo) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, name := range append(append([]string{configFile}, names...), tokenizerFiles()...) {
+	for _, name := range append(append([]string{weights.ConfigFile}, names...), tokenizerFiles()...) {
 		if err := copyFile(files, name, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -81,14 +83,17 @@ func ExportBase(dir string, m trial.ModelInfo) error {
 // tokenizerFiles are the files beside the weights that transformers' tokenizers and generation read; each may be absent.
 func tokenizerFiles() []string {
 	return []string{
-		tokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-		"tokenizer.model", "chat_template.jinja", "chat_template.json", "generation_config.json",
+		tokenizer.File, tokenizer.ConfigFile, "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+		"tokenizer.model", chat.TemplateFile, "chat_template.json", "generation_config.json",
 	}
 }
 
 // ExportedFiles are the names that exports give to what they write: an earlier export holds nothing else but shards.
 func ExportedFiles() []string {
-	return append([]string{weights.AdapterConfigFile, weights.AdapterWeightsFile, configFile, weightsFile, weightsIndex}, tokenizerFiles()...)
+	return append([]string{
+		weights.AdapterConfigFile, weights.AdapterWeightsFile, weights.ConfigFile, weights.ModelFile,
+		weights.IndexFile,
+	}, tokenizerFiles()...)
 }
 
 func copyFile(files fs.FS, name, dir string) error {

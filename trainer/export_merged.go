@@ -25,7 +25,7 @@ func ExportMerged(ctx context.Context, dir string, o ExportOptions, dtype string
 	if err != nil {
 		return err
 	}
-	config, merged, err := merge(ctx, o)
+	config, merged, err := merge(ctx, files, o)
 	if err != nil {
 		return err
 	}
@@ -49,12 +49,12 @@ func ExportMerged(ctx context.Context, dir string, o ExportOptions, dtype string
 }
 
 // merge reads base and adapter and adds them up.
-func merge(ctx context.Context, o ExportOptions) (model.Config, tensors, error) {
+func merge(ctx context.Context, files fs.FS, o ExportOptions) (model.Config, tensors, error) {
 	a, err := weights.ReadAdapter(o.Adapter)
 	if err != nil {
 		return model.Config{}, nil, err
 	}
-	config, base, err := readBase(ctx, o.Model, o.Model.Fingerprint)
+	config, base, err := readBase(ctx, files, o.Model, o.Model.Fingerprint)
 	if errors.Is(err, errChanged) {
 		return model.Config{}, nil, fmt.Errorf("%w: %w; restore it, or export the adapter alone, without --merged", trial.ErrInput, err)
 	}
@@ -118,7 +118,7 @@ func writeMergedConfig(dir string, files fs.FS, dtype string, parted bool) error
 	}
 	var has map[string]json.RawMessage
 	if err := json.Unmarshal(text, &has); err != nil {
-		return fmt.Errorf("%s: %w", configFile, err)
+		return fmt.Errorf("%s: %w", weights.ConfigFile, err)
 	}
 	values := map[string]any{}
 	switch {
@@ -137,9 +137,9 @@ func writeMergedConfig(dir string, files fs.FS, dtype string, parted bool) error
 		}
 	}
 	if text, err = editJSON(text, values); err != nil {
-		return fmt.Errorf("%s: %w", configFile, err)
+		return fmt.Errorf("%s: %w", weights.ConfigFile, err)
 	}
-	return writeBytes(filepath.Join(dir, configFile), append(text, '\n'))
+	return writeBytes(filepath.Join(dir, weights.ConfigFile), append(text, '\n'))
 }
 
 // fromGGUF adds what the settings of a GGUF file's weights do not say: the class that loads them, and the tokens that begin and
@@ -155,7 +155,7 @@ func fromGGUF(files fs.FS, has map[string]json.RawMessage, values map[string]any
 	}
 	var kind string
 	if err := json.Unmarshal(has["model_type"], &kind); err != nil {
-		return fmt.Errorf("%s: model_type: %w", configFile, err)
+		return fmt.Errorf("%s: model_type: %w", weights.ConfigFile, err)
 	}
 	values["architectures"] = []string{strings.ToUpper(kind[:1]) + kind[1:] + "ForCausalLM"} // LlamaForCausalLM, Qwen2ForCausalLM, …
 	for key, from := range map[string]string{"bos_token_id": "tokenizer.ggml.bos_token_id", "eos_token_id": "tokenizer.ggml.eos_token_id"} {

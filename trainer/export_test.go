@@ -145,7 +145,8 @@ func TestExportMergedRefuses(t *testing.T) {
 		t.Errorf("dtype int8: %v, want ErrInput", err)
 	}
 	o.Model.Fingerprint = "another"
-	if err := trainer.ExportMerged(t.Context(), t.TempDir(), o, ""); !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "without --merged") {
+	if err := trainer.ExportMerged(t.Context(), t.TempDir(), o, ""); !errors.Is(err, trial.ErrInput) ||
+		!strings.Contains(err.Error(), "without --merged") {
 		t.Errorf("a changed base: %v, want what to do", err)
 	}
 }
@@ -174,7 +175,8 @@ func TestExportAdapterIsACopy(t *testing.T) {
 	damaged := t.TempDir()
 	must(t, os.CopyFS(damaged, os.DirFS(from)))
 	must(t, os.Truncate(filepath.Join(damaged, "adapter_model.safetensors"), 1000))
-	if err := trainer.ExportAdapter(t.TempDir(), trainer.ExportOptions{Model: tinyInfo(t), Adapter: damaged}); !errors.Is(err, weights.ErrFormat) {
+	if err := trainer.ExportAdapter(t.TempDir(), trainer.ExportOptions{Model: tinyInfo(t), Adapter: damaged}); !errors.Is(err,
+		weights.ErrFormat) {
 		t.Errorf("a damaged adapter: %v, want ErrFormat", err)
 	}
 }

@@ -69,7 +69,8 @@ func adapterFolder(t *testing.T, file string, adapter lora.Spec) string {
 	tensors, err := weights.ReadFile(file)
 	must(t, err)
 	dir := filepath.Join(t.TempDir(), "init")
-	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", adapter, []lora.Module{{Conv1D: true}}), Tensors: tensors}))
+	must(t, weights.WriteAdapter(dir,
+		weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", adapter, []lora.Module{{Conv1D: true}}), Tensors: tensors}))
 	return dir
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -89,7 +89,8 @@ func assignData(t *testing.T, c backend.Choice, spec trial.Spec) trial.Assignmen
 	must(t, err)
 	files, err := trainer.Files(info)
 	must(t, err)
-	corpus, err := data.Prepare(t.Context(), filepath.Join(t.TempDir(), "cache"), data.Source{Files: files, Model: info, Spec: spec.Data}, nil)
+	corpus, err := corpus.Prepare(t.Context(), filepath.Join(t.TempDir(), "cache"),
+		corpus.Source{Files: files, Model: info, Spec: spec.Data}, nil)
 	must(t, err)
 	tr := trial.New(spec, info.Fingerprint, corpus.Info.Fingerprint, c.Identity)
 	return trial.Assignment{

@@ -21,7 +21,9 @@ import (
 // StartingAdapter returns the trainable tensors that a trial starts from: fresh ones, or lora.init_adapter padded or truncated to the
 // trial's ranks (model.Resize). Modules that only the trial targets start fresh, and so do biases and modules to save that only the
 // trial trains. An adapter that has learnt something the trial has no place for is refused.
-func StartingAdapter(c model.Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec, seed int64) (map[string]weights.Array, error) {
+func StartingAdapter(c model.Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec,
+	seed int64,
+) (map[string]weights.Array, error) {
 	fresh, err := model.InitAdapter(c, base, targets, l, seed)
 	if err != nil || l.InitAdapter == "" {
 		return fresh, err
@@ -111,7 +113,8 @@ func missingAdapter(err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return fmt.Errorf("%w; name a folder that holds %s and %s, as PEFT's save_pretrained and sweep export write them", err, weights.AdapterConfigFile, weights.AdapterWeightsFile)
+	return fmt.Errorf("%w; name a folder that holds %s and %s, as PEFT's save_pretrained and sweep export write them", err,
+		weights.AdapterConfigFile, weights.AdapterWeightsFile)
 }
 
 // AdapterSum returns the SHA-256 over the two files of lora.init_adapter, for LoRASpec.InitAdapterSHA256.

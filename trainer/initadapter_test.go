@@ -96,10 +96,19 @@ func TestInitAdapterRefuses(t *testing.T) {
 		lora lora.Spec
 		want string
 	}{
-		"module not there":   {lora.Spec{TargetModules: lora.Targets{List: []string{"c_fc"}}, InitAdapter: trained}, "transformer.h.0.attn.c_attn.lora_A.weight"},
-		"no folder":          {lora.Spec{InitAdapter: "testdata/none"}, "adapter_config.json"},
-		"bias not trained":   {lora.Spec{InitAdapter: bias}, "the trial does not train its tensor base_model.model.transformer.h.0.attn.c_attn.base_layer.bias"},
-		"of another model":   {lora.Spec{InitAdapter: "weights/testdata/llama-dora-r4"}, "model.layers.0.mlp.up_proj.lora_A.weight is of a module that the model does not have"},
+		"module not there": {
+			lora.Spec{TargetModules: lora.Targets{List: []string{"c_fc"}}, InitAdapter: trained},
+			"transformer.h.0.attn.c_attn.lora_A.weight",
+		},
+		"no folder": {lora.Spec{InitAdapter: "testdata/none"}, "adapter_config.json"},
+		"bias not trained": {
+			lora.Spec{InitAdapter: bias},
+			"the trial does not train its tensor base_model.model.transformer.h.0.attn.c_attn.base_layer.bias",
+		},
+		"of another model": {
+			lora.Spec{InitAdapter: "weights/testdata/llama-dora-r4"},
+			"model.layers.0.mlp.up_proj.lora_A.weight is of a module that the model does not have",
+		},
 		"of another width":   {lora.Spec{InitAdapter: wider(t)}, "has shape [2 32] and 64 values, want [2 64]"},
 		"DoRA not trained":   {lora.Spec{InitAdapter: withDoRA(t)}, "write use_dora: true"},
 		"another is trained": {lora.Spec{InitAdapter: bias, Bias: lora.BiasLoRAOnly, Init: lora.InitPiSSA}, "two different starts"},
@@ -147,7 +156,8 @@ func withDoRA(t *testing.T) string {
 func writeAdapter(t *testing.T, l lora.Spec, tensors map[string]weights.Array) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "adapter")
-	must(t, weights.WriteAdapter(dir, weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", l, []lora.Module{{Conv1D: true}}), Tensors: tensors}))
+	must(t, weights.WriteAdapter(dir,
+		weights.Adapter{Config: weights.NewAdapterConfig("tiny-gpt2", l, []lora.Module{{Conv1D: true}}), Tensors: tensors}))
 	return dir
 }
 
@@ -167,7 +177,8 @@ func TestInitAdapterTruncates(t *testing.T) {
 	score := func(adapter string) float64 {
 		spec := tinySpec()
 		a := assign(t, c, spec)
-		e, err := trainer.Evaluate(t.Context(), trainer.EvaluateOptions{Model: a.Model, Adapter: adapter, Data: a.Trial.Spec.Data.Validation, BatchSize: 2, Backend: c})
+		e, err := trainer.Evaluate(t.Context(),
+			trainer.EvaluateOptions{Model: a.Model, Adapter: adapter, Data: a.Trial.Spec.Data.Validation, BatchSize: 2, Backend: c})
 		must(t, err)
 		return e.Loss
 	}
@@ -186,7 +197,9 @@ func TestInitAdapterTruncates(t *testing.T) {
 	}
 }
 
-func padded(t *testing.T, c model.Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec) map[string]weights.Array {
+func padded(t *testing.T, c model.Config, base map[string]weights.Array, targets []lora.Module,
+	l lora.Spec,
+) map[string]weights.Array {
 	t.Helper()
 	start, err := trainer.StartingAdapter(c, base, targets, l, 0)
 	must(t, err)
@@ -221,7 +234,10 @@ func TestInitAdapterChanged(t *testing.T) {
 	}
 	sum, err := trainer.AdapterSum(dir)
 	must(t, err)
-	lora := lora.Spec{Rank: 8, Alpha: 16, InitAdapter: dir, InitAdapterSHA256: sum, TargetModules: lora.Targets{List: []string{"c_attn"}}}
+	lora := lora.Spec{
+		Rank: 8, Alpha: 16, InitAdapter: dir, InitAdapterSHA256: sum,
+		TargetModules: lora.Targets{List: []string{"c_attn"}},
+	}
 	must(t, trainer.CheckStart(tinyInfo(t), lora))
 	must(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o600))
 	if err := trainer.CheckStart(tinyInfo(t), lora); err == nil || !strings.Contains(err.Error(), "have changed") {

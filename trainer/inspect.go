@@ -2,17 +2,15 @@ package trainer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/hub"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -20,15 +18,9 @@ import (
 // builtinPrefix marks a model that is part of the program.
 const builtinPrefix = "builtin:"
 
-// Files of a model folder in Hugging Face's layout.
-const (
-	configFile    = "config.json"
-	tokenizerFile = "tokenizer.json"
-)
-
 // InspectOptions say how far Inspect goes.
 type InspectOptions struct {
-	Hub Hub // where hub ids are looked up; see HubFromEnv
+	Hub hub.Client // where hub ids are looked up; see hub.FromEnv
 	// WithoutWeights reads config and tokenizer only: enough to look at data. The fingerprint then covers only those.
 	WithoutWeights bool
 }
@@ -37,7 +29,7 @@ type InspectOptions struct {
 // without loading a weight, and fingerprints them. A hub model that is not in the cache is fetched into it.
 //
 // Errors that a person has to mend in the grid or the files (no such model, an architecture that cannot be trained, a
-// truncated file) wrap sweep.ErrInput; a hub that cannot be reached gives ErrHub.
+// truncated file) wrap sweep.ErrInput; a hub that cannot be reached gives hub.ErrUnavailable.
 func Inspect(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo, error) {
 	info, files, err := locate(ctx, ref, o)
 	if err != nil {
@@ -97,8 +89,8 @@ func locate(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo,
 			return info, nil, fmt.Errorf("model %s: %w", ref, err)
 		}
 		info.Path = path
-	case isHubID(ref):
-		path, err := o.Hub.fetch(ctx, ref, !o.WithoutWeights)
+	case trial.IsHubModel(ref):
+		path, err := o.Hub.Model(ctx, ref, !o.WithoutWeights)
 		if err != nil {
 			return info, nil, err
 		}
@@ -115,9 +107,11 @@ func locate(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo,
 
 func noSuchModel(ref string) error {
 	if info, err := os.Stat(ref); err == nil && !info.IsDir() {
-		return fmt.Errorf("%w: model %s is a file; name a .gguf file, or the folder that holds config.json, model.safetensors and tokenizer.json", trial.ErrInput, ref)
+		return fmt.Errorf("%w: model %s is a file; name a .gguf file, or the folder that holds config.json, model.safetensors and "+
+			"tokenizer.json", trial.ErrInput, ref)
 	}
-	return fmt.Errorf("%w: no such model: %s (a model is a folder in Hugging Face layout, a .gguf file, a hub id such as openai-community/gpt2, or builtin:gopher)",
+	return fmt.Errorf("%w: no such model: %s (a model is a folder in Hugging Face layout, a .gguf file, a hub id such as "+
+		"openai-community/gpt2, or builtin:gopher)",
 		trial.ErrInput, ref)
 }
 
@@ -132,12 +126,6 @@ func isFolder(ref string) bool {
 	return err == nil && info.IsDir()
 }
 
-// isHubID reports whether ref has a hub id's form: an owner and a name with one slash between. A GGUF file is never fetched.
-func isHubID(ref string) bool {
-	owner, name, ok := strings.Cut(ref, "/")
-	return ok && !strings.HasSuffix(name, trial.GGUFSuffix) && owner != "" && name != "" && !strings.Contains(name, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~")
-}
-
 // describe fills in what the model's files say.
 func describe(ctx context.Context, info *trial.ModelInfo, files fs.FS, o InspectOptions) error {
 	config, err := readConfig(files)
@@ -149,12 +137,7 @@ func describe(ctx context.Context, info *trial.ModelInfo, files fs.FS, o Inspect
 			return asInput(err)
 		}
 	}
-	covered, err := coveredFiles(files, o)
-	if err != nil {
-		return asInput(err)
-	}
-	info.Fingerprint, err = fingerprint(ctx, files, covered)
-	if err != nil {
+	if info.Fingerprint, err = fingerprint(ctx, files, o); err != nil {
 		return err
 	}
 	info.Architecture = config.Architecture
@@ -191,9 +174,10 @@ func configText(files fs.FS) ([]byte, error) {
 		}
 		return g.Config()
 	}
-	text, err := fs.ReadFile(files, configFile)
+	text, err := fs.ReadFile(files, weights.ConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: it has no %s; a model folder holds config.json, model.safetensors and tokenizer.json, or one .gguf file", trial.ErrInput, configFile)
+		return nil, fmt.Errorf("%w: it has no %s; a model folder holds config.json, model.safetensors and tokenizer.json, or one .gguf "+
+			"file", trial.ErrInput, weights.ConfigFile)
 	}
 	return text, err
 }
@@ -204,83 +188,4 @@ func asInput(err error) error {
 		return fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	return err
-}
-
-// coveredFile is a file that a fingerprint covers, up to a length; 0 means all of it.
-type coveredFile struct {
-	name string
-	most int64
-}
-
-// coveredFiles lists what a model's fingerprint covers. Without weights, a GGUF file counts up to where they begin.
-func coveredFiles(files fs.FS, o InspectOptions) ([]coveredFile, error) {
-	name, err := weights.GGUFName(files)
-	switch {
-	case err != nil:
-		return nil, err
-	case name != "" && o.WithoutWeights:
-		g, err := weights.ReadGGUF(files, name)
-		return []coveredFile{{name, g.HeaderBytes()}}, err
-	case name != "":
-		return []coveredFile{{name: name}}, nil
-	}
-	covered := []coveredFile{{name: configFile}, {name: tokenizerFile}}
-	if o.WithoutWeights {
-		return covered, nil
-	}
-	names, err := weights.ModelFiles(files)
-	for _, name := range names {
-		covered = append(covered, coveredFile{name: name})
-	}
-	return covered, err
-}
-
-// fingerprint returns the SHA-256 over the names, sizes and contents of files. A tokenizer may be absent.
-func fingerprint(ctx context.Context, files fs.FS, covered []coveredFile) (string, error) {
-	sum := sha256.New()
-	for _, c := range covered {
-		f, err := files.Open(c.name)
-		if errors.Is(err, fs.ErrNotExist) && c.name == tokenizerFile {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		err = c.hash(ctx, sum, f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return "", fmt.Errorf("read %s: %w", c.name, err)
-		}
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-func (c coveredFile) hash(ctx context.Context, sum io.Writer, f fs.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	size := info.Size()
-	if c.most > 0 {
-		size = min(size, c.most)
-	}
-	name := c.name
-	if strings.HasSuffix(name, trial.GGUFSuffix) {
-		name = trial.GGUFSuffix // the same file by another name is the same model
-	}
-	fmt.Fprintf(sum, "%s %d\n", name, size)
-	_, err = io.CopyN(sum, cancellable{ctx, f}, size)
-	return err
-}
-
-// cancellable is a reader that stops when its context does.
-type cancellable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c cancellable) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

@@ -34,7 +34,8 @@ func copyModel(t *testing.T, from string, edit map[string]func([]byte) []byte) s
 func TestInspectFolder(t *testing.T) {
 	t.Parallel()
 	info := tinyInfo(t)
-	if !filepath.IsAbs(info.Path) || len(info.Fingerprint) != 64 || info.Architecture != "gpt2" || info.VocabSize != 512 || info.MaxPositions != 128 {
+	if !filepath.IsAbs(info.Path) || len(info.Fingerprint) != 64 || info.Architecture != "gpt2" || info.VocabSize != 512 ||
+		info.MaxPositions != 128 {
 		t.Errorf("Inspect = %+v", info)
 	}
 	if info.Params != 145152-4096 { // PEFT counts the adapter's 4,096 too: golden case gpt2_c_attn_r8
@@ -126,19 +127,22 @@ func TestInspectRefuses(t *testing.T) {
 		edit map[string]func([]byte) []byte
 		want string
 	}{
-		"no such folder":    {ref: "/nowhere/at/all", want: "no such model: /nowhere/at/all"},
-		"no such name":      {ref: "gpt2", want: "no such model: gpt2"},
-		"relative":          {ref: "./models", want: "no such model: ./models"},
-		"no such built-in":  {ref: "builtin:nothing", want: `no built-in model "nothing"`},
-		"no such GGUF":      {ref: "models/nothing.gguf", want: "no such model: models/nothing.gguf"},
-		"two GGUF files":    {ref: ggufs, want: "2 GGUF files (a.gguf, b.gguf); name the one to use"},
-		"no GGUF":           {ref: filepath.Join(ggufs, "a.gguf"), want: "not a GGUF file"},
-		"a file":            {ref: tinyModel + "/config.json", want: "is a file; name a .gguf file"},
-		"no config":         {edit: map[string]func([]byte) []byte{"config.json": gone}, want: "it has no config.json"},
-		"config not JSON":   {edit: map[string]func([]byte) []byte{"config.json": replace("{", "[")}, want: "config.json"},
-		"another model":     {edit: map[string]func([]byte) []byte{"config.json": replace(`"gpt2"`, `"mamba"`)}, want: "mamba"},
-		"no weights":        {edit: map[string]func([]byte) []byte{"model.safetensors": gone}, want: "neither model.safetensors nor"},
-		"truncated weights": {edit: map[string]func([]byte) []byte{"model.safetensors": func(b []byte) []byte { return b[:len(b)-1000] }}, want: "truncated"},
+		"no such folder":   {ref: "/nowhere/at/all", want: "no such model: /nowhere/at/all"},
+		"no such name":     {ref: "gpt2", want: "no such model: gpt2"},
+		"relative":         {ref: "./models", want: "no such model: ./models"},
+		"no such built-in": {ref: "builtin:nothing", want: `no built-in model "nothing"`},
+		"no such GGUF":     {ref: "models/nothing.gguf", want: "no such model: models/nothing.gguf"},
+		"two GGUF files":   {ref: ggufs, want: "2 GGUF files (a.gguf, b.gguf); name the one to use"},
+		"no GGUF":          {ref: filepath.Join(ggufs, "a.gguf"), want: "not a GGUF file"},
+		"a file":           {ref: tinyModel + "/config.json", want: "is a file; name a .gguf file"},
+		"no config":        {edit: map[string]func([]byte) []byte{"config.json": gone}, want: "it has no config.json"},
+		"config not JSON":  {edit: map[string]func([]byte) []byte{"config.json": replace("{", "[")}, want: "config.json"},
+		"another model":    {edit: map[string]func([]byte) []byte{"config.json": replace(`"gpt2"`, `"mamba"`)}, want: "mamba"},
+		"no weights":       {edit: map[string]func([]byte) []byte{"model.safetensors": gone}, want: "neither model.safetensors nor"},
+		"truncated weights": {
+			edit: map[string]func([]byte) []byte{"model.safetensors": func(b []byte) []byte { return b[:len(b)-1000] }},
+			want: "truncated",
+		},
 		"another vocabulary": {
 			edit: map[string]func([]byte) []byte{"config.json": replace(`"vocab_size": 512`, `"vocab_size": 513`)},
 			want: "transformer.wte.weight has shape [512 64], not [513 64]",

@@ -106,7 +106,8 @@ func TestRunRetain(t *testing.T) {
 			retained[e.Step] = *e.Evaluation.RetainLoss
 		}
 	}
-	if len(retained) != 3 || *o.BaseRetain != retained[0] || *o.RetainLoss != retained[o.BestStep] || *o.Forgetting() != retained[o.BestStep]-retained[0] {
+	if len(retained) != 3 || *o.BaseRetain != retained[0] || *o.RetainLoss != retained[o.BestStep] ||
+		*o.Forgetting() != retained[o.BestStep]-retained[0] {
 		t.Errorf("outcome %+v, losses on data.retain %v", o, retained)
 	}
 	for adapter, want := range map[string]float64{"": retained[0], filepath.Join(dir, trainer.AdapterFolder): retained[o.BestStep]} {
@@ -157,7 +158,10 @@ func TestRunOutcomes(t *testing.T) {
 		},
 		"another backend": {
 			change: func(a *trial.Assignment) { a.Trial.Backend = "xla:cpu sha256:000000000000" },
-			state:  trial.OutcomeFailed, want: []string{"xla:cpu sha256:000000000000", "a ladder stays on one", "restore it and run the grid under a new name"},
+			state:  trial.OutcomeFailed, want: []string{
+				"xla:cpu sha256:000000000000", "a ladder stays on one",
+				"restore it and run the grid under a new name",
+			},
 		},
 		"model changed": {
 			change: func(a *trial.Assignment) { a.Trial.Base = "f00" },
@@ -228,7 +232,10 @@ func TestRunPredictsFromCalibration(t *testing.T) {
 	must(t, err)
 	first := predict()
 	a.Calibration = &trial.Calibration{Rank: 4, PeakBytes: 1 << 40, AnalysisBytes: first.AnalysisBytes - 100, Factor: 2.5}
-	want := trial.Prediction{AnalysisBytes: first.AnalysisBytes, PredictedBytes: 1<<40 + 250, Source: "measured peak of rank 4 + count of tensors"}
+	want := trial.Prediction{
+		AnalysisBytes: first.AnalysisBytes, PredictedBytes: 1<<40 + 250,
+		Source: "measured peak of rank 4 + count of tensors",
+	}
 	if diff := cmp.Diff(want, predict()); diff != "" {
 		t.Error(diff)
 	}
@@ -303,7 +310,8 @@ func TestRunSurvivesPanics(t *testing.T) {
 		return rec.emit(e)
 	}))
 	o := rec.outcome(t)
-	if o.State != trial.OutcomeFailed || o.Step != 1 || !strings.Contains(o.Error, "prepared corpus") || strings.Contains(o.Error, "goroutine") {
+	if o.State != trial.OutcomeFailed || o.Step != 1 || !strings.Contains(o.Error, "prepared corpus") ||
+		strings.Contains(o.Error, "goroutine") {
 		t.Errorf("outcome %+v, want failed with one line about the corpus", o)
 	}
 }

@@ -71,10 +71,14 @@ func madeAdapters() []madeAdapter {
 		{tinyModel, lora.Spec{TargetModules: list("c_attn"), ModulesToSave: []string{"lm_head", "ln_f"}}},
 		{tinyModel, lora.Spec{TargetModules: list("wte", "wpe", "c_fc")}},
 		{llama, lora.Spec{TargetModules: list("q_proj", "v_proj", "down_proj"), UseRSLoRA: true}},
-		{llama, lora.Spec{TargetModules: list("q_proj", "up_proj"), UseDoRA: true, LayersToTransform: []int{1}, LayersPattern: []string{"layers"}}},
+		{llama, lora.Spec{
+			TargetModules: list("q_proj", "up_proj"), UseDoRA: true, LayersToTransform: []int{1},
+			LayersPattern: []string{"layers"},
+		}},
 		{llama, lora.Spec{
 			TargetModules: list("q_proj", "k_proj", "v_proj"), ExcludeModules: list("layers.0.self_attn.k_proj"),
-			RankPattern: lora.Patterns{{Key: "v_proj", Value: 2}, {Key: ".*_proj", Value: 5}}, AlphaPattern: lora.Patterns{{Key: "1.self_attn.q_proj", Value: 32}},
+			RankPattern:  lora.Patterns{{Key: "v_proj", Value: 2}, {Key: ".*_proj", Value: 5}},
+			AlphaPattern: lora.Patterns{{Key: "1.self_attn.q_proj", Value: 32}},
 		}},
 		{llama3, lora.Spec{TargetModules: list("lm_head", "embed_tokens", "v_proj"), UseDoRA: true}},
 		{qwen2, lora.Spec{TargetModules: list("q_proj", "k_proj", "v_proj", "gate_proj"), Bias: lora.BiasLoRAOnly}},
@@ -114,7 +118,8 @@ func TestLoadsPEFTsAdapters(t *testing.T) {
 		{tinyModel, `{"r": 3, "target_modules": ["c_attn"], "fan_in_fan_out": true, "modules_to_save": ["lm_head"]}`},
 		{llama, `{"r": 4, "target_modules": ["q_proj", "v_proj"], "use_rslora": true, "init_lora_weights": "gaussian"}`},
 		{llama, `{"r": 4, "target_modules": "all-linear", "use_dora": true, "exclude_modules": ["k_proj"]}`},
-		{llama, `{"r": 4, "target_modules": ["q_proj", "o_proj"], "rank_pattern": {"o_proj": 2}, "alpha_pattern": {"layers.1.self_attn.q_proj": 3}, "layers_to_transform": [1]}`},
+		{llama, `{"r": 4, "target_modules": ["q_proj", "o_proj"], "rank_pattern": {"o_proj": 2}, "alpha_pattern": ` +
+			`{"layers.1.self_attn.q_proj": 3}, "layers_to_transform": [1]}`},
 		{llama3, `{"r": 4, "target_modules": ["embed_tokens", "lm_head", "q_proj"]}`},
 		{qwen2, `{"r": 4, "target_modules": ["q_proj", "k_proj", "v_proj"], "bias": "lora_only"}`},
 		{qwen2, `{"r": 4, "target_modules": ["q_proj", "down_proj"], "use_rslora": true, "use_dora": true, "modules_to_save": ["embed_tokens"]}`},
@@ -141,7 +146,8 @@ func TestReadsPEFTsAdapters(t *testing.T) {
 	readJSON(t, filepath.Join(tinyModel, "inputs.json"), &inputs) // the same for every model
 	for name, base := range map[string]string{
 		"gpt2-attn-mlp-r4": "tiny-gpt2", "gpt2-old-config": "tiny-gpt2", "gpt2-bias-lora-only": "tiny-gpt2", "llama-all-linear-r8": "tiny-llama",
-		"llama-dora-r4": "tiny-llama", "llama-r8-bf16-file": "tiny-llama", "llama-embed-and-linear": "tiny-llama3", "llama3-lm-head-saved": "tiny-llama3",
+		"llama-dora-r4": "tiny-llama", "llama-r8-bf16-file": "tiny-llama", "llama-embed-and-linear": "tiny-llama3",
+		"llama3-lm-head-saved": "tiny-llama3",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -26,8 +26,8 @@ type tensors = map[string]weights.Array
 type setup struct {
 	backend    compute.Backend
 	program    *model.Program
-	corpus     *data.Corpus
-	batches    batches
+	corpus     *corpus.Corpus
+	batches    corpus.Batches
 	targets    []lora.Module
 	start      tensors // what init: pissa took away from the base; else empty
 	prediction trial.Prediction
@@ -104,25 +104,30 @@ func (t *training) started(ctx context.Context) error {
 }
 
 func (t *training) openCorpus() error {
-	corpus, err := data.Open(t.Corpus.Path)
+	c, err := corpus.Open(t.Corpus.Path)
 	if err != nil {
 		return err
 	}
-	t.corpus = corpus
-	if got := corpus.Info().Fingerprint; got != t.Trial.Data {
-		return fmt.Errorf("corpus %s is %s, not this trial's %s: it was replaced since the sweep was registered; %s", t.Corpus.Path, got, t.Trial.Data, restore)
+	t.corpus = c
+	if got := c.Info().Fingerprint; got != t.Trial.Data {
+		return fmt.Errorf("corpus %s is %s, not this trial's %s: it was replaced since the sweep was registered; %s", t.Corpus.Path, got,
+			t.Trial.Data, restore)
 	}
 	spec := t.Trial.Spec
-	t.batches = batches{
-		corpus: corpus, size: spec.Train.BatchSize, accumulation: spec.Train.GradientAccumulationSteps,
-		length: spec.Data.SequenceLength, sampler: data.NewSampler(corpus.Train().Len(), spec.Seed, spec.Data.Shuffle),
+	t.batches = corpus.Batches{
+		Corpus: c, Size: spec.Train.BatchSize, Accumulation: spec.Train.GradientAccumulationSteps,
+		Sampler: corpus.NewSampler(c.Train().Len(), spec.Seed, spec.Data.Shuffle),
 	}
 	return nil
 }
 
 // load puts base and adapter on the device. The base stays in host memory only until it is there.
 func (t *training) load(ctx context.Context) error {
-	config, base, err := readBase(ctx, t.Model, t.Trial.Base)
+	files, err := t.files(t.Model)
+	if err != nil {
+		return fmt.Errorf("model %s: %w", t.Model.Reference, err)
+	}
+	config, base, err := readBase(ctx, files, t.Model, t.Trial.Base)
 	if errors.Is(err, errChanged) {
 		return fmt.Errorf("%w; %s", err, restore)
 	}
@@ -142,33 +147,6 @@ func (t *training) load(ctx context.Context) error {
 	runtime.GC()
 	debug.FreeOSMemory()
 	return err
-}
-
-// errChanged marks a model whose files are not those that were fingerprinted.
-var errChanged = errors.New("its files have changed since they were fingerprinted")
-
-// readBase reads a model whose files must still be those that were fingerprinted; an empty fingerprint means any.
-func readBase(ctx context.Context, m trial.ModelInfo, want string) (model.Config, tensors, error) {
-	files, err := Files(m)
-	if err != nil {
-		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
-	}
-	current := trial.ModelInfo{Reference: m.Reference, Path: m.Path}
-	if err := describe(ctx, &current, files, InspectOptions{}); err != nil {
-		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
-	}
-	if want != "" && current.Fingerprint != want {
-		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, errChanged)
-	}
-	config, err := readConfig(files)
-	if err != nil {
-		return model.Config{}, nil, err
-	}
-	base, err := weights.ReadModel(files, config.Weights())
-	if err != nil {
-		return model.Config{}, nil, fmt.Errorf("model %s: %w", m.Reference, err)
-	}
-	return config, base, nil
 }
 
 // resume continues from the newest good checkpoint there is, or starts afresh.

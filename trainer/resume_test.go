@@ -37,7 +37,8 @@ func resumeKinds() map[string]lora.Spec {
 	return map[string]lora.Spec{
 		"PiSSA": {Rank: 4, Alpha: 8, TargetModules: attention, Init: lora.InitPiSSA},
 		"DoRA, LoRA+ and a saved head": {
-			Rank: 4, Alpha: 8, TargetModules: attention, Init: lora.InitKaiming, UseDoRA: true, LoRAPlusLRRatio: 4, ModulesToSave: []string{"lm_head"},
+			Rank: 4, Alpha: 8, TargetModules: attention, Init: lora.InitKaiming, UseDoRA: true, LoRAPlusLRRatio: 4,
+			ModulesToSave: []string{"lm_head"},
 		},
 	}
 }
@@ -236,7 +237,8 @@ func TestResumeIgnoresOtherTrials(t *testing.T) {
 	other := resumeSpec()
 	other.Seed++
 	foreign := t.TempDir()
-	if err := trainer.Run(t.Context(), assignRows(t, c, other, resumeRows), foreign, (&recorder{limit: len(whole.events) - 1}).emit); !errors.Is(err, errKilled) {
+	if err := trainer.Run(t.Context(), assignRows(t, c, other, resumeRows), foreign,
+		(&recorder{limit: len(whole.events) - 1}).emit); !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
 	a.Checkpoints = []string{foreign}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/model"
 )
 
 // checkpointEvery is the longest a trial trains without saving its state.
@@ -22,7 +24,7 @@ const checkpointEvery = 60 * time.Second
 // no use in emitting: emit itself failed, or the folder cannot be written. The attempt is then as if killed, and a new
 // one continues from its last checkpoint.
 func Run(ctx context.Context, a trial.Assignment, dir string, emit func(trial.Event) error) error {
-	t := &training{Assignment: a, dir: dir, emitEvent: emit, began: time.Now()}
+	t := &training{Assignment: a, dir: dir, files: Files, emitEvent: emit, began: time.Now()}
 	outcome, err := t.run(ctx)
 	if fatal, ok := errors.AsType[*fatalError](err); ok {
 		return fatal.err
@@ -59,6 +61,7 @@ type training struct {
 	trial.Assignment
 	progress
 	dir       string
+	files     func(trial.ModelInfo) (fs.FS, error) // opens the model
 	emitEvent func(trial.Event) error
 	began     time.Time
 	earlier   time.Duration // what earlier attempts took, up to the checkpoint
@@ -140,7 +143,11 @@ func (t *training) step() (*trial.Outcome, error) {
 	step, train := t.Step+1, t.Trial.Spec.Train
 	rate := LearningRate(train, step)
 	began := time.Now()
-	result, err := t.program.Step(step, t.batches.train(step), rate)
+	var batches []model.Batch
+	for _, b := range t.batches.Step(step) {
+		batches = append(batches, model.Batch(b))
+	}
+	result, err := t.program.Step(step, batches, rate)
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", step, err)
 	}
@@ -172,7 +179,7 @@ func (t *training) evaluationDue() bool {
 // evaluate scores the validation rows, and those of data.retain, and emits the result, or returns the outcome that ends the trial.
 func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
 	began := time.Now()
-	score, retained, err := t.batches.evaluate(ctx, t.program)
+	score, retained, err := scoreCorpus(ctx, t.program, t.batches)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate after step %d: %w", t.Step, err)
 	}
@@ -193,7 +200,8 @@ func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
 		t.bestAdapter = state.Adapter
 	}
 	err = t.emit(trial.Event{Kind: trial.EventEval, Step: t.Step, Evaluation: &trial.Evaluation{
-		ValLoss: score.Loss(), RetainLoss: retain, TokenAccuracy: new(score.TokenAccuracy()), ExactMatch: score.ExactMatch(), Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
+		ValLoss: score.Loss(), RetainLoss: retain, TokenAccuracy: new(score.TokenAccuracy()), ExactMatch: score.ExactMatch(),
+		Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
 	}})
 	if err != nil {
 		return nil, err

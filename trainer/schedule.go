@@ -28,7 +28,8 @@ func checkRecipe(t trial.TrainSpec) error {
 	case scheduleLinear, scheduleCosine, scheduleConstant:
 		return nil
 	}
-	return fmt.Errorf("%w: lr_scheduler_type %q: want %s, %s or %s", trial.ErrInput, t.LRSchedulerType, scheduleLinear, scheduleCosine, scheduleConstant)
+	return fmt.Errorf("%w: lr_scheduler_type %q: want %s, %s or %s", trial.ErrInput, t.LRSchedulerType, scheduleLinear, scheduleCosine,
+		scheduleConstant)
 }
 
 // LearningRate returns the learning rate of a step, counted from 1: transformers' get_linear_schedule_with_warmup,

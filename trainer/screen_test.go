@@ -35,7 +35,8 @@ func screenSpec() trial.Spec {
 	return spec
 }
 
-// TestScreen trains rank 8 and screens it: at its own rank its loss is val_loss, and rank by rank the loss is that of a trial which starts from the trained adapter truncated to the rank.
+// TestScreen trains rank 8 and screens it: at its own rank its loss is val_loss, and rank by rank the loss is that of a trial which
+// starts from the trained adapter truncated to the rank.
 func TestScreen(t *testing.T) {
 	t.Parallel()
 	c := resolve(t, backend.PlatformGo)

@@ -9,14 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/trainer"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 )
 
 // dataView is the result of sweep data.
 type dataView struct {
-	Model    string        `json:"model"` // whose tokenizer and limits these rows have
-	Samples  []data.Sample `json:"samples"`
-	Warnings []string      `json:"warnings"`
+	Model    string          `json:"model"` // whose tokenizer and limits these rows have
+	Samples  []corpus.Sample `json:"samples"`
+	Warnings []string        `json:"warnings"`
 }
 
 func newDataCommand(a *app) *cobra.Command {
@@ -62,7 +62,7 @@ func (a *app) readSamples(ctx context.Context, path string, limit int) (dataView
 	if err != nil {
 		return dataView{}, err
 	}
-	samples, warnings, err := data.Samples(ctx, data.Source{Files: files, Model: info, Spec: spec, Hub: a.hub()}, limit)
+	samples, warnings, err := corpus.Samples(ctx, corpus.Source{Files: files, Model: info, Spec: spec, Hub: a.hub()}, limit)
 	if err != nil {
 		return dataView{}, err
 	}

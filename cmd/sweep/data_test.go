@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 )
 
 func TestDataShowsRowsUntrimmed(t *testing.T) {
@@ -26,13 +26,13 @@ func TestDataShowsRowsUntrimmed(t *testing.T) {
 	}
 	var got struct {
 		Schema   string
-		Samples  []data.Sample
+		Samples  []corpus.Sample
 		Warnings []string
 	}
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := []data.Sample{
+	want := []corpus.Sample{
 		{InputIDs: []int32{5, 6, 7}, Labels: []int32{-100, -100, 7}},
 		{InputIDs: []int32{1, 2, 3, 4, 5, 6, 7, 8, 9}, Labels: []int32{1, 2, 3, 4, 5, 6, 7, 8, 9}},
 		{InputIDs: []int32{1, 700}, Labels: []int32{1, -100}},
@@ -104,7 +104,7 @@ train: {steps: 1, learning_rate: 1e-3}
 	}
 	golden(t, "data.txt", strings.ReplaceAll(stdout, dir, "DIR"))
 	var coloured bytes.Buffer
-	view := dataView{Model: "m", Samples: []data.Sample{{Tokens: []string{"a", "b"}, Text: "ab", InputIDs: []int32{1, 2}, Labels: []int32{1, 2}}}}
+	view := dataView{Model: "m", Samples: []corpus.Sample{{Tokens: []string{"a", "b"}, Text: "ab", InputIDs: []int32{1, 2}, Labels: []int32{1, 2}}}}
 	if err := writeSamples(&coloured, view, true); err != nil {
 		t.Fatal(err)
 	}

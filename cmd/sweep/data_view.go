@@ -8,7 +8,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 )
 
 // documentMark stands where another document begins in a packed row.
@@ -53,9 +54,9 @@ func writeSamples(w io.Writer, v dataView, color bool) error {
 }
 
 // isSupervised reports whether the j-th id is predicted and scored; the first of a row never is.
-func isSupervised(s data.Sample, j int) bool { return j > 0 && s.Labels[j] != data.IgnoredLabel }
+func isSupervised(s corpus.Sample, j int) bool { return j > 0 && s.Labels[j] != trial.IgnoredLabel }
 
-func countSupervised(s data.Sample) int {
+func countSupervised(s corpus.Sample) int {
 	n := 0
 	for j := range s.InputIDs {
 		if isSupervised(s, j) {
@@ -66,7 +67,7 @@ func countSupervised(s data.Sample) int {
 }
 
 // documents counts the documents of a packed row.
-func documents(s data.Sample) int {
+func documents(s corpus.Sample) int {
 	if len(s.Segments) == 0 {
 		return 1
 	}
@@ -74,7 +75,7 @@ func documents(s data.Sample) int {
 }
 
 // joinMarked joins what show says of each id, the supervised ones marked.
-func joinMarked(s data.Sample, separator string, mark func(string) string, show func(j int) string) string {
+func joinMarked(s corpus.Sample, separator string, mark func(string) string, show func(j int) string) string {
 	var b strings.Builder
 	for j := range s.InputIDs {
 		switch {

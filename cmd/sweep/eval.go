@@ -14,6 +14,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/hub"
 )
 
 // evalRequest is the command line of `sweep eval`.
@@ -139,8 +140,8 @@ func asUsage(err error) error {
 }
 
 // hub says where hub models come from, by Hugging Face's own variables; a fetch, which can take minutes, is announced.
-func (a *app) hub() trainer.Hub {
-	h := trainer.HubFromEnv(os.Getenv)
+func (a *app) hub() hub.Client {
+	h := hub.FromEnv(os.Getenv)
 	h.Notify = func(text string) { a.say("%s", text) }
 	return h
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 )
 
 // evalTrial scores on a trial's validation rows: the trial's own adapter, or what the flags name instead.
@@ -82,7 +82,7 @@ func driftWarnings(v evalView) []string {
 // the program, is made again from the data.
 func (a *app) corpusOf(ctx context.Context, t trial.Trial) (string, error) {
 	path := filepath.Join(a.root, "cache", t.Data)
-	if c, err := data.Open(path); err == nil {
+	if c, err := corpus.Open(path); err == nil {
 		return path, c.Close()
 	}
 	in := a.newInputs()
@@ -90,11 +90,11 @@ func (a *app) corpusOf(ctx context.Context, t trial.Trial) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	corpus, _, err := in.Corpus(ctx, m, t.Spec.Data)
+	info, _, err := in.Corpus(ctx, m, t.Spec.Data)
 	if err != nil {
 		return "", err
 	}
-	if corpus.Fingerprint != t.Data {
+	if info.Fingerprint != t.Data {
 		return "", usagef("the data has changed since trial %s was trained, or another version of the program reads it in another way, and the cache does not hold its corpus: restore the data", t.ID)
 	}
 	return path, nil

@@ -9,7 +9,9 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
+	"github.com/ranksweep/ranksweep/trainer/records"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 )
 
 // inputs implements sweep.Inputs with the trainer's readers. Everything is read once per command and remembered.
@@ -17,12 +19,12 @@ type inputs struct {
 	app           *app
 	configsOnly   bool // no weights: models have no fingerprint then
 	models        map[string]trial.ModelInfo
-	corpora       map[string]data.Prepared // by model reference and data spec
-	startAdapters map[string]string        // SHA-256 by folder
+	corpora       map[string]corpus.Prepared // by model reference and data spec
+	startAdapters map[string]string          // SHA-256 by folder
 }
 
 func (a *app) newInputs() *inputs {
-	return &inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]data.Prepared{}, startAdapters: map[string]string{}}
+	return &inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]corpus.Prepared{}, startAdapters: map[string]string{}}
 }
 
 // Model implements sweep.Inputs.
@@ -46,11 +48,11 @@ func (in *inputs) CheckText(ctx context.Context, m trial.ModelInfo, d trial.Data
 	if err != nil {
 		return err
 	}
-	_, missing := data.LoadTokenizer(files)
+	_, missing := tokenizer.Load(files)
 	if missing == nil {
 		return nil
 	}
-	text, err := data.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain))
+	text, err := records.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain))
 	if err != nil || text == "" {
 		return err
 	}
@@ -83,7 +85,7 @@ func (in *inputs) Corpus(ctx context.Context, m trial.ModelInfo, spec trial.Data
 		return trial.CorpusInfo{}, nil, err
 	}
 	show, done := in.app.byteProgress("reading the data")
-	p, err = data.Prepare(ctx, filepath.Join(in.app.root, "cache"), data.Source{Files: files, Model: m, Spec: spec, Hub: in.app.hub()}, show)
+	p, err = corpus.Prepare(ctx, filepath.Join(in.app.root, "cache"), corpus.Source{Files: files, Model: m, Spec: spec, Hub: in.app.hub()}, show)
 	done()
 	if err != nil {
 		return trial.CorpusInfo{}, nil, err

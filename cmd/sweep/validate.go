@@ -12,7 +12,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/records"
 )
 
 // gridSummary is the result of sweep validate.
@@ -87,7 +87,7 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 		return gridSummary{}, err
 	}
 	d := x.ladders[0].Spec().Data // it is no axis
-	if err := data.CheckNames(slices.Concat(d.Train, d.Validation, d.Retain)); err != nil {
+	if err := records.CheckNames(slices.Concat(d.Train, d.Validation, d.Retain)); err != nil {
 		return gridSummary{}, err
 	}
 	if err := x.planner.CheckText(ctx, x.ladders); err != nil {

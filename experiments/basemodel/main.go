@@ -18,7 +18,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/pretrain"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -100,13 +100,13 @@ func run(ctx context.Context, name, out string, w io.Writer) error {
 		return err
 	}
 	spec := trial.DataSpec{Train: source, ValidationSplit: 0.02, ValidationSequences: 256, SequenceLength: positions, Shuffle: true, Packing: true}
-	prepared, err := data.Prepare(ctx, cache, data.Source{
+	prepared, err := corpus.Prepare(ctx, cache, corpus.Source{
 		Files: os.DirFS(out), Model: trial.ModelInfo{VocabSize: vocabulary, MaxPositions: positions}, Spec: spec,
 	}, nil)
 	if err != nil {
 		return err
 	}
-	corpus, err := data.Open(prepared.Info.Path)
+	corpus, err := corpus.Open(prepared.Info.Path)
 	if err != nil {
 		return err
 	}

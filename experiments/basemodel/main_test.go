@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -37,11 +37,11 @@ func TestSmallSharesTheTokenizer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := data.LoadTokenizer(files)
+	want, err := tokenizer.Load(files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := data.LoadTokenizer(os.DirFS(out))
+	got, err := tokenizer.Load(os.DirFS(out))
 	if err != nil || got.Fingerprint() != want.Fingerprint() {
 		t.Errorf("the small model's tokenizer is another one: %v", err)
 	}

@@ -26,7 +26,7 @@ func ResolveModel(dir, ref string) string {
 	}
 	path := ResolvePath(dir, ref)
 	info, err := os.Stat(path)
-	if isFolder := err == nil && info.IsDir(); !isFolder && IsHubID(ref) && !strings.HasSuffix(ref, GGUFSuffix) {
+	if isFolder := err == nil && info.IsDir(); !isFolder && IsHubModel(ref) {
 		return ref
 	}
 	return path
@@ -52,17 +52,24 @@ func ResolvePath(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// IsHubID reports whether a name has the form of a repository on the Hugging Face hub: owner/name with exactly one slash.
-func IsHubID(name string) bool {
+// isHubID reports whether a name has the form of a repository on the Hugging Face hub: owner/name with exactly one slash, no wildcard
+// and no file's ending.
+func isHubID(name string) bool {
 	owner, repo, ok := strings.Cut(name, "/")
-	return ok && owner != "" && repo != "" && !strings.Contains(repo, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~")
+	return ok && owner != "" && repo != "" && !strings.Contains(repo, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~") &&
+		!strings.ContainsAny(name, `*?[\`) && !hasFileEnding(repo)
+}
+
+// IsHubModel reports whether a name has the form of a model on the hub.
+func IsHubModel(name string) bool {
+	return isHubID(name) && !strings.Contains(name, ":") && !strings.HasSuffix(name, GGUFSuffix)
 }
 
 // IsHubData reports whether a name has the form of a data set on the hub: a hub id, optionally followed by :split or
-// :config:split, with no wildcard and no file's ending. After ResolveData a name of this form is one.
+// :config:split. After ResolveData a name of this form is one.
 func IsHubData(name string) bool {
-	id, _, _ := strings.Cut(name, ":")
-	return IsHubID(id) && strings.Count(name, ":") <= 2 && !strings.ContainsAny(name, `*?[\`) && !hasFileEnding(id)
+	id, split, _ := strings.Cut(name, ":")
+	return isHubID(id) && strings.Count(split, ":") <= 1 && !strings.ContainsAny(split, `*?[\`)
 }
 
 // isHubData is IsHubData for names that are relative to dir: no such file is there.

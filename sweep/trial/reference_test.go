@@ -48,3 +48,15 @@ func TestResolveModel(t *testing.T) {
 		}
 	}
 }
+
+func TestIsHubModel(t *testing.T) {
+	t.Parallel()
+	for ref, want := range map[string]bool{
+		"openai-community/gpt2": true, "gpt2": false, "a/b/c": false, "/gpt2": false, "models/": false, "./gpt2": false, "~/gpt2": false,
+		"tiny/model.gguf": false, "tiny/set:train": false, "models/*": false, "models/notes.txt": false,
+	} {
+		if got := IsHubModel(ref); got != want {
+			t.Errorf("IsHubModel(%s) = %v, want %v", ref, got, want)
+		}
+	}
+}

@@ -196,8 +196,12 @@ func TestInstallFailures(t *testing.T) {
 		spoil func(t *testing.T, m *mirror, o *InstallOptions)
 		want  string
 	}{
-		{"no release, a wheel with another checksum", func(_ *testing.T, m *mirror, _ *InstallOptions) { m.noRelease = true }, "want " + pinnedWheel().sha256},
-		{"release with another checksum", func(_ *testing.T, m *mirror, _ *InstallOptions) { m.digest = "sha256:" + strings.Repeat("0", 64) }, "want " + strings.Repeat("0", 64)},
+		{"no release, a wheel with another checksum", func(_ *testing.T, m *mirror, _ *InstallOptions) { m.noRelease = true }, "want " +
+			pinnedWheel().sha256},
+		{
+			"release with another checksum",
+			func(_ *testing.T, m *mirror, _ *InstallOptions) { m.digest = "sha256:" + strings.Repeat("0", 64) }, "want " + strings.Repeat("0", 64),
+		},
 		{"release without a checksum", func(_ *testing.T, m *mirror, _ *InstallOptions) { m.digest = "none" }, "lists no SHA-256"},
 		{"release without a plug-in", func(t *testing.T, m *mirror, _ *InstallOptions) {
 			t.Helper()

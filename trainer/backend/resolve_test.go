@@ -46,16 +46,37 @@ func TestResolveRules(t *testing.T) {
 		notice  string
 		err     string
 	}{
-		{name: "auto prefers CUDA", gpu: true, plugins: map[string]string{"cuda": "cuda", "cpu": "cpu"}, want: "auto", choose: PlatformCUDA, device: "cuda"},
-		{name: "auto takes a versioned CUDA", gpu: true, plugins: map[string]string{"cuda13": "cuda"}, want: "auto", choose: PlatformCUDA, device: "cuda13"},
+		{
+			name: "auto prefers CUDA", gpu: true, plugins: map[string]string{"cuda": "cuda", "cpu": "cpu"}, want: "auto",
+			choose: PlatformCUDA, device: "cuda",
+		},
+		{
+			name: "auto takes a versioned CUDA", gpu: true, plugins: map[string]string{"cuda13": "cuda"}, want: "auto", choose: PlatformCUDA,
+			device: "cuda13",
+		},
 		{name: "auto without a GPU", plugins: map[string]string{"cuda": "cuda", "cpu": "cpu"}, want: "auto", choose: PlatformCPU, device: "cpu"},
-		{name: "auto with a broken CUDA", gpu: true, plugins: map[string]string{"cuda": broken, "cpu": "cpu"}, want: "auto", choose: PlatformCPU, device: "cpu"},
-		{name: "auto with a versioned CPU", plugins: map[string]string{"cpu_v0.114.0": "cpu"}, want: "auto", choose: PlatformCPU, device: "cpu_v0.114.0"},
-		{name: "auto tries the next CPU plug-in", plugins: map[string]string{"cpu": broken, "cpu_v0.114.0": "cpu"}, want: "auto", choose: PlatformCPU, device: "cpu_v0.114.0"},
+		{
+			name: "auto with a broken CUDA", gpu: true, plugins: map[string]string{"cuda": broken, "cpu": "cpu"}, want: "auto",
+			choose: PlatformCPU, device: "cpu",
+		},
+		{
+			name: "auto with a versioned CPU", plugins: map[string]string{"cpu_v0.114.0": "cpu"}, want: "auto", choose: PlatformCPU,
+			device: "cpu_v0.114.0",
+		},
+		{
+			name: "auto tries the next CPU plug-in", plugins: map[string]string{"cpu": broken, "cpu_v0.114.0": "cpu"}, want: "auto",
+			choose: PlatformCPU, device: "cpu_v0.114.0",
+		},
 		{name: "auto with nothing", want: "auto", choose: PlatformGo, device: "cpu", notice: "sweep backend install"},
-		{name: "auto with a broken CPU", plugins: map[string]string{"cpu": broken}, want: "auto", choose: PlatformGo, device: "cpu", notice: "does not work"},
+		{
+			name: "auto with a broken CPU", plugins: map[string]string{"cpu": broken}, want: "auto", choose: PlatformGo, device: "cpu",
+			notice: "does not work",
+		},
 		{name: "go is go", plugins: map[string]string{"cpu": "cpu"}, want: "go", choose: PlatformGo, device: "cpu"},
-		{name: "explicit CPU beside CUDA", gpu: true, plugins: map[string]string{"cuda": "cuda", "cpu": "cpu"}, want: PlatformCPU, choose: PlatformCPU, device: "cpu"},
+		{
+			name: "explicit CPU beside CUDA", gpu: true, plugins: map[string]string{"cuda": "cuda", "cpu": "cpu"}, want: PlatformCPU,
+			choose: PlatformCPU, device: "cpu",
+		},
 		{name: "explicit CPU missing", want: PlatformCPU, err: "sweep backend install"},
 		{name: "explicit CUDA missing", gpu: true, want: PlatformCUDA, err: "PJRT_PLUGIN_LIBRARY_PATH"},
 		{name: "explicit CUDA without GPU", plugins: map[string]string{"cuda": broken}, want: PlatformCUDA, err: "no NVIDIA device"},

@@ -9,7 +9,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// TestHitsOfLogits: hits are the supervised places whose logits are highest at the label. Random labels of 512 are hardly ever hits: half of them are made so.
+// TestHitsOfLogits: hits are the supervised places whose logits are highest at the label. Random labels of 512 are hardly ever hits:
+// half of them are made so.
 func TestHitsOfLogits(t *testing.T) {
 	t.Parallel()
 	for _, dir := range []string{tiny, "testdata/tiny-llama"} {

@@ -32,9 +32,8 @@ type group struct {
 }
 
 // loraPlus returns the groups of LoRA+ (Hayou et al. 2024), as PEFT's create_loraplus_optimizer makes them: LoRA on an embedding at
-// a rate of its own, B and everything of one dimension at the ratio, the rest as it is; biases and layer norms, which are the vectors that have a
-// bias beside them, do not decay. lr is the
-// peak learning rate.
+// a rate of its own, B and everything of one dimension at the ratio, the rest as it is; biases and layer norms, which are the vectors
+// that have a bias beside them, do not decay. lr is the peak learning rate.
 func loraPlus(trained []lora.Trainable, l lora.Spec, lr float64) []group {
 	if l.LoRAPlusLRRatio == 0 {
 		return nil
@@ -47,7 +46,8 @@ func loraPlus(trained []lora.Trainable, l lora.Spec, lr float64) []group {
 			groups[i].rate = l.LoRAPlusLREmbedding / lr
 		case t.Role == lora.RoleB || len(t.Shape) == 1:
 			groups[i].rate = l.LoRAPlusLRRatio
-			if isBias(t) || slices.ContainsFunc(trained, func(b lora.Trainable) bool { return isBias(b) && b.Module == t.Module && t.Role == lora.RoleSaved }) {
+			if isBias(t) || slices.ContainsFunc(trained,
+				func(b lora.Trainable) bool { return isBias(b) && b.Module == t.Module && t.Role == lora.RoleSaved }) {
 				groups[i].decay = 0
 			}
 		}

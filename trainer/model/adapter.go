@@ -41,7 +41,9 @@ func specsOf(trained []lora.Trainable) []TensorSpec {
 //
 // PiSSA takes A and B from the base's largest singular directions instead. base is not changed: a Program takes its start away from
 // the base inside the graph.
-func InitAdapter(c Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec, seed int64) (map[string]weights.Array, error) {
+func InitAdapter(c Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec,
+	seed int64,
+) (map[string]weights.Array, error) {
 	trained, err := c.Trainables(targets, l)
 	if err != nil {
 		return nil, err

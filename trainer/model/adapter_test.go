@@ -53,7 +53,8 @@ func TestInitAdapterDistribution(t *testing.T) {
 		{lora.InitKaiming, 1.0 / (3 * 256), 1.0 / 16, 0.04},   // U(±1/16)
 		{lora.InitGaussian, 1.0 / (r * r), math.Inf(1), 0.06}, // N(0, 1/r)
 	} {
-		data := initAdapter(t, Config{Architecture: "gpt2"}, nil, []lora.Module{m}, lora.Spec{Rank: r, Alpha: 1, Init: test.init}, 5)[weights.KeyA("m")].Data
+		data := initAdapter(t, Config{Architecture: "gpt2"}, nil, []lora.Module{m}, lora.Spec{Rank: r, Alpha: 1, Init: test.init},
+			5)[weights.KeyA("m")].Data
 		variance := 0.0
 		for _, v := range data {
 			variance += float64(v) * float64(v) / float64(len(data))

@@ -31,17 +31,29 @@ func TestParseConfigRefuses(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, json, want string }{
 		{"not JSON", `{`, "config.json: unexpected end"},
-		{"another type", `{"model_type": "bert"}`, `model_type is "bert", which cannot be trained; those that can are gpt2, llama, mistral, qwen2, qwen3`},
+		{
+			"another type", `{"model_type": "bert"}`,
+			`model_type is "bert", which cannot be trained; those that can are gpt2, llama, mistral, qwen2, qwen3`,
+		},
 		{"no type", `{}`, `model_type is ""`},
-		{"activation", `{"model_type": "gpt2", "activation_function": "swish"}`, `activation_function (hidden_act) "swish" is not supported, want one of [gelu_new`},
+		{
+			"activation", `{"model_type": "gpt2", "activation_function": "swish"}`,
+			`activation_function (hidden_act) "swish" is not supported, want one of [gelu_new`,
+		},
 		{"cross attention", `{"model_type": "gpt2", "add_cross_attention": true}`, "add_cross_attention"},
 		{"heads", `{"model_type": "gpt2", "n_embd": 10, "n_head": 3}`, "n_embd 10 is not a multiple of n_head 3"},
 		{"zero", `{"model_type": "gpt2", "n_layer": 0}`, "n_layer (num_hidden_layers) is 0"},
 		{"epsilon", `{"model_type": "gpt2", "layer_norm_epsilon": 0}`, "layer_norm_epsilon (rms_norm_eps) is 0"},
-		{"llama heads", `{"model_type": "llama", "hidden_size": 10, "num_attention_heads": 4}`, "hidden_size 10 is not a multiple of num_attention_heads 4"},
+		{
+			"llama heads", `{"model_type": "llama", "hidden_size": 10, "num_attention_heads": 4}`,
+			"hidden_size 10 is not a multiple of num_attention_heads 4",
+		},
 		{"groups", `{"model_type": "llama", "num_key_value_heads": 5}`, "num_attention_heads 32 is not a multiple of num_key_value_heads 5"},
 		{"odd head", `{"model_type": "llama", "head_dim": 7}`, "head_dim is 7, want an even number"},
-		{"rope type", `{"model_type": "llama", "rope_scaling": {"type": "yarn", "factor": 4}}`, `rope_scaling: rope_type "yarn" is not supported, want default, linear or llama3`},
+		{
+			"rope type", `{"model_type": "llama", "rope_scaling": {"type": "yarn", "factor": 4}}`,
+			`rope_scaling: rope_type "yarn" is not supported, want default, linear or llama3`,
+		},
 		{"rope factor", `{"model_type": "llama", "rope_parameters": {"rope_type": "linear"}}`, "rope_parameters: factor is 0"},
 		{"rope range", `{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8}}`, "want 0 < low < high"},
 		{"theta", `{"model_type": "llama", "rope_theta": -1}`, "rope_theta is -1"},

@@ -21,7 +21,8 @@
 // What trains is a list of named tensors (sweep.LoRASpec.Trainables): LoRA's A and B on linear modules, embeddings and the output head,
 // DoRA's magnitudes, biases, and modules in full. Those that replace a tensor of the base take its place in the graph. Two losses serve
 // them: for a frozen head the gradient of the hidden states alone is finished chunk by chunk (loss.go), for a head that trains its own
-// too (head.go). PiSSA's start is taken away from the base inside the graph, and Export turns the result into an adapter for the base itself.
+// too (head.go). PiSSA's start is taken away from the base inside the graph, and Export turns the result into an adapter for the base
+// itself.
 //
 // Shapes in comments: B batch, T sequence, C embedding, H heads, K heads of keys and values, D head dimension, V vocabulary, n
 // rows, r rank.

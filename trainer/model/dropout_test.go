@@ -150,7 +150,7 @@ func padRank(tensors map[string]weights.Array, from, to int) map[string]weights.
 	return padded
 }
 
-// TestDropoutKeepsTheMean compares the loss under dropout with many masks: its mean is near the loss without, and p = 0.3
+// TestDropoutChangesTraining compares the loss under dropout with many masks: its mean is near the loss without, and p = 0.3
 // changes single losses.
 func TestDropoutChangesTraining(t *testing.T) {
 	t.Parallel()

@@ -102,8 +102,11 @@ func (c goldenCase) options(t testing.TB) Options {
 	}
 	readJSON(t, c.file("trace.json"), &trace)
 	o := Options{
-		LoRA:           c.Peft.Spec(),
-		Train:          trial.TrainSpec{BatchSize: 2, WeightDecay: trace.Optimizer.WeightDecay, MaxGradNorm: trace.Optimizer.MaxGradNorm, Dtype: c.Dtype},
+		LoRA: c.Peft.Spec(),
+		Train: trial.TrainSpec{
+			BatchSize: 2, WeightDecay: trace.Optimizer.WeightDecay, MaxGradNorm: trace.Optimizer.MaxGradNorm,
+			Dtype: c.Dtype,
+		},
 		SequenceLength: 16,
 	}
 	var err error

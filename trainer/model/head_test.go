@@ -31,15 +31,18 @@ func TestHeadLossChunks(t *testing.T) {
 			t.Parallel()
 			be := open(t)
 			for _, chunks := range []int{1, 3, 12} {
-				exec, err := device{be}.build("head loss", []shape{f32(rows, C), f32(V, C), f32(rows, R), f32(V, R), i32(rows), i32()}, func(in []*Node) []*Node {
-					out := headLoss{chunks: chunks, rows: rows / chunks, gradient: true}.run(
-						[]headPart{{in[0], in[1], true}, {in[2], in[3], true}}, in[4], in[5])
-					return []*Node{out.nll, out.dx[0], out.dw[0], out.dx[1], out.dw[1]}
-				})
+				exec, err := device{be}.build("head loss", []shape{f32(rows, C), f32(V, C), f32(rows, R), f32(V, R), i32(rows), i32()},
+					func(in []*Node) []*Node {
+						out := headLoss{chunks: chunks, rows: rows / chunks, gradient: true}.run(
+							[]headPart{{in[0], in[1], true}, {in[2], in[3], true}}, in[4], in[5],
+						)
+						return []*Node{out.nll, out.dx[0], out.dw[0], out.dx[1], out.dw[1]}
+					})
 				must(t, err)
 				for _, tokens := range []int{rows, 5, 1} {
 					want := headLoss64([2][]float32{x, u}, [2][]float32{w, b}, targets[:tokens], [2]int{C, R}, V)
-					for i, got := range runHeadLoss(t, device{be}, exec, [][]float32{x, w, u, b}, [][]int{{rows, C}, {V, C}, {rows, R}, {V, R}}, targets, tokens, want) {
+					for i, got := range runHeadLoss(t, device{be}, exec, [][]float32{x, w, u, b}, [][]int{{rows, C}, {V, C}, {rows, R}, {V, R}},
+						targets, tokens, want) {
 						if d := maxDiff(got[:len(want[i])], want[i]); d > 2e-5 { // float32 at |nll| < 20, sums of 12 rows
 							t.Errorf("%d chunks, %d tokens: result %d differs by %g", chunks, tokens, i, d)
 						}
@@ -51,7 +54,9 @@ func TestHeadLossChunks(t *testing.T) {
 	}
 }
 
-func runHeadLoss(t *testing.T, d device, exec *executable, floats [][]float32, dims [][]int, targets []int32, tokens int, want [][]float32) [][]float32 {
+func runHeadLoss(t *testing.T, d device, exec *executable, floats [][]float32, dims [][]int, targets []int32, tokens int,
+	want [][]float32,
+) [][]float32 {
 	t.Helper()
 	var in []compute.Buffer
 	for i, flat := range floats {

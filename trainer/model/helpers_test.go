@@ -164,7 +164,8 @@ func newBareOn(t testing.TB, be compute.Backend, c Config, base map[string]weigh
 	targets, err := lora.MatchTargets(c.Modules(), lora.Targets{Pattern: lora.AllLinear})
 	must(t, err)
 	l := lora.Spec{Rank: 1, Alpha: 1, Init: lora.InitKaiming}
-	return newProgram(t, be, c, base, initAdapter(t, c, base, targets, l, 1), Options{LoRA: l, Train: trial.TrainSpec{BatchSize: 1}, Targets: targets, SequenceLength: 16})
+	return newProgram(t, be, c, base, initAdapter(t, c, base, targets, l, 1),
+		Options{LoRA: l, Train: trial.TrainSpec{BatchSize: 1}, Targets: targets, SequenceLength: 16})
 }
 
 func newProgram(t testing.TB, be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) *Program {
@@ -241,7 +242,9 @@ type fataler interface {
 }
 
 // initAdapter is InitAdapter, which must succeed.
-func initAdapter(t fataler, c Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec, seed int64) map[string]weights.Array {
+func initAdapter(t fataler, c Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec,
+	seed int64,
+) map[string]weights.Array {
 	t.Helper()
 	adapter, err := InitAdapter(c, base, targets, l, seed)
 	if err != nil {

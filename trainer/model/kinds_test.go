@@ -29,7 +29,10 @@ func kinds() []kind {
 		{"DoRA on the head with dropout", "tiny-llama3", lora.Spec{Dropout: 0.2, TargetModules: names("lm_head", "q_proj"), UseDoRA: true}},
 		{"saved tied head", "tiny-gpt2", lora.Spec{TargetModules: names("c_attn"), ModulesToSave: []string{"lm_head"}}},
 		{"saved tied embedding", "tiny-llama", lora.Spec{TargetModules: names("q_proj"), ModulesToSave: []string{"embed_tokens"}}},
-		{"saved block, norm, head and embedding", "tiny-qwen2", lora.Spec{TargetModules: names("q_proj"), ModulesToSave: []string{"layers.1.mlp", "model.norm", "lm_head", "embed_tokens"}}},
+		{
+			"saved block, norm, head and embedding", "tiny-qwen2",
+			lora.Spec{TargetModules: names("q_proj"), ModulesToSave: []string{"layers.1.mlp", "model.norm", "lm_head", "embed_tokens"}},
+		},
 	}
 }
 

@@ -17,7 +17,8 @@ func TestLoraPlusAsPEFT(t *testing.T) {
 	var want struct{ Groups map[string][2]float64 }
 	readJSON(t, "testdata/loraplus.json", &want)
 	l := lora.Spec{
-		Rank: 1, Alpha: 8, TargetModules: names("c_attn", "wte"), Bias: lora.BiasLoRAOnly, UseDoRA: true, ModulesToSave: []string{"ln_f", "c_fc"},
+		Rank: 1, Alpha: 8, TargetModules: names("c_attn", "wte"), Bias: lora.BiasLoRAOnly, UseDoRA: true,
+		ModulesToSave:   []string{"ln_f", "c_fc"},
 		LoRAPlusLRRatio: 16, LoRAPlusLREmbedding: 1e-5,
 	}
 	const lr, decay = 1e-3, 0.1

@@ -115,8 +115,8 @@ func replace(whole, i, part *Node) *Node {
 	return Where(here, BroadcastToDims(ExpandAxes(part, 0), dims...), whole)
 }
 
-// chunk computes x [c, C] and targets [c]; ones is [V]. It runs inside a loop, where go-xla cannot reuse a reduction that the main graph also has: so
-// the maximum is a minimum of negatives, and the sum a product with ones.
+// chunk computes x [c, C] and targets [c]; ones is [V]. It runs inside a loop, where go-xla cannot reuse a reduction that the main
+// graph also has: so the maximum is a minimum of negatives, and the sum a product with ones.
 func (ce crossEntropy) chunk(x, targets, ones *Node) sums {
 	z := ConvertDType(dot(x, 1, ce.head, 1), dtypes.Float32) // [c, V]
 	top := Neg(ReduceMin(Neg(z), -1))

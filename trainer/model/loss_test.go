@@ -67,7 +67,12 @@ func runCrossEntropy(t *testing.T, d device, exec *executable, x, head []float32
 		flat  any
 		dtype dtypes.DType
 		dims  []int
-	}{{x, dtypes.Float32, []int{rows, C}}, {head, dtypes.Float32, []int{V, C}}, {targets, dtypes.Int32, []int{rows}}, {[]int32{int32(tokens)}, dtypes.Int32, nil}} {
+	}{
+		{x, dtypes.Float32, []int{rows, C}},
+		{head, dtypes.Float32, []int{V, C}},
+		{targets, dtypes.Int32, []int{rows}},
+		{[]int32{int32(tokens)}, dtypes.Int32, nil},
+	} {
 		b, err := d.upload(a.flat, a.dtype, a.dims...)
 		must(t, err)
 		in = append(in, b)

@@ -24,7 +24,8 @@ func pissa(base, adapter map[string]weights.Array, targets []lora.Module, l lora
 		name := m.Name + ".weight"
 		w, ok := base[name]
 		if !ok {
-			return fmt.Errorf("init pissa: the output head %s is tied to the token embedding, which stays as it is; untie it or leave it out", m.Name)
+			return fmt.Errorf("init pissa: the output head %s is tied to the token embedding, which stays as it is; untie it or leave it "+
+				"out", m.Name)
 		}
 		r, s := l.RankOf(m.Name), l.ScalingOf(m.Name)
 		if r > min(m.In, m.Out) {

@@ -69,13 +69,25 @@ func TestExportPiSSA(t *testing.T) {
 func TestPiSSATrainsTheResidualBase(t *testing.T) {
 	t.Parallel()
 	for name, k := range map[string]kind{
-		"plain":                    {base: "tiny-gpt2", lora: lora.Spec{TargetModules: names("c_attn", "c_proj")}},
-		"dropout":                  {base: "tiny-gpt2", lora: lora.Spec{TargetModules: names("c_attn", "c_proj"), Dropout: 0.3}},
-		"DoRA with dropout":        {base: "tiny-llama", lora: lora.Spec{TargetModules: names("q_proj", "up_proj"), Dropout: 0.3, UseDoRA: true}},
-		"head with dropout":        {base: "tiny-llama3", lora: lora.Spec{TargetModules: names("lm_head", "q_proj"), Dropout: 0.3}},
-		"head, DoRA with dropout":  {base: "tiny-llama3", lora: lora.Spec{TargetModules: names("lm_head", "q_proj"), Dropout: 0.3, UseDoRA: true}},
-		"rsLoRA":                   {base: "tiny-llama", lora: lora.Spec{TargetModules: names("q_proj", "v_proj"), Dropout: 0.3, UseRSLoRA: true}},
-		"beside a saved embedding": {base: "tiny-llama3", lora: lora.Spec{TargetModules: names("q_proj"), Dropout: 0.3, ModulesToSave: []string{"embed_tokens"}}},
+		"plain":   {base: "tiny-gpt2", lora: lora.Spec{TargetModules: names("c_attn", "c_proj")}},
+		"dropout": {base: "tiny-gpt2", lora: lora.Spec{TargetModules: names("c_attn", "c_proj"), Dropout: 0.3}},
+		"DoRA with dropout": {
+			base: "tiny-llama",
+			lora: lora.Spec{TargetModules: names("q_proj", "up_proj"), Dropout: 0.3, UseDoRA: true},
+		},
+		"head with dropout": {base: "tiny-llama3", lora: lora.Spec{TargetModules: names("lm_head", "q_proj"), Dropout: 0.3}},
+		"head, DoRA with dropout": {
+			base: "tiny-llama3",
+			lora: lora.Spec{TargetModules: names("lm_head", "q_proj"), Dropout: 0.3, UseDoRA: true},
+		},
+		"rsLoRA": {
+			base: "tiny-llama",
+			lora: lora.Spec{TargetModules: names("q_proj", "v_proj"), Dropout: 0.3, UseRSLoRA: true},
+		},
+		"beside a saved embedding": {
+			base: "tiny-llama3",
+			lora: lora.Spec{TargetModules: names("q_proj"), Dropout: 0.3, ModulesToSave: []string{"embed_tokens"}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -198,7 +198,8 @@ func (m trunk) fullLosses(b batchNodes) *Node {
 	x := takeRows(m.hidden(b.ids, b.positions), b.rows)
 	logits := m.logits(x) // [k*c, V]
 	shifted := Sub(logits, StopGradient(ReduceAndKeep(logits, ReduceMax, -1)))
-	hit := Equal(Iota(x.Graph(), i32(logits.Shape().Dimensions...), 1), BroadcastToDims(ExpandAxes(b.targets, -1), logits.Shape().Dimensions...))
+	hit := Equal(Iota(x.Graph(), i32(logits.Shape().Dimensions...), 1),
+		BroadcastToDims(ExpandAxes(b.targets, -1), logits.Shape().Dimensions...))
 	target := ReduceSum(Where(hit, shifted, ZerosLike(shifted)), -1)
 	return supervised(Sub(Log(ReduceSum(Exp(shifted), -1)), target), b)
 }

@@ -37,7 +37,8 @@ type Program struct {
 }
 
 // New puts the frozen base and the trainable tensors on the backend's first device. base and adapter are only read, and may be
-// dropped afterwards. With init: pissa the adapter is the fresh one, whatever SetState puts in its place later. Base names are those of Config.Tensors, adapter names those of adapter files.
+// dropped afterwards. With init: pissa the adapter is the fresh one, whatever SetState puts in its place later. Base names are those
+// of Config.Tensors, adapter names those of adapter files.
 func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) (*Program, error) {
 	dtype, err := computeType(o.Train.Dtype)
 	if err != nil {
@@ -59,7 +60,10 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 	p := &Program{
 		parameters: parameters{
 			device: device{be}, layout: newLayout(specsOf(trained)),
-			optimizer: adamW{weightDecay: o.Train.WeightDecay, maxGradNorm: o.Train.MaxGradNorm, groups: loraPlus(trained, o.LoRA, o.Train.LearningRate)},
+			optimizer: adamW{
+				weightDecay: o.Train.WeightDecay, maxGradNorm: o.Train.MaxGradNorm,
+				groups: loraPlus(trained, o.LoRA, o.Train.LearningRate),
+			},
 		},
 		config: c, options: o, trained: trained, dtype: dtype, frozen: frozenSpecs(c, trained), start: startSpecs(o.LoRA, o.Targets),
 		gradient: cache{}, evaluate: cache{}, logits: cache{}, next: cache{},

@@ -123,7 +123,10 @@ func TestAccumulation(t *testing.T) {
 	for i := range a.Labels[:a.T+8] { // leave few labels in a, so that a mean of means would be wrong
 		a.Labels[i] = trial.IgnoredLabel
 	}
-	both := Batch{B: a.B + b.B, T: a.T, IDs: append(append([]int32{}, a.IDs...), b.IDs...), Labels: append(append([]int32{}, a.Labels...), b.Labels...)}
+	both := Batch{
+		B: a.B + b.B, T: a.T, IDs: append(append([]int32{}, a.IDs...), b.IDs...),
+		Labels: append(append([]int32{}, a.Labels...), b.Labels...),
+	}
 	for platform, open := range backends() {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
@@ -230,8 +233,14 @@ func TestNewRefuses(t *testing.T) {
 		edit func(base, adapter map[string]weights.Array, o *Options)
 		want string
 	}{
-		{"missing base", func(b, _ map[string]weights.Array, _ *Options) { delete(b, "transformer.wte.weight") }, "transformer.wte.weight is missing"},
-		{"missing adapter", func(_, a map[string]weights.Array, o *Options) { delete(a, weights.KeyB(o.Targets[0].Name)) }, "lora_B.weight is missing"},
+		{
+			"missing base", func(b, _ map[string]weights.Array, _ *Options) { delete(b, "transformer.wte.weight") },
+			"transformer.wte.weight is missing",
+		},
+		{
+			"missing adapter", func(_, a map[string]weights.Array, o *Options) { delete(a, weights.KeyB(o.Targets[0].Name)) },
+			"lora_B.weight is missing",
+		},
 		{"wrong rank", func(_, _ map[string]weights.Array, o *Options) { o.LoRA.Rank = 5 }, "has shape [4 64]"},
 		{"no targets", func(_, _ map[string]weights.Array, o *Options) { o.Targets = nil }, "nothing to train"},
 		{"dtype", func(_, _ map[string]weights.Array, o *Options) { o.Train.Dtype = "float16" }, `dtype "float16"`},

@@ -12,7 +12,7 @@ import (
 // Rope says how rotary position embedding (Su et al. 2021) turns positions into angles.
 type Rope struct {
 	Theta float64 // the longest wavelength is 2π·Theta, about
-	Type  string  // "" as in the paper, or a row of ropeTypes
+	Type  string  // "" as in the paper, or ropeLinear or ropeLlama3
 	// Factor stretches the wavelengths: all of them (linear), or the long ones (llama3).
 	Factor float64
 	// LowFreq, HighFreq and Original are llama3's: wavelengths above Original/LowFreq are stretched, those below
@@ -89,7 +89,8 @@ func (r Rope) validate() error {
 	case r.Type != "" && !(r.Factor > 0):
 		return fmt.Errorf("factor is %g, want a positive number", r.Factor)
 	case r.Type == ropeLlama3 && (!(r.LowFreq > 0) || !(r.HighFreq > r.LowFreq) || !(r.Original > 0)):
-		return fmt.Errorf("low_freq_factor %g, high_freq_factor %g and original_max_position_embeddings %g: want 0 < low < high, and a positive length",
+		return fmt.Errorf("low_freq_factor %g, high_freq_factor %g and original_max_position_embeddings %g: want 0 < low < high, and a "+
+			"positive length",
 			r.LowFreq, r.HighFreq, r.Original)
 	}
 	return nil

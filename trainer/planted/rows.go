@@ -7,8 +7,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
-	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -41,10 +41,11 @@ func Rows(ctx context.Context, o Options) ([][]int32, error) {
 		}
 	}
 	var rows [][]int32
-	err = trainer.WithProgram(ctx, trainer.EvaluateOptions{Model: o.Model, Adapter: adapter, Backend: o.Backend}, func(p *model.Program) error {
-		rows, err = Sample(p, o.Model.VocabSize, o.Rows, o.Length, start, o.Seed, o.Progress)
-		return err
-	})
+	err = trainer.WithProgram(ctx, trainer.EvaluateOptions{Model: o.Model, Adapter: adapter, Backend: o.Backend},
+		func(p *model.Program) error {
+			rows, err = Sample(p, o.Model.VocabSize, o.Rows, o.Length, start, o.Seed, o.Progress)
+			return err
+		})
 	return rows, err
 }
 
@@ -54,7 +55,7 @@ func startOfText(m trial.ModelInfo) (int32, error) {
 	if err != nil {
 		return 0, err
 	}
-	tokenizer, err := data.LoadTokenizer(files)
+	tokenizer, err := tokenizer.Load(files)
 	if err != nil {
 		return 0, err
 	}

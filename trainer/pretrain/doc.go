@@ -3,7 +3,7 @@
 // It exists for builtin:gopher, the small model that is part of the program. Everything is seeded: the same recipe on the
 // same Go distribution and plug-in gives the same files.
 //
-//	tokenizer → WriteTokenizer → data.Prepare → Train → WriteModel
+//	tokenizer → WriteTokenizer → corpus.Prepare → Train → WriteModel
 //
 // experiments/basemodel holds the recipe and wires the steps; experiments/LOG.md tells what came out.
 package pretrain

@@ -9,7 +9,7 @@ import (
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 )
 
 // The model in the program is what experiments/basemodel says it is, and it knows Go: an untrained model of 2,048 tokens
@@ -30,14 +30,15 @@ func TestGopher(t *testing.T) {
 	if size := totalSize(t, files); size > 4<<20 {
 		t.Errorf("builtin:gopher has %d bytes, want at most 4 MiB", size)
 	}
-	tok, err := data.LoadTokenizer(files)
+	tok, err := tokenizer.Load(files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if eos, ok := tok.EOS(); !ok || eos != 2047 || tok.Size() != 2048 {
 		t.Errorf("tokenizer of %d tokens with EOS %d, %v; want 2048 and 2047", tok.Size(), eos, ok)
 	}
-	const code = "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfor i := 0; i < len(args); i++ {\n\t\tif err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t}\n}\n"
+	const code = "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfor i := 0; i < len(args); i++ {\n\t\tif err != nil " +
+		"{\n\t\t\treturn nil, err\n\t\t}\n\t}\n}\n"
 	path := filepath.Join(t.TempDir(), "main.txt")
 	if err := os.WriteFile(path, []byte(code), 0o666); err != nil {
 		t.Fatal(err)

@@ -13,12 +13,12 @@ import (
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-const corpusFile = "../data/testdata/gpt2/long_text.txt"
+const corpusFile = "../tokenizer/testdata/gpt2/long_text.txt"
 
 // From text to a model folder that the rest of the program reads: pure Go, so that it runs everywhere.
 func TestFromTextToModel(t *testing.T) {
@@ -58,11 +58,11 @@ func TestFromTextToModel(t *testing.T) {
 }
 
 // predictions counts what train learns from: all but the first token of a row, and of a document.
-func predictions(corpus *data.Corpus) int64 {
+func predictions(c *corpus.Corpus) int64 {
 	var n int64
-	sampler := data.NewSampler(corpus.Train().Len(), 7, true)
+	batches := newBatches(c, 7, 8)
 	for step := 1; step <= 30; step++ {
-		b := nextBatch(corpus.Train(), sampler, step, 8)
+		b := batches.Step(step)[0]
 		for i := range b.IDs {
 			if i%b.T > 0 && b.Segments[i] == b.Segments[i-1] {
 				n++
@@ -96,7 +96,7 @@ func checkFolder(t *testing.T, dir string, c model.Config, want map[string]weigh
 	}
 }
 
-func train(t *testing.T, c model.Config, corpus *data.Corpus) (map[string]weights.Array, []Evaluation) {
+func train(t *testing.T, c model.Config, corpus *corpus.Corpus) (map[string]weights.Array, []Evaluation) {
 	t.Helper()
 	backendtest.NeedPureGo(t)
 	be, err := backend.Open(backend.PlatformGo, "", 0)
@@ -115,15 +115,18 @@ func train(t *testing.T, c model.Config, corpus *data.Corpus) (map[string]weight
 	return tensors, curve
 }
 
-func prepare(t *testing.T, dir string, c model.Config) *data.Corpus {
+func prepare(t *testing.T, dir string, c model.Config) *corpus.Corpus {
 	t.Helper()
-	spec := trial.DataSpec{Train: []string{corpusFile}, ValidationSplit: 0.1, ValidationSequences: 20, SequenceLength: 16, Shuffle: true, Packing: true}
+	spec := trial.DataSpec{
+		Train: []string{corpusFile}, ValidationSplit: 0.1, ValidationSequences: 20, SequenceLength: 16,
+		Shuffle: true, Packing: true,
+	}
 	info := trial.ModelInfo{VocabSize: c.VocabSize, MaxPositions: c.Positions}
-	prepared, err := data.Prepare(context.Background(), t.TempDir(), data.Source{Files: os.DirFS(dir), Model: info, Spec: spec}, nil)
+	prepared, err := corpus.Prepare(context.Background(), t.TempDir(), corpus.Source{Files: os.DirFS(dir), Model: info, Spec: spec}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	corpus, err := data.Open(prepared.Info.Path)
+	corpus, err := corpus.Open(prepared.Info.Path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
-	"github.com/ranksweep/ranksweep/trainer/data"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -33,19 +33,20 @@ type Evaluation struct {
 
 // Train trains every weight on the corpus and returns the weights after the last step. It reports the loss before the
 // first step, every Train.EvalSteps steps and after the last.
-func Train(ctx context.Context, be compute.Backend, r Recipe, corpus *data.Corpus, report func(Evaluation)) (map[string]weights.Array, error) {
-	p, err := model.NewPretrain(be, r.Config, model.PretrainOptions{WeightDecay: r.Train.WeightDecay, MaxGradNorm: r.Train.MaxGradNorm, Seed: r.Seed})
+func Train(ctx context.Context, be compute.Backend, r Recipe, c *corpus.Corpus, report func(Evaluation)) (map[string]weights.Array, error) {
+	p, err := model.NewPretrain(be, r.Config,
+		model.PretrainOptions{WeightDecay: r.Train.WeightDecay, MaxGradNorm: r.Train.MaxGradNorm, Seed: r.Seed})
 	if err != nil {
 		return nil, fmt.Errorf("pretrain: %w", err)
 	}
 	defer p.Close()
-	sampler := data.NewSampler(corpus.Train().Len(), r.Seed, true)
+	batches := newBatches(c, r.Seed, r.Train.BatchSize)
 	at := Evaluation{TrainLoss: math.NaN()}
 	var sum float64
 	for step, since := 0, 0; ; {
 		if step%r.Train.EvalSteps == 0 || step == r.Train.Steps {
 			at.Step, at.TrainLoss = step, sum/float64(since)
-			if at.ValLoss, err = evaluate(ctx, p, corpus.Validation(), r.Train.BatchSize); err != nil {
+			if at.ValLoss, err = evaluate(ctx, p, c.Validation(), r.Train.BatchSize); err != nil {
 				return nil, err
 			}
 			report(at)
@@ -59,7 +60,7 @@ func Train(ctx context.Context, be compute.Backend, r Recipe, corpus *data.Corpu
 		}
 		step++
 		since++
-		result, err := p.Step(nextBatch(corpus.Train(), sampler, step, r.Train.BatchSize), trainer.LearningRate(r.Train, step))
+		result, err := p.Step(model.Batch(batches.Step(step)[0]), trainer.LearningRate(r.Train, step))
 		if err != nil {
 			return nil, err
 		}
@@ -72,18 +73,18 @@ func Train(ctx context.Context, be compute.Backend, r Recipe, corpus *data.Corpu
 }
 
 // evaluate returns the mean loss over every row, in nats per token.
-func evaluate(ctx context.Context, p *model.Pretrainer, rows data.Rows, batchSize int) (float64, error) {
+func evaluate(ctx context.Context, p *model.Pretrainer, rows corpus.Rows, batchSize int) (float64, error) {
 	var sum float64
 	var tokens int64
 	for from := 0; from < rows.Len(); from += batchSize {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		b := model.Batch{}
+		var list []corpus.Row
 		for i := from; i < min(from+batchSize, rows.Len()); i++ {
-			appendRow(&b, rows, i)
+			list = append(list, rows.Row(i))
 		}
-		s, n, err := p.Evaluate(b)
+		s, n, err := p.Evaluate(model.Batch(corpus.Pad(list, len(list), len(list[0].IDs))))
 		if err != nil {
 			return 0, err
 		}
@@ -93,20 +94,9 @@ func evaluate(ctx context.Context, p *model.Pretrainer, rows data.Rows, batchSiz
 	return sum / float64(tokens), nil
 }
 
-// nextBatch returns the batch of a step, counted from 1.
-func nextBatch(rows data.Rows, sampler *data.Sampler, step, size int) model.Batch {
-	var b model.Batch
-	for i := range size {
-		appendRow(&b, rows, sampler.Row(int64(step-1)*int64(size)+int64(i)))
+// newBatches returns a corpus's training batches in an order that follows from the seed.
+func newBatches(c *corpus.Corpus, seed int64, size int) corpus.Batches {
+	return corpus.Batches{
+		Corpus: c, Sampler: corpus.NewSampler(c.Train().Len(), seed, true), Size: size, Accumulation: 1,
 	}
-	return b
-}
-
-func appendRow(b *model.Batch, rows data.Rows, i int) {
-	r := rows.Row(i)
-	b.IDs = append(b.IDs, r.IDs...)
-	b.Labels = append(b.Labels, r.Labels...)
-	b.Segments = append(b.Segments, r.Segments...)
-	b.B++
-	b.T = len(r.IDs)
 }

@@ -11,14 +11,15 @@ import (
 	"path/filepath"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
-	"github.com/ranksweep/ranksweep/trainer/data"
 	"github.com/ranksweep/ranksweep/trainer/model"
+	"github.com/ranksweep/ranksweep/trainer/records"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // WriteTokenizer learns a tokenizer from what data.train could name and writes it to dir, which it makes.
 func WriteTokenizer(ctx context.Context, dir string, names []string, vocabulary int) error {
-	body, err := data.TrainBPE(data.Texts(ctx, names), vocabulary)
+	body, err := tokenizer.Train(records.Texts(ctx, names), vocabulary)
 	if err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func WriteTokenizer(ctx context.Context, dir string, names []string, vocabulary 
 	}
 	return writeJSON(dir, "tokenizer_config.json", map[string]any{
 		"tokenizer_class": "GPT2TokenizerFast", "add_prefix_space": false,
-		"bos_token": data.EndOfText, "eos_token": data.EndOfText, "unk_token": data.EndOfText,
+		"bos_token": tokenizer.EndOfText, "eos_token": tokenizer.EndOfText, "unk_token": tokenizer.EndOfText,
 	})
 }
 
@@ -45,7 +46,7 @@ func WriteModel(dir string, c model.Config, tensors map[string]weights.Array) er
 		"scale_attn_weights": c.ScaleScores, "scale_attn_by_inverse_layer_idx": c.ScaleByLayer,
 		"attn_pdrop": noDropout, "embd_pdrop": noDropout, "resid_pdrop": noDropout, "initializer_range": 0.02,
 	}
-	tok, err := data.LoadTokenizer(os.DirFS(dir))
+	tok, err := tokenizer.Load(os.DirFS(dir))
 	switch {
 	case err == nil:
 		if id, ok := tok.EOS(); ok {

@@ -91,7 +91,8 @@ func TestReadAdapterHostile(t *testing.T) {
 			}
 		})
 	}
-	if _, err := weights.ReadAdapter(writeFolder(t, []byte(`{"peft_type":"LORA","r":1,"lora_alpha":2,"new_default":null}`), one())); err != nil {
+	if _, err := weights.ReadAdapter(writeFolder(t, []byte(`{"peft_type":"LORA","r":1,"lora_alpha":2,"new_default":null}`),
+		one())); err != nil {
 		t.Errorf("a setting that says nothing is refused: %v", err)
 	}
 }

@@ -32,8 +32,16 @@ func TestAdapterAsPEFTWrites(t *testing.T) {
 		"llama3-lm-head-saved":   {Rank: 4, Alpha: 8, TargetModules: list("v_proj", "q_proj"), ModulesToSave: []string{"lm_head"}},
 		"../../model/testdata/lora/llama_rank_alpha_pattern/final_zero_B": {
 			Rank: 4, Alpha: 8, TargetModules: list("v_proj", "k_proj", "o_proj", "down_proj", "q_proj"),
-			RankPattern:  lora.Patterns{{Key: "layers.0.self_attn.q_proj", Value: 2}, {Key: `layers\.1\.mlp\.down_proj`, Value: 3}, {Key: "v_proj", Value: 6}},
-			AlphaPattern: lora.Patterns{{Key: `layers\.\d+\.self_attn\.v_proj`, Value: 12}, {Key: "model.layers.1.self_attn.k_proj", Value: 4}, {Key: "o_proj", Value: 32}},
+			RankPattern: lora.Patterns{
+				{Key: "layers.0.self_attn.q_proj", Value: 2},
+				{Key: `layers\.1\.mlp\.down_proj`, Value: 3},
+				{Key: "v_proj", Value: 6},
+			},
+			AlphaPattern: lora.Patterns{
+				{Key: `layers\.\d+\.self_attn\.v_proj`, Value: 12},
+				{Key: "model.layers.1.self_attn.k_proj", Value: 4},
+				{Key: "o_proj", Value: 32},
+			},
 		},
 		"../../model/testdata/lora/llama_layers_to_transform/final_zero_B": {
 			Rank: 4, Alpha: 8, TargetModules: list("v_proj", "q_proj"), LayersToTransform: []int{1},

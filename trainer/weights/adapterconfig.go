@@ -163,7 +163,8 @@ func (c AdapterConfig) supported(all map[string]json.RawMessage) error {
 	case nil, true, false, "gaussian", "eva", "orthogonal", "mica": // change no base weight
 		return nil
 	}
-	return fmt.Errorf("it sets init_lora_weights to %v, which changes the base model; save it with PEFT's path_initial_model_for_weight_conversion, "+
+	return fmt.Errorf("it sets init_lora_weights to %v, which changes the base model; save it with PEFT's "+
+		"path_initial_model_for_weight_conversion, "+
 		"which makes it an ordinary adapter", c.InitLoraWeights)
 }
 

@@ -25,7 +25,7 @@ type GGUF struct {
 
 // GGUFName returns the model's GGUF file in a folder that has no config.json: the only one there is. Empty means none.
 func GGUFName(files fs.FS) (string, error) {
-	if _, err := fs.Stat(files, "config.json"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := fs.Stat(files, ConfigFile); !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	entries, err := fs.ReadDir(files, ".")

@@ -229,8 +229,10 @@ func TestGGUFConfig(t *testing.T) {
 		"all said": {
 			ggufFile{
 				pairs: llamaPairs(
-					"llama.attention.head_count_kv", 4, uint32(1), "llama.attention.key_length", 4, uint32(6), "llama.attention.value_length", 4, uint32(6),
-					"llama.rope.dimension_count", 4, uint32(6), "llama.attention.layer_norm_rms_epsilon", 6, float32(1e-6), "llama.rope.freq_base", 6, float32(5e5),
+					"llama.attention.head_count_kv", 4, uint32(1), "llama.attention.key_length", 4, uint32(6), "llama.attention.value_length", 4,
+					uint32(6),
+					"llama.rope.dimension_count", 4, uint32(6), "llama.attention.layer_norm_rms_epsilon", 6, float32(1e-6), "llama.rope.freq_base",
+					6, float32(5e5),
 					"llama.rope.scaling.type", 8, ggufText("linear"), "llama.rope.scaling.factor", 6, float32(4),
 				),
 				tensors: []ggufTensor{
@@ -240,7 +242,8 @@ func TestGGUFConfig(t *testing.T) {
 				},
 			},
 			`{"model_type":"llama","vocab_size":3,"num_hidden_layers":1,"max_position_embeddings":64,"hidden_size":8,"intermediate_size":16,
-			"num_attention_heads":2,"num_key_value_heads":1,"head_dim":6,"tie_word_embeddings":false,"attention_bias":true,"mlp_bias":false,"rms_norm_eps":1e-06,
+			"num_attention_heads":2,"num_key_value_heads":1,"head_dim":6,"tie_word_embeddings":false,"attention_bias":true,
+			"mlp_bias":false,"rms_norm_eps":1e-06,
 			"rope_parameters":{"rope_theta":500000,"rope_type":"linear","factor":4}}`,
 		},
 		"Llama 3.1's positions": {
@@ -250,7 +253,8 @@ func TestGGUFConfig(t *testing.T) {
 			},
 			`{"model_type":"llama","vocab_size":3,"num_hidden_layers":1,"max_position_embeddings":64,"hidden_size":8,"intermediate_size":16,
 			"num_attention_heads":2,"num_key_value_heads":2,"tie_word_embeddings":true,"attention_bias":false,"mlp_bias":false,"rms_norm_eps":1e-05,
-			"rope_parameters":{"rope_theta":1e+08,"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":8192}}`,
+			"rope_parameters":{"rope_theta":1e+08,"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,
+			"original_max_position_embeddings":8192}}`,
 		},
 	}
 	for name, tc := range tests {
@@ -282,7 +286,10 @@ func TestGGUFConfigRefuses(t *testing.T) {
 		file ggufFile
 		want string
 	}{
-		"architecture":    {ggufFile{pairs: []any{"general.architecture", 8, ggufText("gemma3")}}, `architecture "gemma3", which cannot be trained; those that can are llama, qwen2, qwen3`},
+		"architecture": {
+			ggufFile{pairs: []any{"general.architecture", 8, ggufText("gemma3")}},
+			`architecture "gemma3", which cannot be trained; those that can are llama, qwen2, qwen3`,
+		},
 		"no architecture": {ggufFile{}, `architecture ""`},
 		"no layers":       {ggufFile{pairs: llamaPairs()[:3]}, "llama.block_count is <nil>"},
 		"experts":         {ggufFile{pairs: llamaPairs("llama.expert_count", 4, uint32(8))}, "llama.expert_count is 8"},
@@ -342,8 +349,10 @@ func TestGGUFMetadataTypes(t *testing.T) {
 	}
 	file := ggufFile{pairs: []any{
 		"u8", 0, uint8(200), "i8", 1, int8(-3), "u16", 2, uint16(40000), "i16", 3, int16(-300), "u32", 4, uint32(1), "i32", 5, int32(-1),
-		"f32", 6, float32(0.5), "bool", 7, uint8(1), "text", 8, ggufText("né"), "u64", 10, uint64(math.MaxUint64), "i64", 11, int64(-9), "f64", 12, 0.25,
-		"texts", 9, ggufTexts("a", "", "c"), "i32s", 9, list(5, 1, 0xfe, 0xff, 0xff, 0xff), "f32s", 9, list(6, 1, floats(1.5)...), "bools", 9, list(7, 2, 0, 1),
+		"f32", 6, float32(0.5), "bool", 7, uint8(1), "text", 8, ggufText("né"), "u64", 10, uint64(math.MaxUint64), "i64", 11, int64(-9),
+		"f64", 12, 0.25,
+		"texts", 9, ggufTexts("a", "", "c"), "i32s", 9, list(5, 1, 0xfe, 0xff, 0xff, 0xff), "f32s", 9, list(6, 1, floats(1.5)...),
+		"bools", 9, list(7, 2, 0, 1),
 	}}
 	got, err := weights.GGUFMetadata(file.files(), "m.gguf")
 	if err != nil {
@@ -402,11 +411,15 @@ func TestGGUFRefusesDamage(t *testing.T) {
 		"unknown format":  {with(func(w *ggufTensor) { w.number = 99 }), "number format unknown"},
 		"overlap": {
 			ggufFile{tensors: []ggufTensor{
-				{name: "a", dims: []uint64{16}, data: make([]byte, 64)}, {name: "b", dims: []uint64{8}, data: make([]byte, 32), offset: math.MaxUint64 - 31},
+				{name: "a", dims: []uint64{16}, data: make([]byte, 64)},
+				{name: "b", dims: []uint64{8}, data: make([]byte, 32), offset: math.MaxUint64 - 31},
 			}}.bytes(), "starts at byte 32",
 		},
 		"heads": {
-			ggufFile{pairs: llamaPairs(), tensors: []ggufTensor{{name: "blk.0.attn_q.weight", dims: []uint64{1, 6}, data: make([]byte, 24)}}}.bytes(),
+			ggufFile{pairs: llamaPairs(), tensors: []ggufTensor{{
+				name: "blk.0.attn_q.weight", dims: []uint64{1, 6},
+				data: make([]byte, 24),
+			}}}.bytes(),
 			"not made of 2 heads",
 		},
 		"same name": {

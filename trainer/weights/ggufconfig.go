@@ -65,7 +65,10 @@ func (g GGUF) Config() ([]byte, error) {
 // refuse reports settings that change the computation and that no supported config.json expresses.
 func (g GGUF) refuse() error {
 	arch := g.architecture()
-	for _, key := range []string{"expert_count", "attention.sliding_window", "attention.scale", "logit_scale", "embedding_scale", "residual_scale"} {
+	for _, key := range []string{
+		"expert_count", "attention.sliding_window", "attention.scale", "logit_scale", "embedding_scale",
+		"residual_scale",
+	} {
 		v, ok := g.Metadata[arch+"."+key]
 		if n, isNumber := g.number(key); ok && (!isNumber || n != 0) {
 			return fmt.Errorf("%w: its metadata %s.%s is %v, which is not supported", ErrFormat, arch, key, v)
@@ -124,7 +127,8 @@ func (g GGUF) ropeParameters() (map[string]any, error) {
 	case g.rope != nil:
 		factor, ok := g.llama3Factor()
 		if !ok {
-			return nil, fmt.Errorf("%w: its %s scales positions in another way than Llama 3.1 and 3.2 do, which is not supported", ErrFormat, ropeFactors)
+			return nil, fmt.Errorf("%w: its %s scales positions in another way than Llama 3.1 and 3.2 do, which is not supported", ErrFormat,
+				ropeFactors)
 		}
 		p["rope_type"], p["factor"] = "llama3", factor
 		p["low_freq_factor"], p["high_freq_factor"], p["original_max_position_embeddings"] = llama3Low, llama3High, llama3Original

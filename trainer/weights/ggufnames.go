@@ -81,7 +81,7 @@ func (g *GGUF) takeRope(r io.ReaderAt) error {
 	if i < 0 {
 		return nil
 	}
-	read, err := g.header.read(r, func(e Entry) bool { return e.Name == ropeFactors })
+	read, err := g.header.read(&parts{file: r}, func(e Entry) bool { return e.Name == ropeFactors })
 	if err != nil {
 		return err
 	}

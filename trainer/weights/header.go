@@ -48,19 +48,19 @@ func (e Entry) elements() int64 {
 	return n
 }
 
-// readHeader reads and checks the header of a safetensors or GGUF file without reading its tensors.
-func readHeader(files fs.FS, name string) (Header, error) {
-	f, h, err := openHeader(files, name)
-	if err != nil {
-		return Header{}, err
-	}
-	return h, f.Close()
+// shard is an open safetensors or GGUF file with its header, which was read and checked.
+type shard struct {
+	Header
+	name string
+	file source
+	size int64
 }
 
-func openHeader(files fs.FS, name string) (source, Header, error) {
+// openShard opens a file and reads its header, but no tensor.
+func openShard(files fs.FS, name string) (shard, error) {
 	f, size, err := open(files, name)
 	if err != nil {
-		return nil, Header{}, err
+		return shard{}, err
 	}
 	parse := parseHeader
 	if strings.HasSuffix(name, trial.GGUFSuffix) {
@@ -71,9 +71,9 @@ func openHeader(files fs.FS, name string) (source, Header, error) {
 	}
 	h, err := parse(f, size)
 	if err != nil {
-		return nil, Header{}, errors.Join(fmt.Errorf("read %s: %w", name, err), f.Close())
+		return shard{}, errors.Join(fmt.Errorf("read %s: %w", name, err), f.Close())
 	}
-	return f, h, nil
+	return shard{Header: h, name: name, file: f, size: size}, nil
 }
 
 // source is an open file whose parts can be read in any order.

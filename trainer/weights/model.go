@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -11,9 +12,11 @@ import (
 	"strings"
 )
 
+// Files of a model folder in Hugging Face's layout.
 const (
-	singleFile = "model.safetensors"
-	indexFile  = "model.safetensors.index.json"
+	ConfigFile = "config.json"
+	ModelFile  = "model.safetensors"
+	IndexFile  = "model.safetensors.index.json"
 )
 
 // ModelFiles lists the files that hold a model's weights: model.safetensors, the shards its index names, or a GGUF file.
@@ -21,12 +24,12 @@ func ModelFiles(files fs.FS) ([]string, error) {
 	if name, err := GGUFName(files); name != "" || err != nil {
 		return []string{name}, err
 	}
-	if _, err := fs.Stat(files, singleFile); err == nil {
-		return []string{singleFile}, nil
+	if _, err := fs.Stat(files, ModelFile); err == nil {
+		return []string{ModelFile}, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	text, err := fs.ReadFile(files, indexFile)
+	text, err := fs.ReadFile(files, IndexFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missingWeights(files)
 	}
@@ -42,15 +45,15 @@ func Shards(index []byte) ([]string, error) {
 		WeightMap map[string]string `json:"weight_map"`
 	}
 	if err := json.Unmarshal(index, &content); err != nil {
-		return nil, fmt.Errorf("read %s: %w: %w", indexFile, ErrFormat, err)
+		return nil, fmt.Errorf("read %s: %w: %w", IndexFile, ErrFormat, err)
 	}
 	if len(content.WeightMap) == 0 {
-		return nil, fmt.Errorf("read %s: %w: it names no shard", indexFile, ErrFormat)
+		return nil, fmt.Errorf("read %s: %w: it names no shard", IndexFile, ErrFormat)
 	}
 	shards := slices.Compact(slices.Sorted(maps.Values(content.WeightMap)))
 	for _, name := range shards {
 		if name != path.Base(name) || !fs.ValidPath(name) {
-			return nil, fmt.Errorf("read %s: %w: shard %q is not a file beside it", indexFile, ErrFormat, name)
+			return nil, fmt.Errorf("read %s: %w: shard %q is not a file beside it", IndexFile, ErrFormat, name)
 		}
 	}
 	return shards, nil
@@ -63,7 +66,7 @@ func missingWeights(files fs.FS) error {
 				fs.ErrNotExist, name)
 		}
 	}
-	return fmt.Errorf("%w: neither %s nor %s", fs.ErrNotExist, singleFile, indexFile)
+	return fmt.Errorf("%w: neither %s nor %s", fs.ErrNotExist, ModelFile, IndexFile)
 }
 
 // Want is what an architecture needs from a model's files.
@@ -75,48 +78,54 @@ type Want struct {
 
 // CheckModel compares the headers of a model's files with what the architecture needs, without reading a weight.
 func CheckModel(files fs.FS, want Want) error {
-	_, err := locate(files, want)
+	shards, err := openModel(files, want)
+	closeAll(shards)
 	return err
 }
 
 // ReadModel reads the weights that want names, as float32, under their canonical names. Files with and without the prefix are
 // the same model. A tensor that is missing, unknown or of another shape is an error that names it.
 func ReadModel(files fs.FS, want Want) (map[string]Array, error) {
-	shards, err := locate(files, want)
+	return ReadModelTo(files, want, func(string, int64) io.Writer { return nil })
+}
+
+// ReadModelTo is ReadModel, and copies every byte of the files on the way: begin is told each file's name and size, in the order of
+// ModelFiles, and returns what to copy it to. The weights are read once, so that a checksum made of the copy is of what was read.
+func ReadModelTo(files fs.FS, want Want, begin func(name string, size int64) io.Writer) (map[string]Array, error) {
+	shards, err := openModel(files, want)
+	defer closeAll(shards)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[string]Array, len(want.Shapes))
-	for name, header := range shards {
-		part, err := readSome(files, name, func(e Entry) bool { return want.Shapes[want.canonical(e.Name)] != nil })
+	for _, s := range shards {
+		part, err := s.readTo(begin(s.name, s.size), func(e Entry) bool { return want.Shapes[want.canonical(e.Name)] != nil })
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range header.Tensors {
-			if a, ok := part[e.Name]; ok {
-				out[want.canonical(e.Name)] = a
-			}
+		for name, a := range part {
+			out[want.canonical(name)] = a
 		}
 	}
 	return out, nil
 }
 
-// locate reads the headers of a model's files and checks them against want.
-func locate(files fs.FS, want Want) (map[string]Header, error) {
+// openModel opens a model's files and checks their headers against want. The caller closes the files, also after an error.
+func openModel(files fs.FS, want Want) ([]shard, error) {
 	names, err := ModelFiles(files)
 	if err != nil {
 		return nil, err
 	}
-	shards := make(map[string]Header, len(names))
+	var shards []shard
 	seen := make(map[string]bool, len(want.Shapes))
 	var problems []error
 	for _, name := range names {
-		header, err := readHeader(files, name)
+		s, err := openShard(files, name)
 		if err != nil {
-			return nil, err
+			return shards, err
 		}
-		shards[name] = header
-		for _, e := range header.Tensors {
+		shards = append(shards, s)
+		for _, e := range s.Tensors {
 			problems = append(problems, want.check(e, seen))
 		}
 	}
@@ -126,9 +135,15 @@ func locate(files fs.FS, want Want) (map[string]Header, error) {
 		}
 	}
 	if err := summary(problems); err != nil {
-		return nil, fmt.Errorf("%s do not fit config.json: %w: %w", strings.Join(names, ", "), ErrFormat, err)
+		return shards, fmt.Errorf("%s do not fit config.json: %w: %w", strings.Join(names, ", "), ErrFormat, err)
 	}
 	return shards, nil
+}
+
+func closeAll(shards []shard) {
+	for _, s := range shards {
+		s.file.Close() //nolint:errcheck,gosec // read only
+	}
 }
 
 func (w Want) check(e Entry, seen map[string]bool) error {

@@ -87,16 +87,22 @@ func TestCheckModelNamesTheProblem(t *testing.T) {
 		kind  error
 		want  string
 	}{
-		"nothing":         {fstest.MapFS{}, fs.ErrNotExist, "neither model.safetensors nor"},
-		"only pickled":    {fstest.MapFS{"pytorch_model.bin": {}}, fs.ErrNotExist, "save the model as safetensors"},
-		"missing":         {fstest.MapFS{"model.safetensors": encode(t, map[string]weights.Array{"wte.weight": row(1, 2)})}, weights.ErrFormat, "transformer.h.0.attn.c_attn.bias is missing"},
-		"unknown":         {with("h.0.mlp.gate.weight", row(1)), weights.ErrFormat, "h.0.mlp.gate.weight is not part"},
-		"shape":           {with("wte.weight", row(1)), weights.ErrFormat, "wte.weight has shape [1], not [2]"},
-		"twice":           {with("transformer.wte.weight", row(1, 2)), weights.ErrFormat, "transformer.wte.weight is there twice"},
-		"truncated":       {fstest.MapFS{"model.safetensors": cut}, weights.ErrFormat, "truncated"},
-		"shard elsewhere": {fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map":{"a":"../a"}}`)}}, weights.ErrFormat, "not a file beside it"},
-		"shard missing":   {fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map":{"a":"b"}}`)}}, fs.ErrNotExist, "b"},
-		"empty index":     {fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{}`)}}, weights.ErrFormat, "names no shard"},
+		"nothing":      {fstest.MapFS{}, fs.ErrNotExist, "neither model.safetensors nor"},
+		"only pickled": {fstest.MapFS{"pytorch_model.bin": {}}, fs.ErrNotExist, "save the model as safetensors"},
+		"missing": {
+			fstest.MapFS{"model.safetensors": encode(t, map[string]weights.Array{"wte.weight": row(1, 2)})},
+			weights.ErrFormat, "transformer.h.0.attn.c_attn.bias is missing",
+		},
+		"unknown":   {with("h.0.mlp.gate.weight", row(1)), weights.ErrFormat, "h.0.mlp.gate.weight is not part"},
+		"shape":     {with("wte.weight", row(1)), weights.ErrFormat, "wte.weight has shape [1], not [2]"},
+		"twice":     {with("transformer.wte.weight", row(1, 2)), weights.ErrFormat, "transformer.wte.weight is there twice"},
+		"truncated": {fstest.MapFS{"model.safetensors": cut}, weights.ErrFormat, "truncated"},
+		"shard elsewhere": {
+			fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map":{"a":"../a"}}`)}},
+			weights.ErrFormat, "not a file beside it",
+		},
+		"shard missing": {fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map":{"a":"b"}}`)}}, fs.ErrNotExist, "b"},
+		"empty index":   {fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{}`)}}, weights.ErrFormat, "names no shard"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -15,21 +15,54 @@ func ReadFile(path string) (map[string]Array, error) {
 
 // Read reads every tensor of a safetensors or GGUF file.
 func Read(files fs.FS, name string) (map[string]Array, error) {
-	return readSome(files, name, func(Entry) bool { return true })
-}
-
-// readSome reads the tensors that keep wants.
-func readSome(files fs.FS, name string, keep func(Entry) bool) (map[string]Array, error) {
-	f, h, err := openHeader(files, name)
+	s, err := openShard(files, name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only
-	out, err := h.read(f, keep)
+	defer s.file.Close() //nolint:errcheck // read only
+	return s.readTo(nil, func(Entry) bool { return true })
+}
+
+// readTo reads the tensors that keep wants. Every byte of the file is copied to w on the way, where there is one, in order; those of
+// the tensors are read once.
+func (s shard) readTo(w io.Writer, keep func(Entry) bool) (map[string]Array, error) {
+	parts := parts{file: s.file, to: w}
+	out, err := s.read(&parts, keep)
+	if err == nil {
+		err = parts.skipTo(s.size)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", s.name, err)
 	}
 	return out, nil
+}
+
+// parts reads parts of a file that follow one another. It copies them to a writer, and what lies between them.
+type parts struct {
+	file io.ReaderAt
+	to   io.Writer // nil: nothing is copied
+	at   int64
+}
+
+// part returns a reader of the bytes from begin to end, all of which must be read.
+func (p *parts) part(begin, end int64) (io.Reader, error) {
+	section := io.NewSectionReader(p.file, begin, end-begin)
+	if p.to == nil {
+		return section, nil
+	}
+	err := p.skipTo(begin)
+	p.at = end
+	return io.TeeReader(section, p.to), err
+}
+
+// skipTo copies what lies before end.
+func (p *parts) skipTo(end int64) error {
+	if p.to == nil {
+		return nil
+	}
+	_, err := io.Copy(p.to, io.NewSectionReader(p.file, p.at, end-p.at))
+	p.at = end
+	return err
 }
 
 // Decode reads every tensor of a safetensors file that lies in memory or in a part of another file.
@@ -38,11 +71,11 @@ func Decode(r io.ReaderAt, size int64) (map[string]Array, map[string]string, err
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := h.read(r, func(Entry) bool { return true })
+	out, err := h.read(&parts{file: r}, func(Entry) bool { return true })
 	return out, h.Metadata, err
 }
 
-func (h Header) read(r io.ReaderAt, keep func(Entry) bool) (map[string]Array, error) {
+func (h Header) read(file *parts, keep func(Entry) bool) (map[string]Array, error) {
 	out := make(map[string]Array, len(h.Tensors))
 	buffer := make([]byte, 1<<16)
 	for _, e := range h.Tensors {
@@ -53,8 +86,11 @@ func (h Header) read(r io.ReaderAt, keep func(Entry) bool) (map[string]Array, er
 			return nil, fmt.Errorf("%w: tensor %q has number format %s, which cannot be read", ErrFormat, e.Name, e.DType)
 		}
 		data := make([]float32, e.elements())
-		section := io.NewSectionReader(r, h.start+e.begin, e.end-e.begin)
-		if err := fill(data, section, buffer, e.format); err != nil {
+		body, err := file.part(h.start+e.begin, h.start+e.end)
+		if err == nil {
+			err = fill(data, body, buffer, e.format)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", e.Name, err)
 		}
 		if e.heads > 0 {

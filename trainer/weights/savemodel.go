@@ -19,7 +19,7 @@ const MaxShard = 5_000_000_000
 func WriteModel(dir string, order []string, tensors map[string]Array, dtype func(name string) DType, maxShard int64) error {
 	shards, total := split(order, tensors, dtype, maxShard)
 	if len(shards) == 1 {
-		return writeShard(filepath.Join(dir, singleFile), shards[0], tensors, dtype)
+		return writeShard(filepath.Join(dir, ModelFile), shards[0], tensors, dtype)
 	}
 	place := make(map[string]string, len(order))
 	for i, names := range shards {
@@ -35,7 +35,7 @@ func WriteModel(dir string, order []string, tensors map[string]Array, dtype func
 	if err != nil {
 		return err
 	}
-	return writeText(filepath.Join(dir, indexFile), append(index, '\n'))
+	return writeText(filepath.Join(dir, IndexFile), append(index, '\n'))
 }
 
 // split fills one shard after another (huggingface_hub, split_state_dict_into_shards_factory).
@@ -66,13 +66,14 @@ func writeShard(path string, names []string, tensors map[string]Array, dtype fun
 
 // ModelDTypes returns the number format that a model's files hold each tensor in, by canonical name.
 func ModelDTypes(files fs.FS, want Want) (map[string]DType, error) {
-	shards, err := locate(files, want)
+	shards, err := openModel(files, want)
+	defer closeAll(shards)
 	if err != nil {
 		return nil, err
 	}
 	formats := make(map[string]DType, len(want.Shapes))
-	for _, header := range shards {
-		for _, e := range header.Tensors {
+	for _, s := range shards {
+		for _, e := range s.Tensors {
 			formats[want.canonical(e.Name)] = DType(e.DType)
 		}
 	}

@@ -32,7 +32,8 @@ func TestWriteModel(t *testing.T) {
 		"single": {1 << 20, []string{"model.safetensors"}},
 		// z has 16 bytes; large 128, more than a shard; b 8 and a 32 fit together.
 		"sharded": {64, []string{
-			"model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors", "model.safetensors.index.json",
+			"model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors",
+			"model.safetensors.index.json",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,71 @@
+package corpus
+
+import (
+	"iter"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Batch is B rows of T ids with their labels and segments, row-major [B, T].
+type Batch struct {
+	B, T        int
+	IDs, Labels []int32
+	Segments    []int32
+}
+
+// Pad makes a batch of a fixed shape from at most size rows of at most length ids. What it adds is not scored; nothing in a row looks
+// ahead, so the padding after it is of its last segment.
+func Pad(rows []Row, size, length int) Batch {
+	b := Batch{B: size, T: length, IDs: make([]int32, size*length), Labels: make([]int32, size*length), Segments: make([]int32, size*length)}
+	for i := range b.Labels {
+		b.Labels[i] = trial.IgnoredLabel
+	}
+	for i, r := range rows {
+		copy(b.IDs[i*length:], r.IDs)
+		copy(b.Labels[i*length:], r.Labels)
+		segments := b.Segments[i*length : (i+1)*length]
+		for j := copy(segments, r.Segments); 0 < j && j < length; j++ {
+			segments[j] = segments[j-1]
+		}
+	}
+	return b
+}
+
+// Batches cuts a corpus into the batches of a trial.
+type Batches struct {
+	Corpus       *Corpus
+	Sampler      *Sampler // nil where only whole sides are read
+	Size         int      // rows in a batch: one forward pass
+	Accumulation int      // batches in a step
+}
+
+// Step returns the batches of a training step, counted from 1. They follow from the step alone: step s draws the rows numbered from
+// (s-1)·Accumulation·Size on.
+func (b Batches) Step(step int) []Batch {
+	batches := make([]Batch, b.Accumulation)
+	position := int64(step-1) * int64(b.Accumulation) * int64(b.Size)
+	for i := range batches {
+		rows := make([]Row, b.Size)
+		for j := range rows {
+			rows[j] = b.Corpus.Train().Row(b.Sampler.Row(position))
+			position++
+		}
+		batches[i] = Pad(rows, b.Size, b.Corpus.train.length)
+	}
+	return batches
+}
+
+// All yields every row once, in order. The last batch is filled up with rows that do not count.
+func (b Batches) All(rows Rows) iter.Seq[Batch] {
+	return func(yield func(Batch) bool) {
+		for first := 0; first < rows.Len(); first += b.Size {
+			var list []Row
+			for i := first; i < min(first+b.Size, rows.Len()); i++ {
+				list = append(list, rows.Row(i))
+			}
+			if !yield(Pad(list, b.Size, rows.length)) {
+				return
+			}
+		}
+	}
+}

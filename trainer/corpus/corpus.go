@@ -1,0 +1,159 @@
+package corpus
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// The files of a corpus folder. A row in *.rows is SequenceLength ids, as many labels and as many segments, little-endian
+// int32. retain.rows is empty where data.retain is not set.
+const (
+	infoFile       = "info.json"
+	trainFile      = "train.rows"
+	validationFile = "validation.rows"
+	retainFile     = "retain.rows"
+)
+
+// rowLists is how many lists a row has.
+const rowLists = 3
+
+// corpusFile is info.json.
+type corpusFile struct {
+	SequenceLength int              `json:"sequence_length"`
+	Info           trial.CorpusInfo `json:"info"` // Path is empty: the folder may move
+	Warnings       []string         `json:"warnings"`
+}
+
+// Corpus is a prepared corpus, open for reading. It may be used by several goroutines.
+type Corpus struct {
+	info                      trial.CorpusInfo
+	train, validation, retain Rows
+}
+
+// Open opens the corpus folder that Prepare made. Rows are read when they are asked for.
+func Open(path string) (*Corpus, error) {
+	meta, err := readInfo(path)
+	if err != nil {
+		return nil, fmt.Errorf("open corpus: %w", err)
+	}
+	c := &Corpus{info: meta.Info}
+	for _, side := range []struct {
+		rows *Rows
+		file string
+		n    int
+	}{
+		{&c.train, trainFile, meta.Info.TrainSequences},
+		{&c.validation, validationFile, meta.Info.ValidationSequences},
+		{&c.retain, retainFile, meta.Info.RetainSequences},
+	} {
+		if *side.rows, err = openRows(filepath.Join(path, side.file), meta.SequenceLength, side.n); err != nil {
+			return nil, errors.Join(fmt.Errorf("open corpus: %w", err), c.Close())
+		}
+	}
+	return c, nil
+}
+
+// Info says what the corpus holds and where.
+func (c *Corpus) Info() trial.CorpusInfo { return c.info }
+
+// Train returns the training rows in file order.
+func (c *Corpus) Train() Rows { return c.train }
+
+// Validation returns the validation rows: the same for every seed and rank.
+func (c *Corpus) Validation() Rows { return c.validation }
+
+// Retain returns the rows on which forgetting is measured; there are none where data.retain is not set.
+func (c *Corpus) Retain() Rows { return c.retain }
+
+// Close closes the files. Rows must not be used afterwards.
+func (c *Corpus) Close() error {
+	var errs []error
+	for _, rows := range []Rows{c.train, c.validation, c.retain} {
+		if rows.file != nil {
+			errs = append(errs, rows.file.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Rows are sequences of one length in a file.
+type Rows struct {
+	file   *os.File
+	length int
+	n      int
+}
+
+// Len returns the number of rows.
+func (r Rows) Len() int { return r.n }
+
+// Row is one sequence: as many labels as ids. A label of −100 is not scored. Segments gives every id the number of its document in a
+// packed row, from 0: attention stays within it and positions begin anew. nil means one document.
+type Row struct{ IDs, Labels, Segments []int32 }
+
+// CheckVocabulary refuses ids and labels that a model of so many tokens has no row for.
+func (r Row) CheckVocabulary(vocab int) error {
+	if i := slices.IndexFunc(r.IDs, func(id int32) bool { return id < 0 || int(id) >= vocab }); i >= 0 {
+		return fmt.Errorf("id %d at position %d is not in the model's vocabulary of %d", r.IDs[i], i, vocab)
+	}
+	bad := func(label int32) bool { return label != trial.IgnoredLabel && (label < 0 || int(label) >= vocab) }
+	if i := slices.IndexFunc(r.Labels, bad); i >= 0 {
+		return fmt.Errorf("label %d at position %d is neither -100 nor in the model's vocabulary of %d", r.Labels[i], i, vocab)
+	}
+	return nil
+}
+
+// Row returns row i in memory of its own. It panics where a file that was complete when it was opened can no longer be read.
+func (r Rows) Row(i int) Row {
+	if i < 0 || i >= r.n {
+		panic(fmt.Sprintf("row %d of %d", i, r.n))
+	}
+	buf := make([]byte, 4*rowLists*r.length)
+	if _, err := r.file.ReadAt(buf, int64(i)*int64(len(buf))); err != nil {
+		panic(fmt.Sprintf("read row %d of the prepared corpus: %v", i, err))
+	}
+	values := make([]int32, rowLists*r.length)
+	for j := range values {
+		values[j] = int32(binary.LittleEndian.Uint32(buf[4*j:]))
+	}
+	n := r.length
+	return Row{IDs: values[:n:n], Labels: values[n : 2*n : 2*n], Segments: values[2*n:]}
+}
+
+func openRows(path string, length, n int) (Rows, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Rows{}, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return Rows{}, errors.Join(err, f.Close())
+	}
+	if want := 4 * rowLists * int64(length) * int64(n); info.Size() != want {
+		return Rows{}, errors.Join(fmt.Errorf("%s has %d bytes, want %d", path, info.Size(), want), f.Close())
+	}
+	return Rows{file: f, length: length, n: n}, nil
+}
+
+// readInfo reads a corpus folder's info.json and fills in where the folder is.
+func readInfo(path string) (corpusFile, error) {
+	body, err := os.ReadFile(filepath.Join(path, infoFile))
+	if err != nil {
+		return corpusFile{}, err
+	}
+	var meta corpusFile
+	if err := json.Unmarshal(body, &meta); err != nil {
+		return corpusFile{}, fmt.Errorf("%s: %w", filepath.Join(path, infoFile), err)
+	}
+	if meta.SequenceLength < 1 || min(meta.Info.TrainSequences, meta.Info.ValidationSequences, meta.Info.RetainSequences) < 0 {
+		return corpusFile{}, fmt.Errorf("%s: not a corpus", filepath.Join(path, infoFile))
+	}
+	meta.Info.Path = path
+	return meta, nil
+}

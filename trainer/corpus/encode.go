@@ -1,0 +1,73 @@
+package corpus
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/chat"
+	"github.com/ranksweep/ranksweep/trainer/records"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
+)
+
+// encoder turns documents into rows.
+type encoder struct {
+	chat.Encoder
+	tokErr  error // why Tokenizer is nil
+	tmplErr error // why Template is nil
+}
+
+// newEncoder loads what inputs may need. What is missing is an error only once a document needs it, for pre-tokenised rows
+// need neither tokenizer nor template.
+func newEncoder(files fs.FS, spec trial.DataSpec, inputs []records.Input) (*encoder, error) {
+	e := &encoder{Encoder: chat.Encoder{ScorePrompts: spec.ScorePrompts}}
+	e.Tokenizer, e.tokErr = tokenizer.Load(files)
+	isText := func(in records.Input) bool { return in.Kind == records.KindText || in.Kind == records.KindBuiltin }
+	if e.tokErr != nil && slices.ContainsFunc(inputs, isText) {
+		return nil, e.tokErr
+	}
+	e.Template, e.tmplErr = chat.Load(files)
+	return e, nil
+}
+
+// fingerprint identifies the tokenizer; empty where there is none.
+func (e *encoder) fingerprint() string {
+	if e.Tokenizer == nil {
+		return ""
+	}
+	return e.Tokenizer.Fingerprint()
+}
+
+// templateFingerprint identifies the chat template; empty where there is none.
+func (e *encoder) templateFingerprint() string {
+	if e.Template == nil {
+		return ""
+	}
+	return e.Template.Fingerprint()
+}
+
+// encode returns a document's row, neither cut nor padded, and whether it may be packed with others.
+func (e *encoder) encode(doc records.Document) (r row, packs bool, err error) {
+	if doc.Form == records.FormIDs {
+		return row{Row: Row{IDs: doc.IDs, Labels: doc.Labels}, place: doc.Place}, false, nil
+	}
+	if e.Tokenizer == nil {
+		return row{}, false, fmt.Errorf("data file %s: %w", doc.Place, e.tokErr)
+	}
+	var encoded chat.Encoded
+	switch {
+	case doc.Form == records.FormPair:
+		encoded = e.Pair(doc.Prompt, doc.Text, doc.Place)
+	case doc.Form != records.FormChat:
+		encoded, packs = e.Text(doc.Text), true
+	case e.Template == nil:
+		err = e.tmplErr
+	default:
+		encoded, err = e.Conversation(doc.Messages, doc.Given, doc.Place)
+	}
+	if err != nil {
+		return row{}, false, fmt.Errorf("data file %s: %w", doc.Place, err)
+	}
+	return row{Row: Row{IDs: encoded.IDs, Labels: encoded.Labels}, place: doc.Place}, packs, nil
+}

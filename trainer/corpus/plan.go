@@ -1,0 +1,206 @@
+package corpus
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/records"
+)
+
+// prepareVersion counts the releases that make different rows of the same inputs.
+const prepareVersion = 2
+
+// Source is what a corpus is made from.
+type Source struct {
+	Files fs.FS // the model's: tokenizer and chat template
+	Model trial.ModelInfo
+	Spec  trial.DataSpec
+	Hub   records.Hub // where data sets of the hub are; nil where none may be named
+}
+
+// plan is a corpus that has been looked at but not tokenised: its inputs, their hashes and what encodes them.
+type plan struct {
+	spec       trial.DataSpec
+	model      trial.ModelInfo
+	enc        *encoder
+	train      []records.Input
+	validation []records.Input // empty when split is set
+	retain     []records.Input
+	split      splitter
+}
+
+func newPlan(ctx context.Context, src Source) (*plan, error) {
+	p := &plan{spec: src.Spec, model: src.Model}
+	if err := p.checkSpec(); err != nil {
+		return nil, err
+	}
+	r := records.NewResolver(src.Hub)
+	for _, side := range []struct {
+		names  []string
+		into   *[]records.Input
+		splits []string
+	}{
+		{p.spec.Train, &p.train, []string{"train"}},
+		{p.spec.Validation, &p.validation, []string{"validation", "test"}},
+		{p.spec.Retain, &p.retain, []string{"validation", "test"}},
+	} {
+		var err error
+		if *side.into, err = r.Resolve(ctx, side.names, side.splits...); err != nil {
+			return nil, err
+		}
+	}
+	p.split = newSplitter(p.spec.ValidationSplit, p.train)
+	var err error
+	p.enc, err = newEncoder(src.Files, p.spec, p.inputs())
+	return p, err
+}
+
+// inputs are those of all sides.
+func (p *plan) inputs() []records.Input { return slices.Concat(p.train, p.validation, p.retain) }
+
+func (p *plan) checkSpec() error {
+	s := p.spec
+	switch {
+	case len(s.Train) == 0:
+		return fmt.Errorf("%w: data.train is not set", trial.ErrInput)
+	case len(s.Validation) == 0 && s.ValidationSplit == 0:
+		return fmt.Errorf("%w: set data.validation or data.validation_split", trial.ErrInput)
+	case len(s.Validation) > 0 && s.ValidationSplit != 0:
+		return fmt.Errorf("%w: data.validation and data.validation_split exclude each other", trial.ErrInput)
+	case !(s.ValidationSplit >= 0 && s.ValidationSplit < 1):
+		return fmt.Errorf("%w: data.validation_split %v is not between 0 and 1", trial.ErrInput, s.ValidationSplit)
+	case s.SequenceLength < 2:
+		return fmt.Errorf("%w: data.sequence_length %d: a row needs at least 2 ids", trial.ErrInput, s.SequenceLength)
+	case s.SequenceLength > p.model.MaxPositions:
+		return fmt.Errorf("%w: data.sequence_length %d is beyond the model's %d positions", trial.ErrInput, s.SequenceLength,
+			p.model.MaxPositions)
+	case s.ValidationSequences < 0:
+		return fmt.Errorf("%w: data.validation_sequences %d is negative", trial.ErrInput, s.ValidationSequences)
+	}
+	return nil
+}
+
+// fingerprint is a SHA-256 over everything that decides about the rows: contents, not names.
+func (p *plan) fingerprint() string {
+	body, err := json.Marshal(struct {
+		Version             int         `json:"version"`
+		Train               [][2]string `json:"train"`
+		Validation          [][2]string `json:"validation"`
+		Retain              [][2]string `json:"retain"`
+		Split               float64     `json:"split"`
+		ValidationSequences int         `json:"validation_sequences"`
+		SequenceLength      int         `json:"sequence_length"`
+		Packing             bool        `json:"packing"`
+		ScorePrompts        bool        `json:"score_prompts"`
+		Tokenizer           string      `json:"tokenizer"`
+		Template            string      `json:"template"`
+		VocabSize           int         `json:"vocab_size"`
+	}{
+		prepareVersion, keys(p.train), keys(p.validation), keys(p.retain), p.spec.ValidationSplit, p.spec.ValidationSequences,
+		p.spec.SequenceLength, p.spec.Packing, p.spec.ScorePrompts, p.enc.fingerprint(), p.enc.templateFingerprint(), p.model.VocabSize,
+	})
+	if err != nil {
+		panic(fmt.Sprintf("checkSpec let through what JSON cannot write: %v", err))
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+func keys(inputs []records.Input) [][2]string {
+	list := make([][2]string, 0, len(inputs))
+	for _, in := range inputs {
+		list = append(list, [2]string{string(in.Kind), in.Key})
+	}
+	return list
+}
+
+// size is how many bytes there are to read, at most.
+func (p *plan) size() int64 {
+	var total int64
+	for _, in := range p.inputs() {
+		total += in.Size
+	}
+	return total
+}
+
+// sink receives the rows of all sides, each in order, before they are cut or padded.
+type sink struct {
+	train, validation, retain func(row) error
+	progress                  func(bytes int64) // read so far in one document
+}
+
+// run reads every input and hands its rows to s.
+func (p *plan) run(ctx context.Context, s sink) error {
+	train, validation, retain := p.assembler(s.train), p.assembler(s.validation), p.assembler(s.retain)
+	if err := p.feed(ctx, p.train, p.split, train, validation, s.progress); err != nil {
+		return err
+	}
+	if err := p.feed(ctx, p.validation, splitter{}, validation, nil, s.progress); err != nil {
+		return err
+	}
+	if err := train.finish("data.train", p.train); err != nil {
+		return p.splitHint(err)
+	}
+	key, inputs := "data.validation", p.validation
+	if p.spec.ValidationSplit > 0 {
+		inputs = p.train
+		key = fmt.Sprintf("the part of data.train that validation_split %v holds out", p.spec.ValidationSplit)
+	}
+	if err := validation.finish(key, inputs); err != nil {
+		return p.splitHint(err)
+	}
+	if len(p.retain) == 0 {
+		return nil
+	}
+	if err := p.feed(ctx, p.retain, splitter{}, retain, nil, s.progress); err != nil {
+		return err
+	}
+	return retain.finish("data.retain", p.retain)
+}
+
+func (p *plan) assembler(emit func(row) error) *assembler {
+	return &assembler{enc: p.enc, length: p.spec.SequenceLength, packing: p.spec.Packing, emit: emit}
+}
+
+// splitHint adds to an error about an empty side what to do when the split made it so.
+func (p *plan) splitHint(err error) error {
+	if p.spec.ValidationSplit == 0 {
+		return err
+	}
+	return fmt.Errorf("%w (the split goes by hash; name data.validation, or change validation_split, or use more data)", err)
+}
+
+// feed adds the inputs' documents to kept, and those held out to heldOut.
+func (p *plan) feed(ctx context.Context, inputs []records.Input, split splitter, kept, heldOut *assembler, progress func(int64)) error {
+	for _, in := range inputs {
+		for doc, err := range in.Documents(ctx) {
+			if err != nil {
+				return err
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			parts, held, err := split.split(doc)
+			if err != nil {
+				return err
+			}
+			for i, part := range parts {
+				side := kept
+				if held[i] {
+					side = heldOut
+				}
+				if err := side.add(part); err != nil {
+					return err
+				}
+			}
+			progress(doc.Size)
+		}
+	}
+	return nil
+}

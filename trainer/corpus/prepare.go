@@ -1,0 +1,225 @@
+package corpus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Prepared is a corpus in the cache.
+type Prepared struct {
+	Info     trial.CorpusInfo
+	Warnings []string // about the data, for people; the same whether it was prepared now or earlier
+}
+
+// Prepare tokenises a corpus into cacheDir/<fingerprint>, or finds it there. Pre-tokenised data needs no tokenizer among the
+// model's files. progress is told the bytes read so far and their total; it may be nil.
+//
+// Errors that a person has to mend wrap sweep.ErrInput. After any error or crash the cache holds no corpus that looks
+// complete and is not.
+func Prepare(ctx context.Context, cacheDir string, src Source, progress func(done, total int64)) (Prepared, error) {
+	p, err := newPlan(ctx, src)
+	if err != nil {
+		return Prepared{}, err
+	}
+	cacheDir, err = filepath.Abs(cacheDir)
+	if err != nil {
+		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
+	}
+	dir := filepath.Join(cacheDir, p.fingerprint())
+	if prepared, err := findPrepared(dir); err == nil {
+		return prepared, nil
+	}
+	if err := os.MkdirAll(cacheDir, 0o777); err != nil {
+		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
+	}
+	unlock, err := lock(ctx, dir+".lock")
+	if err != nil {
+		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
+	}
+	defer unlock()
+	if prepared, err := findPrepared(dir); err == nil { // another process was faster
+		return prepared, nil
+	}
+	if err := p.build(ctx, dir, progress); err != nil {
+		return Prepared{}, err
+	}
+	return findPrepared(dir)
+}
+
+// findPrepared returns the corpus in dir if it is whole.
+func findPrepared(dir string) (Prepared, error) {
+	corpus, err := Open(dir)
+	if err != nil {
+		return Prepared{}, err
+	}
+	if err := corpus.Close(); err != nil {
+		return Prepared{}, err
+	}
+	meta, err := readInfo(dir)
+	return Prepared{Info: meta.Info, Warnings: meta.Warnings}, err
+}
+
+// build writes dir under another name and renames it when it is complete and safe on disk. The caller holds the lock.
+func (p *plan) build(ctx context.Context, dir string, progress func(done, total int64)) error {
+	temp := dir + ".tmp"
+	for _, old := range []string{temp, dir} { // a crash's remains; a damaged corpus
+		if err := os.RemoveAll(old); err != nil {
+			return fmt.Errorf("prepare corpus: %w", err)
+		}
+	}
+	if err := os.Mkdir(temp, 0o777); err != nil {
+		return fmt.Errorf("prepare corpus: %w", err)
+	}
+	if err := p.fill(ctx, temp, filepath.Base(dir), progress); err != nil {
+		return errors.Join(err, os.RemoveAll(temp))
+	}
+	if err := publish(temp, dir); err != nil {
+		return fmt.Errorf("prepare corpus: %w", err)
+	}
+	return nil
+}
+
+// publish makes a folder's content safe on disk and then gives it its name.
+func publish(temp, dir string) error {
+	if err := trial.SyncFolder(temp); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, dir); err != nil {
+		return err
+	}
+	return trial.SyncFolder(filepath.Dir(dir))
+}
+
+// sides are the rows files of a corpus that is being written.
+type sides struct{ train, validation, retain *rowWriter }
+
+func createSides(dir string) (s sides, err error) {
+	for name, into := range map[string]**rowWriter{trainFile: &s.train, validationFile: &s.validation, retainFile: &s.retain} {
+		if *into, err = createRows(filepath.Join(dir, name)); err != nil {
+			return s, errors.Join(err, s.close())
+		}
+	}
+	return s, nil
+}
+
+// close makes the files safe on disk.
+func (s sides) close() error {
+	var errs []error
+	for _, w := range []*rowWriter{s.train, s.validation, s.retain} {
+		if w != nil {
+			errs = append(errs, w.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// fill writes the files of a corpus folder.
+func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(done, total int64)) error {
+	rows, err := createSides(dir)
+	if err != nil {
+		return fmt.Errorf("prepare corpus: %w", err)
+	}
+	warnings, err := p.write(ctx, rows, progress)
+	if err := errors.Join(err, rows.close()); err != nil {
+		return err
+	}
+	body, err := json.MarshalIndent(corpusFile{
+		SequenceLength: p.spec.SequenceLength,
+		Warnings:       warnings,
+		Info: trial.CorpusInfo{
+			Fingerprint:         fingerprint,
+			TrainSequences:      rows.train.n,
+			TrainTokens:         rows.train.tokens,
+			ValidationSequences: rows.validation.n,
+			ValidationTokens:    rows.validation.tokens,
+			RetainSequences:     rows.retain.n,
+			RetainTokens:        rows.retain.tokens,
+		},
+	}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("prepare corpus: %w", err)
+	}
+	return writeSynced(filepath.Join(dir, infoFile), body)
+}
+
+// write reads the inputs and writes their rows, cut and padded. It returns what a person should know about them.
+func (p *plan) write(ctx context.Context, rows sides, progress func(done, total int64)) ([]string, error) {
+	train := &side{shaper: newShaper("data.train", p), rows: rows.train}
+	validation := &side{shaper: newShaper("data.validation", p), rows: rows.validation, drawn: p.reservoir()}
+	retain := &side{shaper: newShaper("data.retain", p), rows: rows.retain, drawn: p.reservoir()}
+	var done int64
+	total := p.size()
+	err := p.run(ctx, sink{train: train.add, validation: validation.add, retain: retain.add, progress: func(bytes int64) {
+		done += bytes
+		if progress != nil {
+			progress(min(done, total), total)
+		}
+	}})
+	if err != nil {
+		return nil, err
+	}
+	var warnings []string
+	for _, s := range []*side{train, validation, retain} {
+		if err := s.finish(); err != nil {
+			return nil, fmt.Errorf("prepare corpus: %w", err)
+		}
+		warnings = append(warnings, s.warnings()...)
+	}
+	return append(warnings, p.enc.Warnings()...), nil
+}
+
+// reservoir draws validation_sequences, or nothing where that is not set.
+func (p *plan) reservoir() *reservoir {
+	if p.spec.ValidationSequences == 0 {
+		return nil
+	}
+	return &reservoir{size: p.spec.ValidationSequences, random: newStream(validationSeed, 0)}
+}
+
+// side shapes the rows of one side and writes them, or only those that are drawn.
+type side struct {
+	*shaper
+	rows  *rowWriter
+	drawn *reservoir // nil: all are written
+}
+
+func (s *side) add(r row) error {
+	r, err := s.shape(r)
+	if err != nil {
+		return err
+	}
+	if s.drawn != nil {
+		s.drawn.add(r)
+		return nil
+	}
+	return s.rows.write(r)
+}
+
+// finish writes what was drawn.
+func (s *side) finish() error {
+	if s.drawn == nil {
+		return nil
+	}
+	for _, r := range s.drawn.inOrder() {
+		if err := s.rows.write(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeSynced writes a file that is safe on disk when it returns.
+func writeSynced(path string, body []byte) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(body)
+	return errors.Join(err, f.Sync(), f.Close())
+}

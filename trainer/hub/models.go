@@ -1,0 +1,172 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	hf "github.com/gomlx/go-huggingface/hub"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/chat"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// Model returns the folder of a model's snapshot. What is in the cache is used as it is, so that a sweep resumed later
+// trains on the same weights; only a model that is not there is fetched.
+func (h Client) Model(ctx context.Context, id string, withWeights bool) (string, error) {
+	if path, ok := h.cached(id, withWeights); ok {
+		return path, nil
+	}
+	if h.Offline {
+		return "", fmt.Errorf("%w: %s is not in the cache %s, and HF_HUB_OFFLINE forbids fetching it. %s", ErrUnavailable, id, h.Cache,
+			h.advice(id))
+	}
+	if h.Notify != nil {
+		h.Notify(fmt.Sprintf("fetching model %s into %s", id, h.Cache))
+	}
+	path, err := h.download(ctx, id, withWeights)
+	if err == nil || ctx.Err() != nil || errors.Is(err, trial.ErrInput) {
+		return path, err
+	}
+	h.removeEmpty(id)
+	return "", fmt.Errorf("%w: %s is not in the cache %s, and fetching it failed: %w. %s", ErrUnavailable, id, h.Cache, cause(err),
+		h.advice(id))
+}
+
+func (h Client) advice(id string) string {
+	return fmt.Sprintf("Fetch it where there is a network (hf download %s), or copy the model's folder here and give its path as "+
+		"model; HF_HOME names the cache's place", id)
+}
+
+// cached returns the first complete snapshot in the cache: the one that Hugging Face's tools call main, the one that was
+// main when this program asked, else any, by name.
+func (h Client) cached(id string, withWeights bool) (string, bool) {
+	folder := filepath.Join(h.repoFolder(id), "snapshots")
+	var names []string
+	if commit, err := os.ReadFile(filepath.Join(h.repoFolder(id), "refs", "main")); err == nil {
+		names = append(names, strings.TrimSpace(string(commit)))
+	}
+	var info hf.RepoInfo
+	if text, err := os.ReadFile(filepath.Join(h.repoFolder(id), "info", "main")); err == nil && json.Unmarshal(text, &info) == nil {
+		names = append(names, info.CommitHash)
+	}
+	if entries, err := os.ReadDir(folder); err == nil {
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+	}
+	for _, name := range names {
+		path := filepath.Join(folder, filepath.Base(name))
+		if name != "" && complete(path, name != info.CommitHash || lists(info, tokenizer.File), withWeights) {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// lists reports whether the hub's description of a snapshot names the file.
+func lists(info hf.RepoInfo, name string) bool {
+	return slices.ContainsFunc(info.Siblings, func(f *hf.FileInfo) bool { return f != nil && f.Name == name })
+}
+
+// complete reports whether a snapshot has the files that training needs: the tokenizer only where the model has one, for
+// pre-tokenised data needs none. The library gives a file its name only once it is whole; the weights themselves are
+// checked by trainer.Inspect.
+func complete(path string, withTokenizer, withWeights bool) bool {
+	if _, err := os.Stat(filepath.Join(path, weights.ConfigFile)); err != nil {
+		return false
+	}
+	if _, err := os.Stat(filepath.Join(path, tokenizer.File)); withTokenizer && err != nil {
+		return false
+	}
+	if !withWeights {
+		return true
+	}
+	names, err := weights.ModelFiles(os.DirFS(path))
+	if err != nil {
+		return false
+	}
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(path, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// download fetches what training needs, and says which snapshot is now complete.
+func (h Client) download(ctx context.Context, id string, withWeights bool) (string, error) {
+	if err := os.MkdirAll(h.Cache, 0o755); err != nil {
+		return "", fmt.Errorf("cache of hub models: %w", err)
+	}
+	repo := h.repo(id)
+	if err := repo.DownloadInfo(true); err != nil {
+		return "", hubError(id, err)
+	}
+	names, err := wanted(ctx, repo, withWeights)
+	if err != nil {
+		return "", hubError(id, err)
+	}
+	var path string
+	for _, name := range names { // one at a time: the library counts several without a lock
+		if path, err = repo.DownloadFileCtx(ctx, name); err != nil {
+			return "", hubError(id, err)
+		}
+	}
+	return filepath.Dir(path), nil
+}
+
+// wanted lists the files to fetch.
+func wanted(ctx context.Context, repo *hf.Repo, withWeights bool) ([]string, error) {
+	if !repo.HasFile(weights.ConfigFile) {
+		return nil, fmt.Errorf("%w: hub model %s has no %s (of a model in GGUF, fetch the file you want and give its path)",
+			trial.ErrInput, repo.ID, weights.ConfigFile)
+	}
+	names := []string{weights.ConfigFile}
+	small := []string{tokenizer.File, tokenizer.ConfigFile, chat.TemplateFile}
+	if withWeights { // for an export of the whole model
+		small = append(small, "special_tokens_map.json", "generation_config.json")
+	}
+	for _, name := range small {
+		if repo.HasFile(name) {
+			names = append(names, name)
+		}
+	}
+	switch {
+	case !withWeights:
+		return names, nil
+	case repo.HasFile(weights.ModelFile):
+		return append(names, weights.ModelFile), nil
+	case !repo.HasFile(weights.IndexFile):
+		return nil, fmt.Errorf("%w: hub model %s has no %s: save it as safetensors first", trial.ErrInput, repo.ID, weights.ModelFile)
+	}
+	path, err := repo.DownloadFileCtx(ctx, weights.IndexFile)
+	if err != nil {
+		return nil, err
+	}
+	index, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	shards, err := weights.Shards(index)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
+	}
+	return append(append(names, weights.IndexFile), shards...), nil
+}
+
+// hubError tells a model that does not exist from a hub that does not answer.
+func hubError(id string, err error) error {
+	if isRefused(err) {
+		return fmt.Errorf("%w: the hub has no model %s that it would show you (if it is private or gated, set HF_TOKEN): %w",
+			trial.ErrInput, id, err)
+	}
+	return err
+}

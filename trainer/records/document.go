@@ -1,0 +1,27 @@
+package records
+
+import "github.com/ranksweep/ranksweep/trainer/chat"
+
+// Form is what a document is made of.
+type Form int
+
+// The forms of documents.
+const (
+	FormText Form = iota // text: all of it is scored, and it may be packed
+	FormPair             // prompt and text: the completion is scored
+	FormChat             // messages: the assistant's turns are scored
+	FormIDs              // ids and labels, used as they are
+)
+
+// Document is one unit of a corpus: a text file, or a row of a table.
+type Document struct {
+	Place    string // file, or file:line
+	Form     Form
+	Text     string // of FormText; the completion of FormPair
+	Prompt   string
+	Messages []chat.Message
+	Given    int // of FormChat: so many messages are a prompt, and what follows is the answer; 0: every assistant turn is one
+	IDs      []int32
+	Labels   []int32
+	Size     int64 // bytes of the input it took
+}

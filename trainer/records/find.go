@@ -1,0 +1,95 @@
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// CheckNames reports every name that stands for no file, without reading one; names are as trial.ResolveData gives them. Built-in
+// data sets and those of the hub are not looked for.
+func CheckNames(names []string) error {
+	var errs []error
+	for _, name := range names {
+		if strings.HasPrefix(name, builtinPrefix) || trial.IsHubData(name) {
+			continue
+		}
+		if _, err := expand(name); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// FirstText returns where the first of the data stands that takes a tokenizer, as file or file:line; "" where none does. names are
+// as for CheckNames. It reads the first row of jsonl and parquet files, for only those can be pre-tokenised, and nothing else.
+func FirstText(ctx context.Context, names []string) (place string, err error) {
+	for _, name := range names {
+		if strings.HasPrefix(name, builtinPrefix) {
+			return name, nil
+		}
+		if trial.IsHubData(name) {
+			continue
+		}
+		paths, err := expand(name)
+		if err != nil {
+			return "", err
+		}
+		for _, path := range paths {
+			if place, err := firstText(ctx, path); place != "" || err != nil {
+				return place, err
+			}
+		}
+	}
+	return "", nil
+}
+
+// firstText is FirstText of one file.
+func firstText(ctx context.Context, path string) (place string, err error) {
+	in := Input{Name: path}
+	if in.Kind, in.gzip, err = kindOf(path); err != nil {
+		return "", err
+	}
+	if in.Kind != KindJSONL && in.Kind != KindParquet {
+		return path, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", missing(path, err)
+	}
+	in.Size = info.Size()
+	for doc, err := range in.Documents(ctx) {
+		if err != nil || doc.Form == FormIDs {
+			return "", err
+		}
+		return doc.Place, nil
+	}
+	return "", nil // an empty file
+}
+
+// Texts yields the texts of what data.train could name, in order: what a tokenizer is trained on. Rows of another form than
+// text are an error.
+func Texts(ctx context.Context, names []string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		inputs, err := NewResolver(nil).Resolve(ctx, names, "train")
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for _, in := range inputs {
+			for doc, err := range in.Documents(ctx) {
+				if err == nil && doc.Form != FormText {
+					err = fmt.Errorf("%w: %s is not plain text", trial.ErrInput, doc.Place)
+				}
+				if !yield(doc.Text, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package records
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/records/recordstest"
+)
+
+// fuzzFile reads whatever bytes as a data file: documents or an error that a person can mend, never a panic, and no memory
+// beyond what the file's size explains.
+func fuzzFile(t *testing.T, name string, body []byte) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, body, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	used := grown(func() { err = read(t.Context(), path) })
+	if err != nil && !errors.Is(err, trial.ErrInput) {
+		t.Errorf("%v is not an input error", err)
+	}
+	if most := int64(256<<20) + 1000*int64(len(body)); used > most {
+		t.Errorf("%d MiB were taken for %d bytes", used>>20, len(body))
+	}
+}
+
+func FuzzJSONL(f *testing.F) {
+	for _, line := range []string{
+		`{"text": "a"}`, `{"prompt": "a", "completion": "b"}`, `{"prompt": [{"role": "user", "content": "a"}], "completion": []}`,
+		`{"messages": [{"role": "user", "content": "a", "x": [1]}, {"role": "assistant", "content": null}]}`,
+		`{"input_ids": [1, 2], "labels": [-100, 2], "attention_mask": [1, 1]}`, `null`, "[[[[", "\xff", "{}\n\n{\"text\": null}",
+	} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) { fuzzFile(t, "a.jsonl", body) })
+}
+
+func FuzzCSV(f *testing.F) {
+	for _, body := range []string{
+		"text\na\n", "id,prompt,completion\n1,\"a,\n\"\"b\",c\r\n", "\uFEFFtext,x\n\"", "text,text\n",
+		"\n\n", "text\n\xff",
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) { fuzzFile(t, "a.csv", body) })
+}
+
+func FuzzParquet(f *testing.F) {
+	dir := f.TempDir()
+	rows := []parquetText{{1, new("a")}, {2, new("a")}, {3, nil}, {4, new("bc")}}
+	for _, path := range []string{
+		recordstest.WriteParquet(f, dir+"/1.parquet", rows, parquet.DataPageVersion(1)),
+		recordstest.WriteParquet(f, dir+"/2.parquet", rows, parquet.Compression(&parquet.Zstd)),
+		recordstest.WriteParquet(f, dir+"/3.parquet", []parquetIDs{{[]int64{1, 2}, []int32{1, 2}}}),
+		recordstest.WriteParquet(f, dir+"/4.parquet", []parquetPair{{"a", "b"}}, parquet.Compression(&parquet.Snappy)),
+		forge(f, dir, "5", func(*forged) {}),
+	} {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) { fuzzFile(t, "a.parquet", body) })
+}

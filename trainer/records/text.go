@@ -1,0 +1,72 @@
+package records
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// byteOrderMark may stand before UTF-8 text and is no part of it.
+const byteOrderMark = "\ufeff"
+
+// maxUnpacked bounds a compressed text file, which is read whole.
+const maxUnpacked = 1 << 30
+
+// readText reads a whole file: a document is a file, and the tokenizer needs all of it at once.
+func (in Input) readText(ctx context.Context) (Document, error) {
+	c, err := in.open(ctx)
+	if err != nil {
+		return Document{}, err
+	}
+	defer c.close()
+	var body strings.Builder
+	most := in.Size
+	if in.gzip {
+		most = maxUnpacked
+	} else {
+		body.Grow(int(in.Size))
+	}
+	read, err := io.Copy(&body, io.LimitReader(c, most+1))
+	if err != nil {
+		return Document{}, fmt.Errorf("read data file %s: %w", in.Name, err)
+	}
+	if in.gzip && read > most {
+		return Document{}, fmt.Errorf("%w: data file %s: more than %d MiB of text when unpacked: unpack it and split it", trial.ErrInput,
+			in.Name, most>>20)
+	}
+	if err := c.verify(); err != nil {
+		return Document{}, err
+	}
+	text := body.String()
+	if !utf8.ValidString(text) {
+		at := invalidAt(text)
+		return Document{}, fmt.Errorf("%w: data file %s:%d: not UTF-8 text (byte %d of the file)", trial.ErrInput, in.Name,
+			1+strings.Count(text[:at], "\n"), at)
+	}
+	return Document{Place: in.Name, Text: strings.TrimPrefix(text, byteOrderMark), Size: in.Size}, nil
+}
+
+// invalidAt returns where text stops being UTF-8.
+func invalidAt(text string) int {
+	for at, r := range text {
+		if r != utf8.RuneError {
+			continue
+		}
+		if _, size := utf8.DecodeRuneInString(text[at:]); size == 1 {
+			return at
+		}
+	}
+	return len(text)
+}
+
+// checkText refuses bytes that are not UTF-8, which a decoder would replace silently.
+func checkText(b []byte) error {
+	if utf8.Valid(b) {
+		return nil
+	}
+	return fmt.Errorf("not UTF-8 text (byte %d)", invalidAt(string(b)))
+}

@@ -1,0 +1,73 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ranksweep/ranksweep/trainer/corpus"
+	"github.com/ranksweep/ranksweep/trainer/model"
+)
+
+// score sums the losses of scored tokens.
+type score struct {
+	Sum          float64
+	Tokens, Hits int64
+
+	Completions, ExactMatches int64
+}
+
+func (s *score) add(b model.Score) {
+	s.Sum += b.LossSum
+	s.Tokens += b.Tokens
+	s.Hits += b.Hits
+	s.Completions += b.Completions
+	s.ExactMatches += b.ExactMatches
+}
+
+// Loss is the mean loss per token.
+func (s score) Loss() float64 { return s.Sum / float64(s.Tokens) }
+
+// TokenAccuracy is the share of tokens that were the likeliest.
+func (s score) TokenAccuracy() float64 { return float64(s.Hits) / float64(s.Tokens) }
+
+// ExactMatch is the share of completions that greedy decoding writes token by token, where there are any.
+//
+// Greedy decoding is not run for it: what it writes is a completion's tokens as long as each is the likeliest after those before
+// it, so it writes the whole completion exactly where every token is a hit. Labels other than the ids themselves are scored after
+// the ids. A completion that data.sequence_length cuts counts as far as it goes.
+func (s score) ExactMatch() *float64 {
+	if s.Completions == 0 {
+		return nil
+	}
+	return new(float64(s.ExactMatches) / float64(s.Completions))
+}
+
+var errNothingToScore = errors.New("no supervised token in the rows to score")
+
+// scoreCorpus scores every validation row once, and, where there are any, every row of data.retain.
+func scoreCorpus(ctx context.Context, p *model.Program, b corpus.Batches) (validation score, retain *score, err error) {
+	if validation, err = scoreRows(ctx, p, b, b.Corpus.Validation()); err != nil || b.Corpus.Retain().Len() == 0 {
+		return validation, nil, err
+	}
+	kept, err := scoreRows(ctx, p, b, b.Corpus.Retain())
+	return validation, &kept, err
+}
+
+// scoreRows scores every row once, in order, so that the sum always has the same bits.
+func scoreRows(ctx context.Context, p *model.Program, b corpus.Batches, rows corpus.Rows) (score, error) {
+	var total score
+	for batch := range b.All(rows) {
+		if err := ctx.Err(); err != nil {
+			return score{}, err
+		}
+		scored, err := p.Score(model.Batch(batch))
+		if err != nil {
+			return score{}, err
+		}
+		total.add(scored)
+	}
+	if total.Tokens == 0 {
+		return score{}, errNothingToScore
+	}
+	return total, nil
+}
