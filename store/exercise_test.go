@@ -3,7 +3,7 @@ package store_test
 import (
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep/sweeptest" //nolint:depguard // a suite for tests, not an adapter
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 )
 
 func TestStoreDoesWhatEveryStoreMust(t *testing.T) {

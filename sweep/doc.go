@@ -14,7 +14,7 @@
 //   - val_loss: mean token cross-entropy in nats over the supervised validation tokens, dropout off.
 //   - verdict: what a ladder's facts say.
 //
-// Data flows one way: ParseGrid → Grid.Expand → Store → Snapshot → Decide → Executor.Start → events → Store → report.
+// Data flows one way: grid.Parse → Expand → Planner → Store → Snapshot → Decide → Executor.Start → events → Store → report.
 // The package knows no SQL, no GoMLX, no HTTP and starts no process; the interfaces Store and Executor stand beside the
 // Scheduler that uses them.
 package sweep

@@ -96,3 +96,11 @@ func isSequence(n ast.Node) bool {
 	_, ok := n.(*ast.SequenceNode)
 	return ok
 }
+
+func mapSlice[T, U any](values []T, f func(T) U) []U {
+	mapped := make([]U, len(values))
+	for i, v := range values {
+		mapped[i] = f(v)
+	}
+	return mapped
+}

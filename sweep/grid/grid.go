@@ -13,8 +13,7 @@ import (
 )
 
 // Grid is a parsed and defaulted grid file. Name and Seeds are what a sweep is registered with; the axes become ladders
-// by Expand. The table of keys in grid_keys.go is the one description of the file: parser, defaults, hash, differences,
-// cells and JSON Schema come from it.
+// by Expand.
 type Grid struct {
 	Name  string
 	Seeds []int64
@@ -56,7 +55,7 @@ type trainAxes struct {
 	scheduler, dtype                       []string
 }
 
-// ParseGrid reads a grid file strictly. name is its path: messages start with it and its base names the sweep where the
+// Parse reads a grid file strictly. name is its path: messages start with it and its base names the sweep where the
 // file does not. The error joins every problem of the file as a GridError each, in the file's order, and wraps ErrInput.
 func Parse(name string, text []byte) (Grid, error) {
 	r := &reader{file: name, grid: defaultGrid(name), given: map[string]position{}}
@@ -119,7 +118,7 @@ func (g Grid) Strategy() sweep.Strategy { return g.strategy }
 // Limits are the limits of the grid.
 func (g Grid) Limits() sweep.Limits { return g.limits }
 
-// GridError is one thing that is wrong with a grid file, where it stands, and what to write instead. It wraps ErrInput.
+// Error is one thing that is wrong with a grid file, where it stands, and what to write instead. It wraps ErrInput.
 type Error struct {
 	File         string
 	Line, Column int // from 1; 0 when the problem is in no one place

@@ -6,7 +6,6 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -116,7 +115,7 @@ func formatList[T any](c codec[T], values []T) string {
 	if len(values) == 0 {
 		return ""
 	}
-	texts := lora.MapSlice(values, c.format)
+	texts := mapSlice(values, c.format)
 	if len(texts) == 1 {
 		return texts[0]
 	}

@@ -25,7 +25,7 @@ func targetsCodec() codec[lora.Targets] {
 			if t.Pattern != "" {
 				return lora.QuoteText(t.Pattern)
 			}
-			return "[" + strings.Join(lora.MapSlice(t.List, lora.QuoteText), ", ") + "]"
+			return "[" + strings.Join(mapSlice(t.List, lora.QuoteText), ", ") + "]"
 		},
 	}
 }
@@ -102,7 +102,7 @@ func (t targetReader) one(r *reader, c codec[lora.Targets], n ast.Node, inAxis b
 func nestedKey[T any](path, doc string, c codec[T], field func(*Grid) *[][]T, set func(*trial.Spec, []T)) key {
 	list := codec[[]T]{
 		want:   c.want + ", or a list of such values",
-		format: func(v []T) string { return "[" + strings.Join(lora.MapSlice(v, c.format), ", ") + "]" },
+		format: func(v []T) string { return "[" + strings.Join(mapSlice(v, c.format), ", ") + "]" },
 	}
 	k := axisKey(path, doc, list, field, set).quiet("[]")
 	k.schema = nestedSchema(c.schema)

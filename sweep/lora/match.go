@@ -75,7 +75,7 @@ func (l Spec) noneLeft(matched []Module, drops []drop) error {
 		l.TargetModules, len(matched))
 }
 
-// layersOf returns the numbers of the layers that modules lie in, ascending, as layers_to_transform counts them.
+// LayersOf returns the numbers of the layers that modules lie in, ascending, as layers_to_transform counts them.
 func (l Spec) LayersOf(modules []Module) []int {
 	var layers []int
 	patterns := l.layerPatterns()
@@ -88,7 +88,7 @@ func (l Spec) LayersOf(modules []Module) []int {
 	return layers
 }
 
-// layerSpan writes layer numbers: 12 layers, 0 to 11.
+// LayerSpan writes layer numbers: 12 layers, 0 to 11.
 func LayerSpan(layers []int) string {
 	switch n := len(layers); n {
 	case 0:

@@ -26,7 +26,7 @@ const (
 	maxRank     = 1_000_000_000
 )
 
-// value returns the first value whose key matches, by PEFT's get_pattern_key (peft/utils/other.py, 0.21).
+// Value returns the first value whose key matches, by PEFT's get_pattern_key (peft/utils/other.py, 0.21).
 func (p Patterns) Value(module string) (float64, bool) {
 	for _, entry := range p {
 		if entry.Matches(module) {
@@ -36,7 +36,7 @@ func (p Patterns) Value(module string) (float64, bool) {
 	return 0, false
 }
 
-// matches reports whether the key matches the module's name or its end after a dot. A bad expression, which Validate reports,
+// Matches reports whether the key matches the module's name or its end after a dot. A bad expression, which Validate reports,
 // matches nothing.
 func (p Pattern) Matches(module string) bool {
 	if plainKey.MatchString(p.Key) {
@@ -77,6 +77,7 @@ func (p Patterns) check(what string, most float64) error {
 	return errors.Join(errs...)
 }
 
+// CheckPattern reports a text that is no regular expression, or too long for one; what names its key.
 func CheckPattern(what, pattern string) error {
 	if len(pattern) > maxPattern {
 		return fmt.Errorf("%s: a pattern of %d bytes; write at most %d", what, len(pattern), maxPattern)
@@ -131,12 +132,13 @@ func (p Patterns) String() string {
 	if len(p) == 0 {
 		return ""
 	}
-	parts := MapSlice(p, func(e Pattern) string {
+	parts := make([]string, len(p))
+	for i, e := range p {
 		key := QuoteText(e.Key)
 		if strings.Contains(key, ":") && !strings.HasPrefix(key, `"`) {
 			key = fmt.Sprintf("%q", e.Key)
 		}
-		return key + ": " + FormatNumber(e.Value)
-	})
+		parts[i] = key + ": " + FormatNumber(e.Value)
+	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }

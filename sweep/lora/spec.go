@@ -21,7 +21,7 @@ const (
 	BiasAll      = "all"       // every bias of the model trains, those of norms included
 )
 
-// LoRASpec is the part of PEFT's LoraConfig that ranksweep trains. Fields from ExcludeModules on are left out of the JSON at
+// Spec is the part of PEFT's LoraConfig that ranksweep trains. Fields from ExcludeModules on are left out of the JSON at
 // their default, so that a trial that does not use them keeps its identity.
 type Spec struct {
 	Rank          int     `json:"r"`

@@ -82,7 +82,7 @@ func (t Targets) matcher() (func(Module) bool, error) {
 	}, nil
 }
 
-// unmatched returns the entries of a list that select no module.
+// Unmatched returns the entries of a list that select no module.
 func (t Targets) Unmatched(modules []Module) []string {
 	var missing []string
 	for _, entry := range t.List {

@@ -7,17 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-func MapSlice[T, U any](values []T, f func(T) U) []U {
-	mapped := make([]U, len(values))
-	for i, v := range values {
-		mapped[i] = f(v)
-	}
-	return mapped
-}
-
+// FormatNumber writes a number with as many digits as it takes to read it back.
 func FormatNumber(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// quoteText writes text bare where a list of such texts stays unambiguous, and quoted elsewhere.
+// QuoteText writes text bare where a list of such texts stays unambiguous, and quoted elsewhere.
 func QuoteText(s string) string {
 	if s == "" || strings.ContainsAny(s, " ,[]{}\"'\\\n\t") {
 		return strconv.Quote(s)
@@ -28,6 +21,7 @@ func QuoteText(s string) string {
 // quotedTextLength is how many characters of a value a message shows.
 const quotedTextLength = 40
 
+// Shorten draws a value together for a message.
 func Shorten(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if utf8.RuneCountInString(text) <= quotedTextLength {
@@ -36,6 +30,7 @@ func Shorten(text string) string {
 	return string([]rune(text)[:quotedTextLength]) + "…"
 }
 
+// JoinInts writes a list as a grid file does: [1, 2, 4].
 func JoinInts(values []int) string {
 	return "[" + strings.Join(strings.Fields(strings.Trim(fmt.Sprint(values), "[]")), ", ") + "]"
 }

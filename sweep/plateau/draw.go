@@ -66,7 +66,7 @@ func (c *Climb) nextBetter() int {
 	return best
 }
 
-// finish ends a climb that has no further rank. Where a plateau is likely although patience has not run out, a confirmation
+// Finish ends a climb that has no further rank. Where a plateau is likely although patience has not run out, a confirmation
 // asks once, as settle does, for the incumbent b and every rank of (b, end] that is not certainly below min_gain. When the
 // seeds are there it judges (b, end] again as the rule does on the way: a rank that improved becomes the incumbent, and
 // strikes are counted anew. No rank is left whose training that could change, and fewer than Patience lie above b, so what
@@ -109,7 +109,7 @@ func (c *Climb) recount() {
 // patienceOut reports whether enough strikes are counted to stop.
 func (c *Climb) patienceOut() bool { return c.count >= c.rule.Patience }
 
-// forgo lets a climb that waits for drawn seeds end without them.
+// Forgo lets a climb that waits for drawn seeds end without them.
 func (c *Climb) Forgo() {
 	if c.Draw != nil {
 		c.Draw, c.Stopped = nil, c.patienceOut()

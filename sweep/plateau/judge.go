@@ -172,7 +172,7 @@ func reorder[T any](x []T, order []int) []T {
 	return out
 }
 
-// climb is one pass of the rule over a ladder: the incumbent, its strikes, and one row per rung.
+// Climb is one pass of the rule over a ladder: the incumbent, its strikes, and one row per rung.
 type Climb struct {
 	rule      Rule
 	Rungs     []Losses
@@ -188,6 +188,7 @@ type Climb struct {
 	Draw      *Draw               // drawn seeds that are missing; the climb waits for them at end
 }
 
+// NewClimb returns a climb that has not begun.
 func NewClimb(p Rule) *Climb {
 	return &Climb{rule: p, MinGain: p.MinGain.Value, noiseSD: p.NoiseSD, quantiles: map[float64]float64{}}
 }
@@ -206,7 +207,7 @@ func (c *Climb) resolve() {
 // DefaultNoise is noise_sd as a fraction of the lowest rank's loss where nothing better is known.
 const DefaultNoise = 0.0025
 
-// add takes the next rung into account.
+// Add takes the next rung into account.
 func (c *Climb) Add(l Losses) {
 	l = l.bySeed()
 	r := len(c.Rungs)

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// RuleVersion counts the releases of the plateau rule whose verdicts differ: it is stored with every verdict.
+// Version counts the releases of the plateau rule whose verdicts differ: it is stored with every verdict.
 const Version = 3
 
 // StopMode says what lets a ladder stop before its last rank.
@@ -17,7 +17,7 @@ const (
 	StopCertified StopMode = "certified" // draws seeds where a stop cannot be certified, and climbs on if that does not help
 )
 
-// Plateau is the rule that decides when climbing stops paying. The zero value is not usable: see DefaultPlateau.
+// Rule is the rule that decides when climbing stops paying. The zero value is not usable: see DefaultRule.
 type Rule struct {
 	MinGain    MinGain
 	Patience   int     // rungs without a worthwhile gain before the ladder stops
@@ -49,7 +49,7 @@ const (
 	NoiseDefault  = "default"    // 0.25 % of the lowest rank's loss
 )
 
-// DefaultPlateau is the rule of a grid that says nothing else.
+// DefaultRule is the rule of a grid that says nothing else.
 func DefaultRule() Rule {
 	return Rule{MinGain: MinGain{Value: 0.005, Relative: true}, Patience: 2, Confidence: 0.95, Stop: StopLikely}
 }

@@ -6,7 +6,7 @@ import (
 	"sort"
 )
 
-// verdict sums the climb up, as if its last rung were the ladder's last.
+// Verdict sums the climb up, as if its last rung were the ladder's last.
 func (c *Climb) Verdict() Verdict {
 	v := Verdict{
 		RecommendedRank: c.Rungs[c.Incumbent].Rank,

@@ -9,7 +9,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 )
 
-// TrainingVersion counts the releases of the trainer whose numbers differ: it is part of every trial's identity, so that
+// Version counts the releases of the trainer whose numbers differ: it is part of every trial's identity, so that
 // losses of two versions are never compared as if they were one.
 const Version = 1
 
@@ -75,7 +75,7 @@ type CorpusInfo struct {
 	RetainTokens        int64  `json:"retain_tokens,omitempty"`
 }
 
-// TrialID identifies a trial by content: 16 hexadecimal digits.
+// ID identifies a trial by content: 16 hexadecimal digits.
 type ID string
 
 // Trial is one training run: a Spec on known inputs, on one backend.
@@ -89,7 +89,7 @@ type Trial struct {
 	Backend string `json:"backend"`
 }
 
-// NewTrial returns the trial of spec on these inputs. Where the files lie is not part of its identity; what they hold is.
+// New returns the trial of spec on these inputs. Where the files lie is not part of its identity; what they hold is.
 func New(spec Spec, base, data, backend string) Trial {
 	canonical := spec
 	canonical.Model, canonical.LoRA.InitAdapter = "", ""

@@ -387,24 +387,6 @@ func loadFamily(t testing.TB, family string) *Tokenizer {
 	return tok
 }
 
-// loadGolden loads testdata/gpt2 with the named file as its tokenizer.json.
-func loadGolden(t *testing.T, name string) *Tokenizer {
-	t.Helper()
-	files := fstest.MapFS{}
-	for to, from := range map[string]string{"tokenizer.json": name, "tokenizer_config.json": "tokenizer_config.json"} {
-		body, err := os.ReadFile("testdata/gpt2/" + from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[to] = &fstest.MapFile{Data: body}
-	}
-	tok, err := Load(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tok
-}
-
 func readGolden(t testing.TB, name string, into any) {
 	t.Helper()
 	body, err := os.ReadFile(name)

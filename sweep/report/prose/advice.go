@@ -69,8 +69,9 @@ func advice(f plateau.Finding) string {
 			"adapt more target_modules or climb to higher ranks"
 	case plateau.AdviseNextRank:
 		return fmt.Sprintf("try rank %d next", f.Over)
+	default:
+		return limited(f)
 	}
-	return limited(f)
 }
 
 // limited is the advice where a limit, a failure, tuning or screening has its say.
@@ -109,8 +110,9 @@ func limited(f plateau.Finding) string {
 	case plateau.AdviseClimbInstead:
 		return fmt.Sprintf("strategy: screen trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
 			f.Over, f.Ranks[0])
+	default:
+		return ""
 	}
-	return ""
 }
 
 func onNoise(f plateau.Finding) string {

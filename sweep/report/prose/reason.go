@@ -52,8 +52,9 @@ func reason(v plateau.Verdict, f plateau.Finding) string {
 	case plateau.ReasonOpen:
 		return fmt.Sprintf("rank %d gains %s over rank %d: that neither shows nor excludes a gain of min_gain %s",
 			f.Ranks[0], interval(f.Gain), f.Over, minGain)
+	default:
+		return ending(f)
 	}
-	return ending(f)
 }
 
 // ending is the sentence of what ends a ladder in the rule's place, or of what it waits for.
@@ -81,8 +82,9 @@ func ending(f plateau.Finding) string {
 		return fmt.Sprintf("a trial of rank %d takes longer than limits.trial_time (%s)", f.Ranks[0], duration(f.Limit))
 	case plateau.ReasonTime:
 		return fmt.Sprintf("limits.time (%s) ran out before rank %d was complete", duration(f.Limit), f.Ranks[0])
+	default:
+		return ""
 	}
-	return ""
 }
 
 func failed(trials []plateau.Failure) []string {
