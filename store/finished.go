@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -67,11 +68,9 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 	if err != nil {
 		return nil, err
 	}
-	facts, err := selectFacts(ctx, tx, sweepTrials, id)
-	if err != nil {
+	if err := readLadderFacts(ctx, tx, sweep.Snapshot{Sweep: info, Ladders: ladders}); err != nil {
 		return nil, err
 	}
-	fillFacts(ladders, facts)
 	var finished []FinishedLadder
 	for _, l := range ladders {
 		f := FinishedLadder{Sweep: info.Name}

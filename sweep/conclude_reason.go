@@ -13,7 +13,7 @@ func (s standing) reasonFailed() string {
 	rung := s.ladder.Rungs[s.current].grid()
 	var cells []string
 	for _, t := range rung.Trials {
-		if t.state() == trialFailed {
+		if t.State() == TrialFailed {
 			cells = append(cells, fmt.Sprintf("rank %d, %s (trial %s): %s", rung.Rank, s.ladder.place(t), t.Trial.ID, t.failure()))
 		}
 	}
@@ -46,7 +46,7 @@ func (s standing) reasonUnstable() string {
 	rung := s.ladder.Rungs[s.current].grid()
 	var where []string
 	for _, t := range rung.Trials {
-		if t.state() == trialUnstable {
+		if t.State() == TrialUnstable {
 			where = append(where, fmt.Sprintf("%s at step %d", s.ladder.place(t), t.Final().Step))
 		}
 	}
@@ -128,7 +128,7 @@ func (s standing) reasonRunning() string {
 		ranks = append(ranks, rank)
 		for _, t := range w.trials {
 			all++
-			if t.state() != trialPending {
+			if t.State().Over() {
 				done++
 			}
 		}
