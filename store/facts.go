@@ -8,24 +8,23 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// selectFacts reads what is known about the trials that the query trials yields (one column of ids, with args). Trials
-// without an attempt have no entry. The field Trial is left empty.
-func selectFacts(ctx context.Context, tx *sql.Tx, trials string, args ...any) (map[trial.ID]*sweep.TrialFacts, error) {
-	facts := map[trial.ID]*sweep.TrialFacts{}
+// readFacts adds to facts what is known about the trials that the query trials yields (one column of ids, with args), all of
+// which have an entry.
+func readFacts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args ...any) error {
 	for _, read := range []func(context.Context, *sql.Tx, map[trial.ID]*sweep.TrialFacts, string, []any) error{
 		readAttempts, readEvaluations, readScreened, readPredictions, readMemory, readParams,
 	} {
 		if err := read(ctx, tx, facts, trials, args); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return facts, nil
+	return nil
 }
 
-// readAttempts is the first reader: it makes the entries.
 func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
+	texts := shared{}
 	// The subqueries are look-ups in the indexes of events: no attempt's events are read in full.
-	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, ifnull(a.assignment ->> '$.sweep', ''), a.intended_ns,
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, a.assignment ->> '$.sweep', a.intended_ns,
 			ifnull((SELECT max(seq) FROM events WHERE attempt_id = a.id), 0),
 			ifnull((SELECT at_ns FROM events WHERE attempt_id = a.id ORDER BY seq DESC LIMIT 1), 0),
 			ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'checkpoint'), -1),
@@ -39,20 +38,17 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 		var tr trial.ID
 		var a sweep.AttemptFacts
 		var o outcomeRow
+		var launchedBy sql.Null[string]
 		var intended, last int64
 		var step int
-		err := rows.Scan(append([]any{&tr, &a.Number, &a.Sweep, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step}, o.fields()...)...)
+		err := rows.Scan(append([]any{&tr, &a.Number, &launchedBy, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step}, o.fields()...)...)
 		if err != nil {
 			return err
 		}
-		a.ID = trial.NewAttemptID(tr, a.Number)
+		a.ID, a.Sweep = trial.NewAttemptID(tr, a.Number), texts.text(launchedBy.V)
 		a.Intended, a.LastAt = timeOf(intended), timeOf(last)
 		a.Outcome = o.outcome()
 		f := facts[tr]
-		if f == nil {
-			f = &sweep.TrialFacts{}
-			facts[tr] = f
-		}
 		f.Attempts = append(f.Attempts, a)
 		f.LastStep = max(f.LastStep, step)
 		return nil

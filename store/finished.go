@@ -62,11 +62,9 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 	if err != nil {
 		return nil, err
 	}
-	facts, err := selectFacts(ctx, tx, sweepTrials, id)
-	if err != nil {
+	if err := readLadderFacts(ctx, tx, sweep.Snapshot{Sweep: info, Ladders: ladders}); err != nil {
 		return nil, err
 	}
-	fillFacts(ladders, facts)
 	var finished []sweep.FinishedLadder
 	for _, l := range ladders {
 		f := sweep.FinishedLadder{Sweep: info.Name}

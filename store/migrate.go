@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
@@ -12,6 +14,11 @@ import (
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// views are the database's views. They hold no facts, so they are laid anew instead of migrated.
+//
+//go:embed views.sql
+var views string
 
 // schemaVersion is the number of the last migration.
 const schemaVersion = 6
@@ -41,7 +48,24 @@ func (d *DB) migrate(ctx context.Context) (err error) {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate database %s: %w", d.path, err)
 	}
+	if err := d.layViews(ctx); err != nil {
+		return fmt.Errorf("lay the views of database %s: %w", d.path, err)
+	}
 	return nil
+}
+
+// layViews brings the views to this program's, all or none, where others were laid last: the user_version tells.
+func (d *DB) layViews(ctx context.Context) error {
+	const positive = 1<<31 - 1 // a user_version is signed
+	want := crc32.ChecksumIEEE([]byte(views)) & positive
+	var have uint32
+	if err := d.w.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&have); err != nil || have == want {
+		return err
+	}
+	return d.transact(ctx, d.w, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, views+fmt.Sprintf("PRAGMA user_version = %d", want))
+		return err
+	})
 }
 
 // checkVersion refuses a file that this program cannot read.

@@ -65,6 +65,55 @@ func TestOldDatabasesMigrate(t *testing.T) {
 	}
 }
 
+// TestDatabasesOfEarlierProgramsAreRead: a database of the newest schema is read as it is, whatever views it was left with.
+func TestDatabasesOfEarlierProgramsAreRead(t *testing.T) {
+	t.Parallel()
+	fresh, id := climbed(t)
+	old, err := store.OpenReadOnly(t.Context(), oldDatabase(t, newest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := old.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := cmp.Diff(snapshot(t, fresh, id), snapshot(t, old, id)); diff != "" {
+		t.Errorf("snapshot (-fresh +old):\n%s", diff)
+	}
+	want, err := fresh.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := old.List(t.Context())
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("list: %v (-fresh +old):\n%s", err, diff)
+	}
+}
+
+// TestViewsAreLaidAnew: views that another program laid last are replaced, whichever they are.
+func TestViewsAreLaidAnew(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	const schema = `SELECT name, sql FROM sqlite_schema WHERE type IN ('view', 'index') ORDER BY name`
+	db := openAt(t, path)
+	want, err := db.Query(t.Context(), schema)
+	if err != nil || len(want) == 0 {
+		t.Fatalf("views: %v, %v", want, err)
+	}
+	for _, statement := range []string{
+		`DROP VIEW trials`, `CREATE VIEW trials AS SELECT 1`, `DROP VIEW screened`, `PRAGMA user_version = 1`,
+	} {
+		if err := db.Exec(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	got, err := openAt(t, path).Query(t.Context(), schema)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("views after opening again: %v (-want +got):\n%s", err, diff)
+	}
+}
+
 // writeDatabase keeps db's content as the example of the newest schema.
 func writeDatabase(t *testing.T, db *store.DB) {
 	t.Helper()

@@ -160,15 +160,22 @@ func (d *DB) Holder(ctx context.Context, sweepID int64) (*Session, error) {
 }
 
 func newestSession(ctx context.Context, tx *sql.Tx, sweepID int64) (*Session, error) {
-	var s Session
-	var started, heartbeat int64
-	var ended sql.Null[int64]
-	err := tx.QueryRowContext(ctx, `SELECT id, host, pid, started_ns, heartbeat_ns, ended_ns FROM sessions
-		WHERE sweep_id = ? ORDER BY id DESC LIMIT 1`, sweepID).Scan(&s.ID, &s.Host, &s.PID, &started, &heartbeat, &ended)
+	s, err := scanSession(tx.QueryRowContext(ctx, `SELECT `+sessionColumns+` FROM sessions
+		WHERE sweep_id = ? ORDER BY id DESC LIMIT 1`, sweepID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
-	if err != nil {
+	return s, err
+}
+
+const sessionColumns = `id, host, pid, started_ns, heartbeat_ns, ended_ns`
+
+// scanSession reads sessionColumns, after other columns where the query has them.
+func scanSession(row interface{ Scan(dest ...any) error }, before ...any) (*Session, error) {
+	var s Session
+	var started, heartbeat int64
+	var ended sql.Null[int64]
+	if err := row.Scan(append(before, &s.ID, &s.Host, &s.PID, &started, &heartbeat, &ended)...); err != nil {
 		return nil, err
 	}
 	s.Started, s.Heartbeat, s.Ended = timeOf(started), timeOf(heartbeat), timeOf(ended.V)

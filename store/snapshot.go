@@ -26,11 +26,9 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 		if s.Ladders, err = selectLadders(ctx, tx, s.Sweep); err != nil {
 			return err
 		}
-		facts, err := selectFacts(ctx, tx, sweepTrials, sweepID)
-		if err != nil {
+		if err := readLadderFacts(ctx, tx, s); err != nil {
 			return err
 		}
-		fillFacts(s.Ladders, facts)
 		s.Reopen()
 		return nil
 	})
@@ -43,24 +41,37 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 // sweepTrials yields the ids of a sweep's trials.
 const sweepTrials = `SELECT lt.trial_id FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?`
 
-// fillFacts adds to every trial what is known about it.
-func fillFacts(ladders []sweep.Ladder, facts map[trial.ID]*sweep.TrialFacts) {
-	for _, l := range ladders {
+// readLadderFacts adds to every trial what is known about it. One that has several places is read into the first.
+func readLadderFacts(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) error {
+	facts := map[trial.ID]*sweep.TrialFacts{}
+	var again []*sweep.TrialFacts
+	for _, l := range s.Ladders {
 		for _, r := range l.Rungs {
 			for i := range r.Trials {
-				if f := facts[r.Trials[i].Trial.ID]; f != nil {
-					known := *f
-					known.Trial, known.Candidate, known.Extra = r.Trials[i].Trial, r.Trials[i].Candidate, r.Trials[i].Extra
-					r.Trials[i] = known
+				t := &r.Trials[i]
+				if facts[t.Trial.ID] == nil {
+					facts[t.Trial.ID] = t
+				} else {
+					again = append(again, t)
 				}
 			}
 		}
 	}
+	if err := readFacts(ctx, tx, facts, sweepTrials, s.Sweep.ID); err != nil {
+		return err
+	}
+	for _, t := range again {
+		known := *facts[t.Trial.ID]
+		known.Trial, known.Candidate, known.Extra = t.Trial, t.Candidate, t.Extra
+		*t = known
+	}
+	return nil
 }
 
 // selectLadders reads a sweep's ladders in grid order, their trials by rank and seed, without facts about them.
 func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.Ladder, error) {
 	var ladders []sweep.Ladder
+	models, corpora := once[trial.ModelInfo]{}, once[trial.CorpusInfo]{}
 	rows, err := tx.QueryContext(ctx, `SELECT id, position, model, corpus FROM ladders WHERE sweep_id = ? ORDER BY position`, info.ID)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var l sweep.Ladder
@@ -68,10 +79,11 @@ func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.La
 		if err := rows.Scan(&l.ID, &l.Index, &model, &corpus); err != nil {
 			return err
 		}
-		if err := decode("model", model, &l.Model); err != nil {
+		var err error
+		if l.Model, err = models.decode("model", model); err != nil {
 			return err
 		}
-		if err := decode("corpus", corpus, &l.Corpus); err != nil {
+		if l.Corpus, err = corpora.decode("corpus", corpus); err != nil {
 			return err
 		}
 		ladders = append(ladders, l)
@@ -80,78 +92,96 @@ func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.La
 	if err != nil {
 		return nil, err
 	}
+	byID := make(map[int64]*sweep.Ladder, len(ladders))
 	for i := range ladders {
-		if ladders[i].Cell, err = selectCell(ctx, tx, ladders[i].ID); err != nil {
-			return nil, err
-		}
-		if ladders[i].Candidates, err = selectCandidates(ctx, tx, ladders[i].ID); err != nil {
-			return nil, err
-		}
-		if ladders[i].Rungs, err = selectRungs(ctx, tx, ladders[i].ID, info.Seeds); err != nil {
+		byID[ladders[i].ID] = &ladders[i]
+	}
+	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info) error{readCells, readCandidates, readRungs} {
+		if err := read(ctx, tx, byID, info); err != nil {
 			return nil, err
 		}
 	}
 	return ladders, nil
 }
 
-func selectCell(ctx context.Context, tx *sql.Tx, ladderID int64) (sweep.Cell, error) {
-	var cell sweep.Cell
-	rows, err := tx.QueryContext(ctx, `SELECT name, value, axis FROM ladder_settings WHERE ladder_id = ? ORDER BY position`, ladderID)
-	err = each(rows, err, func(rows *sql.Rows) error {
+func readCells(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
+	texts := shared{}
+	rows, err := tx.QueryContext(ctx, `SELECT c.ladder_id, c.name, c.value, c.axis FROM ladders l JOIN ladder_settings c ON c.ladder_id = l.id
+		WHERE l.sweep_id = ? ORDER BY l.position, c.position`, info.ID)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var id int64
 		var s sweep.Setting
-		err := rows.Scan(&s.Name, &s.Value, &s.Axis)
-		cell = append(cell, s)
+		err := rows.Scan(&id, &s.Name, &s.Value, &s.Axis)
+		s.Name, s.Value = texts.text(s.Name), texts.text(s.Value)
+		ladders[id].Cell = append(ladders[id].Cell, s)
 		return err
 	})
-	return cell, err
 }
 
-func selectCandidates(ctx context.Context, tx *sql.Tx, ladderID int64) ([]sweep.Cell, error) {
-	var candidates []sweep.Cell
-	rows, err := tx.QueryContext(ctx, `SELECT candidate, name, value FROM ladder_candidates WHERE ladder_id = ? ORDER BY candidate, position`, ladderID)
-	err = each(rows, err, func(rows *sql.Rows) error {
+func readCandidates(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
+	texts := shared{}
+	rows, err := tx.QueryContext(ctx, `SELECT c.ladder_id, c.candidate, c.name, c.value
+		FROM ladders l JOIN ladder_candidates c ON c.ladder_id = l.id
+		WHERE l.sweep_id = ? ORDER BY l.position, c.candidate, c.position`, info.ID)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var id int64
 		var c int
 		s := sweep.Setting{Axis: true}
-		if err := rows.Scan(&c, &s.Name, &s.Value); err != nil {
+		if err := rows.Scan(&id, &c, &s.Name, &s.Value); err != nil {
 			return err
 		}
-		if c >= len(candidates) {
-			candidates = append(candidates, nil)
+		s.Name, s.Value = texts.text(s.Name), texts.text(s.Value)
+		l := ladders[id]
+		if c >= len(l.Candidates) {
+			l.Candidates = append(l.Candidates, nil)
 		}
-		last := len(candidates) - 1
-		candidates[last] = append(candidates[last], s)
+		last := len(l.Candidates) - 1
+		l.Candidates[last] = append(l.Candidates[last], s)
 		return nil
 	})
-	return candidates, err
 }
 
-// selectRungs reads the trials of a ladder, ranks ascending, candidates in their order, seeds in the sweep's order and then
+// readRungs reads the trials of the ladders, ranks ascending, candidates in their order, seeds in the sweep's order and then
 // extra ones, ascending.
-func selectRungs(ctx context.Context, tx *sql.Tx, ladderID int64, seeds []int64) ([]sweep.Rung, error) {
-	var rungs []sweep.Rung
-	rows, err := tx.QueryContext(ctx, `SELECT lt.rank, lt.candidate, `+trialColumns+` FROM rung_trials lt JOIN trial_specs t ON t.id = lt.trial_id
-		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed`, ladderID)
+func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
+	trials := once[trial.Trial]{}
+	// The trials of a ladder differ in rank and seed, which their places name: the rest is read once.
+	rows, err := tx.QueryContext(ctx, `SELECT lt.ladder_id, lt.rank, lt.candidate, lt.seed, t.id,
+			json_object('spec', json_remove(t.spec, '$.lora.r', '$.seed'),
+				'base_fingerprint', t.base, 'data_fingerprint', t.data, 'backend', t.backend)
+		FROM ladders l JOIN rung_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
+		WHERE l.sweep_id = ? ORDER BY l.position, lt.rank, lt.candidate, lt.seed`, info.ID)
 	err = each(rows, err, func(rows *sql.Rows) error {
+		var ladder, seed int64
 		var rank int
+		var trial trial.ID
+		var text string
 		var f sweep.TrialFacts
-		var err error
-		if f.Trial, err = scanTrial(rows, &rank, &f.Candidate); err != nil {
+		if err := rows.Scan(&ladder, &rank, &f.Candidate, &seed, &trial, &text); err != nil {
 			return err
 		}
-		f.Extra = !slices.Contains(seeds, f.Trial.Spec.Seed)
-		if len(rungs) == 0 || rungs[len(rungs)-1].Rank != rank {
-			rungs = append(rungs, sweep.Rung{Rank: rank})
+		var err error
+		if f.Trial, err = trials.decode("spec", text); err != nil {
+			return fmt.Errorf("trial %s: %w", trial, err)
 		}
-		last := &rungs[len(rungs)-1]
+		f.Trial.ID, f.Trial.Spec.LoRA.Rank, f.Trial.Spec.Seed = trial, rank, seed
+		f.Extra = !slices.Contains(info.Seeds, seed)
+		l := ladders[ladder]
+		if n := len(l.Rungs); n == 0 || l.Rungs[n-1].Rank != rank {
+			l.Rungs = append(l.Rungs, sweep.Rung{Rank: rank})
+		}
+		last := &l.Rungs[len(l.Rungs)-1]
 		last.Trials = append(last.Trials, f)
 		return nil
 	})
-	for _, r := range rungs {
-		slices.SortStableFunc(r.Trials, func(a, b sweep.TrialFacts) int {
-			return cmp.Or(cmp.Compare(a.Candidate, b.Candidate), cmp.Compare(place(seeds, a), place(seeds, b)))
-		})
+	for _, l := range ladders {
+		for _, r := range l.Rungs {
+			slices.SortStableFunc(r.Trials, func(a, b sweep.TrialFacts) int {
+				return cmp.Or(cmp.Compare(a.Candidate, b.Candidate), cmp.Compare(place(info.Seeds, a), place(info.Seeds, b)))
+			})
+		}
 	}
-	return rungs, err
+	return err
 }
 
 // place orders the seeds of a candidate: the grid's as they were given, extra ones last.
@@ -164,11 +194,11 @@ func place(seeds []int64, t sweep.TrialFacts) int {
 
 const trialColumns = `t.id, t.spec, t.base, t.data, t.backend`
 
-// scanTrial reads trialColumns, after other columns where the query has them.
-func scanTrial(row interface{ Scan(dest ...any) error }, before ...any) (trial.Trial, error) {
+// scanTrial reads trialColumns.
+func scanTrial(row interface{ Scan(dest ...any) error }) (trial.Trial, error) {
 	var t trial.Trial
 	var spec string
-	if err := row.Scan(append(before, &t.ID, &spec, &t.Base, &t.Data, &t.Backend)...); err != nil {
+	if err := row.Scan(&t.ID, &spec, &t.Base, &t.Data, &t.Backend); err != nil {
 		return trial.Trial{}, err
 	}
 	if err := decode("spec", spec, &t.Spec); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -89,6 +90,7 @@ func TestListCountsTrials(t *testing.T) {
 	}
 	want := store.Summary{
 		Info: snapshot(t, db, id).Sweep, Ladders: 2, Trials: 8, Done: 1, Failed: 1, Open: 1,
+		Verdicts: []plateau.State{plateau.StateRunning, plateau.StateRunning},
 	}
 	if diff := cmp.Diff(want, list[0]); diff != "" {
 		t.Errorf("List()[0] (-want +got):\n%s", diff)

@@ -45,14 +45,11 @@ func (d *DB) Trial(ctx context.Context, prefix string) (TrialRecord, error) {
 		if err != nil {
 			return err
 		}
-		facts, err := selectFacts(ctx, tx, `SELECT ?`, t.ID)
+		record.TrialFacts.Trial = t
+		err = readFacts(ctx, tx, map[trial.ID]*sweep.TrialFacts{t.ID: &record.TrialFacts}, `SELECT ?`, t.ID)
 		if err != nil {
 			return err
 		}
-		if f := facts[t.ID]; f != nil {
-			record.TrialFacts = *f
-		}
-		record.TrialFacts.Trial = t
 		if record.Places, err = selectPlaces(ctx, tx, t.ID); err != nil {
 			return err
 		}
@@ -257,25 +254,33 @@ func (d *DB) Evals(ctx context.Context, trial trial.ID) ([]EvalRow, error) {
 	return evals, nil
 }
 
-// LastPoint returns the newest attempt's last step, or nil when there is none yet.
-func (d *DB) LastPoint(ctx context.Context, trial trial.ID) (*PointRow, error) {
-	var p PointRow
-	err := d.read(ctx, func(tx *sql.Tx) error {
-		var at int64
-		err := tx.QueryRowContext(ctx, `SELECT a.number, e.step, e.at_ns, p.tokens, p.train_loss, p.grad_norm, p.learning_rate
+// LastPoints returns the newest attempt's last step of each of the trials that has one.
+func (d *DB) LastPoints(ctx context.Context, trials []trial.ID) (map[trial.ID]PointRow, error) {
+	ids, err := encodeList(trials)
+	if err != nil {
+		return nil, err
+	}
+	last := map[trial.ID]PointRow{}
+	err = d.read(ctx, func(tx *sql.Tx) error {
+		// Bare columns beside max() are taken from the row of the maximum: the newest attempt that has a step.
+		rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, max(a.number), e.step, e.at_ns, p.tokens, p.train_loss, p.grad_norm, p.learning_rate
 			FROM attempts a
 			JOIN events e ON e.attempt_id = a.id AND e.kind = 'point'
+				AND e.step = (SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'point')
 			JOIN points p ON p.attempt_id = e.attempt_id AND p.seq = e.seq
-			WHERE a.trial_id = ? ORDER BY a.number DESC, e.step DESC LIMIT 1`, trial).
-			Scan(&p.Attempt, &p.Step, &at, &p.Tokens, &p.TrainLoss, &p.GradNorm, &p.LearningRate)
-		p.At = timeOf(at)
-		return err
+			WHERE a.trial_id IN (SELECT value FROM json_each(?)) GROUP BY a.trial_id`, ids)
+		return each(rows, err, func(rows *sql.Rows) error {
+			var trial trial.ID
+			var p PointRow
+			var at int64
+			err := rows.Scan(&trial, &p.Attempt, &p.Step, &at, &p.Tokens, &p.TrainLoss, &p.GradNorm, &p.LearningRate)
+			p.At = timeOf(at)
+			last[trial] = p
+			return err
+		})
 	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, fmt.Errorf("last point of trial %s: %w", trial, err)
+		return nil, fmt.Errorf("last points of %d trials: %w", len(trials), err)
 	}
-	return &p, nil
+	return last, nil
 }

@@ -81,3 +81,30 @@ func each(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
 	}
 	return rows.Err()
 }
+
+// once keeps what texts that many rows share were read as, so that it is decoded once and lies in memory once.
+type once[T any] map[string]T
+
+// decode is decode for a column that many rows share. The values share their slices: they are not to be changed.
+func (o once[T]) decode(column, text string) (T, error) {
+	v, ok := o[text]
+	if ok {
+		return v, nil
+	}
+	if err := decode(column, text, &v); err != nil {
+		return v, err
+	}
+	o[text] = v
+	return v, nil
+}
+
+// shared holds one copy of each text.
+type shared map[string]string
+
+func (s shared) text(t string) string {
+	if known, ok := s[t]; ok {
+		return known
+	}
+	s[t] = t
+	return t
+}

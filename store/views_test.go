@@ -78,7 +78,7 @@ func TestViewRungsAndVerdicts(t *testing.T) {
 	got, err = db.Query(t.Context(), `SELECT sweep, ladder, cell, state, recommended_rank, best_rank, equivalent_ranks,
 		probability, min_gain, reason, at FROM verdicts`)
 	want = [][]string{{
-		"first", "2", "alpha=32", "likely_plateau", "1", "2", "[1,2]", "0.75", "0.02", `{"code":"because"}`, "2026-11-23T12:00:01Z",
+		"first", "2", "alpha=32", "likely_plateau", "1", "2", "[1,2]", "0.75", "0.02", "because", "2026-11-23T12:00:01Z",
 	}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("view verdicts: %v (-want +got):\n%s", err, diff)

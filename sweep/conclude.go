@@ -1,7 +1,10 @@
 package sweep
 
 import (
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -18,6 +21,56 @@ import (
 func Conclude(s Snapshot, ladder int) plateau.Verdict {
 	st := stand(s.Sweep, s.Ladders[ladder])
 	return st.conclude(s.Sweep)
+}
+
+// Conclusions are what all ladders of a sweep say.
+type Conclusions struct {
+	Verdicts []plateau.Verdict // one per ladder, in ladder order; StateRunning while undecided
+	Done     bool              // no trial runs, and none is left to start
+}
+
+// ConcludeAll concludes every ladder. A ladder whose trials still run when limits.time is up has no verdict yet.
+func ConcludeAll(s Snapshot) Conclusions {
+	running := s.running(nil)
+	standings, verdicts := concludeAll(s, running)
+	waits := func(st *standing) bool { return st.end == endNone }
+	return Conclusions{verdicts, len(running) == 0 && (s.Sweep.timeIsUp() || !slices.ContainsFunc(standings, waits))}
+}
+
+// concludeAll returns the standing and the verdict of every ladder, running being the trials that have a worker. Ladders do not
+// depend on each other, so every core takes some.
+func concludeAll(s Snapshot, running map[trial.ID]bool) ([]*standing, []plateau.Verdict) {
+	standings, verdicts := make([]*standing, len(s.Ladders)), make([]plateau.Verdict, len(s.Ladders))
+	var taken atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(s.Ladders)) {
+		workers.Go(func() {
+			for i := taken.Add(1) - 1; int(i) < len(s.Ladders); i = taken.Add(1) - 1 {
+				st := stand(s.Sweep, s.Ladders[i])
+				v := st.conclude(s.Sweep)
+				if st.end == endNone && s.Sweep.timeIsUp() && st.runs(running) {
+					st.cut(&v, plateau.StateRunning, plateau.Finding{Code: plateau.ReasonStopping})
+				}
+				standings[i], verdicts[i] = &st, v
+			}
+		})
+	}
+	workers.Wait()
+	return standings, verdicts
+}
+
+// running returns the trials of the live attempts, and those with an attempt whose end was not seen.
+func (s Snapshot) running(live []trial.AttemptID) map[trial.ID]bool {
+	running := map[trial.ID]bool{}
+	for _, id := range live {
+		running[id.Trial()] = true
+	}
+	s.each(func(_, _ int, t *TrialFacts) {
+		if t.open() {
+			running[t.Trial.ID] = true
+		}
+	})
+	return running
 }
 
 func (s standing) conclude(info Info) plateau.Verdict {
@@ -104,7 +157,9 @@ func (s standing) trainingGain() (most float64, ok bool) {
 	for i := range s.counted {
 		rung := s.rung(i)
 		var gains []float64
-		for _, t := range rung.ChosenRung().Trials {
+		trials := rung.ChosenRung().Trials
+		for j := range trials {
+			t := &trials[j]
 			if o := t.Final(); o != nil && o.ValLoss != nil && len(t.Evaluations) > 0 && t.Evaluations[0].Step == 0 {
 				gains = append(gains, t.Evaluations[0].ValLoss-*o.ValLoss)
 			}
@@ -123,8 +178,9 @@ func (s standing) stepLimited() bool {
 	for i := c.Incumbent; i <= c.End; i++ {
 		rung := s.rung(i)
 		var gains []float64
-		for _, t := range rung.ChosenRung().Trials {
-			if g, ok := t.gainByDoubling(); ok {
+		trials := rung.ChosenRung().Trials
+		for j := range trials {
+			if g, ok := trials[j].gainByDoubling(); ok {
 				gains = append(gains, g)
 			}
 		}
@@ -137,7 +193,7 @@ func (s standing) stepLimited() bool {
 
 // gainByDoubling extrapolates the fall of the validation loss over the last evaluation interval to as many steps again as
 // the trial took.
-func (t TrialFacts) gainByDoubling() (float64, bool) {
+func (t *TrialFacts) gainByDoubling() (float64, bool) {
 	o := t.Final()
 	last := slices.IndexFunc(t.Evaluations, func(e StepLoss) bool { return o != nil && e.Step == o.Step })
 	if last < 1 || o.State != trial.OutcomeDone || o.BestStep < o.Step {

@@ -9,7 +9,7 @@ func (s standing) reasonFailed() plateau.Finding {
 	rung := s.ladder.Rungs[s.current].grid()
 	f := plateau.Finding{Code: plateau.ReasonFailed, Of: len(rung.Trials)}
 	for _, t := range rung.Trials {
-		if t.state() == trialFailed {
+		if t.State() == TrialFailed {
 			failure := s.ladder.failure(rung, t)
 			failure.Error, failure.Crashes = t.failure()
 			f.Trials = append(f.Trials, failure)
@@ -43,7 +43,7 @@ func (s standing) reasonUnstable() plateau.Finding {
 	rung := s.ladder.Rungs[s.current].grid()
 	f := plateau.Finding{Code: plateau.ReasonUnstable, Ranks: []int{rung.Rank}, Of: len(rung.Trials)}
 	for _, t := range rung.Trials {
-		if t.state() == trialUnstable {
+		if t.State() == TrialUnstable {
 			failure := s.ladder.failure(rung, t)
 			failure.Step = t.Final().Step
 			f.Trials = append(f.Trials, failure)
@@ -115,7 +115,7 @@ func (s standing) reasonRunning() plateau.Finding {
 		f.Ranks = append(f.Ranks, s.ladder.Rungs[w.index].Rank)
 		for _, t := range w.trials {
 			f.Of++
-			if t.state() != trialPending {
+			if t.State().Over() {
 				f.Count++
 			}
 		}

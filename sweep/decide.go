@@ -42,32 +42,29 @@ type Launch struct {
 // I/O, no randomness, so a resumed sweep decides as an uninterrupted one.
 //
 // Safety, whatever the facts: no trial starts while an attempt of it is live or has no outcome; no rung starts before the
-// one below it is finished and the rule says go on, but for the lowest of a climb and the one that is screened; no extra seed is trained that the rule did not draw; at most Capacity.Jobs trials run; nothing starts once limits.time is
-// spent. Within that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order,
-// each where the estimates of all running trials still fit into memory. A trial shared by several ladders runs once.
+// one below it is finished and the rule says go on, but for the lowest of a climb and the one that is screened; no extra seed
+// is trained that the rule did not draw; at most Capacity.Jobs trials run; nothing starts once limits.time is spent. Within
+// that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order, each where the
+// estimates of all running trials still fit into memory. A trial shared by several ladders runs once.
 func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 	p := newPlan(s, live, c)
-	d := Decision{Verdicts: make([]plateau.Verdict, len(s.Ladders))}
-	open := 0
-	for i := range s.Ladders {
-		st := stand(s.Sweep, s.Ladders[i])
-		d.Verdicts[i] = st.conclude(s.Sweep)
-		if st.end != endNone {
-			continue
-		}
-		open++
-		if s.Sweep.timeIsUp() && p.runs(st) {
-			st.cut(&d.Verdicts[i], plateau.StateRunning, plateau.Finding{Code: plateau.ReasonStopping})
-		}
-		if extra := st.unregistered(); len(extra) > 0 && !s.Sweep.timeIsUp() {
-			d.Register = append(d.Register, Drawn{i, extra})
-		}
-		p.add(i, st)
-	}
+	standings, verdicts := concludeAll(s, p.running)
+	d := Decision{Verdicts: verdicts}
 	if s.Sweep.timeIsUp() {
 		d.Stop = live
 		d.Done = len(p.running) == 0
 		return d
+	}
+	open := 0
+	for i, st := range standings {
+		if st.end != endNone {
+			continue
+		}
+		open++
+		if extra := st.unregistered(); len(extra) > 0 {
+			d.Register = append(d.Register, Drawn{i, extra})
+		}
+		p.add(i, st)
 	}
 	d.Start = p.launches()
 	d.Done = len(p.running) == 0 && open == 0

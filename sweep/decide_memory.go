@@ -9,15 +9,17 @@ import (
 // estimate is what a trial is expected to need at its peak: the best of what it said or measured itself, what its
 // candidate's trials of the rung did, and of the last measured rung below it, and the largest peak of any trial with the
 // same model, batch and sequence length. 0 means that nothing like it was ever measured.
-func (p *plan) estimate(ladder, rung int, t TrialFacts) int64 {
+func (p *plan) estimate(ladder, rung int, t *TrialFacts) int64 {
 	l := p.snapshot.Ladders[ladder]
 	platform := p.snapshot.Sweep.Platform
 	if need := t.need(platform); need > 0 {
 		return need
 	}
 	var need int64
-	for _, sibling := range l.Rungs[rung].of(t.Candidate).Trials {
-		need = max(need, sibling.need(platform))
+	for i := range l.Rungs[rung].Trials {
+		if sibling := &l.Rungs[rung].Trials[i]; sibling.Candidate == t.Candidate {
+			need = max(need, sibling.need(platform))
+		}
 	}
 	for r := rung - 1; r >= 0 && need == 0; r-- {
 		need = l.Rungs[r].of(t.Candidate).peak(platform)
@@ -25,17 +27,25 @@ func (p *plan) estimate(ladder, rung int, t TrialFacts) int64 {
 	if need > 0 {
 		return need
 	}
-	like := likenessOf(t.Trial)
-	p.snapshot.each(func(_, _ int, other TrialFacts) {
-		if likenessOf(other.Trial) == like {
-			need = max(need, other.peak(platform))
-		}
-	})
-	return need
+	return p.peakOf(likenessOf(t.Trial))
+}
+
+// peakOf is the largest peak of any trial that is so like.
+func (p *plan) peakOf(like likeness) int64 {
+	if p.peaks == nil {
+		p.peaks = map[likeness]int64{}
+		p.snapshot.each(func(_, _ int, t *TrialFacts) {
+			if peak := t.peak(p.snapshot.Sweep.Platform); peak > 0 {
+				like := likenessOf(t.Trial)
+				p.peaks[like] = max(p.peaks[like], peak)
+			}
+		})
+	}
+	return p.peaks[like]
 }
 
 // need is the larger of the trial's own prediction and measured peak; 0 means neither is there.
-func (t TrialFacts) need(platform string) int64 {
+func (t *TrialFacts) need(platform string) int64 {
 	need := t.peak(platform)
 	if t.Prediction != nil {
 		need = max(need, t.Prediction.PredictedBytes)

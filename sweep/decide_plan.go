@@ -12,33 +12,32 @@ type plan struct {
 	jobs      int
 	bytes     int64 // the memory that all running trials share; 0 means no bound
 	running   map[trial.ID]bool
-	used      int64 // estimates of the running trials
-	unknown   bool  // some running trial has no estimate
+	used      int64              // estimates of the running trials
+	unknown   bool               // some running trial has no estimate
+	peaks     map[likeness]int64 // the largest of the sweep's trials; nil until one is asked for
 	continues []candidate
 	begins    []candidate
 }
 
 // candidate is a trial that could start.
 type candidate struct {
-	launch   Launch
-	estimate int64 // bytes; 0 means unknown
+	ladder   int
+	standing *standing
+	rung     int
+	trial    *TrialFacts
+	screen   []int
 }
 
 func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
-	p := &plan{snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, running: map[trial.ID]bool{}}
+	p := &plan{snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, running: s.running(live)}
 	if trial.OnDevice(s.Sweep.Platform) {
 		p.bytes = c.DeviceBytes
 	}
-	for _, id := range live {
-		p.running[id.Trial()] = true
+	if len(p.running) == 0 {
+		return p
 	}
-	s.each(func(_, _ int, t TrialFacts) {
-		if t.open() != nil {
-			p.running[t.Trial.ID] = true
-		}
-	})
 	seen := map[trial.ID]bool{}
-	s.each(func(l, r int, t TrialFacts) {
+	s.each(func(l, r int, t *TrialFacts) {
 		if id := t.Trial.ID; p.running[id] && !seen[id] {
 			seen[id] = true
 			p.take(p.estimate(l, r, t))
@@ -48,39 +47,37 @@ func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 }
 
 // each visits every trial with its ladder's and its rung's index. A shared trial is visited once per ladder.
-func (s Snapshot) each(visit func(ladder, rung int, t TrialFacts)) {
+func (s Snapshot) each(visit func(ladder, rung int, t *TrialFacts)) {
 	for l := range s.Ladders {
 		for r := range s.Ladders[l].Rungs {
-			for _, t := range s.Ladders[l].Rungs[r].Trials {
-				visit(l, r, t)
+			trials := s.Ladders[l].Rungs[r].Trials
+			for i := range trials {
+				visit(l, r, &trials[i])
 			}
 		}
 	}
 }
 
 // runs reports whether a trial that the ladder waits for is running.
-func (p *plan) runs(st standing) bool {
-	return slices.ContainsFunc(st.work(), func(w assignedRung) bool {
-		return slices.ContainsFunc(w.trials, func(t TrialFacts) bool { return p.running[t.Trial.ID] })
+func (s standing) runs(running map[trial.ID]bool) bool {
+	return slices.ContainsFunc(s.work(), func(w assignedRung) bool {
+		return slices.ContainsFunc(w.trials, func(t TrialFacts) bool { return running[t.Trial.ID] })
 	})
 }
 
-// add gathers the candidates of what a ladder waits for.
-func (p *plan) add(ladder int, st standing) {
+// add gathers the candidates of what a ladder waits for, unless no job is free.
+func (p *plan) add(ladder int, st *standing) {
+	if len(p.running) >= p.jobs {
+		return
+	}
 	for _, w := range st.work() {
-		for _, t := range w.trials {
+		for i := range w.trials {
+			t := &w.trials[i]
 			begun := len(t.Attempts) > 0
-			if t.state() != trialPending || !begun && slices.Contains(w.closed, t.Candidate) {
+			if t.State().Over() || !begun && slices.Contains(w.closed, t.Candidate) {
 				continue
 			}
-			c := candidate{
-				launch: Launch{
-					Ladder: ladder, Rank: st.ladder.Rungs[w.index].Rank, Trial: t.Trial.ID, Number: t.nextNumber(),
-					Calibration: st.calibration(p.snapshot.Sweep.Platform, t.Candidate, w.index), Checkpoints: t.checkpoints(),
-					Screen: t.unscreened(w.screen),
-				},
-				estimate: p.estimate(ladder, w.index, t),
-			}
+			c := candidate{ladder, st, w.index, t, w.screen}
 			if begun {
 				p.continues = append(p.continues, c)
 			} else {
@@ -93,18 +90,30 @@ func (p *plan) add(ladder int, st standing) {
 // launches picks what starts now, and counts it as running.
 func (p *plan) launches() []Launch {
 	var start []Launch
-	for _, c := range append(p.continues, p.begins...) {
+	for _, c := range slices.Concat(p.continues, p.begins) {
 		if len(p.running) >= p.jobs {
 			break
 		}
-		if p.running[c.launch.Trial] || !p.fits(c.estimate) {
+		if p.running[c.trial.Trial.ID] {
 			continue
 		}
-		p.running[c.launch.Trial] = true
-		p.take(c.estimate)
-		start = append(start, c.launch)
+		estimate := p.estimate(c.ladder, c.rung, c.trial)
+		if !p.fits(estimate) {
+			continue
+		}
+		p.running[c.trial.Trial.ID] = true
+		p.take(estimate)
+		start = append(start, c.launch(p.snapshot.Sweep.Platform))
 	}
 	return start
+}
+
+func (c candidate) launch(platform string) Launch {
+	return Launch{
+		Ladder: c.ladder, Rank: c.standing.ladder.Rungs[c.rung].Rank, Trial: c.trial.Trial.ID, Number: c.trial.nextNumber(),
+		Calibration: c.standing.calibration(platform, c.trial.Candidate, c.rung), Checkpoints: c.trial.checkpoints(),
+		Screen: c.trial.unscreened(c.screen),
+	}
 }
 
 // fits reports whether a trial of that estimate may join the running ones. Alone it always may: its worker measures for
@@ -122,7 +131,7 @@ func (p *plan) take(estimate int64) {
 }
 
 // nextNumber is the number of the trial's next attempt.
-func (t TrialFacts) nextNumber() int {
+func (t *TrialFacts) nextNumber() int {
 	if len(t.Attempts) == 0 {
 		return 1
 	}
@@ -131,10 +140,10 @@ func (t TrialFacts) nextNumber() int {
 
 // checkpoints lists the trial's attempts, newest first. Also those that reported no checkpoint: the file may be there though
 // the event was lost.
-func (t TrialFacts) checkpoints() []trial.AttemptID {
+func (t *TrialFacts) checkpoints() []trial.AttemptID {
 	var ids []trial.AttemptID
-	for _, a := range slices.Backward(t.Attempts) {
-		ids = append(ids, a.ID)
+	for i := range slices.Backward(t.Attempts) {
+		ids = append(ids, t.Attempts[i].ID)
 	}
 	return ids
 }

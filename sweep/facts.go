@@ -11,46 +11,55 @@ import (
 // enough for a machine that is short of memory now and then, few enough to end.
 const crashLimit = 5
 
-// trialState is what a trial's attempts add up to.
-type trialState int
+// TrialState is what a trial's attempts add up to: the word that decisions, reports and the database's views share.
+type TrialState string
 
+// The states of a trial. The first four go on; the others are over.
 const (
-	trialPending    trialState = iota // it may still end with a loss
-	trialDone                         // it has a loss
-	trialUnstable                     // NaN
-	trialOverMemory                   // not started, or killed, for memory
-	trialOverTime                     // limits.trial_time
-	trialFailed                       // for good
+	TrialPending     TrialState = "pending"     // never begun
+	TrialRunning     TrialState = "running"     // or its end was not seen yet
+	TrialInterrupted TrialState = "interrupted" // asked to stop, or gone while no coordinator watched
+	TrialCrashed     TrialState = "crashed"     // gone without a word
+	TrialDone        TrialState = "done"        // it has a loss
+	TrialUnstable    TrialState = "unstable"    // a loss or gradient was not finite
+	TrialOverMemory  TrialState = "over_memory" // not started, or killed, for memory
+	TrialOverTime    TrialState = "over_time"   // limits.trial_time
+	TrialFailed      TrialState = "failed"      // for good
 )
 
-// state derives a trial's state from its attempts.
-func (t TrialFacts) state() trialState {
+// Over reports whether the trial goes no further.
+func (s TrialState) Over() bool {
+	switch s {
+	case TrialPending, TrialRunning, TrialInterrupted, TrialCrashed:
+		return false
+	case TrialDone, TrialUnstable, TrialOverMemory, TrialOverTime, TrialFailed:
+	}
+	return true
+}
+
+// State derives a trial's state from its attempts: that of the outcome that ended it, else the last attempt's. The
+// database's view trial_states follows the same rule.
+func (t *TrialFacts) State() TrialState {
 	o := t.Final()
-	if o == nil {
-		if t.crashedOut() {
-			return trialFailed
-		}
-		return trialPending
+	switch {
+	case o != nil && o.State == trial.OutcomeDone && o.ValLoss == nil:
+		return TrialFailed
+	case o != nil:
+		return TrialState(o.State)
+	case len(t.Attempts) == 0:
+		return TrialPending
+	case t.crashedOut():
+		return TrialFailed
 	}
-	switch o.State {
-	case trial.OutcomeDone:
-		if o.ValLoss != nil {
-			return trialDone
-		}
-	case trial.OutcomeUnstable:
-		return trialUnstable
-	case trial.OutcomeOverMemory:
-		return trialOverMemory
-	case trial.OutcomeOverTime:
-		return trialOverTime
-	case trial.OutcomeInterrupted, trial.OutcomeCrashed, trial.OutcomeFailed:
+	if last := t.Attempts[len(t.Attempts)-1].Outcome; last != nil {
+		return TrialState(last.State)
 	}
-	return trialFailed
+	return TrialRunning
 }
 
 // crashedOut reports whether the last crashLimit attempts all crashed and none of them got a checkpoint further than the
 // attempts before them.
-func (t TrialFacts) crashedOut() bool {
+func (t *TrialFacts) crashedOut() bool {
 	n := len(t.Attempts) - crashLimit
 	if n < 0 {
 		return false
@@ -71,27 +80,27 @@ func furthest(attempts []AttemptFacts) int {
 	return step
 }
 
-// open returns the attempt without an outcome, or nil.
-func (t TrialFacts) open() *AttemptFacts {
+// open reports whether some attempt has no outcome.
+func (t *TrialFacts) open() bool {
 	for i := range t.Attempts {
 		if t.Attempts[i].Outcome == nil {
-			return &t.Attempts[i]
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // peak returns the trial's measured peak where memory is short; 0 means not measured.
-func (t TrialFacts) peak(platform string) int64 { return t.Memory.Peak(platform) }
+func (t *TrialFacts) peak(platform string) int64 { return t.Memory.Peak(platform) }
 
 // seed is the trial's seed.
-func (t TrialFacts) seed() int64 { return t.Trial.Spec.Seed }
+func (t *TrialFacts) seed() int64 { return t.Trial.Spec.Seed }
 
 // peak is the largest measured peak over the rung's trials; 0 means none.
 func (r Rung) peak(platform string) int64 {
 	var peak int64
-	for _, t := range r.Trials {
-		peak = max(peak, t.peak(platform))
+	for i := range r.Trials {
+		peak = max(peak, r.Trials[i].peak(platform))
 	}
 	return peak
 }
@@ -99,9 +108,9 @@ func (r Rung) peak(platform string) int64 {
 // analysis is the largest memory analysis over the rung's trials; 0 means none.
 func (r Rung) analysis() int64 {
 	var analysis int64
-	for _, t := range r.Trials {
-		if t.Prediction != nil {
-			analysis = max(analysis, t.Prediction.AnalysisBytes)
+	for i := range r.Trials {
+		if p := r.Trials[i].Prediction; p != nil {
+			analysis = max(analysis, p.AnalysisBytes)
 		}
 	}
 	return analysis
@@ -110,8 +119,8 @@ func (r Rung) analysis() int64 {
 // trainSeconds is the mean over the rung's finished trials; 0 means none.
 func (r Rung) trainSeconds() float64 {
 	var seconds []float64
-	for _, t := range r.Trials {
-		if o := t.Final(); o != nil && o.State == trial.OutcomeDone {
+	for i := range r.Trials {
+		if o := r.Trials[i].Final(); o != nil && o.State == trial.OutcomeDone {
 			seconds = append(seconds, o.TrainSeconds)
 		}
 	}

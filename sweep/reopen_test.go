@@ -28,7 +28,7 @@ func TestReopen(t *testing.T) {
 			Ladders: []Ladder{{Rungs: []Rung{{Trials: []TrialFacts{{Attempts: []AttemptFacts{{Sweep: test.by, Outcome: recorded}}}}}}}},
 		}
 		s.Reopen()
-		if got := s.Ladders[0].Rungs[0].Trials[0].state() == trialPending; got != test.open {
+		if got := !s.Ladders[0].Rungs[0].Trials[0].State().Over(); got != test.open {
 			t.Errorf("%s of sweep %s: open %v, want %v", test.state, test.by, got, test.open)
 		}
 		if recorded.State != test.state {
@@ -44,10 +44,10 @@ func TestReopenForgivesCrashes(t *testing.T) {
 	for range crashLimit {
 		attempts = append(attempts, AttemptFacts{Sweep: "other", CheckpointStep: -1, Outcome: &trial.Outcome{State: trial.OutcomeCrashed}})
 	}
-	for name, want := range map[string]trialState{"other": trialFailed, "mine": trialPending} {
+	for name, want := range map[string]TrialState{"other": TrialFailed, "mine": TrialInterrupted} {
 		s := Snapshot{Sweep: Info{Name: name}, Ladders: []Ladder{{Rungs: []Rung{{Trials: []TrialFacts{{Attempts: attempts}}}}}}}
 		s.Reopen()
-		if got := s.Ladders[0].Rungs[0].Trials[0].state(); got != want {
+		if got := s.Ladders[0].Rungs[0].Trials[0].State(); got != want {
 			t.Errorf("after %d crashes in sweep other its state in sweep %s is %v, want %v", crashLimit, name, got, want)
 		}
 	}
@@ -57,7 +57,7 @@ func TestReopenForgivesCrashes(t *testing.T) {
 func TestReopenKeepsTheMemoryLimit(t *testing.T) {
 	t.Parallel()
 	loss, peak := 4.5, int64(100)
-	for limit, want := range map[int64]trialState{0: trialDone, 100: trialDone, 99: trialOverMemory} {
+	for limit, want := range map[int64]TrialState{0: TrialDone, 100: TrialDone, 99: TrialOverMemory} {
 		facts := TrialFacts{
 			Attempts: []AttemptFacts{{Sweep: "other", Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss}}},
 			Memory:   trial.Memory{PeakHostBytes: &peak},
@@ -67,7 +67,7 @@ func TestReopenKeepsTheMemoryLimit(t *testing.T) {
 			Ladders: []Ladder{{Rungs: []Rung{{Trials: []TrialFacts{facts}}}}},
 		}
 		s.Reopen()
-		if got := s.Ladders[0].Rungs[0].Trials[0].state(); got != want {
+		if got := s.Ladders[0].Rungs[0].Trials[0].State(); got != want {
 			t.Errorf("with a limit of %d a trial that peaked at %d is %v, want %v", limit, peak, got, want)
 		}
 	}

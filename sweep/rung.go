@@ -9,21 +9,39 @@ import (
 
 // of returns the rung with one candidate's trials only.
 func (r Rung) of(candidate int) Rung {
-	return Rung{Rank: r.Rank, Trials: slices.DeleteFunc(slices.Clone(r.Trials), func(t TrialFacts) bool { return t.Candidate != candidate })}
+	return r.only(func(t *TrialFacts) bool { return t.Candidate == candidate })
 }
 
 // grid returns the rung without its extra seeds: those came later, for one candidate alone, and neither choose it nor end
 // the rung.
 func (r Rung) grid() Rung {
-	return Rung{Rank: r.Rank, Trials: slices.DeleteFunc(slices.Clone(r.Trials), func(t TrialFacts) bool { return t.Extra })}
+	return r.only(func(t *TrialFacts) bool { return !t.Extra })
+}
+
+// only returns the rung with the trials that are wanted. They are shared with r, most often all of them, and not to be changed.
+func (r Rung) only(wanted func(*TrialFacts) bool) Rung {
+	first := 0
+	for first < len(r.Trials) && wanted(&r.Trials[first]) {
+		first++
+	}
+	if first == len(r.Trials) {
+		return r
+	}
+	kept := slices.Clone(r.Trials[:first])
+	for i := first + 1; i < len(r.Trials); i++ {
+		if t := &r.Trials[i]; wanted(t) {
+			kept = append(kept, *t)
+		}
+	}
+	return Rung{Rank: r.Rank, Trials: kept}
 }
 
 // candidates returns the numbers of the rung's candidates, ascending.
 func (r Rung) candidates() []int {
 	var numbers []int
-	for _, t := range r.Trials {
-		if !slices.Contains(numbers, t.Candidate) {
-			numbers = append(numbers, t.Candidate)
+	for i := range r.Trials {
+		if c := r.Trials[i].Candidate; !slices.Contains(numbers, c) {
+			numbers = append(numbers, c)
 		}
 	}
 	slices.Sort(numbers)
@@ -74,12 +92,13 @@ func (r Rung) Losses() plateau.Losses { return r.ChosenRung().losses() }
 // extra returns the trials of extra seeds of a rung with one candidate, and the candidate where it is closed to further
 // ones: one was over memory or time, and the others would be too.
 func (r Rung) extra() (trials []TrialFacts, closed []int) {
-	for _, t := range r.Trials {
+	for i := range r.Trials {
+		t := &r.Trials[i]
 		if !t.Extra {
 			continue
 		}
-		trials = append(trials, t)
-		if state := t.state(); state == trialOverMemory || state == trialOverTime {
+		trials = append(trials, *t)
+		if state := t.State(); state == TrialOverMemory || state == TrialOverTime {
 			closed = []int{t.Candidate}
 		}
 	}
@@ -90,9 +109,10 @@ func (r Rung) extra() (trials []TrialFacts, closed []int) {
 func (r Rung) lost() []int64 {
 	var seeds []int64
 	trials, closed := r.extra()
-	for _, t := range trials {
-		state := t.state()
-		if state == trialPending && (len(closed) == 0 || len(t.Attempts) > 0) || state == trialDone {
+	for i := range trials {
+		t := &trials[i]
+		state := t.State()
+		if !state.Over() && (len(closed) == 0 || state != TrialPending) || state == TrialDone {
 			continue
 		}
 		seeds = append(seeds, t.seed())
@@ -103,8 +123,9 @@ func (r Rung) lost() []int64 {
 // losses is Losses of a rung with one candidate. It is complete when every seed of the grid has a loss.
 func (r Rung) losses() plateau.Losses {
 	l := plateau.Losses{Rank: r.Rank, Complete: true, Train: []float64{}, Last: []float64{}, Lost: r.lost()}
-	for _, t := range r.Trials {
-		if t.state() != trialDone {
+	for i := range r.Trials {
+		t := &r.Trials[i]
+		if t.State() != TrialDone {
 			l.Complete = l.Complete && t.Extra
 			continue
 		}
@@ -132,16 +153,16 @@ func (r Rung) losses() plateau.Losses {
 // good ends it too, whatever the others say: what tuning would have chosen is not known. Extra seeds end no rung.
 // closed lists the candidates of which no further trial begins.
 func (r Rung) ending() (end ending, closed []int) {
-	n := map[ending]int{}
+	var seen [endOverTime + 1]bool
 	for _, c := range r.candidates() {
 		end, shut := r.of(c).grid().endingOfOne()
-		n[end]++
+		seen[end] = true
 		if shut {
 			closed = append(closed, c)
 		}
 	}
 	for _, end := range []ending{endNone, endFailed, endRanks, endUnstable, endOverMemory, endOverTime} {
-		if n[end] > 0 {
+		if seen[end] {
 			return end, closed
 		}
 	}
@@ -152,26 +173,35 @@ func (r Rung) ending() (end ending, closed []int) {
 // does not depend on which seed was the quickest. Only where memory or time ran out does it close: what has not begun would
 // meet the same end at the same cost.
 func (r Rung) endingOfOne() (end ending, closed bool) {
-	n := map[trialState]int{}
-	begun := 0
-	for _, t := range r.Trials {
-		state := t.state()
-		n[state]++
-		if state == trialPending && len(t.Attempts) > 0 {
+	begun, pending, failed, unstable, overMemory, overTime := 0, 0, 0, 0, 0, 0
+	for i := range r.Trials {
+		switch r.Trials[i].State() {
+		case TrialPending:
+			pending++
+		case TrialRunning, TrialInterrupted, TrialCrashed:
 			begun++
+		case TrialDone:
+		case TrialUnstable:
+			unstable++
+		case TrialOverMemory:
+			overMemory++
+		case TrialOverTime:
+			overTime++
+		case TrialFailed:
+			failed++
 		}
 	}
-	closed = n[trialOverMemory]+n[trialOverTime] > 0
+	closed = overMemory+overTime > 0
 	switch {
-	case begun > 0, n[trialPending] > 0 && !closed:
+	case begun > 0, pending > 0 && !closed:
 		return endNone, closed
-	case n[trialFailed] > 0:
+	case failed > 0:
 		return endFailed, closed
-	case 2*n[trialUnstable] > len(r.Trials):
+	case 2*unstable > len(r.Trials):
 		return endUnstable, closed
-	case n[trialOverMemory] > 0:
+	case overMemory > 0:
 		return endOverMemory, closed
-	case n[trialOverTime] > 0:
+	case overTime > 0:
 		return endOverTime, closed
 	}
 	return endRanks, closed

@@ -88,6 +88,7 @@ type run struct {
 	live        []*LiveAttempt // in the order they were started or adopted
 	gone        []LiveAttempt  // since the last Progress
 	beat        time.Time      // of the last heartbeat
+	seen        time.Time      // the last heartbeat that the snapshot knows of
 	recorded    map[int64]plateau.Verdict
 	stale       bool // facts changed that a decision may rest on
 	changed     bool // something happened that Progress shows
@@ -124,7 +125,7 @@ func (r *run) finish(ctx context.Context) error {
 	if r.snapshot, err = r.Store.Snapshot(ctx, r.id); err != nil {
 		return err
 	}
-	if r.interrupted && !Decide(r.snapshot, nil, r.Capacity).Done {
+	if r.interrupted && !ConcludeAll(r.snapshot).Done {
 		return ErrInterrupted
 	}
 	return nil
@@ -140,8 +141,15 @@ func (r *run) heartbeat(ctx context.Context, now bool) error {
 		return fmt.Errorf("heartbeat of sweep %d: %w", r.id, err)
 	}
 	r.beat = at
-	r.stale = r.stale || r.snapshot.Sweep.Limits.Time > 0
+	r.stale = r.stale || r.timeNears()
 	return nil
+}
+
+// timeNears reports whether limits.time may have run out since the facts were read. They count time up to the heartbeat
+// before; what may have passed between the session's start and Run is less than a heartbeat more.
+func (r *run) timeNears() bool {
+	limit := r.snapshot.Sweep.Limits.Time
+	return limit > 0 && r.snapshot.Sweep.Elapsed+r.beat.Sub(r.seen)+2*heartbeatEvery >= limit
 }
 
 // decide reads the facts, asks Decide, and carries its decision out.
@@ -178,7 +186,7 @@ func (r *run) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read sweep %d: %w", r.id, err)
 	}
-	r.snapshot, r.stale, r.changed = snapshot, false, true
+	r.snapshot, r.seen, r.stale, r.changed = snapshot, r.beat, false, true
 	r.adoptOpen()
 	r.decision = Decide(snapshot, r.ids(), r.Capacity)
 	return nil
@@ -199,7 +207,7 @@ func (r *run) draw(ctx context.Context) error {
 		return fmt.Errorf("read sweep %d: %w", r.id, err)
 	}
 	r.snapshot = snapshot
-	return r.snapshot.distinct(func(ladder int, t TrialFacts) error {
+	return r.snapshot.distinct(func(ladder int, t *TrialFacts) error {
 		if !t.Extra || len(t.Attempts) > 0 {
 			return nil
 		}

@@ -17,7 +17,7 @@ func (r *run) recover(ctx context.Context) error {
 	if r.snapshot, err = r.Store.Snapshot(ctx, r.id); err != nil {
 		return err
 	}
-	err = r.snapshot.distinct(func(ladder int, t TrialFacts) error { return r.adoptFolders(ctx, ladder, t) })
+	err = r.snapshot.distinct(func(ladder int, t *TrialFacts) error { return r.adoptFolders(ctx, ladder, t) })
 	if err != nil {
 		return err
 	}
@@ -26,11 +26,11 @@ func (r *run) recover(ctx context.Context) error {
 	}
 	r.stale = true
 	r.adoptOpen()
-	return r.snapshot.distinct(func(ladder int, t TrialFacts) error { return r.adoptLeaving(ctx, ladder, t) })
+	return r.snapshot.distinct(func(ladder int, t *TrialFacts) error { return r.adoptLeaving(ctx, ladder, t) })
 }
 
 // adoptFolders registers a trial's attempts that have a folder but no row.
-func (r *run) adoptFolders(ctx context.Context, ladder int, t TrialFacts) error {
+func (r *run) adoptFolders(ctx context.Context, ladder int, t *TrialFacts) error {
 	ids, err := r.Exec.Attempts(ctx, t.Trial.ID)
 	if err != nil {
 		return fmt.Errorf("list attempts of trial %s: %w", t.Trial.ID, err)
@@ -53,11 +53,14 @@ func (r *run) adoptFolders(ctx context.Context, ladder int, t TrialFacts) error 
 // adoptOpen watches every attempt without an outcome that is not watched yet: those of an earlier coordinator, and those
 // that the coordinator of another sweep runs for a trial both share.
 func (r *run) adoptOpen() {
-	watched := r.ids()
-	r.snapshot.each(func(ladder, _ int, t TrialFacts) {
+	watched := map[trial.AttemptID]bool{}
+	for _, a := range r.live {
+		watched[a.ID] = true
+	}
+	r.snapshot.each(func(ladder, _ int, t *TrialFacts) {
 		for _, f := range t.Attempts {
-			if f.Outcome == nil && !slices.Contains(watched, f.ID) {
-				watched = append(watched, f.ID)
+			if f.Outcome == nil && !watched[f.ID] {
+				watched[f.ID] = true
 				r.live = append(r.live, r.adopted(ladder, t, f))
 			}
 		}
@@ -66,7 +69,7 @@ func (r *run) adoptOpen() {
 
 // adoptLeaving watches a trial's last attempt where it has had its last word but its process is still there: no other
 // attempt may start beside it.
-func (r *run) adoptLeaving(ctx context.Context, ladder int, t TrialFacts) error {
+func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts) error {
 	if len(t.Attempts) == 0 {
 		return nil
 	}
@@ -87,7 +90,7 @@ func (r *run) adoptLeaving(ctx context.Context, ladder int, t TrialFacts) error 
 // startPatience is how long after its intent another coordinator may take to start a worker: forking takes milliseconds.
 const startPatience = 10 * time.Second
 
-func (r *run) adopted(ladder int, t TrialFacts, f AttemptFacts) *LiveAttempt {
+func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
 	now := time.Now()
 	a := &LiveAttempt{
 		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: t.Trial.Spec.Train.Steps,
@@ -100,10 +103,10 @@ func (r *run) adopted(ladder int, t TrialFacts, f AttemptFacts) *LiveAttempt {
 }
 
 // distinct visits every trial once, with the first ladder that holds it.
-func (s Snapshot) distinct(visit func(ladder int, t TrialFacts) error) error {
+func (s Snapshot) distinct(visit func(ladder int, t *TrialFacts) error) error {
 	seen := map[trial.ID]bool{}
 	var first error
-	s.each(func(ladder, _ int, t TrialFacts) {
+	s.each(func(ladder, _ int, t *TrialFacts) {
 		if first != nil || seen[t.Trial.ID] {
 			return
 		}

@@ -36,7 +36,7 @@ func (r Rung) toScreen(ranks []int) Rung {
 }
 
 // unscreened lists those of the ranks that a trial is still to be screened at.
-func (t TrialFacts) unscreened(ranks []int) []int {
+func (t *TrialFacts) unscreened(ranks []int) []int {
 	var missing []int
 	for _, rank := range ranks {
 		if _, ok := t.screenedLoss(rank); !ok {
@@ -47,7 +47,7 @@ func (t TrialFacts) unscreened(ranks []int) []int {
 }
 
 // screenedLoss returns the loss of the trial's adapter truncated to a rank.
-func (t TrialFacts) screenedLoss(rank int) (float64, bool) {
+func (t *TrialFacts) screenedLoss(rank int) (float64, bool) {
 	for _, s := range t.Screened {
 		if s.Rank == rank {
 			return s.ValLoss, true
@@ -61,7 +61,7 @@ func (r Rung) screenedLosses(rank int) plateau.Losses {
 	l := plateau.Losses{Rank: rank, Complete: true}
 	for _, t := range r.ChosenRung().grid().Trials {
 		loss, ok := t.screenedLoss(rank)
-		if !ok || t.state() != trialDone {
+		if !ok || t.State() != TrialDone {
 			l.Complete = false
 			continue
 		}

@@ -128,15 +128,15 @@ type AttemptFacts struct {
 
 // Final returns the outcome that ended the trial, or nil. What is done stays so, whatever becomes of a later attempt to screen
 // its adapter.
-func (t TrialFacts) Final() *trial.Outcome {
+func (t *TrialFacts) Final() *trial.Outcome {
 	var final *trial.Outcome
-	for _, a := range slices.Backward(t.Attempts) {
-		switch {
-		case a.Outcome == nil || !a.Outcome.State.EndsTrial():
-		case a.Outcome.State == trial.OutcomeDone:
-			return a.Outcome
+	for i := range slices.Backward(t.Attempts) {
+		switch o := t.Attempts[i].Outcome; {
+		case o == nil || !o.State.EndsTrial():
+		case o.State == trial.OutcomeDone:
+			return o
 		case final == nil:
-			final = a.Outcome
+			final = o
 		}
 	}
 	return final
@@ -149,7 +149,7 @@ func (t TrialFacts) TokenAccuracy() *float64 { return t.best().TokenAccuracy }
 func (t TrialFacts) ExactMatch() *float64 { return t.best().ExactMatch }
 
 // best is the evaluation at a done trial's best step; empty where it is not known.
-func (t TrialFacts) best() StepLoss {
+func (t *TrialFacts) best() StepLoss {
 	o := t.Final()
 	if o == nil || o.ValLoss == nil {
 		return StepLoss{}

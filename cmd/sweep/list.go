@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,15 +59,20 @@ func (a *app) list(ctx context.Context) (err error) {
 	}
 	sweeps := make([]listed, 0, len(summaries))
 	for _, s := range summaries {
-		snapshot, err := db.Snapshot(ctx, s.ID)
-		if err != nil {
-			return err
-		}
 		c, err := newCoordinator(db, s.ID, s.Holder, time.Now())
 		if err != nil {
 			return err
 		}
-		sweeps = append(sweeps, newListed(s, snapshot, c))
+		l := newListed(s, c)
+		// Nothing is left open, but a ladder lacks a verdict: its coordinator may have died before it recorded one.
+		if l.State == progressInterrupted && s.Open == 0 {
+			snapshot, err := db.Snapshot(ctx, s.ID)
+			if err != nil {
+				return err
+			}
+			l.conclude(sweep.ConcludeAll(snapshot))
+		}
+		sweeps = append(sweeps, l)
 	}
 	return a.emit("list", struct {
 		Sweeps []listed `json:"sweeps"`
@@ -74,18 +80,23 @@ func (a *app) list(ctx context.Context) (err error) {
 		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })
 }
 
-func newListed(s store.Summary, snapshot sweep.Snapshot, c *coordinator) listed {
+func newListed(s store.Summary, c *coordinator) listed {
 	l := listed{
 		Name: s.Name, Created: s.Created, GridPath: s.GridPath, Ladders: s.Ladders, Trials: s.Trials,
 		Done: s.Done, Failed: s.Failed, Open: s.Open, ElapsedSeconds: s.Elapsed.Seconds(),
-		Verdicts: []plateau.State{}, Coordinator: c,
+		Verdicts: append([]plateau.State{}, s.Verdicts...), Coordinator: c,
 	}
-	d := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
-	for _, v := range d.Verdicts {
+	l.State = progressOf(s.Ladders > 0 && !slices.Contains(s.Verdicts, plateau.StateRunning), c)
+	return l
+}
+
+// conclude takes what the facts of a sweep say in place of what is recorded.
+func (l *listed) conclude(c sweep.Conclusions) {
+	l.Verdicts = []plateau.State{}
+	for _, v := range c.Verdicts {
 		l.Verdicts = append(l.Verdicts, v.State)
 	}
-	l.State = progressOf(snapshot, d, l.Coordinator)
-	return l
+	l.State = progressOf(len(c.Verdicts) > 0 && c.Done, nil)
 }
 
 func listHeader() []string {

@@ -113,7 +113,7 @@ func readTrial(ctx context.Context, a *app, prefix string, read func(*store.DB, 
 
 func newShownTrial(root string, r store.TrialRecord, files []shownFile) shownTrial {
 	t := shownTrial{
-		ID: r.Trial.ID, State: report.TrialState(r.TrialFacts), Spec: r.Trial.Spec, Base: r.Trial.Base, Data: r.Trial.Data,
+		ID: r.Trial.ID, State: string(r.State()), Spec: r.Trial.Spec, Base: r.Trial.Base, Data: r.Trial.Data,
 		Backend: r.Trial.Backend, Places: []shownPlace{}, Result: r.Final(), Attempts: []shownAttempt{}, Files: files,
 	}
 	if t.Result != nil && t.Result.ValLoss != nil {

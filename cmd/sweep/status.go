@@ -115,7 +115,11 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := newSweepStatus(ctx, db, snapshot, c, a.root)
+	workers, err := a.newExecutor(a.root, 1, snapshot.Sweep.Platform)
+	if err != nil {
+		return err
+	}
+	s, err := newSweepStatus(ctx, db, snapshot, c, workers)
 	if err != nil {
 		return err
 	}
@@ -123,97 +127,131 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 		func() ([]string, [][]string) { return statusRows(s) })
 }
 
-func newSweepStatus(ctx context.Context, db *store.DB, snapshot sweep.Snapshot, c *coordinator, root string) (sweepStatus, error) {
-	d := sweep.Decide(snapshot, nil, sweep.Capacity{Jobs: 1})
+func newSweepStatus(
+	ctx context.Context, db *store.DB, snapshot sweep.Snapshot, c *coordinator, workers sweep.Executor,
+) (sweepStatus, error) {
+	conclusions := sweep.ConcludeAll(snapshot)
 	s := sweepStatus{
-		Sweep: snapshot.Sweep.Name, State: progressOf(snapshot, d, c), Strategy: snapshot.Sweep.Strategy, Created: snapshot.Sweep.Created,
-		ElapsedSeconds: snapshot.Sweep.Elapsed.Seconds(), Coordinator: c,
+		Sweep: snapshot.Sweep.Name, State: progressOf(len(snapshot.Ladders) > 0 && conclusions.Done, c), Strategy: snapshot.Sweep.Strategy,
+		Created: snapshot.Sweep.Created, ElapsedSeconds: snapshot.Sweep.Elapsed.Seconds(), Coordinator: c,
 		Warnings: append([]string{}, snapshot.Sweep.Warnings...), Ladders: []ladderStatus{},
 	}
+	points, err := lastPoints(ctx, db, snapshot)
+	if err != nil {
+		return sweepStatus{}, err
+	}
 	for i, l := range snapshot.Ladders {
-		v := d.Verdicts[i]
-		ladder := ladderStatus{
-			Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: v.State, RecommendedRank: v.RecommendedRank, Reason: prose.Reason(v),
-		}
-		if s.State == progressInterrupted && v.State == plateau.StateRunning {
-			ladder.State = plateau.State(progressInterrupted)
-		}
-		for _, r := range l.Rungs {
-			rung := rungStatus{Rank: r.Rank}
-			for _, facts := range r.Trials {
-				t, err := newTrialStatus(ctx, db, facts)
-				if err != nil {
-					return sweepStatus{}, err
-				}
-				if facts.Candidate < len(l.Candidates) {
-					t.Tuned = l.Candidates[facts.Candidate].String()
-				}
-				if s.State == progressInterrupted {
-					if t.State, err = abandoned(t.State, facts, root); err != nil {
-						return sweepStatus{}, err
-					}
-				}
-				if t.State == string(trial.OutcomeDone) {
-					rung.Done++
-				}
-				rung.Trials = append(rung.Trials, t)
+		ladder := newLadderStatus(l, conclusions.Verdicts[i], points)
+		if s.State == progressInterrupted {
+			if err := ladder.interrupt(ctx, l, workers); err != nil {
+				return sweepStatus{}, err
 			}
-			ladder.Rungs = append(ladder.Rungs, rung)
 		}
 		s.Ladders = append(s.Ladders, ladder)
 	}
 	return s, nil
 }
 
-// abandoned is a trial's state where no coordinator holds the sweep: what was running is so only if its worker lives.
-func abandoned(state string, facts sweep.TrialFacts, root string) (string, error) {
-	if state != "running" {
-		return state, nil
+func newLadderStatus(l sweep.Ladder, v plateau.Verdict, points map[trial.ID]store.PointRow) ladderStatus {
+	ladder := ladderStatus{
+		Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: v.State, RecommendedRank: v.RecommendedRank, Reason: prose.Reason(v),
 	}
-	alive, err := trial.WorkerAlive(facts.Attempts[len(facts.Attempts)-1].ID.Dir(root))
-	if alive {
+	for _, r := range l.Rungs {
+		rung := rungStatus{Rank: r.Rank}
+		for i := range r.Trials {
+			facts := &r.Trials[i]
+			t := newTrialStatus(facts, points)
+			if facts.Candidate < len(l.Candidates) {
+				t.Tuned = l.Candidates[facts.Candidate].String()
+			}
+			if facts.State() == sweep.TrialDone {
+				rung.Done++
+			}
+			rung.Trials = append(rung.Trials, t)
+		}
+		ladder.Rungs = append(ladder.Rungs, rung)
+	}
+	return ladder
+}
+
+// interrupt corrects what is said to be running where no coordinator holds the sweep.
+func (s *ladderStatus) interrupt(ctx context.Context, l sweep.Ladder, workers sweep.Executor) error {
+	if s.State == plateau.StateRunning {
+		s.State = plateau.State(progressInterrupted)
+	}
+	for i, r := range l.Rungs {
+		for j := range r.Trials {
+			facts := &r.Trials[j]
+			if facts.State() != sweep.TrialRunning {
+				continue
+			}
+			var err error
+			if s.Rungs[i].Trials[j].State, err = abandoned(ctx, workers, facts); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// abandoned is the state of a running trial where no coordinator holds the sweep: it is so only if its worker lives.
+func abandoned(ctx context.Context, workers sweep.Executor, facts *sweep.TrialFacts) (string, error) {
+	process, err := workers.Probe(ctx, facts.Attempts[len(facts.Attempts)-1].ID)
+	if process.Alive {
 		return "running without coordinator", err
 	}
 	return string(progressInterrupted), err
 }
 
-func newTrialStatus(ctx context.Context, db *store.DB, facts sweep.TrialFacts) (trialStatus, error) {
+// lastPoints returns the latest steps of the trials that began and are not over.
+func lastPoints(ctx context.Context, db *store.DB, s sweep.Snapshot) (map[trial.ID]store.PointRow, error) {
+	var open []trial.ID
+	for _, l := range s.Ladders {
+		for _, r := range l.Rungs {
+			for i := range r.Trials {
+				if t := &r.Trials[i]; len(t.Attempts) > 0 && t.Final() == nil {
+					open = append(open, t.Trial.ID)
+				}
+			}
+		}
+	}
+	return db.LastPoints(ctx, open)
+}
+
+func newTrialStatus(facts *sweep.TrialFacts, points map[trial.ID]store.PointRow) trialStatus {
 	t := trialStatus{
-		ID: facts.Trial.ID, Seed: facts.Trial.Spec.Seed, State: report.TrialState(facts), Step: facts.LastStep,
+		ID: facts.Trial.ID, Seed: facts.Trial.Spec.Seed, State: string(facts.State()), Step: facts.LastStep,
 		Steps: facts.Trial.Spec.Train.Steps, Attempts: len(facts.Attempts), PeakHostBytes: facts.Memory.PeakHostBytes,
 	}
 	if len(facts.Attempts) == 0 {
-		return t, nil
+		return t
 	}
-	last := facts.Attempts[len(facts.Attempts)-1]
+	last := &facts.Attempts[len(facts.Attempts)-1]
 	if !last.LastAt.IsZero() {
 		t.LastHeard = &last.LastAt
 	}
 	if last.Outcome != nil {
 		t.Error = last.Outcome.Error
 	}
-	for _, e := range facts.Evaluations {
-		if e.Step > 0 && (t.ValLoss == nil || e.ValLoss < *t.ValLoss) {
+	for i := range facts.Evaluations {
+		if e := &facts.Evaluations[i]; e.Step > 0 && (t.ValLoss == nil || e.ValLoss < *t.ValLoss) {
 			t.ValLoss = &e.ValLoss
 		}
 	}
 	if o := facts.Final(); o != nil {
 		t.TrainLoss = o.TrainLoss
-		return t, nil
-	}
-	point, err := db.LastPoint(ctx, t.ID)
-	if err == nil && point != nil {
+	} else if point, ok := points[t.ID]; ok {
 		t.TrainLoss = &point.TrainLoss
 	}
-	return t, err
+	return t
 }
 
 // progressOf derives a sweep's state. A sweep that was never registered has no ladders yet and is not finished.
-func progressOf(s sweep.Snapshot, d sweep.Decision, c *coordinator) progressState {
+func progressOf(finished bool, c *coordinator) progressState {
 	switch {
 	case c != nil && c.Alive:
 		return progressRunning
-	case len(s.Ladders) > 0 && d.Done:
+	case finished:
 		return progressFinished
 	}
 	return progressInterrupted

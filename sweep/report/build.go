@@ -151,7 +151,7 @@ func newTrial(t sweep.TrialFacts) Trial {
 		ID:              t.Trial.ID,
 		Seed:            t.Trial.Spec.Seed,
 		Extra:           t.Extra,
-		State:           TrialState(t),
+		State:           t.State(),
 		PeakHostBytes:   t.Memory.PeakHostBytes,
 		PeakDeviceBytes: t.Memory.PeakDeviceBytes,
 		TrainableParams: nonZero(t.TrainableParams),
@@ -171,21 +171,6 @@ func newTrial(t sweep.TrialFacts) Trial {
 	out.TokenAccuracy, out.ExactMatch = t.TokenAccuracy(), t.ExactMatch()
 	out.BestStep, out.Tokens, out.TrainSeconds = &o.BestStep, &o.Tokens, &o.TrainSeconds
 	return out
-}
-
-// TrialState says how far a trial is, in the words of the database's view: its final outcome's state, or pending, running,
-// interrupted or crashed.
-func TrialState(t sweep.TrialFacts) string {
-	if o := t.Final(); o != nil {
-		return string(o.State)
-	}
-	if len(t.Attempts) == 0 {
-		return "pending"
-	}
-	if last := t.Attempts[len(t.Attempts)-1].Outcome; last != nil {
-		return string(last.State)
-	}
-	return "running"
 }
 
 func cost(trials []Trial) Cost {

@@ -98,7 +98,7 @@ func trialRow(l Ladder, r Rung, t Trial) []string {
 		decision = string(*r.Decision)
 	}
 	return []string{
-		strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, float(t.ValLoss), integer(t.BestStep),
+		strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), string(t.State), float(t.ValLoss), integer(t.BestStep),
 		float(t.TrainLoss), integer(t.Tokens), integer(t.PeakHostBytes), integer(t.PeakDeviceBytes), integer(t.PredictedBytes),
 		float(t.TrainSeconds), integer(t.TrainableParams), decision, string(l.Verdict.State), integer(l.Verdict.RecommendedRank),
 		strings.TrimPrefix(r.tunedText(t.ID), ", "), strconv.FormatBool(t.Extra),

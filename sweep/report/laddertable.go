@@ -7,8 +7,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
-	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // column is one column of a ladder's table. A column without any value is left out; where the table is too wide, those
@@ -91,18 +91,18 @@ func decision(r Rung) string {
 	if !r.started {
 		return "not trained"
 	}
-	for _, bad := range []trial.OutcomeState{trial.OutcomeOverMemory, trial.OutcomeOverTime, trial.OutcomeUnstable, trial.OutcomeFailed} {
+	for _, bad := range []sweep.TrialState{sweep.TrialOverMemory, sweep.TrialOverTime, sweep.TrialUnstable, sweep.TrialFailed} {
 		if n := inState(r, bad); n > 0 {
 			return fmt.Sprintf("%d/%d %s", n, len(r.Trials), bad)
 		}
 	}
-	return fmt.Sprintf("%d/%d done", inState(r, trial.OutcomeDone), len(r.Trials))
+	return fmt.Sprintf("%d/%d done", inState(r, sweep.TrialDone), len(r.Trials))
 }
 
-func inState(r Rung, state trial.OutcomeState) int {
+func inState(r Rung, state sweep.TrialState) int {
 	n := 0
 	for _, t := range r.Trials {
-		if t.State == string(state) {
+		if t.State == state {
 			n++
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
-	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // recommend picks the ladder whose incumbent has the lowest mean loss. Only ladders scored on the first ladder's
@@ -134,7 +134,7 @@ func missing(ladders []Ladder) []Missing {
 func undone(r Rung) []int64 {
 	var seeds []int64
 	for _, t := range r.Trials {
-		if t.State != string(trial.OutcomeDone) && !slices.Contains(seeds, t.Seed) {
+		if t.State != sweep.TrialDone && !slices.Contains(seeds, t.Seed) {
 			seeds = append(seeds, t.Seed)
 		}
 	}

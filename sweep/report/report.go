@@ -186,22 +186,22 @@ type Candidate struct {
 
 // Trial is one seed of a rung. What is not known is nil.
 type Trial struct {
-	ID              trial.ID `json:"id"`
-	Seed            int64    `json:"seed"`
-	Extra           bool     `json:"extra,omitempty"` // the seed is none of the grid's: it was drawn to certify
-	State           string   `json:"state"`
-	ValLoss         *float64 `json:"val_loss"`
-	BestStep        *int     `json:"best_step"`
-	TrainLoss       *float64 `json:"train_loss"`
-	RetainLoss      *float64 `json:"retain_loss,omitempty"`    // on data.retain at the best step; absent where the grid has none
-	Forgetting      *float64 `json:"forgetting,omitempty"`     // how much higher it is than at step 0
-	TokenAccuracy   *float64 `json:"token_accuracy,omitempty"` // at the best step; absent in trials from before it was measured
-	ExactMatch      *float64 `json:"exact_match,omitempty"`    // as token_accuracy; absent, too, where no validation row has a prompt
-	Tokens          *int64   `json:"tokens"`
-	PeakHostBytes   *int64   `json:"peak_host_bytes"`
-	PeakDeviceBytes *int64   `json:"peak_device_bytes"`
-	PredictedBytes  *int64   `json:"predicted_bytes"`
-	TrainSeconds    *float64 `json:"train_seconds"`
-	TrainableParams *int64   `json:"trainable_params"`
-	Error           string   `json:"error,omitempty"`
+	ID              trial.ID         `json:"id"`
+	Seed            int64            `json:"seed"`
+	Extra           bool             `json:"extra,omitempty"` // the seed is none of the grid's: it was drawn to certify
+	State           sweep.TrialState `json:"state"`
+	ValLoss         *float64         `json:"val_loss"`
+	BestStep        *int             `json:"best_step"`
+	TrainLoss       *float64         `json:"train_loss"`
+	RetainLoss      *float64         `json:"retain_loss,omitempty"`    // on data.retain at the best step; absent where the grid has none
+	Forgetting      *float64         `json:"forgetting,omitempty"`     // how much higher it is than at step 0
+	TokenAccuracy   *float64         `json:"token_accuracy,omitempty"` // at the best step; absent in trials from before it was measured
+	ExactMatch      *float64         `json:"exact_match,omitempty"`    // as token_accuracy; absent, too, where no validation row has a prompt
+	Tokens          *int64           `json:"tokens"`
+	PeakHostBytes   *int64           `json:"peak_host_bytes"`
+	PeakDeviceBytes *int64           `json:"peak_device_bytes"`
+	PredictedBytes  *int64           `json:"predicted_bytes"`
+	TrainSeconds    *float64         `json:"train_seconds"`
+	TrainableParams *int64           `json:"trainable_params"`
+	Error           string           `json:"error,omitempty"`
 }

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+)
+
+// Summary is one line about a sweep: counts of what its facts say.
+type Summary struct {
+	sweep.Info
+	Ladders int
+	Trials  int      // planned, over all ranks: a plateau leaves some of them pending
+	Done    int      // with a result
+	Failed  int      // ended otherwise: unstable, over a limit, failed
+	Open    int      // begun and not ended
+	Holder  *Session // the newest session; nil when there was none
+	// Verdicts are the states that the ladders were found in, in grid order; StateRunning where none is recorded, or where the
+	// sweep's wish to confirm came later.
+	Verdicts []plateau.State
+}
+
+// List returns all sweeps, the oldest first. It looks at no event, and takes the verdicts as they were recorded.
+func (d *DB) List(ctx context.Context) ([]Summary, error) {
+	var list []Summary
+	err := d.read(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, selectInfo+` ORDER BY s.created_ns, s.id`)
+		err = each(rows, err, func(rows *sql.Rows) error {
+			info, err := scanInfo(rows)
+			list = append(list, Summary{Info: info})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		byID := make(map[int64]*Summary, len(list))
+		for i := range list {
+			byID[list[i].ID] = &list[i]
+		}
+		for _, read := range []func(context.Context, *sql.Tx, map[int64]*Summary) error{countTrials, readVerdicts, readHolders} {
+			if err := read(ctx, tx, byID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list sweeps: %w", err)
+	}
+	return list, nil
+}
+
+func countTrials(ctx context.Context, tx *sql.Tx, sweeps map[int64]*Summary) error {
+	rows, err := tx.QueryContext(ctx, withViews("seen_attempts", "trial_states")+`
+		SELECT sweep_id, state, count(*) FROM trial_states GROUP BY sweep_id, state`)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var id int64
+		var state sweep.TrialState
+		var n int
+		if err := rows.Scan(&id, &state, &n); err != nil {
+			return err
+		}
+		s := sweeps[id]
+		s.Trials += n
+		switch {
+		case state == sweep.TrialDone:
+			s.Done += n
+		case state.Over():
+			s.Failed += n
+		case state != sweep.TrialPending:
+			s.Open += n
+		}
+		return nil
+	})
+}
+
+// withViews begins a statement with views of this program, whatever an earlier one left in a database that is only read.
+func withViews(names ...string) string {
+	var parts []string
+	for _, name := range names {
+		_, rest, _ := strings.Cut(views, "CREATE VIEW "+name+" AS\n")
+		body, _, _ := strings.Cut(rest, ";\n")
+		parts = append(parts, name+" AS NOT MATERIALIZED (\n"+body+")")
+	}
+	return "WITH " + strings.Join(parts, ", ")
+}
+
+func readVerdicts(ctx context.Context, tx *sql.Tx, sweeps map[int64]*Summary) error {
+	rows, err := tx.QueryContext(ctx, `SELECT l.sweep_id, ifnull(v.verdict ->> '$.state', ?)
+		FROM ladders l
+		LEFT JOIN ladder_verdicts v ON v.id = (SELECT max(id) FROM ladder_verdicts WHERE ladder_id = l.id)
+			AND v.at_ns >= (SELECT ifnull(max(at_ns), 0) FROM confirmations WHERE sweep_id = l.sweep_id)
+		ORDER BY l.sweep_id, l.position`, plateau.StateRunning)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var id int64
+		var state plateau.State
+		if err := rows.Scan(&id, &state); err != nil {
+			return err
+		}
+		s := sweeps[id]
+		s.Ladders++
+		s.Verdicts = append(s.Verdicts, state)
+		return nil
+	})
+}
+
+func readHolders(ctx context.Context, tx *sql.Tx, sweeps map[int64]*Summary) error {
+	rows, err := tx.QueryContext(ctx, `SELECT sweep_id, `+sessionColumns+` FROM sessions
+		WHERE id IN (SELECT max(id) FROM sessions GROUP BY sweep_id)`)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var id int64
+		holder, err := scanSession(rows, &id)
+		if err != nil {
+			return err
+		}
+		sweeps[id].Holder = holder
+		return nil
+	})
+}
