@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -98,13 +99,7 @@ func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e trial.Event) 
 			VALUES (?, ?, ?, ?, ?, ?)`, attempt, e.Seq, p.Tokens, p.TrainLoss, p.GradNorm, p.LearningRate)
 		return err
 	case e.Kind == trial.EventEval && e.Evaluation != nil:
-		v := e.Evaluation
-		if err := errors.Join(finite(v.ValLoss, v.Seconds), finiteOrNil(v.RetainLoss, v.TokenAccuracy, v.ExactMatch)); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO evaluations (attempt_id, seq, val_loss, retain_loss, token_accuracy, exact_match, tokens, seconds)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, attempt, e.Seq, v.ValLoss, v.RetainLoss, v.TokenAccuracy, v.ExactMatch, v.Tokens, v.Seconds)
-		return err
+		return appendEvaluation(ctx, tx, attempt, e.Seq, *e.Evaluation)
 	case e.Kind == trial.EventMemory && e.Memory != nil:
 		m := e.Memory
 		_, err := tx.ExecContext(ctx, `INSERT INTO memory_peaks
@@ -141,6 +136,23 @@ func appendEnvironment(ctx context.Context, tx *sql.Tx, attempt, seq int64, v tr
 		plugin_version, plugin_sha256, device, versions, trainable_params) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		attempt, seq, v.PID, v.Host, cores, v.Backend, v.Platform, v.PluginPath,
 		v.PluginVersion, v.PluginSHA256, v.Device, versions, v.TrainableParams)
+	return err
+}
+
+func appendEvaluation(ctx context.Context, tx *sql.Tx, attempt, seq int64, v trial.Evaluation) error {
+	values := []any{attempt, seq, v.ValLoss, v.Tokens, v.Seconds}
+	measured := trial.AllMeasures()
+	for _, m := range measured {
+		if err := finiteOrNil(m.Of(v.Measures)); err != nil {
+			return err
+		}
+		values = append(values, m.Of(v.Measures))
+	}
+	if err := finite(v.ValLoss, v.Seconds); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO evaluations (attempt_id, seq, val_loss, tokens, seconds`+measureColumns("")+`)
+		VALUES (?, ?, ?, ?, ?`+strings.Repeat(", ?", len(measured))+`)`, values...)
 	return err
 }
 

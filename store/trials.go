@@ -234,7 +234,7 @@ type EvalRow struct {
 func (d *DB) Evals(ctx context.Context, trial trial.ID) ([]EvalRow, error) {
 	var evals []EvalRow
 	err := d.read(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT max(a.number), e.step, e.at_ns, v.val_loss, v.retain_loss, v.token_accuracy, v.exact_match, v.tokens, v.seconds
+		rows, err := tx.QueryContext(ctx, `SELECT max(a.number), e.step, e.at_ns, v.val_loss, v.tokens, v.seconds`+measureColumns("v.")+`
 			FROM attempts a
 			JOIN events e ON e.attempt_id = a.id AND e.kind = 'eval'
 			JOIN evaluations v ON v.attempt_id = e.attempt_id AND v.seq = e.seq
@@ -242,7 +242,7 @@ func (d *DB) Evals(ctx context.Context, trial trial.ID) ([]EvalRow, error) {
 		return each(rows, err, func(rows *sql.Rows) error {
 			var v EvalRow
 			var at int64
-			err := rows.Scan(&v.Attempt, &v.Step, &at, &v.ValLoss, &v.RetainLoss, &v.TokenAccuracy, &v.ExactMatch, &v.Tokens, &v.Seconds)
+			err := rows.Scan(append([]any{&v.Attempt, &v.Step, &at, &v.ValLoss, &v.Tokens, &v.Seconds}, measureFields(&v.Measures)...)...)
 			v.At = timeOf(at)
 			evals = append(evals, v)
 			return err

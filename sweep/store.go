@@ -103,15 +103,11 @@ type TrialFacts struct {
 	Memory          trial.Memory      // maximum over the attempts
 }
 
-// StepLoss is the validation loss after Step optimiser steps.
+// StepLoss is what the evaluation after Step optimiser steps found.
 type StepLoss struct {
-	Step       int      `json:"step"`
-	ValLoss    float64  `json:"val_loss"`
-	RetainLoss *float64 `json:"retain_loss,omitempty"` // nil where the grid has no data.retain
-	// TokenAccuracy is nil where it was not measured yet.
-	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
-	// ExactMatch is nil where it was not measured yet, or no validation row has a prompt.
-	ExactMatch *float64 `json:"exact_match,omitempty"`
+	Step    int
+	ValLoss float64
+	trial.Measures
 }
 
 // AttemptFacts is one launch and how it went.
@@ -142,14 +138,8 @@ func (t *TrialFacts) Final() *trial.Outcome {
 	return final
 }
 
-// TokenAccuracy is the token accuracy of a done trial at its best step; nil where it is not known.
-func (t TrialFacts) TokenAccuracy() *float64 { return t.best().TokenAccuracy }
-
-// ExactMatch is the exact match of a done trial at its best step; nil where it is not known.
-func (t TrialFacts) ExactMatch() *float64 { return t.best().ExactMatch }
-
-// best is the evaluation at a done trial's best step; empty where it is not known.
-func (t *TrialFacts) best() StepLoss {
+// Best is the evaluation at a done trial's best step; empty where it is not known.
+func (t *TrialFacts) Best() StepLoss {
 	o := t.Final()
 	if o == nil || o.ValLoss == nil {
 		return StepLoss{}

@@ -34,14 +34,12 @@ type EvaluateOptions struct {
 
 // Evaluation is a model's score on a data set.
 type Evaluation struct {
-	Loss          float64 `json:"loss"`           // mean token cross-entropy, nats
-	Perplexity    float64 `json:"perplexity"`     // e to the loss
-	TokenAccuracy float64 `json:"token_accuracy"` // share of the scored tokens that the model finds likeliest
-	// ExactMatch is the share of completions that greedy decoding writes token by token; absent where no row has a prompt.
-	ExactMatch *float64 `json:"exact_match,omitempty"`
-	Tokens     int64    `json:"tokens"`    // that were scored
-	Sequences  int      `json:"sequences"` // rows, those without a supervised token included
-	Warnings   []string `json:"warnings,omitempty"`
+	Loss       float64 `json:"loss"`       // mean token cross-entropy, nats
+	Perplexity float64 `json:"perplexity"` // e to the loss
+	trial.Measures
+	Tokens    int64    `json:"tokens"`    // that were scored
+	Sequences int      `json:"sequences"` // rows, those without a supervised token included
+	Warnings  []string `json:"warnings,omitempty"`
 }
 
 // Evaluate scores every row of a data set once, dropout off, on the path that validation takes while training.
@@ -74,7 +72,7 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
 func newEvaluation(total score, sequences int, warnings []string) Evaluation {
 	loss := total.Loss()
 	return Evaluation{
-		Loss: loss, Perplexity: math.Exp(loss), TokenAccuracy: total.TokenAccuracy(), ExactMatch: total.ExactMatch(),
+		Loss: loss, Perplexity: math.Exp(loss), Measures: total.Measures(),
 		Tokens: total.Tokens, Sequences: sequences, Warnings: warnings,
 	}
 }

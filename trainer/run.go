@@ -199,9 +199,10 @@ func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
 		}
 		t.bestAdapter = state.Adapter
 	}
+	measured := score.Measures()
+	measured.RetainLoss = retain
 	err = t.emit(trial.Event{Kind: trial.EventEval, Step: t.Step, Evaluation: &trial.Evaluation{
-		ValLoss: score.Loss(), RetainLoss: retain, TokenAccuracy: new(score.TokenAccuracy()), ExactMatch: score.ExactMatch(),
-		Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
+		ValLoss: score.Loss(), Measures: measured, Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
 	}})
 	if err != nil {
 		return nil, err

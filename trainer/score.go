@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
@@ -27,19 +28,17 @@ func (s *score) add(b model.Score) {
 // Loss is the mean loss per token.
 func (s score) Loss() float64 { return s.Sum / float64(s.Tokens) }
 
-// TokenAccuracy is the share of tokens that were the likeliest.
-func (s score) TokenAccuracy() float64 { return float64(s.Hits) / float64(s.Tokens) }
-
-// ExactMatch is the share of completions that greedy decoding writes token by token, where there are any.
+// Measures are what was measured beside the loss.
 //
-// Greedy decoding is not run for it: what it writes is a completion's tokens as long as each is the likeliest after those before
-// it, so it writes the whole completion exactly where every token is a hit. Labels other than the ids themselves are scored after
-// the ids. A completion that data.sequence_length cuts counts as far as it goes.
-func (s score) ExactMatch() *float64 {
-	if s.Completions == 0 {
-		return nil
+// Greedy decoding is not run for ExactMatch: what it writes is a completion's tokens as long as each is the likeliest after those
+// before it, so it writes the whole completion exactly where every token is a hit. Labels other than the ids themselves are scored
+// after the ids. A completion that data.sequence_length cuts counts as far as it goes.
+func (s score) Measures() trial.Measures {
+	m := trial.Measures{TokenAccuracy: new(float64(s.Hits) / float64(s.Tokens))}
+	if s.Completions > 0 {
+		m.ExactMatch = new(float64(s.ExactMatches) / float64(s.Completions))
 	}
-	return new(float64(s.ExactMatches) / float64(s.Completions))
+	return m
 }
 
 var errNothingToScore = errors.New("no supervised token in the rows to score")

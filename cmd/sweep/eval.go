@@ -119,11 +119,14 @@ func (a *app) writeEvaluation(v evalView) error {
 	for _, w := range v.Warnings {
 		a.say("warning: %s", w)
 	}
-	header := []string{"loss", "perplexity", "token_accuracy", "tokens", "sequences"}
-	row := []string{fmt.Sprintf("%.6f", v.Loss), fmt.Sprintf("%.4f", v.Perplexity), fmt.Sprintf("%.4f", v.TokenAccuracy), strconv.FormatInt(v.Tokens, 10), strconv.Itoa(v.Sequences)}
-	if v.ExactMatch != nil {
-		header, row = append(header, "exact_match"), append(row, fmt.Sprintf("%.4f", *v.ExactMatch))
+	header := []string{"loss", "perplexity"}
+	row := []string{fmt.Sprintf("%.6f", v.Loss), fmt.Sprintf("%.4f", v.Perplexity)}
+	for _, m := range trial.AllMeasures() {
+		if value := m.Of(v.Measures); value != nil {
+			header, row = append(header, m.Name), append(row, fmt.Sprintf("%.4f", *value))
+		}
 	}
+	header, row = append(header, "tokens", "sequences"), append(row, strconv.FormatInt(v.Tokens, 10), strconv.Itoa(v.Sequences))
 	if v.ValLoss != nil {
 		header, row = append(header, "val_loss"), append(row, fmt.Sprintf("%.6f", *v.ValLoss))
 	}

@@ -41,14 +41,10 @@ type curvePoint struct {
 }
 
 type curveEval struct {
-	Step       int      `json:"step"`
-	ValLoss    float64  `json:"val_loss"`
-	Perplexity float64  `json:"perplexity"`            // e to val_loss
-	RetainLoss *float64 `json:"retain_loss,omitempty"` // where the grid has data.retain
-	// TokenAccuracy is the share of supervised validation tokens that the model finds likeliest; absent where it was not measured.
-	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
-	// ExactMatch is the share of validation completions that greedy decoding writes; absent where no row has a prompt.
-	ExactMatch *float64 `json:"exact_match,omitempty"`
+	Step       int     `json:"step"`
+	ValLoss    float64 `json:"val_loss"`
+	Perplexity float64 `json:"perplexity"` // e to val_loss
+	trial.Measures
 }
 
 func (a *app) metrics(ctx context.Context, prefix string) error {
@@ -65,8 +61,7 @@ func (a *app) metrics(ctx context.Context, prefix string) error {
 		evals, err := db.Evals(ctx, c.Trial)
 		for _, e := range evals {
 			c.Evals = append(c.Evals, curveEval{
-				Step: e.Step, ValLoss: e.ValLoss, Perplexity: math.Exp(e.ValLoss), RetainLoss: e.RetainLoss, TokenAccuracy: e.TokenAccuracy,
-				ExactMatch: e.ExactMatch,
+				Step: e.Step, ValLoss: e.ValLoss, Perplexity: math.Exp(e.ValLoss), Measures: e.Measures,
 			})
 		}
 		return err
@@ -91,11 +86,8 @@ type evalColumn struct {
 // evalColumns are those of the table that an evaluation fills: val_loss, and what was measured beside it.
 func (c curve) evalColumns() []evalColumn {
 	columns := []evalColumn{{"val_loss", func(e curveEval) *float64 { return &e.ValLoss }}}
-	for _, more := range []evalColumn{
-		{"token_accuracy", func(e curveEval) *float64 { return e.TokenAccuracy }},
-		{"exact_match", func(e curveEval) *float64 { return e.ExactMatch }},
-		{"retain_loss", func(e curveEval) *float64 { return e.RetainLoss }},
-	} {
+	for _, m := range trial.AllMeasures() {
+		more := evalColumn{m.Name, func(e curveEval) *float64 { return m.Of(e.Measures) }}
 		if slices.ContainsFunc(c.Evals, func(e curveEval) bool { return more.value(e) != nil }) {
 			columns = append(columns, more)
 		}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,11 +49,23 @@ type shownTrial struct {
 	Files    []shownFile    `json:"files"`
 }
 
-// shownMetrics are other measures of the same evaluation.
+// shownMetrics are other measures of the same evaluation: those that ranks are compared by.
 type shownMetrics struct {
-	Perplexity    float64  `json:"perplexity"`
-	TokenAccuracy *float64 `json:"token_accuracy"` // null where it was not measured
-	ExactMatch    *float64 `json:"exact_match"`    // null where it was not measured, or no row has a prompt
+	Perplexity float64
+	trial.Measures
+}
+
+// MarshalJSON writes null for what was not measured.
+func (m shownMetrics) MarshalJSON() ([]byte, error) {
+	all := map[string]*float64{"perplexity": &m.Perplexity}
+	for _, x := range judgedMeasures() {
+		all[x.Name] = x.Of(m.Measures)
+	}
+	return json.Marshal(all)
+}
+
+func judgedMeasures() []trial.Measure {
+	return slices.DeleteFunc(trial.AllMeasures(), func(m trial.Measure) bool { return !m.Judged })
 }
 
 type shownPlace struct {
@@ -117,7 +131,7 @@ func newShownTrial(root string, r store.TrialRecord, files []shownFile) shownTri
 		Backend: r.Trial.Backend, Places: []shownPlace{}, Result: r.Final(), Attempts: []shownAttempt{}, Files: files,
 	}
 	if t.Result != nil && t.Result.ValLoss != nil {
-		t.Metrics = &shownMetrics{Perplexity: math.Exp(*t.Result.ValLoss), TokenAccuracy: r.TokenAccuracy(), ExactMatch: r.ExactMatch()}
+		t.Metrics = &shownMetrics{math.Exp(*t.Result.ValLoss), r.Best().Measures}
 	}
 	for _, p := range r.Places {
 		t.Places = append(t.Places, shownPlace(p))
@@ -182,11 +196,10 @@ func writeTrial(w io.Writer, t shownTrial) error {
 	}
 	if m := t.Metrics; m != nil {
 		fmt.Fprintf(&b, "perplexity %s at that step", formatMeasured(&m.Perplexity))
-		if m.TokenAccuracy != nil {
-			fmt.Fprintf(&b, ", token accuracy %s", formatMeasured(m.TokenAccuracy))
-		}
-		if m.ExactMatch != nil {
-			fmt.Fprintf(&b, ", exact match %s", formatMeasured(m.ExactMatch))
+		for _, x := range judgedMeasures() {
+			if v := x.Of(m.Measures); v != nil {
+				fmt.Fprintf(&b, ", %s %s", x.Title, formatMeasured(v))
+			}
 		}
 		b.WriteByte('\n')
 	}

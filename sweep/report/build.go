@@ -167,8 +167,8 @@ func newTrial(t sweep.TrialFacts) Trial {
 		out.Error = o.Error
 		return out
 	}
-	out.ValLoss, out.TrainLoss, out.RetainLoss, out.Forgetting = o.ValLoss, o.TrainLoss, o.RetainLoss, o.Forgetting()
-	out.TokenAccuracy, out.ExactMatch = t.TokenAccuracy(), t.ExactMatch()
+	out.ValLoss, out.TrainLoss, out.Measures, out.Forgetting = o.ValLoss, o.TrainLoss, t.Best().Measures, o.Forgetting()
+	out.RetainLoss = o.RetainLoss
 	out.BestStep, out.Tokens, out.TrainSeconds = &o.BestStep, &o.Tokens, &o.TrainSeconds
 	return out
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // CSV writes one row per trial that was started: sweep, ladder, the cell's settings, then the trial's numbers. Numbers
@@ -62,19 +64,17 @@ func (r Report) rows() ([]string, [][]string) {
 // measuredColumn is a column for what only some sweeps measure.
 type measuredColumn struct {
 	name  string
-	there bool // for some trial
 	value func(Trial) *float64
 }
 
 // measuredColumns are those that some trial has a value for.
 func (r Report) measuredColumns() []measuredColumn {
-	accuracy, exact := func(t Trial) *float64 { return t.TokenAccuracy }, func(t Trial) *float64 { return t.ExactMatch }
-	return slices.DeleteFunc([]measuredColumn{
-		{"token_accuracy", r.has(accuracy), accuracy},
-		{"exact_match", r.has(exact), exact},
-		{"retain_loss", r.retains(), func(t Trial) *float64 { return t.RetainLoss }},
-		{"forgetting", r.retains(), func(t Trial) *float64 { return t.Forgetting }},
-	}, func(c measuredColumn) bool { return !c.there })
+	var columns []measuredColumn
+	for _, m := range trial.AllMeasures() {
+		columns = append(columns, measuredColumn{m.Name, func(t Trial) *float64 { return m.Of(t.Measures) }})
+	}
+	columns = append(columns, measuredColumn{"forgetting", func(t Trial) *float64 { return t.Forgetting }})
+	return slices.DeleteFunc(columns, func(c measuredColumn) bool { return !r.has(c.value) })
 }
 
 // retains reports whether any trial was scored on data.retain.

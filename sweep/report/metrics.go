@@ -10,6 +10,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Metric is what one number says about a ladder's rank. val_loss is the ladder's verdict; the others are judged by the same rule
@@ -36,15 +37,17 @@ type metric struct {
 // otherMetrics are those beside val_loss. Forgetting is compared by the loss on data.retain, from which it differs by what the base
 // model scores there: a share of a difference that may be zero would mean nothing.
 func otherMetrics() []metric {
-	return []metric{
-		{name: "perplexity", judged: perplexity, shown: perplexity},
-		{name: "token_accuracy", maximize: true, judged: sweep.TrialFacts.TokenAccuracy, shown: sweep.TrialFacts.TokenAccuracy},
-		{name: "exact_match", maximize: true, rate: true, judged: sweep.TrialFacts.ExactMatch, shown: sweep.TrialFacts.ExactMatch},
-		{
-			name: "forgetting", judged: func(t sweep.TrialFacts) *float64 { return t.Final().RetainLoss },
-			shown: func(t sweep.TrialFacts) *float64 { return t.Final().Forgetting() },
-		},
+	all := []metric{{name: "perplexity", judged: perplexity, shown: perplexity}}
+	for _, m := range trial.AllMeasures() {
+		if m.Judged {
+			value := func(t sweep.TrialFacts) *float64 { return m.Of(t.Best().Measures) }
+			all = append(all, metric{name: m.Name, maximize: m.Maximize, rate: m.Rate, judged: value, shown: value})
+		}
 	}
+	return append(all, metric{
+		name: "forgetting", judged: func(t sweep.TrialFacts) *float64 { return t.Final().RetainLoss },
+		shown: func(t sweep.TrialFacts) *float64 { return t.Final().Forgetting() },
+	})
 }
 
 func perplexity(t sweep.TrialFacts) *float64 { return new(math.Exp(*t.Final().ValLoss)) }
@@ -217,13 +220,20 @@ func (r Report) metricsLegend() string {
 	if !share.Relative {
 		share, whose = plateau.DefaultRule().MinGain, "the default, for the grid gives nats"
 	}
-	text := fmt.Sprintf("Metrics beside val_loss are judged by the same rule on the grid's seeds, with a min_gain of %s %% of the lowest rank's value (%s); "+
-		"token_accuracy is the share of supervised validation tokens that the model finds likeliest, at the step of the lowest val_loss.",
+	text := fmt.Sprintf("Metrics beside val_loss are judged by the same rule on the grid's seeds, with a min_gain of %s %% of the lowest rank's value (%s)",
 		number(share.Value*100), whose)
-	if r.has(func(t Trial) *float64 { return t.ExactMatch }) {
-		text += " exact_match is the share of validation completions that greedy decoding writes token by token, at that step; its min_gain is " +
-			fmt.Sprintf("a difference of %s.", number(share.Value))
+	separator, step := "; ", "the step of the lowest val_loss"
+	for _, m := range trial.AllMeasures() {
+		if !m.Judged || !m.Always && !r.has(func(t Trial) *float64 { return m.Of(t.Measures) }) {
+			continue
+		}
+		text += fmt.Sprintf("%s%s is %s, at %s", separator, m.Name, m.Meaning, step)
+		if m.Rate {
+			text += fmt.Sprintf("; its min_gain is a difference of %s", number(share.Value))
+		}
+		separator, step = ". ", "that step"
 	}
+	text += "."
 	if r.retains() {
 		text += " Forgetting is compared by the loss on data.retain."
 	}

@@ -193,10 +193,8 @@ type Trial struct {
 	ValLoss         *float64         `json:"val_loss"`
 	BestStep        *int             `json:"best_step"`
 	TrainLoss       *float64         `json:"train_loss"`
-	RetainLoss      *float64         `json:"retain_loss,omitempty"`    // on data.retain at the best step; absent where the grid has none
-	Forgetting      *float64         `json:"forgetting,omitempty"`     // how much higher it is than at step 0
-	TokenAccuracy   *float64         `json:"token_accuracy,omitempty"` // at the best step; absent in trials from before it was measured
-	ExactMatch      *float64         `json:"exact_match,omitempty"`    // as token_accuracy; absent, too, where no validation row has a prompt
+	trial.Measures                   // at the best step
+	Forgetting      *float64         `json:"forgetting,omitempty"` // how much higher it is than at step 0
 	Tokens          *int64           `json:"tokens"`
 	PeakHostBytes   *int64           `json:"peak_host_bytes"`
 	PeakDeviceBytes *int64           `json:"peak_device_bytes"`

@@ -93,8 +93,10 @@ func TestReportOfMetrics(t *testing.T) {
 				o.BaseRetain, o.RetainLoss = new(3.0), new(3+0.125*float64(i)+0.001*float64(j-1))
 				facts.Evaluations = []sweep.StepLoss{
 					{
-						Step: o.BestStep, ValLoss: *o.ValLoss, TokenAccuracy: new(min(0.25+0.05*float64(i), 0.3+0.0001*float64(i)) + 0.0002*float64(j-1)),
-						ExactMatch: new(min(0.1*float64(i), 0.2) + 0.0004*float64(min(i, 1)*(j-1))),
+						Step: o.BestStep, ValLoss: *o.ValLoss, Measures: trial.Measures{
+							TokenAccuracy: new(min(0.25+0.05*float64(i), 0.3+0.0001*float64(i)) + 0.0002*float64(j-1)),
+							ExactMatch:    new(min(0.1*float64(i), 0.2) + 0.0004*float64(min(i, 1)*(j-1))),
+						},
 					},
 				}
 			}
@@ -135,7 +137,7 @@ func TestReportOfNoAccuracy(t *testing.T) {
 	for i := range s.Ladders[0].Rungs {
 		for j := range s.Ladders[0].Rungs[i].Trials {
 			facts := &s.Ladders[0].Rungs[i].Trials[j]
-			facts.Evaluations = []sweep.StepLoss{{Step: facts.Attempts[0].Outcome.BestStep, TokenAccuracy: new(0.0), ExactMatch: new(0.0)}}
+			facts.Evaluations = []sweep.StepLoss{{Step: facts.Attempts[0].Outcome.BestStep, Measures: trial.Measures{TokenAccuracy: new(0.0), ExactMatch: new(0.0)}}}
 		}
 	}
 	m := Build(s).Ladders[0].Metrics

@@ -167,10 +167,11 @@ func exerciseRetain(t *testing.T, s Store) {
 	ctx, id, tr := t.Context(), create(t, s, "first"), Trial(16, 1, 1)
 	attempt := trial.NewAttemptID(tr.ID, 1)
 	must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, 1, trial.Assignment{Attempt: attempt, Trial: tr}, moment(1)))
+	all := trial.Measures{RetainLoss: new(3.25), TokenAccuracy: new(0.25), ExactMatch: new(0.125)}
 	o := trial.Outcome{State: trial.OutcomeDone, ValLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}
 	events := []trial.Event{
-		{Kind: trial.EventEval, Step: 0, Evaluation: &trial.Evaluation{ValLoss: 5, RetainLoss: new(3.0)}},
-		{Kind: trial.EventEval, Step: 2, Evaluation: &trial.Evaluation{ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.25), ExactMatch: new(0.125)}},
+		{Kind: trial.EventEval, Step: 0, Evaluation: &trial.Evaluation{ValLoss: 5, Measures: trial.Measures{RetainLoss: new(3.0)}}},
+		{Kind: trial.EventEval, Step: 2, Evaluation: &trial.Evaluation{ValLoss: 4.5, Measures: all}},
 		{Kind: trial.EventEval, Step: 4, Evaluation: &trial.Evaluation{ValLoss: 4.75}},
 		{Kind: trial.EventEnded, Outcome: &o},
 	}
@@ -179,18 +180,15 @@ func exerciseRetain(t *testing.T, s Store) {
 	}
 	must(t, "AppendEvents", s.AppendEvents(ctx, attempt, events))
 	f := snapshot(t, s, id).Ladders[0].Rungs[0].Trials[0]
-	want := []sweep.StepLoss{{Step: 0, ValLoss: 5, RetainLoss: new(3.0)}, {Step: 2, ValLoss: 4.5, RetainLoss: new(3.25), TokenAccuracy: new(0.25), ExactMatch: new(0.125)}, {Step: 4, ValLoss: 4.75}}
+	want := []sweep.StepLoss{{Step: 0, ValLoss: 5, Measures: trial.Measures{RetainLoss: new(3.0)}}, {Step: 2, ValLoss: 4.5, Measures: all}, {Step: 4, ValLoss: 4.75}}
 	if diff := cmp.Diff(want, f.Evaluations); diff != "" {
 		t.Errorf("evaluations (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(&o, f.Final()); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
 	}
-	if got := f.TokenAccuracy(); got == nil || *got != 0.25 {
-		t.Errorf("token accuracy at the best step = %v, want 0.25", got)
-	}
-	if got := f.ExactMatch(); got == nil || *got != 0.125 {
-		t.Errorf("exact match at the best step = %v, want 0.125", got)
+	if diff := cmp.Diff(all, f.Best().Measures); diff != "" {
+		t.Errorf("measures at the best step (-want +got):\n%s", diff)
 	}
 	if got := f.Final().Forgetting(); got == nil || *got != 0.25 {
 		t.Errorf("forgetting = %v, want 0.25", got)
@@ -262,11 +260,11 @@ func exerciseInvalidEvents(t *testing.T, s Store) {
 		"seq 0":            {Seq: 0, At: moment(3), Kind: trial.EventCheckpoint},
 		"unknown kind":     {Seq: 3, At: moment(3), Kind: "gossip"},
 		"empty evaluation": {Seq: 3, At: moment(3), Kind: trial.EventEval},
-		"NaN retained":     {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 1, RetainLoss: new(math.NaN())}},
+		"NaN retained":     {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{RetainLoss: new(math.NaN())}}},
 		"nothing screened": {Seq: 3, At: moment(3), Kind: trial.EventScreened},
 		"NaN screened":     {Seq: 3, At: moment(3), Kind: trial.EventScreened, Screened: &trial.Screened{Rank: 1, ValLoss: math.NaN()}},
-		"NaN exact match":  {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 1, ExactMatch: new(math.NaN())}},
-		"NaN accuracy":     {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 1, TokenAccuracy: new(math.NaN())}},
+		"NaN exact match":  {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{ExactMatch: new(math.NaN())}}},
+		"NaN accuracy":     {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{TokenAccuracy: new(math.NaN())}}},
 		"NaN":              {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: math.NaN()}},
 		"second outcome":   ended(4),
 	} {

@@ -44,7 +44,7 @@ func (m *MemStore) facts(t trial.Trial) sweep.TrialFacts {
 		f.Attempts = append(f.Attempts, facts)
 	}
 	for step, loss := range losses {
-		f.Evaluations = append(f.Evaluations, sweep.StepLoss{Step: step, ValLoss: loss.ValLoss, RetainLoss: loss.RetainLoss, TokenAccuracy: loss.TokenAccuracy, ExactMatch: loss.ExactMatch})
+		f.Evaluations = append(f.Evaluations, sweep.StepLoss{Step: step, ValLoss: loss.ValLoss, Measures: loss.Measures})
 	}
 	for _, rank := range slices.Sorted(maps.Keys(screened)) {
 		f.Screened = append(f.Screened, screened[rank])

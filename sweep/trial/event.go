@@ -72,16 +72,10 @@ type Point struct {
 
 // Evaluation is one pass over the validation rows.
 type Evaluation struct {
-	ValLoss    float64  `json:"val_loss"`
-	RetainLoss *float64 `json:"retain_loss,omitempty"` // on data.retain; nil where the grid has none
-	// TokenAccuracy is the share of supervised validation tokens that the model finds likeliest; nil in events that were written
-	// before it was measured.
-	TokenAccuracy *float64 `json:"token_accuracy,omitempty"`
-	// ExactMatch is the share of validation completions that greedy decoding writes token by token; nil where no row has a prompt,
-	// and in events that were written before it was measured.
-	ExactMatch *float64 `json:"exact_match,omitempty"`
-	Tokens     int64    `json:"tokens"` // supervised validation tokens
-	Seconds    float64  `json:"seconds"`
+	ValLoss float64 `json:"val_loss"`
+	Measures
+	Tokens  int64   `json:"tokens"` // supervised validation tokens
+	Seconds float64 `json:"seconds"`
 }
 
 // Memory is the peak an attempt has used. A nil peak means that it cannot be told there.
