@@ -29,12 +29,12 @@ func AllMeasures() []Measure {
 		{
 			Name: "token_accuracy", Title: "token accuracy", Judged: true, Maximize: true, Always: true,
 			Meaning: "the share of supervised validation tokens that the model finds likeliest",
-			field: func(m *Measures) **float64 { return &m.TokenAccuracy },
+			field:   func(m *Measures) **float64 { return &m.TokenAccuracy },
 		},
 		{
 			Name: "exact_match", Title: "exact match", Judged: true, Maximize: true, Rate: true,
 			Meaning: "the share of validation completions that greedy decoding writes token by token",
-			field: func(m *Measures) **float64 { return &m.ExactMatch },
+			field:   func(m *Measures) **float64 { return &m.ExactMatch },
 		},
 		{
 			Name: "retain_loss", Title: "loss on data.retain", Meaning: "the loss on data.retain",
