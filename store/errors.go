@@ -7,7 +7,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// explain adds the place and the fix to errors of SQLite that a person can mend; others pass as they are.
+// explain adds the place and the fix to errors of SQLite that a person can fix; others pass as they are.
 func (d *DB) explain(err error) error {
 	var lite sqlite3.Error
 	if !errors.As(err, &lite) {
@@ -18,7 +18,7 @@ func (d *DB) explain(err error) error {
 	case sqlite3.ErrFull:
 		fix = "the disk is full: free some space and resume; what was recorded is kept"
 	case sqlite3.ErrReadonly, sqlite3.ErrPerm, sqlite3.ErrCantOpen, sqlite3.ErrAuth:
-		fix = "it and its folder must be writable: mend the permissions or choose another folder with --root"
+		fix = "it and its folder must be writable: fix the permissions or choose another folder with --root"
 	case sqlite3.ErrIoErr:
 		fix = "the disk refused to read or write: check its health and free space, then resume"
 	case sqlite3.ErrNotADB:

@@ -131,7 +131,7 @@ func (r Rung) trainSeconds() float64 {
 }
 
 // Reopen sees what other sweeps made of shared trials with this sweep's eyes. Those that ended without a loss get a fresh
-// chance: who raises a limit or mends what failed runs the grid under a new name to have them tried again. What is done
+// chance: who raises a limit or fixes what failed runs the grid under a new name to have them tried again. What is done
 // stays done, unless it needed more memory than this sweep allows; a loss that is not finite would come again. Every Store
 // calls it on the snapshots it returns.
 func (s *Snapshot) Reopen() {

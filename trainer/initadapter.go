@@ -117,7 +117,7 @@ func missingAdapter(err error) error {
 		weights.AdapterConfigFile, weights.AdapterWeightsFile)
 }
 
-// AdapterSum returns the SHA-256 over the two files of lora.init_adapter, for LoRASpec.InitAdapterSHA256.
+// AdapterSum returns the SHA-256 over the two files of lora.init_adapter, for lora.Spec.InitAdapterSHA256.
 func AdapterSum(dir string) (string, error) {
 	sum := sha256.New()
 	for _, name := range []string{weights.AdapterConfigFile, weights.AdapterWeightsFile} {

@@ -28,8 +28,8 @@ type InspectOptions struct {
 // Inspect resolves a model reference (builtin:<name>, a folder, a GGUF file, or a hub id), checks its files against its config.json
 // without loading a weight, and fingerprints them. A hub model that is not in the cache is fetched into it.
 //
-// Errors that a person has to mend in the grid or the files (no such model, an architecture that cannot be trained, a
-// truncated file) wrap sweep.ErrInput; a hub that cannot be reached gives hub.ErrUnavailable.
+// Errors that a person has to fix in the grid or the files (no such model, an architecture that cannot be trained, a
+// truncated file) wrap trial.ErrInput; a hub that cannot be reached gives hub.ErrUnavailable.
 func Inspect(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo, error) {
 	info, files, err := locate(ctx, ref, o)
 	if err != nil {
@@ -182,7 +182,7 @@ func configText(files fs.FS) ([]byte, error) {
 	return text, err
 }
 
-// asInput marks errors about a file's content or absence as the person's to mend.
+// asInput marks errors about a file's content or absence as the person's to fix.
 func asInput(err error) error {
 	if errors.Is(err, weights.ErrFormat) || errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", trial.ErrInput, err)

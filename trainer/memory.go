@@ -136,7 +136,7 @@ func (t *training) reportMemory() (*trial.Outcome, error) {
 	if t.MemoryLimit == 0 || peak == nil || *peak <= t.MemoryLimit {
 		return nil, nil
 	}
-	return new(overMemory(fmt.Sprintf("rank %d used %s", t.Trial.Spec.LoRA.Rank, bytesText(*peak)), t.MemoryLimit)), nil
+	return new(overMemory(fmt.Sprintf("rank %d used %s", t.Trial.Spec.LoRA.Rank, trial.FormatBytes(*peak)), t.MemoryLimit)), nil
 }
 
 // limited returns the peak that counts against the limit: on a GPU the device's, which is nil where the plug-in cannot tell, else

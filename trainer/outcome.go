@@ -99,7 +99,7 @@ func unstable(what string) *trial.Outcome {
 func overMemory(what string, limit int64) trial.Outcome {
 	return trial.Outcome{
 		State: trial.OutcomeOverMemory,
-		Error: fmt.Sprintf("%s, over the limit of %s: raise limits.memory, or lower batch_size or sequence_length", what, bytesText(limit)),
+		Error: fmt.Sprintf("%s, over the limit of %s: raise limits.memory, or lower batch_size or sequence_length", what, trial.FormatBytes(limit)),
 	}
 }
 
@@ -119,15 +119,3 @@ func (t *training) save() error {
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
-
-// bytesText writes a size for people, in binary units.
-func bytesText(n int64) string {
-	const unit = 1024
-	if n < unit*unit {
-		return fmt.Sprintf("%d KiB", n/unit)
-	}
-	if n < unit*unit*unit {
-		return fmt.Sprintf("%.0f MiB", float64(n)/unit/unit)
-	}
-	return fmt.Sprintf("%.2f GiB", float64(n)/unit/unit/unit)
-}

@@ -134,7 +134,7 @@ func (a *app) writeEvaluation(v evalView) error {
 	return a.emit("eval", v, table, func() ([]string, [][]string) { return header, [][]string{row} })
 }
 
-// asUsage gives an error that a person has to mend its exit code.
+// asUsage gives an error that a person has to fix its exit code.
 func asUsage(err error) error {
 	if errors.Is(err, trial.ErrInput) {
 		return withCode(exitUsage, err)

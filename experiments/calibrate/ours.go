@@ -23,7 +23,7 @@ func ours() []rule {
 	}
 }
 
-// climb lets Plateau.Judge climb a ladder and answers its draws. It may see all rungs at once, for what it says of a rung
+// climb lets Rule.Judge climb a ladder and answers its draws. It may see all rungs at once, for what it says of a rung
 // does not depend on later ones; those past the stop cost nothing.
 func climb(p plateau.Rule, l ladder) (call, error) {
 	losses := make([]plateau.Losses, rungs)

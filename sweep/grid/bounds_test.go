@@ -16,7 +16,7 @@ lora: {rank: [1, 2], alpha: 16, target_modules: [c_attn]}
 train: {steps: 10}
 `
 
-func TestParseGridBounds(t *testing.T) {
+func TestParseBounds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, file, text, want string }{
 		{"too long", "g.yaml", minimal + "# " + strings.Repeat("x", 64<<10), "g.yaml: the file has 65698 bytes; a grid has at most 65536"},
@@ -24,20 +24,20 @@ func TestParseGridBounds(t *testing.T) {
 			"a file name that makes no sweep name", "my grid!.yaml", minimal,
 			"my grid!.yaml:1:1: the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-'",
 		},
-		{"only the first problems", "g.yaml", strings.Repeat("zzzzz: 1\n", 30), "g.yaml: and more problems; mend these first"},
+		{"only the first problems", "g.yaml", strings.Repeat("zzzzz: 1\n", 30), "g.yaml: and more problems; fix these first"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := grid.Parse(tt.file, []byte(tt.text))
 			if err == nil || !strings.HasSuffix(err.Error(), tt.want) {
-				t.Errorf("ParseGrid = %v, want an error that ends in %s", err, tt.want)
+				t.Errorf("Parse = %v, want an error that ends in %s", err, tt.want)
 			}
 		})
 	}
 }
 
 // The parser's time must not explode on any small file: these took seconds or the whole stack in one YAML library or another.
-func TestParseGridHostile(t *testing.T) {
+func TestParseHostile(t *testing.T) {
 	t.Parallel()
 	staircase := func(indent int) string {
 		var b strings.Builder
@@ -66,15 +66,15 @@ func TestParseGridHostile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if _, err := grid.Parse("h.yaml", []byte(text)); err == nil {
-				t.Error("ParseGrid accepts it")
+				t.Error("Parse accepts it")
 			}
 		})
 	}
 }
 
-// Whatever the bytes, ParseGrid ends with a grid or with problems of that file, and a grid it accepts can be hashed, be
+// Whatever the bytes, Parse ends with a grid or with problems of that file, and a grid it accepts can be hashed, be
 // compared with itself and be expanded.
-func FuzzParseGrid(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, text := range badGrids(f) {
 		f.Add(text)
 	}

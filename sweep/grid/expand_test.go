@@ -19,7 +19,7 @@ func parse(t *testing.T, text string) grid.Grid {
 	t.Helper()
 	g, err := grid.Parse("g.yaml", []byte(text))
 	if err != nil {
-		t.Fatalf("ParseGrid: %v\n%s", err, text)
+		t.Fatalf("Parse: %v\n%s", err, text)
 	}
 	return g
 }

@@ -56,7 +56,7 @@ type trainAxes struct {
 }
 
 // Parse reads a grid file strictly. name is its path: messages start with it and its base names the sweep where the
-// file does not. The error joins every problem of the file as a GridError each, in the file's order, and wraps ErrInput.
+// file does not. The error joins every problem of the file as an Error each, in the file's order, and wraps ErrInput.
 func Parse(name string, text []byte) (Grid, error) {
 	r := &reader{file: name, grid: defaultGrid(name), given: map[string]position{}}
 	if root := r.document(text); root != nil {
@@ -145,5 +145,5 @@ func (g Grid) ErrorAt(key string, err error) error {
 	return fmt.Errorf("%s:%d:%d: %w", g.file, at.line, at.column, err)
 }
 
-// Is reports whether target is ErrInput: only a person can mend a grid.
+// Is reports whether target is ErrInput: only a person can fix a grid.
 func (e Error) Is(target error) bool { return target == trial.ErrInput }

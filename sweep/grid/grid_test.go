@@ -34,8 +34,8 @@ func readText(t *testing.T, path string) []byte {
 	return text
 }
 
-// Every grid under testdata/grids/bad has beside it what ParseGrid says, the file's name without its folder.
-func TestParseGridErrors(t *testing.T) {
+// Every grid under testdata/grids/bad has beside it what Parse says, the file's name without its folder.
+func TestParseErrors(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/grids/bad/*.yaml")
 	if err != nil || len(paths) == 0 {
@@ -50,7 +50,7 @@ func TestParseGridErrors(t *testing.T) {
 			}
 			_, err = grid.Parse(filepath.Base(path), text)
 			if err == nil {
-				t.Fatal("ParseGrid accepts it")
+				t.Fatal("Parse accepts it")
 			}
 			if !errors.Is(err, trial.ErrInput) {
 				t.Errorf("%v does not wrap ErrInput", err)

@@ -89,7 +89,7 @@ func (g gridText) write(order *rand.Rand) string {
 func mustParse(t *rapid.T, text string) grid.Grid {
 	g, err := grid.Parse("p.yaml", []byte(text))
 	if err != nil {
-		t.Fatalf("ParseGrid: %v\n%s", err, text)
+		t.Fatalf("Parse: %v\n%s", err, text)
 	}
 	return g
 }

@@ -31,7 +31,7 @@ func (r *reader) err() error {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	if len(r.problems) > maxProblems {
-		r.problems = append(r.problems[:maxProblems], Error{File: r.file, Message: "and more problems; mend these first"})
+		r.problems = append(r.problems[:maxProblems], Error{File: r.file, Message: "and more problems; fix these first"})
 	}
 	errs := make([]error, len(r.problems))
 	for i, p := range r.problems {

@@ -7,14 +7,14 @@ import (
 	"strconv"
 )
 
-// Values of LoRASpec.Init.
+// Values of Spec.Init.
 const (
 	InitKaiming  = "kaiming"  // PEFT's default
 	InitGaussian = "gaussian" // unit rows divided by r
 	InitPiSSA    = "pissa"    // the base weight's largest singular directions, which leave the base (Meng et al. 2024, arXiv:2404.02948)
 )
 
-// Values of LoRASpec.Bias beside "", which is PEFT's "none".
+// Values of Spec.Bias beside "", which is PEFT's "none".
 const (
 	BiasNone     = "none"
 	BiasLoRAOnly = "lora_only" // the biases of the targeted modules train too

@@ -71,7 +71,7 @@ type Draw struct {
 	Seeds []int64 `json:"seeds"`
 }
 
-// Verdict is what Plateau.Judge and Conclude say of a ladder.
+// Verdict is what Rule.Judge and a sweep say of a ladder.
 type Verdict struct {
 	State           State    `json:"state"`
 	RecommendedRank int      `json:"recommended_rank"` // the incumbent; 0 while no rung is complete

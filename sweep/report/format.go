@@ -69,7 +69,7 @@ func Count(n int64) string {
 // count is Count for text that is wrapped.
 func count(n int64) string { return tied(Count(n)) }
 
-// size is sweep.FormatBytes for text that is wrapped.
+// size is trial.FormatBytes for text that is wrapped.
 func size(n int64) string { return tied(trial.FormatBytes(n)) }
 
 // tied keeps a number and its unit on one line.

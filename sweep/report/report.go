@@ -123,7 +123,7 @@ type Conditions struct {
 	Tokens int64    `json:"tokens"` // supervised tokens one trial has trained on; 0 before the first is done
 }
 
-// Verdict is a sweep.Verdict without its rungs, whose numbers stand in Rung.
+// Verdict is a plateau.Verdict without its rungs, whose numbers stand in Rung.
 type Verdict struct {
 	State           plateau.State     `json:"state"`
 	RecommendedRank *int              `json:"recommended_rank"`

@@ -31,14 +31,14 @@ type Choice struct {
 	PluginPath    string   `json:"plugin_path,omitempty"`
 	PluginVersion string   `json:"plugin_version,omitempty"`
 	PluginSHA256  string   `json:"plugin_sha256,omitempty"`
-	Identity      string   `json:"identity"` // becomes sweep.Trial.Backend, e.g. "xla:cpu sha256:ad1309ac822b"
+	Identity      string   `json:"identity"` // becomes trial.Trial.Backend, e.g. "xla:cpu sha256:ad1309ac822b"
 	Devices       []string `json:"devices"`
 	Notice        string   `json:"notice,omitempty"` // one line for the user when auto fell back to pure Go
 }
 
 // Resolve says what want (auto, xla:cpu, xla:cuda, go, or the path of a plug-in) means on this machine. Auto takes CUDA
 // if its plug-in loads and lists a device, else the CPU plug-in, else pure Go with a Notice. An explicit wish that cannot
-// be met is an error that says how to meet it; a wish that is no backend at all is sweep.ErrInput. Nothing is downloaded.
+// be met is an error that says how to meet it; a wish that is no backend at all is trial.ErrInput. Nothing is downloaded.
 func Resolve(ctx context.Context, want string) (Choice, error) {
 	return newResolver().resolve(ctx, want)
 }

@@ -28,7 +28,7 @@ type Template struct {
 
 // Load reads a model's chat template: chat_template.jinja, else chat_template in tokenizer_config.json (of several
 // the one named default), else the one in the GGUF file that the model is. A model without one, and a template that does not parse,
-// are errors that wrap sweep.ErrInput (and fs.ErrNotExist where there is none).
+// are errors that wrap trial.ErrInput (and fs.ErrNotExist where there is none).
 func Load(files fs.FS) (*Template, error) {
 	source, tokens, err := readTemplate(files)
 	if err != nil {
@@ -38,7 +38,7 @@ func Load(files fs.FS) (*Template, error) {
 }
 
 // Parse makes a template of its source. It writes tokens by their names (bos_token and its like). A source that does not parse is an
-// error that wraps sweep.ErrInput.
+// error that wraps trial.ErrInput.
 func Parse(source string, tokens map[string]string) (*Template, error) {
 	template, err := jinja.Parse(source)
 	if err != nil {

@@ -20,7 +20,7 @@ type Prepared struct {
 // Prepare tokenises a corpus into cacheDir/<fingerprint>, or finds it there. Pre-tokenised data needs no tokenizer among the
 // model's files. progress is told the bytes read so far and their total; it may be nil.
 //
-// Errors that a person has to mend wrap sweep.ErrInput. After any error or crash the cache holds no corpus that looks
+// Errors that a person has to fix wrap trial.ErrInput. After any error or crash the cache holds no corpus that looks
 // complete and is not.
 func Prepare(ctx context.Context, cacheDir string, src Source, progress func(done, total int64)) (Prepared, error) {
 	p, err := newPlan(ctx, src)

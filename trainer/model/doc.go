@@ -12,13 +12,13 @@
 //	p, err := model.New(backend, config, base, adapter, model.Options{...})
 //	err = p.Compile(ctx)                      // before step 1: the compiler says what the step will need
 //	r, err := p.Step(1, []model.Batch{b}, lr) // r.Loss, r.GradNorm: of the batch before its update
-//	sum, n, err := p.Evaluate(validation)     // dropout off, nats summed over n supervised tokens
+//	s, err := p.Score(validation)             // dropout off, nats summed over the supervised tokens
 //
 // The mathematics are PEFT's for LoRA (input dropout, alpha/r or alpha/sqrt(r), Conv1D weights [in, out], A [r, in],
 // B [out, r]), torch's for AdamW and clipping, and Hugging Face's for the loss: a row of T ids is T-1 predictions, labels of
 // -100 do not count. The base model's own dropout (attn_pdrop and friends) is off: only LoRA's input is dropped.
 //
-// What trains is a list of named tensors (sweep.LoRASpec.Trainables): LoRA's A and B on linear modules, embeddings and the output head,
+// What trains is a list of named tensors (lora.Spec.Trainables): LoRA's A and B on linear modules, embeddings and the output head,
 // DoRA's magnitudes, biases, and modules in full. Those that replace a tensor of the base take its place in the graph. Two losses serve
 // them: for a frozen head the gradient of the hidden states alone is finished chunk by chunk (loss.go), for a head that trains its own
 // too (head.go). PiSSA's start is taken away from the base inside the graph, and Export turns the result into an adapter for the base

@@ -10,12 +10,6 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// Evaluate returns the summed nll of a batch in nats and its supervised tokens, with dropout off.
-func (p *Program) Evaluate(b Batch) (lossSum float64, tokens int64, err error) {
-	s, err := p.Score(b)
-	return s.LossSum, s.Tokens, err
-}
-
 // Score is what a model makes of a batch, with dropout off.
 type Score struct {
 	LossSum float64 // nats, summed over the supervised tokens

@@ -199,20 +199,6 @@ func (p *Program) addGradient(acc compute.Buffer, b Batch, pl plan, scale float6
 	return out[0], nil
 }
 
-// Gradients returns the gradient of the batch's mean loss for every trainable tensor, and that loss, without an update.
-// Dropout masks are those of step 1.
-func (p *Program) Gradients(b Batch) (map[string]weights.Array, float64, error) {
-	acc, _, err := p.accumulate(1, []Batch{b})
-	if err != nil {
-		return nil, 0, fmt.Errorf("gradients: %w", err)
-	}
-	defer finalizeAll(acc)
-	flat, err := read(acc, p.layout.total+1)
-	if err != nil {
-		return nil, 0, err
-	}
-	return p.layout.unpack(flat[:p.layout.total]), float64(flat[p.layout.total]), nil
-}
 
 // Close frees everything on the device.
 func (p *Program) Close() {

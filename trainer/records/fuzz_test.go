@@ -12,7 +12,7 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/records/recordstest"
 )
 
-// fuzzFile reads whatever bytes as a data file: documents or an error that a person can mend, never a panic, and no memory
+// fuzzFile reads whatever bytes as a data file: documents or an error that a person can fix, never a panic, and no memory
 // beyond what the file's size explains.
 func fuzzFile(t *testing.T, name string, body []byte) {
 	t.Helper()

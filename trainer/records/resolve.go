@@ -19,7 +19,7 @@ import (
 // Hub finds the files of a data set of the Hugging Face hub.
 type Hub interface {
 	// DataFiles returns the local paths of the split's files, in order. split is the wanted split; with it come names of
-	// other splits that will do where it is not there. It fails with an error that wraps sweep.ErrInput where there is no such
+	// other splits that will do where it is not there. It fails with an error that wraps trial.ErrInput where there is no such
 	// data set or split.
 	DataFiles(ctx context.Context, id, config string, splits ...string) ([]string, error)
 }

@@ -45,7 +45,7 @@ type merge struct{ rank, id int32 }
 
 // Load reads tokenizer.json, and what names the special tokens: tokenizer_config.json, else config.json. A model
 // that is one GGUF file has its tokenizer in there. A missing or unsupported tokenizer is an error that wraps
-// sweep.ErrInput (and fs.ErrNotExist where it is missing).
+// trial.ErrInput (and fs.ErrNotExist where it is missing).
 func Load(files fs.FS) (*Tokenizer, error) {
 	body, err := fs.ReadFile(files, File)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -89,8 +89,6 @@ func (t *Tokenizer) Size() int { return len(t.tokens) }
 // EOS returns the end-of-text token's id, and whether the model has one.
 func (t *Tokenizer) EOS() (int32, bool) { return t.eos, t.eos >= 0 }
 
-// BOS returns the begin-of-text token's id, and whether the model has one.
-func (t *Tokenizer) BOS() (int32, bool) { return t.bos, t.bos >= 0 }
 
 // Token returns a token as the vocabulary spells it (Ġworld, <0x0A>), and whether there is one with this id.
 func (t *Tokenizer) Token(id int32) (string, bool) {
@@ -150,8 +148,6 @@ func (t *Tokenizer) eachText(s string, added *addedTokens, found func(int32), be
 // UTF-8, become U+FFFD.
 func (t *Tokenizer) Decode(ids []int32) string { return t.decodeTokens(ids, false) }
 
-// DecodeSkipSpecial is Decode without special tokens.
-func (t *Tokenizer) DecodeSkipSpecial(ids []int32) string { return t.decodeTokens(ids, true) }
 
 func (t *Tokenizer) decodeTokens(ids []int32, skipSpecial bool) string {
 	list := make([]string, 0, len(ids))

@@ -31,7 +31,7 @@ func writeFolder(t *testing.T, config, tensors []byte) string {
 }
 
 // FuzzAdapter: whatever a folder holds, reading it ends with an adapter that can be written and read again, or with an error that
-// a person can mend.
+// a person can fix.
 func FuzzAdapter(f *testing.F) {
 	config := `{"peft_type":"LORA","r":1,"lora_alpha":2,"target_modules":["m"]`
 	for _, more := range []string{

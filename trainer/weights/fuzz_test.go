@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzModelFolder: whatever an index and its shards hold, reading a model ends with the tensors that were asked for or with an
-// error that a person can mend, and reads nothing beside the folder.
+// error that a person can fix, and reads nothing beside the folder.
 func FuzzModelFolder(f *testing.F) {
 	index := `{"metadata":{"total_size":4},"weight_map":{"w":"a.safetensors"}}`
 	shard := file(`{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, []byte{0, 0, 0x80, 0x3f})

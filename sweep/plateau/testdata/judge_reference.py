@@ -1,4 +1,4 @@
-"""Reference values for Plateau.Judge, written from the rule's text with numpy and scipy, sharing no code with the Go version.
+"""Reference values for Rule.Judge, written from the rule's text with numpy and scipy, sharing no code with the Go version.
 
 Run: python judge_reference.py > judge_reference.json   (Python 3.11, numpy 2.4, scipy 1.17; numbers do not depend on the
 versions beyond 1e-12). The ladders: a measured ladder with noise that falls with rank, flat, U-shaped, improving, one seed.
