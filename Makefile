@@ -13,7 +13,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash fuzz bench test-peft golden lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash fuzz bench test-peft golden graph lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -60,6 +60,9 @@ test-peft: ## Test round trips with PEFT itself (makes .venv-bench with Python's
 
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
 	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done
+
+graph: ## Draw the import graph of CONTRIBUTING.md anew
+	go test -count=1 ./cmd/sweep -run TestContributingDrawsTheImports -update
 
 lint: $(GOLANGCI) ## Run the linters (the first time builds them, which takes minutes)
 	$(GOLANGCI) run ./...
