@@ -69,14 +69,6 @@ func (a *app) readSamples(ctx context.Context, path string, limit int) (dataView
 	return dataView{Model: info.Reference, Samples: nonNil(samples), Warnings: nonNil(warnings)}, nil
 }
 
-// nonNil makes an absent list an empty one in JSON.
-func nonNil[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
-}
-
 func (v dataView) csv() ([]string, [][]string) {
 	rows := make([][]string, len(v.Samples))
 	for i, s := range v.Samples {

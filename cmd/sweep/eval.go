@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -14,7 +12,6 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
-	"github.com/ranksweep/ranksweep/trainer/hub"
 )
 
 // evalRequest is the command line of `sweep eval`.
@@ -132,19 +129,4 @@ func (a *app) writeEvaluation(v evalView) error {
 	}
 	table := func(w io.Writer) error { return writeTable(w, header, [][]string{row}) }
 	return a.emit("eval", v, table, func() ([]string, [][]string) { return header, [][]string{row} })
-}
-
-// asUsage gives an error that a person has to fix its exit code.
-func asUsage(err error) error {
-	if errors.Is(err, trial.ErrInput) {
-		return withCode(exitUsage, err)
-	}
-	return err
-}
-
-// hub says where hub models come from, by Hugging Face's own variables; a fetch, which can take minutes, is announced.
-func (a *app) hub() hub.Client {
-	h := hub.FromEnv(os.Getenv)
-	h.Notify = func(text string) { a.say("%s", text) }
-	return h
 }

@@ -161,7 +161,3 @@ func listCells(ladders []report.Ladder) string {
 	}
 	return strings.Join(lines, "\n")
 }
-
-func notFoundf(format string, args ...any) error {
-	return withCode(exitNotFound, fmt.Errorf(format, args...))
-}

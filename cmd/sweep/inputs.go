@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/corpus"
+	"github.com/ranksweep/ranksweep/trainer/hub"
 	"github.com/ranksweep/ranksweep/trainer/records"
 	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 )
@@ -92,4 +94,11 @@ func (in *inputs) Corpus(ctx context.Context, m trial.ModelInfo, spec trial.Data
 	}
 	in.corpora[key] = p
 	return p.Info, p.Warnings, nil
+}
+
+// hub says where hub models come from, by Hugging Face's own variables; a fetch, which can take minutes, is announced.
+func (a *app) hub() hub.Client {
+	h := hub.FromEnv(os.Getenv)
+	h.Notify = func(text string) { a.say("%s", text) }
+	return h
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,10 +128,4 @@ func countStates(states []plateau.State) string {
 		parts = append(parts, strconv.Itoa(counts[s])+" "+string(s))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// openReadOnly opens the root's database for reading; without one the exit code is that of things not found.
-func (a *app) openReadOnly(ctx context.Context) (*store.DB, error) {
-	db, err := store.OpenReadOnly(ctx, filepath.Join(a.root, "sweep.db"))
-	return db, notFound(err)
 }

@@ -91,3 +91,17 @@ func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
+
+// textOptions fits text to the terminal it goes to; elsewhere it is plain and 100 columns wide.
+func (a *app) textOptions(w io.Writer) report.Options {
+	o := report.Options{Width: 100}
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return o
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 { // some terminals do not know
+		o.Width = min(max(width, 40), 120)
+	}
+	o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return o
+}

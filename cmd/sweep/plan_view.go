@@ -245,12 +245,3 @@ func (v planView) csv() ([]string, [][]string) {
 	}
 	return header, rows
 }
-
-func optional[T any](v *T, format func(T) string) string {
-	if v == nil {
-		return ""
-	}
-	return format(*v)
-}
-
-func formatFloat(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }

@@ -35,29 +35,6 @@ func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, g gr
 	return choice, r, db.Register(ctx, s.Sweep.ID, r) // again on a resume: the same inputs may lie elsewhere now
 }
 
-// resolveBackend finds what --backend means here; a registered sweep stays on its own backend.
-func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choice, error) {
-	want := a.backend
-	if info.Backend != "" && want == "auto" {
-		want = info.Platform
-		if info.PluginPath != "" {
-			want = info.PluginPath
-		}
-	}
-	choice, err := backend.Resolve(ctx, want)
-	if err != nil {
-		return choice, err
-	}
-	if choice.Notice != "" {
-		a.say("%s", choice.Notice)
-	}
-	if info.Backend != "" && info.Backend != choice.Identity {
-		return choice, usagef("sweep %s was started on backend %q; this one is %q. Two plug-ins round differently, and a ladder must compare ranks, not rounding: resume it on its own backend, or run the grid under another name",
-			info.Name, info.Backend, choice.Identity)
-	}
-	return choice, nil
-}
-
 // readInputs reads what a grid names, relative to dir, and expands it into the ladders of trials of a backend.
 func (a *app) readInputs(ctx context.Context, choice backend.Choice, dir string, g grid.Grid) (sweep.Registration, error) {
 	on := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}

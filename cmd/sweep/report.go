@@ -1,17 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
-	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
 )
@@ -49,40 +43,4 @@ func (a *app) printReport(s sweep.Snapshot) error {
 		return a.write(r.CSV)
 	}
 	return a.write(func(w io.Writer) error { return r.Text(w, a.textOptions(w)) })
-}
-
-// readSnapshot reads the facts of the sweep of that name, or of the latest, without writing anything.
-func (a *app) readSnapshot(ctx context.Context, name string) (s sweep.Snapshot, err error) {
-	db, err := store.OpenReadOnly(ctx, filepath.Join(a.root, "sweep.db"))
-	if err != nil {
-		return sweep.Snapshot{}, notFound(err)
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	info, err := db.Find(ctx, name)
-	if err != nil {
-		return sweep.Snapshot{}, notFound(err)
-	}
-	return db.Snapshot(ctx, info.ID)
-}
-
-// notFound gives sweep.ErrNotFound its exit code.
-func notFound(err error) error {
-	if errors.Is(err, sweep.ErrNotFound) {
-		return withCode(exitNotFound, err)
-	}
-	return err
-}
-
-// textOptions fits text to the terminal it goes to; elsewhere it is plain and 100 columns wide.
-func (a *app) textOptions(w io.Writer) report.Options {
-	o := report.Options{Width: 100}
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return o
-	}
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 { // some terminals do not know
-		o.Width = min(max(width, 40), 120)
-	}
-	o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return o
 }

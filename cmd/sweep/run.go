@@ -1,21 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/grid"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -96,68 +90,4 @@ func (a *app) resume(ctx context.Context, name string) error {
 	}
 	defer db.Close() //nolint:errcheck // every write is committed by its own transaction
 	return a.coordinate(ctx, db, info, grid)
-}
-
-// registered opens the store for a sweep that is in it, with its grid as it was registered. The caller closes the store.
-func (a *app) registered(ctx context.Context, name string) (*store.DB, sweep.Info, grid.Grid, error) {
-	db, err := a.openExistingStore(ctx)
-	if err != nil {
-		return nil, sweep.Info{}, grid.Grid{}, err
-	}
-	info, err := db.Find(ctx, name)
-	if err != nil {
-		return nil, info, grid.Grid{}, errors.Join(notFound(err), db.Close())
-	}
-	grid, err := grid.Parse(info.GridPath, []byte(info.GridText))
-	if err != nil {
-		return nil, info, grid, errors.Join(fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err), db.Close())
-	}
-	return db, info, grid, nil
-}
-
-// readGrid reads and parses a grid file. What is wrong with it is a usage error.
-func readGrid(path string) (grid.Grid, []byte, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return grid.Grid{}, nil, usagef("read the grid: %w", err)
-	}
-	g, err := grid.Parse(path, text)
-	if err != nil {
-		return grid.Grid{}, nil, withCode(exitUsage, err)
-	}
-	return g, text, nil
-}
-
-// sameGrid refuses a grid that differs from the one registered under its name.
-func sameGrid(info sweep.Info, g grid.Grid, path string) error {
-	if info.GridHash == g.Hash() {
-		return nil
-	}
-	before, err := grid.Parse(info.GridPath, []byte(info.GridText))
-	if err != nil {
-		return fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err)
-	}
-	var b bytes.Buffer
-	for _, line := range before.Diff(g) {
-		fmt.Fprintf(&b, "\n  %s", line)
-	}
-	return usagef("%s: sweep %q is registered with another grid:%s\ngive the changed grid another name (trials that it shares are not trained again), or use another --root",
-		path, info.Name, b.String())
-}
-
-// openStore opens the root's database, making the root first.
-func (a *app) openStore(ctx context.Context) (*store.DB, error) {
-	if err := os.MkdirAll(a.root, 0o755); err != nil {
-		return nil, fmt.Errorf("make the root folder: %w (choose another with --root)", err)
-	}
-	return store.Open(ctx, filepath.Join(a.root, "sweep.db"))
-}
-
-// openExistingStore opens the root's database to write, and makes none where there is none.
-func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
-	path := filepath.Join(a.root, "sweep.db")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, notFoundf("database %s: no sweep was run in this root yet", path)
-	}
-	return store.Open(ctx, path)
 }

@@ -108,23 +108,6 @@ func (a *app) show(ctx context.Context, prefix string) error {
 	return a.emit("show", t, func(w io.Writer) error { return writeTrial(w, t) }, nil)
 }
 
-// readTrial finds a trial by the beginning of its id and lets read look up more about it.
-func readTrial(ctx context.Context, a *app, prefix string, read func(*store.DB, store.TrialRecord) error) (record store.TrialRecord, err error) {
-	db, err := a.openReadOnly(ctx)
-	if err != nil {
-		return store.TrialRecord{}, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	record, err = db.Trial(ctx, prefix)
-	if errors.Is(err, store.ErrAmbiguous) {
-		return store.TrialRecord{}, withCode(exitUsage, err)
-	}
-	if err != nil {
-		return store.TrialRecord{}, notFound(err)
-	}
-	return record, read(db, record)
-}
-
 func newShownTrial(root string, r store.TrialRecord, files []shownFile) shownTrial {
 	t := shownTrial{
 		ID: r.Trial.ID, State: string(r.State()), Spec: r.Trial.Spec, Base: r.Trial.Base, Data: r.Trial.Data,

@@ -152,14 +152,6 @@ func statusRows(s sweepStatus) (header []string, rows [][]string) {
 	return header, rows
 }
 
-// fullNumber writes every digit; nothing for what is not known.
-func fullNumber(v *float64) string {
-	if v == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*v, 'g', -1, 64)
-}
-
 func fullCount(v *int64) string {
 	if v == nil {
 		return ""

@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/trainer/records"
 )
 
@@ -51,32 +48,6 @@ sweep data shows the rows, sweep plan the cost.`,
 	}
 }
 
-// expandedGrid is a grid with what its models' configurations say of it.
-type expandedGrid struct {
-	grid     grid.Resolved
-	planner  sweep.Planner
-	ladders  []sweep.LadderPlan // at least one
-	warnings []string
-}
-
-// expandGrid reads a grid and the configurations of its models; neither weights nor data.
-func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error) {
-	g, _, err := readGrid(path)
-	if err != nil {
-		return expandedGrid{}, err
-	}
-	dir, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
-		return expandedGrid{}, err
-	}
-	in := a.newInputs()
-	in.configsOnly = true
-	x := expandedGrid{grid: g.Resolve(dir)}
-	x.planner = sweep.Planner{Grid: x.grid, Inputs: in}
-	x.ladders, x.warnings, err = x.planner.Ladders(ctx)
-	return x, err
-}
-
 // summarize counts what a grid expands to.
 func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	x, err := a.expandGrid(ctx, path)
@@ -114,12 +85,4 @@ func (s gridSummary) table(w io.Writer) error {
 func (s gridSummary) csv() ([]string, [][]string) {
 	return []string{"grid", "name", "ladders", "rungs", "seeds", "trials"},
 		[][]string{{s.Grid, s.Name, strconv.Itoa(s.Ladders), strconv.Itoa(s.Rungs), strconv.Itoa(s.Seeds), strconv.Itoa(s.Trials)}}
-}
-
-// plural writes a count with its noun: 1 trial, 2 trials.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

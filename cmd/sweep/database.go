@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+)
+
+// openReadOnly opens the root's database for reading; without one the exit code is that of things not found.
+func (a *app) openReadOnly(ctx context.Context) (*store.DB, error) {
+	db, err := store.OpenReadOnly(ctx, filepath.Join(a.root, "sweep.db"))
+	return db, notFound(err)
+}
+
+// readSnapshot reads the facts of the sweep of that name, or of the latest, without writing anything.
+func (a *app) readSnapshot(ctx context.Context, name string) (s sweep.Snapshot, err error) {
+	db, err := a.openReadOnly(ctx)
+	if err != nil {
+		return sweep.Snapshot{}, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	info, err := db.Find(ctx, name)
+	if err != nil {
+		return sweep.Snapshot{}, notFound(err)
+	}
+	return db.Snapshot(ctx, info.ID)
+}
+
+// registered opens the store for a sweep that is in it, with its grid as it was registered. The caller closes the store.
+func (a *app) registered(ctx context.Context, name string) (*store.DB, sweep.Info, grid.Grid, error) {
+	db, err := a.openExistingStore(ctx)
+	if err != nil {
+		return nil, sweep.Info{}, grid.Grid{}, err
+	}
+	info, err := db.Find(ctx, name)
+	if err != nil {
+		return nil, info, grid.Grid{}, errors.Join(notFound(err), db.Close())
+	}
+	grid, err := grid.Parse(info.GridPath, []byte(info.GridText))
+	if err != nil {
+		return nil, info, grid, errors.Join(fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err), db.Close())
+	}
+	return db, info, grid, nil
+}
+
+// openStore opens the root's database, making the root first.
+func (a *app) openStore(ctx context.Context) (*store.DB, error) {
+	if err := os.MkdirAll(a.root, 0o755); err != nil {
+		return nil, fmt.Errorf("make the root folder: %w (choose another with --root)", err)
+	}
+	return store.Open(ctx, filepath.Join(a.root, "sweep.db"))
+}
+
+// openExistingStore opens the root's database to write, and makes none where there is none.
+func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
+	path := filepath.Join(a.root, "sweep.db")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, notFoundf("database %s: no sweep was run in this root yet", path)
+	}
+	return store.Open(ctx, path)
+}
+
+// readTrial finds a trial by the beginning of its id and lets read look up more about it.
+func readTrial(ctx context.Context, a *app, prefix string, read func(*store.DB, store.TrialRecord) error) (record store.TrialRecord, err error) {
+	db, err := a.openReadOnly(ctx)
+	if err != nil {
+		return store.TrialRecord{}, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	record, err = db.Trial(ctx, prefix)
+	if errors.Is(err, store.ErrAmbiguous) {
+		return store.TrialRecord{}, withCode(exitUsage, err)
+	}
+	if err != nil {
+		return store.TrialRecord{}, notFound(err)
+	}
+	return record, read(db, record)
+}

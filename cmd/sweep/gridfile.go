@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+)
+
+// readGrid reads and parses a grid file. What is wrong with it is a usage error.
+func readGrid(path string) (grid.Grid, []byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return grid.Grid{}, nil, usagef("read the grid: %w", err)
+	}
+	g, err := grid.Parse(path, text)
+	if err != nil {
+		return grid.Grid{}, nil, withCode(exitUsage, err)
+	}
+	return g, text, nil
+}
+
+// sameGrid refuses a grid that differs from the one registered under its name.
+func sameGrid(info sweep.Info, g grid.Grid, path string) error {
+	if info.GridHash == g.Hash() {
+		return nil
+	}
+	before, err := grid.Parse(info.GridPath, []byte(info.GridText))
+	if err != nil {
+		return fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err)
+	}
+	var b bytes.Buffer
+	for _, line := range before.Diff(g) {
+		fmt.Fprintf(&b, "\n  %s", line)
+	}
+	return usagef("%s: sweep %q is registered with another grid:%s\ngive the changed grid another name (trials that it shares are not trained again), or use another --root",
+		path, info.Name, b.String())
+}
+
+// expandedGrid is a grid with what its models' configurations say of it.
+type expandedGrid struct {
+	grid     grid.Resolved
+	planner  sweep.Planner
+	ladders  []sweep.LadderPlan // at least one
+	warnings []string
+}
+
+// expandGrid reads a grid and the configurations of its models; neither weights nor data.
+func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error) {
+	g, _, err := readGrid(path)
+	if err != nil {
+		return expandedGrid{}, err
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return expandedGrid{}, err
+	}
+	in := a.newInputs()
+	in.configsOnly = true
+	x := expandedGrid{grid: g.Resolve(dir)}
+	x.planner = sweep.Planner{Grid: x.grid, Inputs: in}
+	x.ladders, x.warnings, err = x.planner.Ladders(ctx)
+	return x, err
+}
