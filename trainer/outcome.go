@@ -99,7 +99,8 @@ func unstable(what string) *trial.Outcome {
 func overMemory(what string, limit int64) trial.Outcome {
 	return trial.Outcome{
 		State: trial.OutcomeOverMemory,
-		Error: fmt.Sprintf("%s, over the limit of %s: raise limits.memory, or lower batch_size or sequence_length", what, trial.FormatBytes(limit)),
+		Error: fmt.Sprintf("%s, over the limit of %s: raise limits.memory, or lower batch_size or sequence_length", what,
+			trial.FormatBytes(limit)),
 	}
 }
 

@@ -37,7 +37,8 @@ Checksums are verified and the plug-in computes something before it gets its nam
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.installBackend(cmd.Context(), o) },
 	}
-	cmd.Flags().StringVar(&o.Dir, "dir", "", "folder for the plug-in (default: the first of PJRT_PLUGIN_LIBRARY_PATH, or the user's lib/go-xla)")
+	cmd.Flags().StringVar(&o.Dir, "dir", "",
+		"folder for the plug-in (default: the first of PJRT_PLUGIN_LIBRARY_PATH, or the user's lib/go-xla)")
 	return cmd
 }
 

@@ -24,7 +24,8 @@ func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choi
 		a.say("%s", choice.Notice)
 	}
 	if info.Backend != "" && info.Backend != choice.Identity {
-		return choice, usagef("sweep %s was started on backend %q; this one is %q. Two plug-ins round differently, and a ladder must compare ranks, not rounding: resume it on its own backend, or run the grid under another name",
+		return choice, usagef("sweep %s was started on backend %q; this one is %q. Two plug-ins round differently, and a ladder must compare "+
+			"ranks, not rounding: resume it on its own backend, or run the grid under another name",
 			info.Name, info.Backend, choice.Identity)
 	}
 	return choice, nil

@@ -32,7 +32,8 @@ prints the report, and confirming with more seeds trains those that are missing.
 			return a.confirm(cmd.Context(), args[0], maxSeeds)
 		},
 	}
-	cmd.Flags().IntVar(&maxSeeds, "max-seeds", 0, "most seeds per rank, those of the grid among them (default: the grid's max_seeds, else twice its seeds)")
+	cmd.Flags().IntVar(&maxSeeds, "max-seeds", 0,
+		"most seeds per rank, those of the grid among them (default: the grid's max_seeds, else twice its seeds)")
 	return cmd
 }
 
@@ -48,7 +49,8 @@ func (a *app) confirm(ctx context.Context, name string, maxSeeds int) error {
 		maxSeeds = grid.Rule().SeedLimit(seeds)
 	}
 	if maxSeeds <= seeds {
-		return usagef("sweep %s has %s per rank already and may have %d: want --max-seeds %d or more", info.Name, plural(seeds, "seed"), maxSeeds, seeds+1)
+		return usagef("sweep %s has %s per rank already and may have %d: want --max-seeds %d or more", info.Name, plural(seeds, "seed"), maxSeeds,
+			seeds+1)
 	}
 	info.Confirm(maxSeeds)
 	return a.coordinate(ctx, db, info, grid)

@@ -149,7 +149,8 @@ func TestConfirmOneSeed(t *testing.T) {
 				t.Errorf("after: %s, rank %d, flags %v (%s)", v.State, v.RecommendedRank, v.Flags, prose.Reason(v))
 			}
 			for _, r := range v.Rungs[1:] {
-				if diff := cmp.Diff([]int64{0, 1}, r.Seeds); diff != "" || r.DF == nil || *r.DF != 1 || r.PairSD == nil || len(r.Earlier) != 1 || r.Earlier[0].DF != nil {
+				if diff := cmp.Diff([]int64{0, 1}, r.Seeds); diff != "" || r.DF == nil || *r.DF != 1 || r.PairSD == nil || len(r.Earlier) != 1 ||
+					r.Earlier[0].DF != nil {
 					t.Errorf("rank %d does not rest on two seeds, and on noise_sd before: %+v", r.Rank, r)
 				}
 			}

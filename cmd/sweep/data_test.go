@@ -40,7 +40,8 @@ func TestDataShowsRowsUntrimmed(t *testing.T) {
 	if diff := cmp.Diff(want, got.Samples); diff != "" || got.Schema != "sweep.data/v1" {
 		t.Errorf("schema %q, samples (-want +got):\n%s", got.Schema, diff)
 	}
-	for _, text := range []string{"rows.jsonl:2: 9 ids are cut at sequence_length 8", "rows.jsonl:3: id 700 at position 1", "rows.jsonl:3: no supervised token"} {
+	for _, text := range []string{"rows.jsonl:2: 9 ids are cut at sequence_length 8", "rows.jsonl:3: id 700 at position 1",
+		"rows.jsonl:3: no supervised token"} {
 		if !strings.Contains(stderr, text) || !strings.Contains(strings.Join(got.Warnings, "\n"), text) {
 			t.Errorf("stderr or warnings lack %q:\n%s", text, stderr)
 		}
@@ -77,9 +78,10 @@ func TestDataTable(t *testing.T) {
 		"rows.jsonl": `{"text": "Go is fun.\n"}
 {"text": "So is this."}
 {"prompt": "Is it?", "completion": " Yes."}
-{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Bye"}, {"role": "assistant", "content": "So long."}]}
-`,
-		"model/chat_template.jinja": "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}",
+{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, ` +
+			`{"role": "user", "content": "Bye"}, {"role": "assistant", "content": "So long."}]}` + "\n",
+		"model/chat_template.jinja": "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}" +
+			"{% if add_generation_prompt %}assistant: {% endif %}",
 		"grid.yaml": "model: " + model + `
 data: {train: rows.jsonl, validation: rows.jsonl, sequence_length: 64}
 lora: {rank: [1], alpha: 1, target_modules: [c_attn]}
@@ -104,7 +106,8 @@ train: {steps: 1, learning_rate: 1e-3}
 	}
 	golden(t, "data.txt", strings.ReplaceAll(stdout, dir, "DIR"))
 	var coloured bytes.Buffer
-	view := dataView{Model: "m", Samples: []corpus.Sample{{Tokens: []string{"a", "b"}, Text: "ab", InputIDs: []int32{1, 2}, Labels: []int32{1, 2}}}}
+	view := dataView{Model: "m", Samples: []corpus.Sample{{Tokens: []string{"a", "b"}, Text: "ab", InputIDs: []int32{1, 2},
+		Labels: []int32{1, 2}}}}
 	if err := writeSamples(&coloured, view, true); err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,8 @@ func writeSamples(w io.Writer, v dataView, color bool) error {
 		}
 		fmt.Fprintf(&b, ", %d supervised\n", n)
 		if s.Tokens != nil {
-			fmt.Fprintf(&b, "  text   %s\n  tokens %s\n", strconv.Quote(s.Text), joinMarked(s, "", mark, func(j int) string { return visible(s.Tokens[j]) }))
+			fmt.Fprintf(&b, "  text   %s\n  tokens %s\n", strconv.Quote(s.Text),
+				joinMarked(s, "", mark, func(j int) string { return visible(s.Tokens[j]) }))
 		}
 		fmt.Fprintf(&b, "  ids    %s\n", joinMarked(s, " ", mark, func(j int) string { return strconv.Itoa(int(s.InputIDs[j])) }))
 	}
@@ -48,7 +49,8 @@ func writeSamples(w io.Writer, v dataView, color bool) error {
 	if packed {
 		legend += ";" + documentMark + "separates documents, which do not see each other"
 	}
-	fmt.Fprintf(&b, "%d rows shown, %d tokens, %d supervised (%.1f %%). %s. Tokens of %s.\n", len(v.Samples), tokens, scored, share, legend, v.Model)
+	fmt.Fprintf(&b, "%d rows shown, %d tokens, %d supervised (%.1f %%). %s. Tokens of %s.\n", len(v.Samples), tokens, scored,
+		share, legend, v.Model)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

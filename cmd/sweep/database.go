@@ -68,7 +68,9 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 }
 
 // readTrial finds a trial by the beginning of its id and lets read look up more about it.
-func readTrial(ctx context.Context, a *app, prefix string, read func(*store.DB, store.TrialRecord) error) (record store.TrialRecord, err error) {
+func readTrial(
+	ctx context.Context, a *app, prefix string, read func(*store.DB, store.TrialRecord) error,
+) (record store.TrialRecord, err error) {
 	db, err := a.openReadOnly(ctx)
 	if err != nil {
 		return store.TrialRecord{}, err

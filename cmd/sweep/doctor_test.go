@@ -31,7 +31,8 @@ func TestDoctor(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &d); err != nil {
 		t.Fatal(err)
 	}
-	if d.Schema != "sweep.doctor/v1" || d.Backend.Platform != "go" || d.Cores < 1 || d.MemoryBytes <= 0 || d.FreeBytes <= 0 || d.FileSystem == "" {
+	if d.Schema != "sweep.doctor/v1" || d.Backend.Platform != "go" || d.Cores < 1 || d.MemoryBytes <= 0 ||
+		d.FreeBytes <= 0 || d.FileSystem == "" {
 		t.Errorf("doctor = %+v, want every number", d)
 	}
 	if _, err := os.Stat(root); err == nil {
@@ -71,7 +72,8 @@ func TestBackendList(t *testing.T) {
 	if code, stdout, _ := sweepCommand(t, "backend", "list", "--resolve", "--backend", "go"); code != exitOK || stdout != "go\n" {
 		t.Errorf("backend list --resolve --backend go: exit %d, %q", code, stdout)
 	}
-	if code, _, stderr := sweepCommand(t, "backend", "list", "--resolve", "--backend", "xla:gpu"); code != exitUsage || !strings.Contains(stderr, "want auto") {
+	if code, _, stderr := sweepCommand(t, "backend", "list", "--resolve", "--backend", "xla:gpu"); code != exitUsage ||
+		!strings.Contains(stderr, "want auto") {
 		t.Errorf("backend list --resolve --backend xla:gpu: exit %d, %q, want a usage error", code, stderr)
 	}
 	if code, stdout, _ := sweepCommand(t, "backend", "list", "-o", "csv"); code != exitOK || !strings.HasSuffix(stdout, "go,yes,cpu,,\n") {

@@ -66,7 +66,8 @@ or drawn: it gives the recorded val_loss again. With --adapter or --model it sco
 	f.IntVar(&r.sequenceLength, "sequence-length", 0, "ids in a row of text (default: the model's positions)")
 	f.IntVar(&r.batchSize, "batch-size", 8, "rows in one forward pass")
 	f.StringVar(&r.dtype, "dtype", "float32", "of the base and the compute: float32 or bfloat16, as train.dtype of a grid")
-	f.BoolVar(&r.completionOnly, "completion-only-loss", true, "score only completions and assistant turns, as data.completion_only_loss of a grid")
+	f.BoolVar(&r.completionOnly, "completion-only-loss", true,
+		"score only completions and assistant turns, as data.completion_only_loss of a grid")
 	f.StringVar(&r.trial, "trial", "", "score on the validation rows of this trial (an id, or the beginning of one)")
 	f.BoolVar(&r.last, "last", false, "with --trial: the adapter of the last step instead of the best evaluation's")
 	return cmd
@@ -95,7 +96,8 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 		return asUsage(err)
 	}
 	result, err := trainer.Evaluate(ctx, trainer.EvaluateOptions{
-		Model: info, Adapter: r.adapter, Data: trial.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly, WholeDocuments: !r.packing,
+		Model: info, Adapter: r.adapter, Data: trial.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly,
+		WholeDocuments: !r.packing,
 		SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
 		Backend: choice,
 	})

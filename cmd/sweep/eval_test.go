@@ -38,11 +38,13 @@ func TestEvalScoresTheBuiltinModel(t *testing.T) {
 	if err := json.Unmarshal(stdout, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Schema != "sweep.eval/v1" || got.Tokens != 3 || got.Sequences != 2 || !(got.Loss > 0) || got.TokenAccuracy == nil || got.Perplexity != math.Exp(got.Loss) {
+	if got.Schema != "sweep.eval/v1" || got.Tokens != 3 || got.Sequences != 2 || !(got.Loss > 0) || got.TokenAccuracy == nil ||
+		got.Perplexity != math.Exp(got.Loss) {
 		t.Errorf("sweep eval prints %s", stdout)
 	}
 	stdout, err = exec.CommandContext(t.Context(), sweepBinary(t), append(args, "-o", "csv")...).Output()
-	if text := string(stdout); err != nil || !strings.HasPrefix(text, "loss,perplexity,token_accuracy,tokens,sequences\n") || !strings.HasSuffix(text, ",3,2\n") {
+	if text := string(stdout); err != nil || !strings.HasPrefix(text, "loss,perplexity,token_accuracy,tokens,sequences\n") ||
+		!strings.HasSuffix(text, ",3,2\n") {
 		t.Errorf("sweep eval -o csv: %v, %s", err, text)
 	}
 }
@@ -58,12 +60,13 @@ func TestEvalRefusesBadInput(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no flags":           {nil, "--model and --data"},
-		"no such backend":    {[]string{"--model", "builtin:gopher", "--data", rows, "--backend", "foo"}, "foo"},
-		"no such model":      {[]string{"--model", "./none", "--data", rows}, "no such model"},
-		"no such data":       {[]string{"--model", "builtin:gopher", "--data", "none.txt"}, "no such data file"},
-		"no adapter there":   {[]string{"--model", "builtin:gopher", "--data", rows, "--adapter", t.TempDir()}, "adapter_config.json"},
-		"another vocabulary": {[]string{"--model", "builtin:gopher", "--data", foreign}, "row 1: id 99999 at position 1 is not in the model's vocabulary of 2048"},
+		"no flags":         {nil, "--model and --data"},
+		"no such backend":  {[]string{"--model", "builtin:gopher", "--data", rows, "--backend", "foo"}, "foo"},
+		"no such model":    {[]string{"--model", "./none", "--data", rows}, "no such model"},
+		"no such data":     {[]string{"--model", "builtin:gopher", "--data", "none.txt"}, "no such data file"},
+		"no adapter there": {[]string{"--model", "builtin:gopher", "--data", rows, "--adapter", t.TempDir()}, "adapter_config.json"},
+		"another vocabulary": {[]string{"--model", "builtin:gopher", "--data", foreign},
+			"row 1: id 99999 at position 1 is not in the model's vocabulary of 2048"},
 		"row too long":       {[]string{"--model", "builtin:gopher", "--data", rows, "--sequence-length", "3"}, "row 1 has 4 ids"},
 		"too many positions": {[]string{"--model", "builtin:gopher", "--data", rows, "--sequence-length", "129"}, "128 positions"},
 		"data and a trial":   {[]string{"--trial", "1f", "--data", rows}, "--data does not go with --trial"},

@@ -95,7 +95,8 @@ func (a *app) corpusOf(ctx context.Context, t trial.Trial) (string, error) {
 		return "", err
 	}
 	if info.Fingerprint != t.Data {
-		return "", usagef("the data has changed since trial %s was trained, or another version of the program reads it in another way, and the cache does not hold its corpus: restore the data", t.ID)
+		return "", usagef("the data has changed since trial %s was trained, or another version of the program reads it in another way, and the "+
+			"cache does not hold its corpus: restore the data", t.ID)
 	}
 	return path, nil
 }

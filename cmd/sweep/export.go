@@ -156,7 +156,8 @@ func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
 		dir := filepath.Join(attempt.ID.Dir(a.root), name)
 		_, err := os.Stat(dir)
 		if errors.Is(err, fs.ErrNotExist) {
-			return "", notFoundf("the adapter of trial %s (rank %d, seed %d) is not in %s any more: restore that folder, take another trial with --rank or --seed, or train the grid again in another root (sweep run GRID.yaml --root DIR)",
+			return "", notFoundf("the adapter of trial %s (rank %d, seed %d) is not in %s any more: restore that folder, take another trial with "+
+				"--rank or --seed, or train the grid again in another root (sweep run GRID.yaml --root DIR)",
 				t.Trial.ID, t.Trial.Spec.LoRA.Rank, t.Trial.Spec.Seed, dir)
 		}
 		return dir, err
@@ -245,7 +246,8 @@ func (e export) view(to string) (exportView, error) {
 }
 
 func (v exportView) table(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "%s: rank %d, seed %d, val_loss %s (trial %s of sweep %s)\n", v.Path, v.Rank, v.Seed, formatFloat(v.ValLoss), v.Trial, v.Sweep)
+	_, err := fmt.Fprintf(w, "%s: rank %d, seed %d, val_loss %s (trial %s of sweep %s)\n", v.Path, v.Rank, v.Seed,
+		formatFloat(v.ValLoss), v.Trial, v.Sweep)
 	return err
 }
 

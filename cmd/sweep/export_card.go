@@ -65,7 +65,8 @@ func (e export) card(w io.Writer) error {
 		validation = fmt.Sprintf("%g %% of the training documents", 100*spec.Data.ValidationSplit)
 	}
 	c := report.Card{
-		Base: e.base.name, Merged: e.request.merged, Dtype: cmp.Or(e.request.dtype, "the base's number format"), Last: e.request.last, Snippet: e.snippet(), Grid: e.sweep.GridText, Versions: e.versions,
+		Base: e.base.name, Merged: e.request.merged, Dtype: cmp.Or(e.request.dtype, "the base's number format"), Last: e.request.last,
+		Snippet: e.snippet(), Grid: e.sweep.GridText, Versions: e.versions,
 		Train: names(dir, spec.Data.Train), Validation: validation,
 	}
 	if e.base.embedded {
@@ -75,7 +76,8 @@ func (e export) card(w io.Writer) error {
 	case e.fromGGUF() && !e.request.merged:
 		c.Note = "The base is a GGUF file, which transformers reads with the package gguf (pip install gguf)."
 	case e.fromGGUF():
-		c.Note = fmt.Sprintf("The tokenizer is not in this folder but in the base's GGUF file: AutoTokenizer.from_pretrained(%s) reads it.", e.base.arguments())
+		c.Note = fmt.Sprintf("The tokenizer is not in this folder but in the base's GGUF file: AutoTokenizer.from_pretrained(%s) reads it.",
+			e.base.arguments())
 	}
 	return e.chosen.report.Card(w, e.chosen.ladder, e.chosen.trial.Trial.ID, c)
 }

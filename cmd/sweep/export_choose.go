@@ -71,7 +71,8 @@ func (c trialChoice) matching(r report.Report) ([]report.Ladder, error) {
 		}
 		var values []string
 		for _, l := range r.Ladders {
-			if i := slices.IndexFunc(l.Cell, func(s sweep.Setting) bool { return s.Name == name }); i >= 0 && !slices.Contains(values, l.Cell[i].Value) {
+			if i := slices.IndexFunc(l.Cell, func(s sweep.Setting) bool { return s.Name == name }); i >= 0 &&
+				!slices.Contains(values, l.Cell[i].Value) {
 				values = append(values, l.Cell[i].Value)
 			}
 		}

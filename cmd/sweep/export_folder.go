@@ -76,7 +76,8 @@ func checkTarget(to string, force bool) error {
 	}
 	for _, e := range entries {
 		if !ofExport(e.Name()) {
-			return usagef("--to %s holds %s, which is no part of an export: --force replaces only an earlier export; name another folder", to, e.Name())
+			return usagef("--to %s holds %s, which is no part of an export: --force replaces only an earlier export; name another folder", to,
+				e.Name())
 		}
 	}
 	return nil

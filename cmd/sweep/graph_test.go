@@ -39,7 +39,8 @@ func TestContributingDrawsTheImports(t *testing.T) {
 // readImports returns what each package of the program imports of ours, tests not counted.
 func readImports(t *testing.T) map[string][]string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./cmd/...", "./sweep/...", "./store/...", "./trainer/...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./cmd/...", "./sweep/...",
+		"./store/...", "./trainer/...")
 	cmd.Dir = fromTop("")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

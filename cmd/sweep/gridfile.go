@@ -37,7 +37,8 @@ func sameGrid(info sweep.Info, g grid.Grid, path string) error {
 	for _, line := range before.Diff(g) {
 		fmt.Fprintf(&b, "\n  %s", line)
 	}
-	return usagef("%s: sweep %q is registered with another grid:%s\ngive the changed grid another name (trials that it shares are not trained again), or use another --root",
+	return usagef("%s: sweep %q is registered with another grid:%s\ngive the changed grid another name (trials that it shares are not "+
+		"trained again), or use another --root",
 		path, info.Name, b.String())
 }
 

@@ -87,7 +87,8 @@ func (in *inputs) Corpus(ctx context.Context, m trial.ModelInfo, spec trial.Data
 		return trial.CorpusInfo{}, nil, err
 	}
 	show, done := in.app.byteProgress("reading the data")
-	p, err = corpus.Prepare(ctx, filepath.Join(in.app.root, "cache"), corpus.Source{Files: files, Model: m, Spec: spec, Hub: in.app.hub()}, show)
+	p, err = corpus.Prepare(ctx, filepath.Join(in.app.root, "cache"), corpus.Source{Files: files, Model: m, Spec: spec, Hub: in.app.hub()},
+		show)
 	done()
 	if err != nil {
 		return trial.CorpusInfo{}, nil, err

@@ -44,7 +44,8 @@ func midwayRoot(t *testing.T) (root string, done, open trial.Trial) {
 	}
 	done, open = r.Ladders[0].Rungs[0].Trials[0].Trial, r.Ladders[0].Rungs[0].Trials[1].Trial
 	recordSteps(t, db, done, 4, trial.Outcome{
-		State: trial.OutcomeDone, Step: 4, ValLoss: new(4.5), BestStep: 4, LastValLoss: new(4.5), TrainLoss: new(4.65), Tokens: 2016, TrainSeconds: 3.5,
+		State: trial.OutcomeDone, Step: 4, ValLoss: new(4.5), BestStep: 4, LastValLoss: new(4.5), TrainLoss: new(4.65),
+		Tokens: 2016, TrainSeconds: 3.5,
 	})
 	recordSteps(t, db, open, 2, trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop", Step: 2})
 	if err := db.Close(); err != nil {
@@ -79,7 +80,8 @@ func recordSteps(t *testing.T, db *store.DB, tr trial.Trial, steps int, o trial.
 			Tokens: int64(504 * step), TrainLoss: 5 - float64(step)/8, GradNorm: 1.25, LearningRate: 3e-3,
 		}})
 		if step%2 == 0 {
-			events = append(events, trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &trial.Evaluation{ValLoss: 5 - float64(step)/8, Tokens: 630}})
+			events = append(events, trial.Event{Kind: trial.EventEval, Step: step,
+				Evaluation: &trial.Evaluation{ValLoss: 5 - float64(step)/8, Tokens: 630}})
 		}
 	}
 	events = append(
@@ -103,7 +105,8 @@ func TestStatusCommand(t *testing.T) {
 		t.Fatalf("status = %d, stderr %q", code, stderr)
 	}
 	for _, want := range []string{
-		"sweep prose: interrupted", "continue with: sweep resume prose --root " + root, "ladder 1: interrupted", string(done.ID), "done", "4/4", "4.5000",
+		"sweep prose: interrupted", "continue with: sweep resume prose --root " + root, "ladder 1: interrupted", string(done.ID),
+		"done", "4/4", "4.5000",
 		string(open.ID), "interrupted", "2/4", "4.7500", "100 MiB", "not begun: rank 2",
 	} {
 		if !strings.Contains(stdout, want) {
@@ -184,7 +187,8 @@ func TestListCommand(t *testing.T) {
 		root func(*testing.T) string
 		want []string
 	}{
-		"midway":   {func(t *testing.T) string { t.Helper(); root, _, _ := midwayRoot(t); return root }, []string{"prose", "interrupted", "2026-11-23T12:00:00Z", "1 running"}},
+		"midway": {func(t *testing.T) string { t.Helper(); root, _, _ := midwayRoot(t); return root },
+			[]string{"prose", "interrupted", "2026-11-23T12:00:00Z", "1 running"}},
 		"finished": {finishedRoot, []string{"prose", "finished", "1 plateau"}},
 	} {
 		code, stdout, stderr := sweepCommand(t, "list", "--root", tt.root(t))
@@ -206,7 +210,8 @@ func TestShowCommand(t *testing.T) {
 	if code != exitOK || stderr != "" {
 		t.Fatalf("show = %d, stderr %q", code, stderr)
 	}
-	for _, want := range []string{"trial " + string(done.ID) + ": done", "val_loss 4.5000 at step 4, train_loss 4.6500", "attempt 1: done", "VmHWM", "stdout.log"} {
+	for _, want := range []string{"trial " + string(done.ID) + ": done", "val_loss 4.5000 at step 4, train_loss 4.6500", "attempt 1: done",
+		"VmHWM", "stdout.log"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("show lacks %q:\n%s", want, stdout)
 		}
@@ -231,7 +236,8 @@ func TestShowCommand(t *testing.T) {
 	if diff := cmp.Diff(done.Spec, got.Spec); diff != "" {
 		t.Errorf("spec of show -o json (-want +got):\n%s", diff)
 	}
-	if got.Schema != "sweep.show/v1" || len(got.Attempts) != 1 || *got.Attempts[0].Outcome.ValLoss != 4.5 || len(got.Files) != 2 || got.Files[0].Bytes != 9 {
+	if got.Schema != "sweep.show/v1" || len(got.Attempts) != 1 || *got.Attempts[0].Outcome.ValLoss != 4.5 || len(got.Files) != 2 ||
+		got.Files[0].Bytes != 9 {
 		t.Errorf("show -o json = %+v", got)
 	}
 }
@@ -243,7 +249,8 @@ func TestLogsCommand(t *testing.T) {
 	if want := "== stdout of attempt 1 ==\ncompiling\n== stderr of attempt 1 ==\na notice\n"; code != exitOK || stdout != want {
 		t.Errorf("logs = %d, %q, stderr %q; want %q", code, stdout, stderr, want)
 	}
-	if code, stdout, _ := sweepCommand(t, "logs", string(open.ID), "--root", root); code != exitOK || !strings.Contains(stdout, "wrote nothing") {
+	if code, stdout, _ := sweepCommand(t, "logs", string(open.ID), "--root", root); code != exitOK ||
+		!strings.Contains(stdout, "wrote nothing") {
 		t.Errorf("logs of a silent attempt = %d, %q", code, stdout)
 	}
 }

@@ -27,7 +27,8 @@ func TestMetricsCommand(t *testing.T) {
 	if diff := cmp.Diff(want, stdout); code != exitOK || diff != "" {
 		t.Errorf("metrics -o csv = %d, %s (-want +got):\n%s", code, stderr, diff)
 	}
-	if _, stdout, _ = sweepCommand(t, "metrics", string(done.ID), "--root", root); !strings.Contains(stdout, " 4.8750 │    1.2500 │         0.003 │") {
+	if _, stdout, _ = sweepCommand(t, "metrics", string(done.ID), "--root", root); !strings.Contains(stdout,
+		" 4.8750 │    1.2500 │         0.003 │") {
 		t.Errorf("the table of metrics is not rounded for people:\n%s", stdout)
 	}
 	_, stdout, _ = sweepCommand(t, "metrics", string(done.ID), "--root", root, "-o", "json")
@@ -49,13 +50,16 @@ func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 	t.Parallel()
 	evals := []curveEval{
 		{Step: 0, ValLoss: 5, Measures: trial.Measures{RetainLoss: new(3.0)}},
-		{Step: 2, ValLoss: 4.8793219012, Measures: trial.Measures{RetainLoss: new(3.25), TokenAccuracy: new(0.5), ExactMatch: new(0.00012345678)}},
+		{Step: 2, ValLoss: 4.8793219012, Measures: trial.Measures{RetainLoss: new(3.25), TokenAccuracy: new(0.5),
+			ExactMatch: new(0.00012345678)}},
 	}
-	points := []curvePoint{{Step: 1, Point: trial.Point{Tokens: 504, TrainLoss: 4.9000000001, GradNorm: 12.345678, LearningRate: 0.0023456789}}}
+	points := []curvePoint{{Step: 1, Point: trial.Point{Tokens: 504, TrainLoss: 4.9000000001, GradNorm: 12.345678,
+		LearningRate: 0.0023456789}}}
 	c := curve{Points: points, Evals: evals}
 	header, people := c.rows(formatMeasured, formatRate)
 	_, full := c.rows(fullNumber, fullNumber)
-	columns := []string{"step", "tokens", "train_loss", "grad_norm", "learning_rate", "val_loss", "token_accuracy", "exact_match", "retain_loss"}
+	columns := []string{"step", "tokens", "train_loss", "grad_norm", "learning_rate", "val_loss", "token_accuracy",
+		"exact_match", "retain_loss"}
 	for _, tt := range []struct{ want, got [][]string }{
 		{[][]string{
 			columns,
@@ -73,7 +77,8 @@ func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 			t.Errorf("metrics (-want +got):\n%s", diff)
 		}
 	}
-	shown := shownTrial{Result: &trial.Outcome{ValLoss: new(4.8793219012), TrainLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25), BaseRetain: new(3.0)}}
+	shown := shownTrial{Result: &trial.Outcome{ValLoss: new(4.8793219012), TrainLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25),
+		BaseRetain: new(3.0)}}
 	shown.Metrics = &shownMetrics{90, trial.Measures{TokenAccuracy: new(0.5), ExactMatch: new(0.125)}}
 	shown.Spec.Data.Retain, shown.Spec.Data.ValidationSplit = []string{"code.txt"}, 0.07
 	shown.Spec.LoRA = lora.Spec{Rank: 2, Alpha: 16, UseRSLoRA: true}

@@ -220,7 +220,8 @@ func selectionCell(c report.Cell) string {
 
 // same reports whether two ladders train the same parameters.
 func (l targetsLadder) same(other targetsLadder) bool {
-	return l.Model == other.Model && slices.Equal(l.Modules, other.Modules) && slices.Equal(l.Others, other.Others) && slices.Equal(l.Rungs, other.Rungs)
+	return l.Model == other.Model && slices.Equal(l.Modules, other.Modules) && slices.Equal(l.Others, other.Others) &&
+		slices.Equal(l.Rungs, other.Rungs)
 }
 
 func (l targetsLadder) table(w io.Writer, verbose bool) error {

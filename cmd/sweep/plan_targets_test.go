@@ -54,7 +54,8 @@ func TestPlanTargetsTuned(t *testing.T) {
 			s.edit("alpha: [8, 16]", "alpha: 8")
 		}
 		code, stdout, stderr := sweepCommand(t, "plan", s.path("grid.yaml"), "--targets")
-		if code != exitOK || !strings.Contains(stdout, tc.has) || !strings.Contains(stdout, "target_modules=[c_attn, c_proj]\n6 modules") || strings.Contains(stdout, tc.lacks) {
+		if code != exitOK || !strings.Contains(stdout, tc.has) || !strings.Contains(stdout, "target_modules=[c_attn, c_proj]\n6 modules") ||
+			strings.Contains(stdout, tc.lacks) {
 			t.Errorf("tuned %s: exit %d, want %q and not %q\n%s%s", name, code, tc.has, tc.lacks, stdout, stderr)
 		}
 	}
@@ -83,7 +84,8 @@ func TestPlanTargetsJSONAndCSV(t *testing.T) {
 		t.Fatalf("exit %d, %v: %s", code, err, stderr)
 	}
 	l := got.Ladders[0]
-	if got.Schema != "sweep.targets/v1" || len(l.Modules) != 6 || l.Modules[0].Out != 192 || len(l.Untargeted) != 1 || l.Untargeted[0].Layers != "0-1" {
+	if got.Schema != "sweep.targets/v1" || len(l.Modules) != 6 || l.Modules[0].Out != 192 || len(l.Untargeted) != 1 ||
+		l.Untargeted[0].Layers != "0-1" {
 		t.Errorf("plan --targets -o json = %+v", got)
 	}
 	if r := l.Rungs[2]; r.Rank != 4 || r.TrainableParams != 5632 || r.Share < 0.01 || r.Share > 0.1 {
@@ -101,7 +103,8 @@ func TestPlanTargetsBesideLoRA(t *testing.T) {
 	s := newTestSweep(t, "go", 10)
 	s.edit("target_modules: [c_attn, c_proj]", "target_modules: [c_attn, c_proj], bias: lora_only, use_dora: true, modules_to_save: [ln_f]")
 	_, table, _ := sweepCommand(t, "plan", s.path("grid.yaml"), "--targets")
-	if want := "also trained: 6 tensors (bias, 640 parameters); transformer.ln_f.weight, transformer.ln_f.bias (128 parameters)\n"; !strings.Contains(table, want) {
+	if want := "also trained: 6 tensors (bias, 640 parameters); transformer.ln_f.weight, transformer.ln_f.bias (128 " +
+		"parameters)\n"; !strings.Contains(table, want) {
 		t.Errorf("plan --targets lacks %q:\n%s", want, table)
 	}
 	// Rank 4: 5632 of A and B, 640 magnitudes, 640 biases, 128 of the norm.

@@ -19,7 +19,8 @@ func TestPlanUncalibrated(t *testing.T) {
 	}
 	// tiny-gpt2 is 64 wide: c_attn 64 to 192, c_proj 64 to 64 and 256 to 64, in two layers. 10 steps of 2 rows predict 15 ids each.
 	want := `sweep test: 1 cell, 6 trials, at most 1 800 tokens
-smallest gain that 2 seeds can certify: 3.18 % of the lowest rank's loss at the second rank, 1.5 at the last at best (noise_sd by default 0.25 % of that loss); min_gain is 0.5%
+smallest gain that 2 seeds can certify: 3.18 % of the lowest rank's loss at the second rank, 1.5 at the last at best ` +
+		`(noise_sd by default 0.25 % of that loss); min_gain is 0.5%
 seeds that could certify a gain of min_gain: 5 at the second rank, 4 at the last at best
 `
 	if head, _, _ := strings.Cut(stdout, "\nladder"); head != want {
@@ -77,7 +78,8 @@ func TestSeedsNeeded(t *testing.T) {
 	n := newSeedsNeeded(rule, 5)
 	enough, fewer := rule.Resolution(*n.Second, 5), rule.Resolution(*n.Second-1, 5)
 	if enough.Second >= rule.MinGain.Value || fewer.Second < rule.MinGain.Value {
-		t.Errorf("%d seeds tell %v at the second rank and one fewer %v, want the fewest that tell %v", *n.Second, enough.Second, fewer.Second, rule.MinGain.Value)
+		t.Errorf("%d seeds tell %v at the second rank and one fewer %v, want the fewest that tell %v", *n.Second, enough.Second,
+			fewer.Second, rule.MinGain.Value)
 	}
 	if *n.Last >= *n.Second {
 		t.Errorf("%d seeds at the last rank, %d at the second; the last shares variances", *n.Last, *n.Second)

@@ -83,7 +83,8 @@ type planRung struct {
 
 func newPlanView(g grid.Grid, warnings []string) planView {
 	return planView{
-		Name: g.Name, Strategy: g.Strategy(), Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings), rule: g.Rule(), limits: g.Limits(),
+		Name: g.Name, Strategy: g.Strategy(), Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings),
+		rule: g.Rule(), limits: g.Limits(),
 	}
 }
 
@@ -158,8 +159,8 @@ func (v planView) table(w io.Writer) error {
 		return err
 	}
 	if v.Strategy == sweep.StrategyScreen {
-		if _, err := fmt.Fprintln(w, "strategy screen: the largest rank that fits is trained first and truncated to every lower one; of those only the ranks around "+
-			"the knee are trained, so the totals are upper bounds"); err != nil {
+		if _, err := fmt.Fprintln(w, "strategy screen: the largest rank that fits is trained first and truncated to every lower one; "+
+			"of those only the ranks around the knee are trained, so the totals are upper bounds"); err != nil {
 			return err
 		}
 	}
@@ -167,7 +168,8 @@ func (v planView) table(w io.Writer) error {
 		if _, err := fmt.Fprintf(w, "\nladder %d: %s\n", l.Ladder, planCell(l.Cell)); err != nil {
 			return err
 		}
-		if err := writeTable(w, []string{"rank", "alpha", "scaling", "parameters", "trials", "tokens each", "memory", "time each"}, l.rows()); err != nil {
+		if err := writeTable(w, []string{"rank", "alpha", "scaling", "parameters", "trials", "tokens each", "memory", "time each"},
+			l.rows()); err != nil {
 			return err
 		}
 	}
@@ -231,7 +233,8 @@ func (l planLadder) rows() [][]string {
 }
 
 func (v planView) csv() ([]string, [][]string) {
-	header := []string{"ladder", "cell", "rank", "alpha", "scaling", "trainable_params", "trials", "tokens", "predicted_bytes", "trial_seconds", "over_memory"}
+	header := []string{"ladder", "cell", "rank", "alpha", "scaling", "trainable_params", "trials", "tokens", "predicted_bytes",
+		"trial_seconds", "over_memory"}
 	var rows [][]string
 	for _, l := range v.Ladders {
 		for _, r := range l.Rungs {

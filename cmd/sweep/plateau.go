@@ -62,7 +62,8 @@ standard deviation of one value after removing what seeds share.`,
 	cmd.Flags().Float64Var(&f.noiseSD, "noise-sd", 0, "standard deviation of one value, needed where ranks have one seed")
 	cmd.Flags().StringVar(&f.stop, "stop", string(plateau.StopLikely), "likely, or certified to ask for the seeds that certify a plateau")
 	cmd.Flags().Int64SliceVar(&f.seeds, "seeds", nil, "the seeds that every rank has; the others were drawn to certify (default: all)")
-	cmd.Flags().IntVar(&f.maxSeeds, "max-seeds", 0, "seeds of a rank to ask for, drawn ones included (default: twice those that every rank has)")
+	cmd.Flags().IntVar(&f.maxSeeds, "max-seeds", 0,
+		"seeds of a rank to ask for, drawn ones included (default: twice those that every rank has)")
 	return cmd
 }
 
@@ -206,7 +207,8 @@ func writePlateau(w io.Writer, v plateau.Verdict, noise *report.Noise) error {
 	fixed := func(x float64) string { return strconv.FormatFloat(x, 'f', decimals, 64) }
 	var rows [][]string
 	for _, r := range v.Rungs {
-		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fixed(r.ValLoss.Mean), "", "", "", string(r.Decision), strconv.Itoa(r.Count)}
+		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fixed(r.ValLoss.Mean), "", "", "", string(r.Decision),
+			strconv.Itoa(r.Count)}
 		if r.Gain != nil {
 			row[3] = fmt.Sprintf("%s [%s, %s]", fixed(r.Gain.Mean), fixed(*r.Gain.Lo), fixed(*r.Gain.Hi))
 			row[4], row[5] = strconv.Itoa(r.Incumbent), fmt.Sprintf("%.3f", *r.Probability)
@@ -230,13 +232,16 @@ func writePlateau(w io.Writer, v plateau.Verdict, noise *report.Noise) error {
 
 // plateauRows is one row per rank, every number in full.
 func plateauRows(v plateau.Verdict) (header []string, rows [][]string) {
-	header = []string{"rank", "seeds", "mean", "lo", "hi", "incumbent", "gain", "gain_lo", "gain_hi", "sd", "df", "probability", "decision", "count"}
+	header = []string{"rank", "seeds", "mean", "lo", "hi", "incumbent", "gain", "gain_lo", "gain_hi", "sd", "df", "probability", "decision",
+		"count"}
 	for _, r := range v.Rungs {
-		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fullNumber(&r.ValLoss.Mean), fullNumber(r.ValLoss.Lo), fullNumber(r.ValLoss.Hi)}
+		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fullNumber(&r.ValLoss.Mean), fullNumber(r.ValLoss.Lo),
+			fullNumber(r.ValLoss.Hi)}
 		if r.Gain == nil {
 			row = append(row, "", "", "", "", "", "", "")
 		} else {
-			row = append(row, strconv.Itoa(r.Incumbent), fullNumber(&r.Gain.Mean), fullNumber(r.Gain.Lo), fullNumber(r.Gain.Hi), fullNumber(&r.SD), fullNumber(r.DF), fullNumber(r.Probability))
+			row = append(row, strconv.Itoa(r.Incumbent), fullNumber(&r.Gain.Mean), fullNumber(r.Gain.Lo), fullNumber(r.Gain.Hi), fullNumber(&r.SD),
+				fullNumber(r.DF), fullNumber(r.Probability))
 		}
 		rows = append(rows, append(row, string(r.Decision), strconv.Itoa(r.Count)))
 	}

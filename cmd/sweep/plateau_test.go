@@ -69,7 +69,8 @@ func TestPlateauAsksForTheDirection(t *testing.T) {
 
 func TestPlateauVerdicts(t *testing.T) {
 	t.Parallel()
-	accuracy := "rank,seed,val_loss\n1,0,.200\n1,1,.169\n1,2,.138\n2,0,.300\n2,1,.270\n2,2,.239\n4,0,.301\n4,1,.270\n4,2,.240\n8,0,.302\n8,1,.271\n8,2,.240\n"
+	accuracy := "rank,seed,val_loss\n1,0,.200\n1,1,.169\n1,2,.138\n" +
+		"2,0,.300\n2,1,.270\n2,2,.239\n4,0,.301\n4,1,.270\n4,2,.240\n8,0,.302\n8,1,.271\n8,2,.240\n"
 	tests := map[string]struct {
 		content string
 		args    []string
@@ -84,7 +85,8 @@ func TestPlateauVerdicts(t *testing.T) {
 		"one seed, noise":   {"rank,seed,val_loss\n1,0,4.8\n2,0,4.6\n4,0,4.6\n8,0,4.6\n", []string{"--noise-sd", "0.003"}, "plateau", 2},
 		"columns in order":  {"val_loss, RANK ,seed,note\n4.8,1,0,a\n4.81,1,1,b\n", nil, "inconclusive", 1},
 		"byte order mark":   {"\ufeffrank,seed,val_loss\n1,0,4.8\n1,1,4.9\n", nil, "inconclusive", 1},
-		"overfit, as train": {"rank,seed,val_loss,train_loss\n1,0,4.8,4.7\n1,1,4.83,4.7\n2,0,5.0,4.0\n2,1,5.031,4.0\n4,0,5.2,3.0\n4,1,5.2305,3.0\n", []string{"--confidence", "0.8"}, "overfit", 1},
+		"overfit, as train": {"rank,seed,val_loss,train_loss\n1,0,4.8,4.7\n1,1,4.83,4.7\n" +
+			"2,0,5.0,4.0\n2,1,5.031,4.0\n4,0,5.2,3.0\n4,1,5.2305,3.0\n", []string{"--confidence", "0.8"}, "overfit", 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +127,8 @@ func TestPlateauTable(t *testing.T) {
 └──────┴───────┴────────┴──────────────────────────┴──────┴─────────┴──────────┴─────────┘
 rank 2: plateau
 ranks 4 and 8 gain less than min_gain 0.0242 over rank 2: upper bounds 0.00186 and 0.00242 at confidence 0.95
-noise: a loss varies by 0.031 over seeds, and by 0.00037 once what they share is removed: a variance ratio of 6800, so unpaired ranks would need as many times the seeds
+noise: a loss varies by 0.031 over seeds, and by 0.00037 once what they share is removed: ` +
+		`a variance ratio of 6800, so unpaired ranks would need as many times the seeds
 - use rank 2: ranks 4 and 8 buy nothing that min_gain counts
 `
 	if code != exitOK || stderr != "" || stdout != want {
@@ -149,16 +152,27 @@ func TestPlateauRefuses(t *testing.T) {
 		args    []string
 		stderr  string
 	}{
-		"one seed":            {"rank,seed,val_loss\n1,0,4.8\n2,0,4.6\n", nil, "sweep: losses.csv: ranks are compared over one seed, which cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
-		"one common seed":     {"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,1,4.6\n2,2,4.6\n", nil, "sweep: losses.csv: ranks are compared over one seed, which cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
-		"no common seed":      {"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,2,4.6\n2,3,4.6\n", nil, "sweep: losses.csv: rank 2 shares no seed with rank 1: gains are paired by seed, so use the same seeds for every rank\n"},
-		"empty":               {"", nil, "sweep: losses.csv: no losses: want a header line rank,seed,val_loss and one line per rank and seed\n"},
-		"no header":           {"1,0,4.8\n", nil, "sweep: losses.csv:1: no column rank: the first line must name the columns rank, seed and val_loss; it says \"1,0,4.8\"\n"},
-		"two rank columns":    {"rank,rank,val_loss\n", nil, "sweep: losses.csv:1: column rank appears twice\n"},
-		"many problems":       {"rank,seed,val_loss\nfour,0,4.8\n0,0,4.8\n1,x,NaN\n1,0\n1,0,4.8\n1,0,4.9\n", nil, "sweep: losses.csv:2: rank \"four\" is not a whole number from 1 on\nlosses.csv:3: rank \"0\" is not a whole number from 1 on\nlosses.csv:4: seed \"x\" is not a whole number\nlosses.csv:4: val_loss is NaN: leave runs that diverged out\nlosses.csv:5: 2 fields, the header has 3\nlosses.csv:7: rank 1, seed 0 stands in line 6 already\n"},
-		"a stray quote":       {"rank,seed,val_loss\n1,0,\"4.8\n", nil, "sweep: losses.csv:2:10: extraneous or missing \" in quoted-field\n"},
-		"direction":           {flat, []string{"--direction", "up"}, "sweep: --direction up: want min or max\n"},
-		"min-gain":            {flat, []string{"--min-gain", "little"}, "sweep: --min-gain little: want a number such as 0.02, or a share such as 0.5%\n"},
+		"one seed": {"rank,seed,val_loss\n1,0,4.8\n2,0,4.6\n", nil, "sweep: losses.csv: ranks are compared over one seed, which " +
+			"cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
+		"one common seed": {"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,1,4.6\n2,2,4.6\n", nil, "sweep: losses.csv: ranks are compared over " +
+			"one seed, which cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
+		"no common seed": {"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,2,4.6\n2,3,4.6\n", nil,
+			"sweep: losses.csv: rank 2 shares no seed with rank 1: gains are paired by seed, so use the same seeds for every rank\n"},
+		"empty": {"", nil, "sweep: losses.csv: no losses: want a header line rank,seed,val_loss and one line per rank and seed\n"},
+		"no header": {"1,0,4.8\n", nil, "sweep: losses.csv:1: no column rank: the first line must name the columns rank, seed and " +
+			"val_loss; it says \"1,0,4.8\"\n"},
+		"two rank columns": {"rank,rank,val_loss\n", nil, "sweep: losses.csv:1: column rank appears twice\n"},
+		"many problems": {"rank,seed,val_loss\nfour,0,4.8\n0,0,4.8\n1,x,NaN\n1,0\n1,0,4.8\n1,0,4.9\n", nil,
+			"sweep: losses.csv:2: rank \"four\" is not a whole number from 1 on\n" +
+				"losses.csv:3: rank \"0\" is not a whole number from 1 on\n" +
+				"losses.csv:4: seed \"x\" is not a whole number\n" +
+				"losses.csv:4: val_loss is NaN: leave runs that diverged out\n" +
+				"losses.csv:5: 2 fields, the header has 3\n" +
+				"losses.csv:7: rank 1, seed 0 stands in line 6 already\n"},
+		"a stray quote": {"rank,seed,val_loss\n1,0,\"4.8\n", nil, "sweep: losses.csv:2:10: extraneous or missing \" in quoted-field\n"},
+		"direction":     {flat, []string{"--direction", "up"}, "sweep: --direction up: want min or max\n"},
+		"min-gain": {flat, []string{"--min-gain", "little"},
+			"sweep: --min-gain little: want a number such as 0.02, or a share such as 0.5%\n"},
 		"min-gain of nothing": {flat, []string{"--min-gain", "0%"}, "sweep: min_gain 0: want a positive number\n"},
 		"stop":                {flat, []string{"--stop", "now"}, "sweep: stop \"now\": want \"likely\" or \"certified\"\n"},
 		"seeds nobody has":    {flat, []string{"--seeds", "7"}, "sweep: losses.csv: rank 1: none of the grid's seeds [7] has a loss\n"},
@@ -193,7 +207,8 @@ func TestPlateauReadsStdin(t *testing.T) {
 // them when they come.
 func TestPlateauCertified(t *testing.T) {
 	t.Parallel()
-	doubt := "rank,seed,val_loss\n1,0,4.84\n1,1,4.77\n1,2,4.81\n2,0,4.74\n2,1,4.67\n2,2,4.711\n4,0,4.722\n4,1,4.688\n4,2,4.706\n8,0,4.739\n8,1,4.669\n8,2,4.71\n"
+	doubt := "rank,seed,val_loss\n1,0,4.84\n1,1,4.77\n1,2,4.81\n2,0,4.74\n2,1,4.67\n2,2,4.711\n" +
+		"4,0,4.722\n4,1,4.688\n4,2,4.706\n8,0,4.739\n8,1,4.669\n8,2,4.71\n"
 	more := "2,3,4.72\n2,4,4.66\n2,5,4.70\n4,3,4.7195\n4,4,4.66\n4,5,4.6995\n"
 	for _, tt := range []struct {
 		content, state string

@@ -44,7 +44,8 @@ func TestScreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := got.Ladders[0]
-	if got.Strategy != "screen" || l.Verdict.Screening.Rank != 4 || l.Rungs[0].ScreenedLoss == nil || l.Rungs[1].ScreenedLoss == nil || l.Rungs[2].ScreenedLoss != nil {
+	if got.Strategy != "screen" || l.Verdict.Screening.Rank != 4 || l.Rungs[0].ScreenedLoss == nil || l.Rungs[1].ScreenedLoss == nil ||
+		l.Rungs[2].ScreenedLoss != nil {
 		t.Fatalf("report %+v", got)
 	}
 	want, _ := ladder.snapshot()
@@ -61,7 +62,8 @@ func TestScreen(t *testing.T) {
 			if same == nil || *same.ValLoss != *f.Final().ValLoss {
 				t.Errorf("rank %d: val_loss %v, in a ladder %+v", r.Rank, *f.Final().ValLoss, same)
 			}
-			if r.Rank == 4 && !slices.EqualFunc(f.Screened, []int{1, 2}, func(s trial.Screened, rank int) bool { return s.Rank == rank && s.ValLoss > 0 }) {
+			if r.Rank == 4 && !slices.EqualFunc(f.Screened, []int{1, 2},
+				func(s trial.Screened, rank int) bool { return s.Rank == rank && s.ValLoss > 0 }) {
 				t.Errorf("screened %+v", f.Screened)
 			}
 		}

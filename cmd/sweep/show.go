@@ -187,7 +187,8 @@ func writeTrial(w io.Writer, t shownTrial) error {
 		b.WriteByte('\n')
 	}
 	if r := t.Result; r != nil && r.Forgetting() != nil {
-		fmt.Fprintf(&b, "retain_loss %s at that step, %s at step 0: forgetting %s\n", formatMeasured(r.RetainLoss), formatMeasured(r.BaseRetain), formatMeasured(r.Forgetting()))
+		fmt.Fprintf(&b, "retain_loss %s at that step, %s at step 0: forgetting %s\n", formatMeasured(r.RetainLoss), formatMeasured(r.BaseRetain),
+			formatMeasured(r.Forgetting()))
 	}
 	b.WriteByte('\n')
 	if err := writeTable(&b, []string{"setting", "value"}, specRows(t)); err != nil {

@@ -34,9 +34,11 @@ func TestValidateAgainstTheModel(t *testing.T) {
 		{"nothing for a glob", "train: train.jsonl", "train: [trian.jsonl, \"*.txt\"]", "*.txt matches no file"},
 		{"no such model", "model: ", "model: ./none", "grid.yaml:3:1: invalid input: no such model: "},
 		{"no tokenizer for text", "validation: validation.jsonl", "validation: builtin:go-doc", "grid.yaml:3:1: model "},
-		{"no tokenizer: the fix", "validation: validation.jsonl", "validation: builtin:go-doc", "cannot read builtin:go-doc: invalid input: the model has no tokenizer.json, which text needs: put it beside config.json, or give pre-tokenised rows (input_ids)"},
+		{"no tokenizer: the fix", "validation: validation.jsonl", "validation: builtin:go-doc", "cannot read builtin:go-doc: invalid input: " +
+			"the model has no tokenizer.json, which text needs: put it beside config.json, or give pre-tokenised rows (input_ids)"},
 		{"no adapter to start from", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere", "grid.yaml:5:83: lora.init_adapter "},
-		{"no adapter: the fix", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere", "name a folder that holds adapter_config.json and adapter_model.safetensors"},
+		{"no adapter: the fix", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere",
+			"name a folder that holds adapter_config.json and adapter_model.safetensors"},
 		{"adapter without its place", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: " + adapter, "the trial does not train its tensor"},
 		{"sequence too long", "sequence_length: 16", "sequence_length: 4096", "data.sequence_length: 4096 is above the 128 positions"},
 	} {
@@ -88,7 +90,8 @@ func TestModelErrorsHaveTheirPlace(t *testing.T) {
 		for _, args := range [][]string{{"validate"}, {"run", "--backend", "go", "--root", s.path("runs")}} {
 			code, _, stderr := sweepCommand(t, append(args, s.path("grid.yaml"))...)
 			if code != tt.code || !strings.Contains(stderr, s.path("grid.yaml")+":3:1: ") || !strings.Contains(stderr, tt.want) {
-				t.Errorf("%s with model %q: exit %d, stderr %q; want exit %d and grid.yaml:3:1 with %q", args[0], tt.model, code, stderr, tt.code, tt.want)
+				t.Errorf("%s with model %q: exit %d, stderr %q; want exit %d and grid.yaml:3:1 with %q", args[0], tt.model, code,
+					stderr, tt.code, tt.want)
 			}
 		}
 	}

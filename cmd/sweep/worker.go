@@ -19,9 +19,10 @@ import (
 func newWorkerCommand(*app) *cobra.Command {
 	var eventsFD int
 	cmd := &cobra.Command{
-		Use:    "worker DIR",
-		Short:  "Train one attempt: what a coordinator starts in its own process",
-		Long:   "worker trains the attempt that DIR/spec.json describes and appends its events to DIR/events.jsonl.\nCoordinators start it; by hand it repeats one attempt.",
+		Use:   "worker DIR",
+		Short: "Train one attempt: what a coordinator starts in its own process",
+		Long: "worker trains the attempt that DIR/spec.json describes and appends its events to DIR/events.jsonl.\n" +
+			"Coordinators start it; by hand it repeats one attempt.",
 		Args:   cobra.ExactArgs(1),
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {

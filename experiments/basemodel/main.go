@@ -99,7 +99,8 @@ func run(ctx context.Context, name, out string, w io.Writer) error {
 	if err := writeTokenizer(ctx, name, out, source); err != nil {
 		return err
 	}
-	spec := trial.DataSpec{Train: source, ValidationSplit: 0.02, ValidationSequences: 256, SequenceLength: positions, Shuffle: true, Packing: true}
+	spec := trial.DataSpec{Train: source, ValidationSplit: 0.02, ValidationSequences: 256, SequenceLength: positions,
+		Shuffle: true, Packing: true}
 	prepared, err := corpus.Prepare(ctx, cache, corpus.Source{
 		Files: os.DirFS(out), Model: trial.ModelInfo{VocabSize: vocabulary, MaxPositions: positions}, Spec: spec,
 	}, nil)
@@ -112,10 +113,12 @@ func run(ctx context.Context, name, out string, w io.Writer) error {
 	}
 	defer corpus.Close() //nolint:errcheck // only read
 	fmt.Fprintf(w, "%s, %d parameters, corpus %s: %d training and %d validation rows of %d tokens\n",
-		choice.Identity, r.Config.Params(), prepared.Info.Fingerprint[:16], prepared.Info.TrainSequences, prepared.Info.ValidationSequences, positions)
+		choice.Identity, r.Config.Params(), prepared.Info.Fingerprint[:16], prepared.Info.TrainSequences, prepared.Info.ValidationSequences,
+		positions)
 	start := time.Now()
 	tensors, err := pretrain.Train(ctx, be, r, corpus, func(e pretrain.Evaluation) {
-		fmt.Fprintf(w, "step %4d  tokens %7d  train_loss %6.4f  val_loss %6.4f  %4.0f s\n", e.Step, e.Tokens, e.TrainLoss, e.ValLoss, time.Since(start).Seconds())
+		fmt.Fprintf(w, "step %4d  tokens %7d  train_loss %6.4f  val_loss %6.4f  %4.0f s\n", e.Step, e.Tokens, e.TrainLoss, e.ValLoss,
+			time.Since(start).Seconds())
 	})
 	if err != nil {
 		return err

@@ -134,7 +134,8 @@ func compare(ctx context.Context, s shape, rounds int, python string, stdout, st
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(stderr, "%s round %d of %d: ours %.0f tokens/s, theirs %.0f\n", s.Name, i+1, rounds, a.tokensPerSecond(s), b.tokensPerSecond(s))
+		fmt.Fprintf(stderr, "%s round %d of %d: ours %.0f tokens/s, theirs %.0f\n", s.Name, i+1, rounds, a.tokensPerSecond(s),
+			b.tokensPerSecond(s))
 		our, their = append(our, a), append(their, b)
 	}
 	return report(stdout, s, our, their)

@@ -26,8 +26,9 @@ func noises() []noise {
 		},
 		{
 			name: "falling", level: 4.6, scale: 2.5,
-			formula: "curve 4.6 + 2.5·(curve − 1.8); N(0, .037) per seed + a walk over ranks with steps N(0, .033), .025, .022, .013, .012, .003, .003, .003",
-			draw:    walk,
+			formula: "curve 4.6 + 2.5·(curve − 1.8); N(0, .037) per seed + a walk over ranks with steps N(0, .033), .025, .022, .013, " +
+				".012, .003, .003, .003",
+			draw: walk,
 		},
 		{
 			name: "heavy", level: 1.8, scale: 1, formula: "N(0, .010) per seed + .004/√3·t(3) per value, so that its standard deviation is .004",

@@ -20,7 +20,8 @@ func (p plan) write(w io.Writer, r results, brief bool) error {
 }
 
 func (p plan) formulas(b *strings.Builder) {
-	fmt.Fprintf(b, "%d ladders for each curve and noise, ranks %d to %d, patience %d, confidence %v, random seed %d. Plateau rule version %d.\n\n",
+	fmt.Fprintf(b, "%d ladders for each curve and noise, ranks %d to %d, patience %d, confidence %v, "+
+		"random seed %d. Plateau rule version %d.\n\n",
 		p.ladders, ranks[0], ranks[rungs-1], patience, confidence, p.seed, ruleVersion)
 	b.WriteString("| curve | true loss of rank r, nats |\n|---|---|\n")
 	for _, c := range p.curves {
@@ -58,7 +59,8 @@ func (t tally) numbers(plateaus bool) []string {
 	}
 }
 
-var columns = []string{"plateau", "false", "clearly false", "likely", "wrongly likely", "called", "regret", "ranks", "runs"} //nolint:gochecknoglobals // a constant
+//nolint:gochecknoglobals // a constant
+var columns = []string{"plateau", "false", "clearly false", "likely", "wrongly likely", "called", "regret", "ranks", "runs"}
 
 // details has one table for each noise, min_gain and number of seeds.
 func (p plan) details(b *strings.Builder, r results) {
@@ -131,7 +133,8 @@ func goals() []goal {
 	return []goal{
 		{name: "clearly false plateau ≤ 2", share: func(t tally) float64 { return t.share(t.clearlyWrong) }},
 		{name: "false plateau ≤ 6", share: func(t tally) float64 { return t.share(t.wrong) }},
-		{name: "wrongly likely, monotone ≤ 15", share: func(t tally) float64 { return t.share(t.likelyWrong) }, in: func(p plan, at cell) bool { return !rises(p, at) }},
+		{name: "wrongly likely, monotone ≤ 15", share: func(t tally) float64 { return t.share(t.likelyWrong) },
+			in: func(p plan, at cell) bool { return !rises(p, at) }},
 		{name: "wrongly likely, U-shape ≤ 20", share: func(t tally) float64 { return t.share(t.likelyWrong) }, in: rises},
 		{name: "flat called at 1 % ≥ 80", least: true, share: func(t tally) float64 { return t.share(t.called) }, in: called("flat")},
 		{name: "saturating called at 1 % ≥ 80", least: true, share: func(t tally) float64 { return t.share(t.called) }, in: called("saturating")},

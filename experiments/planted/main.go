@@ -87,7 +87,8 @@ func run(ctx context.Context, s settings, w io.Writer) error {
 		return err
 	}
 	validation := filepath.Join(s.out, "validation.jsonl")
-	if err := errors.Join(write(validation, rows[:s.validation]), write(filepath.Join(s.out, "train.jsonl"), rows[s.validation:])); err != nil {
+	if err := errors.Join(write(validation, rows[:s.validation]),
+		write(filepath.Join(s.out, "train.jsonl"), rows[s.validation:])); err != nil {
 		return err
 	}
 	return s.report(ctx, w, info, choice, adapter, validation)
@@ -114,7 +115,8 @@ func (s settings) report(ctx context.Context, w io.Writer, info trial.ModelInfo,
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%s: rank %d, norm %g on %s; validation loss of the base %.4f, of the teacher %.4f nats\n", s.out, s.rank, s.norm, s.targets, base.Loss, teacher.Loss)
+	_, err = fmt.Fprintf(w, "%s: rank %d, norm %g on %s; validation loss of the base %.4f, of the teacher %.4f nats\n", s.out, s.rank, s.norm,
+		s.targets, base.Loss, teacher.Loss)
 	return err
 }
 

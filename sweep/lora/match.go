@@ -71,7 +71,8 @@ func (l Spec) noneLeft(matched []Module, drops []drop) error {
 		}
 		return keyErrorf(d.key, "%s: %s is none of the layers of %s: %s", d.key, JoinInts(l.LayersToTransform), all, LayerSpan(layers))
 	}
-	return fmt.Errorf("target_modules %s match %d of the modules, but exclude_modules, layers_to_transform and modules_to_save together leave none of them",
+	return fmt.Errorf("target_modules %s match %d of the modules, but exclude_modules, layers_to_transform and modules_to_save "+
+		"together leave none of them",
 		l.TargetModules, len(matched))
 }
 

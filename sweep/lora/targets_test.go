@@ -57,9 +57,11 @@ func TestMatchTargetsErrors(t *testing.T) {
 		targets lora.Targets
 		want    string
 	}{
-		{"no such suffix", lora.Targets{List: []string{"q_proj", "v_proj"}}, "target_modules [q_proj, v_proj] match no module of the model" + kinds},
+		{"no such suffix", lora.Targets{List: []string{"q_proj", "v_proj"}}, "target_modules [q_proj, v_proj] match no module of the model" +
+			kinds},
 		{"the end of a word is no suffix", lora.Targets{List: []string{"attn"}}, "target_modules [attn] match no module of the model" + kinds},
-		{"a pattern must match in full", lora.Targets{Pattern: "c_attn"}, "target_modules c_attn match no module of the model" + kinds + "; a text is a pattern for whole names, did you mean [c_attn]?"},
+		{"a pattern must match in full", lora.Targets{Pattern: "c_attn"}, "target_modules c_attn match no module of the model" + kinds +
+			"; a text is a pattern for whole names, did you mean [c_attn]?"},
 		{
 			"not RE2",
 			lora.Targets{Pattern: "(?=x)"},

@@ -93,7 +93,8 @@ func (l Spec) adapterOf(m Module) []Trainable {
 		{Key: AdapterPrefix + m.Name + b, Role: RoleB, Module: m.Name, Shape: []int{m.Out, r}},
 	}
 	if l.UseDoRA {
-		parts = append(parts, Trainable{Key: AdapterPrefix + m.Name + ".lora_magnitude_vector", Role: RoleMagnitude, Module: m.Name, Shape: []int{m.Out}})
+		parts = append(parts, Trainable{Key: AdapterPrefix + m.Name + ".lora_magnitude_vector", Role: RoleMagnitude, Module: m.Name,
+			Shape: []int{m.Out}})
 	}
 	return parts
 }
@@ -133,7 +134,8 @@ func (l Spec) saved(targets, modules []Module, tensors []Tensor) ([]Trainable, e
 	for _, entry := range l.ModulesToSave {
 		matched := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.HasSuffix(name, entry) })
 		if len(matched) == 0 {
-			errs = append(errs, keyErrorf("modules_to_save", "modules_to_save: %s is the end of no module's name; there are %s", entry, strings.Join(holderKinds(tensors), ", ")))
+			errs = append(errs, keyErrorf("modules_to_save", "modules_to_save: %s is the end of no module's name; there are %s", entry,
+				strings.Join(holderKinds(tensors), ", ")))
 		}
 		wrapped = append(wrapped, matched...)
 	}
@@ -146,7 +148,8 @@ func (l Spec) saved(targets, modules []Module, tensors []Tensor) ([]Trainable, e
 			}
 		}
 		if i := slices.IndexFunc(targets, func(m Module) bool { return m.Name == name || strings.HasPrefix(m.Name, name+".") }); i >= 0 {
-			errs = append(errs, keyErrorf("modules_to_save", "modules_to_save: %s is also a target of LoRA; write its whole last name, or take %s out of the targets", name, targets[i].Name))
+			errs = append(errs, keyErrorf("modules_to_save",
+				"modules_to_save: %s is also a target of LoRA; write its whole last name, or take %s out of the targets", name, targets[i].Name))
 		}
 	}
 	if len(errs) > 0 {

@@ -235,7 +235,8 @@ func (t *text) edges(r Report) {
 	for _, a := range r.Axes {
 		if a.Edge != "" {
 			direction := map[sweep.EdgeSide]string{sweep.EdgeLargest: "larger", sweep.EdgeSmallest: "smaller"}[a.Edge]
-			t.para("", "Its %s, %s, is the %s of the grid's: a %s one may do better.", a.Name, r.Recommendation.Cell.value(a.Name), a.Edge, direction)
+			t.para("", "Its %s, %s, is the %s of the grid's: a %s one may do better.", a.Name, r.Recommendation.Cell.value(a.Name), a.Edge,
+				direction)
 		}
 	}
 }

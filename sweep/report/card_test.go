@@ -35,7 +35,8 @@ func TestCard(t *testing.T) {
 	other := r.Ladders[0].Rungs[2].Trials[0]
 	text := card(t, r, r.Ladders[0], other.ID, c)
 	for _, part := range []string{
-		"library_name: transformers\n", "This folder holds rank 4 of ladder 1 (dropout=0) instead.", "(in float16)", "the weights of the last step",
+		"library_name: transformers\n", "This folder holds rank 4 of ladder 1 (dropout=0) instead.", "(in float16)",
+		"the weights of the last step",
 	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the card of another trial lacks %q:\n%s", part, text)

@@ -203,7 +203,8 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 	if s.Promoted && s.Decision == plateau.DecisionImproved {
 		t.para("  climbed  ", "rank %d is the incumbent from here on: compared again, its gain is certain", s.Rank)
 	} else if s.Promoted {
-		t.para("  climbed  ", "rank %d is the incumbent from here on, uncertain as its gain is: the plateau at rank %d was neither certain nor likely enough",
+		t.para("  climbed  ", "rank %d is the incumbent from here on, uncertain as its gain is: the plateau at rank %d was neither "+
+			"certain nor likely enough",
 			s.Rank, s.Incumbent)
 	}
 	t.para("  bought   ", "%s for %s", bounds(*s.Gain, decimals), extras(*s.IncumbentCost, s.Cost))

@@ -35,7 +35,8 @@ func (r Rung) tuning() *TunedRung {
 	out := &TunedRung{Rank: r.Rank, Candidates: []TunedCandidate{}, Edges: notNil(r.edges)}
 	for _, c := range r.Candidates {
 		all, extra := seedsWithLoss(c.Trials)
-		out.Candidates = append(out.Candidates, TunedCandidate{Tuned: c.Tuned, Chosen: c.Chosen, ValLoss: c.ValLoss, Seeds: all - extra, Cost: cost(c.Trials)})
+		out.Candidates = append(out.Candidates, TunedCandidate{Tuned: c.Tuned, Chosen: c.Chosen, ValLoss: c.ValLoss, Seeds: all - extra,
+			Cost: cost(c.Trials)})
 		out.Trials += all
 		for _, t := range c.Trials {
 			if t.ValLoss != nil {
@@ -57,7 +58,8 @@ func (t *text) tuned(e Explanation, rank int) {
 		for line := range strings.Lines(r.table(digits(e.Verdict.minGain()) + 1)) {
 			t.print(indent + strings.TrimSuffix(line, "\n"))
 		}
-		t.para(indent, "All candidates together: %d %s with a loss, %s of training.", r.Trials, plural("trial", r.Trials), Seconds(r.TrainSeconds))
+		t.para(indent, "All candidates together: %d %s with a loss, %s of training.", r.Trials, plural("trial", r.Trials),
+			Seconds(r.TrainSeconds))
 	}
 }
 

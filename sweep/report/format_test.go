@@ -17,7 +17,8 @@ func TestCount(t *testing.T) {
 func TestDuration(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		0: "0ms", 850 * time.Millisecond: "850ms", 999600 * time.Microsecond: "1.0s", 12340 * time.Millisecond: "12.3s", 6350 * time.Millisecond: "6.4s",
+		0: "0ms", 850 * time.Millisecond: "850ms", 999600 * time.Microsecond: "1.0s", 12340 * time.Millisecond: "12.3s",
+		6350 * time.Millisecond:  "6.4s",
 		59960 * time.Millisecond: "1m00s", 245 * time.Second: "4m05s", 127 * time.Minute: "2h07m",
 		time.Hour - time.Millisecond: "1h00m", -time.Second: "-1.0s",
 	} {

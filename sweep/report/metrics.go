@@ -220,7 +220,8 @@ func (r Report) metricsLegend() string {
 	if !share.Relative {
 		share, whose = plateau.DefaultRule().MinGain, "the default, for the grid gives nats"
 	}
-	text := fmt.Sprintf("Metrics beside val_loss are judged by the same rule on the grid's seeds, with a min_gain of %s %% of the lowest rank's value (%s)",
+	text := fmt.Sprintf("Metrics beside val_loss are judged by the same rule on the grid's seeds, with a min_gain of %s %% of the "+
+		"lowest rank's value (%s)",
 		number(share.Value*100), whose)
 	separator, step := "; ", "the step of the lowest val_loss"
 	for _, m := range trial.AllMeasures() {

@@ -44,7 +44,8 @@ func NoiseOf(rungs []plateau.Losses) *Noise {
 
 // String prints the noise as the report's text does.
 func (n Noise) String() string {
-	text := fmt.Sprintf("a loss varies by %s over seeds, and by %s once what they share is removed", number(roundTo(n.SeedSD, 2)), number(roundTo(n.PairedSD, 2)))
+	text := fmt.Sprintf("a loss varies by %s over seeds, and by %s once what they share is removed", number(roundTo(n.SeedSD, 2)),
+		number(roundTo(n.PairedSD, 2)))
 	switch {
 	case n.Ratio == nil:
 		return text

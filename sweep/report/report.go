@@ -125,20 +125,21 @@ type Conditions struct {
 
 // Verdict is a plateau.Verdict without its rungs, whose numbers stand in Rung.
 type Verdict struct {
-	State           plateau.State     `json:"state"`
-	RecommendedRank *int              `json:"recommended_rank"`
-	BestRank        *int              `json:"best_rank"`
-	EquivalentRanks []int             `json:"equivalent_ranks"`
-	Probability     *float64          `json:"probability"`
-	SeedsToCertify  *int              `json:"seeds_to_certify"` // per rank, of a likely plateau or an inconclusive ladder; nil where none would do
-	MinGain         *float64          `json:"min_gain"`         // nats; nil while no rung is complete, for it may be a share of the first's loss
-	Next            *plateau.NextRung `json:"next"`             // what climbing on would take
-	Code            plateau.Code      `json:"code"`             // of the reason: see package plateau
-	Reason          string            `json:"reason"`
-	Screening       *Screening        `json:"screening,omitempty"`
-	Advice          []string          `json:"advice"`
-	AdviceCodes     []plateau.Code    `json:"advice_codes"` // one for each of Advice
-	Flags           []string          `json:"flags"`
+	State           plateau.State `json:"state"`
+	RecommendedRank *int          `json:"recommended_rank"`
+	BestRank        *int          `json:"best_rank"`
+	EquivalentRanks []int         `json:"equivalent_ranks"`
+	Probability     *float64      `json:"probability"`
+	// per rank, of a likely plateau or an inconclusive ladder; nil where none would do
+	SeedsToCertify *int              `json:"seeds_to_certify"`
+	MinGain        *float64          `json:"min_gain"` // nats; nil while no rung is complete, for it may be a share of the first's loss
+	Next           *plateau.NextRung `json:"next"`     // what climbing on would take
+	Code           plateau.Code      `json:"code"`     // of the reason: see package plateau
+	Reason         string            `json:"reason"`
+	Screening      *Screening        `json:"screening,omitempty"`
+	Advice         []string          `json:"advice"`
+	AdviceCodes    []plateau.Code    `json:"advice_codes"` // one for each of Advice
+	Flags          []string          `json:"flags"`
 }
 
 // minGain is 0 where it is not known.

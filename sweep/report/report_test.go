@@ -137,7 +137,8 @@ func TestReportOfNoAccuracy(t *testing.T) {
 	for i := range s.Ladders[0].Rungs {
 		for j := range s.Ladders[0].Rungs[i].Trials {
 			facts := &s.Ladders[0].Rungs[i].Trials[j]
-			facts.Evaluations = []sweep.StepLoss{{Step: facts.Attempts[0].Outcome.BestStep, Measures: trial.Measures{TokenAccuracy: new(0.0), ExactMatch: new(0.0)}}}
+			facts.Evaluations = []sweep.StepLoss{{Step: facts.Attempts[0].Outcome.BestStep,
+				Measures: trial.Measures{TokenAccuracy: new(0.0), ExactMatch: new(0.0)}}}
 		}
 	}
 	m := Build(s).Ladders[0].Metrics
@@ -174,16 +175,18 @@ func states() map[plateau.State]fixture {
 		plateau.StateLikelyPlateau:  {name: "likely", seeds: seeds, ladders: one(noisy)},
 		plateau.StateOverfit:        {name: "overfit", seeds: seeds, ladders: one(worse)},
 		plateau.StateStillImproving: {name: "improving", seeds: seeds, ladders: one(measured(4.793, 4.712, 4.630))},
-		plateau.StateInconclusive:   {name: "inconclusive", seeds: []int64{7}, ladders: one([]rung{{rank: 4, losses: []float64{4.63}, train: 4.5}})},
+		plateau.StateInconclusive: {name: "inconclusive", seeds: []int64{7},
+			ladders: one([]rung{{rank: 4, losses: []float64{4.63}, train: 4.5}})},
 		plateau.StateIncomplete: {name: "incomplete", seeds: seeds, ladders: one(with(measured(4.793, 4.712), rung{
 			rank: 4, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeFailed, "disk full: free some space", 1),
 		}))},
 		plateau.StateUnstable: {name: "unstable", seeds: seeds, ladders: one(with(measured(4.793), rung{
 			rank: 2, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeUnstable, "loss is not finite", 0, 2),
 		}))},
-		plateau.StateMemoryLimited: {name: "memory", seeds: seeds, limits: sweep.Limits{Memory: 430 << 20}, ladders: one(with(measured(4.793, 4.712), rung{
-			rank: 1024, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeOverMemory, "needs 494 MiB of 430 MiB", 0, 1, 2),
-		}))},
+		plateau.StateMemoryLimited: {name: "memory", seeds: seeds, limits: sweep.Limits{Memory: 430 << 20},
+			ladders: one(with(measured(4.793, 4.712), rung{
+				rank: 1024, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeOverMemory, "needs 494 MiB of 430 MiB", 0, 1, 2),
+			}))},
 		plateau.StateTimeLimited: {name: "time", seeds: seeds, limits: sweep.Limits{Time: time.Hour}, elapsed: time.Hour, ladders: one(with(
 			measured(4.793, 4.712), rung{rank: 4, outcome: fails(trial.OutcomeInterrupted, "", 0, 1, 2)}, rung{rank: 8, waiting: true}))},
 		plateau.StateRunning: {name: "running", seeds: seeds, ladders: one(with(
@@ -239,7 +242,8 @@ func TestTextOfAdvice(t *testing.T) {
 	undecided := one("undecided", noisy).snapshot()
 	undecided.Sweep.Confirm(3)
 	for name, s := range map[string]sweep.Snapshot{
-		"step-limited": each(one("short", measured(4.793, 4.712, 4.711, 4.710)).snapshot(), func(f *sweep.TrialFacts) { f.Evaluations[1].ValLoss += 0.01 }),
+		"step-limited": each(one("short", measured(4.793, 4.712, 4.711, 4.710)).snapshot(),
+			func(f *sweep.TrialFacts) { f.Evaluations[1].ValLoss += 0.01 }),
 		"poor":         each(one("poor", measured(5.049, 5.048, 5.047)).snapshot(), func(*sweep.TrialFacts) {}),
 		"alpha-policy": each(policy("policy"), func(f *sweep.TrialFacts) { f.Trial.Spec.LoRA.Alpha = 2 * float64(f.Trial.Spec.LoRA.Rank) }),
 		"alpha-grows": each(policy("grows"), func(f *sweep.TrialFacts) {
@@ -292,7 +296,8 @@ func TestMinGainBeforeTheFirstRung(t *testing.T) {
 	if err := r.JSON(&j); err != nil {
 		t.Fatal(err)
 	}
-	if text := string(text2(t, r, Options{})); !strings.Contains(text, "numbers patience 2, confidence 0.95\n") || strings.Contains(text, "min_gain 0") {
+	if text := string(text2(t, r, Options{})); !strings.Contains(text, "numbers patience 2, confidence 0.95\n") ||
+		strings.Contains(text, "min_gain 0") {
 		t.Errorf("the text names a min_gain:\n%s", text)
 	}
 	if !strings.Contains(j.String(), `"min_gain": null`) {
@@ -395,7 +400,8 @@ func TestReportBeforeRegistration(t *testing.T) {
 func TestExplainFindsLadders(t *testing.T) {
 	t.Parallel()
 	r := Build(cells().snapshot())
-	for name, want := range map[string]int{"1": 1, "2": 2, "id=2": 2, "dropout=0.1": 2, "model=builtin:gopher,dropout=0": 1, "dropout=0, alpha=16": 1} {
+	for name, want := range map[string]int{"1": 1, "2": 2, "id=2": 2, "dropout=0.1": 2, "model=builtin:gopher,dropout=0": 1,
+		"dropout=0, alpha=16": 1} {
 		if e, err := r.Explain(name); err != nil || e.Ladder != want {
 			t.Errorf("Explain(%s) = ladder %d, %v, want %d", name, e.Ladder, err, want)
 		}

@@ -16,9 +16,10 @@ type Screening struct {
 	From    int   `json:"from"`    // the lowest rank trained
 	Skipped []int `json:"skipped"` // lower ranks that were left out
 	// Optimiser steps over all trials.
-	StepsSpent      int  `json:"steps_spent"`
-	StepsExhaustive int  `json:"steps_exhaustive"` // of every rank and seed of the grid
-	StepsLadder     *int `json:"steps_ladder"`     // of climbing from the lowest rank to where this ladder stopped; nil where no rule stopped it
+	StepsSpent      int `json:"steps_spent"`
+	StepsExhaustive int `json:"steps_exhaustive"` // of every rank and seed of the grid
+	// of climbing from the lowest rank to where this ladder stopped; nil where no rule stopped it
+	StepsLadder *int `json:"steps_ladder"`
 }
 
 func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
@@ -66,8 +67,9 @@ func stopRank(v plateau.Verdict) int {
 
 // String says what was screened and what it took.
 func (s Screening) String() string {
-	text := fmt.Sprintf("rank %d truncated to every lower rank pointed to rank %d; %s of the %s trial-steps of all ranks (%s%s%%)", s.Rank, s.Knee,
-		count(int64(s.StepsSpent)), count(int64(s.StepsExhaustive)), fixed(100*float64(s.StepsSpent)/float64(max(1, s.StepsExhaustive)), 0), noBreak)
+	text := fmt.Sprintf("rank %d truncated to every lower rank pointed to rank %d; %s of the %s trial-steps of all ranks (%s%s%%)",
+		s.Rank, s.Knee, count(int64(s.StepsSpent)), count(int64(s.StepsExhaustive)),
+		fixed(100*float64(s.StepsSpent)/float64(max(1, s.StepsExhaustive)), 0), noBreak)
 	if s.StepsLadder != nil {
 		text += fmt.Sprintf("; climbing from the lowest rank to the same stop takes %s", count(int64(*s.StepsLadder)))
 	}

@@ -66,7 +66,8 @@ func (r Report) Text(w io.Writer, o Options) error {
 	t.print("")
 	t.legend()
 	if r.Strategy == sweep.StrategyScreen {
-		t.para("", "Column \"screened\" has the mean losses of the screened rank's adapters truncated to each rank: they chose the ranks to train, "+
+		t.para("", "Column \"screened\" has the mean losses of the screened rank's adapters truncated to each rank: "+
+			"they chose the ranks to train, "+
 			"too pessimistic at low ones, and no verdict rests on them.")
 	}
 	if r.retains() {
@@ -252,7 +253,8 @@ func (t *text) numbers(v Verdict) string {
 		parts = append(parts, fmt.Sprintf("lowest mean at rank %d", *v.BestRank))
 	}
 	if len(v.EquivalentRanks) > 0 {
-		parts = append(parts, fmt.Sprintf("not shown worse by min_gain: %s %s", plural("rank", len(v.EquivalentRanks)), prose.List(v.EquivalentRanks)))
+		parts = append(parts, fmt.Sprintf("not shown worse by min_gain: %s %s", plural("rank", len(v.EquivalentRanks)),
+			prose.List(v.EquivalentRanks)))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -305,7 +307,8 @@ func (t *text) legend() { t.para("", "%s", t.rule.legend()) }
 
 // legend explains the columns of a ladder's table.
 func (r Rule) legend() string {
-	return fmt.Sprintf("Losses are means over seeds, in nats per token. Gains are paired by seed, over the incumbent rank in column \"over\". "+
+	return fmt.Sprintf("Losses are means over seeds, in nats per token. Gains are paired by seed, "+
+		"over the incumbent rank in column \"over\". "+
 		"Each bound of an interval holds at %s %%. Time is training alone, the mean of a rung's trials; memory their largest peak.",
 		number(100-50*(1-r.Confidence)))
 }

@@ -7,7 +7,8 @@ package trial
 type Measures struct {
 	RetainLoss    *float64 `json:"retain_loss,omitempty"`    // on data.retain; nil where the grid has none
 	TokenAccuracy *float64 `json:"token_accuracy,omitempty"` // share of the supervised tokens that the model finds likeliest
-	ExactMatch    *float64 `json:"exact_match,omitempty"`    // share of the completions that greedy decoding writes; nil where no row has a prompt
+	// share of the completions that greedy decoding writes; nil where no row has a prompt
+	ExactMatch *float64 `json:"exact_match,omitempty"`
 }
 
 // Measure is one of the fields of Measures.

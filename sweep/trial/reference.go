@@ -56,7 +56,8 @@ func ResolvePath(dir, path string) string {
 // and no file's ending.
 func isHubID(name string) bool {
 	owner, repo, ok := strings.Cut(name, "/")
-	return ok && owner != "" && repo != "" && !strings.Contains(repo, "/") && !strings.HasPrefix(owner, ".") && !strings.HasPrefix(owner, "~") &&
+	return ok && owner != "" && repo != "" && !strings.Contains(repo, "/") && !strings.HasPrefix(owner, ".") &&
+		!strings.HasPrefix(owner, "~") &&
 		!strings.ContainsAny(name, `*?[\`) && !hasFileEnding(repo)
 }
 

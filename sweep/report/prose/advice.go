@@ -118,13 +118,15 @@ func limited(f plateau.Finding) string {
 func onNoise(f plateau.Finding) string {
 	on := "one seed per rank: the intervals rest"
 	if n := len(f.Ranks); n > 0 {
-		on = ranksText(f.Ranks) + " " + does(f, "is", "are") + " compared on one seed: " + either(n, "that interval rests", "those intervals rest")
+		on = ranksText(f.Ranks) + " " + does(f, "is", "are") + " compared on one seed: " +
+			either(n, "that interval rests", "those intervals rest")
 	}
 	return fmt.Sprintf("%s on noise_sd %s (%s); three seeds measure the noise", on, threeDigits(f.Value), f.Name)
 }
 
 func uncertain(f plateau.Finding) string {
-	text := fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: the ladder climbed on from there because a plateau at rank %d was "+
+	text := fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: the ladder climbed on from there "+
+		"because a plateau at rank %d was "+
 		"neither certain nor likely enough", f.Ranks[0], interval(f.Gain), f.Over, f.Over)
 	if f.Gain.Mean > 0 {
 		return text
