@@ -227,7 +227,8 @@ LEFT JOIN (
 ) v ON v.trial_id = t.id
 ORDER BY s.id, l.position, st.rank, st.candidate, st.seed;
 
--- rungs: one row per ladder and rank: the candidate that stands for it, over the seeds of the grid.
+-- rungs: one row per ladder and rank: the candidate that stands for it. Losses are
+-- over the seeds of the grid; peaks and train_seconds, a sum, count every trial.
 DROP VIEW IF EXISTS rungs;
 CREATE VIEW rungs AS
 SELECT sweep, ladder, cell, rank, tuned, seeds, finished, mean_val_loss, min_val_loss, max_val_loss, mean_train_loss,

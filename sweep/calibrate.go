@@ -16,7 +16,7 @@ const calibrationSteps = 6
 // calibrationPoll is how often a calibrating worker's events are read.
 const calibrationPoll = 100 * time.Millisecond
 
-// Calibrator trains a few steps of a rung's first trial in a worker of its own, as a run would.
+// Calibrator trains a few steps of a rung's trial of the largest batch in a worker of its own, as a run would.
 type Calibrator struct {
 	Exec         Executor // on a folder of its own, which the caller removes
 	Registration Registration
@@ -50,7 +50,8 @@ func (c *Calibrator) measure(ctx context.Context, l LadderPlan, rung RungPlan) (
 	spec := largestBatch(rung)
 	t := spec.Train
 	adapter := spec.LoRA
-	key := fmt.Sprint(l.Model.Fingerprint, l.Corpus.Fingerprint, adapter.TargetModules, adapter.ExcludeModules, adapter.LayersToTransform, adapter.LayersPattern,
+	key := fmt.Sprint(l.Model.Fingerprint, l.Corpus.Fingerprint, adapter.TargetModules, adapter.ExcludeModules, adapter.LayersToTransform,
+		adapter.LayersPattern,
 		adapter.ModulesToSave, adapter.RankPattern, adapter.UseDoRA, adapter.Bias, adapter.Rank, adapter.Dropout > 0,
 		t.BatchSize, t.GradientAccumulationSteps, t.Dtype)
 	if m, ok := c.known[key]; ok {

@@ -4,7 +4,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
-// reasonFailed lists the cells that failed for good.
+// reasonFailed lists the trials that failed for good.
 func (s standing) reasonFailed() plateau.Finding {
 	rung := s.ladder.Rungs[s.current].grid()
 	f := plateau.Finding{Code: plateau.ReasonFailed, Of: len(rung.Trials)}

@@ -6,9 +6,9 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// estimate is what a trial is expected to need at its peak: the best of what it said or measured itself, what its
-// candidate's trials of the rung did, and of the last measured rung below it, and the largest peak of any trial with the
-// same model, batch and sequence length. 0 means that nothing like it was ever measured.
+// estimate is what a trial is expected to need at its peak: the first that is known of what it said or measured
+// itself, what its candidate's trials of the rung did, what those of the last measured rung below it did, and the largest peak of any trial
+// with the same model, batch and sequence length. 0 means that nothing like it was ever measured.
 func (p *plan) estimate(ladder, rung int, t *TrialFacts) int64 {
 	l := p.snapshot.Ladders[ladder]
 	platform := p.snapshot.Sweep.Platform

@@ -19,7 +19,7 @@ const (
 	TrialPending     TrialState = "pending"     // never begun
 	TrialRunning     TrialState = "running"     // or its end was not seen yet
 	TrialInterrupted TrialState = "interrupted" // asked to stop, or gone while no coordinator watched
-	TrialCrashed     TrialState = "crashed"     // gone without a word
+	TrialCrashed     TrialState = "crashed"     // gone without a word; it may be tried again
 	TrialDone        TrialState = "done"        // it has a loss
 	TrialUnstable    TrialState = "unstable"    // a loss or gradient was not finite
 	TrialOverMemory  TrialState = "over_memory" // not started, or killed, for memory

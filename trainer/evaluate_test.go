@@ -132,8 +132,10 @@ func TestEvaluateRefusesForeignAdapter(t *testing.T) {
 // TestEvaluationJSON pins what `sweep eval -o json` promises.
 func TestEvaluationJSON(t *testing.T) {
 	t.Parallel()
-	b, err := json.Marshal(trainer.Evaluation{Loss: 1, Perplexity: 2, Measures: trial.Measures{TokenAccuracy: new(0.5)},
-		Tokens: 3, Sequences: 4})
+	b, err := json.Marshal(trainer.Evaluation{
+		Loss: 1, Perplexity: 2, Measures: trial.Measures{TokenAccuracy: new(0.5)},
+		Tokens: 3, Sequences: 4,
+	})
 	must(t, err)
 	if want := `{"loss":1,"perplexity":2,"token_accuracy":0.5,"tokens":3,"sequences":4}`; string(b) != want {
 		t.Errorf("Evaluation = %s, want %s", b, want)

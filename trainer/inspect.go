@@ -15,9 +15,6 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// builtinPrefix marks a model that is part of the program.
-const builtinPrefix = "builtin:"
-
 // InspectOptions say how far Inspect goes.
 type InspectOptions struct {
 	Hub hub.Client // where hub ids are looked up; see hub.FromEnv
@@ -43,7 +40,7 @@ func Inspect(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo
 
 // Files opens the files of an inspected model.
 func Files(m trial.ModelInfo) (fs.FS, error) {
-	if name, ok := strings.CutPrefix(m.Reference, builtinPrefix); ok {
+	if name, ok := strings.CutPrefix(m.Reference, trial.BuiltinPrefix); ok {
 		return weights.Builtin(name)
 	}
 	if strings.HasSuffix(m.Path, trial.GGUFSuffix) && !isFolder(m.Path) {
@@ -82,7 +79,7 @@ func (f oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
 func locate(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo, fs.FS, error) {
 	info := trial.ModelInfo{Reference: ref}
 	switch {
-	case strings.HasPrefix(ref, builtinPrefix):
+	case strings.HasPrefix(ref, trial.BuiltinPrefix):
 	case isFolder(ref), isGGUF(ref):
 		path, err := filepath.Abs(ref)
 		if err != nil {

@@ -56,7 +56,7 @@ func (e *fatalError) Error() string { return e.err.Error() }
 
 func (e *fatalError) Unwrap() error { return e.err }
 
-// trial is one attempt at a trial while it runs.
+// training is one attempt at a trial while it runs.
 type training struct {
 	trial.Assignment
 	progress
@@ -72,8 +72,8 @@ type training struct {
 	known       *trial.Outcome // the trial's, where an earlier attempt finished it and this one only screens it
 }
 
-// run prepares and trains. It is the one place where a panic ends: GoMLX panics while it builds a graph, and a corpus
-// whose file vanishes panics too. The stack goes to stderr, which is kept with the attempt.
+// run prepares and trains. A panic ends here, such as that of a corpus whose file vanishes; those of GoMLX
+// while it builds a graph are errors already. The stack goes to stderr, which is kept with the attempt.
 func (t *training) run(ctx context.Context) (outcome trial.Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {

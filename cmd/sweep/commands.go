@@ -2,7 +2,7 @@ package main
 
 import "github.com/spf13/cobra"
 
-// commands lists the subcommands, one constructor per file.
+// commands lists the subcommands.
 func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		newBackendCommand,

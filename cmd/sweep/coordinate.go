@@ -83,7 +83,8 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 
 // work reads the inputs and schedules. Inputs that turn out invalid before anything was registered leave no sweep behind.
 func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Snapshot, grid grid.Grid,
-	session int64) (sweep.Snapshot, error) {
+	session int64,
+) (sweep.Snapshot, error) {
 	rest := keepAlive(ctx, db, session)
 	choice, registration, err := a.register(ctx, db, s, grid)
 	rest()
@@ -102,7 +103,8 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 
 // schedule runs the scheduler on this machine.
 func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, id, session int64, capacity sweep.Capacity,
-	platform string) (sweep.Snapshot, error) {
+	platform string,
+) (sweep.Snapshot, error) {
 	executor, err := a.newExecutor(a.root, capacity.Jobs, platform)
 	if err != nil {
 		return sweep.Snapshot{}, err

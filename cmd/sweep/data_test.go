@@ -40,8 +40,10 @@ func TestDataShowsRowsUntrimmed(t *testing.T) {
 	if diff := cmp.Diff(want, got.Samples); diff != "" || got.Schema != "sweep.data/v1" {
 		t.Errorf("schema %q, samples (-want +got):\n%s", got.Schema, diff)
 	}
-	for _, text := range []string{"rows.jsonl:2: 9 ids are cut at sequence_length 8", "rows.jsonl:3: id 700 at position 1",
-		"rows.jsonl:3: no supervised token"} {
+	for _, text := range []string{
+		"rows.jsonl:2: 9 ids are cut at sequence_length 8", "rows.jsonl:3: id 700 at position 1",
+		"rows.jsonl:3: no supervised token",
+	} {
 		if !strings.Contains(stderr, text) || !strings.Contains(strings.Join(got.Warnings, "\n"), text) {
 			t.Errorf("stderr or warnings lack %q:\n%s", text, stderr)
 		}
@@ -106,8 +108,10 @@ train: {steps: 1, learning_rate: 1e-3}
 	}
 	golden(t, "data.txt", strings.ReplaceAll(stdout, dir, "DIR"))
 	var coloured bytes.Buffer
-	view := dataView{Model: "m", Samples: []corpus.Sample{{Tokens: []string{"a", "b"}, Text: "ab", InputIDs: []int32{1, 2},
-		Labels: []int32{1, 2}}}}
+	view := dataView{Model: "m", Samples: []corpus.Sample{{
+		Tokens: []string{"a", "b"}, Text: "ab", InputIDs: []int32{1, 2},
+		Labels: []int32{1, 2},
+	}}}
 	if err := writeSamples(&coloured, view, true); err != nil {
 		t.Fatal(err)
 	}

@@ -65,8 +65,10 @@ func TestEvalRefusesBadInput(t *testing.T) {
 		"no such model":    {[]string{"--model", "./none", "--data", rows}, "no such model"},
 		"no such data":     {[]string{"--model", "builtin:gopher", "--data", "none.txt"}, "no such data file"},
 		"no adapter there": {[]string{"--model", "builtin:gopher", "--data", rows, "--adapter", t.TempDir()}, "adapter_config.json"},
-		"another vocabulary": {[]string{"--model", "builtin:gopher", "--data", foreign},
-			"row 1: id 99999 at position 1 is not in the model's vocabulary of 2048"},
+		"another vocabulary": {
+			[]string{"--model", "builtin:gopher", "--data", foreign},
+			"row 1: id 99999 at position 1 is not in the model's vocabulary of 2048",
+		},
 		"row too long":       {[]string{"--model", "builtin:gopher", "--data", rows, "--sequence-length", "3"}, "row 1 has 4 ids"},
 		"too many positions": {[]string{"--model", "builtin:gopher", "--data", rows, "--sequence-length", "129"}, "128 positions"},
 		"data and a trial":   {[]string{"--trial", "1f", "--data", rows}, "--data does not go with --trial"},

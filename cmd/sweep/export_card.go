@@ -31,7 +31,7 @@ func newBaseName(c chosenTrial, to string, r exportRequest) baseName {
 	if i := slices.IndexFunc(c.ladder.Cell, func(s sweep.Setting) bool { return s.Name == "model" }); i >= 0 {
 		b.name = c.ladder.Cell[i].Value
 	}
-	if strings.HasPrefix(resolved, "builtin:") {
+	if strings.HasPrefix(resolved, trial.BuiltinPrefix) {
 		if !r.merged {
 			b.embedded = true
 			b.reference, b.load = filepath.Join(to, baseFolder), filepath.Join(r.to, baseFolder)

@@ -26,16 +26,27 @@ func TestBaseName(t *testing.T) {
 		want              baseName
 		arguments         string
 	}{
-		"hub id": {"openai-community/gpt2", "openai-community/gpt2", false,
-			baseName{name: "openai-community/gpt2", reference: "openai-community/gpt2", load: "openai-community/gpt2"}, `"openai-community/gpt2"`},
+		"hub id": {
+			"openai-community/gpt2", "openai-community/gpt2", false,
+			baseName{name: "openai-community/gpt2", reference: "openai-community/gpt2", load: "openai-community/gpt2"},
+			`"openai-community/gpt2"`,
+		},
 		"path from here": {"gpt2", path, false, baseName{name: "gpt2", reference: "gpt2", load: "gpt2"}, `"gpt2"`},
-		"path from there": {"../there/gpt2", filepath.Join(dir, "x", "gpt2"), false, baseName{name: "../there/gpt2",
-			reference: filepath.Join(dir, "x", "gpt2"), load: filepath.Join(dir, "x", "gpt2")}, `"` + filepath.Join(dir, "x", "gpt2") + `"`},
-		"built in": {"builtin:gopher", "builtin:gopher", false,
-			baseName{name: "builtin:gopher", reference: filepath.Join(dir, "out/base"), load: "../out/base", embedded: true}, `"../out/base"`},
+		"path from there": {"../there/gpt2", filepath.Join(dir, "x", "gpt2"), false, baseName{
+			name:      "../there/gpt2",
+			reference: filepath.Join(dir, "x", "gpt2"), load: filepath.Join(dir, "x", "gpt2"),
+		}, `"` + filepath.Join(dir, "x", "gpt2") + `"`},
+		"built in": {
+			"builtin:gopher", "builtin:gopher", false,
+			baseName{name: "builtin:gopher", reference: filepath.Join(dir, "out/base"), load: "../out/base", embedded: true},
+			`"../out/base"`,
+		},
 		"built in, merged": {"builtin:gopher", "builtin:gopher", true, baseName{name: "builtin:gopher", reference: "builtin:gopher"}, `""`},
-		"GGUF": {"/m/q4.gguf", "/m/q4.gguf", false, baseName{name: "/m/q4.gguf", reference: "/m/q4.gguf", load: "/m/q4.gguf"},
-			`"/m", gguf_file="q4.gguf"`},
+		"GGUF": {
+			"/m/q4.gguf", "/m/q4.gguf", false,
+			baseName{name: "/m/q4.gguf", reference: "/m/q4.gguf", load: "/m/q4.gguf"},
+			`"/m", gguf_file="q4.gguf"`,
+		},
 	} {
 		c := chosenTrial{
 			ladder: report.Ladder{Cell: report.Cell{{Name: "model", Value: tc.written}}},

@@ -29,8 +29,11 @@ func finishedLadder(index int, cell sweep.Cell, losses [][]float64) sweep.Ladder
 }
 
 func lrCell(rate, alpha string) sweep.Cell {
-	return sweep.Cell{{Name: "learning_rate", Value: rate, Axis: true}, {Name: "alpha", Value: alpha, Axis: true},
-		{Name: "model", Value: "builtin:gopher"}}
+	return sweep.Cell{
+		{Name: "learning_rate", Value: rate, Axis: true},
+		{Name: "alpha", Value: alpha, Axis: true},
+		{Name: "model", Value: "builtin:gopher"},
+	}
 }
 
 func TestTrialChoice(t *testing.T) {
@@ -61,17 +64,27 @@ func TestTrialChoice(t *testing.T) {
 		"best of cells":    {choice: trialChoice{best: true, cell: []string{"learning_rate=0.01", "alpha=16"}}, ladder: 3, rank: 4, seed: 0},
 		"another cell":     {choice: trialChoice{cell: []string{"alpha=16"}}, ladder: 3, rank: 2, seed: 0},
 		"two settings":     {choice: trialChoice{cell: []string{"alpha=8", "learning_rate=0.01"}, rank: 1}, ladder: 2, rank: 1, seed: 0},
-		"ambiguous": {choice: trialChoice{cell: []string{"learning_rate=0.01"}}, code: exitUsage,
-			complaints: []string{"ladder 2: learning_rate=0.01 alpha=8", "ladder 3: learning_rate=0.01 alpha=16"}},
-		"fixed for all": {choice: trialChoice{cell: []string{"model=builtin:gopher"}}, code: exitUsage,
-			complaints: []string{"fits 3 cells", "ladder 1"}},
-		"unknown setting": {choice: trialChoice{cell: []string{"rate=1"}}, code: exitUsage,
-			complaints: []string{"no cell has a setting rate", "ladder 3"}},
+		"ambiguous": {
+			choice: trialChoice{cell: []string{"learning_rate=0.01"}}, code: exitUsage,
+			complaints: []string{"ladder 2: learning_rate=0.01 alpha=8", "ladder 3: learning_rate=0.01 alpha=16"},
+		},
+		"fixed for all": {
+			choice: trialChoice{cell: []string{"model=builtin:gopher"}}, code: exitUsage,
+			complaints: []string{"fits 3 cells", "ladder 1"},
+		},
+		"unknown setting": {
+			choice: trialChoice{cell: []string{"rate=1"}}, code: exitUsage,
+			complaints: []string{"no cell has a setting rate", "ladder 3"},
+		},
 		"no such value": {choice: trialChoice{cell: []string{"alpha=32"}}, code: exitNotFound, complaints: []string{"alpha is 8, 16"}},
-		"no cell has both": {choice: trialChoice{cell: []string{"alpha=16", "learning_rate=0.001"}}, code: exitNotFound,
-			complaints: []string{"alpha=16 learning_rate=0.001"}},
-		"a rank that is not": {choice: trialChoice{rank: 3}, code: exitNotFound,
-			complaints: []string{"rank 1 seed 0, rank 1 seed 1, rank 2 seed 0"}},
+		"no cell has both": {
+			choice: trialChoice{cell: []string{"alpha=16", "learning_rate=0.001"}}, code: exitNotFound,
+			complaints: []string{"alpha=16 learning_rate=0.001"},
+		},
+		"a rank that is not": {
+			choice: trialChoice{rank: 3}, code: exitNotFound,
+			complaints: []string{"rank 1 seed 0, rank 1 seed 1, rank 2 seed 0"},
+		},
 		"not a setting at all": {choice: trialChoice{cell: []string{"alpha"}}, code: exitUsage, complaints: []string{"KEY=VALUE"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,8 +122,10 @@ func TestTrialChoiceAmongTunedValues(t *testing.T) {
 			other.Candidate = 1
 			other.Trial.Spec.Train.LearningRate = 0.1
 			other.Trial = trial.New(other.Trial.Spec, "base", "tokens", "go")
-			other.Attempts = []sweep.AttemptFacts{{Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss,
-				LastValLoss: &loss, TrainLoss: &loss}}}
+			other.Attempts = []sweep.AttemptFacts{{Outcome: &trial.Outcome{
+				State: trial.OutcomeDone, ValLoss: &loss,
+				LastValLoss: &loss, TrainLoss: &loss,
+			}}}
 			l.Rungs[i].Trials = append(l.Rungs[i].Trials, other)
 		}
 	}

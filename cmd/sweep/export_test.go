@@ -221,8 +221,10 @@ func checkFolder(t *testing.T, e exported, adapter, base string) {
 		}
 	}
 	card := string(read(e.Path, "README.md"))
-	for _, part := range []string{"---\nbase_model: " + base + "\nlibrary_name: peft\n", "\n- lora\n", "| rank | val_loss |",
-		"PeftModel.from_pretrained"} {
+	for _, part := range []string{
+		"---\nbase_model: " + base + "\nlibrary_name: peft\n", "\n- lora\n", "| rank | val_loss |",
+		"PeftModel.from_pretrained",
+	} {
 		if !strings.Contains(card, part) {
 			t.Errorf("the card lacks %q:\n%s", part, card)
 		}
@@ -290,8 +292,10 @@ func refusals(t *testing.T, s *testSweep) {
 		"no such seed":  {exitNotFound, "rank 1 seed 0", []string{"test", "--seed", "7", "--to", s.path("x")}},
 		"no such cell":  {exitUsage, "ladder 1: ", []string{"test", "--cell", "lr=1", "--to", s.path("x")}},
 		"no such value": {exitNotFound, "alpha is 8", []string{"test", "--cell", "alpha=16", "--to", s.path("x")}},
-		"adapter deleted": {exitNotFound, "--root", []string{"test", "--rank", "1", "--seed", strconv.FormatInt(e.Seed, 10),
-			"--to", s.path("x")}},
+		"adapter deleted": {exitNotFound, "--root", []string{
+			"test", "--rank", "1", "--seed", strconv.FormatInt(e.Seed, 10),
+			"--to", s.path("x"),
+		}},
 		"dtype alone":       {exitUsage, "with --merged", []string{"test", "--dtype", "float16", "--to", s.path("x")}},
 		"no such dtype":     {exitUsage, "bfloat16", []string{"test", "--merged", "--dtype", "int8", "--to", s.path("x")}},
 		"not a cell at all": {exitUsage, "KEY=VALUE", []string{"test", "--cell", "alpha", "--to", s.path("x")}},

@@ -19,7 +19,7 @@ import (
 // inputs implements sweep.Inputs with the trainer's readers. Everything is read once per command and remembered.
 type inputs struct {
 	app           *app
-	configsOnly   bool // no weights: models have no fingerprint then
+	configsOnly   bool // no weights: a model's fingerprint leaves them out
 	models        map[string]trial.ModelInfo
 	corpora       map[string]corpus.Prepared // by model reference and data spec
 	startAdapters map[string]string          // SHA-256 by folder

@@ -80,8 +80,10 @@ func recordSteps(t *testing.T, db *store.DB, tr trial.Trial, steps int, o trial.
 			Tokens: int64(504 * step), TrainLoss: 5 - float64(step)/8, GradNorm: 1.25, LearningRate: 3e-3,
 		}})
 		if step%2 == 0 {
-			events = append(events, trial.Event{Kind: trial.EventEval, Step: step,
-				Evaluation: &trial.Evaluation{ValLoss: 5 - float64(step)/8, Tokens: 630}})
+			events = append(events, trial.Event{
+				Kind: trial.EventEval, Step: step,
+				Evaluation: &trial.Evaluation{ValLoss: 5 - float64(step)/8, Tokens: 630},
+			})
 		}
 	}
 	events = append(
@@ -187,8 +189,10 @@ func TestListCommand(t *testing.T) {
 		root func(*testing.T) string
 		want []string
 	}{
-		"midway": {func(t *testing.T) string { t.Helper(); root, _, _ := midwayRoot(t); return root },
-			[]string{"prose", "interrupted", "2026-11-23T12:00:00Z", "1 running"}},
+		"midway": {
+			func(t *testing.T) string { t.Helper(); root, _, _ := midwayRoot(t); return root },
+			[]string{"prose", "interrupted", "2026-11-23T12:00:00Z", "1 running"},
+		},
 		"finished": {finishedRoot, []string{"prose", "finished", "1 plateau"}},
 	} {
 		code, stdout, stderr := sweepCommand(t, "list", "--root", tt.root(t))
@@ -210,8 +214,10 @@ func TestShowCommand(t *testing.T) {
 	if code != exitOK || stderr != "" {
 		t.Fatalf("show = %d, stderr %q", code, stderr)
 	}
-	for _, want := range []string{"trial " + string(done.ID) + ": done", "val_loss 4.5000 at step 4, train_loss 4.6500", "attempt 1: done",
-		"VmHWM", "stdout.log"} {
+	for _, want := range []string{
+		"trial " + string(done.ID) + ": done", "val_loss 4.5000 at step 4, train_loss 4.6500", "attempt 1: done",
+		"VmHWM", "stdout.log",
+	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("show lacks %q:\n%s", want, stdout)
 		}

@@ -50,16 +50,22 @@ func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 	t.Parallel()
 	evals := []curveEval{
 		{Step: 0, ValLoss: 5, Measures: trial.Measures{RetainLoss: new(3.0)}},
-		{Step: 2, ValLoss: 4.8793219012, Measures: trial.Measures{RetainLoss: new(3.25), TokenAccuracy: new(0.5),
-			ExactMatch: new(0.00012345678)}},
+		{Step: 2, ValLoss: 4.8793219012, Measures: trial.Measures{
+			RetainLoss: new(3.25), TokenAccuracy: new(0.5),
+			ExactMatch: new(0.00012345678),
+		}},
 	}
-	points := []curvePoint{{Step: 1, Point: trial.Point{Tokens: 504, TrainLoss: 4.9000000001, GradNorm: 12.345678,
-		LearningRate: 0.0023456789}}}
+	points := []curvePoint{{Step: 1, Point: trial.Point{
+		Tokens: 504, TrainLoss: 4.9000000001, GradNorm: 12.345678,
+		LearningRate: 0.0023456789,
+	}}}
 	c := curve{Points: points, Evals: evals}
 	header, people := c.rows(formatMeasured, formatRate)
 	_, full := c.rows(fullNumber, fullNumber)
-	columns := []string{"step", "tokens", "train_loss", "grad_norm", "learning_rate", "val_loss", "token_accuracy",
-		"exact_match", "retain_loss"}
+	columns := []string{
+		"step", "tokens", "train_loss", "grad_norm", "learning_rate", "val_loss", "token_accuracy",
+		"exact_match", "retain_loss",
+	}
 	for _, tt := range []struct{ want, got [][]string }{
 		{[][]string{
 			columns,
@@ -77,8 +83,10 @@ func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 			t.Errorf("metrics (-want +got):\n%s", diff)
 		}
 	}
-	shown := shownTrial{Result: &trial.Outcome{ValLoss: new(4.8793219012), TrainLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25),
-		BaseRetain: new(3.0)}}
+	shown := shownTrial{Result: &trial.Outcome{
+		ValLoss: new(4.8793219012), TrainLoss: new(4.5), BestStep: 2, RetainLoss: new(3.25),
+		BaseRetain: new(3.0),
+	}}
 	shown.Metrics = &shownMetrics{90, trial.Measures{TokenAccuracy: new(0.5), ExactMatch: new(0.125)}}
 	shown.Spec.Data.Retain, shown.Spec.Data.ValidationSplit = []string{"code.txt"}, 0.07
 	shown.Spec.LoRA = lora.Spec{Rank: 2, Alpha: 16, UseRSLoRA: true}

@@ -233,8 +233,10 @@ func (l planLadder) rows() [][]string {
 }
 
 func (v planView) csv() ([]string, [][]string) {
-	header := []string{"ladder", "cell", "rank", "alpha", "scaling", "trainable_params", "trials", "tokens", "predicted_bytes",
-		"trial_seconds", "over_memory"}
+	header := []string{
+		"ladder", "cell", "rank", "alpha", "scaling", "trainable_params", "trials", "tokens", "predicted_bytes",
+		"trial_seconds", "over_memory",
+	}
 	var rows [][]string
 	for _, l := range v.Ladders {
 		for _, r := range l.Rungs {

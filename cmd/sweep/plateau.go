@@ -207,8 +207,10 @@ func writePlateau(w io.Writer, v plateau.Verdict, noise *report.Noise) error {
 	fixed := func(x float64) string { return strconv.FormatFloat(x, 'f', decimals, 64) }
 	var rows [][]string
 	for _, r := range v.Rungs {
-		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fixed(r.ValLoss.Mean), "", "", "", string(r.Decision),
-			strconv.Itoa(r.Count)}
+		row := []string{
+			strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fixed(r.ValLoss.Mean), "", "", "", string(r.Decision),
+			strconv.Itoa(r.Count),
+		}
 		if r.Gain != nil {
 			row[3] = fmt.Sprintf("%s [%s, %s]", fixed(r.Gain.Mean), fixed(*r.Gain.Lo), fixed(*r.Gain.Hi))
 			row[4], row[5] = strconv.Itoa(r.Incumbent), fmt.Sprintf("%.3f", *r.Probability)
@@ -232,11 +234,15 @@ func writePlateau(w io.Writer, v plateau.Verdict, noise *report.Noise) error {
 
 // plateauRows is one row per rank, every number in full.
 func plateauRows(v plateau.Verdict) (header []string, rows [][]string) {
-	header = []string{"rank", "seeds", "mean", "lo", "hi", "incumbent", "gain", "gain_lo", "gain_hi", "sd", "df", "probability", "decision",
-		"count"}
+	header = []string{
+		"rank", "seeds", "mean", "lo", "hi", "incumbent", "gain", "gain_lo", "gain_hi", "sd", "df", "probability", "decision",
+		"count",
+	}
 	for _, r := range v.Rungs {
-		row := []string{strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fullNumber(&r.ValLoss.Mean), fullNumber(r.ValLoss.Lo),
-			fullNumber(r.ValLoss.Hi)}
+		row := []string{
+			strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fullNumber(&r.ValLoss.Mean), fullNumber(r.ValLoss.Lo),
+			fullNumber(r.ValLoss.Hi),
+		}
 		if r.Gain == nil {
 			row = append(row, "", "", "", "", "", "", "")
 		} else {

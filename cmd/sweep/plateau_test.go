@@ -77,14 +77,14 @@ func TestPlateauVerdicts(t *testing.T) {
 		state   string
 		rank    int
 	}{
-		"plateau":           {flat, nil, "plateau", 2},
-		"higher is better":  {accuracy, []string{"--direction", "max", "--min-gain", "0.02"}, "plateau", 2},
-		"lower is better":   {accuracy, []string{"--direction", "min", "--min-gain", "0.02"}, "plateau", 1},
-		"a tiny min_gain":   {flat, []string{"--min-gain", "0.00001"}, "still_improving", 8},
-		"more patience":     {flat, []string{"--patience", "3"}, "likely_plateau", 2},
-		"one seed, noise":   {"rank,seed,val_loss\n1,0,4.8\n2,0,4.6\n4,0,4.6\n8,0,4.6\n", []string{"--noise-sd", "0.003"}, "plateau", 2},
-		"columns in order":  {"val_loss, RANK ,seed,note\n4.8,1,0,a\n4.81,1,1,b\n", nil, "inconclusive", 1},
-		"byte order mark":   {"\ufeffrank,seed,val_loss\n1,0,4.8\n1,1,4.9\n", nil, "inconclusive", 1},
+		"plateau":          {flat, nil, "plateau", 2},
+		"higher is better": {accuracy, []string{"--direction", "max", "--min-gain", "0.02"}, "plateau", 2},
+		"lower is better":  {accuracy, []string{"--direction", "min", "--min-gain", "0.02"}, "plateau", 1},
+		"a tiny min_gain":  {flat, []string{"--min-gain", "0.00001"}, "still_improving", 8},
+		"more patience":    {flat, []string{"--patience", "3"}, "likely_plateau", 2},
+		"one seed, noise":  {"rank,seed,val_loss\n1,0,4.8\n2,0,4.6\n4,0,4.6\n8,0,4.6\n", []string{"--noise-sd", "0.003"}, "plateau", 2},
+		"columns in order": {"val_loss, RANK ,seed,note\n4.8,1,0,a\n4.81,1,1,b\n", nil, "inconclusive", 1},
+		"byte order mark":  {"\ufeffrank,seed,val_loss\n1,0,4.8\n1,1,4.9\n", nil, "inconclusive", 1},
 		"overfit, as train": {"rank,seed,val_loss,train_loss\n1,0,4.8,4.7\n1,1,4.83,4.7\n" +
 			"2,0,5.0,4.0\n2,1,5.031,4.0\n4,0,5.2,3.0\n4,1,5.2305,3.0\n", []string{"--confidence", "0.8"}, "overfit", 1},
 	}
@@ -156,23 +156,30 @@ func TestPlateauRefuses(t *testing.T) {
 			"cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
 		"one common seed": {"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,1,4.6\n2,2,4.6\n", nil, "sweep: losses.csv: ranks are compared over " +
 			"one seed, which cannot tell a gain from noise: add seeds, or give --noise-sd, the standard deviation of one value\n"},
-		"no common seed": {"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,2,4.6\n2,3,4.6\n", nil,
-			"sweep: losses.csv: rank 2 shares no seed with rank 1: gains are paired by seed, so use the same seeds for every rank\n"},
+		"no common seed": {
+			"rank,seed,val_loss\n1,0,4.8\n1,1,4.8\n2,2,4.6\n2,3,4.6\n", nil,
+			"sweep: losses.csv: rank 2 shares no seed with rank 1: gains are paired by seed, so use the same seeds for every rank\n",
+		},
 		"empty": {"", nil, "sweep: losses.csv: no losses: want a header line rank,seed,val_loss and one line per rank and seed\n"},
 		"no header": {"1,0,4.8\n", nil, "sweep: losses.csv:1: no column rank: the first line must name the columns rank, seed and " +
 			"val_loss; it says \"1,0,4.8\"\n"},
 		"two rank columns": {"rank,rank,val_loss\n", nil, "sweep: losses.csv:1: column rank appears twice\n"},
-		"many problems": {"rank,seed,val_loss\nfour,0,4.8\n0,0,4.8\n1,x,NaN\n1,0\n1,0,4.8\n1,0,4.9\n", nil,
+		"many problems": {
+			"rank,seed,val_loss\nfour,0,4.8\n0,0,4.8\n1,x,NaN\n1,0\n1,0,4.8\n1,0,4.9\n", nil,
 			"sweep: losses.csv:2: rank \"four\" is not a whole number from 1 on\n" +
 				"losses.csv:3: rank \"0\" is not a whole number from 1 on\n" +
 				"losses.csv:4: seed \"x\" is not a whole number\n" +
 				"losses.csv:4: val_loss is NaN: leave runs that diverged out\n" +
 				"losses.csv:5: 2 fields, the header has 3\n" +
-				"losses.csv:7: rank 1, seed 0 stands in line 6 already\n"},
+				"losses.csv:7: rank 1, seed 0 stands in line 6 already\n",
+		},
 		"a stray quote": {"rank,seed,val_loss\n1,0,\"4.8\n", nil, "sweep: losses.csv:2:10: extraneous or missing \" in quoted-field\n"},
 		"direction":     {flat, []string{"--direction", "up"}, "sweep: --direction up: want min or max\n"},
-		"min-gain": {flat, []string{"--min-gain", "little"},
-			"sweep: --min-gain little: want a number such as 0.02, or a share such as 0.5%\n"},
+		"min-gain": {
+			flat,
+			[]string{"--min-gain", "little"},
+			"sweep: --min-gain little: want a number such as 0.02, or a share such as 0.5%\n",
+		},
 		"min-gain of nothing": {flat, []string{"--min-gain", "0%"}, "sweep: min_gain 0: want a positive number\n"},
 		"stop":                {flat, []string{"--stop", "now"}, "sweep: stop \"now\": want \"likely\" or \"certified\"\n"},
 		"seeds nobody has":    {flat, []string{"--seeds", "7"}, "sweep: losses.csv: rank 1: none of the grid's seeds [7] has a loss\n"},

@@ -106,8 +106,10 @@ func (p *play) end(i int, o trial.Outcome) {
 }
 
 func done(loss float64) trial.Outcome {
-	return trial.Outcome{State: trial.OutcomeDone, Step: 100, ValLoss: &loss, BestStep: 90, TrainSeconds: 12.34,
-		TrainLoss: &loss, LastValLoss: &loss}
+	return trial.Outcome{
+		State: trial.OutcomeDone, Step: 100, ValLoss: &loss, BestStep: 90, TrainSeconds: 12.34,
+		TrainLoss: &loss, LastValLoss: &loss,
+	}
 }
 
 // perform plays the sweep to show, one moment after another; wait lets time pass.

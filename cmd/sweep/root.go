@@ -31,7 +31,7 @@ type app struct {
 	executor string // one of executors
 }
 
-// outputFormats are the values of -o. A command that has no table form for one of them says so itself.
+// outputFormats are the values of -o. A command whose result has no rows refuses csv.
 var outputFormats = []string{"table", "json", "csv"} //nolint:gochecknoglobals // a constant list
 
 func newRootCommand(a *app) *cobra.Command {

@@ -237,10 +237,14 @@ func TestBadInput(t *testing.T) {
 			[]string{"grid.yaml:4:", "128"},
 		},
 		"empty corpus": {func(s *testSweep) { s.write("train.jsonl", "") }, exitUsage, []string{"train", "empty"}},
-		"malformed row": {func(s *testSweep) { s.write("train.jsonl", "{\"input_ids\": [1,2,3]}\n{\"input_ids\": [1,\n") }, exitUsage,
-			[]string{"train.jsonl:2"}},
-		"no supervision": {func(s *testSweep) { s.write("validation.jsonl", `{"input_ids": [1,2,3], "labels": [-100,-100,-100]}`) }, exitUsage,
-			[]string{"validation"}},
+		"malformed row": {
+			func(s *testSweep) { s.write("train.jsonl", "{\"input_ids\": [1,2,3]}\n{\"input_ids\": [1,\n") }, exitUsage,
+			[]string{"train.jsonl:2"},
+		},
+		"no supervision": {
+			func(s *testSweep) { s.write("validation.jsonl", `{"input_ids": [1,2,3], "labels": [-100,-100,-100]}`) }, exitUsage,
+			[]string{"validation"},
+		},
 		"id beyond the vocabulary": {
 			func(s *testSweep) { s.write("train.jsonl", `{"input_ids": [1,2,512]}`) }, exitUsage,
 			[]string{"train.jsonl:1", "512"},

@@ -37,8 +37,10 @@ func TestValidateAgainstTheModel(t *testing.T) {
 		{"no tokenizer: the fix", "validation: validation.jsonl", "validation: builtin:go-doc", "cannot read builtin:go-doc: invalid input: " +
 			"the model has no tokenizer.json, which text needs: put it beside config.json, or give pre-tokenised rows (input_ids)"},
 		{"no adapter to start from", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere", "grid.yaml:5:83: lora.init_adapter "},
-		{"no adapter: the fix", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere",
-			"name a folder that holds adapter_config.json and adapter_model.safetensors"},
+		{
+			"no adapter: the fix", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: nowhere",
+			"name a folder that holds adapter_config.json and adapter_model.safetensors",
+		},
 		{"adapter without its place", "[c_attn, c_proj]", "[c_attn, c_proj], init_adapter: " + adapter, "the trial does not train its tensor"},
 		{"sequence too long", "sequence_length: 16", "sequence_length: 4096", "data.sequence_length: 4096 is above the 128 positions"},
 	} {

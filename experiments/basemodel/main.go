@@ -24,7 +24,7 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// The models: gopher has the shape of experiments/LOG.md's first entry; 128 positions, all of them trained.
+// The models: gopher has the shape that experiments/LOG.md gives under 2026-11-23; 128 positions, all of them trained.
 const (
 	vocabulary = 2048
 	positions  = 128
@@ -99,8 +99,10 @@ func run(ctx context.Context, name, out string, w io.Writer) error {
 	if err := writeTokenizer(ctx, name, out, source); err != nil {
 		return err
 	}
-	spec := trial.DataSpec{Train: source, ValidationSplit: 0.02, ValidationSequences: 256, SequenceLength: positions,
-		Shuffle: true, Packing: true}
+	spec := trial.DataSpec{
+		Train: source, ValidationSplit: 0.02, ValidationSequences: 256, SequenceLength: positions,
+		Shuffle: true, Packing: true,
+	}
 	prepared, err := corpus.Prepare(ctx, cache, corpus.Source{
 		Files: os.DirFS(out), Model: trial.ModelInfo{VocabSize: vocabulary, MaxPositions: positions}, Spec: spec,
 	}, nil)

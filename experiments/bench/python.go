@@ -39,8 +39,10 @@ func interpreter(ctx context.Context, given string, stderr io.Writer) (string, e
 		return "", err
 	}
 	// PyTorch's own index has a build for CPUs, a tenth the size of PyPI's. Where it cannot be reached PyPI's does as well.
-	cpuOnly := []string{"-m", "pip", "install", "--quiet", "--retries", "0", "--index-url", "https://download.pytorch.org/whl/cpu", "-c",
-		requirements, "torch"}
+	cpuOnly := []string{
+		"-m", "pip", "install", "--quiet", "--retries", "0", "--index-url", "https://download.pytorch.org/whl/cpu", "-c",
+		requirements, "torch",
+	}
 	if err := say(ctx, stderr, python, cpuOnly...); err != nil {
 		fmt.Fprintf(stderr, "%v: taking PyPI's build\n", err)
 	}

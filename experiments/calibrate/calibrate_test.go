@@ -157,8 +157,10 @@ func TestNoiseIsAsDescribed(t *testing.T) {
 }
 
 func small(ladders int) plan {
-	return plan{ladders: ladders, seed: 1, shares: []float64{.005, .01}, seeds: []int{3, 5}, noises: noises()[:2],
-		curves: curves(), rules: ours()}
+	return plan{
+		ladders: ladders, seed: 1, shares: []float64{.005, .01}, seeds: []int{3, 5}, noises: noises()[:2],
+		curves: curves(), rules: ours(),
+	}
 }
 
 // TestSimulateIgnoresJobs: the tables do not depend on how many simulations run at a time.

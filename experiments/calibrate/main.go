@@ -20,8 +20,10 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	p := plan{shares: []float64{.0025, .005, .01}, seeds: []int{1, 3, 5}, noises: noises(), curves: curves(),
-		rules: append(ours(), rivals()...)}
+	p := plan{
+		shares: []float64{.0025, .005, .01}, seeds: []int{1, 3, 5}, noises: noises(), curves: curves(),
+		rules: append(ours(), rivals()...),
+	}
 	var jobs int
 	var brief, alone bool
 	f := flag.NewFlagSet("calibrate", flag.ContinueOnError)

@@ -133,8 +133,10 @@ func goals() []goal {
 	return []goal{
 		{name: "clearly false plateau ≤ 2", share: func(t tally) float64 { return t.share(t.clearlyWrong) }},
 		{name: "false plateau ≤ 6", share: func(t tally) float64 { return t.share(t.wrong) }},
-		{name: "wrongly likely, monotone ≤ 15", share: func(t tally) float64 { return t.share(t.likelyWrong) },
-			in: func(p plan, at cell) bool { return !rises(p, at) }},
+		{
+			name: "wrongly likely, monotone ≤ 15", share: func(t tally) float64 { return t.share(t.likelyWrong) },
+			in: func(p plan, at cell) bool { return !rises(p, at) },
+		},
 		{name: "wrongly likely, U-shape ≤ 20", share: func(t tally) float64 { return t.share(t.likelyWrong) }, in: rises},
 		{name: "flat called at 1 % ≥ 80", least: true, share: func(t tally) float64 { return t.share(t.called) }, in: called("flat")},
 		{name: "saturating called at 1 % ≥ 80", least: true, share: func(t tally) float64 { return t.share(t.called) }, in: called("saturating")},

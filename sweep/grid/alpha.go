@@ -6,7 +6,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
-	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // alpha is a value of lora.alpha: a number, or, per rank, a multiple of it ("2r").
@@ -59,48 +58,4 @@ func readAlpha(n ast.Node) (alpha, bool) {
 	}
 	v, err := strconv.ParseFloat(m[1], 64)
 	return alpha{v, true}, err == nil && v > 0
-}
-
-// gains reads plateau.min_gain.
-func gainCodec() codec[plateau.MinGain] {
-	return codec[plateau.MinGain]{
-		want: "nats above 0 such as 0.02, or a share of the lowest rank's mean loss such as 0.5%",
-		schema: schemaObject{"anyOf": []schemaObject{
-			{"type": "number", "exclusiveMinimum": 0},
-			{"type": "string", "pattern": percentPattern.String()},
-		}},
-		read: func(n ast.Node) (plateau.MinGain, bool) {
-			if v, ok := readNumber(n); ok {
-				return plateau.MinGain{Value: v}, v > 0
-			}
-			s, ok := n.(*ast.StringNode)
-			if !ok {
-				return plateau.MinGain{}, false
-			}
-			return parsePercent(s.Value)
-		},
-		format: plateau.MinGain.String,
-	}
-}
-
-func parsePercent(s string) (plateau.MinGain, bool) {
-	m := percentPattern.FindStringSubmatch(s)
-	if m == nil {
-		return plateau.MinGain{}, false
-	}
-	v, err := strconv.ParseFloat(m[1], 64)
-	return plateau.MinGain{Value: v / 100, Relative: true}, err == nil && v > 0 && v < 100
-}
-
-func isSequence(n ast.Node) bool {
-	_, ok := n.(*ast.SequenceNode)
-	return ok
-}
-
-func mapSlice[T, U any](values []T, f func(T) U) []U {
-	mapped := make([]U, len(values))
-	for i, v := range values {
-		mapped[i] = f(v)
-	}
-	return mapped
 }

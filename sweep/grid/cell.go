@@ -72,8 +72,8 @@ func (r Resolved) spec(axes []key, at []int, rank int, seed int64) trial.Spec {
 	return s
 }
 
-// cell names a combination: the axes that have several values first, then the other settings, each in the order of the
-// grid's keys. Tuned axes are no part of it.
+// cell names a combination: the axes that have several values first, then the other settings, both in the order
+// of gridKeys, and at the end those that are no axis. Tuned axes are no part of it.
 func (g Grid) cell(axes []key, at []int, s trial.Spec) sweep.Cell {
 	var varying, fixed sweep.Cell
 	for i, k := range axes {

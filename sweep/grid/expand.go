@@ -45,7 +45,7 @@ func (r Resolved) Models() []string {
 }
 
 // Expand returns the grid's ladders, with what to warn of. models is what was found of Models. Cells vary in the order of the
-// grid's keys (see sweep schema), the first slowest: model, target_modules, alpha, dropout and so on. The trials have no
+// grid's keys (see gridKeys), the first slowest: model, target_modules, alpha, dropout and so on. The trials have no
 // identity yet, for that rests on what the data holds. The error joins an Error for each thing that does not fit a model.
 func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan, []string, error) {
 	axes := axisKeys()
@@ -153,7 +153,8 @@ func (g Grid) fit(s trial.Spec, m trial.ModelInfo, found *findings) ([]int, bool
 		return nil, false
 	}
 	if full := boundsOf(targets).least(); s.LoRA.Init == lora.InitPiSSA && ranks[len(ranks)-1] > full {
-		found.fail(g, "lora.init", fmt.Sprintf("lora.init: pissa takes its start from the singular directions of the weight, of which the narrowest target of %s has %d; end the ladder there",
+		found.fail(g, "lora.init", fmt.Sprintf("lora.init: pissa takes its start from the singular directions of the weight, of which the "+
+			"narrowest target of %s has %d; end the ladder there",
 			s.Model, full))
 		return nil, false
 	}

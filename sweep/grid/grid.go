@@ -19,7 +19,7 @@ type Grid struct {
 	Seeds []int64
 
 	file string              // for messages
-	at   map[string]position // where the keys that were given stand, and the ranks, by rankPath
+	at   map[string]position // where the keys that were given stand, the ranks, by rankPath, and tuned values, by tunePath
 
 	model       []string       // as written
 	data        trial.DataSpec // paths as written

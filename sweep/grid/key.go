@@ -58,7 +58,7 @@ func singleKey[T any](path, doc string, c codec[T], field func(*Grid) *T) key {
 	}
 }
 
-// list is a key with one value or a list of them, all used together.
+// listKey is a key with one value or a list of them, all used together.
 func listKey[T any](path, doc string, c codec[T], field func(*Grid) *[]T) key {
 	return key{
 		path: path, doc: doc, schema: oneOrMore(c.schema),

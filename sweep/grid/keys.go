@@ -37,7 +37,7 @@ func defaultGrid(file string) Grid {
 	}
 }
 
-// gridKeys is the grid file: every key in the order of the documentation. The axes among them vary from the first, the
+// gridKeys is the grid file: every key, with its description for the documentation. The axes among them vary from the first, the
 // slowest, to the last, the fastest.
 func gridKeys() []key {
 	keys := []key{
@@ -70,7 +70,7 @@ func dataKeys() []key {
 			func(g *Grid) *[]string { return &g.data.Validation }),
 		singleKey("data.validation_split", "Share of the training documents to validate on instead, chosen by hash of the document.",
 			numberCodec(0, true, 1), func(g *Grid) *float64 { return &g.data.ValidationSplit }).optional("0"),
-		singleKey("data.validation_sequences", "Validate on at most so many sequences, drawn once, the same for every seed and rank. Default: all.",
+		singleKey("data.validation_sequences", "Validate on at most this many sequences, drawn once, the same for every seed and rank. Default: all.",
 			countCodec(1), func(g *Grid) *int { return &g.data.ValidationSequences }).optional("0"),
 		singleKey("data.sequence_length", "Token ids per sequence; all but the first are predicted. At most the model's positions.",
 			countCodec(2), func(g *Grid) *int { return &g.data.SequenceLength }).needs("sequence_length: 128"),
@@ -81,7 +81,7 @@ func dataKeys() []key {
 			boolCodec(), func(g *Grid) *bool { return &g.data.Packing }),
 		singleKey("data.completion_only_loss", "Score completions and assistant turns only; false scores prompts and the other turns too.",
 			negated(boolCodec()), func(g *Grid) *bool { return &g.data.ScorePrompts }),
-		listKey("data.retain", "Corpus that must not be forgotten, as data.validation: scored at every evaluation (at most validation_sequences of it), never trained on.", textCodec(paths),
+		listKey("data.retain", "Corpus that must not be forgotten, given like data.validation: scored at every evaluation (at most validation_sequences of it), never trained on.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Retain }),
 	}
 }
@@ -142,12 +142,12 @@ func ruleKeys() []key {
 		singleKey("plateau.stop", "What lets a ladder stop before its last rank: likely stops on probabilities and trains no further seeds; certified "+
 			"trains further seeds, up to max_seeds, where a stop cannot be certified with those of the grid, and climbs on where they do not certify it either.",
 			choiceCodec(string(plateau.StopLikely), string(plateau.StopCertified)), func(g *Grid) *string { return (*string)(&g.rule.Stop) }),
-		singleKey("plateau.max_seeds", "Most seeds per rank, those of the grid among them, that stop: certified and sweep confirm may train: the next "+
+		singleKey("plateau.max_seeds", "The most seeds per rank, those of the grid among them, that stop: certified and sweep confirm may train: the next "+
 			"integers after the largest seed. Default: twice the seeds.", countCodec(1), func(g *Grid) *int { return &g.rule.MaxSeeds }).optional("0"),
 		noiseSD,
-		singleKey("limits.memory", "Most memory a trial may need, such as 8GiB. A rank above it is not started. Default: no limit.",
+		singleKey("limits.memory", "The most memory a trial may need, such as 8GiB. A trial predicted to need more ends before its first step. Default: no limit.",
 			sizeCodec(), func(g *Grid) *int64 { return &g.limits.Memory }).optional("0B"),
-		singleKey("limits.time", "Most time the sweep may take, such as 2h. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.Time }).optional("0s"),
-		singleKey("limits.trial_time", "Most time a trial may take, such as 20m. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.TrialTime }).optional("0s"),
+		singleKey("limits.time", "The most time the sweep may take, such as 2h. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.Time }).optional("0s"),
+		singleKey("limits.trial_time", "The most time a trial may take, such as 20m. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.TrialTime }).optional("0s"),
 	}
 }

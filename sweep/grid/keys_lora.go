@@ -17,7 +17,7 @@ func loraKeys() []key {
 			"full rank of the widest target.",
 		text: func(g *Grid) string { return g.rank.String() },
 	}
-	targets := axisKey("lora.target_modules", "Modules to adapt, by PEFT's rules: a list matches the ends of names, a text is a regular "+
+	targets := axisKey("lora.target_modules", "Modules to adapt, by PEFT's rules: a list matches the ends of names, a string is a regular "+
 		"expression (RE2) for whole names, all-linear is every linear module but the output head. Axis only as a list of lists.",
 		targetsCodec(), func(g *Grid) *[]lora.Targets { return &g.targets },
 		func(s *trial.Spec, v lora.Targets) { s.LoRA.TargetModules = v }).needs("target_modules: [c_attn]")
@@ -49,7 +49,7 @@ func loraKeys() []key {
 		patternKey("lora.rank_pattern", "Ranks of their own for some targets, as {pattern: rank}: a pattern is a regular expression for the end of a name, and the first "+
 			"that matches decides. These ranks stay as they are while the ladder climbs.", countCodec(1), func(g *Grid) *lora.Patterns { return &g.rankOf }),
 		patternKey("lora.alpha_pattern", "Alphas of their own for some targets, as {pattern: alpha}; see rank_pattern.", numberCodec(0, true, math.Inf(1)), func(g *Grid) *lora.Patterns { return &g.alphaOf }),
-		singleKey("lora.loraplus_lr_ratio", "LoRA+: B (and biases and magnitudes) learn at so many times the learning rate. Default: off.",
+		singleKey("lora.loraplus_lr_ratio", "LoRA+: B (and biases and magnitudes) learn at this multiple of the learning rate. Default: off.",
 			numberCodec(1, false, math.Inf(1)), func(g *Grid) *float64 { return &g.plusRatio }).optional("0"),
 		singleKey("lora.loraplus_lr_embedding", "Under LoRA+, the learning rate of LoRA on embeddings. Default: 1e-06.",
 			numberCodec(0, true, math.Inf(1)), func(g *Grid) *float64 { return &g.plusEmbed }).optional("0"),

@@ -129,7 +129,7 @@ func readRankSpan(r *reader, n *ast.MappingNode) {
 	}
 }
 
-// bounds are the smallest and largest full rank among the targets of a cell: of a module of width in × out, a rank above
+// rankBounds are the smallest and largest full rank among the targets of a cell: of a module of width in × out, a rank above
 // min(in, out) adds parameters but nothing that they could express.
 type rankBounds struct {
 	narrowest, widest lora.Module
@@ -152,7 +152,8 @@ func boundsOf(targets []lora.Module) rankBounds {
 func (k ranks) ladder(model string, b rankBounds) ([]int, []string, error) {
 	widest, narrowest := b.most(), b.least()
 	if k.from > widest {
-		return nil, nil, fmt.Errorf("lora.rank: from %d is above %d, the full rank of %s, the widest target of %s", k.from, widest, b.widest.Name, model)
+		return nil, nil, fmt.Errorf("lora.rank: from %d is above %d, the full rank of %s, the widest target of %s", k.from, widest,
+			b.widest.Name, model)
 	}
 	if rank := k.firstAbove(widest); rank > 0 {
 		return nil, nil, fmt.Errorf("lora.rank: %d is above %d, the full rank of %s, the widest target of %s; remove ranks above %d",
@@ -161,7 +162,8 @@ func (k ranks) ladder(model string, b rankBounds) ([]int, []string, error) {
 	climb := k.upTo(widest)
 	var warnings []string
 	if k.from > 0 && (k.to == 0 || k.to > widest) {
-		warnings = append(warnings, fmt.Sprintf("the ladder of %s ends at rank %d, the full rank of %s, its widest target", model, widest, b.widest.Name))
+		warnings = append(warnings, fmt.Sprintf("the ladder of %s ends at rank %d, the full rank of %s, its widest target", model,
+			widest, b.widest.Name))
 	}
 	if above := slices.DeleteFunc(slices.Clone(climb), func(rank int) bool { return rank <= narrowest }); len(above) > 0 {
 		warnings = append(warnings, fmt.Sprintf("ranks %s are above %d, the full rank of %s, the narrowest target of %s: they add nothing there",

@@ -14,7 +14,7 @@ import (
 type reader struct {
 	file     string
 	grid     Grid
-	given    map[string]position // keys that were there, good or bad; also ranks, by rankPath
+	given    map[string]position // keys that were there, good or bad; also ranks, by rankPath, and tuned values, by tunePath
 	broken   []string            // sections that are no mapping
 	problems []Error
 }
@@ -104,14 +104,16 @@ func (r *reader) finish() {
 	}
 	g := &r.grid
 	if _, given := r.given["lora.alpha"]; !given && g.rank.varies() {
-		r.failAt(r.given["lora.rank"], "lora.alpha is missing; where rank varies it decides what is compared: write alpha: 16 (the same for every rank) or alpha: 2r (it grows with rank)")
+		r.failAt(r.given["lora.rank"], "lora.alpha is missing; where rank varies it decides what is compared: write alpha: 16 (the same for "+
+			"every rank) or alpha: 2r (it grows with rank)")
 	}
 	r.contradictions()
 	r.validationSource()
 	r.tuned()
 	r.seedBounds()
 	if warmup, steps := slices.Max(g.train.warmup), slices.Min(g.train.steps); warmup > steps {
-		r.failAt(r.given["train.warmup_steps"], "train.warmup_steps: %d is more than train.steps %d, so the learning rate would never be reached; lower it", warmup, steps)
+		r.failAt(r.given["train.warmup_steps"], "train.warmup_steps: %d is more than train.steps %d, so the learning rate would never be "+
+			"reached; lower it", warmup, steps)
 	}
 	if g.cells() > maxLadders {
 		r.failAt(position{1, 1}, "the axes multiply to more than %d ladders; split the grid", maxLadders)

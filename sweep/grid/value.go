@@ -45,7 +45,7 @@ var (
 // maxWhole bounds every count; it keeps products in an int and is beyond any use.
 const maxWhole = 1_000_000_000
 
-// whole reads integers in [low, high].
+// wholeCodec reads integers in [low, high].
 func wholeCodec(low, high int64) codec[int64] {
 	want := fmt.Sprintf("a whole number of at least %d", low)
 	if high != maxWhole {
@@ -66,7 +66,7 @@ func wholeCodec(low, high int64) codec[int64] {
 	}
 }
 
-// count reads integers of at least low.
+// countCodec reads integers of at least low.
 func countCodec(low int) codec[int] {
 	c := wholeCodec(int64(low), maxWhole)
 	return codec[int]{
@@ -78,7 +78,7 @@ func countCodec(low int) codec[int] {
 	}
 }
 
-// number reads a decimal number, of at least low or, with open, above it, and below high.
+// numberCodec reads a decimal number, of at least low or, with open, above it, and below high.
 func numberCodec(low float64, open bool, high float64) codec[float64] {
 	want, schema := "a number of at least ", schemaObject{"type": "number", "minimum": low}
 	if open {
@@ -134,7 +134,7 @@ func negated(c codec[bool]) codec[bool] {
 	return c
 }
 
-// text reads a name or path, quoted or not.
+// textCodec reads a name or path, quoted or not.
 func textCodec(want string) codec[string] {
 	return codec[string]{
 		want:   want,
@@ -150,7 +150,7 @@ func textCodec(want string) codec[string] {
 	}
 }
 
-// matching reads text of a pattern.
+// matchingCodec reads text of a pattern.
 func matchingCodec(pattern *regexp.Regexp, want string) codec[string] {
 	c := textCodec(want)
 	c.schema = schemaObject{"type": "string", "pattern": pattern.String()}
@@ -162,7 +162,7 @@ func matchingCodec(pattern *regexp.Regexp, want string) codec[string] {
 	return c
 }
 
-// choice reads one of a few words.
+// choiceCodec reads one of a few words.
 func choiceCodec(words ...string) codec[string] {
 	c := textCodec(strings.Join(words, " or "))
 	if len(words) > 2 {
@@ -177,7 +177,7 @@ func choiceCodec(words ...string) codec[string] {
 	return c
 }
 
-// span reads a duration with its unit.
+// durationCodec reads a duration with its unit.
 func durationCodec() codec[time.Duration] {
 	return codec[time.Duration]{
 		want:   "a duration such as 2h, 20m, 90s or 1h30m",
@@ -194,7 +194,7 @@ func durationCodec() codec[time.Duration] {
 	}
 }
 
-// size reads a number of bytes with its unit: powers of 1024 for KiB, MiB, GiB, TiB, of 1000 for kB, MB, GB, TB.
+// sizeCodec reads a number of bytes with its unit: powers of 1024 for KiB, MiB, GiB, TiB, of 1000 for kB, MB, GB, TB.
 func sizeCodec() codec[int64] {
 	return codec[int64]{
 		want:   "a size such as 8GiB, 8GB or 512MiB",
@@ -236,4 +236,12 @@ func formatSize(n int64) string {
 		}
 	}
 	return fmt.Sprintf("%d%s", best, name)
+}
+
+func mapSlice[T, U any](values []T, f func(T) U) []U {
+	mapped := make([]U, len(values))
+	for i, v := range values {
+		mapped[i] = f(v)
+	}
+	return mapped
 }

@@ -78,7 +78,8 @@ func (r *reader) checkText(text []byte) bool {
 	for i, line := range strings.Split(string(text), "\n") {
 		if !utf8.ValidString(line) {
 			valid := strings.ToValidUTF8(line, "\uFFFD")
-			r.failAt(position{i + 1, utf8.RuneCountInString(valid[:strings.IndexRune(valid, '\uFFFD')]) + 1}, "the file is not UTF-8; save it as UTF-8 text")
+			r.failAt(position{i + 1, utf8.RuneCountInString(valid[:strings.IndexRune(valid, '\uFFFD')]) + 1},
+				"the file is not UTF-8; save it as UTF-8 text")
 			return false
 		}
 		if at := strings.IndexFunc(line, func(c rune) bool { return c < ' ' && c != '\t' && c != '\r' || c == innerColon }); at >= 0 {
@@ -219,4 +220,9 @@ func describe(n ast.Node) string {
 		return lora.Shorten(text)
 	}
 	return "a " + strings.ToLower(n.Type().YAMLName())
+}
+
+func isSequence(n ast.Node) bool {
+	_, ok := n.(*ast.SequenceNode)
+	return ok
 }

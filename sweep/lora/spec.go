@@ -77,7 +77,7 @@ func (l Spec) scaling(rank int, alpha float64) float64 {
 	return alpha / float64(rank)
 }
 
-// Settings lists what is not at its default of the fields from ExcludeModules on, and the initialisation, for people: each a
+// Settings lists what is not at its default of the fields from ExcludeModules on, use_rslora and the initialisation, for people: each a
 // name and a value.
 func (l Spec) Settings() [][]string {
 	var all [][]string

@@ -134,18 +134,24 @@ func TestTrainables(t *testing.T) {
 		err  string
 	}{
 		"plain": {lora: lora.Spec{}, want: attention, size: 2 * 16},
-		"DoRA": {lora: lora.Spec{UseDoRA: true}, want: append(slices.Clone(attention), h0+"attn.c_attn.lora_magnitude_vector"),
-			size: 2*16 + 12},
-		"lora_only": {lora: lora.Spec{Bias: lora.BiasLoRAOnly}, want: append(slices.Clone(attention), h0+"attn.c_attn.base_layer.bias"),
-			size: 2*16 + 12},
+		"DoRA": {
+			lora: lora.Spec{UseDoRA: true}, want: append(slices.Clone(attention), h0+"attn.c_attn.lora_magnitude_vector"),
+			size: 2*16 + 12,
+		},
+		"lora_only": {
+			lora: lora.Spec{Bias: lora.BiasLoRAOnly}, want: append(slices.Clone(attention), h0+"attn.c_attn.base_layer.bias"),
+			size: 2*16 + 12,
+		},
 		"all": {
 			lora: lora.Spec{Bias: lora.BiasAll},
 			want: append(slices.Clone(attention), h0+"ln_1.bias", h0+"attn.c_attn.base_layer.bias", h0+"mlp.c_fc.bias"), size: 2*16 + 4 + 12 + 16,
 		},
 		"embedding and tied head": {
 			lora: lora.Spec{TargetModules: lora.Targets{List: []string{"wte"}}, ModulesToSave: []string{"lm_head"}},
-			want: []string{"base_model.model.transformer.wte.lora_embedding_A", "base_model.model.transformer.wte.lora_embedding_B",
-				"base_model.model.lm_head.weight"},
+			want: []string{
+				"base_model.model.transformer.wte.lora_embedding_A", "base_model.model.transformer.wte.lora_embedding_B",
+				"base_model.model.lm_head.weight",
+			},
 			size: 2*14 + 40,
 		},
 		"a module with others below, its bias once": {
@@ -162,8 +168,10 @@ func TestTrainables(t *testing.T) {
 			lora: lora.Spec{ModulesToSave: []string{"mlp", "c_fc"}},
 			err:  "modules_to_save: transformer.h.0.mlp.c_fc lies within transformer.h.0.mlp; name one of the two",
 		},
-		"saved nothing": {lora: lora.Spec{ModulesToSave: []string{"nothing"}},
-			err: "modules_to_save: nothing is the end of no module's name; there are transformer.wte, ln_1, attn.c_attn, mlp.c_fc, lm_head"},
+		"saved nothing": {
+			lora: lora.Spec{ModulesToSave: []string{"nothing"}},
+			err:  "modules_to_save: nothing is the end of no module's name; there are transformer.wte, ln_1, attn.c_attn, mlp.c_fc, lm_head",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,7 @@ const AllLinear = "all-linear"
 
 // Targets selects modules as PEFT's target_modules does: a list matches by suffix, a pattern matches the whole module
 // name as a regular expression, and the pattern "all-linear" means every linear module but the output head.
-// Exactly one of the two is set. In JSON it is a list or a string, as in adapter_config.json.
+// At most one of the two is set. In JSON it is a list or a string, as in adapter_config.json.
 type Targets struct {
 	List    []string
 	Pattern string

@@ -93,8 +93,10 @@ func (l Spec) adapterOf(m Module) []Trainable {
 		{Key: AdapterPrefix + m.Name + b, Role: RoleB, Module: m.Name, Shape: []int{m.Out, r}},
 	}
 	if l.UseDoRA {
-		parts = append(parts, Trainable{Key: AdapterPrefix + m.Name + ".lora_magnitude_vector", Role: RoleMagnitude, Module: m.Name,
-			Shape: []int{m.Out}})
+		parts = append(parts, Trainable{
+			Key: AdapterPrefix + m.Name + ".lora_magnitude_vector", Role: RoleMagnitude, Module: m.Name,
+			Shape: []int{m.Out},
+		})
 	}
 	return parts
 }

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// strikeProbability is the chance of a worthwhile gain below which a rung counts against climbing on.
-const strikeProbability = 0.20
+// StrikeProbability is the chance of a worthwhile gain below which a rung counts against climbing on. help/rule.md states it too.
+const StrikeProbability = 0.20
 
 // likelyEnough is the probability that a plateau needs to be called likely: below, the ladder climbs on. Both numbers were
 // chosen on simulated ladders (experiments/calibrate): 0.15 for the first gave up a tenth of the true plateaus, 0.80 for the
@@ -248,7 +248,7 @@ func (c *Climb) score(r int) {
 
 // strikes reports whether a rung counts against climbing on.
 func (c *Climb) strikes(r RungVerdict) bool {
-	return r.Probability != nil && *r.Probability < strikeProbability
+	return r.Probability != nil && *r.Probability < StrikeProbability
 }
 
 // gridOf returns what a rung has of the grid's seeds.

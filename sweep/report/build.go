@@ -35,8 +35,10 @@ func Build(s sweep.Snapshot) Report {
 }
 
 func newRule(p plateau.Rule) Rule {
-	return Rule{Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, NoiseSD: p.NoiseSD, NoiseSource: p.NoiseSource,
-		minGain: p.MinGain}
+	return Rule{
+		Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, NoiseSD: p.NoiseSD, NoiseSource: p.NoiseSource,
+		minGain: p.MinGain,
+	}
 }
 
 func newLadder(l sweep.Ladder, v plateau.Verdict, rule plateau.Rule) Ladder {

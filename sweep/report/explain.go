@@ -148,14 +148,15 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	if e.Verdict.MinGain != nil {
 		minGain += " " + number(roundTo(*e.Verdict.MinGain, 3))
 	}
+	strike := fixed(plateau.StrikeProbability, 2)
 	enough := "certain, or likely enough"
 	if e.Rule.Stop == plateau.StopCertified {
 		enough = "certain"
 	}
 	t.para("", "A rank counts as improved when its gain over the incumbent is at least %s and certainly above 0. Each "+
-		"bound is one-sided at (1 - %s)/2, and a rank whose probability P of a gain of min_gain is below 0.20 is a strike; %d in a "+
+		"bound is one-sided at (1 - %s)/2, and a rank whose probability P of a gain of min_gain is below %s is a strike; %d in a "+
 		"row end the ladder where a plateau is %s, and else it climbs on from the next rank with a better mean.", minGain,
-		number(e.Rule.Confidence), e.Rule.Patience, enough)
+		number(e.Rule.Confidence), strike, e.Rule.Patience, enough)
 	strikes := 0
 	for _, s := range e.Steps {
 		t.print("")
@@ -260,7 +261,7 @@ func (s ExplainedStep) interval(decimals int) string {
 
 // decided says why the decision fell and what it did to incumbent and strikes.
 func (s ExplainedStep) decided(e Explanation, strikes int) string {
-	minGain := number(roundTo(e.Verdict.minGain(), 3))
+	minGain, strike := number(roundTo(e.Verdict.minGain(), 3)), fixed(plateau.StrikeProbability, 2)
 	why := map[plateau.StepDecision]string{
 		plateau.DecisionImproved:   "improved: the lower bound is above 0 and d is at least " + minGain,
 		plateau.DecisionWorse:      "worse: the upper bound is below 0",
@@ -276,9 +277,9 @@ func (s ExplainedStep) decided(e Explanation, strikes int) string {
 	case s.Decision == plateau.DecisionImproved:
 		return fmt.Sprintf("%s; rank %d is the incumbent from here on", why, s.Rank)
 	case s.Count > strikes:
-		return fmt.Sprintf("%s; P is below 0.20: strike %d of %d", why, s.Count, e.Rule.Patience)
+		return fmt.Sprintf("%s; P is below %s: strike %d of %d", why, strike, s.Count, e.Rule.Patience)
 	}
-	return why + "; P is not below 0.20: no strike, the count starts again"
+	return why + "; P is not below " + strike + ": no strike, the count starts again"
 }
 
 // equals puts "= " before a number that no comparison precedes.

@@ -35,8 +35,10 @@ func (r Rung) tuning() *TunedRung {
 	out := &TunedRung{Rank: r.Rank, Candidates: []TunedCandidate{}, Edges: notNil(r.edges)}
 	for _, c := range r.Candidates {
 		all, extra := seedsWithLoss(c.Trials)
-		out.Candidates = append(out.Candidates, TunedCandidate{Tuned: c.Tuned, Chosen: c.Chosen, ValLoss: c.ValLoss, Seeds: all - extra,
-			Cost: cost(c.Trials)})
+		out.Candidates = append(out.Candidates, TunedCandidate{
+			Tuned: c.Tuned, Chosen: c.Chosen, ValLoss: c.ValLoss, Seeds: all - extra,
+			Cost: cost(c.Trials),
+		})
 		out.Trials += all
 		for _, t := range c.Trials {
 			if t.ValLoss != nil {

@@ -10,9 +10,8 @@ import (
 )
 
 // pairedDifference returns the mean of a − b over the seeds both have, with Student bounds one-sided at (1−confidence)/2
-// as the plateau rule's; below two common seeds it is the difference of the
-// means, without bounds. It
-// only describes two rungs of maybe different ladders: the verdicts rest on the rule's moderated variance, never on this.
+// as the plateau rule's; below two common seeds it is the difference of the means, without bounds. It only describes two rungs of
+// maybe different ladders: the verdicts rest on the rule's moderated variance, never on this.
 func pairedDifference(a, b Rung, confidence float64) plateau.Interval {
 	losses := map[int64]float64{}
 	for _, t := range b.Trials {

@@ -195,7 +195,7 @@ type Trial struct {
 	BestStep        *int             `json:"best_step"`
 	TrainLoss       *float64         `json:"train_loss"`
 	trial.Measures                   // at the best step
-	Forgetting      *float64         `json:"forgetting,omitempty"` // how much higher it is than at step 0
+	Forgetting      *float64         `json:"forgetting,omitempty"` // how much higher retain_loss is than at step 0
 	Tokens          *int64           `json:"tokens"`
 	PeakHostBytes   *int64           `json:"peak_host_bytes"`
 	PeakDeviceBytes *int64           `json:"peak_device_bytes"`

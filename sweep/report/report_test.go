@@ -137,8 +137,10 @@ func TestReportOfNoAccuracy(t *testing.T) {
 	for i := range s.Ladders[0].Rungs {
 		for j := range s.Ladders[0].Rungs[i].Trials {
 			facts := &s.Ladders[0].Rungs[i].Trials[j]
-			facts.Evaluations = []sweep.StepLoss{{Step: facts.Attempts[0].Outcome.BestStep,
-				Measures: trial.Measures{TokenAccuracy: new(0.0), ExactMatch: new(0.0)}}}
+			facts.Evaluations = []sweep.StepLoss{{
+				Step:     facts.Attempts[0].Outcome.BestStep,
+				Measures: trial.Measures{TokenAccuracy: new(0.0), ExactMatch: new(0.0)},
+			}}
 		}
 	}
 	m := Build(s).Ladders[0].Metrics
@@ -175,18 +177,22 @@ func states() map[plateau.State]fixture {
 		plateau.StateLikelyPlateau:  {name: "likely", seeds: seeds, ladders: one(noisy)},
 		plateau.StateOverfit:        {name: "overfit", seeds: seeds, ladders: one(worse)},
 		plateau.StateStillImproving: {name: "improving", seeds: seeds, ladders: one(measured(4.793, 4.712, 4.630))},
-		plateau.StateInconclusive: {name: "inconclusive", seeds: []int64{7},
-			ladders: one([]rung{{rank: 4, losses: []float64{4.63}, train: 4.5}})},
+		plateau.StateInconclusive: {
+			name: "inconclusive", seeds: []int64{7},
+			ladders: one([]rung{{rank: 4, losses: []float64{4.63}, train: 4.5}}),
+		},
 		plateau.StateIncomplete: {name: "incomplete", seeds: seeds, ladders: one(with(measured(4.793, 4.712), rung{
 			rank: 4, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeFailed, "disk full: free some space", 1),
 		}))},
 		plateau.StateUnstable: {name: "unstable", seeds: seeds, ladders: one(with(measured(4.793), rung{
 			rank: 2, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeUnstable, "loss is not finite", 0, 2),
 		}))},
-		plateau.StateMemoryLimited: {name: "memory", seeds: seeds, limits: sweep.Limits{Memory: 430 << 20},
+		plateau.StateMemoryLimited: {
+			name: "memory", seeds: seeds, limits: sweep.Limits{Memory: 430 << 20},
 			ladders: one(with(measured(4.793, 4.712), rung{
 				rank: 1024, losses: []float64{4.66, 4.63, 4.60}, outcome: fails(trial.OutcomeOverMemory, "needs 494 MiB of 430 MiB", 0, 1, 2),
-			}))},
+			})),
+		},
 		plateau.StateTimeLimited: {name: "time", seeds: seeds, limits: sweep.Limits{Time: time.Hour}, elapsed: time.Hour, ladders: one(with(
 			measured(4.793, 4.712), rung{rank: 4, outcome: fails(trial.OutcomeInterrupted, "", 0, 1, 2)}, rung{rank: 8, waiting: true}))},
 		plateau.StateRunning: {name: "running", seeds: seeds, ladders: one(with(
@@ -400,8 +406,10 @@ func TestReportBeforeRegistration(t *testing.T) {
 func TestExplainFindsLadders(t *testing.T) {
 	t.Parallel()
 	r := Build(cells().snapshot())
-	for name, want := range map[string]int{"1": 1, "2": 2, "id=2": 2, "dropout=0.1": 2, "model=builtin:gopher,dropout=0": 1,
-		"dropout=0, alpha=16": 1} {
+	for name, want := range map[string]int{
+		"1": 1, "2": 2, "id=2": 2, "dropout=0.1": 2, "model=builtin:gopher,dropout=0": 1,
+		"dropout=0, alpha=16": 1,
+	} {
 		if e, err := r.Explain(name); err != nil || e.Ladder != want {
 			t.Errorf("Explain(%s) = ladder %d, %v, want %d", name, e.Ladder, err, want)
 		}

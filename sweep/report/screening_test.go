@@ -35,8 +35,10 @@ func TestTextOfAScreening(t *testing.T) {
 	r := Build(s)
 	golden(t, "screened.txt", text2(t, r, Options{Width: 120}))
 	l := r.Ladders[0]
-	want := &Screening{Rank: 64, Knee: 16, From: 4, Skipped: []int{1, 2}, StepsSpent: 15 * 250, StepsExhaustive: 21 * 250,
-		StepsLadder: new(18 * 250)}
+	want := &Screening{
+		Rank: 64, Knee: 16, From: 4, Skipped: []int{1, 2}, StepsSpent: 15 * 250, StepsExhaustive: 21 * 250,
+		StepsLadder: new(18 * 250),
+	}
 	if diff := cmp.Diff(want, l.Verdict.Screening); diff != "" {
 		t.Errorf("screening (-want +got):\n%s", diff)
 	}

@@ -180,8 +180,11 @@ func exerciseRetain(t *testing.T, s Store) {
 	}
 	must(t, "AppendEvents", s.AppendEvents(ctx, attempt, events))
 	f := snapshot(t, s, id).Ladders[0].Rungs[0].Trials[0]
-	want := []sweep.StepLoss{{Step: 0, ValLoss: 5, Measures: trial.Measures{RetainLoss: new(3.0)}}, {Step: 2, ValLoss: 4.5, Measures: all},
-		{Step: 4, ValLoss: 4.75}}
+	want := []sweep.StepLoss{
+		{Step: 0, ValLoss: 5, Measures: trial.Measures{RetainLoss: new(3.0)}},
+		{Step: 2, ValLoss: 4.5, Measures: all},
+		{Step: 4, ValLoss: 4.75},
+	}
 	if diff := cmp.Diff(want, f.Evaluations); diff != "" {
 		t.Errorf("evaluations (-want +got):\n%s", diff)
 	}
@@ -261,14 +264,20 @@ func exerciseInvalidEvents(t *testing.T, s Store) {
 		"seq 0":            {Seq: 0, At: moment(3), Kind: trial.EventCheckpoint},
 		"unknown kind":     {Seq: 3, At: moment(3), Kind: "gossip"},
 		"empty evaluation": {Seq: 3, At: moment(3), Kind: trial.EventEval},
-		"NaN retained": {Seq: 3, At: moment(3), Kind: trial.EventEval,
-			Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{RetainLoss: new(math.NaN())}}},
+		"NaN retained": {
+			Seq: 3, At: moment(3), Kind: trial.EventEval,
+			Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{RetainLoss: new(math.NaN())}},
+		},
 		"nothing screened": {Seq: 3, At: moment(3), Kind: trial.EventScreened},
 		"NaN screened":     {Seq: 3, At: moment(3), Kind: trial.EventScreened, Screened: &trial.Screened{Rank: 1, ValLoss: math.NaN()}},
-		"NaN exact match": {Seq: 3, At: moment(3), Kind: trial.EventEval,
-			Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{ExactMatch: new(math.NaN())}}},
-		"NaN accuracy": {Seq: 3, At: moment(3), Kind: trial.EventEval,
-			Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{TokenAccuracy: new(math.NaN())}}},
+		"NaN exact match": {
+			Seq: 3, At: moment(3), Kind: trial.EventEval,
+			Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{ExactMatch: new(math.NaN())}},
+		},
+		"NaN accuracy": {
+			Seq: 3, At: moment(3), Kind: trial.EventEval,
+			Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{TokenAccuracy: new(math.NaN())}},
+		},
 		"NaN":            {Seq: 3, At: moment(3), Kind: trial.EventEval, Evaluation: &trial.Evaluation{ValLoss: math.NaN()}},
 		"second outcome": ended(4),
 	} {
@@ -319,8 +328,10 @@ func exerciseSessions(t *testing.T, s Store) {
 	if got := snapshot(t, s, id).Sweep.Elapsed; got != 10*time.Second {
 		t.Errorf("elapsed %v, want 10s", got)
 	}
-	v := plateau.Verdict{State: plateau.StateInconclusive, RecommendedRank: 1, MinGain: 0.1,
-		Reason: plateau.Finding{Code: plateau.ReasonOneRank, Ranks: []int{1}}}
+	v := plateau.Verdict{
+		State: plateau.StateInconclusive, RecommendedRank: 1, MinGain: 0.1,
+		Reason: plateau.Finding{Code: plateau.ReasonOneRank, Ranks: []int{1}},
+	}
 	for range 2 {
 		must(t, "RecordVerdict", s.RecordVerdict(ctx, snapshot(t, s, id).Ladders[0].ID, v, moment(9)))
 	}

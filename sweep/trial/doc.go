@@ -5,6 +5,7 @@
 //   - Assignment is all that a worker is told, the spec.json of an attempt's folder; AttemptID names the attempt and its folder.
 //   - Event is one line of events.jsonl, the only channel from the worker; EventLog appends them, ReadEvents reads them. The lock on
 //     that file proves that a worker lives.
+//   - Measures (measure.go) are what an evaluation may tell beside val_loss.
 //   - Outcome is how an attempt ended.
 //   - References (reference.go) say what the names of models and data mean: built in, a path, or on the Hugging Face hub.
 //

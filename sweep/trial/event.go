@@ -10,7 +10,7 @@ import (
 // EventKind says what a worker reports.
 type EventKind string
 
-// The kinds of event, in the order a healthy attempt emits them.
+// The kinds of event. A healthy attempt begins with started and predicted, and ends with ended.
 const (
 	EventStarted    EventKind = "started"    // the process is up: Environment
 	EventPredicted  EventKind = "predicted"  // the real step is compiled: Prediction
@@ -29,7 +29,7 @@ type Event struct {
 	Seq  int64     `json:"seq"`
 	At   time.Time `json:"at"`
 	Kind EventKind `json:"kind"`
-	Step int       `json:"step,omitempty"` // optimiser steps done; set on resumed, point, eval and checkpoint
+	Step int       `json:"step,omitempty"` // optimiser steps done; not set on started, predicted and screened
 
 	Environment *Environment `json:"environment,omitempty"`
 	Prediction  *Prediction  `json:"prediction,omitempty"`
@@ -59,7 +59,7 @@ type Environment struct {
 type Prediction struct {
 	AnalysisBytes  int64  `json:"analysis_bytes"`  // what the compiler's memory analysis adds up to, uncorrected
 	PredictedBytes int64  `json:"predicted_bytes"` // peak of the process (host platform) or of the device
-	Source         string `json:"source"`          // e.g. "last rung + analysis", "analysis + baseline (rough)"
+	Source         string `json:"source"`          // for people, e.g. "measured peak of rank 8 + analysis"
 }
 
 // Point is the metrics of one optimiser step.
@@ -97,8 +97,9 @@ const (
 	OutcomeOverMemory  OutcomeState = "over_memory" // predicted to need, or killed for needing, more than it may
 	OutcomeOverTime    OutcomeState = "over_time"   // limits.trial_time
 	OutcomeInterrupted OutcomeState = "interrupted" // asked to stop, or gone while no coordinator watched
-	OutcomeCrashed     OutcomeState = "crashed"     // the process is gone without a word; appended by the coordinator
-	OutcomeFailed      OutcomeState = "failed"      // the worker met an error that a retry will not cure
+	// the process is gone without a word, which the coordinator appends, or could not truncate its adapter
+	OutcomeCrashed OutcomeState = "crashed"
+	OutcomeFailed  OutcomeState = "failed" // the worker met an error that a retry will not cure
 )
 
 // EndsTrial reports whether no further attempt follows.

@@ -23,6 +23,9 @@ type Spec struct {
 	Seed  int64     `json:"seed"`
 }
 
+// IgnoredLabel is the label of a position that is not scored (Hugging Face's and PyTorch's ignore_index).
+const IgnoredLabel = -100
+
 // DataSpec names the corpora and says how they become rows of token ids.
 type DataSpec struct {
 	Train               []string `json:"train"`                // builtin:<name>, absolute paths or globs, concatenated in order
@@ -36,7 +39,8 @@ type DataSpec struct {
 	ScorePrompts        bool     `json:"score_prompts,omitempty"` // completion_only_loss: false
 }
 
-// TrainSpec is the training recipe of a trial, in Hugging Face TrainingArguments' names.
+// TrainSpec is the training recipe of a trial, in Hugging Face TrainingArguments' names. A further field needs omitempty, and zero as
+// what trials did before it: else every trial's identity changes.
 type TrainSpec struct {
 	Steps                     int     `json:"steps"`
 	BatchSize                 int     `json:"batch_size"` // sequences per forward pass
@@ -53,7 +57,7 @@ type TrainSpec struct {
 // ModelInfo is what a base model's files say, read once by the coordinator.
 type ModelInfo struct {
 	Reference    string        `json:"reference"`   // the grid's model
-	Path         string        `json:"path"`        // folder that holds the files; empty for builtin models
+	Path         string        `json:"path"`        // folder that holds the files, or the GGUF file; empty for builtin models
 	Fingerprint  string        `json:"fingerprint"` // SHA-256 over config, weights and tokenizer
 	Architecture string        `json:"architecture"`
 	Params       int64         `json:"params"`

@@ -12,8 +12,7 @@ import (
 )
 
 // trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil), and the base with PiSSA's start behind it.
-// Trainable biases and
-// modules take the base's place; only where one of a tied pair trains does the other stay, as a tensor of its own.
+// Trainable biases and modules take the base's place; only where one of a tied pair trains does the other stay, as a tensor of its own.
 func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 	tensors := make(map[string]*Node, len(p.frozen))
 	for i, s := range p.frozen {

@@ -3,7 +3,7 @@
 //
 // An architecture is a value: how its config.json reads, the pieces it is made of, from which its tensors and modules follow, and
 // the graph function of one block. Each has a file and a row of the table in architecture.go; Mistral, Qwen2 and Qwen3 are
-// Llama's block with other settings, and a file of fifteen lines.
+// Llama's block with other settings, each a short file.
 //
 // A Program holds a frozen base on the device once and three things that change: the adapter and AdamW's two moments, each
 // one flat vector that every trainable tensor is a slice of. That keeps an optimiser step at two executions (gradient,
@@ -31,5 +31,5 @@
 // module, i); a dropout mask on (seed, step, micro-batch, module). Every rank of a ladder sees the same ones, and so does a
 // resumed trial.
 //
-// Graph building panics by GoMLX's convention; those panics become errors in one place, build.
+// Graph building panics by GoMLX's convention; those panics become errors in build.
 package model

@@ -18,7 +18,7 @@ type device struct {
 	be compute.Backend
 }
 
-// build turns a graph function into an executable. GoMLX panics while a graph is built; here, and only here, such a panic
+// build turns a graph function into an executable. GoMLX panics while a graph is built; here such a panic
 // becomes an error, with the innermost message first.
 func (d device) build(name string, inputs []shape, fn func(in []*Node) []*Node) (*executable, error) {
 	g := NewGraph(d.be, name)

@@ -9,7 +9,7 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// lora adds the adapter to the modules it targets, as PEFT does under autocast off: the branch is float32 whatever the base
+// loraGraph adds the adapter to the modules it targets, as PEFT does under autocast off: the branch is float32 whatever the base
 // is, and the sum is rounded once to the compute type.
 type loraGraph struct {
 	spec    lora.Spec

@@ -199,7 +199,6 @@ func (p *Program) addGradient(acc compute.Buffer, b Batch, pl plan, scale float6
 	return out[0], nil
 }
 
-
 // Close frees everything on the device.
 func (p *Program) Close() {
 	finalizeAll(p.base...)

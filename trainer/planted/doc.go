@@ -2,7 +2,7 @@
 // random adapter of a chosen rank. A student that starts from the same base can become the teacher exactly from that rank on,
 // and at no lower one, so a rule that picks ranks can be held against the truth.
 //
-//	Rows: Teacher.Adapter → Sample → pre-tokenised jsonl
+//	Teacher.Adapter → Rows → rows of token ids
 //
-// experiments/planted wires it; experiments/LOG.md tells what came out.
+// experiments/planted writes them as jsonl; experiments/LOG.md tells what came out.
 package planted

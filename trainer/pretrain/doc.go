@@ -1,7 +1,7 @@
 // Package pretrain makes a base model from scratch: tokenizer, weights and configuration, in Hugging Face's layout.
 //
-// It exists for builtin:gopher, the small model that is part of the program. Everything is seeded: the same recipe on the
-// same Go distribution and plug-in gives the same files.
+// It exists for builtin:gopher and builtin:gopher-small, the models that are part of the program. Everything is seeded: the same recipe on
+// the same Go distribution and plug-in gives the same files.
 //
 //	tokenizer → WriteTokenizer → corpus.Prepare → Train → WriteModel
 //

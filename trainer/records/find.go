@@ -16,7 +16,7 @@ import (
 func CheckNames(names []string) error {
 	var errs []error
 	for _, name := range names {
-		if strings.HasPrefix(name, builtinPrefix) || trial.IsHubData(name) {
+		if strings.HasPrefix(name, trial.BuiltinPrefix) || trial.IsHubData(name) {
 			continue
 		}
 		if _, err := expand(name); err != nil {
@@ -30,7 +30,7 @@ func CheckNames(names []string) error {
 // as for CheckNames. It reads the first row of jsonl and parquet files, for only those can be pre-tokenised, and nothing else.
 func FirstText(ctx context.Context, names []string) (place string, err error) {
 	for _, name := range names {
-		if strings.HasPrefix(name, builtinPrefix) {
+		if strings.HasPrefix(name, trial.BuiltinPrefix) {
 			return name, nil
 		}
 		if trial.IsHubData(name) {

@@ -15,13 +15,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // The built-in data sets: builtin:go-code and builtin:go-doc.
 const (
-	builtinPrefix = "builtin:"
-	goCode        = "go-code" // the standard library's source code, comments left out
-	goDoc         = "go-doc"  // the prose of its doc comments
+	goCode = "go-code" // the standard library's source code, comments left out
+	goDoc  = "go-doc"  // the prose of its doc comments
 )
 
 // goLimit is how many bytes of text a built-in data set has at most, so that preparing one takes seconds whatever the
@@ -78,7 +79,7 @@ func (c goCorpus) documents(ctx context.Context) iter.Seq2[Document, error] {
 			path := filepath.Join(c.root, "src", filepath.FromSlash(f.name))
 			body, err := os.ReadFile(path)
 			if err != nil {
-				yield(Document{}, fmt.Errorf("read %s%s: %w", builtinPrefix, c.set, err))
+				yield(Document{}, fmt.Errorf("read %s%s: %w", trial.BuiltinPrefix, c.set, err))
 				return
 			}
 			doc := Document{Place: path}
@@ -86,7 +87,7 @@ func (c goCorpus) documents(ctx context.Context) iter.Seq2[Document, error] {
 				doc.Text, err = extract(path, body)
 			}
 			if err != nil {
-				yield(Document{}, fmt.Errorf("read %s%s: %w", builtinPrefix, c.set, err))
+				yield(Document{}, fmt.Errorf("read %s%s: %w", trial.BuiltinPrefix, c.set, err))
 				return
 			}
 			read += f.size

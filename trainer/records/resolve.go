@@ -41,7 +41,7 @@ func NewResolver(hub Hub) Resolver {
 func (r Resolver) Resolve(ctx context.Context, names []string, splits ...string) ([]Input, error) {
 	var inputs []Input
 	for _, name := range names {
-		if set, ok := strings.CutPrefix(name, builtinPrefix); ok {
+		if set, ok := strings.CutPrefix(name, trial.BuiltinPrefix); ok {
 			in, err := resolveBuiltin(set, r.getenv)
 			if err != nil {
 				return nil, err
@@ -98,18 +98,18 @@ func (r Resolver) file(ctx context.Context, path string) (Input, error) {
 
 func resolveBuiltin(set string, getenv func(string) string) (Input, error) {
 	if set != goCode && set != goDoc {
-		return Input{}, fmt.Errorf("%w: no built-in data set %q: there are %s%s and %s%s", trial.ErrInput, set, builtinPrefix, goCode,
-			builtinPrefix, goDoc)
+		return Input{}, fmt.Errorf("%w: no built-in data set %q: there are %s%s and %s%s", trial.ErrInput, set, trial.BuiltinPrefix, goCode,
+			trial.BuiltinPrefix, goDoc)
 	}
 	root, err := goRoot(getenv)
 	if err != nil {
-		return Input{}, fmt.Errorf("%s%s: %w", builtinPrefix, set, err)
+		return Input{}, fmt.Errorf("%s%s: %w", trial.BuiltinPrefix, set, err)
 	}
 	corpus, err := openGoCorpus(set, root)
 	if err != nil {
 		return Input{}, err
 	}
-	return Input{Kind: KindBuiltin, Name: builtinPrefix + set, Key: corpus.key, Size: corpus.size, set: corpus}, nil
+	return Input{Kind: KindBuiltin, Name: trial.BuiltinPrefix + set, Key: corpus.key, Size: corpus.size, set: corpus}, nil
 }
 
 // expand returns the files that a name stands for: itself where it exists, else the matches of the glob, by name. A glob is

@@ -89,7 +89,6 @@ func (t *Tokenizer) Size() int { return len(t.tokens) }
 // EOS returns the end-of-text token's id, and whether the model has one.
 func (t *Tokenizer) EOS() (int32, bool) { return t.eos, t.eos >= 0 }
 
-
 // Token returns a token as the vocabulary spells it (Ġworld, <0x0A>), and whether there is one with this id.
 func (t *Tokenizer) Token(id int32) (string, bool) {
 	if id < 0 || int(id) >= len(t.tokens) {
@@ -147,7 +146,6 @@ func (t *Tokenizer) eachText(s string, added *addedTokens, found func(int32), be
 // Decode returns the text of ids, special tokens included. Ids that are not in the vocabulary, and bytes that are not
 // UTF-8, become U+FFFD.
 func (t *Tokenizer) Decode(ids []int32) string { return t.decodeTokens(ids, false) }
-
 
 func (t *Tokenizer) decodeTokens(ids []int32, skipSpecial bool) string {
 	list := make([]string, 0, len(ids))

@@ -1,4 +1,4 @@
-// Package weights reads base weights and writes adapters: safetensors files in Hugging Face's layouts, GGUF files of llama.cpp,
+// Package weights reads and writes base weights and adapters: safetensors files in Hugging Face's layouts, GGUF files of llama.cpp,
 // and LoRA adapters in PEFT's layout.
 //
 // Everything is float32 in memory, whatever the file holds. Files come through fs.FS, so that the model embedded in the
@@ -17,6 +17,6 @@
 // header's offsets unchecked, reads only what has a path on disk, and hands tensors to a backend, so it does not serve
 // here; nor does its GGUF reader, which allocates what a header claims (a list of 16 million texts) before the file shows it.
 //
-// Files are written to a temporary name, synced, and renamed: after a crash there is the old file or the new one, never
-// a part. A left-over temporary file is dead.
+// Files are written to a temporary name, synced, and renamed: after a crash a file is the old one or the new one, never
+// a part of one; a folder that was being replaced may be missing. A left-over temporary file is dead.
 package weights

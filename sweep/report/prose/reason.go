@@ -89,7 +89,7 @@ func ending(f plateau.Finding) string {
 }
 
 func failed(trials []plateau.Failure) []string {
-	var cells []string
+	var lines []string
 	for _, t := range trials {
 		why := t.Error
 		if t.Crashes > 0 {
@@ -98,9 +98,9 @@ func failed(trials []plateau.Failure) []string {
 				why += " (" + t.Error + ")"
 			}
 		}
-		cells = append(cells, fmt.Sprintf("rank %d, %s (trial %s): %s", t.Rank, place(t), t.Trial, why))
+		lines = append(lines, fmt.Sprintf("rank %d, %s (trial %s): %s", t.Rank, place(t), t.Trial, why))
 	}
-	return cells
+	return lines
 }
 
 func unstable(f plateau.Finding) string {
