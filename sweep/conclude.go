@@ -19,7 +19,7 @@ import (
 // A ladder that a limit cuts short while strikes are counted, but patience has not run out, is limited, not a likely
 // plateau: raising the limit would go on climbing.
 func Conclude(s Snapshot, ladder int) plateau.Verdict {
-	st := stand(s.Sweep, s.Ladders[ladder])
+	st := stand(s.Sweep, s.Ladders[ladder], plateau.Quantiles{})
 	return st.conclude(s.Sweep)
 }
 
@@ -45,8 +45,9 @@ func concludeAll(s Snapshot, running map[trial.ID]bool) ([]*standing, []plateau.
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(s.Ladders)) {
 		workers.Go(func() {
+			quantiles := plateau.Quantiles{}
 			for i := taken.Add(1) - 1; int(i) < len(s.Ladders); i = taken.Add(1) - 1 {
-				st := stand(s.Sweep, s.Ladders[i])
+				st := stand(s.Sweep, s.Ladders[i], quantiles)
 				v := st.conclude(s.Sweep)
 				if st.end == endNone && s.Sweep.timeIsUp() && st.runs(running) {
 					st.cut(&v, plateau.StateRunning, plateau.Finding{Code: plateau.ReasonStopping})
@@ -155,9 +156,8 @@ func (s standing) rank() int { return s.ladder.Rungs[s.current].Rank }
 // seeds. It reports false where that was not measured.
 func (s standing) trainingGain() (most float64, ok bool) {
 	for i := range s.counted {
-		rung := s.rung(i)
+		trials := s.chosen[i].Trials
 		var gains []float64
-		trials := rung.ChosenRung().Trials
 		for j := range trials {
 			t := &trials[j]
 			if o := t.Final(); o != nil && o.ValLoss != nil && len(t.Evaluations) > 0 && t.Evaluations[0].Step == 0 {
@@ -176,9 +176,8 @@ func (s standing) trainingGain() (most float64, ok bool) {
 func (s standing) stepLimited() bool {
 	c := s.climb
 	for i := c.Incumbent; i <= c.End; i++ {
-		rung := s.rung(i)
+		trials := s.chosen[i].Trials
 		var gains []float64
-		trials := rung.ChosenRung().Trials
 		for j := range trials {
 			if g, ok := trials[j].gainByDoubling(); ok {
 				gains = append(gains, g)
