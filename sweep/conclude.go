@@ -23,6 +23,12 @@ func Conclude(s Snapshot, ladder int) plateau.Verdict {
 	return st.conclude(s.Sweep)
 }
 
+// Verdicts are what Conclude says of each ladder.
+func Verdicts(s Snapshot) []plateau.Verdict {
+	_, verdicts := concludeAll(s, nil)
+	return verdicts
+}
+
 // Conclusions are what all ladders of a sweep say.
 type Conclusions struct {
 	Verdicts []plateau.Verdict // one per ladder, in ladder order; StateRunning while undecided
