@@ -139,7 +139,11 @@ func (s standing) concludeOpen(v *plateau.Verdict, info Info) {
 // cut replaces a verdict's state where something other than the rule ended the ladder.
 func (s standing) cut(v *plateau.Verdict, state plateau.State, reason plateau.Finding, advice ...plateau.Finding) {
 	if len(s.counted) > 0 && state != plateau.StateRunning {
-		reason.Over, reason.Then = s.rung(s.climb.End).Rank, new(v.Reason)
+		then := v.Reason
+		if v.Probability != nil {
+			then.Value = *v.Probability
+		}
+		reason.Over, reason.Then = s.rung(s.climb.End).Rank, &then
 	}
 	v.State, v.Reason = state, reason
 	v.Probability, v.SeedsToCertify, v.Next = nil, nil, nil

@@ -74,6 +74,10 @@ func TestConcludeStates(t *testing.T) {
 			climb(s, 4.8, 4.7)
 			finishRung(s, 4, fail(trial.OutcomeOverMemory))
 		}, plateau.StateMemoryLimited, 2, 4, "rank 4 needs more memory than limits.memory allows (8 GiB); up to rank 2"},
+		"memory limited after a likely plateau": {func(s *sweep.Snapshot) {
+			climb(s, 4.8, 4.6, 4.6)
+			finishRung(s, 8, fail(trial.OutcomeOverMemory))
+		}, plateau.StateMemoryLimited, 2, 8, "up to rank 4: rank 4 gains probably less than min_gain 0.0242 over rank 2"},
 		"one seed over memory ends the rung": {func(s *sweep.Snapshot) {
 			climb(s, 4.8)
 			finish(s, s.Ladders[0].Rungs[1].Trials[0].Trial.ID, fail(trial.OutcomeOverMemory)(0))
