@@ -137,7 +137,7 @@ func BenchmarkSnapshot(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		if v := sweep.Conclude(s, 0); v.State != plateau.StatePlateau {
+		if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StatePlateau {
 			b.Fatalf("the first ladder is %s: %s", v.State, v.Reason.Code)
 		}
 	})
@@ -150,7 +150,7 @@ func BenchmarkList(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for i, v := range sweep.ConcludeAll(s).Verdicts {
+		for i, v := range sweep.Conclude(s).Verdicts {
 			if v.State != plateau.StateRunning {
 				record(b, db, s.Ladders[i].ID, v)
 			}
@@ -169,7 +169,7 @@ func record(b *testing.B, db *store.DB, ladder int64, v plateau.Verdict) {
 	b.Helper()
 	text := fmt.Sprintf(`{"state": %q, "reason": {"code": %q}, "rungs": [%s]}`, v.State, v.Reason.Code, `{}`)
 	err := db.Exec(b.Context(), `INSERT INTO ladder_verdicts (ladder_id, at_ns, rule_version, inputs_hash, verdict)
-		VALUES (?, 1, 1, '', ?)`, ladder, text)
+		VALUES (?, 1, ?, '', ?)`, ladder, plateau.Version, text)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -24,12 +24,13 @@ type connector struct {
 func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.uri) }
 func (c connector) Driver() driver.Driver                        { return c.driver }
 
-// openWriter returns the pool of the one writing connection.
+// openWriter returns the pool of the one writing connection. It keeps the statements of a transaction, which are few and run for
+// every trial or event, prepared.
 func openWriter(path string) *sql.DB {
 	w := sql.OpenDB(connector{
 		uri: uri(path, url.Values{
 			"mode": {"rwc"}, "_journal_mode": {"WAL"}, "_foreign_keys": {"on"}, "_busy_timeout": {"5000"},
-			"_txlock": {"immediate"}, "_synchronous": {"FULL"},
+			"_txlock": {"immediate"}, "_synchronous": {"FULL"}, "_stmt_cache_size": {"32"},
 		}),
 		driver: &sqlite3.SQLiteDriver{ConnectHook: keepLog},
 	})

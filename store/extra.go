@@ -65,6 +65,9 @@ func addTrial(ctx context.Context, tx *sql.Tx, ladder int64, t sweep.ExtraTrial)
 	if !rung || t.Trial.Spec.LoRA.Rank != t.Rank {
 		return fmt.Errorf("trial %s: the ladder has no candidate %d of rank %d, or the trial another rank", t.Trial.ID, t.Candidate, t.Rank)
 	}
+	if err := upsertTrial(ctx, tx, t.Trial); err != nil {
+		return err
+	}
 	return placeTrial(ctx, tx, ladder, t.Rank, t.PlannedTrial)
 }
 

@@ -19,8 +19,8 @@ type Summary struct {
 	Failed  int      // ended otherwise: unstable, over a limit, failed
 	Open    int      // begun and not ended
 	Holder  *Session // the newest session; nil when there was none
-	// Verdicts are the states that the ladders were found in, in grid order; StateRunning where none is recorded, or where the
-	// sweep's wish to confirm came later.
+	// Verdicts are the states that the ladders were found in, in grid order; StateRunning where this version of the plateau rule
+	// recorded none, or where the sweep's wish to confirm came later.
 	Verdicts []plateau.State
 }
 
@@ -93,8 +93,8 @@ func readVerdicts(ctx context.Context, tx *sql.Tx, sweeps map[int64]*Summary) er
 	rows, err := tx.QueryContext(ctx, `SELECT l.sweep_id, ifnull(v.verdict ->> '$.state', ?)
 		FROM ladders l
 		LEFT JOIN ladder_verdicts v ON v.id = (SELECT max(id) FROM ladder_verdicts WHERE ladder_id = l.id)
-			AND v.at_ns >= (SELECT ifnull(max(at_ns), 0) FROM confirmations WHERE sweep_id = l.sweep_id)
-		ORDER BY l.sweep_id, l.position`, plateau.StateRunning)
+			AND v.rule_version = ? AND v.at_ns >= (SELECT ifnull(max(at_ns), 0) FROM confirmations WHERE sweep_id = l.sweep_id)
+		ORDER BY l.sweep_id, l.position`, plateau.StateRunning, plateau.Version)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var id int64
 		var state plateau.State

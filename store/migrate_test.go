@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // update writes testdata/v<N>.db where that schema has none yet: one file per released schema, never written twice.
@@ -149,5 +150,28 @@ func TestOtherSchemasAreRefused(t *testing.T) {
 	}
 	if _, err := store.OpenReadOnly(t.Context(), path); err == nil || !strings.Contains(err.Error(), "sweep resume") {
 		t.Errorf("OpenReadOnly of an older database = %v, want advice", err)
+	}
+}
+
+// TestListTakesVerdictsOfThisRule, also those whose reason and advice were sentences, and none of an earlier rule.
+func TestListTakesVerdictsOfThisRule(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[int]plateau.State{
+		plateau.Version: plateau.StatePlateau, plateau.Version - 1: plateau.StateRunning,
+	} {
+		db := openAt(t, oldDatabase(t, newest))
+		err := db.Exec(t.Context(), `INSERT INTO ladder_verdicts (ladder_id, at_ns, rule_version, inputs_hash, verdict)
+			SELECT id, 1, ?, '', '{"state": "plateau", "recommended_rank": 2, "reason": "rank 4 gains less", "advice": ["use rank 2"]}'
+			FROM ladders`, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := db.List(t.Context())
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%d sweeps, %v", len(list), err)
+		}
+		if diff := cmp.Diff([]plateau.State{want, want}, list[0].Verdicts); diff != "" {
+			t.Errorf("verdicts of rule %d (-want +got):\n%s", version, diff)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -83,9 +84,32 @@ func registerNew(ctx context.Context, tx *sql.Tx, sweepID int64, r sweep.Registr
 	if err != nil {
 		return err
 	}
+	if err := insertTrials(ctx, tx, r.Ladders); err != nil {
+		return err
+	}
 	for i, l := range r.Ladders {
 		if err := insertLadder(ctx, tx, sweepID, i, l); err != nil {
 			return fmt.Errorf("ladder %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// insertTrials writes the trials of all ladders in the order of their ids, which are hashes: each page of the table is then
+// written once, instead of every time that one of many random ids falls on it.
+func insertTrials(ctx context.Context, tx *sql.Tx, ladders []sweep.LadderPlan) error {
+	var trials []*trial.Trial
+	for _, l := range ladders {
+		for _, rung := range l.Rungs {
+			for i := range rung.Trials {
+				trials = append(trials, &rung.Trials[i].Trial)
+			}
+		}
+	}
+	slices.SortStableFunc(trials, func(a, b *trial.Trial) int { return cmp.Compare(a.ID, b.ID) })
+	for _, t := range trials {
+		if err := upsertTrial(ctx, tx, *t); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -131,11 +155,8 @@ func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, 
 	return nil
 }
 
-// placeTrial writes a trial and its place in a ladder.
+// placeTrial writes the place of a trial in a ladder.
 func placeTrial(ctx context.Context, tx *sql.Tx, ladderID int64, rank int, t sweep.PlannedTrial) error {
-	if err := upsertTrial(ctx, tx, t.Trial); err != nil {
-		return fmt.Errorf("trial %s: %w", t.Trial.ID, err)
-	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO rung_trials (ladder_id, rank, candidate, seed, trial_id) VALUES (?, ?, ?, ?, ?)`,
 		ladderID, rank, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
 	if err != nil {
@@ -152,7 +173,10 @@ func upsertTrial(ctx context.Context, tx *sql.Tx, t trial.Trial) error {
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO trial_specs (id, spec, base, data, backend) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET spec = excluded.spec WHERE spec <> excluded.spec`, t.ID, spec, t.Base, t.Data, t.Backend)
-	return err
+	if err != nil {
+		return fmt.Errorf("trial %s: %w", t.ID, err)
+	}
+	return nil
 }
 
 func encodeInputs(l sweep.LadderPlan) (model, corpus string, err error) {
@@ -241,7 +265,7 @@ func moveInputs(ctx context.Context, tx *sql.Tx, stored sweep.Ladder, l sweep.La
 		}
 		for _, t := range moved {
 			if err := upsertTrial(ctx, tx, t); err != nil {
-				return fmt.Errorf("trial %s: %w", t.ID, err)
+				return err
 			}
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -144,34 +146,37 @@ func readCandidates(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.La
 // readRungs reads the trials of the ladders, ranks ascending, candidates in their order, seeds in the sweep's order and then
 // extra ones, ascending.
 func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
-	trials := once[trial.Trial]{}
-	// The trials of a ladder differ in rank and seed, which their places name: the rest is read once.
-	rows, err := tx.QueryContext(ctx, `SELECT lt.ladder_id, lt.rank, lt.candidate, lt.seed, t.id,
-			json_object('spec', json_remove(t.spec, '$.lora.r', '$.seed'),
-				'base_fingerprint', t.base, 'data_fingerprint', t.data, 'backend', t.backend)
+	specs, texts := bareSpecs{}, shared{}
+	var places int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+sweepTrials+`)`, info.ID).Scan(&places); err != nil {
+		return err
+	}
+	all := make([]sweep.TrialFacts, 0, places) // each rung has a part of it
+	rows, err := tx.QueryContext(ctx, `SELECT lt.ladder_id, lt.rank, lt.candidate, lt.seed, t.id, t.spec, t.base, t.data, t.backend
 		FROM ladders l JOIN rung_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
 		WHERE l.sweep_id = ? ORDER BY l.position, lt.rank, lt.candidate, lt.seed`, info.ID)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var ladder, seed int64
 		var rank int
-		var trial trial.ID
-		var text string
+		var t trial.Trial
 		var f sweep.TrialFacts
-		if err := rows.Scan(&ladder, &rank, &f.Candidate, &seed, &trial, &text); err != nil {
+		var spec string
+		if err := rows.Scan(&ladder, &rank, &f.Candidate, &seed, &t.ID, &spec, &t.Base, &t.Data, &t.Backend); err != nil {
 			return err
 		}
 		var err error
-		if f.Trial, err = trials.decode("spec", text); err != nil {
-			return fmt.Errorf("trial %s: %w", trial, err)
+		if t.Spec, err = specs.decode(spec, rank, seed); err != nil {
+			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
-		f.Trial.ID, f.Trial.Spec.LoRA.Rank, f.Trial.Spec.Seed = trial, rank, seed
-		f.Extra = !slices.Contains(info.Seeds, seed)
+		t.Base, t.Data, t.Backend = texts.text(t.Base), texts.text(t.Data), texts.text(t.Backend)
+		f.Trial, f.Extra = t, !slices.Contains(info.Seeds, seed)
+		all = append(all, f)
 		l := ladders[ladder]
 		if n := len(l.Rungs); n == 0 || l.Rungs[n-1].Rank != rank {
 			l.Rungs = append(l.Rungs, sweep.Rung{Rank: rank})
 		}
 		last := &l.Rungs[len(l.Rungs)-1]
-		last.Trials = append(last.Trials, f)
+		last.Trials = all[len(all)-len(last.Trials)-1 : len(all) : len(all)]
 		return nil
 	})
 	for _, l := range ladders {
@@ -182,6 +187,25 @@ func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder,
 		}
 	}
 	return err
+}
+
+// bareSpecs keeps decoded specs by their texts without rank and seed, which places name too: what is left is the same for most
+// trials of a ladder.
+type bareSpecs map[string]trial.Spec
+
+func (b bareSpecs) decode(text string, rank int, seed int64) (trial.Spec, error) {
+	// As encode spells them. In a text that has been spelled otherwise nothing is cut, and it is decoded by itself.
+	head, tail, _ := strings.Cut(text, `"lora":{"r":`+strconv.Itoa(rank)+`,`)
+	key := head + "\n" + strings.TrimSuffix(tail, `"seed":`+strconv.FormatInt(seed, 10)+`}`)
+	spec, ok := b[key]
+	if !ok {
+		if err := decode("spec", text, &spec); err != nil {
+			return trial.Spec{}, err
+		}
+		b[key] = spec
+	}
+	spec.LoRA.Rank, spec.Seed = rank, seed
+	return spec, nil
 }
 
 // place orders the seeds of a candidate: the grid's as they were given, extra ones last.

@@ -10,27 +10,21 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// Conclude says what a ladder's facts amount to: the first state in the order incomplete, unstable, overfit, plateau,
-// likely_plateau, memory_limited, time_limited, still_improving, inconclusive that holds, or running while trials are
-// missing that may still come. It is pure: the same facts give the same verdict, digit for digit, in whatever order they
-// arrived. Reason and advice name only losses and settings, never a measured time or size, so that a resumed sweep's
-// verdict equals an uninterrupted one's; those are in Next.
-//
-// A ladder that a limit cuts short while strikes are counted, but patience has not run out, is limited, not a likely
-// plateau: raising the limit would go on climbing.
-func Conclude(s Snapshot, ladder int) plateau.Verdict {
-	st := stand(s.Sweep, s.Ladders[ladder])
-	return st.conclude(s.Sweep)
-}
-
 // Conclusions are what all ladders of a sweep say.
 type Conclusions struct {
 	Verdicts []plateau.Verdict // one per ladder, in ladder order; StateRunning while undecided
 	Done     bool              // no trial runs, and none is left to start
 }
 
-// ConcludeAll concludes every ladder. A ladder whose trials still run when limits.time is up has no verdict yet.
-func ConcludeAll(s Snapshot) Conclusions {
+// Conclude says what each ladder's facts amount to: the first state in the order incomplete, unstable, overfit, plateau,
+// likely_plateau, memory_limited, time_limited, still_improving, inconclusive that holds, or running while trials are
+// missing that may still come, or still run when limits.time is up. It is pure: the same facts give the same verdict, digit
+// for digit, in whatever order they arrived. Reason and advice name only losses and settings, never a measured time or size,
+// so that a resumed sweep's verdict equals an uninterrupted one's; those are in Next.
+//
+// A ladder that a limit cuts short while strikes are counted, but patience has not run out, is limited, not a likely
+// plateau: raising the limit would go on climbing.
+func Conclude(s Snapshot) Conclusions {
 	running := s.running(nil)
 	standings, verdicts := concludeAll(s, running)
 	waits := func(st *standing) bool { return st.end == endNone }
@@ -45,8 +39,9 @@ func concludeAll(s Snapshot, running map[trial.ID]bool) ([]*standing, []plateau.
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(s.Ladders)) {
 		workers.Go(func() {
+			quantiles := plateau.Quantiles{}
 			for i := taken.Add(1) - 1; int(i) < len(s.Ladders); i = taken.Add(1) - 1 {
-				st := stand(s.Sweep, s.Ladders[i])
+				st := stand(s.Sweep, s.Ladders[i], quantiles)
 				v := st.conclude(s.Sweep)
 				if st.end == endNone && s.Sweep.timeIsUp() && st.runs(running) {
 					st.cut(&v, plateau.StateRunning, plateau.Finding{Code: plateau.ReasonStopping})
@@ -132,7 +127,11 @@ func (s standing) concludeOpen(v *plateau.Verdict, info Info) {
 // cut replaces a verdict's state where something other than the rule ended the ladder.
 func (s standing) cut(v *plateau.Verdict, state plateau.State, reason plateau.Finding, advice ...plateau.Finding) {
 	if len(s.counted) > 0 && state != plateau.StateRunning {
-		reason.Over, reason.Then = s.rung(s.climb.End).Rank, new(v.Reason)
+		then := v.Reason
+		if v.Probability != nil {
+			then.Value = *v.Probability
+		}
+		reason.Over, reason.Then = s.rung(s.climb.End).Rank, &then
 	}
 	v.State, v.Reason = state, reason
 	v.Probability, v.SeedsToCertify, v.Next = nil, nil, nil
@@ -155,9 +154,8 @@ func (s standing) rank() int { return s.ladder.Rungs[s.current].Rank }
 // seeds. It reports false where that was not measured.
 func (s standing) trainingGain() (most float64, ok bool) {
 	for i := range s.counted {
-		rung := s.rung(i)
+		trials := s.chosen[i].Trials
 		var gains []float64
-		trials := rung.ChosenRung().Trials
 		for j := range trials {
 			t := &trials[j]
 			if o := t.Final(); o != nil && o.ValLoss != nil && len(t.Evaluations) > 0 && t.Evaluations[0].Step == 0 {
@@ -176,9 +174,8 @@ func (s standing) trainingGain() (most float64, ok bool) {
 func (s standing) stepLimited() bool {
 	c := s.climb
 	for i := c.Incumbent; i <= c.End; i++ {
-		rung := s.rung(i)
+		trials := s.chosen[i].Trials
 		var gains []float64
-		trials := rung.ChosenRung().Trials
 		for j := range trials {
 			if g, ok := trials[j].gainByDoubling(); ok {
 				gains = append(gains, g)

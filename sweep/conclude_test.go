@@ -74,6 +74,10 @@ func TestConcludeStates(t *testing.T) {
 			climb(s, 4.8, 4.7)
 			finishRung(s, 4, fail(trial.OutcomeOverMemory))
 		}, plateau.StateMemoryLimited, 2, 4, "rank 4 needs more memory than limits.memory allows (8 GiB); up to rank 2"},
+		"memory limited after a likely plateau": {func(s *sweep.Snapshot) {
+			climb(s, 4.8, 4.6, 4.6)
+			finishRung(s, 8, fail(trial.OutcomeOverMemory))
+		}, plateau.StateMemoryLimited, 2, 8, "up to rank 4: rank 4 gains probably less than min_gain 0.0242 over rank 2"},
 		"one seed over memory ends the rung": {func(s *sweep.Snapshot) {
 			climb(s, 4.8)
 			finish(s, s.Ladders[0].Rungs[1].Trials[0].Trial.ID, fail(trial.OutcomeOverMemory)(0))
@@ -107,7 +111,7 @@ func TestConcludeStates(t *testing.T) {
 			t.Parallel()
 			s := registered(t, []float64{16}, []int{1, 2, 4, 8, 16}, 0, 1, 2)
 			tt.facts(&s)
-			v := sweep.Conclude(s, 0)
+			v := sweep.Conclude(s).Verdicts[0]
 			if v.State != tt.state || v.RecommendedRank != tt.rank || !strings.Contains(prose.Reason(v), tt.reason) {
 				t.Errorf("Conclude = %s, rank %d, %q, want %s, rank %d, %q", v.State, v.RecommendedRank, prose.Reason(v), tt.state, tt.rank, tt.reason)
 			}
@@ -165,14 +169,14 @@ func TestConcludeInconclusive(t *testing.T) {
 	t.Parallel()
 	s := registered(t, []float64{16}, []int{8}, 0, 1, 2)
 	finishRung(&s, 8, loss(4.7))
-	if v := sweep.Conclude(s, 0); v.State != plateau.StateInconclusive || v.RecommendedRank != 8 {
+	if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StateInconclusive || v.RecommendedRank != 8 {
 		t.Errorf("one rank: %s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 	}
 	s = registered(t, []float64{16}, []int{1, 2}, 0, 1, 2)
 	finishRung(&s, 1, loss(4.8))
 	finishRung(&s, 2, loss(4.77))
 	shiftSeed(&s, 2, 0, 0.03)
-	v := sweep.Conclude(s, 0)
+	v := sweep.Conclude(s).Verdicts[0]
 	if v.State != plateau.StateInconclusive || v.RecommendedRank != 1 || v.SeedsToCertify == nil {
 		t.Errorf("unresolved: %s, rank %d, seeds %v (%s)", v.State, v.RecommendedRank, v.SeedsToCertify, prose.Reason(v))
 	}
@@ -197,7 +201,7 @@ func TestConcludeStepLimited(t *testing.T) {
 					})
 				}
 			}
-			if v := sweep.Conclude(s, 0); slices.Contains(v.Flags, plateau.FlagStepLimited) != tt.want {
+			if v := sweep.Conclude(s).Verdicts[0]; slices.Contains(v.Flags, plateau.FlagStepLimited) != tt.want {
 				t.Errorf("flags %v with a fall of %v", v.Flags, tt.fall)
 			}
 		})
@@ -218,7 +222,7 @@ func TestConcludeNext(t *testing.T) {
 			})
 		}
 	}
-	v := sweep.Conclude(s, 0)
+	v := sweep.Conclude(s).Verdicts[0]
 	want := &plateau.NextRung{Rank: 128, PredictedBytes: new(int64(2280)), TrainSeconds: new(1.0), Seeds: 3}
 	if diff := cmp.Diff(want, v.Next); diff != "" {
 		t.Errorf("next (-want +got):\n%s", diff)
@@ -226,7 +230,7 @@ func TestConcludeNext(t *testing.T) {
 	s = registered(t, []float64{16}, []int{64, 128}, 0, 1, 2)
 	finishRung(&s, 64, loss(4.8))
 	finishRung(&s, 128, loss(4.6))
-	if v := sweep.Conclude(s, 0); v.State != plateau.StateStillImproving || v.Next != nil {
+	if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StateStillImproving || v.Next != nil {
 		t.Errorf("at the layers' width: %s, next %v", v.State, v.Next)
 	}
 }
@@ -252,7 +256,7 @@ func TestConcludeBarelyTrained(t *testing.T) {
 					rung.Trials[i].Evaluations = []sweep.StepLoss{{Step: 0, ValLoss: test.before}}
 				}
 			}
-			v := sweep.Conclude(s, 0)
+			v := sweep.Conclude(s).Verdicts[0]
 			if got := slices.Contains(v.Flags, plateau.FlagBarelyTrained); got != test.want {
 				t.Errorf("flags %v with a loss of %v before the first step", v.Flags, test.before)
 			}

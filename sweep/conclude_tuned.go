@@ -49,7 +49,7 @@ func (s standing) adviseScale(v *plateau.Verdict) {
 		return
 	}
 	low, high := s.rung(s.climb.Incumbent), s.rung(s.climb.End)
-	from, to := low.scaling(), high.scaling()
+	from, to := scaling(s.chosen[s.climb.Incumbent]), scaling(s.chosen[s.climb.End])
 	const equal = 1e-9 // alpha is a decimal number
 	if to > from*(1-equal) && to < from*(1+equal) {
 		return
@@ -64,5 +64,5 @@ func (s standing) tunes(name string) bool {
 		slices.ContainsFunc(s.ladder.Candidates[0], func(t Setting) bool { return t.Name == name })
 }
 
-// scaling is the factor on the update of the trials that stand for the rung.
-func (r Rung) scaling() float64 { return r.ChosenRung().Trials[0].Trial.Spec.LoRA.Scaling() }
+// scaling is the factor on the update of the trials of a rung with one candidate.
+func scaling(r Rung) float64 { return r.Trials[0].Trial.Spec.LoRA.Scaling() }

@@ -68,14 +68,14 @@ func TestSchedulerConfirms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := sweep.Conclude(s, 0); v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || len(extraSeeds(s.Ladders[0])) > 0 {
+		if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || len(extraSeeds(s.Ladders[0])) > 0 {
 			t.Fatalf("before: %s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 		}
 		before := len(b.exec.Starts())
 		s = confirmed(t, b, 6)
 		want := [][2]int64{{2, 3}, {2, 4}, {2, 5}, {4, 3}, {4, 4}, {4, 5}}
 		for i, l := range s.Ladders {
-			v := sweep.Conclude(s, i)
+			v := sweep.Conclude(s).Verdicts[i]
 			if v.State != plateau.StatePlateau || v.RecommendedRank != 2 || v.Draw != nil || len(v.Rungs[2].Seeds) != 6 {
 				t.Errorf("ladder %d: %s, rank %d (%s)", i, v.State, v.RecommendedRank, prose.Reason(v))
 			}
@@ -119,14 +119,14 @@ func TestSchedulerConfirmsAtTheEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, starts := sweep.Conclude(s, 0), len(b.exec.Starts())
+		before, starts := sweep.Conclude(s).Verdicts[0], len(b.exec.Starts())
 		if before.State != plateau.StateLikelyPlateau || before.RecommendedRank != 2 || starts != 18 {
 			t.Fatalf("before: %s, rank %d (%s) after %d starts", before.State, before.RecommendedRank, prose.Reason(before), starts)
 		}
 		s = confirmed(t, b, 6)
 		want := [][2]int64{{2, 3}, {2, 4}, {2, 5}, {4, 3}, {4, 4}, {4, 5}}
 		for i, l := range s.Ladders {
-			v := sweep.Conclude(s, i)
+			v := sweep.Conclude(s).Verdicts[i]
 			if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || v.Draw != nil || *v.Probability <= *before.Probability || len(v.Rungs[2].Seeds) != 6 {
 				t.Errorf("ladder %d: %s, rank %d, draw %v (%s)", i, v.State, v.RecommendedRank, v.Draw, prose.Reason(v))
 			}
@@ -183,7 +183,7 @@ func TestSchedulerDraws(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				v := sweep.Conclude(s, 0)
+				v := sweep.Conclude(s).Verdicts[0]
 				if v.State != tt.state || v.RecommendedRank != 2 || v.Draw != nil {
 					t.Errorf("%s, rank %d, draw %v (%s)", v.State, v.RecommendedRank, v.Draw, prose.Reason(v))
 				}
@@ -205,7 +205,7 @@ func TestDrawOutOfTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := sweep.Conclude(s, 0)
+		v := sweep.Conclude(s).Verdicts[0]
 		if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || !strings.Contains(strings.Join(prose.Advice(v), "\n"), "limits.time (10m) ran out before the extra seeds of ranks 2 and 4") {
 			t.Errorf("%s, rank %d, advice %q", v.State, v.RecommendedRank, prose.Advice(v))
 		}

@@ -125,7 +125,7 @@ func (r *run) finish(ctx context.Context) error {
 	if r.snapshot, err = r.Store.Snapshot(ctx, r.id); err != nil {
 		return err
 	}
-	if r.interrupted && !ConcludeAll(r.snapshot).Done {
+	if r.interrupted && !Conclude(r.snapshot).Done {
 		return ErrInterrupted
 	}
 	return nil

@@ -93,7 +93,7 @@ func (b *bench) run(ctx context.Context, t *testing.T, change func(*sweep.Schedu
 func results(s sweep.Snapshot) []any {
 	var out []any
 	for i, l := range s.Ladders {
-		out = append(out, sweep.Conclude(s, i))
+		out = append(out, sweep.Conclude(s).Verdicts[i])
 		for _, r := range l.Rungs {
 			for _, f := range r.Trials {
 				out = append(out, f.Trial.ID, f.Final(), f.Evaluations, f.LastStep)
@@ -140,7 +140,7 @@ func TestSchedulerClimbsToThePlateau(t *testing.T) {
 			t.Fatalf("Run: %v", err)
 		}
 		for i, l := range s.Ladders {
-			v := sweep.Conclude(s, i)
+			v := sweep.Conclude(s).Verdicts[i]
 			if v.State != plateau.StatePlateau || v.RecommendedRank != 4 || len(v.Rungs) != 5 {
 				t.Errorf("ladder %d: %s, rank %d after %d rungs (%s)", i, v.State, v.RecommendedRank, len(v.Rungs), prose.Reason(v))
 			}
@@ -236,7 +236,7 @@ func TestSchedulerTimeLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := sweep.Conclude(s, 0); v.State != plateau.StateTimeLimited || v.RecommendedRank == 0 {
+		if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StateTimeLimited || v.RecommendedRank == 0 {
 			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 		}
 		if s.Sweep.Elapsed < 5*time.Minute || s.Sweep.Elapsed > 5*time.Minute+10*time.Second {
@@ -260,7 +260,7 @@ func TestSchedulerMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := sweep.Conclude(s, 0); v.State != plateau.StateMemoryLimited || v.RecommendedRank != 2 {
+		if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StateMemoryLimited || v.RecommendedRank != 2 {
 			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 		}
 		if b.exec.Most() != 3 {
@@ -322,10 +322,10 @@ func TestSchedulerGivesUpOnATrial(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if v := sweep.Conclude(s, 0); v.State != plateau.StateIncomplete || v.RecommendedRank != 1 {
+				if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StateIncomplete || v.RecommendedRank != 1 {
 					t.Errorf("ladder 0: %s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 				}
-				if v := sweep.Conclude(s, 1); v.State != plateau.StatePlateau {
+				if v := sweep.Conclude(s).Verdicts[1]; v.State != plateau.StatePlateau {
 					t.Errorf("ladder 1: %s (%s)", v.State, prose.Reason(v))
 				}
 				if f := s.Ladders[0].Rungs[1].Trials[1]; len(f.Attempts) != 5 {
@@ -342,7 +342,7 @@ func TestSchedulerUnstable(t *testing.T) {
 		tr := trainer()
 		tr.Unstable = func(t trial.Trial) bool { return t.Spec.LoRA.Rank == 4 && t.Spec.Seed > 0 }
 		s := uninterrupted(t, tr)
-		if v := sweep.Conclude(s, 0); v.State != plateau.StateUnstable || v.RecommendedRank != 2 {
+		if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StateUnstable || v.RecommendedRank != 2 {
 			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 		}
 	})

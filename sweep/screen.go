@@ -71,10 +71,10 @@ func (r Rung) screenedLosses(rank int) plateau.Losses {
 }
 
 // screen applies the rule to a screened rung's truncated losses, and to its own at its rank, as if each rank had been trained.
-func (r Rung) screen(rule plateau.Rule, lower []Rung) *plateau.Screening {
+func (r Rung) screen(rule plateau.Rule, lower []Rung, q plateau.Quantiles) *plateau.Screening {
 	// Extra seeds were never screened: the knee is the one that the grid's seeds show.
 	rule.Stop, rule.Confirm = plateau.StopLikely, false
-	c := plateau.NewClimb(rule)
+	c := plateau.NewClimb(rule, q)
 	s := &plateau.Screening{Rank: r.Rank, Skipped: []int{}, Losses: []plateau.Interval{}, Ranks: []int{}}
 	for _, rung := range lower {
 		c.Add(r.screenedLosses(rung.Rank))

@@ -153,7 +153,7 @@ func TestScreen(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				v := sweep.Conclude(s, 0)
+				v := sweep.Conclude(s).Verdicts[0]
 				if v.State != tt.state || v.RecommendedRank != tt.rank || v.Screening == nil {
 					t.Fatalf("%s, rank %d, screening %v (%s)", v.State, v.RecommendedRank, v.Screening, prose.Reason(v))
 				}
@@ -216,7 +216,7 @@ func TestScreenThatFails(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				v := sweep.Conclude(s, 0)
+				v := sweep.Conclude(s).Verdicts[0]
 				if v.State != tt.state || !strings.HasPrefix(prose.Reason(v), tt.reason) || !strings.Contains(strings.Join(prose.Advice(v), "\n"), "strategy: ladder climbs from rank 1") {
 					t.Errorf("%s (%s), advice %q", v.State, prose.Reason(v), prose.Advice(v))
 				}
@@ -242,7 +242,7 @@ func TestScreenOfTrainedTrials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := sweep.Conclude(s, 0)
+		v := sweep.Conclude(s).Verdicts[0]
 		if v.RecommendedRank != 32 || len(v.Screening.Ranks) != 5 {
 			t.Errorf("rank %d, screening %+v", v.RecommendedRank, v.Screening)
 		}
@@ -256,7 +256,7 @@ func TestScreenOfTrainedTrials(t *testing.T) {
 			}
 		}
 		again, err := b.store.Snapshot(t.Context(), first.Sweep.ID)
-		if err != nil || sweep.Conclude(again, 0).RecommendedRank != 32 {
+		if err != nil || sweep.Conclude(again).Verdicts[0].RecommendedRank != 32 {
 			t.Errorf("the first sweep changed: %v", err)
 		}
 	})
@@ -287,8 +287,8 @@ func TestScreenResumes(t *testing.T) {
 				again = a.Screen
 			}
 		}
-		if !slices.Equal(again, []int{4, 8, 16}) || len(sweep.Conclude(s, 0).Screening.Ranks) != 5 {
-			t.Errorf("screened again at %v, in all %+v", again, sweep.Conclude(s, 0).Screening)
+		if !slices.Equal(again, []int{4, 8, 16}) || len(sweep.Conclude(s).Verdicts[0].Screening.Ranks) != 5 {
+			t.Errorf("screened again at %v, in all %+v", again, sweep.Conclude(s).Verdicts[0].Screening)
 		}
 	})
 }
@@ -349,8 +349,8 @@ func TestScreenSafeAndOrderFree(t *testing.T) {
 		w.snapshot.Sweep.Strategy = sweep.StrategyScreen
 		first, second := w.work(rt, "first order"), w.work(rt, "second order")
 		for i := range first.Ladders {
-			v := sweep.Conclude(first, i)
-			if diff := cmp.Diff(v, sweep.Conclude(second, i)); diff != "" {
+			v := sweep.Conclude(first).Verdicts[i]
+			if diff := cmp.Diff(v, sweep.Conclude(second).Verdicts[i]); diff != "" {
 				rt.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
 			}
 			w.checkScreened(rt, v)

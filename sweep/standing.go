@@ -24,6 +24,7 @@ type standing struct {
 	ladder  Ladder
 	climb   *plateau.Climb // over the rungs that count
 	counted []int          // which do: indices of the climb's rungs, ascending
+	chosen  []Rung         // each of those with the trials that stand for it alone
 	current int            // index of the rung worked on, or of the one that ended the ladder early
 	end     ending
 	closed  []int // candidates of the current rung of which no trial begins that has not begun
@@ -34,16 +35,16 @@ type standing struct {
 
 // stand walks a ladder up to where its facts end. It never looks past the rung where the rule stops, so what another ladder
 // trained there changes nothing.
-func stand(info Info, l Ladder) standing {
+func stand(info Info, l Ladder, q plateau.Quantiles) standing {
 	if info.Strategy == StrategyScreen {
-		return standScreened(info, l)
+		return standScreened(info, l, q)
 	}
-	return walk(info, l, 0)
+	return walk(info, l, 0, q)
 }
 
 // walk is stand from the rung with the index lowest.
-func walk(info Info, l Ladder, lowest int) standing {
-	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info))}
+func walk(info Info, l Ladder, lowest int, q plateau.Quantiles) standing {
+	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info), q)}
 	for i := lowest; i < len(l.Rungs); i++ {
 		s.current = i
 		s.end, s.closed = l.Rungs[i].ending()
@@ -76,8 +77,9 @@ func ruleOf(info Info) plateau.Rule {
 
 // count lets the climb take the next rung.
 func (s *standing) count(index int) {
-	s.climb.Add(s.ladder.Rungs[index].Losses())
-	s.counted = append(s.counted, index)
+	chosen := s.ladder.Rungs[index].ChosenRung()
+	s.climb.Add(chosen.losses())
+	s.counted, s.chosen = append(s.counted, index), append(s.chosen, chosen)
 }
 
 // rung is the climb's rung with an index of its own.

@@ -9,18 +9,18 @@ import (
 // standScreened is stand for StrategyScreen. It waits for the screened rung, and then climbs from the rung below the knee that
 // the truncated losses show. While the incumbent is the lowest rung of a climb, which then has no neighbour below that it was
 // compared with, the climb begins anew one rung lower. So the claim is the rule's, on ranks that were trained.
-func standScreened(info Info, l Ladder) standing {
+func standScreened(info Info, l Ladder, q plateau.Quantiles) standing {
 	l.Rungs = slices.Clone(l.Rungs)
-	s, top := standOnTop(info, l)
+	s, top := standOnTop(info, l, q)
 	if s.end != endRanks {
 		return s
 	}
 	s.screens = nil
-	s.screening = l.Rungs[top].screen(ruleOf(info), l.Rungs[:top])
+	s.screening = l.Rungs[top].screen(ruleOf(info), l.Rungs[:top], q)
 	knee := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == s.screening.Knee })
 	reached := -1 // the highest rung that some climb counted: this ladder trained it, whatever others did
 	for lowest := max(0, knee-1); ; lowest-- {
-		next := walk(info, l, lowest)
+		next := walk(info, l, lowest, q)
 		next.screening = s.screening
 		next.screening.From = l.Rungs[lowest].Rank
 		if len(next.counted) == 0 {
@@ -42,8 +42,8 @@ func standScreened(info Info, l Ladder) standing {
 
 // standOnTop returns the standing at the largest affordable rung, with the rung alone where it counts, and its index. The
 // rung's trials wait for their screening from then on.
-func standOnTop(info Info, l Ladder) (standing, int) {
-	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info))}
+func standOnTop(info Info, l Ladder, q plateau.Quantiles) (standing, int) {
+	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info), q)}
 	for top := len(l.Rungs) - 1; ; top-- {
 		s.screens = ranksOf(l.Rungs[:top])
 		l.Rungs[top] = l.Rungs[top].toScreen(s.screens)

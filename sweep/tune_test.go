@@ -78,7 +78,7 @@ func TestTunedRung(t *testing.T) {
 			if got, ok := s.Ladders[0].Rungs[0].Chosen(); ok != (tt.chosen >= 0) || ok && got != tt.chosen {
 				t.Errorf("Chosen = %d, %v, want %d", got, ok, tt.chosen)
 			}
-			v := sweep.Conclude(s, 0)
+			v := sweep.Conclude(s).Verdicts[0]
 			if v.State != tt.state || !strings.Contains(prose.Reason(v), tt.reason) {
 				t.Errorf("Conclude = %s, %q, want %s, %q", v.State, prose.Reason(v), tt.state, tt.reason)
 			}
@@ -122,7 +122,7 @@ func TestTuneEdges(t *testing.T) {
 		}
 		tuned(&s, rank, of)
 	}
-	v := sweep.Conclude(s, 0)
+	v := sweep.Conclude(s).Verdicts[0]
 	if diff := cmp.Diff([]string{"edge_of_learning_rate"}, slices.DeleteFunc(v.Flags, func(f string) bool { return f == plateau.FlagScale })); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
 	}
@@ -183,7 +183,7 @@ func TestSchedulerTunes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := sweep.Conclude(s, 0)
+		v := sweep.Conclude(s).Verdicts[0]
 		if v.State != plateau.StatePlateau || v.RecommendedRank != 4 || len(v.Rungs) != 5 {
 			t.Errorf("%s, rank %d after %d rungs (%s)", v.State, v.RecommendedRank, len(v.Rungs), prose.Reason(v))
 		}

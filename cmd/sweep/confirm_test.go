@@ -58,7 +58,7 @@ func TestConfirm(t *testing.T) {
 	s.edit("{patience: 3}", fmt.Sprintf("{patience: 1, min_gain: %v}", doubtfulMinGain(t, snapshot)))
 	s.finish()
 	snapshot, _ = s.snapshot()
-	if v := sweep.Conclude(snapshot, 0); v.State != plateau.StateLikelyPlateau {
+	if v := sweep.Conclude(snapshot).Verdicts[0]; v.State != plateau.StateLikelyPlateau {
 		t.Fatalf("before: %s (%s)", v.State, prose.Reason(v))
 	}
 
@@ -89,7 +89,7 @@ func TestConfirm(t *testing.T) {
 	s.started = true
 	s.finish()
 	snapshot, _ = s.snapshot()
-	v := sweep.Conclude(snapshot, 0)
+	v := sweep.Conclude(snapshot).Verdicts[0]
 	if rule := snapshot.Sweep.Rule; !rule.Confirm || rule.MaxSeeds != 4 || v.State == plateau.StateRunning || v.Draw != nil {
 		t.Errorf("after: %s, draw %v, confirm %v, max_seeds %d", v.State, v.Draw, rule.Confirm, rule.MaxSeeds)
 	}
@@ -178,5 +178,5 @@ func (s *testSweep) verdict() plateau.Verdict {
 	if !ok {
 		s.t.Fatal("the sweep cannot be read")
 	}
-	return sweep.Conclude(snapshot, 0)
+	return sweep.Conclude(snapshot).Verdicts[0]
 }

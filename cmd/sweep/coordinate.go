@@ -37,7 +37,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	}
 	stored := snapshot.Sweep
 	snapshot.Sweep.GridPath, snapshot.Sweep.Rule.Confirm, snapshot.Sweep.Rule.MaxSeeds = info.GridPath, info.Rule.Confirm, info.Rule.MaxSeeds
-	done := len(snapshot.Ladders) > 0 && sweep.ConcludeAll(snapshot).Done
+	done := len(snapshot.Ladders) > 0 && sweep.Conclude(snapshot).Done
 	if done {
 		a.say("sweep %s is finished; nothing to train", info.Name)
 	}
@@ -163,7 +163,7 @@ func (a *app) capacity(choice backend.Choice, trials int) (sweep.Capacity, error
 
 // conclude prints the report of a finished sweep; trials that failed for good give it its own exit code.
 func (a *app) conclude(s sweep.Snapshot) error {
-	verdicts := sweep.ConcludeAll(s).Verdicts
+	verdicts := sweep.Conclude(s).Verdicts
 	a.sayUnconfirmed(s.Sweep.Rule, verdicts)
 	if err := a.printReport(s); err != nil {
 		return err

@@ -63,13 +63,13 @@ func (a *app) list(ctx context.Context) (err error) {
 			return err
 		}
 		l := newListed(s, c)
-		// Nothing is left open, but a ladder lacks a verdict: its coordinator may have died before it recorded one.
-		if l.State == progressInterrupted && s.Open == 0 {
+		// Nobody works on it and a ladder lacks a verdict: its coordinator died before it recorded one, or the rule has changed.
+		if l.State == progressInterrupted {
 			snapshot, err := db.Snapshot(ctx, s.ID)
 			if err != nil {
 				return err
 			}
-			l.conclude(sweep.ConcludeAll(snapshot))
+			l.conclude(sweep.Conclude(snapshot))
 		}
 		sweeps = append(sweeps, l)
 	}

@@ -64,7 +64,7 @@ func newPlay() *play {
 func (p *play) progress() sweep.Progress {
 	return sweep.Progress{
 		Snapshot: p.snapshot, Live: append([]sweep.LiveAttempt(nil), p.live...),
-		Verdicts: []plateau.Verdict{sweep.Conclude(p.snapshot, 0)},
+		Verdicts: []plateau.Verdict{sweep.Conclude(p.snapshot).Verdicts[0]},
 	}
 }
 

@@ -130,7 +130,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 func newSweepStatus(
 	ctx context.Context, db *store.DB, snapshot sweep.Snapshot, c *coordinator, workers sweep.Executor,
 ) (sweepStatus, error) {
-	conclusions := sweep.ConcludeAll(snapshot)
+	conclusions := sweep.Conclude(snapshot)
 	s := sweepStatus{
 		Sweep: snapshot.Sweep.Name, State: progressOf(len(snapshot.Ladders) > 0 && conclusions.Done, c), Strategy: snapshot.Sweep.Strategy,
 		Created: snapshot.Sweep.Created, ElapsedSeconds: snapshot.Sweep.Elapsed.Seconds(), Coordinator: c,

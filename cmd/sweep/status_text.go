@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"math"
@@ -16,34 +17,33 @@ import (
 
 // writeStatus prints s for a person; resume is the command that continues the sweep.
 func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(s.ElapsedSeconds))
-	b.WriteString(coordinatorLine(s, resume, now))
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(s.ElapsedSeconds))
+	fmt.Fprint(b, coordinatorLine(s, resume, now))
 	if s.Strategy == sweep.StrategyScreen {
-		b.WriteString("strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
+		fmt.Fprint(b, "strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", warning)
+		fmt.Fprintf(b, "warning: %s\n", warning)
 	}
 	if len(s.Ladders) == 0 {
-		b.WriteString("its model and data have not been read yet\n")
+		fmt.Fprint(b, "its model and data have not been read yet\n")
 	}
 	for _, l := range s.Ladders {
-		fmt.Fprintf(&b, "\nladder %d%s: %s", l.Number, axes(l.Cell), l.State)
+		fmt.Fprintf(b, "\nladder %d%s: %s", l.Number, axes(l.Cell), l.State)
 		if l.RecommendedRank > 0 {
 			soFar := ""
 			if l.State == plateau.StateRunning || l.State == plateau.State(progressInterrupted) {
 				soFar = "so far "
 			}
-			fmt.Fprintf(&b, ", rank %d %sthe one to use", l.RecommendedRank, soFar)
+			fmt.Fprintf(b, ", rank %d %sthe one to use", l.RecommendedRank, soFar)
 		}
-		b.WriteByte('\n')
-		if err := writeRungs(&b, l.Rungs); err != nil {
+		fmt.Fprintln(b)
+		if err := writeRungs(b, l.Rungs); err != nil {
 			return err
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.Flush()
 }
 
 // coordinatorLine says who works on the sweep, or how to go on.
@@ -74,7 +74,7 @@ func axes(cell report.Cell) string {
 }
 
 // writeRungs prints the trials that were begun, and in one line the ranks where none was.
-func writeRungs(b *strings.Builder, rungs []rungStatus) error {
+func writeRungs(w io.Writer, rungs []rungStatus) error {
 	header := []string{"rank", "seed", "trial", "state", "step", "train_loss", "val_loss", "memory", "attempts"}
 	var rows [][]string
 	var pending []string
@@ -104,12 +104,12 @@ func writeRungs(b *strings.Builder, rungs []rungStatus) error {
 		}
 	}
 	if len(rows) > 0 {
-		if err := writeTable(b, header, rows); err != nil {
+		if err := writeTable(w, header, rows); err != nil {
 			return err
 		}
 	}
 	if len(pending) > 0 {
-		fmt.Fprintf(b, "not begun: rank %s\n", strings.Join(pending, ", "))
+		fmt.Fprintf(w, "not begun: rank %s\n", strings.Join(pending, ", "))
 	}
 	return nil
 }

@@ -56,9 +56,9 @@ func combinations(sizes []int) [][]int {
 	return all
 }
 
-// spec returns the spec of a cell at one rank and seed.
-func (r Resolved) spec(axes []key, at []int, rank int, seed int64) trial.Spec {
-	s := trial.Spec{Data: r.data, Seed: seed}
+// spec returns the spec of a cell at one rank, without a seed.
+func (r Resolved) spec(axes []key, at []int, rank int) trial.Spec {
+	s := trial.Spec{Data: r.data}
 	s.LoRA.Rank, s.LoRA.InitAdapter = rank, r.adapter
 	s.LoRA.RankPattern, s.LoRA.AlphaPattern = r.rankOf, r.alphaOf
 	s.LoRA.LoRAPlusLRRatio, s.LoRA.LoRAPlusLREmbedding = r.plusRatio, r.plusEmbed
@@ -72,9 +72,9 @@ func (r Resolved) spec(axes []key, at []int, rank int, seed int64) trial.Spec {
 	return s
 }
 
-// cell names a combination: the axes that have several values first, then the other settings, both in the order
-// of gridKeys, and at the end those that are no axis. Tuned axes are no part of it.
-func (g Grid) cell(axes []key, at []int, s trial.Spec) sweep.Cell {
+// cell names a combination: the axes that have several values first, then the other settings, both in the order of gridKeys, and at
+// the end those that all cells share. Tuned axes are no part of it.
+func (g Grid) cell(axes []key, at []int, s trial.Spec, shared sweep.Cell) sweep.Cell {
 	var varying, fixed sweep.Cell
 	for i, k := range axes {
 		if g.isTuned(k) {
@@ -89,15 +89,20 @@ func (g Grid) cell(axes []key, at []int, s trial.Spec) sweep.Cell {
 			fixed = append(fixed, setting)
 		}
 	}
+	return slices.Concat(varying, fixed, shared)
+}
+
+// sharedSettings are those of every cell that are no axes.
+func (g Grid) sharedSettings() sweep.Cell {
+	var shared sweep.Cell
 	if g.initAdapter != "" {
-		fixed = append(fixed, sweep.Setting{Name: "init_adapter", Value: g.initAdapter})
+		shared = append(shared, sweep.Setting{Name: "init_adapter", Value: g.initAdapter})
 	}
 	for _, path := range []string{"lora.rank_pattern", "lora.alpha_pattern", "lora.loraplus_lr_ratio", "lora.loraplus_lr_embedding"} {
 		if k, ok := findKey(path); ok && k.text(&g) != "" {
 			_, name := splitPath(path)
-			fixed = append(fixed, sweep.Setting{Name: name, Value: k.text(&g)})
+			shared = append(shared, sweep.Setting{Name: name, Value: k.text(&g)})
 		}
 	}
-	fixed = append(fixed, sweep.Setting{Name: "sequence_length", Value: strconv.Itoa(g.data.SequenceLength)})
-	return append(varying, fixed...)
+	return append(shared, sweep.Setting{Name: "sequence_length", Value: strconv.Itoa(g.data.SequenceLength)})
 }

@@ -48,12 +48,12 @@ func (r Resolved) Models() []string {
 // grid's keys (see gridKeys), the first slowest: model, target_modules, alpha, dropout and so on. The trials have no
 // identity yet, for that rests on what the data holds. The error joins an Error for each thing that does not fit a model.
 func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan, []string, error) {
-	axes := axisKeys()
+	axes, shared := axisKeys(), r.sharedSettings()
 	sizes, _ := r.split(axes)
 	var found findings
 	var ladders []sweep.LadderPlan
 	for _, at := range combinations(sizes) {
-		s := r.spec(axes, at, 1, 0)
+		s := r.spec(axes, at, 1)
 		model, known := models[s.Model]
 		if !known {
 			return nil, nil, fmt.Errorf("expand the grid: model %s was not inspected", s.Model)
@@ -61,14 +61,14 @@ func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan,
 		candidates := r.candidates(axes, at)
 		specs := make([]trial.Spec, len(candidates))
 		for i, c := range candidates {
-			specs[i] = r.spec(axes, c, 1, 0)
+			specs[i] = r.spec(axes, c, 1)
 		}
 		ranks, ok := r.fitAll(specs, model, &found)
 		if !ok {
 			continue
 		}
 		ladders = append(ladders, sweep.LadderPlan{
-			Cell: r.cell(axes, at, s), Model: model, Candidates: r.candidateCells(axes, candidates, specs), Rungs: r.rungs(axes, candidates, ranks),
+			Cell: r.cell(axes, at, s, shared), Model: model, Candidates: r.candidateCells(axes, candidates, specs), Rungs: r.rungs(axes, candidates, ranks),
 		})
 	}
 	if err := errors.Join(found.problems...); err != nil {
@@ -82,9 +82,12 @@ func (r Resolved) rungs(axes []key, candidates [][]int, ranks []int) []sweep.Run
 	rungs := make([]sweep.RungPlan, len(ranks))
 	for i, rank := range ranks {
 		rungs[i].Rank = rank
+		rungs[i].Trials = make([]sweep.PlannedTrial, 0, len(candidates)*len(r.Seeds))
 		for c, at := range candidates {
+			spec := r.spec(axes, at, rank)
 			for _, seed := range r.Seeds {
-				rungs[i].Trials = append(rungs[i].Trials, sweep.PlannedTrial{Candidate: c, Trial: trial.Trial{Spec: r.spec(axes, at, rank, seed)}})
+				spec.Seed = seed
+				rungs[i].Trials = append(rungs[i].Trials, sweep.PlannedTrial{Candidate: c, Trial: trial.Trial{Spec: spec}})
 			}
 		}
 	}

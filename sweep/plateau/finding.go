@@ -16,7 +16,7 @@ type Finding struct {
 	Name   string    `json:"name,omitempty"`
 	Side   string    `json:"side,omitempty"` // of a list: smallest or largest
 	Trials []Failure `json:"trials,omitempty"`
-	Then   *Finding  `json:"then,omitempty"` // what the ranks up to Over say by themselves
+	Then   *Finding  `json:"then,omitempty"` // what the ranks up to Over say by themselves; Value is a likely plateau's probability
 }
 
 // Failure is a trial that ended without a loss.

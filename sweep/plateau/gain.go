@@ -14,17 +14,16 @@ const floorOfMinGain = 1e-3
 
 // gain is what rung r won over the incumbent b, paired by seed: positive where r is better.
 type gain struct {
-	incumbent   int     // rank of b
-	seeds       []int64 // common to both
-	n           int
-	d           float64  // mean of y[b,s] − y[r,s]
-	pairSD      *float64 // s; nil with one seed
-	priorSD     float64  // s₀
-	priorDF     float64  // d₀
-	sd          float64  // s̃
-	df          float64  // ν; +Inf means normal quantiles
-	lo, hi      float64
-	probability float64 // P(r): of a gain of at least min_gain
+	incumbent int     // rank of b
+	seeds     []int64 // common to both
+	n         int
+	d         float64  // mean of y[b,s] − y[r,s]
+	pairSD    *float64 // s; nil with one seed
+	priorSD   float64  // s₀
+	priorDF   float64  // d₀
+	sd        float64  // s̃
+	df        float64  // ν; +Inf means normal quantiles
+	lo, hi    float64
 }
 
 // compare measures rung r against rung b with the variance that the pairs of complete rungs up to index upto support:
@@ -44,7 +43,7 @@ func (c *Climb) compare(b, r, upto int) gain {
 		s := math.Sqrt(s2)
 		g.pairSD = &s
 	}
-	t := c.trendUpTo(upto)
+	t := c.trends[upto]
 	g.df = t.df + own
 	if g.df > 0 {
 		s02 := 0.0
@@ -57,12 +56,13 @@ func (c *Climb) compare(b, r, upto int) gain {
 		g.sd, g.df = math.Sqrt2*c.noiseSD, math.Inf(1)
 	}
 	g.sd = max(g.sd, floorOfMinGain*c.MinGain)
-	se := g.sd / math.Sqrt(float64(g.n))
-	half := c.quantile(g.df) * se
+	half := c.quantile(g.df) * g.standardError()
 	g.lo, g.hi = g.d-half, g.d+half
-	g.probability = survival((c.MinGain-g.d)/se, g.df)
 	return g
 }
+
+// standardError is that of d.
+func (g gain) standardError() float64 { return g.sd / math.Sqrt(float64(g.n)) }
 
 // decide is the rung's decision at min_gain.
 func (g gain) decide(minGain float64) StepDecision {
@@ -87,7 +87,7 @@ func (g gain) comparison(c *Climb) Comparison {
 	}
 	out.Gain = &Interval{Mean: g.d, Lo: &g.lo, Hi: &g.hi}
 	out.SD, out.PairSD, out.PriorSD, out.PriorDF = g.sd, g.pairSD, g.priorSD, &g.priorDF
-	out.Probability = &g.probability
+	out.Probability = new(survival((c.MinGain-g.d)/g.standardError(), g.df))
 	if !math.IsInf(g.df, 1) {
 		out.DF = &g.df
 	}
@@ -100,28 +100,29 @@ func (c *Climb) paired(b, r int) ([]int64, []float64) { return c.gains(b, r, c.d
 
 // gains is paired with or without the drawn seeds.
 func (c *Climb) gains(b, r int, drawn bool) ([]int64, []float64) {
-	seeds := slices.DeleteFunc(slices.Clone(c.Rungs[b].Seeds), func(s int64) bool {
-		return !slices.Contains(c.Rungs[r].Seeds, s) || !drawn && !c.rule.inGrid(s)
-	})
-	diffs := make([]float64, len(seeds))
-	for i, s := range seeds {
-		diffs[i] = c.Rungs[b].loss(s) - c.Rungs[r].loss(s)
-		if c.rule.Maximize {
-			diffs[i] = -diffs[i]
+	from, to := &c.Rungs[b], &c.Rungs[r]
+	seeds, diffs := make([]int64, 0, len(from.Seeds)), make([]float64, 0, len(from.Seeds))
+	for i, s := range from.Seeds {
+		j := slices.Index(to.Seeds, s)
+		if j < 0 || !drawn && !c.rule.inGrid(s) {
+			continue
 		}
+		diff := from.ValLoss[i] - to.ValLoss[j]
+		if c.rule.Maximize {
+			diff = -diff
+		}
+		seeds, diffs = append(seeds, s), append(diffs, diff)
 	}
 	return seeds, diffs
 }
 
-func (l Losses) loss(seed int64) float64 { return l.ValLoss[slices.Index(l.Seeds, seed)] }
-
-// trendUpTo fits the variance trend over the complete rungs up to index upto. A pair's variance is floored before its
-// logarithm is taken, as s̃ is.
-func (c *Climb) trendUpTo(upto int) trend {
+// fitTrend fits the variance trend over the complete rungs so far. A pair's variance is floored before its logarithm is
+// taken, as s̃ is.
+func (c *Climb) fitTrend() trend {
 	floor := floorOfMinGain * c.MinGain
 	var pairs []pairVariance
 	last, n := -1, 0
-	for r := range upto + 1 {
+	for r := range c.Rungs {
 		if !c.Rungs[r].Complete {
 			continue
 		}
@@ -138,7 +139,7 @@ func (c *Climb) trendUpTo(upto int) trend {
 	return fitTrend(pairs, n)
 }
 
-// quantile is t(1−α/2, ν). It is kept by ν: the inverse of the incomplete beta function is the slowest part of a verdict.
+// quantile is t(1−α/2, ν).
 func (c *Climb) quantile(df float64) float64 {
 	q, ok := c.quantiles[df]
 	if ok {

@@ -44,7 +44,7 @@ func (p Rule) Judge(rungs []Losses) (Verdict, error) {
 	if err := p.validateLosses(rungs); err != nil {
 		return Verdict{}, err
 	}
-	c := NewClimb(p)
+	c := NewClimb(p, Quantiles{})
 	for _, r := range rungs {
 		c.Add(r)
 	}
@@ -148,6 +148,9 @@ func validateColumn(name string, seeds []int64, column []float64) error {
 
 // bySeed returns the losses with seeds ascending, so that sums and with them every digit are the same for any order.
 func (l Losses) bySeed() Losses {
+	if slices.IsSorted(l.Seeds) {
+		return l
+	}
 	order := make([]int, len(l.Seeds))
 	for i := range order {
 		order[i] = i
@@ -179,18 +182,23 @@ type Climb struct {
 	MinGain   float64 // nats
 	noiseSD   float64 // of one value; used where one seed leaves nothing else
 	Rows      []RungVerdict
-	Incumbent int                 // index of b
-	count     int                 // strikes in a row
-	Stopped   bool                // patience ran out
-	End       int                 // index of the last rung that counted
-	quantiles map[float64]float64 // t(1−α/2, ν) by ν
-	drawn     []bool              // rungs that further seeds were drawn for
-	Draw      *Draw               // drawn seeds that are missing; the climb waits for them at end
+	Incumbent int  // index of b
+	count     int  // strikes in a row
+	Stopped   bool // patience ran out
+	End       int  // index of the last rung that counted
+	quantiles Quantiles
+	trends    []trend // of the rungs up to each
+	drawn     []bool  // rungs that further seeds were drawn for
+	Draw      *Draw   // drawn seeds that are missing; the climb waits for them at end
 }
 
-// NewClimb returns a climb that has not begun.
-func NewClimb(p Rule) *Climb {
-	return &Climb{rule: p, MinGain: p.MinGain.Value, noiseSD: p.NoiseSD, quantiles: map[float64]float64{}}
+// Quantiles keeps t(1−α/2, ν) by ν: the inverse of the incomplete beta function is the slowest part of a verdict. Climbs of one
+// confidence may share it, one after the other.
+type Quantiles map[float64]float64
+
+// NewClimb returns a climb that has not begun. It reads and adds to q.
+func NewClimb(p Rule, q Quantiles) *Climb {
+	return &Climb{rule: p, MinGain: p.MinGain.Value, noiseSD: p.NoiseSD, quantiles: q}
 }
 
 // resolve turns what is relative to the lowest rank's loss into nats.
@@ -218,10 +226,12 @@ func (c *Climb) Add(l Losses) {
 	})
 	if r == 0 {
 		c.resolve()
-		return
 	}
-	c.Rows[r].Comparison = c.compare(c.Incumbent, r, r).comparison(c)
-	c.score(r)
+	c.trends = append(c.trends, c.fitTrend())
+	if r > 0 {
+		c.Rows[r].Comparison = c.compare(c.Incumbent, r, r).comparison(c)
+		c.score(r)
+	}
 }
 
 // score counts rung r for or against climbing on, and moves the incumbent.

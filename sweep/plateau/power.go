@@ -22,7 +22,7 @@ func (p Rule) Resolution(seeds, rungs int) Resolution {
 	}
 	n := float64(seeds)
 	width := func(df float64) float64 {
-		return NewClimb(p).quantile(df) * math.Sqrt2 * noise / math.Sqrt(n)
+		return NewClimb(p, Quantiles{}).quantile(df) * math.Sqrt2 * noise / math.Sqrt(n)
 	}
 	if seeds == 1 {
 		w := width(math.Inf(1))

@@ -76,7 +76,9 @@ func (p Rule) noiseGiven() bool {
 }
 
 // restsOnNoise reports whether some row rests on noise_sd.
-func (c *Climb) restsOnNoise() bool { return len(c.onNoise()) > 0 }
+func (c *Climb) restsOnNoise() bool {
+	return slices.ContainsFunc(c.Rows[:c.End+1], RungVerdict.restsOnNoise)
+}
 
 // onNoise returns the rows up to the last that counts whose gain was bounded by noise_sd instead of seeds.
 func (c *Climb) onNoise() []RungVerdict {
@@ -197,11 +199,17 @@ func (c *Climb) bestRank() int {
 func (c *Climb) equivalentRanks() []int {
 	var ranks []int
 	for r := range c.Rungs {
-		if g := c.compare(c.Incumbent, r, len(c.Rungs)-1); r == c.Incumbent || g.n == 0 || g.hi >= -c.MinGain {
+		if r == c.Incumbent || c.notWorse(r) {
 			ranks = append(ranks, c.Rungs[r].Rank)
 		}
 	}
 	return ranks
+}
+
+// notWorse reports whether rung r may lose less than min_gain over the incumbent.
+func (c *Climb) notWorse(r int) bool {
+	g := c.compare(c.Incumbent, r, len(c.Rungs)-1)
+	return g.n == 0 || g.hi >= -c.MinGain
 }
 
 // mostSeeds ends the search for how many seeds would settle a question: beyond, the answer is to change the question.

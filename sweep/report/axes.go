@@ -58,15 +58,17 @@ func axes(ladders []Ladder, best Recommendation) []Axis {
 
 func axisValues(ladders []Ladder, axis string) []AxisValue {
 	var values []AxisValue
+	index := map[string]int{} // of a value's text
 	for _, l := range ladders {
 		text := l.Cell.value(axis)
-		i := slices.IndexFunc(values, func(v AxisValue) bool { return v.text == text })
-		if i < 0 {
+		i, known := index[text]
+		if !known {
 			body, err := cellValue(text)
 			if err != nil {
 				panic(fmt.Sprintf("a cell's value is no JSON: %v", err)) // it is text
 			}
 			i = len(values)
+			index[text] = i
 			values = append(values, AxisValue{
 				text: text, Value: body, Cell: Cell{}, State: l.Verdict.State, RecommendedRanks: []int{}, BaseParams: l.baseParams,
 			})

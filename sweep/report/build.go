@@ -25,8 +25,9 @@ func Build(s sweep.Snapshot) Report {
 	if s.Sweep.Strategy == sweep.StrategyScreen {
 		r.Strategy = s.Sweep.Strategy
 	}
+	verdicts := sweep.Conclude(s).Verdicts
 	for i, l := range s.Ladders {
-		r.Ladders = append(r.Ladders, newLadder(l, sweep.Conclude(s, i), s.Sweep.Rule))
+		r.Ladders = append(r.Ladders, newLadder(l, verdicts[i], s.Sweep.Rule))
 	}
 	r.Recommendation = recommend(r)
 	r.Axes = axes(r.Ladders, r.Recommendation)

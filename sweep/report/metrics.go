@@ -67,13 +67,18 @@ func metrics(l sweep.Ladder, rule plateau.Rule, v plateau.Verdict) []Metric {
 		}
 	}
 	all := []Metric{loss}
+	var measured []metric
+	var rungs [][]plateau.Losses
 	for _, m := range otherMetrics() {
-		if rungs := m.rungs(l); len(rungs) > 0 {
-			all = append(all, m.judge(l, rungs, rule))
+		if losses := m.rungs(l); len(losses) > 0 {
+			measured, rungs = append(measured, m), append(rungs, losses)
 		}
 	}
-	if len(all) == 2 { // perplexity is there wherever the loss is
+	if len(measured) == 1 { // perplexity is there wherever the loss is
 		return nil
+	}
+	for i, m := range measured {
+		all = append(all, m.judge(l, rungs[i], rule))
 	}
 	return all
 }

@@ -94,7 +94,7 @@ func cheapest(ladders []Ladder, best Ladder, rung Rung, confidence float64) *Equ
 	bestLadder, bestRung := best, rung
 	for _, l := range ladders {
 		for _, r := range l.Rungs {
-			if l.corpus != best.corpus || r.ValLoss == nil || pairedDifference(r, rung, confidence).Mean >= best.Verdict.minGain() {
+			if l.corpus != best.corpus || r.ValLoss == nil || meanDifference(r, rung) >= best.Verdict.minGain() {
 				continue
 			}
 			if cmp.Or(cmp.Compare(r.Cost.TrainableParams, bestRung.Cost.TrainableParams),

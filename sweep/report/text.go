@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -54,7 +56,8 @@ func (t *text) bold(s string) string {
 
 // Text prints the report for people: the recommendation first, then every ladder with its table and verdict.
 func (r Report) Text(w io.Writer, o Options) error {
-	t := newText(w, o, r.Rule)
+	buffered := bufio.NewWriter(w)
+	t := newText(buffered, o, r.Rule)
 	t.recommendation(r)
 	t.print("")
 	t.header(r)
@@ -76,7 +79,7 @@ func (r Report) Text(w io.Writer, o Options) error {
 	if r.measured() {
 		t.para("", "%s", r.metricsLegend())
 	}
-	return t.err
+	return cmp.Or(t.err, buffered.Flush())
 }
 
 func (t *text) recommendation(r Report) {

@@ -237,7 +237,7 @@ func exerciseScreened(t *testing.T, s Store) {
 	if o := f.Final(); o == nil || o.State != trial.OutcomeDone || len(f.Attempts) != 2 {
 		t.Errorf("final outcome %+v of %d attempts", o, len(f.Attempts))
 	}
-	must(t, "RecordVerdict", s.RecordVerdict(ctx, got.Ladders[0].ID, sweep.Conclude(got, 0), moment(99)))
+	must(t, "RecordVerdict", s.RecordVerdict(ctx, got.Ladders[0].ID, sweep.Conclude(got).Verdicts[0], moment(99)))
 }
 
 // numbered fills in Seq and At.

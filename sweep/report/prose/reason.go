@@ -28,9 +28,13 @@ func reason(v plateau.Verdict, f plateau.Finding) string {
 		return fmt.Sprintf("%s %s less than min_gain %s over rank %d: upper %s %s at confidence %s",
 			ranks, does(f, "gains", "gain"), minGain, f.Over, either(len(f.Ranks), "bound", "bounds"), numbers(f.Values), threeDigits(f.Value))
 	case plateau.ReasonLikelyPlateau:
+		probability := f.Value
+		if v.Probability != nil {
+			probability = *v.Probability
+		}
 		text := fmt.Sprintf("%s %s probably less than min_gain %s over rank %d: probability of a gain worth having %s; together "+
 			"%s that there is none",
-			ranks, does(f, "gains", "gain"), minGain, f.Over, numbers(f.Values), threeDigits(*v.Probability))
+			ranks, does(f, "gains", "gain"), minGain, f.Over, numbers(f.Values), threeDigits(probability))
 		if f.Of > 0 {
 			text += fmt.Sprintf("; the grid ended after %d of %d such ranks", f.Count, f.Of)
 		}
