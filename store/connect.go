@@ -18,7 +18,7 @@ import (
 // statements run on the pool: those would reach one connection only.
 type connector struct {
 	uri    string
-	driver *sqlite3.SQLiteDriver
+	driver driver.Driver
 }
 
 func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.uri) }

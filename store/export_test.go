@@ -3,8 +3,46 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"net/url"
 	"strconv"
+	"sync/atomic"
+
+	"github.com/mattn/go-sqlite3"
 )
+
+// SchemaVersion is the number of the last migration.
+func SchemaVersion() (int64, error) { return schemaVersion() }
+
+// CountQueries makes db count, from here on, the statements that it reads with.
+func CountQueries(db *DB) *atomic.Int64 {
+	counting := countingDriver{queries: new(atomic.Int64)}
+	db.r = sql.OpenDB(connector{uri: uri(db.path, url.Values{"mode": {"ro"}}), driver: counting})
+	return counting.queries
+}
+
+type countingDriver struct {
+	sqlite3.SQLiteDriver
+	queries *atomic.Int64
+}
+
+type countingConn struct {
+	*sqlite3.SQLiteConn
+	queries *atomic.Int64
+}
+
+func (d countingDriver) Open(name string) (driver.Conn, error) {
+	conn, err := d.SQLiteDriver.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return countingConn{conn.(*sqlite3.SQLiteConn), d.queries}, nil //nolint:forcetypeassert // what SQLite's driver opens
+}
+
+func (c countingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.queries.Add(1)
+	return c.SQLiteConn.QueryContext(ctx, query, args)
+}
 
 // Exec runs a statement on the writing connection, around every check in Go.
 func (d *DB) Exec(ctx context.Context, query string, args ...any) error {

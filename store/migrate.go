@@ -20,10 +20,16 @@ var migrations embed.FS
 //go:embed views.sql
 var views string
 
-// schemaVersion is the number of the last migration.
-const schemaVersion = 6
+// schemaVersion returns the number of the last migration.
+func schemaVersion() (int64, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql") // in their order
+	if err != nil {
+		return 0, err
+	}
+	return goose.NumericComponent(files[len(files)-1])
+}
 
-// migrate brings the file to schemaVersion. A file lock keeps a second coordinator from migrating at the same moment.
+// migrate brings the file to the last migration. A file lock keeps a second coordinator from migrating at the same moment.
 func (d *DB) migrate(ctx context.Context) (err error) {
 	lock, err := waitFileLock(ctx, d.lockPath("migrate"))
 	if err != nil {
@@ -38,12 +44,12 @@ func (d *DB) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	have, err := p.GetDBVersion(ctx)
+	have, newest, err := p.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("read the version of database %s: %w", d.path, err)
 	}
-	if have > schemaVersion {
-		return d.newerError(have)
+	if have > newest {
+		return d.newerError(have, newest)
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate database %s: %w", d.path, err)
@@ -75,16 +81,18 @@ func (d *DB) checkVersion(ctx context.Context) error {
 	if err := row.Scan(&have); err != nil {
 		return fmt.Errorf("read the version of database %s (is it one of sweep's?): %w", d.path, err)
 	}
-	if have > schemaVersion {
-		return d.newerError(have)
-	}
-	if have < schemaVersion {
-		return fmt.Errorf("database %s has schema %d, this program reads schema %d: `sweep resume` brings it up to date",
-			d.path, have, schemaVersion)
+	newest, err := schemaVersion()
+	switch {
+	case err != nil:
+		return err
+	case have > newest:
+		return d.newerError(have, newest)
+	case have < newest:
+		return fmt.Errorf("database %s has schema %d, this program reads schema %d: `sweep resume` brings it up to date", d.path, have, newest)
 	}
 	return nil
 }
 
-func (d *DB) newerError(have int64) error {
-	return fmt.Errorf("database %s has schema %d, this program knows up to %d: use a newer sweep", d.path, have, schemaVersion)
+func (d *DB) newerError(have, newest int64) error {
+	return fmt.Errorf("database %s has schema %d, this program knows up to %d: use a newer sweep", d.path, have, newest)
 }

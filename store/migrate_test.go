@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,15 @@ import (
 // update writes testdata/v<N>.db where that schema has none yet: one file per released schema, never written twice.
 var update = flag.Bool("update", false, "write the database file of a new schema") //nolint:gochecknoglobals // a flag of the test binary
 
-const newest = "v6.db"
+// newest returns the name of the example of this program's schema.
+func newest(t *testing.T) string {
+	t.Helper()
+	version, err := store.SchemaVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("v%d.db", version)
+}
 
 // oldDatabase returns a writable copy of a database from testdata.
 func oldDatabase(t *testing.T, name string) string {
@@ -70,7 +79,7 @@ func TestOldDatabasesMigrate(t *testing.T) {
 func TestDatabasesOfEarlierProgramsAreRead(t *testing.T) {
 	t.Parallel()
 	fresh, id := climbed(t)
-	old, err := store.OpenReadOnly(t.Context(), oldDatabase(t, newest))
+	old, err := store.OpenReadOnly(t.Context(), oldDatabase(t, newest(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +127,7 @@ func TestViewsAreLaidAnew(t *testing.T) {
 // writeDatabase keeps db's content as the example of the newest schema.
 func writeDatabase(t *testing.T, db *store.DB) {
 	t.Helper()
-	path := filepath.Join("testdata", newest)
+	path := filepath.Join("testdata", newest(t))
 	if _, err := os.Stat(path); err == nil {
 		return
 	}
@@ -159,7 +168,7 @@ func TestListTakesVerdictsOfThisRule(t *testing.T) {
 	for version, want := range map[int]plateau.State{
 		plateau.Version: plateau.StatePlateau, plateau.Version - 1: plateau.StateRunning,
 	} {
-		db := openAt(t, oldDatabase(t, newest))
+		db := openAt(t, oldDatabase(t, newest(t)))
 		err := db.Exec(t.Context(), `INSERT INTO ladder_verdicts (ladder_id, at_ns, rule_version, inputs_hash, verdict)
 			SELECT id, 1, ?, '', '{"state": "plateau", "recommended_rank": 2, "reason": "rank 4 gains less", "advice": ["use rank 2"]}'
 			FROM ladders`, version)

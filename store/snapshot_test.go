@@ -5,7 +5,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -31,6 +33,33 @@ func TestSnapshotReturnsWhatWasRegistered(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, snapshot(t, db, id)); diff != "" {
 		t.Errorf("Snapshot() (-want +got):\n%s", diff)
+	}
+}
+
+// TestSnapshotsAndListsTakeAConstantNumberOfQueries, whatever the number of ladders.
+func TestSnapshotsAndListsTakeAConstantNumberOfQueries(t *testing.T) {
+	t.Parallel()
+	count := func(ladders int) (snapshots, lists int64) {
+		db := open(t)
+		id, err := db.CreateSweep(t.Context(), sweeptest.Info("large", sweeptest.LargeSeeds()...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Register(t.Context(), id, largeRegistration(ladders)); err != nil {
+			t.Fatal(err)
+		}
+		queries := store.CountQueries(db)
+		snapshot(t, db, id)
+		snapshots = queries.Swap(0)
+		if _, err := db.List(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return snapshots, queries.Load()
+	}
+	snapshots, lists := count(2)
+	moreSnapshots, moreLists := count(40)
+	if snapshots == 0 || snapshots != moreSnapshots || lists == 0 || lists != moreLists {
+		t.Errorf("%d and %d queries with 2 ladders, %d and %d with 40", snapshots, lists, moreSnapshots, moreLists)
 	}
 }
 

@@ -277,7 +277,7 @@ SELECT
     v.verdict -> '$.equivalent_ranks' AS equivalent_ranks,
     v.verdict ->> '$.probability' AS probability,
     v.verdict ->> '$.min_gain' AS min_gain,
-    ifnull(v.verdict ->> '$.reason.code', v.verdict ->> '$.reason') AS reason, -- its code; a sentence in verdicts of before rule codes
+    ifnull(v.verdict ->> '$.reason.code', v.verdict ->> '$.reason') AS reason, -- its code; a sentence in older verdicts
     strftime('%Y-%m-%dT%H:%M:%SZ', v.at_ns / 1000000000, 'unixepoch') AS at,
     v.rule_version,
     v.inputs_hash,

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -162,8 +164,8 @@ func (s standing) trainingGain() (most float64, ok bool) {
 				gains = append(gains, t.Evaluations[0].ValLoss-*o.ValLoss)
 			}
 		}
-		if len(gains) > 0 && (!ok || plateau.Mean(gains) > most) {
-			most, ok = plateau.Mean(gains), true
+		if len(gains) > 0 && (!ok || stat.Mean(gains, nil) > most) {
+			most, ok = stat.Mean(gains, nil), true
 		}
 	}
 	return most, ok
@@ -181,7 +183,7 @@ func (s standing) stepLimited() bool {
 				gains = append(gains, g)
 			}
 		}
-		if len(gains) > 0 && plateau.Mean(gains) >= c.MinGain {
+		if len(gains) > 0 && stat.Mean(gains, nil) >= c.MinGain {
 			return true
 		}
 	}

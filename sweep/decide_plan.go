@@ -15,12 +15,12 @@ type plan struct {
 	used      int64              // estimates of the running trials
 	unknown   bool               // some running trial has no estimate
 	peaks     map[likeness]int64 // the largest of the sweep's trials; nil until one is asked for
-	continues []candidate
-	begins    []candidate
+	continues []startable
+	begins    []startable
 }
 
-// candidate is a trial that could start.
-type candidate struct {
+// startable is a trial that could start.
+type startable struct {
 	ladder   int
 	standing *standing
 	rung     int
@@ -65,7 +65,7 @@ func (s standing) runs(running map[trial.ID]bool) bool {
 	})
 }
 
-// add gathers the candidates of what a ladder waits for, unless no job is free.
+// add gathers the trials that could start of what a ladder waits for, unless no job is free.
 func (p *plan) add(ladder int, st *standing) {
 	if len(p.running) >= p.jobs {
 		return
@@ -77,7 +77,7 @@ func (p *plan) add(ladder int, st *standing) {
 			if t.State().Over() || !begun && slices.Contains(w.closed, t.Candidate) {
 				continue
 			}
-			c := candidate{ladder, st, w.index, t, w.screen}
+			c := startable{ladder, st, w.index, t, w.screen}
 			if begun {
 				p.continues = append(p.continues, c)
 			} else {
@@ -108,7 +108,7 @@ func (p *plan) launches() []Launch {
 	return start
 }
 
-func (c candidate) launch(platform string) Launch {
+func (c startable) launch(platform string) Launch {
 	return Launch{
 		Ladder: c.ladder, Rank: c.standing.ladder.Rungs[c.rung].Rank, Trial: c.trial.Trial.ID, Number: c.trial.nextNumber(),
 		Calibration: c.standing.calibration(platform, c.trial.Candidate, c.rung), Checkpoints: c.trial.checkpoints(),

@@ -3,7 +3,8 @@ package sweep
 import (
 	"slices"
 
-	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -127,11 +128,11 @@ func (r Rung) trainSeconds() float64 {
 	if len(seconds) == 0 {
 		return 0
 	}
-	return plateau.Mean(seconds)
+	return stat.Mean(seconds, nil)
 }
 
 // Reopen sees what other sweeps made of shared trials with this sweep's eyes. Those that ended without a loss get a fresh
-// chance: who raises a limit or fixes what failed runs the grid under a new name to have them tried again. What is done
+// chance: a person who raises a limit or fixes what failed runs the grid under a new name to have them tried again. What is done
 // stays done, unless it needed more memory than this sweep allows; a loss that is not finite would come again. Every Store
 // calls it on the snapshots it returns.
 func (s *Snapshot) Reopen() {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
@@ -68,7 +70,7 @@ func (r Rung) best() (candidate int, ok bool) {
 			continue
 		}
 		losses := grid.losses()
-		n, m := len(losses.Seeds), plateau.Mean(losses.ValLoss)
+		n, m := len(losses.Seeds), stat.Mean(losses.ValLoss, nil)
 		if !ok || cmp.Or(cmp.Compare(n, most), cmp.Compare(lowest, m)) > 0 {
 			candidate, most, lowest, ok = c, n, m, true
 		}

@@ -35,7 +35,7 @@ func (c *Climb) compare(b, r, upto int) gain {
 	if g.n == 0 {
 		return g
 	}
-	g.d = Mean(diffs)
+	g.d = mean(diffs)
 	own := float64(g.n - 1)
 	var s2 float64
 	if g.n > 1 {
@@ -163,5 +163,5 @@ func survival(x, df float64) float64 {
 	return distuv.StudentsT{Sigma: 1, Nu: df}.Survival(x)
 }
 
-func Mean(x []float64) float64     { return stat.Mean(x, nil) }
+func mean(x []float64) float64     { return stat.Mean(x, nil) }
 func variance(x []float64) float64 { return stat.Variance(x, nil) }

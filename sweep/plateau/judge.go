@@ -273,7 +273,7 @@ func (c *Climb) gridOf(l Losses) (seeds []int64, losses []float64) {
 
 // lossInterval is Student's interval of a rung's mean loss, each bound one-sided at α/2.
 func (c *Climb) lossInterval(losses []float64) Interval {
-	m := Mean(losses)
+	m := mean(losses)
 	if len(losses) < 2 {
 		return Interval{Mean: m}
 	}

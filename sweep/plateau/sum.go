@@ -162,7 +162,7 @@ func (c *Climb) trainsBetter(b, r int) bool {
 // overfitsLate reports whether some rung from the incumbent on lost min_gain or more between its best step and its last.
 func (c *Climb) overfitsLate() bool {
 	for _, l := range c.Rungs[c.Incumbent : c.End+1] {
-		if l.Last != nil && math.Abs(Mean(l.Last)-Mean(l.ValLoss)) >= c.MinGain {
+		if l.Last != nil && math.Abs(mean(l.Last)-mean(l.ValLoss)) >= c.MinGain {
 			return true
 		}
 	}
