@@ -45,6 +45,7 @@ func largeRegistration(ladders int) sweep.Registration {
 
 func BenchmarkRegister(b *testing.B) {
 	sizes(b, func(b *testing.B, ladders int) {
+		b.Helper()
 		r := largeRegistration(ladders)
 		for b.Loop() {
 			b.StopTimer()
@@ -129,6 +130,7 @@ func largeFacts() []string {
 
 func BenchmarkSnapshot(b *testing.B) {
 	sizes(b, func(b *testing.B, ladders int) {
+		b.Helper()
 		db, id := large(b, ladders)
 		var s sweep.Snapshot
 		for b.Loop() {
@@ -145,6 +147,7 @@ func BenchmarkSnapshot(b *testing.B) {
 
 func BenchmarkList(b *testing.B) {
 	sizes(b, func(b *testing.B, ladders int) {
+		b.Helper()
 		db, id := large(b, ladders)
 		s, err := db.Snapshot(b.Context(), id)
 		if err != nil {

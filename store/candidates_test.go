@@ -49,7 +49,9 @@ func TestViewRungsChoosesAsTheDomainDoes(t *testing.T) {
 	}
 	got, err = db.Query(t.Context(), `SELECT seed, candidate, tuned, extra, val_loss FROM trials WHERE candidate = 1`)
 	want := [][]string{
-		{"0", "1", "learning_rate=0.002", "0", "4.25"}, {"1", "1", "learning_rate=0.002", "0", "4.25"}, {"2", "1", "learning_rate=0.002", "1", "9"},
+		{"0", "1", "learning_rate=0.002", "0", "4.25"},
+		{"1", "1", "learning_rate=0.002", "0", "4.25"},
+		{"2", "1", "learning_rate=0.002", "1", "9"},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)

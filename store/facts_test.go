@@ -28,12 +28,18 @@ func TestAppendRefusesBadFacts(t *testing.T) {
 		event trial.Event
 		want  string
 	}{
-		"no seq":          {trial.Event{Seq: 0, Kind: trial.EventCheckpoint}, "CHECK"},
-		"no kind":         {trial.Event{Seq: 20}, "CHECK"},
-		"negative step":   {trial.Event{Seq: 20, Kind: trial.EventCheckpoint, Step: -1}, "CHECK"},
-		"empty point":     {trial.Event{Seq: 20, Kind: trial.EventPoint, Step: 9}, "lacks"},
-		"NaN":             {trial.Event{Seq: 20, Kind: trial.EventPoint, Step: 9, Point: &trial.Point{TrainLoss: math.NaN()}}, "NaN is not a finite number"},
-		"infinity":        {trial.Event{Seq: 20, Kind: trial.EventEval, Step: 9, Evaluation: &trial.Evaluation{ValLoss: math.Inf(1)}}, "not a finite number"},
+		"no seq":        {trial.Event{Seq: 0, Kind: trial.EventCheckpoint}, "CHECK"},
+		"no kind":       {trial.Event{Seq: 20}, "CHECK"},
+		"negative step": {trial.Event{Seq: 20, Kind: trial.EventCheckpoint, Step: -1}, "CHECK"},
+		"empty point":   {trial.Event{Seq: 20, Kind: trial.EventPoint, Step: 9}, "lacks"},
+		"NaN": {
+			trial.Event{Seq: 20, Kind: trial.EventPoint, Step: 9, Point: &trial.Point{TrainLoss: math.NaN()}},
+			"NaN is not a finite number",
+		},
+		"infinity": {
+			trial.Event{Seq: 20, Kind: trial.EventEval, Step: 9, Evaluation: &trial.Evaluation{ValLoss: math.Inf(1)}},
+			"not a finite number",
+		},
 		"negative memory": {trial.Event{Seq: 20, Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: new(int64(-1))}}, "CHECK"},
 		"negative tokens": {trial.Event{Seq: 20, Kind: trial.EventPoint, Step: 9, Point: &trial.Point{Tokens: -1}}, "CHECK"},
 		"unknown outcome": {trial.Event{Seq: 20, Kind: trial.EventEnded, Outcome: &trial.Outcome{State: "fine"}}, "FOREIGN KEY"},
@@ -185,7 +191,8 @@ func TestUnwritableRoot(t *testing.T) {
 	t.Parallel()
 	for name, path := range map[string]string{"below a file": "/dev/null/runs/sweep.db", "below /proc": "/proc/runs/sweep.db"} {
 		_, err := store.Open(t.Context(), path)
-		if err == nil || !strings.Contains(err.Error(), "--root") || !strings.Contains(err.Error(), filepath.Dir(path)) && !strings.Contains(err.Error(), filepath.Dir(filepath.Dir(path))) {
+		if err == nil || !strings.Contains(err.Error(), "--root") || !strings.Contains(err.Error(), filepath.Dir(path)) &&
+			!strings.Contains(err.Error(), filepath.Dir(filepath.Dir(path))) {
 			t.Errorf("Open %s = %v, want the place and the fix", name, err)
 		}
 	}

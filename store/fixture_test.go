@@ -119,7 +119,10 @@ func script(valLoss float64) []trial.Event {
 	}
 	events := []trial.Event{
 		{Kind: trial.EventStarted, Environment: &env},
-		{Kind: trial.EventPredicted, Prediction: &trial.Prediction{AnalysisBytes: 1000, PredictedBytes: 2000, Source: "analysis + baseline (rough)"}},
+		{Kind: trial.EventPredicted, Prediction: &trial.Prediction{
+			AnalysisBytes: 1000, PredictedBytes: 2000,
+			Source: "analysis + baseline (rough)",
+		}},
 		{Kind: trial.EventEval, Step: 0, Evaluation: &trial.Evaluation{ValLoss: 5, Tokens: 630, Seconds: 0.5}},
 	}
 	for step := 1; step <= 4; step++ {

@@ -1,14 +1,18 @@
 package store
 
-import "github.com/ranksweep/ranksweep/sweep/trial"
+import (
+	"strings"
 
-// measureColumns lists the measures' columns of the table evaluations, each behind a comma.
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// measureColumns lists the measures' columns of the table evaluations, each after a comma.
 func measureColumns(prefix string) string {
-	columns := ""
+	var columns strings.Builder
 	for _, m := range trial.AllMeasures() {
-		columns += ", " + prefix + m.Name
+		columns.WriteString(", " + prefix + m.Name)
 	}
-	return columns
+	return columns.String()
 }
 
 // measureFields are where measureColumns are read into.

@@ -31,7 +31,8 @@ func (d *DB) CreateSweep(ctx context.Context, s sweep.Info) (int64, error) {
 			INSERT INTO sweeps (name, created_ns, grid_text, grid_hash, grid_path, seeds, strategy, min_gain, min_gain_relative,
 				patience, confidence, stop, max_seeds, maximize, noise_sd, noise_source, memory_limit, time_limit_ns, trial_time_ns)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			s.Name, unixNano(s.Created), s.GridText, s.GridHash, s.GridPath, seeds, cmp.Or(s.Strategy, sweep.StrategyLadder), s.Rule.MinGain.Value, s.Rule.MinGain.Relative,
+			s.Name, unixNano(s.Created), s.GridText, s.GridHash, s.GridPath, seeds, cmp.Or(s.Strategy, sweep.StrategyLadder), s.Rule.MinGain.Value,
+			s.Rule.MinGain.Relative,
 			s.Rule.Patience, s.Rule.Confidence, s.Rule.Stop, s.Rule.MaxSeeds, s.Rule.Maximize, s.Rule.NoiseSD, s.Rule.NoiseSource,
 			s.Limits.Memory, s.Limits.Time, s.Limits.TrialTime)
 		if err != nil {

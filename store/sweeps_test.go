@@ -115,7 +115,10 @@ func TestRegisterRefusesChangedInputs(t *testing.T) {
 		}, "2 ranks, not 1"},
 		"trial": {func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials[0].Trial = makeTrial(64, 1, 1) }, "rank 1, seed 1 is trial"},
 		"place": {func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials[0].Trial = makeTrial(16, 2, 1) }, "has rank 2"},
-		"seeds": {func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials = r.Ladders[0].Rungs[0].Trials[:1] }, "1 trials for 1 candidates and 2 seeds"},
+		"seeds": {
+			func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials = r.Ladders[0].Rungs[0].Trials[:1] },
+			"1 trials for 1 candidates and 2 seeds",
+		},
 	}
 	for name, tt := range tests {
 		r := registration()

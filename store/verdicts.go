@@ -45,8 +45,9 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict,
 }
 
 // inputsHash returns the SHA-256 over what a verdict's decisions rest on: the rule's settings, the strategy, the limits, the outcomes
-// of the ladder's trials and, where it is screened, the losses of their truncated adapters. What a running or limited ladder's verdict says beside them (how far it is, the time used, step-limited,
-// what the next rank would need) comes from other facts: two verdicts of one hash may differ in it.
+// of the ladder's trials and, where it is screened, the losses of their truncated adapters. What a running or limited ladder's verdict says
+// beside them (how far it is, the time used, step-limited, what the next rank would need) comes from other facts: two verdicts of one hash
+// may differ in it.
 func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 	if err := mustExist(ctx, tx, "ladder", `SELECT 1 FROM ladders WHERE id = ?`, ladder); err != nil {
 		return "", err

@@ -39,9 +39,18 @@ func TestViewTrials(t *testing.T) {
 		{"first", "1", "alpha=16", "1", "0", "done", "4.25", "4", "4", "2", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", ""},
 		{"first", "1", "alpha=16", "1", "1", "done", "4.5", "4", "4", "1", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", ""},
 		{"first", "1", "alpha=16", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
-		{"first", "1", "alpha=16", "2", "1", "running", "NULL", "1", "4", "1", "NULL", "NULL", "NULL", "2000", "512", "2026-11-23T12:01:31Z", "NULL"},
-		{"first", "2", "alpha=32", "1", "0", "interrupted", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL", "2026-11-23T12:01:31Z", "NULL"},
-		{"first", "2", "alpha=32", "1", "1", "unstable", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL", "2026-11-23T12:01:31Z", "NaN at step 3"},
+		{
+			"first", "1", "alpha=16", "2", "1", "running", "NULL", "1", "4", "1", "NULL", "NULL", "NULL", "2000", "512",
+			"2026-11-23T12:01:31Z", "NULL",
+		},
+		{
+			"first", "2", "alpha=32", "1", "0", "interrupted", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL",
+			"2026-11-23T12:01:31Z", "NULL",
+		},
+		{
+			"first", "2", "alpha=32", "1", "1", "unstable", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL",
+			"2026-11-23T12:01:31Z", "NaN at step 3",
+		},
 		{"first", "2", "alpha=32", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
 		{"first", "2", "alpha=32", "2", "1", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
 	}
@@ -99,11 +108,14 @@ func TestViewsShowForgettingAndAccuracy(t *testing.T) {
 	last.RetainLoss, last.BaseRetain = new(3.25), new(3.0)
 	launch(t, db, registration().Ladders[0].Rungs[0].Trials[0].Trial, 1, events)
 	launch(t, db, registration().Ladders[0].Rungs[0].Trials[1].Trial, 1, script(4.25))
-	got, err := db.Query(t.Context(), `SELECT val_loss, token_accuracy, exact_match, retain_loss, forgetting FROM trials WHERE val_loss IS NOT NULL`)
-	if diff := cmp.Diff([][]string{{"4.25", "NULL", "NULL", "NULL", "NULL"}, {"4.5", "0.75", "0.5", "3.25", "0.25"}}, got); err != nil || diff != "" {
+	got, err := db.Query(t.Context(), `SELECT val_loss, token_accuracy, exact_match, retain_loss, forgetting FROM trials
+		WHERE val_loss IS NOT NULL`)
+	if diff := cmp.Diff([][]string{{"4.25", "NULL", "NULL", "NULL", "NULL"}, {"4.5", "0.75", "0.5", "3.25", "0.25"}}, got); err != nil ||
+		diff != "" {
 		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)
 	}
-	got, err = db.Query(t.Context(), `SELECT mean_token_accuracy, mean_exact_match, mean_retain_loss, mean_forgetting FROM rungs WHERE finished > 0`)
+	got, err = db.Query(t.Context(), `SELECT mean_token_accuracy, mean_exact_match, mean_retain_loss, mean_forgetting FROM rungs
+		WHERE finished > 0`)
 	if diff := cmp.Diff([][]string{{"0.75", "0.5", "3.25", "0.25"}}, got); err != nil || diff != "" {
 		t.Errorf("view rungs: %v (-want +got):\n%s", err, diff)
 	}

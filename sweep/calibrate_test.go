@@ -33,7 +33,10 @@ func TestReadMeasurement(t *testing.T) {
 			Measurement{Rank: 4, Startup: 3, EvalSeconds: 0.5, StepSeconds: 1, Bytes: 300},
 			"",
 		},
-		{"one step", []trial.Event{predicted, eval, point(5), eval, memory, done}, Measurement{Rank: 4, Startup: 3, EvalSeconds: 0.5, StepSeconds: 8, Bytes: 300}, ""},
+		{"one step", []trial.Event{predicted, eval, point(5), eval, memory, done}, Measurement{
+			Rank: 4, Startup: 3, EvalSeconds: 0.5,
+			StepSeconds: 8, Bytes: 300,
+		}, ""},
 		{"over the limit", []trial.Event{predicted, over}, Measurement{Rank: 4, Bytes: 900, OverMemory: true}, ""},
 		{"failed", []trial.Event{failed}, Measurement{}, "the worker failed: no such tensor"},
 		{"crashed", []trial.Event{predicted}, Measurement{}, "the worker ended without a word"},

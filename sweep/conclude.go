@@ -71,7 +71,10 @@ func (s Snapshot) running(live []trial.AttemptID) map[trial.ID]bool {
 }
 
 func (s standing) conclude(info Info) plateau.Verdict {
-	v := plateau.Verdict{State: plateau.StateInconclusive, EquivalentRanks: []int{}, Advice: []plateau.Finding{}, Flags: []string{}, Rungs: []plateau.RungVerdict{}}
+	v := plateau.Verdict{
+		State: plateau.StateInconclusive, EquivalentRanks: []int{}, Advice: []plateau.Finding{}, Flags: []string{},
+		Rungs: []plateau.RungVerdict{},
+	}
 	if len(s.counted) > 0 {
 		v = s.climb.Verdict()
 		if s.stepLimited() {

@@ -369,7 +369,8 @@ func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
 			rungs := s.Ladders[drawn.Ladder].Rungs
 			r := slices.IndexFunc(rungs, func(r sweep.Rung) bool { return r.Rank == extra.Rank })
 			if chosen, ok := rungs[r].Chosen(); !ok || chosen != extra.Candidate || slices.Contains(s.Sweep.Seeds, extra.Trial.Spec.Seed) {
-				t.Fatalf("seed %d is drawn for candidate %d of rank %d, whose chosen one is %d (%v)", extra.Trial.Spec.Seed, extra.Candidate, extra.Rank, chosen, ok)
+				t.Fatalf("seed %d is drawn for candidate %d of rank %d, whose chosen one is %d (%v)", extra.Trial.Spec.Seed, extra.Candidate,
+					extra.Rank, chosen, ok)
 			}
 			for _, f := range rungs[r].Trials {
 				if f.Trial.ID == extra.Trial.ID {
@@ -422,7 +423,10 @@ func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	rule := w.snapshot.Sweep.Rule
 	rule.GridSeeds = w.snapshot.Sweep.Seeds
 	if len(counted) < len(l.Rungs) { // the ladder goes on: what the rule says where it ends must not start anything
-		better := plateau.Losses{Rank: l.Rungs[len(counted)].Rank, Seeds: rule.GridSeeds, ValLoss: make([]float64, len(rule.GridSeeds)), Complete: true}
+		better := plateau.Losses{
+			Rank: l.Rungs[len(counted)].Rank, Seeds: rule.GridSeeds, ValLoss: make([]float64, len(rule.GridSeeds)),
+			Complete: true,
+		}
 		counted = append(counted, better)
 	}
 	v, err := rule.Judge(counted)

@@ -22,7 +22,10 @@ func doubtful() sweeptest.Trainer {
 	tr := trainer()
 	tr.Loss = func(t trial.Trial) float64 {
 		seed, rank := t.Spec.Seed, t.Spec.LoRA.Rank
-		loss := map[int]float64{1: 4.8, 2: 4.7, 4: 4.7, 8: 4.699, 16: 4.6985, 32: 4.6985}[rank] + 0.03*float64(seed) + 0.0005*float64((seed*int64(rank))%3)
+		loss := map[int]float64{
+			1: 4.8, 2: 4.7, 4: 4.7, 8: 4.699, 16: 4.6985,
+			32: 4.6985,
+		}[rank] + 0.03*float64(seed) + 0.0005*float64((seed*int64(rank))%3)
 		if gains := []float64{0.022, 0.003, -0.022}; rank == 4 && seed < 3 {
 			loss -= gains[seed]
 		}
@@ -68,7 +71,8 @@ func TestSchedulerConfirms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || len(extraSeeds(s.Ladders[0])) > 0 {
+		if v := sweep.Conclude(s).Verdicts[0]; v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 ||
+			len(extraSeeds(s.Ladders[0])) > 0 {
 			t.Fatalf("before: %s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
 		}
 		before := len(b.exec.Starts())
@@ -127,7 +131,8 @@ func TestSchedulerConfirmsAtTheEnd(t *testing.T) {
 		want := [][2]int64{{2, 3}, {2, 4}, {2, 5}, {4, 3}, {4, 4}, {4, 5}}
 		for i, l := range s.Ladders {
 			v := sweep.Conclude(s).Verdicts[i]
-			if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || v.Draw != nil || *v.Probability <= *before.Probability || len(v.Rungs[2].Seeds) != 6 {
+			if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || v.Draw != nil || *v.Probability <= *before.Probability ||
+				len(v.Rungs[2].Seeds) != 6 {
 				t.Errorf("ladder %d: %s, rank %d, draw %v (%s)", i, v.State, v.RecommendedRank, v.Draw, prose.Reason(v))
 			}
 			if got := extraSeeds(l); !slices.Equal(got, want) {
@@ -206,7 +211,8 @@ func TestDrawOutOfTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		v := sweep.Conclude(s).Verdicts[0]
-		if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || !strings.Contains(strings.Join(prose.Advice(v), "\n"), "limits.time (10m) ran out before the extra seeds of ranks 2 and 4") {
+		if v.State != plateau.StateLikelyPlateau || v.RecommendedRank != 2 || !strings.Contains(strings.Join(prose.Advice(v), "\n"),
+			"limits.time (10m) ran out before the extra seeds of ranks 2 and 4") {
 			t.Errorf("%s, rank %d, advice %q", v.State, v.RecommendedRank, prose.Advice(v))
 		}
 		if d := sweep.Decide(s, nil, b.capacity); !d.Done || len(d.Register)+len(d.Start) > 0 {

@@ -255,7 +255,8 @@ func (r *run) launch(ctx context.Context, l Launch) error {
 func (r *run) assignment(l Launch) trial.Assignment {
 	ladder, info := r.snapshot.Ladders[l.Ladder], r.snapshot.Sweep
 	a := trial.Assignment{
-		Attempt: trial.NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model, Corpus: ladder.Corpus,
+		Attempt: trial.NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model,
+		Corpus:   ladder.Corpus,
 		Platform: info.Platform, PluginPath: info.PluginPath,
 		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
 	}

@@ -154,7 +154,8 @@ func TestSchedulerClimbsToThePlateau(t *testing.T) {
 		if seen != sweeptest.Steps {
 			t.Errorf("progress showed step %d at most", seen)
 		}
-		if d := s.Sweep.Elapsed; d < 15*time.Minute || d > 18*time.Minute { // 30 trials of 62 s, two at once but for the last ladder's third seeds
+		// 30 trials of 62 s, two at once but for the last ladder's third seeds
+		if d := s.Sweep.Elapsed; d < 15*time.Minute || d > 18*time.Minute {
 			t.Errorf("elapsed %v", d)
 		}
 	})
@@ -428,7 +429,8 @@ func TestSchedulerSharesTrials(t *testing.T) {
 			t.Fatal(err)
 		}
 		other.id = id
-		if err := b.store.Register(t.Context(), id, sweeptest.Registration([]float64{32}, []int{1, 2, 4, 8, 16, 32}, []int64{0, 1, 2})); err != nil {
+		if err := b.store.Register(t.Context(), id, sweeptest.Registration([]float64{32}, []int{1, 2, 4, 8, 16, 32},
+			[]int64{0, 1, 2})); err != nil {
 			t.Fatal(err)
 		}
 		finished := make(chan error)

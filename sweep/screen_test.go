@@ -217,7 +217,8 @@ func TestScreenThatFails(t *testing.T) {
 					t.Fatal(err)
 				}
 				v := sweep.Conclude(s).Verdicts[0]
-				if v.State != tt.state || !strings.HasPrefix(prose.Reason(v), tt.reason) || !strings.Contains(strings.Join(prose.Advice(v), "\n"), "strategy: ladder climbs from rank 1") {
+				if v.State != tt.state || !strings.HasPrefix(prose.Reason(v), tt.reason) || !strings.Contains(strings.Join(prose.Advice(v), "\n"),
+					"strategy: ladder climbs from rank 1") {
 					t.Errorf("%s (%s), advice %q", v.State, prose.Reason(v), prose.Advice(v))
 				}
 			})
@@ -361,7 +362,8 @@ func TestScreenSafeAndOrderFree(t *testing.T) {
 // checkScreened holds what must be true of a final verdict: its claim is what the rule says of the trained ranks from the lowest
 // of the climb on, and that one is not the incumbent unless it is the grid's lowest or the one below it gave no loss.
 func (w world) checkScreened(t *rapid.T, v plateau.Verdict) {
-	if v.Screening == nil || v.State == plateau.StateIncomplete || v.State == plateau.StateUnstable || v.State == plateau.StateMemoryLimited || v.State == plateau.StateTimeLimited {
+	if v.Screening == nil || v.State == plateau.StateIncomplete || v.State == plateau.StateUnstable || v.State == plateau.StateMemoryLimited ||
+		v.State == plateau.StateTimeLimited {
 		return
 	}
 	lowest := w.snapshot.Ladders[0].Rungs[0].Rank

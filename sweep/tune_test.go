@@ -51,14 +51,24 @@ func TestTunedRung(t *testing.T) {
 		state  plateau.State
 		reason string
 	}{
-		"the lowest mean":              {outcomes{1e-3: loss(4.8), 2e-3: loss(4.6), 3e-3: loss(4.7)}, 1, plateau.StateInconclusive, "one rank"},
-		"the first of equals":          {outcomes{1e-3: loss(4.8), 2e-3: loss(4.6), 3e-3: loss(4.6)}, 1, plateau.StateInconclusive, "one rank"},
-		"unstable ones drop out":       {outcomes{1e-3: loss(4.8), 2e-3: loss(4.7), 3e-3: ends(trial.OutcomeUnstable)}, 1, plateau.StateInconclusive, "one rank"},
-		"those over memory drop out":   {outcomes{1e-3: loss(4.8), 2e-3: ends(trial.OutcomeOverMemory), 3e-3: ends(trial.OutcomeOverTime)}, 0, plateau.StateInconclusive, "one rank"},
-		"every seed before a low mean": {outcomes{1e-3: loss(4.8), 2e-3: except(loss(4.1), 1, trial.OutcomeUnstable), 3e-3: loss(4.9)}, 0, plateau.StateInconclusive, "one rank"},
+		"the lowest mean":     {outcomes{1e-3: loss(4.8), 2e-3: loss(4.6), 3e-3: loss(4.7)}, 1, plateau.StateInconclusive, "one rank"},
+		"the first of equals": {outcomes{1e-3: loss(4.8), 2e-3: loss(4.6), 3e-3: loss(4.6)}, 1, plateau.StateInconclusive, "one rank"},
+		"unstable ones drop out": {
+			outcomes{1e-3: loss(4.8), 2e-3: loss(4.7), 3e-3: ends(trial.OutcomeUnstable)},
+			1, plateau.StateInconclusive, "one rank",
+		},
+		"those over memory drop out": {
+			outcomes{1e-3: loss(4.8), 2e-3: ends(trial.OutcomeOverMemory), 3e-3: ends(trial.OutcomeOverTime)},
+			0, plateau.StateInconclusive, "one rank",
+		},
+		"every seed before a low mean": {
+			outcomes{1e-3: loss(4.8), 2e-3: except(loss(4.1), 1, trial.OutcomeUnstable), 3e-3: loss(4.9)},
+			0, plateau.StateInconclusive, "one rank",
+		},
 		"all unstable": {
 			outcomes{1e-3: ends(trial.OutcomeUnstable), 2e-3: ends(trial.OutcomeUnstable), 3e-3: ends(trial.OutcomeOverMemory)},
-			-1, plateau.StateUnstable, "6 of 9 trials of rank 1 stopped on a loss or gradient that is not finite: seed 0, learning_rate=0.001 at step 3;",
+			-1, plateau.StateUnstable, "6 of 9 trials of rank 1 stopped on a loss or gradient that is not finite: seed 0, " +
+				"learning_rate=0.001 at step 3;",
 		},
 		"all over memory": {
 			outcomes{1e-3: ends(trial.OutcomeOverMemory), 2e-3: ends(trial.OutcomeOverMemory), 3e-3: ends(trial.OutcomeOverMemory)},
@@ -123,7 +133,8 @@ func TestTuneEdges(t *testing.T) {
 		tuned(&s, rank, of)
 	}
 	v := sweep.Conclude(s).Verdicts[0]
-	if diff := cmp.Diff([]string{"edge_of_learning_rate"}, slices.DeleteFunc(v.Flags, func(f string) bool { return f == plateau.FlagScale })); diff != "" {
+	if diff := cmp.Diff([]string{"edge_of_learning_rate"},
+		slices.DeleteFunc(v.Flags, func(f string) bool { return f == plateau.FlagScale })); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
 	}
 	advice := strings.Join(prose.Advice(v), "\n")

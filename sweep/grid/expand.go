@@ -68,7 +68,8 @@ func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan,
 			continue
 		}
 		ladders = append(ladders, sweep.LadderPlan{
-			Cell: r.cell(axes, at, s, shared), Model: model, Candidates: r.candidateCells(axes, candidates, specs), Rungs: r.rungs(axes, candidates, ranks),
+			Cell: r.cell(axes, at, s, shared), Model: model, Candidates: r.candidateCells(axes, candidates, specs),
+			Rungs: r.rungs(axes, candidates, ranks),
 		})
 	}
 	if err := errors.Join(found.problems...); err != nil {

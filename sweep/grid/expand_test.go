@@ -173,11 +173,13 @@ func TestExpandErrors(t *testing.T) {
 	for _, tt := range []struct{ name, old, text, want string }{
 		{
 			"rank above the widest target", "[1, 2]", "[1, 16]",
-			"g.yaml:3:18: lora.rank: 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher; remove ranks above 8",
+			"g.yaml:3:18: lora.rank: 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher; " +
+				"remove ranks above 8",
 		},
 		{
 			"one rank, above the widest target", "[1, 2]", "16",
-			"g.yaml:3:14: lora.rank: 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher; remove ranks above 8",
+			"g.yaml:3:14: lora.rank: 16 is above 8, the full rank of transformer.h.0.attn.c_attn, the widest target of builtin:gopher; " +
+				"remove ranks above 8",
 		},
 		{
 			"ladder that starts above it", "[1, 2]", "{from: 16}",
@@ -189,7 +191,8 @@ func TestExpandErrors(t *testing.T) {
 		},
 		{
 			"targets that match nothing", "[c_attn]", "[q_proj]",
-			"g.yaml:3:33: target_modules [q_proj] match no module of the model, which has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj (model builtin:gopher)",
+			"g.yaml:3:33: target_modules [q_proj] match no module of the model, which has attn.c_attn, attn.c_proj, mlp.c_fc, mlp.c_proj " +
+				"(model builtin:gopher)",
 		},
 		{
 			"targets that are all excluded", "[c_attn]", "[c_attn], exclude_modules: [attn.c_attn]",
@@ -201,20 +204,25 @@ func TestExpandErrors(t *testing.T) {
 		},
 		{
 			"targets that keys leave out together", "[c_attn]", "[c_attn], exclude_modules: [h.0.attn.c_attn], layers_to_transform: [0]",
-			"g.yaml:3:33: target_modules [c_attn] match 2 of the modules, but exclude_modules, layers_to_transform and modules_to_save together leave none of them (model builtin:gopher)",
+			"g.yaml:3:33: target_modules [c_attn] match 2 of the modules, but exclude_modules, layers_to_transform and modules_to_save together " +
+				"leave none of them (model builtin:gopher)",
 		},
 		{
 			"no such layer", "[c_attn]", "[c_attn], layers_to_transform: [7, 8]",
-			"g.yaml:3:59: layers_to_transform: [7, 8] is none of the layers of the modules that target_modules [c_attn] match: 2 layers, 0 to 1 (model builtin:gopher)",
+			"g.yaml:3:59: layers_to_transform: [7, 8] is none of the layers of the modules that target_modules [c_attn] match: 2 layers, 0 to " +
+				"1 (model builtin:gopher)",
 		},
 		{
 			"no such name before the layer", "[c_attn]", "[c_attn], layers_to_transform: 0, layers_pattern: blocks",
-			"g.yaml:3:83: layers_pattern: blocks stands before no number in the names of the modules that target_modules [c_attn] match, such as transformer.h.0.attn.c_attn (model builtin:gopher)",
+			"g.yaml:3:83: layers_pattern: blocks stands before no number in the names of the modules that target_modules [c_attn] match, such " +
+				"as transformer.h.0.attn.c_attn (model builtin:gopher)",
 		},
 		{
 			"no such module to save, and one that is a target", "[c_attn]", "[c_attn], modules_to_save: [nope, _attn]",
-			"g.yaml:3:59: modules_to_save: nope is the end of no module's name; there are transformer.wte, ln_1, attn.c_attn, mlp.c_fc, lm_head (model builtin:gopher)\n" +
-				"g.yaml:3:59: modules_to_save: transformer.h.0.attn.c_attn is also a target of LoRA; write its whole last name, or take transformer.h.0.attn.c_attn out of the targets (model builtin:gopher)",
+			"g.yaml:3:59: modules_to_save: nope is the end of no module's name; there are transformer.wte, ln_1, attn.c_attn, mlp.c_fc, lm_head " +
+				"(model builtin:gopher)\n" +
+				"g.yaml:3:59: modules_to_save: transformer.h.0.attn.c_attn is also a target of LoRA; write its whole last name, or take " +
+				"transformer.h.0.attn.c_attn out of the targets (model builtin:gopher)",
 		},
 		{
 			"a rank of its own for every target", "[c_attn]", "[c_attn], rank_pattern: {attn.c_attn: 2}",
@@ -237,7 +245,8 @@ func TestExpandErrors(t *testing.T) {
 
 func TestExpandWarnings(t *testing.T) {
 	t.Parallel()
-	g := parse(t, strings.NewReplacer("[1, 2]", "[1, 4, 6]", "[c_attn]", "[narrow, c_attn, nothing], layers_to_transform: [[], [0, 7]]").Replace(minimal))
+	g := parse(t, strings.NewReplacer("[1, 2]", "[1, 4, 6]", "[c_attn]",
+		"[narrow, c_attn, nothing], layers_to_transform: [[], [0, 7]]").Replace(minimal))
 	modules := append(sweeptest.GPT2Modules(1, 8), lora.Module{Name: "narrow", In: 8, Out: 3})
 	_, warnings, err := g.Resolve("/grids").Expand(map[string]trial.ModelInfo{"builtin:gopher": {Modules: modules}})
 	if err != nil {

@@ -69,7 +69,8 @@ func (g Grid) fitPatterns(s trial.Spec, targets []lora.Module, found *findings) 
 			continue
 		}
 		if full := min(m.In, m.Out); int(rank) > full {
-			found.fail(g, "lora.rank_pattern", fmt.Sprintf("lora.rank_pattern: %g is above %d, the full rank of %s (model %s)", rank, full, m.Name, s.Model))
+			found.fail(g, "lora.rank_pattern", fmt.Sprintf("lora.rank_pattern: %g is above %d, the full rank of %s (model %s)", rank,
+				full, m.Name, s.Model))
 			return nil, false
 		}
 		if _, own := s.LoRA.AlphaPattern.Value(m.Name); !own {
@@ -77,14 +78,17 @@ func (g Grid) fitPatterns(s trial.Spec, targets []lora.Module, found *findings) 
 		}
 	}
 	if len(varying) == 0 {
-		found.fail(g, "lora.rank_pattern", "lora.rank_pattern gives every target a rank of its own, so lora.rank changes nothing; leave some target out of it")
+		found.fail(g, "lora.rank_pattern", "lora.rank_pattern gives every target a rank of its own, so lora.rank changes nothing; leave "+
+			"some target out of it")
 		return nil, false
 	}
 	if fixed := len(targets) - len(varying); fixed > 0 && g.rank.varies() {
-		found.warn(fmt.Sprintf("rank_pattern fixes the rank of %d of %d targets of %s: the verdict is about the rank of the others, with these as they are",
+		found.warn(fmt.Sprintf("rank_pattern fixes the rank of %d of %d targets of %s: the verdict is about the rank of the others, "+
+			"with these as they are",
 			fixed, len(targets), s.Model))
 		if scaled && slices.ContainsFunc(g.alpha, func(a alpha) bool { return a.perRank }) {
-			found.warn("alpha grows with the ladder's rank, and so does the scaling of the targets whose rank rank_pattern fixes; give them an alpha_pattern to keep it")
+			found.warn("alpha grows with the ladder's rank, and so does the scaling of the targets whose rank rank_pattern fixes; give them an " +
+				"alpha_pattern to keep it")
 		}
 	}
 	return varying, true
@@ -101,14 +105,33 @@ func (r *reader) contradictions() {
 		wrong     bool
 		path, say string
 	}{
-		{layers && pattern, "lora.layers_to_transform", "needs target_modules as a list of names, not a text (PEFT's rule); write the names, or put the layers into the expression"},
-		{named && slices.ContainsFunc(g.layers, func(v []int) bool { return v == nil }), "lora.layers_pattern", "says where layer numbers stand; write layers_to_transform too"},
-		{pissa && slices.Contains(g.rsLoRA, true) && len(g.rankOf)+len(g.alphaOf) > 0, "lora.init", "pissa with use_rslora and patterns cannot be stored as an adapter for the unchanged base (PEFT refuses it too); leave one out"},
+		{
+			layers && pattern, "lora.layers_to_transform",
+			"needs target_modules as a list of names, not a text (PEFT's rule); write the names, or put the layers into the expression",
+		},
+		{
+			named && slices.ContainsFunc(g.layers, func(v []int) bool { return v == nil }), "lora.layers_pattern",
+			"says where layer numbers stand; write layers_to_transform too",
+		},
+		{
+			pissa && slices.Contains(g.rsLoRA, true) && len(g.rankOf)+len(g.alphaOf) > 0, "lora.init",
+			"pissa with use_rslora and patterns cannot be stored as an adapter for the unchanged base (PEFT refuses it too); leave one out",
+		},
 		{pissa && g.initAdapter != "", "lora.init", "pissa and init_adapter are two different starts; remove one"},
-		{screen && slices.Contains(g.dora, true), "lora.use_dora", "strategy: screen truncates updates, while DoRA's lengths would stay those of the larger rank; write strategy: ladder"},
-		{screen && slices.ContainsFunc(g.bias, func(b string) bool { return b != lora.BiasNone }), "lora.bias", "strategy: screen truncates updates, while biases would stay those trained beside the larger rank; write strategy: ladder"},
-		{screen && slices.ContainsFunc(g.save, func(v []string) bool { return v != nil }), "lora.modules_to_save", "strategy: screen truncates updates, while whole modules would stay those trained beside the larger rank; write strategy: ladder"},
-		{screen && pissa, "lora.init", "strategy: screen truncates updates of the model, while pissa changes the model itself by another part at each rank; write strategy: ladder"},
+		{
+			screen && slices.Contains(g.dora, true), "lora.use_dora",
+			"strategy: screen truncates updates, while DoRA's lengths would stay those of the larger rank; write strategy: ladder",
+		},
+		{
+			screen && slices.ContainsFunc(g.bias, func(b string) bool { return b != lora.BiasNone }), "lora.bias",
+			"strategy: screen truncates updates, while biases would stay those trained beside the larger rank; write strategy: ladder",
+		},
+		{
+			screen && slices.ContainsFunc(g.save, func(v []string) bool { return v != nil }), "lora.modules_to_save",
+			"strategy: screen truncates updates, while whole modules would stay those trained beside the larger rank; write strategy: ladder",
+		},
+		{screen && pissa, "lora.init", "strategy: screen truncates updates of the model, while pissa changes the model itself by another part " +
+			"at each rank; write strategy: ladder"},
 		{g.plusEmbed > 0 && g.plusRatio == 0, "lora.loraplus_lr_embedding", "belongs to LoRA+; write loraplus_lr_ratio too"},
 	} {
 		if c.wrong {

@@ -43,7 +43,8 @@ func gridKeys() []key {
 	keys := []key{
 		singleKey("name", "Name of the sweep: letters, digits, '.', '_' and '-'. Default: the file's name without its extension.",
 			matchingCodec(namePattern, "a name of letters, digits, '.', '_' and '-'"), func(g *Grid) *string { return &g.Name }),
-		axisKey("model", "Base model: builtin:<name>, a local folder in Hugging Face layout, a .gguf file, or a hub id (exactly one slash and no such folder). Axis.",
+		axisKey("model", "Base model: builtin:<name>, a local folder in Hugging Face layout, a .gguf file, or a hub id (exactly one slash and "+
+			"no such folder). Axis.",
 			textCodec("builtin:<name>, a folder, a .gguf file or a hub id"), func(g *Grid) *[]string { return &g.model },
 			func(s *trial.Spec, v string) { s.Model = v }).needs("model: builtin:gopher"),
 	}
@@ -63,31 +64,36 @@ func gridKeys() []key {
 func dataKeys() []key {
 	const paths = "builtin:<name>, paths or globs relative to the grid file, or a data set of the hub (owner/name:config:split)"
 	return []key{
-		listKey("data.train", "Training corpus: "+paths+". Text files, or jsonl, csv, tsv or parquet with text, prompt and completion, chat messages, or input_ids "+
+		listKey("data.train", "Training corpus: "+paths+". Text files, or jsonl, csv, tsv or parquet with text, prompt and completion, chat "+
+			"messages, or input_ids "+
 			"(labels); a list is concatenated in order.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Train }).needs("train: notes/*.txt"),
 		listKey("data.validation", "Validation corpus, likewise. Either this or validation_split.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Validation }),
 		singleKey("data.validation_split", "Share of the training documents to validate on instead, chosen by hash of the document.",
 			numberCodec(0, true, 1), func(g *Grid) *float64 { return &g.data.ValidationSplit }).optional("0"),
-		singleKey("data.validation_sequences", "Validate on at most this many sequences, drawn once, the same for every seed and rank. Default: all.",
+		singleKey("data.validation_sequences", "Validate on at most this many sequences, drawn once, the same for every seed "+
+			"and rank. Default: all.",
 			countCodec(1), func(g *Grid) *int { return &g.data.ValidationSequences }).optional("0"),
 		singleKey("data.sequence_length", "Token ids per sequence; all but the first are predicted. At most the model's positions.",
 			countCodec(2), func(g *Grid) *int { return &g.data.SequenceLength }).needs("sequence_length: 128"),
 		singleKey("data.shuffle", "Draw training sequences in random order, anew each epoch; false keeps the order of the files.",
 			boolCodec(), func(g *Grid) *bool { return &g.data.Shuffle }),
-		singleKey("data.packing", "Join text documents and cut them into full sequences, without attention from one document to another; false starts a "+
+		singleKey("data.packing", "Join text documents and cut them into full sequences, without attention from one document to "+
+			"another; false starts a "+
 			"sequence with each document. Other rows are a sequence each.",
 			boolCodec(), func(g *Grid) *bool { return &g.data.Packing }),
 		singleKey("data.completion_only_loss", "Score completions and assistant turns only; false scores prompts and the other turns too.",
 			negated(boolCodec()), func(g *Grid) *bool { return &g.data.ScorePrompts }),
-		listKey("data.retain", "Corpus that must not be forgotten, given like data.validation: scored at every evaluation (at most validation_sequences of it), never trained on.", textCodec(paths),
+		listKey("data.retain", "Corpus that must not be forgotten, given like data.validation: scored at every evaluation (at most "+
+			"validation_sequences of it), never trained on.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Retain }),
 	}
 }
 
 func trainKeys() []key {
-	evalSteps := axisKey("train.eval_steps", "Optimiser steps between evaluations; the start and the last step are always evaluated. Default: a tenth of steps. Axis.",
+	evalSteps := axisKey("train.eval_steps",
+		"Optimiser steps between evaluations; the start and the last step are always evaluated. Default: a tenth of steps. Axis.",
 		countCodec(1), func(g *Grid) *[]int { return &g.train.evalSteps }, setEvalSteps).optional("0")
 	evalSteps.axis.cell = func(s *trial.Spec, _ *Grid, _ int) string { return strconv.Itoa(s.Train.EvalSteps) }
 	return []key{
@@ -103,7 +109,8 @@ func trainKeys() []key {
 			func(g *Grid) *[]string { return &g.train.scheduler }, func(s *trial.Spec, v string) { s.Train.LRSchedulerType = v }),
 		axisKey("train.warmup_steps", "Optimiser steps in which the learning rate grows from 0. Axis.", countCodec(0),
 			func(g *Grid) *[]int { return &g.train.warmup }, func(s *trial.Spec, v int) { s.Train.WarmupSteps = v }),
-		axisKey("train.weight_decay", "AdamW's weight decay, on every trainable tensor; under LoRA+ (loraplus_lr_ratio) not on biases and layer norms. Axis.", numberCodec(0, false, math.Inf(1)),
+		axisKey("train.weight_decay", "AdamW's weight decay, on every trainable tensor; under LoRA+ (loraplus_lr_ratio) not on biases and "+
+			"layer norms. Axis.", numberCodec(0, false, math.Inf(1)),
 			func(g *Grid) *[]float64 { return &g.train.weightDecay }, func(s *trial.Spec, v float64) { s.Train.WeightDecay = v }),
 		axisKey("train.max_grad_norm", "Gradients are clipped to this norm; 0 means no clipping. Axis.", numberCodec(0, false, math.Inf(1)),
 			func(g *Grid) *[]float64 { return &g.train.maxGradNorm }, func(s *trial.Spec, v float64) { s.Train.MaxGradNorm = v }),
@@ -124,30 +131,42 @@ func setEvalSteps(s *trial.Spec, v int) {
 }
 
 func strategyKey() key {
-	return singleKey("strategy", "Which ranks are trained on the way to a verdict: ladder climbs from the lowest. screen trains the largest that fits into "+
-		"limits.memory, evaluates its adapters truncated to every lower rank, and climbs only around the rank where those losses flatten, lower for as long as "+
+	return singleKey("strategy", "Which ranks are trained on the way to a verdict: ladder climbs from the lowest. screen trains the "+
+		"largest that fits into "+
+		"limits.memory, evaluates its adapters truncated to every lower rank, and climbs only around the rank where those losses flatten, "+
+		"lower for as long as "+
 		"the answer has no trained neighbour below. A min_gain in % is then a share of the loss at the lowest rank of that climb.",
 		choiceCodec(string(sweep.StrategyLadder), string(sweep.StrategyScreen)), func(g *Grid) *string { return (*string)(&g.strategy) })
 }
 
 func ruleKeys() []key {
-	noiseSD := singleKey("plateau.noise_sd", "Standard deviation, in nats, of one validation loss after removing what seeds share; used where a rung "+
-		"has one seed. Default: from a finished sweep of the same model, data and training, else 0.25 % of the lowest rank's loss.",
+	noiseSD := singleKey("plateau.noise_sd",
+		"Standard deviation, in nats, of one validation loss after removing what seeds share; used where a rung "+
+			"has one seed. Default: from a finished sweep of the same model, data and training, else 0.25 % of the lowest rank's loss.",
 		numberCodec(0, true, math.Inf(1)), func(g *Grid) *float64 { return &g.rule.NoiseSD }).optional("0")
 	return []key{
 		singleKey("plateau.min_gain", "Smallest gain worth a higher rank: nats, or a share of the lowest rank's mean loss.",
 			gainCodec(), func(g *Grid) *plateau.MinGain { return &g.rule.MinGain }),
-		singleKey("plateau.patience", "Rungs without a worthwhile gain before a ladder stops.", countCodec(1), func(g *Grid) *int { return &g.rule.Patience }),
-		singleKey("plateau.confidence", "Confidence of the claims.", numberCodec(0.5, false, 1), func(g *Grid) *float64 { return &g.rule.Confidence }),
-		singleKey("plateau.stop", "What lets a ladder stop before its last rank: likely stops on probabilities and trains no further seeds; certified "+
-			"trains further seeds, up to max_seeds, where a stop cannot be certified with those of the grid, and climbs on where they do not certify it either.",
+		singleKey("plateau.patience", "Rungs without a worthwhile gain before a ladder stops.", countCodec(1),
+			func(g *Grid) *int { return &g.rule.Patience }),
+		singleKey("plateau.confidence", "Confidence of the claims.", numberCodec(0.5, false, 1),
+			func(g *Grid) *float64 { return &g.rule.Confidence }),
+		singleKey("plateau.stop", "What lets a ladder stop before its last rank: likely stops on probabilities and trains no "+
+			"further seeds; certified "+
+			"trains further seeds, up to max_seeds, where a stop cannot be certified with those of the grid, and climbs on where they "+
+			"do not certify it either.",
 			choiceCodec(string(plateau.StopLikely), string(plateau.StopCertified)), func(g *Grid) *string { return (*string)(&g.rule.Stop) }),
-		singleKey("plateau.max_seeds", "The most seeds per rank, those of the grid among them, that stop: certified and sweep confirm may train: the next "+
-			"integers after the largest seed. Default: twice the seeds.", countCodec(1), func(g *Grid) *int { return &g.rule.MaxSeeds }).optional("0"),
+		singleKey("plateau.max_seeds", "The most seeds per rank, those of the grid among them, that stop: certified and sweep confirm "+
+			"may train: the next "+
+			"integers after the largest seed. Default: twice the seeds.", countCodec(1),
+			func(g *Grid) *int { return &g.rule.MaxSeeds }).optional("0"),
 		noiseSD,
-		singleKey("limits.memory", "The most memory a trial may need, such as 8GiB. A trial predicted to need more ends before its first step. Default: no limit.",
+		singleKey("limits.memory", "The most memory a trial may need, such as 8GiB. A trial predicted to need more ends before its first "+
+			"step. Default: no limit.",
 			sizeCodec(), func(g *Grid) *int64 { return &g.limits.Memory }).optional("0B"),
-		singleKey("limits.time", "The most time the sweep may take, such as 2h. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.Time }).optional("0s"),
-		singleKey("limits.trial_time", "The most time a trial may take, such as 20m. Default: no limit.", durationCodec(), func(g *Grid) *time.Duration { return &g.limits.TrialTime }).optional("0s"),
+		singleKey("limits.time", "The most time the sweep may take, such as 2h. Default: no limit.", durationCodec(),
+			func(g *Grid) *time.Duration { return &g.limits.Time }).optional("0s"),
+		singleKey("limits.trial_time", "The most time a trial may take, such as 20m. Default: no limit.", durationCodec(),
+			func(g *Grid) *time.Duration { return &g.limits.TrialTime }).optional("0s"),
 	}
 }

@@ -20,6 +20,7 @@ func readSeeds(r *reader, n ast.Node) {
 // seedBounds checks max_seeds against the seeds.
 func (r *reader) seedBounds() {
 	if most := r.grid.rule.MaxSeeds; most > 0 && most < len(r.grid.Seeds) {
-		r.failAt(r.given["plateau.max_seeds"], "plateau.max_seeds: %d is below the %d seeds; write at least %d, or fewer seeds", most, len(r.grid.Seeds), len(r.grid.Seeds))
+		r.failAt(r.given["plateau.max_seeds"], "plateau.max_seeds: %d is below the %d seeds; write at least %d, or fewer seeds", most,
+			len(r.grid.Seeds), len(r.grid.Seeds))
 	}
 }

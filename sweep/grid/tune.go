@@ -64,7 +64,8 @@ func (r *reader) tuned() {
 		}
 		known = append(known, name)
 		if k.axis.size(g) < 2 {
-			r.failAt(r.given[tunePath(name)], "train.tune: %s has one value, so there is nothing to choose from; give %s a list, or remove it here", name, k.path)
+			r.failAt(r.given[tunePath(name)], "train.tune: %s has one value, so there is nothing to choose from; give %s a list, or remove it here",
+				name, k.path)
 		}
 	}
 	for _, name := range g.tune {

@@ -48,7 +48,8 @@ seeds: [5, 3]
 		t.Errorf("ranks (-want +got):\n%s", diff)
 	}
 	specs := ladders[1].Rungs[1].Specs()
-	if s := specs[3]; len(specs) != 16 || s.Seed != 3 || s.Train.LearningRate != 3e-3 || s.LoRA.Alpha != 16 || s.LoRA.Dropout != 0.1 || s.LoRA.Rank != 3 {
+	if s := specs[3]; len(specs) != 16 || s.Seed != 3 || s.Train.LearningRate != 3e-3 || s.LoRA.Alpha != 16 ||
+		s.LoRA.Dropout != 0.1 || s.LoRA.Rank != 3 {
 		t.Errorf("%d specs of rank 3, the fourth is %+v", len(specs), s)
 	}
 	if s := specs[6]; s.Seed != 5 || s.LoRA.Alpha != 6 || s.Train.LearningRate != 3e-3 {

@@ -79,7 +79,8 @@ func otherNames() map[string]string {
 	return map[string]string{
 		"r": "rank", "ranks": "rank", "lora_r": "rank", "lora_rank": "rank",
 		"lora_alpha": "alpha", "lora_dropout": "dropout", "rslora": "use_rslora",
-		"init_lora_weights": "init", "dora": "use_dora", "lora_plus_ratio": "loraplus_lr_ratio", "base_model": "model", "base_model_name_or_path": "model", "model_name_or_path": "model",
+		"init_lora_weights": "init", "dora": "use_dora", "lora_plus_ratio": "loraplus_lr_ratio", "base_model": "model",
+		"base_model_name_or_path": "model", "model_name_or_path": "model",
 		"max_steps": "steps", "num_steps": "steps", "per_device_train_batch_size": "batch_size",
 		"lr": "learning_rate", "lr_scheduler": "lr_scheduler_type", "scheduler": "lr_scheduler_type",
 		"warmup": "warmup_steps", "wd": "weight_decay", "max_norm": "max_grad_norm", "clip": "max_grad_norm",

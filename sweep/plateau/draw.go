@@ -144,7 +144,8 @@ func (c *Climb) missing() *Draw {
 	d := &Draw{Seeds: seeds}
 	for _, r := range rungs {
 		c.drawn[r] = true
-		if l := c.Rungs[r]; slices.ContainsFunc(seeds, func(s int64) bool { return !slices.Contains(l.Seeds, s) && !slices.Contains(l.Lost, s) }) {
+		if l := c.Rungs[r]; slices.ContainsFunc(seeds,
+			func(s int64) bool { return !slices.Contains(l.Seeds, s) && !slices.Contains(l.Lost, s) }) {
 			d.Ranks = append(d.Ranks, l.Rank)
 		}
 	}

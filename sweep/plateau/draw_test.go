@@ -77,11 +77,20 @@ func TestJudgeDraws(t *testing.T) {
 	next := &plateau.Draw{Ranks: []int{8, 16}, Seeds: []int64{3, 4, 5}}
 	asks := &plateau.Draw{Ranks: []int{2, 4}, Seeds: []int64{3, 4, 5}}
 	tests := map[string]drawCase{
-		"likely never draws":           {with(confirm, func(p *plateau.Rule) { p.Confirm = false }), rungs, plateau.StateLikelyPlateau, 2, nil, 3},
-		"certified asks":               {certified, rungs, plateau.StateLikelyPlateau, 2, asks, 3},
-		"confirm asks":                 {confirm, rungs, plateau.StateLikelyPlateau, 2, asks, 3},
-		"up to max_seeds":              {with(certified, func(p *plateau.Rule) { p.MaxSeeds = 4 }), rungs, plateau.StateLikelyPlateau, 2, &plateau.Draw{Ranks: []int{2, 4}, Seeds: []int64{3}}, 3},
-		"half of it is there":          {certified, drawn(rungs, 2, 4.72, 4.66, 4.7), plateau.StateLikelyPlateau, 2, &plateau.Draw{Ranks: []int{4}, Seeds: []int64{3, 4, 5}}, 3},
+		"likely never draws": {
+			with(confirm, func(p *plateau.Rule) { p.Confirm = false }), rungs, plateau.StateLikelyPlateau, 2, nil,
+			3,
+		},
+		"certified asks": {certified, rungs, plateau.StateLikelyPlateau, 2, asks, 3},
+		"confirm asks":   {confirm, rungs, plateau.StateLikelyPlateau, 2, asks, 3},
+		"up to max_seeds": {
+			with(certified, func(p *plateau.Rule) { p.MaxSeeds = 4 }), rungs, plateau.StateLikelyPlateau, 2,
+			&plateau.Draw{Ranks: []int{2, 4}, Seeds: []int64{3}}, 3,
+		},
+		"half of it is there": {
+			certified, drawn(rungs, 2, 4.72, 4.66, 4.7), plateau.StateLikelyPlateau, 2,
+			&plateau.Draw{Ranks: []int{4}, Seeds: []int64{3, 4, 5}}, 3,
+		},
 		"certified by the draw":        {certified, even, plateau.StatePlateau, 2, nil, 6},
 		"confirmed by the draw":        {confirm, even, plateau.StatePlateau, 2, nil, 6},
 		"the draw shows a gain":        {confirm, gains, plateau.StateLikelyPlateau, 4, next, 6},

@@ -36,8 +36,9 @@ type Code string
 // Reasons: why the state is what it is. The first group is the rule's; the others end a ladder in its place, and say in Then what
 // the rule says up to rank Over.
 const (
-	ReasonPlateau        Code = "plateau"          // Ranks gain less than min_gain over Over: upper bounds Values at confidence Value
-	ReasonLikelyPlateau  Code = "likely_plateau"   // Ranks probably gain less over Over: chances Values; Count of Of strikes where the ranks ended first
+	ReasonPlateau Code = "plateau" // Ranks gain less than min_gain over Over: upper bounds Values at confidence Value
+	// ReasonLikelyPlateau: Ranks probably gain less over Over: chances Values; Count of Of strikes where the ranks ended first.
+	ReasonLikelyPlateau  Code = "likely_plateau"
 	ReasonOverfit        Code = "overfit"          // Ranks are worse than Over, by gains Values, while the training loss falls
 	ReasonStillImproving Code = "still_improving"  // the last of the Ranks gains Gain over Over
 	ReasonOneRank        Code = "one_rank"         // Ranks has one

@@ -34,12 +34,27 @@ func TestConfirmAtTheEnd(t *testing.T) {
 	lost := drawn(rungs, 2, 4.72, 4.66, 4.70)
 	lost[2].Lost = []int64{3, 4, 5}
 	tests := map[string]drawCase{
-		"not without the wish":             {plain, rungs, plateau.StateLikelyPlateau, 2, nil, 3},
-		"nor by stop: certified":           {with(func(p *plateau.Rule) { p.Confirm, p.Stop = false, plateau.StopCertified }), rungs, plateau.StateLikelyPlateau, 2, nil, 3},
-		"it asks":                          {confirm, rungs, plateau.StateLikelyPlateau, 2, &plateau.Draw{Ranks: []int{2, 4}, Seeds: []int64{3, 4, 5}}, 3},
-		"also under stop: certified":       {with(func(p *plateau.Rule) { p.Stop = plateau.StopCertified }), rungs, plateau.StateLikelyPlateau, 2, &plateau.Draw{Ranks: []int{2, 4}, Seeds: []int64{3, 4, 5}}, 3},
-		"up to max_seeds":                  {with(func(p *plateau.Rule) { p.MaxSeeds = 4 }), rungs, plateau.StateLikelyPlateau, 2, &plateau.Draw{Ranks: []int{2, 4}, Seeds: []int64{3}}, 3},
-		"half of it is there":              {confirm, drawn(rungs, 4, 4.72, 4.66, 4.70), plateau.StateLikelyPlateau, 2, &plateau.Draw{Ranks: []int{2}, Seeds: []int64{3, 4, 5}}, 3},
+		"not without the wish": {plain, rungs, plateau.StateLikelyPlateau, 2, nil, 3},
+		"nor by stop: certified": {
+			with(func(p *plateau.Rule) { p.Confirm, p.Stop = false, plateau.StopCertified }), rungs,
+			plateau.StateLikelyPlateau, 2, nil, 3,
+		},
+		"it asks": {
+			confirm, rungs, plateau.StateLikelyPlateau, 2,
+			&plateau.Draw{Ranks: []int{2, 4}, Seeds: []int64{3, 4, 5}}, 3,
+		},
+		"also under stop: certified": {
+			with(func(p *plateau.Rule) { p.Stop = plateau.StopCertified }), rungs, plateau.StateLikelyPlateau,
+			2, &plateau.Draw{Ranks: []int{2, 4}, Seeds: []int64{3, 4, 5}}, 3,
+		},
+		"up to max_seeds": {
+			with(func(p *plateau.Rule) { p.MaxSeeds = 4 }), rungs, plateau.StateLikelyPlateau,
+			2, &plateau.Draw{Ranks: []int{2, 4}, Seeds: []int64{3}}, 3,
+		},
+		"half of it is there": {
+			confirm, drawn(rungs, 4, 4.72, 4.66, 4.70), plateau.StateLikelyPlateau, 2,
+			&plateau.Draw{Ranks: []int{2}, Seeds: []int64{3, 4, 5}}, 3,
+		},
 		"certain now, and likely at most":  {confirm, even, plateau.StateLikelyPlateau, 2, nil, 6},
 		"the draw shows a gain":            {with(func(p *plateau.Rule) { p.MaxSeeds = 12 }), gains, plateau.StateStillImproving, 4, nil, 12},
 		"the draw leaves it open":          {confirm, given(4.66, 4.69, 4.68), plateau.StateInconclusive, 2, nil, 6},

@@ -171,23 +171,39 @@ func TestJudgeStates(t *testing.T) {
 		rank  int
 		flags []string
 	}{
-		"plateau":                       {plateau.DefaultRule(), ladder(ranks, flat), plateau.StatePlateau, 2, nil},
-		"worse is a plateau":            {plateau.DefaultRule(), ladder(ranks, worse), plateau.StatePlateau, 2, nil},
-		"overfit":                       {plateau.DefaultRule(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.2), plateau.StateOverfit, 2, nil},
-		"worse, but trains worse too":   {plateau.DefaultRule(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.4), plateau.StatePlateau, 2, nil},
-		"overfit, but on assumed noise": {plateau.DefaultRule(), trained(ladder(ranks, one(4.8, 4.7, 4.8, 4.9)), 4.5, 4.4, 4.3, 4.2), plateau.StateLikelyPlateau, 2, []string{plateau.FlagOneSeed, plateau.FlagOverfitting}},
+		"plateau":                     {plateau.DefaultRule(), ladder(ranks, flat), plateau.StatePlateau, 2, nil},
+		"worse is a plateau":          {plateau.DefaultRule(), ladder(ranks, worse), plateau.StatePlateau, 2, nil},
+		"overfit":                     {plateau.DefaultRule(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.2), plateau.StateOverfit, 2, nil},
+		"worse, but trains worse too": {plateau.DefaultRule(), trained(ladder(ranks, worse), 4.5, 4.4, 4.3, 4.4), plateau.StatePlateau, 2, nil},
+		"overfit, but on assumed noise": {
+			plateau.DefaultRule(), trained(ladder(ranks, one(4.8, 4.7, 4.8, 4.9)), 4.5, 4.4, 4.3, 4.2),
+			plateau.StateLikelyPlateau, 2,
+			[]string{plateau.FlagOneSeed, plateau.FlagOverfitting},
+		},
 		"overfit, above a rank that may gain": {
 			plateau.DefaultRule(), trained(ladder(append(ranks, 16), unsure), 4.5, 4.4, 4.3, 4.2, 4.1), plateau.StateOverfit, 4, nil,
 		},
-		"likely plateau":               {plateau.DefaultRule(), ladder(ranks, noisy), plateau.StateLikelyPlateau, 2, nil},
-		"still improving":              {plateau.DefaultRule(), ladder(ranks, still), plateau.StateStillImproving, 8, nil},
-		"one rank":                     {plateau.DefaultRule(), ladder(ranks[:1], flat[:1]), plateau.StateInconclusive, 1, nil},
-		"grid ends on a strike":        {plateau.DefaultRule(), ladder(ranks[:3], flat[:3]), plateau.StateLikelyPlateau, 2, nil},
-		"one seed, noise assumed":      {plateau.DefaultRule(), ladder(ranks, one(4.8, 4.6, 4.6, 4.6)), plateau.StateLikelyPlateau, 2, []string{plateau.FlagOneSeed}},
-		"one seed, noise given":        {given, ladder(ranks, one(4.8, 4.6, 4.6, 4.6)), plateau.StatePlateau, 2, []string{plateau.FlagOneSeed}},
-		"best step long before last":   {plateau.DefaultRule(), ended(ladder(ranks, flat), 0.03), plateau.StatePlateau, 2, []string{plateau.FlagOverfitting}},
-		"ranks past the stop are idle": {plateau.DefaultRule(), ladder(append(ranks, 16), append(flat, spread(4.2, 0, .001, 0))), plateau.StatePlateau, 2, []string{plateau.FlagBeyond}},
-		"no common seed":               {plateau.DefaultRule(), disjoint(), plateau.StateInconclusive, 1, nil},
+		"likely plateau":        {plateau.DefaultRule(), ladder(ranks, noisy), plateau.StateLikelyPlateau, 2, nil},
+		"still improving":       {plateau.DefaultRule(), ladder(ranks, still), plateau.StateStillImproving, 8, nil},
+		"one rank":              {plateau.DefaultRule(), ladder(ranks[:1], flat[:1]), plateau.StateInconclusive, 1, nil},
+		"grid ends on a strike": {plateau.DefaultRule(), ladder(ranks[:3], flat[:3]), plateau.StateLikelyPlateau, 2, nil},
+		"one seed, noise assumed": {
+			plateau.DefaultRule(), ladder(ranks, one(4.8, 4.6, 4.6, 4.6)), plateau.StateLikelyPlateau,
+			2,
+			[]string{plateau.FlagOneSeed},
+		},
+		"one seed, noise given": {given, ladder(ranks, one(4.8, 4.6, 4.6, 4.6)), plateau.StatePlateau, 2, []string{plateau.FlagOneSeed}},
+		"best step long before last": {
+			plateau.DefaultRule(), ended(ladder(ranks, flat), 0.03), plateau.StatePlateau,
+			2,
+			[]string{plateau.FlagOverfitting},
+		},
+		"ranks past the stop are idle": {
+			plateau.DefaultRule(), ladder(append(ranks, 16), append(flat, spread(4.2, 0, .001, 0))),
+			plateau.StatePlateau, 2,
+			[]string{plateau.FlagBeyond},
+		},
+		"no common seed": {plateau.DefaultRule(), disjoint(), plateau.StateInconclusive, 1, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,10 @@ func TestResolution(t *testing.T) {
 		second, last float64
 		relative     bool
 	}{
-		{"three seeds, six ranks between which ν grows to 6", 0, 3, 6, 4.30265 * math.Sqrt2 * 0.0025 / math.Sqrt(3), 2.44691 * math.Sqrt2 * 0.0025 / math.Sqrt(3), true},
+		{
+			"three seeds, six ranks between which ν grows to 6", 0, 3, 6, 4.30265 * math.Sqrt2 * 0.0025 / math.Sqrt(3),
+			2.44691 * math.Sqrt2 * 0.0025 / math.Sqrt(3), true,
+		},
 		{"noise in nats", 0.01, 3, 7, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 2.36462 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
 		{"three ranks have two pairs", 0.01, 3, 3, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 3.18245 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
 		{"two ranks have one pair", 0.01, 3, 2, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},

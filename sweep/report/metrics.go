@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -225,7 +226,8 @@ func (r Report) metricsLegend() string {
 	if !share.Relative {
 		share, whose = plateau.DefaultRule().MinGain, "the default, for the grid gives nats"
 	}
-	text := fmt.Sprintf("Metrics beside val_loss are judged by the same rule on the grid's seeds, with a min_gain of %s %% of the "+
+	var text strings.Builder
+	fmt.Fprintf(&text, "Metrics beside val_loss are judged by the same rule on the grid's seeds, with a min_gain of %s %% of the "+
 		"lowest rank's value (%s)",
 		number(share.Value*100), whose)
 	separator, step := "; ", "the step of the lowest val_loss"
@@ -233,15 +235,15 @@ func (r Report) metricsLegend() string {
 		if !m.Judged || !m.Always && !r.has(func(t Trial) *float64 { return m.Of(t.Measures) }) {
 			continue
 		}
-		text += fmt.Sprintf("%s%s is %s, at %s", separator, m.Name, m.Meaning, step)
+		fmt.Fprintf(&text, "%s%s is %s, at %s", separator, m.Name, m.Meaning, step)
 		if m.Rate {
-			text += fmt.Sprintf("; its min_gain is a difference of %s", number(share.Value))
+			fmt.Fprintf(&text, "; its min_gain is a difference of %s", number(share.Value))
 		}
 		separator, step = ". ", "that step"
 	}
-	text += "."
+	text.WriteString(".")
 	if r.retains() {
-		text += " Forgetting is compared by the loss on data.retain."
+		text.WriteString(" Forgetting is compared by the loss on data.retain.")
 	}
-	return text
+	return text.String()
 }

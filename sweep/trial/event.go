@@ -97,9 +97,8 @@ const (
 	OutcomeOverMemory  OutcomeState = "over_memory" // predicted to need, or killed for needing, more than it may
 	OutcomeOverTime    OutcomeState = "over_time"   // limits.trial_time
 	OutcomeInterrupted OutcomeState = "interrupted" // asked to stop, or gone while no coordinator watched
-	// the process is gone without a word, which the coordinator appends, or could not truncate its adapter
-	OutcomeCrashed OutcomeState = "crashed"
-	OutcomeFailed  OutcomeState = "failed" // the worker met an error that a retry will not cure
+	OutcomeCrashed     OutcomeState = "crashed"     // gone without a word (appended by the coordinator), or failed in screening
+	OutcomeFailed      OutcomeState = "failed"      // the worker met an error that a retry will not cure
 )
 
 // EndsTrial reports whether no further attempt follows.
