@@ -20,6 +20,10 @@
 // Where things are: the facts in facts.go and snapshot.go; a grid's ladders in ladderplan.go and planner.go; the next actions in
 // decide.go, with one ladder's standing in standing.go; what a ladder's facts say in conclude.go; the loop in scheduler.go.
 //
+//	scheduler := sweep.Scheduler{Store: db, Exec: executor, Capacity: sweep.Capacity{Jobs: 2}, Root: "runs", Log: log}
+//	snapshot, err := scheduler.Run(ctx, id, session) // Snapshot → Decide → Start → events, until nothing is left to do
+//	verdicts := sweep.Conclude(snapshot).Verdicts    // one for each ladder
+//
 // The package knows no SQL, no GoMLX, no HTTP and starts no process; the interfaces Store and Executor stand beside the
 // Scheduler that uses them.
 package sweep
