@@ -77,10 +77,11 @@ type plateauResult struct {
 // verdictJSON is a verdict in sentences, without its rungs.
 type verdictJSON struct {
 	plateau.Verdict
-	Code   plateau.Code `json:"code"` // of the reason
-	Reason string       `json:"reason"`
-	Advice []string     `json:"advice"`
-	Rungs  *struct{}    `json:"rungs,omitempty"` // hides Verdict.Rungs
+	Code        plateau.Code   `json:"code"` // of the reason
+	Reason      string         `json:"reason"`
+	Advice      []string       `json:"advice"`
+	AdviceCodes []plateau.Code `json:"advice_codes"`    // one for each of Advice
+	Rungs       *struct{}      `json:"rungs,omitempty"` // hides Verdict.Rungs
 }
 
 func (a *app) plateau(path string, f plateauFlags) error {
@@ -110,7 +111,10 @@ func (a *app) plateau(path string, f plateauFlags) error {
 	}
 	noise := report.NoiseOf(rungs)
 	return a.emit("plateau", plateauResult{
-		Verdict: verdictJSON{Verdict: v, Code: v.Reason.Code, Reason: prose.Reason(v), Advice: prose.Advice(v)}, Rungs: v.Rungs, Noise: noise,
+		Verdict: verdictJSON{
+			Verdict: v, Code: v.Reason.Code, Reason: prose.Reason(v), Advice: prose.Advice(v), AdviceCodes: report.AdviceCodes(v),
+		},
+		Rungs: v.Rungs, Noise: noise,
 	},
 		func(w io.Writer) error { return writePlateau(w, v, noise) },
 		func() ([]string, [][]string) { return plateauRows(v) })
