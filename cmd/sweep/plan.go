@@ -90,7 +90,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
-	capacity, err := a.capacity(choice, r.Parallel())
+	capacity, err := a.executor.capacity(choice, a.jobs, r.Parallel())
 	if err != nil {
 		return planView{}, err
 	}
@@ -115,7 +115,7 @@ func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
-	executor, err := a.newExecutor(root, jobs, r.Platform)
+	executor, err := a.executor.open(root, jobs, r.Platform)
 	if err != nil {
 		return nil, err
 	}

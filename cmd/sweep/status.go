@@ -122,7 +122,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	workers, err := a.newExecutor(a.root, 1, snapshot.Sweep.Platform)
+	workers, err := a.executor.open(a.root, 1, snapshot.Sweep.Platform)
 	if err != nil {
 		return err
 	}
