@@ -100,11 +100,14 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	}
 	view := newPlanView(g, r.Warnings)
 	view.Backend, view.Jobs = choice.Identity, capacity.Jobs
+	var all []sweep.RungEstimate
 	for i, l := range r.Ladders {
+		estimates := l.Estimate(measured[i], g.Limits().Memory)
 		view.add(l)
-		view.predict(i, l.Rungs, measured[i])
+		view.predict(i, estimates)
+		all = append(all, estimates...)
 	}
-	view.total(r.Parallel())
+	view.Seconds = new(r.Seconds(all, capacity.Jobs))
 	return view, nil
 }
 
