@@ -138,7 +138,8 @@ func (v planView) timeText() string {
 func (v planView) resolutionText() string {
 	unit, scale, source := " nats", 1.0, "noise_sd of the grid"
 	if v.Resolution.Relative {
-		unit, scale, source = " % of the lowest rank's loss", 100, "noise_sd by default 0.25 % of that loss"
+		unit, scale = " % of the lowest rank's loss", 100
+		source = fmt.Sprintf("noise_sd by default %g %% of that loss", scale*plateau.DefaultNoise)
 	}
 	text := fmt.Sprintf("smallest gain that %s can certify: %.3g%s at the second rank, %.3g at the last at best (%s); min_gain is %s",
 		plural(v.Seeds, "seed"), scale*v.Resolution.Second, unit, scale*v.Resolution.Last, source, v.MinGain)
