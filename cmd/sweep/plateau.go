@@ -55,7 +55,8 @@ standard deviation of one value after removing what seeds share.`,
 	}
 	rule := plateau.DefaultRule()
 	cmd.Flags().StringVar(&f.direction, "direction", "min", "min where lower values are better (losses), max where higher ones are")
-	cmd.Flags().StringVar(&f.minGain, "min-gain", rule.MinGain.String(), "the smallest gain worth a higher rank: a number, or % of the lowest rank's mean")
+	cmd.Flags().StringVar(&f.minGain, "min-gain", rule.MinGain.String(),
+		"the smallest gain worth a higher rank: a number, or % of the lowest rank's mean")
 	cmd.Flags().IntVar(&f.patience, "patience", rule.Patience, "ranks in a row without a worthwhile gain before the rule stops")
 	cmd.Flags().Float64Var(&f.confidence, "confidence", rule.Confidence, "confidence of the intervals")
 	cmd.Flags().Float64Var(&f.noiseSD, "noise-sd", 0, "standard deviation of one value, needed where ranks have one seed")
