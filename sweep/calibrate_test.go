@@ -74,3 +74,46 @@ func TestEstimate(t *testing.T) {
 		t.Errorf("over the limit = %+v", got)
 	}
 }
+
+func TestEstimateLadder(t *testing.T) {
+	t.Parallel()
+	spec := trial.Spec{
+		Data:  trial.DataSpec{SequenceLength: 16},
+		Train: trial.TrainSpec{Steps: 10, EvalSteps: 5, BatchSize: 2, GradientAccumulationSteps: 3},
+	}
+	if got := MostTokens(spec); got != 900 { // 60 sequences of 15
+		t.Errorf("MostTokens = %d, want 900", got)
+	}
+	longer := spec
+	longer.Train.Steps = 20
+	planned := func(specs ...trial.Spec) (trials []PlannedTrial) {
+		for _, s := range specs {
+			trials = append(trials, PlannedTrial{Trial: trial.Trial{Spec: s}})
+		}
+		return trials
+	}
+	r := Registration{Ladders: []LadderPlan{{Rungs: []RungPlan{
+		{Rank: 1, Trials: planned(spec, longer)}, {Rank: 3, Trials: planned(spec, spec)}, {Rank: 5, Trials: planned(spec, spec)},
+	}}}}
+	ends := MeasuredEnds{
+		Low:  Measurement{Rank: 1, Startup: 1, EvalSeconds: 1, StepSeconds: 1, Bytes: 100},
+		High: Measurement{Rank: 5, Startup: 1, EvalSeconds: 1, StepSeconds: 2, Bytes: 500},
+	}
+	got := r.Ladders[0].Estimate(ends, 400)
+	want := []RungEstimate{ // 3 or 5 evaluations, 10 or 20 steps
+		{Trials: 2, Bytes: 100, TrialSeconds: (1 + 3 + 10 + 1 + 5 + 20) / 2.},
+		{Trials: 2, Bytes: 300, TrialSeconds: 1 + 3 + 15},
+		{Trials: 2, Bytes: 500, TrialSeconds: 1 + 3 + 20, OverMemory: true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Estimate (-want +got)\n%s", diff)
+	}
+	if unlimited := r.Ladders[0].Estimate(ends, 0); unlimited[2].OverMemory {
+		t.Error("without a limit a rank is over it")
+	}
+	for jobs, want := range map[int]float64{1: 40 + 38, 2: (40 + 38) / 2., 9: (40 + 38) / 2.} { // one rung has two trials
+		if got := r.Seconds(got, jobs); got != want {
+			t.Errorf("%d jobs take %v s, want %v", jobs, got, want)
+		}
+	}
+}

@@ -75,3 +75,9 @@ func (r RungPlan) Specs() []trial.Spec {
 	}
 	return specs
 }
+
+// MostTokens is what a trial predicts at most: every id of full sequences but the first.
+func MostTokens(s trial.Spec) int64 {
+	sequences := int64(s.Train.Steps) * int64(s.Train.BatchSize) * int64(s.Train.GradientAccumulationSteps)
+	return sequences * int64(s.Data.SequenceLength-1)
+}

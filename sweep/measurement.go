@@ -49,3 +49,35 @@ func (m Measurement) seconds(t trial.TrainSpec) float64 {
 	evaluations := 1 + (t.Steps+t.EvalSteps-1)/t.EvalSteps
 	return m.Startup + float64(evaluations)*m.EvalSeconds + float64(t.Steps)*m.StepSeconds
 }
+
+// RungEstimate is what a rung's trials are expected to take.
+type RungEstimate struct {
+	Trials       int
+	Bytes        int64   // of one trial
+	TrialSeconds float64 // the mean over the trials
+	OverMemory   bool    // its trials would not be started
+}
+
+// Estimate says what each rung takes by what was measured of the ladder's ends; memory is limits.memory, 0 for none.
+func (l LadderPlan) Estimate(ends MeasuredEnds, memory int64) []RungEstimate {
+	estimates := make([]RungEstimate, len(l.Rungs))
+	for i, r := range l.Rungs {
+		m := ends.Estimate(r.Rank)
+		estimates[i] = RungEstimate{
+			Trials: len(r.Trials), Bytes: m.Bytes, TrialSeconds: m.MeanSeconds(r.Specs()),
+			OverMemory: m.OverMemory || memory > 0 && m.Bytes > memory,
+		}
+	}
+	return estimates
+}
+
+// Seconds adds up the times of all rungs. Seeds of a rung and ladders run side by side, as far as there are jobs.
+func (r Registration) Seconds(rungs []RungEstimate, jobs int) float64 {
+	var seconds float64
+	for _, e := range rungs {
+		if !e.OverMemory {
+			seconds += float64(e.Trials) * e.TrialSeconds
+		}
+	}
+	return seconds / float64(max(1, min(jobs, r.Parallel())))
+}

@@ -7,11 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/hub"
 	"github.com/ranksweep/ranksweep/trainer/model"
+	"github.com/ranksweep/ranksweep/trainer/records"
+	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -47,6 +50,23 @@ func Files(m trial.ModelInfo) (fs.FS, error) {
 		return oneFile{os.DirFS(filepath.Dir(m.Path)), filepath.Base(m.Path)}, nil
 	}
 	return os.DirFS(m.Path), nil
+}
+
+// CheckText reports whether the model can make ids of the data, as far as the first row of each file tells.
+func CheckText(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) error {
+	files, err := Files(m)
+	if err != nil {
+		return err
+	}
+	_, missing := tokenizer.Load(files)
+	if missing == nil {
+		return nil
+	}
+	text, err := records.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain))
+	if err != nil || text == "" {
+		return err
+	}
+	return fmt.Errorf("model %s cannot read %s: %w", m.Reference, text, missing)
 }
 
 // oneFile shows one file of a folder: a GGUF file is a whole model, and what lies beside it is not part of it.

@@ -56,6 +56,21 @@ func TestInspectFolder(t *testing.T) {
 	}
 }
 
+func TestCheckText(t *testing.T) {
+	t.Parallel()
+	text := trial.DataSpec{Train: []string{"builtin:go-doc"}}
+	err := trainer.CheckText(t.Context(), tinyInfo(t), text)
+	if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "cannot read builtin:go-doc: ") {
+		t.Errorf("text for a model without a tokenizer: %v", err)
+	}
+	ids := filepath.Join(t.TempDir(), "ids.jsonl")
+	must(t, os.WriteFile(ids, []byte(`{"input_ids": [1, 2]}`), 0o600))
+	must(t, trainer.CheckText(t.Context(), tinyInfo(t), trial.DataSpec{Train: []string{ids}}))
+	gopher, err := trainer.Inspect(t.Context(), "builtin:gopher", trainer.InspectOptions{})
+	must(t, err)
+	must(t, trainer.CheckText(t.Context(), gopher, text))
+}
+
 func TestInspectBuiltin(t *testing.T) {
 	t.Parallel()
 	info, err := trainer.Inspect(t.Context(), "builtin:gopher", trainer.InspectOptions{})

@@ -11,12 +11,10 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/executor/local"
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
-	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // sayUnconfirmed names the ladders that stay likely although a person asked for certainty, and says why.
@@ -94,18 +92,18 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 		}
 		return sweep.Snapshot{}, err
 	}
-	capacity, err := a.capacity(choice, registration.Parallel())
+	capacity, err := a.executor.capacity(choice, a.jobs, registration.Parallel())
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
 	return a.schedule(ctx, kill, db, s.Sweep.ID, session, capacity, choice.Platform)
 }
 
-// schedule runs the scheduler on this machine.
+// schedule runs the scheduler where --executor says.
 func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, id, session int64, capacity sweep.Capacity,
 	platform string,
 ) (sweep.Snapshot, error) {
-	executor, err := a.newExecutor(a.root, capacity.Jobs, platform)
+	executor, err := a.executor.open(a.root, capacity.Jobs, platform)
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
@@ -137,28 +135,6 @@ func keepAlive(ctx context.Context, db *store.DB, session int64) (stop func()) {
 		}
 	}()
 	return func() { close(done); <-ended }
-}
-
-// capacity is what this machine offers. Jobs default to one per core, as long as there are trials for them: two processes
-// on one core each train 1.37 times as many tokens as one on both (measured for a model of 1M parameters). On a GPU platform
-// each trial has a GPU of its own, so that device memory needs no bound over trials.
-func (a *app) capacity(choice backend.Choice, trials int) (sweep.Capacity, error) {
-	host, err := backend.HostMemory()
-	if err != nil {
-		return sweep.Capacity{}, err
-	}
-	most := len(local.Cores())
-	if choice.Platform == backend.PlatformCUDA {
-		most = len(choice.Devices)
-		if a.jobs > most {
-			return sweep.Capacity{}, usagef("--jobs %d: %s has %d devices, and each trial needs one", a.jobs, choice.Platform, most)
-		}
-	}
-	c := sweep.Capacity{Jobs: a.jobs, HostBytes: host}
-	if a.jobs == jobsAuto {
-		c.Jobs = max(1, min(most, trials))
-	}
-	return c, nil
 }
 
 // conclude prints the report of a finished sweep; trials that failed for good give it its own exit code.

@@ -118,17 +118,28 @@ func (a *app) writeEvaluation(v evalView) error {
 	for _, w := range v.Warnings {
 		a.say("warning: %s", w)
 	}
-	header := []string{"loss", "perplexity"}
-	row := []string{fmt.Sprintf("%.6f", v.Loss), fmt.Sprintf("%.4f", v.Perplexity)}
-	for _, m := range trial.AllMeasures() {
-		if value := m.Of(v.Measures); value != nil {
-			header, row = append(header, m.Name), append(row, fmt.Sprintf("%.4f", *value))
-		}
-	}
-	header, row = append(header, "tokens", "sequences"), append(row, strconv.FormatInt(v.Tokens, 10), strconv.Itoa(v.Sequences))
-	if v.ValLoss != nil {
-		header, row = append(header, "val_loss"), append(row, fmt.Sprintf("%.6f", *v.ValLoss))
-	}
+	header, row := v.columns()
 	table := func(w io.Writer) error { return writeTable(w, header, [][]string{row}) }
 	return a.emit("eval", v, table, func() ([]string, [][]string) { return header, [][]string{row} })
+}
+
+// columns has the measures of every evaluation before the counts, and behind them what only some evaluations have.
+func (v evalView) columns() (header, row []string) {
+	header, row = []string{"loss", "perplexity"}, []string{fmt.Sprintf("%.6f", v.Loss), fmt.Sprintf("%.4f", v.Perplexity)}
+	var someHeader, some []string
+	for _, m := range trial.AllMeasures() {
+		value := m.Of(v.Measures)
+		switch {
+		case value == nil:
+		case m.Always:
+			header, row = append(header, m.Name), append(row, fmt.Sprintf("%.4f", *value))
+		default:
+			someHeader, some = append(someHeader, m.Name), append(some, fmt.Sprintf("%.4f", *value))
+		}
+	}
+	if v.ValLoss != nil {
+		someHeader, some = append(someHeader, "val_loss"), append(some, fmt.Sprintf("%.6f", *v.ValLoss))
+	}
+	header = append(append(header, "tokens", "sequences"), someHeader...)
+	return header, append(append(row, strconv.FormatInt(v.Tokens, 10), strconv.Itoa(v.Sequences)), some...)
 }

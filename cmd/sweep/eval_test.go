@@ -49,6 +49,20 @@ func TestEvalScoresTheBuiltinModel(t *testing.T) {
 	}
 }
 
+// TestEvalColumnsKeepTheirOrder: what only some evaluations have stands behind the columns of all.
+func TestEvalColumnsKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	v := evalView{ValLoss: new(1.5)}
+	v.TokenAccuracy, v.ExactMatch, v.RetainLoss = new(0.25), new(0.125), new(2.0)
+	v.Loss, v.Perplexity, v.Tokens, v.Sequences = 1.25, 3.5, 30, 4
+	header, row := v.columns()
+	const wantHeader = "loss,perplexity,token_accuracy,tokens,sequences,exact_match,retain_loss,val_loss"
+	const wantRow = "1.250000,3.5000,0.2500,30,4,0.1250,2.0000,1.500000"
+	if h, r := strings.Join(header, ","), strings.Join(row, ","); h != wantHeader || r != wantRow {
+		t.Errorf("columns are\n%s\n%s\nwant\n%s\n%s", h, r, wantHeader, wantRow)
+	}
+}
+
 func TestEvalRefusesBadInput(t *testing.T) {
 	t.Parallel()
 	rows := evalRows(t)

@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/hub"
-	"github.com/ranksweep/ranksweep/trainer/records"
-	"github.com/ranksweep/ranksweep/trainer/tokenizer"
 )
 
 // inputs implements sweep.Inputs with the trainer's readers. Everything is read once per command and remembered.
@@ -46,19 +43,7 @@ func (in *inputs) CheckStart(m trial.ModelInfo, l lora.Spec) error { return trai
 
 // CheckText implements sweep.Inputs.
 func (in *inputs) CheckText(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) error {
-	files, err := trainer.Files(m)
-	if err != nil {
-		return err
-	}
-	_, missing := tokenizer.Load(files)
-	if missing == nil {
-		return nil
-	}
-	text, err := records.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain))
-	if err != nil || text == "" {
-		return err
-	}
-	return fmt.Errorf("model %s cannot read %s: %w", m.Reference, text, missing)
+	return trainer.CheckText(ctx, m, d)
 }
 
 // StartSum implements sweep.Inputs.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -120,6 +121,8 @@ func TestStatusCommand(t *testing.T) {
 		Schema, Sweep, State string
 		Coordinator          struct{ Alive bool }
 		Ladders              []struct {
+			State, Code, Reason string
+
 			Rungs []struct {
 				Rank, Done int
 				Trials     []struct {
@@ -137,8 +140,26 @@ func TestStatusCommand(t *testing.T) {
 		got.Ladders[0].Rungs[0].Done != 1 || got.Ladders[0].Rungs[0].Trials[1].Step != 2 {
 		t.Errorf("status -o json = %+v", got)
 	}
+	if l := got.Ladders[0]; l.State != "interrupted" || l.Code != "running" || l.Reason != "rank 1: 1 of 2 trials finished" {
+		t.Errorf("status -o json: ladder 1 is %q, %q: %q", l.State, l.Code, l.Reason)
+	}
 	if _, stdout, _ := sweepCommand(t, "status", "--root", root, "-o", "csv"); strings.Count(stdout, "\n") != 1+4 {
 		t.Errorf("status -o csv has %d lines, want a header and 4 trials:\n%s", strings.Count(stdout, "\n"), stdout)
+	}
+}
+
+// TestStatusNamesAxes: a value keeps brackets of its own, and what the whole grid shares is left out.
+func TestStatusNamesAxes(t *testing.T) {
+	t.Parallel()
+	cell := report.Cell{{Name: "model", Value: "m"}, {Name: "target_modules", Value: "(q|v)", Axis: true}}
+	s := sweepStatus{Ladders: []ladderStatus{{Number: 1, Cell: cell, State: "running", Rungs: []rungStatus{{Trials: []trialStatus{{}}}}}}}
+	if _, rows := statusRows(s); rows[0][1] != "target_modules=(q|v)" {
+		t.Errorf("status -o csv names the ladder %q", rows[0][1])
+	}
+	var text bytes.Buffer
+	err := writeStatus(&text, s, "", time.Now())
+	if want := "\nladder 1 (target_modules=(q|v)): running\n"; err != nil || !strings.Contains(text.String(), want) {
+		t.Errorf("%v: status prints\n%s", err, text.String())
 	}
 }
 
@@ -241,6 +262,14 @@ func TestShowCommand(t *testing.T) {
 	}
 	if diff := cmp.Diff(done.Spec, got.Spec); diff != "" {
 		t.Errorf("spec of show -o json (-want +got):\n%s", diff)
+	}
+	const metrics = `"metrics": {
+    "perplexity": 90.01713130052181,
+    "token_accuracy": null,
+    "exact_match": null
+  }`
+	if !strings.Contains(stdout, metrics) {
+		t.Errorf("show -o json lacks %s:\n%s", metrics, stdout)
 	}
 	if got.Schema != "sweep.show/v1" || len(got.Attempts) != 1 || *got.Attempts[0].Outcome.ValLoss != 4.5 || len(got.Files) != 2 ||
 		got.Files[0].Bytes != 9 {

@@ -1,5 +1,3 @@
-// Command sweep answers "which LoRA rank should I use, and what does it cost me?": it trains a ladder of ranks, stops
-// where larger ranks no longer pay, and reports why.
 package main
 
 import (

@@ -90,7 +90,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
-	capacity, err := a.capacity(choice, r.Parallel())
+	capacity, err := a.executor.capacity(choice, a.jobs, r.Parallel())
 	if err != nil {
 		return planView{}, err
 	}
@@ -100,11 +100,14 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	}
 	view := newPlanView(g, r.Warnings)
 	view.Backend, view.Jobs = choice.Identity, capacity.Jobs
+	var all []sweep.RungEstimate
 	for i, l := range r.Ladders {
+		estimates := l.Estimate(measured[i], g.Limits().Memory)
 		view.add(l)
-		view.predict(i, l.Rungs, measured[i])
+		view.predict(i, estimates)
+		all = append(all, estimates...)
 	}
-	view.total(r.Parallel())
+	view.Seconds = new(r.Seconds(all, capacity.Jobs))
 	return view, nil
 }
 
@@ -115,7 +118,7 @@ func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
-	executor, err := a.newExecutor(root, jobs, r.Platform)
+	executor, err := a.executor.open(root, jobs, r.Platform)
 	if err != nil {
 		return nil, err
 	}

@@ -72,29 +72,18 @@ func TestPlanCalibrates(t *testing.T) {
 	}
 }
 
-func TestSeedsNeeded(t *testing.T) {
+func TestNeededText(t *testing.T) {
 	t.Parallel()
-	rule := plateau.DefaultRule()
-	n := newSeedsNeeded(rule, 5)
-	enough, fewer := rule.Resolution(*n.Second, 5), rule.Resolution(*n.Second-1, 5)
-	if enough.Second >= rule.MinGain.Value || fewer.Second < rule.MinGain.Value {
-		t.Errorf("%d seeds tell %v at the second rank and one fewer %v, want the fewest that tell %v", *n.Second, enough.Second,
-			fewer.Second, rule.MinGain.Value)
-	}
-	if *n.Last >= *n.Second {
-		t.Errorf("%d seeds at the last rank, %d at the second; the last shares variances", *n.Last, *n.Second)
-	}
-	if text := n.text(*n.Second); text != "" {
+	needed := plateau.DefaultRule().SeedsNeeded(5)
+	if text := neededText(needed, *needed.Second); text != "" {
 		t.Errorf("with enough seeds it says %q", text)
 	}
-	rule.MinGain.Value = 1e-6
-	if n := newSeedsNeeded(rule, 5); n.Second != nil || n.Last != nil || n.text(3) != "" {
-		t.Errorf("a tiny min_gain needs %+v, want more than is counted", n)
+	needed.Second = nil
+	if text := neededText(needed, 3); !strings.Contains(text, "more than 100 at the second rank") {
+		t.Errorf("with more than is counted it says %q", text)
 	}
-	rule = plateau.DefaultRule()
-	rule.NoiseSD = 0.01 // nats, where min_gain is a share of an unknown loss
-	if n := newSeedsNeeded(rule, 5); n.Second != nil || n.Last != nil {
-		t.Errorf("nats against a share = %+v, want nothing", n)
+	if text := neededText(plateau.SeedsNeeded{}, 3); text != "" {
+		t.Errorf("where nothing is known it says %q", text)
 	}
 }
 

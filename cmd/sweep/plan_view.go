@@ -15,51 +15,23 @@ import (
 
 // planView is the result of sweep plan. Memory and time are nil where nothing was calibrated.
 type planView struct {
-	Name       string             `json:"name"`
-	Strategy   sweep.Strategy     `json:"strategy"`
-	Backend    string             `json:"backend,omitempty"`
-	Jobs       int                `json:"jobs,omitempty"`
-	Cells      int                `json:"cells"`
-	Trials     int                `json:"trials"`
-	Tokens     int64              `json:"tokens"` // predicted by all trials together, at most
-	Seconds    *float64           `json:"seconds"`
-	Seeds      int                `json:"seeds"`
-	MinGain    string             `json:"min_gain"`
-	Resolution plateau.Resolution `json:"smallest_gain"` // that the seeds can certify
-	Needed     seedsNeeded        `json:"seeds_to_certify"`
-	Ladders    []planLadder       `json:"ladders"`
-	Warnings   []string           `json:"warnings"`
+	Name       string              `json:"name"`
+	Strategy   sweep.Strategy      `json:"strategy"`
+	Backend    string              `json:"backend,omitempty"`
+	Jobs       int                 `json:"jobs,omitempty"`
+	Cells      int                 `json:"cells"`
+	Trials     int                 `json:"trials"`
+	Tokens     int64               `json:"tokens"` // predicted by all trials together, at most
+	Seconds    *float64            `json:"seconds"`
+	Seeds      int                 `json:"seeds"`
+	MinGain    string              `json:"min_gain"`
+	Resolution plateau.Resolution  `json:"smallest_gain"` // that the seeds can certify
+	Needed     plateau.SeedsNeeded `json:"seeds_to_certify"`
+	Ladders    []planLadder        `json:"ladders"`
+	Warnings   []string            `json:"warnings"`
 
-	rule   plateau.Rule
-	limits sweep.Limits
-	rows   int // of the longest ladder
-}
-
-// seedsNeeded is how many seeds per rank could certify min_gain. Nil where more than mostSeeds would be needed, or where min_gain
-// and the noise are not known in the same unit.
-type seedsNeeded struct {
-	Second *int `json:"second_rung"`
-	Last   *int `json:"last_rung"` // at best
-}
-
-// mostSeeds is where counting seeds stops to be advice.
-const mostSeeds = 100
-
-func newSeedsNeeded(rule plateau.Rule, rungs int) seedsNeeded {
-	var n seedsNeeded
-	for seeds := mostSeeds; seeds >= 2; seeds-- {
-		r := rule.Resolution(seeds, rungs)
-		if r.Relative != rule.MinGain.Relative {
-			return n
-		}
-		if r.Second < rule.MinGain.Value {
-			n.Second = new(seeds)
-		}
-		if r.Last < rule.MinGain.Value {
-			n.Last = new(seeds)
-		}
-	}
-	return n
+	rule plateau.Rule
+	rows int // of the longest ladder
 }
 
 type planLadder struct {
@@ -84,7 +56,7 @@ type planRung struct {
 func newPlanView(g grid.Grid, warnings []string) planView {
 	return planView{
 		Name: g.Name, Strategy: g.Strategy(), Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings),
-		rule: g.Rule(), limits: g.Limits(),
+		rule: g.Rule(),
 	}
 }
 
@@ -97,11 +69,11 @@ func (v *planView) add(plan sweep.LadderPlan) {
 		s := specs[0]
 		rung := planRung{
 			Rank: r.Rank, Alpha: s.LoRA.Alpha, Scaling: s.LoRA.Scaling(), TrainableParams: trainableParams(plan.Model, s.LoRA),
-			Trials: len(specs), Tokens: tokensOf(s),
+			Trials: len(specs), Tokens: sweep.MostTokens(s),
 		}
 		v.Trials += rung.Trials
 		for _, spec := range specs {
-			v.Tokens += tokensOf(spec)
+			v.Tokens += sweep.MostTokens(spec)
 		}
 		l.Rungs = append(l.Rungs, rung)
 	}
@@ -109,7 +81,7 @@ func (v *planView) add(plan sweep.LadderPlan) {
 	v.Cells = len(v.Ladders)
 	v.rows = max(v.rows, len(plan.Rungs))
 	v.Resolution = v.rule.Resolution(v.Seeds, v.rows)
-	v.Needed = newSeedsNeeded(v.rule, v.rows)
+	v.Needed = v.rule.SeedsNeeded(v.rows)
 }
 
 // trainableParams counts what a trial trains; Expand has matched its targets.
@@ -121,33 +93,12 @@ func trainableParams(m trial.ModelInfo, l lora.Spec) int64 {
 	return n
 }
 
-// tokensOf is what a trial predicts at most: every id of full sequences but the first.
-func tokensOf(s trial.Spec) int64 {
-	sequences := int64(s.Train.Steps) * int64(s.Train.BatchSize) * int64(s.Train.GradientAccumulationSteps)
-	return sequences * int64(s.Data.SequenceLength-1)
-}
-
-// predict fills in what a ladder's calibration says.
-func (v *planView) predict(ladder int, rungs []sweep.RungPlan, ends sweep.MeasuredEnds) {
-	for i := range v.Ladders[ladder].Rungs {
+// predict fills in what a ladder's rungs are estimated to take.
+func (v *planView) predict(ladder int, estimates []sweep.RungEstimate) {
+	for i, e := range estimates {
 		rung := &v.Ladders[ladder].Rungs[i]
-		m := ends.Estimate(rung.Rank)
-		rung.PredictedBytes, rung.TrialSeconds = new(m.Bytes), new(m.MeanSeconds(rungs[i].Specs()))
-		rung.OverMemory = m.OverMemory || v.limits.Memory > 0 && m.Bytes > v.limits.Memory
+		rung.PredictedBytes, rung.TrialSeconds, rung.OverMemory = new(e.Bytes), new(e.TrialSeconds), e.OverMemory
 	}
-}
-
-// total adds the times up. Seeds of a rung and ladders run side by side, as far as there are jobs.
-func (v *planView) total(parallel int) {
-	var seconds float64
-	for _, l := range v.Ladders {
-		for _, r := range l.Rungs {
-			if !r.OverMemory {
-				seconds += float64(r.Trials) * *r.TrialSeconds
-			}
-		}
-	}
-	v.Seconds = new(seconds / float64(max(1, min(v.Jobs, parallel))))
 }
 
 func (v planView) table(w io.Writer) error {
@@ -187,19 +138,20 @@ func (v planView) timeText() string {
 func (v planView) resolutionText() string {
 	unit, scale, source := " nats", 1.0, "noise_sd of the grid"
 	if v.Resolution.Relative {
-		unit, scale, source = " % of the lowest rank's loss", 100, "noise_sd by default 0.25 % of that loss"
+		unit, scale = " % of the lowest rank's loss", 100
+		source = fmt.Sprintf("noise_sd by default %g %% of that loss", scale*plateau.DefaultNoise)
 	}
 	text := fmt.Sprintf("smallest gain that %s can certify: %.3g%s at the second rank, %.3g at the last at best (%s); min_gain is %s",
 		plural(v.Seeds, "seed"), scale*v.Resolution.Second, unit, scale*v.Resolution.Last, source, v.MinGain)
-	return text + v.Needed.text(v.Seeds)
+	return text + neededText(v.Needed, v.Seeds)
 }
 
-// text says what more seeds would do, where these do not do it.
-func (n seedsNeeded) text(seeds int) string {
+// neededText says what more seeds would do, where these do not do it.
+func neededText(n plateau.SeedsNeeded, seeds int) string {
 	if n.Last == nil || n.Second != nil && *n.Second <= seeds {
 		return ""
 	}
-	second := fmt.Sprintf("more than %d", mostSeeds)
+	second := fmt.Sprintf("more than %d", plateau.MostSeeds)
 	if n.Second != nil {
 		second = strconv.Itoa(*n.Second)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -11,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"gonum.org/v1/gonum/stat"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
@@ -55,12 +53,14 @@ standard deviation of one value after removing what seeds share.`,
 			return a.plateau(args[0], f)
 		},
 	}
+	rule := plateau.DefaultRule()
 	cmd.Flags().StringVar(&f.direction, "direction", "min", "min where lower values are better (losses), max where higher ones are")
-	cmd.Flags().StringVar(&f.minGain, "min-gain", "0.5%", "the smallest gain worth a higher rank: a number, or % of the lowest rank's mean")
-	cmd.Flags().IntVar(&f.patience, "patience", 2, "ranks in a row without a worthwhile gain before the rule stops")
-	cmd.Flags().Float64Var(&f.confidence, "confidence", 0.95, "confidence of the intervals")
+	cmd.Flags().StringVar(&f.minGain, "min-gain", rule.MinGain.String(),
+		"the smallest gain worth a higher rank: a number, or % of the lowest rank's mean")
+	cmd.Flags().IntVar(&f.patience, "patience", rule.Patience, "ranks in a row without a worthwhile gain before the rule stops")
+	cmd.Flags().Float64Var(&f.confidence, "confidence", rule.Confidence, "confidence of the intervals")
 	cmd.Flags().Float64Var(&f.noiseSD, "noise-sd", 0, "standard deviation of one value, needed where ranks have one seed")
-	cmd.Flags().StringVar(&f.stop, "stop", string(plateau.StopLikely), "likely, or certified to ask for the seeds that certify a plateau")
+	cmd.Flags().StringVar(&f.stop, "stop", string(rule.Stop), "likely, or certified to ask for the seeds that certify a plateau")
 	cmd.Flags().Int64SliceVar(&f.seeds, "seeds", nil, "the seeds that every rank has; the others were drawn to certify (default: all)")
 	cmd.Flags().IntVar(&f.maxSeeds, "max-seeds", 0,
 		"seeds of a rank to ask for, drawn ones included (default: twice those that every rank has)")
@@ -77,10 +77,11 @@ type plateauResult struct {
 // verdictJSON is a verdict in sentences, without its rungs.
 type verdictJSON struct {
 	plateau.Verdict
-	Code   plateau.Code `json:"code"` // of the reason
-	Reason string       `json:"reason"`
-	Advice []string     `json:"advice"`
-	Rungs  *struct{}    `json:"rungs,omitempty"` // hides Verdict.Rungs
+	Code        plateau.Code   `json:"code"` // of the reason
+	Reason      string         `json:"reason"`
+	Advice      []string       `json:"advice"`
+	AdviceCodes []plateau.Code `json:"advice_codes"`    // one for each of Advice
+	Rungs       *struct{}      `json:"rungs,omitempty"` // hides Verdict.Rungs
 }
 
 func (a *app) plateau(path string, f plateauFlags) error {
@@ -97,7 +98,7 @@ func (a *app) plateau(path string, f plateauFlags) error {
 		return usagef("%s: rank %d shares no seed with rank %d: gains are paired by seed, so use the same seeds for every rank",
 			path, rank, rungs[0].Rank)
 	}
-	if f.guessed && looksLikeAccuracy(rungs) {
+	if f.guessed && plateau.LooksLikeAccuracy(rungs) {
 		a.say("the values lie between 0 and 1 and rise with the rank: if higher is better, as for an accuracy, add --direction max")
 	}
 	v, err := rule.Judge(rungs)
@@ -110,7 +111,10 @@ func (a *app) plateau(path string, f plateauFlags) error {
 	}
 	noise := report.NoiseOf(rungs)
 	return a.emit("plateau", plateauResult{
-		Verdict: verdictJSON{Verdict: v, Code: v.Reason.Code, Reason: prose.Reason(v), Advice: prose.Advice(v)}, Rungs: v.Rungs, Noise: noise,
+		Verdict: verdictJSON{
+			Verdict: v, Code: v.Reason.Code, Reason: prose.Reason(v), Advice: prose.Advice(v), AdviceCodes: report.AdviceCodes(v),
+		},
+		Rungs: v.Rungs, Noise: noise,
 	},
 		func(w io.Writer) error { return writePlateau(w, v, noise) },
 		func() ([]string, [][]string) { return plateauRows(v) })
@@ -132,36 +136,14 @@ func (f plateauFlags) rule() (plateau.Rule, error) {
 	default:
 		return p, usagef("--direction %s: want min or max", f.direction)
 	}
-	number, relative := strings.CutSuffix(f.minGain, "%")
-	value, err := strconv.ParseFloat(number, 64)
-	if err != nil {
+	var err error
+	if p.MinGain, err = plateau.ParseMinGain(f.minGain); err != nil {
 		return p, usagef("--min-gain %s: want a number such as 0.02, or a share such as 0.5%%", f.minGain)
 	}
-	if relative {
-		value /= 100
-	}
-	p.MinGain = plateau.MinGain{Value: value, Relative: relative}
 	if err := p.Validate(); err != nil {
 		return p, withCode(exitUsage, err)
 	}
 	return p, nil
-}
-
-// looksLikeAccuracy reports whether all values lie in [0, 1] and their means rise with the rank, at more steps than they fall.
-func looksLikeAccuracy(rungs []plateau.Losses) bool {
-	rises := 0
-	var last float64
-	for i, l := range rungs {
-		if slices.ContainsFunc(l.ValLoss, func(v float64) bool { return v < 0 || v > 1 }) {
-			return false
-		}
-		mean := stat.Mean(l.ValLoss, nil)
-		if i > 0 {
-			rises += cmp.Compare(mean, last)
-		}
-		last = mean
-	}
-	return rises > 0
 }
 
 // complete marks the rungs that have every one of the seeds given; without any the table says which seeds there are.

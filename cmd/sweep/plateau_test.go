@@ -97,6 +97,9 @@ func TestPlateauVerdicts(t *testing.T) {
 				Verdict struct {
 					State           string
 					RecommendedRank int `json:"recommended_rank"`
+					Code            string
+					Advice          []string
+					AdviceCodes     []string `json:"advice_codes"`
 					Rungs           any
 				}
 				Rungs []struct{ Rank int }
@@ -106,6 +109,9 @@ func TestPlateauVerdicts(t *testing.T) {
 			}
 			if got.Schema != "sweep.plateau/v1" || got.Verdict.State != tt.state || got.Verdict.RecommendedRank != tt.rank {
 				t.Errorf("verdict %+v, want %s, rank %d", got.Verdict, tt.state, tt.rank)
+			}
+			if got.Verdict.Code == "" || len(got.Verdict.AdviceCodes) == 0 || len(got.Verdict.AdviceCodes) != len(got.Verdict.Advice) {
+				t.Errorf("code %q, advice %q with the codes %q", got.Verdict.Code, got.Verdict.Advice, got.Verdict.AdviceCodes)
 			}
 			if len(got.Rungs) == 0 || got.Verdict.Rungs != nil {
 				t.Errorf("rungs %v, in the verdict %v", got.Rungs, got.Verdict.Rungs)

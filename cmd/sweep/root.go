@@ -28,7 +28,7 @@ type app struct {
 	backend string // auto, xla:cpu, xla:cuda, go or a plug-in's path
 	jobs    int    // trials at the same time, or jobsAuto
 
-	executor string // one of executors
+	executor executorKind // of --executor
 }
 
 // outputFormats are the values of -o. A command whose result has no rows refuses csv.
@@ -70,7 +70,7 @@ func newRootCommand(a *app) *cobra.Command {
 	f.BoolP("verbose", "v", false, "say more on stderr")
 	f.String("backend", "auto", "auto, xla:cpu, xla:cuda, go, or the path of a PJRT plug-in")
 	f.String("jobs", "auto", "trials to run at the same time, or auto")
-	f.String("executor", executors[0], "where trials run: "+strings.Join(executors, ", "))
+	f.String("executor", executorKinds()[0].name, "where trials run: "+strings.Join(executorNames(), ", "))
 	for _, newCommand := range commands() {
 		sub := newCommand(a)
 		sub.Args = usageArgs(sub.Args)
@@ -115,8 +115,8 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	if a.jobs, err = parseJobs(v.GetString("jobs")); err != nil {
 		return err
 	}
-	if a.executor = v.GetString("executor"); !slices.Contains(executors, a.executor) {
-		return usagef("--executor %s: want %s", a.executor, strings.Join(executors, ", "))
+	if a.executor, err = parseExecutor(v.GetString("executor")); err != nil {
+		return err
 	}
 	if !slices.Contains(outputFormats, a.output) {
 		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))

@@ -19,6 +19,7 @@ func TestSettingsFile(t *testing.T) {
 		"good":        {"root: elsewhere\njobs: 2\n", exitNotFound, "elsewhere"},
 		"unknown key": {"rot: x\n", exitUsage, `unknown key "rot"`},
 		"bad value":   {"jobs: zero\n", exitUsage, "--jobs zero"},
+		"bad choice":  {"executor: cloud\n", exitUsage, "--executor cloud: want local"},
 		"no YAML":     {"root: [\n", exitUsage, "settings file"},
 	} {
 		t.Run(name, func(t *testing.T) {

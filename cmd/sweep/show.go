@@ -55,13 +55,21 @@ type shownMetrics struct {
 	trial.Measures
 }
 
-// MarshalJSON writes null for what was not measured.
+// MarshalJSON writes the metrics in the order of tables, and null for what was not measured.
 func (m shownMetrics) MarshalJSON() ([]byte, error) {
-	all := map[string]*float64{"perplexity": &m.Perplexity}
-	for _, x := range judgedMeasures() {
-		all[x.Name] = x.Of(m.Measures)
+	perplexity, err := json.Marshal(m.Perplexity)
+	if err != nil {
+		return nil, err
 	}
-	return json.Marshal(all)
+	b := fmt.Appendf(nil, `{"perplexity":%s`, perplexity)
+	for _, x := range judgedMeasures() {
+		value, err := json.Marshal(x.Of(m.Measures))
+		if err != nil {
+			return nil, err
+		}
+		b = fmt.Appendf(b, `,%q:%s`, x.Name, value)
+	}
+	return append(b, '}'), nil
 }
 
 func judgedMeasures() []trial.Measure {

@@ -40,6 +40,12 @@ const (
 	progressInterrupted progressState = "interrupted" // neither: sweep resume continues it
 )
 
+// What status calls ladders and trials that would be running if a coordinator held the sweep.
+const (
+	stateInterrupted = string(progressInterrupted)
+	stateAbandoned   = "running without coordinator" // the trial's worker lives on
+)
+
 // sweepStatus is what status prints.
 type sweepStatus struct {
 	Sweep          string         `json:"sweep"`
@@ -63,13 +69,14 @@ type coordinator struct {
 }
 
 type ladderStatus struct {
-	Number          int           `json:"number"` // from 1, as sweep explain takes it
-	ID              int64         `json:"id"`     // in the database's views
-	Cell            report.Cell   `json:"cell"`
-	State           plateau.State `json:"state"`
-	RecommendedRank int           `json:"recommended_rank"` // 0 while no rung is complete
-	Reason          string        `json:"reason"`
-	Rungs           []rungStatus  `json:"rungs"`
+	Number          int          `json:"number"` // from 1, as sweep explain takes it
+	ID              int64        `json:"id"`     // in the database's views
+	Cell            report.Cell  `json:"cell"`
+	State           string       `json:"state"`            // its verdict's, or stateInterrupted
+	RecommendedRank int          `json:"recommended_rank"` // 0 while no rung is complete
+	Code            plateau.Code `json:"code"`             // of the reason
+	Reason          string       `json:"reason"`
+	Rungs           []rungStatus `json:"rungs"`
 }
 
 type rungStatus struct {
@@ -82,7 +89,7 @@ type trialStatus struct {
 	ID            trial.ID   `json:"id"`
 	Seed          int64      `json:"seed"`
 	Tuned         string     `json:"tuned,omitempty"` // the candidate's values of tuned axes: learning_rate=0.001
-	State         string     `json:"state"`
+	State         string     `json:"state"`           // sweep.TrialState's, stateInterrupted or stateAbandoned
 	Step          int        `json:"step"`
 	Steps         int        `json:"steps"`
 	TrainLoss     *float64   `json:"train_loss"` // of the latest step
@@ -115,7 +122,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	workers, err := a.newExecutor(a.root, 1, snapshot.Sweep.Platform)
+	workers, err := a.executor.open(a.root, 1, snapshot.Sweep.Platform)
 	if err != nil {
 		return err
 	}
@@ -154,7 +161,8 @@ func newSweepStatus(
 
 func newLadderStatus(l sweep.Ladder, v plateau.Verdict, points map[trial.ID]store.PointRow) ladderStatus {
 	ladder := ladderStatus{
-		Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: v.State, RecommendedRank: v.RecommendedRank, Reason: prose.Reason(v),
+		Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: string(v.State), RecommendedRank: v.RecommendedRank,
+		Code: v.Reason.Code, Reason: prose.Reason(v),
 	}
 	for _, r := range l.Rungs {
 		rung := rungStatus{Rank: r.Rank}
@@ -176,8 +184,8 @@ func newLadderStatus(l sweep.Ladder, v plateau.Verdict, points map[trial.ID]stor
 
 // interrupt corrects what is said to be running where no coordinator holds the sweep.
 func (s *ladderStatus) interrupt(ctx context.Context, l sweep.Ladder, workers sweep.Executor) error {
-	if s.State == plateau.StateRunning {
-		s.State = plateau.State(progressInterrupted)
+	if s.State == string(plateau.StateRunning) {
+		s.State = stateInterrupted
 	}
 	for i, r := range l.Rungs {
 		for j := range r.Trials {
@@ -198,9 +206,9 @@ func (s *ladderStatus) interrupt(ctx context.Context, l sweep.Ladder, workers sw
 func abandoned(ctx context.Context, workers sweep.Executor, facts *sweep.TrialFacts) (string, error) {
 	process, err := workers.Probe(ctx, facts.Attempts[len(facts.Attempts)-1].ID)
 	if process.Alive {
-		return "running without coordinator", err
+		return stateAbandoned, err
 	}
-	return string(progressInterrupted), err
+	return stateInterrupted, err
 }
 
 // lastPoints returns the latest steps of the trials that began and are not over.

@@ -30,10 +30,10 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error
 		fmt.Fprint(b, "its model and data have not been read yet\n")
 	}
 	for _, l := range s.Ladders {
-		fmt.Fprintf(b, "\nladder %d%s: %s", l.Number, axes(l.Cell), l.State)
+		fmt.Fprintf(b, "\nladder %d%s: %s", l.Number, inBrackets(l.Cell.Axes()), l.State)
 		if l.RecommendedRank > 0 {
 			soFar := ""
-			if l.State == plateau.StateRunning || l.State == plateau.State(progressInterrupted) {
+			if l.State == string(plateau.StateRunning) || l.State == stateInterrupted {
 				soFar = "so far "
 			}
 			fmt.Fprintf(b, ", rank %d %sthe one to use", l.RecommendedRank, soFar)
@@ -59,18 +59,12 @@ func coordinatorLine(s sweepStatus, resume string, now time.Time) string {
 	return fmt.Sprintf("no coordinator; continue with: %s\n", resume)
 }
 
-// axes names what tells a ladder apart in its grid: " (alpha=16 dropout=0.1)", or nothing.
-func axes(cell report.Cell) string {
-	var parts []string
-	for _, s := range cell {
-		if s.Axis {
-			parts = append(parts, s.Name+"="+s.Value)
-		}
-	}
-	if len(parts) == 0 {
+// inBrackets appends to a ladder's number what tells it apart in its grid: " (alpha=16 dropout=0.1)", or nothing.
+func inBrackets(axes string) string {
+	if axes == "" {
 		return ""
 	}
-	return " (" + strings.Join(parts, " ") + ")"
+	return " (" + axes + ")"
 }
 
 // writeRungs prints the trials that were begun, and in one line the ranks where none was.
@@ -142,7 +136,7 @@ func statusRows(s sweepStatus) (header []string, rows [][]string) {
 		for _, r := range l.Rungs {
 			for _, t := range r.Trials {
 				rows = append(rows, []string{
-					strconv.Itoa(l.Number), strings.Trim(axes(l.Cell), " ()"), strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10),
+					strconv.Itoa(l.Number), l.Cell.Axes(), strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10),
 					string(t.ID), t.State, strconv.Itoa(t.Step), strconv.Itoa(t.Steps), fullNumber(t.TrainLoss), fullNumber(t.ValLoss),
 					fullCount(t.PeakHostBytes), strconv.Itoa(t.Attempts), t.Tuned,
 				})

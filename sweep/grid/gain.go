@@ -1,8 +1,6 @@
 package grid
 
 import (
-	"strconv"
-
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
@@ -35,6 +33,6 @@ func parsePercent(s string) (plateau.MinGain, bool) {
 	if m == nil {
 		return plateau.MinGain{}, false
 	}
-	v, err := strconv.ParseFloat(m[1], 64)
-	return plateau.MinGain{Value: v / 100, Relative: true}, err == nil && v > 0 && v < 100
+	gain, err := plateau.ParseMinGain(m[1] + "%") // a grid may put a space before the sign
+	return gain, err == nil && gain.Value > 0 && gain.Value < 1
 }

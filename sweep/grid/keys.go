@@ -142,7 +142,8 @@ func strategyKey() key {
 func ruleKeys() []key {
 	noiseSD := singleKey("plateau.noise_sd",
 		"Standard deviation, in nats, of one validation loss after removing what seeds share; used where a rung "+
-			"has one seed. Default: from a finished sweep of the same model, data and training, else 0.25 % of the lowest rank's loss.",
+			"has one seed. Default: from a finished sweep of the same model, data and training, else "+
+			strconv.FormatFloat(100*plateau.DefaultNoise, 'g', -1, 64)+" % of the lowest rank's loss.",
 		numberCodec(0, true, math.Inf(1)), func(g *Grid) *float64 { return &g.rule.NoiseSD }).optional("0")
 	return []key{
 		singleKey("plateau.min_gain", "Smallest gain worth a higher rank: nats, or a share of the lowest rank's mean loss.",

@@ -8,9 +8,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// floorOfMinGain bounds every standard deviation from below, as a fraction of min_gain: seeds that agree to the last digit
+// NoiseFloor bounds every standard deviation from below, as a fraction of min_gain: seeds that agree to the last digit
 // must not make a certainty of nothing.
-const floorOfMinGain = 1e-3
+const NoiseFloor = 1e-3
 
 // gain is what rung r won over the incumbent b, paired by seed: positive where r is better.
 type gain struct {
@@ -55,7 +55,7 @@ func (c *Climb) compare(b, r, upto int) gain {
 	} else {
 		g.sd, g.df = math.Sqrt2*c.noiseSD, math.Inf(1)
 	}
-	g.sd = max(g.sd, floorOfMinGain*c.MinGain)
+	g.sd = max(g.sd, NoiseFloor*c.MinGain)
 	half := c.quantile(g.df) * g.standardError()
 	g.lo, g.hi = g.d-half, g.d+half
 	return g
@@ -119,7 +119,7 @@ func (c *Climb) gains(b, r int, drawn bool) ([]int64, []float64) {
 // fitTrend fits the variance trend over the complete rungs so far. A pair's variance is floored before its logarithm is
 // taken, as s̃ is.
 func (c *Climb) fitTrend() trend {
-	floor := floorOfMinGain * c.MinGain
+	floor := NoiseFloor * c.MinGain
 	var pairs []pairVariance
 	last, n := -1, 0
 	for r := range c.Rungs {

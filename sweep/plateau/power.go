@@ -31,3 +31,28 @@ func (p Rule) Resolution(seeds, rungs int) Resolution {
 	pairs := float64(max(rungs-1, 1))
 	return Resolution{Second: width(n - 1), Last: width((n - 1) * (1 + (pairs-1)/2)), Relative: relative}
 }
+
+// SeedsNeeded is how many seeds per rank could certify min_gain. Nil where more than MostSeeds would be needed, or where min_gain
+// and the noise are not known in the same unit.
+type SeedsNeeded struct {
+	Second *int `json:"second_rung"`
+	Last   *int `json:"last_rung"` // at best
+}
+
+// SeedsNeeded finds the fewest seeds, two at least, whose Resolution on a ladder of rungs ranks is finer than min_gain.
+func (p Rule) SeedsNeeded(rungs int) SeedsNeeded {
+	var n SeedsNeeded
+	for seeds := MostSeeds; seeds >= 2; seeds-- {
+		r := p.Resolution(seeds, rungs)
+		if r.Relative != p.MinGain.Relative {
+			return n
+		}
+		if r.Second < p.MinGain.Value {
+			n.Second = new(seeds)
+		}
+		if r.Last < p.MinGain.Value {
+			n.Last = new(seeds)
+		}
+	}
+	return n
+}

@@ -71,3 +71,26 @@ func TestResolutionIsTheRule(t *testing.T) {
 		}
 	}
 }
+
+func TestSeedsNeeded(t *testing.T) {
+	t.Parallel()
+	rule := plateau.DefaultRule()
+	n := rule.SeedsNeeded(5)
+	enough, fewer := rule.Resolution(*n.Second, 5), rule.Resolution(*n.Second-1, 5)
+	if enough.Second >= rule.MinGain.Value || fewer.Second < rule.MinGain.Value {
+		t.Errorf("%d seeds tell %v at the second rank and one fewer %v, want the fewest that tell %v", *n.Second, enough.Second,
+			fewer.Second, rule.MinGain.Value)
+	}
+	if *n.Last >= *n.Second {
+		t.Errorf("%d seeds at the last rank, %d at the second; the last shares variances", *n.Last, *n.Second)
+	}
+	rule.MinGain.Value = 1e-6
+	if n := rule.SeedsNeeded(5); n.Second != nil || n.Last != nil {
+		t.Errorf("a tiny min_gain needs %+v, want more than is counted", n)
+	}
+	rule = plateau.DefaultRule()
+	rule.NoiseSD = 0.01 // nats, where min_gain is a share of an unknown loss
+	if n := rule.SeedsNeeded(5); n.Second != nil || n.Last != nil {
+		t.Errorf("nats against a share = %+v, want nothing", n)
+	}
+}

@@ -3,6 +3,7 @@ package plateau
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Version counts the releases of the plateau rule whose verdicts differ: it is stored with every verdict.
@@ -71,6 +72,16 @@ func (p Rule) SeedLimit(grid int) int {
 		return 2 * grid
 	}
 	return p.MaxSeeds
+}
+
+// ParseMinGain reads what String writes: a number, or a share with % behind it. Whether the gain makes sense, Rule.Validate says.
+func ParseMinGain(text string) (MinGain, error) {
+	number, relative := strings.CutSuffix(text, "%")
+	value, err := strconv.ParseFloat(number, 64)
+	if relative {
+		value /= 100
+	}
+	return MinGain{Value: value, Relative: relative}, err
 }
 
 // String writes the gain as a grid does: nats bare, a share in percent.

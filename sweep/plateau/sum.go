@@ -212,11 +212,11 @@ func (c *Climb) notWorse(r int) bool {
 	return g.n == 0 || g.hi >= -c.MinGain
 }
 
-// mostSeeds ends the search for how many seeds would settle a question: beyond, the answer is to change the question.
-const mostSeeds = 100
+// MostSeeds ends the search for how many seeds would settle a question: beyond, the answer is to change the question.
+const MostSeeds = 100
 
 // seedsToCertify is the number of seeds per rank at which every rung since the incumbent would be certain, gains and
-// standard deviations staying as they are; nil where none up to mostSeeds suffices.
+// standard deviations staying as they are; nil where none up to MostSeeds suffices.
 func (c *Climb) seedsToCertify() *int {
 	need := 0
 	for _, row := range c.since() {
@@ -246,8 +246,8 @@ func (c *Climb) seedsFor(row RungVerdict) int {
 	certain := func(n int) bool {
 		return survival(margin*math.Sqrt(float64(n))/row.SD, *row.PriorDF+float64(n-1)) < alpha
 	}
-	n := 2 + sort.Search(mostSeeds-1, func(i int) bool { return certain(i + 2) })
-	if n > mostSeeds {
+	n := 2 + sort.Search(MostSeeds-1, func(i int) bool { return certain(i + 2) })
+	if n > MostSeeds {
 		return 0
 	}
 	return n

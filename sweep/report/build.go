@@ -85,14 +85,15 @@ func newVerdict(v plateau.Verdict) Verdict {
 		Code:            v.Reason.Code,
 		Reason:          prose.Reason(v),
 		Advice:          prose.Advice(v),
-		AdviceCodes:     codes(v.Advice),
+		AdviceCodes:     AdviceCodes(v),
 		Flags:           notNil(v.Flags),
 	}
 }
 
-func codes(findings []plateau.Finding) []plateau.Code {
-	out := make([]plateau.Code, len(findings))
-	for i, f := range findings {
+// AdviceCodes names each piece of a verdict's advice, in the order of prose.Advice.
+func AdviceCodes(v plateau.Verdict) []plateau.Code {
+	out := make([]plateau.Code, len(v.Advice))
+	for i, f := range v.Advice {
 		out[i] = f.Code
 	}
 	return out

@@ -229,8 +229,8 @@ func (s ExplainedStep) noise(minGain float64) string {
 		return fmt.Sprintf("one seed: s̃ = %s, √2 times noise_sd, with normal quantiles", sd)
 	case s.PairSD == nil:
 		return fmt.Sprintf("one common seed: s̃ = s0 = %s, from the trend over the ladder's pairs (d0 = %s)", sd, s.priorDF())
-	case s.SD <= minGain*1e-3*(1+1e-9):
-		return fmt.Sprintf("s̃ = %s, the floor of min_gain/1000: the %d differences agree to more digits than that", sd, n)
+	case s.SD <= minGain*plateau.NoiseFloor*(1+1e-9):
+		return fmt.Sprintf("s̃ = %s, the floor of min_gain/%g: the %d differences agree to more digits than that", sd, 1/plateau.NoiseFloor, n)
 	case !prior:
 		return fmt.Sprintf("s̃ = s = %s of these %d differences, %d %s of freedom; there is no trend over the ladder yet (d0 = 0)",
 			sd, n, n-1, plural("degree", n-1))

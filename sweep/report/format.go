@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -34,8 +35,8 @@ func fixed(v float64, decimals int) string {
 	return text
 }
 
-// number prints v as people write it: 0.003, 2e-05, 16.
-func number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+// number prints v as people write it: 0.003, 2e-05, 16, 2097152.
+func number(v float64) string { return prose.Significant(v, 6) }
 
 // plusMinus prints a mean with half the width of its interval.
 func plusMinus(i plateau.Interval, decimals int) string {

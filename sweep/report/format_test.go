@@ -27,3 +27,12 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	for v, want := range map[float64]string{0.003: "0.003", 2e-5: "2e-05", 16: "16", 1234.5: "1234.5", 1 << 20: "1048576"} {
+		if got := number(v); got != want {
+			t.Errorf("number(%v) = %s, want %s", v, got, want)
+		}
+	}
+}

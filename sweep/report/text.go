@@ -190,7 +190,7 @@ func (t *text) header(r Report) {
 
 func (r Rule) noise() string {
 	if r.NoiseSD == 0 {
-		return "0.25 % of the lowest rank's loss (default)"
+		return number(100*plateau.DefaultNoise) + " % of the lowest rank's loss (default)"
 	}
 	return fmt.Sprintf("%s (%s)", number(r.NoiseSD), r.NoiseSource)
 }

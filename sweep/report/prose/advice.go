@@ -35,7 +35,7 @@ func fixed() map[plateau.Code]string {
 	}
 }
 
-// advice is the sentence of one code; "" for an unknown one, which only a newer program can have written.
+// advice is the sentence of one code; the code itself where it is unknown, which only a newer program can have written.
 func advice(f plateau.Finding) string {
 	if text, ok := fixed()[f.Code]; ok {
 		return text
@@ -111,7 +111,7 @@ func limited(f plateau.Finding) string {
 		return fmt.Sprintf("strategy: screen trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
 			f.Over, f.Ranks[0])
 	default:
-		return ""
+		return string(f.Code)
 	}
 }
 

@@ -70,6 +70,55 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 	}
 }
 
+// TestEveryReasonBehindALimit: where a limit ends a ladder, what its ranks say by themselves is told too, without the verdict's
+// probability, which such a verdict need not have.
+func TestEveryReasonBehindALimit(t *testing.T) {
+	t.Parallel()
+	for _, code := range codes(t, "Reason") {
+		limit, then := full(plateau.ReasonTime), full(code)
+		alone := prose.Reason(plateau.Verdict{Reason: then, MinGain: 0.02})
+		limit.Then = &then
+		text := prose.Reason(plateau.Verdict{Reason: limit, MinGain: 0.02})
+		if alone == "" || text != "limits.time (2h) ran out before rank 8 was complete; up to rank 4: "+alone {
+			t.Errorf("%s: %q, and by itself %q", code, text, alone)
+		}
+		if strings.Contains(text, "%!") {
+			t.Errorf("%s: %q is badly formatted", code, text)
+		}
+	}
+	likely := full(plateau.ReasonLikelyPlateau)
+	if text := prose.Reason(plateau.Verdict{Reason: likely}); !strings.Contains(text, "together 0.1 that there is none") {
+		t.Errorf("without the verdict's probability the finding's counts: %q", text)
+	}
+}
+
+// TestUnknownCodes: what a newer program wrote is named, not left out.
+func TestUnknownCodes(t *testing.T) {
+	t.Parallel()
+	unknown := plateau.Finding{Code: "from_the_future"}
+	v := plateau.Verdict{Reason: unknown, Advice: []plateau.Finding{unknown}}
+	if reason, advice := prose.Reason(v), prose.Advice(v); reason != "from_the_future" || advice[0] != reason {
+		t.Errorf("an unknown code reads %q and %q", reason, advice)
+	}
+}
+
+// TestLargeNumbers: alpha 1024 is no 1.02e+03.
+func TestLargeNumbers(t *testing.T) {
+	t.Parallel()
+	f := full(plateau.AdviseAlpha)
+	f.Value, f.Limit = 1024, 999.7
+	if text := prose.Advice(plateau.Verdict{Advice: []plateau.Finding{f}})[0]; !strings.Contains(text, "alpha 1024 scales updates by 1000") {
+		t.Errorf("advice %q", text)
+	}
+	for x, want := range map[float64]string{
+		0: "0", 2e-5: "2e-05", 0.0123456: "0.0123", 16: "16", 999.4: "999", 999.6: "1000", 1024: "1024", -4096: "-4096", 1e6: "1000000",
+	} {
+		if got := prose.Significant(x, 3); got != want {
+			t.Errorf("%v is printed %s, want %s", x, got, want)
+		}
+	}
+}
+
 // TestFactsHoldNoSentence: what a store keeps of a verdict changes with its numbers, never with the wording.
 func TestFactsHoldNoSentence(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ func Reason(v plateau.Verdict) string {
 	return text
 }
 
-// reason is the sentence of one code; "" for an unknown one, which only a newer program can have written.
+// reason is the sentence of one code; the code itself where it is unknown, which only a newer program can have written.
 func reason(v plateau.Verdict, f plateau.Finding) string {
 	minGain, ranks := threeDigits(v.MinGain), ranksText(f.Ranks)
 	switch f.Code {
@@ -88,7 +88,7 @@ func ending(f plateau.Finding) string {
 	case plateau.ReasonTime:
 		return fmt.Sprintf("limits.time (%s) ran out before rank %d was complete", duration(f.Limit), f.Ranks[0])
 	default:
-		return ""
+		return string(f.Code)
 	}
 }
 

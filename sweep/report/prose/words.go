@@ -54,8 +54,17 @@ func use(name string) string {
 	return "show better how likely the plateau is"
 }
 
-// threeDigits prints three significant digits.
-func threeDigits(x float64) string { return strconv.FormatFloat(x, 'g', 3, 64) }
+// threeDigits prints three significant digits, and from 1000 on all those before the point: 0.05, 16, 1024.
+func threeDigits(x float64) string { return Significant(x, 3) }
+
+// Significant prints so many significant digits, and where that does not reach the point, all those before it: never 1.02e+03.
+func Significant(x float64, digits int) string {
+	text := strconv.FormatFloat(x, 'g', digits, 64)
+	if strings.Contains(text, "e+") {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return text
+}
 
 // duration prints 7200 seconds as 2h.
 func duration(seconds float64) string {
