@@ -3,6 +3,7 @@ module github.com/ranksweep/ranksweep
 go 1.26.5
 
 require (
+	github.com/bmatcuk/doublestar/v4 v4.10.4 // globs in the cards of hub data sets: ** and classes
 	github.com/dlclark/regexp2/v2 v2.13.0 // splitting patterns of tokenizers, which look ahead
 	github.com/goccy/go-yaml v1.19.2 // grid files: errors with line and column
 	github.com/gofrs/flock v0.13.0 // locks of corpora and installs that several processes share

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"bufio"
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -40,7 +38,7 @@ func refuseNetwork(dir string) error {
 	}
 	name := networkMagic(uint32(fs.Type))
 	if uint32(fs.Type) == unix.FUSE_SUPER_MAGIC {
-		kind, err := mountType(dir)
+		kind, err := FileSystem(dir)
 		if err != nil {
 			return err
 		}
@@ -62,29 +60,4 @@ func networkFuse(kind string) string {
 		return name
 	}
 	return ""
-}
-
-// mountType returns the type that the kernel's mount table gives for dir's device, e.g. "fuse.sshfs". For these ten lines
-// alone prometheus/procfs does not pay (experiments/LOG.md, 2026-11-28).
-func mountType(dir string) (string, error) {
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
-		return "", fmt.Errorf("look up the device of %s: %w", dir, err)
-	}
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return "", fmt.Errorf("read the mount table: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	device := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		// proc(5): id parent major:minor root mountpoint options [tags] - type source options
-		before, after, _ := strings.Cut(lines.Text(), " - ")
-		if fields := strings.Fields(before); len(fields) > 2 && fields[2] == device {
-			kind, _, _ := strings.Cut(after, " ")
-			return kind, nil
-		}
-	}
-	return "", lines.Err()
 }

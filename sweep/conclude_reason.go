@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
@@ -76,10 +77,6 @@ func (s standing) adviseLess(less, cheaper plateau.Code) []plateau.Finding {
 	return append([]plateau.Finding{first, {Code: cheaper}}, s.rankCost()...)
 }
 
-// adapterBytes is what a trainable parameter takes during training: itself, its gradient and Adam's two moments, each in
-// float32.
-const adapterBytes = 4 * 4
-
 // rankCost says what the current rank itself takes, from the number of parameters that its workers, or those of the rank
 // below, reported; none where no worker came so far. What the base model and a batch take does not depend on rank.
 func (s standing) rankCost() []plateau.Finding {
@@ -90,7 +87,7 @@ func (s standing) rankCost() []plateau.Finding {
 				continue
 			}
 			params := t.TrainableParams * int64(s.rank()) / int64(rung.Rank)
-			return []plateau.Finding{{Code: plateau.AdviseRankCost, Over: s.rank(), Count: int(params), Value: float64(params * adapterBytes)}}
+			return []plateau.Finding{{Code: plateau.AdviseRankCost, Over: s.rank(), Count: int(params), Value: float64(params * lora.TrainingBytes)}}
 		}
 	}
 	return nil

@@ -106,7 +106,7 @@ func (c checksum) addWeights(ctx context.Context, files fs.FS) error {
 	return nil
 }
 
-// addGGUFHeader reads what stands before the weights of a GGUF file, where the model is one.
+// addGGUFHeader reads what comes before the weights of a GGUF file, where the model is one.
 func (c checksum) addGGUFHeader(ctx context.Context, files fs.FS) error {
 	name, err := weights.GGUFName(files)
 	if name == "" || err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// Golden files shared with package model; their origin is told there.
+// Golden files shared with package model; their origin is given there.
 const (
 	tinyModel = "model/testdata/tiny-gpt2"
 	goldenDir = "model/testdata/lora"

@@ -18,10 +18,10 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// StartingAdapter returns the trainable tensors that a trial starts from: fresh ones, or lora.init_adapter padded or truncated to the
+// startingAdapter returns the trainable tensors that a trial starts from: fresh ones, or lora.init_adapter padded or truncated to the
 // trial's ranks (model.Resize). Modules that only the trial targets start fresh, and so do biases and modules to save that only the
 // trial trains. An adapter that has learnt something the trial has no place for is refused.
-func StartingAdapter(c model.Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec,
+func startingAdapter(c model.Config, base map[string]weights.Array, targets []lora.Module, l lora.Spec,
 	seed int64,
 ) (map[string]weights.Array, error) {
 	fresh, err := model.InitAdapter(c, base, targets, l, seed)

@@ -2,6 +2,7 @@ package trainer_test
 
 import (
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -219,7 +220,7 @@ func readTiny(t *testing.T, dir string) (model.Config, map[string]weights.Array)
 	must(t, err)
 	config, err := model.ParseConfig(text)
 	must(t, err)
-	base, err := weights.ReadModel(os.DirFS(dir), config.Weights())
+	base, err := weights.ReadModelTo(os.DirFS(dir), config.Weights(), func(string, int64) io.Writer { return nil })
 	must(t, err)
 	return config, base
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
@@ -84,11 +85,11 @@ func (t *training) workingBytes() int64 {
 		activations += 2 * int64(spec.LoRA.RankOf(m.Name))
 	}
 	tokens := int64(spec.Train.BatchSize) * int64(spec.Data.SequenceLength)
-	return 4*4*adapter + 2*int64(bytesPerValue(spec.Train.Dtype))*tokens*activations
+	return lora.TrainingBytes*adapter + 2*int64(bytesPerValue(spec.Train.Dtype))*tokens*activations
 }
 
 func bytesPerValue(dtype string) int {
-	if dtype == "bfloat16" {
+	if dtype == trial.DtypeBFloat16 {
 		return 2
 	}
 	return 4

@@ -216,7 +216,7 @@ func TestRunMeasuredOverMemory(t *testing.T) {
 	}
 }
 
-// TestRunPredictsFromCalibration: with a measured rung behind it, a trial's peak is that rung's plus the corrected growth,
+// TestRunPredictsFromCalibration: after a measured rung, a trial's peak is that rung's plus the corrected growth,
 // and no prediction is below what the process has used already.
 func TestRunPredictsFromCalibration(t *testing.T) {
 	t.Parallel()

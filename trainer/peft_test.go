@@ -195,7 +195,7 @@ func peftLogits(t *testing.T, python string, bases, adapters []string, ids [][]i
 	return runPEFT(t, python, args, len(adapters))
 }
 
-// runPEFT runs a script that prints so many lists of logits.
+// runPEFT runs a script that prints this many lists of logits.
 func runPEFT(t *testing.T, python string, args []string, results int) [][]float32 {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), python, args...)
@@ -255,7 +255,12 @@ func logitsOf(t *testing.T, config model.Config, base map[string]weights.Array, 
 		b.IDs = append(b.IDs, row...)
 		b.Labels = append(b.Labels, row...)
 	}
-	out, err := p.Logits(b)
-	must(t, err)
-	return out.Data
+	var all []float32
+	for i := range b.IDs {
+		out, err := p.NextLogits(b, slices.Repeat([]int32{int32(i % b.T)}, b.B))
+		must(t, err)
+		row := i / b.T * config.VocabSize
+		all = append(all, out.Data[row:row+config.VocabSize]...)
+	}
+	return all
 }

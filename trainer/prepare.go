@@ -135,7 +135,7 @@ func (t *training) load(ctx context.Context) error {
 		return err
 	}
 	spec := t.Trial.Spec
-	adapter, err := StartingAdapter(config, base, t.targets, spec.LoRA, spec.Seed)
+	adapter, err := startingAdapter(config, base, t.targets, spec.LoRA, spec.Seed)
 	if err != nil {
 		return err
 	}

@@ -7,13 +7,6 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// The schedules of lr_scheduler_type.
-const (
-	scheduleLinear   = "linear"
-	scheduleCosine   = "cosine"
-	scheduleConstant = "constant"
-)
-
 // checkRecipe refuses a recipe that the loop or LearningRate cannot follow. A grid is checked before; this is for
 // assignments written by hand.
 func checkRecipe(t trial.TrainSpec) error {
@@ -25,11 +18,11 @@ func checkRecipe(t trial.TrainSpec) error {
 		}
 	}
 	switch t.LRSchedulerType {
-	case scheduleLinear, scheduleCosine, scheduleConstant:
+	case trial.SchedulerLinear, trial.SchedulerCosine, trial.SchedulerConstant:
 		return nil
 	}
-	return fmt.Errorf("%w: lr_scheduler_type %q: want %s, %s or %s", trial.ErrInput, t.LRSchedulerType, scheduleLinear, scheduleCosine,
-		scheduleConstant)
+	return fmt.Errorf("%w: lr_scheduler_type %q: want %s, %s or %s", trial.ErrInput, t.LRSchedulerType,
+		trial.SchedulerLinear, trial.SchedulerCosine, trial.SchedulerConstant)
 }
 
 // LearningRate returns the learning rate of a step, counted from 1: transformers' get_linear_schedule_with_warmup,
@@ -43,9 +36,9 @@ func LearningRate(t trial.TrainSpec, step int) float64 {
 	}
 	rest := max(1, float64(t.Steps)-warmup)
 	switch t.LRSchedulerType {
-	case scheduleLinear:
+	case trial.SchedulerLinear:
 		return t.LearningRate * max(0, (float64(t.Steps)-done)/rest)
-	case scheduleCosine:
+	case trial.SchedulerCosine:
 		return t.LearningRate * max(0, 0.5*(1+math.Cos(math.Pi*((done-warmup)/rest))))
 	}
 	return t.LearningRate

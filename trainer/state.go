@@ -33,7 +33,7 @@ func (w *window) add(loss float64) {
 	w.Steps++
 }
 
-// best is the lowest evaluation after step 0, the earliest of equals.
+// best is the lowest evaluation after step 0, the earliest where several tie.
 type best struct {
 	Step      int     `json:"step"`
 	ValLoss   float64 `json:"val_loss"`

@@ -180,7 +180,11 @@ func (d *diagnosis) addRoot() {
 		return
 	}
 	d.FreeBytes = int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between systems
-	d.FileSystem = fileSystem(dir)
+	kind, err := store.FileSystem(dir)
+	if err != nil || kind == "" {
+		kind = "unknown"
+	}
+	d.FileSystem = kind
 	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, trial.FormatBytes(d.FreeBytes))
 	if err := store.CheckFolder(dir); err != nil {
 		d.add(finding{"root", findingFail, err.Error(), "choose a folder on a local disk with --root"})
@@ -214,29 +218,4 @@ func existing(dir string) string {
 		}
 		dir = filepath.Dir(dir)
 	}
-}
-
-// fileSystem names the type of the file system that dir is on, from the kernel's list of mounts.
-func fileSystem(dir string) string {
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return "unknown"
-	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return "unknown"
-	}
-	best, kind := "", "unknown"
-	for line := range strings.Lines(string(mounts)) {
-		mount, rest, ok := strings.Cut(line, " - ") // proc(5)
-		fields, after := strings.Fields(mount), strings.Fields(rest)
-		if !ok || len(fields) < 5 || len(after) == 0 {
-			continue
-		}
-		point := fields[4]
-		if below := point == dir || strings.HasPrefix(dir, strings.TrimSuffix(point, "/")+"/"); below && len(point) >= len(best) {
-			best, kind = point, after[0]
-		}
-	}
-	return kind
 }

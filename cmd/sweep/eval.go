@@ -65,7 +65,7 @@ or drawn: it gives the recorded val_loss again. With --adapter or --model it sco
 	f.BoolVar(&r.packing, "packing", true, "pack text documents into rows, without attention from one to another")
 	f.IntVar(&r.sequenceLength, "sequence-length", 0, "ids in a row of text (default: the model's positions)")
 	f.IntVar(&r.batchSize, "batch-size", 8, "rows in one forward pass")
-	f.StringVar(&r.dtype, "dtype", "float32", "of the base and the compute: float32 or bfloat16, as train.dtype of a grid")
+	f.StringVar(&r.dtype, "dtype", trial.DtypeFloat32, "of the base and the compute: float32 or bfloat16, as train.dtype of a grid")
 	f.BoolVar(&r.completionOnly, "completion-only-loss", true,
 		"score only completions and assistant turns, as data.completion_only_loss of a grid")
 	f.StringVar(&r.trial, "trial", "", "score on the validation rows of this trial (an id, or the beginning of one)")
@@ -80,7 +80,7 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 	if r.last {
 		return usagef("--last goes with --trial; name the folder of the last adapter with --adapter")
 	}
-	if r.dtype != "float32" && r.dtype != "bfloat16" {
+	if r.dtype != trial.DtypeFloat32 && r.dtype != trial.DtypeBFloat16 {
 		return usagef("--dtype %s: want float32 or bfloat16", r.dtype)
 	}
 	dir, err := filepath.Abs(".")

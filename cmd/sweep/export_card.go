@@ -96,10 +96,7 @@ func names(dir string, paths []string) string {
 
 // snippet is the Python that loads the export.
 func (e export) snippet() string {
-	dtype := "float32"
-	if d := e.chosen.trial.Trial.Spec.Train.Dtype; d != "" {
-		dtype = d
-	}
+	dtype := cmp.Or(e.chosen.trial.Trial.Spec.Train.Dtype, trial.DtypeFloat32)
 	if e.request.merged {
 		return fmt.Sprintf(`import torch
 from transformers import AutoModelForCausalLM

@@ -1,8 +1,3 @@
-// Command basemodel makes the base models that are part of the program, from scratch, on the source code of the Go
-// distribution on this machine: builtin:gopher, a byte-level BPE of 2,048 tokens and a GPT-2 of about a million parameters, and
-// builtin:gopher-small, a GPT-2 of about a quarter of a million with gopher's own tokenizer, so that their losses compare.
-//
-// It is seeded; what came out, and with which Go, is in experiments/LOG.md.
 package main
 
 import (
@@ -40,7 +35,7 @@ func recipe(name string) (pretrain.Recipe, error) {
 			Activation: "gelu_new", Epsilon: 1e-5, TieHead: true, ScaleScores: true,
 		},
 		Train: trial.TrainSpec{
-			Steps: 4700, BatchSize: 8, LearningRate: 2e-3, LRSchedulerType: "cosine", WarmupSteps: 200,
+			Steps: 4700, BatchSize: 8, LearningRate: 2e-3, LRSchedulerType: trial.SchedulerCosine, WarmupSteps: 200,
 			WeightDecay: 0.01, MaxGradNorm: 1, EvalSteps: 470,
 		},
 		Seed: 0,

@@ -70,7 +70,7 @@ func program(ctx context.Context, s shape, choice backend.Choice) (*model.Progra
 	}
 	o := model.Options{
 		LoRA:    lora.Spec{Rank: s.Rank, Alpha: 16, Init: "kaiming"},
-		Train:   trial.TrainSpec{BatchSize: s.Batch, WeightDecay: 0.01, MaxGradNorm: 1, Dtype: "float32"},
+		Train:   trial.TrainSpec{BatchSize: s.Batch, WeightDecay: 0.01, MaxGradNorm: 1, Dtype: trial.DtypeFloat32},
 		Targets: targets, SequenceLength: s.Length, Seed: 1,
 	}
 	var trainable int64

@@ -30,7 +30,7 @@ func defaultGrid(file string) Grid {
 		train: trainAxes{
 			batchSize: []int{8}, accumulation: []int{1}, warmup: []int{0}, evalSteps: []int{0},
 			learningRate: []float64{5e-5}, weightDecay: []float64{0}, maxGradNorm: []float64{1},
-			scheduler: []string{"linear"}, dtype: []string{"float32"},
+			scheduler: []string{trial.SchedulerLinear}, dtype: []string{trial.DtypeFloat32},
 		},
 		strategy: sweep.StrategyLadder,
 		rule:     plateau.DefaultRule(),
@@ -105,7 +105,8 @@ func trainKeys() []key {
 			func(g *Grid) *[]int { return &g.train.accumulation }, func(s *trial.Spec, v int) { s.Train.GradientAccumulationSteps = v }),
 		axisKey("train.learning_rate", "Peak learning rate of AdamW. Axis.", numberCodec(0, true, math.Inf(1)),
 			func(g *Grid) *[]float64 { return &g.train.learningRate }, func(s *trial.Spec, v float64) { s.Train.LearningRate = v }),
-		axisKey("train.lr_scheduler_type", "Learning rate after the warm-up. Axis.", choiceCodec("linear", "cosine", "constant"),
+		axisKey("train.lr_scheduler_type", "Learning rate after the warm-up. Axis.",
+			choiceCodec(trial.SchedulerLinear, trial.SchedulerCosine, trial.SchedulerConstant),
 			func(g *Grid) *[]string { return &g.train.scheduler }, func(s *trial.Spec, v string) { s.Train.LRSchedulerType = v }),
 		axisKey("train.warmup_steps", "Optimiser steps in which the learning rate grows from 0. Axis.", countCodec(0),
 			func(g *Grid) *[]int { return &g.train.warmup }, func(s *trial.Spec, v int) { s.Train.WarmupSteps = v }),
@@ -116,7 +117,7 @@ func trainKeys() []key {
 			func(g *Grid) *[]float64 { return &g.train.maxGradNorm }, func(s *trial.Spec, v float64) { s.Train.MaxGradNorm = v }),
 		evalSteps,
 		axisKey("train.dtype", "Type of the base model and the compute; adapters and moments stay float32. Axis.",
-			choiceCodec("float32", "bfloat16"), func(g *Grid) *[]string { return &g.train.dtype },
+			choiceCodec(trial.DtypeFloat32, trial.DtypeBFloat16), func(g *Grid) *[]string { return &g.train.dtype },
 			func(s *trial.Spec, v string) { s.Train.Dtype = v }),
 	}
 }

@@ -2,7 +2,7 @@ package lora
 
 import "fmt"
 
-// KeyError is a complaint about one key of the lora section, for whoever knows where that key stands in a grid file.
+// KeyError is a complaint about one key of the lora section, for whoever knows where that key is in a grid file.
 type KeyError struct{ Key, message string }
 
 func keyErrorf(key, format string, args ...any) error {

@@ -12,7 +12,7 @@ type Module struct {
 	Conv1D    bool   `json:"conv1d,omitempty"`    // W is stored [In, Out], as GPT-2's; PEFT's fan_in_fan_out
 }
 
-// layerPattern finds a layer's number in a module's name: the first part that is a number, has two parts before it and one behind
+// layerPattern finds a layer's number in a module's name: the first part that is a number, has two parts before it and one after
 // (peft/tuners/tuners_utils.py, check_target_module_exists, 0.21).
 var layerPattern = regexp.MustCompile(`\A.*?\.[^.]*\.(?P<idx>\d+)\.`)
 

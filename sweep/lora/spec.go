@@ -30,13 +30,13 @@ type Spec struct {
 	TargetModules Targets `json:"target_modules"`
 	UseRSLoRA     bool    `json:"use_rslora"`
 	Init          string  `json:"init"`
-	// InitAdapter is a PEFT adapter folder to start from; its content's SHA-256 stands beside it once the inputs are read.
+	// InitAdapter is a PEFT adapter folder to start from; its content's SHA-256 is beside it once the inputs are read.
 	InitAdapter       string `json:"init_adapter,omitempty"`
 	InitAdapterSHA256 string `json:"init_adapter_sha256,omitempty"`
 
 	ExcludeModules    Targets  `json:"exclude_modules,omitzero"`
 	LayersToTransform []int    `json:"layers_to_transform,omitempty"` // layer numbers; only with a list of targets
-	LayersPattern     []string `json:"layers_pattern,omitempty"`      // what stands before the layer's number
+	LayersPattern     []string `json:"layers_pattern,omitempty"`      // what comes before the layer's number
 	// RankPattern and AlphaPattern give modules a rank or alpha of their own, whatever the ladder's rank is.
 	RankPattern  Patterns `json:"rank_pattern,omitempty"`
 	AlphaPattern Patterns `json:"alpha_pattern,omitempty"`

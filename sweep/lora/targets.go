@@ -108,7 +108,7 @@ func (t Targets) String() string {
 
 // moduleKinds returns the names of modules without the layer number and what comes before it, each once, in order:
 // attn.c_attn stands for transformer.h.0.attn.c_attn, transformer.h.1.attn.c_attn and so on. The output head and
-// embeddings are left out: nobody means them who writes something else.
+// embeddings are left out: a mistyped target was hardly meant for those.
 func moduleKinds(modules []Module) []string {
 	var kinds []string
 	for _, m := range modules {

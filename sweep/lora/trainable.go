@@ -45,6 +45,9 @@ func (t Trainable) Size() int64 {
 	return n
 }
 
+// TrainingBytes is what a trainable parameter takes during training: itself, its gradient and Adam's two moments, each in float32.
+const TrainingBytes = 4 * 4
+
 // TrainableParams counts what a trial trains on a model of these modules and tensors.
 func (l Spec) TrainableParams(modules []Module, tensors []Tensor) (int64, error) {
 	targets, err := l.Match(modules)

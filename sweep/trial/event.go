@@ -179,8 +179,11 @@ func (m Memory) Peak(platform string) int64 {
 	return *measured
 }
 
+// PlatformCUDA is the platform of NVIDIA's GPUs.
+const PlatformCUDA = "xla:cuda"
+
 // OnDevice reports whether a platform's memory is a device's own.
-func OnDevice(platform string) bool { return platform == "xla:cuda" }
+func OnDevice(platform string) bool { return platform == PlatformCUDA }
 
 // Screened is the loss of a trial's best adapter whose updates were replaced by their best approximations of a lower rank
 // (Eckart and Young 1936). It says little of a rank far below the trial's own: training there would have found a better

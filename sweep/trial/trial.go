@@ -39,6 +39,19 @@ type DataSpec struct {
 	ScorePrompts        bool     `json:"score_prompts,omitempty"` // completion_only_loss: false
 }
 
+// Values of TrainSpec.LRSchedulerType.
+const (
+	SchedulerLinear   = "linear"
+	SchedulerCosine   = "cosine"
+	SchedulerConstant = "constant"
+)
+
+// Values of TrainSpec.Dtype.
+const (
+	DtypeFloat32  = "float32"
+	DtypeBFloat16 = "bfloat16"
+)
+
 // TrainSpec is the training recipe of a trial, in Hugging Face TrainingArguments' names. A further field needs omitempty, and zero as
 // what trials did before it: else every trial's identity changes.
 type TrainSpec struct {
@@ -46,12 +59,12 @@ type TrainSpec struct {
 	BatchSize                 int     `json:"batch_size"` // sequences per forward pass
 	GradientAccumulationSteps int     `json:"gradient_accumulation_steps"`
 	LearningRate              float64 `json:"learning_rate"`
-	LRSchedulerType           string  `json:"lr_scheduler_type"` // linear, cosine or constant
+	LRSchedulerType           string  `json:"lr_scheduler_type"`
 	WarmupSteps               int     `json:"warmup_steps"`
 	WeightDecay               float64 `json:"weight_decay"`
 	MaxGradNorm               float64 `json:"max_grad_norm"` // 0 means no clipping
 	EvalSteps                 int     `json:"eval_steps"`
-	Dtype                     string  `json:"dtype"` // float32 or bfloat16: of the base and the compute; adapters and moments stay float32
+	Dtype                     string  `json:"dtype"` // of the base and the compute; adapters and moments stay float32
 }
 
 // ModelInfo is what a base model's files say, read once by the coordinator.

@@ -25,8 +25,8 @@ func TestFindPlugins(t *testing.T) {
 	if diff := cmp.Diff(want, findPlugins()); diff != "" {
 		t.Errorf("findPlugins (-want +got):\n%s", diff)
 	}
-	if dir, err := DefaultDir(); err != nil || dir != a {
-		t.Errorf("DefaultDir = %q, %v, want %q", dir, err, a)
+	if dir, err := defaultDir(); err != nil || dir != a {
+		t.Errorf("defaultDir = %q, %v, want %q", dir, err, a)
 	}
 }
 
@@ -34,7 +34,7 @@ func TestDefaultDirOfTheUser(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", "")
 	t.Setenv("HOME", home)
-	if dir, err := DefaultDir(); err != nil || filepath.Base(dir) != "go-xla" || !strings.HasPrefix(dir, home) {
-		t.Errorf("DefaultDir = %q, %v, want lib/go-xla below %q", dir, err, home)
+	if dir, err := defaultDir(); err != nil || filepath.Base(dir) != "go-xla" || !strings.HasPrefix(dir, home) {
+		t.Errorf("defaultDir = %q, %v, want lib/go-xla below %q", dir, err, home)
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // InstallOptions say where a plug-in goes and comes from. The zero value installs for the current user.
 type InstallOptions struct {
-	Dir      string         // folder for the plug-in; empty means DefaultDir
+	Dir      string         // folder for the plug-in; empty means the first of PJRT_PLUGIN_LIBRARY_PATH, or the user's lib/go-xla
 	Progress func(Progress) // called from the installing goroutine; may be nil
 
 	// ReleaseIndex and WheelIndex are the servers asked for go-xla's release and for the wheel; empty means GitHub's and
@@ -34,8 +34,8 @@ type Progress struct {
 	Done, Total int64
 }
 
-// DefaultDir is where Install puts plug-ins: the first folder of PJRT_PLUGIN_LIBRARY_PATH, or the user's lib/go-xla.
-func DefaultDir() (string, error) {
+// defaultDir is where Install puts plug-ins: the first folder of PJRT_PLUGIN_LIBRARY_PATH, or the user's lib/go-xla.
+func defaultDir() (string, error) {
 	for _, dir := range filepath.SplitList(os.Getenv(pjrt.PJRTPluginPathsEnv)) {
 		if dir != "" {
 			return filepath.Abs(dir)
@@ -58,7 +58,7 @@ func Install(ctx context.Context, o InstallOptions) (string, error) {
 		return path, nil
 	}
 	if o.Dir == "" {
-		dir, err := DefaultDir()
+		dir, err := defaultDir()
 		if err != nil {
 			return "", err
 		}

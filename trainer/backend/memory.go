@@ -51,7 +51,7 @@ func hostMemory(root string) (int64, error) {
 }
 
 // memoryController reads one line of /proc/self/cgroup, "id:controllers:path": where below /sys/fs/cgroup the group's
-// memory limit stands in version 2 ("0::/a/b") and in version 1 ("9:memory:/a/b").
+// memory limit is given in version 2 ("0::/a/b") and in version 1 ("9:memory:/a/b").
 func memoryController(line string) (dir, file string, ok bool) {
 	parts := strings.SplitN(line, ":", 3)
 	if len(parts) != 3 {

@@ -15,7 +15,7 @@ import (
 // The platforms a trial can run on.
 const (
 	PlatformCPU  = "xla:cpu"
-	PlatformCUDA = "xla:cuda"
+	PlatformCUDA = trial.PlatformCUDA
 	PlatformGo   = "go"
 )
 

@@ -127,7 +127,7 @@ func lookupWheel(ctx context.Context, index string, w wheel) (artefact, error) {
 	}, nil
 }
 
-// relativeTo completes an address that stands on a page: mirrors of the index write relative ones.
+// relativeTo completes an address found on a page: mirrors of the index write relative ones.
 func relativeTo(page, address string) (string, error) {
 	base, err := url.Parse(page)
 	if err != nil {

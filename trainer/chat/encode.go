@@ -29,7 +29,7 @@ type Encoded struct{ IDs, Labels []int32 }
 // noted are rows to warn of.
 type noted struct {
 	rows  int
-	first string // where the first of them stands
+	first string // where the first of them is
 }
 
 // note counts a row where something holds of it.
@@ -59,7 +59,7 @@ func (e *Encoder) ended(ids []int32) []int32 {
 	return ids
 }
 
-// Pair scores what follows the prompt. place is where the row stands, for Warnings.
+// Pair scores what follows the prompt. place is where the row is, for Warnings.
 func (e *Encoder) Pair(prompt, completion, place string) Encoded {
 	ids := e.ended(e.Tokenizer.EncodeSpecial(prompt + completion))
 	if e.ScorePrompts {
@@ -70,9 +70,9 @@ func (e *Encoder) Pair(prompt, completion, place string) Encoded {
 	return Encoded{IDs: ids, Labels: onlyFrom(ids, from)}
 }
 
-// Conversation scores the assistant's turns, or, where so many first messages are given, all that follows them. A turn reaches from
+// Conversation scores the assistant's turns, or, where the first given messages are a prompt, all that follows them. A turn reaches from
 // the end of what the template writes before it, its generation prompt included, to the end of what it writes with it. place is
-// where the row stands, for Warnings.
+// where the row is, for Warnings.
 func (e *Encoder) Conversation(messages []Message, given int, place string) (Encoded, error) {
 	e.dated = e.dated || e.Template.Dated()
 	text, err := e.write(messages, place)

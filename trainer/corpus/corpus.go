@@ -97,7 +97,7 @@ func (r Rows) Len() int { return r.n }
 // packed row, from 0: attention stays within it and positions begin anew. nil means one document.
 type Row struct{ IDs, Labels, Segments []int32 }
 
-// CheckVocabulary refuses ids and labels that a model of so many tokens has no row for.
+// CheckVocabulary refuses ids and labels that a model with a vocabulary of this size has no row for.
 func (r Row) CheckVocabulary(vocab int) error {
 	if i := slices.IndexFunc(r.IDs, func(id int32) bool { return id < 0 || int(id) >= vocab }); i >= 0 {
 		return fmt.Errorf("id %d at position %d is not in the model's vocabulary of %d", r.IDs[i], i, vocab)

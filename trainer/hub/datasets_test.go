@@ -150,6 +150,8 @@ configs:
     path: [en/held/**]
 - config_name: de
   data_dir: de
+- config_name: class
+  data_files: ["en/[!a].jsonl", "**/[a-d][ev]*.csv", "en/[.jsonl"]
 ---
 `
 	configs := map[string]string{
@@ -170,8 +172,9 @@ configs:
 		"configuration":  {configs, "en", []string{"train"}, []string{"en/a.jsonl", "en/b.jsonl"}, ""},
 		"list of globs":  {configs, "en", []string{"validation", "test"}, []string{"en/held/x/c.jsonl"}, ""},
 		"folder":         {configs, "de", []string{"validation"}, []string{"de/dev.csv"}, ""},
-		"which":          {configs, "", []string{"train"}, nil, "several configurations: write tiny/set:CONFIG:SPLIT with one of en, de"},
-		"no such":        {configs, "fr", []string{"train"}, nil, "no configuration fr; there are en, de"},
+		"class":          {configs, "class", []string{"train"}, []string{"en/b.jsonl"}, ""},
+		"which":          {configs, "", []string{"train"}, nil, "several configurations: write tiny/set:CONFIG:SPLIT with one of en, de, class"},
+		"no such":        {configs, "fr", []string{"train"}, nil, "no configuration fr; there are en, de, class"},
 		"words":          {words, "", []string{"train"}, []string{"my-training.jsonl"}, ""},
 		"words in paths": {words, "", []string{"validation"}, []string{"valid/a.csv"}, ""},
 		"third word":     {words, "", []string{"test"}, []string{"eval_1.txt"}, ""},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/goccy/go-yaml"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -101,7 +102,7 @@ func (c cardConfig) files(names []string) map[string][]string {
 		if c.DataDir != "" {
 			pattern = path.Join(c.DataDir, pattern)
 		}
-		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !globPattern(pattern).MatchString(name) })
+		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !doublestar.MatchUnvalidated(pattern, name) })
 	}
 	if c.DataFiles == nil {
 		return namedSplits(within("**"))
@@ -126,13 +127,6 @@ func listOfAny(v any) []any {
 		return list
 	}
 	return []any{v}
-}
-
-// globPattern is a glob as Hugging Face's datasets reads it: ** also crosses folders.
-func globPattern(glob string) *regexp.Regexp {
-	text := regexp.QuoteMeta(glob)
-	text = strings.NewReplacer(`\*\*/`, `(.*/)?`, `\*\*`, `.*`, `\*`, `[^/]*`, `\?`, `[^/]`).Replace(text)
-	return regexp.MustCompile("^" + text + "$")
 }
 
 // shardName is how Hugging Face's tools name the parts of a split.

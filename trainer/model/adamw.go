@@ -32,7 +32,7 @@ type group struct {
 }
 
 // loraPlus returns the groups of LoRA+ (Hayou et al. 2024), as PEFT's create_loraplus_optimizer makes them: LoRA on an embedding at
-// a rate of its own, B and everything of one dimension at the ratio, the rest as it is; biases and layer norms, which are the vectors
+// its own rate, B and everything of one dimension at the ratio, the rest as it is; biases and layer norms, which are the vectors
 // that have a bias beside them, do not decay. lr is the peak learning rate.
 func loraPlus(trained []lora.Trainable, l lora.Spec, lr float64) []group {
 	if l.LoRAPlusLRRatio == 0 {

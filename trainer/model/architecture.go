@@ -20,7 +20,7 @@ type architecture struct {
 	prefix string
 	// buffers are the ends of names of tensors that files may hold and that carry no weights.
 	buffers []string
-	// tokens and finalNorm name the token embedding and the norm behind the last block.
+	// tokens and finalNorm name the token embedding and the norm after the last block.
 	tokens, finalNorm string
 	// begin returns the embedded tokens, [B*T, C].
 	begin func(m trunk, in places) *Node

@@ -11,7 +11,7 @@ import (
 // attention is causal multi-head attention within documents: q [B, T, H, D], k and v [B, T, K, D], where G = H/K queries share
 // a key. It returns [B*T, H*D].
 //
-// The queries that share a key stand as G rows beneath each token, so that both products have one batch axis of heads: with a
+// The queries that share a key are G rows for each token, so that both products have one batch axis of heads: with a
 // fifth axis XLA keeps another copy of the scores per layer for the backward pass (measured on GPT-2 small: 38 MB).
 func (m trunk) attention(q, k, v *Node, scale float64, in places) *Node {
 	B, T, K, G, D := in.B, in.T, m.KVHeads, m.Heads/m.KVHeads, m.HeadDim

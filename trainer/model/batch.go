@@ -21,13 +21,13 @@ type Batch struct {
 	Segments    []int32
 }
 
-// plan is a batch as the programs take it. The rows that count stand first, so that the loss can stop after them.
+// plan is a batch as the programs take it. The rows that count come first, so that the loss can stop after them.
 type plan struct {
 	tokens    int     // supervised predictions
 	positions []int32 // [B*T] position of each token in its document
 	rows      []int32 // [k*c] place b·T+t of each prediction, 0 beyond tokens
 	targets   []int32 // [k*c] its label, 0 beyond tokens
-	inverse   []int32 // [B*T] where a place stands in rows, -1 for nowhere
+	inverse   []int32 // [B*T] the index of a place in rows, -1 for none
 }
 
 // plan checks a batch against the model and orders its predictions.

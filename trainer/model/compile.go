@@ -11,7 +11,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 )
 
-// trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil), and the base with PiSSA's start behind it.
+// trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil), and the base followed by PiSSA's start.
 // Trainable biases and modules take the base's place; only where one of a tied pair trains does the other stay, as a tensor of its own.
 func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 	tensors := make(map[string]*Node, len(p.frozen))
@@ -94,14 +94,5 @@ func (p *Program) evaluateFor(B, T int) (*executable, error) {
 		m := p.trunk(p.layout.nodes(in[0]), nil, in[1+batchInputs:])
 		nll, hits := m.losses(newBatchNodes(in[1:]))
 		return []*Node{nll, hits}
-	})
-}
-
-// logitsFor: (p [N], ids [B, T], positions [B, T], base…) -> logits [B*T, V].
-func (p *Program) logitsFor(B, T int) (*executable, error) {
-	in := append([]shape{f32(p.layout.total), i32(B, T), i32(B, T)}, p.baseShapes()...)
-	return p.logits.get(p.device, "logits", B, T, in, func(in []*Node) []*Node {
-		m := p.trunk(p.layout.nodes(in[0]), nil, in[3:])
-		return []*Node{ConvertDType(m.logits(m.hidden(in[1], in[2])), dtypes.Float32)}
 	})
 }

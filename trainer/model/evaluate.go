@@ -5,18 +5,15 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-
-	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // Score is what a model makes of a batch, with dropout off.
 type Score struct {
 	LossSum float64 // nats, summed over the supervised tokens
 	Tokens  int64   // supervised ones
-	Hits    int64   // of these, how many have the highest logit, of equal ones the lowest id: what argmax takes
+	Hits    int64   // of these, how many argmax picks: the highest logit, the lowest id among equals
 	// Completions are the runs of supervised tokens that follow an unsupervised one which is not its document's first: the answers to
-	// a prompt, each answer of a conversation for itself. ExactMatches are those of which every token is a hit.
+	// a prompt, each answer of a conversation on its own. ExactMatches are those of which every token is a hit.
 	Completions, ExactMatches int64
 }
 
@@ -71,39 +68,4 @@ func (p *Program) scoreRows(b Batch) (rowScores, error) {
 	}
 	scores.hits, err = read(out[1], len(pl.rows))
 	return scores, err
-}
-
-// Logits returns the logits of every position, [B, T, V], with dropout off. Labels are not looked at.
-func (p *Program) Logits(b Batch) (weights.Array, error) {
-	exec, err := p.logitsFor(b.B, b.T)
-	if err != nil {
-		return weights.Array{}, err
-	}
-	return p.forward(exec, b, nil, b.B, b.T, p.config.VocabSize)
-}
-
-// forward runs an executable of (p, ids, positions, more…, base…) with one float32 result of these dimensions.
-func (p *Program) forward(exec *executable, b Batch, more []compute.Buffer, dims ...int) (weights.Array, error) {
-	where, err := b.positions()
-	if err != nil {
-		return weights.Array{}, err
-	}
-	ids, err := p.upload(b.IDs, dtypes.Int32, b.B, b.T)
-	if err != nil {
-		return weights.Array{}, err
-	}
-	defer finalizeAll(ids)
-	positions, err := p.upload(where, dtypes.Int32, b.B, b.T)
-	if err != nil {
-		return weights.Array{}, err
-	}
-	defer finalizeAll(positions)
-	inputs := slices.Concat([]compute.Buffer{p.p, ids, positions}, more, p.base)
-	out, err := exec.run(inputs, nil)
-	if err != nil {
-		return weights.Array{}, err
-	}
-	defer finalizeAll(out...)
-	flat, err := read(out[0], size(dims))
-	return weights.Array{Shape: dims, Data: flat}, err
 }

@@ -31,7 +31,7 @@ func newTrunk(c Config, tensors map[string]*Node, l *loraGraph) trunk {
 	return m
 }
 
-// places are the tokens of a batch inside a graph: what they are, where they stand, and what they see.
+// places are the tokens of a batch inside a graph: their ids, their positions, and what they see.
 type places struct {
 	B, T           int
 	ids, positions *Node // [B, T] int32; positions count from 0 in every document
@@ -50,7 +50,7 @@ func (m trunk) places(ids, positions *Node) places {
 	return in
 }
 
-// sees returns the attention mask, [B, T, T]: t sees itself and what stands before it in its document and window. A token at
+// sees returns the attention mask, [B, T, T]: t sees itself and what comes before it in its document and window. A token at
 // position p of its document has p tokens of it before it in the row, so the positions alone tell documents apart.
 func (m trunk) sees(positions *Node) *Node {
 	B, T := positions.Shape().Dimensions[0], positions.Shape().Dimensions[1]

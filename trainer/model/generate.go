@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -9,8 +11,8 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// NextLogits returns, for every row of b, the logits of the token that follows place at[row]: [B, V], dropout off. What
-// stands behind that place is not looked at, so rows padded to one length serve for many steps of a generation; labels are
+// NextLogits returns, for every row of b, the logits of the token that follows position at[row]: [B, V], dropout off. What
+// comes after that position is ignored, so rows padded to one length serve for many steps of a generation; labels are
 // not looked at either. It computes the whole row anew: there is no cache of keys and values.
 func (p *Program) NextLogits(b Batch, at []int32) (weights.Array, error) {
 	exec, err := p.nextLogitsFor(b.B, b.T)
@@ -54,4 +56,30 @@ func (p *Program) Inputs(b Batch, module lora.Module) (weights.Array, error) {
 	}
 	defer exec.finalize()
 	return p.forward(exec, b, nil, b.B*b.T, module.In)
+}
+
+// forward runs an executable of (p, ids, positions, more…, base…) with one float32 result of these dimensions.
+func (p *Program) forward(exec *executable, b Batch, more []compute.Buffer, dims ...int) (weights.Array, error) {
+	where, err := b.positions()
+	if err != nil {
+		return weights.Array{}, err
+	}
+	ids, err := p.upload(b.IDs, dtypes.Int32, b.B, b.T)
+	if err != nil {
+		return weights.Array{}, err
+	}
+	defer finalizeAll(ids)
+	positions, err := p.upload(where, dtypes.Int32, b.B, b.T)
+	if err != nil {
+		return weights.Array{}, err
+	}
+	defer finalizeAll(positions)
+	inputs := slices.Concat([]compute.Buffer{p.p, ids, positions}, more, p.base)
+	out, err := exec.run(inputs, nil)
+	if err != nil {
+		return weights.Array{}, err
+	}
+	defer finalizeAll(out...)
+	flat, err := read(out[0], size(dims))
+	return weights.Array{Shape: dims, Data: flat}, err
 }

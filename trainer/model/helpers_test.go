@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -98,7 +99,7 @@ func readConfig(t testing.TB, path string) Config {
 // readBase reads a folder's weights under canonical names.
 func readBase(t testing.TB, dir string, c Config) map[string]weights.Array {
 	t.Helper()
-	base, err := weights.ReadModel(os.DirFS(dir), c.Weights())
+	base, err := weights.ReadModelTo(os.DirFS(dir), c.Weights(), func(string, int64) io.Writer { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func llamaFamily(own func(f llamaFile) Config) architecture {
 		parse:   func(text []byte) (Config, error) { return parseLlama(text, own) },
 		pieces:  llamaPieces,
 		prefix:  "model.",
-		buffers: []string{".rotary_emb.inv_freq"}, // recomputed; files of before transformers 4.32 store it
+		buffers: []string{".rotary_emb.inv_freq"}, // recomputed; files from before transformers 4.32 store it
 		tokens:  "model.embed_tokens", finalNorm: "model.norm",
 		begin: llamaBegin, block: llamaBlock, norm: rmsNorm,
 	}
@@ -51,7 +51,7 @@ type llamaFile struct {
 	MLPBias          bool     `json:"mlp_bias"`
 	UseSlidingWindow bool     `json:"use_sliding_window"`
 
-	// SlidingWindow is kept as it stands, because null and absent differ: no window, and the architecture's standard.
+	// SlidingWindow is kept as it is, because null and absent differ: no window, and the architecture's standard.
 	SlidingWindow json.RawMessage `json:"sliding_window"`
 
 	ropeFile

@@ -40,7 +40,7 @@ type crossRows struct {
 //
 // With z = x·headᵀ, nll = log Σ exp z - z[target], and its gradient is softmax(z)·head - head[target]: the loop only finds
 // the row's log-sum and softmax(z)·head, and the target is looked up outside it. No one-hot, no second copy. Whether the target
-// has the highest logit is told inside, by the very logits: that product outside may round otherwise.
+// has the highest logit is decided inside, on the same logits: the product outside may round differently.
 func (ce crossEntropy) run(x, targets, tokens *Node) crossRows {
 	found := ce.loop(x, targets, tokens)
 	target := Gather(ce.head, ExpandAxes(targets, -1)) // [k*c, C]

@@ -3,6 +3,9 @@ package model
 import (
 	"fmt"
 
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -25,4 +28,18 @@ func (p *Program) Gradients(b Batch) (map[string]weights.Array, float64, error) 
 		return nil, 0, err
 	}
 	return p.layout.unpack(flat[:p.layout.total]), float64(flat[p.layout.total]), nil
+}
+
+// Logits returns the logits of every position, [B, T, V], with dropout off. Labels are not looked at. It compiles anew at every call.
+func (p *Program) Logits(b Batch) (weights.Array, error) {
+	in := append([]shape{f32(p.layout.total), i32(b.B, b.T), i32(b.B, b.T)}, p.baseShapes()...)
+	exec, err := p.build("logits", in, func(in []*Node) []*Node {
+		m := p.trunk(p.layout.nodes(in[0]), nil, in[3:])
+		return []*Node{ConvertDType(m.logits(m.hidden(in[1], in[2])), dtypes.Float32)}
+	})
+	if err != nil {
+		return weights.Array{}, err
+	}
+	defer exec.finalize()
+	return p.forward(exec, b, nil, b.B, b.T, p.config.VocabSize)
 }

@@ -33,7 +33,7 @@ type Program struct {
 	start      []TensorSpec     // PiSSA's start
 	base       []compute.Buffer // the frozen tensors, in dtype, and the start, in float32
 
-	gradient, evaluate, logits, next cache
+	gradient, evaluate, next cache
 }
 
 // New puts the frozen base and the trainable tensors on the backend's first device. base and adapter are only read, and may be
@@ -66,7 +66,7 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 			},
 		},
 		config: c, options: o, trained: trained, dtype: dtype, frozen: frozenSpecs(c, trained), start: startSpecs(o.LoRA, o.Targets),
-		gradient: cache{}, evaluate: cache{}, logits: cache{}, next: cache{},
+		gradient: cache{}, evaluate: cache{}, next: cache{},
 	}
 	if err := p.load(base, adapter); err != nil {
 		p.Close()
@@ -77,9 +77,9 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 
 func computeType(name string) (dtypes.DType, error) {
 	switch name {
-	case "", "float32":
+	case "", trial.DtypeFloat32:
 		return dtypes.Float32, nil
-	case "bfloat16":
+	case trial.DtypeBFloat16:
 		return dtypes.BFloat16, nil
 	}
 	return 0, fmt.Errorf("dtype %q: want float32 or bfloat16", name)
@@ -141,7 +141,7 @@ func (p *Program) Step(step int, micro []Batch, lr float64) (StepResult, error) 
 	return r, nil
 }
 
-// accumulate returns the gradient of the token-weighted mean over the micro-batches with the mean itself behind it, [N+1].
+// accumulate returns the gradient of the token-weighted mean over the micro-batches, followed by the mean itself, [N+1].
 func (p *Program) accumulate(step int, micro []Batch) (compute.Buffer, int64, error) {
 	plans := make([]plan, len(micro))
 	tokens := 0
@@ -204,7 +204,7 @@ func (p *Program) Close() {
 	finalizeAll(p.base...)
 	p.base = nil
 	p.parameters.close()
-	for _, c := range []cache{p.gradient, p.evaluate, p.logits, p.next} {
+	for _, c := range []cache{p.gradient, p.evaluate, p.next} {
 		c.finalize()
 	}
 }

@@ -68,7 +68,7 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// TestWindow: behind a window of w, a token's logits do not change with what stands w or more tokens before it.
+// TestWindow: with a window of w, a token's logits do not depend on tokens w or more before it.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	const window = 5

@@ -88,7 +88,7 @@ func observe(p *model.Program, o Options, start int32, inputs map[string]weights
 	if err != nil {
 		return err
 	}
-	batch, _ := padded(rows, o.Length)
+	batch := batchOf(rows, o.Length)
 	for _, m := range o.Teacher.Targets {
 		if inputs[m.Name], err = p.Inputs(batch, m); err != nil {
 			return err

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -165,7 +167,8 @@ func sampleBatch(p *model.Program, vocab, B, T int, start int32, seed int64, fir
 		random[i] = rand.New(rand.NewPCG(uint64(seed), uint64(first+i)))
 	}
 	for t := 1; t < T; t++ {
-		logits, err := p.NextLogits(padded(rows, min(T, (t+window-1)/window*window)))
+		last := slices.Repeat([]int32{int32(t - 1)}, B)
+		logits, err := p.NextLogits(batchOf(rows, min(T, (t+window-1)/window*window)), last)
 		if err != nil {
 			return nil, fmt.Errorf("sample id %d of rows %d to %d: %w", t, first, first+B-1, err)
 		}
@@ -176,14 +179,13 @@ func sampleBatch(p *model.Program, vocab, B, T int, start int32, seed int64, fir
 	return rows, nil
 }
 
-// padded makes a batch of T ids a row and says where each row ends.
-func padded(rows [][]int32, T int) (b model.Batch, last []int32) {
-	b = model.Batch{B: len(rows), T: T, IDs: make([]int32, len(rows)*T)}
-	for i, row := range rows {
-		copy(b.IDs[i*T:], row)
-		last = append(last, int32(len(row)-1))
+// batchOf makes a batch of T ids a row, none of them scored.
+func batchOf(rows [][]int32, T int) model.Batch {
+	list := make([]corpus.Row, len(rows))
+	for i, ids := range rows {
+		list[i].IDs = ids
 	}
-	return b, last
+	return model.Batch(corpus.Pad(list, len(list), T))
 }
 
 // draw returns the index at which the cumulative softmax of the logits passes u in [0, 1).

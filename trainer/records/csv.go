@@ -123,7 +123,7 @@ func csvPlace(err error) string {
 	return ""
 }
 
-// csvError says what to do about an error of encoding/csv, whose place is told apart from it.
+// csvError says what to do about an error of encoding/csv, whose line is reported separately.
 func csvError(err error) error {
 	e, ok := errors.AsType[*csv.ParseError](err)
 	switch {

@@ -20,7 +20,7 @@ type Document struct {
 	Text     string // of FormText; the completion of FormPair
 	Prompt   string
 	Messages []chat.Message
-	Given    int // of FormChat: so many messages are a prompt, and what follows is the answer; 0: every assistant turn is one
+	Given    int // of FormChat: the number of messages that are the prompt, what follows being the answer; 0: every assistant turn is one
 	IDs      []int32
 	Labels   []int32
 	Size     int64 // bytes of the input it took

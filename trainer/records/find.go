@@ -26,7 +26,7 @@ func CheckNames(names []string) error {
 	return errors.Join(errs...)
 }
 
-// FirstText returns where the first of the data stands that takes a tokenizer, as file or file:line; "" where none does. names are
+// FirstText returns the place of the first row that takes a tokenizer, as file or file:line; "" where none does. names are
 // as for CheckNames. It reads the first row of jsonl and parquet files, for only those can be pre-tokenised, and nothing else.
 func FirstText(ctx context.Context, names []string) (place string, err error) {
 	for _, name := range names {

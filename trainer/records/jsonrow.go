@@ -72,7 +72,7 @@ func (j jsonRow) record() (r record, err error) {
 	return r, nil
 }
 
-// decodeColumn reads a value; what is not want is told in JSON's words.
+// decodeColumn reads a value; a value of another type is named in JSON's terms.
 func decodeColumn[T any](raw json.RawMessage, want string) (*T, error) {
 	v := new(T)
 	err := json.Unmarshal(raw, v)

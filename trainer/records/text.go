@@ -10,7 +10,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// byteOrderMark may stand before UTF-8 text and is no part of it.
+// byteOrderMark may come before UTF-8 text and is no part of it.
 const byteOrderMark = "\ufeff"
 
 // maxUnpacked bounds a compressed text file, which is read whole.

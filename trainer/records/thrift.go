@@ -64,7 +64,7 @@ func (w *thriftWalk) structure(depth int) error {
 		if err != nil || head == 0 {
 			return err
 		}
-		if head>>4 == 0 { // the field's number stands apart
+		if head>>4 == 0 { // the field's number follows on its own
 			if _, err := w.varint(); err != nil {
 				return err
 			}

@@ -89,7 +89,7 @@ func metaspaceDecoder(mark string, prepended bool) decoder {
 	}
 }
 
-// stripTimes takes up to so many of one character from the start and the end.
+// stripTimes removes a character up to start times from the start and up to stop times from the end.
 func stripTimes(s, char string, start, stop int) string {
 	for range min(start, len(s)) {
 		s = strings.TrimPrefix(s, char)

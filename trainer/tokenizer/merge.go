@@ -94,7 +94,7 @@ func (l *mergeList) apply(c candidate) {
 // goneID marks an id that was merged into the one before.
 const goneID = -1
 
-// candidates is a heap with the merge learnt first on top, of equals the leftmost. It is not container/heap's, which would
+// candidates is a heap with the merge learnt first on top; ties go to the leftmost. It is not container/heap's, which would
 // allocate every candidate: a megabyte of spaces has a million.
 type candidates []candidate
 

@@ -117,14 +117,14 @@ func knownPattern(pattern string) func(string) int {
 	return nil
 }
 
-// The patterns as they stand in tokenizer.json. Llama 3's is that of OpenAI's cl100k_base; Qwen2's takes digits one by one.
+// The patterns as tokenizer.json has them. Llama 3's is that of OpenAI's cl100k_base; Qwen2's takes digits one by one.
 const (
 	gpt2Pattern   = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// nextWord returns the length of the first piece of s under llama3Pattern, with at most so many digits. s is not empty.
+// nextWord returns the length of the first piece of s under llama3Pattern, with at most this many digits. s is not empty.
 func nextWord(s string, digits int) int {
 	if n := anyContraction(s); n > 0 {
 		return n

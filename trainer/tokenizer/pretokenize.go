@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// cutter cuts a text into the pieces that are encoded each for itself. first says that s begins the whole text; emit gets
+// cutter cuts a text into the pieces that are encoded separately. first says that s begins the whole text; emit gets
 // the pieces in order, none of them empty.
 type cutter func(s string, first bool, emit func(piece string, first bool))
 

@@ -1,5 +1,8 @@
 package tokenizer
 
+// Size returns one more than the largest id.
+func (t *Tokenizer) Size() int { return len(t.tokens) }
+
 // BOS returns the begin-of-text token's id, and whether the model has one.
 func (t *Tokenizer) BOS() (int32, bool) { return t.bos, t.bos >= 0 }
 

@@ -83,9 +83,6 @@ func loadGGUFTokenizer(files fs.FS, missing error) (*Tokenizer, error) {
 	return t, nil
 }
 
-// Size returns one more than the largest id.
-func (t *Tokenizer) Size() int { return len(t.tokens) }
-
 // EOS returns the end-of-text token's id, and whether the model has one.
 func (t *Tokenizer) EOS() (int32, bool) { return t.eos, t.eos >= 0 }
 
@@ -108,7 +105,7 @@ func (t *Tokenizer) EncodeSpecial(s string) []int32 {
 // EncodeBeginning is EncodeSpecial of a text that goes on: without what is added at the end.
 func (t *Tokenizer) EncodeBeginning(s string) []int32 { return slices.Concat(t.prefix, t.Encode(s)) }
 
-// Encode returns the ids of s. It adds no special tokens; those that stand in s are recognised, as Hugging Face does.
+// Encode returns the ids of s. It adds no special tokens; those that occur in s are recognised, as Hugging Face does.
 func (t *Tokenizer) Encode(s string) []int32 {
 	ids := make([]int32, 0, len(s)/3)
 	emit := func(piece string, _ bool) { ids = t.model.encode(ids, piece) }

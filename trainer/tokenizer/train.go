@@ -163,7 +163,7 @@ type countedPair struct {
 	count int
 }
 
-// pairQueue is a heap with the most frequent pair on top, of equals the one with the lower ids.
+// pairQueue is a heap with the most frequent pair on top; ties go to the lower ids.
 type pairQueue []countedPair
 
 func (q pairQueue) Len() int      { return len(q) }

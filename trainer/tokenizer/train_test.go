@@ -18,7 +18,7 @@ func TestTrainLearnsTheMostFrequentPairsFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	tok := loadBytes(t, body)
-	// w-e stands 8 times, l-o and o-w 7 times, then every pair of newest 6 times: by count, of equals the lower ids.
+	// w-e occurs 8 times, l-o and o-w 7 times, then every pair of newest 6 times: by count, ties to the lower ids.
 	want := []string{"we", "lo", "ewe", "newe", "st", EndOfText}
 	var learnt []string
 	for id := 256; id < tok.Size(); id++ {

@@ -4,11 +4,11 @@
 // Everything is float32 in memory, whatever the file holds. Files come through fs.FS, so that the model embedded in the
 // binary and a folder on disk are read by the same code; Builtin opens the embedded ones.
 //
-//	tensors, err := weights.ReadModel(os.DirFS("gpt2"), config.Weights())
+//	tensors, err := weights.ReadModelTo(os.DirFS("gpt2"), config.Weights(), begin) // begin: where to copy the bytes, or nowhere
 //	g, err := weights.ReadGGUF(os.DirFS("models"), "smollm2.gguf")       // g.Metadata, g.Config()
 //	adapter, err := weights.ReadAdapter("runs/trials/1f/1/adapter")
 //
-// A GGUF file looks like the folder that it was made from: its tensors have transformers' names, the rows of q and k stand in
+// A GGUF file looks like the folder that it was made from: its tensors have transformers' names, the rows of q and k are in
 // transformers' order again, and its metadata is translated into a config.json. Quantised weights (Q8_0, Q4_0, Q4_1, Q4_K, Q5_K,
 // Q6_K) become the float32 values that llama.cpp's reference computes.
 //

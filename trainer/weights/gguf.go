@@ -15,7 +15,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// GGUF is what stands before the weights in a GGUF file, checked against the file's size.
+// GGUF is what comes before the weights in a GGUF file, checked against the file's size.
 type GGUF struct {
 	// Metadata holds numbers as Go's types of the same width, texts, and slices of these ([]string, []float32, []int32, …).
 	Metadata map[string]any
@@ -64,7 +64,7 @@ func ReadGGUF(files fs.FS, name string) (GGUF, error) {
 	return g, nil
 }
 
-// HeaderBytes is the length of all that stands before the weights.
+// HeaderBytes is the length of all that comes before the weights.
 func (g GGUF) HeaderBytes() int64 { return g.header.start }
 
 // Limits of a header. Lengths in it are checked against the file, so that its memory is a small multiple of the file's size;
@@ -176,7 +176,7 @@ func (g *GGUF) readTensor(in *ggufReader) error {
 	return nil
 }
 
-// setDims sets the shape from ggml's dims, which stand innermost first.
+// setDims sets the shape from ggml's dims, which come innermost first.
 func (e *Entry) setDims(dims []uint64) (elements uint64, err error) {
 	elements = 1
 	for _, d := range dims {
@@ -224,7 +224,7 @@ type ggufReader struct {
 
 var errGGUFEnd = fmt.Errorf("%w: truncated: the file ends within its header, or a length in it is wrong", ErrFormat)
 
-// bytes reads n bytes, if the file can have so many.
+// bytes reads n bytes, if the file can hold that many.
 func (in *ggufReader) bytes(n uint64) ([]byte, error) {
 	if n > uint64(in.left) {
 		return nil, errGGUFEnd

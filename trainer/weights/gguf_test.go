@@ -311,7 +311,7 @@ func TestGGUFConfigRefuses(t *testing.T) {
 	}
 }
 
-// TestGGUFOrder: rows of q and k come out in transformers' order for llama and as they stand for qwen2.
+// TestGGUFOrder: rows of q and k come out in transformers' order for llama and as they are for qwen2.
 func TestGGUFOrder(t *testing.T) {
 	t.Parallel()
 	for arch, want := range map[string][]float32{

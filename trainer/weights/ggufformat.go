@@ -2,7 +2,7 @@ package weights
 
 // ggufFormat returns a format of ggml by its number, with its name (ggml.h, enum ggml_type; the blocks are those of
 // ggml-common.h). Values are computed as llama.cpp's reference does, each operation rounded to float32: go-huggingface has the
-// same functions, but only behind a reader that trusts the file.
+// same functions, but only inside a reader that trusts the file.
 func ggufFormat(number uint32) (name string, f format) {
 	switch number {
 	case 0:

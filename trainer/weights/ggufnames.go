@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ggufArchitectures are the values of general.architecture that can be read, and whether q and k stand in llama.cpp's order.
+// ggufArchitectures are the values of general.architecture that can be read, and whether q and k are in llama.cpp's order.
 func ggufArchitectures() map[string]struct{ permuted bool } {
 	return map[string]struct{ permuted bool }{"llama": {true}, "qwen2": {false}, "qwen3": {false}}
 }

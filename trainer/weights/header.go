@@ -162,7 +162,7 @@ func (h *Header) decode(body []byte) error {
 	return nil
 }
 
-// compareEntries orders tensors as their data stand in the file.
+// compareEntries orders tensors as their data are in the file.
 func compareEntries(a, b Entry) int {
 	return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), strings.Compare(a.Name, b.Name))
 }

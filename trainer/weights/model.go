@@ -83,14 +83,11 @@ func CheckModel(files fs.FS, want Want) error {
 	return err
 }
 
-// ReadModel reads the weights that want names, as float32, under their canonical names. Files with and without the prefix are
+// ReadModelTo reads the weights that want names, as float32, under their canonical names. Files with and without the prefix are
 // the same model. A tensor that is missing, unknown or of another shape is an error that names it.
-func ReadModel(files fs.FS, want Want) (map[string]Array, error) {
-	return ReadModelTo(files, want, func(string, int64) io.Writer { return nil })
-}
-
-// ReadModelTo is ReadModel, and copies every byte of the files on the way: begin is told each file's name and size, in the order of
-// ModelFiles, and returns what to copy it to. The weights are read once, so that a checksum made of the copy is of what was read.
+//
+// It copies every byte of the files on the way: begin is told each file's name and size, in the order of ModelFiles, and returns what
+// to copy it to, or nil. The weights are read once, so that a checksum made of the copy is of what was read.
 func ReadModelTo(files fs.FS, want Want, begin func(name string, size int64) io.Writer) (map[string]Array, error) {
 	shards, err := openModel(files, want)
 	defer closeAll(shards)

@@ -1,4 +1,3 @@
-// Package backendtest helps tests that compute.
 package backendtest
 
 import (

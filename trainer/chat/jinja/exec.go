@@ -285,7 +285,7 @@ func (m macroStatement) exec(_ *run, s *scope) error {
 	return nil
 }
 
-// macro makes a function that returns what body writes; names of the place where it stands are seen as they are when it is called.
+// macro makes a function that returns what body writes; names from where it is written are seen as they are when it is called.
 func macro(name string, parameters []parameter, body []statement, s *scope) *function {
 	return &function{name: name, call: func(r *run, args arguments) (any, error) {
 		inner := s.inner()

@@ -68,7 +68,7 @@ func rangeFunction(_ *run, args arguments) (any, error) {
 	}
 	out := numbers{start: n[0], step: n[2]}
 	if distance := float64(n[1]) - float64(n[0]); distance/float64(n[2]) > maxRange {
-		return nil, fmt.Errorf("%w: a range of more than %d", ErrLimit, maxRange)
+		return nil, fmt.Errorf("%w: a range of more than %d", errLimit, maxRange)
 	} else if distance/float64(n[2]) > 0 {
 		step, whole := n[2], n[1]-n[0]
 		out.count = whole / step

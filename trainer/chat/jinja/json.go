@@ -95,7 +95,7 @@ type jsonStyle struct {
 // json writes json.dumps(v).
 func (w *writer) json(v any, s jsonStyle) error {
 	if w.nest++; w.nest > maxNest {
-		return fmt.Errorf("%w: values within each other", ErrLimit)
+		return fmt.Errorf("%w: values within each other", errLimit)
 	}
 	defer func() { w.nest-- }()
 	switch v := v.(type) {

@@ -85,7 +85,7 @@ func (l *lexer) next() error {
 	return l.expression(kindBlockBegin, kindBlockEnd, "%}")
 }
 
-// nextTag returns where the first {{, {% or {# stands, or -1.
+// nextTag returns where the first {{, {% or {# is, or -1.
 func nextTag(s string) int {
 	for i := 0; i+1 < len(s); i++ {
 		if s[i] == '{' && strings.IndexByte("{%#", s[i+1]) >= 0 {

@@ -18,20 +18,20 @@ const (
 	inputShare   = 4 // units for each byte of input
 )
 
-// ErrLimit is the error of a template that does too much.
-var ErrLimit = errors.New("the template does more than any chat format needs")
+// errLimit is the error of a template that does too much.
+var errLimit = errors.New("the template does more than any chat format needs")
 
 // spend takes units from the budget.
 func (r *run) spend(units int) error {
 	if units < 0 || units > r.left {
 		r.left = 0
-		return fmt.Errorf("%w: more than %d steps", ErrLimit, r.budget)
+		return fmt.Errorf("%w: more than %d steps", errLimit, r.budget)
 	}
 	r.left -= units
 	return nil
 }
 
-// spendBytes pays for a string of so many bytes before it is made.
+// spendBytes pays for a string of this many bytes before it is made.
 func (r *run) spendBytes(n int) error {
 	if n < 0 {
 		return r.spend(-1)
@@ -51,7 +51,7 @@ func (r *run) spendTimes(n, count int) error {
 func (r *run) enter() error {
 	r.depth++
 	if r.depth > maxDepth {
-		return fmt.Errorf("%w: more than %d evaluations within each other", ErrLimit, maxDepth)
+		return fmt.Errorf("%w: more than %d evaluations within each other", errLimit, maxDepth)
 	}
 	return r.spend(1)
 }

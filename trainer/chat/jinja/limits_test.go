@@ -123,8 +123,8 @@ func TestErrorsNameTheLine(t *testing.T) {
 			t.Errorf("Render(%q) = %v, want %s", source, err, want)
 		}
 	}
-	if _, err := render("{{ 'a' * 1000000000 }}", NewDict()); !errors.Is(err, ErrLimit) {
-		t.Errorf("a huge string: %v, want ErrLimit", err)
+	if _, err := render("{{ 'a' * 1000000000 }}", NewDict()); !errors.Is(err, errLimit) {
+		t.Errorf("a huge string: %v, want errLimit", err)
 	}
 }
 

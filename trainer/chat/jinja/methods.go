@@ -80,7 +80,7 @@ func listMethod(name string) func(*run, arguments) (any, error) {
 	return nil
 }
 
-// simple is a method without arguments that costs so many units.
+// simple is a method without arguments that costs this many units.
 func simple(units int, f func() any) func(*run, arguments) (any, error) {
 	return func(r *run, args arguments) (any, error) {
 		if _, err := args.bind(); err != nil {

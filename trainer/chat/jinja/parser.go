@@ -78,7 +78,7 @@ func (p *parser) unexpected(want string) error {
 func (p *parser) deeper() error {
 	p.nest++
 	if p.nest > maxNest {
-		return fmt.Errorf("line %d: %w: expressions or blocks within each other", p.peek().line, ErrLimit)
+		return fmt.Errorf("line %d: %w: expressions or blocks within each other", p.peek().line, errLimit)
 	}
 	return nil
 }
@@ -243,7 +243,7 @@ func (p *parser) primary() (expression, error) {
 	return nil, p.unexpected("want a value")
 }
 
-// list parses what stands between brackets, with an optional comma at the end.
+// list parses what is between brackets, with an optional comma at the end.
 func (p *parser) list(end string, item func() (expression, error)) ([]expression, error) {
 	var items []expression
 	for !p.skip(end) {

@@ -16,7 +16,7 @@ type Template struct {
 // Parse reads a template. Its errors name the line.
 func Parse(source string) (*Template, error) {
 	if len(source) > maxSource {
-		return nil, fmt.Errorf("%w: %d bytes of template, at most %d are read", ErrLimit, len(source), maxSource)
+		return nil, fmt.Errorf("%w: %d bytes of template, at most %d are read", errLimit, len(source), maxSource)
 	}
 	tokens, err := lex(source)
 	if err != nil {

@@ -69,7 +69,7 @@ func trim(s, name string, chars any) (string, error) {
 	return s, nil
 }
 
-// splitBy splits at most so many times; a negative number is no bound.
+// splitBy splits at most this many times; a negative number is no limit.
 func splitBy(s, sep string, most int, fromRight bool) []string {
 	if most < 0 {
 		return strings.Split(s, sep)

@@ -272,7 +272,7 @@ func (r *run) str(v any) (string, error) {
 // repr writes Python's repr().
 func (w *writer) repr(v any) error {
 	if w.nest++; w.nest > maxNest {
-		return fmt.Errorf("%w: values within each other", ErrLimit)
+		return fmt.Errorf("%w: values within each other", errLimit)
 	}
 	defer func() { w.nest-- }()
 	switch v := v.(type) {

@@ -1,4 +1,3 @@
-// Package recordstest writes data files for tests.
 package recordstest
 
 import (

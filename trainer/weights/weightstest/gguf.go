@@ -1,4 +1,3 @@
-// Package weightstest writes model files for tests.
 package weightstest
 
 import (

@@ -1,0 +1,2 @@
+// Package backendtest helps tests that compute.
+package backendtest

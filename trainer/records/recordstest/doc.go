@@ -1,0 +1,2 @@
+// Package recordstest writes data files for tests.
+package recordstest

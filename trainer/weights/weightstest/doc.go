@@ -1,0 +1,2 @@
+// Package weightstest writes model files for tests.
+package weightstest
