@@ -13,20 +13,6 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 )
 
-// sizes runs a benchmark on sweeps of so many ladders, each of five ranks and two seeds.
-func sizes(b *testing.B, run func(b *testing.B, ladders int)) {
-	b.Helper()
-	for _, ladders := range []int{10, 1_000, 10_000} {
-		b.Run(fmt.Sprintf("ladders=%d", ladders), func(b *testing.B) {
-			if testing.Short() && ladders > 1_000 {
-				b.Skip("large")
-			}
-			b.ReportAllocs()
-			run(b, ladders)
-		})
-	}
-}
-
 func largeRegistration(ladders int) sweep.Registration {
 	alphas := make([]float64, ladders)
 	for i := range alphas {
@@ -44,7 +30,7 @@ func largeRegistration(ladders int) sweep.Registration {
 }
 
 func BenchmarkRegister(b *testing.B) {
-	sizes(b, func(b *testing.B, ladders int) {
+	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
 		b.Helper()
 		r := largeRegistration(ladders)
 		for b.Loop() {
@@ -129,7 +115,7 @@ func largeFacts() []string {
 }
 
 func BenchmarkSnapshot(b *testing.B) {
-	sizes(b, func(b *testing.B, ladders int) {
+	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
 		b.Helper()
 		db, id := large(b, ladders)
 		var s sweep.Snapshot
@@ -146,7 +132,7 @@ func BenchmarkSnapshot(b *testing.B) {
 }
 
 func BenchmarkList(b *testing.B) {
-	sizes(b, func(b *testing.B, ladders int) {
+	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
 		b.Helper()
 		db, id := large(b, ladders)
 		s, err := db.Snapshot(b.Context(), id)

@@ -11,12 +11,10 @@ import (
 
 // BenchmarkDecide decides about a sweep of which nothing was begun, nor measured, and about one with nine plateaus in ten ladders.
 func BenchmarkDecide(b *testing.B) {
-	for _, ladders := range []int{10, 1_000, 10_000} {
+	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
+		b.Helper()
 		for _, begun := range []bool{false, true} {
-			b.Run(fmt.Sprintf("ladders=%d/begun=%v", ladders, begun), func(b *testing.B) {
-				if testing.Short() && ladders > 1_000 {
-					b.Skip("large")
-				}
+			b.Run(fmt.Sprintf("begun=%v", begun), func(b *testing.B) {
 				s, state, starts := sweeptest.Large(ladders), plateau.StatePlateau, min(2, ladders/10)
 				if !begun {
 					forget(s)
@@ -31,7 +29,7 @@ func BenchmarkDecide(b *testing.B) {
 				}
 			})
 		}
-	}
+	})
 }
 
 // forget leaves of every trial what was registered.

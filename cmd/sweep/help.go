@@ -144,7 +144,7 @@ func completeCommands(cmd *cobra.Command, args []string, start string) ([]cobra.
 // and links as commands or paths to follow.
 func writePage(w io.Writer, text string, bold bool) error {
 	var b strings.Builder
-	code := false
+	code, plain := false, plainLinks()
 	for line := range strings.Lines(text) {
 		switch {
 		case strings.HasPrefix(line, "```"):
@@ -155,7 +155,7 @@ func writePage(w io.Writer, text string, bold bool) error {
 		case !code && bold && strings.HasPrefix(line, "#"):
 			fmt.Fprintf(&b, "\x1b[1m%s\x1b[0m\n", strings.Trim(line, "# \n"))
 		case !code:
-			b.WriteString(html.UnescapeString(plainLinks(line)))
+			b.WriteString(html.UnescapeString(plain(line)))
 		default:
 			b.WriteString(line)
 		}
@@ -164,8 +164,11 @@ func writePage(w io.Writer, text string, bold bool) error {
 	return err
 }
 
-// plainLinks turns [text](rule.md) into text (sweep help rule), and a link to another file into text (path from the top).
-func plainLinks(line string) string {
-	line = regexp.MustCompile(`\[([^\]]+)\]\((\w+)\.md\)`).ReplaceAllString(line, "$1 (sweep help $2)")
-	return regexp.MustCompile(`\[([^\]]+)\]\((?:\.\./)*([^)]+)\)`).ReplaceAllString(line, "$1 ($2)")
+// plainLinks returns what turns [text](rule.md) into text (sweep help rule), and a link to another file into text (path from the top).
+func plainLinks() func(line string) string {
+	topic := regexp.MustCompile(`\[([^\]]+)\]\((\w+)\.md\)`)
+	file := regexp.MustCompile(`\[([^\]]+)\]\((?:\.\./)*([^)]+)\)`)
+	return func(line string) string {
+		return file.ReplaceAllString(topic.ReplaceAllString(line, "$1 (sweep help $2)"), "$1 ($2)")
+	}
 }

@@ -100,14 +100,18 @@ func readList[T any](r *reader, path string, c codec[T], n ast.Node) ([]T, bool)
 		if !ok {
 			continue
 		}
-		text := c.format(v)
-		if seen[text] {
-			r.fail(item, "%s: %s is repeated; remove one", path, text)
-		}
-		seen[text] = true
+		r.once(seen, item, path, c.format(v))
 		values = append(values, v)
 	}
 	return values, len(values) == len(sequence.Values)
+}
+
+// once fails on a value that was seen before.
+func (r *reader) once(seen map[string]bool, item ast.Node, path, text string) {
+	if seen[text] {
+		r.fail(item, "%s: %s is repeated; remove one", path, text)
+	}
+	seen[text] = true
 }
 
 // formatList writes one value bare and several in brackets.

@@ -68,11 +68,7 @@ func (t targetReader) read(r *reader, n ast.Node) {
 		if isAxis && v.Pattern != "" && !slices.Contains(t.words, v.Pattern) {
 			r.fail(item, "%s: %s stands beside lists; in a list of lists write [%s]", t.path, describe(item), v.Pattern)
 		}
-		text := c.format(v)
-		if seen[text] {
-			r.fail(item, "%s: %s is repeated; remove one", t.path, text)
-		}
-		seen[text] = true
+		r.once(seen, item, t.path, c.format(v))
 		values = append(values, v)
 	}
 	*t.field(&r.grid) = values
@@ -127,11 +123,7 @@ func nestedKey[T any](path, doc string, c codec[T], field func(*Grid) *[][]T, se
 					continue
 				}
 			}
-			text := list.format(v)
-			if seen[text] {
-				r.fail(item, "%s: %s is repeated; remove one", path, text)
-			}
-			seen[text] = true
+			r.once(seen, item, path, list.format(v))
 			values = append(values, v)
 		}
 		*field(&r.grid) = values

@@ -1,12 +1,28 @@
 package sweeptest
 
 import (
+	"fmt"
 	"math"
+	"testing"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
+
+// Sizes runs a benchmark on sweeps of 10, 1,000 and 10,000 ladders; -short leaves the largest out.
+func Sizes(b *testing.B, run func(b *testing.B, ladders int)) {
+	b.Helper()
+	for _, ladders := range []int{10, 1_000, 10_000} {
+		b.Run(fmt.Sprintf("ladders=%d", ladders), func(b *testing.B) {
+			if testing.Short() && ladders > 1_000 {
+				b.Skip("large")
+			}
+			b.ReportAllocs()
+			run(b, ladders)
+		})
+	}
+}
 
 // LargeRanks are the ranks of Large's ladders.
 func LargeRanks() []int { return []int{1, 2, 4, 8, 16} }

@@ -9,9 +9,13 @@ import (
 
 // Advice says what to do about a verdict, a sentence for each piece of advice.
 func Advice(v plateau.Verdict) []string {
-	lines := make([]string, len(v.Advice))
+	lines, fixed := make([]string, len(v.Advice)), fixed()
 	for i, f := range v.Advice {
-		lines[i] = advice(f)
+		text, ok := fixed[f.Code]
+		if !ok {
+			text = advice(f)
+		}
+		lines[i] = text
 	}
 	return lines
 }
@@ -35,11 +39,8 @@ func fixed() map[plateau.Code]string {
 	}
 }
 
-// advice is the sentence of one code; the code itself where it is unknown, which only a newer program can have written.
+// advice is the sentence of one code with its numbers; the code itself where it is unknown, which only a newer program can have written.
 func advice(f plateau.Finding) string {
-	if text, ok := fixed()[f.Code]; ok {
-		return text
-	}
 	switch f.Code {
 	case plateau.AdviseRank:
 		return fmt.Sprintf("use rank %d: %s %s nothing that min_gain counts", f.Over, ranksText(f.Ranks), does(f, "buys", "buy"))
