@@ -12,6 +12,7 @@ func commands() []func(*app) *cobra.Command {
 		newEvalCommand,
 		newExplainCommand,
 		newExportCommand,
+		newInitCommand,
 		newListCommand,
 		newLogsCommand,
 		newMetricsCommand,
