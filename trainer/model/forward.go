@@ -36,7 +36,7 @@ type places struct {
 	B, T           int
 	ids, positions *Node // [B, T] int32; positions count from 0 in every document
 	sees           *Node // [B, T, T] bool: does t see s
-	cos, sin       *Node // [B, T, 1, D/2] float32; nil without rotary positions
+	cos, sin       *Node // [B, T, 1, n/2] float32 where n dimensions turn; nil without rotary positions
 }
 
 // places prepares what every layer needs, once.
