@@ -28,11 +28,12 @@ type Config struct {
 
 	// Llama family.
 	Rope       Rope
-	QKVBias    bool // q, k and v have biases
-	OutputBias bool // so has o
-	MLPBias    bool // and gate, up and down
-	QKNorm     bool // q and k are normalised per head before they are rotated
-	Window     int  // a token sees itself and the Window-1 tokens before it; 0 means all
+	QKVBias    bool   // q, k and v have biases
+	OutputBias bool   // so has o
+	MLPBias    bool   // and gate, up and down
+	QKNorm     bool   // q and k are normalised per head before they are rotated
+	Window     int    // a token sees itself and the Window-1 tokens before it; 0 means all
+	Windowed   []bool // by layer: has it the window; nil means that all have
 }
 
 // ParseConfig reads a config.json. What is absent has transformers' default; what this package does not compute is an error
@@ -95,6 +96,9 @@ func (c Config) Validate() error {
 	}
 	if c.Window < 0 {
 		return fmt.Errorf("sliding_window is %d, want a positive number or null", c.Window)
+	}
+	if c.Windowed != nil && len(c.Windowed) != c.Layers {
+		return fmt.Errorf("layer_types has %d entries for %d layers", len(c.Windowed), c.Layers)
 	}
 	return nil
 }

@@ -59,7 +59,10 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"theta", `{"model_type": "llama", "rope_theta": -1}`, "rope_theta is -1"},
 		{"partial", `{"model_type": "llama", "partial_rotary_factor": 0.5}`, "partial_rotary_factor is not supported"},
 		{"window", `{"model_type": "mistral", "sliding_window": "wide"}`, "sliding_window is -1"},
-		{"some layers' window", `{"model_type": "qwen2", "use_sliding_window": true}`, "use_sliding_window is not supported"},
+		{"llama's window", `{"model_type": "llama", "use_sliding_window": true}`, "use_sliding_window is not supported"},
+		{"layer types", `{"model_type": "mistral", "layer_types": ["full_attention", "linear_attention"]}`, `layer 1 is "linear_attention"`},
+		{"too few layer types", `{"model_type": "mistral", "layer_types": ["full_attention"]}`, "layer_types has 1 entries for 32 layers"},
+		{"no window", `{"model_type": "qwen2", "layer_types": ["sliding_attention"]}`, "there is no sliding_window"},
 		{"too large", `{"model_type": "llama", "vocab_size": 1000000000}`, "vocab_size is 1000000000"},
 		{"wrong type", `{"model_type": "gpt2", "n_layer": "two"}`, "n_layer"},
 	} {
@@ -89,6 +92,33 @@ func TestParseConfigDefaults(t *testing.T) {
 	must(t, err)
 	if c.Window != 0 {
 		t.Errorf("sliding_window null = %d, want none", c.Window)
+	}
+}
+
+// TestWindowedLayers: which layers have the window, as transformers 5.24 answers. By itself max_window_layers is 28.
+func TestWindowedLayers(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]string{
+		`"model_type": "qwen2"`: "...",
+		`"model_type": "qwen2", "sliding_window": 8, "max_window_layers": 1`:                                                "...",
+		`"model_type": "qwen2", "use_sliding_window": true`:                                                                 "...",
+		`"model_type": "qwen2", "use_sliding_window": true, "max_window_layers": 1`:                                         ".ww",
+		`"model_type": "qwen2", "use_sliding_window": true, "sliding_window": null`:                                         "...",
+		`"model_type": "qwen3", "use_sliding_window": true, "max_window_layers": 2`:                                         "..w",
+		`"model_type": "qwen3", "use_sliding_window": true, "layer_types": ["sliding_attention", "attention", "attention"]`: "w..",
+		`"model_type": "mistral"`:                         "www",
+		`"model_type": "mistral", "sliding_window": null`: "...",
+		`"model_type": "mistral", "layer_types": ["full_attention", "sliding_attention", "attention"]`: ".w.",
+	} {
+		c, err := ParseConfig([]byte(`{"num_hidden_layers": 3, ` + config + `}`))
+		must(t, err)
+		got := ""
+		for i := range c.Layers {
+			got += map[bool]string{false: ".", true: "w"}[c.windowed(i)]
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", config, got, want)
+		}
 	}
 }
 

@@ -50,6 +50,8 @@ type llamaFile struct {
 	AttentionBias    bool     `json:"attention_bias"`
 	MLPBias          bool     `json:"mlp_bias"`
 	UseSlidingWindow bool     `json:"use_sliding_window"`
+	MaxWindowLayers  *int     `json:"max_window_layers"`
+	LayerTypes       []string `json:"layer_types"`
 
 	// SlidingWindow is kept as it is, because null and absent differ: no window, and the architecture's standard.
 	SlidingWindow json.RawMessage `json:"sliding_window"`
@@ -77,10 +79,15 @@ func parseLlama(text []byte, own func(llamaFile) Config) (Config, error) {
 	if f.HeadDim == nil && c.HeadDim*c.Heads != c.Embed && c.HeadDim == f.width() {
 		return Config{}, fmt.Errorf("hidden_size %d is not a multiple of num_attention_heads %d, and head_dim is not given", c.Embed, c.Heads)
 	}
-	if f.UseSlidingWindow {
+	if f.UseSlidingWindow && c.Windowed == nil {
 		return Config{}, fmt.Errorf("use_sliding_window is not supported")
 	}
 	var err error
+	if f.LayerTypes != nil {
+		if c.Windowed, err = windowedLayers(f.LayerTypes, c.Window); err != nil {
+			return Config{}, err
+		}
+	}
 	c.Rope, err = f.rope(c)
 	return c, err
 }

@@ -32,7 +32,8 @@ func TestPartialRope(t *testing.T) {
 		t.Errorf("differs by %g, turned by %g", off, turned)
 	}
 	for _, share := range []float64{0, 0.2, 0.4, 1.5, -1, 1e300} {
-		if _, err := (ropeFile{Partial: &share}).partialRope(Config{HeadDim: 8}, 1); err == nil || !strings.Contains(err.Error(), "partial_rotary_factor") {
+		_, err := ropeFile{Partial: &share}.partialRope(Config{HeadDim: 8}, 1)
+		if err == nil || !strings.Contains(err.Error(), "partial_rotary_factor") {
 			t.Errorf("%g: %v", share, err)
 		}
 	}
