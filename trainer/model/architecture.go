@@ -20,12 +20,16 @@ type architecture struct {
 	prefix string
 	// buffers are the ends of names of tensors that files may hold and that carry no weights.
 	buffers []string
+	// stored are the names that files have for canonical ones, where they differ; nil for none.
+	stored map[string]string
 	// tokens and finalNorm name the token embedding and the norm after the last block.
 	tokens, finalNorm string
 	// begin returns the embedded tokens, [B*T, C].
 	begin func(m trunk, in places) *Node
 	// block is layer i: x [B*T, C] -> [B*T, C].
 	block func(m trunk, x *Node, i int, in places) *Node
+	// end turns the last block's output into the hidden states; nil means that the final norm alone does.
+	end func(m trunk, x *Node) *Node
 	// norm normalises the last axis of x.
 	norm func(m trunk, x *Node, module string) *Node
 }
@@ -33,11 +37,13 @@ type architecture struct {
 // architectures is the table of what can be trained, by model_type.
 func architectures() map[string]architecture {
 	return map[string]architecture{
-		"gpt2":    gpt2(),
-		"llama":   llama(),
-		"mistral": mistral(),
-		"qwen2":   qwen2(),
-		"qwen3":   qwen3(),
+		"gpt2":     gpt2(),
+		"gpt_neox": gptNeoX(),
+		"llama":    llama(),
+		"mistral":  mistral(),
+		"opt":      opt(),
+		"qwen2":    qwen2(),
+		"qwen3":    qwen3(),
 	}
 }
 

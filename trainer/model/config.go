@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -34,6 +35,14 @@ type Config struct {
 	QKNorm     bool   // q and k are normalised per head before they are rotated
 	Window     int    // a token sees itself and the Window-1 tokens before it; 0 means all
 	Windowed   []bool // by layer: has it the window; nil means that all have
+
+	// GPT-NeoX.
+	Parallel bool // the MLP reads what attention reads, not its sum with what attention made
+
+	// OPT.
+	TokenWidth  int  // width of token embedding and head where it is another than Embed; else 0
+	NormAfter   bool // norms follow the residual sums instead of preceding attention and MLP
+	NoFinalNorm bool
 }
 
 // ParseConfig reads a config.json. What is absent has transformers' default; what this package does not compute is an error
@@ -80,6 +89,7 @@ func (c Config) Validate() error {
 		{"num_key_value_heads", c.KVHeads},
 		{"head_dim", c.HeadDim},
 		{"n_inner (intermediate_size)", c.Inner},
+		{"word_embed_proj_dim", cmp.Or(c.TokenWidth, c.Embed)},
 	} {
 		if d.n <= 0 || d.n > maxSize {
 			return fmt.Errorf("%s is %d, want a positive number up to %d", d.name, d.n, maxSize)

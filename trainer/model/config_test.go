@@ -33,7 +33,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"not JSON", `{`, "config.json: unexpected end"},
 		{
 			"another type", `{"model_type": "bert"}`,
-			`model_type is "bert", which cannot be trained; those that can are gpt2, llama, mistral, qwen2, qwen3`,
+			`model_type is "bert", which cannot be trained; those that can are gpt2, gpt_neox, llama, mistral, opt, qwen2, qwen3`,
 		},
 		{"no type", `{}`, `model_type is ""`},
 		{
@@ -63,6 +63,10 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"layer types", `{"model_type": "mistral", "layer_types": ["full_attention", "linear_attention"]}`, `layer 1 is "linear_attention"`},
 		{"too few layer types", `{"model_type": "mistral", "layer_types": ["full_attention"]}`, "layer_types has 1 entries for 32 layers"},
 		{"no window", `{"model_type": "qwen2", "layer_types": ["sliding_attention"]}`, "there is no sliding_window"},
+		{"neox heads", `{"model_type": "gpt_neox", "num_attention_heads": 5}`, "hidden_size 6144 is not a multiple of num_attention_heads 5"},
+		{"neox share", `{"model_type": "gpt_neox", "rotary_pct": 0.01}`, "partial_rotary_factor (rotary_pct) 0.01 of head_dim 96 is 0"},
+		{"opt norms", `{"model_type": "opt", "layer_norm_elementwise_affine": false}`, "layer_norm_elementwise_affine false is not supported"},
+		{"opt width", `{"model_type": "opt", "word_embed_proj_dim": -1}`, "word_embed_proj_dim is -1"},
 		{"too large", `{"model_type": "llama", "vocab_size": 1000000000}`, "vocab_size is 1000000000"},
 		{"wrong type", `{"model_type": "gpt2", "n_layer": "two"}`, "n_layer"},
 	} {
@@ -79,8 +83,10 @@ func TestParseConfigDefaults(t *testing.T) {
 		params int64
 		window int
 	}{
-		"llama":   {6_738_415_616, 0},    // Llama 7B
-		"mistral": {7_241_732_096, 4096}, // Mistral 7B
+		"llama":    {6_738_415_616, 0},    // Llama 7B
+		"mistral":  {7_241_732_096, 4096}, // Mistral 7B
+		"gpt_neox": {20_554_567_680, 0},   // GPT-NeoX-20B
+		"opt":      {125_239_296, 0},      // OPT-125m
 	} {
 		c, err := ParseConfig([]byte(`{"model_type": "` + name + `"}`))
 		must(t, err)
@@ -92,6 +98,11 @@ func TestParseConfigDefaults(t *testing.T) {
 	must(t, err)
 	if c.Window != 0 {
 		t.Errorf("sliding_window null = %d, want none", c.Window)
+	}
+	old, err := ParseConfig([]byte(`{"model_type": "gpt_neox", "rotary_pct": 0.5, "rotary_emb_base": 25000, "rope_scaling": null}`))
+	must(t, err)
+	if want := (Rope{Theta: 25000, Dims: 48}); old.Rope != want {
+		t.Errorf("Pythia's own names of positions: %+v, want %+v", old.Rope, want)
 	}
 }
 

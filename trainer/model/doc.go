@@ -1,4 +1,4 @@
-// Package model is GPT-2 and the Llama family with LoRA as GoMLX graph functions, and the compiled programs that train and
+// Package model is GPT-2, GPT-NeoX, OPT and the Llama family with LoRA as GoMLX graph functions, and the compiled programs that train and
 // evaluate them.
 //
 // An architecture is a value: how its config.json reads, the pieces it is made of, from which its tensors and modules follow, and

@@ -95,7 +95,14 @@ func (m trunk) states(ids, positions *Node) []*Node {
 			states = append(states, x)
 		}
 	}
-	return append(states, m.norm(x, m.arch.finalNorm))
+	return append(states, m.end(x))
+}
+
+func (m trunk) end(x *Node) *Node {
+	if m.arch.end != nil {
+		return m.arch.end(m, x)
+	}
+	return m.norm(x, m.arch.finalNorm)
 }
 
 func (m trunk) norm(x *Node, module string) *Node { return m.arch.norm(m, x, module) }
