@@ -30,6 +30,8 @@ type architecture struct {
 	block func(m trunk, x *Node, i int, in places) *Node
 	// end turns the last block's output into the hidden states; nil means that the final norm alone does.
 	end func(m trunk, x *Node) *Node
+	// normOffset is added to the weights of norms.
+	normOffset float64
 	// norm normalises the last axis of x.
 	norm func(m trunk, x *Node, module string) *Node
 }
@@ -37,13 +39,19 @@ type architecture struct {
 // architectures is the table of what can be trained, by model_type.
 func architectures() map[string]architecture {
 	return map[string]architecture{
-		"gpt2":     gpt2(),
-		"gpt_neox": gptNeoX(),
-		"llama":    llama(),
-		"mistral":  mistral(),
-		"opt":      opt(),
-		"qwen2":    qwen2(),
-		"qwen3":    qwen3(),
+		"gemma2":      gemma2(),
+		"gemma3_text": gemma3(),
+		"gpt2":        gpt2(),
+		"gpt_neox":    gptNeoX(),
+		"granite":     granite(),
+		"llama":       llama(),
+		"mistral":     mistral(),
+		"olmo2":       olmo2(),
+		"opt":         opt(),
+		"phi3":        phi3(),
+		"qwen2":       qwen2(),
+		"qwen3":       qwen3(),
+		"smollm3":     smollm3(),
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -62,6 +64,9 @@ func TestArchitecturesGolden(t *testing.T) {
 					p := c.program(t, open(t))
 					c.checkStart(t, p)
 					c.checkTrace(t, p)
+					if want, ok := c.golden["bfloat16.embedded"]; ok {
+						c.checkEmbedded(t, p, want.Data)
+					}
 				})
 			}
 		})
@@ -119,4 +124,29 @@ func (c architectureCase) checkTrace(t *testing.T, p *Program) {
 	s, err := p.State()
 	must(t, err)
 	checkTensors(t, "final adapter", s.Adapter, part(c.golden, "final/"), weightTolerance)
+}
+
+// checkEmbedded: the embedded tokens in bfloat16 are torch's in every bit, so factors are rounded where torch rounds them.
+func (c architectureCase) checkEmbedded(t *testing.T, p *Program, want []float32) {
+	t.Helper()
+	b, name := c.Batch.batch(t), p.config.arch().tokens+".weight"
+	table := readBase(t, c.dir, p.config)[name]
+	exec, err := p.build("embedding", []shape{f32(table.Shape...), i32(b.B, b.T)}, func(in []*Node) []*Node {
+		m := newTrunk(p.config, map[string]*Node{name: ConvertDType(in[0], dtypes.BFloat16)}, nil)
+		return []*Node{ConvertDType(m.arch.begin(m, places{ids: in[1]}), dtypes.Float32)}
+	})
+	must(t, err)
+	defer exec.finalize()
+	weight, err := p.upload(table.Data, dtypes.Float32, table.Shape...)
+	must(t, err)
+	ids, err := p.upload(b.IDs, dtypes.Int32, b.B, b.T)
+	must(t, err)
+	out, err := exec.run([]compute.Buffer{weight, ids}, nil)
+	must(t, err)
+	defer finalizeAll(weight, ids, out[0])
+	got, err := read(out[0], len(want))
+	must(t, err)
+	if d := maxDiff(got, want); d != 0 {
+		t.Errorf("embedded tokens in bfloat16 differ by %g", d)
+	}
 }

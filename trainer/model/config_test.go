@@ -33,7 +33,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"not JSON", `{`, "config.json: unexpected end"},
 		{
 			"another type", `{"model_type": "bert"}`,
-			`model_type is "bert", which cannot be trained; those that can are gpt2, gpt_neox, llama, mistral, opt, qwen2, qwen3`,
+			`model_type is "bert", which cannot be trained; those that can are gemma2, gemma3_text, gpt2, gpt_neox, granite, ` +
+				`llama, mistral, olmo2, opt, phi3, qwen2, qwen3, smollm3`,
 		},
 		{"no type", `{}`, `model_type is ""`},
 		{
@@ -51,8 +52,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"groups", `{"model_type": "llama", "num_key_value_heads": 5}`, "num_attention_heads 32 is not a multiple of num_key_value_heads 5"},
 		{"odd head", `{"model_type": "llama", "head_dim": 7}`, "head_dim is 7, want an even number"},
 		{
-			"rope type", `{"model_type": "llama", "rope_scaling": {"type": "yarn", "factor": 4}}`,
-			`rope_scaling: rope_type "yarn" is not supported, want default, linear or llama3`,
+			"rope type", `{"model_type": "llama", "rope_scaling": {"type": "ntk", "factor": 4}}`,
+			`rope_scaling: rope_type "ntk" is not supported, want default, linear, dynamic, llama3, yarn, longrope`,
 		},
 		{"rope factor", `{"model_type": "llama", "rope_parameters": {"rope_type": "linear"}}`, "rope_parameters: factor is 0"},
 		{"rope range", `{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8}}`, "want 0 < low < high"},
@@ -101,8 +102,8 @@ func TestParseConfigDefaults(t *testing.T) {
 	}
 	old, err := ParseConfig([]byte(`{"model_type": "gpt_neox", "rotary_pct": 0.5, "rotary_emb_base": 25000, "rope_scaling": null}`))
 	must(t, err)
-	if want := (Rope{Theta: 25000, Dims: 48}); old.Rope != want {
-		t.Errorf("Pythia's own names of positions: %+v, want %+v", old.Rope, want)
+	if diff := cmp.Diff(Rope{Theta: 25000, Dims: 48}, old.Rope); diff != "" {
+		t.Errorf("Pythia's own names of positions (-want +got):\n%s", diff)
 	}
 }
 

@@ -34,10 +34,11 @@ func newTrunk(c Config, tensors map[string]*Node, l *loraGraph) trunk {
 // places are the tokens of a batch inside a graph: their ids, their positions, and what they see.
 type places struct {
 	B, T           int
-	ids, positions *Node // [B, T] int32; positions count from 0 in every document
-	sees           *Node // [B, T, T] bool: does t see s, in the layer at hand
-	all, near      *Node // what sees is in a layer without and with the window
-	cos, sin       *Node // [B, T, 1, n/2] float32 where n dimensions turn; nil without rotary positions
+	ids, positions *Node                    // [B, T] int32; positions count from 0 in every document
+	sees           *Node                    // [B, T, T] bool: does t see s, in the layer at hand
+	all, near      *Node                    // what sees is in a layer without and with the window
+	cos, sin       *Node                    // [B, T, 1, n/2] float32 where n dimensions turn; nil without rotary positions
+	local          struct{ cos, sin *Node } // those of LocalRope
 }
 
 // places prepares what every layer needs, once.
@@ -50,6 +51,9 @@ func (m trunk) places(ids, positions *Node) places {
 	}
 	if m.Rope.Theta > 0 {
 		in.cos, in.sin = m.Rope.angles(positions, m.HeadDim)
+	}
+	if m.LocalRope.Theta > 0 {
+		in.local.cos, in.local.sin = m.LocalRope.angles(positions, m.HeadDim)
 	}
 	return in
 }
@@ -77,10 +81,11 @@ func sees(positions *Node, window int) *Node {
 	return LogicalAnd(GreaterOrEqual(back, ZerosLike(back)), LessOrEqual(back, reach))
 }
 
-// hidden returns the hidden states after the final norm, [B*T, C], for token ids and positions [B, T].
+// hidden returns what the output head is given for token ids and positions [B, T]: the hidden states after the final norm, [B*T, C],
+// which carry the scale of the logits.
 func (m trunk) hidden(ids, positions *Node) *Node {
 	states := m.states(ids, positions)
-	return states[len(states)-1]
+	return times(states[len(states)-1], m.LogitScale)
 }
 
 // states returns what Hugging Face calls hidden_states, each [B*T, C]: the embedding, every block's output but the last, and

@@ -5,7 +5,8 @@ python architectures.py [NAME...]   (torch 2.15.0, transformers 5.24.0, peft 0.2
 Each folder is a model as save_pretrained writes it, its weights in float16 and computed with in float32, and
 - case.json: LoRA's settings (r 4, alpha 16, all-linear), the modules that PEFT targets, a batch of two rows with its loss and gradient
   norm, and 20 AdamW steps (lr 1e-3, weight decay 0.01, clipped at 1, 5 steps of warm-up, cosine) on batches of their own;
-- golden.safetensors: the adapter that they start from (B normal, sd 0.05), the batch's logits and gradients, the adapter after 20 steps.
+- golden.safetensors: the adapter that they start from (B normal, sd 0.05), the batch's logits and gradients, the adapter after 20 steps;
+  of models that scale the embedded tokens, those of the batch in bfloat16.
 The second row of a batch holds two documents. PyTorch computes each document by itself, so packing is compared too.
 """
 import json
@@ -37,7 +38,36 @@ CASES = {
     "qwen2_window": dict(
         model_type="qwen2", intermediate_size=48, num_hidden_layers=3, num_key_value_heads=2, tie_word_embeddings=True,
         use_sliding_window=True, sliding_window=8, max_window_layers=1),
+    # Caps that bend scores and logits; heads wider than their share; windows in layers 0 and 2.
+    "gemma2": dict(
+        model_type="gemma2", intermediate_size=40, num_hidden_layers=3, num_key_value_heads=2, head_dim=12, query_pre_attn_scalar=20,
+        sliding_window=8, attn_logit_softcapping=1.5, final_logit_softcapping=4.0),
+    # Two thetas, of which one is stretched; windows away from the standard.
+    "gemma3_text": dict(
+        model_type="gemma3_text", intermediate_size=40, num_hidden_layers=3, num_key_value_heads=2, head_dim=12, query_pre_attn_scalar=20,
+        sliding_window=8, final_logit_softcapping=6.0, layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        rope_parameters=dict(
+            full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6),
+            sliding_attention=dict(rope_type="default", rope_theta=1e4))),
+    "granite": dict(
+        model_type="granite", intermediate_size=40, num_key_value_heads=2, tie_word_embeddings=True, mlp_bias=True,
+        embedding_multiplier=3.3, attention_multiplier=0.2, residual_multiplier=0.6, logits_scaling=2.5),
+    # Norms after attention and MLP, and over all of q and k; dynamic within the trained length.
+    "olmo2": dict(
+        model_type="olmo2", intermediate_size=40, num_key_value_heads=2, rope_parameters=dict(
+            rope_type="dynamic", rope_theta=5e5, factor=2.0)),
+    # Three quarters of a head turn, by longrope; a window in every layer.
+    "phi3": dict(
+        model_type="phi3", intermediate_size=40, num_key_value_heads=2, tie_word_embeddings=True, sliding_window=8,
+        max_position_embeddings=256, original_max_position_embeddings=64, partial_rotary_factor=0.75, rope_parameters=dict(
+            rope_type="longrope", rope_theta=1e4, short_factor=[1.0, 1.3, 2.0], long_factor=[1.0, 4.0, 16.0])),
+    # Layer 1 does not turn and has the window; positions by YaRN.
+    "smollm3": dict(
+        model_type="smollm3", intermediate_size=40, num_hidden_layers=3, num_key_value_heads=2, attention_bias=True,
+        no_rope_layers=[1, 0, 1], use_sliding_window=True, sliding_window=8, rope_parameters=dict(
+            rope_type="yarn", rope_theta=2e6, factor=4.0, original_max_position_embeddings=16)),
 }
+SCALED = ("gemma2", "gemma3_text", "granite")  # they scale the embedded tokens
 
 
 def batch():
@@ -75,7 +105,7 @@ def make(name, settings):
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="eager").eval()
     with torch.no_grad():
         for key, p in model.named_parameters():
-            around = 1.0 if "norm" in key and key.endswith("weight") else 0.0
+            around = 1.0 if "norm" in key and key.endswith("weight") and not name.startswith("gemma") else 0.0
             p.copy_((around + 0.2 * torch.randn(p.shape)).half().float())
     model.half().save_pretrained(folder)
     os.remove(os.path.join(folder, "generation_config.json"))
@@ -112,6 +142,10 @@ def make(name, settings):
         optimizer.step()
         schedule.step()
     golden |= {"final/" + k: v.clone() for k, v in get_peft_model_state_dict(peft).items()}
+    if name in SCALED:
+        half = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="eager").eval()
+        states = half(torch.tensor(b["input_ids"]), output_hidden_states=True).hidden_states
+        golden["bfloat16.embedded"] = states[0].detach().float()
     save_file({k: v.contiguous() for k, v in golden.items()}, os.path.join(folder, "golden.safetensors"))
     with open(os.path.join(folder, "case.json"), "w") as f:
         json.dump(case, f)
