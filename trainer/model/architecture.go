@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,6 +64,11 @@ func (c Config) arch() architecture { return architectures()[c.Architecture] }
 func checkArchitecture(name string) error {
 	if slices.Contains(Architectures(), name) {
 		return nil
+	}
+	if name == "gemma3" {
+		return errors.New(`model_type is "gemma3", which reads images, too; only its text part can be trained: in Python, from ` +
+			"m = Gemma3ForConditionalGeneration.from_pretrained(MODEL) and t = Gemma3ForCausalLM(m.config.text_config), set " +
+			"t.model = m.model.language_model and t.lm_head = m.lm_head, and t.save_pretrained(FOLDER)")
 	}
 	return fmt.Errorf("model_type is %q, which cannot be trained; those that can are %s", name, strings.Join(Architectures(), ", "))
 }

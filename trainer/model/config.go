@@ -100,6 +100,16 @@ func (c Config) trained() int {
 	return n
 }
 
+// Beyond says, after a number of positions, why a model cannot read longer texts where that is for its rope_type; else it is empty.
+func (c Config) Beyond() string {
+	for _, r := range []Rope{c.Rope, c.LocalRope} {
+		if r.Type == ropeDynamic || r.Type == ropeLong {
+			return fmt.Sprintf(", beyond which its rope_type %s turns positions in another way, which is not supported", r.Type)
+		}
+	}
+	return ""
+}
+
 // maxSize bounds every dimension. The largest vocabularies have a few hundred thousand entries; this keeps a config.json from
 // asking for more memory than its weights file could fill.
 const maxSize = 1 << 24

@@ -68,6 +68,38 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"neox share", `{"model_type": "gpt_neox", "rotary_pct": 0.01}`, "partial_rotary_factor (rotary_pct) 0.01 of head_dim 96 is 0"},
 		{"opt norms", `{"model_type": "opt", "layer_norm_elementwise_affine": false}`, "layer_norm_elementwise_affine false is not supported"},
 		{"opt width", `{"model_type": "opt", "word_embed_proj_dim": -1}`, "word_embed_proj_dim is -1"},
+		{"images", `{"model_type": "gemma3"}`, "only its text part can be trained"},
+		{"not causal", `{"model_type": "llama", "is_causal": false}`, "is_causal is false"},
+		{"layers apart", `{"model_type": "llama", "per_layer_config": {"0": {"head_dim": 8}}}`, "per_layer_config is not supported"},
+		{"nested positions", `{"model_type": "llama", "rope_parameters": {"full_attention": {"rope_theta": 5}}}`, "of each layer type"},
+		{"longrope", `{"model_type": "llama", "head_dim": 8, "rope_scaling": {"type": "longrope", "short_factor": [1]}}`, "short_factor has 1 numbers"},
+		{
+			"longrope's numbers", `{"model_type": "llama", "head_dim": 2, "rope_scaling": {"type": "longrope", "short_factor": [0]}}`,
+			"short_factor: want positive numbers",
+		},
+		{"yarn's length", `{"model_type": "llama", "rope_scaling": {"type": "yarn", "original_max_position_embeddings": 0}}`, "factor is +Inf"},
+		{"yarn's scale", `{"model_type": "llama", "rope_scaling": {"type": "yarn", "factor": 2, "attention_factor": 0}}`, "attention_factor"},
+		{"yarn's theta", `{"model_type": "llama", "rope_theta": 1, "rope_scaling": {"type": "yarn", "factor": 2}}`, "a theta above 1"},
+		{"gemma both ways", `{"model_type": "gemma2", "use_bidirectional_attention": true}`, "use_bidirectional_attention is not supported"},
+		{"gemma cap", `{"model_type": "gemma2", "final_logit_softcapping": 0}`, "final_logit_softcapping is 0"},
+		{"gemma scale", `{"model_type": "gemma3_text", "query_pre_attn_scalar": -1}`, "query_pre_attn_scalar is -1"},
+		{"gemma window", `{"model_type": "gemma2", "sliding_window": null}`, "sliding_window is null"},
+		{"gemma chunks", `{"model_type": "gemma2", "num_hidden_layers": 1, "layer_types": ["chunked_attention"]}`, `"chunked_attention"`},
+		{"gemma pattern", `{"model_type": "gemma3_text", "sliding_window_pattern": 0}`, "sliding_window_pattern is 0"},
+		{"gemma flat positions", `{"model_type": "gemma3_text", "rope_parameters": {"rope_theta": 5}}`, "neither full_attention nor"},
+		{"gemma old scaling", `{"model_type": "gemma3_text", "rope_scaling": {"type": "linear", "factor": 8}}`, "write rope_type"},
+		{
+			"gemma local", `{"model_type": "gemma3_text", "rope_parameters": {"sliding_attention": {"rope_type": "yarn", "truncate": false}}}`,
+			"rope_parameters of sliding_attention: truncate",
+		},
+		{"phi scaling", `{"model_type": "phi3", "rope_scaling": {"type": "yarn", "factor": 2}}`, `rope_type "yarn" is not supported for phi3`},
+		{"smollm layers", `{"model_type": "smollm3", "no_rope_layers": [1]}`, "no_rope_layers has 1 entries for 36 layers"},
+		{"smollm interval", `{"model_type": "smollm3", "no_rope_layer_interval": 0}`, "no_rope_layer_interval is 0"},
+		{
+			"smollm window", `{"model_type": "smollm3", "num_hidden_layers": 1, "layer_types": ["sliding_attention"]}`,
+			"there is no sliding_window",
+		},
+		{"granite factor", `{"model_type": "granite", "logits_scaling": 0}`, "logits_scaling is 0"},
 		{"too large", `{"model_type": "llama", "vocab_size": 1000000000}`, "vocab_size is 1000000000"},
 		{"wrong type", `{"model_type": "gpt2", "n_layer": "two"}`, "n_layer"},
 	} {
@@ -155,6 +187,43 @@ func TestMatch(t *testing.T) {
 		}
 		if test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {
 			t.Errorf("%s: Match = %v, want an error with %q", test.name, err, test.err)
+		}
+	}
+}
+
+// TestCapsOff: null turns a cap off, which a file that leaves it out does not; Gemma 3 has none on its scores whatever it says.
+func TestCapsOff(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]float64{
+		`{"model_type": "gemma2"}`:                                                                   {50, 30},
+		`{"model_type": "gemma2", "attn_logit_softcapping": null}`:                                   {0, 30},
+		`{"model_type": "gemma2", "final_logit_softcapping": null}`:                                  {50, 0},
+		`{"model_type": "gemma3_text", "attn_logit_softcapping": 9, "final_logit_softcapping": 2.5}`: {0, 2.5},
+	} {
+		c, err := ParseConfig([]byte(text))
+		must(t, err)
+		if c.ScoreCap != want[0] || c.LogitCap != want[1] {
+			t.Errorf("%s: caps %g and %g, want %v", text, c.ScoreCap, c.LogitCap, want)
+		}
+	}
+}
+
+// TestBeyondTrainedLength: where positions turn in another way in longer texts, those are refused with that reason.
+func TestBeyondTrainedLength(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"model_type": "llama", "head_dim": 4, "max_position_embeddings": 32, "rope_scaling": {"type": "longrope",
+			"short_factor": [1, 2], "original_max_position_embeddings": 8}}`: "rows of 9 tokens; the model has 8 positions, beyond which its rope_type longrope",
+		`{"model_type": "llama", "max_position_embeddings": 8, "rope_scaling": {"type": "dynamic", "factor": 2}}`: "rope_type dynamic",
+	} {
+		c, err := ParseConfig([]byte(text))
+		must(t, err)
+		for T, wrong := range map[int]bool{8: false, 9: true} {
+			b := Batch{B: 1, T: T, IDs: make([]int32, T), Labels: make([]int32, T)}
+			_, err := b.plan(c)
+			if (err != nil) != wrong || wrong && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %d tokens: %v", text, T, err)
+			}
 		}
 	}
 }

@@ -2,7 +2,6 @@ package model
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -73,14 +72,6 @@ func (r Rope) passage(D int) (from, to float64) {
 		to += 0.001
 	}
 	return from, to
-}
-
-// beyond says why a model cannot be used on longer texts than its number of positions, where that is for its rope_type.
-func (r Rope) beyond() string {
-	if r.Type != ropeDynamic && r.Type != ropeLong {
-		return ""
-	}
-	return fmt.Sprintf(", beyond which its rope_type %s turns positions in another way, which is not supported", r.Type)
 }
 
 // angles returns cosine and sine of every position's angles, [B, T, 1, n/2] float32 where n of a head's D dimensions turn, for

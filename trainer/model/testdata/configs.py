@@ -98,6 +98,11 @@ HUB = {
         hidden_size=2048, intermediate_size=8192, logits_scaling=8.0, max_position_embeddings=131072, mlp_bias=False,
         num_attention_heads=32, num_hidden_layers=40, num_key_value_heads=8, residual_multiplier=0.22, rms_norm_eps=1e-5,
         rope_scaling=None, rope_theta=10000000.0, tie_word_embeddings=True, vocab_size=49159),
+    "smollm3, windows on": dict(model_type="smollm3", use_sliding_window=True, sliding_window=512, no_rope_layer_interval=3),
+    "smollm3, windows off": dict(model_type="smollm3", sliding_window=512),
+    "smollm3, heads of their own": dict(model_type="smollm3", num_key_value_heads=None),
+    "gemma3_text, every third": dict(model_type="gemma3_text", sliding_window_pattern=3, rope_scaling=dict(rope_type="linear", factor=8.0)),
+    "phi3, layer types": dict(model_type="phi3", sliding_window=100, num_hidden_layers=2, layer_types=["full_attention"] * 2),
     **{name + ", nothing said": dict(model_type=name) for name in NEW},
 }
 
@@ -111,7 +116,7 @@ def shape(text):
     layers = []
     for i in range(config.num_hidden_layers):
         everywhere = "full_attention" if getattr(config, "sliding_window", None) is None else "sliding_attention"
-        kind = config.layer_types[i] if hasattr(config, "layer_types") else everywhere
+        kind = config.layer_types[i] if hasattr(config, "layer_types") and config.model_type != "phi3" else everywhere
         f = getattr(rotary, kind + "_inv_freq") if hasattr(rotary, kind + "_inv_freq") else rotary.inv_freq
         turns = not hasattr(config, "no_rope_layers") or config.no_rope_layers[i]
         layers.append(dict(window=config.sliding_window if kind == "sliding_attention" else 0,
