@@ -72,7 +72,10 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"not causal", `{"model_type": "llama", "is_causal": false}`, "is_causal is false"},
 		{"layers apart", `{"model_type": "llama", "per_layer_config": {"0": {"head_dim": 8}}}`, "per_layer_config is not supported"},
 		{"nested positions", `{"model_type": "llama", "rope_parameters": {"full_attention": {"rope_theta": 5}}}`, "of each layer type"},
-		{"longrope", `{"model_type": "llama", "head_dim": 8, "rope_scaling": {"type": "longrope", "short_factor": [1]}}`, "short_factor has 1 numbers"},
+		{
+			"longrope", `{"model_type": "llama", "head_dim": 8, "rope_scaling": {"type": "longrope", "short_factor": [1]}}`,
+			"short_factor has 1 numbers",
+		},
 		{
 			"longrope's numbers", `{"model_type": "llama", "head_dim": 2, "rope_scaling": {"type": "longrope", "short_factor": [0]}}`,
 			"short_factor: want positive numbers",
@@ -213,7 +216,7 @@ func TestBeyondTrainedLength(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`{"model_type": "llama", "head_dim": 4, "max_position_embeddings": 32, "rope_scaling": {"type": "longrope",
-			"short_factor": [1, 2], "original_max_position_embeddings": 8}}`: "rows of 9 tokens; the model has 8 positions, beyond which its rope_type longrope",
+			"short_factor": [1, 2], "original_max_position_embeddings": 8}}`: "the model has 8 positions, beyond which its rope_type longrope",
 		`{"model_type": "llama", "max_position_embeddings": 8, "rope_scaling": {"type": "dynamic", "factor": 2}}`: "rope_type dynamic",
 	} {
 		c, err := ParseConfig([]byte(text))
