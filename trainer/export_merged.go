@@ -34,6 +34,11 @@ func ExportMerged(ctx context.Context, dir string, o ExportOptions, dtype string
 		return err
 	}
 	order := tensorOrder(config, merged)
+	want := config.Weights()
+	for i, name := range order {
+		order[i] = want.InFile(name)
+		merged[order[i]] = merged[name]
+	}
 	if err := weights.WriteModel(dir, order, merged, format, weights.MaxShard); err != nil {
 		return err
 	}
@@ -95,11 +100,12 @@ func formats(files fs.FS, c model.Config, dtype string) (func(name string) weigh
 		}
 		return func(string) weights.DType { return format }, nil
 	}
-	held, err := weights.ModelDTypes(files, c.Weights())
+	want := c.Weights()
+	held, err := weights.ModelDTypes(files, want)
 	if err != nil {
 		return nil, err
 	}
-	first := held[c.Tensors()[0].Name] // the token embedding's, which a parted head was
+	first := held[want.InFile(c.Tensors()[0].Name)] // the token embedding's, which a parted head was
 	return func(name string) weights.DType {
 		format := cmp.Or(held[name], first)
 		if format.Bytes() == 0 { // quantised, or F64: neither can be written, and float32 holds both

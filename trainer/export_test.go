@@ -3,9 +3,11 @@ package trainer_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +136,45 @@ func TestExportMergedFromGGUF(t *testing.T) {
 	readJSON(t, filepath.Join(to, "config.json"), &config)
 	if len(config.Architectures) != 1 || config.Architectures[0] != "LlamaForCausalLM" || config.Dtype != "float32" {
 		t.Errorf("config.json = %+v, want LlamaForCausalLM in float32", config)
+	}
+}
+
+// TestExportMergedNames: the merged model has the tensors' names of files, as save_pretrained wrote them.
+func TestExportMergedNames(t *testing.T) {
+	t.Parallel()
+	const dir = "model/testdata/architectures/gpt_neox"
+	m, err := trainer.Inspect(t.Context(), dir, trainer.InspectOptions{})
+	must(t, err)
+	var c struct {
+		Peft weights.AdapterConfig `json:"peft_config"`
+	}
+	readJSON(t, dir+"/case.json", &c)
+	golden, err := weights.ReadFile(dir + "/golden.safetensors")
+	must(t, err)
+	adapter := weights.Adapter{Config: weights.NewAdapterConfig(dir, c.Peft.Spec(), m.Modules[1:]), Tensors: map[string]weights.Array{}}
+	for name, tensor := range golden {
+		if key, ok := strings.CutPrefix(name, "final/"); ok {
+			adapter.Tensors[key] = tensor
+		}
+	}
+	from, to := t.TempDir(), t.TempDir()
+	must(t, weights.WriteAdapter(from, adapter))
+	must(t, trainer.ExportMerged(t.Context(), to, trainer.ExportOptions{Model: m, Adapter: from}, ""))
+	base, err := weights.ReadFile(dir + "/model.safetensors")
+	must(t, err)
+	merged, err := weights.ReadFile(to + "/model.safetensors")
+	must(t, err)
+	want, got := slices.Sorted(maps.Keys(base)), slices.Sorted(maps.Keys(merged))
+	if !slices.Equal(got, want) || !slices.Contains(got, "embed_out.weight") {
+		t.Errorf("merged tensors %v, want %v", got, want)
+	}
+	info := func(dir string) int64 {
+		file, err := os.Stat(dir + "/model.safetensors")
+		must(t, err)
+		return file.Size()
+	}
+	if info(to) != info(dir) {
+		t.Errorf("merged file of %d bytes, the base has %d in float16", info(to), info(dir))
 	}
 }
 

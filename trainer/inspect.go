@@ -160,7 +160,7 @@ func describe(ctx context.Context, info *trial.ModelInfo, files fs.FS, o Inspect
 	info.Architecture = config.Architecture
 	info.Params = config.Params()
 	info.VocabSize = config.VocabSize
-	info.MaxPositions = config.Positions
+	info.MaxPositions, info.BeyondThem = config.Positions, config.Beyond()
 	info.Modules = config.Modules()
 	info.Tensors = config.TensorInfo()
 	return nil

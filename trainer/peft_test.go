@@ -54,8 +54,11 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 }
 
 func rowsForPEFT() [][]int32 {
-	return [][]int32{{5, 7, 11, 13, 17, 19, 23, 29}, {500, 400, 300, 200, 100, 50, 25, 12}}
+	return [][]int32{{5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43}, {125, 100, 75, 50, 25, 12, 6, 3, 1, 0, 127, 126}}
 }
+
+// architecture is the folder of an architecture's small model.
+func architecture(name string) string { return filepath.Join("model/testdata/architectures", name) }
 
 // madeAdapter is an adapter with random values, on a golden model.
 type madeAdapter struct {
@@ -83,6 +86,13 @@ func madeAdapters() []madeAdapter {
 		{llama3, lora.Spec{TargetModules: list("lm_head", "embed_tokens", "v_proj"), UseDoRA: true}},
 		{qwen2, lora.Spec{TargetModules: list("q_proj", "k_proj", "v_proj", "gate_proj"), Bias: lora.BiasLoRAOnly}},
 		{qwen2, lora.Spec{TargetModules: list("q_proj"), UseRSLoRA: true, UseDoRA: true, ModulesToSave: []string{"embed_tokens", "norm"}}},
+		// Scaled embeddings, capped and scaled logits, and norms as saved modules.
+		{architecture("gemma2"), lora.Spec{TargetModules: list("embed_tokens", "lm_head", "v_proj")}},
+		{architecture("gemma3_text"), lora.Spec{TargetModules: list("q_proj"), UseDoRA: true, ModulesToSave: []string{"q_norm", "norm"}}},
+		{architecture("granite"), lora.Spec{TargetModules: list("embed_tokens", "lm_head", "o_proj"), UseDoRA: true}},
+		{architecture("olmo2"), lora.Spec{TargetModules: list("k_proj", "lm_head"), ModulesToSave: []string{"k_norm"}}},
+		{architecture("phi3"), lora.Spec{TargetModules: list("qkv_proj", "gate_up_proj"), UseDoRA: true}},
+		{architecture("smollm3"), lora.Spec{TargetModules: list("q_proj", "k_proj"), Bias: lora.BiasLoRAOnly}},
 	}
 }
 
@@ -122,6 +132,12 @@ func TestLoadsPEFTsAdapters(t *testing.T) {
 			`{"layers.1.self_attn.q_proj": 3}, "layers_to_transform": [1]}`},
 		{llama3, `{"r": 4, "target_modules": ["embed_tokens", "lm_head", "q_proj"]}`},
 		{qwen2, `{"r": 4, "target_modules": ["q_proj", "k_proj", "v_proj"], "bias": "lora_only"}`},
+		{architecture("gemma2"), `{"r": 4, "target_modules": ["embed_tokens", "q_proj", "v_proj"]}`},
+		{architecture("gemma3_text"), `{"r": 4}`},
+		{architecture("granite"), `{"r": 4, "target_modules": "all-linear", "use_dora": true}`},
+		{architecture("olmo2"), `{"r": 4, "target_modules": ["lm_head", "q_proj"]}`},
+		{architecture("phi3"), `{"r": 4, "target_modules": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]}`},
+		{architecture("smollm3"), `{"r": 4, "target_modules": ["q_proj", "o_proj"], "bias": "all"}`},
 		{qwen2, `{"r": 4, "target_modules": ["q_proj", "down_proj"], "use_rslora": true, "use_dora": true, "modules_to_save": ["embed_tokens"]}`},
 	}
 	out := t.TempDir()

@@ -137,8 +137,8 @@ func (g Grid) fit(s trial.Spec, m trial.ModelInfo, found *findings) ([]int, bool
 	}
 	ok := true
 	if T := s.Data.SequenceLength; m.MaxPositions > 0 && T > m.MaxPositions {
-		found.fail(g, "data.sequence_length", fmt.Sprintf("data.sequence_length: %d is above the %d positions of %s; write at most %d",
-			T, m.MaxPositions, s.Model, m.MaxPositions))
+		found.fail(g, "data.sequence_length", fmt.Sprintf("data.sequence_length: %d is above the %d positions of %s%s; write at most %d",
+			T, m.MaxPositions, s.Model, m.BeyondThem, m.MaxPositions))
 		ok = false
 	}
 	targets, err := g.fitTargets(s, m, found)

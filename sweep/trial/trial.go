@@ -76,8 +76,9 @@ type ModelInfo struct {
 	Params       int64         `json:"params"`
 	VocabSize    int           `json:"vocab_size"`
 	MaxPositions int           `json:"max_positions"`
-	Modules      []lora.Module `json:"modules"`           // every module that LoRA can target, in the model's order
-	Tensors      []lora.Tensor `json:"tensors,omitempty"` // every weight and bias, in the model's order; a tied output head is none
+	BeyondThem   string        `json:"beyond_them,omitempty"` // why not more: what would happen there, begun with a comma; mostly nothing
+	Modules      []lora.Module `json:"modules"`               // every module that LoRA can target, in the model's order
+	Tensors      []lora.Tensor `json:"tensors,omitempty"`     // every weight and bias, in the model's order; a tied output head is none
 }
 
 // CorpusInfo is a tokenised corpus in the cache, made once by the coordinator and read by every worker.

@@ -78,8 +78,8 @@ func (p *plan) checkSpec() error {
 	case s.SequenceLength < 2:
 		return fmt.Errorf("%w: data.sequence_length %d: a row needs at least 2 ids", trial.ErrInput, s.SequenceLength)
 	case s.SequenceLength > p.model.MaxPositions:
-		return fmt.Errorf("%w: data.sequence_length %d is beyond the model's %d positions", trial.ErrInput, s.SequenceLength,
-			p.model.MaxPositions)
+		return fmt.Errorf("%w: data.sequence_length %d is beyond the model's %d positions%s", trial.ErrInput, s.SequenceLength,
+			p.model.MaxPositions, p.model.BeyondThem)
 	case s.ValidationSequences < 0:
 		return fmt.Errorf("%w: data.validation_sequences %d is negative", trial.ErrInput, s.ValidationSequences)
 	}

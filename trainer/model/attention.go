@@ -18,7 +18,7 @@ func (m trunk) attention(q, k, v *Node, scale float64, in places) *Node {
 	q = Transpose(Reshape(q, B, T, K, G, D), 2, 3)
 	q = Reshape(q, B, T*G, K, D)
 	scores := product(q, k).Einsum("bmkd,bskd->bkms") // [B, K, T*G, T]
-	scores = MulScalar(ConvertDType(scores, dtypes.Float32), scale)
+	scores = softcap(MulScalar(ConvertDType(scores, dtypes.Float32), scale), m.ScoreCap)
 	sees := BroadcastToDims(ExpandAxes(in.sees, 1, 3), B, K, T, G, T)
 	sees = Reshape(sees, B, K, T*G, T)
 	scores = Where(sees, scores, FillScalar(q.Graph(), scores.Shape(), -math.MaxFloat32))

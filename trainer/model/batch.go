@@ -37,7 +37,7 @@ func (b Batch) plan(c Config) (plan, error) {
 		return plan{}, fmt.Errorf("batch of %d×%d holds %d ids and %d labels", b.B, b.T, len(b.IDs), len(b.Labels))
 	}
 	if b.T > c.Positions {
-		return plan{}, fmt.Errorf("rows of %d tokens; the model has %d positions", b.T, c.Positions)
+		return plan{}, fmt.Errorf("rows of %d tokens; the model has %d positions%s", b.T, c.Positions, c.Beyond())
 	}
 	positions, err := b.positions()
 	if err != nil {

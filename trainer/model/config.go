@@ -1,7 +1,9 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -28,18 +30,40 @@ type Config struct {
 
 	// Llama family.
 	Rope       Rope
-	QKVBias    bool // q, k and v have biases
-	OutputBias bool // so has o
-	MLPBias    bool // and gate, up and down
-	QKNorm     bool // q and k are normalised per head before they are rotated
-	Window     int  // a token sees itself and the Window-1 tokens before it; 0 means all
+	QKVBias    bool   // q, k and v have biases
+	OutputBias bool   // so has o
+	MLPBias    bool   // and gate, up and down
+	QKNorm     bool   // q and k are normalised per head before they are rotated
+	Window     int    // a token sees itself and the Window-1 tokens before it; 0 means all
+	Windowed   []bool // by layer: has it the window; nil means that all have
+
+	// Of the family's later members; zero means nothing of the kind.
+	WideQKNorm    bool    // q and k are normalised over all heads
+	LocalRope     Rope    // of the layers with a window, where it is not Rope
+	NoRope        []bool  // by layer: positions turn nothing
+	EmbedScale    float64 // times the embedded tokens
+	ResidualScale float64 // times what attention and MLP add
+	ScoreScale    float64 // times the attention scores, instead of 1/sqrt(D)
+	ScoreCap      float64 // attention scores are bent into ± this
+	LogitScale    float64 // times the logits
+	LogitCap      float64 // which are then bent into ± this
+
+	// GPT-NeoX.
+	Parallel bool // the MLP reads what attention reads, not its sum with what attention made
+
+	// OPT.
+	TokenWidth  int  // width of token embedding and head where it is another than Embed; else 0
+	NormAfter   bool // norms follow the residual sums instead of preceding attention and MLP
+	NoFinalNorm bool
 }
 
 // ParseConfig reads a config.json. What is absent has transformers' default; what this package does not compute is an error
 // that says so.
 func ParseConfig(text []byte) (Config, error) {
 	var f struct {
-		ModelType string `json:"model_type"`
+		ModelType string          `json:"model_type"`
+		Causal    *bool           `json:"is_causal"`
+		PerLayer  json.RawMessage `json:"per_layer_config"`
 	}
 	if err := json.Unmarshal(text, &f); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
@@ -47,15 +71,43 @@ func ParseConfig(text []byte) (Config, error) {
 	if err := checkArchitecture(f.ModelType); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
+	switch {
+	case !or(f.Causal, true):
+		return Config{}, errors.New("config.json: is_causal is false: a model whose tokens see what comes after them is not supported")
+	case says(f.PerLayer):
+		return Config{}, errors.New("config.json: per_layer_config is not supported")
+	}
 	c, err := architectures()[f.ModelType].parse(text)
 	if err == nil {
 		c.Architecture = f.ModelType
+		c.Positions = c.trained()
 		err = c.Validate()
 	}
 	if err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
 	return c, nil
+}
+
+// trained returns how long a sequence may be: as long as config.json says, but for longrope no longer than it turns as at first.
+func (c Config) trained() int {
+	n := c.Positions
+	for _, r := range []Rope{c.Rope, c.LocalRope} {
+		if r.Type == ropeLong {
+			n = min(n, int(r.Original))
+		}
+	}
+	return n
+}
+
+// Beyond says, after a number of positions, why a model cannot read longer texts where that is for its rope_type; else it is empty.
+func (c Config) Beyond() string {
+	for _, r := range []Rope{c.Rope, c.LocalRope} {
+		if r.Type == ropeDynamic || r.Type == ropeLong {
+			return fmt.Sprintf(", beyond which its rope_type %s turns positions in another way, which is not supported", r.Type)
+		}
+	}
+	return ""
 }
 
 // maxSize bounds every dimension. The largest vocabularies have a few hundred thousand entries; this keeps a config.json from
@@ -79,6 +131,7 @@ func (c Config) Validate() error {
 		{"num_key_value_heads", c.KVHeads},
 		{"head_dim", c.HeadDim},
 		{"n_inner (intermediate_size)", c.Inner},
+		{"word_embed_proj_dim", cmp.Or(c.TokenWidth, c.Embed)},
 	} {
 		if d.n <= 0 || d.n > maxSize {
 			return fmt.Errorf("%s is %d, want a positive number up to %d", d.name, d.n, maxSize)
@@ -95,6 +148,9 @@ func (c Config) Validate() error {
 	}
 	if c.Window < 0 {
 		return fmt.Errorf("sliding_window is %d, want a positive number or null", c.Window)
+	}
+	if c.Windowed != nil && len(c.Windowed) != c.Layers {
+		return fmt.Errorf("layer_types has %d entries for %d layers", len(c.Windowed), c.Layers)
 	}
 	return nil
 }
@@ -114,6 +170,12 @@ func or[T any](p *T, standard T) T {
 		return standard
 	}
 	return *p
+}
+
+// saysNull reports whether a config.json says null for a key, which differs from leaving it out where that means a standard.
+func saysNull(text []byte, key string) bool {
+	var all map[string]json.RawMessage
+	return json.Unmarshal(text, &all) == nil && string(all[key]) == "null"
 }
 
 func size(shape []int) int {

@@ -1,9 +1,9 @@
-// Package model is GPT-2 and the Llama family with LoRA as GoMLX graph functions, and the compiled programs that train and
+// Package model is GPT-2, GPT-NeoX, OPT and the Llama family with LoRA as GoMLX graph functions, and the compiled programs that train and
 // evaluate them.
 //
 // An architecture is a value: how its config.json reads, the pieces it is made of, from which its tensors and modules follow, and
-// the graph function of one block. Each has a file and a row of the table in architecture.go; Mistral, Qwen2 and Qwen3 are
-// Llama's block with other settings, each a short file.
+// the graph function of one block. Each has a file and a row of the table in architecture.go; Mistral, Qwen2, Qwen3,
+// Granite and SmolLM3 are Llama's block with other settings, Gemma, OLMo 2 and Phi-3 other blocks of Llama's parts, each a short file.
 //
 // A Program holds a frozen base on the device once and three things that change: the adapter and AdamW's two moments, each
 // one flat vector that every trainable tensor is a slice of. That keeps an optimiser step at two executions (gradient,

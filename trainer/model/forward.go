@@ -34,29 +34,46 @@ func newTrunk(c Config, tensors map[string]*Node, l *loraGraph) trunk {
 // places are the tokens of a batch inside a graph: their ids, their positions, and what they see.
 type places struct {
 	B, T           int
-	ids, positions *Node // [B, T] int32; positions count from 0 in every document
-	sees           *Node // [B, T, T] bool: does t see s
-	cos, sin       *Node // [B, T, 1, D/2] float32; nil without rotary positions
+	ids, positions *Node                    // [B, T] int32; positions count from 0 in every document
+	sees           *Node                    // [B, T, T] bool: does t see s, in the layer at hand
+	all, near      *Node                    // what sees is in a layer without and with the window
+	cos, sin       *Node                    // [B, T, 1, n/2] float32 where n dimensions turn; nil without rotary positions
+	local          struct{ cos, sin *Node } // those of LocalRope
 }
 
 // places prepares what every layer needs, once.
 func (m trunk) places(ids, positions *Node) places {
 	dims := ids.Shape().Dimensions
 	in := places{B: dims[0], T: dims[1], ids: ids, positions: positions}
-	in.sees = m.sees(positions)
+	in.all = sees(positions, 0)
+	if m.Window > 0 {
+		in.near = sees(positions, m.Window)
+	}
 	if m.Rope.Theta > 0 {
 		in.cos, in.sin = m.Rope.angles(positions, m.HeadDim)
+	}
+	if m.LocalRope.Theta > 0 {
+		in.local.cos, in.local.sin = m.LocalRope.angles(positions, m.HeadDim)
 	}
 	return in
 }
 
-// sees returns the attention mask, [B, T, T]: t sees itself and what comes before it in its document and window. A token at
-// position p of its document has p tokens of it before it in the row, so the positions alone tell documents apart.
-func (m trunk) sees(positions *Node) *Node {
+// layer returns the places as a layer with or without the window sees them.
+func (in places) layer(windowed bool) places {
+	in.sees = in.all
+	if windowed {
+		in.sees = in.near
+	}
+	return in
+}
+
+// sees returns the attention mask, [B, T, T]: t sees itself and what comes before it in its document and, unless 0, in its window. A
+// token at position p of its document has p tokens of it before it in the row, so the positions alone tell documents apart.
+func sees(positions *Node, window int) *Node {
 	B, T := positions.Shape().Dimensions[0], positions.Shape().Dimensions[1]
 	reach := positions
-	if m.Window > 0 {
-		reach = MinScalar(positions, int32(m.Window-1))
+	if window > 0 {
+		reach = MinScalar(positions, int32(window-1))
 	}
 	shape := shapes.Make(dtypes.Int32, B, T, T)
 	back := Sub(Iota(positions.Graph(), shape, 1), Iota(positions.Graph(), shape, 2))
@@ -64,10 +81,11 @@ func (m trunk) sees(positions *Node) *Node {
 	return LogicalAnd(GreaterOrEqual(back, ZerosLike(back)), LessOrEqual(back, reach))
 }
 
-// hidden returns the hidden states after the final norm, [B*T, C], for token ids and positions [B, T].
+// hidden returns what the output head is given for token ids and positions [B, T]: the hidden states after the final norm, [B*T, C],
+// which carry the scale of the logits.
 func (m trunk) hidden(ids, positions *Node) *Node {
 	states := m.states(ids, positions)
-	return states[len(states)-1]
+	return times(states[len(states)-1], m.LogitScale)
 }
 
 // states returns what Hugging Face calls hidden_states, each [B*T, C]: the embedding, every block's output but the last, and
@@ -77,12 +95,19 @@ func (m trunk) states(ids, positions *Node) []*Node {
 	x := m.arch.begin(m, in)
 	states := []*Node{x}
 	for i := range m.Layers {
-		x = m.arch.block(m, x, i, in)
+		x = m.arch.block(m, x, i, in.layer(m.windowed(i)))
 		if i < m.Layers-1 {
 			states = append(states, x)
 		}
 	}
-	return append(states, m.norm(x, m.arch.finalNorm))
+	return append(states, m.end(x))
+}
+
+func (m trunk) end(x *Node) *Node {
+	if m.arch.end != nil {
+		return m.arch.end(m, x)
+	}
+	return m.norm(x, m.arch.finalNorm)
 }
 
 func (m trunk) norm(x *Node, module string) *Node { return m.arch.norm(m, x, module) }

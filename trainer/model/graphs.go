@@ -64,7 +64,7 @@ func inner(x, gradient *Node) *Node {
 func (m trunk) crossEntropy(b batchNodes) crossEntropy {
 	B, T := b.ids.Shape().Dimensions[0], b.ids.Shape().Dimensions[1]
 	chunks, rows := chunking(B*(T-1), m.VocabSize)
-	return crossEntropy{head: m.head(), chunks: chunks, rows: rows}
+	return crossEntropy{head: m.head(), chunks: chunks, rows: rows, cap: m.LogitCap}
 }
 
 // takeRows gathers rows of x [n, C] by index [k].

@@ -47,10 +47,10 @@ func (m trunk) headParts(x *Node) []headPart {
 // logits returns the logits of hidden states x [n, C], [n, V].
 func (m trunk) logits(x *Node) *Node {
 	parts := m.headParts(x)
-	if len(parts) == 1 {
+	if len(parts) == 1 && m.LogitCap == 0 {
 		return dot(parts[0].x, 1, parts[0].w, 1)
 	}
-	return sumOf(parts)
+	return softcap(sumOf(parts), m.LogitCap)
 }
 
 // sumOf adds up what the parts contribute, in float32: as PEFT, whose branch is float32 whatever the base is.
@@ -67,7 +67,8 @@ func sumOf(parts []headPart) *Node {
 type headLoss struct {
 	chunks, rows int // k chunks of c rows
 	gradient     bool
-	hits         bool // also tell whether the target has the highest logit
+	hits         bool    // also tell whether the target has the highest logit
+	cap          float64 // Config.LogitCap
 }
 
 // headRows is what headLoss says of rows; what was not wanted is nil.
@@ -152,7 +153,7 @@ func (h headLoss) run(parts []headPart, targets, tokens *Node) headRows {
 // chunk computes rows [c, K] of each part, of which the first left count. dw has an entry for each part that trains.
 func (h headLoss) chunk(parts []headPart, targets, left, ones *Node) headRows {
 	g := targets.Graph()
-	z := sumOf(parts) // [c, V]
+	z := softcap(sumOf(parts), h.cap) // [c, V]
 	dims := z.Shape().Dimensions
 	zero := BroadcastToDims(Const(g, float32(0)), dims...)
 	top := Neg(ReduceMin(Neg(z), -1))
@@ -169,6 +170,9 @@ func (h headLoss) chunk(parts []headPart, targets, left, ones *Node) headRows {
 	one := BroadcastToDims(Const(g, float32(1)), dims...)
 	d := Sub(Div(e, ExpandAxes(sum, -1)), Where(hit, one, zero))
 	counts := LessThan(Iota(g, i32(dims...), 0), BroadcastToDims(left, dims...))
+	if h.cap > 0 {
+		d = Mul(d, capSlope(z, h.cap))
+	}
 	d = Where(counts, d, zero)
 	for _, p := range parts {
 		out.dx = append(out.dx, dot(ConvertDType(d, p.x.DType()), 1, p.w, 0))
@@ -214,7 +218,7 @@ func (m trunk) headSurrogate(b batchNodes, scale *Node) (nll, root *Node) {
 func (m trunk) headLoss(b batchNodes) headLoss {
 	B, T := b.ids.Shape().Dimensions[0], b.ids.Shape().Dimensions[1]
 	chunks, rows := chunking(B*(T-1), m.VocabSize)
-	return headLoss{chunks: chunks, rows: rows}
+	return headLoss{chunks: chunks, rows: rows, cap: m.LogitCap}
 }
 
 func plus(sum, x *Node) *Node {

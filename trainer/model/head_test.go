@@ -30,21 +30,25 @@ func TestHeadLossChunks(t *testing.T) {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
 			be := open(t)
-			for _, chunks := range []int{1, 3, 12} {
+			for _, tc := range []struct {
+				chunks int
+				cap    float64 // on the logits
+			}{{1, 0}, {3, 0}, {12, 0}, {1, 2}, {3, 2}} {
+				chunks, most := tc.chunks, tc.cap
 				exec, err := device{be}.build("head loss", []shape{f32(rows, C), f32(V, C), f32(rows, R), f32(V, R), i32(rows), i32()},
 					func(in []*Node) []*Node {
-						out := headLoss{chunks: chunks, rows: rows / chunks, gradient: true}.run(
+						out := headLoss{chunks: chunks, rows: rows / chunks, gradient: true, cap: most}.run(
 							[]headPart{{in[0], in[1], true}, {in[2], in[3], true}}, in[4], in[5],
 						)
 						return []*Node{out.nll, out.dx[0], out.dw[0], out.dx[1], out.dw[1]}
 					})
 				must(t, err)
 				for _, tokens := range []int{rows, 5, 1} {
-					want := headLoss64([2][]float32{x, u}, [2][]float32{w, b}, targets[:tokens], [2]int{C, R}, V)
+					want := headLoss64([2][]float32{x, u}, [2][]float32{w, b}, targets[:tokens], [2]int{C, R}, V, most)
 					for i, got := range runHeadLoss(t, device{be}, exec, [][]float32{x, w, u, b}, [][]int{{rows, C}, {V, C}, {rows, R}, {V, R}},
 						targets, tokens, want) {
 						if d := maxDiff(got[:len(want[i])], want[i]); d > 2e-5 { // float32 at |nll| < 20, sums of 12 rows
-							t.Errorf("%d chunks, %d tokens: result %d differs by %g", chunks, tokens, i, d)
+							t.Errorf("%d chunks, cap %g, %d tokens: result %d differs by %g", chunks, most, tokens, i, d)
 						}
 					}
 				}
@@ -85,19 +89,20 @@ func runHeadLoss(t *testing.T, d device, exec *executable, floats [][]float32, d
 	return all
 }
 
-// headLoss64 is the definition, for the rows that targets has: losses, and the gradients of their sum.
-func headLoss64(x, w [2][]float32, targets []int32, width [2]int, V int) [][]float32 {
+// headLoss64 is the definition, for the rows that targets has: losses, and the gradients of their sum. most caps the logits, unless 0.
+func headLoss64(x, w [2][]float32, targets []int32, width [2]int, V int, most float64) [][]float32 {
 	nll := make([]float32, len(targets))
 	dx := [2][]float64{make([]float64, len(targets)*width[0]), make([]float64, len(targets)*width[1])}
 	dw := [2][]float64{make([]float64, len(w[0])), make([]float64, len(w[1]))}
 	for r, target := range targets {
-		z, sum := make([]float64, V), 0.0
+		z, slope, sum := make([]float64, V), make([]float64, V), 0.0
 		for v := range V {
 			for p := range 2 {
 				for j := range width[p] {
 					z[v] += float64(x[p][r*width[p]+j]) * float64(w[p][v*width[p]+j])
 				}
 			}
+			z[v], slope[v] = capped64(z[v], most)
 			sum += math.Exp(z[v])
 		}
 		nll[r] = float32(math.Log(sum) - z[target])
@@ -106,6 +111,7 @@ func headLoss64(x, w [2][]float32, targets []int32, width [2]int, V int) [][]flo
 			if v == int(target) {
 				d--
 			}
+			d *= slope[v]
 			for p := range 2 {
 				for j := range width[p] {
 					dx[p][r*width[p]+j] += d * float64(w[p][v*width[p]+j])

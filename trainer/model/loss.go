@@ -11,11 +11,12 @@ import (
 // it walks over chunks of rows in a loop, and because the head is frozen each chunk's gradient with respect to the hidden
 // states is finished before the next chunk's logits exist.
 type crossEntropy struct {
-	head     *Node // [V, C]
-	chunks   int   // k
-	rows     int   // c, rows of a chunk
-	gradient bool  // also compute the gradient
-	hits     bool  // also tell whether the target has the highest logit
+	head     *Node   // [V, C]
+	chunks   int     // k
+	rows     int     // c, rows of a chunk
+	gradient bool    // also compute the gradient
+	hits     bool    // also tell whether the target has the highest logit
+	cap      float64 // Config.LogitCap
 }
 
 // chunkLogits bounds the values in one chunk's logits: 8M floats are 32 MiB, 160 rows of GPT-2's vocabulary.
@@ -40,13 +41,18 @@ type crossRows struct {
 //
 // With z = x·headᵀ, nll = log Σ exp z - z[target], and its gradient is softmax(z)·head - head[target]: the loop only finds
 // the row's log-sum and softmax(z)·head, and the target is looked up outside it. No one-hot, no second copy. Whether the target
-// has the highest logit is decided inside, on the same logits: the product outside may round differently.
+// has the highest logit is decided inside, on the same logits: the product outside may round differently. Capped logits have the
+// gradient of z times the slope of the cap there.
 func (ce crossEntropy) run(x, targets, tokens *Node) crossRows {
 	found := ce.loop(x, targets, tokens)
 	target := Gather(ce.head, ExpandAxes(targets, -1)) // [k*c, C]
 	product := Mul(ConvertDType(x, dtypes.Float32), ConvertDType(target, dtypes.Float32))
-	out := crossRows{nll: Sub(found.logSum, ReduceSum(product, -1)), hits: found.hits}
+	z := softcap(ReduceSum(product, -1), ce.cap)
+	out := crossRows{nll: Sub(found.logSum, z), hits: found.hits}
 	if ce.gradient {
+		if ce.cap > 0 {
+			target = Mul(target, ConvertDType(ExpandAxes(capSlope(z, ce.cap), -1), target.DType()))
+		}
 		out.dx = Sub(found.mean, target)
 	}
 	return out
@@ -118,7 +124,7 @@ func replace(whole, i, part *Node) *Node {
 // chunk computes x [c, C] and targets [c]; ones is [V]. It runs inside a loop, where go-xla cannot reuse a reduction that the main
 // graph also has: so the maximum is a minimum of negatives, and the sum a product with ones.
 func (ce crossEntropy) chunk(x, targets, ones *Node) sums {
-	z := ConvertDType(dot(x, 1, ce.head, 1), dtypes.Float32) // [c, V]
+	z := softcap(ConvertDType(dot(x, 1, ce.head, 1), dtypes.Float32), ce.cap) // [c, V]
 	top := Neg(ReduceMin(Neg(z), -1))
 	e := Exp(Sub(z, ExpandAxes(top, -1)))
 	sum := dot(e, 1, ones, 0)
@@ -128,6 +134,9 @@ func (ce crossEntropy) chunk(x, targets, ones *Node) sums {
 	}
 	if !ce.gradient {
 		return out
+	}
+	if ce.cap > 0 {
+		e = Mul(e, capSlope(z, ce.cap))
 	}
 	mean := dot(ConvertDType(e, x.DType()), 1, ce.head, 0) // [c, C]
 	mean = Div(ConvertDType(mean, dtypes.Float32), ExpandAxes(sum, -1))

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -25,25 +26,27 @@ func TestCrossEntropyChunks(t *testing.T) {
 	for i := range targets {
 		targets[i] = int32(random.IntN(V))
 	}
-	wantNLL, wantDX := crossEntropy64(x, head, targets, C)
-	for platform, open := range backends() {
-		t.Run(platform, func(t *testing.T) {
-			t.Parallel()
-			be := open(t)
-			for _, chunks := range []int{1, 3, 12} {
-				c := rows / chunks
-				exec := buildCrossEntropy(t, be, crossEntropy{chunks: chunks, rows: c, gradient: true}, rows, V, C)
-				for _, tokens := range []int{rows, min(rows, c+1), 1} {
-					nll, dx := runCrossEntropy(t, device{be}, exec, x, head, targets, tokens, C)
-					if d := maxDiff(nll[:tokens], wantNLL[:tokens]); d > 1e-5 { // float32 at |nll| < 20
-						t.Errorf("%d chunks, %d tokens: nll differs by %g", chunks, tokens, d)
-					}
-					if d := maxDiff(dx[:tokens*C], wantDX[:tokens*C]); d > 1e-5 {
-						t.Errorf("%d chunks, %d tokens: dx differs by %g", chunks, tokens, d)
+	for _, most := range []float64{0, 2} { // without a cap on the logits, and with one that bends them
+		wantNLL, wantDX := crossEntropy64(x, head, targets, C, most)
+		for platform, open := range backends() {
+			t.Run(fmt.Sprintf("%s/cap %g", platform, most), func(t *testing.T) {
+				t.Parallel()
+				be := open(t)
+				for _, chunks := range []int{1, 3, 12} {
+					c := rows / chunks
+					exec := buildCrossEntropy(t, be, crossEntropy{chunks: chunks, rows: c, gradient: true, cap: most}, rows, V, C)
+					for _, tokens := range []int{rows, min(rows, c+1), 1} {
+						nll, dx := runCrossEntropy(t, device{be}, exec, x, head, targets, tokens, C)
+						if d := maxDiff(nll[:tokens], wantNLL[:tokens]); d > 1e-5 { // float32 at |nll| < 20
+							t.Errorf("%d chunks, %d tokens: nll differs by %g", chunks, tokens, d)
+						}
+						if d := maxDiff(dx[:tokens*C], wantDX[:tokens*C]); d > 1e-5 {
+							t.Errorf("%d chunks, %d tokens: dx differs by %g", chunks, tokens, d)
+						}
 					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -87,27 +90,37 @@ func runCrossEntropy(t *testing.T, d device, exec *executable, x, head []float32
 	return nll, dx
 }
 
-// crossEntropy64 is the definition.
-func crossEntropy64(x, head []float32, targets []int32, C int) (nll, dx []float32) {
+// crossEntropy64 is the definition. most caps the logits, unless 0.
+func crossEntropy64(x, head []float32, targets []int32, C int, most float64) (nll, dx []float32) {
 	V := len(head) / C
 	for r, target := range targets {
-		z, sum := make([]float64, V), 0.0
+		z, slope, sum := make([]float64, V), make([]float64, V), 0.0
 		for v := range V {
 			for j := range C {
 				z[v] += float64(x[r*C+j]) * float64(head[v*C+j])
 			}
+			z[v], slope[v] = capped64(z[v], most)
 			sum += math.Exp(z[v])
 		}
 		nll = append(nll, float32(math.Log(sum)-z[target]))
 		for j := range C {
-			g := -float64(head[int(target)*C+j])
+			g := -slope[target] * float64(head[int(target)*C+j])
 			for v := range V {
-				g += math.Exp(z[v]) / sum * float64(head[v*C+j])
+				g += math.Exp(z[v]) / sum * slope[v] * float64(head[v*C+j])
 			}
 			dx = append(dx, float32(g))
 		}
 	}
 	return nll, dx
+}
+
+// capped64 is softcap with its derivative.
+func capped64(z, most float64) (capped, slope float64) {
+	if most == 0 {
+		return z, 1
+	}
+	t := math.Tanh(z / most)
+	return most * t, 1 - t*t
 }
 
 func TestChunking(t *testing.T) {

@@ -1,6 +1,10 @@
 package model
 
-import "github.com/ranksweep/ranksweep/sweep/lora"
+import (
+	"cmp"
+
+	"github.com/ranksweep/ranksweep/sweep/lora"
+)
 
 // piece is a part of a model that holds tensors: a linear module, an embedding, or a norm.
 type piece struct {
@@ -30,7 +34,7 @@ func normPiece(name string, width int, bias bool) piece {
 const headName = "lm_head"
 
 func headPiece(c Config) piece {
-	return piece{Module: lora.Module{Name: headName, In: c.Embed, Out: c.VocabSize, Head: true}}
+	return piece{Module: lora.Module{Name: headName, In: cmp.Or(c.TokenWidth, c.Embed), Out: c.VocabSize, Head: true}}
 }
 
 // tensors lists what a checkpoint holds of the part.

@@ -68,7 +68,7 @@ func (c Config) InitWeights(seed int64) map[string]weights.Array {
 			switch {
 			case strings.HasSuffix(s.Name, ".bias"):
 			case norms[s.Name]:
-				data[i] = 1
+				data[i] = 1 - float32(c.arch().normOffset)
 			default:
 				data[i] = float32(scale * gaussian(random))
 			}

@@ -4,11 +4,12 @@ package model
 // says.
 func qwen3() architecture {
 	return llamaFamily(func(f llamaFile) Config {
+		window, windowed := f.upperWindow()
 		return Config{
 			VocabSize: or(f.VocabSize, 151936), Inner: or(f.Inner, 22016), Positions: or(f.Positions, 32768),
 			KVHeads: or(f.KVHeads, 32), HeadDim: or(f.HeadDim, 128),
 			QKVBias: f.AttentionBias, OutputBias: f.AttentionBias,
-			QKNorm: true,
+			QKNorm: true, Window: window, Windowed: windowed,
 		}
 	})
 }

@@ -68,26 +68,32 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// TestWindow: with a window of w, a token's logits do not depend on tokens w or more before it.
+// TestWindow: with a window of w, a token's logits do not depend on tokens w or more before it, unless a layer is without the window.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	const window = 5
 	c := readConfig(t, "testdata/tiny-llama/config.json")
 	base := readBase(t, "testdata/tiny-llama", c)
 	c.Layers, c.Window = 1, window // one layer: with more, what is further back arrives through the tokens between
-	p := newBareOn(t, xlaCPU(t), c, base)
-	in := tinyInputs(t).batch(t)
-	one := Batch{B: 1, T: in.T, IDs: slices.Clone(in.IDs[:in.T])}
-	before, err := p.Logits(one)
-	must(t, err)
-	one.IDs[3]++
-	after, err := p.Logits(one)
-	must(t, err)
-	for at := range in.T {
-		from, to := at*c.VocabSize, (at+1)*c.VocabSize
-		same := maxDiff(before.Data[from:to], after.Data[from:to]) == 0
-		if sees := at >= 3 && at < 3+window; sees == same {
-			t.Errorf("position %d sees position 3: %v, want %v", at, !same, sees)
+	for name, tc := range map[string]struct {
+		windowed []bool
+		reach    int
+	}{"every layer": {nil, window}, "this layer": {[]bool{true}, window}, "no layer": {[]bool{false}, 16}} {
+		c.Windowed = tc.windowed
+		p := newBareOn(t, xlaCPU(t), c, base)
+		in := tinyInputs(t).batch(t)
+		one := Batch{B: 1, T: in.T, IDs: slices.Clone(in.IDs[:in.T])}
+		before, err := p.Logits(one)
+		must(t, err)
+		one.IDs[3]++
+		after, err := p.Logits(one)
+		must(t, err)
+		for at := range in.T {
+			from, to := at*c.VocabSize, (at+1)*c.VocabSize
+			same := maxDiff(before.Data[from:to], after.Data[from:to]) == 0
+			if sees := at >= 3 && at < 3+tc.reach; sees == same {
+				t.Errorf("%s: position %d sees position 3: %v, want %v", name, at, !same, sees)
+			}
 		}
 	}
 }

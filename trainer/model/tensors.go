@@ -18,7 +18,7 @@ type TensorSpec struct {
 // Weights describes the model's tensors to a reader of model files.
 func (c Config) Weights() weights.Want {
 	arch := c.arch()
-	w := weights.Want{Shapes: map[string][]int{}, Prefix: arch.prefix, Ignore: slices.Clone(arch.buffers)}
+	w := weights.Want{Shapes: map[string][]int{}, Prefix: arch.prefix, Stored: arch.stored, Ignore: slices.Clone(arch.buffers)}
 	for _, t := range c.Tensors() {
 		w.Shapes[t.Name] = t.Shape
 	}

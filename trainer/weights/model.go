@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,9 +72,10 @@ func missingWeights(files fs.FS) error {
 
 // Want is what an architecture needs from a model's files.
 type Want struct {
-	Shapes map[string][]int // by canonical name: transformer.h.0.…, model.layers.0.…
-	Prefix string           // of all names but the output head's; files may leave it out
-	Ignore []string         // ends of names of tensors that may be there and carry no weights of their own: buffers, a tied output head
+	Shapes map[string][]int  // by canonical name: transformer.h.0.…, model.layers.0.…
+	Prefix string            // of all names but the output head's; files may leave it out
+	Stored map[string]string // names that files have for canonical ones: embed_out.weight for lm_head.weight
+	Ignore []string          // ends of names of tensors that may be there and carry no weights of their own: buffers, a tied output head
 }
 
 // CheckModel compares the headers of a model's files with what the architecture needs, without reading a weight.
@@ -164,13 +166,21 @@ func (w Want) check(e Entry, seen map[string]bool) error {
 	return nil
 }
 
-// canonical returns the name a tensor has in Shapes: many files on the hub leave the prefix out.
+// canonical returns the name a tensor has in Shapes: many files on the hub leave the prefix out, or have an older name.
 func (w Want) canonical(name string) string {
+	for canonical, stored := range w.Stored {
+		if name == stored {
+			return canonical
+		}
+	}
 	if w.Shapes[name] == nil && w.Shapes[w.Prefix+name] != nil {
 		return w.Prefix + name
 	}
 	return name
 }
+
+// InFile returns the name that save_pretrained gives a tensor.
+func (w Want) InFile(canonical string) string { return cmp.Or(w.Stored[canonical], canonical) }
 
 // summary joins the first few of many problems.
 func summary(problems []error) error {

@@ -64,7 +64,7 @@ func writeShard(path string, names []string, tensors map[string]Array, dtype fun
 	})
 }
 
-// ModelDTypes returns the number format that a model's files hold each tensor in, by canonical name.
+// ModelDTypes returns the number format that a model's files hold each tensor in, by the name that save_pretrained gives it.
 func ModelDTypes(files fs.FS, want Want) (map[string]DType, error) {
 	shards, err := openModel(files, want)
 	defer closeAll(shards)
@@ -74,7 +74,7 @@ func ModelDTypes(files fs.FS, want Want) (map[string]DType, error) {
 	formats := make(map[string]DType, len(want.Shapes))
 	for _, s := range shards {
 		for _, e := range s.Tensors {
-			formats[want.canonical(e.Name)] = DType(e.DType)
+			formats[want.InFile(want.canonical(e.Name))] = DType(e.DType)
 		}
 	}
 	return formats, nil
