@@ -38,7 +38,7 @@ type PlannedTrial struct {
 	Trial     trial.Trial
 }
 
-// On gives the trials their identity on a corpus, an adapter to start from (its content's SHA-256; empty for none) and a backend.
+// On gives the trials their steps and their identity on a corpus, an adapter to start from (its content's SHA-256; empty for none) and a backend.
 func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPlan {
 	l.Corpus = corpus
 	l.Rungs = slices.Clone(l.Rungs)
@@ -47,6 +47,7 @@ func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPla
 		for j, t := range r.Trials {
 			spec := t.Trial.Spec
 			spec.LoRA.InitAdapterSHA256 = start
+			spec.Train = spec.Train.OnRows(corpus.TrainSequences)
 			l.Rungs[i].Trials[j].Trial = trial.New(spec, l.Model.Fingerprint, corpus.Fingerprint, backend)
 		}
 	}

@@ -298,8 +298,12 @@ func (c Conditions) String() string {
 	if c.Tokens > 0 {
 		tokens = count(c.Tokens) + " tokens seen per trial"
 	}
-	text := fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps, %s", alpha, c.Scaling, number(c.LearningRate),
-		c.Scheduler, c.Steps, tokens)
+	epochs := ""
+	if c.Epochs > 0 {
+		epochs = " (" + tied(Epochs(c.Epochs)) + ")"
+	}
+	text := fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps%s, %s", alpha, c.Scaling, number(c.LearningRate),
+		c.Scheduler, c.Steps, epochs, tokens)
 	if len(c.Tuned) > 0 {
 		text += fmt.Sprintf("; %s tuned at each rank, here the recommended one's", prose.List(c.Tuned))
 	}
