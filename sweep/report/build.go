@@ -58,7 +58,7 @@ func newLadder(l sweep.Ladder, v plateau.Verdict, rule plateau.Rule) Ladder {
 			}
 		}
 		row := newRung(l, rung, judged)
-		row.ScreenedLoss, row.started = screened, started(rung)
+		row.ScreenedLoss, row.started, row.Diverged = screened, started(rung), slices.Contains(v.DivergedRanks, rung.Rank)
 		out.Rungs = append(out.Rungs, row)
 	}
 	out.Verdict.Screening = newScreening(l, v)

@@ -164,6 +164,7 @@ type Rung struct {
 	Probability *float64              `json:"probability"`
 	Count       *int                  `json:"count"`
 	Cost        Cost                  `json:"cost"`
+	Diverged    bool                  `json:"diverged,omitempty"` // it ended worse than before its first step
 	// Trials are those that stand for the rung: the chosen candidate's, or all while none is chosen. Its other candidates'
 	// are in Candidates.
 	Trials     []Trial     `json:"trials"`

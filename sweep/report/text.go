@@ -85,7 +85,7 @@ func (r Report) Text(w io.Writer, o Options) error {
 func (t *text) recommendation(r Report) {
 	rec := r.Recommendation
 	t.print(t.bold(wrap(rec.Summary, t.o.Width, "")))
-	if rec.Rank != nil {
+	if rec.Rank != nil && r.Ladders[rec.Ladder-1].Verdict.Code != plateau.ReasonDiverged {
 		decimals := digits(r.Ladders[rec.Ladder-1].Verdict.minGain())
 		t.para("", "Rank %d reaches val_loss %s nats per token (perplexity %s) with %s.", *rec.Rank,
 			fixed(*rec.ValLoss, decimals), number(roundTo(math.Exp(*rec.ValLoss), 4)), costs(rec.Cost))
