@@ -77,8 +77,12 @@ func (r RungPlan) Specs() []trial.Spec {
 	return specs
 }
 
-// MostTokens is what a trial predicts at most: every id of full sequences but the first.
-func MostTokens(s trial.Spec) int64 {
-	sequences := int64(s.Train.Steps) * int64(s.Train.BatchSize) * int64(s.Train.GradientAccumulationSteps)
-	return sequences * int64(s.Data.SequenceLength-1)
+// Tokens is how many supervised tokens a trial trains on: by the mean of a row where the data was read, else at most, every id of full
+// rows but the first. It is 0 for epochs of data that was not read.
+func (l LadderPlan) Tokens(s trial.Spec) int64 {
+	rows := int64(s.Train.Steps) * int64(s.Train.RowsPerStep())
+	if all := int64(l.Corpus.TrainSequences); all > 0 && l.Corpus.TrainTokens > 0 {
+		return int64(float64(rows)*float64(l.Corpus.TrainTokens)/float64(all) + 0.5)
+	}
+	return rows * int64(s.Data.SequenceLength-1)
 }
