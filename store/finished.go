@@ -88,7 +88,8 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 func (d *DB) FinishedTrials(ctx context.Context) (map[trial.ID]bool, error) {
 	finished := map[trial.ID]bool{}
 	err := d.read(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT DISTINCT a.trial_id FROM attempts a JOIN outcomes o ON o.attempt_id = a.id WHERE o.state = 'done'`)
+		rows, err := tx.QueryContext(ctx, `SELECT DISTINCT a.trial_id FROM attempts a
+			JOIN outcomes o ON o.attempt_id = a.id WHERE o.state = 'done'`)
 		return each(rows, err, func(rows *sql.Rows) error {
 			var id trial.ID
 			err := rows.Scan(&id)

@@ -18,6 +18,7 @@ type Forecast struct {
 	EvaluationShare float64   `json:"evaluation_share"` // of the time of all trials
 	Limits          []Reached `json:"limits"`           // those that the estimates reach
 	Hopeless        bool      `json:"hopeless"`         // some limit leaves no ladder a verdict about ranks
+	Cheaper         *Cheaper  `json:"cheaper"`          // a grid that fits, where this one is hopeless; nil where none was found
 }
 
 // Reached is a limit that some trials are expected to meet.

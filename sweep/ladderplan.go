@@ -38,7 +38,8 @@ type PlannedTrial struct {
 	Trial     trial.Trial
 }
 
-// On gives the trials their steps and their identity on a corpus, an adapter to start from (its content's SHA-256; empty for none) and a backend.
+// On gives the trials their steps and their identity on a corpus, an adapter to start from (its content's SHA-256; empty for none) and a
+// backend.
 func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPlan {
 	l.Corpus = corpus
 	l.Rungs = slices.Clone(l.Rungs)

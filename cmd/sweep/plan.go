@@ -114,6 +114,11 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	}
 	view.Forecast = new(r.Forecast(estimates, finished, g.Rule().Patience, g.Limits(), capacity.Jobs))
 	view.Seconds = &view.Forecast.MostSeconds
+	if view.Forecast.Hopeless {
+		if cheaper, ok := r.Cheaper(estimates, g.Limits(), g.Seeds, capacity.Jobs); ok {
+			view.Forecast.Cheaper = &cheaper
+		}
+	}
 	return view, nil
 }
 

@@ -87,7 +87,8 @@ func TestExpandDefaults(t *testing.T) {
 // What asks for epochs has no steps before the data is read; a share of known steps is resolved at once. Neither is part of a trial.
 func TestExpandEpochs(t *testing.T) {
 	t.Parallel()
-	epochs := strings.Replace(minimal, "steps: 10", "num_train_epochs: [2, 2.5], batch_size: 4, gradient_accumulation_steps: 3, warmup_ratio: 0.1", 1)
+	epochs := strings.Replace(minimal, "steps: 10", "num_train_epochs: [2, 2.5], batch_size: 4, "+
+		"gradient_accumulation_steps: 3, warmup_ratio: 0.1", 1)
 	ladders := mustExpand(t, parse(t, epochs))
 	if got := ladders[1].Cell.String(); !strings.Contains(got, "num_train_epochs=2.5") || !strings.Contains(got, " warmup_ratio=0.1 ") ||
 		strings.Contains(got, " steps=") || strings.Contains(got, "warmup_steps") || strings.Contains(got, "eval_steps") {
@@ -98,7 +99,8 @@ func TestExpandEpochs(t *testing.T) {
 	}
 	// 50 rows are 13 batches of 4 and 5 steps of 3; 2.5 epochs are 13 steps, as transformers counts them.
 	on := ladders[1].On(trial.CorpusInfo{TrainSequences: 50}, "", "go")
-	plain := strings.Replace(minimal, "steps: 10", "steps: 13, batch_size: 4, gradient_accumulation_steps: 3, warmup_steps: 2, eval_steps: 2", 1)
+	plain := strings.Replace(minimal, "steps: 10", "steps: 13, batch_size: 4, "+
+		"gradient_accumulation_steps: 3, warmup_steps: 2, eval_steps: 2", 1)
 	want := mustExpand(t, parse(t, plain))[0].On(trial.CorpusInfo{TrainSequences: 50}, "", "go")
 	if diff := cmp.Diff(want.Rungs, on.Rungs); diff != "" {
 		t.Errorf("2.5 epochs are not the trials of 13 steps: -want +got\n%s", diff)
