@@ -110,8 +110,12 @@ func (v *planView) predict(ladder int, estimates []sweep.RungEstimate) {
 }
 
 func (v planView) table(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "sweep %s: %s, %s, at most %s tokens%s\n", v.Name, plural(v.Cells, "cell"), plural(v.Trials, "trial"),
-		report.Count(v.Tokens), v.timeText()); err != nil {
+	tokens := ""
+	if v.Tokens > 0 {
+		tokens = ", at most " + report.Count(v.Tokens) + " tokens"
+	}
+	if _, err := fmt.Fprintf(w, "sweep %s: %s, %s%s%s\n", v.Name, plural(v.Cells, "cell"), plural(v.Trials, "trial"), tokens,
+		v.timeText()); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(w, v.resolutionText()); err != nil {
@@ -147,6 +151,9 @@ func (v planView) forecastText() string {
 	var b strings.Builder
 	if f.Finished > 0 {
 		fmt.Fprintf(&b, "%s finished before: not trained again\n", plural(f.Finished, "trial"))
+	}
+	if f.MostTrials == 0 && f.Finished > 0 {
+		return b.String()
 	}
 	fmt.Fprintf(&b, "expected: about %s in %s, half-way between the fewest ranks that settle a ladder and all; at most %s in %s\n",
 		plural(f.ExpectedTrials, "trial"), report.Seconds(f.ExpectedSeconds), plural(f.MostTrials, "trial"), report.Seconds(f.MostSeconds))
