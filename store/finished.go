@@ -83,3 +83,19 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 	}
 	return finished, nil
 }
+
+// FinishedTrials returns the ids of all trials that have a loss, whichever sweep trained them.
+func (d *DB) FinishedTrials(ctx context.Context) (map[trial.ID]bool, error) {
+	finished := map[trial.ID]bool{}
+	err := d.read(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `SELECT DISTINCT a.trial_id FROM attempts a
+			JOIN outcomes o ON o.attempt_id = a.id WHERE o.state = 'done'`)
+		return each(rows, err, func(rows *sql.Rows) error {
+			var id trial.ID
+			err := rows.Scan(&id)
+			finished[id] = true
+			return err
+		})
+	})
+	return finished, err
+}

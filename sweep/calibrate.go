@@ -5,13 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // calibrationSteps is how many optimiser steps a calibration takes: the first is slower than the rest and not counted.
-const calibrationSteps = 6
+// calibrationBatches is how many batches its evaluations score.
+const (
+	calibrationSteps   = 3
+	calibrationBatches = 2
+)
 
 // calibrationPoll is how often a calibrating worker's events are read.
 const calibrationPoll = 100 * time.Millisecond
@@ -20,9 +27,11 @@ const calibrationPoll = 100 * time.Millisecond
 type Calibrator struct {
 	Exec         Executor // on a folder of its own, which the caller removes
 	Registration Registration
-	MemoryLimit  int64                 // bytes per trial; 0 means none
-	Say          func(rank, steps int) // is told what is trained
+	MemoryLimit  int64                // bytes per trial; 0 means none
+	Jobs         int                  // from 2 on, both ends of a ladder are measured at once, as a run trains on each core
+	Say          func(rank, step int) // is told how far each rank is: 0 is the start; one call at a time
 
+	mu    sync.Mutex
 	known map[string]Measurement // ladders that differ in what costs nothing share a measurement
 }
 
@@ -31,18 +40,43 @@ func (c *Calibrator) Measure(ctx context.Context) ([]MeasuredEnds, error) {
 	c.known = map[string]Measurement{}
 	measured := make([]MeasuredEnds, len(c.Registration.Ladders))
 	for i, l := range c.Registration.Ladders {
-		for _, end := range []struct {
-			rung RungPlan
-			into *Measurement
-		}{{l.Rungs[0], &measured[i].Low}, {l.Rungs[len(l.Rungs)-1], &measured[i].High}} {
-			m, err := c.measure(ctx, l, end.rung)
-			if err != nil {
-				return nil, fmt.Errorf("calibrate rank %d: %w", end.rung.Rank, err)
-			}
-			*end.into = m
+		ends, ctx := errgroup.WithContext(ctx)
+		ends.SetLimit(max(1, min(2, c.Jobs)))
+		high := &measured[i].High
+		ends.Go(func() error { return c.measureInto(ctx, l, l.Rungs[0], &measured[i].Low) })
+		if len(l.Rungs) > 1 {
+			ends.Go(func() error { return c.measureInto(ctx, l, l.Rungs[len(l.Rungs)-1], high) })
+		}
+		if err := ends.Wait(); err != nil {
+			return nil, err
+		}
+		if len(l.Rungs) == 1 {
+			*high = measured[i].Low
 		}
 	}
 	return measured, nil
+}
+
+func (c *Calibrator) measureInto(ctx context.Context, l LadderPlan, rung RungPlan, into *Measurement) error {
+	m, err := c.measure(ctx, l, rung)
+	if err != nil {
+		return fmt.Errorf("calibrate rank %d: %w", rung.Rank, err)
+	}
+	*into = m
+	return nil
+}
+
+func (c *Calibrator) say(rank, step int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Say(rank, step)
+}
+
+func (c *Calibrator) remembered(key string) (Measurement, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m, ok := c.known[key]
+	return m, ok
 }
 
 // measure trains a few steps of one rung, or remembers an equally expensive one.
@@ -54,25 +88,43 @@ func (c *Calibrator) measure(ctx context.Context, l LadderPlan, rung RungPlan) (
 		adapter.LayersPattern,
 		adapter.ModulesToSave, adapter.RankPattern, adapter.UseDoRA, adapter.Bias, adapter.Rank, adapter.Dropout > 0,
 		t.BatchSize, t.GradientAccumulationSteps, t.Dtype)
-	if m, ok := c.known[key]; ok {
+	if m, ok := c.remembered(key); ok {
 		return m, nil
 	}
 	spec.Train.Steps = min(t.Steps, calibrationSteps)
 	spec.Train.EvalSteps, spec.Train.WarmupSteps = spec.Train.Steps, min(t.WarmupSteps, spec.Train.Steps)
 	short := trial.New(spec, l.Model.Fingerprint, l.Corpus.Fingerprint, c.Registration.Backend)
-	c.Say(spec.LoRA.Rank, spec.Train.Steps)
+	c.say(spec.LoRA.Rank, 0)
 	events, err := c.train(ctx, trial.Assignment{
 		Attempt: trial.NewAttemptID(short.ID, 1), Trial: short, Model: l.Model, Corpus: l.Corpus,
 		Platform: c.Registration.Platform, PluginPath: c.Registration.PluginPath, MemoryLimit: c.MemoryLimit,
+		Probe: calibrationBatches,
 	})
 	if err != nil {
 		return Measurement{}, err
 	}
 	m, err := readMeasurement(spec.LoRA.Rank, c.Registration.Platform, events)
-	if err == nil {
-		c.known[key] = m
+	if err != nil {
+		return m, err
 	}
-	return m, err
+	m.EvalSeconds *= unprobed(l.Corpus, t.BatchSize)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known[key] = m
+	return m, nil
+}
+
+// unprobed is how many times the batches of a calibration's evaluation a whole one has.
+func unprobed(c trial.CorpusInfo, size int) float64 {
+	var all, probed int
+	for _, rows := range []int{c.ValidationSequences, c.RetainSequences} {
+		batches := (rows + size - 1) / size
+		all, probed = all+batches, probed+min(batches, calibrationBatches)
+	}
+	if probed == 0 {
+		return 1
+	}
+	return float64(all) / float64(probed)
 }
 
 // largestBatch is the spec that needs the most memory where candidates differ.
@@ -103,6 +155,11 @@ func (c *Calibrator) train(ctx context.Context, a trial.Assignment) ([]trial.Eve
 			return nil, err
 		}
 		events = append(events, news...)
+		for _, e := range news {
+			if e.Point != nil {
+				c.say(a.Trial.Spec.LoRA.Rank, e.Step)
+			}
+		}
 		if !process.Alive {
 			return events, nil
 		}

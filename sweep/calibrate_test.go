@@ -81,8 +81,11 @@ func TestEstimateLadder(t *testing.T) {
 		Data:  trial.DataSpec{SequenceLength: 16},
 		Train: trial.TrainSpec{Steps: 10, EvalSteps: 5, BatchSize: 2, GradientAccumulationSteps: 3},
 	}
-	if got := MostTokens(spec); got != 900 { // 60 sequences of 15
-		t.Errorf("MostTokens = %d, want 900", got)
+	if got := (LadderPlan{}).Tokens(spec); got != 900 { // 60 sequences of 15
+		t.Errorf("Tokens = %d, want 900 at most", got)
+	}
+	if got := (LadderPlan{Corpus: trial.CorpusInfo{TrainSequences: 30, TrainTokens: 100}}).Tokens(spec); got != 200 {
+		t.Errorf("Tokens = %d, want 200 supervised ones of two epochs", got)
 	}
 	longer := spec
 	longer.Train.Steps = 20
@@ -99,21 +102,33 @@ func TestEstimateLadder(t *testing.T) {
 		Low:  Measurement{Rank: 1, Startup: 1, EvalSeconds: 1, StepSeconds: 1, Bytes: 100},
 		High: Measurement{Rank: 5, Startup: 1, EvalSeconds: 1, StepSeconds: 2, Bytes: 500},
 	}
-	got := r.Ladders[0].Estimate(ends, 400)
-	want := []RungEstimate{ // 3 or 5 evaluations, 10 or 20 steps
-		{Trials: 2, Bytes: 100, TrialSeconds: (1 + 3 + 10 + 1 + 5 + 20) / 2.},
-		{Trials: 2, Bytes: 300, TrialSeconds: 1 + 3 + 15},
-		{Trials: 2, Bytes: 500, TrialSeconds: 1 + 3 + 20, OverMemory: true},
+	got := r.Ladders[0].Estimate(ends, Limits{Memory: 400, TrialTime: 18 * time.Second})
+	want := []RungEstimate{ // 3 or 5 evaluations, 10 or 20 steps; what is over 18 s only after its last step finishes
+		{Trials: 2, Bytes: 100, TrialSeconds: (1 + 3 + 10 + 1 + 5 + 20) / 2., EvalSeconds: 4, Steps: 10},
+		{Trials: 2, Bytes: 300, TrialSeconds: 1 + 3 + 15, EvalSeconds: 3, Steps: 10},
+		{Trials: 2, Bytes: 500, TrialSeconds: 1 + 3 + 20, EvalSeconds: 3, OverMemory: true, Ends: 8, Steps: 10},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Estimate (-want +got)\n%s", diff)
 	}
-	if unlimited := r.Ladders[0].Estimate(ends, 0); unlimited[2].OverMemory {
+	if unlimited := r.Ladders[0].Estimate(ends, Limits{}); unlimited[2].OverMemory {
 		t.Error("without a limit a rank is over it")
 	}
-	for jobs, want := range map[int]float64{1: 40 + 38, 2: (40 + 38) / 2., 9: (40 + 38) / 2.} { // one rung has two trials
-		if got := r.Seconds(got, jobs); got != want {
-			t.Errorf("%d jobs take %v s, want %v", jobs, got, want)
+}
+
+// TestEstimatesDoNotFall: where a higher rank was measured cheaper than a lower one that was noise.
+func TestEstimatesDoNotFall(t *testing.T) {
+	t.Parallel()
+	ends := MeasuredEnds{
+		Low:  Measurement{Rank: 1, Startup: 5, EvalSeconds: 2, StepSeconds: 1, Bytes: 500},
+		High: Measurement{Rank: 64, Startup: 4, EvalSeconds: 1, StepSeconds: 0.9, Bytes: 480},
+	}
+	for _, rank := range []int{1, 2, 8, 64} {
+		got := ends.Estimate(rank)
+		want := ends.Low
+		want.Rank = got.Rank
+		if got != want {
+			t.Errorf("rank %d = %+v", rank, got)
 		}
 	}
 }

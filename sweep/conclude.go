@@ -18,7 +18,7 @@ type Conclusions struct {
 	Done     bool              // no trial runs, and none is left to start
 }
 
-// Conclude says what each ladder's facts amount to: the first state in the order incomplete, unstable, overfit, plateau,
+// Conclude says what each ladder's facts amount to: the first state in the order incomplete, unstable (diverged too), overfit, plateau,
 // likely_plateau, memory_limited, time_limited, still_improving, inconclusive that holds, or running while trials are
 // missing that may still come, or still run when limits.time is up. It is pure: the same facts give the same verdict, digit
 // for digit, in whatever order they arrived. Reason and advice name only losses and settings, never a measured time or size,
@@ -109,6 +109,7 @@ func (s standing) conclude(info Info) plateau.Verdict {
 		s.adviseScale(&v)
 		s.adviseTuned(&v)
 	}
+	s.concludeDiverged(&v)
 	s.concludeScreened(&v)
 	return v
 }
@@ -163,8 +164,9 @@ func (s standing) trainingGain() (most float64, ok bool) {
 		var gains []float64
 		for j := range trials {
 			t := &trials[j]
-			if o := t.Final(); o != nil && o.ValLoss != nil && len(t.Evaluations) > 0 && t.Evaluations[0].Step == 0 {
-				gains = append(gains, t.Evaluations[0].ValLoss-*o.ValLoss)
+			start, ok := t.startLoss()
+			if o := t.Final(); ok && o != nil && o.ValLoss != nil {
+				gains = append(gains, start-*o.ValLoss)
 			}
 		}
 		if len(gains) > 0 && (!ok || stat.Mean(gains, nil) > most) {

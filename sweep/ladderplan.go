@@ -38,7 +38,8 @@ type PlannedTrial struct {
 	Trial     trial.Trial
 }
 
-// On gives the trials their identity on a corpus, an adapter to start from (its content's SHA-256; empty for none) and a backend.
+// On gives the trials their steps and their identity on a corpus, an adapter to start from (its content's SHA-256; empty for none) and a
+// backend.
 func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPlan {
 	l.Corpus = corpus
 	l.Rungs = slices.Clone(l.Rungs)
@@ -47,6 +48,7 @@ func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPla
 		for j, t := range r.Trials {
 			spec := t.Trial.Spec
 			spec.LoRA.InitAdapterSHA256 = start
+			spec.Train = spec.Train.OnRows(corpus.TrainSequences)
 			l.Rungs[i].Trials[j].Trial = trial.New(spec, l.Model.Fingerprint, corpus.Fingerprint, backend)
 		}
 	}
@@ -76,8 +78,12 @@ func (r RungPlan) Specs() []trial.Spec {
 	return specs
 }
 
-// MostTokens is what a trial predicts at most: every id of full sequences but the first.
-func MostTokens(s trial.Spec) int64 {
-	sequences := int64(s.Train.Steps) * int64(s.Train.BatchSize) * int64(s.Train.GradientAccumulationSteps)
-	return sequences * int64(s.Data.SequenceLength-1)
+// Tokens is how many supervised tokens a trial trains on: by the mean of a row where the data was read, else at most, every id of full
+// rows but the first. It is 0 for epochs of data that was not read.
+func (l LadderPlan) Tokens(s trial.Spec) int64 {
+	rows := int64(s.Train.Steps) * int64(s.Train.RowsPerStep())
+	if all := int64(l.Corpus.TrainSequences); all > 0 && l.Corpus.TrainTokens > 0 {
+		return int64(float64(rows)*float64(l.Corpus.TrainTokens)/float64(all) + 0.5)
+	}
+	return rows * int64(s.Data.SequenceLength-1)
 }

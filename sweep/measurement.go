@@ -15,14 +15,14 @@ type Measurement struct {
 // MeasuredEnds is what was measured of a ladder: its lowest and its highest rank.
 type MeasuredEnds struct{ Low, High Measurement }
 
-// Estimate interpolates between the measured ranks: what a rank adds to memory and time is proportional to it.
+// Estimate interpolates between the measured ranks: what a rank adds to memory and time is proportional to it. No rank costs less than
+// a lower one; where the measurement says so it is noise, and the lower rank's stands for both.
 func (e MeasuredEnds) Estimate(rank int) Measurement {
 	low, high := e.Low, e.High
+	high.Startup, high.EvalSeconds = max(low.Startup, high.Startup), max(low.EvalSeconds, high.EvalSeconds)
+	high.StepSeconds, high.Bytes = max(low.StepSeconds, high.StepSeconds), max(low.Bytes, high.Bytes)
 	if rank == low.Rank {
 		return low
-	}
-	if high.OverMemory { // it was not trained: its times are the lower rank's
-		high.Startup, high.EvalSeconds, high.StepSeconds = low.Startup, low.EvalSeconds, low.StepSeconds
 	}
 	if rank == high.Rank {
 		return high
@@ -55,29 +55,26 @@ type RungEstimate struct {
 	Trials       int
 	Bytes        int64   // of one trial
 	TrialSeconds float64 // the mean over the trials
+	EvalSeconds  float64 // of them evaluation
+	Ends         int     // the step at which limits.trial_time ends the first trial; 0 where it does not
+	Steps        int     // of the first trial
 	OverMemory   bool    // its trials would not be started
 }
 
-// Estimate says what each rung takes by what was measured of the ladder's ends; memory is limits.memory, 0 for none.
-func (l LadderPlan) Estimate(ends MeasuredEnds, memory int64) []RungEstimate {
+// Estimate says what each rung takes by what was measured of the ladder's ends; and which limits its trials meet.
+func (l LadderPlan) Estimate(ends MeasuredEnds, limits Limits) []RungEstimate {
 	estimates := make([]RungEstimate, len(l.Rungs))
 	for i, r := range l.Rungs {
 		m := ends.Estimate(r.Rank)
+		specs := r.Specs()
+		silent := m
+		silent.EvalSeconds = 0
+		total, train := m.MeanSeconds(specs), specs[0].Train
 		estimates[i] = RungEstimate{
-			Trials: len(r.Trials), Bytes: m.Bytes, TrialSeconds: m.MeanSeconds(r.Specs()),
-			OverMemory: m.OverMemory || memory > 0 && m.Bytes > memory,
+			Trials: len(r.Trials), Bytes: m.Bytes, TrialSeconds: total, EvalSeconds: total - silent.MeanSeconds(specs),
+			OverMemory: m.OverMemory || limits.Memory > 0 && m.Bytes > limits.Memory,
+			Ends:       m.endsAt(train, limits.TrialTime), Steps: train.Steps,
 		}
 	}
 	return estimates
-}
-
-// Seconds adds up the times of all rungs. Seeds of a rung and ladders run side by side, as far as there are jobs.
-func (r Registration) Seconds(rungs []RungEstimate, jobs int) float64 {
-	var seconds float64
-	for _, e := range rungs {
-		if !e.OverMemory {
-			seconds += float64(e.Trials) * e.TrialSeconds
-		}
-	}
-	return seconds / float64(max(1, min(jobs, r.Parallel())))
 }

@@ -125,9 +125,32 @@ func (p Planner) Register(ctx context.Context, r Registration) (Registration, er
 		if err != nil {
 			return r, err
 		}
-		r.Ladders = append(r.Ladders, l.On(corpus, start, r.Backend))
+		on := l.On(corpus, start, r.Backend)
+		if err := p.checkSteps(on); err != nil {
+			return r, err
+		}
+		r.Ladders = append(r.Ladders, on)
 	}
 	return r, nil
+}
+
+// mostSteps bounds what epochs multiply to, as the grid bounds steps that are written down.
+const mostSteps = 1_000_000_000
+
+// checkSteps refuses numbers of steps that make no sense, which is known of epochs only once the data is read.
+func (p Planner) checkSteps(l LadderPlan) error {
+	for _, t := range l.Rungs[0].PerCandidate() {
+		switch s := t.Spec.Train; {
+		case s.Steps > mostSteps:
+			return p.Grid.ErrorAt("train.num_train_epochs", fmt.Errorf("%w: train.num_train_epochs makes %d steps of %d rows; lower it",
+				trial.ErrInput, s.Steps, l.Corpus.TrainSequences))
+		case s.WarmupSteps > s.Steps:
+			return p.Grid.ErrorAt("train.warmup_steps", fmt.Errorf("%w: train.warmup_steps: %d is more than the %d steps that "+
+				"train.num_train_epochs makes of %d rows, so the learning rate would never be reached; lower it, or write warmup_ratio",
+				trial.ErrInput, s.WarmupSteps, s.Steps, l.Corpus.TrainSequences))
+		}
+	}
+	return nil
 }
 
 // Parallel is how many trials may run at once: those of one rung of every ladder.

@@ -240,7 +240,7 @@ func (r *run) launch(ctx context.Context, l Launch) error {
 	}
 	live := &LiveAttempt{
 		ID: a.Attempt, Trial: l.Trial, Ladder: l.Ladder, Rank: l.Rank, Seed: a.Trial.Spec.Seed, Steps: a.Trial.Spec.Train.Steps,
-		Started: time.Now(),
+		Epochs: a.Trial.Spec.Train.EpochsAt(a.Trial.Spec.Train.Steps, a.Corpus.TrainSequences), Started: time.Now(),
 	}
 	r.Log.Debug("start", "attempt", a.Attempt, "rank", l.Rank, "seed", live.Seed)
 	if err := r.Exec.Start(ctx, a); err != nil {

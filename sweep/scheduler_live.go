@@ -19,6 +19,7 @@ type LiveAttempt struct {
 	Started time.Time // by this coordinator, or when it adopted the worker
 
 	Step, Steps  int
+	Epochs       float64  // of all steps; 0 where the number of rows is not known
 	ResumedAt    int      // the step it continued from
 	Tokens       int64    // supervised tokens seen
 	TrainLoss    *float64 // of the latest step; nil before the first

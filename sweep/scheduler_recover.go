@@ -91,9 +91,10 @@ func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts) error
 const startPatience = 10 * time.Second
 
 func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
-	now := time.Now()
+	now, train := time.Now(), t.Trial.Spec.Train
 	a := &LiveAttempt{
-		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: t.Trial.Spec.Train.Steps,
+		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: train.Steps,
+		Epochs:  train.EpochsAt(train.Steps, r.snapshot.Ladders[ladder].Corpus.TrainSequences),
 		Started: now, Step: t.LastStep, Compiled: t.LastStep > 0, Outcome: f.Outcome, endedAt: now, seq: f.LastSeq, orphan: true,
 	}
 	if f.Sweep != r.snapshot.Sweep.Name {

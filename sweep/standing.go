@@ -53,7 +53,7 @@ func walk(info Info, l Ladder, lowest int, q plateau.Quantiles) standing {
 		}
 		s.count(i)
 		if s.climb.Draw != nil {
-			s.end = endNone
+			s.end = s.drawing()
 			return s
 		}
 		if s.climb.Stopped {
@@ -63,9 +63,17 @@ func walk(info Info, l Ladder, lowest int, q plateau.Quantiles) standing {
 	}
 	s.end = endRanks
 	if s.climb.Finish(); s.climb.Draw != nil {
-		s.end = endNone
+		s.end = s.drawing()
 	}
 	return s
+}
+
+// drawing is the end of a ladder that the rule wants more seeds of: none yet, unless no rank works. Seeds would certify nothing then.
+func (s standing) drawing() ending {
+	if s.allDiverged() {
+		return endRule
+	}
+	return endNone
 }
 
 // ruleOf is a sweep's rule, which tells the grid's seeds from drawn ones.

@@ -179,7 +179,7 @@ func (t *training) evaluationDue() bool {
 // evaluate scores the validation rows, and those of data.retain, and emits the result, or returns the outcome that ends the trial.
 func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
 	began := time.Now()
-	score, retained, err := scoreCorpus(ctx, t.program, t.batches)
+	score, retained, err := scoreCorpus(ctx, t.program, t.batches, t.Probe)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate after step %d: %w", t.Step, err)
 	}

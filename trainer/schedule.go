@@ -3,6 +3,8 @@ package trainer
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -17,17 +19,16 @@ func checkRecipe(t trial.TrainSpec) error {
 			return fmt.Errorf("%w: train.%s is %d: want 1 or more", trial.ErrInput, name, n)
 		}
 	}
-	switch t.LRSchedulerType {
-	case trial.SchedulerLinear, trial.SchedulerCosine, trial.SchedulerConstant:
-		return nil
+	if !slices.Contains(trial.Schedulers(), t.LRSchedulerType) {
+		return fmt.Errorf("%w: lr_scheduler_type %q: want one of %s", trial.ErrInput, t.LRSchedulerType, strings.Join(trial.Schedulers(), ", "))
 	}
-	return fmt.Errorf("%w: lr_scheduler_type %q: want %s, %s or %s", trial.ErrInput, t.LRSchedulerType,
-		trial.SchedulerLinear, trial.SchedulerCosine, trial.SchedulerConstant)
+	return nil
 }
 
 // LearningRate returns the learning rate of a step, counted from 1: transformers' get_linear_schedule_with_warmup,
 // get_cosine_schedule_with_warmup (half a cosine) and get_constant_schedule_with_warmup, whose first step of a warm-up has
-// rate 0. (transformers' plain "constant" ignores warmup_steps; here they count, because a person wrote them.)
+// rate 0. (transformers' plain "constant" ignores warmup_steps; here they count, because a person wrote them, so that it is the same
+// as "constant_with_warmup".)
 func LearningRate(t trial.TrainSpec, step int) float64 {
 	done := float64(step - 1)
 	warmup := float64(t.WarmupSteps)

@@ -22,6 +22,7 @@ func TestLearningRate(t *testing.T) {
 		"cosine":           {"cosine", 0, []float64{1, 0.8535533905932737, 0.5, 0.14644660940672627}},
 		"constant":         {"constant", 0, []float64{1, 1, 1, 1}},
 		"constant, warmed": {"constant", 2, []float64{0, 0.5, 1, 1}},
+		"warmed by name":   {"constant_with_warmup", 3, []float64{0, 1.0 / 3, 2.0 / 3, 1}},
 		"all warm-up":      {"linear", 8, []float64{0, 0.125, 0.25, 0.375}},
 	}
 	for name, tc := range tests {

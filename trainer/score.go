@@ -43,13 +43,18 @@ func (s score) Measures() trial.Measures {
 
 var errNothingToScore = errors.New("no supervised token in the rows to score")
 
-// scoreCorpus scores every validation row once, and, where there are any, every row of data.retain.
-func scoreCorpus(ctx context.Context, p *model.Program, b corpus.Batches) (validation score, retain *score, err error) {
-	if validation, err = scoreRows(ctx, p, b, b.Corpus.Validation()); err != nil || b.Corpus.Retain().Len() == 0 {
+// scoreCorpus scores every validation row once, and, where there are any, every row of data.retain; most is the number of batches of
+// each to stop at, 0 for all.
+func scoreCorpus(ctx context.Context, p *model.Program, b corpus.Batches, most int) (validation score, retain *score, err error) {
+	held, kept := b.Corpus.Validation(), b.Corpus.Retain()
+	if most > 0 {
+		held, kept = held.First(most*b.Size), kept.First(most*b.Size)
+	}
+	if validation, err = scoreRows(ctx, p, b, held); err != nil || kept.Len() == 0 {
 		return validation, nil, err
 	}
-	kept, err := scoreRows(ctx, p, b, b.Corpus.Retain())
-	return validation, &kept, err
+	retained, err := scoreRows(ctx, p, b, kept)
+	return validation, &retained, err
 }
 
 // scoreRows scores every row once, in order, so that the sum always has the same bits.

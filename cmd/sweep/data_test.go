@@ -62,7 +62,7 @@ func TestDataTableMarksWhatIsSupervised(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	want := "row 1: 3 tokens, 1 supervised\n  ids    5 6 [7]\n"
+	want := "row 1: 3 token ids, 1 supervised\n  ids    5 6 [7]\n"
 	if rest, ok := strings.CutPrefix(stdout, want); !ok || strings.Contains(rest, "row 2") {
 		t.Errorf("sweep data prints\n%s\nwant it to start\n%s", stdout, want)
 	}

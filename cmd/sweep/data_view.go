@@ -31,7 +31,7 @@ func writeSamples(w io.Writer, v dataView, color bool) error {
 	for i, s := range v.Samples {
 		n := countSupervised(s)
 		tokens, scored, packed = tokens+len(s.InputIDs), scored+n, packed || documents(s) > 1
-		fmt.Fprintf(&b, "row %d: %d tokens", i+1, len(s.InputIDs))
+		fmt.Fprintf(&b, "row %d: %d token ids", i+1, len(s.InputIDs))
 		if d := documents(s); d > 1 {
 			fmt.Fprintf(&b, " of %d documents", d)
 		}
@@ -49,7 +49,7 @@ func writeSamples(w io.Writer, v dataView, color bool) error {
 	if packed {
 		legend += ";" + documentMark + "separates documents, which do not see each other"
 	}
-	fmt.Fprintf(&b, "%d rows shown, %d tokens, %d supervised (%.1f %%). %s. Tokens of %s.\n", len(v.Samples), tokens, scored,
+	fmt.Fprintf(&b, "%d rows shown, %d token ids, %d supervised (%.1f %%). %s. Tokens of %s.\n", len(v.Samples), tokens, scored,
 		share, legend, v.Model)
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -100,14 +102,23 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	}
 	view := newPlanView(g, r.Warnings)
 	view.Backend, view.Jobs = choice.Identity, capacity.Jobs
-	var all []sweep.RungEstimate
-	for i, l := range r.Ladders {
-		estimates := l.Estimate(measured[i], g.Limits().Memory)
-		view.add(l)
-		view.predict(i, estimates)
-		all = append(all, estimates...)
+	finished, err := a.finishedTrials(ctx)
+	if err != nil {
+		return planView{}, err
 	}
-	view.Seconds = new(r.Seconds(all, capacity.Jobs))
+	estimates := make([][]sweep.RungEstimate, len(r.Ladders))
+	for i, l := range r.Ladders {
+		estimates[i] = l.Estimate(measured[i], g.Limits())
+		view.add(l)
+		view.predict(i, estimates[i])
+	}
+	view.Forecast = new(r.Forecast(estimates, finished, g.Rule().Patience, g.Limits(), capacity.Jobs))
+	view.Seconds = &view.Forecast.MostSeconds
+	if view.Forecast.Hopeless {
+		if cheaper, ok := r.Cheaper(estimates, g.Limits(), g.Seeds, capacity.Jobs); ok {
+			view.Forecast.Cheaper = &cheaper
+		}
+	}
 	return view, nil
 }
 
@@ -122,12 +133,32 @@ func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.
 	if err != nil {
 		return nil, err
 	}
-	c := sweep.Calibrator{Exec: executor, Registration: r, MemoryLimit: limits.Memory, Say: func(rank, steps int) {
-		a.say("calibrating rank %d: %d steps and two evaluations", rank, steps)
-	}}
+	c := sweep.Calibrator{
+		Exec: executor, Registration: r, MemoryLimit: limits.Memory, Jobs: jobs,
+		Say: func(rank, step int) {
+			if step == 0 {
+				a.say("measuring rank %d: a few steps and batches of an evaluation", rank)
+				return
+			}
+			a.say("measuring rank %d: step %d done", rank, step)
+		},
+	}
 	measured, err := c.Measure(ctx)
 	if errors.Is(err, context.Canceled) {
 		err = withCode(exitInterrupted, errors.New("interrupted"))
 	}
 	return measured, err
+}
+
+// finishedTrials are those of the root's database; none where there is none yet.
+func (a *app) finishedTrials(ctx context.Context) (_ map[trial.ID]bool, err error) {
+	db, err := a.openReadOnly(ctx)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, sweep.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return db.FinishedTrials(ctx)
 }

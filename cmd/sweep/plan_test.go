@@ -37,6 +37,21 @@ seeds that could certify a gain of min_gain: 5 at the second rank, 4 at the last
 }
 
 // The calibration runs real workers, on the backend that every machine has.
+// TestPlanOfEpochs: how many steps epochs make is known once the data is read, and not before.
+func TestPlanOfEpochs(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, "go", 10)
+	s.edit("steps: 10", "num_train_epochs: 3")
+	code, stdout, stderr := sweepCommand(t, "plan", s.path("grid.yaml"), "--no-calibrate")
+	if code != exitOK || strings.Contains(stdout, "tokens\n") || !strings.Contains(stdout, "│      2 │ ?           │ ?") {
+		t.Errorf("exit %d: %s\n%s", code, stderr, stdout)
+	}
+	out, err := s.sweep("plan", s.path("grid.yaml"), "--backend", "go", "-q").Output() // the program, which its workers are too
+	if err != nil || !strings.Contains(string(out), " (60 steps, 3 epochs)\n") || !strings.Contains(string(out), "expected: about ") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestPlanCalibrates(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, "go", 10)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
@@ -21,8 +22,9 @@ type planView struct {
 	Jobs       int                 `json:"jobs,omitempty"`
 	Cells      int                 `json:"cells"`
 	Trials     int                 `json:"trials"`
-	Tokens     int64               `json:"tokens"` // predicted by all trials together, at most
+	Tokens     int64               `json:"tokens"` // supervised ones of all trials together
 	Seconds    *float64            `json:"seconds"`
+	Forecast   *sweep.Forecast     `json:"forecast,omitempty"` // absent where nothing was measured
 	Seeds      int                 `json:"seeds"`
 	MinGain    string              `json:"min_gain"`
 	Resolution plateau.Resolution  `json:"smallest_gain"` // that the seeds can certify
@@ -37,6 +39,8 @@ type planView struct {
 type planLadder struct {
 	Ladder int         `json:"ladder"` // from 1
 	Cell   report.Cell `json:"cell"`
+	Steps  int         `json:"steps"`            // of the first candidate; 0 for epochs of data that was not read
+	Epochs float64     `json:"epochs,omitempty"` // how often these steps see each training row; absent where their number is not known
 	Rungs  []planRung  `json:"rungs"`
 }
 
@@ -63,17 +67,21 @@ func newPlanView(g grid.Grid, warnings []string) planView {
 // add appends one ladder. Where candidates differ in what they cost the first one stands for a trial, and the tokens of all of
 // them for their sum.
 func (v *planView) add(plan sweep.LadderPlan) {
-	l := planLadder{Ladder: len(v.Ladders) + 1, Cell: report.Cell(plan.Cell)}
+	train := plan.Spec().Train
+	l := planLadder{
+		Ladder: len(v.Ladders) + 1, Cell: report.Cell(plan.Cell), Steps: train.Steps,
+		Epochs: train.EpochsAt(train.Steps, plan.Corpus.TrainSequences),
+	}
 	for _, r := range plan.Rungs {
 		specs := r.Specs()
 		s := specs[0]
 		rung := planRung{
 			Rank: r.Rank, Alpha: s.LoRA.Alpha, Scaling: s.LoRA.Scaling(), TrainableParams: trainableParams(plan.Model, s.LoRA),
-			Trials: len(specs), Tokens: sweep.MostTokens(s),
+			Trials: len(specs), Tokens: plan.Tokens(s),
 		}
 		v.Trials += rung.Trials
 		for _, spec := range specs {
-			v.Tokens += sweep.MostTokens(spec)
+			v.Tokens += plan.Tokens(spec)
 		}
 		l.Rungs = append(l.Rungs, rung)
 	}
@@ -102,11 +110,18 @@ func (v *planView) predict(ladder int, estimates []sweep.RungEstimate) {
 }
 
 func (v planView) table(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "sweep %s: %s, %s, at most %s tokens%s\n", v.Name, plural(v.Cells, "cell"), plural(v.Trials, "trial"),
-		report.Count(v.Tokens), v.timeText()); err != nil {
+	tokens := ""
+	if v.Tokens > 0 {
+		tokens = ", at most " + report.Count(v.Tokens) + " tokens"
+	}
+	if _, err := fmt.Fprintf(w, "sweep %s: %s, %s%s%s\n", v.Name, plural(v.Cells, "cell"), plural(v.Trials, "trial"), tokens,
+		v.timeText()); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(w, v.resolutionText()); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, v.forecastText()); err != nil {
 		return err
 	}
 	if v.Strategy == sweep.StrategyScreen {
@@ -116,7 +131,7 @@ func (v planView) table(w io.Writer) error {
 		}
 	}
 	for _, l := range v.Ladders {
-		if _, err := fmt.Fprintf(w, "\nladder %d: %s\n", l.Ladder, planCell(l.Cell)); err != nil {
+		if _, err := fmt.Fprintf(w, "\nladder %d: %s%s\n", l.Ladder, planCell(l.Cell), l.lengthText()); err != nil {
 			return err
 		}
 		if err := writeTable(w, []string{"rank", "alpha", "scaling", "parameters", "trials", "tokens each", "memory", "time each"},
@@ -126,6 +141,49 @@ func (v planView) table(w io.Writer) error {
 	}
 	return nil
 }
+
+// forecastText has a line for each thing that a person should know before it costs.
+func (v planView) forecastText() string {
+	f := v.Forecast
+	if f == nil {
+		return ""
+	}
+	var b strings.Builder
+	if f.Finished > 0 {
+		fmt.Fprintf(&b, "%s finished before: not trained again\n", plural(f.Finished, "trial"))
+	}
+	if f.MostTrials == 0 && f.Finished > 0 {
+		return b.String()
+	}
+	fmt.Fprintf(&b, "expected: about %s in %s, half-way between the fewest ranks that settle a ladder and all; at most %s in %s\n",
+		plural(f.ExpectedTrials, "trial"), report.Seconds(f.ExpectedSeconds), plural(f.MostTrials, "trial"), report.Seconds(f.MostSeconds))
+	fmt.Fprintf(&b, "evaluation takes %.0f %% of the time", 100*f.EvaluationShare)
+	if f.EvaluationShare > muchEvaluation {
+		b.WriteString(": fewer data.validation_sequences or a larger train.eval_steps save most")
+	}
+	b.WriteByte('\n')
+	for _, l := range f.Limits {
+		fmt.Fprintln(&b, l)
+	}
+	switch {
+	case f.Cheaper != nil:
+		fmt.Fprintf(&b, "a cheaper grid, at most %s; replace in this one:\n%s", report.Seconds(f.Cheaper.Seconds), f.Cheaper.Grid)
+	case f.Hopeless:
+		b.WriteString("no smaller grid of these models fits: raise the limit, or choose a smaller model or batch_size\n")
+	}
+	return b.String()
+}
+
+// lengthText says how long a ladder's trials train, where that is known.
+func (l planLadder) lengthText() string {
+	if l.Epochs == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s, %s)", plural(l.Steps, "step"), report.Epochs(l.Epochs))
+}
+
+// muchEvaluation is the share of the time from which on evaluation is the first thing to save at.
+const muchEvaluation = 0.3
 
 func (v planView) timeText() string {
 	if v.Seconds == nil {
@@ -169,7 +227,10 @@ func planCell(c report.Cell) string {
 func (l planLadder) rows() [][]string {
 	rows := make([][]string, len(l.Rungs))
 	for i, r := range l.Rungs {
-		memory, duration := "?", "?"
+		memory, duration, tokens := "?", "?", "?"
+		if l.Steps > 0 {
+			tokens = report.Count(r.Tokens)
+		}
 		if r.PredictedBytes != nil {
 			memory, duration = trial.FormatBytes(*r.PredictedBytes), report.Seconds(*r.TrialSeconds)
 		}
@@ -178,7 +239,7 @@ func (l planLadder) rows() [][]string {
 		}
 		rows[i] = []string{
 			strconv.Itoa(r.Rank), formatFloat(r.Alpha), formatFloat(r.Scaling), report.Count(r.TrainableParams),
-			strconv.Itoa(r.Trials), report.Count(r.Tokens), memory, duration,
+			strconv.Itoa(r.Trials), tokens, memory, duration,
 		}
 	}
 	return rows

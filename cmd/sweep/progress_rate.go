@@ -36,7 +36,7 @@ func (r rates) add(a sweep.LiveAttempt, now time.Time) {
 
 func (r rates) drop(id trial.AttemptID) { delete(r, id) }
 
-// speed returns tokens per second and what is left at that speed; ok is false before two steps were seen.
+// speed returns supervised tokens per second and what is left at that speed; ok is false before two steps were seen.
 func (r rates) speed(a sweep.LiveAttempt) (tokens float64, left time.Duration, ok bool) {
 	samples := r[a.ID]
 	if len(samples) < 2 {
@@ -63,6 +63,9 @@ func (r rates) parts(a sweep.LiveAttempt) []string {
 	}
 	if a.ValLoss != nil {
 		parts = append(parts, fmt.Sprintf("val_loss %.4f", *a.ValLoss))
+	}
+	if a.Epochs > 0 {
+		parts = append(parts, fmt.Sprintf("epoch %.2f/%.2f", a.Epochs*float64(a.Step)/float64(a.Steps), a.Epochs))
 	}
 	if ok {
 		parts = append(parts, report.Count(int64(tokens))+" tok/s")

@@ -78,7 +78,7 @@ func (p *play) start(rung int, seed int64) *sweep.LiveAttempt {
 	id := trial.NewAttemptID(t.Trial.ID, number)
 	t.Attempts = append(t.Attempts, sweep.AttemptFacts{ID: id, Number: number, CheckpointStep: -1})
 	p.live = append(p.live, sweep.LiveAttempt{
-		ID: id, Trial: t.Trial.ID, Rank: t.Trial.Spec.LoRA.Rank, Seed: seed, Steps: 100, Compiled: true,
+		ID: id, Trial: t.Trial.ID, Rank: t.Trial.Spec.LoRA.Rank, Seed: seed, Steps: 100, Epochs: 2.5, Compiled: true,
 	})
 	return &p.live[len(p.live)-1]
 }

@@ -56,7 +56,7 @@ func combinations(sizes []int) [][]int {
 	return all
 }
 
-// spec returns the spec of a cell at one rank, without a seed.
+// spec returns the spec of a cell at one rank, without a seed. Where it asks for epochs, it has no steps before the data is read.
 func (r Resolved) spec(axes []key, at []int, rank int) trial.Spec {
 	s := trial.Spec{Data: r.data}
 	s.LoRA.Rank, s.LoRA.InitAdapter = rank, r.adapter
@@ -69,6 +69,9 @@ func (r Resolved) spec(axes []key, at []int, rank int) trial.Spec {
 		k.axis.set(&s, &r.Grid, at[i])
 	}
 	s.Model = r.models[s.Model]
+	if s.Train.Epochs == 0 {
+		s.Train = s.Train.OnRows(0)
+	}
 	return s
 }
 

@@ -59,6 +59,7 @@ func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan,
 			return nil, nil, fmt.Errorf("expand the grid: model %s was not inspected", s.Model)
 		}
 		candidates := r.candidates(axes, at)
+		warnOfConstant(s.Train, &found)
 		specs := make([]trial.Spec, len(candidates))
 		for i, c := range candidates {
 			specs[i] = r.spec(axes, c, 1)
@@ -76,6 +77,14 @@ func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan,
 		return nil, nil, err
 	}
 	return ladders, found.warnings, nil
+}
+
+// warnOfConstant says that a constant rate is warmed up here, as no one expects who comes from Hugging Face's Trainer.
+func warnOfConstant(t trial.TrainSpec, found *findings) {
+	if t.LRSchedulerType == trial.SchedulerConstant && (t.WarmupSteps > 0 || t.WarmupRatio > 0) {
+		found.warn("lr_scheduler_type: constant is warmed up here as the grid asks; Hugging Face's constant ignores a warm-up: write " +
+			"constant_with_warmup, which means the same in both, or leave the warm-up out")
+	}
 }
 
 // rungs plans a cell's trials for every rank, candidate and seed: here a rank becomes trials.

@@ -84,6 +84,33 @@ func TestExpandDefaults(t *testing.T) {
 	}
 }
 
+// What asks for epochs has no steps before the data is read; a share of known steps is resolved at once. Neither is part of a trial.
+func TestExpandEpochs(t *testing.T) {
+	t.Parallel()
+	epochs := strings.Replace(minimal, "steps: 10", "num_train_epochs: [2, 2.5], batch_size: 4, "+
+		"gradient_accumulation_steps: 3, warmup_ratio: 0.1", 1)
+	ladders := mustExpand(t, parse(t, epochs))
+	if got := ladders[1].Cell.String(); !strings.Contains(got, "num_train_epochs=2.5") || !strings.Contains(got, " warmup_ratio=0.1 ") ||
+		strings.Contains(got, " steps=") || strings.Contains(got, "warmup_steps") || strings.Contains(got, "eval_steps") {
+		t.Errorf("cell = %s", got)
+	}
+	if got := ladders[1].Spec().Train; got.Steps != 0 || got.Epochs != 2.5 {
+		t.Errorf("before the data is read: %+v", got)
+	}
+	// 50 rows are 13 batches of 4 and 5 steps of 3; 2.5 epochs are 13 steps, as transformers counts them.
+	on := ladders[1].On(trial.CorpusInfo{TrainSequences: 50}, "", "go")
+	plain := strings.Replace(minimal, "steps: 10", "steps: 13, batch_size: 4, "+
+		"gradient_accumulation_steps: 3, warmup_steps: 2, eval_steps: 2", 1)
+	want := mustExpand(t, parse(t, plain))[0].On(trial.CorpusInfo{TrainSequences: 50}, "", "go")
+	if diff := cmp.Diff(want.Rungs, on.Rungs); diff != "" {
+		t.Errorf("2.5 epochs are not the trials of 13 steps: -want +got\n%s", diff)
+	}
+	ratio := mustExpand(t, parse(t, strings.Replace(minimal, "steps: 10", "steps: 31, warmup_ratio: 0.1", 1)))[0].Spec().Train
+	if ratio.Steps != 31 || ratio.WarmupSteps != 4 || ratio.EvalSteps != 4 || ratio.WarmupRatio != 0 {
+		t.Errorf("a tenth of 31 steps: %+v", ratio)
+	}
+}
+
 // The documented order: the first key of the table is the slowest, alpha of the policy "2r" follows each rank, eval_steps
 // each number of steps.
 func TestExpandAxes(t *testing.T) {
@@ -246,13 +273,16 @@ func TestExpandErrors(t *testing.T) {
 func TestExpandWarnings(t *testing.T) {
 	t.Parallel()
 	g := parse(t, strings.NewReplacer("[1, 2]", "[1, 4, 6]", "[c_attn]",
-		"[narrow, c_attn, nothing], layers_to_transform: [[], [0, 7]]").Replace(minimal))
+		"[narrow, c_attn, nothing], layers_to_transform: [[], [0, 7]]", "steps: 10",
+		"steps: 10, warmup_ratio: 0.1, lr_scheduler_type: [constant, constant_with_warmup]").Replace(minimal))
 	modules := append(sweeptest.GPT2Modules(1, 8), lora.Module{Name: "narrow", In: 8, Out: 3})
 	_, warnings, err := g.Resolve("/grids").Expand(map[string]trial.ModelInfo{"builtin:gopher": {Modules: modules}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
+		"lr_scheduler_type: constant is warmed up here as the grid asks; Hugging Face's constant ignores a warm-up: write " +
+			"constant_with_warmup, which means the same in both, or leave the warm-up out",
 		"target_modules: nothing matches no module of builtin:gopher",
 		"ranks [4, 6] are above 3, the full rank of narrow, the narrowest target of builtin:gopher: they add nothing there",
 		"layers_to_transform: 7 is no layer of builtin:gopher, which has 1 layer, 0",

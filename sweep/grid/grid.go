@@ -49,8 +49,11 @@ type Grid struct {
 
 // trainAxes are the scalars of the train section, each an axis.
 type trainAxes struct {
-	steps, batchSize, accumulation, warmup []int
-	evalSteps                              []int // 0 means a tenth of steps
+	steps                                  []int     // 0 means that epochs are given
+	epochs                                 []float64 // 0 means that steps are given
+	batchSize, accumulation, warmup        []int
+	warmupRatio                            []float64 // 0 means that warmup is given
+	evalSteps                              []int     // 0 means a tenth of steps
 	learningRate, weightDecay, maxGradNorm []float64
 	scheduler, dtype                       []string
 }

@@ -3,6 +3,7 @@ package grid
 import (
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,8 @@ func defaultGrid(file string) Grid {
 		exclude: []lora.Targets{{}}, layers: [][]int{nil}, layersName: [][]string{nil}, save: [][]string{nil},
 		dora: []bool{false}, bias: []string{lora.BiasNone},
 		train: trainAxes{
-			batchSize: []int{8}, accumulation: []int{1}, warmup: []int{0}, evalSteps: []int{0},
+			steps: []int{0}, epochs: []float64{0}, batchSize: []int{8}, accumulation: []int{1}, warmup: []int{0}, warmupRatio: []float64{0},
+			evalSteps:    []int{0},
 			learningRate: []float64{5e-5}, weightDecay: []float64{0}, maxGradNorm: []float64{1},
 			scheduler: []string{trial.SchedulerLinear}, dtype: []string{trial.DtypeFloat32},
 		},
@@ -92,43 +94,73 @@ func dataKeys() []key {
 }
 
 func trainKeys() []key {
-	evalSteps := axisKey("train.eval_steps",
-		"Optimiser steps between evaluations; the start and the last step are always evaluated. Default: a tenth of steps. Axis.",
-		countCodec(1), func(g *Grid) *[]int { return &g.train.evalSteps }, setEvalSteps).optional("0")
-	evalSteps.axis.cell = func(s *trial.Spec, _ *Grid, _ int) string { return strconv.Itoa(s.Train.EvalSteps) }
-	return []key{
-		axisKey("train.steps", "Optimiser steps. Axis.", countCodec(1), func(g *Grid) *[]int { return &g.train.steps },
-			func(s *trial.Spec, v int) { s.Train.Steps = v }).needs("steps: 300"),
-		axisKey("train.batch_size", "Sequences per forward pass. Axis.", countCodec(1), func(g *Grid) *[]int { return &g.train.batchSize },
-			func(s *trial.Spec, v int) { s.Train.BatchSize = v }),
-		axisKey("train.gradient_accumulation_steps", "Forward passes per optimiser step. Axis.", countCodec(1),
-			func(g *Grid) *[]int { return &g.train.accumulation }, func(s *trial.Spec, v int) { s.Train.GradientAccumulationSteps = v }),
-		axisKey("train.learning_rate", "Peak learning rate of AdamW. Axis.", numberCodec(0, true, math.Inf(1)),
-			func(g *Grid) *[]float64 { return &g.train.learningRate }, func(s *trial.Spec, v float64) { s.Train.LearningRate = v }),
-		axisKey("train.lr_scheduler_type", "Learning rate after the warm-up. Axis.",
-			choiceCodec(trial.SchedulerLinear, trial.SchedulerCosine, trial.SchedulerConstant),
-			func(g *Grid) *[]string { return &g.train.scheduler }, func(s *trial.Spec, v string) { s.Train.LRSchedulerType = v }),
-		axisKey("train.warmup_steps", "Optimiser steps in which the learning rate grows from 0. Axis.", countCodec(0),
-			func(g *Grid) *[]int { return &g.train.warmup }, func(s *trial.Spec, v int) { s.Train.WarmupSteps = v }),
+	return slices.Concat(lengthKeys(), rateKeys(), []key{
 		axisKey("train.weight_decay", "AdamW's weight decay, on every trainable tensor; under LoRA+ (loraplus_lr_ratio) not on biases and "+
 			"layer norms. Axis.", numberCodec(0, false, math.Inf(1)),
 			func(g *Grid) *[]float64 { return &g.train.weightDecay }, func(s *trial.Spec, v float64) { s.Train.WeightDecay = v }),
 		axisKey("train.max_grad_norm", "Gradients are clipped to this norm; 0 means no clipping. Axis.", numberCodec(0, false, math.Inf(1)),
 			func(g *Grid) *[]float64 { return &g.train.maxGradNorm }, func(s *trial.Spec, v float64) { s.Train.MaxGradNorm = v }),
-		evalSteps,
+		evalStepsKey(),
 		axisKey("train.dtype", "Type of the base model and the compute; adapters and moments stay float32. Axis.",
 			choiceCodec(trial.DtypeFloat32, trial.DtypeBFloat16), func(g *Grid) *[]string { return &g.train.dtype },
 			func(s *trial.Spec, v string) { s.Train.Dtype = v }),
+	})
+}
+
+// lengthKeys say how long a trial trains, and on how much at once.
+func lengthKeys() []key {
+	return []key{
+		axisKey("train.steps", "Optimiser steps. Either this or num_train_epochs. Axis.", countCodec(1),
+			func(g *Grid) *[]int { return &g.train.steps }, func(s *trial.Spec, v int) { s.Train.Steps = v }).unset("0").needs("steps: 300"),
+		axisKey("train.num_train_epochs", "Passes over the training rows instead of steps; a fraction is fine. Steps are then those of "+
+			"Hugging Face's Trainer: num_train_epochs times the steps of an epoch, both rounded up. Axis.",
+			numberCodec(0, true, maxWhole), func(g *Grid) *[]float64 { return &g.train.epochs },
+			func(s *trial.Spec, v float64) { s.Train.Epochs = v }).unset("0"),
+		axisKey("train.batch_size", "Sequences per forward pass. Axis.", countCodec(1), func(g *Grid) *[]int { return &g.train.batchSize },
+			func(s *trial.Spec, v int) { s.Train.BatchSize = v }),
+		axisKey("train.gradient_accumulation_steps", "Forward passes per optimiser step. Axis.", countCodec(1),
+			func(g *Grid) *[]int { return &g.train.accumulation }, func(s *trial.Spec, v int) { s.Train.GradientAccumulationSteps = v }),
 	}
 }
 
-// setEvalSteps resolves the default, a tenth of steps rounded up as Hugging Face rounds shares; steps stand before
-// eval_steps in the table.
-func setEvalSteps(s *trial.Spec, v int) {
-	if v == 0 {
-		v = (s.Train.Steps + 9) / 10
+// rateKeys are the learning rate and its course.
+func rateKeys() []key {
+	warmup := axisKey("train.warmup_steps", "Optimiser steps in which the learning rate grows from 0. Axis.", countCodec(0),
+		func(g *Grid) *[]int { return &g.train.warmup }, func(s *trial.Spec, v int) { s.Train.WarmupSteps = v })
+	steps := warmup.axis.cell
+	warmup.axis.cell = func(s *trial.Spec, g *Grid, i int) string {
+		if slices.Max(g.train.warmupRatio) > 0 {
+			return ""
+		}
+		return steps(s, g, i)
 	}
-	s.Train.EvalSteps = v
+	return []key{
+		axisKey("train.learning_rate", "Peak learning rate of AdamW. Axis.", numberCodec(0, true, math.Inf(1)),
+			func(g *Grid) *[]float64 { return &g.train.learningRate }, func(s *trial.Spec, v float64) { s.Train.LearningRate = v }),
+		axisKey("train.lr_scheduler_type", "Learning rate after the warm-up. constant honours a warm-up too, unlike Hugging Face's, where only "+
+			"constant_with_warmup does. Axis.",
+			choiceCodec(trial.Schedulers()...), func(g *Grid) *[]string { return &g.train.scheduler },
+			func(s *trial.Spec, v string) { s.Train.LRSchedulerType = v }),
+		warmup,
+		axisKey("train.warmup_ratio", "The warm-up as a share of the steps, rounded up, instead of warmup_steps (in transformers 5, a "+
+			"warmup_steps below 1). Axis.", numberCodec(0, false, 1),
+			func(g *Grid) *[]float64 { return &g.train.warmupRatio }, func(s *trial.Spec, v float64) { s.Train.WarmupRatio = v }).unset("0"),
+	}
+}
+
+// evalStepsKey leaves its default, a tenth of the steps rounded up as Hugging Face rounds shares, to TrainSpec.OnRows.
+func evalStepsKey() key {
+	k := axisKey("train.eval_steps",
+		"Optimiser steps between evaluations; the start and the last step are always evaluated. Default: a tenth of steps. Axis.",
+		countCodec(1), func(g *Grid) *[]int { return &g.train.evalSteps },
+		func(s *trial.Spec, v int) { s.Train.EvalSteps = v }).optional("0")
+	k.axis.cell = func(s *trial.Spec, _ *Grid, _ int) string {
+		if s.Train.EvalSteps == 0 {
+			return ""
+		}
+		return strconv.Itoa(s.Train.EvalSteps)
+	}
+	return k
 }
 
 func strategyKey() key {

@@ -183,3 +183,6 @@ func readPatterns[T int | float64](r *reader, path string, c codec[T], n ast.Nod
 	}
 	return all
 }
+
+// unset marks an axis whose standard value means that the key is not set; cells do not mention it then.
+func (k key) unset(standard string) key { return k.quiet(standard).optional(standard) }

@@ -164,6 +164,7 @@ func TestHashSeesEveryKey(t *testing.T) {
 		{"train", "learning_rate", "6e-5", "train.learning_rate was 5e-05, is now 6e-05"},
 		{"train", "lr_scheduler_type", "cosine", "train.lr_scheduler_type was linear, is now cosine"},
 		{"train", "warmup_steps", "1", "train.warmup_steps was 0, is now 1"},
+		{"train", "warmup_ratio", "0.1", "train.warmup_ratio was not set, is now 0.1"},
 		{"train", "weight_decay", "0.01", "train.weight_decay was 0, is now 0.01"},
 		{"train", "max_grad_norm", "0", "train.max_grad_norm was 1, is now 0"},
 		{"train", "eval_steps", "1", "train.eval_steps was not set, is now 1"},

@@ -108,10 +108,12 @@ func (r *reader) finish() {
 			"every rank) or alpha: 2r (it grows with rank)")
 	}
 	r.contradictions()
+	r.either("train.num_train_epochs", "train.steps")
+	r.either("train.warmup_ratio", "train.warmup_steps")
 	r.validationSource()
 	r.tuned()
 	r.seedBounds()
-	if warmup, steps := slices.Max(g.train.warmup), slices.Min(g.train.steps); warmup > steps {
+	if warmup, steps := slices.Max(g.train.warmup), slices.Min(g.train.steps); warmup > steps && steps > 0 {
 		r.failAt(r.given["train.warmup_steps"], "train.warmup_steps: %d is more than train.steps %d, so the learning rate would never be "+
 			"reached; lower it", warmup, steps)
 	}
@@ -129,7 +131,9 @@ func (r *reader) finish() {
 func (r *reader) required() {
 	for _, k := range gridKeys() {
 		section, _ := splitPath(k.path)
-		if _, given := r.given[k.path]; given || k.example == "" || slices.Contains(r.broken, section) {
+		_, given := r.given[k.path]
+		_, epochs := r.given["train.num_train_epochs"]
+		if given || k.example == "" || slices.Contains(r.broken, section) || k.path == "train.steps" && epochs {
 			continue
 		}
 		at, example := position{1, 1}, k.example
@@ -142,12 +146,19 @@ func (r *reader) required() {
 	}
 }
 
-func (r *reader) validationSource() {
-	file, hasFile := r.given["data.validation"]
-	split, hasSplit := r.given["data.validation_split"]
-	if hasFile && hasSplit {
-		r.failAt(split, "data.validation_split and data.validation (%d:%d) exclude each other; remove one", file.line, file.column)
+// either reports two keys that say the same thing in different ways.
+func (r *reader) either(path, other string) {
+	at, one := r.given[path]
+	first, two := r.given[other]
+	if one && two {
+		r.failAt(at, "%s and %s (%d:%d) exclude each other; remove one", path, other, first.line, first.column)
 	}
+}
+
+func (r *reader) validationSource() {
+	r.either("data.validation_split", "data.validation")
+	_, hasFile := r.given["data.validation"]
+	_, hasSplit := r.given["data.validation_split"]
 	if !hasFile && !hasSplit {
 		r.failAt(r.given["data"], "data.validation is missing; name files, or write validation_split: 0.1")
 	}

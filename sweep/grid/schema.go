@@ -33,6 +33,10 @@ func Schema() map[string]any {
 	}
 	data := properties(root)["data"].(schemaObject)
 	data["oneOf"] = []schemaObject{{"required": []string{"validation"}}, {"required": []string{"validation_split"}}}
+	train := properties(root)["train"].(schemaObject)
+	train["oneOf"] = []schemaObject{{"required": []string{"steps"}}, {"required": []string{"num_train_epochs"}}}
+	train["not"] = schemaObject{"required": []string{"warmup_steps", "warmup_ratio"}}
+	delete(train, "required")
 	properties(root)["lora"].(schemaObject)["dependentRequired"] = map[string][]string{
 		"layers_pattern": {"layers_to_transform"}, "loraplus_lr_embedding": {"loraplus_lr_ratio"},
 	}

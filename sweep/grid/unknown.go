@@ -69,7 +69,7 @@ func laterKeys() []string {
 		"lora.lora_bias", "lora.fan_in_fan_out", "lora.use_qalora", "lora.use_bdlora", "lora.alora_invocation_tokens",
 		"lora.target_parameters", "lora.trainable_token_indices", "lora.loftq_config", "lora.eva_config",
 		"lora.corda_config", "lora.megatron_config", "lora.layer_replication", "lora.ensure_weight_tying",
-		"train.num_train_epochs", "train.optim", "train.warmup_ratio", "train.adam_beta1", "train.adam_beta2",
+		"train.optim", "train.adam_beta1", "train.adam_beta2",
 		"train.adam_epsilon", "train.gradient_checkpointing", "train.label_smoothing_factor",
 	}
 }
@@ -81,8 +81,9 @@ func otherNames() map[string]string {
 		"lora_alpha": "alpha", "lora_dropout": "dropout", "rslora": "use_rslora",
 		"init_lora_weights": "init", "dora": "use_dora", "lora_plus_ratio": "loraplus_lr_ratio", "base_model": "model",
 		"base_model_name_or_path": "model", "model_name_or_path": "model",
-		"max_steps": "steps", "num_steps": "steps", "per_device_train_batch_size": "batch_size",
-		"lr": "learning_rate", "lr_scheduler": "lr_scheduler_type", "scheduler": "lr_scheduler_type",
+		"max_steps": "steps", "num_steps": "steps", "epochs": "num_train_epochs", "num_epochs": "num_train_epochs",
+		"per_device_train_batch_size": "batch_size",
+		"lr":                          "learning_rate", "lr_scheduler": "lr_scheduler_type", "scheduler": "lr_scheduler_type",
 		"warmup": "warmup_steps", "wd": "weight_decay", "max_norm": "max_grad_norm", "clip": "max_grad_norm",
 		"max_length": "sequence_length", "max_seq_length": "sequence_length", "seq_length": "sequence_length",
 		"block_size": "sequence_length", "min_delta": "min_gain", "seed": "seeds",

@@ -52,8 +52,10 @@ const (
 	ReasonScreening Code = "running_screen"      // Count of Of trials of Ranks finished, to be truncated to every lower rank
 	ReasonStopping  Code = "stopping"            // limits.time ran out: running trials write their checkpoints
 
-	ReasonFailed    Code = "failed"     // Count of Of trials failed: Trials
-	ReasonUnstable  Code = "not_finite" // Count of Of trials of Ranks stopped on NaN: Trials
+	ReasonFailed   Code = "failed"     // Count of Of trials failed: Trials
+	ReasonUnstable Code = "not_finite" // Count of Of trials of Ranks stopped on NaN: Trials
+	// ReasonDiverged: training left Ranks at losses Values, from Value before the first step; the vocabulary has Count tokens.
+	ReasonDiverged  Code = "diverged"
 	ReasonMemory    Code = "memory"     // Ranks need more than limits.memory, Limit bytes, or, where that is 0, than the machine has
 	ReasonTrialTime Code = "trial_time" // a trial of Ranks takes longer than limits.trial_time, Limit seconds
 	ReasonTime      Code = "time"       // limits.time, Limit seconds, ran out before Ranks were complete
@@ -79,6 +81,7 @@ const (
 	AdviseLogs         Code = "read_logs"
 	AdviseRerun        Code = "fix_and_rerun"
 	AdviseLowerRate    Code = "lower_learning_rate" // now Value; at least that much where Name is set
+	AdviseDiverged     Code = "diverged_ranks"      // as ReasonDiverged, where other ranks work
 	AdviseAlpha        Code = "check_alpha"         // at rank Over alpha Value scales updates by Limit
 	AdviseLessMemory   Code = "less_memory"         // stay at a lower rank or, where Over is 0, begin there; or raise limits.memory
 	AdviseSmaller      Code = "smaller_trials"      // what needs less memory

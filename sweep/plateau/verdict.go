@@ -92,6 +92,8 @@ type Verdict struct {
 	Advice  []Finding     `json:"advice"`
 	Flags   []string      `json:"flags"` // e.g. step_limited
 	Rungs   []RungVerdict `json:"rungs"`
+	// DivergedRanks ended worse than they started: their losses say nothing about rank.
+	DivergedRanks []int `json:"diverged_ranks,omitempty"`
 	// Screening is how the ranks to train were chosen; nil where a ladder is climbed from its lowest rank, or not screened yet.
 	Screening *Screening `json:"screening,omitempty"`
 }
@@ -111,5 +113,6 @@ const (
 	FlagOverfitting   = "overfitting"    // the validation loss rose by min_gain after its best step, or likely strikes memorise
 	FlagBeyond        = "better_beyond"  // a rank past the point where the rule stopped gains min_gain or more
 	FlagScale         = "scale_varies"   // the update's scaling differs between the incumbent and the ranks that did not beat it
+	FlagDiverged      = "diverged"       // training left some rank worse than before its first step: the learning rate is too high for it
 	FlagOneSeed       = "one_seed"       // intervals rest on noise_sd, not on seeds
 )

@@ -58,7 +58,7 @@ func newLadder(l sweep.Ladder, v plateau.Verdict, rule plateau.Rule) Ladder {
 			}
 		}
 		row := newRung(l, rung, judged)
-		row.ScreenedLoss, row.started = screened, started(rung)
+		row.ScreenedLoss, row.started, row.Diverged = screened, started(rung), slices.Contains(v.DivergedRanks, rung.Rank)
 		out.Rungs = append(out.Rungs, row)
 	}
 	out.Verdict.Screening = newScreening(l, v)
@@ -219,6 +219,7 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 		c = Conditions{
 			Alpha: strconv.FormatFloat(spec.LoRA.Alpha, 'g', -1, 64), Scaling: "alpha/r",
 			LearningRate: spec.Train.LearningRate, Scheduler: spec.Train.LRSchedulerType, Steps: spec.Train.Steps,
+			Epochs: spec.Train.EpochsAt(spec.Train.Steps, l.Corpus.TrainSequences),
 		}
 		if spec.LoRA.UseRSLoRA {
 			c.Scaling = "alpha/sqrt(r)"

@@ -96,6 +96,15 @@ func Duration(d time.Duration) string {
 // Seconds writes seconds as Duration does.
 func Seconds(s float64) string { return Duration(time.Duration(math.Round(s * float64(time.Second)))) }
 
+// Epochs writes how often rows are seen: 3 epochs, 1.34 epochs, 0.0213 epochs.
+func Epochs(n float64) string {
+	text := prose.Significant(n, 3)
+	if text == "1" {
+		return "1 epoch"
+	}
+	return text + " epochs"
+}
+
 // chance prints a probability, never as a certainty.
 func chance(p float64) string {
 	switch {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -33,6 +34,23 @@ func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{0.003: "0.003", 2e-5: "2e-05", 16: "16", 1234.5: "1234.5", 1 << 20: "1048576"} {
 		if got := number(v); got != want {
 			t.Errorf("number(%v) = %s, want %s", v, got, want)
+		}
+	}
+}
+
+// TestConditionsSayEpochs: steps alone do not say how often a row was seen.
+func TestConditionsSayEpochs(t *testing.T) {
+	t.Parallel()
+	for epochs, want := range map[float64]string{
+		0:      "250 steps, 900 tokens seen per trial",
+		0.0213: "250 steps (0.0213 epochs), 900 tokens seen per trial",
+		1:      "250 steps (1 epoch), 900 tokens seen per trial",
+		2.6789: "250 steps (2.68 epochs), 900 tokens seen per trial",
+		1234.5: "250 steps (1234 epochs), 900 tokens seen per trial",
+	} {
+		c := Conditions{Alpha: "16", Scaling: "alpha/r", Scheduler: "linear", Steps: 250, Epochs: epochs, Tokens: 900}
+		if got := strings.ReplaceAll(c.String(), noBreak, " "); !strings.HasSuffix(got, want) {
+			t.Errorf("%v epochs: %q, want its end to be %q", epochs, got, want)
 		}
 	}
 }

@@ -85,7 +85,10 @@ func tokens(r Rung) int64 {
 
 // decision says what the rule found, or how many trials are done or ended badly while it cannot look yet.
 func decision(r Rung) string {
-	if r.Decision != nil {
+	switch {
+	case r.Diverged:
+		return plateau.FlagDiverged
+	case r.Decision != nil:
 		return string(*r.Decision)
 	}
 	if !r.started {

@@ -38,17 +38,19 @@ func recommend(r Report) Recommendation {
 	return out
 }
 
-// bestLadder returns the comparable ladder whose recommended rung has the lowest mean loss, or nil.
+// bestLadder returns the comparable ladder whose recommended rung has the lowest mean loss, or nil. One that diverged there comes after
+// all that work: the loss that counts may be a good one that training then lost.
 func bestLadder(ladders []Ladder) *Ladder {
 	var best *Ladder
-	var loss float64
+	var top Rung
 	for _, l := range ladders {
 		i := recommended(l)
 		if i < 0 || l.corpus != ladders[0].corpus {
 			continue
 		}
-		if mean := l.Rungs[i].ValLoss.Mean; best == nil || mean < loss {
-			best, loss = &l, mean
+		rung := l.Rungs[i]
+		if best == nil || top.Diverged && !rung.Diverged || top.Diverged == rung.Diverged && rung.ValLoss.Mean < top.ValLoss.Mean {
+			best, top = &l, rung
 		}
 	}
 	return best
@@ -94,7 +96,7 @@ func cheapest(ladders []Ladder, best Ladder, rung Rung, confidence float64) *Equ
 	bestLadder, bestRung := best, rung
 	for _, l := range ladders {
 		for _, r := range l.Rungs {
-			if l.corpus != best.corpus || r.ValLoss == nil || meanDifference(r, rung) >= best.Verdict.minGain() {
+			if l.corpus != best.corpus || r.ValLoss == nil || r.Diverged || meanDifference(r, rung) >= best.Verdict.minGain() {
 				continue
 			}
 			if cmp.Or(cmp.Compare(r.Cost.TrainableParams, bestRung.Cost.TrainableParams),
@@ -164,6 +166,9 @@ func summary(r Recommendation, l Ladder, ladders int) string {
 	use := fmt.Sprintf("Use rank %d%s", *r.Rank, where)
 	if l.Verdict.State == plateau.StateInconclusive {
 		use = fmt.Sprintf("Inconclusive: rank %d%s for now", *r.Rank, where)
+	}
+	if l.Verdict.Code == plateau.ReasonDiverged {
+		use = "No rank worked" + where
 	}
 	if !r.Final {
 		use = fmt.Sprintf("Rank %d%s leads so far, the sweep is not finished", *r.Rank, where)

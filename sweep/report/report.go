@@ -118,6 +118,7 @@ type Conditions struct {
 	LearningRate float64 `json:"learning_rate"`
 	Scheduler    string  `json:"lr_scheduler_type"`
 	Steps        int     `json:"steps"`
+	Epochs       float64 `json:"epochs,omitempty"` // how often each training row is seen; absent where their number is not known
 	// Tuned names the axes that are tuned at each rank: the settings are then those of the recommended one.
 	Tuned  []string `json:"tuned,omitempty"`
 	Tokens int64    `json:"tokens"` // supervised tokens one trial has trained on; 0 before the first is done
@@ -163,6 +164,7 @@ type Rung struct {
 	Probability *float64              `json:"probability"`
 	Count       *int                  `json:"count"`
 	Cost        Cost                  `json:"cost"`
+	Diverged    bool                  `json:"diverged,omitempty"` // it ended worse than before its first step
 	// Trials are those that stand for the rung: the chosen candidate's, or all while none is chosen. Its other candidates'
 	// are in Candidates.
 	Trials     []Trial     `json:"trials"`

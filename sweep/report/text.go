@@ -85,7 +85,7 @@ func (r Report) Text(w io.Writer, o Options) error {
 func (t *text) recommendation(r Report) {
 	rec := r.Recommendation
 	t.print(t.bold(wrap(rec.Summary, t.o.Width, "")))
-	if rec.Rank != nil {
+	if rec.Rank != nil && r.Ladders[rec.Ladder-1].Verdict.Code != plateau.ReasonDiverged {
 		decimals := digits(r.Ladders[rec.Ladder-1].Verdict.minGain())
 		t.para("", "Rank %d reaches val_loss %s nats per token (perplexity %s) with %s.", *rec.Rank,
 			fixed(*rec.ValLoss, decimals), number(roundTo(math.Exp(*rec.ValLoss), 4)), costs(rec.Cost))
@@ -298,8 +298,12 @@ func (c Conditions) String() string {
 	if c.Tokens > 0 {
 		tokens = count(c.Tokens) + " tokens seen per trial"
 	}
-	text := fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps, %s", alpha, c.Scaling, number(c.LearningRate),
-		c.Scheduler, c.Steps, tokens)
+	epochs := ""
+	if c.Epochs > 0 {
+		epochs = " (" + tied(Epochs(c.Epochs)) + ")"
+	}
+	text := fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps%s, %s", alpha, c.Scaling, number(c.LearningRate),
+		c.Scheduler, c.Steps, epochs, tokens)
 	if len(c.Tuned) > 0 {
 		text += fmt.Sprintf("; %s tuned at each rank, here the recommended one's", prose.List(c.Tuned))
 	}

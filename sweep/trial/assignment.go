@@ -24,6 +24,9 @@ type Assignment struct {
 	// in them, or starts afresh when there is none.
 	Checkpoints []string `json:"checkpoints,omitempty"`
 
+	// Probe cuts every evaluation down to so many batches: a plan wants to know what one costs, not what it finds. 0 means all rows.
+	Probe int `json:"probe,omitempty"`
+
 	// Screen are lower ranks: once trained, the best adapter is truncated to each of them and evaluated. A trial that an
 	// earlier attempt has finished is not trained again for that.
 	Screen []int `json:"screen,omitempty"`

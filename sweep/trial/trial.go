@@ -41,10 +41,16 @@ type DataSpec struct {
 
 // Values of TrainSpec.LRSchedulerType.
 const (
-	SchedulerLinear   = "linear"
-	SchedulerCosine   = "cosine"
-	SchedulerConstant = "constant"
+	SchedulerLinear         = "linear"
+	SchedulerCosine         = "cosine"
+	SchedulerConstant       = "constant"
+	SchedulerConstantWarmed = "constant_with_warmup"
 )
+
+// Schedulers are all of them.
+func Schedulers() []string {
+	return []string{SchedulerLinear, SchedulerCosine, SchedulerConstant, SchedulerConstantWarmed}
+}
 
 // Values of TrainSpec.Dtype.
 const (
@@ -65,6 +71,11 @@ type TrainSpec struct {
 	MaxGradNorm               float64 `json:"max_grad_norm"` // 0 means no clipping
 	EvalSteps                 int     `json:"eval_steps"`
 	Dtype                     string  `json:"dtype"` // of the base and the compute; adapters and moments stay float32
+
+	// Epochs and WarmupRatio ask for what only the data's size tells. OnRows turns them into steps before a trial gets its identity,
+	// so they are no part of it: the same steps are the same trial.
+	Epochs      float64 `json:"-"`
+	WarmupRatio float64 `json:"-"`
 }
 
 // ModelInfo is what a base model's files say, read once by the coordinator.

@@ -108,7 +108,7 @@ func (a *assembler) finish(key string, inputs []records.Input) error {
 		return errEmpty(key, inputs)
 	}
 	if short {
-		return fmt.Errorf("%w: %s is too short: %d tokens of %s do not fill one row of sequence_length %d: lower data.sequence_length, "+
+		return fmt.Errorf("%w: %s is too short: %d token ids of %s do not fill one row of sequence_length %d: lower data.sequence_length, "+
 			"or use more text",
 			trial.ErrInput, key, a.tokens, listed(inputs), a.length)
 	}

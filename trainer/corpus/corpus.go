@@ -93,6 +93,12 @@ type Rows struct {
 // Len returns the number of rows.
 func (r Rows) Len() int { return r.n }
 
+// First returns the first n rows, or all where there are fewer.
+func (r Rows) First(n int) Rows {
+	r.n = min(r.n, n)
+	return r
+}
+
 // Row is one sequence: as many labels as ids. A label of −100 is not scored. Segments gives every id the number of its document in a
 // packed row, from 0: attention stays within it and positions begin anew. nil means one document.
 type Row struct{ IDs, Labels, Segments []int32 }

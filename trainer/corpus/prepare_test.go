@@ -154,7 +154,7 @@ func TestPrepareRefusesBadData(t *testing.T) {
 		{name: "many empty", train: slices.Repeat([]string{recordstest.Write(t, dir, "e.txt", "")}, 5), want: "e.txt, 2 more: fill the file"},
 		{
 			name: "too short", train: []string{recordstest.Write(t, dir, "short.txt", "Anne.")},
-			want: "data.train is too short: 3 tokens of " + dir +
+			want: "data.train is too short: 3 token ids of " + dir +
 				"/short.txt do not fill one row of sequence_length 8: lower data.sequence_length, or use more text",
 		},
 		{name: "not UTF-8", train: []string{recordstest.Write(t, dir, "bad.txt", "a\nb\xffc")}, want: "bad.txt:2: not UTF-8"},

@@ -58,7 +58,8 @@ func (p *plan) eachRow(ctx context.Context, emit func(row) error) (warnings []st
 	if err == nil {
 		short := train.short()
 		if err = train.flush(); short && train.rows > 0 {
-			warnings = append(warnings, fmt.Sprintf("data.train: %d tokens do not fill one row of sequence_length %d", train.tokens, train.length))
+			warnings = append(warnings, fmt.Sprintf("data.train: %d token ids do not fill one row of sequence_length %d",
+				train.tokens, train.length))
 		}
 	}
 	if err != nil && !errors.Is(err, errEnough) {

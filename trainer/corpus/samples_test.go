@@ -109,7 +109,7 @@ func TestSamplesOfAShortTextAreShown(t *testing.T) {
 	if diff := cmp.Diff(want, samples); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"data.train: 6 tokens do not fill one row of sequence_length 100"}, warnings); diff != "" {
+	if diff := cmp.Diff([]string{"data.train: 6 token ids do not fill one row of sequence_length 100"}, warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }

@@ -65,6 +65,10 @@ func advice(f plateau.Finding) string {
 		return fmt.Sprintf("%s %s worse than rank %d while the training loss keeps falling: more dropout, fewer steps or more data",
 			ranksText(f.Ranks), does(f, "is", "are"), f.Over)
 	case plateau.AdviseBarely:
+		if f.Value < 0 {
+			return "training made the loss worse at every rank (by " + threeDigits(-f.Value) +
+				" from before the first step at least): lower learning_rate or steps before trusting that ranks are alike"
+		}
 		return "training hardly moved the loss at any rank (" + threeDigits(f.Value) +
 			" from before the first step at best): raise learning_rate or steps before trusting that ranks are alike; if it stays poor, " +
 			"adapt more target_modules or climb to higher ranks"
@@ -84,6 +88,9 @@ func limited(f plateau.Finding) string {
 			rate += " at least"
 		}
 		return fmt.Sprintf("lower learning_rate (now %s), add warmup_steps, or clip harder with max_grad_norm", rate)
+	case plateau.AdviseDiverged:
+		return fmt.Sprintf("%s diverged, val_loss %s from %s before the first step: that is no sign that a larger or smaller rank is worse; "+
+			"lower learning_rate, or alpha where it scales these ranks more than others", ranksText(f.Ranks), ends(f), threeDigits(f.Value))
 	case plateau.AdviseAlpha:
 		return fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", f.Over, threeDigits(f.Value), threeDigits(f.Limit))
 	case plateau.AdviseLessMemory:

@@ -2,6 +2,8 @@ package prose
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
@@ -77,6 +79,9 @@ func ending(f plateau.Finding) string {
 		return fmt.Sprintf("%d of %d trials failed: %s", f.Count, f.Of, strings.Join(failed(f.Trials), "; "))
 	case plateau.ReasonUnstable:
 		return unstable(f)
+	case plateau.ReasonDiverged:
+		return fmt.Sprintf("training diverged at %s: val_loss %s, from %s before the first step; lower learning_rate", ranksText(f.Ranks),
+			ends(f), threeDigits(f.Value))
 	case plateau.ReasonMemory:
 		bound := "the machine has"
 		if f.Limit > 0 {
@@ -118,6 +123,17 @@ func unstable(f plateau.Finding) string {
 	}
 	return fmt.Sprintf("%d of %d %s of rank %d stopped on a loss or gradient that is not finite: %s",
 		f.Count, f.Of, what, f.Ranks[0], strings.Join(where, separator))
+}
+
+// ends says where diverged ranks ended, and what guessing costs where that is about it.
+func ends(f plateau.Finding) string {
+	const about = 0.05
+	text := "ends at " + numbers(f.Values)
+	guess := math.Log(float64(max(1, f.Count)))
+	if slices.ContainsFunc(f.Values, func(v float64) bool { return math.Abs(v-guess) < about*guess }) {
+		text += fmt.Sprintf(" (guessing among %d tokens costs %s)", f.Count, threeDigits(guess))
+	}
+	return text
 }
 
 // place names a trial within its rung.

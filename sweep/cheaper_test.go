@@ -1,0 +1,49 @@
+package sweep
+
+import (
+	"testing"
+	"time"
+)
+
+// TestCheaper: what is given up follows the documented order, stops as soon as the time fits, and is not offered in vain.
+func TestCheaper(t *testing.T) {
+	t.Parallel()
+	r := Registration{Ladders: []LadderPlan{forecastLadder(1, 6)}}
+	r.Ladders[0].Corpus.ValidationSequences = 256
+	for i := range r.Ladders[0].Rungs {
+		for j := range r.Ladders[0].Rungs[i].Trials {
+			r.Ladders[0].Rungs[i].Trials[j].Trial.Spec.Data.SequenceLength = 128
+		}
+	}
+	m := Measurement{Startup: 0, EvalSeconds: 10, StepSeconds: 3} // a trial takes 900 s and 110 of evaluation, eighteen 18 180 s
+	low, high := m, m
+	low.Rank, high.Rank, high.Bytes = 1, 32, 1<<30
+	ends := MeasuredEnds{low, high}
+	for name, test := range map[string]struct {
+		limits Limits
+		want   string
+	}{
+		"no limit of time": {Limits{Memory: 1 << 40}, ""},
+		"validation rows":  {Limits{Time: 4*time.Hour + 47*time.Minute}, "data:\n  validation_sequences: 128\n"},
+		"then steps":       {Limits{TrialTime: 8 * time.Minute}, "data:\n  validation_sequences: 64\ntrain:\n  steps: 150\n"},
+		"then the length": {
+			Limits{Time: time.Hour}, "data:\n  validation_sequences: 64\n  sequence_length: 64\ntrain:\n  steps: 100\n",
+		},
+		"then seeds and ranks": {
+			Limits{Time: 20 * time.Minute},
+			"data:\n  validation_sequences: 64\n  sequence_length: 64\nlora:\n  rank: [1, 4, 16]\ntrain:\n  steps: 100\nseeds: [0, 1]\n",
+		},
+		"in vain": {Limits{Time: time.Minute}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, ok := r.Cheaper([][]RungEstimate{r.Ladders[0].Estimate(ends, test.limits)}, test.limits, []int64{0, 1, 2}, 1)
+			if got.Grid != test.want || ok != (test.want != "") {
+				t.Errorf("%t, %.0f s:\n%s", ok, got.Seconds, got.Grid)
+			}
+			if ok && test.limits.Time > 0 && got.Seconds > test.limits.Time.Seconds() {
+				t.Errorf("%v s do not fit", got.Seconds)
+			}
+		})
+	}
+}

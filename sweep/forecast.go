@@ -1,0 +1,160 @@
+package sweep
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Forecast is what a plan foresees of a whole grid.
+type Forecast struct {
+	Finished        int       `json:"finished_before"` // trials that need no training again
+	ExpectedTrials  int       `json:"expected_trials"` // of those left: half-way between 1 + patience ranks per ladder and all of them
+	ExpectedSeconds float64   `json:"expected_seconds"`
+	MostTrials      int       `json:"most_trials"`
+	MostSeconds     float64   `json:"most_seconds"`
+	EvaluationShare float64   `json:"evaluation_share"` // of the time of all trials
+	Limits          []Reached `json:"limits"`           // those that the estimates reach
+	Hopeless        bool      `json:"hopeless"`         // some limit leaves no ladder a verdict about ranks
+	Cheaper         *Cheaper  `json:"cheaper"`          // a grid that fits, where this one is hopeless; nil where none was found
+}
+
+// Reached is a limit that some trials are expected to meet.
+type Reached struct {
+	Limit  string  `json:"limit"`  // limits.memory, limits.time or limits.trial_time
+	Ladder int     `json:"ladder"` // from 1
+	Rank   int     `json:"rank"`   // the lowest that meets it
+	Value  float64 `json:"value"`  // of the limit: bytes or seconds
+	Needed float64 `json:"needed"` // bytes or seconds
+	Step   int     `json:"step,omitempty"`
+	Steps  int     `json:"steps,omitempty"` // of them the trial ends after Step
+	Every  bool    `json:"every"`           // the ladder's lowest rank meets it already, so that no rank gets a loss
+}
+
+// Forecast adds up what was estimated of all ladders; finished are the trials that have a loss already. Trials run in the order of
+// ladders and ranks, as far as there are jobs.
+func (r Registration) Forecast(estimates [][]RungEstimate, finished map[trial.ID]bool, patience int, limits Limits, jobs int) Forecast {
+	f := Forecast{Limits: []Reached{}}
+	parallel := float64(max(1, min(jobs, r.Parallel())))
+	var evaluating, all, fewest float64
+	var few int
+	spent, stuck := false, 0
+	for i, l := range r.Ladders {
+		bound := map[string]bool{}
+		for j, rung := range l.Rungs {
+			e := estimates[i][j]
+			for _, reached := range rungLimits(e, i+1, rung.Rank, j == 0, limits) {
+				if !bound[reached.Limit] {
+					f.Limits = append(f.Limits, reached)
+				}
+				bound[reached.Limit] = true
+			}
+			left := len(rung.Trials)
+			for _, t := range rung.Trials {
+				if finished[t.Trial.ID] {
+					left--
+				}
+			}
+			f.Finished += len(rung.Trials) - left
+			if bound["limits.memory"] {
+				continue
+			}
+			f.MostTrials += left
+			seconds := float64(left) * e.TrialSeconds / parallel
+			all += seconds
+			evaluating += float64(left) * e.EvalSeconds / parallel
+			if j <= patience {
+				few, fewest = few+left, fewest+seconds
+			}
+			if limit := limits.Time.Seconds(); limit > 0 && all > limit && !spent {
+				spent = true
+				f.Limits = append(f.Limits, Reached{Limit: "limits.time", Ladder: i + 1, Rank: rung.Rank, Value: limit, Every: i == 0 && j <= 1})
+			}
+		}
+		if estimates[i][0].OverMemory || estimates[i][0].Ends > 0 {
+			stuck++
+		}
+	}
+	f.MostSeconds, f.ExpectedTrials, f.ExpectedSeconds = all, (few+f.MostTrials+1)/2, (fewest+all)/2
+	if all > 0 {
+		f.EvaluationShare = evaluating / all
+	}
+	for i := range f.Limits {
+		if l := &f.Limits[i]; l.Limit == "limits.time" {
+			l.Needed = all
+			f.Hopeless = f.Hopeless || l.Every
+		}
+	}
+	f.Hopeless = f.Hopeless || len(r.Ladders) > 0 && stuck == len(r.Ladders)
+	return f
+}
+
+// rungLimits are the limits per trial that a rung's trials meet.
+func rungLimits(e RungEstimate, ladder, rank int, lowest bool, limits Limits) []Reached {
+	var reached []Reached
+	if e.OverMemory {
+		reached = append(reached, Reached{
+			Limit: "limits.memory", Ladder: ladder, Rank: rank, Value: float64(limits.Memory), Needed: float64(e.Bytes), Every: lowest,
+		})
+	}
+	if e.Ends > 0 {
+		reached = append(reached, Reached{
+			Limit: "limits.trial_time", Ladder: ladder, Rank: rank, Value: limits.TrialTime.Seconds(), Needed: e.TrialSeconds, Step: e.Ends,
+			Steps: e.Steps, Every: lowest,
+		})
+	}
+	return reached
+}
+
+// endsAt is the step after which a trial is over a time, 0 where it finishes in it.
+func (m Measurement) endsAt(t trial.TrainSpec, limit time.Duration) int {
+	if limit <= 0 {
+		return 0
+	}
+	over := func(step int) bool {
+		return m.Startup+float64(1+step/t.EvalSteps)*m.EvalSeconds+float64(step)*m.StepSeconds > limit.Seconds()
+	}
+	if step := sort.Search(t.Steps, over); step < t.Steps {
+		return max(1, step)
+	}
+	return 0
+}
+
+// String says what the limit does to the plan.
+func (r Reached) String() string {
+	from := fmt.Sprintf("trials from rank %d on (ladder %d)", r.Rank, r.Ladder)
+	if r.Every {
+		from = fmt.Sprintf("every trial (ladder %d)", r.Ladder)
+	}
+	switch r.Limit {
+	case "limits.memory":
+		allowed := "the machine has"
+		if r.Value > 0 {
+			allowed = "limits.memory " + trial.FormatBytes(int64(r.Value)) + " allows"
+		}
+		text := fmt.Sprintf("rank %d (ladder %d) would need %s, more than %s: it is not started", r.Rank, r.Ladder,
+			trial.FormatBytes(int64(r.Needed)), allowed)
+		if r.Every {
+			text += ", so there is no verdict"
+		}
+		return text
+	case "limits.trial_time":
+		text := fmt.Sprintf("limits.trial_time %s ends %s at step %d of %d", seconds(r.Value), from, r.Step, r.Steps)
+		if r.Every {
+			return text + ": no verdict"
+		}
+		return text
+	}
+	text := fmt.Sprintf("limits.time %s is reached at rank %d of ladder %d, where all would take up to %s", seconds(r.Value), r.Rank, r.Ladder,
+		seconds(r.Needed))
+	if r.Every {
+		text += ": no verdict"
+	}
+	return text
+}
+
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
+}

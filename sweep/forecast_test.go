@@ -1,0 +1,106 @@
+package sweep
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// forecastLadder has ranks 1, 2, 4 and so on with three seeds of 300 steps; a trial takes 1210 s, 110 of them evaluation.
+func forecastLadder(number, ranks int) LadderPlan {
+	var l LadderPlan
+	for i := range ranks {
+		rung := RungPlan{Rank: 1 << i}
+		for seed := range 3 {
+			rung.Trials = append(rung.Trials, PlannedTrial{Trial: trial.Trial{
+				ID: trial.ID(fmt.Sprintf("%d-%d-%d", number, rung.Rank, seed)), Spec: trial.Spec{Train: trial.TrainSpec{Steps: 300, EvalSteps: 30}},
+			}})
+		}
+		l.Rungs = append(l.Rungs, rung)
+	}
+	return l
+}
+
+func TestForecast(t *testing.T) {
+	t.Parallel()
+	const trialSeconds = 20 + 11*10 + 300*3.6
+	for name, test := range map[string]struct {
+		limits   Limits
+		finished map[trial.ID]bool
+		most     int
+		expected int
+		says     []string
+		hopeless bool
+	}{
+		"no limits":         {Limits{}, nil, 24, 21, nil, false},
+		"some are finished": {Limits{}, map[trial.ID]bool{"1-1-0": true, "2-8-2": true, "another": true}, 22, 20, nil, false},
+		"trial_time": {
+			Limits{TrialTime: 10 * time.Minute}, nil, 24, 21, []string{
+				"limits.trial_time 10m0s ends every trial (ladder 1) at step 148 of 300: no verdict",
+				"limits.trial_time 10m0s ends every trial (ladder 2) at step 148 of 300: no verdict",
+			}, true,
+		},
+		"memory": {
+			Limits{Memory: 3 << 30}, nil, 18, 18, []string{
+				"rank 8 (ladder 1) would need 4 GiB, more than limits.memory 3 GiB allows: it is not started",
+				"rank 8 (ladder 2) would need 4 GiB, more than limits.memory 3 GiB allows: it is not started",
+			}, false,
+		},
+		"memory of every rank": {
+			Limits{Memory: 1 << 29}, nil, 0, 0, []string{
+				"rank 1 (ladder 1) would need 1 GiB, more than limits.memory 512 MiB allows: it is not started, so there is no verdict",
+				"rank 1 (ladder 2) would need 1 GiB, more than limits.memory 512 MiB allows: it is not started, so there is no verdict",
+			}, true,
+		},
+		"time": {
+			Limits{Time: 2 * time.Hour},
+			nil, 24, 21,
+			[]string{"limits.time 2h0m0s is reached at rank 8 of ladder 1, where all would take up to 4h2m0s"},
+			false,
+		},
+		"time for no second rank": {
+			Limits{Time: 30 * time.Minute},
+			nil, 24, 21,
+			[]string{"limits.time 30m0s is reached at rank 1 of ladder 1, where all would take up to 4h2m0s: no verdict"},
+			true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := Registration{Ladders: []LadderPlan{forecastLadder(1, 4), forecastLadder(2, 4)}}
+			ends := MeasuredEnds{
+				Low:  Measurement{Rank: 1, Startup: 20, EvalSeconds: 10, StepSeconds: 3.6, Bytes: 1 << 30},
+				High: Measurement{Rank: 8, Startup: 20, EvalSeconds: 10, StepSeconds: 3.6, Bytes: 4 << 30},
+			}
+			var estimates [][]RungEstimate
+			for _, l := range r.Ladders {
+				estimates = append(estimates, l.Estimate(ends, test.limits))
+			}
+			f := r.Forecast(estimates, test.finished, 2, test.limits, 2)
+			var says []string
+			for _, l := range f.Limits {
+				says = append(says, l.String())
+			}
+			if diff := cmp.Diff(test.says, says); diff != "" {
+				t.Errorf("limits: -want +got\n%s", diff)
+			}
+			if f.MostTrials != test.most || f.ExpectedTrials != test.expected || f.Hopeless != test.hopeless {
+				t.Errorf("at most %d, expected %d trials, hopeless %t", f.MostTrials, f.ExpectedTrials, f.Hopeless)
+			}
+			if want := float64(test.most) * trialSeconds / 2; f.MostSeconds != want {
+				t.Errorf("at most %v s, want %v", f.MostSeconds, want)
+			}
+			if test.most > 0 && fmt.Sprintf("%.4f", f.EvaluationShare) != fmt.Sprintf("%.4f", 110/trialSeconds) {
+				t.Errorf("evaluation takes %v", f.EvaluationShare)
+			}
+			if strings.Contains(name, "finished") && f.Finished != 2 {
+				t.Errorf("%d finished before, want the grid's own 2", f.Finished)
+			}
+		})
+	}
+}
