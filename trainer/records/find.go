@@ -27,8 +27,9 @@ func CheckNames(names []string) error {
 }
 
 // FirstText returns the place of the first row that takes a tokenizer, as file or file:line; "" where none does. names are
-// as for CheckNames. It reads the first row of jsonl and parquet files, for only those can be pre-tokenised, and nothing else.
-func FirstText(ctx context.Context, names []string) (place string, err error) {
+// as for CheckNames, columns as for Input. It reads the first row of jsonl and parquet files, for only those can be pre-tokenised, and
+// nothing else.
+func FirstText(ctx context.Context, names []string, columns map[string]string) (place string, err error) {
 	for _, name := range names {
 		if strings.HasPrefix(name, trial.BuiltinPrefix) {
 			return name, nil
@@ -41,7 +42,7 @@ func FirstText(ctx context.Context, names []string) (place string, err error) {
 			return "", err
 		}
 		for _, path := range paths {
-			if place, err := firstText(ctx, path); place != "" || err != nil {
+			if place, err := firstText(ctx, path, columns); place != "" || err != nil {
 				return place, err
 			}
 		}
@@ -50,12 +51,12 @@ func FirstText(ctx context.Context, names []string) (place string, err error) {
 }
 
 // firstText is FirstText of one file.
-func firstText(ctx context.Context, path string) (place string, err error) {
-	in := Input{Name: path}
-	if in.Kind, in.gzip, err = kindOf(path); err != nil {
+func firstText(ctx context.Context, path string, columns map[string]string) (place string, err error) {
+	in := Input{Name: path, Columns: columns, OwnNames: true}
+	if in.Kind, in.packed, err = kindOf(path); err != nil {
 		return "", err
 	}
-	if in.Kind != KindJSONL && in.Kind != KindParquet {
+	if in.Kind != KindJSONL && in.Kind != KindJSON && in.Kind != KindParquet {
 		return path, nil
 	}
 	info, err := os.Stat(path)
