@@ -22,6 +22,18 @@ type Source struct {
 	Model trial.ModelInfo
 	Spec  trial.DataSpec
 	Hub   records.Hub // where data sets of the hub are; nil where none may be named
+	// Found is told what the rows of data.train and its like are made of, a line for people for each that has tables. It may be nil.
+	Found func(line string)
+}
+
+// tell hands lines to Found.
+func (s Source) tell(lines []string) {
+	if s.Found == nil {
+		return
+	}
+	for _, line := range lines {
+		s.Found(line)
+	}
 }
 
 // plan is a corpus that has been looked at but not tokenised: its inputs, their hashes and what encodes them.

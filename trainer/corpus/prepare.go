@@ -15,7 +15,6 @@ import (
 type Prepared struct {
 	Info     trial.CorpusInfo
 	Warnings []string // about the data, for people; the same whether it was prepared now or earlier
-	Forms    []string // what the rows of data.train and its like are made of, for people: a line for each that has tables
 }
 
 // Prepare tokenises a corpus into cacheDir/<fingerprint>, or finds it there. Pre-tokenised data needs no tokenizer among the
@@ -33,7 +32,7 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	dir := filepath.Join(cacheDir, p.fingerprint())
-	if prepared, err := findPrepared(dir); err == nil {
+	if prepared, err := findPrepared(dir, src); err == nil {
 		return prepared, nil
 	}
 	if err := os.MkdirAll(cacheDir, 0o777); err != nil {
@@ -44,17 +43,17 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	defer unlock()
-	if prepared, err := findPrepared(dir); err == nil { // another process was faster
+	if prepared, err := findPrepared(dir, src); err == nil { // another process was faster
 		return prepared, nil
 	}
 	if err := p.build(ctx, dir, progress); err != nil {
 		return Prepared{}, err
 	}
-	return findPrepared(dir)
+	return findPrepared(dir, src)
 }
 
-// findPrepared returns the corpus in dir if it is whole.
-func findPrepared(dir string) (Prepared, error) {
+// findPrepared returns the corpus in dir if it is whole, and tells src what its rows are made of.
+func findPrepared(dir string, src Source) (Prepared, error) {
 	corpus, err := Open(dir)
 	if err != nil {
 		return Prepared{}, err
@@ -63,7 +62,8 @@ func findPrepared(dir string) (Prepared, error) {
 		return Prepared{}, err
 	}
 	meta, err := readInfo(dir)
-	return Prepared{Info: meta.Info, Warnings: meta.Warnings, Forms: meta.Forms}, err
+	src.tell(meta.Forms)
+	return Prepared{Info: meta.Info, Warnings: meta.Warnings}, err
 }
 
 // build writes dir under another name and renames it when it is complete and safe on disk. The caller holds the lock.

@@ -46,6 +46,7 @@ func Samples(ctx context.Context, src Source, limit int) ([]Sample, []string, er
 	if err != nil {
 		return nil, nil, err
 	}
+	src.tell(p.found.lines(p.enc.untemplated()))
 	return samples, append(warnings, more...), nil
 }
 
