@@ -62,7 +62,7 @@ func CheckText(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) error {
 	if missing == nil {
 		return nil
 	}
-	text, err := records.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain))
+	text, err := records.FirstText(ctx, slices.Concat(d.Train, d.Validation, d.Retain), d.Columns)
 	if err != nil || text == "" {
 		return err
 	}

@@ -62,7 +62,7 @@ func (a *app) readSamples(ctx context.Context, path string, limit int) (dataView
 	if err != nil {
 		return dataView{}, err
 	}
-	samples, warnings, err := corpus.Samples(ctx, corpus.Source{Files: files, Model: info, Spec: spec, Hub: a.hub()}, limit)
+	samples, warnings, err := corpus.Samples(ctx, corpus.Source{Files: files, Model: info, Spec: spec, Hub: a.hub(), Found: a.sayForm}, limit)
 	if err != nil {
 		return dataView{}, err
 	}

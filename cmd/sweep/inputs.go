@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -20,7 +21,11 @@ type inputs struct {
 	models        map[string]trial.ModelInfo
 	corpora       map[string]corpus.Prepared // by model reference and data spec
 	startAdapters map[string]string          // SHA-256 by folder
+	forms         []string                   // of the data's rows, as far as they were said
 }
+
+// sayForm says what rows of data are made of.
+func (a *app) sayForm(line string) { a.say("%s", line) }
 
 func (a *app) newInputs() *inputs {
 	return &inputs{app: a, models: map[string]trial.ModelInfo{}, corpora: map[string]corpus.Prepared{}, startAdapters: map[string]string{}}
@@ -72,9 +77,17 @@ func (in *inputs) Corpus(ctx context.Context, m trial.ModelInfo, spec trial.Data
 		return trial.CorpusInfo{}, nil, err
 	}
 	show, done := in.app.byteProgress("reading the data")
-	p, err = corpus.Prepare(ctx, filepath.Join(in.app.root, "cache"), corpus.Source{Files: files, Model: m, Spec: spec, Hub: in.app.hub()},
-		show)
+	var forms []string
+	p, err = corpus.Prepare(ctx, filepath.Join(in.app.root, "cache"), corpus.Source{
+		Files: files, Model: m, Spec: spec, Hub: in.app.hub(), Found: func(line string) { forms = append(forms, line) },
+	}, show)
 	done()
+	for _, line := range forms {
+		if !slices.Contains(in.forms, line) {
+			in.forms = append(in.forms, line)
+			in.app.sayForm(line)
+		}
+	}
 	if err != nil {
 		return trial.CorpusInfo{}, nil, err
 	}

@@ -9,6 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/records"
 )
 
@@ -20,7 +23,8 @@ type gridSummary struct {
 	Ladders  int      `json:"ladders"` // one per cell
 	Rungs    int      `json:"rungs"`   // over all ladders
 	Seeds    int      `json:"seeds"`
-	Trials   int      `json:"trials"` // at most: a ladder that reaches its plateau trains fewer
+	Trials   int      `json:"trials"`          // at most: a ladder that reaches its plateau trains fewer
+	Forms    []string `json:"forms,omitempty"` // what the data's first rows are made of
 	Warnings []string `json:"warnings"`
 }
 
@@ -30,8 +34,8 @@ func newValidateCommand(a *app) *cobra.Command {
 		Short: "Check a grid, its models and that its data is there, without training or tokenising",
 		Long: `validate reports every problem of a grid file at once, each with file, line and column, then checks target_modules, ranks and
 sequence_length against the models' configurations, and looks whether the data files are there, init_adapter fits, and models for
-text have a tokenizer. It exits with 2 where something is wrong. Weights are not read, and of data at most each file's first row:
-sweep data shows the rows, sweep plan the cost.`,
+text have a tokenizer. It says what the rows of the data are made of. It exits with 2 where something is wrong. Weights are not
+read, and of data at most each file's first rows: sweep data shows the rows, sweep plan the cost.`,
 		Example: `  sweep validate grid.yaml
   sweep validate grid.yaml -o json`,
 		Args: cobra.ExactArgs(1),
@@ -39,6 +43,9 @@ sweep data shows the rows, sweep plan the cost.`,
 			summary, err := a.summarize(cmd.Context(), args[0])
 			if err != nil {
 				return asUsage(err)
+			}
+			for _, line := range summary.Forms {
+				a.sayForm(line)
 			}
 			for _, w := range summary.Warnings {
 				a.say("warning: %s", w)
@@ -64,8 +71,12 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	if err := x.planner.CheckText(ctx, x.ladders); err != nil {
 		return gridSummary{}, err
 	}
+	forms, err := a.lookAtData(ctx, x.ladders[0].Model, d)
+	if err != nil {
+		return gridSummary{}, err
+	}
 	s := gridSummary{
-		Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),
+		Forms: forms, Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),
 	}
 	for _, l := range x.ladders {
 		s.Rungs += len(l.Rungs)
@@ -74,6 +85,16 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 		}
 	}
 	return s, nil
+}
+
+// lookAtData says what the first rows of the data's files are made of, or what is wrong with them.
+func (a *app) lookAtData(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) (forms []string, err error) {
+	files, err := trainer.Files(m)
+	if err != nil {
+		return nil, err
+	}
+	err = corpus.Look(ctx, corpus.Source{Files: files, Model: m, Spec: d, Found: func(line string) { forms = append(forms, line) }})
+	return forms, err
 }
 
 func (s gridSummary) table(w io.Writer) error {

@@ -15,7 +15,7 @@ func TestValidate(t *testing.T) {
 	path := s.path("grid.yaml")
 	code, stdout, stderr := sweepCommand(t, "validate", path)
 	want := path + ": ok\nsweep test: 1 ladder, 3 rungs, 2 seeds: at most 6 trials\n"
-	if code != exitOK || stdout != want || stderr != "" {
+	if code != exitOK || stdout != want || stderr != "data.train: token ids (input_ids)\ndata.validation: token ids (input_ids)\n" {
 		t.Errorf("exit %d, stderr %q, stdout\n%s\nwant\n%s", code, stderr, stdout, want)
 	}
 }

@@ -66,9 +66,8 @@ func gridKeys() []key {
 func dataKeys() []key {
 	const paths = "builtin:<name>, paths or globs relative to the grid file, or a data set of the hub (owner/name:config:split)"
 	return []key{
-		listKey("data.train", "Training corpus: "+paths+". Text files, or jsonl, csv, tsv or parquet with text, prompt and completion, chat "+
-			"messages, or input_ids "+
-			"(labels); a list is concatenated in order.", textCodec(paths),
+		listKey("data.train", "Training corpus: "+paths+". Text files, or jsonl, json, csv, tsv or parquet with text, prompt and completion, "+
+			"instruction and output, chat messages, or input_ids (labels); a list is concatenated in order.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Train }).needs("train: notes/*.txt"),
 		listKey("data.validation", "Validation corpus, likewise. Either this or validation_split.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Validation }),
@@ -90,6 +89,11 @@ func dataKeys() []key {
 		listKey("data.retain", "Corpus that must not be forgotten, given like data.validation: scored at every evaluation (at most "+
 			"validation_sequences of it), never trained on.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Retain }),
+		columnsKey(),
+		singleKey("data.skip_bad_rows", "Leave out rows that cannot be read or encoded, and say how many and which; false makes them an error "+
+			"that counts them all.", boolCodec(), func(g *Grid) *bool { return &g.data.SkipBadRows }),
+		singleKey("data.long_rows", "What becomes of rows longer than sequence_length: cut at the right, drop, or error. Packed text is "+
+			"never longer.", longRowsCodec(), func(g *Grid) *string { return &g.data.LongRows }),
 	}
 }
 

@@ -37,7 +37,18 @@ type DataSpec struct {
 	Shuffle             bool     `json:"shuffle"`
 	Packing             bool     `json:"packing"`
 	ScorePrompts        bool     `json:"score_prompts,omitempty"` // completion_only_loss: false
+	SkipBadRows         bool     `json:"skip_bad_rows,omitempty"` // rows that cannot be read are left out, not an error
+	LongRows            string   `json:"long_rows,omitempty"`     // what becomes of rows beyond SequenceLength; "" cuts them
+	// Columns are names of columns in the files, by what they are here: prompt, completion, messages, text and so on.
+	Columns map[string]string `json:"columns,omitempty"`
 }
+
+// Values of DataSpec.LongRows.
+const (
+	LongRowsCut   = "cut" // as a grid writes it; empty in DataSpec
+	LongRowsDrop  = "drop"
+	LongRowsError = "error"
+)
 
 // Values of TrainSpec.LRSchedulerType.
 const (

@@ -29,6 +29,7 @@ type corpusFile struct {
 	SequenceLength int              `json:"sequence_length"`
 	Info           trial.CorpusInfo `json:"info"` // Path is empty: the folder may move
 	Warnings       []string         `json:"warnings"`
+	Forms          []string         `json:"forms,omitempty"`
 }
 
 // Corpus is a prepared corpus, open for reading. It may be used by several goroutines.

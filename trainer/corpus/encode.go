@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -47,6 +48,11 @@ func (e *encoder) templateFingerprint() string {
 	return e.Template.Fingerprint()
 }
 
+// untemplated reports whether the model has no chat template: one that cannot be read is not the same.
+func (e *encoder) untemplated() bool {
+	return e.Template == nil && errors.Is(e.tmplErr, fs.ErrNotExist)
+}
+
 // encode returns a document's row, neither cut nor padded, and whether it may be packed with others.
 func (e *encoder) encode(doc records.Document) (r row, packs bool, err error) {
 	if doc.Form == records.FormIDs {
@@ -57,17 +63,16 @@ func (e *encoder) encode(doc records.Document) (r row, packs bool, err error) {
 	}
 	var encoded chat.Encoded
 	switch {
-	case doc.Form == records.FormPair:
+	case doc.Form == records.FormPair, doc.Form == records.FormInstruction && e.untemplated() && doc.Prompt != "":
 		encoded = e.Pair(doc.Prompt, doc.Text, doc.Place)
-	case doc.Form != records.FormChat:
+	case doc.Form == records.FormText:
 		encoded, packs = e.Text(doc.Text), true
 	case e.Template == nil:
-		err = e.tmplErr
+		return row{}, false, fmt.Errorf("data file %s: %w", doc.Place, e.tmplErr)
 	default:
-		encoded, err = e.Conversation(doc.Messages, doc.Given, doc.Place)
-	}
-	if err != nil {
-		return row{}, false, fmt.Errorf("data file %s: %w", doc.Place, err)
+		if encoded, err = e.Conversation(doc.Messages, doc.Given, doc.Place); err != nil {
+			return row{}, false, &records.RowError{Err: fmt.Errorf("data file %s: %w", doc.Place, err)}
+		}
 	}
 	return row{Row: Row{IDs: encoded.IDs, Labels: encoded.Labels}, place: doc.Place}, packs, nil
 }

@@ -22,6 +22,18 @@ type Source struct {
 	Model trial.ModelInfo
 	Spec  trial.DataSpec
 	Hub   records.Hub // where data sets of the hub are; nil where none may be named
+	// Found is told what the rows of data.train and its like are made of, a line for people for each that has tables. It may be nil.
+	Found func(line string)
+}
+
+// tell hands lines to Found.
+func (s Source) tell(lines []string) {
+	if s.Found == nil {
+		return
+	}
+	for _, line := range lines {
+		s.Found(line)
+	}
 }
 
 // plan is a corpus that has been looked at but not tokenised: its inputs, their hashes and what encodes them.
@@ -33,10 +45,12 @@ type plan struct {
 	validation []records.Input // empty when split is set
 	retain     []records.Input
 	split      splitter
+	bad        badRows
+	found      forms
 }
 
 func newPlan(ctx context.Context, src Source) (*plan, error) {
-	p := &plan{spec: src.Spec, model: src.Model}
+	p := &plan{spec: src.Spec, model: src.Model, bad: badRows{skip: src.Spec.SkipBadRows}}
 	if err := p.checkSpec(); err != nil {
 		return nil, err
 	}
@@ -53,6 +67,9 @@ func newPlan(ctx context.Context, src Source) (*plan, error) {
 		var err error
 		if *side.into, err = r.Resolve(ctx, side.names, side.splits...); err != nil {
 			return nil, err
+		}
+		for i := range *side.into {
+			(*side.into)[i].Columns, (*side.into)[i].OwnNames = p.spec.Columns, side.into == &p.retain
 		}
 	}
 	p.split = newSplitter(p.spec.ValidationSplit, p.train)
@@ -101,9 +118,14 @@ func (p *plan) fingerprint() string {
 		Tokenizer           string      `json:"tokenizer"`
 		Template            string      `json:"template"`
 		VocabSize           int         `json:"vocab_size"`
+
+		SkipBadRows bool              `json:"skip_bad_rows,omitempty"`
+		LongRows    string            `json:"long_rows,omitempty"`
+		Columns     map[string]string `json:"columns,omitempty"`
 	}{
 		prepareVersion, keys(p.train), keys(p.validation), keys(p.retain), p.spec.ValidationSplit, p.spec.ValidationSequences,
 		p.spec.SequenceLength, p.spec.Packing, p.spec.ScorePrompts, p.enc.fingerprint(), p.enc.templateFingerprint(), p.model.VocabSize,
+		p.spec.SkipBadRows, p.spec.LongRows, p.spec.Columns,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("checkSpec let through what JSON cannot write: %v", err))
@@ -138,10 +160,16 @@ type sink struct {
 // run reads every input and hands its rows to s.
 func (p *plan) run(ctx context.Context, s sink) error {
 	train, validation, retain := p.assembler(s.train), p.assembler(s.validation), p.assembler(s.retain)
-	if err := p.feed(ctx, p.train, p.split, train, validation, s.progress); err != nil {
+	if err := p.feed(ctx, "data.train", p.train, p.split, train, validation, s.progress); err != nil {
 		return err
 	}
-	if err := p.feed(ctx, p.validation, splitter{}, validation, nil, s.progress); err != nil {
+	if err := p.feed(ctx, "data.validation", p.validation, splitter{}, validation, nil, s.progress); err != nil {
+		return err
+	}
+	if err := p.feed(ctx, "data.retain", p.retain, splitter{}, retain, nil, s.progress); err != nil {
+		return err
+	}
+	if err := p.bad.err(); err != nil {
 		return err
 	}
 	if err := train.finish("data.train", p.train); err != nil {
@@ -158,9 +186,6 @@ func (p *plan) run(ctx context.Context, s sink) error {
 	if len(p.retain) == 0 {
 		return nil
 	}
-	if err := p.feed(ctx, p.retain, splitter{}, retain, nil, s.progress); err != nil {
-		return err
-	}
 	return retain.finish("data.retain", p.retain)
 }
 
@@ -176,30 +201,43 @@ func (p *plan) splitHint(err error) error {
 	return fmt.Errorf("%w (the split goes by hash; name data.validation, or change validation_split, or use more data)", err)
 }
 
-// feed adds the inputs' documents to kept, and those held out to heldOut.
-func (p *plan) feed(ctx context.Context, inputs []records.Input, split splitter, kept, heldOut *assembler, progress func(int64)) error {
+// feed adds the documents of the inputs of a key to kept, and those held out to heldOut. Rows that cannot be used are noted.
+func (p *plan) feed(ctx context.Context, key string, inputs []records.Input, split splitter, kept, heldOut *assembler,
+	progress func(int64),
+) error {
 	for _, in := range inputs {
 		for doc, err := range in.Documents(ctx) {
-			if err != nil {
+			if err == nil {
+				err = addParts(doc, split, kept, heldOut)
+			}
+			if err == nil {
+				p.found.note(key, doc)
+			}
+			if err := p.bad.note(err); err != nil {
 				return err
 			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			parts, held, err := split.split(doc)
-			if err != nil {
-				return err
-			}
-			for i, part := range parts {
-				side := kept
-				if held[i] {
-					side = heldOut
-				}
-				if err := side.add(part); err != nil {
-					return err
-				}
-			}
 			progress(doc.Size)
+		}
+	}
+	return nil
+}
+
+// addParts adds a document, or its parts, to the sides that they belong to.
+func addParts(doc records.Document, split splitter, kept, heldOut *assembler) error {
+	parts, held, err := split.split(doc)
+	if err != nil {
+		return err
+	}
+	for i, part := range parts {
+		side := kept
+		if held[i] {
+			side = heldOut
+		}
+		if err := side.add(part); err != nil {
+			return err
 		}
 	}
 	return nil

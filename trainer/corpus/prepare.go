@@ -32,7 +32,7 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	dir := filepath.Join(cacheDir, p.fingerprint())
-	if prepared, err := findPrepared(dir); err == nil {
+	if prepared, err := findPrepared(dir, src); err == nil {
 		return prepared, nil
 	}
 	if err := os.MkdirAll(cacheDir, 0o777); err != nil {
@@ -43,17 +43,17 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	defer unlock()
-	if prepared, err := findPrepared(dir); err == nil { // another process was faster
+	if prepared, err := findPrepared(dir, src); err == nil { // another process was faster
 		return prepared, nil
 	}
 	if err := p.build(ctx, dir, progress); err != nil {
 		return Prepared{}, err
 	}
-	return findPrepared(dir)
+	return findPrepared(dir, src)
 }
 
-// findPrepared returns the corpus in dir if it is whole.
-func findPrepared(dir string) (Prepared, error) {
+// findPrepared returns the corpus in dir if it is whole, and tells src what its rows are made of.
+func findPrepared(dir string, src Source) (Prepared, error) {
 	corpus, err := Open(dir)
 	if err != nil {
 		return Prepared{}, err
@@ -62,6 +62,7 @@ func findPrepared(dir string) (Prepared, error) {
 		return Prepared{}, err
 	}
 	meta, err := readInfo(dir)
+	src.tell(meta.Forms)
 	return Prepared{Info: meta.Info, Warnings: meta.Warnings}, err
 }
 
@@ -132,6 +133,7 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 	body, err := json.MarshalIndent(corpusFile{
 		SequenceLength: p.spec.SequenceLength,
 		Warnings:       warnings,
+		Forms:          p.found.lines(p.enc.untemplated()),
 		Info: trial.CorpusInfo{
 			Fingerprint:         fingerprint,
 			TrainSequences:      rows.train.n,
@@ -164,7 +166,10 @@ func (p *plan) write(ctx context.Context, rows sides, progress func(done, total 
 	if err != nil {
 		return nil, err
 	}
-	var warnings []string
+	if err := p.checkKept(train, validation, retain); err != nil {
+		return nil, err
+	}
+	warnings := p.bad.warnings()
 	for _, s := range []*side{train, validation, retain} {
 		if err := s.finish(); err != nil {
 			return nil, fmt.Errorf("prepare corpus: %w", err)
@@ -172,6 +177,17 @@ func (p *plan) write(ctx context.Context, rows sides, progress func(done, total 
 		warnings = append(warnings, s.warnings()...)
 	}
 	return append(warnings, p.enc.Warnings()...), nil
+}
+
+// checkKept refuses a side of which no row is left.
+func (p *plan) checkKept(train, validation, retain *side) error {
+	for _, s := range []*side{train, validation, retain} {
+		if s.kept == 0 && (s != retain || len(p.retain) > 0) {
+			return fmt.Errorf("%w: %s: no row is left of %d: raise data.sequence_length, or mend the rows that are left out", trial.ErrInput,
+				s.key, s.shaper.rows)
+		}
+	}
+	return nil
 }
 
 // reservoir draws validation_sequences, or nothing where that is not set.
@@ -187,13 +203,15 @@ type side struct {
 	*shaper
 	rows  *rowWriter
 	drawn *reservoir // nil: all are written
+	kept  int
 }
 
 func (s *side) add(r row) error {
-	r, err := s.shape(r)
-	if err != nil {
+	r, keep, err := s.shape(r)
+	if err != nil || !keep {
 		return err
 	}
+	s.kept++
 	if s.drawn != nil {
 		s.drawn.add(r)
 		return nil

@@ -160,7 +160,7 @@ func TestPrepareRefusesBadData(t *testing.T) {
 		{name: "not UTF-8", train: []string{recordstest.Write(t, dir, "bad.txt", "a\nb\xffc")}, want: "bad.txt:2: not UTF-8"},
 		{
 			name: "json", train: []string{recordstest.Write(t, dir, "a.json", "[]")},
-			want: ".json files are not supported: write one object a line",
+			want: "data.train is empty: no token to predict in " + dir + "/a.json",
 		},
 		{name: "archive", train: []string{recordstest.Write(t, dir, "a.zip", "a")}, want: ".zip files are not supported; data can be text files"},
 		{name: "built-in", train: []string{"builtin:rust"}, want: `no built-in data set "rust"`},
@@ -219,7 +219,10 @@ func TestPrepareRefusesBadData(t *testing.T) {
 			name: "csv cells", train: []string{recordstest.Write(t, dir, "12.csv", "id,text\n1,a\n2,b,c\n")},
 			want: "12.csv:3: another number of cells",
 		},
-		{name: "csv quote", train: []string{recordstest.Write(t, dir, "13.csv", "id,text\n1,\"a\n2,b\n")}, want: "13.csv:3: column"},
+		{
+			name: "csv quote", train: []string{recordstest.Write(t, dir, "13.csv", "id,text\n1,\"a\n2,b\n")},
+			want: "13.csv:2: a quote opens cell 2",
+		},
 		{name: "csv bytes", train: []string{recordstest.Write(t, dir, "14.csv", "text\na\nb\xff\n")}, want: "14.csv:3: column text: not UTF-8"},
 		{
 			name: "no parquet", train: []string{recordstest.Write(t, dir, "15.parquet", "this is no parquet file")},

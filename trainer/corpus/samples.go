@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/trainer/tokenizer"
@@ -45,6 +46,7 @@ func Samples(ctx context.Context, src Source, limit int) ([]Sample, []string, er
 	if err != nil {
 		return nil, nil, err
 	}
+	src.tell(p.found.lines(p.enc.untemplated()))
 	return samples, append(warnings, more...), nil
 }
 
@@ -52,9 +54,10 @@ func Samples(ctx context.Context, src Source, limit int) ([]Sample, []string, er
 // altogether. emit may end it with errEnough.
 func (p *plan) eachRow(ctx context.Context, emit func(row) error) (warnings []string, err error) {
 	p.enc.Forget()
+	p.bad, p.found = badRows{skip: p.spec.SkipBadRows}, forms{}
 	train := p.assembler(emit)
 	heldOut := p.assembler(func(row) error { return nil })
-	err = p.feed(ctx, p.train, p.split, train, heldOut, func(int64) {})
+	err = p.feed(ctx, "data.train", p.train, p.split, train, heldOut, func(int64) {})
 	if err == nil {
 		short := train.short()
 		if err = train.flush(); short && train.rows > 0 {
@@ -65,10 +68,13 @@ func (p *plan) eachRow(ctx context.Context, emit func(row) error) (warnings []st
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
+	if err := p.bad.err(); err != nil {
+		return nil, err
+	}
 	if train.rows == 0 {
 		return nil, p.splitHint(errEmpty("data.train", p.train))
 	}
-	return append(warnings, p.enc.Warnings()...), nil
+	return slices.Concat(warnings, p.bad.warnings(), p.enc.Warnings()), nil
 }
 
 // spelt is a row with its text, where the model has a tokenizer.
@@ -111,6 +117,9 @@ func (p *plan) doubts(r row, number int) []string {
 		doubts = append(doubts, fmt.Sprintf("%s: %v", place, err))
 	}
 	n := min(len(r.IDs), p.spec.SequenceLength)
+	if n < len(r.IDs) && p.spec.LongRows != "" {
+		return append(doubts, fmt.Sprintf("%s: %d ids, more than sequence_length %d (data.long_rows: %s)", place, len(r.IDs), n, p.spec.LongRows))
+	}
 	if supervised(r.Labels[:n]) == 0 {
 		doubts = append(doubts, fmt.Sprintf("%s: no supervised token among the first %d", place, n))
 	}

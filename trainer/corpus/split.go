@@ -72,7 +72,7 @@ func (s splitter) holds(doc records.Document) (bool, error) {
 		return s.holdsText(doc.Text), nil
 	case records.FormPair:
 		h.Write([]byte(doc.Prompt + "\x00" + doc.Text))
-	case records.FormChat:
+	case records.FormChat, records.FormInstruction:
 		text, err := chatJSON().Render(doc.Messages, false)
 		if err != nil {
 			return false, fmt.Errorf("data file %s: %w", doc.Place, err)

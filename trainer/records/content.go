@@ -1,7 +1,6 @@
 package records
 
 import (
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,7 +19,7 @@ type content struct {
 	file *os.File
 	raw  io.Reader // the file's own bytes, hashed as they are read
 	sum  hash.Hash
-	body io.Reader
+	body io.ReadCloser
 }
 
 // open opens the file. Reading fails once ctx is done.
@@ -31,19 +30,19 @@ func (in Input) open(ctx context.Context) (*content, error) {
 	}
 	c := &content{in: in, file: f, sum: sha256.New()}
 	c.raw = io.TeeReader(stopping(ctx, f), c.sum)
-	c.body = c.raw
-	if in.gzip {
-		if c.body, err = gzip.NewReader(c.raw); err != nil {
-			err = fmt.Errorf("%w: data file %s: not a .gz file: %w", trial.ErrInput, in.Name, err)
-			return nil, errors.Join(err, f.Close())
-		}
+	if c.body, err = in.packed.unpack(c.raw); err != nil {
+		err = fmt.Errorf("%w: data file %s: not a %s file: %w", trial.ErrInput, in.Name, in.packed, err)
+		return nil, errors.Join(err, f.Close())
 	}
 	return c, nil
 }
 
 func (c *content) Read(p []byte) (int, error) { return c.body.Read(p) }
 
-func (c *content) close() { c.file.Close() } //nolint:errcheck,gosec // only read
+func (c *content) close() {
+	c.body.Close() //nolint:errcheck,gosec // only read
+	c.file.Close() //nolint:errcheck,gosec // only read
+}
 
 // verify reads what is left of the file and compares.
 func (c *content) verify() error {

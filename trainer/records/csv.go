@@ -1,151 +1,171 @@
 package records
 
 import (
+	"bytes"
 	"context"
-	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// csvBuffer is how much encoding/csv may read ahead of the record that it returns.
-const csvBuffer = 1 << 16
-
 // table yields the rows of a csv (RFC 4180) or tsv file, whose first row names the columns.
 func (in Input) table(ctx context.Context) iter.Seq2[Document, error] {
-	return in.records(ctx, func(body io.Reader, yield func(string, Document, error) bool) bool {
-		limited := &recordLimit{r: body}
-		rows := csv.NewReader(limited)
-		rows.ReuseRecord = true
-		if in.Kind == KindTSV {
-			rows.Comma = '\t'
+	return in.records(ctx, func(body io.Reader, columns *mapping, yield rowYield) bool {
+		rows := newCSVReader(body, ',')
+		if mark, err := rows.r.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark { // written by spreadsheets
+			rows.r.Discard(len(byteOrderMark)) //nolint:errcheck,gosec // they are in the buffer
 		}
-		header, err := readHeader(rows)
+		begin, _ := rows.r.Peek(headSize)
+		rows.separator = separatorOf(begin, in.Kind, in.Columns)
+		header, err := readHeader(rows, columns)
 		if err != nil {
 			if errors.Is(err, io.EOF) {
 				return true // an empty file has no row
 			}
-			return yield(":1", Document{}, err)
+			yield(":1", Document{}, err)
+			return false
 		}
 		for {
-			limited.read = 0
-			before := rows.InputOffset()
-			cells, err := rows.Read()
+			before := rows.bytes
+			cells, err := rows.record()
 			if errors.Is(err, io.EOF) {
 				return true
 			}
-			if err != nil {
-				return yield(csvPlace(err), Document{}, csvError(err))
+			doc := Document{}
+			if err == nil {
+				doc, err = parseCells(header, cells, columns)
+				err = badRow(err)
 			}
-			line, _ := rows.FieldPos(0)
-			doc, err := parseCells(header, cells)
-			doc.Size = rows.InputOffset() - before
-			if !yield(fmt.Sprintf(":%d", line), doc, err) || err != nil {
+			doc.Size = rows.bytes - before
+			if !yield(fmt.Sprintf(":%d", rows.start), doc, err) {
 				return false
 			}
 		}
 	})
 }
 
-// readHeader reads and checks the names of the columns.
-func readHeader(rows *csv.Reader) ([]string, error) {
-	header, err := rows.Read()
-	if err != nil {
-		return nil, csvError(err)
+// separatorOf returns what stands between the cells: what the file's name says, or another where only with that the first row names
+// columns to train on.
+func separatorOf(begin []byte, kind Kind, theirs map[string]string) byte {
+	separators := []byte{',', ';', '\t', '|'}
+	if kind == KindTSV {
+		separators = []byte{'\t', ',', ';', '|'}
 	}
-	header = slices.Clone(header)
-	header[0] = strings.TrimPrefix(header[0], "\uFEFF") // written by spreadsheets
+	for _, separator := range separators {
+		if names, err := newCSVReader(bytes.NewReader(begin), separator).record(); err == nil && hasForm(names, theirs) {
+			return separator
+		}
+	}
+	return separators[0]
+}
+
+// hasForm reports whether columns of these names can be trained on.
+func hasForm(names []string, theirs map[string]string) bool {
+	row := jsonRow{}
+	for _, name := range names {
+		row[name] = json.RawMessage(`""`)
+	}
+	for name, other := range theirs {
+		if row[other] != nil {
+			row[name] = row[other]
+		}
+	}
+	_, ok, err := instructionColumns(func(name string) bool { return row[name] != nil })
+	return ok || err != nil || row["text"] != nil || row["prompt"] != nil || row["completion"] != nil || row["messages"] != nil ||
+		row["conversations"] != nil || row["conversation"] != nil
+}
+
+// readHeader reads and checks the names of the columns.
+func readHeader(rows *csvReader, columns *mapping) ([]string, error) {
+	header, err := rows.record()
+	if err != nil {
+		return nil, err
+	}
 	for i, name := range header {
-		if slices.Contains(header[:i], name) && isColumn(name) {
+		if slices.Contains(header[:i], name) && isColumn(name, columns) {
 			return nil, fmt.Errorf("two columns are called %s: rename one", name)
 		}
 	}
-	if !slices.ContainsFunc(header, isColumn) {
-		return nil, fmt.Errorf("no column to train on (columns: %s): the first row must name text, or prompt and completion; messages "+
-			"and input_ids need jsonl or parquet",
-			strings.Join(header, ", "))
+	if len(columns.theirs) == 0 && !hasForm(header, nil) {
+		return nil, fmt.Errorf("no column to train on (columns: %s): the first row must name text, prompt and completion, or instruction "+
+			"and output, or data.columns the columns of the file; messages and input_ids need jsonl or parquet",
+			cut(strings.Join(header, ", ")))
 	}
 	return header, nil
 }
 
-func isColumn(name string) bool { return name == "text" || name == "prompt" || name == "completion" }
+// isColumn reports whether a column is read.
+func isColumn(name string, columns *mapping) bool {
+	if slices.Contains(formColumns(), name) {
+		return true
+	}
+	for _, theirs := range columns.theirs {
+		if theirs == name {
+			return true
+		}
+	}
+	return false
+}
 
-func parseCells(header, cells []string) (Document, error) {
-	var r record
+// parseCells reads a row. An empty cell is absent, but for text, prompt and completion: csv has no null.
+func parseCells(header, cells []string, columns *mapping) (Document, error) {
+	if len(cells) != len(header) {
+		return Document{}, errors.New("another number of cells than the first row has: quote cells that hold the separator")
+	}
+	row, empty := jsonRow{}, jsonRow{}
 	for i, cell := range cells {
-		if !isColumn(header[i]) {
+		name := header[i]
+		if !isColumn(name, columns) {
 			continue
 		}
 		if err := checkText([]byte(cell)); err != nil {
-			return Document{}, fmt.Errorf("column %s: %w", header[i], err)
+			return Document{}, fmt.Errorf("column %s: %w", name, err)
 		}
-		cell = strings.Clone(cell)
-		switch header[i] {
-		case "text":
-			r.Text = &cell
-		case "prompt":
-			r.Prompt = &turns{text: cell}
-		case "completion":
-			r.Completion = &turns{text: cell}
+		into := row
+		if cell == "" {
+			into = empty
 		}
+		into[name] = cellValue(name, cell)
 	}
-	if err := r.dropEmpty(); err != nil {
+	if err := row.keepEmpty(empty, columns); err != nil {
 		return Document{}, err
 	}
-	return r.document(func() []string { return header })
+	return row.document(columns)
 }
 
-// dropEmpty makes an empty prompt or completion beside a text absent: csv has no null. A row whose prompt and completion are both
-// empty, without a text, says nothing to train on.
-func (r *record) dropEmpty() error {
-	filled := r.Text != nil && *r.Text != ""
-	noPrompt, noCompletion := r.Prompt != nil && r.Prompt.text == "", r.Completion != nil && r.Completion.text == ""
-	if noPrompt && noCompletion && !filled {
+// cellValue is a cell as JSON has it.
+func cellValue(name, cell string) json.RawMessage {
+	switch lower := strings.ToLower(cell); {
+	case (name == "label" || name == "kto_tag") && (lower == "true" || lower == "false"):
+		return json.RawMessage(lower)
+	case name == "history" && json.Valid([]byte(cell)):
+		return json.RawMessage(cell)
+	}
+	return mustJSON(cell)
+}
+
+// keepEmpty adds the empty cells that are a value. An empty prompt or completion beside a text is absent. A row whose prompt and
+// completion are both empty, without a text, says nothing to train on.
+func (j jsonRow) keepEmpty(empty jsonRow, columns *mapping) error {
+	text, prompt, completion := columns.name("text"), columns.name("prompt"), columns.name("completion")
+	filled := j[text] != nil
+	if empty[prompt] != nil && empty[completion] != nil && !filled {
 		return errors.New("prompt and completion are empty, and there is no text: fill the row in, or remove it")
 	}
-	if filled && noPrompt {
-		r.Prompt = nil
+	for _, name := range []string{text, prompt, completion} {
+		if empty[name] != nil && (name == text || !filled) {
+			j[name] = empty[name]
+		}
 	}
-	if filled && noCompletion {
-		r.Completion = nil
+	for _, name := range slices.Collect(maps.Keys(empty)) {
+		if j[name] == nil {
+			j[name] = json.RawMessage("null")
+		}
 	}
 	return nil
-}
-
-// csvPlace takes the line out of an error of encoding/csv.
-func csvPlace(err error) string {
-	if e, ok := errors.AsType[*csv.ParseError](err); ok {
-		return fmt.Sprintf(":%d", e.Line)
-	}
-	return ""
-}
-
-// csvError says what to do about an error of encoding/csv, whose line is reported separately.
-func csvError(err error) error {
-	e, ok := errors.AsType[*csv.ParseError](err)
-	switch {
-	case !ok:
-		return err
-	case errors.Is(e.Err, csv.ErrFieldCount):
-		return errors.New("another number of cells than the first row has: quote cells that hold the separator")
-	}
-	return fmt.Errorf("column %d: %w", e.Column, e.Err)
-}
-
-// recordLimit fails once a record is beyond maxRecord.
-type recordLimit struct {
-	r    io.Reader
-	read int // since the record began, without what had been read ahead
-}
-
-func (l *recordLimit) Read(p []byte) (int, error) {
-	if l.read > maxRecord+csvBuffer {
-		return 0, errLong
-	}
-	n, err := l.r.Read(p[:min(len(p), csvBuffer)])
-	l.read += n
-	return n, err
 }

@@ -26,9 +26,47 @@ func CheckNames(names []string) error {
 	return errors.Join(errs...)
 }
 
+// Local returns the files that names stand for, to be looked at: they are not hashed. Built-in data sets and those of the hub are left
+// out.
+func Local(names []string) ([]Input, error) {
+	var inputs []Input
+	for _, name := range names {
+		if strings.HasPrefix(name, trial.BuiltinPrefix) || trial.IsHubData(name) {
+			continue
+		}
+		paths, err := expand(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range paths {
+			in, err := local(path)
+			if err != nil {
+				return nil, err
+			}
+			inputs = append(inputs, in)
+		}
+	}
+	return inputs, nil
+}
+
+// local returns a file that is not hashed.
+func local(path string) (in Input, err error) {
+	in.Name = path
+	if in.Kind, in.packed, err = kindOf(path); err != nil {
+		return Input{}, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return Input{}, missing(path, err)
+	}
+	in.Size = info.Size()
+	return in, nil
+}
+
 // FirstText returns the place of the first row that takes a tokenizer, as file or file:line; "" where none does. names are
-// as for CheckNames. It reads the first row of jsonl and parquet files, for only those can be pre-tokenised, and nothing else.
-func FirstText(ctx context.Context, names []string) (place string, err error) {
+// as for CheckNames, columns as for Input. It reads the first row of jsonl and parquet files, for only those can be pre-tokenised, and
+// nothing else.
+func FirstText(ctx context.Context, names []string, columns map[string]string) (place string, err error) {
 	for _, name := range names {
 		if strings.HasPrefix(name, trial.BuiltinPrefix) {
 			return name, nil
@@ -41,7 +79,7 @@ func FirstText(ctx context.Context, names []string) (place string, err error) {
 			return "", err
 		}
 		for _, path := range paths {
-			if place, err := firstText(ctx, path); place != "" || err != nil {
+			if place, err := firstText(ctx, path, columns); place != "" || err != nil {
 				return place, err
 			}
 		}
@@ -50,19 +88,15 @@ func FirstText(ctx context.Context, names []string) (place string, err error) {
 }
 
 // firstText is FirstText of one file.
-func firstText(ctx context.Context, path string) (place string, err error) {
-	in := Input{Name: path}
-	if in.Kind, in.gzip, err = kindOf(path); err != nil {
+func firstText(ctx context.Context, path string, columns map[string]string) (place string, err error) {
+	in, err := local(path)
+	if err != nil {
 		return "", err
 	}
-	if in.Kind != KindJSONL && in.Kind != KindParquet {
+	in.Columns, in.OwnNames = columns, true
+	if in.Kind != KindJSONL && in.Kind != KindJSON && in.Kind != KindParquet {
 		return path, nil
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", missing(path, err)
-	}
-	in.Size = info.Size()
 	for doc, err := range in.Documents(ctx) {
 		if err != nil || doc.Form == FormIDs {
 			return "", err

@@ -61,12 +61,12 @@ func TestFirstText(t *testing.T) {
 		{[]string{tokens, table}, table},
 		{[]string{"builtin:go-doc"}, "builtin:go-doc"},
 	} {
-		if got, err := FirstText(t.Context(), c.names); err != nil || got != c.want {
+		if got, err := FirstText(t.Context(), c.names, nil); err != nil || got != c.want {
 			t.Errorf("FirstText(%q) = %q, %v, want %q", c.names, got, err, c.want)
 		}
 	}
 	for _, name := range []string{filepath.Join(dir, "none.jsonl"), recordstest.Write(t, dir, "bad.jsonl", "{")} {
-		if got, err := FirstText(t.Context(), []string{name}); err == nil {
+		if got, err := FirstText(t.Context(), []string{name}, nil); err == nil {
 			t.Errorf("FirstText(%s) = %q, want an error", name, got)
 		}
 	}

@@ -131,7 +131,7 @@ func TestHostileFilesAreErrors(t *testing.T) { //nolint:paralleltest // see abov
 	}
 	cases := map[string]struct{ path, want string }{
 		"an endless line": {long, "long.jsonl:1: longer than 32 MiB"},
-		"an endless cell": {longCSV, "long.csv: longer than 32 MiB"},
+		"an endless cell": {longCSV, "long.csv:2: longer than 32 MiB"},
 		"a bomb of a line": {
 			recordstest.Write(t, dir, "bomb.jsonl.gz", recordstest.Gzip(t, strings.Repeat(" ", 100<<20))),
 			"bomb.jsonl.gz:1: longer than 32 MiB",

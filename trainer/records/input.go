@@ -10,12 +10,15 @@ import (
 
 // Input is one file or built-in set of a corpus.
 type Input struct {
-	Kind Kind
-	gzip bool
-	Name string // path, or builtin:<name>
-	Key  string // what identifies its content: SHA-256 of a file; "" where it was not hashed, and is not checked for changes
-	Size int64  // bytes in the file, at most, for progress
-	set  goCorpus
+	Kind   Kind
+	packed compression
+	Name   string // path, or builtin:<name>
+	Key    string // what identifies its content: SHA-256 of a file; "" where it was not hashed, and is not checked for changes
+	Size   int64  // bytes in the file, at most, for progress
+	// Columns are other names of the columns, by those here (data.columns). OwnNames takes a file that has none of these as it is.
+	Columns  map[string]string
+	OwnNames bool
+	set      goCorpus
 }
 
 // Documents yields what the input holds, in order, and checks that it still is what was hashed.
@@ -25,6 +28,8 @@ func (in Input) Documents(ctx context.Context) iter.Seq2[Document, error] {
 		return in.set.documents(ctx)
 	case KindJSONL:
 		return in.jsonl(ctx)
+	case KindJSON:
+		return in.json(ctx)
 	case KindCSV, KindTSV:
 		return in.table(ctx)
 	case KindParquet:

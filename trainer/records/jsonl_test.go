@@ -15,7 +15,7 @@ func TestPartsThatAreNotText(t *testing.T) {
 	} {
 		line := `{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": [{"type": "text", "text": "a"}, ` +
 			part + `]}]}`
-		if _, err := parseLine([]byte(line)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseLine([]byte(line), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("parseLine of the part %s: %v, want an error with %q", part, err, want)
 		}
 	}

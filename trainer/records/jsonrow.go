@@ -11,26 +11,20 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/chat"
 )
 
-// parseLine reads one line: an object with the columns of record, spelt as they are there. Columns that the row's form does not
-// need may hold anything.
-func parseLine(line []byte) (Document, error) {
+// parseLine reads one row: an object with the columns of record, spelt as they are there or as columns says. Columns that the row's
+// form does not need may hold anything.
+func parseLine(line []byte, columns *mapping) (Document, error) {
 	if err := checkText(line); err != nil {
 		return Document{}, err
 	}
 	if !bytes.HasPrefix(bytes.TrimLeft(line, " \t\r\n"), []byte("{")) {
 		return Document{}, errors.New(`not a row of jsonl: want an object, as {"text": "…"}`)
 	}
-	var all jsonRow
-	if err := json.Unmarshal(line, &all); err != nil {
+	all, err := decodeRow(line)
+	if err != nil {
 		return Document{}, fmt.Errorf("not a row of jsonl: %w", err)
 	}
-	filled := maps.Clone(all)
-	maps.DeleteFunc(filled, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
-	r, err := filled.record()
-	if err != nil {
-		return Document{}, err
-	}
-	return r.document(func() []string { return slices.Sorted(maps.Keys(all)) })
+	return all.document(columns)
 }
 
 // jsonRow is an object's values by their keys.
@@ -69,7 +63,7 @@ func (j jsonRow) record() (r record, err error) {
 			return record{}, fmt.Errorf("column %s: %w", name, err)
 		}
 	}
-	return r, nil
+	return r, j.maskLabels(&r)
 }
 
 // decodeColumn reads a value; a value of another type is named in JSON's terms.

@@ -16,7 +16,7 @@ import (
 const maxRecord = 32 << 20
 
 // wantedColumns is what a row of a table may have, for messages.
-const wantedColumns = "text, prompt and completion, messages, or input_ids"
+const wantedColumns = "text, prompt and completion, messages, input_ids, conversations, or instruction and output"
 
 // record is a row of a jsonl, csv or parquet file as far as training looks at it; other columns are ignored, as Hugging Face's
 // trainers do. A nil field is a column that is absent or null. Where several forms are there, the most prepared one counts.
@@ -28,6 +28,7 @@ type record struct {
 	InputIDs      *[]int32
 	Labels        *[]int32
 	AttentionMask []int32
+	Instruction   *instruction
 }
 
 // turns is one side of prompt and completion: text, or the messages of a conversation.
@@ -56,9 +57,11 @@ func (r record) document(columns func() []string) (Document, error) {
 		return promptAndCompletion(*r.Prompt, *r.Completion)
 	case r.Text != nil:
 		return Document{Form: FormText, Text: *r.Text}, nil
+	case r.Instruction != nil:
+		return r.Instruction.document(), nil
 	}
-	return Document{}, fmt.Errorf("no column to train on (columns: %s): want %s, with a value", cut(strings.Join(columns(), ", ")),
-		wantedColumns)
+	return Document{}, fmt.Errorf("no column to train on (columns: %s): want %s, with a value, or other names for them under data.columns",
+		cut(strings.Join(columns(), ", ")), wantedColumns)
 }
 
 // tokens is a pre-tokenised row. Without labels every id is one, as Hugging Face's causal language models have it.

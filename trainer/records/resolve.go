@@ -150,7 +150,7 @@ func missing(name string, err error) error {
 func resolveFile(ctx context.Context, path string) (Input, error) {
 	in := Input{Name: path}
 	var err error
-	if in.Kind, in.gzip, err = kindOf(path); err != nil {
+	if in.Kind, in.packed, err = kindOf(path); err != nil {
 		return Input{}, err
 	}
 	in.Key, in.Size, err = hashFile(ctx, path)

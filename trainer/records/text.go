@@ -25,7 +25,7 @@ func (in Input) readText(ctx context.Context) (Document, error) {
 	defer c.close()
 	var body strings.Builder
 	most := in.Size
-	if in.gzip {
+	if in.packed != "" {
 		most = maxUnpacked
 	} else {
 		body.Grow(int(in.Size))
@@ -34,7 +34,7 @@ func (in Input) readText(ctx context.Context) (Document, error) {
 	if err != nil {
 		return Document{}, fmt.Errorf("read data file %s: %w", in.Name, err)
 	}
-	if in.gzip && read > most {
+	if in.packed != "" && read > most {
 		return Document{}, fmt.Errorf("%w: data file %s: more than %d MiB of text when unpacked: unpack it and split it", trial.ErrInput,
 			in.Name, most>>20)
 	}
