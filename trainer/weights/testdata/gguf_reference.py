@@ -16,7 +16,10 @@ here = os.path.dirname(os.path.abspath(__file__))
 rng = np.random.default_rng(7)
 
 # Where the float16 scales stand in a block.
-SCALES = {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "F16": [0], "F32": None, "BF16": None}
+SCALES = {
+    "Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "F16": [0], "F32": None, "BF16": None,
+    "Q5_0": [0], "Q5_1": [0, 2], "Q2_K": [80, 82], "Q3_K": [108], "IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": [],
+}
 
 
 def blocks():
