@@ -54,7 +54,7 @@ func otherGGUFFormat(number uint32) string {
 	if name, ok := names[number]; ok {
 		return name
 	}
-	return fmt.Sprintf("%d, which is unknown", number)
+	return fmt.Sprintf("no. %d", number)
 }
 
 // decodeQ4x0: scale, then 32 nibbles: the low ones are the first half. value = scale·(nibble - 8).

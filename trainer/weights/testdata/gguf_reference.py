@@ -1,9 +1,10 @@
-"""Makes gguf_blocks.json and ../../model/testdata/tiny-llama/gguf/model.gguf with gguf-py, llama.cpp's own Python package.
+"""Makes gguf_blocks.json and ../../model/testdata/tiny-llama/gguf*/*.gguf with gguf-py, llama.cpp's own Python package.
 
 python gguf_reference.py          (gguf 0.19.0, numpy 2.4.6; seed 7)
 
 The blocks are random bytes whose float16 scales were replaced by random ones of a usual size; the values are gguf-py's
-dequantisation. The model is tiny-llama/bf16 with its bfloat16 weights as they are and q and k in llama.cpp's order.
+dequantisation. The model is tiny-llama/bf16 with its bfloat16 weights as they are and q and k in llama.cpp's order; in gguf-split/ it
+is cut in parts.
 """
 import json
 import os
@@ -59,12 +60,12 @@ def permute(w, heads):  # convert_hf_to_gguf.py, LlamaModel.permute
     return w.reshape(heads, 2, w.shape[0] // heads // 2, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
 
 
-def model():
+def model(name, split):
     folder = os.path.join(here, "../../model/testdata/tiny-llama")
     with open(os.path.join(folder, "bf16/config.json")) as f:
         c = json.load(f)
-    os.makedirs(os.path.join(folder, "gguf"), exist_ok=True)
-    w = gguf.GGUFWriter(os.path.join(folder, "gguf/model.gguf"), "llama")
+    os.makedirs(os.path.join(folder, name), exist_ok=True)
+    w = gguf.GGUFWriter(os.path.join(folder, name, "model.gguf"), "llama", split_max_tensors=split)
     w.add_block_count(c["num_hidden_layers"])
     w.add_context_length(c["max_position_embeddings"])
     w.add_embedding_length(c["hidden_size"])
@@ -93,4 +94,5 @@ def model():
 
 
 blocks()
-model()
+model("gguf", 0)
+model("gguf-split", 8)
