@@ -124,7 +124,7 @@ func TestGGUFTokenizerRefusesWhatItWouldGetWrong(t *testing.T) {
 		"no tokens":        {map[string]any{"tokenizer.ggml.tokens": nil}, "tokenizer.ggml.tokens is missing"},
 		"tokens of ints":   {map[string]any{"tokenizer.ggml.tokens": []int32{1}}, "[]int32"},
 		"another model":    {map[string]any{"tokenizer.ggml.model": "bert"}, "bert"},
-		"another splitter": {map[string]any{"tokenizer.ggml.pre": "deepseek-coder"}, "deepseek-coder"},
+		"another splitter": {map[string]any{"tokenizer.ggml.pre": "viking"}, `tokenizer.ggml.pre "viking" is not supported: there are codeshell, command-r`},
 		"no splitter":      {map[string]any{"tokenizer.ggml.pre": nil}, "tokenizer.ggml.pre"},
 		"broken merges":    {map[string]any{"tokenizer.ggml.merges": []string{"abc"}}, "abc"},
 		"strange merges":   {map[string]any{"tokenizer.ggml.merges": []string{"a zzzzz"}}, "not in the vocabulary"},
