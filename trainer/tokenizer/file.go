@@ -85,27 +85,44 @@ func parse(body []byte) (*Tokenizer, error) {
 	if err := json.Unmarshal(file.Model, &kind); err != nil {
 		return nil, err
 	}
-	if kind.Type != "BPE" && kind.Type != "" {
-		return nil, fmt.Errorf("a %s model is not supported, only BPE is", kind.Type)
+	switch kind.Type {
+	case "BPE", "":
+		var model modelFile
+		if err := json.Unmarshal(file.Model, &model); err != nil {
+			return nil, err
+		}
+		return newTokenizer(file, model)
+	case "Unigram":
+		var model unigramFile
+		if err := json.Unmarshal(file.Model, &model); err != nil {
+			return nil, err
+		}
+		return newTokenizer(file, model)
 	}
-	var model modelFile
-	if err := json.Unmarshal(file.Model, &model); err != nil {
-		return nil, err
-	}
-	return newTokenizer(file, model)
+	return nil, fmt.Errorf("a %s model is not supported, only BPE and Unigram are", kind.Type)
 }
 
+// model is a BPE or Unigram model as a file has it.
+type model interface {
+	vocabulary() map[string]int32
+	build(byteLevel bool) (pieceModel, error)
+}
+
+func (m modelFile) vocabulary() map[string]int32 { return m.Vocab }
+
+func (m modelFile) build(byteLevel bool) (pieceModel, error) { return newBPEModel(m, byteLevel) }
+
 // newTokenizer checks that file and model describe what this package implements, to the id, and builds the tables.
-func newTokenizer(file tokenizerFile, model modelFile) (*Tokenizer, error) {
+func newTokenizer(file tokenizerFile, m model) (*Tokenizer, error) {
 	t := &Tokenizer{bos: -1, eos: -1}
-	if err := t.setVocabulary(model.Vocab, file.AddedTokens); err != nil {
+	if err := t.setVocabulary(m.vocabulary(), file.AddedTokens); err != nil {
 		return nil, err
 	}
 	if err := t.setSteps(file); err != nil {
 		return nil, err
 	}
 	var err error
-	t.model, err = newBPEModel(model, t.pre.byteLevel)
+	t.model, err = m.build(t.pre.byteLevel)
 	return t, err
 }
 

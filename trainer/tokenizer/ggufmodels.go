@@ -75,7 +75,11 @@ func (m ggufMetadata) sentencePiece(tokens []string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.model.merges, err = scoredMerges(tokens, scores, types, model.Vocab)
+	bpe, err := newBPEModel(model, false)
+	if err == nil {
+		bpe.merges, err = scoredMerges(tokens, scores, types, model.Vocab)
+	}
+	t.model = bpe
 	return t, err
 }
 

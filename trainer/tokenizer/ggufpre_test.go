@@ -52,7 +52,7 @@ func TestGGUFPreTokenizers(t *testing.T) {
 	}
 }
 
-func readZipped(t *testing.T, name string, into any) {
+func readZipped(t testing.TB, name string, into any) {
 	t.Helper()
 	f, err := os.Open(name)
 	if err != nil {

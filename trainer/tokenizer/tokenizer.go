@@ -13,7 +13,7 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// Tokenizer is a BPE tokenizer, byte-level or with byte fallback. It may be used by several goroutines.
+// Tokenizer is a BPE tokenizer, byte-level or with byte fallback, or a Unigram tokenizer. It may be used by several goroutines.
 //
 // It is written here because go-huggingface v0.4.3 gives other ids than the ones the models were trained on: it splits
 // byte-level text at spaces only and at most patterns not at all, knows neither Digits, byte fallback, ignore_merges nor
@@ -26,12 +26,17 @@ type Tokenizer struct {
 	normalize normalizer   // nil where there is none
 	normAdded *addedTokens // those that are looked for after normalizing; nil where they are the same
 	pre       preTokenizer
-	model     bpeModel
+	model     pieceModel
 	decode    decoder
 
 	prefix, suffix []int32 // what the post-processor adds
 	bos, eos       int32   // -1 where there is none
 	fingerprint    string
+}
+
+// pieceModel turns pieces of text into ids, and appends them.
+type pieceModel interface {
+	encode(ids []int32, piece string) []int32
 }
 
 // vocabEntry is one entry of the vocabulary. known is false for ids that are not used.
@@ -113,6 +118,9 @@ func (t *Tokenizer) Encode(s string) []int32 {
 	t.eachText(s, t.added, func(id int32) { ids = append(ids, id) }, func(text string, first bool) {
 		if t.normalize != nil {
 			text = t.normalize(text)
+		}
+		if text == "" { // a pre-tokenizer that begins texts with a mark would make something of it
+			return
 		}
 		if t.normAdded == nil {
 			t.pre.split(text, first, emit)
