@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -70,34 +71,45 @@ func parseMerge(line string) (mergeRule, error) {
 	return mergeRule{left, right}, nil
 }
 
-// parse reads a tokenizer.json.
-func parse(body []byte) (*Tokenizer, error) {
+// parse reads a tokenizer.json, completed by what its neighbours say of tokens. added describes what they add or change; it is empty
+// where they agree.
+func parse(body []byte, names Config) (t *Tokenizer, added string, err error) {
 	var file tokenizerFile
 	if err := json.Unmarshal(body, &file); err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	m, err := parseModel(file.Model)
+	if err != nil {
+		return nil, "", err
+	}
+	all := names.complete(file.AddedTokens, m.vocabulary())
+	if !slices.Equal(all, file.AddedTokens) {
+		added = fmt.Sprintf("\nadded %+v", all)
+	}
+	file.AddedTokens = all
+	t, err = newTokenizer(file, m)
+	return t, added, err
+}
+
+func parseModel(body json.RawMessage) (model, error) {
+	if len(body) == 0 {
+		return nil, errors.New("it has no model")
 	}
 	var kind struct {
 		Type string `json:"type"`
 	}
-	if len(file.Model) == 0 {
-		return nil, errors.New("it has no model")
-	}
-	if err := json.Unmarshal(file.Model, &kind); err != nil {
+	if err := json.Unmarshal(body, &kind); err != nil {
 		return nil, err
 	}
 	switch kind.Type {
 	case "BPE", "":
-		var model modelFile
-		if err := json.Unmarshal(file.Model, &model); err != nil {
-			return nil, err
-		}
-		return newTokenizer(file, model)
+		var m modelFile
+		err := json.Unmarshal(body, &m)
+		return m, err
 	case "Unigram":
-		var model unigramFile
-		if err := json.Unmarshal(file.Model, &model); err != nil {
-			return nil, err
-		}
-		return newTokenizer(file, model)
+		var m unigramFile
+		err := json.Unmarshal(body, &m)
+		return m, err
 	}
 	return nil, fmt.Errorf("a %s model is not supported, only BPE and Unigram are", kind.Type)
 }

@@ -69,7 +69,10 @@ func (c charsmap) replacement(s string) (string, bool) {
 			return "", false
 		}
 		text, _, _ := strings.Cut(c.texts[value:], "\x00")
-		return text, utf8.ValidString(text)
+		if !utf8.ValidString(text) { // the offset is within a character
+			return "", false
+		}
+		return text, true
 	}
 	return "", false
 }

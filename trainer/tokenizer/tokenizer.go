@@ -60,14 +60,18 @@ func Load(files fs.FS) (*Tokenizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read tokenizer: %w", err)
 	}
-	t, err := parse(body)
+	names, err := ReadConfig(files)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
+	}
+	t, added, err := parse(body, names)
 	if err != nil {
 		return nil, fmt.Errorf("%w: tokenizer.json: %w", trial.ErrInput, err)
 	}
-	if err := t.findSpecial(files); err != nil {
+	if err := t.findSpecial(files, names); err != nil {
 		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(body, "\neos %d", t.eos))
+	sum := sha256.Sum256(fmt.Appendf(body, "%s\neos %d", added, t.eos))
 	t.fingerprint = hex.EncodeToString(sum[:])
 	return t, nil
 }
