@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -15,6 +16,8 @@ const ConfigFile = "tokenizer_config.json"
 // Config is what tokenizer_config.json says, and of the tokens also what special_tokens_map.json and added_tokens.json say.
 type Config struct {
 	ChatTemplate json.RawMessage // a string, or a list of named ones; package chat reads it
+
+	settings []member // of tokenizer_config.json
 
 	named  []namedToken
 	extra  []addedToken // special ones without a name
@@ -29,9 +32,14 @@ func ReadConfig(files fs.FS) (Config, error) {
 	if err != nil {
 		return c, err
 	}
+	c.settings = settings
 	c.ChatTemplate, _ = find(settings, "chat_template")
-	if err := c.readNames(files, settings); err != nil {
-		return c, fmt.Errorf("special tokens of %s and %s: %w", ConfigFile, specialTokensFile, err)
+	standard, err := standardTokens(files, settings)
+	if err != nil {
+		return c, err
+	}
+	if err := c.readNames(files, slices.Concat(standard, settings)); err != nil {
+		return c, fmt.Errorf("special tokens of %s and %s: %w", ConfigFile, SpecialTokensFile, err)
 	}
 	return c, nil
 }

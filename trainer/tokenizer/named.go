@@ -16,8 +16,8 @@ import (
 
 // Files that older models name tokens in.
 const (
-	specialTokensFile = "special_tokens_map.json"
-	addedTokensFile   = "added_tokens.json"
+	SpecialTokensFile = "special_tokens_map.json"
+	AddedTokensFile   = "added_tokens.json"
 )
 
 // namedToken is a special token by its name in transformers: eos_token, image_token, ….
@@ -33,7 +33,7 @@ func (c *Config) readNames(files fs.FS, settings []member) error {
 	_, c.lists = find(settings, "added_tokens_decoder")
 	if !c.lists {
 		var err error
-		if late, err = readObject(files, specialTokensFile); err != nil {
+		if late, err = readObject(files, SpecialTokensFile); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (c *Config) addListed(settings []member) error {
 // addAddedTokens reads added_tokens.json: ids by text.
 func (c *Config) addAddedTokens(files fs.FS) error {
 	var ids map[string]int32
-	if err := readJSON(files, addedTokensFile, &ids); err != nil {
+	if err := readJSON(files, AddedTokensFile, &ids); err != nil {
 		return err
 	}
 	for _, text := range slices.SortedFunc(maps.Keys(ids), func(a, b string) int { return int(ids[a]) - int(ids[b]) }) {

@@ -65,12 +65,13 @@ func TestNamedTokensAgreeWithTransformers(t *testing.T) {
 func FuzzNames(f *testing.F) {
 	f.Add([]byte(`{"eos_token": {"content": "</s>", "lstrip": true}, "img_token": "<i>", "use_token": false,
 		"added_tokens_decoder": {"9": {"content": "x"}}}`), []byte(`{}`), []byte(`{}`))
-	f.Add([]byte(`{"extra_special_tokens": {"a_token": "b"}}`), []byte(`{"eos_token": "c", "additional_special_tokens": ["d", {"content": "e"}]}`),
-		[]byte(`{"f": 7, "g": -1}`))
-	base := []byte(`{"added_tokens": [{"id": 1, "content": "b"}], "decoder": {"type": "Fuse"}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}}}`)
+	f.Add([]byte(`{"extra_special_tokens": {"a_token": "b"}}`),
+		[]byte(`{"eos_token": "c", "additional_special_tokens": ["d", {"content": "e"}]}`), []byte(`{"f": 7, "g": -1}`))
+	base := []byte(`{"added_tokens": [{"id": 1, "content": "b"}], "decoder": {"type": "Fuse"},
+		"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}}}`)
 	f.Fuzz(func(t *testing.T, config, specials, added []byte) {
 		tok, err := Load(fstest.MapFS{
-			File: {Data: base}, ConfigFile: {Data: config}, specialTokensFile: {Data: specials}, addedTokensFile: {Data: added},
+			File: {Data: base}, ConfigFile: {Data: config}, SpecialTokensFile: {Data: specials}, AddedTokensFile: {Data: added},
 		})
 		if err != nil {
 			return

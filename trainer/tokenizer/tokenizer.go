@@ -49,12 +49,15 @@ type pair struct{ left, right int32 }
 
 type merge struct{ rank, id int32 }
 
-// Load reads tokenizer.json, and what names the special tokens: tokenizer_config.json, else config.json. A model
-// that is one GGUF file has its tokenizer in there. A missing or unsupported tokenizer is an error that wraps
-// trial.ErrInput (and fs.ErrNotExist where it is missing).
+// Load reads tokenizer.json, and what names the special tokens: tokenizer_config.json and its older neighbours, else config.json. In its
+// place there may be vocab.json and merges.txt. A model that is one GGUF file has its tokenizer in there. A missing or unsupported
+// tokenizer is an error that wraps trial.ErrInput (and fs.ErrNotExist where it is missing).
 func Load(files fs.FS) (*Tokenizer, error) {
 	body, err := weights.ReadText(files, File)
 	if errors.Is(err, fs.ErrNotExist) {
+		if vocabAndMerges(files) {
+			return loadVocabMerges(files)
+		}
 		return loadGGUFTokenizer(files, err)
 	}
 	if err != nil {
@@ -62,29 +65,36 @@ func Load(files fs.FS) (*Tokenizer, error) {
 	}
 	names, err := ReadConfig(files)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
+		return nil, asInput(err)
 	}
 	t, added, err := parse(body, names)
 	if err != nil {
 		return nil, fmt.Errorf("%w: tokenizer.json: %w", trial.ErrInput, err)
 	}
 	if err := t.findSpecial(files, names); err != nil {
-		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
+		return nil, asInput(err)
 	}
 	sum := sha256.Sum256(fmt.Appendf(body, "%s\neos %d", added, t.eos))
 	t.fingerprint = hex.EncodeToString(sum[:])
 	return t, nil
 }
 
+// asInput marks an error about a file as the person's to fix.
+func asInput(err error) error {
+	if errors.Is(err, trial.ErrInput) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", trial.ErrInput, err)
+}
+
 // loadGGUFTokenizer reads the tokenizer of a model that is a GGUF file; missing is the error where it is none.
 func loadGGUFTokenizer(files fs.FS, missing error) (*Tokenizer, error) {
 	metadata, err := readGGUF(files)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the model has no tokenizer.json, which text needs: put it beside config.json, or give pre-tokenised "+
-			"rows (input_ids): %w", trial.ErrInput, missing)
+		return nil, withoutTokenizer(files, missing)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
+		return nil, asInput(err)
 	}
 	t, err := newGGUFTokenizer(metadata)
 	if err != nil {

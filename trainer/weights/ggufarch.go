@@ -32,8 +32,9 @@ func ggufArchitectures() map[string]ggufArchitecture {
 	return map[string]ggufArchitecture{
 		"llama": llamaGGUF(), "qwen2": llamaGGUF().with(neighboursApart), "qwen3": llamaGGUF().with(neighboursApart, headNorms, qwen3GGUF),
 		"smollm3": llamaGGUF().with(smollm3GGUF), "granite": llamaGGUF().with(graniteGGUF), "olmo2": llamaGGUF().with(neighboursApart, olmo2GGUF),
-		"phi3":   llamaGGUF().with(neighboursApart, phi3GGUF),
-		"gemma2": llamaGGUF().with(neighboursApart, gemmaGGUF, gemma2GGUF), "gemma3": llamaGGUF().with(neighboursApart, gemmaGGUF, headNorms, gemma3GGUF),
+		"phi3":    llamaGGUF().with(neighboursApart, phi3GGUF),
+		"gemma2":  llamaGGUF().with(neighboursApart, gemmaGGUF, gemma2GGUF),
+		"gemma3":  llamaGGUF().with(neighboursApart, gemmaGGUF, headNorms, gemma3GGUF),
 		"gptneox": gptneoxGGUF(),
 	}
 }

@@ -31,8 +31,8 @@ func (g *GGUF) translate(r io.ReaderAt) error {
 	seen := map[string]bool{}
 	for i := range g.header.Tensors {
 		e := &g.header.Tensors[i]
-		module := ""
-		e.Name, module = arch.hfName(e.Name)
+		name, module := arch.hfName(e.Name)
+		e.Name = name
 		if seen[e.Name] {
 			return fmt.Errorf("%w: tensor %q is there twice", ErrFormat, e.Name)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -97,9 +98,7 @@ func ReadGGUF(files fs.FS, name string) (GGUF, error) {
 		g.header.Tensors = append(g.header.Tensors, more.header.Tensors...)
 		g.listed += more.listed
 		g.starts = append(g.starts, more.starts...)
-		for tensor, factors := range more.rope {
-			g.rope[tensor] = factors
-		}
+		maps.Copy(g.rope, more.rope)
 	}
 	if n, ok := asInt(g.Metadata[splitTensors]); ok && n != g.listed {
 		return GGUF{}, fmt.Errorf("read %s: %w: its parts hold %d tensors, %s says %d; fetch all parts of one version", path.Base(parts[0]),

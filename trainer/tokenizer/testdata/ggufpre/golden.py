@@ -17,7 +17,7 @@ LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 WORDS = r"[^\r\n\p{{L}}\p{{N}}]?{u}*{l}+{e}|[^\r\n\p{{L}}\p{{N}}]?{u}+{l}*{e}|\p{{N}}{n}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 GO = (HERE / "../../ggufpre.go").read_text()
-LETTERS = "".join(re.search(r"const letters = `(.*?)` \+\s*`(.*?)`", GO, re.S).groups())
+LETTERS = "".join(re.findall("`(.*?)`", re.search("const letters = .*?return", GO, re.S)[0]))
 LETTERS = re.sub(r"\\u([0-9A-F]{4})", lambda m: chr(int(m[1], 16)), LETTERS)
 PRES = {
     "dbrx": [LLAMA3],
