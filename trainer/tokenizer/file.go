@@ -83,7 +83,11 @@ func parse(body []byte, names Config) (t *Tokenizer, added string, err error) {
 		return nil, "", err
 	}
 	all := names.complete(file.AddedTokens, m.vocabulary())
-	if !slices.Equal(all, file.AddedTokens) {
+	sameIDs := func(a, b addedToken) bool {
+		a.Special = b.Special // which only matters where ids become text
+		return a == b
+	}
+	if !slices.EqualFunc(all, file.AddedTokens, sameIDs) {
 		added = fmt.Sprintf("\nadded %+v", all)
 	}
 	file.AddedTokens = all

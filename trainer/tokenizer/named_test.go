@@ -61,6 +61,26 @@ func TestNamedTokensAgreeWithTransformers(t *testing.T) {
 	}
 }
 
+// TestNamesThatAddNothingKeepTheFingerprint: trials trained before these files were read stay reusable.
+func TestNamesThatAddNothingKeepTheFingerprint(t *testing.T) {
+	t.Parallel()
+	const base = `{"added_tokens": [{"id": 1, "content": "b"}], "decoder": {"type": "Fuse"}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}}}`
+	load := func(config string) string {
+		tok, err := Load(fstest.MapFS{File: {Data: []byte(base)}, ConfigFile: {Data: []byte(config)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tok.Fingerprint()
+	}
+	before := load(`{}`)
+	if got := load(`{"pad_token": "b", "added_tokens_decoder": {"1": {"content": "b"}}}`); got != before {
+		t.Error("a token that tokenizer.json has too changed the fingerprint")
+	}
+	if got := load(`{"pad_token": "a"}`); got == before {
+		t.Error("a token that is now looked for in texts has the same fingerprint")
+	}
+}
+
 // FuzzNames: whatever the files beside tokenizer.json hold, it loads with tokens that it knows, or they are refused.
 func FuzzNames(f *testing.F) {
 	f.Add([]byte(`{"eos_token": {"content": "</s>", "lstrip": true}, "img_token": "<i>", "use_token": false,
