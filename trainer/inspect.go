@@ -183,7 +183,7 @@ func readConfig(files fs.FS) (model.Config, error) {
 	if err == nil {
 		return config, nil
 	}
-	if name, _ := weights.GGUFName(files); name != "" { //nolint:errcheck // configText has read it
+	if name, _ := weights.GGUFName(files); name != "" { // configText has read it
 		err = fmt.Errorf("the settings in %s: %w", name, errors.Unwrap(err)) // without "config.json", which it has not
 	}
 	return model.Config{}, fmt.Errorf("%w: %w", trial.ErrInput, err)

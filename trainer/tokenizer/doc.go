@@ -12,7 +12,7 @@
 //   - decode: ids become text
 //
 // config and named read tokenizer_config.json and its older neighbours: the special tokens by name, which chat templates write, and the
-// template itself, which package chat reads. vocabmerges reads what there was before tokenizer.json. Train makes a new tokenizer from texts.
+// template itself, which package chat reads. vocabmerges reads what there was before tokenizer.json. Train makes a tokenizer from texts.
 //
 //	tok, err := tokenizer.Load(modelFiles)
 //	ids := tok.Encode("the sea")

@@ -64,7 +64,8 @@ func TestNamedTokensAgreeWithTransformers(t *testing.T) {
 // TestNamesThatAddNothingKeepTheFingerprint: trials trained before these files were read stay reusable.
 func TestNamesThatAddNothingKeepTheFingerprint(t *testing.T) {
 	t.Parallel()
-	const base = `{"added_tokens": [{"id": 1, "content": "b"}], "decoder": {"type": "Fuse"}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}}}`
+	const base = `{"added_tokens": [{"id": 1, "content": "b"}], "decoder": {"type": "Fuse"},
+		"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}}}`
 	load := func(config string) string {
 		tok, err := Load(fstest.MapFS{File: {Data: []byte(base)}, ConfigFile: {Data: []byte(config)}})
 		if err != nil {
