@@ -4,6 +4,7 @@ go 1.26.5
 
 require (
 	github.com/bmatcuk/doublestar/v4 v4.10.4 // globs in the cards of hub data sets: ** and classes
+	github.com/clipperhouse/uax29/v2 v2.7.0 // characters as people see them, which SentencePiece's normalizers replace whole
 	github.com/dlclark/regexp2/v2 v2.13.0 // splitting patterns of tokenizers, which look ahead
 	github.com/goccy/go-yaml v1.19.2 // grid files: errors with line and column
 	github.com/gofrs/flock v0.13.0 // locks of corpora and installs that several processes share
@@ -33,7 +34,6 @@ require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
 	github.com/andybalholm/brotli v1.2.6 // indirect
-	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/fsnotify/fsnotify v1.9.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-viper/mapstructure/v2 v2.4.0 // indirect

@@ -163,11 +163,17 @@ func fromGGUF(files fs.FS, has map[string]json.RawMessage, values map[string]any
 	if err := json.Unmarshal(has["model_type"], &kind); err != nil {
 		return fmt.Errorf("%s: model_type: %w", weights.ConfigFile, err)
 	}
-	values["architectures"] = []string{strings.ToUpper(kind[:1]) + kind[1:] + "ForCausalLM"} // LlamaForCausalLM, Qwen2ForCausalLM, …
+	values["architectures"] = []string{classPrefix(kind) + "ForCausalLM"}
 	for key, from := range map[string]string{"bos_token_id": "tokenizer.ggml.bos_token_id", "eos_token_id": "tokenizer.ggml.eos_token_id"} {
 		if id, ok := metadata[from].(uint32); ok {
 			values[key] = id
 		}
 	}
 	return nil
+}
+
+// classPrefix begins the names of an architecture's classes in transformers: Llama, Qwen2, ….
+func classPrefix(modelType string) string {
+	odd := map[string]string{"gemma3_text": "Gemma3", "gpt_neox": "GPTNeoX", "smollm3": "SmolLM3"}
+	return cmp.Or(odd[modelType], strings.ToUpper(modelType[:1])+modelType[1:])
 }

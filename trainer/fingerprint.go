@@ -116,7 +116,12 @@ func (c checksum) addGGUFHeader(ctx context.Context, files fs.FS) error {
 	if err != nil {
 		return asInput(err)
 	}
-	return c.add(ctx, files, name, g.HeaderBytes())
+	for i, part := range weights.GGUFParts(name) {
+		if err := c.add(ctx, files, part, g.HeaderBytes()[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // errChanged marks a model whose files are not those that were fingerprinted.

@@ -167,7 +167,7 @@ func weightsBegin(t *testing.T, files fs.FS, name string) int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return int(g.HeaderBytes()) + 4096
+		return int(g.HeaderBytes()[0]) + 4096
 	}
 	f, err := files.Open(name)
 	if err != nil {

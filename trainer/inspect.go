@@ -47,7 +47,7 @@ func Files(m trial.ModelInfo) (fs.FS, error) {
 		return weights.Builtin(name)
 	}
 	if strings.HasSuffix(m.Path, trial.GGUFSuffix) && !isFolder(m.Path) {
-		return oneFile{os.DirFS(filepath.Dir(m.Path)), filepath.Base(m.Path)}, nil
+		return theseFiles{os.DirFS(filepath.Dir(m.Path)), weights.GGUFParts(filepath.Base(m.Path))}, nil
 	}
 	return os.DirFS(m.Path), nil
 }
@@ -69,30 +69,37 @@ func CheckText(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) error {
 	return fmt.Errorf("model %s cannot read %s: %w", m.Reference, text, missing)
 }
 
-// oneFile shows one file of a folder: a GGUF file is a whole model, and what lies beside it is not part of it.
-type oneFile struct {
-	dir  fs.FS
-	name string
+// theseFiles shows a GGUF file or all parts of one: that is a whole model, and what lies beside it is not part of it.
+type theseFiles struct {
+	dir   fs.FS
+	names []string
 }
 
-// Open opens the file.
-func (f oneFile) Open(name string) (fs.File, error) {
-	if name != f.name {
+// Open opens a file.
+func (f theseFiles) Open(name string) (fs.File, error) {
+	if !slices.Contains(f.names, name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return f.dir.Open(name)
 }
 
-// ReadDir lists the file.
-func (f oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
+// ReadDir lists the files that are there.
+func (f theseFiles) ReadDir(name string) ([]fs.DirEntry, error) {
 	if name != "." {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
 	}
-	info, err := fs.Stat(f.dir, f.name)
-	if err != nil {
-		return nil, err
+	var entries []fs.DirEntry
+	for _, name := range f.names {
+		info, err := fs.Stat(f.dir, name)
+		if errors.Is(err, fs.ErrNotExist) { // package weights names the part
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, fs.FileInfoToDirEntry(info))
 	}
-	return []fs.DirEntry{fs.FileInfoToDirEntry(info)}, nil
+	return entries, nil
 }
 
 // locate finds where a model's files are.
@@ -173,10 +180,13 @@ func readConfig(files fs.FS) (model.Config, error) {
 		return model.Config{}, asInput(err)
 	}
 	config, err := model.ParseConfig(text)
-	if err != nil {
-		return model.Config{}, fmt.Errorf("%w: %w", trial.ErrInput, err)
+	if err == nil {
+		return config, nil
 	}
-	return config, nil
+	if name, _ := weights.GGUFName(files); name != "" { // configText has read it
+		err = fmt.Errorf("the settings in %s: %w", name, errors.Unwrap(err)) // without "config.json", which it has not
+	}
+	return model.Config{}, fmt.Errorf("%w: %w", trial.ErrInput, err)
 }
 
 func configText(files fs.FS) ([]byte, error) {
@@ -191,7 +201,7 @@ func configText(files fs.FS) ([]byte, error) {
 		}
 		return g.Config()
 	}
-	text, err := fs.ReadFile(files, weights.ConfigFile)
+	text, err := weights.ReadText(files, weights.ConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: it has no %s; a model folder holds config.json, model.safetensors and tokenizer.json, or one .gguf "+
 			"file", trial.ErrInput, weights.ConfigFile)

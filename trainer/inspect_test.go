@@ -9,9 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/weights/weightstest"
 )
 
 // copyModel copies the files of a model folder, changed or left out as edit says (nil leaves out).
@@ -124,6 +127,52 @@ func TestInspectGGUF(t *testing.T) {
 	must(t, err)
 	if config.Fingerprint != changed.Fingerprint || config.Fingerprint == got.Fingerprint {
 		t.Error("the fingerprint without weights covers weights")
+	}
+}
+
+// TestInspectSplitGGUF: any part of a split model, and their folder, are the same model as in one file.
+func TestInspectSplitGGUF(t *testing.T) {
+	t.Parallel()
+	const folder = tinyGGUF + "-split"
+	whole, err := trainer.Inspect(t.Context(), tinyGGUF, trainer.InspectOptions{})
+	must(t, err)
+	var got []trial.ModelInfo
+	for _, ref := range []string{folder, folder + "/model-00001-of-00003.gguf", folder + "/model-00003-of-00003.gguf"} {
+		m, err := trainer.Inspect(t.Context(), ref, trainer.InspectOptions{})
+		must(t, err)
+		got = append(got, m)
+		if diff := cmp.Diff(whole.Tensors, m.Tensors); diff != "" || m.Params != whole.Params || m.Fingerprint != got[0].Fingerprint {
+			t.Errorf("%s: %d parameters, fingerprint %s; tensors (-want +got): %s", ref, m.Params, m.Fingerprint, diff)
+		}
+		bare, err := trainer.Inspect(t.Context(), ref, trainer.InspectOptions{WithoutWeights: true})
+		must(t, err)
+		if bare.Fingerprint == m.Fingerprint {
+			t.Errorf("%s: the fingerprint without weights covers weights", ref)
+		}
+	}
+	part := filepath.Join(t.TempDir(), "model-00002-of-00003.gguf")
+	text, err := os.ReadFile(folder + "/model-00002-of-00003.gguf")
+	must(t, err)
+	must(t, os.WriteFile(part, text, 0o600))
+	for _, ref := range []string{part, filepath.Dir(part)} {
+		_, err = trainer.Inspect(t.Context(), ref, trainer.InspectOptions{})
+		if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "model-00001-of-00003.gguf is missing, which is part 1 of 3") {
+			t.Errorf("Inspect(%s) = %v, want the missing part", ref, err)
+		}
+	}
+}
+
+// TestInspectGGUFSettings: what does not fit together in a GGUF file is not said of a config.json.
+func TestInspectGGUFSettings(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "odd.gguf")
+	must(t, os.WriteFile(name, weightstest.WriteGGUF(t, map[string]any{
+		"general.architecture": "llama", "llama.block_count": uint32(1), "llama.context_length": uint32(8), "llama.embedding_length": uint32(8),
+		"llama.feed_forward_length": uint32(8), "llama.attention.head_count": uint32(4), "llama.attention.head_count_kv": uint32(3),
+	}), 0o600))
+	_, err := trainer.Inspect(t.Context(), name, trainer.InspectOptions{})
+	if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "the settings in odd.gguf: vocab_size is 0") {
+		t.Errorf("Inspect = %v, want an input error about odd.gguf", err)
 	}
 }
 

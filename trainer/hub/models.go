@@ -130,9 +130,12 @@ func wanted(ctx context.Context, repo *hf.Repo, withWeights bool) ([]string, err
 			trial.ErrInput, repo.ID, weights.ConfigFile)
 	}
 	names := []string{weights.ConfigFile}
-	small := []string{tokenizer.File, tokenizer.ConfigFile, chat.TemplateFile}
+	small := []string{tokenizer.File, tokenizer.ConfigFile, chat.TemplateFile, tokenizer.SpecialTokensFile, tokenizer.AddedTokensFile}
+	if !repo.HasFile(tokenizer.File) {
+		small = append(small, tokenizer.VocabFile, tokenizer.MergesFile)
+	}
 	if withWeights { // for an export of the whole model
-		small = append(small, "special_tokens_map.json", "generation_config.json")
+		small = append(small, "generation_config.json")
 	}
 	for _, name := range small {
 		if repo.HasFile(name) {

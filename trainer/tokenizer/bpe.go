@@ -18,8 +18,8 @@ type bpeModel struct {
 	fuse      bool  // of neighbouring unknown characters one unk
 }
 
-func newBPEModel(file modelFile, byteLevel bool) (bpeModel, error) {
-	m := bpeModel{
+func newBPEModel(file modelFile, byteLevel bool) (*bpeModel, error) {
+	m := &bpeModel{
 		merges: make(map[pair]merge, len(file.Merges)), byteLevel: byteLevel, fallback: file.ByteFallback, unk: -1,
 		fuse: file.FuseUNK,
 	}

@@ -13,19 +13,38 @@ import (
 // Small tokenizers that use one component each; testdata/components/golden.py makes the file.
 func TestComponentsAgreeWithHuggingFace(t *testing.T) {
 	t.Parallel()
-	var golden struct {
-		Cases []struct {
-			Name      string          `json:"name"`
-			Tokenizer json.RawMessage `json:"tokenizer"`
-			Tests     []struct {
-				Text    string  `json:"text"`
-				IDs     []int32 `json:"ids"`
-				Special []int32 `json:"special"`
-				Decoded string  `json:"decoded"`
-			} `json:"tests"`
-		} `json:"cases"`
-	}
+	var golden tokenizerCases
 	readGolden(t, "testdata/components/golden.json", &golden)
+	golden.check(t)
+}
+
+// Small tokenizers of the kinds of T5, XLM-RoBERTa, ALBERT, Gemma and Tekken; testdata/unigram/golden.py makes the file.
+func TestKindsAgreeWithHuggingFace(t *testing.T) {
+	t.Parallel()
+	var golden tokenizerCases
+	readZipped(t, "testdata/unigram/golden.json.gz", &golden)
+	if len(golden.Cases) != 8 {
+		t.Fatalf("%d kinds: the file is not whole", len(golden.Cases))
+	}
+	golden.check(t)
+}
+
+// tokenizerCases are tokenizers with what they make of texts.
+type tokenizerCases struct {
+	Cases []struct {
+		Name      string          `json:"name"`
+		Tokenizer json.RawMessage `json:"tokenizer"`
+		Tests     []struct {
+			Text    string  `json:"text"`
+			IDs     []int32 `json:"ids"`
+			Special []int32 `json:"special"`
+			Decoded string  `json:"decoded"`
+		} `json:"tests"`
+	} `json:"cases"`
+}
+
+func (golden tokenizerCases) check(t *testing.T) {
+	t.Helper()
 	for _, c := range golden.Cases {
 		tok := loadBytes(t, c.Tokenizer)
 		for _, test := range c.Tests {

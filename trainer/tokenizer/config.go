@@ -5,38 +5,51 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
+	"slices"
+
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // ConfigFile names the special tokens and may hold the chat template.
 const ConfigFile = "tokenizer_config.json"
 
-// Config is what tokenizer_config.json says.
+// Config is what tokenizer_config.json says, and of the tokens also what special_tokens_map.json and added_tokens.json say.
 type Config struct {
-	ChatTemplate json.RawMessage `json:"chat_template"` // a string, or a list of named ones; package chat reads it
-	BOS          tokenName       `json:"bos_token"`
-	EOS          tokenName       `json:"eos_token"`
-	UNK          tokenName       `json:"unk_token"`
-	PAD          tokenName       `json:"pad_token"`
-	SEP          tokenName       `json:"sep_token"`
-	CLS          tokenName       `json:"cls_token"`
-	Mask         tokenName       `json:"mask_token"`
+	ChatTemplate json.RawMessage // a string, or a list of named ones; package chat reads it
+
+	settings []member // of tokenizer_config.json
+
+	named  []namedToken
+	extra  []addedToken // special ones without a name
+	listed []addedToken // all that are added to the vocabulary, with their ids
+	lists  bool         // listed is from tokenizer_config.json, so that the other files do not count
 }
 
-// ReadConfig reads tokenizer_config.json. A model without one has an empty Config.
+// ReadConfig reads tokenizer_config.json and its older neighbours. A model without one has an empty Config.
 func ReadConfig(files fs.FS) (Config, error) {
 	var c Config
-	err := readJSON(files, ConfigFile, &c)
-	return c, err
+	settings, err := readObject(files, ConfigFile)
+	if err != nil {
+		return c, err
+	}
+	c.settings = settings
+	c.ChatTemplate, _ = find(settings, "chat_template")
+	standard, err := standardTokens(files, settings)
+	if err != nil {
+		return c, err
+	}
+	if err := c.readNames(files, slices.Concat(standard, settings)); err != nil {
+		return c, fmt.Errorf("special tokens of %s and %s: %w", ConfigFile, SpecialTokensFile, err)
+	}
+	return c, nil
 }
 
 // SpecialTokens returns the tokens that a chat template can use, by the names that transformers gives them.
 func (c Config) SpecialTokens() map[string]string {
-	tokens := map[string]string{
-		"bos_token": string(c.BOS), "eos_token": string(c.EOS), "unk_token": string(c.UNK), "pad_token": string(c.PAD),
-		"sep_token": string(c.SEP), "cls_token": string(c.CLS), "mask_token": string(c.Mask),
+	tokens := make(map[string]string, len(c.named))
+	for _, n := range c.named {
+		tokens[n.name] = n.token.Content
 	}
-	maps.DeleteFunc(tokens, func(_, token string) bool { return token == "" })
 	return tokens
 }
 
@@ -54,23 +67,9 @@ func GGUFChatTemplate(files fs.FS) (source string, tokens map[string]string, err
 	return source, tokens, err
 }
 
-// tokenName is a token's text, given as a string or as an object with its content.
-type tokenName string
-
-// UnmarshalJSON reads both spellings and null.
-func (n *tokenName) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '{' {
-		var token addedToken
-		err := json.Unmarshal(b, &token)
-		*n = tokenName(token.Content)
-		return err
-	}
-	return json.Unmarshal(b, (*string)(n))
-}
-
 // readJSON decodes a file where there is one.
 func readJSON(files fs.FS, name string, into any) error {
-	body, err := fs.ReadFile(files, name)
+	body, err := weights.ReadText(files, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

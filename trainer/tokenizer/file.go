@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -70,42 +71,74 @@ func parseMerge(line string) (mergeRule, error) {
 	return mergeRule{left, right}, nil
 }
 
-// parse reads a tokenizer.json.
-func parse(body []byte) (*Tokenizer, error) {
+// parse reads a tokenizer.json, completed by what its neighbours say of tokens. added describes what they add or change; it is empty
+// where they agree.
+func parse(body []byte, names Config) (t *Tokenizer, added string, err error) {
 	var file tokenizerFile
 	if err := json.Unmarshal(body, &file); err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	m, err := parseModel(file.Model)
+	if err != nil {
+		return nil, "", err
+	}
+	all := names.complete(file.AddedTokens, m.vocabulary())
+	sameIDs := func(a, b addedToken) bool {
+		a.Special = b.Special // which only matters where ids become text
+		return a == b
+	}
+	if !slices.EqualFunc(all, file.AddedTokens, sameIDs) {
+		added = fmt.Sprintf("\nadded %+v", all)
+	}
+	file.AddedTokens = all
+	t, err = newTokenizer(file, m)
+	return t, added, err
+}
+
+func parseModel(body json.RawMessage) (model, error) {
+	if len(body) == 0 {
+		return nil, errors.New("it has no model")
 	}
 	var kind struct {
 		Type string `json:"type"`
 	}
-	if len(file.Model) == 0 {
-		return nil, errors.New("it has no model")
-	}
-	if err := json.Unmarshal(file.Model, &kind); err != nil {
+	if err := json.Unmarshal(body, &kind); err != nil {
 		return nil, err
 	}
-	if kind.Type != "BPE" && kind.Type != "" {
-		return nil, fmt.Errorf("a %s model is not supported, only BPE is", kind.Type)
+	switch kind.Type {
+	case "BPE", "":
+		var m modelFile
+		err := json.Unmarshal(body, &m)
+		return m, err
+	case "Unigram":
+		var m unigramFile
+		err := json.Unmarshal(body, &m)
+		return m, err
 	}
-	var model modelFile
-	if err := json.Unmarshal(file.Model, &model); err != nil {
-		return nil, err
-	}
-	return newTokenizer(file, model)
+	return nil, fmt.Errorf("a %s model is not supported, only BPE and Unigram are", kind.Type)
 }
 
+// model is a BPE or Unigram model as a file has it.
+type model interface {
+	vocabulary() map[string]int32
+	build(byteLevel bool) (pieceModel, error)
+}
+
+func (m modelFile) vocabulary() map[string]int32 { return m.Vocab }
+
+func (m modelFile) build(byteLevel bool) (pieceModel, error) { return newBPEModel(m, byteLevel) }
+
 // newTokenizer checks that file and model describe what this package implements, to the id, and builds the tables.
-func newTokenizer(file tokenizerFile, model modelFile) (*Tokenizer, error) {
+func newTokenizer(file tokenizerFile, m model) (*Tokenizer, error) {
 	t := &Tokenizer{bos: -1, eos: -1}
-	if err := t.setVocabulary(model.Vocab, file.AddedTokens); err != nil {
+	if err := t.setVocabulary(m.vocabulary(), file.AddedTokens); err != nil {
 		return nil, err
 	}
 	if err := t.setSteps(file); err != nil {
 		return nil, err
 	}
 	var err error
-	t.model, err = newBPEModel(model, t.pre.byteLevel)
+	t.model, err = m.build(t.pre.byteLevel)
 	return t, err
 }
 

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"os"
 	"testing"
 	"testing/fstest"
@@ -22,6 +23,10 @@ func FuzzTokenizerJSON(f *testing.F) {
 		"behavior": "MergedWithNext"}, {"type": "Digits"},
 			{"type": "ByteLevel", "add_prefix_space": true}]}, "decoder": {"type": "ByteLevel"}, "model": {"ignore_merges": true,
 			"vocab": {"a": 0, "b": 9}, "merges": [["a", "b"]]}}`,
+		`{"normalizer": {"type": "Sequence", "normalizers": [{"type": "StripAccents"}, {"type": "Precompiled",
+			"precompiled_charsmap": "CAAAAAAEAAAAAAAAYWIAYwA="}]}, "pre_tokenizer": {"type": "Metaspace", "replacement": "_"},
+			"decoder": {"type": "Metaspace", "replacement": "_"}, "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": true,
+			"vocab": [["a", -1], ["b", -2.5], ["ab", -1e300], ["<0x31>", -4], ["_", 0]]}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -62,6 +67,32 @@ func FuzzEncodeDecode(f *testing.F) {
 			if got := tok.Decode(tok.Encode(text)); got != text {
 				t.Errorf("Decode(Encode(%q)) = %q", text, got)
 			}
+		}
+	})
+}
+
+// FuzzCharsmap: whatever a precompiled_charsmap holds, it is refused or replaces text with text.
+func FuzzCharsmap(f *testing.F) {
+	var golden tokenizerCases
+	readZipped(f, "testdata/unigram/golden.json.gz", &golden)
+	for _, c := range golden.Cases {
+		var file tokenizerFile
+		if err := json.Unmarshal(c.Tokenizer, &file); err != nil {
+			f.Fatal(err)
+		}
+		if n := file.Normalizer; n != nil && n.Type == "Precompiled" {
+			f.Add(n.Charsmap, "e\u0301 ﬁ \u1100\u1161")
+		}
+	}
+	f.Add([]byte("\x04\x00\x00\x00\x00\x04\x00\x00ab\x00"), "a")
+	f.Fuzz(func(t *testing.T, blob []byte, text string) {
+		m, err := parseCharsmap(blob)
+		if err != nil || !utf8.ValidString(text) {
+			return
+		}
+		got := m.normalize(text)
+		if !utf8.ValidString(got) || len(got) > len(text)*max(1, m.longest()) {
+			t.Errorf("normalize(%q) = %q, with replacements of at most %d bytes", text, got, m.longest())
 		}
 	})
 }

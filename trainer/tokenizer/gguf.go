@@ -146,8 +146,7 @@ func newGGUFTokenizer(m ggufMetadata) (*Tokenizer, error) {
 
 // addSpecial sets what is put around every text. Where a file does not say it, Llama's tokenizers begin with BOS.
 func (m ggufMetadata) addSpecial(t *Tokenizer) error {
-	pre := m.text("tokenizer.ggml.pre")
-	standard := m.text("tokenizer.ggml.model") == "llama" || isLlama3(pre)
+	standard := m.text("tokenizer.ggml.model") == "llama" || ggufPres()[m.text("tokenizer.ggml.pre")].bos
 	if m.flag("tokenizer.ggml.add_bos_token", standard) {
 		if t.bos < 0 {
 			return errors.New("tokenizer.ggml.add_bos_token is set, but there is no tokenizer.ggml.bos_token_id")

@@ -121,15 +121,18 @@ func TestGGUFTokenizerRefusesWhatItWouldGetWrong(t *testing.T) {
 		change map[string]any
 		want   string
 	}{
-		"no tokens":        {map[string]any{"tokenizer.ggml.tokens": nil}, "tokenizer.ggml.tokens is missing"},
-		"tokens of ints":   {map[string]any{"tokenizer.ggml.tokens": []int32{1}}, "[]int32"},
-		"another model":    {map[string]any{"tokenizer.ggml.model": "bert"}, "bert"},
-		"another splitter": {map[string]any{"tokenizer.ggml.pre": "deepseek-coder"}, "deepseek-coder"},
-		"no splitter":      {map[string]any{"tokenizer.ggml.pre": nil}, "tokenizer.ggml.pre"},
-		"broken merges":    {map[string]any{"tokenizer.ggml.merges": []string{"abc"}}, "abc"},
-		"strange merges":   {map[string]any{"tokenizer.ggml.merges": []string{"a zzzzz"}}, "not in the vocabulary"},
-		"too few types":    {map[string]any{"tokenizer.ggml.token_type": []int32{1}}, "1 entries"},
-		"no scores":        {map[string]any{"tokenizer.ggml.model": "llama"}, "tokenizer.ggml.scores"},
+		"no tokens":      {map[string]any{"tokenizer.ggml.tokens": nil}, "tokenizer.ggml.tokens is missing"},
+		"tokens of ints": {map[string]any{"tokenizer.ggml.tokens": []int32{1}}, "[]int32"},
+		"another model":  {map[string]any{"tokenizer.ggml.model": "bert"}, "bert"},
+		"another splitter": {
+			map[string]any{"tokenizer.ggml.pre": "viking"},
+			`tokenizer.ggml.pre "viking" is not supported: there are codeshell, command-r`,
+		},
+		"no splitter":    {map[string]any{"tokenizer.ggml.pre": nil}, "tokenizer.ggml.pre"},
+		"broken merges":  {map[string]any{"tokenizer.ggml.merges": []string{"abc"}}, "abc"},
+		"strange merges": {map[string]any{"tokenizer.ggml.merges": []string{"a zzzzz"}}, "not in the vocabulary"},
+		"too few types":  {map[string]any{"tokenizer.ggml.token_type": []int32{1}}, "1 entries"},
+		"no scores":      {map[string]any{"tokenizer.ggml.model": "llama"}, "tokenizer.ggml.scores"},
 		"bos without id": {
 			map[string]any{"tokenizer.ggml.add_bos_token": true, "tokenizer.ggml.bos_token_id": uint32(1 << 31)},
 			"bos_token_id",

@@ -2,39 +2,30 @@ package tokenizer
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 )
 
-func isLlama3(pre string) bool { return pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3" }
-
-// byteLevel is tokenizer.ggml.model gpt2. How it splits text is known only by a name, tokenizer.ggml.pre (llama.cpp,
-// src/llama-vocab.cpp).
+// byteLevel is tokenizer.ggml.model gpt2.
 func (m ggufMetadata) byteLevel(tokens []string) (*Tokenizer, error) {
-	pre := m.text("tokenizer.ggml.pre")
-	file := tokenizerFile{Decoder: &component{Type: "ByteLevel"}}
-	switch {
-	case pre == "gpt-2" || pre == "phi-2":
-		file.PreTokenizer = &component{Type: "ByteLevel"}
-	case pre == "smollm" || pre == "starcoder" || pre == "refact" || pre == "codeshell":
-		file.PreTokenizer = &component{
-			Type:          "Sequence",
-			Pretokenizers: []component{{Type: "Digits", IndividualDigits: true}, {Type: "ByteLevel"}},
-		}
-	case isLlama3(pre):
-		file.PreTokenizer = splitByteLevel(llama3Pattern)
-	case pre == "qwen2" || pre == "deepseek-r1-qwen":
-		file.PreTokenizer = splitByteLevel(qwen2Pattern)
-		file.Normalizer = &component{Type: "NFC"} // as the model's own tokenizer.json has it; llama.cpp leaves it out
-	default:
-		return nil, fmt.Errorf("tokenizer.ggml.pre %q is not supported: there are gpt-2, smollm, starcoder, llama-bpe and qwen2; "+
-			"put the model's tokenizer.json and config.json beside its safetensors instead", pre)
+	pre, err := m.pre()
+	if err != nil {
+		return nil, err
+	}
+	file := tokenizerFile{Decoder: &component{Type: "ByteLevel"}, PreTokenizer: pre.component()}
+	if pre.nfc {
+		file.Normalizer = &component{Type: "NFC"}
 	}
 	lines, err := ggufList[string](m, "tokenizer.ggml.merges")
 	if err != nil {
 		return nil, err
 	}
-	model := modelFile{Vocab: vocabulary(tokens), Merges: make([]mergeRule, len(lines)), IgnoreMerges: isLlama3(pre)}
+	if len(lines) == 0 { // llama.cpp refuses it in these words
+		return nil, errors.New("cannot find tokenizer merges (tokenizer.ggml.merges), without which text would be cut into single " +
+			"characters; load a GGUF file made by a newer converter, or a folder with the model's tokenizer.json")
+	}
+	model := modelFile{Vocab: vocabulary(tokens), Merges: make([]mergeRule, len(lines)), IgnoreMerges: pre.ignoreMerges}
 	for i, line := range lines {
 		if model.Merges[i], err = parseMerge(line); err != nil {
 			return nil, fmt.Errorf("tokenizer.ggml.merges: %w", err)
@@ -44,14 +35,6 @@ func (m ggufMetadata) byteLevel(tokens []string) (*Tokenizer, error) {
 		return nil, err
 	}
 	return newTokenizer(file, model)
-}
-
-// splitByteLevel is how Llama 3's and Qwen2's tokenizer.json split.
-func splitByteLevel(pattern string) *component {
-	noRegex := false
-	return &component{Type: "Sequence", Pretokenizers: []component{
-		{Type: "Split", Behavior: isolated, Pattern: &splitPattern{Regex: &pattern}}, {Type: "ByteLevel", UseRegex: &noRegex},
-	}}
 }
 
 // spaceMark is SentencePiece's space.
@@ -92,7 +75,11 @@ func (m ggufMetadata) sentencePiece(tokens []string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.model.merges, err = scoredMerges(tokens, scores, types, model.Vocab)
+	bpe, err := newBPEModel(model, false)
+	if err == nil {
+		bpe.merges, err = scoredMerges(tokens, scores, types, model.Vocab)
+	}
+	t.model = bpe
 	return t, err
 }
 

@@ -31,6 +31,8 @@ type component struct {
 	PrependScheme    string `json:"prepend_scheme"`
 	Split            *bool  `json:"split"` // absent means true
 
+	Charsmap []byte `json:"precompiled_charsmap"` // base64
+
 	StripLeft  bool `json:"strip_left"`
 	StripRight bool `json:"strip_right"`
 	Start      int  `json:"start"`
@@ -72,6 +74,10 @@ func (c *component) growth() int {
 			pattern = max(1, len(*c.Pattern.String))
 		}
 		factor = max(1, (len(c.Content)+pattern-1)/pattern)
+	case "Precompiled":
+		if m, err := parseCharsmap(c.Charsmap); err == nil {
+			factor = max(1, m.longest())
+		}
 	}
 	for _, list := range [][]component{c.Normalizers, c.Decoders} {
 		for i := range list {
@@ -116,6 +122,11 @@ func newNormalizer(c *component) (normalizer, error) {
 		}, nil
 	case "Replace":
 		return newReplace(c)
+	case "StripAccents":
+		return stripAccents, nil
+	case "Precompiled":
+		m, err := parseCharsmap(c.Charsmap)
+		return m.normalize, err
 	case "Sequence":
 		return newNormalizers(c.Normalizers)
 	}
@@ -137,6 +148,16 @@ func newNormalizers(list []component) (normalizer, error) {
 		}
 		return s
 	}, nil
+}
+
+// stripAccents removes combining marks.
+func stripAccents(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsMark(r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 func strip(s string, left, right bool) string {

@@ -27,7 +27,8 @@ func compile(pattern string) (*regexp2.Regexp, error) {
 	if len(pattern) > maxRegex {
 		return nil, fmt.Errorf("a regular expression of %d bytes is not supported, at most %d", len(pattern), maxRegex)
 	}
-	re, err := regexp2.Compile(pattern, regexp2.OptionMaxBacktrackingStackSize(-1)) // it grows with the text, which may be long
+	// As in Oniguruma's Ruby syntax, which Hugging Face's uses, ^ and $ match at every line. The stack grows with the text.
+	re, err := regexp2.Compile(pattern, regexp2.Multiline, regexp2.OptionMaxBacktrackingStackSize(-1))
 	if err != nil {
 		return nil, fmt.Errorf("regular expression %q is not supported: %w", pattern, err)
 	}

@@ -8,13 +8,10 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// findSpecial finds the begin and end-of-text tokens: by the names in tokenizer_config.json, else by the ids in
-// config.json (openai-community/gpt2 has only those).
-func (t *Tokenizer) findSpecial(files fs.FS) error {
-	names, err := ReadConfig(files)
-	if err != nil {
-		return err
-	}
+// findSpecial finds the begin and end-of-text tokens: by the names in tokenizer_config.json or special_tokens_map.json, else by the ids
+// in config.json (openai-community/gpt2 has only those). What generation_config.json says, which may list more tokens that end an
+// answer, is not for texts.
+func (t *Tokenizer) findSpecial(files fs.FS, names Config) error {
 	var config struct {
 		BOS tokenID `json:"bos_token_id"`
 		EOS tokenID `json:"eos_token_id"`
@@ -22,30 +19,21 @@ func (t *Tokenizer) findSpecial(files fs.FS) error {
 	if err := readJSON(files, weights.ConfigFile, &config); err != nil {
 		return err
 	}
-	if t.bos, err = t.special("bos_token", names.BOS, config.BOS); err != nil {
-		return err
-	}
-	t.eos, err = t.special("eos_token", names.EOS, config.EOS)
-	return err
+	tokens := names.SpecialTokens()
+	t.bos = t.special(tokens["bos_token"], config.BOS)
+	t.eos = t.special(tokens["eos_token"], config.EOS)
+	return nil
 }
 
-// special resolves one of them; -1 where the model has none. A begin-of-text token that is named but unknown only matters to
-// templates that write it, so it is none.
-func (t *Tokenizer) special(what string, name tokenName, fallback tokenID) (int32, error) {
-	if name != "" {
-		id, ok := t.vocab[string(name)]
-		if !ok && what == "eos_token" {
-			return -1, fmt.Errorf("%s: %s %q is not in tokenizer.json", ConfigFile, what, name)
-		}
-		if !ok {
-			return -1, nil
-		}
-		return id, nil
+// special resolves one of them; -1 where the model has none.
+func (t *Tokenizer) special(name string, fallback tokenID) int32 {
+	if id, ok := t.vocab[name]; ok && name != "" {
+		return id
 	}
 	if _, ok := t.Token(fallback.id); fallback.set && ok {
-		return fallback.id, nil
+		return fallback.id
 	}
-	return -1, nil
+	return -1
 }
 
 // tokenID is a token id, given as a number or as a list whose first counts.

@@ -10,9 +10,10 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// Tokenizer is a BPE tokenizer, byte-level or with byte fallback. It may be used by several goroutines.
+// Tokenizer is a BPE tokenizer, byte-level or with byte fallback, or a Unigram tokenizer. It may be used by several goroutines.
 //
 // It is written here because go-huggingface v0.4.3 gives other ids than the ones the models were trained on: it splits
 // byte-level text at spaces only and at most patterns not at all, knows neither Digits, byte fallback, ignore_merges nor
@@ -25,12 +26,17 @@ type Tokenizer struct {
 	normalize normalizer   // nil where there is none
 	normAdded *addedTokens // those that are looked for after normalizing; nil where they are the same
 	pre       preTokenizer
-	model     bpeModel
+	model     pieceModel
 	decode    decoder
 
 	prefix, suffix []int32 // what the post-processor adds
 	bos, eos       int32   // -1 where there is none
 	fingerprint    string
+}
+
+// pieceModel turns pieces of text into ids, and appends them.
+type pieceModel interface {
+	encode(ids []int32, piece string) []int32
 }
 
 // vocabEntry is one entry of the vocabulary. known is false for ids that are not used.
@@ -43,38 +49,52 @@ type pair struct{ left, right int32 }
 
 type merge struct{ rank, id int32 }
 
-// Load reads tokenizer.json, and what names the special tokens: tokenizer_config.json, else config.json. A model
-// that is one GGUF file has its tokenizer in there. A missing or unsupported tokenizer is an error that wraps
-// trial.ErrInput (and fs.ErrNotExist where it is missing).
+// Load reads tokenizer.json, and what names the special tokens: tokenizer_config.json and its older neighbours, else config.json. In its
+// place there may be vocab.json and merges.txt. A model that is one GGUF file has its tokenizer in there. A missing or unsupported
+// tokenizer is an error that wraps trial.ErrInput (and fs.ErrNotExist where it is missing).
 func Load(files fs.FS) (*Tokenizer, error) {
-	body, err := fs.ReadFile(files, File)
+	body, err := weights.ReadText(files, File)
 	if errors.Is(err, fs.ErrNotExist) {
+		if vocabAndMerges(files) {
+			return loadVocabMerges(files)
+		}
 		return loadGGUFTokenizer(files, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read tokenizer: %w", err)
 	}
-	t, err := parse(body)
+	names, err := ReadConfig(files)
+	if err != nil {
+		return nil, asInput(err)
+	}
+	t, added, err := parse(body, names)
 	if err != nil {
 		return nil, fmt.Errorf("%w: tokenizer.json: %w", trial.ErrInput, err)
 	}
-	if err := t.findSpecial(files); err != nil {
-		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
+	if err := t.findSpecial(files, names); err != nil {
+		return nil, asInput(err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(body, "\neos %d", t.eos))
+	sum := sha256.Sum256(fmt.Appendf(body, "%s\neos %d", added, t.eos))
 	t.fingerprint = hex.EncodeToString(sum[:])
 	return t, nil
+}
+
+// asInput marks an error about a file as the person's to fix.
+func asInput(err error) error {
+	if errors.Is(err, trial.ErrInput) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", trial.ErrInput, err)
 }
 
 // loadGGUFTokenizer reads the tokenizer of a model that is a GGUF file; missing is the error where it is none.
 func loadGGUFTokenizer(files fs.FS, missing error) (*Tokenizer, error) {
 	metadata, err := readGGUF(files)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the model has no tokenizer.json, which text needs: put it beside config.json, or give pre-tokenised "+
-			"rows (input_ids): %w", trial.ErrInput, missing)
+		return nil, withoutTokenizer(files, missing)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", trial.ErrInput, err)
+		return nil, asInput(err)
 	}
 	t, err := newGGUFTokenizer(metadata)
 	if err != nil {
@@ -112,6 +132,9 @@ func (t *Tokenizer) Encode(s string) []int32 {
 	t.eachText(s, t.added, func(id int32) { ids = append(ids, id) }, func(text string, first bool) {
 		if t.normalize != nil {
 			text = t.normalize(text)
+		}
+		if text == "" { // a pre-tokenizer that begins texts with a mark would make something of it
+			return
 		}
 		if t.normAdded == nil {
 			t.pre.split(text, first, emit)

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"os"
@@ -320,11 +321,32 @@ func TestLoadRefusesWhatItWouldGetWrong(t *testing.T) {
 	t.Parallel()
 	const rest = `"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "vocab": {"a": 0}}}`
 	cases := map[string][2]string{ // the file, and what the error names
-		"not json":         {`{`, "unexpected end"},
-		"no model":         {`{"decoder": {"type": "Fuse"}}`, "no model"},
-		"wordpiece":        {`{"model": {"type": "WordPiece", "vocab": {}}}`, "WordPiece"},
-		"unigram":          {`{"model": {"type": "Unigram", "vocab": [["a", -1]]}}`, "Unigram"},
-		"normalizer":       {`{"normalizer": {"type": "Precompiled"}, ` + rest, "Precompiled"},
+		"not json":  {`{`, "unexpected end"},
+		"no model":  {`{"decoder": {"type": "Fuse"}}`, "no model"},
+		"wordpiece": {`{"model": {"type": "WordPiece", "vocab": {}}}`, "WordPiece"},
+		"unigram without unk": {
+			`{"decoder": {"type": "Fuse"}, "model": {"type": "Unigram", "vocab": [["a", -1]]}}`,
+			"Unigram model whose unk_id",
+		},
+		"unigram's unk": {
+			`{"decoder": {"type": "Fuse"}, "model": {"type": "Unigram", "unk_id": 1, "vocab": [["a", -1]]}}`,
+			"Unigram model whose unk_id",
+		},
+		"unigram of bytes": {
+			`{"pre_tokenizer": {"type": "ByteLevel"}, "decoder": {"type": "Fuse"}, "model": {"type": "Unigram", "unk_id": 0, "vocab": [["a", -1]]}}`,
+			"after the pre-tokenizer ByteLevel",
+		},
+		"normalizer":  {`{"normalizer": {"type": "BertNormalizer"}, ` + rest, "BertNormalizer"},
+		"no charsmap": {`{"normalizer": {"type": "Precompiled"}, ` + rest, "a precompiled_charsmap is empty"},
+		"half charsmap": {
+			`{"normalizer": {"type": "Precompiled", "precompiled_charsmap": "CAAAAAAAAAA="}, ` + rest,
+			"of 4 bytes claims a table of 8",
+		},
+		"long charsmap": {
+			`{"normalizer": {"type": "Precompiled", "precompiled_charsmap": "` +
+				base64.StdEncoding.EncodeToString([]byte("\x04\x00\x00\x00\x00\x00\x00\x00"+strings.Repeat("x", 2000))) + `"}, ` + rest,
+			"times longer",
+		},
 		"inner normalizer": {`{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Nmt"}]}, ` + rest, "Nmt"},
 		"replace nothing":  {`{"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "x"}, ` + rest, "empty"},
 		"doubling": {`{"normalizer": {"type": "Sequence", "normalizers": [` +

@@ -8,9 +8,9 @@
 //	g, err := weights.ReadGGUF(os.DirFS("models"), "smollm2.gguf")       // g.Metadata, g.Config()
 //	adapter, err := weights.ReadAdapter("runs/trials/1f/1/adapter")
 //
-// A GGUF file looks like the folder that it was made from: its tensors have transformers' names, the rows of q and k are in
-// transformers' order again, and its metadata is translated into a config.json. Quantised weights (Q8_0, Q4_0, Q4_1, Q4_K, Q5_K,
-// Q6_K) become the float32 values that llama.cpp's reference computes.
+// A GGUF file, or its parts, look like the folder that they were made from: the tensors have transformers' names, what llama.cpp's
+// converter changed in them is undone (the order of q and k, the norms of Gemma), and the metadata is translated into a config.json.
+// Quantised weights become the float32 values that llama.cpp's reference computes.
 //
 // A file is not trusted. The header is checked whole before any tensor is allocated: its length against the file's,
 // every offset against the data, gaps, overlaps and shapes. go-huggingface's own reader maps a file and slices it by the

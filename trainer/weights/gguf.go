@@ -3,16 +3,11 @@ package weights
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
-	"path"
 	"slices"
-	"strings"
-
-	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // GGUF is what comes before the weights in a GGUF file, checked against the file's size.
@@ -20,28 +15,9 @@ type GGUF struct {
 	// Metadata holds numbers as Go's types of the same width, texts, and slices of these ([]string, []float32, []int32, …).
 	Metadata map[string]any
 	header   Header
-	rope     []float32 // rope_freqs.weight, which is no weight but a setting; nil without
-}
-
-// GGUFName returns the model's GGUF file in a folder that has no config.json: the only one there is. Empty means none.
-func GGUFName(files fs.FS) (string, error) {
-	if _, err := fs.Stat(files, ConfigFile); !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	entries, err := fs.ReadDir(files, ".")
-	if err != nil {
-		return "", err
-	}
-	var names []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), trial.GGUFSuffix) && !e.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	if len(names) > 1 {
-		return "", fmt.Errorf("%w: %d GGUF files (%s); name the one to use", ErrFormat, len(names), strings.Join(names, ", "))
-	}
-	return strings.Join(names, ""), nil
+	rope     map[string][]float32 // what the tensors in ropeTensors hold, which are no weights but settings
+	listed   int                  // tensors in the file, these included
+	starts   []int64              // where the weights begin
 }
 
 // GGUFMetadata reads the metadata of a GGUF file: the model's shape and its tokenizer.
@@ -50,22 +26,8 @@ func GGUFMetadata(files fs.FS, name string) (map[string]any, error) {
 	return g.Metadata, err
 }
 
-// ReadGGUF reads and checks a GGUF file up to its weights.
-func ReadGGUF(files fs.FS, name string) (GGUF, error) {
-	f, size, err := open(files, name)
-	if err != nil {
-		return GGUF{}, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	g, err := parseGGUF(f, size)
-	if err != nil {
-		return GGUF{}, fmt.Errorf("read %s: %w", path.Base(name), err)
-	}
-	return g, nil
-}
-
-// HeaderBytes is the length of all that comes before the weights.
-func (g GGUF) HeaderBytes() int64 { return g.header.start }
+// HeaderBytes is the length of all that comes before the weights, of each of the model's parts.
+func (g GGUF) HeaderBytes() []int64 { return g.starts }
 
 // Limits of a header. Lengths in it are checked against the file, so that its memory is a small multiple of the file's size;
 // these refuse what no model has.
@@ -75,7 +37,7 @@ const (
 	maxGGUFAxes    = 4 // GGML_MAX_DIMS
 )
 
-// parseGGUF reads a file of this size: magic, version, counts, metadata, tensors
+// parseGGUF reads a file of this size: magic, version, counts, metadata, tensors, with their names in the file
 // (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3).
 func parseGGUF(r io.ReaderAt, size int64) (GGUF, error) {
 	in := &ggufReader{r: bufio.NewReader(io.NewSectionReader(r, 0, size)), left: size}
@@ -107,10 +69,10 @@ func parseGGUF(r io.ReaderAt, size int64) (GGUF, error) {
 			return g, err
 		}
 	}
-	if err := g.place(size-in.left, size); err != nil {
-		return g, err
-	}
-	return g, g.translate(r)
+	g.listed = len(g.header.Tensors)
+	err = g.place(size-in.left, size)
+	g.starts = []int64{g.header.start}
+	return g, err
 }
 
 func (g *GGUF) readPair(in *ggufReader) error {

@@ -1,5 +1,7 @@
 package weights
 
+import "fmt"
+
 // ggufFormat returns a format of ggml by its number, with its name (ggml.h, enum ggml_type; the blocks are those of
 // ggml-common.h). Values are computed as llama.cpp's reference does, each operation rounded to float32: go-huggingface has the
 // same functions, but only inside a reader that trusts the file.
@@ -13,18 +15,32 @@ func ggufFormat(number uint32) (name string, f format) {
 		return "Q4_0", format{2 + 16, 32, decodeQ4x0}
 	case 3:
 		return "Q4_1", format{2 + 2 + 16, 32, decodeQ4x1}
+	case 6:
+		return "Q5_0", format{2 + 4 + 16, 32, decodeQ5x0}
+	case 7:
+		return "Q5_1", format{2 + 2 + 4 + 16, 32, decodeQ5x1}
 	case 8:
 		return "Q8_0", format{2 + 32, 32, decodeQ8x0}
+	case 10:
+		return "Q2_K", format{16 + 64 + 2 + 2, 256, decodeQ2K}
+	case 11:
+		return "Q3_K", format{32 + 64 + 12 + 2, 256, decodeQ3K}
 	case 12:
 		return "Q4_K", format{2 + 2 + 12 + 128, 256, decodeQ4K}
 	case 13:
 		return "Q5_K", format{2 + 2 + 12 + 32 + 128, 256, decodeQ5K}
 	case 14:
 		return "Q6_K", format{128 + 64 + 16 + 2, 256, decodeQ6K}
+	case 20:
+		return "IQ4_NL", format{2 + 16, 32, decodeIQ4NL}
+	case 23:
+		return "IQ4_XS", format{2 + 2 + 4 + 128, 256, decodeIQ4XS}
 	case 28:
 		return "F64", format{8, 1, decodeF64}
 	case 30:
 		return "BF16", format{2, 1, decodeBF16}
+	case 39:
+		return "MXFP4", format{1 + 16, 32, decodeMXFP4}
 	}
 	return otherGGUFFormat(number), format{}
 }
@@ -32,14 +48,13 @@ func ggufFormat(number uint32) (name string, f format) {
 // otherGGUFFormat names what cannot be read, so that a message says what the file has.
 func otherGGUFFormat(number uint32) string {
 	names := map[uint32]string{
-		6: "Q5_0", 7: "Q5_1", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS",
-		19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64",
-		29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
+		9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 21: "IQ3_S", 22: "IQ2_S",
+		24: "I8", 25: "I16", 26: "I32", 27: "I64", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 40: "NVFP4", 41: "Q1_0",
 	}
 	if name, ok := names[number]; ok {
 		return name
 	}
-	return "unknown"
+	return fmt.Sprintf("no. %d", number)
 }
 
 // decodeQ4x0: scale, then 32 nibbles: the low ones are the first half. value = scale·(nibble - 8).

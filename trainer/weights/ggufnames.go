@@ -7,105 +7,105 @@ import (
 	"strings"
 )
 
-// ggufArchitectures are the values of general.architecture that can be read, and whether q and k are in llama.cpp's order.
-func ggufArchitectures() map[string]struct{ permuted bool } {
-	return map[string]struct{ permuted bool }{"llama": {true}, "qwen2": {false}, "qwen3": {false}}
+// Tensors that only say how positions are scaled.
+const (
+	ropeFreqs = "rope_freqs.weight"
+	ropeLong  = "rope_factors_long.weight"
+	ropeShort = "rope_factors_short.weight"
+)
+
+func isRopeTensor(name string) bool {
+	return name == ropeFreqs || name == ropeLong || name == ropeShort
 }
 
-// ggufNames maps what llama.cpp calls a module (gguf-py, constants.py) to what transformers calls it in the Llama family; what
-// comes after blk.N. there comes after model.layers.N. here.
-func ggufNames() map[string]string {
-	return map[string]string{
-		"token_embd":  "model.embed_tokens",
-		"output_norm": "model.norm",
-		"output":      "lm_head",
-		"attn_norm":   "input_layernorm",
-		"attn_q":      "self_attn.q_proj",
-		"attn_k":      "self_attn.k_proj",
-		"attn_v":      "self_attn.v_proj",
-		"attn_output": "self_attn.o_proj",
-		"attn_q_norm": "self_attn.q_norm",
-		"attn_k_norm": "self_attn.k_norm",
-		"ffn_norm":    "post_attention_layernorm",
-		"ffn_gate":    "mlp.gate_proj",
-		"ffn_up":      "mlp.up_proj",
-		"ffn_down":    "mlp.down_proj",
-	}
-}
-
-// ropeFactors is a tensor that only says how positions are scaled.
-const ropeFactors = "rope_freqs.weight"
-
-// translate gives the tensors transformers' names, marks those whose rows are in llama.cpp's order, and takes out what is no
-// weight. Of another architecture only the metadata serves; Config says so.
+// translate gives the tensors transformers' names, notes how their values become transformers', and takes out what is no weight. Of
+// another architecture only the metadata serves; Config says so.
 func (g *GGUF) translate(r io.ReaderAt) error {
 	arch, ok := ggufArchitectures()[g.architecture()]
 	if !ok {
 		return nil
 	}
-	names := ggufNames()
+	if err := g.takeRope(r); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for i := range g.header.Tensors {
 		e := &g.header.Tensors[i]
-		if e.Name == ropeFactors {
-			continue
-		}
-		e.Name = hfName(e.Name, names)
+		name, module := arch.hfName(e.Name)
+		e.Name = name
 		if seen[e.Name] {
 			return fmt.Errorf("%w: tensor %q is there twice", ErrFormat, e.Name)
 		}
 		seen[e.Name] = true
-		if !arch.permuted {
-			continue
-		}
-		switch {
-		case strings.Contains(e.Name, ".q_proj."):
-			e.heads, ok = g.number("attention.head_count")
-		case strings.Contains(e.Name, ".k_proj."):
-			if e.heads, ok = g.number("attention.head_count_kv"); !ok {
-				e.heads, ok = g.number("attention.head_count")
-			}
-		default:
-			continue
-		}
-		if !ok || e.heads < 1 || len(e.Shape) == 0 || e.Shape[0]%(2*e.heads) != 0 {
-			return fmt.Errorf("%w: tensor %s of shape %v is not made of %d heads", ErrFormat, e.Name, e.Shape, e.heads)
+		if err := g.noteUndo(arch, e, module); err != nil {
+			return err
 		}
 	}
-	return g.takeRope(r)
-}
-
-// takeRope reads rope_freqs.weight and takes it out of the tensors.
-func (g *GGUF) takeRope(r io.ReaderAt) error {
-	i := slices.IndexFunc(g.header.Tensors, func(e Entry) bool { return e.Name == ropeFactors })
-	if i < 0 {
-		return nil
-	}
-	read, err := g.header.read(&parts{file: r}, func(e Entry) bool { return e.Name == ropeFactors })
-	if err != nil {
-		return err
-	}
-	g.rope = read[ropeFactors].Data
-	g.header.Tensors = slices.Delete(g.header.Tensors, i, i+1)
 	return nil
 }
 
-// hfName translates a tensor's name; one that is unknown stays as it is, for the reader to refuse.
-func hfName(name string, names map[string]string) string {
-	layer, rest := "", name
-	if after, ok := strings.CutPrefix(name, "blk."); ok {
-		number, module, ok := strings.Cut(after, ".")
-		if !ok {
-			return name
+// noteUndo notes what the converter did to a tensor, given llama.cpp's name of its module.
+func (g *GGUF) noteUndo(arch ggufArchitecture, e *Entry, module string) error {
+	heads, blocks := 0, 2 // rows are made of heads, and heads of so many equal blocks
+	switch {
+	case arch.normShift && strings.HasSuffix(module, "_norm"):
+		e.undo = subtractOne
+		return nil
+	case arch.permuted && module == "attn_q", arch.fusedQKV && module == "attn_qkv":
+		heads, _ = g.number("attention.head_count")
+	case arch.permuted && module == "attn_k":
+		var ok bool
+		if heads, ok = g.number("attention.head_count_kv"); !ok {
+			heads, _ = g.number("attention.head_count")
 		}
-		layer, rest = "model.layers."+number+".", module
+	default:
+		return nil
+	}
+	if arch.fusedQKV {
+		blocks = 3
+	}
+	if heads < 1 || len(e.Shape) == 0 || e.Shape[0]%(blocks*heads) != 0 {
+		return fmt.Errorf("%w: tensor %s of shape %v is not made of %d heads", ErrFormat, e.Name, e.Shape, heads)
+	}
+	rows := e.Shape[0]
+	e.undo = func(data []float32) { unpermute(data, rows, heads) }
+	if arch.fusedQKV {
+		e.undo = func(data []float32) { byHeads(data, heads) }
+	}
+	return nil
+}
+
+// takeRope reads the tensors that are settings and takes them out.
+func (g *GGUF) takeRope(r io.ReaderAt) error {
+	read, err := g.header.read(&parts{file: r}, func(e Entry) bool { return isRopeTensor(e.Name) })
+	if err != nil {
+		return err
+	}
+	g.rope = map[string][]float32{}
+	for name, a := range read {
+		g.rope[name] = a.Data
+	}
+	g.header.Tensors = slices.DeleteFunc(g.header.Tensors, func(e Entry) bool { return isRopeTensor(e.Name) })
+	return nil
+}
+
+// hfName translates a tensor's name, and returns with it the module's name in llama.cpp; a name that is unknown stays as it is, for
+// the reader to refuse.
+func (a ggufArchitecture) hfName(name string) (hf, module string) {
+	names, layer, rest := a.outer, "", name
+	if after, ok := strings.CutPrefix(name, "blk."); ok {
+		number, inner, ok := strings.Cut(after, ".")
+		if !ok {
+			return name, ""
+		}
+		names, layer, rest = a.inner, a.layers+number+".", inner
 	}
 	module, kind, ok := strings.Cut(rest, ".")
 	hf, known := names[module]
-	if !ok || !known || (layer == "") != (strings.HasPrefix(hf, "model.") || hf == "lm_head") {
-		return name
+	if !ok || !known {
+		return name, ""
 	}
-	return layer + hf + "." + kind
+	return layer + hf + "." + kind, module
 }
 
 // unpermute puts the rows of a q or k projection into transformers' order. llama.cpp rotates neighbours (2i, 2i+1) of a head
@@ -123,14 +123,47 @@ func unpermute(data []float32, rows, heads int) {
 	}
 }
 
-func (g *GGUF) architecture() string {
+// byHeads puts q, k and v of each head together, as GPT-NeoX has them, where data has all of q, then all of k, then all of v.
+func byHeads(data []float32, heads int) {
+	apart := slices.Clone(data)
+	n := len(data) / (3 * heads)
+	for h := range heads {
+		for part := range 3 {
+			copy(data[(3*h+part)*n:], apart[(part*heads+h)*n:(part*heads+h+1)*n])
+		}
+	}
+}
+
+func subtractOne(data []float32) {
+	for i := range data {
+		data[i]--
+	}
+}
+
+func (g GGUF) architecture() string {
 	name, _ := g.Metadata["general.architecture"].(string)
 	return name
 }
 
+// setting returns a setting of the architecture.
+func (g GGUF) setting(key string) (any, bool) {
+	v, ok := g.Metadata[g.architecture()+"."+key]
+	return v, ok
+}
+
 // number returns an integer setting of the architecture.
-func (g *GGUF) number(key string) (int, bool) {
-	switch v := g.Metadata[g.architecture()+"."+key].(type) {
+func (g GGUF) number(key string) (int, bool) {
+	v, _ := g.setting(key)
+	return asInt(v)
+}
+
+// asInt returns an integer of the metadata, whatever its width.
+func asInt(v any) (int, bool) {
+	switch v := v.(type) {
+	case uint8:
+		return int(v), true
+	case uint16:
+		return int(v), true
 	case uint32:
 		return int(v), true
 	case int32:

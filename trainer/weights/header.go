@@ -36,7 +36,7 @@ type Entry struct {
 	Shape      []int
 	begin, end int64 // within the data
 	format     format
-	heads      int // rows are in llama.cpp's order, by heads; 0 where they are not
+	undo       func(data []float32) // turns what a GGUF file holds into transformers' values; nil where they are the same
 }
 
 // elements returns the number of values in the tensor.
@@ -64,12 +64,13 @@ func openShard(files fs.FS, name string) (shard, error) {
 	}
 	parse := parseHeader
 	if strings.HasSuffix(name, trial.GGUFSuffix) {
-		parse = func(r io.ReaderAt, size int64) (Header, error) {
-			g, err := parseGGUF(r, size)
-			return g.header, err
-		}
+		parse = func(io.ReaderAt, int64) (Header, error) { return parseGGUFShard(files, name, f, size) }
 	}
-	h, err := parse(f, size)
+	err = pointerAt(name, f)
+	var h Header
+	if err == nil {
+		h, err = parse(f, size)
+	}
 	if err != nil {
 		return shard{}, errors.Join(fmt.Errorf("read %s: %w", name, err), f.Close())
 	}

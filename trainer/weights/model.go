@@ -20,17 +20,21 @@ const (
 	IndexFile  = "model.safetensors.index.json"
 )
 
-// ModelFiles lists the files that hold a model's weights: model.safetensors, the shards its index names, or a GGUF file.
+// ModelFiles lists the files that hold a model's weights: model.safetensors, the shards its index names, or a GGUF file or its parts.
 func ModelFiles(files fs.FS) ([]string, error) {
-	if name, err := GGUFName(files); name != "" || err != nil {
-		return []string{name}, err
+	name, err := GGUFName(files)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		return GGUFParts(name), allParts(files, name)
 	}
 	if _, err := fs.Stat(files, ModelFile); err == nil {
 		return []string{ModelFile}, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	text, err := fs.ReadFile(files, IndexFile)
+	text, err := ReadText(files, IndexFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missingWeights(files)
 	}
@@ -134,7 +138,7 @@ func openModel(files fs.FS, want Want) ([]shard, error) {
 		}
 	}
 	if err := summary(problems); err != nil {
-		return shards, fmt.Errorf("%s do not fit config.json: %w: %w", strings.Join(names, ", "), ErrFormat, err)
+		return shards, fmt.Errorf("%s do not fit %s: %w: %w", strings.Join(names, ", "), settingsOf(names), ErrFormat, err)
 	}
 	return shards, nil
 }

@@ -93,8 +93,8 @@ func (h Header) read(file *parts, keep func(Entry) bool) (map[string]Array, erro
 		if err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", e.Name, err)
 		}
-		if e.heads > 0 {
-			unpermute(data, e.Shape[0], e.heads)
+		if e.undo != nil {
+			e.undo(data)
 		}
 		out[e.Name] = Array{Shape: e.Shape, Data: data}
 	}

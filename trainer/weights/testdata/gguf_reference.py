@@ -1,9 +1,10 @@
-"""Makes gguf_blocks.json and ../../model/testdata/tiny-llama/gguf/model.gguf with gguf-py, llama.cpp's own Python package.
+"""Makes gguf_blocks.json and ../../model/testdata/tiny-llama/gguf*/*.gguf with gguf-py, llama.cpp's own Python package.
 
 python gguf_reference.py          (gguf 0.19.0, numpy 2.4.6; seed 7)
 
 The blocks are random bytes whose float16 scales were replaced by random ones of a usual size; the values are gguf-py's
-dequantisation. The model is tiny-llama/bf16 with its bfloat16 weights as they are and q and k in llama.cpp's order.
+dequantisation. The model is tiny-llama/bf16 with its bfloat16 weights as they are and q and k in llama.cpp's order; in gguf-split/ it
+is cut in parts.
 """
 import json
 import os
@@ -16,7 +17,10 @@ here = os.path.dirname(os.path.abspath(__file__))
 rng = np.random.default_rng(7)
 
 # Where the float16 scales stand in a block.
-SCALES = {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "F16": [0], "F32": None, "BF16": None}
+SCALES = {
+    "Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "F16": [0], "F32": None, "BF16": None,
+    "Q5_0": [0], "Q5_1": [0, 2], "Q2_K": [80, 82], "Q3_K": [108], "IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": [],
+}
 
 
 def blocks():
@@ -56,12 +60,12 @@ def permute(w, heads):  # convert_hf_to_gguf.py, LlamaModel.permute
     return w.reshape(heads, 2, w.shape[0] // heads // 2, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
 
 
-def model():
+def model(name, split):
     folder = os.path.join(here, "../../model/testdata/tiny-llama")
     with open(os.path.join(folder, "bf16/config.json")) as f:
         c = json.load(f)
-    os.makedirs(os.path.join(folder, "gguf"), exist_ok=True)
-    w = gguf.GGUFWriter(os.path.join(folder, "gguf/model.gguf"), "llama")
+    os.makedirs(os.path.join(folder, name), exist_ok=True)
+    w = gguf.GGUFWriter(os.path.join(folder, name, "model.gguf"), "llama", split_max_tensors=split)
     w.add_block_count(c["num_hidden_layers"])
     w.add_context_length(c["max_position_embeddings"])
     w.add_embedding_length(c["hidden_size"])
@@ -90,4 +94,5 @@ def model():
 
 
 blocks()
-model()
+model("gguf", 0)
+model("gguf-split", 8)

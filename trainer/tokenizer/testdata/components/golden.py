@@ -10,7 +10,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 WORDS = "Hello World hello the cat's 123 45 a b ab abc . , ! ? - don't e é É x y".split()
 TEXTS = [
     "", " ", "Hello World", "hello  world ", " a b ab abc", "123 45a6 ½ ٣", "don't, a-b... c!?", "É é e\u0301 ﬁ Ａ", "a<x>b <x> c<y>d", "x<y>  <x>y",
-    "a\n\nb\tc", "▁a ▁b", "_word_ word words word", "😀é", "aaa bbb", "İstanbul ẞ",
+    "a\n\nb\tc", "▁a ▁b", "_word_ word words word", "😀é", "aaa bbb", "İstanbul ẞ", "ab \nba\n\n a\n",
 ]
 PATTERN = r"\d{1,2}|[a-z]+(?=b)|\s+(?!\S)"
 
@@ -62,6 +62,7 @@ TOKENIZERS = {
     "next": split(Regex(r"[ab\s]"), "merged_with_next"),
     "inverted": split(Regex("[a-z]+"), "removed", True),
     "split text": split(" ", "merged_with_next"),
+    "line ends": split(Regex(r"\w$|^[a-z]|\s+$"), "isolated"),
     "digits": make(pre_tokenizer=pre_tokenizers.Digits(individual_digits=False)),
     "single digits": make(pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.WhitespaceSplit()])),
     "punctuation": make(pre_tokenizer=pre_tokenizers.Punctuation("merged_with_previous")),
