@@ -191,7 +191,7 @@ func configText(files fs.FS) ([]byte, error) {
 		}
 		return g.Config()
 	}
-	text, err := fs.ReadFile(files, weights.ConfigFile)
+	text, err := weights.ReadText(files, weights.ConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: it has no %s; a model folder holds config.json, model.safetensors and tokenizer.json, or one .gguf "+
 			"file", trial.ErrInput, weights.ConfigFile)

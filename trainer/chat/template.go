@@ -15,6 +15,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/chat/jinja"
 	"github.com/ranksweep/ranksweep/trainer/tokenizer"
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // Template is a model's own format of a conversation. It may be used by several goroutines.
@@ -89,7 +90,7 @@ func readTemplate(files fs.FS) (string, map[string]string, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	body, err := fs.ReadFile(files, TemplateFile)
+	body, err := weights.ReadText(files, TemplateFile)
 	if err == nil {
 		return string(body), config.SpecialTokens(), nil
 	}

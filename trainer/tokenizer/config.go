@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // ConfigFile names the special tokens and may hold the chat template.
@@ -70,7 +72,7 @@ func (n *tokenName) UnmarshalJSON(b []byte) error {
 
 // readJSON decodes a file where there is one.
 func readJSON(files fs.FS, name string, into any) error {
-	body, err := fs.ReadFile(files, name)
+	body, err := weights.ReadText(files, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // Tokenizer is a BPE tokenizer, byte-level or with byte fallback. It may be used by several goroutines.
@@ -47,7 +48,7 @@ type merge struct{ rank, id int32 }
 // that is one GGUF file has its tokenizer in there. A missing or unsupported tokenizer is an error that wraps
 // trial.ErrInput (and fs.ErrNotExist where it is missing).
 func Load(files fs.FS) (*Tokenizer, error) {
-	body, err := fs.ReadFile(files, File)
+	body, err := weights.ReadText(files, File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return loadGGUFTokenizer(files, err)
 	}

@@ -174,6 +174,9 @@ func readSmall(path string, most int64) ([]byte, error) {
 	if err == nil && int64(len(text)) > most {
 		err = fmt.Errorf("%w: %s is larger than %d bytes", ErrFormat, path, most)
 	}
+	if err == nil {
+		err = PointerError(path, text)
+	}
 	return text, err
 }
 

@@ -69,7 +69,11 @@ func openShard(files fs.FS, name string) (shard, error) {
 			return g.header, err
 		}
 	}
-	h, err := parse(f, size)
+	err = pointerAt(name, f)
+	var h Header
+	if err == nil {
+		h, err = parse(f, size)
+	}
 	if err != nil {
 		return shard{}, errors.Join(fmt.Errorf("read %s: %w", name, err), f.Close())
 	}

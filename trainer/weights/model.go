@@ -29,7 +29,7 @@ func ModelFiles(files fs.FS) ([]string, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	text, err := fs.ReadFile(files, IndexFile)
+	text, err := ReadText(files, IndexFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missingWeights(files)
 	}
