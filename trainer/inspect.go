@@ -107,7 +107,7 @@ func locate(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo,
 		}
 		info.Path = path
 	case trial.IsHubModel(ref):
-		path, err := o.Hub.Model(ctx, ref, !o.WithoutWeights)
+		path, err := fetch(ctx, ref, o)
 		if err != nil {
 			return info, nil, err
 		}
@@ -120,6 +120,23 @@ func locate(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo,
 		err = fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	return info, files, err
+}
+
+// fetch returns where a hub model is. Its weights are fetched only once its settings are known to be those of a model that can be
+// trained.
+func fetch(ctx context.Context, ref string, o InspectOptions) (string, error) {
+	small := o.Hub
+	if !o.WithoutWeights {
+		small.Notify = nil // the fetch of the weights says it
+	}
+	path, err := small.Model(ctx, ref, false)
+	if err != nil || o.WithoutWeights {
+		return path, err
+	}
+	if _, err := readConfig(os.DirFS(path)); err != nil {
+		return "", fmt.Errorf("model %s: %w", ref, err)
+	}
+	return o.Hub.Model(ctx, ref, true)
 }
 
 func noSuchModel(ref string) error {

@@ -44,8 +44,10 @@ func ParseConfig(text []byte) (Config, error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
-	if err := checkArchitecture(f.ModelType); err != nil {
-		return Config{}, fmt.Errorf("config.json: %w", err)
+	for _, err := range []error{checkKind(f.ModelType, text), checkArchitecture(f.ModelType)} {
+		if err != nil {
+			return Config{}, fmt.Errorf("config.json: %w", err)
+		}
 	}
 	c, err := architectures()[f.ModelType].parse(text)
 	if err == nil {
