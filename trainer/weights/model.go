@@ -123,6 +123,10 @@ func openModel(files fs.FS, want Want) ([]shard, error) {
 		}
 		shards = append(shards, s)
 		for _, e := range s.Tensors {
+			if quantised(e.Name) && want.Shapes[want.canonical(e.Name)] == nil {
+				return shards, fmt.Errorf("%s: %w: its tensor %s belongs to a quantised weight, which cannot be trained; use the unquantised "+
+					"model that it was made from", name, ErrFormat, e.Name)
+			}
 			problems = append(problems, want.check(e, seen))
 		}
 	}
@@ -162,6 +166,15 @@ func (w Want) check(e Entry, seen map[string]bool) error {
 		return fmt.Errorf("tensor %s has number format %s, which cannot be read", e.Name, e.DType)
 	}
 	return nil
+}
+
+// quantised reports whether a tensor is one that quantisation makes of a weight or puts beside it: GPTQ, AWQ, bitsandbytes, fp8 and
+// compressed-tensors, MLX. config.json says so too, but not that of every old file.
+func quantised(name string) bool {
+	return slices.ContainsFunc([]string{
+		".qweight", ".qzeros", ".scales", ".g_idx", ".weight.absmax", ".weight.quant_map", ".SCB", ".weight_scale", ".weight_scale_inv",
+		".weight_packed", ".biases",
+	}, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
 // canonical returns the name a tensor has in Shapes: many files on the hub leave the prefix out.
