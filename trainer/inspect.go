@@ -166,12 +166,16 @@ func describe(ctx context.Context, info *trial.ModelInfo, files fs.FS, o Inspect
 	if err != nil {
 		return err
 	}
+	config, parted, err := partHead(files, config)
+	if err != nil && !o.WithoutWeights {
+		return err
+	}
 	if !o.WithoutWeights {
 		if err := weights.CheckModel(files, config.Weights()); err != nil {
 			return asInput(err)
 		}
 	}
-	if info.Fingerprint, err = fingerprint(ctx, files, o); err != nil {
+	if info.Fingerprint, err = fingerprint(ctx, files, parted, o); err != nil {
 		return err
 	}
 	info.Architecture = config.Architecture
@@ -194,6 +198,16 @@ func readConfig(files fs.FS) (model.Config, error) {
 		return model.Config{}, fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	return config, nil
+}
+
+// partHead unties the output head of a model whose files hold one of their own, and says whether it did (weights.HasOwnHead).
+func partHead(files fs.FS, c model.Config) (model.Config, bool, error) {
+	own, err := weights.HasOwnHead(files, c.Weights())
+	if err != nil {
+		return c, false, asInput(err)
+	}
+	c.TieHead = c.TieHead && !own
+	return c, own, nil
 }
 
 func configText(files fs.FS) ([]byte, error) {

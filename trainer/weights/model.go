@@ -74,6 +74,8 @@ type Want struct {
 	Shapes map[string][]int // by canonical name: transformer.h.0.…, model.layers.0.…
 	Prefix string           // of all names but the output head's; files may leave it out
 	Ignore []string         // ends of names of tensors that may be there and carry no weights of their own: buffers, a tied output head
+	// TiedHead is the output head's name where it is the token embedding, whose name is Tokens; else "".
+	TiedHead, Tokens string
 }
 
 // CheckModel compares the headers of a model's files with what the architecture needs, without reading a weight.
@@ -114,18 +116,21 @@ func openModel(files fs.FS, want Want) ([]shard, error) {
 		return nil, err
 	}
 	var shards []shard
-	seen := make(map[string]bool, len(want.Shapes))
-	var problems []error
 	for _, name := range names {
 		s, err := openShard(files, name)
 		if err != nil {
 			return shards, err
 		}
 		shards = append(shards, s)
+	}
+	want.takeHead(shards)
+	seen := make(map[string]bool, len(want.Shapes))
+	var problems []error
+	for _, s := range shards {
 		for _, e := range s.Tensors {
 			if quantised(e.Name) && want.Shapes[want.canonical(e.Name)] == nil {
 				return shards, fmt.Errorf("%s: %w: its tensor %s belongs to a quantised weight, which cannot be trained; use the unquantised "+
-					"model that it was made from", name, ErrFormat, e.Name)
+					"model that it was made from", s.name, ErrFormat, e.Name)
 			}
 			problems = append(problems, want.check(e, seen))
 		}
