@@ -25,8 +25,8 @@ type Grid interface {
 type Inputs interface {
 	// Model reads a base model's files.
 	Model(ctx context.Context, ref string) (trial.ModelInfo, error)
-	// CheckStart reports whether a trial can start from its init_adapter, without reading a base weight.
-	CheckStart(m trial.ModelInfo, l lora.Spec) error
+	// CheckStart reports whether a trial can start from its init_adapter, without reading a base weight, and what to warn of.
+	CheckStart(m trial.ModelInfo, l lora.Spec) ([]string, error)
 	// CheckText reports whether the model can make ids of the data, as far as the first row of each file tells.
 	CheckText(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) error
 	// StartSum is the SHA-256 of the init_adapter's content; "" for none.
@@ -67,17 +67,30 @@ func (p Planner) Ladders(ctx context.Context) ([]LadderPlan, []string, error) {
 	return p.Grid.Expand(models)
 }
 
-// CheckStarts finds out whether the trials can start from lora.init_adapter. Neither rank nor seed matters to that, so the lowest
-// rank speaks for all.
-func (p Planner) CheckStarts(ladders []LadderPlan) error {
+// CheckStarts finds out whether the trials can start from lora.init_adapter, and what to warn of. Neither rank nor seed matters to
+// that, so the lowest rank speaks for all.
+func (p Planner) CheckStarts(ladders []LadderPlan) ([]string, error) {
+	var all []string
 	for _, l := range ladders {
 		for _, t := range l.Rungs[0].PerCandidate() {
-			if err := p.Inputs.CheckStart(l.Model, t.Spec.LoRA); err != nil {
-				return p.Grid.ErrorAt("lora.init_adapter", err)
+			warnings, err := p.Inputs.CheckStart(l.Model, t.Spec.LoRA)
+			if err != nil {
+				return nil, p.Grid.ErrorAt("lora.init_adapter", err)
 			}
+			all = withNew(all, warnings)
 		}
 	}
-	return nil
+	return all, nil
+}
+
+// withNew appends the warnings that are not there yet.
+func withNew(all, warnings []string) []string {
+	for _, w := range warnings {
+		if !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+	}
+	return all
 }
 
 // CheckText finds out whether every model can make ids of the grid's data.
@@ -103,24 +116,21 @@ func (p Planner) Register(ctx context.Context, r Registration) (Registration, er
 	if err != nil {
 		return r, err
 	}
-	if err := p.CheckStarts(ladders); err != nil {
+	ofStarts, err := p.CheckStarts(ladders)
+	if err != nil {
 		return r, err
 	}
 	if err := p.CheckText(ctx, ladders); err != nil {
 		return r, err
 	}
-	r.Warnings = warnings
+	r.Warnings = withNew(warnings, ofStarts)
 	for _, l := range ladders {
 		s := l.Spec()
 		corpus, warnings, err := p.Inputs.Corpus(ctx, l.Model, s.Data)
 		if err != nil {
 			return r, err
 		}
-		for _, w := range warnings {
-			if !slices.Contains(r.Warnings, w) {
-				r.Warnings = append(r.Warnings, w)
-			}
-		}
+		r.Warnings = withNew(r.Warnings, warnings)
 		start, err := p.Inputs.StartSum(s.LoRA)
 		if err != nil {
 			return r, err

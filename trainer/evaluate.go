@@ -59,27 +59,38 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
 		return Evaluation{}, err
 	}
 	var total score
-	err = WithProgram(ctx, o, func(p *model.Program) error {
+	warnings := rows.warnings
+	err = withProgram(ctx, o, func(p *model.Program, ofAdapter []string) error {
+		warnings = append(warnings, ofAdapter...)
 		total, err = rows.score(ctx, p, o.BatchSize)
 		return err
 	})
 	if err != nil {
 		return Evaluation{}, err
 	}
-	return newEvaluation(total, rows.n, rows.warnings), nil
+	return newEvaluation(total, rows.n, warnings)
 }
 
-func newEvaluation(total score, sequences int, warnings []string) Evaluation {
+func newEvaluation(total score, sequences int, warnings []string) (Evaluation, error) {
 	loss := total.Loss()
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return Evaluation{}, fmt.Errorf("%w: the loss is %v although every weight is finite: the model's numbers overflow on these rows; "+
+			"score in float32, and see whether the adapter's training diverged", trial.ErrInput, loss)
+	}
 	return Evaluation{
 		Loss: loss, Perplexity: math.Exp(loss), Measures: total.Measures(),
 		Tokens: total.Tokens, Sequences: sequences, Warnings: warnings,
-	}
+	}, nil
 }
 
 // WithProgram hands use the model with its adapter on a device, ready to score and to generate, and closes it afterwards. Of o it
 // needs neither Data nor what belongs to it.
 func WithProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program) error) error {
+	return withProgram(ctx, o, func(p *model.Program, _ []string) error { return use(p) })
+}
+
+// withProgram is WithProgram, and tells use what is to be said of the adapter.
+func withProgram(ctx context.Context, o EvaluateOptions, use func(p *model.Program, warnings []string) error) error {
 	be, err := backend.Open(o.Backend.Platform, o.Backend.PluginPath, o.Device)
 	if err != nil {
 		return err
@@ -107,7 +118,7 @@ func WithProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program
 	}
 	defer program.Close()
 	clear(base)
-	return use(program)
+	return use(program, adapter.Warnings)
 }
 
 // evaluatedAdapter returns the adapter to score with. The base model alone is scored with an adapter that adds nothing.

@@ -30,12 +30,14 @@ func EvaluateOnTrial(ctx context.Context, t trial.Trial, path string, o Evaluate
 	o.SequenceLength, o.BatchSize, o.Dtype = spec.Data.SequenceLength, spec.Train.BatchSize, spec.Train.Dtype
 	rows := corpus.Batches{Corpus: c, Size: o.BatchSize}
 	var total score
-	err = WithProgram(ctx, o, func(p *model.Program) error {
+	var warnings []string
+	err = withProgram(ctx, o, func(p *model.Program, ofAdapter []string) error {
+		warnings = ofAdapter
 		total, err = scoreRows(ctx, p, rows, c.Validation())
 		return err
 	})
 	if err != nil {
 		return Evaluation{}, err
 	}
-	return newEvaluation(total, c.Validation().Len(), nil), nil
+	return newEvaluation(total, c.Validation().Len(), warnings)
 }

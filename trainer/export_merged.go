@@ -42,7 +42,7 @@ func ExportMerged(ctx context.Context, dir string, o ExportOptions, dtype string
 	if err := weights.WriteModel(dir, order, merged, format, weights.MaxShard); err != nil {
 		return err
 	}
-	if err := writeMergedConfig(dir, files, dtype, config.TieHead && len(order) > len(config.Tensors())); err != nil {
+	if err := writeMergedConfig(dir, files, dtype, order); err != nil {
 		return err
 	}
 	for _, name := range tokenizerFiles() {
@@ -116,9 +116,14 @@ func formats(files fs.FS, c model.Config, dtype string) (func(name string) weigh
 }
 
 // writeMergedConfig copies config.json, or writes what stands for it in a GGUF file. Only what merging changes is changed: the
-// number format, in the spelling of transformers 4 or 5 that the file has, and whether the output head is tied.
-func writeMergedConfig(dir string, files fs.FS, dtype string, parted bool) error {
+// number format, in the spelling of transformers 4 or 5 that the file has, and whether the output head is tied: not where it is one of
+// the tensors written.
+func writeMergedConfig(dir string, files fs.FS, dtype string, written []string) error {
 	text, err := configText(files)
+	if err != nil {
+		return err
+	}
+	c, err := model.ParseConfig(text)
 	if err != nil {
 		return err
 	}
@@ -134,7 +139,7 @@ func writeMergedConfig(dir string, files fs.FS, dtype string, parted bool) error
 	default:
 		values["dtype"] = dtype
 	}
-	if parted {
+	if head := c.Weights().TiedHead; head != "" && slices.Contains(written, head) {
 		values["tie_word_embeddings"] = false
 	}
 	if has["architectures"] == nil {

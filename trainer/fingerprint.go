@@ -77,9 +77,18 @@ func (c checksum) addSettings(ctx context.Context, files fs.FS) error {
 	return c.add(ctx, files, tokenizer.File, 0)
 }
 
+// noteHead makes another model of one whose output head the settings tie and the weights do not: before both were compared it was
+// trained without its head, and what was trained then must not be used again.
+func (c checksum) noteHead(parted bool) {
+	if parted {
+		fmt.Fprintln(c.sum, "head of its own")
+	}
+}
+
 // fingerprint reads all that a model's fingerprint covers. Without weights, a GGUF file counts up to where they begin.
-func fingerprint(ctx context.Context, files fs.FS, o InspectOptions) (string, error) {
+func fingerprint(ctx context.Context, files fs.FS, parted bool, o InspectOptions) (string, error) {
 	sum := newChecksum()
+	sum.noteHead(parted)
 	if err := sum.addSettings(ctx, files); err != nil {
 		return "", err
 	}
@@ -139,7 +148,12 @@ func readBase(ctx context.Context, files fs.FS, m trial.ModelInfo, want string) 
 	if err != nil {
 		return model.Config{}, nil, err
 	}
+	config, parted, err := partHead(files, config)
+	if err != nil {
+		return model.Config{}, nil, err
+	}
 	sum := newChecksum()
+	sum.noteHead(parted)
 	if err := sum.addSettings(ctx, files); err != nil {
 		return model.Config{}, nil, err
 	}

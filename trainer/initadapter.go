@@ -44,25 +44,31 @@ func startingAdapter(c model.Config, base map[string]weights.Array, targets []lo
 	return fresh, nil
 }
 
-// CheckStart reports why trials of this spec cannot start from lora.init_adapter. It reads no base weight.
-func CheckStart(m trial.ModelInfo, l lora.Spec) error {
+// CheckStart reports why trials of this spec cannot start from lora.init_adapter, or what to warn of. It reads no base weight.
+func CheckStart(m trial.ModelInfo, l lora.Spec) (warnings []string, err error) {
 	if l.InitAdapter == "" {
-		return nil
+		return nil, nil
 	}
 	files, err := Files(m)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config, err := readConfig(files)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if config, _, err = partHead(files, config); err != nil {
+		return nil, err
 	}
 	targets, err := l.Match(m.Modules)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = readStart(config, targets, l)
-	return err
+	from, err := readStart(config, targets, l)
+	for _, w := range from.Warnings {
+		warnings = append(warnings, fmt.Sprintf("lora.init_adapter %s: %s", l.InitAdapter, w))
+	}
+	return warnings, err
 }
 
 // readStart reads lora.init_adapter and checks that the trial has a place for all that it has learnt.

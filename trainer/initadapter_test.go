@@ -121,7 +121,7 @@ func TestInitAdapterRefuses(t *testing.T) {
 			if l.TargetModules.List == nil {
 				l.TargetModules.List = []string{"c_attn"}
 			}
-			err := trainer.CheckStart(info, l)
+			_, err := trainer.CheckStart(info, l)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("CheckStart = %v, want %q", err, tc.want)
 			}
@@ -239,9 +239,10 @@ func TestInitAdapterChanged(t *testing.T) {
 		Rank: 8, Alpha: 16, InitAdapter: dir, InitAdapterSHA256: sum,
 		TargetModules: lora.Targets{List: []string{"c_attn"}},
 	}
-	must(t, trainer.CheckStart(tinyInfo(t), lora))
+	_, err = trainer.CheckStart(tinyInfo(t), lora)
+	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o600))
-	if err := trainer.CheckStart(tinyInfo(t), lora); err == nil || !strings.Contains(err.Error(), "have changed") {
+	if _, err := trainer.CheckStart(tinyInfo(t), lora); err == nil || !strings.Contains(err.Error(), "have changed") {
 		t.Errorf("CheckStart = %v, want an error about changed files", err)
 	}
 }

@@ -114,7 +114,7 @@ func locate(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo,
 		}
 		info.Path = path
 	case trial.IsHubModel(ref):
-		path, err := o.Hub.Model(ctx, ref, !o.WithoutWeights)
+		path, err := fetch(ctx, ref, o)
 		if err != nil {
 			return info, nil, err
 		}
@@ -127,6 +127,23 @@ func locate(ctx context.Context, ref string, o InspectOptions) (trial.ModelInfo,
 		err = fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}
 	return info, files, err
+}
+
+// fetch returns where a hub model is. Its weights are fetched only once its settings are known to be those of a model that can be
+// trained.
+func fetch(ctx context.Context, ref string, o InspectOptions) (string, error) {
+	small := o.Hub
+	if !o.WithoutWeights {
+		small.Notify = nil // the fetch of the weights says it
+	}
+	path, err := small.Model(ctx, ref, false)
+	if err != nil || o.WithoutWeights {
+		return path, err
+	}
+	if _, err := readConfig(os.DirFS(path)); err != nil {
+		return "", fmt.Errorf("model %s: %w", ref, err)
+	}
+	return o.Hub.Model(ctx, ref, true)
 }
 
 func noSuchModel(ref string) error {
@@ -156,12 +173,16 @@ func describe(ctx context.Context, info *trial.ModelInfo, files fs.FS, o Inspect
 	if err != nil {
 		return err
 	}
+	config, parted, err := partHead(files, config)
+	if err != nil && !o.WithoutWeights {
+		return err
+	}
 	if !o.WithoutWeights {
 		if err := weights.CheckModel(files, config.Weights()); err != nil {
 			return asInput(err)
 		}
 	}
-	if info.Fingerprint, err = fingerprint(ctx, files, o); err != nil {
+	if info.Fingerprint, err = fingerprint(ctx, files, parted, o); err != nil {
 		return err
 	}
 	info.Architecture = config.Architecture
@@ -187,6 +208,16 @@ func readConfig(files fs.FS) (model.Config, error) {
 		err = fmt.Errorf("the settings in %s: %w", name, errors.Unwrap(err)) // without "config.json", which it has not
 	}
 	return model.Config{}, fmt.Errorf("%w: %w", trial.ErrInput, err)
+}
+
+// partHead unties the output head of a model whose files hold one of their own, and says whether it did (weights.HasOwnHead).
+func partHead(files fs.FS, c model.Config) (model.Config, bool, error) {
+	own, err := weights.HasOwnHead(files, c.Weights())
+	if err != nil {
+		return c, false, asInput(err)
+	}
+	c.TieHead = c.TieHead && !own
+	return c, own, nil
 }
 
 func configText(files fs.FS) ([]byte, error) {

@@ -226,7 +226,7 @@ func (a *app) survey(ctx context.Context, m trial.ModelInfo, f starter.Facts) (c
 	spec := trial.DataSpec{
 		Train: f.Data, Validation: f.Validation, ValidationSplit: c.Split, SequenceLength: c.SequenceLength, Shuffle: true, Packing: true,
 	}
-	return corpus.Look(ctx, corpus.Source{Files: files, Model: m, Spec: spec, Hub: a.hub()}, surveyRows)
+	return corpus.TakeSurvey(ctx, corpus.Source{Files: files, Model: m, Spec: spec, Hub: a.hub()}, surveyRows)
 }
 
 // fit measures a few steps, with smaller batches until one fits into memory, and fits the grid to what it saw.

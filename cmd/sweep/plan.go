@@ -64,10 +64,11 @@ func (a *app) planUncalibrated(ctx context.Context, path string) (planView, erro
 	if err != nil {
 		return planView{}, err
 	}
-	if err := x.planner.CheckStarts(x.ladders); err != nil {
+	warnings, err := x.planner.CheckStarts(x.ladders)
+	if err != nil {
 		return planView{}, err
 	}
-	view := newPlanView(x.grid.Grid, x.warnings)
+	view := newPlanView(x.grid.Grid, append(x.warnings, warnings...))
 	for _, l := range x.ladders {
 		view.add(l)
 	}

@@ -61,7 +61,8 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	if err != nil {
 		return gridSummary{}, err
 	}
-	if err := x.planner.CheckStarts(x.ladders); err != nil {
+	warnings, err := x.planner.CheckStarts(x.ladders)
+	if err != nil {
 		return gridSummary{}, err
 	}
 	d := x.ladders[0].Spec().Data // it is no axis
@@ -76,7 +77,8 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 		return gridSummary{}, err
 	}
 	s := gridSummary{
-		Forms: forms, Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),
+		Forms: forms, Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders),
+		Warnings: nonNil(append(x.warnings, warnings...)),
 	}
 	for _, l := range x.ladders {
 		s.Rungs += len(l.Rungs)

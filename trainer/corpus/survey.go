@@ -12,9 +12,9 @@ type Survey struct {
 	Complete bool  // all rows were looked at, not only the first ones
 }
 
-// Look reads at most limit training rows, in file order, and returns what a run would refuse or change about them. Of packed text a
+// TakeSurvey reads at most limit training rows, in file order, and returns what a run would refuse or change about them. Of packed text a
 // row is one of sequence_length.
-func Look(ctx context.Context, src Source, limit int) (Survey, []string, error) {
+func TakeSurvey(ctx context.Context, src Source, limit int) (Survey, []string, error) {
 	p, err := newPlan(ctx, src)
 	if err != nil {
 		return Survey{}, nil, err

@@ -127,6 +127,23 @@ func TestInspectHub(t *testing.T) {
 	}
 }
 
+// TestInspectHubRefusesEarly: the weights of a model that cannot be trained are not fetched.
+func TestInspectHubRefusesEarly(t *testing.T) {
+	t.Parallel()
+	dir := tinyCopy(t)
+	must(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"model_type": "mixtral", "num_local_experts": 8}`), 0o600))
+	server := newFakeHub(t, dir, "config.json", "model.safetensors")
+	o := trainer.InspectOptions{Hub: hub.Client{Endpoint: server.URL, Cache: t.TempDir()}}
+	_, err := trainer.Inspect(t.Context(), "tiny/gpt2", o)
+	if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "mixture of experts") {
+		t.Errorf("Inspect = %v, want the kind of the model", err)
+	}
+	fetched, err := filepath.Glob(filepath.Join(o.Hub.Cache, "*", "snapshots", "*", "*.safetensors"))
+	if err != nil || len(fetched) > 0 {
+		t.Errorf("fetched %v, %v", fetched, err)
+	}
+}
+
 // TestInspectHubWithoutTokenizer: a model that has no tokenizer is complete without one, so it is fetched only once.
 func TestInspectHubWithoutTokenizer(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -130,6 +131,39 @@ func TestHitsChunks(t *testing.T) {
 						t.Errorf("%d chunks, %d tokens: losses differ by %g beside hits", chunks, tokens, diff)
 					}
 				}
+			}
+		})
+	}
+}
+
+// TestNaNIsNoHit: a row with a NaN among its logits has no likeliest token, be it the target's own logit or another's.
+func TestNaNIsNoHit(t *testing.T) {
+	t.Parallel()
+	const rows, V = 4, 5
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	z := []float32{
+		0, 1, 2, 3, 9,
+		0, nan, 2, 3, 9,
+		nan, nan, nan, nan, nan,
+		0, 1, 2, 3, inf,
+	}
+	identity := make([]float32, V*V)
+	for i := range V {
+		identity[i*V+i] = 1
+	}
+	for platform, open := range backends() {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			d := device{open(t)}
+			exec, err := d.build("hits", []shape{f32(rows, V), f32(V, V), i32(rows), i32()}, func(in []*Node) []*Node {
+				return []*Node{isTop(in[0], in[2], Ones(in[0].Graph(), f32(V)))}
+			})
+			must(t, err)
+			defer exec.finalize()
+			got := runHits(t, d, exec, z, identity, []int32{4, 4, 4, 4}, rows)[0]
+			// The infinite row counts as none: its loss is NaN.
+			if diff := maxDiff(got, []float32{1, 0, 0, 0}); diff != 0 {
+				t.Errorf("hits %v, want the first row alone", got)
 			}
 		})
 	}

@@ -1,8 +1,6 @@
 package model
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -142,58 +140,4 @@ func rowNorms(w weights.Array, m lora.Module) []float32 {
 		norms[o] = float32(math.Sqrt(s))
 	}
 	return norms
-}
-
-// Fitted is an adapter file that fits a model.
-type Fitted struct {
-	LoRA    lora.Spec // its targets are the modules that the file has tensors of
-	Targets []lora.Module
-	Tensors map[string]weights.Array // all that LoRA trains on those targets, and nothing else
-	Base    map[string]weights.Array // weights of the base that the file brings along, by the base's names
-}
-
-// Fit checks that an adapter is one of this model: every tensor that its settings promise is there with the model's shape, and
-// no other.
-func (c Config) Fit(a weights.Adapter) (Fitted, error) {
-	f := Fitted{LoRA: a.Spec(), Tensors: a.Trained(), Base: a.BaseWeights()}
-	names := a.Modules()
-	f.LoRA.TargetModules, f.LoRA.ExcludeModules = lora.Targets{List: names}, lora.Targets{}
-	f.LoRA.LayersToTransform, f.LoRA.LayersPattern = nil, nil
-	modules := c.Modules()
-	for _, m := range modules {
-		if slices.Contains(names, m.Name) {
-			f.Targets = append(f.Targets, m)
-		}
-	}
-	var errs []error
-	for _, name := range names {
-		if moduleOf(f.Targets, name).Name == "" {
-			errs = append(errs, fmt.Errorf("its tensor %s is of a module that the model does not have", weights.KeyA(name)))
-		}
-	}
-	if len(errs) > 0 {
-		return Fitted{}, errors.Join(errs...)
-	}
-	trained, err := c.Trainables(f.Targets, f.LoRA)
-	if err != nil {
-		return Fitted{}, err
-	}
-	if _, err := newLayout(specsOf(trained)).pack("the adapter", f.Tensors); err != nil {
-		return Fitted{}, err
-	}
-	for name, tensor := range f.Base {
-		if want := c.tensorShape(name); !slices.Equal(tensor.Shape, want) {
-			return Fitted{}, fmt.Errorf("its base weight %s has shape %v, the model's %v: was the vocabulary resized?", name, tensor.Shape, want)
-		}
-	}
-	return f, nil
-}
-
-func (c Config) tensorShape(name string) []int {
-	for _, t := range c.Tensors() {
-		if t.Name == name {
-			return t.Shape
-		}
-	}
-	return nil
 }

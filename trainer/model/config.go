@@ -68,8 +68,10 @@ func ParseConfig(text []byte) (Config, error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
-	if err := checkArchitecture(f.ModelType); err != nil {
-		return Config{}, fmt.Errorf("config.json: %w", err)
+	for _, err := range []error{checkKind(f.ModelType, text), checkArchitecture(f.ModelType)} {
+		if err != nil {
+			return Config{}, fmt.Errorf("config.json: %w", err)
+		}
 	}
 	switch {
 	case !or(f.Causal, true):

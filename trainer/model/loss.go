@@ -145,8 +145,9 @@ func (ce crossEntropy) chunk(x, targets, ones *Node) sums {
 }
 
 // isTop returns 1 where the target's logit is the highest of its row and no lower id has the same, else 0: [c] float32, of z
-// [c, V], targets [c] and ones [V]. bfloat16's logits are often equal. Logits are compared as differences, for inside a loop
-// pure Go loses a broadcast that two operations share.
+// [c, V], targets [c] and ones [V]. bfloat16's logits are often equal. Where a logit is NaN no target is a hit: a token is ahead
+// unless it is known to be behind. Logits are compared as differences, for inside a loop pure Go loses a broadcast that two
+// operations share.
 func isTop(z, targets, ones *Node) *Node {
 	c, V := z.Shape().Dimensions[0], z.Shape().Dimensions[1]
 	row := Iota(z.Graph(), i32(c, 1), 0)
@@ -154,7 +155,8 @@ func isTop(z, targets, ones *Node) *Node {
 	lead := Sub(z, ExpandAxes(own, -1))
 	zero := BroadcastToDims(Const(z.Graph(), float32(0)), c, V)
 	lower := LessThan(Iota(z.Graph(), i32(c, V), 1), ExpandAxes(targets, -1))
-	ahead := Where(lower, ConvertDType(GreaterOrEqual(lead, zero), dtypes.Float32), ConvertDType(GreaterThan(lead, zero), dtypes.Float32))
+	behind := Where(lower, ConvertDType(LessThan(lead, zero), dtypes.Float32), ConvertDType(LessOrEqual(lead, zero), dtypes.Float32))
+	ahead := Sub(BroadcastToDims(Const(z.Graph(), float32(1)), c, V), behind)
 	before := dot(ahead, 1, ones, 0) // how many tokens argmax would rather take
 	return Sub(BroadcastToDims(Const(z.Graph(), float32(1)), c), Min(before, BroadcastToDims(Const(z.Graph(), float32(1)), c)))
 }

@@ -23,7 +23,8 @@ func (c Config) Weights() weights.Want {
 		w.Shapes[t.Name] = t.Shape
 	}
 	if c.TieHead {
-		w.Ignore = append(w.Ignore, headName+".weight")
+		w.TiedHead, w.Tokens = headName+".weight", arch.tokens+".weight"
+		w.Ignore = append(w.Ignore, w.TiedHead)
 	}
 	return w
 }

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ const maxAdapterConfig = 8 << 20
 //	.base_layer.bias, .bias                                   with bias: of a target, of any other module
 //	.weight and whatever the module has                       of a module of modules_to_save
 //	.base_layer.weight                                        the base's own, which PEFT stores with LoRA on an embedding
+//	.weight                                                   likewise, of an embedding without LoRA (save_embedding_layers)
 type Adapter struct {
 	Config  AdapterConfig
 	Tensors map[string]Array
@@ -83,18 +85,7 @@ func (a Adapter) Modules() []string {
 	return slices.Compact(out)
 }
 
-// BaseWeights returns the weights of the base that the file brings along, by their names in the base.
-func (a Adapter) BaseWeights() map[string]Array {
-	base := map[string]Array{}
-	for key, tensor := range a.Tensors {
-		if module, ok := strings.CutSuffix(key, suffixBase); ok {
-			base[strings.TrimPrefix(module, keyPrefix)+".weight"] = tensor
-		}
-	}
-	return base
-}
-
-// Trained returns the tensors but for those of BaseWeights.
+// Trained returns the tensors but for the base's own that PEFT stores with LoRA on an embedding.
 func (a Adapter) Trained() map[string]Array {
 	trained := maps.Clone(a.Tensors)
 	maps.DeleteFunc(trained, func(key string, _ Array) bool { return strings.HasSuffix(key, suffixBase) })
@@ -116,6 +107,9 @@ func ReadAdapter(dir string) (Adapter, error) {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w", filepath.Join(dir, AdapterConfigFile), err)
 	}
 	tensors, err := ReadFile(filepath.Join(dir, AdapterWeightsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = cmp.Or(pickledOnly(dir), err)
+	}
 	if err != nil {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w", dir, err)
 	}
@@ -125,6 +119,19 @@ func ReadAdapter(dir string) (Adapter, error) {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w: %w", dir, ErrFormat, err)
 	}
 	return a, nil
+}
+
+// pickledFile holds the tensors of adapters that PEFT saved before 0.6, or with safe_serialization=False.
+const pickledFile = "adapter_model.bin"
+
+// pickledOnly says how to convert an adapter whose tensors are in a pickle, which this package does not read: it can run any code.
+func pickledOnly(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, pickledFile)); err != nil {
+		return nil //nolint:nilerr // it is not there
+	}
+	return fmt.Errorf("%w: it has %s but no %s; convert it in its folder: python -c \"import torch, safetensors.torch as s; "+
+		"s.save_file({k: v.contiguous().clone() for k, v in torch.load('%[2]s', map_location='cpu', weights_only=True).items()}, "+
+		"'%[3]s', metadata={'format': 'pt'})\"", ErrFormat, pickledFile, AdapterWeightsFile)
 }
 
 // WriteAdapter writes a PEFT adapter folder that replaces what was there. The folder is complete before it takes its name;
@@ -236,16 +243,9 @@ func (a Adapter) checkKey(key string) error {
 		return nil
 	}
 	isBias := strings.HasSuffix(key, ".bias") && a.Config.Spec().Bias != ""
-	if strings.HasPrefix(key, keyPrefix) && (isBias || len(a.Config.ModulesToSave) > 0) {
+	isWeight := strings.HasSuffix(key, ".weight") && !strings.Contains(key, ".lora_") // which may be the base's: the model can tell
+	if strings.HasPrefix(key, keyPrefix) && (isBias || isWeight || len(a.Config.ModulesToSave) > 0) {
 		return nil
-	}
-	if module, ok := strings.CutSuffix(key, suffixBase); ok {
-		if _, target := a.Tensors[module+suffixA]; target {
-			return nil
-		}
-		if _, target := a.Tensors[module+suffixEmbedA]; target {
-			return nil
-		}
 	}
 	return fmt.Errorf("tensor %s is neither of LoRA nor of what adapter_config.json says is stored with it", key)
 }

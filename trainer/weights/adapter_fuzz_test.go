@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -42,10 +43,11 @@ func FuzzAdapter(f *testing.F) {
 	}
 	f.Add([]byte(`{"r":1e9}`), one()[:20])
 	f.Add([]byte(strings.Repeat("[", 1000)), []byte{})
+	f.Add([]byte(config+"}"), []byte(lfsPointer))
 	f.Fuzz(func(t *testing.T, config, tensors []byte) {
 		a, err := weights.ReadAdapter(writeFolder(t, config, tensors))
 		if err != nil {
-			if !errors.Is(err, weights.ErrFormat) && !errors.Is(err, fs.ErrNotExist) {
+			if !errors.Is(err, weights.ErrFormat) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, trial.ErrInput) {
 				t.Fatalf("ReadAdapter = %v, want ErrFormat", err)
 			}
 			return

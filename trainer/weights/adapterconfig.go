@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -105,18 +104,18 @@ func (c AdapterConfig) Scaling() float64 { return c.Spec().Scaling() }
 // parseAdapterConfig decodes an adapter_config.json and refuses what the trainer cannot compute: settings of PEFT that are not
 // supported, and settings it does not know, unless they say nothing.
 func parseAdapterConfig(text []byte) (AdapterConfig, error) {
+	if err := checkType(text); err != nil {
+		return AdapterConfig{}, err
+	}
 	var c AdapterConfig
 	var all map[string]json.RawMessage
 	if err := errors.Join(json.Unmarshal(text, &c), json.Unmarshal(text, &all)); err != nil {
 		return AdapterConfig{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	if c.PeftType != "LORA" {
-		return AdapterConfig{}, fmt.Errorf("%w: peft_type is %q, only LORA is supported", ErrFormat, c.PeftType)
-	}
 	if c.R < 1 || !(c.LoraAlpha > 0) {
 		return AdapterConfig{}, fmt.Errorf("%w: r is %d and lora_alpha %g", ErrFormat, c.R, c.LoraAlpha)
 	}
-	if err := c.supported(all); err != nil {
+	if err := supported(all, c.InitLoraWeights); err != nil {
 		return AdapterConfig{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	spec := c.Spec()
@@ -127,54 +126,74 @@ func parseAdapterConfig(text []byte) (AdapterConfig, error) {
 	return c, nil
 }
 
-// supported reports the first setting that changes what the tensors mean and that is not supported. all are the file's keys.
-func (c AdapterConfig) supported(all map[string]json.RawMessage) error {
-	unsupported := map[string]bool{
-		"use_qalora":              c.UseQALoRA,
-		"use_bdlora":              set(c.UseBDLoRA),
-		"lora_bias":               c.LoraBias,
-		"ensure_weight_tying":     c.EnsureWeightTying,
-		"target_parameters":       set(c.TargetParameters),
-		"trainable_token_indices": set(c.TrainableTokenIndices),
-		"layer_replication":       set(c.LayerReplication),
-		"alora_invocation_tokens": set(c.ALoRAInvocationTokens),
-		"megatron_config":         set(c.MegatronConfig),
-		"velora_config":           set(c.VeLoRAConfig),
-		"monteclora_config":       set(c.MonteCLoRAConfig),
-		"kasa_config":             set(c.KasaConfig),
-		"arrow_config":            set(c.ArrowConfig),
+// checkType refuses adapters of other kinds before their settings are read as LoRA's, where one name may mean something else.
+func checkType(text []byte) error {
+	var c struct {
+		Type *string `json:"peft_type"`
 	}
-	known := knownKeys()
-	for key, text := range all {
+	switch err := json.Unmarshal(text, &c); {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrFormat, err)
+	case c.Type == nil:
+		return fmt.Errorf("%w: it has no peft_type, as PEFT's adapter_config.json does", ErrFormat)
+	case *c.Type != "LORA":
+		return fmt.Errorf("%w: it is an adapter of the kind %s (peft_type); only LORA is supported", ErrFormat, *c.Type)
+	}
+	return nil
+}
+
+// supported reports the first setting that changes what the tensors mean and that is not supported. all are the file's keys.
+func supported(all map[string]json.RawMessage, init any) error {
+	for _, key := range slices.Sorted(maps.Keys(all)) {
 		var value any
-		if err := json.Unmarshal(text, &value); err != nil {
+		if err := json.Unmarshal(all[key], &value); err != nil {
 			return err
 		}
-		if !known[key] && set(value) {
-			unsupported[key] = true
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(unsupported)) {
-		if unsupported[key] {
+		if use, known := settingUses()[key]; set(value) && (!known || use == refused) {
 			return fmt.Errorf("it sets %s, which is not supported", key)
 		}
 	}
-	switch c.InitLoraWeights {
+	switch init {
 	case nil, true, false, "gaussian", "eva", "orthogonal", "mica": // change no base weight
 		return nil
 	}
 	return fmt.Errorf("it sets init_lora_weights to %v, which changes the base model; save it with PEFT's "+
 		"path_initial_model_for_weight_conversion, "+
-		"which makes it an ordinary adapter", c.InitLoraWeights)
+		"which makes it an ordinary adapter", init)
 }
 
-// knownKeys are the keys of AdapterConfig.
-func knownKeys() map[string]bool {
-	known := map[string]bool{}
-	for field := range reflect.TypeFor[AdapterConfig]().Fields() {
-		known[field.Tag.Get("json")] = true
+// settingUse is what becomes of a key of adapter_config.json.
+type settingUse int
+
+const (
+	honoured settingUse = iota + 1
+	harmless            // says nothing about what a trained adapter computes
+	refused             // where it is set: neither null, false, 0 nor empty
+)
+
+// settingUses says what becomes of each field of PEFT's LoraConfig. A key that is not here is refused where it is set: it is another
+// release's, and may mean anything.
+func settingUses() map[string]settingUse {
+	return map[string]settingUse{
+		"peft_type": honoured, "r": honoured, "lora_alpha": honoured, "use_rslora": honoured, "use_dora": honoured, "bias": honoured,
+		"target_modules": honoured, "exclude_modules": honoured, "layers_to_transform": honoured, "layers_pattern": honoured,
+		"rank_pattern": honoured, "alpha_pattern": honoured, "modules_to_save": honoured,
+		"lora_dropout":        honoured, // when it is trained on
+		"init_lora_weights":   honoured, // refused where it changes the base
+		"ensure_weight_tying": honoured, // refused where it ties something
+
+		"auto_mapping": harmless, "base_model_name_or_path": harmless, "inference_mode": harmless, "peft_version": harmless,
+		"revision": harmless, "task_type": harmless,
+		"fan_in_fan_out": harmless, // PEFT sets it by the module's class, whatever it says
+		// How it began, which training has left behind:
+		"eva_config": harmless, "loftq_config": harmless, "corda_config": harmless, "lora_ga_config": harmless,
+		// Of settings beside them, which are refused:
+		"megatron_core": harmless, "qalora_group_size": harmless,
+
+		"alora_invocation_tokens": refused, "arrow_config": refused, "kasa_config": refused, "layer_replication": refused,
+		"lora_bias": refused, "megatron_config": refused, "monteclora_config": refused, "target_parameters": refused,
+		"trainable_token_indices": refused, "use_bdlora": refused, "use_qalora": refused, "velora_config": refused,
 	}
-	return known
 }
 
 // set reports whether an optional setting says anything: neither null, false, 0, nor empty.

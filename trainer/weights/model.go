@@ -80,6 +80,8 @@ type Want struct {
 	Prefix string            // of all names but the output head's; files may leave it out
 	Stored map[string]string // names that files have for canonical ones: embed_out.weight for lm_head.weight
 	Ignore []string          // ends of names of tensors that may be there and carry no weights of their own: buffers, a tied output head
+	// TiedHead is the output head's name where it is the token embedding, whose name is Tokens; else "".
+	TiedHead, Tokens string
 }
 
 // CheckModel compares the headers of a model's files with what the architecture needs, without reading a weight.
@@ -120,15 +122,22 @@ func openModel(files fs.FS, want Want) ([]shard, error) {
 		return nil, err
 	}
 	var shards []shard
-	seen := make(map[string]bool, len(want.Shapes))
-	var problems []error
 	for _, name := range names {
 		s, err := openShard(files, name)
 		if err != nil {
 			return shards, err
 		}
 		shards = append(shards, s)
+	}
+	want.takeHead(shards)
+	seen := make(map[string]bool, len(want.Shapes))
+	var problems []error
+	for _, s := range shards {
 		for _, e := range s.Tensors {
+			if quantised(e.Name) && want.Shapes[want.canonical(e.Name)] == nil {
+				return shards, fmt.Errorf("%s: %w: its tensor %s belongs to a quantised weight, which cannot be trained; use the unquantised "+
+					"model that it was made from", s.name, ErrFormat, e.Name)
+			}
 			problems = append(problems, want.check(e, seen))
 		}
 	}
@@ -168,6 +177,15 @@ func (w Want) check(e Entry, seen map[string]bool) error {
 		return fmt.Errorf("tensor %s has number format %s, which cannot be read", e.Name, e.DType)
 	}
 	return nil
+}
+
+// quantised reports whether a tensor is one that quantisation makes of a weight or puts beside it: GPTQ, AWQ, bitsandbytes, fp8 and
+// compressed-tensors, MLX. config.json says so too, but not that of every old file.
+func quantised(name string) bool {
+	return slices.ContainsFunc([]string{
+		".qweight", ".qzeros", ".scales", ".g_idx", ".weight.absmax", ".weight.quant_map", ".SCB", ".weight_scale", ".weight_scale_inv",
+		".weight_packed", ".biases",
+	}, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
 // canonical returns the name a tensor has in Shapes: many files on the hub leave the prefix out, or have an older name.

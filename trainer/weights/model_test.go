@@ -3,7 +3,12 @@ package weights_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,6 +101,7 @@ func TestCheckModelNamesTheProblem(t *testing.T) {
 		"unknown":   {with("h.0.mlp.gate.weight", row(1)), weights.ErrFormat, "h.0.mlp.gate.weight is not part"},
 		"shape":     {with("wte.weight", row(1)), weights.ErrFormat, "wte.weight has shape [1], not [2]"},
 		"twice":     {with("transformer.wte.weight", row(1, 2)), weights.ErrFormat, "transformer.wte.weight is there twice"},
+		"quantised": {with("h.0.mlp.c_fc.qweight", row(1)), weights.ErrFormat, "c_fc.qweight belongs to a quantised weight, which cannot be"},
 		"truncated": {fstest.MapFS{"model.safetensors": cut}, weights.ErrFormat, "truncated"},
 		"shard elsewhere": {
 			fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map":{"a":"../a"}}`)}},
@@ -112,6 +118,47 @@ func TestCheckModelNamesTheProblem(t *testing.T) {
 				t.Errorf("CheckModel = %v, want %v with %q", err, tc.kind, tc.want)
 			}
 		})
+	}
+}
+
+// TestReadRefusesNotFinite: one such value makes every loss NaN, and nothing later says which tensor had it.
+func TestReadRefusesNotFinite(t *testing.T) {
+	t.Parallel()
+	tensors := func(v float64) map[string]weights.Array {
+		return map[string]weights.Array{"wte.weight": row(1, float32(v)), "h.0.attn.c_attn.bias": row(3)}
+	}
+	none := func(string, int64) io.Writer { return nil }
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		_, err := weights.ReadModelTo(fstest.MapFS{"model.safetensors": encode(t, tensors(v))}, want(), none)
+		if text := fmt.Sprintf("read model.safetensors: tensor wte.weight: bad file: it holds %v", float32(v)); !errors.Is(err, weights.ErrFormat) ||
+			!strings.Contains(err.Error(), text) {
+			t.Errorf("ReadModelTo = %v, want %q", err, text)
+		}
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS("testdata/gpt2-old-config")); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, weights.AdapterWeightsFile)
+		adapter, err := weights.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := weights.KeyB("transformer.h.1.attn.c_attn")
+		adapter[key].Data[5] = float32(v)
+		if err := weights.WriteFile(file, adapter, weights.F32, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = weights.ReadAdapter(dir); err == nil || !strings.Contains(err.Error(), "tensor "+key+": bad file: it holds") {
+			t.Errorf("ReadAdapter = %v, want the tensor named", err)
+		}
+	}
+	// What nobody reads may hold anything: a causal mask is full of infinities.
+	files := tensors(2)
+	files["h.0.attn.bias"] = row(float32(math.Inf(-1)))
+	ignoring := want()
+	ignoring.Ignore = []string{".attn.bias"}
+	if _, err := weights.ReadModelTo(fstest.MapFS{"model.safetensors": encode(t, files)}, ignoring, none); err != nil {
+		t.Error(err)
 	}
 }
 

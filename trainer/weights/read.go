@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 )
@@ -26,7 +27,7 @@ func Read(files fs.FS, name string) (map[string]Array, error) {
 // readTo reads the tensors that keep wants. Every byte of the file is copied to w on the way, where there is one, in order; those of
 // the tensors are read once.
 func (s shard) readTo(w io.Writer, keep func(Entry) bool) (map[string]Array, error) {
-	parts := parts{file: s.file, to: w}
+	parts := parts{file: s.file, to: w, finite: true}
 	out, err := s.read(&parts, keep)
 	if err == nil {
 		err = parts.skipTo(s.size)
@@ -42,6 +43,8 @@ type parts struct {
 	file io.ReaderAt
 	to   io.Writer // nil: nothing is copied
 	at   int64
+	// finite makes NaN and infinity an error: one of them in a model or an adapter makes every loss NaN.
+	finite bool
 }
 
 // part returns a reader of the bytes from begin to end, all of which must be read.
@@ -88,10 +91,10 @@ func (h Header) read(file *parts, keep func(Entry) bool) (map[string]Array, erro
 		data := make([]float32, e.elements())
 		body, err := file.part(h.start+e.begin, h.start+e.end)
 		if err == nil {
-			err = fill(data, body, buffer, e.format)
+			err = fill(data, body, buffer, e.format, file.finite)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", e.Name, err)
+			return nil, fmt.Errorf("tensor %s: %w", e.Name, err)
 		}
 		if e.undo != nil {
 			e.undo(data)
@@ -102,7 +105,7 @@ func (h Header) read(file *parts, keep func(Entry) bool) (map[string]Array, erro
 }
 
 // fill decodes r into data, one buffer at a time, so that a tensor is never in memory twice.
-func fill(data []float32, r io.Reader, buffer []byte, f format) error {
+func fill(data []float32, r io.Reader, buffer []byte, f format, finite bool) error {
 	for len(data) > 0 {
 		n := min(len(data)/f.values, len(buffer)/f.bytes)
 		if _, err := io.ReadFull(r, buffer[:n*f.bytes]); err != nil {
@@ -111,7 +114,23 @@ func fill(data []float32, r io.Reader, buffer []byte, f format) error {
 		for i := range n {
 			f.decode(data[i*f.values:], buffer[i*f.bytes:])
 		}
+		if finite {
+			if err := checkFinite(data[:n*f.values]); err != nil {
+				return err
+			}
+		}
 		data = data[n*f.values:]
+	}
+	return nil
+}
+
+// checkFinite reports the first NaN or infinity.
+func checkFinite(data []float32) error {
+	const exponent = 0xff << 23
+	for _, v := range data {
+		if math.Float32bits(v)&exponent == exponent {
+			return fmt.Errorf("%w: it holds %v: the file is damaged, or its training had diverged; fetch it again, or use another", ErrFormat, v)
+		}
 	}
 	return nil
 }
