@@ -109,6 +109,8 @@ func (w *writer) json(v any, s jsonStyle) error {
 		return w.write(jsonFloat(v))
 	case string:
 		return w.write(jsonString(v, s.ascii))
+	case markup:
+		return w.write(jsonString(string(v), s.ascii))
 	case []any:
 		return w.jsonItems("[", len(v), "]", s, func(i int, inner jsonStyle) error { return w.json(v[i], inner) })
 	case tuple:

@@ -212,6 +212,8 @@ func (r *run) iterate(v any) ([]any, error) {
 			items = append(items, string(c))
 		}
 		return items, nil
+	case markup:
+		return r.iterate(string(v))
 	}
 	return nil, fmt.Errorf("a %s cannot be gone through", typeName(v))
 }
@@ -223,6 +225,8 @@ func length(v any) (int, error) {
 		return 0, nil
 	case string:
 		return utf8.RuneCountInString(v), nil
+	case markup:
+		return utf8.RuneCountInString(string(v)), nil
 	case []any:
 		return len(v), nil
 	case tuple:
