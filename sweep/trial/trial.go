@@ -37,6 +37,8 @@ type DataSpec struct {
 	Shuffle             bool     `json:"shuffle"`
 	Packing             bool     `json:"packing"`
 	ScorePrompts        bool     `json:"score_prompts,omitempty"` // completion_only_loss: false
+
+	ChatTemplateKwargs json.RawMessage `json:"chat_template_kwargs,omitempty"` // an object: what the chat template is given by name
 }
 
 // Values of TrainSpec.LRSchedulerType.

@@ -33,6 +33,7 @@ type plan struct {
 	validation []records.Input // empty when split is set
 	retain     []records.Input
 	split      splitter
+	chats      string // see chatVersion
 }
 
 func newPlan(ctx context.Context, src Source) (*plan, error) {
@@ -57,7 +58,10 @@ func newPlan(ctx context.Context, src Source) (*plan, error) {
 	}
 	p.split = newSplitter(p.spec.ValidationSplit, p.train)
 	var err error
-	p.enc, err = newEncoder(src.Files, p.spec, p.inputs())
+	if p.enc, err = newEncoder(src.Files, p.spec, p.inputs()); err != nil {
+		return p, err
+	}
+	p.chats, err = chatVersion(ctx, p.enc.Template, p.inputs())
 	return p, err
 }
 
@@ -101,9 +105,13 @@ func (p *plan) fingerprint() string {
 		Tokenizer           string      `json:"tokenizer"`
 		Template            string      `json:"template"`
 		VocabSize           int         `json:"vocab_size"`
+
+		Chats              string          `json:"chats,omitempty"`
+		ChatTemplateKwargs json.RawMessage `json:"chat_template_kwargs,omitempty"`
 	}{
 		prepareVersion, keys(p.train), keys(p.validation), keys(p.retain), p.spec.ValidationSplit, p.spec.ValidationSequences,
 		p.spec.SequenceLength, p.spec.Packing, p.spec.ScorePrompts, p.enc.fingerprint(), p.enc.templateFingerprint(), p.model.VocabSize,
+		p.chats, p.spec.ChatTemplateKwargs,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("checkSpec let through what JSON cannot write: %v", err))

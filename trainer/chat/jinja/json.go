@@ -208,6 +208,9 @@ func jsonFloat(f float64) string {
 	return floatText(f)
 }
 
+// JSONString is the filter tojson of a string.
+func JSONString(s string) string { return jsonString(s, false) }
+
 // jsonString escapes as Python's json does, which leaves <, > and & alone.
 func jsonString(s string, ascii bool) string {
 	var b strings.Builder

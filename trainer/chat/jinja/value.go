@@ -3,6 +3,7 @@ package jinja
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -58,6 +59,17 @@ func (d *Dict) With(key string, value any) *Dict {
 func (d *Dict) Get(key string) (any, bool) {
 	v, ok := d.values[key]
 	return v, ok
+}
+
+// All yields the keys that are strings, in order, with their values.
+func (d *Dict) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for _, key := range d.keys {
+			if name, ok := key.(string); ok && !yield(name, d.values[key]) {
+				return
+			}
+		}
+	}
 }
 
 func (d *Dict) set(key, value any) {
