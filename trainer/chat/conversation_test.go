@@ -23,7 +23,8 @@ func messagesOf(t *testing.T, body string) []Message {
 
 func TestToolsAndKwargsReachTheTemplate(t *testing.T) {
 	t.Parallel()
-	template, err := Parse(`{{ tools | tojson }}{{ enable_thinking }}{{ mode }}{{ bos_token }}{{ documents }}`, map[string]string{"bos_token": "<s>"})
+	template, err := Parse(`{{ tools | tojson }}{{ enable_thinking }}{{ mode }}{{ bos_token }}{{ documents }}`,
+		map[string]string{"bos_token": "<s>"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,9 @@ func TestToolsAndKwargsReachTheTemplate(t *testing.T) {
 	} {
 		conversation := Conversation{Messages: []Message{{Role: "user"}}}
 		var grid Kwargs
-		for into, body := range map[json.Unmarshaler]string{&conversation.Tools: c.tools, &conversation.Kwargs: c.kwargs, &grid: `{"mode": "slow"}`} {
+		for into, body := range map[json.Unmarshaler]string{
+			&conversation.Tools: c.tools, &conversation.Kwargs: c.kwargs, &grid: `{"mode": "slow"}`,
+		} {
 			if err := into.UnmarshalJSON([]byte(body)); err != nil {
 				t.Fatalf("%s: %v", body, err)
 			}
@@ -65,7 +68,8 @@ func TestTemplateForTools(t *testing.T) {
 	}
 	for name, files := range map[string]fstest.MapFS{
 		"config": {"tokenizer_config.json": {Data: []byte(
-			`{"chat_template": [{"name": "tool_use", "template": "tools"}, {"name": "rag", "template": "{{"}, {"name": "default", "template": "plain"}]}`)}},
+			`{"chat_template": [{"name": "tool_use", "template": "tools"}, {"name": "rag", "template": "{{"}, ` +
+				`{"name": "default", "template": "plain"}]}`)}},
 		"files": {
 			"chat_template.jinja":                      {Data: []byte("plain")},
 			"additional_chat_templates/tool_use.jinja": {Data: []byte("tools")},
@@ -110,12 +114,15 @@ func TestWeights(t *testing.T) {
 func TestMutedTurns(t *testing.T) {
 	t.Parallel()
 	const (
-		plain     = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
-		marked    = "{% for m in messages %}{{ m.role }}: {% generation %}{{ m.content if m.role == 'assistant' }}{% endgeneration %}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
-		forgetful = "{% for m in messages %}{% if loop.last or m.role != 'assistant' %}{{ m.role }}: {{ m.content }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+		prompt = "{% if add_generation_prompt %}assistant: {% endif %}"
+		plain  = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}" + prompt
+		marked = "{% for m in messages %}{{ m.role }}: {% generation %}{{ m.content if m.role == 'assistant' }}{% endgeneration %}\n" +
+			"{% endfor %}" + prompt
+		forgetful = "{% for m in messages %}{% if loop.last or m.role != 'assistant' %}{{ m.role }}: {{ m.content }}\n{% endif %}" +
+			"{% endfor %}" + prompt
 	)
-	messages := messagesOf(t, `[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}, {"role": "user", "content": "c"},
-		{"role": "assistant", "content": "d"}, {"role": "user", "content": "e", "weight": 0}, {"role": "assistant", "content": "f"}]`)
+	messages := messagesOf(t, `[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0},
+		{"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}, {"role": "user", "content": "e", "weight": 0}, {"role": "assistant", "content": "f"}]`)
 	tok := goldenTok(t)
 	for name, c := range map[string]struct {
 		template string
@@ -175,7 +182,8 @@ func TestWhatIsLostIsToldOf(t *testing.T) {
 		},
 		"nothing": {
 			begin + "{{ m.content }}{{ m.thinking }}{{ m.tool_calls[0].function.arguments if m.tool_calls }}" + prompt,
-			`[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "reasoning": "so", "tool_calls": [{"function": {"arguments": "{}"}}]}]`, "",
+			`[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "reasoning": "so",
+				"tool_calls": [{"function": {"arguments": "{}"}}]}]`, "",
 		},
 	} {
 		template, err := Parse(c.template, nil)

@@ -157,7 +157,8 @@ func TestMasks(t *testing.T) {
 	want := map[string][]string{
 		"later": {"thoughts in no turn, thoughts in content in 2 rows"}, // <think> is prompted for
 		"other": { // a training template would lose these thoughts
-			"thoughts in no turn, reasoning_content in 2 rows", "thoughts in no turn, thinking in 1 rows", "thoughts in no turn, all names in 2 rows",
+			"thoughts in no turn, reasoning_content in 2 rows", "thoughts in no turn, thinking in 1 rows",
+			"thoughts in no turn, all names in 2 rows",
 		},
 		"same": {
 			"thoughts in the last turn only, two turns in 2 rows", "thoughts in the last turn only, system in 2 rows",

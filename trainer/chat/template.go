@@ -121,9 +121,7 @@ func (c *Template) renderBy(s source, conversation Conversation, addGenerationPr
 	for name, token := range c.tokens {
 		values[name] = token
 	}
-	for name, value := range conversation.Kwargs.all() {
-		values[name] = value
-	}
+	maps.Insert(values, conversation.Kwargs.all())
 	values["messages"], values["tools"], values["add_generation_prompt"] = list, conversation.Tools.value(), addGenerationPrompt
 	text, spans, err := s.RenderMarked(values, c.now)
 	if err != nil {

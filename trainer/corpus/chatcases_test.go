@@ -58,7 +58,8 @@ func scoredTexts(t *testing.T, samples []Sample) (texts [][]string) {
 func TestChatsAsPeopleHaveThem(t *testing.T) {
 	t.Parallel()
 	const (
-		header  = `{% for m in messages %}{{ '<|start|>' + m['role'] + '<|end|>' + m['content'] | trim + '<|eot|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|start|>assistant<|end|>' }}{% endif %}`
+		header = `{% for m in messages %}{{ '<|start|>' + m['role'] + '<|end|>' + m['content'] | trim + '<|eot|>' }}{% endfor %}` +
+			`{% if add_generation_prompt %}{{ '<|start|>assistant<|end|>' }}{% endif %}`
 		called  = "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Rome\"}}\n</tool_call><|im_end|>\n"
 		four    = "<think>\n\n</think>\n\n4<|im_end|>\n"
 		thought = "<think>\ntwo and two\n</think>\n\n4<|im_end|>\n"
@@ -136,7 +137,8 @@ func TestRowsOfOneChatStayTogether(t *testing.T) {
 	}
 	left := 80 - rows["train"] - rows["validation"]
 	want := fmt.Sprintf("data: %d assistant turns that would be rows of their own begin beyond sequence_length and are left out", left)
-	if told := strings.Join(p.enc.Warnings(), "\n"); len(sides) != 40 || rows["validation"] == 0 || left == 0 || !strings.Contains(told, want) {
+	told := strings.Join(p.enc.Warnings(), "\n")
+	if len(sides) != 40 || rows["validation"] == 0 || left == 0 || !strings.Contains(told, want) {
 		t.Errorf("%d chats, rows %v, warnings %q, want 40 chats with 80 rows, and %q", len(sides), rows, told, want)
 	}
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // chatVersion is empty where conversations become the rows that they became under prepareVersion 2 from the first: their corpora keep
-// their fingerprints, and what was trained on them its identity. Since then null values are absent, thoughts are known by all their names and
-// kept where a template drops them from every answer, tools and chat_template_kwargs of a row count, as do weight, train and
+// their fingerprints, and what was trained on them its identity. Since then null values are absent, thoughts are known by all their
+// names and kept where a template drops them from every answer, tools and chat_template_kwargs of a row count, as do weight, train and
 // {% generation %}. Whether data has any of these is told by the words alone: a file is read again, but no row of it.
 func chatVersion(ctx context.Context, template *chat.Template, inputs []records.Input) (string, error) {
 	if template == nil {

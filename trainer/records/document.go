@@ -20,7 +20,7 @@ type Document struct {
 	Text     string // of FormText; the completion of FormPair
 	Prompt   string
 	Messages []chat.Message
-	Given    int         // of FormChat: the number of messages that are the prompt, what follows being the answer; 0: every assistant turn is one
+	Given    int         // of FormChat: the number of messages that are the prompt, the rest the answer; 0: every assistant turn is one
 	Tools    chat.Tools  // of FormChat
 	Kwargs   chat.Kwargs // of FormChat: chat_template_kwargs
 	IDs      []int32
