@@ -3,6 +3,7 @@ package chat
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -122,7 +123,8 @@ func TestMutedTurns(t *testing.T) {
 			"{% endfor %}" + prompt
 	)
 	messages := messagesOf(t, `[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0},
-		{"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}, {"role": "user", "content": "e", "weight": 0}, {"role": "assistant", "content": "f"}]`)
+		{"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}, {"role": "user", "content": "e", "weight": 0},
+		{"role": "assistant", "content": "f"}]`)
 	tok := goldenTok(t)
 	for name, c := range map[string]struct {
 		template string
@@ -215,5 +217,22 @@ func TestUnknowableTurns(t *testing.T) {
 	_, err = (&Encoder{Tokenizer: goldenTok(t), Template: template}).Conversation(Conversation{Messages: messages}, "x")
 	if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "message 2") {
 		t.Errorf("Conversation = %v, want an input error about message 2", err)
+	}
+}
+
+// TestTemplateThatFiltersAbsentTools: as functionary's does.
+func TestTemplateThatFiltersAbsentTools(t *testing.T) {
+	t.Parallel()
+	body, err := os.ReadFile("testdata/none-filter.jinja")
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := Parse(string(body), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := template.Render([]Message{{Role: "user", Content: "a"}}, true)
+	if want := "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n"; err != nil || got != want {
+		t.Errorf("Render = %q, %v, want %q", got, err, want)
 	}
 }
