@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"encoding/json"
 	"math"
 	"path/filepath"
 	"slices"
@@ -86,6 +87,9 @@ func dataKeys() []key {
 			boolCodec(), func(g *Grid) *bool { return &g.data.Packing }),
 		singleKey("data.completion_only_loss", "Score completions and assistant turns only; false scores prompts and the other turns too.",
 			negated(boolCodec()), func(g *Grid) *bool { return &g.data.ScorePrompts }),
+		singleKey("data.chat_template_kwargs", "What the model's chat template is given by name beside the messages, such as "+
+			"{enable_thinking: false}. A row's own column of this name counts more.",
+			kwargsCodec(), func(g *Grid) *json.RawMessage { return &g.data.ChatTemplateKwargs }),
 		listKey("data.retain", "Corpus that must not be forgotten, given like data.validation: scored at every evaluation (at most "+
 			"validation_sequences of it), never trained on.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Retain }),

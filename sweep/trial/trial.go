@@ -41,6 +41,8 @@ type DataSpec struct {
 	LongRows            string   `json:"long_rows,omitempty"`     // what becomes of rows beyond SequenceLength; "" cuts them
 	// Columns are names of columns in the files, by what they are here: prompt, completion, messages, text and so on.
 	Columns map[string]string `json:"columns,omitempty"`
+
+	ChatTemplateKwargs json.RawMessage `json:"chat_template_kwargs,omitempty"` // an object: what the chat template is given by name
 }
 
 // Values of DataSpec.LongRows.

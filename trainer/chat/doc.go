@@ -15,5 +15,5 @@
 //	text, err := template.Render(messages, true)
 //
 //	encoder := &chat.Encoder{Tokenizer: tok, Template: template}
-//	row, err := encoder.Conversation(messages, 0, "file.jsonl:1")
+//	rows, err := encoder.Conversation(chat.Conversation{Messages: messages}, "file.jsonl:1")
 package chat

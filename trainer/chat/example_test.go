@@ -49,15 +49,16 @@ func ExampleEncoder_Conversation() {
 		return
 	}
 	encoder := &chat.Encoder{Tokenizer: tok, Template: template}
-	row, err := encoder.Conversation([]chat.Message{{Role: "user", Content: "Hi"}, {Role: "assistant", Content: "Hello!"}}, 0, "")
+	messages := []chat.Message{{Role: "user", Content: "Hi"}, {Role: "assistant", Content: "Hello!"}}
+	rows, err := encoder.Conversation(chat.Conversation{Messages: messages}, "")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	var scored []int32
-	for i, label := range row.Labels {
+	for i, label := range rows[0].Labels {
 		if label >= 0 {
-			scored = append(scored, row.IDs[i])
+			scored = append(scored, rows[0].IDs[i])
 		}
 	}
 	fmt.Printf("%q\n", tok.Decode(scored))

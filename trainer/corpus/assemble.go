@@ -38,20 +38,25 @@ type assembler struct {
 }
 
 func (a *assembler) add(doc records.Document) error {
-	r, packs, err := a.enc.encode(doc)
+	rows, packs, err := a.enc.encode(doc)
 	if err != nil {
 		return err
 	}
 	if packs && a.packing {
-		return a.pack(r.IDs)
+		return a.pack(rows[0].IDs)
 	}
-	if packs && len(r.IDs) == 0 && doc.Size == 0 {
+	if packs && len(rows[0].IDs) == 0 && doc.Size == 0 {
 		return nil // a text file without text
 	}
 	if err := a.flush(); err != nil { // rows stay in the order of the inputs
 		return err
 	}
-	return a.send(r)
+	for _, r := range rows {
+		if err := a.send(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pack appends a document to the pending row and emits what is full. A document that reaches beyond the row's end goes on in

@@ -128,9 +128,6 @@ func TestChatRowsThatCannotBeScored(t *testing.T) {
 		`{"prompt": [`+two+`, {"role": "user", "content": "x"}], "completion": [{"role": "assistant", "content": "y"}]}`)
 	silent := recordstest.Write(t, dir, "silent.jsonl", `{"messages": [{"role": "user", "content": "x"}]}`)
 	cases := map[string]struct{ path, template, want string }{
-		"forgets": {long, forgetful, long +
-			":1: invalid input: the model's chat template writes the beginning of the conversation (messages up to 1) differently when " +
-			"others follow"},
 		"refuses": {short, `{{ raise_exception("no such role") }}`, "short.jsonl:1: invalid input: chat template"},
 		"silent":  {silent, chatML, "silent.jsonl:1: no supervised token"},
 	}
@@ -141,7 +138,7 @@ func TestChatRowsThatCannotBeScored(t *testing.T) {
 			t.Errorf("%s: %v, want an input error with %q", name, err, c.want)
 		}
 	}
-	for _, path := range []string{short, split} { // what such an error advises works
+	for _, path := range []string{short, split, long} {
 		spec := trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 64}
 		if _, _, err := Samples(t.Context(), chatSource(t, forgetful, spec), 0); err != nil {
 			t.Errorf("%s: %v", path, err)
@@ -169,6 +166,7 @@ func TestSettingsChangeTheFingerprint(t *testing.T) {
 		"length":   func(s *Source) { s.Spec.SequenceLength = 32 },
 		"drawn":    func(s *Source) { s.Spec.ValidationSequences = 1 },
 		"template": func(s *Source) { *s = chatSource(t, chatML+" ", spec) },
+		"kwargs":   func(s *Source) { s.Spec.ChatTemplateKwargs = []byte(`{"enable_thinking":false}`) },
 	} {
 		src := chatSource(t, chatML, spec)
 		edit(&src)
@@ -214,10 +212,11 @@ func TestTextBeginsAsItsTokenizerSays(t *testing.T) {
 			tok.Encode("<|im_start|>user\n"), len(tok.Encode("<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n")),
 		},
 	} {
-		r, _, err := enc.encode(c.doc)
-		if err != nil {
-			t.Fatal(err)
+		rows, _, err := enc.encode(c.doc)
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%s: %d rows, %v", name, len(rows), err)
 		}
+		r := rows[0]
 		want := scoredFrom(r.IDs, c.scored)
 		if n := len(c.starts); !cmp.Equal(c.starts, r.IDs[:n]) || !cmp.Equal(want, r.Labels) || slices.Contains(r.IDs[1:], bos) {
 			t.Errorf("%s: ids %v, labels %v, want it to start %v and to be scored from %d on", name, r.IDs, r.Labels, c.starts, c.scored)
@@ -252,8 +251,12 @@ func TestAnEndingTokenizerTearsNoToken(t *testing.T) {
 	}
 	enc := &encoder{Encoder: chat.Encoder{Tokenizer: tok}}
 	prompt := tok.EncodeBeginning("Anne:")
-	r, _, err := enc.encode(records.Document{Form: records.FormPair, Prompt: "Anne:", Text: " yes"})
-	if want := scoredFrom(r.IDs, len(prompt)); err != nil || !slices.Equal(r.Labels, want) || len(enc.Warnings()) > 0 {
+	rows, _, err := enc.encode(records.Document{Form: records.FormPair, Prompt: "Anne:", Text: " yes"})
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("encode = %d rows, %v", len(rows), err)
+	}
+	r := rows[0]
+	if want := scoredFrom(r.IDs, len(prompt)); !slices.Equal(r.Labels, want) || len(enc.Warnings()) > 0 {
 		t.Errorf("encode = %v, %v, warnings %q, want labels %v and no warning", r, err, enc.Warnings(), want)
 	}
 }

@@ -22,7 +22,12 @@ type encoder struct {
 // newEncoder loads what inputs may need. What is missing is an error only once a document needs it, for pre-tokenised rows
 // need neither tokenizer nor template.
 func newEncoder(files fs.FS, spec trial.DataSpec, inputs []records.Input) (*encoder, error) {
-	e := &encoder{Encoder: chat.Encoder{ScorePrompts: spec.ScorePrompts}}
+	e := &encoder{Encoder: chat.Encoder{ScorePrompts: spec.ScorePrompts, Length: spec.SequenceLength}}
+	if len(spec.ChatTemplateKwargs) > 0 {
+		if err := e.Kwargs.UnmarshalJSON(spec.ChatTemplateKwargs); err != nil {
+			return nil, fmt.Errorf("%w: data.chat_template_kwargs: %w", trial.ErrInput, err)
+		}
+	}
 	e.Tokenizer, e.tokErr = tokenizer.Load(files)
 	isText := func(in records.Input) bool { return in.Kind == records.KindText || in.Kind == records.KindBuiltin }
 	if e.tokErr != nil && slices.ContainsFunc(inputs, isText) {
@@ -53,26 +58,30 @@ func (e *encoder) untemplated() bool {
 	return e.Template == nil && errors.Is(e.tmplErr, fs.ErrNotExist)
 }
 
-// encode returns a document's row, neither cut nor padded, and whether it may be packed with others.
-func (e *encoder) encode(doc records.Document) (r row, packs bool, err error) {
+// encode returns a document's rows, neither cut nor padded, and whether they may be packed with others.
+func (e *encoder) encode(doc records.Document) (rows []row, packs bool, err error) {
 	if doc.Form == records.FormIDs {
-		return row{Row: Row{IDs: doc.IDs, Labels: doc.Labels}, place: doc.Place}, false, nil
+		return []row{{Row: Row{IDs: doc.IDs, Labels: doc.Labels}, place: doc.Place}}, false, nil
 	}
 	if e.Tokenizer == nil {
-		return row{}, false, fmt.Errorf("data file %s: %w", doc.Place, e.tokErr)
+		return nil, false, fmt.Errorf("data file %s: %w", doc.Place, e.tokErr)
 	}
-	var encoded chat.Encoded
+	var encoded []chat.Encoded
 	switch {
 	case doc.Form == records.FormPair, doc.Form == records.FormInstruction && e.untemplated() && doc.Prompt != "":
-		encoded = e.Pair(doc.Prompt, doc.Text, doc.Place)
+		encoded = []chat.Encoded{e.Pair(doc.Prompt, doc.Text, doc.Place)}
 	case doc.Form == records.FormText:
-		encoded, packs = e.Text(doc.Text), true
+		encoded, packs = []chat.Encoded{e.Text(doc.Text)}, true
 	case e.Template == nil:
-		return row{}, false, fmt.Errorf("data file %s: %w", doc.Place, e.tmplErr)
+		return nil, false, fmt.Errorf("data file %s: %w", doc.Place, e.tmplErr)
 	default:
-		if encoded, err = e.Conversation(doc.Messages, doc.Given, doc.Place); err != nil {
-			return row{}, false, &records.RowError{Err: fmt.Errorf("data file %s: %w", doc.Place, err)}
+		conversation := chat.Conversation{Messages: doc.Messages, Given: doc.Given, Tools: doc.Tools, Kwargs: doc.Kwargs}
+		if encoded, err = e.Conversation(conversation, doc.Place); err != nil {
+			return nil, false, &records.RowError{Err: fmt.Errorf("data file %s: %w", doc.Place, err)}
 		}
 	}
-	return row{Row: Row{IDs: encoded.IDs, Labels: encoded.Labels}, place: doc.Place}, packs, nil
+	for _, one := range encoded {
+		rows = append(rows, row{Row: Row{IDs: one.IDs, Labels: one.Labels}, place: doc.Place})
+	}
+	return rows, packs, nil
 }

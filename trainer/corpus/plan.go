@@ -47,6 +47,7 @@ type plan struct {
 	split      splitter
 	bad        badRows
 	found      forms
+	chats      string // see chatVersion
 }
 
 func newPlan(ctx context.Context, src Source) (*plan, error) {
@@ -74,7 +75,10 @@ func newPlan(ctx context.Context, src Source) (*plan, error) {
 	}
 	p.split = newSplitter(p.spec.ValidationSplit, p.train)
 	var err error
-	p.enc, err = newEncoder(src.Files, p.spec, p.inputs())
+	if p.enc, err = newEncoder(src.Files, p.spec, p.inputs()); err != nil {
+		return p, err
+	}
+	p.chats, err = chatVersion(ctx, p.enc.Template, p.inputs())
 	return p, err
 }
 
@@ -119,13 +123,15 @@ func (p *plan) fingerprint() string {
 		Template            string      `json:"template"`
 		VocabSize           int         `json:"vocab_size"`
 
-		SkipBadRows bool              `json:"skip_bad_rows,omitempty"`
-		LongRows    string            `json:"long_rows,omitempty"`
-		Columns     map[string]string `json:"columns,omitempty"`
+		SkipBadRows        bool              `json:"skip_bad_rows,omitempty"`
+		LongRows           string            `json:"long_rows,omitempty"`
+		Columns            map[string]string `json:"columns,omitempty"`
+		Chats              string            `json:"chats,omitempty"`
+		ChatTemplateKwargs json.RawMessage   `json:"chat_template_kwargs,omitempty"`
 	}{
 		prepareVersion, keys(p.train), keys(p.validation), keys(p.retain), p.spec.ValidationSplit, p.spec.ValidationSequences,
 		p.spec.SequenceLength, p.spec.Packing, p.spec.ScorePrompts, p.enc.fingerprint(), p.enc.templateFingerprint(), p.model.VocabSize,
-		p.spec.SkipBadRows, p.spec.LongRows, p.spec.Columns,
+		p.spec.SkipBadRows, p.spec.LongRows, p.spec.Columns, p.chats, p.spec.ChatTemplateKwargs,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("checkSpec let through what JSON cannot write: %v", err))

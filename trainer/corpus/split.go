@@ -73,7 +73,7 @@ func (s splitter) holds(doc records.Document) (bool, error) {
 	case records.FormPair:
 		h.Write([]byte(doc.Prompt + "\x00" + doc.Text))
 	case records.FormChat, records.FormInstruction:
-		text, err := chatJSON().Render(doc.Messages, false)
+		text, err := chat.Canonical(doc.Messages)
 		if err != nil {
 			return false, fmt.Errorf("data file %s: %w", doc.Place, err)
 		}
@@ -86,15 +86,6 @@ func (s splitter) holds(doc records.Document) (bool, error) {
 		}
 	}
 	return s.holdsKey(hex.EncodeToString(h.Sum(nil))), nil
-}
-
-// chatJSON writes messages with every key that they have, parts of their content included.
-func chatJSON() *chat.Template {
-	t, err := chat.Parse("{{ messages | tojson }}", nil)
-	if err != nil {
-		panic(fmt.Sprintf("a template of this package does not parse: %v", err))
-	}
-	return t
 }
 
 func (s splitter) holdsText(text string) bool {

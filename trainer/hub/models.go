@@ -129,7 +129,11 @@ func wanted(ctx context.Context, repo *hf.Repo, withWeights bool) ([]string, err
 		return nil, fmt.Errorf("%w: hub model %s has no %s (of a model in GGUF, fetch the file you want and give its path)",
 			trial.ErrInput, repo.ID, weights.ConfigFile)
 	}
-	names := []string{weights.ConfigFile}
+	var names []string
+	if repo.HasFile(chat.ToolUseFile) { // first, for the folder of the last is the snapshot
+		names = append(names, chat.ToolUseFile)
+	}
+	names = append(names, weights.ConfigFile)
 	small := []string{tokenizer.File, tokenizer.ConfigFile, chat.TemplateFile, tokenizer.SpecialTokensFile, tokenizer.AddedTokensFile}
 	if !repo.HasFile(tokenizer.File) {
 		small = append(small, tokenizer.VocabFile, tokenizer.MergesFile)

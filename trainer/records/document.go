@@ -37,7 +37,9 @@ type Document struct {
 	Text     string // of FormText; the completion of FormPair, the answer of FormInstruction
 	Prompt   string // empty for a FormInstruction that only a chat template can write
 	Messages []chat.Message
-	Given    int // of FormChat: the number of messages that are the prompt, what follows being the answer; 0: every assistant turn is one
+	Given    int         // of FormChat: the number of messages that are the prompt, the rest the answer; 0: every assistant turn is one
+	Tools    chat.Tools  // of FormChat
+	Kwargs   chat.Kwargs // of FormChat: chat_template_kwargs
 	IDs      []int32
 	Labels   []int32
 	Size     int64    // bytes of the input it took

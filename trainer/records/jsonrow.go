@@ -63,7 +63,25 @@ func (j jsonRow) record() (r record, err error) {
 			return record{}, fmt.Errorf("column %s: %w", name, err)
 		}
 	}
+	if err := j.besideMessages(&r); err != nil {
+		return record{}, err
+	}
 	return r, j.maskLabels(&r)
+}
+
+// besideMessages decodes the columns that only messages need.
+func (j jsonRow) besideMessages(r *record) error {
+	if r.Messages == nil && (r.Prompt == nil || r.Prompt.messages == nil) {
+		return nil
+	}
+	for name, into := range map[string]json.Unmarshaler{"tools": &r.Tools, "chat_template_kwargs": &r.Kwargs} {
+		if raw, ok := j[name]; ok {
+			if err := into.UnmarshalJSON(raw); err != nil {
+				return fmt.Errorf("column %s: %w", name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // decodeColumn reads a value; a value of another type is named in JSON's terms.

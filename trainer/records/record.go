@@ -25,6 +25,8 @@ type record struct {
 	Prompt        *turns
 	Completion    *turns
 	Messages      []chat.Message
+	Tools         chat.Tools  // beside messages
+	Kwargs        chat.Kwargs // beside messages
 	InputIDs      *[]int32
 	Labels        *[]int32
 	AttentionMask []int32
@@ -52,9 +54,9 @@ func (r record) document(columns func() []string) (Document, error) {
 	case r.InputIDs != nil:
 		return r.tokens()
 	case r.Messages != nil:
-		return conversation(r.Messages, 0)
+		return r.conversation(r.Messages, 0)
 	case r.Prompt != nil && r.Completion != nil:
-		return promptAndCompletion(*r.Prompt, *r.Completion)
+		return r.promptAndCompletion(*r.Prompt, *r.Completion)
 	case r.Text != nil:
 		return Document{Form: FormText, Text: *r.Text}, nil
 	case r.Instruction != nil:
@@ -82,7 +84,7 @@ func (r record) tokens() (Document, error) {
 }
 
 // promptAndCompletion is a prompt with its completion, both text or both messages.
-func promptAndCompletion(prompt, completion turns) (Document, error) {
+func (r record) promptAndCompletion(prompt, completion turns) (Document, error) {
 	if (prompt.messages == nil) != (completion.messages == nil) {
 		return Document{}, errors.New("prompt and completion must both be text or both be lists of messages")
 	}
@@ -92,11 +94,11 @@ func promptAndCompletion(prompt, completion turns) (Document, error) {
 	if len(prompt.messages) == 0 {
 		return Document{}, errors.New("prompt is an empty list: write the conversation as messages")
 	}
-	return conversation(slices.Concat(prompt.messages, completion.messages), len(prompt.messages))
+	return r.conversation(slices.Concat(prompt.messages, completion.messages), len(prompt.messages))
 }
 
 // conversation is a chat whose first given messages are a prompt; 0 means that every assistant turn is an answer.
-func conversation(messages []chat.Message, given int) (Document, error) {
+func (r record) conversation(messages []chat.Message, given int) (Document, error) {
 	if len(messages) == given {
 		return Document{}, errors.New("the conversation is empty")
 	}
@@ -108,7 +110,7 @@ func conversation(messages []chat.Message, given int) (Document, error) {
 			return Document{}, fmt.Errorf("message %d: %w", i+1, err)
 		}
 	}
-	return Document{Form: FormChat, Messages: messages, Given: given}, nil
+	return Document{Form: FormChat, Messages: messages, Given: given, Tools: r.Tools, Kwargs: r.Kwargs}, nil
 }
 
 // tableForm returns the columns that count, of those that are there: as record.document chooses.

@@ -250,7 +250,23 @@ func (f filterStatement) exec(r *run, s *scope) error {
 	return r.print(v)
 }
 
-// group is a body with names of its own: with, and generation.
+// generation is a body whose text the assistant is to write.
+type generation struct{ body []statement }
+
+func (g generation) exec(r *run, s *scope) error {
+	written, err := r.capture(g.body, s.inner())
+	if err != nil {
+		return err
+	}
+	from := r.out.Len()
+	if r.captures > 0 {
+		from = r.written
+	}
+	r.spans = append(r.spans, Span{from, from + len(written)})
+	return r.write(written)
+}
+
+// group is with: a body with names of its own.
 type group struct {
 	targets []string
 	values  []expression

@@ -189,8 +189,12 @@ func filterList(r *run, v any, args arguments) (any, error) {
 	return items, err
 }
 
-// filterMap is map(attribute=…, default=…) or map("filter", arguments…).
+// filterMap is map(attribute=…, default=…) or map("filter", arguments…). Like select and its like it gives nothing of what is false,
+// be it none, and then does not look at its arguments.
 func filterMap(r *run, v any, args arguments) (any, error) {
+	if !truth(v) {
+		return &generator{}, nil
+	}
 	var f func(item any) (any, error)
 	if len(args.positional) == 0 {
 		values, err := args.bind("attribute", "default")
@@ -286,6 +290,9 @@ func filterSelect(keep bool) filterFunc {
 
 func filterSelectAttribute(keep bool) filterFunc {
 	return func(r *run, v any, args arguments) (any, error) {
+		if !truth(v) {
+			return &generator{}, nil
+		}
 		if len(args.positional) == 0 {
 			return nil, errors.New("needs an attribute")
 		}
@@ -299,6 +306,9 @@ func filterSelectAttribute(keep bool) filterFunc {
 }
 
 func (r *run) selectBy(v any, keep bool, args arguments, key func(any) (any, error)) (any, error) {
+	if !truth(v) {
+		return &generator{}, nil
+	}
 	test := func(v any) (bool, error) { return truth(v), nil }
 	if len(args.positional) > 0 {
 		name, ok := args.positional[0].(string)
@@ -348,7 +358,7 @@ func filterSort(r *run, v any, args arguments) (any, error) {
 	fold := !given(values[1]) || !truth(values[1])
 	return r.sorted(items, given(values[0]) && truth(values[0]), func(item any) (any, error) {
 		k, err := key(item)
-		return foldCase(k, fold), err
+		return []any{foldCase(k, fold)}, err // a list, as in jinja2: equal keys need no order
 	})
 }
 
@@ -364,7 +374,9 @@ func filterUnique(r *run, v any, args arguments) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := hashable(k); err != nil {
+		if _, ok := k.(undefined); ok {
+			k = undefined{} // all are one
+		} else if err := hashable(k); err != nil {
 			return nil, err
 		}
 		if !seen[hashKey(k)] {

@@ -180,6 +180,11 @@ func filterIndent(r *run, v any, args arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	switch v.(type) {
+	case string, markup:
+	default:
+		return nil, fmt.Errorf("needs a str, not a %s", typeName(v))
+	}
 	s, err := r.str(v)
 	if err != nil {
 		return nil, err

@@ -201,10 +201,5 @@ func (l *loop) call(r *run, args arguments) (any, error) {
 	if !l.statement.recursive || !given(values[0]) {
 		return nil, errors.New("loop() needs items, and a for that ends in recursive")
 	}
-	outer := r.out
-	r.out = strings.Builder{}
-	err = l.statement.iterate(r, l.scope, values[0], l.depth+1)
-	text := r.out.String()
-	r.out = outer
-	return text, err
+	return r.captured(func() error { return l.statement.iterate(r, l.scope, values[0], l.depth+1) })
 }

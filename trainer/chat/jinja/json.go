@@ -109,6 +109,8 @@ func (w *writer) json(v any, s jsonStyle) error {
 		return w.write(jsonFloat(v))
 	case string:
 		return w.write(jsonString(v, s.ascii))
+	case markup:
+		return w.write(jsonString(string(v), s.ascii))
 	case []any:
 		return w.jsonItems("[", len(v), "]", s, func(i int, inner jsonStyle) error { return w.json(v[i], inner) })
 	case tuple:
@@ -205,6 +207,9 @@ func jsonFloat(f float64) string {
 	}
 	return floatText(f)
 }
+
+// JSONString is the filter tojson of a string.
+func JSONString(s string) string { return jsonString(s, false) }
 
 // jsonString escapes as Python's json does, which leaves <, > and & alone.
 func jsonString(s string, ascii bool) string {

@@ -89,7 +89,7 @@ func (p *parser) statement() (statement, error) {
 		return p.with()
 	case "generation": // transformers' mark of what the assistant says: no text of its own
 		body, err := p.block("endgeneration")
-		return group{body: body}, err
+		return generation{body}, err
 	case "break", "continue":
 		return loopControl{t.text == "break"}, p.endTag()
 	}

@@ -34,6 +34,16 @@ func Parse(source string) (*Template, error) {
 // what strftime_now answers. A template that calls raise_exception, does what Python would refuse, uses something that is
 // not supported, or exceeds its budget is an error.
 func (t *Template) Render(values map[string]any, now time.Time) (string, error) {
+	text, _, err := t.RenderMarked(values, now)
+	return text, err
+}
+
+// Span is a part of a text, from one byte to before another.
+type Span struct{ From, To int }
+
+// RenderMarked is Render, and also returns what {% generation %} blocks wrote, in the order in which they ended. As in transformers, a
+// block within a macro or another captured text begins where the template was when it called that.
+func (t *Template) RenderMarked(values map[string]any, now time.Time) (string, []Span, error) {
 	size := 0
 	for _, v := range values {
 		size += inputSize(v)
@@ -45,20 +55,23 @@ func (t *Template) Render(values map[string]any, now time.Time) (string, error) 
 	root := &scope{names: map[string]any{}, parent: &scope{names: globals}}
 	if err := r.execAll(t.body, root); err != nil {
 		if errors.Is(err, errBreak) || errors.Is(err, errContinue) {
-			return "", errors.New("break or continue outside of a loop")
+			return "", nil, errors.New("break or continue outside of a loop")
 		}
-		return "", err
+		return "", nil, err
 	}
-	return r.out.String(), nil
+	return r.out.String(), r.spans, nil
 }
 
 // run is one rendering.
 type run struct {
-	out    strings.Builder
-	now    time.Time
-	budget int // units of limits.go in all
-	left   int
-	depth  int
+	out      strings.Builder
+	now      time.Time
+	budget   int // units of limits.go in all
+	left     int
+	depth    int
+	captures int // within each other
+	written  int // bytes of the text when the outermost capture began
+	spans    []Span
 }
 
 // scope is what names mean; a loop, a macro and a block have their own, an if has not.
@@ -88,10 +101,20 @@ func (r *run) write(text string) error {
 
 // capture runs a body and returns what it writes.
 func (r *run) capture(body []statement, s *scope) (string, error) {
+	return r.captured(func() error { return r.execAll(body, s) })
+}
+
+// captured returns what do writes.
+func (r *run) captured(do func() error) (string, error) {
+	if r.captures == 0 {
+		r.written = r.out.Len()
+	}
+	r.captures++
 	outer := r.out
 	r.out = strings.Builder{}
-	err := r.execAll(body, s)
+	err := do()
 	text := r.out.String()
 	r.out = outer
+	r.captures--
 	return text, err
 }

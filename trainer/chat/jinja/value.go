@@ -3,6 +3,7 @@ package jinja
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -58,6 +59,17 @@ func (d *Dict) With(key string, value any) *Dict {
 func (d *Dict) Get(key string) (any, bool) {
 	v, ok := d.values[key]
 	return v, ok
+}
+
+// All yields the keys that are strings, in order, with their values.
+func (d *Dict) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for _, key := range d.keys {
+			if name, ok := key.(string); ok && !yield(name, d.values[key]) {
+				return
+			}
+		}
+	}
 }
 
 func (d *Dict) set(key, value any) {
@@ -212,6 +224,8 @@ func (r *run) iterate(v any) ([]any, error) {
 			items = append(items, string(c))
 		}
 		return items, nil
+	case markup:
+		return r.iterate(string(v))
 	}
 	return nil, fmt.Errorf("a %s cannot be gone through", typeName(v))
 }
@@ -223,6 +237,8 @@ func length(v any) (int, error) {
 		return 0, nil
 	case string:
 		return utf8.RuneCountInString(v), nil
+	case markup:
+		return utf8.RuneCountInString(string(v)), nil
 	case []any:
 		return len(v), nil
 	case tuple:
