@@ -3,23 +3,18 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
-	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // plateauFlags are the settings of the rule on the command line, in a grid's words.
 type plateauFlags struct {
-	direction  string
-	guessed    bool // nobody said the direction
+	table      lossWanted
 	minGain    string
 	patience   int
 	confidence float64
@@ -34,27 +29,34 @@ func newPlateauCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plateau FILE.csv",
 		Short: "Apply the plateau rule to your own numbers",
-		Long: `plateau reads a table with the columns rank, seed and val_loss (a header line, commas, any order; "-" reads stdin) and says
+		Long: `plateau reads a table with the columns rank, seed and val_loss (a header line, any order; "-" reads stdin) and says
 where larger ranks stop paying: the same rule, and the same verdicts, that sweep run stops its ladders by. A column
 train_loss, where there is one, lets it tell overfitting. Ranks past the point where the rule stops are listed, not counted.
+
+Tables of W&B and of papers are read as they are: commas, tabs or semicolons (then also decimal commas), lora_r or r for the
+rank, eval/loss for the values. --column takes the values from another column. What its name does not say of the direction,
+as accuracy and perplexity do, --direction must. Where a run has several steps, its last one counts, or with --take best its
+best value. Where runs of one rank and seed differ in another column, such as lr, each of its values is a ladder.
 
 With --stop certified it names the ranks and seeds to train where a plateau is not certain. Give the table with them again,
 and --seeds with those that every rank has, and they count where they were asked for.
 
-Ranks are compared over the seeds they share. With one seed per rank nothing measures the noise: give --noise-sd, the
-standard deviation of one value after removing what seeds share.`,
+Ranks are compared over the seeds they share. With one seed per rank, or no column seed, nothing measures the noise: give
+--noise-sd, the standard deviation of one value after removing what seeds share.`,
 		Example: `  sweep plateau losses.csv
-  sweep plateau accuracy.csv --direction max --min-gain 0.002
+  sweep plateau wandb.csv --column eval/accuracy --min-gain 0.002
   sweep plateau losses.csv --stop certified --seeds 0,1,2
   sweep plateau one-seed.csv --noise-sd 0.01 -o json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.guessed = !cmd.Flags().Changed("direction")
 			return a.plateau(args[0], f)
 		},
 	}
 	rule := plateau.DefaultRule()
-	cmd.Flags().StringVar(&f.direction, "direction", "min", "min where lower values are better (losses), max where higher ones are")
+	cmd.Flags().StringVar(&f.table.column, "column", "", "the column of the values (default: val_loss, eval_loss and the like)")
+	cmd.Flags().StringVar(&f.table.direction, "direction", "",
+		"min where lower values are better, max where higher ones are (default: what the column's name says)")
+	cmd.Flags().StringVar(&f.table.take, "take", "last", "which step of a run counts where it has several: last, or best")
 	cmd.Flags().StringVar(&f.minGain, "min-gain", rule.MinGain.String(),
 		"the smallest gain worth a higher rank: a number, or % of the lowest rank's mean")
 	cmd.Flags().IntVar(&f.patience, "patience", rule.Patience, "ranks in a row without a worthwhile gain before the rule stops")
@@ -67,57 +69,56 @@ standard deviation of one value after removing what seeds share.`,
 	return cmd
 }
 
-// plateauResult is the verdict with its rungs beside it.
-type plateauResult struct {
-	Verdict verdictJSON           `json:"verdict"`
-	Rungs   []plateau.RungVerdict `json:"rungs"`
-	Noise   *report.Noise         `json:"noise"` // null where fewer than two ranks share two seeds
-}
-
-// verdictJSON is a verdict in sentences, without its rungs.
-type verdictJSON struct {
-	plateau.Verdict
-	Code        plateau.Code   `json:"code"` // of the reason
-	Reason      string         `json:"reason"`
-	Advice      []string       `json:"advice"`
-	AdviceCodes []plateau.Code `json:"advice_codes"`    // one for each of Advice
-	Rungs       *struct{}      `json:"rungs,omitempty"` // hides Verdict.Rungs
-}
-
 func (a *app) plateau(path string, f plateauFlags) error {
 	rule, err := f.rule()
 	if err != nil {
 		return err
 	}
-	rungs, err := a.readLosses(path)
+	table, ladders, err := a.readLosses(path, f.table)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	complete(rungs, rule.GridSeeds)
-	if rank, ok := unpaired(rungs); ok {
-		return usagef("%s: rank %d shares no seed with rank %d: gains are paired by seed, so use the same seeds for every rank",
-			path, rank, rungs[0].Rank)
+	for _, note := range table.notes() {
+		a.say("%s", note)
 	}
-	if f.guessed && plateau.LooksLikeAccuracy(rungs) {
-		a.say("the values lie between 0 and 1 and rise with the rank: if higher is better, as for an accuracy, add --direction max")
+	rule.Maximize = table.want.direction == "max"
+	judged := make([]judgedLadder, len(ladders))
+	for i, l := range ladders {
+		if f.table.direction == "" && !rule.Maximize && plateau.LooksLikeAccuracy(l.rungs) {
+			a.say("the values lie between 0 and 1 and rise with the rank: if higher is better, as for an accuracy, add --direction max")
+		}
+		at := path
+		if len(ladders) > 1 {
+			at += ", " + l.label()
+		}
+		if judged[i], err = judgeLadder(at, l, rule); err != nil {
+			return err
+		}
 	}
-	v, err := rule.Judge(rungs)
+	if len(judged) > 1 {
+		return a.emit("plateau", newPlateauLadders(judged), func(w io.Writer) error { return writeLadders(w, judged) },
+			func() ([]string, [][]string) { return ladderRows(judged) })
+	}
+	only := judged[0]
+	return a.emit("plateau", only.result(), only.write, func() ([]string, [][]string) { return plateauRows(only.verdict) })
+}
+
+// judgeLadder applies the rule to one ladder of the table at.
+func judgeLadder(at string, l lossLadder, rule plateau.Rule) (judgedLadder, error) {
+	complete(l.rungs, rule.GridSeeds)
+	if rank, ok := unpaired(l.rungs); ok {
+		return judgedLadder{}, usagef("%s: rank %d shares no seed with rank %d: gains are paired by seed, so use the same seeds for every rank",
+			at, rank, l.rungs[0].Rank)
+	}
+	v, err := rule.Judge(l.rungs)
 	if err != nil {
-		return usagef("%s: %w", path, err)
+		return judgedLadder{}, usagef("%s: %w", at, err)
 	}
-	if f.noiseSD == 0 && (oneSeed(rungs) || slices.Contains(v.Flags, plateau.FlagOneSeed)) {
-		return usagef("%s: ranks are compared over one seed, which cannot tell a gain from noise: "+
-			"add seeds, or give --noise-sd, the standard deviation of one value", path)
+	if rule.NoiseSD == 0 && (oneSeed(l.rungs) || slices.Contains(v.Flags, plateau.FlagOneSeed)) {
+		return judgedLadder{}, usagef("%s: ranks are compared over one seed, which cannot tell a gain from noise: "+
+			"add seeds, or give --noise-sd, the standard deviation of one value", at)
 	}
-	noise := report.NoiseOf(rungs)
-	return a.emit("plateau", plateauResult{
-		Verdict: verdictJSON{
-			Verdict: v, Code: v.Reason.Code, Reason: prose.Reason(v), Advice: prose.Advice(v), AdviceCodes: report.AdviceCodes(v),
-		},
-		Rungs: v.Rungs, Noise: noise,
-	},
-		func(w io.Writer) error { return writePlateau(w, v, noise) },
-		func() ([]string, [][]string) { return plateauRows(v) })
+	return judgedLadder{l, v, report.NoiseOf(l.rungs)}, nil
 }
 
 // rule is the plateau rule that the flags describe.
@@ -129,12 +130,11 @@ func (f plateauFlags) rule() (plateau.Rule, error) {
 	if f.noiseSD > 0 {
 		p.NoiseSource = plateau.NoiseFromFlag
 	}
-	switch f.direction {
-	case "min":
-	case "max":
-		p.Maximize = true
-	default:
-		return p, usagef("--direction %s: want min or max", f.direction)
+	if !slices.Contains([]string{"", "min", "max"}, f.table.direction) {
+		return p, usagef("--direction %s: want min or max", f.table.direction)
+	}
+	if !slices.Contains([]string{"last", "best"}, f.table.take) {
+		return p, usagef("--take %s: want last or best", f.table.take)
 	}
 	var err error
 	if p.MinGain, err = plateau.ParseMinGain(f.minGain); err != nil {
@@ -170,68 +170,14 @@ func oneSeed(rungs []plateau.Losses) bool {
 }
 
 // readLosses reads a table of losses from a file, or stdin for "-".
-func (a *app) readLosses(path string) ([]plateau.Losses, error) {
+func (a *app) readLosses(path string, want lossWanted) (*lossTable, []lossLadder, error) {
 	if path == "-" {
-		return parseLosses("stdin", a.stdin)
+		return parseLosses("stdin", a.stdin, want)
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the losses: %w", err)
+		return nil, nil, fmt.Errorf("read the losses: %w", err)
 	}
 	defer file.Close() //nolint:errcheck // read only
-	return parseLosses(path, file)
-}
-
-// writePlateau prints the rungs and what they come to.
-func writePlateau(w io.Writer, v plateau.Verdict, noise *report.Noise) error {
-	header := []string{"rank", "seeds", "value", "gain [lo, hi]", "over", "P(gain)", "decision", "strikes"}
-	decimals := max(0, 2-int(math.Floor(math.Log10(v.MinGain)))) // three digits of min_gain
-	fixed := func(x float64) string { return strconv.FormatFloat(x, 'f', decimals, 64) }
-	var rows [][]string
-	for _, r := range v.Rungs {
-		row := []string{
-			strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fixed(r.ValLoss.Mean), "", "", "", string(r.Decision),
-			strconv.Itoa(r.Count),
-		}
-		if r.Gain != nil {
-			row[3] = fmt.Sprintf("%s [%s, %s]", fixed(r.Gain.Mean), fixed(*r.Gain.Lo), fixed(*r.Gain.Hi))
-			row[4], row[5] = strconv.Itoa(r.Incumbent), fmt.Sprintf("%.3f", *r.Probability)
-		}
-		rows = append(rows, row)
-	}
-	if err := writeTable(w, header, rows); err != nil {
-		return err
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "rank %d: %s\n%s\n", v.RecommendedRank, v.State, prose.Reason(v))
-	if noise != nil {
-		fmt.Fprintf(&text, "noise: %s\n", noise)
-	}
-	for _, advice := range prose.Advice(v) {
-		text.WriteString("- " + advice + "\n")
-	}
-	_, err := io.WriteString(w, text.String())
-	return err
-}
-
-// plateauRows is one row per rank, every number in full.
-func plateauRows(v plateau.Verdict) (header []string, rows [][]string) {
-	header = []string{
-		"rank", "seeds", "mean", "lo", "hi", "incumbent", "gain", "gain_lo", "gain_hi", "sd", "df", "probability", "decision",
-		"count",
-	}
-	for _, r := range v.Rungs {
-		row := []string{
-			strconv.Itoa(r.Rank), strconv.Itoa(len(r.Seeds)), fullNumber(&r.ValLoss.Mean), fullNumber(r.ValLoss.Lo),
-			fullNumber(r.ValLoss.Hi),
-		}
-		if r.Gain == nil {
-			row = append(row, "", "", "", "", "", "", "")
-		} else {
-			row = append(row, strconv.Itoa(r.Incumbent), fullNumber(&r.Gain.Mean), fullNumber(r.Gain.Lo), fullNumber(r.Gain.Hi), fullNumber(&r.SD),
-				fullNumber(r.DF), fullNumber(r.Probability))
-		}
-		rows = append(rows, append(row, string(r.Decision), strconv.Itoa(r.Count)))
-	}
-	return header, rows
+	return parseLosses(path, file, want)
 }

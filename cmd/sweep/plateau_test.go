@@ -167,8 +167,8 @@ func TestPlateauRefuses(t *testing.T) {
 			"sweep: losses.csv: rank 2 shares no seed with rank 1: gains are paired by seed, so use the same seeds for every rank\n",
 		},
 		"empty": {"", nil, "sweep: losses.csv: no losses: want a header line rank,seed,val_loss and one line per rank and seed\n"},
-		"no header": {"1,0,4.8\n", nil, "sweep: losses.csv:1: no column rank: the first line must name the columns rank, seed and " +
-			"val_loss; it says \"1,0,4.8\"\n"},
+		"no header": {"1,0,4.8\n", nil, "sweep: losses.csv:1: no column rank: the first line must name the columns rank and val_loss, " +
+			"and seed where a rank has several values; it says \"1,0,4.8\"\n"},
 		"two rank columns": {"rank,rank,val_loss\n", nil, "sweep: losses.csv:1: column rank appears twice\n"},
 		"many problems": {
 			"rank,seed,val_loss\nfour,0,4.8\n0,0,4.8\n1,x,NaN\n1,0\n1,0,4.8\n1,0,4.9\n", nil,
@@ -260,12 +260,14 @@ func TestPlateauCertified(t *testing.T) {
 func FuzzParseLosses(f *testing.F) {
 	for _, s := range []string{
 		flat, "", "\ufeffrank,seed,val_loss\n1,0,4.8\n", "rank,seed,val_loss\n1,0,NaN\n", "rank,seed,val_loss,train_loss\n1,0,\"4\n",
-		"rank,seed,val_loss\n9223372036854775807,-9223372036854775808,1e308\n", "rank;seed;val_loss\n", "rank,seed,val_loss\r\n2,0,0x1p-2\r\n",
+		"rank,seed,val_loss\n9223372036854775807,-9223372036854775808,1e308\n", "rank;seed;val_loss\n1;0;3,5\n", "rank,seed,val_loss\r\n2,0,0x1p-2\r\n",
+		"Name\tlora_r\t_step\teval/loss\ttrain/loss\na\t4\t1\t2.5\t\na\t4\t2\t\t3\n", "rank,lr,val_loss\n1,a,1\n1,b,2\n2,a,1\n2,b,2\n",
+		"r,validation_loss,state\n8.0,71.2%,finished\n", "\xff\xfer\x00", "Step,run - eval/loss\n",
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		rungs, err := parseLosses("t.csv", bytes.NewReader(body))
+		table, ladders, err := parseLosses("t.csv", bytes.NewReader(body), lossWanted{take: "last"})
 		if err != nil {
 			if !strings.Contains(err.Error(), "t.csv") {
 				t.Errorf("error without the table's name: %v", err)
@@ -273,9 +275,12 @@ func FuzzParseLosses(f *testing.F) {
 			return
 		}
 		rule := plateau.DefaultRule()
-		rule.MinGain = plateau.MinGain{Value: 0.01}
-		if _, err := rule.Judge(rungs); err != nil && !strings.Contains(err.Error(), "complete") {
-			t.Errorf("parseLosses accepts what Judge refuses: %v\n%q", err, body)
+		rule.MinGain, rule.Maximize = plateau.MinGain{Value: 0.01}, table.want.direction == "max"
+		for _, l := range ladders {
+			if _, err := rule.Judge(l.rungs); err != nil && !strings.Contains(err.Error(), "complete") {
+				t.Errorf("parseLosses accepts what Judge refuses: %v\n%q", err, body)
+			}
 		}
+		table.notes()
 	})
 }
