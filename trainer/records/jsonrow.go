@@ -24,17 +24,22 @@ func parseLine(line []byte) (Document, error) {
 	if err := json.Unmarshal(line, &all); err != nil {
 		return Document{}, fmt.Errorf("not a row of jsonl: %w", err)
 	}
-	filled := maps.Clone(all)
+	return all.document()
+}
+
+// jsonRow is an object's values by their keys.
+type jsonRow map[string]json.RawMessage
+
+// document returns what the row stands for.
+func (j jsonRow) document() (Document, error) {
+	filled := maps.Clone(j)
 	maps.DeleteFunc(filled, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
 	r, err := filled.record()
 	if err != nil {
 		return Document{}, err
 	}
-	return r.document(func() []string { return slices.Sorted(maps.Keys(all)) })
+	return r.document(func() []string { return slices.Sorted(maps.Keys(j)) })
 }
-
-// jsonRow is an object's values by their keys.
-type jsonRow map[string]json.RawMessage
 
 // record decodes the columns of the row's form.
 func (j jsonRow) record() (r record, err error) {
