@@ -3,6 +3,7 @@ module github.com/ranksweep/ranksweep
 go 1.26.5
 
 require (
+	github.com/andybalholm/brotli v1.2.6 // brotli pages of parquet
 	github.com/bmatcuk/doublestar/v4 v4.10.4 // globs in the cards of hub data sets: ** and classes
 	github.com/clipperhouse/uax29/v2 v2.7.0 // characters as people see them, which SentencePiece's normalizers replace whole
 	github.com/dlclark/regexp2/v2 v2.13.0 // splitting patterns of tokenizers, which look ahead
@@ -16,7 +17,8 @@ require (
 	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables
 	github.com/klauspost/compress v1.20.1 // snappy and zstd pages of parquet, unpacked within limits
 	github.com/mattn/go-sqlite3 v1.14.53 // the store
-	github.com/parquet-go/parquet-go v0.32.0 // parquet files
+	github.com/parquet-go/parquet-go v0.32.0 // parquet files: their metadata; tests write with it
+	github.com/pierrec/lz4/v4 v4.1.33 // LZ4 pages of parquet
 	github.com/pressly/goose/v3 v3.29.0 // numbered migrations of the store
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2 // tests: the grid's JSON Schema
 	github.com/spf13/cobra v1.10.2 // command line
@@ -33,7 +35,6 @@ require (
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
-	github.com/andybalholm/brotli v1.2.6 // indirect
 	github.com/fsnotify/fsnotify v1.9.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-viper/mapstructure/v2 v2.4.0 // indirect
@@ -44,7 +45,6 @@ require (
 	github.com/parquet-go/bitpack v1.0.0 // indirect
 	github.com/parquet-go/jsonlite v1.5.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
-	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/sagikazarmark/locafero v0.11.0 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/starter"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
@@ -96,7 +95,7 @@ func TestJourney(t *testing.T) {
 		return string(out)
 	}
 	grid := s.path("grid.yaml")
-	must("init", "--model", model, "--data", filepath.Join(journey, "alpaca.json"), "--time", "10m", "--name", "test", "--out", grid)
+	must("init", "--model", model, "--data", filepath.Join(journey, "alpaca.json"), "--time", "2m", "--name", "test", "--out", grid)
 	must("validate", grid)
 	var data struct {
 		Samples []struct{ Labels []int32 }
@@ -108,11 +107,17 @@ func TestJourney(t *testing.T) {
 		}
 	}
 	must("run", grid)
-	var view report.Report
+	var view struct {
+		Ladders []struct {
+			Verdict struct {
+				State string
+				Rank  *int `json:"recommended_rank"`
+			}
+		}
+	}
 	parse(t, must("report", "test", "-o", "json"), &view)
-	verdict := view.Ladders[0].Verdict
-	if verdict.RecommendedRank == nil || verdict.State == "incomplete" || verdict.State == "unstable" {
-		t.Errorf("verdict %+v, want a rank", verdict)
+	if v := view.Ladders[0].Verdict; v.Rank == nil || v.State == "incomplete" || v.State == "unstable" {
+		t.Errorf("verdict %+v, want a rank", v)
 	}
 	adapter := s.path("adapter")
 	must("export", "--to", adapter)

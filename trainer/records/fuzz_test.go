@@ -54,13 +54,18 @@ func FuzzCSV(f *testing.F) {
 func FuzzParquet(f *testing.F) {
 	dir := f.TempDir()
 	rows := []parquetText{{1, new("a")}, {2, new("a")}, {3, nil}, {4, new("bc")}}
-	for _, path := range []string{
+	paths, err := filepath.Glob("testdata/parquet/*.parquet")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range append(
+		paths,
 		recordstest.WriteParquet(f, dir+"/1.parquet", rows, parquet.DataPageVersion(1)),
 		recordstest.WriteParquet(f, dir+"/2.parquet", rows, parquet.Compression(&parquet.Zstd)),
 		recordstest.WriteParquet(f, dir+"/3.parquet", []parquetIDs{{[]int64{1, 2}, []int32{1, 2}}}),
 		recordstest.WriteParquet(f, dir+"/4.parquet", []parquetPair{{"a", "b"}}, parquet.Compression(&parquet.Snappy)),
 		forge(f, dir, "5", func(*forged) {}),
-	} {
+	) {
 		body, err := os.ReadFile(path)
 		if err != nil {
 			f.Fatal(err)

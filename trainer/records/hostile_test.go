@@ -158,7 +158,6 @@ func TestHostileFilesAreErrors(t *testing.T) { //nolint:paralleltest // see abov
 			"a page of 2047 MiB, more than 256 MiB",
 		},
 		"a page of many values": {forge(t, dir, "values", func(p *forged) { p.values = math.MaxInt32 }), "a page of 2147483647 values"},
-		"runs of many values":   {forge(t, dir, "runs", func(p *forged) { p.levels = append(uvarint(2*15<<20), 1) }), "has more"},
 		"a gzip bomb": {forge(t, dir, "gzip", func(p *forged) {
 			p.codec, p.page, p.unpacked = format.Gzip, []byte(recordstest.Gzip(t, strings.Repeat("a", 100<<20))), 10
 		}), "does not unpack to the 10 bytes"},

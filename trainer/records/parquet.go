@@ -2,13 +2,11 @@ package records
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
+	"maps"
 	"os"
-
-	"github.com/parquet-go/parquet-go"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -23,8 +21,8 @@ func (in Input) parquet(ctx context.Context) iter.Seq2[Document, error] {
 		}
 		defer f.Close() //nolint:errcheck // only read
 		stopped := false
-		err = in.parquetRows(ctx, f, func(doc Document) bool {
-			stopped = !yield(doc, nil)
+		err = in.parquetRows(ctx, f, func(doc Document, err error) bool {
+			stopped = !yield(doc, err)
 			return !stopped
 		})
 		if err == nil && !stopped && in.Key != "" {
@@ -40,149 +38,75 @@ func (in Input) parquet(ctx context.Context) iter.Seq2[Document, error] {
 }
 
 // parquetRows hands the rows of a file to emit until it says stop.
-func (in Input) parquetRows(ctx context.Context, f *os.File, emit func(Document) bool) error {
+func (in Input) parquetRows(ctx context.Context, f *os.File, emit func(Document, error) bool) error {
 	bad := func(place string, err error) error {
 		return fmt.Errorf("%w: data file %s%s: %w", trial.ErrInput, in.Name, place, err)
 	}
-	file, err := openParquet(f, in.Size)
+	footer, err := readFooter(f, in.Size)
 	if err != nil {
 		return bad("", err)
 	}
-	columns, err := recordColumns(file.Schema())
+	columns := in.mapping()
+	rows, err := recordColumns(footer.root, columns)
 	if err != nil {
 		return bad("", err)
 	}
-	more := true
-	row, size := 0, in.Size/max(1, file.NumRows())
-	for i, group := range file.RowGroups() {
-		readers, err := in.openColumns(f, file, i, group, columns)
-		if err != nil {
+	row, size := 0, in.Size/max(1, footer.NumRows)
+	for i, group := range footer.RowGroups {
+		if err := rows.open(f, in.Size, group); err != nil {
 			return bad(fmt.Sprintf(", row group %d", i+1), err)
 		}
-		for range group.NumRows() {
-			place := fmt.Sprintf(", row %d", row+1)
+		for range group.NumRows {
+			row++
+			place := fmt.Sprintf(", row %d", row)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			doc, err := readRecord(readers)
+			doc, wrong, err := rows.document()
 			if err != nil {
 				return bad(place, err)
 			}
+			if wrong != nil {
+				wrong = badRow(bad(place, wrong))
+			}
 			doc.Place, doc.Size = in.Name+place, size
-			row++
-			if more = emit(doc); !more {
-				break
+			if !emit(doc, wrong) {
+				return nil
 			}
 		}
-		for _, r := range readers {
-			r.close()
-		}
-		if !more {
-			return nil
-		}
+	}
+	if err := columns.unseen(); err != nil {
+		return bad("", err)
 	}
 	return nil
 }
 
-// openParquet checks a file's metadata and reads it. The library panics on some damaged files.
-func openParquet(f *os.File, size int64) (file *parquet.File, err error) {
-	defer recovered(&err)
-	if err := checkFooter(f, size); err != nil {
-		return nil, err
-	}
-	file, err = parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	return file, shortened(err)
-}
-
-// recovered turns a panic of the library into an error about the file.
-func recovered(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("damaged: %v", p)
-	}
-}
-
-// openColumns checks the pages of a row group's columns and opens them.
-func (in Input) openColumns(f *os.File, file *parquet.File, group int, rows parquet.RowGroup,
-	columns []leaf,
-) (readers []*columnReader, err error) {
-	defer recovered(&err)
-	chunks := file.Metadata().RowGroups[group].Columns
-	for _, l := range columns {
-		if l.index >= len(chunks) {
-			return nil, errThrift
-		}
-		if err := checkChunk(f, in.Size, &chunks[l.index].MetaData, l.levels); err != nil {
-			return nil, fmt.Errorf("column %s: %w", l.path, err)
-		}
-		readers = append(readers, &columnReader{leaf: l, pages: rows.ColumnChunks()[l.index].Pages()})
-	}
-	return readers, nil
-}
-
-// columnReader reads one column of a row group, a row at a time.
-type columnReader struct {
-	leaf
-	pages  parquet.Pages
-	page   parquet.Page
-	values parquet.ValueReader
-	buf    [64]parquet.Value
-	ready  []parquet.Value // of buf, not used yet
-}
-
-// fill reads more values; it fails with io.EOF at the end.
-func (c *columnReader) fill() error {
-	for len(c.ready) == 0 {
-		if c.values != nil {
-			n, err := c.values.ReadValues(c.buf[:])
-			c.ready = c.buf[:n]
-			if err == nil || n > 0 {
-				continue
-			}
-			if !errors.Is(err, io.EOF) {
-				return err
-			}
-			parquet.Release(c.page)
-			c.values = nil
-		}
-		page, err := c.pages.ReadPage()
-		if err != nil {
-			return err
-		}
-		c.page, c.values = page, page.Values()
-	}
-	return nil
-}
-
-// row hands the values of the next row to add: one, or those of a list.
-func (c *columnReader) row(add func(parquet.Value) error) error {
-	for first := true; ; first = false {
-		err := c.fill()
-		if errors.Is(err, io.EOF) && !first {
-			return nil
-		}
-		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("%w: fewer rows than it says", errThrift)
-		}
-		if err != nil {
-			return err
-		}
-		v := c.ready[0]
-		if (v.RepetitionLevel() == 0) != first {
-			if first {
+// open begins a row group.
+func (r *rowReader) open(f *os.File, size int64, group parquetRowGroup) error {
+	for _, column := range r.columns {
+		err := column.leaves(func(leaf *node) error {
+			if leaf.index >= len(group.Columns) {
 				return errThrift
 			}
-			return nil
-		}
-		c.ready = c.ready[1:]
-		if err := add(v); err != nil {
+			var err error
+			leaf.column, err = newColumn(leaf, f, size, group.Columns[leaf.index].Meta)
 			return err
+		})
+		if err != nil {
+			return fmt.Errorf("column %s: %w", cut(column.Name), err)
 		}
 	}
+	return nil
 }
 
-func (c *columnReader) close() {
-	if c.values != nil {
-		parquet.Release(c.page)
+// parquetColumns returns which columns are read of a table with these. Those of other forms than text and ids go with others.
+func parquetColumns(names []string, m *mapping) []string {
+	form := tableForm(names)
+	if len(m.theirs) == 0 && len(form) > 0 && form[0] == "text" {
+		return form
 	}
-	c.pages.Close() //nolint:errcheck,gosec // only read
+	if len(m.theirs) == 0 && len(form) > 0 && form[0] == "input_ids" {
+		return append(form, maskColumns()...)
+	}
+	return slices.Concat(formColumns(), []string{"tools", "chat_template_kwargs"}, slices.Collect(maps.Values(m.theirs)))
 }

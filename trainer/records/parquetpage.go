@@ -1,7 +1,6 @@
 package records
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
@@ -9,92 +8,154 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
-	"os"
 	"slices"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+	"github.com/pierrec/lz4/v4"
 )
 
-// Limits on a parquet file. Writers make pages of about 1 MiB, and at least one value; a page is decoded as a whole.
+// Limits on a parquet file's pages. Writers make pages of about 1 MiB, and at least one value; a page is unpacked as a whole.
 const (
-	maxFooter     = 16 << 20
 	maxPage       = 256 << 20
 	maxPageValues = 16 << 20
 	maxPageHeader = 1 << 20 // its statistics may hold the smallest and the largest text
 )
 
-// checkFooter refuses metadata that claims more than it holds, before the library makes room for it.
-func checkFooter(f *os.File, size int64) error {
-	var tail [8]byte
-	if size < 12 {
-		return errors.New("not a parquet file: too short")
-	}
-	if _, err := f.ReadAt(tail[:], size-8); err != nil {
-		return err
-	}
-	if string(tail[4:]) != "PAR1" {
-		return errors.New("not a parquet file, or one that is encrypted or cut off: it does not end with PAR1")
-	}
-	n := int64(binary.LittleEndian.Uint32(tail[:]))
-	if n > size-12 || n > maxFooter {
-		return fmt.Errorf("%w: a footer of %d bytes in a file of %d", errThrift, n, size)
-	}
-	footer := make([]byte, n)
-	if _, err := f.ReadAt(footer, size-8-n); err != nil {
-		return err
-	}
-	if _, err := thriftSize(footer); err != nil {
-		return err
-	}
-	return checkSchema(footer)
+// column reads one leaf of a row group, an entry at a time: a value, or the level at which one is missing. A page is unpacked when it
+// is reached, and decoded as its entries are asked for, so that what a page claims takes no memory.
+type column struct {
+	*node
+	file    io.ReaderAt
+	at, end int64 // what is left of the chunk
+	codec   format.CompressionCodec
+	dict    *dictionary
+	left    int  // entries of the page
+	repeats runs // of the page: the repetition level of each entry
+	defined runs
+	values  values
+	peeked  bool
+	entry   levels // once peeked
 }
 
-// levels are the largest repetition and definition levels of a column.
-type levels struct{ repetition, definition int }
+func newColumn(leaf *node, f io.ReaderAt, size int64, m chunkMeta) (*column, error) {
+	start := m.DataOffset
+	if m.DictOffset > 0 && m.DictOffset < start {
+		start = m.DictOffset
+	}
+	if start < 0 || m.CompressedSize < 0 || start > size || m.CompressedSize > size-start {
+		return nil, fmt.Errorf("%w: a column of %d bytes at byte %d of %d", errThrift, m.CompressedSize, start, size)
+	}
+	return &column{node: leaf, file: f, at: start, end: start + m.CompressedSize, codec: m.Codec}, nil
+}
 
-// checkChunk looks at every page of a column chunk: it must unpack to what its header says, to no more values than it says,
-// and both must be within the limits.
-func checkChunk(f io.ReaderAt, size int64, m *format.ColumnMetaData, l levels) error {
-	start := m.DataPageOffset
-	if m.DictionaryPageOffset > 0 {
-		start = m.DictionaryPageOffset
+// peek returns the levels of the next entry, which take consumes. It fails with io.EOF at the end.
+func (c *column) peek() (entry levels, err error) {
+	if c.peeked {
+		return c.entry, nil
 	}
-	if start < 0 || m.TotalCompressedSize < 0 || start > size || m.TotalCompressedSize > size-start {
-		return fmt.Errorf("%w: a column of %d bytes at byte %d of %d", errThrift, m.TotalCompressedSize, start, size)
+	for c.left == 0 {
+		if err := c.page(); err != nil {
+			return levels{}, err
+		}
 	}
-	r := bufio.NewReaderSize(io.NewSectionReader(f, start, m.TotalCompressedSize), maxPageHeader)
-	var page bytes.Buffer
-	for {
-		head, err := r.Peek(maxPageHeader)
-		if len(head) == 0 && errors.Is(err, io.EOF) {
-			return nil
+	c.left--
+	for _, level := range []struct {
+		from *runs
+		most int
+		into *int
+	}{{&c.repeats, c.repetition, &c.entry.repetition}, {&c.defined, c.definition, &c.entry.definition}} {
+		if level.most == 0 {
+			continue
 		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
+		v, err := level.from.next()
+		if err != nil || int(v) > level.most {
+			return levels{}, errThrift
 		}
-		n, err := thriftSize(head)
+		*level.into = int(v)
+	}
+	c.peeked = true
+	return c.entry, nil
+}
+
+// take returns the next entry, whose repetition level must be the given one.
+func (c *column) take(repetition int) (v value, present bool, err error) {
+	entry, err := c.peek()
+	if errors.Is(err, io.EOF) {
+		return value{}, false, fmt.Errorf("%w: fewer rows than it says", errThrift)
+	}
+	if err != nil {
+		return value{}, false, err
+	}
+	if entry.repetition != repetition {
+		return value{}, false, errThrift
+	}
+	c.peeked = false
+	if entry.definition < c.definition {
+		return value{}, false, nil
+	}
+	v, err = c.values.next()
+	return v, true, err
+}
+
+// page reads the next page.
+func (c *column) page() error {
+	if c.at == c.end {
+		return io.EOF
+	}
+	h, err := c.header()
+	if err != nil {
+		return err
+	}
+	if err := checkSizes(h); err != nil {
+		return err
+	}
+	if int64(h.CompressedPageSize) > c.end-c.at {
+		return fmt.Errorf("%w: a page is cut off", errThrift)
+	}
+	page := make([]byte, h.CompressedPageSize)
+	if _, err := c.file.ReadAt(page, c.at); err != nil {
+		return err
+	}
+	c.at += int64(len(page))
+	claimed := int(h.UncompressedPageSize)
+	switch h.Type {
+	case format.DictionaryPage:
+		body, err := unpack(page, c.codec, claimed)
 		if err != nil {
 			return err
 		}
-		var header format.PageHeader
-		if err := thrift.Unmarshal(new(thrift.CompactProtocol), bytes.Clone(head[:n]), &header); err != nil {
+		c.dict, err = newDictionary(c.node, body, int(h.DictionaryPageHeader.V.NumValues))
+		return err
+	case format.DataPage:
+		body, err := unpack(page, c.codec, claimed)
+		if err != nil {
 			return err
 		}
-		if _, err := r.Discard(n); err != nil {
-			return err
+		return c.begin(h.DataPageHeader.V, body)
+	case format.DataPageV2:
+		return c.beginV2(h.DataPageHeaderV2.V, page, claimed)
+	default:
+		return fmt.Errorf("%w: a page of type %v", errThrift, h.Type)
+	}
+}
+
+// header reads the next page's header. Most are short.
+func (c *column) header() (h format.PageHeader, err error) {
+	for room := 4 << 10; ; room *= 16 {
+		head := make([]byte, min(int64(room), c.end-c.at))
+		if _, err := c.file.ReadAt(head, c.at); err != nil {
+			return h, err
 		}
-		if err := checkSizes(header); err != nil {
-			return err
+		n, err := thriftSize(head)
+		if err == nil {
+			c.at += int64(n)
+			return h, decodeThrift(head[:n], &h)
 		}
-		page.Reset()
-		if got, err := page.ReadFrom(io.LimitReader(r, int64(header.CompressedPageSize))); err != nil || got < int64(header.CompressedPageSize) {
-			return errors.Join(fmt.Errorf("%w: a page is cut off", errThrift), err)
-		}
-		if err := checkPage(page.Bytes(), header, m.Codec, l); err != nil {
-			return err
+		if len(head) < room || room >= maxPageHeader {
+			return h, err
 		}
 	}
 }
@@ -113,45 +174,47 @@ func checkSizes(h format.PageHeader) error {
 	return nil
 }
 
-// checkPage unpacks a page and counts the values that its runs claim.
-func checkPage(page []byte, h format.PageHeader, codec format.CompressionCodec, l levels) error {
-	claimed := int(h.UncompressedPageSize)
-	switch h.Type {
-	case format.DictionaryPage:
-		_, err := unpack(page, codec, claimed)
-		return err
-	case format.DataPage:
-		v := h.DataPageHeader.V
-		body, err := unpack(page, codec, claimed)
-		for _, level := range []struct {
-			most     int
-			encoding format.Encoding
-		}{{l.repetition, v.RepetitionLevelEncoding}, {l.definition, v.DefinitionLevelEncoding}} {
-			if err == nil && level.most > 0 {
-				body, err = checkLevels(body, level.most, level.encoding, int(v.NumValues))
-			}
+// begin starts a page of the first version, which begins with its levels.
+func (c *column) begin(h format.DataPageHeader, body []byte) (err error) {
+	for _, level := range []struct {
+		most     int
+		encoding format.Encoding
+		into     *runs
+	}{{c.repetition, h.RepetitionLevelEncoding, &c.repeats}, {c.definition, h.DefinitionLevelEncoding, &c.defined}} {
+		if level.most == 0 {
+			continue
 		}
-		if err != nil {
+		if level.encoding != format.RLE {
+			return fmt.Errorf("levels with encoding %v are not supported: write it with a newer program", level.encoding)
+		}
+		if *level.into, body, err = sizedRuns(body, bits.Len(uint(level.most))); err != nil {
 			return err
 		}
-		return checkValues(body, v.Encoding, int(v.NumValues))
-	case format.DataPageV2:
-		v := h.DataPageHeaderV2.V
-		r, d := int(v.RepetitionLevelsByteLength), int(v.DefinitionLevelsByteLength)
-		if r < 0 || d < 0 || r+d > min(len(page), claimed) {
-			return errThrift
-		}
-		if v.IsCompressed.Valid && !v.IsCompressed.V {
-			codec = format.Uncompressed
-		}
-		body, err := unpack(page[r+d:], codec, claimed-r-d)
-		return errors.Join(err,
-			checkRuns(page[:r], bits.Len(uint(l.repetition)), int(v.NumValues)),
-			checkRuns(page[r:r+d], bits.Len(uint(l.definition)), int(v.NumValues)),
-			checkValues(body, v.Encoding, int(v.NumValues)))
-	default:
-		return fmt.Errorf("%w: a page of type %v", errThrift, h.Type)
 	}
+	c.left = int(h.NumValues)
+	c.values, err = newValues(c.node, h.Encoding, c.dict, body)
+	return err
+}
+
+// beginV2 starts a page of the second version, whose levels are not packed.
+func (c *column) beginV2(h format.DataPageHeaderV2, page []byte, claimed int) error {
+	r, d := int(h.RepetitionLevelsByteLength), int(h.DefinitionLevelsByteLength)
+	if r < 0 || d < 0 || r+d > min(len(page), claimed) {
+		return errThrift
+	}
+	codec := c.codec
+	if h.IsCompressed.Valid && !h.IsCompressed.V {
+		codec = format.Uncompressed
+	}
+	body, err := unpack(page[r+d:], codec, claimed-r-d)
+	if err != nil {
+		return err
+	}
+	c.repeats = runs{data: page[:r], width: bits.Len(uint(c.repetition))}
+	c.defined = runs{data: page[r : r+d], width: bits.Len(uint(c.definition))}
+	c.left = int(h.NumValues)
+	c.values, err = newValues(c.node, h.Encoding, c.dict, body)
+	return err
 }
 
 // unpack returns what a page holds, which must be as many bytes as it claims.
@@ -169,13 +232,17 @@ func unpack(page []byte, codec format.CompressionCodec, claimed int) ([]byte, er
 	return body, nil
 }
 
+// mostGrown is beyond how many times its size a block of snappy or LZ4 can unpack to: 64 bytes for three, 255 for one.
+const mostGrown = 256
+
 // decompress stops one byte after what is claimed.
 func decompress(page []byte, codec format.CompressionCodec, claimed int) ([]byte, error) {
+	stream := func(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, int64(claimed)+1)) }
 	switch codec {
 	case format.Uncompressed:
 		return page, nil
 	case format.Snappy:
-		if n, err := snappy.DecodedLen(page); err != nil || n != claimed {
+		if n, err := snappy.DecodedLen(page); err != nil || n != claimed || n/mostGrown > len(page) {
 			return nil, err
 		}
 		return snappy.Decode(nil, page)
@@ -184,7 +251,7 @@ func decompress(page []byte, codec format.CompressionCodec, claimed int) ([]byte
 		if err != nil {
 			return nil, err
 		}
-		return io.ReadAll(io.LimitReader(r, int64(claimed)+1))
+		return stream(r)
 	case format.Zstd:
 		r, err := zstd.NewReader(bytes.NewReader(page), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(uint64(max(8<<20, claimed))))
@@ -192,73 +259,62 @@ func decompress(page []byte, codec format.CompressionCodec, claimed int) ([]byte
 			return nil, err
 		}
 		defer r.Close()
-		return io.ReadAll(io.LimitReader(r, int64(claimed)+1))
+		return stream(r)
+	case format.Brotli:
+		return stream(brotli.NewReader(bytes.NewReader(page)))
+	case format.Lz4Raw:
+		return lz4Block(page, claimed)
+	case format.Lz4:
+		if body := lz4Hadoop(page, claimed); len(body) == claimed {
+			return body, nil
+		}
+		return lz4Block(page, claimed)
 	default:
-		return nil, fmt.Errorf("compression %v is not supported: write it with snappy, gzip, zstd or none", codec)
+		return nil, fmt.Errorf("compression %v is not supported: write it with snappy, gzip, zstd, brotli, lz4 or none", codec)
 	}
 }
 
-// checkLevels checks the levels that a page of the first version begins with and returns what follows them.
-func checkLevels(body []byte, most int, encoding format.Encoding, values int) ([]byte, error) {
-	if encoding != format.RLE {
-		return nil, fmt.Errorf("levels with encoding %v are not supported: write it with a newer program", encoding)
+// lz4Block unpacks one block.
+func lz4Block(block []byte, claimed int) ([]byte, error) {
+	if claimed/mostGrown > len(block) {
+		return nil, nil
 	}
-	if len(body) < 4 {
-		return nil, errThrift
+	body := make([]byte, claimed)
+	n, err := lz4.UncompressBlock(block, body)
+	if err != nil {
+		return nil, err
 	}
-	n := uint64(binary.LittleEndian.Uint32(body))
-	if body = body[4:]; n > uint64(len(body)) {
-		return nil, errThrift
-	}
-	return body[n:], checkRuns(body[:n], bits.Len(uint(most)), values)
+	return body[:n], nil
 }
 
-// checkValues looks at the encodings in which a few bytes can claim many values.
-func checkValues(body []byte, encoding format.Encoding, values int) error {
-	switch encoding {
-	case format.Plain:
+// lz4Hadoop unpacks what Hadoop's codec writes: the unpacked size, then blocks that each follow their packed size, and so on; nil where
+// it is not that. The codec LZ4 of parquet never said which of the two it means (Compression.md of Apache Parquet 2.12).
+func lz4Hadoop(page []byte, claimed int) []byte {
+	if claimed/mostGrown > len(page) {
 		return nil
-	case format.PlainDictionary, format.RLEDictionary: //nolint:staticcheck // deprecated, and still written by many
-		if len(body) == 0 {
+	}
+	number := func() (n int) {
+		if len(page) < 4 {
+			return -1
+		}
+		n, page = int(binary.BigEndian.Uint32(page)), page[4:]
+		return n
+	}
+	body := make([]byte, claimed)
+	at, end := 0, 0
+	for len(page) > 0 {
+		if at == end {
+			end += number()
+		}
+		packed := number()
+		if packed < 0 || packed > len(page) || end <= at || end > claimed {
 			return nil
 		}
-		return checkRuns(body[1:], int(body[0]), values)
-	case format.DeltaBinaryPacked, format.DeltaLengthByteArray:
-		var head [4]uint64 // block size, parts of a block, values, first value
-		for i := range head {
-			v, n := binary.Uvarint(body)
-			if n <= 0 {
-				return errThrift
-			}
-			head[i], body = v, body[n:]
+		n, err := lz4.UncompressBlock(page[:packed], body[at:end])
+		if err != nil {
+			return nil
 		}
-		if head[2] > uint64(values) {
-			return errThrift
-		}
-		return nil
-	default:
-		return fmt.Errorf("encoding %v is not supported: write it with plain or dictionary encoding", encoding)
+		at, page = at+n, page[packed:]
 	}
-}
-
-// checkRuns counts the values of runs (parquet's mix of run lengths and packed bits). The last run may be filled up.
-func checkRuns(data []byte, width, values int) error {
-	const filling = 512
-	total := uint64(0)
-	for len(data) > 0 {
-		head, n := binary.Uvarint(data)
-		if n <= 0 || width > 32 || head > 16*maxPageValues {
-			return errThrift
-		}
-		count, size := head>>1, uint64(width+7)/8
-		if head&1 == 1 {
-			count, size = count*8, count*uint64(width)
-		}
-		if total += count; total > uint64(values)+filling {
-			return fmt.Errorf("%w: a page of %d values has more", errThrift, values)
-		}
-		data = data[n:]
-		data = data[min(size, uint64(len(data))):]
-	}
-	return nil
+	return body[:at]
 }

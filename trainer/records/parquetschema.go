@@ -1,61 +1,100 @@
 package records
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
-	"strings"
 
-	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// Limits on a parquet file's schema. The library spells out every column's path, so that names, depth and columns multiply;
-// what is trained on lies at most some levels deep, and a wide table has some thousand columns, a list of texts three nodes each.
+// Limits on a parquet file's metadata. What is trained on lies at most some levels deep, and a wide table has some thousand
+// columns, a list of texts three nodes each.
 const (
+	maxFooter   = 16 << 20
 	schemaDepth = 32
 	schemaNodes = 30_000
 )
 
-// checkSchema refuses a schema beyond the limits. It decodes of a footer no more than it looks at.
-func checkSchema(footer []byte) error {
-	var f struct {
-		Schema []struct {
-			Type     thrift.Null[format.Type] `thrift:"1,optional"`
-			Children thrift.Null[int32]       `thrift:"5,optional"`
-		} `thrift:"2"`
-	}
-	if err := thrift.Unmarshal(new(thrift.CompactProtocol), footer, &f); err != nil {
-		return fmt.Errorf("%w: %w", errThrift, err)
-	}
-	if n := len(f.Schema); n > schemaNodes {
-		return fmt.Errorf("a schema of %d nodes, more than %d: write it with the columns to train on only", n, schemaNodes)
-	}
-	var open []int32 // of each node around the next one, the children that are yet to come
-	for _, node := range f.Schema {
-		for len(open) > 0 && open[len(open)-1] == 0 {
-			open = open[:len(open)-1]
-		}
-		if n := len(open); n > 0 {
-			open[n-1]--
-		}
-		if !node.Type.Valid {
-			open = append(open, max(0, node.Children.V))
-		}
-		if len(open) > schemaDepth {
-			return fmt.Errorf("columns nested more than %d levels deep are not supported: write it with the columns to train on only", schemaDepth)
-		}
-	}
-	return nil
+// parquetFooter is what is read of a parquet file's metadata.
+type parquetFooter struct {
+	Schema    []schemaElement   `thrift:"2"`
+	NumRows   int64             `thrift:"3"`
+	RowGroups []parquetRowGroup `thrift:"4"`
+
+	root *node
 }
 
-// shortened cuts an error's text, which may quote a file's names at any length.
-func shortened(err error) error {
-	if err == nil || len(err.Error()) <= maxQuoted {
-		return err
+// schemaElement is a node of the schema; they are listed depth first.
+type schemaElement struct {
+	Type        thrift.Null[format.Type]                `thrift:"1,optional"` // of a leaf
+	Size        int32                                   `thrift:"2,optional"` // of fixed-length values, in bytes
+	Repetition  thrift.Null[format.FieldRepetitionType] `thrift:"3,optional"`
+	Name        string                                  `thrift:"4"`
+	Children    int32                                   `thrift:"5,optional"`
+	Converted   thrift.Null[deprecated.ConvertedType]   `thrift:"6,optional"`
+	Scale       int32                                   `thrift:"7,optional"`
+	LogicalType format.LogicalType                      `thrift:"10,optional"`
+}
+
+type parquetRowGroup struct {
+	Columns []parquetChunk `thrift:"1"`
+	NumRows int64          `thrift:"3"`
+}
+
+type parquetChunk struct {
+	Meta chunkMeta `thrift:"3,optional"`
+}
+
+type chunkMeta struct {
+	Codec          format.CompressionCodec `thrift:"4"`
+	CompressedSize int64                   `thrift:"7"`
+	DataOffset     int64                   `thrift:"9"`
+	DictOffset     int64                   `thrift:"11,optional"`
+}
+
+// readFooter reads a file's metadata. What it claims is checked before room is made for it.
+func readFooter(f io.ReaderAt, size int64) (*parquetFooter, error) {
+	var tail [8]byte
+	if size < 12 {
+		return nil, errors.New("not a parquet file: too short")
 	}
-	return errors.New(cut(err.Error()))
+	if _, err := f.ReadAt(tail[:], size-8); err != nil {
+		return nil, err
+	}
+	if string(tail[4:]) != "PAR1" {
+		return nil, errors.New("not a parquet file, or one that is encrypted or cut off: it does not end with PAR1")
+	}
+	n := int64(binary.LittleEndian.Uint32(tail[:]))
+	if n > size-12 || n > maxFooter {
+		return nil, fmt.Errorf("%w: a footer of %d bytes in a file of %d", errThrift, n, size)
+	}
+	body := make([]byte, n)
+	if _, err := f.ReadAt(body, size-8-n); err != nil {
+		return nil, err
+	}
+	if _, err := thriftSize(body); err != nil {
+		return nil, err
+	}
+	footer := new(parquetFooter)
+	if err := decodeThrift(body, footer); err != nil {
+		return nil, err
+	}
+	var err error
+	footer.root, err = readSchema(footer.Schema)
+	return footer, err
+}
+
+// decodeThrift decodes what thriftSize has checked.
+func decodeThrift(body []byte, into any) error {
+	if err := thrift.Unmarshal(new(thrift.CompactProtocol), body, into); err != nil {
+		return fmt.Errorf("%w: %s", errThrift, cut(err.Error()))
+	}
+	return nil
 }
 
 // maxQuoted is how many bytes of what a file says a message shows.
@@ -68,87 +107,139 @@ func cut(s string) string {
 	return fmt.Sprintf("%.*s…", maxQuoted, s)
 }
 
-// leaf is one column of a file that record has a field for.
-type leaf struct {
-	field  string // of record
-	key    string // of a message; empty where the column holds no messages
-	index  int    // among the file's leaves
-	path   string
-	text   bool // else token ids
-	levels levels
-	item   int // the definition level from which on a list has an entry
+// levels count the repeated nodes from the root to a node, itself included (repetition), and those that are repeated or optional
+// (definition).
+type levels struct{ repetition, definition int }
+
+// node is a node of the schema: a column, or a part of one.
+type node struct {
+	schemaElement
+	levels
+	children []*node
+	index    int     // of a leaf, among all leaves
+	column   *column // of a leaf that is read
 }
 
-// recordColumns finds the columns of record in a schema and checks their types.
-func recordColumns(schema *parquet.Schema) (leaves []leaf, err error) {
-	defer recovered(&err)
-	var names []string
-	for _, field := range schema.Fields() {
-		names = append(names, field.Name())
+func (n *node) optional() bool { return n.Repetition.Valid && n.Repetition.V == format.Optional }
+func (n *node) repeated() bool { return n.Repetition.Valid && n.Repetition.V == format.Repeated }
+
+// readSchema makes a tree of a file's schema.
+func readSchema(elements []schemaElement) (*node, error) {
+	if n := len(elements); n > schemaNodes {
+		return nil, fmt.Errorf("a schema of %d nodes, more than %d: write it with the columns to train on only", n, schemaNodes)
 	}
-	form := tableForm(names)
-	if len(form) == 0 {
-		return nil, fmt.Errorf("no column to train on (columns: %s): want %s", cut(strings.Join(names, ", ")), wantedColumns)
+	if len(elements) == 0 || elements[0].Type.Valid {
+		return nil, errThrift
 	}
-	for _, path := range schema.Columns() {
-		if !slices.Contains(form, path[0]) {
-			continue
-		}
-		l, err := newLeaf(schema, path)
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", cut(strings.Join(path, ".")), err)
-		}
-		leaves = append(leaves, l)
-	}
-	return leaves, nil
+	elements[0].Repetition = thrift.Null[format.FieldRepetitionType]{}
+	leaves := 0
+	root, _, err := readNode(elements, levels{}, 0, &leaves)
+	return root, err
 }
 
-func newLeaf(schema *parquet.Schema, path []string) (leaf, error) {
-	column, ok := schema.Lookup(path...)
-	if !ok {
-		return leaf{}, errThrift
+// readNode reads the first of elements with all that lies below it, and returns the elements that follow.
+func readNode(elements []schemaElement, above levels, depth int, leaves *int) (n *node, rest []schemaElement, err error) {
+	if len(elements) == 0 {
+		return nil, nil, errThrift
 	}
-	kind := column.Node.Type().Kind()
-	l := leaf{
-		field: path[0], index: column.ColumnIndex, path: cut(strings.Join(path, ".")), text: kind == parquet.ByteArray,
-		levels: levels{column.MaxRepetitionLevel, column.MaxDefinitionLevel},
+	if depth > schemaDepth {
+		return nil, nil, fmt.Errorf("columns nested more than %d levels deep are not supported: write it with the columns to train on only",
+			schemaDepth)
 	}
-	list := l.levels.repetition > 0
-	if l.levels.repetition > 1 {
-		return leaf{}, errors.New("a list within a list is not supported: write it as jsonl")
+	n = &node{schemaElement: elements[0], levels: above, index: *leaves}
+	if n.LogicalType.Value == nil && n.Converted.Valid {
+		n.LogicalType.Value = logicalType(n.Converted.V)
 	}
-	switch l.field {
-	case "text", "prompt", "completion", "messages":
-		var below []string
-		l.item, below = listOf(schema, path)
-		plain, chat := !list && len(below) == 0 && l.field != "messages", list && 0 < len(below) && len(below) < 3 && l.field != "text"
-		if !l.text || !plain && !chat {
-			return leaf{}, errors.New("not text, nor a list of messages with texts only (role, content): write what is nested as jsonl")
+	if rest = elements[1:]; n.repeated() {
+		n.repetition++
+	}
+	if n.repeated() || n.optional() {
+		n.definition++
+	}
+	if n.Type.Valid {
+		*leaves++
+		return n, rest, nil
+	}
+	for range n.Children {
+		var child *node
+		if child, rest, err = readNode(rest, n.levels, depth+1, leaves); err != nil {
+			return nil, nil, err
 		}
-		if chat {
-			l.key = below[len(below)-1]
+		n.children = append(n.children, child)
+	}
+	if len(n.children) == 0 && depth > 0 {
+		return nil, nil, errThrift
+	}
+	return n, rest, nil
+}
+
+// leaves hands every leaf at or below n to visit until that fails.
+func (n *node) leaves(visit func(*node) error) error {
+	if n.Type.Valid {
+		return visit(n)
+	}
+	for _, child := range n.children {
+		if err := child.leaves(visit); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// first returns the first leaf at or below n.
+func (n *node) first() *node {
+	for !n.Type.Valid {
+		n = n.children[0]
+	}
+	return n
+}
+
+func (n *node) isList() bool {
+	_, ok := n.LogicalType.Value.(*format.ListType)
+	return ok && n.wraps()
+}
+
+func (n *node) isMap() bool {
+	_, ok := n.LogicalType.Value.(*format.MapType)
+	return ok && n.wraps() && len(n.children[0].children) == 2
+}
+
+// wraps reports whether n is a group around one repeated node, as lists and maps are.
+func (n *node) wraps() bool { return len(n.children) == 1 && n.children[0].repeated() }
+
+// element returns what a repeated node of a list repeats: its only child, or itself as older writers have it (LogicalTypes.md of
+// Apache Parquet 2.12, backward compatibility rules).
+func (n *node) element(list *node) *node {
+	if n.Type.Valid || len(n.children) != 1 || slices.Contains([]string{"array", list.Name + "_tuple"}, n.Name) {
+		return n
+	}
+	return n.children[0]
+}
+
+// unsigned reports whether a whole number has no sign.
+func (n *node) unsigned() bool {
+	t, ok := n.LogicalType.Value.(*format.IntType)
+	return ok && !t.IsSigned
+}
+
+// logicalType is what older writers call by another name.
+func logicalType(old deprecated.ConvertedType) format.LogicalTypeValue {
+	switch old {
+	case deprecated.List:
+		return new(format.ListType)
+	case deprecated.Map, deprecated.MapKeyValue:
+		return new(format.MapType)
+	case deprecated.Uint8, deprecated.Uint16, deprecated.Uint32, deprecated.Uint64:
+		return new(format.IntType)
+	case deprecated.Date:
+		return new(format.DateType)
+	case deprecated.Decimal:
+		return new(format.DecimalType)
+	case deprecated.TimestampMillis:
+		return &format.TimestampType{IsAdjustedToUTC: true, Unit: format.TimeUnit{Value: new(format.MilliSeconds)}}
+	case deprecated.TimestampMicros:
+		return &format.TimestampType{IsAdjustedToUTC: true, Unit: format.TimeUnit{Value: new(format.MicroSeconds)}}
 	default:
-		l.item, _ = listOf(schema, path)
-		if kind != parquet.Int32 && kind != parquet.Int64 || !list {
-			return leaf{}, errors.New("not a list of whole numbers")
-		}
+		return nil
 	}
-	return l, nil
-}
-
-// listOf returns the definition level from which on the list of a path has an entry, and the names below its repeated node.
-func listOf(schema *parquet.Schema, path []string) (level int, below []string) {
-	node := parquet.Node(schema)
-	for depth, name := range path {
-		i := slices.IndexFunc(node.Fields(), func(f parquet.Field) bool { return f.Name() == name })
-		node = node.Fields()[i]
-		if node.Optional() || node.Repeated() {
-			level++
-		}
-		if node.Repeated() {
-			return level, path[depth+1:]
-		}
-	}
-	return level, path[1:]
 }

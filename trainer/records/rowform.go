@@ -172,7 +172,7 @@ func (j jsonRow) maskLabels(r *record) error {
 	if r.InputIDs == nil || r.Labels != nil {
 		return nil
 	}
-	for _, name := range []string{"completion_mask", "assistant_masks"} {
+	for _, name := range maskColumns() {
 		if j[name] == nil {
 			continue
 		}
@@ -195,3 +195,6 @@ func (j jsonRow) maskLabels(r *record) error {
 	}
 	return nil
 }
+
+// maskColumns are the masks that say which of a row's ids are scored.
+func maskColumns() []string { return []string{"completion_mask", "assistant_masks"} }

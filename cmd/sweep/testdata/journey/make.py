@@ -30,9 +30,13 @@ tokenizer = Tokenizer(models.BPE())
 tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
 tokenizer.decoder = decoders.ByteLevel()
 special = ["<|begin_of_text|>", "<|end_of_text|>"]
+alpaca = (
+    "Below is an instruction that describes a task, paired with an input that provides further context. "
+    "Write a response that appropriately completes the request.\n\n### Instruction:\n{}\n\n### Input:\n{}\n\n### Response:\n"
+)  # so that rows are short: it is what such rows become for a model without a chat template
 tokenizer.train_from_iterator(
-    (r["instruction"] + "\n" + r["input"] + "\n" + r["output"] for r in rows),
-    trainers.BpeTrainer(vocab_size=384, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()),
+    (alpaca.format(r["instruction"], r["input"]) + r["output"] for r in rows),
+    trainers.BpeTrainer(vocab_size=448, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()),
 )
 PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=special[0], eos_token=special[1]).save_pretrained("tiny-llama")
 
