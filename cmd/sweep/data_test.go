@@ -172,8 +172,8 @@ func TestDataSaysWhatRowsAre(t *testing.T) {
 	}
 	rows := filepath.Join(filepath.Dir(path), "rows.jsonl")
 	code, _, stderr := sweepCommand(t, "data", path)
-	want := "data.train: token ids (input_ids)\nwarning: data: 1 of 3 rows cannot be used and are left out (data.skip_bad_rows: true)\n  data file " +
-		rows + ":1, row 2: not a row of jsonl: want an object, as {\"text\": \"…\"}\n"
+	want := "data.train: token ids (input_ids)\nwarning: data: 1 of 3 rows cannot be used and are left out (data.skip_bad_rows: true)\n" +
+		"  data file " + rows + ":1, row 2: not a row of jsonl: want an object, as {\"text\": \"…\"}\n"
 	if code != exitOK || stderr != want {
 		t.Errorf("exit %d, stderr %q, want %q", code, stderr, want)
 	}

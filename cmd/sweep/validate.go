@@ -76,7 +76,8 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 		return gridSummary{}, err
 	}
 	s := gridSummary{
-		Forms: forms, Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),
+		Forms: forms, Warnings: nonNil(x.warnings), Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds),
+		Ladders: len(x.ladders),
 	}
 	for _, l := range x.ladders {
 		s.Rungs += len(l.Rungs)

@@ -65,7 +65,8 @@ func TestFound(t *testing.T) {
 	want := []string{
 		"data.train: 2 rows of text (text); 1 rows of prompt and completion (prompt, completion)", "data.validation: chat (conversations)",
 	}
-	src := chatSource(t, chatML, trial.DataSpec{Train: []string{mixed}, Validation: []string{chat}, Retain: []string{plain}, SequenceLength: 32})
+	spec := trial.DataSpec{Train: []string{mixed}, Validation: []string{chat}, Retain: []string{plain}, SequenceLength: 32}
+	src := chatSource(t, chatML, spec)
 	cache := t.TempDir()
 	for _, how := range []string{"prepared", "from the cache", "looked at"} {
 		var found []string
@@ -103,8 +104,9 @@ func TestBadRows(t *testing.T) {
 	if !errors.Is(err, trial.ErrInput) || err.Error() != want {
 		t.Errorf("Prepare = %v, want %s", err, want)
 	}
-	if err := FirstRows(t.Context(), goldenSource(t, spec)); err == nil || !strings.HasPrefix(err.Error(), "invalid input: 12 of 17 rows cannot be used") {
-		t.Errorf("FirstRows = %v", err)
+	first := "invalid input: 12 of 17 rows cannot be used"
+	if err := FirstRows(t.Context(), goldenSource(t, spec)); err == nil || !strings.HasPrefix(err.Error(), first) {
+		t.Errorf("FirstRows = %v, want %s", err, first)
 	}
 	spec.SkipBadRows = true
 	prepared, err := Prepare(t.Context(), t.TempDir(), goldenSource(t, spec), nil)

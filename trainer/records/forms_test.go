@@ -28,54 +28,69 @@ func compareLines(t *testing.T, name string, got, want []string) {
 func TestForms(t *testing.T) {
 	t.Parallel()
 	const ab = `instruction and answer: user "a" assistant "b"`
-	for row, want := range map[string]string{
+	for _, c := range []struct{ row, want string }{
 		// pairs
-		`{"question": "a", "response": "b"}`:                              ab,
-		`{"query": "a", "answer": "b"}`:                                   ab,
-		`{"problem": "a", "solution": "b"}`:                               ab,
-		`{"input": "a", "output": "b"}`:                                   ab,
-		`{"instruction": "a", "output": "b", "input": null}`:              ab,
-		`{"instruction": "a", "output": "b", "answer": "c"}`:              ab,
-		`{"user": "a", "assistant": "b", "id": 7}`:                        ab,
-		`{"question": "a", "context": "c", "answer": "b"}`:                `instruction and answer: user "a\nc" assistant "b"`,
-		`{"input": "a", "context": "c", "output": "b"}`:                   `instruction and answer: user "a\nc" assistant "b"`,
-		`{"system_prompt": "s", "question": "a", "response": "b"}`:        `instruction and answer: system "s" user "a" assistant "b"`,
-		`{"instruction": "a", "output": "b", "history": [["c", "d"]]}`:    `instruction and answer: user "c" assistant "d" user "a" assistant "b"`,
-		`{"problem": "a", "solution": "b", "answer": "c"}`:                "answer and solution could both be the output: say which with data.columns",
-		`{"instruction": "a", "output": 5}`:                               "column output: number is there, want text",
-		`{"text": "c", "instruction": "a", "output": "b"}`:                `text: "c"`,
-		`{"prompt": "a", "completion": "b", "instruction": "c"}`:          `prompt and completion: "a" "b"`,
-		`{"question": "a", "answers": {"text": ["b"]}}`:                   "no column to train on (columns: answers, question)",
-		`{"input_ids": [1, 2, 3], "completion_mask": [0, 1, 1], "x": {}}`: "token ids: [1 2 3] [-100 2 3]",
-		`{"input_ids": [1, 2], "labels": [1, 2], "assistant_masks": [0]}`: "token ids: [1 2] [1 2]",
-		`{"input_ids": [1, 2], "assistant_masks": [0]}`:                   "2 input_ids but 1 entries of assistant_masks",
+		{`{"question": "a", "response": "b"}`, ab},
+		{`{"query": "a", "answer": "b"}`, ab},
+		{`{"problem": "a", "solution": "b"}`, ab},
+		{`{"input": "a", "output": "b"}`, ab},
+		{`{"instruction": "a", "output": "b", "input": null}`, ab},
+		{`{"instruction": "a", "output": "b", "answer": "c"}`, ab},
+		{`{"user": "a", "assistant": "b", "id": 7}`, ab},
+		{`{"question": "a", "context": "c", "answer": "b"}`, `instruction and answer: user "a\nc" assistant "b"`},
+		{`{"input": "a", "context": "c", "output": "b"}`, `instruction and answer: user "a\nc" assistant "b"`},
+		{`{"system_prompt": "s", "question": "a", "response": "b"}`, `instruction and answer: system "s" user "a" assistant "b"`},
+		{
+			`{"instruction": "a", "output": "b", "history": [["c", "d"]]}`,
+			`instruction and answer: user "c" assistant "d" user "a" assistant "b"`,
+		},
+		{`{"problem": "a", "solution": "b", "answer": "c"}`, "answer and solution could both be the output: say which with data.columns"},
+		{`{"instruction": "a", "output": 5}`, "column output: number is there, want text"},
+		{`{"text": "c", "instruction": "a", "output": "b"}`, `text: "c"`},
+		{`{"prompt": "a", "completion": "b", "instruction": "c"}`, `prompt and completion: "a" "b"`},
+		{`{"question": "a", "answers": {"text": ["b"]}}`, "no column to train on (columns: answers, question)"},
+		{`{"input_ids": [1, 2, 3], "completion_mask": [0, 1, 1], "x": {}}`, "token ids: [1 2 3] [-100 2 3]"},
+		{`{"input_ids": [1, 2], "labels": [1, 2], "assistant_masks": [0]}`, "token ids: [1 2] [1 2]"},
+		{`{"input_ids": [1, 2], "assistant_masks": [0]}`, "2 input_ids but 1 entries of assistant_masks"},
 		// ShareGPT
-		`{"conversations": [{"from": "user", "value": "a"}, {"from": "chatgpt", "value": "b", "weight": 0}]}`:  `chat: user "a" assistant "b"`,
-		`{"conversations": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}`:         `chat: user "a" assistant "b"`,
-		`{"system": "s", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}`:   `chat: system "s" user "a" assistant "b"`,
-		`{"system": "s", "conversation": [{"from": "system", "value": "t"}, {"from": "human", "value": "a"}]}`: `chat: system "t" user "a"`,
-		`{"messages": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}`:                       `chat: user "a" assistant "b"`,
-		`{"prompt": [{"from": "human", "value": "a"}], "completion": [{"from": "gpt", "value": "b"}]}`:         `chat: user "a" assistant "b"`,
-		`{"conversations": [{"from": "human", "value": "a"}, {"from": "alien", "value": "b"}]}`:                `message 2: from "alien" is none of human`,
-		`{"conversations": [{"from": "function_call", "value": "{}"}]}`:                                        "message 1: the value of a function_call has no name",
-		`{"conversations": [{"from": "function_call", "value": "call()"}]}`:                                    "message 1: the value of a function_call is not JSON",
-		`{"messages": "[{'role': 'user', 'content': 'a'}]"}`:                                                   "a list as Python prints it: write it as JSON",
-		`{"conversations": "a chat"}`:                                                                                 "string is there, want a list of messages",
-		`{"text": "c", "conversations": [{"from": "human", "value": "a"}]}`:                                           `text: "c"`,
-		`{"conversations": [{"from": "observation", "value": "a"}, {"from": "gpt", "value": "b"}], "prompt": null}`:   `chat: tool "a" assistant "b"`,
-		`{"messages": [{"role": "function", "content": "a"}, {"role": "model", "content": "b"}], "system": "unread"}`: `chat: function "a" assistant "b"`,
+		{
+			`{"conversations": [{"from": "user", "value": "a"}, {"from": "chatgpt", "value": "b", "weight": 0}]}`,
+			`chat: user "a" assistant "b"`,
+		},
+		{`{"conversations": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}`, `chat: user "a" assistant "b"`},
+		{
+			`{"system": "s", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}`,
+			`chat: system "s" user "a" assistant "b"`,
+		},
+		{`{"system": "s", "conversation": [{"from": "system", "value": "t"}, {"from": "human", "value": "a"}]}`, `chat: system "t" user "a"`},
+		{`{"messages": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}`, `chat: user "a" assistant "b"`},
+		{`{"prompt": [{"from": "human", "value": "a"}], "completion": [{"from": "gpt", "value": "b"}]}`, `chat: user "a" assistant "b"`},
+		{`{"conversations": [{"from": "human", "value": "a"}, {"from": "alien", "value": "b"}]}`, `message 2: from "alien" is none of human`},
+		{`{"conversations": [{"from": "function_call", "value": "{}"}]}`, "message 1: the value of a function_call has no name"},
+		{`{"conversations": [{"from": "function_call", "value": "call()"}]}`, "message 1: the value of a function_call is not JSON"},
+		{`{"messages": "[{'role': 'user', 'content': 'a'}]"}`, "a list as Python prints it: write it as JSON"},
+		{`{"conversations": "a chat"}`, "string is there, want a list of messages"},
+		{`{"text": "c", "conversations": [{"from": "human", "value": "a"}]}`, `text: "c"`},
+		{
+			`{"conversations": [{"from": "observation", "value": "a"}, {"from": "gpt", "value": "b"}], "prompt": null}`,
+			`chat: tool "a" assistant "b"`,
+		},
+		{
+			`{"messages": [{"role": "function", "content": "a"}, {"role": "model", "content": "b"}], "system": "unread"}`,
+			`chat: function "a" assistant "b"`,
+		},
 		// not for training here
-		`{"chosen": "a", "rejected": "b"}`:                              "a preference row (chosen, rejected), as DPO takes it",
-		`{"prompt": "a", "completion": "b", "label": true}`:             "a row with a verdict on its answer (label true or false), as KTO takes it",
-		`{"prompt": "a", "completion": "b", "label": "true"}`:           `prompt and completion: "a" "b"`,
-		`{"prompt": "a", "completions": ["b"], "labels": [true]}`:       "a row of stepwise supervision",
-		`{"prompt": "a", "ground_truth": "b"}`:                          "a prompt without an answer, as GRPO",
-		`{"prompt": "a", "completion": "b", "images": ["x.png"]}`:       "column images: only text is supported",
-		`{"prompt": "a", "completion": "b", "images": [], "image": ""}`: `prompt and completion: "a" "b"`,
-		`{"text": "NaN", "x": [-Infinity, "\"NaN"]}`:                    `text: "NaN"`,
-		`{"text": NaN}`: "no column to train on (columns: text)",
+		{`{"chosen": "a", "rejected": "b"}`, "a preference row (chosen, rejected), as DPO takes it"},
+		{`{"prompt": "a", "completion": "b", "label": true}`, "a row with a verdict on its answer (label true or false), as KTO takes it"},
+		{`{"prompt": "a", "completion": "b", "label": "true"}`, `prompt and completion: "a" "b"`},
+		{`{"prompt": "a", "completions": ["b"], "labels": [true]}`, "a row of stepwise supervision"},
+		{`{"prompt": "a", "ground_truth": "b"}`, "a prompt without an answer, as GRPO"},
+		{`{"prompt": "a", "completion": "b", "images": ["x.png"]}`, "column images: only text is supported"},
+		{`{"prompt": "a", "completion": "b", "images": [], "image": ""}`, `prompt and completion: "a" "b"`},
+		{`{"text": "NaN", "x": [-Infinity, "\"NaN"]}`, `text: "NaN"`},
+		{`{"text": NaN}`, "no column to train on (columns: text)"},
 	} {
-		compareLines(t, row, documents(t, recordstest.Write(t, t.TempDir(), "a.jsonl", row), nil), []string{want})
+		compareLines(t, c.row, documents(t, recordstest.Write(t, t.TempDir(), "a.jsonl", c.row), nil), []string{c.want})
 	}
 }
 
@@ -119,24 +134,28 @@ func TestAlpacaPrompt(t *testing.T) {
 func TestJSONLists(t *testing.T) {
 	t.Parallel()
 	const a, b = `text: "a"`, `text: "b"`
-	for body, want := range map[string][]string{
-		`[]`: nil, "\uFEFF [{\"text\": \"a\"}\n]\n": {a},
-		"[\n {\"text\": \"a\"},\n\n {\n  \"text\": \"b\"\n }\n]": {a, b},
-		`["a", "b"]`: {a, b},
-		`{"version": 1, "data": [{"text": "a"}, {"text": "b"}], "n": 2}`:                    {a, b},
-		"{\n \"meta\": {\"data\": [{\"x\": 1}]},\n \"train\": [\n {\"text\": \"a\"}\n ]\n}": {a},
-		`{"train": [{"text": "a"}], "test": [{"text": "b"}]}`:                               {a, "a.json:1: it holds two lists of rows, train and test"},
-		"{\"text\": \"a\"}\n{\"text\":\n\"b\"}":                                             {a, "a.json:2: not a row of jsonl", "a.json:3: not a row of jsonl"},
-		"{\n\"text\": \"a\"} {\"text\":\n\"b\"}":                                            {a, b},
-		`[{"text": "a"}, {"text": "b"`:                                                      {a, "a.json:1, row 2: not a row of jsonl: the file ends within it"},
-		"[{\"text\": \"a\"},\n":                                                             {a, "a.json:2: not a row of jsonl: the file ends within it"},
-		`[{"text": "a"} {"text": "b"}]`:                                                     {a, `a.json:1: not JSON: '{' where ',' should be`},
-		`[{"text": "a"}] {"text": "b"}`:                                                     {a, `a.json:1: '{' follows the end of the rows`},
-		`[{"text": "a"}, {"text": ]}, {"text": "b"}, 7]`:                                    {a, "a.json:1, row 2: not a row of jsonl", "not JSON"},
-		`[{"text": 1}, 7, {"text": "b"}]`:                                                   {"a.json:1: column text", "a.json:1, row 2: not a row", b},
-		`{"id": 1, "entities": [{"start": 0}], "text": "a"}`:                                {a},
+	for _, c := range []struct {
+		body string
+		want []string
+	}{
+		{`[]`, nil},
+		{"\uFEFF [{\"text\": \"a\"}\n]\n", []string{a}},
+		{"[\n {\"text\": \"a\"},\n\n {\n  \"text\": \"b\"\n }\n]", []string{a, b}},
+		{`["a", "b"]`, []string{a, b}},
+		{`{"version": 1, "data": [{"text": "a"}, {"text": "b"}], "n": 2}`, []string{a, b}},
+		{"{\n \"meta\": {\"data\": [{\"x\": 1}]},\n \"train\": [\n {\"text\": \"a\"}\n ]\n}", []string{a}},
+		{`{"train": [{"text": "a"}], "test": [{"text": "b"}]}`, []string{a, "a.json:1: it holds two lists of rows, train and test"}},
+		{"{\"text\": \"a\"}\n{\"text\":\n\"b\"}", []string{a, "a.json:2: not a row of jsonl", "a.json:3: not a row of jsonl"}},
+		{"{\n\"text\": \"a\"} {\"text\":\n\"b\"}", []string{a, b}},
+		{`[{"text": "a"}, {"text": "b"`, []string{a, "a.json:1, row 2: not a row of jsonl: the file ends within it"}},
+		{"[{\"text\": \"a\"},\n", []string{a, "a.json:2: not a row of jsonl: the file ends within it"}},
+		{`[{"text": "a"} {"text": "b"}]`, []string{a, `a.json:1: not JSON: '{' where ',' should be`}},
+		{`[{"text": "a"}] {"text": "b"}`, []string{a, `a.json:1: '{' follows the end of the rows`}},
+		{`[{"text": "a"}, {"text": ]}, {"text": "b"}, 7]`, []string{a, "a.json:1, row 2: not a row of jsonl", "not JSON"}},
+		{`[{"text": 1}, 7, {"text": "b"}]`, []string{"a.json:1: column text", "a.json:1, row 2: not a row", b}},
+		{`{"id": 1, "entities": [{"start": 0}], "text": "a"}`, []string{a}},
 	} {
-		compareLines(t, body, documents(t, recordstest.Write(t, t.TempDir(), "a.json", body), nil), want)
+		compareLines(t, c.body, documents(t, recordstest.Write(t, t.TempDir(), "a.json", c.body), nil), c.want)
 	}
 }
 
@@ -213,7 +232,9 @@ func TestColumnsOfOtherNames(t *testing.T) {
 		{"a.jsonl", row, question, []string{`prompt and completion: "a" "b"`}},
 		{"a.json", "[" + row + "]", question, []string{`prompt and completion: "a" "b"`}},
 		{"a.csv", csv, question, []string{`prompt and completion: "a" "b"`}},
-		{"b.csv", csv, map[string]string{"instruction": "frage", "output": "antwort"}, []string{`instruction and answer: user "a" assistant "b"`}},
+		{"b.csv", csv, map[string]string{"instruction": "frage", "output": "antwort"}, []string{
+			`instruction and answer: user "a" assistant "b"`,
+		}},
 		{"b.jsonl", row, map[string]string{"text": "frage"}, []string{`text: "a"`}},
 		{
 			"c.jsonl", `{"chat": [{"from": "human", "value": "a"}], "text": "c"}`,
@@ -223,6 +244,14 @@ func TestColumnsOfOtherNames(t *testing.T) {
 		{"d.jsonl", `{"prompt": "a", "completion": "b"}`, map[string]string{"prompt": "completion", "completion": "prompt"}, []string{
 			`prompt and completion: "b" "a"`,
 		}},
+		{"dpo.jsonl", `{"prompt": "a", "chosen": "b", "rejected": "c"}`, map[string]string{"prompt": "prompt", "completion": "chosen"}, []string{
+			`prompt and completion: "a" "b"`,
+		}},
+		{
+			"chosen.jsonl", `{"chosen": [{"role": "user", "content": "a"}], "rejected": [], "prompt": "a"}`,
+			map[string]string{"messages": "chosen"},
+			[]string{`chat: user "a"`},
+		},
 		{"e.jsonl", row, map[string]string{"text": "fragen"}, []string{
 			"data.columns: no column fragen for text; did you mean frage? (columns: antwort, frage, text)",
 		}},
