@@ -15,7 +15,7 @@ require (
 	github.com/gomlx/gomlx v0.28.8 // graphs and autodiff; do not go below v0.28.8, whose gradient of DotGeneral is the first to fit memory
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
 	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables
-	github.com/klauspost/compress v1.20.1 // snappy and zstd pages of parquet, unpacked within limits
+	github.com/klauspost/compress v1.20.1 // .zst files; snappy and zstd pages of parquet, unpacked within limits
 	github.com/mattn/go-sqlite3 v1.14.53 // the store
 	github.com/parquet-go/parquet-go v0.32.0 // parquet files: their metadata; tests write with it
 	github.com/pierrec/lz4/v4 v4.1.33 // LZ4 pages of parquet

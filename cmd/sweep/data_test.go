@@ -157,3 +157,24 @@ train: {steps: 1, batch_size: 1, learning_rate: 1e-3}
 	}
 	return filepath.Join(dir, "grid.yaml")
 }
+
+// TestDataSaysWhatRowsAre, and what it leaves out, on stderr.
+func TestDataSaysWhatRowsAre(t *testing.T) {
+	t.Parallel()
+	path := dataGrid(t, `[{"input_ids": [1, 2]}, 7, {"input_ids": [3, 4]}]`)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grid := strings.Replace(string(text), "sequence_length: 8", "sequence_length: 8, skip_bad_rows: true", 1)
+	if err := os.WriteFile(path, []byte(grid), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	rows := filepath.Join(filepath.Dir(path), "rows.jsonl")
+	code, _, stderr := sweepCommand(t, "data", path)
+	want := "data.train: token ids (input_ids)\nwarning: data: 1 of 3 rows cannot be used and are left out (data.skip_bad_rows: true)\n" +
+		"  data file " + rows + ":1, row 2: not a row of jsonl: want an object, as {\"text\": \"…\"}\n"
+	if code != exitOK || stderr != want {
+		t.Errorf("exit %d, stderr %q, want %q", code, stderr, want)
+	}
+}

@@ -95,7 +95,7 @@ func (a *app) lookAtData(ctx context.Context, m trial.ModelInfo, d trial.DataSpe
 	if err != nil {
 		return nil, err
 	}
-	err = corpus.Look(ctx, corpus.Source{Files: files, Model: m, Spec: d, Found: func(line string) { forms = append(forms, line) }})
+	err = corpus.FirstRows(ctx, corpus.Source{Files: files, Model: m, Spec: d, Found: func(line string) { forms = append(forms, line) }})
 	return forms, err
 }
 

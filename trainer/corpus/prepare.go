@@ -183,8 +183,11 @@ func (p *plan) write(ctx context.Context, rows sides, progress func(done, total 
 func (p *plan) checkKept(train, validation, retain *side) error {
 	for _, s := range []*side{train, validation, retain} {
 		if s.kept == 0 && (s != retain || len(p.retain) > 0) {
-			return fmt.Errorf("%w: %s: no row is left of %d: raise data.sequence_length, or mend the rows that are left out", trial.ErrInput,
-				s.key, s.shaper.rows)
+			why := ""
+			if p.bad.n > 0 {
+				why = "; those that cannot be used:" + p.bad.list()
+			}
+			return fmt.Errorf("%w: %s: no row is left: raise data.sequence_length, or mend the rows that are left out%s", trial.ErrInput, s.key, why)
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ type mapping struct {
 	own    bool              // leave a file alone whose first row has none of them
 	rows   int
 	seen   map[string]bool // names here that a row had
+	header []string        // all columns of a file whose first row names them; nil where rows do
 	last   []string        // the columns of the last row
 }
 
@@ -26,7 +27,9 @@ func (m *mapping) apply(row jsonRow) error {
 		return nil
 	}
 	m.rows++
-	m.last = slices.Sorted(maps.Keys(row))
+	if m.last = m.header; m.header == nil {
+		m.last = slices.Sorted(maps.Keys(row))
+	}
 	renamed := jsonRow{}
 	for name, theirs := range m.theirs {
 		if v, ok := row[theirs]; ok {
@@ -37,11 +40,11 @@ func (m *mapping) apply(row jsonRow) error {
 		m.theirs = nil
 		return nil
 	}
-	for name, theirs := range m.theirs {
+	for _, name := range slices.Sorted(maps.Keys(m.theirs)) {
 		if _, ok := renamed[name]; !ok && !isOptional(name) {
 			return m.unknown(name)
 		}
-		delete(row, theirs)
+		delete(row, m.theirs[name])
 	}
 	for _, other := range otherForms(m.theirs) {
 		delete(row, other)
@@ -50,10 +53,10 @@ func (m *mapping) apply(row jsonRow) error {
 	return nil
 }
 
-// unseen reports a column that no row of a file had.
+// unseen reports a column that may be missing in rows, but is so in all of a file.
 func (m *mapping) unseen() error {
 	for _, name := range slices.Sorted(maps.Keys(m.theirs)) {
-		if m.rows > 0 && !m.seen[name] {
+		if m.rows > 0 && isOptional(name) && !m.seen[name] {
 			return m.unknown(name)
 		}
 	}

@@ -91,6 +91,7 @@ func readHeader(rows *csvReader, columns *mapping) ([]string, error) {
 			return nil, fmt.Errorf("two columns are called %s: rename one", name)
 		}
 	}
+	columns.header = header
 	if len(columns.theirs) == 0 && !hasForm(header, nil) {
 		return nil, fmt.Errorf("no column to train on (columns: %s): the first row must name text, prompt and completion, or instruction "+
 			"and output, or data.columns the columns of the file; messages and input_ids need jsonl or parquet",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"maps"
 	"os"
 	"slices"
 
@@ -47,6 +46,7 @@ func (in Input) parquetRows(ctx context.Context, f *os.File, emit func(Document,
 		return bad("", err)
 	}
 	columns := in.mapping()
+	columns.header = names(footer.root.children)
 	rows, err := recordColumns(footer.root, columns)
 	if err != nil {
 		return bad("", err)
@@ -102,11 +102,14 @@ func (r *rowReader) open(f *os.File, size int64, group parquetRowGroup) error {
 // parquetColumns returns which columns are read of a table with these. Those of other forms than text and ids go with others.
 func parquetColumns(names []string, m *mapping) []string {
 	form := tableForm(names)
-	if len(m.theirs) == 0 && len(form) > 0 && form[0] == "text" {
+	if len(form) > 0 && form[0] == "input_ids" {
+		form = append(form, maskColumns()...)
+	}
+	if alone := len(form) > 0 && (form[0] == "text" || form[0] == "input_ids"); alone && len(m.theirs) == 0 {
 		return form
 	}
-	if len(m.theirs) == 0 && len(form) > 0 && form[0] == "input_ids" {
-		return append(form, maskColumns()...)
-	}
-	return slices.Concat(formColumns(), []string{"tools", "chat_template_kwargs"}, slices.Collect(maps.Values(m.theirs)))
+	beside := append(form, "tools", "chat_template_kwargs")
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.Contains(mediaColumns(), name) || !slices.Contains(beside, name) && !isColumn(name, m)
+	})
 }

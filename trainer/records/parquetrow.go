@@ -299,7 +299,7 @@ func (r *rowReader) add(b []byte, more string) []byte {
 // recordColumns finds the columns that count in a schema: those that make a row, or say what one is.
 func recordColumns(root *node, m *mapping) (*rowReader, error) {
 	wanted := parquetColumns(names(root.children), m)
-	r := &rowReader{mapping: m, ids: wanted[0] == "input_ids"}
+	r := &rowReader{mapping: m, ids: len(wanted) > 0 && wanted[0] == "input_ids"}
 	for _, column := range root.children {
 		if slices.Contains(wanted, column.Name) {
 			r.columns = append(r.columns, column)

@@ -31,6 +31,9 @@ func (in Input) readText(ctx context.Context) (Document, error) {
 		body.Grow(int(in.Size))
 	}
 	read, err := io.Copy(&body, io.LimitReader(c, most+1))
+	if err != nil && in.packed != "" && ctx.Err() == nil {
+		return Document{}, fmt.Errorf("%w: data file %s cannot be unpacked (is it complete?): %w", trial.ErrInput, in.Name, err)
+	}
 	if err != nil {
 		return Document{}, fmt.Errorf("read data file %s: %w", in.Name, err)
 	}

@@ -7,13 +7,13 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/records"
 )
 
-// lookRows is how many rows of a file Look reads: enough to see what they are made of, and quick for any number of files.
+// lookRows is how many rows of a file FirstRows reads: enough to see what they are made of, and quick for any number of files.
 const lookRows = 20
 
-// Look reads the first rows of every file of src.Spec and tells src what they are made of. It refuses those that cannot be read, unless
-// such rows are to be skipped. It encodes nothing, and reads neither data sets of the hub nor text files, whose beginnings alone it
+// FirstRows reads the first rows of every file of src.Spec and tells src what they are made of. It refuses those that cannot be read,
+// unless such rows are to be skipped. It encodes nothing, and reads neither data sets of the hub nor text files, whose beginnings alone it
 // looks at.
-func Look(ctx context.Context, src Source) error {
+func FirstRows(ctx context.Context, src Source) error {
 	bad, found := badRows{skip: src.Spec.SkipBadRows}, forms{}
 	for _, side := range []struct {
 		key   string
