@@ -73,7 +73,8 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 		return gridSummary{}, err
 	}
 	s := gridSummary{
-		Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(append(x.warnings, warnings...)),
+		Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders),
+		Warnings: nonNil(append(x.warnings, warnings...)),
 	}
 	for _, l := range x.ladders {
 		s.Rungs += len(l.Rungs)

@@ -142,7 +142,7 @@ func TestValidateLooksAtWeights(t *testing.T) {
 		{"start of another model", good, bases + "/tied+lm-head", "grid.yaml:5:"},
 		{"config is a pointer", base(replace("config.json", "", pointer)), "", "config.json is a Git LFS pointer"},
 		{"weights are a pointer", base(replace("model.safetensors", "", pointer)), "", "model.safetensors is a Git LFS pointer"},
-		{"another width", base(replace("config.json", `"intermediate_size": 24`, `"intermediate_size": 32`)), "", "has shape [24 16], not [32 16]"},
+		{"another width", base(replace("config.json", `"intermediate_size": 24`, `"intermediate_size": 32`)), "", "shape [24 16], not [32 16]"},
 		{"quantised", base(replace("config.json", "{", `{"quantization_config": {"quant_method": "gptq", "bits": 4},`)), "", "gptq, 4 bits"},
 		{"experts", base(replace("config.json", "{", `{"num_local_experts": 8,`)), "", "is a mixture of experts (num_local_experts is 8)"},
 		{"no weights", base(func(dir string) error { return os.Remove(filepath.Join(dir, "model.safetensors")) }), "", "neither model.safetensors"},
