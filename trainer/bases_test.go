@@ -139,15 +139,15 @@ func TestUnexpectedTensors(t *testing.T) {
 		shape   []int
 		want    string
 	}{
-		"a module not selected":  {[]string{"v_proj"}, "", nil, "q_proj.lora_A.weight is of a module that its target_modules [v_proj] do not"},
-		"none selected":          {[]string{"c_attn"}, "", nil, "target_modules [c_attn] match no module of the model"},
-		"unknown":                {nil, "base_model.model.model.norm.scale.weight", []int{16}, "norm.scale.weight is neither of LoRA nor of the model"},
-		"another form of LoRA":   {nil, key + ".lora_E.weight", []int{2}, "lora_E.weight is neither of LoRA"},
-		"below a target":         {nil, key + ".weight", []int{16, 16}, "q_proj.weight is neither of LoRA nor of the model"},
-		"base of no target":      {nil, "base_model.model.lm_head.base_layer.weight", []int{64, 16}, "base_layer.weight is neither"},
-		"a resized vocabulary":   {nil, "base_model.model.lm_head.weight", []int{65, 16}, "lm_head.weight has shape [65 16], the model's [64 16]: was"},
-		"without PEFT's prefix":  {nil, "lm_head.weight", []int{64, 16}, "lm_head.weight is neither of LoRA"},
-		"a layer that is beyond": {nil, strings.Replace(key, "layers.0", "layers.7", 1) + ".lora_A.weight", []int{2, 16}, "has only one of lora_A"},
+		"a module not selected": {[]string{"v_proj"}, "", nil, "q_proj.lora_A.weight is of a module that its target_modules [v_proj] do not"},
+		"none selected":         {[]string{"c_attn"}, "", nil, "target_modules [c_attn] match no module of the model"},
+		"unknown":               {nil, "base_model.model.model.norm.scale.weight", []int{16}, "norm.scale.weight is neither of LoRA nor of"},
+		"another form of LoRA":  {nil, key + ".lora_E.weight", []int{2}, "lora_E.weight is neither of LoRA"},
+		"below a target":        {nil, key + ".weight", []int{16, 16}, "q_proj.weight is neither of LoRA nor of the model"},
+		"base of no target":     {nil, "base_model.model.lm_head.base_layer.weight", []int{64, 16}, "base_layer.weight is neither"},
+		"a resized vocabulary":  {nil, "base_model.model.lm_head.weight", []int{65, 16}, "has shape [65 16], the model's [64 16]: was"},
+		"without PEFT's prefix": {nil, "lm_head.weight", []int{64, 16}, "lm_head.weight is neither of LoRA"},
+		"a layer beyond":        {nil, strings.Replace(key, "layers.0", "layers.7", 1) + ".lora_A.weight", []int{2, 16}, "has only one of lora_A"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

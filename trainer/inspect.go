@@ -52,6 +52,29 @@ func Files(m trial.ModelInfo) (fs.FS, error) {
 	return os.DirFS(m.Path), nil
 }
 
+// CheckWeights compares the headers of a model's weights with its settings: names, shapes and number formats of all tensors. It reads
+// no weight. Those of a hub model that is not fetched yet are not there to look at, which the warning says.
+func CheckWeights(m trial.ModelInfo) (warning string, err error) {
+	files, err := Files(m)
+	if err != nil {
+		return "", err
+	}
+	config, err := readConfig(files)
+	if err == nil {
+		config, _, err = partHead(files, config)
+	}
+	if err == nil {
+		err = asInput(weights.CheckModel(files, config.Weights()))
+	}
+	if errors.Is(err, fs.ErrNotExist) && trial.IsHubModel(m.Reference) && !isFolder(m.Reference) {
+		return fmt.Sprintf("model %s: its weights are not fetched yet, so only its settings were checked", m.Reference), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("model %s: %w", m.Reference, err)
+	}
+	return "", nil
+}
+
 // CheckText reports whether the model can make ids of the data, as far as the first row of each file tells.
 func CheckText(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) error {
 	files, err := Files(m)
@@ -242,6 +265,9 @@ func configText(files fs.FS) ([]byte, error) {
 
 // asInput marks errors about a file's content or absence as the person's to fix.
 func asInput(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, weights.ErrFormat) || errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", trial.ErrInput, err)
 	}

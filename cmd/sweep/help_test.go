@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -169,5 +170,30 @@ func TestHelpCompletion(t *testing.T) {
 				t.Errorf("completion of %v (-want +got):\n%s", test.args, diff)
 			}
 		})
+	}
+}
+
+// TestHelpNamesEverySettingOfPEFT: what becomes of each field of LoraConfig is said.
+func TestHelpNamesEverySettingOfPEFT(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../trainer/weights/testdata/lora_fields.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var peft struct {
+		Keys []string `json:"keys"`
+	}
+	if err := json.Unmarshal(text, &peft); err != nil {
+		t.Fatal(err)
+	}
+	help, err := os.ReadFile("help/adapters.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(help), "## What can be read")
+	for _, key := range peft.Keys {
+		if !regexp.MustCompile(`\b` + key + `\b`).MatchString(section) {
+			t.Errorf("help/adapters.md does not say what becomes of %s", key)
+		}
 	}
 }

@@ -44,7 +44,9 @@ func (in *inputs) Model(ctx context.Context, ref string) (trial.ModelInfo, error
 }
 
 // CheckStart implements sweep.Inputs.
-func (in *inputs) CheckStart(m trial.ModelInfo, l lora.Spec) ([]string, error) { return trainer.CheckStart(m, l) }
+func (in *inputs) CheckStart(m trial.ModelInfo, l lora.Spec) ([]string, error) {
+	return trainer.CheckStart(m, l)
+}
 
 // CheckText implements sweep.Inputs.
 func (in *inputs) CheckText(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) error {

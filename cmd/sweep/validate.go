@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -33,9 +34,9 @@ func newValidateCommand(a *app) *cobra.Command {
 		Use:   "validate GRID.yaml",
 		Short: "Check a grid, its models and that its data is there, without training or tokenising",
 		Long: `validate reports every problem of a grid file at once, each with file, line and column, then checks target_modules, ranks and
-sequence_length against the models' configurations, and looks whether the data files are there, init_adapter fits, and models for
-text have a tokenizer. It says what the rows of the data are made of. It exits with 2 where something is wrong. Weights are not
-read, and of data at most each file's first rows: sweep data shows the rows, sweep plan the cost.`,
+sequence_length against the models' configurations, and looks whether the tensors of models and init_adapter are those of their
+configurations, and models for text have a tokenizer. It reads the first rows of every data file and says what they are made of. It
+exits with 2 where something is wrong. Of weights it reads the headers only: sweep data shows the rows, sweep plan the cost.`,
 		Example: `  sweep validate grid.yaml
   sweep validate grid.yaml -o json`,
 		Args: cobra.ExactArgs(1),
@@ -61,10 +62,15 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	if err != nil {
 		return gridSummary{}, err
 	}
-	warnings, err := x.planner.CheckStarts(x.ladders)
+	warnings, err := x.checkWeights()
 	if err != nil {
 		return gridSummary{}, err
 	}
+	ofStarts, err := x.planner.CheckStarts(x.ladders)
+	if err != nil {
+		return gridSummary{}, err
+	}
+	warnings = append(warnings, ofStarts...)
 	d := x.ladders[0].Spec().Data // it is no axis
 	if err := records.CheckNames(slices.Concat(d.Train, d.Validation, d.Retain)); err != nil {
 		return gridSummary{}, err
@@ -97,6 +103,27 @@ func (a *app) lookAtData(ctx context.Context, m trial.ModelInfo, d trial.DataSpe
 	}
 	err = corpus.FirstRows(ctx, corpus.Source{Files: files, Model: m, Spec: d, Found: func(line string) { forms = append(forms, line) }})
 	return forms, err
+}
+
+// checkWeights looks at the headers of every model's weights.
+func (x expandedGrid) checkWeights() ([]string, error) {
+	var warnings []string
+	var errs []error
+	seen := map[string]bool{}
+	for _, l := range x.ladders {
+		if seen[l.Model.Reference] {
+			continue
+		}
+		seen[l.Model.Reference] = true
+		warning, err := trainer.CheckWeights(l.Model)
+		if err != nil {
+			errs = append(errs, x.grid.ErrorAt("model", err))
+		}
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
+	}
+	return warnings, errors.Join(errs...)
 }
 
 func (s gridSummary) table(w io.Writer) error {

@@ -99,6 +99,86 @@ func TestModelErrorsHaveTheirPlace(t *testing.T) {
 	}
 }
 
+// TestValidateLooksAtWeights: a base or adapter that run would refuse is refused where the grid names it.
+func TestValidateLooksAtWeights(t *testing.T) {
+	t.Parallel()
+	const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4096\n"
+	bases, err := filepath.Abs("../../trainer/testdata/bases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := func(edit func(dir string) error) string {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(filepath.Join(bases, "untied"))); err != nil {
+			t.Fatal(err)
+		}
+		if err := edit(dir); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	replace := func(file, old, text string) func(dir string) error {
+		return func(dir string) error {
+			path := filepath.Join(dir, file)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if old != "" {
+				text = strings.Replace(string(b), old, text, 1)
+			}
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return os.WriteFile(path, []byte(text), 0o600)
+		}
+	}
+	good := filepath.Join(bases, "untied")
+	for _, tt := range []struct{ name, model, adapter, want string }{
+		{"good", good, "", ""},
+		{"good start", good, bases + "/untied+ensure-tying", ""},
+		{"incomplete start", good, bases + "/untied+missing-layer", "warning: lora.init_adapter"},
+		{"start with base weights", good, bases + "/untied+saved-embeddings", "grid.yaml:5:"},
+		{"start of another model", good, bases + "/tied+lm-head", "grid.yaml:5:"},
+		{"config is a pointer", base(replace("config.json", "", pointer)), "", "config.json is a Git LFS pointer"},
+		{"weights are a pointer", base(replace("model.safetensors", "", pointer)), "", "model.safetensors is a Git LFS pointer"},
+		{"another width", base(replace("config.json", `"intermediate_size": 24`, `"intermediate_size": 32`)), "", "shape [24 16], not [32 16]"},
+		{"quantised", base(replace("config.json", "{", `{"quantization_config": {"quant_method": "gptq", "bits": 4},`)), "", "gptq, 4 bits"},
+		{"experts", base(replace("config.json", "{", `{"num_local_experts": 8,`)), "", "is a mixture of experts (num_local_experts is 8)"},
+		{"no weights", base(func(dir string) error { return os.Remove(filepath.Join(dir, "model.safetensors")) }), "", "neither model.safetensors"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestSweep(t, "go", 10)
+			text, err := os.ReadFile(s.path("grid.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := regexp.MustCompile("model: .*").ReplaceAllLiteralString(string(text), "model: "+tt.model)
+			targets := "[q_proj, v_proj]"
+			if tt.adapter != "" {
+				targets += ", init_adapter: " + tt.adapter
+			}
+			changed = strings.Replace(changed, "[c_attn, c_proj]", targets, 1)
+			if err := os.WriteFile(s.path("grid.yaml"), []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			code, _, stderr := sweepCommand(t, "validate", s.path("grid.yaml"))
+			wantCode := exitUsage
+			if tt.want == "" || strings.HasPrefix(tt.want, "warning") {
+				wantCode = exitOK
+			}
+			place := tt.want
+			if wantCode == exitUsage && tt.adapter == "" {
+				place = "grid.yaml:3:1: "
+			}
+			if code != wantCode || !strings.Contains(stderr, tt.want) || !strings.Contains(stderr, place) {
+				t.Errorf("exit %d, stderr %q; want exit %d with %q", code, stderr, wantCode, tt.want)
+			}
+		})
+	}
+}
+
 func TestSchemaIsPrintedAsItIs(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := sweepCommand(t, "schema")

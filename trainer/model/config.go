@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -61,9 +60,7 @@ type Config struct {
 // that says so.
 func ParseConfig(text []byte) (Config, error) {
 	var f struct {
-		ModelType string          `json:"model_type"`
-		Causal    *bool           `json:"is_causal"`
-		PerLayer  json.RawMessage `json:"per_layer_config"`
+		ModelType string `json:"model_type"`
 	}
 	if err := json.Unmarshal(text, &f); err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
@@ -72,12 +69,6 @@ func ParseConfig(text []byte) (Config, error) {
 		if err != nil {
 			return Config{}, fmt.Errorf("config.json: %w", err)
 		}
-	}
-	switch {
-	case !or(f.Causal, true):
-		return Config{}, errors.New("config.json: is_causal is false: a model whose tokens see what comes after them is not supported")
-	case says(f.PerLayer):
-		return Config{}, errors.New("config.json: per_layer_config is not supported")
 	}
 	c, err := architectures()[f.ModelType].parse(text)
 	if err == nil {

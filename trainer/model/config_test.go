@@ -70,7 +70,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"opt width", `{"model_type": "opt", "word_embed_proj_dim": -1}`, "word_embed_proj_dim is -1"},
 		{"images", `{"model_type": "gemma3"}`, "only its text part can be trained"},
 		{"not causal", `{"model_type": "llama", "is_causal": false}`, "is_causal is false"},
-		{"layers apart", `{"model_type": "llama", "per_layer_config": {"0": {"head_dim": 8}}}`, "per_layer_config is not supported"},
+		{"layers apart", `{"model_type": "llama", "per_layer_config": {"0": {"head_dim": 8}}}`, "its layers differ from one another"},
 		{"nested positions", `{"model_type": "llama", "rope_parameters": {"full_attention": {"rope_theta": 5}}}`, "of each layer type"},
 		{
 			"longrope", `{"model_type": "llama", "head_dim": 8, "rope_scaling": {"type": "longrope", "short_factor": [1]}}`,

@@ -66,7 +66,7 @@ func parseGemma(text []byte, standard Config, pattern int) (gemmaFile, Config, e
 		c := standard
 		c.VocabSize, c.Positions = or(f.VocabSize, c.VocabSize), or(f.Positions, c.Positions)
 		c.Embed, c.Inner, c.Layers, c.Heads = 2304, or(f.Inner, 9216), 26, 8
-		c.KVHeads, c.HeadDim, c.TieHead = or(f.KVHeads, 4), or(f.HeadDim, 256), true
+		c.KVHeads, c.HeadDim, c.TieHead = f.KVHeads.or(4, f), or(f.HeadDim, 256), true
 		c.QKVBias, c.OutputBias = f.AttentionBias, f.AttentionBias
 		c.Window = f.window(4096)
 		c.Windowed = make([]bool, max(0, min(or(f.Layers, c.Layers), maxSize)))

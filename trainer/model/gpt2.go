@@ -36,20 +36,22 @@ func parseGPT2(text []byte) (Config, error) {
 		TieHead      *bool    `json:"tie_word_embeddings"`
 		ScaleScores  *bool    `json:"scale_attn_weights"`
 		ScaleByLayer *bool    `json:"scale_attn_by_inverse_layer_idx"`
-		CrossAttn    bool     `json:"add_cross_attention"`
+
+		// The names that other architectures give to four of them, which transformers takes too.
+		HiddenSize     *int `json:"hidden_size"`
+		MaxPositions   *int `json:"max_position_embeddings"`
+		HiddenLayers   *int `json:"num_hidden_layers"`
+		AttentionHeads *int `json:"num_attention_heads"`
 	}
 	if err := json.Unmarshal(text, &f); err != nil {
 		return Config{}, err
 	}
-	if f.CrossAttn {
-		return Config{}, fmt.Errorf("add_cross_attention is not supported")
-	}
 	c := Config{
 		VocabSize:    or(f.VocabSize, 50257),
-		Positions:    or(f.Positions, 1024),
-		Embed:        or(f.Embed, 768),
-		Layers:       or(f.Layers, 12),
-		Heads:        or(f.Heads, 12),
+		Positions:    or(f.MaxPositions, or(f.Positions, 1024)),
+		Embed:        or(f.HiddenSize, or(f.Embed, 768)),
+		Layers:       or(f.HiddenLayers, or(f.Layers, 12)),
+		Heads:        or(f.AttentionHeads, or(f.Heads, 12)),
 		Activation:   or(f.Activation, "gelu_new"),
 		Epsilon:      or(f.Epsilon, 1e-5),
 		TieHead:      or(f.TieHead, true),

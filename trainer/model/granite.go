@@ -32,7 +32,7 @@ func parseGranite(text []byte) (Config, error) {
 	return parseLlama(text, func(f llamaFile) Config {
 		return Config{
 			VocabSize: or(f.VocabSize, 32000), Inner: or(f.Inner, 11008), Positions: or(f.Positions, 2048),
-			KVHeads: or(f.KVHeads, f.heads()), HeadDim: or(f.HeadDim, 0),
+			KVHeads: f.KVHeads.or(f.heads(), f), HeadDim: or(f.HeadDim, 0),
 			QKVBias: f.AttentionBias, OutputBias: f.AttentionBias, MLPBias: f.MLPBias,
 			EmbedScale: or(g.Embedding, 1), ScoreScale: or(g.Attention, 1), ResidualScale: or(g.Residual, 1),
 			LogitScale: 1 / or(g.Logits, 1),

@@ -16,7 +16,7 @@ func llama() architecture {
 	return llamaFamily(func(f llamaFile) Config {
 		return Config{
 			VocabSize: or(f.VocabSize, 32000), Inner: or(f.Inner, 11008), Positions: or(f.Positions, 2048),
-			KVHeads: or(f.KVHeads, f.heads()), HeadDim: or(f.HeadDim, f.width()),
+			KVHeads: f.KVHeads.or(f.heads(), f), HeadDim: or(f.HeadDim, f.width()),
 			QKVBias: f.AttentionBias, OutputBias: f.AttentionBias, MLPBias: f.MLPBias,
 		}
 	})
@@ -42,7 +42,7 @@ type llamaFile struct {
 	Embed            *int     `json:"hidden_size"`
 	Layers           *int     `json:"num_hidden_layers"`
 	Heads            *int     `json:"num_attention_heads"`
-	KVHeads          *int     `json:"num_key_value_heads"`
+	KVHeads          kvHeads  `json:"num_key_value_heads"`
 	HeadDim          *int     `json:"head_dim"`
 	Inner            *int     `json:"intermediate_size"`
 	Activation       *string  `json:"hidden_act"`
@@ -58,6 +58,25 @@ type llamaFile struct {
 	SlidingWindow json.RawMessage `json:"sliding_window"`
 
 	ropeFile
+}
+
+// kvHeads is num_key_value_heads: null, for as many as there are heads, is not the same as absent, for the architecture's standard.
+type kvHeads struct {
+	there bool
+	n     *int
+}
+
+// UnmarshalJSON reads a number or null.
+func (k *kvHeads) UnmarshalJSON(text []byte) error {
+	k.there = true
+	return json.Unmarshal(text, &k.n)
+}
+
+func (k kvHeads) or(standard int, f llamaFile) int {
+	if k.there {
+		return or(k.n, f.heads())
+	}
+	return standard
 }
 
 func (f llamaFile) heads() int { return or(f.Heads, 32) }

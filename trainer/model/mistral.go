@@ -5,7 +5,7 @@ func mistral() architecture {
 	return llamaFamily(func(f llamaFile) Config {
 		return Config{
 			VocabSize: or(f.VocabSize, 32000), Inner: or(f.Inner, 14336), Positions: or(f.Positions, 4096*32),
-			KVHeads: or(f.KVHeads, 8), HeadDim: or(f.HeadDim, f.width()),
+			KVHeads: f.KVHeads.or(8, f), HeadDim: or(f.HeadDim, f.width()),
 			Window: f.window(4096),
 		}
 	})

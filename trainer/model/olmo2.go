@@ -8,7 +8,7 @@ func olmo2() architecture {
 	a := llamaFamily(func(f llamaFile) Config {
 		return Config{
 			VocabSize: or(f.VocabSize, 50304), Inner: or(f.Inner, 11008), Positions: or(f.Positions, 2048),
-			KVHeads: or(f.KVHeads, f.heads()), HeadDim: or(f.HeadDim, 0), Epsilon: 1e-5,
+			KVHeads: f.KVHeads.or(f.heads(), f), HeadDim: or(f.HeadDim, 0), Epsilon: 1e-5,
 			QKVBias: f.AttentionBias, OutputBias: f.AttentionBias,
 			WideQKNorm: true,
 		}

@@ -19,7 +19,7 @@ func parsePhi3(text []byte) (Config, error) {
 	f, c, err := parseShape(text, func(f llamaFile) Config {
 		return Config{
 			VocabSize: or(f.VocabSize, 32064), Embed: 3072, Inner: or(f.Inner, 8192), Positions: or(f.Positions, 4096),
-			KVHeads: or(f.KVHeads, f.heads()), HeadDim: or(f.HeadDim, 0), Epsilon: 1e-5,
+			KVHeads: f.KVHeads.or(f.heads(), f), HeadDim: or(f.HeadDim, 0), Epsilon: 1e-5,
 			Window: f.window(0),
 		}
 	})

@@ -6,7 +6,7 @@ func qwen2() architecture {
 		window, windowed := f.upperWindow()
 		return Config{
 			VocabSize: or(f.VocabSize, 151936), Inner: or(f.Inner, 22016), Positions: or(f.Positions, 32768),
-			KVHeads: or(f.KVHeads, 32), HeadDim: or(f.HeadDim, f.width()),
+			KVHeads: f.KVHeads.or(32, f), HeadDim: or(f.HeadDim, f.width()),
 			QKVBias: true,
 			Window:  window, Windowed: windowed,
 		}

@@ -7,7 +7,7 @@ func qwen3() architecture {
 		window, windowed := f.upperWindow()
 		return Config{
 			VocabSize: or(f.VocabSize, 151936), Inner: or(f.Inner, 22016), Positions: or(f.Positions, 32768),
-			KVHeads: or(f.KVHeads, 32), HeadDim: or(f.HeadDim, 128),
+			KVHeads: f.KVHeads.or(32, f), HeadDim: or(f.HeadDim, 128),
 			QKVBias: f.AttentionBias, OutputBias: f.AttentionBias,
 			QKNorm: true, Window: window, Windowed: windowed,
 		}

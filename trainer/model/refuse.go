@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// checkKind refuses kinds of models by name: mixtures of experts, and quantised weights. It looks at the settings alone, so that no
-// weight is read, or fetched, in vain.
+// checkKind refuses kinds of models by name: mixtures of experts, quantised weights, encoders. It looks at the settings alone, so that
+// no weight is read, or fetched, in vain.
 func checkKind(modelType string, text []byte) error {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(text, &all); err != nil {
@@ -19,7 +20,7 @@ func checkKind(modelType string, text []byte) error {
 	if err := checkExperts(modelType, all); err != nil {
 		return err
 	}
-	return checkQuantised(all)
+	return errors.Join(checkQuantised(all), checkSettings(all))
 }
 
 // expertCounts are the keys under which transformers 5.24's configurations count experts.

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -123,12 +122,6 @@ func (f ropeFile) read(c Config, standard float64) (r Rope, partial float64, err
 		return Rope{}, 0, fmt.Errorf("%s: %w", name, err)
 	}
 	return r, or(p.Partial, or(f.Partial, standard)), nil
-}
-
-// says reports whether an object is given and has anything in it.
-func says(text json.RawMessage) bool {
-	text = bytes.TrimSpace(text)
-	return len(text) > 0 && string(text) != "null" && string(text) != "{}"
 }
 
 // rope returns the settings, of which Theta and Original are given.

@@ -26,7 +26,7 @@ func parseSmolLM3(text []byte) (Config, error) {
 	f, c, err := parseShape(text, func(f llamaFile) Config {
 		c := Config{
 			VocabSize: or(f.VocabSize, 128256), Embed: 2048, Inner: or(f.Inner, 11008), Layers: 36, Heads: 16,
-			Positions: or(f.Positions, 32768), KVHeads: or(f.KVHeads, 4), HeadDim: or(f.HeadDim, 0), TieHead: true,
+			Positions: or(f.Positions, 32768), KVHeads: f.KVHeads.or(4, f), HeadDim: or(f.HeadDim, 0), TieHead: true,
 			QKVBias: f.AttentionBias, OutputBias: f.AttentionBias, MLPBias: f.MLPBias,
 			Window: f.window(0),
 		}

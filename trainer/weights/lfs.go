@@ -45,6 +45,6 @@ func ReadText(files fs.FS, name string) ([]byte, error) {
 // pointerAt is PointerError for an open file. What cannot be read is no pointer: whoever reads it says what is wrong.
 func pointerAt(name string, f io.ReaderAt) error {
 	head := make([]byte, lfsLength)
-	n, _ := f.ReadAt(head, 0) //nolint:errcheck // as above
+	n, _ := f.ReadAt(head, 0)
 	return PointerError(name, head[:n])
 }

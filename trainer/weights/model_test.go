@@ -130,8 +130,8 @@ func TestReadRefusesNotFinite(t *testing.T) {
 	none := func(string, int64) io.Writer { return nil }
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		_, err := weights.ReadModelTo(fstest.MapFS{"model.safetensors": encode(t, tensors(v))}, want(), none)
-		if text := fmt.Sprintf("read model.safetensors: tensor wte.weight: bad file: it holds %v", float32(v)); !errors.Is(err, weights.ErrFormat) ||
-			!strings.Contains(err.Error(), text) {
+		text := fmt.Sprintf("read model.safetensors: tensor wte.weight: bad file: it holds %v", float32(v))
+		if !errors.Is(err, weights.ErrFormat) || !strings.Contains(err.Error(), text) {
 			t.Errorf("ReadModelTo = %v, want %q", err, text)
 		}
 		dir := t.TempDir()
