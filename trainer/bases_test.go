@@ -147,7 +147,11 @@ func TestUnexpectedTensors(t *testing.T) {
 		"base of no target":     {nil, "base_model.model.lm_head.base_layer.weight", []int{64, 16}, "base_layer.weight is neither"},
 		"a resized vocabulary":  {nil, "base_model.model.lm_head.weight", []int{65, 16}, "has shape [65 16], the model's [64 16]: was"},
 		"without PEFT's prefix": {nil, "lm_head.weight", []int{64, 16}, "lm_head.weight is neither of LoRA"},
-		"a layer beyond":        {nil, strings.Replace(key, "layers.0", "layers.7", 1) + ".lora_A.weight", []int{2, 16}, "has only one of lora_A"},
+		"a layer beyond": {
+			nil, strings.Replace(key, "layers.0", "layers.7", 1) + ".lora_A.weight",
+			[]int{2, 16},
+			"has only one of lora_A",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

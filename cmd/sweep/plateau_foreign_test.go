@@ -106,7 +106,8 @@ func TestPlateauLadders(t *testing.T) {
 		t.Errorf("table:\n%s", stdout)
 	}
 	_, stdout, _ = plateauOn(t, string(content), "-o", "csv")
-	if lines := strings.Split(stdout, "\n"); len(lines) != 14 || !strings.HasPrefix(lines[0], "lr,rank,seeds") || !strings.HasPrefix(lines[7], "1e-3,1,3") {
+	if lines := strings.Split(stdout, "\n"); len(lines) != 14 || !strings.HasPrefix(lines[0], "lr,rank,seeds") ||
+		!strings.HasPrefix(lines[7], "1e-3,1,3") {
 		t.Errorf("csv:\n%s", stdout)
 	}
 }

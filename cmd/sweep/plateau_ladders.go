@@ -199,7 +199,8 @@ func (t *lossTable) notes() []string {
 		notes = append(notes, "the values are "+name+": "+map[string]string{"min": "lower", "max": "higher"}[t.want.direction]+" is better")
 	}
 	if t.first["a % sign"] > 0 {
-		notes = append(notes, "percentages are read as shares, 71.2% as 0.712: --min-gain 0.002 and --noise-sd 0.002 are 0.2 of a percentage point")
+		notes = append(notes, "percentages are read as shares, 71.2% as 0.712: "+
+			"--min-gain 0.002 and --noise-sd 0.002 are 0.2 of a percentage point")
 	}
 	if t.steps && t.want.take == "best" {
 		notes = append(notes, "a run counts with its best value")

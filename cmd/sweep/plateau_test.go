@@ -260,7 +260,8 @@ func TestPlateauCertified(t *testing.T) {
 func FuzzParseLosses(f *testing.F) {
 	for _, s := range []string{
 		flat, "", "\ufeffrank,seed,val_loss\n1,0,4.8\n", "rank,seed,val_loss\n1,0,NaN\n", "rank,seed,val_loss,train_loss\n1,0,\"4\n",
-		"rank,seed,val_loss\n9223372036854775807,-9223372036854775808,1e308\n", "rank;seed;val_loss\n1;0;3,5\n", "rank,seed,val_loss\r\n2,0,0x1p-2\r\n",
+		"rank,seed,val_loss\n9223372036854775807,-9223372036854775808,1e308\n", "rank;seed;val_loss\n1;0;3,5\n",
+		"rank,seed,val_loss\r\n2,0,0x1p-2\r\n",
 		"Name\tlora_r\t_step\teval/loss\ttrain/loss\na\t4\t1\t2.5\t\na\t4\t2\t\t3\n", "rank,lr,val_loss\n1,a,1\n1,b,2\n2,a,1\n2,b,2\n",
 		"r,validation_loss,state\n8.0,71.2%,finished\n", "\xff\xfer\x00", "Step,run - eval/loss\n",
 	} {

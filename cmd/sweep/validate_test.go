@@ -145,7 +145,10 @@ func TestValidateLooksAtWeights(t *testing.T) {
 		{"another width", base(replace("config.json", `"intermediate_size": 24`, `"intermediate_size": 32`)), "", "shape [24 16], not [32 16]"},
 		{"quantised", base(replace("config.json", "{", `{"quantization_config": {"quant_method": "gptq", "bits": 4},`)), "", "gptq, 4 bits"},
 		{"experts", base(replace("config.json", "{", `{"num_local_experts": 8,`)), "", "is a mixture of experts (num_local_experts is 8)"},
-		{"no weights", base(func(dir string) error { return os.Remove(filepath.Join(dir, "model.safetensors")) }), "", "neither model.safetensors"},
+		{
+			"no weights", base(func(dir string) error { return os.Remove(filepath.Join(dir, "model.safetensors")) }), "",
+			"neither model.safetensors",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

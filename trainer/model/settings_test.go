@@ -40,7 +40,8 @@ func settingCases() map[string]settingCase {
 		"per_layer_config": {`{"0": {"hidden_size": 8}}`, refused, nil}, "model_type": {"", harmless, nil},
 		"intermediate_size": {"96", honoured, nil}, "hidden_act": {`"gelu"`, honoured, nil}, "rms_norm_eps": {"1e-5", honoured, nil},
 		"num_key_value_heads": {"4", honoured, nil}, "mlp_bias": {"true", honoured, nil},
-		"attention_bias": {"true", honoured, nil}, "use_sliding_window": {"true", harmless, map[string]settingUse{"qwen2": honoured, "qwen3": honoured}},
+		"attention_bias":     {"true", honoured, nil},
+		"use_sliding_window": {"true", harmless, map[string]settingUse{"qwen2": honoured, "qwen3": honoured}},
 		// GPT-2's own
 		"n_embd": {"24", honoured, nil}, "n_head": {"6", honoured, nil}, "n_inner": {"9", honoured, nil}, "n_layer": {"3", honoured, nil},
 		"n_positions": {"9", honoured, nil}, "activation_function": {`"relu"`, honoured, nil}, "layer_norm_epsilon": {"1e-6", honoured, nil},
@@ -72,7 +73,7 @@ func ownSettings() map[string]map[string]settingCase {
 	window, eps := settingCase{"16", honoured, nil}, settingCase{"1e-3", honoured, nil}
 	noRope := settingCase{`{"rope_theta": 5e5}`, harmless, nil}
 	otherLength := settingCase{`["full_attention"]`, refused, nil} // for another number of layers
-	untyped := settingCase{`["full_attention"]`, honoured, nil} // no layer has a window
+	untyped := settingCase{`["full_attention"]`, honoured, nil}    // no layer has a window
 	gemma := map[string]settingCase{
 		"attn_logit_softcapping": {"7.0", honoured, nil}, "final_logit_softcapping": {"7.0", honoured, nil},
 		"hidden_activation": {`"gelu"`, honoured, nil}, "query_pre_attn_scalar": {"99", honoured, nil},
