@@ -9,6 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/records"
 )
 
@@ -30,8 +33,8 @@ func newValidateCommand(a *app) *cobra.Command {
 		Short: "Check a grid, its models and that its data is there, without training or tokenising",
 		Long: `validate reports every problem of a grid file at once, each with file, line and column, then checks target_modules, ranks and
 sequence_length against the models' configurations, and looks whether the data files are there, init_adapter fits, and models for
-text have a tokenizer. It exits with 2 where something is wrong. Weights are not read, and of data at most each file's first row:
-sweep data shows the rows, sweep plan the cost.`,
+text have a tokenizer. It reads the data and counts rows that are on both sides or twice on one; data sets of the hub are not fetched.
+It exits with 2 where something is wrong. Weights are not read: sweep data shows the rows, sweep plan the cost.`,
 		Example: `  sweep validate grid.yaml
   sweep validate grid.yaml -o json`,
 		Args: cobra.ExactArgs(1),
@@ -64,8 +67,12 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	if err := x.planner.CheckText(ctx, x.ladders); err != nil {
 		return gridSummary{}, err
 	}
+	repeated, err := a.repeated(ctx, x.ladders[0].Model, d)
+	if err != nil {
+		return gridSummary{}, err
+	}
 	s := gridSummary{
-		Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(x.warnings),
+		Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders), Warnings: nonNil(slices.Concat(repeated, x.warnings)),
 	}
 	for _, l := range x.ladders {
 		s.Rungs += len(l.Rungs)
@@ -74,6 +81,20 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 		}
 	}
 	return s, nil
+}
+
+// repeated says which rows are on both sides, or twice on one. Data sets of the hub are not fetched for it.
+func (a *app) repeated(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) ([]string, error) {
+	if slices.ContainsFunc(slices.Concat(d.Train, d.Validation, d.Retain), trial.IsHubData) {
+		return nil, nil
+	}
+	files, err := trainer.Files(m)
+	if err != nil {
+		return nil, err
+	}
+	show, done := a.byteProgress("reading the data")
+	defer done()
+	return corpus.Duplicates(ctx, corpus.Source{Files: files, Model: m, Spec: d}, show)
 }
 
 func (s gridSummary) table(w io.Writer) error {

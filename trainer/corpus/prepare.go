@@ -32,7 +32,7 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	dir := filepath.Join(cacheDir, p.fingerprint())
-	if prepared, err := findPrepared(dir); err == nil {
+	if prepared, err := findPrepared(dir); err == nil && prepared.Info.Duplicates != (trial.Duplicates{}) {
 		return prepared, nil
 	}
 	if err := os.MkdirAll(cacheDir, 0o777); err != nil {
@@ -43,10 +43,16 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	defer unlock()
-	if prepared, err := findPrepared(dir); err == nil { // another process was faster
+	prepared, err := findPrepared(dir)
+	switch {
+	case err == nil && prepared.Info.Duplicates != trial.Duplicates{}: // another process was faster
 		return prepared, nil
+	case err == nil:
+		err = p.recount(ctx, dir, progress)
+	default:
+		err = p.build(ctx, dir, progress)
 	}
-	if err := p.build(ctx, dir, progress); err != nil {
+	if err != nil {
 		return Prepared{}, err
 	}
 	return findPrepared(dir)
@@ -129,9 +135,13 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 	if err := errors.Join(err, rows.close()); err != nil {
 		return err
 	}
-	body, err := json.MarshalIndent(corpusFile{
+	duplicates, err := p.duplicates(ctx, progress)
+	if err != nil {
+		return err
+	}
+	return writeInfo(filepath.Join(dir, infoFile), corpusFile{
 		SequenceLength: p.spec.SequenceLength,
-		Warnings:       warnings,
+		Warnings:       append(p.repeated(duplicates), warnings...),
 		Info: trial.CorpusInfo{
 			Fingerprint:         fingerprint,
 			TrainSequences:      rows.train.n,
@@ -140,12 +150,18 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 			ValidationTokens:    rows.validation.tokens,
 			RetainSequences:     rows.retain.n,
 			RetainTokens:        rows.retain.tokens,
+			Duplicates:          duplicates,
 		},
-	}, "", "  ")
+	})
+}
+
+// writeInfo writes info.json, under whatever name.
+func writeInfo(path string, file corpusFile) error {
+	body, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
 		return fmt.Errorf("prepare corpus: %w", err)
 	}
-	return writeSynced(filepath.Join(dir, infoFile), body)
+	return writeSynced(path, body)
 }
 
 // write reads the inputs and writes their rows, cut and padded. It returns what a person should know about them.
