@@ -35,8 +35,9 @@ func newValidateCommand(a *app) *cobra.Command {
 		Short: "Check a grid, its models and that its data is there, without training or tokenising",
 		Long: `validate reports every problem of a grid file at once, each with file, line and column, then checks target_modules, ranks and
 sequence_length against the models' configurations, and looks whether the tensors of models and init_adapter are those of their
-configurations, and models for text have a tokenizer. It reads the first rows of every data file and says what they are made of. It
-exits with 2 where something is wrong. Of weights it reads the headers only: sweep data shows the rows, sweep plan the cost.`,
+configurations, and models for text have a tokenizer. It reads the data, says what the rows are made of, and counts rows that are on
+both sides or twice on one; data sets of the hub are not fetched. It exits with 2 where something is wrong. Of weights it reads the
+headers only: sweep data shows the rows, sweep plan the cost.`,
 		Example: `  sweep validate grid.yaml
   sweep validate grid.yaml -o json`,
 		Args: cobra.ExactArgs(1),
@@ -82,9 +83,13 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	if err != nil {
 		return gridSummary{}, err
 	}
+	repeated, err := a.repeated(ctx, x.ladders[0].Model, d)
+	if err != nil {
+		return gridSummary{}, err
+	}
 	s := gridSummary{
 		Forms: forms, Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders),
-		Warnings: nonNil(append(x.warnings, warnings...)),
+		Warnings: nonNil(slices.Concat(repeated, x.warnings, warnings)),
 	}
 	for _, l := range x.ladders {
 		s.Rungs += len(l.Rungs)
@@ -103,6 +108,20 @@ func (a *app) lookAtData(ctx context.Context, m trial.ModelInfo, d trial.DataSpe
 	}
 	err = corpus.FirstRows(ctx, corpus.Source{Files: files, Model: m, Spec: d, Found: func(line string) { forms = append(forms, line) }})
 	return forms, err
+}
+
+// repeated says which rows are on both sides, or twice on one. Data sets of the hub are not fetched for it.
+func (a *app) repeated(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) ([]string, error) {
+	if slices.ContainsFunc(slices.Concat(d.Train, d.Validation, d.Retain), trial.IsHubData) {
+		return nil, nil
+	}
+	files, err := trainer.Files(m)
+	if err != nil {
+		return nil, err
+	}
+	show, done := a.byteProgress("reading the data")
+	defer done()
+	return corpus.Duplicates(ctx, corpus.Source{Files: files, Model: m, Spec: d}, show)
 }
 
 // checkWeights looks at the headers of every model's weights.

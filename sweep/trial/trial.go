@@ -115,6 +115,19 @@ type CorpusInfo struct {
 	ValidationTokens    int64  `json:"validation_tokens"` // supervised ones: those val_loss averages over
 	RetainSequences     int    `json:"retain_sequences,omitempty"`
 	RetainTokens        int64  `json:"retain_tokens,omitempty"`
+
+	Duplicates Duplicates `json:"duplicates,omitzero"` // zero: prepared by a version that did not count them
+}
+
+// Duplicates counts documents (rows, documents of a built-in set, paragraphs or lines of text files) that are there more than once.
+type Duplicates struct {
+	Train              int   `json:"train"`          // all of data.train
+	TrainRepeated      int   `json:"train_repeated"` // those of which an equal one was counted before
+	Validation         int   `json:"validation"`
+	ValidationRepeated int   `json:"validation_repeated"`
+	Shared             int   `json:"shared"` // those of the validation data that data.train has too
+	ValidationBytes    int64 `json:"validation_bytes"`
+	SharedBytes        int64 `json:"shared_bytes"`
 }
 
 // ID identifies a trial by content: 16 hexadecimal digits.

@@ -32,7 +32,7 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	dir := filepath.Join(cacheDir, p.fingerprint())
-	if prepared, err := findPrepared(dir, src); err == nil {
+	if prepared, err := findPrepared(dir, src); err == nil && prepared.counted() {
 		return prepared, nil
 	}
 	if err := os.MkdirAll(cacheDir, 0o777); err != nil {
@@ -43,10 +43,16 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	defer unlock()
-	if prepared, err := findPrepared(dir, src); err == nil { // another process was faster
+	prepared, err := findPrepared(dir, src)
+	switch {
+	case err == nil && prepared.counted(): // another process was faster
 		return prepared, nil
+	case err == nil:
+		err = p.recount(ctx, dir, progress)
+	default:
+		err = p.build(ctx, dir, progress)
 	}
-	if err := p.build(ctx, dir, progress); err != nil {
+	if err != nil {
 		return Prepared{}, err
 	}
 	return findPrepared(dir, src)
@@ -62,9 +68,15 @@ func findPrepared(dir string, src Source) (Prepared, error) {
 		return Prepared{}, err
 	}
 	meta, err := readInfo(dir)
-	src.tell(meta.Forms)
-	return Prepared{Info: meta.Info, Warnings: meta.Warnings}, err
+	prepared := Prepared{Info: meta.Info, Warnings: meta.Warnings}
+	if prepared.counted() {
+		src.tell(meta.Forms)
+	}
+	return prepared, err
 }
+
+// counted reports whether duplicates were counted when the corpus was made, or since.
+func (p Prepared) counted() bool { return p.Info.Duplicates != (trial.Duplicates{}) }
 
 // build writes dir under another name and renames it when it is complete and safe on disk. The caller holds the lock.
 func (p *plan) build(ctx context.Context, dir string, progress func(done, total int64)) error {
@@ -130,9 +142,13 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 	if err := errors.Join(err, rows.close()); err != nil {
 		return err
 	}
-	body, err := json.MarshalIndent(corpusFile{
+	duplicates, err := p.duplicates(ctx, progress)
+	if err != nil {
+		return err
+	}
+	return writeInfo(filepath.Join(dir, infoFile), corpusFile{
 		SequenceLength: p.spec.SequenceLength,
-		Warnings:       warnings,
+		Warnings:       append(p.repeated(duplicates), warnings...),
 		Forms:          p.found.lines(p.enc.untemplated()),
 		Info: trial.CorpusInfo{
 			Fingerprint:         fingerprint,
@@ -142,12 +158,18 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 			ValidationTokens:    rows.validation.tokens,
 			RetainSequences:     rows.retain.n,
 			RetainTokens:        rows.retain.tokens,
+			Duplicates:          duplicates,
 		},
-	}, "", "  ")
+	})
+}
+
+// writeInfo writes info.json, under whatever name.
+func writeInfo(path string, file corpusFile) error {
+	body, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
 		return fmt.Errorf("prepare corpus: %w", err)
 	}
-	return writeSynced(filepath.Join(dir, infoFile), body)
+	return writeSynced(path, body)
 }
 
 // write reads the inputs and writes their rows, cut and padded. It returns what a person should know about them.

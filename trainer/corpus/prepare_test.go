@@ -96,8 +96,8 @@ func TestWithoutPackingADocumentIsARow(t *testing.T) {
 	if diff := cmp.Diff(want, rowsOf(c.Train())); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
-	if len(prepared.Warnings) != 1 || !strings.Contains(prepared.Warnings[0], "1 of 2 rows are longer than sequence_length 8") {
-		t.Errorf("Warnings = %q, want one about the row that was cut", prepared.Warnings)
+	if len(prepared.Warnings) != 2 || !strings.Contains(prepared.Warnings[1], "1 of 2 rows are longer than sequence_length 8") {
+		t.Errorf("Warnings = %q, want one about the row on both sides, one about the row that was cut", prepared.Warnings)
 	}
 }
 
@@ -128,8 +128,8 @@ func TestPreTokenisedRowsAreUsedAsTheyAre(t *testing.T) {
 	if prepared.Info.TrainTokens != 5 {
 		t.Errorf("TrainTokens = %d, want 5", prepared.Info.TrainTokens)
 	}
-	if len(prepared.Warnings) != 2 {
-		t.Errorf("Warnings = %q, want one about the cut row of each side", prepared.Warnings)
+	if len(prepared.Warnings) != 3 {
+		t.Errorf("Warnings = %q, want one about the rows on both sides, one about the cut row of each", prepared.Warnings)
 	}
 }
 

@@ -66,26 +66,31 @@ func (s splitter) split(doc records.Document) (parts []records.Document, held []
 }
 
 func (s splitter) holds(doc records.Document) (bool, error) {
-	h := sha256.New()
+	content, err := contentOf(doc)
+	return err == nil && s.holdsText(string(content)), err
+}
+
+// contentOf is all that a document says.
+func contentOf(doc records.Document) (content []byte, err error) {
 	switch doc.Form {
 	case records.FormText:
-		return s.holdsText(doc.Text), nil
+		return []byte(doc.Text), nil
 	case records.FormPair:
-		h.Write([]byte(doc.Prompt + "\x00" + doc.Text))
+		return []byte(doc.Prompt + "\x00" + doc.Text), nil
 	case records.FormChat, records.FormInstruction:
 		text, err := chat.Canonical(doc.Messages)
 		if err != nil {
-			return false, fmt.Errorf("data file %s: %w", doc.Place, err)
+			return nil, fmt.Errorf("data file %s: %w", doc.Place, err)
 		}
-		h.Write([]byte(text))
+		return []byte(text), nil
 	case records.FormIDs:
 		for _, list := range [][]int32{doc.IDs, doc.Labels} {
 			for _, id := range list {
-				h.Write(binary.LittleEndian.AppendUint32(nil, uint32(id)))
+				content = binary.LittleEndian.AppendUint32(content, uint32(id))
 			}
 		}
 	}
-	return s.holdsKey(hex.EncodeToString(h.Sum(nil))), nil
+	return content, nil
 }
 
 func (s splitter) holdsText(text string) bool {
