@@ -79,7 +79,7 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	if err := x.planner.CheckText(ctx, x.ladders); err != nil {
 		return gridSummary{}, err
 	}
-	forms, err := a.lookAtData(ctx, x.ladders[0].Model, d)
+	forms, doubts, err := a.lookAtData(ctx, x)
 	if err != nil {
 		return gridSummary{}, err
 	}
@@ -89,7 +89,7 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	}
 	s := gridSummary{
 		Forms: forms, Grid: path, Name: x.grid.Name, Models: x.grid.Models(), Seeds: len(x.grid.Seeds), Ladders: len(x.ladders),
-		Warnings: nonNil(slices.Concat(repeated, x.warnings, warnings)),
+		Warnings: nonNil(slices.Concat(repeated, doubts, x.warnings, warnings)),
 	}
 	for _, l := range x.ladders {
 		s.Rungs += len(l.Rungs)
@@ -100,14 +100,16 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	return s, nil
 }
 
-// lookAtData says what the first rows of the data's files are made of, or what is wrong with them.
-func (a *app) lookAtData(ctx context.Context, m trial.ModelInfo, d trial.DataSpec) (forms []string, err error) {
+// lookAtData says what the first rows of the data's files are made of, and what to warn of, or what is wrong with them.
+func (a *app) lookAtData(ctx context.Context, x expandedGrid) (forms, warnings []string, err error) {
+	m, d := x.ladders[0].Model, x.ladders[0].Spec().Data
 	files, err := trainer.Files(m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	err = corpus.FirstRows(ctx, corpus.Source{Files: files, Model: m, Spec: d, Found: func(line string) { forms = append(forms, line) }})
-	return forms, err
+	src := corpus.Source{Files: files, Model: m, Spec: d, Found: func(line string) { forms = append(forms, line) }}
+	warnings, err = corpus.FirstRows(ctx, src, x.grid.ErrorAt)
+	return forms, warnings, err
 }
 
 // repeated says which rows are on both sides, or twice on one. Data sets of the hub are not fetched for it.

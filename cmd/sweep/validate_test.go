@@ -153,6 +153,8 @@ func TestValidateLooksAtWeights(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newTestSweep(t, "go", 10)
+			s.write("train.jsonl", `{"input_ids": [1, 2, 3, 63]}`) // a vocabulary of 64
+			s.write("validation.jsonl", `{"input_ids": [1, 2, 3, 62]}`)
 			text, err := os.ReadFile(s.path("grid.yaml"))
 			if err != nil {
 				t.Fatal(err)
@@ -194,5 +196,40 @@ func TestSchemaIsPrintedAsItIs(t *testing.T) {
 	}
 	if got.Schema != "https://json-schema.org/draft/2020-12/schema" || len(got.Properties) != 9 {
 		t.Errorf("schema %s with %d properties, want 9", got.Schema, len(got.Properties))
+	}
+}
+
+// TestValidateReadsData: what a run would refuse of the first rows is refused where the grid names the file.
+func TestValidateReadsData(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ train, validation, place, want string }{
+		"good":                  {"", "", "", "data.train: token ids (input_ids)"},
+		"beyond the vocabulary": {`{"input_ids": [1, 2, 512]}`, "", "grid.yaml:4:8: ", "train.jsonl:1: id 512 at position 2"},
+		"nothing scored": {
+			"", `{"input_ids": [1, 2], "labels": [-100, -100]}`, "grid.yaml:4:28: ", "validation.jsonl:1: no supervised token",
+		},
+		"no tokenizer": {`{"text": "Anne"}`, "", "grid.yaml:", "tokenizer"},
+		"preferences": {
+			`{"prompt": "a", "chosen": "b", "rejected": "c"}`, "", "grid.yaml:4:8: ", "DPO",
+		},
+		"on both sides": {`{"input_ids": [1, 2, 3]}`, `{"input_ids": [1, 2, 3]}`, "", "1 of 1 validation rows"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestSweep(t, "go", 10)
+			for file, rows := range map[string]string{"train.jsonl": tt.train, "validation.jsonl": tt.validation} {
+				if rows != "" {
+					s.write(file, rows)
+				}
+			}
+			code, _, stderr := sweepCommand(t, "validate", s.path("grid.yaml"))
+			wantCode := exitOK
+			if tt.place != "" {
+				wantCode = exitUsage
+			}
+			if code != wantCode || !strings.Contains(stderr, tt.place) || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit %d, stderr %q; want exit %d, %q and %q", code, stderr, wantCode, tt.place, tt.want)
+			}
+		})
 	}
 }

@@ -2,19 +2,21 @@ package corpus
 
 import (
 	"context"
+	"errors"
 
-	"github.com/ranksweep/ranksweep/trainer/chat"
 	"github.com/ranksweep/ranksweep/trainer/records"
 )
 
 // lookRows is how many rows of a file FirstRows reads: enough to see what they are made of, and quick for any number of files.
 const lookRows = 20
 
-// FirstRows reads the first rows of every file of src.Spec and tells src what they are made of. It refuses those that cannot be read,
-// unless such rows are to be skipped. It encodes nothing, and reads neither data sets of the hub nor text files, whose beginnings alone it
-// looks at.
-func FirstRows(ctx context.Context, src Source) error {
-	bad, found := badRows{skip: src.Spec.SkipBadRows}, forms{}
+// FirstRows reads the first rows of every file of src.Spec, makes token ids of them as a run would, and tells src what they are made
+// of. It returns what a run would refuse of them, each error as at places it at its key (data.train and so on), and what to warn of.
+// It reads neither data sets of the hub nor text files, whose beginnings alone it looks at.
+func FirstRows(ctx context.Context, src Source, at func(key string, err error) error) (warnings []string, err error) {
+	var errs []error
+	var found forms
+	p := &plan{spec: src.Spec, model: src.Model}
 	for _, side := range []struct {
 		key   string
 		names []string
@@ -25,40 +27,66 @@ func FirstRows(ctx context.Context, src Source) error {
 		{"data.retain", src.Spec.Retain, true},
 	} {
 		inputs, err := records.Local(side.names)
+		if err == nil && p.enc == nil {
+			p.enc, err = newEncoder(src.Files, src.Spec, inputs)
+		}
+		l := look{plan: p, shaper: newShaper(side.key, p), bad: badRows{skip: src.Spec.SkipBadRows}, found: &found}
+		for i := 0; err == nil && i < len(inputs); i++ {
+			inputs[i].Columns, inputs[i].OwnNames = src.Spec.Columns, side.own
+			err = l.input(ctx, inputs[i])
+		}
+		if err == nil {
+			err = l.bad.err()
+		}
 		if err != nil {
-			return err
+			errs = append(errs, at(side.key, err))
 		}
-		for _, in := range inputs {
-			in.Columns, in.OwnNames = src.Spec.Columns, side.own
-			if err := look(ctx, in, &bad, func(doc records.Document) { found.note(side.key, doc) }); err != nil {
-				return err
-			}
-		}
+		warnings = append(warnings, l.shaper.warnings()...)
 	}
-	if err := bad.err(); err != nil {
-		return err
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
-	e := encoder{}
-	_, e.tmplErr = chat.Load(src.Files)
-	src.tell(found.lines(e.untemplated()))
-	return nil
+	src.tell(found.lines(p.enc.untemplated()))
+	return append(p.enc.Warnings(), warnings...), nil
 }
 
-// look reads the first rows of a file.
-func look(ctx context.Context, in records.Input, bad *badRows, note func(records.Document)) error {
+// look reads the first rows of one side's inputs.
+type look struct {
+	plan   *plan
+	shaper *shaper
+	bad    badRows
+	found  *forms
+}
+
+func (l *look) input(ctx context.Context, in records.Input) error {
 	if in.Kind == records.KindText {
 		return nil
 	}
 	rows := 0
 	for doc, err := range in.Documents(ctx) {
-		if err := bad.note(err); err != nil {
-			return err
-		}
 		if err == nil {
-			note(doc)
+			l.found.note(l.shaper.key, doc)
+			err = l.encode(doc)
+		}
+		if err := l.bad.note(err); err != nil {
+			return err
 		}
 		if rows++; rows == lookRows {
 			return nil
+		}
+	}
+	return nil
+}
+
+// encode makes rows of a document, but packs none.
+func (l *look) encode(doc records.Document) error {
+	rows, packs, err := l.plan.enc.encode(doc)
+	if err != nil || packs && l.plan.spec.Packing {
+		return err
+	}
+	for _, r := range rows {
+		if _, _, err := l.shaper.shape(r); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -73,7 +73,7 @@ func TestFound(t *testing.T) {
 		src.Found = func(line string) { found = append(found, line) }
 		var err error
 		if how == "looked at" {
-			err = FirstRows(t.Context(), src)
+			_, err = FirstRows(t.Context(), src, asIs)
 		} else {
 			_, err = Prepare(t.Context(), cache, src, nil)
 		}
@@ -104,8 +104,9 @@ func TestBadRows(t *testing.T) {
 	if !errors.Is(err, trial.ErrInput) || err.Error() != want {
 		t.Errorf("Prepare = %v, want %s", err, want)
 	}
-	first := "invalid input: 12 of 17 rows cannot be used"
-	if err := FirstRows(t.Context(), goldenSource(t, spec)); err == nil || !strings.HasPrefix(err.Error(), first) {
+	first := "data.train: invalid input: 14 of 16 rows cannot be used"
+	at := func(key string, err error) error { return fmt.Errorf("%s: %w", key, err) }
+	if _, err := FirstRows(t.Context(), goldenSource(t, spec), at); err == nil || !strings.HasPrefix(err.Error(), first) {
 		t.Errorf("FirstRows = %v, want %s", err, first)
 	}
 	spec.SkipBadRows = true
@@ -214,3 +215,5 @@ func TestOlderFingerprintsStay(t *testing.T) {
 		t.Errorf("fingerprints %v, want 4, and among them %s", seen, before)
 	}
 }
+
+func asIs(_ string, err error) error { return err }
