@@ -52,11 +52,11 @@ fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 bench: build ## Measure our trial beside PyTorch+PEFT's (makes .venv-bench with Python's pip)
 	go run ./experiments/bench $(BENCHFLAGS)
 
-test-peft: ## Test round trips with PEFT itself (makes .venv-bench with Python's pip, or takes SWEEP_PYTHON)
-	@[ -n "$$SWEEP_PYTHON" ] || .venv-bench/bin/python -c 'import peft, torch, transformers' 2>/dev/null || \
+test-peft: ## Test round trips with PEFT, and masks beside TRL's (makes .venv-bench with Python's pip, or takes SWEEP_PYTHON)
+	@[ -n "$$SWEEP_PYTHON" ] || .venv-bench/bin/python -c 'import peft, torch, transformers, trl' 2>/dev/null || \
 		{ python3 -m venv .venv-bench && .venv-bench/bin/python -m pip install --quiet -r experiments/bench/requirements.txt; }
-	"$${SWEEP_PYTHON:-.venv-bench/bin/python}" -c 'import peft, torch, transformers'
-	SWEEP_PYTHON="$${SWEEP_PYTHON:-$(CURDIR)/.venv-bench/bin/python}" go test -count=1 -timeout 25m -v -run PEFT ./trainer
+	"$${SWEEP_PYTHON:-.venv-bench/bin/python}" -c 'import peft, torch, transformers, trl'
+	SWEEP_PYTHON="$${SWEEP_PYTHON:-$(CURDIR)/.venv-bench/bin/python}" go test -count=1 -timeout 25m -v -run 'PEFT|TRL' ./trainer ./trainer/chat
 
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
 	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done

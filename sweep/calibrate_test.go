@@ -104,9 +104,9 @@ func TestEstimateLadder(t *testing.T) {
 	}
 	got := r.Ladders[0].Estimate(ends, Limits{Memory: 400, TrialTime: 18 * time.Second})
 	want := []RungEstimate{ // 3 or 5 evaluations, 10 or 20 steps; what is over 18 s only after its last step finishes
-		{Trials: 2, Bytes: 100, TrialSeconds: (1 + 3 + 10 + 1 + 5 + 20) / 2., EvalSeconds: 4, Steps: 10},
-		{Trials: 2, Bytes: 300, TrialSeconds: 1 + 3 + 15, EvalSeconds: 3, Steps: 10},
-		{Trials: 2, Bytes: 500, TrialSeconds: 1 + 3 + 20, EvalSeconds: 3, OverMemory: true, Ends: 8, Steps: 10},
+		{Trials: 2, Bytes: 100, TrialSeconds: (1 + 3 + 10 + 1 + 5 + 20) / 2., EvalSeconds: 4, Startup: 1, Steps: 10},
+		{Trials: 2, Bytes: 300, TrialSeconds: 1 + 3 + 15, EvalSeconds: 3, Startup: 1, Steps: 10},
+		{Trials: 2, Bytes: 500, TrialSeconds: 1 + 3 + 20, EvalSeconds: 3, Startup: 1, OverMemory: true, Ends: 8, Steps: 10},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Estimate (-want +got)\n%s", diff)

@@ -98,7 +98,7 @@ func (d *draft) seconds(r Registration, estimates [][]RungEstimate, seeds, jobs 
 			if !slices.Contains(d.ranks, rung.Rank) || e.OverMemory {
 				continue
 			}
-			one := (e.TrialSeconds-e.EvalSeconds)*d.train + e.EvalSeconds*d.evaluate
+			one := e.Startup + (e.TrialSeconds-e.EvalSeconds-e.Startup)*d.train + e.EvalSeconds*d.evaluate
 			total += one * float64(e.Trials) * float64(len(d.seeds)) / float64(seeds)
 			longest = max(longest, one)
 		}

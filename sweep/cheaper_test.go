@@ -1,6 +1,8 @@
 package sweep
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,7 +17,7 @@ func TestCheaper(t *testing.T) {
 			r.Ladders[0].Rungs[i].Trials[j].Trial.Spec.Data.SequenceLength = 128
 		}
 	}
-	m := Measurement{Startup: 0, EvalSeconds: 10, StepSeconds: 3} // a trial takes 900 s and 110 of evaluation, eighteen 18 180 s
+	m := Measurement{Startup: 0.001, EvalSeconds: 10, StepSeconds: 3} // a trial takes 900 s and 110 of evaluation, eighteen 18 180 s
 	low, high := m, m
 	low.Rank, high.Rank, high.Bytes = 1, 32, 1<<30
 	ends := MeasuredEnds{low, high}
@@ -45,5 +47,39 @@ func TestCheaper(t *testing.T) {
 				t.Errorf("%v s do not fit", got.Seconds)
 			}
 		})
+	}
+}
+
+// TestCheaperFits: planned again, what is offered fits the limit, also where starting a trial is most of its time.
+func TestCheaperFits(t *testing.T) {
+	t.Parallel()
+	for _, startup := range []float64{0, 5, 50} {
+		r := Registration{Ladders: []LadderPlan{forecastLadder(1, 6)}}
+		m := Measurement{Startup: startup, EvalSeconds: 0.1, StepSeconds: 0.05}
+		low, high := m, m
+		low.Rank, high.Rank = 1, 32
+		limits := Limits{Time: 200 * time.Second}
+		offered, ok := r.Cheaper([][]RungEstimate{r.Ladders[0].Estimate(MeasuredEnds{low, high}, limits)}, limits, []int64{0, 1, 2}, 1)
+		if startup == 50 {
+			if ok {
+				t.Errorf("six starts of 50 s do not fit 200 s, but %s is offered", offered.Grid)
+			}
+			continue
+		}
+		steps, trials := r.Ladders[0].Spec().Train.Steps, 18
+		if _, after, found := strings.Cut(offered.Grid, "steps: "); found {
+			if _, err := fmt.Sscan(after, &steps); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if strings.Contains(offered.Grid, "seeds") {
+			trials = 12
+		}
+		if strings.Contains(offered.Grid, "rank") {
+			trials /= 2
+		}
+		if least := float64(trials) * (startup + float64(steps)*m.StepSeconds); !ok || offered.Seconds < least || offered.Seconds > 200 {
+			t.Errorf("startup %g: %t, %.0f s, at least %.0f s:\n%s", startup, ok, offered.Seconds, least, offered.Grid)
+		}
 	}
 }

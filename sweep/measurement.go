@@ -56,6 +56,7 @@ type RungEstimate struct {
 	Bytes        int64   // of one trial
 	TrialSeconds float64 // the mean over the trials
 	EvalSeconds  float64 // of them evaluation
+	Startup      float64 // of them before the first step, whatever the number of steps
 	Ends         int     // the step at which limits.trial_time ends the first trial; 0 where it does not
 	Steps        int     // of the first trial
 	OverMemory   bool    // its trials would not be started
@@ -71,7 +72,7 @@ func (l LadderPlan) Estimate(ends MeasuredEnds, limits Limits) []RungEstimate {
 		silent.EvalSeconds = 0
 		total, train := m.MeanSeconds(specs), specs[0].Train
 		estimates[i] = RungEstimate{
-			Trials: len(r.Trials), Bytes: m.Bytes, TrialSeconds: total, EvalSeconds: total - silent.MeanSeconds(specs),
+			Trials: len(r.Trials), Bytes: m.Bytes, TrialSeconds: total, EvalSeconds: total - silent.MeanSeconds(specs), Startup: m.Startup,
 			OverMemory: m.OverMemory || limits.Memory > 0 && m.Bytes > limits.Memory,
 			Ends:       m.endsAt(train, limits.TrialTime), Steps: train.Steps,
 		}

@@ -49,7 +49,7 @@ func writeSamples(w io.Writer, v dataView, color bool) error {
 	if packed {
 		legend += ";" + documentMark + "separates documents, which do not see each other"
 	}
-	fmt.Fprintf(&b, "%d rows shown, %d token ids, %d supervised (%.1f %%). %s. Tokens of %s.\n", len(v.Samples), tokens, scored,
+	fmt.Fprintf(&b, "%s shown, %d token ids, %d supervised (%.1f %%). %s. Tokens of %s.\n", plural(len(v.Samples), "row"), tokens, scored,
 		share, legend, v.Model)
 	_, err := io.WriteString(w, b.String())
 	return err

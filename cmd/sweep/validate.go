@@ -32,7 +32,7 @@ type gridSummary struct {
 func newValidateCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate GRID.yaml",
-		Short: "Check a grid, its models and that its data is there, without training or tokenising",
+		Short: "Check a grid, its models and the first rows of its data, without training",
 		Long: `validate reports every problem of a grid file at once, each with file, line and column, then checks target_modules, ranks and
 sequence_length against the models' configurations, and looks whether the tensors of models and init_adapter are those of their
 configurations, and models for text have a tokenizer. It reads the data, says what the rows are made of, and counts rows that are on
@@ -102,14 +102,32 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 
 // lookAtData says what the first rows of the data's files are made of, and what to warn of, or what is wrong with them.
 func (a *app) lookAtData(ctx context.Context, x expandedGrid) (forms, warnings []string, err error) {
-	m, d := x.ladders[0].Model, x.ladders[0].Spec().Data
-	files, err := trainer.Files(m)
-	if err != nil {
-		return nil, nil, err
+	var errs []error
+	told := map[string]bool{}
+	for i, m := range x.models() {
+		files, err := trainer.Files(m)
+		if err != nil {
+			return nil, nil, err
+		}
+		src := corpus.Source{Files: files, Model: m, Spec: x.ladders[0].Spec().Data}
+		if i == 0 {
+			src.Found = func(line string) { forms = append(forms, line) }
+		}
+		doubts, err := corpus.FirstRows(ctx, src, x.grid.ErrorAt)
+		if err != nil && !told[err.Error()] {
+			told[err.Error()] = true
+			if i > 0 {
+				err = fmt.Errorf("for model %s: %w", m.Reference, err)
+			}
+			errs = append(errs, err)
+		}
+		for _, w := range doubts {
+			if !slices.Contains(warnings, w) {
+				warnings = append(warnings, w)
+			}
+		}
 	}
-	src := corpus.Source{Files: files, Model: m, Spec: d, Found: func(line string) { forms = append(forms, line) }}
-	warnings, err = corpus.FirstRows(ctx, src, x.grid.ErrorAt)
-	return forms, warnings, err
+	return forms, warnings, errors.Join(errs...)
 }
 
 // repeated says which rows are on both sides, or twice on one. Data sets of the hub are not fetched for it.
@@ -126,17 +144,23 @@ func (a *app) repeated(ctx context.Context, m trial.ModelInfo, d trial.DataSpec)
 	return corpus.Duplicates(ctx, corpus.Source{Files: files, Model: m, Spec: d}, show)
 }
 
+// models are those of the ladders, each once.
+func (x expandedGrid) models() []trial.ModelInfo {
+	var models []trial.ModelInfo
+	for _, l := range x.ladders {
+		if !slices.ContainsFunc(models, func(m trial.ModelInfo) bool { return m.Reference == l.Model.Reference }) {
+			models = append(models, l.Model)
+		}
+	}
+	return models
+}
+
 // checkWeights looks at the headers of every model's weights.
 func (x expandedGrid) checkWeights() ([]string, error) {
 	var warnings []string
 	var errs []error
-	seen := map[string]bool{}
-	for _, l := range x.ladders {
-		if seen[l.Model.Reference] {
-			continue
-		}
-		seen[l.Model.Reference] = true
-		warning, err := trainer.CheckWeights(l.Model)
+	for _, m := range x.models() {
+		warning, err := trainer.CheckWeights(m)
 		if err != nil {
 			errs = append(errs, x.grid.ErrorAt("model", err))
 		}

@@ -204,7 +204,7 @@ func TestValidateReadsData(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ train, validation, place, want string }{
 		"good":                  {"", "", "", "data.train: token ids (input_ids)"},
-		"beyond the vocabulary": {`{"input_ids": [1, 2, 512]}`, "", "grid.yaml:4:8: ", "train.jsonl:1: id 512 at position 2"},
+		"beyond the vocabulary": {`{"input_ids": [1, 2, 512]}`, "", "grid.yaml:4:8: of the first 20 rows of each file: ", "train.jsonl:1: id 512 at position 2"},
 		"nothing scored": {
 			"", `{"input_ids": [1, 2], "labels": [-100, -100]}`, "grid.yaml:4:28: ", "validation.jsonl:1: no supervised token",
 		},
@@ -212,6 +212,7 @@ func TestValidateReadsData(t *testing.T) {
 		"preferences": {
 			`{"prompt": "a", "chosen": "b", "rejected": "c"}`, "", "grid.yaml:4:8: ", "DPO",
 		},
+		"empty":         {" ", "", "grid.yaml:4:8: ", "data.train is empty"},
 		"on both sides": {`{"input_ids": [1, 2, 3]}`, `{"input_ids": [1, 2, 3]}`, "", "1 of 1 validation rows"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 // over the grid's seeds, inform, and decide nothing.
 type Metric struct {
 	Name            string        `json:"metric"`
-	State           plateau.State `json:"state,omitempty"` // absent where the rule cannot look: see Reason
+	State           plateau.State `json:"state,omitempty"` // absent where the rule cannot judge: see Reason
 	RecommendedRank *int          `json:"recommended_rank"`
 	BestRank        *int          `json:"best_rank"`
 	Value           *float64      `json:"value"`    // mean over the grid's seeds at the recommended rank
@@ -55,7 +55,7 @@ func perplexity(t sweep.TrialFacts) *float64 { return new(math.Exp(*t.Final().Va
 
 // metrics returns what each metric says, val_loss first; nil where nothing but the loss was measured.
 func metrics(l sweep.Ladder, rule plateau.Rule, v plateau.Verdict) []Metric {
-	if v.RecommendedRank == 0 {
+	if v.RecommendedRank == 0 || v.State == plateau.StateUnstable { // no other number makes such training worth a rank
 		return nil
 	}
 	loss := Metric{
@@ -89,7 +89,7 @@ func (m metric) judge(l sweep.Ladder, rungs []plateau.Losses, rule plateau.Rule)
 	out := Metric{Name: m.name}
 	v, err := m.rule(rule).Judge(rungs)
 	if err != nil {
-		out.Reason = "the rule cannot look: " + err.Error()
+		out.Reason = "the rule cannot judge: " + err.Error()
 		return out
 	}
 	for _, r := range l.Rungs {

@@ -64,11 +64,11 @@ func muted(fields *jinja.Dict) (bool, error) {
 		weight = int64(f)
 	}
 	if weighed && weight != int64(0) && weight != int64(1) {
-		return false, fmt.Errorf(`"weight" is %v: only 0 (not scored) and 1 are supported`, weight)
+		return false, fmt.Errorf(`"weight" is %#v: only 0 (not scored) and 1 are supported`, weight)
 	}
 	train, told := fields.Get("train")
 	if _, ok := train.(bool); told && !ok {
-		return false, fmt.Errorf(`"train" is %v: want true, or false for a turn that is not scored`, train)
+		return false, fmt.Errorf(`"train" is %#v: want true, or false for a turn that is not scored`, train)
 	}
 	return weight == int64(0) || train == false, nil
 }

@@ -49,8 +49,7 @@ func readTemplates(files fs.FS) (namedTemplates, map[string]string, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return namedTemplates{standardName: source}, tokens, err
 		}
-		return nil, nil, fmt.Errorf("the model has no chat template, which chat messages need: put it into %s beside the model, "+
-			"or write the data as prompt and completion: %w", TemplateFile, fs.ErrNotExist)
+		return nil, nil, noTemplate{}
 	}
 	if _, ok := named[standardName]; !ok {
 		return nil, nil, fmt.Errorf("%s: chat_template has %s, but none is named default: put the one to use into %s",
@@ -98,3 +97,15 @@ func (c *namedTemplates) UnmarshalJSON(body []byte) error {
 	}
 	return nil
 }
+
+// noTemplate says that a model has no chat template. It is an fs.ErrNotExist, whose own words say nothing here.
+type noTemplate struct{}
+
+// Error says what to do.
+func (noTemplate) Error() string {
+	return "the model has no chat template, which chat messages need: put it into " + TemplateFile + " beside the model, or write the " +
+		"data as prompt and completion"
+}
+
+// Is reports whether target is fs.ErrNotExist.
+func (noTemplate) Is(target error) bool { return target == fs.ErrNotExist }

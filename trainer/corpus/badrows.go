@@ -132,13 +132,20 @@ func (f *forms) lines(untemplated bool) []string {
 			}
 		}
 		if i > 0 && f.list[i-1].key == r.key {
-			lines[len(lines)-1] += fmt.Sprintf("; %d rows of %s", r.rows, text)
+			lines[len(lines)-1] += fmt.Sprintf("; %s of %s", rowCount(r.rows), text)
 			continue
 		}
 		if i+1 < len(f.list) && f.list[i+1].key == r.key {
-			text = fmt.Sprintf("%d rows of %s", r.rows, text)
+			text = fmt.Sprintf("%s of %s", rowCount(r.rows), text)
 		}
 		lines = append(lines, r.key+": "+text)
 	}
 	return lines
+}
+
+func rowCount(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -87,6 +88,9 @@ func (s splitter) units(kind records.Kind, doc records.Document) iter.Seq2[count
 			return // encoding it says what is wrong
 		}
 		held := !s.blocks && s.holdsText(string(content))
+		if doc.Form == records.FormChat || doc.Form == records.FormInstruction {
+			content = sortedKeys(content)
+		}
 		found := false
 		if kind == records.KindText {
 			for block := range blocks(doc.Text) {
@@ -103,6 +107,19 @@ func (s splitter) units(kind records.Kind, doc records.Document) iter.Seq2[count
 			yield(count(content), held)
 		}
 	}
+}
+
+// sortedKeys writes JSON with the keys of its objects in one order: theirs in a file says nothing.
+func sortedKeys(text []byte) []byte {
+	var value any
+	if json.Unmarshal(text, &value) != nil {
+		return text
+	}
+	sorted, err := json.Marshal(value)
+	if err != nil {
+		return text
+	}
+	return sorted
 }
 
 func count(content []byte) counted {
@@ -156,12 +173,19 @@ func (p *plan) repeated(d trial.Duplicates) []string {
 		again, most int
 	}{{"data.train", d.TrainRepeated, d.Train}, {held, d.ValidationRepeated, d.Validation}} {
 		if side.again > 0 {
-			lines = append(lines, fmt.Sprintf("%s: %d of %d %s repeat an earlier one and weigh that much more: remove them, unless they are meant",
-				side.key, side.again, side.most, unit))
+			advice := ": remove them, unless they are meant"
+			if unit == builtinUnit {
+				advice = "" // there is nothing to remove them from
+			}
+			lines = append(lines, fmt.Sprintf("%s: %d of %d %s repeat an earlier one and weigh that much more%s",
+				side.key, side.again, side.most, unit, advice))
 		}
 	}
 	return lines
 }
+
+// builtinUnit is what a built-in set is made of.
+const builtinUnit = "documents"
 
 // unit is what is counted, in the plural.
 func (p *plan) unit() string {
@@ -172,11 +196,11 @@ func (p *plan) unit() string {
 		case records.KindText:
 			this = "paragraphs or lines"
 		case records.KindBuiltin:
-			this = "documents"
+			this = builtinUnit
 		default:
 		}
 		if unit != "" && unit != this {
-			return "documents"
+			return "rows or documents"
 		}
 		unit = this
 	}

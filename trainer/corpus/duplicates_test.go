@@ -46,6 +46,13 @@ func TestDuplicates(t *testing.T) {
 				"data: 1 of 3 validation rows (33 % of their bytes) are also in data.train", "data.validation: 1 of 3 rows repeat an earlier one",
 			},
 		},
+		"a chat whose keys are in another order": {
+			train:      `{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}`,
+			validation: `{"messages": [{"content": "a", "role": "user"}, {"content": "b", "role": "assistant"}]}`, ending: ".jsonl",
+			spec:     trial.DataSpec{SequenceLength: 64},
+			want:     trial.Duplicates{Train: 1, Validation: 1, Shared: 1, ValidationBytes: 66, SharedBytes: 66},
+			warnings: []string{"data: 1 of 1 validation rows (100 % of their bytes) are also in data.train"},
+		},
 		"a prompt with another answer": {
 			train: `{"prompt": "a", "completion": "b"}`, validation: `{"prompt": "a", "completion": "c"}`, ending: ".jsonl",
 			want: trial.Duplicates{Train: 1, Validation: 1, ValidationBytes: 3},
@@ -67,8 +74,8 @@ func TestDuplicates(t *testing.T) {
 			dir := t.TempDir()
 			c.spec.Train = []string{recordstest.Write(t, dir, "train"+c.ending, c.train)}
 			c.spec.Validation = []string{recordstest.Write(t, dir, "validation"+c.ending, c.validation)}
-			c.spec.SequenceLength = 8
-			src := goldenSource(t, c.spec)
+			c.spec.SequenceLength = max(c.spec.SequenceLength, 8)
+			src := chatSource(t, chatML, c.spec)
 			prepared, err := Prepare(t.Context(), t.TempDir(), src, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -3,7 +3,10 @@ package corpus
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/records"
 )
 
@@ -36,7 +39,7 @@ func FirstRows(ctx context.Context, src Source, at func(key string, err error) e
 			err = l.input(ctx, inputs[i])
 		}
 		if err == nil {
-			err = l.bad.err()
+			err = l.verdict(len(inputs), side.names)
 		}
 		if err != nil {
 			errs = append(errs, at(side.key, err))
@@ -60,6 +63,7 @@ type look struct {
 
 func (l *look) input(ctx context.Context, in records.Input) error {
 	if in.Kind == records.KindText {
+		l.bad.rows += int(min(in.Size, 1))
 		return nil
 	}
 	rows := 0
@@ -74,6 +78,17 @@ func (l *look) input(ctx context.Context, in records.Input) error {
 		if rows++; rows == lookRows {
 			return nil
 		}
+	}
+	return nil
+}
+
+// verdict refuses a side of which nothing can be used. Of built-in sets and those of the hub nothing was read.
+func (l *look) verdict(inputs int, names []string) error {
+	switch {
+	case l.bad.n > 0 && !l.bad.skip:
+		return fmt.Errorf("of the first %d rows of each file: %w", lookRows, l.bad.err())
+	case inputs > 0 && inputs == len(names) && l.bad.rows == 0:
+		return fmt.Errorf("%w: %s is empty: no row in %s: fill the file, or name another", trial.ErrInput, l.shaper.key, strings.Join(names, ", "))
 	}
 	return nil
 }

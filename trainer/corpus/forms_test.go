@@ -63,7 +63,7 @@ func TestFound(t *testing.T) {
 	chat := recordstest.Write(t, dir, "b.jsonl", `{"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Anne"}]}`)
 	plain := recordstest.Write(t, dir, "c.txt", strings.Repeat("Anne walked on. ", 20))
 	want := []string{
-		"data.train: 2 rows of text (text); 1 rows of prompt and completion (prompt, completion)", "data.validation: chat (conversations)",
+		"data.train: 2 rows of text (text); 1 row of prompt and completion (prompt, completion)", "data.validation: chat (conversations)",
 	}
 	spec := trial.DataSpec{Train: []string{mixed}, Validation: []string{chat}, Retain: []string{plain}, SequenceLength: 32}
 	src := chatSource(t, chatML, spec)
@@ -97,14 +97,14 @@ func TestBadRows(t *testing.T) {
 	spec := trial.DataSpec{Train: []string{bad}, Validation: []string{good}, SequenceLength: 256}
 	list := ""
 	for i := range 10 {
-		list += fmt.Sprintf("\n  data file %s:%d: column text: number is there, want text", bad, i+2)
+		list += fmt.Sprintf("\n  data file %s:%d: column text: it holds a number, want text", bad, i+2)
 	}
 	_, err := Prepare(t.Context(), t.TempDir(), goldenSource(t, spec), nil)
 	want := "invalid input: 14 of 17 rows cannot be used; mend them, or leave them out with data.skip_bad_rows: true" + list + "\n  and 4 more"
 	if !errors.Is(err, trial.ErrInput) || err.Error() != want {
 		t.Errorf("Prepare = %v, want %s", err, want)
 	}
-	first := "data.train: invalid input: 14 of 16 rows cannot be used"
+	first := "data.train: of the first 20 rows of each file: invalid input: 14 of 16 rows cannot be used"
 	at := func(key string, err error) error { return fmt.Errorf("%s: %w", key, err) }
 	if _, err := FirstRows(t.Context(), goldenSource(t, spec), at); err == nil || !strings.HasPrefix(err.Error(), first) {
 		t.Errorf("FirstRows = %v, want %s", err, first)

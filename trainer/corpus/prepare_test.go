@@ -178,7 +178,7 @@ func TestPrepareRefusesBadData(t *testing.T) {
 		},
 		{
 			name: "text that is none", train: []string{recordstest.Write(t, dir, "1.jsonl", `{"text": 7}`)},
-			want: "1.jsonl:1: column text: number is there, want text",
+			want: "1.jsonl:1: column text: it holds a number, want text",
 		},
 		{
 			name: "no completion", train: []string{recordstest.Write(t, dir, "2.jsonl", `{"prompt": "a"}`)},
@@ -230,11 +230,11 @@ func TestPrepareRefusesBadData(t *testing.T) {
 		},
 		{
 			name: "ids that are text", train: []string{recordstest.Write(t, dir, "i.jsonl", `{"input_ids": "1 2"}`)},
-			want: "i.jsonl:1: column input_ids: string is there, want a list of token ids",
+			want: "i.jsonl:1: column input_ids: it holds text, want a list of token ids",
 		},
 		{
 			name: "half an id", train: []string{recordstest.Write(t, dir, "h.jsonl", `{"input_ids": [1, 2.5]}`)},
-			want: "h.jsonl:1: column input_ids: number 2.5 is there, want a list of token ids",
+			want: "h.jsonl:1: column input_ids: it holds the number 2.5, want a list of token ids",
 		},
 		{
 			name: "null among ids", train: []string{recordstest.Write(t, dir, "q.jsonl", `{"input_ids": [1, null]}`)},
@@ -242,11 +242,11 @@ func TestPrepareRefusesBadData(t *testing.T) {
 		},
 		{
 			name: "messages that are none", train: []string{recordstest.Write(t, dir, "j.jsonl", `{"messages": 7}`)},
-			want: "j.jsonl:1: column messages: number is there, want a list of messages",
+			want: "j.jsonl:1: column messages: it holds a number, want a list of messages",
 		},
 		{
 			name: "prompt that is none", train: []string{recordstest.Write(t, dir, "o.jsonl", `{"prompt": {}, "completion": "a"}`)},
-			want: "o.jsonl:1: column prompt: object is there, want text or a list of messages",
+			want: "o.jsonl:1: column prompt: it holds an object, want text or a list of messages",
 		},
 		{
 			name: "another case", train: []string{recordstest.Write(t, dir, "c.jsonl", `{"Text": "the sea"}`)},

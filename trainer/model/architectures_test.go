@@ -50,7 +50,7 @@ func TestArchitecturesGolden(t *testing.T) {
 	t.Parallel()
 	dirs, err := filepath.Glob("testdata/architectures/*")
 	must(t, err)
-	if len(dirs) < 5 {
+	if len(dirs) < 11 {
 		t.Fatalf("architectures: %v", dirs)
 	}
 	for _, dir := range dirs {

@@ -45,7 +45,7 @@ func TestForms(t *testing.T) {
 			`instruction and answer: user "c" assistant "d" user "a" assistant "b"`,
 		},
 		{`{"problem": "a", "solution": "b", "answer": "c"}`, "answer and solution could both be the output: say which with data.columns"},
-		{`{"instruction": "a", "output": 5}`, "column output: number is there, want text"},
+		{`{"instruction": "a", "output": 5}`, "column output: it holds a number, want text"},
 		{`{"text": "c", "instruction": "a", "output": "b"}`, `text: "c"`},
 		{`{"prompt": "a", "completion": "b", "instruction": "c"}`, `prompt and completion: "a" "b"`},
 		{`{"question": "a", "answers": {"text": ["b"]}}`, "no column to train on (columns: answers, question)"},
@@ -69,7 +69,7 @@ func TestForms(t *testing.T) {
 		{`{"conversations": [{"from": "function_call", "value": "{}"}]}`, "message 1: the value of a function_call has no name"},
 		{`{"conversations": [{"from": "function_call", "value": "call()"}]}`, "message 1: the value of a function_call is not JSON"},
 		{`{"messages": "[{'role': 'user', 'content': 'a'}]"}`, "a list as Python prints it: write it as JSON"},
-		{`{"conversations": "a chat"}`, "string is there, want a list of messages"},
+		{`{"conversations": "a chat"}`, "it holds text, want a list of messages"},
 		{`{"text": "c", "conversations": [{"from": "human", "value": "a"}]}`, `text: "c"`},
 		{
 			`{"conversations": [{"from": "observation", "value": "a"}, {"from": "gpt", "value": "b"}], "prompt": null}`,

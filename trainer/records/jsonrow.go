@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/trainer/chat"
 )
@@ -84,12 +85,20 @@ func (j jsonRow) besideMessages(r *record) error {
 	return nil
 }
 
+// valueKind is what encoding/json calls a value of another type than was wanted, for people.
+func valueKind(value string) string {
+	if strings.HasPrefix(value, "number ") {
+		return "the " + value
+	}
+	return map[string]string{"number": "a number", "array": "a list", "string": "text", "object": "an object", "bool": "true or false"}[value]
+}
+
 // decodeColumn reads a value; a value of another type is named in JSON's terms.
 func decodeColumn[T any](raw json.RawMessage, want string) (*T, error) {
 	v := new(T)
 	err := json.Unmarshal(raw, v)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return nil, fmt.Errorf("%s is there, want %s", e.Value, want)
+		return nil, fmt.Errorf("it holds %s, want %s", valueKind(e.Value), want)
 	}
 	return v, err
 }

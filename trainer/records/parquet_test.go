@@ -38,10 +38,10 @@ func TestParquetRefusesOtherColumns(t *testing.T) {
 	cases := map[string]struct{ path, want string }{
 		"other":  {recordstest.WriteParquet(t, dir+"/other.parquet", []other{{"x"}}), "other.parquet: no column to train on (columns: body)"},
 		"null":   {recordstest.WriteParquet(t, dir+"/null.parquet", null), "null.parquet, row 2: no column to train on (columns: text)"},
-		"number": {recordstest.WriteParquet(t, dir+"/number.parquet", []number{{1}}), "row 1: column text: number is there, want text"},
+		"number": {recordstest.WriteParquet(t, dir+"/number.parquet", []number{{1}}), "row 1: column text: it holds a number, want text"},
 		"nested": {
 			recordstest.WriteParquet(t, dir+"/nested.parquet", []nested{{[]inner{{[]int32{1}}}}}),
-			"row 1: column input_ids: object is there, want a list of token ids",
+			"row 1: column input_ids: it holds an object, want a list of token ids",
 		},
 		"large": {recordstest.WriteParquet(t, dir+"/large.parquet", []large{{[]int64{1 << 40}}}), "large.parquet, row 1: column input_ids"},
 		"bytes": {

@@ -97,7 +97,7 @@ func compareRows(t *testing.T, path string, want []map[string]json.RawMessage) {
 func TestParquetDocuments(t *testing.T) {
 	t.Parallel()
 	refused := map[string]string{
-		"intcol": "row 1: column text: number is there, want text", "listtext": "row 1: column text: array is there, want text",
+		"intcol": "row 1: column text: it holds a number, want text", "listtext": "row 1: column text: it holds a list, want text",
 		"text-null": "row 4: no column to train on (columns: text)",
 	}
 	for file, want := range wantRows(t) {

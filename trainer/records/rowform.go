@@ -7,12 +7,18 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // decodeRow reads an object. NaN and Infinity, which Python writes and JSON does not know, are null.
 func decodeRow(line []byte) (row jsonRow, err error) {
+	if half := loneSurrogate(line); half != "" {
+		return nil, fmt.Errorf("%s is half of a character (a surrogate without its other half): write the whole character, or leave it out", half)
+	}
 	if err = json.Unmarshal(line, &row); err == nil {
 		return row, nil
 	}
@@ -23,6 +29,39 @@ func decodeRow(line []byte) (row jsonRow, err error) {
 		}
 	}
 	return nil, err
+}
+
+// loneSurrogate returns the first escape of JSON that is half of a character beyond the basic plane and whose other half does not stand
+// beside it; "" where there is none. A tokenizer has no bytes for it.
+func loneSurrogate(line []byte) string {
+	for i := 0; i+6 <= len(line); i++ {
+		if line[i] != '\\' {
+			continue
+		}
+		first, ok := escaped(line[i:])
+		switch {
+		case !ok:
+			i++ // an escape of another kind, which may be of a backslash
+		case !utf16.IsSurrogate(first):
+			i += 5
+		default:
+			second, ok := escaped(line[i+6:])
+			if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
+				return string(line[i : i+6])
+			}
+			i += 11
+		}
+	}
+	return ""
+}
+
+// escaped reads \uXXXX.
+func escaped(b []byte) (rune, bool) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	return rune(n), err == nil
 }
 
 // withoutNaN returns JSON with null for NaN, Infinity and -Infinity where these are no text.
