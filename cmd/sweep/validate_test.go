@@ -203,8 +203,10 @@ func TestSchemaIsPrintedAsItIs(t *testing.T) {
 func TestValidateReadsData(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ train, validation, place, want string }{
-		"good":                  {"", "", "", "data.train: token ids (input_ids)"},
-		"beyond the vocabulary": {`{"input_ids": [1, 2, 512]}`, "", "grid.yaml:4:8: of the first 20 rows of each file: ", "train.jsonl:1: id 512 at position 2"},
+		"good": {"", "", "", "data.train: token ids (input_ids)"},
+		"beyond the vocabulary": {
+			`{"input_ids": [1, 2, 512]}`, "", "grid.yaml:4:8: of the first 20 rows of each file: ", "train.jsonl:1: id 512 at position 2",
+		},
 		"nothing scored": {
 			"", `{"input_ids": [1, 2], "labels": [-100, -100]}`, "grid.yaml:4:28: ", "validation.jsonl:1: no supervised token",
 		},

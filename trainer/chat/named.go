@@ -49,7 +49,7 @@ func readTemplates(files fs.FS) (namedTemplates, map[string]string, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return namedTemplates{standardName: source}, tokens, err
 		}
-		return nil, nil, noTemplate{}
+		return nil, nil, noTemplateError{}
 	}
 	if _, ok := named[standardName]; !ok {
 		return nil, nil, fmt.Errorf("%s: chat_template has %s, but none is named default: put the one to use into %s",
@@ -98,14 +98,14 @@ func (c *namedTemplates) UnmarshalJSON(body []byte) error {
 	return nil
 }
 
-// noTemplate says that a model has no chat template. It is an fs.ErrNotExist, whose own words say nothing here.
-type noTemplate struct{}
+// noTemplateError says that a model has no chat template. It is an fs.ErrNotExist, whose own words say nothing here.
+type noTemplateError struct{}
 
 // Error says what to do.
-func (noTemplate) Error() string {
+func (noTemplateError) Error() string {
 	return "the model has no chat template, which chat messages need: put it into " + TemplateFile + " beside the model, or write the " +
 		"data as prompt and completion"
 }
 
 // Is reports whether target is fs.ErrNotExist.
-func (noTemplate) Is(target error) bool { return target == fs.ErrNotExist }
+func (noTemplateError) Is(target error) bool { return target == fs.ErrNotExist }

@@ -88,7 +88,8 @@ func (l *look) verdict(inputs int, names []string) error {
 	case l.bad.n > 0 && !l.bad.skip:
 		return fmt.Errorf("of the first %d rows of each file: %w", lookRows, l.bad.err())
 	case inputs > 0 && inputs == len(names) && l.bad.rows == 0:
-		return fmt.Errorf("%w: %s is empty: no row in %s: fill the file, or name another", trial.ErrInput, l.shaper.key, strings.Join(names, ", "))
+		return fmt.Errorf("%w: %s is empty: no row in %s: fill the file, or name another", trial.ErrInput, l.shaper.key,
+			strings.Join(names, ", "))
 	}
 	return nil
 }
