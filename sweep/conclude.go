@@ -84,7 +84,7 @@ func (s standing) conclude(info Info) plateau.Verdict {
 	}
 	if fall, ok := s.trainingGain(); ok && fall < v.MinGain {
 		v.Flags = append(v.Flags, plateau.FlagBarelyTrained)
-		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseBarely, Value: fall})
+		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseBarely, Value: fall, Limit: s.learningRate()})
 	}
 	switch s.end {
 	case endRule:

@@ -55,17 +55,23 @@ func (s standing) reasonUnstable() plateau.Finding {
 }
 
 func (s standing) adviseUnstable() []plateau.Finding {
-	trials := s.ladder.Rungs[s.current].grid().Trials
-	spec := trials[0].Trial.Spec
-	rate := plateau.Finding{Code: plateau.AdviseLowerRate, Value: spec.Train.LearningRate}
+	spec := s.ladder.Rungs[s.current].grid().Trials[0].Trial.Spec
+	rate := plateau.Finding{Code: plateau.AdviseLowerRate, Value: s.learningRate()}
 	if s.tunes("learning_rate") {
 		rate.Name = "learning_rate"
-		for _, t := range trials {
-			rate.Value = min(rate.Value, t.Trial.Spec.Train.LearningRate)
-		}
 	}
 	alpha := plateau.Finding{Code: plateau.AdviseAlpha, Over: spec.LoRA.Rank, Value: spec.LoRA.Alpha, Limit: spec.LoRA.Scaling()}
 	return []plateau.Finding{rate, alpha}
+}
+
+// learningRate is the current rung's, the lowest where it is tuned.
+func (s standing) learningRate() float64 {
+	trials := s.ladder.Rungs[s.current].grid().Trials
+	rate := trials[0].Trial.Spec.Train.LearningRate
+	for _, t := range trials {
+		rate = min(rate, t.Trial.Spec.Train.LearningRate)
+	}
+	return rate
 }
 
 // adviseLess says what fits where the current rank does not.

@@ -29,8 +29,10 @@ import (
 type initFlags struct {
 	name, model      string
 	data, validation []string
+	columns          map[string]string
 	budget           time.Duration
 	skip, force      bool
+	skipBadRows      bool
 }
 
 // initView is the result of sweep init.
@@ -57,6 +59,7 @@ fit into --time. Go on with sweep validate, data, plan and run.
 The grid goes to stdout, or to the file of --out, which is not overwritten without --force. Paths in it are relative to that file.`,
 		Example: `  sweep init --model Qwen/Qwen2.5-0.5B-Instruct --data chats.jsonl --out grid.yaml
   sweep init --model ./my-llama --data alpaca.json --time 30m --out grid.yaml
+  sweep init --model ./my-llama --data faq.csv --columns prompt=question,completion=reply --skip-bad-rows --out grid.yaml
   sweep init --model builtin:gopher --data builtin:go-doc --no-calibrate`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,6 +72,8 @@ The grid goes to stdout, or to the file of --out, which is not overwritten witho
 	flags.StringVar(&f.model, "model", "", "hub id, folder, file.gguf or builtin:<name>")
 	flags.StringArrayVar(&f.data, "data", nil, "file, glob, hub data set or builtin:<name> to train on; can be repeated")
 	flags.StringArrayVar(&f.validation, "validation", nil, "likewise, to validate on (default: hold out a share of --data)")
+	flags.StringToStringVar(&f.columns, "columns", nil, "what the files call a column, such as prompt=frage,completion=antwort")
+	flags.BoolVar(&f.skipBadRows, "skip-bad-rows", false, "leave out rows that cannot be read")
 	flags.StringVar(&f.name, "name", "", "name of the sweep (default: from model and data)")
 	flags.DurationVar(&f.budget, "time", 2*time.Hour, "how long the sweep may take")
 	flags.BoolVar(&f.skip, "no-calibrate", false, "do not train: steps are not fitted to the time")
@@ -156,8 +161,8 @@ func (a *app) facts(ctx context.Context, f initFlags) (starter.Facts, []string, 
 		return starter.Facts{}, nil, err
 	}
 	facts := starter.Facts{
-		Name: f.name, Params: m.Params, Positions: m.MaxPositions, MostRank: narrowest(m), Budget: f.budget, Memory: memory,
-		Data: train, Validation: validation,
+		Name: f.name, Model: ref, Params: m.Params, Positions: m.MaxPositions, MostRank: narrowest(m), Budget: f.budget, Memory: memory,
+		Data: train, Validation: validation, Columns: f.columns, SkipBadRows: f.skipBadRows,
 	}
 	if facts.Name == "" {
 		facts.Name = nameOf(ref) + "-" + nameOf(train[0])
@@ -223,8 +228,12 @@ func (a *app) survey(ctx context.Context, m trial.ModelInfo, f starter.Facts) (c
 		return corpus.Survey{}, nil, err
 	}
 	c := starter.Begin(f)
+	if _, err := grid.Parse("--columns", []byte(c.Grid())); err != nil && len(f.Columns) > 0 {
+		return corpus.Survey{}, nil, err
+	}
 	spec := trial.DataSpec{
 		Train: f.Data, Validation: f.Validation, ValidationSplit: c.Split, SequenceLength: c.SequenceLength, Shuffle: true, Packing: true,
+		Columns: f.Columns, SkipBadRows: f.SkipBadRows,
 	}
 	return corpus.TakeSurvey(ctx, corpus.Source{Files: files, Model: m, Spec: spec, Hub: a.hub()}, surveyRows)
 }

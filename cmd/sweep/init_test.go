@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,37 @@ func TestInit(t *testing.T) {
 	}
 	if code, stdout, stderr := sweepCommand(t, "validate", path); code != exitOK || !strings.Contains(stdout, "ok") {
 		t.Errorf("validate: exit %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// Data whose columns have other names, and with rows that cannot be read, are no dead end.
+func TestInitReadsOtherColumns(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "faq.csv")
+	rows := "frage;antwort\n"
+	for i := range 50 {
+		rows += fmt.Sprintf("Was ist %d plus 1?;Die Summe ist %d.\n", i, i+1)
+	}
+	rows += "nur eine Zelle\n"
+	if err := os.WriteFile(path, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"init", "--model", "builtin:gopher", "--data", path, "--no-calibrate", "--root", filepath.Join(dir, "runs")}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, exitUsage, "(columns: frage, antwort)"},
+		{[]string{"--columns", "prompt=frage,completion=antwort"}, exitUsage, "faq.csv:52: another number of cells"},
+		{[]string{"--columns", "frage=prompt"}, exitUsage, "data.columns: "},
+		{[]string{"--columns", "prompt=frage,completion=antwort", "--skip-bad-rows"}, exitOK, `columns: {completion: antwort, prompt: frage}`},
+	} {
+		code, stdout, stderr := sweepCommand(t, append(args, c.args...)...)
+		if code != c.code || !strings.Contains(stdout+stderr, c.want) {
+			t.Errorf("init %v: exit %d\n%s%s\nwant %d with %q", c.args, code, stdout, stderr, c.code, c.want)
+		}
 	}
 }
 

@@ -13,6 +13,9 @@ type Facts struct {
 	Data       []string
 	Validation []string // empty: a share of Data is held out
 
+	Columns     map[string]string // data.columns
+	SkipBadRows bool              // data.skip_bad_rows
+
 	Params    int64 // of the base model
 	Positions int   // its longest sequence
 	MostRank  int   // min(in, out) of its narrowest linear layer

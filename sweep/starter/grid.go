@@ -2,6 +2,8 @@ package starter
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +34,12 @@ func (c Choice) Lines() []Line {
 			"data.validation_split", number(c.Split),
 			"held out by a hash of each document, so that it stays out; or validation: FILE",
 		})
+	}
+	if len(f.Columns) > 0 {
+		lines = append(lines, Line{"data.columns", columns(f.Columns), "what the files call prompt, completion, messages or text"})
+	}
+	if f.SkipBadRows {
+		lines = append(lines, Line{"data.skip_bad_rows", "true", "rows that cannot be read are left out, and named"})
 	}
 	lines = append(lines,
 		Line{"data.validation_sequences", strconv.Itoa(c.ValidationSequences), "at most, the same at every rank"},
@@ -226,4 +234,13 @@ func shortTime(d time.Duration) string {
 		}
 	}
 	return text
+}
+
+// columns writes names as a flow map.
+func columns(names map[string]string) string {
+	var parts []string
+	for _, ours := range slices.Sorted(maps.Keys(names)) {
+		parts = append(parts, ours+": "+quoted(names[ours]))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }

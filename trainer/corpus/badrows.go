@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type badRows struct {
 	skip  bool // data.skip_bad_rows
 	rows  int  // read, the bad ones among them
 	n     int
+	long  int      // of them, those that a larger sequence_length would let in
 	first []string // what is wrong with the first of them
 	only  error    // where it is one
 }
@@ -33,6 +35,9 @@ func (b *badRows) note(err error) error {
 	if b.n++; b.n == 1 {
 		b.only = err
 	}
+	if errors.Is(err, errTooLong) {
+		b.long++
+	}
 	if len(b.first) < maxNamed {
 		b.first = append(b.first, strings.TrimPrefix(err.Error(), trial.ErrInput.Error()+": "))
 	}
@@ -42,13 +47,19 @@ func (b *badRows) note(err error) error {
 // err refuses bad rows unless they are to be skipped.
 func (b *badRows) err() error {
 	switch {
+	case b.n > 1 && b.n == b.rows:
+		return fmt.Errorf("%w: none of the %d rows can be used%s", trial.ErrInput, b.rows, b.list())
 	case b.skip || b.n == 0:
 		return nil
 	case b.n == 1:
 		return b.only
 	}
-	return fmt.Errorf("%w: %d of %d rows cannot be used; mend them, or leave them out with data.skip_bad_rows: true%s", trial.ErrInput, b.n,
-		b.rows, b.list())
+	remedy := "mend them"
+	if b.n == b.long {
+		remedy = "raise data.sequence_length"
+	}
+	return fmt.Errorf("%w: %d of %d rows cannot be used; %s, or leave them out with data.skip_bad_rows: true%s", trial.ErrInput, b.n,
+		b.rows, remedy, b.list())
 }
 
 // list names the first of the rows, a line each.

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -27,6 +28,9 @@ func newShaper(key string, p *plan) *shaper {
 	return &shaper{key: key, length: p.spec.SequenceLength, vocab: p.model.VocabSize, longRows: p.spec.LongRows}
 }
 
+// errTooLong is about a row that a larger sequence_length would let in.
+var errTooLong = errors.New("more than sequence_length")
+
 // shape returns a row of exactly the sequence length; none for a longer one that is dropped. Ids beyond the vocabulary and a row
 // without supervised tokens are errors. Longer rows are cut at the right, as Hugging Face's truncation does, unless data.long_rows says
 // otherwise.
@@ -38,8 +42,8 @@ func (s *shaper) shape(r row) (_ row, keep bool, err error) {
 	n := min(len(r.IDs), s.length)
 	if n < len(r.IDs) {
 		if s.longRows == trial.LongRowsError {
-			return row{}, false, s.bad(r, "%d ids, more than sequence_length %d, which data.long_rows: error refuses; shorten the row, or raise "+
-				"sequence_length", len(r.IDs), n)
+			return row{}, false, s.bad(r, "%d ids, %w %d, which data.long_rows: error refuses; shorten the row, or raise sequence_length",
+				len(r.IDs), errTooLong, n)
 		}
 		if s.cut++; s.cut <= maxNamed {
 			s.long = append(s.long, s.where(r))
@@ -49,8 +53,11 @@ func (s *shaper) shape(r row) (_ row, keep bool, err error) {
 		}
 	}
 	if supervised(r.Labels[:n]) == 0 {
-		return row{}, false, s.bad(r, "no supervised token among the first %d: what is scored is missing or lies beyond "+
-			"sequence_length; leave the row out, or raise sequence_length", n)
+		if n < len(r.IDs) {
+			return row{}, false, s.bad(r, "no supervised token among the first %d of %d ids, %w; raise sequence_length, or leave such rows out "+
+				"with data.long_rows: drop", n, len(r.IDs), errTooLong)
+		}
+		return row{}, false, s.bad(r, "no supervised token among the first %d, which are all; leave the row out", n)
 	}
 	padded := Pad([]Row{{IDs: r.IDs[:n], Labels: r.Labels[:n], Segments: r.Segments[:min(n, len(r.Segments))]}}, 1, s.length)
 	return row{Row: Row{IDs: padded.IDs, Labels: padded.Labels, Segments: padded.Segments}, place: r.place}, true, nil

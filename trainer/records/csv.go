@@ -50,18 +50,24 @@ func (in Input) table(ctx context.Context) iter.Seq2[Document, error] {
 }
 
 // separatorOf returns what stands between the cells: what the file's name says, or another where only with that the first row names
-// columns to train on.
+// columns to train on. Where none does, it is the one that parts the most names, so that an error lists them.
 func separatorOf(begin []byte, kind Kind, theirs map[string]string) byte {
 	separators := []byte{',', ';', '\t', '|'}
 	if kind == KindTSV {
 		separators = []byte{'\t', ',', ';', '|'}
 	}
+	widest, most := separators[0], 0
 	for _, separator := range separators {
-		if names, err := newCSVReader(bytes.NewReader(begin), separator).record(); err == nil && hasForm(names, theirs) {
+		names, err := newCSVReader(bytes.NewReader(begin), separator).record()
+		switch {
+		case err != nil:
+		case hasForm(names, theirs):
 			return separator
+		case len(names) > most:
+			widest, most = separator, len(names)
 		}
 	}
-	return separators[0]
+	return widest
 }
 
 // hasForm reports whether columns of these names can be trained on.

@@ -39,6 +39,10 @@ func fixed() map[plateau.Code]string {
 	}
 }
 
+// highRate is a learning rate from which on more of it is poor advice: LoRA's authors took 2e-4 to 4e-4 for Adam (Hu et al. 2021,
+// appendix D), and at 1M parameters 3e-3 was best (experiments/LOG.md).
+const highRate = 0.01
+
 // advice is the sentence of one code with its numbers; the code itself where it is unknown, which only a newer program can have written.
 func advice(f plateau.Finding) string {
 	switch f.Code {
@@ -69,9 +73,13 @@ func advice(f plateau.Finding) string {
 			return "training made the loss worse at every rank (by " + threeDigits(-f.Value) +
 				" from before the first step at least): lower learning_rate or steps before trusting that ranks are alike"
 		}
-		return "training hardly moved the loss at any rank (" + threeDigits(f.Value) +
-			" from before the first step at best): raise learning_rate or steps before trusting that ranks are alike; if it stays poor, " +
-			"adapt more target_modules or climb to higher ranks"
+		text := "training hardly moved the loss at any rank (" + threeDigits(f.Value) + " from before the first step at best): "
+		if f.Limit >= highRate {
+			return text + "learning_rate " + threeDigits(f.Limit) + " is high for LoRA, so try one between 1e-4 and 3e-3, or more steps, " +
+				"before trusting that ranks are alike"
+		}
+		return text + "raise learning_rate or steps before trusting that ranks are alike; if it stays poor, adapt more target_modules or " +
+			"climb to higher ranks"
 	case plateau.AdviseNextRank:
 		return fmt.Sprintf("try rank %d next", f.Over)
 	default:
