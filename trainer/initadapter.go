@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -68,7 +70,19 @@ func CheckStart(m trial.ModelInfo, l lora.Spec) (warnings []string, err error) {
 	for _, w := range from.Warnings {
 		warnings = append(warnings, fmt.Sprintf("lora.init_adapter %s: %s", l.InitAdapter, w))
 	}
+	if from.BaseName != "" && !sameName(from.BaseName, m.Reference) {
+		warnings = append(warnings, fmt.Sprintf("lora.init_adapter %s: it was trained on %s, by its base_model_name_or_path, and the model here is "+
+			"%s: on other weights what it has learnt is worth little", l.InitAdapter, from.BaseName, m.Reference))
+	}
 	return warnings, err
+}
+
+// sameName reports whether two references may mean one model: a hub id and a folder of its last part do.
+func sameName(a, b string) bool {
+	last := func(name string) string {
+		return strings.TrimPrefix(path.Base(filepath.ToSlash(name)), trial.BuiltinPrefix)
+	}
+	return strings.EqualFold(last(a), last(b))
 }
 
 // readStart reads lora.init_adapter and checks that the trial has a place for all that it has learnt.

@@ -239,8 +239,17 @@ func TestInitAdapterChanged(t *testing.T) {
 		Rank: 8, Alpha: 16, InitAdapter: dir, InitAdapterSHA256: sum,
 		TargetModules: lora.Targets{List: []string{"c_attn"}},
 	}
-	_, err = trainer.CheckStart(tinyInfo(t), lora)
+	warnings, err := trainer.CheckStart(tinyInfo(t), lora)
 	must(t, err)
+	if len(warnings) > 0 {
+		t.Errorf("warnings %q of an adapter of this model", warnings)
+	}
+	other := tinyInfo(t)
+	other.Reference = "owner/other"
+	warnings, err = trainer.CheckStart(other, lora)
+	if must(t, err); len(warnings) != 1 || !strings.Contains(warnings[0], "it was trained on tiny-gpt2") {
+		t.Errorf("warnings %q of an adapter of another model", warnings)
+	}
 	must(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o600))
 	if _, err := trainer.CheckStart(tinyInfo(t), lora); err == nil || !strings.Contains(err.Error(), "have changed") {
 		t.Errorf("CheckStart = %v, want an error about changed files", err)

@@ -219,7 +219,7 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 		c = Conditions{
 			Alpha: strconv.FormatFloat(spec.LoRA.Alpha, 'g', -1, 64), Scaling: "alpha/r",
 			LearningRate: spec.Train.LearningRate, Scheduler: spec.Train.LRSchedulerType, Steps: spec.Train.Steps,
-			Epochs: spec.Train.EpochsAt(spec.Train.Steps, l.Corpus.TrainSequences),
+			Epochs: spec.Train.EpochsAt(spec.Train.Steps, l.Corpus.TrainSequences), InitAdapter: spec.LoRA.InitAdapter,
 		}
 		if spec.LoRA.UseRSLoRA {
 			c.Scaling = "alpha/sqrt(r)"

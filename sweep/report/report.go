@@ -119,6 +119,7 @@ type Conditions struct {
 	Scheduler    string  `json:"lr_scheduler_type"`
 	Steps        int     `json:"steps"`
 	Epochs       float64 `json:"epochs,omitempty"` // how often each training row is seen; absent where their number is not known
+	InitAdapter  string  `json:"init_adapter,omitempty"`
 	// Tuned names the axes that are tuned at each rank: the settings are then those of the recommended one.
 	Tuned  []string `json:"tuned,omitempty"`
 	Tokens int64    `json:"tokens"` // supervised tokens one trial has trained on; 0 before the first is done

@@ -304,6 +304,9 @@ func (c Conditions) String() string {
 	}
 	text := fmt.Sprintf("%s, scaling %s, learning rate %s %s, %d steps%s, %s", alpha, c.Scaling, number(c.LearningRate),
 		c.Scheduler, c.Steps, epochs, tokens)
+	if c.InitAdapter != "" {
+		text += ", from the adapter " + c.InitAdapter
+	}
 	if len(c.Tuned) > 0 {
 		text += fmt.Sprintf("; %s tuned at each rank, here the recommended one's", prose.List(c.Tuned))
 	}

@@ -13,6 +13,7 @@ import (
 
 // Fitted is an adapter file that fits a model.
 type Fitted struct {
+	BaseName string    // what the file calls the model that it was trained on
 	LoRA     lora.Spec // its targets are the modules that the file has tensors of
 	Targets  []lora.Module
 	Tensors  map[string]weights.Array // all that LoRA trains on those targets, and nothing else
@@ -26,7 +27,7 @@ func (c Config) Fit(a weights.Adapter) (Fitted, error) {
 	if err := c.checkTying(a); err != nil {
 		return Fitted{}, err
 	}
-	f := Fitted{LoRA: a.Spec()}
+	f := Fitted{BaseName: a.Config.BaseModelNameOrPath, LoRA: a.Spec()}
 	names := a.Modules()
 	modules := c.Modules()
 	for _, m := range modules {
