@@ -40,23 +40,23 @@ func (n *notes) Forget() { *n = notes{dated: n.dated} }
 // Warnings says what a person should know about the rows that were encoded.
 func (n *notes) Warnings() []string {
 	var warnings []string
-	add := func(of noted, format string, more ...any) {
+	add := func(of noted, noun, format string, more ...any) {
 		if of.rows > 0 {
-			warnings = append(warnings, fmt.Sprintf(format, append([]any{of.rows, of.first}, more...)...))
+			warnings = append(warnings, fmt.Sprintf(format, append([]any{counted(of.rows, noun), of.first}, more...)...))
 		}
 	}
-	add(n.straddling, "data: in %d rows a token reaches from the prompt into what is scored (the first at %s), and counts as scored: end "+
+	add(n.straddling, "row", "data: in %s a token reaches from the prompt into what is scored (the first at %s), and counts as scored: end "+
 		"prompts where a token ends, without a space")
-	add(n.unprompted, "data: in %d rows the answer does not begin as the model's chat template prompts for it (the first at %s): the row "+
+	add(n.unprompted, "row", "data: in %s the answer does not begin as the model's chat template prompts for it (the first at %s): the row "+
 		"lacks that end of the prompt, which the model will see")
-	add(n.split, "data: in %d conversations (the first at %s) the model's chat template writes earlier turns otherwise once others follow, "+
-		"so each assistant turn is a row of its own, in the context that the model will see: %d rows", n.splitRows)
-	add(n.beyond, "data: %d assistant turns that would be rows of their own begin beyond sequence_length and are left out (the first at %s)")
-	add(n.thoughts, "data: in %d conversations the model's chat template leaves out the thoughts of answers (the first at %s): they are "+
+	add(n.split, "conversation", "data: in %s (the first at %s) the model's chat template writes earlier turns otherwise once others follow, "+
+		"so each assistant turn is a row of its own, in the context that the model will see: %s", counted(n.splitRows, "row"))
+	add(n.beyond, "assistant turn", "data: %s left out, for as a row of its own it would begin beyond sequence_length (the first at %s)")
+	add(n.thoughts, "conversation", "data: in %s the model's chat template leaves out the thoughts of answers (the first at %s): they are "+
 		"not trained on")
-	add(n.quoted, "data: in %d conversations the arguments of tool calls are JSON text, which the model's chat template quotes once more "+
+	add(n.quoted, "conversation", "data: in %s the arguments of tool calls are JSON text, which the model's chat template quotes once more "+
 		"(the first at %s): write them as objects")
-	add(n.listed, "data: in %d conversations content is a list of parts, which the model's chat template writes otherwise than the same "+
+	add(n.listed, "conversation", "data: in %s content is a list of parts, which the model's chat template writes otherwise than the same "+
 		"text as one string (the first at %s): it may print the list or leave it out. Look at it with sweep data, and if so join the "+
 		"text parts into one string")
 	if !n.dated.IsZero() {
@@ -66,4 +66,12 @@ func (n *notes) Warnings() []string {
 			n.dated.Format(time.DateOnly)))
 	}
 	return warnings
+}
+
+// counted is a number of things.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }

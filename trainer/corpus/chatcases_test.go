@@ -75,7 +75,7 @@ func TestChatsAsPeopleHaveThem(t *testing.T) {
 		"null-content.jsonl": {template: header, scored: [][]string{{"<|eot|>", "Sunny.<|eot|>"}}, text: "<|start|>assistant<|end|><|eot|>"},
 		"multi-turn.jsonl": {
 			template: last, scored: [][]string{{four}, {strings.Replace(four, "4", "6", 1)}}, text: four,
-			warning: "in 1 conversations (the first at testdata/chats/multi-turn.jsonl:1) the model's chat template writes earlier turns " +
+			warning: "in 1 conversation (the first at testdata/chats/multi-turn.jsonl:1) the model's chat template writes earlier turns " +
 				"otherwise once others follow, so each assistant turn is a row of its own, in the context that the model will see: 2 rows",
 		},
 		"thoughts.jsonl":      {template: none, scored: [][]string{{"sum\n</think>\n\n4" + end}}, text: "<think>\nsum\n</think>\n\n4"},
@@ -136,7 +136,7 @@ func TestRowsOfOneChatStayTogether(t *testing.T) {
 		}
 	}
 	left := 80 - rows["train"] - rows["validation"]
-	want := fmt.Sprintf("data: %d assistant turns that would be rows of their own begin beyond sequence_length and are left out", left)
+	want := fmt.Sprintf("data: %d assistant turns left out, for as a row of its own it would begin beyond sequence_length", left)
 	told := strings.Join(p.enc.Warnings(), "\n")
 	if len(sides) != 40 || rows["validation"] == 0 || left == 0 || !strings.Contains(told, want) {
 		t.Errorf("%d chats, rows %v, warnings %q, want 40 chats with 80 rows, and %q", len(sides), rows, told, want)

@@ -323,7 +323,7 @@ func TestListsOfParts(t *testing.T) {
 			":1: the content of message 2 is a list of parts, which the model's chat template does not read: join the text parts into one string: "},
 		"ignores": {
 			template: ignores, text: "Hi ..",
-			warning: "in 1 conversations content is a list of parts, which the model's chat template writes otherwise than the same text " +
+			warning: "in 1 conversation content is a list of parts, which the model's chat template writes otherwise than the same text " +
 				"as one string (the first at " + path + ":1)",
 		},
 		"prints": {template: chatML, text: "<|im_start|>user\nHi <|im_end|>\n<|im_start|>assistant\n[{'type': 'text', 'text': 'An'}, " +
