@@ -71,8 +71,8 @@ func CheckStart(m trial.ModelInfo, l lora.Spec) (warnings []string, err error) {
 		warnings = append(warnings, fmt.Sprintf("lora.init_adapter %s: %s", l.InitAdapter, w))
 	}
 	if from.BaseName != "" && !sameName(from.BaseName, m.Reference) {
-		warnings = append(warnings, fmt.Sprintf("lora.init_adapter %s: it was trained on %s, by its base_model_name_or_path, and the model here is "+
-			"%s: on other weights what it has learnt is worth little", l.InitAdapter, from.BaseName, m.Reference))
+		warnings = append(warnings, fmt.Sprintf("lora.init_adapter %s: it was trained on %s, by its base_model_name_or_path, and the model here "+
+			"is %s: on other weights what it has learnt is worth little", l.InitAdapter, from.BaseName, m.Reference))
 	}
 	return warnings, err
 }
