@@ -75,6 +75,10 @@ func ending(f plateau.Finding) string {
 		return fmt.Sprintf("rank %d, to be truncated to every lower rank: %d of %d trials finished", f.Ranks[0], f.Count, f.Of)
 	case plateau.ReasonStopping:
 		return "limits.time ran out: running trials write their checkpoints"
+	case plateau.ReasonHeld:
+		return fmt.Sprintf("rank %d is finished: the next waits until the other cells have finished it too, to be compared (race)", f.Ranks[0])
+	case plateau.ReasonOutraced:
+		return outraced(f)
 	case plateau.ReasonFailed:
 		return fmt.Sprintf("%d of %d trials failed: %s", f.Count, f.Of, strings.Join(failed(f.Trials), "; "))
 	case plateau.ReasonUnstable:
@@ -95,6 +99,14 @@ func ending(f plateau.Finding) string {
 	default:
 		return string(f.Code)
 	}
+}
+
+// outraced says which ladder is ahead, where, by how much, and what is left of it at best.
+func outraced(f plateau.Finding) string {
+	return fmt.Sprintf("ladder %d (%s) is ahead by %s at rank %d and by %s at rank %d: more than this one can catch up. Even if it goes on "+
+		"catching up as between these ranks, it is behind by %s at rank %d, by %s at least, at confidence %s over the whole race", f.Count, f.Name,
+		threeDigits(f.Values[0]), f.Ranks[0], threeDigits(f.Values[1]), f.Ranks[1], threeDigits(f.Gain.Mean), f.Of, threeDigits(*f.Gain.Lo),
+		threeDigits(f.Value))
 }
 
 func failed(trials []plateau.Failure) []string {
