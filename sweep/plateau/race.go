@@ -33,9 +33,10 @@ const fewestPooled = 3
 // So one rank shows nothing, nor does one seed. The gap at equal ranks is what counts: the loss that a cell ends with lies
 // above the leader's by the least gap of all ranks to come, however much both still gain.
 //
-// Each bound is one-sided at α/2 over comparisons, which is how often the best cell could be tested: once against each other cell at each
-// rank (Bonferroni; the idea of racing: Maron and Moore 1994). Three bounds that must all hold need no further correction (intersection–union).
-// The variance is moderated as a ladder's is (Smyth 2004), the prior being the residuals of all climbing cells once what seeds share is removed.
+// The bounds at the two ranks are one-sided at α/2 over comparisons, which is how often the best cell could be tested: once against each
+// other cell at each rank (Bonferroni; the idea of racing: Maron and Moore 1994). What is left at the top is bounded at α/2 itself: it is an
+// allowance already, for gains fall with rank, and corrected too it would cost a third of what racing saves without a cell kept for it
+// (experiments/calibrate/race). All three must hold, which needs no further correction (intersection–union). The variance is moderated as a ladder's is (Smyth 2004), the prior being the residuals of all climbing cells once what seeds share is removed.
 func (p Rule) Race(racers []Racer, top, comparisons int) []*Lag {
 	lags := make([]*Lag, len(racers))
 	leader := leaderOf(racers)
@@ -73,8 +74,8 @@ type contrast struct{ before, last float64 }
 func (r race) lag(i, top int) *Lag {
 	c := r.racers[i]
 	doublings := math.Log2(float64(top)/float64(c.Last.Rank)) / math.Log2(float64(c.Last.Rank)/float64(c.Before.Rank))
-	before, last := r.gap(i, contrast{1, 0}), r.gap(i, contrast{0, 1})
-	left := r.gap(i, contrast{-doublings, 1 + doublings})
+	before, last := r.gap(i, contrast{1, 0}, r.level), r.gap(i, contrast{0, 1}, r.level)
+	left := r.gap(i, contrast{-doublings, 1 + doublings}, (1-r.rule.Confidence)/2)
 	if before == nil || last == nil || left == nil {
 		return nil
 	}
@@ -88,7 +89,7 @@ func (r race) lag(i, top int) *Lag {
 }
 
 // gap is by how much a cell's contrast exceeds the leader's, paired by seed; nil where they share less than two seeds.
-func (r race) gap(i int, w contrast) *Interval {
+func (r race) gap(i int, w contrast, level float64) *Interval {
 	own, lead := r.values(i, w), r.values(r.leader, w)
 	var diffs []float64
 	for _, s := range r.seeds(i) {
@@ -107,7 +108,7 @@ func (r race) gap(i int, w contrast) *Interval {
 	}
 	sd := max(math.Sqrt(s2/df), NoiseFloor*r.racers[i].MinGain)
 	d := mean(diffs)
-	lo := d - distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(1-r.level)*sd/math.Sqrt(float64(len(diffs)))
+	lo := d - distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(1-level)*sd/math.Sqrt(float64(len(diffs)))
 	return &Interval{Mean: d, Lo: &lo}
 }
 
