@@ -36,10 +36,10 @@ func (a *amount) add(r rungCost, share float64) {
 	a.seconds += share * float64(r.trials) * r.seconds
 }
 
-// Protocols says what each protocol takes, expected and at most. Which rank a ladder's answer will be is not known before: the expectation is
-// the mean over all of them. A ladder whose answer is its k-th rank climbs patience ranks further. A scout trains one trial of the largest rank
-// for each candidate, then the rank it points to, one below and patience above; at most, all of the ladder. Races and seeds that a
-// rung can do without save more, verdicts that stay open cost more. estimates are nil where nothing was measured.
+// Protocols says what each protocol takes, expected and at most. Which rank a ladder's answer will be is not known before: the
+// expectation is the mean over all of them. A ladder whose answer is its k-th rank climbs patience ranks further. A scout trains one trial
+// of the largest rank for each candidate, then the rank it points to, one below and patience above; at most, all of the ladder. Races and
+// seeds that a rung can do without save more, verdicts that stay open cost more. estimates are nil where nothing was measured.
 func (r Registration) Protocols(estimates [][]RungEstimate, finished map[trial.ID]bool, patience, jobs int) []Protocol {
 	var ladder, scout, all, probes amount
 	for i, l := range r.Ladders {
@@ -68,7 +68,9 @@ func (r Registration) Protocols(estimates [][]RungEstimate, finished map[trial.I
 		}
 		return p
 	}
-	return []Protocol{protocol(ProtocolLadder, ladder, all), protocol(ProtocolScout, plus(scout), plus(all)), protocol(ProtocolExhaustive, all, all)}
+	return []Protocol{
+		protocol(ProtocolLadder, ladder, all), protocol(ProtocolScout, plus(scout), plus(all)), protocol(ProtocolExhaustive, all, all),
+	}
 }
 
 // climbed is the share of answers with which a ladder of so many rungs trains its j-th.

@@ -55,7 +55,7 @@ func TestRace(t *testing.T) {
 		"behind where all still gain":       {three, [][]float64{{5.6, 5.2}, {5.9, 5.5}}, nil, true},
 		"one rank only":                     {three, [][]float64{{4.9}, {5.3}}, nil, false},
 		"one seed":                          {[]int64{0}, [][]float64{{4.9, 4.8}, {5.3, 5.2}}, nil, false},
-		"race: false":                       {three, [][]float64{{4.9, 4.8}, {5.3, 5.2}}, func(s *sweep.Snapshot) { s.Sweep.Race = false }, false},
+		"race: false":                       {three, [][]float64{{4.9, 4.8}, {5.3, 5.2}}, noRace, false},
 		"a screened sweep":                  {three, [][]float64{{4.9, 4.8}, {5.3, 5.2}}, screened, false},
 		"another model":                     {three, [][]float64{{4.9, 4.8}, {5.3, 5.2}}, otherModel, false},
 		"other data":                        {three, [][]float64{{4.9, 4.8}, {5.3, 5.2}}, otherData, false},
@@ -80,6 +80,7 @@ func TestRace(t *testing.T) {
 	}
 }
 
+func noRace(s *sweep.Snapshot)     { s.Sweep.Race = false }
 func screened(s *sweep.Snapshot)   { s.Sweep.Strategy = sweep.StrategyScreen }
 func otherModel(s *sweep.Snapshot) { s.Ladders[1].Model.Fingerprint = "another" }
 func otherData(s *sweep.Snapshot)  { s.Ladders[1].Corpus.Fingerprint = "another" }

@@ -34,9 +34,10 @@ const fewestPooled = 3
 // above the leader's by the least gap of all ranks to come, however much both still gain.
 //
 // The bounds at the two ranks are one-sided at α/2 over comparisons, which is how often the best cell could be tested: once against each
-// other cell at each rank (Bonferroni; the idea of racing: Maron and Moore 1994). What is left at the top is bounded at α/2 itself: it is an
-// allowance already, for gains fall with rank, and corrected too it would cost a third of what racing saves without a cell kept for it
-// (experiments/calibrate/race). All three must hold, which needs no further correction (intersection–union). The variance is moderated as a ladder's is (Smyth 2004), the prior being the residuals of all climbing cells once what seeds share is removed.
+// other cell at each rank (Bonferroni; the idea of racing: Maron and Moore 1994). What is left at the top is bounded at α/2 itself: it is
+// an allowance already, for gains fall with rank, and corrected too it would cost a third of what racing saves without a cell kept for it
+// (experiments/calibrate/race). All three must hold, which needs no further correction (intersection–union). The variance is moderated as
+// a ladder's is (Smyth 2004), the prior being the residuals of all climbing cells once what seeds share is removed.
 func (p Rule) Race(racers []Racer, top, comparisons int) []*Lag {
 	lags := make([]*Lag, len(racers))
 	leader := leaderOf(racers)

@@ -10,8 +10,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
-// recommend picks the ladder whose incumbent has the lowest mean loss. Outraced ladders take no part, and only ladders scored on the first ladder's
-// validation tokens take part: other tokens, or another tokenizer, make other losses.
+// recommend picks the ladder whose incumbent has the lowest mean loss. Outraced ladders take no part, and only ladders scored on the
+// first ladder's validation tokens do: other tokens, or another tokenizer, make other losses.
 func recommend(r Report) Recommendation {
 	out := Recommendation{Final: len(r.Ladders) > 0, State: plateau.StateRunning, Missing: missing(r.Ladders)}
 	for _, l := range r.Ladders {

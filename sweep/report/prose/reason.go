@@ -103,10 +103,15 @@ func ending(f plateau.Finding) string {
 
 // outraced says which ladder is ahead, where, by how much, and what is left of it at best.
 func outraced(f plateau.Finding) string {
-	return fmt.Sprintf("ladder %d (%s) is ahead by %s at rank %d and by %s at rank %d: more than this one can catch up. Even if it goes on "+
-		"catching up as between these ranks, it is behind by %s at rank %d, by %s at least, at confidence %s over the whole race", f.Count, f.Name,
-		threeDigits(f.Values[0]), f.Ranks[0], threeDigits(f.Values[1]), f.Ranks[1], threeDigits(f.Gain.Mean), f.Of, threeDigits(*f.Gain.Lo),
-		threeDigits(f.Value))
+	text := fmt.Sprintf("ladder %d (%s) is ahead by %s at rank %d and by %s at rank %d. ", f.Count, f.Name, threeDigits(f.Values[0]),
+		f.Ranks[0], threeDigits(f.Values[1]), f.Ranks[1])
+	if f.Values[1] < f.Values[0] {
+		text += fmt.Sprintf("Even if this one goes on catching up as between these ranks, it is still behind by %s at rank %d, ",
+			threeDigits(f.Gain.Mean), f.Of)
+	} else {
+		text += "This one does not catch up, and is behind "
+	}
+	return text + fmt.Sprintf("by %s at least, at confidence %s over the whole race", threeDigits(*f.Gain.Lo), threeDigits(f.Value))
 }
 
 func failed(trials []plateau.Failure) []string {
