@@ -166,6 +166,7 @@ func (s standing) reasonOutraced(info Info) plateau.Finding {
 	last := len(s.counted) - 1
 	return plateau.Finding{
 		Code: plateau.ReasonOutraced, Ranks: []int{s.rung(last - 1).Rank, s.rung(last).Rank}, Values: s.lag.Behind[:], Gain: &s.lag.Left,
-		Of: s.ladder.Rungs[len(s.ladder.Rungs)-1].Rank, Value: info.Rule.Confidence, Count: s.leader.Index + 1, Name: s.leader.Cell.Axes().String(),
+		Of: s.ladder.Rungs[len(s.ladder.Rungs)-1].Rank, Value: info.Rule.Confidence, Count: s.leader.Index + 1,
+		Name: s.leader.Cell.Axes().String(),
 	}
 }

@@ -79,8 +79,8 @@ func (v planView) protocolText() string {
 		})
 	}
 	text := report.Table{Header: []string{"protocol", "expected", "time", "at most", "time"}, Rows: rows}.Boxed()
-	text += fmt.Sprintf("expected is the mean over all ranks as the answer: a ladder climbs %d further (patience), a scout trains the largest rank "+
-		"once, then the answer, one rank below it and %d above; it climbs if that misleads\n", v.rule.Patience, v.rule.Patience)
+	text += fmt.Sprintf("expected is the mean over all ranks as the answer: a ladder climbs %d further (patience), a scout trains the "+
+		"largest rank once, then the answer, one rank below it and %d above; it climbs if that misleads\n", v.rule.Patience, v.rule.Patience)
 	if v.races && len(v.Ladders) > 1 {
 		text += "racing over the cells may save more, from the third rank on\n"
 	}

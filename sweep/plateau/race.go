@@ -41,7 +41,10 @@ const fewestPooled = 3
 func (p Rule) Race(racers []Racer, top, comparisons int) []*Lag {
 	lags := make([]*Lag, len(racers))
 	leader := leaderOf(racers)
-	r := race{rule: p, racers: racers, leader: leader, level: (1 - p.Confidence) / 2 / float64(comparisons), pools: map[contrast]trend{}}
+	r := race{
+		rule: p, racers: racers, leader: leader, level: (1 - p.Confidence) / 2 / float64(comparisons), pools: map[contrast]trend{},
+		quantiles: map[[2]float64]float64{},
+	}
 	for i, c := range racers {
 		if c.Tested && i != leader && c.Before.Rank < c.Last.Rank {
 			lags[i] = r.lag(i, top)
@@ -61,11 +64,12 @@ func leaderOf(racers []Racer) int {
 }
 
 type race struct {
-	rule   Rule
-	racers []Racer
-	leader int
-	level  float64 // one-sided, of one bound
-	pools  map[contrast]trend
+	rule      Rule
+	racers    []Racer
+	leader    int
+	level     float64 // one-sided, of one bound
+	pools     map[contrast]trend
+	quantiles map[[2]float64]float64 // by level and degrees of freedom
 }
 
 // contrast weighs a cell's losses at the two ranks.
@@ -109,8 +113,17 @@ func (r race) gap(i int, w contrast, level float64) *Interval {
 	}
 	sd := max(math.Sqrt(s2/df), NoiseFloor*r.racers[i].MinGain)
 	d := mean(diffs)
-	lo := d - distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(1-level)*sd/math.Sqrt(float64(len(diffs)))
+	lo := d - r.quantile(level, df)*sd/math.Sqrt(float64(len(diffs)))
 	return &Interval{Mean: d, Lo: &lo}
+}
+
+// quantile is t(1−level, ν), kept: many cells have the same.
+func (r race) quantile(level, df float64) float64 {
+	key := [2]float64{level, df}
+	if _, ok := r.quantiles[key]; !ok {
+		r.quantiles[key] = distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(1 - level)
+	}
+	return r.quantiles[key]
 }
 
 // seeds are the grid's that a cell has at both ranks, ascending.
