@@ -152,6 +152,9 @@ func TestRaceSafeAndOrderFree(t *testing.T) {
 			if diff := cmp.Diff(v, sweep.Conclude(second).Verdicts[i]); diff != "" {
 				rt.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
 			}
+			if a, b := trainedRanks(first.Ladders[i]), trainedRanks(second.Ladders[i]); !slices.Equal(a, b) {
+				rt.Fatalf("ladder %d trained ranks %v in one order and %v in another", i, a, b)
+			}
 			if v.State != plateau.StateOutraced {
 				continue
 			}
