@@ -30,7 +30,7 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict,
 		if latest == text {
 			return nil
 		}
-		hash, err := inputsHash(ctx, tx, ladder)
+		hash, err := inputsHash(ctx, tx, ladder, v)
 		if err != nil {
 			return err
 		}
@@ -45,10 +45,10 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict,
 }
 
 // inputsHash returns the SHA-256 over what a verdict's decisions rest on: the rule's settings, the strategy, the limits, the outcomes
-// of the ladder's trials and, where it is screened, the losses of their truncated adapters. What a running or limited ladder's verdict says
-// beside them (how far it is, the time used, step-limited, what the next rank would need) comes from other facts: two verdicts of one hash
-// may differ in it.
-func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
+// of the ladder's trials, and, where it is screened, the losses of their truncated adapters; of an outraced ladder also the outcomes of
+// the one that is ahead. What a running or limited ladder's verdict says beside them (how far it is, the time used, step-limited, what the
+// next rank would need) comes from other facts: two verdicts of one hash may differ in it.
+func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict) (string, error) {
 	if err := mustExist(ctx, tx, "ladder", `SELECT 1 FROM ladders WHERE id = ?`, ladder); err != nil {
 		return "", err
 	}
@@ -62,23 +62,29 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64) (string, error) {
 		Stop                                   string
 		MaxSeeds, Confirm                      int64 // those asked for by a wish; 0: none
 		Strategy                               sweep.Strategy
+		Race                                   bool `json:",omitempty"` // hashes of before stay what they were
 	}
 	err := tx.QueryRowContext(ctx, `SELECT s.min_gain, s.confidence, r.noise_sd, s.min_gain_relative, s.maximize, s.patience,
 			s.memory_limit, s.time_limit_ns, s.trial_time_ns, s.stop, s.max_seeds,
-			(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id), s.strategy
+			(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id), s.strategy, s.race
 		FROM ladders l JOIN sweeps s ON s.id = l.sweep_id JOIN registrations r ON r.sweep_id = s.id WHERE l.id = ?`, ladder).
 		Scan(&rule.MinGain, &rule.Confidence, &rule.NoiseSD, &rule.Relative, &rule.Maximize, &rule.Patience,
-			&rule.Memory, &rule.SweepTime, &rule.TrialTime, &rule.Stop, &rule.MaxSeeds, &rule.Confirm, &rule.Strategy)
+			&rule.Memory, &rule.SweepTime, &rule.TrialTime, &rule.Stop, &rule.MaxSeeds, &rule.Confirm, &rule.Strategy, &rule.Race)
 	if err != nil {
 		return "", err
 	}
 	if err := lines.Encode(rule); err != nil {
 		return "", err
 	}
+	ahead := -1 // its position; none has this one
+	if v.Reason.Code == plateau.ReasonOutraced {
+		ahead = v.Reason.Count - 1
+	}
 	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, o.state, o.error, o.step, o.val_loss, o.best_step,
 			o.last_val_loss, o.train_loss, o.retain_loss, o.base_retain, o.tokens, o.train_seconds, o.total_seconds
-		FROM rung_trials lt LEFT JOIN trial_outcomes o ON o.trial_id = lt.trial_id
-		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed`, ladder)
+		FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id LEFT JOIN trial_outcomes o ON o.trial_id = lt.trial_id
+		WHERE l.id = ? OR l.sweep_id = (SELECT sweep_id FROM ladders WHERE id = ?) AND l.position = ?
+		ORDER BY l.id <> ?, lt.rank, lt.candidate, lt.seed`, ladder, ladder, ahead, ladder)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var trial trial.ID
 		var o outcomeRow

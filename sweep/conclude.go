@@ -33,27 +33,43 @@ func Conclude(s Snapshot) Conclusions {
 	return Conclusions{verdicts, len(running) == 0 && (s.Sweep.timeIsUp() || !slices.ContainsFunc(standings, waits))}
 }
 
-// concludeAll returns the standing and the verdict of every ladder, running being the trials that have a worker. Ladders do not
-// depend on each other, so every core takes some.
+// concludeAll returns the standing and the verdict of every ladder, running being the trials that have a worker. But for races ladders
+// do not depend on each other, so every core takes some.
 func concludeAll(s Snapshot, running map[trial.ID]bool) ([]*standing, []plateau.Verdict) {
 	standings, verdicts := make([]*standing, len(s.Ladders)), make([]plateau.Verdict, len(s.Ladders))
+	s.eachLadder(func(i int, q plateau.Quantiles) { standings[i] = new(stand(s.Sweep, s.Ladders[i], q)) })
+	places := s.race(standings)
+	s.eachLadder(func(i int, q plateau.Quantiles) {
+		if places != nil {
+			standings[i] = standings[i].within(places[i], s, q)
+		}
+		verdicts[i] = standings[i].concludeAt(s.Sweep, running)
+	})
+	return standings, verdicts
+}
+
+// eachLadder does something for every ladder, several at a time.
+func (s Snapshot) eachLadder(do func(i int, q plateau.Quantiles)) {
 	var taken atomic.Int64
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(s.Ladders)) {
 		workers.Go(func() {
 			quantiles := plateau.Quantiles{}
-			for i := taken.Add(1) - 1; int(i) < len(s.Ladders); i = taken.Add(1) - 1 {
-				st := stand(s.Sweep, s.Ladders[i], quantiles)
-				v := st.conclude(s.Sweep)
-				if st.end == endNone && s.Sweep.timeIsUp() && st.runs(running) {
-					st.cut(&v, plateau.StateRunning, plateau.Finding{Code: plateau.ReasonStopping})
-				}
-				standings[i], verdicts[i] = &st, v
+			for i := int(taken.Add(1)) - 1; i < len(s.Ladders); i = int(taken.Add(1)) - 1 {
+				do(i, quantiles)
 			}
 		})
 	}
 	workers.Wait()
-	return standings, verdicts
+}
+
+// concludeAt is conclude where trials of the ladder may still run although time is up.
+func (s *standing) concludeAt(info Info, running map[trial.ID]bool) plateau.Verdict {
+	v := s.conclude(info)
+	if s.end == endNone && info.timeIsUp() && s.runs(running) {
+		s.cut(&v, plateau.StateRunning, plateau.Finding{Code: plateau.ReasonStopping})
+	}
+	return v
 }
 
 // running returns the trials of the live attempts, and those with an attempt whose end was not seen.
@@ -94,6 +110,8 @@ func (s standing) conclude(info Info) plateau.Verdict {
 		}
 	case endNone:
 		s.concludeOpen(&v, info)
+	case endOutraced:
+		s.cut(&v, plateau.StateOutraced, s.reasonOutraced(info), advice(plateau.AdviseRace)...)
 	case endFailed:
 		s.cut(&v, plateau.StateIncomplete, s.reasonFailed(), advice(plateau.AdviseLogs, plateau.AdviseRerun)...)
 	case endUnstable:

@@ -113,6 +113,9 @@ func (s standing) reasonTime(info Info) plateau.Finding {
 
 // reasonRunning counts the trials that the ladder waits for.
 func (s standing) reasonRunning() plateau.Finding {
+	if s.held {
+		return plateau.Finding{Code: plateau.ReasonHeld, Ranks: []int{s.rung(len(s.counted) - 1).Rank}}
+	}
 	f := plateau.Finding{Code: plateau.ReasonRunning}
 	for _, w := range s.work() {
 		f.Ranks = append(f.Ranks, s.ladder.Rungs[w.index].Rank)

@@ -18,7 +18,8 @@
 // Data flows one way: grid.Parse → Resolve → Planner → Store.Register → Snapshot → Decide → Executor.Start → events → Store → report.
 //
 // Where things are: the facts in facts.go and snapshot.go; a grid's ladders in ladderplan.go and planner.go; the next actions in
-// decide.go, with one ladder's standing in standing.go; what a ladder's facts say in conclude.go; the loop in scheduler.go.
+// decide.go, with one ladder's standing in standing.go; what a ladder's facts say in conclude.go; races over cells in
+// race.go; the loop in scheduler.go.
 //
 //	scheduler := sweep.Scheduler{Store: db, Exec: executor, Capacity: sweep.Capacity{Jobs: 2}, Root: "runs", Log: log}
 //	snapshot, err := scheduler.Run(ctx, id, session) // Snapshot → Decide → Start → events, until nothing is left to do

@@ -11,7 +11,7 @@ import (
 // Forecast is what a plan foresees of a whole grid.
 type Forecast struct {
 	Finished        int       `json:"finished_before"` // trials that need no training again
-	ExpectedTrials  int       `json:"expected_trials"` // of those left: half-way between 1 + patience ranks per ladder and all of them
+	ExpectedTrials  int       `json:"expected_trials"` // of those left, climbing the ladders: see Protocols
 	ExpectedSeconds float64   `json:"expected_seconds"`
 	MostTrials      int       `json:"most_trials"`
 	MostSeconds     float64   `json:"most_seconds"`
@@ -38,8 +38,7 @@ type Reached struct {
 func (r Registration) Forecast(estimates [][]RungEstimate, finished map[trial.ID]bool, patience int, limits Limits, jobs int) Forecast {
 	f := Forecast{Limits: []Reached{}}
 	parallel := float64(max(1, min(jobs, r.Parallel())))
-	var evaluating, all, fewest float64
-	var few int
+	var evaluating, all float64
 	spent, stuck := false, 0
 	for i, l := range r.Ladders {
 		bound := map[string]bool{}
@@ -65,9 +64,6 @@ func (r Registration) Forecast(estimates [][]RungEstimate, finished map[trial.ID
 			seconds := float64(left) * e.TrialSeconds / parallel
 			all += seconds
 			evaluating += float64(left) * e.EvalSeconds / parallel
-			if j <= patience {
-				few, fewest = few+left, fewest+seconds
-			}
 			if limit := limits.Time.Seconds(); limit > 0 && all > limit && !spent {
 				spent = true
 				f.Limits = append(f.Limits, Reached{Limit: "limits.time", Ladder: i + 1, Rank: rung.Rank, Value: limit, Every: i == 0 && j <= 1})
@@ -77,7 +73,8 @@ func (r Registration) Forecast(estimates [][]RungEstimate, finished map[trial.ID
 			stuck++
 		}
 	}
-	f.MostSeconds, f.ExpectedTrials, f.ExpectedSeconds = all, (few+f.MostTrials+1)/2, (fewest+all)/2
+	ladder := r.Protocols(estimates, finished, patience, jobs)[0]
+	f.MostSeconds, f.ExpectedTrials, f.ExpectedSeconds = all, ladder.ExpectedTrials, *ladder.ExpectedSeconds
 	if all > 0 {
 		f.EvaluationShare = evaluating / all
 	}

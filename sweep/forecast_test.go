@@ -37,10 +37,10 @@ func TestForecast(t *testing.T) {
 		says     []string
 		hopeless bool
 	}{
-		"no limits":         {Limits{}, nil, 24, 21, nil, false},
-		"some are finished": {Limits{}, map[trial.ID]bool{"1-1-0": true, "2-8-2": true, "another": true}, 22, 20, nil, false},
+		"no limits":         {Limits{}, nil, 24, 23, nil, false},
+		"some are finished": {Limits{}, map[trial.ID]bool{"1-1-0": true, "2-8-2": true, "another": true}, 22, 21, nil, false},
 		"trial_time": {
-			Limits{TrialTime: 10 * time.Minute}, nil, 24, 21, []string{
+			Limits{TrialTime: 10 * time.Minute}, nil, 24, 23, []string{
 				"limits.trial_time 10m0s ends every trial (ladder 1) at step 148 of 300: no verdict",
 				"limits.trial_time 10m0s ends every trial (ladder 2) at step 148 of 300: no verdict",
 			}, true,
@@ -59,13 +59,13 @@ func TestForecast(t *testing.T) {
 		},
 		"time": {
 			Limits{Time: 2 * time.Hour},
-			nil, 24, 21,
+			nil, 24, 23,
 			[]string{"limits.time 2h0m0s is reached at rank 8 of ladder 1, where all would take up to 4h2m0s"},
 			false,
 		},
 		"time for no second rank": {
 			Limits{Time: 30 * time.Minute},
-			nil, 24, 21,
+			nil, 24, 23,
 			[]string{"limits.time 30m0s is reached at rank 1 of ladder 1, where all would take up to 4h2m0s: no verdict"},
 			true,
 		},

@@ -17,6 +17,7 @@ const (
 	endUnstable                 // NaN in more than half of the current rung's seeds
 	endOverMemory               // the current rung does not fit
 	endOverTime                 // the current rung's trials take too long
+	endOutraced                 // another cell is certainly better
 )
 
 // standing is how far a ladder has come: the rungs that count, and the one that is worked on or ended it.
@@ -29,6 +30,10 @@ type standing struct {
 	end     ending
 	closed  []int // candidates of the current rung of which no trial begins that has not begun
 
+	held   bool         // the current rung waits for other ladders of the race
+	lag    *plateau.Lag // by how much the ladder is behind the leader of the race; nil where it is not out
+	leader Ladder       // that it is behind
+
 	screens   []int              // the ranks that the current rung's adapters are truncated to; nil where it is not screened
 	screening *plateau.Screening // nil where the ladder is not screened, or not yet
 }
@@ -39,14 +44,17 @@ func stand(info Info, l Ladder, q plateau.Quantiles) standing {
 	if info.Strategy == StrategyScreen {
 		return standScreened(info, l, q)
 	}
-	return walk(info, l, 0, q)
+	return walk(info, l, 0, len(l.Rungs), q)
 }
 
-// walk is stand from the rung with the index lowest.
-func walk(info Info, l Ladder, lowest int, q plateau.Quantiles) standing {
+// walk is stand from the rung with the index lowest, over as many rungs as a race allows.
+func walk(info Info, l Ladder, lowest, allowed int, q plateau.Quantiles) standing {
 	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info), q)}
 	for i := lowest; i < len(l.Rungs); i++ {
-		s.current = i
+		if s.current = i; i == allowed {
+			s.end, s.held = endNone, true
+			return s
+		}
 		s.end, s.closed = l.Rungs[i].ending()
 		if s.end != endRanks {
 			return s
@@ -104,6 +112,9 @@ type assignedRung struct {
 // work returns the trials that a ladder without an end waits for, finished ones among them: those of the current rung, or
 // those that the rule drew extra seeds for.
 func (s standing) work() []assignedRung {
+	if s.held {
+		return nil
+	}
 	if s.climb.Draw == nil {
 		return []assignedRung{{s.current, s.ladder.Rungs[s.current].grid().Trials, s.closed, s.screens}}
 	}

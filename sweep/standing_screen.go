@@ -20,7 +20,7 @@ func standScreened(info Info, l Ladder, q plateau.Quantiles) standing {
 	knee := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == s.screening.Knee })
 	reached := -1 // the highest rung that some climb counted: this ladder trained it, whatever others did
 	for lowest := max(0, knee-1); ; lowest-- {
-		next := walk(info, l, lowest, q)
+		next := walk(info, l, lowest, len(l.Rungs), q)
 		next.screening = s.screening
 		next.screening.From = l.Rungs[lowest].Rank
 		if len(next.counted) == 0 {

@@ -30,6 +30,7 @@ type Info struct {
 	GridHash   string // of the parsed grid: comments and order of keys do not matter
 	GridPath   string // absolute: relative names in the grid start from its folder
 	Strategy   Strategy
+	Race       bool // cells that certainly cannot reach the best one stop
 	Rule       plateau.Rule
 	Limits     Limits
 	Seeds      []int64

@@ -24,7 +24,8 @@ func newPlanCommand(a *app) *cobra.Command {
 tell from none. Then it reads the data and trains a few real steps of the lowest and the highest rank of each ladder, in a
 worker as a run would, and predicts memory and time from them; --no-calibrate leaves that out and reads configurations only.
 
-Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. Times assume an otherwise idle machine.
+Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. What climbing, a scout and every rank take is printed as
+expected, if each rank is as likely to be the answer, and at most. Times assume an otherwise idle machine.
 
 --targets instead lists the modules that target_modules selects, by kind and layers (with -v every one), those it leaves out, and
 how many parameters each rank trains. It reads configurations only.`,
@@ -72,6 +73,7 @@ func (a *app) planUncalibrated(ctx context.Context, path string) (planView, erro
 	for _, l := range x.ladders {
 		view.add(l)
 	}
+	view.Protocols = sweep.Registration{Ladders: x.ladders}.Protocols(nil, nil, x.grid.Rule().Patience, 1)
 	return view, nil
 }
 
@@ -113,6 +115,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 		view.add(l)
 		view.predict(i, estimates[i])
 	}
+	view.Protocols = r.Protocols(estimates, finished, g.Rule().Patience, capacity.Jobs)
 	view.Forecast = new(r.Forecast(estimates, finished, g.Rule().Patience, g.Limits(), capacity.Jobs))
 	view.Seconds = &view.Forecast.MostSeconds
 	if view.Forecast.Hopeless {

@@ -22,6 +22,15 @@ func TestPlanUncalibrated(t *testing.T) {
 smallest gain that 2 seeds can certify: 3.18 % of the lowest rank's loss at the second rank, 1.5 at the last at best ` +
 		`(noise_sd by default 0.25 % of that loss); min_gain is 0.5%
 seeds that could certify a gain of min_gain: 5 at the second rank, 4 at the last at best
+┌────────────┬──────────┬──────┬──────────┬──────┐
+│ protocol   │ expected │ time │  at most │ time │
+├────────────┼──────────┼──────┼──────────┼──────┤
+│ ladder     │ 6 trials │      │ 6 trials │      │
+│ scout      │ 6 trials │      │ 7 trials │      │
+│ exhaustive │ 6 trials │      │ 6 trials │      │
+└────────────┴──────────┴──────┴──────────┴──────┘
+expected is the mean over all ranks as the answer: a ladder climbs 3 further (patience), a scout trains the largest rank once, then ` +
+		`the answer, one rank below it and 3 above; it climbs if that misleads
 `
 	if head, _, _ := strings.Cut(stdout, "\nladder"); head != want {
 		t.Errorf("plan starts\n%s\nwant\n%s", head, want)
@@ -47,7 +56,7 @@ func TestPlanOfEpochs(t *testing.T) {
 		t.Errorf("exit %d: %s\n%s", code, stderr, stdout)
 	}
 	out, err := s.sweep("plan", s.path("grid.yaml"), "--backend", "go", "-q").Output() // the program, which its workers are too
-	if err != nil || !strings.Contains(string(out), " (60 steps, 3 epochs)\n") || !strings.Contains(string(out), "expected: about ") {
+	if err != nil || !strings.Contains(string(out), " (60 steps, 3 epochs)\n") || !strings.Contains(string(out), "│ scout ") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -24,6 +24,7 @@ type planView struct {
 	Trials     int                 `json:"trials"`
 	Tokens     int64               `json:"tokens"` // supervised ones of all trials together
 	Seconds    *float64            `json:"seconds"`
+	Protocols  []sweep.Protocol    `json:"protocols"`
 	Forecast   *sweep.Forecast     `json:"forecast,omitempty"` // absent where nothing was measured
 	Seeds      int                 `json:"seeds"`
 	MinGain    string              `json:"min_gain"`
@@ -32,8 +33,9 @@ type planView struct {
 	Ladders    []planLadder        `json:"ladders"`
 	Warnings   []string            `json:"warnings"`
 
-	rule plateau.Rule
-	rows int // of the longest ladder
+	rule  plateau.Rule
+	rows  int // of the longest ladder
+	races bool
 }
 
 type planLadder struct {
@@ -60,8 +62,29 @@ type planRung struct {
 func newPlanView(g grid.Grid, warnings []string) planView {
 	return planView{
 		Name: g.Name, Strategy: g.Strategy(), Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings),
-		rule: g.Rule(),
+		rule: g.Rule(), races: g.Race(),
 	}
+}
+
+// protocolText is a table of what each way to find the rank takes, and what its numbers rest on.
+func (v planView) protocolText() string {
+	if len(v.Protocols) == 0 || v.Protocols[0].MostTrials == 0 {
+		return ""
+	}
+	duration := func(s *float64) string { return optional(s, report.Seconds) }
+	var rows [][]string
+	for _, p := range v.Protocols {
+		rows = append(rows, []string{
+			p.Name, plural(p.ExpectedTrials, "trial"), duration(p.ExpectedSeconds), plural(p.MostTrials, "trial"), duration(p.MostSeconds),
+		})
+	}
+	text := report.Table{Header: []string{"protocol", "expected", "time", "at most", "time"}, Rows: rows}.Boxed()
+	text += fmt.Sprintf("expected is the mean over all ranks as the answer: a ladder climbs %d further (patience), a scout trains the "+
+		"largest rank once, then the answer, one rank below it and %d above; it climbs if that misleads\n", v.rule.Patience, v.rule.Patience)
+	if v.races && len(v.Ladders) > 1 {
+		text += "racing over the cells may save more, from the third rank on\n"
+	}
+	return text
 }
 
 // add appends one ladder. Where candidates differ in what they cost the first one stands for a trial, and the tokens of all of
@@ -121,7 +144,7 @@ func (v planView) table(w io.Writer) error {
 	if _, err := fmt.Fprintln(w, v.resolutionText()); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(w, v.forecastText()); err != nil {
+	if _, err := io.WriteString(w, v.protocolText()+v.forecastText()); err != nil {
 		return err
 	}
 	if v.Strategy == sweep.StrategyScreen {
@@ -155,8 +178,6 @@ func (v planView) forecastText() string {
 	if f.MostTrials == 0 && f.Finished > 0 {
 		return b.String()
 	}
-	fmt.Fprintf(&b, "expected: about %s in %s, half-way between the fewest ranks that settle a ladder and all; at most %s in %s\n",
-		plural(f.ExpectedTrials, "trial"), report.Seconds(f.ExpectedSeconds), plural(f.MostTrials, "trial"), report.Seconds(f.MostSeconds))
 	fmt.Fprintf(&b, "evaluation takes %.0f %% of the time", 100*f.EvaluationShare)
 	if f.EvaluationShare > muchEvaluation {
 		b.WriteString(": fewer data.validation_sequences or a larger train.eval_steps save most")

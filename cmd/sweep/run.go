@@ -64,7 +64,7 @@ func (a *app) run(ctx context.Context, path string) error {
 	if errors.Is(err, sweep.ErrNotFound) {
 		info = sweep.Info{
 			Name: grid.Name, GridText: string(text), GridHash: grid.Hash(), GridPath: absolute,
-			Strategy: grid.Strategy(), Rule: grid.Rule(), Limits: grid.Limits(), Seeds: grid.Seeds, Created: time.Now().UTC(),
+			Strategy: grid.Strategy(), Race: grid.Race(), Rule: grid.Rule(), Limits: grid.Limits(), Seeds: grid.Seeds, Created: time.Now().UTC(),
 		}
 		info.ID, err = db.CreateSweep(ctx, info)
 		if err != nil {

@@ -43,6 +43,7 @@ type Grid struct {
 	train       trainAxes
 	tune        []string // names of axes, in the order of the keys
 	strategy    sweep.Strategy
+	race        bool
 	rule        plateau.Rule
 	limits      sweep.Limits
 }
@@ -117,6 +118,9 @@ func (g Grid) Rule() plateau.Rule {
 
 // Strategy is how the grid's ladders are climbed.
 func (g Grid) Strategy() sweep.Strategy { return g.strategy }
+
+// Race reports whether cells that certainly cannot reach the best one stop.
+func (g Grid) Race() bool { return g.race }
 
 // Limits are the limits of the grid.
 func (g Grid) Limits() sweep.Limits { return g.limits }

@@ -35,8 +35,8 @@ func defaultGrid(file string) Grid {
 			learningRate: []float64{5e-5}, weightDecay: []float64{0}, maxGradNorm: []float64{1},
 			scheduler: []string{trial.SchedulerLinear}, dtype: []string{trial.DtypeFloat32},
 		},
-		strategy: sweep.StrategyLadder,
-		rule:     plateau.DefaultRule(),
+		strategy: sweep.StrategyLadder, race: true,
+		rule: plateau.DefaultRule(),
 	}
 }
 
@@ -60,7 +60,7 @@ func gridKeys() []key {
 	seeds.schema = listOf(wholeCodec(0, math.MaxUint32).schema)
 	seeds.read = readSeeds
 	keys = append(keys, seeds)
-	keys = append(keys, strategyKey())
+	keys = append(keys, strategyKey(), raceKey())
 	return append(keys, ruleKeys()...)
 }
 
@@ -178,6 +178,13 @@ func strategyKey() key {
 		"lower for as long as "+
 		"the answer has no trained neighbour below. A min_gain in % is then a share of the loss at the lowest rank of that climb.",
 		choiceCodec(string(sweep.StrategyLadder), string(sweep.StrategyScreen)), func(g *Grid) *string { return (*string)(&g.strategy) })
+}
+
+func raceKey() key {
+	return singleKey("race", "In a grid of several ladders, stop one (verdict outraced) once two ranks in a row certainly leave it more than "+
+		"min_gain behind the best, however far it might still catch up. Ladders of one model and data race, with strategy: ladder and from "+
+		"two seeds and three ranks on. They climb in step. false climbs each to its own verdict.",
+		boolCodec(), func(g *Grid) *bool { return &g.race })
 }
 
 func ruleKeys() []key {

@@ -51,6 +51,11 @@ const (
 	ReasonDrawing   Code = "running_extra_seeds" // Count of Of trials of extra seeds of Ranks finished; Name is their use
 	ReasonScreening Code = "running_screen"      // Count of Of trials of Ranks finished, to be truncated to every lower rank
 	ReasonStopping  Code = "stopping"            // limits.time ran out: running trials write their checkpoints
+	ReasonHeld      Code = "running_race"        // Ranks are finished; the next waits for the other cells of the race
+
+	// ReasonOutraced: ladder Count, named Name, is ahead by Values at Ranks, and by Gain at rank Of if this one goes on catching up;
+	// at confidence Value.
+	ReasonOutraced Code = "outraced"
 
 	ReasonFailed   Code = "failed"     // Count of Of trials failed: Trials
 	ReasonUnstable Code = "not_finite" // Count of Of trials of Ranks stopped on NaN: Trials
@@ -95,6 +100,7 @@ const (
 	AdviseEdge         Code = "edge"                // the best value of axis Name at Ranks is the last of its list on that Side
 	AdviseChosen       Code = "tuned_choice"        // each rank stands for the best of Count candidates
 	AdviseScale        Code = "scale_varies"        // the scaling goes from Values[0] at Ranks[0] to Values[1] at Ranks[1]
+	AdviseRace         Code = "outraced"            // no trial is spent on further ranks; race: false trains them
 	AdviseClimbInstead Code = "climb_instead"       // strategy screen trains rank Over first; a ladder climbs from Ranks
 )
 

@@ -12,6 +12,7 @@ const (
 	StateLikelyPlateau  State = "likely_plateau"
 	StateMemoryLimited  State = "memory_limited"
 	StateTimeLimited    State = "time_limited"
+	StateOutraced       State = "outraced" // another cell of the grid is certainly better
 	StateStillImproving State = "still_improving"
 	StateInconclusive   State = "inconclusive"
 	StateRunning        State = "running"

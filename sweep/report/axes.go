@@ -29,7 +29,7 @@ type AxisValue struct {
 	Cell             Cell            `json:"cell"`
 	State            plateau.State   `json:"state"`
 	RecommendedRank  *int            `json:"recommended_rank"`
-	RecommendedRanks []int           `json:"recommended_ranks"` // of all ladders with this value, ascending
+	RecommendedRanks []int           `json:"recommended_ranks"` // of all ladders with this value but outraced ones, ascending
 	ValLoss          *float64        `json:"val_loss"`
 	Params           int64           `json:"params"`      // trainable, at the recommended rank
 	BaseParams       int64           `json:"base_params"` // of the base model
@@ -85,7 +85,7 @@ func (v *AxisValue) add(l Ladder) {
 		return
 	}
 	rung := l.Rungs[r]
-	if !slices.Contains(v.RecommendedRanks, rung.Rank) {
+	if !l.outraced() && !slices.Contains(v.RecommendedRanks, rung.Rank) {
 		v.RecommendedRanks = append(v.RecommendedRanks, rung.Rank)
 		slices.Sort(v.RecommendedRanks)
 	}
@@ -96,8 +96,9 @@ func (v *AxisValue) add(l Ladder) {
 }
 
 // reading says how the recommended rank moves with the size of an axis's values, the other axes being equal. It is empty
-// while a ladder is not finished and for values that have no size.
+// while a ladder is not finished, for values that have no size, and where the race left nothing to compare.
 func reading(ladders []Ladder, axis string) string {
+	ladders = slices.DeleteFunc(slices.Clone(ladders), Ladder.outraced)
 	type point struct {
 		size float64
 		rank int
@@ -111,19 +112,22 @@ func reading(ladders []Ladder, axis string) string {
 		}
 		groups[l.Cell.without(axis)] = append(groups[l.Cell.without(axis)], point{size, l.Rungs[r].Rank})
 	}
-	rises, falls := 0, 0
+	rises, falls, pairs := 0, 0, 0
 	for _, points := range groups {
 		slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.size, b.size) })
 		for i := range points[1:] {
 			if points[i].size == points[i+1].size {
 				return ""
 			}
+			pairs++
 			rises += max(0, cmp.Compare(points[i+1].rank, points[i].rank))
 			falls += max(0, cmp.Compare(points[i].rank, points[i+1].rank))
 		}
 	}
 	what, unsure := axisWord(axis), unsettled(ladders)
 	switch {
+	case pairs == 0:
+		return ""
 	case rises > 0 && falls > 0:
 		return fmt.Sprintf("the recommended rank moves both ways with %s%s", what, unsure)
 	case rises > 0:

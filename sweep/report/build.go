@@ -84,6 +84,7 @@ func newVerdict(v plateau.Verdict) Verdict {
 		MinGain:         nonZero(v.MinGain),
 		Code:            v.Reason.Code,
 		Reason:          prose.Reason(v),
+		Outraced:        newOutraced(v),
 		Advice:          prose.Advice(v),
 		AdviceCodes:     AdviceCodes(v),
 		Flags:           notNil(v.Flags),

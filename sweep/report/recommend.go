@@ -10,8 +10,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
-// recommend picks the ladder whose incumbent has the lowest mean loss. Only ladders scored on the first ladder's
-// validation tokens take part: other tokens, or another tokenizer, make other losses.
+// recommend picks the ladder whose incumbent has the lowest mean loss. Outraced ladders take no part, and only ladders scored on the
+// first ladder's validation tokens do: other tokens, or another tokenizer, make other losses.
 func recommend(r Report) Recommendation {
 	out := Recommendation{Final: len(r.Ladders) > 0, State: plateau.StateRunning, Missing: missing(r.Ladders)}
 	for _, l := range r.Ladders {
@@ -45,7 +45,7 @@ func bestLadder(ladders []Ladder) *Ladder {
 	var top Rung
 	for _, l := range ladders {
 		i := recommended(l)
-		if i < 0 || l.corpus != ladders[0].corpus {
+		if i < 0 || l.outraced() || l.corpus != ladders[0].corpus {
 			continue
 		}
 		rung := l.Rungs[i]
@@ -96,7 +96,7 @@ func cheapest(ladders []Ladder, best Ladder, rung Rung, confidence float64) *Equ
 	bestLadder, bestRung := best, rung
 	for _, l := range ladders {
 		for _, r := range l.Rungs {
-			if l.corpus != best.corpus || r.ValLoss == nil || r.Diverged || meanDifference(r, rung) >= best.Verdict.minGain() {
+			if l.outraced() || l.corpus != best.corpus || r.ValLoss == nil || r.Diverged || meanDifference(r, rung) >= best.Verdict.minGain() {
 				continue
 			}
 			if cmp.Or(cmp.Compare(r.Cost.TrainableParams, bestRung.Cost.TrainableParams),

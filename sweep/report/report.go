@@ -139,6 +139,7 @@ type Verdict struct {
 	Code           plateau.Code      `json:"code"`     // of the reason: see package plateau
 	Reason         string            `json:"reason"`
 	Screening      *Screening        `json:"screening,omitempty"`
+	Outraced       *Outraced         `json:"outraced,omitempty"`
 	Advice         []string          `json:"advice"`
 	AdviceCodes    []plateau.Code    `json:"advice_codes"` // one for each of Advice
 	Flags          []string          `json:"flags"`

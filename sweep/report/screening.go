@@ -49,7 +49,8 @@ func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
 	switch v.State {
 	case plateau.StatePlateau, plateau.StateLikelyPlateau, plateau.StateOverfit, plateau.StateStillImproving, plateau.StateInconclusive:
 		s.StepsLadder = &ladder
-	case plateau.StateRunning, plateau.StateIncomplete, plateau.StateUnstable, plateau.StateMemoryLimited, plateau.StateTimeLimited:
+	case plateau.StateRunning, plateau.StateIncomplete, plateau.StateUnstable, plateau.StateMemoryLimited, plateau.StateTimeLimited,
+		plateau.StateOutraced:
 	}
 	return &s
 }

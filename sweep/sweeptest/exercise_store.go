@@ -199,12 +199,12 @@ func exerciseRetain(t *testing.T, s Store) {
 	}
 }
 
-// exerciseScreened stores a sweep's strategy and what an adapter loses at lower ranks: a newer attempt's loss counts, and an
+// exerciseScreened stores a sweep's strategy, whether its cells race, and what an adapter loses at lower ranks: a newer attempt's loss counts, and an
 // attempt that came to a bad end after the trial was done takes nothing back.
 func exerciseScreened(t *testing.T, s Store) {
 	t.Helper()
 	ctx, info, tr := t.Context(), Info("screened", 1, 0), Trial(16, 2, 1)
-	info.Strategy = sweep.StrategyScreen
+	info.Strategy, info.Race = sweep.StrategyScreen, true
 	id, err := s.CreateSweep(ctx, info)
 	must(t, "CreateSweep", err)
 	must(t, "Register", s.Register(ctx, id, Registration([]float64{16}, []int{1, 2}, []int64{1, 0})))
@@ -226,8 +226,12 @@ func exerciseScreened(t *testing.T, s Store) {
 		}
 	}
 	got := snapshot(t, s, id)
-	if got.Sweep.Strategy != sweep.StrategyScreen || snapshot(t, s, create(t, s, "other")).Sweep.Strategy != sweep.StrategyLadder {
+	other := snapshot(t, s, create(t, s, "other")).Sweep
+	if got.Sweep.Strategy != sweep.StrategyScreen || other.Strategy != sweep.StrategyLadder {
 		t.Errorf("strategy %q", got.Sweep.Strategy)
+	}
+	if !got.Sweep.Race || other.Race {
+		t.Errorf("race %v, of another sweep %v", got.Sweep.Race, other.Race)
 	}
 	f := got.Ladders[0].Rungs[1].Trials[0]
 	want := []trial.Screened{{Rank: 1, ValLoss: 4.875, Tokens: 630, Seconds: 0.5}, {Rank: 2, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}}

@@ -123,6 +123,9 @@ func limited(f plateau.Finding) string {
 			"more so the larger the noise, and the intervals do not count the choice", f.Count)
 	case plateau.AdviseScale:
 		return scale(f)
+	case plateau.AdviseRace:
+		return "no trial is spent on the higher ranks of a cell that loses; race: false under another name climbs it to its own verdict, and " +
+			"trains nothing again that is finished"
 	case plateau.AdviseClimbInstead:
 		return fmt.Sprintf("strategy: screen trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
 			f.Over, f.Ranks[0])

@@ -75,6 +75,10 @@ func ending(f plateau.Finding) string {
 		return fmt.Sprintf("rank %d, to be truncated to every lower rank: %d of %d trials finished", f.Ranks[0], f.Count, f.Of)
 	case plateau.ReasonStopping:
 		return "limits.time ran out: running trials write their checkpoints"
+	case plateau.ReasonHeld:
+		return fmt.Sprintf("rank %d is finished: the next waits until the other cells have finished it too, to be compared (race)", f.Ranks[0])
+	case plateau.ReasonOutraced:
+		return outraced(f)
 	case plateau.ReasonFailed:
 		return fmt.Sprintf("%d of %d trials failed: %s", f.Count, f.Of, strings.Join(failed(f.Trials), "; "))
 	case plateau.ReasonUnstable:
@@ -95,6 +99,19 @@ func ending(f plateau.Finding) string {
 	default:
 		return string(f.Code)
 	}
+}
+
+// outraced says which ladder is ahead, where, by how much, and what is left of it at best.
+func outraced(f plateau.Finding) string {
+	text := fmt.Sprintf("ladder %d (%s) is ahead by %s at rank %d and by %s at rank %d. ", f.Count, f.Name, threeDigits(f.Values[0]),
+		f.Ranks[0], threeDigits(f.Values[1]), f.Ranks[1])
+	if f.Values[1] < f.Values[0] {
+		text += fmt.Sprintf("Even if this one goes on catching up as between these ranks, it is still behind by %s at rank %d, ",
+			threeDigits(f.Gain.Mean), f.Of)
+	} else {
+		text += "This one does not catch up, and is behind "
+	}
+	return text + fmt.Sprintf("by %s at least, at confidence %s over the whole race", threeDigits(*f.Gain.Lo), threeDigits(f.Value))
 }
 
 func failed(trials []plateau.Failure) []string {
