@@ -93,15 +93,15 @@ func (t *text) recommendation(r Report) {
 		t.steps(rec, decimals)
 		t.cheapest(rec, decimals)
 		t.edges(r)
-		t.para("", "%s", served(*rec.Serving))
+		t.para("", "%s", Served(*rec.Serving))
 	}
 	for _, m := range rec.Missing {
 		t.para("", "Still missing: rank %d of ladder %d, %s %s.", m.Rank, m.Ladder, plural("seed", len(m.Seeds)), prose.List(m.Seeds))
 	}
 }
 
-// served says how an adapter is served.
-func served(s lora.Serving) string {
+// Served says in a sentence how an adapter is served.
+func Served(s lora.Serving) string {
 	switch {
 	case s.Served():
 		return fmt.Sprintf("Serve with vLLM --max-lora-rank %d.", *s.MaxLoRARank)
