@@ -44,7 +44,7 @@ func newRule(p plateau.Rule) Rule {
 
 func newLadder(l sweep.Ladder, v plateau.Verdict, rule plateau.Rule) Ladder {
 	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
-	out.id, out.baseParams, out.corpus, out.modules = l.ID, l.Model.Params, l.Corpus.Fingerprint, l.Model.Modules
+	out.id, out.baseParams, out.corpus, out.modules = l.ID, l.Model.Params, l.Corpus.Scored(), l.Model.Modules
 	judged := map[int]plateau.RungVerdict{}
 	for _, rv := range v.Rungs {
 		judged[rv.Rank] = rv
