@@ -1,7 +1,7 @@
 // Package store keeps a sweep's facts in SQLite: ROOT/sweep.db. It is the only package with SQL.
 //
-// Facts are rows; state is derived from them, in Go by package sweep and in SQL by the views trials, rungs, screened and verdicts,
-// which are meant for people:
+// Facts are rows; state is derived from them, in Go by package sweep and in SQL by the views trials, rungs, screened, updates and
+// verdicts, which are meant for people:
 //
 //	sqlite3 runs/sweep.db "select rank, seed, state, val_loss, peak_host_bytes from trials"
 //

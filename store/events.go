@@ -114,6 +114,8 @@ func appendFacts(ctx context.Context, tx *sql.Tx, attempt int64, e trial.Event) 
 		_, err := tx.ExecContext(ctx, `INSERT INTO screened_losses (attempt_id, seq, rank, val_loss, tokens, seconds)
 			VALUES (?, ?, ?, ?, ?, ?)`, attempt, e.Seq, s.Rank, s.ValLoss, s.Tokens, s.Seconds)
 		return err
+	case e.Kind == trial.EventUpdates && len(e.Updates) > 0:
+		return appendUpdates(ctx, tx, attempt, e.Seq, e.Updates)
 	case e.Kind == trial.EventEnded && e.Outcome != nil:
 		return appendOutcome(ctx, tx, attempt, e.Seq, *e.Outcome)
 	}
@@ -154,6 +156,20 @@ func appendEvaluation(ctx context.Context, tx *sql.Tx, attempt, seq int64, v tri
 	_, err := tx.ExecContext(ctx, `INSERT INTO evaluations (attempt_id, seq, val_loss, tokens, seconds`+measureColumns("")+`)
 		VALUES (?, ?, ?, ?, ?`+strings.Repeat(", ?", len(measured))+`)`, values...)
 	return err
+}
+
+func appendUpdates(ctx context.Context, tx *sql.Tx, attempt, seq int64, updates []trial.ModuleUpdate) error {
+	for _, u := range updates {
+		if err := finite(u.Norm, u.StableRank); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO module_updates (attempt_id, seq, module, norm, stable_rank) VALUES (?, ?, ?, ?, ?)`,
+			attempt, seq, u.Module, u.Norm, u.StableRank)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func appendOutcome(ctx context.Context, tx *sql.Tx, attempt, seq int64, o trial.Outcome) error {

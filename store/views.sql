@@ -1,4 +1,4 @@
--- What people read with a database shell: trials, rungs, verdicts and screened, on top of the other views. All of this file is
+-- What people read with a database shell: trials, rungs, verdicts, screened and updates, on top of the other views. All of this file is
 -- derived from the facts, and laid anew after migrating where it has changed: later migrations do not touch it. The views keep to
 -- what SQLite 3.38 (2022) reads, so that a distribution's sqlite3 shows them.
 
@@ -124,6 +124,18 @@ FROM (
 )
 WHERE newest = 1
 ORDER BY trial_id, rank;
+
+-- updates: one row per trial and module, the newest attempt's: the Frobenius norm of what its best adapter adds to the module's weight
+-- (scaling·B·A), and its stable rank. Trials of earlier versions have none.
+DROP VIEW IF EXISTS updates;
+CREATE VIEW updates AS
+SELECT trial_id, module, norm, stable_rank
+FROM (
+    SELECT a.trial_id, u.*, row_number() OVER (PARTITION BY a.trial_id, u.module ORDER BY a.number DESC, u.seq DESC) AS newest
+    FROM attempts a JOIN module_updates u ON u.attempt_id = a.id
+)
+WHERE newest = 1
+ORDER BY trial_id, module;
 
 -- trials: one row per sweep, ladder, rank, candidate and seed; a trial that several sweeps hold appears once in each.
 --   tuned        the candidate's values of the tuned axes as name=value; empty where nothing is tuned

@@ -149,7 +149,7 @@ func (a *LiveAttempt) take(e trial.Event) bool {
 	a.seq = e.Seq
 	a.Step = max(a.Step, e.Step)
 	switch e.Kind {
-	case trial.EventStarted, trial.EventCheckpoint, trial.EventMemory, trial.EventScreened:
+	case trial.EventStarted, trial.EventCheckpoint, trial.EventMemory, trial.EventScreened, trial.EventUpdates:
 	case trial.EventPredicted:
 		a.Compiled = true
 		return true

@@ -44,24 +44,14 @@ type Evaluation struct {
 
 // Evaluate scores every row of a data set once, dropout off, on the path that validation takes while training.
 func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
-	if o.SequenceLength == 0 {
-		o.SequenceLength = o.Model.MaxPositions
-	}
-	if o.BatchSize < 1 {
-		return Evaluation{}, fmt.Errorf("%w: batch size %d: want 1 or more", trial.ErrInput, o.BatchSize)
-	}
-	files, err := Files(o.Model)
-	if err != nil {
-		return Evaluation{}, err
-	}
-	rows, err := newEvalRows(ctx, files, o)
+	o, rows, err := o.rows(ctx)
 	if err != nil {
 		return Evaluation{}, err
 	}
 	var total score
 	warnings := rows.warnings
-	err = withProgram(ctx, o, func(p *model.Program, ofAdapter []string) error {
-		warnings = append(warnings, ofAdapter...)
+	err = withProgram(ctx, o, func(p *model.Program, f model.Fitted) error {
+		warnings = append(warnings, f.Warnings...)
 		total, err = rows.score(ctx, p, o.BatchSize)
 		return err
 	})
@@ -69,6 +59,22 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (Evaluation, error) {
 		return Evaluation{}, err
 	}
 	return newEvaluation(total, rows.n, warnings)
+}
+
+// rows returns the rows to score, and the options with what they left out.
+func (o EvaluateOptions) rows(ctx context.Context) (EvaluateOptions, *evalRows, error) {
+	if o.SequenceLength == 0 {
+		o.SequenceLength = o.Model.MaxPositions
+	}
+	if o.BatchSize < 1 {
+		return o, nil, fmt.Errorf("%w: batch size %d: want 1 or more", trial.ErrInput, o.BatchSize)
+	}
+	files, err := Files(o.Model)
+	if err != nil {
+		return o, nil, err
+	}
+	rows, err := newEvalRows(ctx, files, o)
+	return o, rows, err
 }
 
 func newEvaluation(total score, sequences int, warnings []string) (Evaluation, error) {
@@ -86,11 +92,11 @@ func newEvaluation(total score, sequences int, warnings []string) (Evaluation, e
 // WithProgram hands use the model with its adapter on a device, ready to score and to generate, and closes it afterwards. Of o it
 // needs neither Data nor what belongs to it.
 func WithProgram(ctx context.Context, o EvaluateOptions, use func(*model.Program) error) error {
-	return withProgram(ctx, o, func(p *model.Program, _ []string) error { return use(p) })
+	return withProgram(ctx, o, func(p *model.Program, _ model.Fitted) error { return use(p) })
 }
 
-// withProgram is WithProgram, and tells use what is to be said of the adapter.
-func withProgram(ctx context.Context, o EvaluateOptions, use func(p *model.Program, warnings []string) error) error {
+// withProgram is WithProgram, and hands use the adapter too.
+func withProgram(ctx context.Context, o EvaluateOptions, use func(p *model.Program, f model.Fitted) error) error {
 	be, err := backend.Open(o.Backend.Platform, o.Backend.PluginPath, o.Device)
 	if err != nil {
 		return err
@@ -118,7 +124,7 @@ func withProgram(ctx context.Context, o EvaluateOptions, use func(p *model.Progr
 	}
 	defer program.Close()
 	clear(base)
-	return use(program, adapter.Warnings)
+	return use(program, adapter)
 }
 
 // evaluatedAdapter returns the adapter to score with. The base model alone is scored with an adapter that adds nothing.

@@ -31,8 +31,8 @@ func EvaluateOnTrial(ctx context.Context, t trial.Trial, path string, o Evaluate
 	rows := corpus.Batches{Corpus: c, Size: o.BatchSize}
 	var total score
 	var warnings []string
-	err = withProgram(ctx, o, func(p *model.Program, ofAdapter []string) error {
-		warnings = ofAdapter
+	err = withProgram(ctx, o, func(p *model.Program, f model.Fitted) error {
+		warnings = f.Warnings
 		total, err = scoreRows(ctx, p, rows, c.Validation())
 		return err
 	})

@@ -24,6 +24,9 @@ func (t *training) finish(ctx context.Context) (trial.Outcome, error) {
 	if err := t.writeAdapters(); err != nil {
 		return trial.Outcome{}, err
 	}
+	if err := t.emitUpdates(); err != nil {
+		return trial.Outcome{}, err
+	}
 	if outcome, err := t.screen(ctx); err != nil || outcome != nil {
 		return orStop(outcome, err)
 	}
@@ -54,6 +57,16 @@ func (t *training) writeAdapters() error {
 		}
 	}
 	return nil
+}
+
+// emitUpdates says what the best adapter adds to each module.
+func (t *training) emitUpdates() error {
+	spec, adapter := model.Export(t.adapterSpec(), t.targets, t.start, t.bestAdapter)
+	updates, err := model.Fitted{LoRA: spec, Targets: t.targets, Tensors: adapter}.Updates()
+	if err != nil {
+		return err
+	}
+	return t.emit(trial.Event{Kind: trial.EventUpdates, Updates: updates})
 }
 
 // adapterSpec is the trial's LoRA spec as PEFT stores it: "all-linear" becomes the modules that it stood for.

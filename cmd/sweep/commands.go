@@ -23,6 +23,7 @@ func commands() []func(*app) *cobra.Command {
 		newRunCommand,
 		newSchemaCommand,
 		newShowCommand,
+		newShrinkCommand,
 		newStatusCommand,
 		newValidateCommand,
 		newVersionCommand,

@@ -8,22 +8,28 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
-// evalRequest is the command line of `sweep eval`.
-type evalRequest struct {
+// scoring says which model to score, on which data, and how.
+type scoring struct {
 	model          string
-	adapter        string
 	data           []string
 	sequenceLength int
 	packing        bool
 	batchSize      int
 	dtype          string
 	completionOnly bool
+}
+
+// evalRequest is the command line of `sweep eval`.
+type evalRequest struct {
+	scoring
+	adapter string
 
 	trial string // the beginning of a trial's id, instead of data
 	last  bool
@@ -59,8 +65,16 @@ or drawn: it gives the recorded val_loss again. With --adapter or --model it sco
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&r.model, "model", "", "hub id, folder, .gguf file, or builtin:<name>")
+	r.addFlags(f)
 	f.StringVar(&r.adapter, "adapter", "", "PEFT adapter folder; without it the base model is scored")
+	f.StringVar(&r.trial, "trial", "", "score on the validation rows of this trial (an id, or the beginning of one)")
+	f.BoolVar(&r.last, "last", false, "with --trial: the adapter of the last step instead of the best evaluation's")
+	return cmd
+}
+
+// addFlags adds the flags that say what to score.
+func (r *scoring) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&r.model, "model", "", "hub id, folder, .gguf file, or builtin:<name>")
 	f.StringSliceVar(&r.data, "data", nil, "files or built-in data sets, as data.train of a grid")
 	f.BoolVar(&r.packing, "packing", true, "pack text documents into rows, without attention from one to another")
 	f.IntVar(&r.sequenceLength, "sequence-length", 0, "ids in a row of text (default: the model's positions)")
@@ -68,9 +82,6 @@ or drawn: it gives the recorded val_loss again. With --adapter or --model it sco
 	f.StringVar(&r.dtype, "dtype", trial.DtypeFloat32, "of the base and the compute: float32 or bfloat16, as train.dtype of a grid")
 	f.BoolVar(&r.completionOnly, "completion-only-loss", true,
 		"score only completions and assistant turns, as data.completion_only_loss of a grid")
-	f.StringVar(&r.trial, "trial", "", "score on the validation rows of this trial (an id, or the beginning of one)")
-	f.BoolVar(&r.last, "last", false, "with --trial: the adapter of the last step instead of the best evaluation's")
-	return cmd
 }
 
 func (a *app) eval(ctx context.Context, r evalRequest) error {
@@ -80,31 +91,41 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 	if r.last {
 		return usagef("--last goes with --trial; name the folder of the last adapter with --adapter")
 	}
-	if r.dtype != trial.DtypeFloat32 && r.dtype != trial.DtypeBFloat16 {
-		return usagef("--dtype %s: want float32 or bfloat16", r.dtype)
-	}
-	dir, err := filepath.Abs(".")
+	o, err := a.evaluateOptions(ctx, r.scoring)
 	if err != nil {
 		return err
 	}
-	choice, err := a.resolveBackend(ctx, sweep.Info{})
-	if err != nil {
-		return asUsage(err)
-	}
-	info, err := trainer.Inspect(ctx, r.model, trainer.InspectOptions{Hub: a.hub()})
-	if err != nil {
-		return asUsage(err)
-	}
-	result, err := trainer.Evaluate(ctx, trainer.EvaluateOptions{
-		Model: info, Adapter: r.adapter, Data: trial.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly,
-		WholeDocuments: !r.packing,
-		SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
-		Backend: choice,
-	})
+	o.Adapter = r.adapter
+	result, err := trainer.Evaluate(ctx, o)
 	if err != nil {
 		return asUsage(err)
 	}
 	return a.writeEvaluation(evalView{Evaluation: result})
+}
+
+// evaluateOptions resolves what to score.
+func (a *app) evaluateOptions(ctx context.Context, r scoring) (trainer.EvaluateOptions, error) {
+	if r.dtype != trial.DtypeFloat32 && r.dtype != trial.DtypeBFloat16 {
+		return trainer.EvaluateOptions{}, usagef("--dtype %s: want float32 or bfloat16", r.dtype)
+	}
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		return trainer.EvaluateOptions{}, err
+	}
+	choice, err := a.resolveBackend(ctx, sweep.Info{})
+	if err != nil {
+		return trainer.EvaluateOptions{}, asUsage(err)
+	}
+	info, err := trainer.Inspect(ctx, r.model, trainer.InspectOptions{Hub: a.hub()})
+	if err != nil {
+		return trainer.EvaluateOptions{}, asUsage(err)
+	}
+	return trainer.EvaluateOptions{
+		Model: info, Data: trial.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly,
+		WholeDocuments: !r.packing,
+		SequenceLength: r.sequenceLength, BatchSize: r.batchSize, Dtype: r.dtype,
+		Backend: choice,
+	}, nil
 }
 
 // evalView is the result of sweep eval.

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newExplainCommand(a *app) *cobra.Command {
@@ -14,10 +17,11 @@ func newExplainCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain LADDER",
 		Short: "Show the arithmetic behind a ladder's verdict, rank by rank",
-		Long: `explain prints, for every rank of a ladder, its gain over the incumbent seed by seed, the noise that was assumed and
-where it comes from, the interval, the chance of a worthwhile gain, the decision with its reason, the strikes, and what the
-gain cost in parameters, memory and time. Where settings are tuned at each rank (train.tune), it also lists every candidate
-with its mean loss and its cost, says which one stands for the rank, and whether it lies at the edge of its list.
+		Long: `explain shows which modules the recommended rank's adapters change most: the Frobenius norm of scaling·B·A, and its stable rank (how
+many directions carry it). Then it prints, for every rank of a ladder, its gain over the incumbent seed by seed, the noise that was
+assumed and where it comes from, the interval, the chance of a worthwhile gain, the decision with its reason, the strikes, and what
+the gain cost in parameters, memory and time. Where settings are tuned at each rank (train.tune), it also lists every candidate with
+its mean loss and its cost, says which one stands for the rank, and whether it lies at the edge of its list.
 
 LADDER is a number as 'sweep report' shows it, id=N for an id of the database's views, or settings that only one ladder has.`,
 		Example: `  sweep explain 1
@@ -25,7 +29,7 @@ LADDER is a number as 'sweep report' shows it, id=N for an id of the database's 
   sweep explain 2 --sweep gpt2-notes -o json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.readSnapshot(cmd.Context(), name)
+			s, updates, err := a.readWithUpdates(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
@@ -36,9 +40,28 @@ LADDER is a number as 'sweep report' shows it, id=N for an id of the database's 
 			if err != nil {
 				return notFound(err)
 			}
+			e = e.WithUpdates(updates)
 			return a.emit("explain", e, func(w io.Writer) error { return e.Text(w, a.textOptions(w)) }, nil)
 		},
 	}
 	cmd.Flags().StringVar(&name, "sweep", "", "the sweep's name (default: the latest)")
 	return cmd
+}
+
+// readWithUpdates reads a sweep's facts with what its trials' adapters add to the weights.
+func (a *app) readWithUpdates(ctx context.Context, name string) (s sweep.Snapshot, u map[trial.ID][]trial.ModuleUpdate, err error) {
+	db, err := a.openReadOnly(ctx)
+	if err != nil {
+		return sweep.Snapshot{}, nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	info, err := db.Find(ctx, name)
+	if err != nil {
+		return sweep.Snapshot{}, nil, notFound(err)
+	}
+	if s, err = db.Snapshot(ctx, info.ID); err != nil {
+		return sweep.Snapshot{}, nil, err
+	}
+	u, err = db.Updates(ctx, info.ID)
+	return s, u, err
 }

@@ -105,7 +105,7 @@ func (c trialChoice) one(r report.Report, ladders []report.Ladder) (report.Ladde
 
 // comparable refuses to look for the lowest loss among losses of different tokens.
 func comparable(s sweep.Snapshot, ladders []report.Ladder) error {
-	corpus := func(l report.Ladder) string { return s.Ladders[l.Number-1].Corpus.Fingerprint }
+	corpus := func(l report.Ladder) string { return s.Ladders[l.Number-1].Corpus.Scored() }
 	for _, l := range ladders[1:] {
 		if corpus(l) != corpus(ladders[0]) {
 			return usagef("ladders %d and %d are scored on other validation tokens, so their losses do not compare; choose with --cell:\n%s",

@@ -291,3 +291,30 @@ func TestExpandWarnings(t *testing.T) {
 		t.Errorf("warnings: -want +got\n%s", diff)
 	}
 }
+
+// TestExpandFraction: each share of the data is a cell; all of it leaves the trials as they are without the key.
+func TestExpandFraction(t *testing.T) {
+	t.Parallel()
+	with := func(fraction string) []sweep.LadderPlan {
+		return mustExpand(t, parse(t, strings.Replace(minimal, "data: {", "data: {fraction: "+fraction+", ", 1)))
+	}
+	ladders := with("[0.25, 1]")
+	if len(ladders) != 2 {
+		t.Fatalf("%d ladders, want 2", len(ladders))
+	}
+	for i, want := range []float64{0.25, 0} {
+		if got := ladders[i].Spec().Data.Fraction; got != want {
+			t.Errorf("ladder %d trains on a fraction of %v, want %v", i, got, want)
+		}
+		if cell := ladders[i].Cell.Axes().String(); cell != []string{"fraction=0.25", "fraction=1"}[i] {
+			t.Errorf("ladder %d is called %q", i, cell)
+		}
+	}
+	whole := mustExpand(t, parse(t, minimal))
+	if diff := cmp.Diff(whole, with("1")); diff != "" {
+		t.Errorf("fraction: 1 (-without +with):\n%s", diff)
+	}
+	if parse(t, minimal).Hash() != parse(t, strings.Replace(minimal, "data: {", "data: {fraction: 1, ", 1)).Hash() {
+		t.Error("fraction: 1 changes the grid's hash")
+	}
+}

@@ -23,6 +23,7 @@ type Grid struct {
 
 	model       []string       // as written
 	data        trial.DataSpec // paths as written
+	fraction    []float64
 	rank        ranks
 	alpha       []alpha
 	dropout     []float64

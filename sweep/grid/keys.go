@@ -19,15 +19,16 @@ import (
 func defaultGrid(file string) Grid {
 	base := filepath.Base(file)
 	return Grid{
-		Name:    strings.TrimSuffix(base, filepath.Ext(base)),
-		Seeds:   []int64{0, 1, 2},
-		file:    file,
-		data:    trial.DataSpec{Shuffle: true, Packing: true},
-		alpha:   []alpha{{value: 8}},
-		dropout: []float64{0},
-		rsLoRA:  []bool{false},
-		init:    []string{lora.InitKaiming},
-		exclude: []lora.Targets{{}}, layers: [][]int{nil}, layersName: [][]string{nil}, save: [][]string{nil},
+		Name:     strings.TrimSuffix(base, filepath.Ext(base)),
+		Seeds:    []int64{0, 1, 2},
+		file:     file,
+		data:     trial.DataSpec{Shuffle: true, Packing: true},
+		fraction: []float64{1},
+		alpha:    []alpha{{value: 8}},
+		dropout:  []float64{0},
+		rsLoRA:   []bool{false},
+		init:     []string{lora.InitKaiming},
+		exclude:  []lora.Targets{{}}, layers: [][]int{nil}, layersName: [][]string{nil}, save: [][]string{nil},
 		dora: []bool{false}, bias: []string{lora.BiasNone},
 		train: trainAxes{
 			steps: []int{0}, epochs: []float64{0}, batchSize: []int{8}, accumulation: []int{1}, warmup: []int{0}, warmupRatio: []float64{0},
@@ -93,6 +94,13 @@ func dataKeys() []key {
 		listKey("data.retain", "Corpus that must not be forgotten, given like data.validation: scored at every evaluation (at most "+
 			"validation_sequences of it), never trained on.", textCodec(paths),
 			func(g *Grid) *[]string { return &g.data.Retain }),
+		axisKey("data.fraction", "Train on this share of the training documents (rows; paragraphs of text files), chosen by hash, so that a "+
+			"smaller share is part of a larger one; above 0, at most 1. The validation data stay the same. Axis.", shareCodec(),
+			func(g *Grid) *[]float64 { return &g.fraction }, func(s *trial.Spec, v float64) {
+				if v < 1 {
+					s.Data.Fraction = v
+				}
+			}).unset("1"),
 		columnsKey(),
 		singleKey("data.skip_bad_rows", "Leave out rows that cannot be read or encoded, and say how many and which; false makes them an error "+
 			"that counts them all.", boolCodec(), func(g *Grid) *bool { return &g.data.SkipBadRows }),

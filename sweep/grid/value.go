@@ -98,6 +98,18 @@ func numberCodec(low float64, open bool, high float64) codec[float64] {
 	}
 }
 
+// shareCodec reads a number above 0 and at most 1.
+func shareCodec() codec[float64] {
+	c := numberCodec(0, true, math.Inf(1))
+	c.want, c.schema["maximum"] = "a number above 0 and at most 1", 1
+	read := c.read
+	c.read = func(n ast.Node) (float64, bool) {
+		v, ok := read(n)
+		return v, ok && v <= 1
+	}
+	return c
+}
+
 // readNumber reads a finite number from an unquoted scalar: 2e-4 is one, whatever the YAML version says.
 func readNumber(n ast.Node) (float64, bool) {
 	text, ok := plain(n)

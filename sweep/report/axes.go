@@ -48,7 +48,7 @@ func axes(ladders []Ladder, best Recommendation) []Axis {
 			continue
 		}
 		a := Axis{Name: s.Name, Values: axisValues(ladders, s.Name), Reading: reading(ladders, s.Name)}
-		if best.Rank != nil {
+		if best.Rank != nil && (s.Name != "fraction" || best.Cell.value(s.Name) != "1") { // there is no more data than all
 			a.Edge = edge(a, best.Cell.value(s.Name))
 		}
 		out = append(out, a)

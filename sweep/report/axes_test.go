@@ -173,3 +173,30 @@ func TestReadingOfUnsettledLadders(t *testing.T) {
 		t.Errorf("reading = %q, want %q", got, want)
 	}
 }
+
+// TestFractionsCompare: ladders of shares of one corpus are scored on its validation rows, so that they compare, and no more data is
+// called for than there is.
+func TestFractionsCompare(t *testing.T) {
+	t.Parallel()
+	ladder := func(corpus string, means ...float64) fixtureLadder {
+		return fixtureLadder{dropout: "0", rungs: measured(means...), corpus: corpus}
+	}
+	s := fixture{name: "fractions", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{
+		ladder("half", 4.90, 4.899, 4.898), ladder("whole", 4.85, 4.75, 4.749, 4.748),
+	}}.snapshot()
+	s.Ladders[0].Corpus.Whole = "whole"
+	for i := range s.Ladders {
+		s.Ladders[i].Cell = sweep.Cell{{Name: "fraction", Value: []string{"0.5", "1"}[i], Axis: true}, {Name: "alpha", Value: "16"}}
+	}
+	r := Build(s)
+	if len(r.Warnings) > 0 || r.Recommendation.Ladder != 2 || *r.Recommendation.Rank != 2 {
+		t.Errorf("warnings %q, recommendation %+v, want rank 2 of ladder 2", r.Warnings, r.Recommendation)
+	}
+	if a := r.Axes[0]; a.Edge != sweep.EdgeNone || a.Reading != "fraction: the larger, the higher the recommended rank" {
+		t.Errorf("axis %+v", a)
+	}
+	s.Ladders[1].Corpus.Fingerprint = "other"
+	if r := Build(s); len(r.Warnings) != 1 {
+		t.Errorf("warnings %q, want one about ladders that do not compare", r.Warnings)
+	}
+}

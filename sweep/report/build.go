@@ -44,7 +44,7 @@ func newRule(p plateau.Rule) Rule {
 
 func newLadder(l sweep.Ladder, v plateau.Verdict, rule plateau.Rule) Ladder {
 	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
-	out.id, out.baseParams, out.corpus = l.ID, l.Model.Params, l.Corpus.Fingerprint
+	out.id, out.baseParams, out.corpus, out.modules = l.ID, l.Model.Params, l.Corpus.Scored(), l.Model.Modules
 	judged := map[int]plateau.RungVerdict{}
 	for _, rv := range v.Rungs {
 		judged[rv.Rank] = rv
@@ -104,8 +104,8 @@ func newRung(l sweep.Ladder, r sweep.Rung, judged map[int]plateau.RungVerdict) R
 	out := Rung{Rank: r.Rank, Tuned: Cell{}, Trials: []Trial{}}
 	stands := r.ChosenRung().Trials
 	if len(stands) > 0 {
-		lora := stands[0].Trial.Spec.LoRA
-		out.Alpha, out.Scaling = lora.Alpha, lora.Scaling()
+		out.lora = stands[0].Trial.Spec.LoRA
+		out.Alpha, out.Scaling = out.lora.Alpha, out.lora.Scaling()
 	}
 	for _, t := range stands {
 		out.Trials = append(out.Trials, newTrial(t))

@@ -28,6 +28,8 @@ type Explanation struct {
 	Steps      []ExplainedStep `json:"steps"` // one per judged rung, ascending
 	// Tuning has what each started rung was tuned over, ascending; absent where nothing is tuned.
 	Tuning []TunedRung `json:"tuning,omitempty"`
+	// Updates has the rungs of which they are known, ascending: see WithUpdates.
+	Updates []Updates `json:"updates,omitempty"`
 
 	ladder Ladder
 }
@@ -143,6 +145,7 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	t := newText(w, o, e.Rule)
 	t.print(t.bold(e.ladder.title()))
 	t.verdict(e.ladder)
+	t.updates(e)
 	t.print("")
 	minGain := "min_gain"
 	if e.Verdict.MinGain != nil {

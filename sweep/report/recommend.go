@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
@@ -34,8 +35,18 @@ func recommend(r Report) Recommendation {
 	out.ValLoss, out.Cost = &rung.ValLoss.Mean, rung.Cost
 	out.Larger, out.Smaller = larger(best.Rungs, i), smaller(best.Rungs, i)
 	out.Cheapest = cheapest(r.Ladders, *best, rung, r.Rule.Confidence)
+	out.Serving = serving(*best, rung)
 	out.Summary = summary(out, *best, len(r.Ladders))
 	return out
+}
+
+// serving says what serves a rung's adapters.
+func serving(l Ladder, r Rung) *lora.Serving {
+	targets, err := r.lora.Match(l.modules)
+	if err != nil {
+		targets = nil // of a model that is not described: the rank alone decides
+	}
+	return new(r.lora.Serving(targets))
 }
 
 // bestLadder returns the comparable ladder whose recommended rung has the lowest mean loss, or nil. One that diverged there comes after

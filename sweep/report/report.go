@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -46,6 +47,7 @@ type Recommendation struct {
 	Smaller  *Step         `json:"smaller"`  // the next smaller one
 	Cheapest *Equivalent   `json:"cheapest_equivalent"`
 	Missing  []Missing     `json:"missing"`
+	Serving  *lora.Serving `json:"serving"` // nil while no rung is complete
 }
 
 // Cost is what one trial of a rung took: parameters exactly, the rest as measured.
@@ -106,8 +108,9 @@ type Ladder struct {
 	// Metrics are absent where nothing but the loss was measured.
 	Metrics []Metric `json:"metrics,omitempty"`
 
-	id         int64  // in the database
-	baseParams int64  // of the base model
+	id         int64 // in the database
+	baseParams int64 // of the base model
+	modules    []lora.Module
 	corpus     string // losses compare only between ladders scored on the same tokens
 }
 
@@ -176,6 +179,7 @@ type Rung struct {
 	// claimed from it, and a rung that has nothing else was not trained.
 	ScreenedLoss *plateau.Interval `json:"screened_loss,omitempty"`
 
+	lora    lora.Spec // of its first trial
 	judged  *plateau.RungVerdict
 	edges   []sweep.Edge // of the chosen candidate
 	started bool

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
@@ -92,10 +93,23 @@ func (t *text) recommendation(r Report) {
 		t.steps(rec, decimals)
 		t.cheapest(rec, decimals)
 		t.edges(r)
+		t.para("", "%s", Served(*rec.Serving))
 	}
 	for _, m := range rec.Missing {
 		t.para("", "Still missing: rank %d of ladder %d, %s %s.", m.Rank, m.Ladder, plural("seed", len(m.Seeds)), prose.List(m.Seeds))
 	}
+}
+
+// Served says in a sentence how an adapter is served.
+func Served(s lora.Serving) string {
+	switch {
+	case s.Served():
+		return fmt.Sprintf("Serve with vLLM --max-lora-rank %d.", *s.MaxLoRARank)
+	case s.MaxLoRARank == nil:
+		return fmt.Sprintf("vLLM serves adapters up to rank %d, not %d: merge this one into the model (sweep export --merged).",
+			lora.VLLMMaxRank, s.Rank)
+	}
+	return fmt.Sprintf("vLLM serves no adapter with %s: merge this one into the model (sweep export --merged).", prose.List(s.Unsupported))
 }
 
 func (t *text) steps(rec Recommendation, decimals int) {

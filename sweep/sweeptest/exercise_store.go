@@ -272,6 +272,11 @@ func exerciseInvalidEvents(t *testing.T, s Store) {
 			Seq: 3, At: moment(3), Kind: trial.EventEval,
 			Evaluation: &trial.Evaluation{ValLoss: 1, Measures: trial.Measures{RetainLoss: new(math.NaN())}},
 		},
+		"no updates": {Seq: 3, At: moment(3), Kind: trial.EventUpdates},
+		"NaN norm": {
+			Seq: 3, At: moment(3), Kind: trial.EventUpdates,
+			Updates: []trial.ModuleUpdate{{Module: "h.0", Norm: 1, StableRank: 1}, {Module: "h.1", Norm: math.NaN()}},
+		},
 		"nothing screened": {Seq: 3, At: moment(3), Kind: trial.EventScreened},
 		"NaN screened":     {Seq: 3, At: moment(3), Kind: trial.EventScreened, Screened: &trial.Screened{Rank: 1, ValLoss: math.NaN()}},
 		"NaN exact match": {

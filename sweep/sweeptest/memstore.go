@@ -255,7 +255,8 @@ func valid(e trial.Event, others map[int64]trial.Event) error {
 	set := map[trial.EventKind]bool{
 		trial.EventStarted: e.Environment != nil, trial.EventPredicted: e.Prediction != nil, trial.EventResumed: true,
 		trial.EventPoint: e.Point != nil, trial.EventEval: e.Evaluation != nil, trial.EventCheckpoint: true,
-		trial.EventMemory: e.Memory != nil, trial.EventScreened: e.Screened != nil, trial.EventEnded: e.Outcome != nil,
+		trial.EventMemory: e.Memory != nil, trial.EventScreened: e.Screened != nil, trial.EventUpdates: len(e.Updates) > 0,
+		trial.EventEnded: e.Outcome != nil,
 	}
 	if !set[e.Kind] {
 		return fmt.Errorf("kind %q lacks what it says", e.Kind)

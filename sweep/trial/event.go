@@ -20,16 +20,17 @@ const (
 	EventCheckpoint EventKind = "checkpoint" // the state after Step is safe on disk
 	EventMemory     EventKind = "memory"     // the peak so far: Memory, at every evaluation
 	EventScreened   EventKind = "screened"   // the trained adapter truncated to a lower rank: Screened, one event per rank
+	EventUpdates    EventKind = "updates"    // training is done: what the best adapter adds to each module: Updates
 	EventEnded      EventKind = "ended"      // the last event of an attempt: Outcome
 )
 
 // Event is one line of events.jsonl. Seq counts from 1 within an attempt, so that appending is idempotent.
-// Exactly the pointer that Kind names is set.
+// Exactly the field that Kind names is set.
 type Event struct {
 	Seq  int64     `json:"seq"`
 	At   time.Time `json:"at"`
 	Kind EventKind `json:"kind"`
-	Step int       `json:"step,omitempty"` // optimiser steps done; not set on started, predicted and screened
+	Step int       `json:"step,omitempty"` // optimiser steps done; not set on started, predicted, screened and updates
 
 	Environment *Environment `json:"environment,omitempty"`
 	Prediction  *Prediction  `json:"prediction,omitempty"`
@@ -37,7 +38,10 @@ type Event struct {
 	Evaluation  *Evaluation  `json:"evaluation,omitempty"`
 	Memory      *Memory      `json:"memory,omitempty"`
 	Screened    *Screened    `json:"screened,omitempty"`
-	Outcome     *Outcome     `json:"outcome,omitempty"`
+
+	Updates []ModuleUpdate `json:"updates,omitempty"`
+
+	Outcome *Outcome `json:"outcome,omitempty"`
 }
 
 // Environment is where an attempt ran: facts for the store and for doctor-like questions later.
@@ -76,6 +80,15 @@ type Evaluation struct {
 	Measures
 	Tokens  int64   `json:"tokens"` // supervised validation tokens
 	Seconds float64 `json:"seconds"`
+}
+
+// ModuleUpdate is what an adapter adds to a module's weight: ΔW = scaling·B·A.
+type ModuleUpdate struct {
+	Module string  `json:"module"`
+	Norm   float64 `json:"norm"` // of Frobenius
+	// StableRank is ‖ΔW‖²_F/‖ΔW‖²₂ (Rudelson and Vershynin 2007, section 1): how many directions carry the update, at most its rank; 0 of an
+	// update that is 0.
+	StableRank float64 `json:"stable_rank"`
 }
 
 // Memory is the peak an attempt has used. A nil peak means that it cannot be told there.

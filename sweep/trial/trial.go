@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -43,6 +44,8 @@ type DataSpec struct {
 	Columns map[string]string `json:"columns,omitempty"`
 
 	ChatTemplateKwargs json.RawMessage `json:"chat_template_kwargs,omitempty"` // an object: what the chat template is given by name
+
+	Fraction float64 `json:"fraction,omitempty"` // of the training documents; 0 means all
 }
 
 // Values of DataSpec.LongRows.
@@ -116,8 +119,13 @@ type CorpusInfo struct {
 	RetainSequences     int    `json:"retain_sequences,omitempty"`
 	RetainTokens        int64  `json:"retain_tokens,omitempty"`
 
+	Whole string `json:"whole,omitempty"` // with DataSpec.Fraction: the fingerprint of the corpus with all training documents
+
 	Duplicates Duplicates `json:"duplicates,omitzero"` // zero: prepared by a version that did not count them
 }
+
+// Scored identifies the validation rows: losses of one compare. It is the corpus's fingerprint, or that of the whole one.
+func (c CorpusInfo) Scored() string { return cmp.Or(c.Whole, c.Fingerprint) }
 
 // Duplicates counts documents (rows, documents of a built-in set, paragraphs or lines of text files) that are there more than once.
 type Duplicates struct {

@@ -73,7 +73,7 @@ func newPlan(ctx context.Context, src Source) (*plan, error) {
 			(*side.into)[i].Columns, (*side.into)[i].OwnNames = p.spec.Columns, side.into == &p.retain
 		}
 	}
-	p.split = newSplitter(p.spec.ValidationSplit, p.train)
+	p.split = newSplitter(p.spec.ValidationSplit, p.spec.Fraction, p.train)
 	var err error
 	if p.enc, err = newEncoder(src.Files, p.spec, p.inputs()); err != nil {
 		return p, err
@@ -101,6 +101,8 @@ func (p *plan) checkSpec() error {
 	case s.SequenceLength > p.model.MaxPositions:
 		return fmt.Errorf("%w: data.sequence_length %d is beyond the model's %d positions%s", trial.ErrInput, s.SequenceLength,
 			p.model.MaxPositions, p.model.BeyondThem)
+	case !(s.Fraction >= 0 && s.Fraction <= 1):
+		return fmt.Errorf("%w: data.fraction %v is not above 0 and at most 1", trial.ErrInput, s.Fraction)
 	case s.ValidationSequences < 0:
 		return fmt.Errorf("%w: data.validation_sequences %d is negative", trial.ErrInput, s.ValidationSequences)
 	}
@@ -128,16 +130,27 @@ func (p *plan) fingerprint() string {
 		Columns            map[string]string `json:"columns,omitempty"`
 		Chats              string            `json:"chats,omitempty"`
 		ChatTemplateKwargs json.RawMessage   `json:"chat_template_kwargs,omitempty"`
+		Fraction           float64           `json:"fraction,omitempty"`
 	}{
 		prepareVersion, keys(p.train), keys(p.validation), keys(p.retain), p.spec.ValidationSplit, p.spec.ValidationSequences,
 		p.spec.SequenceLength, p.spec.Packing, p.spec.ScorePrompts, p.enc.fingerprint(), p.enc.templateFingerprint(), p.model.VocabSize,
-		p.spec.SkipBadRows, p.spec.LongRows, p.spec.Columns, p.chats, p.spec.ChatTemplateKwargs,
+		p.spec.SkipBadRows, p.spec.LongRows, p.spec.Columns, p.chats, p.spec.ChatTemplateKwargs, p.spec.Fraction,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("checkSpec let through what JSON cannot write: %v", err))
 	}
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])
+}
+
+// whole is the fingerprint of the corpus with all training documents, which has the same validation rows; "" where this is it.
+func (p *plan) whole() string {
+	if p.spec.Fraction == 0 {
+		return ""
+	}
+	whole := *p
+	whole.spec.Fraction = 0
+	return whole.fingerprint()
 }
 
 func keys(inputs []records.Input) [][2]string {
@@ -179,7 +192,7 @@ func (p *plan) run(ctx context.Context, s sink) error {
 		return err
 	}
 	if err := train.finish("data.train", p.train); err != nil {
-		return p.splitHint(err)
+		return p.thinHint(err)
 	}
 	key, inputs := "data.validation", p.validation
 	if p.spec.ValidationSplit > 0 {
@@ -199,6 +212,14 @@ func (p *plan) assembler(emit func(row) error) *assembler {
 	return &assembler{enc: p.enc, length: p.spec.SequenceLength, packing: p.spec.Packing, emit: emit}
 }
 
+// thinHint adds to an error about an empty training side what to do where data.fraction may have made it so.
+func (p *plan) thinHint(err error) error {
+	if p.spec.Fraction == 0 {
+		return p.splitHint(err)
+	}
+	return p.splitHint(fmt.Errorf("%w (data.fraction %v keeps training documents by hash: raise it, or use more data)", err, p.spec.Fraction))
+}
+
 // splitHint adds to an error about an empty side what to do when the split made it so.
 func (p *plan) splitHint(err error) error {
 	if p.spec.ValidationSplit == 0 {
@@ -214,7 +235,7 @@ func (p *plan) feed(ctx context.Context, key string, inputs []records.Input, spl
 	for _, in := range inputs {
 		for doc, err := range in.Documents(ctx) {
 			if err == nil {
-				err = addParts(doc, split, kept, heldOut)
+				err = addParts(in.Kind, doc, split, kept, heldOut)
 			}
 			if err == nil {
 				p.found.note(key, doc)
@@ -231,19 +252,27 @@ func (p *plan) feed(ctx context.Context, key string, inputs []records.Input, spl
 	return nil
 }
 
-// addParts adds a document, or its parts, to the sides that they belong to.
-func addParts(doc records.Document, split splitter, kept, heldOut *assembler) error {
+// addParts adds a document of a kind of file, or its parts, to the sides that they belong to.
+func addParts(kind records.Kind, doc records.Document, split splitter, kept, heldOut *assembler) error {
 	parts, held, err := split.split(doc)
 	if err != nil {
 		return err
 	}
 	for i, part := range parts {
-		side := kept
 		if held[i] {
-			side = heldOut
+			if err := heldOut.add(part); err != nil {
+				return err
+			}
+			continue
 		}
-		if err := side.add(part); err != nil {
+		thinned, err := split.thin(kind, part)
+		if err != nil {
 			return err
+		}
+		for _, part := range thinned {
+			if err := kept.add(part); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

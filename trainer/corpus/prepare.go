@@ -158,6 +158,7 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 			ValidationTokens:    rows.validation.tokens,
 			RetainSequences:     rows.retain.n,
 			RetainTokens:        rows.retain.tokens,
+			Whole:               p.whole(),
 			Duplicates:          duplicates,
 		},
 	})

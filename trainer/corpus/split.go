@@ -18,13 +18,17 @@ import (
 //
 // Rows of a table are documents. Text files are split whole. Where that would leave one side empty (one file, or few), each file is
 // split into its paragraphs, or into its lines where it has but one paragraph; neighbours on one side stay together.
+//
+// Of those that are not held out it keeps a fraction for training, by other bytes of the hash: smaller fractions are parts of larger
+// ones. Text files are cut into blocks for that, however they are split.
 type splitter struct {
 	fraction float64
 	blocks   bool
+	kept     float64 // 0 keeps all
 }
 
-func newSplitter(fraction float64, inputs []records.Input) splitter {
-	s := splitter{fraction: fraction}
+func newSplitter(fraction, kept float64, inputs []records.Input) splitter {
+	s := splitter{fraction: fraction, kept: kept}
 	if fraction == 0 || slices.ContainsFunc(inputs, func(in records.Input) bool { return in.Kind != records.KindText }) {
 		return s
 	}
@@ -47,22 +51,50 @@ func (s splitter) split(doc records.Document) (parts []records.Document, held []
 		out, err := s.holds(doc)
 		return []records.Document{doc}, []bool{out}, err
 	}
+	parts, held = runs(doc, s.holdsText)
+	return parts, held, nil
+}
+
+// runs cuts a document into runs of blocks that alternate between those with a property and those without.
+func runs(doc records.Document, has func(block string) bool) (parts []records.Document, having []bool) {
 	at, begins := 0, 0
 	for block := range blocks(doc.Text) {
 		at += len(block)
-		out := s.holdsText(strings.TrimSpace(block))
-		if n := len(parts); n > 0 && held[n-1] == out {
+		is := has(strings.TrimSpace(block))
+		if n := len(parts); n > 0 && having[n-1] == is {
 			parts[n-1].Text = doc.Text[begins:at] // not joined anew: a run may be most of a large file
 			continue
 		}
 		begins = at - len(block)
 		parts = append(parts, records.Document{Place: doc.Place, Text: block})
-		held = append(held, out)
+		having = append(having, is)
 	}
 	if len(parts) > 0 {
 		parts[0].Size = doc.Size
 	}
-	return parts, held, nil
+	return parts, having
+}
+
+// thin returns what the fraction keeps of a training document: all, nothing, or of a text file the runs of blocks that it keeps.
+func (s splitter) thin(kind records.Kind, doc records.Document) ([]records.Document, error) {
+	if s.kept == 0 {
+		return []records.Document{doc}, nil
+	}
+	if kind != records.KindText {
+		content, err := contentOf(doc)
+		if err != nil || !s.keeps(string(content)) {
+			return nil, err
+		}
+		return []records.Document{doc}, nil
+	}
+	parts, keep := runs(doc, s.keeps)
+	kept := parts[:0]
+	for i, part := range parts {
+		if keep[i] {
+			kept = append(kept, part)
+		}
+	}
+	return kept, nil
 }
 
 func (s splitter) holds(doc records.Document) (bool, error) {
@@ -95,17 +127,26 @@ func contentOf(doc records.Document) (content []byte, err error) {
 
 func (s splitter) holdsText(text string) bool {
 	sum := sha256.Sum256([]byte(text))
-	return s.holdsKey(hex.EncodeToString(sum[:]))
+	return share(sum[:]) < s.fraction
 }
 
-// holdsKey compares the first 8 bytes of a SHA-256 with the fraction.
+// keeps compares the second 8 bytes of a SHA-256 with the fraction to train on: the first ones decide about the split.
+func (s splitter) keeps(text string) bool {
+	sum := sha256.Sum256([]byte(text))
+	return share(sum[8:]) < s.kept
+}
+
+// holdsKey is holdsText for the text's SHA-256 in hexadecimal.
 func (s splitter) holdsKey(key string) bool {
 	b, err := hex.DecodeString(key[:16])
 	if err != nil {
 		panic("not a SHA-256 in hexadecimal: " + key)
 	}
-	return float64(binary.BigEndian.Uint64(b))/math.Exp2(64) < s.fraction
+	return share(b) < s.fraction
 }
+
+// share reads the first 8 bytes of a hash as a number from 0 to 1.
+func share(hash []byte) float64 { return float64(binary.BigEndian.Uint64(hash)) / math.Exp2(64) }
 
 // blocks yields the paragraphs of text with the empty lines that follow them, or its lines where it is one paragraph.
 // Joined they are the text.
