@@ -121,7 +121,7 @@ func (s standing) concludeOpen(v *plateau.Verdict, info Info) {
 	case !info.timeIsUp():
 		s.cut(v, plateau.StateRunning, s.reasonRunning())
 		return
-	case s.climb.Draw != nil:
+	case s.climb.Draw != nil && !s.climb.Draw.Grid:
 		v.Draw = nil
 		v.Advice = append(v.Advice, s.adviseUndrawn(info))
 		return

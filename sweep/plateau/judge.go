@@ -88,7 +88,7 @@ func (p Rule) validateLosses(rungs []Losses) error {
 		if n == 0 {
 			return fmt.Errorf("rank %d: none of the grid's seeds %v has a loss", r.Rank, p.GridSeeds)
 		}
-		if r.Complete && complete >= 0 && !p.sparing() && n != p.gridSeedsOf(rungs[complete]) {
+		if r.Complete && complete >= 0 && !p.Sparing() && n != p.gridSeedsOf(rungs[complete]) {
 			return fmt.Errorf("ranks %d and %d are both complete with %d and %d seeds", rungs[complete].Rank, r.Rank,
 				p.gridSeedsOf(rungs[complete]), n)
 		}
@@ -181,6 +181,7 @@ type Climb struct {
 	Rungs     []Losses // what counts
 	full      []Losses // all that was given
 	asked     []int    // how many of the grid's seeds count, by rung
+	whole     int      // the rung, from 1, that begins with all of them whatever the rule says; 0 for none
 	MinGain   float64  // nats
 	noiseSD   float64  // of one value; used where one seed leaves nothing else
 	Rows      []RungVerdict
@@ -220,7 +221,7 @@ const DefaultNoise = 0.0025
 // Add takes the next rung into account.
 func (c *Climb) Add(l Losses) {
 	r := len(c.Rungs)
-	c.full, c.asked, c.drawn = append(c.full, l.bySeed()), append(c.asked, c.rule.begin(r)), append(c.drawn, false)
+	c.full, c.asked, c.drawn = append(c.full, l.bySeed()), append(c.asked, c.begin(r)), append(c.drawn, false)
 	l = c.counting(r)
 	c.Rungs = append(c.Rungs, l)
 	seeds, losses := c.gridOf(l)

@@ -29,12 +29,13 @@ const (
 // ladders 0.5 takes 18.7 trials where 0.8 takes 20.4 and all seeds 22.3, with as few false claims (experiments/calibrate/README.md).
 const climbOn = 0.5
 
-func (p Rule) sparing() bool { return p.SeedsPerRank == NeededSeeds && len(p.GridSeeds) > 1 }
+// Sparing reports whether ranks may be trained with fewer than all of the grid's seeds.
+func (p Rule) Sparing() bool { return p.SeedsPerRank == NeededSeeds && len(p.GridSeeds) > 1 }
 
 // begin is how many of the grid's seeds a rung is trained with before it is judged.
 func (p Rule) begin(rung int) int {
 	switch {
-	case !p.sparing():
+	case !p.Sparing():
 		return len(p.GridSeeds)
 	case rung < measuringRungs:
 		return measuringSeeds
@@ -42,8 +43,21 @@ func (p Rule) begin(rung int) int {
 	return 1
 }
 
+// Sparing is the rule's.
+func (c *Climb) Sparing() bool { return c.rule.Sparing() }
+
 // NextSeeds are those that the next rung is to have been trained with when it is added.
-func (c *Climb) NextSeeds() []int64 { return c.rule.GridSeeds[:c.rule.begin(len(c.Rungs))] }
+func (c *Climb) NextSeeds() []int64 { return c.rule.GridSeeds[:c.begin(len(c.Rungs))] }
+
+// WantAll lets the next rung begin with all of the grid's seeds: what became of the first ones says too little.
+func (c *Climb) WantAll() { c.whole = len(c.Rungs) + 1 }
+
+func (c *Climb) begin(rung int) int {
+	if rung == c.whole-1 {
+		return len(c.rule.GridSeeds)
+	}
+	return c.rule.begin(rung)
+}
 
 // Asked are those of the grid's seeds that rung r counts with, or waits for.
 func (c *Climb) Asked(r int) []int64 { return c.rule.GridSeeds[:c.asked[r]] }
@@ -51,7 +65,7 @@ func (c *Climb) Asked(r int) []int64 { return c.rule.GridSeeds[:c.asked[r]] }
 // counting returns what a rung has of the seeds asked for, and of extra ones.
 func (c *Climb) counting(r int) Losses {
 	full := c.full[r]
-	if !c.rule.sparing() {
+	if !c.rule.Sparing() {
 		return full
 	}
 	l := Losses{Rank: full.Rank, Lost: full.Lost, Complete: true}
@@ -75,7 +89,7 @@ func (c *Climb) counting(r int) Losses {
 
 // ask lets rungs count with n of the grid's seeds at least. Where some of those are neither trained nor lost, the climb waits for them.
 func (c *Climb) ask(n int, rungs ...int) (ready bool) {
-	var d Draw
+	d := Draw{Grid: true}
 	for _, r := range rungs {
 		c.asked[r] = max(c.asked[r], n)
 		c.Rungs[r] = c.counting(r)
@@ -112,7 +126,7 @@ func (c *Climb) near(r int) bool {
 
 // resolveNear trains the incumbent and rung r with further seeds while that may change the way. It reports false where the climb waits.
 func (c *Climb) resolveNear(r int) (ready bool) {
-	for c.rule.sparing() && c.near(r) {
+	for c.rule.Sparing() && c.near(r) {
 		n := min(c.asked[c.Incumbent], c.asked[r]) + 1
 		if n > len(c.rule.GridSeeds) {
 			break
@@ -133,13 +147,13 @@ func (c *Climb) recompare(r int) {
 // likelyImproved reports whether a rung that has not all seeds gains enough for the climb to go on from there.
 func (c *Climb) likelyImproved(r int) bool {
 	p := c.Rows[r].Probability
-	return c.rule.sparing() && p != nil && *p >= climbOn && c.asked[r] < len(c.rule.GridSeeds)
+	return c.rule.Sparing() && p != nil && *p >= climbOn && c.asked[r] < len(c.rule.GridSeeds)
 }
 
 // fill trains the incumbent and what was tried over it with all seeds, judges those ranks again, and reports whether nothing is missing. A
 // rank that improved on all seeds becomes the incumbent.
 func (c *Climb) fill() (ready bool) {
-	if !c.rule.sparing() {
+	if !c.rule.Sparing() {
 		return true
 	}
 	var rungs []int
@@ -162,7 +176,7 @@ func (c *Climb) fill() (ready bool) {
 // level gives the losses of a sparing climb one level, for a rung's own seeds may be luckier than another's: the mean of a rung with
 // fewer seeds than the incumbent is the incumbent's, less the gain over it on the seeds that both have.
 func (c *Climb) level() {
-	if !c.rule.sparing() {
+	if !c.rule.Sparing() {
 		return
 	}
 	for r := range c.Rows {
@@ -194,7 +208,7 @@ func (c *Climb) level() {
 // finishSeeds gives the ranks that a ladder's end rests on all seeds, and reports whether nothing is missing: what was tried over the
 // incumbent, or, where the last rank is the incumbent, that rank and the one it was better than.
 func (c *Climb) finishSeeds() (ready bool) {
-	if !c.rule.sparing() || c.Stopped || c.Draw != nil {
+	if !c.rule.Sparing() || c.Stopped || c.Draw != nil {
 		return c.Draw == nil
 	}
 	if len(c.since()) > 0 {

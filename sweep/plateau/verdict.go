@@ -71,6 +71,7 @@ type RungVerdict struct {
 type Draw struct {
 	Ranks []int   `json:"ranks"`
 	Seeds []int64 `json:"seeds"`
+	Grid  bool    `json:"grid,omitempty"` // the seeds are the grid's (see SeedsPerRank), not extra ones
 }
 
 // Verdict is what Rule.Judge and a sweep say of a ladder.
