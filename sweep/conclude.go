@@ -140,6 +140,9 @@ func (s standing) cut(v *plateau.Verdict, state plateau.State, reason plateau.Fi
 		reason.Over, reason.Then = s.rung(s.climb.End).Rank, &then
 	}
 	v.State, v.Reason = state, reason
+	if state != plateau.StateRunning {
+		v.Draw = nil
+	}
 	v.Probability, v.SeedsToCertify, v.Next = nil, nil, nil
 	v.Advice = append([]plateau.Finding{}, advice...)
 }

@@ -427,7 +427,7 @@ func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 		return
 	}
 	rule := w.snapshot.Sweep.Rule
-	rule.GridSeeds = w.snapshot.Sweep.Seeds
+	rule.GridSeeds, rule.SeedsPerRank = w.snapshot.Sweep.Seeds, plateau.EverySeed
 	if len(counted) < len(l.Rungs) { // the ladder goes on: what the rule says where it ends must not start anything
 		better := plateau.Losses{
 			Rank: l.Rungs[len(counted)].Rank, Seeds: rule.GridSeeds, ValLoss: make([]float64, len(rule.GridSeeds)),

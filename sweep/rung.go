@@ -129,7 +129,7 @@ func (r Rung) losses() plateau.Losses {
 		t := &r.Trials[i]
 		if t.State() != TrialDone {
 			l.Complete = l.Complete && t.Extra
-			if !t.Extra && t.State().Over() {
+			if !t.Extra && t.State() == TrialUnstable {
 				l.Lost = append(l.Lost, t.seed())
 			}
 			continue

@@ -34,24 +34,47 @@ func (s *standing) begin(full Ladder, index int) {
 	}
 }
 
-// seeAsked sees the rungs that count with the seeds that the climb asked for by now. It reports whether some of those end the ladder.
-func (s *standing) seeAsked(full Ladder) (ended bool) {
+// seeAsked sees the rungs that count with the seeds that the climb asked for by now. It reports whether some of those end the ladder,
+// which they do once no other is missing.
+func (s *standing) seeAsked(full Ladder) bool {
 	if !s.climb.Sparing() {
 		return false
 	}
 	for i, index := range s.counted {
 		s.see(full, index, s.climb.Asked(i))
-		rung := s.ladder.Rungs[index]
-		s.chosen[i] = rung.ChosenRung()
-		if end, closed := rung.ending(); end != endRanks && end != endNone && !ended {
-			s.current, s.end, s.closed, ended = index, end, closed, true
+		s.chosen[i] = s.ladder.Rungs[index].ChosenRung()
+	}
+	ends, closed := make([]ending, len(s.counted)), make([][]int, len(s.counted))
+	for i, index := range s.counted {
+		if ends[i], closed[i] = s.ladder.Rungs[index].ending(); ends[i] == endNone {
+			return false
 		}
 	}
-	return ended
+	i := slices.IndexFunc(ends, func(end ending) bool { return end != endRanks })
+	if i < 0 {
+		return false
+	}
+	s.current, s.end, s.closed = s.counted[i], ends[i], closed[i]
+	return true
 }
 
 // awaited is the part of a rung that the climb waits for where it asked for further seeds of the grid.
 func (s standing) awaited(index int) assignedRung {
 	_, closed := s.ladder.Rungs[index].ending()
 	return assignedRung{index: index, trials: s.ladder.Rungs[index].grid().Trials, closed: closed}
+}
+
+// Needed returns a ladder without the trials that its verdict did not ask for, where that is sparing with the sweep's seeds. Rungs that
+// were not judged yet stay whole.
+func (l Ladder) Needed(v plateau.Verdict, seeds []int64) Ladder {
+	l.Rungs = slices.Clone(l.Rungs)
+	for i, r := range l.Rungs {
+		at := slices.IndexFunc(v.Rungs, func(judged plateau.RungVerdict) bool { return judged.Rank == r.Rank })
+		if at < 0 || v.Rungs[at].GridSeeds == 0 {
+			continue
+		}
+		asked := seeds[:v.Rungs[at].GridSeeds]
+		l.Rungs[i] = r.only(func(t *TrialFacts) bool { return t.Extra || slices.Contains(asked, t.seed()) })
+	}
+	return l
 }

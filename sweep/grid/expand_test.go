@@ -79,7 +79,7 @@ func TestExpandDefaults(t *testing.T) {
 	if got := ladders[0].Cell.String(); got != wantCell {
 		t.Errorf("cell = %s\nwant   %s", got, wantCell)
 	}
-	if diff := cmp.Diff(plateau.DefaultRule(), g.Rule()); diff != "" || g.Limits() != (sweep.Limits{}) || g.Name != "g" {
+	if diff := cmp.Diff(sparing(), g.Rule()); diff != "" || g.Limits() != (sweep.Limits{}) || g.Name != "g" {
 		t.Errorf("name %s, limits %v, rule: %s", g.Name, g.Limits(), diff)
 	}
 }
@@ -290,4 +290,11 @@ func TestExpandWarnings(t *testing.T) {
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("warnings: -want +got\n%s", diff)
 	}
+}
+
+// sparing is the default rule with the seeds of a grid.
+func sparing() plateau.Rule {
+	rule := plateau.DefaultRule()
+	rule.SeedsPerRank = plateau.NeededSeeds
+	return rule
 }

@@ -54,7 +54,7 @@ const (
 
 // DefaultRule is the rule of a grid that says nothing else.
 func DefaultRule() Rule {
-	return Rule{MinGain: MinGain{Value: 0.005, Relative: true}, Patience: 2, Confidence: 0.95, Stop: StopLikely}
+	return Rule{MinGain: MinGain{Value: 0.005, Relative: true}, Patience: 2, Confidence: 0.95, Stop: StopLikely, SeedsPerRank: EverySeed}
 }
 
 // Losses is what one rung has measured, for Judge: parallel slices, one entry per finished seed.

@@ -13,7 +13,7 @@ import "slices"
 // SeedsPerRank says how many of the grid's seeds each rank is trained with.
 type SeedsPerRank string
 
-// The ways. The zero value is EverySeed.
+// The ways. The zero value means EverySeed.
 const (
 	EverySeed   SeedsPerRank = "all"
 	NeededSeeds SeedsPerRank = "needed"
@@ -181,7 +181,7 @@ func (c *Climb) level() {
 	}
 	for r := range c.Rows {
 		_, losses := c.gridOf(c.Rungs[r])
-		c.Rows[r].ValLoss, c.Rows[r].GridSeeds = c.lossInterval(losses), len(losses)
+		c.Rows[r].ValLoss, c.Rows[r].GridSeeds = c.lossInterval(losses), c.asked[r]
 	}
 	b := c.Incumbent
 	for r := range c.Rows {
