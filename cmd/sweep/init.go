@@ -72,7 +72,7 @@ The grid goes to stdout, or to the file of --out, which is not overwritten witho
 	flags.StringVar(&f.model, "model", "", "hub id, folder, file.gguf or builtin:<name>")
 	flags.StringArrayVar(&f.data, "data", nil, "file, glob, hub data set or builtin:<name> to train on; can be repeated")
 	flags.StringArrayVar(&f.validation, "validation", nil, "likewise, to validate on (default: hold out a share of --data)")
-	flags.StringToStringVar(&f.columns, "columns", nil, "what the files call a column, such as prompt=frage,completion=antwort")
+	flags.StringToStringVar(&f.columns, "columns", nil, "what the files call a column, as `ours=theirs`: prompt=question,completion=reply")
 	flags.BoolVar(&f.skipBadRows, "skip-bad-rows", false, "leave out rows that cannot be read")
 	flags.StringVar(&f.name, "name", "", "name of the sweep (default: from model and data)")
 	flags.DurationVar(&f.budget, "time", 2*time.Hour, "how long the sweep may take")
