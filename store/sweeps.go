@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // CreateSweep writes a sweep's own row, before its inputs are read, and returns its id. The name must be new.
@@ -28,10 +29,11 @@ func (d *DB) CreateSweep(ctx context.Context, s sweep.Info) (int64, error) {
 			return errors.New("there is a sweep of that name already")
 		}
 		res, err := tx.ExecContext(ctx, `
-			INSERT INTO sweeps (name, created_ns, grid_text, grid_hash, grid_path, seeds, strategy, race, min_gain, min_gain_relative,
+			INSERT INTO sweeps (name, created_ns, grid_text, grid_hash, grid_path, seeds, seeds_per_rank, strategy, race, min_gain, min_gain_relative,
 				patience, confidence, stop, max_seeds, maximize, noise_sd, noise_source, memory_limit, time_limit_ns, trial_time_ns)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			s.Name, unixNano(s.Created), s.GridText, s.GridHash, s.GridPath, seeds, cmp.Or(s.Strategy, sweep.StrategyLadder), s.Race,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			s.Name, unixNano(s.Created), s.GridText, s.GridHash, s.GridPath, seeds,
+			cmp.Or(s.Rule.SeedsPerRank, plateau.EverySeed), cmp.Or(s.Strategy, sweep.StrategyLadder), s.Race,
 			s.Rule.MinGain.Value, s.Rule.MinGain.Relative,
 			s.Rule.Patience, s.Rule.Confidence, s.Rule.Stop, s.Rule.MaxSeeds, s.Rule.Maximize, s.Rule.NoiseSD, s.Rule.NoiseSource,
 			s.Limits.Memory, s.Limits.Time, s.Limits.TrialTime)
@@ -71,7 +73,8 @@ func (d *DB) RemoveUnregistered(ctx context.Context, id int64) error {
 
 // selectInfo reads sweeps with what was registered and how long their coordinators worked.
 const selectInfo = `
-	SELECT s.id, s.name, s.grid_text, s.grid_hash, s.grid_path, s.created_ns, s.seeds, s.strategy, s.race, s.min_gain, s.min_gain_relative,
+	SELECT s.id, s.name, s.grid_text, s.grid_hash, s.grid_path, s.created_ns, s.seeds, s.seeds_per_rank, s.strategy, s.race,
+		s.min_gain, s.min_gain_relative,
 		s.patience, s.confidence, s.stop, s.max_seeds, s.maximize, ifnull(r.noise_sd, s.noise_sd), ifnull(r.noise_source, s.noise_source),
 		s.memory_limit, s.time_limit_ns, s.trial_time_ns, ifnull(r.backend, ''), ifnull(r.platform, ''),
 		ifnull(r.plugin_path, ''), ifnull(r.warnings, '[]'),
@@ -86,7 +89,8 @@ func scanInfo(row interface{ Scan(dest ...any) error }, more ...any) (sweep.Info
 	var confirm int
 	var seeds, warnings string
 	err := row.Scan(append([]any{
-		&s.ID, &s.Name, &s.GridText, &s.GridHash, &s.GridPath, &created, &seeds, &s.Strategy, &s.Race, &s.Rule.MinGain.Value,
+		&s.ID, &s.Name, &s.GridText, &s.GridHash, &s.GridPath, &created, &seeds, &s.Rule.SeedsPerRank, &s.Strategy, &s.Race,
+		&s.Rule.MinGain.Value,
 		&s.Rule.MinGain.Relative, &s.Rule.Patience, &s.Rule.Confidence, &s.Rule.Stop, &s.Rule.MaxSeeds, &s.Rule.Maximize, &s.Rule.NoiseSD,
 		&s.Rule.NoiseSource, &s.Limits.Memory, &s.Limits.Time, &s.Limits.TrialTime, &s.Backend, &s.Platform,
 		&s.PluginPath, &warnings, &s.Elapsed, &confirm,

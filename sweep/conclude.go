@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -37,26 +36,29 @@ func Conclude(s Snapshot) Conclusions {
 // do not depend on each other, so every core takes some.
 func concludeAll(s Snapshot, running map[trial.ID]bool) ([]*standing, []plateau.Verdict) {
 	standings, verdicts := make([]*standing, len(s.Ladders)), make([]plateau.Verdict, len(s.Ladders))
-	s.eachLadder(func(i int, q plateau.Quantiles) { standings[i] = new(stand(s.Sweep, s.Ladders[i], q)) })
+	quantiles := make([]plateau.Quantiles, min(runtime.GOMAXPROCS(0), len(s.Ladders)))
+	for i := range quantiles {
+		quantiles[i] = plateau.Quantiles{}
+	}
+	s.eachLadder(quantiles, func(i int, q plateau.Quantiles) { standings[i] = new(stand(s.Sweep, s.Ladders[i], q)) })
 	places := s.race(standings)
-	s.eachLadder(func(i int, q plateau.Quantiles) {
+	s.eachLadder(quantiles, func(i int, q plateau.Quantiles) {
 		if places != nil {
-			standings[i] = standings[i].within(places[i], s, q)
+			standings[i] = standings[i].within(places[i], s, i, q)
 		}
 		verdicts[i] = standings[i].concludeAt(s.Sweep, running)
 	})
 	return standings, verdicts
 }
 
-// eachLadder does something for every ladder, several at a time.
-func (s Snapshot) eachLadder(do func(i int, q plateau.Quantiles)) {
-	var taken atomic.Int64
+// eachLadder does something for every ladder, as many at a time as there are quantiles. A ladder meets the same ones each time: its climb
+// keeps them.
+func (s Snapshot) eachLadder(quantiles []plateau.Quantiles, do func(i int, q plateau.Quantiles)) {
 	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(s.Ladders)) {
+	for w, q := range quantiles {
 		workers.Go(func() {
-			quantiles := plateau.Quantiles{}
-			for i := int(taken.Add(1)) - 1; i < len(s.Ladders); i = int(taken.Add(1)) - 1 {
-				do(i, quantiles)
+			for i := w; i < len(s.Ladders); i += len(quantiles) {
+				do(i, q)
 			}
 		})
 	}
@@ -139,7 +141,7 @@ func (s standing) concludeOpen(v *plateau.Verdict, info Info) {
 	case !info.timeIsUp():
 		s.cut(v, plateau.StateRunning, s.reasonRunning())
 		return
-	case s.climb.Draw != nil:
+	case s.climb.Draw != nil && !s.climb.Draw.Grid:
 		v.Draw = nil
 		v.Advice = append(v.Advice, s.adviseUndrawn(info))
 		return
@@ -158,6 +160,9 @@ func (s standing) cut(v *plateau.Verdict, state plateau.State, reason plateau.Fi
 		reason.Over, reason.Then = s.rung(s.climb.End).Rank, &then
 	}
 	v.State, v.Reason = state, reason
+	if state != plateau.StateRunning {
+		v.Draw = nil
+	}
 	v.Probability, v.SeedsToCertify, v.Next = nil, nil, nil
 	v.Advice = append([]plateau.Finding{}, advice...)
 }

@@ -127,7 +127,7 @@ func (s standing) reasonRunning() plateau.Finding {
 		}
 	}
 	switch {
-	case s.climb.Draw != nil:
+	case s.climb.Draw != nil && !s.climb.Draw.Grid:
 		f.Code, f.Name = plateau.ReasonDrawing, s.climb.Use()
 		f.Of += len(s.unregistered())
 	case len(s.screens) > 0:

@@ -245,6 +245,9 @@ func drawWorld(tb testing.TB, t *rapid.T) world {
 		snapshot: registeredTuned(tb, rates, alphas, ranks, seeds...), fate: map[trial.ID]trial.Outcome{},
 		capacity: sweep.Capacity{Jobs: rapid.IntRange(1, 5).Draw(t, "jobs")},
 	}
+	if rapid.Bool().Draw(t, "needed seeds") {
+		w.snapshot.Sweep.Rule.SeedsPerRank = plateau.NeededSeeds
+	}
 	switch rapid.IntRange(0, 2).Draw(t, "certainty") {
 	case 1:
 		w.snapshot.Sweep.Rule.Stop = plateau.StopCertified
@@ -353,10 +356,13 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d swe
 			t.Fatalf("trial %s would run twice at once", l.Trial)
 		}
 		busy[l.Trial] = true
-		if s.Sweep.Strategy == sweep.StrategyScreen {
-			checkScreen(t, s.Ladders[l.Ladder], l)
-		} else {
-			w.checkRung(t, s.Ladders[l.Ladder], l)
+		switch ladder := s.Ladders[l.Ladder]; {
+		case s.Sweep.Strategy == sweep.StrategyScreen:
+			checkScreen(t, ladder, l)
+		case w.snapshot.Sweep.Rule.SeedsPerRank == plateau.NeededSeeds && len(s.Sweep.Seeds) > 1 && len(ladder.Candidates) < 2:
+			w.checkNeeded(t, ladder, l)
+		default:
+			w.checkRung(t, ladder, l)
 		}
 	}
 }
@@ -421,7 +427,7 @@ func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 		return
 	}
 	rule := w.snapshot.Sweep.Rule
-	rule.GridSeeds = w.snapshot.Sweep.Seeds
+	rule.GridSeeds, rule.SeedsPerRank = w.snapshot.Sweep.Seeds, plateau.EverySeed
 	if len(counted) < len(l.Rungs) { // the ladder goes on: what the rule says where it ends must not start anything
 		better := plateau.Losses{
 			Rank: l.Rungs[len(counted)].Rank, Seeds: rule.GridSeeds, ValLoss: make([]float64, len(rule.GridSeeds)),
@@ -441,6 +447,61 @@ func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	}
 	if v.Rungs[at].Decision == plateau.DecisionBeyond {
 		t.Fatalf("rank %d starts beyond a plateau", launch.Rank)
+	}
+}
+
+// waiting reports whether some of a rung's trials of these seeds are not over, and how many were unstable.
+func waiting(r sweep.Rung, seeds []int64) (pending bool, unstable int) {
+	for _, f := range r.Trials {
+		if slices.Contains(seeds, f.Trial.Spec.Seed) {
+			pending = pending || !f.State().Over()
+			if f.State() == sweep.TrialUnstable {
+				unstable++
+			}
+		}
+	}
+	return pending, unstable
+}
+
+// checkNeeded fails if a trial is started that a sparing climb did not ask for.
+func (w world) checkNeeded(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
+	rule := w.snapshot.Sweep.Rule
+	rule.GridSeeds = w.snapshot.Sweep.Seeds
+	c := plateau.NewClimb(rule, plateau.Quantiles{})
+	var seed int64
+	for _, r := range l.Rungs {
+		for _, f := range r.Trials {
+			if f.Trial.ID == launch.Trial {
+				seed = f.Trial.Spec.Seed
+			}
+		}
+	}
+	for _, r := range l.Rungs {
+		pending, unstable := waiting(r, c.NextSeeds())
+		if !pending && 2*unstable > len(c.NextSeeds()) {
+			c.WantAll()
+			pending, _ = waiting(r, c.NextSeeds())
+		}
+		if pending {
+			if r.Rank != launch.Rank || !slices.Contains(c.NextSeeds(), seed) {
+				t.Fatalf("seed %d of rank %d starts, while rank %d waits for seeds %v", seed, launch.Rank, r.Rank, c.NextSeeds())
+			}
+			return
+		}
+		c.Add(r.Losses())
+		if d := c.Draw; d != nil {
+			if !slices.Contains(d.Ranks, launch.Rank) || !slices.Contains(d.Seeds, seed) {
+				t.Fatalf("seed %d of rank %d starts, while the rule asks for %+v", seed, launch.Rank, d)
+			}
+			return
+		}
+		if c.Stopped {
+			t.Fatalf("rank %d starts beyond a plateau", launch.Rank)
+		}
+	}
+	c.Finish()
+	if d := c.Draw; d == nil || !slices.Contains(d.Ranks, launch.Rank) || !slices.Contains(d.Seeds, seed) {
+		t.Fatalf("seed %d of rank %d starts, while the rule asks for %+v at the end", seed, launch.Rank, d)
 	}
 }
 

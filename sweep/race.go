@@ -81,7 +81,7 @@ func (h heat) run() []place {
 // unfinished reports whether some ladder that still races is yet to get past rung k, or to end.
 func (h heat) unfinished(k int) bool {
 	for i, racing := range h.racing {
-		if s := h.of(i); racing && len(s.counted) <= k && s.end == endNone {
+		if s := h.of(i); racing && s.end == endNone && (len(s.counted) <= k || s.lacks(k)) {
 			return true
 		}
 	}
@@ -102,7 +102,7 @@ func (h heat) judge(k int) {
 	}
 	rungs := h.of(0).ladder.Rungs
 	comparisons := (len(h.ladders) - 1) * (len(rungs) - raceRungs + 1)
-	for j, lag := range ruleOf(h.info).Race(racers, rungs[len(rungs)-1].Rank, comparisons) {
+	for j, lag := range ruleOf(h.info, h.of(0).ladder).Race(racers, rungs[len(rungs)-1].Rank, comparisons) {
 		if lag != nil {
 			i := numbers[j]
 			h.racing[i], h.places[i] = false, place{k + 1, lag, h.ladders[numbers[lag.Leader]]}
@@ -113,12 +113,13 @@ func (h heat) judge(k int) {
 // racer is what a ladder shows at rung k and the one below. One that ended before shows the rank it recommends. It is tested where it
 // would climb on: a ladder whose patience ran out there comes to its own verdict. A rung that diverged shows nothing.
 func (s *standing) racer(k, patience int) (plateau.Racer, bool) {
-	before, last := k-1, k
-	if len(s.counted) <= k {
-		before, last = s.climb.Incumbent, s.climb.Incumbent
-	}
 	if len(s.counted) == 0 {
 		return plateau.Racer{}, false
+	}
+	before, last, losses := k-1, k, func(r int) plateau.Losses { return s.climb.AsOf(k, r) }
+	if len(s.counted) <= k {
+		before, last = s.climb.Incumbent, s.climb.Incumbent
+		losses = func(r int) plateau.Losses { return s.climb.Rungs[r] }
 	}
 	guessing := math.Log(float64(max(1, s.ladder.Model.VocabSize)))
 	for _, i := range []int{before, last} {
@@ -127,7 +128,7 @@ func (s *standing) racer(k, patience int) (plateau.Racer, bool) {
 		}
 	}
 	return plateau.Racer{
-		Before: s.climb.Rungs[before], Last: s.climb.Rungs[last], MinGain: s.climb.MinGain,
+		Before: losses(before), Last: losses(last), MinGain: s.climb.MinGain,
 		Tested: last == k && s.climb.Rows[k].Count < patience,
 	}, true
 }
@@ -149,12 +150,17 @@ func (s Snapshot) race(standings []*standing) []place {
 	return places
 }
 
-// within is the standing as far as a race allows it to go.
-func (s *standing) within(p place, all Snapshot, q plateau.Quantiles) *standing {
+// lacks reports whether the ladder waits for further seeds of the grid at rung k, its last.
+func (s *standing) lacks(k int) bool {
+	return len(s.counted) == k+1 && s.climb.Draw != nil && s.climb.Draw.Grid
+}
+
+// within is the standing of a ladder as far as a race allows it to go.
+func (s *standing) within(p place, all Snapshot, ladder int, q plateau.Quantiles) *standing {
 	if s.current < p.rungs {
 		return s
 	}
-	short := walk(all.Sweep, s.ladder, 0, p.rungs, q)
+	short := walk(all.Sweep, all.Ladders[ladder], 0, p.rungs, q)
 	if p.lag != nil {
 		short.held, short.end, short.lag, short.leader = false, endOutraced, p.lag, all.Ladders[p.leader]
 	}

@@ -129,6 +129,9 @@ func (r Rung) losses() plateau.Losses {
 		t := &r.Trials[i]
 		if t.State() != TrialDone {
 			l.Complete = l.Complete && t.Extra
+			if !t.Extra && t.State() == TrialUnstable {
+				l.Lost = append(l.Lost, t.seed())
+			}
 			continue
 		}
 		o := t.Final()

@@ -49,17 +49,21 @@ func stand(info Info, l Ladder, q plateau.Quantiles) standing {
 
 // walk is stand from the rung with the index lowest, over as many rungs as a race allows.
 func walk(info Info, l Ladder, lowest, allowed int, q plateau.Quantiles) standing {
-	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info), q)}
+	rule := ruleOf(info, l)
+	s := standing{ladder: l.needed(rule), climb: plateau.NewClimb(rule, q)}
 	for i := lowest; i < len(l.Rungs); i++ {
 		if s.current = i; i == allowed {
 			s.end, s.held = endNone, true
 			return s
 		}
-		s.end, s.closed = l.Rungs[i].ending()
+		s.begin(l, i)
 		if s.end != endRanks {
 			return s
 		}
-		s.count(i)
+		s.count(i, l.Rungs[i])
+		if s.seeAsked(l) {
+			return s
+		}
 		if s.climb.Draw != nil {
 			s.end = s.drawing()
 			return s
@@ -70,7 +74,8 @@ func walk(info Info, l Ladder, lowest, allowed int, q plateau.Quantiles) standin
 		}
 	}
 	s.end = endRanks
-	if s.climb.Finish(); s.climb.Draw != nil {
+	s.climb.Finish()
+	if !s.seeAsked(l) && s.climb.Draw != nil {
 		s.end = s.drawing()
 	}
 	return s
@@ -84,18 +89,21 @@ func (s standing) drawing() ending {
 	return endNone
 }
 
-// ruleOf is a sweep's rule, which tells the grid's seeds from drawn ones.
-func ruleOf(info Info) plateau.Rule {
+// ruleOf is a sweep's rule on a ladder. It tells the grid's seeds from drawn ones. What is screened or tuned takes all of the grid's:
+// the knee and the choice among candidates rest on them.
+func ruleOf(info Info, l Ladder) plateau.Rule {
 	rule := info.Rule
 	rule.GridSeeds = info.Seeds
+	if info.Strategy == StrategyScreen || len(l.Candidates) > 1 {
+		rule.SeedsPerRank = plateau.EverySeed
+	}
 	return rule
 }
 
-// count lets the climb take the next rung.
-func (s *standing) count(index int) {
-	chosen := s.ladder.Rungs[index].ChosenRung()
-	s.climb.Add(chosen.losses())
-	s.counted, s.chosen = append(s.counted, index), append(s.chosen, chosen)
+// count lets the climb take the next rung, of which all facts are given.
+func (s *standing) count(index int, full Rung) {
+	s.climb.Add(full.ChosenRung().losses())
+	s.counted, s.chosen = append(s.counted, index), append(s.chosen, s.ladder.Rungs[index].ChosenRung())
 }
 
 // rung is the climb's rung with an index of its own.
@@ -110,7 +118,7 @@ type assignedRung struct {
 }
 
 // work returns the trials that a ladder without an end waits for, finished ones among them: those of the current rung, or
-// those that the rule drew extra seeds for.
+// those that the rule asked for further seeds of.
 func (s standing) work() []assignedRung {
 	if s.held {
 		return nil
@@ -121,7 +129,11 @@ func (s standing) work() []assignedRung {
 	var work []assignedRung
 	for _, i := range s.counted {
 		rung := s.ladder.Rungs[i]
-		if slices.Contains(s.climb.Draw.Ranks, rung.Rank) {
+		switch {
+		case !slices.Contains(s.climb.Draw.Ranks, rung.Rank):
+		case s.climb.Draw.Grid:
+			work = append(work, s.awaited(i))
+		default:
 			trials, closed := rung.ChosenRung().extra()
 			work = append(work, assignedRung{i, trials, closed, nil})
 		}
@@ -131,7 +143,7 @@ func (s standing) work() []assignedRung {
 
 // unregistered returns the trials that the rule drew and that the ladder does not hold yet.
 func (s standing) unregistered() []ExtraTrial {
-	if s.climb.Draw == nil {
+	if s.climb.Draw == nil || s.climb.Draw.Grid {
 		return nil
 	}
 	var trials []ExtraTrial

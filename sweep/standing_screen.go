@@ -16,7 +16,7 @@ func standScreened(info Info, l Ladder, q plateau.Quantiles) standing {
 		return s
 	}
 	s.screens = nil
-	s.screening = l.Rungs[top].screen(ruleOf(info), l.Rungs[:top], q)
+	s.screening = l.Rungs[top].screen(ruleOf(info, l), l.Rungs[:top], q)
 	knee := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == s.screening.Knee })
 	reached := -1 // the highest rung that some climb counted: this ladder trained it, whatever others did
 	for lowest := max(0, knee-1); ; lowest-- {
@@ -43,7 +43,7 @@ func standScreened(info Info, l Ladder, q plateau.Quantiles) standing {
 // standOnTop returns the standing at the largest affordable rung, with the rung alone where it counts, and its index. The
 // rung's trials wait for their screening from then on.
 func standOnTop(info Info, l Ladder, q plateau.Quantiles) (standing, int) {
-	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info), q)}
+	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info, l), q)}
 	for top := len(l.Rungs) - 1; ; top-- {
 		s.screens = ranksOf(l.Rungs[:top])
 		l.Rungs[top] = l.Rungs[top].toScreen(s.screens)
@@ -53,7 +53,7 @@ func standOnTop(info Info, l Ladder, q plateau.Quantiles) (standing, int) {
 			continue
 		}
 		if s.end == endRanks {
-			s.count(top)
+			s.count(top, l.Rungs[top])
 		}
 		return s, top
 	}
@@ -66,7 +66,7 @@ func (s *standing) addBeyond(reached, top int) {
 	}
 	for i := s.counted[len(s.counted)-1] + 1; i <= max(reached, top); i++ {
 		if i <= reached || i == top {
-			s.count(i)
+			s.count(i, s.ladder.Rungs[i])
 		}
 	}
 }

@@ -19,6 +19,7 @@ func ours() []rule {
 	return []rule{
 		mode("stop: likely", func(*plateau.Rule) {}),
 		mode("likely + confirm", func(p *plateau.Rule) { p.Confirm = true }),
+		mode("seeds as needed", func(p *plateau.Rule) { p.SeedsPerRank = plateau.NeededSeeds }),
 		mode("stop: certified", func(p *plateau.Rule) { p.Stop = plateau.StopCertified }),
 	}
 }
@@ -52,6 +53,12 @@ func climb(p plateau.Rule, l ladder) (call, error) {
 		c.used = beyond
 	}
 	c.runs = c.used*l.seeds + drawn
+	if p.SeedsPerRank == plateau.NeededSeeds && l.seeds > 1 {
+		c.runs = drawn
+		for _, r := range v.Rungs[:c.used] {
+			c.runs += r.GridSeeds
+		}
+	}
 	switch v.State {
 	case plateau.StatePlateau:
 		c.claim = claimPlateau

@@ -79,7 +79,7 @@ func TestExpandDefaults(t *testing.T) {
 	if got := ladders[0].Cell.String(); got != wantCell {
 		t.Errorf("cell = %s\nwant   %s", got, wantCell)
 	}
-	if diff := cmp.Diff(plateau.DefaultRule(), g.Rule()); diff != "" || g.Limits() != (sweep.Limits{}) || g.Name != "g" {
+	if diff := cmp.Diff(sparing(), g.Rule()); diff != "" || g.Limits() != (sweep.Limits{}) || g.Name != "g" {
 		t.Errorf("name %s, limits %v, rule: %s", g.Name, g.Limits(), diff)
 	}
 }
@@ -317,4 +317,11 @@ func TestExpandFraction(t *testing.T) {
 	if parse(t, minimal).Hash() != parse(t, strings.Replace(minimal, "data: {", "data: {fraction: 1, ", 1)).Hash() {
 		t.Error("fraction: 1 changes the grid's hash")
 	}
+}
+
+// sparing is the default rule with the seeds of a grid.
+func sparing() plateau.Rule {
+	rule := plateau.DefaultRule()
+	rule.SeedsPerRank = plateau.NeededSeeds
+	return rule
 }

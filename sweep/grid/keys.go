@@ -37,8 +37,15 @@ func defaultGrid(file string) Grid {
 			scheduler: []string{trial.SchedulerLinear}, dtype: []string{trial.DtypeFloat32},
 		},
 		strategy: sweep.StrategyLadder, race: true,
-		rule: plateau.DefaultRule(),
+		rule: sparingRule(),
 	}
+}
+
+// sparingRule is the default rule, which trains no seed that its decisions do not need.
+func sparingRule() plateau.Rule {
+	rule := plateau.DefaultRule()
+	rule.SeedsPerRank = plateau.NeededSeeds
+	return rule
 }
 
 // gridKeys is the grid file: every key, with its description for the documentation. The axes among them vary from the first, the
@@ -60,8 +67,7 @@ func gridKeys() []key {
 		wholeCodec(0, math.MaxUint32), func(g *Grid) *[]int64 { return &g.Seeds })
 	seeds.schema = listOf(wholeCodec(0, math.MaxUint32).schema)
 	seeds.read = readSeeds
-	keys = append(keys, seeds)
-	keys = append(keys, strategyKey(), raceKey())
+	keys = append(keys, seeds, seedsPerRankKey(), strategyKey(), raceKey())
 	return append(keys, ruleKeys()...)
 }
 
@@ -177,6 +183,13 @@ func evalStepsKey() key {
 		return strconv.Itoa(s.Train.EvalSteps)
 	}
 	return k
+}
+
+func seedsPerRankKey() key {
+	return singleKey("seeds_per_rank", "How many of the seeds each rank is trained with: needed begins with one or two and takes the others "+
+		"where the gain is near min_gain, and for the incumbent and all ranks above it before a plateau is claimed; all trains every seed. "+
+		"Tuned and screened ranks take all.",
+		choiceCodec(string(plateau.NeededSeeds), string(plateau.EverySeed)), func(g *Grid) *string { return (*string)(&g.rule.SeedsPerRank) })
 }
 
 func strategyKey() key {

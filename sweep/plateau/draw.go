@@ -10,6 +10,9 @@ import "slices"
 // does not depend on what it shows. When they are there it looks again at all of (b, end]. A confirmation draws for likely
 // plateaus alone, so that it never changes the way that a ladder came to its stop.
 func (c *Climb) settle() {
+	if !c.fill() || !c.patienceOut() {
+		return
+	}
 	c.Stopped = true
 	if c.certified() {
 		return
@@ -72,6 +75,9 @@ func (c *Climb) nextBetter() int {
 // strikes are counted anew. No rank is left whose training that could change, and fewer than Patience lie above b, so what
 // follows is never more than a likely plateau.
 func (c *Climb) Finish() {
+	if !c.finishSeeds() {
+		return
+	}
 	if !c.rule.Confirm || c.patienceOut() || c.count == 0 || c.certified() || !c.likely() {
 		return
 	}

@@ -121,22 +121,22 @@ func (c *Climb) gains(b, r int, drawn bool) ([]int64, []float64) {
 func (c *Climb) fitTrend() trend {
 	floor := NoiseFloor * c.MinGain
 	var pairs []pairVariance
-	last, n := -1, 0
+	last := -1
 	for r := range c.Rungs {
-		if !c.Rungs[r].Complete {
+		if seeds, _ := c.gridOf(c.Rungs[r]); !c.Rungs[r].Complete || len(seeds) < 2 {
 			continue
 		}
 		if last >= 0 {
 			_, diffs := c.gains(last, r, false)
-			if n = len(diffs); n < 2 {
+			if len(diffs) < 2 {
 				return trend{}
 			}
 			x := (math.Log2(float64(c.Rungs[last].Rank)) + math.Log2(float64(c.Rungs[r].Rank))) / 2
-			pairs = append(pairs, pairVariance{log2Rank: x, s2: max(variance(diffs), floor*floor)})
+			pairs = append(pairs, pairVariance{log2Rank: x, s2: max(variance(diffs), floor*floor), df: float64(len(diffs) - 1)})
 		}
 		last = r
 	}
-	return fitTrend(pairs, n)
+	return fitTrend(pairs)
 }
 
 // quantile is t(1−α/2, ν).

@@ -88,7 +88,7 @@ func (p Rule) validateLosses(rungs []Losses) error {
 		if n == 0 {
 			return fmt.Errorf("rank %d: none of the grid's seeds %v has a loss", r.Rank, p.GridSeeds)
 		}
-		if r.Complete && complete >= 0 && n != p.gridSeedsOf(rungs[complete]) {
+		if r.Complete && complete >= 0 && !p.Sparing() && n != p.gridSeedsOf(rungs[complete]) {
 			return fmt.Errorf("ranks %d and %d are both complete with %d and %d seeds", rungs[complete].Rank, r.Rank,
 				p.gridSeedsOf(rungs[complete]), n)
 		}
@@ -178,9 +178,13 @@ func reorder[T any](x []T, order []int) []T {
 // Climb is one pass of the rule over a ladder: the incumbent, its strikes, and one row per rung.
 type Climb struct {
 	rule      Rule
-	Rungs     []Losses
-	MinGain   float64 // nats
-	noiseSD   float64 // of one value; used where one seed leaves nothing else
+	Rungs     []Losses // what counts
+	full      []Losses // all that was given
+	passed    [][]int  // asked, when each rung was passed
+	asked     []int    // how many of the grid's seeds count, by rung
+	whole     int      // the rung, from 1, that begins with all of them whatever the rule says; 0 for none
+	MinGain   float64  // nats
+	noiseSD   float64  // of one value; used where one seed leaves nothing else
 	Rows      []RungVerdict
 	Incumbent int  // index of b
 	count     int  // strikes in a row
@@ -217,9 +221,10 @@ const DefaultNoise = 0.0025
 
 // Add takes the next rung into account.
 func (c *Climb) Add(l Losses) {
-	l = l.bySeed()
 	r := len(c.Rungs)
-	c.Rungs, c.drawn = append(c.Rungs, l), append(c.drawn, false)
+	c.full, c.asked, c.drawn = append(c.full, l.bySeed()), append(c.asked, c.begin(r)), append(c.drawn, false)
+	l = c.counting(r)
+	c.Rungs, c.passed = append(c.Rungs, l), append(c.passed, slices.Clone(c.asked))
 	seeds, losses := c.gridOf(l)
 	c.Rows = append(c.Rows, RungVerdict{
 		Rank: l.Rank, ValLoss: c.lossInterval(losses), Comparison: Comparison{Seeds: seeds, Decision: DecisionBaseline},
@@ -242,9 +247,15 @@ func (c *Climb) score(r int) {
 		return
 	}
 	c.End = r
+	if !c.resolveNear(r) {
+		return
+	}
+	c.passed[r] = slices.Clone(c.asked)
 	switch {
 	case row.Decision == DecisionImproved:
 		c.Incumbent, c.count = r, 0
+	case c.likelyImproved(r):
+		c.Incumbent, c.count, row.Promoted = r, 0, true
 	case c.strikes(*row):
 		c.count++
 	default:

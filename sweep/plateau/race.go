@@ -148,7 +148,7 @@ func (r race) values(i int, w contrast) map[int64]float64 {
 	return values
 }
 
-// pool is what the climbing cells that have all of the grid's seeds say about the variance of a difference between two of them: twice
+// pool is what the climbing cells say about the variance of a difference between two of them: twice
 // that of a cell's residuals, once each seed's mean over the cells is taken off.
 func (r race) pool(w contrast) trend {
 	if t, ok := r.pools[w]; ok {
@@ -156,11 +156,7 @@ func (r race) pool(w contrast) trend {
 	}
 	var rows [][]float64
 	for i, c := range r.racers {
-		if seeds := r.seeds(i); c.Before.Rank < c.Last.Rank && len(seeds) == len(r.rule.GridSeeds) {
-			row, values := make([]float64, len(seeds)), r.values(i, w)
-			for j, s := range seeds {
-				row[j] = values[s]
-			}
+		if row := r.row(i, w); c.Before.Rank < c.Last.Rank && len(row) > 1 {
 			rows = append(rows, row)
 		}
 	}
@@ -168,14 +164,31 @@ func (r race) pool(w contrast) trend {
 	return r.pools[w]
 }
 
+// row is a cell's contrast for the first of the grid's seeds, as far as it has them.
+func (r race) row(i int, w contrast) []float64 {
+	var row []float64
+	values := r.values(i, w)
+	for _, s := range r.rule.GridSeeds {
+		y, ok := values[s]
+		if !ok {
+			break
+		}
+		row = append(row, y)
+	}
+	return row
+}
+
 func (r race) fit(rows [][]float64) trend {
 	if len(rows) < fewestPooled {
 		return trend{}
 	}
 	n, cells := len(rows[0]), float64(len(rows))
+	for _, row := range rows {
+		n = min(n, len(row)) // of the same first seeds
+	}
 	shared := make([]float64, n)
 	for _, row := range rows {
-		for s, y := range row {
+		for s, y := range row[:n] {
 			shared[s] += y / cells
 		}
 	}
@@ -183,10 +196,10 @@ func (r race) fit(rows [][]float64) trend {
 	pairs := make([]pairVariance, len(rows)) // all at one rank, so that the trend is a level
 	for i, row := range rows {
 		residuals := make([]float64, n)
-		for s, y := range row {
+		for s, y := range row[:n] {
 			residuals[s] = y - shared[s]
 		}
-		pairs[i].s2 = max(2*variance(residuals)*cells/(cells-1), floor*floor)
+		pairs[i].df, pairs[i].s2 = float64(n-1), max(2*variance(residuals)*cells/(cells-1), floor*floor)
 	}
-	return fitTrend(pairs, n)
+	return fitTrend(pairs)
 }

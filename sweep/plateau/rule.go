@@ -27,8 +27,10 @@ type Rule struct {
 	// GridSeeds are the seeds that every rung is trained with. Others were drawn to certify: they count where the rule asked
 	// for them and nowhere else. Empty means that all seeds given are the grid's.
 	GridSeeds []int64
-	MaxSeeds  int  // grid seeds and drawn ones together; 0 means twice the grid's
-	Confirm   bool // draw seeds for likely plateaus whatever Stop is, also where the ladder ended on one: sweep confirm
+	// SeedsPerRank says whether every rank is trained with all of GridSeeds, or with as many as its decision needs.
+	SeedsPerRank SeedsPerRank
+	MaxSeeds     int  // grid seeds and drawn ones together; 0 means twice the grid's
+	Confirm      bool // draw seeds for likely plateaus whatever Stop is, also where the ladder ended on one: sweep confirm
 	// NoiseSD is the standard deviation of one validation loss after removing what seeds share, in nats. It is used only
 	// where a rung has one seed. 0 means 0.25 % of the lowest rank's loss.
 	NoiseSD     float64
@@ -52,7 +54,7 @@ const (
 
 // DefaultRule is the rule of a grid that says nothing else.
 func DefaultRule() Rule {
-	return Rule{MinGain: MinGain{Value: 0.005, Relative: true}, Patience: 2, Confidence: 0.95, Stop: StopLikely}
+	return Rule{MinGain: MinGain{Value: 0.005, Relative: true}, Patience: 2, Confidence: 0.95, Stop: StopLikely, SeedsPerRank: EverySeed}
 }
 
 // Losses is what one rung has measured, for Judge: parallel slices, one entry per finished seed.
@@ -63,7 +65,7 @@ type Losses struct {
 	Train    []float64 // train_loss per seed; nil where unknown
 	Last     []float64 // validation loss at the last step; nil where unknown
 	Complete bool      // every seed of the grid has a loss
-	Lost     []int64   // drawn seeds whose trials ended without a loss: the rule does not ask for them again
+	Lost     []int64   // seeds whose trials ended without a loss: the rule does not ask for them again
 }
 
 // SeedLimit is how many seeds per rank the rule may have in all where the grid has so many.

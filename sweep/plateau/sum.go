@@ -8,6 +8,7 @@ import (
 
 // Verdict sums the climb up, as if its last rung were the ladder's last.
 func (c *Climb) Verdict() Verdict {
+	c.level()
 	v := Verdict{
 		RecommendedRank: c.Rungs[c.Incumbent].Rank,
 		BestRank:        c.bestRank(),

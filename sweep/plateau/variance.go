@@ -21,12 +21,12 @@ type trend struct {
 type pairVariance struct {
 	log2Rank float64 // mean of the two
 	s2       float64
+	df       float64 // ν₀, one less than its seeds
 }
 
-// fitTrend fits the trend of pairs that each rest on n seeds.
+// fitTrend fits the trend of pairs.
 //
-// Source: Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3(1), article 3, section 6.2: with
-// ν₀ = n−1, z = ln s² − ψ(ν₀/2) + ln(ν₀/2) has mean ln σ² and variance ψ′(ν₀/2) where all pairs share σ², so the variance
+// Source: Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3(1), article 3, section 6.2: with a pair's ν₀, z = ln s² − ψ(ν₀/2) + ln(ν₀/2) has mean ln σ² and variance ψ′(ν₀/2) where all pairs share σ², so the variance
 // of z beyond that estimates ψ′(d₀/2). The line in place of a constant follows limma's trend (Law et al. 2014). Its slope
 // is never positive: the noise of the ladders measured so far falls with rank. Three
 // cautious departures: the slope is the least-squares slope plus one standard error, because a line fitted to few pairs
@@ -34,13 +34,19 @@ type pairVariance struct {
 // noise is even); d₀ is at most half the degrees of freedom of the fit, because adjacent pairs share a rung and with it its
 // noise (half fewer false plateaus where seeds share nothing); and Smyth's factor exp(ψ(d₀/2) − ln(d₀/2)), which
 // makes s₀² smaller, is left out.
-func fitTrend(pairs []pairVariance, n int) trend {
-	if len(pairs) < 2 || n < 2 {
+func fitTrend(pairs []pairVariance) trend {
+	if len(pairs) < 2 {
 		return trend{}
 	}
-	half := float64(n-1) / 2
 	x, z := make([]float64, len(pairs)), make([]float64, len(pairs))
+	first := pairs[0].df
+	own, df := trigamma(first/2), first // means over the pairs; exact where all are equal
 	for i, p := range pairs {
+		half := p.df / 2
+		if p.df != first {
+			own += (trigamma(half) - trigamma(first/2)) / float64(len(pairs))
+			df += (p.df - first) / float64(len(pairs))
+		}
 		x[i] = p.log2Rank
 		z[i] = math.Log(p.s2) - mathext.Digamma(half) + math.Log(half)
 	}
@@ -49,7 +55,7 @@ func fitTrend(pairs []pairVariance, n int) trend {
 	if len(pairs) >= trendPairs {
 		if a, b := stat.LinearRegression(x, z, nil, false); b < 0 {
 			residualDF--
-			t.slope = min(0, b+slopeError(x, z, a, b, max(residualDF, 1), trigamma(half)))
+			t.slope = min(0, b+slopeError(x, z, a, b, max(residualDF, 1), own))
 			t.intercept -= t.slope * stat.Mean(x, nil)
 		}
 	}
@@ -58,8 +64,8 @@ func fitTrend(pairs []pairVariance, n int) trend {
 		e := z[i] - t.intercept - t.slope*x[i]
 		rss += e * e
 	}
-	t.df = residualDF * float64(n-1) / 2
-	if excess := rss/residualDF - trigamma(half); excess > 0 {
+	t.df = residualDF * df / 2
+	if excess := rss/residualDF - own; excess > 0 {
 		t.df = min(t.df, 2*trigammaInverse(excess))
 	}
 	return t

@@ -58,7 +58,9 @@ type RungVerdict struct {
 	Rank    int      `json:"rank"`
 	ValLoss Interval `json:"val_loss"` // over the grid's seeds, so that ranks compare
 	Comparison
-	Count int `json:"count"` // strikes when this rung was first judged, of patience
+	// GridSeeds is how many of the grid's seeds a sparing climb asked for here; 0 where every rank has all.
+	GridSeeds int `json:"grid_seeds,omitempty"`
+	Count     int `json:"count"` // strikes when this rung was first judged, of patience
 	// Earlier are the comparisons that drawn seeds or a new incumbent replaced, oldest first.
 	Earlier []Comparison `json:"earlier,omitempty"`
 	// Promoted says that the rung became the incumbent after it was passed: the plateau below it was not certain or likely enough
@@ -70,6 +72,7 @@ type RungVerdict struct {
 type Draw struct {
 	Ranks []int   `json:"ranks"`
 	Seeds []int64 `json:"seeds"`
+	Grid  bool    `json:"grid,omitempty"` // the seeds are the grid's (see SeedsPerRank), not extra ones
 }
 
 // Verdict is what Rule.Judge and a sweep say of a ladder.

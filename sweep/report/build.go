@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -17,7 +18,7 @@ func Build(s sweep.Snapshot) Report {
 	r := Report{
 		Sweep:    s.Sweep.Name,
 		Ladders:  []Ladder{},
-		Rule:     newRule(s.Sweep.Rule),
+		Rule:     newRule(s.Sweep),
 		Seeds:    notNil(s.Sweep.Seeds),
 		Backend:  s.Sweep.Backend,
 		Warnings: notNil(s.Sweep.Warnings),
@@ -27,7 +28,7 @@ func Build(s sweep.Snapshot) Report {
 	}
 	verdicts := sweep.Conclude(s).Verdicts
 	for i, l := range s.Ladders {
-		r.Ladders = append(r.Ladders, newLadder(l, verdicts[i], s.Sweep.Rule))
+		r.Ladders = append(r.Ladders, newLadder(l.Needed(verdicts[i], s.Sweep.Seeds), verdicts[i], s.Sweep.Rule))
 	}
 	r.Recommendation = recommend(r)
 	r.Axes = axes(r.Ladders, r.Recommendation)
@@ -35,10 +36,11 @@ func Build(s sweep.Snapshot) Report {
 	return r
 }
 
-func newRule(p plateau.Rule) Rule {
+func newRule(info sweep.Info) Rule {
+	p := info.Rule
 	return Rule{
 		Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, NoiseSD: p.NoiseSD, NoiseSource: p.NoiseSource,
-		minGain: p.MinGain,
+		SeedsPerRank: cmp.Or(p.SeedsPerRank, plateau.EverySeed), minGain: p.MinGain, seeds: len(info.Seeds),
 	}
 }
 

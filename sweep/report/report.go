@@ -30,7 +30,10 @@ type Rule struct {
 	NoiseSD     float64          `json:"noise_sd"`     // nats; used where a rung has one seed; 0 means 0.25 % of the lowest rank's loss
 	NoiseSource string           `json:"noise_source"` // grid, sweep <name>, or default
 
+	SeedsPerRank plateau.SeedsPerRank `json:"seeds_per_rank"` // needed, or all
+
 	minGain plateau.MinGain
+	seeds   int // of the grid
 }
 
 // Recommendation is the one answer on top of a report.

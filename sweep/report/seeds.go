@@ -26,11 +26,29 @@ func seedsWithLoss(trials []Trial) (all, extra int) {
 // extraSeeds says which ranks have seeds beyond the grid's, and what the columns of the table average over then; empty where
 // no rank has any.
 func (l Ladder) extraSeeds() string {
+	have := l.seedsOf(func(all, extra int) bool { return extra > 0 })
+	if have == "" {
+		return ""
+	}
+	return have + "; val_loss averages the grid's, a gain all that both ranks share"
+}
+
+// fewerSeeds says which ranks were decided on fewer seeds than the grid has, and what their losses are then; empty where none was.
+func (l Ladder) fewerSeeds(grid int) string {
+	have := l.seedsOf(func(all, extra int) bool { return all-extra > 0 && all-extra < grid })
+	if have == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s of %d, as many as the decision needed; their val_loss is set against the others by the seeds that both have", have, grid)
+}
+
+// seedsOf lists ranks by how many seeds they have a loss of.
+func (l Ladder) seedsOf(wanted func(all, extra int) bool) string {
 	var counts []int
 	ranks := map[int][]string{} // by number of seeds
 	for _, r := range l.Rungs {
 		all, extra := seedsWithLoss(r.Trials)
-		if extra == 0 {
+		if !wanted(all, extra) {
 			continue
 		}
 		if !slices.Contains(counts, all) {
@@ -38,16 +56,13 @@ func (l Ladder) extraSeeds() string {
 		}
 		ranks[all] = append(ranks[all], strconv.Itoa(r.Rank))
 	}
-	if len(counts) == 0 {
-		return ""
-	}
 	var have []string
 	for _, n := range counts {
 		verb := "have"
 		if len(ranks[n]) == 1 {
 			verb = "has"
 		}
-		have = append(have, fmt.Sprintf("%s %s %s %d seeds", plural("rank", len(ranks[n])), prose.List(ranks[n]), verb, n))
+		have = append(have, fmt.Sprintf("%s %s %s %d %s", plural("rank", len(ranks[n])), prose.List(ranks[n]), verb, n, plural("seed", n)))
 	}
-	return strings.Join(have, ", ") + "; val_loss averages the grid's, a gain all that both ranks share"
+	return strings.Join(have, ", ")
 }

@@ -245,6 +245,9 @@ func (t *text) verdict(l Ladder) {
 	if seeds := l.extraSeeds(); seeds != "" {
 		t.para("  seeds   ", "%s", seeds)
 	}
+	if seeds := l.fewerSeeds(t.rule.seeds); seeds != "" && t.rule.SeedsPerRank == plateau.NeededSeeds {
+		t.para("  seeds   ", "%s", seeds)
+	}
 	if l.Noise != nil {
 		t.para("  noise   ", "%s", l.Noise)
 	}

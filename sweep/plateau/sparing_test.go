@@ -1,0 +1,139 @@
+package plateau_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+)
+
+// trainNeeded trains what a sparing rule asks for, and returns its verdict and how many trials it took. all holds every seed of every rank.
+func trainNeeded(tb rapid.TB, p plateau.Rule, all []plateau.Losses) (plateau.Verdict, int) {
+	tb.Helper()
+	asked := map[int][]int64{}
+	for {
+		c := plateau.NewClimb(p, plateau.Quantiles{})
+		for _, full := range all {
+			if have := asked[full.Rank]; len(have) == 0 {
+				asked[full.Rank] = slices.Clone(c.NextSeeds())
+			}
+			c.Add(only(full, asked[full.Rank]))
+			if c.Draw != nil || c.Stopped {
+				break
+			}
+		}
+		if c.Draw == nil {
+			c.Finish()
+		}
+		if c.Draw == nil {
+			n := 0
+			for _, seeds := range asked {
+				n += len(seeds)
+			}
+			return c.Verdict(), n
+		}
+		before := 0
+		for _, r := range c.Draw.Ranks {
+			for _, s := range c.Draw.Seeds {
+				if !slices.Contains(asked[r], s) {
+					asked[r] = append(asked[r], s)
+					before++
+				}
+			}
+		}
+		if before == 0 {
+			tb.Fatalf("it waits for %+v, which it has", c.Draw)
+		}
+	}
+}
+
+// only returns the losses of some seeds.
+func only(l plateau.Losses, seeds []int64) plateau.Losses {
+	out := plateau.Losses{Rank: l.Rank}
+	for i, s := range l.Seeds {
+		if slices.Contains(seeds, s) {
+			out.Seeds, out.ValLoss = append(out.Seeds, s), append(out.ValLoss, l.ValLoss[i])
+		}
+	}
+	out.Complete = len(out.Seeds) == len(l.Seeds)
+	return out
+}
+
+func needed() plateau.Rule {
+	p := plateau.DefaultRule()
+	p.SeedsPerRank, p.GridSeeds = plateau.NeededSeeds, []int64{0, 1, 2}
+	return p
+}
+
+// TestNeededSeeds: a clear climb takes few seeds, and the plateau at its end all of them.
+func TestNeededSeeds(t *testing.T) {
+	t.Parallel()
+	curve := []float64{5.0, 4.8, 4.6, 4.5, 4.45, 4.449, 4.4485, 4.448}
+	noise := []float64{0.1, 0.0, -0.1}
+	var y [][]float64
+	for r, loss := range curve {
+		row := make([]float64, len(noise))
+		for s := range row {
+			row[s] = loss + noise[s] + 0.0004*float64((r*7+s*3)%5)
+		}
+		y = append(y, row)
+	}
+	v, trials := trainNeeded(t, needed(), ladder([]int{1, 2, 4, 8, 16, 32, 64, 128}, y))
+	if v.State != plateau.StatePlateau || v.RecommendedRank != 16 {
+		t.Errorf("%s at rank %d, want a plateau at 16", v.State, v.RecommendedRank)
+	}
+	var seeds []int
+	for _, r := range v.Rungs {
+		seeds = append(seeds, r.GridSeeds)
+	}
+	if want := []int{2, 2, 2, 1, 3, 3, 3}; !slices.Equal(seeds, want) || trials != 16 {
+		t.Errorf("seeds per rank %v, %d trials, want %v and 16", seeds, trials, want)
+	}
+	for i, r := range v.Rungs { // of one level, though rank 8 has the unluckiest seed alone
+		if want := curve[i] + 0.0008; r.ValLoss.Mean < want-0.002 || r.ValLoss.Mean > want+0.002 {
+			t.Errorf("rank %d: mean %g, want about %g", r.Rank, r.ValLoss.Mean, want)
+		}
+	}
+}
+
+// TestNeededSeedsIgnoreOthers: losses that were not asked for change nothing, so that what other ladders trained does not either.
+func TestNeededSeedsIgnoreOthers(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)) //nolint:gosec // not for secrets
+		ranks := []int{1, 2, 4, 8, 16, 32, 64}
+		slope, noise := rapid.Float64Range(0, 0.1).Draw(t, "slope"), rapid.Float64Range(0, 0.05).Draw(t, "noise")
+		var y [][]float64
+		for r := range ranks {
+			row := make([]float64, 3)
+			for s := range row {
+				row[s] = 5 - slope*float64(min(r, 3)) + noise*random.NormFloat64()
+			}
+			y = append(y, row)
+		}
+		all := ladder(ranks, y)
+		p := needed()
+		sparing, trials := trainNeeded(t, p, all)
+		whole, err := p.Judge(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		for _, r := range sparing.Rungs {
+			asked += r.GridSeeds
+		}
+		whole.Rungs = whole.Rungs[:len(sparing.Rungs)]
+		if sparing.State != whole.State || sparing.RecommendedRank != whole.RecommendedRank || trials != asked {
+			t.Errorf("%s at %d with what was asked for, %s at %d with all; %d trials for %d seeds", sparing.State, sparing.RecommendedRank,
+				whole.State, whole.RecommendedRank, trials, asked)
+		}
+		for i := range sparing.Rungs {
+			if a, b := sparing.Rungs[i].ValLoss.Mean, whole.Rungs[i].ValLoss.Mean; a != b {
+				t.Errorf("rank %d: mean %v with what was asked for, %v with all", ranks[i], a, b)
+			}
+		}
+	})
+}

@@ -1,0 +1,80 @@
+package sweep
+
+import (
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+)
+
+// needed returns a ladder whose rungs may be seen with fewer trials than they have, where the rule is sparing.
+func (l Ladder) needed(rule plateau.Rule) Ladder {
+	if rule.Sparing() {
+		l.Rungs = slices.Clone(l.Rungs)
+	}
+	return l
+}
+
+// see leaves a rung those of its trials whose seeds the climb asked for, and extra ones. Others may be there, for another ladder trained
+// them or the grid holds them ready.
+func (s *standing) see(full Ladder, index int, asked []int64) {
+	if s.climb.Sparing() {
+		s.ladder.Rungs[index] = full.Rungs[index].only(func(t *TrialFacts) bool { return t.Extra || slices.Contains(asked, t.seed()) })
+	}
+}
+
+// begin looks at the rung that is worked on. More than half of all seeds make a rung unstable, so that where the first ones were the
+// others are trained too.
+func (s *standing) begin(full Ladder, index int) {
+	s.see(full, index, s.climb.NextSeeds())
+	s.end, s.closed = s.ladder.Rungs[index].ending()
+	if s.end == endUnstable && s.climb.Sparing() {
+		s.climb.WantAll()
+		s.see(full, index, s.climb.NextSeeds())
+		s.end, s.closed = s.ladder.Rungs[index].ending()
+	}
+}
+
+// seeAsked sees the rungs that count with the seeds that the climb asked for by now. It reports whether some of those end the ladder,
+// which they do once no other is missing.
+func (s *standing) seeAsked(full Ladder) bool {
+	if !s.climb.Sparing() {
+		return false
+	}
+	for i, index := range s.counted {
+		s.see(full, index, s.climb.Asked(i))
+		s.chosen[i] = s.ladder.Rungs[index].ChosenRung()
+	}
+	ends, closed := make([]ending, len(s.counted)), make([][]int, len(s.counted))
+	for i, index := range s.counted {
+		if ends[i], closed[i] = s.ladder.Rungs[index].ending(); ends[i] == endNone {
+			return false
+		}
+	}
+	i := slices.IndexFunc(ends, func(end ending) bool { return end != endRanks })
+	if i < 0 {
+		return false
+	}
+	s.current, s.end, s.closed = s.counted[i], ends[i], closed[i]
+	return true
+}
+
+// awaited is the part of a rung that the climb waits for where it asked for further seeds of the grid.
+func (s standing) awaited(index int) assignedRung {
+	_, closed := s.ladder.Rungs[index].ending()
+	return assignedRung{index: index, trials: s.ladder.Rungs[index].grid().Trials, closed: closed}
+}
+
+// Needed returns a ladder without the trials that its verdict did not ask for, where that is sparing with the sweep's seeds. Rungs that
+// were not judged yet stay whole.
+func (l Ladder) Needed(v plateau.Verdict, seeds []int64) Ladder {
+	l.Rungs = slices.Clone(l.Rungs)
+	for i, r := range l.Rungs {
+		at := slices.IndexFunc(v.Rungs, func(judged plateau.RungVerdict) bool { return judged.Rank == r.Rank })
+		if at < 0 || v.Rungs[at].GridSeeds == 0 {
+			continue
+		}
+		asked := seeds[:v.Rungs[at].GridSeeds]
+		l.Rungs[i] = r.only(func(t *TrialFacts) bool { return t.Extra || slices.Contains(asked, t.seed()) })
+	}
+	return l
+}
