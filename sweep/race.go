@@ -113,12 +113,14 @@ func (h heat) judge(k int) {
 // racer is what a ladder shows at rung k and the one below. One that ended before shows the rank it recommends. It is tested where it
 // would climb on: a ladder whose patience ran out there comes to its own verdict. A rung that diverged shows nothing.
 func (s *standing) racer(k, patience int) (plateau.Racer, bool) {
-	before, last := k-1, k
-	if len(s.counted) <= k {
-		before, last = s.climb.Incumbent, s.climb.Incumbent
-	}
 	if len(s.counted) == 0 {
 		return plateau.Racer{}, false
+	}
+	before, last := k-1, k
+	if len(s.counted) <= k {
+		rank := s.climb.Verdict().RecommendedRank
+		last = slices.IndexFunc(s.climb.Rungs, func(r plateau.Losses) bool { return r.Rank == rank })
+		before = last
 	}
 	guessing := math.Log(float64(max(1, s.ladder.Model.VocabSize)))
 	for _, i := range []int{before, last} {

@@ -46,7 +46,7 @@ func (p Rule) Race(racers []Racer, top, comparisons int) []*Lag {
 		quantiles: map[[2]float64]float64{},
 	}
 	for i, c := range racers {
-		if c.Tested && i != leader && c.Before.Rank < c.Last.Rank {
+		if c.Tested && i != leader && c.climbs() {
 			lags[i] = r.lag(i, top)
 		}
 	}
@@ -148,17 +148,18 @@ func (r race) values(i int, w contrast) map[int64]float64 {
 	return values
 }
 
-// pool is what the climbing cells that have all of the grid's seeds say about the variance of a difference between two of them: twice
+// pool is what the climbing cells say about the variance of a difference between two of them, by the seeds that all of them have: twice
 // that of a cell's residuals, once each seed's mean over the cells is taken off.
 func (r race) pool(w contrast) trend {
 	if t, ok := r.pools[w]; ok {
 		return t
 	}
 	var rows [][]float64
+	common := r.common()
 	for i, c := range r.racers {
-		if seeds := r.seeds(i); c.Before.Rank < c.Last.Rank && len(seeds) == len(r.rule.GridSeeds) {
-			row, values := make([]float64, len(seeds)), r.values(i, w)
-			for j, s := range seeds {
+		if values := r.values(i, w); c.climbs() && len(values) > 1 {
+			row := make([]float64, len(common))
+			for j, s := range common {
 				row[j] = values[s]
 			}
 			rows = append(rows, row)
@@ -168,8 +169,27 @@ func (r race) pool(w contrast) trend {
 	return r.pools[w]
 }
 
+// common are the seeds of every climbing cell that has two at least.
+func (r race) common() []int64 {
+	var common []int64
+	for i, c := range r.racers {
+		seeds := r.seeds(i)
+		switch {
+		case !c.climbs() || len(seeds) < 2:
+		case common == nil:
+			common = seeds
+		default:
+			common = slices.DeleteFunc(common, func(s int64) bool { return !slices.Contains(seeds, s) })
+		}
+	}
+	return common
+}
+
+// climbs reports whether the cell has the last two ranks, and not one that it ended with before.
+func (c Racer) climbs() bool { return c.Before.Rank < c.Last.Rank }
+
 func (r race) fit(rows [][]float64) trend {
-	if len(rows) < fewestPooled {
+	if len(rows) < fewestPooled || len(rows[0]) < 2 {
 		return trend{}
 	}
 	n, cells := len(rows[0]), float64(len(rows))
