@@ -118,8 +118,9 @@ func (s *standing) racer(k, patience int) (plateau.Racer, bool) {
 	}
 	before, last, losses := k-1, k, func(r int) plateau.Losses { return s.climb.AsOf(k, r) }
 	if len(s.counted) <= k {
-		before, last = s.climb.Incumbent, s.climb.Incumbent
-		losses = func(r int) plateau.Losses { return s.climb.Rungs[r] }
+		rank := s.climb.Verdict().RecommendedRank
+		last = slices.IndexFunc(s.climb.Rungs, func(r plateau.Losses) bool { return r.Rank == rank })
+		before, losses = last, func(r int) plateau.Losses { return s.climb.Rungs[r] }
 	}
 	guessing := math.Log(float64(max(1, s.ladder.Model.VocabSize)))
 	for _, i := range []int{before, last} {

@@ -46,7 +46,7 @@ func (p Rule) Race(racers []Racer, top, comparisons int) []*Lag {
 		quantiles: map[[2]float64]float64{},
 	}
 	for i, c := range racers {
-		if c.Tested && i != leader && c.Before.Rank < c.Last.Rank {
+		if c.Tested && i != leader && c.climbs() {
 			lags[i] = r.lag(i, top)
 		}
 	}
@@ -148,15 +148,20 @@ func (r race) values(i int, w contrast) map[int64]float64 {
 	return values
 }
 
-// pool is what the climbing cells say about the variance of a difference between two of them: twice
+// pool is what the climbing cells say about the variance of a difference between two of them, by the seeds that all of them have: twice
 // that of a cell's residuals, once each seed's mean over the cells is taken off.
 func (r race) pool(w contrast) trend {
 	if t, ok := r.pools[w]; ok {
 		return t
 	}
 	var rows [][]float64
+	common := r.common()
 	for i, c := range r.racers {
-		if row := r.row(i, w); c.Before.Rank < c.Last.Rank && len(row) > 1 {
+		if values := r.values(i, w); c.climbs() && len(values) > 1 {
+			row := make([]float64, len(common))
+			for j, s := range common {
+				row[j] = values[s]
+			}
 			rows = append(rows, row)
 		}
 	}
@@ -164,31 +169,33 @@ func (r race) pool(w contrast) trend {
 	return r.pools[w]
 }
 
-// row is a cell's contrast for the first of the grid's seeds, as far as it has them.
-func (r race) row(i int, w contrast) []float64 {
-	var row []float64
-	values := r.values(i, w)
-	for _, s := range r.rule.GridSeeds {
-		y, ok := values[s]
-		if !ok {
-			break
+// common are the seeds of every climbing cell that has two at least.
+func (r race) common() []int64 {
+	var common []int64
+	for i, c := range r.racers {
+		seeds := r.seeds(i)
+		switch {
+		case !c.climbs() || len(seeds) < 2:
+		case common == nil:
+			common = seeds
+		default:
+			common = slices.DeleteFunc(common, func(s int64) bool { return !slices.Contains(seeds, s) })
 		}
-		row = append(row, y)
 	}
-	return row
+	return common
 }
 
+// climbs reports whether the cell has the last two ranks, and not one that it ended with before.
+func (c Racer) climbs() bool { return c.Before.Rank < c.Last.Rank }
+
 func (r race) fit(rows [][]float64) trend {
-	if len(rows) < fewestPooled {
+	if len(rows) < fewestPooled || len(rows[0]) < 2 {
 		return trend{}
 	}
 	n, cells := len(rows[0]), float64(len(rows))
-	for _, row := range rows {
-		n = min(n, len(row)) // of the same first seeds
-	}
 	shared := make([]float64, n)
 	for _, row := range rows {
-		for s, y := range row[:n] {
+		for s, y := range row {
 			shared[s] += y / cells
 		}
 	}
@@ -196,7 +203,7 @@ func (r race) fit(rows [][]float64) trend {
 	pairs := make([]pairVariance, len(rows)) // all at one rank, so that the trend is a level
 	for i, row := range rows {
 		residuals := make([]float64, n)
-		for s, y := range row[:n] {
+		for s, y := range row {
 			residuals[s] = y - shared[s]
 		}
 		pairs[i].df, pairs[i].s2 = float64(n-1), max(2*variance(residuals)*cells/(cells-1), floor*floor)
