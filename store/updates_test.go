@@ -15,7 +15,8 @@ func TestUpdates(t *testing.T) {
 	rungs := registration().Ladders[0].Rungs
 	of := func(norm float64) trial.Event {
 		return trial.Event{Seq: 1, At: moment(1), Kind: trial.EventUpdates, Updates: []trial.ModuleUpdate{
-			{Module: "transformer.h.1.attn.c_attn", Norm: norm, StableRank: 1.5}, {Module: "transformer.h.0.attn.c_attn", Norm: 2 * norm, StableRank: 1},
+			{Module: "transformer.h.1.attn.c_attn", Norm: norm, StableRank: 1.5},
+			{Module: "transformer.h.0.attn.c_attn", Norm: 2 * norm, StableRank: 1},
 		}}
 	}
 	top, low := rungs[1].Trials[0].Trial, rungs[0].Trials[0].Trial

@@ -17,8 +17,8 @@ func newExplainCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain LADDER",
 		Short: "Show the arithmetic behind a ladder's verdict, rank by rank",
-		Long: `explain shows which modules the recommended rank's adapters change most: the Frobenius norm of scaling·B·A, and its stable rank (how
-many directions carry it). Then it prints, for every rank of a ladder, its gain over the incumbent seed by seed, the noise that was
+		Long: `explain shows which modules the recommended rank's adapters change most: the Frobenius norm of scaling·B·A, and its stable rank
+(how many directions carry it). Then it prints, for every rank of a ladder, its gain over the incumbent seed by seed, the noise that was
 assumed and where it comes from, the interval, the chance of a worthwhile gain, the decision with its reason, the strikes, and what
 the gain cost in parameters, memory and time. Where settings are tuned at each rank (train.tune), it also lists every candidate with
 its mean loss and its cost, says which one stands for the rank, and whether it lies at the edge of its list.

@@ -228,9 +228,13 @@ func specRows(t shownTrial) [][]string {
 	if validation == "" {
 		validation = computed(t.Spec.Data.ValidationSplit*100) + " % of the documents"
 	}
+	data := strings.Join(t.Spec.Data.Train, ", ")
+	if f := t.Spec.Data.Fraction; f > 0 {
+		data = computed(f*100) + " % of the training documents of " + data
+	}
 	rows := [][]string{
 		{"model", t.Spec.Model},
-		{"data", strings.Join(t.Spec.Data.Train, ", ")},
+		{"data", data},
 		{"validation", validation},
 		{"retain", strings.Join(t.Spec.Data.Retain, ", ")},
 		{"sequence_length", strconv.Itoa(t.Spec.Data.SequenceLength)},

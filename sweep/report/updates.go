@@ -101,8 +101,8 @@ func agreement(all []Updates, recommended Updates) string {
 	stable := number(roundTo(top.StableRank, 2))
 	switch {
 	case top.Rank == b:
-		return fmt.Sprintf("Its stable rank is %s (mean over modules, by share). No larger rank was trained, so that says nothing for or against "+
-			"the verdict, which rests on losses.", stable)
+		return fmt.Sprintf("Its stable rank is %s (mean over modules, by share). No larger rank was trained, so that says nothing for or "+
+			"against the verdict, which rests on losses.", stable)
 	case top.StableRank <= float64(b)*(1+1e-9):
 		return fmt.Sprintf("At rank %d, the largest trained, the update's stable rank is %s (mean over modules, by share), not above the "+
 			"recommended %d: that agrees with the verdict, which rests on losses alone.", top.Rank, stable, b)

@@ -62,7 +62,8 @@ func TestUpdatesAreMeansOverTrials(t *testing.T) {
 	for _, m := range u.Modules {
 		sum += m.Share
 	}
-	if top := u.Modules[0]; top.Norm != 6 || math.Abs(top.Share-36.0/91) > 1e-12 || math.Abs(sum-1) > 1e-12 || math.Abs(u.StableRank-2) > 1e-12 {
+	if top := u.Modules[0]; top.Norm != 6 || math.Abs(top.Share-36.0/91) > 1e-12 || math.Abs(sum-1) > 1e-12 ||
+		math.Abs(u.StableRank-2) > 1e-12 {
 		t.Errorf("rank 4: %+v", u)
 	}
 	if e.WithUpdates(nil).Updates != nil {

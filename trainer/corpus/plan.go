@@ -217,7 +217,7 @@ func (p *plan) thinHint(err error) error {
 	if p.spec.Fraction == 0 {
 		return p.splitHint(err)
 	}
-	return p.splitHint(fmt.Errorf("%w (data.fraction %v keeps training documents by hash: raise it, or use more data)", err, p.spec.Fraction))
+	return fmt.Errorf("%w (data.fraction %v keeps training documents by hash: raise it, or use more data)", err, p.spec.Fraction)
 }
 
 // splitHint adds to an error about an empty side what to do when the split made it so.

@@ -26,7 +26,8 @@ func TestUpdates(t *testing.T) {
 		return a
 	}
 	for name, c := range map[string]struct{ in, out, rank, used int }{
-		"wide": {40, 12, 4, 4}, "rank one": {20, 30, 1, 1}, "rank deficient": {24, 24, 8, 3}, "wider than the weight": {6, 5, 8, 8}, "zero": {9, 9, 4, 0},
+		"wide": {40, 12, 4, 4}, "rank one": {20, 30, 1, 1}, "rank deficient": {24, 24, 8, 3}, "wider than the weight": {6, 5, 8, 8},
+		"zero": {9, 9, 4, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := lora.Module{Name: "h.0.c_attn", In: c.in, Out: c.out}
