@@ -17,6 +17,7 @@ const (
 	endUnstable                 // NaN in more than half of the current rung's seeds
 	endOverMemory               // the current rung does not fit
 	endOverTime                 // the current rung's trials take too long
+	endScouted                  // nothing but the scout was asked for
 )
 
 // standing is how far a ladder has come: the rungs that count, and the one that is worked on or ended it.
@@ -30,14 +31,18 @@ type standing struct {
 	closed  []int // candidates of the current rung of which no trial begins that has not begun
 
 	screens   []int              // the ranks that the current rung's adapters are truncated to; nil where it is not screened
-	screening *plateau.Screening // nil where the ladder is not screened, or not yet
+	scouting  bool               // what is worked on is the current rung's scout, not its trials
+	screening *plateau.Screening // nil where the ladder is neither screened nor scouted, or not yet
 }
 
 // stand walks a ladder up to where its facts end. It never looks past the rung where the rule stops, so what another ladder
 // trained there changes nothing.
 func stand(info Info, l Ladder, q plateau.Quantiles) standing {
-	if info.Strategy == StrategyScreen {
+	switch {
+	case info.Strategy == StrategyScreen:
 		return standScreened(info, l, q)
+	case info.Strategy.Scouts():
+		return standScouted(info, l, q)
 	}
 	return walk(info, l, 0, q)
 }
@@ -104,6 +109,9 @@ type assignedRung struct {
 // work returns the trials that a ladder without an end waits for, finished ones among them: those of the current rung, or
 // those that the rule drew extra seeds for.
 func (s standing) work() []assignedRung {
+	if s.scouting {
+		return []assignedRung{{s.current, s.ladder.scoutRung(s.rank()).Trials, s.closed, nil}}
+	}
 	if s.climb.Draw == nil {
 		return []assignedRung{{s.current, s.ladder.Rungs[s.current].grid().Trials, s.closed, s.screens}}
 	}
@@ -118,8 +126,11 @@ func (s standing) work() []assignedRung {
 	return work
 }
 
-// unregistered returns the trials that the rule drew and that the ladder does not hold yet.
+// unregistered returns the trials that the ladder needs and does not hold yet: its scouts, or what the rule drew.
 func (s standing) unregistered() []ExtraTrial {
+	if s.scouting {
+		return s.unscouted()
+	}
 	if s.climb.Draw == nil {
 		return nil
 	}

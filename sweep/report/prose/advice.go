@@ -1,6 +1,7 @@
 package prose
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
@@ -116,8 +117,10 @@ func limited(f plateau.Finding) string {
 	case plateau.AdviseScale:
 		return scale(f)
 	case plateau.AdviseClimbInstead:
-		return fmt.Sprintf("strategy: screen trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
-			f.Over, f.Ranks[0])
+		return fmt.Sprintf("strategy: %s trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
+			cmp.Or(f.Name, "screen"), f.Over, f.Ranks[0])
+	case plateau.AdviseCertify:
+		return "strategy: scout in the grid trains the ranks around it until the rule can claim something; what the scout trained is used again"
 	default:
 		return string(f.Code)
 	}
