@@ -287,6 +287,9 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 			s.Ladders[l].Rungs[r].Trials = slices.Clone(s.Ladders[l].Rungs[r].Trials)
 		}
 	}
+	for l := range s.Ladders {
+		s.Ladders[l].Scouts = slices.Clone(s.Ladders[l].Scouts)
+	}
 	var live []trial.AttemptID
 	screens := map[trial.ID][]int{}
 	for range 10000 {
@@ -296,6 +299,9 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 		for _, l := range d.Start {
 			live = append(live, begin(&s, l.Trial))
 			screens[l.Trial] = l.Screen
+			if ranks := unshown(s, l.Trial); ranks != nil {
+				screens[l.Trial] = ranks
+			}
 		}
 		if d.Done {
 			return s
@@ -353,19 +359,25 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d swe
 			t.Fatalf("trial %s would run twice at once", l.Trial)
 		}
 		busy[l.Trial] = true
-		if s.Sweep.Strategy == sweep.StrategyScreen {
+		switch {
+		case s.Sweep.Strategy == sweep.StrategyScreen:
 			checkScreen(t, s.Ladders[l.Ladder], l)
-		} else {
+		case s.Sweep.Strategy.Scouts():
+			checkScout(t, s.Ladders[l.Ladder], l)
+		default:
 			w.checkRung(t, s.Ladders[l.Ladder], l)
 		}
 	}
 }
 
 // register adds the trials that a decision draws, with fates that are the same in every order.
-
 func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
 	for _, drawn := range d.Register {
 		for _, extra := range drawn.Trials {
+			if extra.Trial.Spec.Shrink != nil {
+				w.registerScout(t, s, drawn.Ladder, extra)
+				continue
+			}
 			rungs := s.Ladders[drawn.Ladder].Rungs
 			r := slices.IndexFunc(rungs, func(r sweep.Rung) bool { return r.Rank == extra.Rank })
 			if chosen, ok := rungs[r].Chosen(); !ok || chosen != extra.Candidate || slices.Contains(s.Sweep.Seeds, extra.Trial.Spec.Seed) {

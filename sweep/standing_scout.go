@@ -9,7 +9,7 @@ func standScouted(info Info, l Ladder, q plateau.Quantiles) standing {
 	s := standing{ladder: l, climb: plateau.NewClimb(ruleOf(info), q)}
 	for top := len(l.Rungs) - 1; top > 0; top-- {
 		scout := l.scoutRung(l.Rungs[top].Rank)
-		s.current, s.scouting, s.screens = top, true, ranksOf(l.Rungs[:top])
+		s.end, s.current, s.scouting, s.screens = endNone, top, true, ranksOf(l.Rungs[:top])
 		if len(scout.Trials) == 0 {
 			return s
 		}

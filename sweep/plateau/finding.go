@@ -56,11 +56,11 @@ const (
 	ReasonUnstable Code = "not_finite" // Count of Of trials of Ranks stopped on NaN: Trials
 	// ReasonDiverged: training left Ranks at losses Values, from Value before the first step; the vocabulary has Count tokens.
 	ReasonDiverged  Code = "diverged"
-	ReasonMemory    Code = "memory"     // Ranks need more than limits.memory, Limit bytes, or, where that is 0, than the machine has
-	ReasonScouting  Code = "running_scout"       // Count of Of trials of Ranks finished, to show every lower rank too
-	ReasonScouted   Code = "scouted"             // Ranks is where the curve of one run flattens, and none was trained by itself
-	ReasonTrialTime Code = "trial_time" // a trial of Ranks takes longer than limits.trial_time, Limit seconds
-	ReasonTime      Code = "time"       // limits.time, Limit seconds, ran out before Ranks were complete
+	ReasonMemory    Code = "memory"        // Ranks need more than limits.memory, Limit bytes, or, where that is 0, than the machine has
+	ReasonScouting  Code = "running_scout" // Count of Of trials of Ranks finished, to show every lower rank too
+	ReasonScouted   Code = "scouted"       // Ranks is where the curve of one run flattens, and none was trained by itself
+	ReasonTrialTime Code = "trial_time"    // a trial of Ranks takes longer than limits.trial_time, Limit seconds
+	ReasonTime      Code = "time"          // limits.time, Limit seconds, ran out before Ranks were complete
 )
 
 // Advice: what to do about it.
