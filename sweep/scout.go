@@ -62,3 +62,18 @@ func ScoutError(loss float64, rank, knee int) float64 {
 	}
 	return loss * shares[min(below, len(shares)-1)]
 }
+
+// TrainedLikeScout returns the loss of the trial that was trained at a rank with a scout's seed and settings, where there is one.
+func (l Ladder) TrainedLikeScout(rank int) (float64, bool) {
+	for _, scout := range l.Scouts {
+		for _, r := range l.Rungs {
+			for i := range r.Trials {
+				t := &r.Trials[i]
+				if r.Rank == rank && t.Candidate == scout.Candidate && t.seed() == scout.seed() && t.State() == TrialDone {
+					return *t.Final().ValLoss, true
+				}
+			}
+		}
+	}
+	return 0, false
+}

@@ -22,12 +22,19 @@ func standScouted(info Info, l Ladder, q plateau.Quantiles) standing {
 		s.scouting, s.screens = false, nil
 		s.screening = scout.scouted(ruleOf(info), l.Rungs[:top], q)
 		if info.Strategy == StrategyCurve {
-			s.end = endScouted
+			s.end, s.screening.Skipped = endScouted, ranksOf(l.Rungs)
 			return s
 		}
 		return s.climbAround(info, len(l.Rungs), -1, q)
 	}
-	// Nothing above the lowest rank fits: there is nothing to scout.
+	// Nothing above the lowest rank fits, or nothing else is there: there is nothing to scout.
+	if info.Strategy == StrategyCurve {
+		s.scouting, s.screens = false, nil
+		if s.end == endNone {
+			s.end = endRanks
+		}
+		return s
+	}
 	return walk(info, l, 0, q)
 }
 
