@@ -131,7 +131,7 @@ func (r *reader) contradictions() {
 			truncates && slices.ContainsFunc(g.save, func(v []string) bool { return v != nil }), "lora.modules_to_save",
 			strategy + ", while whole modules would stay those trained beside the larger rank; write strategy: ladder",
 		},
-		{truncates && pissa, "lora.init", strategy+" of the model, while pissa changes the model itself by another part " +
+		{truncates && pissa, "lora.init", strategy + " of the model, while pissa changes the model itself by another part " +
 			"at each rank; write strategy: ladder"},
 		{g.plusEmbed > 0 && g.plusRatio == 0, "lora.loraplus_lr_embedding", "belongs to LoRA+; write loraplus_lr_ratio too"},
 	} {

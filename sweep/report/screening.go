@@ -12,10 +12,10 @@ import (
 // the rungs.
 type Screening struct {
 	Scout   bool  `json:"scout,omitempty"` // what follows is of one trial that showed every rank, not of truncated adapters
-	Rank    int   `json:"rank"`    // trained first, its adapters truncated to every lower rank
-	Knee    int   `json:"knee"`    // what the rule says of the truncated losses
-	From    int   `json:"from"`    // the lowest rank trained
-	Skipped []int `json:"skipped"` // lower ranks that were left out
+	Rank    int   `json:"rank"`            // trained first, its adapters truncated to every lower rank
+	Knee    int   `json:"knee"`            // what the rule says of the truncated losses
+	From    int   `json:"from"`            // the lowest rank trained
+	Skipped []int `json:"skipped"`         // lower ranks that were left out
 	// Optimiser steps over all trials.
 	StepsSpent      int `json:"steps_spent"`
 	StepsExhaustive int `json:"steps_exhaustive"` // of every rank and seed of the grid
