@@ -12,7 +12,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// AddTrials writes trials of extra seeds to a ladder, all or none. The same again changes nothing. It fails where the ladder
+// AddTrials writes trials of extra seeds to a ladder, and scouts, all or none. The same again changes nothing. It fails where the ladder
 // has no such rung or candidate, the seed is one of the grid's, or another trial stands at that place.
 func (d *DB) AddTrials(ctx context.Context, ladder int64, trials []sweep.ExtraTrial) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
@@ -29,7 +29,7 @@ func (d *DB) AddTrials(ctx context.Context, ladder int64, trials []sweep.ExtraTr
 			return err
 		}
 		for _, t := range trials {
-			if slices.Contains(seeds, t.Trial.Spec.Seed) {
+			if t.Trial.Spec.Shrink == nil && slices.Contains(seeds, t.Trial.Spec.Seed) {
 				return fmt.Errorf("trial %s: seed %d is one of the grid's", t.Trial.ID, t.Trial.Spec.Seed)
 			}
 			if err := addTrial(ctx, tx, ladder, t); err != nil {
@@ -48,6 +48,10 @@ func addTrial(ctx context.Context, tx *sql.Tx, ladder int64, t sweep.ExtraTrial)
 	var there trial.ID
 	err := tx.QueryRowContext(ctx, `SELECT trial_id FROM rung_trials WHERE ladder_id = ? AND rank = ? AND candidate = ? AND seed = ?`,
 		ladder, t.Rank, t.Candidate, t.Trial.Spec.Seed).Scan(&there)
+	if t.Trial.Spec.Shrink != nil {
+		err = tx.QueryRowContext(ctx, `SELECT trial_id FROM scout_trials WHERE ladder_id = ? AND rank = ? AND candidate = ?`,
+			ladder, t.Rank, t.Candidate).Scan(&there)
+	}
 	switch {
 	case err == nil && there == t.Trial.ID:
 		return nil
@@ -66,6 +70,11 @@ func addTrial(ctx context.Context, tx *sql.Tx, ladder int64, t sweep.ExtraTrial)
 		return fmt.Errorf("trial %s: the ladder has no candidate %d of rank %d, or the trial another rank", t.Trial.ID, t.Candidate, t.Rank)
 	}
 	if err := upsertTrial(ctx, tx, t.Trial); err != nil {
+		return err
+	}
+	if t.Trial.Spec.Shrink != nil {
+		_, err = tx.ExecContext(ctx, `INSERT INTO scout_trials (ladder_id, rank, candidate, trial_id) VALUES (?, ?, ?, ?)`,
+			ladder, t.Rank, t.Candidate, t.Trial.ID)
 		return err
 	}
 	return placeTrial(ctx, tx, ladder, t.Rank, t.PlannedTrial)

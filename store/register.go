@@ -269,5 +269,12 @@ func moveInputs(ctx context.Context, tx *sql.Tx, stored sweep.Ladder, l sweep.La
 			}
 		}
 	}
+	for _, t := range stored.Scouts {
+		spec, now := t.Trial.Spec, l.Spec()
+		spec.Model, spec.Data, spec.LoRA.InitAdapter = now.Model, now.Data, now.LoRA.InitAdapter
+		if err := upsertTrial(ctx, tx, trial.New(spec, t.Trial.Base, t.Trial.Data, t.Trial.Backend)); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,24 +41,29 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 	return s, nil
 }
 
-// sweepTrials yields the ids of a sweep's trials.
-const sweepTrials = `SELECT lt.trial_id FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?`
+// sweepTrials yields the ids of a sweep's trials, scouts among them.
+const sweepTrials = `SELECT lt.trial_id FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?1
+	UNION ALL SELECT lt.trial_id FROM scout_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?1`
 
 // readLadderFacts adds to every trial what is known about it. One that has several places is read into the first.
 func readLadderFacts(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) error {
 	facts := map[trial.ID]*sweep.TrialFacts{}
 	var again []*sweep.TrialFacts
-	for _, l := range s.Ladders {
-		for _, r := range l.Rungs {
-			for i := range r.Trials {
-				t := &r.Trials[i]
-				if facts[t.Trial.ID] == nil {
-					facts[t.Trial.ID] = t
-				} else {
-					again = append(again, t)
-				}
+	take := func(trials []sweep.TrialFacts) {
+		for i := range trials {
+			t := &trials[i]
+			if facts[t.Trial.ID] == nil {
+				facts[t.Trial.ID] = t
+			} else {
+				again = append(again, t)
 			}
 		}
+	}
+	for _, l := range s.Ladders {
+		for _, r := range l.Rungs {
+			take(r.Trials)
+		}
+		take(l.Scouts)
 	}
 	if err := readFacts(ctx, tx, facts, sweepTrials, s.Sweep.ID); err != nil {
 		return err
@@ -98,7 +104,7 @@ func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.La
 	for i := range ladders {
 		byID[ladders[i].ID] = &ladders[i]
 	}
-	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info) error{readCells, readCandidates, readRungs} {
+	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info) error{readCells, readCandidates, readRungs, readScouts} {
 		if err := read(ctx, tx, byID, info); err != nil {
 			return nil, err
 		}
@@ -187,6 +193,27 @@ func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder,
 		}
 	}
 	return err
+}
+
+// readScouts reads the scouts of the ladders, by rank and candidate.
+func readScouts(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
+	rows, err := tx.QueryContext(ctx, `SELECT lt.ladder_id, lt.candidate, t.id, t.spec, t.base, t.data, t.backend
+		FROM ladders l JOIN scout_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
+		WHERE l.sweep_id = ? ORDER BY lt.ladder_id, lt.rank, lt.candidate`, info.ID)
+	return each(rows, err, func(rows *sql.Rows) error {
+		var ladder int64
+		var spec string
+		var f sweep.TrialFacts
+		t := &f.Trial
+		if err := rows.Scan(&ladder, &f.Candidate, &t.ID, &spec, &t.Base, &t.Data, &t.Backend); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(spec), &t.Spec); err != nil {
+			return fmt.Errorf("trial %s: %w", t.ID, err)
+		}
+		ladders[ladder].Scouts = append(ladders[ladder].Scouts, f)
+		return nil
+	})
 }
 
 // bareSpecs keeps decoded specs by their texts without rank and seed, which places name too: what is left is the same for most

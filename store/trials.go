@@ -104,9 +104,11 @@ func noTrial(ctx context.Context, tx *sql.Tx) error {
 
 func selectPlaces(ctx context.Context, tx *sql.Tx, trial trial.ID) ([]Place, error) {
 	var places []Place
-	rows, err := tx.QueryContext(ctx, `SELECT s.name, l.id, lt.rank, lt.seed
-		FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id JOIN sweeps s ON s.id = l.sweep_id
-		WHERE lt.trial_id = ? ORDER BY l.id`, trial)
+	rows, err := tx.QueryContext(ctx, `SELECT s.name, l.id, lt.rank, t.spec ->> '$.seed'
+		FROM (SELECT ladder_id, rank, trial_id FROM rung_trials WHERE trial_id = ?1
+			UNION ALL SELECT ladder_id, rank, trial_id FROM scout_trials WHERE trial_id = ?1) lt
+		JOIN ladders l ON l.id = lt.ladder_id JOIN sweeps s ON s.id = l.sweep_id JOIN trial_specs t ON t.id = lt.trial_id
+		ORDER BY l.id`, trial)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var p Place
 		err := rows.Scan(&p.Sweep, &p.Ladder, &p.Rank, &p.Seed)

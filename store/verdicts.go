@@ -95,11 +95,14 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 		}
 		return lines.Encode([]any{trial, o.state.V, pointer(o.valLoss), pointer(o.lastValLoss), pointer(o.trained)})
 	})
-	if err != nil || rule.Strategy != sweep.StrategyScreen {
+	if err != nil || rule.Strategy != sweep.StrategyScreen && !rule.Strategy.Scouts() {
 		return hex.EncodeToString(h.Sum(nil)), err
 	}
-	rows, err = tx.QueryContext(ctx, `SELECT lt.trial_id, s.rank, s.val_loss FROM rung_trials lt JOIN screened s ON s.trial_id = lt.trial_id
-		WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed, s.rank`, ladder)
+	screened := `rung_trials lt JOIN screened s ON s.trial_id = lt.trial_id WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed, s.rank`
+	if rule.Strategy.Scouts() {
+		screened = `scout_trials lt JOIN screened s ON s.trial_id = lt.trial_id WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, s.rank`
+	}
+	rows, err = tx.QueryContext(ctx, `SELECT lt.trial_id, s.rank, s.val_loss FROM `+screened, ladder)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var trial trial.ID
 		var rank int

@@ -105,7 +105,7 @@ func (s standing) conclude(info Info) plateau.Verdict {
 		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseBarely, Value: fall, Limit: s.learningRate()})
 	}
 	switch s.end {
-	case endRule:
+	case endRule, endScouted:
 	case endRanks:
 		if v.State == plateau.StateStillImproving {
 			s.adviseNext(&v, info)

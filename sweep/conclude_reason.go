@@ -130,6 +130,9 @@ func (s standing) reasonRunning() plateau.Finding {
 	case s.climb.Draw != nil && !s.climb.Draw.Grid:
 		f.Code, f.Name = plateau.ReasonDrawing, s.climb.Use()
 		f.Of += len(s.unregistered())
+	case s.scouting:
+		f.Code = plateau.ReasonScouting
+		f.Of += len(s.unregistered())
 	case len(s.screens) > 0:
 		f.Code = plateau.ReasonScreening
 	}

@@ -55,6 +55,11 @@ func (s Snapshot) each(visit func(ladder, rung int, t *TrialFacts)) {
 				visit(l, r, &trials[i])
 			}
 		}
+		for i := range s.Ladders[l].Scouts {
+			t := &s.Ladders[l].Scouts[i]
+			r := slices.IndexFunc(s.Ladders[l].Rungs, func(r Rung) bool { return r.Rank == t.Trial.Spec.LoRA.Rank })
+			visit(l, r, t)
+		}
 	}
 }
 

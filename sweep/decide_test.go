@@ -290,6 +290,9 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 			s.Ladders[l].Rungs[r].Trials = slices.Clone(s.Ladders[l].Rungs[r].Trials)
 		}
 	}
+	for l := range s.Ladders {
+		s.Ladders[l].Scouts = slices.Clone(s.Ladders[l].Scouts)
+	}
 	var live []trial.AttemptID
 	screens := map[trial.ID][]int{}
 	for range 10000 {
@@ -299,6 +302,9 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 		for _, l := range d.Start {
 			live = append(live, begin(&s, l.Trial))
 			screens[l.Trial] = l.Screen
+			if ranks := unshown(s, l.Trial); ranks != nil {
+				screens[l.Trial] = ranks
+			}
 		}
 		if d.Done {
 			return s
@@ -359,6 +365,8 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d swe
 		switch ladder := s.Ladders[l.Ladder]; {
 		case s.Sweep.Strategy == sweep.StrategyScreen:
 			checkScreen(t, ladder, l)
+		case s.Sweep.Strategy.Scouts():
+			checkScout(t, ladder, l)
 		case w.snapshot.Sweep.Rule.SeedsPerRank == plateau.NeededSeeds && len(s.Sweep.Seeds) > 1 && len(ladder.Candidates) < 2:
 			w.checkNeeded(t, ladder, l)
 		default:
@@ -368,10 +376,13 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d swe
 }
 
 // register adds the trials that a decision draws, with fates that are the same in every order.
-
 func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
 	for _, drawn := range d.Register {
 		for _, extra := range drawn.Trials {
+			if extra.Trial.Spec.Shrink != nil {
+				w.registerScout(t, s, drawn.Ladder, extra)
+				continue
+			}
 			rungs := s.Ladders[drawn.Ladder].Rungs
 			r := slices.IndexFunc(rungs, func(r sweep.Rung) bool { return r.Rank == extra.Rank })
 			if chosen, ok := rungs[r].Chosen(); !ok || chosen != extra.Candidate || slices.Contains(s.Sweep.Seeds, extra.Trial.Spec.Seed) {

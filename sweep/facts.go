@@ -142,6 +142,9 @@ func (s *Snapshot) Reopen() {
 				r.Trials[i].reopen(s.Sweep)
 			}
 		}
+		for i := range l.Scouts {
+			l.Scouts[i].reopen(s.Sweep)
+		}
 	}
 }
 

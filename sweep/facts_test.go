@@ -42,6 +42,11 @@ func edit(s *sweep.Snapshot, id trial.ID, change func(*sweep.TrialFacts)) {
 				}
 			}
 		}
+		for i := range s.Ladders[l].Scouts {
+			if t := &s.Ladders[l].Scouts[i]; t.Trial.ID == id {
+				change(t)
+			}
+		}
 	}
 }
 

@@ -172,6 +172,15 @@ func (r Registration) Parallel() int {
 	return n
 }
 
+// Scouts is how many trials may run at once of a sweep that ends with its scouts.
+func (r Registration) Scouts() int {
+	n := 0
+	for _, l := range r.Ladders {
+		n += len(l.Rungs[0].PerCandidate())
+	}
+	return n
+}
+
 // SameInputs refuses to go on with other inputs than the sweep was registered with: a model or text that changed under a running
 // sweep would mix two experiments in one ladder.
 func (s Snapshot) SameInputs(r Registration) error {

@@ -30,7 +30,7 @@ type place struct {
 // heats groups the ladders that race each other. A ladder that is screened does not race: it meets the others at no common rank in turn.
 // Nor does one of two ranks, where nothing could be saved, or one seed, which shows nothing for certain.
 func (s Snapshot) heats() [][]int {
-	if !s.Sweep.Race || s.Sweep.Strategy == StrategyScreen || len(s.Sweep.Seeds) < 2 {
+	if !s.Sweep.Race || s.Sweep.Strategy == StrategyScreen || s.Sweep.Strategy.Scouts() || len(s.Sweep.Seeds) < 2 {
 		return nil
 	}
 	var groups [][]int

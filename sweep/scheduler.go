@@ -192,12 +192,12 @@ func (r *run) look(ctx context.Context) error {
 	return nil
 }
 
-// draw registers the trials of extra seeds that the rule asked for, and takes in what earlier coordinators left of them
+// draw registers the trials of extra seeds that the rule asked for, and scouts, and takes in what earlier coordinators left of them
 // where the database was lost. A crash before the end is repaired by the same decision.
 func (r *run) draw(ctx context.Context) error {
 	for _, d := range r.decision.Register {
 		ladder := r.snapshot.Ladders[d.Ladder]
-		r.Log.Info("extra seeds", "ladder", ladder.Index+1, "trials", len(d.Trials))
+		r.Log.Info("further trials", "ladder", ladder.Index+1, "trials", len(d.Trials))
 		if err := r.Store.AddTrials(ctx, ladder.ID, d.Trials); err != nil {
 			return fmt.Errorf("add trials to ladder %d: %w", ladder.Index+1, err)
 		}
@@ -208,7 +208,7 @@ func (r *run) draw(ctx context.Context) error {
 	}
 	r.snapshot = snapshot
 	return r.snapshot.distinct(func(ladder int, t *TrialFacts) error {
-		if !t.Extra || len(t.Attempts) > 0 {
+		if !t.Extra && t.Trial.Spec.Shrink == nil || len(t.Attempts) > 0 {
 			return nil
 		}
 		return r.adoptFolders(ctx, ladder, t)
@@ -239,7 +239,7 @@ func (r *run) launch(ctx context.Context, l Launch) error {
 		return fmt.Errorf("begin attempt %s: %w", a.Attempt, err)
 	}
 	live := &LiveAttempt{
-		ID: a.Attempt, Trial: l.Trial, Ladder: l.Ladder, Rank: l.Rank, Seed: a.Trial.Spec.Seed, Steps: a.Trial.Spec.Train.Steps,
+		ID: a.Attempt, Trial: l.Trial, Ladder: l.Ladder, Rank: l.Rank, Seed: a.Trial.Spec.Seed, Steps: a.Trial.Spec.TotalSteps(),
 		Epochs: a.Trial.Spec.Train.EpochsAt(a.Trial.Spec.Train.Steps, a.Corpus.TrainSequences), Started: time.Now(),
 	}
 	r.Log.Debug("start", "attempt", a.Attempt, "rank", l.Rank, "seed", live.Seed)
@@ -284,6 +284,11 @@ func (l Ladder) trial(id trial.ID) trial.Trial {
 			if t.Trial.ID == id {
 				return t.Trial
 			}
+		}
+	}
+	for _, t := range l.Scouts {
+		if t.Trial.ID == id {
+			return t.Trial
 		}
 	}
 	panic(fmt.Sprintf("ladder %d has no trial %s", l.Index, id))

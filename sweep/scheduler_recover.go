@@ -93,7 +93,7 @@ const startPatience = 10 * time.Second
 func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
 	now, train := time.Now(), t.Trial.Spec.Train
 	a := &LiveAttempt{
-		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: train.Steps,
+		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: t.Trial.Spec.TotalSteps(),
 		Epochs:  train.EpochsAt(train.Steps, r.snapshot.Ladders[ladder].Corpus.TrainSequences),
 		Started: now, Step: t.LastStep, Compiled: t.LastStep > 0, Outcome: f.Outcome, endedAt: now, seq: f.LastSeq, orphan: true,
 	}

@@ -14,7 +14,12 @@ type Strategy string
 const (
 	StrategyLadder Strategy = "ladder" // climbs from the lowest rank
 	StrategyScreen Strategy = "screen" // trains the largest rank, truncates it to every lower one, and climbs around their knee
+	StrategyScout  Strategy = "scout"  // sees every rank in one trial of the largest, and climbs around their knee
+	StrategyCurve  Strategy = "curve"  // ends with what the scout sees: sweep scout
 )
+
+// Scouts reports whether ladders begin with one trial that shows every rank.
+func (s Strategy) Scouts() bool { return s == StrategyScout || s == StrategyCurve }
 
 // toScreen sees a rung's trials with a screening's eyes: one of the grid's that is done, but not screened at all these ranks,
 // goes on. Its worker may have ended in between, or have trained for a sweep that does not screen.
@@ -71,7 +76,7 @@ func (r Rung) screenedLosses(rank int) plateau.Losses {
 }
 
 // screen applies the rule to a screened rung's truncated losses, and to its own at its rank, as if each rank had been trained.
-func (r Rung) screen(rule plateau.Rule, lower []Rung, q plateau.Quantiles) *plateau.Screening {
+func (r Rung) screen(rule plateau.Rule, lower []Rung, q plateau.Quantiles) (*plateau.Screening, *plateau.Climb) {
 	// Extra seeds were never screened: the knee is the one that the grid's seeds show.
 	rule.Stop, rule.Confirm = plateau.StopLikely, false
 	c := plateau.NewClimb(rule, q)
@@ -83,5 +88,5 @@ func (r Rung) screen(rule plateau.Rule, lower []Rung, q plateau.Quantiles) *plat
 	}
 	c.Add(r.grid().Losses())
 	s.Knee = c.Rungs[c.Incumbent].Rank
-	return s
+	return s, c
 }

@@ -18,6 +18,7 @@ const (
 	endOverMemory               // the current rung does not fit
 	endOverTime                 // the current rung's trials take too long
 	endOutraced                 // another cell is certainly better
+	endScouted                  // nothing but the scout was asked for
 )
 
 // standing is how far a ladder has come: the rungs that count, and the one that is worked on or ended it.
@@ -35,14 +36,18 @@ type standing struct {
 	leader Ladder       // that it is behind
 
 	screens   []int              // the ranks that the current rung's adapters are truncated to; nil where it is not screened
-	screening *plateau.Screening // nil where the ladder is not screened, or not yet
+	scouting  bool               // what is worked on is the current rung's scout, not its trials
+	screening *plateau.Screening // nil where the ladder is neither screened nor scouted, or not yet
 }
 
 // stand walks a ladder up to where its facts end. It never looks past the rung where the rule stops, so what another ladder
 // trained there changes nothing.
 func stand(info Info, l Ladder, q plateau.Quantiles) standing {
-	if info.Strategy == StrategyScreen {
+	switch {
+	case info.Strategy == StrategyScreen:
 		return standScreened(info, l, q)
+	case info.Strategy.Scouts():
+		return standScouted(info, l, q)
 	}
 	return walk(info, l, 0, len(l.Rungs), q)
 }
@@ -123,6 +128,9 @@ func (s standing) work() []assignedRung {
 	if s.held {
 		return nil
 	}
+	if s.scouting {
+		return []assignedRung{{s.current, s.ladder.scoutRung(s.rank()).Trials, s.closed, nil}}
+	}
 	if s.climb.Draw == nil {
 		return []assignedRung{{s.current, s.ladder.Rungs[s.current].grid().Trials, s.closed, s.screens}}
 	}
@@ -141,8 +149,11 @@ func (s standing) work() []assignedRung {
 	return work
 }
 
-// unregistered returns the trials that the rule drew and that the ladder does not hold yet.
+// unregistered returns the trials that the ladder needs and does not hold yet: its scouts, or what the rule drew.
 func (s standing) unregistered() []ExtraTrial {
+	if s.scouting {
+		return s.unscouted()
+	}
 	if s.climb.Draw == nil || s.climb.Draw.Grid {
 		return nil
 	}

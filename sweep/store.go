@@ -69,6 +69,8 @@ type Ladder struct {
 	// empty where nothing is tuned; every trial is then of candidate 0.
 	Candidates []Cell
 	Rungs      []Rung
+	// Scouts are trials that show every rank up to their own, of strategies that scout: see Strategy.Scouts.
+	Scouts []TrialFacts
 }
 
 // Cell is one combination of every axis but rank and seed, as ordered name–value pairs: all settings that reports print,
@@ -153,7 +155,7 @@ func (t *TrialFacts) Best() StepLoss {
 	return StepLoss{}
 }
 
-// ExtraTrial is a trial of a seed that is none of the grid's, at a rank of a ladder.
+// ExtraTrial is a trial at a rank of a ladder that the grid does not name: of a seed that is none of the grid's, or a scout.
 type ExtraTrial struct {
 	Rank int
 	PlannedTrial
@@ -165,7 +167,7 @@ type Store interface {
 	Snapshot(ctx context.Context, sweepID int64) (Snapshot, error)
 	// Register writes a sweep's ladders and trials. Registering the same again changes nothing.
 	Register(ctx context.Context, sweepID int64, r Registration) error
-	// AddTrials writes trials of extra seeds to a ladder, after those of the grid. The same again changes nothing. It fails
+	// AddTrials writes trials of extra seeds to a ladder, after those of the grid, and scouts. The same again changes nothing. It fails
 	// where the ladder has no such rung, or another trial at that place.
 	AddTrials(ctx context.Context, ladder int64, trials []ExtraTrial) error
 	// BeginAttempt writes the intent to launch. The same attempt again changes nothing.

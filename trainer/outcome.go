@@ -40,13 +40,17 @@ func (t *training) finish(ctx context.Context) (trial.Outcome, error) {
 	}, nil
 }
 
-// writeAdapters writes the adapters there are: the best one, and that of this step.
+// writeAdapters writes the adapters of the trial's rank there are: the best one, and that of this step.
 func (t *training) writeAdapters() error {
 	state, err := t.program.State()
 	if err != nil {
 		return err
 	}
-	for folder, adapter := range map[string]tensors{AdapterFolder: t.bestAdapter, LastAdapterFolder: state.Adapter} {
+	last := state.Adapter
+	if cuts, _ := t.Trial.Spec.StageAt(t.Step); cuts > 0 {
+		last = nil // it is of a lower rank than the trial's
+	}
+	for folder, adapter := range map[string]tensors{AdapterFolder: t.bestAdapter, LastAdapterFolder: last} {
 		if adapter == nil {
 			continue
 		}
@@ -88,7 +92,7 @@ func (t *training) overTime() (trial.Outcome, error) {
 	}
 	return trial.Outcome{State: trial.OutcomeOverTime, Error: fmt.Sprintf(
 		"limits.trial_time of %s was used up after %d of %d steps: raise it, or train fewer steps",
-		t.TrialTime, t.Step, t.Trial.Spec.Train.Steps)}, nil
+		t.TrialTime, t.Step, t.Trial.Spec.TotalSteps())}, nil
 }
 
 // interrupted saves the state of a trial that was asked to stop.

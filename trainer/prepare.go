@@ -142,6 +142,7 @@ func (t *training) load(ctx context.Context) error {
 	t.start = model.Start(spec.LoRA, t.targets, adapter)
 	t.program, err = model.New(t.backend, config, base, adapter, model.Options{
 		LoRA: spec.LoRA, Train: spec.Train, Targets: t.targets, SequenceLength: spec.Data.SequenceLength, Seed: spec.Seed,
+		Rescales: spec.Shrink != nil,
 	})
 	clear(base)
 	runtime.GC()
@@ -168,6 +169,11 @@ func (t *training) resume() error {
 		return fmt.Errorf("continue from step %d: %w", c.Step, err)
 	}
 	t.progress, t.bestAdapter = c.progress, c.BestAdapter
+	if cuts, _ := t.Trial.Spec.StageAt(c.Step); cuts > 0 {
+		if err := t.program.Rescale(t.Trial.Spec.LoRAAfter(cuts)); err != nil {
+			return err
+		}
+	}
 	t.earlier = time.Duration(c.TotalSeconds * float64(time.Second))
 	return t.emit(trial.Event{Kind: trial.EventResumed, Step: t.Step})
 }

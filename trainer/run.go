@@ -98,7 +98,7 @@ func (t *training) run(ctx context.Context) (outcome trial.Outcome, err error) {
 
 // loop is the training loop: evaluate -> checkpoint -> step -> emit; at its end the adapter is screened where that was asked for.
 func (t *training) loop(ctx context.Context) (trial.Outcome, error) {
-	steps := t.Trial.Spec.Train.Steps
+	steps := t.Trial.Spec.TotalSteps()
 	for {
 		if t.evaluationDue() && ctx.Err() == nil {
 			outcome, err := t.evaluate(ctx)
@@ -124,7 +124,11 @@ func (t *training) loop(ctx context.Context) (trial.Outcome, error) {
 				return trial.Outcome{}, err
 			}
 		}
-		if outcome, err := t.step(); err != nil || outcome != nil {
+		outcome, err := t.step(ctx)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return t.interrupted()
+		case err != nil || outcome != nil:
 			return orStop(outcome, err)
 		}
 	}
@@ -139,15 +143,21 @@ func orStop(outcome *trial.Outcome, err error) (trial.Outcome, error) {
 }
 
 // step takes one optimiser step and emits its point, or returns the outcome that ends the trial.
-func (t *training) step() (*trial.Outcome, error) {
-	step, train := t.Step+1, t.Trial.Spec.Train
-	rate := LearningRate(train, step)
+func (t *training) step(ctx context.Context) (*trial.Outcome, error) {
+	step := t.Step + 1
+	cuts, since := t.Trial.Spec.StageAt(step)
+	if cuts > 0 && since == 1 {
+		if err := t.cut(ctx, cuts); err != nil {
+			return nil, fmt.Errorf("step %d: %w", step, err)
+		}
+	}
+	rate := t.rate(step)
 	began := time.Now()
 	var batches []model.Batch
 	for _, b := range t.batches.Step(step) {
 		batches = append(batches, model.Batch(b))
 	}
-	result, err := t.program.Step(step, batches, rate)
+	result, err := t.program.Step(since, batches, rate)
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", step, err)
 	}
@@ -171,13 +181,19 @@ func (t *training) step() (*trial.Outcome, error) {
 
 // evaluationDue reports whether the state after this step is to be evaluated and has not been.
 func (t *training) evaluationDue() bool {
-	train := t.Trial.Spec.Train
-	due := t.Step == 0 || t.Step == train.Steps || t.Step%train.EvalSteps == 0
+	spec := t.Trial.Spec
+	due := t.Step == 0 || t.Step == spec.Train.Steps || t.Step%spec.Train.EvalSteps == 0
+	if cuts, since := spec.StageAt(t.Step); cuts > 0 {
+		due = since == spec.Shrink.Steps
+	}
 	return due && t.Evaluated != t.Step
 }
 
 // evaluate scores the validation rows, and those of data.retain, and emits the result, or returns the outcome that ends the trial.
 func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
+	if cuts, _ := t.Trial.Spec.StageAt(t.Step); cuts > 0 {
+		return t.evaluateCut(ctx, cuts)
+	}
 	began := time.Now()
 	score, retained, err := scoreCorpus(ctx, t.program, t.batches, t.Probe)
 	if err != nil {

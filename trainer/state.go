@@ -16,6 +16,8 @@ type progress struct {
 	Best      *best    `json:"best"` // nil until an evaluation after step 0
 	LastLoss  float64  `json:"last_val_loss"`
 
+	CutLoss float64 `json:"cut_val_loss,omitempty"` // of the adapter after the latest cut, before it was trained on
+
 	BaseRetain *float64 `json:"base_retain,omitempty"` // loss on data.retain at step 0; nil where there is none
 
 	TrainSeconds float64 `json:"train_seconds"`

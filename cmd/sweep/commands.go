@@ -22,6 +22,7 @@ func commands() []func(*app) *cobra.Command {
 		newResumeCommand,
 		newRunCommand,
 		newSchemaCommand,
+		newScoutCommand,
 		newShowCommand,
 		newShrinkCommand,
 		newStatusCommand,

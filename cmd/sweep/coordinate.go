@@ -92,7 +92,11 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 		}
 		return sweep.Snapshot{}, err
 	}
-	capacity, err := a.executor.capacity(choice, a.jobs, registration.Parallel())
+	parallel := registration.Parallel()
+	if s.Sweep.Strategy == sweep.StrategyCurve {
+		parallel = registration.Scouts()
+	}
+	capacity, err := a.executor.capacity(choice, a.jobs, parallel)
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
@@ -141,7 +145,11 @@ func keepAlive(ctx context.Context, db *store.DB, session int64) (stop func()) {
 func (a *app) conclude(s sweep.Snapshot) error {
 	verdicts := sweep.Conclude(s).Verdicts
 	a.sayUnconfirmed(s.Sweep.Rule, verdicts)
-	if err := a.printReport(s); err != nil {
+	print := a.printReport
+	if s.Sweep.Strategy == sweep.StrategyCurve {
+		print = func(s sweep.Snapshot) error { return a.printScout(s, verdicts) }
+	}
+	if err := print(s); err != nil {
 		return err
 	}
 	for _, v := range verdicts {

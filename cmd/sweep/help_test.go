@@ -81,7 +81,7 @@ func TestHelpTopics(t *testing.T) {
 			t.Errorf("sweep help %s = %d, %q on stderr:\n%s", topic.name, code, stderr, stdout)
 		}
 		page, command, both := strings.Cut(stdout, "\nThe command sweep "+topic.name+":\n")
-		if want := topic.name == "data" || topic.name == "resume"; both != want || both && !strings.Contains(command, "Usage:") {
+		if want := slices.Contains([]string{"data", "resume", "scout"}, topic.name); both != want || both && !strings.Contains(command, "Usage:") {
 			t.Errorf("sweep help %s: the help of a command follows = %v, want %v", topic.name, both, want)
 		}
 		if left := regexp.MustCompile("\\]\\(|<!--|```|&lt;").FindString(page); left != "" {
@@ -93,7 +93,7 @@ func TestHelpTopics(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"adapters", "backends", "data", "faq", "grid", "memory", "resume", "rule", "sql"}; !slices.Equal(names, want) {
+	if want := []string{"adapters", "backends", "data", "faq", "grid", "memory", "resume", "rule", "scout", "sql"}; !slices.Equal(names, want) {
 		t.Errorf("topics = %v, want %v", names, want)
 	}
 }

@@ -153,6 +153,12 @@ func (v planView) table(w io.Writer) error {
 			return err
 		}
 	}
+	if v.Strategy == sweep.StrategyScout {
+		if _, err := fmt.Fprintln(w, "strategy scout: one trial of the largest rank that fits shows every rank, for up to twice the steps of a "+
+			"trial (a tenth more for each lower rank); then only the ranks around the knee of its curve are trained, so the totals are upper bounds"); err != nil {
+			return err
+		}
+	}
 	for _, l := range v.Ladders {
 		if _, err := fmt.Fprintf(w, "\nladder %d: %s%s\n", l.Ladder, planCell(l.Cell), l.lengthText()); err != nil {
 			return err

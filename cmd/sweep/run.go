@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -47,6 +48,11 @@ their coordinator are found again; interrupted trials continue from their checkp
 
 // run registers the grid, or finds the sweep that it already is, and works it off.
 func (a *app) run(ctx context.Context, path string) error {
+	return a.runAs(ctx, path, func(grid.Grid, *sweep.Info) error { return nil })
+}
+
+// runAs is run of the sweep that adjust makes of the grid's.
+func (a *app) runAs(ctx context.Context, path string, adjust func(grid.Grid, *sweep.Info) error) error {
 	grid, text, err := readGrid(path)
 	if err != nil {
 		return err
@@ -60,17 +66,19 @@ func (a *app) run(ctx context.Context, path string) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // every write is committed by its own transaction
-	info, err := db.Find(ctx, grid.Name)
+	fresh := sweep.Info{
+		Name: grid.Name, GridText: string(text), GridHash: grid.Hash(), GridPath: absolute,
+		Strategy: grid.Strategy(), Race: grid.Race(), Rule: grid.Rule(), Limits: grid.Limits(), Seeds: grid.Seeds, Created: time.Now().UTC(),
+	}
+	if err := adjust(grid, &fresh); err != nil {
+		return err
+	}
+	info, err := db.Find(ctx, fresh.Name)
 	if errors.Is(err, sweep.ErrNotFound) {
-		info = sweep.Info{
-			Name: grid.Name, GridText: string(text), GridHash: grid.Hash(), GridPath: absolute,
-			Strategy: grid.Strategy(), Race: grid.Race(), Rule: grid.Rule(), Limits: grid.Limits(), Seeds: grid.Seeds, Created: time.Now().UTC(),
-		}
-		info.ID, err = db.CreateSweep(ctx, info)
-		if err != nil {
+		if fresh.ID, err = db.CreateSweep(ctx, fresh); err != nil {
 			return err
 		}
-		return a.coordinate(ctx, db, info, grid)
+		return a.coordinate(ctx, db, fresh, grid)
 	}
 	if err != nil {
 		return err

@@ -77,6 +77,7 @@ type ladderStatus struct {
 	Code            plateau.Code `json:"code"`             // of the reason
 	Reason          string       `json:"reason"`
 	Rungs           []rungStatus `json:"rungs"`
+	Scouts          []rungStatus `json:"scouts,omitempty"` // trials that show every rank up to theirs
 }
 
 type rungStatus struct {
@@ -164,6 +165,14 @@ func newLadderStatus(l sweep.Ladder, v plateau.Verdict, points map[trial.ID]stor
 		Number: l.Index + 1, ID: l.ID, Cell: report.Cell(l.Cell), State: string(v.State), RecommendedRank: v.RecommendedRank,
 		Code: v.Reason.Code, Reason: prose.Reason(v),
 	}
+	for i := range l.Scouts {
+		facts := &l.Scouts[i]
+		scout := rungStatus{Rank: facts.Trial.Spec.LoRA.Rank, Trials: []trialStatus{newTrialStatus(facts, points)}}
+		if facts.State() == sweep.TrialDone {
+			scout.Done = 1
+		}
+		ladder.Scouts = append(ladder.Scouts, scout)
+	}
 	for _, r := range l.Rungs {
 		rung := rungStatus{Rank: r.Rank}
 		for i := range r.Trials {
@@ -186,6 +195,15 @@ func newLadderStatus(l sweep.Ladder, v plateau.Verdict, points map[trial.ID]stor
 func (s *ladderStatus) interrupt(ctx context.Context, l sweep.Ladder, workers sweep.Executor) error {
 	if s.State == string(plateau.StateRunning) {
 		s.State = stateInterrupted
+	}
+	for i := range l.Scouts {
+		if l.Scouts[i].State() != sweep.TrialRunning {
+			continue
+		}
+		var err error
+		if s.Scouts[i].Trials[0].State, err = abandoned(ctx, workers, &l.Scouts[i]); err != nil {
+			return err
+		}
 	}
 	for i, r := range l.Rungs {
 		for j := range r.Trials {
@@ -214,14 +232,18 @@ func abandoned(ctx context.Context, workers sweep.Executor, facts *sweep.TrialFa
 // lastPoints returns the latest steps of the trials that began and are not over.
 func lastPoints(ctx context.Context, db *store.DB, s sweep.Snapshot) (map[trial.ID]store.PointRow, error) {
 	var open []trial.ID
-	for _, l := range s.Ladders {
-		for _, r := range l.Rungs {
-			for i := range r.Trials {
-				if t := &r.Trials[i]; len(t.Attempts) > 0 && t.Final() == nil {
-					open = append(open, t.Trial.ID)
-				}
+	take := func(trials []sweep.TrialFacts) {
+		for i := range trials {
+			if t := &trials[i]; len(t.Attempts) > 0 && t.Final() == nil {
+				open = append(open, t.Trial.ID)
 			}
 		}
+	}
+	for _, l := range s.Ladders {
+		for _, r := range l.Rungs {
+			take(r.Trials)
+		}
+		take(l.Scouts)
 	}
 	return db.LastPoints(ctx, open)
 }
@@ -229,7 +251,7 @@ func lastPoints(ctx context.Context, db *store.DB, s sweep.Snapshot) (map[trial.
 func newTrialStatus(facts *sweep.TrialFacts, points map[trial.ID]store.PointRow) trialStatus {
 	t := trialStatus{
 		ID: facts.Trial.ID, Seed: facts.Trial.Spec.Seed, State: string(facts.State()), Step: facts.LastStep,
-		Steps: facts.Trial.Spec.Train.Steps, Attempts: len(facts.Attempts), PeakHostBytes: facts.Memory.PeakHostBytes,
+		Steps: facts.Trial.Spec.TotalSteps(), Attempts: len(facts.Attempts), PeakHostBytes: facts.Memory.PeakHostBytes,
 	}
 	if len(facts.Attempts) == 0 {
 		return t

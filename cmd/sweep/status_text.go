@@ -23,6 +23,11 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error
 	if s.Strategy == sweep.StrategyScreen {
 		fmt.Fprint(b, "strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
 	}
+	if s.Strategy.Scouts() {
+		fmt.Fprintf(b, "strategy %s: one trial that shows every rank%s\n", s.Strategy, map[bool]string{
+			true: ", then the ranks around the knee of its curve", false: ", and no other",
+		}[s.Strategy == sweep.StrategyScout])
+	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(b, "warning: %s\n", warning)
 	}
@@ -39,6 +44,10 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error
 			fmt.Fprintf(b, ", rank %d %sthe one to use", l.RecommendedRank, soFar)
 		}
 		fmt.Fprintln(b)
+		for _, s := range l.Scouts {
+			t := s.Trials[0]
+			fmt.Fprintf(b, "scout of rank %d: trial %s, %s, step %d/%d\n", s.Rank, t.ID, t.State, t.Step, t.Steps)
+		}
 		if err := writeRungs(b, l.Rungs); err != nil {
 			return err
 		}

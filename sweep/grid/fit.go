@@ -100,7 +100,8 @@ func (r *reader) contradictions() {
 	pattern := slices.ContainsFunc(g.targets, func(t lora.Targets) bool { return t.Pattern != "" })
 	layers := slices.ContainsFunc(g.layers, func(v []int) bool { return v != nil })
 	named := slices.ContainsFunc(g.layersName, func(v []string) bool { return v != nil })
-	pissa, screen := slices.Contains(g.init, lora.InitPiSSA), g.strategy == sweep.StrategyScreen
+	pissa, truncates := slices.Contains(g.init, lora.InitPiSSA), g.strategy != sweep.StrategyLadder
+	strategy := "strategy: " + string(g.strategy) + " truncates updates"
 	for _, c := range []struct {
 		wrong     bool
 		path, say string
@@ -119,18 +120,18 @@ func (r *reader) contradictions() {
 		},
 		{pissa && g.initAdapter != "", "lora.init", "pissa and init_adapter are two different starts; remove one"},
 		{
-			screen && slices.Contains(g.dora, true), "lora.use_dora",
-			"strategy: screen truncates updates, while DoRA's lengths would stay those of the larger rank; write strategy: ladder",
+			truncates && slices.Contains(g.dora, true), "lora.use_dora",
+			strategy + ", while DoRA's lengths would stay those of the larger rank; write strategy: ladder",
 		},
 		{
-			screen && slices.ContainsFunc(g.bias, func(b string) bool { return b != lora.BiasNone }), "lora.bias",
-			"strategy: screen truncates updates, while biases would stay those trained beside the larger rank; write strategy: ladder",
+			truncates && slices.ContainsFunc(g.bias, func(b string) bool { return b != lora.BiasNone }), "lora.bias",
+			strategy + ", while biases would stay those trained beside the larger rank; write strategy: ladder",
 		},
 		{
-			screen && slices.ContainsFunc(g.save, func(v []string) bool { return v != nil }), "lora.modules_to_save",
-			"strategy: screen truncates updates, while whole modules would stay those trained beside the larger rank; write strategy: ladder",
+			truncates && slices.ContainsFunc(g.save, func(v []string) bool { return v != nil }), "lora.modules_to_save",
+			strategy + ", while whole modules would stay those trained beside the larger rank; write strategy: ladder",
 		},
-		{screen && pissa, "lora.init", "strategy: screen truncates updates of the model, while pissa changes the model itself by another part " +
+		{truncates && pissa, "lora.init", strategy + " of the model, while pissa changes the model itself by another part " +
 			"at each rank; write strategy: ladder"},
 		{g.plusEmbed > 0 && g.plusRatio == 0, "lora.loraplus_lr_embedding", "belongs to LoRA+; write loraplus_lr_ratio too"},
 	} {
@@ -151,4 +152,15 @@ func causes(err error) []error {
 		all = append(all, causes(e)...)
 	}
 	return all
+}
+
+// Allows reports what of the grid a strategy other than its own cannot work with, as an Error each.
+func (g Grid) Allows(s sweep.Strategy) error {
+	g.strategy = s
+	r := &reader{file: g.file, grid: g, given: g.at}
+	r.contradictions()
+	if !g.rank.varies() {
+		r.failAt(r.given["lora.rank"], "lora.rank: one rank has no curve; write several")
+	}
+	return r.err()
 }

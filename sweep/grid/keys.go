@@ -197,8 +197,9 @@ func strategyKey() key {
 		"largest that fits into "+
 		"limits.memory, evaluates its adapters truncated to every lower rank, and climbs only around the rank where those losses flatten, "+
 		"lower for as long as "+
-		"the answer has no trained neighbour below. A min_gain in % is then a share of the loss at the lowest rank of that climb.",
-		choiceCodec(string(sweep.StrategyLadder), string(sweep.StrategyScreen)), func(g *Grid) *string { return (*string)(&g.strategy) })
+		"the answer has no trained neighbour below. scout does the same around the curve of one trial, which shows every rank: see sweep help "+
+		"scout. A min_gain in % is then a share of the loss at the lowest rank of that climb.",
+		choiceCodec(string(sweep.StrategyLadder), string(sweep.StrategyScreen), string(sweep.StrategyScout)), func(g *Grid) *string { return (*string)(&g.strategy) })
 }
 
 func raceKey() key {

@@ -61,9 +61,11 @@ const (
 	ReasonUnstable Code = "not_finite" // Count of Of trials of Ranks stopped on NaN: Trials
 	// ReasonDiverged: training left Ranks at losses Values, from Value before the first step; the vocabulary has Count tokens.
 	ReasonDiverged  Code = "diverged"
-	ReasonMemory    Code = "memory"     // Ranks need more than limits.memory, Limit bytes, or, where that is 0, than the machine has
-	ReasonTrialTime Code = "trial_time" // a trial of Ranks takes longer than limits.trial_time, Limit seconds
-	ReasonTime      Code = "time"       // limits.time, Limit seconds, ran out before Ranks were complete
+	ReasonMemory    Code = "memory"        // Ranks need more than limits.memory, Limit bytes, or, where that is 0, than the machine has
+	ReasonScouting  Code = "running_scout" // Count of Of trials of Ranks finished, to show every lower rank too
+	ReasonScouted   Code = "scouted"       // Ranks is where the curve of one run flattens, and none was trained by itself
+	ReasonTrialTime Code = "trial_time"    // a trial of Ranks takes longer than limits.trial_time, Limit seconds
+	ReasonTime      Code = "time"          // limits.time, Limit seconds, ran out before Ranks were complete
 )
 
 // Advice: what to do about it.
@@ -101,7 +103,8 @@ const (
 	AdviseChosen       Code = "tuned_choice"        // each rank stands for the best of Count candidates
 	AdviseScale        Code = "scale_varies"        // the scaling goes from Values[0] at Ranks[0] to Values[1] at Ranks[1]
 	AdviseRace         Code = "outraced"            // no trial is spent on further ranks; race: false trains them
-	AdviseClimbInstead Code = "climb_instead"       // strategy screen trains rank Over first; a ladder climbs from Ranks
+	AdviseClimbInstead Code = "climb_instead"       // strategy Name trains rank Over first; a ladder climbs from Ranks
+	AdviseCertify      Code = "certify_scout"       // strategy: scout trains what a verdict needs
 )
 
 // What drawn seeds are for: Finding.Name of ReasonDrawing, AdviseDraw and AdviseUndrawn.

@@ -23,7 +23,7 @@ func Build(s sweep.Snapshot) Report {
 		Backend:  s.Sweep.Backend,
 		Warnings: notNil(s.Sweep.Warnings),
 	}
-	if s.Sweep.Strategy == sweep.StrategyScreen {
+	if s.Sweep.Strategy != sweep.StrategyLadder {
 		r.Strategy = s.Sweep.Strategy
 	}
 	verdicts := sweep.Conclude(s).Verdicts

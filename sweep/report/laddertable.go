@@ -32,7 +32,7 @@ func (t *text) columns(l Ladder) []column {
 			}
 			return plusMinus(*r.ValLoss, decimals)
 		}},
-		{"screened", 0, func(r Rung) string {
+		{l.Verdict.Screening.column(), 0, func(r Rung) string {
 			return optional(r.ScreenedLoss, func(i plateau.Interval) string { return fixed(i.Mean, decimals) })
 		}},
 		{"gain [lo, hi]", 0, func(r Rung) string {

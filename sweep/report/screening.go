@@ -11,10 +11,11 @@ import (
 // Screening is how a ladder's ranks to train were chosen from truncated adapters, and what that took. The losses stand with
 // the rungs.
 type Screening struct {
-	Rank    int   `json:"rank"`    // trained first, its adapters truncated to every lower rank
-	Knee    int   `json:"knee"`    // what the rule says of the truncated losses
-	From    int   `json:"from"`    // the lowest rank trained
-	Skipped []int `json:"skipped"` // lower ranks that were left out
+	Scout   bool  `json:"scout,omitempty"` // what follows is of one trial that showed every rank, not of truncated adapters
+	Rank    int   `json:"rank"`            // trained first, its adapters truncated to every lower rank
+	Knee    int   `json:"knee"`            // what the rule says of the truncated losses
+	From    int   `json:"from"`            // the lowest rank trained
+	Skipped []int `json:"skipped"`         // lower ranks that were left out
 	// Optimiser steps over all trials.
 	StepsSpent      int `json:"steps_spent"`
 	StepsExhaustive int `json:"steps_exhaustive"` // of every rank and seed of the grid
@@ -26,7 +27,10 @@ func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
 	if v.Screening == nil {
 		return nil
 	}
-	s := Screening{Rank: v.Screening.Rank, Knee: v.Screening.Knee, From: v.Screening.From, Skipped: notNil(v.Screening.Skipped)}
+	s := Screening{Scout: v.Screening.Scout, Rank: v.Screening.Rank, Knee: v.Screening.Knee, From: v.Screening.From, Skipped: notNil(v.Screening.Skipped)}
+	for _, t := range l.Scouts {
+		s.StepsSpent += t.LastStep
+	}
 	stop := stopRank(v)
 	ladder := 0
 	for _, r := range l.Rungs {
@@ -45,6 +49,9 @@ func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
 				ladder += t.Trial.Spec.Train.Steps
 			}
 		}
+	}
+	if v.Reason.Code == plateau.ReasonScouted {
+		return &s
 	}
 	switch v.State {
 	case plateau.StatePlateau, plateau.StateLikelyPlateau, plateau.StateOverfit, plateau.StateStillImproving, plateau.StateInconclusive:
@@ -66,10 +73,30 @@ func stopRank(v plateau.Verdict) int {
 	return stop
 }
 
+// column is the header of the losses that chose the ranks.
+func (s *Screening) column() string {
+	if s != nil && s.Scout {
+		return "scouted"
+	}
+	return "screened"
+}
+
+// label begins the line that String makes.
+func (s *Screening) label() string {
+	if s.Scout {
+		return "  scout   "
+	}
+	return "  screen  "
+}
+
 // String says what was screened and what it took.
 func (s Screening) String() string {
-	text := fmt.Sprintf("rank %d truncated to every lower rank pointed to rank %d; %s of the %s trial-steps of all ranks (%s%s%%)",
-		s.Rank, s.Knee, count(int64(s.StepsSpent)), count(int64(s.StepsExhaustive)),
+	how := "truncated"
+	if s.Scout {
+		how = "cut down"
+	}
+	text := fmt.Sprintf("rank %d %s to every lower rank pointed to rank %d; %s of the %s trial-steps of all ranks (%s%s%%)",
+		s.Rank, how, s.Knee, count(int64(s.StepsSpent)), count(int64(s.StepsExhaustive)),
 		fixed(100*float64(s.StepsSpent)/float64(max(1, s.StepsExhaustive)), 0), noBreak)
 	if s.StepsLadder != nil {
 		text += fmt.Sprintf("; climbing from the lowest rank to the same stop takes %s", count(int64(*s.StepsLadder)))

@@ -53,3 +53,36 @@ func TestTextOfAScreening(t *testing.T) {
 		t.Errorf("as a ladder: %+v", l.Verdict)
 	}
 }
+
+// TestTextOfAScout: what one trial showed stands in a column of its own at every rank, its steps are counted, and ranks that were left
+// out are named, the scout's own among them.
+func TestTextOfAScout(t *testing.T) {
+	t.Parallel()
+	rungs := measured(4.793, 4.712, 4.630, 4.570, 4.560, 4.556, 4.555)
+	for _, i := range []int{0, 1, 6} {
+		rungs[i].waiting = true
+	}
+	s := fixture{name: "scouted", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0", rungs: rungs}}}.snapshot()
+	s.Sweep.Strategy = sweep.StrategyScout
+	before := sweep.Decide(s, nil, sweep.Capacity{Jobs: 1})
+	scout := sweep.TrialFacts{Trial: before.Register[0].Trials[0].Trial, LastStep: 400, Attempts: []sweep.AttemptFacts{{
+		Number: 1, Outcome: &trial.Outcome{State: trial.OutcomeDone, Step: 400, ValLoss: new(4.555)},
+	}}}
+	for r, loss := range []float64{4.9, 4.75, 4.64, 4.575, 4.56, 4.556} {
+		scout.Screened = append(scout.Screened, trial.Screened{Rank: 1 << r, ValLoss: loss, Tokens: 630, Seconds: 1})
+	}
+	s.Ladders[0].Scouts = []sweep.TrialFacts{scout}
+	r := Build(s)
+	golden(t, "scouted.txt", text2(t, r, Options{Width: 120}))
+	want := &Screening{
+		Scout: true, Rank: 64, Knee: 8, From: 4, Skipped: []int{1, 2, 64}, StepsSpent: 12*250 + 400, StepsExhaustive: 21 * 250,
+		StepsLadder: new(18 * 250),
+	}
+	if diff := cmp.Diff(want, r.Ladders[0].Verdict.Screening); diff != "" {
+		t.Errorf("screening (-want +got):\n%s", diff)
+	}
+	s.Sweep.Strategy = sweep.StrategyCurve
+	if l := Build(s).Ladders[0]; *l.Verdict.RecommendedRank != 8 || l.Verdict.Code != plateau.ReasonScouted || l.Verdict.Screening.StepsSpent != 400 {
+		t.Errorf("the curve alone: %+v", l.Verdict)
+	}
+}

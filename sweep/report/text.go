@@ -74,6 +74,10 @@ func (r Report) Text(w io.Writer, o Options) error {
 			"they chose the ranks to train, "+
 			"too pessimistic at low ones, and no verdict rests on them.")
 	}
+	if r.Strategy.Scouts() {
+		t.para("", "Column \"scouted\" has what one trial showed of every rank: the largest one trained, then cut down to each lower rank and "+
+			"trained on for a tenth of the steps. It is an estimate, too high at low ranks, and no verdict rests on it.")
+	}
 	if r.retains() {
 		t.para("", "Forgetting is how much higher the loss on data.retain is at the best step than before training, in nats per token.")
 	}
@@ -240,7 +244,7 @@ func (t *text) verdict(l Ladder) {
 	t.para("  why     ", "%s", v.Reason)
 	t.para("  numbers ", "%s", t.numbers(v))
 	if v.Screening != nil {
-		t.para("  screen  ", "%s", v.Screening)
+		t.para(v.Screening.label(), "%s", v.Screening)
 	}
 	if seeds := l.extraSeeds(); seeds != "" {
 		t.para("  seeds   ", "%s", seeds)

@@ -22,6 +22,7 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("Attempts", func(t *testing.T) { t.Parallel(); exerciseAttempts(t, open(t)) })
 	t.Run("Retain", func(t *testing.T) { t.Parallel(); exerciseRetain(t, open(t)) })
 	t.Run("Screened", func(t *testing.T) { t.Parallel(); exerciseScreened(t, open(t)) })
+	t.Run("Scouts", func(t *testing.T) { t.Parallel(); exerciseScouts(t, open(t)) })
 	t.Run("InvalidEvents", func(t *testing.T) { t.Parallel(); exerciseInvalidEvents(t, open(t)) })
 	t.Run("NotFound", func(t *testing.T) { t.Parallel(); exerciseNotFound(t, open(t)) })
 	t.Run("Sessions", func(t *testing.T) { t.Parallel(); exerciseSessions(t, open(t)) })
@@ -241,6 +242,49 @@ func exerciseScreened(t *testing.T, s Store) {
 	if o := f.Final(); o == nil || o.State != trial.OutcomeDone || len(f.Attempts) != 2 {
 		t.Errorf("final outcome %+v of %d attempts", o, len(f.Attempts))
 	}
+	must(t, "RecordVerdict", s.RecordVerdict(ctx, got.Ladders[0].ID, sweep.Conclude(got).Verdicts[0], moment(99)))
+}
+
+// exerciseScouts adds the scout that a decision asks for: it is kept beside the rungs, with what it shows, and the same again changes
+// nothing.
+func exerciseScouts(t *testing.T, s Store) {
+	t.Helper()
+	ctx, info := t.Context(), Info("scouted", 1, 0)
+	info.Strategy = sweep.StrategyScout
+	id, err := s.CreateSweep(ctx, info)
+	must(t, "CreateSweep", err)
+	must(t, "Register", s.Register(ctx, id, Registration([]float64{16}, []int{1, 2}, []int64{1, 0})))
+	before := snapshot(t, s, id)
+	drawn := sweep.Decide(before, nil, sweep.Capacity{Jobs: 1}).Register
+	if len(drawn) != 1 || len(drawn[0].Trials) != 1 {
+		t.Fatalf("a ladder to scout registers %+v", drawn)
+	}
+	tr := drawn[0].Trials[0].Trial
+	for range 2 {
+		must(t, "AddTrials", s.AddTrials(ctx, before.Ladders[0].ID, drawn[0].Trials))
+	}
+	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, 1), Sweep: info.Name, Trial: tr}
+	must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, 1, a, moment(0)))
+	shown := trial.Screened{Rank: 1, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}
+	must(t, "AppendEvents", s.AppendEvents(ctx, a.Attempt, []trial.Event{
+		{Seq: 1, At: moment(1), Kind: trial.EventScreened, Screened: &shown},
+		{Seq: 2, At: moment(2), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: new(4.5)}},
+	}))
+	got := snapshot(t, s, id)
+	if diff := cmp.Diff(before.Ladders[0].Rungs, got.Ladders[0].Rungs); diff != "" {
+		t.Errorf("rungs beside a scout (-before +after):\n%s", diff)
+	}
+	scouts := got.Ladders[0].Scouts
+	if len(scouts) != 1 || len(scouts[0].Attempts) != 1 || scouts[0].Final() == nil {
+		t.Fatalf("scouts %+v", scouts)
+	}
+	if diff := cmp.Diff(tr, scouts[0].Trial); diff != "" {
+		t.Errorf("scout (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]trial.Screened{shown}, scouts[0].Screened); diff != "" {
+		t.Errorf("what it shows (-want +got):\n%s", diff)
+	}
+	must(t, "Register again", s.Register(ctx, id, Registration([]float64{16}, []int{1, 2}, []int64{1, 0})))
 	must(t, "RecordVerdict", s.RecordVerdict(ctx, got.Ladders[0].ID, sweep.Conclude(got).Verdicts[0], moment(99)))
 }
 

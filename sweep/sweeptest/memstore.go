@@ -162,7 +162,7 @@ func (m *MemStore) AddTrials(_ context.Context, ladder int64, trials []sweep.Ext
 			return fmt.Errorf("ladder %d, trial %s: %w", ladder, t.Trial.ID, err)
 		}
 		same := func(o sweep.ExtraTrial) bool {
-			return o.Rank == t.Rank && o.Candidate == t.Candidate && o.Trial.Spec.Seed == t.Trial.Spec.Seed
+			return (o.Trial.Spec.Shrink == nil) == (t.Trial.Spec.Shrink == nil) && o.Rank == t.Rank && o.Candidate == t.Candidate && o.Trial.Spec.Seed == t.Trial.Spec.Seed
 		}
 		if i := slices.IndexFunc(next, same); i < 0 {
 			next = append(next, t)
@@ -184,7 +184,7 @@ func (l *memLadder) check(t sweep.ExtraTrial) error {
 		return fmt.Errorf("it is none of rank %d of the ladder", t.Rank)
 	case t.Candidate < 0 || t.Candidate >= max(1, len(l.plan.Candidates)):
 		return fmt.Errorf("the ladder has no candidate %d", t.Candidate)
-	case slices.Contains(l.seeds, t.Trial.Spec.Seed):
+	case t.Trial.Spec.Shrink == nil && slices.Contains(l.seeds, t.Trial.Spec.Seed):
 		return fmt.Errorf("seed %d is one of the grid's", t.Trial.Spec.Seed)
 	}
 	return nil
@@ -311,6 +311,7 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 		for j := range l.plan.Rungs {
 			ladder.Rungs = append(ladder.Rungs, m.rung(l, j))
 		}
+		ladder.Scouts = m.scouts(l)
 		out.Ladders = append(out.Ladders, ladder)
 	}
 	out.Reopen()
@@ -331,7 +332,7 @@ func (m *MemStore) rung(l *memLadder, index int) sweep.Rung {
 		}
 		var extra []sweep.TrialFacts
 		for _, t := range l.extra {
-			if t.Rank == rung.Rank && t.Candidate == c {
+			if t.Rank == rung.Rank && t.Candidate == c && t.Trial.Spec.Shrink == nil {
 				f := m.facts(t.Trial)
 				f.Candidate, f.Extra = c, true
 				extra = append(extra, f)
@@ -341,6 +342,22 @@ func (m *MemStore) rung(l *memLadder, index int) sweep.Rung {
 		rung.Trials = append(rung.Trials, extra...)
 	}
 	return rung
+}
+
+// scouts returns a ladder's scouts by rank and candidate.
+func (m *MemStore) scouts(l *memLadder) []sweep.TrialFacts {
+	var scouts []sweep.TrialFacts
+	for _, t := range l.extra {
+		if t.Trial.Spec.Shrink != nil {
+			f := m.facts(t.Trial)
+			f.Candidate = t.Candidate
+			scouts = append(scouts, f)
+		}
+	}
+	slices.SortFunc(scouts, func(a, b sweep.TrialFacts) int {
+		return cmp.Or(cmp.Compare(a.Trial.Spec.LoRA.Rank, b.Trial.Spec.LoRA.Rank), cmp.Compare(a.Candidate, b.Candidate))
+	})
+	return scouts
 }
 
 func (m *MemStore) find(sweepID int64) (*memSweep, error) {

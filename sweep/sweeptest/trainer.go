@@ -74,7 +74,7 @@ func (s *writer) boot() {
 // train does the steps after from.
 func (s *writer) train(from int) {
 	spec := s.trial.Spec.Train
-	for step := from + 1; step <= spec.Steps; step++ {
+	for step := from + 1; step <= s.trial.Spec.TotalSteps(); step++ {
 		s.at += s.trainer.StepTime
 		if s.trainer.Unstable != nil && s.trainer.Unstable(s.trial) {
 			s.end(trial.Outcome{State: trial.OutcomeUnstable, Error: "loss is NaN", Step: step})
@@ -83,7 +83,13 @@ func (s *writer) train(from int) {
 		s.write(trial.Event{Kind: trial.EventPoint, Step: step, Point: &trial.Point{
 			Tokens: int64(504 * step), TrainLoss: s.loss(step) - 0.1, GradNorm: 1, LearningRate: spec.LearningRate,
 		}})
-		if step%spec.EvalSteps == 0 || step == spec.Steps {
+		cuts, since := s.trial.Spec.StageAt(step)
+		switch {
+		case cuts > 0 && since == s.trial.Spec.Shrink.Steps:
+			rank := s.trial.Spec.LoRAAfter(cuts).Rank
+			s.write(trial.Event{Kind: trial.EventScreened, Screened: &trial.Screened{Rank: rank, ValLoss: s.screened(rank), Tokens: 630, Seconds: 1}})
+			s.write(trial.Event{Kind: trial.EventCheckpoint, Step: step})
+		case cuts == 0 && (step%spec.EvalSteps == 0 || step == spec.Steps):
 			s.evaluate(step)
 		}
 	}
@@ -93,7 +99,7 @@ func (s *writer) train(from int) {
 	}
 	final, train := s.loss(spec.Steps), s.loss(spec.Steps)-0.1
 	s.end(trial.Outcome{
-		State: trial.OutcomeDone, Step: spec.Steps, ValLoss: &final, BestStep: spec.Steps, LastValLoss: &final, TrainLoss: &train,
+		State: trial.OutcomeDone, Step: s.trial.Spec.TotalSteps(), ValLoss: &final, BestStep: spec.Steps, LastValLoss: &final, TrainLoss: &train,
 		Tokens: int64(504 * spec.Steps), TrainSeconds: 1, TotalSeconds: 2,
 	})
 }

@@ -22,6 +22,8 @@ type Spec struct {
 	LoRA  lora.Spec `json:"lora"`
 	Train TrainSpec `json:"train"`
 	Seed  int64     `json:"seed"`
+
+	Shrink *Shrink `json:"shrink,omitempty"` // nil but for scouts
 }
 
 // IgnoredLabel is the label of a position that is not scored (Hugging Face's and PyTorch's ignore_index).

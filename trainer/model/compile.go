@@ -36,6 +36,9 @@ func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 		spec: p.options.LoRA, index: moduleIndex(p.options.Targets), keys: keys, start: start,
 		tensors: besideStart(named, start, p.options.Targets),
 	}
+	if p.options.Rescales {
+		l.scalings = base[len(base)-1]
+	}
 	m := newTrunk(p.config, tensors, l)
 	m.trainsHead = p.trainsHead()
 	return m
@@ -61,6 +64,9 @@ func (p *Program) baseShapes() []shape {
 	}
 	for _, s := range p.start {
 		all = append(all, f32(s.Shape...))
+	}
+	if p.options.Rescales {
+		all = append(all, f32(len(p.options.Targets)))
 	}
 	return all
 }

@@ -31,7 +31,7 @@ func (m trunk) headParts(x *Node) []headPart {
 	if kept != nil {
 		parts = append(parts, headPart{kept, l.start[weights.KeyB(headName)], false})
 	}
-	u := MulScalar(dot(dropped, 1, l.tensors[weights.KeyA(headName)], 1), l.spec.ScalingOf(headName))
+	u := l.scaled(dot(dropped, 1, l.tensors[weights.KeyA(headName)], 1), headName)
 	b := l.tensors[weights.KeyB(headName)]
 	if !l.spec.UseDoRA {
 		return append(parts, headPart{u, b, true})

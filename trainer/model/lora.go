@@ -12,11 +12,12 @@ import (
 // loraGraph adds the adapter to the modules it targets, as PEFT does under autocast off: the branch is float32 whatever the base
 // is, and the sum is rounded once to the compute type.
 type loraGraph struct {
-	spec    lora.Spec
-	index   map[string]int   // position of a module among the targets
-	tensors map[string]*Node // by adapter key, float32; PiSSA's with its start (besideStart)
-	start   map[string]*Node // PiSSA's A₀ and B₀ by adapter key, float32; else empty
-	keys    *Node            // [modules, 2] uint32: dropout keys; nil when dropout is off
+	spec     lora.Spec
+	index    map[string]int   // position of a module among the targets
+	tensors  map[string]*Node // by adapter key, float32; PiSSA's with its start (besideStart)
+	start    map[string]*Node // PiSSA's A₀ and B₀ by adapter key, float32; else empty
+	scalings *Node            // [modules]; nil where they are the spec's
+	keys     *Node            // [modules, 2] uint32: dropout keys; nil when dropout is off
 }
 
 func moduleIndex(targets []lora.Module) map[string]int {
@@ -35,7 +36,7 @@ func (l *loraGraph) add(c linearCall) *Node {
 	dtype := c.y.DType()
 	x, kept := l.input(c.x, c.Name)
 	u := dot(x, 1, l.tensors[weights.KeyA(c.Name)], 1) // [n, r]
-	u = MulScalar(u, l.spec.ScalingOf(c.Name))
+	u = l.scaled(u, c.Name)
 	branch := dot(u, 1, l.tensors[weights.KeyB(c.Name)], 1) // [n, out]
 	y := ConvertDType(c.y, dtypes.Float32)
 	if kept != nil {
@@ -45,6 +46,14 @@ func (l *loraGraph) add(c linearCall) *Node {
 		branch = l.dora(c, x, y, branch)
 	}
 	return ConvertDType(Add(y, branch), dtype)
+}
+
+// scaled returns x times the module's scaling.
+func (l *loraGraph) scaled(x *Node, module string) *Node {
+	if l.scalings == nil {
+		return MulScalar(x, l.spec.ScalingOf(module))
+	}
+	return Mul(x, Reshape(Slice(l.scalings, AxisElem(l.index[module]))))
 }
 
 // input returns a module's input x as its A sees it, float32, after dropout. PiSSA drops no input of the base, so neither of what its
@@ -107,7 +116,7 @@ func (l *loraGraph) embed(rows, ids, table *Node, m lora.Module) *Node {
 	dtype := rows.DType()
 	keyA, keyB := keysOf(m)
 	u := takeRows(Transpose(l.tensors[keyA], 0, 1), ids) // [n, r]
-	y := Add(ConvertDType(rows, dtypes.Float32), dot(MulScalar(u, l.spec.ScalingOf(m.Name)), 1, l.tensors[keyB], 1))
+	y := Add(ConvertDType(rows, dtypes.Float32), dot(l.scaled(u, m.Name), 1, l.tensors[keyB], 1))
 	if l.spec.UseDoRA {
 		y = Mul(y, ExpandAxes(l.stretch(m, table), 0))
 	}

@@ -20,6 +20,7 @@ type Options struct {
 	Targets        []lora.Module // what Match selected
 	SequenceLength int           // T of the training batches
 	Seed           int64         // of the dropout masks
+	Rescales       bool          // scalings change while it trains: see Rescale
 }
 
 // Program trains one adapter, and what may train beside it, on a frozen base. It is not safe for concurrent use.
@@ -31,7 +32,7 @@ type Program struct {
 	dtype      dtypes.DType
 	frozen     []TensorSpec
 	start      []TensorSpec     // PiSSA's start
-	base       []compute.Buffer // the frozen tensors, in dtype, and the start, in float32
+	base       []compute.Buffer // the frozen tensors, in dtype, and the start, in float32; with Rescales the targets' scalings
 
 	gradient, evaluate, next cache
 }
@@ -52,6 +53,9 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 	}
 	if err := o.LoRA.Validate(); err != nil {
 		return nil, err
+	}
+	if o.Rescales && (o.LoRA.UseDoRA || o.LoRA.Init == lora.InitPiSSA) {
+		return nil, errors.New("neither DoRA's lengths nor pissa's start follow the adapter to another rank")
 	}
 	trained, err := c.Trainables(o.Targets, o.LoRA)
 	if err != nil {
@@ -95,7 +99,32 @@ func (p *Program) load(base, adapter map[string]weights.Array) error {
 	}
 	start, err := p.uploadAll(p.start, adapter, dtypes.Float32)
 	p.base = append(p.base, start...)
-	return err
+	if err != nil || !p.options.Rescales {
+		return err
+	}
+	p.base = append(p.base, nil)
+	return p.Rescale(p.options.LoRA)
+}
+
+// Rescale scales the updates of a Program with Rescales as another spec on the same targets does.
+func (p *Program) Rescale(l lora.Spec) error {
+	scalings := make([]float32, len(p.options.Targets))
+	for i, m := range p.options.Targets {
+		scalings[i] = float32(l.ScalingOf(m.Name))
+	}
+	b, err := p.upload(scalings, dtypes.Float32, len(scalings))
+	if err != nil {
+		return err
+	}
+	last := &p.base[len(p.base)-1]
+	finalizeAll(*last)
+	*last = b
+	return nil
+}
+
+// Restart replaces the adapter and forgets AdamW's moments: steps then count from 1 again.
+func (p *Program) Restart(adapter map[string]weights.Array) error {
+	return p.SetState(p.fresh(adapter))
 }
 
 // Compile compiles the training step and the evaluation for batch_size × SequenceLength, so that what the compiler knows

@@ -121,18 +121,29 @@ func pad(a, b, freshA, freshB weights.Array, ratio float64) (weights.Array, weig
 // rank that another spec gives the module: the further rows of A and columns of B are zero. So the program that trained the
 // adapter evaluates it. What trains beside A and B stays as it is.
 func Truncated(from Fitted, to lora.Spec) (map[string]weights.Array, error) {
-	truncated := maps.Clone(from.Tensors)
-	for _, m := range from.Targets {
-		a, b := from.factors(m)
-		r := to.RankOf(m.Name)
+	return from.truncated(to, func(lora.Module) float64 { return 1 })
+}
+
+// Rescaled is Truncated for a program that then scales updates as the other spec does (Program.Rescale): the ratio of the scalings
+// is folded into B.
+func Rescaled(from Fitted, to lora.Spec) (map[string]weights.Array, error) {
+	return from.truncated(to, func(m lora.Module) float64 { return from.LoRA.ScalingOf(m.Name) / to.ScalingOf(m.Name) })
+}
+
+func (f Fitted) truncated(to lora.Spec, ratio func(lora.Module) float64) (map[string]weights.Array, error) {
+	truncated := maps.Clone(f.Tensors)
+	for _, m := range f.Targets {
+		a, b := f.factors(m)
+		r, factor := to.RankOf(m.Name), ratio(m)
+		keyA, keyB := keysOf(m)
 		if r >= a.Shape[0] {
+			truncated[keyA], truncated[keyB] = pad(a, b, a, b, factor)
 			continue
 		}
-		lowA, lowB, err := truncate(a, b, r, 1)
+		lowA, lowB, err := truncate(a, b, r, factor)
 		if err != nil {
 			return nil, fmt.Errorf("truncate %s to rank %d: %w", m.Name, r, err)
 		}
-		keyA, keyB := keysOf(m)
 		truncated[keyA], truncated[keyB] = pad(lowA, lowB, zeros(a.Shape), zeros(b.Shape), 1)
 	}
 	return truncated, nil

@@ -1,6 +1,7 @@
 package prose
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
@@ -127,8 +128,10 @@ func limited(f plateau.Finding) string {
 		return "no trial is spent on the higher ranks of a cell that loses; race: false under another name climbs it to its own verdict, and " +
 			"trains nothing again that is finished"
 	case plateau.AdviseClimbInstead:
-		return fmt.Sprintf("strategy: screen trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
-			f.Over, f.Ranks[0])
+		return fmt.Sprintf("strategy: %s trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
+			cmp.Or(f.Name, "screen"), f.Over, f.Ranks[0])
+	case plateau.AdviseCertify:
+		return "strategy: scout in the grid trains the ranks around it until the rule can claim something; what the scout trained is used again"
 	default:
 		return string(f.Code)
 	}

@@ -16,7 +16,7 @@ func Reason(v plateau.Verdict) string {
 	if then := v.Reason.Then; then != nil {
 		text += fmt.Sprintf("; up to rank %d: %s", v.Reason.Over, reason(v, *then))
 	}
-	if v.Screening != nil && v.State != plateau.StateRunning {
+	if v.Screening != nil && v.State != plateau.StateRunning && v.Reason.Code != plateau.ReasonScouted {
 		text += "; " + screening(*v.Screening)
 	}
 	return text
@@ -73,6 +73,10 @@ func ending(f plateau.Finding) string {
 		return fmt.Sprintf("%s: %d of %d trials of extra seeds finished, which %s", ranksText(f.Ranks), f.Count, f.Of, use(f.Name))
 	case plateau.ReasonScreening:
 		return fmt.Sprintf("rank %d, to be truncated to every lower rank: %d of %d trials finished", f.Ranks[0], f.Count, f.Of)
+	case plateau.ReasonScouting:
+		return fmt.Sprintf("rank %d, to be cut down to every lower rank: %d of %d trials finished", f.Ranks[0], f.Count, f.Of)
+	case plateau.ReasonScouted:
+		return fmt.Sprintf("rank %d is an estimate: the curve of one run flattens there, and no rank was trained by itself", f.Ranks[0])
 	case plateau.ReasonStopping:
 		return "limits.time ran out: running trials write their checkpoints"
 	case plateau.ReasonHeld:
@@ -167,6 +171,9 @@ func screening(s plateau.Screening) string {
 		return fmt.Sprintf("screened: rank %d is the largest that could be trained, and has no lower one to truncate it to", s.Rank)
 	}
 	text := fmt.Sprintf("screened: rank %d was trained first, and its adapters truncated to lower ranks pointed to rank %d", s.Rank, s.Knee)
+	if s.Scout {
+		text = fmt.Sprintf("scouted: one trial of rank %d, cut down to every lower rank, pointed to rank %d", s.Rank, s.Knee)
+	}
 	if len(s.Skipped) == 0 {
 		return text + ", but the climb took every rank"
 	}

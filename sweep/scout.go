@@ -1,0 +1,79 @@
+package sweep
+
+import (
+	"math"
+	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// scouts returns the trials that show every rank up to the one with that index: one per candidate, with the first seed. They follow
+// from the rungs' trials, so a grid does not plan them.
+func (l Ladder) scouts(top int) []PlannedTrial {
+	var planned []PlannedTrial
+	for _, c := range l.Rungs[top].candidates() {
+		first := l.Rungs[top].of(c).Trials[0].Trial
+		var lower []lora.Spec
+		for _, r := range slices.Backward(l.Rungs[:top]) {
+			lower = append(lower, r.of(c).Trials[0].Trial.Spec.LoRA)
+		}
+		spec := first.Spec.ShrinkTo(lower).OnRows(l.Corpus.TrainSequences)
+		planned = append(planned, PlannedTrial{c, trial.New(spec, first.Base, first.Data, first.Backend)})
+	}
+	return planned
+}
+
+// scoutRung returns the scouts of a rank as a rung of their own. It is empty until they are registered.
+func (l Ladder) scoutRung(rank int) Rung {
+	r := Rung{Rank: rank}
+	for _, t := range l.Scouts {
+		if t.Trial.Spec.LoRA.Rank == rank {
+			r.Trials = append(r.Trials, t)
+		}
+	}
+	return r
+}
+
+// scoutNoise stands for the noise between the ranks of one run, which share rows, start and most of their training: next to none.
+// What a scout errs by is no noise but too little training at low ranks, which ScoutError says.
+const scoutNoise = 1e-9
+
+// scouted applies the rule to what a scout shows, as if each rank had been trained.
+func (r Rung) scouted(rule plateau.Rule, lower []Rung, q plateau.Quantiles) *plateau.Screening {
+	rule.NoiseSD = scoutNoise
+	stands := r.ChosenRung()
+	rule.GridSeeds = []int64{stands.Trials[0].seed()}
+	s, c := stands.screen(rule, lower, q)
+	s.Scout, s.MinGain = true, c.MinGain
+	s.Ranks, s.Losses = append(s.Ranks, r.Rank), append(s.Losses, c.Rows[len(lower)].ValLoss)
+	return s
+}
+
+// ScoutError is how far a scout's loss may lie from that of training at the rank, in nats: the largest difference measured
+// (experiments/LOG.md, 2026-11-29, every rank from one run) by halvings below the knee, as a share of the loss. At low ranks the
+// scout's loss is too high.
+func ScoutError(loss float64, rank, knee int) float64 {
+	shares := []float64{0.0035, 0.006, 0.008, 0.013}
+	below := 0
+	if rank < knee {
+		below = int(math.Round(math.Log2(float64(knee) / float64(rank))))
+	}
+	return loss * shares[min(below, len(shares)-1)]
+}
+
+// TrainedLikeScout returns the loss of the trial that was trained at a rank with a scout's seed and settings, where there is one.
+func (l Ladder) TrainedLikeScout(rank int) (float64, bool) {
+	for _, scout := range l.Scouts {
+		for _, r := range l.Rungs {
+			for i := range r.Trials {
+				t := &r.Trials[i]
+				if r.Rank == rank && t.Candidate == scout.Candidate && t.seed() == scout.seed() && t.State() == TrialDone {
+					return *t.Final().ValLoss, true
+				}
+			}
+		}
+	}
+	return 0, false
+}
