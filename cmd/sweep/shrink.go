@@ -41,7 +41,7 @@ adapter at every power of two below its rank, at --to, and as it is. Rows are sc
 written as PEFT stores it. Its alpha falls with the rank, so that the scaling stays.
 
 Of an adapter with rank_pattern the modules above the rank are truncated and the others stay. DoRA keeps its magnitudes; biases and
-saved modules stay as they are. A rank that is trained is mostly better than one that is truncated to: see sweep help rule.`,
+saved modules stay as they are. Well below the adapter's rank a rank that is trained does better than one that is truncated to.`,
 		Example: `  sweep shrink adapter --model gpt2/ --data notes-val.jsonl
   sweep shrink adapter --model gpt2/ --data notes-val.jsonl --to 4 --out adapter-r4`,
 		Args: cobra.ExactArgs(1),

@@ -105,7 +105,8 @@ func agreement(all []Updates, recommended Updates) string {
 			"against the verdict, which rests on losses.", stable)
 	case top.StableRank <= float64(b)*(1+1e-9):
 		return fmt.Sprintf("At rank %d, the largest trained, the update's stable rank is %s (mean over modules, by share), not above the "+
-			"recommended %d: that agrees with the verdict, which rests on losses alone.", top.Rank, stable, b)
+			"recommended %d: that agrees with the verdict, which rests on losses. It is weak evidence: updates of low stable rank are common where "+
+			"higher ranks pay.", top.Rank, stable, b)
 	}
 	return fmt.Sprintf("At rank %d, the largest trained, the update's stable rank is %s (mean over modules, by share), above the recommended "+
 		"%d: training uses more directions there, though the losses, on which the verdict rests, do not show that they pay.", top.Rank, stable, b)
