@@ -89,9 +89,7 @@ func (s standing) conclude(info Info) plateau.Verdict {
 	switch s.end {
 	case endRule:
 	case endRanks:
-		if v.State == plateau.StateStillImproving {
-			s.adviseNext(&v, info)
-		}
+		s.adviseNext(&v, info)
 	case endNone:
 		s.concludeOpen(&v, info)
 	case endFailed:

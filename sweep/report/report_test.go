@@ -114,11 +114,49 @@ func TestReportOfMetrics(t *testing.T) {
 		}
 		got := map[string]int{}
 		for _, m := range r.Ladders[0].Metrics {
-			got[m.Name] = *m.RecommendedRank
+			got[m.Name] = int(optionalValue(rankOf(m)))
 		}
-		want := map[string]int{"val_loss": 8, "perplexity": 16, "token_accuracy": 2, "exact_match": 4, "forgetting": 1}
+		want := map[string]int{"val_loss": 8, "perplexity": 0, "token_accuracy": 2, "exact_match": 4, "forgetting": 1}
 		if diff := cmp.Diff(want, got); diff != "" || *r.Ladders[0].Verdict.RecommendedRank != 8 {
 			t.Errorf("recommended ranks (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// rankOf is a metric's recommended rank, nil where it has none.
+func rankOf(m Metric) *float64 {
+	if m.RecommendedRank == nil {
+		return nil
+	}
+	return new(float64(*m.RecommendedRank))
+}
+
+// TestMetricsDisagree: only where a person who goes by the metric would take another rank.
+func TestMetricsDisagree(t *testing.T) {
+	t.Parallel()
+	accuracy := metric{name: "token_accuracy", maximize: true}
+	means := func(y ...float64) []plateau.RungVerdict {
+		rows := make([]plateau.RungVerdict, len(y))
+		for i, v := range y {
+			rows[i] = plateau.RungVerdict{Rank: 1 << i, ValLoss: plateau.Interval{Mean: v}}
+		}
+		return rows
+	}
+	for name, test := range map[string]struct {
+		verdict plateau.Verdict
+		byLoss  int
+		want    bool
+	}{
+		"a smaller rank is as good":     {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 1, Rungs: means(.5, .501, .501)}, 4, false},
+		"a smaller rank is better":      {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 1, Rungs: means(.5, .48, .47)}, 4, true},
+		"a larger rank is better":       {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 4, Rungs: means(.5, .52, .53)}, 1, true},
+		"a larger rank is barely so":    {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 4, Rungs: means(.5, .502, .505)}, 1, false},
+		"it has no conclusion":          {plateau.Verdict{State: plateau.StateInconclusive, RecommendedRank: 4, Rungs: means(.5, .52, .53)}, 1, false},
+		"it was not measured that high": {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 1, Rungs: means(.5)}, 8, false},
+	} {
+		test.verdict.MinGain = .01
+		if got := accuracy.prefersAnother(test.verdict, test.byLoss); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}
 }
