@@ -15,6 +15,11 @@ func (s standing) adviseNext(v *plateau.Verdict, info Info) {
 		}
 		return
 	}
+	for _, f := range v.Advice {
+		if f.Code == plateau.AdviseLargerRanks || f.Code == plateau.AdviseRanks || f.Code == plateau.AdviseClimb {
+			v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseNewName})
+		}
+	}
 	if v.State != plateau.StateStillImproving {
 		return
 	}

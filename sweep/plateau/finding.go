@@ -100,6 +100,7 @@ const (
 	AdviseRankCost     Code = "rank_cost"           // rank Over has Count trainable parameters, Value bytes with gradient and moments
 	AdviseMoreTime     Code = "more_time"           // raise limits.time
 	AdviseUndrawn      Code = "undrawn_seeds"       // limits.time, Limit seconds, ran out before the extra seeds of Ranks; Name is their use
+	AdviseNewName      Code = "new_name"            // how ranks are added to a grid that ran
 	AdviseNextRank     Code = "try_rank"            // try rank Over next
 	AdviseWidest       Code = "no_larger_rank"      // the last rank is as wide as the widest target
 	AdviseEdge         Code = "edge"                // the best value of axis Name at Ranks is the last of its list on that Side

@@ -23,10 +23,11 @@ func Advice(v plateau.Verdict) []string {
 // fixed are the sentences that name no number.
 func fixed() map[plateau.Code]string {
 	return map[plateau.Code]string{
-		plateau.AdviseLargerRanks: "add larger ranks, under a new name: the ladder ends before the plateau, and finished trials are not trained again",
-		plateau.AdviseRanks:       "add ranks to the ladder, under a new name: finished trials are not trained again",
+		plateau.AdviseLargerRanks: "add larger ranks: the ladder ends before the plateau",
+		plateau.AdviseRanks:       "add ranks to the ladder",
 		plateau.AdviseNoSeeds:     "no reasonable number of seeds would settle it: choose a larger min_gain, or larger ranks",
-		plateau.AdviseClimb:       "add a larger rank, under a new name: patience has not run out, and finished trials are not trained again",
+		plateau.AdviseClimb:       "add a larger rank: patience has not run out",
+		plateau.AdviseNewName:     "a grid with other ranks runs under a new name: finished trials are not trained again",
 		plateau.AdviseOverfits:    "the validation loss rises after its best step: fewer steps, a lower learning rate or more dropout",
 		plateau.AdviseLonger: "the validation loss still falls at the last step: train longer before trusting a difference between " +
 			"ranks",
