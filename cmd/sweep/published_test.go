@@ -72,7 +72,8 @@ func TestPublished(t *testing.T) {
 			name, last := "| "+column+" |", fmt.Sprintf("| rank %d: %s | %d |", v.Verdict.Rank, v.Verdict.State, counted)
 			if targets := v.Settings["targets"]; targets != "" {
 				data := map[bool]string{true: "WikiSQL", false: "MultiNLI"}[strings.Contains(line, "wikisql")]
-				name, last = "| "+data+" | "+targets+" | "+strings.Join(values, ", ")+" |", fmt.Sprintf("| rank %d: %s |", v.Verdict.Rank, v.Verdict.State)
+				name = "| " + data + " | " + targets + " | " + strings.Join(values, ", ") + " |"
+				last = fmt.Sprintf("| rank %d: %s |", v.Verdict.Rank, v.Verdict.State)
 			}
 			i := strings.Index(text, name)
 			row, _, _ := strings.Cut(text[max(0, i):], "\n")

@@ -25,7 +25,8 @@ const stopOnNoise = 0.80
 // rungs ascend in Rank; ValLoss holds validation losses at the best evaluation, in nats per token, one per finished seed.
 // Rungs are compared over the seeds they share. A ladder that the rule stops early is judged at that point: later rungs
 // are listed as DecisionBeyond and move neither the state nor the recommendation. With one seed the intervals rest on
-// NoiseSD alone, and the verdict is a likely plateau at best unless NoiseSD was given by a person.
+// NoiseSD alone, and the verdict is a likely plateau at best unless NoiseSD was given by a person. The recommended rank is not always the
+// incumbent, which the claim is about: see recommend.
 //
 // Where Stop is certified, or Confirm is set, a stop that the grid's seeds do not certify asks for further seeds
 // (Verdict.Draw) and is judged again once the losses include them. So does Confirm, once, where a plateau is likely though

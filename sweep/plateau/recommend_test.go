@@ -62,6 +62,8 @@ func TestRecommend(t *testing.T) {
 	}
 	exact := plateau.DefaultRule()
 	exact.MinGain = plateau.MinGain{Value: 0.02}
+	certified := plateau.DefaultRule()
+	certified.Stop, certified.GridSeeds, certified.MaxSeeds = plateau.StopCertified, []int64{0, 1, 2}, 3
 	lost := ladder([]int{1, 2, 4}, [][]float64{spread(4.7, 0, .001, -.001), spread(4.698, .01, -.01, 0), spread(4.698, -.01, 0, .01)})
 	lost[2].Seeds, lost[2].ValLoss, lost[2].Complete = lost[2].Seeds[1:2], lost[2].ValLoss[1:2], false // the seed of the lowest losses
 	for name, tt := range map[string]struct {
@@ -72,24 +74,30 @@ func TestRecommend(t *testing.T) {
 	}{
 		"a published table": {
 			published, ladder([]int{1, 2, 4, 8, 64}, [][]float64{{74.1}, {73.7}, {74.0}, {74.0}, {73.9}}), 1, 4,
-			"rank 1 has the best mean; open is whether rank 4, where the climb went on from, is worth it: it gains -0.1 [-1.49, 1.29] over rank 1",
+			"rank 1 has the best mean; whether rank 4, where the climb went on from, is worth it remains open: it gains " +
+				"-0.1 [-1.49, 1.29] over rank 1",
 		},
 		"a plateau of a rank that a smaller one beats": {
 			exact, ladder([]int{1, 2, 4, 8, 16}, [][]float64{
 				spread(4.8, 0, 0, 0), spread(4.771, .012, -.012, 0), spread(4.7715, .012, -.012, .001), spread(4.772, .012, -.012, 0),
 				spread(4.772, .012, -.012, .001),
-			}), 2, 4, "rank 2 is smaller than rank 4, which the others were compared with, and no worse on average",
+			}), 2, 4, "rank 2 is smaller than rank 4, which larger ones were compared with, and no worse on average",
 		},
-		"climbed on to a rank that is not worth it": {
-			exact, ladder([]int{1, 2, 4}, [][]float64{spread(4.7, 0, .05, -.05), spread(4.71, .06, -.06, 0), spread(4.698, -.05, 0, .05)}), 1, 1, "",
+		"climbed on to ranks that are not worth it": {
+			certified, ladder([]int{1, 2, 4, 8, 16}, [][]float64{
+				spread(4.8, .001, -.001, 0), spread(4.7, 0, .001, -.001), spread(4.7, -.018, .019, -.006), spread(4.699, -.001, 0, .001),
+				spread(4.6985, 0, 0, .001),
+			}), 2, 16,
+			"rank 2 is the smallest whose mean is within min_gain of the best; whether rank 4, which has the best, is worth more remains open: " +
+				"it gains 0.00167 [-0.0301, 0.0334] over rank 2",
 		},
 		"a larger rank that may be better": {
 			exact, ladder([]int{4, 8}, [][]float64{{5.10, 5.20}, {5.00, 5.06}}), 8, 4,
-			"rank 8 has the best mean; open is whether that is certain: it gains 0.12 [-0.134, 0.374] over rank 4",
+			"rank 8 has the best mean, but that it is better is not certain: it gains 0.12 [-0.134, 0.374] over rank 4",
 		},
 		"a rung that lost a seed": {exact, lost, 1, 2,
-			"rank 1 is the smallest whose mean is within min_gain of the best; open is whether rank 2, which has it, is worth more: it gains " +
-				"0.002 [-0.0242, 0.0282] over rank 1",
+			"rank 1 is the smallest whose mean is within min_gain of the best; whether rank 2, which has the best, is worth more remains open: " +
+				"it gains 0.002 [-0.0242, 0.0282] over rank 1",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -143,19 +143,21 @@ func TestMetricsDisagree(t *testing.T) {
 		return rows
 	}
 	for name, test := range map[string]struct {
-		verdict plateau.Verdict
-		byLoss  int
-		want    bool
+		state  plateau.State
+		rank   int
+		means  []float64
+		byLoss int
+		want   bool
 	}{
-		"a smaller rank is as good":     {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 1, Rungs: means(.5, .501, .501)}, 4, false},
-		"a smaller rank is better":      {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 1, Rungs: means(.5, .48, .47)}, 4, true},
-		"a larger rank is better":       {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 4, Rungs: means(.5, .52, .53)}, 1, true},
-		"a larger rank is barely so":    {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 4, Rungs: means(.5, .502, .505)}, 1, false},
-		"it has no conclusion":          {plateau.Verdict{State: plateau.StateInconclusive, RecommendedRank: 4, Rungs: means(.5, .52, .53)}, 1, false},
-		"it was not measured that high": {plateau.Verdict{State: plateau.StatePlateau, RecommendedRank: 1, Rungs: means(.5)}, 8, false},
+		"a smaller rank is as good":     {plateau.StatePlateau, 1, []float64{.5, .501, .501}, 4, false},
+		"a smaller rank is better":      {plateau.StatePlateau, 1, []float64{.5, .48, .47}, 4, true},
+		"a larger rank is better":       {plateau.StatePlateau, 4, []float64{.5, .52, .53}, 1, true},
+		"a larger rank is barely so":    {plateau.StatePlateau, 4, []float64{.5, .502, .505}, 1, false},
+		"it has no conclusion":          {plateau.StateInconclusive, 4, []float64{.5, .52, .53}, 1, false},
+		"it was not measured that high": {plateau.StatePlateau, 1, []float64{.5}, 8, false},
 	} {
-		test.verdict.MinGain = .01
-		if got := accuracy.prefersAnother(test.verdict, test.byLoss); got != test.want {
+		v := plateau.Verdict{State: test.state, RecommendedRank: test.rank, MinGain: .01, Rungs: means(test.means...)}
+		if got := accuracy.prefersAnother(v, test.byLoss); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

@@ -19,14 +19,15 @@ func Choice(v plateau.Verdict) string {
 	}
 	switch {
 	case f.Code == plateau.ChoiceBetter:
-		return fmt.Sprintf("rank %d is smaller than rank %d, which the others were compared with, and no worse on average", rank, f.Over)
+		return fmt.Sprintf("rank %d is smaller than rank %d, which larger ones were compared with, and no worse on average", rank, f.Over)
 	case f.Code == plateau.ChoiceBest && rank < f.Over:
-		return fmt.Sprintf("rank %d has the best mean; open is whether rank %d, where the climb went on from, is worth it%s", rank, f.Over, gain)
+		return fmt.Sprintf("rank %d has the best mean; whether rank %d, where the climb went on from, is worth it remains open%s",
+			rank, f.Over, gain)
 	case f.Code == plateau.ChoiceBest:
-		return fmt.Sprintf("rank %d has the best mean; open is whether that is certain%s", rank, gain)
+		return fmt.Sprintf("rank %d has the best mean, but that it is better is not certain%s", rank, gain)
 	case f.Code == plateau.ChoiceEnough:
-		return fmt.Sprintf("rank %d is the smallest whose mean is within min_gain of the best; open is whether rank %d, which has it, is worth "+
-			"more%s", rank, f.Over, gain)
+		return fmt.Sprintf("rank %d is the smallest whose mean is within min_gain of the best; whether rank %d, which has the best, is worth "+
+			"more remains open%s", rank, f.Over, gain)
 	default:
 		return string(f.Code)
 	}
