@@ -275,16 +275,25 @@ func TestConcludeAtTheWidestTarget(t *testing.T) {
 		not    []plateau.Code
 	}{
 		"still improving": {
-			[]int{64, 128}, []float64{4.8, 4.6}, plateau.StateStillImproving,
-			[]plateau.Code{plateau.AdviseWidest}, []plateau.Code{plateau.AdviseLargerRanks, plateau.AdviseNextRank, plateau.AdviseNewName},
+			[]int{64, 128},
+			[]float64{4.8, 4.6},
+			plateau.StateStillImproving,
+			[]plateau.Code{plateau.AdviseWidest},
+			[]plateau.Code{plateau.AdviseLargerRanks, plateau.AdviseNextRank, plateau.AdviseNewName},
 		},
 		"patience has not run out": {
-			[]int{64, 128}, []float64{4.8, 4.8}, plateau.StateLikelyPlateau,
-			[]plateau.Code{plateau.AdviseWidest}, []plateau.Code{plateau.AdviseClimb, plateau.AdviseNewName},
+			[]int{64, 128},
+			[]float64{4.8, 4.8},
+			plateau.StateLikelyPlateau,
+			[]plateau.Code{plateau.AdviseWidest},
+			[]plateau.Code{plateau.AdviseClimb, plateau.AdviseNewName},
 		},
 		"below it": {
-			[]int{32, 96}, []float64{4.8, 4.6}, plateau.StateStillImproving,
-			[]plateau.Code{plateau.AdviseLargerRanks, plateau.AdviseNewName, plateau.AdviseNextRank}, []plateau.Code{plateau.AdviseWidest},
+			[]int{32, 96},
+			[]float64{4.8, 4.6},
+			plateau.StateStillImproving,
+			[]plateau.Code{plateau.AdviseLargerRanks, plateau.AdviseNewName, plateau.AdviseNextRank},
+			[]plateau.Code{plateau.AdviseWidest},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -95,7 +95,8 @@ func TestRecommend(t *testing.T) {
 			exact, ladder([]int{4, 8}, [][]float64{{5.10, 5.20}, {5.00, 5.06}}), 8, 4,
 			"rank 8 has the best mean, but that it is better is not certain: it gains 0.12 [-0.134, 0.374] over rank 4",
 		},
-		"a rung that lost a seed": {exact, lost, 1, 2,
+		"a rung that lost a seed": {
+			exact, lost, 1, 2,
 			"rank 1 is the smallest whose mean is within min_gain of the best; whether rank 2, which has the best, is worth more remains open: " +
 				"it gains 0.002 [-0.0242, 0.0282] over rank 1",
 		},
