@@ -85,3 +85,16 @@ func TestNoise(t *testing.T) {
 		}
 	}
 }
+
+// TestClaimNamesItsRank: a plateau is one over the incumbent, which the recommended rank beside it need not be.
+func TestClaimNamesItsRank(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[plateau.State]string{plateau.StateLikelyPlateau: " over rank 32", plateau.StateInconclusive: ""} {
+		if got := (Verdict{State: state, RecommendedRank: new(8), IncumbentRank: new(32)}).over(); got != want {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
+	}
+	if got := (Verdict{State: plateau.StatePlateau, RecommendedRank: new(8)}).over(); got != "" {
+		t.Errorf("the recommended rank's own plateau: %q", got)
+	}
+}
