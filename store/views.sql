@@ -285,6 +285,7 @@ SELECT
     k.cell,
     v.verdict ->> '$.state' AS state,
     v.verdict ->> '$.recommended_rank' AS recommended_rank,
+    ifnull(v.verdict ->> '$.incumbent_rank', v.verdict ->> '$.recommended_rank') AS incumbent_rank, -- what state and reason are about
     v.verdict ->> '$.best_rank' AS best_rank,
     v.verdict -> '$.equivalent_ranks' AS equivalent_ranks,
     v.verdict ->> '$.probability' AS probability,

@@ -107,9 +107,7 @@ func (s standing) conclude(info Info) plateau.Verdict {
 	switch s.end {
 	case endRule, endScouted:
 	case endRanks:
-		if v.State == plateau.StateStillImproving {
-			s.adviseNext(&v, info)
-		}
+		s.adviseNext(&v, info)
 	case endNone:
 		s.concludeOpen(&v, info)
 	case endOutraced:

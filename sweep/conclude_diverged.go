@@ -100,7 +100,7 @@ func (s standing) concludeDiverged(v *plateau.Verdict) {
 	}
 	if v.State != plateau.StateUnstable {
 		s.cut(v, plateau.StateUnstable, f, s.adviseUnstable()...)
-		v.Reason.Then, v.Reason.Over, v.Draw = nil, 0, nil
+		v.Reason.Then, v.Reason.Over, v.Draw, v.Choice = nil, 0, nil, nil
 		v.Flags = []string{plateau.FlagDiverged}
 	}
 }

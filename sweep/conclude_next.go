@@ -4,11 +4,23 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
-// adviseNext names the rank to add where the grid ended on an improvement.
+// adviseNext names the rank to add where the grid ended on an improvement, and takes back the advice to add one where there is none.
 func (s standing) adviseNext(v *plateau.Verdict, info Info) {
 	rank, ok := s.nextRank()
 	if !ok {
-		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseWidest})
+		for i, f := range v.Advice {
+			if f.Code == plateau.AdviseLargerRanks || f.Code == plateau.AdviseClimb {
+				v.Advice[i].Code = plateau.AdviseWidest
+			}
+		}
+		return
+	}
+	for _, f := range v.Advice {
+		if f.Code == plateau.AdviseLargerRanks || f.Code == plateau.AdviseRanks || f.Code == plateau.AdviseClimb {
+			v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseNewName})
+		}
+	}
+	if v.State != plateau.StateStillImproving {
 		return
 	}
 	v.Next = s.next(info, rank)

@@ -76,7 +76,7 @@ func (s standing) learningRate() float64 {
 
 // adviseLess says what fits where the current rank does not.
 func (s standing) adviseLess(less, cheaper plateau.Code) []plateau.Finding {
-	first := plateau.Finding{Code: less}
+	first := plateau.Finding{Code: less, Ranks: []int{s.rank()}}
 	if len(s.counted) > 0 {
 		first.Over = s.rung(s.climb.End).Rank
 	}

@@ -263,3 +263,56 @@ func TestConcludeBarelyTrained(t *testing.T) {
 		})
 	}
 }
+
+// TestConcludeAtTheWidestTarget: a ladder that ends there is not told to add a rank, nor one that goes on.
+func TestConcludeAtTheWidestTarget(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		ranks  []int
+		losses []float64
+		state  plateau.State
+		want   []plateau.Code
+		not    []plateau.Code
+	}{
+		"still improving": {
+			[]int{64, 128},
+			[]float64{4.8, 4.6},
+			plateau.StateStillImproving,
+			[]plateau.Code{plateau.AdviseWidest},
+			[]plateau.Code{plateau.AdviseLargerRanks, plateau.AdviseNextRank, plateau.AdviseNewName},
+		},
+		"patience has not run out": {
+			[]int{64, 128},
+			[]float64{4.8, 4.8},
+			plateau.StateLikelyPlateau,
+			[]plateau.Code{plateau.AdviseWidest},
+			[]plateau.Code{plateau.AdviseClimb, plateau.AdviseNewName},
+		},
+		"below it": {
+			[]int{32, 96},
+			[]float64{4.8, 4.6},
+			plateau.StateStillImproving,
+			[]plateau.Code{plateau.AdviseLargerRanks, plateau.AdviseNewName, plateau.AdviseNextRank},
+			[]plateau.Code{plateau.AdviseWidest},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := registered(t, []float64{16}, tt.ranks, 0, 1, 2)
+			for i, y := range tt.losses {
+				finishRung(&s, tt.ranks[i], loss(y))
+			}
+			v := sweep.Conclude(s).Verdicts[0]
+			has := func(code plateau.Code) bool {
+				return slices.ContainsFunc(v.Advice, func(f plateau.Finding) bool { return f.Code == code })
+			}
+			if v.State != tt.state || slices.ContainsFunc(tt.not, has) ||
+				slices.ContainsFunc(tt.want, func(c plateau.Code) bool { return !has(c) }) {
+				t.Errorf("%s: %v", v.State, v.Advice)
+			}
+			if v.Next != nil && v.Next.Rank > 128 {
+				t.Errorf("rank %d is next, past the widest target", v.Next.Rank)
+			}
+		})
+	}
+}

@@ -367,8 +367,8 @@ func (w world) checkScreened(t *rapid.T, v plateau.Verdict) {
 		return
 	}
 	lowest := w.snapshot.Ladders[0].Rungs[0].Rank
-	if v.Screening.From != v.Rungs[0].Rank || v.RecommendedRank == v.Screening.From && v.Screening.From != lowest {
-		t.Fatalf("%s: rank %d is recommended of a climb from rank %d (%+v)", v.State, v.RecommendedRank, v.Rungs[0].Rank, v.Screening)
+	if v.Screening.From != v.Rungs[0].Rank || v.Incumbent() == v.Screening.From && v.Screening.From != lowest {
+		t.Fatalf("%s: rank %d is recommended of a climb from rank %d (%+v)", v.State, v.Incumbent(), v.Rungs[0].Rank, v.Screening)
 	}
 }
 

@@ -33,7 +33,9 @@ type verdictJSON struct {
 	Code        plateau.Code   `json:"code"` // of the reason
 	Reason      string         `json:"reason"`
 	Advice      []string       `json:"advice"`
-	AdviceCodes []plateau.Code `json:"advice_codes"`    // one for each of Advice
+	AdviceCodes []plateau.Code `json:"advice_codes"` // one for each of Advice
+	Choice      string         `json:"choice,omitempty"`
+	ChoiceCode  plateau.Code   `json:"choice_code,omitempty"`
 	Rungs       *struct{}      `json:"rungs,omitempty"` // hides Verdict.Rungs
 }
 
@@ -61,12 +63,14 @@ func newPlateauLadders(judged []judgedLadder) plateauLadders {
 
 func (j judgedLadder) result() plateauResult {
 	v := j.verdict
-	return plateauResult{
-		Verdict: verdictJSON{
-			Verdict: v, Code: v.Reason.Code, Reason: prose.Reason(v), Advice: prose.Advice(v), AdviceCodes: report.AdviceCodes(v),
-		},
-		Rungs: v.Rungs, Noise: j.noise,
+	out := verdictJSON{
+		Verdict: v, Code: v.Reason.Code, Reason: prose.Reason(v), Advice: prose.Advice(v), AdviceCodes: report.AdviceCodes(v),
+		Choice: prose.Choice(v),
 	}
+	if v.Choice != nil {
+		out.ChoiceCode = v.Choice.Code
+	}
+	return plateauResult{Verdict: out, Rungs: v.Rungs, Noise: j.noise}
 }
 
 // writeLadders prints one ladder after another.
@@ -124,7 +128,16 @@ func (j judgedLadder) write(w io.Writer) error {
 		return err
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "rank %d: %s\n%s\n", v.RecommendedRank, v.State, prose.Reason(v))
+	over := ""
+	if v.State.Claims() && v.IncumbentRank > 0 {
+		over = fmt.Sprintf(" over rank %d", v.IncumbentRank)
+	}
+	fmt.Fprintf(&text, "rank %d: %s%s\n", v.RecommendedRank, v.State, over)
+	for _, why := range []string{prose.Choice(v), prose.Reason(v)} {
+		if why != "" {
+			text.WriteString(why + "\n")
+		}
+	}
 	if j.noise != nil {
 		fmt.Fprintf(&text, "noise: %s\n", j.noise)
 	}

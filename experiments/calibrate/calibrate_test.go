@@ -5,11 +5,14 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // of makes a ladder of three seeds whose offsets cancel in pairs: seed noise around each mean, tiny where quiet.
@@ -27,6 +30,22 @@ func of(share, noise float64, means ...float64) ladder {
 	return l
 }
 
+// at is a call whose claim is about the rung that it recommends.
+func at(c claim, rung, used int, steps float64) call {
+	return call{claim: c, rung: rung, claimed: rung, used: used, steps: steps}
+}
+
+func protocolNamed(t *testing.T, name string) protocol {
+	t.Helper()
+	for _, p := range ours() {
+		if p.name == name {
+			return p
+		}
+	}
+	t.Fatalf("no protocol is named %q", name)
+	return protocol{}
+}
+
 // Three hand-made ladders at min_gain .02: a plateau from rank 4 on, a steady climb, and one that stalls for two ranks.
 func TestRivals(t *testing.T) {
 	t.Parallel()
@@ -35,28 +54,28 @@ func TestRivals(t *testing.T) {
 	stalls := of(.01, .0001, 2, 1.9, 1.899, 1.898, 1.7, 1.6, 1.5, 1.4, 1.3)
 	rises := of(.01, .0001, 2, 1.9, 1.8, 1.81, 1.82, 1.83, 1.84, 1.85, 1.86)
 	for _, tt := range []struct {
-		name string
-		rule func(ladder) call
-		l    ladder
-		want call
+		name  string
+		judge func(ladder) call
+		l     ladder
+		want  call
 	}{
-		{"Keras stops on a plateau", keras, plateau, call{claimPlateau, 2, 5, 15}},
-		{"Keras climbs", keras, climbs, call{claimNone, 8, 9, 27}},
-		{"Keras is fooled by a stall", keras, stalls, call{claimPlateau, 1, 4, 12}},
-		{"Ray", rayStd, plateau, call{claimPlateau, 2, 5, 15}},
-		{"Ray climbs", rayStd, climbs, call{claimNone, 8, 9, 27}},
-		{"Optuna Patient does not see a slow fall", optunaPatient, plateau, call{claimNone, 8, 9, 27}},
-		{"Optuna Patient sees a rise", optunaPatient, rises, call{claimPlateau, 2, 6, 18}},
-		{"Optuna Wilcoxon has no power with three seeds", optunaWilcoxon, rises, call{claimNone, 2, 9, 27}},
-		{"the unpaired t-test is blind to what seeds share", unpairedT, stalls, call{claimPlateau, 1, 4, 12}},
-		{"one standard error", oneStandardError, plateau, call{claimPlateau, 2, 9, 27}},
-		{"one standard error, climbing", oneStandardError, climbs, call{claimNone, 8, 9, 27}},
-		{"Kneedle", kneedle, plateau, call{claimPlateau, 2, 9, 27}},
-		{"Kneedle on a straight line", kneedle, climbs, call{claimNone, 8, 9, 27}},
+		{"Keras stops on a plateau", keras, plateau, at(claimPlateau, 2, 5, 15)},
+		{"Keras climbs", keras, climbs, at(claimNone, 8, 9, 27)},
+		{"Keras is fooled by a stall", keras, stalls, at(claimPlateau, 1, 4, 12)},
+		{"Ray", rayStd, plateau, at(claimPlateau, 2, 5, 15)},
+		{"Ray climbs", rayStd, climbs, at(claimNone, 8, 9, 27)},
+		{"Optuna Patient does not see a slow fall", optunaPatient, plateau, at(claimNone, 8, 9, 27)},
+		{"Optuna Patient sees a rise", optunaPatient, rises, at(claimPlateau, 2, 6, 18)},
+		{"Optuna Wilcoxon has no power with three seeds", optunaWilcoxon, rises, at(claimNone, 2, 9, 27)},
+		{"the unpaired t-test is blind to what seeds share", unpairedT, stalls, at(claimPlateau, 1, 4, 12)},
+		{"one standard error", oneStandardError, plateau, at(claimPlateau, 2, 9, 27)},
+		{"one standard error, climbing", oneStandardError, climbs, at(claimNone, 8, 9, 27)},
+		{"Kneedle", kneedle, plateau, at(claimPlateau, 2, 9, 27)},
+		{"Kneedle on a straight line", kneedle, climbs, at(claimNone, 8, 9, 27)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := tt.rule(tt.l); got != tt.want {
+			if got := tt.judge(tt.l); !cmp.Equal(got, tt.want, cmp.AllowUnexported(call{})) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
@@ -69,18 +88,20 @@ func TestOurs(t *testing.T) {
 	noisy := of(.01, .007, 2, 1.9, 1.8, 1.8, 1.8, 1.8, 1.8, 1.8, 1.8)
 	for _, tt := range []struct {
 		name string
-		rule int
+		rule string
 		l    ladder
 		want call
 	}{
-		{"likely", 0, quiet, call{claimPlateau, 2, 5, 15}},
-		{"likely, in doubt", 0, noisy, call{claimLikely, 2, 5, 15}},
-		{"confirm draws for the incumbent and the two in doubt", 1, noisy, call{claimPlateau, 2, 5, 24}},
-		{"certified draws too", 2, noisy, call{claimPlateau, 2, 5, 24}},
+		{"likely", "stop: likely", quiet, at(claimPlateau, 2, 5, 15)},
+		{"likely, in doubt", "stop: likely", noisy, at(claimLikely, 2, 5, 15)},
+		{"confirm draws for the incumbent and the two in doubt", "likely + confirm", noisy, at(claimPlateau, 2, 5, 24)},
+		{"certified draws too", "stop: certified", noisy, at(claimPlateau, 2, 5, 24)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := ours()[tt.rule].judge(tt.l); err != nil || got != tt.want {
+			got, err := protocolNamed(t, tt.rule).judge(tt.l)
+			got.others = nil
+			if err != nil || !cmp.Equal(got, tt.want, cmp.AllowUnexported(call{})) {
 				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
 			}
 		})
@@ -153,13 +174,23 @@ func TestNoiseIsAsDescribed(t *testing.T) {
 		if math.Abs(value/want[n.name][0]-1) > .08 || math.Abs(paired/want[n.name][1]-1) > .08 {
 			t.Errorf("%s: sd %v of a value, %v of a gain, want %v", n.name, value, paired, want[n.name])
 		}
+		l := make([]plateau.Losses, rungs)
+		for r := range l {
+			l[r] = plateau.Losses{Rank: ranks[r], ValLoss: y[r][:2000], Seeds: make([]int64, 2000)}
+			for s := range l[r].Seeds {
+				l[r].Seeds[s] = int64(s)
+			}
+		}
+		if residual, _ := plateau.ResidualSD(l); math.Abs(residual/n.sd-1) > .08 {
+			t.Errorf("%s: sd %v of a value beside what its seed shares, want %v", n.name, residual, n.sd)
+		}
 	}
 }
 
 func small(ladders int) plan {
 	return plan{
 		ladders: ladders, seed: 1, shares: []float64{.005, .01}, seeds: []int{3, 5}, noises: noises()[:2],
-		curves: curves(), rules: ours(),
+		curves: curves(), protocols: ours(),
 	}
 }
 
@@ -192,7 +223,10 @@ func TestMoreSeedsMakeNoFalsePlateaus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, rule := range p.rules {
+	for k, rule := range p.protocols {
+		if rule.seeds > 0 {
+			continue
+		}
 		var by [2]tally
 		for s := range p.seeds {
 			p.each(r, s, k, func(_ cell, one tally) {
@@ -208,6 +242,56 @@ func TestMoreSeedsMakeNoFalsePlateaus(t *testing.T) {
 		if by[1].plateau <= by[0].plateau {
 			t.Errorf("%s: five seeds call %d plateaus, three %d", rule.name, by[1].plateau, by[0].plateau)
 		}
+	}
+}
+
+// TestOneSeedIsSeldomWronglyLikely: where seeds share nothing, with the noise assumed and with it given, at most a fifth of the ladders
+// of one seed are wrongly called likely plateaus. Seeded: it does not flicker.
+func TestOneSeedIsSeldomWronglyLikely(t *testing.T) {
+	t.Parallel()
+	p := small(100)
+	p.seeds, p.noises, p.protocols = []int{1}, noises()[3:], ours()[:2]
+	r, err := p.simulate(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, rule := range p.protocols {
+		likely := 0
+		p.each(r, 0, k, func(c cell, one tally) {
+			likely += one.likely
+			if wrong := one.share(one.likelyWrong); wrong > 20 {
+				t.Errorf("%s, %s: %v %% wrongly likely", rule.name, p.curves[c.curve].name, wrong)
+			}
+		})
+		if likely == 0 {
+			t.Errorf("%s calls nothing likely", rule.name)
+		}
+	}
+}
+
+// TestRecommendedIsBetterThanTheIncumbent: what the rule recommends where nothing is sure has less regret than the incumbent, is short of
+// min_gain less often, and costs less rank. It is the way that the table names.
+func TestRecommendedIsBetterThanTheIncumbent(t *testing.T) {
+	t.Parallel()
+	p := small(50)
+	p.seeds, p.shares, p.noises, p.protocols = []int{3}, []float64{.0025, .005, .01}, noises(), ours()[:1]
+	r, err := p.simulate(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all tally
+	p.each(r, 0, 0, func(_ cell, one tally) { all.merge(one) })
+	index := func(name string) int {
+		return slices.IndexFunc(choices(), func(c choice) bool { return c.name == name })
+	}
+	was, is := all.undecided[index("the incumbent")], all.undecided[index("cheapest within min_gain of the lowest mean")]
+	if is.regret >= was.regret || is.short >= was.short || is.over >= was.over {
+		t.Errorf("recommended: %+v, the incumbent: %+v", is, was)
+	}
+	l := of(.01, .02, 2, 1.95, 1.9, 1.88, 1.89, 1.87, 1.88, 1.875, 1.87)
+	got, err := p.protocols[0].judge(l)
+	if err != nil || got.claim == claimPlateau || got.rung != got.others[index("cheapest within min_gain of the lowest mean")] {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -36,7 +36,12 @@ type truth struct {
 	ahead   [rungs]float64 // the most that the next patience ranks truly gain over this one, also beyond the last rung
 	minGain float64        // nats
 	best    float64        // the lowest loss of a rung
+	// cheapest is the lowest rung within min_gain of that: what a person who knew the truth would take.
+	cheapest int
 }
+
+// regret is what a rung loses to the lowest loss, in min_gains.
+func (t truth) regret(rung int) float64 { return (t.loss[rung] - t.best) / t.minGain }
 
 // newTruth evaluates a curve. share is min_gain as a share of the lowest rank's loss.
 func newTruth(c curve, n noise, share float64, patience int) truth {
@@ -49,6 +54,9 @@ func newTruth(c curve, n noise, share float64, patience int) truth {
 		for k := 1; k <= patience; k++ {
 			t.ahead[i] = max(t.ahead[i], t.loss[i]-at(float64(r)*math.Pow(2, float64(k))))
 		}
+	}
+	for t.regret(t.cheapest) > 1 {
+		t.cheapest++
 	}
 	return t
 }

@@ -22,7 +22,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	p := plan{
 		shares: []float64{.0025, .005, .01}, seeds: []int{1, 3, 5}, noises: noises(), curves: curves(),
-		rules: append(ours(), rivals()...),
+		protocols: append(ours(), rivals()...),
 	}
 	var jobs int
 	var brief, alone bool
@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-ladders %d -jobs %d: want at least 1 of each", p.ladders, jobs)
 	}
 	if alone {
-		p.rules = ours()
+		p.protocols = ours()
 	}
 	r, err := p.simulate(ctx, jobs)
 	if err != nil {

@@ -13,32 +13,36 @@ type noise struct {
 	formula string
 	level   float64 // what 1.8 nats of the curve's formula become
 	scale   float64 // what the curve's gains are multiplied by
-	draw    func(src *rand.Rand, seeds int) [rungs][]float64
+	// sd is that of one value after removing what seeds share: what a person who gives noise_sd should know.
+	sd   float64
+	draw func(src *rand.Rand, seeds int) [rungs][]float64
 }
 
 func noises() []noise {
 	return []noise{
 		{
-			name: "even", level: 1.8, scale: 1, formula: "N(0, .010) per seed + N(0, .004) per value",
+			name: "even", sd: .004, level: 1.8, scale: 1, formula: "N(0, .010) per seed + N(0, .004) per value",
 			draw: func(src *rand.Rand, seeds int) [rungs][]float64 {
 				return layout(seeds, shared(src, .010), func(int) float64 { return .004 * src.NormFloat64() })
 			},
 		},
 		{
-			name: "falling", level: 4.6, scale: 2.5,
+			name: "falling", sd: .0211, level: 4.6, scale: 2.5,
 			formula: "curve 4.6 + 2.5·(curve − 1.8); N(0, .037) per seed + a walk over ranks with steps N(0, .033), .025, .022, .013, " +
 				".012, .003, .003, .003",
 			draw: walk,
 		},
 		{
-			name: "heavy", level: 1.8, scale: 1, formula: "N(0, .010) per seed + .004/√3·t(3) per value, so that its standard deviation is .004",
+			name: "heavy", sd: .004, level: 1.8, scale: 1,
+			formula: "N(0, .010) per seed + .004/√3·t(3) per value, so that its standard deviation is .004",
 			draw: func(src *rand.Rand, seeds int) [rungs][]float64 {
 				t := distuv.StudentsT{Sigma: .004 / math.Sqrt(3), Nu: 3, Src: src}
 				return layout(seeds, shared(src, .010), func(int) float64 { return t.Rand() })
 			},
 		},
 		{
-			name: "unpaired", level: 1.8, scale: 1, formula: "N(0, .010) + N(0, .004), both per value: seeds share nothing",
+			name: "unpaired", sd: math.Hypot(.010, .004), level: 1.8, scale: 1,
+			formula: "N(0, .010) + N(0, .004), both per value: seeds share nothing",
 			draw: func(src *rand.Rand, seeds int) [rungs][]float64 {
 				return layout(seeds, func() float64 { return 0 }, func(int) float64 { return math.Hypot(.010, .004) * src.NormFloat64() })
 			},

@@ -1,26 +1,30 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // ours are the modes of this program's rule.
-func ours() []rule {
-	mode := func(name string, set func(*plateau.Rule)) rule {
-		return rule{name: name, judge: func(l ladder) (call, error) {
+func ours() []protocol {
+	mode := func(name string, set func(*plateau.Rule, ladder)) protocol {
+		return protocol{name: name, judge: func(l ladder) (call, error) {
 			p := plateau.DefaultRule()
 			p.MinGain, p.Patience, p.Confidence = plateau.MinGain{Value: l.share, Relative: true}, patience, confidence
-			set(&p)
+			set(&p, l)
 			return climb(p, l)
 		}}
 	}
-	return []rule{
-		mode("stop: likely", func(*plateau.Rule) {}),
-		mode("likely + confirm", func(p *plateau.Rule) { p.Confirm = true }),
-		mode("seeds as needed", func(p *plateau.Rule) { p.SeedsPerRank = plateau.NeededSeeds }),
-		mode("stop: certified", func(p *plateau.Rule) { p.Stop = plateau.StopCertified }),
+	given := mode("likely, noise given", func(p *plateau.Rule, l ladder) { p.NoiseSD, p.NoiseSource = l.noise, plateau.NoiseFromGrid })
+	given.seeds = 1 // with more the noise is measured
+	return []protocol{
+		mode("stop: likely", func(*plateau.Rule, ladder) {}),
+		given,
+		mode("likely + confirm", func(p *plateau.Rule, _ ladder) { p.Confirm = true }),
+		mode("seeds as needed", func(p *plateau.Rule, _ ladder) { p.SeedsPerRank = plateau.NeededSeeds }),
+		mode("stop: certified", func(p *plateau.Rule, _ ladder) { p.Stop = plateau.StopCertified }),
 	}
 }
 
@@ -48,15 +52,15 @@ func climb(p plateau.Rule, l ladder) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
-	c := call{rung: slices.Index(ranks[:], v.RecommendedRank), used: rungs}
-	if beyond := slices.IndexFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.Decision == plateau.DecisionBeyond }); beyond >= 0 {
-		c.used = beyond
+	counted := countedRungs(v)
+	c := call{rung: slices.Index(ranks[:], v.RecommendedRank), claimed: slices.Index(ranks[:], v.Incumbent()), used: len(counted)}
+	c.steps = float64(drawn)
+	for _, r := range v.Rungs[:c.used] {
+		c.steps += float64(cmp.Or(r.GridSeeds, l.seeds))
 	}
-	c.runs = c.used*l.seeds + drawn
-	if p.SeedsPerRank == plateau.NeededSeeds && l.seeds > 1 {
-		c.runs = drawn
-		for _, r := range v.Rungs[:c.used] {
-			c.runs += r.GridSeeds
+	if v.State != plateau.StatePlateau {
+		for _, choice := range choices() {
+			c.others = append(c.others, choice.rung(v, counted))
 		}
 	}
 	switch v.State {

@@ -10,11 +10,11 @@ import (
 
 // rivals are the rules that people use today, each as its source says, fed with one mean per rank where it knows nothing
 // of seeds.
-func rivals() []rule {
+func rivals() []protocol {
 	sure := func(f func(ladder) call) func(ladder) (call, error) {
 		return func(l ladder) (call, error) { return f(l), nil }
 	}
-	return []rule{
+	return []protocol{
 		{name: "Keras, one seed", seeds: 1, judge: sure(keras)},
 		{name: "Keras, mean", judge: sure(keras)},
 		{name: "Ray std", judge: sure(rayStd)},

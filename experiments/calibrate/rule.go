@@ -14,6 +14,7 @@ const (
 type ladder struct {
 	y     [rungs][]float64 // of all seeds that may be drawn
 	seeds int              // y[r][:seeds] are the grid's
+	noise float64          // noise_sd as a person would give it
 	share float64          // min_gain as a share of the lowest rank's mean
 }
 
@@ -28,16 +29,18 @@ const (
 
 // call is a rule's answer.
 type call struct {
-	claim claim
-	rung  int // recommended
-	used  int // rungs trained
-	runs  int // trials trained
+	claim   claim
+	rung    int     // recommended
+	claimed int     // what the claim is about
+	used    int     // rungs trained
+	steps   float64 // of training, in those of one trial
+	others  []int   // what each of choices would recommend where no plateau is sure; nil where one is, or for other protocols
 }
 
-// rule is a way to climb a ladder.
-type rule struct {
+// protocol is a way to train a ladder and to answer for it.
+type protocol struct {
 	name  string
-	seeds int // 0: as many as the table has
+	seeds int // of a grid; 0: as many as the table has
 	judge func(ladder) (call, error)
 }
 
@@ -55,5 +58,5 @@ func (l ladder) minGain() float64 { return l.share * stat.Mean(l.y[0][:l.seeds],
 
 // climbed is a call of a rule that trains every seed of every rung up to the last one it used.
 func (l ladder) climbed(c claim, rung, used int) call {
-	return call{claim: c, rung: rung, used: used, runs: used * l.seeds}
+	return call{claim: c, rung: rung, claimed: rung, used: used, steps: float64(used * l.seeds)}
 }

@@ -11,13 +11,13 @@ import (
 
 // plan is what is simulated.
 type plan struct {
-	ladders int // for each curve and noise
-	seed    uint64
-	shares  []float64 // min_gain, as a share of the lowest rank's loss
-	seeds   []int     // of a grid
-	noises  []noise
-	curves  []curve
-	rules   []rule
+	ladders   int // for each curve and noise
+	seed      uint64
+	shares    []float64 // min_gain, as a share of the lowest rank's loss
+	seeds     []int     // of a grid
+	noises    []noise
+	curves    []curve
+	protocols []protocol
 }
 
 // most is how many seeds a ladder is drawn with: the largest grid's, and as many again to draw from.
@@ -89,14 +89,14 @@ func (p plan) simulateCurve(ctx context.Context, n, c int) (results, error) {
 func (p plan) judge(part results, y [rungs][]float64, truths []truth, n, c int) error {
 	for g, share := range p.shares {
 		for s, seeds := range p.seeds {
-			for r, rule := range p.rules {
+			for r, rule := range p.protocols {
 				if rule.seeds > 0 && s > 0 {
 					continue
 				}
 				if rule.seeds > 0 {
 					seeds = rule.seeds
 				}
-				answer, err := rule.judge(ladder{y: y, seeds: seeds, share: share})
+				answer, err := rule.judge(ladder{y: y, seeds: seeds, noise: p.noises[n].sd, share: share})
 				if err != nil {
 					return fmt.Errorf("%s: %w", rule.name, err)
 				}

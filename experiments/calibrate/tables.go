@@ -12,6 +12,7 @@ func (p plan) write(w io.Writer, r results, brief bool) error {
 	p.formulas(&b)
 	p.goals(&b, r)
 	p.summary(&b, r)
+	p.picks(&b, r)
 	if !brief {
 		p.details(&b, r)
 	}
@@ -45,9 +46,10 @@ func header(b *strings.Builder, cells ...string) {
 }
 
 func percent(x float64) string { return fmt.Sprintf("%.1f", x) }
+func two(x float64) string     { return fmt.Sprintf("%.2f", x) }
 
-// numbers are a tally's columns.
-func (t tally) numbers(plateaus bool) []string {
+// numbers are a tally's columns, for so many seeds per rank.
+func (t tally) numbers(plateaus bool, seeds int) []string {
 	called := "–"
 	if plateaus {
 		called = percent(t.share(t.called))
@@ -55,12 +57,15 @@ func (t tally) numbers(plateaus bool) []string {
 	return []string{
 		percent(t.share(t.plateau)), percent(t.share(t.wrong)), percent(t.share(t.clearlyWrong)),
 		percent(t.share(t.likely)), percent(t.share(t.likelyWrong)), called,
-		fmt.Sprintf("%.2f", t.meanRegret()), percent(t.meanUsed()), percent(t.meanRuns()),
+		two(t.pick.mean(t.pick.regret)), percent(t.share(t.pick.short)), two(t.pick.mean(t.pick.bought)),
+		percent(t.mean(float64(t.used))), percent(t.mean(t.steps)), percent(100 * t.mean(t.steps) / float64(rungs*seeds)),
 	}
 }
 
 //nolint:gochecknoglobals // a constant
-var columns = []string{"plateau", "false", "clearly false", "likely", "wrongly likely", "called", "regret", "ranks", "runs"}
+var columns = []string{
+	"plateau", "false", "clearly false", "likely", "wrongly likely", "called", "regret", "short", "bought", "ranks", "steps", "steps %",
+}
 
 // details has one table for each noise, min_gain and number of seeds.
 func (p plan) details(b *strings.Builder, r results) {
@@ -71,9 +76,9 @@ func (p plan) details(b *strings.Builder, r results) {
 				header(b, append([]string{"curve", "rule"}, columns...)...)
 				for c, curve := range p.curves {
 					truth := newTruth(curve, noise, share, patience)
-					for k, rule := range p.rules {
+					for k, rule := range p.protocols {
 						if t := r[cell{n, c, g, s, k}]; t != nil {
-							row(b, append([]string{curve.name, rule.name}, t.numbers(truth.plateaus(patience))...)...)
+							row(b, append([]string{curve.name, rule.name}, t.numbers(truth.plateaus(patience), seeds)...)...)
 						}
 					}
 				}
@@ -101,7 +106,7 @@ func (p plan) summary(b *strings.Builder, r results) {
 	b.WriteString("\n## All curves, noises and min_gains together\n\n")
 	header(b, append([]string{"rule", "seeds", "worst false", "worst clearly false", "worst wrongly likely"}, columns...)...)
 	for s, seeds := range p.seeds {
-		for k, rule := range p.rules {
+		for k, rule := range p.protocols {
 			var all tally
 			var wrong, clearly, likely float64
 			p.each(r, s, k, func(_ cell, t tally) {
@@ -111,8 +116,27 @@ func (p plan) summary(b *strings.Builder, r results) {
 				likely = max(likely, t.share(t.likelyWrong))
 			})
 			if all.ladders > 0 {
-				row(b, append([]string{rule.name, fmt.Sprint(seeds), percent(wrong), percent(clearly), percent(likely)}, all.numbers(true)...)...)
+				worst := []string{rule.name, fmt.Sprint(seeds), percent(wrong), percent(clearly), percent(likely)}
+				row(b, append(worst, all.numbers(true, seeds)...)...)
 			}
+		}
+	}
+}
+
+// picks compares the ways to recommend a rank of ladders without a plateau for sure, after the first protocol's climb.
+func (p plan) picks(b *strings.Builder, r results) {
+	b.WriteString("\n## Which rank to recommend where no plateau is sure\n\n")
+	header(b, "rule", "seeds", "recommended", "% of ladders", "regret", "short %", "bought", "bought too much")
+	for s, seeds := range p.seeds {
+		var all tally
+		p.each(r, s, 0, func(_ cell, t tally) { all.merge(t) })
+		for i, c := range choices() {
+			if all.undecided == nil {
+				continue
+			}
+			u := all.undecided[i]
+			row(b, p.protocols[0].name, fmt.Sprint(seeds), c.name, percent(all.share(u.ladders)), two(u.mean(u.regret)),
+				percent(100*u.mean(float64(u.short))), two(u.mean(u.bought)), two(u.mean(u.over)))
 		}
 	}
 }
@@ -166,7 +190,10 @@ func (p plan) goals(b *strings.Builder, r results) {
 	}
 	header(b, columns...)
 	for s, seeds := range p.seeds {
-		for k, rule := range p.rules[:len(ours())] {
+		for k, rule := range p.protocols[:len(ours())] {
+			if rule.seeds > 0 && s > 0 {
+				continue
+			}
 			cells := []string{rule.name, fmt.Sprint(seeds)}
 			for _, g := range goals() {
 				cells = append(cells, g.worst(p, r, s, k))

@@ -1,25 +1,65 @@
 package main
 
-// tally counts what a rule did on ladders of one truth.
+import "math"
+
+// tally counts what a protocol did on ladders of one truth.
 type tally struct {
 	ladders      int
-	plateau      int     // plateau claimed
-	wrong        int     // of these, false
-	clearlyWrong int     // of these, false by at least a fifth of min_gain
-	likely       int     // likely plateau claimed
-	likelyWrong  int     // of these, false
-	called       int     // claims of either kind that are not false
-	regret       float64 // sum of the recommended rank's true loss − the lowest, in min_gains
-	used, runs   int     // rungs, trials
+	plateau      int // plateau claimed
+	wrong        int // of these, false
+	clearlyWrong int // of these, false by at least a fifth of min_gain
+	likely       int // likely plateau claimed
+	likelyWrong  int // of these, false
+	called       int // claims of either kind that are not false
+	used         int // rungs
+	steps        float64
+	pick         pick
+	undecided    []pick // of ladders without a plateau for sure, by choice
 }
+
+// pick sums up how good recommendations were.
+type pick struct {
+	ladders int
+	regret  float64 // the recommended rank's true loss − the lowest, in min_gains
+	short   int     // of these, those of more than one min_gain
+	bought  float64 // log2 of the recommended rank over the cheapest whose true loss is within min_gain of the lowest
+	over    float64 // the part of it above 0
+}
+
+func (p *pick) add(of truth, rung int) {
+	regret := of.regret(rung)
+	bought := math.Log2(float64(ranks[rung]) / float64(ranks[of.cheapest]))
+	p.ladders++
+	p.regret += regret
+	p.short += one(regret > 1)
+	p.bought += bought
+	p.over += max(0, bought)
+}
+
+func (p *pick) merge(o pick) {
+	p.ladders += o.ladders
+	p.regret += o.regret
+	p.short += o.short
+	p.bought += o.bought
+	p.over += o.over
+}
+
+// mean is a sum per ladder; 0 where there is none.
+func (p pick) mean(sum float64) float64 { return sum / float64(max(1, p.ladders)) }
 
 // add counts one ladder.
 func (t *tally) add(of truth, c call) {
-	wrong, clearly := of.isFalse(c.rung)
+	wrong, clearly := of.isFalse(c.claimed)
 	t.ladders++
-	t.regret += (of.loss[c.rung] - of.best) / of.minGain
 	t.used += c.used
-	t.runs += c.runs
+	t.steps += c.steps
+	t.pick.add(of, c.rung)
+	if c.others != nil && t.undecided == nil {
+		t.undecided = make([]pick, len(c.others))
+	}
+	for i, rung := range c.others {
+		t.undecided[i].add(of, rung)
+	}
 	switch c.claim {
 	case claimPlateau:
 		t.plateau++
@@ -43,17 +83,21 @@ func (t *tally) merge(o tally) {
 	t.likely += o.likely
 	t.likelyWrong += o.likelyWrong
 	t.called += o.called
-	t.regret += o.regret
 	t.used += o.used
-	t.runs += o.runs
+	t.steps += o.steps
+	t.pick.merge(o.pick)
+	if o.undecided != nil && t.undecided == nil {
+		t.undecided = make([]pick, len(o.undecided))
+	}
+	for i, p := range o.undecided {
+		t.undecided[i].merge(p)
+	}
 }
 
 // share is a count in percent of the ladders.
 func (t tally) share(n int) float64 { return 100 * float64(n) / float64(t.ladders) }
 
-func (t tally) meanRuns() float64   { return float64(t.runs) / float64(t.ladders) }
-func (t tally) meanUsed() float64   { return float64(t.used) / float64(t.ladders) }
-func (t tally) meanRegret() float64 { return t.regret / float64(t.ladders) }
+func (t tally) mean(sum float64) float64 { return sum / float64(t.ladders) }
 
 func one(yes bool) int {
 	if yes {

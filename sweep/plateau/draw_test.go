@@ -32,7 +32,7 @@ type drawCase struct {
 	rule  plateau.Rule
 	rungs []plateau.Losses
 	state plateau.State
-	rank  int
+	rank  int // the incumbent
 	draw  *plateau.Draw
 	seeds int // that rank 4 is compared over in the end
 }
@@ -40,8 +40,8 @@ type drawCase struct {
 func (c drawCase) check(t *testing.T) {
 	t.Helper()
 	v := judge(t, c.rule, c.rungs)
-	if v.State != c.state || v.RecommendedRank != c.rank {
-		t.Errorf("Judge = %s, rank %d, want %s, rank %d (%s)\n%+v", v.State, v.RecommendedRank, c.state, c.rank, prose.Reason(v), v.Rungs)
+	if v.State != c.state || v.Incumbent() != c.rank {
+		t.Errorf("Judge = %s, rank %d, want %s, rank %d (%s)\n%+v", v.State, v.Incumbent(), c.state, c.rank, prose.Reason(v), v.Rungs)
 	}
 	if diff := cmp.Diff(c.draw, v.Draw); diff != "" {
 		t.Errorf("draw (-want +got):\n%s", diff)

@@ -45,7 +45,9 @@ const (
 	ReasonNothingShared  Code = "no_common_seed"   // Ranks and Over share no seed
 	ReasonFewStrikes     Code = "few_strikes"      // Ranks probably gain less over Over, but are Count of Of; plateau probability Value
 	ReasonEarlierOpen    Code = "earlier_may_gain" // Ranks gain nothing over Over, but earlier ones may; plateau probability Value
-	ReasonOpen           Code = "unresolved"       // Ranks gain Gain over Over: that settles nothing
+	// ReasonNotLikely: the climb stopped as Ranks seem to gain less over Over, but the probability is Value, not Limit.
+	ReasonNotLikely Code = "not_likely_enough"
+	ReasonOpen      Code = "unresolved" // Ranks gain Gain over Over: that settles nothing
 
 	ReasonRunning   Code = "running"             // Count of Of trials of Ranks finished
 	ReasonDrawing   Code = "running_extra_seeds" // Count of Of trials of extra seeds of Ranks finished; Name is their use
@@ -68,6 +70,14 @@ const (
 	ReasonTime      Code = "time"          // limits.time, Limit seconds, ran out before Ranks were complete
 )
 
+// Choices: why Ranks, which has one, is recommended in place of the incumbent. Gain is the larger rank's over the smaller, nil where they
+// share no seed.
+const (
+	ChoiceBetter Code = "better_than_incumbent" // its mean is better than that of Over, the incumbent, which is larger and the plateau's
+	ChoiceBest   Code = "best_mean"             // it has the best mean; Over is the incumbent
+	ChoiceEnough Code = "within_min_gain"       // the smallest whose mean is within min_gain of the best one's, of rank Over
+)
+
 // Advice: what to do about it.
 const (
 	AdviseRank         Code = "use_rank"            // use rank Over: Ranks buy nothing
@@ -77,7 +87,7 @@ const (
 	AdviseSeeds        Code = "more_seeds"          // Count seeds per rank would settle it, or, where Of is set, the ranks tried
 	AdviseNoSeeds      Code = "no_seeds_settle_it"  // no reasonable number of seeds would
 	AdviseClimb        Code = "add_a_larger_rank"   // patience has not run out
-	AdviseNoise        Code = "on_noise_sd"         // Ranks, or all where empty, rest on noise_sd Value, from Name
+	AdviseNoise        Code = "on_noise_sd"         // Ranks, or all where empty, rest on noise_sd Value, from Name; likely claims on Limit
 	AdviseUncertain    Code = "uncertain_incumbent" // Ranks gain Gain over Over, which is not certain
 	AdviseDraw         Code = "train_seeds"         // train Seeds at Ranks; Name is their use
 	AdviseBeyond       Code = "better_beyond"       // Ranks, past the stop, gain Gain over Over: patience Of was too short
@@ -90,13 +100,14 @@ const (
 	AdviseLowerRate    Code = "lower_learning_rate" // now Value; at least that much where Name is set
 	AdviseDiverged     Code = "diverged_ranks"      // as ReasonDiverged, where other ranks work
 	AdviseAlpha        Code = "check_alpha"         // at rank Over alpha Value scales updates by Limit
-	AdviseLessMemory   Code = "less_memory"         // stay at a lower rank or, where Over is 0, begin there; or raise limits.memory
+	AdviseLessMemory   Code = "less_memory"         // stay lower than Ranks or, where Over is 0, begin there; or raise limits.memory
 	AdviseSmaller      Code = "smaller_trials"      // what needs less memory
 	AdviseLessTime     Code = "less_time"           // as less_memory, for limits.trial_time
 	AdviseCheaper      Code = "cheaper_steps"       // what makes a step cheaper
 	AdviseRankCost     Code = "rank_cost"           // rank Over has Count trainable parameters, Value bytes with gradient and moments
 	AdviseMoreTime     Code = "more_time"           // raise limits.time
 	AdviseUndrawn      Code = "undrawn_seeds"       // limits.time, Limit seconds, ran out before the extra seeds of Ranks; Name is their use
+	AdviseNewName      Code = "new_name"            // how ranks are added to a grid that ran
 	AdviseNextRank     Code = "try_rank"            // try rank Over next
 	AdviseWidest       Code = "no_larger_rank"      // the last rank is as wide as the widest target
 	AdviseEdge         Code = "edge"                // the best value of axis Name at Ranks is the last of its list on that Side

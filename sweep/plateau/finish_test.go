@@ -115,10 +115,10 @@ func TestConfirmAtTheEndKeepsTheClimb(t *testing.T) {
 		if diff := cmp.Diff(firstLooks(plain), firstLooks(got)); diff != "" {
 			rt.Fatalf("the climb (-plain +confirmed):\n%s", diff)
 		}
-		i := slices.IndexFunc(got.Rungs, func(r plateau.RungVerdict) bool { return r.Rank == got.RecommendedRank })
-		moved := got.RecommendedRank != plain.RecommendedRank
-		if moved && (got.RecommendedRank < plain.RecommendedRank || got.Rungs[i].Decision != plateau.DecisionImproved) {
-			rt.Fatalf("rank %d takes over from %d: %+v", got.RecommendedRank, plain.RecommendedRank, got.Rungs[i])
+		i := slices.IndexFunc(got.Rungs, func(r plateau.RungVerdict) bool { return r.Rank == got.Incumbent() })
+		moved := got.Incumbent() != plain.Incumbent()
+		if moved && (got.Incumbent() < plain.Incumbent() || got.Rungs[i].Decision != plateau.DecisionImproved) {
+			rt.Fatalf("rank %d takes over from %d: %+v", got.Incumbent(), plain.Incumbent(), got.Rungs[i])
 		}
 	})
 	if draws == 0 {
@@ -148,9 +148,9 @@ func wantDraw(v plateau.Verdict, maxSeeds int) *plateau.Draw {
 	if v.State != plateau.StateLikelyPlateau {
 		return nil
 	}
-	ranks := []int{v.RecommendedRank}
+	ranks := []int{v.Incumbent()}
 	for _, r := range v.Rungs {
-		if r.Rank > v.RecommendedRank && *r.Gain.Hi >= v.MinGain {
+		if r.Rank > v.Incumbent() && *r.Gain.Hi >= v.MinGain {
 			ranks = append(ranks, r.Rank)
 		}
 	}

@@ -16,16 +16,17 @@ const StrikeProbability = 0.20
 // second doubled the wrong claims.
 const likelyEnough = 0.90
 
-// likelyOnNoise is what suffices where one seed each leaves the noise to noise_sd: two losses equal to the incumbent's reach
-// 0.84 at its default, and one seed cannot say more than that.
-const likelyOnNoise = 0.80
+// stopOnNoise is what suffices to stop where one seed each leaves the noise to noise_sd: two losses equal to the incumbent's reach
+// 0.84 at its default, and one seed cannot say more than that. To stop is to save trials; what is called likely needs likelyEnough.
+const stopOnNoise = 0.80
 
 // Judge reports whether climbing to larger ranks still pays, as if the ladder ended with the last rung given.
 //
 // rungs ascend in Rank; ValLoss holds validation losses at the best evaluation, in nats per token, one per finished seed.
 // Rungs are compared over the seeds they share. A ladder that the rule stops early is judged at that point: later rungs
 // are listed as DecisionBeyond and move neither the state nor the recommendation. With one seed the intervals rest on
-// NoiseSD alone, and the verdict is a likely plateau at best unless NoiseSD was given by a person.
+// NoiseSD alone, and the verdict is a likely plateau at best unless NoiseSD was given by a person. The recommended rank is not always the
+// incumbent, which the claim is about: see recommend.
 //
 // Where Stop is certified, or Confirm is set, a stop that the grid's seeds do not certify asks for further seeds
 // (Verdict.Draw) and is judged again once the losses include them. So does Confirm, once, where a plateau is likely though
@@ -218,6 +219,10 @@ func (c *Climb) resolve() {
 
 // DefaultNoise is noise_sd as a fraction of the lowest rank's loss where nothing better is known.
 const DefaultNoise = 0.0025
+
+// CautiousNoise takes its place where a plateau is to be called likely on a noise that nobody measured: the largest that was seen, that of
+// ladders whose seeds share nothing (experiments/calibrate: 0.58 %) and of real ones between their lowest ranks (0.5 %).
+const CautiousNoise = 0.006
 
 // Add takes the next rung into account.
 func (c *Climb) Add(l Losses) {

@@ -31,6 +31,7 @@ type referenceCase struct {
 	NoiseSD    float64     `json:"noise_sd"`
 	Want       struct {
 		Recommended int            `json:"recommended"`
+		Incumbent   int            `json:"incumbent"`
 		MinGain     float64        `json:"min_gain"`
 		Rows        []referenceRow `json:"rows"`
 		Stopped     bool           `json:"stopped"`
@@ -105,6 +106,9 @@ func TestJudgeEqualsReference(t *testing.T) {
 			if v.RecommendedRank != c.Want.Recommended {
 				t.Errorf("recommended rank %d, want %d", v.RecommendedRank, c.Want.Recommended)
 			}
+			if v.Incumbent() != c.Want.Incumbent {
+				t.Errorf("incumbent %d, want %d", v.Incumbent(), c.Want.Incumbent)
+			}
 			if diff := cmp.Diff(c.Want.Rows, rowsOf(v), cmpopts.EquateApprox(1e-8, 1e-12)); diff != "" {
 				t.Errorf("rows (-reference +Judge):\n%s", diff)
 			}
@@ -142,7 +146,7 @@ func TestJudgeByHand(t *testing.T) {
 	if diff := cmp.Diff(&want, got.Gain, cmpopts.EquateApprox(0, 1e-6)); diff != "" {
 		t.Errorf("gain (-want +got):\n%s", diff)
 	}
-	if got.Decision != plateau.DecisionUnresolved || v.State != plateau.StateInconclusive || v.RecommendedRank != 4 {
+	if got.Decision != plateau.DecisionUnresolved || v.State != plateau.StateInconclusive || v.RecommendedRank != 8 {
 		t.Errorf("got %s, %s, rank %d", got.Decision, v.State, v.RecommendedRank)
 	}
 }
@@ -188,7 +192,7 @@ func TestJudgeStates(t *testing.T) {
 		"one rank":              {plateau.DefaultRule(), ladder(ranks[:1], flat[:1]), plateau.StateInconclusive, 1, nil},
 		"grid ends on a strike": {plateau.DefaultRule(), ladder(ranks[:3], flat[:3]), plateau.StateLikelyPlateau, 2, nil},
 		"one seed, noise assumed": {
-			plateau.DefaultRule(), ladder(ranks, one(4.8, 4.6, 4.6, 4.6)), plateau.StateLikelyPlateau,
+			plateau.DefaultRule(), ladder(ranks, one(4.8, 4.6, 4.6, 4.6)), plateau.StateInconclusive,
 			2,
 			[]string{plateau.FlagOneSeed},
 		},

@@ -2,21 +2,21 @@ package plateau
 
 // explain finds the reason and the advice of a verdict in the numbers of its rows.
 func (c *Climb) explain(v *Verdict) {
-	b := c.Rungs[c.Incumbent].Rank
+	b, use := c.Rungs[c.Incumbent].Rank, v.RecommendedRank
 	tried := c.since()
 	switch v.State {
 	case StatePlateau:
 		v.Reason = Finding{Code: ReasonPlateau, Ranks: ranksOf(tried), Over: b, Values: valuesOf(tried, upper), Value: c.rule.Confidence}
-		v.advise(Finding{Code: AdviseRank, Ranks: ranksOf(tried), Over: b})
+		v.advise(Finding{Code: AdviseRank, Ranks: ranksOf(tried), Over: use})
 	case StateLikelyPlateau:
-		v.Reason = Finding{Code: ReasonLikelyPlateau, Ranks: ranksOf(tried), Over: b, Values: valuesOf(tried, chance)}
+		v.Reason = Finding{Code: ReasonLikelyPlateau, Ranks: ranksOf(tried), Over: b, Values: valuesOf(tried, c.chance)}
 		if !c.patienceOut() {
 			v.Reason.Count, v.Reason.Of = c.count, c.rule.Patience
 		}
 		c.adviseSeeds(v)
 	case StateOverfit:
 		v.Reason = Finding{Code: ReasonOverfit, Ranks: ranksOf(c.struck()), Over: b, Values: valuesOf(c.struck(), middle)}
-		v.advise(Finding{Code: AdviseRankOrLower, Over: b})
+		v.advise(Finding{Code: AdviseRankOrLower, Over: use})
 	case StateStillImproving:
 		v.Reason = Finding{Code: ReasonStillImproving, Ranks: []int{b}, Gain: c.Rows[c.End].Gain, Over: c.Rows[c.End].Incumbent}
 		v.advise(Finding{Code: AdviseLargerRanks})
@@ -38,11 +38,14 @@ func (c *Climb) explainInconclusive(v *Verdict) {
 		return
 	case last.Gain == nil:
 		v.Reason.Code = ReasonNothingShared
+	case c.patienceOut():
+		v.Reason.Code, v.Reason.Ranks, v.Reason.Value = ReasonNotLikely, ranksOf(c.since()), c.plateauProbability(c.cautious)
+		v.Reason.Over, v.Reason.Limit = c.Rungs[c.Incumbent].Rank, likelyEnough
 	case c.count > 0 && c.count == len(c.since()):
 		v.Reason.Code, v.Reason.Ranks = ReasonFewStrikes, ranksOf(c.since())
-		v.Reason.Count, v.Reason.Of, v.Reason.Value = c.count, c.rule.Patience, c.plateauProbability()
+		v.Reason.Count, v.Reason.Of, v.Reason.Value = c.count, c.rule.Patience, c.plateauProbability(c.cautious)
 	case c.count > 0:
-		v.Reason.Code, v.Reason.Value = ReasonEarlierOpen, c.plateauProbability()
+		v.Reason.Code, v.Reason.Value = ReasonEarlierOpen, c.plateauProbability(c.cautious)
 	default:
 		v.Reason.Code, v.Reason.Gain = ReasonOpen, last.Gain
 	}
@@ -70,7 +73,7 @@ func (c *Climb) adviseCommon(v *Verdict) {
 	if c.restsOnNoise() {
 		c.adviseNoise(v)
 	}
-	if b.Promoted && b.Decision != DecisionImproved {
+	if b.Promoted && b.Decision != DecisionImproved && v.Choice == nil {
 		v.advise(Finding{Code: AdviseUncertain, Ranks: []int{b.Rank}, Gain: b.Gain, Over: b.Comparison.Incumbent})
 	}
 	if d := v.Draw; d != nil {
@@ -92,6 +95,9 @@ func (c *Climb) adviseNoise(v *Verdict) {
 	f := Finding{Code: AdviseNoise, Value: c.noiseSD, Name: c.rule.NoiseSource}
 	if c.rule.NoiseSD == 0 || f.Name == "" {
 		f.Name = NoiseDefault
+	}
+	if c.rule.noiseAssumed() {
+		f.Limit = c.noiseSD * (CautiousNoise / DefaultNoise)
 	}
 	if rows := c.onNoise(); len(rows) < c.End {
 		f.Ranks = ranksOf(rows)
@@ -125,4 +131,6 @@ func valuesOf(rows []RungVerdict, of func(RungVerdict) float64) []float64 {
 
 func upper(r RungVerdict) float64  { return *r.Gain.Hi }
 func middle(r RungVerdict) float64 { return r.Gain.Mean }
-func chance(r RungVerdict) float64 { return *r.Probability }
+
+// chance is that of a gain worth having, as a claim counts it.
+func (c *Climb) chance(r RungVerdict) float64 { return r.chanceOf(c.MinGain, c.cautious(r)) }

@@ -7,7 +7,7 @@ import (
 )
 
 // Version counts the releases of the plateau rule whose verdicts differ: it is stored with every verdict.
-const Version = 3
+const Version = 4
 
 // StopMode says what lets a ladder stop before its last rank.
 type StopMode string

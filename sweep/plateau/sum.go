@@ -9,19 +9,24 @@ import (
 // Verdict sums the climb up, as if its last rung were the ladder's last.
 func (c *Climb) Verdict() Verdict {
 	c.level()
+	state := c.state()
+	recommended := c.recommend(state)
 	v := Verdict{
-		RecommendedRank: c.Rungs[c.Incumbent].Rank,
+		State:           state,
+		RecommendedRank: c.Rungs[recommended].Rank,
 		BestRank:        c.bestRank(),
-		EquivalentRanks: c.equivalentRanks(),
+		EquivalentRanks: c.equivalentRanks(recommended),
 		MinGain:         c.MinGain,
 		Rungs:           c.Rows,
 		Flags:           []string{},
 		Advice:          []Finding{},
 	}
-	v.State, v.Draw = c.state(), c.Draw
+	v.Draw = c.Draw
+	if recommended != c.Incumbent {
+		v.IncumbentRank, v.Choice = c.Rungs[c.Incumbent].Rank, c.choice(state, recommended)
+	}
 	if v.State == StateLikelyPlateau {
-		p := c.plateauProbability()
-		v.Probability = &p
+		v.Probability = new(c.plateauProbability(c.cautious))
 	}
 	if (v.State == StateLikelyPlateau || v.State == StateInconclusive) && !c.certified() {
 		v.SeedsToCertify = c.seedsToCertify()
@@ -46,11 +51,11 @@ func (c *Climb) state() State {
 		return StateOverfit
 	case c.Stopped && c.certified():
 		return StatePlateau
-	case (c.Stopped || c.Draw != nil) && c.likely():
+	case (c.Stopped || c.Draw != nil) && c.claimsLikely():
 		return StateLikelyPlateau
 	case c.Rows[c.End].Decision == DecisionImproved:
 		return StateStillImproving
-	case c.count > 0 && c.likely():
+	case c.count > 0 && c.claimsLikely():
 		return StateLikelyPlateau
 	}
 	return StateInconclusive
@@ -76,6 +81,9 @@ func (p Rule) noiseGiven() bool {
 	return p.NoiseSD > 0 && (p.NoiseSource == NoiseFromGrid || p.NoiseSource == NoiseFromFlag)
 }
 
+// noiseAssumed reports whether nobody gave NoiseSD and nothing measured it.
+func (p Rule) noiseAssumed() bool { return p.NoiseSD == 0 || p.NoiseSource == NoiseDefault }
+
 // restsOnNoise reports whether some row rests on noise_sd.
 func (c *Climb) restsOnNoise() bool {
 	return slices.ContainsFunc(c.Rows[:c.End+1], RungVerdict.restsOnNoise)
@@ -94,37 +102,51 @@ func (r RungVerdict) restsOnNoise() bool { return r.Gain != nil && r.DF == nil }
 // Where the grid ended before patience did, a rank k < patience rungs above b counts as gaining too much from
 // min_gain·k/patience on: returns diminish with rank on a ladder that is about to plateau, so that patience rungs gain at
 // most patience/k times what k of them do, but without this a steady climb in steps below min_gain would pass for flat.
-func (c *Climb) plateauProbability() float64 {
+func (c *Climb) plateauProbability(sd func(RungVerdict) float64) float64 {
 	p := 1.0
 	ended := !c.patienceOut()
 	for i, r := range c.since() {
 		if r.Probability == nil {
 			return 0
 		}
-		chance := *r.Probability
+		worthwhile := c.MinGain
 		if k := i + 1; ended && k < c.rule.Patience {
-			chance = r.chanceOf(c.MinGain * float64(k) / float64(c.rule.Patience))
+			worthwhile *= float64(k) / float64(c.rule.Patience)
 		}
-		p -= chance
+		p -= r.chanceOf(worthwhile, sd(r))
 	}
 	return max(0, p)
 }
 
-// likely reports whether the plateau is likely enough to be called so.
+// likely reports whether the plateau is likely enough to stop at.
 func (c *Climb) likely() bool {
+	enough := likelyEnough
 	if slices.ContainsFunc(c.since(), RungVerdict.restsOnNoise) {
-		return c.plateauProbability() >= likelyOnNoise
+		enough = stopOnNoise
 	}
-	return c.plateauProbability() >= likelyEnough
+	return c.plateauProbability(sdOf) >= enough
 }
 
-// chanceOf is the probability that the row's true gain is at least x.
-func (r RungVerdict) chanceOf(x float64) float64 {
+// claimsLikely reports whether the plateau is likely enough to be called so.
+func (c *Climb) claimsLikely() bool { return c.plateauProbability(c.cautious) >= likelyEnough }
+
+func sdOf(r RungVerdict) float64 { return r.SD }
+
+// cautious is the standard deviation of a row's gain that a claim rests on: where the noise is assumed, that of the noisiest ladders.
+func (c *Climb) cautious(r RungVerdict) float64 {
+	if r.restsOnNoise() && c.rule.noiseAssumed() {
+		return r.SD * (CautiousNoise / DefaultNoise)
+	}
+	return r.SD
+}
+
+// chanceOf is the probability that the row's true gain is at least x, where one paired gain has the standard deviation sd.
+func (r RungVerdict) chanceOf(x, sd float64) float64 {
 	df := math.Inf(1)
 	if r.DF != nil {
 		df = *r.DF
 	}
-	return survival((x-r.Gain.Mean)*math.Sqrt(float64(len(r.Seeds)))/r.SD, df)
+	return survival((x-r.Gain.Mean)*math.Sqrt(float64(len(r.Seeds)))/sd, df)
 }
 
 // memorises reports whether patience ran out on strikes that are all worse than the incumbent while the training loss falls
@@ -196,20 +218,20 @@ func (c *Climb) bestRank() int {
 	return c.Rungs[best].Rank
 }
 
-// equivalentRanks lists the ranks that are not shown to be worse than the incumbent by min_gain or more, itself among them.
-func (c *Climb) equivalentRanks() []int {
+// equivalentRanks lists the ranks that are not shown to be worse than a rung by min_gain or more, itself among them.
+func (c *Climb) equivalentRanks(rung int) []int {
 	var ranks []int
 	for r := range c.Rungs {
-		if r == c.Incumbent || c.notWorse(r) {
+		if r == rung || c.notWorse(rung, r) {
 			ranks = append(ranks, c.Rungs[r].Rank)
 		}
 	}
 	return ranks
 }
 
-// notWorse reports whether rung r may lose less than min_gain over the incumbent.
-func (c *Climb) notWorse(r int) bool {
-	g := c.compare(c.Incumbent, r, len(c.Rungs)-1)
+// notWorse reports whether rung r may lose less than min_gain over rung b.
+func (c *Climb) notWorse(b, r int) bool {
+	g := c.compare(b, r, len(c.Rungs)-1)
 	return g.n == 0 || g.hi >= -c.MinGain
 }
 

@@ -18,6 +18,14 @@ const (
 	StateRunning        State = "running"
 )
 
+// Claims reports whether the state says of the incumbent that larger ranks do not pay.
+func (s State) Claims() bool {
+	return s == StatePlateau || s == StateLikelyPlateau || s == StateOverfit
+}
+
+// Certain reports whether that is shown, not only likely.
+func (s State) Certain() bool { return s == StatePlateau || s == StateOverfit }
+
 // StepDecision is what one rung showed against the incumbent.
 type StepDecision string
 
@@ -77,9 +85,13 @@ type Draw struct {
 
 // Verdict is what Rule.Judge and a sweep say of a ladder.
 type Verdict struct {
-	State           State    `json:"state"`
-	RecommendedRank int      `json:"recommended_rank"` // the incumbent; 0 while no rung is complete
-	BestRank        int      `json:"best_rank"`        // lowest mean
+	State           State `json:"state"`
+	RecommendedRank int   `json:"recommended_rank"` // 0 while no rung is complete
+	// IncumbentRank is what the claim and the gains of Reason are about, where it is not the recommended rank; else 0. See Incumbent.
+	IncumbentRank int `json:"incumbent_rank,omitempty"`
+	// Choice says why the recommended rank is not the incumbent, and what that leaves open; nil where it is.
+	Choice          *Finding `json:"choice,omitempty"`
+	BestRank        int      `json:"best_rank"` // lowest mean
 	EquivalentRanks []int    `json:"equivalent_ranks"`
 	Probability     *float64 `json:"probability"` // of a likely plateau
 	// SeedsToCertify is how many seeds per rank would turn a likely plateau into a plateau, or settle an unresolved last rank,
@@ -100,6 +112,14 @@ type Verdict struct {
 	DivergedRanks []int `json:"diverged_ranks,omitempty"`
 	// Screening is how the ranks to train were chosen; nil where a ladder is climbed from its lowest rank, or not screened yet.
 	Screening *Screening `json:"screening,omitempty"`
+}
+
+// Incumbent is the rank that the climb compared with last: its claim, if any, says that no larger rank gains min_gain over this one.
+func (v Verdict) Incumbent() int {
+	if v.IncumbentRank > 0 {
+		return v.IncumbentRank
+	}
+	return v.RecommendedRank
 }
 
 // NextRung is a rung that was not trained.

@@ -75,9 +75,10 @@ func started(r sweep.Rung) bool {
 }
 
 func newVerdict(v plateau.Verdict) Verdict {
-	return Verdict{
+	out := Verdict{
 		State:           v.State,
 		RecommendedRank: nonZero(v.RecommendedRank),
+		IncumbentRank:   nonZero(v.IncumbentRank),
 		BestRank:        nonZero(v.BestRank),
 		EquivalentRanks: notNil(v.EquivalentRanks),
 		Probability:     v.Probability,
@@ -90,7 +91,12 @@ func newVerdict(v plateau.Verdict) Verdict {
 		Advice:          prose.Advice(v),
 		AdviceCodes:     AdviceCodes(v),
 		Flags:           notNil(v.Flags),
+		Choice:          prose.Choice(v),
 	}
+	if out.Choice != "" {
+		out.ChoiceCode = v.Choice.Code
+	}
+	return out
 }
 
 // AdviceCodes names each piece of a verdict's advice, in the order of prose.Advice.

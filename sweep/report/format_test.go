@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 func TestCount(t *testing.T) {
@@ -52,5 +54,47 @@ func TestConditionsSayEpochs(t *testing.T) {
 		if got := strings.ReplaceAll(c.String(), noBreak, " "); !strings.HasSuffix(got, want) {
 			t.Errorf("%v epochs: %q, want its end to be %q", epochs, got, want)
 		}
+	}
+}
+
+// TestNoise: a ratio of variances needs two of them. Paired differences that are all the same leave rounding for the second.
+func TestNoise(t *testing.T) {
+	t.Parallel()
+	rungs := func(y ...[]float64) []plateau.Losses {
+		var all []plateau.Losses
+		for i, losses := range y {
+			all = append(all, plateau.Losses{Rank: 1 << i, Seeds: []int64{0, 1, 2}, ValLoss: losses, Complete: true})
+		}
+		return all
+	}
+	for name, test := range map[string]struct {
+		rungs []plateau.Losses
+		want  string
+	}{
+		"the same differences": {
+			rungs([]float64{4.1, 4.2, 4.4}, []float64{4.0, 4.1, 4.3}),
+			"a loss varies by 0.15 over seeds, and not at all once what they share is removed",
+		},
+		"seeds share nothing": {
+			rungs([]float64{4.1, 4.2, 4.3}, []float64{4.2, 4.1, 4.0}),
+			"a loss varies by 0.1 over seeds, and by 0.14 once what they share is removed: pairing by seed gained nothing here (variance ratio 0.5)",
+		},
+	} {
+		if got := NoiseOf(test.rungs); got == nil || got.String() != test.want {
+			t.Errorf("%s: %v, want %s", name, got, test.want)
+		}
+	}
+}
+
+// TestClaimNamesItsRank: a plateau is one over the incumbent, which the recommended rank beside it need not be.
+func TestClaimNamesItsRank(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[plateau.State]string{plateau.StateLikelyPlateau: " over rank 32", plateau.StateInconclusive: ""} {
+		if got := (Verdict{State: state, RecommendedRank: new(8), IncumbentRank: new(32)}).over(); got != want {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
+	}
+	if got := (Verdict{State: plateau.StatePlateau, RecommendedRank: new(8)}).over(); got != "" {
+		t.Errorf("the recommended rank's own plateau: %q", got)
 	}
 }

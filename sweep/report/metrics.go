@@ -15,15 +15,18 @@ import (
 )
 
 // Metric is what one number says about a ladder's rank. val_loss is the ladder's verdict; the others are judged by the same rule
-// over the grid's seeds, inform, and decide nothing.
+// over the grid's seeds, inform, and decide nothing. Perplexity is val_loss in other units, and has no verdict of its own.
 type Metric struct {
 	Name            string        `json:"metric"`
 	State           plateau.State `json:"state,omitempty"` // absent where the rule cannot judge: see Reason
 	RecommendedRank *int          `json:"recommended_rank"`
 	BestRank        *int          `json:"best_rank"`
-	Value           *float64      `json:"value"`    // mean over the grid's seeds at the recommended rank
+	Value           *float64      `json:"value"`    // mean over the grid's seeds at the recommended rank, perplexity's at val_loss's
 	MinGain         *float64      `json:"min_gain"` // in the metric's own unit
 	Reason          string        `json:"reason"`
+
+	// disagrees says that a person who goes by this metric would take another rank than val_loss's.
+	disagrees bool
 }
 
 // metric is how a trial is scored.
@@ -38,7 +41,7 @@ type metric struct {
 // otherMetrics are those beside val_loss. Forgetting is compared by the loss on data.retain, from which it differs by what the base
 // model scores there: a share of a difference that may be zero would mean nothing.
 func otherMetrics() []metric {
-	all := []metric{{name: "perplexity", judged: perplexity, shown: perplexity}}
+	var all []metric
 	for _, m := range trial.AllMeasures() {
 		if m.Judged {
 			value := func(t sweep.TrialFacts) *float64 { return m.Of(t.Best().Measures) }
@@ -51,7 +54,14 @@ func otherMetrics() []metric {
 	})
 }
 
-func perplexity(t sweep.TrialFacts) *float64 { return new(math.Exp(*t.Final().ValLoss)) }
+// perplexity is that of the mean loss, so that it is the same number wherever a report prints it.
+func perplexity(loss *float64) Metric {
+	out := Metric{Name: "perplexity", Reason: "val_loss in other units"}
+	if loss != nil {
+		out.Value = new(math.Exp(*loss))
+	}
+	return out
+}
 
 // metrics returns what each metric says, val_loss first; nil where nothing but the loss was measured.
 func metrics(l sweep.Ladder, rule plateau.Rule, v plateau.Verdict) []Metric {
@@ -67,7 +77,7 @@ func metrics(l sweep.Ladder, rule plateau.Rule, v plateau.Verdict) []Metric {
 			loss.Value = new(r.ValLoss.Mean)
 		}
 	}
-	all := []Metric{loss}
+	all := []Metric{loss, perplexity(loss.Value)}
 	var measured []metric
 	var rungs [][]plateau.Losses
 	for _, m := range otherMetrics() {
@@ -75,17 +85,17 @@ func metrics(l sweep.Ladder, rule plateau.Rule, v plateau.Verdict) []Metric {
 			measured, rungs = append(measured, m), append(rungs, losses)
 		}
 	}
-	if len(measured) == 1 { // perplexity is there wherever the loss is
+	if len(measured) == 0 {
 		return nil
 	}
 	for i, m := range measured {
-		all = append(all, m.judge(l, rungs[i], rule))
+		all = append(all, m.judge(l, rungs[i], rule, v.RecommendedRank))
 	}
 	return all
 }
 
-// judge applies the rule. Its min_gain in nats and its noise_sd are val_loss's alone.
-func (m metric) judge(l sweep.Ladder, rungs []plateau.Losses, rule plateau.Rule) Metric {
+// judge applies the rule, and compares with the rank that val_loss recommends. Its min_gain in nats and its noise_sd are val_loss's alone.
+func (m metric) judge(l sweep.Ladder, rungs []plateau.Losses, rule plateau.Rule, byLoss int) Metric {
 	out := Metric{Name: m.name}
 	v, err := m.rule(rule).Judge(rungs)
 	if err != nil {
@@ -101,9 +111,33 @@ func (m metric) judge(l sweep.Ladder, rungs []plateau.Losses, rule plateau.Rule)
 		out.Reason = fmt.Sprintf("nothing to judge: 0 at rank %d", v.RecommendedRank)
 		return out
 	}
-	out.State, out.Reason = v.State, prose.Reason(v)
+	out.State, out.Reason, out.disagrees = v.State, prose.Reason(v), m.prefersAnother(v, byLoss)
 	out.RecommendedRank, out.BestRank, out.MinGain = nonZero(v.RecommendedRank), nonZero(v.BestRank), nonZero(v.MinGain)
 	return out
+}
+
+// prefersAnother reports whether a metric that came to a conclusion loses min_gain or more at the rank that val_loss recommends.
+func (m metric) prefersAnother(v plateau.Verdict, byLoss int) bool {
+	if v.State == plateau.StateInconclusive {
+		return false
+	}
+	at := func(rank int) *float64 {
+		for _, r := range v.Rungs {
+			if r.Rank == rank {
+				return &r.ValLoss.Mean
+			}
+		}
+		return nil
+	}
+	there, best := at(byLoss), at(v.RecommendedRank)
+	if there == nil || best == nil {
+		return false
+	}
+	loss := *there - *best
+	if m.maximize {
+		loss = -loss
+	}
+	return loss >= v.MinGain
 }
 
 func (m metric) rule(p plateau.Rule) plateau.Rule {
@@ -176,7 +210,12 @@ func (t *text) metrics(l Ladder) {
 	var rows [][]string
 	rank := func(n int) string { return fmt.Sprint(n) }
 	for _, m := range l.Metrics {
-		value := func(v float64) string { return fixed(v, digits(optionalValue(m.MinGain))) }
+		value := func(v float64) string {
+			if m.MinGain == nil {
+				return number(roundTo(v, 4))
+			}
+			return fixed(v, digits(*m.MinGain))
+		}
 		state := string(m.State)
 		if state == "" {
 			state = m.Reason
@@ -196,20 +235,15 @@ func optionalValue(v *float64) float64 {
 	return *v
 }
 
-// disagreement says which metrics recommend another rank than val_loss; empty where none does.
+// disagreement says which metrics would make a person take another rank than val_loss's; empty where none would.
 func (l Ladder) disagreement() string {
-	var ranks []int
 	var parts []string
-	for _, m := range l.Metrics {
-		if m.RecommendedRank == nil {
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%s rank %d", m.Name, *m.RecommendedRank))
-		if !slices.Contains(ranks, *m.RecommendedRank) {
-			ranks = append(ranks, *m.RecommendedRank)
+	for i, m := range l.Metrics {
+		if i == 0 || m.disagrees {
+			parts = append(parts, fmt.Sprintf("%s rank %d", m.Name, *m.RecommendedRank))
 		}
 	}
-	if len(ranks) < 2 {
+	if len(parts) < 2 {
 		return ""
 	}
 	return "The metrics disagree on the rank: " + prose.List(parts) + ". The verdict is val_loss's alone."

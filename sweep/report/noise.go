@@ -12,7 +12,7 @@ type Noise struct {
 	SeedSD   float64 `json:"seed_sd"`   // of one val_loss over the seeds of a rank, nats
 	PairedSD float64 `json:"paired_sd"` // of one val_loss once what seeds share is removed, nats: what gains are judged by
 	// Ratio is the variance of the one over the other: how many times the seeds unpaired ranks would need for the same
-	// certainty. About 1 means that pairing gained nothing; nil where the seeds agree to the last digit.
+	// certainty. About 1 means that pairing gained nothing; nil where paired differences are all the same.
 	Ratio *float64 `json:"ratio"`
 	Ranks int      `json:"ranks"`
 }
@@ -28,6 +28,9 @@ func noiseSeen(l sweep.Ladder, judged map[int]plateau.RungVerdict) *Noise {
 	return NoiseOf(rungs)
 }
 
+// agreement is the share of the seeds' standard deviation below which paired differences are the same but for rounding.
+const agreement = 1e-6
+
 // NoiseOf measures the noise of rungs; nil where fewer than two of them share two seeds.
 func NoiseOf(rungs []plateau.Losses) *Noise {
 	seed, ok := plateau.SeedSD(rungs)
@@ -36,7 +39,7 @@ func NoiseOf(rungs []plateau.Losses) *Noise {
 		return nil
 	}
 	n := &Noise{SeedSD: seed, PairedSD: paired, Ranks: len(rungs)}
-	if paired > 0 {
+	if paired > agreement*seed {
 		n.Ratio = new(seed * seed / (paired * paired))
 	}
 	return n
@@ -44,11 +47,13 @@ func NoiseOf(rungs []plateau.Losses) *Noise {
 
 // String prints the noise as the report's text does.
 func (n Noise) String() string {
-	text := fmt.Sprintf("a loss varies by %s over seeds, and by %s once what they share is removed", number(roundTo(n.SeedSD, 2)),
-		number(roundTo(n.PairedSD, 2)))
+	over := fmt.Sprintf("a loss varies by %s over seeds, and ", number(roundTo(n.SeedSD, 2)))
+	text := over + fmt.Sprintf("by %s once what they share is removed", number(roundTo(n.PairedSD, 2)))
 	switch {
 	case n.Ratio == nil:
-		return text
+		return over + "not at all once what they share is removed"
+	case *n.Ratio < 1:
+		return text + fmt.Sprintf(": pairing by seed gained nothing here (variance ratio %s)", number(roundTo(*n.Ratio, 2)))
 	case *n.Ratio < 1.5:
 		return text + fmt.Sprintf(": pairing by seed gained little here (variance ratio %s)", number(roundTo(*n.Ratio, 2)))
 	}

@@ -101,13 +101,26 @@ func newStep(neighbour, from, to Rung) *Step {
 	return &Step{Rank: neighbour.Rank, Gain: gain, Cost: neighbour.Cost}
 }
 
-// cheapest returns the complete rung with the fewest parameters within min_gain of the recommended one, by the seeds that both
-// have, nil when that is the recommended one itself. Measured memory does not decide: it would make the choice depend on the weather.
+// reference is the rung that others are compared with: the recommended one where a plateau is certain, and else the best mean of those that
+// count, for the recommended one is itself the cheapest within min_gain of that.
+func reference(l Ladder, rung Rung) Rung {
+	best := rung
+	for _, r := range l.Rungs {
+		counts := r.Decision != nil && *r.Decision != plateau.DecisionBeyond && !r.Diverged
+		if counts && !l.Verdict.State.Certain() && meanDifference(r, rung) < meanDifference(best, rung) {
+			best = r
+		}
+	}
+	return best
+}
+
+// cheapest returns the complete rung with the fewest parameters within min_gain of the reference, by the seeds that both
+// have, nil when that is the recommended rung itself. Measured memory does not decide: it would make the choice depend on the weather.
 func cheapest(ladders []Ladder, best Ladder, rung Rung, confidence float64) *Equivalent {
-	bestLadder, bestRung := best, rung
+	bestLadder, bestRung, to := best, rung, reference(best, rung)
 	for _, l := range ladders {
 		for _, r := range l.Rungs {
-			if l.outraced() || l.corpus != best.corpus || r.ValLoss == nil || r.Diverged || meanDifference(r, rung) >= best.Verdict.minGain() {
+			if l.outraced() || l.corpus != best.corpus || r.ValLoss == nil || r.Diverged || meanDifference(r, to) >= best.Verdict.minGain() {
 				continue
 			}
 			if cmp.Or(cmp.Compare(r.Cost.TrainableParams, bestRung.Cost.TrainableParams),
@@ -184,5 +197,9 @@ func summary(r Recommendation, l Ladder, ladders int) string {
 	if !r.Final {
 		use = fmt.Sprintf("Rank %d%s leads so far, the sweep is not finished", *r.Rank, where)
 	}
-	return fmt.Sprintf("%s: %s.", use, strings.TrimSuffix(l.Verdict.Reason, "."))
+	why := strings.TrimSuffix(l.Verdict.Reason, ".")
+	if l.Verdict.Choice != "" {
+		why = l.Verdict.Choice + ". " + strings.ToUpper(why[:1]) + why[1:]
+	}
+	return fmt.Sprintf("%s: %s.", use, why)
 }

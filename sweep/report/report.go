@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/lora"
@@ -135,6 +136,7 @@ type Conditions struct {
 type Verdict struct {
 	State           plateau.State `json:"state"`
 	RecommendedRank *int          `json:"recommended_rank"`
+	IncumbentRank   *int          `json:"incumbent_rank,omitempty"` // what claim and reason are about, where it is another rank
 	BestRank        *int          `json:"best_rank"`
 	EquivalentRanks []int         `json:"equivalent_ranks"`
 	Probability     *float64      `json:"probability"`
@@ -144,11 +146,21 @@ type Verdict struct {
 	Next           *plateau.NextRung `json:"next"`     // what climbing on would take
 	Code           plateau.Code      `json:"code"`     // of the reason: see package plateau
 	Reason         string            `json:"reason"`
+	Choice         string            `json:"choice,omitempty"`      // why the recommended rank is not the incumbent, and what that leaves open
+	ChoiceCode     plateau.Code      `json:"choice_code,omitempty"` // of Choice
 	Screening      *Screening        `json:"screening,omitempty"`
 	Outraced       *Outraced         `json:"outraced,omitempty"`
 	Advice         []string          `json:"advice"`
 	AdviceCodes    []plateau.Code    `json:"advice_codes"` // one for each of Advice
 	Flags          []string          `json:"flags"`
+}
+
+// over names the rank that a claim is about where it is not the recommended one.
+func (v Verdict) over() string {
+	if v.IncumbentRank == nil || !v.State.Claims() {
+		return ""
+	}
+	return fmt.Sprintf(" over rank %d", *v.IncumbentRank)
 }
 
 // minGain is 0 where it is not known.

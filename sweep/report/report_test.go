@@ -114,11 +114,51 @@ func TestReportOfMetrics(t *testing.T) {
 		}
 		got := map[string]int{}
 		for _, m := range r.Ladders[0].Metrics {
-			got[m.Name] = *m.RecommendedRank
+			got[m.Name] = int(optionalValue(rankOf(m)))
 		}
-		want := map[string]int{"val_loss": 8, "perplexity": 16, "token_accuracy": 2, "exact_match": 4, "forgetting": 1}
+		want := map[string]int{"val_loss": 8, "perplexity": 0, "token_accuracy": 2, "exact_match": 4, "forgetting": 1}
 		if diff := cmp.Diff(want, got); diff != "" || *r.Ladders[0].Verdict.RecommendedRank != 8 {
 			t.Errorf("recommended ranks (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// rankOf is a metric's recommended rank, nil where it has none.
+func rankOf(m Metric) *float64 {
+	if m.RecommendedRank == nil {
+		return nil
+	}
+	return new(float64(*m.RecommendedRank))
+}
+
+// TestMetricsDisagree: only where a person who goes by the metric would take another rank.
+func TestMetricsDisagree(t *testing.T) {
+	t.Parallel()
+	accuracy := metric{name: "token_accuracy", maximize: true}
+	means := func(y ...float64) []plateau.RungVerdict {
+		rows := make([]plateau.RungVerdict, len(y))
+		for i, v := range y {
+			rows[i] = plateau.RungVerdict{Rank: 1 << i, ValLoss: plateau.Interval{Mean: v}}
+		}
+		return rows
+	}
+	for name, test := range map[string]struct {
+		state  plateau.State
+		rank   int
+		means  []float64
+		byLoss int
+		want   bool
+	}{
+		"a smaller rank is as good":     {plateau.StatePlateau, 1, []float64{.5, .501, .501}, 4, false},
+		"a smaller rank is better":      {plateau.StatePlateau, 1, []float64{.5, .48, .47}, 4, true},
+		"a larger rank is better":       {plateau.StatePlateau, 4, []float64{.5, .52, .53}, 1, true},
+		"a larger rank is barely so":    {plateau.StatePlateau, 4, []float64{.5, .502, .505}, 1, false},
+		"it has no conclusion":          {plateau.StateInconclusive, 4, []float64{.5, .52, .53}, 1, false},
+		"it was not measured that high": {plateau.StatePlateau, 1, []float64{.5}, 8, false},
+	} {
+		v := plateau.Verdict{State: test.state, RecommendedRank: test.rank, MinGain: .01, Rungs: means(test.means...)}
+		if got := accuracy.prefersAnother(v, test.byLoss); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}
 }

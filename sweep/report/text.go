@@ -237,9 +237,12 @@ func (t *text) verdict(l Ladder) {
 	if v.Probability != nil {
 		probability = fmt.Sprintf(" (probability %s)", chance(*v.Probability))
 	}
-	t.print(t.bold(fmt.Sprintf("%s%s: %s", v.State, probability, rank)))
+	t.print(t.bold(fmt.Sprintf("%s%s%s: %s", v.State, probability, v.over(), rank)))
 	if l.Conditions.Steps > 0 {
 		t.para("  at      ", "%s", l.Conditions)
+	}
+	if v.Choice != "" {
+		t.para("  choice  ", "%s", v.Choice)
 	}
 	t.para("  why     ", "%s", v.Reason)
 	t.para("  numbers ", "%s", t.numbers(v))

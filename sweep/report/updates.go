@@ -91,12 +91,12 @@ func (t *text) updates(e Explanation) {
 	}
 	t.print(t.bold(fmt.Sprintf("Update ΔW at rank %d, mean of %d %s: %s", u.Rank, u.Trials, plural("trial", u.Trials), which)))
 	t.print(Table{[]string{"module", "‖ΔW‖", "share of ‖ΔW‖²", "stable rank"}, rows}.Plain("module"))
-	t.para("", "%s", agreement(e.Updates, u))
+	t.para("", "%s", stableRankAgreement(e.Updates, u))
 }
 
-// agreement says how the trained stable rank stands to the recommended rank. It informs: a low one does not show that a low rank would
+// stableRankAgreement says how the trained stable rank stands to the recommended rank. It informs: a low one does not show that a low rank would
 // have been found by training at it, and a high one does not show that the directions pay.
-func agreement(all []Updates, recommended Updates) string {
+func stableRankAgreement(all []Updates, recommended Updates) string {
 	top, b := all[len(all)-1], recommended.Rank
 	stable := number(roundTo(top.StableRank, 2))
 	switch {

@@ -83,8 +83,8 @@ func TestAgreement(t *testing.T) {
 		if len(all) == 2 && all[1].Rank == 8 {
 			recommended = all[1]
 		}
-		if got := agreement(all, recommended); !strings.Contains(got, want) {
-			t.Errorf("agreement(%v) = %q, want %q in it", all, got, want)
+		if got := stableRankAgreement(all, recommended); !strings.Contains(got, want) {
+			t.Errorf("stableRankAgreement(%v) = %q, want %q in it", all, got, want)
 		}
 	}
 }

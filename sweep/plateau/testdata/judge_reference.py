@@ -85,7 +85,13 @@ def judge(ranks, y, min_gain, relative, patience, confidence, noise_sd):
                 count = min(count + 1, patience) if rows[j]["p"] < 0.2 else 0
         if stopped:
             break
-    return dict(recommended=ranks[b], min_gain=mg, rows=rows[1:], stopped=stopped)
+    counted = len(rows)
+    mean = y[:counted].mean(axis=1)
+    if stopped and all(t["hi"] < mg for t in rows[b + 1:]):
+        recommended = int(np.argmin(mean[:b + 1]))
+    else:
+        recommended = int(np.argmax(mean < mean.min() + mg))
+    return dict(recommended=ranks[recommended], incumbent=ranks[b], min_gain=mg, rows=rows[1:], stopped=stopped)
 
 
 def main():

@@ -28,6 +28,7 @@ func fixed() map[plateau.Code]string {
 		plateau.AdviseRanks:       "add ranks to the ladder",
 		plateau.AdviseNoSeeds:     "no reasonable number of seeds would settle it: choose a larger min_gain, or larger ranks",
 		plateau.AdviseClimb:       "add a larger rank: patience has not run out",
+		plateau.AdviseNewName:     "a grid with other ranks runs under a new name: finished trials are not trained again",
 		plateau.AdviseOverfits:    "the validation loss rises after its best step: fewer steps, a lower learning rate or more dropout",
 		plateau.AdviseLonger: "the validation loss still falls at the last step: train longer before trusting a difference between " +
 			"ranks",
@@ -103,9 +104,9 @@ func limited(f plateau.Finding) string {
 	case plateau.AdviseAlpha:
 		return fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", f.Over, threeDigits(f.Value), threeDigits(f.Limit))
 	case plateau.AdviseLessMemory:
-		return lower(f) + ", or raise limits.memory"
+		return lower(f, ", or ") + "raise limits.memory"
 	case plateau.AdviseLessTime:
-		return lower(f) + ", raise limits.trial_time, or train fewer steps"
+		return lower(f, ", ") + "raise limits.trial_time, or train fewer steps"
 	case plateau.AdviseRankCost:
 		return fmt.Sprintf("what rank %d itself costs: %d trainable parameters, %s with gradient and moments; half the rank takes half of "+
 			"that, while the base model and the batch take the same at every rank", f.Over, f.Count, trial.FormatBytes(int64(f.Value)))
@@ -143,7 +144,11 @@ func onNoise(f plateau.Finding) string {
 		on = ranksText(f.Ranks) + " " + does(f, "is", "are") + " compared on one seed: " +
 			either(n, "that interval rests", "those intervals rest")
 	}
-	return fmt.Sprintf("%s on noise_sd %s (%s); three seeds measure the noise", on, threeDigits(f.Value), f.Name)
+	likely := ""
+	if f.Limit > 0 {
+		likely = fmt.Sprintf(", which nothing measured, so a plateau is likely only where it would be at %s", threeDigits(f.Limit))
+	}
+	return fmt.Sprintf("%s on noise_sd %s (%s)%s; three seeds measure the noise", on, threeDigits(f.Value), f.Name, likely)
 }
 
 func uncertain(f plateau.Finding) string {
@@ -156,12 +161,15 @@ func uncertain(f plateau.Finding) string {
 	return text + ", and no rank tried over it was better on average"
 }
 
-// lower says which ranks fit where the current one does not.
-func lower(f plateau.Finding) string {
-	if f.Over == 0 {
-		return "begin the ladder at a lower rank"
+// lower says which ranks fit where the current one does not; nothing where there is no lower one.
+func lower(f plateau.Finding, then string) string {
+	switch {
+	case f.Over > 0:
+		return "stay at a lower rank" + then
+	case len(f.Ranks) > 0 && f.Ranks[0] == 1:
+		return ""
 	}
-	return "stay at a lower rank"
+	return "begin the ladder at a lower rank" + then
 }
 
 func scale(f plateau.Finding) string {

@@ -54,10 +54,11 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 		"Reason": func(f plateau.Finding) string {
 			return prose.Reason(plateau.Verdict{Reason: f, MinGain: 0.02, Probability: &probability})
 		},
+		"Choice": func(f plateau.Finding) string { return prose.Choice(plateau.Verdict{Choice: &f}) },
 		"Advise": func(f plateau.Finding) string { return prose.Advice(plateau.Verdict{Advice: []plateau.Finding{f}})[0] },
 	} {
 		all := codes(t, prefix)
-		if len(all) < 15 {
+		if len(all) < 3 {
 			t.Fatalf("%d codes begin with %s", len(all), prefix)
 		}
 		for _, code := range all {
@@ -154,5 +155,16 @@ func TestFactsHoldNoSentence(t *testing.T) {
 	}
 	if got, want := prose.Reason(back), prose.Reason(v); got != want {
 		t.Errorf("a stored verdict reads %q, want %q", got, want)
+	}
+}
+
+// TestNoLowerRankThanTheFirst: where rank 1 does not fit there is none below it.
+func TestNoLowerRankThanTheFirst(t *testing.T) {
+	t.Parallel()
+	for rank, want := range map[int]string{1: "raise limits.memory", 2: "begin the ladder at a lower rank, or raise limits.memory"} {
+		f := plateau.Finding{Code: plateau.AdviseLessMemory, Ranks: []int{rank}}
+		if got := prose.Advice(plateau.Verdict{Advice: []plateau.Finding{f}})[0]; got != want {
+			t.Errorf("rank %d: %q, want %q", rank, got, want)
+		}
 	}
 }

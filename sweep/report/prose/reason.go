@@ -56,6 +56,10 @@ func reason(v plateau.Verdict, f plateau.Finding) string {
 	case plateau.ReasonEarlierOpen:
 		return fmt.Sprintf("rank %d gains nothing worth having over rank %d, but earlier ranks may: probability of a plateau %s",
 			f.Ranks[0], f.Over, threeDigits(f.Value))
+	case plateau.ReasonNotLikely:
+		return fmt.Sprintf("%s %s to gain less than min_gain %s over rank %d, so the climb stopped, but on one seed that has a "+
+			"probability of %s, and what is called likely needs %s",
+			ranks, does(f, "seems", "seem"), minGain, f.Over, threeDigits(f.Value), threeDigits(f.Limit))
 	case plateau.ReasonOpen:
 		return fmt.Sprintf("rank %d gains %s over rank %d: that neither shows nor excludes a gain of min_gain %s",
 			f.Ranks[0], interval(f.Gain), f.Over, minGain)
