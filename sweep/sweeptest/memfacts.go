@@ -38,7 +38,7 @@ func (m *MemStore) facts(t trial.Trial) sweep.TrialFacts {
 				screened[e.Screened.Rank] = *e.Screened
 			case trial.EventEnded:
 				facts.Outcome = e.Outcome
-			case trial.EventResumed:
+			case trial.EventResumed, trial.EventUpdates:
 			}
 		}
 		f.Attempts = append(f.Attempts, facts)
