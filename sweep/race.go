@@ -36,7 +36,7 @@ func (s Snapshot) heats() [][]int {
 	var groups [][]int
 	index := map[string]int{}
 	for i, l := range s.Ladders {
-		key := fmt.Sprint(l.Model.Fingerprint, " ", l.Corpus.Fingerprint, " ", ranksOf(l.Rungs))
+		key := fmt.Sprint(l.Model.Fingerprint, " ", l.Corpus.Scored(), " ", ranksOf(l.Rungs))
 		at, known := index[key]
 		if !known {
 			at = len(groups)
