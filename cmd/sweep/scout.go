@@ -156,7 +156,8 @@ func (v scoutView) table(w io.Writer) error {
 		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s of the %s trial-steps of all ranks and seeds (%.0f %%). The error is the largest measured on other "+
-		"ladders (sweep help scout),\nor what was observed where this rank was trained. To certify: strategy: scout in the grid, then sweep run.\n",
+		"ladders (sweep help scout),\nor what was observed where this rank was trained. To certify: strategy: scout in the grid, then "+
+		"sweep run.\n",
 		report.Count(int64(v.Steps)), report.Count(int64(v.StepsExhaustive)), 100*float64(v.Steps)/float64(max(1, v.StepsExhaustive)))
 	return err
 }
