@@ -104,7 +104,9 @@ func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.La
 	for i := range ladders {
 		byID[ladders[i].ID] = &ladders[i]
 	}
-	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info) error{readCells, readCandidates, readRungs, readScouts} {
+	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info) error{
+		readCells, readCandidates, readRungs, readScouts,
+	} {
 		if err := read(ctx, tx, byID, info); err != nil {
 			return nil, err
 		}

@@ -98,11 +98,12 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 	if err != nil || rule.Strategy != sweep.StrategyScreen && !rule.Strategy.Scouts() {
 		return hex.EncodeToString(h.Sum(nil)), err
 	}
-	screened := `rung_trials lt JOIN screened s ON s.trial_id = lt.trial_id WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed, s.rank`
+	of, order := "rung_trials", "lt.rank, lt.candidate, lt.seed, s.rank"
 	if rule.Strategy.Scouts() {
-		screened = `scout_trials lt JOIN screened s ON s.trial_id = lt.trial_id WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, s.rank`
+		of, order = "scout_trials", "lt.rank, lt.candidate, s.rank"
 	}
-	rows, err = tx.QueryContext(ctx, `SELECT lt.trial_id, s.rank, s.val_loss FROM `+screened, ladder)
+	rows, err = tx.QueryContext(ctx, `SELECT lt.trial_id, s.rank, s.val_loss FROM `+of+` lt JOIN screened s ON s.trial_id = lt.trial_id
+		WHERE lt.ladder_id = ? ORDER BY `+order, ladder)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var trial trial.ID
 		var rank int

@@ -19,6 +19,8 @@ func (s standing) concludeScreened(v *plateau.Verdict) {
 		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseCertify})
 	}
 	if s.screening == nil && len(s.screens) > 0 && (s.end == endFailed || s.end == endUnstable || s.end == endOverTime) {
-		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseClimbInstead, Over: s.rank(), Ranks: s.screens[:1], Name: string(s.strategy())})
+		v.Advice = append(v.Advice, plateau.Finding{
+			Code: plateau.AdviseClimbInstead, Over: s.rank(), Ranks: s.screens[:1], Name: string(s.strategy()),
+		})
 	}
 }

@@ -55,7 +55,7 @@ func (r Rung) scouted(rule plateau.Rule, lower []Rung, q plateau.Quantiles) *pla
 // (experiments/LOG.md, 2026-11-29, every rank from one run) by halvings below the knee, as a share of the loss. At low ranks the
 // scout's loss is too high.
 func ScoutError(loss float64, rank, knee int) float64 {
-	shares := []float64{0.0035, 0.006, 0.008, 0.013}
+	shares := []float64{0.003, 0.006, 0.0065, 0.013}
 	below := 0
 	if rank < knee {
 		below = int(math.Round(math.Log2(float64(knee) / float64(rank))))
@@ -63,15 +63,15 @@ func ScoutError(loss float64, rank, knee int) float64 {
 	return loss * shares[min(below, len(shares)-1)]
 }
 
-// TrainedLikeScout returns the loss of the trial that was trained at a rank with a scout's seed and settings, where there is one.
-func (l Ladder) TrainedLikeScout(rank int) (float64, bool) {
-	for _, scout := range l.Scouts {
-		for _, r := range l.Rungs {
-			for i := range r.Trials {
-				t := &r.Trials[i]
-				if r.Rank == rank && t.Candidate == scout.Candidate && t.seed() == scout.seed() && t.State() == TrialDone {
-					return *t.Final().ValLoss, true
-				}
+// TrainedLikeScout returns the loss of the trial that was trained at a rank with the seed and the settings of the scout whose largest
+// rank is top, where there is one.
+func (l Ladder) TrainedLikeScout(top, rank int) (float64, bool) {
+	i := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == rank })
+	for _, scout := range l.scoutRung(top).ChosenRung().Trials {
+		for j := range l.Rungs[i].Trials {
+			t := &l.Rungs[i].Trials[j]
+			if t.Candidate == scout.Candidate && t.seed() == scout.seed() && t.State() == TrialDone {
+				return *t.Final().ValLoss, true
 			}
 		}
 	}

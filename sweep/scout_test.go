@@ -32,16 +32,25 @@ func TestScout(t *testing.T) {
 		rank    int
 	}{
 		"a knee in the middle": {
-			means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597), nil, []int{2, 4, 8, 16}, plateau.StatePlateau,
-			plateau.Screening{Rank: 32, Knee: 4, From: 2, Skipped: []int{1, 32}}, 4,
+			means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597), nil,
+			[]int{2, 4, 8, 16},
+			plateau.StatePlateau,
+			plateau.Screening{Rank: 32, Knee: 4, From: 2, Skipped: []int{1, 32}},
+			4,
 		},
 		"the lowest rank": {
-			means(4.6, 4.599, 4.598, 4.597, 4.597, 4.597), nil, []int{1, 2, 4}, plateau.StatePlateau,
-			plateau.Screening{Rank: 32, Knee: 1, From: 1, Skipped: []int{8, 16, 32}}, 1,
+			means(4.6, 4.599, 4.598, 4.597, 4.597, 4.597), nil,
+			[]int{1, 2, 4},
+			plateau.StatePlateau,
+			plateau.Screening{Rank: 32, Knee: 1, From: 1, Skipped: []int{8, 16, 32}},
+			1,
 		},
 		"still improving at the top": {
-			means(4.9, 4.8, 4.7, 4.6, 4.5, 4.4), nil, []int{16, 32}, plateau.StateStillImproving,
-			plateau.Screening{Rank: 32, Knee: 32, From: 16, Skipped: []int{1, 2, 4, 8}}, 32,
+			means(4.9, 4.8, 4.7, 4.6, 4.5, 4.4), nil,
+			[]int{16, 32},
+			plateau.StateStillImproving,
+			plateau.Screening{Rank: 32, Knee: 32, From: 16, Skipped: []int{1, 2, 4, 8}},
+			32,
 		},
 		"a scout that sees a knee too high": {
 			means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597), func(_ *sweep.Info, tr *sweeptest.Trainer) {
@@ -63,7 +72,9 @@ func TestScout(t *testing.T) {
 		},
 		"nothing but the curve": {
 			means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597), func(i *sweep.Info, _ *sweeptest.Trainer) { i.Strategy = sweep.StrategyCurve },
-			nil, plateau.StateInconclusive, plateau.Screening{Rank: 32, Knee: 4, Skipped: climbRanks()}, 4,
+			nil, plateau.StateInconclusive,
+			plateau.Screening{Rank: 32, Knee: 4, Skipped: climbRanks()},
+			4,
 		},
 	}
 	for name, tt := range tests {

@@ -86,7 +86,8 @@ func TestShrinkAfterKills(t *testing.T) {
 		if diff := cmp.Diff(wantScreened, screenedAt(first, second)); diff != "" {
 			t.Errorf("killed after %d events, ranks (-whole +resumed):\n%s", limit, diff)
 		}
-		if diff := cmp.Diff(readAdapter(t, filepath.Join(dir, trainer.AdapterFolder)), readAdapter(t, filepath.Join(dirs[1], trainer.AdapterFolder))); diff != "" {
+		adapter := readAdapter(t, filepath.Join(dirs[1], trainer.AdapterFolder))
+		if diff := cmp.Diff(readAdapter(t, filepath.Join(dir, trainer.AdapterFolder)), adapter); diff != "" {
 			t.Errorf("killed after %d events: another adapter", limit)
 		}
 	}

@@ -81,7 +81,8 @@ func TestHelpTopics(t *testing.T) {
 			t.Errorf("sweep help %s = %d, %q on stderr:\n%s", topic.name, code, stderr, stdout)
 		}
 		page, command, both := strings.Cut(stdout, "\nThe command sweep "+topic.name+":\n")
-		if want := slices.Contains([]string{"data", "resume", "scout"}, topic.name); both != want || both && !strings.Contains(command, "Usage:") {
+		want := slices.Contains([]string{"data", "resume", "scout"}, topic.name)
+		if both != want || both && !strings.Contains(command, "Usage:") {
 			t.Errorf("sweep help %s: the help of a command follows = %v, want %v", topic.name, both, want)
 		}
 		if left := regexp.MustCompile("\\]\\(|<!--|```|&lt;").FindString(page); left != "" {
@@ -93,7 +94,8 @@ func TestHelpTopics(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"adapters", "backends", "data", "faq", "grid", "memory", "resume", "rule", "scout", "sql"}; !slices.Equal(names, want) {
+	want := []string{"adapters", "backends", "data", "faq", "grid", "memory", "resume", "rule", "scout", "sql"}
+	if !slices.Equal(names, want) {
 		t.Errorf("topics = %v, want %v", names, want)
 	}
 }

@@ -122,7 +122,7 @@ func newScoutLadder(l sweep.Ladder, v plateau.Verdict) scoutLadder {
 	for i, rank := range v.Screening.Ranks {
 		p := scoutPoint{Rank: rank, ValLoss: v.Screening.Losses[i].Mean}
 		p.Error = sweep.ScoutError(p.ValLoss, rank, v.Screening.Knee)
-		if loss, ok := l.TrainedLikeScout(rank); ok {
+		if loss, ok := l.TrainedLikeScout(v.Screening.Rank, rank); ok {
 			p.Trained, p.Difference = &loss, new(p.ValLoss-loss)
 			p.Error = max(*p.Difference, -*p.Difference)
 		}
@@ -156,7 +156,8 @@ func (v scoutView) table(w io.Writer) error {
 		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s of the %s trial-steps of all ranks and seeds (%.0f %%). The error is the largest measured on other "+
-		"ladders (sweep help scout),\nor what was observed where this rank was trained. To certify: strategy: scout in the grid, then sweep run.\n",
+		"ladders (sweep help scout),\nor what was observed where this rank was trained. To certify: strategy: scout in the grid, then "+
+		"sweep run.\n",
 		report.Count(int64(v.Steps)), report.Count(int64(v.StepsExhaustive)), 100*float64(v.Steps)/float64(max(1, v.StepsExhaustive)))
 	return err
 }

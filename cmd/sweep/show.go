@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -245,7 +246,7 @@ func specRows(t shownTrial) [][]string {
 	}
 	rows = append(rows, l.Settings()...)
 	return append(rows, [][]string{
-		{"steps", strconv.Itoa(tr.Steps)},
+		{"steps", strconv.Itoa(tr.Steps) + afterCuts(t.Spec.Shrink)},
 		{"batch_size", fmt.Sprintf("%d x %d", tr.BatchSize, tr.GradientAccumulationSteps)},
 		{"learning_rate", fmt.Sprintf("%s, %s, %d warm-up steps", float(tr.LearningRate), tr.LRSchedulerType, tr.WarmupSteps)},
 		{"weight_decay", float(tr.WeightDecay)},
@@ -286,4 +287,16 @@ func writeAttempt(b *strings.Builder, a shownAttempt) {
 	if m := a.Memory; m.PeakDeviceBytes != nil {
 		fmt.Fprintf(b, "  peak device memory: %s (%s)\n", trial.FormatBytes(*m.PeakDeviceBytes), m.DeviceSource)
 	}
+}
+
+// afterCuts says what follows a scout's training.
+func afterCuts(s *trial.Shrink) string {
+	if s == nil {
+		return ""
+	}
+	ranks := make([]int, len(s.To))
+	for i, to := range s.To {
+		ranks[i] = to.Rank
+	}
+	return fmt.Sprintf(", then %d after cutting to each of ranks %s", s.Steps, lora.JoinInts(ranks))
 }

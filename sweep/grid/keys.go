@@ -199,7 +199,8 @@ func strategyKey() key {
 		"lower for as long as "+
 		"the answer has no trained neighbour below. scout does the same around the curve of one trial, which shows every rank: see sweep help "+
 		"scout. A min_gain in % is then a share of the loss at the lowest rank of that climb.",
-		choiceCodec(string(sweep.StrategyLadder), string(sweep.StrategyScreen), string(sweep.StrategyScout)), func(g *Grid) *string { return (*string)(&g.strategy) })
+		choiceCodec(string(sweep.StrategyLadder), string(sweep.StrategyScreen), string(sweep.StrategyScout)),
+		func(g *Grid) *string { return (*string)(&g.strategy) })
 }
 
 func raceKey() key {

@@ -26,6 +26,9 @@ func recommend(r Report) Recommendation {
 		out.Summary = "No recommendation yet: no rank has finished all its seeds."
 		if out.Final {
 			out.Summary = "No recommendation: no rank finished all its seeds."
+			if r.Strategy == sweep.StrategyCurve {
+				out.Summary = "No recommendation, but an estimate from one run for each ladder: sweep scout prints its curve."
+			}
 		}
 		return out
 	}

@@ -27,7 +27,10 @@ func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
 	if v.Screening == nil {
 		return nil
 	}
-	s := Screening{Scout: v.Screening.Scout, Rank: v.Screening.Rank, Knee: v.Screening.Knee, From: v.Screening.From, Skipped: notNil(v.Screening.Skipped)}
+	s := Screening{
+		Scout: v.Screening.Scout, Rank: v.Screening.Rank, Knee: v.Screening.Knee, From: v.Screening.From,
+		Skipped: notNil(v.Screening.Skipped),
+	}
 	for _, t := range l.Scouts {
 		s.StepsSpent += t.LastStep
 	}

@@ -82,7 +82,8 @@ func TestTextOfAScout(t *testing.T) {
 		t.Errorf("screening (-want +got):\n%s", diff)
 	}
 	s.Sweep.Strategy = sweep.StrategyCurve
-	if l := Build(s).Ladders[0]; *l.Verdict.RecommendedRank != 8 || l.Verdict.Code != plateau.ReasonScouted || l.Verdict.Screening.StepsSpent != 400 {
-		t.Errorf("the curve alone: %+v", l.Verdict)
+	v := Build(s).Ladders[0].Verdict
+	if *v.RecommendedRank != 8 || v.Code != plateau.ReasonScouted || v.Screening.StepsSpent != 400 {
+		t.Errorf("the curve alone: %+v", v)
 	}
 }

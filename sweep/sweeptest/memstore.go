@@ -162,7 +162,8 @@ func (m *MemStore) AddTrials(_ context.Context, ladder int64, trials []sweep.Ext
 			return fmt.Errorf("ladder %d, trial %s: %w", ladder, t.Trial.ID, err)
 		}
 		same := func(o sweep.ExtraTrial) bool {
-			return (o.Trial.Spec.Shrink == nil) == (t.Trial.Spec.Shrink == nil) && o.Rank == t.Rank && o.Candidate == t.Candidate && o.Trial.Spec.Seed == t.Trial.Spec.Seed
+			alike := (o.Trial.Spec.Shrink == nil) == (t.Trial.Spec.Shrink == nil)
+			return alike && o.Rank == t.Rank && o.Candidate == t.Candidate && o.Trial.Spec.Seed == t.Trial.Spec.Seed
 		}
 		if i := slices.IndexFunc(next, same); i < 0 {
 			next = append(next, t)

@@ -87,7 +87,8 @@ func (s *writer) train(from int) {
 		switch {
 		case cuts > 0 && since == s.trial.Spec.Shrink.Steps:
 			rank := s.trial.Spec.LoRAAfter(cuts).Rank
-			s.write(trial.Event{Kind: trial.EventScreened, Screened: &trial.Screened{Rank: rank, ValLoss: s.screened(rank), Tokens: 630, Seconds: 1}})
+			shown := trial.Screened{Rank: rank, ValLoss: s.screened(rank), Tokens: 630, Seconds: 1}
+			s.write(trial.Event{Kind: trial.EventScreened, Screened: &shown})
 			s.write(trial.Event{Kind: trial.EventCheckpoint, Step: step})
 		case cuts == 0 && (step%spec.EvalSteps == 0 || step == spec.Steps):
 			s.evaluate(step)
