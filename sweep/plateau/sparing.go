@@ -4,7 +4,7 @@ import "slices"
 
 // A sparing climb (Rule.SeedsPerRank: NeededSeeds) trains as many of the grid's seeds at a rank as its decision needs. The lowest two
 // ranks begin with two seeds, so that the noise is measured, and later ones with one. A rank and the incumbent get a further seed for
-// as long as the chance of a gain of min_gain is neither small (a strike) nor large: then the climb goes on from that rank. Before a
+// as long as the chance of a gain of min_gain is neither small (a strike) nor one half: then the climb goes on from that rank. Before a
 // plateau is claimed, and at the ladder's end, the incumbent and all ranks above it get every seed and are judged again, as if they
 // had had them from the first. So the claims rest on all seeds; what fewer decided is only where the climb went.
 //
