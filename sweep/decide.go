@@ -42,10 +42,11 @@ type Launch struct {
 // I/O, no randomness, so a resumed sweep decides as an uninterrupted one.
 //
 // Safety, whatever the facts: no trial starts while an attempt of it is live or has no outcome; no rung starts before the
-// one below it is finished and the rule says go on, but for the lowest of a climb and the one that is screened; no extra seed
-// is trained that the rule did not draw; in a race no rung from the third on starts before the ladders have been compared at
-// the one below; at most Capacity.Jobs trials run; nothing starts once limits.time is spent. Within that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order, each where the
-// estimates of all running trials still fit into memory. A trial shared by several ladders runs once.
+// one below it is finished and the rule says go on, but for the lowest of a climb and the one that is screened; in a race no rung
+// from the third on starts before the ladders have been compared at the one below; no extra seed is trained that the rule did not
+// draw; at most Capacity.Jobs trials run; nothing starts once limits.time is spent. Within that: trials that were interrupted or
+// crashed continue first, then new ones in ladder, rank and seed order, each where the estimates of all running trials still fit
+// into memory. A trial shared by several ladders runs once.
 func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 	p := newPlan(s, live, c)
 	standings, verdicts := concludeAll(s, p.running)

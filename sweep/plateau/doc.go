@@ -15,6 +15,7 @@
 // Where things are: the strike's probability in judge.go; a gain and its interval in gain.go; the noise that seeds show in
 // noise.go, and its trend over the ranks in variance.go; what seeds can tell in power.go; whether losses are accuracies in
 // accuracy.go; which cells lose a race in race.go; where a screened ladder bends in screening.go; what ends a climb and what draws
-// seeds in draw.go; the verdict's state in sum.go; its reason and advice, as codes, in reason.go and finding.go. Sentences are made by package report/prose. How
-// often the rule is right: experiments/calibrate. Every change of the rule raises Version. The package imports nothing of ours.
+// seeds in draw.go; the verdict's state in sum.go; its reason and advice, as codes, in reason.go and finding.go. Sentences are
+// made by package report/prose. How often the rule is right: experiments/calibrate. Every change of the rule raises Version. The
+// package imports nothing of ours.
 package plateau
