@@ -200,8 +200,8 @@ func exerciseRetain(t *testing.T, s Store) {
 	}
 }
 
-// exerciseScreened stores a sweep's strategy, whether its cells race, and what an adapter loses at lower ranks: a newer attempt's loss counts, and an
-// attempt that came to a bad end after the trial was done takes nothing back.
+// exerciseScreened stores a sweep's strategy, whether its cells race, and what an adapter loses at lower ranks: a newer attempt's loss
+// counts, and an attempt that came to a bad end after the trial was done takes nothing back.
 func exerciseScreened(t *testing.T, s Store) {
 	t.Helper()
 	ctx, info, tr := t.Context(), Info("screened", 1, 0), Trial(16, 2, 1)
