@@ -155,7 +155,8 @@ func (v planView) table(w io.Writer) error {
 	}
 	if v.Strategy == sweep.StrategyScout {
 		if _, err := fmt.Fprintln(w, "strategy scout: one more trial, of the largest rank that fits, shows every rank (a tenth more steps for "+
-			"each lower one); then only the ranks around the knee of its curve are trained, so the totals are upper bounds but for that trial"); err != nil {
+			"each lower one); then only the ranks around the knee of its curve are trained, so the totals are upper bounds but for "+
+			"that trial"); err != nil {
 			return err
 		}
 	}
