@@ -29,8 +29,8 @@ func (d *DB) CreateSweep(ctx context.Context, s sweep.Info) (int64, error) {
 			return errors.New("there is a sweep of that name already")
 		}
 		res, err := tx.ExecContext(ctx, `
-			INSERT INTO sweeps (name, created_ns, grid_text, grid_hash, grid_path, seeds, seeds_per_rank, strategy, race, min_gain, min_gain_relative,
-				patience, confidence, stop, max_seeds, maximize, noise_sd, noise_source, memory_limit, time_limit_ns, trial_time_ns)
+			INSERT INTO sweeps (name, created_ns, grid_text, grid_hash, grid_path, seeds, seeds_per_rank, strategy, race, min_gain,
+				min_gain_relative, patience, confidence, stop, max_seeds, maximize, noise_sd, noise_source, memory_limit, time_limit_ns, trial_time_ns)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			s.Name, unixNano(s.Created), s.GridText, s.GridHash, s.GridPath, seeds,
 			cmp.Or(s.Rule.SeedsPerRank, plateau.EverySeed), cmp.Or(s.Strategy, sweep.StrategyLadder), s.Race,

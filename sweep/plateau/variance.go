@@ -26,7 +26,8 @@ type pairVariance struct {
 
 // fitTrend fits the trend of pairs.
 //
-// Source: Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3(1), article 3, section 6.2: with a pair's ν₀, z = ln s² − ψ(ν₀/2) + ln(ν₀/2) has mean ln σ² and variance ψ′(ν₀/2) where all pairs share σ², so the variance
+// Source: Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3(1), article 3, section 6.2:
+// with a pair's ν₀, z = ln s² − ψ(ν₀/2) + ln(ν₀/2) has mean ln σ² and variance ψ′(ν₀/2) where all pairs share σ², so the variance
 // of z beyond that estimates ψ′(d₀/2). The line in place of a constant follows limma's trend (Law et al. 2014). Its slope
 // is never positive: the noise of the ladders measured so far falls with rank. Three
 // cautious departures: the slope is the least-squares slope plus one standard error, because a line fitted to few pairs

@@ -39,7 +39,8 @@ func (l Ladder) fewerSeeds(grid int) string {
 	if have == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s of %d, as many as the decision needed; their val_loss is set against the others by the seeds that both have", have, grid)
+	return fmt.Sprintf("%s of %d, as many as the decision needed; their val_loss is set against the others by the seeds that both have",
+		have, grid)
 }
 
 // seedsOf lists ranks by how many seeds they have a loss of.

@@ -94,8 +94,8 @@ func (t *text) updates(e Explanation) {
 	t.para("", "%s", stableRankAgreement(e.Updates, u))
 }
 
-// stableRankAgreement says how the trained stable rank stands to the recommended rank. It informs: a low one does not show that a low rank would
-// have been found by training at it, and a high one does not show that the directions pay.
+// stableRankAgreement says how the trained stable rank stands to the recommended rank. It informs: a low one does not show that
+// a low rank would have been found by training at it, and a high one does not show that the directions pay.
 func stableRankAgreement(all []Updates, recommended Updates) string {
 	top, b := all[len(all)-1], recommended.Rank
 	stable := number(roundTo(top.StableRank, 2))
