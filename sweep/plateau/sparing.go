@@ -190,6 +190,7 @@ func (c *Climb) level() {
 		_, losses := c.gridOf(c.Rungs[r])
 		c.Rows[r].ValLoss, c.Rows[r].GridSeeds = c.lossInterval(losses), c.asked[r]
 	}
+	c.refresh()
 	b := c.Incumbent
 	for r := range c.Rows {
 		if c.asked[r] >= c.asked[b] {
@@ -236,4 +237,16 @@ func (c *Climb) finishSeeds() (ready bool) {
 	}
 	c.Rows[c.End].Comparison = c.compare(before, c.End, c.End).comparison(c)
 	return true
+}
+
+// refresh compares the ranks that were passed, and the incumbent, with those they were passed over by all seeds that both have by now.
+func (c *Climb) refresh() {
+	for r := 1; r <= c.Incumbent; r++ {
+		row := &c.Rows[r]
+		before := slices.IndexFunc(c.Rungs, func(l Losses) bool { return l.Rank == row.Comparison.Incumbent })
+		if seeds, _ := c.paired(before, r); len(seeds) > len(row.Seeds) {
+			row.Earlier = append(row.Earlier, row.Comparison)
+			row.Comparison = c.compare(before, r, c.End).comparison(c)
+		}
+	}
 }
