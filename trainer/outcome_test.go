@@ -38,6 +38,7 @@ point 3
 eval 3
 memory 3
 checkpoint 3
+updates 0
 ended 0
 `
 	if diff := cmp.Diff(want, rec.kinds()); diff != "" {
