@@ -197,7 +197,6 @@ func TestSchemaIsPrintedAsItIs(t *testing.T) {
 	if got.Schema != "https://json-schema.org/draft/2020-12/schema" || len(got.Properties) != 11 {
 		t.Errorf("schema %s with %d properties, want 11", got.Schema, len(got.Properties))
 	}
-	}
 }
 
 // TestValidateReadsData: what a run would refuse of the first rows is refused where the grid names the file.
