@@ -2,6 +2,7 @@ package lora
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -12,6 +13,14 @@ func (l Spec) Whole() Spec {
 		Full: true, TargetModules: l.TargetModules, ExcludeModules: l.ExcludeModules, LayersToTransform: l.LayersToTransform,
 		LayersPattern: l.LayersPattern, Bias: l.Bias, ModulesToSave: l.ModulesToSave,
 	}
+}
+
+// RankName is what the spec's trials are called among the ranks of a ladder.
+func (l Spec) RankName() string {
+	if l.Full {
+		return "full fine-tuning"
+	}
+	return fmt.Sprintf("rank %d", l.Rank)
 }
 
 // checkFull refuses settings of an adapter in a spec that has none.
