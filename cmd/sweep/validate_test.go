@@ -194,8 +194,8 @@ func TestSchemaIsPrintedAsItIs(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &got); code != exitOK || err != nil {
 		t.Fatalf("exit %d: %v: %s", code, err, stderr)
 	}
-	if got.Schema != "https://json-schema.org/draft/2020-12/schema" || len(got.Properties) != 10 {
-		t.Errorf("schema %s with %d properties, want 10", got.Schema, len(got.Properties))
+	if got.Schema != "https://json-schema.org/draft/2020-12/schema" || len(got.Properties) != 11 {
+		t.Errorf("schema %s with %d properties, want 11", got.Schema, len(got.Properties))
 	}
 }
 
