@@ -43,7 +43,7 @@ func TestMergeFull(t *testing.T) {
 			t.Errorf("%s has changed and did not train", name)
 		}
 	}
-	if err := trainer.ExportAdapter(t.TempDir(), o); err == nil || !strings.Contains(err.Error(), "sweep export --merged") {
+	if err := trainer.ExportAdapter(t.TempDir(), o); err == nil || !strings.Contains(err.Error(), "sweep export --full --merged") {
 		t.Errorf("exported as an adapter: %v", err)
 	}
 	must(t, os.WriteFile(filepath.Join(o.Adapter, weights.FullConfigFile), []byte("{}"), 0o600))

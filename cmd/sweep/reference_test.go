@@ -99,10 +99,27 @@ func TestReferenceIsTrainedResumedAndRead(t *testing.T) {
 	if err != nil || json.Unmarshal(out, &scored) != nil || scored.Loss == 0 || scored.Loss != scored.ValLoss {
 		t.Errorf("eval of the trained weights: %v\n%s", err, out)
 	}
+	out, err = s.sweep("export", "test", "--full", "--seed", "0", "--merged", "--to", s.path("merged")).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "full fine-tuning, seed 0") {
+		t.Fatalf("export: %v\n%s", err, out)
+	}
+	card, err := os.ReadFile(s.path("merged", cardFile))
+	if err != nil || !strings.Contains(string(card), "full fine-tuning at learning rate 0.002 reaches") {
+		t.Errorf("its card: %v\n%s", err, card)
+	}
+	out, err = s.sweep("eval", "--trial", id, "--model", s.path("merged"), "--backend", "go", "-o", "json").Output()
+	merged := scored
+	if err != nil || json.Unmarshal(out, &merged) != nil || merged.Loss != scored.Loss {
+		t.Errorf("the merged model does not score %v: %v\n%s", scored.Loss, err, out)
+	}
 	if out, err := s.sweep("run", s.path("plain.yaml"), "--backend", "go").CombinedOutput(); err != nil {
 		t.Fatalf("the grid without full: %v\n%s", err, out)
 	}
 	if diff := cmp.Diff(s.found("plain"), s.found("test")); diff != "" {
 		t.Errorf("verdict and rungs (-without +with full):\n%s", diff)
+	}
+	out, err = s.sweep("export", "plain", "--full", "--merged", "--to", s.path("none")).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "end lora.rank in full") {
+		t.Errorf("export of what was not trained: %v\n%s", err, out)
 	}
 }

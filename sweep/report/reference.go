@@ -74,6 +74,9 @@ func (r *Reference) row() Rung {
 	return row
 }
 
+// Sentence is what the report says of the reference of a ladder.
+func (r *Reference) Sentence(l Ladder) string { return r.text(l.Verdict.minGain()) }
+
 // text says in one sentence what ranks leave on the table.
 func (r *Reference) text(minGain float64) string {
 	decimals := digits(minGain)
