@@ -46,7 +46,8 @@ func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	return p
 }
 
-// each visits every trial with its ladder's and its rung's index, which is noRung for a reference. A shared trial is visited once per ladder.
+// each visits every trial with its ladder's and its rung's index, which is noRung for a reference. A shared trial is visited once per
+// ladder.
 func (s Snapshot) each(visit func(ladder, rung int, t *TrialFacts)) {
 	for l := range s.Ladders {
 		for r := range s.Ladders[l].Rungs {

@@ -113,7 +113,8 @@ func readRankList(r *reader, n *ast.SequenceNode) {
 func (r *reader) readFull(n *ast.SequenceNode, i int) {
 	switch {
 	case i < len(n.Values)-1:
-		r.fail(n.Values[i], "lora.rank: full is not the last item; full fine-tuning is what every rank is held against: write it once, at the end")
+		r.fail(n.Values[i], "lora.rank: full is not the last item; full fine-tuning is what every rank is held against: write it once, "+
+			"at the end")
 	case i == 0:
 		r.fail(n.Values[i], "lora.rank: full is no rank to recommend; write ranks before it, such as [1, 2, 4, 8, full]")
 	}

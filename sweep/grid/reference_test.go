@@ -27,8 +27,8 @@ func TestExpandReference(t *testing.T) {
 	t.Parallel()
 	for train, want := range map[string][]string{
 		"learning_rate: 2e-4": {"0 2e-05 1", "0 2e-05 0"},
-		"learning_rate: 2e-4, full_learning_rate: [1e-5, 1e-6]": {"0 1e-05 1", "0 1e-05 0", "1 1e-06 1", "1 1e-06 0"},
-		"learning_rate: [2e-4, 1e-3], tune: [learning_rate]":    {"0 2e-05 1", "0 2e-05 0", "1 0.0001 1", "1 0.0001 0"},
+		"learning_rate: 2e-4, full_learning_rate: [1e-5, 1e-6]":                        {"0 1e-05 1", "0 1e-05 0", "1 1e-06 1", "1 1e-06 0"},
+		"learning_rate: [2e-4, 1e-3], tune: [learning_rate]":                           {"0 2e-05 1", "0 2e-05 0", "1 0.0001 1", "1 0.0001 0"},
 		"learning_rate: [2e-4, 1e-3], tune: [learning_rate], full_learning_rate: 1e-5": {"0 1e-05 1", "0 1e-05 0"},
 	} {
 		g := parse(t, withFull(train))

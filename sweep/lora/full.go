@@ -47,7 +47,8 @@ func (l Spec) weights(targets, modules []Module, tensors []Tensor) ([]Trainable,
 		name := m.Name + ".weight"
 		i := slices.IndexFunc(tensors, func(t Tensor) bool { return t.Name == name })
 		if i < 0 {
-			return nil, keyErrorf("target_modules", "target_modules: %s has no weight %s to train in full; leave full out of the ranks", m.Name, name)
+			return nil, keyErrorf("target_modules", "target_modules: %s has no weight %s to train in full; leave full out of the ranks",
+				m.Name, name)
 		}
 		all = append(all, Trainable{Key: AdapterPrefix + name, Role: RoleSaved, Module: m.Name, Tensor: name, Shape: tensors[i].Shape})
 	}

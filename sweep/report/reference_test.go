@@ -82,7 +82,8 @@ func TestReferenceWithoutResult(t *testing.T) {
 	if ref := Build(s).Ladders[0].Reference; ref != nil {
 		t.Errorf("none has begun: %+v", ref)
 	}
-	trials[0].Attempts = []sweep.AttemptFacts{{Number: 1, Outcome: &trial.Outcome{State: trial.OutcomeOverMemory, Error: "full fine-tuning needs 9 GiB"}}}
+	needs := trial.Outcome{State: trial.OutcomeOverMemory, Error: "full fine-tuning needs 9 GiB"}
+	trials[0].Attempts = []sweep.AttemptFacts{{Number: 1, Outcome: &needs}}
 	r := Build(s)
 	if text := r.Ladders[0].Reference.text(0.02); !strings.Contains(text, "is over_memory: full fine-tuning needs 9 GiB") {
 		t.Errorf("it does not fit: %s", text)
