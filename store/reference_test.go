@@ -22,7 +22,18 @@ func TestViewsOfAReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr := r.Ladders[0].Reference[0].Trial
+	awaited := func() int {
+		list, err := db.List(t.Context())
+		if err != nil || len(list) != 1 || list[0].Trials != 2 {
+			t.Fatalf("list %+v: %v", list, err)
+		}
+		return list[0].Reference
+	}
+	before := awaited()
 	launch(t, db, tr, 1, script(4.5))
+	if after := awaited(); before != 1 || after != 0 {
+		t.Errorf("%d trials of a reference before it is trained, %d after", before, after)
+	}
 	for query, want := range map[string][][]string{
 		`SELECT ifnull(rank, 'full'), ifnull(alpha, 'none'), learning_rate, seed, extra, state, val_loss FROM trials`: {
 			{"full", "none", "0.0001", "0", "0", "done", "4.5"}, {"4", "16", "0.003", "0", "0", "pending", "NULL"},
