@@ -94,6 +94,7 @@ func TestSchemaRefusesBadRows(t *testing.T) {
 		`UPDATE sweeps SET confidence = 1`,
 		`UPDATE sweeps SET seeds = 'none'`,
 		`UPDATE trial_specs SET spec = json_set(spec, '$.lora.r', 0)`,
+		`UPDATE trial_specs SET spec = json_set(spec, '$.lora.full', json('true'))`,
 		`UPDATE attempts SET number = 0`,
 		`DELETE FROM sweeps`,
 		`DELETE FROM attempts`,

@@ -14,11 +14,13 @@ import (
 type Summary struct {
 	sweep.Info
 	Ladders int
-	Trials  int      // planned, over all ranks: a plateau leaves some of them pending
-	Done    int      // with a result
-	Failed  int      // ended otherwise: unstable, over a limit, failed
-	Open    int      // begun and not ended
-	Holder  *Session // the newest session; nil when there was none
+	Trials  int // planned, over all ranks: a plateau leaves some of them pending
+	Done    int // with a result
+	Failed  int // ended otherwise: unstable, over a limit, failed
+	Open    int // begun and not ended
+	// Reference is how many trials of references are not over, though some may never be trained.
+	Reference int
+	Holder    *Session // the newest session; nil when there was none
 	// Verdicts are the states that the ladders were found in, in grid order; StateRunning where this version of the plateau rule
 	// recorded none, or where the sweep's wish to confirm came later.
 	Verdicts []plateau.State
@@ -56,16 +58,20 @@ func (d *DB) List(ctx context.Context) ([]Summary, error) {
 
 func countTrials(ctx context.Context, tx *sql.Tx, sweeps map[int64]*Summary) error {
 	rows, err := tx.QueryContext(ctx, withViews("seen_attempts", "trial_states")+`
-		SELECT sweep_id, state, count(*) FROM trial_states GROUP BY sweep_id, state`)
+		SELECT sweep_id, state, rank IS NULL, count(*) FROM trial_states GROUP BY 1, 2, 3`)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var id int64
 		var state sweep.TrialState
+		var reference bool
 		var n int
-		if err := rows.Scan(&id, &state, &n); err != nil {
+		if err := rows.Scan(&id, &state, &reference, &n); err != nil {
 			return err
 		}
 		s := sweeps[id]
 		s.Trials += n
+		if reference && !state.Over() {
+			s.Reference += n
+		}
 		switch {
 		case state == sweep.TrialDone:
 			s.Done += n

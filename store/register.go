@@ -37,7 +37,7 @@ func (d *DB) Register(ctx context.Context, sweepID int64, r sweep.Registration) 
 	return nil
 }
 
-// checkPlan verifies that every trial stands at its own rank and seed.
+// checkPlan verifies that every trial stands at its own rank and seed, those of a reference at a seed.
 func checkPlan(r sweep.Registration, seeds []int64) error {
 	if r.Backend == "" {
 		return errors.New("the registration names no backend")
@@ -47,6 +47,11 @@ func checkPlan(r sweep.Registration, seeds []int64) error {
 		for _, rung := range l.Rungs {
 			if err := checkRung(rung, candidates, seeds); err != nil {
 				return fmt.Errorf("ladder %d, rank %d: %w", i, rung.Rank, err)
+			}
+		}
+		for _, t := range l.Reference {
+			if spec := t.Trial.Spec; !spec.LoRA.Full || !slices.Contains(seeds, spec.Seed) {
+				return fmt.Errorf("ladder %d: trial %s of seed %d is no reference", i, t.Trial.ID, spec.Seed)
 			}
 		}
 	}
@@ -105,6 +110,9 @@ func insertTrials(ctx context.Context, tx *sql.Tx, ladders []sweep.LadderPlan) e
 				trials = append(trials, &rung.Trials[i].Trial)
 			}
 		}
+		for i := range l.Reference {
+			trials = append(trials, &l.Reference[i].Trial)
+		}
 	}
 	slices.SortStableFunc(trials, func(a, b *trial.Trial) int { return cmp.Compare(a.ID, b.ID) })
 	for _, t := range trials {
@@ -150,6 +158,13 @@ func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, 
 			if err := placeTrial(ctx, tx, id, rung.Rank, t); err != nil {
 				return err
 			}
+		}
+	}
+	for _, t := range l.Reference {
+		_, err := tx.ExecContext(ctx, `INSERT INTO reference_trials (ladder_id, candidate, seed, trial_id) VALUES (?, ?, ?, ?)`,
+			id, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
+		if err != nil {
+			return fmt.Errorf("reference, candidate %d, seed %d: %w", t.Candidate, t.Trial.Spec.Seed, err)
 		}
 	}
 	return nil
@@ -232,6 +247,18 @@ func sameTrials(stored sweep.Ladder, l sweep.LadderPlan) error {
 			}
 		}
 	}
+	return sameReference(stored.Reference, l.Reference)
+}
+
+func sameReference(stored []sweep.TrialFacts, plan []sweep.PlannedTrial) error {
+	if len(stored) != len(plan) {
+		return fmt.Errorf("its reference has %d trials, not %d", len(stored), len(plan))
+	}
+	for i, t := range stored {
+		if t.Trial.ID != plan[i].Trial.ID {
+			return fmt.Errorf("its reference's seed %d is trial %s, not %s", t.Trial.Spec.Seed, t.Trial.ID, plan[i].Trial.ID)
+		}
+	}
 	return nil
 }
 
@@ -267,6 +294,11 @@ func moveInputs(ctx context.Context, tx *sql.Tx, stored sweep.Ladder, l sweep.La
 			if err := upsertTrial(ctx, tx, t); err != nil {
 				return err
 			}
+		}
+	}
+	for _, t := range l.Reference {
+		if err := upsertTrial(ctx, tx, t.Trial); err != nil {
+			return err
 		}
 	}
 	for _, t := range stored.Scouts {

@@ -41,9 +41,10 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 	return s, nil
 }
 
-// sweepTrials yields the ids of a sweep's trials, scouts among them.
+// sweepTrials yields the ids of a sweep's trials, scouts and references among them.
 const sweepTrials = `SELECT lt.trial_id FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?1
-	UNION ALL SELECT lt.trial_id FROM scout_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?1`
+	UNION ALL SELECT lt.trial_id FROM scout_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?1
+	UNION ALL SELECT lt.trial_id FROM reference_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?1`
 
 // readLadderFacts adds to every trial what is known about it. One that has several places is read into the first.
 func readLadderFacts(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) error {
@@ -64,6 +65,7 @@ func readLadderFacts(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) error {
 			take(r.Trials)
 		}
 		take(l.Scouts)
+		take(l.Reference)
 	}
 	if err := readFacts(ctx, tx, facts, sweepTrials, s.Sweep.ID); err != nil {
 		return err
@@ -105,7 +107,7 @@ func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.La
 		byID[ladders[i].ID] = &ladders[i]
 	}
 	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info) error{
-		readCells, readCandidates, readRungs, readScouts,
+		readCells, readCandidates, readRungs, readScouts, readReference,
 	} {
 		if err := read(ctx, tx, byID, info); err != nil {
 			return nil, err
@@ -199,9 +201,31 @@ func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder,
 
 // readScouts reads the scouts of the ladders, by rank and candidate.
 func readScouts(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
+	return readBeside(ctx, tx, `scout_trials lt`, `lt.rank, lt.candidate`, info, func(ladder int64, f sweep.TrialFacts) {
+		ladders[ladder].Scouts = append(ladders[ladder].Scouts, f)
+	})
+}
+
+// readReference reads the references of the ladders, by candidate, seeds in the sweep's order.
+func readReference(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
+	err := readBeside(ctx, tx, `reference_trials lt`, `lt.candidate, lt.seed`, info, func(ladder int64, f sweep.TrialFacts) {
+		ladders[ladder].Reference = append(ladders[ladder].Reference, f)
+	})
+	for _, l := range ladders {
+		slices.SortStableFunc(l.Reference, func(a, b sweep.TrialFacts) int {
+			return cmp.Or(cmp.Compare(a.Candidate, b.Candidate), cmp.Compare(place(info.Seeds, a), place(info.Seeds, b)))
+		})
+	}
+	return err
+}
+
+// readBeside reads trials that stand beside the rungs of their ladders, in a table lt and an order.
+func readBeside(
+	ctx context.Context, tx *sql.Tx, table, order string, info sweep.Info, keep func(ladder int64, f sweep.TrialFacts),
+) error {
 	rows, err := tx.QueryContext(ctx, `SELECT lt.ladder_id, lt.candidate, t.id, t.spec, t.base, t.data, t.backend
-		FROM ladders l JOIN scout_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
-		WHERE l.sweep_id = ? ORDER BY lt.ladder_id, lt.rank, lt.candidate`, info.ID)
+		FROM ladders l JOIN `+table+` ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
+		WHERE l.sweep_id = ? ORDER BY lt.ladder_id, `+order, info.ID)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var ladder int64
 		var spec string
@@ -213,7 +237,7 @@ func readScouts(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder
 		if err := json.Unmarshal([]byte(spec), &t.Spec); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
-		ladders[ladder].Scouts = append(ladders[ladder].Scouts, f)
+		keep(ladder, f)
 		return nil
 	})
 }

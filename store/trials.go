@@ -16,7 +16,7 @@ import (
 type Place struct {
 	Sweep  string
 	Ladder int64
-	Rank   int
+	Rank   int // 0 of a reference
 	Seed   int64
 }
 
@@ -106,7 +106,8 @@ func selectPlaces(ctx context.Context, tx *sql.Tx, trial trial.ID) ([]Place, err
 	var places []Place
 	rows, err := tx.QueryContext(ctx, `SELECT s.name, l.id, lt.rank, t.spec ->> '$.seed'
 		FROM (SELECT ladder_id, rank, trial_id FROM rung_trials WHERE trial_id = ?1
-			UNION ALL SELECT ladder_id, rank, trial_id FROM scout_trials WHERE trial_id = ?1) lt
+			UNION ALL SELECT ladder_id, rank, trial_id FROM scout_trials WHERE trial_id = ?1
+			UNION ALL SELECT ladder_id, 0, trial_id FROM reference_trials WHERE trial_id = ?1) lt
 		JOIN ladders l ON l.id = lt.ladder_id JOIN sweeps s ON s.id = l.sweep_id JOIN trial_specs t ON t.id = lt.trial_id
 		ORDER BY l.id`, trial)
 	err = each(rows, err, func(rows *sql.Rows) error {

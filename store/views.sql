@@ -110,7 +110,10 @@ SELECT
         ),
         'pending'
     ) AS state
-FROM rung_trials lt
+FROM (
+    SELECT ladder_id, rank, candidate, seed, trial_id FROM rung_trials
+    UNION ALL SELECT ladder_id, NULL, candidate, seed, trial_id FROM reference_trials
+) lt
 JOIN ladders l ON l.id = lt.ladder_id;
 
 -- screened: one row per trial and rank that its adapter was truncated to, the newest attempt's. These losses point to ranks to
@@ -138,6 +141,7 @@ WHERE newest = 1
 ORDER BY trial_id, module;
 
 -- trials: one row per sweep, ladder, rank, candidate and seed; a trial that several sweeps hold appears once in each.
+--   rank         NULL of full fine-tuning, a ladder's reference, whose candidates are its learning rates
 --   tuned        the candidate's values of the tuned axes as name=value; empty where nothing is tuned
 --   extra        1 where the seed is none of the grid's
 --   state        pending, running (or its end not seen yet), interrupted, crashed: it goes on;
@@ -202,7 +206,7 @@ SELECT
         (SELECT e.at_ns FROM events e WHERE e.attempt_id = n.id ORDER BY e.seq DESC LIMIT 1) / 1000000000,
         'unixepoch') AS last_heard,
     o.error,
-    t.spec ->> '$.lora.lora_alpha' AS alpha,
+    iif(st.rank IS NULL, NULL, t.spec ->> '$.lora.lora_alpha') AS alpha,
     t.spec ->> '$.train.learning_rate' AS learning_rate,
     t.backend,
     v.plugin_version,
@@ -215,7 +219,7 @@ JOIN ladders l ON l.id = st.ladder_id
 JOIN ladder_cells k ON k.ladder_id = l.id
 JOIN sweeps s ON s.id = l.sweep_id
 JOIN trial_specs t ON t.id = st.trial_id
-LEFT JOIN candidate_settings c ON c.ladder_id = st.ladder_id AND c.candidate = st.candidate
+LEFT JOIN candidate_settings c ON c.ladder_id = st.ladder_id AND c.candidate = st.candidate AND st.rank IS NOT NULL
 LEFT JOIN outcomes o ON o.attempt_id = st.ended_by
 LEFT JOIN outcomes d ON d.attempt_id = st.ended_by AND st.state = 'done'
 LEFT JOIN attempts n ON n.id = (SELECT id FROM attempts WHERE trial_id = t.id ORDER BY number DESC LIMIT 1)
@@ -271,6 +275,7 @@ FROM (
         row_number() OVER (PARTITION BY ladder, rank ORDER BY count(val_loss) FILTER (WHERE NOT extra) DESC,
             avg(val_loss) FILTER (WHERE NOT extra), candidate) AS place
     FROM trials
+    WHERE rank IS NOT NULL
     GROUP BY sweep, ladder, cell, rank, candidate
 )
 WHERE place = 1

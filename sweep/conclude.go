@@ -28,7 +28,7 @@ type Conclusions struct {
 func Conclude(s Snapshot) Conclusions {
 	running := s.running(nil)
 	standings, verdicts := concludeAll(s, running)
-	waits := func(st *standing) bool { return st.end == endNone }
+	waits := func(st *standing) bool { return st.end == endNone || st.awaitsReference() }
 	return Conclusions{verdicts, len(running) == 0 && (s.Sweep.timeIsUp() || !slices.ContainsFunc(standings, waits))}
 }
 

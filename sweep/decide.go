@@ -30,7 +30,7 @@ type Drawn struct {
 // Launch is a new attempt of a trial.
 type Launch struct {
 	Ladder      int // index into Snapshot.Ladders
-	Rank        int
+	Rank        int // 0 of a reference
 	Trial       trial.ID
 	Number      int // attempt number, from 1
 	Calibration *trial.Calibration
@@ -46,7 +46,8 @@ type Launch struct {
 // is trained that the rule did not draw; in a race no rung from the third on starts before the ladders have been compared at
 // the one below; at most Capacity.Jobs trials run; nothing starts once limits.time is spent. Within that: trials that were
 // interrupted or crashed continue first, then new ones in ladder, rank and seed order, each where the
-// estimates of all running trials still fit into memory. A trial shared by several ladders runs once.
+// estimates of all running trials still fit into memory. A trial shared by several ladders runs once. A ladder's reference begins after
+// all that open ladders wait for, once the ladder has come to its own end.
 func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 	p := newPlan(s, live, c)
 	standings, verdicts := concludeAll(s, p.running)
@@ -66,6 +67,12 @@ func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 			d.Register = append(d.Register, Drawn{i, extra})
 		}
 		p.add(i, st)
+	}
+	for i, st := range standings {
+		if st.awaitsReference() {
+			open++
+			p.addReference(i, st)
+		}
 	}
 	d.Start = p.launches()
 	d.Done = len(p.running) == 0 && open == 0

@@ -15,6 +15,9 @@ func (p *plan) estimate(ladder, rung int, t *TrialFacts) int64 {
 	if need := t.need(platform); need > 0 {
 		return need
 	}
+	if rung == noRung {
+		return p.peakOf(likenessOf(t.Trial))
+	}
 	var need int64
 	for i := range l.Rungs[rung].Trials {
 		if sibling := &l.Rungs[rung].Trials[i]; sibling.Candidate == t.Candidate {
@@ -53,14 +56,15 @@ func (t *TrialFacts) need(platform string) int64 {
 	return need
 }
 
-// likeness is what memory depends on, beside the LoRA settings: trials that share it need about the same.
+// likeness is what memory depends on, beside the settings of an adapter: trials that share it need about the same.
 type likeness struct {
 	base, dtype     string
 	batch, sequence int
+	full            bool
 }
 
 func likenessOf(t trial.Trial) likeness {
-	return likeness{t.Base, t.Spec.Train.Dtype, t.Spec.Train.BatchSize, t.Spec.Data.SequenceLength}
+	return likeness{t.Base, t.Spec.Train.Dtype, t.Spec.Train.BatchSize, t.Spec.Data.SequenceLength, t.Spec.LoRA.Full}
 }
 
 // calibration is what a candidate's last measured rung below a rung says, or the next one above it where a screening trained

@@ -46,7 +46,8 @@ func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	return p
 }
 
-// each visits every trial with its ladder's and its rung's index. A shared trial is visited once per ladder.
+// each visits every trial with its ladder's and its rung's index, which is noRung for a reference. A shared trial is visited once per
+// ladder.
 func (s Snapshot) each(visit func(ladder, rung int, t *TrialFacts)) {
 	for l := range s.Ladders {
 		for r := range s.Ladders[l].Rungs {
@@ -59,6 +60,9 @@ func (s Snapshot) each(visit func(ladder, rung int, t *TrialFacts)) {
 			t := &s.Ladders[l].Scouts[i]
 			r := slices.IndexFunc(s.Ladders[l].Rungs, func(r Rung) bool { return r.Rank == t.Trial.Spec.LoRA.Rank })
 			visit(l, r, t)
+		}
+		for i := range s.Ladders[l].Reference {
+			visit(l, noRung, &s.Ladders[l].Reference[i])
 		}
 	}
 }
@@ -76,18 +80,20 @@ func (p *plan) add(ladder int, st *standing) {
 		return
 	}
 	for _, w := range st.work() {
-		for i := range w.trials {
-			t := &w.trials[i]
-			begun := len(t.Attempts) > 0
-			if t.State().Over() || !begun && slices.Contains(w.closed, t.Candidate) {
-				continue
-			}
-			c := startable{ladder, st, w.index, t, w.screen}
-			if begun {
-				p.continues = append(p.continues, c)
-			} else {
-				p.begins = append(p.begins, c)
-			}
+		p.gather(w.trials, func(t *TrialFacts) startable { return startable{ladder, st, w.index, t, w.screen} }, w.closed)
+	}
+}
+
+// gather keeps those of the trials that are not over, but for what has not begun of closed candidates.
+func (p *plan) gather(trials []TrialFacts, start func(*TrialFacts) startable, closed []int) {
+	for i := range trials {
+		t := &trials[i]
+		switch begun := len(t.Attempts) > 0; {
+		case t.State().Over() || !begun && slices.Contains(closed, t.Candidate):
+		case begun:
+			p.continues = append(p.continues, start(t))
+		default:
+			p.begins = append(p.begins, start(t))
 		}
 	}
 }
@@ -114,6 +120,9 @@ func (p *plan) launches() []Launch {
 }
 
 func (c startable) launch(platform string) Launch {
+	if c.rung == noRung {
+		return Launch{Ladder: c.ladder, Trial: c.trial.Trial.ID, Number: c.trial.nextNumber(), Checkpoints: c.trial.checkpoints()}
+	}
 	return Launch{
 		Ladder: c.ladder, Rank: c.standing.ladder.Rungs[c.rung].Rank, Trial: c.trial.Trial.ID, Number: c.trial.nextNumber(),
 		Calibration: c.standing.calibration(platform, c.trial.Candidate, c.rung), Checkpoints: c.trial.checkpoints(),

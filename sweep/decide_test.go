@@ -292,6 +292,7 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 	}
 	for l := range s.Ladders {
 		s.Ladders[l].Scouts = slices.Clone(s.Ladders[l].Scouts)
+		s.Ladders[l].Reference = slices.Clone(s.Ladders[l].Reference)
 	}
 	var live []trial.AttemptID
 	screens := map[trial.ID][]int{}
@@ -363,6 +364,8 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d swe
 		}
 		busy[l.Trial] = true
 		switch ladder := s.Ladders[l.Ladder]; {
+		case l.Rank == 0:
+			checkReference(t, s, l)
 		case s.Sweep.Strategy == sweep.StrategyScreen:
 			checkScreen(t, ladder, l)
 		case s.Sweep.Strategy.Scouts():

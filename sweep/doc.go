@@ -10,6 +10,7 @@
 //   - candidate: one combination of the tuned settings; each rung stands by its best.
 //   - ladder: one cell with its ranks in ascending order.
 //   - rung: one rank of a ladder, with a trial for each candidate and seed (a rank, not the training budget ASHA calls a rung).
+//   - reference: the ladder's targets trained in full, which its rungs are held against; no rung.
 //   - trial: one training run: model, data, LoRA config, training config, seed.
 //   - attempt: one launch of a trial: one process, one folder, one event file.
 //   - val_loss: mean token cross-entropy in nats over the supervised validation tokens, dropout off.
@@ -19,7 +20,7 @@
 //
 // Where things are: the facts in facts.go and snapshot.go; a grid's ladders in ladderplan.go and planner.go; the next actions in
 // decide.go, with one ladder's standing in standing.go; what a ladder's facts say in conclude.go; races over cells in
-// race.go; the loop in scheduler.go.
+// race.go; the reference in reference.go; the loop in scheduler.go.
 //
 //	scheduler := sweep.Scheduler{Store: db, Exec: executor, Capacity: sweep.Capacity{Jobs: 2}, Root: "runs", Log: log}
 //	snapshot, err := scheduler.Run(ctx, id, session) // Snapshot → Decide → Start → events, until nothing is left to do

@@ -145,6 +145,9 @@ func (s *Snapshot) Reopen() {
 		for i := range l.Scouts {
 			l.Scouts[i].reopen(s.Sweep)
 		}
+		for i := range l.Reference {
+			l.Reference[i].reopen(s.Sweep)
+		}
 	}
 }
 

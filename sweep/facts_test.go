@@ -47,6 +47,11 @@ func edit(s *sweep.Snapshot, id trial.ID, change func(*sweep.TrialFacts)) {
 				change(t)
 			}
 		}
+		for i := range s.Ladders[l].Reference {
+			if t := &s.Ladders[l].Reference[i]; t.Trial.ID == id {
+				change(t)
+			}
+		}
 	}
 }
 

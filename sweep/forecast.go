@@ -88,6 +88,24 @@ func (r Registration) Forecast(estimates [][]RungEstimate, finished map[trial.ID
 	return f
 }
 
+// AddReference adds a ladder's reference, unless it does not fit. It is trained whatever the ladder finds, where that comes to an end of
+// its own.
+func (f *Forecast) AddReference(l LadderPlan, e RungEstimate, finished map[trial.ID]bool, parallel int) {
+	left := len(l.Reference)
+	for _, t := range l.Reference {
+		if finished[t.Trial.ID] {
+			left--
+		}
+	}
+	f.Finished += len(l.Reference) - left
+	if e.OverMemory {
+		return
+	}
+	seconds := float64(left) * e.TrialSeconds / float64(max(1, parallel))
+	f.MostTrials, f.ExpectedTrials = f.MostTrials+left, f.ExpectedTrials+left
+	f.MostSeconds, f.ExpectedSeconds = f.MostSeconds+seconds, f.ExpectedSeconds+seconds
+}
+
 // rungLimits are the limits per trial that a rung's trials meet.
 func rungLimits(e RungEstimate, ladder, rank int, lowest bool, limits Limits) []Reached {
 	var reached []Reached

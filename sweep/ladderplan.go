@@ -24,6 +24,7 @@ type LadderPlan struct {
 	Corpus     trial.CorpusInfo // empty until the data is read
 	Candidates []Cell           // empty where nothing is tuned
 	Rungs      []RungPlan       // ranks ascending, at least one
+	Reference  []PlannedTrial   // of full fine-tuning, candidate by candidate (its learning rates), each over the sweep's seeds
 }
 
 // RungPlan is the trials of one rank: candidate by candidate, each over the sweep's seeds in their order.
@@ -42,16 +43,21 @@ type PlannedTrial struct {
 // backend.
 func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPlan {
 	l.Corpus = corpus
-	l.Rungs = slices.Clone(l.Rungs)
-	for i, r := range l.Rungs {
-		l.Rungs[i].Trials = slices.Clone(r.Trials)
-		for j, t := range r.Trials {
+	on := func(trials []PlannedTrial, start string) []PlannedTrial {
+		trials = slices.Clone(trials)
+		for i, t := range trials {
 			spec := t.Trial.Spec
 			spec.LoRA.InitAdapterSHA256 = start
 			spec.Train = spec.Train.OnRows(corpus.TrainSequences)
-			l.Rungs[i].Trials[j].Trial = trial.New(spec, l.Model.Fingerprint, corpus.Fingerprint, backend)
+			trials[i].Trial = trial.New(spec, l.Model.Fingerprint, corpus.Fingerprint, backend)
 		}
+		return trials
 	}
+	l.Rungs = slices.Clone(l.Rungs)
+	for i, r := range l.Rungs {
+		l.Rungs[i].Trials = on(r.Trials, start)
+	}
+	l.Reference = on(l.Reference, "")
 	return l
 }
 

@@ -1,6 +1,9 @@
 package sweep
 
-import "github.com/ranksweep/ranksweep/sweep/trial"
+import (
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
 
 // Measurement is what a few real steps of one trial showed.
 type Measurement struct {
@@ -60,6 +63,30 @@ type RungEstimate struct {
 	Ends         int     // the step at which limits.trial_time ends the first trial; 0 where it does not
 	Steps        int     // of the first trial
 	OverMemory   bool    // its trials would not be started
+}
+
+// fullStep is what a step of full fine-tuning takes of LoRA's at most: a forward pass, the gradients of the activations and those of the
+// weights are about one unit each (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), and LoRA leaves the last out.
+const fullStep = 1.5
+
+// EstimateReference says what the reference takes, by what was measured of the lowest rank: nothing of full fine-tuning itself was.
+func (l LadderPlan) EstimateReference(ends MeasuredEnds, limits Limits) (RungEstimate, error) {
+	specs := RungPlan{Trials: l.Reference}.Specs()
+	m := ends.Low
+	m.StepSeconds *= fullStep
+	full, err := specs[0].LoRA.TrainableParams(l.Model.Modules, l.Model.Tensors)
+	if err != nil {
+		return RungEstimate{}, err
+	}
+	low, err := l.Spec().LoRA.TrainableParams(l.Model.Modules, l.Model.Tensors)
+	if err != nil {
+		return RungEstimate{}, err
+	}
+	m.Bytes += lora.TrainingBytes * (full - low)
+	return RungEstimate{
+		Trials: len(specs), Bytes: m.Bytes, TrialSeconds: m.MeanSeconds(specs), OverMemory: limits.Memory > 0 && m.Bytes > limits.Memory,
+		Ends: m.endsAt(specs[0].Train, limits.TrialTime), Steps: specs[0].Train.Steps,
+	}, nil
 }
 
 // Estimate says what each rung takes by what was measured of the ladder's ends; and which limits its trials meet.

@@ -291,5 +291,10 @@ func (l Ladder) trial(id trial.ID) trial.Trial {
 			return t.Trial
 		}
 	}
+	for _, t := range l.Reference {
+		if t.Trial.ID == id {
+			return t.Trial
+		}
+	}
 	panic(fmt.Sprintf("ladder %d has no trial %s", l.Index, id))
 }

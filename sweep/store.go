@@ -71,6 +71,8 @@ type Ladder struct {
 	Rungs      []Rung
 	// Scouts are trials that show every rank up to their own, of strategies that scout: see Strategy.Scouts.
 	Scouts []TrialFacts
+	// Reference trains the targets in full, once the ladder has ended: each learning rate (the candidate) over the sweep's seeds.
+	Reference []TrialFacts
 }
 
 // Cell is one combination of every axis but rank and seed, as ordered name–value pairs: all settings that reports print,

@@ -11,7 +11,6 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/hub"
 	"github.com/ranksweep/ranksweep/trainer/model"
-	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // EvaluateOptions say what to score, and on what.
@@ -138,11 +137,11 @@ func evaluatedAdapter(o EvaluateOptions, c model.Config, base tensors) (model.Fi
 		fresh, err := model.InitAdapter(c, base, targets[:1], none, 0)
 		return model.Fitted{LoRA: none, Targets: targets[:1], Tensors: fresh}, err
 	}
-	a, err := weights.ReadAdapter(o.Adapter)
+	fit, err := readTrained(o.Adapter)
 	if err != nil {
 		return model.Fitted{}, asInput(err)
 	}
-	fitted, err := c.Fit(a)
+	fitted, err := fit(c)
 	if err != nil {
 		return model.Fitted{}, fmt.Errorf("%w: adapter %s does not fit model %s: %w", trial.ErrInput, o.Adapter, o.Model.Reference, err)
 	}

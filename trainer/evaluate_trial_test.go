@@ -23,11 +23,16 @@ func TestEvaluateOnTrial(t *testing.T) {
 			"plain, bfloat16": {lora.InitKaiming, "bfloat16"},
 			"PiSSA":           {lora.InitPiSSA, "float32"},
 			"PiSSA, bfloat16": {lora.InitPiSSA, "bfloat16"},
+			"full":            {"", "float32"},
+			"full, bfloat16":  {"", "bfloat16"},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				spec := tinySpec()
 				spec.LoRA.Init, spec.Train.Dtype = tc.init, tc.dtype
+				if tc.init == "" {
+					spec.LoRA = spec.LoRA.Whole()
+				}
 				spec.Train.Steps, spec.Train.EvalSteps, spec.Train.LearningRate, spec.Train.WarmupSteps = 4, 2, 1e-2, 0
 				a, dir, rec := assign(t, c, spec), t.TempDir(), &recorder{}
 				must(t, trainer.Run(t.Context(), a, dir, rec.emit))

@@ -55,7 +55,7 @@ func ExportMerged(ctx context.Context, dir string, o ExportOptions, dtype string
 
 // merge reads base and adapter and adds them up.
 func merge(ctx context.Context, files fs.FS, o ExportOptions) (model.Config, tensors, error) {
-	a, err := weights.ReadAdapter(o.Adapter)
+	fit, err := readTrained(o.Adapter)
 	if err != nil {
 		return model.Config{}, nil, err
 	}
@@ -66,7 +66,11 @@ func merge(ctx context.Context, files fs.FS, o ExportOptions) (model.Config, ten
 	if err != nil {
 		return model.Config{}, nil, err
 	}
-	merged, err := model.Merge(config, base, a)
+	fitted, err := fit(config)
+	if err != nil {
+		return model.Config{}, nil, fmt.Errorf("merge adapter %s into model %s: %w", o.Adapter, o.Model.Reference, err)
+	}
+	merged, err := fitted.Merge(config, base)
 	if err != nil {
 		return model.Config{}, nil, fmt.Errorf("merge adapter %s into model %s: %w", o.Adapter, o.Model.Reference, err)
 	}

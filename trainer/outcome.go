@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
@@ -15,7 +16,7 @@ import (
 
 // The folders that hold a finished trial's adapters, in its last attempt's folder.
 const (
-	AdapterFolder     = "adapter"      // of the lowest evaluation
+	AdapterFolder     = "adapter"      // of the lowest evaluation; weights.Full where it trained in full
 	LastAdapterFolder = "adapter-last" // of the last step
 )
 
@@ -54,6 +55,12 @@ func (t *training) writeAdapters() error {
 		if adapter == nil {
 			continue
 		}
+		if t.Trial.Spec.LoRA.Full {
+			if err := t.writeFull(filepath.Join(t.dir, folder), adapter); err != nil {
+				return err
+			}
+			continue
+		}
 		spec, adapter := model.Export(t.adapterSpec(), t.targets, t.start, adapter)
 		config := weights.NewAdapterConfig(t.Model.Reference, spec, t.targets)
 		if err := weights.WriteAdapter(filepath.Join(t.dir, folder), weights.Adapter{Config: config, Tensors: adapter}); err != nil {
@@ -63,8 +70,23 @@ func (t *training) writeAdapters() error {
 	return nil
 }
 
+// writeFull writes what trained without an adapter, under the base's names.
+func (t *training) writeFull(folder string, adapter tensors) error {
+	full := weights.Full{Base: t.Model.Reference, Spec: t.adapterSpec(), Tensors: make(tensors, len(adapter))}
+	for key, a := range adapter {
+		full.Tensors[strings.TrimPrefix(key, lora.AdapterPrefix)] = a
+	}
+	if err := weights.WriteFull(folder, full); err != nil {
+		return &fatalError{err}
+	}
+	return nil
+}
+
 // emitUpdates says what the best adapter adds to each module.
 func (t *training) emitUpdates() error {
+	if t.Trial.Spec.LoRA.Full {
+		return nil // it has no adapter
+	}
 	spec, adapter := model.Export(t.adapterSpec(), t.targets, t.start, t.bestAdapter)
 	updates, err := model.Fitted{LoRA: spec, Targets: t.targets, Tensors: adapter}.Updates()
 	if err != nil {

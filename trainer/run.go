@@ -90,7 +90,7 @@ func (t *training) run(ctx context.Context) (outcome trial.Outcome, err error) {
 	}
 	// A trial that has trained before has shown that it fits.
 	if limit := t.MemoryLimit; limit > 0 && t.Step == 0 && t.prediction.PredictedBytes > limit {
-		return overMemory(fmt.Sprintf("rank %d is predicted to need %s (%s)", t.Trial.Spec.LoRA.Rank,
+		return overMemory(fmt.Sprintf("%s is predicted to need %s (%s)", t.Trial.Spec.LoRA.RankName(),
 			trial.FormatBytes(t.prediction.PredictedBytes), t.prediction.Source), limit), nil
 	}
 	return t.loop(ctx)

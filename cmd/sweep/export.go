@@ -19,6 +19,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
@@ -46,8 +47,9 @@ table of ranks, the settings, the cost and how to load it.
 It takes the recommended rank of the recommended ladder, and of its seeds the one with the lowest val_loss. --cell picks another
 ladder, --rank and --seed another trial, --best the lowest val_loss of all.
 
---merged writes a whole model instead, which needs no PEFT: configuration, weights with the adapter merged, tokenizer. Export only
-reads the sweep, which may be running: finished trials can be exported at once.`,
+--merged writes a whole model instead, which needs no PEFT: configuration, weights with the adapter merged, tokenizer; with --full that of
+the ladder's full fine-tuning, which has no adapter. Export only reads the sweep, which may be running: finished trials can be
+exported at once.`,
 		Example: `  sweep export --to adapter
   sweep export gpt2-notes --cell learning_rate=0.001 --rank 16 --to gpt2-notes-r16
   sweep export gpt2-notes --best --merged --dtype bfloat16 --to merged`,
@@ -58,6 +60,9 @@ reads the sweep, which may be running: finished trials can be exported at once.`
 			}
 			if r.dtype != "" && (!r.merged || !slices.Contains(trainer.Dtypes(), r.dtype)) {
 				return usagef("--dtype %s: want %s, with --merged", r.dtype, strings.Join(trainer.Dtypes(), ", "))
+			}
+			if r.full && (!r.merged || r.best || r.rank > 0) {
+				return usagef("--full takes weights that trained without an adapter: write it with --merged, and without --rank and --best")
 			}
 			if cmd.Flags().Changed("rank") && r.rank < 1 {
 				return usagef("--rank %d: want a rank of the ladder", r.rank)
@@ -73,6 +78,7 @@ reads the sweep, which may be running: finished trials can be exported at once.`
 	f.IntVar(&r.rank, "rank", 0, "rank (default: the ladder's recommended one)")
 	f.Int64Var(&seed, "seed", 0, "seed (default: the one with the lowest val_loss)")
 	f.BoolVar(&r.best, "best", false, "take the trial with the lowest val_loss, of the recommended rank or not")
+	f.BoolVar(&r.full, "full", false, "with --merged, take full fine-tuning (full in lora.rank) at its best learning rate")
 	f.BoolVar(&r.last, "last", false, "take the adapter of the last step instead of the best evaluation's")
 	f.BoolVar(&r.merged, "merged", false, "write the whole model with the adapter merged into its weights")
 	f.StringVar(&r.dtype, "dtype", "", "of merged weights: "+strings.Join(trainer.Dtypes(), ", ")+" (default: the base's)")
@@ -87,7 +93,7 @@ type exportView struct {
 	Ladder    int         `json:"ladder"`
 	Cell      report.Cell `json:"cell"`
 	Tuned     report.Cell `json:"tuned,omitempty"` // the trial's values of tuned axes
-	Rank      int         `json:"rank"`
+	Rank      int         `json:"rank"`            // 0 of full fine-tuning
 	Seed      int64       `json:"seed"`
 	Trial     trial.ID    `json:"trial"`
 	ValLoss   float64     `json:"val_loss"`
@@ -219,7 +225,11 @@ func (e export) fill(ctx context.Context, dir string) error {
 	if err := write(dir, o); err != nil {
 		return err
 	}
-	return trial.WriteAtomic(filepath.Join(dir, cardFile), e.card)
+	card := e.card
+	if e.request.full {
+		card = e.fullCard
+	}
+	return trial.WriteAtomic(filepath.Join(dir, cardFile), card)
 }
 
 // view says what was written.
@@ -230,7 +240,7 @@ func (e export) view(to string) (exportView, error) {
 		Trial: e.chosen.trial.Trial.ID, ValLoss: *o.ValLoss, Step: o.BestStep, BaseModel: e.base.reference,
 		Merged: e.request.merged, Files: []string{},
 	}
-	if tuned := e.chosen.facts.Candidates; len(tuned) > 0 {
+	if tuned := e.chosen.facts.Candidates; len(tuned) > 0 && !e.request.full {
 		v.Tuned = report.Cell(tuned[e.chosen.trial.Candidate])
 	}
 	if e.request.last {
@@ -246,10 +256,12 @@ func (e export) view(to string) (exportView, error) {
 }
 
 func (v exportView) table(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "%s: rank %d, seed %d, val_loss %s (trial %s of sweep %s)\n", v.Path, v.Rank, v.Seed,
+	_, err := fmt.Fprintf(w, "%s: %s, seed %d, val_loss %s (trial %s of sweep %s)\n", v.Path, v.rankName(), v.Seed,
 		formatFloat(v.ValLoss), v.Trial, v.Sweep)
 	return err
 }
+
+func (v exportView) rankName() string { return lora.Spec{Rank: v.Rank, Full: v.Rank == 0}.RankName() }
 
 func (v exportView) csv() ([]string, [][]string) {
 	return []string{"path", "sweep", "ladder", "rank", "seed", "trial", "val_loss", "step", "base_model"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -80,6 +81,35 @@ func (e export) card(w io.Writer) error {
 			e.base.arguments())
 	}
 	return e.chosen.report.Card(w, e.chosen.ladder, e.chosen.trial.Trial.ID, c)
+}
+
+// fullCard writes the model card of weights that trained without an adapter.
+func (e export) fullCard(w io.Writer) error {
+	t, l := e.chosen.trial, e.chosen.ladder
+	base, err := json.Marshal(e.base.name)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, `---
+base_model: %s
+library_name: transformers
+pipeline_tag: text-generation
+tags:
+- ranksweep
+---
+
+# %s: full fine-tuning
+
+%s with the weights of %s trained in full, by ranksweep, as the reference of a ladder of LoRA ranks. Trial %s, seed %d: val_loss %s
+nats per token. Over its seeds, %s
+
+%s
+
+## How to load it
+
+`+"```python\n%s\n```\n", base, e.sweep.Name, e.base.name, t.Trial.Spec.LoRA.TargetModules, t.Trial.ID, t.Trial.Spec.Seed,
+		formatMeasured(t.Final().ValLoss), l.Reference.Sentence(l), e.chosen.report.Recommendation.Summary, e.snippet())
+	return err
 }
 
 // names lists data as a grid in dir names it.

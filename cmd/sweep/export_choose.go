@@ -17,6 +17,7 @@ type trialChoice struct {
 	rank int      // 0 means the recommended one
 	seed *int64   // nil means the one of the lowest val_loss
 	best bool     // the lowest val_loss of all
+	full bool     // of full fine-tuning
 }
 
 // chosenTrial is a finished trial with its place.
@@ -118,6 +119,9 @@ func comparable(s sweep.Snapshot, ladders []report.Ladder) error {
 // finished returns a ladder's trials that have a loss, of the wanted rank and seed. Where axes are tuned those of the values
 // chosen at the rank count, unless the best of all is wanted.
 func (c trialChoice) finished(l report.Ladder, facts sweep.Ladder) []sweep.TrialFacts {
+	if c.full {
+		return c.reference(facts)
+	}
 	rank := c.rank
 	if rank == 0 && !c.best {
 		if l.Verdict.RecommendedRank == nil {
@@ -140,14 +144,26 @@ func (c trialChoice) finished(l report.Ladder, facts sweep.Ladder) []sweep.Trial
 	return found
 }
 
+// reference returns the trials of a ladder's full fine-tuning at its best learning rate, of the wanted seed.
+func (c trialChoice) reference(facts sweep.Ladder) []sweep.TrialFacts {
+	candidate, ok := facts.ReferenceChoice()
+	return slices.DeleteFunc(slices.Clone(facts.Reference), func(t sweep.TrialFacts) bool {
+		return !ok || t.Candidate != candidate || c.seed != nil && *c.seed != t.Trial.Spec.Seed
+	})
+}
+
 // nothing says what there is instead of the trial that was asked for.
 func (c trialChoice) nothing(s sweep.Snapshot, ladders []report.Ladder) error {
-	any := trialChoice{best: true}
+	any := trialChoice{best: !c.full, full: c.full}
 	var there []string
 	for _, l := range ladders {
 		for _, t := range any.finished(l, s.Ladders[l.Number-1]) {
-			there = append(there, fmt.Sprintf("rank %d seed %d", t.Trial.Spec.LoRA.Rank, t.Trial.Spec.Seed))
+			there = append(there, fmt.Sprintf("%s seed %d", t.Trial.Spec.LoRA.RankName(), t.Trial.Spec.Seed))
 		}
+	}
+	if len(there) == 0 && c.full {
+		return notFoundf("sweep %s has no full fine-tuning there that has finished all seeds of a learning rate; end lora.rank in full, or wait",
+			s.Sweep.Name)
 	}
 	if len(there) == 0 {
 		return notFoundf("sweep %s has no finished trial there yet", s.Sweep.Name)

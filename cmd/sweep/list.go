@@ -63,7 +63,8 @@ func (a *app) list(ctx context.Context) (err error) {
 			return err
 		}
 		l := newListed(s, c)
-		// Nobody works on it and a ladder lacks a verdict: its coordinator died before it recorded one, or the rule has changed.
+		// Nobody works on it and a ladder lacks a verdict or a reference: its coordinator died before it recorded one, the rule has
+		// changed, or the reference is not to be trained.
 		if l.State == progressInterrupted {
 			snapshot, err := db.Snapshot(ctx, s.ID)
 			if err != nil {
@@ -85,7 +86,7 @@ func newListed(s store.Summary, c *coordinator) listed {
 		Done: s.Done, Failed: s.Failed, Open: s.Open, ElapsedSeconds: s.Elapsed.Seconds(),
 		Verdicts: append([]plateau.State{}, s.Verdicts...), Coordinator: c,
 	}
-	l.State = progressOf(s.Ladders > 0 && !slices.Contains(s.Verdicts, plateau.StateRunning), c)
+	l.State = progressOf(s.Ladders > 0 && !slices.Contains(s.Verdicts, plateau.StateRunning) && s.Reference == 0, c)
 	return l
 }
 

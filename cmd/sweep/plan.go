@@ -117,6 +117,11 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	}
 	view.Protocols = r.Protocols(estimates, finished, g.Rule().Patience, capacity.Jobs)
 	view.Forecast = new(r.Forecast(estimates, finished, g.Rule().Patience, g.Limits(), capacity.Jobs))
+	for i, l := range r.Ladders {
+		if err := view.addReference(i, l, measured[i], g.Limits(), finished, min(capacity.Jobs, r.Parallel())); err != nil {
+			return planView{}, err
+		}
+	}
 	view.Seconds = &view.Forecast.MostSeconds
 	if view.Forecast.Hopeless {
 		if cheaper, ok := r.Cheaper(estimates, g.Limits(), g.Seeds, capacity.Jobs); ok {

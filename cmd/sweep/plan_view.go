@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,8 @@ type planLadder struct {
 	Steps  int         `json:"steps"`            // of the first candidate; 0 for epochs of data that was not read
 	Epochs float64     `json:"epochs,omitempty"` // how often these steps see each training row; absent where their number is not known
 	Rungs  []planRung  `json:"rungs"`
+
+	Reference *planRung `json:"reference,omitempty"` // full fine-tuning, estimated from the lowest rank
 }
 
 // planRung is what one rank will cost, per trial but for Trials.
@@ -108,6 +111,13 @@ func (v *planView) add(plan sweep.LadderPlan) {
 		}
 		l.Rungs = append(l.Rungs, rung)
 	}
+	if specs := (sweep.RungPlan{Trials: plan.Reference}).Specs(); len(specs) > 0 {
+		l.Reference = &planRung{TrainableParams: trainableParams(plan.Model, specs[0].LoRA), Trials: len(specs), Tokens: plan.Tokens(specs[0])}
+		v.Trials += len(specs)
+		for _, spec := range specs {
+			v.Tokens += plan.Tokens(spec)
+		}
+	}
 	v.Ladders = append(v.Ladders, l)
 	v.Cells = len(v.Ladders)
 	v.rows = max(v.rows, len(plan.Rungs))
@@ -130,6 +140,47 @@ func (v *planView) predict(ladder int, estimates []sweep.RungEstimate) {
 		rung := &v.Ladders[ladder].Rungs[i]
 		rung.PredictedBytes, rung.TrialSeconds, rung.OverMemory = new(e.Bytes), new(e.TrialSeconds), e.OverMemory
 	}
+}
+
+// addReference fills in what a ladder's reference is estimated to take, and adds it to the forecast.
+func (v *planView) addReference(
+	ladder int, plan sweep.LadderPlan, ends sweep.MeasuredEnds, limits sweep.Limits, finished map[trial.ID]bool, parallel int,
+) error {
+	if len(plan.Reference) == 0 {
+		return nil
+	}
+	e, err := plan.EstimateReference(ends, limits)
+	if err != nil {
+		return err
+	}
+	row := v.Ladders[ladder].Reference
+	row.PredictedBytes, row.TrialSeconds, row.OverMemory = new(e.Bytes), new(e.TrialSeconds), e.OverMemory
+	v.Forecast.AddReference(plan, e, finished, parallel)
+	return nil
+}
+
+// all are the rungs and, as the last of them, the reference.
+func (l planLadder) all() []planRung {
+	if l.Reference == nil {
+		return l.Rungs
+	}
+	return append(slices.Clone(l.Rungs), *l.Reference)
+}
+
+// name is the rank, or what a reference is called.
+func (r planRung) name() string {
+	if r.Rank == 0 {
+		return "full"
+	}
+	return strconv.Itoa(r.Rank)
+}
+
+// scale writes an adapter's alpha or scaling; a reference has neither.
+func (r planRung) scale(v float64) string {
+	if r.Rank == 0 {
+		return ""
+	}
+	return formatFloat(v)
 }
 
 func (v planView) table(w io.Writer) error {
@@ -253,8 +304,8 @@ func planCell(c report.Cell) string {
 }
 
 func (l planLadder) rows() [][]string {
-	rows := make([][]string, len(l.Rungs))
-	for i, r := range l.Rungs {
+	rows := make([][]string, len(l.all()))
+	for i, r := range l.all() {
 		memory, duration, tokens := "?", "?", "?"
 		if l.Steps > 0 {
 			tokens = report.Count(r.Tokens)
@@ -266,7 +317,7 @@ func (l planLadder) rows() [][]string {
 			memory, duration = memory+" over limit", "not started"
 		}
 		rows[i] = []string{
-			strconv.Itoa(r.Rank), formatFloat(r.Alpha), formatFloat(r.Scaling), report.Count(r.TrainableParams),
+			r.name(), r.scale(r.Alpha), r.scale(r.Scaling), report.Count(r.TrainableParams),
 			strconv.Itoa(r.Trials), tokens, memory, duration,
 		}
 	}
@@ -280,9 +331,9 @@ func (v planView) csv() ([]string, [][]string) {
 	}
 	var rows [][]string
 	for _, l := range v.Ladders {
-		for _, r := range l.Rungs {
+		for _, r := range l.all() {
 			rows = append(rows, []string{
-				strconv.Itoa(l.Ladder), planCell(l.Cell), strconv.Itoa(r.Rank), formatFloat(r.Alpha), formatFloat(r.Scaling),
+				strconv.Itoa(l.Ladder), planCell(l.Cell), r.name(), formatFloat(r.Alpha), formatFloat(r.Scaling),
 				strconv.FormatInt(r.TrainableParams, 10), strconv.Itoa(r.Trials), strconv.FormatInt(r.Tokens, 10),
 				optional(r.PredictedBytes, func(n int64) string { return strconv.FormatInt(n, 10) }), optional(r.TrialSeconds, formatFloat),
 				strconv.FormatBool(r.OverMemory),

@@ -167,6 +167,9 @@ func eachTrial(s sweep.Snapshot, f func(ladder int, t sweep.TrialFacts)) {
 				f(i, t)
 			}
 		}
+		for _, t := range l.Reference {
+			f(i, t)
+		}
 	}
 }
 
@@ -178,8 +181,15 @@ func ladderName(p sweep.Progress, ladder int) string {
 	return fmt.Sprintf("ladder %d ", ladder+1)
 }
 
-// trialName names a trial by rank and seed, and by its candidate where axes are tuned.
+// trialName names a trial by rank and seed, and by its candidate where axes are tuned; one of a reference by its learning rate.
 func trialName(p sweep.Progress, ladder, rank int, seed int64, trial trial.ID) string {
+	if rank == 0 && ladder < len(p.Snapshot.Ladders) {
+		for _, t := range p.Snapshot.Ladders[ladder].Reference {
+			if t.Trial.ID == trial {
+				return fmt.Sprintf("%sfull seed %d learning_rate=%g", ladderName(p, ladder), seed, t.Trial.Spec.Train.LearningRate)
+			}
+		}
+	}
 	name := fmt.Sprintf("%srank %d seed %d", ladderName(p, ladder), rank, seed)
 	if ladder >= len(p.Snapshot.Ladders) || len(p.Snapshot.Ladders[ladder].Candidates) == 0 {
 		return name

@@ -80,7 +80,7 @@ func judgedMeasures() []trial.Measure {
 type shownPlace struct {
 	Sweep  string `json:"sweep"`
 	Ladder int64  `json:"ladder"` // id in the database's views
-	Rank   int    `json:"rank"`
+	Rank   int    `json:"rank"`   // 0 of full fine-tuning
 	Seed   int64  `json:"seed"`
 }
 
@@ -180,7 +180,11 @@ func writeTrial(w io.Writer, t shownTrial) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "trial %s: %s\n", t.ID, t.State)
 	for _, p := range t.Places {
-		fmt.Fprintf(&b, "sweep %s, ladder id %d, rank %d, seed %d\n", p.Sweep, p.Ladder, p.Rank, p.Seed)
+		rank := fmt.Sprintf("rank %d", p.Rank)
+		if p.Rank == 0 {
+			rank = "full fine-tuning"
+		}
+		fmt.Fprintf(&b, "sweep %s, ladder id %d, %s, seed %d\n", p.Sweep, p.Ladder, rank, p.Seed)
 	}
 	if r := t.Result; r != nil && r.ValLoss != nil {
 		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s tokens, %s of training\n", formatMeasured(r.ValLoss), r.BestStep,
@@ -239,10 +243,11 @@ func specRows(t shownTrial) [][]string {
 		{"validation", validation},
 		{"retain", strings.Join(t.Spec.Data.Retain, ", ")},
 		{"sequence_length", strconv.Itoa(t.Spec.Data.SequenceLength)},
-		{"rank", strconv.Itoa(l.Rank)},
-		{"alpha", fmt.Sprintf("%s (scaling %s)", float(l.Alpha), computed(l.Scaling()))},
-		{"dropout", float(l.Dropout)},
 		{"target_modules", targets},
+	}
+	if !l.Full {
+		rows = slices.Insert(rows, len(rows)-1, []string{"rank", strconv.Itoa(l.Rank)},
+			[]string{"alpha", fmt.Sprintf("%s (scaling %s)", float(l.Alpha), computed(l.Scaling()))}, []string{"dropout", float(l.Dropout)})
 	}
 	rows = append(rows, l.Settings()...)
 	return append(rows, [][]string{

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -78,6 +79,8 @@ type ladderStatus struct {
 	Reason          string       `json:"reason"`
 	Rungs           []rungStatus `json:"rungs"`
 	Scouts          []rungStatus `json:"scouts,omitempty"` // trials that show every rank up to theirs
+
+	Reference []trialStatus `json:"reference,omitempty"` // full fine-tuning
 }
 
 type rungStatus struct {
@@ -173,6 +176,12 @@ func newLadderStatus(l sweep.Ladder, v plateau.Verdict, points map[trial.ID]stor
 		}
 		ladder.Scouts = append(ladder.Scouts, scout)
 	}
+	for i := range l.Reference {
+		facts := &l.Reference[i]
+		t := newTrialStatus(facts, points)
+		t.Tuned = fmt.Sprintf("learning_rate=%g", facts.Trial.Spec.Train.LearningRate)
+		ladder.Reference = append(ladder.Reference, t)
+	}
 	for _, r := range l.Rungs {
 		rung := rungStatus{Rank: r.Rank}
 		for i := range r.Trials {
@@ -206,15 +215,22 @@ func (s *ladderStatus) interrupt(ctx context.Context, l sweep.Ladder, workers sw
 		}
 	}
 	for i, r := range l.Rungs {
-		for j := range r.Trials {
-			facts := &r.Trials[j]
-			if facts.State() != sweep.TrialRunning {
-				continue
-			}
-			var err error
-			if s.Rungs[i].Trials[j].State, err = abandoned(ctx, workers, facts); err != nil {
-				return err
-			}
+		if err := interruptTrials(ctx, s.Rungs[i].Trials, r.Trials, workers); err != nil {
+			return err
+		}
+	}
+	return interruptTrials(ctx, s.Reference, l.Reference, workers)
+}
+
+func interruptTrials(ctx context.Context, shown []trialStatus, trials []sweep.TrialFacts, workers sweep.Executor) error {
+	for i := range trials {
+		facts := &trials[i]
+		if facts.State() != sweep.TrialRunning {
+			continue
+		}
+		var err error
+		if shown[i].State, err = abandoned(ctx, workers, facts); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -244,6 +260,7 @@ func lastPoints(ctx context.Context, db *store.DB, s sweep.Snapshot) (map[trial.
 			take(r.Trials)
 		}
 		take(l.Scouts)
+		take(l.Reference)
 	}
 	return db.LastPoints(ctx, open)
 }

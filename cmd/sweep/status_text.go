@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,11 +49,27 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error
 			t := s.Trials[0]
 			fmt.Fprintf(b, "scout of rank %d: trial %s, %s, step %d/%d\n", s.Rank, t.ID, t.State, t.Step, t.Steps)
 		}
-		if err := writeRungs(b, l.Rungs); err != nil {
+		if err := writeRungs(b, l.rows()); err != nil {
 			return err
 		}
 	}
 	return b.Flush()
+}
+
+// rows are the rungs and, as the last of them, the reference.
+func (l ladderStatus) rows() []rungStatus {
+	if len(l.Reference) == 0 {
+		return l.Rungs
+	}
+	return append(slices.Clone(l.Rungs), rungStatus{Trials: l.Reference})
+}
+
+// name is the rank, or what a reference is called.
+func (r rungStatus) name() string {
+	if r.Rank == 0 {
+		return "full"
+	}
+	return strconv.Itoa(r.Rank)
 }
 
 // coordinatorLine says who works on the sweep, or how to go on.
@@ -88,12 +105,12 @@ func writeRungs(w io.Writer, rungs []rungStatus) error {
 			begun = begun || t.Attempts > 0
 		}
 		if !begun {
-			pending = append(pending, strconv.Itoa(r.Rank))
+			pending = append(pending, r.name())
 			continue
 		}
 		for _, t := range r.Trials {
 			rows = append(rows, []string{
-				strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, fmt.Sprintf("%d/%d", t.Step, t.Steps),
+				r.name(), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, fmt.Sprintf("%d/%d", t.Step, t.Steps),
 				formatMeasured(t.TrainLoss), formatMeasured(t.ValLoss), formatPeak(t.PeakHostBytes), strconv.Itoa(t.Attempts), t.Tuned,
 			})
 			tuned = tuned || t.Tuned != ""
@@ -142,10 +159,10 @@ func statusRows(s sweepStatus) (header []string, rows [][]string) {
 		"ladder", "cell", "rank", "seed", "trial", "state", "step", "steps", "train_loss", "val_loss", "peak_host_bytes", "attempts", "tuned",
 	}
 	for _, l := range s.Ladders {
-		for _, r := range l.Rungs {
+		for _, r := range l.rows() {
 			for _, t := range r.Trials {
 				rows = append(rows, []string{
-					strconv.Itoa(l.Number), l.Cell.Axes(), strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10),
+					strconv.Itoa(l.Number), l.Cell.Axes(), r.name(), strconv.FormatInt(t.Seed, 10),
 					string(t.ID), t.State, strconv.Itoa(t.Step), strconv.Itoa(t.Steps), fullNumber(t.TrainLoss), fullNumber(t.ValLoss),
 					fullCount(t.PeakHostBytes), strconv.Itoa(t.Attempts), t.Tuned,
 				})

@@ -96,6 +96,7 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 		for _, r := range l.Rungs {
 			s.Trials += len(r.Trials)
 		}
+		s.Trials += len(l.Reference)
 	}
 	return s, nil
 }

@@ -70,7 +70,7 @@ func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan,
 		}
 		ladders = append(ladders, sweep.LadderPlan{
 			Cell: r.cell(axes, at, s, shared), Model: model, Candidates: r.candidateCells(axes, candidates, specs),
-			Rungs: r.rungs(axes, candidates, ranks),
+			Rungs: r.rungs(axes, candidates, ranks), Reference: r.reference(specs),
 		})
 	}
 	if err := errors.Join(found.problems...); err != nil {
@@ -106,6 +106,9 @@ func (r Resolved) rungs(axes []key, candidates [][]int, ranks []int) []sweep.Run
 
 // fitAll checks every candidate of a cell and returns the ranks that all of them can climb.
 func (g Grid) fitAll(specs []trial.Spec, m trial.ModelInfo, found *findings) (ranks []int, ok bool) {
+	if g.rank.full && !g.fitReference(specs, m, found) {
+		return nil, false
+	}
 	for i, s := range specs {
 		own, fits := g.fit(s, m, found)
 		if !fits {

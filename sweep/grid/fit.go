@@ -133,6 +133,14 @@ func (r *reader) contradictions() {
 		},
 		{truncates && pissa, "lora.init", strategy + " of the model, while pissa changes the model itself by another part " +
 			"at each rank; write strategy: ladder"},
+		{g.rank.full && slices.Contains(g.dora, true), "lora.use_dora", "is a way to adapt, and full in lora.rank has no adapter; remove one"},
+		{g.rank.full && pissa, "lora.init", "pissa is a start of adapters, and full in lora.rank has none; remove one"},
+		{
+			g.rank.full && g.initAdapter != "", "lora.init_adapter",
+			"gives every rank a start that full in lora.rank cannot have; remove one, or merge the adapter into the model first",
+		},
+		{!g.rank.full && len(g.fullRate) > 0, "train.full_learning_rate", "is that of full fine-tuning; write full after the last rank, or " +
+			"remove it"},
 		{g.plusEmbed > 0 && g.plusRatio == 0, "lora.loraplus_lr_embedding", "belongs to LoRA+; write loraplus_lr_ratio too"},
 	} {
 		if c.wrong {

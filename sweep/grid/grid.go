@@ -42,7 +42,8 @@ type Grid struct {
 	plusRatio   float64
 	plusEmbed   float64 // learning rate; 0 means LoRA+'s standard
 	train       trainAxes
-	tune        []string // names of axes, in the order of the keys
+	fullRate    []float64 // learning rates of the reference; none: a tenth of the ladder's
+	tune        []string  // names of axes, in the order of the keys
 	strategy    sweep.Strategy
 	race        bool
 	rule        plateau.Rule

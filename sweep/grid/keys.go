@@ -159,6 +159,8 @@ func rateKeys() []key {
 	return []key{
 		axisKey("train.learning_rate", "Peak learning rate of AdamW. Axis.", numberCodec(0, true, math.Inf(1)),
 			func(g *Grid) *[]float64 { return &g.train.learningRate }, func(s *trial.Spec, v float64) { s.Train.LearningRate = v }),
+		listKey("train.full_learning_rate", "Learning rates of the reference (full in lora.rank), of which the best counts. No axis. Default: "+
+			"a tenth of learning_rate.", numberCodec(0, true, math.Inf(1)), func(g *Grid) *[]float64 { return &g.fullRate }),
 		axisKey("train.lr_scheduler_type", "Learning rate after the warm-up. constant honours a warm-up too, unlike Hugging Face's, where only "+
 			"constant_with_warmup does. Axis.",
 			choiceCodec(trial.Schedulers()...), func(g *Grid) *[]string { return &g.train.scheduler },

@@ -14,7 +14,8 @@ func loraKeys() []key {
 	rank := key{
 		path: "lora.rank", schema: rankSchema(), read: readRanks, example: "rank: [1, 2, 4, 8, 16]",
 		doc: "Ranks to climb, ascending; 8 means [8]; {from: 1, to: 64} doubles and ends at 64; {from: 1} doubles until a verdict or the " +
-			"full rank of the widest target.",
+			"full rank of the widest target. full at the end of a list trains the targets themselves, as the reference that the ranks are " +
+			"held against.",
 		text: func(g *Grid) string { return g.rank.String() },
 	}
 	targets := axisKey("lora.target_modules", "Modules to adapt, by PEFT's rules: a list matches the ends of names, a string is a regular "+

@@ -3,6 +3,7 @@ package grid
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -13,8 +14,12 @@ import (
 // model allows.
 type ranks struct {
 	list     []int
-	from, to int // to is 0 for an open ladder
+	from, to int  // to is 0 for an open ladder
+	full     bool // the list ends in full: the ladder has a reference
 }
+
+// fullWord stands after the ranks of a list for training the targets themselves.
+const fullWord = "full"
 
 // varies reports whether there can be more than one rank.
 func (k ranks) varies() bool { return len(k.list) > 1 || k.from > 0 && k.from != k.to }
@@ -25,6 +30,9 @@ func (k ranks) String() string {
 		return fmt.Sprintf("{from: %d, to: %d}", k.from, k.to)
 	case k.from > 0:
 		return fmt.Sprintf("{from: %d}", k.from)
+	}
+	if k.full {
+		return strings.TrimSuffix(lora.JoinInts(k.list), "]") + ", " + fullWord + "]"
 	}
 	return lora.JoinInts(k.list)
 }
@@ -81,7 +89,11 @@ func readRankList(r *reader, n *ast.SequenceNode) {
 		r.fail(n, "lora.rank: the list is empty; write the ranks to climb, such as [1, 2, 4, 8]")
 	}
 	last := 0
-	for _, item := range n.Values {
+	for i, item := range n.Values {
+		if word, ok := item.(*ast.StringNode); ok && word.Value == fullWord {
+			r.readFull(n, i)
+			continue
+		}
 		rank, ok := countCodec(1).value(r, "lora.rank", item)
 		switch {
 		case !ok:
@@ -96,6 +108,22 @@ func readRankList(r *reader, n *ast.SequenceNode) {
 		r.grid.rank.list = append(r.grid.rank.list, rank)
 	}
 }
+
+// readFull reads the word full, the i-th item of a list of ranks.
+func (r *reader) readFull(n *ast.SequenceNode, i int) {
+	switch {
+	case i < len(n.Values)-1:
+		r.fail(n.Values[i], "lora.rank: full is not the last item; full fine-tuning is what every rank is held against: write it once, "+
+			"at the end")
+	case i == 0:
+		r.fail(n.Values[i], "lora.rank: full is no rank to recommend; write ranks before it, such as [1, 2, 4, 8, full]")
+	}
+	r.given[fullPath] = where(n.Values[i])
+	r.grid.rank.full = true
+}
+
+// fullPath names the word full among the places that Grid.at keeps.
+const fullPath = "lora.rank[full]"
 
 func readRankSpan(r *reader, n *ast.MappingNode) {
 	bounds := map[string]int{}

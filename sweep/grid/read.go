@@ -119,7 +119,7 @@ func (r *reader) finish() {
 	}
 	if g.cells() > maxLadders {
 		r.failAt(position{1, 1}, "the axes multiply to more than %d ladders; split the grid", maxLadders)
-	} else if rungs := len(g.rank.upTo(maxWhole)); g.cells()*g.tunings()*rungs*len(g.Seeds) > maxTrials {
+	} else if rungs := len(g.rank.upTo(maxWhole)) + g.references(); g.cells()*g.tunings()*rungs*len(g.Seeds) > maxTrials {
 		r.failAt(position{1, 1}, "axes, ranks and seeds multiply to more than %d trials; split the grid", maxTrials)
 	}
 	if !namePattern.MatchString(g.Name) {

@@ -96,7 +96,9 @@ func rankSchema() schemaObject {
 	span := objectSchema("")
 	span["properties"] = schemaObject{"from": rank, "to": rank}
 	span["required"] = []string{"from"}
-	return schemaObject{"anyOf": []schemaObject{rank, listOf(rank), span}}
+	list := listOf(schemaObject{"anyOf": []schemaObject{rank, {"const": fullWord}}})
+	list["contains"] = rank
+	return schemaObject{"anyOf": []schemaObject{rank, list, span}}
 }
 
 func targetAxisSchema() schemaObject {

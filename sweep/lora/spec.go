@@ -48,6 +48,8 @@ type Spec struct {
 	// embeddings then learns at LoRAPlusLREmbedding instead.
 	LoRAPlusLRRatio     float64 `json:"loraplus_lr_ratio,omitempty"`
 	LoRAPlusLREmbedding float64 `json:"loraplus_lr_embedding,omitempty"`
+	// Full trains the targets' weights themselves, without an adapter: see Whole.
+	Full bool `json:"full,omitempty"`
 }
 
 // Scaling returns the factor on B·A·x: alpha/r, or alpha/sqrt(r) for rsLoRA (Kalajdzievski 2023, arXiv:2312.03732).
@@ -103,6 +105,7 @@ func (l Spec) Settings() [][]string {
 	add("loraplus_lr_ratio", FormatNumber(l.LoRAPlusLRRatio))
 	add("loraplus_lr_embedding", FormatNumber(l.LoRAPlusLREmbedding))
 	add("init_adapter", l.InitAdapter)
+	add("full", strconv.FormatBool(l.Full))
 	return all
 }
 
@@ -127,7 +130,7 @@ func (l Spec) Validate() error {
 	for _, p := range l.ModulesToSave {
 		errs = append(errs, CheckPattern("modules_to_save", p))
 	}
-	errs = append(errs, l.RankPattern.check("rank_pattern", maxRank), l.AlphaPattern.check("alpha_pattern", math.MaxFloat64))
+	errs = append(errs, l.checkFull(), l.RankPattern.check("rank_pattern", maxRank), l.AlphaPattern.check("alpha_pattern", math.MaxFloat64))
 	for _, p := range l.RankPattern {
 		if p.Value != math.Trunc(p.Value) {
 			fail("rank_pattern: %s: rank %g is not a whole number", p.Key, p.Value)

@@ -24,7 +24,7 @@ const (
 	RoleB         Role = "B"         // [out, r]
 	RoleMagnitude Role = "magnitude" // DoRA's, [out]
 	RoleBias      Role = "bias"      // replaces a bias of the base
-	RoleSaved     Role = "saved"     // replaces a tensor of a module of modules_to_save
+	RoleSaved     Role = "saved"     // replaces a tensor of a module of modules_to_save, or of a target that trains in full
 )
 
 // Trainable is one tensor that a trial trains.
@@ -71,10 +71,16 @@ func (l Spec) ParamsOf(m Module) int64 {
 	return n
 }
 
-// Trainables lists the tensors that a trial trains: A, B and magnitude of each target, then biases, then modules to save. targets
-// are those that Match selected of modules; tensors are all of the base's.
+// Trainables lists the tensors that a trial trains: A, B and magnitude of each target, or its weight where it trains in full, then
+// biases, then modules to save. targets are those that Match selected of modules; tensors are all of the base's.
 func (l Spec) Trainables(targets, modules []Module, tensors []Tensor) ([]Trainable, error) {
 	var all []Trainable
+	if l.Full {
+		var err error
+		if all, err = l.weights(targets, modules, tensors); err != nil {
+			return nil, err
+		}
+	}
 	for _, m := range targets {
 		all = append(all, l.adapterOf(m)...)
 	}
@@ -87,6 +93,9 @@ func (l Spec) Trainables(targets, modules []Module, tensors []Tensor) ([]Trainab
 
 // adapterOf lists what LoRA adds to a module.
 func (l Spec) adapterOf(m Module) []Trainable {
+	if l.Full {
+		return nil
+	}
 	r, a, b := l.RankOf(m.Name), ".lora_A.weight", ".lora_B.weight"
 	if m.Embedding {
 		a, b = ".lora_embedding_A", ".lora_embedding_B"
@@ -117,7 +126,9 @@ func (l Spec) biases(targets []Module, tensors []Tensor, saved []Trainable) []Tr
 		}
 		key := AdapterPrefix + t.Name
 		if slices.ContainsFunc(targets, func(m Module) bool { return m.Name == module }) {
-			key = AdapterPrefix + module + ".base_layer.bias"
+			if !l.Full {
+				key = AdapterPrefix + module + ".base_layer.bias"
+			}
 		} else if l.Bias == BiasLoRAOnly {
 			continue
 		}

@@ -64,6 +64,7 @@ func newLadder(l sweep.Ladder, v plateau.Verdict, rule plateau.Rule) Ladder {
 		out.Rungs = append(out.Rungs, row)
 	}
 	out.Verdict.Screening = newScreening(l, v)
+	out.Reference = newReference(l, out.Rungs, v, rule)
 	out.Conditions = conditions(out, l)
 	out.Metrics = metrics(l, rule, v)
 	out.Noise = noiseSeen(l, judged)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,7 +22,12 @@ type column struct {
 
 func (t *text) columns(l Ladder) []column {
 	decimals := digits(l.Verdict.minGain())
-	columns := []column{{"rank", 0, func(r Rung) string { return fmt.Sprint(r.Rank) }}}
+	columns := []column{{"rank", 0, func(r Rung) string {
+		if r.lora.Full {
+			return "full"
+		}
+		return fmt.Sprint(r.Rank)
+	}}}
 	for _, name := range l.Conditions.Tuned {
 		columns = append(columns, column{name, 0, func(r Rung) string { return orNone(r.Tuned.value(name)) }})
 	}
@@ -117,8 +123,12 @@ func (t *text) table(l Ladder) {
 	if len(l.Rungs) == 0 {
 		return
 	}
+	rows := l.Rungs
+	if l.Reference != nil {
+		rows = append(slices.Clone(rows), l.Reference.row())
+	}
 	for drop := 5; ; drop-- {
-		rendered := renderTable(t.columns(l), l.Rungs, drop)
+		rendered := renderTable(t.columns(l), rows, drop)
 		if drop == 1 || width(rendered) <= t.o.Width {
 			t.print(rendered)
 			return

@@ -108,7 +108,8 @@ type Ladder struct {
 	Verdict    Verdict    `json:"verdict"`
 	Rungs      []Rung     `json:"rungs"`       // those with at least one attempt or a screened loss, ascending
 	NotStarted []int      `json:"not_started"` // ranks of the ladder without any attempt
-	Noise      *Noise     `json:"noise"`       // nil where fewer than two ranks share two seeds
+	Reference  *Reference `json:"reference,omitempty"`
+	Noise      *Noise     `json:"noise"` // nil where fewer than two ranks share two seeds
 	// Metrics are absent where nothing but the loss was measured.
 	Metrics []Metric `json:"metrics,omitempty"`
 

@@ -246,6 +246,9 @@ func (t *text) verdict(l Ladder) {
 	}
 	t.para("  why     ", "%s", v.Reason)
 	t.para("  numbers ", "%s", t.numbers(v))
+	if l.Reference != nil {
+		t.para("  full    ", "%s", l.Reference.text(v.minGain()))
+	}
 	if v.Screening != nil {
 		t.para(v.Screening.label(), "%s", v.Screening)
 	}

@@ -23,6 +23,7 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("Retain", func(t *testing.T) { t.Parallel(); exerciseRetain(t, open(t)) })
 	t.Run("Screened", func(t *testing.T) { t.Parallel(); exerciseScreened(t, open(t)) })
 	t.Run("Scouts", func(t *testing.T) { t.Parallel(); exerciseScouts(t, open(t)) })
+	t.Run("Reference", func(t *testing.T) { t.Parallel(); exerciseReference(t, open(t)) })
 	t.Run("InvalidEvents", func(t *testing.T) { t.Parallel(); exerciseInvalidEvents(t, open(t)) })
 	t.Run("NotFound", func(t *testing.T) { t.Parallel(); exerciseNotFound(t, open(t)) })
 	t.Run("Sessions", func(t *testing.T) { t.Parallel(); exerciseSessions(t, open(t)) })
@@ -286,6 +287,48 @@ func exerciseScouts(t *testing.T, s Store) {
 	}
 	must(t, "Register again", s.Register(ctx, id, Registration([]float64{16}, []int{1, 2}, []int64{1, 0})))
 	must(t, "RecordVerdict", s.RecordVerdict(ctx, got.Ladders[0].ID, sweep.Conclude(got).Verdicts[0], moment(99)))
+}
+
+// exerciseReference registers full fine-tuning beside two ladders that share it: it is kept beside the rungs, with its facts, and another
+// one is refused.
+func exerciseReference(t *testing.T, s Store) {
+	t.Helper()
+	ctx := t.Context()
+	id, err := s.CreateSweep(ctx, Info("referred", 1, 0))
+	must(t, "CreateSweep", err)
+	r := Registration([]float64{16, 32}, []int{1, 2}, []int64{1, 0})
+	reference := Reference([]float64{1e-4, 1e-5}, []int64{1, 0})
+	for i := range r.Ladders {
+		r.Ladders[i].Reference = reference
+	}
+	for range 2 {
+		must(t, "Register", s.Register(ctx, id, r))
+	}
+	tr := reference[3].Trial
+	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, 1), Sweep: "referred", Trial: tr}
+	must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, 1, a, moment(0)))
+	must(t, "AppendEvents", s.AppendEvents(ctx, a.Attempt, []trial.Event{
+		{Seq: 1, At: moment(2), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: new(4.5)}},
+	}))
+	for i, l := range snapshot(t, s, id).Ladders {
+		if len(l.Rungs) != 2 || len(l.Rungs[0].Trials) != 2 {
+			t.Errorf("ladder %d: rungs beside a reference: %+v", i, l.Rungs)
+		}
+		var got []sweep.PlannedTrial
+		for _, f := range l.Reference {
+			got = append(got, sweep.PlannedTrial{Candidate: f.Candidate, Trial: f.Trial})
+		}
+		if diff := cmp.Diff(reference, got); diff != "" {
+			t.Errorf("ladder %d: reference (-want +got):\n%s", i, diff)
+		}
+		if n := len(l.Reference); n != 4 || l.Reference[3].State() != sweep.TrialDone || l.Reference[0].State() != sweep.TrialPending {
+			t.Errorf("ladder %d: facts of %d trials: %+v", i, n, l.Reference)
+		}
+	}
+	r.Ladders[1].Reference = reference[:2]
+	if err := s.Register(ctx, id, r); err == nil {
+		t.Error("registered with another reference")
+	}
 }
 
 // numbered fills in Seq and At.

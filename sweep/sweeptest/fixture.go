@@ -43,6 +43,19 @@ func TrialAt(rate, alpha float64, rank int, seed int64) trial.Trial {
 	}, "base", "data", Backend)
 }
 
+// Reference is full fine-tuning beside those trials: one candidate per learning rate.
+func Reference(rates []float64, seeds []int64) []sweep.PlannedTrial {
+	var planned []sweep.PlannedTrial
+	for c, rate := range rates {
+		for _, seed := range seeds {
+			spec := TrialAt(rate, 16, 1, seed).Spec
+			spec.LoRA = spec.LoRA.Whole()
+			planned = append(planned, sweep.PlannedTrial{Candidate: c, Trial: trial.New(spec, "base", "data", Backend)})
+		}
+	}
+	return planned
+}
+
 // Info is a sweep with the default rule, as a command creates it.
 func Info(name string, seeds ...int64) sweep.Info {
 	return sweep.Info{

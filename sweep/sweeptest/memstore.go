@@ -132,6 +132,9 @@ func (m *MemStore) Register(_ context.Context, sweepID int64, r sweep.Registrati
 				m.trials[t.Trial.ID] = t.Trial
 			}
 		}
+		for _, t := range plan.Reference {
+			m.trials[t.Trial.ID] = t.Trial
+		}
 	}
 	return nil
 }
@@ -140,7 +143,8 @@ func (m *MemStore) Register(_ context.Context, sweepID int64, r sweep.Registrati
 func (s *memSweep) registeredAs(r sweep.Registration) error {
 	same := s.info.Backend == r.Backend && len(s.ladders) == len(r.Ladders)
 	for i := 0; same && i < len(s.ladders); i++ {
-		same = reflect.DeepEqual(s.ladders[i].plan.Rungs, r.Ladders[i].Rungs)
+		same = reflect.DeepEqual(s.ladders[i].plan.Rungs, r.Ladders[i].Rungs) &&
+			reflect.DeepEqual(s.ladders[i].plan.Reference, r.Ladders[i].Reference)
 	}
 	if !same {
 		return fmt.Errorf("sweep %s is registered with other trials", s.info.Name)
@@ -313,6 +317,11 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 			ladder.Rungs = append(ladder.Rungs, m.rung(l, j))
 		}
 		ladder.Scouts = m.scouts(l)
+		for _, t := range l.plan.Reference {
+			f := m.facts(t.Trial)
+			f.Candidate = t.Candidate
+			ladder.Reference = append(ladder.Reference, f)
+		}
 		out.Ladders = append(out.Ladders, ladder)
 	}
 	out.Reopen()

@@ -63,6 +63,24 @@ func (c Config) Fit(a weights.Adapter) (Fitted, error) {
 	return f, c.shareHead(f.Base)
 }
 
+// FitFull checks that weights which trained in full are of this model.
+func (c Config) FitFull(w weights.Full) (Fitted, error) {
+	f := Fitted{BaseName: w.Base, LoRA: w.Spec, Tensors: make(map[string]weights.Array, len(w.Tensors))}
+	for name, a := range w.Tensors {
+		f.Tensors[lora.AdapterPrefix+name] = a
+	}
+	var err error
+	if f.Targets, err = f.LoRA.Match(c.Modules()); err != nil {
+		return Fitted{}, err
+	}
+	trained, err := c.Trainables(f.Targets, f.LoRA)
+	if err != nil {
+		return Fitted{}, err
+	}
+	_, err = newLayout(specsOf(trained)).pack(weights.FullWeightsFile, f.Tensors)
+	return f, err
+}
+
 // compareTargets compares the modules that an adapter's settings select with those that its file has tensors of. PEFT takes the
 // settings' word: of a module that they leave out it ignores the tensors, and one that has none it adapts with an update of zero.
 func (c Config) compareTargets(l lora.Spec, names []string) ([]string, error) {

@@ -30,7 +30,7 @@ func moduleIndex(targets []lora.Module) map[string]int {
 
 // add returns the module's output with its adapter: y + scaling·B·A·dropout(x), or DoRA's.
 func (l *loraGraph) add(c linearCall) *Node {
-	if _, ok := l.index[c.Name]; !ok {
+	if !l.adapts(c.Name) {
 		return c.y
 	}
 	dtype := c.y.DType()
@@ -46,6 +46,12 @@ func (l *loraGraph) add(c linearCall) *Node {
 		branch = l.dora(c, x, y, branch)
 	}
 	return ConvertDType(Add(y, branch), dtype)
+}
+
+// adapts reports whether a module has an adapter: a target that trains in full has none.
+func (l *loraGraph) adapts(module string) bool {
+	_, target := l.index[module]
+	return target && !l.spec.Full
 }
 
 // scaled returns x times the module's scaling.
@@ -110,7 +116,7 @@ func inAxis(m lora.Module) int {
 
 // embed returns an embedding's rows [n, out] for ids [n] with the module's adapter. As in PEFT there is no dropout here.
 func (l *loraGraph) embed(rows, ids, table *Node, m lora.Module) *Node {
-	if _, ok := l.index[m.Name]; !ok {
+	if !l.adapts(m.Name) {
 		return rows
 	}
 	dtype := rows.DType()

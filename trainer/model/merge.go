@@ -21,6 +21,11 @@ func Merge(c Config, base map[string]weights.Array, a weights.Adapter) (map[stri
 	if err != nil {
 		return nil, err
 	}
+	return f.Merge(c, base)
+}
+
+// Merge is the function Merge for what has been fitted to the model.
+func (f Fitted) Merge(c Config, base map[string]weights.Array) (map[string]weights.Array, error) {
 	if err := c.check(base); err != nil {
 		return nil, err
 	}
@@ -37,8 +42,10 @@ func Merge(c Config, base map[string]weights.Array, a weights.Adapter) (map[stri
 			merged[t.Tensor] = f.Tensors[t.Key]
 		}
 	}
-	for _, m := range f.Targets {
-		merged[m.Name+".weight"] = f.merged(m, c.matrix(base, m))
+	if !f.LoRA.Full { // whose weights have taken the base's place
+		for _, m := range f.Targets {
+			merged[m.Name+".weight"] = f.merged(m, c.matrix(base, m))
+		}
 	}
 	_, apart := merged[head]
 	if c.TieHead && !apart && !slices.Equal(merged[tokens].Data, base[tokens].Data) {

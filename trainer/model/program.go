@@ -45,7 +45,7 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 	if err != nil {
 		return nil, err
 	}
-	if o.LoRA.Rank < 1 || len(o.Targets) == 0 {
+	if o.LoRA.Rank < 1 && !o.LoRA.Full || len(o.Targets) == 0 {
 		return nil, fmt.Errorf("rank %d on %d modules: nothing to train", o.LoRA.Rank, len(o.Targets))
 	}
 	if err := c.check(base); err != nil {

@@ -96,6 +96,10 @@ func (a Adapter) Trained() map[string]Array {
 // names the setting.
 func ReadAdapter(dir string) (Adapter, error) {
 	text, err := readSmall(filepath.Join(dir, AdapterConfigFile), maxAdapterConfig)
+	if _, full := os.Stat(filepath.Join(dir, FullConfigFile)); full == nil {
+		return Adapter{}, fmt.Errorf("read adapter %s: %w: it holds weights that trained in full, no adapter; put them into the model with "+
+			"sweep export --full --merged, or load %s with PyTorch", dir, ErrFormat, FullWeightsFile)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w: it has no %s", dir, fs.ErrNotExist, AdapterConfigFile)
 	}
