@@ -20,7 +20,7 @@ type Reference struct {
 	Gain   *plateau.Interval `json:"gain_over_recommended"`
 	Cost   Cost              `json:"cost"`
 	Trials []Trial           `json:"trials"` // of that learning rate; all while there is none
-	Tried  []float64         `json:"tried"`  // learning rates
+	Tried  []float64         `json:"tried"`  // learning rates with a finished seed
 
 	over int // the recommended rank
 }
@@ -30,11 +30,11 @@ func newReference(l sweep.Ladder, rungs []Rung, v plateau.Verdict, rule plateau.
 	if !started(sweep.Rung{Trials: l.Reference}) {
 		return nil
 	}
-	out := &Reference{Trials: []Trial{}, over: v.RecommendedRank}
+	out := &Reference{Trials: []Trial{}, Tried: []float64{}, over: v.RecommendedRank}
 	chosen, ok := l.ReferenceChoice()
 	for _, t := range l.Reference {
 		rate := t.Trial.Spec.Train.LearningRate
-		if !slices.Contains(out.Tried, rate) {
+		if t.State() == sweep.TrialDone && !slices.Contains(out.Tried, rate) {
 			out.Tried = append(out.Tried, rate)
 		}
 		if ok && t.Candidate != chosen {
