@@ -33,7 +33,9 @@ func TestFullTrainables(t *testing.T) {
 		got = append(got, string(tr.Role)+" "+tr.Key)
 	}
 	const h = lora.AdapterPrefix + "transformer.h.0."
-	want := []string{"saved " + h + "attn.c_attn.weight", "bias " + h + "attn.c_attn.bias", "saved " + h + "ln_1.weight", "saved " + h + "ln_1.bias"}
+	want := []string{
+		"saved " + h + "attn.c_attn.weight", "bias " + h + "attn.c_attn.bias", "saved " + h + "ln_1.weight", "saved " + h + "ln_1.bias",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("trainables (-want +got):\n%s", diff)
 	}
@@ -44,7 +46,8 @@ func TestFullTrainables(t *testing.T) {
 		t.Errorf("Validate: %v", err)
 	}
 	for name, change := range map[string]func(*lora.Spec){
-		"a rank": func(l *lora.Spec) { l.Rank = 1 }, "alpha": func(l *lora.Spec) { l.Alpha = 1 }, "dropout": func(l *lora.Spec) { l.Dropout = 0.1 },
+		"a rank": func(l *lora.Spec) { l.Rank = 1 },
+		"alpha":  func(l *lora.Spec) { l.Alpha = 1 }, "dropout": func(l *lora.Spec) { l.Dropout = 0.1 },
 		"DoRA": func(l *lora.Spec) { l.UseDoRA = true }, "PiSSA": func(l *lora.Spec) { l.Init = lora.InitPiSSA },
 		"a start": func(l *lora.Spec) { l.InitAdapter = "a" }, "LoRA+": func(l *lora.Spec) { l.LoRAPlusLRRatio = 2 },
 	} {

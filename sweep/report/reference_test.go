@@ -41,7 +41,8 @@ func TestReference(t *testing.T) {
 	r := Build(referredSnapshot(0.02, 0.05))
 	golden(t, "reference.txt", text2(t, r, Options{Width: 120}))
 	ref := r.Ladders[0].Reference
-	if ref.LearningRate != 1e-5 || len(ref.Trials) != 3 || math.Abs(ref.Gain.Mean-0.05) > 1e-9 || *ref.Gain.Lo >= 0.05 || *ref.Gain.Hi <= 0.05 {
+	if ref.LearningRate != 1e-5 || len(ref.Trials) != 3 || math.Abs(ref.Gain.Mean-0.05) > 1e-9 ||
+		*ref.Gain.Lo >= 0.05 || *ref.Gain.Hi <= 0.05 {
 		t.Errorf("reference %+v, gain %+v", ref, ref.Gain)
 	}
 	if diff := cmp.Diff([]float64{1e-4, 1e-5}, ref.Tried); diff != "" {
