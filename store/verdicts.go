@@ -95,16 +95,21 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 		}
 		return lines.Encode([]any{trial, o.state.V, pointer(o.valLoss), pointer(o.lastValLoss), pointer(o.trained)})
 	})
-	if err != nil || rule.Strategy != sweep.StrategyScreen && !rule.Strategy.Scouts() {
-		return hex.EncodeToString(h.Sum(nil)), err
+	if err == nil && (rule.Strategy == sweep.StrategyScreen || rule.Strategy.Scouts()) {
+		err = hashScreened(ctx, tx, lines, ladder, rule.Strategy)
 	}
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// hashScreened writes the losses of a ladder's truncated adapters: of its largest trials, or of its scouts.
+func hashScreened(ctx context.Context, tx *sql.Tx, lines *json.Encoder, ladder int64, strategy sweep.Strategy) error {
 	of, order := "rung_trials", "lt.rank, lt.candidate, lt.seed, s.rank"
-	if rule.Strategy.Scouts() {
+	if strategy.Scouts() {
 		of, order = "scout_trials", "lt.rank, lt.candidate, s.rank"
 	}
-	rows, err = tx.QueryContext(ctx, `SELECT lt.trial_id, s.rank, s.val_loss FROM `+of+` lt JOIN screened s ON s.trial_id = lt.trial_id
+	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, s.rank, s.val_loss FROM `+of+` lt JOIN screened s ON s.trial_id = lt.trial_id
 		WHERE lt.ladder_id = ? ORDER BY `+order, ladder)
-	err = each(rows, err, func(rows *sql.Rows) error {
+	return each(rows, err, func(rows *sql.Rows) error {
 		var trial trial.ID
 		var rank int
 		var loss float64
@@ -113,5 +118,4 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 		}
 		return lines.Encode([]any{trial, rank, loss})
 	})
-	return hex.EncodeToString(h.Sum(nil)), err
 }

@@ -64,24 +64,31 @@ func (f *fragileStore) Snapshot(ctx context.Context, id int64) (s sweep.Snapshot
 // results must be those of an uninterrupted run.
 func TestSchedulerCrashesAnywhere(t *testing.T) {
 	t.Parallel()
+	crashAnywhere(t, nil, 31, 43, 61)
+}
+
+// crashAnywhere ends runs of a changed sweep at every so manieth call: the coordinator, the workers with it, and the database too.
+func crashAnywhere(t *testing.T, change func(*sweep.Info), coordinator, withWorkers, withDatabase int) {
+	t.Helper()
 	for name, tt := range map[string]struct {
 		stride       int
 		workers, all bool
 	}{
-		"coordinator":                       {31, false, false},
-		"coordinator and workers":           {43, true, false},
-		"coordinator, workers and database": {61, true, true},
+		"coordinator":                       {coordinator, false, false},
+		"coordinator and workers":           {withWorkers, true, false},
+		"coordinator, workers and database": {withDatabase, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				want := uninterrupted(t, trainer())
+				want, err := newBench(t, trainer(), change).run(t.Context(), t, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
 				for at := 1; ; at += tt.stride {
-					b := newBench(t, trainer(), nil)
+					b := newBench(t, trainer(), change)
 					fragile := &fragileStore{at: at, after: at%2 == 0}
-					_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
-						fragile.Store, s.Store = s.Store, fragile
-					})
+					_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { fragile.Store, s.Store = s.Store, fragile })
 					if err == nil {
 						return // the run made fewer calls
 					}
@@ -92,7 +99,7 @@ func TestSchedulerCrashesAnywhere(t *testing.T) {
 						killAll(t, b)
 					}
 					if tt.all {
-						b.newStore(t, nil)
+						b.newStore(t, change)
 					}
 					time.Sleep(time.Duration(at%90) * time.Second)
 					got, err := b.run(t.Context(), t, nil)

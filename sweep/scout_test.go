@@ -1,12 +1,10 @@
 package sweep_test
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -162,65 +160,14 @@ func TestScoutIsShared(t *testing.T) {
 // TestScoutCrashesAnywhere is TestSchedulerCrashesAnywhere for a scouted sweep: the results are those of an uninterrupted one.
 func TestScoutCrashesAnywhere(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct {
-		stride       int
-		workers, all bool
-	}{
-		"coordinator":                       {37, false, false},
-		"coordinator and workers":           {41, true, false},
-		"coordinator, workers and database": {59, true, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				want, err := newBench(t, trainer(), scouting).run(t.Context(), t, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for at := 1; ; at += tt.stride {
-					b := newBench(t, trainer(), scouting)
-					fragile := &fragileStore{at: at, after: at%2 == 0}
-					_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { fragile.Store, s.Store = s.Store, fragile })
-					if err == nil {
-						return
-					}
-					if !errors.Is(err, errCrash) {
-						t.Fatalf("call %d: Run = %v", at, err)
-					}
-					if tt.workers {
-						killAll(t, b)
-					}
-					if tt.all {
-						b.newStore(t, scouting)
-					}
-					time.Sleep(time.Duration(at%90) * time.Second)
-					got, err := b.run(t.Context(), t, nil)
-					if err != nil {
-						t.Fatalf("after a crash at call %d: Run = %v", at, err)
-					}
-					wantResults(t, want, got)
-				}
-			})
-		})
-	}
+	crashAnywhere(t, scouting, 37, 41, 59)
 }
 
 // TestScoutSafeAndOrderFree: in whatever order trials of a random sweep end, no rank is trained before the scout has ended, none is
 // trained twice at once, and the verdict is the same.
 func TestScoutSafeAndOrderFree(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		w := drawWorld(t, rt)
-		w.snapshot.Sweep.Strategy = sweep.StrategyScout
-		first, second := w.work(rt, "first order"), w.work(rt, "second order")
-		for i := range first.Ladders {
-			v := sweep.Conclude(first).Verdicts[i]
-			if diff := cmp.Diff(v, sweep.Conclude(second).Verdicts[i]); diff != "" {
-				rt.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
-			}
-			w.checkScreened(rt, v)
-		}
-	})
+	orderFree(t, sweep.StrategyScout)
 }
 
 // checkScout fails if a rank's own trial starts before a scout of the largest rank that fits has ended.

@@ -1,13 +1,11 @@
 package sweep_test
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -297,57 +295,22 @@ func TestScreenResumes(t *testing.T) {
 // TestScreenCrashesAnywhere is TestSchedulerCrashesAnywhere for a screened sweep: the results are those of an uninterrupted one.
 func TestScreenCrashesAnywhere(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct {
-		stride       int
-		workers, all bool
-	}{
-		"coordinator":                       {37, false, false},
-		"coordinator and workers":           {41, true, false},
-		"coordinator, workers and database": {59, true, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				whole := newBench(t, trainer(), screening)
-				want, err := whole.run(t.Context(), t, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for at := 1; ; at += tt.stride {
-					b := newBench(t, trainer(), screening)
-					fragile := &fragileStore{at: at, after: at%2 == 0}
-					_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { fragile.Store, s.Store = s.Store, fragile })
-					if err == nil {
-						return
-					}
-					if !errors.Is(err, errCrash) {
-						t.Fatalf("call %d: Run = %v", at, err)
-					}
-					if tt.workers {
-						killAll(t, b)
-					}
-					if tt.all {
-						b.newStore(t, screening)
-					}
-					time.Sleep(time.Duration(at%90) * time.Second)
-					got, err := b.run(t.Context(), t, nil)
-					if err != nil {
-						t.Fatalf("after a crash at call %d: Run = %v", at, err)
-					}
-					wantResults(t, want, got)
-				}
-			})
-		})
-	}
+	crashAnywhere(t, screening, 37, 41, 59)
 }
 
 // TestScreenSafeAndOrderFree: in whatever order trials of a random sweep end, at most one rank is trained before the screening,
 // none is trained twice at once or without need, and the verdict is the same.
 func TestScreenSafeAndOrderFree(t *testing.T) {
 	t.Parallel()
+	orderFree(t, sweep.StrategyScreen)
+}
+
+// orderFree lets random sweeps of a strategy run in two orders each.
+func orderFree(t *testing.T, strategy sweep.Strategy) {
+	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := drawWorld(t, rt)
-		w.snapshot.Sweep.Strategy = sweep.StrategyScreen
+		w.snapshot.Sweep.Strategy = strategy
 		first, second := w.work(rt, "first order"), w.work(rt, "second order")
 		for i := range first.Ladders {
 			v := sweep.Conclude(first).Verdicts[i]

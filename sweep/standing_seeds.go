@@ -14,11 +14,16 @@ func (l Ladder) needed(rule plateau.Rule) Ladder {
 	return l
 }
 
-// see leaves a rung those of its trials whose seeds the climb asked for, and extra ones. Others may be there, for another ladder trained
-// them or the grid holds them ready.
+// asked returns the rung with its trials of these seeds, and extra ones. Others may be there, for another ladder trained them or the grid
+// holds them ready.
+func (r Rung) asked(seeds []int64) Rung {
+	return r.only(func(t *TrialFacts) bool { return t.Extra || slices.Contains(seeds, t.seed()) })
+}
+
+// see leaves a rung the trials that the climb asked for.
 func (s *standing) see(full Ladder, index int, asked []int64) {
 	if s.climb.Sparing() {
-		s.ladder.Rungs[index] = full.Rungs[index].only(func(t *TrialFacts) bool { return t.Extra || slices.Contains(asked, t.seed()) })
+		s.ladder.Rungs[index] = full.Rungs[index].asked(asked)
 	}
 }
 
@@ -73,8 +78,7 @@ func (l Ladder) Needed(v plateau.Verdict, seeds []int64) Ladder {
 		if at < 0 || v.Rungs[at].GridSeeds == 0 {
 			continue
 		}
-		asked := seeds[:v.Rungs[at].GridSeeds]
-		l.Rungs[i] = r.only(func(t *TrialFacts) bool { return t.Extra || slices.Contains(asked, t.seed()) })
+		l.Rungs[i] = r.asked(seeds[:v.Rungs[at].GridSeeds])
 	}
 	return l
 }

@@ -228,7 +228,7 @@ func (c *Climb) finishSeeds() (ready bool) {
 		}
 		return c.Draw == nil
 	}
-	before := slices.IndexFunc(c.Rungs, func(l Losses) bool { return l.Rank == c.Rows[c.End].Incumbent })
+	before := c.rungOf(c.Rows[c.End].Incumbent)
 	if before < 0 {
 		return true
 	}
@@ -239,11 +239,16 @@ func (c *Climb) finishSeeds() (ready bool) {
 	return true
 }
 
+// rungOf is the index of the rung with a rank, -1 where there is none.
+func (c *Climb) rungOf(rank int) int {
+	return slices.IndexFunc(c.Rungs, func(l Losses) bool { return l.Rank == rank })
+}
+
 // refresh compares the ranks that were passed, and the incumbent, with those they were passed over by all seeds that both have by now.
 func (c *Climb) refresh() {
 	for r := 1; r <= c.Incumbent; r++ {
 		row := &c.Rows[r]
-		before := slices.IndexFunc(c.Rungs, func(l Losses) bool { return l.Rank == row.Comparison.Incumbent })
+		before := c.rungOf(row.Comparison.Incumbent)
 		if seeds, _ := c.paired(before, r); len(seeds) > len(row.Seeds) {
 			row.Earlier = append(row.Earlier, row.Comparison)
 			row.Comparison = c.compare(before, r, c.End).comparison(c)
