@@ -174,8 +174,7 @@ func (a *app) writeShrunk(v shrinkView) error {
 		var rows [][]string
 		for _, r := range v.Ranks {
 			rows = append(rows, []string{
-				strconv.Itoa(r.Rank), strconv.FormatFloat(r.ValLoss, 'g', -1, 64), strconv.FormatFloat(r.Difference, 'g', -1, 64),
-				strconv.FormatInt(r.Bytes, 10),
+				strconv.Itoa(r.Rank), fullNumber(&r.ValLoss), fullNumber(&r.Difference), strconv.FormatInt(r.Bytes, 10),
 			})
 		}
 		return []string{"rank", "val_loss", "difference", "bytes"}, rows
