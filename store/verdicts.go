@@ -45,8 +45,8 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict,
 }
 
 // inputsHash returns the SHA-256 over what a verdict's decisions rest on: the rule's settings, the strategy, the limits, the outcomes
-// of the ladder's trials, and, where it is screened, the losses of their truncated adapters; of an outraced ladder also the outcomes of
-// the one that is ahead. What a running or limited ladder's verdict says beside them (how far it is, the time used, step-limited, what the
+// of the ladder's trials, and, where it is screened or scouted, what that showed; of an outraced ladder also the outcomes of the one that
+// is ahead, or what its scout showed. What a running or limited ladder's verdict says beside them (how far it is, the time used, step-limited, what the
 // next rank would need) comes from other facts: two verdicts of one hash may differ in it.
 func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict) (string, error) {
 	if err := mustExist(ctx, tx, "ladder", `SELECT 1 FROM ladders WHERE id = ?`, ladder); err != nil {
@@ -78,9 +78,12 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 	if err := lines.Encode(rule); err != nil {
 		return "", err
 	}
-	ahead := -1 // its position; none has this one
-	if v.Reason.Code == plateau.ReasonOutraced {
+	ahead, scoutedAhead := -1, -1 // their positions; none has this one
+	switch v.Reason.Code {        //nolint:exhaustive // the others rest on the ladder alone
+	case plateau.ReasonOutraced:
 		ahead = v.Reason.Count - 1
+	case plateau.ReasonOutscouted:
+		scoutedAhead = v.Reason.Count - 1
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, o.state, o.error, o.step, o.val_loss, o.best_step,
 			o.last_val_loss, o.train_loss, o.retain_loss, o.base_retain, o.tokens, o.train_seconds, o.total_seconds
@@ -95,20 +98,24 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 		}
 		return lines.Encode([]any{trial, o.state.V, pointer(o.valLoss), pointer(o.lastValLoss), pointer(o.trained)})
 	})
-	if err == nil && (rule.Strategy == sweep.StrategyScreen || rule.Strategy.Scouts()) {
-		err = hashScreened(ctx, tx, lines, ladder, rule.Strategy)
+	switch {
+	case err != nil:
+	case rule.Strategy == sweep.StrategyScreen:
+		err = hashScreened(ctx, tx, lines, `SELECT lt.trial_id, s.rank, s.val_loss FROM rung_trials lt JOIN screened s ON s.trial_id = lt.trial_id
+			WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed, s.rank`, ladder)
+	case rule.Strategy.Scouts():
+		err = hashScreened(ctx, tx, lines, `SELECT lt.trial_id, s.rank, s.val_loss FROM (SELECT trial_id, rank, val_loss FROM screened
+				UNION ALL SELECT st.trial_id, st.rank, o.val_loss FROM scout_trials st JOIN trial_outcomes o ON o.trial_id = st.trial_id
+				WHERE o.val_loss IS NOT NULL) s JOIN scout_trials lt ON lt.trial_id = s.trial_id JOIN ladders l ON l.id = lt.ladder_id
+			WHERE l.id = ? OR l.sweep_id = (SELECT sweep_id FROM ladders WHERE id = ?) AND l.position = ?
+			ORDER BY l.id <> ?, lt.rank, lt.candidate, s.rank`, ladder, ladder, scoutedAhead, ladder)
 	}
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// hashScreened writes the losses of a ladder's truncated adapters: of its largest trials, or of its scouts.
-func hashScreened(ctx context.Context, tx *sql.Tx, lines *json.Encoder, ladder int64, strategy sweep.Strategy) error {
-	of, order := "rung_trials", "lt.rank, lt.candidate, lt.seed, s.rank"
-	if strategy.Scouts() {
-		of, order = "scout_trials", "lt.rank, lt.candidate, s.rank"
-	}
-	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, s.rank, s.val_loss FROM `+of+` lt JOIN screened s ON s.trial_id = lt.trial_id
-		WHERE lt.ladder_id = ? ORDER BY `+order, ladder)
+// hashScreened writes the losses of truncated adapters, or of scouts, that a query selects.
+func hashScreened(ctx context.Context, tx *sql.Tx, lines *json.Encoder, query string, args ...any) error {
+	rows, err := tx.QueryContext(ctx, query, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var trial trial.ID
 		var rank int

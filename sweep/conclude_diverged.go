@@ -58,12 +58,14 @@ func (r Rung) diverged(minGain, guessing float64) bool {
 	return ended > 0 && 2*(ended+bad) > len(grid.Trials)
 }
 
+// guessing is the loss of a model that guesses.
+func (l Ladder) guessing() float64 { return math.Log(float64(max(1, l.Model.VocabSize))) }
+
 // diverged lists the counted rungs that diverged, as indices of the climb's.
 func (s standing) diverged() []int {
-	guessing := math.Log(float64(max(1, s.ladder.Model.VocabSize)))
 	var found []int
 	for i := range s.chosen {
-		if s.chosen[i].diverged(s.climb.MinGain, guessing) {
+		if s.chosen[i].diverged(s.climb.MinGain, s.ladder.guessing()) {
 			found = append(found, i)
 		}
 	}

@@ -111,10 +111,18 @@ func (s standing) reasonTime(info Info) plateau.Finding {
 	return plateau.Finding{Code: plateau.ReasonTime, Ranks: []int{s.rank()}, Limit: info.Limits.Time.Seconds()}
 }
 
+// lastCounted is the last rank that counts, none where none does.
+func (s standing) lastCounted() []int {
+	if len(s.counted) == 0 {
+		return nil
+	}
+	return []int{s.rung(len(s.counted) - 1).Rank}
+}
+
 // reasonRunning counts the trials that the ladder waits for.
 func (s standing) reasonRunning() plateau.Finding {
 	if s.held {
-		return plateau.Finding{Code: plateau.ReasonHeld, Ranks: []int{s.rung(len(s.counted) - 1).Rank}}
+		return plateau.Finding{Code: plateau.ReasonHeld, Ranks: s.lastCounted()}
 	}
 	f := plateau.Finding{Code: plateau.ReasonRunning}
 	for _, w := range s.work() {

@@ -2,7 +2,6 @@ package sweep
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
@@ -23,14 +22,17 @@ type heat struct {
 // place is what a race lets a ladder do.
 type place struct {
 	rungs  int          // that it may climb
+	held   bool         // it waits for the scouts of others
 	lag    *plateau.Lag // why it is out; nil where it is not
 	leader int          // the ladder that lag is behind
+	best   int          // the rank of the lowest loss that the leader's scout shows
 }
 
 // heats groups the ladders that race each other. A ladder that is screened does not race: it meets the others at no common rank in turn.
-// Nor does one of two ranks, where nothing could be saved, or one seed, which shows nothing for certain.
+// Nor does one of two ranks, where nothing could be saved, or, unless scouts race, one seed, which shows nothing for certain.
 func (s Snapshot) heats() [][]int {
-	if !s.Sweep.Race || s.Sweep.Strategy == StrategyScreen || s.Sweep.Strategy.Scouts() || len(s.Sweep.Seeds) < 2 {
+	scouts := s.Sweep.Strategy == StrategyScout
+	if !s.Sweep.Race || s.Sweep.Strategy == StrategyScreen || s.Sweep.Strategy == StrategyCurve || len(s.Sweep.Seeds) < 2 && !scouts {
 		return nil
 	}
 	var groups [][]int
@@ -105,7 +107,7 @@ func (h heat) judge(k int) {
 	for j, lag := range ruleOf(h.info, h.of(0).ladder).Race(racers, rungs[len(rungs)-1].Rank, comparisons) {
 		if lag != nil {
 			i := numbers[j]
-			h.racing[i], h.places[i] = false, place{k + 1, lag, h.ladders[numbers[lag.Leader]]}
+			h.racing[i], h.places[i] = false, place{rungs: k + 1, lag: lag, leader: h.ladders[numbers[lag.Leader]]}
 		}
 	}
 }
@@ -122,9 +124,8 @@ func (s *standing) racer(k, patience int) (plateau.Racer, bool) {
 		last = slices.IndexFunc(s.climb.Rungs, func(r plateau.Losses) bool { return r.Rank == rank })
 		before, losses = last, func(r int) plateau.Losses { return s.climb.Rungs[r] }
 	}
-	guessing := math.Log(float64(max(1, s.ladder.Model.VocabSize)))
 	for _, i := range []int{before, last} {
-		if s.chosen[i].diverged(s.climb.MinGain, guessing) {
+		if s.chosen[i].diverged(s.climb.MinGain, s.ladder.guessing()) {
 			return plateau.Racer{}, false
 		}
 	}
@@ -144,7 +145,12 @@ func (s Snapshot) race(standings []*standing) []place {
 				places[i].rungs = len(l.Rungs)
 			}
 		}
-		for i, p := range newHeat(s.Sweep, group, standings).run() {
+		heat := newHeat(s.Sweep, group, standings)
+		run := heat.run
+		if s.Sweep.Strategy == StrategyScout {
+			run = heat.scout
+		}
+		for i, p := range run() {
 			places[group[i]] = p
 		}
 	}
@@ -158,7 +164,10 @@ func (s *standing) lacks(k int) bool {
 
 // within is the standing of a ladder as far as a race allows it to go.
 func (s *standing) within(p place, all Snapshot, ladder int, q plateau.Quantiles) *standing {
-	if s.current < p.rungs {
+	switch {
+	case all.Sweep.Strategy == StrategyScout && (p.held || p.lag != nil):
+		return s.scoutedOnly(p, all, ladder, q)
+	case s.current < p.rungs:
 		return s
 	}
 	short := walk(all.Sweep, all.Ladders[ladder], 0, p.rungs, q)
@@ -170,9 +179,12 @@ func (s *standing) within(p place, all Snapshot, ladder int, q plateau.Quantiles
 
 // reasonOutraced says which ladder a ladder is behind, and by how much.
 func (s standing) reasonOutraced(info Info) plateau.Finding {
+	if len(s.counted) == 0 {
+		return s.reasonOutscouted(info)
+	}
 	last := len(s.counted) - 1
 	return plateau.Finding{
-		Code: plateau.ReasonOutraced, Ranks: []int{s.rung(last - 1).Rank, s.rung(last).Rank}, Values: s.lag.Behind[:], Gain: &s.lag.Left,
+		Code: plateau.ReasonOutraced, Ranks: []int{s.rung(last - 1).Rank, s.rung(last).Rank}, Values: s.lag.Behind, Gain: &s.lag.Left,
 		Of: s.ladder.Rungs[len(s.ladder.Rungs)-1].Rank, Value: info.Rule.Confidence, Count: s.leader.Index + 1,
 		Name: s.leader.Cell.Axes().String(),
 	}

@@ -34,6 +34,7 @@ type standing struct {
 	held   bool         // the current rung waits for other ladders of the race
 	lag    *plateau.Lag // by how much the ladder is behind the leader of the race; nil where it is not out
 	leader Ladder       // that it is behind
+	best   int          // the rank of the lowest loss that the leader's scout shows
 
 	screens   []int              // the ranks that the current rung's adapters are truncated to; nil where it is not screened
 	scouting  bool               // what is worked on is the current rung's scout, not its trials

@@ -207,8 +207,8 @@ func strategyKey() key {
 
 func raceKey() key {
 	return singleKey("race", "In a grid of several ladders, stop one (verdict outraced) once two ranks in a row certainly leave it more than "+
-		"min_gain behind the best, however far it might still catch up. Ladders of one model and data race, with strategy: ladder and from "+
-		"two seeds and three ranks on. They climb in step. false climbs each to its own verdict.",
+		"min_gain behind the best, however far it might still catch up, or with strategy: scout once the scouts of all show it. Ladders of one "+
+		"model and data race, from three ranks and, without scouts, two seeds on. They climb in step. false climbs each to its own verdict.",
 		boolCodec(), func(g *Grid) *bool { return &g.race })
 }
 

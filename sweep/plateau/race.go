@@ -16,10 +16,10 @@ type Racer struct {
 
 // Lag is by how much a cell is certainly behind the leader of its race.
 type Lag struct {
-	Leader int        // index of the racer that leads
-	Behind [2]float64 // mean loss above the leader's, before and last, paired by seed
+	Leader int       // index of the racer that leads
+	Behind []float64 // mean loss above the leader's, before and last, paired by seed; of scouts that of the lowest losses
 	// Left is what remains of it at the last rank of the ladder, at least: as last where the gap grew, else as if it went on
-	// closing as fast to the end. Lo is the bound.
+	// closing as fast to the end; of scouts what their error leaves of it. Lo is the bound.
 	Left Interval
 }
 
@@ -90,7 +90,7 @@ func (r race) lag(i, top int) *Lag {
 	if min(*before.Lo, *left.Lo) <= max(c.MinGain, r.racers[r.leader].MinGain) {
 		return nil
 	}
-	return &Lag{Leader: r.leader, Behind: [2]float64{before.Mean, last.Mean}, Left: *left}
+	return &Lag{Leader: r.leader, Behind: []float64{before.Mean, last.Mean}, Left: *left}
 }
 
 // gap is by how much a cell's contrast exceeds the leader's, paired by seed; nil where they share less than two seeds.

@@ -6,21 +6,25 @@ import (
 
 // Outraced says which ladder is certainly better than one that was stopped for it.
 type Outraced struct {
-	Ladder     int              `json:"ladder"` // from 1
-	Cell       string           `json:"cell"`   // its axes
-	Ranks      []int            `json:"ranks"`  // where both were compared, the last being that of the stop
-	Behind     []float64        `json:"behind"` // mean loss above that ladder's at each, paired by seed
-	Top        int              `json:"top"`    // the last rank of the ladder
-	Left       plateau.Interval `json:"left"`   // of it at Top, if the gap goes on closing as between the two
+	Ladder     int              `json:"ladder"`           // from 1
+	Cell       string           `json:"cell"`             // its axes
+	Scouts     bool             `json:"scouts,omitempty"` // what was compared: the lowest losses that the scouts of both show
+	Ranks      []int            `json:"ranks"`            // where both were compared, the last being that of the stop; by scouts the best of either
+	Behind     []float64        `json:"behind"`           // mean loss above that ladder's at each, paired by seed; by scouts one
+	Top        int              `json:"top"`              // the last rank of the ladder; the scout's
+	Left       plateau.Interval `json:"left"`             // of it at Top, if the gap goes on closing as between the two; what scouts' error leaves
 	Confidence float64          `json:"confidence"`
 }
 
 func newOutraced(v plateau.Verdict) *Outraced {
 	f := v.Reason
-	if f.Code != plateau.ReasonOutraced {
+	scouts := f.Code == plateau.ReasonOutscouted
+	if f.Code != plateau.ReasonOutraced && !scouts {
 		return nil
 	}
-	return &Outraced{Ladder: f.Count, Cell: f.Name, Ranks: f.Ranks, Behind: f.Values, Top: f.Of, Left: *f.Gain, Confidence: f.Value}
+	return &Outraced{
+		Ladder: f.Count, Cell: f.Name, Scouts: scouts, Ranks: f.Ranks, Behind: f.Values, Top: f.Of, Left: *f.Gain, Confidence: f.Value,
+	}
 }
 
 // outraced reports whether the ladder was stopped because another one is certainly better: what it recommends is where it stopped.

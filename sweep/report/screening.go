@@ -53,7 +53,7 @@ func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
 			}
 		}
 	}
-	if v.Reason.Code == plateau.ReasonScouted {
+	if v.Reason.Code == plateau.ReasonScouted || v.Reason.Code == plateau.ReasonOutscouted {
 		return &s
 	}
 	switch v.State {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
@@ -38,9 +39,12 @@ func run(args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, "- noise %s: %s\n", n.name, n.formula)
 	}
 	fmt.Fprintln(stdout)
-	fmt.Fprintln(stdout, "| cells | noise | seeds | best outraced | one within min_gain outraced | outraced of 12 | regret, racing | without "+
-		"| trials, racing | without |")
-	fmt.Fprintln(stdout, "|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(stdout, "- a scout: the truth + what the first seed adds at the largest rank + an error: from the knee on ±U(0, most), below it "+
+		"U(0, most), most being 0.3, 0.6, 0.65 and 1.3 % of the loss by halvings below the knee")
+	fmt.Fprintln(stdout)
+	fmt.Fprintln(stdout, "| cells | noise | seeds | best outraced, ranks | scouts | one within min_gain, ranks | scouts | outraced of 12, ranks | scouts "+
+		"| regret, ranks | scouts | no race | steps, ranks | scouts | no race |")
+	fmt.Fprintln(stdout, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for i, t := range truths() {
 		for j, n := range noises() {
 			for _, seeds := range []int{2, 3} {
@@ -59,38 +63,48 @@ func run(args []string, stdout, stderr io.Writer) error {
 
 // tally counts what became of grids of one truth.
 type tally struct {
-	grids, bestOut, nearOut, out, raced, climbed int
-	regretRaced, regretClimbed                   float64 // of the recommended cell and rank, in min_gains
+	grids                   int
+	raced, scouted, climbed outcome
+}
+
+// outcome sums what one protocol did.
+type outcome struct {
+	bestOut, nearOut, out int
+	regret, steps         float64 // regret of the recommended cell and rank, in min_gains
 }
 
 func (c *tally) add(t truth, n noise, seeds int, src *rand.Rand) {
 	losses := t.draw(src)
 	y := n.draw(src, &losses, seeds)
-	raced, trials := work(grid(seeds, true), y)
-	climbed, without := work(grid(seeds, false), y)
+	shown := shows(src, &losses, y)
+	c.grids++
+	c.raced.add(grid(seeds, sweep.StrategyLadder, true), losses, y, shown)
+	c.scouted.add(grid(seeds, sweep.StrategyScout, true), losses, y, shown)
+	c.climbed.add(grid(seeds, sweep.StrategyLadder, false), losses, y, shown)
+}
+
+func (o *outcome) add(s sweep.Snapshot, losses [cells][]float64, y [cells][][]float64, shown [cells][]float64) {
+	verdicts, steps := work(s, y, shown)
 	lowest := make([]float64, cells)
 	for i := range lowest {
 		lowest[i] = slices.Min(losses[i])
 	}
 	best := slices.Index(lowest, slices.Min(lowest))
 	near := false
-	for i, v := range raced {
+	for i, v := range verdicts {
 		if v.State == plateau.StateOutraced {
-			c.out++
+			o.out++
 			near = near || lowest[i] <= lowest[best]+minGain
 			if i == best {
-				c.bestOut++
+				o.bestOut++
 			}
 		}
 	}
 	if near {
-		c.nearOut++
+		o.nearOut++
 	}
-	c.grids++
-	c.raced += trials
-	c.climbed += without
-	c.regretRaced += regret(raced, losses, lowest[best])
-	c.regretClimbed += regret(climbed, losses, lowest[best])
+	o.steps += steps
+	o.regret += regret(verdicts, losses, lowest[best])
 }
 
 // regret is the true loss of what a report would recommend above the lowest of all: the ladder whose recommended rank has the lowest mean.
@@ -115,6 +129,9 @@ func mean(v plateau.Verdict) float64 {
 
 func (c *tally) row(seeds int) string {
 	n, all := float64(c.grids), float64(c.grids*cells*len(ranks())*seeds)
-	return fmt.Sprintf("%.1f %% | %.1f %% | %.1f | %.2f | %.2f | %.0f %% | %.0f %% |", 100*float64(c.bestOut)/n, 100*float64(c.nearOut)/n,
-		float64(c.out)/n, c.regretRaced/n, c.regretClimbed/n, 100*float64(c.raced)/all, 100*float64(c.climbed)/all)
+	percent := func(count int) float64 { return 100 * float64(count) / n }
+	r, s, none := c.raced, c.scouted, c.climbed
+	return fmt.Sprintf("%.1f %% | %.1f %% | %.1f %% | %.1f %% | %.1f | %.1f | %.2f | %.2f | %.2f | %.0f %% | %.0f %% | %.0f %% |",
+		percent(r.bestOut), percent(s.bestOut), percent(r.nearOut), percent(s.nearOut), float64(r.out)/n, float64(s.out)/n,
+		r.regret/n, s.regret/n, none.regret/n, 100*r.steps/all, 100*s.steps/all, 100*none.steps/all)
 }

@@ -15,10 +15,12 @@ func TestRacingSavesTrials(t *testing.T) {
 		apart.add(truths()[0], noises()[0], 3, rand.New(rand.NewPCG(1, g)))
 		equal.add(truths()[2], noises()[0], 3, rand.New(rand.NewPCG(1, g)))
 	}
-	if apart.bestOut > 0 || apart.out < 2*grids || apart.raced >= apart.climbed || apart.regretRaced > apart.regretClimbed+1e-9 {
-		t.Errorf("cells that lie apart: %+v", apart)
+	for name, o := range map[string]outcome{"ranks": apart.raced, "scouts": apart.scouted} {
+		if o.bestOut > 0 || o.out < grids || o.steps >= apart.climbed.steps || o.regret > apart.climbed.regret+2*grids {
+			t.Errorf("%s of cells that lie apart: %+v, without a race %+v", name, o, apart.climbed)
+		}
 	}
-	if equal.out > 0 || equal.raced != equal.climbed {
+	if equal.raced.out > 0 || equal.raced.steps != equal.climbed.steps || equal.scouted.out > 0 {
 		t.Errorf("equal cells: %+v", equal)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/lora"
@@ -123,9 +124,9 @@ func (n noise) draw(src *rand.Rand, y *[cells][]float64, seeds int) [cells][][]f
 }
 
 // grid is a sweep of which nothing was begun.
-func grid(seeds int, race bool) sweep.Snapshot {
-	s := sweep.Snapshot{Sweep: sweep.Info{Name: "simulated", Rule: plateau.DefaultRule(), Race: race}}
-	s.Sweep.Rule.MinGain = plateau.MinGain{Value: minGain}
+func grid(seeds int, strategy sweep.Strategy, race bool) sweep.Snapshot {
+	s := sweep.Snapshot{Sweep: sweep.Info{Name: "simulated", Rule: plateau.DefaultRule(), Strategy: strategy, Race: race}}
+	s.Sweep.Rule.MinGain, s.Sweep.Rule.SeedsPerRank = plateau.MinGain{Value: minGain}, plateau.NeededSeeds
 	for seed := range seeds {
 		s.Sweep.Seeds = append(s.Sweep.Seeds, int64(seed))
 	}
@@ -145,25 +146,65 @@ func grid(seeds int, race bool) sweep.Snapshot {
 	return s
 }
 
-// work lets sweep.Decide work a grid off whose trials will have these losses, and counts them.
-func work(s sweep.Snapshot, y [cells][][]float64) (verdicts []plateau.Verdict, trials int) {
+// scoutSteps is what a scout takes, in trials: the largest rank, and a tenth of the steps for each lower one.
+func scoutSteps() float64 { return 1 + .1*float64(len(ranks())-1) }
+
+// work lets sweep.Decide work a grid off whose trials will have these losses, and sums their steps, in those of one trial. A scout shows
+// the first seed's loss at the largest rank and shown below it.
+func work(s sweep.Snapshot, y [cells][][]float64, shown [cells][]float64) (verdicts []plateau.Verdict, steps float64) {
 	for {
 		d := sweep.Decide(s, nil, sweep.Capacity{Jobs: 1 << 20})
 		if d.Done {
-			return d.Verdicts, trials
+			return d.Verdicts, steps
+		}
+		for _, drawn := range d.Register {
+			scout := sweep.TrialFacts{Trial: drawn.Trials[0].Trial}
+			scout.Trial.ID = trial.ID(fmt.Sprintf("%d-scout", drawn.Ladder))
+			top := len(ranks()) - 1
+			finish(&scout, shown[drawn.Ladder][top])
+			for r, rank := range ranks()[:top] {
+				scout.Screened = append(scout.Screened, trial.Screened{Rank: rank, ValLoss: shown[drawn.Ladder][r]})
+			}
+			s.Ladders[drawn.Ladder].Scouts = []sweep.TrialFacts{scout}
+			steps += scoutSteps()
 		}
 		for _, launch := range d.Start {
 			for r, rung := range s.Ladders[launch.Ladder].Rungs {
 				for i := range rung.Trials {
 					if t := &rung.Trials[i]; t.Trial.ID == launch.Trial {
-						loss := y[launch.Ladder][r][t.Trial.Spec.Seed]
-						t.Attempts = []sweep.AttemptFacts{{Number: 1, Outcome: &trial.Outcome{
-							State: trial.OutcomeDone, ValLoss: &loss, LastValLoss: &loss,
-						}}}
-						trials++
+						finish(t, y[launch.Ladder][r][t.Trial.Spec.Seed])
+						steps++
 					}
 				}
 			}
 		}
 	}
+}
+
+func finish(t *sweep.TrialFacts, loss float64) {
+	t.Attempts = []sweep.AttemptFacts{{Number: 1, Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss, LastValLoss: &loss}}}
+}
+
+// shows draws what scouts show: the truth with what the first seed adds at the largest rank, and an error up to the largest that was
+// measured, by halvings below the cheapest rank within min_gain of the cell's best.
+func shows(src *rand.Rand, truth *[cells][]float64, y [cells][][]float64) [cells][]float64 {
+	var out [cells][]float64
+	for c := range out {
+		top := len(ranks()) - 1
+		seed := y[c][top][0] - truth[c][top]
+		knee := slices.IndexFunc(truth[c], func(loss float64) bool { return loss <= slices.Min(truth[c])+minGain })
+		for r, loss := range truth[c] {
+			most := sweep.ScoutError(loss, ranks()[r], ranks()[knee])
+			switch {
+			case r == top:
+				most = 0
+			case r >= knee:
+				most *= 2*src.Float64() - 1
+			default:
+				most *= src.Float64()
+			}
+			out[c] = append(out[c], loss+seed+most)
+		}
+	}
+	return out
 }

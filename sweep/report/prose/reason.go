@@ -16,7 +16,7 @@ func Reason(v plateau.Verdict) string {
 	if then := v.Reason.Then; then != nil {
 		text += fmt.Sprintf("; up to rank %d: %s", v.Reason.Over, reason(v, *then))
 	}
-	if v.Screening != nil && v.State != plateau.StateRunning && v.Reason.Code != plateau.ReasonScouted {
+	if v.Screening != nil && v.State != plateau.StateRunning && v.Reason.Code != plateau.ReasonScouted && v.Reason.Code != plateau.ReasonOutscouted {
 		text += "; " + screening(*v.Screening)
 	}
 	return text
@@ -84,9 +84,14 @@ func ending(f plateau.Finding) string {
 	case plateau.ReasonStopping:
 		return "limits.time ran out: running trials write their checkpoints"
 	case plateau.ReasonHeld:
+		if len(f.Ranks) == 0 {
+			return "the scout is finished: training waits until those of the other cells are too, to be compared (race)"
+		}
 		return fmt.Sprintf("rank %d is finished: the next waits until the other cells have finished it too, to be compared (race)", f.Ranks[0])
 	case plateau.ReasonOutraced:
 		return outraced(f)
+	case plateau.ReasonOutscouted:
+		return outscouted(f)
 	case plateau.ReasonFailed:
 		return fmt.Sprintf("%d of %d trials failed: %s", f.Count, f.Of, strings.Join(failed(f.Trials), "; "))
 	case plateau.ReasonUnstable:
@@ -120,6 +125,13 @@ func outraced(f plateau.Finding) string {
 		text += "This one does not catch up, and is behind "
 	}
 	return text + fmt.Sprintf("by %s at least, at confidence %s over the whole race", threeDigits(*f.Gain.Lo), threeDigits(f.Value))
+}
+
+// outscouted says which ladder's scout is ahead, and by how much.
+func outscouted(f plateau.Finding) string {
+	return fmt.Sprintf("ladder %d (%s) is ahead by the scouts: its lowest loss, at rank %d, is %s below this one's, at rank %d. That leaves %s "+
+		"where the scout's error is allowed for, and %s at least, at confidence %s over the whole race; no rank was trained by itself", f.Count, f.Name,
+		f.Ranks[1], threeDigits(f.Values[0]), f.Ranks[0], threeDigits(f.Gain.Mean), threeDigits(*f.Gain.Lo), threeDigits(f.Value))
 }
 
 func failed(trials []plateau.Failure) []string {

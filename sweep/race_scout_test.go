@@ -1,0 +1,124 @@
+package sweep_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+func racingScouts(i *sweep.Info) { i.Strategy, i.Race = sweep.StrategyScout, true }
+
+// behind makes a trainer of two cells, of which that with alpha 32 loses so much at every rank.
+func behind(by float64) sweeptest.Trainer {
+	tr := means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597)
+	first := tr.Loss
+	tr.Loss = func(t trial.Trial) float64 {
+		if t.Spec.LoRA.Alpha == 32 {
+			return first(t) + by
+		}
+		return first(t)
+	}
+	return tr
+}
+
+// TestRaceOfScouts: a cell whose scout is far behind at every rank trains nothing else; one that may still win is climbed.
+func TestRaceOfScouts(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		by     float64
+		change func(*sweep.Info)
+		out    bool
+	}{
+		"far behind":             {0.3, nil, true},
+		"within the noise":       {0.08, nil, false},
+		"one seed is enough":     {0.3, func(i *sweep.Info) { i.Seeds = []int64{0} }, true},
+		"race: false":            {0.3, func(i *sweep.Info) { i.Race = false }, false},
+		"the scouts' curve only": {0.3, func(i *sweep.Info) { i.Strategy = sweep.StrategyCurve }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, err := newBench(t, behind(tt.by), func(i *sweep.Info) {
+					racingScouts(i)
+					if tt.change != nil {
+						tt.change(i)
+					}
+				}).run(t.Context(), t, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				verdicts := sweep.Conclude(s).Verdicts
+				if got := verdicts[1].State == plateau.StateOutraced; got != tt.out || verdicts[0].State == plateau.StateOutraced {
+					t.Fatalf("%s and %s (%s)", verdicts[0].State, verdicts[1].State, prose.Reason(verdicts[1]))
+				}
+				if tt.out && len(trainedRanks(s.Ladders[1])) > 0 {
+					t.Errorf("ranks %v were trained", trainedRanks(s.Ladders[1]))
+				}
+			})
+		})
+	}
+}
+
+// TestRaceOfScoutsSays: the verdict names the leader, both best ranks, the gap and what is left of it, and recommends the scouted knee.
+func TestRaceOfScoutsSays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := newBench(t, behind(0.3), racingScouts).run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := sweep.Conclude(s).Verdicts[1]
+		f := v.Reason
+		if f.Code != plateau.ReasonOutscouted || f.Count != 1 || f.Name != "alpha=16" || !slices.Equal(f.Ranks, []int{32, 32}) || f.Of != 32 ||
+			v.RecommendedRank != 4 || v.MinGain < 0.024 || len(v.Rungs) > 0 {
+			t.Fatalf("rank %d, %+v", v.RecommendedRank, f)
+		}
+		if f.Values[0] < 0.299 || f.Values[0] > 0.301 || f.Gain.Mean >= f.Values[0] || *f.Gain.Lo >= f.Gain.Mean || *f.Gain.Lo <= v.MinGain {
+			t.Errorf("behind by %v, %v of it left, %v at least", f.Values, f.Gain.Mean, *f.Gain.Lo)
+		}
+		if text := prose.Reason(v); !strings.Contains(text, "ladder 1 (alpha=16) is ahead by the scouts") {
+			t.Errorf("the reason is %q", text)
+		}
+	})
+}
+
+// TestRaceOfScoutsHolds: no rank is trained by itself before the scouts of all cells have ended.
+func TestRaceOfScoutsHolds(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(t, rt)
+		racingScouts(&w.snapshot.Sweep)
+		for l := range w.snapshot.Ladders {
+			w.worsen(l, rapid.SampledFrom([]float64{0, 0.1, 0.4}).Draw(rt, "behind"))
+		}
+		first, second := w.work(rt, "first order"), w.work(rt, "second order")
+		for i, v := range sweep.Conclude(first).Verdicts {
+			if diff := cmp.Diff(v, sweep.Conclude(second).Verdicts[i], cmpopts.EquateNaNs()); diff != "" {
+				rt.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
+			}
+			if a, b := trainedRanks(first.Ladders[i]), trainedRanks(second.Ladders[i]); !slices.Equal(a, b) {
+				rt.Fatalf("ladder %d trained ranks %v in one order and %v in another", i, a, b)
+			}
+			if v.Reason.Code == plateau.ReasonOutscouted && !shared(first, i) && len(trainedRanks(first.Ladders[i])) > 0 {
+				rt.Fatalf("ladder %d is out by its scout, but ranks %v were trained", i, trainedRanks(first.Ladders[i]))
+			}
+		}
+	})
+}
+
+// TestRaceOfScoutsCrashesAnywhere: a resumed race decides as an uninterrupted one.
+func TestRaceOfScoutsCrashesAnywhere(t *testing.T) {
+	t.Parallel()
+	crashAnywhere(t, racingScouts, 37, 41, 59)
+}
