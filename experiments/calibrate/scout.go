@@ -13,7 +13,9 @@ const scoutSteps = 1 + float64(rungs-1)/10
 // scoutFormula says what scoutError draws.
 const scoutFormula = "seed 0's loss + V·E(0)·min(1, log2(256/r) / log2(256/knee)) + U·(E(h) − E(0)), with V of U(−1, 1) and U of " +
 	"U(0, 1) once for each ladder, h how many halvings r lies below the knee (the cheapest rank truly within 0.5 % of the best), and " +
-	"E the largest error that was measured (sweep.ScoutError): 0.3 % of the loss from the knee on, 0.6, 0.65 and 1.3 % below; 0 at the top"
+	"E the largest error that was measured (sweep.ScoutError): 0.3 % of the loss from the knee on, 0.6, 0.65 and 1.3 % below; at the top " +
+	"it errs by nothing. The rule's knee on that curve is where the climb begins. Twice the error doubles what is added to seed 0's loss; " +
+	"where no knee is seen the curve falls up to the top, so that the climb begins one rank below"
 
 // scoutError draws by how much a scout's losses differ from seed 0's. What was measured is smooth over ranks (experiments/LOG.md,
 // 2026-11-29, every rank from one run): a bias below the knee, for the cut ranks are trained too little, and above it a deviation of
