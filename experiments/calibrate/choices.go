@@ -12,7 +12,7 @@ import (
 // choice is a way to recommend a rank of a ladder that was climbed: the index of a rung that counts.
 type choice struct {
 	name string
-	rung func(v plateau.Verdict, counted []plateau.RungVerdict) int
+	rung func(plateau.Verdict) int
 }
 
 // choices are the ways that were compared for ladders without a certified plateau, where nothing is claimed for sure.
@@ -30,23 +30,14 @@ func choices() []choice {
 	}
 }
 
-// countedRungs are the rungs up to the point where the rule stopped.
-func countedRungs(v plateau.Verdict) []plateau.RungVerdict {
-	beyond := slices.IndexFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.Decision == plateau.DecisionBeyond })
-	if beyond < 0 {
-		return v.Rungs
-	}
-	return v.Rungs[:beyond]
+func incumbent(v plateau.Verdict) int {
+	return slices.IndexFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.Rank == v.Incumbent() })
 }
 
-func incumbent(v plateau.Verdict, counted []plateau.RungVerdict) int {
-	return slices.IndexFunc(counted, func(r plateau.RungVerdict) bool { return r.Rank == v.Incumbent() })
-}
-
-func lowestMean(_ plateau.Verdict, counted []plateau.RungVerdict) int {
+func lowestMean(v plateau.Verdict) int {
 	best := 0
-	for i, r := range counted {
-		if r.ValLoss.Mean < counted[best].ValLoss.Mean {
+	for i, r := range v.Rungs {
+		if r.ValLoss.Mean < v.Rungs[best].ValLoss.Mean {
 			best = i
 		}
 	}
@@ -54,14 +45,14 @@ func lowestMean(_ plateau.Verdict, counted []plateau.RungVerdict) int {
 }
 
 // notShownWorse takes the moderated standard deviation and its degrees of freedom from the row of the larger rank.
-func notShownWorse(v plateau.Verdict, counted []plateau.RungVerdict) int {
-	best := lowestMean(v, counted)
-	return slices.IndexFunc(counted, func(r plateau.RungVerdict) bool {
-		row := counted[best]
+func notShownWorse(v plateau.Verdict) int {
+	best := lowestMean(v)
+	return slices.IndexFunc(v.Rungs, func(r plateau.RungVerdict) bool {
+		row := v.Rungs[best]
 		if r.Rank > row.Rank {
 			row = r
 		}
-		loss := r.ValLoss.Mean - counted[best].ValLoss.Mean
+		loss := r.ValLoss.Mean - v.Rungs[best].ValLoss.Mean
 		if row.Gain == nil {
 			return loss <= v.MinGain
 		}
@@ -74,19 +65,19 @@ func notShownWorse(v plateau.Verdict, counted []plateau.RungVerdict) int {
 	})
 }
 
-func within(share float64) func(plateau.Verdict, []plateau.RungVerdict) int {
-	return func(v plateau.Verdict, counted []plateau.RungVerdict) int {
-		best := counted[lowestMean(v, counted)].ValLoss.Mean
-		return slices.IndexFunc(counted, func(r plateau.RungVerdict) bool { return r.ValLoss.Mean-best < share*v.MinGain })
+func within(share float64) func(plateau.Verdict) int {
+	return func(v plateau.Verdict) int {
+		best := v.Rungs[lowestMean(v)].ValLoss.Mean
+		return slices.IndexFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.ValLoss.Mean-best < share*v.MinGain })
 	}
 }
 
 // penalised takes the least expected regret plus cost. Where the prior of the true losses is flat a rank's expected regret is
 // its mean loss but for a constant that all ranks share.
-func penalised(perDoubling float64) func(plateau.Verdict, []plateau.RungVerdict) int {
-	return func(v plateau.Verdict, counted []plateau.RungVerdict) int {
+func penalised(perDoubling float64) func(plateau.Verdict) int {
+	return func(v plateau.Verdict) int {
 		best, least := 0, math.Inf(1)
-		for i, r := range counted {
+		for i, r := range v.Rungs {
 			if total := r.ValLoss.Mean + perDoubling*v.MinGain*math.Log2(float64(r.Rank)); total < least {
 				best, least = i, total
 			}

@@ -11,18 +11,15 @@ import (
 // rivals are the rules that people use today, each as its source says, fed with one mean per rank where it knows nothing
 // of seeds.
 func rivals() []protocol {
-	sure := func(f func(ladder) call) func(ladder) (call, error) {
-		return func(l ladder) (call, error) { return f(l), nil }
-	}
 	return []protocol{
-		{name: "Keras, one seed", seeds: 1, judge: sure(keras)},
-		{name: "Keras, mean", judge: sure(keras)},
-		{name: "Ray std", judge: sure(rayStd)},
-		{name: "Optuna Patient", judge: sure(optunaPatient)},
-		{name: "Optuna Wilcoxon", judge: sure(optunaWilcoxon)},
-		{name: "unpaired t-test", judge: sure(unpairedT)},
-		{name: "one standard error", judge: sure(oneStandardError)},
-		{name: "Kneedle", judge: sure(kneedle)},
+		{name: "Keras, one seed", seeds: 1, judge: keras},
+		{name: "Keras, mean", judge: keras},
+		{name: "Ray std", judge: rayStd},
+		{name: "Optuna Patient", judge: optunaPatient},
+		{name: "Optuna Wilcoxon", judge: optunaWilcoxon},
+		{name: "unpaired t-test", judge: unpairedT},
+		{name: "one standard error", judge: oneStandardError},
+		{name: "Kneedle", judge: kneedle},
 	}
 }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // patience and confidence are those of every rule that has them: the defaults of a grid.
@@ -16,6 +18,9 @@ type ladder struct {
 	seeds int              // y[r][:seeds] are the grid's
 	noise float64          // noise_sd as a person would give it
 	share float64          // min_gain as a share of the lowest rank's mean
+	scout [rungs]float64   // what a scout shows over the losses of seed 0
+	// quantiles are shared by all that is judged in one goroutine.
+	quantiles plateau.Quantiles
 }
 
 // claim is what a rule says of a ladder.
@@ -33,6 +38,7 @@ type call struct {
 	rung    int     // recommended
 	claimed int     // what the claim is about
 	used    int     // rungs trained
+	knee    *int    // the rung that a scout pointed to
 	steps   float64 // of training, in those of one trial
 	others  []int   // what each of choices would recommend where no plateau is sure; nil where one is, or for other protocols
 }
@@ -40,8 +46,9 @@ type call struct {
 // protocol is a way to train a ladder and to answer for it.
 type protocol struct {
 	name  string
-	seeds int // of a grid; 0: as many as the table has
-	judge func(ladder) (call, error)
+	seeds int    // of a grid; 0: as many as the table has
+	scout string // how its scout errs, for the table of knees; "" for none
+	judge func(ladder) call
 }
 
 // means are the rungs' means over the grid's seeds.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 )
 
 // plan is what is simulated.
@@ -66,7 +68,8 @@ func (p plan) simulateCurve(ctx context.Context, n, c int) (results, error) {
 	for i, share := range p.shares {
 		truths[i] = newTruth(p.curves[c], p.noises[n], share, patience)
 	}
-	part := results{}
+	part, quantiles := results{}, plateau.Quantiles{}
+	usual := newTruth(p.curves[c], p.noises[n], plateau.DefaultRule().MinGain.Value, patience)
 	for i := range p.ladders {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -78,35 +81,27 @@ func (p plan) simulateCurve(ctx context.Context, n, c int) (results, error) {
 				y[r][s] += truths[0].loss[r]
 			}
 		}
-		if err := p.judge(part, y, truths, n, c); err != nil {
-			return nil, fmt.Errorf("%s noise, %s, ladder %d: %w", p.noises[n].name, p.curves[c].name, i, err)
-		}
+		l := ladder{y: y, noise: p.noises[n].sd, scout: scoutError(src, usual), quantiles: quantiles}
+		p.judge(part, l, truths, n, c)
 	}
 	return part, nil
 }
 
 // judge lets every rule judge one ladder.
-func (p plan) judge(part results, y [rungs][]float64, truths []truth, n, c int) error {
+func (p plan) judge(part results, l ladder, truths []truth, n, c int) {
 	for g, share := range p.shares {
 		for s, seeds := range p.seeds {
 			for r, rule := range p.protocols {
 				if rule.seeds > 0 && s > 0 {
 					continue
 				}
-				if rule.seeds > 0 {
-					seeds = rule.seeds
-				}
-				answer, err := rule.judge(ladder{y: y, seeds: seeds, noise: p.noises[n].sd, share: share})
-				if err != nil {
-					return fmt.Errorf("%s: %w", rule.name, err)
-				}
+				l.share, l.seeds = share, cmp.Or(rule.seeds, seeds)
 				at := cell{n, c, g, s, r}
 				if part[at] == nil {
 					part[at] = &tally{}
 				}
-				part[at].add(truths[g], answer)
+				part[at].add(truths[g], rule.judge(l))
 			}
 		}
 	}
-	return nil
 }

@@ -13,6 +13,7 @@ func (p plan) write(w io.Writer, r results, brief bool) error {
 	p.goals(&b, r)
 	p.summary(&b, r)
 	p.picks(&b, r)
+	p.knees(&b, r)
 	if !brief {
 		p.details(&b, r)
 	}
@@ -32,7 +33,7 @@ func (p plan) formulas(b *strings.Builder) {
 	for _, n := range p.noises {
 		fmt.Fprintf(b, "| %s | %s |\n", n.name, n.formula)
 	}
-	b.WriteString("\n")
+	fmt.Fprintf(b, "\nA scout of %.1f trials shows at rank r %s.\n\n", scoutSteps, scoutFormula)
 }
 
 // row is one line of a table.
@@ -139,6 +140,47 @@ func (p plan) picks(b *strings.Builder, r results) {
 				percent(100*u.mean(float64(u.short))), two(u.mean(u.bought)), two(u.mean(u.over)))
 		}
 	}
+}
+
+// knees says how often scouts are right, by curve and by all else: percent of the ladders.
+func (p plan) knees(b *strings.Builder, r results) {
+	b.WriteString("\n## How often the scouted knee is within one rung of the cheapest rank within min_gain\n\n")
+	names := []string{"scout", "curve"}
+	var columns []func(cell) bool
+	for n, noise := range p.noises {
+		names, columns = append(names, noise.name), append(columns, func(at cell) bool { return at.noise == n })
+	}
+	for g, share := range p.shares {
+		names = append(names, fmt.Sprintf("min_gain %v %%", 100*share))
+		columns = append(columns, func(at cell) bool { return at.share == g })
+	}
+	header(b, append(names, "all")...)
+	columns = append(columns, func(cell) bool { return true })
+	last := ""
+	for k, rule := range p.protocols {
+		if rule.scout == "" || rule.scout == last {
+			continue
+		}
+		last = rule.scout
+		for c, curve := range p.curves {
+			p.kneesRow(b, r, k, curve.name, columns, func(at cell) bool { return at.curve == c })
+		}
+		p.kneesRow(b, r, k, "all", columns, func(cell) bool { return true })
+	}
+}
+
+func (p plan) kneesRow(b *strings.Builder, r results, rule int, curve string, columns []func(cell) bool, in func(cell) bool) {
+	cells := []string{p.protocols[rule].scout, curve}
+	for _, column := range columns {
+		var all tally
+		p.each(r, 0, rule, func(at cell, t tally) {
+			if in(at) && column(at) {
+				all.merge(t)
+			}
+		})
+		cells = append(cells, percent(all.share(all.near)))
+	}
+	row(b, cells...)
 }
 
 // goal is what our rule should reach in every cell of a kind.

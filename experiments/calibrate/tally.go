@@ -11,6 +11,7 @@ type tally struct {
 	likely       int // likely plateau claimed
 	likelyWrong  int // of these, false
 	called       int // claims of either kind that are not false
+	near         int // the scouted knee is within one rung of the cheapest that is truly within min_gain of the best
 	used         int // rungs
 	steps        float64
 	pick         pick
@@ -53,6 +54,7 @@ func (t *tally) add(of truth, c call) {
 	t.ladders++
 	t.used += c.used
 	t.steps += c.steps
+	t.near += one(c.knee != nil && max(*c.knee-of.cheapest, of.cheapest-*c.knee) <= 1)
 	t.pick.add(of, c.rung)
 	if c.others != nil && t.undecided == nil {
 		t.undecided = make([]pick, len(c.others))
@@ -83,6 +85,7 @@ func (t *tally) merge(o tally) {
 	t.likely += o.likely
 	t.likelyWrong += o.likelyWrong
 	t.called += o.called
+	t.near += o.near
 	t.used += o.used
 	t.steps += o.steps
 	t.pick.merge(o.pick)

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"math/rand/v2"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+)
+
+// scoutSteps is what a scout trains, in steps of one trial: the largest rank, and a tenth at each lower one.
+const scoutSteps = 1 + float64(rungs-1)/10
+
+// scoutFormula says what scoutError draws.
+const scoutFormula = "seed 0's loss + V·E(0)·min(1, log2(256/r) / log2(256/knee)) + U·(E(h) − E(0)), with V of U(−1, 1) and U of " +
+	"U(0, 1) once for each ladder, h how many halvings r lies below the knee (the cheapest rank truly within 0.5 % of the best), and " +
+	"E the largest error that was measured (sweep.ScoutError): 0.3 % of the loss from the knee on, 0.6, 0.65 and 1.3 % below; at the top " +
+	"it errs by nothing. The rule's knee on that curve is where the climb begins. Twice the error doubles what is added to seed 0's loss; " +
+	"where no knee is seen the curve falls up to the top, so that the climb begins one rank below"
+
+// scoutError draws by how much a scout's losses differ from seed 0's. What was measured is smooth over ranks (experiments/LOG.md,
+// 2026-11-29, every rank from one run): a bias below the knee, for the cut ranks are trained too little, and above it a deviation of
+// either sign that shrinks evenly to the top, which is trained in full.
+func scoutError(src *rand.Rand, t truth) (e [rungs]float64) {
+	u, v := src.Float64(), 2*src.Float64()-1
+	knee, top := t.cheapest, rungs-1
+	for r := range top {
+		least := sweep.ScoutError(t.loss[r], ranks[knee], ranks[knee])
+		most := sweep.ScoutError(t.loss[r], ranks[r], ranks[knee])
+		tapered := 1.
+		if r > knee {
+			tapered = float64(top-r) / float64(top-knee)
+		}
+		e[r] = v*least*tapered + u*(most-least)
+	}
+	return e
+}
+
+// scouting are the modes of strategy: scout, with a scout as good as was measured and with worse ones.
+func scouting() []protocol {
+	mode := func(name, scout string, seeds plateau.SeedsPerRank, knee func(plateau.Rule, ladder) int) protocol {
+		return protocol{name: name, scout: scout, judge: func(l ladder) call {
+			p := ruleFor(l)
+			p.SeedsPerRank = seeds
+			return climbAround(p, l, knee(p, l))
+		}}
+	}
+	return []protocol{
+		mode("scout, seeds as needed", "as measured", plateau.NeededSeeds, erring(1)),
+		mode("scout, all seeds", "as measured", plateau.EverySeed, erring(1)),
+		mode("scout, twice the error", "twice the error", plateau.NeededSeeds, erring(2)),
+		mode("scout, no knee seen", "", plateau.NeededSeeds, func(plateau.Rule, ladder) int { return rungs - 1 }),
+	}
+}
+
+// erring is the rung of the knee that the rule finds on what a scout shows that errs by so many times the measured error. As in a sweep
+// there is next to no noise in it.
+func erring(times float64) func(plateau.Rule, ladder) int {
+	return func(p plateau.Rule, l ladder) int {
+		p.GridSeeds, p.NoiseSD = p.GridSeeds[:1], 1e-9
+		c := plateau.NewClimb(p, l.quantiles)
+		for r, rank := range ranks {
+			seen := l.y[r][0] + times*l.scout[r]
+			c.Add(plateau.Losses{Rank: rank, Seeds: p.GridSeeds, ValLoss: []float64{seen}, Complete: true})
+		}
+		return c.Incumbent
+	}
+}
+
+// climbAround climbs from the rung below a knee, and anew from one rung lower while the incumbent is the lowest of the climb, as
+// sweep.StrategyScout does. TestScoutingIsTheSweeps compares the two.
+func climbAround(p plateau.Rule, l ladder, knee int) call {
+	var trained [rungs]int
+	for lowest := max(0, knee-1); ; lowest-- {
+		v, now := climb(p, l, lowest)
+		now[lowest] = max(now[lowest], l.seeds) // a sweep trains it with all, whatever the climb asks for (cmd/sweep/help/scout.md)
+		for r := range trained {
+			trained[r] = max(trained[r], now[r])
+		}
+		if lowest == 0 || v.Incumbent() > ranks[lowest] {
+			c := answer(v, trained)
+			c.steps += scoutSteps
+			c.knee = &knee
+			return c
+		}
+	}
+}
