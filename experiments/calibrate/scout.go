@@ -72,7 +72,6 @@ func climbAround(p plateau.Rule, l ladder, knee int) call {
 	var trained [rungs]int
 	for lowest := max(0, knee-1); ; lowest-- {
 		v, now := climb(p, l, lowest)
-		now[lowest] = max(now[lowest], l.seeds) // a sweep trains it with all, whatever the climb asks for (cmd/sweep/help/scout.md)
 		for r := range trained {
 			trained[r] = max(trained[r], now[r])
 		}

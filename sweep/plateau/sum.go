@@ -71,9 +71,19 @@ func (c *Climb) struck() []RungVerdict { return c.Rows[c.End+1-c.count : c.End+1
 // Technometrics 24:295) each j may be tested at the full level.
 func (c *Climb) certified() bool { return !slices.ContainsFunc(c.since(), c.open) }
 
+// givenNoiseWidth stretches the half-width of a gain that rests on a noise that a person gave, where a claim is to be certain: one number
+// stands for all ranks, and low ones are noisier (experiments/calibrate).
+const givenNoiseWidth = 1.25
+
 // open reports whether a row leaves a gain of min_gain possible. Numbers that rest on an assumed noise exclude nothing.
 func (c *Climb) open(r RungVerdict) bool {
-	return r.Gain == nil || *r.Gain.Hi >= c.MinGain || r.restsOnNoise() && !c.rule.noiseGiven()
+	switch {
+	case r.Gain == nil || *r.Gain.Hi >= c.MinGain:
+		return true
+	case r.restsOnNoise():
+		return !c.rule.noiseGiven() || r.Gain.Mean+givenNoiseWidth*(*r.Gain.Hi-r.Gain.Mean) >= c.MinGain
+	}
+	return false
 }
 
 // noiseGiven reports whether a person vouched for NoiseSD.

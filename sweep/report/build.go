@@ -28,7 +28,7 @@ func Build(s sweep.Snapshot) Report {
 	}
 	verdicts := sweep.Conclude(s).Verdicts
 	for i, l := range s.Ladders {
-		r.Ladders = append(r.Ladders, newLadder(l.Needed(verdicts[i], s.Sweep.Seeds), verdicts[i], s.Sweep.Rule))
+		r.Ladders = append(r.Ladders, newLadder(l, s.Sweep.Seeds, verdicts[i], s.Sweep.Rule))
 	}
 	r.Recommendation = recommend(r)
 	r.Axes = axes(r.Ladders, r.Recommendation)
@@ -44,7 +44,8 @@ func newRule(info sweep.Info) Rule {
 	}
 }
 
-func newLadder(l sweep.Ladder, v plateau.Verdict, rule plateau.Rule) Ladder {
+func newLadder(whole sweep.Ladder, seeds []int64, v plateau.Verdict, rule plateau.Rule) Ladder {
+	l := whole.Needed(v, seeds)
 	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
 	out.id, out.baseParams, out.corpus, out.modules = l.ID, l.Model.Params, l.Corpus.Scored(), l.Model.Modules
 	judged := map[int]plateau.RungVerdict{}
@@ -63,7 +64,7 @@ func newLadder(l sweep.Ladder, v plateau.Verdict, rule plateau.Rule) Ladder {
 		row.ScreenedLoss, row.started, row.Diverged = screened, started(rung), slices.Contains(v.DivergedRanks, rung.Rank)
 		out.Rungs = append(out.Rungs, row)
 	}
-	out.Verdict.Screening = newScreening(l, v)
+	out.Verdict.Screening = newScreening(whole, l, v)
 	out.Reference = newReference(l, out.Rungs, v, rule)
 	out.Conditions = conditions(out, l)
 	out.Metrics = metrics(l, rule, v)

@@ -180,6 +180,13 @@ func (m metric) rungs(l sweep.Ladder) []plateau.Losses {
 		}
 		all = append(all, rung)
 	}
+	fullest := 0
+	for _, r := range all {
+		fullest = max(fullest, len(r.Seeds))
+	}
+	for i := range all { // some have fewer where seeds are taken as needed: those that ranks share count
+		all[i].Complete = all[i].Complete && len(all[i].Seeds) == fullest
+	}
 	return all
 }
 

@@ -19,11 +19,12 @@ type Screening struct {
 	// Optimiser steps over all trials.
 	StepsSpent      int `json:"steps_spent"`
 	StepsExhaustive int `json:"steps_exhaustive"` // of every rank and seed of the grid
-	// of climbing from the lowest rank to where this ladder stopped; nil where no rule stopped it
+	// of climbing from the lowest rank to where this ladder stopped; nil where no rule stopped it, or a climb would have taken fewer seeds
 	StepsLadder *int `json:"steps_ladder"`
 }
 
-func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
+// newScreening counts the steps of the trials that the verdict asked for, and beside them those of the whole ladder.
+func newScreening(whole, l sweep.Ladder, v plateau.Verdict) *Screening {
 	if v.Screening == nil {
 		return nil
 	}
@@ -33,6 +34,13 @@ func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
 	}
 	for _, t := range l.Scouts {
 		s.StepsSpent += t.LastStep
+	}
+	for _, r := range whole.Rungs {
+		for _, t := range r.Trials {
+			if !t.Extra {
+				s.StepsExhaustive += t.Trial.Spec.Train.Steps
+			}
+		}
 	}
 	stop := stopRank(v)
 	ladder := 0
@@ -47,13 +55,13 @@ func newScreening(l sweep.Ladder, v plateau.Verdict) *Screening {
 				}
 				continue
 			}
-			s.StepsExhaustive += t.Trial.Spec.Train.Steps
 			if r.Rank <= stop {
 				ladder += t.Trial.Spec.Train.Steps
 			}
 		}
 	}
-	if v.Reason.Code == plateau.ReasonScouted || v.Reason.Code == plateau.ReasonOutscouted {
+	sparing := slices.ContainsFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.GridSeeds > 0 })
+	if sparing || v.Reason.Code == plateau.ReasonScouted || v.Reason.Code == plateau.ReasonOutscouted {
 		return &s
 	}
 	switch v.State {

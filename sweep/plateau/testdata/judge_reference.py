@@ -61,6 +61,10 @@ def judge(ranks, y, min_gain, relative, patience, confidence, noise_sd):
         decision = ("improved" if lo > 0 and d >= mg else "worse" if hi < 0 else "flat" if hi < mg else "unresolved")
         return dict(rank=ranks[r], incumbent=ranks[b], gain=d, lo=lo, hi=hi, sd=sd, d0=d0, nu=nu, p=p, decision=decision)
 
+    def certain(t):
+        width = 1 if t["nu"] > 0 else 1.25  # one noise_sd stands for all ranks, and low ones are noisier
+        return t["gain"] + width * (t["hi"] - t["gain"]) < mg
+
     b, count, rows, stopped = 0, 0, [None], False
     for r in range(1, len(ranks)):
         rows.append(compare(b, r, r))
@@ -72,7 +76,7 @@ def judge(ranks, y, min_gain, relative, patience, confidence, noise_sd):
         while count == patience and not stopped:
             tried = rows[b + 1:]
             likely = 1 - sum(t["p"] for t in tried) >= (0.8 if n == 1 else 0.9)
-            if all(t["hi"] < mg for t in tried) or likely:
+            if all(map(certain, tried)) or likely:
                 stopped = True
                 break
             gains = np.array([-np.inf if t["decision"] == "worse" else t["gain"] for t in tried])
@@ -87,7 +91,7 @@ def judge(ranks, y, min_gain, relative, patience, confidence, noise_sd):
             break
     counted = len(rows)
     mean = y[:counted].mean(axis=1)
-    if stopped and all(t["hi"] < mg for t in rows[b + 1:]):
+    if stopped and all(map(certain, rows[b + 1:])):
         recommended = int(np.argmin(mean[:b + 1]))
     else:
         recommended = int(np.argmax(mean < mean.min() + mg))
