@@ -32,8 +32,8 @@ const climbOn = 0.5
 // Sparing reports whether ranks may be trained with fewer than all of the grid's seeds.
 func (p Rule) Sparing() bool { return p.SeedsPerRank == NeededSeeds && len(p.GridSeeds) > 1 }
 
-// begin is how many of the grid's seeds a rung is trained with before it is judged.
-func (p Rule) begin(rung int) int {
+// Begin is how many of the grid's seeds a climb's rung with this index is trained with before it is judged.
+func (p Rule) Begin(rung int) int {
 	switch {
 	case !p.Sparing():
 		return len(p.GridSeeds)
@@ -56,7 +56,7 @@ func (c *Climb) begin(rung int) int {
 	if rung == c.whole-1 {
 		return len(c.rule.GridSeeds)
 	}
-	return c.rule.begin(rung)
+	return c.rule.Begin(rung)
 }
 
 // Asked are those of the grid's seeds that rung r counts with, or waits for.
