@@ -59,6 +59,16 @@ func (c *Climb) begin(rung int) int {
 	return c.rule.Begin(rung)
 }
 
+// firstLoss is n, or as many of the grid's seeds as reach to the first that the rung has a loss for. A climb never gets to a rung without a
+// loss, but may list one that another of the ladder's climbs trained with further seeds.
+func (c *Climb) firstLoss(l Losses, n int) int {
+	seeds := c.rule.GridSeeds
+	for n < len(seeds) && !slices.ContainsFunc(seeds[:n], func(s int64) bool { return slices.Contains(l.Seeds, s) }) {
+		n++
+	}
+	return n
+}
+
 // Asked are those of the grid's seeds that rung r counts with, or waits for.
 func (c *Climb) Asked(r int) []int64 { return c.rule.GridSeeds[:c.asked[r]] }
 
