@@ -2,6 +2,7 @@ package sweep_test
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -541,8 +542,57 @@ func checkSame(t *rapid.T, first, second sweep.Snapshot) []plateau.Verdict {
 		if diff := cmp.Diff(v, others[i]); diff != "" {
 			t.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
 		}
+		checkUndominated(t, first.Sweep, first.Ladders[i], v)
 	}
 	return verdicts
+}
+
+// checkUndominated fails if a lower trained rank has a better mean than the one that is recommended. Where no trial was lost or drawn the
+// verdict's own means say so, which share a level whatever seeds they rest on; else only ranks that have the incumbent's seeds compare.
+func checkUndominated(t *rapid.T, info sweep.Info, l sweep.Ladder, v plateau.Verdict) {
+	losses := map[int]map[int64]float64{} // by rank and seed
+	plain := true
+	for _, r := range v.Rungs {
+		seeds := map[int64]float64{}
+		i := slices.IndexFunc(l.Rungs, func(of sweep.Rung) bool { return of.Rank == r.Rank })
+		for _, f := range l.Rungs[i].ChosenRung().Trials {
+			asked := info.Seeds
+			if r.GridSeeds > 0 {
+				asked = asked[:r.GridSeeds]
+			}
+			if f.State() == sweep.TrialDone && (f.Extra || slices.Contains(asked, f.Trial.Spec.Seed)) {
+				seeds[f.Trial.Spec.Seed] = *f.Final().ValLoss
+			}
+			plain = plain && !f.Extra && (f.State() == sweep.TrialDone || f.State() == sweep.TrialPending)
+		}
+		losses[r.Rank] = seeds
+	}
+	at := slices.IndexFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.Rank == v.RecommendedRank })
+	for _, lower := range v.Rungs[:max(0, at)] {
+		recommended, than := v.Rungs[at].ValLoss.Mean, lower.ValLoss.Mean
+		if !plain {
+			mine, other := losses[v.RecommendedRank], losses[lower.Rank]
+			seeds := slices.Collect(maps.Keys(losses[v.Incumbent()]))
+			if !sameSeeds(mine, seeds) || !sameSeeds(other, seeds) {
+				continue
+			}
+			recommended, than = sum(mine), sum(other)
+		}
+		if than < recommended-1e-9 {
+			t.Fatalf("rank %d is recommended (%v), and rank %d is better (%v): %+v", v.RecommendedRank, recommended, lower.Rank, than, v)
+		}
+	}
+}
+
+func sameSeeds(losses map[int64]float64, seeds []int64) bool {
+	return len(losses) == len(seeds) && !slices.ContainsFunc(seeds, func(s int64) bool { _, ok := losses[s]; return !ok })
+}
+
+func sum(losses map[int64]float64) (total float64) {
+	for _, y := range losses {
+		total += y
+	}
+	return total
 }
 
 func TestDecideNeedsNoLadders(t *testing.T) {
