@@ -261,7 +261,7 @@ func (c *Climb) score(r int) {
 	case row.Decision == DecisionImproved:
 		c.Incumbent, c.count = r, 0
 	case c.likelyImproved(r):
-		c.Incumbent, c.count, row.Promoted = r, 0, true
+		c.Incumbent, c.count, row.Promoted, row.WentOnWith = r, 0, true, len(row.Seeds)
 	case c.strikes(*row):
 		c.count++
 	default:
