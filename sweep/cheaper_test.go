@@ -59,7 +59,8 @@ func TestCheaperFits(t *testing.T) {
 		low, high := m, m
 		low.Rank, high.Rank = 1, 32
 		limits := Limits{Time: 200 * time.Second}
-		offered, ok := r.Cheaper([]LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(MeasuredEnds{low, high}, limits)}}, limits, []int64{0, 1, 2}, 1)
+		estimates := []LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(MeasuredEnds{low, high}, limits)}}
+		offered, ok := r.Cheaper(estimates, limits, []int64{0, 1, 2}, 1)
 		if startup == 50 {
 			if ok {
 				t.Errorf("six starts of 50 s do not fit 200 s, but %s is offered", offered.Grid)

@@ -167,7 +167,8 @@ func uncertain(f plateau.Finding) string {
 // onChance is what is uncertain of a rank that a sparing climb went on from.
 func onChance(f plateau.Finding) string {
 	text := fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: with %d %s a gain of min_gain had a probability of %g or more, "+
-		"and that is enough to climb on from there", f.Ranks[0], interval(f.Gain), f.Over, f.Count, either(f.Count, "seed", "seeds"), plateau.ClimbOn)
+		"and that is enough to climb on from there",
+		f.Ranks[0], interval(f.Gain), f.Over, f.Count, either(f.Count, "seed", "seeds"), plateau.ClimbOn)
 	if f.Of > 0 {
 		text += fmt.Sprintf("; to compare the two with %d more, run the grid with seeds_per_rank: all under a new name: finished trials are "+
 			"not trained again", f.Of)
