@@ -52,8 +52,8 @@ func TestSeedsText(t *testing.T) {
 	t.Parallel()
 	v := planView{Seeds: 3, rule: plateau.DefaultRule(), sparing: true, Ladders: []planLadder{{Reference: &planRung{}}}}
 	v.rule.Stop = plateau.StopCertified
-	want := "at most is every rank with all 3 seeds; expected has them from the answer on, and below it those that a rank begins with: 2 at a " +
-		"climb's two lowest ranks, then 1 (seeds_per_rank: needed); to certify a plateau the sweep may draw more, up to 6 per rank " +
+	want := "at most is every rank with all 3 seeds; expected has them from the answer on, and below it those that a rank begins with: 2 at " +
+		"a climb's two lowest ranks, then 1 (seeds_per_rank: needed); to certify a plateau the sweep may draw more, up to 6 per rank " +
 		"(stop: certified); full fine-tuning is counted in every protocol\n"
 	if got := v.seedsText(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
