@@ -35,8 +35,8 @@ func TestViewsOfAReference(t *testing.T) {
 		t.Errorf("%d trials of a reference before it is trained, %d after", before, after)
 	}
 	for query, want := range map[string][][]string{
-		`SELECT ifnull(rank, 'full'), ifnull(alpha, 'none'), learning_rate, seed, extra, state, val_loss FROM trials`: {
-			{"full", "none", "0.0001", "0", "0", "done", "4.5"}, {"4", "16", "0.003", "0", "0", "pending", "NULL"},
+		`SELECT kind, rank, ifnull(alpha, 'none'), learning_rate, seed, extra, state, val_loss FROM trials`: {
+			{"reference", "NULL", "none", "0.0001", "0", "0", "done", "4.5"}, {"rung", "4", "16", "0.003", "0", "0", "pending", "NULL"},
 		},
 		`SELECT rank, finished FROM rungs`: {{"4", "0"}},
 	} {

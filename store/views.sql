@@ -71,6 +71,7 @@ SELECT
     lt.candidate,
     lt.seed,
     lt.trial_id,
+    lt.kind,
     (
         SELECT attempt_id FROM (
             SELECT a.attempt_id, max((a.state = 'done') * 1000000000 + a.number) FROM seen_attempts a
@@ -111,8 +112,10 @@ SELECT
         'pending'
     ) AS state
 FROM (
-    SELECT ladder_id, rank, candidate, seed, trial_id FROM rung_trials
-    UNION ALL SELECT ladder_id, NULL, candidate, seed, trial_id FROM reference_trials
+    SELECT ladder_id, rank, candidate, seed, trial_id, 'rung' AS kind FROM rung_trials
+    UNION ALL SELECT ladder_id, NULL, candidate, seed, trial_id, 'reference' FROM reference_trials
+    UNION ALL SELECT c.ladder_id, NULL, c.candidate, t.spec ->> '$.seed', c.trial_id, 'scout'
+    FROM scout_trials c JOIN trial_specs t ON t.id = c.trial_id
 ) lt
 JOIN ladders l ON l.id = lt.ladder_id;
 
@@ -141,7 +144,9 @@ WHERE newest = 1
 ORDER BY trial_id, module;
 
 -- trials: one row per sweep, ladder, rank, candidate and seed; a trial that several sweeps hold appears once in each.
---   rank         NULL of full fine-tuning, a ladder's reference, whose candidates are its learning rates
+--   kind         rung; scout: it shows every rank up to scout_rank (see screened); reference: full fine-tuning, whose candidates are its
+--                learning rates
+--   rank         of a rung's trial, else NULL
 --   tuned        the candidate's values of the tuned axes as name=value; empty where nothing is tuned
 --   extra        1 where the seed is none of the grid's
 --   state        pending, running (or its end not seen yet), interrupted, crashed: it goes on;
@@ -206,20 +211,22 @@ SELECT
         (SELECT e.at_ns FROM events e WHERE e.attempt_id = n.id ORDER BY e.seq DESC LIMIT 1) / 1000000000,
         'unixepoch') AS last_heard,
     o.error,
-    iif(st.rank IS NULL, NULL, t.spec ->> '$.lora.lora_alpha') AS alpha,
+    iif(st.kind = 'reference', NULL, t.spec ->> '$.lora.lora_alpha') AS alpha,
     t.spec ->> '$.train.learning_rate' AS learning_rate,
     t.backend,
     v.plugin_version,
     v.device,
     v.versions,
     t.base AS base_fingerprint,
-    t.data AS data_fingerprint
+    t.data AS data_fingerprint,
+    st.kind,
+    iif(st.kind = 'scout', t.spec ->> '$.lora.r', NULL) AS scout_rank
 FROM trial_states st
 JOIN ladders l ON l.id = st.ladder_id
 JOIN ladder_cells k ON k.ladder_id = l.id
 JOIN sweeps s ON s.id = l.sweep_id
 JOIN trial_specs t ON t.id = st.trial_id
-LEFT JOIN candidate_settings c ON c.ladder_id = st.ladder_id AND c.candidate = st.candidate AND st.rank IS NOT NULL
+LEFT JOIN candidate_settings c ON c.ladder_id = st.ladder_id AND c.candidate = st.candidate AND st.kind <> 'reference'
 LEFT JOIN outcomes o ON o.attempt_id = st.ended_by
 LEFT JOIN outcomes d ON d.attempt_id = st.ended_by AND st.state = 'done'
 LEFT JOIN attempts n ON n.id = (SELECT id FROM attempts WHERE trial_id = t.id ORDER BY number DESC LIMIT 1)
@@ -275,7 +282,7 @@ FROM (
         row_number() OVER (PARTITION BY ladder, rank ORDER BY count(val_loss) FILTER (WHERE NOT extra) DESC,
             avg(val_loss) FILTER (WHERE NOT extra), candidate) AS place
     FROM trials
-    WHERE rank IS NOT NULL
+    WHERE kind = 'rung'
     GROUP BY sweep, ladder, cell, rank, candidate
 )
 WHERE place = 1

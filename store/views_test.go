@@ -6,7 +6,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -164,5 +166,55 @@ func TestViewsOfAScreening(t *testing.T) {
 	got, err := db.Query(t.Context(), `SELECT t.state, t.val_loss, s.rank, s.val_loss FROM trials t JOIN screened s ON s.trial_id = t.id`)
 	if diff := cmp.Diff([][]string{{"done", "4.5", "1", "4.75"}}, got); err != nil || diff != "" {
 		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestViewsOfAScout: a scout is a trial of no rung, in the views and where sweeps are listed; what it shows is in the view screened.
+func TestViewsOfAScout(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	info := sweeptest.Info("scouted", 1, 0)
+	info.Strategy = sweep.StrategyScout
+	id, err := db.CreateSweep(t.Context(), info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Register(t.Context(), id, sweeptest.Registration([]float64{16}, []int{2, 4}, []int64{1, 0})); err != nil {
+		t.Fatal(err)
+	}
+	counts := func() [4]int {
+		list, err := db.List(t.Context())
+		if err != nil || len(list) != 1 {
+			t.Fatalf("list %+v: %v", list, err)
+		}
+		return [4]int{list[0].Trials, list[0].Done, list[0].Open, list[0].Reference}
+	}
+	before := snapshot(t, db, id)
+	drawn := sweep.Decide(before, nil, sweep.Capacity{Jobs: 1}).Register[0]
+	if err := db.AddTrials(t.Context(), before.Ladders[0].ID, drawn.Trials); err != nil {
+		t.Fatal(err)
+	}
+	registered := counts()
+	events := script(4.5)
+	end := events[len(events)-1]
+	shown := trial.Event{
+		Seq: end.Seq, At: end.At, Kind: trial.EventScreened, Screened: &trial.Screened{Rank: 2, ValLoss: 4.75, Tokens: 630, Seconds: 0.5},
+	}
+	end.Seq++
+	launch(t, db, drawn.Trials[0].Trial, 1, append(events[:len(events)-1], shown, end))
+	if done := counts(); registered != [4]int{5, 0, 0, 0} || done != [4]int{5, 1, 0, 0} {
+		t.Errorf("trials, done, open, of references: %v once the scout is registered, %v once it is done", registered, done)
+	}
+	for query, want := range map[string][][]string{
+		`SELECT kind, scout_rank, rank, alpha, seed, extra, state, val_loss FROM trials ORDER BY kind DESC LIMIT 2`: {
+			{"scout", "4", "NULL", "16", "1", "0", "done", "4.5"}, {"rung", "NULL", "2", "16", "0", "0", "pending", "NULL"},
+		},
+		`SELECT rank, seeds, finished FROM rungs`:                                              {{"2", "2", "0"}, {"4", "2", "0"}},
+		`SELECT t.kind, s.rank, s.val_loss FROM trials t JOIN screened s ON s.trial_id = t.id`: {{"scout", "2", "4.75"}},
+	} {
+		got, err := db.Query(t.Context(), query)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", query, err, diff)
+		}
 	}
 }

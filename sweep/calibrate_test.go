@@ -102,7 +102,7 @@ func TestEstimateLadder(t *testing.T) {
 		Low:  Measurement{Rank: 1, Startup: 1, EvalSeconds: 1, StepSeconds: 1, Bytes: 100},
 		High: Measurement{Rank: 5, Startup: 1, EvalSeconds: 1, StepSeconds: 2, Bytes: 500},
 	}
-	got := r.Ladders[0].Estimate(ends, Limits{Memory: 400, TrialTime: 18 * time.Second})
+	got := r.Ladders[0].estimateRungs(ends, Limits{Memory: 400, TrialTime: 18 * time.Second})
 	want := []RungEstimate{ // 3 or 5 evaluations, 10 or 20 steps; what is over 18 s only after its last step finishes
 		{Trials: 2, Bytes: 100, TrialSeconds: (1 + 3 + 10 + 1 + 5 + 20) / 2., EvalSeconds: 4, Startup: 1, Steps: 10},
 		{Trials: 2, Bytes: 300, TrialSeconds: 1 + 3 + 15, EvalSeconds: 3, Startup: 1, Steps: 10},
@@ -111,7 +111,7 @@ func TestEstimateLadder(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Estimate (-want +got)\n%s", diff)
 	}
-	if unlimited := r.Ladders[0].Estimate(ends, Limits{}); unlimited[2].OverMemory {
+	if unlimited := r.Ladders[0].estimateRungs(ends, Limits{}); unlimited[2].OverMemory {
 		t.Error("without a limit a rank is over it")
 	}
 }

@@ -33,7 +33,7 @@ type draft struct {
 // Cheaper halves what a grid of these ladders costs until its time fits into the limits, in this order: validation rows, steps, sequence
 // length, seeds, ranks. Evaluation is taken to be as frequent, relative to the steps, and time to grow with the ids. It reports false
 // where nothing reaches it, memory is what is short, or no time is limited.
-func (r Registration) Cheaper(estimates [][]RungEstimate, limits Limits, seeds []int64, jobs int) (Cheaper, bool) {
+func (r Registration) Cheaper(estimates []LadderEstimate, limits Limits, seeds []int64, jobs int) (Cheaper, bool) {
 	first := r.Ladders[0]
 	d := draft{
 		validation: first.Corpus.ValidationSequences, steps: first.Spec().Train.Steps, length: first.Spec().Data.SequenceLength, seeds: seeds,
@@ -42,7 +42,7 @@ func (r Registration) Cheaper(estimates [][]RungEstimate, limits Limits, seeds [
 	for _, rung := range first.Rungs {
 		d.ranks = append(d.ranks, rung.Rank)
 	}
-	if limits.Time == 0 && limits.TrialTime == 0 || estimates[0][0].OverMemory {
+	if limits.Time == 0 && limits.TrialTime == 0 || estimates[0].Rungs[0].OverMemory {
 		return Cheaper{}, false
 	}
 	before := d
@@ -91,10 +91,10 @@ func (d *draft) halve() bool {
 }
 
 // seconds is what all trials take together, and the longest of them.
-func (d *draft) seconds(r Registration, estimates [][]RungEstimate, seeds, jobs int) (total, longest float64) {
+func (d *draft) seconds(r Registration, estimates []LadderEstimate, seeds, jobs int) (total, longest float64) {
 	for i, l := range r.Ladders {
 		for j, rung := range l.Rungs {
-			e := estimates[i][j]
+			e := estimates[i].Rungs[j]
 			if !slices.Contains(d.ranks, rung.Rank) || e.OverMemory {
 				continue
 			}

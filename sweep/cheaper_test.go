@@ -39,7 +39,7 @@ func TestCheaper(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, ok := r.Cheaper([][]RungEstimate{r.Ladders[0].Estimate(ends, test.limits)}, test.limits, []int64{0, 1, 2}, 1)
+			got, ok := r.Cheaper([]LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(ends, test.limits)}}, test.limits, []int64{0, 1, 2}, 1)
 			if got.Grid != test.want || ok != (test.want != "") {
 				t.Errorf("%t, %.0f s:\n%s", ok, got.Seconds, got.Grid)
 			}
@@ -59,7 +59,8 @@ func TestCheaperFits(t *testing.T) {
 		low, high := m, m
 		low.Rank, high.Rank = 1, 32
 		limits := Limits{Time: 200 * time.Second}
-		offered, ok := r.Cheaper([][]RungEstimate{r.Ladders[0].Estimate(MeasuredEnds{low, high}, limits)}, limits, []int64{0, 1, 2}, 1)
+		estimates := []LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(MeasuredEnds{low, high}, limits)}}
+		offered, ok := r.Cheaper(estimates, limits, []int64{0, 1, 2}, 1)
 		if startup == 50 {
 			if ok {
 				t.Errorf("six starts of 50 s do not fit 200 s, but %s is offered", offered.Grid)

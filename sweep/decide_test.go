@@ -1,6 +1,8 @@
 package sweep_test
 
 import (
+	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -526,12 +528,71 @@ func TestDecideSafeAndOrderFree(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := drawWorld(t, rt)
 		first, second := w.work(rt, "first order"), w.work(rt, "second order")
-		for i := range first.Ladders {
-			if diff := cmp.Diff(sweep.Conclude(first).Verdicts[i], sweep.Conclude(second).Verdicts[i]); diff != "" {
-				rt.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
-			}
-		}
+		checkSame(rt, first, second)
 	})
+}
+
+// checkSame returns the verdicts on the facts of two orders, which must be equal and such as a store can keep.
+func checkSame(t *rapid.T, first, second sweep.Snapshot) []plateau.Verdict {
+	verdicts, others := sweep.Conclude(first).Verdicts, sweep.Conclude(second).Verdicts
+	for i, v := range verdicts {
+		if _, err := json.Marshal(v); err != nil {
+			t.Fatalf("the verdict of ladder %d cannot be stored: %v: %+v", i, err, v)
+		}
+		if diff := cmp.Diff(v, others[i]); diff != "" {
+			t.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
+		}
+		checkUndominated(t, first.Sweep, first.Ladders[i], v)
+	}
+	return verdicts
+}
+
+// checkUndominated fails if a lower trained rank has a better mean than the one that is recommended. Where no trial was lost or drawn the
+// verdict's own means say so, which share a level whatever seeds they rest on; else only ranks that have the incumbent's seeds compare.
+func checkUndominated(t *rapid.T, info sweep.Info, l sweep.Ladder, v plateau.Verdict) {
+	losses := map[int]map[int64]float64{} // by rank and seed
+	plain := true
+	for _, r := range v.Rungs {
+		seeds := map[int64]float64{}
+		i := slices.IndexFunc(l.Rungs, func(of sweep.Rung) bool { return of.Rank == r.Rank })
+		for _, f := range l.Rungs[i].ChosenRung().Trials {
+			asked := info.Seeds
+			if r.GridSeeds > 0 {
+				asked = asked[:r.GridSeeds]
+			}
+			if f.State() == sweep.TrialDone && (f.Extra || slices.Contains(asked, f.Trial.Spec.Seed)) {
+				seeds[f.Trial.Spec.Seed] = *f.Final().ValLoss
+			}
+			plain = plain && !f.Extra && (f.State() == sweep.TrialDone || f.State() == sweep.TrialPending)
+		}
+		losses[r.Rank] = seeds
+	}
+	at := slices.IndexFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.Rank == v.RecommendedRank })
+	for _, lower := range v.Rungs[:max(0, at)] {
+		recommended, than := v.Rungs[at].ValLoss.Mean, lower.ValLoss.Mean
+		if !plain {
+			mine, other := losses[v.RecommendedRank], losses[lower.Rank]
+			seeds := slices.Collect(maps.Keys(losses[v.Incumbent()]))
+			if !sameSeeds(mine, seeds) || !sameSeeds(other, seeds) {
+				continue
+			}
+			recommended, than = sum(mine), sum(other)
+		}
+		if than < recommended-1e-9 {
+			t.Fatalf("rank %d is recommended (%v), and rank %d is better (%v): %+v", v.RecommendedRank, recommended, lower.Rank, than, v)
+		}
+	}
+}
+
+func sameSeeds(losses map[int64]float64, seeds []int64) bool {
+	return len(losses) == len(seeds) && !slices.ContainsFunc(seeds, func(s int64) bool { _, ok := losses[s]; return !ok })
+}
+
+func sum(losses map[int64]float64) (total float64) {
+	for _, y := range losses {
+		total += y
+	}
+	return total
 }
 
 func TestDecideNeedsNoLadders(t *testing.T) {

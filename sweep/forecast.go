@@ -35,27 +35,24 @@ type Reached struct {
 
 // Forecast adds up what was estimated of all ladders; finished are the trials that have a loss already. Trials run in the order of
 // ladders and ranks, as far as there are jobs.
-func (r Registration) Forecast(estimates [][]RungEstimate, finished map[trial.ID]bool, patience int, limits Limits, jobs int) Forecast {
+func (r Registration) Forecast(info Info, estimates []LadderEstimate, finished map[trial.ID]bool, jobs int) Forecast {
+	limits := info.Limits
 	f := Forecast{Limits: []Reached{}}
 	parallel := float64(max(1, min(jobs, r.Parallel())))
-	var evaluating, all float64
+	var evaluating, all float64 // of the rungs
+	var references amount
 	spent, stuck := false, 0
 	for i, l := range r.Ladders {
 		bound := map[string]bool{}
 		for j, rung := range l.Rungs {
-			e := estimates[i][j]
+			e := estimates[i].Rungs[j]
 			for _, reached := range rungLimits(e, i+1, rung.Rank, j == 0, limits) {
 				if !bound[reached.Limit] {
 					f.Limits = append(f.Limits, reached)
 				}
 				bound[reached.Limit] = true
 			}
-			left := len(rung.Trials)
-			for _, t := range rung.Trials {
-				if finished[t.Trial.ID] {
-					left--
-				}
-			}
+			left := unfinished(rung.Trials, finished)
 			f.Finished += len(rung.Trials) - left
 			if bound["limits.memory"] {
 				continue
@@ -69,12 +66,16 @@ func (r Registration) Forecast(estimates [][]RungEstimate, finished map[trial.ID
 				f.Limits = append(f.Limits, Reached{Limit: "limits.time", Ladder: i + 1, Rank: rung.Rank, Value: limit, Every: i == 0 && j <= 1})
 			}
 		}
-		if estimates[i][0].OverMemory || estimates[i][0].Ends > 0 {
+		if lowest := estimates[i].Rungs[0]; lowest.OverMemory || lowest.Ends > 0 {
 			stuck++
 		}
+		f.Finished += len(l.Reference) - unfinished(l.Reference, finished)
+		left, seconds := l.referenceCost(estimates[i], finished)
+		references.add(left, seconds, 1)
 	}
-	ladder := r.Protocols(estimates, finished, patience, jobs)[0]
-	f.MostSeconds, f.ExpectedTrials, f.ExpectedSeconds = all, ladder.ExpectedTrials, *ladder.ExpectedSeconds
+	ladder := r.Protocols(info, estimates, finished, jobs)[0]
+	f.MostTrials, f.MostSeconds = f.MostTrials+int(references.trials), all+references.seconds/parallel
+	f.ExpectedTrials, f.ExpectedSeconds = ladder.ExpectedTrials, *ladder.ExpectedSeconds
 	if all > 0 {
 		f.EvaluationShare = evaluating / all
 	}
@@ -86,24 +87,6 @@ func (r Registration) Forecast(estimates [][]RungEstimate, finished map[trial.ID
 	}
 	f.Hopeless = f.Hopeless || len(r.Ladders) > 0 && stuck == len(r.Ladders)
 	return f
-}
-
-// AddReference adds a ladder's reference, unless it does not fit. It is trained whatever the ladder finds, where that comes to an end of
-// its own.
-func (f *Forecast) AddReference(l LadderPlan, e RungEstimate, finished map[trial.ID]bool, parallel int) {
-	left := len(l.Reference)
-	for _, t := range l.Reference {
-		if finished[t.Trial.ID] {
-			left--
-		}
-	}
-	f.Finished += len(l.Reference) - left
-	if e.OverMemory {
-		return
-	}
-	seconds := float64(left) * e.TrialSeconds / float64(max(1, parallel))
-	f.MostTrials, f.ExpectedTrials = f.MostTrials+left, f.ExpectedTrials+left
-	f.MostSeconds, f.ExpectedSeconds = f.MostSeconds+seconds, f.ExpectedSeconds+seconds
 }
 
 // rungLimits are the limits per trial that a rung's trials meet.

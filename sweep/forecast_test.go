@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -77,11 +78,12 @@ func TestForecast(t *testing.T) {
 				Low:  Measurement{Rank: 1, Startup: 20, EvalSeconds: 10, StepSeconds: 3.6, Bytes: 1 << 30},
 				High: Measurement{Rank: 8, Startup: 20, EvalSeconds: 10, StepSeconds: 3.6, Bytes: 4 << 30},
 			}
-			var estimates [][]RungEstimate
+			var estimates []LadderEstimate
 			for _, l := range r.Ladders {
-				estimates = append(estimates, l.Estimate(ends, test.limits))
+				estimates = append(estimates, LadderEstimate{Rungs: l.estimateRungs(ends, test.limits)})
 			}
-			f := r.Forecast(estimates, test.finished, 2, test.limits, 2)
+			info := Info{Rule: plateau.DefaultRule(), Seeds: []int64{0, 1, 2}, Limits: test.limits}
+			f := r.Forecast(info, estimates, test.finished, 2)
 			var says []string
 			for _, l := range f.Limits {
 				says = append(says, l.String())

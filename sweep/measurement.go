@@ -65,12 +65,29 @@ type RungEstimate struct {
 	OverMemory   bool    // its trials would not be started
 }
 
+// LadderEstimate is what a ladder is expected to take.
+type LadderEstimate struct {
+	Rungs     []RungEstimate
+	Reference *RungEstimate // nil where there is none
+}
+
+// Estimate says what a ladder takes by what was measured of its ends, and which limits its trials meet.
+func (l LadderPlan) Estimate(ends MeasuredEnds, limits Limits) (LadderEstimate, error) {
+	e := LadderEstimate{Rungs: l.estimateRungs(ends, limits)}
+	if len(l.Reference) == 0 {
+		return e, nil
+	}
+	reference, err := l.estimateReference(ends, limits)
+	e.Reference = &reference
+	return e, err
+}
+
 // fullStep is what a step of full fine-tuning takes of LoRA's at most: a forward pass, the gradients of the activations and those of the
 // weights are about one unit each (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), and LoRA leaves the last out.
 const fullStep = 1.5
 
-// EstimateReference says what the reference takes, by what was measured of the lowest rank: nothing of full fine-tuning itself was.
-func (l LadderPlan) EstimateReference(ends MeasuredEnds, limits Limits) (RungEstimate, error) {
+// estimateReference says what the reference takes, by what was measured of the lowest rank: nothing of full fine-tuning itself was.
+func (l LadderPlan) estimateReference(ends MeasuredEnds, limits Limits) (RungEstimate, error) {
 	specs := RungPlan{Trials: l.Reference}.Specs()
 	m := ends.Low
 	m.StepSeconds *= fullStep
@@ -89,8 +106,7 @@ func (l LadderPlan) EstimateReference(ends MeasuredEnds, limits Limits) (RungEst
 	}, nil
 }
 
-// Estimate says what each rung takes by what was measured of the ladder's ends; and which limits its trials meet.
-func (l LadderPlan) Estimate(ends MeasuredEnds, limits Limits) []RungEstimate {
+func (l LadderPlan) estimateRungs(ends MeasuredEnds, limits Limits) []RungEstimate {
 	estimates := make([]RungEstimate, len(l.Rungs))
 	for i, r := range l.Rungs {
 		m := ends.Estimate(r.Rank)

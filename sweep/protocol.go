@@ -3,6 +3,7 @@ package sweep
 import (
 	"math"
 
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -24,39 +25,49 @@ const (
 
 // rungCost is what one rung takes.
 type rungCost struct {
-	trials  int     // left to train
+	left    []int   // trials left to train of the first so many seeds: none, one and so on to all
 	seconds float64 // of one
 }
 
 // amount is a number of trials and their time.
 type amount struct{ trials, seconds float64 }
 
-func (a *amount) add(r rungCost, share float64) {
-	a.trials += share * float64(r.trials)
-	a.seconds += share * float64(r.trials) * r.seconds
+func (a *amount) add(trials int, seconds, share float64) {
+	a.trials += share * float64(trials)
+	a.seconds += share * float64(trials) * seconds
 }
 
 // Protocols says what each protocol takes, expected and at most. Which rank a ladder's answer will be is not known before: the
 // expectation is the mean over all of them. A ladder whose answer is its k-th rank climbs patience ranks further. A scout trains one trial
-// of the largest rank for each candidate, then the rank it points to, one below and patience above; at most, all of the ladder. Races and
-// seeds that a rung can do without save more, verdicts that stay open cost more. estimates are nil where nothing was measured.
-func (r Registration) Protocols(estimates [][]RungEstimate, finished map[trial.ID]bool, patience, jobs int) []Protocol {
+// of the largest rank for each candidate, then the rank it points to, one below and patience above; at most, all of the ladder. Ranks from
+// the answer on are trained with every seed, those below it with the seeds that they begin with. References are trained by every protocol.
+// Races save more; verdicts that stay open, and ranks whose gain is near min_gain, cost more. estimates are nil where nothing was measured.
+func (r Registration) Protocols(info Info, estimates []LadderEstimate, finished map[trial.ID]bool, jobs int) []Protocol {
+	info.Strategy = StrategyLadder // screening needs every seed, but stands in no row
 	var ladder, scout, all, probes amount
 	for i, l := range r.Ladders {
-		var of []RungEstimate
+		var e LadderEstimate
 		if estimates != nil {
-			of = estimates[i]
+			e = estimates[i]
 		}
-		rungs := l.costs(of, finished)
+		rungs := l.costs(e, finished)
 		if len(rungs) == 0 {
 			continue
 		}
-		top := rungs[len(rungs)-1]
-		probes.add(rungCost{len(l.Rungs[0].PerCandidate()), top.seconds}, 1)
-		for j, rung := range rungs {
-			all.add(rung, 1)
-			ladder.add(rung, climbed(j, len(rungs), patience))
-			scout.add(rung, scouted(j, len(rungs), patience))
+		c := climb{ruleOf(info, Ladder{Candidates: l.Candidates}), len(rungs) - 1}
+		probes.add(len(l.Rungs[0].PerCandidate()), e.scoutSeconds(c.last), 1)
+		for answer := range rungs {
+			for j, rung := range rungs {
+				share := 1 / float64(len(rungs))
+				ladder.add(rung.left[c.seeds(j, 0, answer)], rung.seconds, share)
+				scout.add(rung.left[c.seeds(j, max(0, answer-1), answer)], rung.seconds, share)
+				all.add(rung.left[len(rung.left)-1], rung.seconds, share)
+			}
+		}
+		if left, seconds := l.referenceCost(e, finished); left > 0 {
+			for _, a := range []*amount{&ladder, &scout, &all} {
+				a.add(left, seconds, 1)
+			}
 		}
 	}
 	parallel := float64(max(1, min(jobs, r.Parallel())))
@@ -73,33 +84,72 @@ func (r Registration) Protocols(estimates [][]RungEstimate, finished map[trial.I
 	}
 }
 
-// climbed is the share of answers with which a ladder of so many rungs trains its j-th.
-func climbed(j, rungs, patience int) float64 {
-	return float64(rungs-max(0, j-patience)) / float64(rungs)
+// climb is a way up a ladder, of which an answer is assumed.
+type climb struct {
+	rule plateau.Rule
+	last int // index of the last rung
 }
 
-// scouted is the share of answers around which a scout trains the j-th rung: from patience below it to one above.
-func scouted(j, rungs, patience int) float64 {
-	return float64(min(rungs-1, j+1)-max(0, j-patience)+1) / float64(rungs)
+// seeds is how many seeds the j-th rung is trained with by a climb from one rung to the answer: all where the verdict rests on them. That
+// a last rank still improves rests on the one below it too.
+func (c climb) seeds(j, from, answer int) int {
+	switch {
+	case j < from || j > answer+c.rule.Patience:
+		return 0
+	case j >= answer || answer == c.last && j == answer-1:
+		return len(c.rule.GridSeeds)
+	}
+	return c.rule.Begin(j - from)
 }
 
 // costs lists what the rungs take that fit into memory.
-func (l LadderPlan) costs(estimates []RungEstimate, finished map[trial.ID]bool) []rungCost {
+func (l LadderPlan) costs(e LadderEstimate, finished map[trial.ID]bool) []rungCost {
 	var costs []rungCost
 	for j, rung := range l.Rungs {
-		c := rungCost{trials: len(rung.Trials)}
-		for _, t := range rung.Trials {
-			if finished[t.Trial.ID] {
-				c.trials--
+		seeds := len(rung.Trials) / len(rung.PerCandidate())
+		c := rungCost{left: make([]int, seeds+1)}
+		for i, t := range rung.Trials {
+			for n := i%seeds + 1; n <= seeds && !finished[t.Trial.ID]; n++ {
+				c.left[n]++
 			}
 		}
-		if estimates != nil {
-			if estimates[j].OverMemory {
+		if e.Rungs != nil {
+			if e.Rungs[j].OverMemory {
 				break
 			}
-			c.seconds = estimates[j].TrialSeconds
+			c.seconds = e.Rungs[j].TrialSeconds
 		}
 		costs = append(costs, c)
 	}
 	return costs
+}
+
+// scoutSeconds is what the scout of a ladder takes whose largest rank that fits has this index: after the training, a share of its steps
+// for each lower rank.
+func (e LadderEstimate) scoutSeconds(top int) float64 {
+	if e.Rungs == nil {
+		return 0
+	}
+	r := e.Rungs[top]
+	return r.TrialSeconds + float64(top)*(r.TrialSeconds-r.Startup)/trial.HealingShare
+}
+
+// referenceCost is how many trials of a reference are left to train, and the time of one; none where it does not fit.
+func (l LadderPlan) referenceCost(e LadderEstimate, finished map[trial.ID]bool) (left int, seconds float64) {
+	if e.Reference != nil {
+		if e.Reference.OverMemory {
+			return 0, 0
+		}
+		seconds = e.Reference.TrialSeconds
+	}
+	return unfinished(l.Reference, finished), seconds
+}
+
+func unfinished(trials []PlannedTrial, finished map[trial.ID]bool) (left int) {
+	for _, t := range trials {
+		if !finished[t.Trial.ID] {
+			left++
+		}
+	}
+	return left
 }

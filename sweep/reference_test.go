@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -46,7 +45,7 @@ func TestReferenceChangesNoVerdict(t *testing.T) {
 		}
 		facts := w.work(rt, "with")
 		with := sweep.Conclude(facts)
-		if diff := cmp.Diff(without, with, cmpopts.EquateNaNs()); diff != "" {
+		if diff := cmp.Diff(without, with); diff != "" {
 			rt.Fatalf("verdicts (-without +with a reference):\n%s", diff)
 		}
 		for i, v := range with.Verdicts {

@@ -67,6 +67,12 @@ func TestSchedulerCrashesAnywhere(t *testing.T) {
 	crashAnywhere(t, nil, 31, 43, 61)
 }
 
+// TestNeededSeedsCrashAnywhere is the same for a sweep that trains seeds as needed.
+func TestNeededSeedsCrashAnywhere(t *testing.T) {
+	t.Parallel()
+	crashAnywhere(t, func(i *sweep.Info) { i.Rule.SeedsPerRank = plateau.NeededSeeds }, 31, 43, 61)
+}
+
 // crashAnywhere ends runs of a changed sweep at every so manieth call: the coordinator, the workers with it, and the database too.
 func crashAnywhere(t *testing.T, change func(*sweep.Info), coordinator, withWorkers, withDatabase int) {
 	t.Helper()

@@ -94,9 +94,9 @@ func results(s sweep.Snapshot) []any {
 	var out []any
 	for i, l := range s.Ladders {
 		out = append(out, sweep.Conclude(s).Verdicts[i])
-		for _, r := range l.Rungs {
+		for _, r := range append(slices.Clone(l.Rungs), sweep.Rung{Trials: l.Scouts}) {
 			for _, f := range r.Trials {
-				out = append(out, f.Trial.ID, f.Final(), f.Evaluations, f.LastStep)
+				out = append(out, f.Trial.ID, f.Final(), f.Evaluations, f.LastStep, f.Screened)
 			}
 		}
 	}

@@ -311,12 +311,7 @@ func orderFree(t *testing.T, strategy sweep.Strategy) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := drawWorld(t, rt)
 		w.snapshot.Sweep.Strategy = strategy
-		first, second := w.work(rt, "first order"), w.work(rt, "second order")
-		for i := range first.Ladders {
-			v := sweep.Conclude(first).Verdicts[i]
-			if diff := cmp.Diff(v, sweep.Conclude(second).Verdicts[i]); diff != "" {
-				rt.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
-			}
+		for _, v := range checkSame(rt, w.work(rt, "first order"), w.work(rt, "second order")) {
 			w.checkScreened(rt, v)
 		}
 	})

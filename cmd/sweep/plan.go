@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -73,7 +74,7 @@ func (a *app) planUncalibrated(ctx context.Context, path string) (planView, erro
 	for _, l := range x.ladders {
 		view.add(l)
 	}
-	view.Protocols = sweep.Registration{Ladders: x.ladders}.Protocols(nil, nil, x.grid.Rule().Patience, 1)
+	view.Protocols = sweep.Registration{Ladders: x.ladders}.Protocols(planned(x.grid.Grid), nil, nil, 1)
 	return view, nil
 }
 
@@ -109,19 +110,16 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
-	estimates := make([][]sweep.RungEstimate, len(r.Ladders))
+	estimates := make([]sweep.LadderEstimate, len(r.Ladders))
 	for i, l := range r.Ladders {
-		estimates[i] = l.Estimate(measured[i], g.Limits())
+		if estimates[i], err = l.Estimate(measured[i], g.Limits()); err != nil {
+			return planView{}, err
+		}
 		view.add(l)
 		view.predict(i, estimates[i])
 	}
-	view.Protocols = r.Protocols(estimates, finished, g.Rule().Patience, capacity.Jobs)
-	view.Forecast = new(r.Forecast(estimates, finished, g.Rule().Patience, g.Limits(), capacity.Jobs))
-	for i, l := range r.Ladders {
-		if err := view.addReference(i, l, measured[i], g.Limits(), finished, min(capacity.Jobs, r.Parallel())); err != nil {
-			return planView{}, err
-		}
-	}
+	view.Protocols = r.Protocols(planned(g), estimates, finished, capacity.Jobs)
+	view.Forecast = new(r.Forecast(planned(g), estimates, finished, capacity.Jobs))
 	view.Seconds = &view.Forecast.MostSeconds
 	if view.Forecast.Hopeless {
 		if cheaper, ok := r.Cheaper(estimates, g.Limits(), g.Seeds, capacity.Jobs); ok {
@@ -129,6 +127,13 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 		}
 	}
 	return view, nil
+}
+
+// planned is what a plan needs of the sweep that a grid would become.
+func planned(g grid.Grid) sweep.Info {
+	rule := g.Rule()
+	rule.GridSeeds = g.Seeds
+	return sweep.Info{Rule: rule, Seeds: g.Seeds, Limits: g.Limits()}
 }
 
 // calibrate measures the ladders' lowest and highest ranks in a folder that is removed.

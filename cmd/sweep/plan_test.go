@@ -31,6 +31,8 @@ seeds that could certify a gain of min_gain: 5 at the second rank, 4 at the last
 └────────────┴──────────┴──────┴──────────┴──────┘
 expected is the mean over all ranks as the answer: a ladder climbs 3 further (patience), a scout trains the largest rank once, then ` +
 		`the answer, one rank below it and 3 above; it climbs if that misleads
+at most is every rank with all 2 seeds; expected has them from the answer on, and below it those that a rank begins with: ` +
+		`2 at a climb's two lowest ranks, then 1 (seeds_per_rank: needed)
 `
 	if head, _, _ := strings.Cut(stdout, "\nladder"); head != want {
 		t.Errorf("plan starts\n%s\nwant\n%s", head, want)
@@ -45,7 +47,19 @@ expected is the mean over all ranks as the answer: a ladder climbs 3 further (pa
 	}
 }
 
-// The calibration runs real workers, on the backend that every machine has.
+// TestSeedsText: below the protocols it says what seeds they count, and what else.
+func TestSeedsText(t *testing.T) {
+	t.Parallel()
+	v := planView{Seeds: 3, rule: plateau.DefaultRule(), sparing: true, Ladders: []planLadder{{Reference: &planRung{}}}}
+	v.rule.Stop = plateau.StopCertified
+	want := "at most is every rank with all 3 seeds; expected has them from the answer on, and below it those that a rank begins with: 2 at " +
+		"a climb's two lowest ranks, then 1 (seeds_per_rank: needed); to certify a plateau the sweep may draw more, up to 6 per rank " +
+		"(stop: certified); full fine-tuning is counted in every protocol\n"
+	if got := v.seedsText(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 // TestPlanOfEpochs: how many steps epochs make is known once the data is read, and not before.
 func TestPlanOfEpochs(t *testing.T) {
 	t.Parallel()
@@ -61,6 +75,7 @@ func TestPlanOfEpochs(t *testing.T) {
 	}
 }
 
+// The calibration runs real workers, on the backend that every machine has.
 func TestPlanCalibrates(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, "go", 10)

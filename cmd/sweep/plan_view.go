@@ -34,9 +34,10 @@ type planView struct {
 	Ladders    []planLadder        `json:"ladders"`
 	Warnings   []string            `json:"warnings"`
 
-	rule  plateau.Rule
-	rows  int // of the longest ladder
-	races bool
+	rule    plateau.Rule
+	rows    int // of the longest ladder
+	races   bool
+	sparing bool // some ladder trains seeds as needed
 }
 
 type planLadder struct {
@@ -65,7 +66,7 @@ type planRung struct {
 func newPlanView(g grid.Grid, warnings []string) planView {
 	return planView{
 		Name: g.Name, Strategy: g.Strategy(), Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings),
-		rule: g.Rule(), races: g.Race(),
+		rule: planned(g).Rule, races: g.Race(),
 	}
 }
 
@@ -84,10 +85,27 @@ func (v planView) protocolText() string {
 	text := report.Table{Header: []string{"protocol", "expected", "time", "at most", "time"}, Rows: rows}.Boxed()
 	text += fmt.Sprintf("expected is the mean over all ranks as the answer: a ladder climbs %d further (patience), a scout trains the "+
 		"largest rank once, then the answer, one rank below it and %d above; it climbs if that misleads\n", v.rule.Patience, v.rule.Patience)
+	text += v.seedsText()
 	if v.races && len(v.Ladders) > 1 {
 		text += "racing over the cells may save more, from the third rank on\n"
 	}
 	return text
+}
+
+// seedsText says with how many seeds the protocols' ranks are counted, and what else is.
+func (v planView) seedsText() string {
+	text := fmt.Sprintf("at most is every rank with all %s", plural(v.Seeds, "seed"))
+	if v.sparing {
+		text += "; expected has them from the answer on, and below it those that a rank begins with: 2 at a climb's two lowest ranks, then 1 " +
+			"(seeds_per_rank: needed)"
+	}
+	if v.rule.Stop == plateau.StopCertified {
+		text += fmt.Sprintf("; to certify a plateau the sweep may draw more, up to %d per rank (stop: certified)", v.rule.SeedLimit(v.Seeds))
+	}
+	if slices.ContainsFunc(v.Ladders, func(l planLadder) bool { return l.Reference != nil }) {
+		text += "; full fine-tuning is counted in every protocol"
+	}
+	return text + "\n"
 }
 
 // add appends one ladder. Where candidates differ in what they cost the first one stands for a trial, and the tokens of all of
@@ -121,6 +139,7 @@ func (v *planView) add(plan sweep.LadderPlan) {
 	v.Ladders = append(v.Ladders, l)
 	v.Cells = len(v.Ladders)
 	v.rows = max(v.rows, len(plan.Rungs))
+	v.sparing = v.sparing || v.rule.Sparing() && len(plan.Candidates) <= 1
 	v.Resolution = v.rule.Resolution(v.Seeds, v.rows)
 	v.Needed = v.rule.SeedsNeeded(v.rows)
 }
@@ -134,29 +153,19 @@ func trainableParams(m trial.ModelInfo, l lora.Spec) int64 {
 	return n
 }
 
-// predict fills in what a ladder's rungs are estimated to take.
-func (v *planView) predict(ladder int, estimates []sweep.RungEstimate) {
-	for i, e := range estimates {
-		rung := &v.Ladders[ladder].Rungs[i]
-		rung.PredictedBytes, rung.TrialSeconds, rung.OverMemory = new(e.Bytes), new(e.TrialSeconds), e.OverMemory
+// predict fills in what a ladder's rungs and its reference are estimated to take.
+func (v *planView) predict(ladder int, e sweep.LadderEstimate) {
+	l := &v.Ladders[ladder]
+	for i := range e.Rungs {
+		l.Rungs[i].predict(e.Rungs[i])
+	}
+	if l.Reference != nil && e.Reference != nil {
+		l.Reference.predict(*e.Reference)
 	}
 }
 
-// addReference fills in what a ladder's reference is estimated to take, and adds it to the forecast.
-func (v *planView) addReference(
-	ladder int, plan sweep.LadderPlan, ends sweep.MeasuredEnds, limits sweep.Limits, finished map[trial.ID]bool, parallel int,
-) error {
-	if len(plan.Reference) == 0 {
-		return nil
-	}
-	e, err := plan.EstimateReference(ends, limits)
-	if err != nil {
-		return err
-	}
-	row := v.Ladders[ladder].Reference
-	row.PredictedBytes, row.TrialSeconds, row.OverMemory = new(e.Bytes), new(e.TrialSeconds), e.OverMemory
-	v.Forecast.AddReference(plan, e, finished, parallel)
-	return nil
+func (r *planRung) predict(e sweep.RungEstimate) {
+	r.PredictedBytes, r.TrialSeconds, r.OverMemory = new(e.Bytes), new(e.TrialSeconds), e.OverMemory
 }
 
 // all are the rungs and, as the last of them, the reference.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,7 +168,7 @@ func eachTrial(s sweep.Snapshot, f func(ladder int, t sweep.TrialFacts)) {
 				f(i, t)
 			}
 		}
-		for _, t := range l.Reference {
+		for _, t := range slices.Concat(l.Scouts, l.Reference) {
 			f(i, t)
 		}
 	}
@@ -190,12 +191,21 @@ func trialName(p sweep.Progress, ladder, rank int, seed int64, trial trial.ID) s
 			}
 		}
 	}
-	name := fmt.Sprintf("%srank %d seed %d", ladderName(p, ladder), rank, seed)
-	if ladder >= len(p.Snapshot.Ladders) || len(p.Snapshot.Ladders[ladder].Candidates) == 0 {
-		return name
+	name := fmt.Sprintf("rank %d seed %d", rank, seed)
+	if ladder >= len(p.Snapshot.Ladders) {
+		return ladderName(p, ladder) + name
 	}
 	l := p.Snapshot.Ladders[ladder]
-	for _, r := range l.Rungs {
+	scout := func(t sweep.TrialFacts) bool { return t.Trial.ID == trial }
+	rungs := l.Rungs
+	if slices.ContainsFunc(l.Scouts, scout) {
+		name, rungs = "scout of "+name, []sweep.Rung{{Trials: l.Scouts}}
+	}
+	name = ladderName(p, ladder) + name
+	if len(l.Candidates) == 0 {
+		return name
+	}
+	for _, r := range rungs {
 		for _, t := range r.Trials {
 			if t.Trial.ID == trial {
 				return name + " " + l.Candidates[t.Candidate].String()

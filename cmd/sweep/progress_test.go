@@ -152,6 +152,34 @@ func perform(p *play, show func(sweep.Progress), wait func(time.Duration)) {
 	show(p.progress())
 }
 
+// TestProgressOfAScout: a scout is told of as other trials are, by a name of its own, and counted where it was finished before.
+func TestProgressOfAScout(t *testing.T) {
+	t.Parallel()
+	p := newPlay()
+	l := &p.snapshot.Ladders[0]
+	top := l.Rungs[2].Trials[0].Trial.Spec
+	scout := trial.New(top.ShrinkTo([]lora.Spec{l.Rungs[1].Trials[0].Trial.Spec.LoRA}), "base", "data", "go")
+	id := trial.NewAttemptID(scout.ID, 1)
+	l.Scouts = []sweep.TrialFacts{{Trial: scout, Attempts: []sweep.AttemptFacts{{ID: id, Number: 1}}}}
+	p.live = []sweep.LiveAttempt{{ID: id, Trial: scout.ID, Rank: 4, Steps: 110, Compiled: true}}
+	var b bytes.Buffer
+	lines := newProgressLines(&b, time.Now)
+	lines.show(p.progress())
+	o := done(4.8)
+	l.Scouts[0].Attempts[0].Outcome = &o
+	p.live = nil
+	lines.show(p.progress())
+	newProgressLines(&b, time.Now).show(p.progress())
+	for _, part := range []string{
+		"  scout of rank 4 seed 0 training (" + string(id) + ")\n", "  scout of rank 4 seed 0 finished in 12.3s: val_loss 4.8000 at step 90\n",
+		"  1 trial finished before: not trained again\n",
+	} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("progress lacks %q:\n%s", part, b.String())
+		}
+	}
+}
+
 func TestProgressLines(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

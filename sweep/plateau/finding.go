@@ -92,7 +92,7 @@ const (
 	AdviseNoSeeds      Code = "no_seeds_settle_it"  // no reasonable number of seeds would
 	AdviseClimb        Code = "add_a_larger_rank"   // patience has not run out
 	AdviseNoise        Code = "on_noise_sd"         // Ranks, or all where empty, rest on noise_sd Value, from Name; likely claims on Limit
-	AdviseUncertain    Code = "uncertain_incumbent" // Ranks gain Gain over Over, which is not certain
+	AdviseUncertain    Code = "uncertain_incumbent" // Ranks gain Gain over Over, not for certain; went on with Count seeds, Of are missing
 	AdviseDraw         Code = "train_seeds"         // train Seeds at Ranks; Name is their use
 	AdviseBeyond       Code = "better_beyond"       // Ranks, past the stop, gain Gain over Over: patience Of was too short
 	AdviseMemorises    Code = "memorises"           // Ranks are worse than Over while the training loss falls

@@ -227,7 +227,8 @@ const CautiousNoise = 0.006
 // Add takes the next rung into account.
 func (c *Climb) Add(l Losses) {
 	r := len(c.Rungs)
-	c.full, c.asked, c.drawn = append(c.full, l.bySeed()), append(c.asked, c.begin(r)), append(c.drawn, false)
+	c.full, c.drawn = append(c.full, l.bySeed()), append(c.drawn, false)
+	c.asked = append(c.asked, c.firstLoss(l, c.begin(r)))
 	l = c.counting(r)
 	c.Rungs, c.passed = append(c.Rungs, l), append(c.passed, slices.Clone(c.asked))
 	seeds, losses := c.gridOf(l)
@@ -260,7 +261,7 @@ func (c *Climb) score(r int) {
 	case row.Decision == DecisionImproved:
 		c.Incumbent, c.count = r, 0
 	case c.likelyImproved(r):
-		c.Incumbent, c.count, row.Promoted = r, 0, true
+		c.Incumbent, c.count, row.Promoted, row.WentOnWith = r, 0, true, len(row.Seeds)
 	case c.strikes(*row):
 		c.count++
 	default:

@@ -74,7 +74,11 @@ func (c *Climb) adviseCommon(v *Verdict) {
 		c.adviseNoise(v)
 	}
 	if b.Promoted && b.Decision != DecisionImproved && v.Choice == nil {
-		v.advise(Finding{Code: AdviseUncertain, Ranks: []int{b.Rank}, Gain: b.Gain, Over: b.Comparison.Incumbent})
+		f := Finding{Code: AdviseUncertain, Ranks: []int{b.Rank}, Gain: b.Gain, Over: b.Comparison.Incumbent, Count: b.WentOnWith}
+		if b.WentOnWith > 0 {
+			f.Of = len(c.rule.GridSeeds) - len(b.Seeds)
+		}
+		v.advise(f)
 	}
 	if d := v.Draw; d != nil {
 		v.advise(Finding{Code: AdviseDraw, Seeds: d.Seeds, Ranks: d.Ranks, Name: c.Use()})

@@ -25,15 +25,15 @@ const (
 	measuringSeeds = 2
 )
 
-// climbOn is the chance of a gain of min_gain from which on a sparing climb goes on from a rank without further seeds. On simulated
+// ClimbOn is the chance of a gain of min_gain from which on a sparing climb goes on from a rank without further seeds. On simulated
 // ladders 0.5 takes 18.7 trials where 0.8 takes 20.4 and all seeds 22.3, with as few false claims (experiments/calibrate/README.md).
-const climbOn = 0.5
+const ClimbOn = 0.5
 
 // Sparing reports whether ranks may be trained with fewer than all of the grid's seeds.
 func (p Rule) Sparing() bool { return p.SeedsPerRank == NeededSeeds && len(p.GridSeeds) > 1 }
 
-// begin is how many of the grid's seeds a rung is trained with before it is judged.
-func (p Rule) begin(rung int) int {
+// Begin is how many of the grid's seeds a climb's rung with this index is trained with before it is judged.
+func (p Rule) Begin(rung int) int {
 	switch {
 	case !p.Sparing():
 		return len(p.GridSeeds)
@@ -56,7 +56,17 @@ func (c *Climb) begin(rung int) int {
 	if rung == c.whole-1 {
 		return len(c.rule.GridSeeds)
 	}
-	return c.rule.begin(rung)
+	return c.rule.Begin(rung)
+}
+
+// firstLoss is n, or as many of the grid's seeds as reach to the first that the rung has a loss for. A climb never gets to a rung without a
+// loss, but may list one that another of the ladder's climbs trained with further seeds.
+func (c *Climb) firstLoss(l Losses, n int) int {
+	seeds := c.rule.GridSeeds
+	for n < len(seeds) && !slices.ContainsFunc(seeds[:n], func(s int64) bool { return slices.Contains(l.Seeds, s) }) {
+		n++
+	}
+	return n
 }
 
 // Asked are those of the grid's seeds that rung r counts with, or waits for.
@@ -127,7 +137,7 @@ func (c *Climb) ask(n int, rungs ...int) (ready bool) {
 // neither small nor one half, or rests on an assumed noise.
 func (c *Climb) near(r int) bool {
 	row := c.Rows[r]
-	return row.Probability == nil || *row.Probability >= StrikeProbability && *row.Probability < climbOn ||
+	return row.Probability == nil || *row.Probability >= StrikeProbability && *row.Probability < ClimbOn ||
 		row.restsOnNoise() && !c.rule.noiseGiven()
 }
 
@@ -154,7 +164,7 @@ func (c *Climb) recompare(r int) {
 // likelyImproved reports whether a rung that has not all seeds gains enough for the climb to go on from there.
 func (c *Climb) likelyImproved(r int) bool {
 	p := c.Rows[r].Probability
-	return c.rule.Sparing() && p != nil && *p >= climbOn && c.asked[r] < len(c.rule.GridSeeds)
+	return c.rule.Sparing() && p != nil && *p >= ClimbOn && c.asked[r] < len(c.rule.GridSeeds)
 }
 
 // fill trains the incumbent and what was tried over it with all seeds, judges those ranks again, and reports whether nothing is missing. A

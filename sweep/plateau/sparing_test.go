@@ -1,6 +1,7 @@
 package plateau_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -136,4 +137,24 @@ func TestNeededSeedsIgnoreOthers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestListedRungHasALoss: a rung beyond the stop that lost the seeds it would begin with is listed with the first that it has.
+func TestListedRungHasALoss(t *testing.T) {
+	t.Parallel()
+	p := needed()
+	p.Patience = 1
+	c := plateau.NewClimb(p, plateau.Quantiles{})
+	for _, rank := range []int{1, 2} {
+		c.Add(plateau.Losses{Rank: rank, Seeds: p.GridSeeds, ValLoss: []float64{4.5, 4.6, 4.7}, Complete: true})
+	}
+	if !c.Stopped {
+		t.Fatal("equal losses do not stop the climb")
+	}
+	c.Add(plateau.Losses{Rank: 4, Seeds: []int64{1, 2}, ValLoss: []float64{4.4, 4.3}, Lost: []int64{0}})
+	listed := c.Verdict().Rungs[2]
+	if listed.Decision != plateau.DecisionBeyond || listed.GridSeeds != 2 || !slices.Equal(listed.Seeds, []int64{1}) ||
+		math.Abs(listed.ValLoss.Mean-4.4) > 1e-9 {
+		t.Errorf("listed as %+v", listed)
+	}
 }

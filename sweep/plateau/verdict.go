@@ -74,6 +74,8 @@ type RungVerdict struct {
 	// Promoted says that the rung became the incumbent after it was passed: the plateau below it was not certain or likely enough
 	// to stop at, though its gain is not certain either, or seeds that were drawn showed its gain (DecisionImproved).
 	Promoted bool `json:"promoted,omitempty"`
+	// WentOnWith is how many seeds a sparing climb went on from here with, on the chance of a worthwhile gain; 0 where it did not.
+	WentOnWith int `json:"went_on_with,omitempty"`
 }
 
 // Draw is what the rule needs before it can go on: for each of the ranks a trial of each of the seeds.

@@ -51,7 +51,7 @@ func (r Report) Card(w io.Writer, l Ladder, trial trial.ID, c Card) error {
 		"ValLoss": fixed(*t.ValLoss, decimals), "Perplexity": number(roundTo(math.Exp(*t.ValLoss), 4)), "Which": which(t, c.Last),
 		"Standing": r.standing(l, rung, decimals), "Verdict": l.Verdict, "Probability": probability(l.Verdict), "Conditions": l.Conditions,
 		"Table": r.markdownTable(l), "Legend": r.Rule.legend(), "Settings": settings(l, rung, t, c), "Cost": r.cost(t),
-		"Versions": versions(c.Versions), "Grid": strings.TrimRight(c.Grid, "\n"),
+		"Reference": l.Reference.line(l), "Versions": versions(c.Versions), "Grid": strings.TrimRight(c.Grid, "\n"),
 	})
 	if err != nil {
 		return fmt.Errorf("model card: %w", err)
@@ -110,13 +110,14 @@ func probability(v Verdict) string {
 func (r Report) markdownTable(l Ladder) string {
 	t := &text{rule: r.Rule}
 	var header []string
-	rows := make([][]string, len(l.Rungs))
+	rungs := l.rows()
+	rows := make([][]string, len(rungs))
 	for _, c := range t.columns(l) {
-		if empty(c, l.Rungs) {
+		if empty(c, rungs) {
 			continue
 		}
 		header = append(header, c.header)
-		for i, rung := range l.Rungs {
+		for i, rung := range rungs {
 			rows[i] = append(rows[i], c.cell(rung))
 		}
 	}
@@ -159,7 +160,7 @@ func (r Report) cost(t Trial) string {
 	var trials int
 	var seconds float64
 	for _, l := range r.Ladders {
-		for _, rung := range l.Rungs {
+		for _, rung := range l.rows() {
 			for _, other := range rung.all() {
 				if other.TrainSeconds != nil {
 					trials++

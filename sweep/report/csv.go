@@ -12,7 +12,7 @@ import (
 )
 
 // CSV writes one row per trial that was started: sweep, ladder, the cell's settings, then the trial's numbers. Numbers
-// have full precision; what is not known is empty.
+// have full precision; what is not known is empty. The rank of a ladder's reference is full; it has no alpha, and its own learning rate.
 func (r Report) CSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	header, rows := r.rows()
@@ -41,14 +41,14 @@ func (r Report) rows() ([]string, [][]string) {
 	}
 	var rows [][]string
 	for _, l := range r.Ladders {
-		for _, rung := range l.Rungs {
+		for _, rung := range l.rows() {
 			if !rung.started {
 				continue
 			}
 			for _, t := range rung.all() {
 				row := []string{r.Sweep, strconv.Itoa(l.Number)}
 				for _, name := range settings {
-					row = append(row, l.Cell.value(name))
+					row = append(row, rung.setting(l, t.ID, name))
 				}
 				row = append(row, trialRow(l, rung, t)...)
 				for _, c := range columns {
@@ -92,13 +92,24 @@ func (r Report) has(value func(Trial) *float64) bool {
 	return false
 }
 
+// setting is the value of one of the cell's settings for a trial of the rung.
+func (r Rung) setting(l Ladder, id trial.ID, name string) string {
+	switch {
+	case !r.lora.Full || name != "alpha" && name != "learning_rate":
+		return l.Cell.value(name)
+	case name == "alpha":
+		return ""
+	}
+	return r.tunedOf(id).value(name)
+}
+
 func trialRow(l Ladder, r Rung, t Trial) []string {
 	decision := ""
 	if r.Decision != nil {
 		decision = string(*r.Decision)
 	}
 	return []string{
-		strconv.Itoa(r.Rank), strconv.FormatInt(t.Seed, 10), string(t.ID), string(t.State), float(t.ValLoss), integer(t.BestStep),
+		r.name(), strconv.FormatInt(t.Seed, 10), string(t.ID), string(t.State), float(t.ValLoss), integer(t.BestStep),
 		float(t.TrainLoss), integer(t.Tokens), integer(t.PeakHostBytes), integer(t.PeakDeviceBytes), integer(t.PredictedBytes),
 		float(t.TrainSeconds), integer(t.TrainableParams), decision, string(l.Verdict.State), integer(l.Verdict.RecommendedRank),
 		strings.TrimPrefix(r.tunedText(t.ID), ", "), strconv.FormatBool(t.Extra),

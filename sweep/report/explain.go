@@ -160,6 +160,10 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 		"bound is one-sided at (1 - %s)/2, and a rank whose probability P of a gain of min_gain is below %s is a strike; %d in a "+
 		"row end the ladder where a plateau is %s, and else it climbs on from the next rank with a better mean.", minGain,
 		number(e.Rule.Confidence), strike, e.Rule.Patience, enough)
+	if e.Rule.SeedsPerRank == plateau.NeededSeeds {
+		t.para("", "Seeds are trained as needed: ranks begin with one or two. Where P is %g or more the climb goes on from a rank without the "+
+			"others; between %s and that it takes one more. What a plateau rests on has all of them.", plateau.ClimbOn, strike)
+	}
 	strikes := 0
 	for _, s := range e.Steps {
 		t.print("")
@@ -206,6 +210,10 @@ func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 	}
 	if s.Promoted && s.Decision == plateau.DecisionImproved {
 		t.para("  climbed  ", "rank %d is the incumbent from here on: compared again, its gain is certain", s.Rank)
+	} else if s.WentOnWith > 0 {
+		t.para("  climbed  ", "rank %d is the incumbent from here on, uncertain as its gain is: with %d %s P was %g or more, which is enough to "+
+			"climb on",
+			s.Rank, s.WentOnWith, plural("seed", s.WentOnWith), plateau.ClimbOn)
 	} else if s.Promoted {
 		t.para("  climbed  ", "rank %d is the incumbent from here on, uncertain as its gain is: the plateau at rank %d was neither "+
 			"certain nor likely enough",

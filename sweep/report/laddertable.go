@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,12 +21,7 @@ type column struct {
 
 func (t *text) columns(l Ladder) []column {
 	decimals := digits(l.Verdict.minGain())
-	columns := []column{{"rank", 0, func(r Rung) string {
-		if r.lora.Full {
-			return "full"
-		}
-		return fmt.Sprint(r.Rank)
-	}}}
+	columns := []column{{"rank", 0, Rung.name}}
 	for _, name := range l.Conditions.Tuned {
 		columns = append(columns, column{name, 0, func(r Rung) string { return orNone(r.Tuned.value(name)) }})
 	}
@@ -123,12 +117,8 @@ func (t *text) table(l Ladder) {
 	if len(l.Rungs) == 0 {
 		return
 	}
-	rows := l.Rungs
-	if l.Reference != nil {
-		rows = append(slices.Clone(rows), l.Reference.row())
-	}
 	for drop := 5; ; drop-- {
-		rendered := renderTable(t.columns(l), rows, drop)
+		rendered := renderTable(t.columns(l), l.rows(), drop)
 		if drop == 1 || width(rendered) <= t.o.Width {
 			t.print(rendered)
 			return

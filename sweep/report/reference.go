@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -22,7 +23,8 @@ type Reference struct {
 	Trials []Trial           `json:"trials"` // of that learning rate; all while there is none
 	Tried  []float64         `json:"tried"`  // learning rates with a finished seed
 
-	over int // the recommended rank
+	over       int         // the recommended rank
+	candidates []Candidate // all learning rates, with their trials
 }
 
 // newReference returns what a ladder's reference shows; nil where it has none, or none has begun.
@@ -34,13 +36,19 @@ func newReference(l sweep.Ladder, rungs []Rung, v plateau.Verdict, rule plateau.
 	chosen, ok := l.ReferenceChoice()
 	for _, t := range l.Reference {
 		rate := t.Trial.Spec.Train.LearningRate
+		shown := newTrial(t)
+		if t.Candidate == len(out.candidates) {
+			out.candidates = append(out.candidates, Candidate{Tuned: Cell{{Name: "learning_rate", Value: fmt.Sprint(rate)}}})
+		}
+		of := &out.candidates[t.Candidate]
+		of.Trials = append(of.Trials, shown)
 		if t.State() == sweep.TrialDone && !slices.Contains(out.Tried, rate) {
 			out.Tried = append(out.Tried, rate)
 		}
 		if ok && t.Candidate != chosen {
 			continue
 		}
-		out.Trials = append(out.Trials, newTrial(t))
+		out.Trials = append(out.Trials, shown)
 		if ok {
 			out.LearningRate = rate
 		}
@@ -64,7 +72,9 @@ func newReference(l sweep.Ladder, rungs []Rung, v plateau.Verdict, rule plateau.
 
 // row is the reference as the last row of its ladder's table.
 func (r *Reference) row() Rung {
-	row := Rung{Trials: r.Trials, ValLoss: r.ValLoss, Gain: r.Gain, Cost: r.Cost, started: true, lora: lora.Spec{Full: true}}
+	row := Rung{
+		Trials: r.Trials, Candidates: r.candidates, ValLoss: r.ValLoss, Gain: r.Gain, Cost: r.Cost, started: true, lora: lora.Spec{Full: true},
+	}
 	if r.Gain != nil {
 		row.Incumbent = &r.over
 	}
@@ -74,8 +84,32 @@ func (r *Reference) row() Rung {
 	return row
 }
 
+// rows are the ladder's rungs and, as the last of them, its reference.
+func (l Ladder) rows() []Rung {
+	if l.Reference == nil {
+		return l.Rungs
+	}
+	return append(slices.Clone(l.Rungs), l.Reference.row())
+}
+
+// name is the rank, or what a reference is called.
+func (r Rung) name() string {
+	if r.lora.Full {
+		return "full"
+	}
+	return strconv.Itoa(r.Rank)
+}
+
 // Sentence is what the report says of the reference of a ladder.
 func (r *Reference) Sentence(l Ladder) string { return r.text(l.Verdict.minGain()) }
+
+// line is the model card's line about the reference; empty where there is none.
+func (r *Reference) line(l Ladder) string {
+	if r == nil {
+		return ""
+	}
+	return "The reference: " + r.Sentence(l)
+}
 
 // text says in one sentence what ranks leave on the table.
 func (r *Reference) text(minGain float64) string {

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -65,6 +67,62 @@ func TestReference(t *testing.T) {
 	worse := Build(referredSnapshot(-0.03)).Ladders[0].Reference.text(0.02)
 	if !strings.Contains(worse, "full fine-tuning at learning rate 0.0001 reaches 4.570: rank 16 is better by 0.030 [") {
 		t.Errorf("a worse one: %s", worse)
+	}
+}
+
+// TestReferenceAsCSV: below a ladder's ranks each trial of its reference has a row, with its own learning rate and no alpha.
+func TestReferenceAsCSV(t *testing.T) {
+	t.Parallel()
+	rows := func(r Report) (lines []string) {
+		var b bytes.Buffer
+		if err := r.CSV(&b); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSpace(b.String()), "\n")
+	}
+	plain, got := rows(Build(referredSnapshot())), rows(Build(referredSnapshot(0.02, 0.05)))
+	if diff := cmp.Diff(plain, got[:len(plain)]); diff != "" {
+		t.Errorf("header and ranks (-without +with a reference):\n%s", diff)
+	}
+	columns := func(line string) map[string]string {
+		values := map[string]string{}
+		cells := strings.Split(line, ",")
+		for i, name := range strings.Split(plain[0], ",") {
+			values[name] = cells[i]
+		}
+		return values
+	}
+	reference := got[len(plain):]
+	if len(reference) != 6 {
+		t.Fatalf("%d rows of the reference:\n%s", len(reference), strings.Join(reference, "\n"))
+	}
+	for i, line := range reference {
+		v, rate := columns(line), []string{"0.0001", "1e-05"}[i/3]
+		if v["rank"] != "full" || v["seed"] != strconv.Itoa(i%3) || v["decision"] != "reference" || v["learning_rate"] != rate ||
+			v["tuned"] != "learning_rate="+rate || v["alpha"] != "" || v["dropout"] != "0" || v["val_loss"] == "" ||
+			v["trainable_params"] != "196608" || v["recommended_rank"] != "16" {
+			t.Errorf("row %d of the reference: %v", i, v)
+		}
+	}
+}
+
+// TestReferenceOnCards: a model card shows the reference as the report does, and counts what it took.
+func TestReferenceOnCards(t *testing.T) {
+	t.Parallel()
+	plain, r := Build(referredSnapshot()), Build(referredSnapshot(0.02, 0.05))
+	text := func(r Report) string { return card(t, r, r.Ladders[0], r.Ladders[0].Rungs[4].Trials[1].ID, Card{}) }
+	for _, part := range []string{
+		"| full | 4.490 | 0.050 [0.048, 0.052] | 16 | reference | - | 196 608 | 410 MiB | 6.3s | 126 000 |\n\n" +
+			"The reference: full fine-tuning at learning rate 1e-05 (the best of 0.0001 and 1e-05) reaches 4.490: rank 16 leaves 0.050 " +
+			"[0.048, 0.052] on the table.\n\nLosses are means",
+		"All 27 trials of the sweep",
+	} {
+		if !strings.Contains(text(r), part) {
+			t.Errorf("the card lacks %q:\n%s", part, text(r))
+		}
+	}
+	if without := text(plain); strings.Contains(without, "full") || !strings.Contains(without, "All 21 trials") {
+		t.Errorf("the card of a ladder without a reference:\n%s", without)
 	}
 }
 

@@ -156,6 +156,14 @@ type Verdict struct {
 	Flags          []string          `json:"flags"`
 }
 
+// incumbent is the rank that the claim is about; 0 where there is none.
+func (v Verdict) incumbent() int {
+	if rank := cmp.Or(v.IncumbentRank, v.RecommendedRank); rank != nil {
+		return *rank
+	}
+	return 0
+}
+
 // over names the rank that a claim is about where it is not the recommended one.
 func (v Verdict) over() string {
 	if v.IncumbentRank == nil || !v.State.Claims() {

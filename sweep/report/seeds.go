@@ -33,14 +33,18 @@ func (l Ladder) extraSeeds() string {
 	return have + "; val_loss averages the grid's, a gain all that both ranks share"
 }
 
-// fewerSeeds says which ranks were decided on fewer seeds than the grid has, and what their losses are then; empty where none was.
+// fewerSeeds says which ranks were decided on fewer seeds than the grid has, and what their losses are then (see plateau's level); empty
+// where none was.
 func (l Ladder) fewerSeeds(grid int) string {
 	have := l.seedsOf(func(all, extra int) bool { return all-extra > 0 && all-extra < grid })
 	if have == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s of %d, as many as the decision needed; their val_loss is set against the others by the seeds that both have",
-		have, grid)
+	text := fmt.Sprintf("of the grid's %d, %s: where to climb on needed no more", grid, have)
+	if b := l.Verdict.incumbent(); b > 0 {
+		text += fmt.Sprintf(". Their val_loss is that of rank %d plus what it gains over them on the seeds that both have", b)
+	}
+	return text
 }
 
 // seedsOf lists ranks by how many seeds they have a loss of.
@@ -49,7 +53,7 @@ func (l Ladder) seedsOf(wanted func(all, extra int) bool) string {
 	ranks := map[int][]string{} // by number of seeds
 	for _, r := range l.Rungs {
 		all, extra := seedsWithLoss(r.Trials)
-		if !wanted(all, extra) {
+		if r.Decision == nil || !wanted(all, extra) {
 			continue
 		}
 		if !slices.Contains(counts, all) {

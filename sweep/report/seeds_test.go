@@ -69,3 +69,52 @@ func TestExtraSeedsAreCounted(t *testing.T) {
 		t.Errorf("extraSeeds without any = %q", got)
 	}
 }
+
+// needed lets a sweep of the fixture train the seeds that it needs, one trial after the other.
+func needed(t *testing.T, f fixture) sweep.Snapshot {
+	t.Helper()
+	f.rule = plateau.DefaultRule()
+	f.rule.SeedsPerRank = plateau.NeededSeeds
+	s, full := f.snapshot(), f.snapshot()
+	for _, l := range s.Ladders {
+		for _, r := range l.Rungs {
+			for i := range r.Trials {
+				r.Trials[i] = sweep.TrialFacts{Trial: r.Trials[i].Trial}
+			}
+		}
+	}
+	for range 1000 {
+		d := sweep.Decide(s, nil, sweep.Capacity{Jobs: 1})
+		if d.Done {
+			return s
+		}
+		for i, r := range s.Ladders[0].Rungs {
+			for j := range r.Trials {
+				if r.Trials[j].Trial.ID == d.Start[0].Trial {
+					r.Trials[j] = full.Ladders[0].Rungs[i].Trials[j]
+				}
+			}
+		}
+	}
+	t.Fatal("the sweep does not end")
+	return s
+}
+
+// TestTextOfNeededSeeds: where ranks have different numbers of seeds the report says which, what their losses are, and why the climb went
+// on from a rank whose gain is not certain.
+func TestTextOfNeededSeeds(t *testing.T) {
+	t.Parallel()
+	f := fixture{name: "needed", seeds: []int64{0, 1, 2}, ladders: []fixtureLadder{{dropout: "0"}}}
+	for i, losses := range [][]float64{
+		{4.99, 4.93, 4.93},
+		{4.89, 4.864, 4.826},
+		{4.825, 4.793, 4.761},
+		{4.742, 4.715, 4.68},
+		{4.716, 4.692, 4.63},
+		{4.71, 4.677, 4.65},
+		{4.708, 4.68, 4.646},
+	} {
+		f.ladders[0].rungs = append(f.ladders[0].rungs, rung{rank: 1 << i, losses: losses, train: 4.6})
+	}
+	golden(t, "needed.txt", text2(t, Build(needed(t, f)), Options{}))
+}

@@ -21,10 +21,18 @@ func (r Rung) all() []Trial {
 
 // tunedText is ", learning_rate=0.001" for a trial of a candidate, and empty where nothing is tuned.
 func (r Rung) tunedText(id trial.ID) string {
-	for _, c := range r.Candidates {
-		if slices.ContainsFunc(c.Trials, func(t Trial) bool { return t.ID == id }) {
-			return ", " + sweep.Cell(c.Tuned).String()
-		}
+	if tuned := r.tunedOf(id); len(tuned) > 0 {
+		return ", " + sweep.Cell(tuned).String()
 	}
 	return ""
+}
+
+// tunedOf is the candidate that a trial is of, empty where nothing is tuned.
+func (r Rung) tunedOf(id trial.ID) Cell {
+	for _, c := range r.Candidates {
+		if slices.ContainsFunc(c.Trials, func(t Trial) bool { return t.ID == id }) {
+			return c.Tuned
+		}
+	}
+	return nil
 }

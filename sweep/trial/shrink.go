@@ -16,8 +16,8 @@ type ShrunkRank struct {
 	Alpha float64 `json:"lora_alpha"`
 }
 
-// healingShare is the training's steps over those that follow each cut: see experiments/LOG.md, "every rank from one run".
-const healingShare = 10
+// HealingShare is the training's steps over those that follow each cut: see experiments/LOG.md, "every rank from one run".
+const HealingShare = 10
 
 // ShrinkTo returns a spec that shows lower ranks too: specs of each, descending.
 func (s Spec) ShrinkTo(lower []lora.Spec) Spec {
@@ -33,7 +33,7 @@ func (s Spec) OnRows(rows int) Spec {
 	s.Train = s.Train.OnRows(rows)
 	if s.Shrink != nil {
 		shrink := *s.Shrink
-		shrink.Steps = (s.Train.Steps + healingShare - 1) / healingShare
+		shrink.Steps = (s.Train.Steps + HealingShare - 1) / HealingShare
 		s.Shrink = &shrink
 	}
 	return s

@@ -83,20 +83,7 @@ type headRows struct {
 func (h headLoss) run(parts []headPart, targets, tokens *Node) headRows {
 	g := targets.Graph()
 	k, c := h.chunks, h.rows
-	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c))}
-	if h.gradient {
-		for _, p := range parts {
-			state = append(state, Zeros(g, shapes.Make(p.x.DType(), k, c, p.x.Shape().Dimensions[1])))
-		}
-		for _, p := range parts {
-			if p.trains {
-				state = append(state, Zeros(g, f32(p.w.Shape().Dimensions...)))
-			}
-		}
-	}
-	if h.hits {
-		state = append(state, Zeros(g, f32(k, c)))
-	}
+	state := h.start(g, parts)
 	ones := Ones(g, f32(parts[0].w.Shape().Dimensions[0]))
 	chunked := make([]*Node, len(parts))
 	for i, p := range parts {
@@ -130,10 +117,35 @@ func (h headLoss) run(parts []headPart, targets, tokens *Node) headRows {
 		}
 		return next
 	})
-	final := While(more, body, state...)
-	out := headRows{nll: Reshape(final[1], k*c)}
+	return h.collect(While(more, body, state...), parts)
+}
+
+// start is the loop's state before the first chunk: its number, the losses, and then what run says.
+func (h headLoss) start(g *Graph, parts []headPart) []*Node {
+	k, c := h.chunks, h.rows
+	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c))}
+	if h.gradient {
+		for _, p := range parts {
+			state = append(state, Zeros(g, shapes.Make(p.x.DType(), k, c, p.x.Shape().Dimensions[1])))
+		}
+		for _, p := range parts {
+			if p.trains {
+				state = append(state, Zeros(g, f32(p.w.Shape().Dimensions...)))
+			}
+		}
+	}
 	if h.hits {
-		out.hits = Reshape(final[len(final)-1], k*c)
+		state = append(state, Zeros(g, f32(k, c)))
+	}
+	return state
+}
+
+// collect puts the rows of the loop's last state together.
+func (h headLoss) collect(final []*Node, parts []headPart) headRows {
+	rows := h.chunks * h.rows
+	out := headRows{nll: Reshape(final[1], rows)}
+	if h.hits {
+		out.hits = Reshape(final[len(final)-1], rows)
 	}
 	if !h.gradient {
 		return out
@@ -142,7 +154,7 @@ func (h headLoss) run(parts []headPart, targets, tokens *Node) headRows {
 	final = final[2:]
 	sums := final[len(parts):]
 	for i, p := range parts {
-		out.dx = append(out.dx, Reshape(final[i], k*c, p.x.Shape().Dimensions[1]))
+		out.dx = append(out.dx, Reshape(final[i], rows, p.x.Shape().Dimensions[1]))
 		if p.trains {
 			out.dw[i], sums = sums[0], sums[1:]
 		}

@@ -152,6 +152,9 @@ func onNoise(f plateau.Finding) string {
 }
 
 func uncertain(f plateau.Finding) string {
+	if f.Count > 0 {
+		return onChance(f)
+	}
 	text := fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: the ladder climbed on from there "+
 		"because a plateau at rank %d was "+
 		"neither certain nor likely enough", f.Ranks[0], interval(f.Gain), f.Over, f.Over)
@@ -159,6 +162,18 @@ func uncertain(f plateau.Finding) string {
 		return text
 	}
 	return text + ", and no rank tried over it was better on average"
+}
+
+// onChance is what is uncertain of a rank that a sparing climb went on from.
+func onChance(f plateau.Finding) string {
+	text := fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: with %d %s a gain of min_gain had a probability of %g or more, "+
+		"and that is enough to climb on from there",
+		f.Ranks[0], interval(f.Gain), f.Over, f.Count, either(f.Count, "seed", "seeds"), plateau.ClimbOn)
+	if f.Of > 0 {
+		text += fmt.Sprintf("; to compare the two with %d more, run the grid with seeds_per_rank: all under a new name: finished trials are "+
+			"not trained again", f.Of)
+	}
+	return text
 }
 
 // lower says which ranks fit where the current one does not; nothing where there is no lower one.
