@@ -229,3 +229,34 @@ func (w world) registerScout(t *rapid.T, s *sweep.Snapshot, ladder int, extra sw
 		w.fate[extra.Trial.ID] = drawFate(t, kind, extra.Rank)
 	}
 }
+
+// TestScoutTrainsSeedsAsNeeded: the ranks around the knee begin with as many seeds as any, however many jobs are free.
+func TestScoutTrainsSeedsAsNeeded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597), func(i *sweep.Info) {
+			scouting(i)
+			i.Rule.SeedsPerRank = plateau.NeededSeeds
+		})
+		b.capacity.Jobs = 12
+		s, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seeds []int64
+		for _, f := range s.Ladders[0].Rungs[1].Trials {
+			if len(f.Attempts) > 0 {
+				seeds = append(seeds, f.Trial.Spec.Seed)
+			}
+		}
+		if v := sweep.Conclude(s).Verdicts[0]; v.Screening.From != 2 || v.RecommendedRank != 4 || !slices.Equal(seeds, []int64{0, 1}) {
+			t.Errorf("rank 2, below the knee at rank %d, trained seeds %v", v.Screening.Knee, seeds)
+		}
+	})
+}
+
+// TestScoutOfNeededSeedsCrashesAnywhere is TestScoutCrashesAnywhere with seeds as needed.
+func TestScoutOfNeededSeedsCrashesAnywhere(t *testing.T) {
+	t.Parallel()
+	crashAnywhere(t, func(i *sweep.Info) { scouting(i); i.Rule.SeedsPerRank = plateau.NeededSeeds }, 37, 41, 59)
+}

@@ -31,7 +31,7 @@ func (s standing) climbAround(info Info, end, trained int, q plateau.Quantiles) 
 		next.screening = s.screening
 		next.screening.From = l.Rungs[lowest].Rank
 		if len(next.counted) == 0 {
-			s.current, s.end, s.closed = next.current, next.end, next.closed
+			s.ladder, s.current, s.end, s.closed = next.ladder, next.current, next.end, next.closed
 			break
 		}
 		s = next
