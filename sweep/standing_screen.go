@@ -66,17 +66,13 @@ func standOnTop(info Info, l Ladder, q plateau.Quantiles) (standing, int) {
 	}
 }
 
-// addBeyond lists the rungs above the stop that this ladder got losses of all the same: they move nothing, but show what was left.
+// addBeyond lists the rungs above the stop that this ladder trained all the same: they move nothing, but show what was left.
 func (s *standing) addBeyond(l Ladder, reached, trained int) {
 	if !s.climb.Stopped && s.climb.Draw == nil {
 		return
 	}
 	for i := s.counted[len(s.counted)-1] + 1; i <= max(reached, trained); i++ {
-		if i > reached && i != trained {
-			continue
-		}
-		s.see(l, i, s.climb.NextSeeds())
-		if len(s.ladder.Rungs[i].ChosenRung().losses().Seeds) > 0 {
+		if i <= reached || i == trained {
 			s.count(i, l.Rungs[i])
 		}
 	}
