@@ -6,8 +6,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -103,10 +101,7 @@ func TestRaceOfScoutsHolds(t *testing.T) {
 			w.worsen(l, rapid.SampledFrom([]float64{0, 0.1, 0.4}).Draw(rt, "behind"))
 		}
 		first, second := w.work(rt, "first order"), w.work(rt, "second order")
-		for i, v := range sweep.Conclude(first).Verdicts {
-			if diff := cmp.Diff(v, sweep.Conclude(second).Verdicts[i], cmpopts.EquateNaNs()); diff != "" {
-				rt.Fatalf("verdict of ladder %d (-first +second):\n%s", i, diff)
-			}
+		for i, v := range checkSame(rt, first, second) {
 			if a, b := trainedRanks(first.Ladders[i]), trainedRanks(second.Ladders[i]); !slices.Equal(a, b) {
 				rt.Fatalf("ladder %d trained ranks %v in one order and %v in another", i, a, b)
 			}
