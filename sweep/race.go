@@ -22,7 +22,8 @@ type heat struct {
 // place is what a race lets a ladder do.
 type place struct {
 	rungs  int          // that it may climb
-	held   bool         // it waits for the scouts of others
+	held   bool         // it waits for the scouts of others, or for
+	leads  int          // the leader of their race, the ladder with this number
 	lag    *plateau.Lag // why it is out; nil where it is not
 	leader int          // the ladder that lag is behind
 	best   int          // the rank of the lowest loss that the leader's scout shows

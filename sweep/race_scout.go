@@ -7,7 +7,7 @@ import (
 )
 
 // scout races ladders by what their scouts show. No rank is trained by itself before all scouts have ended, so that the race depends
-// on finished ones alone. A ladder without a curve takes no part: its scout failed or diverged, or nothing fits but its lowest rank.
+// on finished ones alone; then the leader climbs, and what its seeds show of the noise decides on those that are still in. A ladder without a curve takes no part: its scout failed or diverged, or nothing fits but its lowest rank.
 func (h heat) scout() []place {
 	for i := range h.ladders {
 		if s := h.of(i); s.scouting && s.end == endNone {
@@ -24,14 +24,49 @@ func (h heat) scout() []place {
 			cells, numbers = append(cells, s.shown()), append(numbers, i)
 		}
 	}
-	for j, lag := range ruleOf(h.info, h.of(0).ladder).RaceScouts(cells) {
-		if lag != nil {
-			leader := h.ladders[numbers[lag.Leader]]
-			curve := h.standings[leader].screening
-			h.places[numbers[j]] = place{lag: lag, leader: leader, best: curve.Ranks[bestScouted(curve)]}
+	rule := ruleOf(h.info, h.of(0).ladder)
+	if len(cells) < 2 || h.out(numbers, rule.RaceScouts(cells, nil)) == len(cells)-1 || rule.NoiseSD > 0 || len(h.info.Seeds) < 2 {
+		return h.places
+	}
+	leader := numbers[plateau.LeadingScout(cells)]
+	if h.of(leader).end == endNone {
+		for _, i := range numbers {
+			if p := &h.places[i]; i != leader && p.lag == nil {
+				p.held, p.leads = true, h.of(leader).ladder.Index+1
+			}
 		}
+		return h.places
+	}
+	if noise := plateau.MeasuredNoise(h.of(leader).gridLosses()); noise != nil {
+		h.out(numbers, rule.RaceScouts(cells, noise))
 	}
 	return h.places
+}
+
+// out takes ladders out of the race, those with these numbers among them, and returns how many are.
+func (h heat) out(numbers []int, lags []*plateau.Lag) int {
+	count := 0
+	for j, i := range numbers {
+		p := &h.places[i]
+		if p.lag == nil && lags[j] != nil {
+			leader := h.ladders[numbers[lags[j].Leader]]
+			curve := h.standings[leader].screening
+			*p = place{lag: lags[j], leader: leader, best: curve.Ranks[bestScouted(curve)]}
+		}
+		if p.lag != nil {
+			count++
+		}
+	}
+	return count
+}
+
+// gridLosses are those of the rungs that count, of the grid's seeds.
+func (s *standing) gridLosses() []plateau.Losses {
+	var all []plateau.Losses
+	for _, i := range s.counted {
+		all = append(all, s.ladder.Rungs[i].ChosenRung().grid().losses())
+	}
+	return all
 }
 
 // shown is what a ladder's scout says of its lowest loss.
@@ -68,7 +103,7 @@ func (s *standing) scoutedOnly(p place, all Snapshot, ladder int, q plateau.Quan
 	curve := *s.screening
 	top := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == curve.Rank })
 	curve.From, curve.Skipped = 0, ranksOf(l.Rungs)
-	short := standing{ladder: l.needed(rule), climb: plateau.NewClimb(rule, q), current: top, held: p.held, screening: &curve}
+	short := standing{ladder: l.needed(rule), climb: plateau.NewClimb(rule, q), current: top, held: p.held, leads: p.leads, screening: &curve}
 	if p.lag != nil {
 		short.end, short.lag, short.leader, short.best = endOutraced, p.lag, all.Ladders[p.leader], p.best
 	}

@@ -39,7 +39,9 @@ func TestRaceOfScouts(t *testing.T) {
 		out    bool
 	}{
 		"far behind":             {0.3, nil, true},
-		"within the noise":       {0.08, nil, false},
+		"less than min_gain":     {0.03, nil, false},
+		"by the leader's noise":  {0.08, nil, true},
+		"nobody measured it":     {0.08, func(i *sweep.Info) { i.Seeds = []int64{0} }, false},
 		"one seed is enough":     {0.3, func(i *sweep.Info) { i.Seeds = []int64{0} }, true},
 		"race: false":            {0.3, func(i *sweep.Info) { i.Race = false }, false},
 		"the scouts' curve only": {0.3, func(i *sweep.Info) { i.Strategy = sweep.StrategyCurve }, false},

@@ -53,7 +53,8 @@ const (
 	ReasonDrawing   Code = "running_extra_seeds" // Count of Of trials of extra seeds of Ranks finished; Name is their use
 	ReasonScreening Code = "running_screen"      // Count of Of trials of Ranks finished, to be truncated to every lower rank
 	ReasonStopping  Code = "stopping"            // limits.time ran out: running trials write their checkpoints
-	// ReasonHeld: Ranks are finished, or where there is none the scout; what comes next waits for the other cells of the race.
+	// ReasonHeld: Ranks are finished, or where there is none the scout; what comes next waits for the other cells of the race, or for the
+	// verdict of ladder Count.
 	ReasonHeld Code = "running_race"
 
 	// ReasonOutraced: ladder Count, named Name, is ahead by Values at Ranks, and by Gain at rank Of if this one goes on catching up;

@@ -84,7 +84,11 @@ func ending(f plateau.Finding) string {
 	case plateau.ReasonStopping:
 		return "limits.time ran out: running trials write their checkpoints"
 	case plateau.ReasonHeld:
-		if len(f.Ranks) == 0 {
+		switch {
+		case f.Count > 0:
+			return fmt.Sprintf("the scout is finished: training waits for the verdict of ladder %d, which leads; the noise of its seeds may put "+
+				"this one out (race)", f.Count)
+		case len(f.Ranks) == 0:
 			return "the scout is finished: training waits until those of the other cells are too, to be compared (race)"
 		}
 		return fmt.Sprintf("rank %d is finished: the next waits until the other cells have finished it too, to be compared (race)", f.Ranks[0])
