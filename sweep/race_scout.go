@@ -7,7 +7,8 @@ import (
 )
 
 // scout races ladders by what their scouts show. No rank is trained by itself before all scouts have ended, so that the race depends
-// on finished ones alone; then the leader climbs, and what its seeds show of the noise decides on those that are still in. A ladder without a curve takes no part: its scout failed or diverged, or nothing fits but its lowest rank.
+// on finished ones alone; then the leader climbs, and what its seeds show of the noise decides on those that are still in. A ladder
+// without a curve takes no part: its scout failed or diverged, or nothing fits but its lowest rank.
 func (h heat) scout() []place {
 	for i := range h.ladders {
 		if s := h.of(i); s.scouting && s.end == endNone {

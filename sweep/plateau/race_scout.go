@@ -31,13 +31,14 @@ func MeasuredNoise(rungs []Losses) *Noise {
 	return &Noise{sd, float64((len(table) - 1) * (len(table[0]) - 1))}
 }
 
-// RaceScouts says which cells certainly end more than min_gain above the leader's loss at every rank, from one run each; nil for the others.
+// RaceScouts says which cells certainly end more than min_gain above the leader's loss at every rank, from one run each; nil for the
+// others.
 //
 // The leader is the cell that shows the lowest loss. The scouts' error counts for the others and not for the leader: cut down, an adapter
 // rather ends too high. All runs have the same seed, of which nobody measured what it adds. So the noise is the rule's where a person gave
 // it, else what the leader's ladder measured, and before there is one CautiousNoise, that of ladders whose seeds share nothing. As a
-// cell is looked at with either of the last two, its bound is one-sided at a half of α/2 over the number of other cells (Bonferroni). A race of
-// scouts sees the largest ranks, trained to the end, and needs no assumption about what they bring.
+// cell is looked at with either of the last two, its bound is one-sided at a half of α/2 over the number of other cells (Bonferroni).
+// A race of scouts sees the largest ranks, trained to the end, and needs no assumption about what they bring.
 func (p Rule) RaceScouts(cells []Shown, measured *Noise) []*Lag {
 	lags := make([]*Lag, len(cells))
 	leader := LeadingScout(cells)

@@ -6,8 +6,8 @@ import (
 )
 
 // TestRaceScouts: 0.006·5.0 = 0.03 is what one run may be off by, √2 of that a difference, and the bound at 0.05/4 over two others lies
-// z(0.99375) = 2.4977 of these, 0.10597, below it. With a noise of 0.003 measured with four degrees of freedom it is t(0.99375, 4) = 4.3147 times
-// 0.00424.
+// z(0.99375) = 2.4977 of these, 0.10597, below it. With a noise of 0.003 measured with four degrees of freedom it is
+// t(0.99375, 4) = 4.3147 times 0.00424.
 func TestRaceScouts(t *testing.T) {
 	t.Parallel()
 	rule := DefaultRule()

@@ -6,13 +6,16 @@ import (
 
 // Outraced says which ladder is certainly better than one that was stopped for it.
 type Outraced struct {
-	Ladder     int              `json:"ladder"`           // from 1
-	Cell       string           `json:"cell"`             // its axes
-	Scouts     bool             `json:"scouts,omitempty"` // what was compared: the lowest losses that the scouts of both show
-	Ranks      []int            `json:"ranks"`            // where both were compared, the last being that of the stop; by scouts the best of either
-	Behind     []float64        `json:"behind"`           // mean loss above that ladder's at each, paired by seed; by scouts one
-	Top        int              `json:"top"`              // the last rank of the ladder; the scout's
-	Left       plateau.Interval `json:"left"`             // of it at Top, if the gap goes on closing as between the two; what scouts' error leaves
+	Ladder int    `json:"ladder"` // from 1
+	Cell   string `json:"cell"`   // its axes
+	Scouts bool   `json:"scouts,omitempty"`
+	// Ranks are where both were compared, the last being that of the stop; by scouts those of this ladder's lowest loss and of the other's.
+	Ranks []int `json:"ranks"`
+	// Behind is the mean loss above that ladder's at each of the ranks, paired by seed; by scouts how far the lowest losses lie apart.
+	Behind []float64 `json:"behind"`
+	Top    int       `json:"top"` // the last rank of the ladder, or the scout's
+	// Left is what is left of it at Top if the gap goes on closing as between the two ranks; by scouts what their error leaves.
+	Left       plateau.Interval `json:"left"`
 	Confidence float64          `json:"confidence"`
 }
 

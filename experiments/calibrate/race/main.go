@@ -39,11 +39,11 @@ func run(args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, "- noise %s: %s\n", n.name, n.formula)
 	}
 	fmt.Fprintln(stdout)
-	fmt.Fprintln(stdout, "- a scout: the truth + what the first seed adds at the largest rank + an error: from the knee on ±U(0, most), below it "+
-		"U(0, most), most being 0.3, 0.6, 0.65 and 1.3 % of the loss by halvings below the knee")
+	fmt.Fprintln(stdout, "- a scout: the truth + what the first seed adds at the largest rank + an error: from the knee on ±U(0, most), "+
+		"below it U(0, most), most being 0.3, 0.6, 0.65 and 1.3 % of the loss by halvings below the knee")
 	fmt.Fprintln(stdout)
-	fmt.Fprintln(stdout, "| cells | noise | seeds | best outraced, ranks | scouts | one within min_gain, ranks | scouts | outraced of 12, ranks | scouts "+
-		"| regret, ranks | scouts | no race | steps, ranks | scouts | no race |")
+	fmt.Fprintln(stdout, "| cells | noise | seeds | best outraced, ranks | scouts | one within min_gain, ranks | scouts "+
+		"| outraced of 12, ranks | scouts | regret, ranks | scouts | no race | steps, ranks | scouts | no race |")
 	fmt.Fprintln(stdout, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for i, t := range truths() {
 		for j, n := range noises() {

@@ -16,7 +16,8 @@ func Reason(v plateau.Verdict) string {
 	if then := v.Reason.Then; then != nil {
 		text += fmt.Sprintf("; up to rank %d: %s", v.Reason.Over, reason(v, *then))
 	}
-	if v.Screening != nil && v.State != plateau.StateRunning && v.Reason.Code != plateau.ReasonScouted && v.Reason.Code != plateau.ReasonOutscouted {
+	curveAlone := v.Reason.Code == plateau.ReasonScouted || v.Reason.Code == plateau.ReasonOutscouted
+	if v.Screening != nil && v.State != plateau.StateRunning && !curveAlone {
 		text += "; " + screening(*v.Screening)
 	}
 	return text
@@ -133,9 +134,10 @@ func outraced(f plateau.Finding) string {
 
 // outscouted says which ladder's scout is ahead, and by how much.
 func outscouted(f plateau.Finding) string {
-	return fmt.Sprintf("ladder %d (%s) is ahead by the scouts: its lowest loss, at rank %d, is %s below this one's, at rank %d. That leaves %s "+
-		"where the scout's error is allowed for, and %s at least, at confidence %s over the whole race; no rank was trained by itself", f.Count, f.Name,
-		f.Ranks[1], threeDigits(f.Values[0]), f.Ranks[0], threeDigits(f.Gain.Mean), threeDigits(*f.Gain.Lo), threeDigits(f.Value))
+	return fmt.Sprintf("ladder %d (%s) is ahead by the scouts: its lowest loss, at rank %d, is %s below this one's, at rank %d. That leaves "+
+		"%s where the scout's error is allowed for, and %s at least, at confidence %s over the whole race; no rank was trained by itself",
+		f.Count, f.Name, f.Ranks[1], threeDigits(f.Values[0]), f.Ranks[0], threeDigits(f.Gain.Mean), threeDigits(*f.Gain.Lo),
+		threeDigits(f.Value))
 }
 
 func failed(trials []plateau.Failure) []string {
