@@ -46,7 +46,7 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict,
 
 // inputsHash returns the SHA-256 over what a verdict's decisions rest on: the rule's settings, the strategy, the limits, the outcomes
 // of the ladder's trials, and, where it is screened or scouted, what that showed; of an outraced ladder also the outcomes of the one that
-// is ahead, or what its scout showed. What a running or limited ladder's verdict says beside them (how far it is, the time used,
+// is ahead and what its scout showed. What a running or limited ladder's verdict says beside them (how far it is, the time used,
 // step-limited, what the next rank would need) comes from other facts: two verdicts of one hash may differ in it.
 func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict) (string, error) {
 	if err := mustExist(ctx, tx, "ladder", `SELECT 1 FROM ladders WHERE id = ?`, ladder); err != nil {
@@ -83,7 +83,7 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 	case plateau.ReasonOutraced:
 		ahead = v.Reason.Count - 1
 	case plateau.ReasonOutscouted:
-		scoutedAhead = v.Reason.Count - 1
+		ahead, scoutedAhead = v.Reason.Count-1, v.Reason.Count-1
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, o.state, o.error, o.step, o.val_loss, o.best_step,
 			o.last_val_loss, o.train_loss, o.retain_loss, o.base_retain, o.tokens, o.train_seconds, o.total_seconds
