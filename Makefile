@@ -85,7 +85,7 @@ planted-data: plugin-if-possible ## Sample the data of experiments/planted*.yaml
 	go run ./experiments/planted -rank 2 -norm 8 -targets mlp.c_proj -rows 8192 -validation 256 -out models/planted/r2
 	go run ./experiments/planted -rank 0 -rows 4096 -validation 256 -out models/planted/r0
 
-calibrate: ## Simulate ladders of known truth: how often the plateau rule and its rivals are right (about 2 minutes)
+calibrate: ## Simulate ladders of known truth: how often the plateau rule and its rivals are right (about 4 minutes)
 	go run ./experiments/calibrate > experiments/calibrate/results.md.new
 	mv experiments/calibrate/results.md.new experiments/calibrate/results.md
 
