@@ -122,7 +122,7 @@ func (s standing) lastCounted() []int {
 // reasonRunning counts the trials that the ladder waits for.
 func (s standing) reasonRunning() plateau.Finding {
 	if s.held {
-		return plateau.Finding{Code: plateau.ReasonHeld, Ranks: s.lastCounted(), Count: s.leads}
+		return plateau.Finding{Code: plateau.ReasonHeld, Ranks: s.lastCounted()}
 	}
 	f := plateau.Finding{Code: plateau.ReasonRunning}
 	for _, w := range s.work() {

@@ -13,10 +13,11 @@ func (s standing) strategy() Strategy {
 // concludeScreened says in a verdict how the ranks were chosen, or why they could not be.
 func (s standing) concludeScreened(v *plateau.Verdict) {
 	v.Screening = s.screening
-	if s.screening != nil && len(s.counted) == 0 && (s.end == endScouted || s.end == endOutraced) {
-		v.RecommendedRank, v.MinGain = s.screening.Knee, s.screening.MinGain
+	if s.screening != nil && len(s.counted) == 0 {
+		v.MinGain = s.screening.MinGain
 	}
 	if s.end == endScouted {
+		v.RecommendedRank = s.screening.Knee
 		v.Reason = plateau.Finding{Code: plateau.ReasonScouted, Ranks: []int{s.screening.Knee}}
 		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseCertify})
 	}

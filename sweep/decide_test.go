@@ -235,6 +235,7 @@ type world struct {
 	snapshot sweep.Snapshot
 	fate     map[trial.ID]trial.Outcome
 	capacity sweep.Capacity
+	behind   []float64 // what a ladder's scouts lose beside the others', where scouts race
 }
 
 func drawWorld(tb testing.TB, t *rapid.T) world {
@@ -371,7 +372,7 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d swe
 		case s.Sweep.Strategy == sweep.StrategyScreen:
 			checkScreen(t, ladder, l)
 		case s.Sweep.Strategy.Scouts():
-			checkScout(t, ladder, l)
+			checkScouts(t, s, l)
 		case w.snapshot.Sweep.Rule.SeedsPerRank == plateau.NeededSeeds && len(s.Sweep.Seeds) > 1 && len(ladder.Candidates) < 2:
 			w.checkNeeded(t, ladder, l)
 		default:

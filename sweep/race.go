@@ -22,11 +22,10 @@ type heat struct {
 // place is what a race lets a ladder do.
 type place struct {
 	rungs  int          // that it may climb
-	held   bool         // it waits for the scouts of others, or for
-	leads  int          // the leader of their race, the ladder with this number
+	held   bool         // it waits for the scouts of others
 	lag    *plateau.Lag // why it is out; nil where it is not
 	leader int          // the ladder that lag is behind
-	best   int          // the rank of the lowest loss that the leader's scout shows
+	best   int          // the leader's largest rank, which its scout trained
 }
 
 // heats groups the ladders that race each other. A ladder that is screened does not race: it meets the others at no common rank in turn.

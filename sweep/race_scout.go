@@ -7,8 +7,8 @@ import (
 )
 
 // scout races ladders by what their scouts show. No rank is trained by itself before all scouts have ended, so that the race depends
-// on finished ones alone; then the leader climbs, and what its seeds show of the noise decides on those that are still in. A ladder
-// without a curve takes no part: its scout failed or diverged, or nothing fits but its lowest rank.
+// on finished ones alone. A ladder without a curve takes no part: its scout failed or diverged, or nothing fits but its lowest rank. Nor
+// does one of which nothing came but its scout: where such a one leads, the others race without it.
 func (h heat) scout() []place {
 	for i := range h.ladders {
 		if s := h.of(i); s.scouting && s.end == endNone {
@@ -25,58 +25,31 @@ func (h heat) scout() []place {
 			cells, numbers = append(cells, s.shown()), append(numbers, i)
 		}
 	}
-	rule := ruleOf(h.info, h.of(0).ladder)
-	if len(cells) < 2 || h.out(numbers, rule.RaceScouts(cells, nil)) == len(cells)-1 || rule.NoiseSD > 0 || len(h.info.Seeds) < 2 {
-		return h.places
+	leader := plateau.LeadingScout(cells)
+	for ; leader >= 0 && h.of(numbers[leader]).failed(); leader = plateau.LeadingScout(cells) {
+		cells, numbers = slices.Delete(cells, leader, leader+1), slices.Delete(numbers, leader, leader+1)
 	}
-	leader := numbers[plateau.LeadingScout(cells)]
-	if h.of(leader).end == endNone {
-		for _, i := range numbers {
-			if p := &h.places[i]; i != leader && p.lag == nil {
-				p.held, p.leads = true, h.of(leader).ladder.Index+1
-			}
+	for j, lag := range ruleOf(h.info, h.of(0).ladder).RaceScouts(cells) {
+		if lag != nil {
+			h.places[numbers[j]] = place{lag: lag, leader: h.ladders[numbers[leader]], best: h.of(numbers[leader]).screening.Rank}
 		}
-		return h.places
-	}
-	if noise := plateau.MeasuredNoise(h.of(leader).gridLosses()); noise != nil {
-		h.out(numbers, rule.RaceScouts(cells, noise))
 	}
 	return h.places
 }
 
-// out takes ladders out of the race, those with these numbers among them, and returns how many are.
-func (h heat) out(numbers []int, lags []*plateau.Lag) int {
-	count := 0
-	for j, i := range numbers {
-		p := &h.places[i]
-		if p.lag == nil && lags[j] != nil {
-			leader := h.ladders[numbers[lags[j].Leader]]
-			curve := h.standings[leader].screening
-			*p = place{lag: lags[j], leader: leader, best: curve.Ranks[bestScouted(curve)]}
-		}
-		if p.lag != nil {
-			count++
-		}
-	}
-	return count
+// failed reports whether a ladder has come to an end without a rank to recommend.
+func (s *standing) failed() bool {
+	return s.end != endNone && (len(s.counted) == 0 || s.allDiverged())
 }
 
-// gridLosses are those of the rungs that count, of the grid's seeds.
-func (s *standing) gridLosses() []plateau.Losses {
-	var all []plateau.Losses
-	for _, i := range s.counted {
-		all = append(all, s.ladder.Rungs[i].ChosenRung().grid().losses())
-	}
-	return all
-}
-
-// shown is what a ladder's scout says of its lowest loss.
+// shown is what a ladder's scout says of its losses.
 func (s *standing) shown() plateau.Shown {
 	c := s.screening
 	at := bestScouted(c)
-	shown := plateau.Shown{Loss: c.Losses[at].Mean, Least: c.Losses[at].Mean, MinGain: c.MinGain}
+	shown := plateau.Shown{Top: c.Losses[len(c.Losses)-1].Mean, Loss: c.Losses[at].Mean, Least: c.Losses[at].Mean, MinGain: c.MinGain}
 	for i, rank := range c.Ranks {
-		shown.Least = min(shown.Least, c.Losses[i].Mean-ScoutError(c.Losses[i].Mean, rank, c.Knee))
+		_, high := ScoutError(c.Losses[i].Mean, rank, c.Knee, c.Rank)
+		shown.Least = min(shown.Least, c.Losses[i].Mean-high)
 	}
 	return shown
 }
@@ -102,11 +75,13 @@ func (s *standing) scoutedOnly(p place, all Snapshot, ladder int, q plateau.Quan
 	l := all.Ladders[ladder]
 	rule := ruleOf(all.Sweep, l)
 	curve := *s.screening
-	top := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == curve.Rank })
+	knee := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == curve.Knee })
 	curve.From, curve.Skipped = 0, ranksOf(l.Rungs)
-	short := standing{ladder: l.needed(rule), climb: plateau.NewClimb(rule, q), current: top, held: p.held, leads: p.leads, screening: &curve}
+	short := standing{ladder: l.needed(rule), climb: plateau.NewClimb(rule, q), current: max(0, knee-1), held: p.held, screening: &curve}
 	if p.lag != nil {
 		short.end, short.lag, short.leader, short.best = endOutraced, p.lag, all.Ladders[p.leader], p.best
+	} else {
+		curve.From, curve.Skipped = l.Rungs[short.current].Rank, []int{}
 	}
 	return &short
 }

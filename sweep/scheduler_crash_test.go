@@ -9,6 +9,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -76,6 +77,11 @@ func TestNeededSeedsCrashAnywhere(t *testing.T) {
 // crashAnywhere ends runs of a changed sweep at every so manieth call: the coordinator, the workers with it, and the database too.
 func crashAnywhere(t *testing.T, change func(*sweep.Info), coordinator, withWorkers, withDatabase int) {
 	t.Helper()
+	crashAnywhereWith(t, trainer(), change, coordinator, withWorkers, withDatabase)
+}
+
+func crashAnywhereWith(t *testing.T, tr sweeptest.Trainer, change func(*sweep.Info), coordinator, withWorkers, withDatabase int) {
+	t.Helper()
 	for name, tt := range map[string]struct {
 		stride       int
 		workers, all bool
@@ -87,12 +93,12 @@ func crashAnywhere(t *testing.T, change func(*sweep.Info), coordinator, withWork
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				want, err := newBench(t, trainer(), change).run(t.Context(), t, nil)
+				want, err := newBench(t, tr, change).run(t.Context(), t, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for at := 1; ; at += tt.stride {
-					b := newBench(t, trainer(), change)
+					b := newBench(t, tr, change)
 					fragile := &fragileStore{at: at, after: at%2 == 0}
 					_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { fragile.Store, s.Store = s.Store, fragile })
 					if err == nil {

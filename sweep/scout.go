@@ -51,16 +51,20 @@ func (r Rung) scouted(rule plateau.Rule, lower []Rung, q plateau.Quantiles) *pla
 	return s
 }
 
-// ScoutError is how far a scout's loss may lie from that of training at the rank, in nats: the largest difference measured
-// (experiments/LOG.md, 2026-11-29, every rank from one run) by halvings below the knee, as a share of the loss. At low ranks the
-// scout's loss is too high.
-func ScoutError(loss float64, rank, knee int) float64 {
-	shares := []float64{0.003, 0.006, 0.0065, 0.013}
+// ScoutError is by how much the loss that a scout shows at a rank may be too low and too high, in nats: the largest differences from
+// training at the rank that were measured (experiments/LOG.md, 2026-11-29, what a scout errs by), as shares of the loss. The largest rank
+// is trained like any trial. How much too high it is grows with the halvings below the knee, where a cut-down adapter spreads what a small
+// one concentrates. Too low it is where trials are short, for a cut-down adapter has learned more than a fresh one.
+func ScoutError(loss float64, rank, knee, top int) (low, high float64) {
+	if rank == top {
+		return 0, 0
+	}
+	tooLow, tooHigh := 0.0105, []float64{0.003, 0.006, 0.0065, 0.013, 0.0165}
 	below := 0
 	if rank < knee {
 		below = int(math.Round(math.Log2(float64(knee) / float64(rank))))
 	}
-	return loss * shares[min(below, len(shares)-1)]
+	return loss * tooLow, loss * tooHigh[min(below, len(tooHigh)-1)]
 }
 
 // TrainedLikeScout returns the loss of the trial that was trained at a rank with the seed and the settings of the scout whose largest

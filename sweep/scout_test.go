@@ -170,6 +170,18 @@ func TestScoutSafeAndOrderFree(t *testing.T) {
 	orderFree(t, sweep.StrategyScout)
 }
 
+// checkScouts fails if a rank's own trial starts before the scouts of all ladders that race have ended.
+func checkScouts(t *rapid.T, s sweep.Snapshot, launch sweep.Launch) {
+	checkScout(t, s.Ladders[launch.Ladder], launch)
+	isScout := slices.ContainsFunc(s.Ladders[launch.Ladder].Scouts, func(f sweep.TrialFacts) bool { return f.Trial.ID == launch.Trial })
+	if !s.Sweep.Race || len(s.Ladders[0].Rungs) < 3 || isScout {
+		return
+	}
+	for _, l := range s.Ladders {
+		checkScout(t, l, launch)
+	}
+}
+
 // checkScout fails if a rank's own trial starts before a scout of the largest rank that fits has ended.
 func checkScout(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	if slices.ContainsFunc(l.Scouts, func(f sweep.TrialFacts) bool { return f.Trial.ID == launch.Trial }) {
@@ -226,7 +238,11 @@ func (w world) registerScout(t *rapid.T, s *sweep.Snapshot, ladder int, extra sw
 	l.Scouts = append(l.Scouts, facts)
 	if _, known := w.fate[extra.Trial.ID]; !known {
 		kind := map[int]trial.OutcomeState{28: trial.OutcomeOverMemory, 29: trial.OutcomeOverTime}[rapid.IntRange(0, 29).Draw(t, "scout")]
-		w.fate[extra.Trial.ID] = drawFate(t, kind, extra.Rank)
+		fate := drawFate(t, kind, extra.Rank)
+		if fate.State == trial.OutcomeDone && w.behind != nil {
+			fate = done(*fate.ValLoss + w.behind[ladder])
+		}
+		w.fate[extra.Trial.ID] = fate
 	}
 }
 

@@ -32,10 +32,9 @@ type standing struct {
 	closed  []int // candidates of the current rung of which no trial begins that has not begun
 
 	held   bool         // the current rung waits for other ladders of the race
-	leads  int          // the number of the one it waits for, where scouts race and that leads; else 0
 	lag    *plateau.Lag // by how much the ladder is behind the leader of the race; nil where it is not out
 	leader Ladder       // that it is behind
-	best   int          // the rank of the lowest loss that the leader's scout shows
+	best   int          // the leader's largest rank, which its scout trained
 
 	screens   []int              // the ranks that the current rung's adapters are truncated to; nil where it is not screened
 	scouting  bool               // what is worked on is the current rung's scout, not its trials

@@ -121,7 +121,7 @@ func newScoutLadder(l sweep.Ladder, v plateau.Verdict) scoutLadder {
 	}
 	for i, rank := range v.Screening.Ranks {
 		p := scoutPoint{Rank: rank, ValLoss: v.Screening.Losses[i].Mean}
-		p.Error = sweep.ScoutError(p.ValLoss, rank, v.Screening.Knee)
+		p.Error = max(sweep.ScoutError(p.ValLoss, rank, v.Screening.Knee, v.Screening.Rank))
 		if loss, ok := l.TrainedLikeScout(v.Screening.Rank, rank); ok {
 			p.Trained, p.Difference = &loss, new(p.ValLoss-loss)
 			p.Error = max(*p.Difference, -*p.Difference)

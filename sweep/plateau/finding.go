@@ -53,15 +53,14 @@ const (
 	ReasonDrawing   Code = "running_extra_seeds" // Count of Of trials of extra seeds of Ranks finished; Name is their use
 	ReasonScreening Code = "running_screen"      // Count of Of trials of Ranks finished, to be truncated to every lower rank
 	ReasonStopping  Code = "stopping"            // limits.time ran out: running trials write their checkpoints
-	// ReasonHeld: Ranks are finished, or where there is none the scout; what comes next waits for the other cells of the race, or for the
-	// verdict of ladder Count.
+	// ReasonHeld: Ranks are finished, or where there is none the scout; what comes next waits for the other cells of the race.
 	ReasonHeld Code = "running_race"
 
 	// ReasonOutraced: ladder Count, named Name, is ahead by Values at Ranks, and by Gain at rank Of if this one goes on catching up;
 	// at confidence Value.
 	ReasonOutraced Code = "outraced"
-	// ReasonOutscouted: the scouts show ladder Count, named Name, ahead by Values at the best of Ranks of either, this ladder's first, and by
-	// Gain once the scout's error is allowed for; at confidence Value.
+	// ReasonOutscouted: the scouts show ladder Count, named Name, ahead by Values: at the second of Ranks, its largest, over this one at the
+	// first, its best. By Gain once the scout's error is allowed for; at confidence Value.
 	ReasonOutscouted Code = "outraced_by_scouts"
 
 	ReasonFailed   Code = "failed"     // Count of Of trials failed: Trials

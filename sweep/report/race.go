@@ -9,9 +9,10 @@ type Outraced struct {
 	Ladder int    `json:"ladder"` // from 1
 	Cell   string `json:"cell"`   // its axes
 	Scouts bool   `json:"scouts,omitempty"`
-	// Ranks are where both were compared, the last being that of the stop; by scouts those of this ladder's lowest loss and of the other's.
+	// Ranks are where both were compared, the last being that of the stop; by scouts that of this ladder's lowest loss and the other's
+	// largest.
 	Ranks []int `json:"ranks"`
-	// Behind is the mean loss above that ladder's at each of the ranks, paired by seed; by scouts how far the lowest losses lie apart.
+	// Behind is the mean loss above that ladder's at each of the ranks, paired by seed; by scouts one number.
 	Behind []float64 `json:"behind"`
 	Top    int       `json:"top"` // the last rank of the ladder, or the scout's
 	// Left is what is left of it at Top if the gap goes on closing as between the two ranks; by scouts what their error leaves.

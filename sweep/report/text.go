@@ -76,7 +76,7 @@ func (r Report) Text(w io.Writer, o Options) error {
 	}
 	if r.Strategy.Scouts() {
 		t.para("", "Column \"scouted\" has what one trial showed of every rank: the largest one trained, then cut down to each lower rank and "+
-			"trained on for a tenth of the steps. It is an estimate, too high at low ranks, and no verdict rests on it.")
+			"trained on for a tenth of the steps. It is an estimate, and no verdict rests on it.")
 	}
 	if r.retains() {
 		t.para("", "Forgetting is how much higher the loss on data.retain is at the best step than before training, in nats per token.")

@@ -93,6 +93,7 @@ func noises() []noise {
 	return []noise{
 		{name: "even", formula: "N(0, .010) per seed + N(0, .002) per seed and cell + N(0, .004) per value", seed: .01, cell: .002, value: .004},
 		{name: "unequal", formula: "the same, three times as much per value in every third cell", seed: .01, cell: .002, value: .004, louder: 2},
+		{name: "by cell", formula: "N(0, .010) per seed + N(0, .0025) per seed and cell + N(0, .003) per value, as real cells' ratio", seed: .01, cell: .0025, value: .003},
 		{name: "unpaired", formula: "N(0, .011) per value", value: .011},
 	}
 }
@@ -185,8 +186,8 @@ func finish(t *sweep.TrialFacts, loss float64) {
 	t.Attempts = []sweep.AttemptFacts{{Number: 1, Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss, LastValLoss: &loss}}}
 }
 
-// shows draws what scouts show: the truth with what the first seed adds at the largest rank, and an error up to the largest that was
-// measured, by halvings below the cheapest rank within min_gain of the cell's best.
+// shows draws what scouts show: the truth with what the first seed adds at the largest rank, and below it an error between the largest
+// too low and the largest too high that were measured, by halvings below the cheapest rank within min_gain of the cell's best.
 func shows(src *rand.Rand, truth *[cells][]float64, y [cells][][]float64) [cells][]float64 {
 	var out [cells][]float64
 	for c := range out {
@@ -194,16 +195,8 @@ func shows(src *rand.Rand, truth *[cells][]float64, y [cells][][]float64) [cells
 		seed := y[c][top][0] - truth[c][top]
 		knee := slices.IndexFunc(truth[c], func(loss float64) bool { return loss <= slices.Min(truth[c])+minGain })
 		for r, loss := range truth[c] {
-			most := sweep.ScoutError(loss, ranks()[r], ranks()[knee])
-			switch {
-			case r == top:
-				most = 0
-			case r >= knee:
-				most *= 2*src.Float64() - 1
-			default:
-				most *= src.Float64()
-			}
-			out[c] = append(out[c], loss+seed+most)
+			low, high := sweep.ScoutError(loss, ranks()[r], ranks()[knee], ranks()[top])
+			out[c] = append(out[c], loss+seed-low+(low+high)*src.Float64())
 		}
 	}
 	return out

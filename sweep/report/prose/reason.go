@@ -85,11 +85,7 @@ func ending(f plateau.Finding) string {
 	case plateau.ReasonStopping:
 		return "limits.time ran out: running trials write their checkpoints"
 	case plateau.ReasonHeld:
-		switch {
-		case f.Count > 0:
-			return fmt.Sprintf("the scout is finished: training waits for the verdict of ladder %d, which leads; the noise of its seeds may put "+
-				"this one out (race)", f.Count)
-		case len(f.Ranks) == 0:
+		if len(f.Ranks) == 0 {
 			return "the scout is finished: training waits until those of the other cells are too, to be compared (race)"
 		}
 		return fmt.Sprintf("rank %d is finished: the next waits until the other cells have finished it too, to be compared (race)", f.Ranks[0])
@@ -134,7 +130,7 @@ func outraced(f plateau.Finding) string {
 
 // outscouted says which ladder's scout is ahead, and by how much.
 func outscouted(f plateau.Finding) string {
-	return fmt.Sprintf("ladder %d (%s) is ahead by the scouts: its lowest loss, at rank %d, is %s below this one's, at rank %d. That leaves "+
+	return fmt.Sprintf("ladder %d (%s) is ahead by the scouts: its loss at rank %d is %s below the lowest of this one, at rank %d. That leaves "+
 		"%s where the scout's error is allowed for, and %s at least, at confidence %s over the whole race; no rank was trained by itself",
 		f.Count, f.Name, f.Ranks[1], threeDigits(f.Values[0]), f.Ranks[0], threeDigits(f.Gain.Mean), threeDigits(*f.Gain.Lo),
 		threeDigits(f.Value))
