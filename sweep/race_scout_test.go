@@ -79,8 +79,8 @@ func TestRaceOfScoutsSays(t *testing.T) {
 		}
 		v := sweep.Conclude(s).Verdicts[1]
 		f := v.Reason
-		if f.Code != plateau.ReasonOutscouted || f.Count != 1 || f.Name != "alpha=16" || !slices.Equal(f.Ranks, []int{32, 32}) || f.Of != 32 ||
-			v.RecommendedRank != 0 || v.MinGain < 0.024 || len(v.Rungs) > 0 {
+		if f.Code != plateau.ReasonOutscouted || f.Count != 1 || f.Name != "alpha=16" || !slices.Equal(f.Ranks, []int{32, 32}) ||
+			f.Of != 32 || v.RecommendedRank != 0 || v.MinGain < 0.024 || len(v.Rungs) > 0 {
 			t.Fatalf("rank %d, %+v", v.RecommendedRank, f)
 		}
 		if f.Values[0] < 0.299 || f.Values[0] > 0.301 || f.Gain.Mean >= f.Values[0] || *f.Gain.Lo >= f.Gain.Mean || *f.Gain.Lo <= v.MinGain {

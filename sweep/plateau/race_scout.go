@@ -17,10 +17,10 @@ type Shown struct {
 // RaceScouts says which cells certainly end more than min_gain above the leader's loss at every rank, from one run each; nil for the
 // others.
 //
-// The leader is the cell with the lowest loss at the largest rank, and that loss is what the others must come near at any of their ranks, their
-// scouts' error allowed for. All runs have the same seed, of which nobody measured what it adds. So the noise is the rule's where a
-// person gave it, and else CautiousNoise, that of ladders whose seeds share nothing. The bound is one-sided at α/2 over the number of other
-// cells (Bonferroni). A race of scouts sees the largest ranks, trained to the end, and needs no assumption about what they bring.
+// The leader is the cell with the lowest loss at the largest rank, and that loss is what the others must come near at any of their
+// ranks, their scouts' error allowed for. All runs have the same seed, of which nobody measured what it adds. So the noise is the rule's
+// where a person gave it, and else CautiousNoise, that of ladders whose seeds share nothing. The bound is one-sided at α/2 over the number
+// of other cells (Bonferroni). A race of scouts sees the largest ranks, trained to the end, and needs no assumption about what they bring.
 func (p Rule) RaceScouts(cells []Shown) []*Lag {
 	lags := make([]*Lag, len(cells))
 	leader := LeadingScout(cells)

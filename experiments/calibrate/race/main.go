@@ -39,8 +39,8 @@ func run(args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, "- noise %s: %s\n", n.name, n.formula)
 	}
 	fmt.Fprintln(stdout)
-	fmt.Fprintln(stdout, "- a scout: the truth + what the first seed adds at the largest rank + below that rank an error of U(−low, high), low "+
-		"being 1.05 % of the loss, high 0.3 % from the knee on and 0.6, 0.65, 1.3 and 1.65 % by halvings below it")
+	fmt.Fprintln(stdout, "- a scout: the truth + what the first seed adds at the largest rank + below that rank an error of U(−low, high), "+
+		"low being 1.05 % of the loss, high 0.3 % from the knee on and 0.6, 0.65, 1.3 and 1.65 % by halvings below it")
 	fmt.Fprintln(stdout)
 	fmt.Fprintln(stdout, "| cells | noise | seeds | best outraced, ranks | scouts | one within min_gain, ranks | scouts "+
 		"| outraced of 12, ranks | scouts | regret, ranks | scouts | no race | steps, ranks | scouts | no race |")

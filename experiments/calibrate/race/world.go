@@ -93,7 +93,10 @@ func noises() []noise {
 	return []noise{
 		{name: "even", formula: "N(0, .010) per seed + N(0, .002) per seed and cell + N(0, .004) per value", seed: .01, cell: .002, value: .004},
 		{name: "unequal", formula: "the same, three times as much per value in every third cell", seed: .01, cell: .002, value: .004, louder: 2},
-		{name: "by cell", formula: "N(0, .010) per seed + N(0, .0025) per seed and cell + N(0, .003) per value, as real cells' ratio", seed: .01, cell: .0025, value: .003},
+		{
+			name: "by cell", formula: "N(0, .010) per seed + N(0, .0025) per seed and cell + N(0, .003) per value, as real cells' ratio",
+			seed: .01, cell: .0025, value: .003,
+		},
 		{name: "unpaired", formula: "N(0, .011) per value", value: .011},
 	}
 }
