@@ -69,7 +69,7 @@ func TestRaceOfScouts(t *testing.T) {
 	}
 }
 
-// TestRaceOfScoutsSays: the verdict names the leader, both ranks, the gap and what is left of it, and recommends no rank, for none was trained.
+// TestRaceOfScoutsSays: the verdict names the leader, both ranks, the gap and what is left of it, and recommends none of its own ranks.
 func TestRaceOfScoutsSays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

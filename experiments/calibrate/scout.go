@@ -14,8 +14,8 @@ const scoutSteps = 1 + float64(rungs-1)/10
 const scoutFormula = "seed 0's loss + (U·H(h) − V·L)·min(1, log2(256/r) / log2(256/knee)), with U and V of U(0, 1) once for each ladder, " +
 	"h how many halvings r lies below the knee (the cheapest rank truly within 0.5 % of the best), and H and L the largest errors that were " +
 	"measured (sweep.ScoutError): too high by 0.3 % of the loss from the knee on, by 0.6, 0.65, 1.3 and 1.65 % below, and too low by 1.05 % " +
-	"anywhere; at the top it errs by nothing. The rule's knee on that curve is where the climb begins. Twice the error doubles what is added " +
-	"to seed 0's loss; where no knee is seen the curve falls up to the top, so that the climb begins one rank below"
+	"anywhere; at the top it errs by nothing. The rule's knee on that curve is where the climb begins. Twice the error doubles what is " +
+	"added to seed 0's loss; where no knee is seen the curve falls up to the top, so that the climb begins one rank below"
 
 // scoutError draws by how much a scout's losses differ from seed 0's. What was measured is smooth over ranks (experiments/LOG.md,
 // 2026-11-29): too high below the knee, for what a small adapter concentrates is spread over a large one, or too low, for a cut-down
