@@ -60,6 +60,26 @@ func TestSeedsText(t *testing.T) {
 	}
 }
 
+// TestResolutionText: one seed certifies what the rule lets it, and says so where that is nothing.
+func TestResolutionText(t *testing.T) {
+	t.Parallel()
+	v := planView{Seeds: 1, MinGain: "0.015", rule: plateau.DefaultRule()}
+	v.rule.MinGain, v.rule.NoiseSD, v.rule.NoiseSource = plateau.MinGain{Value: 0.015}, 0.005, plateau.NoiseFromGrid
+	v.Resolution, v.Needed = v.rule.Resolution(1, 4), v.rule.SeedsNeeded(4)
+	want := "smallest gain that 1 seed can certify: 0.0173 nats at the second rank, 0.0173 at the last at best (noise_sd of the grid); " +
+		"min_gain is 0.015\nseeds that could certify a gain of min_gain: 4 at the second rank, 3 at the last at best"
+	if got := v.resolutionText(); got != want {
+		t.Errorf("noise_sd given: got\n%s\nwant\n%s", got, want)
+	}
+	v.rule, v.MinGain = plateau.DefaultRule(), "0.5%"
+	v.Resolution, v.Needed = v.rule.Resolution(1, 4), v.rule.SeedsNeeded(4)
+	want = "1 seed can certify no plateau on a noise_sd that nobody gave (by default 0.25 % of the lowest rank's loss); min_gain is 0.5%\n" +
+		"seeds that could certify a gain of min_gain: 5 at the second rank, 4 at the last at best"
+	if got := v.resolutionText(); got != want {
+		t.Errorf("by default: got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestPlanOfEpochs: how many steps epochs make is known once the data is read, and not before.
 func TestPlanOfEpochs(t *testing.T) {
 	t.Parallel()

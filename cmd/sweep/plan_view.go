@@ -29,7 +29,7 @@ type planView struct {
 	Forecast   *sweep.Forecast     `json:"forecast,omitempty"` // absent where nothing was measured
 	Seeds      int                 `json:"seeds"`
 	MinGain    string              `json:"min_gain"`
-	Resolution plateau.Resolution  `json:"smallest_gain"` // that the seeds can certify
+	Resolution *plateau.Resolution `json:"smallest_gain"` // that the seeds can certify; nil where they certify nothing
 	Needed     plateau.SeedsNeeded `json:"seeds_to_certify"`
 	Ladders    []planLadder        `json:"ladders"`
 	Warnings   []string            `json:"warnings"`
@@ -283,6 +283,10 @@ func (v planView) timeText() string {
 // resolutionText says what the seeds can certify, next to what the grid asks for.
 func (v planView) resolutionText() string {
 	unit, scale, source := " nats", 1.0, "noise_sd of the grid"
+	if v.Resolution == nil {
+		return fmt.Sprintf("%s can certify no plateau on a noise_sd that nobody gave (by default %g %% of the lowest rank's loss); min_gain is %s",
+			plural(v.Seeds, "seed"), 100*plateau.DefaultNoise, v.MinGain) + neededText(v.Needed, v.Seeds)
+	}
 	if v.Resolution.Relative {
 		unit, scale = " % of the lowest rank's loss", 100
 		source = fmt.Sprintf("noise_sd by default %g %% of that loss", scale*plateau.DefaultNoise)
