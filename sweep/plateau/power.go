@@ -14,7 +14,7 @@ type Resolution struct {
 // both sides of its mean, with s̃ = √2·noise_sd for two ranks whose noise is independent once the seeds' common part is
 // removed: a gain is `improved`, or its absence `flat`, only where min_gain is at least that. ν is n−1 at the second rung;
 // at the last the moderated variance adds at most (pairs−1)(n−1)/2, see fitTrend. One seed has the normal quantile, by
-// noise_sd alone: a claim on what a person gave needs givenNoiseWidth times as much, and without that it certifies nothing, so the result
+// noise_sd alone: a claim on what a person gave needs GivenNoiseWidth times as much, and without that it certifies nothing, so the result
 // is nil.
 func (p Rule) Resolution(seeds, rungs int) *Resolution {
 	if seeds == 1 && !p.noiseGiven() {
@@ -29,7 +29,7 @@ func (p Rule) Resolution(seeds, rungs int) *Resolution {
 		return NewClimb(p, Quantiles{}).quantile(df) * math.Sqrt2 * noise / math.Sqrt(n)
 	}
 	if seeds == 1 {
-		w := givenNoiseWidth * width(math.Inf(1))
+		w := GivenNoiseWidth * width(math.Inf(1))
 		return &Resolution{Second: w, Last: w, Relative: relative}
 	}
 	pairs := float64(max(rungs-1, 1))
