@@ -80,6 +80,56 @@ func TestResolutionText(t *testing.T) {
 	}
 }
 
+// TestPlanOffersScouts: plan compares with a scout where sweep scout would run, and says of races what this grid's would save.
+func TestPlanOffersScouts(t *testing.T) {
+	t.Parallel()
+	const (
+		row    = "│ scout "
+		scout  = ", a scout trains the largest rank once"
+		race   = "racing over the cells may save more"
+		late   = race + ", from the third rank on\n"
+		early  = race + ": cells whose scouts certainly lose train nothing else\n"
+		before = "dropout: 0.1"
+		two    = "dropout: [0.0, 0.1]"
+		first  = "strategy scout: one more trial"
+	)
+	for name, tt := range map[string]struct {
+		edits [][2]string
+		says  []string
+		not   []string
+	}{
+		"one cell":         {nil, []string{row, scout}, []string{race, first}},
+		"two cells":        {[][2]string{{before, two}}, []string{row, scout, late}, []string{first}},
+		"dora":             {[][2]string{{before, before + ", use_dora: true"}}, nil, []string{row, scout, first}},
+		"one seed":         {[][2]string{{before, two}, {"seeds: [0, 1]", "seeds: [0]"}}, []string{row}, []string{race}},
+		"one rank":         {[][2]string{{before, two}, {"rank: [1, 2, 4]", "rank: [4]"}}, nil, []string{row, scout, race}},
+		"scouts of cells":  {[][2]string{{before, two}, {"seeds:", "strategy: scout\nseeds:"}}, []string{row, early, first}, []string{late}},
+		"scout of no rank": {[][2]string{{"rank: [1, 2, 4]", "rank: [4]"}, {"seeds:", "strategy: scout\nseeds:"}}, nil, []string{row, first}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestSweep(t, "go", 10)
+			for _, e := range tt.edits {
+				s.edit(e[0], e[1])
+			}
+			code, stdout, stderr := sweepCommand(t, "plan", s.path("grid.yaml"), "--no-calibrate")
+			if code != exitOK {
+				t.Fatalf("exit %d: %s", code, stderr)
+			}
+			for _, text := range tt.says {
+				if !strings.Contains(stdout, text) {
+					t.Errorf("it does not say %q:\n%s", text, stdout)
+				}
+			}
+			for _, text := range tt.not {
+				if strings.Contains(stdout, text) {
+					t.Errorf("it says %q:\n%s", text, stdout)
+				}
+			}
+		})
+	}
+}
+
 // TestPlanOfEpochs: how many steps epochs make is known once the data is read, and not before.
 func TestPlanOfEpochs(t *testing.T) {
 	t.Parallel()
