@@ -304,7 +304,8 @@ func (v planView) timeText() string {
 func (v planView) resolutionText() string {
 	unit, scale, source := " nats", 1.0, "noise_sd of the grid"
 	if v.Resolution == nil {
-		return fmt.Sprintf("%s can certify no plateau on a noise_sd that nobody gave (by default %g %% of the lowest rank's loss); min_gain is %s",
+		return fmt.Sprintf("%s can certify no plateau on a noise_sd that nobody gave (by default %g %% of the lowest rank's loss); "+
+			"min_gain is %s",
 			plural(v.Seeds, "seed"), 100*plateau.DefaultNoise, v.MinGain) + neededText(v.Needed, v.Seeds)
 	}
 	if v.Resolution.Relative {
