@@ -39,9 +39,10 @@ func (a *amount) add(trials int, seconds, share float64) {
 
 // Protocols says what each protocol takes, expected and at most. Which rank a ladder's answer will be is not known before: the
 // expectation is the mean over all of them. A ladder whose answer is its k-th rank climbs patience ranks further. A scout trains one trial
-// of the largest rank for each candidate, then the rank it points to, one below and patience above; at most, all of the ladder. Ranks from
-// the answer on are trained with every seed, those below it with the seeds that they begin with. References are trained by every protocol.
-// Races save more; verdicts that stay open, and ranks whose gain is near min_gain, cost more. estimates are nil where nothing was measured.
+// of the largest rank for each candidate, if that is not the lowest one and unless it is finished, then the rank it points to, one below
+// and patience above; at most, all of the ladder. Ranks from the answer on are trained with every seed, those below it with the seeds that
+// they begin with. References are trained by every protocol. Races save more; verdicts that stay open, and ranks whose gain is near
+// min_gain, cost more. estimates are nil where nothing was measured.
 func (r Registration) Protocols(info Info, estimates []LadderEstimate, finished map[trial.ID]bool, jobs int) []Protocol {
 	info.Strategy = StrategyLadder // screening needs every seed, but stands in no row
 	var ladder, scout, all, probes amount
@@ -55,7 +56,9 @@ func (r Registration) Protocols(info Info, estimates []LadderEstimate, finished 
 			continue
 		}
 		c := climb{ruleOf(info, Ladder{Candidates: l.Candidates}), len(rungs) - 1}
-		probes.add(len(l.Rungs[0].PerCandidate()), e.scoutSeconds(c.last), 1)
+		if c.last > 0 {
+			probes.add(l.unscouted(c.last, finished), e.scoutSeconds(c.last), 1)
+		}
 		for answer := range rungs {
 			for j, rung := range rungs {
 				share := 1 / float64(len(rungs))
@@ -82,6 +85,33 @@ func (r Registration) Protocols(info Info, estimates []LadderEstimate, finished 
 	return []Protocol{
 		protocol(ProtocolLadder, ladder, all), protocol(ProtocolScout, plus(scout), plus(all)), protocol(ProtocolExhaustive, all, all),
 	}
+}
+
+// Races reports whether some ladders of the sweep would race each other.
+func (r Registration) Races(info Info) bool {
+	s := Snapshot{Sweep: info}
+	for _, l := range r.Ladders {
+		s.Ladders = append(s.Ladders, l.ladder())
+	}
+	return len(s.heats()) > 0
+}
+
+// ladder is the plan's, before anything is known of its trials.
+func (l LadderPlan) ladder() Ladder {
+	out := Ladder{Cell: l.Cell, Model: l.Model, Corpus: l.Corpus, Candidates: l.Candidates}
+	for _, r := range l.Rungs {
+		rung := Rung{Rank: r.Rank}
+		for _, t := range r.Trials {
+			rung.Trials = append(rung.Trials, TrialFacts{Candidate: t.Candidate, Trial: t.Trial})
+		}
+		out.Rungs = append(out.Rungs, rung)
+	}
+	return out
+}
+
+// unscouted is how many scouts of the rung with that index are left to train.
+func (l LadderPlan) unscouted(top int, finished map[trial.ID]bool) int {
+	return unfinished(l.ladder().scouts(top), finished)
 }
 
 // climb is a way up a ladder, of which an answer is assumed.

@@ -96,3 +96,67 @@ func TestProtocols(t *testing.T) {
 		})
 	}
 }
+
+// TestProtocolsCountScouts: none where nothing but the lowest rank is there or fits, and none that is finished.
+func TestProtocolsCountScouts(t *testing.T) {
+	t.Parallel()
+	info := Info{Rule: plateau.DefaultRule(), Seeds: []int64{0, 1, 2}}
+	several := forecastLadder(1, 4)
+	scout := several.ladder().scouts(3)[0].Trial
+	if top := scout.Spec.Shrink; top == nil || len(top.To) != 3 {
+		t.Fatalf("the scout of the largest rank is cut to %+v", top)
+	}
+	for name, tt := range map[string]struct {
+		ladders  []LadderPlan
+		estimate LadderEstimate
+		finished map[trial.ID]bool
+		want     int // trials of a scout at most
+	}{
+		"two ladders of one rank": {[]LadderPlan{forecastLadder(1, 1), forecastLadder(2, 1)}, LadderEstimate{}, nil, 6},
+		"memory for one rank": {
+			[]LadderPlan{several}, LadderEstimate{Rungs: []RungEstimate{{TrialSeconds: 10}, {OverMemory: true}, {}, {}}}, nil, 3,
+		},
+		"one to train":    {[]LadderPlan{several}, LadderEstimate{}, nil, 13},
+		"one is finished": {[]LadderPlan{several}, LadderEstimate{}, map[trial.ID]bool{scout.ID: true}, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var estimates []LadderEstimate
+			if tt.estimate.Rungs != nil {
+				estimates = []LadderEstimate{tt.estimate}
+			}
+			got := Registration{Ladders: tt.ladders}.Protocols(info, estimates, tt.finished, 1)[1]
+			if got.Name != ProtocolScout || got.MostTrials != tt.want || got.MostSeconds != nil && *got.MostSeconds != 10*float64(tt.want) {
+				t.Errorf("%+v, want %d trials of 10 s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestRegistrationRaces: cells race as the sweep would have them race.
+func TestRegistrationRaces(t *testing.T) {
+	t.Parallel()
+	two := func(ranks int) []LadderPlan { return []LadderPlan{forecastLadder(1, ranks), forecastLadder(2, ranks)} }
+	for name, tt := range map[string]struct {
+		ladders  []LadderPlan
+		seeds    int
+		strategy Strategy
+		want     bool
+	}{
+		"cells":                     {two(4), 3, StrategyLadder, true},
+		"one cell":                  {two(4)[:1], 3, StrategyLadder, false},
+		"one rank":                  {two(1), 3, StrategyLadder, false},
+		"one seed":                  {two(4), 1, StrategyLadder, false},
+		"one seed, scouts":          {two(4), 1, StrategyScout, true},
+		"screened":                  {two(4), 3, StrategyScreen, false},
+		"cells of different ladder": {[]LadderPlan{forecastLadder(1, 4), forecastLadder(2, 3)}, 3, StrategyLadder, false},
+	} {
+		info := Info{Race: true, Strategy: tt.strategy, Seeds: []int64{0, 1, 2}[:tt.seeds]}
+		if got := (Registration{Ladders: tt.ladders}).Races(info); got != tt.want {
+			t.Errorf("%s: races %v, want %v", name, got, tt.want)
+		}
+		if info.Race = false; (Registration{Ladders: tt.ladders}).Races(info) {
+			t.Errorf("%s: it races with race: false", name)
+		}
+	}
+}

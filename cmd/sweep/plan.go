@@ -74,7 +74,7 @@ func (a *app) planUncalibrated(ctx context.Context, path string) (planView, erro
 	for _, l := range x.ladders {
 		view.add(l)
 	}
-	view.Protocols = sweep.Registration{Ladders: x.ladders}.Protocols(planned(x.grid.Grid), nil, nil, 1)
+	view.compare(x.grid.Grid, sweep.Registration{Ladders: x.ladders}, nil, nil, 1)
 	return view, nil
 }
 
@@ -118,7 +118,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 		view.add(l)
 		view.predict(i, estimates[i])
 	}
-	view.Protocols = r.Protocols(planned(g), estimates, finished, capacity.Jobs)
+	view.compare(g, r, estimates, finished, capacity.Jobs)
 	view.Forecast = new(r.Forecast(planned(g), estimates, finished, capacity.Jobs))
 	view.Seconds = &view.Forecast.MostSeconds
 	if view.Forecast.Hopeless {
@@ -133,7 +133,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 func planned(g grid.Grid) sweep.Info {
 	rule := g.Rule()
 	rule.GridSeeds = g.Seeds
-	return sweep.Info{Rule: rule, Seeds: g.Seeds, Limits: g.Limits()}
+	return sweep.Info{Rule: rule, Seeds: g.Seeds, Limits: g.Limits(), Strategy: g.Strategy(), Race: g.Race()}
 }
 
 // calibrate measures the ladders' lowest and highest ranks in a folder that is removed.

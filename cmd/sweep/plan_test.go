@@ -60,6 +60,76 @@ func TestSeedsText(t *testing.T) {
 	}
 }
 
+// TestResolutionText: one seed certifies what the rule lets it, and says so where that is nothing.
+func TestResolutionText(t *testing.T) {
+	t.Parallel()
+	v := planView{Seeds: 1, MinGain: "0.015", rule: plateau.DefaultRule()}
+	v.rule.MinGain, v.rule.NoiseSD, v.rule.NoiseSource = plateau.MinGain{Value: 0.015}, 0.005, plateau.NoiseFromGrid
+	v.Resolution, v.Needed = v.rule.Resolution(1, 4), v.rule.SeedsNeeded(4)
+	want := "smallest gain that 1 seed can certify: 0.0173 nats at the second rank, 0.0173 at the last at best (noise_sd of the grid); " +
+		"min_gain is 0.015\nseeds that could certify a gain of min_gain: 4 at the second rank, 3 at the last at best"
+	if got := v.resolutionText(); got != want {
+		t.Errorf("noise_sd given: got\n%s\nwant\n%s", got, want)
+	}
+	v.rule, v.MinGain = plateau.DefaultRule(), "0.5%"
+	v.Resolution, v.Needed = v.rule.Resolution(1, 4), v.rule.SeedsNeeded(4)
+	want = "1 seed can certify no plateau on a noise_sd that nobody gave (by default 0.25 % of the lowest rank's loss); min_gain is 0.5%\n" +
+		"seeds that could certify a gain of min_gain: 5 at the second rank, 4 at the last at best"
+	if got := v.resolutionText(); got != want {
+		t.Errorf("by default: got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestPlanOffersScouts: plan compares with a scout where sweep scout would run, and says of races what this grid's would save.
+func TestPlanOffersScouts(t *testing.T) {
+	t.Parallel()
+	const (
+		row    = "│ scout "
+		scout  = ", a scout trains the largest rank once"
+		race   = "racing over the cells may save more"
+		late   = race + ", from the third rank on\n"
+		early  = race + ": cells whose scouts certainly lose train nothing else\n"
+		before = "dropout: 0.1"
+		two    = "dropout: [0.0, 0.1]"
+		first  = "strategy scout: one more trial"
+	)
+	for name, tt := range map[string]struct {
+		edits [][2]string
+		says  []string
+		not   []string
+	}{
+		"one cell":         {nil, []string{row, scout}, []string{race, first}},
+		"two cells":        {[][2]string{{before, two}}, []string{row, scout, late}, []string{first}},
+		"dora":             {[][2]string{{before, before + ", use_dora: true"}}, nil, []string{row, scout, first}},
+		"one seed":         {[][2]string{{before, two}, {"seeds: [0, 1]", "seeds: [0]"}}, []string{row}, []string{race}},
+		"one rank":         {[][2]string{{before, two}, {"rank: [1, 2, 4]", "rank: [4]"}}, nil, []string{row, scout, race}},
+		"scouts of cells":  {[][2]string{{before, two}, {"seeds:", "strategy: scout\nseeds:"}}, []string{row, early, first}, []string{late}},
+		"scout of no rank": {[][2]string{{"rank: [1, 2, 4]", "rank: [4]"}, {"seeds:", "strategy: scout\nseeds:"}}, nil, []string{row, first}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestSweep(t, "go", 10)
+			for _, e := range tt.edits {
+				s.edit(e[0], e[1])
+			}
+			code, stdout, stderr := sweepCommand(t, "plan", s.path("grid.yaml"), "--no-calibrate")
+			if code != exitOK {
+				t.Fatalf("exit %d: %s", code, stderr)
+			}
+			for _, text := range tt.says {
+				if !strings.Contains(stdout, text) {
+					t.Errorf("it does not say %q:\n%s", text, stdout)
+				}
+			}
+			for _, text := range tt.not {
+				if strings.Contains(stdout, text) {
+					t.Errorf("it says %q:\n%s", text, stdout)
+				}
+			}
+		})
+	}
+}
+
 // TestPlanOfEpochs: how many steps epochs make is known once the data is read, and not before.
 func TestPlanOfEpochs(t *testing.T) {
 	t.Parallel()

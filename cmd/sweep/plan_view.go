@@ -29,13 +29,14 @@ type planView struct {
 	Forecast   *sweep.Forecast     `json:"forecast,omitempty"` // absent where nothing was measured
 	Seeds      int                 `json:"seeds"`
 	MinGain    string              `json:"min_gain"`
-	Resolution plateau.Resolution  `json:"smallest_gain"` // that the seeds can certify
+	Resolution *plateau.Resolution `json:"smallest_gain"` // that the seeds can certify; nil where they certify nothing
 	Needed     plateau.SeedsNeeded `json:"seeds_to_certify"`
 	Ladders    []planLadder        `json:"ladders"`
 	Warnings   []string            `json:"warnings"`
 
 	rule    plateau.Rule
-	rows    int // of the longest ladder
+	rows    int  // of the longest ladder
+	scouts  bool // the grid can be scouted
 	races   bool
 	sparing bool // some ladder trains seeds as needed
 }
@@ -66,7 +67,16 @@ type planRung struct {
 func newPlanView(g grid.Grid, warnings []string) planView {
 	return planView{
 		Name: g.Name, Strategy: g.Strategy(), Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings),
-		rule: planned(g).Rule, races: g.Race(),
+		rule: planned(g).Rule,
+	}
+}
+
+// compare adds what the protocols take: a scout only where the grid can be scouted.
+func (v *planView) compare(g grid.Grid, r sweep.Registration, estimates []sweep.LadderEstimate, finished map[trial.ID]bool, jobs int) {
+	v.Protocols = r.Protocols(planned(g), estimates, finished, jobs)
+	v.scouts, v.races = g.Allows(sweep.StrategyScout) == nil, r.Races(planned(g))
+	if !v.scouts {
+		v.Protocols = slices.DeleteFunc(v.Protocols, func(p sweep.Protocol) bool { return p.Name == sweep.ProtocolScout })
 	}
 }
 
@@ -83,13 +93,23 @@ func (v planView) protocolText() string {
 		})
 	}
 	text := report.Table{Header: []string{"protocol", "expected", "time", "at most", "time"}, Rows: rows}.Boxed()
-	text += fmt.Sprintf("expected is the mean over all ranks as the answer: a ladder climbs %d further (patience), a scout trains the "+
-		"largest rank once, then the answer, one rank below it and %d above; it climbs if that misleads\n", v.rule.Patience, v.rule.Patience)
-	text += v.seedsText()
-	if v.races && len(v.Ladders) > 1 {
-		text += "racing over the cells may save more, from the third rank on\n"
+	text += fmt.Sprintf("expected is the mean over all ranks as the answer: a ladder climbs %d further (patience)", v.rule.Patience)
+	if v.scouts {
+		text += fmt.Sprintf(", a scout trains the largest rank once, then the answer, one rank below it and %d above; it climbs if that misleads",
+			v.rule.Patience)
 	}
-	return text
+	return text + "\n" + v.seedsText() + v.raceText()
+}
+
+// raceText says what racing may save.
+func (v planView) raceText() string {
+	switch {
+	case !v.races:
+		return ""
+	case v.Strategy == sweep.StrategyScout:
+		return "racing over the cells may save more: cells whose scouts certainly lose train nothing else\n"
+	}
+	return "racing over the cells may save more, from the third rank on\n"
 }
 
 // seedsText says with how many seeds the protocols' ranks are counted, and what else is.
@@ -213,7 +233,7 @@ func (v planView) table(w io.Writer) error {
 			return err
 		}
 	}
-	if v.Strategy == sweep.StrategyScout {
+	if v.Strategy == sweep.StrategyScout && v.scouts {
 		if _, err := fmt.Fprintln(w, "strategy scout: one more trial, of the largest rank that fits, shows every rank (a tenth more steps for "+
 			"each lower one); then only the ranks around the knee of its curve are trained, so the totals are upper bounds but for "+
 			"that trial"); err != nil {
@@ -283,6 +303,11 @@ func (v planView) timeText() string {
 // resolutionText says what the seeds can certify, next to what the grid asks for.
 func (v planView) resolutionText() string {
 	unit, scale, source := " nats", 1.0, "noise_sd of the grid"
+	if v.Resolution == nil {
+		return fmt.Sprintf("%s can certify no plateau on a noise_sd that nobody gave (by default %g %% of the lowest rank's loss); "+
+			"min_gain is %s",
+			plural(v.Seeds, "seed"), 100*plateau.DefaultNoise, v.MinGain) + neededText(v.Needed, v.Seeds)
+	}
 	if v.Resolution.Relative {
 		unit, scale = " % of the lowest rank's loss", 100
 		source = fmt.Sprintf("noise_sd by default %g %% of that loss", scale*plateau.DefaultNoise)

@@ -17,6 +17,7 @@ type publishedVerdict struct {
 	Verdict  struct {
 		State string
 		Rank  int `json:"recommended_rank"`
+		Seeds int `json:"seeds_to_certify"`
 	}
 	Rungs []struct {
 		Decision string
@@ -84,5 +85,22 @@ func TestPublished(t *testing.T) {
 	}
 	if ran != said || ran != 12 {
 		t.Errorf("the commands judge %d ladders, the tables say %d, want 12 of each", ran, said)
+	}
+}
+
+// TestPublishedTwoPoints: the file says of WikiSQL what its command prints where min_gain is two points.
+func TestPublishedTwoPoints(t *testing.T) {
+	t.Parallel()
+	text := strings.Join(strings.Fields(readDoc(t, "experiments/published.md")), " ")
+	command := regexp.MustCompile(`sweep plateau \S+wikisql\.csv .*?--min-gain`).FindString(text) + " 2"
+	v := map[string]publishedVerdict{}
+	for _, l := range publishedVerdicts(t, command) {
+		v[l.Settings["targets"]] = l
+	}
+	one, two, all := v["Wq"].Verdict, v["Wq Wv"].Verdict, v["Wq Wk Wv Wo"].Verdict
+	want := fmt.Sprintf("with `--min-gain 2` it says %s at rank %d for all four, %s at rank %d for Wq Wv (%d seeds per rank would settle it) "+
+		"and %s for Wq alone", all.State, all.Rank, two.State, two.Rank, two.Seeds, one.State)
+	if !strings.Contains(text, want) {
+		t.Errorf("%s: the file does not say %q", command, want)
 	}
 }

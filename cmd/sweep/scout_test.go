@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -73,6 +74,15 @@ func TestScout(t *testing.T) {
 		if p.Rank != 1<<i || !(p.ValLoss > 0) || !(p.Error > 0) {
 			t.Errorf("point %+v", p)
 		}
+	}
+
+	planned, err := s.sweep("plan", s.path("grid.yaml"), "--backend", s.platform, "-o", "json", "-q").Output()
+	var plan struct{ Protocols []sweep.Protocol }
+	if err := errors.Join(err, json.Unmarshal(planned, &plan)); err != nil || len(plan.Protocols) != 3 {
+		t.Fatalf("%v: %s", err, planned)
+	}
+	if scout, all := plan.Protocols[1], plan.Protocols[2]; scout.Name != sweep.ProtocolScout || scout.MostTrials != 6 || all.MostTrials != 6 {
+		t.Errorf("with a finished scout a plan has %+v and %+v", scout, all)
 	}
 
 	for _, step := range []int{5, 32} {

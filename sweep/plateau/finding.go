@@ -84,14 +84,16 @@ const (
 
 // Advice: what to do about it.
 const (
-	AdviseRank         Code = "use_rank"            // use rank Over: Ranks buy nothing
-	AdviseRankOrLower  Code = "use_rank_or_lower"   // use rank Over or lower, more dropout, fewer steps or more data
-	AdviseLargerRanks  Code = "add_larger_ranks"    // the ladder ends before the plateau
-	AdviseRanks        Code = "add_ranks"           // one rank shows nothing
-	AdviseSeeds        Code = "more_seeds"          // Count seeds per rank would settle it, or, where Of is set, the ranks tried
-	AdviseNoSeeds      Code = "no_seeds_settle_it"  // no reasonable number of seeds would
-	AdviseClimb        Code = "add_a_larger_rank"   // patience has not run out
-	AdviseNoise        Code = "on_noise_sd"         // Ranks, or all where empty, rest on noise_sd Value, from Name; likely claims on Limit
+	AdviseRank        Code = "use_rank"           // use rank Over: Ranks buy nothing
+	AdviseRankOrLower Code = "use_rank_or_lower"  // use rank Over or lower, more dropout, fewer steps or more data
+	AdviseLargerRanks Code = "add_larger_ranks"   // the ladder ends before the plateau
+	AdviseRanks       Code = "add_ranks"          // one rank shows nothing
+	AdviseSeeds       Code = "more_seeds"         // Count seeds per rank would settle it, or, where Of is set, the ranks tried
+	AdviseNoSeeds     Code = "no_seeds_settle_it" // no reasonable number of seeds would
+	AdviseClimb       Code = "add_a_larger_rank"  // patience has not run out
+	// AdviseNoise: Ranks, or all where empty, rest on noise_sd Value, from Name. Where that is the default, likely claims rest on Limit;
+	// where a person gave it and Limit is set, certain ones do, and it makes a difference.
+	AdviseNoise        Code = "on_noise_sd"
 	AdviseUncertain    Code = "uncertain_incumbent" // Ranks gain Gain over Over, not for certain; went on with Count seeds, Of are missing
 	AdviseDraw         Code = "train_seeds"         // train Seeds at Ranks; Name is their use
 	AdviseBeyond       Code = "better_beyond"       // Ranks, past the stop, gain Gain over Over: patience Of was too short

@@ -14,8 +14,12 @@ type Resolution struct {
 // both sides of its mean, with s̃ = √2·noise_sd for two ranks whose noise is independent once the seeds' common part is
 // removed: a gain is `improved`, or its absence `flat`, only where min_gain is at least that. ν is n−1 at the second rung;
 // at the last the moderated variance adds at most (pairs−1)(n−1)/2, see fitTrend. One seed has the normal quantile, by
-// noise_sd alone.
-func (p Rule) Resolution(seeds, rungs int) Resolution {
+// noise_sd alone: a claim on what a person gave needs GivenNoiseWidth times as much, and without that it certifies nothing, so the result
+// is nil.
+func (p Rule) Resolution(seeds, rungs int) *Resolution {
+	if seeds == 1 && !p.noiseGiven() {
+		return nil
+	}
 	noise, relative := p.NoiseSD, false
 	if noise == 0 {
 		noise, relative = DefaultNoise, true
@@ -25,11 +29,11 @@ func (p Rule) Resolution(seeds, rungs int) Resolution {
 		return NewClimb(p, Quantiles{}).quantile(df) * math.Sqrt2 * noise / math.Sqrt(n)
 	}
 	if seeds == 1 {
-		w := width(math.Inf(1))
-		return Resolution{Second: w, Last: w, Relative: relative}
+		w := GivenNoiseWidth * width(math.Inf(1))
+		return &Resolution{Second: w, Last: w, Relative: relative}
 	}
 	pairs := float64(max(rungs-1, 1))
-	return Resolution{Second: width(n - 1), Last: width((n - 1) * (1 + (pairs-1)/2)), Relative: relative}
+	return &Resolution{Second: width(n - 1), Last: width((n - 1) * (1 + (pairs-1)/2)), Relative: relative}
 }
 
 // SeedsNeeded is how many seeds per rank could certify min_gain. Nil where more than MostSeeds would be needed, or where min_gain

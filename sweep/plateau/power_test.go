@@ -26,12 +26,12 @@ func TestResolution(t *testing.T) {
 		{"three ranks have two pairs", 0.01, 3, 3, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 3.18245 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
 		{"two ranks have one pair", 0.01, 3, 2, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
 		{"one rank has none", 0.01, 3, 1, 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), 4.30265 * math.Sqrt2 * 0.01 / math.Sqrt(3), false},
-		{"one seed", 0.01, 1, 6, 1.95996 * math.Sqrt2 * 0.01, 1.95996 * math.Sqrt2 * 0.01, false},
+		{"one seed", 0.01, 1, 6, 1.25 * 1.95996 * math.Sqrt2 * 0.01, 1.25 * 1.95996 * math.Sqrt2 * 0.01, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := plateau.DefaultRule()
-			p.NoiseSD = tt.noise
+			p.NoiseSD, p.NoiseSource = tt.noise, plateau.NoiseFromGrid
 			got := p.Resolution(tt.seeds, tt.rungs)
 			if math.Abs(got.Second-tt.second) > 1e-5*tt.second || math.Abs(got.Last-tt.last) > 1e-5*tt.last || got.Relative != tt.relative {
 				t.Errorf("Resolution(%d, %d) = %+v, want %v and %v", tt.seeds, tt.rungs, got, tt.second, tt.last)
@@ -68,6 +68,30 @@ func TestResolutionIsTheRule(t *testing.T) {
 					t.Errorf("%d seeds, %d rungs: smallest gain at rung %d = %v, want Judge's %v", seeds, rungs, i+1, width, want)
 				}
 			}
+		}
+	}
+}
+
+// TestResolutionOfOneSeed compares with Judge on losses that are all equal: one seed certifies a plateau above the smallest gain and none
+// below, and on a noise that nobody gave it never does.
+func TestResolutionOfOneSeed(t *testing.T) {
+	t.Parallel()
+	p := plateau.DefaultRule()
+	p.NoiseSD, p.NoiseSource = 0.01, plateau.NoiseFromFlag
+	smallest := p.Resolution(1, 3).Second
+	equal := ladder([]int{1, 2, 4}, [][]float64{{4}, {4}, {4}})
+	for gain, want := range map[float64]plateau.State{
+		1.001 * smallest: plateau.StatePlateau, 0.999 * smallest: plateau.StateLikelyPlateau,
+	} {
+		p.MinGain.Value, p.MinGain.Relative = gain, false
+		if v := judge(t, p, equal); v.State != want {
+			t.Errorf("min_gain %v of a smallest gain of %v: %s, want %s", gain, smallest, v.State, want)
+		}
+	}
+	for _, source := range []string{plateau.NoiseDefault, "sweep before"} {
+		p.NoiseSource, p.MinGain.Value = source, 1
+		if r, v := p.Resolution(1, 3), judge(t, p, equal); r != nil || v.State != plateau.StateLikelyPlateau {
+			t.Errorf("noise from %q: smallest gain %+v, and %s", source, r, v.State)
 		}
 	}
 }

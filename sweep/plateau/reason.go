@@ -1,5 +1,7 @@
 package plateau
 
+import "slices"
+
 // explain finds the reason and the advice of a verdict in the numbers of its rows.
 func (c *Climb) explain(v *Verdict) {
 	b, use := c.Rungs[c.Incumbent].Rank, v.RecommendedRank
@@ -100,8 +102,11 @@ func (c *Climb) adviseNoise(v *Verdict) {
 	if c.rule.NoiseSD == 0 || f.Name == "" {
 		f.Name = NoiseDefault
 	}
-	if c.rule.noiseAssumed() {
+	switch {
+	case c.rule.noiseAssumed():
 		f.Limit = c.noiseSD * (CautiousNoise / DefaultNoise)
+	case slices.ContainsFunc(c.since(), c.openOnGivenNoise):
+		f.Limit = c.noiseSD * GivenNoiseWidth
 	}
 	if rows := c.onNoise(); len(rows) < c.End {
 		f.Ranks = ranksOf(rows)

@@ -1,6 +1,9 @@
 package plateau_test
 
 import (
+	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -147,6 +150,39 @@ func TestLikelyOnAssumedNoise(t *testing.T) {
 			}
 			if v.Probability != nil && (*v.Probability < tt.probability-1e-3 || *v.Probability > tt.probability+1e-3) {
 				t.Errorf("probability %v, want %v", *v.Probability, tt.probability)
+			}
+		})
+	}
+}
+
+// TestCertainOnGivenNoise: all ranks are flat, and the plateau is certain only as far as it would be at 1.25 times the noise. Beyond, the
+// verdict says what it takes; where ranks are not flat that is plain from their bounds.
+func TestCertainOnGivenNoise(t *testing.T) {
+	t.Parallel()
+	flat := ladder([]int{1, 2, 4, 8}, [][]float64{{4.8}, {4.6}, {4.6}, {4.6}})
+	const boundary = 0.024 / (1.25 * 1.959964 * math.Sqrt2) // min_gain over the width of its bound
+	for name, tt := range map[string]struct {
+		noise    float64
+		state    plateau.State
+		decision plateau.StepDecision
+		limit    float64
+	}{
+		"just below": {0.9999 * boundary, plateau.StatePlateau, plateau.DecisionFlat, 0},
+		"just above": {1.0001 * boundary, plateau.StateLikelyPlateau, plateau.DecisionFlat, 1.25 * 1.0001 * boundary},
+		"not flat":   {1.2501 * boundary, plateau.StateLikelyPlateau, plateau.DecisionUnresolved, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := plateau.DefaultRule()
+			p.NoiseSD, p.NoiseSource = tt.noise, plateau.NoiseFromGrid
+			v := judge(t, p, flat)
+			i := slices.IndexFunc(v.Advice, func(f plateau.Finding) bool { return f.Code == plateau.AdviseNoise })
+			if v.State != tt.state || v.Rungs[2].Decision != tt.decision || i < 0 || math.Abs(v.Advice[i].Limit-tt.limit) > 1e-12 {
+				t.Fatalf("%s, rank 4 %s, advice %+v; want %s, %s, limit %v", v.State, v.Rungs[2].Decision, v.Advice, tt.state, tt.decision, tt.limit)
+			}
+			clause := ", one number for all ranks, so a plateau is certain only where it would be at "
+			if text := prose.Advice(v)[i]; strings.Contains(text, clause) != (tt.limit > 0) {
+				t.Errorf("advice %q", text)
 			}
 		})
 	}

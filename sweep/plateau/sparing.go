@@ -224,29 +224,43 @@ func (c *Climb) level() {
 }
 
 // finishSeeds gives the ranks that a ladder's end rests on all seeds, and reports whether nothing is missing: what was tried over the
-// incumbent, or, where the last rank is the incumbent, that rank and the one it was better than.
+// incumbent, and, where the last rank is the incumbent, that rank and the one it was better than.
 func (c *Climb) finishSeeds() (ready bool) {
 	if !c.rule.Sparing() || c.Stopped || c.Draw != nil {
 		return c.Draw == nil
 	}
-	if len(c.since()) > 0 {
-		if !c.fill() {
+	demoted := false
+	if len(c.since()) == 0 {
+		before := c.rungOf(c.Rows[c.End].Incumbent)
+		if before < 0 {
+			return true
+		}
+		if !c.ask(len(c.rule.GridSeeds), before, c.End) {
 			return false
 		}
-		if c.patienceOut() {
-			c.settle()
+		c.Rows[c.End].Comparison = c.compare(before, c.End, c.End).comparison(c)
+		if c.Rows[c.End].Decision == DecisionImproved {
+			return true
 		}
-		return c.Draw == nil
+		c.demote(before)
+		demoted = true
 	}
-	before := c.rungOf(c.Rows[c.End].Incumbent)
-	if before < 0 {
-		return true
-	}
-	if !c.ask(len(c.rule.GridSeeds), before, c.End) {
+	if !c.fill() {
 		return false
 	}
-	c.Rows[c.End].Comparison = c.compare(before, c.End, c.End).comparison(c)
-	return true
+	if demoted {
+		c.Rows[c.End].Count = c.count
+	}
+	if c.patienceOut() {
+		c.settle()
+	}
+	return c.Draw == nil
+}
+
+// demote makes rung b the incumbent again, in place of the last one: that was to climb on, no rank is left to climb to, and with all
+// seeds it would not have become the incumbent.
+func (c *Climb) demote(b int) {
+	c.Incumbent, c.Rows[c.End].Promoted, c.Rows[c.End].WentOnWith = b, false, 0
 }
 
 // rungOf is the index of the rung with a rank, -1 where there is none.

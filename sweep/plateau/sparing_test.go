@@ -158,3 +158,88 @@ func TestListedRungHasALoss(t *testing.T) {
 		t.Errorf("listed as %+v", listed)
 	}
 }
+
+// TestLastRankOnAllSeeds: what one seed made the incumbent at the ladder's end keeps that only where it improved on all of them.
+func TestLastRankOnAllSeeds(t *testing.T) {
+	t.Parallel()
+	settle, climb := []plateau.Code{plateau.AdviseSeeds}, []plateau.Code{plateau.AdviseLargerRanks}
+	low, mid := []float64{2.05, 2.0503, 2.0501}, []float64{2.02, 2.0203, 2.0201}
+	before, lucky := []float64{2.0000, 2.0003, 2.0001}, []float64{1.9895, 1.9953, 1.9955}
+	for name, tt := range map[string]struct {
+		patience  int
+		last      []float64
+		state     plateau.State
+		incumbent int
+		count     int
+		advice    []plateau.Code
+	}{
+		"a strike of two":             {2, lucky, plateau.StateInconclusive, 4, 1, []plateau.Code{plateau.AdviseSeeds, plateau.AdviseClimb}},
+		"a strike that ends patience": {1, lucky, plateau.StateLikelyPlateau, 4, 1, settle},
+		"no strike, not certain":      {2, []float64{1.9695, 1.9923, 1.9995}, plateau.StateInconclusive, 4, 0, settle},
+		"certain":                     {2, []float64{1.9795, 1.9803, 1.9802}, plateau.StateStillImproving, 8, 0, climb},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := needed()
+			p.MinGain, p.Patience = plateau.MinGain{Value: 0.01}, tt.patience
+			all := ladder([]int{1, 2, 4, 8}, [][]float64{low, mid, before, tt.last})
+			v, _ := trainNeeded(t, p, all)
+			last := v.Rungs[3]
+			if v.State != tt.state || v.Incumbent() != tt.incumbent || last.Count != tt.count || len(last.Seeds) != 3 {
+				t.Errorf("%s, incumbent %d, last rank %+v; want %s, %d and count %d", v.State, v.Incumbent(), last, tt.state, tt.incumbent, tt.count)
+			}
+			if last.Promoted || last.WentOnWith != 0 && tt.incumbent != 8 {
+				t.Errorf("the last rank is marked as the incumbent: %+v", last)
+			}
+			var advice []plateau.Code
+			for _, f := range v.Advice {
+				advice = append(advice, f.Code)
+			}
+			if !slices.Equal(advice, tt.advice) {
+				t.Errorf("advice %v, want %v", advice, tt.advice)
+			}
+		})
+	}
+}
+
+// TestNeededSeedsEndAsAllSeeds: at the ladder's end few seeds decide nothing. The climb ends on the last rank only where that improved on
+// all of them, or where the plateau below is not likely, as without them. Of two ranks both have all, so everything comes out as if they
+// had had them from the first; longer ladders may have come another way.
+func TestNeededSeedsEndAsAllSeeds(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 3)) //nolint:gosec // not for secrets
+		ranks := []int{1, 2, 4, 8}[:rapid.IntRange(2, 4).Draw(t, "ranks")]
+		p := needed()
+		p.MinGain, p.Patience = plateau.MinGain{Value: 0.01}, rapid.IntRange(1, 2).Draw(t, "patience")
+		slope, noise := rapid.Float64Range(0, 0.02).Draw(t, "slope"), rapid.Float64Range(0.001, 0.01).Draw(t, "noise")
+		var y [][]float64
+		for r := range ranks {
+			row := make([]float64, 3)
+			for s := range row {
+				row[s] = 2 - slope*float64(r) + noise*random.NormFloat64()
+			}
+			y = append(y, row)
+		}
+		all := ladder(ranks, y)
+		got, _ := trainNeeded(t, p, all)
+		p.SeedsPerRank = plateau.EverySeed
+		want, err := p.Judge(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Rungs) < len(ranks) {
+			return
+		}
+		last := got.Rungs[len(ranks)-1]
+		onItsGain := got.Incumbent() == last.Rank && (last.WentOnWith > 0 || !last.Promoted)
+		if onItsGain && (last.Decision != plateau.DecisionImproved || last.GridSeeds < 3) {
+			t.Errorf("it ends on the last rank: %+v", last)
+		}
+		if other := want.Rungs[len(ranks)-1]; len(ranks) == 2 && (last.Decision != other.Decision ||
+			got.State != want.State || got.Incumbent() != want.Incumbent() || got.RecommendedRank != want.RecommendedRank) {
+			t.Errorf("as needed: %s at %d, incumbent %d, last %+v; with all seeds: %s at %d, incumbent %d, last %+v", got.State,
+				got.RecommendedRank, got.Incumbent(), last, want.State, want.RecommendedRank, want.Incumbent(), other)
+		}
+	})
+}

@@ -71,9 +71,9 @@ func (c *Climb) struck() []RungVerdict { return c.Rows[c.End+1-c.count : c.End+1
 // Technometrics 24:295) each j may be tested at the full level.
 func (c *Climb) certified() bool { return !slices.ContainsFunc(c.since(), c.open) }
 
-// givenNoiseWidth stretches the half-width of a gain that rests on a noise that a person gave, where a claim is to be certain: one number
+// GivenNoiseWidth stretches the half-width of a gain that rests on a noise that a person gave, where a claim is to be certain: one number
 // stands for all ranks, and low ones are noisier (experiments/calibrate).
-const givenNoiseWidth = 1.25
+const GivenNoiseWidth = 1.25
 
 // open reports whether a row leaves a gain of min_gain possible. Numbers that rest on an assumed noise exclude nothing.
 func (c *Climb) open(r RungVerdict) bool {
@@ -81,9 +81,19 @@ func (c *Climb) open(r RungVerdict) bool {
 	case r.Gain == nil || *r.Gain.Hi >= c.MinGain:
 		return true
 	case r.restsOnNoise():
-		return !c.rule.noiseGiven() || r.Gain.Mean+givenNoiseWidth*(*r.Gain.Hi-r.Gain.Mean) >= c.MinGain
+		return !c.rule.noiseGiven() || r.onGivenNoise() >= c.MinGain
 	}
 	return false
+}
+
+// onGivenNoise is the upper bound of a gain for claims on a noise that a person gave.
+func (r RungVerdict) onGivenNoise() float64 {
+	return r.Gain.Mean + GivenNoiseWidth*(*r.Gain.Hi-r.Gain.Mean)
+}
+
+// openOnGivenNoise reports whether a row is flat, and open for its noise was given and not measured.
+func (c *Climb) openOnGivenNoise(r RungVerdict) bool {
+	return r.restsOnNoise() && c.rule.noiseGiven() && *r.Gain.Hi < c.MinGain && c.open(r)
 }
 
 // noiseGiven reports whether a person vouched for NoiseSD.

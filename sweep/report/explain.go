@@ -276,7 +276,7 @@ func (s ExplainedStep) decided(e Explanation, strikes int) string {
 	why := map[plateau.StepDecision]string{
 		plateau.DecisionImproved:   "improved: the lower bound is above 0 and d is at least " + minGain,
 		plateau.DecisionWorse:      "worse: the upper bound is below 0",
-		plateau.DecisionFlat:       "flat: the upper bound is below " + minGain,
+		plateau.DecisionFlat:       "flat: the upper bound is below " + minGain + s.unlessGiven(e),
 		plateau.DecisionUnresolved: "unresolved: the interval neither shows nor excludes a gain of " + minGain,
 		plateau.DecisionBeyond:     "beyond: the ladder had stopped before this rank, so it is listed and not counted",
 	}[s.Decision]
@@ -291,6 +291,19 @@ func (s ExplainedStep) decided(e Explanation, strikes int) string {
 		return fmt.Sprintf("%s; P is below %s: strike %d of %d", why, strike, s.Count, e.Rule.Patience)
 	}
 	return why + "; P is not below " + strike + ": no strike, the count starts again"
+}
+
+// unlessGiven says why a flat rank may still gain too much for a certain plateau, where it does.
+func (s ExplainedStep) unlessGiven(e Explanation) string {
+	if s.DF != nil || s.Gain == nil || e.Rule.NoiseSource != plateau.NoiseFromGrid {
+		return ""
+	}
+	wide := s.Gain.Mean + plateau.GivenNoiseWidth*(*s.Gain.Hi-s.Gain.Mean)
+	if wide < e.Verdict.minGain() {
+		return ""
+	}
+	return fmt.Sprintf(", but %s at %g times the given noise_sd, which is what a certain plateau rests on", number(roundTo(wide, 3)),
+		plateau.GivenNoiseWidth)
 }
 
 // equals puts "= " before a number that no comparison precedes.

@@ -331,6 +331,8 @@ func TestTextOfOneSeed(t *testing.T) {
 	golden(t, "one-seed-default.txt", text2(t, Build(f.snapshot()), Options{}))
 	f.rule.NoiseSD = 0.004
 	golden(t, "one-seed.txt", text2(t, Build(f.snapshot()), Options{}))
+	f.rule.NoiseSD, f.rule.NoiseSource = 0.008, plateau.NoiseFromGrid
+	golden(t, "one-seed-given.txt", text2(t, Build(f.snapshot()), Options{}))
 }
 
 // TestMinGainBeforeTheFirstRung: a share of a loss that nobody has measured yet is no number.

@@ -144,11 +144,15 @@ func onNoise(f plateau.Finding) string {
 		on = ranksText(f.Ranks) + " " + does(f, "is", "are") + " compared on one seed: " +
 			either(n, "that interval rests", "those intervals rest")
 	}
-	likely := ""
-	if f.Limit > 0 {
-		likely = fmt.Sprintf(", which nothing measured, so a plateau is likely only where it would be at %s", threeDigits(f.Limit))
+	claims := ""
+	switch {
+	case f.Limit == 0:
+	case f.Name != plateau.NoiseDefault:
+		claims = fmt.Sprintf(", one number for all ranks, so a plateau is certain only where it would be at %s", threeDigits(f.Limit))
+	default:
+		claims = fmt.Sprintf(", which nothing measured, so a plateau is likely only where it would be at %s", threeDigits(f.Limit))
 	}
-	return fmt.Sprintf("%s on noise_sd %s (%s)%s; three seeds measure the noise", on, threeDigits(f.Value), f.Name, likely)
+	return fmt.Sprintf("%s on noise_sd %s (%s)%s; three seeds measure the noise", on, threeDigits(f.Value), f.Name, claims)
 }
 
 func uncertain(f plateau.Finding) string {
