@@ -23,7 +23,7 @@ const (
 const installFix = "run `sweep backend install`, or set PJRT_PLUGIN_LIBRARY_PATH to the folder that holds it"
 
 // cudaFix is what a person can do about a missing CUDA plug-in.
-const cudaFix = "set PJRT_PLUGIN_LIBRARY_PATH to the folder of pjrt_c_api_cuda_plugin.so, or give its path to --backend"
+const cudaFix = "run `sweep backend install --platform cuda`, or set PJRT_PLUGIN_LIBRARY_PATH to the folder of pjrt_c_api_cuda_plugin.so"
 
 // Choice is the platform and plug-in that a sweep runs on.
 type Choice struct {
@@ -33,7 +33,8 @@ type Choice struct {
 	PluginSHA256  string   `json:"plugin_sha256,omitempty"`
 	Identity      string   `json:"identity"` // becomes trial.Trial.Backend, e.g. "xla:cpu sha256:ad1309ac822b"
 	Devices       []string `json:"devices"`
-	Notice        string   `json:"notice,omitempty"` // one line for the user when auto fell back to pure Go
+	DeviceBytes   int64    `json:"device_bytes,omitempty"` // what the allocator of the smallest device may hand out; 0 means unknown
+	Notice        string   `json:"notice,omitempty"`       // one line for the user when auto fell back to pure Go
 }
 
 // Resolve says what want (auto, xla:cpu, xla:cuda, go, or the path of a plug-in) means on this machine. Auto takes CUDA
