@@ -29,7 +29,6 @@ static char *driverState(const char *path, int *status, const char **name, int *
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -133,8 +132,9 @@ func librariesIn(folder string, major int) libraries {
 // load loads the libraries into this process, so that the plug-in finds these and no others, and tells XLA where its compiler's
 // tools are. A folder without libraries is left to the plug-in and the system.
 func (l libraries) load() error {
-	if l.folder == "" {
-		return nil
+	// go-xla would look for NVIDIA's folder in one place only, and print a page of advice where it is not there.
+	if err := os.Setenv("GOPJRT_CUDA_CHECKS", "0"); err != nil || l.folder == "" {
+		return err
 	}
 	for _, file := range l.files {
 		path := C.CString(file)
@@ -146,9 +146,9 @@ func (l libraries) load() error {
 		}
 	}
 	const tools = "--xla_gpu_cuda_data_dir"
-	var err error
-	if flags := os.Getenv("XLA_FLAGS"); !strings.Contains(flags, tools) {
-		err = os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" "+tools+"="+l.tools))
+	flags := os.Getenv("XLA_FLAGS")
+	if strings.Contains(flags, tools) {
+		return nil
 	}
-	return errors.Join(err, os.Setenv("GOPJRT_CUDA_CHECKS", "0")) // go-xla would look for the folder in one place only, and complain
+	return os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" "+tools+"="+l.tools))
 }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
 )
 
 // wheelServer is an index of wheels of this test.
@@ -34,7 +36,8 @@ func newWheelServer(t *testing.T) *wheelServer {
 	if err := checkMachine("the set"); err != nil {
 		t.Skipf("SKIPPED, %v", err)
 	}
-	site, _ := cudaTree(t)
+	site := t.TempDir()
+	backendtest.Plugin(t, site)
 	s := &wheelServer{bodies: map[string][]byte{}, cuts: map[string]int{}}
 	s.set = cudaSet{name: "cuda13-9", plugin: "jax_plugins/xla_cuda13/xla_cuda_plugin.so", version: "pjrt 9", unpacked: 1 << 20, driver: 13000}
 	s.add("pjrt", zipTree(t, site, "jax_plugins"))
