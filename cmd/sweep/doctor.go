@@ -136,11 +136,13 @@ func (d *diagnosis) addBackends(ctx context.Context, want string) {
 	}
 	choice, err := backend.Resolve(ctx, want)
 	d.Backend = choice
+	if err == nil && choice.Notice != "" {
+		d.add(noticeFinding(choice))
+	}
 	switch {
 	case err != nil:
 		d.add(finding{"backend", findingFail, fmt.Sprintf("--backend %s: %v", want, err), "use --backend auto"})
-	case choice.Notice != "":
-		d.add(finding{"backend", findingWarn, choice.Notice, "sweep backend install"})
+	case choice.PluginPath == "" && choice.Notice != "":
 	case choice.PluginPath == "":
 		d.add(finding{Check: "backend", State: findingOK, Detail: choice.Identity})
 	default:
@@ -148,6 +150,15 @@ func (d *diagnosis) addBackends(ctx context.Context, want string) {
 			choice.Platform, choice.PluginPath, choice.PluginVersion, choice.PluginSHA256)})
 		d.add(finding{Check: "devices", State: findingOK, Detail: strings.Join(choice.Devices, ", ")})
 	}
+}
+
+// noticeFinding warns that something faster is not used.
+func noticeFinding(c backend.Choice) finding {
+	fix := "sweep backend install"
+	if c.Platform != backend.PlatformGo {
+		fix = "the finding about its plug-in has it; --backend " + c.Platform + " does without the GPU, and without this warning"
+	}
+	return finding{"backend", findingWarn, c.Notice, fix}
 }
 
 // librariesFinding says where a CUDA plug-in takes NVIDIA's libraries from.

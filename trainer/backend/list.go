@@ -20,8 +20,8 @@ type Candidate struct {
 // Libraries are NVIDIA's libraries as wheels bring them, which a CUDA plug-in takes from a folder beside it.
 type Libraries struct {
 	Folder  string   `json:"folder,omitempty"` // empty where there is none: then it takes the system's
-	Files   []string `json:"files"`
-	Missing []string `json:"missing"`
+	Files   []string `json:"files,omitempty"`
+	Missing []string `json:"missing,omitempty"` // below Folder
 }
 
 // List returns every platform that could be used here, in the order in which auto prefers them. Pure Go is always the
@@ -38,7 +38,7 @@ func (r resolver) list(ctx context.Context) []Candidate {
 		c := broken(PlatformCUDA, path, errors.New("this machine shows no NVIDIA device (/dev/nvidia*)"),
 			"none is needed without a GPU; with one, install NVIDIA's driver")
 		if gpu {
-			c = r.candidate(ctx, path, PlatformCUDA, cudaFix)
+			c = r.candidate(ctx, path, PlatformCUDA, brokenCUDAFix)
 		}
 		l := findLibraries(path)
 		c.Libraries = &Libraries{l.folder, l.files, l.missing}

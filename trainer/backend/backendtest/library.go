@@ -11,7 +11,7 @@ import (
 )
 
 //go:embed testdata/*.c
-var sources embed.FS //nolint:gochecknoglobals // embedded files
+var sources embed.FS
 
 // Plugin compiles a stand-in for JAX's CUDA plug-in into a folder of Python packages, and for one of NVIDIA's libraries, as their wheels
 // lay them. It loads on any machine, makes no client, and says with which options it was asked for one.
