@@ -54,8 +54,8 @@ func TestSweepOnAGPU(t *testing.T) {
 		if err == nil {
 			err = json.Unmarshal(text, &a)
 		}
-		if err != nil || a.Device != 0 || a.MemoryLimit != 1<<30 || a.Platform != backend.PlatformCUDA {
-			t.Errorf("%s: device %d of %s with limit %d, %v, want device 0 and all of its memory", path, a.Device, a.Platform, a.MemoryLimit, err)
+		if err != nil || a.Device != 0 || !a.SharedDevice || a.MemoryLimit != 1<<30 || a.Platform != backend.PlatformCUDA {
+			t.Errorf("%s: %+v, %v, want device 0, shared, and all of its memory", path, a, err)
 		}
 	}
 }

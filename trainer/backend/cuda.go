@@ -147,8 +147,8 @@ func (l libraries) load() error {
 	}
 	const tools = "--xla_gpu_cuda_data_dir"
 	flags := os.Getenv("XLA_FLAGS")
-	if strings.Contains(flags, tools) {
-		return nil
+	if _, err := os.Stat(l.tools); err != nil || strings.Contains(flags, tools) {
+		return nil // without them XLA looks where CUDA is usually installed
 	}
 	return os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" "+tools+"="+l.tools))
 }

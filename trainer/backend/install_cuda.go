@@ -44,18 +44,18 @@ func (o InstallOptions) readyFor(set cudaSet) error {
 	if err := checkMachine(set.version); err != nil {
 		return err
 	}
-	final := filepath.Join(o.Dir, set.name)
-	if _, err := os.Stat(final); err == nil {
-		return fmt.Errorf("%s is there and does not work; delete it to download it again", final)
-	}
 	if o.resolver().gpu() {
 		if err := checkDriver(driverLibrary, set.driver); err != nil {
 			return err
 		}
 	}
+	final := filepath.Join(o.Dir, set.name)
+	if _, err := os.Stat(final); err == nil {
+		return fmt.Errorf("%s is there and does not work; delete it to download it again", final)
+	}
 	missing := set.download() - have(o.Dir, set)
 	o.say("%s with %d libraries of NVIDIA: %s to download, %s when unpacked in %s", set.version, len(set.wheels)-1,
-		trial.FormatBytes(missing), trial.FormatBytes(set.unpacked), filepath.Join(o.Dir, set.name))
+		trial.FormatBytes(missing), trial.FormatBytes(set.unpacked), final)
 	var st unix.Statfs_t
 	if err := unix.Statfs(o.Dir, &st); err != nil {
 		return fmt.Errorf("free space: %w", err)
