@@ -9,7 +9,8 @@ import (
 type Capacity struct {
 	Jobs        int
 	HostBytes   int64 // 0 means unknown
-	DeviceBytes int64 // 0 means none or unknown
+	DeviceBytes int64 // of each device; 0 means none or unknown
+	Devices     int   // that the jobs are dealt out to, equally many to each; 0 means none
 }
 
 // Decision is what to do next. It is recomputed from the facts, never stored.

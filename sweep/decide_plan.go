@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -10,9 +11,10 @@ import (
 type plan struct {
 	snapshot  Snapshot
 	jobs      int
-	bytes     int64 // the memory that all running trials share; 0 means no bound
+	bytes     int64 // the memory that trials share; 0 means no bound
+	share     int   // how many of them share it at most: all jobs, or those of a device
 	running   map[trial.ID]bool
-	used      int64              // estimates of the running trials
+	used      []int64            // estimates of the running trials, the largest first
 	unknown   bool               // some running trial has no estimate
 	peaks     map[likeness]int64 // the largest of the sweep's trials; nil until one is asked for
 	continues []startable
@@ -29,9 +31,11 @@ type startable struct {
 }
 
 func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
-	p := &plan{snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, running: s.running(live)}
+	p := &plan{snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, share: c.Jobs, running: s.running(live)}
 	if trial.OnDevice(s.Sweep.Platform) {
 		p.bytes = c.DeviceBytes
+		devices := max(1, c.Devices)
+		p.share = (c.Jobs + devices - 1) / devices
 	}
 	if len(p.running) == 0 {
 		return p
@@ -132,15 +136,21 @@ func (c startable) launch(platform string) Launch {
 
 // fits reports whether a trial of that estimate may join the running ones. Alone it always may: its worker measures for
 // itself and refuses what is over the limit. A trial nobody has measured the like of runs alone until its prediction is in.
+// Which trials meet on a device is not known here, so the largest must fit together.
 func (p *plan) fits(estimate int64) bool {
-	if p.bytes == 0 || len(p.running) == 0 {
+	if p.bytes == 0 || len(p.running) == 0 || p.share == 1 {
 		return true
 	}
-	return estimate > 0 && !p.unknown && p.used+estimate <= p.bytes
+	together := estimate
+	for _, other := range p.used[:min(len(p.used), p.share-1)] {
+		together += other
+	}
+	return estimate > 0 && !p.unknown && together <= p.bytes
 }
 
 func (p *plan) take(estimate int64) {
-	p.used += estimate
+	at, _ := slices.BinarySearchFunc(p.used, estimate, func(a, b int64) int { return cmp.Compare(b, a) })
+	p.used = slices.Insert(p.used, at, estimate)
 	p.unknown = p.unknown || estimate == 0
 }
 

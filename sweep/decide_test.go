@@ -146,6 +146,37 @@ func TestDecideStarts(t *testing.T) {
 	}
 }
 
+// TestDecideSharesGPUs has four trials of two ladders, each of which needs 40.
+func TestDecideSharesGPUs(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		known    bool // what the first, which runs, needs
+		capacity sweep.Capacity
+		want     int // trials that start
+	}{
+		"one each, whatever they need":           {false, sweep.Capacity{Jobs: 4, Devices: 4, DeviceBytes: 10}, 3},
+		"two fit on one":                         {true, sweep.Capacity{Jobs: 4, Devices: 1, DeviceBytes: 100}, 1},
+		"the first of its kind alone":            {false, sweep.Capacity{Jobs: 4, Devices: 1, DeviceBytes: 100}, 0},
+		"two on each of two":                     {true, sweep.Capacity{Jobs: 4, Devices: 2, DeviceBytes: 80}, 3},
+		"two could meet on one and do not fit":   {true, sweep.Capacity{Jobs: 4, Devices: 2, DeviceBytes: 79}, 0},
+		"the host's memory is not what is short": {true, sweep.Capacity{Jobs: 4, Devices: 1, DeviceBytes: 160, HostBytes: 1}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := registered(t, []float64{16, 32}, []int{1, 2, 4}, 0, 1)
+			s.Sweep.Platform = trial.PlatformCUDA
+			first := s.Ladders[0].Rungs[0].Trials[0].Trial.ID
+			live := []trial.AttemptID{begin(&s, first)}
+			if tt.known {
+				edit(&s, first, func(t *sweep.TrialFacts) { t.Memory.PeakDeviceBytes = new(int64(40)) })
+			}
+			if d := sweep.Decide(s, live, tt.capacity); len(d.Start) != tt.want {
+				t.Errorf("starts %v, want %d", names(s, d.Start), tt.want)
+			}
+		})
+	}
+}
+
 func predict(s *sweep.Snapshot, id trial.ID, bytes int64) {
 	edit(s, id, func(t *sweep.TrialFacts) {
 		t.Prediction = &trial.Prediction{AnalysisBytes: bytes / 2, PredictedBytes: bytes}

@@ -257,7 +257,7 @@ func (r *run) assignment(l Launch) trial.Assignment {
 	a := trial.Assignment{
 		Attempt: trial.NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model,
 		Corpus:   ladder.Corpus,
-		Platform: info.Platform, PluginPath: info.PluginPath,
+		Platform: info.Platform, PluginPath: info.PluginPath, SharedDevice: r.Capacity.Devices > 0 && r.Capacity.Jobs > r.Capacity.Devices,
 		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
 	}
 	for _, id := range l.Checkpoints {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/gomlx/go-xla/pjrt"
+
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
@@ -108,8 +110,12 @@ func residentBytes() (int64, error) {
 	return resident * int64(os.Getpagesize()), nil
 }
 
-// outOfMemory reports whether the device had no room: PJRT says so with this word in its text.
-func outOfMemory(err error) bool { return strings.Contains(err.Error(), "RESOURCE_EXHAUSTED") }
+// outOfMemory reports whether the device had no room: of PJRT's code go-xla leaves the number in the error's text, XLA sometimes the
+// name.
+func outOfMemory(err error) bool {
+	code := fmt.Sprintf("PJRT error (code=%d)", pjrt.PJRT_Error_Code_RESOURCE_EXHAUSTED)
+	return strings.Contains(err.Error(), code) || strings.Contains(err.Error(), "RESOURCE_EXHAUSTED")
+}
 
 // measure reads the peaks so far.
 func (t *training) measure() (trial.Memory, error) {

@@ -1,7 +1,13 @@
 package trainer
 
 import (
+	"errors"
+	"strings"
 	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
@@ -29,6 +35,42 @@ func TestLimitedPeak(t *testing.T) {
 				t.Errorf("limited(%s) = %p, want %p", tc.platform, got, tc.want)
 			}
 		})
+	}
+}
+
+// TestOutOfMemory asks a real plug-in for more than a process can address.
+func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
+	c, err := backend.Resolve(t.Context(), backend.PlatformCPU)
+	if err != nil {
+		t.Skipf("SKIPPED, needs the XLA CPU plug-in: %v", err)
+	}
+	be, err := backend.Open(c.Platform, c.PluginPath, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer be.Finalize()
+	_, full := graph.CallOnce(be, func(x *graph.Node) *graph.Node {
+		return graph.Add(graph.Iota(x.Graph(), shapes.Make(dtypes.Float32, 1<<23, 1<<23), 0), x)
+	}, float32(1))
+	if full == nil {
+		t.Fatal("the plug-in has 256 TiB of memory")
+	}
+	for name, tt := range map[string]struct {
+		shared bool
+		err    error
+		state  trial.OutcomeState
+		advice string
+	}{
+		"its own device":    {false, full, trial.OutcomeOverMemory, "lower batch_size"},
+		"a shared device":   {true, full, trial.OutcomeCrashed, "lower --jobs"},
+		"something else":    {true, errors.New("PJRT error (code=3): no"), trial.OutcomeFailed, "no"},
+		"named in its text": {false, errors.New("RESOURCE_EXHAUSTED: no"), trial.OutcomeOverMemory, "lower batch_size"},
+	} {
+		attempt := training{Assignment: trial.Assignment{SharedDevice: tt.shared}}
+		if o := attempt.failure(t.Context(), tt.err); o.State != tt.state || !strings.Contains(o.Error, tt.advice) {
+			t.Errorf("%s: %s with %q, want %s with %q", name, o.State, o.Error, tt.state, tt.advice)
+		}
 	}
 }
 

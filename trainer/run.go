@@ -30,14 +30,7 @@ func Run(ctx context.Context, a trial.Assignment, dir string, emit func(trial.Ev
 		return fatal.err
 	}
 	if err != nil {
-		outcome = trial.Outcome{State: trial.OutcomeFailed, Error: err.Error()}
-		switch {
-		case outOfMemory(err):
-			outcome.State = trial.OutcomeOverMemory
-			outcome.Error += ": lower batch_size or sequence_length"
-		case ctx.Err() != nil:
-			outcome = trial.Outcome{State: trial.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
-		}
+		outcome = t.failure(ctx, err)
 	}
 	outcome.Step, outcome.TrainSeconds, outcome.TotalSeconds = t.Step, t.TrainSeconds, t.total().Seconds()
 	if err := emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome}); err != nil {
@@ -47,6 +40,22 @@ func Run(ctx context.Context, a trial.Assignment, dir string, emit func(trial.Ev
 		return removeCheckpoints(append([]string{dir}, a.Checkpoints...))
 	}
 	return nil
+}
+
+// failure is how an attempt ended that met an error. On a shared device lack of memory says nothing of the trial: it is tried again.
+func (t *training) failure(ctx context.Context, err error) trial.Outcome {
+	switch {
+	case outOfMemory(err) && t.SharedDevice:
+		return trial.Outcome{
+			State: trial.OutcomeCrashed, Error: err.Error() + ": others on the same GPU left too little memory; if it comes again, lower --jobs",
+		}
+	case outOfMemory(err):
+		return trial.Outcome{State: trial.OutcomeOverMemory, Error: err.Error() + ": lower batch_size or sequence_length"}
+	case ctx.Err() != nil:
+		return trial.Outcome{State: trial.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
+	default:
+		return trial.Outcome{State: trial.OutcomeFailed, Error: err.Error()}
+	}
 }
 
 // fatalError is an error after which nothing more can be said through events.

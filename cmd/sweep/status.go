@@ -126,7 +126,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	workers, err := a.executor.open(a.root, 1, snapshot.Sweep.Platform)
+	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ type Assignment struct {
 	Cores      []int  `json:"cores,omitempty"`       // to pin to; empty means all
 	Device     int    `json:"device"`                // index, for GPUs
 
+	SharedDevice bool `json:"shared_device,omitempty"` // other trials may run on the device at the same time
+
 	MemoryLimit int64         `json:"memory_limit,omitempty"` // bytes; 0 means none
 	TrialTime   time.Duration `json:"trial_time,omitempty"`   // nanoseconds over all attempts; 0 means none
 	Calibration *Calibration  `json:"calibration,omitempty"`

@@ -110,7 +110,7 @@ const (
 	OutcomeOverMemory  OutcomeState = "over_memory" // predicted to need, or killed for needing, more than it may
 	OutcomeOverTime    OutcomeState = "over_time"   // limits.trial_time
 	OutcomeInterrupted OutcomeState = "interrupted" // asked to stop, or gone while no coordinator watched
-	OutcomeCrashed     OutcomeState = "crashed"     // gone without a word (appended by the coordinator), or failed in screening
+	OutcomeCrashed     OutcomeState = "crashed"     // gone without a word (the coordinator appends it), failed in screening, or GPU full
 	OutcomeFailed      OutcomeState = "failed"      // the worker met an error that a retry will not cure
 )
 

@@ -20,6 +20,12 @@ typedef struct {
 	int64_t bytes_in_use;
 	int64_t peak_bytes_in_use;
 	bool peak_bytes_in_use_is_set;
+	int64_t num_allocs;
+	bool num_allocs_is_set;
+	int64_t largest_alloc_size;
+	bool largest_alloc_size_is_set;
+	int64_t bytes_limit;
+	bool bytes_limit_is_set;
 	char more[256]; // statistics not read here; new ones are added at the end
 } memoryStatsArgs;
 
@@ -34,10 +40,11 @@ static pjrtCall entry(const void *api, int index) {
 	return *(const pjrtCall *)((const char *)api + at);
 }
 
-// peakBytes returns the peak of the device's allocator, or -1 where the plug-in cannot tell.
-static int64_t peakBytes(const void *api, void *device) {
+// memoryStats reads the peak and the limit of the device's allocator, each -1 where the plug-in cannot tell.
+static void memoryStats(const void *api, void *device, int64_t *peak, int64_t *limit) {
+	*peak = *limit = -1;
 	pjrtCall stats = entry(api, deviceMemoryStats), destroy = entry(api, errorDestroy);
-	if (!stats || !destroy) return -1;
+	if (!stats || !destroy) return;
 	memoryStatsArgs args;
 	memset(&args, 0, sizeof args);
 	args.struct_size = sizeofMemoryStats;
@@ -46,9 +53,10 @@ static int64_t peakBytes(const void *api, void *device) {
 	if (err) {
 		destroyArgs d = {sizeof d, NULL, err};
 		destroy(&d);
-		return -1;
+		return;
 	}
-	return args.peak_bytes_in_use_is_set ? args.peak_bytes_in_use : -1;
+	if (args.peak_bytes_in_use_is_set) *peak = args.peak_bytes_in_use;
+	if (args.bytes_limit_is_set) *limit = args.bytes_limit;
 }
 */
 import "C"
@@ -70,14 +78,33 @@ func PeakDeviceBytes(be compute.Backend) (n int64, source string, ok bool) {
 	if err != nil || len(client.AddressableDevices()) == 0 {
 		return 0, "", false
 	}
-	api, device := handle(client.Plugin(), "api"), handle(client.AddressableDevices()[0], "cDevice")
-	if api == nil || device == nil {
-		return 0, "", false
-	}
-	if n = int64(C.peakBytes(api, device)); n < 0 {
+	if n, _ = memoryStats(client, client.AddressableDevices()[0]); n < 0 {
 		return 0, "", false
 	}
 	return n, "PJRT allocator peak", true
+}
+
+// smallestDevice returns the bytes that the allocator of the smallest device may hand out; 0 where the plug-in cannot tell.
+func smallestDevice(client *pjrt.Client) int64 {
+	smallest := int64(0)
+	for i, device := range client.AddressableDevices() {
+		_, limit := memoryStats(client, device)
+		if limit = max(limit, 0); i == 0 || limit < smallest {
+			smallest = limit
+		}
+	}
+	return smallest
+}
+
+// memoryStats returns the peak and the limit of a device's allocator, each -1 where the plug-in cannot tell.
+func memoryStats(client *pjrt.Client, device *pjrt.Device) (peak, limit int64) {
+	api, address := handle(client.Plugin(), "api"), handle(device, "cDevice")
+	if api == nil || address == nil {
+		return -1, -1
+	}
+	var p, l C.int64_t
+	C.memoryStats(api, address, &p, &l)
+	return int64(p), int64(l)
 }
 
 // pjrtClient digs the client out of an XLA backend, which does not export it.

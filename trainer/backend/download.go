@@ -16,10 +16,10 @@ const (
 	idleTime      = 30 * time.Second
 )
 
-// download fetches url into the file at path. An interrupted transfer continues where it stopped, if the server can.
-// Between the tries it pauses, longer each time.
+// download fetches url into the file at path. What is there already of the file is kept: an interrupted transfer continues where
+// it stopped, if the server can. Between the tries it pauses, longer each time.
 func download(ctx context.Context, url, path string, pause time.Duration, progress func(done, total int64)) error {
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}

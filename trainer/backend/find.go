@@ -1,9 +1,11 @@
 package backend
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/gomlx/go-xla/installer"
 	"github.com/gomlx/go-xla/pjrt"
@@ -23,6 +25,24 @@ func findPlugins() map[string]string {
 			}
 		}
 	}
+	if _, set := os.LookupEnv(pjrt.PJRTPluginPathsEnv); !set {
+		maps.Copy(found, pythonPlugins())
+	}
+	return found
+}
+
+// pythonPlugins lists the CUDA plug-ins of the first folder of Python packages that has any. Their names, cuda@ and a path, sort behind
+// those of plug-ins that were installed for this program.
+func pythonPlugins() map[string]string {
+	found := map[string]string{}
+	for _, site := range pythonSites() {
+		for _, path := range sitePlugins(site) {
+			found["cuda@"+path] = path
+		}
+		if len(found) > 0 {
+			break
+		}
+	}
 	return found
 }
 
@@ -39,7 +59,8 @@ func pluginDirs() []string {
 	return append(dirs, "/usr/local/lib/go-xla", "/usr/local/lib/go-xla/nvidia")
 }
 
-// pluginsIn lists the plug-ins of one folder by name. A folder that cannot be read has none.
+// pluginsIn lists the plug-ins of one folder by name: files, and what Install makes of wheels, cuda13-0.11.2/jax_plugins/…. A folder that
+// cannot be read has none.
 func pluginsIn(dir string) map[string]string {
 	found := map[string]string{}
 	if dir == "" {
@@ -52,6 +73,11 @@ func pluginsIn(dir string) map[string]string {
 	for _, e := range entries {
 		if m := pluginFile.FindStringSubmatch(e.Name()); m != nil {
 			found[m[1]+m[2]] = filepath.Join(dir, e.Name())
+		}
+		if e.IsDir() && strings.HasPrefix(e.Name(), "cuda") {
+			for _, path := range sitePlugins(filepath.Join(dir, e.Name())) {
+				found[e.Name()] = path
+			}
 		}
 	}
 	return found

@@ -13,10 +13,13 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/gomlx/go-xla/installer"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // InstallOptions say where a plug-in goes and comes from. The zero value installs for the current user.
 type InstallOptions struct {
+	Platform string         // PlatformCPU, which empty means, or PlatformCUDA
 	Dir      string         // folder for the plug-in; empty means the first of PJRT_PLUGIN_LIBRARY_PATH, or the user's lib/go-xla
 	Progress func(Progress) // called from the installing goroutine; may be nil
 
@@ -26,6 +29,8 @@ type InstallOptions struct {
 
 	try   func(ctx context.Context, path string) error // replaces the child process in tests
 	pause time.Duration                                // between tries of a download; 0 means a second
+	cuda  *cudaSet                                     // nil means pinnedCUDA
+	gpu   func() bool                                  // replaces the look for a GPU in tests
 }
 
 // Progress is one step of an installation, or a part of a download when Total is not 0 (-1: unknown).
@@ -48,31 +53,54 @@ func defaultDir() (string, error) {
 	return filepath.Join(lib, "go-xla"), nil
 }
 
-// Install makes sure that a working XLA CPU plug-in is there and returns its path: one that works already, go-xla's own
-// release, or a wheel pinned by version and checksum, the first that can be had. The plug-in gets its final name only
-// after its archive's SHA-256 was verified and a child process computed something with it, so that a crash at any moment
-// leaves either no plug-in or a good one. Several installations at once wait for each other.
-func Install(ctx context.Context, o InstallOptions) (string, error) {
-	if path, ok := o.installed(ctx); ok {
-		o.say("already there: %s", path)
-		return path, nil
+// Install makes sure that a working plug-in is there and returns its choice: one that works already, or else for the CPU go-xla's own
+// release or a wheel, for CUDA a set of wheels, all pinned by version and checksum. A plug-in gets its final name only after what was
+// downloaded is verified and a child process has computed something with it, so that a crash at any moment leaves either no
+// plug-in or a good one. On a machine without a GPU a CUDA plug-in is only loaded, and the choice's Notice says so.
+// Several installations at once wait for each other.
+func Install(ctx context.Context, o InstallOptions) (Choice, error) {
+	get, ok := map[string]func(context.Context) (string, error){"": o.getCPU, PlatformCPU: o.getCPU, PlatformCUDA: o.getCUDA}[o.Platform]
+	if !ok {
+		return Choice{}, fmt.Errorf("%w: nothing to install for %q: want %s or %s", trial.ErrInput, o.Platform, PlatformCPU, PlatformCUDA)
+	}
+	if c, ok := o.installed(ctx); ok {
+		o.say("already there: %s", c.PluginPath)
+		return o.noted(c), nil
 	}
 	if o.Dir == "" {
 		dir, err := defaultDir()
 		if err != nil {
-			return "", err
+			return Choice{}, err
 		}
 		o.Dir = dir
 	}
 	unlock, err := o.lock(ctx)
 	if err != nil {
-		return "", err
+		return Choice{}, err
 	}
 	defer unlock()
-	if path, ok := o.installed(ctx); ok { // another installation was faster
-		o.say("already there: %s", path)
-		return path, nil
+	if c, ok := o.installed(ctx); ok { // another installation was faster
+		o.say("already there: %s", c.PluginPath)
+		return o.noted(c), nil
 	}
+	path, err := get(ctx)
+	if err != nil {
+		return Choice{}, err
+	}
+	c, err := o.resolver().path(ctx, path)
+	return o.noted(c), err
+}
+
+// noted adds what a person should know of a plug-in that nothing was computed with.
+func (o InstallOptions) noted(c Choice) Choice {
+	if o.Platform == PlatformCUDA && len(c.Devices) == 0 {
+		c.Notice = "it loads, but nothing was computed with it: this machine shows no NVIDIA device (/dev/nvidia*)"
+	}
+	return c
+}
+
+// getCPU installs the CPU plug-in from the first source that has it.
+func (o InstallOptions) getCPU(ctx context.Context) (string, error) {
 	var errs []error
 	for _, s := range o.sources() {
 		path, err := o.from(ctx, s)
@@ -88,22 +116,40 @@ func Install(ctx context.Context, o InstallOptions) (string, error) {
 	return "", fmt.Errorf("install the XLA CPU plug-in in %s: %w", o.Dir, errors.Join(errs...))
 }
 
-// installed returns a CPU plug-in that works: in the folder asked for, or anywhere if none was.
-func (o InstallOptions) installed(ctx context.Context) (string, bool) {
+// kind is how plug-ins of the platform are named: cpu or cuda.
+func (o InstallOptions) kind() string {
+	return strings.TrimPrefix(cmp.Or(o.Platform, PlatformCPU), "xla:")
+}
+
+// installed returns a plug-in for the platform that works: in the folder asked for, or anywhere if none was.
+func (o InstallOptions) installed(ctx context.Context) (Choice, bool) {
+	r := o.resolver()
+	c, err := r.first(ctx, o.kind(), "xla:"+o.kind())
+	if err != nil && len(r.named(o.kind())) > 0 {
+		o.say("not usable: %v", err)
+	}
+	return c, err == nil
+}
+
+// resolver looks in the folder asked for, or everywhere if none was. Where there is no GPU, loading is all that can be tried of a
+// CUDA plug-in.
+func (o InstallOptions) resolver() resolver {
 	r := newResolver()
 	if o.Dir != "" {
 		r.find = func() map[string]string { return pluginsIn(o.Dir) }
 	}
-	if o.try != nil {
+	if o.gpu != nil {
+		r.gpu = o.gpu
+	}
+	switch {
+	case o.try != nil:
 		r.probe = func(ctx context.Context, path string) (probeResult, error) {
 			return probeResult{Platform: "cpu", SHA256: strings.Repeat("0", 64)}, o.try(ctx, path)
 		}
+	case o.Platform == PlatformCUDA && !r.gpu():
+		r.probe = probeLoading
 	}
-	c, err := r.cpu(ctx)
-	if err != nil && len(r.named("cpu")) > 0 {
-		o.say("not usable: %v", errors.Unwrap(err))
-	}
-	return c.PluginPath, err == nil
+	return r
 }
 
 // lock waits for other installations in the same folder and removes what a killed one left behind.

@@ -104,16 +104,23 @@ func (m *mirror) options(t *testing.T) InstallOptions {
 	}
 }
 
+// install returns the path of the plug-in.
+func install(t *testing.T, o InstallOptions) (string, error) {
+	t.Helper()
+	c, err := Install(t.Context(), o)
+	return c.PluginPath, err
+}
+
 func TestInstallRelease(t *testing.T) {
 	t.Parallel()
 	m := newMirror(t)
 	o := m.options(t)
-	path, err := Install(t.Context(), o)
+	path, err := install(t, o)
 	if err != nil || filepath.Base(path) != "pjrt_c_api_cpu_v9.9.9_plugin.so" {
 		t.Fatalf("Install = %q, %v", path, err)
 	}
 	wantFiles(t, o.Dir, filepath.Base(path))
-	again, err := Install(t.Context(), o)
+	again, err := install(t, o)
 	if err != nil || again != path || m.downloads.Load() != 1 {
 		t.Errorf("second Install = %q, %v after %d downloads, want the same file and one download", again, err, m.downloads.Load())
 	}
@@ -121,8 +128,8 @@ func TestInstallRelease(t *testing.T) {
 
 func TestInstallWheel(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS != pinnedWheel().goos || runtime.GOARCH != pinnedWheel().goarch {
-		t.Skipf("SKIPPED, the wheel is for %s/%s", pinnedWheel().goos, pinnedWheel().goarch)
+	if err := checkMachine("the wheel"); err != nil {
+		t.Skipf("SKIPPED, %v", err)
 	}
 	tests := []struct {
 		name   string
@@ -143,7 +150,7 @@ func TestInstallWheel(t *testing.T) {
 			w := pinnedWheel()
 			w.sha256, w.pluginSHA256 = hashOf(m.wheel), hashOf([]byte(test.plugin))
 			path, err := o.from(t.Context(), source{"wheel", func(ctx context.Context) (artefact, error) {
-				return lookupWheel(ctx, m.URL, w)
+				return lookupPlugin(ctx, m.URL, w)
 			}})
 			if test.err == "" {
 				if err != nil {
@@ -167,7 +174,7 @@ func TestInstallRepairsABrokenPlugin(t *testing.T) {
 	write(t, o.Dir, "pjrt_c_api_cpu_plugin.so", "half of")
 	var said []string
 	o.Progress = func(p Progress) { said = append(said, p.Message) }
-	path, err := Install(t.Context(), o)
+	path, err := install(t, o)
 	if err != nil || !strings.HasSuffix(path, "v9.9.9_plugin.so") {
 		t.Fatalf("Install beside a broken plug-in = %q, %v", path, err)
 	}
@@ -219,7 +226,7 @@ func TestInstallFailures(t *testing.T) {
 			m := newMirror(t)
 			o := m.options(t)
 			test.spoil(t, m, &o)
-			path, err := Install(t.Context(), o)
+			path, err := install(t, o)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("Install = %q, %v, want an error with %q", path, err, test.want)
 			}
@@ -251,7 +258,7 @@ func TestInstallTidiesUpAfterAKill(t *testing.T) {
 	m := newMirror(t)
 	o := m.options(t)
 	write(t, o.Dir, ".installing-123/archive.tar.gz", "half of an archive")
-	path, err := Install(t.Context(), o)
+	path, err := install(t, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +295,7 @@ func TestInstallIntoAFolderThatCannotBe(t *testing.T) {
 func TestInstalledPluginWorks(t *testing.T) {
 	t.Parallel()
 	c := requireCPU(t)
-	path, err := Install(t.Context(), InstallOptions{Dir: filepath.Dir(c.PluginPath)})
+	path, err := install(t, InstallOptions{Dir: filepath.Dir(c.PluginPath)})
 	if err != nil || path != c.PluginPath {
 		t.Errorf("Install where %s works = %q, %v", c.PluginPath, path, err)
 	}

@@ -41,10 +41,13 @@ func openXLA(path string, cuda bool, device int) (compute.Backend, error) {
 	xla.EnableAutoInstall(false) // what GOMLX_NO_AUTO_INSTALL=1 does
 	config := path
 	if cuda {
-		config += ",preallocate=false"
-		if device != allDevices {
-			config += fmt.Sprintf(",visible_devices=%d", device)
+		if err := findLibraries(path).load(); err != nil {
+			return nil, err
 		}
+		if err := checkDriver(driverLibrary, oldestDriver(path)); err != nil {
+			return nil, err
+		}
+		config += cudaOptions(device)
 	}
 	be, err := xla.NewWithOptions(config, nil)
 	if err != nil {
@@ -55,4 +58,14 @@ func openXLA(path string, cuda bool, device int) (compute.Backend, error) {
 		return nil, errors.New("it lists no device")
 	}
 	return be, nil
+}
+
+// cudaOptions are what go-xla passes on to a CUDA plug-in: no memory taken in advance, and no TF32, which go-xla would turn on and which
+// rounds float32 products to 10 bits; PyTorch has it off too (torch.backends.cuda.matmul.allow_tf32).
+func cudaOptions(device int) string {
+	options := ",preallocate=false,tf32=false"
+	if device != allDevices {
+		options += fmt.Sprintf(",visible_devices=%d", device)
+	}
+	return options
 }

@@ -4,10 +4,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ranksweep/ranksweep/trainer/backend/backendtest"
 )
 
 // requireCPU returns the machine's CPU plug-in, or skips loudly.
@@ -114,32 +114,25 @@ func TestProbeCache(t *testing.T) {
 	}
 }
 
-// TestPJRTPositions compares the two function positions of device.go with the header that go-xla ships.
-func TestPJRTPositions(t *testing.T) {
+// TestPJRTLayout lets a compiler compare what device.go declares with the header that go-xla ships.
+func TestPJRTLayout(t *testing.T) {
 	t.Parallel()
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/gomlx/go-xla").Output()
-	if err != nil {
-		t.Skipf("SKIPPED, needs the go command: %v", err)
-	}
-	header, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "pjrt", "pjrt_c_api.h"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, api, found := strings.Cut(string(header), "typedef struct PJRT_Api {")
-	if !found {
-		t.Fatal("the header defines no PJRT_Api")
-	}
-	var names []string
-	for _, m := range regexp.MustCompile(`_PJRT_API_STRUCT_FIELD\((\w+)\)`).FindAllStringSubmatch(api, -1) {
-		names = append(names, m[1])
-	}
 	source, err := os.ReadFile("device.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.Index(names, "PJRT_Error_Destroy") != 0 || slices.Index(names, "PJRT_Device_MemoryStats") != 34 ||
-		!strings.Contains(string(source), "errorDestroy = 0, deviceMemoryStats = 34") {
-		t.Errorf("PJRT_Error_Destroy, PJRT_Device_MemoryStats at %d, %d of the header's functions; device.go differs",
-			slices.Index(names, "PJRT_Error_Destroy"), slices.Index(names, "PJRT_Device_MemoryStats"))
-	}
+	_, declared, _ := strings.Cut(string(source), "/*")
+	declared, _, _ = strings.Cut(declared, "*/\nimport \"C\"")
+	backendtest.CheckPJRT(t, declared+`
+#include <pjrt_c_api.h>
+#define SAME(a, b) _Static_assert((a) == (b), #a)
+SAME(headerBytes + errorDestroy * sizeof(void *), offsetof(PJRT_Api, PJRT_Error_Destroy));
+SAME(headerBytes + deviceMemoryStats * sizeof(void *), offsetof(PJRT_Api, PJRT_Device_MemoryStats));
+SAME(sizeof(destroyArgs), PJRT_Error_Destroy_Args_STRUCT_SIZE);
+SAME(sizeofMemoryStats, PJRT_Device_MemoryStats_Args_STRUCT_SIZE);
+SAME(offsetof(memoryStatsArgs, peak_bytes_in_use), offsetof(PJRT_Device_MemoryStats_Args, peak_bytes_in_use));
+SAME(offsetof(memoryStatsArgs, peak_bytes_in_use_is_set), offsetof(PJRT_Device_MemoryStats_Args, peak_bytes_in_use_is_set));
+SAME(offsetof(memoryStatsArgs, bytes_limit), offsetof(PJRT_Device_MemoryStats_Args, bytes_limit));
+SAME(offsetof(memoryStatsArgs, bytes_limit_is_set), offsetof(PJRT_Device_MemoryStats_Args, bytes_limit_is_set));
+`)
 }

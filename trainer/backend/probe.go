@@ -18,8 +18,11 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// probeEnv names the plug-in that a child process of this program is to try.
-const probeEnv = "RANKSWEEP_PROBE_PLUGIN"
+// probeEnv names the plug-in that a child process of this program is to try; with loadEnv it only loads it.
+const (
+	probeEnv = "RANKSWEEP_PROBE_PLUGIN"
+	loadEnv  = "RANKSWEEP_PROBE_LOAD"
+)
 
 // probeTimeout bounds one probe. A CPU plug-in answers in well under a second; CUDA with several GPUs takes a few.
 const probeTimeout = 60 * time.Second
@@ -30,6 +33,7 @@ type probeResult struct {
 	Version  string   `json:"version"`
 	SHA256   string   `json:"sha256"`
 	Devices  []string `json:"devices"`
+	Memory   int64    `json:"memory,omitempty"` // bytes that the allocator of the smallest device may hand out; 0 means unknown
 	Error    string   `json:"error,omitempty"`
 }
 
@@ -40,7 +44,11 @@ func init() {
 	if path == "" {
 		return
 	}
-	result, err := tryPlugin(path)
+	try := tryPlugin
+	if os.Getenv(loadEnv) != "" {
+		try = loadPlugin
+	}
+	result, err := try(path)
 	if err != nil {
 		result.Error = firstLine(err.Error())
 	}
@@ -69,7 +77,21 @@ func probePlugin(ctx context.Context, path string) (probeResult, error) {
 	return p, nil
 }
 
-func runProbe(ctx context.Context, path string) (probeResult, error) {
+// probeLoading reports what can be told of a CUDA plug-in without a GPU: that it loads, with NVIDIA's libraries.
+func probeLoading(ctx context.Context, path string) (probeResult, error) {
+	p, err := runProbe(ctx, path, loadEnv+"=1")
+	if err != nil {
+		return probeResult{}, fmt.Errorf("plug-in %s does not load: %w", path, err)
+	}
+	if p.SHA256, err = fileSHA256(path); err != nil {
+		return probeResult{}, fmt.Errorf("checksum of plug-in: %w", err)
+	}
+	p.Platform, p.Version = "cuda", pluginVersion(path, p)
+	return p, nil
+}
+
+// runProbe lets a child process of this program try a plug-in. env are more variables of its environment.
+func runProbe(ctx context.Context, path string, env ...string) (probeResult, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return probeResult{}, err
@@ -77,7 +99,7 @@ func runProbe(ctx context.Context, path string) (probeResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), probeEnv+"="+path, "TF_CPP_MIN_LOG_LEVEL=3")
+	cmd.Env = append(append(os.Environ(), probeEnv+"="+path, "TF_CPP_MIN_LOG_LEVEL=3"), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -97,14 +119,27 @@ func runProbe(ctx context.Context, path string) (probeResult, error) {
 	return p, nil
 }
 
-// tryPlugin loads the plug-in, lists its devices and computes 1+1 on the first. It runs in the child.
-func tryPlugin(path string) (result probeResult, err error) {
+// loadPlugin loads the plug-in and what it needs, and asks it for its version. It runs in the child.
+func loadPlugin(path string) (result probeResult, err error) {
+	if pjrt.IsCUDAName(path) {
+		if err := findLibraries(path).load(); err != nil {
+			return result, err
+		}
+	}
 	plugin, err := pjrt.GetPlugin(path)
 	if err != nil {
 		return result, err
 	}
 	major, minor := plugin.Version()
 	result.Version = fmt.Sprintf("PJRT API %d.%d", major, minor)
+	return result, nil
+}
+
+// tryPlugin loads the plug-in, lists its devices and computes 1+1 on the first. It runs in the child.
+func tryPlugin(path string) (result probeResult, err error) {
+	if result, err = loadPlugin(path); err != nil {
+		return result, err
+	}
 	be, err := openXLA(path, pjrt.IsCUDAName(path), allDevices)
 	if err != nil {
 		return result, err
@@ -114,7 +149,7 @@ func tryPlugin(path string) (result probeResult, err error) {
 	if err != nil {
 		return result, err
 	}
-	result.Platform = client.Platform()
+	result.Platform, result.Memory = client.Platform(), smallestDevice(client)
 	if v := client.PlatformVersion(); v != "" && v != result.Platform {
 		result.Version = v + ", " + result.Version
 	}
@@ -162,7 +197,7 @@ func (p probeResult) choice(path string) (Choice, error) {
 	}
 	return Choice{
 		Platform: platform, PluginPath: path, PluginVersion: p.Version, PluginSHA256: p.SHA256,
-		Identity: platform + " sha256:" + p.SHA256[:12], Devices: p.Devices,
+		Identity: platform + " sha256:" + p.SHA256[:12], Devices: p.Devices, DeviceBytes: p.Memory,
 	}, nil
 }
 
@@ -172,6 +207,9 @@ var releaseName = regexp.MustCompile(`_(v\d+\.\d+\.\d+)_plugin\.so$`)
 func pluginVersion(path string, p probeResult) string {
 	if p.SHA256 == pinnedWheel().pluginSHA256 {
 		return pinnedWheel().String()
+	}
+	if set := pinnedCUDA(); strings.HasSuffix(path, filepath.Join(set.name, set.plugin)) {
+		return set.version
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		if m := releaseName.FindStringSubmatch(real); m != nil {

@@ -23,7 +23,10 @@ const (
 const installFix = "run `sweep backend install`, or set PJRT_PLUGIN_LIBRARY_PATH to the folder that holds it"
 
 // cudaFix is what a person can do about a missing CUDA plug-in.
-const cudaFix = "set PJRT_PLUGIN_LIBRARY_PATH to the folder of pjrt_c_api_cuda_plugin.so, or give its path to --backend"
+const cudaFix = "run `sweep backend install --platform cuda`, or set PJRT_PLUGIN_LIBRARY_PATH to the folder of pjrt_c_api_cuda_plugin.so"
+
+// brokenCUDAFix is what a person can do about one that does not work.
+const brokenCUDAFix = "unless it is the driver (nvidia-smi fails too), delete the plug-in and run `sweep backend install --platform cuda`"
 
 // Choice is the platform and plug-in that a sweep runs on.
 type Choice struct {
@@ -33,11 +36,13 @@ type Choice struct {
 	PluginSHA256  string   `json:"plugin_sha256,omitempty"`
 	Identity      string   `json:"identity"` // becomes trial.Trial.Backend, e.g. "xla:cpu sha256:ad1309ac822b"
 	Devices       []string `json:"devices"`
-	Notice        string   `json:"notice,omitempty"` // one line for the user when auto fell back to pure Go
+	DeviceBytes   int64    `json:"device_bytes,omitempty"` // what the allocator of the smallest device may hand out; 0 means unknown
+	Notice        string   `json:"notice,omitempty"`       // one line for the user: why auto took what is slower, or what was not tried
 }
 
 // Resolve says what want (auto, xla:cpu, xla:cuda, go, or the path of a plug-in) means on this machine. Auto takes CUDA
-// if its plug-in loads and lists a device, else the CPU plug-in, else pure Go with a Notice. An explicit wish that cannot
+// if its plug-in loads and lists a device, else the CPU plug-in, with a Notice if there is a GPU whose plug-in does not work, else pure
+// Go with a Notice. An explicit wish that cannot
 // be met is an error that says how to meet it; a wish that is no backend at all is trial.ErrInput. Nothing is downloaded.
 func Resolve(ctx context.Context, want string) (Choice, error) {
 	return newResolver().resolve(ctx, want)
@@ -73,20 +78,24 @@ func (r resolver) resolve(ctx context.Context, want string) (Choice, error) {
 }
 
 func (r resolver) auto(ctx context.Context) (Choice, error) {
+	var unused string
 	if len(r.named("cuda")) > 0 && r.gpu() {
-		if c, err := r.cuda(ctx); err == nil {
+		c, err := r.cuda(ctx)
+		if err == nil {
 			return c, nil
 		}
+		unused = fmt.Sprintf("the GPU is not used: %v", err)
 	}
 	c, err := r.cpu(ctx)
 	if err == nil {
+		c.Notice = unused
 		return c, nil
 	}
 	if ctx.Err() != nil {
 		return Choice{}, ctx.Err()
 	}
 	c = goChoice()
-	c.Notice = fmt.Sprintf("%v; training in pure Go instead, about 20 times slower", err)
+	c.Notice = strings.TrimPrefix(fmt.Sprintf("%s; %v; training in pure Go instead, about 20 times slower", unused, err), "; ")
 	return c, nil
 }
 
@@ -105,6 +114,8 @@ func (r resolver) cuda(ctx context.Context) (Choice, error) {
 		return c, nil
 	case !r.gpu():
 		return Choice{}, fmt.Errorf("%w; this machine shows no NVIDIA device (/dev/nvidia*): use --backend auto", err)
+	case len(r.named("cuda")) > 0:
+		return Choice{}, fmt.Errorf("%w (to fix: %s)", err, brokenCUDAFix)
 	default:
 		return Choice{}, fmt.Errorf("%w (to fix: %s)", err, cudaFix)
 	}

@@ -57,7 +57,7 @@ func TestResolveRules(t *testing.T) {
 		{name: "auto without a GPU", plugins: map[string]string{"cuda": "cuda", "cpu": "cpu"}, want: "auto", choose: PlatformCPU, device: "cpu"},
 		{
 			name: "auto with a broken CUDA", gpu: true, plugins: map[string]string{"cuda": broken, "cpu": "cpu"}, want: "auto",
-			choose: PlatformCPU, device: "cpu",
+			choose: PlatformCPU, device: "cpu", notice: "the GPU is not used: plug-in cuda does not work",
 		},
 		{
 			name: "auto with a versioned CPU", plugins: map[string]string{"cpu_v0.114.0": "cpu"}, want: "auto", choose: PlatformCPU,

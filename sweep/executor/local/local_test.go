@@ -176,7 +176,7 @@ func TestSlotsArePinnedAndReused(t *testing.T) {
 		until(t, "started", func() bool { got, _ = e.Events(ctx, id, 0); return len(got) > 0 })
 		return got[0].Environment.Cores
 	}
-	e.DevicePerSlot = true
+	e.Devices = 2
 	for i, id := range []trial.AttemptID{"ee/1", "ff/1"} {
 		if err := e.Start(ctx, assignment(id)); err != nil {
 			t.Fatal(err)
@@ -204,6 +204,52 @@ func TestSlotsArePinnedAndReused(t *testing.T) {
 	}
 	stop("ff/1")
 	stop("gg/1")
+}
+
+// TestSlotsShareDevices has four jobs on two GPUs: a new one goes to the GPU with fewer, also under another coordinator.
+func TestSlotsShareDevices(t *testing.T) {
+	t.Parallel()
+	ctx, root := t.Context(), t.TempDir()
+	start := func(e *local.Executor, id trial.AttemptID, device int) {
+		t.Helper()
+		if err := e.Start(ctx, assignment(id)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "started", func() bool { got, _ := e.Events(ctx, id, 0); return len(got) > 0 })
+		if got := readSpec(t, root, id).Device; got != device {
+			t.Errorf("attempt %s has device %d, want %d", id, got, device)
+		}
+	}
+	stop := func(e *local.Executor, id trial.AttemptID) {
+		t.Helper()
+		if err := e.Stop(ctx, id, false); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the worker's end", func() bool { return !alive(t, e, id) })
+	}
+	open := func() *local.Executor {
+		e := newExecutor(t, root, sweeptest.WorkerWaits)
+		e.Slots, e.Devices = local.Slots(local.Cores(), 4), 2
+		return e
+	}
+	e := open()
+	for i, id := range []trial.AttemptID{"ee/1", "ff/1", "gg/1", "hh/1"} {
+		start(e, id, i%2)
+	}
+	for _, id := range []trial.AttemptID{"ee/1", "ff/1", "hh/1"} {
+		stop(e, id)
+	}
+	start(e, "ii/1", 1) // the first free slot would be on the GPU that gg has
+	next := open()
+	for _, id := range []trial.AttemptID{"gg/1", "ii/1"} {
+		if !alive(t, next, id) {
+			t.Fatalf("attempt %s is gone", id)
+		}
+	}
+	stop(next, "gg/1")
+	start(next, "jj/1", 0)
+	stop(next, "ii/1")
+	stop(next, "jj/1")
 }
 
 func TestSlotsDivideCores(t *testing.T) {

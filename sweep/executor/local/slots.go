@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -22,15 +23,15 @@ func Slots(cores []int, jobs int) [][]int {
 	return slots
 }
 
-// takeSlot gives the assignment the slot that the fewest living workers hold, the first among equals: its cores and, where
-// slots are devices, its device. Without slots nothing is pinned.
+// takeSlot gives the assignment the slot that the fewest living workers hold, on the device with the fewest, the first among equals: its
+// cores and its device. Without slots nothing is pinned.
 func (e *Executor) takeSlot(a *trial.Assignment) {
 	if len(e.Slots) == 0 {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	holders := make([]int, len(e.Slots))
+	holders, onDevice := make([]int, len(e.Slots)), make([]int, max(1, e.Devices))
 	for other, slot := range e.slots {
 		alive, err := trial.WorkerAlive(other.Dir(e.Root))
 		if err == nil && !alive {
@@ -38,14 +39,20 @@ func (e *Executor) takeSlot(a *trial.Assignment) {
 			continue
 		}
 		holders[slot]++
+		onDevice[e.deviceOf(slot)]++
 	}
-	free := slices.Index(holders, slices.Min(holders))
+	free := 0
+	for i := range holders {
+		if cmp.Or(cmp.Compare(holders[i], holders[free]), cmp.Compare(onDevice[e.deviceOf(i)], onDevice[e.deviceOf(free)])) < 0 {
+			free = i
+		}
+	}
 	e.holdSlot(a.Attempt, free)
-	a.Cores = e.Slots[free]
-	if e.DevicePerSlot {
-		a.Device = free
-	}
+	a.Cores, a.Device = e.Slots[free], e.deviceOf(free)
 }
+
+// deviceOf is the index of a slot's device; 0 where there is none.
+func (e *Executor) deviceOf(slot int) int { return slot % max(1, e.Devices) }
 
 // holdSlot notes that the attempt runs on a slot. e.mu is held.
 func (e *Executor) holdSlot(id trial.AttemptID, slot int) {
@@ -71,8 +78,17 @@ func (e *Executor) adoptSlot(id trial.AttemptID) {
 	if json.Unmarshal(body, &a) != nil {
 		return
 	}
-	slot := slices.IndexFunc(e.Slots, func(s []int) bool { return slices.Equal(s, a.Cores) })
-	if slot >= 0 {
-		e.holdSlot(id, slot)
+	held := make([]bool, len(e.Slots))
+	for _, slot := range e.slots {
+		held[slot] = true
+	}
+	adopted := -1
+	for i, cores := range e.Slots {
+		if slices.Equal(cores, a.Cores) && e.deviceOf(i) == a.Device && (adopted < 0 || held[adopted] && !held[i]) {
+			adopted = i
+		}
+	}
+	if adopted >= 0 {
+		e.holdSlot(id, adopted)
 	}
 }
