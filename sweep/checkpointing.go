@@ -75,12 +75,12 @@ func (f *Forecast) FitsCheckpointed() bool {
 // checkpointingText says what checkpointing would change, where that was measured.
 func (r Reached) checkpointingText() string {
 	c := r.Checkpointing
-	switch {
-	case c == nil:
+	if c == nil {
 		return ""
-	case c.UpTo < r.Rank:
-		return fmt.Sprintf("; with train.gradient_checkpointing: true it would need %s, which is too much as well", trial.FormatBytes(c.Bytes))
 	}
-	return fmt.Sprintf("; with train.gradient_checkpointing: true it would need %s and %s a trial, and ranks up to %d fit", trial.FormatBytes(c.Bytes),
-		seconds(c.TrialSeconds), c.UpTo)
+	text := "; with train.gradient_checkpointing: true it would need " + trial.FormatBytes(c.Bytes)
+	if c.UpTo < r.Rank {
+		return text + ", which is too much as well"
+	}
+	return fmt.Sprintf("%s and %s a trial, and ranks up to %d fit", text, seconds(c.TrialSeconds), c.UpTo)
 }

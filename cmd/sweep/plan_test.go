@@ -102,7 +102,7 @@ func TestPlanCheckpointing(t *testing.T) {
 	s := newTestSweep(t, "go", 10)
 	s.edit("seeds:", "limits: {memory: 1MiB}\nseeds:")
 	out, err := s.sweep("plan", s.path("grid.yaml"), "--backend", "go", "-q").Output()
-	for _, want := range []string{"rank 1 (ladder 1) would need ", "; with train.gradient_checkpointing: true it would need ", "no smaller grid"} {
+	for _, want := range []string{"rank 1 (ladder 1) would need ", "; with train.gradient_checkpointing: true it would", "no smaller grid"} {
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Fatalf("%v: it does not say %q:\n%s", err, want, out)
 		}
