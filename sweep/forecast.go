@@ -31,6 +31,8 @@ type Reached struct {
 	Step   int     `json:"step,omitempty"`
 	Steps  int     `json:"steps,omitempty"` // of them the trial ends after Step
 	Every  bool    `json:"every"`           // the ladder's lowest rank meets it already, so that no rank gets a loss
+
+	Checkpointing *Checkpointing `json:"gradient_checkpointing,omitempty"` // nil where it was not measured: see AddCheckpointing
 }
 
 // Forecast adds up what was estimated of all ladders; finished are the trials that have a loss already. Trials run in the order of
@@ -137,7 +139,7 @@ func (r Reached) String() string {
 		if r.Every {
 			text += ", so there is no verdict"
 		}
-		return text
+		return text + r.checkpointingText()
 	case "limits.trial_time":
 		text := fmt.Sprintf("limits.trial_time %s ends %s at step %d of %d", seconds(r.Value), from, r.Step, r.Steps)
 		if r.Every {

@@ -106,3 +106,55 @@ func TestForecast(t *testing.T) {
 		})
 	}
 }
+
+// TestForecastCheckpointing: what checkpointing would change stands beside each limits.memory, and nowhere else.
+func TestForecastCheckpointing(t *testing.T) {
+	t.Parallel()
+	const says = "rank 8 (ladder 2) would need 4.3 GiB, more than limits.memory 3 GiB allows: it is not started"
+	low, high := Measurement{Rank: 1, StepSeconds: 1, Bytes: 1 << 30}, Measurement{Rank: 16, StepSeconds: 1, Bytes: 8 << 30}
+	for name, test := range map[string]struct {
+		with Measurement // of the highest rank, with checkpointing
+		want string
+		fits bool
+	}{
+		"helps": {
+			Measurement{Rank: 16, StepSeconds: 2, Bytes: 2 << 30},
+			"; with train.gradient_checkpointing: true it would need 1.5 GiB and 7m20s a trial, and ranks up to 16 fit", true,
+		},
+		"helps for a while": {
+			Measurement{Rank: 16, StepSeconds: 2, Bytes: 4 << 30},
+			"; with train.gradient_checkpointing: true it would need 2.4 GiB and 7m20s a trial, and ranks up to 8 fit", true,
+		},
+		"does not help": {
+			Measurement{Rank: 16, OverMemory: true, Bytes: 7 << 30},
+			"; with train.gradient_checkpointing: true it would need 3.8 GiB, which is too much as well", false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := Registration{Ladders: []LadderPlan{forecastLadder(1, 5), forecastLadder(2, 5)}}
+			limits := Limits{Memory: 3 << 30}
+			for _, rung := range r.Ladders[0].Rungs {
+				for i := range rung.Trials {
+					rung.Trials[i].Trial.Spec.Train.GradientCheckpointing = true
+				}
+			}
+			var estimates [][]RungEstimate
+			for _, l := range r.Ladders {
+				estimates = append(estimates, l.Estimate(MeasuredEnds{low, high}, limits))
+			}
+			f := r.Forecast(estimates, nil, 2, limits, 2)
+			again := f.Checkpointed(r)
+			if len(again.Ladders) != 1 || !again.Ladders[0].Spec().Train.GradientCheckpointing || r.Ladders[1].Spec().Train.GradientCheckpointing {
+				t.Fatalf("to measure again: %+v", again.Ladders)
+			}
+			f.AddCheckpointing(r, []MeasuredEnds{{low, test.with}}, limits)
+			if own := f.Limits[0].String(); strings.Contains(own, "gradient_checkpointing") {
+				t.Errorf("a ladder that has it is told of it: %s", own)
+			}
+			if got := f.Limits[1].String(); got != says+test.want || f.FitsCheckpointed() != test.fits {
+				t.Errorf("%s, fits %t", got, f.FitsCheckpointed())
+			}
+		})
+	}
+}

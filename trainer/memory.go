@@ -2,7 +2,9 @@ package trainer
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/go-xla/pjrt"
@@ -77,17 +79,31 @@ func (t *training) workingBytes() int64 {
 	if err != nil {
 		adapter = 0 // prepare has refused it
 	}
-	activations := int64(0)
+	tokens := int64(spec.Train.BatchSize) * int64(spec.Data.SequenceLength)
+	return lora.TrainingBytes*adapter + 2*int64(bytesPerValue(spec.Train.Dtype))*tokens*t.activations()
+}
+
+// activations counts the modules' inputs and outputs for each token: all of them or, with checkpointing, those of the largest block
+// and every block's input.
+func (t *training) activations() int64 {
+	blocks, width := map[int]int64{}, 0
 	for _, m := range t.Model.Modules {
 		if !m.Head && !m.Embedding {
-			activations += int64(m.In + m.Out)
+			blocks[m.Layer()] += int64(m.In + m.Out)
+			width = max(width, min(m.In, m.Out))
 		}
 	}
 	for _, m := range t.targets {
-		activations += 2 * int64(spec.LoRA.RankOf(m.Name))
+		blocks[m.Layer()] += 2 * int64(t.Trial.Spec.LoRA.RankOf(m.Name))
 	}
-	tokens := int64(spec.Train.BatchSize) * int64(spec.Data.SequenceLength)
-	return lora.TrainingBytes*adapter + 2*int64(bytesPerValue(spec.Train.Dtype))*tokens*activations
+	if t.Trial.Spec.Train.GradientCheckpointing {
+		return slices.Max(slices.Collect(maps.Values(blocks))) + int64(len(blocks)*width)
+	}
+	all := int64(0)
+	for _, n := range blocks {
+		all += n
+	}
+	return all
 }
 
 func bytesPerValue(dtype string) int {

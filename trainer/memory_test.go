@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
@@ -96,5 +98,24 @@ func TestHostGrowth(t *testing.T) {
 		if 100*got < 85*tc.peaks || 100*got > 115*tc.peaks {
 			t.Errorf("%s, working set of %d MiB: predicted %d MiB, measured %d", tc.platform, tc.working, got, tc.peaks)
 		}
+	}
+}
+
+// TestActivations: checkpointing holds one block beside the inputs of all of them.
+func TestActivations(t *testing.T) {
+	t.Parallel()
+	var modules []lora.Module
+	for i := range 4 {
+		name := func(kind string) string { return fmt.Sprintf("transformer.h.%d.%s", i, kind) }
+		modules = append(modules, lora.Module{Name: name("attn.c_attn"), In: 10, Out: 30}, lora.Module{Name: name("mlp.c_fc"), In: 10, Out: 40})
+	}
+	run := &training{Assignment: trial.Assignment{Model: trial.ModelInfo{Modules: modules}}}
+	run.targets, run.Trial.Spec.LoRA.Rank = modules[:1], 3
+	if got, want := run.activations(), int64(4*(40+50)+2*3); got != want {
+		t.Errorf("activations = %d, want %d", got, want)
+	}
+	run.Trial.Spec.Train.GradientCheckpointing = true
+	if got, want := run.activations(), int64(40+50+2*3+4*10); got != want {
+		t.Errorf("activations with checkpointing = %d, want %d", got, want)
 	}
 }

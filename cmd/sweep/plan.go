@@ -24,6 +24,7 @@ func newPlanCommand(a *app) *cobra.Command {
 		Long: `plan lists the grid's ladders with trials, tokens and trainable parameters per rank, and the smallest gain that its seeds can
 tell from none. Then it reads the data and trains a few real steps of the lowest and the highest rank of each ladder, in a
 worker as a run would, and predicts memory and time from them; --no-calibrate leaves that out and reads configurations only.
+Where limits.memory would stop a rank it measures again with train.gradient_checkpointing, and says what that would change.
 
 Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. What climbing, a scout and every rank take is printed as
 expected, if each rank is as likely to be the answer, and at most. Times assume an otherwise idle machine.
@@ -120,6 +121,9 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	}
 	view.compare(g, r, estimates, finished, capacity.Jobs)
 	view.Forecast = new(r.Forecast(planned(g), estimates, finished, capacity.Jobs))
+	if err := a.addCheckpointing(ctx, view.Forecast, r, g.Limits(), capacity); err != nil {
+		return planView{}, err
+	}
 	view.Seconds = &view.Forecast.MostSeconds
 	if view.Forecast.Hopeless {
 		if cheaper, ok := r.Cheaper(estimates, g.Limits(), g.Seeds, capacity.Jobs); ok {
@@ -134,6 +138,21 @@ func planned(g grid.Grid) sweep.Info {
 	rule := g.Rule()
 	rule.GridSeeds = g.Seeds
 	return sweep.Info{Rule: rule, Seeds: g.Seeds, Limits: g.Limits(), Strategy: g.Strategy(), Race: g.Race()}
+}
+
+// addCheckpointing measures what limits.memory stops once more, with gradient checkpointing.
+func (a *app) addCheckpointing(ctx context.Context, f *sweep.Forecast, r sweep.Registration, limits sweep.Limits, capacity sweep.Capacity) error {
+	again := f.Checkpointed(r)
+	if len(again.Ladders) == 0 {
+		return nil
+	}
+	a.say("limits.memory stops a rank: measuring again with gradient checkpointing")
+	measured, err := a.calibrate(ctx, again, limits, capacity)
+	if err != nil {
+		return err
+	}
+	f.AddCheckpointing(r, measured, limits)
+	return nil
 }
 
 // calibrate measures the ladders' lowest and highest ranks in a folder that is removed.

@@ -181,6 +181,24 @@ func TestPlanCalibrates(t *testing.T) {
 	}
 }
 
+// TestPlanCheckpointing: where limits.memory stops a rank, plan trains with gradient checkpointing, too, and says what that changes.
+func TestPlanCheckpointing(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, "go", 10)
+	s.edit("seeds:", "limits: {memory: 1MiB}\nseeds:")
+	out, err := s.sweep("plan", s.path("grid.yaml"), "--backend", "go", "-q").Output()
+	for _, want := range []string{"rank 1 (ladder 1) would need ", "; with train.gradient_checkpointing: true it would", "no smaller grid"} {
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Fatalf("%v: it does not say %q:\n%s", err, want, out)
+		}
+	}
+	s.edit("steps: 10", "steps: 10, gradient_checkpointing: true")
+	out, err = s.sweep("plan", s.path("grid.yaml"), "--backend", "go", "-q").Output()
+	if err != nil || strings.Contains(string(out), "with train.gradient_checkpointing") {
+		t.Errorf("%v: a grid that has it is told of it:\n%s", err, out)
+	}
+}
+
 func TestNeededText(t *testing.T) {
 	t.Parallel()
 	needed := plateau.DefaultRule().SeedsNeeded(5)

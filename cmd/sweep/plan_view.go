@@ -276,7 +276,7 @@ func (v planView) forecastText() string {
 	switch {
 	case f.Cheaper != nil:
 		fmt.Fprintf(&b, "a cheaper grid, at most %s; replace in this one:\n%s", report.Seconds(f.Cheaper.Seconds), f.Cheaper.Grid)
-	case f.Hopeless:
+	case f.Hopeless && !f.FitsCheckpointed():
 		b.WriteString("no smaller grid of these models fits: raise the limit, or choose a smaller model or batch_size\n")
 	}
 	return b.String()

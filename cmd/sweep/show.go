@@ -250,7 +250,7 @@ func specRows(t shownTrial) [][]string {
 			[]string{"alpha", fmt.Sprintf("%s (scaling %s)", float(l.Alpha), computed(l.Scaling()))}, []string{"dropout", float(l.Dropout)})
 	}
 	rows = append(rows, l.Settings()...)
-	return append(rows, [][]string{
+	rows = append(rows, [][]string{
 		{"steps", strconv.Itoa(tr.Steps) + afterCuts(t.Spec.Shrink)},
 		{"batch_size", fmt.Sprintf("%d x %d", tr.BatchSize, tr.GradientAccumulationSteps)},
 		{"learning_rate", fmt.Sprintf("%s, %s, %d warm-up steps", float(tr.LearningRate), tr.LRSchedulerType, tr.WarmupSteps)},
@@ -260,6 +260,10 @@ func specRows(t shownTrial) [][]string {
 		{"seed", strconv.FormatInt(t.Spec.Seed, 10)},
 		{"backend", t.Backend},
 	}...)
+	if tr.GradientCheckpointing {
+		rows = slices.Insert(rows, len(rows)-2, []string{"gradient_checkpointing", "true"})
+	}
+	return rows
 }
 
 func writeAttempt(b *strings.Builder, a shownAttempt) {

@@ -65,6 +65,7 @@ func (r Resolved) spec(axes []key, at []int, rank int) trial.Spec {
 	if r.plusRatio > 0 && r.plusEmbed == 0 {
 		s.LoRA.LoRAPlusLREmbedding = loraPlusEmbedding
 	}
+	s.Train.GradientCheckpointing = r.checkpoints
 	for i, k := range axes {
 		k.axis.set(&s, &r.Grid, at[i])
 	}
@@ -101,8 +102,11 @@ func (g Grid) sharedSettings() sweep.Cell {
 	if g.initAdapter != "" {
 		shared = append(shared, sweep.Setting{Name: "init_adapter", Value: g.initAdapter})
 	}
-	for _, path := range []string{"lora.rank_pattern", "lora.alpha_pattern", "lora.loraplus_lr_ratio", "lora.loraplus_lr_embedding"} {
-		if k, ok := findKey(path); ok && k.text(&g) != "" {
+	standard := defaultGrid(g.file)
+	for _, path := range []string{
+		"lora.rank_pattern", "lora.alpha_pattern", "lora.loraplus_lr_ratio", "lora.loraplus_lr_embedding", "train.gradient_checkpointing",
+	} {
+		if k, ok := findKey(path); ok && k.text(&g) != k.text(&standard) {
 			_, name := splitPath(path)
 			shared = append(shared, sweep.Setting{Name: name, Value: k.text(&g)})
 		}

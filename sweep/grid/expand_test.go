@@ -1,6 +1,7 @@
 package grid_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -324,4 +325,21 @@ func sparing() plateau.Rule {
 	rule := plateau.DefaultRule()
 	rule.SeedsPerRank = plateau.NeededSeeds
 	return rule
+}
+
+// Checkpointing is a setting of every trial: a cell names it where it is on, and a spec without it is written as ever.
+func TestExpandCheckpointing(t *testing.T) {
+	t.Parallel()
+	for value, on := range map[string]bool{"true": true, "false": false} {
+		l := mustExpand(t, parse(t, strings.Replace(minimal, "steps: 10", "steps: 10, gradient_checkpointing: "+value, 1)))[0]
+		body, err := json.Marshal(l.Spec().Train)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, text := range map[string]string{"cell": l.Cell.String(), "spec": string(body)} {
+			if strings.Contains(text, "gradient_checkpointing") != on {
+				t.Errorf("gradient_checkpointing: %s: %s %s", value, what, text)
+			}
+		}
+	}
 }

@@ -42,6 +42,7 @@ type Grid struct {
 	plusRatio   float64
 	plusEmbed   float64 // learning rate; 0 means LoRA+'s standard
 	train       trainAxes
+	checkpoints bool      // gradient_checkpointing
 	fullRate    []float64 // learning rates of the reference; none: a tenth of the ladder's
 	tune        []string  // names of axes, in the order of the keys
 	strategy    sweep.Strategy

@@ -126,6 +126,9 @@ func trainKeys() []key {
 		axisKey("train.dtype", "Type of the base model and the compute; adapters and moments stay float32. Axis.",
 			choiceCodec(trial.DtypeFloat32, trial.DtypeBFloat16), func(g *Grid) *[]string { return &g.train.dtype },
 			func(s *trial.Spec, v string) { s.Train.Dtype = v }),
+		singleKey("train.gradient_checkpointing", "Keep only the input of each transformer block for the backward pass and compute the rest "+
+			"again there: much less memory, more time, the same losses but for rounding.",
+			boolCodec(), func(g *Grid) *bool { return &g.checkpoints }),
 	})
 }
 

@@ -90,6 +90,8 @@ type TrainSpec struct {
 	EvalSteps                 int     `json:"eval_steps"`
 	Dtype                     string  `json:"dtype"` // of the base and the compute; adapters and moments stay float32
 
+	GradientCheckpointing bool `json:"gradient_checkpointing,omitempty"` // the backward pass computes the inside of blocks again
+
 	// Epochs and WarmupRatio ask for what only the data's size tells. OnRows turns them into steps before a trial gets its identity,
 	// so they are no part of it: the same steps are the same trial.
 	Epochs      float64 `json:"-"`

@@ -86,7 +86,9 @@ func (p *Program) gradientFor(B, T int) (*executable, error) {
 		if dropout {
 			keys, rest = rest[0], rest[1:]
 		}
-		nll, root := p.trunk(adapter, keys, rest).surrogate(batch, scale)
+		m := p.trunk(adapter, keys, rest)
+		m.checkpointing = p.options.Train.GradientCheckpointing
+		nll, root := m.surrogate(batch, scale)
 		grads := Gradient(root, adapter...)
 		loss := Mul(ReduceAllSum(nll), scale)
 		return []*Node{Add(acc, Concatenate([]*Node{p.layout.join(grads), Reshape(loss, 1)}, 0))}

@@ -20,7 +20,8 @@ type trunk struct {
 	lora    *loraGraph       // nil without adapter
 	inputs  map[string]*Node // where linear leaves its inputs, by module; nil where nobody asks
 
-	trainsHead bool // the output head, or an adapter of it, trains
+	trainsHead    bool // the output head, or an adapter of it, trains
+	checkpointing bool // the backward pass keeps only a block's input and computes the rest again
 }
 
 func newTrunk(c Config, tensors map[string]*Node, l *loraGraph) trunk {
@@ -95,10 +96,17 @@ func (m trunk) states(ids, positions *Node) []*Node {
 	x := m.arch.begin(m, in)
 	states := []*Node{x}
 	for i := range m.Layers {
+		if m.checkpointing {
+			// GoMLX computes what follows again from x plus 0 times a gradient, which XLA can neither fold nor merge with the first time.
+			x = x.Checkpoint()
+		}
 		x = m.arch.block(m, x, i, in.layer(m.windowed(i)))
 		if i < m.Layers-1 {
 			states = append(states, x)
 		}
+	}
+	if m.checkpointing {
+		x = x.StopCheckpoint()
 	}
 	return append(states, m.end(x))
 }
