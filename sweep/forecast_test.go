@@ -139,11 +139,12 @@ func TestForecastCheckpointing(t *testing.T) {
 					rung.Trials[i].Trial.Spec.Train.GradientCheckpointing = true
 				}
 			}
-			var estimates [][]RungEstimate
+			var estimates []LadderEstimate
 			for _, l := range r.Ladders {
-				estimates = append(estimates, l.Estimate(MeasuredEnds{low, high}, limits))
+				estimates = append(estimates, LadderEstimate{Rungs: l.estimateRungs(MeasuredEnds{low, high}, limits)})
 			}
-			f := r.Forecast(estimates, nil, 2, limits, 2)
+			info := Info{Rule: plateau.Rule{Patience: 2, SeedsPerRank: plateau.EverySeed}, Limits: limits}
+			f := r.Forecast(info, estimates, nil, 2)
 			again := f.Checkpointed(r)
 			if len(again.Ladders) != 1 || !again.Ladders[0].Spec().Train.GradientCheckpointing || r.Ladders[1].Spec().Train.GradientCheckpointing {
 				t.Fatalf("to measure again: %+v", again.Ladders)
