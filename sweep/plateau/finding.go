@@ -60,7 +60,7 @@ const (
 	// at confidence Value.
 	ReasonOutraced Code = "outraced"
 	// ReasonOutscouted: the scouts show ladder Count, named Name, ahead by Values: at the second of Ranks, its largest, over this one at the
-	// first, its best. By Gain once the scout's error is allowed for; at confidence Value.
+	// first, its best. By Gain once the scout's error is allowed for, and the noise Limit of a run; at confidence Value.
 	ReasonOutscouted Code = "outraced_by_scouts"
 
 	ReasonFailed   Code = "failed"     // Count of Of trials failed: Trials
@@ -118,6 +118,7 @@ const (
 	AdviseChosen       Code = "tuned_choice"        // each rank stands for the best of Count candidates
 	AdviseScale        Code = "scale_varies"        // the scaling goes from Values[0] at Ranks[0] to Values[1] at Ranks[1]
 	AdviseRace         Code = "outraced"            // no trial is spent on further ranks; race: false trains them
+	AdviseRaceScouts   Code = "outraced_by_scouts"  // no trial is spent on any rank; race: false trains them
 	AdviseClimbInstead Code = "climb_instead"       // strategy Name trains rank Over first; a ladder climbs from Ranks
 	AdviseCertify      Code = "certify_scout"       // strategy: scout trains what a verdict needs
 )

@@ -41,6 +41,7 @@ func newRule(info sweep.Info) Rule {
 	return Rule{
 		Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, NoiseSD: p.NoiseSD, NoiseSource: p.NoiseSource,
 		SeedsPerRank: cmp.Or(p.SeedsPerRank, plateau.EverySeed), minGain: p.MinGain, seeds: len(info.Seeds),
+		given: p.NoiseSD > 0 && (p.NoiseSource == plateau.NoiseFromGrid || p.NoiseSource == plateau.NoiseFromFlag),
 	}
 }
 
@@ -242,6 +243,13 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 	if len(l.Candidates) > 0 {
 		for _, s := range l.Candidates[0] {
 			c.Tuned = append(c.Tuned, s.Name)
+		}
+	}
+	c.untrained = "no trial finished yet"
+	if out.Verdict.Screening != nil {
+		c.untrained = "no rank trained"
+		if out.Verdict.State == plateau.StateRunning {
+			c.untrained += " yet"
 		}
 	}
 	for _, rung := range out.Rungs {

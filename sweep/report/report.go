@@ -34,7 +34,8 @@ type Rule struct {
 	SeedsPerRank plateau.SeedsPerRank `json:"seeds_per_rank"` // needed, or all
 
 	minGain plateau.MinGain
-	seeds   int // of the grid
+	seeds   int  // of the grid
+	given   bool // a person gave noise_sd
 }
 
 // Recommendation is the one answer on top of a report.
@@ -131,6 +132,8 @@ type Conditions struct {
 	// Tuned names the axes that are tuned at each rank: the settings are then those of the recommended one.
 	Tuned  []string `json:"tuned,omitempty"`
 	Tokens int64    `json:"tokens"` // supervised tokens one trial has trained on; 0 before the first is done
+
+	untrained string // what to say where there are none
 }
 
 // Verdict is a plateau.Verdict without its rungs, whose numbers stand in Rung.

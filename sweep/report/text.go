@@ -237,7 +237,11 @@ func (t *text) verdict(l Ladder) {
 	if v.Probability != nil {
 		probability = fmt.Sprintf(" (probability %s)", chance(*v.Probability))
 	}
-	t.print(t.bold(fmt.Sprintf("%s%s%s: %s", v.State, probability, v.over(), rank)))
+	headline := fmt.Sprintf("%s%s%s: %s", v.State, probability, v.over(), rank)
+	if v.Outraced != nil {
+		headline = v.Outraced.after(v.Screening)
+	}
+	t.print(t.bold(headline))
 	if l.Conditions.Steps > 0 {
 		t.para("  at      ", "%s", l.Conditions)
 	}
@@ -321,7 +325,7 @@ func (c Conditions) String() string {
 	if !strings.HasSuffix(c.Alpha, "r") && !slices.Contains(c.Tuned, "alpha") {
 		alpha += " fixed"
 	}
-	tokens := "no trial finished yet"
+	tokens := c.untrained
 	if c.Tokens > 0 {
 		tokens = count(c.Tokens) + " tokens seen per trial"
 	}
