@@ -69,7 +69,7 @@ const (
 	ReasonDiverged  Code = "diverged"
 	ReasonMemory    Code = "memory"        // Ranks need more than limits.memory, Limit bytes, or, where that is 0, than the machine has
 	ReasonScouting  Code = "running_scout" // Count of Of trials of Ranks finished, to show every lower rank too
-	ReasonScouted   Code = "scouted"       // Ranks is where the curve of one run flattens, and none was trained by itself
+	ReasonScouted   Code = "scouted"       // Ranks is where the curve of one run flattens
 	ReasonTrialTime Code = "trial_time"    // a trial of Ranks takes longer than limits.trial_time, Limit seconds
 	ReasonTime      Code = "time"          // limits.time, Limit seconds, ran out before Ranks were complete
 )

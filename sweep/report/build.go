@@ -30,6 +30,13 @@ func Build(s sweep.Snapshot) Report {
 	for i, l := range s.Ladders {
 		r.Ladders = append(r.Ladders, newLadder(l, s.Sweep.Seeds, verdicts[i], s.Sweep.Rule))
 	}
+	if len(s.Ladders) > 1 {
+		r.Steps = new(Steps)
+		for i, l := range s.Ladders {
+			of := newSteps(l, l.Needed(verdicts[i], s.Sweep.Seeds), verdicts[i])
+			r.Steps.Spent, r.Steps.Exhaustive = r.Steps.Spent+of.Spent, r.Steps.Exhaustive+of.Exhaustive
+		}
+	}
 	r.Recommendation = recommend(r)
 	r.Axes = axes(r.Ladders, r.Recommendation)
 	r.Warnings = append(r.Warnings, incomparable(r.Ladders)...)
@@ -64,6 +71,9 @@ func newLadder(whole sweep.Ladder, seeds []int64, v plateau.Verdict, rule platea
 		row := newRung(l, rung, judged)
 		row.ScreenedLoss, row.started, row.Diverged = screened, started(rung), slices.Contains(v.DivergedRanks, rung.Rank)
 		out.Rungs = append(out.Rungs, row)
+	}
+	for _, t := range l.Scouts {
+		out.scouts = append(out.scouts, newTrial(t))
 	}
 	out.Verdict.Screening = newScreening(whole, l, v)
 	out.Reference = newReference(l, out.Rungs, v, rule)

@@ -20,6 +20,7 @@ type Report struct {
 	Seeds          []int64        `json:"seeds"`
 	Strategy       sweep.Strategy `json:"strategy,omitempty"` // absent: ladder
 	Backend        string         `json:"backend"`
+	Steps          *Steps         `json:"steps,omitempty"` // of all ladders; absent in a report of one
 	Warnings       []string       `json:"warnings"`
 }
 
@@ -116,6 +117,7 @@ type Ladder struct {
 
 	id         int64 // in the database
 	baseParams int64 // of the base model
+	scouts     []Trial
 	modules    []lora.Module
 	corpus     string // losses compare only between ladders scored on the same tokens
 }

@@ -201,6 +201,9 @@ func (t *text) header(r Report) {
 	}
 	t.para("", "Sweep %s: %d %s, %s %s%s. Backend %s.", r.Sweep, len(r.Ladders), plural("ladder", len(r.Ladders)),
 		plural("seed", len(r.Seeds)), prose.List(r.Seeds), noise, orNone(r.Backend))
+	if steps := r.steps(); steps != "" {
+		t.para("", "Trained: %s", steps)
+	}
 	for _, warning := range r.Warnings {
 		t.para("Warning: ", "%s", warning)
 	}

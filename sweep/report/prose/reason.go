@@ -85,7 +85,7 @@ func ending(f plateau.Finding) string {
 	case plateau.ReasonScouting:
 		return fmt.Sprintf("rank %d, to be cut down to every lower rank: %d of %d trials finished", f.Ranks[0], f.Count, f.Of)
 	case plateau.ReasonScouted:
-		return fmt.Sprintf("rank %d is an estimate: the curve of one run flattens there, and no rank was trained by itself", f.Ranks[0])
+		return fmt.Sprintf("rank %d is an estimate: the curve of one run flattens there", f.Ranks[0])
 	case plateau.ReasonStopping:
 		return "limits.time ran out: running trials write their checkpoints"
 	case plateau.ReasonHeld:
