@@ -39,7 +39,7 @@ func Build(s sweep.Snapshot) Report {
 	}
 	r.Recommendation = recommend(r)
 	r.Axes = axes(r.Ladders, r.Recommendation)
-	r.Warnings = append(r.Warnings, incomparable(r.Ladders)...)
+	r.Warnings = append(append(r.Warnings, incomparable(r.Ladders)...), unseen(r.Ladders)...)
 	return r
 }
 

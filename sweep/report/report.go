@@ -80,8 +80,21 @@ func (c Cost) peaks() spread {
 // Step is a neighbour of the recommended rung on its ladder.
 type Step struct {
 	Rank int              `json:"rank"`
-	Gain plateau.Interval `json:"gain"` // of the larger rank over the smaller; no bounds where the rule never compared the two
+	Gain plateau.Interval `json:"gain"` // of the larger rank over the smaller; no bounds below two shared seeds, where no rule gave any
 	Cost Cost             `json:"cost"`
+
+	shared int // seeds
+}
+
+// unbounded says why a gain has no interval; empty where it has.
+func (s Step) unbounded() string {
+	switch {
+	case s.Gain.Lo != nil && s.Gain.Hi != nil:
+		return ""
+	case s.shared == 1:
+		return " (the two share one seed only)"
+	}
+	return " (the two share no seed)"
 }
 
 // Equivalent is the complete rung with the fewest trainable parameters whose loss lies within min_gain of the

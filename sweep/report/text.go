@@ -69,12 +69,12 @@ func (r Report) Text(w io.Writer, o Options) error {
 	}
 	t.print("")
 	t.legend()
-	if r.Strategy == sweep.StrategyScreen {
+	if r.Strategy == sweep.StrategyScreen && r.screened() {
 		t.para("", "Column \"screened\" has the mean losses of the screened rank's adapters truncated to each rank: "+
 			"they chose the ranks to train, "+
 			"too pessimistic at low ones, and no verdict rests on them.")
 	}
-	if r.Strategy.Scouts() {
+	if r.Strategy.Scouts() && r.screened() {
 		t.para("", "Column \"scouted\" has what one trial showed of every rank: the largest one trained, then cut down to each lower rank and "+
 			"trained on for a tenth of the steps. It is an estimate, and no verdict rests on it.")
 	}
@@ -104,6 +104,13 @@ func (t *text) recommendation(r Report) {
 	}
 }
 
+// screened reports whether some table has the losses that chose the ranks.
+func (r Report) screened() bool {
+	return slices.ContainsFunc(r.Ladders, func(l Ladder) bool {
+		return slices.ContainsFunc(l.Rungs, func(r Rung) bool { return r.ScreenedLoss != nil })
+	})
+}
+
 // Served says in a sentence how an adapter is served.
 func Served(s lora.Serving) string {
 	switch {
@@ -118,10 +125,10 @@ func Served(s lora.Serving) string {
 
 func (t *text) steps(rec Recommendation, decimals int) {
 	if s := rec.Larger; s != nil {
-		t.para("", "Going to %d %s nats for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), extras(rec.Cost, s.Cost))
+		t.para("", "Going to %d %s nats%s for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), s.unbounded(), extras(rec.Cost, s.Cost))
 	}
 	if s := rec.Smaller; s != nil {
-		t.para("", "Going down to %d %s nats, for %s.", s.Rank, effect("costs", "wins", s.Gain, decimals), extras(rec.Cost, s.Cost))
+		t.para("", "Going down to %d %s nats%s, for %s.", s.Rank, effect("costs", "wins", s.Gain, decimals), s.unbounded(), extras(rec.Cost, s.Cost))
 	}
 }
 
