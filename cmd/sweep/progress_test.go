@@ -225,6 +225,23 @@ func TestProgressToTheClimb(t *testing.T) {
 	}
 }
 
+// TestProgressOfAnOutracedLadder: that a ladder is out, and why, is told once.
+func TestProgressOfAnOutracedLadder(t *testing.T) {
+	t.Parallel()
+	p := newPlay().progress()
+	p.Verdicts = []plateau.Verdict{{State: plateau.StateOutraced, Reason: plateau.Finding{
+		Code: plateau.ReasonOutraced, Count: 2, Name: "alpha=32", Ranks: []int{1, 2}, Values: []float64{0.3, 0.4},
+		Gain: &plateau.Interval{Mean: 0.4, Lo: new(0.35)}, Value: 0.95,
+	}}}
+	var b bytes.Buffer
+	lines := newProgressLines(&b, time.Now)
+	lines.show(p)
+	lines.show(p)
+	if n := strings.Count(b.String(), "outraced: ladder 2 (alpha=32) is ahead by 0.3 at rank 1"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, b.String())
+	}
+}
+
 func TestProgressLines(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
