@@ -196,8 +196,8 @@ func (v shrinkView) summary() string {
 	case chosen.Difference <= 0:
 		text = fmt.Sprintf("Rank %d loses nothing against rank %d.", v.To, v.Rank)
 	case chosen.Difference >= v.MinGain:
-		text = fmt.Sprintf("Rank %d loses %.4g nats against rank %d, more than min_gain %.4g. Rank %d is the lowest that loses less.", v.To, chosen.Difference,
-			v.Rank, v.MinGain, v.lowest())
+		text = fmt.Sprintf("Rank %d loses %.4g nats against rank %d, more than min_gain %.4g. Rank %d is the lowest that loses less.",
+			v.To, chosen.Difference, v.Rank, v.MinGain, v.lowest())
 	}
 	if v.Written != "" {
 		text += " Written to " + v.Written + "."

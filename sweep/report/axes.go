@@ -71,8 +71,8 @@ func unseen(ladders []Ladder) []string {
 	if len(fractions) < 2 {
 		return nil
 	}
-	return []string{fmt.Sprintf("data.fraction %s: no trial sees all rows of either even once, so this axis cannot show whether more data help: "+
-		"train longer (train.num_train_epochs: 1 at least), or take smaller fractions", prose.List(fractions))}
+	return []string{fmt.Sprintf("data.fraction %s: no trial sees all rows of either even once, so this axis cannot show whether more data "+
+		"help: train longer (train.num_train_epochs: 1 at least), or take smaller fractions", prose.List(fractions))}
 }
 
 func axisValues(ladders []Ladder, axis string) []AxisValue {

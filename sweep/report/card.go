@@ -51,7 +51,8 @@ func (r Report) Card(w io.Writer, l Ladder, trial trial.ID, c Card) error {
 		"ValLoss": fixed(*t.ValLoss, decimals), "Perplexity": number(roundTo(math.Exp(*t.ValLoss), 4)), "Which": which(t, c.Last),
 		"Standing": r.standing(l, rung, decimals), "Verdict": l.Verdict, "Probability": probability(l.Verdict), "Conditions": l.Conditions,
 		"Table": r.markdownTable(l), "Legend": r.Rule.legend(), "Settings": settings(l, rung, t, c), "Cost": r.cost(t),
-		"Why": r.why(l), "Serving": served(l, rung, c), "Reference": l.Reference.line(l), "Versions": versions(c.Versions), "Grid": strings.TrimRight(c.Grid, "\n"),
+		"Why": r.why(l), "Serving": served(l, rung, c), "Reference": l.Reference.line(l), "Versions": versions(c.Versions),
+		"Grid": strings.TrimRight(c.Grid, "\n"),
 	})
 	if err != nil {
 		return fmt.Errorf("model card: %w", err)

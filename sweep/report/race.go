@@ -88,7 +88,8 @@ func (t *text) raceOfRanks(o Outraced) {
 		if i == len(o.Race.Steps)-1 {
 			how, level = "if the gap went on changing per doubling of the rank as between those two, losses", o.level()
 		}
-		t.para(fmt.Sprintf("  %-9s", fmt.Sprintf("rank %d", s.Rank)), "%s %s here and %s there, paired over %d %s; d - q·s̃/√n = %s - %s·%s/√%d = %s at least, %s",
+		label := fmt.Sprintf("  %-9s", fmt.Sprintf("rank %d", s.Rank))
+		t.para(label, "%s %s here and %s there, paired over %d %s; d - q·s̃/√n = %s - %s·%s/√%d = %s at least, %s",
 			how, f(s.Loss), f(s.Leader), s.Seeds, plural("seed", s.Seeds), f(s.Gap), number(roundTo(s.Quantile, 4)),
 			number(roundTo(s.SD, 3)), s.Seeds, f(s.Lo), level)
 	}

@@ -120,8 +120,8 @@ func TestTextOfNeededSeeds(t *testing.T) {
 	golden(t, "needed.txt", text2(t, Build(needed(t, f)), Options{}))
 }
 
-// TestStepsArePairedBySharedSeeds: a neighbour that the rule never compared has the interval of the seeds that both ranks have, and where they
-// share one the report says so.
+// TestStepsArePairedBySharedSeeds: a neighbour that the rule never compared has the interval of the seeds that both ranks have, and where
+// they share one the report says so.
 func TestStepsArePairedBySharedSeeds(t *testing.T) {
 	t.Parallel()
 	rungs := measured(4.8, 4.7, 4.699)

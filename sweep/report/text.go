@@ -128,7 +128,8 @@ func (t *text) steps(rec Recommendation, decimals int) {
 		t.para("", "Going to %d %s nats%s for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), s.unbounded(), extras(rec.Cost, s.Cost))
 	}
 	if s := rec.Smaller; s != nil {
-		t.para("", "Going down to %d %s nats%s, for %s.", s.Rank, effect("costs", "wins", s.Gain, decimals), s.unbounded(), extras(rec.Cost, s.Cost))
+		t.para("", "Going down to %d %s nats%s, for %s.", s.Rank, effect("costs", "wins", s.Gain, decimals), s.unbounded(),
+			extras(rec.Cost, s.Cost))
 	}
 }
 

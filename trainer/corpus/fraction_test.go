@@ -79,7 +79,7 @@ func TestFractionThatKeepsNothing(t *testing.T) {
 	_, err := Prepare(t.Context(), filepath.Join(dir, "cache"), goldenSource(t, spec), nil)
 	said := CheckFraction(t.Context(), goldenSource(t, spec))
 	for _, err := range []error{err, said} {
-		if !errors.Is(err, trial.ErrInput) || !strings.HasPrefix(err.Error(), "invalid input: data.fraction 0.01 keeps no training document of ") {
+		if !errors.Is(err, trial.ErrInput) || !strings.HasPrefix(err.Error(), "invalid input: data.fraction 0.01 keeps no training document") {
 			t.Errorf("%v, want ErrInput that begins with data.fraction", err)
 		}
 	}

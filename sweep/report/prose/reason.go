@@ -134,8 +134,9 @@ func outraced(f plateau.Finding) string {
 
 // outscouted says which ladder's scout is ahead, and by how much.
 func outscouted(f plateau.Finding) string {
-	return fmt.Sprintf("ladder %d (%s) is ahead by the scouts: its loss at rank %d is %s below the lowest of this one, at rank %d. That leaves "+
-		"%s where the scout's error is allowed for, and %s at least with noise of %s for each run, at confidence %s over the whole race; so it trains no rank",
+	return fmt.Sprintf("ladder %d (%s) is ahead by the scouts: its loss at rank %d is %s below the lowest of this one, at rank %d. That "+
+		"leaves %s where the scout's error is allowed for, and %s at least with noise of %s for each run, at confidence %s over the whole "+
+		"race; so it trains no rank",
 		f.Count, f.Name, f.Ranks[1], threeDigits(f.Values[0]), f.Ranks[0], threeDigits(f.Gain.Mean), threeDigits(*f.Gain.Lo),
 		threeDigits(f.Limit), threeDigits(f.Value))
 }
