@@ -14,7 +14,7 @@ import (
 type Summary struct {
 	sweep.Info
 	Ladders int
-	Trials  int // planned, over all ranks, with scouts and references: a plateau leaves some of them pending
+	Trials  int // planned, over all ranks, with scouts and references: a plateau leaves some of them pending. Of a scout alone, its own
 	Done    int // with a result
 	Failed  int // ended otherwise: unstable, over a limit, failed
 	Open    int // begun and not ended
@@ -58,7 +58,8 @@ func (d *DB) List(ctx context.Context) ([]Summary, error) {
 
 func countTrials(ctx context.Context, tx *sql.Tx, sweeps map[int64]*Summary) error {
 	rows, err := tx.QueryContext(ctx, withViews("seen_attempts", "trial_states")+`
-		SELECT sweep_id, state, kind = 'reference', count(*) FROM trial_states GROUP BY 1, 2, 3`)
+		SELECT t.sweep_id, t.state, t.kind = 'reference', count(*) FROM trial_states t JOIN sweeps s ON s.id = t.sweep_id
+		WHERE s.strategy <> ? OR t.kind = 'scout' GROUP BY 1, 2, 3`, sweep.StrategyCurve)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var id int64
 		var state sweep.TrialState

@@ -111,7 +111,8 @@ func (s standing) conclude(info Info) plateau.Verdict {
 	case endNone:
 		s.concludeOpen(&v, info)
 	case endOutraced:
-		s.cut(&v, plateau.StateOutraced, s.reasonOutraced(info), advice(plateau.AdviseRace)...)
+		s.cut(&v, plateau.StateOutraced, s.reasonOutraced(info), advice(s.adviseRace())...)
+		v.Race = &s.lag.Race
 	case endFailed:
 		s.cut(&v, plateau.StateIncomplete, s.reasonFailed(), advice(plateau.AdviseLogs, plateau.AdviseRerun)...)
 	case endUnstable:

@@ -177,6 +177,14 @@ func (s *standing) within(p place, all Snapshot, ladder int, q plateau.Quantiles
 	return &short
 }
 
+// adviseRace says what the race saved.
+func (s standing) adviseRace() plateau.Code {
+	if len(s.counted) == 0 {
+		return plateau.AdviseRaceScouts
+	}
+	return plateau.AdviseRace
+}
+
 // reasonOutraced says which ladder a ladder is behind, and by how much.
 func (s standing) reasonOutraced(info Info) plateau.Finding {
 	if len(s.counted) == 0 {

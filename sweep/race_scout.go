@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"math"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
@@ -91,6 +92,7 @@ func (s standing) reasonOutscouted(info Info) plateau.Finding {
 	c := s.screening
 	return plateau.Finding{
 		Code: plateau.ReasonOutscouted, Ranks: []int{c.Ranks[bestScouted(c)], s.best}, Values: s.lag.Behind, Gain: &s.lag.Left,
-		Of: c.Rank, Value: info.Rule.Confidence, Count: s.leader.Index + 1, Name: s.leader.Cell.Axes().String(),
+		Of: c.Rank, Value: info.Rule.Confidence, Limit: s.lag.Race.Steps[0].SD / math.Sqrt2, Count: s.leader.Index + 1,
+		Name: s.leader.Cell.Axes().String(),
 	}
 }

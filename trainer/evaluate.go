@@ -29,6 +29,8 @@ type EvaluateOptions struct {
 	Dtype          string // of the base and the compute; empty means float32
 	Backend        backend.Choice
 	Device         int
+	// Progress is told by Shrink, after every batch, how many rows are scored at a rank; may be nil.
+	Progress func(rank, done, total int)
 }
 
 // Evaluation is a model's score on a data set.

@@ -17,6 +17,7 @@ type evalRows struct {
 	n        int // rows
 	longest  int // of them, in ids
 	warnings []string
+	progress func(done, total int) // is told of every batch; may be nil
 }
 
 // newEvalRows reads the data set as training would cut it, but neither pads nor drops.
@@ -48,13 +49,16 @@ func newEvalRows(ctx context.Context, files fs.FS, o EvaluateOptions) (*evalRows
 func (e *evalRows) score(ctx context.Context, p *model.Program, size int) (score, error) {
 	length := max(2, e.longest) // one id alone predicts nothing
 	var total score
-	batch := make([]corpus.Row, 0, size)
+	batch, done := make([]corpus.Row, 0, size), 0
 	flush := func() error {
 		scored, err := p.Score(model.Batch(corpus.Pad(batch, size, length)))
 		if err != nil {
 			return err
 		}
 		total.add(scored)
+		if done += len(batch); e.progress != nil {
+			e.progress(done, e.n)
+		}
 		batch = batch[:0]
 		return nil
 	}

@@ -46,6 +46,7 @@ func Shrink(ctx context.Context, o EvaluateOptions, to int) (Shrunk, error) {
 			return err
 		}
 		for _, rank := range ranks {
+			rows.progress = o.ofRank(rank)
 			score, err := rows.scoreShrunk(ctx, p, f, rank, o.BatchSize)
 			if err != nil {
 				return fmt.Errorf("adapter %s at rank %d: %w", o.Adapter, rank, err)
@@ -57,6 +58,14 @@ func Shrink(ctx context.Context, o EvaluateOptions, to int) (Shrunk, error) {
 	return shrunk, err
 }
 
+// ofRank is the progress of scoring a rank; nil where nobody asked.
+func (o EvaluateOptions) ofRank(rank int) func(done, total int) {
+	if o.Progress == nil {
+		return nil
+	}
+	return func(done, total int) { o.Progress(rank, done, total) }
+}
+
 // shrinkLadder lists the ranks to score, ascending.
 func shrinkLadder(f model.Fitted, to int) ([]int, error) {
 	own := 0
@@ -64,7 +73,7 @@ func shrinkLadder(f model.Fitted, to int) ([]int, error) {
 		own = max(own, f.LoRA.RankOf(m.Name))
 	}
 	if to > own {
-		return nil, fmt.Errorf("%w: the adapter has rank %d, and truncating it gives no more: name a lower rank than %d", trial.ErrInput, own, to)
+		return nil, fmt.Errorf("%w: the adapter has rank %d, and truncating it gives no more: name at most %d", trial.ErrInput, own, own)
 	}
 	ranks := []int{own}
 	if to > 0 {

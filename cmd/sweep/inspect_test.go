@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -370,6 +371,24 @@ func TestInspectingWhatIsNotThere(t *testing.T) {
 		code, stdout, stderr := sweepCommand(t, tt.args...)
 		if code != tt.code || stdout != "" || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%v = %d, stdout %q, stderr %q; want %d and %q", tt.args, code, stdout, stderr, tt.code, tt.want)
+		}
+	}
+}
+
+// TestStatusOfAnOutracedLadder: what it climbed to is no rank to use.
+func TestStatusOfAnOutracedLadder(t *testing.T) {
+	t.Parallel()
+	var text bytes.Buffer
+	s := sweepStatus{Sweep: "raced", State: progressFinished, Ladders: []ladderStatus{
+		{Number: 1, State: string(plateau.StatePlateau), RecommendedRank: 4},
+		{Number: 2, State: string(plateau.StateOutraced), RecommendedRank: 2},
+	}}
+	if err := writeStatus(&text, s, "", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"\nladder 1: plateau, rank 4 the one to use\n", "\nladder 2: outraced\n"} {
+		if !strings.Contains(text.String(), part) {
+			t.Errorf("status lacks %q:\n%s", part, text.String())
 		}
 	}
 }

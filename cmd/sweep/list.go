@@ -22,7 +22,7 @@ func newListCommand(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the sweeps in the root",
 		Long: `list prints one line per sweep, the oldest first: whether a coordinator works on it, how many of its trials are done
-(a plateau leaves the trials above it pending), how long its coordinators have worked, and what its ladders say.`,
+(and, of a finished one, how many were not needed), how long its coordinators have worked, and what its ladders say.`,
 		Example: `  sweep list
   sweep list -o json`,
 		Args: cobra.NoArgs,
@@ -41,6 +41,7 @@ type listed struct {
 	Done           int             `json:"done"`
 	Failed         int             `json:"failed"`
 	Open           int             `json:"open"`
+	Unneeded       int             `json:"unneeded"` // planned and, once the sweep is finished, not needed for any verdict
 	ElapsedSeconds float64         `json:"elapsed_seconds"`
 	Verdicts       []plateau.State `json:"verdicts"` // per ladder
 	Coordinator    *coordinator    `json:"coordinator"`
@@ -72,6 +73,9 @@ func (a *app) list(ctx context.Context) (err error) {
 			}
 			l.conclude(sweep.Conclude(snapshot))
 		}
+		if l.State == progressFinished {
+			l.Unneeded = l.Trials - l.Done - l.Failed
+		}
 		sweeps = append(sweeps, l)
 	}
 	return a.emit("list", struct {
@@ -100,7 +104,7 @@ func (l *listed) conclude(c sweep.Conclusions) {
 }
 
 func listHeader() []string {
-	return []string{"sweep", "state", "created", "ladders", "trials", "done", "failed", "elapsed", "verdicts"}
+	return []string{"sweep", "state", "created", "ladders", "trials", "done", "failed", "unneeded", "elapsed", "verdicts"}
 }
 
 func listRows(sweeps []listed) [][]string {
@@ -108,7 +112,7 @@ func listRows(sweeps []listed) [][]string {
 	for _, s := range sweeps {
 		rows = append(rows, []string{
 			s.Name, string(s.State), s.Created.Format(time.RFC3339), strconv.Itoa(s.Ladders), strconv.Itoa(s.Trials),
-			strconv.Itoa(s.Done), strconv.Itoa(s.Failed), report.Seconds(s.ElapsedSeconds), countStates(s.Verdicts),
+			strconv.Itoa(s.Done), strconv.Itoa(s.Failed), strconv.Itoa(s.Unneeded), report.Seconds(s.ElapsedSeconds), countStates(s.Verdicts),
 		})
 	}
 	return rows

@@ -33,6 +33,7 @@ type progressLines struct {
 	rates  rates
 	rungs  map[int]int           // by ladder: rungs told
 	states map[int]plateau.State // by ladder: the state told
+	from   map[int]int           // by ladder: the rank that the climb around the knee begins at, as told
 }
 
 // told is the last line about a running trial.
@@ -46,7 +47,7 @@ func newProgressLines(w io.Writer, now func() time.Time) *progressLines {
 	return &progressLines{
 		w: w, now: now, begin: now(), running: true,
 		known: map[trial.AttemptID]bool{}, ended: map[trial.AttemptID]bool{}, told: map[trial.AttemptID]told{},
-		rates: rates{}, rungs: map[int]int{}, states: map[int]plateau.State{},
+		rates: rates{}, rungs: map[int]int{}, states: map[int]plateau.State{}, from: map[int]int{},
 	}
 }
 
@@ -73,9 +74,13 @@ func (l *progressLines) print(format string, args ...any) {
 // catchUp passes over what happened before this coordinator.
 func (l *progressLines) catchUp(p sweep.Progress) {
 	done := 0
-	eachTrial(p.Snapshot, func(_ int, t sweep.TrialFacts) {
+	eachTrial(p.Snapshot, func(ladder int, t sweep.TrialFacts) {
 		for _, a := range t.Attempts {
 			l.ended[a.ID] = a.Outcome != nil
+		}
+		scout := slices.ContainsFunc(p.Snapshot.Ladders[ladder].Scouts, func(s sweep.TrialFacts) bool { return s.Trial.ID == t.Trial.ID })
+		if p.Snapshot.Sweep.Strategy == sweep.StrategyCurve && !scout { // another sweep trained it, and nobody asked for it
+			return
 		}
 		if o := t.Final(); o != nil && o.State == trial.OutcomeDone {
 			done++
@@ -134,6 +139,7 @@ func (l *progressLines) showEnds(p sweep.Progress) {
 
 func (l *progressLines) showVerdicts(p sweep.Progress) {
 	for i, v := range p.Verdicts {
+		l.showClimb(p, i)
 		for _, r := range v.Rungs[min(l.rungs[i], len(v.Rungs)):] {
 			l.print("%s%s", ladderName(p, i), report.RungText(r, v.MinGain))
 		}
@@ -143,6 +149,30 @@ func (l *progressLines) showVerdicts(p sweep.Progress) {
 		}
 		l.states[i] = v.State
 	}
+}
+
+// showClimb says where a ladder that is scouted or screened begins to climb, or begins anew.
+func (l *progressLines) showClimb(p sweep.Progress, ladder int) {
+	v := p.Verdicts[ladder]
+	held := v.Reason.Code == plateau.ReasonHeld && len(v.Reason.Ranks) == 0
+	if s := v.Screening; s == nil || s.From == 0 || s.From == l.from[ladder] || held || len(s.Ranks) == 0 {
+		return
+	}
+	s, before := v.Screening, l.from[ladder]
+	l.from[ladder] = s.From
+	name := strings.TrimSuffix(ladderName(p, ladder), " ")
+	if name != "" {
+		name += ": "
+	}
+	if before > 0 {
+		l.print("%srank %d is the lowest trained and the incumbent: beginning again at rank %d", name, before, s.From)
+		return
+	}
+	how := "screen"
+	if s.Scout {
+		how = "scout"
+	}
+	l.print("%s%s points to rank %d; climbing from rank %d", name, how, s.Knee, s.From)
 }
 
 // outcomeText says how an attempt ended, as the end of a sentence about its trial.

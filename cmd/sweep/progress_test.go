@@ -180,6 +180,68 @@ func TestProgressOfAScout(t *testing.T) {
 	}
 }
 
+// TestProgressOfAScoutAlone: trials of the ranks, which another sweep trained, are none of a scout's.
+func TestProgressOfAScoutAlone(t *testing.T) {
+	t.Parallel()
+	p := newPlay()
+	p.start(0, 0)
+	p.end(0, done(4.79))
+	p.snapshot.Sweep.Strategy = sweep.StrategyCurve
+	var b bytes.Buffer
+	newProgressLines(&b, time.Now).show(p.progress())
+	if b.String() != "" {
+		t.Errorf("said: %s", b.String())
+	}
+}
+
+// TestProgressToTheClimb: what a scout points to and where the climb begins is told, and that it begins anew lower, each once.
+func TestProgressToTheClimb(t *testing.T) {
+	t.Parallel()
+	p := newPlay()
+	var b bytes.Buffer
+	lines := newProgressLines(&b, time.Now)
+	show := func(from int, code plateau.Code) {
+		progress := p.progress()
+		progress.Verdicts = []plateau.Verdict{{
+			State: plateau.StateRunning, Reason: plateau.Finding{Code: code},
+			Screening: &plateau.Screening{Scout: true, Rank: 4, Knee: 4, From: from, Ranks: []int{1, 2, 4}},
+		}}
+		lines.show(progress)
+	}
+	for _, s := range []struct {
+		from int
+		code plateau.Code
+		want string
+	}{
+		{2, plateau.ReasonHeld, ""},
+		{2, plateau.ReasonRunning, "scout points to rank 4; climbing from rank 2\n"},
+		{2, plateau.ReasonRunning, ""},
+		{1, plateau.ReasonRunning, "rank 2 is the lowest trained and the incumbent: beginning again at rank 1\n"},
+	} {
+		b.Reset()
+		if show(s.from, s.code); !strings.HasSuffix(b.String(), s.want) || s.want == "" && b.Len() > 0 {
+			t.Errorf("from rank %d: %q, want %q", s.from, b.String(), s.want)
+		}
+	}
+}
+
+// TestProgressOfAnOutracedLadder: that a ladder is out, and why, is told once.
+func TestProgressOfAnOutracedLadder(t *testing.T) {
+	t.Parallel()
+	p := newPlay().progress()
+	p.Verdicts = []plateau.Verdict{{State: plateau.StateOutraced, Reason: plateau.Finding{
+		Code: plateau.ReasonOutraced, Count: 2, Name: "alpha=32", Ranks: []int{1, 2}, Values: []float64{0.3, 0.4},
+		Gain: &plateau.Interval{Mean: 0.4, Lo: new(0.35)}, Value: 0.95,
+	}}}
+	var b bytes.Buffer
+	lines := newProgressLines(&b, time.Now)
+	lines.show(p)
+	lines.show(p)
+	if n := strings.Count(b.String(), "outraced: ladder 2 (alpha=32) is ahead by 0.3 at rank 1"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, b.String())
+	}
+}
+
 func TestProgressLines(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

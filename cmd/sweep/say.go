@@ -51,12 +51,25 @@ func (a *app) byteProgress(what string) (show func(read, total int64), done func
 	}
 }
 
+// rowProgress tells of rows scored about every ten seconds.
+func (a *app) rowProgress() func(rank, done, total int) {
+	last := time.Now()
+	return func(rank, done, total int) {
+		if time.Since(last) < lineEvery {
+			return
+		}
+		last = time.Now()
+		a.say("rank %d: %d of %s scored", rank, done, plural(total, "row"))
+	}
+}
+
+const lineEvery = 10 * time.Second
+
 // lineProgress prints a plain line about every ten seconds.
 func (a *app) lineProgress(what string) func(read, total int64) {
-	const every = 10 * time.Second
 	last := time.Now()
 	return func(read, total int64) {
-		if time.Since(last) < every {
+		if time.Since(last) < lineEvery {
 			return
 		}
 		last = time.Now()

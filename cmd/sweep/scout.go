@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
+
+// scoutSuffix tells a scout from the sweep of the same grid.
+const scoutSuffix = "-scout"
 
 func newScoutCommand(a *app) *cobra.Command {
 	return &cobra.Command{
@@ -33,7 +37,7 @@ one prints its curve again, with what other sweeps have trained since.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.runAs(cmd.Context(), args[0], func(g grid.Grid, info *sweep.Info) error {
-				info.Name, info.Strategy = info.Name+"-scout", sweep.StrategyCurve
+				info.Name, info.Strategy = info.Name+scoutSuffix, sweep.StrategyCurve
 				return g.Allows(sweep.StrategyScout)
 			})
 		},
@@ -47,6 +51,7 @@ type scoutView struct {
 	Curve           []scoutPoint        `json:"curve"` // of the recommended ladder
 	Steps           int                 `json:"steps"` // optimiser steps of all scouts
 	StepsExhaustive int                 `json:"steps_exhaustive"`
+	AllTrained      bool                `json:"all_trained"` // every rank with every seed, by other sweeps: a verdict costs nothing
 	Ladders         []scoutLadder       `json:"ladders"`
 	Warnings        []string            `json:"warnings"`
 }
@@ -84,7 +89,7 @@ type scoutPoint struct {
 func newScoutView(s sweep.Snapshot, verdicts []plateau.Verdict) scoutView {
 	v := scoutView{
 		Sweep: s.Sweep.Name, Curve: []scoutPoint{}, Ladders: []scoutLadder{}, Warnings: nonNil(s.Sweep.Warnings),
-		Recommendation: scoutRecommendation{Estimate: true, Cell: report.Cell{}},
+		Recommendation: scoutRecommendation{Estimate: true, Cell: report.Cell{}}, AllTrained: len(s.Ladders) > 0,
 	}
 	lowest := 0.0
 	for i, l := range s.Ladders {
@@ -94,6 +99,7 @@ func newScoutView(s sweep.Snapshot, verdicts []plateau.Verdict) scoutView {
 		for _, r := range l.Rungs {
 			for _, t := range r.Trials {
 				v.StepsExhaustive += t.Trial.Spec.Train.Steps
+				v.AllTrained = v.AllTrained && t.State() == sweep.TrialDone
 			}
 		}
 		at := slices.IndexFunc(ladder.Curve, func(p scoutPoint) bool { return p.Rank == ladder.RecommendedRank })
@@ -155,10 +161,14 @@ func (v scoutView) table(w io.Writer) error {
 			return err
 		}
 	}
+	certify := "To certify: strategy: scout in the grid, then sweep run."
+	if v.AllTrained {
+		certify = fmt.Sprintf("Every rank is trained with every seed: sweep report %s prints the verdict,\nor, where that sweep did not run, "+
+			"sweep run of its grid does so without training anything.", strings.TrimSuffix(v.Sweep, scoutSuffix))
+	}
 	_, err := fmt.Fprintf(w, "\n%s of the %s trial-steps of all ranks and seeds (%.0f %%). The error is the largest measured on other "+
-		"ladders (sweep help scout),\nor what was observed where this rank was trained. To certify: strategy: scout in the grid, then "+
-		"sweep run.\n",
-		report.Count(int64(v.Steps)), report.Count(int64(v.StepsExhaustive)), 100*float64(v.Steps)/float64(max(1, v.StepsExhaustive)))
+		"ladders (sweep help scout),\nor what was observed where this rank was trained. %s\n",
+		report.Count(int64(v.Steps)), report.Count(int64(v.StepsExhaustive)), 100*float64(v.Steps)/float64(max(1, v.StepsExhaustive)), certify)
 	return err
 }
 

@@ -71,7 +71,7 @@ func TestScout(t *testing.T) {
 		t.Fatalf("scout %s", out)
 	}
 	for i, p := range got.Curve {
-		if p.Rank != 1<<i || !(p.ValLoss > 0) || !(p.Error > 0) {
+		if p.Rank != 1<<i || !(p.ValLoss > 0) || (p.Error > 0) != (p.Rank < 4) { // the largest rank is trained like any trial
 			t.Errorf("point %+v", p)
 		}
 	}
@@ -120,8 +120,13 @@ func TestScout(t *testing.T) {
 		t.Errorf("the report does not say what the scout showed: %s", report)
 	}
 	text, err := s.sweep("resume", "test-scout").Output()
-	if err != nil || !strings.Contains(string(text), "difference") || !strings.Contains(string(text), "Try rank ") {
+	if err != nil || !strings.Contains(string(text), "difference") || !strings.Contains(string(text), "Try rank ") ||
+		strings.Contains(string(text), "trained by itself") {
 		t.Errorf("after ranks were trained: %v\n%s", err, text)
+	}
+	list, err := s.sweep("list", "-o", "csv").Output()
+	if err != nil || !strings.Contains(string(list), "test-scout,finished,") || !strings.Contains(string(list), ",1,1,1,0,0,") {
+		t.Errorf("list counts more than the scout: %v\n%s", err, list)
 	}
 	if text, err := s.sweep("status", "test-scout").Output(); err != nil || !strings.Contains(string(text), "scout of rank 4: trial ") {
 		t.Errorf("status: %v\n%s", err, text)

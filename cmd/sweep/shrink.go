@@ -90,7 +90,7 @@ func (a *app) shrink(ctx context.Context, r shrinkRequest) error {
 	if err != nil {
 		return err
 	}
-	o.Adapter = r.adapter
+	o.Adapter, o.Progress = r.adapter, a.rowProgress()
 	shrunk, err := trainer.Shrink(ctx, o, to)
 	if err != nil {
 		return err
@@ -143,16 +143,21 @@ func newShrinkView(adapter string, curve []trainer.ShrunkRank, to int, minGain p
 	}
 	v.Warnings = append(v.Warnings, whole.Warnings...)
 	if to == 0 {
-		v.To = v.Ranks[slices.IndexFunc(v.Ranks, func(r shrinkRank) bool { return r.Difference < v.MinGain })].Rank
+		v.To = v.lowest()
 	}
 	return v
+}
+
+// lowest is the lowest rank within min_gain, at worst the adapter's own.
+func (v shrinkView) lowest() int {
+	return v.Ranks[slices.IndexFunc(v.Ranks, func(r shrinkRank) bool { return r.Difference < v.MinGain })].Rank
 }
 
 func (a *app) writeShrunk(v shrinkView) error {
 	for _, w := range v.Warnings {
 		a.say("warning: %s", w)
 	}
-	header := []string{"rank", "val_loss", "difference", "size", ""}
+	header := []string{"rank", "val_loss", "difference", "size", "chosen"}
 	table := func(w io.Writer) error {
 		var rows [][]string
 		for _, r := range v.Ranks {
@@ -191,7 +196,8 @@ func (v shrinkView) summary() string {
 	case chosen.Difference <= 0:
 		text = fmt.Sprintf("Rank %d loses nothing against rank %d.", v.To, v.Rank)
 	case chosen.Difference >= v.MinGain:
-		text = fmt.Sprintf("Rank %d loses %.4g nats against rank %d, more than min_gain %.4g.", v.To, chosen.Difference, v.Rank, v.MinGain)
+		text = fmt.Sprintf("Rank %d loses %.4g nats against rank %d, more than min_gain %.4g. Rank %d is the lowest that loses less.",
+			v.To, chosen.Difference, v.Rank, v.MinGain, v.lowest())
 	}
 	if v.Written != "" {
 		text += " Written to " + v.Written + "."

@@ -68,7 +68,7 @@ func TestShrinkAuto(t *testing.T) {
 		{"1%", 0, 2, "Rank 2 loses 0.03 nats"},
 		{"0.001", 0, 8, "Rank 8 is the adapter as it is."},
 		{"9", 0, 1, "Rank 1 loses 0.5 nats"},
-		{"0.5%", 1, 1, "Rank 1 loses 0.5 nats against rank 8, more than min_gain 0.02."},
+		{"0.5%", 1, 1, "Rank 1 loses 0.5 nats against rank 8, more than min_gain 0.02. Rank 4 is the lowest that loses less."},
 	} {
 		minGain, err := plateau.ParseMinGain(c.minGain)
 		if err != nil {

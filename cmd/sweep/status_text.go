@@ -37,7 +37,7 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error
 	}
 	for _, l := range s.Ladders {
 		fmt.Fprintf(b, "\nladder %d%s: %s", l.Number, inBrackets(l.Cell.Axes()), l.State)
-		if l.RecommendedRank > 0 {
+		if l.RecommendedRank > 0 && l.State != string(plateau.StateOutraced) {
 			soFar := ""
 			if l.State == string(plateau.StateRunning) || l.State == stateInterrupted {
 				soFar = "so far "

@@ -83,6 +83,9 @@ func (a *app) summarize(ctx context.Context, path string) (gridSummary, error) {
 	if err != nil {
 		return gridSummary{}, err
 	}
+	if err := x.checkFractions(ctx); err != nil {
+		return gridSummary{}, err
+	}
 	repeated, err := a.repeated(ctx, x.ladders[0].Model, d)
 	if err != nil {
 		return gridSummary{}, err
@@ -129,6 +132,27 @@ func (a *app) lookAtData(ctx context.Context, x expandedGrid) (forms, warnings [
 		}
 	}
 	return forms, warnings, errors.Join(errs...)
+}
+
+// checkFractions looks whether each data.fraction keeps something to train on. Data sets of the hub are not fetched for it.
+func (x expandedGrid) checkFractions(ctx context.Context) error {
+	checked := map[float64]bool{0: true}
+	var errs []error
+	for _, l := range x.ladders {
+		d := l.Spec().Data
+		if checked[d.Fraction] || slices.ContainsFunc(slices.Concat(d.Train, d.Validation, d.Retain), trial.IsHubData) {
+			continue
+		}
+		checked[d.Fraction] = true
+		files, err := trainer.Files(l.Model)
+		if err != nil {
+			return err
+		}
+		if err := corpus.CheckFraction(ctx, corpus.Source{Files: files, Model: l.Model, Spec: d}); err != nil {
+			errs = append(errs, x.grid.ErrorAt("data.fraction", err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // repeated says which rows are on both sides, or twice on one. Data sets of the hub are not fetched for it.

@@ -30,6 +30,7 @@ func TestValidateAgainstTheModel(t *testing.T) {
 	for _, tt := range []struct{ name, old, text, want string }{
 		{"rank above the width", "[1, 2, 4]", "[1, 2, 4096]", "lora.rank: 4096 is above"},
 		{"no such module", "[c_attn, c_proj]", "[q_proj]", "target_modules [q_proj] match no module of the model, which has attn.c_attn,"},
+		{"nothing kept", "train: train.jsonl", "train: train.jsonl, fraction: 1e-9", "data.fraction 1e-09 keeps no training document of "},
 		{"no such data", "train: train.jsonl", "train: [trian.jsonl, \"*.txt\"]", "trian.jsonl"},
 		{"nothing for a glob", "train: train.jsonl", "train: [trian.jsonl, \"*.txt\"]", "*.txt matches no file"},
 		{"no such model", "model: ", "model: ./none", "grid.yaml:3:1: invalid input: no such model: "},

@@ -9,7 +9,10 @@ import (
 )
 
 // version is set by the Makefile from git (-ldflags -X main.version=...).
-var version = "dev"
+var version = unreleased
+
+// unreleased is the version of a program that was built without one.
+const unreleased = "dev"
 
 // versionView is the result of sweep version.
 type versionView struct {

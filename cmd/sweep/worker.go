@@ -71,5 +71,10 @@ func trainAttempt(ctx context.Context, dir string, events *os.File) error {
 	if err != nil {
 		return err
 	}
-	return trainer.Run(ctx, a, dir, log.Emit)
+	return trainer.Run(ctx, a, dir, func(e trial.Event) error {
+		if e.Environment != nil && version != unreleased { // the build information does not know it
+			e.Environment.Versions["program"] = version
+		}
+		return log.Emit(e)
+	})
 }

@@ -76,6 +76,9 @@ func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan,
 	if err := errors.Join(found.problems...); err != nil {
 		return nil, nil, err
 	}
+	if r.Strategy().Scouts() && !r.rank.varies() {
+		found.warn("lora.rank: one rank has nothing to scout, so it is trained without a scout")
+	}
 	return ladders, found.warnings, nil
 }
 

@@ -271,6 +271,17 @@ func TestExpandErrors(t *testing.T) {
 	}
 }
 
+// TestExpandWarnsOfNothingToScout: one rank has no lower one to show.
+func TestExpandWarnsOfNothingToScout(t *testing.T) {
+	t.Parallel()
+	for ranks, want := range map[string]int{"[4]": 1, "[2, 4]": 0} {
+		g := parse(t, "strategy: scout\n"+strings.Replace(minimal, "[1, 2]", ranks, 1))
+		if _, warnings, err := expand(t, g); err != nil || len(warnings) != want {
+			t.Errorf("ranks %s: %v, warnings %q", ranks, err, warnings)
+		}
+	}
+}
+
 func TestExpandWarnings(t *testing.T) {
 	t.Parallel()
 	g := parse(t, strings.NewReplacer("[1, 2]", "[1, 4, 6]", "[c_attn]",

@@ -60,7 +60,7 @@ const (
 	// at confidence Value.
 	ReasonOutraced Code = "outraced"
 	// ReasonOutscouted: the scouts show ladder Count, named Name, ahead by Values: at the second of Ranks, its largest, over this one at the
-	// first, its best. By Gain once the scout's error is allowed for; at confidence Value.
+	// first, its best. By Gain once the scout's error is allowed for, and the noise Limit of a run; at confidence Value.
 	ReasonOutscouted Code = "outraced_by_scouts"
 
 	ReasonFailed   Code = "failed"     // Count of Of trials failed: Trials
@@ -69,7 +69,7 @@ const (
 	ReasonDiverged  Code = "diverged"
 	ReasonMemory    Code = "memory"        // Ranks need more than limits.memory, Limit bytes, or, where that is 0, than the machine has
 	ReasonScouting  Code = "running_scout" // Count of Of trials of Ranks finished, to show every lower rank too
-	ReasonScouted   Code = "scouted"       // Ranks is where the curve of one run flattens, and none was trained by itself
+	ReasonScouted   Code = "scouted"       // Ranks is where the curve of one run flattens
 	ReasonTrialTime Code = "trial_time"    // a trial of Ranks takes longer than limits.trial_time, Limit seconds
 	ReasonTime      Code = "time"          // limits.time, Limit seconds, ran out before Ranks were complete
 )
@@ -120,6 +120,7 @@ const (
 	AdviseChosen       Code = "tuned_choice"        // each rank stands for the best of Count candidates
 	AdviseScale        Code = "scale_varies"        // the scaling goes from Values[0] at Ranks[0] to Values[1] at Ranks[1]
 	AdviseRace         Code = "outraced"            // no trial is spent on further ranks; race: false trains them
+	AdviseRaceScouts   Code = "outraced_by_scouts"  // no trial is spent on any rank; race: false trains them
 	AdviseClimbInstead Code = "climb_instead"       // strategy Name trains rank Over first; a ladder climbs from Ranks
 	AdviseCertify      Code = "certify_scout"       // strategy: scout trains what a verdict needs
 )

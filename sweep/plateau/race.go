@@ -21,6 +21,28 @@ type Lag struct {
 	// Left is what remains of it at the last rank of the ladder, at least: as last where the gap grew, else as if it went on
 	// closing as fast to the end; of scouts what their error leaves of it. Lo is the bound.
 	Left Interval
+	Race Race
+}
+
+// Race is the arithmetic behind a Lag.
+type Race struct {
+	MinGain     float64 `json:"min_gain"`    // the larger of both cells': what every bound must exceed
+	Comparisons int     `json:"comparisons"` // that share α/2
+	// Steps are, by ranks, what holds before, at the last rank, and what is left at the top; of scouts there is one.
+	Steps []RaceStep `json:"steps"`
+}
+
+// RaceStep is one difference to the leader with its bound, Lo = Gap − Quantile·SD/√Seeds.
+type RaceStep struct {
+	Rank     int     `json:"rank"`
+	Loss     float64 `json:"loss"`              // of this cell, the mean over the shared seeds; at the top extrapolated
+	Leader   float64 `json:"leader"`            // of the one that leads, likewise
+	Allowed  float64 `json:"allowed,omitempty"` // for the scout's error
+	Gap      float64 `json:"gap"`               // Loss − Leader − Allowed
+	Seeds    int     `json:"seeds"`
+	SD       float64 `json:"sd"` // of one difference
+	Quantile float64 `json:"quantile"`
+	Lo       float64 `json:"lo"`
 }
 
 // fewestPooled is from how many climbing cells on their noise is pooled: the residuals of two are one and the same.
@@ -42,8 +64,8 @@ func (p Rule) Race(racers []Racer, top, comparisons int) []*Lag {
 	lags := make([]*Lag, len(racers))
 	leader := leaderOf(racers)
 	r := race{
-		rule: p, racers: racers, leader: leader, level: (1 - p.Confidence) / 2 / float64(comparisons), pools: map[contrast]trend{},
-		quantiles: map[[2]float64]float64{},
+		rule: p, racers: racers, leader: leader, level: (1 - p.Confidence) / 2 / float64(comparisons), compared: comparisons,
+		pools: map[contrast]trend{}, quantiles: map[[2]float64]float64{},
 	}
 	for i, c := range racers {
 		if c.Tested && i != leader && c.climbs() {
@@ -68,6 +90,7 @@ type race struct {
 	racers    []Racer
 	leader    int
 	level     float64 // one-sided, of one bound
+	compared  int     // comparisons that share it
 	pools     map[contrast]trend
 	quantiles map[[2]float64]float64 // by level and degrees of freedom
 }
@@ -84,22 +107,28 @@ func (r race) lag(i, top int) *Lag {
 	if before == nil || last == nil || left == nil {
 		return nil
 	}
-	if *last.Lo < *left.Lo {
+	before.Rank, last.Rank, left.Rank = c.Before.Rank, c.Last.Rank, top
+	race := Race{
+		MinGain: max(c.MinGain, r.racers[r.leader].MinGain), Comparisons: r.compared, Steps: []RaceStep{*before, *last, *left},
+	}
+	if last.Lo < left.Lo {
 		left = last
 	}
-	if min(*before.Lo, *left.Lo) <= max(c.MinGain, r.racers[r.leader].MinGain) {
+	if min(before.Lo, left.Lo) <= race.MinGain {
 		return nil
 	}
-	return &Lag{Leader: r.leader, Behind: []float64{before.Mean, last.Mean}, Left: *left}
+	return &Lag{
+		Leader: r.leader, Behind: []float64{before.Gap, last.Gap}, Left: Interval{Mean: left.Gap, Lo: &left.Lo}, Race: race,
+	}
 }
 
 // gap is by how much a cell's contrast exceeds the leader's, paired by seed; nil where they share less than two seeds.
-func (r race) gap(i int, w contrast, level float64) *Interval {
+func (r race) gap(i int, w contrast, level float64) *RaceStep {
 	own, lead := r.values(i, w), r.values(r.leader, w)
-	var diffs []float64
+	var diffs, leads []float64
 	for _, s := range r.seeds(i) {
 		if y, ok := lead[s]; ok {
-			diffs = append(diffs, own[s]-y)
+			diffs, leads = append(diffs, own[s]-y), append(leads, y)
 		}
 	}
 	if len(diffs) < 2 {
@@ -112,9 +141,10 @@ func (r race) gap(i int, w contrast, level float64) *Interval {
 		df += prior.df
 	}
 	sd := max(math.Sqrt(s2/df), NoiseFloor*r.racers[i].MinGain)
-	d := mean(diffs)
-	lo := d - r.quantile(level, df)*sd/math.Sqrt(float64(len(diffs)))
-	return &Interval{Mean: d, Lo: &lo}
+	d, leader, q := mean(diffs), mean(leads), r.quantile(level, df)
+	return &RaceStep{
+		Loss: leader + d, Leader: leader, Gap: d, Seeds: len(diffs), SD: sd, Quantile: q, Lo: d - q*sd/math.Sqrt(float64(len(diffs))),
+	}
 }
 
 // quantile is t(1−level, ν), kept: many cells have the same.

@@ -33,10 +33,14 @@ func (p Rule) RaceScouts(cells []Shown) []*Lag {
 		if p.noiseGiven() {
 			sd = p.NoiseSD
 		}
-		left := c.Least - best.Top
-		lo := left - distuv.UnitNormal.Quantile(1-(1-p.Confidence)/2/float64(len(cells)-1))*math.Sqrt2*sd
-		if lo > max(c.MinGain, best.MinGain) {
-			lags[i] = &Lag{Leader: leader, Behind: []float64{c.Loss - best.Top}, Left: Interval{Mean: left, Lo: &lo}}
+		step := RaceStep{
+			Loss: c.Loss, Leader: best.Top, Allowed: c.Loss - c.Least, Gap: c.Least - best.Top, Seeds: 1, SD: math.Sqrt2 * sd,
+			Quantile: distuv.UnitNormal.Quantile(1 - (1-p.Confidence)/2/float64(len(cells)-1)),
+		}
+		step.Lo = step.Gap - step.Quantile*step.SD
+		race := Race{MinGain: max(c.MinGain, best.MinGain), Comparisons: len(cells) - 1, Steps: []RaceStep{step}}
+		if step.Lo > race.MinGain {
+			lags[i] = &Lag{Leader: leader, Behind: []float64{c.Loss - best.Top}, Left: Interval{Mean: step.Gap, Lo: &step.Lo}, Race: race}
 		}
 	}
 	return lags

@@ -112,6 +112,8 @@ type Verdict struct {
 	Rungs   []RungVerdict `json:"rungs"`
 	// DivergedRanks ended worse than they started: their losses say nothing about rank.
 	DivergedRanks []int `json:"diverged_ranks,omitempty"`
+	// Race is how an outraced ladder was shown to be behind; nil of others.
+	Race *Race `json:"race,omitempty"`
 	// Screening is how the ranks to train were chosen; nil where a ladder is climbed from its lowest rank, or not screened yet.
 	Screening *Screening `json:"screening,omitempty"`
 }

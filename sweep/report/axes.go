@@ -48,12 +48,31 @@ func axes(ladders []Ladder, best Recommendation) []Axis {
 			continue
 		}
 		a := Axis{Name: s.Name, Values: axisValues(ladders, s.Name), Reading: reading(ladders, s.Name)}
-		if best.Rank != nil && (s.Name != "fraction" || best.Cell.value(s.Name) != "1") { // there is no more data than all
+		if best.Rank != nil && s.Name != fractionAxis { // more data are no risk to take: the axis shows what they bring
 			a.Edge = edge(a, best.Cell.value(s.Name))
 		}
 		out = append(out, a)
 	}
 	return out
+}
+
+// fractionAxis is how a cell names data.fraction.
+const fractionAxis = "fraction"
+
+// unseen warns of fractions of the data that no trial has seen all of: what lies beyond cannot have made a difference.
+func unseen(ladders []Ladder) []string {
+	var fractions []string
+	for _, l := range ladders {
+		value := l.Cell.value(fractionAxis)
+		if e := l.Conditions.Epochs; value != "" && e > 0 && e < 1 && !slices.Contains(fractions, value) {
+			fractions = append(fractions, value)
+		}
+	}
+	if len(fractions) < 2 {
+		return nil
+	}
+	return []string{fmt.Sprintf("data.fraction %s: no trial sees all rows of either even once, so this axis cannot show whether more data "+
+		"help: train longer (train.num_train_epochs: 1 at least), or take smaller fractions", prose.List(fractions))}
 }
 
 func axisValues(ladders []Ladder, axis string) []AxisValue {

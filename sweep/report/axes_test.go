@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -194,6 +195,16 @@ func TestFractionsCompare(t *testing.T) {
 	}
 	if a := r.Axes[0]; a.Edge != sweep.EdgeNone || a.Reading != "fraction: the larger, the higher the recommended rank" {
 		t.Errorf("axis %+v", a)
+	}
+	for i := range s.Ladders {
+		s.Ladders[i].Corpus.TrainSequences = 4000 * (i + 1)
+	}
+	if r := Build(s); len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], "data.fraction 0.5 and 1: no trial sees all rows") {
+		t.Errorf("warnings %q, want one of trials that see no epoch", r.Warnings)
+	}
+	s.Ladders[0].Corpus.TrainSequences = 500
+	if r := Build(s); len(r.Warnings) > 0 {
+		t.Errorf("warnings %q of a fraction that was seen in full", r.Warnings)
 	}
 	s.Ladders[1].Corpus.Fingerprint = "other"
 	if r := Build(s); len(r.Warnings) != 1 {

@@ -30,9 +30,16 @@ func Build(s sweep.Snapshot) Report {
 	for i, l := range s.Ladders {
 		r.Ladders = append(r.Ladders, newLadder(l, s.Sweep.Seeds, verdicts[i], s.Sweep.Rule))
 	}
+	if len(s.Ladders) > 1 {
+		r.Steps = new(Steps)
+		for i, l := range s.Ladders {
+			of := newSteps(l, l.Needed(verdicts[i], s.Sweep.Seeds), verdicts[i])
+			r.Steps.Spent, r.Steps.Exhaustive = r.Steps.Spent+of.Spent, r.Steps.Exhaustive+of.Exhaustive
+		}
+	}
 	r.Recommendation = recommend(r)
 	r.Axes = axes(r.Ladders, r.Recommendation)
-	r.Warnings = append(r.Warnings, incomparable(r.Ladders)...)
+	r.Warnings = append(append(r.Warnings, incomparable(r.Ladders)...), unseen(r.Ladders)...)
 	return r
 }
 
@@ -41,6 +48,7 @@ func newRule(info sweep.Info) Rule {
 	return Rule{
 		Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, NoiseSD: p.NoiseSD, NoiseSource: p.NoiseSource,
 		SeedsPerRank: cmp.Or(p.SeedsPerRank, plateau.EverySeed), minGain: p.MinGain, seeds: len(info.Seeds),
+		given: p.NoiseSD > 0 && (p.NoiseSource == plateau.NoiseFromGrid || p.NoiseSource == plateau.NoiseFromFlag),
 	}
 }
 
@@ -63,6 +71,9 @@ func newLadder(whole sweep.Ladder, seeds []int64, v plateau.Verdict, rule platea
 		row := newRung(l, rung, judged)
 		row.ScreenedLoss, row.started, row.Diverged = screened, started(rung), slices.Contains(v.DivergedRanks, rung.Rank)
 		out.Rungs = append(out.Rungs, row)
+	}
+	for _, t := range l.Scouts {
+		out.scouts = append(out.scouts, newTrial(t))
 	}
 	out.Verdict.Screening = newScreening(whole, l, v)
 	out.Reference = newReference(l, out.Rungs, v, rule)
@@ -242,6 +253,13 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 	if len(l.Candidates) > 0 {
 		for _, s := range l.Candidates[0] {
 			c.Tuned = append(c.Tuned, s.Name)
+		}
+	}
+	c.untrained = "no trial finished yet"
+	if out.Verdict.Screening != nil {
+		c.untrained = "no rank trained"
+		if out.Verdict.State == plateau.StateRunning {
+			c.untrained += " yet"
 		}
 	}
 	for _, rung := range out.Rungs {

@@ -51,7 +51,8 @@ func (r Report) Card(w io.Writer, l Ladder, trial trial.ID, c Card) error {
 		"ValLoss": fixed(*t.ValLoss, decimals), "Perplexity": number(roundTo(math.Exp(*t.ValLoss), 4)), "Which": which(t, c.Last),
 		"Standing": r.standing(l, rung, decimals), "Verdict": l.Verdict, "Probability": probability(l.Verdict), "Conditions": l.Conditions,
 		"Table": r.markdownTable(l), "Legend": r.Rule.legend(), "Settings": settings(l, rung, t, c), "Cost": r.cost(t),
-		"Reference": l.Reference.line(l), "Versions": versions(c.Versions), "Grid": strings.TrimRight(c.Grid, "\n"),
+		"Why": r.why(l), "Serving": served(l, rung, c), "Reference": l.Reference.line(l), "Versions": versions(c.Versions),
+		"Grid": strings.TrimRight(c.Grid, "\n"),
 	})
 	if err != nil {
 		return fmt.Errorf("model card: %w", err)
@@ -97,6 +98,22 @@ func (r Report) standing(l Ladder, rung Rung, decimals int) string {
 		fmt.Fprintf(&b, " Over its seeds, rank %d has a mean loss of %s.", rung.Rank, plusMinus(*rung.ValLoss, decimals))
 	}
 	return b.String()
+}
+
+// why is the ladder's reason where the recommendation does not give it.
+func (r Report) why(l Ladder) string {
+	if l.Number == r.Recommendation.Ladder {
+		return ""
+	}
+	return ": " + l.Verdict.Reason
+}
+
+// served says what serves the adapter; empty of a whole model.
+func served(l Ladder, rung Rung, c Card) string {
+	if c.Merged {
+		return ""
+	}
+	return Served(*serving(l, rung))
 }
 
 func probability(v Verdict) string {
@@ -160,7 +177,7 @@ func (r Report) cost(t Trial) string {
 	var trials int
 	var seconds float64
 	for _, l := range r.Ladders {
-		for _, rung := range l.rows() {
+		for _, rung := range slices.Concat(l.rows(), []Rung{{Trials: l.scouts}}) {
 			for _, other := range rung.all() {
 				if other.TrainSeconds != nil {
 					trials++

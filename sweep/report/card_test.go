@@ -53,6 +53,21 @@ func TestCard(t *testing.T) {
 	}
 }
 
+// TestCardCountsScouts: what the sweep took has the scouts in it; the reason is given once, and what serves the adapter is said.
+func TestCardCountsScouts(t *testing.T) {
+	t.Parallel()
+	r := Build(outscouted(t))
+	text := card(t, r, r.Ladders[0], r.Ladders[0].Rungs[1].Trials[0].ID, Card{Base: "gpt2"})
+	for _, part := range []string{"All 10 trials of the sweep together trained for 1m06s", "Serve with vLLM --max-lora-rank 8.\n"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the card lacks %q:\n%s", part, text)
+		}
+	}
+	if n := strings.Count(text, "neither shows nor excludes"); n != 1 {
+		t.Errorf("the reason is given %d times:\n%s", n, text)
+	}
+}
+
 func TestCardOfATrialWithoutLoss(t *testing.T) {
 	t.Parallel()
 	r := Build(states()[plateau.StateMemoryLimited].snapshot())

@@ -146,6 +146,34 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	t.print(t.bold(e.ladder.title()))
 	t.verdict(e.ladder)
 	t.updates(e)
+	if o := e.Verdict.Outraced; o == nil || !o.Scouts {
+		t.climbRule(e)
+	}
+	strikes := 0
+	for _, s := range e.Steps {
+		t.print("")
+		t.step(s, e, strikes)
+		t.tuned(e, s.Rank)
+		strikes = s.Count
+	}
+	if e.Verdict.Outraced != nil {
+		t.race(*e.Verdict.Outraced)
+		return t.err
+	}
+	if len(e.ladder.Rungs) > len(e.Steps) || len(e.ladder.NotStarted) > 0 {
+		t.print("")
+	}
+	for _, r := range e.ladder.Rungs {
+		if r.judged == nil {
+			t.para("", "Rank %d: not judged, %s.", r.Rank, decision(r))
+			t.tuned(e, r.Rank)
+		}
+	}
+	return t.err
+}
+
+// climbRule says what a climb goes by.
+func (t *text) climbRule(e Explanation) {
 	t.print("")
 	minGain := "min_gain"
 	if e.Verdict.MinGain != nil {
@@ -164,23 +192,6 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 		t.para("", "Seeds are trained as needed: ranks begin with one or two. Where P is %g or more the climb goes on from a rank without the "+
 			"others; between %s and that it takes one more. What a plateau rests on has all of them.", plateau.ClimbOn, strike)
 	}
-	strikes := 0
-	for _, s := range e.Steps {
-		t.print("")
-		t.step(s, e, strikes)
-		t.tuned(e, s.Rank)
-		strikes = s.Count
-	}
-	if len(e.ladder.Rungs) > len(e.Steps) || len(e.ladder.NotStarted) > 0 {
-		t.print("")
-	}
-	for _, r := range e.ladder.Rungs {
-		if r.judged == nil {
-			t.para("", "Rank %d: not judged, %s.", r.Rank, decision(r))
-			t.tuned(e, r.Rank)
-		}
-	}
-	return t.err
 }
 
 func (t *text) step(s ExplainedStep, e Explanation, strikes int) {

@@ -36,7 +36,7 @@ func recommend(r Report) Recommendation {
 	rung := best.Rungs[i]
 	out.Ladder, out.Cell, out.Rank, out.State = best.Number, best.Cell, &rung.Rank, best.Verdict.State
 	out.ValLoss, out.Cost = &rung.ValLoss.Mean, rung.Cost
-	out.Larger, out.Smaller = larger(best.Rungs, i), smaller(best.Rungs, i)
+	out.Larger, out.Smaller = larger(best.Rungs, i, r.Rule.Confidence), smaller(best.Rungs, i, r.Rule.Confidence)
 	out.Cheapest = cheapest(r.Ladders, *best, rung, r.Rule.Confidence)
 	out.Serving = serving(*best, rung)
 	out.Summary = summary(out, *best, len(r.Ladders))
@@ -77,31 +77,32 @@ func recommended(l Ladder) int {
 	})
 }
 
-func larger(rungs []Rung, i int) *Step {
+func larger(rungs []Rung, i int, confidence float64) *Step {
 	for _, r := range rungs[i+1:] {
 		if r.ValLoss != nil {
-			return newStep(r, rungs[i], r)
+			return newStep(r, rungs[i], r, confidence)
 		}
 	}
 	return nil
 }
 
-func smaller(rungs []Rung, i int) *Step {
+func smaller(rungs []Rung, i int, confidence float64) *Step {
 	for _, r := range slices.Backward(rungs[:i]) {
 		if r.ValLoss != nil {
-			return newStep(r, r, rungs[i])
+			return newStep(r, r, rungs[i], confidence)
 		}
 	}
 	return nil
 }
 
-// newStep describes a neighbour and the gain from one rung to the next larger one, the neighbour being either.
-func newStep(neighbour, from, to Rung) *Step {
-	gain := plateau.Interval{Mean: from.ValLoss.Mean - to.ValLoss.Mean}
+// newStep describes a neighbour and the gain from one rung to the next larger one, the neighbour being either: the rule's where it compared
+// the two.
+func newStep(neighbour, from, to Rung, confidence float64) *Step {
+	gain := pairedDifference(from, to, confidence)
 	if to.Gain != nil && *to.Incumbent == from.Rank {
 		gain = *to.Gain
 	}
-	return &Step{Rank: neighbour.Rank, Gain: gain, Cost: neighbour.Cost}
+	return &Step{Rank: neighbour.Rank, Gain: gain, Cost: neighbour.Cost, shared: len(pairedLosses(from, to))}
 }
 
 // reference is the rung that others are compared with: the recommended one where a plateau is certain, and else the best mean of those that

@@ -20,6 +20,7 @@ type Report struct {
 	Seeds          []int64        `json:"seeds"`
 	Strategy       sweep.Strategy `json:"strategy,omitempty"` // absent: ladder
 	Backend        string         `json:"backend"`
+	Steps          *Steps         `json:"steps,omitempty"` // of all ladders; absent in a report of one
 	Warnings       []string       `json:"warnings"`
 }
 
@@ -34,7 +35,8 @@ type Rule struct {
 	SeedsPerRank plateau.SeedsPerRank `json:"seeds_per_rank"` // needed, or all
 
 	minGain plateau.MinGain
-	seeds   int // of the grid
+	seeds   int  // of the grid
+	given   bool // a person gave noise_sd
 }
 
 // Recommendation is the one answer on top of a report.
@@ -78,8 +80,21 @@ func (c Cost) peaks() spread {
 // Step is a neighbour of the recommended rung on its ladder.
 type Step struct {
 	Rank int              `json:"rank"`
-	Gain plateau.Interval `json:"gain"` // of the larger rank over the smaller; no bounds where the rule never compared the two
+	Gain plateau.Interval `json:"gain"` // of the larger rank over the smaller; no bounds below two shared seeds, where no rule gave any
 	Cost Cost             `json:"cost"`
+
+	shared int // seeds
+}
+
+// unbounded says why a gain has no interval; empty where it has.
+func (s Step) unbounded() string {
+	switch {
+	case s.Gain.Lo != nil && s.Gain.Hi != nil:
+		return ""
+	case s.shared == 1:
+		return " (the two share one seed only)"
+	}
+	return " (the two share no seed)"
 }
 
 // Equivalent is the complete rung with the fewest trainable parameters whose loss lies within min_gain of the
@@ -115,6 +130,7 @@ type Ladder struct {
 
 	id         int64 // in the database
 	baseParams int64 // of the base model
+	scouts     []Trial
 	modules    []lora.Module
 	corpus     string // losses compare only between ladders scored on the same tokens
 }
@@ -131,6 +147,8 @@ type Conditions struct {
 	// Tuned names the axes that are tuned at each rank: the settings are then those of the recommended one.
 	Tuned  []string `json:"tuned,omitempty"`
 	Tokens int64    `json:"tokens"` // supervised tokens one trial has trained on; 0 before the first is done
+
+	untrained string // what to say where there are none
 }
 
 // Verdict is a plateau.Verdict without its rungs, whose numbers stand in Rung.

@@ -32,23 +32,12 @@ func newScreening(whole, l sweep.Ladder, v plateau.Verdict) *Screening {
 		Scout: v.Screening.Scout, Rank: v.Screening.Rank, Knee: v.Screening.Knee, From: v.Screening.From,
 		Skipped: notNil(v.Screening.Skipped),
 	}
-	for _, t := range l.Scouts {
-		s.StepsSpent += t.LastStep
-	}
-	for _, r := range whole.Rungs {
-		for _, t := range r.Trials {
-			if !t.Extra {
-				s.StepsExhaustive += t.Trial.Spec.Train.Steps
-			}
-		}
-	}
+	of := newSteps(whole, l, v)
+	s.StepsSpent, s.StepsExhaustive = of.Spent, of.Exhaustive
 	stop := stopRank(v)
 	ladder := 0
 	for _, r := range l.Rungs {
 		for _, t := range r.Trials {
-			if !slices.Contains(s.Skipped, r.Rank) { // another sweep may have trained those
-				s.StepsSpent += t.LastStep
-			}
 			if t.Extra {
 				if r.Rank <= stop {
 					ladder += t.LastStep
@@ -71,6 +60,47 @@ func newScreening(whole, l sweep.Ladder, v plateau.Verdict) *Screening {
 		plateau.StateOutraced:
 	}
 	return &s
+}
+
+// Steps are optimiser steps over trials.
+type Steps struct {
+	Spent      int `json:"spent"`      // of the trials that verdicts asked for, scouts among them
+	Exhaustive int `json:"exhaustive"` // of every rank and seed of the grid
+}
+
+// newSteps counts those of a ladder, l being what its verdict asked for of the whole.
+func newSteps(whole, l sweep.Ladder, v plateau.Verdict) Steps {
+	var s Steps
+	for _, t := range l.Scouts {
+		s.Spent += t.LastStep
+	}
+	for _, r := range whole.Rungs {
+		for _, t := range r.Trials {
+			if !t.Extra {
+				s.Exhaustive += t.Trial.Spec.Train.Steps
+			}
+		}
+	}
+	stop := stopRank(v)
+	for _, r := range l.Rungs {
+		skipped := v.Screening != nil && slices.Contains(v.Screening.Skipped, r.Rank)
+		if skipped || v.State == plateau.StateOutraced && r.Rank > stop { // another sweep may have trained those
+			continue
+		}
+		for _, t := range r.Trials {
+			s.Spent += t.LastStep
+		}
+	}
+	return s
+}
+
+// steps says what all ladders together took; empty of one ladder.
+func (r Report) steps() string {
+	if r.Steps == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s of the %s trial-steps of all ranks and seeds (%s%s%%).", count(int64(r.Steps.Spent)),
+		count(int64(r.Steps.Exhaustive)), fixed(100*float64(r.Steps.Spent)/float64(max(1, r.Steps.Exhaustive)), 0), noBreak)
 }
 
 // stopRank is the last rank that counted.

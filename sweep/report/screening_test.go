@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,6 +52,16 @@ func TestTextOfAScreening(t *testing.T) {
 	s.Sweep.Strategy = sweep.StrategyLadder
 	if l := Build(s).Ladders[0]; l.Verdict.Screening != nil || len(l.NotStarted) != 2 || l.Verdict.State != plateau.StateRunning {
 		t.Errorf("as a ladder: %+v", l.Verdict)
+	}
+}
+
+// TestTextWithoutAScout: no column, no footnote about it.
+func TestTextWithoutAScout(t *testing.T) {
+	t.Parallel()
+	s := fixture{name: "one", seeds: []int64{0, 1}, ladders: []fixtureLadder{{dropout: "0", rungs: measured(4.793)}}}.snapshot()
+	s.Sweep.Strategy = sweep.StrategyScout
+	if text := string(text2(t, Build(s), Options{})); strings.Contains(text, "scouted") {
+		t.Errorf("one rank was not scouted:\n%s", text)
 	}
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -117,4 +118,29 @@ func TestTextOfNeededSeeds(t *testing.T) {
 		f.ladders[0].rungs = append(f.ladders[0].rungs, rung{rank: 1 << i, losses: losses, train: 4.6})
 	}
 	golden(t, "needed.txt", text2(t, Build(needed(t, f)), Options{}))
+}
+
+// TestStepsArePairedBySharedSeeds: a neighbour that the rule never compared has the interval of the seeds that both ranks have, and where
+// they share one the report says so.
+func TestStepsArePairedBySharedSeeds(t *testing.T) {
+	t.Parallel()
+	rungs := measured(4.8, 4.7, 4.699)
+	for n, want := range map[int]string{2: "Going down to 1 costs 0.10", 1: "nats (the two share one seed only), for"} {
+		from, to := newRungOf(rungs[0], n), newRungOf(rungs[1], 3)
+		step := newStep(from, from, to, 0.95)
+		var b strings.Builder
+		newText(&b, Options{}, Rule{}).steps(Recommendation{Smaller: step}, 3)
+		if (step.Gain.Lo != nil) != (n > 1) || !strings.Contains(strings.ReplaceAll(b.String(), "\n", " "), want) {
+			t.Errorf("%d shared seeds: %+v, %s", n, step.Gain, b.String())
+		}
+	}
+}
+
+// newRungOf is a rung with the first seeds of a fixture.
+func newRungOf(r rung, seeds int) Rung {
+	out := Rung{Rank: r.rank, ValLoss: &plateau.Interval{Mean: r.losses[0]}}
+	for i := range seeds {
+		out.Trials = append(out.Trials, Trial{Seed: int64(i), ValLoss: &r.losses[i]})
+	}
+	return out
 }

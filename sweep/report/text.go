@@ -69,12 +69,12 @@ func (r Report) Text(w io.Writer, o Options) error {
 	}
 	t.print("")
 	t.legend()
-	if r.Strategy == sweep.StrategyScreen {
+	if r.Strategy == sweep.StrategyScreen && r.screened() {
 		t.para("", "Column \"screened\" has the mean losses of the screened rank's adapters truncated to each rank: "+
 			"they chose the ranks to train, "+
 			"too pessimistic at low ones, and no verdict rests on them.")
 	}
-	if r.Strategy.Scouts() {
+	if r.Strategy.Scouts() && r.screened() {
 		t.para("", "Column \"scouted\" has what one trial showed of every rank: the largest one trained, then cut down to each lower rank and "+
 			"trained on for a tenth of the steps. It is an estimate, and no verdict rests on it.")
 	}
@@ -104,6 +104,13 @@ func (t *text) recommendation(r Report) {
 	}
 }
 
+// screened reports whether some table has the losses that chose the ranks.
+func (r Report) screened() bool {
+	return slices.ContainsFunc(r.Ladders, func(l Ladder) bool {
+		return slices.ContainsFunc(l.Rungs, func(r Rung) bool { return r.ScreenedLoss != nil })
+	})
+}
+
 // Served says in a sentence how an adapter is served.
 func Served(s lora.Serving) string {
 	switch {
@@ -118,10 +125,11 @@ func Served(s lora.Serving) string {
 
 func (t *text) steps(rec Recommendation, decimals int) {
 	if s := rec.Larger; s != nil {
-		t.para("", "Going to %d %s nats for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), extras(rec.Cost, s.Cost))
+		t.para("", "Going to %d %s nats%s for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), s.unbounded(), extras(rec.Cost, s.Cost))
 	}
 	if s := rec.Smaller; s != nil {
-		t.para("", "Going down to %d %s nats, for %s.", s.Rank, effect("costs", "wins", s.Gain, decimals), extras(rec.Cost, s.Cost))
+		t.para("", "Going down to %d %s nats%s, for %s.", s.Rank, effect("costs", "wins", s.Gain, decimals), s.unbounded(),
+			extras(rec.Cost, s.Cost))
 	}
 }
 
@@ -201,6 +209,9 @@ func (t *text) header(r Report) {
 	}
 	t.para("", "Sweep %s: %d %s, %s %s%s. Backend %s.", r.Sweep, len(r.Ladders), plural("ladder", len(r.Ladders)),
 		plural("seed", len(r.Seeds)), prose.List(r.Seeds), noise, orNone(r.Backend))
+	if steps := r.steps(); steps != "" {
+		t.para("", "Trained: %s", steps)
+	}
 	for _, warning := range r.Warnings {
 		t.para("Warning: ", "%s", warning)
 	}
@@ -237,7 +248,11 @@ func (t *text) verdict(l Ladder) {
 	if v.Probability != nil {
 		probability = fmt.Sprintf(" (probability %s)", chance(*v.Probability))
 	}
-	t.print(t.bold(fmt.Sprintf("%s%s%s: %s", v.State, probability, v.over(), rank)))
+	headline := fmt.Sprintf("%s%s%s: %s", v.State, probability, v.over(), rank)
+	if v.Outraced != nil {
+		headline = v.Outraced.after(v.Screening)
+	}
+	t.print(t.bold(headline))
 	if l.Conditions.Steps > 0 {
 		t.para("  at      ", "%s", l.Conditions)
 	}
@@ -321,7 +336,7 @@ func (c Conditions) String() string {
 	if !strings.HasSuffix(c.Alpha, "r") && !slices.Contains(c.Tuned, "alpha") {
 		alpha += " fixed"
 	}
-	tokens := "no trial finished yet"
+	tokens := c.untrained
 	if c.Tokens > 0 {
 		tokens = count(c.Tokens) + " tokens seen per trial"
 	}

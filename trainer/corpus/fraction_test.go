@@ -77,7 +77,14 @@ func TestFractionThatKeepsNothing(t *testing.T) {
 	val := recordstest.Write(t, dir, "val.txt", "Held out by itself.\n")
 	spec := trial.DataSpec{Train: []string{train}, Validation: []string{val}, SequenceLength: 4, Packing: true, Fraction: 0.01}
 	_, err := Prepare(t.Context(), filepath.Join(dir, "cache"), goldenSource(t, spec), nil)
-	if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), "data.fraction 0.01") {
-		t.Errorf("Prepare = %v, want ErrInput that names data.fraction", err)
+	said := CheckFraction(t.Context(), goldenSource(t, spec))
+	for _, err := range []error{err, said} {
+		if !errors.Is(err, trial.ErrInput) || !strings.HasPrefix(err.Error(), "invalid input: data.fraction 0.01 keeps no training document") {
+			t.Errorf("%v, want ErrInput that begins with data.fraction", err)
+		}
+	}
+	spec.Fraction = 0.9999999
+	if err := CheckFraction(t.Context(), goldenSource(t, spec)); err != nil {
+		t.Errorf("CheckFraction of nearly all = %v", err)
 	}
 }

@@ -192,7 +192,7 @@ func (p *plan) run(ctx context.Context, s sink) error {
 		return err
 	}
 	if err := train.finish("data.train", p.train); err != nil {
-		return p.thinHint(err)
+		return p.thinHint(err, train)
 	}
 	key, inputs := "data.validation", p.validation
 	if p.spec.ValidationSplit > 0 {
@@ -212,12 +212,45 @@ func (p *plan) assembler(emit func(row) error) *assembler {
 	return &assembler{enc: p.enc, length: p.spec.SequenceLength, packing: p.spec.Packing, emit: emit}
 }
 
-// thinHint adds to an error about an empty training side what to do where data.fraction may have made it so.
-func (p *plan) thinHint(err error) error {
-	if p.spec.Fraction == 0 {
+// thinHint makes an error about an empty training side one of data.fraction where that may have emptied it.
+func (p *plan) thinHint(err error, train *assembler) error {
+	switch {
+	case p.spec.Fraction == 0:
 		return p.splitHint(err)
+	case train.tokens == 0:
+		return p.errNothingKept()
 	}
-	return fmt.Errorf("%w (data.fraction %v keeps training documents by hash: raise it, or use more data)", err, p.spec.Fraction)
+	return fmt.Errorf("data.fraction %v leaves too little to train on: raise it, or use more data: %w", p.spec.Fraction, err)
+}
+
+func (p *plan) errNothingKept() error {
+	return fmt.Errorf("%w: data.fraction %v keeps no training document of %s, for it chooses by hash: raise it, or use more data",
+		trial.ErrInput, p.spec.Fraction, listed(p.train))
+}
+
+// CheckFraction reports a data.fraction that keeps nothing to train on. It reads up to the first document that it keeps.
+func CheckFraction(ctx context.Context, src Source) error {
+	p, err := newPlan(ctx, src)
+	if err != nil || p.spec.Fraction == 0 {
+		return err
+	}
+	for _, in := range p.train {
+		for doc, err := range in.Documents(ctx) {
+			if records.IsRowError(err) {
+				continue // making rows of it says what is wrong
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				return err
+			}
+			if kept, err := p.split.trainsOn(in.Kind, doc); kept || err != nil {
+				return err
+			}
+		}
+	}
+	return p.errNothingKept()
 }
 
 // splitHint adds to an error about an empty side what to do when the split made it so.

@@ -72,7 +72,7 @@ func (p *plan) eachRow(ctx context.Context, emit func(row) error) (warnings []st
 		return nil, err
 	}
 	if train.rows == 0 {
-		return nil, p.thinHint(errEmpty("data.train", p.train))
+		return nil, p.thinHint(errEmpty("data.train", p.train), train)
 	}
 	return slices.Concat(warnings, p.bad.warnings(), p.enc.Warnings()), nil
 }

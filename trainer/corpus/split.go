@@ -97,6 +97,21 @@ func (s splitter) thin(kind records.Kind, doc records.Document) ([]records.Docum
 	return kept, nil
 }
 
+// trainsOn reports whether something of a document is trained on.
+func (s splitter) trainsOn(kind records.Kind, doc records.Document) (bool, error) {
+	parts, held, err := s.split(doc)
+	for i := 0; err == nil && i < len(parts); i++ {
+		if held[i] {
+			continue
+		}
+		var kept []records.Document
+		if kept, err = s.thin(kind, parts[i]); len(kept) > 0 {
+			return true, err
+		}
+	}
+	return false, err
+}
+
 func (s splitter) holds(doc records.Document) (bool, error) {
 	content, err := contentOf(doc)
 	return err == nil && s.holdsText(string(content)), err

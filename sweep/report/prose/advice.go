@@ -128,6 +128,9 @@ func limited(f plateau.Finding) string {
 	case plateau.AdviseRace:
 		return "no trial is spent on the higher ranks of a cell that loses; race: false under another name climbs it to its own verdict, and " +
 			"trains nothing again that is finished"
+	case plateau.AdviseRaceScouts:
+		return "no trial but the scout is spent on a cell that loses; race: false under another name climbs it to its own verdict, and " +
+			"uses the scout again"
 	case plateau.AdviseClimbInstead:
 		return fmt.Sprintf("strategy: %s trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
 			cmp.Or(f.Name, "screen"), f.Over, f.Ranks[0])

@@ -39,7 +39,11 @@ func reason(v plateau.Verdict, f plateau.Finding) string {
 			"%s that there is none",
 			ranks, does(f, "gains", "gain"), minGain, f.Over, numbers(f.Values), threeDigits(probability))
 		if f.Of > 0 {
-			text += fmt.Sprintf("; the grid ended after %d of %d such ranks", f.Count, f.Of)
+			ended := "the grid ended after"
+			if v.Reason.Then != nil { // something else ended the ladder
+				ended = "that is"
+			}
+			text += fmt.Sprintf("; %s %d of %d such ranks", ended, f.Count, f.Of)
 		}
 		return text
 	case plateau.ReasonOverfit:
@@ -81,7 +85,7 @@ func ending(f plateau.Finding) string {
 	case plateau.ReasonScouting:
 		return fmt.Sprintf("rank %d, to be cut down to every lower rank: %d of %d trials finished", f.Ranks[0], f.Count, f.Of)
 	case plateau.ReasonScouted:
-		return fmt.Sprintf("rank %d is an estimate: the curve of one run flattens there, and no rank was trained by itself", f.Ranks[0])
+		return fmt.Sprintf("rank %d is an estimate: the curve of one run flattens there", f.Ranks[0])
 	case plateau.ReasonStopping:
 		return "limits.time ran out: running trials write their checkpoints"
 	case plateau.ReasonHeld:
@@ -131,9 +135,10 @@ func outraced(f plateau.Finding) string {
 // outscouted says which ladder's scout is ahead, and by how much.
 func outscouted(f plateau.Finding) string {
 	return fmt.Sprintf("ladder %d (%s) is ahead by the scouts: its loss at rank %d is %s below the lowest of this one, at rank %d. That "+
-		"leaves %s where the scout's error is allowed for, and %s at least, at confidence %s over the whole race; no rank was trained by itself",
+		"leaves %s where the scout's error is allowed for, and %s at least with noise of %s for each run, at confidence %s over the whole "+
+		"race; so it trains no rank",
 		f.Count, f.Name, f.Ranks[1], threeDigits(f.Values[0]), f.Ranks[0], threeDigits(f.Gain.Mean), threeDigits(*f.Gain.Lo),
-		threeDigits(f.Value))
+		threeDigits(f.Limit), threeDigits(f.Value))
 }
 
 func failed(trials []plateau.Failure) []string {
