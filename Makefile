@@ -1,4 +1,4 @@
-# Bare `make` prints this list. Everything needs Go and a C compiler; nothing needs Python but `make bench` and `make test-peft`.
+# Bare `make` prints this list. Everything needs Go and a C compiler; nothing needs Python but `make bench`, `make bench-sweep` and `make test-peft`.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
@@ -13,7 +13,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash fuzz bench test-peft golden graph lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash fuzz bench bench-sweep test-peft golden graph lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -49,14 +49,17 @@ fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 		done; \
 	done
 
-bench: build ## Measure our trial beside PyTorch+PEFT's (makes .venv-bench with Python's pip)
+bench: ## Measure our step and evaluation beside PyTorch+PEFT's (makes .venv-bench with Python's pip)
 	go run ./experiments/bench $(BENCHFLAGS)
 
-test-peft: ## Test round trips with PEFT, and masks beside TRL's (makes .venv-bench with Python's pip, or takes SWEEP_PYTHON)
+bench-sweep: build ## Measure the time to a verdict beside a plain PEFT loop over the whole grid (the same .venv-bench)
+	go run ./experiments/bench sweep $(BENCHFLAGS)
+
+test-peft: ## Test round trips with PEFT, masks beside TRL's, the benchmark (makes .venv-bench with Python's pip, or takes SWEEP_PYTHON)
 	@[ -n "$$SWEEP_PYTHON" ] || .venv-bench/bin/python -c 'import peft, torch, transformers, trl' 2>/dev/null || \
 		{ python3 -m venv .venv-bench && .venv-bench/bin/python -m pip install --quiet -r experiments/bench/requirements.txt; }
 	"$${SWEEP_PYTHON:-.venv-bench/bin/python}" -c 'import peft, torch, transformers, trl'
-	SWEEP_PYTHON="$${SWEEP_PYTHON:-$(CURDIR)/.venv-bench/bin/python}" go test -count=1 -timeout 25m -v -run 'PEFT|TRL' ./trainer ./trainer/chat
+	SWEEP_PYTHON="$${SWEEP_PYTHON:-$(CURDIR)/.venv-bench/bin/python}" go test -count=1 -timeout 25m -v -run 'PEFT|TRL' ./trainer ./trainer/chat ./experiments/bench
 
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
 	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done

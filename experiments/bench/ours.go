@@ -3,38 +3,94 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"math/rand/v2"
+	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
-	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/model"
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// ours measures the training step that `sweep run` uses.
-func ours(ctx context.Context, spec string, stdout io.Writer) error {
-	var s shape
-	if err := json.Unmarshal([]byte(spec), &s); err != nil {
-		return err
-	}
-	choice, err := backend.Resolve(ctx, s.Backend)
+// ours measures the step and the evaluation that `sweep run` uses.
+func ours(ctx context.Context, path, dtype, platform string, stdout io.Writer) error {
+	j, err := readJob(path)
 	if err != nil {
 		return err
 	}
-	p, trainable, err := program(ctx, s, choice)
+	choice, err := backend.Resolve(ctx, platform)
+	if err != nil {
+		return err
+	}
+	p, err := program(j, dtype, choice)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	m := measurement{Trainable: trainable, What: describe(choice)}
-	draw := rand.New(rand.NewPCG(1, 1))
-	for step := range s.Warmup + s.Steps {
-		b := batch(s, draw)
-		start := time.Now()
+	began := time.Now()
+	if err := p.Compile(ctx); err != nil {
+		return err
+	}
+	m := measurement{What: describe(choice), CompileSeconds: time.Since(began).Seconds()}
+	if err := j.train(p, &m); err != nil {
+		return err
+	}
+	if m.PeakBytes, err = backend.PeakHostBytes(); err != nil {
+		return err
+	}
+	if err := j.evaluate(p, &m); err != nil {
+		return err
+	}
+	if m.EvalPeakBytes, err = backend.PeakHostBytes(); err != nil {
+		return err
+	}
+	return json.NewEncoder(stdout).Encode(m)
+}
+
+// program puts base and adapter on the backend, then gives the host's copy of the weights back, as a trial does.
+func program(j job, dtype string, choice backend.Choice) (*model.Program, error) {
+	be, err := backend.Open(choice.Platform, choice.PluginPath, 0)
+	if err != nil {
+		return nil, err
+	}
+	files := os.DirFS(j.Model)
+	text, err := weights.ReadText(files, weights.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	config, err := model.ParseConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	base, err := weights.ReadModelTo(files, config.Weights(), func(string, int64) io.Writer { return nil })
+	if err != nil {
+		return nil, err
+	}
+	spec := j.Adapter.Spec()
+	targets, err := spec.Match(config.Modules())
+	if err != nil {
+		return nil, err
+	}
+	adapter, err := model.InitAdapter(config, base, targets, spec, 1)
+	if err != nil {
+		return nil, err
+	}
+	p, err := model.New(be, config, base, adapter, model.Options{
+		LoRA: spec, Train: trial.TrainSpec{BatchSize: j.Batch, WeightDecay: 0.01, MaxGradNorm: 1, Dtype: dtype},
+		Targets: targets, SequenceLength: len(j.Rows[0]), Seed: 1,
+	})
+	clear(base)
+	debug.FreeOSMemory()
+	return p, err
+}
+
+func (j job) train(p *model.Program, m *measurement) error {
+	for step := range j.Warmup + j.Steps {
+		b := batch(j.Rows[step*j.Batch : (step+1)*j.Batch])
+		began := time.Now()
 		r, err := p.Step(step+1, []model.Batch{b}, 1e-4)
 		if err != nil {
 			return err
@@ -42,60 +98,32 @@ func ours(ctx context.Context, spec string, stdout io.Writer) error {
 		if step == 0 {
 			m.FirstLoss = r.Loss
 		}
-		if step >= s.Warmup {
-			m.StepSeconds = append(m.StepSeconds, time.Since(start).Seconds())
+		if step >= j.Warmup {
+			m.StepSeconds = append(m.StepSeconds, time.Since(began).Seconds())
 		}
 	}
-	if m.PeakBytes, err = backend.PeakHostBytes(); err != nil {
-		return err
-	}
-	return json.NewEncoder(stdout).Encode(m)
+	return nil
 }
 
-// program opens the backend and compiles the step, then gives the host's copy of the weights back, as a trial does.
-func program(ctx context.Context, s shape, choice backend.Choice) (*model.Program, int64, error) {
-	be, err := backend.Open(choice.Platform, choice.PluginPath, 0)
-	if err != nil {
-		return nil, 0, err
+func (j job) evaluate(p *model.Program, m *measurement) error {
+	b := batch(j.HeldOut)
+	for i := range 1 + j.Evaluations {
+		began := time.Now()
+		s, err := p.Score(b)
+		if err != nil {
+			return err
+		}
+		m.EvalLoss = s.LossSum / float64(s.Tokens)
+		if i > 0 {
+			m.EvalSeconds = append(m.EvalSeconds, time.Since(began).Seconds())
+		}
 	}
-	config, err := model.ParseConfig(fmt.Appendf(nil,
-		`{"model_type": "gpt2", "n_layer": %d, "n_embd": %d, "n_head": %d, "vocab_size": %d, "n_positions": %d}`,
-		s.Layers, s.Width, s.Heads, s.Vocab, s.Positions))
-	if err != nil {
-		return nil, 0, err
-	}
-	targets, err := lora.MatchTargets(config.Modules(), lora.Targets{List: []string{"c_attn"}})
-	if err != nil {
-		return nil, 0, err
-	}
-	o := model.Options{
-		LoRA:    lora.Spec{Rank: s.Rank, Alpha: 16, Init: "kaiming"},
-		Train:   trial.TrainSpec{BatchSize: s.Batch, WeightDecay: 0.01, MaxGradNorm: 1, Dtype: trial.DtypeFloat32},
-		Targets: targets, SequenceLength: s.Length, Seed: 1,
-	}
-	var trainable int64
-	for _, t := range targets {
-		trainable += int64(s.Rank * (t.In + t.Out))
-	}
-	base := config.InitWeights(1)
-	adapter, err := model.InitAdapter(config, base, targets, o.LoRA, 1)
-	if err != nil {
-		return nil, 0, err
-	}
-	p, err := model.New(be, config, base, adapter, o)
-	if err != nil {
-		return nil, 0, err
-	}
-	debug.FreeOSMemory()
-	return p, trainable, p.Compile(ctx)
+	return nil
 }
 
-func batch(s shape, draw *rand.Rand) model.Batch {
-	ids := make([]int32, s.Batch*s.Length)
-	for i := range ids {
-		ids[i] = draw.Int32N(int32(s.Vocab))
-	}
-	return model.Batch{B: s.Batch, T: s.Length, IDs: ids, Labels: ids}
+func batch(rows [][]int32) model.Batch {
+	ids := slices.Concat(rows...)
+	return model.Batch{B: len(rows), T: len(rows[0]), IDs: ids, Labels: ids}
 }
 
 func describe(c backend.Choice) string {

@@ -1,12 +1,10 @@
-"""One side of `make bench`: LoRA steps of PyTorch + PEFT in a process of their own.
+"""One side of `make bench`: LoRA steps and evaluations of PyTorch + PEFT in a process of their own.
 
-argv[1] is the shape as JSON, as main.go defines it. Prints one JSON object. The step is what our program does: forward,
-loss, backward, gradient norm and clipping, AdamW, and the loss and the norm read back. Dropout is 0 and the base model's
-weights are random, in float32.
+argv: the job, as shape.go defines it; float32 or bfloat16; eager or compile. Prints one JSON object. The step is what our
+program does: forward, loss, backward, gradient norm and clipping, AdamW, and the loss and the norm read back.
 """
 
 import json
-import random
 import sys
 import time
 
@@ -16,20 +14,37 @@ import transformers
 
 
 def main():
-    shape = json.loads(sys.argv[1])
-    torch.set_num_threads(shape["threads"])
+    with open(sys.argv[1]) as file:
+        job = json.load(file)
+    torch.set_num_threads(job["threads"])
     torch.manual_seed(1)
-    model = peft.get_peft_model(base(shape), peft.LoraConfig(
-        r=shape["rank"], lora_alpha=16, target_modules=["c_attn"], lora_dropout=0.0,
-        fan_in_fan_out=True, task_type="CAUSAL_LM"))
-    model.train()
+    model = peft.get_peft_model(base(job["model"], sys.argv[2]), peft.LoraConfig(**job["adapter"]))
     trainable = [p for p in model.parameters() if p.requires_grad]
+    compiled = sys.argv[3] == "compile"
+    if compiled:
+        model = torch.compile(model, dynamic=False)  # a program for each shape, the fastest there is
+    losses, steps = train(model, trainable, job)
+    after_training = peak_bytes()
+    loss, evaluations = evaluate(model, torch.tensor(job["held_out"]), job["evaluations"])
+    print(json.dumps({
+        "step_seconds": steps[job["warmup"]:], "eval_seconds": evaluations[1:], "compile_seconds": steps[0] if compiled else 0,
+        "first_loss": losses[0], "eval_loss": loss, "peak_bytes": after_training, "eval_peak_bytes": peak_bytes(),
+        "what": f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}",
+    }))
+
+
+def base(folder, dtype):
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
+    # GPT-2 warns that it takes this for want of another, and at the warning torch.compile gives the whole model up to eager.
+    model.loss_type = "ForCausalLM"
+    return model
+
+
+def train(model, trainable, job):
+    model.train()
     optimizer = torch.optim.AdamW(trainable, lr=1e-4, weight_decay=0.01)
-    draw = random.Random(1)
     losses, seconds = [], []
-    for _ in range(shape["warmup"] + shape["steps"]):
-        ids = torch.tensor([[draw.randrange(shape["vocab"]) for _ in range(shape["length"])]
-                            for _ in range(shape["batch"])])
+    for ids in torch.tensor(job["rows"]).split(job["batch"]):
         start = time.perf_counter()
         loss = model(input_ids=ids, labels=ids, use_cache=False).loss
         loss.backward()
@@ -38,17 +53,18 @@ def main():
         optimizer.zero_grad(set_to_none=True)
         losses.append((loss.item(), norm.item())[0])
         seconds.append(time.perf_counter() - start)
-    print(json.dumps({
-        "step_seconds": seconds[shape["warmup"]:], "first_loss": losses[0], "peak_bytes": peak_bytes(),
-        "trainable": sum(p.numel() for p in trainable),
-        "what": f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}",
-    }))
+    return losses, seconds
 
 
-def base(shape):
-    return transformers.GPT2LMHeadModel(transformers.GPT2Config(
-        vocab_size=shape["vocab"], n_positions=shape["positions"], n_embd=shape["width"], n_layer=shape["layers"],
-        n_head=shape["heads"], resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0))
+def evaluate(model, ids, times):
+    model.eval()
+    seconds = []
+    for _ in range(1 + times):
+        start = time.perf_counter()
+        with torch.no_grad():
+            loss = model(input_ids=ids, labels=ids, use_cache=False).loss.item()
+        seconds.append(time.perf_counter() - start)
+    return loss, seconds
 
 
 def peak_bytes():

@@ -14,7 +14,8 @@ import (
 
 // The other side, relative to the repository's root, where make runs this.
 const (
-	script       = "experiments/bench/peft_step.py"
+	stepScript   = "experiments/bench/peft_step.py"
+	loopScript   = "experiments/bench/peft_loop.py"
 	requirements = "experiments/bench/requirements.txt"
 	environment  = ".venv-bench"
 )
@@ -24,7 +25,7 @@ func interpreter(ctx context.Context, given string, stderr io.Writer) (string, e
 	if given != "" {
 		return given, nil
 	}
-	if _, err := os.Stat(script); err != nil {
+	if _, err := os.Stat(stepScript); err != nil {
 		return "", fmt.Errorf("run it from the repository's root: %w", err)
 	}
 	python := filepath.Join(environment, "bin", "python")
