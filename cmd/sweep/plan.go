@@ -141,7 +141,9 @@ func planned(g grid.Grid) sweep.Info {
 }
 
 // addCheckpointing measures what limits.memory stops once more, with gradient checkpointing.
-func (a *app) addCheckpointing(ctx context.Context, f *sweep.Forecast, r sweep.Registration, limits sweep.Limits, capacity sweep.Capacity) error {
+func (a *app) addCheckpointing(ctx context.Context, f *sweep.Forecast, r sweep.Registration, limits sweep.Limits,
+	capacity sweep.Capacity,
+) error {
 	again := f.Checkpointed(r)
 	if len(again.Ladders) == 0 {
 		return nil
