@@ -151,10 +151,10 @@ func TestBlockWidth(t *testing.T) {
 func TestEvaluationBatch(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ inner, rows, T, want int }{
-		{512, 256, 64, 32},   // 2048 tokens at most
+		{512, 256, 64, 16},   // 1024 tokens at most
 		{3072, 256, 128, 4},  // 512 at least
 		{3072, 256, 1024, 1}, // a row at least
-		{512, 33, 64, 17},    // two batches alike
+		{512, 33, 64, 11},    // three batches alike
 		{512, 3, 64, 3},      // no more rows than there are
 		{512, 0, 64, 1},
 	} {

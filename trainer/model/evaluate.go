@@ -19,10 +19,10 @@ type Score struct {
 }
 
 // What an evaluation takes at once (measured, experiments/LOG.md 2026-11-29): small models pay for every operation however small it is,
-// large ones lose nothing from fewestTokens on. evaluationValues bounds the widest activation: 4 MiB in float32.
+// large ones lose nothing from fewestTokens on. evaluationValues bounds the widest activation: 2 MiB in float32.
 const (
-	fewestTokens, mostTokens = 512, 2048
-	evaluationValues         = 1 << 20
+	fewestTokens, mostTokens = 512, 1024
+	evaluationValues         = 1 << 19
 )
 
 // evaluationLogits bounds the logits that an evaluation holds, 28 MiB. For more than 32 MiB glibc's malloc takes new pages from the
