@@ -88,7 +88,7 @@ func (o *outcomeRow) outcome() *trial.Outcome {
 
 func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
 	// A bare column beside max() is taken from the row of the maximum: the newest attempt's value of a step.
-	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, e.step, v.val_loss, max(a.number)`+measureColumns("v.")+`
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, e.step, v.val_loss, v.seconds, max(a.number)`+measureColumns("v.")+`
 		FROM attempts a
 		JOIN events e ON e.attempt_id = a.id AND e.kind = 'eval'
 		JOIN evaluations v ON v.attempt_id = e.attempt_id AND v.seq = e.seq
@@ -97,7 +97,7 @@ func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.
 		var trial trial.ID
 		var s sweep.StepLoss
 		var newest int
-		err := rows.Scan(append([]any{&trial, &s.Step, &s.ValLoss, &newest}, measureFields(&s.Measures)...)...)
+		err := rows.Scan(append([]any{&trial, &s.Step, &s.ValLoss, &s.Seconds, &newest}, measureFields(&s.Measures)...)...)
 		if err != nil {
 			return err
 		}

@@ -88,7 +88,9 @@ func TestSnapshotAddsUpAttempts(t *testing.T) {
 				Outcome: script(4.25)[13].Outcome,
 			},
 		},
-		Evaluations:     []sweep.StepLoss{{Step: 0, ValLoss: 5}, {Step: 2, ValLoss: 4.45}, {Step: 4, ValLoss: 4.25}},
+		Evaluations: []sweep.StepLoss{
+			{Step: 0, ValLoss: 5, Seconds: 0.5}, {Step: 2, ValLoss: 4.45, Seconds: 0.5}, {Step: 4, ValLoss: 4.25, Seconds: 0.5},
+		},
 		LastStep:        4,
 		TrainableParams: 512,
 		Prediction:      &trial.Prediction{AnalysisBytes: 1000, PredictedBytes: 2000, Source: "analysis + baseline (rough)"},

@@ -107,24 +107,10 @@ func (c *Calibrator) measure(ctx context.Context, l LadderPlan, rung RungPlan) (
 	if err != nil {
 		return m, err
 	}
-	m.EvalSeconds *= unprobed(l.Corpus, t.BatchSize)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known[key] = m
 	return m, nil
-}
-
-// unprobed is how many times the batches of a calibration's evaluation a whole one has.
-func unprobed(c trial.CorpusInfo, size int) float64 {
-	var all, probed int
-	for _, rows := range []int{c.ValidationSequences, c.RetainSequences} {
-		batches := (rows + size - 1) / size
-		all, probed = all+batches, probed+min(batches, calibrationBatches)
-	}
-	if probed == 0 {
-		return 1
-	}
-	return float64(all) / float64(probed)
 }
 
 // largestBatch is the spec that needs the most memory where candidates differ.
@@ -183,6 +169,9 @@ func readMeasurement(rank int, platform string, events []trial.Event) (Measureme
 			m.Bytes = max(m.Bytes, e.Prediction.PredictedBytes)
 		case e.Evaluation != nil:
 			m.EvalSeconds = e.Evaluation.Seconds
+			if share := e.Evaluation.Share; share > 0 {
+				m.EvalSeconds /= share
+			}
 			evaluating += e.Evaluation.Seconds
 		case e.Point != nil:
 			points = append(points, e.At)

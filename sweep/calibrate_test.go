@@ -15,6 +15,7 @@ func TestReadMeasurement(t *testing.T) {
 	at := func(seconds float64) time.Time { return time.Unix(0, int64(seconds*1e9)) }
 	point := func(seconds float64) trial.Event { return trial.Event{At: at(seconds), Point: &trial.Point{}} }
 	eval := trial.Event{Evaluation: &trial.Evaluation{Seconds: 0.5}}
+	part := trial.Event{Evaluation: &trial.Evaluation{Seconds: 0.5, Share: 0.1}}
 	done := trial.Event{Outcome: &trial.Outcome{State: trial.OutcomeDone, TrainSeconds: 8, TotalSeconds: 12}}
 	host := int64(300)
 	memory := trial.Event{Memory: &trial.Memory{PeakHostBytes: &host}}
@@ -36,6 +37,9 @@ func TestReadMeasurement(t *testing.T) {
 		{"one step", []trial.Event{predicted, eval, point(5), eval, memory, done}, Measurement{
 			Rank: 4, Startup: 3, EvalSeconds: 0.5,
 			StepSeconds: 8, Bytes: 300,
+		}, ""},
+		{"a tenth of the rows", []trial.Event{predicted, part, point(5), part, memory, done}, Measurement{
+			Rank: 4, Startup: 3, EvalSeconds: 5, StepSeconds: 8, Bytes: 300,
 		}, ""},
 		{"over the limit", []trial.Event{predicted, over}, Measurement{Rank: 4, Bytes: 900, OverMemory: true}, ""},
 		{"failed", []trial.Event{failed}, Measurement{}, "the worker failed: no such tensor"},

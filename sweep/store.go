@@ -113,6 +113,7 @@ type StepLoss struct {
 	Step    int
 	ValLoss float64
 	trial.Measures
+	Seconds float64 // that it took
 }
 
 // AttemptFacts is one launch and how it went.

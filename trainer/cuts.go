@@ -25,7 +25,7 @@ func (t *training) cut(ctx context.Context, cuts int) error {
 	if err := t.program.Restart(adapter); err != nil {
 		return err
 	}
-	score, err := scoreRows(ctx, t.program, t.batches, t.corpus.Validation())
+	score, err := t.scorer.validation(ctx)
 	t.CutLoss = score.Loss()
 	return err
 }
@@ -44,7 +44,7 @@ func (t *training) rate(step int) float64 {
 // returns the outcome that ends the trial where that is no number.
 func (t *training) evaluateCut(ctx context.Context, cuts int) (*trial.Outcome, error) {
 	began, rank := time.Now(), t.Trial.Spec.LoRAAfter(cuts).Rank
-	score, err := scoreRows(ctx, t.program, t.batches, t.corpus.Validation())
+	score, err := t.scorer.validation(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate rank %d: %w", rank, err)
 	}

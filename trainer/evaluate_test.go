@@ -176,3 +176,38 @@ func TestTrialsMeasureExactMatch(t *testing.T) {
 		}
 	})
 }
+
+// TestEvaluationBatches: the first evaluation has the same bits and tokens whatever the size of the training batch is and whatever
+// sequence_length adds to the rows; a probe scores its share.
+func TestEvaluationBatches(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, c backend.Choice) {
+		t.Helper()
+		evaluated := func(size, length, probe int) trial.Evaluation {
+			spec := tinySpec()
+			spec.Train.Steps, spec.Train.EvalSteps, spec.Train.WarmupSteps, spec.Train.BatchSize = 1, 1, 0, size
+			spec.Data.SequenceLength = length
+			a, rec := assign(t, c, spec), &recorder{}
+			a.Probe = probe
+			must(t, trainer.Run(t.Context(), a, t.TempDir(), rec.emit))
+			for _, e := range rec.events {
+				if e.Evaluation != nil {
+					e.Evaluation.Seconds = 0
+					return *e.Evaluation
+				}
+			}
+			t.Fatalf("no evaluation: %+v", rec.outcome(t))
+			return trial.Evaluation{}
+		}
+		want := evaluated(2, 16, 0)
+		for _, shape := range [][2]int{{1, 16}, {5, 16}, {3, 24}} {
+			if diff := cmp.Diff(want, evaluated(shape[0], shape[1], 0)); diff != "" {
+				t.Errorf("batch_size %d, sequence_length %d (-want +got):\n%s", shape[0], shape[1], diff)
+			}
+		}
+		part := evaluated(2, 16, 1)
+		if got := float64(part.Tokens) / float64(want.Tokens); part.Share == 0 || part.Share > 1 || math.Abs(got-part.Share) > 0.2 {
+			t.Errorf("a probe of one batch scores %v of the tokens and says %v", got, part.Share)
+		}
+	})
+}

@@ -11,8 +11,8 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
 
-// EvaluateOnTrial scores model and adapter of o on the validation rows of a trial's prepared corpus, in the trial's batches and
-// compute type. With the trial's own model, adapter and backend the loss is its val_loss: the two are one computation, whatever the
+// EvaluateOnTrial scores model and adapter of o on the validation rows of a trial's prepared corpus, in the batches of its evaluations
+// and in its compute type. With the trial's own model, adapter and backend the loss is its val_loss: the two are one computation, whatever the
 // adapter starts from (model.Export). Data, SequenceLength, BatchSize and Dtype of o are the trial's, whatever they hold.
 func EvaluateOnTrial(ctx context.Context, t trial.Trial, path string, o EvaluateOptions) (e Evaluation, err error) {
 	c, err := corpus.Open(path)
@@ -28,12 +28,11 @@ func EvaluateOnTrial(ctx context.Context, t trial.Trial, path string, o Evaluate
 	}
 	spec := t.Spec
 	o.SequenceLength, o.BatchSize, o.Dtype = spec.Data.SequenceLength, spec.Train.BatchSize, spec.Train.Dtype
-	rows := corpus.Batches{Corpus: c, Size: o.BatchSize}
 	var total score
 	var warnings []string
 	err = withProgram(ctx, o, func(p *model.Program, f model.Fitted) error {
 		warnings = f.Warnings
-		total, err = scoreRows(ctx, p, rows, c.Validation())
+		total, err = newScorer(p, c).validation(ctx)
 		return err
 	})
 	if err != nil {

@@ -28,6 +28,7 @@ type setup struct {
 	program    *model.Program
 	corpus     *corpus.Corpus
 	batches    corpus.Batches
+	scorer     scorer
 	targets    []lora.Module
 	start      tensors // what init: pissa took away from the base; else empty
 	prediction trial.Prediction
@@ -62,6 +63,10 @@ func (t *training) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := t.program.Compile(ctx); err != nil {
+		return err
+	}
+	t.scorer = newScorer(t.program, t.corpus)
+	if err := t.program.CompileEvaluation(t.scorer.size, t.scorer.length); err != nil {
 		return err
 	}
 	if t.prediction, err = t.predict(); err != nil {

@@ -204,7 +204,7 @@ func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
 		return t.evaluateCut(ctx, cuts)
 	}
 	began := time.Now()
-	score, retained, err := scoreCorpus(ctx, t.program, t.batches, t.Probe)
+	score, retained, share, err := t.scorer.all(ctx, t.Probe)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate after step %d: %w", t.Step, err)
 	}
@@ -226,9 +226,13 @@ func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
 	}
 	measured := score.Measures()
 	measured.RetainLoss = retain
-	err = t.emit(trial.Event{Kind: trial.EventEval, Step: t.Step, Evaluation: &trial.Evaluation{
+	evaluation := trial.Evaluation{
 		ValLoss: score.Loss(), Measures: measured, Tokens: score.Tokens, Seconds: time.Since(began).Seconds(),
-	}})
+	}
+	if t.Probe > 0 {
+		evaluation.Share = share
+	}
+	err = t.emit(trial.Event{Kind: trial.EventEval, Step: t.Step, Evaluation: &evaluation})
 	if err != nil {
 		return nil, err
 	}

@@ -43,28 +43,48 @@ func (s score) Measures() trial.Measures {
 
 var errNothingToScore = errors.New("no supervised token in the rows to score")
 
-// scoreCorpus scores every validation row once, and, where there are any, every row of data.retain; most is the number of batches of
-// each to stop at, 0 for all.
-func scoreCorpus(ctx context.Context, p *model.Program, b corpus.Batches, most int) (validation score, retain *score, err error) {
-	held, kept := b.Corpus.Validation(), b.Corpus.Retain()
-	if most > 0 {
-		held, kept = held.First(most*b.Size), kept.First(most*b.Size)
-	}
-	if validation, err = scoreRows(ctx, p, b, held); err != nil || kept.Len() == 0 {
-		return validation, nil, err
-	}
-	retained, err := scoreRows(ctx, p, b, kept)
-	return validation, &retained, err
+// scorer scores whole sides of a corpus in batches of one shape. It follows from the model and the rows alone, so a loss has the
+// same bits whatever a trial's batches are.
+type scorer struct {
+	program      *model.Program
+	corpus       *corpus.Corpus
+	size, length int // rows in a batch, and their ids
 }
 
-// scoreRows scores every row once, in order, so that the sum always has the same bits.
-func scoreRows(ctx context.Context, p *model.Program, b corpus.Batches, rows corpus.Rows) (score, error) {
+func newScorer(p *model.Program, c *corpus.Corpus) scorer {
+	length := max(2, c.Validation().Scored(), c.Retain().Scored()) // one id alone predicts nothing
+	return scorer{program: p, corpus: c, size: p.EvaluationBatch(c.Validation().Len(), length), length: length}
+}
+
+// all scores every validation row once, and, where there are any, every row of data.retain; most is the number of batches of each to
+// stop at, 0 for all. share is the share of the rows that was scored.
+func (s scorer) all(ctx context.Context, most int) (validation score, retain *score, share float64, err error) {
+	held, kept := s.corpus.Validation(), s.corpus.Retain()
+	rows := held.Len() + kept.Len()
+	if most > 0 {
+		held, kept = held.First(most*s.size), kept.First(most*s.size)
+	}
+	share = float64(held.Len()+kept.Len()) / float64(rows)
+	if validation, err = s.rows(ctx, held); err != nil || kept.Len() == 0 {
+		return validation, nil, share, err
+	}
+	retained, err := s.rows(ctx, kept)
+	return validation, &retained, share, err
+}
+
+// validation scores every validation row once.
+func (s scorer) validation(ctx context.Context) (score, error) {
+	return s.rows(ctx, s.corpus.Validation())
+}
+
+// rows scores rows in order, so that the sum always has the same bits.
+func (s scorer) rows(ctx context.Context, rows corpus.Rows) (score, error) {
 	var total score
-	for batch := range b.All(rows) {
+	for batch := range rows.Batches(s.size, s.length) {
 		if err := ctx.Err(); err != nil {
 			return score{}, err
 		}
-		scored, err := p.Score(model.Batch(batch))
+		scored, err := s.program.Score(model.Batch(batch))
 		if err != nil {
 			return score{}, err
 		}

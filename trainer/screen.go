@@ -59,7 +59,7 @@ func (t *training) screenAt(ctx context.Context, rank int, state model.State) er
 	if err := t.program.SetState(state); err != nil {
 		return err
 	}
-	score, err := scoreRows(ctx, t.program, t.batches, t.corpus.Validation())
+	score, err := t.scorer.validation(ctx)
 	if err != nil {
 		return err
 	}

@@ -197,12 +197,19 @@ func newTrial(t sweep.TrialFacts) Trial {
 	out.ValLoss, out.TrainLoss, out.Measures, out.Forgetting = o.ValLoss, o.TrainLoss, t.Best().Measures, o.Forgetting()
 	out.RetainLoss = o.RetainLoss
 	out.BestStep, out.Tokens, out.TrainSeconds = &o.BestStep, &o.Tokens, &o.TrainSeconds
+	var evaluating float64
+	for _, e := range t.Evaluations {
+		evaluating += e.Seconds
+	}
+	if evaluating > 0 {
+		out.EvalSeconds = &evaluating
+	}
 	return out
 }
 
 func cost(trials []Trial) Cost {
 	var c Cost
-	var times []float64
+	var times, evaluating []float64
 	for _, t := range trials {
 		if t.TrainableParams != nil {
 			c.TrainableParams = *t.TrainableParams
@@ -219,9 +226,15 @@ func cost(trials []Trial) Cost {
 			c.seconds.add(*t.TrainSeconds)
 			times = append(times, *t.TrainSeconds)
 		}
+		if t.EvalSeconds != nil {
+			evaluating = append(evaluating, *t.EvalSeconds)
+		}
 	}
 	if len(times) > 0 {
 		c.TrainSeconds = new(stat.Mean(times, nil))
+	}
+	if len(evaluating) > 0 {
+		c.EvalSeconds = new(stat.Mean(evaluating, nil))
 	}
 	return c
 }

@@ -62,6 +62,7 @@ type Cost struct {
 	PeakHostBytes   *int64   `json:"peak_host_bytes"`   // largest over the seeds
 	PeakDeviceBytes *int64   `json:"peak_device_bytes"` // largest over the seeds
 	TrainSeconds    *float64 `json:"train_seconds"`     // mean over the seeds
+	EvalSeconds     *float64 `json:"eval_seconds,omitempty"`
 
 	host, device, seconds spread
 }
@@ -251,6 +252,7 @@ type Trial struct {
 	PeakDeviceBytes *int64           `json:"peak_device_bytes"`
 	PredictedBytes  *int64           `json:"predicted_bytes"`
 	TrainSeconds    *float64         `json:"train_seconds"`
+	EvalSeconds     *float64         `json:"eval_seconds,omitempty"` // of all its evaluations, where that is known
 	TrainableParams *int64           `json:"trainable_params"`
 	Error           string           `json:"error,omitempty"`
 }

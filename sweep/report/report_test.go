@@ -465,3 +465,25 @@ func TestExplainFindsLadders(t *testing.T) {
 		}
 	}
 }
+
+// TestEvaluationsInTheCost: beside the training stands what evaluations took, the mean over the seeds, where that is known.
+func TestEvaluationsInTheCost(t *testing.T) {
+	t.Parallel()
+	f := states()[plateau.StatePlateau]
+	s := f.snapshot()
+	rungs := s.Ladders[0].Rungs
+	for i := range rungs {
+		for j := range rungs[i].Trials {
+			for k := range rungs[i].Trials[j].Evaluations {
+				rungs[i].Trials[j].Evaluations[k].Seconds = 0.5 + float64(j)/10
+			}
+		}
+	}
+	rec := Build(s).Recommendation
+	if got := rec.Cost.EvalSeconds; got == nil || math.Abs(*got-3*0.6) > 1e-9 {
+		t.Errorf("EvalSeconds = %v, want three evaluations of 0.6 s on the mean", got)
+	}
+	if got, want := costs(rec.Cost), " of training and 1.8s of evaluations (22"+noBreak+"% of the two) per trial"; !strings.HasSuffix(got, want) {
+		t.Errorf("costs = %q, want an end like %q", got, want)
+	}
+}

@@ -17,7 +17,7 @@ import (
 // measuredFields are the only ones in which two runs of the same sweep may differ.
 //
 //nolint:gochecknoglobals // a constant list
-var measuredFields = []string{"train_seconds", "peak_host_bytes", "peak_device_bytes", "predicted_bytes"}
+var measuredFields = []string{"train_seconds", "eval_seconds", "peak_host_bytes", "peak_device_bytes", "predicted_bytes"}
 
 // TestInterruptionsLeaveNoTrace gives every trial of a finished sweep any number of crashed and interrupted attempts, and
 // its measurements any values: outside the measured fields, the report stays the same.

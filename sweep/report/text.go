@@ -164,9 +164,18 @@ func costs(c Cost) string {
 		parts = append(parts, "a peak of "+size(*p))
 	}
 	if c.TrainSeconds != nil {
-		parts = append(parts, Seconds(*c.TrainSeconds)+" of training per trial")
+		parts = append(parts, Seconds(*c.TrainSeconds)+" of training"+evaluations(c)+" per trial")
 	}
 	return prose.List(parts)
+}
+
+// evaluations says what evaluating takes beside training.
+func evaluations(c Cost) string {
+	if c.EvalSeconds == nil {
+		return ""
+	}
+	share := 100 * *c.EvalSeconds / (*c.TrainSeconds + *c.EvalSeconds)
+	return fmt.Sprintf(" and %s of evaluations (%.0f%s%% of the two)", Seconds(*c.EvalSeconds), share, noBreak)
 }
 
 // extras says what another rung takes more or less than the recommended one. Memory and time are measured: a difference

@@ -153,7 +153,9 @@ func exerciseAttempts(t *testing.T, s Store) {
 		if f.Attempts[0].CheckpointStep != 2 || f.Attempts[0].LastSeq != 12 || !f.Attempts[0].LastAt.Equal(moment(500)) {
 			t.Errorf("first attempt = %+v", f.Attempts[0])
 		}
-		want := []sweep.StepLoss{{Step: 0, ValLoss: 4.515625}, {Step: 2, ValLoss: 4.5078125}, {Step: 4, ValLoss: 4.5}}
+		want := []sweep.StepLoss{
+			{Step: 0, ValLoss: 4.515625, Seconds: 0.5}, {Step: 2, ValLoss: 4.5078125, Seconds: 0.5}, {Step: 4, ValLoss: 4.5, Seconds: 0.5},
+		}
 		if diff := cmp.Diff(want, f.Evaluations); diff != "" {
 			t.Errorf("evaluations (-want +got):\n%s", diff)
 		}

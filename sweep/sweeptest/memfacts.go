@@ -44,7 +44,7 @@ func (m *MemStore) facts(t trial.Trial) sweep.TrialFacts {
 		f.Attempts = append(f.Attempts, facts)
 	}
 	for step, loss := range losses {
-		f.Evaluations = append(f.Evaluations, sweep.StepLoss{Step: step, ValLoss: loss.ValLoss, Measures: loss.Measures})
+		f.Evaluations = append(f.Evaluations, sweep.StepLoss{Step: step, ValLoss: loss.ValLoss, Measures: loss.Measures, Seconds: loss.Seconds})
 	}
 	for _, rank := range slices.Sorted(maps.Keys(screened)) {
 		f.Screened = append(f.Screened, screened[rank])

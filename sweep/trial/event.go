@@ -80,6 +80,8 @@ type Evaluation struct {
 	Measures
 	Tokens  int64   `json:"tokens"` // supervised validation tokens
 	Seconds float64 `json:"seconds"`
+	// Share is the share of the rows that were scored, where Assignment.Probe left some out; else 0.
+	Share float64 `json:"share,omitempty"`
 }
 
 // ModuleUpdate is what an adapter adds to a module's weight: ΔW = scaling·B·A.

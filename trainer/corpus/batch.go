@@ -31,12 +31,12 @@ func Pad(rows []Row, size, length int) Batch {
 	return b
 }
 
-// Batches cuts a corpus into the batches of a trial.
+// Batches cuts a corpus into the batches that a trial trains on.
 type Batches struct {
 	Corpus       *Corpus
-	Sampler      *Sampler // nil where only whole sides are read
-	Size         int      // rows in a batch: one forward pass
-	Accumulation int      // batches in a step
+	Sampler      *Sampler
+	Size         int // rows in a batch: one forward pass
+	Accumulation int // batches in a step
 }
 
 // Step returns the batches of a training step, counted from 1. They follow from the step alone: step s draws the rows numbered from
@@ -55,15 +55,17 @@ func (b Batches) Step(step int) []Batch {
 	return batches
 }
 
-// All yields every row once, in order. The last batch is filled up with rows that do not count.
-func (b Batches) All(rows Rows) iter.Seq[Batch] {
+// Batches yields every row once, in order, size rows at a time and only their first length ids. The last batch is filled up with rows
+// that do not count.
+func (r Rows) Batches(size, length int) iter.Seq[Batch] {
 	return func(yield func(Batch) bool) {
-		for first := 0; first < rows.Len(); first += b.Size {
+		for first := 0; first < r.Len(); first += size {
 			var list []Row
-			for i := first; i < min(first+b.Size, rows.Len()); i++ {
-				list = append(list, rows.Row(i))
+			for i := first; i < min(first+size, r.Len()); i++ {
+				row := r.Row(i)
+				list = append(list, Row{IDs: row.IDs[:length], Labels: row.Labels[:length], Segments: row.Segments[:length]})
 			}
-			if !yield(Pad(list, b.Size, rows.length)) {
+			if !yield(Pad(list, size, length)) {
 				return
 			}
 		}

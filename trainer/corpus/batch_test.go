@@ -29,7 +29,7 @@ func TestPad(t *testing.T) {
 	}
 }
 
-// TestBatches: a step's batches follow from its number alone, and all rows come once, in order.
+// TestBatches: a step's batches follow from its number alone.
 func TestBatches(t *testing.T) {
 	t.Parallel()
 	path := recordstest.Write(t, t.TempDir(), "a.jsonl", `{"input_ids": [1, 2]}
@@ -50,9 +50,29 @@ func TestBatches(t *testing.T) {
 			t.Errorf("Step(%d) (-want +got):\n%s", step, diff)
 		}
 	}
-	all := slices.Collect(b.All(c.Validation()))
-	if len(all) != 2 || !slices.Equal(all[1].IDs, []int32{5, 6, 0, 0}) ||
-		!slices.Equal(all[1].Labels, []int32{5, 6, trial.IgnoredLabel, trial.IgnoredLabel}) {
-		t.Errorf("All = %+v, want two batches, the second filled up", all)
+}
+
+// TestRowsBatches: all rows come once, in order, and without what no row needs.
+func TestRowsBatches(t *testing.T) {
+	t.Parallel()
+	const no = trial.IgnoredLabel
+	path := recordstest.Write(t, t.TempDir(), "a.jsonl", `{"input_ids": [1, 2]}
+{"input_ids": [3, 4, 5, 6], "labels": [-100, 4, 5, -100]}
+{"input_ids": [7, 8]}
+`)
+	c := prepare(t, trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 9})
+	length := c.Validation().Scored()
+	if length != 3 {
+		t.Fatalf("Scored = %d, want 3: the last supervised id is the third of the second row", length)
+	}
+	want := []Batch{
+		{B: 2, T: 3, IDs: []int32{1, 2, 0, 3, 4, 5}, Labels: []int32{1, 2, no, no, 4, 5}, Segments: make([]int32, 6)},
+		{B: 2, T: 3, IDs: []int32{7, 8, 0, 0, 0, 0}, Labels: []int32{7, 8, no, no, no, no}, Segments: make([]int32, 6)},
+	}
+	if diff := cmp.Diff(want, slices.Collect(c.Validation().Batches(2, length))); diff != "" {
+		t.Errorf("Batches (-want +got):\n%s", diff)
+	}
+	if got := c.Retain().Scored(); got != 0 {
+		t.Errorf("Scored of no rows = %d", got)
 	}
 }

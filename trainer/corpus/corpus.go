@@ -94,6 +94,19 @@ type Rows struct {
 // Len returns the number of rows.
 func (r Rows) Len() int { return r.n }
 
+// Scored returns how many ids of a row count at most: what follows the last supervised one is neither scored nor seen by what is.
+func (r Rows) Scored() int {
+	most := 0
+	for i := range r.n {
+		labels := r.Row(i).Labels
+		for len(labels) > most && labels[len(labels)-1] == trial.IgnoredLabel {
+			labels = labels[:len(labels)-1]
+		}
+		most = max(most, len(labels))
+	}
+	return most
+}
+
 // First returns the first n rows, or all where there are fewer.
 func (r Rows) First(n int) Rows {
 	r.n = min(r.n, n)

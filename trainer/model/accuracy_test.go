@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -57,145 +58,109 @@ func argmax(row []float32) int32 {
 	return int32(best)
 }
 
-// TestHitsChunks looks for hits in every number of chunks, for a frozen head and for one that trains, against the logits' own
-// maxima; the losses keep their bits.
-func TestHitsChunks(t *testing.T) {
+// TestLookUp: the sum, the target's logit and hits of rows with many equal logits, for vocabularies of one block and of several, and
+// of rows that hold a NaN or an infinity, be it the target's own logit or another's.
+func TestLookUp(t *testing.T) {
 	t.Parallel()
-	const rows, V, C = 12, 40, 8
-	random := rand.New(rand.NewPCG(3, 4))
-	x, head := make([]float32, rows*C), make([]float32, V*C)
-	for _, v := range [][]float32{x, head} {
-		for i := range v {
-			v[i] = float32(random.NormFloat64())
-		}
-	}
-	ties := 0
-	for j := range C { // the first token is the likeliest after rows 1 and 2; the last has always the same logit and is never a hit
-		head[j] = 3 * (x[C+j] + x[2*C+j])
-	}
-	copy(head[C*(V-1):], head[:C])
-	targets, want := make([]int32, rows), make([]float32, rows)
-	for r := range targets {
-		z := make([]float32, V)
-		for v := range z {
-			for j := range C {
-				z[v] += x[r*C+j] * head[v*C+j]
-			}
-		}
-		top := argmax(z)
-		targets[r], want[r] = top, 1
-		if r%3 == 0 {
-			targets[r], want[r] = (top+1)%V, 0
-		}
-		if top == 0 {
-			ties++
-			if ties%2 == 0 {
-				targets[r], want[r] = V-1, 0
-			}
-		}
-	}
-	if ties < 2 {
-		t.Fatalf("%d rows whose highest logit is there twice, want some", ties)
-	}
-	for platform, open := range backends() {
-		t.Run(platform, func(t *testing.T) {
-			t.Parallel()
-			d := device{open(t)}
-			for _, chunks := range []int{1, 3, 12} {
-				c := rows / chunks
-				run := func(tokens int, graph func(x, head, targets, tokens *Node) []*Node) [][]float32 {
-					exec, err := d.build("hits", []shape{f32(rows, C), f32(V, C), i32(rows), i32()}, func(in []*Node) []*Node {
-						return graph(in[0], in[1], in[2], in[3])
-					})
-					must(t, err)
-					defer exec.finalize()
-					return runHits(t, d, exec, x, head, targets, tokens)
-				}
-				for _, tokens := range []int{rows, c} {
-					frozen := run(tokens, func(x, head, targets, tokens *Node) []*Node {
-						out := crossEntropy{head: head, chunks: chunks, rows: c, hits: true}.run(x, targets, tokens)
-						return []*Node{out.hits, out.nll}
-					})
-					trained := run(tokens, func(x, head, targets, tokens *Node) []*Node {
-						return []*Node{headLoss{chunks: chunks, rows: c, hits: true}.run([]headPart{{x, head, true}}, targets, tokens).hits}
-					})
-					plain := run(tokens, func(x, head, targets, tokens *Node) []*Node {
-						return []*Node{crossEntropy{head: head, chunks: chunks, rows: c}.run(x, targets, tokens).nll}
-					})
-					for name, hits := range map[string][]float32{"frozen": frozen[0], "trained": trained[0]} {
-						if diff := maxDiff(hits[:tokens], want[:tokens]); diff != 0 {
-							t.Errorf("%d chunks, %d tokens, %s head: hits %v, want %v", chunks, tokens, name, hits[:tokens], want[:tokens])
-						}
-					}
-					if diff := maxDiff(frozen[1][:tokens], plain[0][:tokens]); diff != 0 {
-						t.Errorf("%d chunks, %d tokens: losses differ by %g beside hits", chunks, tokens, diff)
-					}
-				}
-			}
-		})
-	}
-}
-
-// TestNaNIsNoHit: a row with a NaN among its logits has no likeliest token, be it the target's own logit or another's.
-func TestNaNIsNoHit(t *testing.T) {
-	t.Parallel()
-	const rows, V = 4, 5
+	const rows = 64
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	z := []float32{
-		0, 1, 2, 3, 9,
-		0, nan, 2, 3, 9,
-		nan, nan, nan, nan, nan,
-		0, 1, 2, 3, inf,
-	}
-	identity := make([]float32, V*V)
-	for i := range V {
-		identity[i*V+i] = 1
-	}
-	for platform, open := range backends() {
-		t.Run(platform, func(t *testing.T) {
-			t.Parallel()
-			d := device{open(t)}
-			exec, err := d.build("hits", []shape{f32(rows, V), f32(V, V), i32(rows), i32()}, func(in []*Node) []*Node {
-				return []*Node{isTop(in[0], in[2], Ones(in[0].Graph(), f32(V)))}
-			})
-			must(t, err)
-			defer exec.finalize()
-			got := runHits(t, d, exec, z, identity, []int32{4, 4, 4, 4}, rows)[0]
-			// The infinite row counts as none: its loss is NaN.
-			if diff := maxDiff(got, []float32{1, 0, 0, 0}); diff != 0 {
-				t.Errorf("hits %v, want the first row alone", got)
+	for _, V := range []int{1, 5, 37, 48, 96} {
+		random := rand.New(rand.NewPCG(3, uint64(V)))
+		z, targets := make([]float32, rows*V), make([]int32, rows)
+		for i := range z {
+			z[i] = float32(random.IntN(6))
+		}
+		var want [3][]float32
+		for r := range targets {
+			row := z[r*V:][:V]
+			targets[r] = int32(random.IntN(V))
+			if r%3 > 0 {
+				targets[r] = argmax(row)
 			}
-		})
+			if r%3 == 2 && V > 1 { // an equal one before or after it
+				row[random.IntN(V)] = row[targets[r]]
+			}
+			hit, sum := float32(0), 0.0
+			if argmax(row) == targets[r] {
+				hit = 1
+			}
+			switch r {
+			case 4:
+				row[targets[r]], hit = nan, 0
+			case 5:
+				row[random.IntN(V)], hit = nan, 0
+			case 7:
+				row[targets[r]], hit = inf, 0
+			}
+			for _, v := range row {
+				sum += math.Exp(float64(v))
+			}
+			want[0], want[1], want[2] = append(want[0], float32(math.Log(sum))), append(want[1], row[targets[r]]), append(want[2], hit)
+		}
+		for platform, open := range backends() {
+			t.Run(fmt.Sprintf("%d/%s", V, platform), func(t *testing.T) {
+				t.Parallel()
+				got := runLookUp(t, device{open(t)}, z, targets)
+				for r := range rows {
+					if finite := r != 4 && r != 5 && r != 7; finite && math.Abs(float64(got[0][r]-want[0][r])) > 1e-6 || finite && got[1][r] != want[1][r] {
+						t.Errorf("row %d: sum %v and logit %v, want %v and %v", r, got[0][r], got[1][r], want[0][r], want[1][r])
+					}
+					if got[2][r] != want[2][r] {
+						t.Errorf("row %d, target %d of %v: hit %v, want %v", r, targets[r], z[r*V:][:V], got[2][r], want[2][r])
+					}
+				}
+			})
+		}
 	}
 }
 
-// runHits returns what exec makes of the rows: [rows] each.
-func runHits(t *testing.T, d device, exec *executable, x, head []float32, targets []int32, tokens int) [][]float32 {
+// runLookUp returns lookUp's three answers.
+func runLookUp(t *testing.T, d device, z []float32, targets []int32) [3][]float32 {
 	t.Helper()
-	rows := len(targets)
-	var in []compute.Buffer
-	for _, a := range []struct {
-		flat  any
-		dtype dtypes.DType
-		dims  []int
-	}{
-		{x, dtypes.Float32, []int{rows, len(x) / rows}},
-		{head, dtypes.Float32, []int{len(head) * rows / len(x), len(x) / rows}},
-		{targets, dtypes.Int32, []int{rows}},
-		{[]int32{int32(tokens)}, dtypes.Int32, nil},
-	} {
-		b, err := d.upload(a.flat, a.dtype, a.dims...)
-		must(t, err)
-		in = append(in, b)
-	}
-	out, err := exec.run(in, nil)
+	c := len(targets)
+	exec, err := d.build("look up", []shape{f32(c, len(z)/c), i32(c)}, func(in []*Node) []*Node {
+		found := lookUp(in[0], in[1])
+		return []*Node{found.logSum, found.own, found.hits}
+	})
 	must(t, err)
-	defer finalizeAll(append(in, out...)...)
-	var all [][]float32
-	for _, b := range out {
-		flat, err := read(b, rows)
+	defer exec.finalize()
+	logits, err := d.upload(z, dtypes.Float32, c, len(z)/c)
+	must(t, err)
+	places, err := d.upload(targets, dtypes.Int32, c)
+	must(t, err)
+	out, err := exec.run([]compute.Buffer{logits, places}, nil)
+	must(t, err)
+	defer finalizeAll(append(out, logits, places)...)
+	var all [3][]float32
+	for i, b := range out {
+		all[i], err = read(b, c)
 		must(t, err)
-		all = append(all, flat)
 	}
 	return all
+}
+
+func TestBlockWidth(t *testing.T) {
+	t.Parallel()
+	for vocab, want := range map[int]int{50257: 1733, 49152: 3072, 2048: 128, 37: 37, 1: 1} {
+		if got := blockWidth(vocab); got != want {
+			t.Errorf("blockWidth(%d) = %d, want %d", vocab, got, want)
+		}
+	}
+}
+
+func TestEvaluationBatch(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ inner, rows, T, want int }{
+		{512, 256, 64, 16},   // 1024 tokens at most
+		{3072, 256, 128, 4},  // 512 at least
+		{3072, 256, 1024, 1}, // a row at least
+		{512, 33, 64, 11},    // three batches alike
+		{512, 3, 64, 3},      // no more rows than there are
+		{512, 0, 64, 1},
+	} {
+		p := &Program{config: Config{Inner: tc.inner}}
+		if got := p.EvaluationBatch(tc.rows, tc.T); got != tc.want {
+			t.Errorf("EvaluationBatch of %d rows of %d tokens, width %d = %d, want %d", tc.rows, tc.T, tc.inner, got, tc.want)
+		}
+	}
 }

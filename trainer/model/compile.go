@@ -94,13 +94,3 @@ func (p *Program) gradientFor(B, T int) (*executable, error) {
 		return []*Node{Add(acc, Concatenate([]*Node{p.layout.join(grads), Reshape(loss, 1)}, 0))}
 	})
 }
-
-// evaluateFor: (p [N], batch…, base…) -> nll and hits, [k*c] each.
-func (p *Program) evaluateFor(B, T int) (*executable, error) {
-	in := append([]shape{f32(p.layout.total)}, batchShapes(B, T, p.config.VocabSize)...)
-	return p.evaluate.get(p.device, "evaluation", B, T, append(in, p.baseShapes()...), func(in []*Node) []*Node {
-		m := p.trunk(p.layout.nodes(in[0]), nil, in[1+batchInputs:])
-		nll, hits := m.losses(newBatchNodes(in[1:]))
-		return []*Node{nll, hits}
-	})
-}

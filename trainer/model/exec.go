@@ -70,6 +70,19 @@ func (d device) upload(flat any, dtype dtypes.DType, dims ...int) (compute.Buffe
 	return b, nil
 }
 
+// uploadInt32 copies flat slices of the same dimensions to the device.
+func (d device) uploadInt32(dims []int, all ...[]int32) ([]compute.Buffer, error) {
+	buffers := make([]compute.Buffer, len(all))
+	for i, flat := range all {
+		var err error
+		if buffers[i], err = d.upload(flat, dtypes.Int32, dims...); err != nil {
+			finalizeAll(buffers...)
+			return nil, err
+		}
+	}
+	return buffers, nil
+}
+
 // uploadAll copies tensors to the device in the order of specs, rounded to dtype.
 func (d device) uploadAll(specs []TensorSpec, tensors map[string]weights.Array, dtype dtypes.DType) ([]compute.Buffer, error) {
 	buffers := make([]compute.Buffer, 0, len(specs))

@@ -16,18 +16,6 @@ func newBatchNodes(in []*Node) batchNodes {
 
 const batchInputs = 6
 
-// losses returns every supervised row's nll in nats, and 1 where its target has the highest logit: [k*c] each, zero elsewhere.
-func (m trunk) losses(b batchNodes) (nll, hits *Node) {
-	if m.trainsHead {
-		return m.headLosses(b)
-	}
-	x := m.hidden(b.ids, b.positions)
-	ce := m.crossEntropy(b)
-	ce.hits = true
-	out := ce.run(takeRows(x, b.rows), b.targets, b.tokens)
-	return supervised(out.nll, b), supervised(out.hits, b)
-}
-
 // supervised zeroes the rows that do not count: all beyond the first b.tokens.
 func supervised(x *Node, b batchNodes) *Node {
 	index := Iota(x.Graph(), b.rows.Shape(), 0)
@@ -42,9 +30,7 @@ func (m trunk) surrogate(b batchNodes, scale *Node) (nll, root *Node) {
 		return m.headSurrogate(b, scale)
 	}
 	x := m.hidden(b.ids, b.positions)
-	ce := m.crossEntropy(b)
-	ce.gradient = true
-	out := ce.run(StopGradient(takeRows(x, b.rows)), b.targets, b.tokens)
+	out := m.crossEntropy(b).run(StopGradient(takeRows(x, b.rows)), b.targets, b.tokens)
 	return supervised(out.nll, b), inner(x, b.spread(out.dx, scale))
 }
 

@@ -65,21 +65,19 @@ func sumOf(parts []headPart) *Node {
 // headLoss is crossEntropy for a head that trains. It too walks over chunks of rows and never holds the logits of all; beside the
 // gradients of the parts' rows it gathers those of their weights, one array of a weight's size each.
 type headLoss struct {
-	chunks, rows int // k chunks of c rows
-	gradient     bool
-	hits         bool    // also tell whether the target has the highest logit
+	chunks, rows int     // k chunks of c rows
 	cap          float64 // Config.LogitCap
 }
 
-// headRows is what headLoss says of rows; what was not wanted is nil.
+// headRows is what headLoss says of rows.
 type headRows struct {
-	nll, hits *Node   // [k*c] float32
-	dx, dw    []*Node // one a part
+	nll    *Node   // [k*c] float32
+	dx, dw []*Node // one a part
 }
 
-// run returns every row's negative log-likelihood in nats, [k*c] float32, and, with gradient, for each part the gradient of their sum
+// run returns every row's negative log-likelihood in nats, [k*c] float32, and for each part the gradient of their sum
 // with respect to x, [k*c, K], and to w, [V, K] float32 (nil where it does not train). Rows from tokens on are left out of the
-// gradients; their losses mean nothing. With hits, it returns those instead of gradients: 1 where no logit is above the target's.
+// gradients; their losses mean nothing.
 func (h headLoss) run(parts []headPart, targets, tokens *Node) headRows {
 	g := targets.Graph()
 	k, c := h.chunks, h.rows
@@ -112,9 +110,6 @@ func (h headLoss) run(parts []headPart, targets, tokens *Node) headRows {
 		for _, d := range found.dw {
 			next = append(next, Add(now[len(next)], d))
 		}
-		if h.hits {
-			next = append(next, replace(now[len(next)], now[0], found.hits))
-		}
 		return next
 	})
 	return h.collect(While(more, body, state...), parts)
@@ -124,18 +119,13 @@ func (h headLoss) run(parts []headPart, targets, tokens *Node) headRows {
 func (h headLoss) start(g *Graph, parts []headPart) []*Node {
 	k, c := h.chunks, h.rows
 	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c))}
-	if h.gradient {
-		for _, p := range parts {
-			state = append(state, Zeros(g, shapes.Make(p.x.DType(), k, c, p.x.Shape().Dimensions[1])))
-		}
-		for _, p := range parts {
-			if p.trains {
-				state = append(state, Zeros(g, f32(p.w.Shape().Dimensions...)))
-			}
-		}
+	for _, p := range parts {
+		state = append(state, Zeros(g, shapes.Make(p.x.DType(), k, c, p.x.Shape().Dimensions[1])))
 	}
-	if h.hits {
-		state = append(state, Zeros(g, f32(k, c)))
+	for _, p := range parts {
+		if p.trains {
+			state = append(state, Zeros(g, f32(p.w.Shape().Dimensions...)))
+		}
 	}
 	return state
 }
@@ -143,14 +133,7 @@ func (h headLoss) start(g *Graph, parts []headPart) []*Node {
 // collect puts the rows of the loop's last state together.
 func (h headLoss) collect(final []*Node, parts []headPart) headRows {
 	rows := h.chunks * h.rows
-	out := headRows{nll: Reshape(final[1], rows)}
-	if h.hits {
-		out.hits = Reshape(final[len(final)-1], rows)
-	}
-	if !h.gradient {
-		return out
-	}
-	out.dw = make([]*Node, len(parts))
+	out := headRows{nll: Reshape(final[1], rows), dw: make([]*Node, len(parts))}
 	final = final[2:]
 	sums := final[len(parts):]
 	for i, p := range parts {
@@ -173,12 +156,6 @@ func (h headLoss) chunk(parts []headPart, targets, left, ones *Node) headRows {
 	sum := dot(e, 1, ones, 0)
 	hit := Equal(Iota(g, i32(dims...), 1), ExpandAxes(targets, -1))
 	out := headRows{nll: Sub(Add(top, Log(sum)), dot(Where(hit, z, zero), 1, ones, 0))}
-	if h.hits {
-		out.hits = isTop(z, targets, ones)
-	}
-	if !h.gradient {
-		return out
-	}
 	one := BroadcastToDims(Const(g, float32(1)), dims...)
 	d := Sub(Div(e, ExpandAxes(sum, -1)), Where(hit, one, zero))
 	counts := LessThan(Iota(g, i32(dims...), 0), BroadcastToDims(left, dims...))
@@ -195,18 +172,6 @@ func (h headLoss) chunk(parts []headPart, targets, left, ones *Node) headRows {
 	return out
 }
 
-// headLosses is losses with a head that trains.
-func (m trunk) headLosses(b batchNodes) (nll, hits *Node) {
-	parts := m.headParts(m.hidden(b.ids, b.positions))
-	for i := range parts {
-		parts[i].x = takeRows(parts[i].x, b.rows)
-	}
-	h := m.headLoss(b)
-	h.hits = true
-	out := h.run(parts, b.targets, b.tokens)
-	return supervised(out.nll, b), supervised(out.hits, b)
-}
-
 // headSurrogate is surrogate with a head that trains: the gradients with respect to the parts' rows and weights come finished
 // from the chunked loss, and the scalar is their inner products.
 func (m trunk) headSurrogate(b batchNodes, scale *Node) (nll, root *Node) {
@@ -215,9 +180,7 @@ func (m trunk) headSurrogate(b batchNodes, scale *Node) (nll, root *Node) {
 	for i, p := range parts {
 		stopped[i] = headPart{StopGradient(takeRows(p.x, b.rows)), StopGradient(p.w), p.trains}
 	}
-	h := m.headLoss(b)
-	h.gradient = true
-	out := h.run(stopped, b.targets, b.tokens)
+	out := m.headLoss(b).run(stopped, b.targets, b.tokens)
 	for i, p := range parts {
 		root = plus(root, inner(p.x, b.spread(out.dx[i], scale)))
 		if p.trains {

@@ -37,7 +37,7 @@ func TestHeadLossChunks(t *testing.T) {
 				chunks, most := tc.chunks, tc.cap
 				exec, err := device{be}.build("head loss", []shape{f32(rows, C), f32(V, C), f32(rows, R), f32(V, R), i32(rows), i32()},
 					func(in []*Node) []*Node {
-						out := headLoss{chunks: chunks, rows: rows / chunks, gradient: true, cap: most}.run(
+						out := headLoss{chunks: chunks, rows: rows / chunks, cap: most}.run(
 							[]headPart{{in[0], in[1], true}, {in[2], in[3], true}}, in[4], in[5],
 						)
 						return []*Node{out.nll, out.dx[0], out.dw[0], out.dx[1], out.dw[1]}

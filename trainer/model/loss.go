@@ -11,12 +11,10 @@ import (
 // it walks over chunks of rows in a loop, and because the head is frozen each chunk's gradient with respect to the hidden
 // states is finished before the next chunk's logits exist.
 type crossEntropy struct {
-	head     *Node   // [V, C]
-	chunks   int     // k
-	rows     int     // c, rows of a chunk
-	gradient bool    // also compute the gradient
-	hits     bool    // also tell whether the target has the highest logit
-	cap      float64 // Config.LogitCap
+	head   *Node   // [V, C]
+	chunks int     // k
+	rows   int     // c, rows of a chunk
+	cap    float64 // Config.LogitCap
 }
 
 // chunkLogits bounds the values in one chunk's logits: 8M floats are 32 MiB, 160 rows of GPT-2's vocabulary.
@@ -29,80 +27,55 @@ func chunking(rows, vocab int) (chunks, perChunk int) {
 	return chunks, perChunk
 }
 
-// crossRows is what crossEntropy says of rows; what was not wanted is nil.
+// crossRows is what crossEntropy says of rows.
 type crossRows struct {
-	nll  *Node // negative log-likelihood in nats, [k*c] float32
-	dx   *Node // its gradient with respect to x, [k*c, C]
-	hits *Node // 1 where argmax takes the target, else 0: [k*c] float32
+	nll *Node // negative log-likelihood in nats, [k*c] float32
+	dx  *Node // its gradient with respect to x, [k*c, C]
 }
 
 // run scores hidden states x [k*c, C] against targets [k*c]. Only chunks that begin before row tokens are computed; the
 // others' rows mean nothing.
 //
 // With z = x·headᵀ, nll = log Σ exp z - z[target], and its gradient is softmax(z)·head - head[target]: the loop only finds
-// the row's log-sum and softmax(z)·head, and the target is looked up outside it. No one-hot, no second copy. Whether the target
-// has the highest logit is decided inside, on the same logits: the product outside may round differently. Capped logits have the
-// gradient of z times the slope of the cap there.
+// the row's log-sum and softmax(z)·head, and the target is looked up outside it. No one-hot, no second copy. Capped logits
+// have the gradient of z times the slope of the cap there.
 func (ce crossEntropy) run(x, targets, tokens *Node) crossRows {
-	found := ce.loop(x, targets, tokens)
+	found := ce.loop(x, tokens)
 	target := Gather(ce.head, ExpandAxes(targets, -1)) // [k*c, C]
 	product := Mul(ConvertDType(x, dtypes.Float32), ConvertDType(target, dtypes.Float32))
 	z := softcap(ReduceSum(product, -1), ce.cap)
-	out := crossRows{nll: Sub(found.logSum, z), hits: found.hits}
-	if ce.gradient {
-		if ce.cap > 0 {
-			target = Mul(target, ConvertDType(ExpandAxes(capSlope(z, ce.cap), -1), target.DType()))
-		}
-		out.dx = Sub(found.mean, target)
+	if ce.cap > 0 {
+		target = Mul(target, ConvertDType(ExpandAxes(capSlope(z, ce.cap), -1), target.DType()))
 	}
-	return out
+	return crossRows{nll: Sub(found.logSum, z), dx: Sub(found.mean, target)}
 }
 
-// sums is what a walk over the logits z finds: log Σ exp z, [n], softmax(z)·head, [n, C], and hits, [n].
-type sums struct{ logSum, mean, hits *Node }
+// sums is what a walk over the logits z finds: log Σ exp z, [n], and softmax(z)·head, [n, C].
+type sums struct{ logSum, mean *Node }
 
 // loop walks over the chunks.
-func (ce crossEntropy) loop(x, targets, tokens *Node) sums {
+func (ce crossEntropy) loop(x, tokens *Node) sums {
 	g, C := x.Graph(), x.Shape().Dimensions[1]
 	ones := Ones(g, f32(ce.head.Shape().Dimensions[0]))
 	if ce.chunks == 1 {
-		return ce.chunk(x, targets, ones)
+		return ce.chunk(x, ones)
 	}
 	k, c := ce.chunks, ce.rows
-	x, targets = Reshape(x, k, c, C), Reshape(targets, k, c)
+	x = Reshape(x, k, c, C)
 	live := Div(AddScalar(tokens, c-1), Scalar(g, dtypes.Int32, c))
-	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c))}
-	if ce.gradient {
-		state = append(state, ZerosLike(x))
-	}
-	if ce.hits {
-		state = append(state, Zeros(g, f32(k, c)))
-	}
+	state := []*Node{ScalarZero(g, dtypes.Int32), Zeros(g, f32(k, c)), ZerosLike(x)}
 	more := NewClosure(g, func(g *Graph) []*Node {
 		return []*Node{LessThan(stateParameters(g, state)[0], live)}
 	})
 	body := NewClosure(g, func(g *Graph) []*Node {
 		now := stateParameters(g, state)
 		at := Reshape(now[0], 1)
-		found := ce.chunk(Gather(x, at), Gather(targets, at), ones)
+		found := ce.chunk(Gather(x, at), ones)
 		one := Const(g, int32(1)) // not ScalarOne, whose node is shared with the graph outside
-		next := []*Node{Add(now[0], one), replace(now[1], now[0], found.logSum)}
-		for _, rows := range []*Node{found.mean, found.hits} {
-			if rows != nil {
-				next = append(next, replace(now[len(next)], now[0], rows))
-			}
-		}
-		return next
+		return []*Node{Add(now[0], one), replace(now[1], now[0], found.logSum), replace(now[2], now[0], found.mean)}
 	})
 	final := While(more, body, state...)
-	out := sums{logSum: Reshape(final[1], k*c)}
-	if ce.gradient {
-		out.mean = Reshape(final[2], k*c, C)
-	}
-	if ce.hits {
-		out.hits = Reshape(final[len(final)-1], k*c)
-	}
-	return out
+	return sums{logSum: Reshape(final[1], k*c), mean: Reshape(final[2], k*c, C)}
 }
 
 func stateParameters(g *Graph, state []*Node) []*Node {
@@ -121,42 +94,17 @@ func replace(whole, i, part *Node) *Node {
 	return Where(here, BroadcastToDims(ExpandAxes(part, 0), dims...), whole)
 }
 
-// chunk computes x [c, C] and targets [c]; ones is [V]. It runs inside a loop, where go-xla cannot reuse a reduction that the main
+// chunk computes x [c, C]; ones is [V]. It runs inside a loop, where go-xla cannot reuse a reduction that the main
 // graph also has: so the maximum is a minimum of negatives, and the sum a product with ones.
-func (ce crossEntropy) chunk(x, targets, ones *Node) sums {
+func (ce crossEntropy) chunk(x, ones *Node) sums {
 	z := softcap(ConvertDType(dot(x, 1, ce.head, 1), dtypes.Float32), ce.cap) // [c, V]
 	top := Neg(ReduceMin(Neg(z), -1))
 	e := Exp(Sub(z, ExpandAxes(top, -1)))
 	sum := dot(e, 1, ones, 0)
-	out := sums{logSum: Add(top, Log(sum))}
-	if ce.hits {
-		out.hits = isTop(z, targets, ones)
-	}
-	if !ce.gradient {
-		return out
-	}
 	if ce.cap > 0 {
 		e = Mul(e, capSlope(z, ce.cap))
 	}
 	mean := dot(ConvertDType(e, x.DType()), 1, ce.head, 0) // [c, C]
 	mean = Div(ConvertDType(mean, dtypes.Float32), ExpandAxes(sum, -1))
-	out.mean = ConvertDType(mean, x.DType())
-	return out
-}
-
-// isTop returns 1 where the target's logit is the highest of its row and no lower id has the same, else 0: [c] float32, of z
-// [c, V], targets [c] and ones [V]. bfloat16's logits are often equal. Where a logit is NaN no target is a hit: a token is ahead
-// unless it is known to be behind. Logits are compared as differences, for inside a loop pure Go loses a broadcast that two
-// operations share.
-func isTop(z, targets, ones *Node) *Node {
-	c, V := z.Shape().Dimensions[0], z.Shape().Dimensions[1]
-	row := Iota(z.Graph(), i32(c, 1), 0)
-	own := Gather(z, Concatenate([]*Node{row, ExpandAxes(targets, -1)}, -1))
-	lead := Sub(z, ExpandAxes(own, -1))
-	zero := BroadcastToDims(Const(z.Graph(), float32(0)), c, V)
-	lower := LessThan(Iota(z.Graph(), i32(c, V), 1), ExpandAxes(targets, -1))
-	behind := Where(lower, ConvertDType(LessThan(lead, zero), dtypes.Float32), ConvertDType(LessOrEqual(lead, zero), dtypes.Float32))
-	ahead := Sub(BroadcastToDims(Const(z.Graph(), float32(1)), c, V), behind)
-	before := dot(ahead, 1, ones, 0) // how many tokens argmax would rather take
-	return Sub(BroadcastToDims(Const(z.Graph(), float32(1)), c), Min(before, BroadcastToDims(Const(z.Graph(), float32(1)), c)))
+	return sums{logSum: Add(top, Log(sum)), mean: ConvertDType(mean, x.DType())}
 }

@@ -34,7 +34,7 @@ func TestCrossEntropyChunks(t *testing.T) {
 				be := open(t)
 				for _, chunks := range []int{1, 3, 12} {
 					c := rows / chunks
-					exec := buildCrossEntropy(t, be, crossEntropy{chunks: chunks, rows: c, gradient: true, cap: most}, rows, V, C)
+					exec := buildCrossEntropy(t, be, crossEntropy{chunks: chunks, rows: c, cap: most}, rows, V, C)
 					for _, tokens := range []int{rows, min(rows, c+1), 1} {
 						nll, dx := runCrossEntropy(t, device{be}, exec, x, head, targets, tokens, C)
 						if d := maxDiff(nll[:tokens], wantNLL[:tokens]); d > 1e-5 { // float32 at |nll| < 20

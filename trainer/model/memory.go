@@ -27,11 +27,10 @@ func (p *Program) AnalysisBytes() (n int64, ok bool) {
 // executables lists those that training runs.
 func (p *Program) executables() []*executable {
 	all := []*executable{p.apply}
-	for _, e := range p.gradient {
-		all = append(all, e)
-	}
-	for _, e := range p.evaluate {
-		all = append(all, e)
+	for _, c := range []cache{p.gradient, p.evaluate.hidden, p.evaluate.head} {
+		for _, e := range c {
+			all = append(all, e)
+		}
 	}
 	return all
 }

@@ -26,7 +26,7 @@ type Pretrainer struct {
 	config     Config
 	steps      int
 	gradient   cache
-	evaluate   cache
+	evaluate   forward
 }
 
 // NewPretrain puts freshly initialised weights on the backend's first device.
@@ -39,7 +39,7 @@ func NewPretrain(be compute.Backend, c Config, o PretrainOptions) (*Pretrainer, 
 			device: device{be}, layout: newLayout(c.Tensors()),
 			optimizer: adamW{weightDecay: o.WeightDecay, maxGradNorm: o.MaxGradNorm},
 		},
-		config: c, gradient: cache{}, evaluate: cache{},
+		config: c, gradient: cache{}, evaluate: forward{hidden: cache{}, head: cache{}},
 	}
 	if err := t.SetState(t.fresh(c.InitWeights(o.Seed))); err != nil {
 		t.Close()
@@ -112,27 +112,18 @@ func (t *Pretrainer) step(b Batch, lr float64) (StepResult, error) {
 
 // Evaluate returns the summed nll of a batch in nats and its supervised tokens.
 func (t *Pretrainer) Evaluate(b Batch) (lossSum float64, tokens int64, err error) {
-	pl, err := b.plan(t.config)
+	e := evaluator{
+		device: t.device, forward: t.evaluate, config: t.config, params: f32(t.layout.total),
+		trunk: func(params *Node, _ []*Node) trunk { return t.trunk(t.layout.nodes(params)) },
+	}
+	rows, err := e.score(t.p, b)
 	if err != nil {
 		return 0, 0, fmt.Errorf("evaluate: %w", err)
 	}
-	exec, err := t.evaluateFor(b.B, b.T)
-	if err != nil {
-		return 0, 0, err
-	}
-	out, err := t.onBatch(exec, b, pl, []float32{1})
-	if err != nil {
-		return 0, 0, fmt.Errorf("evaluate: %w", err)
-	}
-	defer finalizeAll(out)
-	flat, err := read(out, len(pl.rows))
-	if err != nil {
-		return 0, 0, fmt.Errorf("evaluate: %w", err)
-	}
-	for _, v := range flat[:pl.tokens] {
+	for _, v := range rows.nll[:rows.tokens] {
 		lossSum += float64(v)
 	}
-	return lossSum, int64(pl.tokens), nil
+	return lossSum, int64(rows.tokens), nil
 }
 
 // onBatch runs an executable of (p, batch…, scale) with one result.
@@ -174,14 +165,6 @@ func (t *Pretrainer) gradientFor(B, T int) (*executable, error) {
 		nll := t.trunk(tensors).fullLosses(newBatchNodes(in[1:]))
 		loss := Mul(ReduceAllSum(nll), in[1+batchInputs])
 		return []*Node{Concatenate([]*Node{t.layout.join(Gradient(loss, tensors...)), Reshape(loss, 1)}, 0)}
-	})
-}
-
-// evaluateFor: (p [N], batch…, scale) -> nll, [k*c].
-func (t *Pretrainer) evaluateFor(B, T int) (*executable, error) {
-	return t.evaluate.get(t.device, "evaluation", B, T, t.inputs(B, T), func(in []*Node) []*Node {
-		nll, _ := t.trunk(t.layout.nodes(in[0])).losses(newBatchNodes(in[1:]))
-		return []*Node{nll}
 	})
 }
 

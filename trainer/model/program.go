@@ -34,7 +34,8 @@ type Program struct {
 	start      []TensorSpec     // PiSSA's start
 	base       []compute.Buffer // the frozen tensors, in dtype, and the start, in float32; with Rescales the targets' scalings
 
-	gradient, evaluate, next cache
+	gradient, next cache
+	evaluate       forward
 }
 
 // New puts the frozen base and the trainable tensors on the backend's first device. base and adapter are only read, and may be
@@ -70,7 +71,7 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 			},
 		},
 		config: c, options: o, trained: trained, dtype: dtype, frozen: frozenSpecs(c, trained), start: startSpecs(o.LoRA, o.Targets),
-		gradient: cache{}, evaluate: cache{}, next: cache{},
+		gradient: cache{}, next: cache{}, evaluate: forward{hidden: cache{}, head: cache{}},
 	}
 	if err := p.load(base, adapter); err != nil {
 		p.Close()
@@ -127,14 +128,12 @@ func (p *Program) Restart(adapter map[string]weights.Array) error {
 	return p.SetState(p.fresh(adapter))
 }
 
-// Compile compiles the training step and the evaluation for batch_size × SequenceLength, so that what the compiler knows
-// about memory is known before step 1. It can take seconds.
+// Compile compiles the training step for batch_size × SequenceLength, so that what the compiler knows about memory is known before
+// step 1. It can take seconds.
 func (p *Program) Compile(ctx context.Context) error {
-	B, T := p.options.Train.BatchSize, p.options.SequenceLength
 	for _, compile := range []func() error{
-		func() error { _, err := p.gradientFor(B, T); return err },
+		func() error { _, err := p.gradientFor(p.options.Train.BatchSize, p.options.SequenceLength); return err },
 		p.compileApply,
-		func() error { _, err := p.evaluateFor(B, T); return err },
 	} {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -233,7 +232,7 @@ func (p *Program) Close() {
 	finalizeAll(p.base...)
 	p.base = nil
 	p.parameters.close()
-	for _, c := range []cache{p.gradient, p.evaluate, p.next} {
-		c.finalize()
-	}
+	p.gradient.finalize()
+	p.next.finalize()
+	p.evaluate.finalize()
 }
