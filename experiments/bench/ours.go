@@ -106,14 +106,18 @@ func (j job) train(p *model.Program, m *measurement) error {
 }
 
 func (j job) evaluate(p *model.Program, m *measurement) error {
-	b := batch(j.HeldOut)
+	size := p.EvaluationBatch(len(j.HeldOut), len(j.HeldOut[0]))
 	for i := range 1 + j.Evaluations {
 		began := time.Now()
-		s, err := p.Score(b)
-		if err != nil {
-			return err
+		sum, tokens := 0.0, int64(0)
+		for rows := range slices.Chunk(j.HeldOut, size) {
+			s, err := p.Score(batch(rows))
+			if err != nil {
+				return err
+			}
+			sum, tokens = sum+s.LossSum, tokens+s.Tokens
 		}
-		m.EvalLoss = s.LossSum / float64(s.Tokens)
+		m.EvalLoss = sum / float64(tokens)
 		if i > 0 {
 			m.EvalSeconds = append(m.EvalSeconds, time.Since(began).Seconds())
 		}
