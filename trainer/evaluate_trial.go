@@ -12,8 +12,8 @@ import (
 )
 
 // EvaluateOnTrial scores model and adapter of o on the validation rows of a trial's prepared corpus, in the batches of its evaluations
-// and in its compute type. With the trial's own model, adapter and backend the loss is its val_loss: the two are one computation, whatever the
-// adapter starts from (model.Export). Data, SequenceLength, BatchSize and Dtype of o are the trial's, whatever they hold.
+// and in its compute type. With the trial's own model, adapter and backend the loss is its val_loss: the two are one computation,
+// whatever the adapter starts from (model.Export). Data, SequenceLength, BatchSize and Dtype of o are the trial's, whatever they hold.
 func EvaluateOnTrial(ctx context.Context, t trial.Trial, path string, o EvaluateOptions) (e Evaluation, err error) {
 	c, err := corpus.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -483,7 +483,8 @@ func TestEvaluationsInTheCost(t *testing.T) {
 	if got := rec.Cost.EvalSeconds; got == nil || math.Abs(*got-3*0.6) > 1e-9 {
 		t.Errorf("EvalSeconds = %v, want three evaluations of 0.6 s on the mean", got)
 	}
-	if got, want := costs(rec.Cost), " of training and 1.8s of evaluations (22"+noBreak+"% of the two) per trial"; !strings.HasSuffix(got, want) {
+	want := " of training and 1.8s of evaluations (22" + noBreak + "% of the two) per trial"
+	if got := costs(rec.Cost); !strings.HasSuffix(got, want) {
 		t.Errorf("costs = %q, want an end like %q", got, want)
 	}
 }

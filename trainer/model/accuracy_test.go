@@ -102,7 +102,8 @@ func TestLookUp(t *testing.T) {
 				t.Parallel()
 				got := runLookUp(t, device{open(t)}, z, targets)
 				for r := range rows {
-					if finite := r != 4 && r != 5 && r != 7; finite && math.Abs(float64(got[0][r]-want[0][r])) > 1e-6 || finite && got[1][r] != want[1][r] {
+					finite := r != 4 && r != 5 && r != 7
+					if finite && (math.Abs(float64(got[0][r]-want[0][r])) > 1e-6 || got[1][r] != want[1][r]) {
 						t.Errorf("row %d: sum %v and logit %v, want %v and %v", r, got[0][r], got[1][r], want[0][r], want[1][r])
 					}
 					if got[2][r] != want[2][r] {
