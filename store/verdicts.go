@@ -78,12 +78,9 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 	if err := lines.Encode(rule); err != nil {
 		return "", err
 	}
-	ahead, scoutedAhead := -1, -1 // their positions; none has this one
-	switch v.Reason.Code {        //nolint:exhaustive // the others rest on the ladder alone
-	case plateau.ReasonOutraced:
+	ahead := -1 // its position; none has this one
+	if v.Reason.Code == plateau.ReasonOutraced || v.Reason.Code == plateau.ReasonOutscouted {
 		ahead = v.Reason.Count - 1
-	case plateau.ReasonOutscouted:
-		ahead, scoutedAhead = v.Reason.Count-1, v.Reason.Count-1
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, o.state, o.error, o.step, o.val_loss, o.best_step,
 			o.last_val_loss, o.train_loss, o.retain_loss, o.base_retain, o.tokens, o.train_seconds, o.total_seconds
@@ -98,23 +95,30 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 		}
 		return lines.Encode([]any{trial, o.state.V, pointer(o.valLoss), pointer(o.lastValLoss), pointer(o.trained)})
 	})
-	switch {
-	case err != nil:
-	case rule.Strategy == sweep.StrategyScreen:
-		err = hashScreened(ctx, tx, lines, `SELECT lt.trial_id, s.rank, s.val_loss FROM rung_trials lt JOIN screened s ON s.trial_id = lt.trial_id
-			WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed, s.rank`, ladder)
-	case rule.Strategy.Scouts():
-		err = hashScreened(ctx, tx, lines, `SELECT lt.trial_id, s.rank, s.val_loss FROM (SELECT trial_id, rank, val_loss FROM screened
-				UNION ALL SELECT st.trial_id, st.rank, o.val_loss FROM scout_trials st JOIN trial_outcomes o ON o.trial_id = st.trial_id
-				WHERE o.val_loss IS NOT NULL) s JOIN scout_trials lt ON lt.trial_id = s.trial_id JOIN ladders l ON l.id = lt.ladder_id
-			WHERE l.id = ? OR l.sweep_id = (SELECT sweep_id FROM ladders WHERE id = ?) AND l.position = ?
-			ORDER BY l.id <> ?, lt.rank, lt.candidate, s.rank`, ladder, ladder, scoutedAhead, ladder)
+	if err == nil {
+		err = hashScreened(ctx, tx, lines, rule.Strategy, ladder, ahead)
 	}
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// hashScreened writes the losses of truncated adapters, or of scouts, that a query selects.
-func hashScreened(ctx context.Context, tx *sql.Tx, lines *json.Encoder, query string, args ...any) error {
+// hashScreened writes what a screening or scouts showed, those of the ladder that is ahead among them; nothing for other strategies.
+func hashScreened(ctx context.Context, tx *sql.Tx, lines *json.Encoder, strategy sweep.Strategy, ladder int64, ahead int) error {
+	var query string
+	args := []any{ladder}
+	switch {
+	case strategy == sweep.StrategyScreen:
+		query = `SELECT lt.trial_id, s.rank, s.val_loss FROM rung_trials lt JOIN screened s ON s.trial_id = lt.trial_id
+			WHERE lt.ladder_id = ? ORDER BY lt.rank, lt.candidate, lt.seed, s.rank`
+	case strategy.Scouts():
+		query = `SELECT lt.trial_id, s.rank, s.val_loss FROM (SELECT trial_id, rank, val_loss FROM screened
+				UNION ALL SELECT st.trial_id, st.rank, o.val_loss FROM scout_trials st JOIN trial_outcomes o ON o.trial_id = st.trial_id
+				WHERE o.val_loss IS NOT NULL) s JOIN scout_trials lt ON lt.trial_id = s.trial_id JOIN ladders l ON l.id = lt.ladder_id
+			WHERE l.id = ? OR l.sweep_id = (SELECT sweep_id FROM ladders WHERE id = ?) AND l.position = ?
+			ORDER BY l.id <> ?, lt.rank, lt.candidate, s.rank`
+		args = []any{ladder, ladder, ahead, ladder}
+	default:
+		return nil
+	}
 	rows, err := tx.QueryContext(ctx, query, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var trial trial.ID

@@ -28,10 +28,9 @@ func (f *Forecast) stopped(r Registration) []*Reached {
 
 // Checkpointed returns the ladders to measure again: those that limits.memory stops, with checkpointing in every trial.
 func (f *Forecast) Checkpointed(r Registration) Registration {
-	all := r.Ladders
-	r.Ladders = nil
-	for _, l := range f.stopped(Registration{Ladders: all}) {
-		ladder := all[l.Ladder-1]
+	var again []LadderPlan
+	for _, l := range f.stopped(r) {
+		ladder := r.Ladders[l.Ladder-1]
 		ladder.Rungs = slices.Clone(ladder.Rungs)
 		for i, rung := range ladder.Rungs {
 			ladder.Rungs[i].Trials = slices.Clone(rung.Trials)
@@ -41,8 +40,9 @@ func (f *Forecast) Checkpointed(r Registration) Registration {
 				ladder.Rungs[i].Trials[j].Trial = trial.New(spec, t.Trial.Base, t.Trial.Data, t.Trial.Backend)
 			}
 		}
-		r.Ladders = append(r.Ladders, ladder)
+		again = append(again, ladder)
 	}
+	r.Ladders = again
 	return r
 }
 

@@ -62,7 +62,7 @@ const fewestPooled = 3
 // a ladder's is (Smyth 2004), the prior being the residuals of all climbing cells once what seeds share is removed.
 func (p Rule) Race(racers []Racer, top, comparisons int) []*Lag {
 	lags := make([]*Lag, len(racers))
-	leader := leaderOf(racers)
+	leader := leaderOf(racers, func(r Racer) float64 { return mean(r.Last.ValLoss) })
 	r := race{
 		rule: p, racers: racers, leader: leader, level: (1 - p.Confidence) / 2 / float64(comparisons), compared: comparisons,
 		pools: map[contrast]trend{}, quantiles: map[[2]float64]float64{},
@@ -75,10 +75,11 @@ func (p Rule) Race(racers []Racer, top, comparisons int) []*Lag {
 	return lags
 }
 
-func leaderOf(racers []Racer) int {
+// leaderOf is the index of the racer with the lowest loss; -1 of none.
+func leaderOf[R any](racers []R, loss func(R) float64) int {
 	leader := -1
 	for i, r := range racers {
-		if leader < 0 || mean(r.Last.ValLoss) < mean(racers[leader].Last.ValLoss) {
+		if leader < 0 || loss(r) < loss(racers[leader]) {
 			leader = i
 		}
 	}

@@ -48,11 +48,5 @@ func (p Rule) RaceScouts(cells []Shown) []*Lag {
 
 // LeadingScout is the index of the cell with the lowest loss at the largest rank; -1 of none.
 func LeadingScout(cells []Shown) int {
-	leader := -1
-	for i, c := range cells {
-		if leader < 0 || c.Top < cells[leader].Top {
-			leader = i
-		}
-	}
-	return leader
+	return leaderOf(cells, func(c Shown) float64 { return c.Top })
 }
