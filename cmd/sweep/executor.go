@@ -72,7 +72,7 @@ func openLocal(root string, c sweep.Capacity) (sweep.Executor, error) {
 		return nil, err
 	}
 	return &local.Executor{
-		Root: root, Command: []string{self, "worker"},
+		Root: root, Command: []string{self, "worker"}, Env: backend.Environment(os.Environ()),
 		Slots: local.Slots(local.Cores(), c.Jobs), Devices: c.Devices,
 	}, nil
 }

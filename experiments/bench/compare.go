@@ -11,6 +11,7 @@ import (
 	"os/exec"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // Names of sides.
@@ -83,6 +84,7 @@ func (b bench) measure(ctx context.Context, v variant, path, dir string) (measur
 		return measurement{}, err
 	}
 	cmd := exec.CommandContext(ctx, self, sideOurs, path, v.dtype, b.backend)
+	cmd.Env = backend.Environment(os.Environ()) // a worker's
 	if v.side != sideOurs {
 		cmd = exec.CommandContext(ctx, b.python, stepScript, path, v.dtype, v.side)
 		// Compiled code is kept for the next round, and for no other run: the first round tells what compiling takes.

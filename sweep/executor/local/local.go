@@ -24,6 +24,7 @@ import (
 type Executor struct {
 	Root    string   // attempts live in Root/trials/<trial>/<number>
 	Command []string // the worker's command line; the attempt's folder is appended
+	Env     []string // the workers' environment; empty means this process's
 	Slots   [][]int  // cores of each parallel job; empty means that workers are not pinned
 	Devices int      // GPUs that the slots are dealt out to in turn; 0 on a platform without
 
@@ -82,7 +83,7 @@ func (e *Executor) launch(a trial.Assignment, dir string, lock *os.File) error {
 	defer stderr.Close() //nolint:errcheck // likewise
 	args := slices.Concat(e.Command[1:], []string{eventsFlag, dir})
 	cmd := exec.Command(e.Command[0], args...) //nolint:noctx // a worker survives its coordinator
-	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.Env, cmd.Stdout, cmd.Stderr = e.Env, stdout, stderr
 	cmd.ExtraFiles = []*os.File{lock}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	ooms := oomKills()
