@@ -223,6 +223,21 @@ func (f frozenBase) shapes() []shape {
 	return all
 }
 
+// saved is how many bytes fewer the blocks have than their numbers would.
+func (f frozenBase) saved() int64 {
+	numbers := f
+	numbers.blocks = nil
+	return numbers.bytes() - f.bytes()
+}
+
+func (f frozenBase) bytes() int64 {
+	var n int64
+	for _, s := range f.shapes() {
+		n += int64(s.ByteSize())
+	}
+	return n
+}
+
 // nodes are the tensors as the nodes of the buffers, those that are no blocks and those that are.
 func (f frozenBase) nodes(in []*Node) (map[string]*Node, map[string]blocks) {
 	tensors, quantised := map[string]*Node{}, map[string]blocks{}
@@ -260,13 +275,10 @@ func (f frozenBase) upload(d device, base map[string]weights.Array) ([]compute.B
 }
 
 func (d device) uploadBlocks(s TensorSpec, b weights.Blocks) ([]compute.Buffer, error) {
-	planes, _ := weights.Planes(b.Format)
+	planes, values := weights.Planes(b.Format)
 	buffers := make([]compute.Buffer, 0, len(planes))
 	for _, p := range planes {
-		bytes := b.Plane(p)
-		flat := dtypes.MakeAnySlice(p.Kind, len(bytes)/p.Kind.Size())
-		copy(dtypes.UnsafeByteSliceFromAny(flat), bytes)
-		buffer, err := d.upload(flat, p.Kind, len(bytes)/p.Kind.Size()/p.N, p.N)
+		buffer, err := d.upload(b.Plane(p), p.Kind, (size(s.Shape)+values-1)/values, p.N)
 		if err != nil {
 			finalizeAll(buffers...)
 			return nil, fmt.Errorf("tensor %s: %w", s.Name, err)

@@ -42,7 +42,7 @@ type Program struct {
 // dropped afterwards. With init: pissa the adapter is the fresh one, whatever SetState puts in its place later. Base names are those
 // of Config.Tensors, adapter names those of adapter files.
 func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) (*Program, error) {
-	dtype, err := computeType(o.Train.Dtype)
+	dtype, err := computeType(o.Train.Computes())
 	if err != nil {
 		return nil, err
 	}

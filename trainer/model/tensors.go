@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -25,6 +26,28 @@ func (c Config) Weights() weights.Want {
 	if c.TieHead {
 		w.TiedHead, w.Tokens = headName+".weight", arch.tokens+".weight"
 		w.Ignore = append(w.Ignore, w.TiedHead)
+	}
+	return w
+}
+
+// WeightsFor describes the tensors as a trial's dtype has them.
+func (c Config) WeightsFor(dtype string) weights.Want {
+	w := c.Weights()
+	w.Formats = map[string]string{}
+	switch dtype {
+	case trial.DtypeGGUF:
+		for _, t := range c.Tensors() {
+			if len(t.Shape) == 2 {
+				w.Formats[t.Name] = weights.AsStored
+			}
+		}
+	case trial.DtypeINT8, trial.DtypeNF4:
+		format := map[string]string{trial.DtypeINT8: weights.INT8, trial.DtypeNF4: weights.NF4}[dtype]
+		for _, m := range c.Modules() {
+			if !m.Embedding && !m.Head {
+				w.Formats[m.Name+".weight"] = format
+			}
+		}
 	}
 	return w
 }

@@ -3,6 +3,7 @@ package weights
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -30,15 +31,16 @@ func Planes(format string) (planes []Plane, values int) {
 	return f.planes, f.values
 }
 
-// Plane returns what all blocks have in a plane, as the machine has it in memory.
-func (b Blocks) Plane(p Plane) []byte {
+// Plane returns what all blocks have in a plane: a slice of its kind.
+func (b Blocks) Plane(p Plane) any {
 	f, _ := blockFormat(b.Format)
 	size := p.N * p.Kind.Size()
-	plane := make([]byte, 0, len(b.Bytes)/f.bytes*size)
+	flat := dtypes.MakeAnySlice(p.Kind, len(b.Bytes)/f.bytes*p.N)
+	plane := dtypes.UnsafeByteSliceFromAny(flat)[:0]
 	for block := range slices.Chunk(b.Bytes, f.bytes) {
 		plane = append(plane, block[p.at:p.at+size]...)
 	}
-	return plane
+	return flat
 }
 
 // decode returns the first n values.
@@ -74,6 +76,26 @@ func (e Entry) readBlocks(r io.Reader) (Array, error) {
 		e.undoBlocks(data)
 	}
 	return Array{Shape: e.Shape, Blocks: &Blocks{e.DType, data}}, nil
+}
+
+// QuantisedFormats lists the number formats that a model's GGUF file quantises weights to, sorted; none for other files.
+func QuantisedFormats(files fs.FS) ([]string, error) {
+	name, err := GGUFName(files)
+	if name == "" || err != nil {
+		return nil, err
+	}
+	g, err := ReadGGUF(files, name)
+	if err != nil {
+		return nil, err
+	}
+	var formats []string
+	for _, e := range g.header.Tensors {
+		if e.format.values > 1 {
+			formats = append(formats, e.DType)
+		}
+	}
+	slices.Sort(formats)
+	return slices.Compact(formats), nil
 }
 
 // blocked is a format with the planes of its blocks.
