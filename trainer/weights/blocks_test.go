@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -119,6 +120,15 @@ func TestQuantise(t *testing.T) {
 					t.Errorf("%s: value %d is %g, want %g", format, first+i, got[first+i], v)
 				}
 			}
+		}
+	}
+}
+
+func TestKeptFormats(t *testing.T) {
+	t.Parallel()
+	for _, format := range trial.KeptFormats() {
+		if planes, values := weights.Planes(format); len(planes) < 2 || values < 32 {
+			t.Errorf("%s cannot stay in its blocks", format)
 		}
 	}
 }
