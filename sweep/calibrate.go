@@ -87,7 +87,7 @@ func (c *Calibrator) measure(ctx context.Context, l LadderPlan, rung RungPlan) (
 	key := fmt.Sprint(l.Model.Fingerprint, l.Corpus.Fingerprint, adapter.TargetModules, adapter.ExcludeModules, adapter.LayersToTransform,
 		adapter.LayersPattern,
 		adapter.ModulesToSave, adapter.RankPattern, adapter.UseDoRA, adapter.Bias, adapter.Rank, adapter.Dropout > 0,
-		t.BatchSize, t.GradientAccumulationSteps, t.Dtype, t.GradientCheckpointing)
+		t.BatchSize, t.GradientAccumulationSteps, t.Dtype, t.ComputeDtype, t.GradientCheckpointing)
 	if m, ok := c.remembered(key); ok {
 		return m, nil
 	}

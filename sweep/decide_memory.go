@@ -58,13 +58,14 @@ func (t *TrialFacts) need(platform string) int64 {
 
 // likeness is what memory depends on, beside the settings of an adapter: trials that share it need about the same.
 type likeness struct {
-	base, dtype     string
+	base            string
+	dtype, compute  string
 	batch, sequence int
 	full            bool
 }
 
 func likenessOf(t trial.Trial) likeness {
-	return likeness{t.Base, t.Spec.Train.Dtype, t.Spec.Train.BatchSize, t.Spec.Data.SequenceLength, t.Spec.LoRA.Full}
+	return likeness{t.Base, t.Spec.Train.Dtype, t.Spec.Train.ComputeDtype, t.Spec.Train.BatchSize, t.Spec.Data.SequenceLength, t.Spec.LoRA.Full}
 }
 
 // calibration is what a candidate's last measured rung below a rung says, or the next one above it where a screening trained

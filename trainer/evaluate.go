@@ -25,10 +25,11 @@ type EvaluateOptions struct {
 	// SequenceLength cuts text into rows; 0 means the model's positions. A pre-tokenised row stays one row, and one that
 	// is longer is an error.
 	SequenceLength int
-	BatchSize      int    // rows in one forward pass
-	Dtype          string // of the base and the compute; empty means float32
-	Backend        backend.Choice
-	Device         int
+	BatchSize      int // rows in one forward pass
+	// Dtype and ComputeDtype are as in trial.TrainSpec; empty means float32.
+	Dtype, ComputeDtype string
+	Backend             backend.Choice
+	Device              int
 	// Progress is told by Shrink, after every batch, how many rows are scored at a rank; may be nil.
 	Progress func(rank, done, total int)
 }
@@ -107,7 +108,7 @@ func withProgram(ctx context.Context, o EvaluateOptions, use func(p *model.Progr
 	if err != nil {
 		return fmt.Errorf("model %s: %w", o.Model.Reference, err)
 	}
-	config, base, err := readBase(ctx, files, o.Model, o.Model.Fingerprint)
+	config, base, err := readBase(ctx, files, o.Model, o.Model.Fingerprint, o.Dtype)
 	if err != nil {
 		return err
 	}
@@ -117,8 +118,8 @@ func withProgram(ctx context.Context, o EvaluateOptions, use func(p *model.Progr
 	}
 	maps.Copy(base, adapter.Base)
 	program, err := model.New(be, config, base, adapter.Tensors, model.Options{
-		LoRA: adapter.LoRA, Train: trial.TrainSpec{BatchSize: o.BatchSize, Dtype: o.Dtype}, Targets: adapter.Targets,
-		SequenceLength: o.SequenceLength,
+		LoRA: adapter.LoRA, Train: trial.TrainSpec{BatchSize: o.BatchSize, Dtype: o.Dtype, ComputeDtype: o.ComputeDtype},
+		Targets: adapter.Targets, SequenceLength: o.SequenceLength,
 	})
 	if err != nil {
 		return err

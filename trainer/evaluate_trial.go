@@ -13,7 +13,8 @@ import (
 
 // EvaluateOnTrial scores model and adapter of o on the validation rows of a trial's prepared corpus, in the batches of its evaluations
 // and in its compute type. With the trial's own model, adapter and backend the loss is its val_loss: the two are one computation,
-// whatever the adapter starts from (model.Export). Data, SequenceLength, BatchSize and Dtype of o are the trial's, whatever they hold.
+// whatever the adapter starts from (model.Export). Data, SequenceLength, BatchSize and Dtype of o are the trial's, whatever they hold; only
+// another model than the trial's is never quantised.
 func EvaluateOnTrial(ctx context.Context, t trial.Trial, path string, o EvaluateOptions) (e Evaluation, err error) {
 	c, err := corpus.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -27,7 +28,11 @@ func EvaluateOnTrial(ctx context.Context, t trial.Trial, path string, o Evaluate
 		return Evaluation{}, fmt.Errorf("%w: corpus %s is %s, not the trial's %s", trial.ErrInput, path, got, t.Data)
 	}
 	spec := t.Spec
-	o.SequenceLength, o.BatchSize, o.Dtype = spec.Data.SequenceLength, spec.Train.BatchSize, spec.Train.Dtype
+	o.SequenceLength, o.BatchSize = spec.Data.SequenceLength, spec.Train.BatchSize
+	o.Dtype, o.ComputeDtype = spec.Train.Dtype, spec.Train.ComputeDtype
+	if o.Model.Fingerprint != t.Base { // such as a merged one, which is not to be quantised
+		o.Dtype = spec.Train.Computes()
+	}
 	var total score
 	var warnings []string
 	err = withProgram(ctx, o, func(p *model.Program, f model.Fitted) error {

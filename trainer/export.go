@@ -22,6 +22,7 @@ import (
 type ExportOptions struct {
 	Model   trial.ModelInfo // that the adapter was trained on
 	Adapter string          // a finished trial's adapter folder
+	Dtype   string          // that it was trained with: a quantised base is merged as it was trained on
 	// BaseReference is what adapter_config.json names as the base model: what PEFT's AutoPeftModel loads.
 	BaseReference string
 }

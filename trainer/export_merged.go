@@ -59,7 +59,7 @@ func merge(ctx context.Context, files fs.FS, o ExportOptions) (model.Config, ten
 	if err != nil {
 		return model.Config{}, nil, err
 	}
-	config, base, err := readBase(ctx, files, o.Model, o.Model.Fingerprint)
+	config, base, err := readBase(ctx, files, o.Model, o.Model.Fingerprint, o.Dtype)
 	if errors.Is(err, errChanged) {
 		return model.Config{}, nil, fmt.Errorf("%w: %w; restore it, or export the adapter alone, without --merged", trial.ErrInput, err)
 	}

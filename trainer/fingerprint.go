@@ -137,8 +137,8 @@ func (c checksum) addGGUFHeader(ctx context.Context, files fs.FS) error {
 var errChanged = errors.New("its files have changed since they were fingerprinted")
 
 // readBase reads a model whose files must still be those that were fingerprinted; an empty fingerprint means any. The weights are read
-// once: what is hashed is what is loaded.
-func readBase(ctx context.Context, files fs.FS, m trial.ModelInfo, want string) (c model.Config, base tensors, err error) {
+// once: what is hashed is what is loaded. dtype is a trial's.
+func readBase(ctx context.Context, files fs.FS, m trial.ModelInfo, want, dtype string) (c model.Config, base tensors, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("model %s: %w", m.Reference, err)
@@ -157,7 +157,7 @@ func readBase(ctx context.Context, files fs.FS, m trial.ModelInfo, want string) 
 	if err := sum.addSettings(ctx, files); err != nil {
 		return model.Config{}, nil, err
 	}
-	base, err = weights.ReadModelTo(files, config.Weights(), func(name string, size int64) io.Writer { return sum.begin(ctx, name, size) })
+	base, err = weights.ReadModelTo(files, config.WeightsFor(dtype), func(name string, size int64) io.Writer { return sum.begin(ctx, name, size) })
 	if err != nil {
 		return model.Config{}, nil, asInput(err)
 	}

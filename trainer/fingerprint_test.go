@@ -202,7 +202,7 @@ func TestReadBaseRefusesAChangedModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := readBase(t.Context(), os.DirFS(dir), info, info.Fingerprint); err != nil {
+		if _, _, err := readBase(t.Context(), os.DirFS(dir), info, info.Fingerprint, ""); err != nil {
 			t.Errorf("as it was: %v", err)
 		}
 		path := filepath.Join(dir, name)
@@ -221,10 +221,10 @@ func TestReadBaseRefusesAChangedModel(t *testing.T) {
 		if err := os.WriteFile(path, body, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := readBase(t.Context(), os.DirFS(dir), info, info.Fingerprint); !errors.Is(err, errChanged) {
+		if _, _, err := readBase(t.Context(), os.DirFS(dir), info, info.Fingerprint, ""); !errors.Is(err, errChanged) {
 			t.Errorf("with another %s: %v, want errChanged", name, err)
 		}
-		if _, _, err := readBase(t.Context(), os.DirFS(dir), info, ""); err != nil {
+		if _, _, err := readBase(t.Context(), os.DirFS(dir), info, "", ""); err != nil {
 			t.Errorf("any, with another %s: %v", name, err)
 		}
 	}

@@ -211,6 +211,9 @@ func describe(ctx context.Context, info *trial.ModelInfo, files fs.FS, o Inspect
 	if info.Fingerprint, err = fingerprint(ctx, files, parted, o); err != nil {
 		return err
 	}
+	if info.Quantised, err = weights.QuantisedFormats(files); err != nil {
+		return asInput(err)
+	}
 	info.Architecture = config.Architecture
 	info.Params = config.Params()
 	info.VocabSize = config.VocabSize

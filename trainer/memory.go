@@ -20,7 +20,7 @@ import (
 // number of the host enters its prediction.
 func (t *training) predict() (trial.Prediction, error) {
 	working, source := t.workingBytes(), "count of tensors"
-	base := t.Model.Params * int64(bytesPerValue(t.Trial.Spec.Train.Dtype))
+	base := t.program.BaseBytes()
 	analysis, exact := t.program.AnalysisBytes()
 	if exact {
 		source = "analysis"
@@ -80,7 +80,7 @@ func (t *training) workingBytes() int64 {
 		adapter = 0 // prepare has refused it
 	}
 	tokens := int64(spec.Train.BatchSize) * int64(spec.Data.SequenceLength)
-	return lora.TrainingBytes*adapter + 2*int64(bytesPerValue(spec.Train.Dtype))*tokens*t.activations()
+	return lora.TrainingBytes*adapter + 2*int64(bytesPerValue(spec.Train.Computes()))*tokens*t.activations()
 }
 
 // activations counts the modules' inputs and outputs for each token: all of them or, with checkpointing, those of the largest block

@@ -132,7 +132,7 @@ func (t *training) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("model %s: %w", t.Model.Reference, err)
 	}
-	config, base, err := readBase(ctx, files, t.Model, t.Trial.Base)
+	config, base, err := readBase(ctx, files, t.Model, t.Trial.Base, t.Trial.Spec.Train.Dtype)
 	if errors.Is(err, errChanged) {
 		return fmt.Errorf("%w; %s", err, restore)
 	}

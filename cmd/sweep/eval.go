@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -79,7 +81,7 @@ func (r *scoring) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&r.packing, "packing", true, "pack text documents into rows, without attention from one to another")
 	f.IntVar(&r.sequenceLength, "sequence-length", 0, "ids in a row of text (default: the model's positions)")
 	f.IntVar(&r.batchSize, "batch-size", 8, "rows in one forward pass")
-	f.StringVar(&r.dtype, "dtype", trial.DtypeFloat32, "of the base and the compute: float32 or bfloat16, as train.dtype of a grid")
+	f.StringVar(&r.dtype, "dtype", trial.DtypeFloat32, "as train.dtype of a grid: "+strings.Join(trial.Dtypes(), ", "))
 	f.BoolVar(&r.completionOnly, "completion-only-loss", true,
 		"score only completions and assistant turns, as data.completion_only_loss of a grid")
 }
@@ -105,8 +107,8 @@ func (a *app) eval(ctx context.Context, r evalRequest) error {
 
 // evaluateOptions resolves what to score.
 func (a *app) evaluateOptions(ctx context.Context, r scoring) (trainer.EvaluateOptions, error) {
-	if r.dtype != trial.DtypeFloat32 && r.dtype != trial.DtypeBFloat16 {
-		return trainer.EvaluateOptions{}, usagef("--dtype %s: want float32 or bfloat16", r.dtype)
+	if !slices.Contains(trial.Dtypes(), r.dtype) {
+		return trainer.EvaluateOptions{}, usagef("--dtype %s: want one of %s", r.dtype, strings.Join(trial.Dtypes(), ", "))
 	}
 	dir, err := filepath.Abs(".")
 	if err != nil {
@@ -119,6 +121,9 @@ func (a *app) evaluateOptions(ctx context.Context, r scoring) (trainer.EvaluateO
 	info, err := trainer.Inspect(ctx, r.model, trainer.InspectOptions{Hub: a.hub()})
 	if err != nil {
 		return trainer.EvaluateOptions{}, asUsage(err)
+	}
+	if r.dtype == trial.DtypeGGUF && len(info.Quantised) == 0 {
+		return trainer.EvaluateOptions{}, usagef("--dtype gguf keeps what a GGUF file has quantised, and model %s has nothing quantised", r.model)
 	}
 	return trainer.EvaluateOptions{
 		Model: info, Data: trial.ResolveData(dir, r.data), Hub: a.hub(), ScorePrompts: !r.completionOnly,

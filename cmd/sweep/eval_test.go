@@ -88,7 +88,7 @@ func TestEvalRefusesBadInput(t *testing.T) {
 		"data and a trial":   {[]string{"--trial", "1f", "--data", rows}, "--data does not go with --trial"},
 		"last of no trial":   {[]string{"--model", "builtin:gopher", "--data", rows, "--last"}, "--last goes with --trial"},
 		"last and another":   {[]string{"--trial", "1f", "--model", "builtin:gopher", "--last"}, "beside --model"},
-		"no such dtype":      {[]string{"--model", "builtin:gopher", "--data", rows, "--dtype", "int8"}, "bfloat16"},
+		"no such dtype":      {[]string{"--model", "builtin:gopher", "--data", rows, "--dtype", "float16"}, "bfloat16"},
 		"batch of none":      {[]string{"--model", "builtin:gopher", "--data", rows, "--batch-size", "0"}, "batch size 0"},
 	}
 	for name, tc := range tests {

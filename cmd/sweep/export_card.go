@@ -73,6 +73,7 @@ func (e export) card(w io.Writer) error {
 	if e.base.embedded {
 		c.Note = fmt.Sprintf("The base model is part of ranksweep; a copy of it lies in %s/, for other programs.", baseFolder)
 	}
+	c.Note = strings.TrimSpace(c.Note + " " + e.quantisedNote())
 	switch {
 	case e.fromGGUF() && !e.request.merged:
 		c.Note = "The base is a GGUF file, which transformers reads with the package gguf (pip install gguf)."
@@ -124,9 +125,24 @@ func names(dir string, paths []string) string {
 	return strings.Join(all, ", ")
 }
 
+// quantisedNote says what the adapter was trained on where that is not the base as other programs load it.
+func (e export) quantisedNote() string {
+	quantised := map[string]string{
+		trial.DtypeNF4:  "NF4 in blocks of 64 (bitsandbytes: load_in_4bit with bnb_4bit_quant_type nf4)",
+		trial.DtypeINT8: "int8 in blocks of 64 with one scale each",
+	}[e.chosen.trial.Trial.Spec.Train.Dtype]
+	switch {
+	case quantised == "":
+		return ""
+	case e.request.merged:
+		return "The adapter was trained on the linear modules of the base's blocks in " + quantised + ", and these values are what it is merged into."
+	}
+	return "The linear modules of the base's blocks were quantised to " + quantised + " while the adapter was trained, and the losses are of that base."
+}
+
 // snippet is the Python that loads the export.
 func (e export) snippet() string {
-	dtype := cmp.Or(e.chosen.trial.Trial.Spec.Train.Dtype, trial.DtypeFloat32)
+	dtype := e.chosen.trial.Trial.Spec.Train.Computes()
 	if e.request.merged {
 		return fmt.Sprintf(`import torch
 from transformers import AutoModelForCausalLM

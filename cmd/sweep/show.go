@@ -260,6 +260,9 @@ func specRows(t shownTrial) [][]string {
 		{"seed", strconv.FormatInt(t.Spec.Seed, 10)},
 		{"backend", t.Backend},
 	}...)
+	if tr.Quantises() {
+		rows = slices.Insert(rows, len(rows)-2, []string{"compute_dtype", tr.Computes()})
+	}
 	if tr.GradientCheckpointing {
 		rows = slices.Insert(rows, len(rows)-2, []string{"gradient_checkpointing", "true"})
 	}

@@ -69,6 +69,9 @@ func (r Resolved) spec(axes []key, at []int, rank int) trial.Spec {
 	for i, k := range axes {
 		k.axis.set(&s, &r.Grid, at[i])
 	}
+	if s.Train.Quantises() && r.compute != trial.DtypeFloat32 {
+		s.Train.ComputeDtype = r.compute
+	}
 	s.Model = r.models[s.Model]
 	if s.Train.Epochs == 0 {
 		s.Train = s.Train.OnRows(0)
@@ -105,6 +108,7 @@ func (g Grid) sharedSettings() sweep.Cell {
 	standard := defaultGrid(g.file)
 	for _, path := range []string{
 		"lora.rank_pattern", "lora.alpha_pattern", "lora.loraplus_lr_ratio", "lora.loraplus_lr_embedding", "train.gradient_checkpointing",
+		"train.compute_dtype",
 	} {
 		if k, ok := findKey(path); ok && k.text(&g) != k.text(&standard) {
 			_, name := splitPath(path)

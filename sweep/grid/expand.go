@@ -156,6 +156,9 @@ func (g Grid) fit(s trial.Spec, m trial.ModelInfo, found *findings) ([]int, bool
 			T, m.MaxPositions, s.Model, m.BeyondThem, m.MaxPositions))
 		ok = false
 	}
+	if !g.fitDtype(s, m, found) {
+		ok = false
+	}
 	targets, err := g.fitTargets(s, m, found)
 	if err != nil {
 		g.failTargets(s, err, found)

@@ -338,6 +338,47 @@ func sparing() plateau.Rule {
 	return rule
 }
 
+// TestExpandQuantised: a spec says how its base is quantised, and what is computed with where that is not float32.
+func TestExpandQuantised(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]string{
+		"dtype: nf4":                                  `"dtype":"nf4"}`,
+		"dtype: int8, compute_dtype: float32":         `"dtype":"int8"}`,
+		"dtype: [nf4, int8], compute_dtype: bfloat16": `"dtype":"nf4","compute_dtype":"bfloat16"}`,
+	} {
+		l := mustExpand(t, parse(t, strings.Replace(minimal, "steps: 10", "steps: 10, "+keys, 1)))[0]
+		body, err := json.Marshal(l.Spec().Train)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(string(body), want) {
+			t.Errorf("%s: %s, want %s", keys, body, want)
+		}
+		if strings.Contains(l.Cell.String(), "compute_dtype") != strings.Contains(want, "compute_dtype") {
+			t.Errorf("%s: cell %s", keys, l.Cell)
+		}
+	}
+}
+
+// TestExpandGGUF: dtype gguf needs a file whose quantised weights can all stay so.
+func TestExpandGGUF(t *testing.T) {
+	t.Parallel()
+	g := parse(t, strings.Replace(minimal, "steps: 10", "steps: 10, dtype: gguf", 1))
+	for want, formats := range map[string][]string{
+		"": {"Q4_1", "Q8_0"},
+		"g.yaml:4:20: train.dtype: gguf keeps what a GGUF file has quantised, and model builtin:gopher has nothing quantised; ":     nil,
+		"g.yaml:4:20: train.dtype: model builtin:gopher has weights in Q2_K, which cannot stay quantised (Q4_0, Q4_1, Q5_0, Q5_1, ": {"Q2_K", "Q6_K"},
+	} {
+		const ref = "builtin:gopher"
+		_, _, err := g.Resolve("/grids").Expand(map[string]trial.ModelInfo{
+			ref: {Reference: ref, Modules: sweeptest.GPT2Modules(2, 8), Tensors: sweeptest.GPT2Tensors(), Quantised: formats},
+		})
+		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v: Expand = %v, want %s", formats, err, want)
+		}
+	}
+}
+
 // Checkpointing is a setting of every trial: a cell names it where it is on, and a spec without it is written as ever.
 func TestExpandCheckpointing(t *testing.T) {
 	t.Parallel()

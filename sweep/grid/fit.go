@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/lora"
@@ -141,12 +142,43 @@ func (r *reader) contradictions() {
 		},
 		{!g.rank.full && len(g.fullRate) > 0, "train.full_learning_rate", "is that of full fine-tuning; write full after the last rank, or " +
 			"remove it"},
+		{
+			g.rank.full && slices.ContainsFunc(g.train.dtype, quantises), "train.dtype",
+			"quantises the base, which full in lora.rank would have to train; remove full, or write float32 or bfloat16",
+		},
+		{
+			r.given["train.compute_dtype"] != position{} && slices.ContainsFunc(g.train.dtype, func(v string) bool { return !quantises(v) }),
+			"train.compute_dtype", "belongs to dtype nf4, int8 and gguf; float32 and bfloat16 say themselves what is computed with; remove it",
+		},
 		{g.plusEmbed > 0 && g.plusRatio == 0, "lora.loraplus_lr_embedding", "belongs to LoRA+; write loraplus_lr_ratio too"},
 	} {
 		if c.wrong {
 			r.failAt(r.given[c.path], "%s: %s", c.path, c.say)
 		}
 	}
+}
+
+func quantises(dtype string) bool { return trial.TrainSpec{Dtype: dtype}.Quantises() }
+
+// fitDtype reports what of a model's file dtype: gguf cannot keep.
+func (g Grid) fitDtype(s trial.Spec, m trial.ModelInfo, found *findings) bool {
+	if s.Train.Dtype != trial.DtypeGGUF {
+		return true
+	}
+	const instead = "write float32 or bfloat16 to train on its values, or nf4 or int8 to quantise these"
+	if len(m.Quantised) == 0 {
+		found.fail(g, "train.dtype", fmt.Sprintf("train.dtype: gguf keeps what a GGUF file has quantised, and model %s has nothing quantised; %s",
+			s.Model, instead))
+		return false
+	}
+	for _, format := range m.Quantised {
+		if !slices.Contains(trial.KeptFormats(), format) {
+			found.fail(g, "train.dtype", fmt.Sprintf("train.dtype: model %s has weights in %s, which cannot stay quantised (%s can); %s", s.Model,
+				format, strings.Join(trial.KeptFormats(), ", "), instead))
+			return false
+		}
+	}
+	return true
 }
 
 // causes takes apart what errors.Join put together.

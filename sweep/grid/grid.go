@@ -43,6 +43,7 @@ type Grid struct {
 	plusEmbed   float64 // learning rate; 0 means LoRA+'s standard
 	train       trainAxes
 	checkpoints bool      // gradient_checkpointing
+	compute     string    // compute_dtype
 	fullRate    []float64 // learning rates of the reference; none: a tenth of the ladder's
 	tune        []string  // names of axes, in the order of the keys
 	strategy    sweep.Strategy

@@ -36,7 +36,7 @@ func defaultGrid(file string) Grid {
 			learningRate: []float64{5e-5}, weightDecay: []float64{0}, maxGradNorm: []float64{1},
 			scheduler: []string{trial.SchedulerLinear}, dtype: []string{trial.DtypeFloat32},
 		},
-		strategy: sweep.StrategyLadder, race: true,
+		compute: trial.DtypeFloat32, strategy: sweep.StrategyLadder, race: true,
 		rule: sparingRule(),
 	}
 }
@@ -123,9 +123,14 @@ func trainKeys() []key {
 		axisKey("train.max_grad_norm", "Gradients are clipped to this norm; 0 means no clipping. Axis.", numberCodec(0, false, math.Inf(1)),
 			func(g *Grid) *[]float64 { return &g.train.maxGradNorm }, func(s *trial.Spec, v float64) { s.Train.MaxGradNorm = v }),
 		evalStepsKey(),
-		axisKey("train.dtype", "Type of the base model and the compute; adapters and moments stay float32. Axis.",
-			choiceCodec(trial.DtypeFloat32, trial.DtypeBFloat16), func(g *Grid) *[]string { return &g.train.dtype },
+		axisKey("train.dtype", "Type of the base model and the compute; adapters and moments stay float32. Three quantise the base and leave "+
+			"the compute to compute_dtype: nf4 as QLoRA's (blocks of 64) and int8 (blocks of 64) the linear modules of the transformer blocks; "+
+			"gguf keeps what a GGUF file has in "+strings.Join(trial.KeptFormats(), ", ")+". Axis.",
+			choiceCodec(trial.Dtypes()...), func(g *Grid) *[]string { return &g.train.dtype },
 			func(s *trial.Spec, v string) { s.Train.Dtype = v }),
+		singleKey("train.compute_dtype", "Type that is computed with where dtype is nf4, int8 or gguf, as bnb_4bit_compute_dtype: weights become "+
+			"numbers of this type beside each product.",
+			choiceCodec(trial.DtypeFloat32, trial.DtypeBFloat16), func(g *Grid) *string { return &g.compute }),
 		singleKey("train.gradient_checkpointing", "Keep only the input of each transformer block for the backward pass and compute the rest "+
 			"again there: much less memory, more time, the same losses but for rounding.",
 			boolCodec(), func(g *Grid) *bool { return &g.checkpoints }),

@@ -169,6 +169,7 @@ func TestHashSeesEveryKey(t *testing.T) {
 		{"train", "max_grad_norm", "0", "train.max_grad_norm was 1, is now 0"},
 		{"train", "eval_steps", "1", "train.eval_steps was not set, is now 1"},
 		{"train", "dtype", "bfloat16", "train.dtype was float32, is now bfloat16"},
+		{"train", "dtype", "nf4", "train.dtype was float32, is now nf4"},
 		{"train", "gradient_checkpointing", "true", "train.gradient_checkpointing was false, is now true"},
 		{"plateau", "min_gain", "0.7%", "plateau.min_gain was 0.5%, is now 0.7%"},
 		{"plateau", "min_gain", "0.005", "plateau.min_gain was 0.5%, is now 0.005"},

@@ -86,6 +86,8 @@ func otherNames() map[string]string {
 		"lr":                          "learning_rate", "lr_scheduler": "lr_scheduler_type", "scheduler": "lr_scheduler_type",
 		"warmup": "warmup_steps", "wd": "weight_decay", "max_norm": "max_grad_norm", "clip": "max_grad_norm",
 		"max_length": "sequence_length", "max_seq_length": "sequence_length", "seq_length": "sequence_length",
+		"load_in_4bit": "dtype", "load_in_8bit": "dtype", "quantization": "dtype", "bnb_4bit_quant_type": "dtype",
+		"bnb_4bit_compute_dtype": "compute_dtype", "torch_dtype": "dtype",
 		"block_size": "sequence_length", "min_delta": "min_gain", "seed": "seeds",
 	}
 }

@@ -70,12 +70,6 @@ func Schedulers() []string {
 	return []string{SchedulerLinear, SchedulerCosine, SchedulerConstant, SchedulerConstantWarmed}
 }
 
-// Values of TrainSpec.Dtype.
-const (
-	DtypeFloat32  = "float32"
-	DtypeBFloat16 = "bfloat16"
-)
-
 // TrainSpec is the training recipe of a trial, in Hugging Face TrainingArguments' names. A further field needs omitempty, and zero as
 // what trials did before it: else every trial's identity changes.
 type TrainSpec struct {
@@ -88,9 +82,11 @@ type TrainSpec struct {
 	WeightDecay               float64 `json:"weight_decay"`
 	MaxGradNorm               float64 `json:"max_grad_norm"` // 0 means no clipping
 	EvalSteps                 int     `json:"eval_steps"`
-	Dtype                     string  `json:"dtype"` // of the base and the compute; adapters and moments stay float32
+	Dtype                     string  `json:"dtype"` // of the base, and the compute where it can; adapters and moments stay float32
 
 	GradientCheckpointing bool `json:"gradient_checkpointing,omitempty"` // the backward pass computes the inside of blocks again
+
+	ComputeDtype string `json:"compute_dtype,omitempty"` // on a quantised base: bfloat16, or "" for float32
 
 	// Epochs and WarmupRatio ask for what only the data's size tells. OnRows turns them into steps before a trial gets its identity,
 	// so they are no part of it: the same steps are the same trial.
@@ -110,6 +106,7 @@ type ModelInfo struct {
 	BeyondThem   string        `json:"beyond_them,omitempty"` // why not more: what would happen there, begun with a comma; mostly nothing
 	Modules      []lora.Module `json:"modules"`               // every module that LoRA can target, in the model's order
 	Tensors      []lora.Tensor `json:"tensors,omitempty"`     // every weight and bias, in the model's order; a tied output head is none
+	Quantised    []string      `json:"quantised,omitempty"`   // number formats of a GGUF file that are blocks of several values, sorted
 }
 
 // CorpusInfo is a tokenised corpus in the cache, made once by the coordinator and read by every worker.

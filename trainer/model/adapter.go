@@ -109,12 +109,12 @@ func fillRow(row []float32, init string, rank int, s *rand.ChaCha8) {
 	}
 }
 
-// tensor returns a base tensor by name; a tied output head is the token embedding.
+// tensor returns a base tensor by name, in numbers; a tied output head is the token embedding.
 func (c Config) tensor(base map[string]weights.Array, name string) weights.Array {
 	if a, ok := base[name]; ok || name != headName+".weight" || !c.TieHead {
-		return a
+		return a.Float32()
 	}
-	return base[c.arch().tokens+".weight"]
+	return base[c.arch().tokens+".weight"].Float32()
 }
 
 // matrix returns a module's weight.

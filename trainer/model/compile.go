@@ -14,23 +14,25 @@ import (
 // trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil), and the base followed by PiSSA's start.
 // Trainable biases and modules take the base's place; only where one of a tied pair trains does the other stay, as a tensor of its own.
 func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
-	tensors := make(map[string]*Node, len(p.frozen))
-	for i, s := range p.frozen {
-		tensors[s.Name] = base[i]
-	}
+	tensors, quantised := p.frozen.nodes(base)
 	named, tokens := p.layout.named(adapter), p.config.arch().tokens+".weight"
 	for _, t := range p.trained {
 		if t.Tensor == "" {
 			continue
 		}
 		if t.Tensor == tokens && p.config.TieHead {
-			tensors[headName+".weight"] = cmp.Or(tensors[headName+".weight"], tensors[tokens])
+			if own, ok := quantised[tokens]; ok {
+				quantised[headName+".weight"] = own
+			} else {
+				tensors[headName+".weight"] = cmp.Or(tensors[headName+".weight"], tensors[tokens])
+			}
 		}
+		delete(quantised, t.Tensor)
 		tensors[t.Tensor] = ConvertDType(named[t.Key], p.dtype)
 	}
 	start := make(map[string]*Node, len(p.start))
 	for i, s := range p.start {
-		start[s.Name] = base[len(p.frozen)+i]
+		start[s.Name] = base[len(p.frozen.shapes())+i]
 	}
 	l := &loraGraph{
 		spec: p.options.LoRA, index: moduleIndex(p.options.Targets), keys: keys, start: start,
@@ -40,6 +42,7 @@ func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 		l.scalings = base[len(base)-1]
 	}
 	m := newTrunk(p.config, tensors, l)
+	m.blocks = quantised
 	m.trainsHead = p.trainsHead()
 	return m
 }
@@ -58,10 +61,7 @@ func frozenSpecs(c Config, trained []lora.Trainable) []TensorSpec {
 }
 
 func (p *Program) baseShapes() []shape {
-	var all []shape
-	for _, s := range p.frozen {
-		all = append(all, shapes.Make(p.dtype, s.Shape...))
-	}
+	all := p.frozen.shapes()
 	for _, s := range p.start {
 		all = append(all, f32(s.Shape...))
 	}

@@ -10,9 +10,10 @@ import (
 // score scores hidden states x [c, C] against targets [c]: the negative log-likelihood in nats and the hits, [c] float32 each. A frozen
 // head's target logit is a product of its own, as in training: in bfloat16 those of the chunk are rounded.
 func (m trunk) score(x, targets *Node) (nll, hits *Node) {
-	found := lookUp(softcap(sumOf(m.headParts(x)), m.LogitCap), targets)
+	parts := m.headParts(x)
+	found := lookUp(softcap(sumOf(parts), m.LogitCap), targets)
 	if !m.trainsHead {
-		target := Gather(m.head(), ExpandAxes(targets, -1)) // [c, C]
+		target := Gather(parts[0].w, ExpandAxes(targets, -1)) // [c, C]
 		product := Mul(ConvertDType(x, dtypes.Float32), ConvertDType(target, dtypes.Float32))
 		found.own = softcap(ReduceSum(product, -1), m.LogitCap)
 	}

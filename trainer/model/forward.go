@@ -17,6 +17,7 @@ type trunk struct {
 	arch    architecture
 	modules map[string]lora.Module
 	tensors map[string]*Node // by canonical name, in the compute type; trainable ones take the base's place
+	blocks  map[string]blocks // weights of the base that stay quantised, which are then not among the tensors
 	lora    *loraGraph       // nil without adapter
 	inputs  map[string]*Node // where linear leaves its inputs, by module; nil where nobody asks
 
@@ -122,21 +123,27 @@ func (m trunk) norm(x *Node, module string) *Node { return m.arch.norm(m, x, mod
 
 // embed returns the embedding module's rows for ids [B, T], [B*T, C].
 func (m trunk) embed(ids *Node, module string) *Node {
-	table := m.tensors[module+".weight"]
 	ids = Reshape(ids, ids.Shape().Size())
-	rows := takeRows(table, ids)
+	name := module + ".weight"
+	var rows *Node
+	if quantised, ok := m.blocks[name]; ok {
+		rows = quantised.rows(ids)
+	} else {
+		rows = takeRows(m.tensors[name], ids)
+	}
 	if m.lora == nil {
 		return rows
 	}
-	return m.lora.embed(rows, ids, table, m.modules[module])
+	return m.lora.embed(rows, ids, m.weight(name, rows), m.modules[module])
 }
 
-// head returns the output head's weight, [V, C]. A tied one is a tensor of its own only where it or the embedding trains.
-func (m trunk) head() *Node {
-	if own, ok := m.tensors[headName+".weight"]; ok {
+// head returns the output head's weight for hidden states x, [V, C]. A tied one is a tensor of its own only where it or the embedding
+// trains.
+func (m trunk) head(x *Node) *Node {
+	if own := m.weight(headName+".weight", x); own != nil {
 		return own
 	}
-	return m.tensors[m.arch.tokens+".weight"]
+	return m.weight(m.arch.tokens+".weight", x)
 }
 
 // linearCall is one use of a linear module, as its adapter sees it.
@@ -152,8 +159,13 @@ func (m trunk) linear(x *Node, module string) *Node {
 	if m.inputs != nil {
 		m.inputs[module] = x
 	}
-	call := linearCall{Module: m.modules[module], x: x, weight: m.tensors[module+".weight"], bias: m.tensors[module+".bias"]}
-	call.y = dot(x, 1, call.weight, inAxis(call.Module))
+	name := module + ".weight"
+	call := linearCall{Module: m.modules[module], x: x, weight: m.weight(name, x), bias: m.tensors[module+".bias"]}
+	if quantised, ok := m.blocks[name]; ok {
+		call.y = quantised.dot(x, inAxis(call.Module))
+	} else {
+		call.y = dot(x, 1, call.weight, inAxis(call.Module))
+	}
 	if call.bias != nil {
 		call.y = Add(call.y, ExpandAxes(call.bias, 0))
 	}

@@ -30,7 +30,7 @@ func (m trunk) surrogate(b batchNodes, scale *Node) (nll, root *Node) {
 		return m.headSurrogate(b, scale)
 	}
 	x := m.hidden(b.ids, b.positions)
-	out := m.crossEntropy(b).run(StopGradient(takeRows(x, b.rows)), b.targets, b.tokens)
+	out := m.crossEntropy(b, x).run(StopGradient(takeRows(x, b.rows)), b.targets, b.tokens)
 	return supervised(out.nll, b), inner(x, b.spread(out.dx, scale))
 }
 
@@ -47,10 +47,11 @@ func inner(x, gradient *Node) *Node {
 	return ReduceAllSum(ConvertDType(Mul(x, StopGradient(ConvertDType(gradient, x.DType()))), dtypes.Float32))
 }
 
-func (m trunk) crossEntropy(b batchNodes) crossEntropy {
+// crossEntropy returns the loss of hidden states x.
+func (m trunk) crossEntropy(b batchNodes, x *Node) crossEntropy {
 	B, T := b.ids.Shape().Dimensions[0], b.ids.Shape().Dimensions[1]
 	chunks, rows := chunking(B*(T-1), m.VocabSize)
-	return crossEntropy{head: m.head(), chunks: chunks, rows: rows, cap: m.LogitCap}
+	return crossEntropy{head: m.head(x), chunks: chunks, rows: rows, cap: m.LogitCap}
 }
 
 // takeRows gathers rows of x [n, C] by index [k].

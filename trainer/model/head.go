@@ -18,7 +18,7 @@ type headPart struct {
 // headParts returns the output head for hidden states x [n, C]: its weight, and beside it LoRA's B over the r numbers that A makes of
 // x. DoRA stretches rows of both, and with dropout needs W·x twice.
 func (m trunk) headParts(x *Node) []headPart {
-	w := m.head()
+	w := m.head(x)
 	l := m.lora
 	if l == nil || !m.trainsHead {
 		return []headPart{{x, w, false}}

@@ -10,7 +10,7 @@ import (
 // code, and the temporaries and outputs of the hungriest one. It knows what Compile compiled; not ok means that the backend
 // has no such analysis (pure Go). Some plug-ins under-report temporaries, so compare it with a measured peak.
 func (p *Program) AnalysisBytes() (n int64, ok bool) {
-	base := int64(p.dtype.SizeForDimensions(int(p.config.Params())))
+	base := p.BaseBytes()
 	state := int64(4 * (4*p.layout.total + 1)) // adapter, two moments, accumulator
 	var code, working int64
 	for _, e := range p.executables() {
@@ -22,6 +22,11 @@ func (p *Program) AnalysisBytes() (n int64, ok bool) {
 		working = max(working, s.temporary+s.outputs)
 	}
 	return base + state + code + working, true
+}
+
+// BaseBytes is the size of the base as it trains.
+func (p *Program) BaseBytes() int64 {
+	return int64(p.dtype.SizeForDimensions(int(p.config.Params()))) - p.frozen.saved()
 }
 
 // executables lists those that training runs.

@@ -30,6 +30,9 @@ func (f Fitted) Merge(c Config, base map[string]weights.Array) (map[string]weigh
 		return nil, err
 	}
 	base = maps.Clone(base)
+	for name, a := range base {
+		base[name] = a.Float32()
+	}
 	maps.Copy(base, f.Base)
 	merged := maps.Clone(base)
 	trained, err := c.Trainables(f.Targets, f.LoRA)

@@ -31,7 +31,7 @@ func pissa(base, adapter map[string]weights.Array, targets []lora.Module, l lora
 		if r > min(m.In, m.Out) {
 			return fmt.Errorf("init pissa: rank %d of %s: its weight has only %d singular directions", r, m.Name, min(m.In, m.Out))
 		}
-		b, a, err := factors(weightMatrix(w, m), r, s)
+		b, a, err := factors(weightMatrix(w.Float32(), m), r, s)
 		if err != nil {
 			return fmt.Errorf("init pissa of %s: %w", m.Name, err)
 		}

@@ -30,9 +30,9 @@ type Program struct {
 	options    Options
 	trained    []lora.Trainable // in the order of the layout
 	dtype      dtypes.DType
-	frozen     []TensorSpec
+	frozen     frozenBase
 	start      []TensorSpec     // PiSSA's start
-	base       []compute.Buffer // the frozen tensors, in dtype, and the start, in float32; with Rescales the targets' scalings
+	base       []compute.Buffer // the frozen tensors, and the start, in float32; with Rescales the targets' scalings
 
 	gradient, next cache
 	evaluate       forward
@@ -42,7 +42,7 @@ type Program struct {
 // dropped afterwards. With init: pissa the adapter is the fresh one, whatever SetState puts in its place later. Base names are those
 // of Config.Tensors, adapter names those of adapter files.
 func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) (*Program, error) {
-	dtype, err := computeType(o.Train.Dtype)
+	dtype, err := computeType(o.Train.Computes())
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 				groups: loraPlus(trained, o.LoRA, o.Train.LearningRate),
 			},
 		},
-		config: c, options: o, trained: trained, dtype: dtype, frozen: frozenSpecs(c, trained), start: startSpecs(o.LoRA, o.Targets),
+		config: c, options: o, trained: trained, dtype: dtype, frozen: newFrozenBase(frozenSpecs(c, trained), base, dtype), start: startSpecs(o.LoRA, o.Targets),
 		gradient: cache{}, next: cache{}, evaluate: forward{hidden: cache{}, head: cache{}},
 	}
 	if err := p.load(base, adapter); err != nil {
@@ -92,7 +92,7 @@ func computeType(name string) (dtypes.DType, error) {
 
 func (p *Program) load(base, adapter map[string]weights.Array) error {
 	var err error
-	if p.base, err = p.uploadAll(p.frozen, base, p.dtype); err != nil {
+	if p.base, err = p.frozen.upload(p.device, base); err != nil {
 		return err
 	}
 	if err := p.SetState(p.fresh(adapter)); err != nil { // which checks the adapter

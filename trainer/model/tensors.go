@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
@@ -29,11 +30,36 @@ func (c Config) Weights() weights.Want {
 	return w
 }
 
+// WeightsFor describes the tensors as a trial's dtype has them.
+func (c Config) WeightsFor(dtype string) weights.Want {
+	w := c.Weights()
+	w.Formats = map[string]string{}
+	switch dtype {
+	case trial.DtypeGGUF:
+		for _, t := range c.Tensors() {
+			if len(t.Shape) == 2 {
+				w.Formats[t.Name] = weights.AsStored
+			}
+		}
+	case trial.DtypeINT8, trial.DtypeNF4:
+		format := map[string]string{trial.DtypeINT8: weights.INT8, trial.DtypeNF4: weights.NF4}[dtype]
+		for _, m := range c.Modules() {
+			if !m.Embedding && !m.Head {
+				w.Formats[m.Name+".weight"] = format
+			}
+		}
+	}
+	return w
+}
+
 // check reports every tensor of base that is missing or has another shape.
 func (c Config) check(base map[string]weights.Array) error {
 	var errs []error
 	for _, t := range c.Tensors() {
 		a, ok := base[t.Name]
+		if a.Blocks != nil {
+			continue // of the shape that the reader has compared
+		}
 		switch {
 		case !ok:
 			errs = append(errs, fmt.Errorf("tensor %s is missing", t.Name))

@@ -68,9 +68,9 @@ func (g *GGUF) noteUndo(arch ggufArchitecture, e *Entry, module string) error {
 		return fmt.Errorf("%w: tensor %s of shape %v is not made of %d heads", ErrFormat, e.Name, e.Shape, heads)
 	}
 	rows := e.Shape[0]
-	e.undo = func(data []float32) { unpermute(data, rows, heads) }
+	e.undo, e.undoBlocks = func(data []float32) { unpermute(data, rows, heads) }, func(data []byte) { unpermute(data, rows, heads) }
 	if arch.fusedQKV {
-		e.undo = func(data []float32) { byHeads(data, heads) }
+		e.undo, e.undoBlocks = func(data []float32) { byHeads(data, heads) }, func(data []byte) { byHeads(data, heads) }
 	}
 	return nil
 }
@@ -110,9 +110,9 @@ func (a ggufArchitecture) hfName(name string) (hf, module string) {
 
 // unpermute puts the rows of a q or k projection into transformers' order. llama.cpp rotates neighbours (2i, 2i+1) of a head
 // where transformers rotates halves (i, i + D/2), so its converter interleaves the halves (LlamaModel.permute).
-func unpermute(data []float32, rows, heads int) {
+func unpermute[T float32 | byte](data []T, rows, heads int) {
 	width, D := len(data)/rows, rows/heads
-	head := make([]float32, D*width)
+	head := make([]T, D*width)
 	for h := range heads {
 		at := data[h*D*width : (h+1)*D*width]
 		copy(head, at)
@@ -124,7 +124,7 @@ func unpermute(data []float32, rows, heads int) {
 }
 
 // byHeads puts q, k and v of each head together, as GPT-NeoX has them, where data has all of q, then all of k, then all of v.
-func byHeads(data []float32, heads int) {
+func byHeads[T float32 | byte](data []T, heads int) {
 	apart := slices.Clone(data)
 	n := len(data) / (3 * heads)
 	for h := range heads {

@@ -37,6 +37,7 @@ type Entry struct {
 	begin, end int64 // within the data
 	format     format
 	undo       func(data []float32) // turns what a GGUF file holds into transformers' values; nil where they are the same
+	undoBlocks func(data []byte)    // the same for rows of blocks
 }
 
 // elements returns the number of values in the tensor.

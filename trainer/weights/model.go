@@ -82,6 +82,9 @@ type Want struct {
 	Ignore []string          // ends of names of tensors that may be there and carry no weights of their own: buffers, a tied output head
 	// TiedHead is the output head's name where it is the token embedding, whose name is Tokens; else "".
 	TiedHead, Tokens string
+	// Formats are the blocks that tensors stay in or get while they are read, by canonical name: AsStored keeps those of a GGUF file,
+	// NF4 and INT8 quantise. The other tensors are float32.
+	Formats map[string]string
 }
 
 // CheckModel compares the headers of a model's files with what the architecture needs, without reading a weight.
@@ -91,7 +94,7 @@ func CheckModel(files fs.FS, want Want) error {
 	return err
 }
 
-// ReadModelTo reads the weights that want names, as float32, under their canonical names. Files with and without the prefix are
+// ReadModelTo reads the weights that want names, as float32 where it names no blocks, under their canonical names. Files with and without the prefix are
 // the same model. A tensor that is missing, unknown or of another shape is an error that names it.
 //
 // It copies every byte of the files on the way: begin is told each file's name and size, in the order of ModelFiles, and returns what
@@ -104,7 +107,8 @@ func ReadModelTo(files fs.FS, want Want, begin func(name string, size int64) io.
 	}
 	out := make(map[string]Array, len(want.Shapes))
 	for _, s := range shards {
-		part, err := s.readTo(begin(s.name, s.size), func(e Entry) bool { return want.Shapes[want.canonical(e.Name)] != nil })
+		keep := func(e Entry) bool { return want.Shapes[want.canonical(e.Name)] != nil }
+		part, err := s.readAs(begin(s.name, s.size), keep, want.format)
 		if err != nil {
 			return nil, err
 		}
@@ -158,6 +162,15 @@ func closeAll(shards []shard) {
 	}
 }
 
+// format returns what a tensor stays in or becomes: of a GGUF file's plain numbers none stays as it is.
+func (w Want) format(e Entry) string {
+	format := w.Formats[w.canonical(e.Name)]
+	if format == AsStored && e.format.values == 1 {
+		return ""
+	}
+	return format
+}
+
 func (w Want) check(e Entry, seen map[string]bool) error {
 	name := w.canonical(e.Name)
 	shape, ok := w.Shapes[name]
@@ -175,6 +188,9 @@ func (w Want) check(e Entry, seen map[string]bool) error {
 	}
 	if e.format.decode == nil {
 		return fmt.Errorf("tensor %s has number format %s, which cannot be read", e.Name, e.DType)
+	}
+	if _, stays := blockFormat(e.DType); w.format(e) == AsStored && !stays {
+		return fmt.Errorf("tensor %s has number format %s, which cannot stay quantised while training", e.Name, e.DType)
 	}
 	return nil
 }

@@ -27,7 +27,12 @@ func Read(files fs.FS, name string) (map[string]Array, error) {
 // readTo reads the tensors that keep wants. Every byte of the file is copied to w on the way, where there is one, in order; those of
 // the tensors are read once.
 func (s shard) readTo(w io.Writer, keep func(Entry) bool) (map[string]Array, error) {
-	parts := parts{file: s.file, to: w, finite: true}
+	return s.readAs(w, keep, nil)
+}
+
+// readAs is readTo for tensors of which some are quantised.
+func (s shard) readAs(w io.Writer, keep func(Entry) bool, format func(Entry) string) (map[string]Array, error) {
+	parts := parts{file: s.file, to: w, finite: true, format: format}
 	out, err := s.read(&parts, keep)
 	if err == nil {
 		err = parts.skipTo(s.size)
@@ -45,6 +50,8 @@ type parts struct {
 	at   int64
 	// finite makes NaN and infinity an error: one of them in a model or an adapter makes every loss NaN.
 	finite bool
+	// format names the blocks that a tensor's values stay in or get, AsStored for those of the file; nil: all become float32.
+	format func(Entry) string
 }
 
 // part returns a reader of the bytes from begin to end, all of which must be read.
@@ -88,20 +95,40 @@ func (h Header) read(file *parts, keep func(Entry) bool) (map[string]Array, erro
 		if e.format.decode == nil {
 			return nil, fmt.Errorf("%w: tensor %q has number format %s, which cannot be read", ErrFormat, e.Name, e.DType)
 		}
-		data := make([]float32, e.elements())
-		body, err := file.part(h.start+e.begin, h.start+e.end)
-		if err == nil {
-			err = fill(data, body, buffer, e.format, file.finite)
-		}
+		a, err := e.read(file, h.start, buffer)
 		if err != nil {
 			return nil, fmt.Errorf("tensor %s: %w", e.Name, err)
 		}
-		if e.undo != nil {
-			e.undo(data)
-		}
-		out[e.Name] = Array{Shape: e.Shape, Data: data}
+		out[e.Name] = a
 	}
 	return out, nil
+}
+
+// read reads a tensor of a file whose data begin at start.
+func (e Entry) read(file *parts, start int64, buffer []byte) (Array, error) {
+	body, err := file.part(start+e.begin, start+e.end)
+	if err != nil {
+		return Array{}, err
+	}
+	format := ""
+	if file.format != nil {
+		format = file.format(e)
+	}
+	if format == AsStored {
+		return e.readBlocks(body)
+	}
+	data := make([]float32, e.elements())
+	if err := fill(data, body, buffer, e.format, file.finite); err != nil {
+		return Array{}, err
+	}
+	if e.undo != nil {
+		e.undo(data)
+	}
+	a := Array{Shape: e.Shape, Data: data}
+	if format == "" {
+		return a, nil
+	}
+	return Quantise(a, format)
 }
 
 // fill decodes r into data, one buffer at a time, so that a tensor is never in memory twice.

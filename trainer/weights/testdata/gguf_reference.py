@@ -60,7 +60,10 @@ def permute(w, heads):  # convert_hf_to_gguf.py, LlamaModel.permute
     return w.reshape(heads, 2, w.shape[0] // heads // 2, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
 
 
-def model(name, split):
+FORMATS = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]
+
+
+def model(name, split, quantised=False):
     folder = os.path.join(here, "../../model/testdata/tiny-llama")
     with open(os.path.join(folder, "bf16/config.json")) as f:
         c = json.load(f)
@@ -77,6 +80,7 @@ def model(name, split):
     w.add_rope_dimension_count(c["head_dim"])
     w.add_vocab_size(c["vocab_size"])
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, c["num_hidden_layers"])
+    matrices = 0
     for name, t in read_bf16(os.path.join(folder, "bf16/model.safetensors")):
         if ".q_proj." in name:
             t = permute(t, c["num_attention_heads"])
@@ -85,6 +89,10 @@ def model(name, split):
         new = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if t.ndim == 1:  # as the converter does: norms are float32
             w.add_tensor(new, (t.astype(np.uint32) << 16).view(np.float32))
+        elif quantised:  # in each of the formats in turn
+            kind = gguf.GGMLQuantizationType[FORMATS[matrices % len(FORMATS)]]
+            matrices += 1
+            w.add_tensor(new, gguf.quants.quantize((t.astype(np.uint32) << 16).view(np.float32), kind), raw_dtype=kind)
         else:
             w.add_tensor(new, np.ascontiguousarray(t).view(np.uint8), raw_dtype=gguf.GGMLQuantizationType.BF16)
     w.write_header_to_file()
@@ -96,3 +104,4 @@ def model(name, split):
 blocks()
 model("gguf", 0)
 model("gguf-split", 8)
+model("gguf-quantised", 0, quantised=True)
