@@ -9,6 +9,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // readGrid reads and parses a grid file. What is wrong with it is a usage error.
@@ -50,7 +51,8 @@ type expandedGrid struct {
 	warnings []string
 }
 
-// expandGrid reads a grid and the configurations of its models; neither weights nor data.
+// expandGrid reads a grid and the configurations of its models; neither weights nor data, and no backend: dtype auto, which no
+// check depends on, counts as float32.
 func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error) {
 	g, _, err := readGrid(path)
 	if err != nil {
@@ -62,7 +64,7 @@ func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error)
 	}
 	in := a.newInputs()
 	in.configsOnly = true
-	x := expandedGrid{grid: g.Resolve(dir)}
+	x := expandedGrid{grid: g.WithDtype(trial.DtypeFloat32).Resolve(dir)}
 	x.planner = sweep.Planner{Grid: x.grid, Inputs: in}
 	x.ladders, x.warnings, err = x.planner.Ladders(ctx)
 	return x, err

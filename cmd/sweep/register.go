@@ -17,6 +17,9 @@ func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, g gr
 	if err != nil {
 		return choice, sweep.Registration{}, err
 	}
+	if len(s.Ladders) > 0 {
+		g = g.WithDtype(s.Ladders[0].Rungs[0].Trials[0].Trial.Spec.Train.Dtype) // another machine may be faster in the other
+	}
 	r, err := a.readInputs(ctx, choice, filepath.Dir(s.Sweep.GridPath), g)
 	if err != nil {
 		return choice, r, err
@@ -38,5 +41,9 @@ func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, g gr
 // readInputs reads what a grid names, relative to dir, and expands it into the ladders of trials of a backend.
 func (a *app) readInputs(ctx context.Context, choice backend.Choice, dir string, g grid.Grid) (sweep.Registration, error) {
 	on := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
+	if g.DtypeIsAuto() {
+		g = g.WithDtype(choice.Dtype())
+		a.say("train.dtype auto is %s: a product in bfloat16 is %.2f times as fast as in float32 here", choice.Dtype(), choice.BFloat16Speedup)
+	}
 	return sweep.Planner{Grid: g.Resolve(dir), Inputs: a.newInputs()}.Register(ctx, on)
 }

@@ -146,6 +146,7 @@ func (r *reader) contradictions() {
 			g.rank.full && slices.ContainsFunc(g.train.dtype, quantises), "train.dtype",
 			"quantises the base, which full in lora.rank would have to train; remove full, or write float32 or bfloat16",
 		},
+		{g.DtypeIsAuto() && len(g.train.dtype) > 1, "train.dtype", "auto decides between float32 and bfloat16, so it stands alone; remove one"},
 		{
 			r.given["train.compute_dtype"] != position{} && slices.ContainsFunc(g.train.dtype, func(v string) bool { return !quantises(v) }),
 			"train.compute_dtype", "belongs to dtype nf4, int8 and gguf; float32 and bfloat16 say themselves what is computed with; remove it",

@@ -84,7 +84,7 @@ func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
 		"two_documents", "control", "tab", "tag", // how it is written
 		"limits_units", "min_gain_percent", // numbers inside text
 		"block_text",                                                               // text all the same
-		"screen_rules", "scout_rules", "full_as_adapter", "full_rate_without_full", "quantised", // keys that exclude each other
+		"screen_rules", "scout_rules", "full_as_adapter", "full_rate_without_full", "quantised", "dtype_auto", // keys that exclude each other
 	}
 	schema := compileSchema(t)
 	paths, err := filepath.Glob("testdata/grids/bad/*.yaml")

@@ -15,7 +15,10 @@ const (
 	DtypeGGUF     = "gguf"
 )
 
-// Dtypes are all of them.
+// DtypeAuto is a grid's wish for whichever of float32 and bfloat16 is faster on the machine that registers it. No spec has it.
+const DtypeAuto = "auto"
+
+// Dtypes are all that a spec may have.
 func Dtypes() []string {
 	return []string{DtypeFloat32, DtypeBFloat16, DtypeINT8, DtypeNF4, DtypeGGUF}
 }

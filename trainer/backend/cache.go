@@ -30,7 +30,7 @@ func (c probeCache) entry(path string) (string, bool) {
 	if c == "" || err != nil {
 		return "", false
 	}
-	key := fmt.Sprintf("3 %s %d %d %s %s", path, info.Size(), info.ModTime().UnixNano(), Versions()["go-xla"], machine())
+	key := fmt.Sprintf("4 %s %d %d %s %s", path, info.Size(), info.ModTime().UnixNano(), Versions()["go-xla"], machine())
 	sum := sha256.Sum256([]byte(key))
 	return filepath.Join(string(c), hex.EncodeToString(sum[:12])+".json"), true
 }

@@ -33,7 +33,8 @@ type probeResult struct {
 	Version  string   `json:"version"`
 	SHA256   string   `json:"sha256"`
 	Devices  []string `json:"devices"`
-	Memory   int64    `json:"memory,omitempty"` // bytes that the allocator of the smallest device may hand out; 0 means unknown
+	Memory   int64    `json:"memory,omitempty"`   // bytes that the allocator of the smallest device may hand out; 0 means unknown
+	BFloat16 float64  `json:"bfloat16,omitempty"` // see bfloat16Speedup; 0 where it has no such products
 	Error    string   `json:"error,omitempty"`
 }
 
@@ -156,7 +157,13 @@ func tryPlugin(path string) (result probeResult, err error) {
 	if result.Devices, err = deviceNames(client); err != nil {
 		return result, err
 	}
-	return result, onePlusOne(be)
+	if err := onePlusOne(be); err != nil {
+		return result, err
+	}
+	if speedup, err := bfloat16Speedup(be); err == nil {
+		result.BFloat16 = speedup
+	}
+	return result, nil
 }
 
 // onePlusOne shows that the backend compiles and runs a program.
@@ -198,6 +205,7 @@ func (p probeResult) choice(path string) (Choice, error) {
 	return Choice{
 		Platform: platform, PluginPath: path, PluginVersion: p.Version, PluginSHA256: p.SHA256,
 		Identity: platform + " sha256:" + p.SHA256[:12], Devices: p.Devices, DeviceBytes: p.Memory,
+		BFloat16Speedup: p.BFloat16,
 	}, nil
 }
 

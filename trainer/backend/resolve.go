@@ -37,7 +37,9 @@ type Choice struct {
 	Identity      string   `json:"identity"` // becomes trial.Trial.Backend, e.g. "xla:cpu sha256:ad1309ac822b"
 	Devices       []string `json:"devices"`
 	DeviceBytes   int64    `json:"device_bytes,omitempty"` // what the allocator of the smallest device may hand out; 0 means unknown
-	Notice        string   `json:"notice,omitempty"`       // one line for the user: why auto took what is slower, or what was not tried
+	// BFloat16Speedup is how many times as fast a product is in bfloat16 as in float32; 0 means unknown.
+	BFloat16Speedup float64 `json:"bfloat16_speedup,omitempty"`
+	Notice          string  `json:"notice,omitempty"` // one line for the user: why auto took what is slower, or what was not tried
 }
 
 // Resolve says what want (auto, xla:cpu, xla:cuda, go, or the path of a plug-in) means on this machine. Auto takes CUDA
