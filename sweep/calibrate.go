@@ -91,8 +91,21 @@ func (c *Calibrator) measure(ctx context.Context, l LadderPlan, rung RungPlan) (
 	if m, ok := c.remembered(key); ok {
 		return m, nil
 	}
-	spec.Train.Steps = min(t.Steps, calibrationSteps)
-	spec.Train.EvalSteps, spec.Train.WarmupSteps = spec.Train.Steps, min(t.WarmupSteps, spec.Train.Steps)
+	m, err := c.shortly(ctx, l, spec)
+	if err != nil {
+		return m, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known[key] = m
+	return m, nil
+}
+
+// shortly trains the first steps of a spec.
+func (c *Calibrator) shortly(ctx context.Context, l LadderPlan, spec trial.Spec) (Measurement, error) {
+	t := &spec.Train
+	t.Steps = min(t.Steps, calibrationSteps)
+	t.EvalSteps, t.WarmupSteps = t.Steps, min(t.WarmupSteps, t.Steps)
 	short := trial.New(spec, l.Model.Fingerprint, l.Corpus.Fingerprint, c.Registration.Backend)
 	c.say(spec.LoRA.Rank, 0)
 	events, err := c.train(ctx, trial.Assignment{
@@ -103,14 +116,7 @@ func (c *Calibrator) measure(ctx context.Context, l LadderPlan, rung RungPlan) (
 	if err != nil {
 		return Measurement{}, err
 	}
-	m, err := readMeasurement(spec.LoRA.Rank, c.Registration.Platform, events)
-	if err != nil {
-		return m, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.known[key] = m
-	return m, nil
+	return readMeasurement(spec.LoRA.Rank, c.Registration.Platform, events)
 }
 
 // largestBatch is the spec that needs the most memory where candidates differ.

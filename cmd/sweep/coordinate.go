@@ -96,7 +96,9 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 	if s.Sweep.Strategy == sweep.StrategyCurve {
 		parallel = registration.Scouts()
 	}
-	capacity, err := a.executor.capacity(choice, a.jobs, parallel)
+	rest = keepAlive(ctx, db, session)
+	capacity, err := a.capacity(ctx, choice, registration, parallel)
+	rest()
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}

@@ -97,7 +97,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
-	capacity, err := a.executor.capacity(choice, a.jobs, r.Parallel())
+	capacity, err := a.capacity(ctx, choice, r, r.Parallel())
 	if err != nil {
 		return planView{}, err
 	}

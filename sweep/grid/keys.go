@@ -124,9 +124,9 @@ func trainKeys() []key {
 			func(g *Grid) *[]float64 { return &g.train.maxGradNorm }, func(s *trial.Spec, v float64) { s.Train.MaxGradNorm = v }),
 		evalStepsKey(),
 		axisKey("train.dtype", "Type of the base model and the compute; adapters and moments stay float32. auto, alone, is bfloat16 "+
-			"where a short measurement finds its products clearly faster, else float32; a sweep keeps what it began with. Three quantise the base and leave "+
-			"the compute to compute_dtype: nf4 as QLoRA's (blocks of 64) and int8 (blocks of 64) the linear modules of the transformer blocks; "+
-			"gguf keeps what a GGUF file has in "+strings.Join(trial.KeptFormats(), ", ")+". Axis.",
+			"where a short measurement finds its products clearly faster, else float32; a sweep keeps what it began with. Three quantise "+
+			"the base and leave the compute to compute_dtype: nf4 as QLoRA's (blocks of 64) and int8 (blocks of 64) the linear modules of "+
+			"the transformer blocks; gguf keeps what a GGUF file has in "+strings.Join(trial.KeptFormats(), ", ")+". Axis.",
 			choiceCodec(append(trial.Dtypes(), trial.DtypeAuto)...), func(g *Grid) *[]string { return &g.train.dtype },
 			func(s *trial.Spec, v string) { s.Train.Dtype = v }),
 		singleKey("train.compute_dtype", "Type that is computed with where dtype is nf4, int8 or gguf, as bnb_4bit_compute_dtype: weights become "+
