@@ -171,22 +171,10 @@ func sixBits(bytes *Node) (scale, low *Node) {
 	return scale, low
 }
 
-// levels returns the values of NF4 for codes. A choice for each bit is far faster than looking up a table.
+// levels returns the values of NF4 for codes.
 func levels(codes *Node) *Node {
-	g, dims := codes.Graph(), codes.Shape().Dimensions
-	var values []*Node
-	for _, v := range weights.NF4Levels() {
-		values = append(values, spread(Const(g, v), dims))
-	}
-	for bit := uint8(1); bit < 16; bit *= 2 {
-		set := NotEqual(BitwiseAnd(codes, FillScalar(g, codes.Shape(), float64(bit))), ZerosLike(codes))
-		var chosen []*Node
-		for i := 0; i < len(values); i += 2 {
-			chosen = append(chosen, Where(set, values[i+1], values[i]))
-		}
-		values = chosen
-	}
-	return values[0]
+	table := weights.NF4Levels()
+	return Gather(Const(codes.Graph(), table[:]), ExpandAxes(ConvertDType(codes, dtypes.Int32), -1))
 }
 
 // frozenBase are the tensors of the base that a program needs.
