@@ -65,7 +65,8 @@ type likeness struct {
 }
 
 func likenessOf(t trial.Trial) likeness {
-	return likeness{t.Base, t.Spec.Train.Dtype, t.Spec.Train.ComputeDtype, t.Spec.Train.BatchSize, t.Spec.Data.SequenceLength, t.Spec.LoRA.Full}
+	train := t.Spec.Train
+	return likeness{t.Base, train.Dtype, train.ComputeDtype, train.BatchSize, t.Spec.Data.SequenceLength, t.Spec.LoRA.Full}
 }
 
 // calibration is what a candidate's last measured rung below a rung says, or the next one above it where a screening trained

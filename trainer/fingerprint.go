@@ -157,7 +157,8 @@ func readBase(ctx context.Context, files fs.FS, m trial.ModelInfo, want, dtype s
 	if err := sum.addSettings(ctx, files); err != nil {
 		return model.Config{}, nil, err
 	}
-	base, err = weights.ReadModelTo(files, config.WeightsFor(dtype), func(name string, size int64) io.Writer { return sum.begin(ctx, name, size) })
+	begin := func(name string, size int64) io.Writer { return sum.begin(ctx, name, size) }
+	base, err = weights.ReadModelTo(files, config.WeightsFor(dtype), begin)
 	if err != nil {
 		return model.Config{}, nil, asInput(err)
 	}

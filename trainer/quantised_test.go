@@ -44,8 +44,9 @@ func TestQuantisedBase(t *testing.T) {
 				spec.Train.Dtype, spec.Train.ComputeDtype = spec.Train.Computes(), ""
 				plain := on(t, a, values(t, tc.path, tc.dtype), spec)
 
-				if kept := slices.Equal(quantised.Model.Quantised, []string{"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"}); kept != (tc.dtype == trial.DtypeGGUF) {
-					t.Errorf("Quantised = %v", quantised.Model.Quantised)
+				all := []string{"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"}
+				if got := quantised.Model.Quantised; slices.Equal(got, all) != (tc.dtype == trial.DtypeGGUF) {
+					t.Errorf("Quantised = %v", got)
 				}
 				dir, rec, want := t.TempDir(), &recorder{}, &recorder{}
 				must(t, trainer.Run(t.Context(), quantised, dir, rec.emit))
@@ -93,19 +94,16 @@ func on(t *testing.T, a trial.Assignment, path string, spec trial.Spec) trial.As
 // values writes the model that a dtype makes of another, in float32.
 func values(t *testing.T, path, dtype string) string {
 	t.Helper()
-	dir, text := t.TempDir(), []byte(nil)
-	files := os.DirFS(path)
+	dir, files := t.TempDir(), os.DirFS(path)
+	text, err := os.ReadFile(filepath.Join(path, weights.ConfigFile))
 	if dtype == trial.DtypeGGUF {
 		files = os.DirFS(filepath.Dir(path))
-		g, err := weights.ReadGGUF(files, filepath.Base(path))
+		var g weights.GGUF
+		g, err = weights.ReadGGUF(files, filepath.Base(path))
 		must(t, err)
 		text, err = g.Config()
-		must(t, err)
-	} else {
-		var err error
-		text, err = os.ReadFile(filepath.Join(path, weights.ConfigFile))
-		must(t, err)
 	}
+	must(t, err)
 	config, err := model.ParseConfig(text)
 	must(t, err)
 	base, err := weights.ReadModelTo(files, config.WeightsFor(dtype), func(string, int64) io.Writer { return nil })

@@ -210,7 +210,9 @@ type export struct {
 
 // fill writes everything into dir.
 func (e export) fill(ctx context.Context, dir string) error {
-	o := trainer.ExportOptions{Model: e.model, Adapter: e.adapter, Dtype: e.chosen.trial.Trial.Spec.Train.Dtype, BaseReference: e.base.reference}
+	o := trainer.ExportOptions{
+		Model: e.model, Adapter: e.adapter, Dtype: e.chosen.trial.Trial.Spec.Train.Dtype, BaseReference: e.base.reference,
+	}
 	if e.base.embedded {
 		if err := trainer.ExportBase(filepath.Join(dir, baseFolder), e.model); err != nil {
 			return err

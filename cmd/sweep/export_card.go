@@ -135,9 +135,9 @@ func (e export) quantisedNote() string {
 	case quantised == "":
 		return ""
 	case e.request.merged:
-		return "The adapter was trained on the linear modules of the base's blocks in " + quantised + ", and these values are what it is merged into."
+		return "The adapter was trained on the linear modules of the base's blocks in " + quantised + ", and is merged into these values."
 	}
-	return "The linear modules of the base's blocks were quantised to " + quantised + " while the adapter was trained, and the losses are of that base."
+	return "While the adapter was trained, the linear modules of the base's blocks were in " + quantised + ", and the losses are of that base."
 }
 
 // snippet is the Python that loads the export.

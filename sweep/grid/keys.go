@@ -129,8 +129,8 @@ func trainKeys() []key {
 			"the transformer blocks; gguf keeps what a GGUF file has in "+strings.Join(trial.KeptFormats(), ", ")+". Axis.",
 			choiceCodec(append(trial.Dtypes(), trial.DtypeAuto)...), func(g *Grid) *[]string { return &g.train.dtype },
 			func(s *trial.Spec, v string) { s.Train.Dtype = v }),
-		singleKey("train.compute_dtype", "Type that is computed with where dtype is nf4, int8 or gguf, as bnb_4bit_compute_dtype: weights become "+
-			"numbers of this type beside each product.",
+		singleKey("train.compute_dtype", "Type that is computed with where dtype is nf4, int8 or gguf, as bnb_4bit_compute_dtype: weights "+
+			"become numbers of this type beside each product.",
 			choiceCodec(trial.DtypeFloat32, trial.DtypeBFloat16), func(g *Grid) *string { return &g.compute }),
 		singleKey("train.gradient_checkpointing", "Keep only the input of each transformer block for the backward pass and compute the rest "+
 			"again there: much less memory, more time, the same losses but for rounding.",

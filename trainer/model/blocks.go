@@ -48,6 +48,53 @@ func zeroOf(x *Node) *Node {
 	return ConvertDType(MulScalar(Reshape(Slice(x, first...)), 0), dtypes.Int8)
 }
 
+// headBlocks returns the output head's weight where it stays quantised.
+func (m trunk) headBlocks() (blocks, bool) {
+	for _, name := range []string{headName + ".weight", m.arch.tokens + ".weight"} {
+		if m.tensors[name] != nil {
+			return blocks{}, false
+		}
+		if q, ok := m.blocks[name]; ok {
+			return q, true
+		}
+	}
+	return blocks{}, false
+}
+
+// headRows returns rows of the output head's weight, [c, C], for hidden states x.
+func (m trunk) headRows(index, x *Node) *Node {
+	if q, ok := m.headBlocks(); ok {
+		return q.rows(index)
+	}
+	return takeRows(m.head(x), index)
+}
+
+// headNumbers bounds the numbers of an output head that an evaluation has at once: like evaluationLogits, for the same reason.
+const headNumbers = 7 << 20
+
+// logits returns x·wᵀ for x [c, C] and w [V, C], float32. It makes numbers of so many rows of w at a time, each time once the logits of
+// those before are there.
+func (q blocks) logits(x *Node, rows int) *Node {
+	V, after := q.dims[0], x
+	var pieces []*Node
+	for first := 0; first < V; first += rows {
+		piece := q.slice(first, min(first+rows, V))
+		after = ConvertDType(dot(x, 1, piece.weight(after), 1), dtypes.Float32)
+		pieces = append(pieces, after)
+	}
+	return Concatenate(pieces, 1)
+}
+
+// slice returns the rows from first to end. Blocks do not go beyond a row.
+func (q blocks) slice(first, end int) blocks {
+	part := blocks{format: q.format, dims: []int{end - first, q.dims[1]}, dtype: q.dtype}
+	for _, plane := range q.planes {
+		perRow := plane.Shape().Dimensions[0] / q.dims[0]
+		part.planes = append(part.planes, Slice(plane, AxisRange(first*perRow, end*perRow)))
+	}
+	return part
+}
+
 // rows returns the rows of the weight at index [k], [k, C]. Blocks do not go beyond a row.
 func (q blocks) rows(index *Node) *Node {
 	taken := blocks{format: q.format, dims: []int{index.Shape().Dimensions[0], q.dims[1]}, dtype: q.dtype}
@@ -171,22 +218,10 @@ func sixBits(bytes *Node) (scale, low *Node) {
 	return scale, low
 }
 
-// levels returns the values of NF4 for codes. A choice for each bit is far faster than looking up a table.
+// levels returns the values of NF4 for codes.
 func levels(codes *Node) *Node {
-	g, dims := codes.Graph(), codes.Shape().Dimensions
-	var values []*Node
-	for _, v := range weights.NF4Levels() {
-		values = append(values, spread(Const(g, v), dims))
-	}
-	for bit := uint8(1); bit < 16; bit *= 2 {
-		set := NotEqual(BitwiseAnd(codes, FillScalar(g, codes.Shape(), float64(bit))), ZerosLike(codes))
-		var chosen []*Node
-		for i := 0; i < len(values); i += 2 {
-			chosen = append(chosen, Where(set, values[i+1], values[i]))
-		}
-		values = chosen
-	}
-	return values[0]
+	table := weights.NF4Levels()
+	return Gather(Const(codes.Graph(), table[:]), ExpandAxes(ConvertDType(codes, dtypes.Int32), -1))
 }
 
 // frozenBase are the tensors of the base that a program needs.

@@ -56,7 +56,10 @@ func TestDequantise(t *testing.T) {
 				e, err := d.build("dequantise", append(f.shapes(), f32(1)), func(in []*Node) []*Node {
 					_, quantised := f.nodes(in)
 					last := in[len(in)-1]
-					return []*Node{quantised["w"].weight(last), quantised["w"].rows(ConvertDType(Iota(last.Graph(), i32(3), 0), dtypes.Int32))}
+					q, x := quantised["w"], MulScalar(Iota(last.Graph(), f32(2, 512), 1), 1.0/512)
+					return []*Node{
+						q.weight(last), q.rows(Iota(last.Graph(), i32(3), 0)), q.logits(x, 4), dot(x, 1, q.weight(last), 1),
+					}
 				})
 				must(t, err)
 				after, err := d.upload([]float32{1}, dtypes.Float32, 1)
@@ -67,6 +70,13 @@ func TestDequantise(t *testing.T) {
 				must(t, err)
 				rows, err := read(out[1], 3*512)
 				must(t, err)
+				logits, err := read(out[2], 2*6)
+				must(t, err)
+				whole, err := read(out[3], 2*6)
+				must(t, err)
+				if d := maxDiff(logits, whole); d > 1e-3 { // of 200
+					t.Errorf("logits in pieces %v, as a whole %v", logits, whole)
+				}
 				want := base["w"].Float32().Data
 				// One rounding where XLA fuses a product and a sum.
 				if d := maxDiff(got, want); d > 1e-7 {

@@ -18,6 +18,8 @@
 // B [out, r]), torch's for AdamW and clipping, and Hugging Face's for the loss: a row of T ids is T-1 predictions, labels of
 // -100 do not count. The base model's own dropout (attn_pdrop and friends) is off: only LoRA's input is dropped.
 //
+// Frozen weights may stay quantised (blocks.go): they become numbers beside each product.
+//
 // What trains is a list of named tensors (lora.Spec.Trainables): LoRA's A and B on linear modules, embeddings and the output head,
 // DoRA's magnitudes, biases, and modules in full. Those that replace a tensor of the base take its place in the graph. Two losses serve
 // them: for a frozen head the gradient of the hidden states alone is finished chunk by chunk (loss.go), for a head that trains its own

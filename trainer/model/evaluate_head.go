@@ -10,10 +10,16 @@ import (
 // score scores hidden states x [c, C] against targets [c]: the negative log-likelihood in nats and the hits, [c] float32 each. A frozen
 // head's target logit is a product of its own, as in training: in bfloat16 those of the chunk are rounded.
 func (m trunk) score(x, targets *Node) (nll, hits *Node) {
-	parts := m.headParts(x)
-	found := lookUp(softcap(sumOf(parts), m.LogitCap), targets)
+	quantised, inBlocks := m.headBlocks()
+	var z *Node
+	if inBlocks && !m.trainsHead {
+		z = quantised.logits(x, evenly(m.VocabSize, max(1, headNumbers/x.Shape().Dimensions[1])))
+	} else {
+		z = sumOf(m.headParts(x))
+	}
+	found := lookUp(softcap(z, m.LogitCap), targets)
 	if !m.trainsHead {
-		target := Gather(parts[0].w, ExpandAxes(targets, -1)) // [c, C]
+		target := m.headRows(targets, x) // [c, C]
 		product := Mul(ConvertDType(x, dtypes.Float32), ConvertDType(target, dtypes.Float32))
 		found.own = softcap(ReduceSum(product, -1), m.LogitCap)
 	}

@@ -16,10 +16,10 @@ type trunk struct {
 	Config
 	arch    architecture
 	modules map[string]lora.Module
-	tensors map[string]*Node // by canonical name, in the compute type; trainable ones take the base's place
+	tensors map[string]*Node  // by canonical name, in the compute type; trainable ones take the base's place
 	blocks  map[string]blocks // weights of the base that stay quantised, which are then not among the tensors
-	lora    *loraGraph       // nil without adapter
-	inputs  map[string]*Node // where linear leaves its inputs, by module; nil where nobody asks
+	lora    *loraGraph        // nil without adapter
+	inputs  map[string]*Node  // where linear leaves its inputs, by module; nil where nobody asks
 
 	trainsHead    bool // the output head, or an adapter of it, trains
 	checkpointing bool // the backward pass keeps only a block's input and computes the rest again

@@ -70,7 +70,8 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 				groups: loraPlus(trained, o.LoRA, o.Train.LearningRate),
 			},
 		},
-		config: c, options: o, trained: trained, dtype: dtype, frozen: newFrozenBase(frozenSpecs(c, trained), base, dtype), start: startSpecs(o.LoRA, o.Targets),
+		config: c, options: o, trained: trained, dtype: dtype,
+		frozen: newFrozenBase(frozenSpecs(c, trained), base, dtype), start: startSpecs(o.LoRA, o.Targets),
 		gradient: cache{}, next: cache{}, evaluate: forward{hidden: cache{}, head: cache{}},
 	}
 	if err := p.load(base, adapter); err != nil {

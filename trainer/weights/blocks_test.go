@@ -35,7 +35,9 @@ func quantisedFile(embeddingFormat uint32, embedding []byte) fstest.MapFS {
 
 func quantisedWant(format string) weights.Want {
 	return weights.Want{
-		Shapes:  map[string][]int{"model.embed_tokens.weight": {1, 256}, "model.layers.0.self_attn.q_proj.weight": {8, 32}, "model.norm.weight": {2}},
+		Shapes: map[string][]int{
+			"model.embed_tokens.weight": {1, 256}, "model.layers.0.self_attn.q_proj.weight": {8, 32}, "model.norm.weight": {2},
+		},
 		Formats: map[string]string{"model.embed_tokens.weight": format, "model.layers.0.self_attn.q_proj.weight": format},
 	}
 }

@@ -94,8 +94,8 @@ func CheckModel(files fs.FS, want Want) error {
 	return err
 }
 
-// ReadModelTo reads the weights that want names, as float32 where it names no blocks, under their canonical names. Files with and without the prefix are
-// the same model. A tensor that is missing, unknown or of another shape is an error that names it.
+// ReadModelTo reads the weights that want names, as float32 where it names no blocks, under their canonical names. Files with and
+// without the prefix are the same model. A tensor that is missing, unknown or of another shape is an error that names it.
 //
 // It copies every byte of the files on the way: begin is told each file's name and size, in the order of ModelFiles, and returns what
 // to copy it to, or nil. The weights are read once, so that a checksum made of the copy is of what was read.
