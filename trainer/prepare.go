@@ -147,7 +147,6 @@ func (t *training) load(ctx context.Context) error {
 	t.start = model.Start(spec.LoRA, t.targets, adapter)
 	t.program, err = model.New(t.backend, config, base, adapter, model.Options{
 		LoRA: spec.LoRA, Train: spec.Train, Targets: t.targets, SequenceLength: spec.Data.SequenceLength, Seed: spec.Seed,
-		Rescales: spec.Shrink != nil,
 	})
 	clear(base)
 	runtime.GC()
