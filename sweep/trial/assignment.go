@@ -1,6 +1,9 @@
 package trial
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Assignment is all that a worker is told: the spec.json of its attempt's folder. It holds no secrets and no handles, so a
 // worker can be started by hand from it.
@@ -40,4 +43,13 @@ type Calibration struct {
 	PeakBytes     int64   `json:"peak_bytes"`
 	AnalysisBytes int64   `json:"analysis_bytes"`
 	Factor        float64 `json:"factor"` // measured growth over analysed growth, per plug-in; 1 when not known yet
+}
+
+// Kind names what assignments have in common that one process can train one after another: the model with its type, the data, and where
+// it runs.
+func (a Assignment) Kind() string {
+	return fmt.Sprintf("%q on device %d, cores %v", []string{
+		a.Model.Reference, a.Model.Path, a.Trial.Base, a.Trial.Spec.Train.Dtype, a.Corpus.Path, a.Trial.Data, a.Trial.Backend, a.Platform,
+		a.PluginPath,
+	}, a.Device, a.Cores)
 }

@@ -127,6 +127,9 @@ func (p *Program) Next(adapter map[string]weights.Array, o Options) (next *Progr
 	return next, err == nil, err
 }
 
+// Compiled reports whether the training step is compiled.
+func (p *Program) Compiled() bool { return len(p.gradient) > 0 }
+
 // kind names what programs depend on beside base and batch: equal kinds have equal programs. Scalings, the rate of dropout, and the
 // optimiser's numbers are inputs, and ranks are rounded up to their bucket.
 func (p *Program) kind() string {
