@@ -66,12 +66,11 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := t.program.CompileEvaluation(t.scorer.size, t.scorer.length); err != nil {
 		return err
 	}
+	backend.ReleaseMemory() // what compiling took
 	if t.prepared == 0 {
-		peak, err := backend.PeakHostBytes()
-		if err != nil {
+		if t.prepared, err = backend.PeakHostBytes(); err != nil {
 			return err
 		}
-		t.prepared = max(t.opened, peak)
 	}
 	if t.prediction, err = t.predict(); err != nil {
 		return err
@@ -133,8 +132,8 @@ func (t *training) openCorpus() error {
 	return nil
 }
 
-// load puts base and adapter on the device. The base stays in host memory only until it is there; where it is there already, it is
-// read again only for a start that is made of it.
+// load puts base and adapter on the device. The base stays in host memory only until it is there; where an earlier trial has put it
+// there, it is read again only for a start that is made of it.
 func (t *training) load(ctx context.Context) error {
 	spec := t.Trial.Spec
 	var base tensors
@@ -152,27 +151,23 @@ func (t *training) load(ctx context.Context) error {
 	o := model.Options{
 		LoRA: spec.LoRA, Train: spec.Train, Targets: t.targets, SequenceLength: spec.Data.SequenceLength, Seed: spec.Seed,
 	}
-	kept, err := t.succeed(adapter, o)
-	if err != nil || kept {
+	var program *model.Program
+	if t.program == nil {
+		program, err = model.New(t.backend, t.config, base, adapter, o)
+	} else {
+		program, err = t.program.Next(adapter, o)
+	}
+	if err != nil {
 		return err
 	}
-	if base == nil {
-		if base, err = t.readBase(ctx); err != nil {
-			return err
-		}
-	}
-	if t.program, err = model.New(t.backend, t.config, base, adapter, o); err != nil {
-		return err
-	}
+	t.program = program
 	clear(base)
 	runtime.GC()
 	debug.FreeOSMemory()
-	t.prepared = 0
-	t.opened, err = backend.PeakHostBytes()
-	return err
+	return nil
 }
 
-// readBase reads the trial's base, and sets config.
+// readBase reads the trial's base and its config.
 func (t *training) readBase(ctx context.Context) (base tensors, err error) {
 	files, err := t.files(t.Model)
 	if err != nil {
@@ -183,28 +178,6 @@ func (t *training) readBase(ctx context.Context) (base tensors, err error) {
 		return nil, fmt.Errorf("%w; %s", err, restore)
 	}
 	return base, err
-}
-
-// succeed makes the earlier trial's program this one's, if there is one that holds the same tensors of the base.
-func (t *training) succeed(adapter tensors, o model.Options) (bool, error) {
-	if t.program == nil {
-		return false, nil
-	}
-	earlier := t.program
-	next, ok, err := earlier.Next(adapter, o)
-	if err != nil {
-		return false, err
-	}
-	if !ok {
-		earlier.Close()
-		t.program = nil
-		return false, nil
-	}
-	if !next.Compiled() {
-		t.prepared = 0
-	}
-	t.program = next
-	return true, nil
 }
 
 // startsFromBase reports whether fresh trainable tensors are made of the base's.

@@ -15,8 +15,7 @@ import (
 )
 
 // Worker trains one assignment after another, all of one kind (trial.Assignment.Kind). Backend, corpus, base and compiled programs stay
-// from one to the next, as far as the next can use them; a trial has the same bits as alone. The zero value is ready. It is not safe
-// for concurrent use.
+// from one to the next; a trial has the same bits as alone. The zero value is ready. It is not safe for concurrent use.
 type Worker struct {
 	kind    string // "" before the first
 	backend compute.Backend
@@ -24,8 +23,7 @@ type Worker struct {
 	program *model.Program
 	corpus  *corpus.Corpus
 
-	// opened and prepared are peaks of memory: until the base was on the device, and until the programs were compiled too.
-	opened, prepared int64
+	prepared int64 // the peak of memory until base and programs were ready
 }
 
 // Run is the function Run. again reports whether the Worker can take another assignment: only after one that is done, for what else may
@@ -35,7 +33,7 @@ func (w *Worker) Run(ctx context.Context, a trial.Assignment, dir string, emit f
 		w.kind = a.Kind()
 	}
 	if w.kind != a.Kind() {
-		return false, fmt.Errorf("attempt %s is %s, and this process trains %s", a.Attempt, a.Kind(), w.kind)
+		return false, fmt.Errorf("attempt %s is of kind %s, and this process trains %s", a.Attempt, a.Kind(), w.kind)
 	}
 	state, err := run(ctx, w, a, dir, emit)
 	if err != nil || state != trial.OutcomeDone || trial.OnDevice(a.Platform) {

@@ -11,46 +11,41 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
-// TestWorkerTakesTheNext: a trial has the bits that it has alone, whatever its process trained before: the same programs with other
-// numbers, programs of another kind, or another part of the base.
+// TestWorkerTakesTheNext: a trial has the bits that it has alone, whatever numbers its process trained with before.
 func TestWorkerTakesTheNext(t *testing.T) {
 	t.Parallel()
+	kinds := resumeKinds()
+	kinds["LoRA"] = resumeSpec().LoRA
 	onBackends(t, func(t *testing.T, c backend.Choice) {
 		t.Helper()
-		first := assignRows(t, c, resumeSpec(), resumeRows)
-		var w trainer.Worker
-		t.Cleanup(w.Close)
-		run := func(a trial.Assignment) result {
-			dir, rec := t.TempDir(), &recorder{}
-			again, err := w.Run(t.Context(), a, dir, rec.emit)
-			must(t, err)
-			if !again {
-				t.Fatalf("the worker takes no other trial after %+v", rec.outcome(t))
-			}
-			return collect(t, dir, rec)
-		}
-		run(first)
-		for _, next := range []struct {
-			what   string
-			change func(*trial.Spec)
-		}{
-			{"numbers", func(s *trial.Spec) {
-				s.LoRA.Rank, s.LoRA.Alpha, s.LoRA.Dropout, s.Seed = 3, 5, 0.4, 9
-				s.Train.LearningRate, s.Train.WeightDecay, s.Train.MaxGradNorm = 1e-2, 0.2, 0
-			}},
-			{"no dropout", func(s *trial.Spec) { s.LoRA.Dropout = 0 }},
-			{"PiSSA", func(s *trial.Spec) { s.LoRA = resumeKinds()["PiSSA"] }},
-			{"a saved head", func(s *trial.Spec) { s.LoRA = resumeKinds()["DoRA, LoRA+ and a saved head"] }},
-			{"as at first", func(*trial.Spec) {}},
-		} {
-			a, spec := first, resumeSpec()
-			spec.Data = first.Trial.Spec.Data
-			next.change(&spec)
-			a.Trial = trial.New(spec, first.Trial.Base, first.Trial.Data, first.Trial.Backend)
-			want, _ := uninterrupted(t, a)
-			if diff := cmp.Diff(want, run(a)); diff != "" {
-				t.Errorf("%s: after others the trial is another (-alone +after):\n%s", next.what, diff)
-			}
+		for name, l := range kinds {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				spec := resumeSpec()
+				spec.LoRA = l
+				first := assignRows(t, c, spec, resumeRows)
+				next, spec := first, first.Trial.Spec
+				spec.LoRA.Rank, spec.LoRA.Alpha, spec.Seed = 3, 5, 9
+				spec.LoRA.Dropout *= 2
+				spec.Train.LearningRate, spec.Train.WeightDecay, spec.Train.MaxGradNorm = 1e-2, 0.2, 0
+				next.Trial = trial.New(spec, first.Trial.Base, first.Trial.Data, first.Trial.Backend)
+				want, _ := uninterrupted(t, next)
+				var w trainer.Worker
+				t.Cleanup(w.Close)
+				var got result
+				for _, a := range []trial.Assignment{first, next} {
+					dir, rec := t.TempDir(), &recorder{}
+					again, err := w.Run(t.Context(), a, dir, rec.emit)
+					must(t, err)
+					if !again {
+						t.Fatalf("the worker takes no other trial after %+v", rec.outcome(t))
+					}
+					got = collect(t, dir, rec)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("after another the trial is another (-alone +after):\n%s", diff)
+				}
+			})
 		}
 	})
 }

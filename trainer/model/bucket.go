@@ -7,22 +7,13 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// bucketStep is what ranks are rounded up to: those up to 8 share their programs, and none holds more than 7 rows that it does not need
-// (measured, experiments/LOG.md 2026-11-29).
-const bucketStep = 8
-
-// bucket is the rank that a module of rank r has inside programs. A's further rows and B's further columns are zero, and stay so: the
-// gradient of each is a product with the other's zeros. So one program serves every rank of a bucket, and which that is depends on the
-// trial alone: it has the same bits whatever was trained before it.
-func bucket(r int) int { return (r + bucketStep - 1) / bucketStep * bucketStep }
-
-// wideShape is a trainable tensor's shape inside programs.
+// wideShape is a trainable tensor's shape inside programs: that of its bucket.
 func wideShape(t lora.Trainable) []int {
 	switch t.Role {
 	case lora.RoleA:
-		return []int{bucket(t.Shape[0]), t.Shape[1]}
+		return []int{lora.Bucket(t.Shape[0]), t.Shape[1]}
 	case lora.RoleB:
-		return []int{t.Shape[0], bucket(t.Shape[1])}
+		return []int{t.Shape[0], lora.Bucket(t.Shape[1])}
 	default:
 		return t.Shape
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// layout places named tensors one after another in a flat vector. There a tensor may be wider than it is: see bucket.
+// layout places named tensors one after another in a flat vector. There a tensor may be wider than it is: see lora.Bucket.
 type layout struct {
 	specs   []TensorSpec
 	wide    [][]int // the shapes in the vector

@@ -80,7 +80,7 @@ func design(be compute.Backend, c Config, o Options) (*Program, error) {
 			},
 		},
 		config: c, options: o, trained: trained, dtype: dtype, frozen: frozenSpecs(c, trained),
-		start:    startSpecs(o.LoRA, o.Targets, func(module string) int { return bucket(o.LoRA.RankOf(module)) }),
+		start:    startSpecs(o.LoRA, o.Targets, func(module string) int { return lora.Bucket(o.LoRA.RankOf(module)) }),
 		gradient: cache{}, next: cache{}, evaluate: forward{hidden: cache{}, head: cache{}},
 	}
 	return p, nil
@@ -105,33 +105,25 @@ func (p *Program) begin(adapter map[string]weights.Array) (*Program, error) {
 	return p, nil
 }
 
-// Next returns a Program for another trial on the same frozen base, which it takes over from p together with the compiled programs where
-// they are of one kind; p is closed. ok is false, and p as it was, where the other trial needs other tensors of the base, or needs them
-// in another type.
-func (p *Program) Next(adapter map[string]weights.Array, o Options) (next *Program, ok bool, err error) {
+// Next returns a Program for another trial of p's kind: it takes over the frozen base and what is compiled, and p is closed.
+func (p *Program) Next(adapter map[string]weights.Array, o Options) (*Program, error) {
 	q, err := design(p.be, p.config, o)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if q.dtype != p.dtype || !slices.EqualFunc(q.frozen, p.frozen, func(a, b TensorSpec) bool { return a.Name == b.Name }) {
-		return nil, false, nil
+	if q.kind() != p.kind() {
+		return nil, fmt.Errorf("the trial needs other programs than the one before it: %s, not %s", q.kind(), p.kind())
 	}
 	n := len(p.frozen)
 	q.base, p.base = slices.Clone(p.base[:n]), p.base[n:]
-	if q.kind() == p.kind() {
-		q.gradient, q.next, q.evaluate, q.apply = p.gradient, p.next, p.evaluate, p.apply
-		p.gradient, p.next, p.evaluate, p.apply = cache{}, cache{}, forward{hidden: cache{}, head: cache{}}, nil
-	}
+	q.gradient, q.next, q.evaluate, q.apply = p.gradient, p.next, p.evaluate, p.apply
+	p.gradient, p.next, p.evaluate, p.apply = nil, nil, forward{}, nil
 	p.Close()
-	next, err = q.begin(adapter)
-	return next, err == nil, err
+	return q.begin(adapter)
 }
 
-// Compiled reports whether the training step is compiled.
-func (p *Program) Compiled() bool { return len(p.gradient) > 0 }
-
-// kind names what programs depend on beside base and batch: equal kinds have equal programs. Scalings, the rate of dropout, and the
-// optimiser's numbers are inputs, and ranks are rounded up to their bucket.
+// kind names what programs depend on beside the model and the batch: equal kinds have equal programs. Scalings, the rate of dropout, and
+// the optimiser's numbers are inputs, and ranks are rounded up to their bucket. trial.Assignment.Kind is never coarser.
 func (p *Program) kind() string {
 	l := p.options.LoRA
 	var names []string
@@ -141,7 +133,7 @@ func (p *Program) kind() string {
 	for _, t := range p.trained {
 		names = append(names, t.Key)
 	}
-	return fmt.Sprintf("%q %v %v full=%t dora=%t dropout=%t checkpointing=%t groups=%d", names, p.layout.wide, p.start,
+	return fmt.Sprintf("%s %q %v %v full=%t dora=%t dropout=%t checkpointing=%t groups=%d", p.dtype, names, p.layout.wide, p.start,
 		l.Full, l.UseDoRA, l.Dropout > 0, p.options.Train.GradientCheckpointing, len(p.optimizer.groups))
 }
 

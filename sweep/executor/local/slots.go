@@ -23,8 +23,8 @@ func Slots(cores []int, jobs int) [][]int {
 	return slots
 }
 
-// takeSlot gives the assignment the slot that the fewest working workers hold, on the device with the fewest, then one where an idle
-// worker waits for it, the first among equals: its cores and its device. Without slots nothing is pinned.
+// takeSlot gives the assignment the slot that the fewest busy workers hold, on the device with the fewest, then one where an idle worker
+// waits for it, or else where none waits for another, the first among equals: its cores and its device. Without slots nothing is pinned.
 func (e *Executor) takeSlot(a *trial.Assignment) int {
 	if len(e.Slots) == 0 {
 		return noSlot
@@ -54,15 +54,17 @@ func (e *Executor) takeSlot(a *trial.Assignment) int {
 	return free
 }
 
-// awaited counts for each slot the idle workers that could take the assignment there. e.mu is held.
+// awaited says of each slot whether an idle worker could take the assignment there: 1, or -1 where one waits for another kind, or 0.
+// e.mu is held.
 func (e *Executor) awaited(a trial.Assignment) []int {
 	n := make([]int, len(e.Slots))
 	for i, cores := range e.Slots {
 		a.Cores, a.Device = cores, e.deviceOf(i)
-		for _, w := range e.workers {
-			if w.waits(a.Kind(), i) {
-				n[i]++
-			}
+		switch kind := a.Kind(); {
+		case slices.ContainsFunc(e.workers, func(w *worker) bool { return w.waits(kind, i) }):
+			n[i] = 1
+		case slices.ContainsFunc(e.workers, func(w *worker) bool { return w.waits(w.kind, i) }):
+			n[i] = -1
 		}
 	}
 	return n
