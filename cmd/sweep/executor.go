@@ -74,5 +74,6 @@ func openLocal(root string, c sweep.Capacity) (sweep.Executor, error) {
 	return &local.Executor{
 		Root: root, Command: []string{self, "worker"},
 		Slots: local.Slots(local.Cores(), c.Jobs), Devices: c.Devices,
+		HostBytes: c.HostBytes,
 	}, nil
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// idlePatience is how long a worker waits for another assignment, with memory that the scheduler takes for free. The seeds of a rung
-// end seconds apart; and what a large trial needs, it needs once it has started and compiled.
-const idlePatience = 5 * time.Second
+// idlePatience is how long a worker waits for another assignment: the seed of a rank that a verdict asks for after it has looked at the
+// next rank comes later by a trial. Where memory is short a coordinator ends idle workers before.
+const idlePatience = time.Minute
 
 // Coordinator is where a worker gets further assignments from: its end of the channel to the process that started it.
 type Coordinator struct{ channel *net.UnixConn }

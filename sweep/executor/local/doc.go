@@ -7,7 +7,7 @@
 // same lock and reads on where the database stopped.
 //
 // A worker whose attempt is done offers to take another of its kind (trial.Assignment.Kind), through a socket that it shares with the
-// coordinator that started it, and waits a few seconds. What comes is the next attempt's folder and its open files, the locked event log
+// coordinator that started it, and waits a minute. What comes is the next attempt's folder and its open files, the locked event log
 // among them. So a process belongs to an attempt for as long as it holds its lock, and one that dies takes only that attempt with it. The
 // death of the coordinator closes the socket: a busy worker ends after its attempt, an idle one at once.
 package local

@@ -106,14 +106,16 @@ func (e *Executor) claim(a trial.Assignment, slot int) *worker {
 	return w
 }
 
-// dismiss ends the idle workers of a slot, to make room for a new process.
-func (e *Executor) dismiss(slot int) {
+// makeRoom ends idle workers for a new process: those of its slot, and all where memory is short. The scheduler takes what they hold for
+// free.
+func (e *Executor) makeRoom(slot int) {
 	e.mu.Lock()
+	short := e.resident() > e.HostBytes/4 // the new one may need as much as those that are there, and more
 	var leaving []*worker
 	for _, w := range e.workers {
-		if w.waits(w.kind, slot) {
+		if (short || w.slot == slot) && w.waits(w.kind, w.slot) {
 			w.idle = false
-			_ = w.channel.Close() // which the worker takes as its leave
+			w.close() // which the worker takes as its leave
 			leaving = append(leaving, w)
 		}
 	}
@@ -125,6 +127,19 @@ func (e *Executor) dismiss(slot int) {
 			_ = w.cmd.Process.Kill()
 		}
 	}
+}
+
+// resident is the memory that the workers hold. e.mu is held.
+func (e *Executor) resident() (bytes int64) {
+	for _, w := range e.workers {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", w.cmd.Process.Pid))
+		var size, resident int64
+		if _, scanErr := fmt.Sscan(string(text), &size, &resident); err != nil || scanErr != nil {
+			continue // gone
+		}
+		bytes += resident * int64(os.Getpagesize())
+	}
+	return bytes
 }
 
 // reap waits for a child, so that it leaves no zombie, and remembers how it ended.

@@ -131,3 +131,23 @@ func TestIdleWorkerThatIsKilled(t *testing.T) {
 	}
 	until(t, "the stopped process's end", func() bool { return !runs(first) })
 }
+
+// TestIdleWorkersGoWhereMemoryIsShort: a process of another kind leaves them alone only where there is plenty.
+func TestIdleWorkersGoWhereMemoryIsShort(t *testing.T) {
+	t.Parallel()
+	for memory, stays := range map[int64]bool{1 << 50: true, 1 << 20: false} {
+		e := reusing(newExecutor(t, t.TempDir(), sweeptest.WorkerFinishes))
+		core := local.Cores()[:1]
+		e.Slots, e.HostBytes = [][]int{core, core}, memory
+		first := begin(t, e, assignment("aa/1"))
+		awaitEnd(t, e, "aa/1")
+		other := assignment("bb/1")
+		other.Corpus.Path = "another"
+		begin(t, e, other)
+		awaitEnd(t, e, "bb/1")
+		if used := begin(t, e, assignment("cc/1")) == first; used != stays {
+			t.Errorf("with %d bytes: the idle worker is used again: %v", memory, used)
+		}
+		awaitEnd(t, e, "cc/1")
+	}
+}

@@ -27,6 +27,8 @@ type Executor struct {
 	Slots   [][]int  // cores of each parallel job; empty means that workers are not pinned
 	Devices int      // GPUs that the slots are dealt out to in turn; 0 on a platform without
 
+	HostBytes int64 // memory that all workers may use; idle ones stay only while little of it is in use
+
 	mu       sync.Mutex
 	exits    map[trial.AttemptID]exit     // of children this process started
 	position map[trial.AttemptID]position // how far Events has read: a cache, the file is the truth
@@ -72,7 +74,7 @@ func (e *Executor) Start(_ context.Context, a trial.Assignment) error {
 	if e.handOver(a, slot, dir, files) {
 		return nil
 	}
-	e.dismiss(slot)
+	e.makeRoom(slot)
 	return e.launch(a, slot, dir, files)
 }
 
