@@ -1,6 +1,7 @@
 package lora
 
-// bucketStep is what ranks are rounded up to: those up to 8 share their programs, and none holds more than 7 rows that it does not need.
+// bucketStep is what ranks are rounded up to: those up to 8 share their programs, and none holds more than 7 rows that it does not need
+// (measured, experiments/LOG.md 2026-11-29).
 const bucketStep = 8
 
 // Bucket is the rank that a module of a rank has inside compiled programs. A's further rows and B's further columns are zero, and stay so:
