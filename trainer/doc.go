@@ -10,6 +10,9 @@
 //	info, err := trainer.Inspect(ctx, "builtin:gopher", trainer.InspectOptions{})
 //	err = trainer.Run(ctx, assignment, attemptFolder, emit)
 //
+// A Worker is Run for one assignment after another: it keeps the base on the device and the compiled programs. What a trial computes does
+// not depend on what was trained before it.
+//
 // A trial interrupted between any two steps and resumed in another process equals an uninterrupted one bit for bit: its
 // losses, its evaluations, its adapter. Three things make that so. The checkpoint holds everything the next step depends
 // on; which rows, which dropout masks and which learning rate a step uses follow from the seed and the step's number

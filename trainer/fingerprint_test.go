@@ -92,7 +92,7 @@ func TestAWorkerReadsItsBaseOnce(t *testing.T) {
 				counted.FS = files
 				return counted, err
 			}
-			defer w.close()
+			defer w.Close()
 			if err := w.prepare(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func newWorker(t *testing.T, folder string) *training {
 			Trial: trial.New(spec, info.Fingerprint, prepared.Info.Fingerprint, choice.Identity), Model: info, Corpus: prepared.Info,
 			Platform: choice.Platform,
 		},
-		dir: t.TempDir(), emitEvent: func(trial.Event) error { return nil },
+		Worker: &Worker{}, dir: t.TempDir(), emitEvent: func(trial.Event) error { return nil },
 	}
 }
 

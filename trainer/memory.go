@@ -36,7 +36,7 @@ func (t *training) predict() (trial.Prediction, error) {
 	if t.Platform == backend.PlatformCUDA {
 		return p, nil
 	}
-	peak, err := backend.PeakHostBytes()
+	peak, err := t.peakHostBytes()
 	if err != nil {
 		return trial.Prediction{}, err
 	}
@@ -135,7 +135,7 @@ func outOfMemory(err error) bool {
 
 // measure reads the peaks so far.
 func (t *training) measure() (trial.Memory, error) {
-	host, err := backend.PeakHostBytes()
+	host, err := t.peakHostBytes()
 	if err != nil {
 		return trial.Memory{}, err
 	}

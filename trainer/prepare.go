@@ -9,8 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/gomlx/compute"
-
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
@@ -24,9 +22,6 @@ type tensors = map[string]weights.Array
 
 // setup is what an attempt prepares before it can train.
 type setup struct {
-	backend    compute.Backend
-	program    *model.Program
-	corpus     *corpus.Corpus
 	batches    corpus.Batches
 	scorer     scorer
 	targets    []lora.Module
@@ -56,8 +51,10 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := t.openCorpus(); err != nil {
 		return err
 	}
-	if t.backend, err = backend.Open(t.Platform, t.PluginPath, t.Device); err != nil {
-		return err
+	if t.backend == nil {
+		if t.backend, err = backend.Open(t.Platform, t.PluginPath, t.Device); err != nil {
+			return err
+		}
 	}
 	if err := t.load(ctx); err != nil {
 		return err
@@ -68,6 +65,12 @@ func (t *training) prepare(ctx context.Context) error {
 	t.scorer = newScorer(t.program, t.corpus)
 	if err := t.program.CompileEvaluation(t.scorer.size, t.scorer.length); err != nil {
 		return err
+	}
+	backend.ReleaseMemory() // what compiling took
+	if t.prepared == 0 {
+		if t.prepared, err = backend.PeakHostBytes(); err != nil {
+			return err
+		}
 	}
 	if t.prediction, err = t.predict(); err != nil {
 		return err
@@ -109,11 +112,14 @@ func (t *training) started(ctx context.Context) error {
 }
 
 func (t *training) openCorpus() error {
-	c, err := corpus.Open(t.Corpus.Path)
-	if err != nil {
-		return err
+	if t.corpus == nil {
+		c, err := corpus.Open(t.Corpus.Path)
+		if err != nil {
+			return err
+		}
+		t.corpus = c
 	}
-	t.corpus = c
+	c := t.corpus
 	if got := c.Info().Fingerprint; got != t.Trial.Data {
 		return fmt.Errorf("corpus %s is %s, not this trial's %s: it was replaced since the sweep was registered; %s", t.Corpus.Path, got,
 			t.Trial.Data, restore)
@@ -126,33 +132,57 @@ func (t *training) openCorpus() error {
 	return nil
 }
 
-// load puts base and adapter on the device. The base stays in host memory only until it is there.
+// load puts base and adapter on the device. The base stays in host memory only until it is there; where an earlier trial has put it
+// there, it is read again only for a start that is made of it.
 func (t *training) load(ctx context.Context) error {
-	files, err := t.files(t.Model)
-	if err != nil {
-		return fmt.Errorf("model %s: %w", t.Model.Reference, err)
-	}
-	config, base, err := readBase(ctx, files, t.Model, t.Trial.Base, t.Trial.Spec.Train.Dtype)
-	if errors.Is(err, errChanged) {
-		return fmt.Errorf("%w; %s", err, restore)
-	}
-	if err != nil {
-		return err
-	}
 	spec := t.Trial.Spec
-	adapter, err := startingAdapter(config, base, t.targets, spec.LoRA, spec.Seed)
+	var base tensors
+	var err error
+	if t.program == nil || startsFromBase(spec.LoRA) {
+		if base, err = t.readBase(ctx); err != nil {
+			return err
+		}
+	}
+	adapter, err := startingAdapter(t.config, base, t.targets, spec.LoRA, spec.Seed)
 	if err != nil {
 		return err
 	}
 	t.start = model.Start(spec.LoRA, t.targets, adapter)
-	t.program, err = model.New(t.backend, config, base, adapter, model.Options{
+	o := model.Options{
 		LoRA: spec.LoRA, Train: spec.Train, Targets: t.targets, SequenceLength: spec.Data.SequenceLength, Seed: spec.Seed,
-		Rescales: spec.Shrink != nil,
-	})
+	}
+	var program *model.Program
+	if t.program == nil {
+		program, err = model.New(t.backend, t.config, base, adapter, o)
+	} else {
+		program, err = t.program.Next(adapter, o)
+	}
+	if err != nil {
+		return err
+	}
+	t.program = program
 	clear(base)
 	runtime.GC()
 	debug.FreeOSMemory()
-	return err
+	return nil
+}
+
+// readBase reads the trial's base and its config.
+func (t *training) readBase(ctx context.Context) (base tensors, err error) {
+	files, err := t.files(t.Model)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", t.Model.Reference, err)
+	}
+	t.config, base, err = readBase(ctx, files, t.Model, t.Trial.Base, t.Trial.Spec.Train.Dtype)
+	if errors.Is(err, errChanged) {
+		return nil, fmt.Errorf("%w; %s", err, restore)
+	}
+	return base, err
+}
+
+// startsFromBase reports whether fresh trainable tensors are made of the base's.
+func startsFromBase(l lora.Spec) bool {
+	return l.Full || l.UseDoRA || l.Init == lora.InitPiSSA || l.Bias != "" || len(l.ModulesToSave) > 0
 }
 
 // resume continues from the newest good checkpoint there is, or starts afresh.
@@ -181,19 +211,4 @@ func (t *training) resume() error {
 	}
 	t.earlier = time.Duration(c.TotalSeconds * float64(time.Second))
 	return t.emit(trial.Event{Kind: trial.EventResumed, Step: t.Step})
-}
-
-// close frees what prepare opened.
-func (t *training) close() {
-	if t.program != nil {
-		t.program.Close()
-	}
-	if t.backend != nil {
-		t.backend.Finalize()
-	}
-	if t.corpus != nil {
-		if err := t.corpus.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}
 }

@@ -24,22 +24,30 @@ const checkpointEvery = 60 * time.Second
 // no use in emitting: emit itself failed, or the folder cannot be written. The attempt is then as if killed, and a new
 // one continues from its last checkpoint.
 func Run(ctx context.Context, a trial.Assignment, dir string, emit func(trial.Event) error) error {
-	t := &training{Assignment: a, dir: dir, files: Files, emitEvent: emit, began: time.Now()}
+	w := &Worker{}
+	defer w.Close()
+	_, err := run(ctx, w, a, dir, emit)
+	return err
+}
+
+// run is Run with what a Worker holds. It returns how the attempt ended.
+func run(ctx context.Context, w *Worker, a trial.Assignment, dir string, emit func(trial.Event) error) (trial.OutcomeState, error) {
+	t := &training{Assignment: a, Worker: w, dir: dir, files: Files, emitEvent: emit, began: time.Now()}
 	outcome, err := t.run(ctx)
 	if fatal, ok := errors.AsType[*fatalError](err); ok {
-		return fatal.err
+		return "", fatal.err
 	}
 	if err != nil {
 		outcome = t.failure(ctx, err)
 	}
 	outcome.Step, outcome.TrainSeconds, outcome.TotalSeconds = t.Step, t.TrainSeconds, t.total().Seconds()
 	if err := emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome}); err != nil {
-		return err
+		return "", err
 	}
 	if outcome.State == trial.OutcomeDone {
-		return removeCheckpoints(append([]string{dir}, a.Checkpoints...))
+		return outcome.State, removeCheckpoints(append([]string{dir}, a.Checkpoints...))
 	}
-	return nil
+	return outcome.State, nil
 }
 
 // failure is how an attempt ended that met an error. On a shared device lack of memory says nothing of the trial: it is tried again.
@@ -68,6 +76,7 @@ func (e *fatalError) Unwrap() error { return e.err }
 // training is one attempt at a trial while it runs.
 type training struct {
 	trial.Assignment
+	*Worker
 	progress
 	dir       string
 	files     func(trial.ModelInfo) (fs.FS, error) // opens the model
@@ -89,7 +98,6 @@ func (t *training) run(ctx context.Context) (outcome trial.Outcome, err error) {
 			fmt.Fprintf(os.Stderr, "panic in trial %s: %v\n%s", t.Trial.ID, p, debug.Stack())
 			err = fmt.Errorf("internal error: %v (the stack is in the attempt's stderr.log)", p)
 		}
-		t.close()
 	}()
 	if err := t.prepare(ctx); err != nil {
 		return trial.Outcome{}, err

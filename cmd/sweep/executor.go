@@ -74,5 +74,6 @@ func openLocal(root string, c sweep.Capacity) (sweep.Executor, error) {
 	return &local.Executor{
 		Root: root, Command: []string{self, "worker"}, Env: backend.Environment(os.Environ()),
 		Slots: local.Slots(local.Cores(), c.Jobs), Devices: c.Devices,
+		HostBytes: c.HostBytes,
 	}, nil
 }

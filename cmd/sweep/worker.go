@@ -12,12 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ranksweep/ranksweep/sweep/executor/local"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
 func newWorkerCommand(*app) *cobra.Command {
-	var eventsFD int
+	var eventsFD, coordinatorFD int
 	cmd := &cobra.Command{
 		Use:   "worker DIR",
 		Short: "Train one attempt: what a coordinator starts in its own process",
@@ -36,12 +37,40 @@ func newWorkerCommand(*app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer events.Close() //nolint:errcheck // synced by Emit; closing releases the lock as the process's end would
-			return trainAttempt(ctx, dir, events)
+			if coordinatorFD == 0 {
+				defer events.Close() //nolint:errcheck // synced by Emit; closing releases the lock as the process's end would
+				var w trainer.Worker
+				defer w.Close()
+				_, err := trainAttempt(ctx, &w, dir, events)
+				return err
+			}
+			coordinator, err := local.OpenCoordinator(coordinatorFD)
+			if err != nil {
+				return err
+			}
+			return trainAll(ctx, coordinator, dir, events)
 		},
 	}
 	cmd.Flags().IntVar(&eventsFD, "events-fd", 0, "inherited descriptor of the locked event log")
+	cmd.Flags().IntVar(&coordinatorFD, "coordinator-fd", 0, "inherited descriptor of the channel for further attempts")
 	return cmd
+}
+
+// trainAll trains the attempt, and those that the coordinator hands over after it. The last one's event log, which Emit has synced, stays
+// locked until the process ends.
+func trainAll(ctx context.Context, coordinator local.Coordinator, dir string, events *os.File) error {
+	var w trainer.Worker
+	defer w.Close()
+	for {
+		again, err := trainAttempt(ctx, &w, dir, events)
+		if err != nil || !again || ctx.Err() != nil {
+			return err
+		}
+		var ok bool
+		if dir, events, ok, err = coordinator.Next(ctx, events); err != nil || !ok {
+			return err
+		}
+	}
 }
 
 // openEvents returns the attempt's locked event log: the inherited one, or its own where no coordinator made one.
@@ -53,25 +82,25 @@ func openEvents(dir string, fd int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), filepath.Join(dir, trial.EventsFile)), nil
 }
 
-// trainAttempt runs the trainer on the folder's assignment.
-func trainAttempt(ctx context.Context, dir string, events *os.File) error {
+// trainAttempt trains the folder's assignment. again reports whether the worker can take another.
+func trainAttempt(ctx context.Context, w *trainer.Worker, dir string, events *os.File) (again bool, err error) {
 	// First of all the process id: from here on the attempt can be asked to stop.
 	if err := os.WriteFile(filepath.Join(dir, trial.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
-		return err
+		return false, err
 	}
 	body, err := os.ReadFile(filepath.Join(dir, trial.SpecFile))
 	if err != nil {
-		return err
+		return false, err
 	}
 	var a trial.Assignment
 	if err := json.Unmarshal(body, &a); err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Join(dir, trial.SpecFile), err)
+		return false, fmt.Errorf("read %s: %w", filepath.Join(dir, trial.SpecFile), err)
 	}
 	log, err := trial.NewEventLog(events)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return trainer.Run(ctx, a, dir, func(e trial.Event) error {
+	return w.Run(ctx, a, dir, func(e trial.Event) error {
 		if e.Environment != nil && version != unreleased { // the build information does not know it
 			e.Environment.Versions["program"] = version
 		}

@@ -1,6 +1,11 @@
 package trial
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/lora"
+)
 
 // Assignment is all that a worker is told: the spec.json of its attempt's folder. It holds no secrets and no handles, so a
 // worker can be started by hand from it.
@@ -40,4 +45,22 @@ type Calibration struct {
 	PeakBytes     int64   `json:"peak_bytes"`
 	AnalysisBytes int64   `json:"analysis_bytes"`
 	Factor        float64 `json:"factor"` // measured growth over analysed growth, per plug-in; 1 when not known yet
+}
+
+// Kind names what assignments have in common that one process can train one after another with the same compiled programs: the model, the
+// data, where it runs, and all of the spec but what is an input of the programs. That is the rank within its bucket, scalings, the start,
+// whatever the rate of dropout is unless there is none, and the recipe from step to step.
+func (a Assignment) Kind() string {
+	s := a.Trial.Spec
+	l, train := s.LoRA, TrainSpec{
+		BatchSize: s.Train.BatchSize, Dtype: s.Train.Dtype, ComputeDtype: s.Train.ComputeDtype,
+		GradientCheckpointing: s.Train.GradientCheckpointing,
+	}
+	pissa, dropout, plus := l.Init == lora.InitPiSSA, l.Dropout > 0, l.LoRAPlusLRRatio != 0
+	l.Rank = lora.Bucket(l.Rank)
+	l.Alpha, l.AlphaPattern, l.UseRSLoRA = 0, nil, false
+	l.Init, l.InitAdapter, l.InitAdapterSHA256, l.Dropout, l.LoRAPlusLRRatio, l.LoRAPlusLREmbedding = "", "", "", 0, 0, 0
+	return fmt.Sprintf("%q device %d cores %v %#v %#v %d pissa=%t dropout=%t plus=%t", []string{
+		a.Model.Reference, a.Model.Path, a.Trial.Base, a.Corpus.Path, a.Trial.Data, a.Trial.Backend, a.Platform, a.PluginPath,
+	}, a.Device, a.Cores, l, train, s.Data.SequenceLength, pissa, dropout, plus)
 }

@@ -16,6 +16,11 @@ func PeakHostBytes() (int64, error) {
 	return kernelField("/proc/self/status", "VmHWM")
 }
 
+// ResetPeakHostBytes makes the peak what is resident now (proc_pid_clear_refs(5): 5, since Linux 4.0).
+func ResetPeakHostBytes() error {
+	return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
+}
+
 // HostMemory returns the bytes of memory that this process may use at most: the machine's RAM, or the smallest limit of
 // its cgroups if that is less.
 func HostMemory() (int64, error) { return hostMemory("/") }

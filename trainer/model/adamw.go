@@ -40,7 +40,7 @@ func loraPlus(trained []lora.Trainable, l lora.Spec, lr float64) []group {
 	}
 	groups := make([]group, len(trained))
 	for i, t := range trained {
-		groups[i] = group{int(t.Size()), 1, 1}
+		groups[i] = group{size(wideShape(t)), 1, 1}
 		switch {
 		case strings.Contains(t.Key, ".lora_embedding_"):
 			groups[i].rate = l.LoRAPlusLREmbedding / lr
@@ -57,37 +57,49 @@ func loraPlus(trained []lora.Trainable, l lora.Spec, lr float64) []group {
 
 func isBias(t lora.Trainable) bool { return strings.HasSuffix(t.Tensor, ".bias") }
 
-// vector returns a value for each of the groups, spread over the whole vector.
-func (o adamW) vector(g *Graph, of func(group) float64) *Node {
-	var parts []*Node
-	for _, run := range o.groups {
-		parts = append(parts, BroadcastToDims(Const(g, float32(of(run))), run.size))
+// schedule returns what changes from step to step or from trial to trial, for update: the learning rate, the two bias corrections, the
+// weight decay, the largest norm, and each group's rate and decay.
+func (o adamW) schedule(step int, lr float64) []float32 {
+	t, most := float64(step), o.maxGradNorm
+	if most <= 0 {
+		most = math.Inf(1)
 	}
-	return Concatenate(parts, 0)
+	all := []float32{
+		float32(lr), float32(1 / (1 - math.Pow(beta1, t))), float32(1 / (1 - math.Pow(beta2, t))),
+		float32(o.weightDecay), float32(most),
+	}
+	for _, g := range o.groups {
+		all = append(all, float32(g.rate), float32(g.decay))
+	}
+	return all
 }
 
-// schedule returns what changes from step to step, for update: the learning rate and the two bias corrections.
-func schedule(step int, lr float64) []float32 {
-	t := float64(step)
-	return []float32{float32(lr), float32(1 / (1 - math.Pow(beta1, t))), float32(1 / (1 - math.Pow(beta2, t)))}
-}
+// scheduled is the length of schedule.
+func (o adamW) scheduled() int { return firstGroup + 2*len(o.groups) }
+
+const firstGroup = 5 // of schedule
 
 // update returns the new parameters and moments and the gradient's norm before clipping.
 func (o adamW) update(p, m, v, grad, scheduled *Node) (p1, m1, v1, norm *Node) {
 	at := func(i int) *Node { return Reshape(Slice(scheduled, AxisElem(i))) }
-	lr, correct1, correct2 := at(0), at(1), at(2)
+	lr, correct1, correct2, weightDecay, most := at(0), at(1), at(2), at(3), at(4)
 	norm = Sqrt(ReduceAllSum(Square(grad)))
-	if o.maxGradNorm > 0 {
-		clip := Div(ConstAs(norm, o.maxGradNorm), AddScalar(norm, clipEps))
-		grad = Mul(grad, MinScalar(clip, 1.0))
-	}
+	clip := Div(most, AddScalar(norm, clipEps))
+	grad = Mul(grad, MinScalar(clip, 1.0))
 	m1 = Add(MulScalar(m, beta1), MulScalar(grad, 1-beta1))
 	v1 = Add(MulScalar(v, beta2), MulScalar(Square(grad), 1-beta2))
 	if o.groups != nil {
-		lr = Mul(BroadcastToDims(lr, p.Shape().Dimensions...), o.vector(p.Graph(), func(g group) float64 { return g.rate }))
-		p1 = Mul(p, OneMinus(Mul(MulScalar(lr, o.weightDecay), o.vector(p.Graph(), func(g group) float64 { return g.decay }))))
+		vector := func(column int) *Node { // a value for each of the groups, spread over the whole vector
+			var parts []*Node
+			for i, run := range o.groups {
+				parts = append(parts, BroadcastToDims(at(firstGroup+2*i+column), run.size))
+			}
+			return Concatenate(parts, 0)
+		}
+		lr = Mul(BroadcastToDims(lr, p.Shape().Dimensions...), vector(0))
+		p1 = Mul(p, OneMinus(Mul(Mul(lr, weightDecay), vector(1))))
 	} else {
-		p1 = Mul(p, OneMinus(MulScalar(lr, o.weightDecay)))
+		p1 = Mul(p, OneMinus(Mul(lr, weightDecay)))
 	}
 	step := Div(Mul(m1, correct1), AddScalar(Sqrt(Mul(v1, correct2)), adamEps))
 	return Sub(p1, Mul(lr, step)), m1, v1, norm

@@ -11,7 +11,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 )
 
-// trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil), and the base followed by PiSSA's start.
+// trunk returns the model over graph inputs: the trainable tensors, dropout keys (or nil), and the base followed by PiSSA's start and
+// the factors.
 // Trainable biases and modules take the base's place; only where one of a tied pair trains does the other stay, as a tensor of its own.
 func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 	tensors, quantised := p.frozen.nodes(base)
@@ -34,12 +35,11 @@ func (p *Program) trunk(adapter []*Node, keys *Node, base []*Node) trunk {
 	for i, s := range p.start {
 		start[s.Name] = base[len(p.frozen.shapes())+i]
 	}
+	factors := base[len(p.frozen.shapes())+len(p.start):]
 	l := &loraGraph{
 		spec: p.options.LoRA, index: moduleIndex(p.options.Targets), keys: keys, start: start,
-		tensors: besideStart(named, start, p.options.Targets),
-	}
-	if p.options.Rescales {
-		l.scalings = base[len(base)-1]
+		tensors: besideStart(named, start, p.options.Targets), scalings: factors[0],
+		drop: dropoutNodes{threshold: factors[1], rest: factors[2]},
 	}
 	m := newTrunk(p.config, tensors, l)
 	m.blocks = quantised
@@ -65,10 +65,12 @@ func (p *Program) baseShapes() []shape {
 	for _, s := range p.start {
 		all = append(all, f32(s.Shape...))
 	}
-	if p.options.Rescales {
-		all = append(all, f32(len(p.options.Targets)))
-	}
-	return all
+	return append(all, p.factorShapes()...)
+}
+
+// factorShapes: the targets' scalings, and dropoutNodes.
+func (p *Program) factorShapes() []shape {
+	return []shape{f32(len(p.options.Targets)), shapes.Make(dtypes.Uint32), f32()}
 }
 
 // gradientFor: (acc [N+1], p [N], batch…, scale, [keys], base…) -> acc + [gradient, loss].

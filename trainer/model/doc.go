@@ -14,6 +14,9 @@
 //	r, err := p.Step(1, []model.Batch{b}, lr) // r.Loss, r.GradNorm: of the batch before its update
 //	s, err := p.Score(validation)             // dropout off, nats summed over the supervised tokens
 //
+// Next makes a Program the next trial's: base and compiled programs stay. What a trial may choose without other programs is their input:
+// ranks within a bucket (lora.Bucket), scalings, the rate of dropout, the optimiser's numbers.
+//
 // The mathematics are PEFT's for LoRA (input dropout, alpha/r or alpha/sqrt(r), Conv1D weights [in, out], A [r, in],
 // B [out, r]), torch's for AdamW and clipping, and Hugging Face's for the loss: a row of T ids is T-1 predictions, labels of
 // -100 do not count. The base model's own dropout (attn_pdrop and friends) is off: only LoRA's input is dropped.

@@ -87,28 +87,28 @@ func TestMaskIsFair(t *testing.T) {
 	}
 }
 
-// TestRankIsData pads a rank-4 adapter with zeros to rank 8: with the same scaling, every number stays, dropout included,
-// and the padding's gradient is exactly zero. So masks do not depend on the rank either.
+// TestRankIsData pads a rank-4 adapter with zeros to rank 12, which has programs of its own: with the same scaling, every number stays,
+// dropout included, and the gradient of the padding is exactly zero. So masks do not depend on the rank either.
 func TestRankIsData(t *testing.T) {
 	t.Parallel()
 	for platform, open := range backends() {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
 			be := open(t)
-			small, large := tinyOptions(t, 4), tinyOptions(t, 8)
-			small.LoRA.Alpha, large.LoRA.Alpha = 8, 16
+			small, large := tinyOptions(t, 4), tinyOptions(t, 12)
+			small.LoRA.Alpha, large.LoRA.Alpha = 8, 24
 			small.LoRA.Dropout, large.LoRA.Dropout = 0.3, 0.3
 			adapter := seededAdapter(t, small)
 			b := tinyInputs(t).batch(t)
 			grads4, loss4, err := newTiny(t, be, adapter, small).Gradients(b)
 			must(t, err)
-			grads8, loss8, err := newTiny(t, be, padRank(adapter, 4, 8), large).Gradients(b)
+			grads12, loss12, err := newTiny(t, be, padRank(adapter, 4, 12), large).Gradients(b)
 			must(t, err)
-			check(t, "loss", loss8, loss4, lossTolerance)
-			checkTensors(t, "gradient", grads8, padRank(grads4, 4, 8), gradientTolerance)
-			for name, g := range grads8 {
+			check(t, "loss", loss12, loss4, lossTolerance)
+			checkTensors(t, "gradient", grads12, padRank(grads4, 4, 12), gradientTolerance)
+			for name, g := range grads12 {
 				for i, v := range g.Data {
-					beyond := g.Shape[0] == 8 && i/g.Shape[1] >= 4 || g.Shape[1] == 8 && i%8 >= 4
+					beyond := g.Shape[0] == 12 && i/g.Shape[1] >= 4 || g.Shape[1] == 12 && i%12 >= 4
 					if beyond && v != 0 {
 						t.Fatalf("%s[%d] = %g beyond rank 4, want 0", name, i, v)
 					}

@@ -9,18 +9,27 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// layout places named tensors one after another in a flat vector.
+// layout places named tensors one after another in a flat vector. There a tensor may be wider than it is: see lora.Bucket.
 type layout struct {
 	specs   []TensorSpec
+	wide    [][]int // the shapes in the vector
 	offsets []int
 	total   int
 }
 
 func newLayout(specs []TensorSpec) layout {
-	l := layout{specs: specs, offsets: make([]int, len(specs))}
+	wide := make([][]int, len(specs))
 	for i, s := range specs {
+		wide[i] = s.Shape
+	}
+	return newWideLayout(specs, wide)
+}
+
+func newWideLayout(specs []TensorSpec, wide [][]int) layout {
+	l := layout{specs: specs, wide: wide, offsets: make([]int, len(specs))}
+	for i := range specs {
 		l.offsets[i] = l.total
-		l.total += size(s.Shape)
+		l.total += size(wide[i])
 	}
 	return l
 }
@@ -36,7 +45,7 @@ func (l layout) pack(what string, tensors map[string]weights.Array) ([]float32, 
 		if !slices.Equal(a.Shape, s.Shape) || len(a.Data) != size(s.Shape) {
 			return nil, fmt.Errorf("%s: tensor %s has shape %v and %d values, want %v", what, s.Name, a.Shape, len(a.Data), s.Shape)
 		}
-		copy(flat[l.offsets[i]:], a.Data)
+		widen(flat[l.offsets[i]:], a.Data, s.Shape, l.wide[i])
 	}
 	if len(tensors) != len(l.specs) {
 		return nil, fmt.Errorf("%s holds %d tensors, want %d", what, len(tensors), len(l.specs))
@@ -44,12 +53,12 @@ func (l layout) pack(what string, tensors map[string]weights.Array) ([]float32, 
 	return flat, nil
 }
 
-// unpack splits a vector. The arrays share its memory.
+// unpack splits a vector. Arrays that are no wider in it share its memory.
 func (l layout) unpack(flat []float32) map[string]weights.Array {
 	tensors := make(map[string]weights.Array, len(l.specs))
 	for i, s := range l.specs {
-		end := l.offsets[i] + size(s.Shape)
-		tensors[s.Name] = weights.Array{Shape: slices.Clone(s.Shape), Data: flat[l.offsets[i]:end:end]}
+		end := l.offsets[i] + size(l.wide[i])
+		tensors[s.Name] = weights.Array{Shape: slices.Clone(s.Shape), Data: narrow(flat[l.offsets[i]:end:end], s.Shape, l.wide[i])}
 	}
 	return tensors
 }
@@ -57,9 +66,9 @@ func (l layout) unpack(flat []float32) map[string]weights.Array {
 // nodes returns the tensors as slices of a flat node.
 func (l layout) nodes(flat *Node) []*Node {
 	nodes := make([]*Node, len(l.specs))
-	for i, s := range l.specs {
-		part := Slice(flat, AxisRange(l.offsets[i], l.offsets[i]+size(s.Shape)))
-		nodes[i] = Reshape(part, s.Shape...)
+	for i, shape := range l.wide {
+		part := Slice(flat, AxisRange(l.offsets[i], l.offsets[i]+size(shape)))
+		nodes[i] = Reshape(part, shape...)
 	}
 	return nodes
 }

@@ -16,8 +16,9 @@ type loraGraph struct {
 	index    map[string]int   // position of a module among the targets
 	tensors  map[string]*Node // by adapter key, float32; PiSSA's with its start (besideStart)
 	start    map[string]*Node // PiSSA's A₀ and B₀ by adapter key, float32; else empty
-	scalings *Node            // [modules]; nil where they are the spec's
+	scalings *Node            // [modules]
 	keys     *Node            // [modules, 2] uint32: dropout keys; nil when dropout is off
+	drop     dropoutNodes
 }
 
 func moduleIndex(targets []lora.Module) map[string]int {
@@ -55,11 +56,10 @@ func (l *loraGraph) adapts(module string) bool {
 }
 
 // scaled returns x times the module's scaling.
-func (l *loraGraph) scaled(x *Node, module string) *Node {
-	if l.scalings == nil {
-		return MulScalar(x, l.spec.ScalingOf(module))
-	}
-	return Mul(x, Reshape(Slice(l.scalings, AxisElem(l.index[module]))))
+func (l *loraGraph) scaled(x *Node, module string) *Node { return Mul(x, l.scaling(module)) }
+
+func (l *loraGraph) scaling(module string) *Node {
+	return Reshape(Slice(l.scalings, AxisElem(l.index[module])))
 }
 
 // input returns a module's input x as its A sees it, float32, after dropout. PiSSA drops no input of the base, so neither of what its
@@ -72,7 +72,7 @@ func (l *loraGraph) input(x *Node, module string) (dropped, kept *Node) {
 	}
 	dropped = l.dropout(x, l.index[module])
 	if a, ok := l.start[weights.KeyA(module)]; ok {
-		kept = MulScalar(dot(Sub(dropped, x), 1, a, 1), l.spec.ScalingOf(module))
+		kept = l.scaled(dot(Sub(dropped, x), 1, a, 1), module)
 	}
 	return dropped, kept
 }
@@ -96,13 +96,13 @@ func (l *loraGraph) dora(c linearCall, x, y, branch *Node) *Node {
 // matrix of the weight's size is made.
 func (l *loraGraph) stretch(m lora.Module, weight *Node) *Node {
 	keyA, keyB := keysOf(m)
-	w, s := StopGradient(ConvertDType(weight, dtypes.Float32)), l.spec.ScalingOf(m.Name)
+	w, s := StopGradient(ConvertDType(weight, dtypes.Float32)), l.scaling(m.Name)
 	a, b := StopGradient(l.tensors[keyA]), StopGradient(l.tensors[keyB])
 	square := ReduceSum(Square(w), inAxis(m))
 	cross := ReduceSum(Mul(dot(w, inAxis(m), a, 1), b), -1)
 	gram := dot(a, 1, a, 1) // [r, r]
 	update := ReduceSum(Mul(dot(b, 1, gram, 0), b), -1)
-	length := Sqrt(Add(Add(square, MulScalar(cross, 2*s)), MulScalar(update, s*s)))
+	length := Sqrt(Add(Add(square, Mul(cross, MulScalar(s, 2))), Mul(update, Square(s))))
 	return Div(l.tensors[lora.AdapterPrefix+m.Name+".lora_magnitude_vector"], length)
 }
 
@@ -129,14 +129,18 @@ func (l *loraGraph) embed(rows, ids, table *Node, m lora.Module) *Node {
 	return ConvertDType(y, dtype)
 }
 
+// dropoutNodes are the rate p of dropout inside a graph.
+type dropoutNodes struct {
+	threshold *Node // [] uint32: p of 2³²
+	rest      *Node // [] float32: 1/(1-p)
+}
+
 // dropout zeroes entries of x [n, in] with probability p and scales the others by 1/(1-p). Whether entry k falls is a hash
 // of k and the module's key: integer arithmetic, the same on every backend, whatever the rank.
 func (l *loraGraph) dropout(x *Node, i int) *Node {
-	p := l.spec.Dropout
 	bits := maskBits(x.Shape().Dimensions, l.keys, i)
-	threshold := Const(x.Graph(), uint32(p*(1<<32)))
-	kept := GreaterOrEqual(bits, BroadcastToDims(threshold, x.Shape().Dimensions...))
-	return Where(kept, MulScalar(x, 1/(1-p)), ZerosLike(x))
+	kept := GreaterOrEqual(bits, BroadcastToDims(l.drop.threshold, x.Shape().Dimensions...))
+	return Where(kept, Mul(x, l.drop.rest), ZerosLike(x))
 }
 
 // maskBits returns 32 uniform bits for every entry of a [rows, width] array: two keyed rounds of lowbias32

@@ -77,14 +77,14 @@ func (t *parameters) SetState(s State) error {
 	return nil
 }
 
-// compileApply: (p, m, v [N], acc [N+1], scheduled [3]) -> p, m, v, [loss, norm].
+// compileApply: (p, m, v [N], acc [N+1], scheduled) -> p, m, v, [loss, norm].
 func (t *parameters) compileApply() error {
 	if t.apply != nil {
 		return nil
 	}
 	n := t.layout.total
 	var err error
-	t.apply, err = t.build("update", []shape{f32(n), f32(n), f32(n), f32(n + 1), f32(3)}, func(in []*Node) []*Node {
+	t.apply, err = t.build("update", []shape{f32(n), f32(n), f32(n), f32(n + 1), f32(t.optimizer.scheduled())}, func(in []*Node) []*Node {
 		grad, loss := Slice(in[3], AxisRange(0, n)), Slice(in[3], AxisRange(n, n+1))
 		p, m, v, norm := t.optimizer.update(in[0], in[1], in[2], grad, in[4])
 		return []*Node{p, m, v, Concatenate([]*Node{loss, Reshape(norm, 1)}, 0)}
@@ -99,7 +99,7 @@ func (t *parameters) update(step int, acc compute.Buffer, lr float64) (loss, nor
 		finalizeAll(acc)
 		return 0, 0, err
 	}
-	scheduled, err := t.upload(schedule(step, lr), dtypes.Float32, 3)
+	scheduled, err := t.upload(t.optimizer.schedule(step, lr), dtypes.Float32, t.optimizer.scheduled())
 	if err != nil {
 		finalizeAll(acc)
 		return 0, 0, err

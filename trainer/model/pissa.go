@@ -45,20 +45,20 @@ func pissa(base, adapter map[string]weights.Array, targets []lora.Module, l lora
 // InitAdapter returned. It is empty for every other adapter.
 func Start(l lora.Spec, targets []lora.Module, fresh map[string]weights.Array) map[string]weights.Array {
 	start := map[string]weights.Array{}
-	for _, s := range startSpecs(l, targets) {
+	for _, s := range startSpecs(l, targets, l.RankOf) {
 		start[s.Name] = fresh[s.Name]
 	}
 	return start
 }
 
-// startSpecs lists the tensors of Start, A before B.
-func startSpecs(l lora.Spec, targets []lora.Module) []TensorSpec {
+// startSpecs lists the tensors of Start, A before B, given each module's rank.
+func startSpecs(l lora.Spec, targets []lora.Module, rankOf func(module string) int) []TensorSpec {
 	if l.Init != lora.InitPiSSA {
 		return nil
 	}
 	var specs []TensorSpec
 	for _, m := range targets {
-		if r := l.RankOf(m.Name); !m.Embedding {
+		if r := rankOf(m.Name); !m.Embedding {
 			specs = append(specs, TensorSpec{weights.KeyA(m.Name), []int{r, m.In}}, TensorSpec{weights.KeyB(m.Name), []int{m.Out, r}})
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -20,7 +21,6 @@ type Options struct {
 	Targets        []lora.Module // what Match selected
 	SequenceLength int           // T of the training batches
 	Seed           int64         // of the dropout masks
-	Rescales       bool          // scalings change while it trains: see Rescale
 }
 
 // Program trains one adapter, and what may train beside it, on a frozen base. It is not safe for concurrent use.
@@ -31,8 +31,8 @@ type Program struct {
 	trained    []lora.Trainable // in the order of the layout
 	dtype      dtypes.DType
 	frozen     frozenBase
-	start      []TensorSpec     // PiSSA's start
-	base       []compute.Buffer // the frozen tensors, and the start, in float32; with Rescales the targets' scalings
+	start      []TensorSpec     // PiSSA's start, in its wide shapes
+	base       []compute.Buffer // the frozen tensors, then the start, in float32, then the factors
 
 	gradient, next cache
 	evaluate       forward
@@ -42,6 +42,22 @@ type Program struct {
 // dropped afterwards. With init: pissa the adapter is the fresh one, whatever SetState puts in its place later. Base names are those
 // of Config.Tensors, adapter names those of adapter files.
 func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o Options) (*Program, error) {
+	p, err := design(be, c, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(base); err != nil {
+		return nil, err
+	}
+	p.frozen = newFrozenBase(frozenSpecs(c, p.trained), base, p.dtype)
+	if p.base, err = p.frozen.upload(p.device, base); err != nil {
+		return nil, err
+	}
+	return p.begin(adapter)
+}
+
+// design is a Program with nothing on the device.
+func design(be compute.Backend, c Config, o Options) (*Program, error) {
 	dtype, err := computeType(o.Train.Computes())
 	if err != nil {
 		return nil, err
@@ -49,14 +65,8 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 	if o.LoRA.Rank < 1 && !o.LoRA.Full || len(o.Targets) == 0 {
 		return nil, fmt.Errorf("rank %d on %d modules: nothing to train", o.LoRA.Rank, len(o.Targets))
 	}
-	if err := c.check(base); err != nil {
-		return nil, err
-	}
 	if err := o.LoRA.Validate(); err != nil {
 		return nil, err
-	}
-	if o.Rescales && (o.LoRA.UseDoRA || o.LoRA.Init == lora.InitPiSSA) {
-		return nil, errors.New("neither DoRA's lengths nor pissa's start follow the adapter to another rank")
 	}
 	trained, err := c.Trainables(o.Targets, o.LoRA)
 	if err != nil {
@@ -64,21 +74,68 @@ func New(be compute.Backend, c Config, base, adapter map[string]weights.Array, o
 	}
 	p := &Program{
 		parameters: parameters{
-			device: device{be}, layout: newLayout(specsOf(trained)),
+			device: device{be}, layout: newWideLayout(specsOf(trained), wideShapes(trained)),
 			optimizer: adamW{
 				weightDecay: o.Train.WeightDecay, maxGradNorm: o.Train.MaxGradNorm,
 				groups: loraPlus(trained, o.LoRA, o.Train.LearningRate),
 			},
 		},
 		config: c, options: o, trained: trained, dtype: dtype,
-		frozen: newFrozenBase(frozenSpecs(c, trained), base, dtype), start: startSpecs(o.LoRA, o.Targets),
+		start:    startSpecs(o.LoRA, o.Targets, func(module string) int { return lora.Bucket(o.LoRA.RankOf(module)) }),
 		gradient: cache{}, next: cache{}, evaluate: forward{hidden: cache{}, head: cache{}},
 	}
-	if err := p.load(base, adapter); err != nil {
+	return p, nil
+}
+
+// begin puts what changes from trial to trial on the device, beside the frozen tensors.
+func (p *Program) begin(adapter map[string]weights.Array) (*Program, error) {
+	err := p.SetState(p.fresh(adapter)) // which checks the adapter
+	if err == nil {
+		var start []compute.Buffer
+		start, err = p.uploadAll(p.start, widened(adapter, startSpecs(p.options.LoRA, p.options.Targets, p.options.LoRA.RankOf), p.start),
+			dtypes.Float32)
+		p.base = append(p.base, start...)
+	}
+	if err == nil {
+		err = p.setFactors(p.options.LoRA)
+	}
+	if err != nil {
 		p.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// Next returns a Program for another trial of p's kind: it takes over the frozen base and what is compiled, and p is closed.
+func (p *Program) Next(adapter map[string]weights.Array, o Options) (*Program, error) {
+	q, err := design(p.be, p.config, o)
+	if err != nil {
+		return nil, err
+	}
+	if q.kind() != p.kind() {
+		return nil, fmt.Errorf("the trial needs other programs than the one before it: %s, not %s", q.kind(), p.kind())
+	}
+	n := len(p.frozen.shapes())
+	q.frozen, q.base, p.base = p.frozen, slices.Clone(p.base[:n]), p.base[n:]
+	q.gradient, q.next, q.evaluate, q.apply = p.gradient, p.next, p.evaluate, p.apply
+	p.gradient, p.next, p.evaluate, p.apply = nil, nil, forward{}, nil
+	p.Close()
+	return q.begin(adapter)
+}
+
+// kind names what programs depend on beside the model and the batch: equal kinds have equal programs. Scalings, the rate of dropout, and
+// the optimiser's numbers are inputs, and ranks are rounded up to their bucket. trial.Assignment.Kind is never coarser.
+func (p *Program) kind() string {
+	l := p.options.LoRA
+	var names []string
+	for _, m := range p.options.Targets {
+		names = append(names, m.Name)
+	}
+	for _, t := range p.trained {
+		names = append(names, t.Key)
+	}
+	return fmt.Sprintf("%s %s %q %v %v full=%t dora=%t dropout=%t checkpointing=%t groups=%d", p.dtype, p.options.Train.Dtype, names,
+		p.layout.wide, p.start, l.Full, l.UseDoRA, l.Dropout > 0, p.options.Train.GradientCheckpointing, len(p.optimizer.groups))
 }
 
 func computeType(name string) (dtypes.DType, error) {
@@ -91,36 +148,31 @@ func computeType(name string) (dtypes.DType, error) {
 	return 0, fmt.Errorf("dtype %q: want float32 or bfloat16", name)
 }
 
-func (p *Program) load(base, adapter map[string]weights.Array) error {
-	var err error
-	if p.base, err = p.frozen.upload(p.device, base); err != nil {
-		return err
+// Rescale scales the updates as another spec on the same targets does.
+func (p *Program) Rescale(l lora.Spec) error {
+	if l.UseDoRA || l.Init == lora.InitPiSSA {
+		return errors.New("neither DoRA's lengths nor pissa's start follow the adapter to another rank")
 	}
-	if err := p.SetState(p.fresh(adapter)); err != nil { // which checks the adapter
-		return err
-	}
-	start, err := p.uploadAll(p.start, adapter, dtypes.Float32)
-	p.base = append(p.base, start...)
-	if err != nil || !p.options.Rescales {
-		return err
-	}
-	p.base = append(p.base, nil)
-	return p.Rescale(p.options.LoRA)
+	return p.setFactors(l)
 }
 
-// Rescale scales the updates of a Program with Rescales as another spec on the same targets does.
-func (p *Program) Rescale(l lora.Spec) error {
+// setFactors puts the factors on the device, in place of those that are there: the targets' scalings, and the rate of dropout.
+func (p *Program) setFactors(l lora.Spec) error {
+	first := len(p.frozen.shapes()) + len(p.start)
+	finalizeAll(p.base[first:]...)
+	p.base = p.base[:first]
 	scalings := make([]float32, len(p.options.Targets))
 	for i, m := range p.options.Targets {
 		scalings[i] = float32(l.ScalingOf(m.Name))
 	}
-	b, err := p.upload(scalings, dtypes.Float32, len(scalings))
-	if err != nil {
-		return err
+	for i, flat := range []any{scalings, []uint32{uint32(l.Dropout * (1 << 32))}, []float32{float32(1 / (1 - l.Dropout))}} {
+		s := p.factorShapes()[i]
+		b, err := p.upload(flat, s.DType, s.Dimensions...)
+		if err != nil {
+			return err
+		}
+		p.base = append(p.base, b)
 	}
-	last := &p.base[len(p.base)-1]
-	finalizeAll(*last)
-	*last = b
 	return nil
 }
 

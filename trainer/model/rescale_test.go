@@ -14,7 +14,6 @@ func TestRescale(t *testing.T) {
 	o.Train.WeightDecay = 0
 	fresh := seededAdapter(t, o)
 	plain := newTiny(t, be, fresh, o)
-	o.Rescales = true
 	p := newTiny(t, be, fresh, o)
 	for step := 1; step <= 3; step++ {
 		r, err := p.Step(step, batches[:1], 1e-2)
@@ -43,7 +42,7 @@ func TestRescale(t *testing.T) {
 	check(t, "score", got.LossSum, want.LossSum, 1e-4)
 
 	other := o
-	other.LoRA.Alpha, other.Rescales = to.Alpha*float64(o.LoRA.Rank)/2, false // the scaling of rank 2
+	other.LoRA.Alpha = to.Alpha * float64(o.LoRA.Rank) / 2 // the scaling of rank 2
 	low := newTiny(t, be, maps.Clone(rescaled), other)
 	a, err := p.Step(1, batches[:1], 1e-2)
 	must(t, err)

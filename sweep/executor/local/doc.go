@@ -5,4 +5,9 @@
 // lock on events.jsonl proves that it lives. The coordinator takes that lock before it forks and the child inherits it, so
 // there is no moment at which a living worker looks dead. A successor of a killed coordinator finds its workers by the
 // same lock and reads on where the database stopped.
+//
+// A worker whose attempt is done offers to take another of its kind (trial.Assignment.Kind), through a socket that it shares with the
+// coordinator that started it, and waits a minute. What comes is the next attempt's folder and its open files, the locked event log
+// among them. So a process belongs to an attempt for as long as it holds its lock, and one that dies takes only that attempt with it. The
+// death of the coordinator closes the socket: a busy worker ends after its attempt, an idle one at once.
 package local

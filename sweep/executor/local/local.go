@@ -28,10 +28,15 @@ type Executor struct {
 	Slots   [][]int  // cores of each parallel job; empty means that workers are not pinned
 	Devices int      // GPUs that the slots are dealt out to in turn; 0 on a platform without
 
+	HostBytes int64 // memory that all workers may use; idle ones stay only while little of it is in use
+
 	mu       sync.Mutex
 	exits    map[trial.AttemptID]exit     // of children this process started
 	position map[trial.AttemptID]position // how far Events has read: a cache, the file is the truth
 	slots    map[trial.AttemptID]int      // index into Slots of the living workers known
+	workers  []*worker                    // children of this process that live
+
+	handing sync.Mutex // held where a worker changes its attempt, and where one is signalled
 }
 
 // exit is how a child ended.
@@ -45,66 +50,56 @@ type position struct {
 	seq    int64
 }
 
-// eventsFlag tells a worker that descriptor 3, the first of ExtraFiles, is its event log, locked already.
-const eventsFlag = "--events-fd=3"
+// What tells a worker which descriptors it has inherited, the first of ExtraFiles: its event log, locked already, and its end of the
+// channel for further assignments.
+const (
+	eventsFlag      = "--events-fd=3"
+	coordinatorFlag = "--coordinator-fd=4"
+)
 
-// Start writes spec.json and launches the worker.
+// Start writes spec.json and gives the assignment to an idle worker of its kind, or launches one.
 func (e *Executor) Start(_ context.Context, a trial.Assignment) error {
 	dir := a.Attempt.Dir(e.Root)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	lock, err := trial.LockEvents(dir)
+	files, err := openFiles(dir)
 	if err != nil {
 		return err
 	}
-	defer lock.Close() //nolint:errcheck // the child holds the lock through its own descriptor
-	if info, err := lock.Stat(); err != nil || info.Size() > 0 {
+	defer files.close()
+	if info, err := files.events.Stat(); err != nil || info.Size() > 0 {
 		return fmt.Errorf("attempt %s has run before: %w", a.Attempt, errors.Join(err, fs.ErrExist))
 	}
-	e.takeSlot(&a)
+	slot := e.takeSlot(&a)
 	if err := writeSpec(dir, a); err != nil {
 		return err
 	}
-	return e.launch(a, dir, lock)
+	if e.handOver(a, slot, dir, files) {
+		return nil
+	}
+	e.makeRoom(slot)
+	return e.launch(a, slot, dir, files)
 }
 
 // launch starts the child and watches for its end. The child is not bound to ctx: it outlives the coordinator.
-func (e *Executor) launch(a trial.Assignment, dir string, lock *os.File) error {
-	stdout, err := os.OpenFile(filepath.Join(dir, trial.StdoutFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
+func (e *Executor) launch(a trial.Assignment, slot int, dir string, files attemptFiles) error {
+	w := &worker{gone: make(chan struct{}), kind: a.Kind(), slot: slot, attempt: a.Attempt, ooms: oomKills()}
+	flags, inherited := []string{eventsFlag}, []*os.File{files.events}
+	if own, theirs, err := newChannel(); err == nil { // without one the worker trains this trial alone
+		defer theirs.Close() //nolint:errcheck // the child has its own descriptor
+		w.channel, flags, inherited = own, append(flags, coordinatorFlag), append(inherited, theirs)
 	}
-	defer stdout.Close() //nolint:errcheck // the child writes through its own descriptor
-	stderr, err := os.OpenFile(filepath.Join(dir, trial.StderrFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
-	}
-	defer stderr.Close() //nolint:errcheck // likewise
-	args := slices.Concat(e.Command[1:], []string{eventsFlag, dir})
-	cmd := exec.Command(e.Command[0], args...) //nolint:noctx // a worker survives its coordinator
-	cmd.Env, cmd.Stdout, cmd.Stderr = e.Env, stdout, stderr
-	cmd.ExtraFiles = []*os.File{lock}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	ooms := oomKills()
-	if err := startPinned(cmd, a.Cores); err != nil {
+	args := slices.Concat(e.Command[1:], flags, []string{dir})
+	w.cmd = exec.Command(e.Command[0], args...) //nolint:noctx // a worker survives its coordinator
+	w.cmd.Env, w.cmd.Stdout, w.cmd.Stderr, w.cmd.ExtraFiles = e.Env, files.stdout, files.stderr, inherited
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := startPinned(w.cmd, a.Cores); err != nil {
+		w.close()
 		return fmt.Errorf("start worker of attempt %s: %w", a.Attempt, err)
 	}
-	go e.reap(a.Attempt, cmd, ooms)
-	return nil
-}
-
-// reap waits for a child, so that it leaves no zombie, and remembers how it ended.
-func (e *Executor) reap(id trial.AttemptID, cmd *exec.Cmd, oomsBefore int64) {
-	_ = cmd.Wait()
-	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.exits == nil {
-		e.exits = map[trial.AttemptID]exit{}
-	}
-	killed := status.Signaled() && status.Signal() == syscall.SIGKILL
-	e.exits[id] = exit{text: cmd.ProcessState.String(), oom: killed && oomKills() > oomsBefore}
+	e.workers = append(e.workers, w)
+	e.mu.Unlock()
+	go e.reap(w)
+	return nil
 }
 
 // Probe reports whether the attempt's worker lives.
@@ -161,6 +156,12 @@ func (e *Executor) Stop(ctx context.Context, id trial.AttemptID, kill bool) erro
 	signal := syscall.SIGTERM
 	if kill {
 		signal = syscall.SIGKILL
+	}
+	e.handing.Lock()
+	defer e.handing.Unlock()
+	// The process may have gone on to another attempt.
+	if alive, err := trial.WorkerAlive(id.Dir(e.Root)); err != nil || !alive {
+		return err
 	}
 	if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stop attempt %s (process %d): %w", id, pid, err)

@@ -34,31 +34,60 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// worker emits started, then does what the script says.
+// worker does what the script says, and, where the test wants that, takes further attempts once one is done.
 func worker(script, dir string) error {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
-	if err := os.WriteFile(filepath.Join(dir, trial.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
-		return err
+	reuse := os.Getenv("LOCAL_TEST_REUSE") != ""
+	var coordinator local.Coordinator
+	if reuse {
+		var err error
+		if coordinator, err = local.OpenCoordinator(4); err != nil {
+			return err
+		}
 	}
-	log, err := trial.NewEventLog(os.NewFile(3, filepath.Join(dir, trial.EventsFile)))
+	events := os.NewFile(3, filepath.Join(dir, trial.EventsFile))
+	for {
+		done, err := attempt(script, dir, events, asked)
+		if err != nil || !done || !reuse {
+			return err
+		}
+		var ok bool
+		if dir, events, ok, err = coordinator.Next(context.Background(), events); err != nil || !ok {
+			return err
+		}
+	}
+}
+
+// waiting begins the ids of trials that wait whatever the script says.
+const waiting = "wait"
+
+// attempt emits started, then does what the script says.
+func attempt(script, dir string, events *os.File, asked chan os.Signal) (done bool, err error) {
+	if err := os.WriteFile(filepath.Join(dir, trial.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+		return false, err
+	}
+	log, err := trial.NewEventLog(events)
 	if err != nil {
-		return err
+		return false, err
 	}
 	fmt.Println("hello from the worker")
 	started := trial.Event{Kind: trial.EventStarted, Environment: &trial.Environment{PID: os.Getpid(), Cores: local.Cores()}}
 	if err := log.Emit(started); err != nil {
-		return err
+		return false, err
 	}
 	outcome := trial.Outcome{State: trial.OutcomeDone}
+	if strings.HasPrefix(filepath.Base(filepath.Dir(dir)), waiting) {
+		script = sweeptest.WorkerWaits
+	}
 	switch script {
 	case sweeptest.WorkerDies:
-		return errors.New("no more words")
+		return false, errors.New("no more words")
 	case sweeptest.WorkerWaits:
 		<-asked
 		outcome.State = trial.OutcomeInterrupted
 	}
-	return log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
+	return outcome.State == trial.OutcomeDone, log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
 }
 
 func newExecutor(t *testing.T, root, script string) *local.Executor {
@@ -120,6 +149,15 @@ func TestExecutor(t *testing.T) {
 	sweeptest.ExerciseExecutor(t, func(t *testing.T, root, worker string) sweep.Executor {
 		t.Helper()
 		return newExecutor(t, root, worker)
+	})
+}
+
+// TestExecutorThatReusesWorkers: for its callers nothing changes.
+func TestExecutorThatReusesWorkers(t *testing.T) {
+	t.Parallel()
+	sweeptest.ExerciseExecutor(t, func(t *testing.T, root, worker string) sweep.Executor {
+		t.Helper()
+		return reusing(newExecutor(t, root, worker))
 	})
 }
 

@@ -23,11 +23,11 @@ func Slots(cores []int, jobs int) [][]int {
 	return slots
 }
 
-// takeSlot gives the assignment the slot that the fewest living workers hold, on the device with the fewest, the first among equals: its
-// cores and its device. Without slots nothing is pinned.
-func (e *Executor) takeSlot(a *trial.Assignment) {
+// takeSlot gives the assignment the slot that the fewest busy workers hold, on the device with the fewest, then one where an idle worker
+// waits for it, or else where none waits for another, the first among equals: its cores and its device. Without slots nothing is pinned.
+func (e *Executor) takeSlot(a *trial.Assignment) int {
 	if len(e.Slots) == 0 {
-		return
+		return noSlot
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -41,14 +41,33 @@ func (e *Executor) takeSlot(a *trial.Assignment) {
 		holders[slot]++
 		onDevice[e.deviceOf(slot)]++
 	}
+	awaited := e.awaited(*a)
 	free := 0
 	for i := range holders {
-		if cmp.Or(cmp.Compare(holders[i], holders[free]), cmp.Compare(onDevice[e.deviceOf(i)], onDevice[e.deviceOf(free)])) < 0 {
+		if cmp.Or(cmp.Compare(holders[i], holders[free]), cmp.Compare(onDevice[e.deviceOf(i)], onDevice[e.deviceOf(free)]),
+			cmp.Compare(awaited[free], awaited[i])) < 0 {
 			free = i
 		}
 	}
 	e.holdSlot(a.Attempt, free)
 	a.Cores, a.Device = e.Slots[free], e.deviceOf(free)
+	return free
+}
+
+// awaited says of each slot whether an idle worker could take the assignment there: 1, or -1 where one waits for another kind, or 0.
+// e.mu is held.
+func (e *Executor) awaited(a trial.Assignment) []int {
+	n := make([]int, len(e.Slots))
+	for i, cores := range e.Slots {
+		a.Cores, a.Device = cores, e.deviceOf(i)
+		switch kind := a.Kind(); {
+		case slices.ContainsFunc(e.workers, func(w *worker) bool { return w.waits(kind, i) }):
+			n[i] = 1
+		case slices.ContainsFunc(e.workers, func(w *worker) bool { return w.waits(w.kind, i) }):
+			n[i] = -1
+		}
+	}
+	return n
 }
 
 // deviceOf is the index of a slot's device; 0 where there is none.

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// processes lists the living processes that were started for the sweep's attempts.
+func (s *testSweep) processes() (pids []int) {
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, path := range lines {
+		line, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(line, []byte(s.path("runs", "trials"))) {
+			continue // gone, or a zombie
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// TestWorkersAreUsedAgain: a sweep takes fewer processes than trials, and leaves none behind.
+func TestWorkersAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 5)
+	s.finish()
+	paths, err := filepath.Glob(s.path("runs", "trials", "*", "*", trial.PIDFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := map[string]bool{}
+	for _, path := range paths {
+		pid, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids[string(pid)] = true
+	}
+	if len(pids) == 0 || len(pids) >= len(paths) {
+		t.Errorf("%d processes ran %d attempts", len(pids), len(paths))
+	}
+	eventually(t, "the workers' end", func() bool { return len(s.processes()) == 0 })
+}
+
+// TestWorkersOutliveAKilledCoordinatorByTheirTrial: a busy worker trains on to its trial's end, and no worker stays behind.
+func TestWorkersOutliveAKilledCoordinatorByTheirTrial(t *testing.T) {
+	t.Parallel()
+	for name, stopped := range map[string]bool{"busy": false, "idle": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestSweep(t, backend.PlatformGo, 40)
+			cmd := s.start(s.command())
+			eventually(t, "a second attempt", func() bool { return s.attempts() > 2 && s.livingWorkers() > 0 })
+			if stopped { // it hands nothing over
+				if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the end of what trains", func() bool { return s.livingWorkers() == 0 })
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			cmd.wait()
+			eventually(t, "the workers' end", func() bool { return len(s.processes()) == 0 })
+			s.started = true
+			s.finish()
+			again, err := filepath.Glob(s.path("runs", "trials", "*", "2"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, dir := range again { // only what the coordinator had not come to start
+				events, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "1", trial.EventsFile))
+				if err == nil && len(events) > 0 {
+					t.Errorf("%s: an attempt that no one killed was tried again after\n%s", dir, events)
+				}
+			}
+		})
+	}
+}
