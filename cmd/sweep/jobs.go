@@ -81,10 +81,19 @@ func (a *app) speed(ctx context.Context, r sweep.Registration, c sweep.Capacity,
 	if err != nil {
 		return 0, 0, err
 	}
+	defer func() { err = errors.Join(err, release(executor)) }()
 	calibrator := sweep.Calibrator{Exec: executor, Registration: r, Jobs: jobs, Say: func(int, int) {}}
 	speed, bytes, err := calibrator.Speed(ctx, r.Ladders[0], jobs)
 	if errors.Is(err, context.Canceled) {
 		err = withCode(exitInterrupted, errors.New("interrupted"))
 	}
 	return speed, bytes, err
+}
+
+// release ends the processes that an executor keeps for further trials.
+func release(e sweep.Executor) error {
+	if c, ok := e.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
 }

@@ -172,6 +172,7 @@ func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, release(executor)) }()
 	c := sweep.Calibrator{
 		Exec: executor, Registration: r, MemoryLimit: limits.Memory, Jobs: capacity.Jobs,
 		Say: func(rank, step int) {

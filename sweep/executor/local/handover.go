@@ -111,9 +111,22 @@ func (e *Executor) claim(a trial.Assignment, slot int) *worker {
 func (e *Executor) makeRoom(slot int) {
 	e.mu.Lock()
 	short := e.resident() > e.HostBytes/4 // the new one may need as much as those that are there, and more
+	e.mu.Unlock()
+	e.dismiss(func(w *worker) bool { return short || w.slot == slot })
+}
+
+// Close ends the idle workers. The others end by themselves once their attempt is done and this process is gone.
+func (e *Executor) Close() error {
+	e.dismiss(func(*worker) bool { return true })
+	return nil
+}
+
+// dismiss ends those of the idle workers, and waits for it.
+func (e *Executor) dismiss(which func(*worker) bool) {
+	e.mu.Lock()
 	var leaving []*worker
 	for _, w := range e.workers {
-		if (short || w.slot == slot) && w.waits(w.kind, w.slot) {
+		if which(w) && w.waits(w.kind, w.slot) {
 			w.idle = false
 			w.close() // which the worker takes as its leave
 			leaving = append(leaving, w)

@@ -151,3 +151,17 @@ func TestIdleWorkersGoWhereMemoryIsShort(t *testing.T) {
 		awaitEnd(t, e, "cc/1")
 	}
 }
+
+// TestCloseEndsIdleWorkers: what kept them for further attempts has none.
+func TestCloseEndsIdleWorkers(t *testing.T) {
+	t.Parallel()
+	e := reusing(newExecutor(t, t.TempDir(), sweeptest.WorkerFinishes))
+	pid := begin(t, e, assignment("aa/1"))
+	awaitEnd(t, e, "aa/1")
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if runs(pid) {
+		t.Error("an idle worker outlives Close")
+	}
+}
