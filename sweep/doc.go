@@ -12,7 +12,7 @@
 //   - rung: one rank of a ladder, with a trial for each candidate and seed (a rank, not the training budget ASHA calls a rung).
 //   - reference: the ladder's targets trained in full, which its rungs are held against; no rung.
 //   - trial: one training run: model, data, LoRA config, training config, seed.
-//   - attempt: one launch of a trial: one process, one folder, one event file.
+//   - attempt: one launch of a trial: one folder, one event file, a process that may train others before and after.
 //   - val_loss: mean token cross-entropy in nats over the supervised validation tokens, dropout off.
 //   - verdict: what a ladder's facts say.
 //

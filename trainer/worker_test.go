@@ -1,6 +1,8 @@
 package trainer_test
 
 import (
+	"maps"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,8 +16,12 @@ import (
 // TestWorkerTakesTheNext: a trial has the bits that it has alone, whatever numbers its process trained with before.
 func TestWorkerTakesTheNext(t *testing.T) {
 	t.Parallel()
+	const onNF4 = " on NF4"
 	kinds := resumeKinds()
 	kinds["LoRA"] = resumeSpec().LoRA
+	for name, l := range maps.Clone(kinds) {
+		kinds[name+onNF4] = l
+	}
 	onBackends(t, func(t *testing.T, c backend.Choice) {
 		t.Helper()
 		for name, l := range kinds {
@@ -23,6 +29,9 @@ func TestWorkerTakesTheNext(t *testing.T) {
 				t.Parallel()
 				spec := resumeSpec()
 				spec.LoRA = l
+				if strings.HasSuffix(name, onNF4) {
+					spec.Train.Dtype = trial.DtypeNF4
+				}
 				first := assignRows(t, c, spec, resumeRows)
 				next, spec := first, first.Trial.Spec
 				spec.LoRA.Rank, spec.LoRA.Alpha, spec.Seed = 3, 5, 9

@@ -22,7 +22,7 @@ func TestDtypeAutoIsDecidedWhereTheSweepBegins(t *testing.T) {
 		}
 	}
 	out, err := s.command().CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "train.dtype auto is float32") {
+	if err != nil || !strings.Contains(string(out), "train.dtype auto is float32: products in bfloat16 were not measured") {
 		t.Fatalf("run: %v\n%s", err, out)
 	}
 	snapshot, ok := s.snapshot()

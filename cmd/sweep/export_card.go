@@ -73,7 +73,6 @@ func (e export) card(w io.Writer) error {
 	if e.base.embedded {
 		c.Note = fmt.Sprintf("The base model is part of ranksweep; a copy of it lies in %s/, for other programs.", baseFolder)
 	}
-	c.Note = strings.TrimSpace(c.Note + " " + e.quantisedNote())
 	switch {
 	case e.fromGGUF() && !e.request.merged:
 		c.Note = "The base is a GGUF file, which transformers reads with the package gguf (pip install gguf)."
@@ -81,6 +80,7 @@ func (e export) card(w io.Writer) error {
 		c.Note = fmt.Sprintf("The tokenizer is not in this folder but in the base's GGUF file: AutoTokenizer.from_pretrained(%s) reads it.",
 			e.base.arguments())
 	}
+	c.Note = strings.TrimSpace(c.Note + " " + e.quantisedNote())
 	return e.chosen.report.Card(w, e.chosen.ladder, e.chosen.trial.Trial.ID, c)
 }
 

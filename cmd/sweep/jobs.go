@@ -16,18 +16,22 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
-// worthMeasuring is how long a sweep must take, in hours, that measuring how many trials at once are best pays: that takes half a
-// minute for a model of 124M parameters on two cores.
+// worthMeasuring is how long a sweep must take, in hours, that measuring how many trials at once are best pays: for each number it takes
+// starting, compiling, three steps and an evaluation's first batches.
 const worthMeasuring = 0.25
 
 // capacity is what trials may use, of which parallel could run at once. With --jobs auto a long sweep on more cores than one measures
-// how many at once are fastest, and remembers it.
+// how many at once are fastest, and remembers it. Where that fails there is one for each core, as for a short sweep.
 func (a *app) capacity(ctx context.Context, choice backend.Choice, r sweep.Registration, parallel int) (sweep.Capacity, error) {
 	c, err := a.executor.capacity(choice, a.jobs, parallel)
-	if err != nil || a.jobs != jobsAuto || c.Devices > 0 || c.Jobs < 2 || r.Hours(len(local.Cores())) < worthMeasuring {
+	if err != nil || a.jobs != jobsAuto || c.Devices > 0 || c.Jobs < 2 {
 		return c, err
 	}
-	path := filepath.Join(a.root, "cache", "jobs", jobsKey(r, c)+".json")
+	l, hours := r.Heaviest(len(local.Cores()))
+	if hours < worthMeasuring {
+		return c, nil
+	}
+	path := filepath.Join(a.root, "cache", "jobs", jobsKey(r.LargestKind(l), c)+".json")
 	if text, err := os.ReadFile(path); err == nil {
 		var remembered struct{ Jobs int }
 		if json.Unmarshal(text, &remembered) == nil && remembered.Jobs >= 1 && remembered.Jobs <= c.Jobs {
@@ -35,59 +39,49 @@ func (a *app) capacity(ctx context.Context, choice backend.Choice, r sweep.Regis
 			return c, nil
 		}
 	}
-	if c.Jobs, err = a.fastestJobs(ctx, r, c); err != nil {
-		return c, err
+	jobs, err := sweep.FastestJobs(c.Jobs, c.HostBytes, func(jobs int) (sweep.JobsMeasurement, error) {
+		return a.speed(ctx, r, l, c, jobs)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return c, ctx.Err()
+	case err != nil:
+		a.say("%v; training %s at once", err, plural(c.Jobs, "trial"))
+		return c, nil
 	}
+	c.Jobs = jobs
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return c, err
 	}
-	return c, trial.WriteAtomic(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(map[string]int{"jobs": c.Jobs}) })
+	return c, trial.WriteAtomic(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(map[string]int{"jobs": jobs}) })
 }
 
-// jobsKey names what the measurement depends on: the largest work of the first ladder, the backend and the machine.
-func jobsKey(r sweep.Registration, c sweep.Capacity) string {
-	l := r.Ladders[0]
-	spec := l.Rungs[len(l.Rungs)-1].Specs()[0]
-	spec.Seed = 0
+// jobsKey names what the measurement depends on: the work, and the machine.
+func jobsKey(kind string, c sweep.Capacity) string {
 	host, err := os.Hostname()
-	work := trial.New(spec, l.Model.Fingerprint, l.Corpus.Fingerprint, r.Backend).ID
-	sum := sha256.Sum256(fmt.Append(nil, work, host, err, local.Cores(), c))
+	sum := sha256.Sum256(fmt.Append(nil, kind, host, err, local.Cores(), c))
 	return fmt.Sprintf("%x", sum[:8])
 }
 
-// fastestJobs measures.
-func (a *app) fastestJobs(ctx context.Context, r sweep.Registration, c sweep.Capacity) (int, error) {
-	return sweep.FastestJobs(c.Jobs, func(jobs int) (float64, error) {
-		a.say("measuring a few steps of %s at once on %s", plural(jobs, "trial"), plural(len(local.Cores()), "core"))
-		speed, bytes, err := a.speed(ctx, r, c, jobs)
-		if c.HostBytes > 0 && bytes*int64(jobs) > c.HostBytes {
-			speed = 0
-		}
-		if err == nil {
-			a.say("  %.3g steps a second together, %s each", speed, trial.FormatBytes(bytes))
-		}
-		return speed, err
-	})
-}
-
-func (a *app) speed(ctx context.Context, r sweep.Registration, c sweep.Capacity, jobs int) (_ float64, _ int64, err error) {
+func (a *app) speed(ctx context.Context, r sweep.Registration, l sweep.LadderPlan, c sweep.Capacity, jobs int,
+) (m sweep.JobsMeasurement, err error) {
+	a.say("measuring a few steps of %s at once on %s", plural(jobs, "trial"), plural(len(local.Cores()), "core"))
 	root, err := os.MkdirTemp("", "sweep-jobs-")
 	if err != nil {
-		return 0, 0, err
+		return m, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
 	c.Jobs = jobs
 	executor, err := a.executor.open(root, c)
 	if err != nil {
-		return 0, 0, err
+		return m, err
 	}
 	defer func() { err = errors.Join(err, release(executor)) }()
-	calibrator := sweep.Calibrator{Exec: executor, Registration: r, Jobs: jobs, Say: func(int, int) {}}
-	speed, bytes, err := calibrator.Speed(ctx, r.Ladders[0], jobs)
-	if errors.Is(err, context.Canceled) {
-		err = withCode(exitInterrupted, errors.New("interrupted"))
+	calibrator := sweep.Calibrator{Exec: executor, Registration: r, MemoryLimit: c.HostBytes, Jobs: jobs, Say: func(int, int) {}}
+	if m, err = calibrator.Speed(ctx, l, jobs); err == nil {
+		a.say("  %.3g steps a second together, %s each", m.StepsPerSecond, trial.FormatBytes(m.Bytes))
 	}
-	return speed, bytes, err
+	return m, err
 }
 
 // release ends the processes that an executor keeps for further trials.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	"github.com/ranksweep/ranksweep/store"
@@ -43,7 +44,11 @@ func (a *app) readInputs(ctx context.Context, choice backend.Choice, dir string,
 	on := sweep.Registration{Backend: choice.Identity, Platform: choice.Platform, PluginPath: choice.PluginPath}
 	if g.DtypeIsAuto() {
 		g = g.WithDtype(choice.Dtype())
-		a.say("train.dtype auto is %s: a product in bfloat16 is %.2f times as fast as in float32 here", choice.Dtype(), choice.BFloat16Speedup)
+		why := "products in bfloat16 were not measured on this backend"
+		if s := choice.BFloat16Speedup; s > 0 {
+			why = fmt.Sprintf("a product in bfloat16 is %.2f times as fast as in float32 here", s)
+		}
+		a.say("train.dtype auto is %s: %s", choice.Dtype(), why)
 	}
 	return sweep.Planner{Grid: g.Resolve(dir), Inputs: a.newInputs()}.Register(ctx, on)
 }

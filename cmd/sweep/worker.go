@@ -21,7 +21,7 @@ func newWorkerCommand(*app) *cobra.Command {
 	var eventsFD, coordinatorFD int
 	cmd := &cobra.Command{
 		Use:   "worker DIR",
-		Short: "Train one attempt: what a coordinator starts in its own process",
+		Short: "Train an attempt, and those that follow: what a coordinator starts in its own process",
 		Long: "worker trains the attempt that DIR/spec.json describes and appends its events to DIR/events.jsonl.\n" +
 			"Coordinators start it; by hand it repeats one attempt.",
 		Args:   cobra.ExactArgs(1),

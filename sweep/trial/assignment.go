@@ -49,7 +49,7 @@ type Calibration struct {
 
 // Kind names what assignments have in common that one process can train one after another with the same compiled programs: the model, the
 // data, where it runs, and all of the spec but what is an input of the programs. That is the rank within its bucket, scalings, the start,
-// whatever the rate of dropout is unless there is none, and the recipe from step to step.
+// the dropout rate unless it is zero, and the recipe from step to step.
 func (a Assignment) Kind() string {
 	s := a.Trial.Spec
 	l, train := s.LoRA, TrainSpec{

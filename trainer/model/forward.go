@@ -149,9 +149,10 @@ func (m trunk) head(x *Node) *Node {
 // linearCall is one use of a linear module, as its adapter sees it.
 type linearCall struct {
 	lora.Module
-	x, y   *Node // [n, in] and the module's own output [n, out]
-	weight *Node // [in, out] where Conv1D, else [out, in]
-	bias   *Node // [out]; nil where the module has none
+	x, y   *Node               // [n, in] and the module's own output [n, out]
+	weight *Node               // [in, out] where Conv1D, else [out, in]; of blocks as numbers, for what carries no gradient
+	times  func(x *Node) *Node // x·W in x's type
+	bias   *Node               // [out]; nil where the module has none
 }
 
 // linear is x·W + b for x [n, in], with the module's LoRA where it has one.
@@ -161,11 +162,14 @@ func (m trunk) linear(x *Node, module string) *Node {
 	}
 	name := module + ".weight"
 	call := linearCall{Module: m.modules[module], x: x, weight: m.weight(name, x), bias: m.tensors[module+".bias"]}
-	if quantised, ok := m.blocks[name]; ok {
-		call.y = quantised.dot(x, inAxis(call.Module))
-	} else {
-		call.y = dot(x, 1, call.weight, inAxis(call.Module))
+	call.times = func(x *Node) *Node {
+		if quantised, ok := m.blocks[name]; ok {
+			quantised.dtype = x.DType()
+			return quantised.dot(x, inAxis(call.Module))
+		}
+		return dot(x, 1, ConvertDType(call.weight, x.DType()), inAxis(call.Module))
 	}
+	call.y = call.times(x)
 	if call.bias != nil {
 		call.y = Add(call.y, ExpandAxes(call.bias, 0))
 	}

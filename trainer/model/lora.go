@@ -83,7 +83,7 @@ func (l *loraGraph) dora(c linearCall, x, y, branch *Node) *Node {
 	own := y // W·x
 	switch {
 	case l.keys != nil:
-		own = dot(x, 1, ConvertDType(c.weight, dtypes.Float32), inAxis(c.Module))
+		own = c.times(x)
 	case c.bias != nil:
 		own = Sub(y, ExpandAxes(ConvertDType(c.bias, dtypes.Float32), 0))
 	}

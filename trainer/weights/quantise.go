@@ -88,7 +88,7 @@ func nf4Bounds() [15]float32 {
 	return bounds
 }
 
-// level returns the number of the level next to v, of two the lower one.
+// level returns the number of the level next to v, the lower one in a tie.
 func level(bounds *[15]float32, v float32) byte {
 	code := byte(0)
 	for code < 15 && v > bounds[code] {

@@ -3,6 +3,7 @@ package local
 import (
 	"net"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +30,25 @@ func channelOf(fd int) (*net.UnixConn, error) {
 		return nil, err
 	}
 	return conn.(*net.UnixConn), nil
+}
+
+// pending takes a message that is there already; "" where there is none.
+func pending(channel *net.UnixConn) string {
+	raw, err := channel.SyscallConn()
+	if err != nil || channel.SetReadDeadline(time.Time{}) != nil {
+		return ""
+	}
+	text, n := make([]byte, 64), 0
+	err = raw.Read(func(fd uintptr) bool {
+		if got, _, err := unix.Recvfrom(int(fd), text, unix.MSG_DONTWAIT); err == nil {
+			n = got
+		}
+		return true // whatever came: nobody waits
+	})
+	if err != nil {
+		return ""
+	}
+	return string(text[:n])
 }
 
 // redirect makes descriptor to the same file as from, which it closes.

@@ -13,4 +13,6 @@ func newChannel() (*net.UnixConn, *os.File, error) { return nil, nil, errors.Err
 
 func channelOf(int) (*net.UnixConn, error) { return nil, errors.ErrUnsupported }
 
+func pending(*net.UnixConn) string { return "" }
+
 func redirect(_, _ int) error { return errors.ErrUnsupported }

@@ -1,4 +1,4 @@
-// Package local runs attempts as child processes of one machine: one process per attempt, pinned to its own cores, in a
+// Package local runs attempts as child processes of one machine: a process trains one attempt after another, pinned to its own cores, in a
 // session of its own so that it outlives the coordinator and a terminal's Ctrl-C reaches only the coordinator.
 //
 // The attempt's folder is the whole truth: spec.json tells the worker what to do, events.jsonl carries what it did, and the

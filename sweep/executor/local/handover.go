@@ -35,9 +35,6 @@ const (
 	saysTaken = "taken"
 )
 
-// idleLook is how long a message that is there already may take to be read.
-const idleLook = 20 * time.Millisecond
-
 // handoverPatience bounds the wait for a worker's answer, which takes it a moment.
 const handoverPatience = 5 * time.Second
 
@@ -58,7 +55,7 @@ func (w *worker) waits(kind string, slot int) bool {
 	if w.channel == nil || w.kind != kind || w.slot != slot {
 		return false
 	}
-	w.idle = w.idle || w.hears(saysIdle, idleLook)
+	w.idle = w.idle || pending(w.channel) == saysIdle
 	return w.idle
 }
 
@@ -106,13 +103,16 @@ func (e *Executor) claim(a trial.Assignment, slot int) *worker {
 	return w
 }
 
-// makeRoom ends idle workers for a new process: those of its slot, and all where memory is short. The scheduler takes what they hold for
-// free.
-func (e *Executor) makeRoom(slot int) {
-	e.mu.Lock()
-	short := e.resident() > e.HostBytes/4 // the new one may need as much as those that are there, and more
-	e.mu.Unlock()
-	e.dismiss(func(w *worker) bool { return short || w.slot == slot })
+// makeRoom ends idle workers that cannot take the assignment: those of its slot, and all where memory may be short. The scheduler takes
+// what they hold for free, so they stay only beside an attempt whose rank below was measured, with as much again to spare.
+func (e *Executor) makeRoom(a trial.Assignment, slot int) {
+	kind, short := a.Kind(), true
+	if c := a.Calibration; c != nil && c.PeakBytes > 0 {
+		e.mu.Lock()
+		short = e.resident()+2*c.PeakBytes > e.HostBytes/2
+		e.mu.Unlock()
+	}
+	e.dismiss(func(w *worker) bool { return (short || w.slot == slot) && (w.kind != kind || w.slot != slot) })
 }
 
 // Close ends the idle workers. The others end by themselves once their attempt is done and this process is gone.
@@ -128,7 +128,7 @@ func (e *Executor) dismiss(which func(*worker) bool) {
 	for _, w := range e.workers {
 		if which(w) && w.waits(w.kind, w.slot) {
 			w.idle = false
-			w.close() // which the worker takes as its leave
+			w.close() // tells the worker to exit
 			leaving = append(leaving, w)
 		}
 	}

@@ -132,21 +132,27 @@ func TestIdleWorkerThatIsKilled(t *testing.T) {
 	until(t, "the stopped process's end", func() bool { return !runs(first) })
 }
 
-// TestIdleWorkersGoWhereMemoryIsShort: a process of another kind leaves them alone only where there is plenty.
+// TestIdleWorkersGoWhereMemoryIsShort: a process of another kind leaves them alone only where there is plenty beside what it needs.
 func TestIdleWorkersGoWhereMemoryIsShort(t *testing.T) {
 	t.Parallel()
-	for memory, stays := range map[int64]bool{1 << 50: true, 1 << 20: false} {
+	for _, tt := range []struct {
+		memory, needs int64
+		stays         bool
+	}{{1 << 50, 1 << 30, true}, {1 << 50, 1 << 48, false}, {1 << 50, 0, false}, {1 << 20, 1 << 10, false}} {
 		e := reusing(newExecutor(t, t.TempDir(), sweeptest.WorkerFinishes))
 		core := local.Cores()[:1]
-		e.Slots, e.HostBytes = [][]int{core, core}, memory
+		e.Slots, e.HostBytes = [][]int{core, core}, tt.memory
 		first := begin(t, e, assignment("aa/1"))
 		awaitEnd(t, e, "aa/1")
 		other := assignment("bb/1")
 		other.Corpus.Path = "another"
+		if tt.needs > 0 {
+			other.Calibration = &trial.Calibration{PeakBytes: tt.needs}
+		}
 		begin(t, e, other)
 		awaitEnd(t, e, "bb/1")
-		if used := begin(t, e, assignment("cc/1")) == first; used != stays {
-			t.Errorf("with %d bytes: the idle worker is used again: %v", memory, used)
+		if used := begin(t, e, assignment("cc/1")) == first; used != tt.stays {
+			t.Errorf("with %d bytes, and %d for the next: the idle worker is used again: %v", tt.memory, tt.needs, used)
 		}
 		awaitEnd(t, e, "cc/1")
 	}

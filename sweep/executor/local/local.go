@@ -28,7 +28,7 @@ type Executor struct {
 	Slots   [][]int  // cores of each parallel job; empty means that workers are not pinned
 	Devices int      // GPUs that the slots are dealt out to in turn; 0 on a platform without
 
-	HostBytes int64 // memory that all workers may use; idle ones stay only while little of it is in use
+	HostBytes int64 // memory that all workers may use; idle ones stay only where there is plenty beside the next attempt
 
 	mu       sync.Mutex
 	exits    map[trial.AttemptID]exit     // of children this process started
@@ -72,10 +72,10 @@ func (e *Executor) Start(_ context.Context, a trial.Assignment) error {
 	if err := writeSpec(dir, a); err != nil {
 		return err
 	}
+	e.makeRoom(a, slot)
 	if e.handOver(a, slot, dir, files) {
 		return nil
 	}
-	e.makeRoom(slot)
 	return e.launch(a, slot, dir, files)
 }
 
