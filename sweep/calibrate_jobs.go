@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,7 +33,7 @@ func (c *Calibrator) Speed(ctx context.Context, l LadderPlan, jobs int) (JobsMea
 	if err := workers.Wait(); err != nil {
 		return JobsMeasurement{}, fmt.Errorf("measure %d at once: %w", jobs, err)
 	}
-	all := JobsMeasurement{Jobs: jobs}
+	var all JobsMeasurement
 	for _, m := range measured {
 		all.StepsPerSecond += 1 / m.StepSeconds
 		all.Bytes = max(all.Bytes, m.Bytes)
@@ -42,7 +43,6 @@ func (c *Calibrator) Speed(ctx context.Context, l LadderPlan, jobs int) (JobsMea
 
 // JobsMeasurement is what trials that run at once showed.
 type JobsMeasurement struct {
-	Jobs           int
 	StepsPerSecond float64 // of all together
 	Bytes          int64   // the largest peak
 }
@@ -68,8 +68,9 @@ const fewerJobs = 0.95
 func FastestJobs(most int, memory int64, measure func(jobs int) (JobsMeasurement, error)) (int, error) {
 	var candidates []int
 	for jobs := most; jobs >= 1; jobs /= 2 {
-		candidates = append([]int{jobs}, candidates...)
+		candidates = append(candidates, jobs)
 	}
+	slices.Reverse(candidates)
 	best, fastest := candidates[0], JobsMeasurement{}
 	for _, jobs := range candidates {
 		if memory > 0 && int64(jobs)*fastest.Bytes > memory {
@@ -83,10 +84,7 @@ func FastestJobs(most int, memory int64, measure func(jobs int) (JobsMeasurement
 			break
 		}
 		best = jobs
-		if m.StepsPerSecond > fastest.StepsPerSecond {
-			fastest.StepsPerSecond = m.StepsPerSecond
-		}
-		fastest.Bytes = max(fastest.Bytes, m.Bytes)
+		fastest.StepsPerSecond, fastest.Bytes = max(fastest.StepsPerSecond, m.StepsPerSecond), max(fastest.Bytes, m.Bytes)
 	}
 	return best, nil
 }
@@ -104,7 +102,7 @@ func (r Registration) Heaviest(cores int) (heaviest LadderPlan, hours float64) {
 		for _, rung := range l.Rungs {
 			for _, s := range rung.Specs() {
 				t := s.Train
-				tokens := float64(t.Steps) * float64(t.BatchSize*t.GradientAccumulationSteps*s.Data.SequenceLength)
+				tokens := float64(t.Steps) * float64(t.RowsPerStep()*s.Data.SequenceLength)
 				own += 4 * float64(l.Model.Params) * tokens
 			}
 		}

@@ -30,7 +30,7 @@ func TestFastestJobs(t *testing.T) {
 			var measured []int
 			got, err := FastestJobs(tt.most, tt.memory, func(jobs int) (JobsMeasurement, error) {
 				measured = append(measured, jobs)
-				return JobsMeasurement{Jobs: jobs, StepsPerSecond: tt.speeds[jobs], Bytes: 100}, nil
+				return JobsMeasurement{StepsPerSecond: tt.speeds[jobs], Bytes: 100}, nil
 			})
 			if err != nil || got != tt.want || !slices.Equal(measured, tt.measured) {
 				t.Errorf("%d, %v after measuring %v; want %d after %v", got, err, measured, tt.want, tt.measured)

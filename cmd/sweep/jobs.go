@@ -33,7 +33,7 @@ func (a *app) capacity(ctx context.Context, choice backend.Choice, r sweep.Regis
 	}
 	path := filepath.Join(a.root, "cache", "jobs", jobsKey(r.LargestKind(l), c)+".json")
 	if text, err := os.ReadFile(path); err == nil {
-		var remembered struct{ Jobs int }
+		var remembered jobsAnswer
 		if json.Unmarshal(text, &remembered) == nil && remembered.Jobs >= 1 && remembered.Jobs <= c.Jobs {
 			c.Jobs = remembered.Jobs
 			return c, nil
@@ -53,7 +53,12 @@ func (a *app) capacity(ctx context.Context, choice backend.Choice, r sweep.Regis
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return c, err
 	}
-	return c, trial.WriteAtomic(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(map[string]int{"jobs": jobs}) })
+	return c, trial.WriteAtomic(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(jobsAnswer{jobs}) })
+}
+
+// jobsAnswer is what the cache remembers.
+type jobsAnswer struct {
+	Jobs int `json:"jobs"`
 }
 
 // jobsKey names what the measurement depends on: the work, and the machine.
@@ -66,22 +71,33 @@ func jobsKey(kind string, c sweep.Capacity) string {
 func (a *app) speed(ctx context.Context, r sweep.Registration, l sweep.LadderPlan, c sweep.Capacity, jobs int,
 ) (m sweep.JobsMeasurement, err error) {
 	a.say("measuring a few steps of %s at once on %s", plural(jobs, "trial"), plural(len(local.Cores()), "core"))
-	root, err := os.MkdirTemp("", "sweep-jobs-")
-	if err != nil {
-		return m, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
 	c.Jobs = jobs
-	executor, err := a.executor.open(root, c)
-	if err != nil {
-		return m, err
-	}
-	defer func() { err = errors.Join(err, release(executor)) }()
-	calibrator := sweep.Calibrator{Exec: executor, Registration: r, MemoryLimit: c.HostBytes, Jobs: jobs, Say: func(int, int) {}}
-	if m, err = calibrator.Speed(ctx, l, jobs); err == nil {
+	err = a.withCalibrator(r, c, c.HostBytes, func(int, int) {}, func(calibrator *sweep.Calibrator) (err error) {
+		m, err = calibrator.Speed(ctx, l, jobs)
+		return err
+	})
+	if err == nil {
 		a.say("  %.3g steps a second together, %s each", m.StepsPerSecond, trial.FormatBytes(m.Bytes))
 	}
 	return m, err
+}
+
+// withCalibrator lends a calibrator that trains what memory allows, in a folder that is gone afterwards, as its workers are. say is told of
+// progress.
+func (a *app) withCalibrator(r sweep.Registration, c sweep.Capacity, memory int64, say func(rank, step int),
+	do func(*sweep.Calibrator) error,
+) (err error) {
+	root, err := os.MkdirTemp("", "sweep-calibration-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
+	executor, err := a.executor.open(root, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release(executor)) }()
+	return do(&sweep.Calibrator{Exec: executor, Registration: r, MemoryLimit: memory, Jobs: c.Jobs, Say: say})
 }
 
 // release ends the processes that an executor keeps for further trials.

@@ -159,31 +159,21 @@ func (a *app) addCheckpointing(ctx context.Context, f *sweep.Forecast, r sweep.R
 
 // calibrate measures the ladders' lowest and highest ranks in a folder that is removed.
 func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.Limits, capacity sweep.Capacity,
-) (_ []sweep.MeasuredEnds, err error) {
-	root, err := os.MkdirTemp("", "sweep-calibration-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
+) (measured []sweep.MeasuredEnds, err error) {
 	if capacity.Devices > 0 { // what is being measured shares no device
 		capacity.Jobs = min(capacity.Jobs, capacity.Devices)
 	}
-	executor, err := a.executor.open(root, capacity)
-	if err != nil {
-		return nil, err
+	say := func(rank, step int) {
+		if step == 0 {
+			a.say("measuring rank %d: a few steps and batches of an evaluation", rank)
+			return
+		}
+		a.say("measuring rank %d: step %d done", rank, step)
 	}
-	defer func() { err = errors.Join(err, release(executor)) }()
-	c := sweep.Calibrator{
-		Exec: executor, Registration: r, MemoryLimit: limits.Memory, Jobs: capacity.Jobs,
-		Say: func(rank, step int) {
-			if step == 0 {
-				a.say("measuring rank %d: a few steps and batches of an evaluation", rank)
-				return
-			}
-			a.say("measuring rank %d: step %d done", rank, step)
-		},
-	}
-	measured, err := c.Measure(ctx)
+	err = a.withCalibrator(r, capacity, limits.Memory, say, func(c *sweep.Calibrator) (err error) {
+		measured, err = c.Measure(ctx)
+		return err
+	})
 	if errors.Is(err, context.Canceled) {
 		err = withCode(exitInterrupted, errors.New("interrupted"))
 	}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
@@ -33,15 +32,6 @@ func (s *testSweep) processes() (pids []int) {
 	return pids
 }
 
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
 // TestWorkersAreUsedAgain: a sweep takes fewer processes than trials, and leaves none behind.
 func TestWorkersAreUsedAgain(t *testing.T) {
 	t.Parallel()
@@ -62,7 +52,7 @@ func TestWorkersAreUsedAgain(t *testing.T) {
 	if len(pids) == 0 || len(pids) >= len(paths) {
 		t.Errorf("%d processes ran %d attempts", len(pids), len(paths))
 	}
-	eventually(t, "the workers' end", func() bool { return len(s.processes()) == 0 })
+	until(t, "the workers' end", func() bool { return len(s.processes()) == 0 })
 }
 
 // TestWorkersOutliveAKilledCoordinatorByTheirTrial: a busy worker trains on to its trial's end, and no worker stays behind.
@@ -73,18 +63,18 @@ func TestWorkersOutliveAKilledCoordinatorByTheirTrial(t *testing.T) {
 			t.Parallel()
 			s := newTestSweep(t, backend.PlatformGo, 40)
 			cmd := s.start(s.command())
-			eventually(t, "a second attempt", func() bool { return s.attempts() > 2 && s.livingWorkers() > 0 })
+			until(t, "a second attempt", func() bool { return s.attempts() > 2 && s.livingWorkers() > 0 })
 			if stopped { // it hands nothing over
 				if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 					t.Fatal(err)
 				}
-				eventually(t, "the end of what trains", func() bool { return s.livingWorkers() == 0 })
+				until(t, "the end of what trains", func() bool { return s.livingWorkers() == 0 })
 			}
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			cmd.wait()
-			eventually(t, "the workers' end", func() bool { return len(s.processes()) == 0 })
+			until(t, "the workers' end", func() bool { return len(s.processes()) == 0 })
 			s.started = true
 			s.finish()
 			again, err := filepath.Glob(s.path("runs", "trials", "*", "2"))

@@ -103,10 +103,7 @@ func (r *reader) contradictions() {
 	named := slices.ContainsFunc(g.layersName, func(v []string) bool { return v != nil })
 	pissa, truncates := slices.Contains(g.init, lora.InitPiSSA), g.strategy != sweep.StrategyLadder
 	strategy := "strategy: " + string(g.strategy) + " truncates updates"
-	for _, c := range []struct {
-		wrong     bool
-		path, say string
-	}{
+	r.failEach([]contradiction{
 		{
 			layers && pattern, "lora.layers_to_transform",
 			"needs target_modules as a list of names, not a text (PEFT's rule); write the names, or put the layers into the expression",
@@ -142,6 +139,15 @@ func (r *reader) contradictions() {
 		},
 		{!g.rank.full && len(g.fullRate) > 0, "train.full_learning_rate", "is that of full fine-tuning; write full after the last rank, or " +
 			"remove it"},
+		{g.plusEmbed > 0 && g.plusRatio == 0, "lora.loraplus_lr_embedding", "belongs to LoRA+; write loraplus_lr_ratio too"},
+	})
+	r.dtypeContradictions()
+}
+
+// dtypeContradictions reports them for train.dtype.
+func (r *reader) dtypeContradictions() {
+	g := &r.grid
+	r.failEach([]contradiction{
 		{
 			g.rank.full && slices.ContainsFunc(g.train.dtype, quantises), "train.dtype",
 			"quantises the base, which full in lora.rank would have to train; remove full, or write float32 or bfloat16",
@@ -151,8 +157,17 @@ func (r *reader) contradictions() {
 			r.given["train.compute_dtype"] != position{} && slices.ContainsFunc(g.train.dtype, func(v string) bool { return !quantises(v) }),
 			"train.compute_dtype", "belongs to dtype nf4, int8 and gguf; float32 and bfloat16 say themselves what is computed with; remove it",
 		},
-		{g.plusEmbed > 0 && g.plusRatio == 0, "lora.loraplus_lr_embedding", "belongs to LoRA+; write loraplus_lr_ratio too"},
-	} {
+	})
+}
+
+// contradiction is what is wrong with a key where others are as they are.
+type contradiction struct {
+	wrong     bool
+	path, say string
+}
+
+func (r *reader) failEach(all []contradiction) {
+	for _, c := range all {
 		if c.wrong {
 			r.failAt(r.given[c.path], "%s: %s", c.path, c.say)
 		}
