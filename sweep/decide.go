@@ -17,7 +17,7 @@ type Capacity struct {
 type Decision struct {
 	Register []Drawn           // trials to add to their ladders before anything else: the next decision may start them
 	Start    []Launch          // in order, at most as many as fit
-	Stop     []trial.AttemptID // live attempts that must checkpoint and end (time limit)
+	Stop     []trial.AttemptID // live attempts that must checkpoint and end: time is up, or they train ahead in vain
 	Verdicts []plateau.Verdict // one per ladder, in ladder order; StateRunning while undecided
 	Done     bool              // nothing is live, nothing will start
 }
@@ -43,11 +43,12 @@ type Launch struct {
 // I/O, no randomness, so a resumed sweep decides as an uninterrupted one.
 //
 // Safety, whatever the facts: no trial starts while an attempt of it is live or has no outcome; no rung starts before the
-// one below it is finished and the rule says go on, but for the lowest of a climb, the one that is screened and scouts; no extra seed
-// is trained that the rule did not draw; in a race no rung from the third on starts before the ladders have been compared at
+// one below it is finished and the rule says go on, but for the lowest of a climb, the one that is screened, scouts, and one that the climb
+// is sure to reach while a job would idle; no extra seed is trained that the rule did not draw; in a race no rung from the third on starts before the ladders have been compared at
 // the one below; at most Capacity.Jobs trials run; nothing starts once limits.time is spent. Within that: trials that were
 // interrupted or crashed continue first, then new ones in ladder, rank and seed order, each where the
-// estimates of all running trials still fit into memory. A trial shared by several ladders runs once. A ladder's reference begins after
+// estimates of all running trials still fit into memory; then, on jobs that are left, what ladders have not asked for yet (ahead). A trial
+// shared by several ladders runs once. A ladder's reference begins after
 // all that open ladders wait for, once the ladder has come to its own end.
 func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 	p := newPlan(s, live, c)
@@ -76,6 +77,10 @@ func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 		}
 	}
 	d.Start = p.launches()
+	if p.blocked || open == 0 {
+		d.Stop = p.needless(live)
+	}
+	d.Start = append(d.Start, p.startAhead(standings)...)
 	d.Done = len(p.running) == 0 && open == 0
 	return d
 }

@@ -13,7 +13,10 @@ type plan struct {
 	jobs      int
 	bytes     int64 // the memory that trials share; 0 means no bound
 	share     int   // how many of them share it at most: all jobs, or those of a device
+	devices   int   // that the jobs are dealt out to
 	running   map[trial.ID]bool
+	awaited   map[trial.ID]bool  // of them, those that some ladder waits for
+	blocked   bool               // some trial that a ladder waits for cannot start yet
 	used      []int64            // estimates of the running trials, the largest first
 	unknown   bool               // some running trial has no estimate
 	peaks     map[likeness]int64 // the largest of the sweep's trials; nil until one is asked for
@@ -31,11 +34,13 @@ type startable struct {
 }
 
 func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
-	p := &plan{snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, share: c.Jobs, running: s.running(live)}
+	p := &plan{
+		snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, share: c.Jobs, devices: max(1, c.Devices), running: s.running(live),
+		awaited: map[trial.ID]bool{},
+	}
 	if trial.OnDevice(s.Sweep.Platform) {
 		p.bytes = c.DeviceBytes
-		devices := max(1, c.Devices)
-		p.share = (c.Jobs + devices - 1) / devices
+		p.share = (c.Jobs + p.devices - 1) / p.devices
 	}
 	if len(p.running) == 0 {
 		return p
@@ -78,22 +83,24 @@ func (s standing) runs(running map[trial.ID]bool) bool {
 	})
 }
 
-// add gathers the trials that could start of what a ladder waits for, unless no job is free.
+// add gathers the trials that could start of what a ladder waits for.
 func (p *plan) add(ladder int, st *standing) {
-	if len(p.running) >= p.jobs {
-		return
-	}
 	for _, w := range st.work() {
 		p.gather(w.trials, func(t *TrialFacts) startable { return startable{ladder, st, w.index, t, w.screen} }, w.closed)
 	}
 }
 
-// gather keeps those of the trials that are not over, but for what has not begun of closed candidates.
+// gather keeps those of the trials that are neither over nor running, but for what has not begun of closed candidates, while a job is
+// free.
 func (p *plan) gather(trials []TrialFacts, start func(*TrialFacts) startable, closed []int) {
 	for i := range trials {
 		t := &trials[i]
 		switch begun := len(t.Attempts) > 0; {
 		case t.State().Over() || !begun && slices.Contains(closed, t.Candidate):
+		case p.running[t.Trial.ID]:
+			p.awaited[t.Trial.ID] = true
+		case len(p.running) >= p.jobs:
+			p.blocked = true
 		case begun:
 			p.continues = append(p.continues, start(t))
 		default:
@@ -106,14 +113,16 @@ func (p *plan) gather(trials []TrialFacts, start func(*TrialFacts) startable, cl
 func (p *plan) launches() []Launch {
 	var start []Launch
 	for _, c := range slices.Concat(p.continues, p.begins) {
-		if len(p.running) >= p.jobs {
-			break
-		}
 		if p.running[c.trial.Trial.ID] {
 			continue
 		}
+		if len(p.running) >= p.jobs {
+			p.blocked = true
+			break
+		}
 		estimate := p.estimate(c.ladder, c.rung, c.trial)
 		if !p.fits(estimate) {
+			p.blocked = true
 			continue
 		}
 		p.running[c.trial.Trial.ID] = true

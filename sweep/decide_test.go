@@ -64,12 +64,19 @@ func TestDecideStarts(t *testing.T) {
 				id := begin(s, at(s, 0, 0, 0))
 				conclude(s, at(s, 0, 0, 0), trial.Outcome{State: trial.OutcomeInterrupted})
 				return []trial.AttemptID{id}
-			}, sweep.Capacity{Jobs: 4}, []string{"16/1/1#1"},
+			}, sweep.Capacity{Jobs: 2}, []string{"16/1/1#1"},
 		},
-		"the next rung waits for every seed": {
+		"ranks that are sure to be reached begin on idle jobs": {
 			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
 				finish(s, at(s, 0, 0, 0), done(4.8))
 				return []trial.AttemptID{begin(s, at(s, 0, 0, 1))}
+			}, sweep.Capacity{Jobs: 3}, []string{"16/2/0#1", "16/2/1#1"},
+		},
+		"ranks beyond those wait": {
+			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
+				finishRung(s, 1, loss(4.8))
+				finishRung(s, 2, loss(4.8))
+				return []trial.AttemptID{begin(s, at(s, 0, 2, 0)), begin(s, at(s, 0, 2, 1))}
 			}, sweep.Capacity{Jobs: 4}, nil,
 		},
 		"interrupted trials go first": {
@@ -80,7 +87,7 @@ func TestDecideStarts(t *testing.T) {
 			}, sweep.Capacity{Jobs: 2}, []string{"32/1/1#3", "16/1/0#1"},
 		},
 		"a shared trial starts once": {
-			[]float64{16, 16}, nil, sweep.Capacity{Jobs: 4}, []string{"16/1/0#1", "16/1/1#1"},
+			[]float64{16, 16}, nil, sweep.Capacity{Jobs: 2}, []string{"16/1/0#1", "16/1/1#1"},
 		},
 		"a failed rung is finished, then the ladder stops": {
 			[]float64{16, 32}, func(s *sweep.Snapshot) []trial.AttemptID {
@@ -130,7 +137,7 @@ func TestDecideStarts(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := registered(t, tt.alphas, []int{1, 2, 4}, 0, 1)
+			s := registered(t, tt.alphas, []int{1, 2, 4, 8}, 0, 1)
 			var live []trial.AttemptID
 			if tt.facts != nil {
 				live = tt.facts(&s)
@@ -351,9 +358,12 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 			t.Fatalf("%s: nothing runs, nothing starts, and it is not done", order)
 		}
 		i := rapid.IntRange(0, len(live)-1).Draw(t, order)
+		if len(d.Stop) > 0 {
+			i = slices.Index(live, d.Stop[0])
+		}
 		id := live[i].Trial()
 		live = slices.Delete(live, i, i+1)
-		interrupted := rapid.IntRange(0, 9).Draw(t, order+" interrupted") == 0
+		interrupted := len(d.Stop) > 0 || rapid.IntRange(0, 9).Draw(t, order+" interrupted") == 0
 		ranks := screens[id]
 		if interrupted {
 			ranks = ranks[:rapid.IntRange(0, len(ranks)).Draw(t, order+" screened")]
@@ -455,8 +465,8 @@ func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
 	}
 }
 
-// checkRung fails if a trial may not be started: a lower rung is not finished, or the rule has stopped below; and an extra
-// seed where the rule does not draw it.
+// checkRung fails if a trial may not be started: the rule has stopped below, or would if all lower rungs that are not finished were strikes;
+// and an extra seed where the rule does not draw it.
 func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	at := slices.IndexFunc(l.Rungs, func(r sweep.Rung) bool { return r.Rank == launch.Rank })
 	extra := slices.ContainsFunc(l.Rungs[at].Trials, func(f sweep.TrialFacts) bool { return f.Extra && f.Trial.ID == launch.Trial })
@@ -466,10 +476,10 @@ func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 			counted = append(counted, r.Losses())
 			continue
 		}
-		if i < at {
-			t.Fatalf("rank %d starts before rank %d is finished", launch.Rank, r.Rank)
+		if extra || i >= at {
+			break
 		}
-		break
+		counted = append(counted, hopeless(r.Rank, w.snapshot.Sweep.Seeds))
 	}
 	if len(counted) == 0 {
 		return
@@ -498,6 +508,15 @@ func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	}
 }
 
+// hopeless are losses that gain over no others.
+func hopeless(rank int, seeds []int64) plateau.Losses {
+	l := plateau.Losses{Rank: rank, Seeds: seeds, ValLoss: make([]float64, len(seeds)), Complete: true}
+	for i := range l.ValLoss {
+		l.ValLoss[i] = 100
+	}
+	return l
+}
+
 // waiting reports whether some of a rung's trials of these seeds are not over, and how many were unstable.
 func waiting(r sweep.Rung, seeds []int64) (pending bool, unstable int) {
 	for _, f := range r.Trials {
@@ -511,7 +530,7 @@ func waiting(r sweep.Rung, seeds []int64) (pending bool, unstable int) {
 	return pending, unstable
 }
 
-// checkNeeded fails if a trial is started that a sparing climb did not ask for.
+// checkNeeded fails if a trial is started that a sparing climb did not ask for, nor would to claim a plateau, nor certainly asks for next.
 func (w world) checkNeeded(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	rule := w.snapshot.Sweep.Rule
 	rule.GridSeeds = w.snapshot.Sweep.Seeds
@@ -524,33 +543,53 @@ func (w world) checkNeeded(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 			}
 		}
 	}
-	for _, r := range l.Rungs {
+	for i, r := range l.Rungs {
 		pending, unstable := waiting(r, c.NextSeeds())
 		if !pending && 2*unstable > len(c.NextSeeds()) {
 			c.WantAll()
 			pending, _ = waiting(r, c.NextSeeds())
 		}
-		if pending {
-			if r.Rank != launch.Rank || !slices.Contains(c.NextSeeds(), seed) {
-				t.Fatalf("seed %d of rank %d starts, while rank %d waits for seeds %v", seed, launch.Rank, r.Rank, c.NextSeeds())
-			}
-			return
+		if !pending {
+			c.Add(r.Losses())
 		}
-		c.Add(r.Losses())
-		if d := c.Draw; d != nil {
-			if !slices.Contains(d.Ranks, launch.Rank) || !slices.Contains(d.Seeds, seed) {
-				t.Fatalf("seed %d of rank %d starts, while the rule asks for %+v", seed, launch.Rank, d)
-			}
-			return
+		switch asked := c.Draw; {
+		case !pending && asked == nil && !c.Stopped:
+			continue
+		case asked != nil && slices.Contains(asked.Ranks, launch.Rank) && slices.Contains(asked.Seeds, seed):
+		case (pending || asked != nil && asked.Grid) && slices.Contains(rule.GridSeeds, seed) && claims(c, r.Rank, launch.Rank):
+		case pending && launch.Rank > r.Rank && certain(c, l.Rungs[i:], launch.Rank, seed):
+		case asked != nil && asked.Grid && slices.IndexFunc(l.Rungs, at(launch.Rank))-i <= c.Certain():
+		default:
+			t.Fatalf("seed %d of rank %d starts at rank %d (pending %v), while the rule asks for %+v", seed, launch.Rank, r.Rank, pending, asked)
 		}
-		if c.Stopped {
-			t.Fatalf("rank %d starts beyond a plateau", launch.Rank)
-		}
+		return
 	}
 	c.Finish()
-	if d := c.Draw; d == nil || !slices.Contains(d.Ranks, launch.Rank) || !slices.Contains(d.Seeds, seed) {
+	if d := c.Draw; d == nil || !slices.Contains(d.Seeds, seed) || !slices.Contains(d.Ranks, launch.Rank) && !d.Grid {
 		t.Fatalf("seed %d of rank %d starts, while the rule asks for %+v at the end", seed, launch.Rank, d)
 	}
+}
+
+func at(rank int) func(sweep.Rung) bool { return func(r sweep.Rung) bool { return r.Rank == rank } }
+
+// claims reports whether a claim made at a rank would rest on another one.
+func claims(c *plateau.Climb, at, rank int) bool {
+	return rank == at || rank < at && len(c.Rungs) > 0 && rank >= c.Rungs[c.Incumbent].Rank
+}
+
+// certain reports whether a climb that waits for the first of these rungs asks for the seed at the rank, even if all rungs below it were
+// strikes.
+func certain(c *plateau.Climb, rungs []sweep.Rung, rank int, seed int64) bool {
+	for _, r := range rungs {
+		if r.Rank == rank {
+			return slices.Contains(c.NextSeeds(), seed)
+		}
+		if c.Add(hopeless(r.Rank, c.NextSeeds())); c.Stopped || c.Draw != nil && !slices.Contains(c.Draw.Ranks, r.Rank) {
+			return false
+		}
+		c.Draw = nil
+	}
+	return false
 }
 
 // TestDecideSafeAndOrderFree: no order of events leads beyond a plateau, to a trial twice at once, or to another verdict.

@@ -22,6 +22,7 @@ type heat struct {
 // place is what a race lets a ladder do.
 type place struct {
 	rungs  int          // that it may climb
+	racing bool         // it is in a race at all
 	held   bool         // it waits for the scouts of others
 	lag    *plateau.Lag // why it is out; nil where it is not
 	leader int          // the ladder that lag is behind
@@ -151,6 +152,7 @@ func (s Snapshot) race(standings []*standing) []place {
 			run = heat.scout
 		}
 		for i, p := range run() {
+			p.racing = true
 			places[group[i]] = p
 		}
 	}
@@ -168,6 +170,7 @@ func (s *standing) within(p place, all Snapshot, ladder int, q plateau.Quantiles
 	case all.Sweep.Strategy == StrategyScout && (p.held || p.lag != nil):
 		return s.scoutedOnly(p, all, ladder, q)
 	case s.current < p.rungs:
+		s.racing = p.racing
 		return s
 	}
 	short := walk(all.Sweep, all.Ladders[ladder], 0, p.rungs, q)

@@ -33,12 +33,9 @@ func (s standing) awaitsReference() bool {
 // noRung is the index of the rung that a trial of the reference stands at.
 const noRung = -1
 
-// addReference gathers the trials that could start of a ladder's reference, unless no job is free.
+// addReference gathers the trials that could start of a ladder's reference.
 func (p *plan) addReference(ladder int, st *standing) {
-	if len(p.running) < p.jobs {
-		work := st.referenceWork()
-		p.gather(work, func(t *TrialFacts) startable { return startable{ladder, st, noRung, t, nil} }, nil)
-	}
+	p.gather(st.referenceWork(), func(t *TrialFacts) startable { return startable{ladder, st, noRung, t, nil} }, nil)
 }
 
 // ReferenceChoice returns the candidate of the reference with the lowest mean loss over its seeds, of those whose trials are all done.

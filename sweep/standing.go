@@ -31,6 +31,7 @@ type standing struct {
 	end     ending
 	closed  []int // candidates of the current rung of which no trial begins that has not begun
 
+	racing bool         // what other ladders show may end it
 	held   bool         // the current rung waits for other ladders of the race
 	lag    *plateau.Lag // by how much the ladder is behind the leader of the race; nil where it is not out
 	leader Ladder       // that it is behind

@@ -69,16 +69,22 @@ func (s standing) awaited(index int) assignedRung {
 	return assignedRung{index: index, trials: s.ladder.Rungs[index].grid().Trials, closed: closed}
 }
 
-// Needed returns a ladder without the trials that its verdict did not ask for, where that is sparing with the sweep's seeds. Rungs that
-// were not judged yet stay whole.
+// Needed returns a ladder without the trials that its verdict did not ask for: seeds, where that is sparing with the sweep's, and what was
+// trained above the rung that ended the ladder. Rungs that were not judged yet stay whole.
 func (l Ladder) Needed(v plateau.Verdict, seeds []int64) Ladder {
 	l.Rungs = slices.Clone(l.Rungs)
+	last := -1
 	for i, r := range l.Rungs {
 		at := slices.IndexFunc(v.Rungs, func(judged plateau.RungVerdict) bool { return judged.Rank == r.Rank })
-		if at < 0 || v.Rungs[at].GridSeeds == 0 {
+		if at < 0 {
 			continue
 		}
-		l.Rungs[i] = r.asked(seeds[:v.Rungs[at].GridSeeds])
+		if last = i; v.Rungs[at].GridSeeds > 0 {
+			l.Rungs[i] = r.asked(seeds[:v.Rungs[at].GridSeeds])
+		}
+	}
+	for i := last + 2; i < len(l.Rungs) && v.State != plateau.StateRunning; i++ {
+		l.Rungs[i] = Rung{Rank: l.Rungs[i].Rank}
 	}
 	return l
 }

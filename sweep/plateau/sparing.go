@@ -49,6 +49,16 @@ func (c *Climb) Sparing() bool { return c.rule.Sparing() }
 // NextSeeds are those that the next rung is to have been trained with when it is added.
 func (c *Climb) NextSeeds() []int64 { return c.rule.GridSeeds[:c.begin(len(c.Rungs))] }
 
+// Certain is how many rungs the climb will take, where there are as many, after the one that it waits for, whatever that one's losses are:
+// patience cannot run out before. The lowest rung is no strike.
+func (c *Climb) Certain() int {
+	strikes := c.count
+	if len(c.Rungs) > 0 {
+		strikes++
+	}
+	return max(0, c.rule.Patience-strikes)
+}
+
 // WantAll lets the next rung begin with all of the grid's seeds: what became of the first ones says too little.
 func (c *Climb) WantAll() { c.whole = len(c.Rungs) + 1 }
 
