@@ -69,8 +69,8 @@ func (s standing) awaited(index int) assignedRung {
 	return assignedRung{index: index, trials: s.ladder.Rungs[index].grid().Trials, closed: closed}
 }
 
-// Needed returns a ladder without the trials that its verdict did not ask for: seeds, where that is sparing with the sweep's, and what was
-// trained above the rung that ended the ladder. Rungs that were not judged yet stay whole.
+// Needed returns a ladder without the trials that its verdict did not ask for: seeds, where that is sparing with the sweep's, and ranks
+// that were trained ahead above the one that ended the ladder. Rungs that were not judged yet stay whole.
 func (l Ladder) Needed(v plateau.Verdict, seeds []int64) Ladder {
 	l.Rungs = slices.Clone(l.Rungs)
 	last := -1
@@ -83,7 +83,10 @@ func (l Ladder) Needed(v plateau.Verdict, seeds []int64) Ladder {
 			l.Rungs[i] = r.asked(seeds[:v.Rungs[at].GridSeeds])
 		}
 	}
-	for i := last + 2; i < len(l.Rungs) && v.State != plateau.StateRunning; i++ {
+	if v.State == plateau.StateRunning || v.State == plateau.StateOutraced {
+		return l // a race trains no rank ahead: what is there was trained before, or for another sweep
+	}
+	for i := last + 2; i < len(l.Rungs); i++ {
 		l.Rungs[i] = Rung{Rank: l.Rungs[i].Rank}
 	}
 	return l
