@@ -77,7 +77,7 @@ func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 		}
 	}
 	d.Start = p.launches()
-	if p.blocked || open == 0 {
+	if p.blocked && !p.leaving || open == 0 {
 		d.Stop = p.needless(live)
 	}
 	d.Start = append(d.Start, p.startAhead(standings)...)

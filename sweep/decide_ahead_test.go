@@ -72,6 +72,10 @@ func TestDecideStopsWhatTrainsInVain(t *testing.T) {
 	if !slices.Equal(d.Stop, []trial.AttemptID{inVain}) || len(d.Start) > 0 {
 		t.Errorf("%v stop and %v start with one job, want %s to make room", d.Stop, names(s, d.Start), inVain)
 	}
+	leaving := trial.NewAttemptID(s.Ladders[0].Rungs[2].Trials[0].Trial.ID, 1)
+	if d := sweep.Decide(s, []trial.AttemptID{inVain, leaving}, sweep.Capacity{Jobs: 2}); len(d.Stop) > 0 {
+		t.Errorf("%v stop while a job is about to be free", d.Stop)
+	}
 	edit(&s, inVain.Trial(), func(f *sweep.TrialFacts) { f.Attempts[0].Sweep = "another" })
 	if d := sweep.Decide(s, []trial.AttemptID{inVain}, sweep.Capacity{Jobs: 1}); len(d.Stop) > 0 {
 		t.Errorf("%v stop, which another sweep trains", d.Stop)

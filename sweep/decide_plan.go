@@ -17,6 +17,7 @@ type plan struct {
 	running   map[trial.ID]bool
 	awaited   map[trial.ID]bool  // of them, those that some ladder waits for
 	blocked   bool               // some trial that a ladder waits for cannot start yet
+	leaving   bool               // some worker is about to exit, which frees its job
 	used      []int64            // estimates of the running trials, the largest first
 	unknown   bool               // some running trial has no estimate
 	peaks     map[likeness]int64 // the largest of the sweep's trials; nil until one is asked for
@@ -49,6 +50,7 @@ func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	s.each(func(l, r int, t *TrialFacts) {
 		if id := t.Trial.ID; p.running[id] && !seen[id] {
 			seen[id] = true
+			p.leaving = p.leaving || !t.open()
 			p.take(p.estimate(l, r, t))
 		}
 	})
