@@ -56,7 +56,7 @@ func TestVerdictTableHasMediansAndPairedRatios(t *testing.T) {
 | sweep run | 20 (10–40) | 1.00 (1.00–1.00) | 10 | 4.5000 at rank 8 |
 | a plain PEFT loop over all | 40 (30–160) | 3.00 (2.00–4.00) | 14 | 4.5100 at rank 16 |
 `
-	if diff := cmp.Diff(want, verdictTable(our, their).String()); diff != "" {
+	if diff := cmp.Diff(want, verdictTable([]side{{"sweep run", our}, {"a plain PEFT loop over all", their}}).String()); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
 }

@@ -69,7 +69,21 @@ type result struct {
 	Recommendation string  `json:"-"`
 }
 
-// compare runs both sides in turn, each from the start of its process and without anything that an earlier run left.
+// scouted writes the grid with strategy: scout into its own folder, where its paths mean the same.
+func scouted(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".bench-scout-*.yaml")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(append(text, "\nstrategy: scout\n"...))
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// compare runs all sides in turn, each from the start of its process and without anything that an earlier run left.
 func (v verdicts) compare(ctx context.Context, path string, m machine, stdout io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "bench-sweep-")
 	if err != nil {
@@ -80,20 +94,33 @@ func (v verdicts) compare(ctx context.Context, path string, m machine, stdout io
 	if err != nil {
 		return err
 	}
-	var our, their []result
-	for i := range v.rounds {
-		a, err := v.sweep(ctx, path, filepath.Join(dir, "root-"+strconv.Itoa(i)))
-		if err != nil {
-			return err
-		}
-		b, err := v.loop(ctx, job)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(v.stderr, "%s, round %d of %d: %.0f s, a plain loop %.0f s\n", path, i+1, v.rounds, a.Seconds, b.Seconds)
-		our, their = append(our, a), append(their, b)
+	scout, err := scouted(path)
+	if err != nil {
+		return err
 	}
-	return writeVerdicts(stdout, path, m, our, their)
+	defer func() { err = errors.Join(err, os.Remove(scout)) }()
+	sides := []side{{name: "sweep run"}, {name: "sweep run, strategy: scout"}, {name: "a plain PEFT loop over all"}}
+	for i := range v.rounds {
+		for s, run := range []func() (result, error){
+			func() (result, error) { return v.sweep(ctx, path, filepath.Join(dir, "root-"+strconv.Itoa(i))) },
+			func() (result, error) { return v.sweep(ctx, scout, filepath.Join(dir, "scout-"+strconv.Itoa(i))) },
+			func() (result, error) { return v.loop(ctx, job) },
+		} {
+			r, err := run()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(v.stderr, "%s, round %d of %d: %s: %.0f s\n", path, i+1, v.rounds, sides[s].name, r.Seconds)
+			sides[s].all = append(sides[s].all, r)
+		}
+	}
+	return writeVerdicts(stdout, path, m, sides)
+}
+
+// side is what one way to a verdict came to, by round.
+type side struct {
+	name string
+	all  []result
 }
 
 // sweep runs the grid in a root that is not there yet.
@@ -159,20 +186,19 @@ func (v verdicts) loop(ctx context.Context, job string) (r result, err error) {
 	return r, err
 }
 
-func writeVerdicts(w io.Writer, path string, m machine, our, their []result) error {
-	return writeSection(w, "Time to the verdict: "+path, m, verdictTable(our, their), our[len(our)-1].Recommendation,
-		fmt.Sprintf("%d rounds: median (smallest–largest), from the start of the process, sweep run in a fresh root", len(our)))
+func writeVerdicts(w io.Writer, path string, m machine, sides []side) error {
+	last := len(sides[0].all) - 1
+	return writeSection(w, "Time to the verdict: "+path, m, verdictTable(sides),
+		sides[0].all[last].Recommendation, "With strategy: scout: "+sides[1].all[last].Recommendation,
+		fmt.Sprintf("%d rounds: median (smallest–largest), from the start of the process, sweep run in a fresh root", last+1))
 }
 
-func verdictTable(our, their []result) table {
+func verdictTable(sides []side) table {
 	t := table{{"side", "wall time, s", "it ÷ ours", "trials trained", "lowest val_loss of a rank"}}
-	for _, side := range []struct {
-		name string
-		all  []result
-	}{{"sweep run", our}, {"a plain PEFT loop over all", their}} {
+	for _, side := range sides {
 		last := side.all[len(side.all)-1]
 		t = append(t, []string{
-			side.name, spreadOf("%.0f", seconds(side.all)), spreadOf("%.2f", ratios(seconds(side.all), seconds(our))),
+			side.name, spreadOf("%.0f", seconds(side.all)), spreadOf("%.2f", ratios(seconds(side.all), seconds(sides[0].all))),
 			strconv.Itoa(last.Trials), fmt.Sprintf("%.4f at rank %d", last.ValLoss, last.Rank),
 		})
 	}
