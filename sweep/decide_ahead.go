@@ -10,7 +10,8 @@ import (
 // it, so whether and when it ran changes no verdict.
 
 // ahead returns what an open ladder may ask for next. First come ranks that it will climb to whatever the current one shows, unless that
-// fails or does not fit, or other ladders may end the climb; then the grid's further seeds of the ranks that a claim would rest on.
+// fails or does not fit, or other ladders may end the climb; then the grid's further seeds, which a claim would rest on, of these ranks, the
+// current one and those down to the incumbent.
 func (s standing) ahead(info Info, full Ladder) []assignedRung {
 	drawn := s.climb.Draw != nil && !s.climb.Draw.Grid
 	if s.held || s.scouting || s.screens != nil || drawn || s.fails() {
@@ -21,15 +22,19 @@ func (s standing) ahead(info Info, full Ladder) []assignedRung {
 	if len(s.counted) > 0 {
 		lowest, incumbent = s.counted[0], s.counted[s.climb.Incumbent]
 	}
+	certain := s.current
+	if !s.racing {
+		certain = min(len(full.Rungs)-1, s.current+s.climb.Certain())
+	}
 	var work []assignedRung
-	for i := s.current + 1; i < min(len(full.Rungs), s.current+1+s.climb.Certain()) && !s.racing; i++ {
+	for i := s.current + 1; i <= certain; i++ {
 		work = append(work, full.beforeAsked(i, rule.GridSeeds[:rule.Begin(i-lowest)]))
 	}
 	if !rule.Sparing() {
 		return work
 	}
 	for i := range rule.GridSeeds {
-		for r := incumbent; r <= s.current; r++ {
+		for r := incumbent; r <= certain; r++ {
 			work = append(work, full.beforeAsked(r, rule.GridSeeds[i:i+1]))
 		}
 	}

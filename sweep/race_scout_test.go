@@ -154,7 +154,7 @@ func TestRaceOfScoutsSafeAndOrderFree(t *testing.T) {
 		}
 		first, second := w.work(rt, "first order"), w.work(rt, "second order")
 		for i, v := range checkSame(rt, first, second) {
-			if a, b := trainedRanks(first.Ladders[i]), trainedRanks(second.Ladders[i]); !slices.Equal(a, b) {
+			if a, b := neededRanks(first, i, v), neededRanks(second, i, v); !slices.Equal(a, b) {
 				rt.Fatalf("ladder %d trained ranks %v in one order and %v in another", i, a, b)
 			}
 			if v.Reason.Code != plateau.ReasonOutscouted || shared(first, i) {

@@ -246,7 +246,7 @@ func (w world) registerScout(t *rapid.T, s *sweep.Snapshot, ladder int, extra sw
 	}
 }
 
-// TestScoutTrainsSeedsAsNeeded: the ranks around the knee begin with as many seeds as any, however many jobs are free.
+// TestScoutTrainsSeedsAsNeeded: the ranks around the knee count with as many seeds as any, whatever idle jobs train ahead.
 func TestScoutTrainsSeedsAsNeeded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -260,12 +260,13 @@ func TestScoutTrainsSeedsAsNeeded(t *testing.T) {
 			t.Fatal(err)
 		}
 		var seeds []int64
-		for _, f := range s.Ladders[0].Rungs[1].Trials {
+		v := sweep.Conclude(s).Verdicts[0]
+		for _, f := range s.Ladders[0].Needed(v, s.Sweep.Seeds).Rungs[1].Trials {
 			if len(f.Attempts) > 0 {
 				seeds = append(seeds, f.Trial.Spec.Seed)
 			}
 		}
-		if v := sweep.Conclude(s).Verdicts[0]; v.Screening.From != 2 || v.RecommendedRank != 4 || !slices.Equal(seeds, []int64{0, 1}) {
+		if v.Screening.From != 2 || v.RecommendedRank != 4 || !slices.Equal(seeds, []int64{0, 1}) {
 			t.Errorf("rank 2, below the knee at rank %d, trained seeds %v", v.Screening.Knee, seeds)
 		}
 	})
