@@ -146,7 +146,7 @@ func BenchmarkList(b *testing.B) {
 		}
 		for b.Loop() {
 			list, err := db.List(b.Context())
-			if err != nil || list[0].Done != ladders*75/10 || list[0].Verdicts[0] != plateau.StatePlateau {
+			if err != nil || list[0].Done != ladders*112/10 || list[0].Verdicts[0] != plateau.StatePlateau {
 				b.Fatalf("%+v, %v", list[0].Done, err)
 			}
 		}
