@@ -163,6 +163,18 @@ func (p Planner) checkSteps(l LadderPlan) error {
 	return nil
 }
 
+// Trials is how many trials it has.
+func (r Registration) Trials() int {
+	n := 0
+	for _, l := range r.Ladders {
+		for _, rung := range l.Rungs {
+			n += len(rung.Trials)
+		}
+		n += len(l.Reference)
+	}
+	return n
+}
+
 // Parallel is how many trials may run at once: those of one rung of every ladder.
 func (r Registration) Parallel() int {
 	n := 0
