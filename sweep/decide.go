@@ -50,8 +50,14 @@ type Launch struct {
 // estimates of all running trials still fit into memory. A trial shared by several ladders runs once. A ladder's reference begins after
 // all that open ladders wait for, once the ladder has come to its own end.
 func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
-	p := newPlan(s, live, c)
-	standings, verdicts := concludeAll(s, p.running)
+	return new(Decider).Decide(s, live, c)
+}
+
+// Decide is the function Decide.
+func (m *Decider) Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
+	m.look(s)
+	p := newPlan(m, s, live, c)
+	standings, verdicts := m.conclude(s, p.running)
 	d := Decision{Verdicts: verdicts}
 	if s.Sweep.timeIsUp() {
 		d.Stop = live

@@ -136,9 +136,9 @@ func (s *standing) racer(k, patience int) (plateau.Racer, bool) {
 }
 
 // race holds the ladders of the races back, and takes out those that are behind.
-func (s Snapshot) race(standings []*standing) []place {
+func (s Snapshot) race(heats [][]int, standings []*standing) []place {
 	var places []place
-	for _, group := range s.heats() {
+	for _, group := range heats {
 		if places == nil {
 			places = make([]place, len(s.Ladders))
 			for i, l := range s.Ladders {
