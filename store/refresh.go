@@ -69,9 +69,9 @@ func changedLadders(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) ([]int, e
 		return nil, err
 	}
 	var places []string
-	for _, table := range placeTables() {
-		places = append(places, `SELECT l.position FROM `+attemptsSince+` a JOIN `+table+` lt ON lt.trial_id = a.trial_id
-			JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?3`)
+	for _, table := range placeTables() { // CROSS JOIN keeps SQLite from going through all of the sweep's trials instead
+		places = append(places, `SELECT l.position FROM `+attemptsSince+` a CROSS JOIN `+table+` lt ON lt.trial_id = a.trial_id
+			CROSS JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?3`)
 	}
 	var positions []int
 	rows, err := tx.QueryContext(ctx, strings.Join(places, ` UNION `), s.Seen.Attempt, open, s.Sweep.ID)
