@@ -17,7 +17,8 @@ import (
 var ErrInterrupted = errors.New("interrupted; sweep resume continues")
 
 const (
-	tickEvery      = 250 * time.Millisecond // how often workers are looked at
+	tickEvery      = 250 * time.Millisecond // how often what workers say is stored
+	probeEvery     = 10 * time.Millisecond  // how often it is seen whether one has gone, which frees its job
 	heartbeatEvery = 5 * time.Second        // how often the session is extended; limits.time is that coarse
 	exitPatience   = 30 * time.Second       // how long a worker may take to exit after its last word
 )
@@ -59,22 +60,26 @@ func (s *Scheduler) Run(ctx context.Context, sweepID, session int64) (Snapshot, 
 	if err := r.recover(work); err != nil {
 		return r.snapshot, fmt.Errorf("recover sweep %d: %w", sweepID, err)
 	}
-	ticker := time.NewTicker(tickEvery)
-	defer ticker.Stop()
+	probes := time.NewTicker(probeEvery)
+	defer probes.Stop()
 	cancelled, kill := ctx.Done(), s.Kill
+	var ticked time.Time
 	for {
-		if done, err := r.tick(work); done || err != nil {
-			return r.snapshot, err
+		if time.Since(ticked) >= tickEvery || r.someGone(work) {
+			ticked = time.Now()
+			if done, err := r.tick(work); done || err != nil {
+				return r.snapshot, err
+			}
 		}
 		select {
-		case <-ticker.C:
+		case <-probes.C:
 		case <-cancelled:
 			cancelled = nil
-			r.interrupted = true
+			r.interrupted, ticked = true, time.Time{}
 			r.stop(work, r.ids(), false)
 		case <-kill:
 			kill = nil
-			r.interrupted, r.killed = true, true
+			r.interrupted, r.killed, ticked = true, true, time.Time{}
 			r.stop(work, r.ids(), true)
 		}
 	}
@@ -96,6 +101,14 @@ type run struct {
 	changed     bool              // something happened that Progress shows
 	interrupted bool
 	killed      bool
+}
+
+// someGone reports whether a worker is to be let go of. A probe that fails is left to the tick.
+func (r *run) someGone(ctx context.Context) bool {
+	return slices.ContainsFunc(r.live, func(a *LiveAttempt) bool {
+		process, err := r.Exec.Probe(ctx, a.ID)
+		return err == nil && !process.Alive && !time.Now().Before(a.notBefore)
+	})
 }
 
 // tick looks at every worker once and acts on what they say. It reads the whole store only when a decision may change.
