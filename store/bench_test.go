@@ -51,6 +51,24 @@ func BenchmarkRegister(b *testing.B) {
 	})
 }
 
+// BenchmarkRegisterAgain is what a resumed sweep does.
+func BenchmarkRegisterAgain(b *testing.B) {
+	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
+		b.Helper()
+		r := largeRegistration(ladders)
+		db, id := created(b, filepath.Join(b.TempDir(), "sweep.db"))
+		defer db.Close() //nolint:errcheck // every write is committed
+		if err := db.Register(b.Context(), id, r); err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			if err := db.Register(b.Context(), id, r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 func created(b *testing.B, path string) (*store.DB, int64) {
 	b.Helper()
 	db, err := store.Open(b.Context(), path)

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -276,44 +277,48 @@ func gridTrials(r sweep.Rung) []sweep.TrialFacts {
 
 // moveInputs takes over the places of a ladder's inputs, for its extra trials from those of the grid.
 func moveInputs(ctx context.Context, tx *sql.Tx, stored sweep.Ladder, l sweep.LadderPlan) error {
-	model, corpus, err := encodeInputs(l)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `UPDATE ladders SET model = ?, corpus = ? WHERE id = ? AND (model <> ? OR corpus <> ?)`,
-		model, corpus, stored.ID, model, corpus)
-	if err != nil {
-		return err
+	if !reflect.DeepEqual(&stored.Model, &l.Model) || !reflect.DeepEqual(&stored.Corpus, &l.Corpus) {
+		if err := moveLadder(ctx, tx, stored.ID, l); err != nil {
+			return err
+		}
 	}
 	for i, rung := range stored.Rungs {
-		var moved []trial.Trial
-		first := map[int]trial.Trial{} // by candidate
-		for _, t := range l.Rungs[i].Trials {
-			moved = append(moved, t.Trial)
-			first[t.Candidate] = t.Trial
-		}
+		first := l.Rungs[i].PerCandidate()
 		for _, t := range rung.Trials {
-			if t.Extra {
-				moved = append(moved, first[t.Candidate].WithSeed(t.Trial.Spec.Seed))
-			}
-		}
-		for _, t := range moved {
-			if err := upsertTrial(ctx, tx, t); err != nil {
+			if err := moveTrial(ctx, tx, t.Trial, first[t.Candidate]); err != nil {
 				return err
 			}
 		}
 	}
-	for _, t := range l.Reference {
-		if err := upsertTrial(ctx, tx, t.Trial); err != nil {
+	for i, t := range l.Reference {
+		if err := moveTrial(ctx, tx, stored.Reference[i].Trial, t.Trial); err != nil {
 			return err
 		}
 	}
 	for _, t := range stored.Scouts {
-		spec, now := t.Trial.Spec, l.Spec()
-		spec.Model, spec.Data, spec.LoRA.InitAdapter = now.Model, now.Data, now.LoRA.InitAdapter
-		if err := upsertTrial(ctx, tx, trial.New(spec, t.Trial.Base, t.Trial.Data, t.Trial.Backend)); err != nil {
+		if err := moveTrial(ctx, tx, t.Trial, l.Rungs[0].Trials[0].Trial); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func moveLadder(ctx context.Context, tx *sql.Tx, id int64, l sweep.LadderPlan) error {
+	model, corpus, err := encodeInputs(l)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE ladders SET model = ?, corpus = ? WHERE id = ?`, model, corpus, id)
+	return err
+}
+
+// moveTrial gives a stored trial the places of another trial's inputs, which are the same. Most often they are where they were.
+func moveTrial(ctx context.Context, tx *sql.Tx, stored, now trial.Trial) error {
+	spec := stored.Spec
+	spec.Model, spec.Data, spec.LoRA.InitAdapter = now.Spec.Model, now.Spec.Data, now.Spec.LoRA.InitAdapter
+	if reflect.DeepEqual(&spec, &stored.Spec) {
+		return nil
+	}
+	stored.Spec = spec
+	return upsertTrial(ctx, tx, stored)
 }

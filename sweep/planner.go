@@ -124,7 +124,8 @@ func (p Planner) Register(ctx context.Context, r Registration) (Registration, er
 		return r, err
 	}
 	r.Warnings = withNew(warnings, ofStarts)
-	for _, l := range ladders {
+	for i, l := range ladders {
+		ladders[i] = LadderPlan{} // a large sweep's trials take hundreds of megabytes: not twice
 		s := l.Spec()
 		corpus, warnings, err := p.Inputs.Corpus(ctx, l.Model, s.Data)
 		if err != nil {
