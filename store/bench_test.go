@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func largeRegistration(ladders int) sweep.Registration {
@@ -45,6 +47,24 @@ func BenchmarkRegister(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.StartTimer()
+		}
+	})
+}
+
+// BenchmarkRegisterAgain is what a resumed sweep does.
+func BenchmarkRegisterAgain(b *testing.B) {
+	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
+		b.Helper()
+		r := largeRegistration(ladders)
+		db, id := created(b, filepath.Join(b.TempDir(), "sweep.db"))
+		defer db.Close() //nolint:errcheck // every write is committed
+		if err := db.Register(b.Context(), id, r); err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			if err := db.Register(b.Context(), id, r); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 }
@@ -131,6 +151,40 @@ func BenchmarkSnapshot(b *testing.B) {
 	})
 }
 
+// BenchmarkNext takes what a coordinator does from a trial's last word to the launch of the next one.
+func BenchmarkNext(b *testing.B) {
+	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
+		b.Helper()
+		db, id := large(b, ladders)
+		s, err := db.Snapshot(b.Context(), id)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, capacity, loss := context.WithoutCancel(b.Context()), sweep.Capacity{Jobs: 1}, 4.9
+		var d sweep.Decider
+		launch := d.Decide(s, nil, capacity).Start[0]
+		begin := func() trial.AttemptID {
+			a := trial.Assignment{Attempt: trial.NewAttemptID(launch.Trial, launch.Number), Sweep: "large", Model: s.Ladders[launch.Ladder].Model}
+			if err := db.BeginAttempt(ctx, launch.Trial, launch.Number, a, time.Now()); err != nil {
+				b.Fatal(err)
+			}
+			return a.Attempt
+		}
+		running := begin()
+		for b.Loop() {
+			end := trial.Event{Seq: 1, At: time.Now(), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss}}
+			if err := db.AppendEvents(ctx, running, []trial.Event{end}); err != nil {
+				b.Fatal(err)
+			}
+			if s, err = db.Refresh(ctx, s); err != nil {
+				b.Fatal(err)
+			}
+			launch = d.Decide(s, nil, capacity).Start[0]
+			running = begin()
+		}
+	})
+}
+
 func BenchmarkList(b *testing.B) {
 	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
 		b.Helper()
@@ -146,7 +200,7 @@ func BenchmarkList(b *testing.B) {
 		}
 		for b.Loop() {
 			list, err := db.List(b.Context())
-			if err != nil || list[0].Done != ladders*75/10 || list[0].Verdicts[0] != plateau.StatePlateau {
+			if err != nil || list[0].Done != ladders*112/10 || list[0].Verdicts[0] != plateau.StatePlateau {
 				b.Fatalf("%+v, %v", list[0].Done, err)
 			}
 		}

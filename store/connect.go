@@ -30,7 +30,7 @@ func openWriter(path string) *sql.DB {
 	w := sql.OpenDB(connector{
 		uri: uri(path, url.Values{
 			"mode": {"rwc"}, "_journal_mode": {"WAL"}, "_foreign_keys": {"on"}, "_busy_timeout": {"5000"},
-			"_txlock": {"immediate"}, "_synchronous": {"FULL"}, "_stmt_cache_size": {"32"},
+			"_txlock": {"immediate"}, "_synchronous": {"FULL"}, "_stmt_cache_size": {"32"}, "_cache_size": {"-32768"},
 		}),
 		driver: &sqlite3.SQLiteDriver{ConnectHook: keepLog},
 	})

@@ -77,7 +77,7 @@ func addTrial(ctx context.Context, tx *sql.Tx, ladder int64, t sweep.ExtraTrial)
 			ladder, t.Rank, t.Candidate, t.Trial.ID)
 		return err
 	}
-	return placeTrial(ctx, tx, ladder, t.Rank, t.PlannedTrial)
+	return placeTrial(ctx, tx, trialPlace{ladder, t.Rank, &t.PlannedTrial})
 }
 
 // Confirm writes the wish that a sweep's likely plateaus be certified, with at most maxSeeds seeds per rank. The same again

@@ -107,15 +107,21 @@ func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.
 }
 
 func readScreened(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
-	rows, err := tx.QueryContext(ctx, `SELECT trial_id, rank, val_loss, tokens, seconds FROM screened
-		WHERE trial_id IN (`+trials+`) ORDER BY trial_id, rank`, args...)
+	// The view screened goes through those of all sweeps.
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, s.rank, s.val_loss, s.tokens, s.seconds
+		FROM attempts a CROSS JOIN screened_losses s ON s.attempt_id = a.id
+		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, s.rank, a.number, s.seq`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var tr trial.ID
 		var s trial.Screened
 		if err := rows.Scan(&tr, &s.Rank, &s.ValLoss, &s.Tokens, &s.Seconds); err != nil {
 			return err
 		}
-		facts[tr].Screened = append(facts[tr].Screened, s)
+		f := facts[tr]
+		if n := len(f.Screened); n > 0 && f.Screened[n-1].Rank == s.Rank {
+			f.Screened = f.Screened[:n-1] // the newest attempt's counts
+		}
+		f.Screened = append(f.Screened, s)
 		return nil
 	})
 }

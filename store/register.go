@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -89,59 +90,77 @@ func registerNew(ctx context.Context, tx *sql.Tx, sweepID int64, r sweep.Registr
 	if err != nil {
 		return err
 	}
-	if err := insertTrials(ctx, tx, r.Ladders); err != nil {
-		return err
-	}
+	places := make([]trialPlace, 0, r.Trials())
 	for i, l := range r.Ladders {
-		if err := insertLadder(ctx, tx, sweepID, i, l); err != nil {
+		id, err := insertLadder(ctx, tx, sweepID, i, l)
+		if err != nil {
 			return fmt.Errorf("ladder %d: %w", i, err)
 		}
+		places = append(places, placesOf(id, &r.Ladders[i])...)
 	}
-	return nil
+	return insertTrials(ctx, tx, places)
 }
 
-// insertTrials writes the trials of all ladders in the order of their ids, which are hashes: each page of the table is then
-// written once, instead of every time that one of many random ids falls on it.
-func insertTrials(ctx context.Context, tx *sql.Tx, ladders []sweep.LadderPlan) error {
-	var trials []*trial.Trial
-	for _, l := range ladders {
-		for _, rung := range l.Rungs {
-			for i := range rung.Trials {
-				trials = append(trials, &rung.Trials[i].Trial)
-			}
-		}
-		for i := range l.Reference {
-			trials = append(trials, &l.Reference[i].Trial)
+// trialPlace is a planned trial and where in a ladder it stands.
+type trialPlace struct {
+	ladder int64
+	rank   int // 0 of a reference
+	trial  *sweep.PlannedTrial
+}
+
+func placesOf(ladder int64, l *sweep.LadderPlan) []trialPlace {
+	var places []trialPlace
+	for _, rung := range l.Rungs {
+		for i := range rung.Trials {
+			places = append(places, trialPlace{ladder, rung.Rank, &rung.Trials[i]})
 		}
 	}
-	slices.SortStableFunc(trials, func(a, b *trial.Trial) int { return cmp.Compare(a.ID, b.ID) })
-	for _, t := range trials {
-		if err := upsertTrial(ctx, tx, *t); err != nil {
+	for i := range l.Reference {
+		places = append(places, trialPlace{ladder, 0, &l.Reference[i]})
+	}
+	return places
+}
+
+// insertTrials writes the trials, each with its place, in the order of their ids, which are hashes: each page of the table and of the
+// indexes by trial is then written once, instead of every time that one of many random ids falls on it.
+func insertTrials(ctx context.Context, tx *sql.Tx, places []trialPlace) error {
+	slices.SortStableFunc(places, func(a, b trialPlace) int { return cmp.Compare(a.trial.Trial.ID, b.trial.Trial.ID) })
+	// The driver runs a statement that can be cancelled in a goroutine of its own, which costs as much again as the statement.
+	each := context.WithoutCancel(ctx)
+	for _, p := range places {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if err := upsertTrial(each, tx, p.trial.Trial); err != nil {
+			return err
+		}
+		if err := placeTrial(each, tx, p); err != nil {
+			return fmt.Errorf("ladder %d, rank %d, seed %d: %w", p.ladder, p.rank, p.trial.Trial.Spec.Seed, err)
+		}
 	}
 	return nil
 }
 
-func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, l sweep.LadderPlan) error {
+// insertLadder writes a ladder without its trials.
+func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, l sweep.LadderPlan) (int64, error) {
 	model, corpus, err := encodeInputs(l)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO ladders (sweep_id, position, model, corpus) VALUES (?, ?, ?, ?)`,
 		sweepID, position, model, corpus)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	id, err := res.LastInsertId()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for i, s := range l.Cell {
 		_, err := tx.ExecContext(ctx, `INSERT INTO ladder_settings (ladder_id, position, name, value, axis) VALUES (?, ?, ?, ?, ?)`,
 			id, i, s.Name, s.Value, s.Axis)
 		if err != nil {
-			return fmt.Errorf("setting %s: %w", s.Name, err)
+			return 0, fmt.Errorf("setting %s: %w", s.Name, err)
 		}
 	}
 	for c, candidate := range l.Candidates {
@@ -149,35 +168,24 @@ func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, 
 			_, err := tx.ExecContext(ctx, `INSERT INTO ladder_candidates (ladder_id, candidate, position, name, value) VALUES (?, ?, ?, ?, ?)`,
 				id, c, i, s.Name, s.Value)
 			if err != nil {
-				return fmt.Errorf("candidate %d, %s: %w", c, s.Name, err)
+				return 0, fmt.Errorf("candidate %d, %s: %w", c, s.Name, err)
 			}
 		}
 	}
-	for _, rung := range l.Rungs {
-		for _, t := range rung.Trials {
-			if err := placeTrial(ctx, tx, id, rung.Rank, t); err != nil {
-				return err
-			}
-		}
-	}
-	for _, t := range l.Reference {
-		_, err := tx.ExecContext(ctx, `INSERT INTO reference_trials (ladder_id, candidate, seed, trial_id) VALUES (?, ?, ?, ?)`,
-			id, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
-		if err != nil {
-			return fmt.Errorf("reference, candidate %d, seed %d: %w", t.Candidate, t.Trial.Spec.Seed, err)
-		}
-	}
-	return nil
+	return id, nil
 }
 
 // placeTrial writes the place of a trial in a ladder.
-func placeTrial(ctx context.Context, tx *sql.Tx, ladderID int64, rank int, t sweep.PlannedTrial) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO rung_trials (ladder_id, rank, candidate, seed, trial_id) VALUES (?, ?, ?, ?, ?)`,
-		ladderID, rank, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
-	if err != nil {
-		return fmt.Errorf("rank %d, seed %d: %w", rank, t.Trial.Spec.Seed, err)
+func placeTrial(ctx context.Context, tx *sql.Tx, p trialPlace) (err error) {
+	t := p.trial
+	if p.rank == 0 {
+		_, err = tx.ExecContext(ctx, `INSERT INTO reference_trials (ladder_id, candidate, seed, trial_id) VALUES (?, ?, ?, ?)`,
+			p.ladder, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
+		return err
 	}
-	return nil
+	_, err = tx.ExecContext(ctx, `INSERT INTO rung_trials (ladder_id, rank, candidate, seed, trial_id) VALUES (?, ?, ?, ?, ?)`,
+		p.ladder, p.rank, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
+	return err
 }
 
 // upsertTrial writes a trial, or the places of its inputs where it is known already.
@@ -269,44 +277,48 @@ func gridTrials(r sweep.Rung) []sweep.TrialFacts {
 
 // moveInputs takes over the places of a ladder's inputs, for its extra trials from those of the grid.
 func moveInputs(ctx context.Context, tx *sql.Tx, stored sweep.Ladder, l sweep.LadderPlan) error {
-	model, corpus, err := encodeInputs(l)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `UPDATE ladders SET model = ?, corpus = ? WHERE id = ? AND (model <> ? OR corpus <> ?)`,
-		model, corpus, stored.ID, model, corpus)
-	if err != nil {
-		return err
+	if !reflect.DeepEqual(&stored.Model, &l.Model) || !reflect.DeepEqual(&stored.Corpus, &l.Corpus) {
+		if err := moveLadder(ctx, tx, stored.ID, l); err != nil {
+			return err
+		}
 	}
 	for i, rung := range stored.Rungs {
-		var moved []trial.Trial
-		first := map[int]trial.Trial{} // by candidate
-		for _, t := range l.Rungs[i].Trials {
-			moved = append(moved, t.Trial)
-			first[t.Candidate] = t.Trial
-		}
+		first := l.Rungs[i].PerCandidate()
 		for _, t := range rung.Trials {
-			if t.Extra {
-				moved = append(moved, first[t.Candidate].WithSeed(t.Trial.Spec.Seed))
-			}
-		}
-		for _, t := range moved {
-			if err := upsertTrial(ctx, tx, t); err != nil {
+			if err := moveTrial(ctx, tx, t.Trial, first[t.Candidate]); err != nil {
 				return err
 			}
 		}
 	}
-	for _, t := range l.Reference {
-		if err := upsertTrial(ctx, tx, t.Trial); err != nil {
+	for i, t := range l.Reference {
+		if err := moveTrial(ctx, tx, stored.Reference[i].Trial, t.Trial); err != nil {
 			return err
 		}
 	}
 	for _, t := range stored.Scouts {
-		spec, now := t.Trial.Spec, l.Spec()
-		spec.Model, spec.Data, spec.LoRA.InitAdapter = now.Model, now.Data, now.LoRA.InitAdapter
-		if err := upsertTrial(ctx, tx, trial.New(spec, t.Trial.Base, t.Trial.Data, t.Trial.Backend)); err != nil {
+		if err := moveTrial(ctx, tx, t.Trial, l.Rungs[0].Trials[0].Trial); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func moveLadder(ctx context.Context, tx *sql.Tx, id int64, l sweep.LadderPlan) error {
+	model, corpus, err := encodeInputs(l)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE ladders SET model = ?, corpus = ? WHERE id = ?`, model, corpus, id)
+	return err
+}
+
+// moveTrial gives a stored trial the places of another trial's inputs, which are the same. Most often they are where they were.
+func moveTrial(ctx context.Context, tx *sql.Tx, stored, now trial.Trial) error {
+	spec := stored.Spec
+	spec.Model, spec.Data, spec.LoRA.InitAdapter = now.Spec.Model, now.Spec.Data, now.Spec.LoRA.InitAdapter
+	if reflect.DeepEqual(&spec, &stored.Spec) {
+		return nil
+	}
+	stored.Spec = spec
+	return upsertTrial(ctx, tx, stored)
 }

@@ -19,21 +19,18 @@ import (
 func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error) {
 	var s sweep.Snapshot
 	err := d.read(ctx, func(tx *sql.Tx) (err error) {
-		s.Sweep, err = scanInfo(tx.QueryRowContext(ctx, selectInfo+` WHERE s.id = ?`, sweepID))
-		if errors.Is(err, sql.ErrNoRows) {
-			return sweep.ErrNotFound
-		}
-		if err != nil {
+		if s.Sweep, err = selectSweep(ctx, tx, sweepID); err != nil {
 			return err
 		}
 		if s.Ladders, err = selectLadders(ctx, tx, s.Sweep); err != nil {
 			return err
 		}
-		if err := readLadderFacts(ctx, tx, s); err != nil {
+		if err := readLadderFacts(ctx, tx, s, wholeSweep(sweepID)); err != nil {
 			return err
 		}
 		s.Reopen()
-		return nil
+		s.Seen, err = seenAfter(ctx, tx, sweep.Seen{})
+		return err
 	})
 	if err != nil {
 		return sweep.Snapshot{}, fmt.Errorf("snapshot of sweep %d: %w", sweepID, err)
@@ -41,13 +38,36 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 	return s, nil
 }
 
-// sweepTrials yields the ids of a sweep's trials, scouts and references among them.
-const sweepTrials = `SELECT lt.trial_id FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?1
-	UNION ALL SELECT lt.trial_id FROM scout_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?1
-	UNION ALL SELECT lt.trial_id FROM reference_trials lt JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?1`
+func selectSweep(ctx context.Context, tx *sql.Tx, id int64) (sweep.Info, error) {
+	info, err := scanInfo(tx.QueryRowContext(ctx, selectInfo+` WHERE s.id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return info, sweep.ErrNotFound
+	}
+	return info, err
+}
+
+// part is the ladders that a query reads, by a condition on the table ladders l.
+type part struct {
+	where string
+	args  []any
+}
+
+func wholeSweep(id int64) part { return part{`l.sweep_id = ?1`, []any{id}} }
+
+// trials yields the ids of the ladders' trials, scouts and references among them.
+func (p part) trials() string {
+	var all []string
+	for _, table := range placeTables() {
+		all = append(all, `SELECT lt.trial_id FROM `+table+` lt JOIN ladders l ON l.id = lt.ladder_id WHERE `+p.where)
+	}
+	return strings.Join(all, ` UNION ALL `)
+}
+
+// placeTables are the tables that say where in a ladder a trial stands.
+func placeTables() []string { return []string{"rung_trials", "scout_trials", "reference_trials"} }
 
 // readLadderFacts adds to every trial what is known about it. One that has several places is read into the first.
-func readLadderFacts(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) error {
+func readLadderFacts(ctx context.Context, tx *sql.Tx, s sweep.Snapshot, of part) error {
 	facts := map[trial.ID]*sweep.TrialFacts{}
 	var again []*sweep.TrialFacts
 	take := func(trials []sweep.TrialFacts) {
@@ -67,7 +87,7 @@ func readLadderFacts(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) error {
 		take(l.Scouts)
 		take(l.Reference)
 	}
-	if err := readFacts(ctx, tx, facts, sweepTrials, s.Sweep.ID); err != nil {
+	if err := readFacts(ctx, tx, facts, of.trials(), of.args...); err != nil {
 		return err
 	}
 	for _, t := range again {
@@ -106,14 +126,22 @@ func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.La
 	for i := range ladders {
 		byID[ladders[i].ID] = &ladders[i]
 	}
-	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info) error{
-		readCells, readCandidates, readRungs, readScouts, readReference,
-	} {
+	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info) error{readCells, readCandidates} {
 		if err := read(ctx, tx, byID, info); err != nil {
 			return nil, err
 		}
 	}
-	return ladders, nil
+	return ladders, readTrials(ctx, tx, byID, info, wholeSweep(info.ID))
+}
+
+// readTrials adds their trials to the ladders.
+func readTrials(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
+	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info, part) error{readRungs, readScouts, readReference} {
+		if err := read(ctx, tx, ladders, info, of); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func readCells(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
@@ -155,16 +183,16 @@ func readCandidates(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.La
 
 // readRungs reads the trials of the ladders, ranks ascending, candidates in their order, seeds in the sweep's order and then
 // extra ones, ascending.
-func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
+func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
 	specs, texts := bareSpecs{}, shared{}
 	var places int
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+sweepTrials+`)`, info.ID).Scan(&places); err != nil {
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+of.trials()+`)`, of.args...).Scan(&places); err != nil {
 		return err
 	}
 	all := make([]sweep.TrialFacts, 0, places) // each rung has a part of it
 	rows, err := tx.QueryContext(ctx, `SELECT lt.ladder_id, lt.rank, lt.candidate, lt.seed, t.id, t.spec, t.base, t.data, t.backend
 		FROM ladders l JOIN rung_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
-		WHERE l.sweep_id = ? ORDER BY l.position, lt.rank, lt.candidate, lt.seed`, info.ID)
+		WHERE `+of.where+` ORDER BY l.position, lt.rank, lt.candidate, lt.seed`, of.args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var ladder, seed int64
 		var rank int
@@ -200,15 +228,15 @@ func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder,
 }
 
 // readScouts reads the scouts of the ladders, by rank and candidate.
-func readScouts(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
-	return readBeside(ctx, tx, `scout_trials lt`, `lt.rank, lt.candidate`, info, func(ladder int64, f sweep.TrialFacts) {
+func readScouts(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
+	return readBeside(ctx, tx, `scout_trials lt`, `lt.rank, lt.candidate`, of, func(ladder int64, f sweep.TrialFacts) {
 		ladders[ladder].Scouts = append(ladders[ladder].Scouts, f)
 	})
 }
 
 // readReference reads the references of the ladders, by candidate, seeds in the sweep's order.
-func readReference(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info) error {
-	err := readBeside(ctx, tx, `reference_trials lt`, `lt.candidate, lt.seed`, info, func(ladder int64, f sweep.TrialFacts) {
+func readReference(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
+	err := readBeside(ctx, tx, `reference_trials lt`, `lt.candidate, lt.seed`, of, func(ladder int64, f sweep.TrialFacts) {
 		ladders[ladder].Reference = append(ladders[ladder].Reference, f)
 	})
 	for _, l := range ladders {
@@ -221,11 +249,11 @@ func readReference(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Lad
 
 // readBeside reads trials that stand beside the rungs of their ladders, in a table lt and an order.
 func readBeside(
-	ctx context.Context, tx *sql.Tx, table, order string, info sweep.Info, keep func(ladder int64, f sweep.TrialFacts),
+	ctx context.Context, tx *sql.Tx, table, order string, of part, keep func(ladder int64, f sweep.TrialFacts),
 ) error {
 	rows, err := tx.QueryContext(ctx, `SELECT lt.ladder_id, lt.candidate, t.id, t.spec, t.base, t.data, t.backend
 		FROM ladders l JOIN `+table+` ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
-		WHERE l.sweep_id = ? ORDER BY lt.ladder_id, `+order, info.ID)
+		WHERE `+of.where+` ORDER BY lt.ladder_id, `+order, of.args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var ladder int64
 		var spec string

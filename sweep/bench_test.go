@@ -32,6 +32,25 @@ func BenchmarkDecide(b *testing.B) {
 	})
 }
 
+// BenchmarkDecideAgain decides each time that one trial more has ended: a ladder in ten lacks two.
+func BenchmarkDecideAgain(b *testing.B) {
+	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
+		b.Helper()
+		s, capacity := sweeptest.Large(ladders), sweep.Capacity{Jobs: 2, HostBytes: 8 << 30}
+		var d sweep.Decider
+		decision := d.Decide(s, nil, capacity)
+		for b.Loop() {
+			b.StopTimer()
+			if len(decision.Start) == 0 {
+				b.Fatalf("nothing is left to start: %d iterations are too many", b.N)
+			}
+			finish(&s, decision.Start[0].Trial, done(4.9))
+			b.StartTimer()
+			decision = d.Decide(s, nil, capacity)
+		}
+	})
+}
+
 // forget leaves of every trial what was registered.
 func forget(s sweep.Snapshot) {
 	for _, l := range s.Ladders {

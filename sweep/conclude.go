@@ -1,9 +1,7 @@
 package sweep
 
 import (
-	"runtime"
 	"slices"
-	"sync"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -26,43 +24,12 @@ type Conclusions struct {
 // A ladder that a limit cuts short while strikes are counted, but patience has not run out, is limited, not a likely
 // plateau: raising the limit would go on climbing.
 func Conclude(s Snapshot) Conclusions {
-	running := s.running(nil)
-	standings, verdicts := concludeAll(s, running)
+	var d Decider
+	d.look(s)
+	running := d.running(nil)
+	standings, verdicts := d.conclude(s, running)
 	waits := func(st *standing) bool { return st.end == endNone || st.awaitsReference() }
 	return Conclusions{verdicts, len(running) == 0 && (s.Sweep.timeIsUp() || !slices.ContainsFunc(standings, waits))}
-}
-
-// concludeAll returns the standing and the verdict of every ladder, running being the trials that have a worker. But for races ladders
-// do not depend on each other, so every core takes some.
-func concludeAll(s Snapshot, running map[trial.ID]bool) ([]*standing, []plateau.Verdict) {
-	standings, verdicts := make([]*standing, len(s.Ladders)), make([]plateau.Verdict, len(s.Ladders))
-	quantiles := make([]plateau.Quantiles, min(runtime.GOMAXPROCS(0), len(s.Ladders)))
-	for i := range quantiles {
-		quantiles[i] = plateau.Quantiles{}
-	}
-	s.eachLadder(quantiles, func(i int, q plateau.Quantiles) { standings[i] = new(stand(s.Sweep, s.Ladders[i], q)) })
-	places := s.race(standings)
-	s.eachLadder(quantiles, func(i int, q plateau.Quantiles) {
-		if places != nil {
-			standings[i] = standings[i].within(places[i], s, i, q)
-		}
-		verdicts[i] = standings[i].concludeAt(s.Sweep, running)
-	})
-	return standings, verdicts
-}
-
-// eachLadder does something for every ladder, as many at a time as there are quantiles. A ladder meets the same ones each time: its climb
-// keeps them.
-func (s Snapshot) eachLadder(quantiles []plateau.Quantiles, do func(i int, q plateau.Quantiles)) {
-	var workers sync.WaitGroup
-	for w, q := range quantiles {
-		workers.Go(func() {
-			for i := w; i < len(s.Ladders); i += len(quantiles) {
-				do(i, q)
-			}
-		})
-	}
-	workers.Wait()
 }
 
 // concludeAt is conclude where trials of the ladder may still run although time is up.
@@ -72,20 +39,6 @@ func (s *standing) concludeAt(info Info, running map[trial.ID]bool) plateau.Verd
 		s.cut(&v, plateau.StateRunning, plateau.Finding{Code: plateau.ReasonStopping})
 	}
 	return v
-}
-
-// running returns the trials of the live attempts, and those with an attempt whose end was not seen.
-func (s Snapshot) running(live []trial.AttemptID) map[trial.ID]bool {
-	running := map[trial.ID]bool{}
-	for _, id := range live {
-		running[id.Trial()] = true
-	}
-	s.each(func(_, _ int, t *TrialFacts) {
-		if t.open() {
-			running[t.Trial.ID] = true
-		}
-	})
-	return running
 }
 
 func (s standing) conclude(info Info) plateau.Verdict {

@@ -89,7 +89,7 @@ func (p *plan) needless(live []trial.AttemptID) []trial.AttemptID {
 		return nil
 	}
 	var stop []trial.AttemptID
-	p.snapshot.each(func(_, _ int, t *TrialFacts) {
+	p.known.eachRunning(p.snapshot, p.running, func(_, _ int, t *TrialFacts) {
 		for _, a := range t.Attempts {
 			if alone[a.ID] && a.Outcome == nil && a.Sweep == p.snapshot.Sweep.Name {
 				delete(alone, a.ID)

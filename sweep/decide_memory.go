@@ -36,13 +36,7 @@ func (p *plan) estimate(ladder, rung int, t *TrialFacts) int64 {
 // peakOf is the largest peak of any trial that is so like.
 func (p *plan) peakOf(like likeness) int64 {
 	if p.peaks == nil {
-		p.peaks = map[likeness]int64{}
-		p.snapshot.each(func(_, _ int, t *TrialFacts) {
-			if peak := t.peak(p.snapshot.Sweep.Platform); peak > 0 {
-				like := likenessOf(t.Trial)
-				p.peaks[like] = max(p.peaks[like], peak)
-			}
-		})
+		p.peaks = p.known.peaks()
 	}
 	return p.peaks[like]
 }

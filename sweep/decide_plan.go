@@ -10,6 +10,7 @@ import (
 // plan gathers the trials that could start now and picks those that fit.
 type plan struct {
 	snapshot  Snapshot
+	known     *Decider
 	jobs      int
 	bytes     int64 // the memory that trials share; 0 means no bound
 	share     int   // how many of them share it at most: all jobs, or those of a device
@@ -34,25 +35,18 @@ type startable struct {
 	screen   []int
 }
 
-func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
+func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	p := &plan{
-		snapshot: s, jobs: c.Jobs, bytes: c.HostBytes, share: c.Jobs, devices: max(1, c.Devices), running: s.running(live),
+		snapshot: s, known: d, jobs: c.Jobs, bytes: c.HostBytes, share: c.Jobs, devices: max(1, c.Devices), running: d.running(live),
 		awaited: map[trial.ID]bool{},
 	}
 	if trial.OnDevice(s.Sweep.Platform) {
 		p.bytes = c.DeviceBytes
 		p.share = (c.Jobs + p.devices - 1) / p.devices
 	}
-	if len(p.running) == 0 {
-		return p
-	}
-	seen := map[trial.ID]bool{}
-	s.each(func(l, r int, t *TrialFacts) {
-		if id := t.Trial.ID; p.running[id] && !seen[id] {
-			seen[id] = true
-			p.leaving = p.leaving || !t.open()
-			p.take(p.estimate(l, r, t))
-		}
+	d.eachRunning(s, p.running, func(l, r int, t *TrialFacts) {
+		p.leaving = p.leaving || !t.open()
+		p.take(p.estimate(l, r, t))
 	})
 	return p
 }
@@ -60,21 +54,24 @@ func newPlan(s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 // each visits every trial with its ladder's and its rung's index, which is noRung for a reference. A shared trial is visited once per
 // ladder.
 func (s Snapshot) each(visit func(ladder, rung int, t *TrialFacts)) {
-	for l := range s.Ladders {
-		for r := range s.Ladders[l].Rungs {
-			trials := s.Ladders[l].Rungs[r].Trials
-			for i := range trials {
-				visit(l, r, &trials[i])
-			}
+	for i, l := range s.Ladders {
+		l.each(func(rung int, t *TrialFacts) { visit(i, rung, t) })
+	}
+}
+
+func (l Ladder) each(visit func(rung int, t *TrialFacts)) {
+	for r := range l.Rungs {
+		for i := range l.Rungs[r].Trials {
+			visit(r, &l.Rungs[r].Trials[i])
 		}
-		for i := range s.Ladders[l].Scouts {
-			t := &s.Ladders[l].Scouts[i]
-			r := slices.IndexFunc(s.Ladders[l].Rungs, func(r Rung) bool { return r.Rank == t.Trial.Spec.LoRA.Rank })
-			visit(l, r, t)
-		}
-		for i := range s.Ladders[l].Reference {
-			visit(l, noRung, &s.Ladders[l].Reference[i])
-		}
+	}
+	for i := range l.Scouts {
+		t := &l.Scouts[i]
+		r := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == t.Trial.Spec.LoRA.Rank })
+		visit(r, t)
+	}
+	for i := range l.Reference {
+		visit(noRung, &l.Reference[i])
 	}
 }
 

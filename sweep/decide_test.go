@@ -3,6 +3,7 @@ package sweep_test
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"testing"
@@ -325,21 +326,17 @@ func drawFate(t *rapid.T, rung trial.OutcomeState, rank int) trial.Outcome {
 func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 	s := w.snapshot
 	s.Ladders = slices.Clone(s.Ladders)
-	for l := range s.Ladders {
-		s.Ladders[l].Rungs = slices.Clone(s.Ladders[l].Rungs)
-		for r := range s.Ladders[l].Rungs {
-			s.Ladders[l].Rungs[r].Trials = slices.Clone(s.Ladders[l].Rungs[r].Trials)
-		}
-	}
-	for l := range s.Ladders {
-		s.Ladders[l].Scouts = slices.Clone(s.Ladders[l].Scouts)
-		s.Ladders[l].Reference = slices.Clone(s.Ladders[l].Reference)
-	}
+	var known sweep.Decider
+	var leaving []trial.AttemptID // it has had its last word, but its process may still be there
 	var live []trial.AttemptID
 	screens := map[trial.ID][]int{}
-	for range 10000 {
+	for round := range 10000 {
 		d := sweep.Decide(s, live, w.capacity)
 		w.check(t, s, live, d)
+		sameDecision(t, d, known.Decide(s, live, w.capacity))
+		if live := slices.Concat(live, leaving); round%8 == 0 {
+			sameDecision(t, sweep.Decide(s, live, w.capacity), known.Decide(s, live, w.capacity))
+		}
 		w.register(t, &s, d)
 		for _, l := range d.Start {
 			live = append(live, begin(&s, l.Trial))
@@ -362,6 +359,7 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 			i = slices.Index(live, d.Stop[0])
 		}
 		id := live[i].Trial()
+		leaving = []trial.AttemptID{live[i]}
 		live = slices.Delete(live, i, i+1)
 		interrupted := len(d.Stop) > 0 || rapid.IntRange(0, 9).Draw(t, order+" interrupted") == 0
 		ranks := screens[id]
@@ -377,6 +375,13 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 	}
 	t.Fatalf("%s: no end", order)
 	return s
+}
+
+// sameDecision fails where one who knows what was decided before decides otherwise.
+func sameDecision(t *rapid.T, anew, known sweep.Decision) {
+	if !reflect.DeepEqual(anew, known) {
+		t.Fatalf("a decider that kept conclusions decides otherwise (-anew +kept):\n%s", cmp.Diff(anew, known))
+	}
 }
 
 // screen truncates the adapter of a trial that will be done. It loses something at every rank, and more far below its own.
@@ -425,6 +430,7 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d swe
 // register adds the trials that a decision draws, with fates that are the same in every order.
 func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
 	for _, drawn := range d.Register {
+		own(&s.Ladders[drawn.Ladder])
 		for _, extra := range drawn.Trials {
 			if extra.Trial.Spec.Shrink != nil {
 				w.registerScout(t, s, drawn.Ladder, extra)

@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -35,6 +36,10 @@ func registeredTuned(t testing.TB, rates, alphas []float64, ranks []int, seeds .
 // edit changes the facts of a trial in every ladder that holds it.
 func edit(s *sweep.Snapshot, id trial.ID, change func(*sweep.TrialFacts)) {
 	for l := range s.Ladders {
+		if !holds(s.Ladders[l], id) {
+			continue
+		}
+		own(&s.Ladders[l])
 		for r := range s.Ladders[l].Rungs {
 			for i := range s.Ladders[l].Rungs[r].Trials {
 				if t := &s.Ladders[l].Rungs[r].Trials[i]; t.Trial.ID == id {
@@ -52,6 +57,27 @@ func edit(s *sweep.Snapshot, id trial.ID, change func(*sweep.TrialFacts)) {
 				change(t)
 			}
 		}
+	}
+}
+
+func holds(l sweep.Ladder, id trial.ID) bool {
+	is := func(f sweep.TrialFacts) bool { return f.Trial.ID == id }
+	return slices.ContainsFunc(l.Rungs, func(r sweep.Rung) bool { return slices.ContainsFunc(r.Trials, is) }) ||
+		slices.ContainsFunc(l.Scouts, is) || slices.ContainsFunc(l.Reference, is)
+}
+
+// own gives a ladder facts that it shares with no other snapshot, which is not to see a change of them.
+func own(l *sweep.Ladder) {
+	clone := func(trials []sweep.TrialFacts) []sweep.TrialFacts {
+		trials = slices.Clone(trials)
+		for i := range trials {
+			trials[i].Attempts = slices.Clone(trials[i].Attempts)
+		}
+		return trials
+	}
+	l.Rungs, l.Scouts, l.Reference = slices.Clone(l.Rungs), clone(l.Scouts), clone(l.Reference)
+	for r := range l.Rungs {
+		l.Rungs[r].Trials = clone(l.Rungs[r].Trials)
 	}
 }
 

@@ -124,7 +124,8 @@ func (p Planner) Register(ctx context.Context, r Registration) (Registration, er
 		return r, err
 	}
 	r.Warnings = withNew(warnings, ofStarts)
-	for _, l := range ladders {
+	for i, l := range ladders {
+		ladders[i] = LadderPlan{} // a large sweep's trials take hundreds of megabytes: not twice
 		s := l.Spec()
 		corpus, warnings, err := p.Inputs.Corpus(ctx, l.Model, s.Data)
 		if err != nil {
@@ -161,6 +162,18 @@ func (p Planner) checkSteps(l LadderPlan) error {
 		}
 	}
 	return nil
+}
+
+// Trials is how many trials it has.
+func (r Registration) Trials() int {
+	n := 0
+	for _, l := range r.Ladders {
+		for _, rung := range l.Rungs {
+			n += len(rung.Trials)
+		}
+		n += len(l.Reference)
+	}
+	return n
 }
 
 // Parallel is how many trials may run at once: those of one rung of every ladder.

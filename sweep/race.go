@@ -137,9 +137,9 @@ func (s *standing) racer(k, patience int) (plateau.Racer, bool) {
 }
 
 // race holds the ladders of the races back, and takes out those that are behind.
-func (s Snapshot) race(standings []*standing) []place {
+func (s Snapshot) race(heats [][]int, standings []*standing) []place {
 	var places []place
-	for _, group := range s.heats() {
+	for _, group := range heats {
 		if places == nil {
 			places = make([]place, len(s.Ladders))
 			for i, l := range s.Ladders {
@@ -170,8 +170,9 @@ func (s *standing) within(p place, all Snapshot, ladder int, q plateau.Quantiles
 	case all.Sweep.Strategy == StrategyScout && (p.held || p.lag != nil):
 		return s.scoutedOnly(p, all, ladder, q)
 	case s.current < p.rungs:
-		s.racing = p.racing
-		return s
+		racer := *s
+		racer.racing = p.racing
+		return &racer
 	}
 	short := walk(all.Sweep, all.Ladders[ladder], 0, p.rungs, q)
 	if p.lag != nil {

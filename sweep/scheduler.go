@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
@@ -16,7 +17,8 @@ import (
 var ErrInterrupted = errors.New("interrupted; sweep resume continues")
 
 const (
-	tickEvery      = 250 * time.Millisecond // how often workers are looked at
+	tickEvery      = 250 * time.Millisecond // how often what workers say is stored
+	probeEvery     = 10 * time.Millisecond  // how often it is seen whether one has gone, which frees its job
 	heartbeatEvery = 5 * time.Second        // how often the session is extended; limits.time is that coarse
 	exitPatience   = 30 * time.Second       // how long a worker may take to exit after its last word
 )
@@ -54,26 +56,30 @@ func (s *Scheduler) Run(ctx context.Context, sweepID, session int64) (Snapshot, 
 		return Snapshot{}, fmt.Errorf("jobs %d: want at least 1", s.Capacity.Jobs)
 	}
 	work := context.WithoutCancel(ctx) // an interruption must not tear a write
-	r := &run{Scheduler: s, id: sweepID, session: session, recorded: map[int64]plateau.Verdict{}, beat: time.Now()}
+	r := &run{Scheduler: s, id: sweepID, session: session, snapshot: Snapshot{Sweep: Info{ID: sweepID}}, beat: time.Now()}
 	if err := r.recover(work); err != nil {
 		return r.snapshot, fmt.Errorf("recover sweep %d: %w", sweepID, err)
 	}
-	ticker := time.NewTicker(tickEvery)
-	defer ticker.Stop()
+	probes := time.NewTicker(probeEvery)
+	defer probes.Stop()
 	cancelled, kill := ctx.Done(), s.Kill
+	var ticked time.Time
 	for {
-		if done, err := r.tick(work); done || err != nil {
-			return r.snapshot, err
+		if time.Since(ticked) >= tickEvery || r.someGone(work) {
+			ticked = time.Now()
+			if done, err := r.tick(work); done || err != nil {
+				return r.snapshot, err
+			}
 		}
 		select {
-		case <-ticker.C:
+		case <-probes.C:
 		case <-cancelled:
 			cancelled = nil
-			r.interrupted = true
+			r.interrupted, ticked = true, time.Time{}
 			r.stop(work, r.ids(), false)
 		case <-kill:
 			kill = nil
-			r.interrupted, r.killed = true, true
+			r.interrupted, r.killed, ticked = true, true, time.Time{}
 			r.stop(work, r.ids(), true)
 		}
 	}
@@ -84,16 +90,25 @@ type run struct {
 	*Scheduler
 	id, session int64
 	snapshot    Snapshot
+	decider     Decider
 	decision    Decision
-	live        []*LiveAttempt // in the order they were started or adopted
-	gone        []LiveAttempt  // since the last Progress
-	beat        time.Time      // of the last heartbeat
-	seen        time.Time      // the last heartbeat that the snapshot knows of
-	recorded    map[int64]plateau.Verdict
-	stale       bool // facts changed that a decision may rest on
-	changed     bool // something happened that Progress shows
+	live        []*LiveAttempt    // in the order they were started or adopted
+	gone        []LiveAttempt     // since the last Progress
+	beat        time.Time         // of the last heartbeat
+	seen        time.Time         // the last heartbeat that the snapshot knows of
+	recorded    []plateau.Verdict // one per ladder, the zero Verdict where none was
+	stale       bool              // facts changed that a decision may rest on
+	changed     bool              // something happened that Progress shows
 	interrupted bool
 	killed      bool
+}
+
+// someGone reports whether a worker is to be let go of. A probe that fails is left to the tick.
+func (r *run) someGone(ctx context.Context) bool {
+	return slices.ContainsFunc(r.live, func(a *LiveAttempt) bool {
+		process, err := r.Exec.Probe(ctx, a.ID)
+		return err == nil && !process.Alive && !time.Now().Before(a.notBefore)
+	})
 }
 
 // tick looks at every worker once and acts on what they say. It reads the whole store only when a decision may change.
@@ -121,11 +136,10 @@ func (r *run) finish(ctx context.Context) error {
 	if err := r.heartbeat(ctx, true); err != nil {
 		return err
 	}
-	var err error
-	if r.snapshot, err = r.Store.Snapshot(ctx, r.id); err != nil {
+	if err := r.refresh(ctx); err != nil {
 		return err
 	}
-	if r.interrupted && !Conclude(r.snapshot).Done {
+	if r.interrupted && !r.decider.Decide(r.snapshot, nil, r.Capacity).Done {
 		return ErrInterrupted
 	}
 	return nil
@@ -182,32 +196,42 @@ func (r *run) decide(ctx context.Context) error {
 
 // look reads the facts and asks Decide.
 func (r *run) look(ctx context.Context) error {
-	snapshot, err := r.Store.Snapshot(ctx, r.id)
+	if err := r.refresh(ctx); err != nil {
+		return err
+	}
+	r.seen, r.stale, r.changed = r.beat, false, true
+	r.decision = r.decider.Decide(r.snapshot, r.ids(), r.Capacity)
+	return nil
+}
+
+// refresh reads what is new, and watches the attempts among it. Trials were added to the ladders anew.
+func (r *run) refresh(ctx context.Context, anew ...int) error {
+	snapshot, err := r.Store.Refresh(ctx, r.snapshot, anew...)
 	if err != nil {
 		return fmt.Errorf("read sweep %d: %w", r.id, err)
 	}
-	r.snapshot, r.seen, r.stale, r.changed = snapshot, r.beat, false, true
-	r.adoptOpen()
-	r.decision = Decide(snapshot, r.ids(), r.Capacity)
+	before := r.snapshot
+	r.snapshot = snapshot
+	r.adoptOpen(before)
 	return nil
 }
 
 // draw registers the trials of extra seeds that the rule asked for, and scouts, and takes in what earlier coordinators left of them
 // where the database was lost. A crash before the end is repaired by the same decision.
 func (r *run) draw(ctx context.Context) error {
+	var anew []int
 	for _, d := range r.decision.Register {
 		ladder := r.snapshot.Ladders[d.Ladder]
+		anew = append(anew, d.Ladder)
 		r.Log.Info("further trials", "ladder", ladder.Index+1, "trials", len(d.Trials))
 		if err := r.Store.AddTrials(ctx, ladder.ID, d.Trials); err != nil {
 			return fmt.Errorf("add trials to ladder %d: %w", ladder.Index+1, err)
 		}
 	}
-	snapshot, err := r.Store.Snapshot(ctx, r.id)
-	if err != nil {
-		return fmt.Errorf("read sweep %d: %w", r.id, err)
+	if err := r.refresh(ctx, anew...); err != nil {
+		return err
 	}
-	r.snapshot = snapshot
-	return r.snapshot.distinct(func(ladder int, t *TrialFacts) error {
+	return r.snapshot.distinct(anew, func(ladder int, t *TrialFacts) error {
 		if !t.Extra && t.Trial.Spec.Shrink == nil || len(t.Attempts) > 0 {
 			return nil
 		}
@@ -217,18 +241,25 @@ func (r *run) draw(ctx context.Context) error {
 
 // record appends the verdicts that are new.
 func (r *run) record(ctx context.Context) error {
+	r.recorded = slices.Grow(r.recorded, len(r.decision.Verdicts))[:len(r.decision.Verdicts)]
 	for i, v := range r.decision.Verdicts {
 		ladder := r.snapshot.Ladders[i]
-		if v.State == plateau.StateRunning || reflect.DeepEqual(r.recorded[ladder.ID], v) {
+		if v.State == plateau.StateRunning || sameVerdict(r.recorded[i], v) {
 			continue
 		}
 		if err := r.Store.RecordVerdict(ctx, ladder.ID, v, time.Now().UTC()); err != nil {
 			return fmt.Errorf("record the verdict of ladder %d: %w", ladder.Index+1, err)
 		}
-		r.recorded[ladder.ID] = v
+		r.recorded[i] = v
 		r.Log.Info("verdict", "ladder", ladder.Index+1, "state", v.State, "rank", v.RecommendedRank)
 	}
 	return nil
+}
+
+// sameVerdict is reflect.DeepEqual, quick for a verdict that was kept.
+func sameVerdict(a, b plateau.Verdict) bool {
+	kept := len(a.Rungs) > 0 && len(b.Rungs) > 0 && &a.Rungs[0] == &b.Rungs[0]
+	return kept || reflect.DeepEqual(a, b)
 }
 
 // launch writes the intent, starts the worker, and watches it. A worker that does not start is a crashed attempt, found as

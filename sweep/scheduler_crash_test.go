@@ -52,9 +52,9 @@ func (f *fragileStore) RecordVerdict(ctx context.Context, ladder int64, v platea
 	return f.crash(func() error { return f.Store.RecordVerdict(ctx, ladder, v, at) })
 }
 
-func (f *fragileStore) Snapshot(ctx context.Context, id int64) (s sweep.Snapshot, err error) {
+func (f *fragileStore) Refresh(ctx context.Context, before sweep.Snapshot, anew ...int) (s sweep.Snapshot, err error) {
 	err = f.crash(func() error {
-		s, err = f.Store.Snapshot(ctx, id)
+		s, err = f.Store.Refresh(ctx, before, anew...)
 		return err
 	})
 	return s, err

@@ -13,20 +13,19 @@ import (
 // know are taken in, so a lost database costs nothing; living workers are adopted; what the dead ones left is read by the
 // first tick.
 func (r *run) recover(ctx context.Context) error {
-	var err error
-	if r.snapshot, err = r.Store.Snapshot(ctx, r.id); err != nil {
+	if err := r.refresh(ctx); err != nil {
 		return err
 	}
-	err = r.snapshot.distinct(func(ladder int, t *TrialFacts) error { return r.adoptFolders(ctx, ladder, t) })
+	all := indices(len(r.snapshot.Ladders))
+	err := r.snapshot.distinct(all, func(ladder int, t *TrialFacts) error { return r.adoptFolders(ctx, ladder, t) })
 	if err != nil {
 		return err
 	}
-	if r.snapshot, err = r.Store.Snapshot(ctx, r.id); err != nil {
+	if err := r.refresh(ctx); err != nil {
 		return err
 	}
 	r.stale = true
-	r.adoptOpen()
-	return r.snapshot.distinct(func(ladder int, t *TrialFacts) error { return r.adoptLeaving(ctx, ladder, t) })
+	return r.snapshot.distinct(all, func(ladder int, t *TrialFacts) error { return r.adoptLeaving(ctx, ladder, t) })
 }
 
 // adoptFolders registers a trial's attempts that have a folder but no row.
@@ -51,20 +50,25 @@ func (r *run) adoptFolders(ctx context.Context, ladder int, t *TrialFacts) error
 }
 
 // adoptOpen watches every attempt without an outcome that is not watched yet: those of an earlier coordinator, and those
-// that the coordinator of another sweep runs for a trial both share.
-func (r *run) adoptOpen() {
+// that the coordinator of another sweep runs for a trial both share. What was there before is watched.
+func (r *run) adoptOpen(before Snapshot) {
 	watched := map[trial.AttemptID]bool{}
 	for _, a := range r.live {
 		watched[a.ID] = true
 	}
-	r.snapshot.each(func(ladder, _ int, t *TrialFacts) {
-		for _, f := range t.Attempts {
-			if f.Outcome == nil && !watched[f.ID] {
-				watched[f.ID] = true
-				r.live = append(r.live, r.adopted(ladder, t, f))
-			}
+	for i, l := range r.snapshot.Ladders {
+		if i < len(before.Ladders) && l.Unchanged(before.Ladders[i]) {
+			continue
 		}
-	})
+		l.each(func(_ int, t *TrialFacts) {
+			for _, f := range t.Attempts {
+				if f.Outcome == nil && !watched[f.ID] {
+					watched[f.ID] = true
+					r.live = append(r.live, r.adopted(i, t, f))
+				}
+			}
+		})
+	}
 }
 
 // adoptLeaving watches a trial's last attempt where it has had its last word but its process is still there: no other
@@ -103,16 +107,18 @@ func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
 	return a
 }
 
-// distinct visits every trial once, with the first ladder that holds it.
-func (s Snapshot) distinct(visit func(ladder int, t *TrialFacts) error) error {
+// distinct visits every trial of those ladders once, with the first of them that holds it.
+func (s Snapshot) distinct(ladders []int, visit func(ladder int, t *TrialFacts) error) error {
 	seen := map[trial.ID]bool{}
 	var first error
-	s.each(func(ladder, _ int, t *TrialFacts) {
-		if first != nil || seen[t.Trial.ID] {
-			return
-		}
-		seen[t.Trial.ID] = true
-		first = visit(ladder, t)
-	})
+	for _, i := range ladders {
+		s.Ladders[i].each(func(_ int, t *TrialFacts) {
+			if first != nil || seen[t.Trial.ID] {
+				return
+			}
+			seen[t.Trial.ID] = true
+			first = visit(i, t)
+		})
+	}
 	return first
 }

@@ -379,15 +379,15 @@ func TestSchedulerLosesTheLease(t *testing.T) {
 	})
 }
 
-// countingStore counts the reads of all facts.
+// countingStore counts the reads of facts.
 type countingStore struct {
 	sweep.Store
-	snapshots, appends int
+	reads, appends int
 }
 
-func (c *countingStore) Snapshot(ctx context.Context, id int64) (sweep.Snapshot, error) {
-	c.snapshots++
-	return c.Store.Snapshot(ctx, id)
+func (c *countingStore) Refresh(ctx context.Context, s sweep.Snapshot, anew ...int) (sweep.Snapshot, error) {
+	c.reads++
+	return c.Store.Refresh(ctx, s, anew...)
 }
 
 func (c *countingStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
@@ -405,8 +405,8 @@ func TestSchedulerReadsOnlyWhenItMatters(t *testing.T) {
 			t.Fatal(err)
 		}
 		// 30 trials: one read when each is compiled, when it ends, and when its process has gone; four for start and end.
-		if c.snapshots > 3*30+4 || c.appends <= c.snapshots {
-			t.Errorf("%d reads of all facts, %d appends", c.snapshots, c.appends)
+		if c.reads > 3*30+4 || c.appends <= c.reads {
+			t.Errorf("%d reads of all facts, %d appends", c.reads, c.appends)
 		}
 	})
 }

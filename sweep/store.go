@@ -20,6 +20,19 @@ var (
 type Snapshot struct {
 	Sweep   Info
 	Ladders []Ladder
+	Seen    Seen
+}
+
+// Seen is where a store reads on from: see Store.Refresh.
+type Seen struct {
+	Attempt int64   // the last that was known
+	Open    []int64 // those of them without an outcome
+}
+
+// Unchanged reports whether nothing is known of the ladder beyond what was known before: then both share their rungs. What a snapshot
+// holds is never changed once it was read.
+func (l Ladder) Unchanged(before Ladder) bool {
+	return len(l.Rungs) > 0 && len(before.Rungs) > 0 && &l.Rungs[0] == &before.Rungs[0]
 }
 
 // Info is a sweep's own facts.
@@ -166,8 +179,10 @@ type ExtraTrial struct {
 
 // Store keeps facts. Every method is one transaction; appending what is already there changes nothing.
 type Store interface {
-	// Snapshot reads a sweep's facts. It fails with ErrNotFound.
-	Snapshot(ctx context.Context, sweepID int64) (Snapshot, error)
+	// Refresh brings a snapshot up to date: it sees every attempt and event, whoever wrote them, and reads the ladders with the indices
+	// anew again because trials were added to them. The ladders of which nothing changed are those of s: see Ladder.Unchanged. Of a
+	// snapshot without ladders it reads all. It fails with ErrNotFound.
+	Refresh(ctx context.Context, s Snapshot, anew ...int) (Snapshot, error)
 	// Register writes a sweep's ladders and trials. Registering the same again changes nothing.
 	Register(ctx context.Context, sweepID int64, r Registration) error
 	// AddTrials writes trials of extra seeds to a ladder, after those of the grid, and scouts. The same again changes nothing. It fails

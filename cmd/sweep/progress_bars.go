@@ -146,24 +146,26 @@ func (p *progressBars) stop() {
 // laddersText is the line below the bars: how far the ladder is, or how many of several are decided.
 func laddersText(s sweep.Progress) string {
 	decided := 0
-	var open []string
+	first := "" // of those that are open
 	for i, v := range s.Verdicts {
 		if v.State != plateau.StateRunning {
 			decided++
 			continue
 		}
-		text := ladderName(s, i) + prose.Reason(v)
-		if v.RecommendedRank > 0 {
-			text += fmt.Sprintf(" (rank %d leads)", v.RecommendedRank)
+		if first != "" {
+			continue
 		}
-		open = append(open, text)
+		first = ladderName(s, i) + prose.Reason(v)
+		if v.RecommendedRank > 0 {
+			first += fmt.Sprintf(" (rank %d leads)", v.RecommendedRank)
+		}
 	}
 	if len(s.Verdicts) < 2 {
-		return strings.Join(open, "")
+		return first
 	}
 	text := fmt.Sprintf("%d of %d ladders decided", decided, len(s.Verdicts))
-	if len(open) > 0 {
-		text += "; " + open[0]
+	if first != "" {
+		text += "; " + first
 	}
 	return text
 }

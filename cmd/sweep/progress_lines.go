@@ -34,6 +34,7 @@ type progressLines struct {
 	rungs  map[int]int           // by ladder: rungs told
 	states map[int]plateau.State // by ladder: the state told
 	from   map[int]int           // by ladder: the rank that the climb around the knee begins at, as told
+	last   sweep.Progress        // shown
 }
 
 // told is the last line about a running trial.
@@ -57,7 +58,10 @@ func (l *progressLines) show(p sweep.Progress) {
 		l.catchUp(p)
 	}
 	l.showEnds(p)
-	l.showVerdicts(p)
+	if len(p.Verdicts) > 0 && (len(l.last.Verdicts) == 0 || &p.Verdicts[0] != &l.last.Verdicts[0]) {
+		l.showVerdicts(p) // of another decision
+	}
+	l.last = p
 	l.showStarts(p)
 	if l.running {
 		l.showRunning(p)
@@ -74,7 +78,7 @@ func (l *progressLines) print(format string, args ...any) {
 // catchUp passes over what happened before this coordinator.
 func (l *progressLines) catchUp(p sweep.Progress) {
 	done := 0
-	eachTrial(p.Snapshot, func(ladder int, t sweep.TrialFacts) {
+	eachTrial(p.Snapshot, sweep.Snapshot{}, func(ladder int, t sweep.TrialFacts) {
 		for _, a := range t.Attempts {
 			l.ended[a.ID] = a.Outcome != nil
 		}
@@ -125,7 +129,7 @@ func (l *progressLines) showRunning(p sweep.Progress) {
 }
 
 func (l *progressLines) showEnds(p sweep.Progress) {
-	eachTrial(p.Snapshot, func(ladder int, t sweep.TrialFacts) {
+	eachTrial(p.Snapshot, l.last.Snapshot, func(ladder int, t sweep.TrialFacts) {
 		for _, a := range t.Attempts {
 			if a.Outcome == nil || l.ended[a.ID] {
 				continue
@@ -191,8 +195,12 @@ func outcomeText(o trial.Outcome) string {
 	return fmt.Sprintf("%s at step %d for good: %s", o.State, o.Step, o.Error)
 }
 
-func eachTrial(s sweep.Snapshot, f func(ladder int, t sweep.TrialFacts)) {
+// eachTrial visits the trials of the ladders of which something changed since.
+func eachTrial(s, before sweep.Snapshot, f func(ladder int, t sweep.TrialFacts)) {
 	for i, l := range s.Ladders {
+		if i < len(before.Ladders) && l.Unchanged(before.Ladders[i]) {
+			continue
+		}
 		for _, r := range l.Rungs {
 			for _, t := range r.Trials {
 				f(i, t)

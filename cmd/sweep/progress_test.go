@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -61,7 +62,12 @@ func newPlay() *play {
 	return p
 }
 
+// progress is as of now: what was shown before does not change.
 func (p *play) progress() sweep.Progress {
+	p.snapshot.Ladders = slices.Clone(p.snapshot.Ladders)
+	for i := range p.snapshot.Ladders {
+		p.snapshot.Ladders[i].Rungs = slices.Clone(p.snapshot.Ladders[i].Rungs)
+	}
 	return sweep.Progress{
 		Snapshot: p.snapshot, Live: append([]sweep.LiveAttempt(nil), p.live...),
 		Verdicts: []plateau.Verdict{sweep.Conclude(p.snapshot).Verdicts[0]},

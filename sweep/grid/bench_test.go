@@ -23,15 +23,15 @@ func BenchmarkExpand(b *testing.B) {
 		}
 		g, err := grid.Parse("large.yaml", fmt.Appendf(nil, `model: builtin:gopher
 data: {train: builtin:go-doc, validation_split: 0.1, sequence_length: 64}
-lora: {rank: [1, 2, 4, 8, 16], alpha: [%s], target_modules: [c_attn]}
+lora: {rank: [1, 2, 4, 8, 16, 32, 64, 128, 256], alpha: [%s], target_modules: [c_attn]}
 train: {steps: 300, learning_rate: [%s]}
-seeds: [0, 1]
+seeds: [0, 1, 2]
 `, strings.Join(alphas, ", "), strings.Join(rates, ", ")))
 		if err != nil {
 			b.Fatal(err)
 		}
 		models := map[string]trial.ModelInfo{
-			"builtin:gopher": {MaxPositions: 128, Modules: []lora.Module{{Name: "transformer.h.0.attn.c_attn", In: 128, Out: 384}}},
+			"builtin:gopher": {MaxPositions: 128, Modules: []lora.Module{{Name: "transformer.h.0.attn.c_attn", In: 768, Out: 2304}}},
 		}
 		resolved := g.Resolve("/grids")
 		for b.Loop() {

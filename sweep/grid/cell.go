@@ -11,7 +11,7 @@ import (
 // Bounds on what a grid multiplies to, so that a short file cannot ask for a database that fills the disk.
 const (
 	maxLadders = 10_000
-	maxTrials  = 100_000
+	maxTrials  = 300_000
 )
 
 // cells returns the number of combinations of the axes that are not tuned, or maxLadders+1 where there are more.

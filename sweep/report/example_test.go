@@ -16,8 +16,8 @@ func ExampleBuild() {
 	}
 	// Output:
 	// plateau at rank 2
-	// rank 1: 5.02 baseline
-	// rank 2: 4.82 improved
-	// rank 4: 4.81 flat
-	// rank 8: 4.81 flat
+	// rank 1: 5.03 baseline
+	// rank 2: 4.83 improved
+	// rank 4: 4.83 flat
+	// rank 8: 4.83 flat
 }

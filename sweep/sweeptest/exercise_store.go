@@ -30,12 +30,16 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("Candidates", func(t *testing.T) { t.Parallel(); exerciseCandidates(t, open(t)) })
 	t.Run("ExtraSeeds", func(t *testing.T) { t.Parallel(); exerciseExtraSeeds(t, open(t)) })
 	t.Run("Wishes", func(t *testing.T) { t.Parallel(); exerciseWishes(t, open(t)) })
+	t.Run("Refresh", func(t *testing.T) { t.Parallel(); exerciseRefresh(t, open(t)) })
 	t.Run("EqualsMemStore", func(t *testing.T) { t.Parallel(); exerciseEquality(t, open(t)) })
 }
 
 // sameFacts ignores what two stores may number differently.
 func sameFacts() cmp.Options {
-	return cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(sweep.Ladder{}, "ID"), cmpopts.IgnoreFields(sweep.Info{}, "ID")}
+	return cmp.Options{
+		cmpopts.EquateEmpty(), cmpopts.IgnoreFields(sweep.Ladder{}, "ID"), cmpopts.IgnoreFields(sweep.Info{}, "ID"),
+		cmpopts.IgnoreFields(sweep.Snapshot{}, "Seen"),
+	}
 }
 
 func moment(n int) time.Time {

@@ -25,10 +25,10 @@ func Sizes(b *testing.B, run func(b *testing.B, ladders int)) {
 }
 
 // LargeRanks are the ranks of Large's ladders.
-func LargeRanks() []int { return []int{1, 2, 4, 8, 16} }
+func LargeRanks() []int { return []int{1, 2, 4, 8, 16, 32, 64, 128, 256} }
 
 // LargeSeeds are the seeds of Large.
-func LargeSeeds() []int64 { return []int64{0, 1} }
+func LargeSeeds() []int64 { return []int64{0, 1, 2} }
 
 // Large is a sweep of so many ladders for benchmarks. Nine in ten found a plateau at rank 2 and left rank 16 alone; each tenth
 // still lacks a seed of rank 2.

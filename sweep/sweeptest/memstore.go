@@ -20,6 +20,8 @@ import (
 // Store is a sweep.Store with the two acts that commands do before a scheduler needs one.
 type Store interface {
 	sweep.Store
+	// Snapshot reads a sweep's facts. It fails with sweep.ErrNotFound.
+	Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error)
 	// Confirm writes the wish that likely plateaus be certified, with at most so many seeds per rank: see Info.Confirm.
 	Confirm(ctx context.Context, sweepID int64, maxSeeds int, at time.Time) error
 	// CreateSweep writes a sweep's own row.
@@ -295,7 +297,18 @@ func (m *MemStore) Verdicts(ladder int64) []plateau.Verdict {
 	return slices.Clone(m.ladders[ladder-1].verdicts)
 }
 
-// Snapshot implements sweep.Store.
+// Refresh implements sweep.Store.
+func (m *MemStore) Refresh(ctx context.Context, s sweep.Snapshot, _ ...int) (sweep.Snapshot, error) {
+	next, err := m.Snapshot(ctx, s.Sweep.ID)
+	for i, l := range next.Ladders {
+		if i < len(s.Ladders) && reflect.DeepEqual(l, s.Ladders[i]) {
+			next.Ladders[i] = s.Ladders[i]
+		}
+	}
+	return next, err
+}
+
+// Snapshot implements Store.
 func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
