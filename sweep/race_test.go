@@ -169,7 +169,7 @@ func TestRaceSafeAndOrderFree(t *testing.T) {
 
 // neededRanks are the trained ranks that a report shows: others may have been trained ahead, or not.
 func neededRanks(s sweep.Snapshot, ladder int, v plateau.Verdict) []int {
-	return trainedRanks(s.Ladders[ladder].Needed(v, s.Sweep.Seeds))
+	return trainedRanks(s.Ladders[ladder].Needed(v, s.Sweep))
 }
 
 func begun(f sweep.TrialFacts) bool { return len(f.Attempts) > 0 }

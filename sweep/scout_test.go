@@ -261,7 +261,7 @@ func TestScoutTrainsSeedsAsNeeded(t *testing.T) {
 		}
 		var seeds []int64
 		v := sweep.Conclude(s).Verdicts[0]
-		for _, f := range s.Ladders[0].Needed(v, s.Sweep.Seeds).Rungs[1].Trials {
+		for _, f := range s.Ladders[0].Needed(v, s.Sweep).Rungs[1].Trials {
 			if len(f.Attempts) > 0 {
 				seeds = append(seeds, f.Trial.Spec.Seed)
 			}

@@ -70,8 +70,9 @@ func (s standing) awaited(index int) assignedRung {
 }
 
 // Needed returns a ladder without the trials that its verdict did not ask for: seeds, where that is sparing with the sweep's, and ranks
-// that were trained ahead above the one that ended the ladder. Rungs that were not judged yet stay whole.
-func (l Ladder) Needed(v plateau.Verdict, seeds []int64) Ladder {
+// that were trained ahead above the one that ended the ladder. Of a ladder that goes on, rungs that were not judged yet stay whole.
+func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
+	rule := ruleOf(info, l)
 	l.Rungs = slices.Clone(l.Rungs)
 	last := -1
 	for i, r := range l.Rungs {
@@ -80,14 +81,26 @@ func (l Ladder) Needed(v plateau.Verdict, seeds []int64) Ladder {
 			continue
 		}
 		if last = i; v.Rungs[at].GridSeeds > 0 {
-			l.Rungs[i] = r.asked(seeds[:v.Rungs[at].GridSeeds])
+			l.Rungs[i] = r.asked(rule.GridSeeds[:v.Rungs[at].GridSeeds])
 		}
 	}
 	if v.State == plateau.StateRunning || v.State == plateau.StateOutraced {
 		return l // a race trains no rank ahead: what is there was trained before, or for another sweep
 	}
+	if last+1 < len(l.Rungs) && rule.Sparing() {
+		l.Rungs[last+1] = l.Rungs[last+1].begun(rule.GridSeeds[:rule.Begin(len(v.Rungs))])
+	}
 	for i := last + 2; i < len(l.Rungs); i++ {
 		l.Rungs[i] = Rung{Rank: l.Rungs[i].Rank}
 	}
 	return l
+}
+
+// begun is a rung that was never judged, as it began: with these seeds, or all of them where most of these were unstable (see begin).
+func (r Rung) begun(seeds []int64) Rung {
+	first := r.asked(seeds)
+	if end, _ := first.ending(); end == endUnstable {
+		return r
+	}
+	return first
 }

@@ -28,12 +28,12 @@ func Build(s sweep.Snapshot) Report {
 	}
 	verdicts := sweep.Conclude(s).Verdicts
 	for i, l := range s.Ladders {
-		r.Ladders = append(r.Ladders, newLadder(l, s.Sweep.Seeds, verdicts[i], s.Sweep.Rule))
+		r.Ladders = append(r.Ladders, newLadder(l, s.Sweep, verdicts[i]))
 	}
 	if len(s.Ladders) > 1 {
 		r.Steps = new(Steps)
 		for i, l := range s.Ladders {
-			of := newSteps(l, l.Needed(verdicts[i], s.Sweep.Seeds), verdicts[i])
+			of := newSteps(l, l.Needed(verdicts[i], s.Sweep), verdicts[i])
 			r.Steps.Spent, r.Steps.Exhaustive = r.Steps.Spent+of.Spent, r.Steps.Exhaustive+of.Exhaustive
 		}
 	}
@@ -52,8 +52,8 @@ func newRule(info sweep.Info) Rule {
 	}
 }
 
-func newLadder(whole sweep.Ladder, seeds []int64, v plateau.Verdict, rule plateau.Rule) Ladder {
-	l := whole.Needed(v, seeds)
+func newLadder(whole sweep.Ladder, info sweep.Info, v plateau.Verdict) Ladder {
+	l, rule := whole.Needed(v, info), info.Rule
 	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
 	out.id, out.baseParams, out.corpus, out.modules = l.ID, l.Model.Params, l.Corpus.Scored(), l.Model.Modules
 	judged := map[int]plateau.RungVerdict{}
