@@ -72,6 +72,7 @@ func newLadder(whole sweep.Ladder, info sweep.Info, v plateau.Verdict) Ladder {
 		row.ScreenedLoss, row.started, row.Diverged = screened, started(rung), slices.Contains(v.DivergedRanks, rung.Rank)
 		out.Rungs = append(out.Rungs, row)
 	}
+	loosen(out.Rungs)
 	for _, t := range l.Scouts {
 		out.scouts = append(out.scouts, newTrial(t))
 	}

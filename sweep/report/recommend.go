@@ -95,14 +95,28 @@ func smaller(rungs []Rung, i int, confidence float64) *Step {
 	return nil
 }
 
-// newStep describes a neighbour and the gain from one rung to the next larger one, the neighbour being either: the rule's where it compared
-// the two.
+// newStep describes a neighbour and the gain from one rung to the next larger one, the neighbour being either.
 func newStep(neighbour, from, to Rung, confidence float64) *Step {
-	gain := pairedDifference(from, to, confidence)
-	if to.Gain != nil && *to.Incumbent == from.Rank {
-		gain = *to.Gain
+	return &Step{Rank: neighbour.Rank, Gain: gainOver(from, to, confidence), Cost: neighbour.Cost, shared: len(pairedLosses(from, to))}
+}
+
+// gainOver is what one rung of a ladder gains over another: the rule's where it compared the two, so that one difference has one interval.
+func gainOver(from, to Rung, confidence float64) plateau.Interval {
+	switch {
+	case to.Gain != nil && *to.Incumbent == from.Rank:
+		return *to.Gain
+	case from.Gain != nil && *from.Incumbent == to.Rank:
+		return turned(*from.Gain)
 	}
-	return &Step{Rank: neighbour.Rank, Gain: gain, Cost: neighbour.Cost, shared: len(pairedLosses(from, to))}
+	return pairedDifference(from, to, confidence)
+}
+
+func turned(gain plateau.Interval) plateau.Interval {
+	out := plateau.Interval{Mean: -gain.Mean}
+	if gain.Lo != nil && gain.Hi != nil {
+		out.Lo, out.Hi = new(-*gain.Hi), new(-*gain.Lo)
+	}
+	return out
 }
 
 // reference is the rung that others are compared with: the recommended one where a plateau is certain, and else the best mean of those that
@@ -136,9 +150,12 @@ func cheapest(ladders []Ladder, best Ladder, rung Rung, confidence float64) *Equ
 	if bestLadder.Number == best.Number && bestRung.Rank == rung.Rank {
 		return nil
 	}
+	loss := pairedDifference(bestRung, rung, confidence)
+	if bestLadder.Number == best.Number {
+		loss = gainOver(bestRung, rung, confidence)
+	}
 	return &Equivalent{
-		Ladder: bestLadder.Number, Cell: bestLadder.Cell, Rank: bestRung.Rank, ValLoss: bestRung.ValLoss.Mean,
-		Cost: bestRung.Cost, Loss: pairedDifference(bestRung, rung, confidence),
+		Ladder: bestLadder.Number, Cell: bestLadder.Cell, Rank: bestRung.Rank, ValLoss: bestRung.ValLoss.Mean, Cost: bestRung.Cost, Loss: loss,
 	}
 }
 

@@ -138,11 +138,7 @@ func effect(positive, negative string, gain plateau.Interval, decimals int) stri
 	if gain.Mean >= 0 {
 		return positive + " " + bounds(gain, decimals)
 	}
-	turned := plateau.Interval{Mean: -gain.Mean}
-	if gain.Lo != nil && gain.Hi != nil {
-		turned.Lo, turned.Hi = new(-*gain.Hi), new(-*gain.Lo)
-	}
-	return negative + " " + bounds(turned, decimals)
+	return negative + " " + bounds(turned(gain), decimals)
 }
 
 func (t *text) cheapest(rec Recommendation, decimals int) {
