@@ -150,7 +150,9 @@ func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.La
 
 // readTrials adds their trials to the ladders.
 func readTrials(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
-	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info, part) error{readRungs, readScouts, readReference} {
+	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info, part) error{
+		readRungs, readScouts, readReference,
+	} {
 		if err := read(ctx, tx, ladders, info, of); err != nil {
 			return err
 		}
