@@ -32,7 +32,8 @@ func exerciseRefresh(t *testing.T, s Store) {
 	step("nothing happened", nil)
 	first, second := Trial(16, 1, 0), Trial(32, 2, 1)
 	attempt := trial.NewAttemptID(first.ID, 1)
-	must(t, "BeginAttempt", s.BeginAttempt(t.Context(), first.ID, 1, trial.Assignment{Attempt: attempt, Sweep: "own", Trial: first}, moment(1)))
+	begun := trial.Assignment{Attempt: attempt, Sweep: "own", Trial: first}
+	must(t, "BeginAttempt", s.BeginAttempt(t.Context(), first.ID, 1, begun, moment(1)))
 	step("an attempt begun", []int{0})
 	loss := 4.5
 	events := []trial.Event{
@@ -47,7 +48,8 @@ func exerciseRefresh(t *testing.T, s Store) {
 		t.Errorf("the trial is %s", got)
 	}
 	attempt = trial.NewAttemptID(second.ID, 1)
-	must(t, "BeginAttempt", s.BeginAttempt(t.Context(), second.ID, 1, trial.Assignment{Attempt: attempt, Sweep: "other", Trial: second}, moment(4)))
+	begun = trial.Assignment{Attempt: attempt, Sweep: "other", Trial: second}
+	must(t, "BeginAttempt", s.BeginAttempt(t.Context(), second.ID, 1, begun, moment(4)))
 	must(t, "AppendEvents", s.AppendEvents(t.Context(), attempt, events))
 	step("a trial of another sweep", []int{1})
 	extra := sweep.ExtraTrial{Rank: 2, PlannedTrial: sweep.PlannedTrial{Trial: Trial(16, 2, 7)}}
