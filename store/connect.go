@@ -25,7 +25,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driv
 func (c connector) Driver() driver.Driver                        { return c.driver }
 
 // openWriter returns the pool of the one writing connection. It keeps the statements of a transaction, which are few and run for
-// every trial or event, prepared.
+// every trial or event, prepared, and has room for the indexes by trial while a large sweep is registered (experiments/LOG.md 2026-11-29).
 func openWriter(path string) *sql.DB {
 	w := sql.OpenDB(connector{
 		uri: uri(path, url.Values{

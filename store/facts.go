@@ -8,20 +8,20 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// readFacts adds to facts what is known about the trials that the query trials yields (one column of ids, with args), all of
-// which have an entry.
-func readFacts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args ...any) error {
+// readFacts adds to facts what is known about the trials whose attempts a fulfil the condition which (with args), all of which have an
+// entry.
+func readFacts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, which string, args ...any) error {
 	for _, read := range []func(context.Context, *sql.Tx, map[trial.ID]*sweep.TrialFacts, string, []any) error{
 		readAttempts, readEvaluations, readScreened, readPredictions, readMemory, readParams,
 	} {
-		if err := read(ctx, tx, facts, trials, args); err != nil {
+		if err := read(ctx, tx, facts, which, args); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
+func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, which string, args []any) error {
 	texts := shared{}
 	// The subqueries are look-ups in the indexes of events: no attempt's events are read in full.
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, a.assignment ->> '$.sweep', a.intended_ns,
@@ -33,7 +33,7 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 			o.state, o.error, o.step, o.val_loss, o.best_step, o.last_val_loss, o.train_loss, o.retain_loss,
 			o.base_retain, o.tokens, o.train_seconds, o.total_seconds
 		FROM attempts a LEFT JOIN outcomes o ON o.attempt_id = a.id
-		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number`, args...)
+		WHERE `+which+` ORDER BY a.trial_id, a.number`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var tr trial.ID
 		var a sweep.AttemptFacts
@@ -86,13 +86,13 @@ func (o *outcomeRow) outcome() *trial.Outcome {
 	}
 }
 
-func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
+func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, which string, args []any) error {
 	// A bare column beside max() is taken from the row of the maximum: the newest attempt's value of a step.
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, e.step, v.val_loss, v.seconds, max(a.number)`+measureColumns("v.")+`
 		FROM attempts a
 		JOIN events e ON e.attempt_id = a.id AND e.kind = 'eval'
 		JOIN evaluations v ON v.attempt_id = e.attempt_id AND v.seq = e.seq
-		WHERE a.trial_id IN (`+trials+`) GROUP BY a.trial_id, e.step ORDER BY a.trial_id, e.step`, args...)
+		WHERE `+which+` GROUP BY a.trial_id, e.step ORDER BY a.trial_id, e.step`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var trial trial.ID
 		var s sweep.StepLoss
@@ -106,11 +106,11 @@ func readEvaluations(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.
 	})
 }
 
-func readScreened(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
+func readScreened(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, which string, args []any) error {
 	// The view screened goes through those of all sweeps.
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, s.rank, s.val_loss, s.tokens, s.seconds
 		FROM attempts a CROSS JOIN screened_losses s ON s.attempt_id = a.id
-		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, s.rank, a.number, s.seq`, args...)
+		WHERE `+which+` ORDER BY a.trial_id, s.rank, a.number, s.seq`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var tr trial.ID
 		var s trial.Screened
@@ -126,10 +126,10 @@ func readScreened(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 	})
 }
 
-func readPredictions(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
+func readPredictions(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, which string, args []any) error {
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, p.analysis_bytes, p.predicted_bytes, p.source
 		FROM attempts a JOIN predictions p ON p.attempt_id = a.id
-		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number, p.seq`, args...)
+		WHERE `+which+` ORDER BY a.trial_id, a.number, p.seq`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var tr trial.ID
 		var p trial.Prediction
@@ -141,10 +141,10 @@ func readPredictions(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.
 	})
 }
 
-func readMemory(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
+func readMemory(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, which string, args []any) error {
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, m.host_bytes, m.host_source, m.device_bytes, m.device_source
 		FROM attempts a JOIN memory_peaks m ON m.attempt_id = a.id
-		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number, m.seq`, args...)
+		WHERE `+which+` ORDER BY a.trial_id, a.number, m.seq`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var trial trial.ID
 		var next memoryRow
@@ -179,10 +179,10 @@ func larger(peak *int64, source string, next *int64, nextSource string) (*int64,
 	return next, nextSource
 }
 
-func readParams(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, trials string, args []any) error {
+func readParams(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, which string, args []any) error {
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, v.trainable_params
 		FROM attempts a JOIN environments v ON v.attempt_id = a.id
-		WHERE a.trial_id IN (`+trials+`) ORDER BY a.trial_id, a.number, v.seq`, args...)
+		WHERE `+which+` ORDER BY a.trial_id, a.number, v.seq`, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var trial trial.ID
 		var params int64

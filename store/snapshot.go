@@ -63,6 +63,20 @@ func (p part) trials() string {
 	return strings.Join(all, ` UNION ALL `)
 }
 
+// attempts is a condition on attempts a: that they are of the ladders' trials. Of a whole sweep each attempt is looked up: a list of all
+// trials, made for every query, takes seconds where few of them were begun.
+func (p part) attempts() string {
+	if len(p.args) > 1 {
+		return `a.trial_id IN (` + p.trials() + `)`
+	}
+	var places []string
+	for _, table := range placeTables() { // CROSS JOIN: by the trial, not through all ladders
+		places = append(places, `EXISTS (SELECT 1 FROM `+table+` lt CROSS JOIN ladders l ON l.id = lt.ladder_id
+			WHERE lt.trial_id = a.trial_id AND `+p.where+`)`)
+	}
+	return `(` + strings.Join(places, ` OR `) + `)`
+}
+
 // placeTables are the tables that say where in a ladder a trial stands.
 func placeTables() []string { return []string{"rung_trials", "scout_trials", "reference_trials"} }
 
@@ -87,7 +101,7 @@ func readLadderFacts(ctx context.Context, tx *sql.Tx, s sweep.Snapshot, of part)
 		take(l.Scouts)
 		take(l.Reference)
 	}
-	if err := readFacts(ctx, tx, facts, of.trials(), of.args...); err != nil {
+	if err := readFacts(ctx, tx, facts, of.attempts(), of.args...); err != nil {
 		return err
 	}
 	for _, t := range again {
@@ -136,7 +150,9 @@ func selectLadders(ctx context.Context, tx *sql.Tx, info sweep.Info) ([]sweep.La
 
 // readTrials adds their trials to the ladders.
 func readTrials(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
-	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info, part) error{readRungs, readScouts, readReference} {
+	for _, read := range []func(context.Context, *sql.Tx, map[int64]*sweep.Ladder, sweep.Info, part) error{
+		readRungs, readScouts, readReference,
+	} {
 		if err := read(ctx, tx, ladders, info, of); err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func (d *DB) Trial(ctx context.Context, prefix string) (TrialRecord, error) {
 			return err
 		}
 		record.TrialFacts.Trial = t
-		err = readFacts(ctx, tx, map[trial.ID]*sweep.TrialFacts{t.ID: &record.TrialFacts}, `SELECT ?`, t.ID)
+		err = readFacts(ctx, tx, map[trial.ID]*sweep.TrialFacts{t.ID: &record.TrialFacts}, `a.trial_id = ?`, t.ID)
 		if err != nil {
 			return err
 		}

@@ -51,14 +51,7 @@ func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	return p
 }
 
-// each visits every trial with its ladder's and its rung's index, which is noRung for a reference. A shared trial is visited once per
-// ladder.
-func (s Snapshot) each(visit func(ladder, rung int, t *TrialFacts)) {
-	for i, l := range s.Ladders {
-		l.each(func(rung int, t *TrialFacts) { visit(i, rung, t) })
-	}
-}
-
+// each visits the ladder's trials with the index of their rung, which is noRung for a reference.
 func (l Ladder) each(visit func(rung int, t *TrialFacts)) {
 	for r := range l.Rungs {
 		for i := range l.Rungs[r].Trials {
