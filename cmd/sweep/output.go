@@ -30,6 +30,8 @@ func (a *app) emit(what string, v any, table func(w io.Writer) error, csvRows fu
 			return usagef("-o csv: %s has no rows; use -o json or -o table", what)
 		}
 		return a.write(func(w io.Writer) error { return writeCSV(w, csvRows) })
+	case "md", "html":
+		return usagef("-o %s: only sweep report prints that; use -o json or -o table", a.output)
 	}
 	return a.write(table)
 }

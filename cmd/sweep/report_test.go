@@ -115,6 +115,9 @@ func TestReportCommand(t *testing.T) {
 	if got.Schema != "sweep.report/v1" || got.Sweep != "prose" || len(got.Ladders) != 1 || got.Ladders[0].Verdict.RecommendedRank != 2 {
 		t.Errorf("report -o json = %+v, want the schema, the name and one ladder that recommends rank 2", got)
 	}
+	if _, text, _ := sweepCommand(t, "report", "--root", root, "-o", "md"); !strings.HasPrefix(text, "**Use rank 2: ") {
+		t.Errorf("report -o md begins otherwise than with a recommendation of rank 2:\n%s", text)
+	}
 	file := filepath.Join(t.TempDir(), "trials.csv")
 	if code, stdout, _ := sweepCommand(t, "report", "--root", root, "-o", "csv", "--out", file); code != exitOK || stdout != "" {
 		t.Errorf("report --out = %d with stdout %q, want 0 and none", code, stdout)
@@ -166,6 +169,8 @@ func TestReportsOfWhatIsNotThere(t *testing.T) {
 		{exitNotFound, "Ladder 1", []string{"explain", "7", "--root", root}},
 		{exitUsage, "explain --help", []string{"explain", "--root", root}},
 		{exitUsage, "-o", []string{"explain", "1", "--root", root, "-o", "csv"}},
+		{exitUsage, "only sweep report", []string{"explain", "1", "--root", root, "-o", "md"}},
+		{exitUsage, "only sweep report", []string{"explain", "1", "--root", root, "-o", "html"}},
 	} {
 		code, stdout, stderr := sweepCommand(t, tt.args...)
 		if code != tt.want || stdout != "" || !strings.Contains(stderr, tt.say) {
