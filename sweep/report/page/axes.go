@@ -28,10 +28,11 @@ func (b *builder) axes() []axisView {
 
 // dimension is an axis of values: numbers on a scale, or words at equal distances.
 type dimension struct {
-	name   string
-	scale  scale
-	places map[string]float64 // of words
-	words  []string
+	name    string
+	scale   scale
+	places  map[string]float64 // of words
+	words   []string
+	numeric bool
 }
 
 func newDimension(name string, values []string) dimension {
@@ -49,14 +50,14 @@ func newDimension(name string, values []string) dimension {
 	}
 	if len(numbers) == len(d.words) && len(numbers) > 1 {
 		lo, hi := slices.Min(numbers), slices.Max(numbers)
+		d.numeric = true
 		d.scale = span(numbers, lo > 0 && hi/lo >= 8, 0.05)
 	} else {
 		d.scale = scale{-0.5, float64(len(d.words)) - 0.5, false}
-		numbers = nil
 	}
 	for i, w := range d.words {
 		at := float64(i)
-		if numbers != nil {
+		if d.numeric {
 			at = numbers[i]
 		}
 		d.places[w] = at
@@ -65,15 +66,18 @@ func newDimension(name string, values []string) dimension {
 }
 
 func (d dimension) ticks() []tick {
+	const room = 12 // labels side by side
+	every := (len(d.words) + room - 1) / room
 	var all []tick
-	for i, w := range d.words {
-		all = append(all, tick{At: 100 * d.scale.at(d.places[w]), Label: w, Sparse: len(d.words) > 8 && i%2 == 1})
+	for i := 0; i < len(d.words); i += every {
+		w := d.words[i]
+		all = append(all, tick{At: 100 * d.scale.at(d.places[w]), Label: w, Sparse: len(d.words) > 8 && len(all)%2 == 1})
 	}
 	return all
 }
 
 // slice draws each ladder's recommended loss by the value that its cell has on an axis, the lowest of every value joined.
-func (b *builder) slice(axis string) *chart {
+func (b *builder) slice(name string) *chart {
 	type ladderAt struct {
 		value, title string
 		loss         float64
@@ -83,7 +87,7 @@ func (b *builder) slice(axis string) *chart {
 	var values []string
 	var ys []float64
 	for _, l := range b.report.Ladders {
-		value := setting(l.Axes(), axis)
+		value := setting(l.Axes(), name)
 		values = append(values, value)
 		if r, ok := recommendedRung(l); ok && !r.Diverged {
 			ladders = append(ladders, ladderAt{
@@ -96,9 +100,10 @@ func (b *builder) slice(axis string) *chart {
 	if len(ladders) == 0 {
 		return nil
 	}
-	d := newDimension(axis, values)
-	c := &chart{Title: "By " + axis, Note: "The loss at each ladder's recommended rank. The line joins the lowest of every value.", x: d.scale, y: span(ys, false, 0.12)}
-	c.X, c.Y = axisOf(axis, d.ticks()), axisOf("val_loss", c.y.plainTicks(4))
+	d := newDimension(name, values)
+	c := &chart{Title: "By " + name, Note: "The loss at each ladder's recommended rank. The line joins the lowest of every value.", x: d.scale, y: span(ys, false, 0.12)}
+	c.X = axis{name, d.ticks(), !d.numeric}
+	c.Y = axis{Title: "val_loss", Ticks: c.y.plainTicks(4)}
 	lowest := map[string]float64{}
 	for _, l := range ladders {
 		class := "seed"
@@ -123,11 +128,9 @@ func (b *builder) slice(axis string) *chart {
 		return 1
 	})
 	c.line(line, shape{Class: "mean"})
-	c.Alt = fmt.Sprintf("Loss at the recommended rank of %d ladders by %s; the table beside has the numbers.", len(ladders), axis)
+	c.Alt = fmt.Sprintf("Loss at the recommended rank of %d ladders by %s; the table beside has the numbers.", len(ladders), name)
 	return c
 }
-
-func axisOf(title string, ticks []tick) axis { return axis{title, ticks} }
 
 func setting(cell []sweep.Setting, name string) string {
 	for _, s := range cell {
@@ -164,6 +167,9 @@ type parallelAxis struct {
 
 // highlighted is the share of lines that stand out before the reader chooses.
 const highlighted = 0.2
+
+// mostCombinations is how many lines are drawn, the best: more are a surface.
+const mostCombinations = 1000
 
 // combination is one line: what was trained and how well.
 type combination struct {
@@ -244,12 +250,13 @@ func (b *builder) parallel() *parallel {
 		}
 		return 1
 	})
+	p := &parallel{Count: len(all)}
+	all = all[max(0, len(all)-mostCombinations):]
 	var losses []float64
 	for _, c := range all {
 		losses = append(losses, c.loss)
 	}
 	loss := span(losses, false, 0.05)
-	p := &parallel{Count: len(all)}
 	p.x, p.y = scale{-0.5, float64(len(names)) + 0.5, false}, scale{0, 1, false}
 	p.Title, p.Class = "All settings together", "wide"
 	p.Note = "One line is one combination of settings and a rank, its mean over seeds; low losses are at the bottom of the last axis."
@@ -264,7 +271,7 @@ func (b *builder) parallel() *parallel {
 			line = append(line, point{float64(j), d.scale.at(d.places[c.settings[j]])})
 		}
 		line = append(line, point{float64(len(names)), loss.at(c.loss)})
-		better := float64(len(all)-1-i) / float64(len(all))
+		better := float64(len(all)-1-i) / float64(p.Count)
 		class := "combination"
 		if better < highlighted {
 			class += " on"

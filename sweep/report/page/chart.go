@@ -28,6 +28,7 @@ type chart struct {
 type axis struct {
 	Title string
 	Ticks []tick
+	Words bool // labels are of any length, at equal distances
 }
 
 // tick is a label at a percent of its axis.

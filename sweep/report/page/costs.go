@@ -27,7 +27,7 @@ func overRanks(ranks []int) *chart {
 		xs = append(xs, float64(r))
 	}
 	c := &chart{x: span(xs, true, 0.08)}
-	c.X = axis{"rank", rankTicks(c.x, ranks, 0)}
+	c.X = axis{Title: "rank", Ticks: rankTicks(c.x, ranks, 0)}
 	return c
 }
 
@@ -48,7 +48,7 @@ func (b *builder) paramsChart(l report.Ladder) *chart {
 	c := overRanks(ranks)
 	c.Title, c.Note = "Trainable parameters by rank", "Both axes are logarithmic."
 	c.y = span(ys, true, 0.1)
-	c.Y = axis{"parameters", c.y.labelled(c.y.ticks(4), short)}
+	c.Y = axis{Title: "parameters", Ticks: c.y.labelled(c.y.ticks(4), short)}
 	c.line(line, shape{Class: "mean"})
 	for i, p := range line {
 		c.dot(p.x, p.y, shape{Class: "center", Style: b.hues.of(ranks[i]), Title: parts[i]})
@@ -97,7 +97,7 @@ func (b *builder) memoryChart(l report.Ladder) *chart {
 	c := overRanks(ranks)
 	c.Title, c.Note = "Peak memory by rank", "Measured, one dot a seed, and predicted before the first step."
 	c.y = fromZero(ys)
-	c.Y = axis{"bytes", c.y.labelled(byteTicks(c.y), func(v float64) string { return trial.FormatBytes(int64(v)) })}
+	c.Y = axis{Title: "bytes", Ticks: c.y.labelled(byteTicks(c.y), func(v float64) string { return trial.FormatBytes(int64(v)) })}
 	c.Keys = []key{{"dot", "", "measured"}, {"ring", "", "predicted"}}
 	var parts []string
 	for _, r := range l.Rungs {
@@ -178,7 +178,7 @@ func (b *builder) timeChart(l report.Ladder) *chart {
 	c := overRanks(ranks)
 	c.Title, c.Note = "Training time by rank", "Of one trial, evaluations not counted. Dots are seeds, the line is their mean."
 	c.y = fromZero(ys)
-	c.Y = axis{"time", c.y.labelled(c.y.ticks(4), report.Seconds)}
+	c.Y = axis{Title: "time", Ticks: c.y.labelled(c.y.clockTicks(5), clock)}
 	var line []point
 	var parts []string
 	for _, r := range l.Rungs {
@@ -198,6 +198,14 @@ func (b *builder) timeChart(l report.Ladder) *chart {
 	c.line(line, shape{Class: "mean"})
 	c.Alt = c.Title + ", mean of a trial: " + strings.Join(parts, ", ") + "."
 	return c
+}
+
+// clock writes a time on an axis.
+func clock(seconds float64) string {
+	if seconds == 0 {
+		return "0"
+	}
+	return report.Seconds(seconds)
 }
 
 // gainChart draws what each step up bought per thousand parameters that it added. Steps that bought nothing have no place on its
@@ -230,7 +238,7 @@ func (b *builder) gainChart(l report.Ladder) *chart {
 	c.Title = "Gain per cost of each step up"
 	c.Note = "Nats gained per thousand parameters added, on a logarithmic axis, with the interval of the gain. Steps that gained nothing are not drawn."
 	c.y = span(ys, true, 0.25)
-	c.Y = axis{"nats per 1000 parameters", c.y.labelled(c.y.ticks(4), report.Number)}
+	c.Y = axis{Title: "nats per 1000 parameters", Ticks: c.y.labelled(c.y.ticks(4), report.Number)}
 	c.X.Title = "to rank"
 	var parts []string
 	for i, g := range gains {

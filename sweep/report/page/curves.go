@@ -14,7 +14,7 @@ import (
 // Curve points of a whole page, and of one trial at most and at least: a page of thousands of trials stays one that opens at once.
 const (
 	curvePoints    = 40_000
-	mostOfOneTrial = 125
+	mostOfOneTrial = 50
 	fewOfOneTrial  = 10
 )
 
@@ -125,7 +125,7 @@ func (b *builder) curveChart(l report.Ladder, of func(Curve) []point, skip func(
 		ys = ys[:n-n/50]
 	}
 	c := &chart{x: scale{0, slices.Max(xs), false}, y: span(ys, false, 0.06)}
-	c.X, c.Y = axis{"step", c.x.plainTicks(5)}, axis{"nats per token", c.y.plainTicks(5)}
+	c.X, c.Y = axis{Title: "step", Ticks: c.x.plainTicks(5)}, axis{Title: "nats per token", Ticks: c.y.plainTicks(5)}
 	for _, r := range l.Rungs {
 		b.drawCurves(c, r, of)
 	}

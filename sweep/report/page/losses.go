@@ -41,8 +41,8 @@ func (b *builder) lossChart(l report.Ladder) *chart {
 		Note: "Dots are seeds, joined by thin lines; the thick line is their mean. A bar is the interval of the rank's gain over the incumbent, " +
 			"paired by seed, drawn at its mean. The band reaches min_gain below the incumbent: a rank has to get under it to pay.",
 	}
-	c.X = axis{"rank", rankTicks(c.x, ranks, recommended)}
-	c.Y = axis{"val_loss, nats per token", c.y.plainTicks(5)}
+	c.X = axis{Title: "rank", Ticks: rankTicks(c.x, ranks, recommended)}
+	c.Y = axis{Title: "val_loss, nats per token", Ticks: c.y.plainTicks(5)}
 	if incumbent != nil && minGain != nil {
 		text := fmt.Sprintf("min_gain %s", l.Numbers().Loss(*minGain))
 		c.stripe(*incumbent-*minGain, *incumbent, text)
@@ -103,7 +103,6 @@ func (b *builder) drawMean(c *chart, l report.Ladder, r report.Rung) {
 	class := "center"
 	if v := l.Verdict.RecommendedRank; v != nil && *v == r.Rank {
 		class = "center chosen"
-		c.mark(x, min(max(mean, c.y.lo), c.y.hi), "above chosen", fmt.Sprintf("rank %d", r.Rank))
 	}
 	c.dot(x, mean, shape{Class: class, Style: b.hues.of(r.Rank), Title: title})
 }

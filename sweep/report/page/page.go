@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -10,6 +11,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -86,6 +88,8 @@ type view struct {
 	Axes     []axisView
 	Parallel *parallel
 	Ladders  []ladderView
+	Drawn    int // ladders with charts
+	Undrawn  int
 	Legends  []report.Line
 	Trials   trialTable
 	Ran      ranView
@@ -132,8 +136,10 @@ func (b *builder) view() (view, error) {
 		Style: template.CSS(style), Script: template.JS(script), Data: template.JS(data), //nolint:gosec // our own files; JSON with <, > and & escaped
 		Answer: b.answer(), Axes: b.axes(), Parallel: b.parallel(), Legends: b.report.Legends(), Trials: b.trials(), Ran: b.ran(),
 	}
+	drawn := b.drawn()
+	v.Drawn, v.Undrawn = len(drawn), len(b.report.Ladders)-len(drawn)
 	for _, l := range b.report.Ladders {
-		of, err := b.ladder(l)
+		of, err := b.ladder(l, drawn[l.Number])
 		if err != nil {
 			return view{}, err
 		}
@@ -182,15 +188,33 @@ func (b *builder) answer() answer {
 	return a
 }
 
-func (b *builder) ladder(l report.Ladder) (ladderView, error) {
-	e, err := b.report.Explain(fmt.Sprint(l.Number))
-	if err != nil {
-		return ladderView{}, err
+// drawnLadders is how many ladders have charts and their arithmetic, the best first: a page with those of hundreds would not open.
+const drawnLadders = 24
+
+// drawn are the numbers of the ladders that have charts.
+func (b *builder) drawn() map[int]bool {
+	order := slices.Clone(b.report.Ladders)
+	loss := func(l report.Ladder) float64 {
+		if l.Number == b.report.Recommendation.Ladder {
+			return math.Inf(-1)
+		}
+		if r, ok := recommendedRung(l); ok {
+			return r.ValLoss.Mean
+		}
+		return math.Inf(1)
 	}
+	slices.SortStableFunc(order, func(a, b report.Ladder) int { return cmp.Compare(loss(a), loss(b)) })
+	drawn := map[int]bool{}
+	for _, l := range order[:min(len(order), drawnLadders)] {
+		drawn[l.Number] = true
+	}
+	return drawn
+}
+
+func (b *builder) ladder(l report.Ladder, drawn bool) (ladderView, error) {
 	v := ladderView{
 		Number: l.Number, Title: l.Title(), State: l.Verdict.State, Open: l.Number == max(1, b.report.Recommendation.Ladder),
-		Only: len(b.report.Ladders) == 1, Verdict: b.report.Verdict(l), Curves: b.curveCharts(l), Costs: b.costCharts(l),
-		Climbs: b.climbs(l), Explain: e.WithUpdates(b.beside.Updates).Lines(),
+		Only: len(b.report.Ladders) == 1, Verdict: b.report.Verdict(l),
 	}
 	if len(l.Rungs) > 0 {
 		v.Table = b.report.Table(l)
@@ -198,9 +222,18 @@ func (b *builder) ladder(l report.Ladder) (ladderView, error) {
 	if r, ok := recommendedRung(l); ok && l.Verdict.Outraced == nil {
 		v.Rank = r.Name()
 	}
+	if !drawn {
+		return v, nil
+	}
 	if !v.Open {
 		v.Chart = b.lossChart(l)
 	}
+	v.Curves, v.Costs, v.Climbs = b.curveCharts(l), b.costCharts(l), b.climbs(l)
+	e, err := b.report.Explain(fmt.Sprint(l.Number))
+	if err != nil {
+		return ladderView{}, err
+	}
+	v.Explain = e.WithUpdates(b.beside.Updates).Lines()
 	return v, nil
 }
 

@@ -86,6 +86,25 @@ func (s scale) logTicks() []float64 {
 	return all
 }
 
+// clockTicks are seconds at round times.
+func (s scale) clockTicks(about int) []float64 {
+	least, step := (s.hi-s.lo)/float64(about), 0.0
+	for _, v := range []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200} {
+		if v >= least {
+			step = v
+			break
+		}
+	}
+	if least < 0.5 || step == 0 { // of milliseconds and days
+		return s.ticks(about)
+	}
+	var all []float64
+	for v := math.Ceil(s.lo/step) * step; v <= s.hi; v += step {
+		all = append(all, v)
+	}
+	return all
+}
+
 // niceStep is the smallest of 1, 2 and 5 times a power of ten that is at least v.
 func niceStep(v float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(v)))
