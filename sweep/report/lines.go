@@ -1,12 +1,14 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"math"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // Line is a piece of the text report before it is laid out, for formats that lay it out themselves. One of Heading, Text and Table is
@@ -83,6 +85,20 @@ func (l Lead) sentences() []string {
 		if s != "" {
 			all = append(all, s)
 		}
+	}
+	return all
+}
+
+func (r Recommendation) reaches(decimals int) string {
+	return fmt.Sprintf("Rank %d reaches val_loss %s nats per token (perplexity %s) with %s.", *r.Rank,
+		fixed(*r.ValLoss, decimals), number(roundTo(math.Exp(*r.ValLoss), 4)), costs(r.Cost))
+}
+
+func (r Recommendation) missing() []string {
+	var all []string
+	for _, m := range r.Missing {
+		all = append(all, fmt.Sprintf("Still missing: rank %d of ladder %d, %s %s.", m.Rank, m.Ladder, plural("seed", len(m.Seeds)),
+			prose.List(m.Seeds)))
 	}
 	return all
 }

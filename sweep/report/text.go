@@ -107,20 +107,6 @@ func (t *text) recommendation(r Report) {
 	}
 }
 
-func (r Recommendation) reaches(decimals int) string {
-	return fmt.Sprintf("Rank %d reaches val_loss %s nats per token (perplexity %s) with %s.", *r.Rank,
-		fixed(*r.ValLoss, decimals), number(roundTo(math.Exp(*r.ValLoss), 4)), costs(r.Cost))
-}
-
-func (r Recommendation) missing() []string {
-	var all []string
-	for _, m := range r.Missing {
-		all = append(all, fmt.Sprintf("Still missing: rank %d of ladder %d, %s %s.", m.Rank, m.Ladder, plural("seed", len(m.Seeds)),
-			prose.List(m.Seeds)))
-	}
-	return all
-}
-
 // screened reports whether some table has the losses that chose the ranks.
 func (r Report) screened() bool {
 	return slices.ContainsFunc(r.Ladders, func(l Ladder) bool {
@@ -145,7 +131,8 @@ func (r Recommendation) larger(decimals int) string {
 	if s == nil {
 		return ""
 	}
-	return fmt.Sprintf("Going to %d %s nats%s for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), s.unbounded(), extras(r.Cost, s.Cost))
+	return fmt.Sprintf("Going to %d %s nats%s for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), s.unbounded(),
+		extras(r.Cost, s.Cost))
 }
 
 func (r Recommendation) smaller(decimals int) string {

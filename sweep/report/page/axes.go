@@ -1,10 +1,12 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
@@ -101,9 +103,12 @@ func (b *builder) slice(name string) *chart {
 		return nil
 	}
 	d := newDimension(name, values)
-	c := &chart{Title: "By " + name, Note: "The loss at each ladder's recommended rank. The line joins the lowest of every value.", x: d.scale, y: span(ys, false, 0.12)}
+	c := &chart{
+		Title: "Loss by " + name, Note: "At each ladder's recommended rank. The line joins the lowest of every value.",
+		x: d.scale, y: span(ys, false, 0.12),
+	}
 	c.X = axis{name, d.ticks(), !d.numeric}
-	c.Y = axis{Title: "val_loss", Ticks: c.y.plainTicks(4)}
+	c.Y = axis{Title: "val_loss", Ticks: c.y.plainTicks(6)}
 	lowest := map[string]float64{}
 	for _, l := range ladders {
 		class := "seed"
@@ -121,13 +126,12 @@ func (b *builder) slice(name string) *chart {
 			line = append(line, point{d.places[w], loss})
 		}
 	}
-	slices.SortFunc(line, func(a, b point) int {
-		if a.x < b.x {
-			return -1
-		}
-		return 1
-	})
-	c.line(line, shape{Class: "mean"})
+	slices.SortFunc(line, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+	if d.numeric {
+		c.line(line, shape{Class: "mean"})
+	} else {
+		c.Note = "At each ladder's recommended rank."
+	}
 	c.Alt = fmt.Sprintf("Loss at the recommended rank of %d ladders by %s; the table beside has the numbers.", len(ladders), name)
 	return c
 }
@@ -244,12 +248,7 @@ func (b *builder) parallel() *parallel {
 		}
 		dimensions[i] = newDimension(name, values)
 	}
-	slices.SortStableFunc(all, func(a, b combination) int { // the best are drawn last, on top
-		if a.loss > b.loss {
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(all, func(a, b combination) int { return cmp.Compare(b.loss, a.loss) }) // the best are drawn last, on top
 	p := &parallel{Count: len(all)}
 	all = all[max(0, len(all)-mostCombinations):]
 	var losses []float64
@@ -260,7 +259,8 @@ func (b *builder) parallel() *parallel {
 	p.x, p.y = scale{-0.5, float64(len(names)) + 0.5, false}, scale{0, 1, false}
 	p.Title, p.Class = "All settings together", "wide"
 	p.Note = "One line is one combination of settings and a rank, its mean over seeds; low losses are at the bottom of the last axis."
-	p.Alt = fmt.Sprintf("Parallel coordinates of %d combinations over %s and val_loss; the tables have the numbers.", len(all), joined(names))
+	p.Alt = fmt.Sprintf("Parallel coordinates of %d combinations over %s and val_loss; the tables have the numbers.", len(all),
+		strings.Join(names, ", "))
 	for i, d := range dimensions {
 		p.Axes = append(p.Axes, p.axis(i, d.name, d.ticks(), false))
 	}
@@ -283,15 +283,4 @@ func (b *builder) parallel() *parallel {
 
 func (p *parallel) axis(i int, name string, ticks []tick, last bool) parallelAxis {
 	return parallelAxis{percent(100 * p.x.at(float64(i))), coordinate(p.px(float64(i))), name, ticks, last}
-}
-
-func joined(words []string) string {
-	text := ""
-	for i, w := range words {
-		if i > 0 {
-			text += ", "
-		}
-		text += w
-	}
-	return text
 }

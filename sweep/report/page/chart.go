@@ -140,7 +140,7 @@ func (h hues) of(rank int) template.CSS {
 	if h.hi > h.lo {
 		t = (math.Log2(float64(rank)) - h.lo) / (h.hi - h.lo)
 	}
-	return template.CSS("--t:" + strconv.FormatFloat(math.Round(1000*t)/1000, 'f', -1, 64)) //nolint:gosec // a number
+	return template.CSS("--t:" + strconv.FormatFloat(math.Round(1000*t)/1000, 'f', -1, 64))
 }
 
 // xTicks are the ranks themselves. Every other one is sparse where they are many.

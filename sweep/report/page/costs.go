@@ -236,7 +236,8 @@ func (b *builder) gainChart(l report.Ladder) *chart {
 	}
 	c := overRanks(ranks)
 	c.Title = "Gain per cost of each step up"
-	c.Note = "Nats gained per thousand parameters added, on a logarithmic axis, with the interval of the gain. Steps that gained nothing are not drawn."
+	c.Note = "Nats gained per thousand parameters added, on a logarithmic axis, with the interval of the gain. " +
+		"Steps that gained nothing are not drawn."
 	c.y = span(ys, true, 0.25)
 	c.Y = axis{Title: "nats per 1000 parameters", Ticks: c.y.labelled(c.y.ticks(4), report.Number)}
 	c.X.Title = "to rank"

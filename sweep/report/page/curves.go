@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
@@ -170,12 +171,9 @@ func meanCurve(curves [][]point) []point {
 }
 
 func joinRanks(keys []key) string {
-	text := "ranks "
+	ranks := make([]string, len(keys))
 	for i, k := range keys {
-		if i > 0 {
-			text += ", "
-		}
-		text += k.Text
+		ranks[i] = k.Text
 	}
-	return text
+	return "ranks " + strings.Join(ranks, ", ")
 }

@@ -38,8 +38,8 @@ func (b *builder) lossChart(l report.Ladder) *chart {
 	}
 	c := &chart{
 		Title: "Validation loss by rank", Class: "wide", x: span(xs, true, 0.06), y: span(ys, false, 0.12),
-		Note: "Dots are seeds, joined by thin lines; the thick line is their mean. A bar is the interval of the rank's gain over the incumbent, " +
-			"paired by seed, drawn at its mean. The band reaches min_gain below the incumbent: a rank has to get under it to pay.",
+		Note: "Dots are seeds, joined by thin lines; the thick line is their mean. A bar is the interval of the rank's gain over the " +
+			"incumbent, paired by seed, drawn at its mean. The band reaches min_gain below the incumbent: a rank has to get under it to pay.",
 	}
 	c.X = axis{Title: "rank", Ticks: rankTicks(c.x, ranks, recommended)}
 	c.Y = axis{Title: "val_loss, nats per token", Ticks: c.y.plainTicks(5)}
@@ -72,7 +72,8 @@ func (b *builder) drawLosses(c *chart, l report.Ladder) {
 		}
 		if r.ScreenedLoss != nil {
 			screened = append(screened, point{x, r.ScreenedLoss.Mean})
-			c.dot(x, r.ScreenedLoss.Mean, shape{Class: "hollow", Title: fmt.Sprintf("rank %d, %s: %s", r.Rank, screenedWord(l), n.Loss(r.ScreenedLoss.Mean))})
+			title := fmt.Sprintf("rank %d, %s: %s", r.Rank, screenedWord(l), n.Loss(r.ScreenedLoss.Mean))
+			c.dot(x, r.ScreenedLoss.Mean, shape{Class: "hollow", Title: title})
 		}
 		if r.ValLoss == nil {
 			continue

@@ -81,7 +81,8 @@ func train(s sweep.Snapshot, upTo int) sweep.Snapshot {
 // besides has training losses of all trials with steps.
 func besides(s sweep.Snapshot, steps int) Beside {
 	b := Beside{TrainLosses: map[trial.ID][]trial.StepTrainLoss{}, Environments: []trial.Environment{{
-		Platform: "xla:cpu", Device: "cpu", PluginVersion: "0.11.2", PluginSHA256: "abc", Versions: map[string]string{"go": "go1.26", "program": "dev"},
+		Platform: "xla:cpu", Device: "cpu", PluginVersion: "0.11.2", PluginSHA256: "abc",
+		Versions: map[string]string{"go": "go1.26", "program": "dev"},
 	}}}
 	for _, t := range allFacts(s) {
 		for i := range steps {
@@ -176,7 +177,8 @@ func TestPageOfEveryMoment(t *testing.T) {
 	failed.Ladders[0].Rungs[1].Trials[0].Attempts = []sweep.AttemptFacts{{ID: "x/1", Number: 1, CheckpointStep: -1, Outcome: &trial.Outcome{
 		State: trial.OutcomeUnstable, Error: "loss is <b>not</b> finite",
 	}}}
-	tuned := train(facts("tuned", sweeptest.TunedRegistration([]float64{1e-3, 3e-3, 1e-2}, []float64{16}, []int{1, 2, 4}, []int64{0, 1}), 0, 1), 4)
+	rates := sweeptest.TunedRegistration([]float64{1e-3, 3e-3, 1e-2}, []float64{16}, []int{1, 2, 4}, []int64{0, 1})
+	tuned := train(facts("tuned", rates, 0, 1), 4)
 	one := train(facts("one", sweeptest.Registration([]float64{16}, []int{8}, []int64{7}), 7), 8)
 	reference := train(ladder(1, 2, 4, 8, 16, 32), 32)
 	for _, p := range sweeptest.Reference([]float64{1e-3}, []int64{0, 1}) {
