@@ -44,7 +44,7 @@ func (b *builder) lossChart(l report.Ladder) *chart {
 	c.X = axis{Title: "rank", Ticks: rankTicks(c.x, ranks, recommended)}
 	c.Y = axis{Title: "val_loss, nats per token", Ticks: c.y.plainTicks(5)}
 	if incumbent != nil && minGain != nil {
-		text := fmt.Sprintf("min_gain %s", l.Numbers().Loss(*minGain))
+		text := fmt.Sprintf("min_gain %s under rank %d", l.Numbers().Loss(*minGain), *cmp.Or(l.Verdict.IncumbentRank, l.Verdict.RecommendedRank))
 		c.stripe(*incumbent-*minGain, *incumbent, text)
 		c.mark(c.x.hi, *incumbent-*minGain, "right below", text)
 	}
@@ -85,6 +85,9 @@ func (b *builder) drawLosses(c *chart, l report.Ladder) {
 		c.line(seeds[s], shape{Class: "thread"})
 	}
 	c.line(screened, shape{Class: "dashed"})
+	if len(screened) > 0 {
+		c.Keys = []key{{"dot", "", "trained"}, {"ring", "", screenedWord(l)}}
+	}
 	c.line(means, shape{Class: "mean"})
 	if full := l.Reference; full != nil && full.ValLoss != nil {
 		c.level(full.ValLoss.Mean, "dashed", "full fine-tuning "+n.Loss(full.ValLoss.Mean))

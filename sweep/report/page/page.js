@@ -32,20 +32,27 @@
 
   const form = document.querySelector(".filters");
   const body = document.querySelector(".trials tbody");
-  const rows = [...body.rows];
-  const filter = () => {
+  const rest = document.getElementById("rest");
+  const more = document.getElementById("more");
+  const rows = [...body.rows, ...(rest ? rest.content.querySelectorAll("tr") : [])];
+  let limit = body.rows.length;
+  const show = () => {
     const wanted = [...form.querySelectorAll("select")].filter((s) => s.value);
-    let shown = 0;
-    for (const row of rows) {
-      row.hidden = wanted.some((s) => row.cells[s.dataset.column].textContent !== s.value);
-      shown += row.hidden ? 0 : 1;
-    }
-    form.querySelector("output").textContent = shown + " of " + rows.length + " trials";
+    const found = rows.filter((row) => wanted.every((s) => row.cells[s.dataset.column].textContent === s.value));
+    body.replaceChildren(...found.slice(0, limit));
+    form.querySelector("output").textContent = found.length + " of " + rows.length + " trials";
+    if (more) more.hidden = found.length <= limit;
   };
+  if (more) {
+    more.addEventListener("click", () => {
+      limit = rows.length;
+      show();
+    });
+  }
   form.hidden = false;
-  form.addEventListener("input", filter);
+  form.addEventListener("input", show);
   form.addEventListener("submit", (e) => e.preventDefault());
-  filter();
+  show();
 
   // Headers become buttons that sort; what is missing comes last either way.
   const heads = [...document.querySelectorAll(".trials th")];
@@ -61,7 +68,7 @@
       const d = Number(x) - Number(y);
       return way * (Number.isNaN(d) ? x.localeCompare(y) : d);
     });
-    body.append(...rows);
+    show();
   };
   heads.forEach((head, column) => {
     const b = document.createElement("button");

@@ -17,6 +17,15 @@ type trialTable struct {
 	Filters []filter
 }
 
+// shownRows is how many rows are shown at first. A browser takes seconds to lay out thousands; the others wait in a template element.
+const shownRows = 500
+
+// First are the rows that are shown at first.
+func (t trialTable) First() []row { return t.Rows[:min(len(t.Rows), shownRows)] }
+
+// Rest are the others.
+func (t trialTable) Rest() []row { return t.Rows[min(len(t.Rows), shownRows):] }
+
 type column struct {
 	Name    string
 	Numeric bool
