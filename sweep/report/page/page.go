@@ -189,10 +189,10 @@ func (b *builder) answer() answer {
 	return a
 }
 
-// drawnLadders is how many ladders have charts and their arithmetic, the best first: a page with those of hundreds would not open.
+// drawnLadders is how many ladders have tables, charts and their arithmetic, the best first: a page with those of hundreds would not open.
 const drawnLadders = 24
 
-// drawn are the numbers of the ladders that have charts.
+// drawn are the numbers of the ladders that have them.
 func (b *builder) drawn() map[int]bool {
 	order := slices.Clone(b.report.Ladders)
 	loss := func(l report.Ladder) float64 {
@@ -215,16 +215,18 @@ func (b *builder) drawn() map[int]bool {
 func (b *builder) ladder(l report.Ladder, drawn bool) (ladderView, error) {
 	v := ladderView{
 		Number: l.Number, Title: l.Title(), State: l.Verdict.State, Open: l.Number == max(1, b.report.Recommendation.Ladder),
-		Only: len(b.report.Ladders) == 1, Verdict: b.report.Verdict(l),
-	}
-	if len(l.Rungs) > 0 {
-		v.Table = b.report.Table(l)
+		Only: len(b.report.Ladders) == 1,
 	}
 	if r, ok := recommendedRung(l); ok && l.Verdict.Outraced == nil {
 		v.Rank = r.Name()
 	}
 	if !drawn {
+		v.Verdict = []report.Line{{Label: "why", Text: l.Verdict.Reason}}
 		return v, nil
+	}
+	v.Verdict = b.report.Verdict(l)
+	if len(l.Rungs) > 0 {
+		v.Table = b.report.Table(l)
 	}
 	if !v.Open {
 		v.Chart = b.lossChart(l)
