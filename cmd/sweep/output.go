@@ -31,7 +31,7 @@ func (a *app) emit(what string, v any, table func(w io.Writer) error, csvRows fu
 		}
 		return a.write(func(w io.Writer) error { return writeCSV(w, csvRows) })
 	case "md", "html":
-		return usagef("-o %s: only sweep report prints that; use -o json or -o table", a.output)
+		return usagef("-o %s: %s is no report; use -o json or -o table", a.output, what)
 	}
 	return a.write(table)
 }

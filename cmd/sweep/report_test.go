@@ -192,8 +192,8 @@ func TestReportsOfWhatIsNotThere(t *testing.T) {
 		{exitNotFound, "Ladder 1", []string{"explain", "7", "--root", root}},
 		{exitUsage, "explain --help", []string{"explain", "--root", root}},
 		{exitUsage, "-o", []string{"explain", "1", "--root", root, "-o", "csv"}},
-		{exitUsage, "only sweep report", []string{"explain", "1", "--root", root, "-o", "md"}},
-		{exitUsage, "only sweep report", []string{"explain", "1", "--root", root, "-o", "html"}},
+		{exitUsage, "only reports", []string{"explain", "1", "--root", root, "-o", "md"}},
+		{exitUsage, "only reports", []string{"scout", "none.yaml", "--root", root, "-o", "html"}},
 	} {
 		code, stdout, stderr := sweepCommand(t, tt.args...)
 		if code != tt.want || stdout != "" || !strings.Contains(stderr, tt.say) {

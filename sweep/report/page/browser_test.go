@@ -156,6 +156,28 @@ func TestPageInBrowser(t *testing.T) {
 	}
 }
 
+// TestManyTrialsInBrowser: a page of more trials than it shows at first finds the others by filters, and shows them when asked.
+func TestManyTrialsInBrowser(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "report.html")
+	s := sweeptest.Large(100) // a tenth of them has 4 trials, the others 8
+	if err := os.WriteFile(file, []byte(written(t, s, besides(s, 0))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, w := browser(t, file)
+	const rows = `document.querySelectorAll(".trials tbody tr").length`
+	got := []int{eval[int](ctx, t, rows), eval[int](ctx, t, choose("ladder", "100")), eval[int](ctx, t, choose("ladder", ""))}
+	eval[any](ctx, t, `document.getElementById("more").click()`)
+	if diff := cmp.Diff([]int{500, 4, 500, 760}, append(got, eval[int](ctx, t, rows))); diff != "" {
+		t.Errorf("rows at first, of the last ladder, again, and when all are asked for (-want +got):\n%s", diff)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.complaints) > 0 {
+		t.Errorf("the browser complains: %s", strings.Join(w.complaints, "\n"))
+	}
+}
+
 // shown is a number in the page: where it stands in the report's JSON, its full value, and the text.
 type shown struct{ At, Key, Value, Text string }
 
