@@ -149,7 +149,9 @@ func TestReportPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<!DOCTYPE html>", `<p class="summary">Use rank 2: `, "Training loss by step", "Validation loss by step", "name: prose"} {
+	for _, want := range []string{
+		"<!DOCTYPE html>", `<p class="summary">Use rank 2: `, "Training loss by step", "Validation loss by step", "name: prose",
+	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -1,9 +1,11 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -143,14 +145,36 @@ func (h hues) of(rank int) template.CSS {
 	return template.CSS("--t:" + strconv.FormatFloat(math.Round(1000*t)/1000, 'f', -1, 64))
 }
 
-// xTicks are the ranks themselves. Every other one is sparse where they are many.
+// Percents of an axis that labels of ranks need at least between them: on a screen, and on a phone.
+const (
+	roomOfRank  = 4
+	phoneOfRank = 9
+)
+
+// rankTicks are ranks, as many as have room; strong is sure of its own, and the largest come first.
 func rankTicks(s scale, ranks []int, strong int) []tick {
+	order := slices.Clone(ranks)
+	slices.SortFunc(order, func(a, b int) int { return rankOrder(a, b, strong) })
 	var all []tick
-	for i, r := range ranks {
-		all = append(all, tick{
-			At: 100 * s.at(float64(r)), Label: strconv.Itoa(r), Strong: r == strong,
-			Sparse: len(ranks) > 8 && (len(ranks)-1-i)%2 == 1 && r != strong,
-		})
+	near := func(at, room float64, sparse bool) bool {
+		return slices.ContainsFunc(all, func(t tick) bool { return (sparse || !t.Sparse) && math.Abs(t.At-at) < room })
 	}
+	for _, r := range order {
+		at := 100 * s.at(float64(r))
+		if !near(at, roomOfRank, true) {
+			all = append(all, tick{At: at, Label: strconv.Itoa(r), Strong: r == strong, Sparse: near(at, phoneOfRank, false)})
+		}
+	}
+	slices.SortFunc(all, func(a, b tick) int { return cmp.Compare(a.At, b.At) })
 	return all
+}
+
+func rankOrder(a, b, strong int) int {
+	switch {
+	case a == strong:
+		return -1
+	case b == strong:
+		return 1
+	}
+	return b - a
 }
