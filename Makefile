@@ -13,7 +13,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash fuzz bench bench-sweep test-peft golden graph lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash browser fuzz bench bench-sweep test-peft golden graph lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -40,6 +40,12 @@ xla: build ## Run the trainer's tests; fails where the XLA CPU plug-in is missin
 
 crash: ## Kill the real program at random moments and compare the reports
 	go test -count=1 -timeout 25m -v -run 'Crash|Kill' ./cmd/sweep
+
+browser: ## Test the HTML report in a headless browser (installs Debian's chromium where apt-get can)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
+		{ echo "make: no chromium, and apt-get could not install it: install Chromium or Chrome yourself" >&2; exit 1; }
+	go test -count=1 -timeout 10m -v -run InBrowser ./sweep/report/page
 
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \

@@ -5,6 +5,8 @@ go 1.26.5
 require (
 	github.com/andybalholm/brotli v1.2.6 // brotli pages of parquet
 	github.com/bmatcuk/doublestar/v4 v4.10.4 // globs in the cards of hub data sets: ** and classes
+	github.com/chromedp/cdproto v0.159.0 // tests: the browser's protocol
+	github.com/chromedp/chromedp v0.23.0 // tests: pages in a headless browser
 	github.com/clipperhouse/uax29/v2 v2.7.0 // characters as people see them, which SentencePiece's normalizers replace whole
 	github.com/dlclark/regexp2/v2 v2.13.0 // splitting patterns of tokenizers, which look ahead
 	github.com/goccy/go-yaml v1.19.2 // grid files: errors with line and column
@@ -22,6 +24,7 @@ require (
 	github.com/pressly/goose/v3 v3.29.0 // numbered migrations of the store
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2 // tests: the grid's JSON Schema
 	github.com/spf13/cobra v1.10.2 // command line
+	github.com/spf13/pflag v1.0.10 // the flags of cobra's commands
 	github.com/spf13/viper v1.21.0 // tool settings: flag, environment, file
 	github.com/vbauerster/mpb/v8 v8.16.2 // progress bars
 	golang.org/x/sync v0.24.0 // errgroup: the calibration's simulations
@@ -36,6 +39,7 @@ require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
 	github.com/fsnotify/fsnotify v1.9.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-viper/mapstructure/v2 v2.4.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -51,7 +55,6 @@ require (
 	github.com/sourcegraph/conc v0.3.1-0.20240121214520-5f936abd7ae8 // indirect
 	github.com/spf13/afero v1.15.0 // indirect
 	github.com/spf13/cast v1.10.0 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/subosito/gotenv v1.6.0 // indirect
 	github.com/twpayne/go-geom v1.6.1 // indirect
 	github.com/vbauerster/cupwriter v0.0.5 // indirect

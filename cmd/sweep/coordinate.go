@@ -40,7 +40,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		a.say("sweep %s is finished; nothing to train", info.Name)
 	}
 	if done && !wishes(info, stored) {
-		return a.conclude(snapshot)
+		return a.conclude(ctx, snapshot)
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -76,7 +76,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	case err != nil:
 		return err
 	}
-	return a.conclude(final)
+	return a.conclude(ctx, final)
 }
 
 // work reads the inputs and schedules. Inputs that turn out invalid before anything was registered leave no sweep behind.
@@ -143,10 +143,10 @@ func keepAlive(ctx context.Context, db *store.DB, session int64) (stop func()) {
 }
 
 // conclude prints the report of a finished sweep; trials that failed for good give it its own exit code.
-func (a *app) conclude(s sweep.Snapshot) error {
+func (a *app) conclude(ctx context.Context, s sweep.Snapshot) error {
 	verdicts := sweep.Conclude(s).Verdicts
 	a.sayUnconfirmed(s.Sweep.Rule, verdicts)
-	print := a.printReport
+	print := func(s sweep.Snapshot) error { return a.printReport(ctx, s) }
 	if s.Sweep.Strategy == sweep.StrategyCurve {
 		print = func(s sweep.Snapshot) error { return a.printScout(s, verdicts) }
 	}

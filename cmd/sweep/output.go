@@ -30,6 +30,8 @@ func (a *app) emit(what string, v any, table func(w io.Writer) error, csvRows fu
 			return usagef("-o csv: %s has no rows; use -o json or -o table", what)
 		}
 		return a.write(func(w io.Writer) error { return writeCSV(w, csvRows) })
+	case "md", "html":
+		return usagef("-o %s: %s is no report; use -o json or -o table", a.output, what)
 	}
 	return a.write(table)
 }

@@ -77,7 +77,11 @@ func finishTrial(t *testing.T, db *store.DB, tr trial.Trial, loss float64) {
 			PID: 1, Host: "here", Backend: "go 0.1", Platform: "go", TrainableParams: int64(100 * tr.Spec.LoRA.Rank),
 		}},
 		{Seq: 2, At: at, Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: &peak, HostSource: "VmHWM"}},
-		{Seq: 3, At: at, Kind: trial.EventEnded, Outcome: &trial.Outcome{
+		{Seq: 3, At: at, Kind: trial.EventEval, Step: 2, Evaluation: &trial.Evaluation{ValLoss: loss + 0.2, Tokens: 630}},
+		{Seq: 4, At: at, Kind: trial.EventEval, Step: 4, Evaluation: &trial.Evaluation{ValLoss: loss, Tokens: 630}},
+		{Seq: 5, At: at, Kind: trial.EventPoint, Step: 1, Point: &trial.Point{Tokens: 7, TrainLoss: 5, LearningRate: 0.003}},
+		{Seq: 6, At: at, Kind: trial.EventPoint, Step: 2, Point: &trial.Point{Tokens: 14, TrainLoss: train, LearningRate: 0.002}},
+		{Seq: 7, At: at, Kind: trial.EventEnded, Outcome: &trial.Outcome{
 			State: trial.OutcomeDone, Step: 4, ValLoss: &loss, BestStep: 4, LastValLoss: &loss, TrainLoss: &train, Tokens: 28,
 			TrainSeconds: 2, TotalSeconds: 3,
 		}},
@@ -115,6 +119,9 @@ func TestReportCommand(t *testing.T) {
 	if got.Schema != "sweep.report/v1" || got.Sweep != "prose" || len(got.Ladders) != 1 || got.Ladders[0].Verdict.RecommendedRank != 2 {
 		t.Errorf("report -o json = %+v, want the schema, the name and one ladder that recommends rank 2", got)
 	}
+	if _, text, _ := sweepCommand(t, "report", "--root", root, "-o", "md"); !strings.HasPrefix(text, "**Use rank 2: ") {
+		t.Errorf("report -o md begins otherwise than with a recommendation of rank 2:\n%s", text)
+	}
 	file := filepath.Join(t.TempDir(), "trials.csv")
 	if code, stdout, _ := sweepCommand(t, "report", "--root", root, "-o", "csv", "--out", file); code != exitOK || stdout != "" {
 		t.Errorf("report --out = %d with stdout %q, want 0 and none", code, stdout)
@@ -127,6 +134,27 @@ func TestReportCommand(t *testing.T) {
 	rows, err := csv.NewReader(f).ReadAll()
 	if err != nil || len(rows) != 1+8 {
 		t.Errorf("report -o csv has %d rows, %v, want a header and 8 trials", len(rows), err)
+	}
+}
+
+// TestReportPage: the page of a sweep in a database has its curves.
+func TestReportPage(t *testing.T) {
+	t.Parallel()
+	root := finishedRoot(t)
+	file := filepath.Join(t.TempDir(), "report.html")
+	if code, stdout, stderr := sweepCommand(t, "report", "--root", root, "-o", "html", "--out", file); code != exitOK || stdout+stderr != "" {
+		t.Fatalf("report -o html = %d, %s%s", code, stdout, stderr)
+	}
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"<!DOCTYPE html>", `<p class="summary">Use rank 2: `, "Training loss by step", "Validation loss by step", "name: prose",
+	} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
 	}
 }
 
@@ -166,6 +194,8 @@ func TestReportsOfWhatIsNotThere(t *testing.T) {
 		{exitNotFound, "Ladder 1", []string{"explain", "7", "--root", root}},
 		{exitUsage, "explain --help", []string{"explain", "--root", root}},
 		{exitUsage, "-o", []string{"explain", "1", "--root", root, "-o", "csv"}},
+		{exitUsage, "only reports", []string{"explain", "1", "--root", root, "-o", "md"}},
+		{exitUsage, "only reports", []string{"scout", "none.yaml", "--root", root, "-o", "html"}},
 	} {
 		code, stdout, stderr := sweepCommand(t, tt.args...)
 		if code != tt.want || stdout != "" || !strings.Contains(stderr, tt.say) {

@@ -21,7 +21,7 @@ type app struct {
 	stdout, stderr io.Writer
 
 	root    string // holds sweep.db, cache and trials
-	output  string // table, json or csv
+	output  string // one of outputFormats
 	out     string // file to write the result to instead of stdout
 	quiet   bool
 	verbose bool
@@ -31,8 +31,8 @@ type app struct {
 	executor executorKind // of --executor
 }
 
-// outputFormats are the values of -o. A command whose result has no rows refuses csv.
-var outputFormats = []string{"table", "json", "csv"} //nolint:gochecknoglobals // a constant list
+// outputFormats are the values of -o. A command whose result has no rows refuses csv; md and html are for reports alone.
+var outputFormats = []string{"table", "json", "csv", "md", "html"} //nolint:gochecknoglobals // a constant list
 
 func newRootCommand(a *app) *cobra.Command {
 	var config string
@@ -120,6 +120,9 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	}
 	if !slices.Contains(outputFormats, a.output) {
 		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))
+	}
+	if (a.output == "md" || a.output == "html") && !slices.Contains([]string{"report", "run", "resume", "confirm"}, cmd.Name()) {
+		return usagef("-o %s: only reports have that form: use it with sweep report", a.output) // now, not after hours of training
 	}
 	return nil
 }

@@ -220,8 +220,8 @@ func edge(a Axis, best string) sweep.EdgeSide {
 func (t *text) axes(r Report) {
 	for _, a := range r.Axes {
 		t.print("")
-		t.print(t.bold("By " + a.Name))
-		t.print(renderAxis(a, len(r.Axes) > 1, digits(r.minGain())))
+		t.heading("By " + a.Name)
+		t.tabulate("", r.AxisTable(a), a.Name, "verdict")
 		if a.Reading != "" {
 			t.para("  ", "%s.", a.Reading)
 		}
@@ -236,7 +236,7 @@ func (r Report) minGain() float64 {
 	return r.Ladders[r.Recommendation.Ladder-1].Verdict.minGain()
 }
 
-func renderAxis(a Axis, several bool, decimals int) string {
+func axisTable(a Axis, several bool, decimals int) Table {
 	header := []string{a.Name, "rank", "val_loss", "params", "verdict", "ladder"}
 	if several {
 		header = append(header, "ranks of all its ladders")
@@ -252,16 +252,18 @@ func renderAxis(a Axis, several bool, decimals int) string {
 		}
 		rows = append(rows, row)
 	}
-	return Table{header, rows}.Plain(a.Name, "verdict")
+	return Table{header, rows}
 }
 
 // edges says of each axis whose best value ends its list that one beyond it may be better.
-func (t *text) edges(r Report) {
+func (r Report) edges() []string {
+	var all []string
 	for _, a := range r.Axes {
 		if a.Edge != "" {
 			direction := map[sweep.EdgeSide]string{sweep.EdgeLargest: "larger", sweep.EdgeSmallest: "smaller"}[a.Edge]
-			t.para("", "Its %s, %s, is the %s of the grid's: a %s one may do better.", a.Name, r.Recommendation.Cell.value(a.Name), a.Edge,
-				direction)
+			all = append(all, fmt.Sprintf("Its %s, %s, is the %s of the grid's: a %s one may do better.", a.Name,
+				r.Recommendation.Cell.value(a.Name), a.Edge, direction))
 		}
 	}
+	return all
 }

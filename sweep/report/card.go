@@ -125,20 +125,7 @@ func probability(v Verdict) string {
 
 // markdownTable is the ladder's table with every column.
 func (r Report) markdownTable(l Ladder) string {
-	t := &text{rule: r.Rule}
-	var header []string
-	rungs := l.rows()
-	rows := make([][]string, len(rungs))
-	for _, c := range t.columns(l) {
-		if empty(c, rungs) {
-			continue
-		}
-		header = append(header, c.header)
-		for i, rung := range rungs {
-			rows[i] = append(rows[i], c.cell(rung))
-		}
-	}
-	return Table{header, rows}.Markdown()
+	return r.Table(l).Markdown()
 }
 
 func settings(l Ladder, rung Rung, t Trial, c Card) string {

@@ -143,8 +143,14 @@ func loss(r Rung, seed int64) *float64 {
 // Text prints the explanation in words and numbers.
 func (e Explanation) Text(w io.Writer, o Options) error {
 	t := newText(w, o, e.Rule)
-	t.print(t.bold(e.ladder.title()))
+	t.heading(e.ladder.title())
 	t.verdict(e.ladder)
+	t.arithmetic(e)
+	return t.err
+}
+
+// arithmetic prints what the verdict rests on, rank by rank.
+func (t *text) arithmetic(e Explanation) {
 	t.updates(e)
 	if o := e.Verdict.Outraced; o == nil || !o.Scouts {
 		t.climbRule(e)
@@ -158,7 +164,7 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	}
 	if e.Verdict.Outraced != nil {
 		t.race(*e.Verdict.Outraced)
-		return t.err
+		return
 	}
 	if len(e.ladder.Rungs) > len(e.Steps) || len(e.ladder.NotStarted) > 0 {
 		t.print("")
@@ -169,7 +175,6 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 			t.tuned(e, r.Rank)
 		}
 	}
-	return t.err
 }
 
 // climbRule says what a climb goes by.
@@ -197,12 +202,12 @@ func (t *text) climbRule(e Explanation) {
 func (t *text) step(s ExplainedStep, e Explanation, strikes int) {
 	decimals := digits(e.Verdict.minGain()) + 1
 	if s.IncumbentCost == nil {
-		t.print(t.bold(fmt.Sprintf("Rank %d: %s", s.Rank, s.Decision)))
+		t.heading(fmt.Sprintf("Rank %d: %s", s.Rank, s.Decision))
 		t.para("  loss     ", "%s over %s %s", plusMinus(s.ValLoss, decimals), plural("seed", len(s.Seeds)), prose.List(s.Seeds))
 		t.para("  cost     ", "%s", costs(s.Cost))
 		return
 	}
-	t.print(t.bold(fmt.Sprintf("Rank %d against rank %d: %s", s.Rank, s.Incumbent, s.Decision)))
+	t.heading(fmt.Sprintf("Rank %d against rank %d: %s", s.Rank, s.Incumbent, s.Decision))
 	t.para("  loss     ", "%s", plusMinus(s.ValLoss, decimals))
 	if s.Gain == nil {
 		t.para("  gain     ", "none: the two ranks have no seed in common")

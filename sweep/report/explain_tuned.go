@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
@@ -57,9 +56,7 @@ func (t *text) tuned(e Explanation, rank int) {
 			continue
 		}
 		t.para("  tuned    ", "%s", r.choice())
-		for line := range strings.Lines(r.table(digits(e.Verdict.minGain()) + 1)) {
-			t.print(indent + strings.TrimSuffix(line, "\n"))
-		}
+		t.tabulate(indent, r.table(digits(e.Verdict.minGain())+1), "")
 		t.para(indent, "All candidates together: %d %s with a loss, %s of training.", r.Trials, plural("trial", r.Trials),
 			Seconds(r.TrainSeconds))
 	}
@@ -88,7 +85,7 @@ func (r TunedRung) choice() string {
 }
 
 // table has one line per candidate.
-func (r TunedRung) table(decimals int) string {
+func (r TunedRung) table(decimals int) Table {
 	var names []string
 	for _, s := range r.Candidates[0].Tuned {
 		names = append(names, s.Name)
@@ -106,5 +103,5 @@ func (r TunedRung) table(decimals int) string {
 		rows[i] = append(rows[i], loss, fmt.Sprint(c.Seeds), chosen, optional(nonZero(c.Cost.TrainableParams), count),
 			optional(c.Cost.peak(), size), optional(c.Cost.TrainSeconds, Seconds))
 	}
-	return Table{append(names, "val_loss", "seeds", "", "params", "memory", "time"), rows}.Plain("")
+	return Table{append(names, "val_loss", "seeds", "", "params", "memory", "time"), rows}
 }

@@ -118,15 +118,16 @@ func (t *text) table(l Ladder) {
 		return
 	}
 	for drop := 5; ; drop-- {
-		rendered := renderTable(t.columns(l), l.rows(), drop)
-		if drop == 1 || width(rendered) <= t.o.Width {
-			t.print(rendered)
+		table := rungTable(t.columns(l), l.rows(), drop)
+		if drop == 1 || width(table.Plain("decision")) <= t.o.Width {
+			t.tabulate("", table, "decision")
 			return
 		}
 	}
 }
 
-func renderTable(columns []column, rungs []Rung, drop int) string {
+// rungTable leaves out columns whose drop is that or more, and those without a value.
+func rungTable(columns []column, rungs []Rung, drop int) Table {
 	var header []string
 	rows := make([][]string, len(rungs))
 	for _, c := range columns {
@@ -138,7 +139,7 @@ func renderTable(columns []column, rungs []Rung, drop int) string {
 			rows[i] = append(rows[i], c.cell(r))
 		}
 	}
-	return Table{header, rows}.Plain("decision")
+	return Table{header, rows}
 }
 
 func empty(c column, rungs []Rung) bool {

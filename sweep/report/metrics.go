@@ -229,7 +229,7 @@ func (t *text) metrics(l Ladder) {
 		}
 		rows = append(rows, []string{m.Name, optional(m.RecommendedRank, rank), optional(m.BestRank, rank), optional(m.Value, value), state})
 	}
-	t.print(Table{[]string{"metric", "rank", "best", "value there", "verdict"}, rows}.Plain("metric", "verdict"))
+	t.tabulate("", Table{[]string{"metric", "rank", "best", "value there", "verdict"}, rows}, "metric", "verdict")
 	if text := l.disagreement(); text != "" {
 		t.para("", "%s", text)
 	}

@@ -55,7 +55,7 @@ func (t *text) race(o Outraced) {
 		what = "Race of scouts"
 	}
 	t.print("")
-	t.print(t.bold(wrap(fmt.Sprintf("%s against ladder %d (%s): outraced", what, o.Ladder, o.Cell), t.o.Width, "  ")))
+	t.heading(wrap(fmt.Sprintf("%s against ladder %d (%s): outraced", what, o.Ladder, o.Cell), t.o.Width, "  "))
 	if o.Scouts {
 		t.raceOfScouts(o)
 	} else {

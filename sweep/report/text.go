@@ -27,6 +27,9 @@ type text struct {
 	o    Options
 	rule Rule
 	err  error
+
+	record bool // what is printed is kept in lines instead
+	lines  []Line
 }
 
 func newText(w io.Writer, o Options, rule Rule) *text {
@@ -37,13 +40,17 @@ func newText(w io.Writer, o Options, rule Rule) *text {
 }
 
 func (t *text) print(s string) {
-	if t.err == nil {
+	if t.err == nil && !t.record {
 		_, t.err = io.WriteString(t.w, strings.ReplaceAll(s, noBreak, " ")+"\n")
 	}
 }
 
 // para prints a wrapped paragraph; its further lines are indented by as much as its label takes.
 func (t *text) para(label, format string, args ...any) {
+	if t.record {
+		t.lines = append(t.lines, Line{Label: strings.TrimSpace(label), Text: fmt.Sprintf(format, args...)})
+		return
+	}
 	indent := strings.Repeat(" ", len(label))
 	t.print(label + wrap(fmt.Sprintf(format, args...), t.o.Width-len(label), indent))
 }
@@ -68,6 +75,12 @@ func (r Report) Text(w io.Writer, o Options) error {
 		t.ladder(l)
 	}
 	t.print("")
+	t.legends(r)
+	return cmp.Or(t.err, buffered.Flush())
+}
+
+// legends explain the columns of tables.
+func (t *text) legends(r Report) {
 	t.legend()
 	if r.Strategy == sweep.StrategyScreen && r.screened() {
 		t.para("", "Column \"screened\" has the mean losses of the screened rank's adapters truncated to each rank: "+
@@ -84,23 +97,13 @@ func (r Report) Text(w io.Writer, o Options) error {
 	if r.measured() {
 		t.para("", "%s", r.metricsLegend())
 	}
-	return cmp.Or(t.err, buffered.Flush())
 }
 
 func (t *text) recommendation(r Report) {
-	rec := r.Recommendation
-	t.print(t.bold(wrap(rec.Summary, t.o.Width, "")))
-	if rec.Rank != nil && r.Ladders[rec.Ladder-1].Verdict.Code != plateau.ReasonDiverged {
-		decimals := digits(r.Ladders[rec.Ladder-1].Verdict.minGain())
-		t.para("", "Rank %d reaches val_loss %s nats per token (perplexity %s) with %s.", *rec.Rank,
-			fixed(*rec.ValLoss, decimals), number(roundTo(math.Exp(*rec.ValLoss), 4)), costs(rec.Cost))
-		t.steps(rec, decimals)
-		t.cheapest(rec, decimals)
-		t.edges(r)
-		t.para("", "%s", Served(*rec.Serving))
-	}
-	for _, m := range rec.Missing {
-		t.para("", "Still missing: rank %d of ladder %d, %s %s.", m.Rank, m.Ladder, plural("seed", len(m.Seeds)), prose.List(m.Seeds))
+	lead := r.Lead()
+	t.heading(wrap(lead.Summary, t.o.Width, ""))
+	for _, sentence := range lead.sentences() {
+		t.para("", "%s", sentence)
 	}
 }
 
@@ -123,14 +126,22 @@ func Served(s lora.Serving) string {
 	return fmt.Sprintf("vLLM serves no adapter with %s: merge this one into the model (sweep export --merged).", prose.List(s.Unsupported))
 }
 
-func (t *text) steps(rec Recommendation, decimals int) {
-	if s := rec.Larger; s != nil {
-		t.para("", "Going to %d %s nats%s for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), s.unbounded(), extras(rec.Cost, s.Cost))
+func (r Recommendation) larger(decimals int) string {
+	s := r.Larger
+	if s == nil {
+		return ""
 	}
-	if s := rec.Smaller; s != nil {
-		t.para("", "Going down to %d %s nats%s, for %s.", s.Rank, effect("costs", "wins", s.Gain, decimals), s.unbounded(),
-			extras(rec.Cost, s.Cost))
+	return fmt.Sprintf("Going to %d %s nats%s for %s.", s.Rank, effect("buys", "loses", s.Gain, decimals), s.unbounded(),
+		extras(r.Cost, s.Cost))
+}
+
+func (r Recommendation) smaller(decimals int) string {
+	s := r.Smaller
+	if s == nil {
+		return ""
 	}
+	return fmt.Sprintf("Going down to %d %s nats%s, for %s.", s.Rank, effect("costs", "wins", s.Gain, decimals), s.unbounded(),
+		extras(r.Cost, s.Cost))
 }
 
 // effect prints a gain behind the verb that suits its sign.
@@ -141,17 +152,17 @@ func effect(positive, negative string, gain plateau.Interval, decimals int) stri
 	return negative + " " + bounds(turned(gain), decimals)
 }
 
-func (t *text) cheapest(rec Recommendation, decimals int) {
-	e := rec.Cheapest
+func (r Recommendation) cheapest(decimals int) string {
+	e := r.Cheapest
 	if e == nil {
-		return
+		return ""
 	}
 	where := ""
-	if axes := e.Cell.Axes(); axes != "" && e.Ladder != rec.Ladder {
+	if axes := e.Cell.Axes(); axes != "" && e.Ladder != r.Ladder {
 		where = " with " + axes
 	}
-	t.para("", "Cheapest within min_gain: rank %d%s (ladder %d), %s nats higher, for %s.", e.Rank, where, e.Ladder,
-		bounds(e.Loss, decimals), extras(rec.Cost, e.Cost))
+	return fmt.Sprintf("Cheapest within min_gain: rank %d%s (ladder %d), %s nats higher, for %s.", e.Rank, where, e.Ladder,
+		bounds(e.Loss, decimals), extras(r.Cost, e.Cost))
 }
 
 func costs(c Cost) string {
@@ -237,27 +248,28 @@ func (l Ladder) title() string {
 }
 
 func (t *text) ladder(l Ladder) {
-	t.print(t.bold(wrap(l.title(), t.o.Width, "  ")))
+	t.heading(wrap(l.title(), t.o.Width, "  "))
 	t.table(l)
 	t.verdict(l)
 	t.metrics(l)
 }
 
-func (t *text) verdict(l Ladder) {
+// headline is the verdict in a few words.
+func (l Ladder) headline() string {
 	v := l.Verdict
+	if v.Outraced != nil {
+		return v.Outraced.after(v.Screening)
+	}
 	rank := "no rank yet"
 	if v.RecommendedRank != nil {
 		rank = fmt.Sprintf("rank %d", *v.RecommendedRank)
 	}
-	probability := ""
-	if v.Probability != nil {
-		probability = fmt.Sprintf(" (probability %s)", chance(*v.Probability))
-	}
-	headline := fmt.Sprintf("%s%s%s: %s", v.State, probability, v.over(), rank)
-	if v.Outraced != nil {
-		headline = v.Outraced.after(v.Screening)
-	}
-	t.print(t.bold(headline))
+	return fmt.Sprintf("%s%s%s: %s", v.State, probability(v), v.over(), rank)
+}
+
+func (t *text) verdict(l Ladder) {
+	v := l.Verdict
+	t.heading(l.headline())
 	if l.Conditions.Steps > 0 {
 		t.para("  at      ", "%s", l.Conditions)
 	}

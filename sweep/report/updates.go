@@ -89,8 +89,8 @@ func (t *text) updates(e Explanation) {
 	if len(top) == len(u.Modules) {
 		which = fmt.Sprintf("all %d modules", len(top))
 	}
-	t.print(t.bold(fmt.Sprintf("Update ΔW at rank %d, mean of %d %s: %s", u.Rank, u.Trials, plural("trial", u.Trials), which)))
-	t.print(Table{[]string{"module", "‖ΔW‖", "share of ‖ΔW‖²", "stable rank"}, rows}.Plain("module"))
+	t.heading(fmt.Sprintf("Update ΔW at rank %d, mean of %d %s: %s", u.Rank, u.Trials, plural("trial", u.Trials), which))
+	t.tabulate("", Table{[]string{"module", "‖ΔW‖", "share of ‖ΔW‖²", "stable rank"}, rows}, "module")
 	t.para("", "%s", stableRankAgreement(e.Updates, u))
 }
 
