@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -56,6 +57,7 @@ type Lead struct {
 	Smaller  string   // what a step down saves
 	Cheapest string   // a rung with fewer parameters within min_gain
 	More     []string // values at the edge of their axes, how to serve the adapter, what is still missing
+	Next     string   // what to do now
 }
 
 // Lead returns the report's first sentences.
@@ -69,7 +71,26 @@ func (r Report) Lead() Lead {
 		out.More = append(r.edges(), Served(*rec.Serving))
 	}
 	out.More = append(out.More, rec.missing()...)
+	out.Next = r.next()
 	return out
+}
+
+// next says what to do about a final recommendation; empty where the advice on the ladder says more than a sentence.
+func (r Report) next() string {
+	if !r.recommends() || !r.Recommendation.Final {
+		return ""
+	}
+	export := fmt.Sprintf("sweep export %s --to DIR writes the adapter", r.Sweep)
+	switch v := r.Ladders[r.Recommendation.Ladder-1].Verdict; {
+	case v.State == plateau.StateStillImproving && v.Next != nil:
+		return fmt.Sprintf("Next: add rank %d to the grid and run it under a new name, which trains no finished trial again. Or stay: %s.",
+			v.Next.Rank, export)
+	case v.State == plateau.StateLikelyPlateau && r.Rule.Stop == plateau.StopLikely && len(r.Seeds) > 1:
+		return fmt.Sprintf("Next: %s; sweep confirm %s trains seeds that may make it certain.", export, r.Sweep)
+	case v.State == plateau.StateInconclusive:
+		return ""
+	}
+	return fmt.Sprintf("Next: %s.", export)
 }
 
 // recommends reports whether there is a rank to recommend: one that diverged is none.
@@ -81,7 +102,7 @@ func (r Report) recommends() bool {
 // sentences are all of them in their order.
 func (l Lead) sentences() []string {
 	var all []string
-	for _, s := range append([]string{l.Reaches, l.Larger, l.Smaller, l.Cheapest}, l.More...) {
+	for _, s := range slices.Concat([]string{l.Reaches, l.Larger, l.Smaller, l.Cheapest}, l.More, []string{l.Next}) {
 		if s != "" {
 			all = append(all, s)
 		}

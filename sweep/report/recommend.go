@@ -209,6 +209,9 @@ func summary(r Recommendation, l Ladder, ladders int) string {
 		where = fmt.Sprintf(" with %s", axes)
 	}
 	use := fmt.Sprintf("Use rank %d%s", *r.Rank, where)
+	if l.Verdict.State == plateau.StateStillImproving {
+		use = fmt.Sprintf("Not settled: at least rank %d%s", *r.Rank, where)
+	}
 	if l.Verdict.State == plateau.StateInconclusive {
 		use = fmt.Sprintf("Inconclusive: rank %d%s for now", *r.Rank, where)
 	}

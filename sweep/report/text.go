@@ -76,6 +76,7 @@ func (r Report) Text(w io.Writer, o Options) error {
 	}
 	t.print("")
 	t.legends(r)
+	t.answer(r)
 	return cmp.Or(t.err, buffered.Flush())
 }
 
@@ -104,6 +105,19 @@ func (t *text) recommendation(r Report) {
 	t.heading(wrap(lead.Summary, t.o.Width, ""))
 	for _, sentence := range lead.sentences() {
 		t.para("", "%s", sentence)
+	}
+}
+
+// answer repeats the recommendation: what a terminal shows last is what stays on the screen.
+func (t *text) answer(r Report) {
+	if !r.recommends() {
+		return
+	}
+	lead := r.Lead()
+	t.print("")
+	t.heading(wrap(lead.Summary, t.o.Width, ""))
+	if lead.Next != "" {
+		t.para("", "%s", lead.Next)
 	}
 }
 
@@ -158,11 +172,16 @@ func (r Recommendation) cheapest(decimals int) string {
 		return ""
 	}
 	where := ""
-	if axes := e.Cell.Axes(); axes != "" && e.Ladder != r.Ladder {
-		where = " with " + axes
+	switch axes := e.Cell.Axes(); {
+	case e.Ladder == r.Ladder && r.Smaller != nil && e.Rank == r.Smaller.Rank:
+		return fmt.Sprintf("Rank %d is the cheapest whose mean is within min_gain.", e.Rank)
+	case e.Ladder != r.Ladder && axes != "":
+		where = fmt.Sprintf(" with %s (ladder %d)", axes, e.Ladder)
+	case e.Ladder != r.Ladder:
+		where = fmt.Sprintf(" of ladder %d", e.Ladder)
 	}
-	return fmt.Sprintf("Cheapest within min_gain: rank %d%s (ladder %d), %s nats higher, for %s.", e.Rank, where, e.Ladder,
-		bounds(e.Loss, decimals), extras(r.Cost, e.Cost))
+	return fmt.Sprintf("Cheapest within min_gain: rank %d%s, %s nats higher, for %s.", e.Rank, where, bounds(e.Loss, decimals),
+		extras(r.Cost, e.Cost))
 }
 
 func costs(c Cost) string {
