@@ -48,9 +48,9 @@ func (s standing) conclude(info Info) plateau.Verdict {
 	}
 	if len(s.counted) > 0 {
 		v = s.climb.Verdict()
-		if s.stepLimited() {
+		if ranks := s.stepLimited(); len(ranks) > 0 {
 			v.Flags = append(v.Flags, plateau.FlagStepLimited)
-			v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseLonger})
+			v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseLonger, Ranks: ranks})
 		}
 	}
 	if fall, ok := s.trainingGain(); ok && fall < v.MinGain {
@@ -151,10 +151,13 @@ func (s standing) trainingGain() (most float64, ok bool) {
 	return most, ok
 }
 
-// stepLimited reports whether some counted rung from the incumbent on still learns at its last step: at the rate of its
-// last evaluation interval, training for as long again would win min_gain.
-func (s standing) stepLimited() bool {
+// stepLimited lists the counted ranks from the incumbent on that still learn at their last step: at the rate of its last evaluation
+// interval, training for as long again would win min_gain. One that overfits on average is not told to train longer because a seed of it
+// still learns.
+func (s standing) stepLimited() []int {
 	c := s.climb
+	overfit := c.OverfitLate()
+	var ranks []int
 	for i := c.Incumbent; i <= c.End; i++ {
 		trials := s.chosen[i].Trials
 		var gains []float64
@@ -163,11 +166,11 @@ func (s standing) stepLimited() bool {
 				gains = append(gains, g)
 			}
 		}
-		if len(gains) > 0 && stat.Mean(gains, nil) >= c.MinGain {
-			return true
+		if rank := c.Rungs[i].Rank; len(gains) > 0 && stat.Mean(gains, nil) >= c.MinGain && !slices.Contains(overfit, rank) {
+			ranks = append(ranks, rank)
 		}
 	}
-	return false
+	return ranks
 }
 
 // gainByDoubling extrapolates the fall of the validation loss over the last evaluation interval to as many steps again as

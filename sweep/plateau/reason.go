@@ -91,8 +91,8 @@ func (c *Climb) adviseCommon(v *Verdict) {
 	if v.State == StateLikelyPlateau && c.memorises() {
 		v.advise(Finding{Code: AdviseMemorises, Ranks: ranksOf(c.struck()), Over: b.Rank})
 	}
-	if c.overfitsLate() {
-		v.advise(Finding{Code: AdviseOverfits})
+	if ranks := c.OverfitLate(); len(ranks) > 0 {
+		v.advise(Finding{Code: AdviseOverfits, Ranks: ranks})
 	}
 }
 

@@ -34,7 +34,7 @@ func (c *Climb) Verdict() Verdict {
 	if c.restsOnNoise() {
 		v.Flags = append(v.Flags, FlagOneSeed)
 	}
-	if c.overfitsLate() || v.State == StateLikelyPlateau && c.memorises() {
+	if len(c.OverfitLate()) > 0 || v.State == StateLikelyPlateau && c.memorises() {
 		v.Flags = append(v.Flags, FlagOverfitting)
 	}
 	if c.betterBeyond() != nil {
@@ -202,14 +202,15 @@ func (c *Climb) trainsBetter(b, r int) bool {
 	return fall > 0
 }
 
-// overfitsLate reports whether some rung from the incumbent on lost min_gain or more between its best step and its last.
-func (c *Climb) overfitsLate() bool {
+// OverfitLate lists the ranks from the incumbent on that lost min_gain or more between their best step and their last.
+func (c *Climb) OverfitLate() []int {
+	var ranks []int
 	for _, l := range c.Rungs[c.Incumbent : c.End+1] {
 		if l.Last != nil && math.Abs(mean(l.Last)-mean(l.ValLoss)) >= c.MinGain {
-			return true
+			ranks = append(ranks, l.Rank)
 		}
 	}
-	return false
+	return ranks
 }
 
 // betterBeyond returns the first row past the stop whose gain is certain and worth having: patience was too short.

@@ -29,9 +29,6 @@ func fixed() map[plateau.Code]string {
 		plateau.AdviseNoSeeds:     "no reasonable number of seeds would settle it: choose a larger min_gain, or larger ranks",
 		plateau.AdviseClimb:       "add a larger rank: patience has not run out",
 		plateau.AdviseNewName:     "a grid with other ranks runs under a new name: finished trials are not trained again",
-		plateau.AdviseOverfits:    "the validation loss rises after its best step: fewer steps, a lower learning rate or more dropout",
-		plateau.AdviseLonger: "the validation loss still falls at the last step: train longer before trusting a difference between " +
-			"ranks",
 		plateau.AdviseLogs:     "sweep logs TRIAL shows what a failed trial printed",
 		plateau.AdviseRerun:    "fix the cause, then run the grid under a new name: finished trials are not trained again",
 		plateau.AdviseSmaller:  "fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
@@ -48,6 +45,10 @@ const highRate = 0.01
 // advice is the sentence of one code with its numbers; the code itself where it is unknown, which only a newer program can have written.
 func advice(f plateau.Finding) string {
 	switch f.Code {
+	case plateau.AdviseOverfits:
+		return "the validation loss" + of(f.Ranks) + " rises after its best step: fewer steps, a lower learning rate or more dropout"
+	case plateau.AdviseLonger:
+		return "the validation loss" + of(f.Ranks) + " still falls at the last step: train longer before trusting a difference between ranks"
 	case plateau.AdviseRank:
 		return fmt.Sprintf("use rank %d: %s %s nothing that min_gain counts", f.Over, ranksText(f.Ranks), does(f, "buys", "buy"))
 	case plateau.AdviseRankOrLower:

@@ -24,6 +24,14 @@ func List[T any](items []T) string {
 // ranksText is "rank 8", or "ranks 8 and 16".
 func ranksText(ranks []int) string { return either(len(ranks), "rank", "ranks") + " " + List(ranks) }
 
+// of names the ranks that a sentence is about. Verdicts of earlier versions name none.
+func of(ranks []int) string {
+	if len(ranks) == 0 {
+		return ""
+	}
+	return " of " + ranksText(ranks)
+}
+
 // does is the verb for the ranks of a finding.
 func does(f plateau.Finding, one, many string) string { return either(len(f.Ranks), one, many) }
 
