@@ -71,13 +71,14 @@ func TestOfAnEvenNumberTheMedianIsTheMeanOfTheMiddleTwo(t *testing.T) {
 func TestReportsCountTrialsOfTunedRungsOnce(t *testing.T) {
 	t.Parallel()
 	got, err := readReport([]byte(`{"recommendation": {"summary": "rank 1"}, "ladders": [{"rungs": [
-		{"rank": 1, "val_loss": {"mean": 4.5}, "trials": [{}, {}]},
-		{"rank": 2, "val_loss": {"mean": 4.7}, "trials": [{}], "candidates": [{"trials": [{}]}, {"trials": [{}]}]},
-		{"rank": 4, "val_loss": null, "trials": [{}]}]}]}`))
+		{"rank": 1, "val_loss": {"mean": 4.5}, "trials": [{"val_loss": 4.5}, {"val_loss": 4.5}, {"val_loss": null}]},
+		{"rank": 2, "val_loss": {"mean": 4.7}, "trials": [{"val_loss": 4.7}],
+			"candidates": [{"trials": [{"val_loss": 4.7}]}, {"trials": [{"val_loss": 4.8}]}]},
+		{"rank": 4, "val_loss": null, "trials": [{"val_loss": null}]}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(result{Trials: 5, ValLoss: 4.5, Rank: 1, Recommendation: "rank 1"}, got); diff != "" {
+	if diff := cmp.Diff(result{Trials: 4, ValLoss: 4.5, Rank: 1, Recommendation: "rank 1"}, got); diff != "" {
 		t.Errorf("readReport (-want +got):\n%s", diff)
 	}
 }

@@ -63,7 +63,7 @@ func runSweeps(ctx context.Context, args []string, stdout, stderr io.Writer) err
 // result is what one side came to.
 type result struct {
 	Seconds        float64 `json:"-"`
-	Trials         int     `json:"trials"`   // that trained
+	Trials         int     `json:"trials"`   // that trained, scouts left out
 	ValLoss        float64 `json:"val_loss"` // the lowest of a rank, mean over its seeds, to see that both sides learn the same
 	Rank           int     `json:"rank"`
 	Recommendation string  `json:"-"`
@@ -144,13 +144,29 @@ func (v verdicts) sweep(ctx context.Context, path, root string) (result, error) 
 	return r, err
 }
 
-// readReport reads what sweep report -o json prints. Every trial in it was trained: the root was fresh.
+// trials are those of a rung, or of a candidate.
+type trials []struct {
+	ValLoss *float64 `json:"val_loss"`
+}
+
+// trained is how many of them have a loss: the root was fresh.
+func (t trials) trained() int {
+	n := 0
+	for _, one := range t {
+		if one.ValLoss != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// readReport reads what sweep report -o json prints.
 func readReport(text []byte) (r result, err error) {
 	type rung struct {
-		Rank    int                                  `json:"rank"`
-		ValLoss *struct{ Mean float64 }              `json:"val_loss"`
-		Trials  []json.RawMessage                    `json:"trials"`
-		Tuned   []struct{ Trials []json.RawMessage } `json:"candidates"` // Trials among them
+		Rank    int                       `json:"rank"`
+		ValLoss *struct{ Mean float64 }   `json:"val_loss"`
+		Trials  trials                    `json:"trials"`
+		Tuned   []struct{ Trials trials } `json:"candidates"` // Trials among them
 	}
 	var told struct {
 		Recommendation struct{ Summary string }
@@ -162,14 +178,14 @@ func readReport(text []byte) (r result, err error) {
 	r.Recommendation, r.ValLoss = told.Recommendation.Summary, math.Inf(1)
 	for _, l := range told.Ladders {
 		for _, rung := range l.Rungs {
-			trials := len(rung.Trials)
+			n := rung.Trials.trained()
 			if len(rung.Tuned) > 0 {
-				trials = 0
+				n = 0
 			}
 			for _, c := range rung.Tuned {
-				trials += len(c.Trials)
+				n += c.Trials.trained()
 			}
-			r.Trials += trials
+			r.Trials += n
 			if loss := rung.ValLoss; loss != nil && loss.Mean < r.ValLoss {
 				r.ValLoss, r.Rank = loss.Mean, rung.Rank
 			}
