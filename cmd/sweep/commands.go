@@ -15,6 +15,7 @@ func commands() []func(*app) *cobra.Command {
 		newInitCommand,
 		newListCommand,
 		newLogsCommand,
+		newManCommand,
 		newMetricsCommand,
 		newPlateauCommand,
 		newPlanCommand,

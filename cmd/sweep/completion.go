@@ -151,6 +151,16 @@ func foldersOnly(*cobra.Command, []string, string) ([]cobra.Completion, cobra.Sh
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
+// firstOnly completes the first argument and no other.
+func firstOnly(first cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return first(cmd, args, start)
+	}
+}
+
 // beginning returns the completions that begin with start.
 func beginning(all []cobra.Completion, start string) []cobra.Completion {
 	return slices.DeleteFunc(slices.Clone(all), func(c cobra.Completion) bool { return !strings.HasPrefix(c, start) })
