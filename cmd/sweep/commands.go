@@ -8,6 +8,7 @@ func commands() []func(*app) *cobra.Command {
 		newBackendCommand,
 		newConfirmCommand,
 		newDataCommand,
+		newDiffCommand,
 		newDoctorCommand,
 		newEvalCommand,
 		newExplainCommand,

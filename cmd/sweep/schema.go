@@ -81,6 +81,7 @@ func outputTypes() map[string][]reflect.Type {
 		"backend_install": {reflect.TypeFor[backend.Choice]()},
 		"backends":        {reflect.TypeFor[backendList]()},
 		"data":            {reflect.TypeFor[dataView]()},
+		"diff":            {reflect.TypeFor[report.Diff]()},
 		"doctor":          {reflect.TypeFor[diagnosis]()},
 		"eval":            {reflect.TypeFor[evalView]()},
 		"explain":         {reflect.TypeFor[report.Explanation]()},
