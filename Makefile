@@ -13,7 +13,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash browser fuzz bench bench-sweep test-peft golden graph lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash browser fuzz bench bench-sweep test-peft golden graph man lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -72,6 +72,9 @@ golden: ## Rewrite the golden files of the tests that have them (look at the dif
 
 graph: ## Draw the import graph of CONTRIBUTING.md anew
 	go test -count=1 ./cmd/sweep -run TestContributingDrawsTheImports -update
+
+man: build ## Write the manual pages into bin/man
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) bin/sweep man bin/man
 
 lint: $(GOLANGCI) ## Run the linters (the first time builds them, which takes minutes)
 	$(GOLANGCI) run ./...

@@ -22,7 +22,7 @@ require (
 	github.com/parquet-go/parquet-go v0.32.0 // parquet files: their metadata; tests write with it
 	github.com/pierrec/lz4/v4 v4.1.33 // LZ4 pages of parquet
 	github.com/pressly/goose/v3 v3.29.0 // numbered migrations of the store
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2 // tests: the grid's JSON Schema
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2 // tests: the JSON Schemas of the grid and of outputs
 	github.com/spf13/cobra v1.10.2 // command line
 	github.com/spf13/pflag v1.0.10 // the flags of cobra's commands
 	github.com/spf13/viper v1.21.0 // tool settings: flag, environment, file
@@ -38,6 +38,7 @@ require (
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
+	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
 	github.com/fsnotify/fsnotify v1.9.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
@@ -50,6 +51,7 @@ require (
 	github.com/parquet-go/jsonlite v1.5.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
+	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/sagikazarmark/locafero v0.11.0 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/sourcegraph/conc v0.3.1-0.20240121214520-5f936abd7ae8 // indirect

@@ -147,9 +147,19 @@ func (d *DB) Latest(ctx context.Context) (sweep.Info, error) {
 	return info, nil
 }
 
-// noSweep returns an ErrNotFound that names the sweeps there are.
-func (d *DB) noSweep(ctx context.Context, tx *sql.Tx) error {
-	var names []string
+// Names returns the names of all sweeps, the oldest first.
+func (d *DB) Names(ctx context.Context) (names []string, err error) {
+	err = d.read(ctx, func(tx *sql.Tx) (err error) {
+		names, err = selectNames(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list sweeps: %w", err)
+	}
+	return names, nil
+}
+
+func selectNames(ctx context.Context, tx *sql.Tx) (names []string, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT name FROM sweeps ORDER BY id`)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var name string
@@ -157,6 +167,13 @@ func (d *DB) noSweep(ctx context.Context, tx *sql.Tx) error {
 		names = append(names, name)
 		return err
 	})
+	return names, err
+}
+
+// noSweep returns an ErrNotFound that names the sweeps there are.
+// noSweep returns an ErrNotFound that names the sweeps there are.
+func (d *DB) noSweep(ctx context.Context, tx *sql.Tx) error {
+	names, err := selectNames(ctx, tx)
 	if err != nil {
 		return err
 	}

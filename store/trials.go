@@ -119,6 +119,34 @@ func selectPlaces(ctx context.Context, tx *sql.Tx, trial trial.ID) ([]Place, err
 	return places, err
 }
 
+// TrialPlace is a trial's id with a place of it.
+type TrialPlace struct {
+	ID trial.ID
+	Place
+}
+
+// Trials returns every trial with its newest place, by id: enough to tell them apart, and quick of many.
+func (d *DB) Trials(ctx context.Context) (trials []TrialPlace, err error) {
+	err = d.read(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, s.name, max(l.id), lt.rank, t.spec ->> '$.seed'
+			FROM (SELECT ladder_id, rank, trial_id FROM rung_trials
+				UNION ALL SELECT ladder_id, rank, trial_id FROM scout_trials
+				UNION ALL SELECT ladder_id, 0, trial_id FROM reference_trials) lt
+			JOIN ladders l ON l.id = lt.ladder_id JOIN sweeps s ON s.id = l.sweep_id JOIN trial_specs t ON t.id = lt.trial_id
+			GROUP BY lt.trial_id ORDER BY lt.trial_id`)
+		return each(rows, err, func(rows *sql.Rows) error {
+			var t TrialPlace
+			err := rows.Scan(&t.ID, &t.Sweep, &t.Ladder, &t.Rank, &t.Seed)
+			trials = append(trials, t)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list trials: %w", err)
+	}
+	return trials, nil
+}
+
 func selectLaunches(ctx context.Context, tx *sql.Tx, t sweep.TrialFacts) ([]Launch, error) {
 	var launches []Launch
 	for _, a := range t.Attempts {

@@ -141,6 +141,11 @@ func (a *app) printResolved(ctx context.Context) error {
 	}, nil)
 }
 
+// backendList is the result of sweep backend list.
+type backendList struct {
+	Backends []backend.Candidate `json:"backends"`
+}
+
 func (a *app) listBackends(ctx context.Context) error {
 	found := backend.List(ctx)
 	header := []string{"platform", "usable", "devices", "version", "plugin_path"}
@@ -155,10 +160,7 @@ func (a *app) listBackends(ctx context.Context) error {
 		}
 		return header, rows
 	}
-	result := struct {
-		Backends []backend.Candidate `json:"backends"`
-	}{found}
-	return a.emit("backends", result, func(w io.Writer) error {
+	return a.emit("backends", backendList{found}, func(w io.Writer) error {
 		header, rows := rows()
 		return writeTable(w, header, rows)
 	}, rows)

@@ -26,11 +26,27 @@ func (a *app) readSnapshot(ctx context.Context, name string) (s sweep.Snapshot, 
 		return sweep.Snapshot{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	info, err := db.Find(ctx, name)
+	info, err := findSweep(ctx, db, name)
 	if err != nil {
-		return sweep.Snapshot{}, notFound(err)
+		return sweep.Snapshot{}, err
 	}
 	return db.Snapshot(ctx, info.ID)
+}
+
+// findSweep finds the sweep of that name, or the latest without one. A name that none has may be a typing error.
+func findSweep(ctx context.Context, db *store.DB, name string) (sweep.Info, error) {
+	info, err := db.Find(ctx, name)
+	if !errors.Is(err, sweep.ErrNotFound) {
+		return info, err
+	}
+	names, listing := db.Names(ctx)
+	if listing != nil {
+		return info, listing
+	}
+	if meant, ok := grid.Nearest(name, names); ok {
+		err = fmt.Errorf("%w; did you mean %s?", err, meant)
+	}
+	return info, notFound(err)
 }
 
 // registered opens the store for a sweep that is in it, with its grid as it was registered. The caller closes the store.
@@ -39,9 +55,9 @@ func (a *app) registered(ctx context.Context, name string) (*store.DB, sweep.Inf
 	if err != nil {
 		return nil, sweep.Info{}, grid.Grid{}, err
 	}
-	info, err := db.Find(ctx, name)
+	info, err := findSweep(ctx, db, name)
 	if err != nil {
-		return nil, info, grid.Grid{}, errors.Join(notFound(err), db.Close())
+		return nil, info, grid.Grid{}, errors.Join(err, db.Close())
 	}
 	grid, err := grid.Parse(info.GridPath, []byte(info.GridText))
 	if err != nil {

@@ -9,6 +9,7 @@
 //
 //   - root.go: the global flags and settings, in app; help.go: help and its topics.
 //   - exit.go: exit codes; output.go: -o and --out; say.go: what goes to stderr; words.go: numbers and plurals.
+//   - completion*.go: what shells complete; schema.go and jsonschema.go: JSON Schemas of what -o json prints.
 //   - database.go: opening the database of a root, and finding a trial in it.
 //   - gridfile.go: reading grid files; inputs.go: reading the models and data that they name.
 //   - register.go: writing a sweep's ladders and trials; coordinate.go: working them off under the sweep's lease.

@@ -16,6 +16,7 @@ func sweepCommand(t *testing.T, args ...string) (code int, stdout, stderr string
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = run(t.Context(), args, strings.NewReader(""), &out, &errs)
+	checkSchema(t, out.Bytes())
 	return code, out.String(), errs.String()
 }
 

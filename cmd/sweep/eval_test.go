@@ -29,6 +29,7 @@ func TestEvalScoresTheBuiltinModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkSchema(t, stdout)
 	var got struct {
 		Schema            string
 		Loss, Perplexity  float64

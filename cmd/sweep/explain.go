@@ -55,9 +55,9 @@ func (a *app) readWithUpdates(ctx context.Context, name string) (s sweep.Snapsho
 		return sweep.Snapshot{}, nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	info, err := db.Find(ctx, name)
+	info, err := findSweep(ctx, db, name)
 	if err != nil {
-		return sweep.Snapshot{}, nil, notFound(err)
+		return sweep.Snapshot{}, nil, err
 	}
 	if s, err = db.Snapshot(ctx, info.ID); err != nil {
 		return sweep.Snapshot{}, nil, err

@@ -40,6 +40,7 @@ func (s *testSweep) output(into any, args ...string) {
 	if err != nil {
 		s.t.Fatalf("%v: %v\n%s", cmd.Args, err, said.String())
 	}
+	checkSchema(s.t, out)
 	if err := json.Unmarshal(out, into); err != nil {
 		s.t.Fatal(err)
 	}

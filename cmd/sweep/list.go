@@ -30,6 +30,11 @@ func newListCommand(a *app) *cobra.Command {
 	}
 }
 
+// sweepList is the result of sweep list.
+type sweepList struct {
+	Sweeps []listed `json:"sweeps"`
+}
+
 // listed is one sweep as list prints it.
 type listed struct {
 	Name           string          `json:"name"`
@@ -78,9 +83,7 @@ func (a *app) list(ctx context.Context) (err error) {
 		}
 		sweeps = append(sweeps, l)
 	}
-	return a.emit("list", struct {
-		Sweeps []listed `json:"sweeps"`
-	}{sweeps}, func(w io.Writer) error { return writeTable(w, listHeader(), listRows(sweeps)) },
+	return a.emit("list", sweepList{sweeps}, func(w io.Writer) error { return writeTable(w, listHeader(), listRows(sweeps)) },
 		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })
 }
 

@@ -13,7 +13,7 @@ func main() {
 
 // run executes one command line and returns the process's exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRootCommand(&app{stdin: stdin, stdout: stdout, stderr: stderr})
+	root := newRootCommand(&app{stdin: stdin, stdout: stdout, stderr: stderr}) //nolint:contextcheck // completion takes its command's
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

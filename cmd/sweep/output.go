@@ -46,7 +46,7 @@ func envelope(what string, v any) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("write %s as JSON: %T is not an object", what, v)
 	}
-	joined := fmt.Appendf(nil, `{"schema":"sweep.%s/v1"`, what)
+	joined := fmt.Appendf(nil, `{"schema":%q`, schemaName(what))
 	if !bytes.HasPrefix(rest, []byte("}")) {
 		joined = append(joined, ',')
 	}
@@ -57,6 +57,9 @@ func envelope(what string, v any) ([]byte, error) {
 	out.WriteByte('\n')
 	return out.Bytes(), nil
 }
+
+// schemaName is how JSON calls the form of a result.
+func schemaName(what string) string { return "sweep." + what + "/v1" }
 
 func writeCSV(w io.Writer, csvRows func() ([]string, [][]string)) error {
 	header, rows := csvRows()

@@ -156,6 +156,7 @@ func TestPlanCalibrates(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %v", cmd.Args, err)
 	}
+	checkSchema(t, out)
 	var got struct {
 		Trials  int
 		Tokens  int64

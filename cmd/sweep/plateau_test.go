@@ -24,6 +24,7 @@ func plateauOn(t *testing.T, content string, args ...string) (code int, stdout, 
 	}
 	var out, errOut bytes.Buffer
 	code = run(context.Background(), append([]string{"plateau", path}, args...), strings.NewReader(content), &out, &errOut)
+	checkSchema(t, out.Bytes())
 	return code, out.String(), strings.ReplaceAll(errOut.String(), dir+string(filepath.Separator), "")
 }
 

@@ -35,6 +35,7 @@ func newReferredSweep(t *testing.T) *testSweep {
 func (s *testSweep) found(name string) string {
 	s.t.Helper()
 	out, err := s.sweep("report", name, "-o", "json").Output()
+	checkSchema(s.t, out)
 	var report struct {
 		Ladders []struct{ Verdict, Rungs json.RawMessage }
 	}

@@ -11,7 +11,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/ranksweep/ranksweep/sweep/grid"
 )
 
 // app holds what every command shares: the streams and the tool settings. Settings come from viper, in the order
@@ -59,7 +62,7 @@ func newRootCommand(a *app) *cobra.Command {
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.CompletionOptions.HiddenDefaultCmd = false
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%w (see %s --help)", err, cmd.CommandPath())
+		return usagef("%w%s (see %s --help)", err, meantFlag(cmd, err), cmd.CommandPath())
 	})
 	f := cmd.PersistentFlags()
 	f.StringVar(&config, "config", "", "settings file (default: sweep/config.yaml in the user's configuration folder)")
@@ -77,7 +80,26 @@ func newRootCommand(a *app) *cobra.Command {
 		cmd.AddCommand(sub)
 	}
 	addHelp(a, cmd)
+	addCompletion(a, cmd)
 	return cmd
+}
+
+// meantFlag names the flag that an unknown one is a typing error away from.
+func meantFlag(cmd *cobra.Command, err error) string {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok || unknown.GetSpecifiedShortnames() != "" {
+		return ""
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if meant, ok := grid.Nearest(unknown.GetSpecifiedName(), names); ok {
+		return "; did you mean --" + meant + "?"
+	}
+	return ""
 }
 
 // usageArgs makes a wrong number of arguments a usage error (exit 2).

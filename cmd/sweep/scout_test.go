@@ -62,6 +62,7 @@ func TestScout(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	checkSchema(t, out)
 	var got scouted
 	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ func TestShrinkChoosesAndWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkSchema(t, stdout)
 	var got struct {
 		Schema   string
 		Rank, To int

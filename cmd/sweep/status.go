@@ -110,9 +110,9 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	info, err := db.Find(ctx, name)
+	info, err := findSweep(ctx, db, name)
 	if err != nil {
-		return notFound(err)
+		return err
 	}
 	snapshot, err := db.Snapshot(ctx, info.ID)
 	if err != nil {

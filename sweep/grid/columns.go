@@ -61,7 +61,7 @@ func readColumns(r *reader, path string, n ast.Node) map[string]string {
 		name, ok := keyName(entry.Key)
 		if !ok || !slices.Contains(names, name) {
 			meant := ""
-			if best, near := nearest(name, names); near {
+			if best, near := Nearest(name, names); near {
 				meant = "; did you mean " + best + "?"
 			}
 			r.fail(entry.Key, "%s: no column %s here%s (there are %s; the name in the files comes second)", path, name, meant,

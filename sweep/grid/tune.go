@@ -73,7 +73,7 @@ func (r *reader) tuned() {
 			continue
 		}
 		hint := "; these can be tuned: " + strings.Join(tunable, ", ")
-		if near, ok := nearest(name, tunable); ok {
+		if near, ok := Nearest(name, tunable); ok {
 			hint = fmt.Sprintf("; did you mean %s?", near)
 		}
 		r.failAt(r.given[tunePath(name)], "train.tune: %s is no axis of train or lora%s", name, hint)

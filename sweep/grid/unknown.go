@@ -27,7 +27,7 @@ func unknownKey(path string) string {
 func meantKey(section, name string, names []string) (string, bool) {
 	other, renamed := otherNames()[name]
 	if !renamed {
-		if best, ok := nearest(name, names); ok {
+		if best, ok := Nearest(name, names); ok {
 			return best, true
 		}
 		other = name
@@ -92,8 +92,8 @@ func otherNames() map[string]string {
 	}
 }
 
-// nearest returns the candidate that is a typing error away from name.
-func nearest(name string, candidates []string) (string, bool) {
+// Nearest returns the candidate that is a typing error away from name.
+func Nearest(name string, candidates []string) (string, bool) {
 	best, distance := "", min(maxLevenshtein, (len(name)+1)/2)+1
 	for _, c := range candidates {
 		if d := levenshtein(name, c); d < distance {
