@@ -17,7 +17,7 @@ type Capacity struct {
 type Decision struct {
 	Register []Drawn           // trials to add to their ladders before anything else: the next decision may start them
 	Start    []Launch          // in order, at most as many as fit
-	Stop     []trial.AttemptID // live attempts that must checkpoint and end: time is up, or they train ahead in vain
+	Stop     []trial.AttemptID // live attempts that must checkpoint and end: time is up, or they are not needed any more
 	Verdicts []plateau.Verdict // one per ladder, in ladder order; StateRunning while undecided
 	Done     bool              // nothing is live, nothing will start
 }
@@ -82,9 +82,7 @@ func (m *Decider) Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decisio
 		}
 	}
 	d.Start = p.launches()
-	if p.blocked && !p.leaving || open == 0 {
-		d.Stop = p.needless(live)
-	}
+	d.Stop = p.needless(live, standings)
 	d.Start = append(d.Start, p.startAhead(standings)...)
 	d.Done = len(p.running) == 0 && open == 0
 	return d

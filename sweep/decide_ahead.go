@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -55,47 +56,77 @@ func (l Ladder) beforeAsked(index int, seeds []int64) assignedRung {
 	return assignedRung{index: index, trials: l.Rungs[index].grid().asked(seeds).Trials, closed: closed}
 }
 
-// startAhead picks trials for the jobs that are left once all that ladders wait for has started. On a GPU a second trial takes its time
-// from the first, so there only those devices get one that have none.
-func (p *plan) startAhead(standings []*standing) []Launch {
-	if trial.OnDevice(p.snapshot.Sweep.Platform) {
-		p.jobs = min(p.jobs, p.devices)
-	}
-	if p.blocked || len(p.running) >= p.jobs {
-		return nil
-	}
-	p.continues, p.begins = nil, nil
+// eachAhead visits what open ladders would train ahead. A rank above the current one waits until a rank below it was measured and shows
+// that it fits by far: its worker judges by what was measured when it starts, and that must not decide whether the rank fits.
+func (p *plan) eachAhead(standings []*standing, visit func(ladder int, st *standing, w assignedRung)) {
+	platform := p.snapshot.Sweep.Platform
 	for i, st := range standings {
 		if st.end != endNone {
 			continue
 		}
 		for _, w := range st.ahead(p.snapshot.Sweep, p.snapshot.Ladders[i]) {
-			p.gather(w.trials, func(t *TrialFacts) startable { return startable{i, st, w.index, t, nil} }, w.closed)
+			if w.index > st.current && p.limit > 0 {
+				w.trials = slices.DeleteFunc(slices.Clone(w.trials), func(t TrialFacts) bool {
+					return st.calibration(platform, t.Candidate, w.index) == nil || byFar*p.estimate(i, w.index, &t) > p.limit
+				})
+			}
+			visit(i, st, w)
 		}
 	}
+}
+
+// byFar is how many times the measured peak of a lower rank a trial must be allowed to take to be trained ahead.
+const byFar = 2
+
+// startAhead picks trials for the jobs that are left once all that ladders wait for has started. On a GPU a second trial takes its time
+// from the first, so there only those devices get one that have none.
+func (p *plan) startAhead(standings []*standing) []Launch {
+	if p.onDevice {
+		p.jobs = min(p.jobs, p.devices)
+	}
+	if p.blocked || p.busy() >= p.jobs {
+		return nil
+	}
+	p.continues, p.begins = nil, nil
+	p.eachAhead(standings, func(i int, st *standing, w assignedRung) {
+		for _, t := range startables(w.trials, w.closed) {
+			p.keep(startable{i, st, w.index, t, nil})
+		}
+	})
 	return p.launches()
 }
 
-// needless returns the live attempts of this sweep that train ahead in vain: nothing waits for their trials, and others wait for their
-// jobs or nothing is left to wait for.
-func (p *plan) needless(live []trial.AttemptID) []trial.AttemptID {
-	alone := map[trial.AttemptID]bool{}
-	for _, id := range live {
-		if !p.awaited[id.Trial()] {
-			alone[id] = true
-		}
-	}
-	if len(alone) == 0 {
+// needless returns the live attempts of this sweep whose trials no ladder waits for and none would train ahead any more, while others wait
+// for their jobs or nothing is left to wait for. Where trials share a device, those that are trained ahead make room as well.
+func (p *plan) needless(live []trial.AttemptID, standings []*standing) []trial.AttemptID {
+	crowded := p.onDevice && p.busy() > p.devices
+	if !crowded && (!p.blocked || p.leaving) && slices.ContainsFunc(standings, (*standing).open) {
 		return nil
+	}
+	alone := map[trial.ID]bool{}
+	for _, id := range live {
+		alone[id.Trial()] = !p.awaited[id.Trial()]
+	}
+	if !slices.Contains(slices.Collect(maps.Values(alone)), true) {
+		return nil
+	}
+	if !crowded {
+		p.eachAhead(standings, func(_ int, _ *standing, w assignedRung) {
+			for i := range w.trials {
+				delete(alone, w.trials[i].Trial.ID)
+			}
+		})
 	}
 	var stop []trial.AttemptID
 	p.known.eachRunning(p.snapshot, p.running, func(_, _ int, t *TrialFacts) {
 		for _, a := range t.Attempts {
-			if alone[a.ID] && a.Outcome == nil && a.Sweep == p.snapshot.Sweep.Name {
-				delete(alone, a.ID)
+			if alone[t.Trial.ID] && a.Outcome == nil && a.Sweep == p.snapshot.Sweep.Name && slices.Contains(live, a.ID) {
 				stop = append(stop, a.ID)
 			}
 		}
 	})
 	return stop
 }
+
+// open reports whether the ladder waits for trials.
+func (s *standing) open() bool { return s.end == endNone || s.awaitsReference() }

@@ -59,26 +59,83 @@ func TestDecideTrainsAheadOnIdleGPUsOnly(t *testing.T) {
 	}
 }
 
-// TestDecideStopsWhatTrainsInVain: a rank that went on improving leaves the seeds below it without use.
-func TestDecideStopsWhatTrainsInVain(t *testing.T) {
+// TestDecideMakesRoomOnGPUs: a trial ahead leaves a GPU that trials are waited for on.
+func TestDecideMakesRoomOnGPUs(t *testing.T) {
 	t.Parallel()
 	s := climbing(t)
-	inVain := launched(&s, s.Ladders[0].Rungs[1].Trials[2].Trial.ID)
-	finish(&s, s.Ladders[0].Rungs[2].Trials[0].Trial.ID, done(4.2))
-	if d := sweep.Decide(s, []trial.AttemptID{inVain}, sweep.Capacity{Jobs: 2}); len(d.Stop) > 0 {
-		t.Errorf("%v stop while a job is free", d.Stop)
+	s.Sweep.Platform = trial.PlatformCUDA
+	ahead := launched(&s, s.Ladders[0].Rungs[3].Trials[0].Trial.ID)
+	d := sweep.Decide(s, []trial.AttemptID{ahead}, sweep.Capacity{Jobs: 4, Devices: 1})
+	if diff := cmp.Diff([]string{"16/4/0#1"}, names(s, d.Start)); diff != "" || !slices.Equal(d.Stop, []trial.AttemptID{ahead}) {
+		t.Errorf("%v stop, starts (-want +got):\n%s", d.Stop, diff)
 	}
-	d := sweep.Decide(s, []trial.AttemptID{inVain}, sweep.Capacity{Jobs: 1})
-	if !slices.Equal(d.Stop, []trial.AttemptID{inVain}) || len(d.Start) > 0 {
-		t.Errorf("%v stop and %v start with one job, want %s to make room", d.Stop, names(s, d.Start), inVain)
+}
+
+// TestDecideTrainsNoRankAheadThatMayNotFit: a worker judges by what was measured when it starts.
+func TestDecideTrainsNoRankAheadThatMayNotFit(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		measured int64
+		want     []string
+	}{
+		"nothing measured": {0, []string{}},
+		"half the limit":   {500, []string{"16/4/0#1", "16/8/0#1"}},
+		"more":             {501, []string{"16/4/0#1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := climbing(t)
+			s.Sweep.Limits.Memory = 1000
+			if tt.measured > 0 {
+				predict(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID, 400)
+				measure(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID, tt.measured)
+			}
+			live := []trial.AttemptID{}
+			if tt.measured == 0 {
+				live = append(live, launched(&s, s.Ladders[0].Rungs[2].Trials[0].Trial.ID))
+			}
+			d := sweep.Decide(s, live, sweep.Capacity{Jobs: 2})
+			got := names(s, d.Start)
+			got = slices.DeleteFunc(got, func(n string) bool { return n == "16/4/1#1" }) // a seed of the current rank
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("starts (-want +got):\n%s", diff)
+			}
+		})
 	}
-	leaving := trial.NewAttemptID(s.Ladders[0].Rungs[2].Trials[0].Trial.ID, 1)
-	if d := sweep.Decide(s, []trial.AttemptID{inVain, leaving}, sweep.Capacity{Jobs: 2}); len(d.Stop) > 0 {
-		t.Errorf("%v stop while a job is about to be free", d.Stop)
+}
+
+// TestDecideStopsWhatIsNeedless: a rank that went on improving leaves the seeds below it without use.
+func TestDecideStopsWhatIsNeedless(t *testing.T) {
+	t.Parallel()
+	s := climbing(t)
+	needless := launched(&s, s.Ladders[0].Rungs[0].Trials[2].Trial.ID)
+	stops := func(live []trial.AttemptID, jobs int) []trial.AttemptID {
+		return sweep.Decide(s, live, sweep.Capacity{Jobs: jobs}).Stop
 	}
-	edit(&s, inVain.Trial(), func(f *sweep.TrialFacts) { f.Attempts[0].Sweep = "another" })
-	if d := sweep.Decide(s, []trial.AttemptID{inVain}, sweep.Capacity{Jobs: 1}); len(d.Stop) > 0 {
-		t.Errorf("%v stop, which another sweep trains", d.Stop)
+	if stop := stops([]trial.AttemptID{needless}, 2); len(stop) > 0 {
+		t.Errorf("%v stop while a job is free", stop)
+	}
+	if stop := stops([]trial.AttemptID{needless}, 1); !slices.Equal(stop, []trial.AttemptID{needless}) {
+		t.Errorf("%v stop with one job, want %s to make room", stop, needless)
+	}
+	leaving := trial.NewAttemptID(s.Ladders[0].Rungs[1].Trials[0].Trial.ID, 1)
+	if stop := stops([]trial.AttemptID{needless, leaving}, 2); len(stop) > 0 {
+		t.Errorf("%v stop while a job is about to be free", stop)
+	}
+	edit(&s, needless.Trial(), func(f *sweep.TrialFacts) { f.Attempts[0].Sweep = "another" })
+	d := sweep.Decide(s, []trial.AttemptID{needless}, sweep.Capacity{Jobs: 1})
+	if len(d.Stop) > 0 || len(d.Start) != 1 {
+		t.Errorf("%v stop and %v start beside what another sweep trains for itself", d.Stop, names(s, d.Start))
+	}
+}
+
+// TestDecideKeepsWhatIsLikelyNeeded: what trains ahead ends its trial, also where others wait for a job.
+func TestDecideKeepsWhatIsLikelyNeeded(t *testing.T) {
+	t.Parallel()
+	s := climbing(t)
+	ahead := launched(&s, s.Ladders[0].Rungs[3].Trials[0].Trial.ID)
+	if d := sweep.Decide(s, []trial.AttemptID{ahead}, sweep.Capacity{Jobs: 1}); len(d.Stop) > 0 || len(d.Start) > 0 {
+		t.Errorf("%v stop, %v start", d.Stop, names(s, d.Start))
 	}
 }
 

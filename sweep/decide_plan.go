@@ -15,8 +15,11 @@ type plan struct {
 	bytes     int64 // the memory that trials share; 0 means no bound
 	share     int   // how many of them share it at most: all jobs, or those of a device
 	devices   int   // that the jobs are dealt out to
+	onDevice  bool
+	limit     int64 // bytes that one trial may use; 0 means no bound
 	running   map[trial.ID]bool
 	awaited   map[trial.ID]bool  // of them, those that some ladder waits for
+	foreign   map[trial.ID]bool  // of them, those of other sweeps' coordinators that none waits for
 	blocked   bool               // some trial that a ladder waits for cannot start yet
 	leaving   bool               // some worker is about to exit, which frees its job
 	used      []int64            // estimates of the running trials, the largest first
@@ -38,14 +41,17 @@ type startable struct {
 func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	p := &plan{
 		snapshot: s, known: d, jobs: c.Jobs, bytes: c.HostBytes, share: c.Jobs, devices: max(1, c.Devices), running: d.running(live),
-		awaited: map[trial.ID]bool{},
+		awaited: map[trial.ID]bool{}, foreign: map[trial.ID]bool{}, onDevice: trial.OnDevice(s.Sweep.Platform), limit: c.limit(s.Sweep),
 	}
-	if trial.OnDevice(s.Sweep.Platform) {
+	if p.onDevice {
 		p.bytes = c.DeviceBytes
 		p.share = (c.Jobs + p.devices - 1) / p.devices
 	}
 	d.eachRunning(s, p.running, func(l, r int, t *TrialFacts) {
 		p.leaving = p.leaving || !t.open()
+		if t.elsewhere(s.Sweep.Name) {
+			p.foreign[t.Trial.ID] = true
+		}
 		p.take(p.estimate(l, r, t))
 	})
 	return p
@@ -68,6 +74,11 @@ func (l Ladder) each(visit func(rung int, t *TrialFacts)) {
 	}
 }
 
+// elsewhere reports whether the coordinator of another sweep than the named one runs the trial.
+func (t *TrialFacts) elsewhere(sweep string) bool {
+	return slices.ContainsFunc(t.Attempts, func(a AttemptFacts) bool { return a.Outcome == nil && a.Sweep != "" && a.Sweep != sweep })
+}
+
 // runs reports whether a trial that the ladder waits for is running.
 func (s standing) runs(running map[trial.ID]bool) bool {
 	return slices.ContainsFunc(s.work(), func(w assignedRung) bool {
@@ -78,28 +89,46 @@ func (s standing) runs(running map[trial.ID]bool) bool {
 // add gathers the trials that could start of what a ladder waits for.
 func (p *plan) add(ladder int, st *standing) {
 	for _, w := range st.work() {
-		p.gather(w.trials, func(t *TrialFacts) startable { return startable{ladder, st, w.index, t, w.screen} }, w.closed)
-	}
-}
-
-// gather keeps those of the trials that are neither over nor running, but for what has not begun of closed candidates, while a job is
-// free.
-func (p *plan) gather(trials []TrialFacts, start func(*TrialFacts) startable, closed []int) {
-	for i := range trials {
-		t := &trials[i]
-		switch begun := len(t.Attempts) > 0; {
-		case t.State().Over() || !begun && slices.Contains(closed, t.Candidate):
-		case p.running[t.Trial.ID]:
-			p.awaited[t.Trial.ID] = true
-		case len(p.running) >= p.jobs:
-			p.blocked = true
-		case begun:
-			p.continues = append(p.continues, start(t))
-		default:
-			p.begins = append(p.begins, start(t))
+		for _, t := range startables(w.trials, w.closed) {
+			p.await(startable{ladder, st, w.index, t, w.screen})
 		}
 	}
 }
+
+// startables are those of the trials that are not over, but for what has not begun of closed candidates.
+func startables(trials []TrialFacts, closed []int) []*TrialFacts {
+	var left []*TrialFacts
+	for i := range trials {
+		t := &trials[i]
+		if t.State().Over() || len(t.Attempts) == 0 && slices.Contains(closed, t.Candidate) {
+			continue
+		}
+		left = append(left, t)
+	}
+	return left
+}
+
+// await keeps a trial that a ladder waits for.
+func (p *plan) await(c startable) {
+	id := c.trial.Trial.ID
+	if p.running[id] {
+		p.awaited[id] = true
+		delete(p.foreign, id)
+		return
+	}
+	p.keep(c)
+}
+
+func (p *plan) keep(c startable) {
+	if len(c.trial.Attempts) > 0 {
+		p.continues = append(p.continues, c)
+	} else {
+		p.begins = append(p.begins, c)
+	}
+}
+
+// busy is how many jobs are taken.
+func (p *plan) busy() int { return len(p.running) - len(p.foreign) }
 
 // launches picks what starts now, and counts it as running.
 func (p *plan) launches() []Launch {
@@ -108,7 +137,7 @@ func (p *plan) launches() []Launch {
 		if p.running[c.trial.Trial.ID] {
 			continue
 		}
-		if len(p.running) >= p.jobs {
+		if p.busy() >= p.jobs {
 			p.blocked = true
 			break
 		}

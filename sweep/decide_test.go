@@ -328,6 +328,7 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 	s.Ladders = slices.Clone(s.Ladders)
 	var known sweep.Decider
 	var leaving []trial.AttemptID // it has had its last word, but its process may still be there
+	w.capacity.Jobs = rapid.IntRange(1, 9).Draw(t, order+" jobs")
 	var live []trial.AttemptID
 	screens := map[trial.ID][]int{}
 	for round := range 10000 {
@@ -339,7 +340,7 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 		}
 		w.register(t, &s, d)
 		for _, l := range d.Start {
-			live = append(live, begin(&s, l.Trial))
+			live = append(live, launched(&s, l.Trial))
 			screens[l.Trial] = l.Screen
 			if ranks := unshown(s, l.Trial); ranks != nil {
 				screens[l.Trial] = ranks

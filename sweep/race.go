@@ -9,8 +9,8 @@ import (
 
 // heat is the ladders of a race over cells: those whose losses compare (one model, one corpus) and that climb the same ranks. They
 // climb in step: none begins a rank before all that still race have finished the one below, and been compared there. So what
-// the race decides depends on finished rungs alone, in whatever order their trials finished; the price is that jobs idle while the last
-// trials of a rank run.
+// the race decides depends on finished rungs alone, in whatever order their trials finished; the price is that jobs idle, or train
+// seeds ahead, while the last trials of a rank run.
 type heat struct {
 	info      Info
 	ladders   []int // indices

@@ -35,7 +35,9 @@ const noRung = -1
 
 // addReference gathers the trials that could start of a ladder's reference.
 func (p *plan) addReference(ladder int, st *standing) {
-	p.gather(st.referenceWork(), func(t *TrialFacts) startable { return startable{ladder, st, noRung, t, nil} }, nil)
+	for _, t := range startables(st.referenceWork(), nil) {
+		p.await(startable{ladder, st, noRung, t, nil})
+	}
 }
 
 // ReferenceChoice returns the candidate of the reference with the lowest mean loss over its seeds, of those whose trials are all done.

@@ -111,7 +111,7 @@ func (r *run) someGone(ctx context.Context) bool {
 	})
 }
 
-// tick looks at every worker once and acts on what they say. It reads the whole store only when a decision may change.
+// tick looks at every worker once and acts on what they say. It reads what is new in the store only when a decision may change.
 func (r *run) tick(ctx context.Context) (done bool, err error) {
 	if err := r.heartbeat(ctx, false); err != nil {
 		return false, err
@@ -259,7 +259,7 @@ func (r *run) record(ctx context.Context) error {
 // sameVerdict is reflect.DeepEqual, quick for a verdict that was kept.
 func sameVerdict(a, b plateau.Verdict) bool {
 	kept := len(a.Rungs) > 0 && len(b.Rungs) > 0 && &a.Rungs[0] == &b.Rungs[0]
-	return kept || reflect.DeepEqual(a, b)
+	return kept && a.State == b.State || reflect.DeepEqual(a, b)
 }
 
 // launch writes the intent, starts the worker, and watches it. A worker that does not start is a crashed attempt, found as

@@ -75,6 +75,9 @@ func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
 	rule := ruleOf(info, l)
 	l.Rungs = slices.Clone(l.Rungs)
 	last := -1
+	if v.Screening != nil {
+		last = slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == v.Screening.From }) - 1
+	}
 	for i, r := range l.Rungs {
 		at := slices.IndexFunc(v.Rungs, func(judged plateau.RungVerdict) bool { return judged.Rank == r.Rank })
 		if at < 0 {
@@ -84,13 +87,14 @@ func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
 			l.Rungs[i] = r.asked(rule.GridSeeds[:v.Rungs[at].GridSeeds])
 		}
 	}
-	if v.State == plateau.StateRunning || v.State == plateau.StateOutraced {
-		return l // a race trains no rank ahead: what is there was trained before, or for another sweep
+	screens := info.Strategy == StrategyScreen
+	if v.State == plateau.StateRunning || v.State == plateau.StateOutraced || screens && v.Screening == nil {
+		return l // nothing was trained ahead: what is there was trained before, or for another sweep
 	}
-	if last+1 < len(l.Rungs) && rule.Sparing() {
+	if last+1 >= 0 && last+1 < len(l.Rungs) && rule.Sparing() {
 		l.Rungs[last+1] = l.Rungs[last+1].begun(rule.GridSeeds[:rule.Begin(len(v.Rungs))])
 	}
-	for i := last + 2; i < len(l.Rungs); i++ {
+	for i := last + 2; i < len(l.Rungs) && !(screens && l.Rungs[i].Rank >= v.Screening.Rank); i++ {
 		l.Rungs[i] = Rung{Rank: l.Rungs[i].Rank}
 	}
 	return l

@@ -98,3 +98,42 @@ func TestTextOfAScout(t *testing.T) {
 		t.Errorf("the curve alone: %+v", v)
 	}
 }
+
+// TestEndedScreeningShowsItsTrials: whatever ended a ladder that was screened, what was trained for it stands in its report.
+func TestEndedScreeningShowsItsTrials(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		rung int // whose trials are unstable; what was not reached then was not trained
+		want []int
+	}{
+		"the screened rank":              {6, []int{64}},
+		"the lowest rank of the climb":   {3, []int{8, 64}},
+		"a rank that it went on down to": {2, []int{4, 8, 16, 32, 64}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := screenedSnapshot()
+			rungs := s.Ladders[0].Rungs
+			for r := range rungs {
+				for i := range rungs[r].Trials {
+					switch f := &rungs[r].Trials[i]; {
+					case r == tt.rung:
+						f.Attempts[0].Outcome = &trial.Outcome{State: trial.OutcomeUnstable, Step: 1, Error: "not finite"}
+					case r < 6 && tt.rung != 2:
+						f.Attempts = nil
+					}
+				}
+			}
+			l := Build(s).Ladders[0]
+			var shown []int
+			for _, r := range l.Rungs {
+				if r.started {
+					shown = append(shown, r.Rank)
+				}
+			}
+			if diff := cmp.Diff(tt.want, shown); diff != "" || l.Verdict.State != plateau.StateUnstable {
+				t.Errorf("%s: trained ranks (-want +got):\n%s", l.Verdict.State, diff)
+			}
+		})
+	}
+}

@@ -38,6 +38,9 @@ func (e *Executor) takeSlot(a *trial.Assignment) int {
 			delete(e.slots, other)
 			continue
 		}
+		if slot == noSlot {
+			continue
+		}
 		holders[slot]++
 		onDevice[e.deviceOf(slot)]++
 	}
@@ -82,7 +85,7 @@ func (e *Executor) holdSlot(id trial.AttemptID, slot int) {
 }
 
 // adoptSlot learns from its spec.json which slot a worker of an earlier coordinator holds. A worker that was pinned
-// otherwise (another number of jobs) holds none.
+// otherwise (another number of jobs) holds none, which is kept too, so that nobody looks again.
 func (e *Executor) adoptSlot(id trial.AttemptID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -99,15 +102,15 @@ func (e *Executor) adoptSlot(id trial.AttemptID) {
 	}
 	held := make([]bool, len(e.Slots))
 	for _, slot := range e.slots {
-		held[slot] = true
+		if slot != noSlot {
+			held[slot] = true
+		}
 	}
-	adopted := -1
+	adopted := noSlot
 	for i, cores := range e.Slots {
-		if slices.Equal(cores, a.Cores) && e.deviceOf(i) == a.Device && (adopted < 0 || held[adopted] && !held[i]) {
+		if slices.Equal(cores, a.Cores) && e.deviceOf(i) == a.Device && (adopted == noSlot || held[adopted] && !held[i]) {
 			adopted = i
 		}
 	}
-	if adopted >= 0 {
-		e.holdSlot(id, adopted)
-	}
+	e.holdSlot(id, adopted)
 }

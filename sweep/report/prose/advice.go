@@ -29,12 +29,12 @@ func fixed() map[plateau.Code]string {
 		plateau.AdviseNoSeeds:     "no reasonable number of seeds would settle it: choose a larger min_gain, or larger ranks",
 		plateau.AdviseClimb:       "add a larger rank: patience has not run out",
 		plateau.AdviseNewName:     "a grid with other ranks runs under a new name: finished trials are not trained again",
-		plateau.AdviseLogs:     "sweep logs TRIAL shows what a failed trial printed",
-		plateau.AdviseRerun:    "fix the cause, then run the grid under a new name: finished trials are not trained again",
-		plateau.AdviseSmaller:  "fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
-		plateau.AdviseCheaper:  "fewer target_modules, a smaller batch_size or a shorter sequence_length make each step cheaper",
-		plateau.AdviseMoreTime: "raise limits.time under a new name: finished trials are not trained again",
-		plateau.AdviseWidest:   "no larger rank exists: the last one is as wide as the widest target",
+		plateau.AdviseLogs:        "sweep logs TRIAL shows what a failed trial printed",
+		plateau.AdviseRerun:       "fix the cause, then run the grid under a new name: finished trials are not trained again",
+		plateau.AdviseSmaller:     "fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
+		plateau.AdviseCheaper:     "fewer target_modules, a smaller batch_size or a shorter sequence_length make each step cheaper",
+		plateau.AdviseMoreTime:    "raise limits.time under a new name: finished trials are not trained again",
+		plateau.AdviseWidest:      "no larger rank exists: the last one is as wide as the widest target",
 	}
 }
 
