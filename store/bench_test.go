@@ -155,23 +155,38 @@ func BenchmarkSnapshot(b *testing.B) {
 func BenchmarkNext(b *testing.B) {
 	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
 		b.Helper()
-		db, id := large(b, ladders)
-		s, err := db.Snapshot(b.Context(), id)
-		if err != nil {
-			b.Fatal(err)
-		}
 		ctx, capacity, loss := context.WithoutCancel(b.Context()), sweep.Capacity{Jobs: 1}, 4.9
+		var db *store.DB
+		var s sweep.Snapshot
 		var d sweep.Decider
-		launch := d.Decide(s, nil, capacity).Start[0]
+		var starts []sweep.Launch
+		renew := func() {
+			var id int64
+			db, id = large(b, ladders)
+			var err error
+			if s, err = db.Snapshot(b.Context(), id); err != nil {
+				b.Fatal(err)
+			}
+			d = sweep.Decider{}
+			starts = d.Decide(s, nil, capacity).Start
+		}
 		begin := func() trial.AttemptID {
+			if len(starts) == 0 { // all is trained
+				b.StopTimer()
+				renew()
+				b.StartTimer()
+			}
+			launch := starts[0]
 			a := trial.Assignment{Attempt: trial.NewAttemptID(launch.Trial, launch.Number), Sweep: "large", Model: s.Ladders[launch.Ladder].Model}
 			if err := db.BeginAttempt(ctx, launch.Trial, launch.Number, a, time.Now()); err != nil {
 				b.Fatal(err)
 			}
 			return a.Attempt
 		}
+		renew()
 		running := begin()
 		for b.Loop() {
+			var err error
 			end := trial.Event{Seq: 1, At: time.Now(), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss}}
 			if err := db.AppendEvents(ctx, running, []trial.Event{end}); err != nil {
 				b.Fatal(err)
@@ -179,7 +194,7 @@ func BenchmarkNext(b *testing.B) {
 			if s, err = db.Refresh(ctx, s); err != nil {
 				b.Fatal(err)
 			}
-			launch = d.Decide(s, nil, capacity).Start[0]
+			starts = d.Decide(s, nil, capacity).Start
 			running = begin()
 		}
 	})

@@ -125,7 +125,7 @@ func (t *training) interrupted() (trial.Outcome, error) {
 	if err := t.save(); err != nil {
 		return trial.Outcome{}, err
 	}
-	return trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop; a checkpoint is written, resume continues from it"}, nil
+	return trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop; a checkpoint is written"}, nil
 }
 
 func unstable(what string) *trial.Outcome {

@@ -51,7 +51,7 @@ func TestVerdictTableHasMediansAndPairedRatios(t *testing.T) {
 	t.Parallel()
 	our := []result{{Seconds: 10}, {Seconds: 20}, {Seconds: 40, Trials: 10, ValLoss: 4.5, Rank: 8}}
 	their := []result{{Seconds: 30}, {Seconds: 40}, {Seconds: 160, Trials: 14, ValLoss: 4.51, Rank: 16}}
-	want := `| side | wall time, s | it ÷ ours | trials trained | lowest val_loss of a rank |
+	want := `| side | wall time, s | it ÷ ours | trials that count | lowest val_loss of a rank |
 |---|---|---|---|---|
 | sweep run | 20 (10–40) | 1.00 (1.00–1.00) | 10 | 4.5000 at rank 8 |
 | a plain PEFT loop over all | 40 (30–160) | 3.00 (2.00–4.00) | 14 | 4.5100 at rank 16 |

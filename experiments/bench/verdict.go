@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,24 +64,30 @@ func runSweeps(ctx context.Context, args []string, stdout, stderr io.Writer) err
 // result is what one side came to.
 type result struct {
 	Seconds        float64 `json:"-"`
-	Trials         int     `json:"trials"`   // that trained, scouts left out
+	Trials         int     `json:"trials"`   // that have a loss and that the verdict asked for, scouts left out
 	ValLoss        float64 `json:"val_loss"` // the lowest of a rank, mean over its seeds, to see that both sides learn the same
 	Rank           int     `json:"rank"`
 	Recommendation string  `json:"-"`
 }
 
-// scouted writes the grid with strategy: scout into its own folder, where its paths mean the same.
+// scouted writes the grid with strategy: scout into its own folder, where its paths mean the same. A grid that has a strategy is refused.
 func scouted(path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
+	}
+	if bytes.Contains(text, []byte("\nstrategy:")) {
+		return "", fmt.Errorf("%s has a strategy: want a grid of a plain ladder", path)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".bench-scout-*.yaml")
 	if err != nil {
 		return "", err
 	}
 	_, err = f.Write(append(text, "\nstrategy: scout\n"...))
-	return f.Name(), errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), err
 }
 
 // compare runs all sides in turn, each from the start of its process and without anything that an earlier run left.
@@ -210,7 +217,7 @@ func writeVerdicts(w io.Writer, path string, m machine, sides []side) error {
 }
 
 func verdictTable(sides []side) table {
-	t := table{{"side", "wall time, s", "it ÷ ours", "trials trained", "lowest val_loss of a rank"}}
+	t := table{{"side", "wall time, s", "it ÷ ours", "trials that count", "lowest val_loss of a rank"}}
 	for _, side := range sides {
 		last := side.all[len(side.all)-1]
 		t = append(t, []string{
