@@ -10,9 +10,9 @@ import (
 // A job that nothing waits for trains ahead: what an open ladder has not asked for yet. No ladder sees such a trial before it asks for
 // it, so whether and when it ran changes no verdict.
 
-// ahead returns what an open ladder may ask for next. First come ranks that it will climb to whatever the current one shows, unless that
-// fails or does not fit, or other ladders may end the climb; then the grid's further seeds, which a claim would rest on, of these ranks, the
-// current one and those down to the incumbent.
+// ahead returns what an open ladder may ask for next. First come ranks that it will climb to whatever the current one shows, unless
+// that fails or does not fit, or other ladders may end the climb; then the grid's further seeds, which a claim would rest on, of
+// these ranks, the current one and those down to the incumbent.
 func (s standing) ahead(info Info, full Ladder) []assignedRung {
 	drawn := s.climb.Draw != nil && !s.climb.Draw.Grid
 	if s.held || s.scouting || s.screens != nil || drawn || s.fails() {

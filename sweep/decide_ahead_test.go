@@ -11,7 +11,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// climbing is a ladder of four ranks with needed seeds, three in the grid, whose lowest two ranks are done with two seeds: rank 2 is better.
+// climbing is a ladder of four ranks with needed seeds, three in the grid. Its lowest two ranks are done with two seeds: rank 2 is better.
 func climbing(t *testing.T) sweep.Snapshot {
 	t.Helper()
 	s := registered(t, []float64{16}, []int{1, 2, 4, 8}, 0, 1, 2)

@@ -94,7 +94,10 @@ func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
 	if last+1 >= 0 && last+1 < len(l.Rungs) && rule.Sparing() {
 		l.Rungs[last+1] = l.Rungs[last+1].begun(rule.GridSeeds[:rule.Begin(len(v.Rungs))])
 	}
-	for i := last + 2; i < len(l.Rungs) && !(screens && l.Rungs[i].Rank >= v.Screening.Rank); i++ {
+	for i := last + 2; i < len(l.Rungs); i++ {
+		if screens && l.Rungs[i].Rank >= v.Screening.Rank {
+			break
+		}
 		l.Rungs[i] = Rung{Rank: l.Rungs[i].Rank}
 	}
 	return l
