@@ -472,8 +472,8 @@ func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
 	}
 }
 
-// checkRung fails if a trial may not be started: the rule has stopped below, or would if all lower rungs that are not finished were strikes;
-// and an extra seed where the rule does not draw it.
+// checkRung fails if a trial may not be started: the rule has stopped below, or would if all lower rungs that are not finished were
+// strikes; and an extra seed where the rule does not draw it.
 func (w world) checkRung(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	at := slices.IndexFunc(l.Rungs, func(r sweep.Rung) bool { return r.Rank == launch.Rank })
 	extra := slices.ContainsFunc(l.Rungs[at].Trials, func(f sweep.TrialFacts) bool { return f.Extra && f.Trial.ID == launch.Trial })
