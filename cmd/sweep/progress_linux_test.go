@@ -76,7 +76,7 @@ func within(t *testing.T, columns int, text string) {
 func TestProgressOnTerminals(t *testing.T) {
 	t.Parallel()
 	for columns, want := range map[int][]string{
-		40:  {"rank 1 seed 0  10/100  4.9000", "compiling", "rank 2 seed 0 (ahead)  5/100", "[1] 2 …", "killed\\x1b[2J"},
+		40:  {"rank 1 seed 0  10/100  4.9000", "compiling", "rank 2 seed 0 (ahead)  5/100", "[1] 2 …", "killed\\u001b[2J"},
 		80:  {"step 10/100  loss 4.9000", "  1 GiB", "compiling", "rank 2 seed 0 (ahead)", "[1] 2 …  0 of at most 6 trials"},
 		120: {"step 10/100  loss 4.9000  val 4.8000  ", "  1 GiB", "epoch 0.25/2.50", "(ahead)", "[1] 2 …  0 of at most 6 trials", "~2 GiB"},
 	} {

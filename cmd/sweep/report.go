@@ -56,7 +56,7 @@ func (a *app) printReport(ctx context.Context, s sweep.Snapshot) error {
 		}
 		return a.write(func(w io.Writer) error { return page.Write(w, s, beside) })
 	}
-	return a.write(func(w io.Writer) error { return r.Text(w, a.textOptions(w)) })
+	return a.write(func(w io.Writer) error { return r.Text(w, a.textOptions()) })
 }
 
 // readBeside reads what a page shows beside a snapshot.
