@@ -28,6 +28,7 @@ func commands() []func(*app) *cobra.Command {
 		newStatusCommand,
 		newValidateCommand,
 		newVersionCommand,
+		newWatchCommand,
 		newWorkerCommand,
 	}
 }
