@@ -10,7 +10,6 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
-	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -79,8 +78,8 @@ func endedBadly(r sweep.Rung) bool {
 	})
 }
 
-// outlook is what is left of a sweep: least where every ladder ends with its current rank, most where all are climbed to their last with
-// every seed of the grid.
+// outlook is what is left of a sweep: least where every ladder ends with the trials of its current rank that run, most where all are climbed to
+// their last rank with every seed of the grid.
 type outlook struct {
 	least, most time.Duration
 	done, of    int  // trials: those that are over, of at most so many
@@ -116,7 +115,7 @@ func foresee(s sweep.Snapshot, verdicts []plateau.Verdict, busy func(ladder int)
 					need = each
 				}
 				o.most, longest = o.most+need, max(longest, need)
-				if asked {
+				if asked && running {
 					o.least, asks = o.least+need, max(asks, need)
 				}
 			}
@@ -125,7 +124,7 @@ func foresee(s sweep.Snapshot, verdicts []plateau.Verdict, busy func(ladder int)
 			add(l.Rungs[r].Trials, r == current)
 		}
 		add(l.Scouts, len(verdicts[i].Rungs) == 0)
-		add(l.Reference, true)
+		add(l.Reference, false)
 	}
 	n := time.Duration(max(jobs, 1))
 	o.least, o.most = max(o.least/n, asks), max(o.most/n, longest)
@@ -152,15 +151,17 @@ func pace(s sweep.Snapshot, left map[trial.ID]time.Duration) (time.Duration, boo
 	return longest, len(left) > 0
 }
 
-// String is "3 of at most 12 trials, 4m05s to 20m00s left".
+// String is "3 of at most 12 trials, 4s to 2m5s left".
 func (o outlook) String() string {
 	text := fmt.Sprintf("%d of at most %s", o.done, plural(o.of, "trial"))
-	if !o.timed || o.most == 0 {
+	least, most := o.least.Round(time.Second), o.most.Round(time.Second)
+	switch {
+	case !o.timed || most == 0:
 		return text
+	case least == most:
+		return fmt.Sprintf("%s, %s left", text, most)
+	case least == 0:
+		return fmt.Sprintf("%s, up to %s left", text, most)
 	}
-	least, most := report.Duration(o.least), report.Duration(o.most)
-	if least == most {
-		return text + ", " + most + " left"
-	}
-	return text + ", " + least + " to " + most + " left"
+	return fmt.Sprintf("%s, %s to %s left", text, least, most)
 }

@@ -84,10 +84,10 @@ func TestOutlook(t *testing.T) {
 	a := p.start(1, 0)
 	left := map[trial.ID]time.Duration{a.Trial: 4 * time.Second}
 	got := foresee(p.snapshot, p.progress().Verdicts, busy, left, 2)
-	if got.least != 12340*time.Millisecond || got.most != (4*time.Second+3*12340*time.Millisecond)/2 {
+	if got.least != 4*time.Second || got.most != (4*time.Second+3*12340*time.Millisecond)/2 {
 		t.Errorf("%v to %v left", got.least, got.most)
 	}
-	if got.String() != "2 of at most 6 trials, 12.3s to 20.5s left" {
+	if got.String() != "2 of at most 6 trials, 4s to 21s left" {
 		t.Errorf("outlook %q", got)
 	}
 }
