@@ -153,6 +153,9 @@ func pace(s sweep.Snapshot, left map[trial.ID]time.Duration) (time.Duration, boo
 
 // String is "3 of at most 12 trials, 4s to 2m5s left".
 func (o outlook) String() string {
+	if o.done == o.of {
+		return plural(o.of, "trial") + " over"
+	}
 	text := fmt.Sprintf("%d of at most %s", o.done, plural(o.of, "trial"))
 	least, most := o.least.Round(time.Second), o.most.Round(time.Second)
 	switch {

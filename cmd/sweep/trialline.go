@@ -14,7 +14,7 @@ import (
 // trialLine is a running trial in one line of a terminal.
 type trialLine struct {
 	name  string
-	share float64 // of its steps
+	share float64 // of its steps, as a bar shows it; negative for no bar
 	parts []linePart
 }
 
@@ -40,7 +40,7 @@ func (l trialLine) render(width int) string {
 		if room < 0 && drop > 0 {
 			continue
 		}
-		if bar := min(room-1, mostBar); bar >= leastBar {
+		if bar := min(room-1, mostBar); bar >= leastBar && l.share >= 0 {
 			name += " " + progressBar(l.share, bar)
 		}
 		return ansi.Truncate(name+text, width, ellipsis)

@@ -87,8 +87,7 @@ func (r *watchReader) fill(ctx context.Context, w *watched) error {
 	live := openAttempts(snapshot)
 	d := r.decider.Decide(snapshot, live, sweep.Capacity{Jobs: max(len(live), 1)})
 	w.verdicts = d.Verdicts
-	finished := len(snapshot.Ladders) > 0 && !slices.ContainsFunc(d.Verdicts, func(v plateau.Verdict) bool { return v.State == plateau.StateRunning })
-	w.state = progressOf(finished && len(live) == 0, c)
+	w.state = progressOf(len(snapshot.Ladders) > 0 && d.Done, c)
 	r.jobs = max(r.jobs, len(live))
 	points, err := lastPoints(ctx, r.db, snapshot)
 	if err != nil {

@@ -69,7 +69,7 @@ func (m watchModel) head() []string {
 		lines = append(lines, "not read: "+printable(strings.Join(strings.Fields(m.data.err.Error()), " ")))
 	}
 	if m.data.state == progressInterrupted {
-		lines = append(lines, "no coordinator; continue with: "+printable(m.resume))
+		lines = append(lines, m.wrapped("no coordinator; continue with: "+m.resume)...)
 	}
 	if m.ladder < 0 || m.ladder >= len(s.Ladders) || m.ladder >= len(m.data.verdicts) {
 		return lines
@@ -93,7 +93,18 @@ func (m watchModel) climbLines() []string {
 	if v.RecommendedRank > 0 {
 		verdict = fmt.Sprintf("rank %d leads; ", v.RecommendedRank) + verdict
 	}
-	return []string{name + climb, m.data.outlook.String(), printable(verdict)}
+	lines := append([]string{name + climb}, m.wrapped(m.data.outlook.String())...)
+	return append(lines, m.wrapped(verdict)...)
+}
+
+// wrapped breaks a sentence to the screen, in at most an eighth of its rows.
+func (m watchModel) wrapped(text string) []string {
+	lines := strings.Split(ansi.Wrap(printable(text), m.width, ""), "\n")
+	if most := max(m.height/8, 1); len(lines) > most {
+		lines[most-1] = ansi.Truncate(strings.Join(lines[most-1:], " "), m.width, ellipsis)
+		lines = lines[:most]
+	}
+	return lines
 }
 
 // body shares the rows below the head among the trials, the curves, the memory and the log.
@@ -191,25 +202,22 @@ func paint(validation bool, text string) string {
 	return lipgloss.NewStyle().Foreground(color).Render(text)
 }
 
-// memory is the peak of the chosen trial against what was predicted and what is allowed.
+// memory is the peak of the chosen trial against what was predicted and what is allowed, as far as there is room.
 func (m watchModel) memory() string {
 	t := m.data.trials[max(m.data.index(m.chosen), 0)].facts
 	peak, limit := t.Memory.Peak(m.data.snapshot.Sweep.Platform), m.data.snapshot.Sweep.Limits.Memory
-	text := "memory: not measured yet"
+	l := trialLine{name: "memory not measured yet", share: -1, parts: []linePart{{text: "no limit", drop: 1}}}
 	if peak > 0 {
-		text = "memory " + trial.FormatBytes(peak)
+		l.name = "memory " + trial.FormatBytes(peak)
+	}
+	if limit > 0 {
+		l.share = float64(peak) / float64(limit)
+		l.parts = []linePart{{text: fmt.Sprintf("%.0f %% of limit %s", 100*l.share, trial.FormatBytes(limit)), drop: 1}}
 	}
 	if p := t.Prediction; p != nil {
-		text += ", predicted " + trial.FormatBytes(p.PredictedBytes)
+		l.parts = append(l.parts, linePart{text: "predicted " + trial.FormatBytes(p.PredictedBytes), drop: 2})
 	}
-	if limit == 0 {
-		return text + ", no limit"
-	}
-	text += fmt.Sprintf(", limit %s (%.0f %%) ", trial.FormatBytes(limit), 100*float64(peak)/float64(limit))
-	if bar := min(m.width-ansi.StringWidth(text), mostBar); bar >= leastBar {
-		text += progressBar(float64(peak)/float64(limit), bar)
-	}
-	return text
+	return l.render(m.width)
 }
 
 // log is the end of what the chosen trial's worker wrote, in so many rows.
