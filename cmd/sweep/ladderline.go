@@ -78,8 +78,8 @@ func endedBadly(r sweep.Rung) bool {
 	})
 }
 
-// outlook is what is left of a sweep: least where every ladder ends with the trials of its current rank that run, most where all are climbed to
-// their last rank with every seed of the grid.
+// outlook is what is left of a sweep: least where every ladder ends with the trials of its current rank that run, most where all are climbed
+// to their last rank with every seed of the grid.
 type outlook struct {
 	least, most time.Duration
 	done, of    int  // trials: those that are over, of at most so many

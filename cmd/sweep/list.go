@@ -82,7 +82,8 @@ func (a *app) list(ctx context.Context) (err error) {
 	return a.emit("list", struct {
 		Sweeps []listed `json:"sweeps"`
 	}{sweeps}, func(w io.Writer) error {
-		return writeTableIn(w, a.columns(), listHeader(), listRows(sweeps), "created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")
+		return writeTableIn(w, a.columns(), listHeader(), listRows(sweeps),
+			"created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")
 	},
 		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })
 }

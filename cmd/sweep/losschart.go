@@ -15,8 +15,8 @@ const (
 	braille    = 0x2800
 )
 
-// lossChart draws a training curve in Braille dots and evaluations as points on it, behind their highest and lowest loss. paint colours what
-// belongs to each.
+// lossChart draws a training curve in Braille dots and evaluations as points on it, behind their highest and lowest loss. paint colours
+// what belongs to each.
 func lossChart(train, validation []trial.StepTrainLoss, width, height int, paint func(validation bool, text string) string) []string {
 	const label = 8
 	columns, rows := width-label, height-1

@@ -75,7 +75,7 @@ func TestTablesOnTerminals(t *testing.T) {
 		{120, []string{"report"}, []string{"memory", "params", "tokens"}, nil},
 		{80, []string{"report"}, []string{"memory", "decision"}, nil},
 		{40, []string{"report"}, []string{"rank  decision", "time"}, []string{"time  tokens"}},
-		{120, []string{"show", string(done.ID)}, []string{"train_loss 4.8750 █▆▃▁ 4.5000", "val_loss   5.0000 █▅▁ 4.5000", "target_modules"}, nil},
+		{120, []string{"show", string(done.ID)}, []string{"train_loss 4.8750 █▆▃▁ 4.5000", "val_loss   5.0000 █▅▁ 4.5000"}, nil},
 		{40, []string{"show", string(done.ID)}, []string{"train_loss 4.8750 █▆▃▁ 4.5000"}, nil},
 		{80, []string{"show", string(failed.ID)}, []string{`no such \u001b[2Jtensor`}, nil},
 		{80, []string{"logs", string(failed.ID)}, []string{`clears \u001b[2J the screen`}, nil},

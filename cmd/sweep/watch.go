@@ -68,7 +68,7 @@ const (
 
 // watchModel is what the screen shows, and what the person chose.
 type watchModel struct {
-	ctx           context.Context //nolint:containedctx // bubbletea's commands take none
+	ctx           context.Context // bubbletea's commands take none
 	read          func(ctx context.Context, ladder int, chosen trial.ID) watched
 	resume        string // the command that continues the sweep
 	width, height int
