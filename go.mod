@@ -1,13 +1,17 @@
 module github.com/ranksweep/ranksweep
 
-go 1.26.5
+go 1.26.7
 
 require (
+	charm.land/bubbletea/v2 v2.1.1 // the full screen of sweep watch: keys, size, drawing
+	charm.land/lipgloss/v2 v2.1.0 // its colours and boxes
 	github.com/andybalholm/brotli v1.2.6 // brotli pages of parquet
 	github.com/bmatcuk/doublestar/v4 v4.10.4 // globs in the cards of hub data sets: ** and classes
+	github.com/charmbracelet/x/ansi v0.11.9 // widths and cuts of text in a terminal, escape sequences and wide characters included
 	github.com/chromedp/cdproto v0.159.0 // tests: the browser's protocol
 	github.com/chromedp/chromedp v0.23.0 // tests: pages in a headless browser
 	github.com/clipperhouse/uax29/v2 v2.7.0 // characters as people see them, which SentencePiece's normalizers replace whole
+	github.com/creack/pty v1.1.24 // tests: terminals of any width
 	github.com/dlclark/regexp2/v2 v2.13.0 // splitting patterns of tokenizers, which look ahead
 	github.com/goccy/go-yaml v1.19.2 // grid files: errors with line and column
 	github.com/gofrs/flock v0.13.0 // locks of corpora and installs that several processes share
@@ -38,6 +42,12 @@ require (
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
+	github.com/charmbracelet/colorprofile v0.4.3 // indirect
+	github.com/charmbracelet/ultraviolet v0.0.0-20261008173134-6b8d4baf91b4 // indirect
+	github.com/charmbracelet/x/term v0.2.2 // indirect
+	github.com/charmbracelet/x/termios v0.1.1 // indirect
+	github.com/charmbracelet/x/windows v0.2.2 // indirect
+	github.com/clipperhouse/displaywidth v0.11.0 // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
 	github.com/fsnotify/fsnotify v1.9.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
@@ -45,12 +55,15 @@ require (
 	github.com/go-viper/mapstructure/v2 v2.4.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/lucasb-eyer/go-colorful v1.4.1 // indirect
 	github.com/mattn/go-runewidth v0.0.30 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
+	github.com/muesli/cancelreader v0.2.2 // indirect
 	github.com/parquet-go/bitpack v1.0.0 // indirect
 	github.com/parquet-go/jsonlite v1.5.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/sagikazarmark/locafero v0.11.0 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
@@ -60,6 +73,7 @@ require (
 	github.com/subosito/gotenv v1.6.0 // indirect
 	github.com/twpayne/go-geom v1.6.1 // indirect
 	github.com/vbauerster/cupwriter v0.0.5 // indirect
+	github.com/xo/terminfo v1.0.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49 // indirect

@@ -18,6 +18,7 @@ type Decision struct {
 	Register []Drawn           // trials to add to their ladders before anything else: the next decision may start them
 	Start    []Launch          // in order, at most as many as fit
 	Stop     []trial.AttemptID // live attempts that must checkpoint and end: time is up, or they are not needed any more
+	Ahead    []trial.ID        // of what is live or starts: no ladder waits for it yet
 	Verdicts []plateau.Verdict // one per ladder, in ladder order; StateRunning while undecided
 	Done     bool              // nothing is live, nothing will start
 }
@@ -84,7 +85,10 @@ func (m *Decider) Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decisio
 	}
 	d.Start = p.launches()
 	d.Stop = p.needless(live, standings)
-	d.Start = append(d.Start, p.startAhead(standings)...)
+	d.Ahead = p.unawaited()
+	for _, l := range p.startAhead(standings) {
+		d.Start, d.Ahead = append(d.Start, l), append(d.Ahead, l.Trial)
+	}
 	d.Done = len(p.running) == 0 && open == 0
 	return d
 }

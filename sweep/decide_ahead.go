@@ -96,6 +96,17 @@ func (p *plan) startAhead(standings []*standing) []Launch {
 	return p.launches()
 }
 
+// unawaited returns the running trials that no ladder waits for.
+func (p *plan) unawaited() []trial.ID {
+	var ahead []trial.ID
+	p.known.eachRunning(p.snapshot, p.running, func(_, _ int, t *TrialFacts) {
+		if id := t.Trial.ID; t.open() && !p.awaited[id] && !slices.Contains(ahead, id) {
+			ahead = append(ahead, id)
+		}
+	})
+	return ahead
+}
+
 // needless returns the live attempts of this sweep whose trials no ladder waits for and none would train ahead any more, while others wait
 // for their jobs or nothing is left to wait for. Where trials share a device, those that are trained ahead make room as well.
 func (p *plan) needless(live []trial.AttemptID, standings []*standing) []trial.AttemptID {

@@ -59,6 +59,22 @@ func TestDecideTrainsAheadOnIdleGPUsOnly(t *testing.T) {
 	}
 }
 
+// TestDecideSaysWhatTrainsAhead: of the trials that run or start, those that the ladder waits for are told from those that it does not.
+func TestDecideSaysWhatTrainsAhead(t *testing.T) {
+	t.Parallel()
+	s := climbing(t)
+	rungs := s.Ladders[0].Rungs
+	asked, ahead := rungs[2].Trials[0].Trial.ID, rungs[3].Trials[0].Trial.ID
+	d := sweep.Decide(s, nil, sweep.Capacity{Jobs: 2})
+	if !slices.Equal(d.Ahead, []trial.ID{ahead}) {
+		t.Errorf("%v train ahead of %v, want %s", d.Ahead, names(s, d.Start), ahead)
+	}
+	live := []trial.AttemptID{launched(&s, asked), launched(&s, ahead)}
+	if d := sweep.Decide(s, live, sweep.Capacity{Jobs: 2}); !slices.Equal(d.Ahead, []trial.ID{ahead}) {
+		t.Errorf("%v train ahead once begun, want %s", d.Ahead, ahead)
+	}
+}
+
 // TestDecideMakesRoomOnGPUs: a trial ahead leaves a GPU that trials are waited for on.
 func TestDecideMakesRoomOnGPUs(t *testing.T) {
 	t.Parallel()

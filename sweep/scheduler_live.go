@@ -25,7 +25,11 @@ type LiveAttempt struct {
 	TrainLoss    *float64 // of the latest step; nil before the first
 	LearningRate float64
 	ValLoss      *float64       // of the latest evaluation; nil before the first
+	Memory       trial.Memory   // the peak so far
+	Predicted    int64          // bytes at the peak; 0 before its first step is compiled
+	Up           bool           // its process is up, and compiles
 	Compiled     bool           // its first step is compiled: before, it starts up
+	Ahead        bool           // no ladder waits for it yet: it trains on a job that would idle
 	Stopping     bool           // it was asked to write its checkpoint and end
 	Outcome      *trial.Outcome // its last word, while the process is still there
 
@@ -149,9 +153,13 @@ func (a *LiveAttempt) take(e trial.Event) bool {
 	a.seq = e.Seq
 	a.Step = max(a.Step, e.Step)
 	switch e.Kind {
-	case trial.EventStarted, trial.EventCheckpoint, trial.EventMemory, trial.EventScreened, trial.EventUpdates:
+	case trial.EventCheckpoint, trial.EventScreened, trial.EventUpdates:
+	case trial.EventStarted:
+		a.Up = true
+	case trial.EventMemory:
+		a.Memory = *e.Memory
 	case trial.EventPredicted:
-		a.Compiled = true
+		a.Compiled, a.Predicted = true, e.Prediction.PredictedBytes
 		return true
 	case trial.EventResumed:
 		a.ResumedAt = e.Step
@@ -189,7 +197,9 @@ func (r *run) show() {
 	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts, Gone: r.gone}
 	r.changed, r.gone = false, nil
 	for _, a := range r.live {
-		p.Live = append(p.Live, *a)
+		live := *a
+		live.Ahead = slices.Contains(r.decision.Ahead, a.Trial)
+		p.Live = append(p.Live, live)
 	}
 	r.Scheduler.Progress(p)
 }

@@ -99,7 +99,11 @@ func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
 	a := &LiveAttempt{
 		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: t.Trial.Spec.TotalSteps(),
 		Epochs:  train.EpochsAt(train.Steps, r.snapshot.Ladders[ladder].Corpus.TrainSequences),
-		Started: now, Step: t.LastStep, Compiled: t.LastStep > 0, Outcome: f.Outcome, endedAt: now, seq: f.LastSeq, orphan: true,
+		Started: now, Step: t.LastStep, Up: f.LastSeq > 0, Compiled: t.LastStep > 0, Memory: t.Memory,
+		Outcome: f.Outcome, endedAt: now, seq: f.LastSeq, orphan: true,
+	}
+	if t.Prediction != nil {
+		a.Predicted = t.Prediction.PredictedBytes
 	}
 	if f.Sweep != r.snapshot.Sweep.Name {
 		a.notBefore = f.Intended.Add(startPatience)

@@ -30,6 +30,7 @@ func commands() []func(*app) *cobra.Command {
 		newStatusCommand,
 		newValidateCommand,
 		newVersionCommand,
+		newWatchCommand,
 		newWorkerCommand,
 	}
 }

@@ -30,7 +30,7 @@ were scored on the same ones, diff says so and fails (exit 2).`,
 			if err != nil {
 				return err
 			}
-			return a.emit("diff", d, func(w io.Writer) error { return d.Text(w, a.textOptions(w)) },
+			return a.emit("diff", d, func(w io.Writer) error { return d.Text(w, a.textOptions()) },
 				func() ([]string, [][]string) { return diffRows(d) })
 		},
 	}

@@ -41,7 +41,7 @@ LADDER is a number as 'sweep report' shows it, id=N for an id of the database's 
 				return notFound(err)
 			}
 			e = e.WithUpdates(updates)
-			return a.emit("explain", e, func(w io.Writer) error { return e.Text(w, a.textOptions(w)) }, nil)
+			return a.emit("explain", e, func(w io.Writer) error { return e.Text(w, a.textOptions()) }, nil)
 		},
 	}
 	cmd.Flags().StringVar(&name, "sweep", "", "the sweep's name (default: the latest)")

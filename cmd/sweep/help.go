@@ -90,7 +90,7 @@ func newTopicCommand(a *app, t topic) *cobra.Command {
 		Args:              usageArgs(cobra.NoArgs),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := writePage(a.stdout, t.text, a.textOptions(a.stdout).Color); err != nil {
+			if err := writePage(a.stdout, t.text, a.textOptions().Color); err != nil {
 				return err
 			}
 			if command, _, err := cmd.Root().Find([]string{t.name}); err != nil || command == cmd.Root() {

@@ -22,7 +22,8 @@ func newListCommand(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the sweeps in the root",
 		Long: `list prints one line per sweep, the oldest first: whether a coordinator works on it, how many of its trials are done
-(and, of a finished one, how many were not needed), how long its coordinators have worked, and what its ladders say.`,
+(and, of a finished one, how many were not needed), how long its coordinators have worked, and what its ladders say. A terminal that
+is too narrow for the table loses columns: created first, then unneeded, ladders, failed, elapsed, trials and done.`,
 		Example: `  sweep list
   sweep list -o json`,
 		Args: cobra.NoArgs,
@@ -83,7 +84,10 @@ func (a *app) list(ctx context.Context) (err error) {
 		}
 		sweeps = append(sweeps, l)
 	}
-	return a.emit("list", sweepList{sweeps}, func(w io.Writer) error { return writeTable(w, listHeader(), listRows(sweeps)) },
+	return a.emit("list", sweepList{sweeps}, func(w io.Writer) error {
+		return writeTableIn(w, a.columns(), listHeader(), listRows(sweeps),
+			"created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")
+	},
 		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })
 }
 

@@ -24,7 +24,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	code := exitCode(err)
 	if msg := err.Error(); msg != "" {
-		fmt.Fprintln(stderr, "sweep: "+msg)
+		fmt.Fprintln(stderr, "sweep: "+forPeople(stderr, msg))
 	}
 	return code
 }

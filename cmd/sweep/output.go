@@ -72,11 +72,15 @@ func writeCSV(w io.Writer, csvRows func() ([]string, [][]string)) error {
 
 // write sends a result to --out, whole or not at all, or to stdout.
 func (a *app) write(render func(w io.Writer) error) error {
-	if a.out == "" {
+	if a.out == "" && !isTerminal(a.stdout) {
 		return render(a.stdout)
 	}
 	var b bytes.Buffer
 	if err := render(&b); err != nil {
+		return err
+	}
+	if a.out == "" {
+		_, err := io.WriteString(a.stdout, terminalText(b.String()))
 		return err
 	}
 	if err := trial.WriteAtomic(a.out, func(w io.Writer) error { _, err := b.WriteTo(w); return err }); err != nil {
@@ -87,8 +91,21 @@ func (a *app) write(render func(w io.Writer) error) error {
 
 // writeTable prints rows under a header.
 func writeTable(w io.Writer, header []string, rows [][]string) error {
-	_, err := io.WriteString(w, report.Table{Header: header, Rows: rows}.Boxed())
+	return writeTableIn(w, 0, header, rows)
+}
+
+// writeTableIn prints rows under a header in so many columns, 0 meaning any number: those that drop names go in that order.
+func writeTableIn(w io.Writer, columns int, header []string, rows [][]string, drop ...string) error {
+	_, err := io.WriteString(w, report.Table{Header: header, Rows: rows}.Fit(columns, true, drop...).Boxed())
 	return err
+}
+
+// columns is the width of the terminal that results go to; 0 where they go elsewhere.
+func (a *app) columns() int {
+	if a.out != "" {
+		return 0
+	}
+	return columnsOf(a.stdout)
 }
 
 // isTerminal reports whether w is a terminal: progress bars are for people only.
@@ -97,15 +114,14 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// textOptions fits text to the terminal it goes to; elsewhere it is plain and 100 columns wide.
-func (a *app) textOptions(w io.Writer) report.Options {
+// textOptions fits text to the terminal that results go to; elsewhere it is plain and 100 columns wide.
+func (a *app) textOptions() report.Options {
 	o := report.Options{Width: 100}
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if a.out != "" || !isTerminal(a.stdout) {
 		return o
 	}
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 { // some terminals do not know
-		o.Width = min(max(width, 40), 120)
+	if width := a.columns(); width > 0 { // some terminals do not know
+		o.Width, o.Fit = min(max(width, 40), 120), true
 	}
 	o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return o

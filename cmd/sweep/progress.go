@@ -31,7 +31,7 @@ func (a *app) newProgress() *progress {
 	p.lines = newProgressLines(p.out, time.Now)
 	if isTerminal(a.stderr) && os.Getenv("TERM") != "dumb" {
 		p.bars = newProgressBars(a.stderr, time.Now)
-		p.lines.running = false
+		p.lines.running, p.lines.columns = false, func() int { return columnsOf(a.stderr) }
 		p.out.set(p.bars)
 	}
 	return p

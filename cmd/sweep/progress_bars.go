@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -17,53 +18,42 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// progressBars draws a bar per running trial and a line for the ladders below them. What is written to it appears above.
+// progressBars draws a line per running trial, and below them the ladder, what is left, and why the ladder goes on. What is written to it
+// appears above.
 type progressBars struct {
-	w       io.Writer
-	now     func() time.Time
-	box     *mpb.Progress
-	trials  map[trial.AttemptID]*liveBar
-	added   int // bars so far: they stand in the order they came
-	ladders *liveBar
-	rates   rates
+	w        io.Writer
+	now      func() time.Time
+	box      *mpb.Progress
+	trials   map[trial.AttemptID]*liveBar
+	added    int        // lines of trials so far: they stand in the order they came
+	summary  []*liveBar // below the trials
+	rates    rates
+	jobs     int // trials that ran at the same time
+	outlook  outlook
+	foreseen time.Time // when the outlook was taken
 }
 
-// liveBar is a bar and its texts, which the drawing goroutine reads.
+// liveBar is a line that the drawing goroutine lays out for the width of the terminal at that moment.
 type liveBar struct {
 	bar *mpb.Bar
 
-	mu    sync.Mutex
-	name  string
-	parts []string
+	mu     sync.Mutex
+	render func(width int) string
 }
 
-func (b *liveBar) set(name string, parts ...string) {
+func (b *liveBar) set(render func(width int) string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.name, b.parts = name, parts
+	b.render = render
 }
 
-func (b *liveBar) prepended(decor.Statistics) string {
+func (b *liveBar) draw(s decor.Statistics) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.name
-}
-
-// leastBar is the narrowest bar that says anything.
-const leastBar = 10
-
-// appended joins as many parts, the most important first, as leave room for the bar.
-func (b *liveBar) appended(s decor.Statistics) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	text := ""
-	for i, part := range b.parts {
-		if i > 0 && len(text)+2+len(part) > s.AvailableWidth-leastBar {
-			break
-		}
-		text += "  " + part
+	if b.render == nil {
+		return ""
 	}
-	return strings.TrimSpace(text)
+	return b.render(s.AvailableWidth)
 }
 
 func newProgressBars(w io.Writer, now func() time.Time, options ...mpb.ContainerOption) *progressBars {
@@ -84,9 +74,13 @@ func (p *progressBars) Write(b []byte) (int, error) {
 
 func (p *progressBars) show(s sweep.Progress) {
 	live := map[trial.AttemptID]bool{}
+	left := map[trial.ID]time.Duration{}
 	for _, a := range s.Live {
 		live[a.ID] = true
 		p.rates.add(a, p.now())
+		if _, d, ok := p.rates.speed(a); ok {
+			left[a.Trial] = d
+		}
 		p.showTrial(s, a)
 	}
 	for id, b := range p.trials {
@@ -96,39 +90,67 @@ func (p *progressBars) show(s sweep.Progress) {
 			delete(p.trials, id)
 		}
 	}
-	if p.ladders == nil {
-		p.ladders = p.add(mpb.NopStyle(), math.MaxInt)
-	}
-	p.ladders.set(laddersText(s))
+	p.jobs = max(p.jobs, len(s.Live))
+	p.showSummary(s, left)
 }
 
 func (p *progressBars) showTrial(s sweep.Progress, a sweep.LiveAttempt) {
 	b, ok := p.trials[a.ID]
 	if !ok {
 		p.added++
-		b = p.add(mpb.BarStyle().Lbound("").Rbound("").Filler("━").Tip("━").Padding("─"), p.added)
-		b.bar.SetTotal(int64(max(a.Steps, 1)), false)
+		b = p.add(p.added)
 		p.trials[a.ID] = b
 	}
-	parts := []string{"starting"}
-	switch {
-	case a.Stopping:
-		parts = []string{fmt.Sprintf("stopping at step %d", a.Step)}
-	case a.Compiled:
-		parts = p.rates.parts(a)
+	n := trialNews{
+		name: trialName(s, a.Ladder, a.Rank, a.Seed, a.Trial), step: a.Step, steps: a.Steps, epochs: a.Epochs, up: a.Up, compiled: a.Compiled,
+		stopping: a.Stopping, ahead: a.Ahead, trainLoss: a.TrainLoss, valLoss: a.ValLoss, memory: a.Memory.Peak(s.Snapshot.Sweep.Platform),
+		predicted: a.Predicted,
 	}
-	b.set(trialName(s, a.Ladder, a.Rank, a.Seed, a.Trial), parts...)
-	b.bar.SetCurrent(int64(a.Step))
+	n.speed, n.left, n.timed = p.rates.speed(a)
+	b.set(n.line().render)
 }
 
-// add makes a bar whose texts are read anew for each drawing. Its total is set apart: a bar must not go by itself when the
-// last step is reached, while the last evaluation still runs.
-func (p *progressBars) add(style mpb.BarFillerBuilder, priority int) *liveBar {
+// foreseeEvery is how often what is left is added up, which looks at every trial of the sweep.
+const foreseeEvery = time.Second
+
+// showSummary sets the lines below the trials.
+func (p *progressBars) showSummary(s sweep.Progress, left map[trial.ID]time.Duration) {
+	for len(p.summary) < 2 {
+		p.summary = append(p.summary, p.add(math.MaxInt-2+len(p.summary)))
+	}
+	climb := func(int) string { return "" }
+	if i := slices.IndexFunc(s.Verdicts, func(v plateau.Verdict) bool { return v.State == plateau.StateRunning }); i >= 0 {
+		if p.now().Sub(p.foreseen) >= foreseeEvery {
+			p.foreseen = p.now()
+			p.outlook = foresee(s.Snapshot, s.Verdicts, func(i int) map[int]bool { return busyRanks(s, i) }, left, p.jobs)
+		}
+		name, rest := ladderName(s, i), "  "+p.outlook.String()
+		ladder, v, busy := s.Snapshot.Ladders[i], s.Verdicts[i], busyRanks(s, i)
+		climb = func(width int) string {
+			line := name + climbText(ladder, v, busy, max(width/2, width-len(name)-len(rest)))
+			return ansi.Truncate(line+rest, width, ellipsis)
+		}
+	}
+	p.summary[0].set(climb)
+	text := printable(laddersText(s))
+	p.summary[1].set(func(width int) string { return ansi.Truncate(text, width, ellipsis) })
+}
+
+// busyRanks are the ranks whose trials run because the ladder waits for them.
+func busyRanks(s sweep.Progress, ladder int) map[int]bool {
+	busy := map[int]bool{}
+	for _, a := range s.Live {
+		if a.Ladder == ladder && !a.Ahead {
+			busy[a.Rank] = true
+		}
+	}
+	return busy
+}
+
+// add makes a line that is laid out anew for each drawing. It never counts as complete: it goes when its trial does.
+func (p *progressBars) add(priority int) *liveBar {
 	b := &liveBar{}
-	b.bar = p.box.New(0, style,
-		mpb.BarWidth(24), mpb.BarPriority(priority),
-		mpb.PrependDecorators(decor.Any(b.prepended)), mpb.AppendDecorators(decor.Any(b.appended)),
-	)
+	b.bar = p.box.New(0, mpb.NopStyle(), mpb.BarFillerTrim(), mpb.BarPriority(priority), mpb.PrependDecorators(decor.Any(b.draw)))
 	return b
 }
 
@@ -137,8 +159,8 @@ func (p *progressBars) stop() {
 	for _, b := range p.trials {
 		b.bar.Abort(true)
 	}
-	if p.ladders != nil {
-		p.ladders.bar.Abort(true)
+	for _, b := range p.summary {
+		b.bar.Abort(true)
 	}
 	p.box.Wait()
 }

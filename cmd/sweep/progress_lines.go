@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
@@ -24,7 +26,8 @@ type progressLines struct {
 	w       io.Writer
 	now     func() time.Time
 	begin   time.Time
-	running bool // also how running trials come along: where no bar shows it
+	running bool       // also how running trials come along: where no bar shows it
+	columns func() int // of the terminal, which lines stay within; 0 where there is none
 
 	begun  bool
 	known  map[trial.AttemptID]bool // started, as told
@@ -46,7 +49,7 @@ type told struct {
 
 func newProgressLines(w io.Writer, now func() time.Time) *progressLines {
 	return &progressLines{
-		w: w, now: now, begin: now(), running: true,
+		w: w, now: now, begin: now(), running: true, columns: func() int { return 0 },
 		known: map[trial.AttemptID]bool{}, ended: map[trial.AttemptID]bool{}, told: map[trial.AttemptID]told{},
 		rates: rates{}, rungs: map[int]int{}, states: map[int]plateau.State{}, from: map[int]int{},
 	}
@@ -70,7 +73,10 @@ func (l *progressLines) show(p sweep.Progress) {
 
 // print writes one line behind the time since the beginning.
 func (l *progressLines) print(format string, args ...any) {
-	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
+	text := printable(strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " "))
+	if width := l.columns(); width > 0 {
+		text = strings.ReplaceAll(ansi.Wrap(text, max(width-9, 20), ""), "\n", "\n"+strings.Repeat(" ", 9))
+	}
 	elapsed := report.Duration(l.now().Sub(l.begin).Truncate(100 * time.Millisecond))
 	_, _ = fmt.Fprintf(l.w, "%7s  %s\n", elapsed, text) // nobody is helped by an error about progress
 }

@@ -22,7 +22,8 @@ rank, and its verdict with the reason, the numbers behind it and what it holds a
 
 The verdicts are computed from the recorded facts each time. A report may be printed while the sweep is running; it then
 says what is still missing. -o json has every number in full precision, -o csv one row per trial, -o md what a pull request needs.
--o html is one file with charts, curves and every trial, which needs no network.`,
+-o html is one file with charts, curves and every trial, which needs no network. A terminal that is too narrow for a
+ladder's table loses columns: tokens first, then strikes, over, forgetting, what was screened, params, time, memory and gain.`,
 		Example: `  sweep report
   sweep report gpt2-notes -o json
   sweep report -o csv --out trials.csv
@@ -56,7 +57,7 @@ func (a *app) printReport(ctx context.Context, s sweep.Snapshot) error {
 		}
 		return a.write(func(w io.Writer) error { return page.Write(w, s, beside) })
 	}
-	return a.write(func(w io.Writer) error { return r.Text(w, a.textOptions(w)) })
+	return a.write(func(w io.Writer) error { return r.Text(w, a.textOptions()) })
 }
 
 // readBeside reads what a page shows beside a snapshot.

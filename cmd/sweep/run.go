@@ -18,7 +18,8 @@ func newRunCommand(a *app) *cobra.Command {
 		Use:   "run GRID.yaml",
 		Short: "Train a grid's ladders until each has a verdict, then report",
 		Long: `run trains every cell of the grid from its lowest rank upwards and stops each ladder where larger ranks no longer pay
-or a limit is reached. Results go to stdout as 'sweep report' prints them, progress to stderr.
+or a limit is reached. Results go to stdout as 'sweep report' prints them, progress to stderr: on a terminal a line per
+running trial, "ahead" where no ladder waits for it yet, and below them the ladder and what is left.
 
 An unfinished sweep of the same grid is resumed: nothing finished is trained again, an interrupted trial continues from its
 checkpoint. A finished one prints its report. A changed grid under the same name is refused with its difference.

@@ -14,7 +14,7 @@ import (
 // say writes one message for a person to stderr; -q silences it.
 func (a *app) say(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintf(a.stderr, format+"\n", args...)
+		fmt.Fprintln(a.stderr, forPeople(a.stderr, fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,9 +15,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -26,8 +29,8 @@ func newShowCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show TRIAL",
 		Short: "Show everything known about one trial",
-		Long: `show prints a trial's settings, where it serves, every attempt with where it ran, how it ended and what it needed, and the
-files it left. TRIAL is an id as sweep status prints it, or the beginning of one.`,
+		Long: `show prints a trial's settings, the curves of its losses, where it serves, every attempt with where it ran, how it ended and
+what it needed, and the files it left. TRIAL is an id as sweep status prints it, or the beginning of one.`,
 		Example: `  sweep show 3fa1
   sweep show 3fa1c2d4e5f60718 -o json`,
 		Args: cobra.ExactArgs(1),
@@ -105,7 +108,11 @@ type shownFile struct {
 }
 
 func (a *app) show(ctx context.Context, prefix string) error {
-	record, err := readTrial(ctx, a, prefix, func(*store.DB, store.TrialRecord) error { return nil })
+	var train, validation []trial.StepTrainLoss
+	record, err := readTrial(ctx, a, prefix, func(db *store.DB, r store.TrialRecord) (err error) {
+		train, validation, err = curves(ctx, db, &r.TrialFacts)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -114,7 +121,38 @@ func (a *app) show(ctx context.Context, prefix string) error {
 		return err
 	}
 	t := newShownTrial(a.root, record, files)
-	return a.emit("show", t, func(w io.Writer) error { return writeTrial(w, t) }, nil)
+	return a.emit("show", t, func(w io.Writer) error {
+		return writeTrial(w, t, curveLines(train, validation, cmp.Or(a.columns(), 80)), a.columns())
+	}, nil)
+}
+
+// curves returns a trial's losses by step: of every optimiser step, and of every evaluation.
+func curves(ctx context.Context, db *store.DB, t *sweep.TrialFacts) (train, validation []trial.StepTrainLoss, err error) {
+	points, err := db.Points(ctx, t.Trial.ID)
+	for _, p := range points {
+		train = append(train, trial.StepTrainLoss{Step: p.Step, TrainLoss: p.TrainLoss})
+	}
+	for _, e := range t.Evaluations {
+		validation = append(validation, trial.StepTrainLoss{Step: e.Step, TrainLoss: e.ValLoss})
+	}
+	return train, validation, err
+}
+
+// curveLines draws the curves between their first and last values.
+func curveLines(train, validation []trial.StepTrainLoss, columns int) string {
+	var b strings.Builder
+	for _, c := range []struct {
+		name  string
+		curve []trial.StepTrainLoss
+	}{{"train_loss", train}, {"val_loss", validation}} {
+		if len(c.curve) < 2 {
+			continue
+		}
+		first, last := formatMeasured(&c.curve[0].TrainLoss), formatMeasured(&c.curve[len(c.curve)-1].TrainLoss)
+		room := min(columns-len("train_loss")-len(first)-len(last)-3, 60)
+		fmt.Fprintf(&b, "%-10s %s %s %s\n", c.name, first, sparkline(c.curve, max(room, 1)), last)
+	}
+	return b.String()
 }
 
 func newShownTrial(root string, r store.TrialRecord, files []shownFile) shownTrial {
@@ -176,7 +214,8 @@ func trialFiles(root string, id trial.ID) ([]shownFile, error) {
 	return files, nil
 }
 
-func writeTrial(w io.Writer, t shownTrial) error {
+// writeTrial prints t with lines that draw its curves, in so many columns where they are known.
+func writeTrial(w io.Writer, t shownTrial, curves string, columns int) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "trial %s: %s\n", t.ID, t.State)
 	for _, p := range t.Places {
@@ -203,8 +242,18 @@ func writeTrial(w io.Writer, t shownTrial) error {
 		fmt.Fprintf(&b, "retain_loss %s at that step, %s at step 0: forgetting %s\n", formatMeasured(r.RetainLoss), formatMeasured(r.BaseRetain),
 			formatMeasured(r.Forgetting()))
 	}
-	b.WriteByte('\n')
-	if err := writeTable(&b, []string{"setting", "value"}, specRows(t)); err != nil {
+	b.WriteString(curves + "\n")
+	rows := specRows(t)
+	if columns > 0 {
+		settings := 0
+		for _, row := range rows {
+			settings = max(settings, len(row[0]))
+		}
+		for _, row := range rows {
+			row[1] = ansi.Wrap(row[1], max(columns-settings-7, 8), "/,")
+		}
+	}
+	if err := writeTable(&b, []string{"setting", "value"}, rows); err != nil {
 		return err
 	}
 	for _, a := range t.Attempts {
@@ -216,7 +265,7 @@ func writeTrial(w io.Writer, t shownTrial) error {
 	for _, f := range t.Files {
 		fmt.Fprintf(&b, "  %s (%s)\n", f.Path, trial.FormatBytes(f.Bytes))
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, wrapLines(b.String(), columns))
 	return err
 }
 

@@ -24,7 +24,8 @@ func newStatusCommand(a *app) *cobra.Command {
 		Use:   "status [NAME]",
 		Short: "Show how far a sweep is (the latest without NAME)",
 		Long: `status prints whether a coordinator works on the sweep, every ladder with what it says so far, and every trial that was
-begun, with its step, its latest losses and its memory. It reads only, and works while the sweep is running.`,
+begun, with its step, its latest losses and its memory. It reads only, and works while the sweep is running. A terminal that is too
+narrow for the table loses columns: attempts first, then memory, train_loss, tuned, step and val_loss.`,
 		Example: `  sweep status
   sweep status gpt2-notes -o json`,
 		Args: cobra.MaximumNArgs(1),
@@ -134,7 +135,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	return a.emit("status", s, func(w io.Writer) error { return writeStatus(w, s, a.resumeCommand(s.Sweep), time.Now()) },
+	return a.emit("status", s, func(w io.Writer) error { return writeStatus(w, s, a.resumeCommand(s.Sweep), time.Now(), a.columns()) },
 		func() ([]string, [][]string) { return statusRows(s) })
 }
 

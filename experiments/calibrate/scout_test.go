@@ -55,6 +55,9 @@ func workOff(s sweep.Snapshot, l ladder) (v plateau.Verdict, steps float64) {
 			}
 		}
 		for _, launch := range d.Start {
+			if slices.Contains(d.Ahead, launch.Trial) {
+				continue
+			}
 			r := slices.Index(ranks[:], launch.Rank)
 			for _, trials := range [][]sweep.TrialFacts{of.Rungs[r].Trials, of.Scouts} {
 				for i := range trials {

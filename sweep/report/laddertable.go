@@ -12,12 +12,17 @@ import (
 )
 
 // column is one column of a ladder's table. A column without any value is left out; where the table is too wide, those
-// with the highest drop go first.
+// with the highest drop go first, those below leastDrop only where it must fit.
 type column struct {
 	header string
 	drop   int // 0 means never
 	cell   func(Rung) string
 }
+
+const (
+	mostDrop  = 9
+	leastDrop = 6 // of what a file as wide as a page does without
+)
 
 func (t *text) columns(l Ladder) []column {
 	decimals := digits(l.Verdict.minGain())
@@ -32,30 +37,30 @@ func (t *text) columns(l Ladder) []column {
 			}
 			return plusMinus(*r.ValLoss, decimals)
 		}},
-		{l.Verdict.Screening.column(), 0, func(r Rung) string {
+		{l.Verdict.Screening.column(), 5, func(r Rung) string {
 			return optional(r.ScreenedLoss, func(i plateau.Interval) string { return fixed(i.Mean, decimals) })
 		}},
-		{"gain [lo, hi]", 0, func(r Rung) string {
+		{"gain [lo, hi]", 1, func(r Rung) string {
 			if r.Gain == nil {
 				return none
 			}
 			return bounds(*r.Gain, decimals)
 		}},
-		{"over", 2, func(r Rung) string { return optional(r.Incumbent, func(n int) string { return fmt.Sprint(n) }) }},
+		{"over", 7, func(r Rung) string { return optional(r.Incumbent, func(n int) string { return fmt.Sprint(n) }) }},
 		{"decision", 0, decision},
-		{"strikes", 3, func(r Rung) string {
+		{"strikes", 8, func(r Rung) string {
 			if r.Gain == nil || r.Count == nil {
 				return none
 			}
 			return fmt.Sprintf("%d/%d", *r.Count, t.rule.Patience)
 		}},
-		{"forgetting", 1, func(r Rung) string {
+		{"forgetting", 6, func(r Rung) string {
 			return optional(forgetting(r), func(v float64) string { return fixed(v, decimals) })
 		}},
-		{"params", 0, func(r Rung) string { return optional(nonZero(r.Cost.TrainableParams), count) }},
-		{"memory", 0, func(r Rung) string { return optional(r.Cost.peak(), size) }},
-		{"time", 0, func(r Rung) string { return optional(r.Cost.TrainSeconds, Seconds) }},
-		{"tokens", 4, func(r Rung) string { return optional(nonZero(tokens(r)), count) }},
+		{"params", 4, func(r Rung) string { return optional(nonZero(r.Cost.TrainableParams), count) }},
+		{"memory", 2, func(r Rung) string { return optional(r.Cost.peak(), size) }},
+		{"time", 3, func(r Rung) string { return optional(r.Cost.TrainSeconds, Seconds) }},
+		{"tokens", 9, func(r Rung) string { return optional(nonZero(tokens(r)), count) }},
 	}...)
 }
 
@@ -117,9 +122,13 @@ func (t *text) table(l Ladder) {
 	if len(l.Rungs) == 0 {
 		return
 	}
-	for drop := 5; ; drop-- {
+	least := leastDrop
+	if t.o.Fit {
+		least = 1
+	}
+	for drop := mostDrop + 1; ; drop-- {
 		table := rungTable(t.columns(l), l.rows(), drop)
-		if drop == 1 || width(table.Plain("decision")) <= t.o.Width {
+		if drop == least || width(table.Plain("decision")) <= t.o.Width {
 			t.tabulate("", table, "decision")
 			return
 		}

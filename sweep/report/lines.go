@@ -35,6 +35,9 @@ func (t *text) heading(s string) {
 		t.lines = append(t.lines, Line{Heading: s})
 		return
 	}
+	if t.o.Fit && width(s) > t.o.Width {
+		s = wrap(s, t.o.Width, "")
+	}
 	t.print(t.bold(s))
 }
 
@@ -44,8 +47,18 @@ func (t *text) tabulate(indent string, table Table, left ...string) {
 		t.lines = append(t.lines, Line{Table: &table})
 		return
 	}
+	if t.o.Fit {
+		table = table.Fit(t.o.Width-len(indent), false, droppable()...)
+	}
 	for line := range strings.Lines(table.Plain(left...)) {
 		t.print(indent + strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// droppable are the columns that tables of a report can do without, those that go first in front.
+func droppable() []string {
+	return []string{
+		"share of ‖ΔW‖²", "value there", "over", "seeds", "tokens", "params", "memory", "time", "gain [lo, hi]",
 	}
 }
 

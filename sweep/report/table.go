@@ -32,6 +32,80 @@ func (t Table) Markdown() string {
 	return t.writer(table.StyleLight, func(int) bool { return false }).RenderMarkdown()
 }
 
+// Fit returns the table as Plain or Boxed shows it in so many columns: those that drop names go in that order, and where that is not enough
+// the longest cells lose their ends. 0 means any width.
+func (t Table) Fit(columns int, boxed bool, drop ...string) Table {
+	if columns <= 0 {
+		return t
+	}
+	for _, name := range drop {
+		if t.width(boxed, t.widths()) <= columns {
+			return t
+		}
+		t = t.without(name)
+	}
+	widths := t.widths()
+	for t.width(boxed, widths) > columns {
+		i := slices.Index(widths, slices.Max(widths))
+		if widths[i] <= 1 {
+			break
+		}
+		widths[i]--
+	}
+	return t.cut(widths)
+}
+
+// widths are those of the columns' longest cells.
+func (t Table) widths() []int {
+	widths := make([]int, len(t.Header))
+	for _, row := range append([][]string{t.Header}, t.Rows...) {
+		for i, cell := range row {
+			widths[i] = max(widths[i], layout.StringWidthWithoutEscSequences(cell))
+		}
+	}
+	return widths
+}
+
+// width is that of the whole table with columns so wide.
+func (t Table) width(boxed bool, widths []int) int {
+	total, between := 0, 2
+	if boxed {
+		total, between = 1, 3
+	}
+	for _, w := range widths {
+		total += w + between
+	}
+	return total
+}
+
+func (t Table) without(name string) Table {
+	i := slices.Index(t.Header, name)
+	if i < 0 {
+		return t
+	}
+	header := slices.Delete(slices.Clone(t.Header), i, i+1)
+	rows := make([][]string, len(t.Rows))
+	for k, row := range t.Rows {
+		rows[k] = slices.Delete(slices.Clone(row), i, i+1)
+	}
+	return Table{header, rows}
+}
+
+func (t Table) cut(widths []int) Table {
+	snip := func(row []string) []string {
+		row = slices.Clone(row)
+		for i, cell := range row {
+			row[i] = layout.Snip(cell, widths[i], "…")
+		}
+		return row
+	}
+	rows := make([][]string, len(t.Rows))
+	for i, row := range t.Rows {
+		rows[i] = snip(row)
+	}
+	return Table{snip(t.Header), rows}
+}
+
 func (t Table) writer(style table.Style, right func(column int) bool) table.Writer {
 	w := table.NewWriter()
 	style.Format.Header = layout.FormatDefault

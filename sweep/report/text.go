@@ -19,6 +19,7 @@ import (
 type Options struct {
 	Width int  // columns to stay within where the numbers allow it; 0 means 100
 	Color bool // bold headings; the caller decides by terminal and NO_COLOR
+	Fit   bool // tables keep within Width too: they lose columns, and where that is not enough the ends of cells
 }
 
 // text writes lines and keeps the first error.

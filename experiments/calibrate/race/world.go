@@ -173,6 +173,9 @@ func work(s sweep.Snapshot, y [cells][][]float64, shown [cells][]float64) (verdi
 			steps += scoutSteps()
 		}
 		for _, launch := range d.Start {
+			if slices.Contains(d.Ahead, launch.Trial) {
+				continue
+			}
 			for r, rung := range s.Ladders[launch.Ladder].Rungs {
 				for i := range rung.Trials {
 					if t := &rung.Trials[i]; t.Trial.ID == launch.Trial {

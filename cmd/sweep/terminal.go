@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+	"golang.org/x/term"
+)
+
+// printable writes out what would steer a terminal: control characters, marks that turn the direction of text, and bytes that are no text.
+// Names, errors and logs come from files that others wrote.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, steers) && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case strings.HasPrefix(s, "\r\n"):
+		case steers(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteString(s[:size])
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
+
+func steers(r rune) bool {
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
+}
+
+// terminalText is printable but for the program's own bold and green.
+func terminalText(s string) string {
+	var b strings.Builder
+	from := 0
+	for _, at := range regexp.MustCompile("\x1b\\[(0|1|32;1)m").FindAllStringIndex(s, -1) {
+		b.WriteString(printable(s[from:at[0]]) + s[at[0]:at[1]])
+		from = at[1]
+	}
+	return b.String() + printable(s[from:])
+}
+
+// forPeople makes text printable where w is a terminal.
+func forPeople(w io.Writer, text string) string {
+	if isTerminal(w) {
+		return printable(text)
+	}
+	return text
+}
+
+// columnsOf is the width of the terminal that w is; 0 where it is none, or does not know.
+func columnsOf(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// wrapLines breaks lines at spaces to so many columns, 0 meaning any number. Lines that fit, as those of tables do, stay as they are.
+func wrapLines(text string, columns int) string {
+	if columns <= 0 {
+		return text
+	}
+	return ansi.Wrap(text, columns, "")
+}
+
+// printableWriter writes what is printable of text that comes in pieces.
+type printableWriter struct {
+	w    io.Writer
+	rest []byte // of a character that a piece ended in
+}
+
+func (p *printableWriter) Write(b []byte) (int, error) {
+	text := append(p.rest, b...)
+	end := len(text)
+	for k := 1; k < utf8.UTFMax && k <= len(text); k++ {
+		if tail := text[len(text)-k:]; utf8.RuneStart(tail[0]) {
+			if !utf8.FullRune(tail) || tail[0] == '\r' {
+				end = len(text) - k
+			}
+			break
+		}
+	}
+	p.rest = append([]byte(nil), text[end:]...)
+	_, err := io.WriteString(p.w, printable(string(text[:end])))
+	return len(b), err
+}
