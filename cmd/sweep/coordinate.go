@@ -59,9 +59,14 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if wishes(info, stored) {
 		err = db.Confirm(ctx, info.ID, info.Rule.MaxSeeds, time.Now().UTC())
 	}
+	hide := func() {}
+	if err == nil && !done {
+		hide, err = a.showLive(ctx, info.Name)
+	}
 	if err == nil && !done {
 		final, err = a.work(soft, kill, db, snapshot, grid, session)
 	}
+	hide()
 	// Where the session cannot be ended it ends with its last heartbeat, and what went wrong before says more.
 	if endErr := db.EndSession(context.WithoutCancel(ctx), session, time.Now().UTC()); err == nil {
 		err = endErr

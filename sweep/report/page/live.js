@@ -70,7 +70,11 @@
     if (document.hidden) return;
     stream = new EventSource(document.body.dataset.events);
     stream.onopen = () => say("live", "on");
-    stream.onmessage = (e) => replace(JSON.parse(e.data));
+    stream.onmessage = (e) => {
+      say("live", "on");
+      replace(JSON.parse(e.data));
+    };
+    stream.addEventListener("trouble", (e) => say(JSON.parse(e.data), "off"));
     stream.onerror = () => say("not connected", "off");
   };
   document.addEventListener("visibilitychange", listen);
