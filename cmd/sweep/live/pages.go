@@ -3,7 +3,6 @@ package live
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/report/page"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // How often a stream looks, and how long it may be silent before it says that it is there.
@@ -62,7 +62,7 @@ func (s *Server) part(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	body, err := json.Marshal(part)
+	body, err := trial.PlainJSON(part)
 	if err != nil {
 		fail(w, err)
 		return
@@ -132,7 +132,7 @@ func (e *events) parts(parts []page.Part) {
 		if e.sent[p.ID] == p.Hash {
 			continue
 		}
-		body, err := json.Marshal(p)
+		body, err := trial.PlainJSON(p)
 		if err != nil {
 			e.err = err
 			return
@@ -147,7 +147,8 @@ func (e *events) parts(parts []page.Part) {
 
 // trouble tells what went wrong, once.
 func (e *events) trouble(err error) {
-	if text, _ := json.Marshal(err.Error()); e.said != string(text) { // a string always has JSON
+	text, jsonErr := trial.PlainJSON(err.Error())
+	if e.err = jsonErr; e.said != string(text) {
 		e.said = string(text)
 		e.send("event: trouble\ndata: " + e.said + "\n\n")
 	}
