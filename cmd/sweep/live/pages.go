@@ -14,8 +14,10 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// How often a stream looks, and how long it may be silent before it says that it is there.
+// How often a stream asks whether anything was written, how often it then looks at most, and how long it may be silent before it says that
+// it is there.
 const (
+	askEvery   = 150 * time.Millisecond
 	lookEvery  = 300 * time.Millisecond
 	aliveEvery = 15 * time.Second
 	mostToSend = 30 * time.Second // then a client that takes nothing is let go
@@ -84,7 +86,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, look func(contex
 	}
 	out := events{w: w, rc: http.NewResponseController(w), sent: map[string]string{}}
 	out.send("retry: 1000\n\n")
-	ticker := time.NewTicker(lookEvery)
+	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
 	for out.err == nil {
 		if err != nil {

@@ -45,7 +45,8 @@ func (v *view) look(ctx context.Context) ([]page.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !v.pace.due(generation) {
+	stale := v.report == nil || generation != v.reported.generation && v.reported.due(generation)
+	if !v.pace.due(generation) && !stale {
 		return v.parts, nil
 	}
 	begun := time.Now()
@@ -59,7 +60,7 @@ func (v *view) look(ctx context.Context) ([]page.Part, error) {
 		return nil, err
 	}
 	spent := time.Duration(0) // on the report, which has a pace of its own
-	if v.report == nil || generation != v.reported.generation && v.reported.due(generation) {
+	if stale {
 		since := time.Now()
 		if v.report, err = v.makeReport(ctx); err != nil {
 			return nil, err
