@@ -22,7 +22,8 @@ or a limit is reached. Results go to stdout as 'sweep report' prints them, progr
 
 An unfinished sweep of the same grid is resumed: nothing finished is trained again, an interrupted trial continues from its
 checkpoint. A finished one prints its report. A changed grid under the same name is refused with its difference.
-The first Ctrl-C or SIGTERM checkpoints and stops; the second kills. --serve shows it in a browser while it runs, as sweep serve does.`,
+The first Ctrl-C or SIGTERM checkpoints and stops; the second kills. --serve shows it in a browser
+until it has ended, as sweep serve does at any time.`,
 		Example: `  sweep run grid.yaml
   sweep run grid.yaml --backend xla:cpu --jobs 2
   sweep run grid.yaml -o json --out report.json
