@@ -66,11 +66,11 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if err == nil && !done {
 		final, err = a.work(soft, kill, db, snapshot, grid, session)
 	}
-	hide()
 	// Where the session cannot be ended it ends with its last heartbeat, and what went wrong before says more.
 	if endErr := db.EndSession(context.WithoutCancel(ctx), session, time.Now().UTC()); err == nil {
 		err = endErr
 	}
+	hide()
 	switch {
 	case errors.Is(err, sweep.ErrInterrupted), soft.Err() != nil && errors.Is(err, context.Canceled):
 		return withCode(exitInterrupted, fmt.Errorf("interrupted; nothing is lost: continue with: %s", a.resumeCommand(info.Name)))

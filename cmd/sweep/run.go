@@ -22,15 +22,16 @@ or a limit is reached. Results go to stdout as 'sweep report' prints them, progr
 
 An unfinished sweep of the same grid is resumed: nothing finished is trained again, an interrupted trial continues from its
 checkpoint. A finished one prints its report. A changed grid under the same name is refused with its difference.
-The first Ctrl-C or SIGTERM checkpoints and stops; the second kills. --serve shows it in a browser
-until it has ended, as sweep serve does at any time.`,
+The first Ctrl-C or SIGTERM checkpoints and stops; the second kills.
+
+--serve shows the sweep in a browser until it has ended, as sweep serve does at any time.`,
 		Example: `  sweep run grid.yaml
   sweep run grid.yaml --backend xla:cpu --jobs 2
   sweep run grid.yaml -o json --out report.json
   sweep run grid.yaml --serve`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.serving.beside(cmd.Context(), func() error { return a.run(cmd.Context(), args[0]) })
+			return a.serving.beside(cmd, func() error { return a.run(cmd.Context(), args[0]) })
 		},
 	}
 	a.serving.addFlags(cmd)
@@ -48,7 +49,7 @@ their coordinator are found again; interrupted trials continue from their checkp
   sweep resume gpt2-notes --serve`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.serving.beside(cmd.Context(), func() error { return a.resume(cmd.Context(), strings.Join(args, "")) })
+			return a.serving.beside(cmd, func() error { return a.resume(cmd.Context(), strings.Join(args, "")) })
 		},
 	}
 	a.serving.addFlags(cmd)

@@ -84,11 +84,16 @@ func (s *serving) listen(ctx context.Context) error {
 }
 
 // beside takes the address before the work begins, which may last for hours, and gives it back.
-func (s *serving) beside(ctx context.Context, work func() error) error {
+func (s *serving) beside(cmd *cobra.Command, work func() error) error {
 	if !s.on {
+		for _, name := range []string{"addr", "token"} {
+			if cmd.Flags().Changed(name) {
+				return usagef("--%s is of --serve: give that too", name)
+			}
+		}
 		return work()
 	}
-	if err := s.listen(ctx); err != nil {
+	if err := s.listen(cmd.Context()); err != nil {
 		return err
 	}
 	defer s.listener.Close() //nolint:errcheck // the server that took it may have closed it

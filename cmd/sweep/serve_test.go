@@ -28,6 +28,7 @@ func TestServeRefuses(t *testing.T) {
 		"IPv6":            {[]string{"serve", "--addr", "[::]:0"}, exitUsage, "can be reached from other machines"},
 		"run":             {[]string{"run", "grid.yaml", "--serve", "--addr", "0.0.0.0:0"}, exitUsage, "can be reached from other machines"},
 		"resume":          {[]string{"resume", "--serve", "--addr", "0.0.0.0:0"}, exitUsage, "can be reached from other machines"},
+		"not served":      {[]string{"run", "grid.yaml", "--addr", "127.0.0.1:0"}, exitUsage, "--addr is of --serve"},
 		"no port":         {[]string{"serve", "--addr", "127.0.0.1"}, exitUsage, "want HOST:PORT"},
 		"nothing to show": {[]string{"serve", "--addr", "127.0.0.1:0", "--root", t.TempDir()}, exitNotFound, "no sweep was run in this root yet"},
 	} {
@@ -94,11 +95,22 @@ func TestServeAndRun(t *testing.T) {
 			url, _, _ = strings.Cut(rest, "\n")
 		}
 	}
+	var last string // of the stream, which ends with the run
+	streamed := make(chan struct{})
+	go func() {
+		defer close(streamed)
+		_, last = s.get(url + "/events")
+	}()
 	if code, body := s.get(url); code != http.StatusOK || !strings.Contains(body, `<span class="chip running">running</span>`) {
 		t.Errorf("%s while it runs = %d:\n%s", url, code, body)
 	}
 	if err := <-ended; err != nil || !strings.Contains(report.String(), "sweep serve shows it again") {
 		t.Fatalf("run --serve ended with %v:\n%s", err, report.String())
+	}
+	<-streamed
+	if i := strings.LastIndex(last, `data: {"id":"now"`); i < 0 || !strings.Contains(last[i:], "6 of at most 6 trials") ||
+		!strings.Contains(last[i:], "Nothing is left to train.") {
+		t.Errorf("the stream of a run ends with:\n%s", last[max(0, i):])
 	}
 
 	before, err := os.ReadFile(s.path("runs", "sweep.db"))
@@ -122,5 +134,38 @@ func TestServeAndRun(t *testing.T) {
 	}
 	if after, err := os.ReadFile(s.path("runs", "sweep.db")); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("serving changed the database (%v)", err)
+	}
+}
+
+// TestServeSurvivesTheCoordinator: what is left of a sweep whose coordinator was killed is shown, and how to go on.
+func TestServeSurvivesTheCoordinator(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 2000)
+	run := s.start(s.command())
+	for deadline := time.Now().Add(2 * time.Minute); !s.trains() && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	_, address := s.serve("--token", "abc")
+	page := address + "sweeps/test"
+	if code, _ := s.get(page); code != http.StatusUnauthorized {
+		t.Errorf("without its token the page is %d", code)
+	}
+	page += "?token=abc"
+	if code, body := s.get(page); code != http.StatusOK || !strings.Contains(body, `<span class="chip running">running</span></h2>`) {
+		t.Errorf("the page of a running sweep = %d", code)
+	}
+	if err := run.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	run.wait()
+	s.killWorkers()
+	for _, want := range []string{`<span class="chip interrupted">interrupted</span></h2>`, "continue with: sweep resume test", `<span class="chip">interrupted</span></h3>`} {
+		body := ""
+		for deadline := time.Now().Add(30 * time.Second); !strings.Contains(body, want) && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+			_, body = s.get(page)
+		}
+		if !strings.Contains(body, want) {
+			t.Errorf("after the coordinator was killed the page lacks %q", want)
+		}
 	}
 }

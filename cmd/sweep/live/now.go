@@ -108,6 +108,9 @@ func (v *view) strips(n *page.Now, r report.Report) {
 		s := page.Strip{State: l.Verdict.State, Reason: l.Verdict.Reason}
 		if len(r.Ladders) > 1 {
 			s.Title = l.Title()
+			if turn(l) > 1 {
+				s.Reason = "" // it stands below
+			}
 		}
 		for _, rung := range v.snapshot.Ladders[i].Rungs {
 			s.Ranks = append(s.Ranks, stripRank(l, rung, n.State == stateRunning))

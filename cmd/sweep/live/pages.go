@@ -75,8 +75,7 @@ func (s *Server) part(w http.ResponseWriter, r *http.Request) {
 
 // stream sends parts whenever they differ from what it has sent.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, look func(context.Context) ([]page.Part, error)) {
-	parts, err := look(r.Context())
-	if err != nil {
+	if _, err := look(r.Context()); err != nil {
 		fail(w, err)
 		return
 	}
@@ -89,19 +88,21 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, look func(contex
 	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
 	for out.err == nil {
-		if err != nil {
+		last := s.ending()
+		if parts, err := look(r.Context()); err != nil {
 			out.trouble(err)
 		} else {
 			out.parts(parts)
+		}
+		if last {
+			return
 		}
 		select {
 		case <-r.Context().Done():
 			return
 		case <-s.ended:
-			return
 		case <-ticker.C:
 		}
-		parts, err = look(r.Context())
 	}
 }
 

@@ -85,6 +85,16 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
+// ending reports whether the server is about to stop.
+func (s *Server) ending() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // discard takes what net/http says of clients that went away.
 type discard struct{}
 

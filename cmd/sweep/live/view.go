@@ -45,7 +45,8 @@ func (v *view) look(ctx context.Context) ([]page.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	stale := v.report == nil || generation != v.reported.generation && v.reported.due(generation)
+	last := v.server.ending() // what a stream sends last is how it ended
+	stale := v.report == nil || generation != v.reported.generation && (last || v.reported.due(generation))
 	if !v.pace.due(generation) && !stale {
 		return v.parts, nil
 	}
@@ -160,7 +161,10 @@ func (v *view) makeReport(ctx context.Context) ([]page.Part, error) {
 	if v.made, err = page.NewParts(v.snapshot, beside); err != nil {
 		return nil, err
 	}
-	v.done = len(v.snapshot.Ladders) > 0 && sweep.Conclude(v.snapshot).Done
+	// A verdict leaves nothing to train but what runs and a reference, of which only Conclude knows.
+	reference := func(l sweep.Ladder) bool { return len(l.Reference) > 0 }
+	v.done = v.made.Report().Recommendation.Final && len(v.open) == 0 &&
+		(!slices.ContainsFunc(v.snapshot.Ladders, reference) || sweep.Conclude(v.snapshot).Done)
 	var parts []page.Part
 	for _, name := range []string{page.PartAnswer, page.PartAxes, page.PartLadders, page.PartTrials, page.PartRan} {
 		how := v.made.Make
