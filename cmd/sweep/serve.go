@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -123,6 +124,9 @@ func (a *app) serve(ctx context.Context, s serving) (err error) {
 	defer func() { err = errors.Join(err, server.Close()) }()
 	fmt.Fprintln(a.stdout, s.url())
 	a.say("serving %s; Ctrl-C ends it", a.root)
+	var warm sync.WaitGroup
+	warm.Go(func() { server.Warm(ctx) })
+	defer warm.Wait()
 	return server.Serve(ctx, s.listener)
 }
 

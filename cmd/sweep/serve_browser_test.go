@@ -25,7 +25,7 @@ import (
 // tab is a page in a headless browser: what it asked for and complained about.
 type tab struct {
 	t   *testing.T
-	ctx context.Context //nolint:containedctx // it stands for the page
+	ctx context.Context // stands for the page
 
 	mu         sync.Mutex
 	requests   []string
@@ -126,11 +126,13 @@ func TestLivePageInBrowser(t *testing.T) {
 		for (const p of document.querySelectorAll(".trial progress")) steps.add(p.getAttribute("aria-label") + p.value);
 	}))`)
 	b.until(`document.querySelector("#now .trial .chip").textContent === "running" && document.querySelector("#now .trial svg") !== null`)
-	if strip := eval[[]string](b, `[...document.querySelectorAll(".strip li")].map(e => e.className)`); len(strip) != 3 || strip[0] != "running" {
+	strip := eval[[]string](b, `[...document.querySelectorAll(".strip li")].map(e => e.className)`)
+	if len(strip) != 3 || strip[0] != "running" {
 		t.Errorf("the ladder begins as %v", strip)
 	}
 	b.until(`[...document.querySelectorAll(".filters select option")].some(o => o.textContent === "done")`)
-	eval[any](b, `void (() => { const s = [...document.querySelectorAll(".filters select")].find(s => [...s.options].some(o => o.value === "done"));
+	eval[any](b, `void (() => {
+		const s = [...document.querySelectorAll(".filters select")].find(s => [...s.options].some(o => o.value === "done"));
 		s.value = "done"; s.dispatchEvent(new Event("input", {bubbles: true}));
 		[...document.querySelectorAll(".trials th button")].find(b => b.textContent === "val_loss").click();
 		document.querySelector(".arithmetic").open = true; document.querySelector("#ran pre").focus(); })()`)
@@ -140,11 +142,13 @@ func TestLivePageInBrowser(t *testing.T) {
 		t.Fatalf("run = %d:\n%s", code, run.said.String())
 	}
 	b.until(`document.querySelector("h1 small") === null && document.querySelector("#now strong").textContent === "6 of at most 6 trials"`)
-	if !eval[bool](b, `window.same && document.querySelector(".arithmetic").open && document.activeElement === document.querySelector("#ran pre")`) {
+	if !eval[bool](b, `window.same && document.querySelector(".arithmetic").open &&
+		document.activeElement === document.querySelector("#ran pre")`) {
 		t.Error("the page was loaded again, closed what was open, or moved the focus")
 	}
-	if got := eval[[]string](b, `[...new Set([...document.querySelectorAll(".trials tbody tr")].map(r => [...r.cells].find(c => c.textContent === "done") ?
-		"done" : "other")), document.querySelector(".trials th[aria-sort]").textContent]`); strings.Join(got, " ") != "done val_loss" {
+	got := eval[[]string](b, `[...new Set([...document.querySelectorAll(".trials tbody tr")].map(
+		r => [...r.cells].find(c => c.textContent === "done") ? "done" : "other")), document.querySelector(".trials th[aria-sort]").textContent]`)
+	if strings.Join(got, " ") != "done val_loss" {
 		t.Errorf("rows shown, and the column they are sorted by: %v", got)
 	}
 	if n := eval[int](b, `steps.size`); n < 5 {

@@ -159,9 +159,12 @@ func TestServeSurvivesTheCoordinator(t *testing.T) {
 	}
 	run.wait()
 	s.killWorkers()
-	for _, want := range []string{`<span class="chip interrupted">interrupted</span></h2>`, "continue with: sweep resume test", `<span class="chip">interrupted</span></h3>`} {
+	for _, want := range []string{
+		`<span class="chip interrupted">interrupted</span></h2>`, "continue with: sweep resume test", `<span class="chip">interrupted</span></h3>`,
+	} {
 		body := ""
-		for deadline := time.Now().Add(30 * time.Second); !strings.Contains(body, want) && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for deadline := time.Now().Add(30 * time.Second); !strings.Contains(body, want) && time.Now().Before(deadline); {
+			time.Sleep(100 * time.Millisecond)
 			_, body = s.get(page)
 		}
 		if !strings.Contains(body, want) {

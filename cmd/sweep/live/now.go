@@ -224,7 +224,8 @@ func facts(t *sweep.TrialFacts, points []store.PointRow, step, steps int) []page
 	}
 	if s := speedOf(points); s.steps > 0 {
 		left := time.Duration(float64(max(0, steps-step)) / s.steps * float64(time.Second))
-		out = append(out, page.Fact{Name: "speed", Value: report.Count(int64(s.tokens)) + " tok/s"}, page.Fact{Name: "left", Value: rounded(left)})
+		out = append(out, page.Fact{Name: "speed", Value: report.Count(int64(s.tokens)) + " tok/s"})
+		out = append(out, page.Fact{Name: "left", Value: rounded(left)})
 	}
 	return out
 }

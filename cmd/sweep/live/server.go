@@ -184,20 +184,28 @@ func (s *Server) now(ctx context.Context) (int64, error) {
 	return s.generation, err
 }
 
-// view is the one of a sweep.
+// view is the one of a sweep, or of a name that turns out to be none.
 func (s *Server) view(name string) *view {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, ok := s.views[name]
 	if !ok {
 		v = &view{server: s, name: name}
+		s.views[name] = v
 	}
 	return v
 }
 
-// keep remembers the view of a sweep that was found.
-func (s *Server) keep(v *view) {
+// drop forgets a view of no sweep.
+func (s *Server) drop(v *view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.views[v.name] = v
+	delete(s.views, v.name)
+}
+
+// Warm reads the latest sweep, so that its page opens at once. What goes wrong the page itself will say.
+func (s *Server) Warm(ctx context.Context) {
+	if info, err := s.config.DB.Find(ctx, ""); err == nil {
+		_, _ = s.view(info.Name).look(ctx)
+	}
 }

@@ -109,10 +109,13 @@ func (s *scene) record(t trial.Trial, steps int, loss float64) {
 			Tokens: int64(500 * step), TrainLoss: 5 - float64(step)/8, GradNorm: 1, LearningRate: 3e-3,
 		}}, trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &trial.Evaluation{ValLoss: 5 - float64(step)/16, Tokens: 630}})
 	}
-	events = append(events, trial.Event{Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: new(int64(120 << 20)), HostSource: "VmHWM"}})
+	events = append(events, trial.Event{
+		Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: new(int64(120 << 20)), HostSource: "VmHWM"},
+	})
 	if loss != 0 {
 		events = append(events, trial.Event{Kind: trial.EventEnded, Outcome: &trial.Outcome{
-			State: trial.OutcomeDone, Step: steps, ValLoss: &loss, BestStep: steps, LastValLoss: &loss, TrainLoss: &loss, Tokens: 2000, TrainSeconds: 3,
+			State: trial.OutcomeDone, Step: steps, ValLoss: &loss, BestStep: steps, LastValLoss: &loss, TrainLoss: &loss, Tokens: 2000,
+			TrainSeconds: 3,
 		}})
 	}
 	for i := range events {
@@ -181,6 +184,10 @@ func TestAccess(t *testing.T) {
 				t.Errorf("%s has the headers %v", test.path, header)
 			}
 		})
+	}
+	open.get("/sweeps/nobody", nil)
+	if n := len(open.server.views); n > 1 {
+		t.Errorf("the server keeps %d views of one sweep", n)
 	}
 	_, body, _ := closed.get("/?token=se+cret", nil)
 	if !strings.Contains(body, `href="/sweeps/s?token=se&#43;cret"`) {
@@ -260,7 +267,7 @@ func (s *scene) listen() <-chan page.Part {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := http.DefaultClient.Do(request) //nolint:bodyclose // the cleanup closes it, once the stream has ended
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -275,7 +282,8 @@ func (s *scene) listen() <-chan page.Part {
 		if err := <-ended; err != nil || time.Since(begun) > 5*time.Second {
 			s.t.Errorf("Serve() = %v after %s", err, time.Since(begun))
 		}
-		for range parts { //nolint:revive // until the stream has ended
+		for p := range parts {
+			s.t.Logf("part %s came at the end", p.ID)
 		}
 		_ = answer.Body.Close()
 	})

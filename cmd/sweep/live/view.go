@@ -98,6 +98,7 @@ func (v *view) read(ctx context.Context) (err error) {
 	}
 	info, err := db.Find(ctx, v.name)
 	if err != nil {
+		v.server.drop(v)
 		return err
 	}
 	if v.snapshot, err = db.Snapshot(ctx, info.ID); err != nil {
@@ -109,7 +110,6 @@ func (v *view) read(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	v.server.keep(v)
 	return nil
 }
 

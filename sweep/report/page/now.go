@@ -86,8 +86,8 @@ func (g Gauge) High() bool { return 10*g.Used > 9*g.Limit }
 // Log is the end of a worker's output.
 type Log struct{ Name, Text string }
 
-// Chart draws a running trial's losses; nil before there are two.
-func (r Running) Chart() *chart {
+// lossByStep draws a running trial's losses; nil before there are two.
+func lossByStep(r Running) *chart {
 	c := Curve{r.Validation, trial.Thin(r.Training, mostOfOneTrial)}
 	validation, training := c.validation(), c.training()
 	xs, ys := []float64{float64(r.Steps)}, []float64{}
