@@ -47,7 +47,8 @@ func (v *view) look(ctx context.Context) ([]page.Part, error) {
 	}
 	last := v.server.ending() // what a stream sends last is how it ended
 	stale := v.report == nil || generation != v.reported.generation && (last || v.reported.due(generation))
-	if !v.pace.due(generation) && !stale {
+	due := v.pace.due(generation)
+	if !due && !stale {
 		return v.parts, nil
 	}
 	begun := time.Now()
@@ -55,13 +56,16 @@ func (v *view) look(ctx context.Context) ([]page.Part, error) {
 		if err := v.read(ctx); err != nil {
 			return nil, err
 		}
+		if v.parts == nil {
+			begun = time.Now() // the first time reads all, later ones what changed
+		}
 	}
 	points, err := v.points(ctx)
 	if err != nil {
 		return nil, err
 	}
 	spent := time.Duration(0) // on the report, which has a pace of its own
-	if stale {
+	if v.report == nil || stale && (!due || last) { // what goes on does not wait for it: the report comes when next asked
 		since := time.Now()
 		if v.report, err = v.makeReport(ctx); err != nil {
 			return nil, err
