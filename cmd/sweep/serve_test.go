@@ -160,7 +160,8 @@ func TestServeSurvivesTheCoordinator(t *testing.T) {
 	run.wait()
 	s.killWorkers()
 	for _, want := range []string{
-		`<span class="chip interrupted">interrupted</span></h2>`, "continue with: sweep resume test", `<span class="chip">interrupted</span></h3>`,
+		`<span class="chip interrupted">interrupted</span></h2>`, "continue with: sweep resume test",
+		`<span class="chip">interrupted</span></h3>`,
 	} {
 		body := ""
 		for deadline := time.Now().Add(30 * time.Second); !strings.Contains(body, want) && time.Now().Before(deadline); {

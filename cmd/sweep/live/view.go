@@ -64,7 +64,7 @@ func (v *view) look(ctx context.Context) ([]page.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	spent := time.Duration(0) // on the report, which has a pace of its own
+	spent := time.Duration(0)                       // on the report, which has a pace of its own
 	if v.report == nil || stale && (!due || last) { // what goes on does not wait for it: the report comes when next asked
 		since := time.Now()
 		if v.report, err = v.makeReport(ctx); err != nil {
