@@ -41,11 +41,11 @@ xla: build ## Run the trainer's tests; fails where the XLA CPU plug-in is missin
 crash: ## Kill the real program at random moments and compare the reports
 	go test -count=1 -timeout 25m -v -run 'Crash|Kill' ./cmd/sweep
 
-browser: ## Test the HTML report in a headless browser (installs Debian's chromium where apt-get can)
+browser: ## Test the HTML report and the live page in a headless browser (installs Debian's chromium where apt-get can)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
 		{ echo "make: no chromium, and apt-get could not install it: install Chromium or Chrome yourself" >&2; exit 1; }
-	go test -count=1 -timeout 10m -v -run InBrowser ./sweep/report/page
+	go test -count=1 -timeout 10m -v -run InBrowser ./sweep/report/page ./cmd/sweep
 
 fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 	@for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \

@@ -25,6 +25,7 @@ func commands() []func(*app) *cobra.Command {
 		newRunCommand,
 		newSchemaCommand,
 		newScoutCommand,
+		newServeCommand,
 		newShowCommand,
 		newShrinkCommand,
 		newStatusCommand,

@@ -59,6 +59,10 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if wishes(info, stored) {
 		err = db.Confirm(ctx, info.ID, info.Rule.MaxSeeds, time.Now().UTC())
 	}
+	hide := func() {}
+	if err == nil && !done {
+		hide, err = a.showLive(ctx, info.Name)
+	}
 	if err == nil && !done {
 		final, err = a.work(soft, kill, db, snapshot, grid, session)
 	}
@@ -66,6 +70,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if endErr := db.EndSession(context.WithoutCancel(ctx), session, time.Now().UTC()); err == nil {
 		err = endErr
 	}
+	hide()
 	switch {
 	case errors.Is(err, sweep.ErrInterrupted), soft.Err() != nil && errors.Is(err, context.Canceled):
 		return withCode(exitInterrupted, fmt.Errorf("interrupted; nothing is lost: continue with: %s", a.resumeCommand(info.Name)))

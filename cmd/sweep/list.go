@@ -59,15 +59,28 @@ func (a *app) list(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	summaries, err := db.List(ctx)
+	sweeps, err := listSweeps(ctx, db)
 	if err != nil {
 		return err
+	}
+	return a.emit("list", sweepList{sweeps}, func(w io.Writer) error {
+		return writeTableIn(w, a.columns(), listHeader(), listRows(sweeps),
+			"created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")
+	},
+		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })
+}
+
+// listSweeps reads what list prints.
+func listSweeps(ctx context.Context, db *store.DB) ([]listed, error) {
+	summaries, err := db.List(ctx)
+	if err != nil {
+		return nil, err
 	}
 	sweeps := make([]listed, 0, len(summaries))
 	for _, s := range summaries {
 		c, err := newCoordinator(db, s.ID, s.Holder, time.Now())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		l := newListed(s, c)
 		// Nobody works on it and a ladder lacks a verdict or a reference: its coordinator died before it recorded one, the rule has
@@ -75,7 +88,7 @@ func (a *app) list(ctx context.Context) (err error) {
 		if l.State == progressInterrupted {
 			snapshot, err := db.Snapshot(ctx, s.ID)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			l.conclude(sweep.Conclude(snapshot))
 		}
@@ -84,11 +97,7 @@ func (a *app) list(ctx context.Context) (err error) {
 		}
 		sweeps = append(sweeps, l)
 	}
-	return a.emit("list", sweepList{sweeps}, func(w io.Writer) error {
-		return writeTableIn(w, a.columns(), listHeader(), listRows(sweeps),
-			"created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")
-	},
-		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })
+	return sweeps, nil
 }
 
 func newListed(s store.Summary, c *coordinator) listed {

@@ -32,6 +32,7 @@ type app struct {
 	jobs    int    // trials at the same time, or jobsAuto
 
 	executor executorKind // of --executor
+	serving  serving      // of --serve
 }
 
 // outputFormats are the values of -o. A command whose result has no rows refuses csv; md and html are for reports alone.

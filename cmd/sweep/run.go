@@ -14,7 +14,7 @@ import (
 )
 
 func newRunCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "run GRID.yaml",
 		Short: "Train a grid's ladders until each has a verdict, then report",
 		Long: `run trains every cell of the grid from its lowest rank upwards and stops each ladder where larger ranks no longer pay
@@ -23,28 +23,38 @@ running trial, "ahead" where no ladder waits for it yet, and below them the ladd
 
 An unfinished sweep of the same grid is resumed: nothing finished is trained again, an interrupted trial continues from its
 checkpoint. A finished one prints its report. A changed grid under the same name is refused with its difference.
-The first Ctrl-C or SIGTERM checkpoints and stops; the second kills.`,
+The first Ctrl-C or SIGTERM checkpoints and stops; the second kills.
+
+--serve shows the sweep in a browser until it has ended, as sweep serve does at any time.`,
 		Example: `  sweep run grid.yaml
   sweep run grid.yaml --backend xla:cpu --jobs 2
-  sweep run grid.yaml -o json --out report.json`,
+  sweep run grid.yaml -o json --out report.json
+  sweep run grid.yaml --serve`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.serving.beside(cmd, func() error { return a.run(cmd.Context(), args[0]) })
+		},
 	}
+	a.serving.addFlags(cmd)
+	return cmd
 }
 
 func newResumeCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "resume [NAME]",
 		Short: "Continue an interrupted sweep (the latest without NAME)",
 		Long: `resume continues a sweep from the facts in the database, with the grid as it was registered. Workers that outlived
 their coordinator are found again; interrupted trials continue from their checkpoints, bit for bit on a CPU.`,
 		Example: `  sweep resume
-  sweep resume gpt2-notes`,
+  sweep resume gpt2-notes
+  sweep resume gpt2-notes --serve`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.resume(cmd.Context(), strings.Join(args, ""))
+			return a.serving.beside(cmd, func() error { return a.resume(cmd.Context(), strings.Join(args, "")) })
 		},
 	}
+	a.serving.addFlags(cmd)
+	return cmd
 }
 
 // run registers the grid, or finds the sweep that it already is, and works it off.

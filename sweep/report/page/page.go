@@ -3,9 +3,7 @@ package page
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -44,7 +42,7 @@ func Write(w io.Writer, s sweep.Snapshot, beside Beside) error {
 	if err != nil {
 		return fmt.Errorf("page of sweep %s: %w", s.Sweep.Name, err)
 	}
-	t, err := template.New("page").Funcs(template.FuncMap{"numeric": numeric, "words": words}).Parse(pageTemplate)
+	t, err := parse()
 	if err != nil {
 		return err
 	}
@@ -128,17 +126,21 @@ func (b *builder) view() (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	hash := sha256.Sum256([]byte(script))
-	v := view{
-		Title: b.report.Sweep,
-		Policy: fmt.Sprintf("default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "+
-			"script-src 'sha256-%s'", base64.StdEncoding.EncodeToString(hash[:])),
-		// Our own files, and JSON in which nothing ends an element.
-		Style: template.CSS(style), Script: template.JS(script), Data: template.JS(data),
-		Answer: b.answer(), Axes: b.axes(), Parallel: b.parallel(), Legends: b.report.Legends(), Trials: b.trials(), Ran: b.ran(),
+	v, err := b.ladders()
+	if err != nil {
+		return view{}, err
 	}
+	v.Title, v.Policy = b.report.Sweep, policy(script)
+	// Our own files, and JSON in which nothing ends an element.
+	v.Style, v.Script, v.Data = template.CSS(style), template.JS(script), template.JS(data)
+	v.Answer, v.Axes, v.Parallel, v.Trials, v.Ran = b.answer(), b.axes(), b.parallel(), b.trials(), b.ran()
+	return v, nil
+}
+
+// ladders is the view of the ladders alone.
+func (b *builder) ladders() (view, error) {
 	drawn := b.drawn()
-	v.Drawn, v.Undrawn = len(drawn), len(b.report.Ladders)-len(drawn)
+	v := view{Legends: b.report.Legends(), Drawn: len(drawn), Undrawn: len(b.report.Ladders) - len(drawn)}
 	for _, l := range b.report.Ladders {
 		of, err := b.ladder(l, drawn[l.Number])
 		if err != nil {

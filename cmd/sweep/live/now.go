@@ -1,0 +1,287 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/page"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// shownStrips is how many ladders stand as strips, undecided ones first; shownTrials is how many running trials are drawn.
+const (
+	shownStrips = 24
+	shownTrials = 32
+)
+
+// now says what goes on, given the steps of the trials that run.
+func (v *view) now(ctx context.Context, points map[trial.ID][]store.PointRow) (page.Now, error) {
+	r := v.made.Report()
+	state, line, err := v.server.config.Working(ctx, v.snapshot.Sweep, v.done)
+	if err != nil {
+		return page.Now{}, err
+	}
+	n := page.Now{State: state, Lines: []string{line}, Warnings: v.snapshot.Sweep.Warnings}
+	if len(v.snapshot.Ladders) == 0 {
+		n.Lines = append(n.Lines, "its model and data have not been read yet")
+	}
+	var speed float64 // steps per second of all that run
+	eachTrial(v.snapshot, func(l *sweep.Ladder, rank int, t *sweep.TrialFacts) {
+		if t.State() != sweep.TrialRunning || err != nil || len(n.Running) >= shownTrials {
+			return
+		}
+		var running page.Running
+		running, err = v.running(l, rank, t, points[t.Trial.ID], state == stateRunning)
+		n.Running = append(n.Running, running)
+		speed += speedOf(points[t.Trial.ID]).steps
+	})
+	if err != nil {
+		return n, err
+	}
+	v.count(&n, r, speed)
+	v.strips(&n, r)
+	return n, nil
+}
+
+// stateRunning is the state of a sweep that a coordinator works on.
+const stateRunning = "running"
+
+// count says how many trials are over, of at most how many, and how long the others take at most. Trials of ladders that have a verdict
+// are not to come any more, but those of a reference may be.
+func (v *view) count(n *page.Now, r report.Report, speed float64) {
+	finished, steps := n.State == "finished", 0
+	eachTrial(v.snapshot, func(l *sweep.Ladder, rank int, t *sweep.TrialFacts) {
+		scout := slices.ContainsFunc(l.Scouts, func(s sweep.TrialFacts) bool { return s.Trial.ID == t.Trial.ID })
+		if v.snapshot.Sweep.Strategy == sweep.StrategyCurve && !scout {
+			return
+		}
+		decided := l.Index < len(r.Ladders) && r.Ladders[l.Index].Verdict.State != plateau.StateRunning && rank > 0
+		switch state := t.State(); {
+		case state.Over():
+			n.Over++
+			n.Most++
+		case state == sweep.TrialRunning, !decided && !finished:
+			n.Most++
+			steps += max(0, t.Trial.Spec.TotalSteps()-t.LastStep)
+		}
+	})
+	if n.State != stateRunning {
+		return
+	}
+	if speed > 0 {
+		left := time.Duration(float64(steps) / speed * float64(time.Second))
+		n.Lines = append(n.Lines, fmt.Sprintf("At most %s left at the speed of now: a verdict may come sooner.", rounded(left)))
+	}
+	if limit := v.snapshot.Sweep.Limits.Time; limit > 0 {
+		n.Lines = append(n.Lines, fmt.Sprintf("limits.time: %s of %s worked.", report.Duration(v.snapshot.Sweep.Elapsed), report.Duration(limit)))
+	}
+}
+
+// rounded leaves out what nobody can foresee.
+func rounded(d time.Duration) string {
+	switch {
+	case d > time.Hour:
+		return report.Duration(d.Round(time.Minute))
+	case d > 5*time.Minute:
+		return report.Duration(d.Round(10 * time.Second))
+	}
+	return report.Duration(d.Round(time.Second))
+}
+
+// strips shows ladders as their ranks in a row.
+func (v *view) strips(n *page.Now, r report.Report) {
+	order := make([]int, 0, len(r.Ladders))
+	for i := range r.Ladders {
+		order = append(order, i)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return turn(r.Ladders[a]) - turn(r.Ladders[b]) })
+	n.Unshown = max(0, len(order)-shownStrips)
+	for _, i := range order[:min(len(order), shownStrips)] {
+		l := r.Ladders[i]
+		s := page.Strip{State: l.Verdict.State, Reason: l.Verdict.Reason}
+		if len(r.Ladders) > 1 {
+			s.Title = l.Title()
+			if turn(l) > 1 {
+				s.Reason = "" // it stands below
+			}
+		}
+		for _, rung := range v.snapshot.Ladders[i].Rungs {
+			s.Ranks = append(s.Ranks, stripRank(l, rung, n.State == stateRunning))
+		}
+		n.Ladders = append(n.Ladders, s)
+	}
+}
+
+// turn sorts ladders that climb before those that are decided, and those that have begun before the others.
+func turn(l report.Ladder) int {
+	switch {
+	case l.Verdict.State != plateau.StateRunning:
+		return 2
+	case len(l.Rungs) == 0:
+		return 1
+	}
+	return 0
+}
+
+// stripRank says how far a rank is.
+func stripRank(l report.Ladder, rung sweep.Rung, working bool) page.StripRank {
+	s := page.StripRank{Rank: strconv.Itoa(rung.Rank), State: page.StripPending, Note: "not begun"}
+	s.Best = l.Verdict.RecommendedRank != nil && *l.Verdict.RecommendedRank == rung.Rank
+	if l.Verdict.State != plateau.StateRunning {
+		s.State, s.Note = page.StripUnneeded, "not needed"
+	}
+	for _, r := range l.Rungs {
+		if r.Rank != rung.Rank {
+			continue
+		}
+		s.Note = r.Finding()
+		if r.ValLoss != nil {
+			s.Note += ", val_loss " + l.Numbers().PlusMinus(*r.ValLoss)
+		}
+		switch {
+		case slices.ContainsFunc(r.Trials, ended):
+			s.State = page.StripFailed
+		case r.Decision != nil:
+			s.State = page.StripDone
+		default:
+			s.State = page.StripBegun
+		}
+	}
+	for i := range rung.Trials {
+		if rung.Trials[i].State() == sweep.TrialRunning && working {
+			s.State, s.Note = page.StripRunning, s.Note+", running"
+			break
+		}
+	}
+	return s
+}
+
+// ended reports whether a trial is over without a loss.
+func ended(t report.Trial) bool { return t.State.Over() && t.State != sweep.TrialDone }
+
+// running describes a trial that runs, or was left when its coordinator ended.
+func (v *view) running(l *sweep.Ladder, rank int, t *sweep.TrialFacts, points []store.PointRow, working bool) (page.Running, error) {
+	attempt := t.Attempts[len(t.Attempts)-1]
+	out := page.Running{
+		ID: t.Trial.ID, Title: v.title(l, rank, t), State: stateRunning, Step: t.LastStep, Steps: t.Trial.Spec.TotalSteps(),
+		Memory: v.memory(t), Training: trainLosses(points),
+	}
+	for _, e := range t.Evaluations {
+		out.Validation = append(out.Validation, page.Evaluation{Step: e.Step, ValLoss: e.ValLoss})
+	}
+	dir := attempt.ID.Dir(v.server.config.Root)
+	stepped := len(points) > 0 && points[len(points)-1].Attempt == attempt.Number
+	switch {
+	case !working:
+		alive, err := trial.WorkerAlive(dir)
+		if err != nil {
+			return out, err
+		}
+		out.State = map[bool]string{true: "running without coordinator", false: "interrupted"}[alive]
+	case attempt.LastSeq < 2: // the first event says that it started, the second that its step is compiled
+		out.State = "compiling"
+	case !stepped:
+		out.State = "starting"
+	}
+	out.Facts = facts(t, points, out.Step, out.Steps)
+	var err error
+	out.Logs, err = logs(dir)
+	return out, err
+}
+
+// title names a trial among those of its sweep.
+func (v *view) title(l *sweep.Ladder, rank int, t *sweep.TrialFacts) string {
+	name := fmt.Sprintf("rank %d, seed %d", rank, t.Trial.Spec.Seed)
+	switch {
+	case rank == 0:
+		name = fmt.Sprintf("full fine-tuning, seed %d, learning_rate=%g", t.Trial.Spec.Seed, t.Trial.Spec.Train.LearningRate)
+	case slices.ContainsFunc(l.Scouts, func(s sweep.TrialFacts) bool { return s.Trial.ID == t.Trial.ID }):
+		name = "scout of " + name
+	case t.Candidate < len(l.Candidates):
+		name += ", " + l.Candidates[t.Candidate].String()
+	}
+	if len(v.snapshot.Ladders) > 1 {
+		name = fmt.Sprintf("ladder %d, %s", l.Index+1, name)
+	}
+	return name
+}
+
+// facts are the latest numbers of a trial that runs.
+func facts(t *sweep.TrialFacts, points []store.PointRow, step, steps int) []page.Fact {
+	var out []page.Fact
+	if n := len(points); n > 0 {
+		out = append(out, page.Fact{Name: "train_loss", Value: fmt.Sprintf("%.4f", points[n-1].TrainLoss)})
+	}
+	if n := len(t.Evaluations); n > 0 {
+		out = append(out, page.Fact{Name: "val_loss", Value: fmt.Sprintf("%.4f at step %d", t.Evaluations[n-1].ValLoss, t.Evaluations[n-1].Step)})
+	}
+	if s := speedOf(points); s.steps > 0 {
+		left := time.Duration(float64(max(0, steps-step)) / s.steps * float64(time.Second))
+		out = append(out, page.Fact{Name: "speed", Value: report.Count(int64(s.tokens)) + " tok/s"})
+		out = append(out, page.Fact{Name: "left", Value: rounded(left)})
+	}
+	return out
+}
+
+// speed is how fast a trial goes.
+type speed struct{ steps, tokens float64 } // per second
+
+// speedWindow is how far back it looks: long enough to smooth, short enough to follow a busy machine. The bars of sweep run use the same.
+const speedWindow = 20 * time.Second
+
+// speedOf measures over the newest attempt's last steps, on the wall: evaluations and checkpoints count. It is 0 before two steps.
+func speedOf(points []store.PointRow) speed {
+	n := len(points)
+	if n < 2 {
+		return speed{}
+	}
+	last := points[n-1]
+	first := last
+	for _, p := range slices.Backward(points[:n-1]) {
+		if p.Attempt != last.Attempt {
+			break
+		}
+		first = p
+		if last.At.Sub(first.At) >= speedWindow {
+			break
+		}
+	}
+	seconds := last.At.Sub(first.At).Seconds()
+	if seconds <= 0 {
+		return speed{}
+	}
+	return speed{float64(last.Step-first.Step) / seconds, float64(last.Tokens-first.Tokens) / seconds}
+}
+
+// memory is a trial's peak beside what it may use: limits.memory, else what the machine has, where trials use that.
+func (v *view) memory(t *sweep.TrialFacts) *page.Gauge {
+	info := v.snapshot.Sweep
+	g := page.Gauge{Used: t.Memory.Peak(info.Platform), Limit: info.Limits.Memory}
+	what := "limits.memory"
+	if g.Limit == 0 && !trial.OnDevice(info.Platform) {
+		g.Limit, what = v.server.config.HostBytes, "this machine's memory"
+	}
+	switch {
+	case g.Used > 0:
+		g.Text = "peak " + trial.FormatBytes(g.Used)
+	case t.Prediction == nil:
+		return nil
+	}
+	if p := t.Prediction; p != nil {
+		if g.Text != "" {
+			g.Text += ", "
+		}
+		g.Text += "predicted " + trial.FormatBytes(p.PredictedBytes)
+	}
+	if g.Limit > 0 {
+		g.Text += ", of " + trial.FormatBytes(g.Limit) + " (" + what + ")"
+	}
+	return &g
+}

@@ -1,0 +1,234 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report/page"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// largeSweep is from how many trials on a page has its ladders, axes and trials when asked for.
+const largeSweep = 1000
+
+// reportEvery is how often the report's parts are made at most: charts that change more often tell nobody more.
+const reportEvery = time.Second
+
+// view is a sweep as its page shows it.
+type view struct {
+	server *Server
+	name   string
+
+	mu       sync.Mutex
+	pace     pace // of all
+	reported pace // of the report's parts
+	snapshot sweep.Snapshot
+	losses   map[trial.ID][]trial.StepTrainLoss
+	open     map[trial.ID]bool // whose attempt had not ended when last seen
+	made     page.Parts
+	done     bool        // nothing is left to train
+	report   []page.Part // without the part on what goes on
+	parts    []page.Part
+}
+
+// look returns the page's parts, made anew where there is reason to.
+func (v *view) look(ctx context.Context) ([]page.Part, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	generation, err := v.server.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last := v.server.ending() // what a stream sends last is how it ended
+	stale := v.report == nil || generation != v.reported.generation && (last || v.reported.due(generation))
+	due := v.pace.due(generation)
+	if !due && !stale {
+		return v.parts, nil
+	}
+	begun := time.Now()
+	if v.parts == nil || generation != v.pace.generation {
+		if err := v.read(ctx); err != nil {
+			return nil, err
+		}
+		if v.parts == nil {
+			begun = time.Now() // the first time reads all, later ones what changed
+		}
+	}
+	points, err := v.points(ctx)
+	if err != nil {
+		return nil, err
+	}
+	spent := time.Duration(0)                       // on the report, which has a pace of its own
+	if v.report == nil || stale && (!due || last) { // what goes on does not wait for it: the report comes when next asked
+		since := time.Now()
+		if v.report, err = v.makeReport(ctx); err != nil {
+			return nil, err
+		}
+		v.reported.done(generation, since, reportEvery)
+		spent = time.Since(since)
+	}
+	now, err := v.now(ctx, points)
+	if err != nil {
+		return nil, err
+	}
+	part, err := page.NowPart(now)
+	if err != nil {
+		return nil, err
+	}
+	v.parts = slices.Insert(slices.Clone(v.report), 1, part)
+	v.pace.done(generation, begun.Add(spent), lookEvery)
+	return v.parts, nil
+}
+
+// large reports whether the sweep's page would take long to open with all its parts.
+func (v *view) large() bool {
+	n := 0
+	eachTrial(v.snapshot, func(*sweep.Ladder, int, *sweep.TrialFacts) { n++ })
+	return n > largeSweep
+}
+
+// read brings the facts up to date.
+func (v *view) read(ctx context.Context) (err error) {
+	db := v.server.config.DB
+	if v.parts != nil {
+		v.snapshot, err = db.Refresh(ctx, v.snapshot)
+		return err
+	}
+	info, err := db.Find(ctx, v.name)
+	if err != nil {
+		v.server.drop(v)
+		return err
+	}
+	if v.snapshot, err = db.Snapshot(ctx, info.ID); err != nil {
+		return err
+	}
+	v.losses = map[trial.ID][]trial.StepTrainLoss{}
+	if !v.large() {
+		if v.losses, err = db.TrainLosses(ctx, info.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// points reads the steps of the trials that run, and once more of those that did when last seen.
+func (v *view) points(ctx context.Context) (map[trial.ID][]store.PointRow, error) {
+	before, points := v.open, map[trial.ID][]store.PointRow{}
+	v.open = map[trial.ID]bool{}
+	losses := maps.Clone(v.losses)
+	var err error
+	eachTrial(v.snapshot, func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+		if t.State() == sweep.TrialRunning {
+			v.open[t.Trial.ID] = true
+		}
+		if err != nil || !v.open[t.Trial.ID] && !before[t.Trial.ID] || points[t.Trial.ID] != nil {
+			return
+		}
+		var rows []store.PointRow
+		if rows, err = v.server.config.DB.Points(ctx, t.Trial.ID); err != nil {
+			return
+		}
+		points[t.Trial.ID] = rows
+		losses[t.Trial.ID] = trainLosses(rows)
+	})
+	v.losses = losses
+	return points, err
+}
+
+func trainLosses(rows []store.PointRow) []trial.StepTrainLoss {
+	losses := make([]trial.StepTrainLoss, len(rows))
+	for i, p := range rows {
+		losses[i] = trial.StepTrainLoss{Step: p.Step, TrainLoss: p.TrainLoss}
+	}
+	return losses
+}
+
+// makeReport makes the parts of the report. Those that take long to make or to draw wait in a large sweep until they are asked for.
+func (v *view) makeReport(ctx context.Context) ([]page.Part, error) {
+	db, id, large := v.server.config.DB, v.snapshot.Sweep.ID, v.large()
+	beside := page.Beside{TrainLosses: v.losses}
+	var err error
+	if beside.Environments, err = db.Environments(ctx, id); err != nil {
+		return nil, err
+	}
+	if !large {
+		if beside.Updates, err = db.Updates(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	if v.made, err = page.NewParts(v.snapshot, beside); err != nil {
+		return nil, err
+	}
+	// A verdict leaves nothing to train but what runs and a reference, of which only Conclude knows.
+	reference := func(l sweep.Ladder) bool { return len(l.Reference) > 0 }
+	v.done = v.made.Report().Recommendation.Final && len(v.open) == 0 &&
+		(!slices.ContainsFunc(v.snapshot.Ladders, reference) || sweep.Conclude(v.snapshot).Done)
+	var parts []page.Part
+	for _, name := range []string{page.PartAnswer, page.PartAxes, page.PartLadders, page.PartTrials, page.PartRan} {
+		how := v.made.Make
+		if large && slices.Contains(laterParts(), name) {
+			how = v.made.Later
+		}
+		part, err := how(name)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+func laterParts() []string { return []string{page.PartAxes, page.PartLadders, page.PartTrials} }
+
+// part makes one that a large sweep's page has only when it is asked for.
+func (v *view) part(ctx context.Context, name string) (page.Part, error) {
+	if !slices.Contains(laterParts(), name) {
+		return page.Part{}, fmt.Errorf("%s: %w", name, page.ErrNoPart)
+	}
+	if _, err := v.look(ctx); err != nil {
+		return page.Part{}, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	made := v.made
+	if name == page.PartLadders && v.large() {
+		losses := map[trial.ID][]trial.StepTrainLoss{}
+		for _, id := range made.Drawn() {
+			rows, err := v.server.config.DB.Points(ctx, id)
+			if err != nil {
+				return page.Part{}, err
+			}
+			losses[id] = trainLosses(rows)
+		}
+		made = made.WithTrainLosses(losses)
+	}
+	part, err := made.Make(name)
+	if err != nil {
+		return part, err
+	}
+	return made.AsOf(part, time.Now())
+}
+
+// eachTrial visits a sweep's trials: those of rungs, scouts and, with rank 0, the reference.
+func eachTrial(s sweep.Snapshot, visit func(l *sweep.Ladder, rank int, t *sweep.TrialFacts)) {
+	for i := range s.Ladders {
+		l := &s.Ladders[i]
+		for j := range l.Rungs {
+			for k := range l.Rungs[j].Trials {
+				visit(l, l.Rungs[j].Rank, &l.Rungs[j].Trials[k])
+			}
+		}
+		for k := range l.Scouts {
+			visit(l, l.Scouts[k].Trial.Spec.LoRA.Rank, &l.Scouts[k])
+		}
+		for k := range l.Reference {
+			visit(l, 0, &l.Reference[k])
+		}
+	}
+}

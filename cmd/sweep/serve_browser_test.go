@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// tab is a page in a headless browser: what it asked for and complained about.
+type tab struct {
+	t   *testing.T
+	ctx context.Context // stands for the page
+
+	mu         sync.Mutex
+	requests   []string
+	complaints []string
+}
+
+func (b *tab) listen(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		b.requests = append(b.requests, e.Request.URL)
+	case *runtime.EventConsoleAPICalled:
+		b.complaints = append(b.complaints, fmt.Sprintf("console.%s", e.Type))
+	case *runtime.EventExceptionThrown:
+		b.complaints = append(b.complaints, fmt.Sprintf("exception: %+v", *e.ExceptionDetails))
+	case *log.EventEntryAdded:
+		b.complaints = append(b.complaints, e.Entry.Text)
+	}
+}
+
+// openTab opens an address in a headless Chromium. Without one the test is skipped, loudly.
+func openTab(t *testing.T, address string) *tab {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil && path == "" {
+			path = found
+		}
+	}
+	if path == "" {
+		t.Skip("==== NO BROWSER: the live page was not opened; make browser installs Debian's chromium and runs this test ====")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox)
+	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	b := &tab{t: t}
+	ctx, quit := chromedp.NewContext(allocator, chromedp.WithListener(b.listen))
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx); quit() })
+	b.ctx = ctx
+	b.do(chromedp.EmulateViewport(1280, 900))
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.Navigate(address))
+	return b
+}
+
+func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// eval returns what an expression is in the page.
+func eval[T any](b *tab, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// until waits for an expression to be true in the page.
+func (b *tab) until(expression string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !eval[bool](b, expression); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("not true in the page: %s\n%s", expression, eval[string](b, `document.querySelector("main").innerText`))
+		}
+	}
+}
+
+// TestLivePageInBrowser watches a sweep that trains, from the list of sweeps to its verdict.
+func TestLivePageInBrowser(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 60)
+	s.jobs = "1"
+	run := s.start(s.command())
+	for deadline := time.Now().Add(2 * time.Minute); !s.trains() && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	server, address := s.serve()
+	b := openTab(t, address)
+	b.until(`document.querySelector("#connection").textContent === "live"`)
+	b.do(chromedp.Navigate(eval[string](b, `document.querySelector("#sweeps td a").href`)))
+	b.until(`document.querySelector("#connection").textContent === "live"`)
+
+	// The page is never loaded again; what a person chose stays.
+	eval[any](b, `void (window.same = true, window.steps = new Set(), window.drawn = [], document.addEventListener("replaced", () => {
+		const begun = performance.now();
+		requestAnimationFrame(() => setTimeout(() => drawn.push(performance.now() - begun)));
+		for (const p of document.querySelectorAll(".trial progress")) steps.add(p.getAttribute("aria-label") + p.value);
+	}))`)
+	b.until(`document.querySelector("#now .trial .chip").textContent === "running" && document.querySelector("#now .trial svg") !== null`)
+	strip := eval[[]string](b, `[...document.querySelectorAll(".strip li")].map(e => e.className)`)
+	if len(strip) != 3 || strip[0] != "running" {
+		t.Errorf("the ladder begins as %v", strip)
+	}
+	b.until(`[...document.querySelectorAll(".filters select option")].some(o => o.textContent === "done")`)
+	eval[any](b, `void (() => {
+		const s = [...document.querySelectorAll(".filters select")].find(s => [...s.options].some(o => o.value === "done"));
+		s.value = "done"; s.dispatchEvent(new Event("input", {bubbles: true}));
+		[...document.querySelectorAll(".trials th button")].find(b => b.textContent === "val_loss").click();
+		document.querySelector(".arithmetic").open = true; document.querySelector("#ran pre").focus(); })()`)
+	b.until(`document.querySelector("#now .chip").textContent === "finished"`)
+	b.until(`document.querySelectorAll(".trials tbody tr").length > 3`)
+	if code := run.wait(); code != exitOK {
+		t.Fatalf("run = %d:\n%s", code, run.said.String())
+	}
+	b.until(`document.querySelector("h1 small") === null && document.querySelector("#now strong").textContent === "6 of at most 6 trials"`)
+	if !eval[bool](b, `window.same && document.querySelector(".arithmetic").open &&
+		document.activeElement === document.querySelector("#ran pre")`) {
+		t.Error("the page was loaded again, closed what was open, or moved the focus")
+	}
+	got := eval[[]string](b, `[...new Set([...document.querySelectorAll(".trials tbody tr")].map(
+		r => [...r.cells].find(c => c.textContent === "done") ? "done" : "other")), document.querySelector(".trials th[aria-sort]").textContent]`)
+	if strings.Join(got, " ") != "done val_loss" {
+		t.Errorf("rows shown, and the column they are sorted by: %v", got)
+	}
+	if n := eval[int](b, `steps.size`); n < 5 {
+		t.Errorf("%d steps were seen to go by, want 5 at least", n)
+	}
+	t.Logf("drawn within ms: %v", eval[[]float64](b, `drawn.map(Math.round).sort((a, b) => b - a).slice(0, 5)`))
+	b.sameNumbers(s)
+	b.clean(address)
+
+	if err := server.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := server.wait(); code != exitOK {
+		t.Errorf("sweep serve ends with %d:\n%s", code, server.said.String())
+	}
+	b.until(`document.querySelector("#connection").textContent === "not connected"`)
+}
+
+// sameNumbers holds every number of the page's table of trials against report -o json.
+func (b *tab) sameNumbers(s *testSweep) {
+	b.t.Helper()
+	out, err := s.sweep("report", "test", "-o", "json").Output()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var body any
+	if err := json.Unmarshal(out, &body); err != nil {
+		b.t.Fatal(err)
+	}
+	cells := eval[[]struct{ At, Value string }](b, `[...document.querySelectorAll("td[data-key]")].map(c => (
+		{At: c.parentElement.dataset.at + "." + c.dataset.key, Value: c.dataset.value}))`)
+	if len(cells) < 6*5 {
+		b.t.Fatalf("the page has %d numbers", len(cells))
+	}
+	for _, c := range cells {
+		want := body
+		for name := range strings.SplitSeq(c.At, ".") {
+			if list, ok := want.([]any); ok {
+				i, err := strconv.Atoi(name)
+				if err != nil || i >= len(list) {
+					b.t.Fatalf("%s is not in the report", c.At)
+				}
+				want = list[i]
+				continue
+			}
+			fields, _ := want.(map[string]any)
+			want = fields[name]
+		}
+		if got, err := strconv.ParseFloat(c.Value, 64); err != nil || got != want {
+			b.t.Errorf("%s is %s in the page, %v in the report", c.At, c.Value, want)
+		}
+	}
+}
+
+// clean: nothing was asked for elsewhere, and the browser complains of nothing.
+func (b *tab) clean(address string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at, err := url.Parse(address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, r := range b.requests {
+		if to, err := url.Parse(r); err != nil || to.Host != at.Host && to.Scheme != "data" {
+			b.t.Errorf("the page asks for %s", r)
+		}
+	}
+	if len(b.requests) < 4 { // two pages and their streams
+		b.t.Errorf("requests seen: %v", b.requests)
+	}
+	if len(b.complaints) > 0 {
+		b.t.Errorf("the browser complains: %s", strings.Join(b.complaints, "\n"))
+	}
+}
