@@ -125,9 +125,24 @@ func TestSchedulerClimbsToThePlateau(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, trainer(), nil)
-		seen := 0
+		seen, ahead, awaited := 0, 0, 0
 		s, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
 			s.Progress = func(p sweep.Progress) {
+				for _, a := range p.Live {
+					if a.Step > 0 && (!a.Up || a.Predicted == 0) {
+						t.Errorf("attempt that trains: %+v", a)
+					}
+					if a.Ahead {
+						ahead++
+					} else {
+						awaited++
+					}
+				}
+				for _, a := range p.Gone {
+					if a.Outcome.State == trial.OutcomeDone && a.Memory.PeakHostBytes == nil {
+						t.Errorf("attempt that is done without a peak: %+v", a)
+					}
+				}
 				for _, a := range append(p.Live, p.Gone...) {
 					if a.Step > a.Steps || a.Step > 0 && a.TrainLoss == nil && a.ResumedAt == 0 {
 						t.Errorf("live attempt %+v", a)
@@ -138,6 +153,9 @@ func TestSchedulerClimbsToThePlateau(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatalf("Run: %v", err)
+		}
+		if ahead == 0 || awaited == 0 {
+			t.Errorf("of the attempts shown %d trained ahead and %d were waited for", ahead, awaited)
 		}
 		for i, l := range s.Ladders {
 			v := sweep.Conclude(s).Verdicts[i]

@@ -78,7 +78,7 @@ func endedBadly(r sweep.Rung) bool {
 	})
 }
 
-// outlook is what is left of a sweep: least where every ladder ends with the trials of its current rank that run, most where all are climbed
+// outlook is what is left of a sweep: least where every ladder ends with the trials of its current rank that run, most where all climb
 // to their last rank with every seed of the grid.
 type outlook struct {
 	least, most time.Duration
