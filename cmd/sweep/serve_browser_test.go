@@ -19,6 +19,9 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -165,6 +168,49 @@ func TestLivePageInBrowser(t *testing.T) {
 		t.Errorf("sweep serve ends with %d:\n%s", code, server.said.String())
 	}
 	b.until(`document.querySelector("#connection").textContent === "not connected"`)
+}
+
+// TestLargeLivePageInBrowser: with a token, from the list to a sweep of 1200 trials, whose parts come when asked for.
+func TestLargeLivePageInBrowser(t *testing.T) {
+	t.Parallel()
+	s := &testSweep{t: t, dir: t.TempDir()}
+	db, err := store.Open(t.Context(), s.path("runs", "sweep.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := db.CreateSweep(t.Context(), sweeptest.Info("large", 0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alphas := make([]float64, 200) // of 6 trials each
+	for i := range alphas {
+		alphas[i] = float64(i + 1)
+	}
+	r := sweeptest.Registration(alphas, []int{1, 2, 4}, []int64{0, 1})
+	if err := db.Register(t.Context(), id, r); err != nil {
+		t.Fatal(err)
+	}
+	recordSteps(t, db, r.Ladders[0].Rungs[0].Trials[0].Trial, 4, trial.Outcome{
+		State: trial.OutcomeDone, Step: 4, ValLoss: new(4.5), BestStep: 4, LastValLoss: new(4.5), TrainLoss: new(4.65), Tokens: 2016,
+		TrainSeconds: 3.5,
+	})
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, address := s.serve("--token", "a b&c")
+	b := openTab(t, address+"?token=a+b%26c")
+	b.do(chromedp.Navigate(eval[string](b, `document.querySelector("#sweeps td a").href`)))
+	b.until(`document.querySelector("#connection").textContent === "live"`)
+	for part, there := range map[string]string{
+		"axes":    `document.querySelectorAll("#axes tbody tr").length === 200`,
+		"ladders": `document.querySelectorAll("#ladders details.ladder").length === 200`,
+		"trials":  `document.querySelectorAll(".trials tbody tr").length > 0 && !document.querySelector(".filters").hidden`,
+	} {
+		eval[any](b, fmt.Sprintf(`document.querySelector('[data-load=%q]').click()`, part))
+		b.until(there)
+		b.until(fmt.Sprintf(`document.querySelector('[data-part=%q]').textContent.includes("As of ")`, part))
+	}
+	b.clean(address)
 }
 
 // sameNumbers holds every number of the page's table of trials against report -o json.
