@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -67,7 +68,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	)
 	server := &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: header, ReadTimeout: whole, WriteTimeout: whole, IdleTimeout: idle,
-		MaxHeaderBytes: 16 << 10, ErrorLog: log.New(discard{}, "", 0),
+		MaxHeaderBytes: 16 << 10, ErrorLog: log.New(io.Discard, "", 0), // it would tell of clients that went away
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -94,11 +95,6 @@ func (s *Server) ending() bool {
 		return false
 	}
 }
-
-// discard takes what net/http says of clients that went away.
-type discard struct{}
-
-func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
 // Handler answers requests.
 func (s *Server) Handler() http.Handler {
