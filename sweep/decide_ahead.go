@@ -15,7 +15,7 @@ import (
 // these ranks, the current one and those down to the incumbent.
 func (s standing) ahead(info Info, full Ladder) []assignedRung {
 	drawn := s.climb.Draw != nil && !s.climb.Draw.Grid
-	if s.held || s.scouting || s.screens != nil || drawn || s.fails() {
+	if s.held || s.scouting || s.screens != nil || drawn || s.ladder.Rungs[s.current].Lost() { // the ladder may end there
 		return nil
 	}
 	rule := ruleOf(info, full)
@@ -40,14 +40,6 @@ func (s standing) ahead(info Info, full Ladder) []assignedRung {
 		}
 	}
 	return work
-}
-
-// fails reports whether a trial of the current rung has ended without a loss: the ladder may end there.
-func (s standing) fails() bool {
-	return slices.ContainsFunc(s.ladder.Rungs[s.current].Trials, func(t TrialFacts) bool {
-		state := t.State()
-		return state.Over() && state != TrialDone
-	})
 }
 
 // beforeAsked is the part of a rung with these seeds of the grid.
@@ -99,11 +91,11 @@ func (p *plan) startAhead(standings []*standing) []Launch {
 // unawaited returns the running trials that no ladder waits for.
 func (p *plan) unawaited() []trial.ID {
 	var ahead []trial.ID
-	p.known.eachRunning(p.snapshot, p.running, func(_, _ int, t *TrialFacts) {
-		if id := t.Trial.ID; t.open() && !p.awaited[id] && !slices.Contains(ahead, id) {
-			ahead = append(ahead, id)
+	for _, t := range p.worked {
+		if t.open() && !p.awaited[t.Trial.ID] {
+			ahead = append(ahead, t.Trial.ID)
 		}
-	})
+	}
 	return ahead
 }
 
@@ -129,13 +121,13 @@ func (p *plan) needless(live []trial.AttemptID, standings []*standing) []trial.A
 		})
 	}
 	var stop []trial.AttemptID
-	p.known.eachRunning(p.snapshot, p.running, func(_, _ int, t *TrialFacts) {
+	for _, t := range p.worked {
 		for _, a := range t.Attempts {
 			if alone[t.Trial.ID] && a.Outcome == nil && a.Sweep == p.snapshot.Sweep.Name && slices.Contains(live, a.ID) {
 				stop = append(stop, a.ID)
 			}
 		}
-	})
+	}
 	return stop
 }
 

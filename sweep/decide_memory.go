@@ -15,7 +15,7 @@ func (p *plan) estimate(ladder, rung int, t *TrialFacts) int64 {
 	if need := t.need(platform); need > 0 {
 		return need
 	}
-	if rung == noRung {
+	if rung == NoRung {
 		return p.peakOf(likenessOf(t.Trial))
 	}
 	var need int64

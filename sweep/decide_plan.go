@@ -18,6 +18,7 @@ type plan struct {
 	onDevice  bool
 	limit     int64 // bytes that one trial may use; 0 means no bound
 	running   map[trial.ID]bool
+	worked    []*TrialFacts      // the running trials, each at its first place
 	awaited   map[trial.ID]bool  // of them, those that some ladder waits for
 	foreign   map[trial.ID]bool  // of them, those of other sweeps' coordinators that none waits for
 	blocked   bool               // some trial that a ladder waits for cannot start yet
@@ -48,6 +49,7 @@ func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 		p.share = (c.Jobs + p.devices - 1) / p.devices
 	}
 	d.eachRunning(s, p.running, func(l, r int, t *TrialFacts) {
+		p.worked = append(p.worked, t)
 		p.leaving = p.leaving || !t.open()
 		if t.elsewhere(s.Sweep.Name) {
 			p.foreign[t.Trial.ID] = true
@@ -57,8 +59,8 @@ func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	return p
 }
 
-// each visits the ladder's trials with the index of their rung, which is noRung for a reference.
-func (l Ladder) each(visit func(rung int, t *TrialFacts)) {
+// Each visits the ladder's trials with the index of their rung, which is NoRung for a reference.
+func (l Ladder) Each(visit func(rung int, t *TrialFacts)) {
 	for r := range l.Rungs {
 		for i := range l.Rungs[r].Trials {
 			visit(r, &l.Rungs[r].Trials[i])
@@ -70,7 +72,7 @@ func (l Ladder) each(visit func(rung int, t *TrialFacts)) {
 		visit(r, t)
 	}
 	for i := range l.Reference {
-		visit(noRung, &l.Reference[i])
+		visit(NoRung, &l.Reference[i])
 	}
 }
 
@@ -154,7 +156,7 @@ func (p *plan) launches() []Launch {
 }
 
 func (c startable) launch(platform string) Launch {
-	if c.rung == noRung {
+	if c.rung == NoRung {
 		return Launch{Ladder: c.ladder, Trial: c.trial.Trial.ID, Number: c.trial.nextNumber(), Checkpoints: c.trial.checkpoints()}
 	}
 	return Launch{

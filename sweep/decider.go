@@ -67,7 +67,7 @@ func (d *Decider) look(s Snapshot) {
 // takeIn is what a ladder's facts say without regard to others.
 func takeIn(info Info, l Ladder, q plateau.Quantiles) concluded {
 	c := concluded{facts: l, alone: new(stand(info, l, q))}
-	l.each(func(_ int, t *TrialFacts) {
+	l.Each(func(_ int, t *TrialFacts) {
 		if t.open() {
 			c.open = append(c.open, t.Trial.ID)
 		}
@@ -142,7 +142,7 @@ func (d *Decider) eachRunning(s Snapshot, running map[trial.ID]bool, visit func(
 	}
 	seen := map[trial.ID]bool{}
 	for _, i := range slices.Compact(slices.Sorted(slices.Values(ladders))) {
-		s.Ladders[i].each(func(rung int, t *TrialFacts) {
+		s.Ladders[i].Each(func(rung int, t *TrialFacts) {
 			if id := t.Trial.ID; running[id] && !seen[id] {
 				seen[id], homes[id] = true, i
 				visit(i, rung, t)

@@ -38,6 +38,9 @@ func (s TrialState) Over() bool {
 	return true
 }
 
+// Lost reports whether the trial is over without a loss.
+func (s TrialState) Lost() bool { return s.Over() && s != TrialDone }
+
 // State derives a trial's state from its attempts: that of the outcome that ended it, else the last attempt's. The
 // database's view trial_states follows the same rule.
 func (t *TrialFacts) State() TrialState {

@@ -30,13 +30,13 @@ func (s standing) awaitsReference() bool {
 	return slices.ContainsFunc(s.referenceWork(), func(t TrialFacts) bool { return !t.State().Over() })
 }
 
-// noRung is the index of the rung that a trial of the reference stands at.
-const noRung = -1
+// NoRung is the index of the rung that a trial of the reference stands at.
+const NoRung = -1
 
 // addReference gathers the trials that could start of a ladder's reference.
 func (p *plan) addReference(ladder int, st *standing) {
 	for _, t := range startables(st.referenceWork(), nil) {
-		p.await(startable{ladder, st, noRung, t, nil})
+		p.await(startable{ladder, st, NoRung, t, nil})
 	}
 }
 

@@ -38,6 +38,11 @@ func (r Rung) only(wanted func(*TrialFacts) bool) Rung {
 	return Rung{Rank: r.Rank, Trials: kept}
 }
 
+// Lost reports whether some trial of the rung is over without a loss.
+func (r Rung) Lost() bool {
+	return slices.ContainsFunc(r.Trials, func(t TrialFacts) bool { return t.State().Lost() })
+}
+
 // candidates returns the numbers of the rung's candidates, ascending.
 func (r Rung) candidates() []int {
 	var numbers []int

@@ -60,7 +60,7 @@ func (r *run) adoptOpen(before Snapshot) {
 		if i < len(before.Ladders) && l.Unchanged(before.Ladders[i]) {
 			continue
 		}
-		l.each(func(_ int, t *TrialFacts) {
+		l.Each(func(_ int, t *TrialFacts) {
 			for _, f := range t.Attempts {
 				if f.Outcome == nil && !watched[f.ID] {
 					watched[f.ID] = true
@@ -116,7 +116,7 @@ func (s Snapshot) distinct(ladders []int, visit func(ladder int, t *TrialFacts) 
 	seen := map[trial.ID]bool{}
 	var first error
 	for _, i := range ladders {
-		s.Ladders[i].each(func(_ int, t *TrialFacts) {
+		s.Ladders[i].Each(func(_ int, t *TrialFacts) {
 			if first != nil || seen[t.Trial.ID] {
 				return
 			}

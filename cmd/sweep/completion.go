@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,6 +71,8 @@ func (a *app) argumentCompletion(word string) cobra.CompletionFunc {
 		return filesEnding("csv", "tsv")
 	case "ADAPTER", "DIR":
 		return foldersOnly
+	case "OUTPUT":
+		return oneOf(cobra.ShellCompDirectiveNoFileComp, slices.Sorted(maps.Keys(outputTypes()))...)
 	}
 	return cobra.NoFileCompletions
 }
@@ -149,16 +152,6 @@ func filesEnding(extensions ...string) cobra.CompletionFunc {
 
 func foldersOnly(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
-}
-
-// firstOnly completes the first argument and no other.
-func firstOnly(first cobra.CompletionFunc) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return first(cmd, args, start)
-	}
 }
 
 // beginning returns the completions that begin with start.

@@ -39,7 +39,7 @@ func climbMarks(l sweep.Ladder, v plateau.Verdict, busy map[int]bool) (marks []s
 			marks = append(marks, fmt.Sprintf("[%d]", r.Rank))
 		case counted(v, r.Rank):
 			marks = append(marks, fmt.Sprintf("%d ✓", r.Rank))
-		case endedBadly(r):
+		case r.Lost():
 			marks = append(marks, fmt.Sprintf("%d ✗", r.Rank))
 		case now >= 0 && i == now+1:
 			marks = append(marks, fmt.Sprint(r.Rank))
@@ -69,13 +69,6 @@ func currentRung(l sweep.Ladder, v plateau.Verdict, busy map[int]bool) int {
 
 func counted(v plateau.Verdict, rank int) bool {
 	return slices.ContainsFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.Rank == rank })
-}
-
-func endedBadly(r sweep.Rung) bool {
-	return slices.ContainsFunc(r.Trials, func(t sweep.TrialFacts) bool {
-		state := t.State()
-		return state.Over() && state != sweep.TrialDone
-	})
 }
 
 // outlook is what is left of a sweep: least where every ladder ends with the trials of its current rank that run, most where all climb

@@ -207,14 +207,7 @@ func eachTrial(s, before sweep.Snapshot, f func(ladder int, t sweep.TrialFacts))
 		if i < len(before.Ladders) && l.Unchanged(before.Ladders[i]) {
 			continue
 		}
-		for _, r := range l.Rungs {
-			for _, t := range r.Trials {
-				f(i, t)
-			}
-		}
-		for _, t := range slices.Concat(l.Scouts, l.Reference) {
-			f(i, t)
-		}
+		l.Each(func(_ int, t *sweep.TrialFacts) { f(i, *t) })
 	}
 }
 

@@ -34,8 +34,7 @@ There are ` + namesInLines(names) + `.`,
   # first line of a grid, for editors with a YAML language server:
   # yaml-language-server: $schema=grid.schema.json
   sweep schema report`,
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: firstOnly(oneOf(cobra.ShellCompDirectiveNoFileComp, names...)),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return a.writeSchema(grid.Schema())

@@ -5,96 +5,37 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/ranksweep/ranksweep/cmd/sweep/browsertest"
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
-// tab is a page in a headless browser: what it asked for and complained about.
+// tab is a page in a headless browser.
 type tab struct {
 	t   *testing.T
 	ctx context.Context // stands for the page
-
-	mu         sync.Mutex
-	requests   []string
-	complaints []string
+	log *browsertest.Log
 }
 
-func (b *tab) listen(event any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch e := event.(type) {
-	case *network.EventRequestWillBeSent:
-		b.requests = append(b.requests, e.Request.URL)
-	case *runtime.EventConsoleAPICalled:
-		b.complaints = append(b.complaints, fmt.Sprintf("console.%s", e.Type))
-	case *runtime.EventExceptionThrown:
-		b.complaints = append(b.complaints, fmt.Sprintf("exception: %+v", *e.ExceptionDetails))
-	case *log.EventEntryAdded:
-		b.complaints = append(b.complaints, e.Entry.Text)
-	}
-}
-
-// openTab opens an address in a headless Chromium. Without one the test is skipped, loudly.
 func openTab(t *testing.T, address string) *tab {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil && path == "" {
-			path = found
-		}
-	}
-	if path == "" {
-		t.Skip("==== NO BROWSER: the live page was not opened; make browser installs Debian's chromium and runs this test ====")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox)
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	b := &tab{t: t}
-	ctx, quit := chromedp.NewContext(allocator, chromedp.WithListener(b.listen))
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx); quit() })
-	b.ctx = ctx
-	b.do(chromedp.EmulateViewport(1280, 900))
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
-		t.Fatal(err)
-	}
-	b.do(chromedp.Navigate(address))
-	return b
+	ctx, log := browsertest.Open(t, address)
+	return &tab{t, ctx, log}
 }
 
-func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	if err := chromedp.Do(b.ctx, actions...); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// eval returns what an expression is in the page.
 func eval[T any](b *tab, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		b.t.Fatalf("%s: %v", expression, err)
-	}
-	return v
+	return browsertest.Eval[T](b.ctx, b.t, expression)
 }
 
 // until waits for an expression to be true in the page.
@@ -119,7 +60,7 @@ func TestLivePageInBrowser(t *testing.T) {
 	server, address := s.serve()
 	b := openTab(t, address)
 	b.until(`document.querySelector("#connection").textContent === "live"`)
-	b.do(chromedp.Navigate(eval[string](b, `document.querySelector("#sweeps td a").href`)))
+	browsertest.Do(b.ctx, b.t, chromedp.Navigate(eval[string](b, `document.querySelector("#sweeps td a").href`)))
 	b.until(`document.querySelector("#connection").textContent === "live"`)
 
 	// The page is never loaded again; what a person chose stays.
@@ -199,7 +140,7 @@ func TestLargeLivePageInBrowser(t *testing.T) {
 	}
 	_, address := s.serve("--token", "a b&c")
 	b := openTab(t, address+"?token=a+b%26c")
-	b.do(chromedp.Navigate(eval[string](b, `document.querySelector("#sweeps td a").href`)))
+	browsertest.Do(b.ctx, b.t, chromedp.Navigate(eval[string](b, `document.querySelector("#sweeps td a").href`)))
 	b.until(`document.querySelector("#connection").textContent === "live"`)
 	for part, there := range map[string]string{
 		"axes":    `document.querySelectorAll("#axes tbody tr").length === 200`,
@@ -252,21 +193,19 @@ func (b *tab) sameNumbers(s *testSweep) {
 // clean: nothing was asked for elsewhere, and the browser complains of nothing.
 func (b *tab) clean(address string) {
 	b.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	at, err := url.Parse(address)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	for _, r := range b.requests {
+	for _, r := range b.log.Requests() {
 		if to, err := url.Parse(r); err != nil || to.Host != at.Host && to.Scheme != "data" {
 			b.t.Errorf("the page asks for %s", r)
 		}
 	}
-	if len(b.requests) < 4 { // two pages and their streams
-		b.t.Errorf("requests seen: %v", b.requests)
+	if len(b.log.Requests()) < 4 { // two pages and their streams
+		b.t.Errorf("requests seen: %v", b.log.Requests())
 	}
-	if len(b.complaints) > 0 {
-		b.t.Errorf("the browser complains: %s", strings.Join(b.complaints, "\n"))
+	if len(b.log.Complaints()) > 0 {
+		b.t.Errorf("the browser complains: %s", strings.Join(b.log.Complaints(), "\n"))
 	}
 }

@@ -249,19 +249,12 @@ func abandoned(ctx context.Context, workers sweep.Executor, facts *sweep.TrialFa
 // lastPoints returns the latest steps of the trials that began and are not over.
 func lastPoints(ctx context.Context, db *store.DB, s sweep.Snapshot) (map[trial.ID]store.PointRow, error) {
 	var open []trial.ID
-	take := func(trials []sweep.TrialFacts) {
-		for i := range trials {
-			if t := &trials[i]; len(t.Attempts) > 0 && t.Final() == nil {
+	for _, l := range s.Ladders {
+		l.Each(func(_ int, t *sweep.TrialFacts) {
+			if len(t.Attempts) > 0 && t.Final() == nil {
 				open = append(open, t.Trial.ID)
 			}
-		}
-	}
-	for _, l := range s.Ladders {
-		for _, r := range l.Rungs {
-			take(r.Trials)
-		}
-		take(l.Scouts)
-		take(l.Reference)
+		})
 	}
 	return db.LastPoints(ctx, open)
 }

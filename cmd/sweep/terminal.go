@@ -6,17 +6,18 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
+
+	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
 // printable writes out what would steer a terminal: control characters, marks that turn the direction of text, and bytes that are no text.
 // Names, errors and logs come from files that others wrote.
 func printable(s string) string {
-	if !strings.ContainsFunc(s, steers) && utf8.ValidString(s) {
+	if !strings.ContainsFunc(s, report.Hidden) && utf8.ValidString(s) {
 		return s
 	}
 	var b strings.Builder
@@ -26,7 +27,7 @@ func printable(s string) string {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[0])
 		case strings.HasPrefix(s, "\r\n"):
-		case steers(r):
+		case report.Hidden(r):
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteString(s[:size])
@@ -34,10 +35,6 @@ func printable(s string) string {
 		s = s[size:]
 	}
 	return b.String()
-}
-
-func steers(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
 }
 
 // terminalText is printable but for the program's own bold and green.

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -250,28 +245,13 @@ func (r *watchReader) detail(ctx context.Context, w *watched) (err error) {
 	return nil
 }
 
-// logTail returns the last lines of a log, printable. A process that was never launched has none.
+// logTail returns the last lines of a log, printable.
 func logTail(path string) ([]string, error) {
 	const most = 16 << 10 // bytes: more than a screen holds
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	text, err := trial.LogTail(path, most)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(io.NewSectionReader(f, max(0, size-most), most))
-	if err != nil {
-		return nil, err
-	}
-	if _, whole, torn := bytes.Cut(text, []byte("\n")); torn && size > most {
-		text = whole
-	}
-	lines := strings.Split(strings.TrimRight(printable(string(text)), "\n"), "\n")
+	lines := strings.Split(strings.TrimRight(printable(text), "\n"), "\n")
 	return slices.DeleteFunc(lines, func(line string) bool { return line == "" }), nil
 }

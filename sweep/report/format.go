@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
@@ -170,3 +171,8 @@ func orNone(s string) string {
 }
 
 func abs(n int64) int64 { return max(n, -n) }
+
+// Hidden reports whether a character would act on a terminal, or on the text around it, instead of being seen.
+func Hidden(r rune) bool {
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
+}

@@ -17,19 +17,6 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// Store is a sweep.Store with the two acts that commands do before a scheduler needs one.
-type Store interface {
-	sweep.Store
-	// Snapshot reads a sweep's facts. It fails with sweep.ErrNotFound.
-	Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error)
-	// Confirm writes the wish that likely plateaus be certified, with at most so many seeds per rank: see Info.Confirm.
-	Confirm(ctx context.Context, sweepID int64, maxSeeds int, at time.Time) error
-	// CreateSweep writes a sweep's own row.
-	CreateSweep(ctx context.Context, info sweep.Info) (int64, error)
-	// StartSession takes the sweep's lease.
-	StartSession(ctx context.Context, sweepID int64, now time.Time, host string, pid int) (int64, error)
-}
-
 // MemStore implements Store in memory. The zero value is an empty store.
 type MemStore struct {
 	mu       sync.Mutex

@@ -146,7 +146,7 @@ func stripRank(l report.Ladder, rung sweep.Rung, working bool) page.StripRank {
 			s.Note += ", val_loss " + l.Numbers().PlusMinus(*r.ValLoss)
 		}
 		switch {
-		case slices.ContainsFunc(r.Trials, ended):
+		case slices.ContainsFunc(r.Trials, func(t report.Trial) bool { return t.State.Lost() }):
 			s.State = page.StripFailed
 		case r.Decision != nil:
 			s.State = page.StripDone
@@ -162,9 +162,6 @@ func stripRank(l report.Ladder, rung sweep.Rung, working bool) page.StripRank {
 	}
 	return s
 }
-
-// ended reports whether a trial is over without a loss.
-func ended(t report.Trial) bool { return t.State.Over() && t.State != sweep.TrialDone }
 
 // running describes a trial that runs, or was left when its coordinator ended.
 func (v *view) running(l *sweep.Ladder, rank int, t *sweep.TrialFacts, points []store.PointRow, working bool) (page.Running, error) {

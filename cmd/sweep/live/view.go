@@ -219,16 +219,12 @@ func (v *view) part(ctx context.Context, name string) (page.Part, error) {
 func eachTrial(s sweep.Snapshot, visit func(l *sweep.Ladder, rank int, t *sweep.TrialFacts)) {
 	for i := range s.Ladders {
 		l := &s.Ladders[i]
-		for j := range l.Rungs {
-			for k := range l.Rungs[j].Trials {
-				visit(l, l.Rungs[j].Rank, &l.Rungs[j].Trials[k])
+		l.Each(func(rung int, t *sweep.TrialFacts) {
+			rank := 0
+			if rung != sweep.NoRung {
+				rank = l.Rungs[rung].Rank
 			}
-		}
-		for k := range l.Scouts {
-			visit(l, l.Scouts[k].Trial.Spec.LoRA.Rank, &l.Scouts[k])
-		}
-		for k := range l.Reference {
-			visit(l, 0, &l.Reference[k])
-		}
+			visit(l, rank, t)
+		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/ranksweep/ranksweep/cmd/sweep/browsertest"
 )
 
 // contrasts returns the least ratio of contrast (WCAG 2.2, 1.4.3) of the texts that selectors find, each against the page.
@@ -35,22 +37,22 @@ func checkColours(ctx context.Context, t *testing.T) {
 		}
 	}
 	emulate(ctx, t, "light", "")
-	light := eval[measured](ctx, t, contrasts)
+	light := browsertest.Eval[measured](ctx, t, contrasts)
 	emulate(ctx, t, "dark", "")
-	dark := eval[measured](ctx, t, contrasts)
+	dark := browsertest.Eval[measured](ctx, t, contrasts)
 	readable("light", light)
 	readable("dark", dark)
 	if light.Back < 0.8 || dark.Back > 0.05 {
 		t.Errorf("the page's luminance is %.2f in light and %.2f in dark", light.Back, dark.Back)
 	}
 	const press = `document.getElementById("theme").click()`
-	eval[any](ctx, t, press)
-	if back := eval[measured](ctx, t, contrasts).Back; back != light.Back {
+	browsertest.Eval[any](ctx, t, press)
+	if back := browsertest.Eval[measured](ctx, t, contrasts).Back; back != light.Back {
 		t.Errorf("the button turned dark to a luminance of %.2f, want %.2f", back, light.Back)
 	}
-	eval[any](ctx, t, press)
+	browsertest.Eval[any](ctx, t, press)
 	emulate(ctx, t, "light", "")
-	if back := eval[measured](ctx, t, contrasts).Back; back != dark.Back {
+	if back := browsertest.Eval[measured](ctx, t, contrasts).Back; back != dark.Back {
 		t.Errorf("chosen dark, a system of light colours makes it a luminance of %.2f", back)
 	}
 }
@@ -59,37 +61,38 @@ func checkColours(ctx context.Context, t *testing.T) {
 func checkWidths(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for _, width := range []int64{390, 768, 1280, 1920} {
-		do(ctx, t, chromedp.EmulateViewport(width, 900))
-		if w := eval[int64](ctx, t, `document.documentElement.scrollWidth`); w > width {
+		browsertest.Do(ctx, t, chromedp.EmulateViewport(width, 900))
+		if w := browsertest.Eval[int64](ctx, t, `document.documentElement.scrollWidth`); w > width {
 			t.Errorf("at %d pixels the page is %d wide", width, w)
 		}
-		overlaps := eval[int](ctx, t, `[...document.querySelectorAll(".chart:not(.parallel) .xlabels")].filter(x => {
+		overlaps := browsertest.Eval[int](ctx, t, `[...document.querySelectorAll(".chart:not(.parallel) .xlabels")].filter(x => {
 			const boxes = [...x.children].map(c => c.getBoundingClientRect()).filter(b => b.width > 0);
 			return boxes.some((b, i) => i > 0 && b.left < boxes[i - 1].right); }).length`)
 		if overlaps > 0 {
 			t.Errorf("at %d pixels the labels of %d charts overlap", width, overlaps)
 		}
 	}
-	do(ctx, t, chromedp.EmulateViewport(1280, 900))
+	browsertest.Do(ctx, t, chromedp.EmulateViewport(1280, 900))
 }
 
 // checkKeyboard: the Tab key reaches all that acts, and Enter acts.
 func checkKeyboard(ctx context.Context, t *testing.T) {
 	t.Helper()
-	eval[any](ctx, t, `document.activeElement.blur(); window.getSelection().removeAllRanges(); window.scrollTo(0, 0)`)
+	browsertest.Eval[any](ctx, t, `document.activeElement.blur(); window.getSelection().removeAllRanges(); window.scrollTo(0, 0)`)
 	reached := map[string]bool{}
 	for range 60 {
-		do(ctx, t, chromedp.KeyEvent(kb.Tab))
-		reached[eval[string](ctx, t, `document.activeElement.id || document.activeElement.type || document.activeElement.tagName`)] = true
+		browsertest.Do(ctx, t, chromedp.KeyEvent(kb.Tab))
+		const focused = `document.activeElement.id || document.activeElement.type || document.activeElement.tagName`
+		reached[browsertest.Eval[string](ctx, t, focused)] = true
 	}
 	for _, want := range []string{"theme", "A", "SUMMARY", "range", "select-one", "button"} {
 		if !reached[want] {
 			t.Errorf("the Tab key does not reach %s, but %v", want, reached)
 		}
 	}
-	toggled := eval[string](ctx, t, `document.getElementById("theme").focus(); document.getElementById("theme").textContent`)
-	do(ctx, t, chromedp.KeyEvent(kb.Enter))
-	if now := eval[string](ctx, t, `document.getElementById("theme").textContent`); now == toggled {
+	toggled := browsertest.Eval[string](ctx, t, `document.getElementById("theme").focus(); document.getElementById("theme").textContent`)
+	browsertest.Do(ctx, t, chromedp.KeyEvent(kb.Enter))
+	if now := browsertest.Eval[string](ctx, t, `document.getElementById("theme").textContent`); now == toggled {
 		t.Error("Enter on the colours' button does nothing")
 	}
 }
@@ -98,12 +101,12 @@ func checkKeyboard(ctx context.Context, t *testing.T) {
 func checkPrint(ctx context.Context, t *testing.T) {
 	t.Helper()
 	emulate(ctx, t, "dark", "print")
-	least := eval[float64](ctx, t, `Math.min(...[...document.querySelectorAll("details > :not(summary)")].map(
+	least := browsertest.Eval[float64](ctx, t, `Math.min(...[...document.querySelectorAll("details > :not(summary)")].map(
 		e => e.getBoundingClientRect().height))`)
 	if least <= 0 {
 		t.Error("printed, something closed stays closed")
 	}
-	if dark := eval[bool](ctx, t, `getComputedStyle(document.body).backgroundColor !== "rgb(255, 255, 255)"`); dark {
+	if dark := browsertest.Eval[bool](ctx, t, `getComputedStyle(document.body).backgroundColor !== "rgb(255, 255, 255)"`); dark {
 		t.Error("printed, the page is not white")
 	}
 	emulate(ctx, t, "", "")

@@ -7,104 +7,27 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ranksweep/ranksweep/cmd/sweep/browsertest"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// watched is what a browser asked for and complained about.
-type watched struct {
-	mu         sync.Mutex
-	requests   []string
-	complaints []string
-}
-
-func (w *watched) listen(event any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch e := event.(type) {
-	case *network.EventRequestWillBeSent:
-		w.requests = append(w.requests, e.Request.URL)
-	case *runtime.EventConsoleAPICalled:
-		w.complaints = append(w.complaints, fmt.Sprintf("console.%s", e.Type))
-	case *runtime.EventExceptionThrown:
-		w.complaints = append(w.complaints, fmt.Sprintf("exception: %+v", *e.ExceptionDetails))
-	case *log.EventEntryAdded:
-		w.complaints = append(w.complaints, e.Entry.Text)
-	}
-}
-
-// browser opens a file in a headless Chromium. Without one the test is skipped, loudly.
-func browser(t *testing.T, file string) (context.Context, *watched) {
-	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil && path == "" {
-			path = found
-		}
-	}
-	if path == "" {
-		t.Skip("==== NO BROWSER: the page was not opened; make browser installs Debian's chromium and runs this test ====")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox)
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	w := &watched{}
-	ctx, quit := chromedp.NewContext(allocator, chromedp.WithListener(w.listen))
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx); quit() })
-	do(ctx, t, chromedp.EmulateViewport(1280, 900))
-	call(ctx, t, network.Enable, network.EnableParams{})
-	call(ctx, t, log.Enable, cdp.Empty{})
-	do(ctx, t, chromedp.Navigate("file://"+file))
-	return ctx, w
-}
-
-func do(ctx context.Context, t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func call[P, R any](ctx context.Context, t *testing.T, command cdp.Command[P, R], params P) {
-	t.Helper()
-	if _, err := chromedp.Call(ctx, command, params); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // emulate makes the browser prefer a colour scheme, and show the page on a medium; empty is its own choice.
 func emulate(ctx context.Context, t *testing.T, scheme, medium string) {
 	t.Helper()
-	call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	browsertest.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Media: medium, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
-}
-
-// eval returns what an expression is in the page.
-func eval[T any](ctx context.Context, t *testing.T, expression string) T {
-	t.Helper()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		t.Fatalf("%s: %v", expression, err)
-	}
-	return v
 }
 
 // hostile is a sweep of two cells whose names try to be more than names.
@@ -129,7 +52,7 @@ func TestPageInBrowser(t *testing.T) {
 	if err := os.WriteFile(file, []byte(written(t, s, besides(s, 100))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, w := browser(t, file)
+	ctx, w := browsertest.Open(t, "file://"+file)
 	r := report.Build(s)
 	t.Run("numbers", func(t *testing.T) { checkNumbers(ctx, t, r) })
 	t.Run("tables", func(t *testing.T) { checkTables(ctx, t, r) })
@@ -141,18 +64,16 @@ func TestPageInBrowser(t *testing.T) {
 	t.Run("widths", func(t *testing.T) { checkWidths(ctx, t) })
 	t.Run("keyboard", func(t *testing.T) { checkKeyboard(ctx, t) })
 	t.Run("print", func(t *testing.T) { checkPrint(ctx, t) })
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, url := range w.requests {
+	for _, url := range w.Requests() {
 		if url != "file://"+file && !strings.HasPrefix(url, "data:") {
 			t.Errorf("the page asks for %s", url)
 		}
 	}
-	if len(w.requests) == 0 {
+	if len(w.Requests()) == 0 {
 		t.Error("no request was seen, not even that of the page")
 	}
-	if len(w.complaints) > 0 {
-		t.Errorf("the browser complains: %s", strings.Join(w.complaints, "\n"))
+	if len(w.Complaints()) > 0 {
+		t.Errorf("the browser complains: %s", strings.Join(w.Complaints(), "\n"))
 	}
 }
 
@@ -164,17 +85,18 @@ func TestManyTrialsInBrowser(t *testing.T) {
 	if err := os.WriteFile(file, []byte(written(t, s, besides(s, 0))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, w := browser(t, file)
+	ctx, w := browsertest.Open(t, "file://"+file)
 	const rows = `document.querySelectorAll(".trials tbody tr").length`
-	got := []int{eval[int](ctx, t, rows), eval[int](ctx, t, choose("ladder", "100")), eval[int](ctx, t, choose("ladder", ""))}
-	eval[any](ctx, t, `document.getElementById("more").click()`)
-	if diff := cmp.Diff([]int{500, 6, 500, 1140}, append(got, eval[int](ctx, t, rows))); diff != "" {
+	got := []int{browsertest.Eval[int](ctx, t, rows)}
+	for _, ladder := range []string{"100", ""} {
+		got = append(got, browsertest.Eval[int](ctx, t, choose("ladder", ladder)))
+	}
+	browsertest.Eval[any](ctx, t, `document.getElementById("more").click()`)
+	if diff := cmp.Diff([]int{500, 6, 500, 1140}, append(got, browsertest.Eval[int](ctx, t, rows))); diff != "" {
 		t.Errorf("rows at first, of the last ladder, again, and when all are asked for (-want +got):\n%s", diff)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.complaints) > 0 {
-		t.Errorf("the browser complains: %s", strings.Join(w.complaints, "\n"))
+	if len(w.Complaints()) > 0 {
+		t.Errorf("the browser complains: %s", strings.Join(w.Complaints(), "\n"))
 	}
 }
 
@@ -192,7 +114,7 @@ func checkNumbers(ctx context.Context, t *testing.T, r report.Report) {
 	if err := json.Unmarshal(b.Bytes(), &body); err != nil {
 		t.Fatal(err)
 	}
-	cells := eval[[]shown](ctx, t, `[...document.querySelectorAll("td[data-key]")].map(c => ({
+	cells := browsertest.Eval[[]shown](ctx, t, `[...document.querySelectorAll("td[data-key]")].map(c => ({
 		At: c.parentElement.dataset.at, Key: c.dataset.key, Value: c.dataset.value, Text: c.textContent}))`)
 	if want := 24 * 5; len(cells) < want {
 		t.Fatalf("the page has %d numbers, want at least %d", len(cells), want)
@@ -251,13 +173,14 @@ func roundsTo(text string, v float64) bool {
 func checkTables(ctx context.Context, t *testing.T, r report.Report) {
 	t.Helper()
 	want := fmt.Sprintf("Rank %d", *r.Recommendation.Rank)
-	if got := eval[string](ctx, t, `document.querySelector("h1").textContent`); got != want {
+	if got := browsertest.Eval[string](ctx, t, `document.querySelector("h1").textContent`); got != want {
 		t.Errorf("the first screen says %q, want %q", got, want)
 	}
-	if got := eval[string](ctx, t, `document.querySelector(".summary").textContent`); got != strings.Map(printed, r.Recommendation.Summary) {
+	got := browsertest.Eval[string](ctx, t, `document.querySelector(".summary").textContent`)
+	if got != strings.Map(printed, r.Recommendation.Summary) {
 		t.Errorf("the first sentence is %q, want %q", got, r.Recommendation.Summary)
 	}
-	tables := eval[[][][]string](ctx, t, `[...document.querySelectorAll("#ladders details.ladder")].map(l =>
+	tables := browsertest.Eval[[][][]string](ctx, t, `[...document.querySelectorAll("#ladders details.ladder")].map(l =>
 		[...l.querySelector("table").rows].map(r => [...r.cells].map(c => c.textContent)))`)
 	if len(tables) != len(r.Ladders) {
 		t.Fatalf("the page has tables of %d ladders, want %d", len(tables), len(r.Ladders))
@@ -296,25 +219,26 @@ func printed(r rune) rune { return []rune(visible(string(r)))[0] }
 // checkNames: what names and errors contain is text.
 func checkNames(ctx context.Context, t *testing.T, s sweep.Snapshot) {
 	t.Helper()
-	if n := eval[int](ctx, t, `document.querySelectorAll("script").length`); n != 2 {
+	if n := browsertest.Eval[int](ctx, t, `document.querySelectorAll("script").length`); n != 2 {
 		t.Errorf("the page has %d scripts, want its own and its data", n)
 	}
-	if n := eval[int](ctx, t, `document.querySelectorAll("img, main b, link[rel=stylesheet], [onclick], [onerror]").length`); n != 0 {
+	const injected = `document.querySelectorAll("img, main b, link[rel=stylesheet], [onclick], [onerror]").length`
+	if n := browsertest.Eval[int](ctx, t, injected); n != 0 {
 		t.Errorf("%d names became elements", n)
 	}
-	if got := eval[string](ctx, t, `document.querySelector(".name").textContent`); got != s.Sweep.Name {
+	if got := browsertest.Eval[string](ctx, t, `document.querySelector(".name").textContent`); got != s.Sweep.Name {
 		t.Errorf("the name is %q, want %q", got, s.Sweep.Name)
 	}
-	if got := eval[string](ctx, t, `document.querySelector("pre").textContent`); got != s.Sweep.GridText {
+	if got := browsertest.Eval[string](ctx, t, `document.querySelector("pre").textContent`); got != s.Sweep.GridText {
 		t.Errorf("the grid is %q, want %q", got, s.Sweep.GridText)
 	}
-	if !eval[bool](ctx, t, `document.body.textContent.includes("<b onclick=alert(4)>loss</b>")`) {
+	if !browsertest.Eval[bool](ctx, t, `document.body.textContent.includes("<b onclick=alert(4)>loss</b>")`) {
 		t.Error("the page lacks the trial's error")
 	}
-	if eval[bool](ctx, t, `/[\u0000-\u0008\u202a-\u202e\u2066-\u2069]/.test(document.querySelector("main").textContent)`) {
+	if browsertest.Eval[bool](ctx, t, `/[\u0000-\u0008\u202a-\u202e\u2066-\u2069]/.test(document.querySelector("main").textContent)`) {
 		t.Error("the page has control characters")
 	}
-	if n := eval[int](ctx, t, `[...document.querySelectorAll("svg")].filter(s => !s.getAttribute("aria-label")).length`); n != 0 {
+	if n := browsertest.Eval[int](ctx, t, `[...document.querySelectorAll("svg")].filter(s => !s.getAttribute("aria-label")).length`); n != 0 {
 		t.Errorf("%d charts have no text instead", n)
 	}
 }
@@ -337,7 +261,7 @@ func checkFilters(ctx context.Context, t *testing.T, r report.Report) {
 	}
 	var got []int
 	for _, c := range [][2]string{{"rank", "4"}, {"alpha", "32"}, {"rank", ""}, {"state", "unstable"}, {"state", ""}, {"alpha", ""}} {
-		got = append(got, eval[int](ctx, t, choose(c[0], c[1])))
+		got = append(got, browsertest.Eval[int](ctx, t, choose(c[0], c[1])))
 	}
 	if diff := cmp.Diff([]int{4, 2, 12, 1, 12, all}, got); diff != "" {
 		t.Errorf("rows under filters (-want +got):\n%s", diff)
@@ -349,14 +273,14 @@ func checkSorting(ctx context.Context, t *testing.T) {
 	click := `[...document.querySelectorAll(".trials th button")].find(b => b.textContent === "val_loss").click()`
 	read := `[...document.querySelectorAll('.trials td[data-key="val_loss"]')].map(c => Number(c.dataset.value))`
 	for _, way := range []float64{1, -1} {
-		eval[any](ctx, t, click)
-		losses := eval[[]float64](ctx, t, read)
+		browsertest.Eval[any](ctx, t, click)
+		losses := browsertest.Eval[[]float64](ctx, t, read)
 		for i := range losses[1:] {
 			if way*losses[i] > way*losses[i+1] {
 				t.Errorf("sorted by val_loss, %v stands before %v", losses[i], losses[i+1])
 			}
 		}
-		last := eval[string](ctx, t, `document.querySelector(".trials tbody").lastElementChild.textContent`)
+		last := browsertest.Eval[string](ctx, t, `document.querySelector(".trials tbody").lastElementChild.textContent`)
 		if !strings.Contains(last, "unstable") {
 			t.Errorf("the trial without a loss is not the last, which is %s", last)
 		}
@@ -367,11 +291,11 @@ func checkSorting(ctx context.Context, t *testing.T) {
 func checkParallel(ctx context.Context, t *testing.T) {
 	t.Helper()
 	on := func(percent int) int {
-		return eval[int](ctx, t, fmt.Sprintf(`(() => { const r = document.querySelector(".best input"); r.value = %d;
+		return browsertest.Eval[int](ctx, t, fmt.Sprintf(`(() => { const r = document.querySelector(".best input"); r.value = %d;
 			r.dispatchEvent(new Event("input", {bubbles: true})); return document.querySelectorAll(".combination.on").length; })()`, percent))
 	}
 	few, all := on(20), on(100)
-	total := eval[int](ctx, t, `document.querySelectorAll(".combination").length`)
+	total := browsertest.Eval[int](ctx, t, `document.querySelectorAll(".combination").length`)
 	if all != total || few != int(math.Ceil(float64(total)/5)) {
 		t.Errorf("%d of %d lines stand out at 20 %%, %d at 100 %%", few, total, all)
 	}

@@ -11,7 +11,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
@@ -258,16 +257,11 @@ func (b *builder) climbs(l report.Ladder) report.Table {
 	return t
 }
 
-// hidden reports whether a character would act on the text around it instead of being seen.
-func hidden(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
-}
-
 // visible replaces characters that names and messages of errors may contain to mislead the eye.
 func visible(page string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case !hidden(r):
+		case !report.Hidden(r):
 			return r
 		case r < 0x20:
 			return 0x2400 + r // its picture
@@ -280,7 +274,7 @@ func visible(page string) string {
 func visibleJSON(data string) string {
 	var b strings.Builder
 	for _, r := range data {
-		if hidden(r) {
+		if report.Hidden(r) {
 			fmt.Fprintf(&b, `\u%04x`, r)
 			continue
 		}
