@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -35,6 +34,7 @@ func ours(ctx context.Context, path, dtype, platform string, stdout io.Writer) e
 		return err
 	}
 	m := measurement{What: describe(choice), CompileSeconds: time.Since(began).Seconds()}
+	backend.ReleaseMemory() // as a trial does
 	if err := j.train(p, &m); err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func program(j job, dtype string, choice backend.Choice) (*model.Program, error)
 		Targets: targets, SequenceLength: len(j.Rows[0]), Seed: 1,
 	})
 	clear(base)
-	debug.FreeOSMemory()
+	backend.ReleaseMemory()
 	return p, err
 }
 
