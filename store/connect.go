@@ -46,7 +46,13 @@ func keepLog(conn *sqlite3.SQLiteConn) error {
 
 // openReader returns the pool for reading: each read transaction sees one moment of the database.
 func openReader(path string) *sql.DB {
-	values := url.Values{"mode": {"ro"}, "_query_only": {"on"}, "_busy_timeout": {"5000"}}
+	return openUnwritable(path, url.Values{"_query_only": {"on"}})
+}
+
+// openUnwritable opens a database that is only read, with these settings more.
+func openUnwritable(path string, values url.Values) *sql.DB {
+	values.Set("mode", "ro")
+	values.Set("_busy_timeout", "5000")
 	if unwritableAtRest(path) {
 		values.Set("immutable", "1")
 	}

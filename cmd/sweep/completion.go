@@ -67,6 +67,8 @@ func (a *app) argumentCompletion(word string) cobra.CompletionFunc {
 		return a.fromDatabase(ladderNumbers)
 	case "GRID.yaml":
 		return filesEnding("yaml", "yml")
+	case "FILE.db":
+		return filesEnding("db")
 	case "FILE.csv":
 		return filesEnding("csv", "tsv")
 	case "ADAPTER", "DIR":

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Backup writes the facts of this moment to a database file of their own, whoever is writing them: unlike a copy of the file, whose
+// newest facts lie in the write-ahead log beside it. The file must not exist. It appears under its name once it is safe on disk.
+func (d *DB) Backup(ctx context.Context, path string) error {
+	if err := d.backup(ctx, path); err != nil {
+		return fmt.Errorf("back up %s to %s: %w", d.path, path, err)
+	}
+	return nil
+}
+
+func (d *DB) backup(ctx context.Context, path string) (err error) {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, fs.ErrExist)
+	}
+	temp := path + ".tmp"
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	if err := os.RemoveAll(temp); err != nil { // a crash's remains
+		return err
+	}
+	from := openUnwritable(d.path, url.Values{}) // VACUUM INTO counts as writing where _query_only is set
+	_, err = from.ExecContext(ctx, "VACUUM INTO ?", temp)
+	if err := errors.Join(err, from.Close()); err != nil {
+		return err
+	}
+	if err := syncFile(temp); err != nil {
+		return err
+	}
+	if err := os.Link(temp, path); err != nil { // unlike a rename it never replaces a file
+		return err
+	}
+	return trial.SyncFolder(filepath.Dir(path))
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
