@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -11,9 +12,10 @@ import (
 func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choice, error) {
 	want := a.backend
 	if info.Backend != "" && want == "auto" {
-		want = info.Platform
-		if info.PluginPath != "" {
-			want = info.PluginPath
+		want = cmp.Or(info.PluginPath, info.Platform)
+		if info.PluginPath != "" && !backend.Known(want) {
+			return backend.Choice{}, usagef("sweep %s was started on the plug-in %s, which is not installed here and has never been used here; "+
+				"a plug-in is a program, so it is not loaded on a database's word: if you trust it, add --backend %s", info.Name, want, want)
 		}
 	}
 	choice, err := backend.Resolve(ctx, want)

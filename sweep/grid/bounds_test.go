@@ -22,7 +22,7 @@ func TestParseBounds(t *testing.T) {
 		{"too long", "g.yaml", minimal + "# " + strings.Repeat("x", 64<<10), "g.yaml: the file has 65698 bytes; a grid has at most 65536"},
 		{
 			"a file name that makes no sweep name", "my grid!.yaml", minimal,
-			"my grid!.yaml:1:1: the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-'",
+			"my grid!.yaml:1:1: the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-', the first not '-'",
 		},
 		{"only the first problems", "g.yaml", strings.Repeat("zzzzz: 1\n", 30), "g.yaml: and more problems; fix these first"},
 	} {

@@ -123,7 +123,7 @@ func (r *reader) finish() {
 		r.failAt(position{1, 1}, "axes, ranks and seeds multiply to more than %d trials; split the grid", maxTrials)
 	}
 	if !namePattern.MatchString(g.Name) {
-		r.failAt(position{1, 1}, "the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-'")
+		r.failAt(position{1, 1}, "the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-', the first not '-'")
 	}
 }
 

@@ -39,7 +39,7 @@ var (
 	sizePattern     = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$`)
 	percentPattern  = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?%$`)
 	alphaPattern    = regexp.MustCompile(`^([0-9]*\.?[0-9]*)r$`)
-	namePattern     = regexp.MustCompile(`^[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
+	namePattern     = regexp.MustCompile(`^\.*[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 )
 
 // maxWhole bounds every count; it keeps products in an int and is beyond any use.

@@ -50,6 +50,20 @@ func Resolve(ctx context.Context, want string) (Choice, error) {
 	return newResolver().resolve(ctx, want)
 }
 
+// Known reports whether a plug-in is installed here, or was tried here before by this user and is the same file still. A plug-in is a
+// program: a path that came with a folder from elsewhere must not be loaded without a person's word.
+func Known(path string) bool {
+	if _, tried := openProbeCache().load(path); tried {
+		return true
+	}
+	for _, found := range findPlugins() {
+		if found == path {
+			return true
+		}
+	}
+	return false
+}
+
 // resolver holds what resolution depends on, so that its rules can be tested without plug-ins.
 type resolver struct {
 	find  func() map[string]string // plug-ins found, by name as in pjrt_c_api_<name>_plugin.so

@@ -103,6 +103,9 @@ func (c Config) Beyond() string {
 	return ""
 }
 
+// maxLayers is several times the depth of the deepest published models: each layer has names and shapes, whatever its file holds.
+const maxLayers = 1 << 12
+
 // maxSize bounds every dimension. The largest vocabularies have a few hundred thousand entries; this keeps a config.json from
 // asking for more memory than its weights file could fill.
 const maxSize = 1 << 24
@@ -113,21 +116,21 @@ func (c Config) Validate() error {
 		return err
 	}
 	for _, d := range []struct {
-		name string
-		n    int
+		name    string
+		n, most int
 	}{
-		{"vocab_size", c.VocabSize},
-		{"n_positions (max_position_embeddings)", c.Positions},
-		{"n_embd (hidden_size)", c.Embed},
-		{"n_layer (num_hidden_layers)", c.Layers},
-		{"n_head (num_attention_heads)", c.Heads},
-		{"num_key_value_heads", c.KVHeads},
-		{"head_dim", c.HeadDim},
-		{"n_inner (intermediate_size)", c.Inner},
-		{"word_embed_proj_dim", cmp.Or(c.TokenWidth, c.Embed)},
+		{"vocab_size", c.VocabSize, maxSize},
+		{"n_positions (max_position_embeddings)", c.Positions, maxSize},
+		{"n_embd (hidden_size)", c.Embed, maxSize},
+		{"n_layer (num_hidden_layers)", c.Layers, maxLayers},
+		{"n_head (num_attention_heads)", c.Heads, maxSize},
+		{"num_key_value_heads", c.KVHeads, maxSize},
+		{"head_dim", c.HeadDim, maxSize},
+		{"n_inner (intermediate_size)", c.Inner, maxSize},
+		{"word_embed_proj_dim", cmp.Or(c.TokenWidth, c.Embed), maxSize},
 	} {
-		if d.n <= 0 || d.n > maxSize {
-			return fmt.Errorf("%s is %d, want a positive number up to %d", d.name, d.n, maxSize)
+		if d.n <= 0 || d.n > d.most {
+			return fmt.Errorf("%s is %d, want a positive number up to %d", d.name, d.n, d.most)
 		}
 	}
 	if c.Heads%c.KVHeads != 0 {

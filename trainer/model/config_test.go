@@ -44,6 +44,10 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"cross attention", `{"model_type": "gpt2", "add_cross_attention": true}`, "add_cross_attention"},
 		{"heads", `{"model_type": "gpt2", "n_embd": 10, "n_head": 3}`, "n_embd 10 is not a multiple of n_head 3"},
 		{"zero", `{"model_type": "gpt2", "n_layer": 0}`, "n_layer (num_hidden_layers) is 0"},
+		{
+			"bottomless", `{"model_type": "gpt2", "n_layer": 16000000}`,
+			"n_layer (num_hidden_layers) is 16000000, want a positive number up to 4096",
+		},
 		{"epsilon", `{"model_type": "gpt2", "layer_norm_epsilon": 0}`, "layer_norm_epsilon (rms_norm_eps) is 0"},
 		{
 			"llama heads", `{"model_type": "llama", "hidden_size": 10, "num_attention_heads": 4}`,

@@ -120,6 +120,9 @@ func expand(name string) ([]string, error) {
 		return nil, fmt.Errorf("%w: data file %s is a folder: name its files, for instance %s", trial.ErrInput, name,
 			filepath.Join(name, "*.txt"))
 	}
+	if err == nil && !info.Mode().IsRegular() { // a pipe could be read once, and data are read more often
+		return nil, fmt.Errorf("%w: data file %s is a pipe or a device: write what it gives to a file", trial.ErrInput, name)
+	}
 	if err == nil {
 		return []string{name}, nil
 	}
@@ -132,7 +135,7 @@ func expand(name string) ([]string, error) {
 	}
 	matches = slices.DeleteFunc(matches, func(path string) bool {
 		info, err := os.Stat(path)
-		return err == nil && info.IsDir()
+		return err == nil && !info.Mode().IsRegular()
 	})
 	if len(matches) == 0 {
 		return nil, fmt.Errorf("%w: data glob %s matches no file", trial.ErrInput, name)

@@ -35,6 +35,13 @@ func PointerError(path string, head []byte) error {
 
 // ReadText is fs.ReadFile, but that a Git LFS pointer in the file's place is an error.
 func ReadText(files fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(files, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: %w: not a regular file", name, ErrFormat)
+	}
 	text, err := fs.ReadFile(files, name)
 	if err != nil {
 		return nil, err
