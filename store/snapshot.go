@@ -63,6 +63,12 @@ func (p part) trials() string {
 	return strings.Join(all, ` UNION ALL `)
 }
 
+// count is how many trials stand in the ladders, one in several places counting as often.
+func (p part) count(ctx context.Context, tx *sql.Tx) (places int, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+p.trials()+`)`, p.args...).Scan(&places)
+	return places, err
+}
+
 // attempts is a condition on attempts a: that they are of the ladders' trials. Of a whole sweep each attempt is looked up: a list of all
 // trials, made for every query, takes seconds where few of them were begun.
 func (p part) attempts() string {
@@ -201,8 +207,8 @@ func readCandidates(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.La
 // extra ones, ascending.
 func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
 	specs, texts := bareSpecs{}, shared{}
-	var places int
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+of.trials()+`)`, of.args...).Scan(&places); err != nil {
+	places, err := of.count(ctx, tx)
+	if err != nil {
 		return err
 	}
 	all := make([]sweep.TrialFacts, 0, places) // each rung has a part of it

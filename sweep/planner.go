@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
@@ -216,6 +217,54 @@ func (s Snapshot) SameInputs(r Registration) error {
 		}
 	}
 	return nil
+}
+
+// Holds reports whether registering r would change nothing: the sweep has its trials, and their inputs lie where r says.
+func (s Snapshot) Holds(r Registration) bool {
+	if s.Sweep.Backend != r.Backend || len(s.Ladders) != len(r.Ladders) {
+		return false
+	}
+	for i := range r.Ladders {
+		if !s.Ladders[i].holds(&r.Ladders[i]) {
+			return false
+		}
+	}
+	return len(s.Ladders) > 0
+}
+
+func (l *Ladder) holds(p *LadderPlan) bool {
+	if !reflect.DeepEqual(&l.Model, &p.Model) || !reflect.DeepEqual(&l.Corpus, &p.Corpus) || len(l.Rungs) != len(p.Rungs) {
+		return false
+	}
+	for i, r := range l.Rungs {
+		if r.Rank != p.Rungs[i].Rank || !holdTrials(r.Trials, p.Rungs[i].Trials) {
+			return false
+		}
+	}
+	for i := range l.Scouts {
+		if first := p.Rungs[0].Trials[0].Trial.Spec; !l.Scouts[i].Trial.Spec.LiesAt(&first) {
+			return false
+		}
+	}
+	return holdTrials(l.Reference, p.Reference)
+}
+
+// holdTrials reports whether those that are not extra are the planned ones, and the inputs of all where they are planned to be.
+func holdTrials(facts []TrialFacts, planned []PlannedTrial) bool {
+	left := planned
+	for i := range facts {
+		t := &facts[i]
+		if !t.Extra {
+			if len(left) == 0 || left[0].Trial.ID != t.Trial.ID {
+				return false
+			}
+			left = left[1:]
+		}
+		if len(planned) == 0 || !t.Trial.Spec.LiesAt(&planned[0].Trial.Spec) {
+			return false
+		}
+	}
+	return len(left) == 0
 }
 
 func (i Info) changed(what string) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
 )
@@ -170,6 +171,12 @@ func New(spec Spec, base, data, backend string) Trial {
 	}
 	sum := sha256.Sum256(body)
 	return Trial{ID: ID(hex.EncodeToString(sum[:8])), Spec: spec, Base: base, Data: data, Backend: backend}
+}
+
+// LiesAt reports whether the inputs are at the same places as another's of equal data settings.
+func (s *Spec) LiesAt(at *Spec) bool {
+	return s.Model == at.Model && s.LoRA.InitAdapter == at.LoRA.InitAdapter && slices.Equal(s.Data.Train, at.Data.Train) &&
+		slices.Equal(s.Data.Validation, at.Data.Validation) && slices.Equal(s.Data.Retain, at.Data.Retain)
 }
 
 // WithSeed returns the trial that differs from t in its seed alone.
