@@ -206,7 +206,7 @@ func readCandidates(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.La
 // readRungs reads the trials of the ladders, ranks ascending, candidates in their order, seeds in the sweep's order and then
 // extra ones, ascending.
 func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
-	specs, texts := bareSpecs{}, shared{}
+	specs := bareSpecs{}
 	places, err := of.count(ctx, tx)
 	if err != nil {
 		return err
@@ -225,11 +225,10 @@ func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder,
 			return err
 		}
 		var err error
-		if t.Spec, err = specs.decode(spec, rank, seed); err != nil {
+		if f.Trial, err = specs.decode(t, spec, rank, seed); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
-		t.Base, t.Data, t.Backend = texts.text(t.Base), texts.text(t.Data), texts.text(t.Backend)
-		f.Trial, f.Extra = t, !slices.Contains(info.Seeds, seed)
+		f.Extra = !slices.Contains(info.Seeds, seed)
 		all = append(all, f)
 		l := ladders[ladder]
 		if n := len(l.Rungs); n == 0 || l.Rungs[n-1].Rank != rank {
@@ -280,35 +279,37 @@ func readBeside(
 		var ladder int64
 		var spec string
 		var f sweep.TrialFacts
-		t := &f.Trial
+		var t trial.Trial
 		if err := rows.Scan(&ladder, &f.Candidate, &t.ID, &spec, &t.Base, &t.Data, &t.Backend); err != nil {
 			return err
 		}
 		if err := json.Unmarshal([]byte(spec), &t.Spec); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
+		f.Trial = t.Brief()
 		keep(ladder, f)
 		return nil
 	})
 }
 
-// bareSpecs keeps decoded specs by their texts without rank and seed, which places name too: what is left is the same for most
+// bareSpecs keeps trials by the texts of their specs without rank and seed, which places name too: what is left is the same for most
 // trials of a ladder.
-type bareSpecs map[string]trial.Spec
+type bareSpecs map[string]trial.Brief
 
-func (b bareSpecs) decode(text string, rank int, seed int64) (trial.Spec, error) {
+func (b bareSpecs) decode(t trial.Trial, text string, rank int, seed int64) (trial.Brief, error) {
 	// As encode spells them. In a text that has been spelled otherwise nothing is cut, and it is decoded by itself.
 	head, tail, _ := strings.Cut(text, `"lora":{"r":`+strconv.Itoa(rank)+`,`)
 	key := head + "\n" + strings.TrimSuffix(tail, `"seed":`+strconv.FormatInt(seed, 10)+`}`)
-	spec, ok := b[key]
+	brief, ok := b[key]
 	if !ok {
-		if err := decode("spec", text, &spec); err != nil {
-			return trial.Spec{}, err
+		if err := decode("spec", text, &t.Spec); err != nil {
+			return trial.Brief{}, err
 		}
-		b[key] = spec
+		brief = t.Brief()
+		b[key] = brief
 	}
-	spec.LoRA.Rank, spec.Seed = rank, seed
-	return spec, nil
+	brief.ID, brief.Rank, brief.Seed = t.ID, rank, seed
+	return brief, nil
 }
 
 // place orders the seeds of a candidate: the grid's as they were given, extra ones last.
@@ -316,7 +317,7 @@ func place(seeds []int64, t sweep.TrialFacts) int {
 	if t.Extra {
 		return len(seeds)
 	}
-	return slices.Index(seeds, t.Trial.Spec.Seed)
+	return slices.Index(seeds, t.Trial.Seed)
 }
 
 const trialColumns = `t.id, t.spec, t.base, t.data, t.backend`

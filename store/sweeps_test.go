@@ -140,14 +140,14 @@ func TestRegisterFollowsMovedInputs(t *testing.T) {
 	db, id := registered(t)
 	r := registration()
 	r.Ladders[0].Corpus.Path = "/elsewhere/data-1"
-	r.Ladders[0].Rungs[0].Trials[0].Trial.Spec.Model = "/elsewhere/gopher"
+	r.Ladders[0].Rungs[0].Trials[0].Trial.Shared.Spec.Model = "/elsewhere/gopher"
 	if err := db.Register(t.Context(), id, r); err != nil {
 		t.Fatalf("Register() = %v", err)
 	}
 	got := snapshot(t, db, id).Ladders[0]
-	if got.Corpus.Path != "/elsewhere/data-1" || got.Rungs[0].Trials[0].Trial.Spec.Model != "/elsewhere/gopher" {
+	if got.Corpus.Path != "/elsewhere/data-1" || got.Rungs[0].Trials[0].Trial.Spec().Model != "/elsewhere/gopher" {
 		t.Errorf("the corpus is at %s and the model at %s, want where they moved to",
-			got.Corpus.Path, got.Rungs[0].Trials[0].Trial.Spec.Model)
+			got.Corpus.Path, got.Rungs[0].Trials[0].Trial.Spec().Model)
 	}
 }
 
@@ -166,8 +166,10 @@ func TestSnapshotHolds(t *testing.T) {
 		"rungs":      func(r *sweep.Registration) { r.Ladders[0].Rungs = r.Ladders[0].Rungs[:1] },
 		"seeds":      func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials = r.Ladders[0].Rungs[0].Trials[:1] },
 		"last trial": func(r *sweep.Registration) { r.Ladders[0].Rungs[1].Trials[1].Trial = makeTrial(64, 2, 2) },
-		"place":      func(r *sweep.Registration) { r.Ladders[0].Rungs[1].Trials[0].Trial.Spec.Data.Train = []string{"/elsewhere"} },
-		"reference":  func(r *sweep.Registration) { r.Ladders[0].Reference = r.Ladders[0].Rungs[0].Trials },
+		"place": func(r *sweep.Registration) {
+			r.Ladders[0].Rungs[1].Trials[0].Trial.Shared.Spec.Data.Train = []string{"/elsewhere"}
+		},
+		"reference": func(r *sweep.Registration) { r.Ladders[0].Reference = r.Ladders[0].Rungs[0].Trials },
 	} {
 		r := registration()
 		change(&r)

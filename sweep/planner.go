@@ -242,7 +242,7 @@ func (l *Ladder) holds(p *LadderPlan) bool {
 		}
 	}
 	for i := range l.Scouts {
-		if first := p.Rungs[0].Trials[0].Trial.Spec; !l.Scouts[i].Trial.Spec.LiesAt(&first) {
+		if !l.Scouts[i].Trial.Shared.Spec.LiesAt(&p.Rungs[0].Trials[0].Trial.Shared.Spec) {
 			return false
 		}
 	}
@@ -260,7 +260,7 @@ func holdTrials(facts []TrialFacts, planned []PlannedTrial) bool {
 			}
 			left = left[1:]
 		}
-		if len(planned) == 0 || !t.Trial.Spec.LiesAt(&planned[0].Trial.Spec) {
+		if len(planned) == 0 || !t.Trial.Shared.Spec.LiesAt(&planned[0].Trial.Shared.Spec) {
 			return false
 		}
 	}
@@ -281,7 +281,7 @@ func (r Registration) WithNoise(ctx context.Context, h History, info Info) (Regi
 	}
 	r.NoiseSource = plateau.NoiseDefault
 	for _, l := range r.Ladders {
-		t := l.Rungs[0].Trials[0].Trial
+		t := l.Rungs[0].Trials[0].Trial.Shared
 		finished, err := h.FinishedLadders(ctx, t.Base, t.Data, t.Spec.Train)
 		if err != nil {
 			return r, err

@@ -232,7 +232,7 @@ func (r *run) draw(ctx context.Context) error {
 	if err := r.refresh(ctx, anew...); err != nil {
 		return err
 	}
-	added := func(t *TrialFacts) bool { return (t.Extra || t.Trial.Spec.Shrink != nil) && len(t.Attempts) == 0 }
+	added := func(t *TrialFacts) bool { return (t.Extra || t.Trial.Spec().Shrink != nil) && len(t.Attempts) == 0 }
 	return r.snapshot.distinct(anew, added, func(ladder int, t *TrialFacts) error { return r.adoptFolders(ctx, ladder, t) })
 }
 
@@ -310,18 +310,18 @@ func (l Ladder) trial(id trial.ID) trial.Trial {
 	for _, r := range l.Rungs {
 		for _, t := range r.Trials {
 			if t.Trial.ID == id {
-				return t.Trial
+				return t.Trial.Trial()
 			}
 		}
 	}
 	for _, t := range l.Scouts {
 		if t.Trial.ID == id {
-			return t.Trial
+			return t.Trial.Trial()
 		}
 	}
 	for _, t := range l.Reference {
 		if t.Trial.ID == id {
-			return t.Trial
+			return t.Trial.Trial()
 		}
 	}
 	panic(fmt.Sprintf("ladder %d has no trial %s", l.Index, id))

@@ -54,7 +54,7 @@ func (r *run) adoptFolders(ctx context.Context, ladder int, t *TrialFacts) error
 			continue
 		}
 		r.Log.Info("adopt an attempt that the database does not know", "attempt", id)
-		l := Launch{Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Trial: t.Trial.ID, Number: id.Number()}
+		l := Launch{Ladder: ladder, Rank: t.Trial.Rank, Trial: t.Trial.ID, Number: id.Number()}
 		a := r.assignment(l)
 		a.Sweep = "" // which sweep launched it is lost with the database
 		if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, a, time.Now().UTC()); err != nil {
@@ -107,9 +107,9 @@ func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts) error
 const startPatience = 10 * time.Second
 
 func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
-	now, train := time.Now(), t.Trial.Spec.Train
+	now, train := time.Now(), t.Trial.Spec().Train
 	a := &LiveAttempt{
-		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: t.Trial.Spec.TotalSteps(),
+		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Rank, Seed: t.seed(), Steps: t.Trial.Spec().TotalSteps(),
 		Epochs:  train.EpochsAt(train.Steps, r.snapshot.Ladders[ladder].Corpus.TrainSequences),
 		Started: now, Step: t.LastStep, Up: f.LastSeq > 0, Compiled: t.LastStep > 0, Memory: t.Memory,
 		Outcome: f.Outcome, endedAt: now, seq: f.LastSeq, orphan: true,

@@ -19,7 +19,7 @@ func (a *app) expand(ctx context.Context, db *store.DB, s sweep.Snapshot, g grid
 		return choice, sweep.Registration{}, err
 	}
 	if len(s.Ladders) > 0 {
-		g = g.WithDtype(s.Ladders[0].Rungs[0].Trials[0].Trial.Spec.Train.Dtype) // another machine may be faster in the other
+		g = g.WithDtype(s.Ladders[0].Rungs[0].Trials[0].Trial.Spec().Train.Dtype) // another machine may be faster in the other
 	}
 	r, err := a.readInputs(ctx, choice, filepath.Dir(s.Sweep.GridPath), g)
 	if err != nil {
