@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -204,38 +205,45 @@ func readCandidates(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.La
 }
 
 // readRungs reads the trials of the ladders, ranks ascending, candidates in their order, seeds in the sweep's order and then
-// extra ones, ascending.
+// extra ones, ascending. The trials of a rung's candidate differ in their seeds alone, so one of them is read in full.
 func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
-	specs := bareSpecs{}
 	places, err := of.count(ctx, tx)
 	if err != nil {
 		return err
 	}
-	all := make([]sweep.TrialFacts, 0, places) // each rung has a part of it
-	rows, err := tx.QueryContext(ctx, `SELECT lt.ladder_id, lt.rank, lt.candidate, lt.seed, t.id, t.spec, t.base, t.data, t.backend
-		FROM ladders l JOIN rung_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
-		WHERE `+of.where+` ORDER BY l.position, lt.rank, lt.candidate, lt.seed`, of.args...)
+	specs, all := bareSpecs{}, make([]sweep.TrialFacts, 0, places) // each rung has a part of it
+	// A bare column beside min() is taken from the row of the minimum. CROSS JOIN keeps the order of the places, which is that of their key.
+	rows, err := tx.QueryContext(ctx, `SELECT r.ladder_id, r.rank, r.candidate, r.seeds, r.trials, `+trialColumns+`
+		FROM (SELECT lt.ladder_id, lt.rank, lt.candidate, min(lt.seed), lt.trial_id AS first, group_concat(lt.seed) AS seeds,
+				group_concat(lt.trial_id) AS trials
+			FROM ladders l JOIN rung_trials lt ON lt.ladder_id = l.id WHERE `+of.where+` GROUP BY l.position, lt.rank, lt.candidate) r
+		CROSS JOIN trial_specs t ON t.id = r.first`, of.args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
-		var ladder, seed int64
-		var rank int
+		var ladder int64
+		var rank, candidate int
+		var seeds, trials, spec string
 		var t trial.Trial
-		var f sweep.TrialFacts
-		var spec string
-		if err := rows.Scan(&ladder, &rank, &f.Candidate, &seed, &t.ID, &spec, &t.Base, &t.Data, &t.Backend); err != nil {
+		if err := rows.Scan(&ladder, &rank, &candidate, &seeds, &trials, &t.ID, &spec, &t.Base, &t.Data, &t.Backend); err != nil {
 			return err
 		}
-		var err error
-		if f.Trial, err = specs.decode(t, spec, rank, seed); err != nil {
+		brief, err := specs.decode(t, spec, rank)
+		if err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
-		f.Extra = !slices.Contains(info.Seeds, seed)
-		all = append(all, f)
 		l := ladders[ladder]
 		if n := len(l.Rungs); n == 0 || l.Rungs[n-1].Rank != rank {
 			l.Rungs = append(l.Rungs, sweep.Rung{Rank: rank})
 		}
 		last := &l.Rungs[len(l.Rungs)-1]
-		last.Trials = all[len(all)-len(last.Trials)-1 : len(all) : len(all)]
+		begin := len(all) - len(last.Trials)
+		for seed, id := range pairs(seeds, trials) {
+			if brief.Seed, err = strconv.ParseInt(seed, 10, 64); err != nil {
+				return err
+			}
+			brief.ID = trial.ID(id)
+			all = append(all, sweep.TrialFacts{Trial: brief, Candidate: candidate, Extra: !slices.Contains(info.Seeds, brief.Seed)})
+		}
+		last.Trials = all[begin:len(all):len(all)]
 		return nil
 	})
 	for _, l := range ladders {
@@ -292,24 +300,48 @@ func readBeside(
 	})
 }
 
-// bareSpecs keeps trials by the texts of their specs without rank and seed, which places name too: what is left is the same for most
-// trials of a ladder.
-type bareSpecs map[string]trial.Brief
-
-func (b bareSpecs) decode(t trial.Trial, text string, rank int, seed int64) (trial.Brief, error) {
-	// As encode spells them. In a text that has been spelled otherwise nothing is cut, and it is decoded by itself.
-	head, tail, _ := strings.Cut(text, `"lora":{"r":`+strconv.Itoa(rank)+`,`)
-	key := head + "\n" + strings.TrimSuffix(tail, `"seed":`+strconv.FormatInt(seed, 10)+`}`)
-	brief, ok := b[key]
-	if !ok {
-		if err := decode("spec", text, &t.Spec); err != nil {
-			return trial.Brief{}, err
+// pairs yields what stands at the same place in two lists separated by commas.
+func pairs(a, b string) iter.Seq2[string, string] {
+	return func(yield func(a, b string) bool) {
+		for more := true; more; {
+			var first, second string
+			first, a, more = strings.Cut(a, ",")
+			second, b, _ = strings.Cut(b, ",")
+			if !yield(first, second) {
+				return
+			}
 		}
-		brief = t.Brief()
-		b[key] = brief
 	}
-	brief.ID, brief.Rank, brief.Seed = t.ID, rank, seed
+}
+
+// bareSpecs keeps trials by the texts of their specs without rank, alpha and seed: what is left is the same for most trials of a ladder.
+type bareSpecs map[string]*trial.Shared
+
+func (b bareSpecs) decode(t trial.Trial, text string, rank int) (trial.Brief, error) {
+	key, alpha, ok := bare(text, rank)
+	key += "\n" + t.Base + "\n" + t.Data + "\n" + t.Backend
+	if known := b[key]; ok && known != nil {
+		v, err := strconv.ParseFloat(alpha, 64)
+		return trial.Brief{ID: t.ID, Rank: rank, Alpha: v, Shared: known}, err
+	}
+	if err := decode("spec", text, &t.Spec); err != nil {
+		return trial.Brief{}, err
+	}
+	brief := t.Brief()
+	b[key] = brief.Shared
 	return brief, nil
+}
+
+// bare cuts rank, alpha and seed out of the text of a spec, as encode spells it; ok is false where it was spelled otherwise. Of what may
+// be spelled alike data comes before, and nothing after.
+func bare(text string, rank int) (key, alpha string, ok bool) {
+	before, seed := `"lora":{"r":`+strconv.Itoa(rank)+`,"lora_alpha":`, `,"seed":`
+	i, k := strings.LastIndex(text, before), strings.LastIndex(text, seed)
+	if i < 0 || k < i {
+		return text, "", false
+	}
+	alpha, middle, ok := strings.Cut(text[i+len(before):k], ",")
+	return text[:i] + middle + strings.TrimLeft(text[k+len(seed):], "-0123456789"), alpha, ok
 }
 
 // place orders the seeds of a candidate: the grid's as they were given, extra ones last.
