@@ -43,18 +43,19 @@ type PlannedTrial struct {
 // backend.
 func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPlan {
 	l.Corpus = corpus
-	shared := map[*trial.Shared]*trial.Shared{}
+	families := map[*trial.Shared]trial.Family{}
 	on := func(trials []PlannedTrial, start string) []PlannedTrial {
 		trials = slices.Clone(trials)
 		for i, t := range trials {
-			s, known := shared[t.Trial.Shared]
+			family, known := families[t.Trial.Shared]
 			if !known {
-				s = &trial.Shared{Spec: t.Trial.Shared.Spec, Base: l.Model.Fingerprint, Data: corpus.Fingerprint, Backend: backend}
+				s := &trial.Shared{Spec: t.Trial.Shared.Spec, Base: l.Model.Fingerprint, Data: corpus.Fingerprint, Backend: backend}
 				s.Spec.LoRA.InitAdapterSHA256 = start
 				s.Spec.Train = s.Spec.Train.OnRows(corpus.TrainSequences)
-				shared[t.Trial.Shared] = s
+				family = s.Family()
+				families[t.Trial.Shared] = family
 			}
-			trials[i].Trial = s.With(t.Trial.Rank, t.Trial.Alpha, t.Trial.Seed)
+			trials[i].Trial = family.With(t.Trial.Rank, t.Trial.Alpha, t.Trial.Seed)
 		}
 		return trials
 	}

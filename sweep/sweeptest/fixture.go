@@ -89,15 +89,15 @@ func TunedRegistration(rates, alphas []float64, ranks []int, seeds []int64) swee
 			Corpus:     trial.CorpusInfo{Fingerprint: "data", Path: "/cache/data", TrainSequences: 100, ValidationSequences: 10},
 			Candidates: candidates,
 		}
-		var shared []*trial.Shared
+		var families []trial.Family
 		for _, rate := range rates {
-			shared = append(shared, TrialAt(rate, alpha, 1, 0).Brief().Shared)
+			families = append(families, TrialAt(rate, alpha, 1, 0).Brief().Shared.Family())
 		}
 		for _, rank := range ranks {
 			rung := sweep.RungPlan{Rank: rank}
 			for c := range rates {
 				for _, seed := range seeds {
-					rung.Trials = append(rung.Trials, sweep.PlannedTrial{Candidate: c, Trial: shared[c].With(rank, alpha, seed)})
+					rung.Trials = append(rung.Trials, sweep.PlannedTrial{Candidate: c, Trial: families[c].With(rank, alpha, seed)})
 				}
 			}
 			plan.Rungs = append(plan.Rungs, rung)

@@ -1,5 +1,12 @@
 package trial
 
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
 // Brief is a trial in few bytes: a large sweep holds hundreds of thousands, which differ in little but rank, alpha and seed.
 type Brief struct {
 	ID     ID
@@ -41,13 +48,32 @@ func (b Brief) Trial() Trial {
 }
 
 // WithSeed returns the trial that differs in its seed alone.
-func (b Brief) WithSeed(seed int64) Brief { return b.Shared.With(b.Rank, b.Alpha, seed) }
+func (b Brief) WithSeed(seed int64) Brief { return b.Shared.Family().With(b.Rank, b.Alpha, seed) }
 
-// With returns the trial of this rank, alpha and seed.
-func (s *Shared) With(rank int, alpha float64, seed int64) Brief {
-	b := Brief{Rank: rank, Alpha: alpha, Seed: seed, Shared: s}
-	b.ID = New(b.Spec(), s.Base, s.Data, s.Backend).ID
-	return b
+// Family makes the trials that share what they share.
+type Family struct {
+	shared             *Shared
+	head, middle, tail []byte // of what their identities are made of, between the numbers
+}
+
+// Family prepares to make trials.
+func (s *Shared) Family() Family {
+	body, lora, seed := canonical(s.Spec, s.Base, s.Data, s.Backend), []byte(`"lora":{"r":0,"lora_alpha":0`), []byte(`,"seed":0`)
+	// The last: what comes before may be spelled alike in a text that the grid gives.
+	i, k := bytes.LastIndex(body, lora), bytes.LastIndex(body, seed)
+	return Family{s, body[: i+len(`"lora":{"r":`) : i+len(`"lora":{"r":`)], body[i+len(lora) : k+len(`,"seed":`)], body[k+len(seed):]}
+}
+
+// With returns the trial of this rank, alpha and seed, as New does.
+func (f Family) With(rank int, alpha float64, seed int64) Brief {
+	number, err := json.Marshal(alpha)
+	if err != nil {
+		panic(fmt.Sprintf("alpha %g: JSON cannot write it: %v", alpha, err))
+	}
+	body := append(strconv.AppendInt(f.head, int64(rank), 10), `,"lora_alpha":`...)
+	body = append(append(body, number...), f.middle...)
+	body = append(strconv.AppendInt(body, seed, 10), f.tail...)
+	return Brief{ID: identify(body), Rank: rank, Alpha: alpha, Seed: seed, Shared: f.shared}
 }
 
 // Changed returns the trial of another spec on the same inputs.
