@@ -314,12 +314,14 @@ func pairs(a, b string) iter.Seq2[string, string] {
 	}
 }
 
-// bareSpecs keeps trials by the texts of their specs without rank, alpha and seed: what is left is the same for most trials of a ladder.
-type bareSpecs map[string]*trial.Shared
+// bareSpecs keeps what trials share by the texts of their specs without rank, alpha and seed, which are the same for most trials of a
+// ladder.
+type bareSpecs map[bareSpec]*trial.Shared
+
+type bareSpec struct{ head, middle, tail, base, data, backend string }
 
 func (b bareSpecs) decode(t trial.Trial, text string, rank int) (trial.Brief, error) {
-	key, alpha, ok := bare(text, rank)
-	key += "\n" + t.Base + "\n" + t.Data + "\n" + t.Backend
+	key, alpha, ok := bare(t, text, rank)
 	if known := b[key]; ok && known != nil {
 		v, err := strconv.ParseFloat(alpha, 64)
 		return trial.Brief{ID: t.ID, Rank: rank, Alpha: v, Shared: known}, err
@@ -328,20 +330,23 @@ func (b bareSpecs) decode(t trial.Trial, text string, rank int) (trial.Brief, er
 		return trial.Brief{}, err
 	}
 	brief := t.Brief()
-	b[key] = brief.Shared
+	if ok {
+		b[key] = brief.Shared
+	}
 	return brief, nil
 }
 
 // bare cuts rank, alpha and seed out of the text of a spec, as encode spells it; ok is false where it was spelled otherwise. Of what may
 // be spelled alike data comes before, and nothing after.
-func bare(text string, rank int) (key, alpha string, ok bool) {
+func bare(t trial.Trial, text string, rank int) (key bareSpec, alpha string, ok bool) {
 	before, seed := `"lora":{"r":`+strconv.Itoa(rank)+`,"lora_alpha":`, `,"seed":`
 	i, k := strings.LastIndex(text, before), strings.LastIndex(text, seed)
 	if i < 0 || k < i {
-		return text, "", false
+		return key, "", false
 	}
 	alpha, middle, ok := strings.Cut(text[i+len(before):k], ",")
-	return text[:i] + middle + strings.TrimLeft(text[k+len(seed):], "-0123456789"), alpha, ok
+	tail := strings.TrimLeft(text[k+len(seed):], "-0123456789")
+	return bareSpec{text[:i], middle, tail, t.Base, t.Data, t.Backend}, alpha, ok
 }
 
 // place orders the seeds of a candidate: the grid's as they were given, extra ones last.

@@ -93,18 +93,20 @@ func warnOfConstant(t trial.TrainSpec, found *findings) {
 // rungs plans a cell's trials for every rank, candidate and seed: here a rank becomes trials. Of a candidate's settings, specs being those
 // at the first rank, alpha alone depends on the rank.
 func (r Resolved) rungs(axes []key, candidates [][]int, specs []trial.Spec, ranks []int) []sweep.RungPlan {
-	shared := make([]*trial.Shared, len(specs))
+	shared, specs := make([]*trial.Shared, len(specs)), slices.Clone(specs)
 	for c, s := range specs {
 		shared[c] = trial.Trial{Spec: s}.Brief().Shared
 	}
+	alpha := slices.IndexFunc(axes, func(k key) bool { return k.path == "lora.alpha" })
 	rungs := make([]sweep.RungPlan, len(ranks))
 	for i, rank := range ranks {
 		rungs[i].Rank = rank
 		rungs[i].Trials = make([]sweep.PlannedTrial, 0, len(candidates)*len(r.Seeds))
 		for c, at := range candidates {
-			alpha := r.spec(axes, at, rank).LoRA.Alpha
+			specs[c].LoRA.Rank = rank
+			axes[alpha].axis.set(&specs[c], &r.Grid, at[alpha])
 			for _, seed := range r.Seeds {
-				t := trial.Brief{Rank: rank, Alpha: alpha, Seed: seed, Shared: shared[c]}
+				t := trial.Brief{Rank: rank, Alpha: specs[c].LoRA.Alpha, Seed: seed, Shared: shared[c]}
 				rungs[i].Trials = append(rungs[i].Trials, sweep.PlannedTrial{Candidate: c, Trial: t})
 			}
 		}

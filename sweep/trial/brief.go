@@ -53,7 +53,7 @@ func (b Brief) WithSeed(seed int64) Brief { return b.Shared.Family().With(b.Rank
 // Family makes the trials that share what they share.
 type Family struct {
 	shared             *Shared
-	head, middle, tail []byte // of what their identities are made of, between the numbers
+	head, middle, tail []byte // what their identities are made of, beside the numbers
 }
 
 // Family prepares to make trials.
@@ -61,7 +61,7 @@ func (s *Shared) Family() Family {
 	body, lora, seed := canonical(s.Spec, s.Base, s.Data, s.Backend), []byte(`"lora":{"r":0,"lora_alpha":0`), []byte(`,"seed":0`)
 	// The last: what comes before may be spelled alike in a text that the grid gives.
 	i, k := bytes.LastIndex(body, lora), bytes.LastIndex(body, seed)
-	return Family{s, body[: i+len(`"lora":{"r":`) : i+len(`"lora":{"r":`)], body[i+len(lora) : k+len(`,"seed":`)], body[k+len(seed):]}
+	return Family{s, body[:i+len(`"lora":{"r":`)], body[i+len(lora) : k+len(`,"seed":`)], body[k+len(seed):]}
 }
 
 // With returns the trial of this rank, alpha and seed, as New does.
@@ -70,7 +70,8 @@ func (f Family) With(rank int, alpha float64, seed int64) Brief {
 	if err != nil {
 		panic(fmt.Sprintf("alpha %g: JSON cannot write it: %v", alpha, err))
 	}
-	body := append(strconv.AppendInt(f.head, int64(rank), 10), `,"lora_alpha":`...)
+	var room [2048]byte // on the stack: a large sweep comes here 270,000 times
+	body := append(strconv.AppendInt(append(room[:0], f.head...), int64(rank), 10), `,"lora_alpha":`...)
 	body = append(append(body, number...), f.middle...)
 	body = append(strconv.AppendInt(body, seed, 10), f.tail...)
 	return Brief{ID: identify(body), Rank: rank, Alpha: alpha, Seed: seed, Shared: f.shared}
