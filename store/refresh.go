@@ -114,7 +114,7 @@ func readAnew(ctx context.Context, tx *sql.Tx, s sweep.Snapshot, positions []int
 	if err != nil {
 		return err
 	}
-	of := part{`l.sweep_id = ?1 AND l.position IN (SELECT value FROM json_each(?2))`, []any{s.Sweep.ID, list}}
+	of := part{`l.sweep_id = ?1 AND l.position IN (SELECT value FROM json_each(?2))`, []any{s.Sweep.ID, list}, true}
 	fresh := sweep.Snapshot{Sweep: s.Sweep}
 	for _, i := range slices.Compact(slices.Sorted(slices.Values(positions))) {
 		l := s.Ladders[i]

@@ -51,9 +51,10 @@ func selectSweep(ctx context.Context, tx *sql.Tx, id int64) (sweep.Info, error) 
 type part struct {
 	where string
 	args  []any
+	few   bool // a few ladders of many
 }
 
-func wholeSweep(id int64) part { return part{`l.sweep_id = ?1`, []any{id}} }
+func wholeSweep(id int64) part { return part{where: `l.sweep_id = ?1`, args: []any{id}} }
 
 // trials yields the ids of the ladders' trials, scouts and references among them.
 func (p part) trials() string {
@@ -70,10 +71,10 @@ func (p part) count(ctx context.Context, tx *sql.Tx) (places int, err error) {
 	return places, err
 }
 
-// attempts is a condition on attempts a: that they are of the ladders' trials. Of a whole sweep each attempt is looked up: a list of all
-// trials, made for every query, takes seconds where few of them were begun.
+// attempts is a condition on attempts a: that they are of the ladders' trials. Of a few ladders their trials are listed; of a whole sweep
+// each attempt is looked up: a list of all trials, made for every query, takes seconds where few of them were begun.
 func (p part) attempts() string {
-	if len(p.args) > 1 {
+	if p.few {
 		return `a.trial_id IN (` + p.trials() + `)`
 	}
 	var places []string
