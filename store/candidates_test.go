@@ -22,7 +22,7 @@ func TestViewRungsChoosesAsTheDomainDoes(t *testing.T) {
 	if err := db.Register(t.Context(), id, r); err != nil {
 		t.Fatal(err)
 	}
-	var trials []trial.Trial
+	var trials []trial.Brief
 	for _, t := range r.Ladders[0].Rungs[0].Trials {
 		trials = append(trials, t.Trial)
 	}

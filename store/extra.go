@@ -29,8 +29,8 @@ func (d *DB) AddTrials(ctx context.Context, ladder int64, trials []sweep.ExtraTr
 			return err
 		}
 		for _, t := range trials {
-			if t.Trial.Spec.Shrink == nil && slices.Contains(seeds, t.Trial.Spec.Seed) {
-				return fmt.Errorf("trial %s: seed %d is one of the grid's", t.Trial.ID, t.Trial.Spec.Seed)
+			if t.Trial.Spec().Shrink == nil && slices.Contains(seeds, t.Trial.Seed) {
+				return fmt.Errorf("trial %s: seed %d is one of the grid's", t.Trial.ID, t.Trial.Seed)
 			}
 			if err := addTrial(ctx, tx, ladder, t); err != nil {
 				return err
@@ -47,8 +47,8 @@ func (d *DB) AddTrials(ctx context.Context, ladder int64, trials []sweep.ExtraTr
 func addTrial(ctx context.Context, tx *sql.Tx, ladder int64, t sweep.ExtraTrial) error {
 	var there trial.ID
 	err := tx.QueryRowContext(ctx, `SELECT trial_id FROM rung_trials WHERE ladder_id = ? AND rank = ? AND candidate = ? AND seed = ?`,
-		ladder, t.Rank, t.Candidate, t.Trial.Spec.Seed).Scan(&there)
-	if t.Trial.Spec.Shrink != nil {
+		ladder, t.Rank, t.Candidate, t.Trial.Seed).Scan(&there)
+	if t.Trial.Spec().Shrink != nil {
 		err = tx.QueryRowContext(ctx, `SELECT trial_id FROM scout_trials WHERE ladder_id = ? AND rank = ? AND candidate = ?`,
 			ladder, t.Rank, t.Candidate).Scan(&there)
 	}
@@ -56,7 +56,7 @@ func addTrial(ctx context.Context, tx *sql.Tx, ladder int64, t sweep.ExtraTrial)
 	case err == nil && there == t.Trial.ID:
 		return nil
 	case err == nil:
-		return fmt.Errorf("rank %d: seed %d is trial %s, not %s", t.Rank, t.Trial.Spec.Seed, there, t.Trial.ID)
+		return fmt.Errorf("rank %d: seed %d is trial %s, not %s", t.Rank, t.Trial.Seed, there, t.Trial.ID)
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
@@ -66,13 +66,13 @@ func addTrial(ctx context.Context, tx *sql.Tx, ladder int64, t sweep.ExtraTrial)
 	if err != nil {
 		return err
 	}
-	if !rung || t.Trial.Spec.LoRA.Rank != t.Rank {
+	if !rung || t.Trial.Rank != t.Rank {
 		return fmt.Errorf("trial %s: the ladder has no candidate %d of rank %d, or the trial another rank", t.Trial.ID, t.Candidate, t.Rank)
 	}
 	if err := upsertTrial(ctx, tx, t.Trial); err != nil {
 		return err
 	}
-	if t.Trial.Spec.Shrink != nil {
+	if t.Trial.Spec().Shrink != nil {
 		_, err = tx.ExecContext(ctx, `INSERT INTO scout_trials (ladder_id, rank, candidate, trial_id) VALUES (?, ?, ?, ?)`,
 			ladder, t.Rank, t.Candidate, t.Trial.ID)
 		return err

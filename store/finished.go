@@ -69,7 +69,7 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 	for _, l := range ladders {
 		f := sweep.FinishedLadder{Sweep: info.Name}
 		for _, r := range l.Rungs {
-			t := r.ChosenRung().Trials[0].Trial
+			t := r.ChosenRung().Trials[0].Trial.Shared
 			if t.Base != base || t.Data != data || t.Spec.Train != train {
 				continue
 			}

@@ -49,7 +49,7 @@ func info(name string) sweep.Info {
 	}
 }
 
-func makeTrial(alpha float64, rank int, seed int64) trial.Trial {
+func makeTrial(alpha float64, rank int, seed int64) trial.Brief {
 	return trial.New(trial.Spec{
 		Model: "builtin:gopher",
 		Data:  trial.DataSpec{Train: []string{"builtin:go-doc"}, ValidationSplit: 0.1, SequenceLength: 64, Shuffle: true},
@@ -61,7 +61,7 @@ func makeTrial(alpha float64, rank int, seed int64) trial.Trial {
 			MaxGradNorm: 1, EvalSteps: 2, Dtype: "float32",
 		},
 		Seed: seed,
-	}, "base-1", "data-1", "xla-cpu 0.11.2")
+	}, "base-1", "data-1", "xla-cpu 0.11.2").Brief()
 }
 
 // registration has two ladders (alpha 16 and 32) of ranks 1 and 2.
@@ -153,10 +153,10 @@ func script(valLoss float64) []trial.Event {
 }
 
 // launch begins an attempt and appends its events.
-func launch(t *testing.T, db *store.DB, tr trial.Trial, number int, events []trial.Event) {
+func launch(t *testing.T, db *store.DB, tr trial.Brief, number int, events []trial.Event) {
 	t.Helper()
 	id := attempt(tr, number)
-	a := trial.Assignment{Attempt: id, Sweep: "first", Trial: tr, Platform: "xla:cpu"}
+	a := trial.Assignment{Attempt: id, Sweep: "first", Trial: tr.Trial(), Platform: "xla:cpu"}
 	if err := db.BeginAttempt(t.Context(), tr.ID, number, a, moment(90+number)); err != nil {
 		t.Fatalf("BeginAttempt(%s) = %v", id, err)
 	}
@@ -165,7 +165,7 @@ func launch(t *testing.T, db *store.DB, tr trial.Trial, number int, events []tri
 	}
 }
 
-func attempt(tr trial.Trial, number int) trial.AttemptID {
+func attempt(tr trial.Brief, number int) trial.AttemptID {
 	return trial.NewAttemptID(tr.ID, number)
 }
 

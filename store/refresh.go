@@ -37,6 +37,27 @@ func (d *DB) Refresh(ctx context.Context, s sweep.Snapshot, anew ...int) (sweep.
 	return next, nil
 }
 
+// Current brings a snapshot up to date of which no trial may have been added unseen, as another coordinator of the sweep may have until its
+// lease was taken over.
+func (d *DB) Current(ctx context.Context, s sweep.Snapshot) (sweep.Snapshot, error) {
+	known := 0
+	for _, l := range s.Ladders {
+		l.Each(func(int, *sweep.TrialFacts) { known++ })
+	}
+	var there int
+	err := d.read(ctx, func(tx *sql.Tx) (err error) {
+		there, err = wholeSweep(s.Sweep.ID).count(ctx, tx)
+		return err
+	})
+	switch {
+	case err != nil:
+		return sweep.Snapshot{}, fmt.Errorf("count the trials of sweep %d: %w", s.Sweep.ID, err)
+	case there != known:
+		return d.Snapshot(ctx, s.Sweep.ID)
+	}
+	return d.Refresh(ctx, s)
+}
+
 // attemptsSince yields the attempts that were begun, or had no outcome, when facts were last read.
 const attemptsSince = `(SELECT id, trial_id FROM attempts WHERE id > ?1
 	UNION ALL SELECT id, trial_id FROM attempts WHERE id IN (SELECT value FROM json_each(?2)))`
@@ -93,7 +114,7 @@ func readAnew(ctx context.Context, tx *sql.Tx, s sweep.Snapshot, positions []int
 	if err != nil {
 		return err
 	}
-	of := part{`l.sweep_id = ?1 AND l.position IN (SELECT value FROM json_each(?2))`, []any{s.Sweep.ID, list}}
+	of := part{`l.sweep_id = ?1 AND l.position IN (SELECT value FROM json_each(?2))`, []any{s.Sweep.ID, list}, true}
 	fresh := sweep.Snapshot{Sweep: s.Sweep}
 	for _, i := range slices.Compact(slices.Sorted(slices.Values(positions))) {
 		l := s.Ladders[i]

@@ -51,7 +51,7 @@ func checkPlan(r sweep.Registration, seeds []int64) error {
 			}
 		}
 		for _, t := range l.Reference {
-			if spec := t.Trial.Spec; !spec.LoRA.Full || !slices.Contains(seeds, spec.Seed) {
+			if spec := t.Trial.Spec(); !spec.LoRA.Full || !slices.Contains(seeds, spec.Seed) {
 				return fmt.Errorf("ladder %d: trial %s of seed %d is no reference", i, t.Trial.ID, spec.Seed)
 			}
 		}
@@ -70,7 +70,7 @@ func checkRung(r sweep.RungPlan, candidates int, seeds []int64) error {
 	}
 	seen := map[place]bool{}
 	for _, t := range r.Trials {
-		spec, at := t.Trial.Spec, place{t.Candidate, t.Trial.Spec.Seed}
+		spec, at := t.Trial.Spec(), place{t.Candidate, t.Trial.Seed}
 		if spec.LoRA.Rank != r.Rank || !slices.Contains(seeds, spec.Seed) || t.Candidate < 0 || t.Candidate >= candidates || seen[at] {
 			return fmt.Errorf("trial %s has rank %d, candidate %d and seed %d", t.Trial.ID, spec.LoRA.Rank, t.Candidate, spec.Seed)
 		}
@@ -135,7 +135,7 @@ func insertTrials(ctx context.Context, tx *sql.Tx, places []trialPlace) error {
 			return err
 		}
 		if err := placeTrial(each, tx, p); err != nil {
-			return fmt.Errorf("ladder %d, rank %d, seed %d: %w", p.ladder, p.rank, p.trial.Trial.Spec.Seed, err)
+			return fmt.Errorf("ladder %d, rank %d, seed %d: %w", p.ladder, p.rank, p.trial.Trial.Seed, err)
 		}
 	}
 	return nil
@@ -180,22 +180,22 @@ func placeTrial(ctx context.Context, tx *sql.Tx, p trialPlace) (err error) {
 	t := p.trial
 	if p.rank == 0 {
 		_, err = tx.ExecContext(ctx, `INSERT INTO reference_trials (ladder_id, candidate, seed, trial_id) VALUES (?, ?, ?, ?)`,
-			p.ladder, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
+			p.ladder, t.Candidate, t.Trial.Seed, t.Trial.ID)
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO rung_trials (ladder_id, rank, candidate, seed, trial_id) VALUES (?, ?, ?, ?, ?)`,
-		p.ladder, p.rank, t.Candidate, t.Trial.Spec.Seed, t.Trial.ID)
+		p.ladder, p.rank, t.Candidate, t.Trial.Seed, t.Trial.ID)
 	return err
 }
 
 // upsertTrial writes a trial, or the places of its inputs where it is known already.
-func upsertTrial(ctx context.Context, tx *sql.Tx, t trial.Trial) error {
-	spec, err := encode(t.Spec)
+func upsertTrial(ctx context.Context, tx *sql.Tx, t trial.Brief) error {
+	spec, err := encode(t.Spec())
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO trial_specs (id, spec, base, data, backend) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET spec = excluded.spec WHERE spec <> excluded.spec`, t.ID, spec, t.Base, t.Data, t.Backend)
+		ON CONFLICT (id) DO UPDATE SET spec = excluded.spec WHERE spec <> excluded.spec`, t.ID, spec, t.Shared.Base, t.Shared.Data, t.Shared.Backend)
 	if err != nil {
 		return fmt.Errorf("trial %s: %w", t.ID, err)
 	}
@@ -251,7 +251,7 @@ func sameTrials(stored sweep.Ladder, l sweep.LadderPlan) error {
 		}
 		for j, t := range grid {
 			if t.Trial.ID != plan.Trials[j].Trial.ID {
-				return fmt.Errorf("rank %d, seed %d is trial %s, not %s", rung.Rank, t.Trial.Spec.Seed, t.Trial.ID, plan.Trials[j].Trial.ID)
+				return fmt.Errorf("rank %d, seed %d is trial %s, not %s", rung.Rank, t.Trial.Seed, t.Trial.ID, plan.Trials[j].Trial.ID)
 			}
 		}
 	}
@@ -264,7 +264,7 @@ func sameReference(stored []sweep.TrialFacts, plan []sweep.PlannedTrial) error {
 	}
 	for i, t := range stored {
 		if t.Trial.ID != plan[i].Trial.ID {
-			return fmt.Errorf("its reference's seed %d is trial %s, not %s", t.Trial.Spec.Seed, t.Trial.ID, plan[i].Trial.ID)
+			return fmt.Errorf("its reference's seed %d is trial %s, not %s", t.Trial.Seed, t.Trial.ID, plan[i].Trial.ID)
 		}
 	}
 	return nil
@@ -285,18 +285,18 @@ func moveInputs(ctx context.Context, tx *sql.Tx, stored sweep.Ladder, l sweep.La
 	for i, rung := range stored.Rungs {
 		first := l.Rungs[i].PerCandidate()
 		for _, t := range rung.Trials {
-			if err := moveTrial(ctx, tx, t.Trial, first[t.Candidate]); err != nil {
+			if err := moveTrial(ctx, tx, t.Trial, first[t.Candidate].Spec); err != nil {
 				return err
 			}
 		}
 	}
 	for i, t := range l.Reference {
-		if err := moveTrial(ctx, tx, stored.Reference[i].Trial, t.Trial); err != nil {
+		if err := moveTrial(ctx, tx, stored.Reference[i].Trial, t.Trial.Spec()); err != nil {
 			return err
 		}
 	}
 	for _, t := range stored.Scouts {
-		if err := moveTrial(ctx, tx, t.Trial, l.Rungs[0].Trials[0].Trial); err != nil {
+		if err := moveTrial(ctx, tx, t.Trial, l.Spec()); err != nil {
 			return err
 		}
 	}
@@ -313,12 +313,12 @@ func moveLadder(ctx context.Context, tx *sql.Tx, id int64, l sweep.LadderPlan) e
 }
 
 // moveTrial gives a stored trial the places of another trial's inputs, which are the same. Most often they are where they were.
-func moveTrial(ctx context.Context, tx *sql.Tx, stored, now trial.Trial) error {
-	spec := stored.Spec
-	spec.Model, spec.Data, spec.LoRA.InitAdapter = now.Spec.Model, now.Spec.Data, now.Spec.LoRA.InitAdapter
-	if reflect.DeepEqual(&spec, &stored.Spec) {
+func moveTrial(ctx context.Context, tx *sql.Tx, stored trial.Brief, now trial.Spec) error {
+	if stored.Shared.Spec.LiesAt(&now) {
 		return nil
 	}
-	stored.Spec = spec
+	moved := *stored.Shared
+	moved.Spec.Model, moved.Spec.Data, moved.Spec.LoRA.InitAdapter = now.Model, now.Data, now.LoRA.InitAdapter
+	stored.Shared = &moved
 	return upsertTrial(ctx, tx, stored)
 }

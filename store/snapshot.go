@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,9 +51,10 @@ func selectSweep(ctx context.Context, tx *sql.Tx, id int64) (sweep.Info, error) 
 type part struct {
 	where string
 	args  []any
+	few   bool // a few ladders of many
 }
 
-func wholeSweep(id int64) part { return part{`l.sweep_id = ?1`, []any{id}} }
+func wholeSweep(id int64) part { return part{where: `l.sweep_id = ?1`, args: []any{id}} }
 
 // trials yields the ids of the ladders' trials, scouts and references among them.
 func (p part) trials() string {
@@ -63,10 +65,16 @@ func (p part) trials() string {
 	return strings.Join(all, ` UNION ALL `)
 }
 
-// attempts is a condition on attempts a: that they are of the ladders' trials. Of a whole sweep each attempt is looked up: a list of all
-// trials, made for every query, takes seconds where few of them were begun.
+// count is how many trials stand in the ladders, one in several places counting as often.
+func (p part) count(ctx context.Context, tx *sql.Tx) (places int, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+p.trials()+`)`, p.args...).Scan(&places)
+	return places, err
+}
+
+// attempts is a condition on attempts a: that they are of the ladders' trials. Of a few ladders their trials are listed; of a whole sweep
+// each attempt is looked up: a list of all trials, made for every query, takes seconds where few of them were begun.
 func (p part) attempts() string {
-	if len(p.args) > 1 {
+	if p.few {
 		return `a.trial_id IN (` + p.trials() + `)`
 	}
 	var places []string
@@ -198,39 +206,45 @@ func readCandidates(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.La
 }
 
 // readRungs reads the trials of the ladders, ranks ascending, candidates in their order, seeds in the sweep's order and then
-// extra ones, ascending.
+// extra ones, ascending. The trials of a rung's candidate differ in their seeds alone, so one of them is read in full.
 func readRungs(ctx context.Context, tx *sql.Tx, ladders map[int64]*sweep.Ladder, info sweep.Info, of part) error {
-	specs, texts := bareSpecs{}, shared{}
-	var places int
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+of.trials()+`)`, of.args...).Scan(&places); err != nil {
+	places, err := of.count(ctx, tx)
+	if err != nil {
 		return err
 	}
-	all := make([]sweep.TrialFacts, 0, places) // each rung has a part of it
-	rows, err := tx.QueryContext(ctx, `SELECT lt.ladder_id, lt.rank, lt.candidate, lt.seed, t.id, t.spec, t.base, t.data, t.backend
-		FROM ladders l JOIN rung_trials lt ON lt.ladder_id = l.id JOIN trial_specs t ON t.id = lt.trial_id
-		WHERE `+of.where+` ORDER BY l.position, lt.rank, lt.candidate, lt.seed`, of.args...)
+	specs, all := bareSpecs{}, make([]sweep.TrialFacts, 0, places) // each rung has a part of it
+	// A bare column beside min() is taken from the row of the minimum. CROSS JOIN keeps the order of the places, which is that of their key.
+	rows, err := tx.QueryContext(ctx, `SELECT r.ladder_id, r.rank, r.candidate, r.seeds, r.trials, `+trialColumns+`
+		FROM (SELECT lt.ladder_id, lt.rank, lt.candidate, min(lt.seed), lt.trial_id AS first, group_concat(lt.seed) AS seeds,
+				group_concat(lt.trial_id) AS trials
+			FROM ladders l JOIN rung_trials lt ON lt.ladder_id = l.id WHERE `+of.where+` GROUP BY l.position, lt.rank, lt.candidate) r
+		CROSS JOIN trial_specs t ON t.id = r.first`, of.args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
-		var ladder, seed int64
-		var rank int
+		var ladder int64
+		var rank, candidate int
+		var seeds, trials, spec string
 		var t trial.Trial
-		var f sweep.TrialFacts
-		var spec string
-		if err := rows.Scan(&ladder, &rank, &f.Candidate, &seed, &t.ID, &spec, &t.Base, &t.Data, &t.Backend); err != nil {
+		if err := rows.Scan(&ladder, &rank, &candidate, &seeds, &trials, &t.ID, &spec, &t.Base, &t.Data, &t.Backend); err != nil {
 			return err
 		}
-		var err error
-		if t.Spec, err = specs.decode(spec, rank, seed); err != nil {
+		brief, err := specs.decode(t, spec, rank)
+		if err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
-		t.Base, t.Data, t.Backend = texts.text(t.Base), texts.text(t.Data), texts.text(t.Backend)
-		f.Trial, f.Extra = t, !slices.Contains(info.Seeds, seed)
-		all = append(all, f)
 		l := ladders[ladder]
 		if n := len(l.Rungs); n == 0 || l.Rungs[n-1].Rank != rank {
 			l.Rungs = append(l.Rungs, sweep.Rung{Rank: rank})
 		}
 		last := &l.Rungs[len(l.Rungs)-1]
-		last.Trials = all[len(all)-len(last.Trials)-1 : len(all) : len(all)]
+		begin := len(all) - len(last.Trials)
+		for seed, id := range pairs(seeds, trials) {
+			if brief.Seed, err = strconv.ParseInt(seed, 10, 64); err != nil {
+				return err
+			}
+			brief.ID = trial.ID(id)
+			all = append(all, sweep.TrialFacts{Trial: brief, Candidate: candidate, Extra: !slices.Contains(info.Seeds, brief.Seed)})
+		}
+		last.Trials = all[begin:len(all):len(all)]
 		return nil
 	})
 	for _, l := range ladders {
@@ -274,35 +288,66 @@ func readBeside(
 		var ladder int64
 		var spec string
 		var f sweep.TrialFacts
-		t := &f.Trial
+		var t trial.Trial
 		if err := rows.Scan(&ladder, &f.Candidate, &t.ID, &spec, &t.Base, &t.Data, &t.Backend); err != nil {
 			return err
 		}
 		if err := json.Unmarshal([]byte(spec), &t.Spec); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
+		f.Trial = t.Brief()
 		keep(ladder, f)
 		return nil
 	})
 }
 
-// bareSpecs keeps decoded specs by their texts without rank and seed, which places name too: what is left is the same for most
-// trials of a ladder.
-type bareSpecs map[string]trial.Spec
-
-func (b bareSpecs) decode(text string, rank int, seed int64) (trial.Spec, error) {
-	// As encode spells them. In a text that has been spelled otherwise nothing is cut, and it is decoded by itself.
-	head, tail, _ := strings.Cut(text, `"lora":{"r":`+strconv.Itoa(rank)+`,`)
-	key := head + "\n" + strings.TrimSuffix(tail, `"seed":`+strconv.FormatInt(seed, 10)+`}`)
-	spec, ok := b[key]
-	if !ok {
-		if err := decode("spec", text, &spec); err != nil {
-			return trial.Spec{}, err
+// pairs yields what stands at the same place in two lists separated by commas.
+func pairs(a, b string) iter.Seq2[string, string] {
+	return func(yield func(a, b string) bool) {
+		for more := true; more; {
+			var first, second string
+			first, a, more = strings.Cut(a, ",")
+			second, b, _ = strings.Cut(b, ",")
+			if !yield(first, second) {
+				return
+			}
 		}
-		b[key] = spec
 	}
-	spec.LoRA.Rank, spec.Seed = rank, seed
-	return spec, nil
+}
+
+// bareSpecs keeps what trials share by the texts of their specs without rank, alpha and seed, which are the same for most trials of a
+// ladder.
+type bareSpecs map[bareSpec]*trial.Shared
+
+type bareSpec struct{ head, middle, tail, base, data, backend string }
+
+func (b bareSpecs) decode(t trial.Trial, text string, rank int) (trial.Brief, error) {
+	key, alpha, ok := bare(t, text, rank)
+	if known := b[key]; ok && known != nil {
+		v, err := strconv.ParseFloat(alpha, 64)
+		return trial.Brief{ID: t.ID, Rank: rank, Alpha: v, Shared: known}, err
+	}
+	if err := decode("spec", text, &t.Spec); err != nil {
+		return trial.Brief{}, err
+	}
+	brief := t.Brief()
+	if ok {
+		b[key] = brief.Shared
+	}
+	return brief, nil
+}
+
+// bare cuts rank, alpha and seed out of the text of a spec, as encode spells it; ok is false where it was spelled otherwise. Of what may
+// be spelled alike data comes before, and nothing after.
+func bare(t trial.Trial, text string, rank int) (key bareSpec, alpha string, ok bool) {
+	before, seed := `"lora":{"r":`+strconv.Itoa(rank)+`,"lora_alpha":`, `,"seed":`
+	i, k := strings.LastIndex(text, before), strings.LastIndex(text, seed)
+	if i < 0 || k < i {
+		return key, "", false
+	}
+	alpha, middle, ok := strings.Cut(text[i+len(before):k], ",")
+	tail := strings.TrimLeft(text[k+len(seed):], "-0123456789")
+	return bareSpec{text[:i], middle, tail, t.Base, t.Data, t.Backend}, alpha, ok
 }
 
 // place orders the seeds of a candidate: the grid's as they were given, extra ones last.
@@ -310,7 +355,7 @@ func place(seeds []int64, t sweep.TrialFacts) int {
 	if t.Extra {
 		return len(seeds)
 	}
-	return slices.Index(seeds, t.Trial.Spec.Seed)
+	return slices.Index(seeds, t.Trial.Seed)
 }
 
 const trialColumns = `t.id, t.spec, t.base, t.data, t.backend`

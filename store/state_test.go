@@ -79,7 +79,7 @@ func TestTrialStatesAgree(t *testing.T) {
 }
 
 // writeHistory gives a trial attempts, most of them crashes of one sweep without progress.
-func writeHistory(rt *rapid.T, db *store.DB, tr trial.Trial, sweeps []string) {
+func writeHistory(rt *rapid.T, db *store.DB, tr trial.Brief, sweeps []string) {
 	states := slices.Concat(slices.Repeat([]trial.OutcomeState{trial.OutcomeCrashed}, 24), []trial.OutcomeState{
 		"", trial.OutcomeInterrupted, trial.OutcomeDone, trial.OutcomeUnstable, trial.OutcomeOverMemory, trial.OutcomeOverTime,
 		trial.OutcomeFailed,
@@ -92,7 +92,7 @@ func writeHistory(rt *rapid.T, db *store.DB, tr trial.Trial, sweeps []string) {
 			by = rapid.SampledFrom(sweeps).Draw(rt, "by")
 		}
 		events := drawEvents(rt, rapid.SampledFrom(states).Draw(rt, "state"))
-		if err := db.BeginAttempt(rt.Context(), tr.ID, number, trial.Assignment{Sweep: by, Trial: tr}, moment(number)); err != nil {
+		if err := db.BeginAttempt(rt.Context(), tr.ID, number, trial.Assignment{Sweep: by, Trial: tr.Trial()}, moment(number)); err != nil {
 			rt.Fatal(err)
 		}
 		if err := db.AppendEvents(rt.Context(), trial.NewAttemptID(tr.ID, number), events); err != nil {

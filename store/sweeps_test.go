@@ -140,14 +140,63 @@ func TestRegisterFollowsMovedInputs(t *testing.T) {
 	db, id := registered(t)
 	r := registration()
 	r.Ladders[0].Corpus.Path = "/elsewhere/data-1"
-	r.Ladders[0].Rungs[0].Trials[0].Trial.Spec.Model = "/elsewhere/gopher"
+	r.Ladders[0].Rungs[0].Trials[0].Trial.Shared.Spec.Model = "/elsewhere/gopher"
 	if err := db.Register(t.Context(), id, r); err != nil {
 		t.Fatalf("Register() = %v", err)
 	}
 	got := snapshot(t, db, id).Ladders[0]
-	if got.Corpus.Path != "/elsewhere/data-1" || got.Rungs[0].Trials[0].Trial.Spec.Model != "/elsewhere/gopher" {
+	if got.Corpus.Path != "/elsewhere/data-1" || got.Rungs[0].Trials[0].Trial.Spec().Model != "/elsewhere/gopher" {
 		t.Errorf("the corpus is at %s and the model at %s, want where they moved to",
-			got.Corpus.Path, got.Rungs[0].Trials[0].Trial.Spec.Model)
+			got.Corpus.Path, got.Rungs[0].Trials[0].Trial.Spec().Model)
+	}
+}
+
+// TestSnapshotHolds: what was registered need not be registered again, unless its inputs have moved or it is something else.
+func TestSnapshotHolds(t *testing.T) {
+	t.Parallel()
+	db, id := registered(t)
+	if s := snapshot(t, db, id); !s.Holds(registration()) {
+		t.Error("the sweep does not hold what was registered")
+	}
+	for name, change := range map[string]func(*sweep.Registration){
+		"backend":    func(r *sweep.Registration) { r.Backend = "another" },
+		"corpus":     func(r *sweep.Registration) { r.Ladders[0].Corpus.Path = "/elsewhere" },
+		"model":      func(r *sweep.Registration) { r.Ladders[0].Model.Path = "/elsewhere" },
+		"ladders":    func(r *sweep.Registration) { r.Ladders = append(r.Ladders, r.Ladders[0]) },
+		"rungs":      func(r *sweep.Registration) { r.Ladders[0].Rungs = r.Ladders[0].Rungs[:1] },
+		"seeds":      func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials = r.Ladders[0].Rungs[0].Trials[:1] },
+		"last trial": func(r *sweep.Registration) { r.Ladders[0].Rungs[1].Trials[1].Trial = makeTrial(64, 2, 2) },
+		"place": func(r *sweep.Registration) {
+			r.Ladders[0].Rungs[1].Trials[0].Trial.Shared.Spec.Data.Train = []string{"/elsewhere"}
+		},
+		"reference": func(r *sweep.Registration) { r.Ladders[0].Reference = r.Ladders[0].Rungs[0].Trials },
+	} {
+		r := registration()
+		change(&r)
+		if snapshot(t, db, id).Holds(r) {
+			t.Errorf("the sweep holds a registration with another %s", name)
+		}
+	}
+}
+
+// TestCurrentSeesAddedTrials: between reading a sweep and taking over its lease another coordinator may have added trials.
+func TestCurrentSeesAddedTrials(t *testing.T) {
+	t.Parallel()
+	db, id := registered(t)
+	before := snapshot(t, db, id)
+	extra := sweep.ExtraTrial{Rank: 2, PlannedTrial: sweep.PlannedTrial{Trial: makeTrial(16, 2, 7)}}
+	if err := db.AddTrials(t.Context(), before.Ladders[0].ID, []sweep.ExtraTrial{extra}); err != nil {
+		t.Fatal(err)
+	}
+	launch(t, db, makeTrial(16, 1, 1), 1, script(4))
+	now, err := db.Current(t.Context(), before)
+	if diff := cmp.Diff(snapshot(t, db, id), now); err != nil || diff != "" {
+		t.Errorf("Current() = %v (-read anew +got):\n%s", err, diff)
+	}
+	launch(t, db, makeTrial(16, 1, 0), 1, script(4))
+	again, err := db.Current(t.Context(), now)
+	if err != nil || again.Ladders[0].Unchanged(now.Ladders[0]) || cmp.Diff(snapshot(t, db, id), again) != "" {
+		t.Errorf("Current() = %v, %+v; want what is known now", err, again)
 	}
 }
 

@@ -45,7 +45,7 @@ func (d *DB) Trial(ctx context.Context, prefix string) (TrialRecord, error) {
 		if err != nil {
 			return err
 		}
-		record.TrialFacts.Trial = t
+		record.TrialFacts.Trial = t.Brief()
 		err = readFacts(ctx, tx, map[trial.ID]*sweep.TrialFacts{t.ID: &record.TrialFacts}, `a.trial_id = ?`, t.ID)
 		if err != nil {
 			return err

@@ -85,7 +85,7 @@ func TestCurvesTakeTheNewestAttempt(t *testing.T) {
 func TestFinishedLadders(t *testing.T) {
 	t.Parallel()
 	db, id := registered(t)
-	train := registration().Ladders[0].Rungs[0].Trials[0].Trial.Spec.Train
+	train := registration().Ladders[0].Rungs[0].Trials[0].Trial.Spec().Train
 	for i, l := range registration().Ladders {
 		for j, rung := range l.Rungs[:2-i] { // the second ladder's rank 2 was never started
 			for k, planned := range rung.Trials {

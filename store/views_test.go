@@ -135,7 +135,7 @@ func TestViewsAgreeWithTheSnapshot(t *testing.T) {
 			for _, facts := range r.Trials {
 				got, err := db.Query(t.Context(), `SELECT step, attempts, state IN ('done', 'unstable', 'over_memory', 'over_time', 'failed'),
 					val_loss FROM trials WHERE ladder = ? AND rank = ? AND seed = ? AND id = ?`,
-					l.ID, r.Rank, facts.Trial.Spec.Seed, facts.Trial.ID)
+					l.ID, r.Rank, facts.Trial.Seed, facts.Trial.ID)
 				loss := "NULL"
 				if o := facts.Final(); o != nil && o.ValLoss != nil {
 					loss = number(*o.ValLoss)
@@ -146,7 +146,7 @@ func TestViewsAgreeWithTheSnapshot(t *testing.T) {
 				}
 				want := [][]string{{number(float64(facts.LastStep)), number(float64(len(facts.Attempts))), over, loss}}
 				if diff := cmp.Diff(want, got); err != nil || diff != "" {
-					t.Errorf("view and snapshot of rank %d seed %d: %v (-snapshot +view):\n%s", r.Rank, facts.Trial.Spec.Seed, err, diff)
+					t.Errorf("view and snapshot of rank %d seed %d: %v (-snapshot +view):\n%s", r.Rank, facts.Trial.Seed, err, diff)
 				}
 			}
 		}

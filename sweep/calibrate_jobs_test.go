@@ -48,7 +48,7 @@ func TestHeaviestCountsEveryTrial(t *testing.T) {
 	spec := trial.Spec{
 		Train: trial.TrainSpec{Steps: 100, BatchSize: 4, GradientAccumulationSteps: 2}, Data: trial.DataSpec{SequenceLength: 128},
 	}
-	rung := RungPlan{Trials: []PlannedTrial{{Trial: trial.Trial{Spec: spec}}, {Trial: trial.Trial{Spec: spec}}}}
+	rung := RungPlan{Trials: []PlannedTrial{{Trial: trial.Trial{Spec: spec}.Brief()}, {Trial: trial.Trial{Spec: spec}.Brief()}}}
 	small, large := LadderPlan{Model: trial.ModelInfo{Params: 1e6}, Rungs: []RungPlan{rung}}, LadderPlan{
 		Model: trial.ModelInfo{Params: 124e6}, Rungs: []RungPlan{rung, rung, rung},
 	}

@@ -95,7 +95,7 @@ func TestEstimateLadder(t *testing.T) {
 	longer.Train.Steps = 20
 	planned := func(specs ...trial.Spec) (trials []PlannedTrial) {
 		for _, s := range specs {
-			trials = append(trials, PlannedTrial{Trial: trial.Trial{Spec: s}})
+			trials = append(trials, PlannedTrial{Trial: trial.Trial{Spec: s}.Brief()})
 		}
 		return trials
 	}

@@ -14,7 +14,7 @@ func TestCheaper(t *testing.T) {
 	r.Ladders[0].Corpus.ValidationSequences = 256
 	for i := range r.Ladders[0].Rungs {
 		for j := range r.Ladders[0].Rungs[i].Trials {
-			r.Ladders[0].Rungs[i].Trials[j].Trial.Spec.Data.SequenceLength = 128
+			r.Ladders[0].Rungs[i].Trials[j].Trial.Shared.Spec.Data.SequenceLength = 128
 		}
 	}
 	m := Measurement{Startup: 0.001, EvalSeconds: 10, StepSeconds: 3} // a trial takes 900 s and 110 of evaluation, eighteen 18 180 s

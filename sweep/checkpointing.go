@@ -35,9 +35,7 @@ func (f *Forecast) Checkpointed(r Registration) Registration {
 		for i, rung := range ladder.Rungs {
 			ladder.Rungs[i].Trials = slices.Clone(rung.Trials)
 			for j, t := range rung.Trials {
-				spec := t.Trial.Spec
-				spec.Train.GradientCheckpointing = true
-				ladder.Rungs[i].Trials[j].Trial = trial.New(spec, t.Trial.Base, t.Trial.Data, t.Trial.Backend)
+				ladder.Rungs[i].Trials[j].Trial = t.Trial.Changed(func(s *trial.Spec) { s.Train.GradientCheckpointing = true })
 			}
 		}
 		again = append(again, ladder)

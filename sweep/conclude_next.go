@@ -51,7 +51,7 @@ func (l Ladder) width() int {
 		if i > 0 && t.Candidate == l.Rungs[0].Trials[i-1].Candidate {
 			continue
 		}
-		lora := t.Trial.Spec.LoRA
+		lora := t.Trial.Spec().LoRA
 		targets, err := lora.Match(l.Model.Modules)
 		if err != nil {
 			return 0

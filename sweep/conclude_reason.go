@@ -55,7 +55,7 @@ func (s standing) reasonUnstable() plateau.Finding {
 }
 
 func (s standing) adviseUnstable() []plateau.Finding {
-	spec := s.ladder.Rungs[s.current].grid().Trials[0].Trial.Spec
+	spec := s.ladder.Rungs[s.current].grid().Trials[0].Trial.Spec()
 	rate := plateau.Finding{Code: plateau.AdviseLowerRate, Value: s.learningRate()}
 	if s.tunes("learning_rate") {
 		rate.Name = "learning_rate"
@@ -67,9 +67,9 @@ func (s standing) adviseUnstable() []plateau.Finding {
 // learningRate is the current rung's, the lowest where it is tuned.
 func (s standing) learningRate() float64 {
 	trials := s.ladder.Rungs[s.current].grid().Trials
-	rate := trials[0].Trial.Spec.Train.LearningRate
+	rate := trials[0].Trial.Spec().Train.LearningRate
 	for _, t := range trials {
-		rate = min(rate, t.Trial.Spec.Train.LearningRate)
+		rate = min(rate, t.Trial.Spec().Train.LearningRate)
 	}
 	return rate
 }

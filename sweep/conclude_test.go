@@ -145,7 +145,7 @@ func overfitting(val, train float64) func(int64) trial.Outcome {
 func shiftSeed(s *sweep.Snapshot, rank int, seed int64, by float64) {
 	for _, r := range s.Ladders[0].Rungs {
 		for _, f := range r.Trials {
-			if r.Rank == rank && f.Trial.Spec.Seed == seed {
+			if r.Rank == rank && f.Trial.Seed == seed {
 				*f.Final().ValLoss += by
 			}
 		}

@@ -65,4 +65,4 @@ func (s standing) tunes(name string) bool {
 }
 
 // scaling is the factor on the update of the trials of a rung with one candidate.
-func scaling(r Rung) float64 { return r.Trials[0].Trial.Spec.LoRA.Scaling() }
+func scaling(r Rung) float64 { return r.Trials[0].Trial.Spec().LoRA.Scaling() }

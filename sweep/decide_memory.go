@@ -16,7 +16,7 @@ func (p *plan) estimate(ladder, rung int, t *TrialFacts) int64 {
 		return need
 	}
 	if rung == NoRung {
-		return p.peakOf(likenessOf(t.Trial))
+		return p.peakOf(likenessOf(t.Trial.Shared))
 	}
 	var need int64
 	for i := range l.Rungs[rung].Trials {
@@ -30,7 +30,7 @@ func (p *plan) estimate(ladder, rung int, t *TrialFacts) int64 {
 	if need > 0 {
 		return need
 	}
-	return p.peakOf(likenessOf(t.Trial))
+	return p.peakOf(likenessOf(t.Trial.Shared))
 }
 
 // peakOf is the largest peak of any trial that is so like.
@@ -58,9 +58,9 @@ type likeness struct {
 	full            bool
 }
 
-func likenessOf(t trial.Trial) likeness {
-	train := t.Spec.Train
-	return likeness{t.Base, train.Dtype, train.ComputeDtype, train.BatchSize, t.Spec.Data.SequenceLength, t.Spec.LoRA.Full}
+func likenessOf(s *trial.Shared) likeness {
+	train := s.Spec.Train
+	return likeness{s.Base, train.Dtype, train.ComputeDtype, train.BatchSize, s.Spec.Data.SequenceLength, s.Spec.LoRA.Full}
 }
 
 // calibration is what a candidate's last measured rung below a rung says, or the next one above it where a screening trained

@@ -68,7 +68,7 @@ func (l Ladder) Each(visit func(rung int, t *TrialFacts)) {
 	}
 	for i := range l.Scouts {
 		t := &l.Scouts[i]
-		r := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == t.Trial.Spec.LoRA.Rank })
+		r := slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Rank == t.Trial.Rank })
 		visit(r, t)
 	}
 	for i := range l.Reference {

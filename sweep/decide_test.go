@@ -25,7 +25,7 @@ func names(s sweep.Snapshot, launches []sweep.Launch) []string {
 		for _, r := range s.Ladders[l.Ladder].Rungs {
 			for _, t := range r.Trials {
 				if t.Trial.ID == l.Trial {
-					spec := t.Trial.Spec
+					spec := t.Trial.Spec()
 					out = append(out, strconv.FormatFloat(spec.LoRA.Alpha, 'g', -1, 64)+"/"+strconv.Itoa(l.Rank)+"/"+
 						strconv.FormatInt(spec.Seed, 10)+"#"+strconv.Itoa(l.Number))
 				}
@@ -218,7 +218,7 @@ func TestDecideCalibrates(t *testing.T) {
 		finishRung(&s, rank, loss(4.8-0.2*float64(i)))
 		for _, f := range s.Ladders[0].Rungs[i].Trials {
 			predict(&s, f.Trial.ID, int64(2000+400*i)) // analysis 1000, 1200
-			measure(&s, f.Trial.ID, int64(3000+500*i)+f.Trial.Spec.Seed)
+			measure(&s, f.Trial.ID, int64(3000+500*i)+f.Trial.Seed)
 		}
 	}
 	finish(&s, s.Ladders[0].Rungs[2].Trials[0].Trial.ID, trial.Outcome{State: trial.OutcomeCrashed})
@@ -433,14 +433,14 @@ func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
 	for _, drawn := range d.Register {
 		own(&s.Ladders[drawn.Ladder])
 		for _, extra := range drawn.Trials {
-			if extra.Trial.Spec.Shrink != nil {
+			if extra.Trial.Spec().Shrink != nil {
 				w.registerScout(t, s, drawn.Ladder, extra)
 				continue
 			}
 			rungs := s.Ladders[drawn.Ladder].Rungs
 			r := slices.IndexFunc(rungs, func(r sweep.Rung) bool { return r.Rank == extra.Rank })
-			if chosen, ok := rungs[r].Chosen(); !ok || chosen != extra.Candidate || slices.Contains(s.Sweep.Seeds, extra.Trial.Spec.Seed) {
-				t.Fatalf("seed %d is drawn for candidate %d of rank %d, whose chosen one is %d (%v)", extra.Trial.Spec.Seed, extra.Candidate,
+			if chosen, ok := rungs[r].Chosen(); !ok || chosen != extra.Candidate || slices.Contains(s.Sweep.Seeds, extra.Trial.Seed) {
+				t.Fatalf("seed %d is drawn for candidate %d of rank %d, whose chosen one is %d (%v)", extra.Trial.Seed, extra.Candidate,
 					extra.Rank, chosen, ok)
 			}
 			for _, f := range rungs[r].Trials {
@@ -527,7 +527,7 @@ func hopeless(rank int, seeds []int64) plateau.Losses {
 // waiting reports whether some of a rung's trials of these seeds are not over, and how many were unstable.
 func waiting(r sweep.Rung, seeds []int64) (pending bool, unstable int) {
 	for _, f := range r.Trials {
-		if slices.Contains(seeds, f.Trial.Spec.Seed) {
+		if slices.Contains(seeds, f.Trial.Seed) {
 			pending = pending || !f.State().Over()
 			if f.State() == sweep.TrialUnstable {
 				unstable++
@@ -546,7 +546,7 @@ func (w world) checkNeeded(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 	for _, r := range l.Rungs {
 		for _, f := range r.Trials {
 			if f.Trial.ID == launch.Trial {
-				seed = f.Trial.Spec.Seed
+				seed = f.Trial.Seed
 			}
 		}
 	}
@@ -637,8 +637,8 @@ func checkUndominated(t *rapid.T, info sweep.Info, l sweep.Ladder, v plateau.Ver
 			if r.GridSeeds > 0 {
 				asked = asked[:r.GridSeeds]
 			}
-			if f.State() == sweep.TrialDone && (f.Extra || slices.Contains(asked, f.Trial.Spec.Seed)) {
-				seeds[f.Trial.Spec.Seed] = *f.Final().ValLoss
+			if f.State() == sweep.TrialDone && (f.Extra || slices.Contains(asked, f.Trial.Seed)) {
+				seeds[f.Trial.Seed] = *f.Final().ValLoss
 			}
 			plain = plain && !f.Extra && (f.State() == sweep.TrialDone || f.State() == sweep.TrialPending)
 		}

@@ -72,7 +72,7 @@ func takeIn(info Info, l Ladder, q plateau.Quantiles) concluded {
 			c.open = append(c.open, t.Trial.ID)
 		}
 		if bytes := t.peak(info.Platform); bytes > 0 {
-			c.keepPeak(peak{likenessOf(t.Trial), bytes})
+			c.keepPeak(peak{likenessOf(t.Trial.Shared), bytes})
 		}
 	})
 	return c

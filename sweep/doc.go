@@ -23,8 +23,8 @@
 // race.go; the reference in reference.go; the loop in scheduler.go.
 //
 //	scheduler := sweep.Scheduler{Store: db, Exec: executor, Capacity: sweep.Capacity{Jobs: 2}, Root: "runs", Log: log}
-//	snapshot, err := scheduler.Run(ctx, id, session) // Snapshot → Decide → Start → events, until nothing is left to do
-//	verdicts := sweep.Conclude(snapshot).Verdicts    // one for each ladder
+//	snapshot, err := scheduler.Run(ctx, known, session) // Snapshot → Decide → Start → events, until nothing is left to do
+//	verdicts := sweep.Conclude(snapshot).Verdicts       // one for each ladder
 //
 // The package knows no SQL, no GoMLX, no HTTP and starts no process; the interfaces Store and Executor stand beside the
 // Scheduler that uses them.

@@ -56,7 +56,7 @@ func extraSeeds(l sweep.Ladder) [][2]int64 {
 	for _, r := range l.Rungs {
 		for _, f := range r.Trials {
 			if f.Extra {
-				out = append(out, [2]int64{int64(r.Rank), f.Trial.Spec.Seed})
+				out = append(out, [2]int64{int64(r.Rank), f.Trial.Seed})
 			}
 		}
 	}

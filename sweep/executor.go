@@ -26,6 +26,8 @@ type Executor interface {
 	Events(ctx context.Context, id trial.AttemptID, after int64) ([]trial.Event, error)
 	// Stop asks the worker to checkpoint and end, or kills it.
 	Stop(ctx context.Context, id trial.AttemptID, kill bool) error
+	// Trials lists the trials that have attempt folders, in any order.
+	Trials(ctx context.Context) ([]trial.ID, error)
 	// Attempts lists the attempt folders that exist for a trial, oldest first: also those the store does not know.
 	Attempts(ctx context.Context, trial trial.ID) ([]trial.AttemptID, error)
 }

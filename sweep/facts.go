@@ -98,7 +98,7 @@ func (t *TrialFacts) open() bool {
 func (t *TrialFacts) peak(platform string) int64 { return t.Memory.Peak(platform) }
 
 // seed is the trial's seed.
-func (t *TrialFacts) seed() int64 { return t.Trial.Spec.Seed }
+func (t *TrialFacts) seed() int64 { return t.Trial.Seed }
 
 // peak is the largest measured peak over the rung's trials; 0 means none.
 func (r Rung) peak(platform string) int64 {

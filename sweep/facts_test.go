@@ -117,7 +117,7 @@ func finishRung(s *sweep.Snapshot, rank int, of func(seed int64) trial.Outcome) 
 	for _, r := range s.Ladders[0].Rungs {
 		for _, t := range r.Trials {
 			if r.Rank == rank {
-				finish(s, t.Trial.ID, of(t.Trial.Spec.Seed))
+				finish(s, t.Trial.ID, of(t.Trial.Seed))
 			}
 		}
 	}

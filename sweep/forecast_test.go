@@ -20,7 +20,7 @@ func forecastLadder(number, ranks int) LadderPlan {
 		for seed := range 3 {
 			rung.Trials = append(rung.Trials, PlannedTrial{Trial: trial.Trial{
 				ID: trial.ID(fmt.Sprintf("%d-%d-%d", number, rung.Rank, seed)), Spec: trial.Spec{Train: trial.TrainSpec{Steps: 300, EvalSteps: 30}},
-			}})
+			}.Brief()})
 		}
 		l.Rungs = append(l.Rungs, rung)
 	}
@@ -136,7 +136,7 @@ func TestForecastCheckpointing(t *testing.T) {
 			limits := Limits{Memory: 3 << 30}
 			for _, rung := range r.Ladders[0].Rungs {
 				for i := range rung.Trials {
-					rung.Trials[i].Trial.Spec.Train.GradientCheckpointing = true
+					rung.Trials[i].Trial.Shared.Spec.Train.GradientCheckpointing = true
 				}
 			}
 			var estimates []LadderEstimate

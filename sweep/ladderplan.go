@@ -36,20 +36,26 @@ type RungPlan struct {
 // PlannedTrial is a trial at its place in a rung. Its ID is empty until the inputs of its ladder are known: see LadderPlan.On.
 type PlannedTrial struct {
 	Candidate int // index into the ladder's candidates; 0 where nothing is tuned
-	Trial     trial.Trial
+	Trial     trial.Brief
 }
 
 // On gives the trials their steps and their identity on a corpus, an adapter to start from (its content's SHA-256; empty for none) and a
 // backend.
 func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPlan {
 	l.Corpus = corpus
+	families := map[*trial.Shared]trial.Family{}
 	on := func(trials []PlannedTrial, start string) []PlannedTrial {
 		trials = slices.Clone(trials)
 		for i, t := range trials {
-			spec := t.Trial.Spec
-			spec.LoRA.InitAdapterSHA256 = start
-			spec.Train = spec.Train.OnRows(corpus.TrainSequences)
-			trials[i].Trial = trial.New(spec, l.Model.Fingerprint, corpus.Fingerprint, backend)
+			family, known := families[t.Trial.Shared]
+			if !known {
+				s := &trial.Shared{Spec: t.Trial.Shared.Spec, Base: l.Model.Fingerprint, Data: corpus.Fingerprint, Backend: backend}
+				s.Spec.LoRA.InitAdapterSHA256 = start
+				s.Spec.Train = s.Spec.Train.OnRows(corpus.TrainSequences)
+				family = s.Family()
+				families[t.Trial.Shared] = family
+			}
+			trials[i].Trial = family.With(t.Trial.Rank, t.Trial.Alpha, t.Trial.Seed)
 		}
 		return trials
 	}
@@ -62,14 +68,14 @@ func (l LadderPlan) On(corpus trial.CorpusInfo, start, backend string) LadderPla
 }
 
 // Spec is that of the ladder's first trial. Model, data and the adapter to start from are the same in all of them.
-func (l LadderPlan) Spec() trial.Spec { return l.Rungs[0].Trials[0].Trial.Spec }
+func (l LadderPlan) Spec() trial.Spec { return l.Rungs[0].Trials[0].Trial.Spec() }
 
 // PerCandidate returns the first trial of each candidate, in their order: one speaks for all seeds.
 func (r RungPlan) PerCandidate() []trial.Trial {
 	var first []trial.Trial
 	for _, t := range r.Trials {
 		if t.Candidate == len(first) {
-			first = append(first, t.Trial)
+			first = append(first, t.Trial.Trial())
 		}
 	}
 	return first
@@ -79,7 +85,7 @@ func (r RungPlan) PerCandidate() []trial.Trial {
 func (r RungPlan) Specs() []trial.Spec {
 	specs := make([]trial.Spec, len(r.Trials))
 	for i, t := range r.Trials {
-		specs[i] = t.Trial.Spec
+		specs[i] = t.Trial.Spec()
 	}
 	return specs
 }

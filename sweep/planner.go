@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
@@ -218,6 +219,60 @@ func (s Snapshot) SameInputs(r Registration) error {
 	return nil
 }
 
+// Holds reports whether registering r would change nothing: the sweep has its trials, and their inputs lie where r says.
+func (s Snapshot) Holds(r Registration) bool {
+	if s.Sweep.Backend != r.Backend || len(s.Ladders) != len(r.Ladders) {
+		return false
+	}
+	same := func(a, b *trial.ModelInfo, c, d *trial.CorpusInfo) bool { return reflect.DeepEqual(a, b) && reflect.DeepEqual(c, d) }
+	for i := range r.Ladders {
+		l, p := &s.Ladders[i], &r.Ladders[i]
+		// Mostly either side has the inputs of its ladder before, in the same memory, which is seen at once.
+		known := i > 0 && same(&l.Model, &s.Ladders[i-1].Model, &l.Corpus, &s.Ladders[i-1].Corpus) &&
+			same(&p.Model, &r.Ladders[i-1].Model, &p.Corpus, &r.Ladders[i-1].Corpus)
+		if !known && !same(&l.Model, &p.Model, &l.Corpus, &p.Corpus) || !l.holds(p) {
+			return false
+		}
+	}
+	return len(s.Ladders) > 0
+}
+
+// holds reports whether the ladder's trials are the planned ones, with their inputs where they are planned to be.
+func (l *Ladder) holds(p *LadderPlan) bool {
+	if len(l.Rungs) != len(p.Rungs) {
+		return false
+	}
+	for i, r := range l.Rungs {
+		if r.Rank != p.Rungs[i].Rank || !holdTrials(r.Trials, p.Rungs[i].Trials) {
+			return false
+		}
+	}
+	for i := range l.Scouts {
+		if !l.Scouts[i].Trial.Shared.Spec.LiesAt(&p.Rungs[0].Trials[0].Trial.Shared.Spec) {
+			return false
+		}
+	}
+	return holdTrials(l.Reference, p.Reference)
+}
+
+// holdTrials reports whether those that are not extra are the planned ones, and the inputs of all where they are planned to be.
+func holdTrials(facts []TrialFacts, planned []PlannedTrial) bool {
+	left := planned
+	for i := range facts {
+		t := &facts[i]
+		if !t.Extra {
+			if len(left) == 0 || left[0].Trial.ID != t.Trial.ID {
+				return false
+			}
+			left = left[1:]
+		}
+		if len(planned) == 0 || !t.Trial.Shared.Spec.LiesAt(&planned[0].Trial.Shared.Spec) {
+			return false
+		}
+	}
+	return len(left) == 0
+}
+
 func (i Info) changed(what string) error {
 	return fmt.Errorf("%w: the %s has changed since sweep %s was registered; restore it, or run the grid under another name",
 		trial.ErrInput, what, i.Name)
@@ -232,7 +287,7 @@ func (r Registration) WithNoise(ctx context.Context, h History, info Info) (Regi
 	}
 	r.NoiseSource = plateau.NoiseDefault
 	for _, l := range r.Ladders {
-		t := l.Rungs[0].Trials[0].Trial
+		t := l.Rungs[0].Trials[0].Trial.Shared
 		finished, err := h.FinishedLadders(ctx, t.Base, t.Data, t.Spec.Train)
 		if err != nil {
 			return r, err

@@ -85,7 +85,7 @@ func TestProtocols(t *testing.T) {
 			}
 			l := forecastLadder(1, 4)
 			for _, id := range tt.reference {
-				l.Reference = append(l.Reference, PlannedTrial{Trial: trial.Trial{ID: trial.ID(id)}})
+				l.Reference = append(l.Reference, PlannedTrial{Trial: trial.Brief{ID: trial.ID(id)}})
 			}
 			info := Info{Rule: plateau.DefaultRule(), Seeds: []int64{0, 1, 2}}
 			info.Rule.Patience, info.Rule.SeedsPerRank = 1, tt.seeds
@@ -103,7 +103,7 @@ func TestProtocolsCountScouts(t *testing.T) {
 	info := Info{Rule: plateau.DefaultRule(), Seeds: []int64{0, 1, 2}}
 	several := forecastLadder(1, 4)
 	scout := several.ladder().scouts(3)[0].Trial
-	if top := scout.Spec.Shrink; top == nil || len(top.To) != 3 {
+	if top := scout.Spec().Shrink; top == nil || len(top.To) != 3 {
 		t.Fatalf("the scout of the largest rank is cut to %+v", top)
 	}
 	for name, tt := range map[string]struct {

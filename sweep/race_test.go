@@ -24,7 +24,7 @@ func racing(t *testing.T, seeds []int64, losses ...[]float64) sweep.Snapshot {
 	for l, means := range losses {
 		for r, mean := range means {
 			for _, f := range s.Ladders[l].Rungs[r].Trials {
-				finish(&s, f.Trial.ID, done(mean+wobble(l, r, f.Trial.Spec.Seed)))
+				finish(&s, f.Trial.ID, done(mean+wobble(l, r, f.Trial.Seed)))
 			}
 		}
 	}

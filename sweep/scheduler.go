@@ -46,19 +46,20 @@ type Progress struct {
 	Gone     []LiveAttempt // whose workers have gone since the last Progress, with their Outcome
 }
 
-// Run works the sweep off under a session until every ladder has a verdict, and returns the final facts.
+// Run works a sweep off under a session until every ladder has a verdict, and returns the final facts. It goes on from the facts that are
+// known: from none but Sweep.ID it reads all. No trial may have been added since they were read.
 //
 // When ctx is cancelled it asks the workers to write their checkpoints, waits for them, and returns ErrInterrupted. When the
 // store fails, or the lease is lost (ErrLocked), it returns at once and leaves the workers alone: they go on, and the next
 // coordinator adopts them.
-func (s *Scheduler) Run(ctx context.Context, sweepID, session int64) (Snapshot, error) {
+func (s *Scheduler) Run(ctx context.Context, known Snapshot, session int64) (Snapshot, error) {
 	if s.Capacity.Jobs < 1 {
 		return Snapshot{}, fmt.Errorf("jobs %d: want at least 1", s.Capacity.Jobs)
 	}
 	work := context.WithoutCancel(ctx) // an interruption must not tear a write
-	r := &run{Scheduler: s, id: sweepID, session: session, snapshot: Snapshot{Sweep: Info{ID: sweepID}}, beat: time.Now()}
+	r := &run{Scheduler: s, id: known.Sweep.ID, session: session, snapshot: known, beat: time.Now()}
 	if err := r.recover(work); err != nil {
-		return r.snapshot, fmt.Errorf("recover sweep %d: %w", sweepID, err)
+		return r.snapshot, fmt.Errorf("recover sweep %d: %w", r.id, err)
 	}
 	probes := time.NewTicker(probeEvery)
 	defer probes.Stop()
@@ -231,12 +232,8 @@ func (r *run) draw(ctx context.Context) error {
 	if err := r.refresh(ctx, anew...); err != nil {
 		return err
 	}
-	return r.snapshot.distinct(anew, func(ladder int, t *TrialFacts) error {
-		if !t.Extra && t.Trial.Spec.Shrink == nil || len(t.Attempts) > 0 {
-			return nil
-		}
-		return r.adoptFolders(ctx, ladder, t)
-	})
+	added := func(t *TrialFacts) bool { return (t.Extra || t.Trial.Spec().Shrink != nil) && len(t.Attempts) == 0 }
+	return r.snapshot.distinct(anew, added, func(ladder int, t *TrialFacts) error { return r.adoptFolders(ctx, ladder, t) })
 }
 
 // record appends the verdicts that are new.
@@ -313,18 +310,18 @@ func (l Ladder) trial(id trial.ID) trial.Trial {
 	for _, r := range l.Rungs {
 		for _, t := range r.Trials {
 			if t.Trial.ID == id {
-				return t.Trial
+				return t.Trial.Trial()
 			}
 		}
 	}
 	for _, t := range l.Scouts {
 		if t.Trial.ID == id {
-			return t.Trial
+			return t.Trial.Trial()
 		}
 	}
 	for _, t := range l.Reference {
 		if t.Trial.ID == id {
-			return t.Trial
+			return t.Trial.Trial()
 		}
 	}
 	panic(fmt.Sprintf("ladder %d has no trial %s", l.Index, id))

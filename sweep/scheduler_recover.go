@@ -16,16 +16,31 @@ func (r *run) recover(ctx context.Context) error {
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
+	r.adoptOpen(Snapshot{}) // also what was known before Run
 	all := indices(len(r.snapshot.Ladders))
-	err := r.snapshot.distinct(all, func(ladder int, t *TrialFacts) error { return r.adoptFolders(ctx, ladder, t) })
-	if err != nil {
+	if err := r.adoptUnknown(ctx, all); err != nil {
 		return err
 	}
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
 	r.stale = true
-	return r.snapshot.distinct(all, func(ladder int, t *TrialFacts) error { return r.adoptLeaving(ctx, ladder, t) })
+	return r.snapshot.distinct(all, func(t *TrialFacts) bool { return len(t.Attempts) > 0 },
+		func(ladder int, t *TrialFacts) error { return r.adoptLeaving(ctx, ladder, t) })
+}
+
+// adoptUnknown registers the attempts of those ladders' trials that have a folder but no row. Few trials of a large sweep have folders.
+func (r *run) adoptUnknown(ctx context.Context, ladders []int) error {
+	trials, err := r.Exec.Trials(ctx)
+	if err != nil {
+		return fmt.Errorf("list trials with attempts: %w", err)
+	}
+	begun := make(map[trial.ID]bool, len(trials))
+	for _, id := range trials {
+		begun[id] = true
+	}
+	return r.snapshot.distinct(ladders, func(t *TrialFacts) bool { return begun[t.Trial.ID] },
+		func(ladder int, t *TrialFacts) error { return r.adoptFolders(ctx, ladder, t) })
 }
 
 // adoptFolders registers a trial's attempts that have a folder but no row.
@@ -39,7 +54,7 @@ func (r *run) adoptFolders(ctx context.Context, ladder int, t *TrialFacts) error
 			continue
 		}
 		r.Log.Info("adopt an attempt that the database does not know", "attempt", id)
-		l := Launch{Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Trial: t.Trial.ID, Number: id.Number()}
+		l := Launch{Ladder: ladder, Rank: t.Trial.Rank, Trial: t.Trial.ID, Number: id.Number()}
 		a := r.assignment(l)
 		a.Sweep = "" // which sweep launched it is lost with the database
 		if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, a, time.Now().UTC()); err != nil {
@@ -74,9 +89,6 @@ func (r *run) adoptOpen(before Snapshot) {
 // adoptLeaving watches a trial's last attempt where it has had its last word but its process is still there: no other
 // attempt may start beside it.
 func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts) error {
-	if len(t.Attempts) == 0 {
-		return nil
-	}
 	last := t.Attempts[len(t.Attempts)-1]
 	if last.Outcome == nil || last.Outcome.State.EndsTrial() {
 		return nil
@@ -95,9 +107,9 @@ func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts) error
 const startPatience = 10 * time.Second
 
 func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
-	now, train := time.Now(), t.Trial.Spec.Train
+	now, train := time.Now(), t.Trial.Spec().Train
 	a := &LiveAttempt{
-		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Spec.LoRA.Rank, Seed: t.seed(), Steps: t.Trial.Spec.TotalSteps(),
+		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Rank, Seed: t.seed(), Steps: t.Trial.Spec().TotalSteps(),
 		Epochs:  train.EpochsAt(train.Steps, r.snapshot.Ladders[ladder].Corpus.TrainSequences),
 		Started: now, Step: t.LastStep, Up: f.LastSeq > 0, Compiled: t.LastStep > 0, Memory: t.Memory,
 		Outcome: f.Outcome, endedAt: now, seq: f.LastSeq, orphan: true,
@@ -111,13 +123,13 @@ func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
 	return a
 }
 
-// distinct visits every trial of those ladders once, with the first of them that holds it.
-func (s Snapshot) distinct(ladders []int, visit func(ladder int, t *TrialFacts) error) error {
+// distinct visits every trial of those ladders that is wanted once, with the first of them that holds it.
+func (s Snapshot) distinct(ladders []int, wanted func(*TrialFacts) bool, visit func(ladder int, t *TrialFacts) error) error {
 	seen := map[trial.ID]bool{}
 	var first error
 	for _, i := range ladders {
 		s.Ladders[i].Each(func(_ int, t *TrialFacts) {
-			if first != nil || seen[t.Trial.ID] {
+			if first != nil || !wanted(t) || seen[t.Trial.ID] {
 				return
 			}
 			seen[t.Trial.ID] = true

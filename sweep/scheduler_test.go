@@ -86,7 +86,7 @@ func (b *bench) run(ctx context.Context, t *testing.T, change func(*sweep.Schedu
 	if change != nil {
 		change(s)
 	}
-	return s.Run(ctx, b.id, session)
+	return s.Run(ctx, sweep.Snapshot{Sweep: sweep.Info{ID: b.id}}, session)
 }
 
 // results keeps what a report must show alike after any interruption: no attempts, times or sizes.
@@ -431,7 +431,7 @@ func TestSchedulerReadsOnlyWhenItMatters(t *testing.T) {
 
 func TestSchedulerNeedsJobs(t *testing.T) {
 	t.Parallel()
-	if _, err := (&sweep.Scheduler{}).Run(t.Context(), 1, 1); err == nil {
+	if _, err := (&sweep.Scheduler{}).Run(t.Context(), sweep.Snapshot{Sweep: sweep.Info{ID: 1}}, 1); err == nil {
 		t.Error("Run without jobs succeeded")
 	}
 }

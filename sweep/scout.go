@@ -14,13 +14,13 @@ import (
 func (l Ladder) scouts(top int) []PlannedTrial {
 	var planned []PlannedTrial
 	for _, c := range l.Rungs[top].candidates() {
-		first := l.Rungs[top].of(c).Trials[0].Trial
+		first := l.Rungs[top].of(c).Trials[0].Trial.Trial()
 		var lower []lora.Spec
 		for _, r := range slices.Backward(l.Rungs[:top]) {
-			lower = append(lower, r.of(c).Trials[0].Trial.Spec.LoRA)
+			lower = append(lower, r.of(c).Trials[0].Trial.Spec().LoRA)
 		}
 		spec := first.Spec.ShrinkTo(lower).OnRows(l.Corpus.TrainSequences)
-		planned = append(planned, PlannedTrial{c, trial.New(spec, first.Base, first.Data, first.Backend)})
+		planned = append(planned, PlannedTrial{c, trial.New(spec, first.Base, first.Data, first.Backend).Brief()})
 	}
 	return planned
 }
@@ -29,7 +29,7 @@ func (l Ladder) scouts(top int) []PlannedTrial {
 func (l Ladder) scoutRung(rank int) Rung {
 	r := Rung{Rank: rank}
 	for _, t := range l.Scouts {
-		if t.Trial.Spec.LoRA.Rank == rank {
+		if t.Trial.Rank == rank {
 			r.Trials = append(r.Trials, t)
 		}
 	}

@@ -194,9 +194,9 @@ func checkScout(t *rapid.T, l sweep.Ladder, launch sweep.Launch) {
 		t.Fatalf("rank %d starts before any scout", launch.Rank)
 	}
 	for _, f := range l.Scouts {
-		shown := f.Final() != nil && (f.Final().State != trial.OutcomeDone || len(f.Screened) == len(f.Trial.Spec.Shrink.To))
+		shown := f.Final() != nil && (f.Final().State != trial.OutcomeDone || len(f.Screened) == len(f.Trial.Spec().Shrink.To))
 		if f.Final() == nil || !shown {
-			t.Fatalf("rank %d starts before scout %s of rank %d has ended", launch.Rank, f.Trial.ID, f.Trial.Spec.LoRA.Rank)
+			t.Fatalf("rank %d starts before scout %s of rank %d has ended", launch.Rank, f.Trial.ID, f.Trial.Rank)
 		}
 	}
 }
@@ -209,7 +209,7 @@ func unshown(s sweep.Snapshot, id trial.ID) []int {
 			if f.Trial.ID != id || ranks != nil {
 				continue
 			}
-			for _, to := range f.Trial.Spec.Shrink.To {
+			for _, to := range f.Trial.Spec().Shrink.To {
 				if !slices.ContainsFunc(f.Screened, func(s trial.Screened) bool { return s.Rank == to.Rank }) {
 					ranks = append(ranks, to.Rank)
 				}
@@ -263,7 +263,7 @@ func TestScoutTrainsSeedsAsNeeded(t *testing.T) {
 		v := sweep.Conclude(s).Verdicts[0]
 		for _, f := range s.Ladders[0].Needed(v, s.Sweep).Rungs[1].Trials {
 			if len(f.Attempts) > 0 {
-				seeds = append(seeds, f.Trial.Spec.Seed)
+				seeds = append(seeds, f.Trial.Seed)
 			}
 		}
 		if v.Screening.From != 2 || v.RecommendedRank != 4 || !slices.Equal(seeds, []int64{0, 1}) {

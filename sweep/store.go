@@ -109,7 +109,7 @@ type Rung struct {
 
 // TrialFacts is a trial and all that is known about it.
 type TrialFacts struct {
-	Trial           trial.Trial
+	Trial           trial.Brief
 	Candidate       int              // index into Ladder.Candidates
 	Extra           bool             // its seed is none of the grid's: it was drawn to certify a plateau
 	Attempts        []AttemptFacts   // oldest first

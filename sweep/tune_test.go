@@ -19,7 +19,7 @@ import (
 func tuned(s *sweep.Snapshot, rank int, of map[float64]func(seed int64) trial.Outcome) {
 	for _, r := range s.Ladders[0].Rungs {
 		for _, f := range r.Trials {
-			if spec := f.Trial.Spec; r.Rank == rank && of[spec.Train.LearningRate] != nil {
+			if spec := f.Trial.Spec(); r.Rank == rank && of[spec.Train.LearningRate] != nil {
 				finish(s, f.Trial.ID, of[spec.Train.LearningRate](spec.Seed))
 			}
 		}

@@ -115,7 +115,7 @@ func rungSeeds(ctx context.Context, db *store.DB, name string) ([]cobra.Completi
 	for _, l := range ladders {
 		for _, r := range l.Rungs {
 			for _, t := range r.Trials {
-				seeds = append(seeds, t.Trial.Spec.Seed)
+				seeds = append(seeds, t.Trial.Seed)
 			}
 		}
 	}

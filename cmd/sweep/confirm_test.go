@@ -96,7 +96,7 @@ func TestConfirm(t *testing.T) {
 	var extra []int64
 	for _, f := range snapshot.Ladders[0].Rungs[0].Trials {
 		if f.Extra && f.Final() != nil {
-			extra = append(extra, f.Trial.Spec.Seed)
+			extra = append(extra, f.Trial.Seed)
 		}
 	}
 	if diff := cmp.Diff([]int64{2, 3}, extra); diff != "" {

@@ -55,7 +55,6 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	}
 	soft, kill, release := stopSignals(ctx)
 	defer release()
-	final := snapshot
 	if wishes(info, stored) {
 		err = db.Confirm(ctx, info.ID, info.Rule.MaxSeeds, time.Now().UTC())
 	}
@@ -64,7 +63,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		hide, err = a.showLive(ctx, info.Name)
 	}
 	if err == nil && !done {
-		final, err = a.work(soft, kill, db, snapshot, grid, session)
+		snapshot, err = a.work(soft, kill, db, snapshot, grid, session)
 	}
 	// Where the session cannot be ended it ends with its last heartbeat, and what went wrong before says more.
 	if endErr := db.EndSession(context.WithoutCancel(ctx), session, time.Now().UTC()); err == nil {
@@ -81,18 +80,26 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	case err != nil:
 		return err
 	}
-	return a.conclude(ctx, final)
+	return a.conclude(ctx, snapshot)
 }
 
-// work reads the inputs and schedules. Inputs that turn out invalid before anything was registered leave no sweep behind.
+// work reads the inputs, registers what they make, and schedules. Inputs that turn out invalid before anything was registered leave no
+// sweep behind. Where what was read before still holds, nothing is read or registered twice: a large sweep takes seconds.
 func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Snapshot, grid grid.Grid,
 	session int64,
 ) (sweep.Snapshot, error) {
-	rest := keepAlive(ctx, db, session)
-	choice, registration, err := a.register(ctx, db, s, grid)
+	rest, fresh := keepAlive(ctx, db, session), len(s.Ladders) == 0
+	choice, registration, err := a.expand(ctx, db, s, grid)
+	switch {
+	case err != nil:
+	case s.Holds(registration):
+		s, err = db.Current(ctx, s)
+	default: // also on a resume: the same inputs may lie elsewhere now
+		err, s = db.Register(ctx, s.Sweep.ID, registration), sweep.Snapshot{Sweep: s.Sweep}
+	}
 	rest()
 	if err != nil {
-		if len(s.Ladders) == 0 && ctx.Err() == nil {
+		if fresh && ctx.Err() == nil {
 			err = errors.Join(err, db.RemoveUnregistered(context.WithoutCancel(ctx), s.Sweep.ID))
 		}
 		return sweep.Snapshot{}, err
@@ -107,11 +114,11 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
-	return a.schedule(ctx, kill, db, s.Sweep.ID, session, capacity)
+	return a.schedule(ctx, kill, db, s, session, capacity)
 }
 
-// schedule runs the scheduler where --executor says.
-func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, id, session int64, capacity sweep.Capacity,
+// schedule runs the scheduler where --executor says, from facts that are known.
+func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Snapshot, session int64, capacity sweep.Capacity,
 ) (sweep.Snapshot, error) {
 	executor, err := a.executor.open(a.root, capacity)
 	if err != nil {
@@ -123,7 +130,7 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill,
 		Log: progress.logger(), Progress: progress.show,
 	}
-	return scheduler.Run(ctx, id, session)
+	return scheduler.Run(ctx, s, session)
 }
 
 // keepAlive extends the session while something long goes on that is not the scheduler, which does so itself. A beat that

@@ -33,7 +33,7 @@ func finishedSweep(t *testing.T, root, name string, alpha float64, losses ...flo
 		t.Fatal(err)
 	}
 	for i, v := range losses {
-		recordSteps(t, db, r.Ladders[0].Rungs[0].Trials[i].Trial, 2, trial.Outcome{
+		recordSteps(t, db, r.Ladders[0].Rungs[0].Trials[i].Trial.Trial(), 2, trial.Outcome{
 			State: trial.OutcomeDone, Step: 2, ValLoss: new(v), BestStep: 2, LastValLoss: new(v), TrainLoss: new(4.5), Tokens: 1008, TrainSeconds: 2,
 		})
 	}

@@ -31,7 +31,7 @@ func TestDtypeAutoIsDecidedWhereTheSweepBegins(t *testing.T) {
 	}
 	for _, rung := range snapshot.Ladders[0].Rungs {
 		for _, f := range rung.Trials {
-			if got := f.Trial.Spec.Train.Dtype; got != trial.DtypeFloat32 {
+			if got := f.Trial.Spec().Train.Dtype; got != trial.DtypeFloat32 {
 				t.Errorf("trial %s of rank %d has dtype %q", f.Trial.ID, rung.Rank, got)
 			}
 		}

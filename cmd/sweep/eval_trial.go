@@ -22,7 +22,7 @@ func (a *app) evalTrial(ctx context.Context, r evalRequest) error {
 	if err != nil {
 		return err
 	}
-	trial := record.Trial
+	trial := record.Trial.Trial()
 	choice, err := a.resolveBackend(ctx, sweep.Info{})
 	if err != nil {
 		return asUsage(err)

@@ -164,7 +164,7 @@ func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", notFoundf("the adapter of trial %s (rank %d, seed %d) is not in %s any more: restore that folder, take another trial with "+
 				"--rank or --seed, or train the grid again in another root (sweep run GRID.yaml --root DIR)",
-				t.Trial.ID, t.Trial.Spec.LoRA.Rank, t.Trial.Spec.Seed, dir)
+				t.Trial.ID, t.Trial.Rank, t.Trial.Seed, dir)
 		}
 		return dir, err
 	}
@@ -176,8 +176,8 @@ func (a *app) exportedModel(ctx context.Context, c chosenTrial, merged bool) (tr
 	if !merged {
 		return c.facts.Model, nil
 	}
-	m, err := trainer.Inspect(ctx, c.trial.Trial.Spec.Model, trainer.InspectOptions{Hub: a.hub()})
-	m.Fingerprint = c.trial.Trial.Base // the one it must have
+	m, err := trainer.Inspect(ctx, c.trial.Trial.Spec().Model, trainer.InspectOptions{Hub: a.hub()})
+	m.Fingerprint = c.trial.Trial.Shared.Base // the one it must have
 	return m, err
 }
 
@@ -211,7 +211,7 @@ type export struct {
 // fill writes everything into dir.
 func (e export) fill(ctx context.Context, dir string) error {
 	o := trainer.ExportOptions{
-		Model: e.model, Adapter: e.adapter, Dtype: e.chosen.trial.Trial.Spec.Train.Dtype, BaseReference: e.base.reference,
+		Model: e.model, Adapter: e.adapter, Dtype: e.chosen.trial.Trial.Spec().Train.Dtype, BaseReference: e.base.reference,
 	}
 	if e.base.embedded {
 		if err := trainer.ExportBase(filepath.Join(dir, baseFolder), e.model); err != nil {
@@ -236,7 +236,7 @@ func (e export) fill(ctx context.Context, dir string) error {
 
 // view says what was written.
 func (e export) view(to string) (exportView, error) {
-	o, spec := e.chosen.trial.Final(), e.chosen.trial.Trial.Spec
+	o, spec := e.chosen.trial.Final(), e.chosen.trial.Trial.Spec()
 	v := exportView{
 		Path: to, Sweep: e.sweep.Name, Ladder: e.chosen.ladder.Number, Cell: e.chosen.ladder.Cell, Rank: spec.LoRA.Rank, Seed: spec.Seed,
 		Trial: e.chosen.trial.Trial.ID, ValLoss: *o.ValLoss, Step: o.BestStep, BaseModel: e.base.reference,

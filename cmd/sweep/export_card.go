@@ -27,7 +27,7 @@ type baseName struct {
 // newBaseName takes the model as the grid has it where that works from here: a hub id, or a path. A path that is relative to
 // another folder is made absolute, and a built-in model lies within the export.
 func newBaseName(c chosenTrial, to string, r exportRequest) baseName {
-	resolved := c.trial.Trial.Spec.Model
+	resolved := c.trial.Trial.Spec().Model
 	b := baseName{name: resolved, reference: resolved, folder: r.to}
 	if i := slices.IndexFunc(c.ladder.Cell, func(s sweep.Setting) bool { return s.Name == "model" }); i >= 0 {
 		b.name = c.ladder.Cell[i].Value
@@ -59,7 +59,7 @@ func (b baseName) arguments() string {
 
 // card writes the model card.
 func (e export) card(w io.Writer) error {
-	spec := e.chosen.trial.Trial.Spec
+	spec := e.chosen.trial.Trial.Spec()
 	dir := filepath.Dir(e.sweep.GridPath)
 	validation := names(dir, spec.Data.Validation)
 	if spec.Data.ValidationSplit > 0 {
@@ -108,7 +108,7 @@ nats per token. Over its seeds, %s
 
 ## How to load it
 
-`+"```python\n%s\n```\n", base, e.sweep.Name, e.base.name, t.Trial.Spec.LoRA.TargetModules, t.Trial.ID, t.Trial.Spec.Seed,
+`+"```python\n%s\n```\n", base, e.sweep.Name, e.base.name, t.Trial.Spec().LoRA.TargetModules, t.Trial.ID, t.Trial.Seed,
 		formatMeasured(t.Final().ValLoss), l.Reference.Sentence(l), e.chosen.report.Recommendation.Summary, e.snippet())
 	return err
 }
@@ -130,7 +130,7 @@ func (e export) quantisedNote() string {
 	quantised := map[string]string{
 		trial.DtypeNF4:  "NF4 in blocks of 64 (bitsandbytes: load_in_4bit with bnb_4bit_quant_type nf4)",
 		trial.DtypeINT8: "int8 in blocks of 64 with one scale each",
-	}[e.chosen.trial.Trial.Spec.Train.Dtype]
+	}[e.chosen.trial.Trial.Spec().Train.Dtype]
 	switch {
 	case quantised == "":
 		return ""
@@ -142,7 +142,7 @@ func (e export) quantisedNote() string {
 
 // snippet is the Python that loads the export.
 func (e export) snippet() string {
-	dtype := e.chosen.trial.Trial.Spec.Train.Computes()
+	dtype := e.chosen.trial.Trial.Spec().Train.Computes()
 	if e.request.merged {
 		return fmt.Sprintf(`import torch
 from transformers import AutoModelForCausalLM

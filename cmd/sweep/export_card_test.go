@@ -50,7 +50,7 @@ func TestBaseName(t *testing.T) {
 	} {
 		c := chosenTrial{
 			ladder: report.Ladder{Cell: report.Cell{{Name: "model", Value: tc.written}}},
-			trial:  sweep.TrialFacts{Trial: trial.Trial{Spec: trial.Spec{Model: tc.resolved}}},
+			trial:  sweep.TrialFacts{Trial: trial.Trial{Spec: trial.Spec{Model: tc.resolved}}.Brief()},
 		}
 		got := newBaseName(c, filepath.Join(dir, "out"), exportRequest{to: "../out", merged: tc.merged})
 		tc.want.folder = "../out"

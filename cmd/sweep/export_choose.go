@@ -135,7 +135,7 @@ func (c trialChoice) finished(l report.Ladder, facts sweep.Ladder) []sweep.Trial
 			rung = rung.ChosenRung()
 		}
 		for _, t := range rung.Trials {
-			fits := (rank == 0 || rung.Rank == rank) && (c.seed == nil || *c.seed == t.Trial.Spec.Seed)
+			fits := (rank == 0 || rung.Rank == rank) && (c.seed == nil || *c.seed == t.Trial.Seed)
 			if o := t.Final(); fits && o != nil && o.State == trial.OutcomeDone && o.ValLoss != nil {
 				found = append(found, t)
 			}
@@ -148,7 +148,7 @@ func (c trialChoice) finished(l report.Ladder, facts sweep.Ladder) []sweep.Trial
 func (c trialChoice) reference(facts sweep.Ladder) []sweep.TrialFacts {
 	candidate, ok := facts.ReferenceChoice()
 	return slices.DeleteFunc(slices.Clone(facts.Reference), func(t sweep.TrialFacts) bool {
-		return !ok || t.Candidate != candidate || c.seed != nil && *c.seed != t.Trial.Spec.Seed
+		return !ok || t.Candidate != candidate || c.seed != nil && *c.seed != t.Trial.Seed
 	})
 }
 
@@ -158,7 +158,7 @@ func (c trialChoice) nothing(s sweep.Snapshot, ladders []report.Ladder) error {
 	var there []string
 	for _, l := range ladders {
 		for _, t := range any.finished(l, s.Ladders[l.Number-1]) {
-			there = append(there, fmt.Sprintf("%s seed %d", t.Trial.Spec.LoRA.RankName(), t.Trial.Spec.Seed))
+			there = append(there, fmt.Sprintf("%s seed %d", t.Trial.Spec().LoRA.RankName(), t.Trial.Seed))
 		}
 	}
 	if len(there) == 0 && c.full {

@@ -17,7 +17,7 @@ func finishedLadder(index int, cell sweep.Cell, losses [][]float64) sweep.Ladder
 		rung := sweep.Rung{Rank: 1 << i}
 		for seed, loss := range seeds {
 			spec := trial.Spec{Seed: int64(seed), LoRA: lora.Spec{Rank: rung.Rank, Alpha: float64(index + 1)}}
-			tr := trial.New(spec, "base", "tokens", "go")
+			tr := trial.New(spec, "base", "tokens", "go").Brief()
 			done := &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss, LastValLoss: &loss, TrainLoss: &loss}
 			rung.Trials = append(rung.Trials, sweep.TrialFacts{
 				Trial: tr, Attempts: []sweep.AttemptFacts{{ID: trial.NewAttemptID(tr.ID, 1), Number: 1, Outcome: done}},
@@ -101,7 +101,7 @@ func TestTrialChoice(t *testing.T) {
 				}
 				return
 			}
-			spec := got.trial.Trial.Spec
+			spec := got.trial.Trial.Spec()
 			if err != nil || got.ladder.Number != tc.ladder || spec.LoRA.Rank != tc.rank || spec.Seed != tc.seed {
 				t.Errorf("choose = ladder %d, rank %d, seed %d, %v, want %d, %d, %d", got.ladder.Number, spec.LoRA.Rank, spec.Seed, err,
 					tc.ladder, tc.rank, tc.seed)
@@ -120,8 +120,7 @@ func TestTrialChoiceAmongTunedValues(t *testing.T) {
 		for seed, loss := range losses {
 			other := l.Rungs[i].Trials[seed]
 			other.Candidate = 1
-			other.Trial.Spec.Train.LearningRate = 0.1
-			other.Trial = trial.New(other.Trial.Spec, "base", "tokens", "go")
+			other.Trial = other.Trial.Changed(func(s *trial.Spec) { s.Train.LearningRate = 0.1 })
 			other.Attempts = []sweep.AttemptFacts{{Outcome: &trial.Outcome{
 				State: trial.OutcomeDone, ValLoss: &loss,
 				LastValLoss: &loss, TrainLoss: &loss,

@@ -44,7 +44,7 @@ func midwayRoot(t *testing.T) (root string, done, open trial.Trial) {
 	if _, err := db.StartSession(t.Context(), id, started, host, os.Getpid()); err != nil {
 		t.Fatal(err)
 	}
-	done, open = r.Ladders[0].Rungs[0].Trials[0].Trial, r.Ladders[0].Rungs[0].Trials[1].Trial
+	done, open = r.Ladders[0].Rungs[0].Trials[0].Trial.Trial(), r.Ladders[0].Rungs[0].Trials[1].Trial.Trial()
 	recordSteps(t, db, done, 4, trial.Outcome{
 		State: trial.OutcomeDone, Step: 4, ValLoss: new(4.5), BestStep: 4, LastValLoss: new(4.5), TrainLoss: new(4.65),
 		Tokens: 2016, TrainSeconds: 3.5,

@@ -142,7 +142,7 @@ func (l *progressLines) showEnds(p sweep.Progress) {
 			}
 			l.ended[a.ID] = true
 			l.rates.drop(a.ID)
-			l.print("%s %s", trialName(p, ladder, t.Trial.Spec.LoRA.Rank, t.Trial.Spec.Seed, t.Trial.ID), outcomeText(*a.Outcome))
+			l.print("%s %s", trialName(p, ladder, t.Trial.Rank, t.Trial.Seed, t.Trial.ID), outcomeText(*a.Outcome))
 		}
 	})
 }
@@ -224,7 +224,7 @@ func trialName(p sweep.Progress, ladder, rank int, seed int64, trial trial.ID) s
 	if rank == 0 && ladder < len(p.Snapshot.Ladders) {
 		for _, t := range p.Snapshot.Ladders[ladder].Reference {
 			if t.Trial.ID == trial {
-				return fmt.Sprintf("%sfull seed %d learning_rate=%g", ladderName(p, ladder), seed, t.Trial.Spec.Train.LearningRate)
+				return fmt.Sprintf("%sfull seed %d learning_rate=%g", ladderName(p, ladder), seed, t.Trial.Spec().Train.LearningRate)
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func newPlay() *play {
 		rung := sweep.Rung{Rank: rank}
 		for seed := range int64(2) {
 			spec := trial.Spec{Seed: seed, LoRA: lora.Spec{Rank: rank, Alpha: 16}, Train: trial.TrainSpec{Steps: 100}}
-			rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: trial.New(spec, "base", "data", "go")})
+			rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: trial.New(spec, "base", "data", "go").Brief()})
 		}
 		ladder.Rungs = append(ladder.Rungs, rung)
 	}
@@ -84,7 +84,7 @@ func (p *play) start(rung int, seed int64) *sweep.LiveAttempt {
 	id := trial.NewAttemptID(t.Trial.ID, number)
 	t.Attempts = append(t.Attempts, sweep.AttemptFacts{ID: id, Number: number, CheckpointStep: -1})
 	p.live = append(p.live, sweep.LiveAttempt{
-		ID: id, Trial: t.Trial.ID, Rank: t.Trial.Spec.LoRA.Rank, Seed: seed, Steps: 100, Epochs: 2.5, Compiled: true,
+		ID: id, Trial: t.Trial.ID, Rank: t.Trial.Rank, Seed: seed, Steps: 100, Epochs: 2.5, Compiled: true,
 	})
 	return &p.live[len(p.live)-1]
 }
@@ -163,8 +163,8 @@ func TestProgressOfAScout(t *testing.T) {
 	t.Parallel()
 	p := newPlay()
 	l := &p.snapshot.Ladders[0]
-	top := l.Rungs[2].Trials[0].Trial.Spec
-	scout := trial.New(top.ShrinkTo([]lora.Spec{l.Rungs[1].Trials[0].Trial.Spec.LoRA}), "base", "data", "go")
+	top := l.Rungs[2].Trials[0].Trial.Spec()
+	scout := trial.New(top.ShrinkTo([]lora.Spec{l.Rungs[1].Trials[0].Trial.Spec().LoRA}), "base", "data", "go").Brief()
 	id := trial.NewAttemptID(scout.ID, 1)
 	l.Scouts = []sweep.TrialFacts{{Trial: scout, Attempts: []sweep.AttemptFacts{{ID: id, Number: 1}}}}
 	p.live = []sweep.LiveAttempt{{ID: id, Trial: scout.ID, Rank: 4, Steps: 110, Compiled: true}}

@@ -11,15 +11,15 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
-// register reads the sweep's inputs and writes its ladders and trials. On a sweep that has them already it checks that the
+// expand reads the sweep's inputs and expands its grid on them. On a sweep that has its ladders already it checks that the
 // inputs are still those: a model or text that changed under a running sweep would mix two experiments in one ladder.
-func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, g grid.Grid) (backend.Choice, sweep.Registration, error) {
+func (a *app) expand(ctx context.Context, db *store.DB, s sweep.Snapshot, g grid.Grid) (backend.Choice, sweep.Registration, error) {
 	choice, err := a.resolveBackend(ctx, s.Sweep)
 	if err != nil {
 		return choice, sweep.Registration{}, err
 	}
 	if len(s.Ladders) > 0 {
-		g = g.WithDtype(s.Ladders[0].Rungs[0].Trials[0].Trial.Spec.Train.Dtype) // another machine may be faster in the other
+		g = g.WithDtype(s.Ladders[0].Rungs[0].Trials[0].Trial.Spec().Train.Dtype) // another machine may be faster in the other
 	}
 	r, err := a.readInputs(ctx, choice, filepath.Dir(s.Sweep.GridPath), g)
 	if err != nil {
@@ -33,10 +33,7 @@ func (a *app) register(ctx context.Context, db *store.DB, s sweep.Snapshot, g gr
 			a.say("warning: %s", w)
 		}
 	}
-	if err != nil {
-		return choice, r, err
-	}
-	return choice, r, db.Register(ctx, s.Sweep.ID, r) // again on a resume: the same inputs may lie elsewhere now
+	return choice, r, err
 }
 
 // readInputs reads what a grid names, relative to dir, and expands it into the ladders of trials of a backend.

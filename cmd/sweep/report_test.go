@@ -44,7 +44,7 @@ func finishedRoot(t *testing.T) string {
 		for _, seed := range info.Seeds {
 			spec := trial.Spec{Model: "builtin:gopher", Seed: seed, LoRA: lora.Spec{Rank: rank, Alpha: 16, Init: "kaiming"}}
 			spec.Train = trial.TrainSpec{Steps: 4, BatchSize: 1, LearningRate: 0.003, LRSchedulerType: "linear", EvalSteps: 2}
-			rung.Trials = append(rung.Trials, sweep.PlannedTrial{Trial: trial.New(spec, "base", "data", "go 0.1")})
+			rung.Trials = append(rung.Trials, sweep.PlannedTrial{Trial: trial.New(spec, "base", "data", "go 0.1").Brief()})
 		}
 		plan.Rungs = append(plan.Rungs, rung)
 	}
@@ -54,8 +54,8 @@ func finishedRoot(t *testing.T) string {
 	}
 	for _, rung := range plan.Rungs {
 		for _, planned := range rung.Trials {
-			seed := float64(planned.Trial.Spec.Seed)
-			finishTrial(t, db, planned.Trial, losses[rung.Rank]+seed/20+float64(rung.Rank)*seed/1e4)
+			seed := float64(planned.Trial.Seed)
+			finishTrial(t, db, planned.Trial.Trial(), losses[rung.Rank]+seed/20+float64(rung.Rank)*seed/1e4)
 		}
 	}
 	if err := db.Close(); err != nil {

@@ -98,7 +98,7 @@ func newScoutView(s sweep.Snapshot, verdicts []plateau.Verdict) scoutView {
 		v.Steps += ladder.Steps
 		for _, r := range l.Rungs {
 			for _, t := range r.Trials {
-				v.StepsExhaustive += t.Trial.Spec.Train.Steps
+				v.StepsExhaustive += t.Trial.Spec().Train.Steps
 				v.AllTrained = v.AllTrained && t.State() == sweep.TrialDone
 			}
 		}

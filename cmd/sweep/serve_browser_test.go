@@ -131,7 +131,7 @@ func TestLargeLivePageInBrowser(t *testing.T) {
 	if err := db.Register(t.Context(), id, r); err != nil {
 		t.Fatal(err)
 	}
-	recordSteps(t, db, r.Ladders[0].Rungs[0].Trials[0].Trial, 4, trial.Outcome{
+	recordSteps(t, db, r.Ladders[0].Rungs[0].Trials[0].Trial.Trial(), 4, trial.Outcome{
 		State: trial.OutcomeDone, Step: 4, ValLoss: new(4.5), BestStep: 4, LastValLoss: new(4.5), TrainLoss: new(4.65), Tokens: 2016,
 		TrainSeconds: 3.5,
 	})

@@ -157,8 +157,8 @@ func curveLines(train, validation []trial.StepTrainLoss, columns int) string {
 
 func newShownTrial(root string, r store.TrialRecord, files []shownFile) shownTrial {
 	t := shownTrial{
-		ID: r.Trial.ID, State: string(r.State()), Spec: r.Trial.Spec, Base: r.Trial.Base, Data: r.Trial.Data,
-		Backend: r.Trial.Backend, Places: []shownPlace{}, Result: r.Final(), Attempts: []shownAttempt{}, Files: files,
+		ID: r.Trial.ID, State: string(r.State()), Spec: r.Trial.Spec(), Base: r.Trial.Shared.Base, Data: r.Trial.Shared.Data,
+		Backend: r.Trial.Shared.Backend, Places: []shownPlace{}, Result: r.Final(), Attempts: []shownAttempt{}, Files: files,
 	}
 	if t.Result != nil && t.Result.ValLoss != nil {
 		t.Metrics = &shownMetrics{math.Exp(*t.Result.ValLoss), r.Best().Measures}

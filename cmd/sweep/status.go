@@ -171,7 +171,7 @@ func newLadderStatus(l sweep.Ladder, v plateau.Verdict, points map[trial.ID]stor
 	}
 	for i := range l.Scouts {
 		facts := &l.Scouts[i]
-		scout := rungStatus{Rank: facts.Trial.Spec.LoRA.Rank, Trials: []trialStatus{newTrialStatus(facts, points)}}
+		scout := rungStatus{Rank: facts.Trial.Rank, Trials: []trialStatus{newTrialStatus(facts, points)}}
 		if facts.State() == sweep.TrialDone {
 			scout.Done = 1
 		}
@@ -180,7 +180,7 @@ func newLadderStatus(l sweep.Ladder, v plateau.Verdict, points map[trial.ID]stor
 	for i := range l.Reference {
 		facts := &l.Reference[i]
 		t := newTrialStatus(facts, points)
-		t.Tuned = fmt.Sprintf("learning_rate=%g", facts.Trial.Spec.Train.LearningRate)
+		t.Tuned = fmt.Sprintf("learning_rate=%g", facts.Trial.Spec().Train.LearningRate)
 		ladder.Reference = append(ladder.Reference, t)
 	}
 	for _, r := range l.Rungs {
@@ -261,8 +261,8 @@ func lastPoints(ctx context.Context, db *store.DB, s sweep.Snapshot) (map[trial.
 
 func newTrialStatus(facts *sweep.TrialFacts, points map[trial.ID]store.PointRow) trialStatus {
 	t := trialStatus{
-		ID: facts.Trial.ID, Seed: facts.Trial.Spec.Seed, State: string(facts.State()), Step: facts.LastStep,
-		Steps: facts.Trial.Spec.TotalSteps(), Attempts: len(facts.Attempts), PeakHostBytes: facts.Memory.PeakHostBytes,
+		ID: facts.Trial.ID, Seed: facts.Trial.Seed, State: string(facts.State()), Step: facts.LastStep,
+		Steps: facts.Trial.Spec().TotalSteps(), Attempts: len(facts.Attempts), PeakHostBytes: facts.Memory.PeakHostBytes,
 	}
 	if len(facts.Attempts) == 0 {
 		return t

@@ -22,7 +22,7 @@ func hostileRoot(t *testing.T) (root string, done, failed trial.Trial) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failed = sweeptest.Registration([]float64{16}, []int{1, 2}, []int64{0, 1}).Ladders[0].Rungs[1].Trials[0].Trial
+	failed = sweeptest.Registration([]float64{16}, []int{1, 2}, []int64{0, 1}).Ladders[0].Rungs[1].Trials[0].Trial.Trial()
 	recordSteps(t, db, failed, 2, trial.Outcome{State: trial.OutcomeFailed, Error: "no such \x1b[2Jtensor", Step: 2})
 	if err := db.Close(); err != nil {
 		t.Fatal(err)

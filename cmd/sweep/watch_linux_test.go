@@ -95,7 +95,7 @@ func TestWatchFollowsTheWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := sweeptest.Registration([]float64{16}, []int{1, 2}, []int64{0, 1}).Ladders[0].Rungs[1].Trials[1].Trial
-	recordSteps(t, db, next, 2, trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop", Step: 2})
+	recordSteps(t, db, next.Trial(), 2, trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop", Step: 2})
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestWatchOfARunningSweep(t *testing.T) {
 		return trial.Event{Kind: trial.EventPoint, Step: step, Point: &trial.Point{Tokens: int64(504 * step), TrainLoss: 4.7, LearningRate: 1e-3}}
 	}
 	id := begin(open, 2, started, point(2))
-	begin(sweeptest.Registration([]float64{16}, []int{1, 2}, []int64{0, 1}).Ladders[0].Rungs[1].Trials[0].Trial, 1, started)
+	begin(sweeptest.Registration([]float64{16}, []int{1, 2}, []int64{0, 1}).Ladders[0].Rungs[1].Trials[0].Trial.Trial(), 1, started)
 	m := watchOf(t, root, "prose")
 	m = drawn(m, tea.WindowSizeMsg{Width: 120, Height: 24}, m.load(true)())
 	next := point(3)

@@ -158,7 +158,7 @@ func (r *watchReader) speeds(points map[trial.ID]store.PointRow) map[trial.ID]ti
 
 func liveOf(t *sweep.TrialFacts, p store.PointRow) sweep.LiveAttempt {
 	return sweep.LiveAttempt{
-		ID: trial.NewAttemptID(t.Trial.ID, p.Attempt), Trial: t.Trial.ID, Step: p.Step, Steps: t.Trial.Spec.TotalSteps(), Tokens: p.Tokens,
+		ID: trial.NewAttemptID(t.Trial.ID, p.Attempt), Trial: t.Trial.ID, Step: p.Step, Steps: t.Trial.Spec().TotalSteps(), Tokens: p.Tokens,
 	}
 }
 
@@ -194,7 +194,7 @@ func (r *watchReader) list(ctx context.Context, w *watched, ahead []trial.ID, po
 		if running := cmp.Compare(order(a), order(b)); running != 0 {
 			return running
 		}
-		return cmp.Compare(b.facts.Trial.Spec.LoRA.Rank, a.facts.Trial.Spec.LoRA.Rank)
+		return cmp.Compare(b.facts.Trial.Rank, a.facts.Trial.Rank)
 	})
 	if w.index(w.chosen) < 0 && len(w.trials) > 0 {
 		w.chosen = w.trials[0].facts.Trial.ID
@@ -211,7 +211,7 @@ func order(t watchedTrial) int {
 
 // news is what is known of a running trial.
 func (r *watchReader) news(w *watched, t *sweep.TrialFacts, ahead bool, points map[trial.ID]store.PointRow) *trialNews {
-	spec := t.Trial.Spec
+	spec := t.Trial.Spec()
 	n := &trialNews{
 		step: t.LastStep, steps: spec.TotalSteps(), up: t.Attempts[len(t.Attempts)-1].LastSeq > 0, ahead: ahead,
 		compiled: t.LastStep > 0 || t.Prediction != nil, memory: t.Memory.Peak(w.snapshot.Sweep.Platform),

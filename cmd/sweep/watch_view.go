@@ -153,7 +153,7 @@ func (m watchModel) trialLines(rows int) []string {
 // name is that of a trial within the chosen ladder.
 func (m watchModel) name(t watchedTrial) string {
 	s := sweep.Progress{Snapshot: sweep.Snapshot{Ladders: m.data.snapshot.Ladders[m.ladder : m.ladder+1]}}
-	spec := t.facts.Trial.Spec
+	spec := t.facts.Trial.Spec()
 	return trialName(s, 0, spec.LoRA.Rank, spec.Seed, t.facts.Trial.ID)
 }
 
@@ -164,7 +164,7 @@ func (t watchedTrial) line(name string) trialLine {
 		n.name = name
 		return n.line()
 	}
-	spec := t.facts.Trial.Spec
+	spec := t.facts.Trial.Spec()
 	l := trialLine{name: name, share: float64(t.facts.LastStep) / float64(max(spec.TotalSteps(), 1)), parts: []linePart{{text: t.state}}}
 	o := t.facts.Final()
 	if o != nil && o.ValLoss != nil {

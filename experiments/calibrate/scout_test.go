@@ -22,7 +22,7 @@ func scoutingSweep(p plateau.Rule) sweep.Snapshot {
 		rung := sweep.Rung{Rank: rank}
 		for _, seed := range p.GridSeeds {
 			spec := trial.Spec{LoRA: lora.Spec{Rank: rank, Alpha: 16}, Seed: seed, Train: trial.TrainSpec{Steps: trainSteps}}
-			rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: trial.New(spec, "", "", "")})
+			rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: trial.New(spec, "", "", "").Brief()})
 		}
 		l.Rungs = append(l.Rungs, rung)
 	}
@@ -34,15 +34,15 @@ func scoutingSweep(p plateau.Rule) sweep.Snapshot {
 func workOff(s sweep.Snapshot, l ladder) (v plateau.Verdict, steps float64) {
 	of := &s.Ladders[0]
 	finish := func(t *sweep.TrialFacts, r int) {
-		loss := l.y[r][t.Trial.Spec.Seed]
-		if t.Trial.Spec.Shrink != nil {
+		loss := l.y[r][t.Trial.Seed]
+		if t.Trial.Spec().Shrink != nil {
 			loss += l.scout[r]
 			for lower, rank := range ranks[:r] {
 				t.Screened = append(t.Screened, trial.Screened{Rank: rank, ValLoss: l.y[lower][0] + l.scout[lower]})
 			}
 		}
 		t.Attempts = []sweep.AttemptFacts{{Number: 1, Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss, LastValLoss: &loss}}}
-		steps += float64(t.Trial.Spec.TotalSteps()) / trainSteps
+		steps += float64(t.Trial.Spec().TotalSteps()) / trainSteps
 	}
 	for {
 		d := sweep.Decide(s, nil, sweep.Capacity{Jobs: 1 << 20})

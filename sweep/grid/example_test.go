@@ -40,7 +40,7 @@ train: {steps: 300}
 	}
 	for _, l := range ladders {
 		for _, r := range l.Rungs {
-			fmt.Println(l.Cell.Axes(), "rank", r.Rank, "alpha", r.Trials[0].Trial.Spec.LoRA.Alpha)
+			fmt.Println(l.Cell.Axes(), "rank", r.Rank, "alpha", r.Trials[0].Trial.Alpha)
 		}
 	}
 	// Output:

@@ -70,7 +70,7 @@ func (r Resolved) Expand(models map[string]trial.ModelInfo) ([]sweep.LadderPlan,
 		}
 		ladders = append(ladders, sweep.LadderPlan{
 			Cell: r.cell(axes, at, s, shared), Model: model, Candidates: r.candidateCells(axes, candidates, specs),
-			Rungs: r.rungs(axes, candidates, ranks), Reference: r.reference(specs),
+			Rungs: r.rungs(axes, candidates, specs, ranks), Reference: r.reference(specs),
 		})
 	}
 	if err := errors.Join(found.problems...); err != nil {
@@ -90,17 +90,24 @@ func warnOfConstant(t trial.TrainSpec, found *findings) {
 	}
 }
 
-// rungs plans a cell's trials for every rank, candidate and seed: here a rank becomes trials.
-func (r Resolved) rungs(axes []key, candidates [][]int, ranks []int) []sweep.RungPlan {
+// rungs plans a cell's trials for every rank, candidate and seed: here a rank becomes trials. Of a candidate's settings, specs being those
+// at the first rank, alpha alone depends on the rank.
+func (r Resolved) rungs(axes []key, candidates [][]int, specs []trial.Spec, ranks []int) []sweep.RungPlan {
+	shared, specs := make([]*trial.Shared, len(specs)), slices.Clone(specs)
+	for c, s := range specs {
+		shared[c] = trial.Trial{Spec: s}.Brief().Shared
+	}
+	alpha := slices.IndexFunc(axes, func(k key) bool { return k.path == "lora.alpha" })
 	rungs := make([]sweep.RungPlan, len(ranks))
 	for i, rank := range ranks {
 		rungs[i].Rank = rank
 		rungs[i].Trials = make([]sweep.PlannedTrial, 0, len(candidates)*len(r.Seeds))
 		for c, at := range candidates {
-			spec := r.spec(axes, at, rank)
+			specs[c].LoRA.Rank = rank
+			axes[alpha].axis.set(&specs[c], &r.Grid, at[alpha])
 			for _, seed := range r.Seeds {
-				spec.Seed = seed
-				rungs[i].Trials = append(rungs[i].Trials, sweep.PlannedTrial{Candidate: c, Trial: trial.Trial{Spec: spec}})
+				t := trial.Brief{Rank: rank, Alpha: specs[c].LoRA.Alpha, Seed: seed, Shared: shared[c]}
+				rungs[i].Trials = append(rungs[i].Trials, sweep.PlannedTrial{Candidate: c, Trial: t})
 			}
 		}
 	}

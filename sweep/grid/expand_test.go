@@ -71,7 +71,7 @@ func TestExpandDefaults(t *testing.T) {
 	if len(ladders) != 1 || len(ladders[0].Rungs) != 1 || len(ladders[0].Rungs[0].Trials) != 3 {
 		t.Fatalf("got %d ladders, want 1 of 1 rank and 3 seeds", len(ladders))
 	}
-	if diff := cmp.Diff(want, ladders[0].Rungs[0].Trials[1].Trial.Spec); diff != "" {
+	if diff := cmp.Diff(want, ladders[0].Rungs[0].Trials[1].Trial.Spec()); diff != "" {
 		t.Errorf("spec: -want +got\n%s", diff)
 	}
 	wantCell := "model=builtin:gopher target_modules=[c_attn] alpha=8 dropout=0 use_rslora=false init=kaiming steps=10 batch_size=8 " +
@@ -142,7 +142,7 @@ seeds: [7]
 		t.Fatalf("cells: -want +got\n%s", diff)
 	}
 	last := ladders[len(ladders)-1]
-	spec := last.Rungs[1].Trials[0].Trial.Spec
+	spec := last.Rungs[1].Trials[0].Trial.Spec()
 	if spec.LoRA.Alpha != 8 || spec.Train.EvalSteps != 3 || spec.Seed != 7 || spec.Train.LearningRate != 2e-4 {
 		t.Errorf("last spec has alpha %v, eval_steps %v, seed %v, learning_rate %v; want 8, 3, 7, 2e-4",
 			spec.LoRA.Alpha, spec.Train.EvalSteps, spec.Seed, spec.Train.LearningRate)

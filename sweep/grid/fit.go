@@ -21,9 +21,10 @@ func (g Grid) fitTargets(s trial.Spec, m trial.ModelInfo, found *findings) ([]lo
 	if _, err := l.Trainables(targets, m.Modules, m.Tensors); err != nil {
 		return nil, err
 	}
-	if layers := l.LayersOf(m.Modules); len(layers) > 0 {
+	if len(l.LayersToTransform) > 0 {
+		layers := l.LayersOf(m.Modules)
 		for _, layer := range l.LayersToTransform {
-			if !slices.Contains(layers, layer) {
+			if len(layers) > 0 && !slices.Contains(layers, layer) {
 				found.warn(fmt.Sprintf("layers_to_transform: %d is no layer of %s, which has %s", layer, s.Model, lora.LayerSpan(layers)))
 			}
 		}

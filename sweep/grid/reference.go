@@ -39,10 +39,10 @@ func (r Resolved) reference(specs []trial.Spec) []sweep.PlannedTrial {
 			if slices.ContainsFunc(seen, func(other trial.Spec) bool { return reflect.DeepEqual(other, s) }) {
 				continue
 			}
+			t := trial.Trial{Spec: s}.Brief()
 			for _, seed := range r.Seeds {
-				spec := s
-				spec.Seed = seed
-				planned = append(planned, sweep.PlannedTrial{Candidate: len(seen), Trial: trial.Trial{Spec: spec}})
+				t.Seed = seed
+				planned = append(planned, sweep.PlannedTrial{Candidate: len(seen), Trial: t})
 			}
 			seen = append(seen, s)
 		}

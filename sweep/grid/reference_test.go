@@ -44,13 +44,13 @@ func TestExpandReference(t *testing.T) {
 			}
 			var got []string
 			for _, p := range l.Reference {
-				got = append(got, fmt.Sprintf("%d %g %d", p.Candidate, p.Trial.Spec.Train.LearningRate, p.Trial.Spec.Seed))
+				got = append(got, fmt.Sprintf("%d %g %d", p.Candidate, p.Trial.Spec().Train.LearningRate, p.Trial.Seed))
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s: candidate, learning rate, seed (-want +got):\n%s", train, diff)
 			}
 			full := lora.Spec{Full: true, TargetModules: lora.Targets{List: []string{"c_attn"}}, Bias: lora.BiasLoRAOnly}
-			if diff := cmp.Diff(full, l.Reference[0].Trial.Spec.LoRA); diff != "" {
+			if diff := cmp.Diff(full, l.Reference[0].Trial.Spec().LoRA); diff != "" {
 				t.Errorf("%s: LoRA settings (-want +got):\n%s", train, diff)
 			}
 		}

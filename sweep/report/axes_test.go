@@ -123,8 +123,7 @@ func TestTunedReport(t *testing.T) {
 		other := f.snapshot().Ladders[0].Rungs[i].Trials
 		for j := range other {
 			tr := &other[j].Trial
-			tr.Spec.Train.LearningRate = 0.01
-			*tr = trial.New(tr.Spec, tr.Base, tr.Data, tr.Backend)
+			*tr = tr.Changed(func(s *trial.Spec) { s.Train.LearningRate = 0.01 })
 			other[j].Candidate = 1
 			outcome := *other[j].Attempts[0].Outcome
 			worse := *outcome.ValLoss + 0.05 - 0.08*float64(i%2)

@@ -126,7 +126,7 @@ func newRung(l sweep.Ladder, r sweep.Rung, judged map[int]plateau.RungVerdict) R
 	out := Rung{Rank: r.Rank, Tuned: Cell{}, Trials: []Trial{}}
 	stands := r.ChosenRung().Trials
 	if len(stands) > 0 {
-		out.lora = stands[0].Trial.Spec.LoRA
+		out.lora = stands[0].Trial.Spec().LoRA
 		out.Alpha, out.Scaling = out.lora.Alpha, out.lora.Scaling()
 	}
 	for _, t := range stands {
@@ -177,7 +177,7 @@ func newCandidates(l sweep.Ladder, r sweep.Rung) []Candidate {
 func newTrial(t sweep.TrialFacts) Trial {
 	out := Trial{
 		ID:              t.Trial.ID,
-		Seed:            t.Trial.Spec.Seed,
+		Seed:            t.Trial.Seed,
 		Extra:           t.Extra,
 		State:           t.State(),
 		PeakHostBytes:   t.Memory.PeakHostBytes,
@@ -290,7 +290,7 @@ func conditions(out Ladder, l sweep.Ladder) Conditions {
 func standing(out Ladder, l sweep.Ladder) (trial.Spec, bool) {
 	for i, r := range l.Rungs {
 		if rank := out.Verdict.RecommendedRank; (rank == nil && i == 0 || rank != nil && r.Rank == *rank) && len(r.Trials) > 0 {
-			return r.ChosenRung().Trials[0].Trial.Spec, true
+			return r.ChosenRung().Trials[0].Trial.Spec(), true
 		}
 	}
 	return trial.Spec{}, false

@@ -105,8 +105,8 @@ func likeTrials(a, b sweep.Ladder) (from, to trial.Trial, ok bool) {
 		}
 		for _, t := range r.ChosenRung().Trials {
 			for _, u := range b.Rungs[i].ChosenRung().Trials {
-				if t.Trial.Spec.Seed == u.Trial.Spec.Seed {
-					return t.Trial, u.Trial, true
+				if t.Trial.Seed == u.Trial.Seed {
+					return t.Trial.Trial(), u.Trial.Trial(), true
 				}
 			}
 		}

@@ -168,9 +168,9 @@ func TestDiffOfTwoMachines(t *testing.T) {
 	for _, r := range b.Ladders[0].Rungs {
 		for i := range r.Trials {
 			r.Trials[i].Memory.PeakDeviceBytes = new(int64(1 << 30))
-			spec := r.Trials[i].Trial.Spec
+			spec := r.Trials[i].Trial.Spec()
 			spec.Train.Steps = 500
-			r.Trials[i].Trial = trial.New(spec, "base", "corpus", "xla:cuda")
+			r.Trials[i].Trial = trial.New(spec, "base", "corpus", "xla:cuda").Brief()
 		}
 	}
 	d, err := NewDiff(a, b)

@@ -43,9 +43,9 @@ func (f fixture) candidate(i, number int, rate, best float64) []sweep.TrialFacts
 	trials := f.snapshot().Ladders[0].Rungs[i].Trials
 	for j := range trials {
 		tr := &trials[j].Trial
-		tr.Spec.Train.LearningRate = rate
-		tr.Spec.LoRA.Dropout = float64(number) / 100 // tells the targets apart
-		*tr = trial.New(tr.Spec, tr.Base, tr.Data, tr.Backend)
+		*tr = tr.Changed(func(s *trial.Spec) {
+			s.Train.LearningRate, s.LoRA.Dropout = rate, float64(number)/100 // tells the targets apart
+		})
 		trials[j].Candidate = number
 		if i == 2 && number > 0 {
 			trials[j].Attempts, trials[j].TrainableParams, trials[j].Memory, trials[j].Prediction = nil, 0, trial.Memory{}, nil

@@ -84,7 +84,7 @@ func (r rung) trial(j int, seed int64, l fixtureLadder) sweep.TrialFacts {
 	if l.dropout != "0" {
 		spec.LoRA.Dropout = 0.1
 	}
-	t := sweep.TrialFacts{Trial: trial.New(spec, "base", l.corpus, "xla:cpu")}
+	t := sweep.TrialFacts{Trial: trial.New(spec, "base", l.corpus, "xla:cpu").Brief()}
 	if r.waiting {
 		return t
 	}

@@ -176,7 +176,7 @@ func (m metric) rungs(l sweep.Ladder) []plateau.Losses {
 			if v == nil {
 				return all
 			}
-			rung.Seeds, rung.ValLoss = append(rung.Seeds, t.Trial.Spec.Seed), append(rung.ValLoss, *v)
+			rung.Seeds, rung.ValLoss = append(rung.Seeds, t.Trial.Seed), append(rung.ValLoss, *v)
 		}
 		all = append(all, rung)
 	}

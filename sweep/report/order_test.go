@@ -47,10 +47,10 @@ func script(r sweep.Registration) []told {
 		for i, rung := range l.Rungs {
 			for _, planned := range rung.Trials {
 				tr := planned.Trial
-				loss := 4.8 - min(float64(i), 2)/10 + float64(tr.Spec.Seed)/20 + tr.Spec.LoRA.Alpha/1e3 + float64(tr.Spec.Seed)*float64(i)/1e3
+				loss := 4.8 - min(float64(i), 2)/10 + float64(tr.Seed)/20 + tr.Alpha/1e3 + float64(tr.Seed)*float64(i)/1e3
 				train, peak := loss-0.1, int64(100<<20+i)
 				first, second := trial.NewAttemptID(tr.ID, 1), trial.NewAttemptID(tr.ID, 2)
-				params := &trial.Environment{PID: 1, Backend: sweeptest.Backend, Platform: "xla:cpu", TrainableParams: int64(1000 * tr.Spec.LoRA.Rank)}
+				params := &trial.Environment{PID: 1, Backend: sweeptest.Backend, Platform: "xla:cpu", TrainableParams: int64(1000 * tr.Rank)}
 				events = append(events,
 					told{first, trial.Event{Seq: 1, At: at, Kind: trial.EventStarted, Environment: params}},
 					told{first, trial.Event{Seq: 2, At: at, Kind: trial.EventEval, Step: 2, Evaluation: &trial.Evaluation{ValLoss: 5, Tokens: 9}}},
@@ -90,7 +90,7 @@ func stored(ctx context.Context, t failer, r sweep.Registration, events []told) 
 			for _, planned := range rung.Trials {
 				tr := planned.Trial
 				for number := 1; number <= 2; number++ {
-					if err := m.BeginAttempt(ctx, tr.ID, number, trial.Assignment{Trial: tr}, time.Unix(int64(number), 0)); err != nil {
+					if err := m.BeginAttempt(ctx, tr.ID, number, trial.Assignment{Trial: tr.Trial()}, time.Unix(int64(number), 0)); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -35,7 +35,7 @@ func newReference(l sweep.Ladder, rungs []Rung, v plateau.Verdict, rule plateau.
 	out := &Reference{Trials: []Trial{}, Tried: []float64{}, over: v.RecommendedRank}
 	chosen, ok := l.ReferenceChoice()
 	for _, t := range l.Reference {
-		rate := t.Trial.Spec.Train.LearningRate
+		rate := t.Trial.Spec().Train.LearningRate
 		shown := newTrial(t)
 		if t.Candidate == len(out.candidates) {
 			out.candidates = append(out.candidates, Candidate{Tuned: Cell{{Name: "learning_rate", Value: fmt.Sprint(rate)}}})

@@ -28,9 +28,9 @@ func referredSnapshot(below ...float64) sweep.Snapshot {
 		r := rung{rank: 1, losses: losses, train: 4.4}
 		for j, seed := range s.Sweep.Seeds {
 			f := r.trial(j, seed, fixtureLadder{dropout: "0"})
-			spec := f.Trial.Spec
+			spec := f.Trial.Spec()
 			spec.LoRA, spec.Train.LearningRate = spec.LoRA.Whole(), []float64{1e-4, 1e-5}[c]
-			f.Trial, f.Candidate, f.TrainableParams = trial.New(spec, "base", "", "xla:cpu"), c, 196608
+			f.Trial, f.Candidate, f.TrainableParams = trial.New(spec, "base", "", "xla:cpu").Brief(), c, 196608
 			l.Reference = append(l.Reference, f)
 		}
 	}

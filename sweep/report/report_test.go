@@ -291,9 +291,9 @@ func TestTextOfAdvice(t *testing.T) {
 		"step-limited": each(one("short", measured(4.793, 4.712, 4.711, 4.710)).snapshot(),
 			func(f *sweep.TrialFacts) { f.Evaluations[1].ValLoss += 0.01 }),
 		"poor":         each(one("poor", measured(5.049, 5.048, 5.047)).snapshot(), func(*sweep.TrialFacts) {}),
-		"alpha-policy": each(policy("policy"), func(f *sweep.TrialFacts) { f.Trial.Spec.LoRA.Alpha = 2 * float64(f.Trial.Spec.LoRA.Rank) }),
+		"alpha-policy": each(policy("policy"), func(f *sweep.TrialFacts) { f.Trial.Alpha = 2 * float64(f.Trial.Rank) }),
 		"alpha-grows": each(policy("grows"), func(f *sweep.TrialFacts) {
-			f.Trial.Spec.LoRA.Alpha, f.Trial.Spec.LoRA.UseRSLoRA = 2*float64(f.Trial.Spec.LoRA.Rank), true
+			f.Trial.Alpha, f.Trial.Shared.Spec.LoRA.UseRSLoRA = 2*float64(f.Trial.Rank), true
 		}),
 		"slow": slow.snapshot(), "big": big.snapshot(), "undecided": undecided,
 	} {

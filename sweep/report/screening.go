@@ -45,7 +45,7 @@ func newScreening(whole, l sweep.Ladder, v plateau.Verdict) *Screening {
 				continue
 			}
 			if r.Rank <= stop {
-				ladder += t.Trial.Spec.Train.Steps
+				ladder += t.Trial.Spec().Train.Steps
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func newSteps(whole, l sweep.Ladder, v plateau.Verdict) Steps {
 	for _, r := range whole.Rungs {
 		for _, t := range r.Trials {
 			if !t.Extra {
-				s.Exhaustive += t.Trial.Spec.Train.Steps
+				s.Exhaustive += t.Trial.Spec().Train.Steps
 			}
 		}
 	}

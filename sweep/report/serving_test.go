@@ -27,7 +27,7 @@ func TestServingTakesTheModelsModules(t *testing.T) {
 	s.Ladders[0].Model.Modules = []lora.Module{{Name: "h.0.attn.c_attn"}, {Name: "h.1.attn.c_attn"}}
 	for _, r := range s.Ladders[0].Rungs {
 		for i := range r.Trials {
-			r.Trials[i].Trial.Spec.LoRA.RankPattern = lora.Patterns{{Key: "1.attn.c_attn", Value: 40}, {Key: "c_fc", Value: 500}}
+			r.Trials[i].Trial.Shared.Spec.LoRA.RankPattern = lora.Patterns{{Key: "1.attn.c_attn", Value: 40}, {Key: "c_fc", Value: 500}}
 		}
 	}
 	got := Build(s).Recommendation.Serving

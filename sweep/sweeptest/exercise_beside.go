@@ -74,7 +74,7 @@ func exerciseScouts(t *testing.T, s Store) {
 	for range 2 {
 		must(t, "AddTrials", s.AddTrials(ctx, before.Ladders[0].ID, drawn[0].Trials))
 	}
-	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, 1), Sweep: info.Name, Trial: tr}
+	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, 1), Sweep: info.Name, Trial: tr.Trial()}
 	must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, 1, a, moment(0)))
 	shown := trial.Screened{Rank: 1, ValLoss: 4.75, Tokens: 630, Seconds: 0.5}
 	must(t, "AppendEvents", s.AppendEvents(ctx, a.Attempt, []trial.Event{
@@ -115,7 +115,7 @@ func exerciseReference(t *testing.T, s Store) {
 		must(t, "Register", s.Register(ctx, id, r))
 	}
 	tr := reference[3].Trial
-	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, 1), Sweep: "referred", Trial: tr}
+	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, 1), Sweep: "referred", Trial: tr.Trial()}
 	must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, 1, a, moment(0)))
 	must(t, "AppendEvents", s.AppendEvents(ctx, a.Attempt, []trial.Event{
 		{Seq: 1, At: moment(2), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeDone, ValLoss: new(4.5)}},

@@ -106,6 +106,9 @@ func exerciseUnknown(t *testing.T, e sweep.Executor) {
 	if err != nil || len(ids) != 0 {
 		t.Errorf("Attempts = %v, %v, want none", ids, err)
 	}
+	if trials, err := e.Trials(t.Context()); err != nil || len(trials) != 0 {
+		t.Errorf("Trials = %v, %v, want none", trials, err)
+	}
 }
 
 func exerciseFinish(t *testing.T, e sweep.Executor) {
@@ -169,5 +172,10 @@ func exerciseOrder(t *testing.T, e sweep.Executor) {
 	must(t, "Attempts", err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("attempts (-want +got):\n%s", diff)
+	}
+	trials, err := e.Trials(t.Context())
+	must(t, "Trials", err)
+	if diff := cmp.Diff([]trial.ID{want[0].Trial()}, trials); diff != "" {
+		t.Errorf("trials with attempts (-want +got):\n%s", diff)
 	}
 }

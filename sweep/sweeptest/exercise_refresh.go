@@ -52,7 +52,7 @@ func exerciseRefresh(t *testing.T, s Store) {
 	must(t, "BeginAttempt", s.BeginAttempt(t.Context(), second.ID, 1, begun, moment(4)))
 	must(t, "AppendEvents", s.AppendEvents(t.Context(), attempt, events))
 	step("a trial of another sweep", []int{1})
-	extra := sweep.ExtraTrial{Rank: 2, PlannedTrial: sweep.PlannedTrial{Trial: Trial(16, 2, 7)}}
+	extra := sweep.ExtraTrial{Rank: 2, PlannedTrial: sweep.PlannedTrial{Trial: Trial(16, 2, 7).Brief()}}
 	must(t, "AddTrials", s.AddTrials(t.Context(), known.Ladders[0].ID, []sweep.ExtraTrial{extra}))
 	step("an extra seed", []int{0}, 0)
 	step("nothing more", nil)

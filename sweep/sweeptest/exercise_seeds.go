@@ -43,7 +43,7 @@ func exerciseCandidates(t *testing.T, s Store) {
 }
 
 func extraTrial(rank, candidate int, t trial.Trial) sweep.ExtraTrial {
-	return sweep.ExtraTrial{Rank: rank, PlannedTrial: sweep.PlannedTrial{Candidate: candidate, Trial: t}}
+	return sweep.ExtraTrial{Rank: rank, PlannedTrial: sweep.PlannedTrial{Candidate: candidate, Trial: t.Brief()}}
 }
 
 // exerciseExtraSeeds adds trials of extra seeds: they stand behind those of the grid, share what is known about them with
@@ -67,8 +67,8 @@ func exerciseExtraSeeds(t *testing.T, s Store) {
 		var ids []trial.ID
 		for _, f := range got.Rungs[1].Trials {
 			ids = append(ids, f.Trial.ID)
-			if f.Extra != (f.Trial.Spec.Seed > 1) {
-				t.Errorf("seed %d: extra %v", f.Trial.Spec.Seed, f.Extra)
+			if f.Extra != (f.Trial.Seed > 1) {
+				t.Errorf("seed %d: extra %v", f.Trial.Seed, f.Extra)
 			}
 		}
 		if diff := cmp.Diff(want, ids); diff != "" {
@@ -80,7 +80,7 @@ func exerciseExtraSeeds(t *testing.T, s Store) {
 	}
 	must(t, "Register", s.Register(ctx, id, TunedRegistration([]float64{1e-3, 3e-3}, []float64{16}, []int{1, 2}, []int64{1, 0})))
 
-	a := trial.Assignment{Attempt: trial.NewAttemptID(extra[0].Trial.ID, 1), Sweep: "first", Trial: extra[0].Trial}
+	a := trial.Assignment{Attempt: trial.NewAttemptID(extra[0].Trial.ID, 1), Sweep: "first", Trial: extra[0].Trial.Trial()}
 	must(t, "BeginAttempt", s.BeginAttempt(ctx, extra[0].Trial.ID, 1, a, moment(1)))
 	must(t, "AddTrials", s.AddTrials(ctx, snapshot(t, s, other).Ladders[0].ID, extra[:1]))
 	if f := snapshot(t, s, other).Ladders[0].Rungs[1].Trials[2]; len(f.Attempts) != 1 {
@@ -89,7 +89,7 @@ func exerciseExtraSeeds(t *testing.T, s Store) {
 
 	before := snapshot(t, s, id)
 	changed := at(1e-3, 2, 3, 0)
-	changed.Trial = TrialAt(5e-3, 16, 2, 3)
+	changed.Trial = TrialAt(5e-3, 16, 2, 3).Brief()
 	for name, bad := range map[string]sweep.ExtraTrial{
 		"a seed of the grid":             at(1e-3, 2, 0, 0),
 		"a rank that is not there":       at(1e-3, 4, 2, 0),

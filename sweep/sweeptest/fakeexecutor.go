@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -168,6 +169,17 @@ func (f *FakeExecutor) Stop(_ context.Context, id trial.AttemptID, kill bool) er
 	)
 	w.exit, w.state = now.Add(stopDelay), "exit status 0"
 	return nil
+}
+
+// Trials implements sweep.Executor.
+func (f *FakeExecutor) Trials(context.Context) ([]trial.ID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	trials := map[trial.ID]bool{}
+	for id := range f.attempts {
+		trials[id.Trial()] = true
+	}
+	return slices.Collect(maps.Keys(trials)), nil
 }
 
 // Attempts implements sweep.Executor.

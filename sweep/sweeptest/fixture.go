@@ -50,7 +50,7 @@ func Reference(rates []float64, seeds []int64) []sweep.PlannedTrial {
 		for _, seed := range seeds {
 			spec := TrialAt(rate, 16, 1, seed).Spec
 			spec.LoRA = spec.LoRA.Whole()
-			planned = append(planned, sweep.PlannedTrial{Candidate: c, Trial: trial.New(spec, "base", "data", Backend)})
+			planned = append(planned, sweep.PlannedTrial{Candidate: c, Trial: trial.New(spec, "base", "data", Backend).Brief()})
 		}
 	}
 	return planned
@@ -89,11 +89,15 @@ func TunedRegistration(rates, alphas []float64, ranks []int, seeds []int64) swee
 			Corpus:     trial.CorpusInfo{Fingerprint: "data", Path: "/cache/data", TrainSequences: 100, ValidationSequences: 10},
 			Candidates: candidates,
 		}
+		var families []trial.Family
+		for _, rate := range rates {
+			families = append(families, TrialAt(rate, alpha, 1, 0).Brief().Shared.Family())
+		}
 		for _, rank := range ranks {
 			rung := sweep.RungPlan{Rank: rank}
-			for c, rate := range rates {
+			for c := range rates {
 				for _, seed := range seeds {
-					rung.Trials = append(rung.Trials, sweep.PlannedTrial{Candidate: c, Trial: TrialAt(rate, alpha, rank, seed)})
+					rung.Trials = append(rung.Trials, sweep.PlannedTrial{Candidate: c, Trial: families[c].With(rank, alpha, seed)})
 				}
 			}
 			plan.Rungs = append(plan.Rungs, rung)

@@ -44,7 +44,7 @@ func Large(ladders int) sweep.Snapshot {
 		for _, rank := range LargeRanks() {
 			rung := sweep.Rung{Rank: rank}
 			for _, seed := range LargeSeeds() {
-				f := sweep.TrialFacts{Trial: Trial(float64(i+1), rank, seed)}
+				f := sweep.TrialFacts{Trial: Trial(float64(i+1), rank, seed).Brief()}
 				if LargeTrained(i, rank, seed) {
 					finish(&f, LargeLoss(i, rank, seed))
 				}

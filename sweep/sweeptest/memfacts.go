@@ -10,7 +10,7 @@ import (
 )
 
 // facts derives what is known about a trial from its attempts' events.
-func (m *MemStore) facts(t trial.Trial) sweep.TrialFacts {
+func (m *MemStore) facts(t trial.Brief) sweep.TrialFacts {
 	f := sweep.TrialFacts{Trial: t}
 	losses := map[int]trial.Evaluation{}
 	screened := map[int]trial.Screened{}

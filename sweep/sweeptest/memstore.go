@@ -22,7 +22,7 @@ type MemStore struct {
 	mu       sync.Mutex
 	sweeps   []*memSweep // ids count from 1
 	ladders  []*memLadder
-	trials   map[trial.ID]trial.Trial
+	trials   map[trial.ID]trial.Brief
 	attempts map[trial.AttemptID]*memAttempt
 	sessions []*memSession
 }
@@ -110,7 +110,7 @@ func (m *MemStore) Register(_ context.Context, sweepID int64, r sweep.Registrati
 	s.info.Backend, s.info.Platform, s.info.PluginPath, s.info.Warnings = r.Backend, r.Platform, r.PluginPath, r.Warnings
 	s.info.Rule.NoiseSD, s.info.Rule.NoiseSource = r.NoiseSD, r.NoiseSource
 	if m.trials == nil {
-		m.trials = map[trial.ID]trial.Trial{}
+		m.trials = map[trial.ID]trial.Brief{}
 	}
 	for _, plan := range r.Ladders {
 		l := &memLadder{id: int64(len(m.ladders) + 1), seeds: s.info.Seeds, plan: plan}
@@ -155,13 +155,13 @@ func (m *MemStore) AddTrials(_ context.Context, ladder int64, trials []sweep.Ext
 			return fmt.Errorf("ladder %d, trial %s: %w", ladder, t.Trial.ID, err)
 		}
 		same := func(o sweep.ExtraTrial) bool {
-			alike := (o.Trial.Spec.Shrink == nil) == (t.Trial.Spec.Shrink == nil)
-			return alike && o.Rank == t.Rank && o.Candidate == t.Candidate && o.Trial.Spec.Seed == t.Trial.Spec.Seed
+			alike := (o.Trial.Spec().Shrink == nil) == (t.Trial.Spec().Shrink == nil)
+			return alike && o.Rank == t.Rank && o.Candidate == t.Candidate && o.Trial.Seed == t.Trial.Seed
 		}
 		if i := slices.IndexFunc(next, same); i < 0 {
 			next = append(next, t)
 		} else if next[i].Trial.ID != t.Trial.ID {
-			return fmt.Errorf("ladder %d, rank %d: seed %d is trial %s, not %s", ladder, t.Rank, t.Trial.Spec.Seed, next[i].Trial.ID, t.Trial.ID)
+			return fmt.Errorf("ladder %d, rank %d: seed %d is trial %s, not %s", ladder, t.Rank, t.Trial.Seed, next[i].Trial.ID, t.Trial.ID)
 		}
 	}
 	l.extra = next
@@ -174,12 +174,12 @@ func (m *MemStore) AddTrials(_ context.Context, ladder int64, trials []sweep.Ext
 // check holds what must be true of an extra trial of the ladder.
 func (l *memLadder) check(t sweep.ExtraTrial) error {
 	switch {
-	case !slices.ContainsFunc(l.plan.Rungs, func(r sweep.RungPlan) bool { return r.Rank == t.Rank }) || t.Trial.Spec.LoRA.Rank != t.Rank:
+	case !slices.ContainsFunc(l.plan.Rungs, func(r sweep.RungPlan) bool { return r.Rank == t.Rank }) || t.Trial.Rank != t.Rank:
 		return fmt.Errorf("it is none of rank %d of the ladder", t.Rank)
 	case t.Candidate < 0 || t.Candidate >= max(1, len(l.plan.Candidates)):
 		return fmt.Errorf("the ladder has no candidate %d", t.Candidate)
-	case t.Trial.Spec.Shrink == nil && slices.Contains(l.seeds, t.Trial.Spec.Seed):
-		return fmt.Errorf("seed %d is one of the grid's", t.Trial.Spec.Seed)
+	case t.Trial.Spec().Shrink == nil && slices.Contains(l.seeds, t.Trial.Seed):
+		return fmt.Errorf("seed %d is one of the grid's", t.Trial.Seed)
 	}
 	return nil
 }
@@ -342,13 +342,13 @@ func (m *MemStore) rung(l *memLadder, index int) sweep.Rung {
 		}
 		var extra []sweep.TrialFacts
 		for _, t := range l.extra {
-			if t.Rank == rung.Rank && t.Candidate == c && t.Trial.Spec.Shrink == nil {
+			if t.Rank == rung.Rank && t.Candidate == c && t.Trial.Spec().Shrink == nil {
 				f := m.facts(t.Trial)
 				f.Candidate, f.Extra = c, true
 				extra = append(extra, f)
 			}
 		}
-		slices.SortFunc(extra, func(a, b sweep.TrialFacts) int { return cmp.Compare(a.Trial.Spec.Seed, b.Trial.Spec.Seed) })
+		slices.SortFunc(extra, func(a, b sweep.TrialFacts) int { return cmp.Compare(a.Trial.Seed, b.Trial.Seed) })
 		rung.Trials = append(rung.Trials, extra...)
 	}
 	return rung
@@ -358,14 +358,14 @@ func (m *MemStore) rung(l *memLadder, index int) sweep.Rung {
 func (m *MemStore) scouts(l *memLadder) []sweep.TrialFacts {
 	var scouts []sweep.TrialFacts
 	for _, t := range l.extra {
-		if t.Trial.Spec.Shrink != nil {
+		if t.Trial.Spec().Shrink != nil {
 			f := m.facts(t.Trial)
 			f.Candidate = t.Candidate
 			scouts = append(scouts, f)
 		}
 	}
 	slices.SortFunc(scouts, func(a, b sweep.TrialFacts) int {
-		return cmp.Or(cmp.Compare(a.Trial.Spec.LoRA.Rank, b.Trial.Spec.LoRA.Rank), cmp.Compare(a.Candidate, b.Candidate))
+		return cmp.Or(cmp.Compare(a.Trial.Rank, b.Trial.Rank), cmp.Compare(a.Candidate, b.Candidate))
 	})
 	return scouts
 }

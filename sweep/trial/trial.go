@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
 )
@@ -155,6 +156,12 @@ type Trial struct {
 
 // New returns the trial of spec on these inputs. Where the files lie is not part of its identity; what they hold is.
 func New(spec Spec, base, data, backend string) Trial {
+	id := identify(canonical(spec, base, data, backend))
+	return Trial{ID: id, Spec: spec, Base: base, Data: data, Backend: backend}
+}
+
+// canonical is what a trial's identity is made of.
+func canonical(spec Spec, base, data, backend string) []byte {
 	canonical := spec
 	canonical.Model, canonical.LoRA.InitAdapter = "", ""
 	canonical.Data.Train, canonical.Data.Validation, canonical.Data.Retain = nil, nil, nil
@@ -168,13 +175,16 @@ func New(spec Spec, base, data, backend string) Trial {
 	if err != nil {
 		panic(fmt.Sprintf("a Spec holds a value JSON cannot write (NaN?): %v", err))
 	}
-	sum := sha256.Sum256(body)
-	return Trial{ID: ID(hex.EncodeToString(sum[:8])), Spec: spec, Base: base, Data: data, Backend: backend}
+	return body
 }
 
-// WithSeed returns the trial that differs from t in its seed alone.
-func (t Trial) WithSeed(seed int64) Trial {
-	spec := t.Spec
-	spec.Seed = seed
-	return New(spec, t.Base, t.Data, t.Backend)
+func identify(canonical []byte) ID {
+	sum := sha256.Sum256(canonical)
+	return ID(hex.EncodeToString(sum[:8]))
+}
+
+// LiesAt reports whether the inputs are at the same places as another's of equal data settings.
+func (s *Spec) LiesAt(at *Spec) bool {
+	return s.Model == at.Model && s.LoRA.InitAdapter == at.LoRA.InitAdapter && slices.Equal(s.Data.Train, at.Data.Train) &&
+		slices.Equal(s.Data.Validation, at.Data.Validation) && slices.Equal(s.Data.Retain, at.Data.Retain)
 }

@@ -69,7 +69,7 @@ func (v *view) count(n *page.Now, r report.Report, speed float64) {
 			n.Most++
 		case state == sweep.TrialRunning, !decided && !finished:
 			n.Most++
-			steps += max(0, t.Trial.Spec.TotalSteps()-t.LastStep)
+			steps += max(0, t.Trial.Spec().TotalSteps()-t.LastStep)
 		}
 	})
 	if n.State != stateRunning {
@@ -167,7 +167,7 @@ func stripRank(l report.Ladder, rung sweep.Rung, working bool) page.StripRank {
 func (v *view) running(l *sweep.Ladder, rank int, t *sweep.TrialFacts, points []store.PointRow, working bool) (page.Running, error) {
 	attempt := t.Attempts[len(t.Attempts)-1]
 	out := page.Running{
-		ID: t.Trial.ID, Title: v.title(l, rank, t), State: stateRunning, Step: t.LastStep, Steps: t.Trial.Spec.TotalSteps(),
+		ID: t.Trial.ID, Title: v.title(l, rank, t), State: stateRunning, Step: t.LastStep, Steps: t.Trial.Spec().TotalSteps(),
 		Memory: v.memory(t), Training: trainLosses(points),
 	}
 	for _, e := range t.Evaluations {
@@ -195,10 +195,10 @@ func (v *view) running(l *sweep.Ladder, rank int, t *sweep.TrialFacts, points []
 
 // title names a trial among those of its sweep.
 func (v *view) title(l *sweep.Ladder, rank int, t *sweep.TrialFacts) string {
-	name := fmt.Sprintf("rank %d, seed %d", rank, t.Trial.Spec.Seed)
+	name := fmt.Sprintf("rank %d, seed %d", rank, t.Trial.Seed)
 	switch {
 	case rank == 0:
-		name = fmt.Sprintf("full fine-tuning, seed %d, learning_rate=%g", t.Trial.Spec.Seed, t.Trial.Spec.Train.LearningRate)
+		name = fmt.Sprintf("full fine-tuning, seed %d, learning_rate=%g", t.Trial.Seed, t.Trial.Spec().Train.LearningRate)
 	case slices.ContainsFunc(l.Scouts, func(s sweep.TrialFacts) bool { return s.Trial.ID == t.Trial.ID }):
 		name = "scout of " + name
 	case t.Candidate < len(l.Candidates):

@@ -53,7 +53,7 @@ func newScene(t *testing.T, name string, alphas []float64, adjust func(*Config))
 	for _, l := range r.Ladders {
 		for _, rung := range l.Rungs {
 			for _, p := range rung.Trials {
-				s.trials = append(s.trials, p.Trial)
+				s.trials = append(s.trials, p.Trial.Trial())
 			}
 		}
 	}

@@ -141,7 +141,7 @@ func grid(seeds int, strategy sweep.Strategy, race bool) sweep.Snapshot {
 			for _, seed := range s.Sweep.Seeds {
 				id := trial.ID(fmt.Sprintf("%d-%d-%d", c, rank, seed))
 				spec := trial.Spec{LoRA: lora.Spec{Rank: rank, Alpha: 16}, Seed: seed}
-				rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: trial.Trial{ID: id, Spec: spec}})
+				rung.Trials = append(rung.Trials, sweep.TrialFacts{Trial: trial.Trial{ID: id, Spec: spec}.Brief()})
 			}
 			l.Rungs = append(l.Rungs, rung)
 		}
@@ -179,7 +179,7 @@ func work(s sweep.Snapshot, y [cells][][]float64, shown [cells][]float64) (verdi
 			for r, rung := range s.Ladders[launch.Ladder].Rungs {
 				for i := range rung.Trials {
 					if t := &rung.Trials[i]; t.Trial.ID == launch.Trial {
-						finish(t, y[launch.Ladder][r][t.Trial.Spec.Seed])
+						finish(t, y[launch.Ladder][r][t.Trial.Seed])
 						steps++
 					}
 				}

@@ -196,6 +196,24 @@ func (e *Executor) pid(ctx context.Context, id trial.AttemptID) (int, error) {
 	}
 }
 
+// Trials lists the trials that have a folder.
+func (e *Executor) Trials(context.Context) ([]trial.ID, error) {
+	folder, err := os.Open(filepath.Join(e.Root, "trials"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close() //nolint:errcheck // it was only read
+	names, err := folder.Readdirnames(-1)
+	ids := make([]trial.ID, len(names))
+	for i, name := range names {
+		ids[i] = trial.ID(name)
+	}
+	return ids, err
+}
+
 // Attempts lists the attempt folders of a trial by number.
 func (e *Executor) Attempts(_ context.Context, tr trial.ID) ([]trial.AttemptID, error) {
 	entries, err := os.ReadDir(filepath.Join(e.Root, "trials", string(tr)))

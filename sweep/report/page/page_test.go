@@ -42,13 +42,13 @@ func facts(name string, r sweep.Registration, seeds ...int64) sweep.Snapshot {
 // finish gives a trial the facts of one that ended with a loss.
 func finish(t *sweep.TrialFacts, loss float64) {
 	at := time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC)
-	rank, train := int64(t.Trial.Spec.LoRA.Rank), loss-0.0625
-	peak := 400<<20 + rank<<18 + t.Trial.Spec.Seed<<20
+	rank, train := int64(t.Trial.Rank), loss-0.0625
+	peak := 400<<20 + rank<<18 + t.Trial.Seed<<20
 	t.Attempts = []sweep.AttemptFacts{{
 		ID: trial.NewAttemptID(t.Trial.ID, 1), Number: 1, Sweep: "s", Intended: at, LastSeq: 20, LastAt: at, CheckpointStep: 4,
 		Outcome: &trial.Outcome{
 			State: trial.OutcomeDone, Step: 4, ValLoss: &loss, BestStep: 4, LastValLoss: &loss, TrainLoss: &train, Tokens: 126_000,
-			TrainSeconds: 60 + float64(rank)/8 + float64(t.Trial.Spec.Seed)/16,
+			TrainSeconds: 60 + float64(rank)/8 + float64(t.Trial.Seed)/16,
 		},
 	}}
 	t.Evaluations = []sweep.StepLoss{{Step: 0, ValLoss: 6}, {Step: 2, ValLoss: loss + 0.125}, {Step: 4, ValLoss: loss}}
@@ -70,7 +70,7 @@ func train(s sweep.Snapshot, upTo int) sweep.Snapshot {
 		for _, r := range l.Rungs {
 			for i := range r.Trials {
 				if r.Rank <= upTo {
-					finish(&r.Trials[i], learnt(r.Trials[i].Trial))
+					finish(&r.Trials[i], learnt(r.Trials[i].Trial.Trial()))
 				}
 			}
 		}
@@ -88,7 +88,7 @@ func besides(s sweep.Snapshot, steps int) Beside {
 		for i := range steps {
 			if t.LastStep > 0 {
 				b.TrainLosses[t.Trial.ID] = append(b.TrainLosses[t.Trial.ID], trial.StepTrainLoss{
-					Step: i + 1, TrainLoss: learnt(t.Trial) + 1/float64(i+1) + 0.05*math.Sin(float64(i*i)),
+					Step: i + 1, TrainLoss: learnt(t.Trial.Trial()) + 1/float64(i+1) + 0.05*math.Sin(float64(i*i)),
 				})
 			}
 		}
