@@ -23,6 +23,7 @@ func commands() []func(*app) *cobra.Command {
 		newReportCommand,
 		newResumeCommand,
 		newRunCommand,
+		newSamplesCommand,
 		newSchemaCommand,
 		newScoutCommand,
 		newServeCommand,

@@ -40,16 +40,20 @@ func promptOf(r Row) Prompt {
 	for end > 0 && !scored(end-1) {
 		end--
 	}
-	// Nothing predicts a row's first id, so that a run from the second on need not follow a prompt.
-	for from := 2; from < end; from++ {
-		if !scored(from) || scored(from-1) {
+	begin := 0 // of the document
+	for i := 1; i < end; i++ {
+		if r.Segments[i] != r.Segments[i-1] {
+			begin = i
+		}
+		// Nothing predicts a document's first id: a run from its second on need not follow a prompt.
+		if i < begin+2 || !scored(i) || scored(i-1) {
 			continue
 		}
-		to := from + 1
-		for to < end && scored(to) {
+		to := i + 1
+		for to < end && scored(to) && r.Segments[to] == r.Segments[i] {
 			to++
 		}
-		return Prompt{IDs: r.IDs[:from], Expected: r.IDs[from:to]}
+		return Prompt{IDs: r.IDs[begin:i], Expected: r.IDs[i:to]}
 	}
 	from, to := longestDocument(r.Segments[:end])
 	half := (from + to) / 2

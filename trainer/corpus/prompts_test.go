@@ -66,7 +66,7 @@ func TestPromptsOfTextAndPairs(t *testing.T) {
 		want Prompt
 	}{
 		"the longest document": {
-			Row{IDs: []int32{1, 2, 3, 4, 5, 6, 7}, Labels: []int32{1, 2, 3, 4, 5, 6, 7}, Segments: []int32{0, 0, 1, 1, 1, 1, 2}},
+			Row{IDs: []int32{1, 2, 3, 4, 5, 6, 7}, Labels: []int32{1, 2, no, 4, 5, 6, no}, Segments: []int32{0, 0, 1, 1, 1, 1, 2}},
 			Prompt{IDs: []int32{3, 4}, Expected: []int32{5, 6}},
 		},
 		"padded": {
