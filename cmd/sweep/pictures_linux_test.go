@@ -94,7 +94,7 @@ func (s *testSweep) until(reached func(sweep.Snapshot) bool, run *running) {
 			}
 		}
 		select {
-		case <-run.ended:
+		case <-run.ended: //nolint:errcheck // the exit code says it
 			s.t.Fatalf("the sweep ended before there was anything to draw:\n%s", run.said.String())
 		case <-time.After(time.Second):
 		}
@@ -190,7 +190,8 @@ body { margin: 0; }
 main { background: #16181c; color: #d6d8dc; padding: 18px 22px; width: max-content; }
 i { display: inline-block; width: 1ch; font-style: normal; }
 pre { margin: 0; font: 15px/1.25 "DejaVu Sans Mono", "Noto Sans Mono", monospace; }
-.s1 { font-weight: bold; color: #fff; } .s2 { opacity: 0.6; } .s31 { color: #ff8f89; } .s32 { color: #7fd6a2; } .s33 { color: #f0c25e; } .s34 { color: #7fb0ff; }
+.s1 { font-weight: bold; color: #fff; } .s2 { opacity: 0.6; }
+.s31 { color: #ff8f89; } .s32 { color: #7fd6a2; } .s33 { color: #f0c25e; } .s34 { color: #7fb0ff; }
 </style><main><pre>` + b.String() + `</pre></main>`
 }
 

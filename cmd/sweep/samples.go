@@ -67,7 +67,8 @@ slowly answers slowly. -o json keeps the answers for sweep report -o html --samp
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&r.ranks, "rank", nil, "ranks that answer beside the base model: numbers, "+allRanks+", or full (default: the recommended one)")
+	f.StringSliceVar(&r.ranks, "rank", nil,
+		"ranks that answer beside the base model: numbers, "+allRanks+", or full (default: the recommended one)")
 	f.StringArrayVar(&r.prompts, "prompt", nil, "ask this instead of the validation rows; may be repeated")
 	f.IntVarP(&r.rows, "rows", "n", 3, "validation rows to take prompts from")
 	f.IntVar(&r.most, "max-new-tokens", 64, "where answers are cut")

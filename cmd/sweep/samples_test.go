@@ -83,7 +83,8 @@ func TestSamplesOfPairs(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, backend.PlatformGo, 2)
 	rows := strings.Repeat(`{"prompt": "func main", "completion": "() {}"}`+"\n", 4)
-	grid := "name: test\nmodel: builtin:gopher\ndata: {train: pairs.jsonl, validation: pairs.jsonl, sequence_length: 16, completion_only_loss: false}\n" +
+	grid := "name: test\nmodel: builtin:gopher\n" +
+		"data: {train: pairs.jsonl, validation: pairs.jsonl, sequence_length: 16, completion_only_loss: false}\n" +
 		"lora: {rank: [1], alpha: 8, target_modules: [c_attn]}\ntrain: {steps: 2, batch_size: 2, learning_rate: 1e-3}\nseeds: [0]\n"
 	for name, text := range map[string]string{"pairs.jsonl": rows, "grid.yaml": grid} {
 		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
@@ -96,7 +97,8 @@ func TestSamplesOfPairs(t *testing.T) {
 		t.Errorf("--prompt has %+v", own.Samples)
 	}
 	rowed := s.readSamples("-n", "1", "--max-new-tokens", "2")
-	if s := rowed.Samples[0]; s.Prompt != "func main" || *s.Row != 1 || *s.Expected != "() {}" || s.Answers[0].Text != own.Samples[0].Answers[0].Text {
+	if s := rowed.Samples[0]; s.Prompt != "func main" || *s.Row != 1 || *s.Expected != "() {}" ||
+		s.Answers[0].Text != own.Samples[0].Answers[0].Text {
 		t.Errorf("the row has %+v, want the answers of its prompt %+v", rowed.Samples, own.Samples)
 	}
 	file, err := envelope("samples", rowed)

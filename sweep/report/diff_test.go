@@ -183,7 +183,8 @@ func TestDiffOfOtherTrainingData(t *testing.T) {
 		if tt.want == "" && (err != nil || len(d.Ladders[0].Ranks) != 2) {
 			t.Errorf("%s: NewDiff: %v, %+v, want both ranks compared", name, err, d.Ladders)
 		}
-		if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), earlier) != (tt.want == earlier)) {
+		if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) ||
+			strings.Contains(err.Error(), earlier) != (tt.want == earlier)) {
 			t.Errorf("%s: NewDiff: %v, want %q", name, err, tt.want)
 		}
 	}

@@ -173,7 +173,8 @@ func TestSmaller(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const key = "  # without it a trial of rank 1 would need 10 GiB, and there are 8 GiB; it computes each block once more and so takes longer\n" +
+	const key = "  # without it a trial of rank 1 would need 10 GiB, and there are 8 GiB; it computes each block once more " +
+		"and so takes longer\n" +
 		"  gradient_checkpointing: true\n"
 	if !strings.Contains(fitted.Grid(), key) {
 		t.Errorf("the grid lacks %q:\n%s", key, fitted.Grid())

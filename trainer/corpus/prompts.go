@@ -21,8 +21,8 @@ type Prompt struct {
 	IDs, Expected []int32
 }
 
-// Prompts returns the prompts of the first n rows that have any. A prompt ends where the row's first answer begins. Text has neither: of its
-// longest document in the row the first half is the prompt.
+// Prompts returns the prompts of the first n rows that have any. A prompt ends where the row's first answer begins. Text has neither: of
+// its longest document in the row the first half is the prompt.
 func (r Rows) Prompts(n int) []Prompt {
 	var all []Prompt
 	for i := 0; i < r.Len() && len(all) < n; i++ {

@@ -17,7 +17,8 @@ func TestValidationRowsAreKnownByThemselves(t *testing.T) {
 	dir := t.TempDir()
 	val := recordstest.Write(t, dir, "val.txt", strings.Repeat("no. ", 40))
 	other := recordstest.Write(t, dir, "other.txt", strings.Repeat("yes. ", 40))
-	some, more := recordstest.Write(t, dir, "a.txt", strings.Repeat("Anne. ", 40)), recordstest.Write(t, dir, "b.txt", strings.Repeat("Hi. ", 40))
+	some := recordstest.Write(t, dir, "a.txt", strings.Repeat("Anne. ", 40))
+	more := recordstest.Write(t, dir, "b.txt", strings.Repeat("Hi. ", 40))
 	sum := func(spec trial.DataSpec) string {
 		info := prepare(t, spec).Info()
 		if len(info.ValidationRows) != 64 {
@@ -49,7 +50,8 @@ func TestValidationRowsAreKnownByThemselves(t *testing.T) {
 func TestValidationRowsOfOlderCorpora(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	val, some := recordstest.Write(t, dir, "val.txt", strings.Repeat("no. ", 40)), recordstest.Write(t, dir, "a.txt", strings.Repeat("Anne. ", 40))
+	val := recordstest.Write(t, dir, "val.txt", strings.Repeat("no. ", 40))
+	some := recordstest.Write(t, dir, "a.txt", strings.Repeat("Anne. ", 40))
 	src := goldenSource(t, trial.DataSpec{Train: []string{some}, Validation: []string{val}, SequenceLength: 8, Packing: true})
 	prepared, err := Prepare(t.Context(), dir, src, nil)
 	if err != nil {
