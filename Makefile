@@ -13,7 +13,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash browser fuzz bench bench-sweep test-peft golden graph man lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash browser fuzz bench bench-sweep test-peft golden graph man lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -110,6 +110,9 @@ smollm2: ## Fetch a real model, SmolLM2-135M (93 MB, checksums pinned), into mod
 
 quickstart: plugin-if-possible ## Fine-tune the embedded model on real text and print which rank pays (under 6 minutes with XLA)
 	bin/sweep run $(quickstart_grid)
+
+pictures: plugin-if-possible ## Draw the pictures of README from a quickstart in a headless browser (minutes; skipped without chromium)
+	go test -count=1 -timeout 60m -v -run '^TestPictures$$' ./cmd/sweep -pictures $(CURDIR)/experiments/pictures
 
 clean: ## Delete what make built; sweeps in runs/ stay
 	rm -rf bin .venv-bench

@@ -24,6 +24,7 @@ func commands() []func(*app) *cobra.Command {
 		newReportCommand,
 		newResumeCommand,
 		newRunCommand,
+		newSamplesCommand,
 		newSchemaCommand,
 		newScoutCommand,
 		newServeCommand,

@@ -90,6 +90,8 @@ func (a *app) flagCompletion(command string, f *pflag.Flag) cobra.CompletionFunc
 		return a.fromDatabase(cellSettings)
 	case "rank":
 		return a.fromDatabase(rungRanks)
+	case "samples":
+		return filesEnding("json")
 	case "seed":
 		return a.fromDatabase(rungSeeds)
 	case "backend":

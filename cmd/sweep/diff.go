@@ -20,8 +20,8 @@ val_loss, paired by seed, with its interval, and those of memory and training ti
 which ranks and seeds only one of them has.
 
 Ladders are paired by their cells. A setting that has one value in each sweep may differ: that is what is compared. An axis, which
-has several values in one of them, must agree. Losses on other validation tokens are never subtracted: where none of the ladders
-were scored on the same ones, diff says so and fails (exit 2).`,
+has several values in one of them, must agree. The training data may differ, the validation rows may not: losses on other validation
+tokens are never subtracted. Where none of the ladders were scored on the same ones, diff says so and fails (exit 2).`,
 		Example: `  sweep diff gpt2-notes gpt2-notes-lr
   sweep diff gpt2-notes gpt2-notes-lr -o json`,
 		Args: cobra.ExactArgs(2),

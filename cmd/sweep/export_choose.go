@@ -54,10 +54,11 @@ func (c trialChoice) choose(s sweep.Snapshot) (chosenTrial, error) {
 	if len(found) == 0 {
 		return chosenTrial{}, c.nothing(s, ladders)
 	}
-	return slices.MinFunc(found, func(a, b chosenTrial) int {
-		return cmp.Compare(*a.trial.Final().ValLoss, *b.trial.Final().ValLoss)
-	}), nil
+	return slices.MinFunc(found, func(a, b chosenTrial) int { return byLoss(a.trial, b.trial) }), nil
 }
+
+// byLoss orders finished trials by their val_loss.
+func byLoss(a, b sweep.TrialFacts) int { return cmp.Compare(*a.Final().ValLoss, *b.Final().ValLoss) }
 
 // matching returns the ladders whose cells have the wanted settings.
 func (c trialChoice) matching(r report.Report) ([]report.Ladder, error) {

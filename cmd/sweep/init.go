@@ -53,8 +53,8 @@ func newInitCommand(a *app) *cobra.Command {
 		Use:   "init --model MODEL --data FILE",
 		Short: "Write a first grid for a model and data, fitted to this machine",
 		Long: `init reads the model's configuration and the data, trains a few real steps to see what this machine can do, and writes a grid
-with a reason beside every choice: rows as long as 95 % of the data need, a batch that fits into memory, ranks, seeds and steps that
-fit into --time. Go on with sweep validate, data, plan and run.
+with a reason beside every choice: rows as long as 95 % of the data need, a batch that fits into memory, with gradient
+checkpointing where nothing else does, ranks, seeds and steps that fit into --time. Go on with sweep validate, data, plan and run.
 
 The grid goes to stdout, or to the file of --out, which is not overwritten without --force. Paths in it are relative to that file.`,
 		Example: `  sweep init --model Qwen/Qwen2.5-0.5B-Instruct --data chats.jsonl --out grid.yaml
@@ -238,7 +238,7 @@ func (a *app) survey(ctx context.Context, m trial.ModelInfo, f starter.Facts) (c
 	return corpus.TakeSurvey(ctx, corpus.Source{Files: files, Model: m, Spec: spec, Hub: a.hub()}, surveyRows)
 }
 
-// fit measures a few steps, with smaller batches until one fits into memory, and fits the grid to what it saw.
+// fit measures a few steps, with smaller batches until one fits into memory, or gradient checkpointing, and fits the grid to what it saw.
 func (a *app) fit(ctx context.Context, c starter.Choice) (starter.Choice, error) {
 	for {
 		measured, err := a.measure(ctx, c)
@@ -246,7 +246,7 @@ func (a *app) fit(ctx context.Context, c starter.Choice) (starter.Choice, error)
 			return c, err
 		}
 		fitted, err := c.Fit(measured)
-		smaller, ok := c.Smaller()
+		smaller, ok := c.Smaller(measured)
 		if err == nil || !ok {
 			return fitted, err
 		}

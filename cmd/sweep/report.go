@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,8 @@ import (
 )
 
 func newReportCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var samples string
+	cmd := &cobra.Command{
 		Use:   "report [NAME]",
 		Short: "Print a sweep's recommendation, verdicts and numbers (the latest without NAME)",
 		Long: `report prints one recommendation, then every ladder: loss, gain, interval, decision, parameters, memory and time per
@@ -22,22 +24,32 @@ rank, and its verdict with the reason, the numbers behind it and what it holds a
 
 The verdicts are computed from the recorded facts each time. A report may be printed while the sweep is running; it then
 says what is still missing. -o json has every number in full precision, -o csv one row per trial, -o md what a pull request needs.
--o html is one file with charts, curves and every trial, which needs no network. A terminal that is too narrow for a
-ladder's table loses columns: tokens first, then strikes, over, forgetting, what was screened, params, time, memory and gain.`,
+-o html is one file with charts, curves and every trial, which needs no network; --samples puts answers of the models into it.
+A terminal that is too narrow for a ladder's table loses columns: tokens first, then strikes, over, forgetting, what was screened,
+params, time, memory and gain.`,
 		Example: `  sweep report
   sweep report gpt2-notes -o json
   sweep report -o csv --out trials.csv
   sweep report -o html --out report.html
+  sweep samples -o json --out samples.json && sweep report -o html --samples samples.json --out report.html
   sweep report -o md | gh pr comment --body-file -`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if samples != "" && a.output != "html" {
+				return usagef("--samples goes into the page that -o html writes; sweep samples prints them by themselves")
+			}
 			s, err := a.readSnapshot(cmd.Context(), strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
+			if samples != "" {
+				return a.printPage(cmd.Context(), s, samples)
+			}
 			return a.printReport(cmd.Context(), s)
 		},
 	}
+	cmd.Flags().StringVar(&samples, "samples", "", "with -o html: the file that sweep samples -o json wrote, to show in a section")
+	return cmd
 }
 
 // printReport writes the report of a snapshot in the format of -o.
@@ -51,13 +63,34 @@ func (a *app) printReport(ctx context.Context, s sweep.Snapshot) error {
 	case "md":
 		return a.write(r.Markdown)
 	case "html":
-		beside, err := a.readBeside(ctx, s.Sweep.ID)
-		if err != nil {
-			return err
-		}
-		return a.write(func(w io.Writer) error { return page.Write(w, s, beside) })
+		return a.printPage(ctx, s, "")
 	}
 	return a.write(func(w io.Writer) error { return r.Text(w, a.textOptions()) })
+}
+
+// printPage writes the report as a page, with the samples of a file unless that is empty.
+func (a *app) printPage(ctx context.Context, s sweep.Snapshot, samples string) error {
+	beside, err := a.readBeside(ctx, s.Sweep.ID)
+	if err != nil {
+		return err
+	}
+	if samples != "" {
+		if beside.Samples, err = readSampleFile(samples, s); err != nil {
+			return usagef("--samples %s: %w", samples, err)
+		}
+	}
+	return a.write(func(w io.Writer) error { return page.Write(w, s, beside) })
+}
+
+// readSampleFile reads samples that are of the sweep.
+func readSampleFile(path string, s sweep.Snapshot) (*report.Samples, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // read only
+	samples, err := report.Build(s).ReadSamples(file)
+	return &samples, err
 }
 
 // readBeside reads what a page shows beside a snapshot.

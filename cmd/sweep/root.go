@@ -144,7 +144,7 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	if !slices.Contains(outputFormats, a.output) {
 		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))
 	}
-	if (a.output == "md" || a.output == "html") && !slices.Contains([]string{"report", "run", "resume", "confirm"}, cmd.Name()) {
+	if (a.output == "md" || a.output == "html") && !slices.Contains([]string{"report", "run", "resume", "confirm", "samples"}, cmd.Name()) {
 		return usagef("-o %s: only reports have that form: use it with sweep report", a.output) // now, not after hours of training
 	}
 	return nil

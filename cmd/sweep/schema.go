@@ -92,6 +92,7 @@ func outputTypes() map[string][]reflect.Type {
 		"plan":            {reflect.TypeFor[planView]()},
 		"plateau":         {reflect.TypeFor[plateauResult](), reflect.TypeFor[plateauLadders]()},
 		"report":          {reflect.TypeFor[report.Report]()},
+		"samples":         {reflect.TypeFor[report.Samples]()},
 		"scout":           {reflect.TypeFor[scoutView]()},
 		"show":            {reflect.TypeFor[shownTrial]()},
 		"shrink":          {reflect.TypeFor[shrinkView]()},

@@ -56,6 +56,7 @@ func newLadder(whole sweep.Ladder, info sweep.Info, v plateau.Verdict) Ladder {
 	l, rule := whole.Needed(v, info), info.Rule
 	out := Ladder{Number: l.Index + 1, Cell: Cell(l.Cell), Verdict: newVerdict(v), Rungs: []Rung{}, NotStarted: []int{}}
 	out.id, out.baseParams, out.corpus, out.modules = l.ID, l.Model.Params, l.Corpus.Scored(), l.Model.Modules
+	out.data = l.Corpus
 	judged := map[int]plateau.RungVerdict{}
 	for _, rv := range v.Rungs {
 		judged[rv.Rank] = rv

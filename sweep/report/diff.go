@@ -164,9 +164,8 @@ func cellValues(ladders []Ladder) map[string][]string {
 // diffLadder compares the ranks that both ladders have finished with a common seed.
 func diffLadder(a, b Ladder, confidence float64) DiffLadder {
 	out := DiffLadder{LadderA: a.Number, LadderB: b.Number, Cell: a.Cell, Ranks: []DiffRank{}, minGain: a.Verdict.minGain()}
-	if a.corpus != b.corpus {
-		out.Incomparable = fmt.Sprintf("ladders %d and %d were scored on other validation tokens (other data, another split, sequence length or "+
-			"tokenizer), so their losses do not compare", a.Number, b.Number)
+	if !a.data.ScoresAs(b.data) {
+		out.Incomparable = incomparableData(a, b)
 		return out
 	}
 	for _, from := range a.Rungs {
@@ -179,6 +178,17 @@ func diffLadder(a, b Ladder, confidence float64) DiffLadder {
 		}
 	}
 	return out
+}
+
+// incomparableData says why the losses of two ladders are not subtracted.
+func incomparableData(a, b Ladder) string {
+	text := fmt.Sprintf("ladders %d and %d were scored on other validation tokens (other data, another split, sequence length or "+
+		"tokenizer), so their losses do not compare", a.Number, b.Number)
+	if a.data.ValidationRows == "" || b.data.ValidationRows == "" {
+		text += "; of one that an earlier version registered only the data as a whole are known, so that other training data count as other " +
+			"validation tokens"
+	}
+	return text
 }
 
 func diffRank(a, b Rung, confidence float64) DiffRank {

@@ -160,6 +160,36 @@ func TestDiffRefuses(t *testing.T) {
 	}
 }
 
+// TestDiffOfOtherTrainingData: validation rows that are known to be the same are compared, whatever was trained on.
+func TestDiffOfOtherTrainingData(t *testing.T) {
+	t.Parallel()
+	on := func(corpus, rows string) sweep.Snapshot {
+		s := fixture{name: "s" + corpus, seeds: []int64{0}, ladders: []fixtureLadder{{"0", measured(3.2, 3.1), corpus}}}.snapshot()
+		s.Ladders[0].Corpus.ValidationRows = rows
+		return s
+	}
+	const earlier = "an earlier version registered"
+	for name, tt := range map[string]struct {
+		a, b sweep.Snapshot
+		want string // of the error; empty where they compare
+	}{
+		"the same rows":                {on("c", "v"), on("other", "v"), ""},
+		"the same data, one earlier":   {on("c", "v"), on("c", ""), ""},
+		"other rows":                   {on("c", "v"), on("other", "w"), "do not compare"},
+		"other data, one earlier":      {on("c", "v"), on("other", ""), earlier},
+		"other data, both are earlier": {on("c", ""), on("other", ""), earlier},
+	} {
+		d, err := NewDiff(tt.a, tt.b)
+		if tt.want == "" && (err != nil || len(d.Ladders[0].Ranks) != 2) {
+			t.Errorf("%s: NewDiff: %v, %+v, want both ranks compared", name, err, d.Ladders)
+		}
+		if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) ||
+			strings.Contains(err.Error(), earlier) != (tt.want == earlier)) {
+			t.Errorf("%s: NewDiff: %v, want %q", name, err, tt.want)
+		}
+	}
+}
+
 // TestDiffOfTwoMachines: memory of a GPU and of a CPU is not subtracted, and settings of trials beside their cell are told.
 func TestDiffOfTwoMachines(t *testing.T) {
 	t.Parallel()

@@ -134,6 +134,7 @@ type Ladder struct {
 	scouts     []Trial
 	modules    []lora.Module
 	corpus     string // losses compare only between ladders scored on the same tokens
+	data       trial.CorpusInfo
 }
 
 // Conditions are what a verdict holds at: a plateau is one at these, not in general.

@@ -12,10 +12,13 @@ import (
 type Choice struct {
 	Facts Facts
 
-	Ranks               []int
-	SequenceLength      int
-	BatchSize           int
-	Accumulation        int // batches per optimiser step
+	Ranks          []int
+	SequenceLength int
+	BatchSize      int
+	Accumulation   int // batches per optimiser step
+
+	GradientCheckpointing bool
+
 	Split               float64
 	ValidationSequences int
 	LearningRate        float64
@@ -29,7 +32,8 @@ type Choice struct {
 	Fits          bool
 	MemoryLimited bool
 
-	trainRows int // counted; 0 before Fit
+	trainRows    int   // counted; 0 before Fit
+	bytesWithout int64 // of a trial without GradientCheckpointing
 }
 
 const (
@@ -119,13 +123,18 @@ func (c Choice) cut() int {
 	return len(lengths) - at
 }
 
-// Smaller halves the sequences of a forward pass; an optimiser step sees as many as before. ok is false where one is left.
-func (c Choice) Smaller() (smaller Choice, ok bool) {
-	if c.BatchSize == 1 {
+// Smaller is what to measure where no rank fits into memory: half the sequences in a forward pass, an optimiser step seeing as many as
+// before, and where one is left, gradient checkpointing. ok is false where there is nothing left to try.
+func (c Choice) Smaller(m Measured) (smaller Choice, ok bool) {
+	switch {
+	case c.BatchSize > 1:
+		c.BatchSize /= 2
+		c.Accumulation *= 2
+	case !c.GradientCheckpointing:
+		c.GradientCheckpointing, c.bytesWithout = true, m.Ends.Low.Bytes
+	default:
 		return c, false
 	}
-	c.BatchSize /= 2
-	c.Accumulation *= 2
 	return c, true
 }
 
@@ -140,8 +149,8 @@ func (c Choice) Fit(m Measured) (Choice, error) {
 	})
 	c.MemoryLimited = len(c.Ranks) < before
 	if len(c.Ranks) == 0 {
-		return c, fmt.Errorf("%w: one trial of rank 1 with %d sequences of %d tokens needs %s, and there are %s: take a smaller model",
-			trial.ErrInput, c.BatchSize, c.SequenceLength, trial.FormatBytes(m.Ends.Low.Bytes), trial.FormatBytes(c.Facts.Memory))
+		return c, fmt.Errorf("%w: one trial of rank 1 with %s needs %s, and there are %s: take a smaller model",
+			trial.ErrInput, c.pass(), trial.FormatBytes(m.Ends.Low.Bytes), trial.FormatBytes(c.Facts.Memory))
 	}
 	options := c.options()
 	for _, o := range options {
@@ -153,6 +162,19 @@ func (c Choice) Fit(m Measured) (Choice, error) {
 	c = options[len(options)-1]
 	c.Steps = fewestSteps
 	return c.evaluated(m).priced(m), nil
+}
+
+// pass says what a forward and backward pass has.
+func (c Choice) pass() string {
+	sequences := "sequences"
+	if c.BatchSize == 1 {
+		sequences = "sequence"
+	}
+	text := fmt.Sprintf("%d %s of %d tokens", c.BatchSize, sequences, c.SequenceLength)
+	if c.GradientCheckpointing {
+		text += " and gradient checkpointing"
+	}
+	return text
 }
 
 // options are the grids to try, the best first: fewer ranks above, then every other rank, then fewer seeds.

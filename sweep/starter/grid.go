@@ -56,6 +56,13 @@ func (c Choice) Lines() []Line {
 			fmt.Sprintf("so that a step sees %d sequences", c.BatchSize*c.Accumulation),
 		})
 	}
+	if c.GradientCheckpointing {
+		lines = append(lines, Line{
+			"train.gradient_checkpointing", "true",
+			fmt.Sprintf("without it a trial of rank 1 would need %s, and there are %s; it computes each block once more and so takes longer",
+				trial.FormatBytes(c.bytesWithout), trial.FormatBytes(f.Memory)),
+		})
+	}
 	lines = append(lines,
 		Line{"train.learning_rate", number(c.LearningRate), c.aboutLearningRate()},
 		Line{"train.lr_scheduler_type", "cosine", ""},

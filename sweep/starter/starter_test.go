@@ -150,17 +150,37 @@ func TestMoreTimeIsMoreGrid(t *testing.T) {
 	}
 }
 
+// TestSmaller: what does not fit into memory is tried with smaller batches, and at last with gradient checkpointing.
 func TestSmaller(t *testing.T) {
 	t.Parallel()
 	c, sizes := starter.Begin(chats()), []int{}
-	for ok := true; ok; c, ok = c.Smaller() {
-		if c.BatchSize*c.Accumulation != 8 {
-			t.Errorf("batch %d with accumulation %d", c.BatchSize, c.Accumulation)
+	over := func(c starter.Choice) starter.Measured { return measured(c, 1.5, 10<<30) }
+	for ok := true; ok; c, ok = c.Smaller(over(c)) {
+		if c.BatchSize*c.Accumulation != 8 || c.GradientCheckpointing != (len(sizes) > 3) {
+			t.Errorf("batch %d with accumulation %d, checkpointing %t", c.BatchSize, c.Accumulation, c.GradientCheckpointing)
 		}
 		sizes = append(sizes, c.BatchSize)
 	}
-	if !slices.Equal(sizes, []int{8, 4, 2, 1}) {
+	if !slices.Equal(sizes, []int{8, 4, 2, 1, 1}) {
 		t.Errorf("batches %v", sizes)
+	}
+	_, err := c.Fit(over(c))
+	const want = "one trial of rank 1 with 1 sequence of 384 tokens and gradient checkpointing needs 10 GiB, and there are 8 GiB"
+	if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), want) {
+		t.Errorf("Fit = %v, want %q", err, want)
+	}
+	fitted, err := c.Fit(measured(c, 1.5, 4<<30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const key = "  # without it a trial of rank 1 would need 10 GiB, and there are 8 GiB; it computes each block once more " +
+		"and so takes longer\n" +
+		"  gradient_checkpointing: true\n"
+	if !strings.Contains(fitted.Grid(), key) {
+		t.Errorf("the grid lacks %q:\n%s", key, fitted.Grid())
+	}
+	if _, err := grid.Parse("grid.yaml", []byte(fitted.Grid())); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -123,11 +123,19 @@ type CorpusInfo struct {
 
 	Whole string `json:"whole,omitempty"` // with DataSpec.Fraction: the fingerprint of the corpus with all training documents
 
+	// ValidationRows is a SHA-256 over the validation rows as they are scored; empty of corpora that an earlier version registered.
+	ValidationRows string `json:"validation_rows,omitempty"`
+
 	Duplicates Duplicates `json:"duplicates,omitzero"` // zero: prepared by a version that did not count them
 }
 
 // Scored identifies the validation rows: losses of one compare. It is the corpus's fingerprint, or that of the whole one.
 func (c CorpusInfo) Scored() string { return cmp.Or(c.Whole, c.Fingerprint) }
+
+// ScoresAs reports whether two corpora have the same validation rows, whatever their training rows are.
+func (c CorpusInfo) ScoresAs(other CorpusInfo) bool {
+	return c.Scored() == other.Scored() || c.ValidationRows != "" && c.ValidationRows == other.ValidationRows
+}
 
 // Duplicates counts documents (rows, documents of a built-in set, paragraphs or lines of text files) that are there more than once.
 type Duplicates struct {

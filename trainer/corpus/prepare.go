@@ -2,9 +2,12 @@ package corpus
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -32,7 +35,7 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	dir := filepath.Join(cacheDir, p.fingerprint())
-	if prepared, err := findPrepared(dir, src); err == nil && prepared.counted() {
+	if prepared, err := p.findPrepared(dir, src); err == nil && prepared.counted() {
 		return prepared, nil
 	}
 	if err := os.MkdirAll(cacheDir, 0o777); err != nil {
@@ -43,7 +46,7 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	defer unlock()
-	prepared, err := findPrepared(dir, src)
+	prepared, err := p.findPrepared(dir, src)
 	switch {
 	case err == nil && prepared.counted(): // another process was faster
 		return prepared, nil
@@ -55,11 +58,11 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 	if err != nil {
 		return Prepared{}, err
 	}
-	return findPrepared(dir, src)
+	return p.findPrepared(dir, src)
 }
 
 // findPrepared returns the corpus in dir if it is whole, and tells src what its rows are made of.
-func findPrepared(dir string, src Source) (Prepared, error) {
+func (p *plan) findPrepared(dir string, src Source) (Prepared, error) {
 	corpus, err := Open(dir)
 	if err != nil {
 		return Prepared{}, err
@@ -69,6 +72,9 @@ func findPrepared(dir string, src Source) (Prepared, error) {
 	}
 	meta, err := readInfo(dir)
 	prepared := Prepared{Info: meta.Info, Warnings: meta.Warnings}
+	if err == nil && prepared.Info.ValidationRows == "" {
+		prepared.Info.ValidationRows, err = p.sumValidation(dir)
+	}
 	if prepared.counted() {
 		src.tell(meta.Forms)
 	}
@@ -146,6 +152,10 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 	if err != nil {
 		return err
 	}
+	validationRows, err := p.sumValidation(dir)
+	if err != nil {
+		return fmt.Errorf("prepare corpus: %w", err)
+	}
 	return writeInfo(filepath.Join(dir, infoFile), corpusFile{
 		SequenceLength: p.spec.SequenceLength,
 		Warnings:       append(p.repeated(duplicates), warnings...),
@@ -159,9 +169,25 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 			RetainSequences:     rows.retain.n,
 			RetainTokens:        rows.retain.tokens,
 			Whole:               p.whole(),
+			ValidationRows:      validationRows,
 			Duplicates:          duplicates,
 		},
 	})
+}
+
+// sumValidation is a SHA-256 over the validation rows in dir and what their ids stand for.
+func (p *plan) sumValidation(dir string) (string, error) {
+	f, err := os.Open(filepath.Join(dir, validationFile))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	h := sha256.New()
+	fmt.Fprintf(h, "%d ids a row, tokenizer %s, vocabulary %d\n", p.spec.SequenceLength, p.enc.fingerprint(), p.model.VocabSize)
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // writeInfo writes info.json, under whatever name.

@@ -114,6 +114,11 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 	return t.tokens[id].text, t.tokens[id].known
 }
 
+// Special reports whether an id is a special token: one that is no text.
+func (t *Tokenizer) Special(id int32) bool {
+	return id >= 0 && int(id) < len(t.tokens) && t.tokens[id].special
+}
+
 // Fingerprint identifies what Encode, EncodeSpecial and EOS answer: a SHA-256 in hexadecimal.
 func (t *Tokenizer) Fingerprint() string { return t.fingerprint }
 

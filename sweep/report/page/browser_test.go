@@ -49,11 +49,14 @@ func TestPageInBrowser(t *testing.T) {
 	t.Parallel()
 	s := hostile()
 	file := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(file, []byte(written(t, s, besides(s, 100))), 0o600); err != nil {
+	beside := besides(s, 100)
+	beside.Samples = samples()
+	if err := os.WriteFile(file, []byte(written(t, s, beside)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, w := browsertest.Open(t, "file://"+file)
 	r := report.Build(s)
+	t.Run("samples", func(t *testing.T) { checkSamples(ctx, t) })
 	t.Run("numbers", func(t *testing.T) { checkNumbers(ctx, t, r) })
 	t.Run("tables", func(t *testing.T) { checkTables(ctx, t, r) })
 	t.Run("names", func(t *testing.T) { checkNames(ctx, t, s) })
@@ -229,7 +232,7 @@ func checkNames(ctx context.Context, t *testing.T, s sweep.Snapshot) {
 	if got := browsertest.Eval[string](ctx, t, `document.querySelector(".name").textContent`); got != s.Sweep.Name {
 		t.Errorf("the name is %q, want %q", got, s.Sweep.Name)
 	}
-	if got := browsertest.Eval[string](ctx, t, `document.querySelector("pre").textContent`); got != s.Sweep.GridText {
+	if got := browsertest.Eval[string](ctx, t, `document.querySelector("#ran pre").textContent`); got != s.Sweep.GridText {
 		t.Errorf("the grid is %q, want %q", got, s.Sweep.GridText)
 	}
 	if !browsertest.Eval[bool](ctx, t, `document.body.textContent.includes("<b onclick=alert(4)>loss</b>")`) {

@@ -46,7 +46,7 @@ func (b *builder) lossChart(l report.Ladder) *chart {
 	if incumbent != nil && minGain != nil {
 		text := fmt.Sprintf("min_gain %s under rank %d", l.Numbers().Loss(*minGain), *cmp.Or(l.Verdict.IncumbentRank, l.Verdict.RecommendedRank))
 		c.stripe(*incumbent-*minGain, *incumbent, text)
-		c.mark(c.x.hi, *incumbent-*minGain, "right below", text)
+		c.mark(c.x.lo, *incumbent-*minGain, "below", text)
 	}
 	b.drawLosses(c, l)
 	c.Alt = lossAlt(l)

@@ -32,6 +32,7 @@ type Beside struct {
 	TrainLosses  map[trial.ID][]trial.StepTrainLoss
 	Updates      map[trial.ID][]trial.ModuleUpdate
 	Environments []trial.Environment
+	Samples      *report.Samples
 }
 
 // Write writes the page of a sweep's facts, one HTML file.
@@ -88,6 +89,7 @@ type view struct {
 	Drawn    int // ladders with charts
 	Undrawn  int
 	Legends  []report.Line
+	Samples  *samplesView
 	Trials   trialTable
 	Ran      ranView
 }
@@ -133,6 +135,7 @@ func (b *builder) view() (view, error) {
 	// Our own files, and JSON in which nothing ends an element.
 	v.Style, v.Script, v.Data = template.CSS(style), template.JS(script), template.JS(data)
 	v.Answer, v.Axes, v.Parallel, v.Trials, v.Ran = b.answer(), b.axes(), b.parallel(), b.trials(), b.ran()
+	v.Samples = newSamplesView(b.beside.Samples)
 	return v, nil
 }
 
