@@ -29,6 +29,7 @@ func commands() []func(*app) *cobra.Command {
 		newShowCommand,
 		newShrinkCommand,
 		newStatusCommand,
+		newTrackCommand,
 		newValidateCommand,
 		newVersionCommand,
 		newWatchCommand,

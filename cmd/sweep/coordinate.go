@@ -107,23 +107,25 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
-	return a.schedule(ctx, kill, db, s.Sweep.ID, session, capacity)
+	return a.schedule(ctx, kill, db, s.Sweep, session, capacity)
 }
 
 // schedule runs the scheduler where --executor says.
-func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, id, session int64, capacity sweep.Capacity,
+func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Info, session int64, capacity sweep.Capacity,
 ) (sweep.Snapshot, error) {
 	executor, err := a.executor.open(a.root, capacity)
 	if err != nil {
 		return sweep.Snapshot{}, err
 	}
 	progress := a.newProgress()
+	endTracking := a.startTracking(ctx, db, s.ID, s.Name, progress.out, kill)
+	defer endTracking()
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
 		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill,
 		Log: progress.logger(), Progress: progress.show,
 	}
-	return scheduler.Run(ctx, id, session)
+	return scheduler.Run(ctx, s.ID, session)
 }
 
 // keepAlive extends the session while something long goes on that is not the scheduler, which does so itself. A beat that

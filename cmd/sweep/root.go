@@ -33,6 +33,7 @@ type app struct {
 
 	executor executorKind // of --executor
 	serving  serving      // of --serve
+	trackers []tracker    // of --track
 }
 
 // outputFormats are the values of -o. A command whose result has no rows refuses csv; md and html are for reports alone.
@@ -75,6 +76,7 @@ func newRootCommand(a *app) *cobra.Command {
 	f.String("backend", "auto", "auto, xla:cpu, xla:cuda, go, or the path of a PJRT plug-in")
 	f.String("jobs", "auto", "trials to run at the same time, or auto")
 	f.String("executor", executorKinds()[0].name, "where trials run: "+strings.Join(executorNames(), ", "))
+	f.StringArray("track", nil, "tools to keep up to date while a sweep runs, repeatable: "+trackerForms()+" (see sweep help tools)")
 	for _, newCommand := range commands() {
 		sub := newCommand(a)
 		sub.Args = usageArgs(sub.Args)
@@ -139,6 +141,9 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 		return err
 	}
 	if a.executor, err = parseExecutor(v.GetString("executor")); err != nil {
+		return err
+	}
+	if a.trackers, err = parseTrackers(settingTexts(v, "track"), root); err != nil {
 		return err
 	}
 	if !slices.Contains(outputFormats, a.output) {

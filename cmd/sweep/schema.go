@@ -96,6 +96,7 @@ func outputTypes() map[string][]reflect.Type {
 		"show":            {reflect.TypeFor[shownTrial]()},
 		"shrink":          {reflect.TypeFor[shrinkView]()},
 		"status":          {reflect.TypeFor[sweepStatus]()},
+		"track":           {reflect.TypeFor[trackView]()},
 		"targets":         {reflect.TypeFor[targetsView]()},
 		"validate":        {reflect.TypeFor[gridSummary]()},
 		"version":         {reflect.TypeFor[versionView]()},

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+func TestParseTrackers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		texts []string
+		want  []string // names, or part of the error
+		code  int
+	}{
+		"none":     {nil, nil, exitOK},
+		"standard": {[]string{"tensorboard"}, []string{"tensorboard:/root/tensorboard"}, exitOK},
+		"two":      {[]string{"tensorboard:/a,tensorboard:/b", "tensorboard:/a"}, []string{"tensorboard:/a", "tensorboard:/b"}, exitOK},
+		"unknown":  {[]string{"comet:/a"}, []string{"--track comet: want tensorboard:DIR"}, exitUsage},
+		"no kind":  {[]string{"/a/b"}, []string{"--track /a/b: want tensorboard:DIR"}, exitUsage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			trackers, err := parseTrackers(test.texts, "/root")
+			if err != nil {
+				if exitCode(err) != test.code || !strings.Contains(err.Error(), test.want[0]) {
+					t.Errorf("parseTrackers(%q) = %v, want %q", test.texts, err, test.want)
+				}
+				return
+			}
+			var names []string
+			for _, tr := range trackers {
+				names = append(names, tr.name())
+			}
+			if diff := cmp.Diff(test.want, names); diff != "" || test.code != exitOK {
+				t.Errorf("parseTrackers(%q) (-want +got):\n%s", test.texts, diff)
+			}
+		})
+	}
+}
+
+// TestRunTracks: the settings name a tool, a run keeps it up to date, and sending again changes no byte.
+func TestRunTracks(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 20)
+	settings := s.path("settings.yaml")
+	if err := os.WriteFile(settings, []byte("track: [tensorboard]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := s.sweep("run", s.path("grid.yaml"), "--backend", s.platform, "--config", settings)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+	before := s.eventFiles()
+	if len(before) != 7 { // of six trials and of the sweep
+		t.Errorf("%d event files, want 7", len(before))
+	}
+	out, err := s.sweep("track", "--to", "tensorboard:"+s.path("runs", "tensorboard")).Output()
+	if err != nil || !strings.Contains(string(out), "up to date") {
+		t.Errorf("track = %v:\n%s", err, out)
+	}
+	if diff := cmp.Diff(before, s.eventFiles()); diff != "" {
+		t.Errorf("sent again (-first +then):\n%s", diff)
+	}
+	blocked := s.path("blocked")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failing := s.sweep("track", "test", "--to", "tensorboard:"+blocked, "-o", "json")
+	if out, err := failing.Output(); failing.ProcessState.ExitCode() != exitError || !strings.Contains(string(out), `"unsent": 7`) {
+		t.Errorf("track to a place that cannot be written = %v:\n%s", err, out)
+	}
+}
+
+// eventFiles returns TensorBoard's files by their paths.
+func (s *testSweep) eventFiles() map[string]string {
+	s.t.Helper()
+	files := map[string]string{}
+	for _, depth := range []string{"*", filepath.Join("*", "*")} {
+		paths, err := filepath.Glob(s.path("runs", "tensorboard", depth, "events.out.tfevents.*"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			files[path] = string(text)
+		}
+	}
+	return files
+}
