@@ -118,7 +118,7 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 		return sweep.Snapshot{}, err
 	}
 	progress := a.newProgress()
-	endTracking := a.startTracking(ctx, db, s.ID, s.Name, progress.out, kill)
+	endTracking := a.startTracking(ctx, db, s, progress.out, kill)
 	defer endTracking()
 	defer progress.stop()
 	scheduler := sweep.Scheduler{

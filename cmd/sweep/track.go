@@ -47,7 +47,7 @@ The exit code is 1 where something could not be sent.`,
 			return a.track(ctx, strings.Join(args, ""), trackers)
 		},
 	}
-	cmd.Flags().StringArrayVar(&to, "to", nil, "where to, repeatable: "+trackerForms()+" (default: the setting track)")
+	cmd.Flags().StringArrayVar(&to, "to", nil, "`TOOL:WHERE`: "+trackerForms()+"; repeatable (default: the setting track)")
 	return cmd
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,7 +14,10 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/track"
+	"github.com/ranksweep/ranksweep/sweep/track/mlflow"
+	"github.com/ranksweep/ranksweep/sweep/track/notify"
 	"github.com/ranksweep/ranksweep/sweep/track/tensorboard"
 )
 
@@ -38,7 +43,25 @@ func trackerKinds() []trackerKind {
 			name: "tensorboard", where: "DIR", standard: below("tensorboard"), redacted: same,
 			open: func(dir string) (track.Sink, error) { return tensorboard.New(dir), nil },
 		},
+		{
+			name: "mlflow", where: "URL", redacted: redactedURL,
+			standard: func(string) string { return os.Getenv("MLFLOW_TRACKING_URI") },
+			open: func(address string) (track.Sink, error) {
+				return mlflow.New(address, mlflow.Credentials{
+					Token: os.Getenv("MLFLOW_TRACKING_TOKEN"), Username: os.Getenv("MLFLOW_TRACKING_USERNAME"), Password: os.Getenv("MLFLOW_TRACKING_PASSWORD"),
+				})
+			},
+		},
 	}
+}
+
+// redactedURL is an address without its password.
+func redactedURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "an address that cannot be read"
+	}
+	return u.Redacted()
 }
 
 func trackerNames() []string {
@@ -113,13 +136,45 @@ func settingTexts(v *viper.Viper, key string) []string {
 	return v.GetStringSlice(key)
 }
 
-// startTracking keeps the tools of --track up to date with a sweep that this process works on. What they do never holds it up. Whoever calls
-// it calls end, after the last fact was written: it says what is unsent.
-func (a *app) startTracking(ctx context.Context, db *store.DB, id int64, name string, out io.Writer, kill <-chan struct{}) (end func()) {
+// startTracking keeps the tools of --track up to date with a sweep that this process works on, and tells those of --notify what happens.
+// Neither ever holds it up. Whoever calls it calls end, after the last fact was written: it says what is unsent.
+func (a *app) startTracking(ctx context.Context, db *store.DB, s sweep.Info, out io.Writer, kill <-chan struct{}) (end func()) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var following sync.WaitGroup
+	f := track.Follower{Store: db, Sweep: s.ID, Say: func(format string, args ...any) {
+		if !a.quiet {
+			fmt.Fprintln(out, forPeople(a.stderr, fmt.Sprintf(format, args...)))
+		}
+	}}
+	// Also with -q: it is an error, though not one of the sweep.
+	fail := func(name, things string, unsent int, err error, then string) {
+		text := "what is new"
+		if unsent > 0 {
+			text = plural(unsent, things)
+		}
+		fmt.Fprintln(out, forPeople(a.stderr, fmt.Sprintf("%s: %s not sent: %v; %s", name, text, err, then)))
+	}
 	for _, t := range a.trackers {
-		following.Go(func() { a.followTool(running, db, id, name, t, out, kill) })
+		following.Go(func() {
+			unsent, err := a.trackOnce(t, s.Name, func(sink track.Sink) (int, error) {
+				own := f
+				own.Name, own.Sink = t.name(), sink
+				return own.Follow(running, kill)
+			})
+			if err != nil {
+				fail(t.name(), "run", unsent, err, "send with: "+a.trackCommand(s.Name, t))
+			}
+		})
+	}
+	for _, target := range a.notify {
+		following.Go(func() {
+			own := f
+			own.Name = notify.Name(target)
+			own.Sink = notify.Sink{Target: target, Notices: db.Notices(s.ID, target), Encode: encodeEvent}
+			if unsent, err := own.Follow(running, kill); err != nil {
+				fail(own.Name, "event", unsent, err, "tried again when the sweep is resumed")
+			}
+		})
 	}
 	return func() {
 		stop()
@@ -127,22 +182,7 @@ func (a *app) startTracking(ctx context.Context, db *store.DB, id int64, name st
 	}
 }
 
-// followTool keeps one tool up to date until ctx ends.
-func (a *app) followTool(ctx context.Context, db *store.DB, id int64, name string, t tracker, out io.Writer, kill <-chan struct{}) {
-	say := func(format string, args ...any) {
-		if !a.quiet {
-			fmt.Fprintln(out, forPeople(a.stderr, fmt.Sprintf(format, args...)))
-		}
-	}
-	unsent, err := a.trackOnce(t, name, func(sink track.Sink) (int, error) {
-		f := track.Follower{Store: db, Sweep: id, Sink: sink, Name: t.name(), Say: say}
-		return f.Follow(ctx, kill)
-	})
-	if err != nil { // also with -q: it is an error, though the sweep has none
-		fmt.Fprintf(out, "%s\n", forPeople(a.stderr, fmt.Sprintf("%s: %s not sent: %v; send with: %s",
-			t.name(), unsentThings(unsent), err, a.trackCommand(name, t))))
-	}
-}
+func encodeEvent(e notify.Event) ([]byte, error) { return envelope("notify", e) }
 
 // trackOnce gives f the sink of a tool while no other process sends the sweep there.
 func (a *app) trackOnce(t tracker, name string, f func(track.Sink) (int, error)) (unsent int, err error) {
@@ -156,13 +196,6 @@ func (a *app) trackOnce(t tracker, name string, f func(track.Sink) (int, error))
 		return 0, err
 	}
 	return f(sink)
-}
-
-func unsentThings(n int) string {
-	if n == 0 {
-		return "what is new"
-	}
-	return plural(n, "run")
 }
 
 // trackCommand is what sends a sweep to a tool later.

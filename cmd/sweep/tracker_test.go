@@ -18,11 +18,13 @@ func TestParseTrackers(t *testing.T) {
 		want  []string // names, or part of the error
 		code  int
 	}{
-		"none":     {nil, nil, exitOK},
-		"standard": {[]string{"tensorboard"}, []string{"tensorboard:/root/tensorboard"}, exitOK},
-		"two":      {[]string{"tensorboard:/a,tensorboard:/b", "tensorboard:/a"}, []string{"tensorboard:/a", "tensorboard:/b"}, exitOK},
-		"unknown":  {[]string{"comet:/a"}, []string{"--track comet: want tensorboard:DIR"}, exitUsage},
-		"no kind":  {[]string{"/a/b"}, []string{"--track /a/b: want tensorboard:DIR"}, exitUsage},
+		"none":       {nil, nil, exitOK},
+		"standard":   {[]string{"tensorboard"}, []string{"tensorboard:/root/tensorboard"}, exitOK},
+		"two":        {[]string{"tensorboard:/a,tensorboard:/b", "tensorboard:/a"}, []string{"tensorboard:/a", "tensorboard:/b"}, exitOK},
+		"unknown":    {[]string{"comet:/a"}, []string{"--track comet: want tensorboard:DIR, mlflow:URL"}, exitUsage},
+		"an address": {[]string{"mlflow:https://a:secret@host:80/x/"}, []string{"mlflow:https://a:xxxxx@host:80/x/"}, exitOK},
+		"a file":     {[]string{"mlflow:file:///tmp"}, []string{"--track mlflow:file:///tmp: want the address of a tracking server"}, exitUsage},
+		"no kind":    {[]string{"/a/b"}, []string{"--track /a/b: want tensorboard:DIR, mlflow:URL"}, exitUsage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

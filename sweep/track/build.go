@@ -234,7 +234,11 @@ func flatten(prefix string, tree map[string]any, fields *[]Field) {
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
 		switch v := tree[key].(type) {
 		case map[string]any:
-			flatten(prefix+key+".", v, fields)
+			if prefix != "" { // its keys are a person's
+				*fields = append(*fields, Field{Name: prefix + key, Value: trimmed(v)})
+				continue
+			}
+			flatten(key+".", v, fields)
 		case string:
 			*fields = append(*fields, Field{Name: prefix + key, Value: v})
 		default:

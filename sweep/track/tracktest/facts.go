@@ -14,7 +14,12 @@ import (
 
 // Facts are of a sweep of one trial after so many of its four steps, with an evaluation after every second, and done after the fourth.
 // Where again is not 0 the trial's first attempt was killed after its last step, and a second one took the steps after that one again.
-func Facts(steps, again int) track.Facts {
+func Facts(steps, again int) track.Facts { return facts(steps, again, sweeptest.Steps) }
+
+// Long is of a sweep whose trial is done after so many steps.
+func Long(steps int) track.Facts { return facts(steps, 0, steps) }
+
+func facts(steps, again, whole int) track.Facts {
 	t := sweep.TrialFacts{Trial: sweeptest.Trial(16, 2, 0), LastStep: steps, TrainableParams: 1024}
 	events := curve(1, 0, steps)
 	first := sweep.AttemptFacts{
@@ -30,7 +35,7 @@ func Facts(steps, again int) track.Facts {
 		first.Outcome = &trial.Outcome{State: trial.OutcomeCrashed, Error: "gone"}
 		t.Attempts, last, events = []sweep.AttemptFacts{first, second}, &second, append(events, more...)
 	}
-	done := steps == sweeptest.Steps
+	done := steps == whole
 	if done {
 		loss := 4.0
 		last.Outcome = &trial.Outcome{State: trial.OutcomeDone, ValLoss: &loss, BestStep: steps, TrainLoss: &loss, Step: steps, TrainSeconds: 1}
@@ -61,7 +66,7 @@ func curve(attempt, from, to int) []sweep.CurveEvent {
 		events = append(events, sweep.CurveEvent{Attempt: attempt, Event: e})
 	}
 	evaluate := func(step int) {
-		peak := int64(1<<20 + attempt)
+		peak := int64(1<<20 + step)
 		add(trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &trial.Evaluation{ValLoss: 5 - 0.25*float64(step), Tokens: 630, Seconds: 0.5}})
 		add(trial.Event{Kind: trial.EventMemory, Step: step, Memory: &trial.Memory{PeakHostBytes: &peak}})
 	}
