@@ -40,6 +40,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		a.say("sweep %s is finished; nothing to train", info.Name)
 	}
 	if done && !wishes(info, stored) {
+		a.startTracking(ctx, db, snapshot.Sweep, &switchWriter{w: a.stderr}, nil)() // what is unsent, if anything
 		return a.conclude(ctx, snapshot)
 	}
 	host, err := os.Hostname()

@@ -19,6 +19,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/track/mlflow"
 	"github.com/ranksweep/ranksweep/sweep/track/notify"
 	"github.com/ranksweep/ranksweep/sweep/track/tensorboard"
+	"github.com/ranksweep/ranksweep/sweep/track/wandb"
 )
 
 // trackerKind is a tool of --track.
@@ -51,6 +52,10 @@ func trackerKinds() []trackerKind {
 					Token: os.Getenv("MLFLOW_TRACKING_TOKEN"), Username: os.Getenv("MLFLOW_TRACKING_USERNAME"), Password: os.Getenv("MLFLOW_TRACKING_PASSWORD"),
 				})
 			},
+		},
+		{
+			name: "wandb", where: "DIR", standard: below("wandb"), redacted: same,
+			open: func(dir string) (track.Sink, error) { return wandb.New(dir), nil },
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,10 +22,10 @@ func TestParseTrackers(t *testing.T) {
 		"none":       {nil, nil, exitOK},
 		"standard":   {[]string{"tensorboard"}, []string{"tensorboard:/root/tensorboard"}, exitOK},
 		"two":        {[]string{"tensorboard:/a,tensorboard:/b", "tensorboard:/a"}, []string{"tensorboard:/a", "tensorboard:/b"}, exitOK},
-		"unknown":    {[]string{"comet:/a"}, []string{"--track comet: want tensorboard:DIR, mlflow:URL"}, exitUsage},
+		"unknown":    {[]string{"comet:/a"}, []string{"--track comet: want tensorboard:DIR, mlflow:URL, wandb:DIR"}, exitUsage},
 		"an address": {[]string{"mlflow:https://a:secret@host:80/x/"}, []string{"mlflow:https://a:xxxxx@host:80/x/"}, exitOK},
 		"a file":     {[]string{"mlflow:file:///tmp"}, []string{"--track mlflow:file:///tmp: want the address of a tracking server"}, exitUsage},
-		"no kind":    {[]string{"/a/b"}, []string{"--track /a/b: want tensorboard:DIR, mlflow:URL"}, exitUsage},
+		"no kind":    {[]string{"/a/b"}, []string{"--track /a/b: want tensorboard:DIR, mlflow:URL, wandb:DIR"}, exitUsage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,6 +77,46 @@ func TestRunTracks(t *testing.T) {
 	failing := s.sweep("track", "test", "--to", "tensorboard:"+blocked, "-o", "json")
 	if out, err := failing.Output(); failing.ProcessState.ExitCode() != exitError || !strings.Contains(string(out), `"unsent": 7`) {
 		t.Errorf("track to a place that cannot be written = %v:\n%s", err, out)
+	}
+}
+
+// TestRunWithoutItsTracker: a server that refuses, or never answers, is a warning and a line about what is unsent; the sweep is what it
+// would be.
+func TestRunWithoutItsTracker(t *testing.T) {
+	t.Parallel()
+	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	for name, address := range map[string]string{"refuses": "http://me:pa55word@127.0.0.1:1", "never answers": "http://" + silent.Addr().String()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestSweep(t, backend.PlatformGo, 20)
+			s.env = []string{"MLFLOW_TRACKING_TOKEN=pa55word"}
+			cmd := s.sweep("run", s.path("grid.yaml"), "--backend", s.platform, "--track", "mlflow:"+address)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+			}
+			target := "mlflow:" + redactedURL(address)
+			if !strings.Contains(string(out), "7 runs not sent: ") || !strings.Contains(string(out), "send with: sweep track test --to "+target+" --root ") {
+				t.Errorf("the run does not say what is unsent:\n%s", out)
+			}
+			if n := strings.Count(string(out), "warning: mlflow:"); name == "refuses" && n != 1 || n > 1 {
+				t.Errorf("%d warnings:\n%s", n, out)
+			}
+			if strings.Contains(string(out), "pa55word") {
+				t.Errorf("a password is in what was said:\n%s", out)
+			}
+			if s.report() == "" {
+				t.Error("no report")
+			}
+			text, err := os.ReadFile(s.path("runs", "sweep.db"))
+			if err != nil || strings.Contains(string(text), "pa55word") {
+				t.Errorf("a password is in the database, %v", err)
+			}
+		})
 	}
 }
 

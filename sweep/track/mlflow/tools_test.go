@@ -2,7 +2,6 @@ package mlflow_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -116,45 +115,25 @@ type seen struct {
 
 func read(t *testing.T, python, address, experiment string) map[string]seen {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "read.py"), address, experiment)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("read.py: %v", err)
-	}
 	runs := map[string]seen{}
-	if err := json.Unmarshal(out, &runs); err != nil {
-		t.Fatalf("read.py wrote %s: %v", out, err)
-	}
+	tracktest.Read(t, python, &runs, address, experiment)
 	return runs
 }
 
 // check compares what the server has with the facts.
 func check(t *testing.T, runs map[string]seen, facts track.Facts) {
 	t.Helper()
-	want := map[string]map[string][][2]float64{}
-	var trialRun track.Run
-	_, err := track.Runs(func(_ context.Context, r track.Run) error {
-		if r.Trial == "" {
-			return nil
+	trialRun := tracktest.Trial(t, facts)
+	want := map[string][][2]float64{}
+	add := func(step int, values []track.Value) {
+		for _, v := range values {
+			want[v.Name] = append(want[v.Name], [2]float64{float64(step), v.Value})
 		}
-		trialRun = r
-		metrics := map[string][][2]float64{}
-		add := func(step int, values []track.Value) {
-			for _, v := range values {
-				metrics[v.Name] = append(metrics[v.Name], [2]float64{float64(step), v.Value})
-			}
-		}
-		for _, p := range r.Points {
-			add(p.Step, p.Values)
-		}
-		add(r.Step, r.Summary)
-		want[r.Name] = metrics
-		return nil
-	}).Sync(t.Context(), facts)
-	if err != nil || len(want) != 1 {
-		t.Fatalf("%d runs, %v", len(want), err)
 	}
+	for _, p := range trialRun.Points {
+		add(p.Step, p.Values)
+	}
+	add(trialRun.Step, trialRun.Summary)
 	if len(runs) != 2 {
 		t.Fatalf("the server has %d runs, want the sweep's and the trial's", len(runs))
 	}
@@ -163,7 +142,7 @@ func check(t *testing.T, runs map[string]seen, facts track.Facts) {
 		slices.SortFunc(points, func(a, b [2]float64) int { return int(a[0] - b[0]) })
 		got.Metrics[name] = points
 	}
-	if diff := cmp.Diff(want[trialRun.Name], got.Metrics); diff != "" {
+	if diff := cmp.Diff(want, got.Metrics); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 	for _, p := range trialRun.Params {

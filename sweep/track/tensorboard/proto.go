@@ -3,32 +3,12 @@ package tensorboard
 import (
 	"encoding/binary"
 	"hash/crc32"
-	"math"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/ranksweep/ranksweep/sweep/track/wire"
 )
-
-// message is a protocol buffer.
-type message []byte
-
-func (m message) bytes(field protowire.Number, b []byte) message {
-	return protowire.AppendBytes(protowire.AppendTag(m, field, protowire.BytesType), b)
-}
-
-func (m message) text(field protowire.Number, s string) message { return m.bytes(field, []byte(s)) }
-
-func (m message) integer(field protowire.Number, v uint64) message {
-	return protowire.AppendVarint(protowire.AppendTag(m, field, protowire.VarintType), v)
-}
-
-func (m message) double(field protowire.Number, v float64) message {
-	return protowire.AppendFixed64(protowire.AppendTag(m, field, protowire.Fixed64Type), math.Float64bits(v))
-}
-
-func (m message) float(field protowire.Number, v float32) message {
-	return protowire.AppendFixed32(protowire.AppendTag(m, field, protowire.Fixed32Type), math.Float32bits(v))
-}
 
 // Fields of tensorflow.Event, Summary.Value, SummaryMetadata, TensorProto and of hparams' HParamsPluginData.
 const (
@@ -50,16 +30,16 @@ const (
 )
 
 // event is an Event with what it carries.
-func event(at time.Time, step int, field protowire.Number, body []byte) message {
-	return message(nil).double(eventTime, seconds(at)).integer(eventStep, uint64(max(step, 0))).bytes(field, body)
+func event(at time.Time, step int, field protowire.Number, body []byte) wire.Message {
+	return wire.Message(nil).Double(eventTime, seconds(at)).Integer(eventStep, uint64(max(step, 0))).Bytes(field, body)
 }
 
 func seconds(at time.Time) float64 { return float64(at.UnixNano()) / float64(time.Second) }
 
 // plugin is a Summary.Value of a plug-in of TensorBoard.
-func plugin(tag, name string, content []byte, tensor message) message {
-	metadata := message(nil).bytes(metadataPlugin, message(nil).text(pluginName, name).bytes(pluginContent, content))
-	return message(nil).text(valueTag, tag).bytes(valueMetadata, metadata).bytes(valueTensor, tensor)
+func plugin(tag, name string, content []byte, tensor wire.Message) wire.Message {
+	metadata := wire.Message(nil).Bytes(metadataPlugin, wire.Message(nil).Text(pluginName, name).Bytes(pluginContent, content))
+	return wire.Message(nil).Text(valueTag, tag).Bytes(valueMetadata, metadata).Bytes(valueTensor, tensor)
 }
 
 // appendRecord frames data as a TFRecord.

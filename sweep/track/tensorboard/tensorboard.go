@@ -1,21 +1,17 @@
 package tensorboard
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/ranksweep/ranksweep/sweep/track"
+	"github.com/ranksweep/ranksweep/sweep/track/wire"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -25,9 +21,9 @@ func New(dir string) track.Sink {
 }
 
 func put(dir string, r track.Run) error {
-	folder := filepath.Join(dir, fileName(r.Sweep.Name))
+	folder := filepath.Join(dir, wire.FileName(r.Sweep.Name))
 	if r.Trial != "" {
-		folder = filepath.Join(folder, fileName(r.Name))
+		folder = filepath.Join(folder, wire.FileName(r.Name))
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
@@ -39,36 +35,10 @@ func put(dir string, r track.Run) error {
 		}
 	}
 	path := filepath.Join(folder, fmt.Sprintf("events.out.tfevents.%010d.ranksweep.%d", since.Unix(), attempt))
-	if err := extend(path, contents(r)); err != nil {
+	if err := wire.Extend(path, contents(r)); err != nil {
 		return err
 	}
 	return removeOthers(path)
-}
-
-// fileName keeps what a run's folder may be called everywhere.
-func fileName(name string) string {
-	return strings.TrimLeft(regexp.MustCompile(`[^A-Za-z0-9._=+-]+`).ReplaceAllString(name, "_"), ".")
-}
-
-// extend makes a file hold the contents: by adding to it where it has their beginning.
-func extend(path string, contents []byte) error {
-	have, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	rest, ok := bytes.CutPrefix(contents, have)
-	switch {
-	case !ok:
-		return trial.WriteAtomic(path, func(w io.Writer) error { _, err := w.Write(contents); return err })
-	case len(rest) == 0:
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(rest)
-	return errors.Join(err, f.Close())
 }
 
 // removeOthers removes the files of earlier attempts, which path replaces.
@@ -87,9 +57,9 @@ func removeOthers(path string) error {
 // contents are all of a run's file.
 func contents(r track.Run) []byte {
 	var file []byte
-	file = appendRecord(file, message(nil).double(eventTime, seconds(r.Started)).text(eventFileVersion, "brain.Event:2"))
+	file = appendRecord(file, wire.Message(nil).Double(eventTime, seconds(r.Started)).Text(eventFileVersion, "brain.Event:2"))
 	// What a TensorBoard has read of an earlier file is no more.
-	file = appendRecord(file, event(r.Started, 0, eventSessionLog, message(nil).integer(sessionStatus, sessionStart)))
+	file = appendRecord(file, event(r.Started, 0, eventSessionLog, wire.Message(nil).Integer(sessionStatus, sessionStart)))
 	if r.Trial != "" {
 		file = appendRecord(file, event(r.Started, 0, eventSummary, start(r)))
 	}
@@ -116,48 +86,48 @@ func contents(r track.Run) []byte {
 	return file
 }
 
-func scalars(values []track.Value) message {
-	var s message
+func scalars(values []track.Value) wire.Message {
+	var s wire.Message
 	for _, v := range values {
-		s = s.bytes(summaryValue, message(nil).text(valueTag, v.Name).float(valueSimple, float32(v.Value)))
+		s = s.Bytes(summaryValue, wire.Message(nil).Text(valueTag, v.Name).Float(valueSimple, float32(v.Value)))
 	}
 	return s
 }
 
-func text(f track.Field) message {
-	tensor := message(nil).integer(tensorType, typeString).bytes(tensorShape, nil).text(tensorStrings, f.Value)
-	return message(nil).bytes(summaryValue, plugin(f.Name, "text", nil, tensor))
+func text(f track.Field) wire.Message {
+	tensor := wire.Message(nil).Integer(tensorType, typeString).Bytes(tensorShape, nil).Text(tensorStrings, f.Value)
+	return wire.Message(nil).Bytes(summaryValue, plugin(f.Name, "text", nil, tensor))
 }
 
 // start says what the trial was given, for the tab of hyperparameters: what tells it apart from others.
-func start(r track.Run) message {
-	var info message
+func start(r track.Run) wire.Message {
+	var info wire.Message
 	for _, p := range r.Params {
 		if !p.Axis {
 			continue
 		}
-		value := message(nil).text(valueString, p.Value)
+		value := wire.Message(nil).Text(valueString, p.Value)
 		if number, err := strconv.ParseFloat(p.Value, 64); err == nil {
-			value = message(nil).double(valueNumber, number)
+			value = wire.Message(nil).Double(valueNumber, number)
 		}
-		info = info.bytes(startHparams, message(nil).text(mapKey, p.Name).bytes(mapValue, value))
+		info = info.Bytes(startHparams, wire.Message(nil).Text(mapKey, p.Name).Bytes(mapValue, value))
 	}
-	return hparams("session_start_info", hparamsStart, info.double(startTime, seconds(r.Started)))
+	return hparams("session_start_info", hparamsStart, info.Double(startTime, seconds(r.Started)))
 }
 
 // end says how the trial ended.
-func end(r track.Run) message {
+func end(r track.Run) wire.Message {
 	const success, failure = 1, 2
 	status := uint64(success)
 	if r.Status != track.Finished {
 		status = failure
 	}
-	return hparams("session_end_info", hparamsEnd, message(nil).integer(endStatus, status).double(endTime, seconds(r.Ended)))
+	return hparams("session_end_info", hparamsEnd, wire.Message(nil).Integer(endStatus, status).Double(endTime, seconds(r.Ended)))
 }
 
-func hparams(tag string, field protowire.Number, info message) message {
-	content := message(nil).integer(hparamsVersion, 0).bytes(field, info)
-	empty := message(nil).bytes(shapeDim, nil) // a dimension of size 0
-	tensor := message(nil).integer(tensorType, typeFloat).bytes(tensorShape, empty)
-	return message(nil).bytes(summaryValue, plugin("_hparams_/"+tag, "hparams", content, tensor))
+func hparams(tag string, field protowire.Number, info wire.Message) wire.Message {
+	content := wire.Message(nil).Integer(hparamsVersion, 0).Bytes(field, info)
+	empty := wire.Message(nil).Bytes(shapeDim, nil) // a dimension of size 0
+	tensor := wire.Message(nil).Integer(tensorType, typeFloat).Bytes(tensorShape, empty)
+	return wire.Message(nil).Bytes(summaryValue, plugin("_hparams_/"+tag, "hparams", content, tensor))
 }

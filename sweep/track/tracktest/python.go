@@ -1,8 +1,14 @@
 package tracktest
 
 import (
+	"context"
+	"encoding/json"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep/track"
 )
 
 // PythonVariable names the interpreter that has the tools themselves; make test-tools sets it.
@@ -16,4 +22,34 @@ func Python(t *testing.T) string {
 		t.Skip(PythonVariable + " is not set: make test-tools reads back with the tools themselves")
 	}
 	return python
+}
+
+// Read runs testdata/read.py and decodes the JSON that it prints.
+func Read(t *testing.T, python string, into any, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), python, append([]string{filepath.Join("testdata", "read.py")}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(out, into)
+	}
+	if err != nil {
+		t.Fatalf("read.py: %v\n%s", err, out)
+	}
+}
+
+// Trial is the run of the sweep's one trial.
+func Trial(t *testing.T, f track.Facts) track.Run {
+	t.Helper()
+	var of track.Run
+	_, err := track.Runs(func(_ context.Context, r track.Run) error {
+		if r.Trial != "" {
+			of = r
+		}
+		return nil
+	}).Sync(t.Context(), f)
+	if err != nil || of.Trial == "" {
+		t.Fatalf("the run of the trial: %v, %v", of, err)
+	}
+	return of
 }
