@@ -72,7 +72,7 @@ test-tools: ## Read what --track wrote back with TensorBoard, MLflow and wandb t
 		{ python3 -m venv .venv-tools && .venv-tools/bin/python -m pip install --quiet -r sweep/track/tracktest/requirements.txt; } || \
 		echo "==== SKIPPED: pip cannot install sweep/track/tracktest/requirements.txt; give an interpreter that has them as SWEEP_TOOLS_PYTHON ====" >&2
 	@python="$${SWEEP_TOOLS_PYTHON:-$(CURDIR)/.venv-tools/bin/python}"; ! "$$python" -c 'import mlflow, tensorboard, wandb' || \
-		SWEEP_TOOLS_PYTHON="$$python" go test -count=1 -timeout 25m -v -run Tools ./sweep/track/...
+		SWEEP_TOOLS_PYTHON="$$python" go test -count=1 -timeout 25m -v -run Tools ./sweep/track/... ./cmd/sweep
 
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
 	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done

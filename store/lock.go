@@ -112,7 +112,7 @@ func (l *fileLock) release() error { return l.file.Close() }
 // LockTarget takes the lock of one who sends a sweep of a root somewhere, or says that another process does. Where the root cannot be
 // written, as on a mounted archive, nobody is kept off.
 func LockTarget(root, target string) (release func(), err error) {
-	if unix.Access(root, unix.W_OK) != nil {
+	if writable := unix.Access(root, unix.W_OK) == nil; !writable {
 		return func() {}, nil
 	}
 	sum := sha256.Sum256([]byte(target))

@@ -19,7 +19,7 @@ func TestCurve(t *testing.T) {
 	p, e, m := event(trial.EventPoint), event(trial.EventEval), event(trial.EventMemory)
 	for name, test := range map[string]struct{ reported, want []sweep.CurveEvent }{
 		"nothing":         {},
-		"one attempt":     {[]sweep.CurveEvent{e(1, 0), p(1, 1), p(1, 2), e(1, 2), m(1, 2)}, []sweep.CurveEvent{e(1, 0), p(1, 1), p(1, 2), e(1, 2), m(1, 2)}},
+		"one attempt":     {[]sweep.CurveEvent{e(1, 0), p(1, 1), e(1, 1), m(1, 1)}, []sweep.CurveEvent{e(1, 0), p(1, 1), e(1, 1), m(1, 1)}},
 		"continued":       {[]sweep.CurveEvent{p(1, 1), p(1, 2), e(1, 2), p(2, 2), e(2, 2)}, []sweep.CurveEvent{p(1, 1), p(2, 2), e(2, 2)}},
 		"twice":           {[]sweep.CurveEvent{p(1, 1), p(1, 2), p(1, 3), p(2, 3), p(2, 4), p(3, 2)}, []sweep.CurveEvent{p(1, 1), p(3, 2)}},
 		"from the start":  {[]sweep.CurveEvent{e(1, 0), p(1, 1), e(2, 0)}, []sweep.CurveEvent{e(2, 0)}},

@@ -23,9 +23,9 @@ func newTrackCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "track [NAME]",
 		Short: "Send a sweep to " + strings.Join(trackerNames(), ", ") + " (the latest without NAME)",
-		Long: `track sends a sweep's trials, curves and verdicts to the tools of --to, or of the setting track: what they do not have yet, of a sweep
-that is finished, interrupted or still running. Sent again, nothing is there twice. sweep run --track does it while a sweep runs, and
-names this command where a tool was away. See sweep help tools.
+		Long: `track sends a sweep's trials, curves and verdicts to the tools of --to, or of the setting track: what they do not have yet,
+of a sweep that is finished, interrupted or still running. Sent again, nothing is there twice. sweep run --track does it while a
+sweep runs, and names this command where a tool was away. See sweep help tools.
 
 The exit code is 1 where something could not be sent.`,
 		Example: `  sweep track

@@ -49,7 +49,8 @@ func trackerKinds() []trackerKind {
 			standard: func(string) string { return os.Getenv("MLFLOW_TRACKING_URI") },
 			open: func(address string) (track.Sink, error) {
 				return mlflow.New(address, mlflow.Credentials{
-					Token: os.Getenv("MLFLOW_TRACKING_TOKEN"), Username: os.Getenv("MLFLOW_TRACKING_USERNAME"), Password: os.Getenv("MLFLOW_TRACKING_PASSWORD"),
+					Token:    os.Getenv("MLFLOW_TRACKING_TOKEN"),
+					Username: os.Getenv("MLFLOW_TRACKING_USERNAME"), Password: os.Getenv("MLFLOW_TRACKING_PASSWORD"),
 				})
 			},
 		},

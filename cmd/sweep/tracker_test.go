@@ -89,7 +89,9 @@ func TestRunWithoutItsTracker(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = silent.Close() })
-	for name, address := range map[string]string{"refuses": "http://me:pa55word@127.0.0.1:1", "never answers": "http://" + silent.Addr().String()} {
+	for name, address := range map[string]string{
+		"refuses": "http://me:pa55word@127.0.0.1:1", "never answers": "http://" + silent.Addr().String(),
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newTestSweep(t, backend.PlatformGo, 20)
@@ -100,7 +102,8 @@ func TestRunWithoutItsTracker(t *testing.T) {
 				t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 			}
 			target := "mlflow:" + redactedURL(address)
-			if !strings.Contains(string(out), "7 runs not sent: ") || !strings.Contains(string(out), "send with: sweep track test --to "+target+" --root ") {
+			later := "send with: sweep track test --to " + target + " --root "
+			if !strings.Contains(string(out), "7 runs not sent: ") || !strings.Contains(string(out), later) {
 				t.Errorf("the run does not say what is unsent:\n%s", out)
 			}
 			if n := strings.Count(string(out), "warning: mlflow:"); name == "refuses" && n != 1 || n > 1 {

@@ -114,7 +114,9 @@ func trialRun(f Facts, l *sweep.Ladder, rung int, t *sweep.TrialFacts, events []
 			r.Tags = append(r.Tags, Field{Name: "error", Value: o.Error})
 		}
 	}
-	own := []Field{{Name: "rank", Value: strconv.Itoa(spec.LoRA.Rank), Axis: true}, {Name: "seed", Value: strconv.FormatInt(spec.Seed, 10), Axis: true}}
+	own := []Field{
+		{Name: "rank", Value: strconv.Itoa(spec.LoRA.Rank), Axis: true}, {Name: "seed", Value: strconv.FormatInt(spec.Seed, 10), Axis: true},
+	}
 	for _, s := range l.Cell {
 		if s.Axis {
 			own = append(own, Field(s))

@@ -46,7 +46,8 @@ func TestEvents(t *testing.T) {
 		"decided":  {tracktest.Facts(2, 0), []string{"verdict/1/inconclusive/2"}, "Sweep test: inconclusive, rank 2: "},
 		"finished": {tracktest.Facts(4, 0), []string{"verdict/1/inconclusive/2", "finished/"}, "Sweep test: inconclusive, rank 2: "},
 		"failed": {
-			failed(), []string{"trial_failed/" + id + "/1", "verdict/1/inconclusive/2", "finished/"},
+			failed(),
+			[]string{"trial_failed/" + id + "/1", "verdict/1/inconclusive/2", "finished/"},
 			"Trial " + id + " of sweep test (rank 2, seed 0) ended without a loss: unstable: loss is NaN",
 		},
 		"no attempt": {track.Facts{Snapshot: sweep.Snapshot{}}, nil, ""},
@@ -89,8 +90,9 @@ func TestWebhook(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var e struct{ Event notify.Kind }
 		body, err := io.ReadAll(r.Body)
-		if err = errors.Join(err, json.Unmarshal(body, &e)); err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s %s: %v", r.Method, body, err)
+		err = errors.Join(err, json.Unmarshal(body, &e))
+		if kind := r.Header.Get("Content-Type"); err != nil || r.Method != http.MethodPost || kind != "application/json" {
+			t.Errorf("%s %s %s: %v", r.Method, kind, body, err)
 		}
 		if status == http.StatusNoContent {
 			got = append(got, e.Event)
@@ -130,11 +132,13 @@ func TestCommand(t *testing.T) {
 		t.Fatalf("Sync() = %d, %v", unsent, err)
 	}
 	text, err := os.ReadFile(out)
-	if err != nil || !strings.HasPrefix(string(text), "verdict test\n{\"id\":\"verdict/1/") || !strings.Contains(string(text), "finished test\n") {
+	begins, has := "verdict test\n{\"id\":\"verdict/1/", "finished test\n"
+	if err != nil || !strings.HasPrefix(string(text), begins) || !strings.Contains(string(text), has) {
 		t.Errorf("the command was told %q, %v", text, err)
 	}
 	sink.Target, sink.Notices = "echo no such mailbox >&2; exit 3", kept{}
-	if unsent, err := sink.Sync(t.Context(), tracktest.Facts(4, 0)); unsent != 2 || err == nil || err.Error() != "exit status 3: no such mailbox" {
+	unsent, err := sink.Sync(t.Context(), tracktest.Facts(4, 0))
+	if unsent != 2 || err == nil || err.Error() != "exit status 3: no such mailbox" {
 		t.Errorf("Sync() of a command that fails = %d, %v", unsent, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

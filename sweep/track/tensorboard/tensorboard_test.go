@@ -31,9 +31,16 @@ func TestFilesHoldEachPointOnce(t *testing.T) {
 	want := map[string][]scalar{"first": wanted(t, first), "then": wanted(t, then)}
 	for name, before := range map[string]func(t *testing.T, dir string){
 		"absent": func(*testing.T, string) {},
-		"there":  func(t *testing.T, dir string) { sync(t, dir, first) },
-		"begun":  func(t *testing.T, dir string) { sync(t, dir, tracktest.Facts(2, 0)) },
+		"there": func(t *testing.T, dir string) {
+			t.Helper()
+			sync(t, dir, first)
+		},
+		"begun": func(t *testing.T, dir string) {
+			t.Helper()
+			sync(t, dir, tracktest.Facts(2, 0))
+		},
 		"torn": func(t *testing.T, dir string) {
+			t.Helper()
 			sync(t, dir, first)
 			path := trialFile(t, dir)
 			info, err := os.Stat(path)
@@ -45,6 +52,7 @@ func TestFilesHoldEachPointOnce(t *testing.T) {
 			}
 		},
 		"foreign": func(t *testing.T, dir string) {
+			t.Helper()
 			sync(t, dir, first)
 			if err := os.WriteFile(trialFile(t, dir), []byte("something else"), 0o600); err != nil {
 				t.Fatal(err)
@@ -121,14 +129,14 @@ func scalars(t *testing.T, dir string) []scalar {
 			t.Fatal(err)
 		}
 		step := 0
-		each(t, data, func(field protowire.Number, v uint64, body []byte) {
+		each(t, data, func(field int, v uint64, body []byte) {
 			switch field {
 			case 2:
 				step = int(v)
 			case 5:
-				each(t, body, func(_ protowire.Number, _ uint64, value []byte) {
+				each(t, body, func(_ int, _ uint64, value []byte) {
 					s, simple := scalar{Step: step}, false
-					each(t, value, func(field protowire.Number, v uint64, body []byte) {
+					each(t, value, func(field int, v uint64, body []byte) {
 						switch field {
 						case 1:
 							s.Tag = string(body)
@@ -167,7 +175,7 @@ func record(file []byte) (data, rest []byte, err error) {
 }
 
 // each visits the fields of a message.
-func each(t *testing.T, m []byte, visit func(field protowire.Number, v uint64, body []byte)) {
+func each(t *testing.T, m []byte, visit func(field int, v uint64, body []byte)) {
 	t.Helper()
 	for len(m) > 0 {
 		field, kind, n := protowire.ConsumeTag(m)
@@ -192,7 +200,7 @@ func each(t *testing.T, m []byte, visit func(field protowire.Number, v uint64, b
 		if n < 0 {
 			t.Fatal(protowire.ParseError(n))
 		}
-		visit(field, v, body)
+		visit(int(field), v, body)
 		m = m[n:]
 	}
 }

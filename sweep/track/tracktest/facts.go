@@ -67,7 +67,8 @@ func curve(attempt, from, to int) []sweep.CurveEvent {
 	}
 	evaluate := func(step int) {
 		peak := int64(1<<20 + step)
-		add(trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &trial.Evaluation{ValLoss: 5 - 0.25*float64(step), Tokens: 630, Seconds: 0.5}})
+		loss := 5 - 0.25*float64(step)
+		add(trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &trial.Evaluation{ValLoss: loss, Tokens: 630, Seconds: 0.5}})
 		add(trial.Event{Kind: trial.EventMemory, Step: step, Memory: &trial.Memory{PeakHostBytes: &peak}})
 	}
 	if from == 0 {

@@ -27,14 +27,20 @@ func Python(t *testing.T) string {
 // Read runs testdata/read.py and decodes the JSON that it prints.
 func Read(t *testing.T, python string, into any, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python, append([]string{filepath.Join("testdata", "read.py")}, args...)...)
+	ReadWith(t, python, filepath.Join("testdata", "read.py"), into, args...)
+}
+
+// ReadWith is Read with another script.
+func ReadWith(t *testing.T, python, script string, into any, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), python, append([]string{script}, args...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err == nil {
 		err = json.Unmarshal(out, into)
 	}
 	if err != nil {
-		t.Fatalf("read.py: %v\n%s", err, out)
+		t.Fatalf("%s: %v\n%s", script, err, out)
 	}
 }
 
