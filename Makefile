@@ -1,4 +1,4 @@
-# Bare `make` prints this list. Everything needs Go and a C compiler; nothing needs Python but `make bench`, `make bench-sweep` and `make test-peft`.
+# Bare `make` prints this list. Everything needs Go and a C compiler; nothing needs Python but `make bench`, `make bench-sweep`, `make test-peft` and `make test-tools`.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
@@ -13,7 +13,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash browser fuzz bench bench-sweep test-peft golden graph man lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash browser fuzz bench bench-sweep test-peft test-tools golden graph man lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -67,6 +67,13 @@ test-peft: ## Test round trips with PEFT, masks beside TRL's, the benchmark (mak
 	"$${SWEEP_PYTHON:-.venv-bench/bin/python}" -c 'import peft, torch, transformers, trl'
 	SWEEP_PYTHON="$${SWEEP_PYTHON:-$(CURDIR)/.venv-bench/bin/python}" go test -count=1 -timeout 25m -v -run 'PEFT|TRL' ./trainer ./trainer/chat ./experiments/bench
 
+test-tools: ## Read what --track wrote back with TensorBoard, MLflow and wandb themselves (makes .venv-tools with Python's pip)
+	@[ -n "$$SWEEP_TOOLS_PYTHON" ] || .venv-tools/bin/python -m pip install --quiet --no-index -r sweep/track/tracktest/requirements.txt 2>/dev/null || \
+		{ python3 -m venv .venv-tools && .venv-tools/bin/python -m pip install --quiet -r sweep/track/tracktest/requirements.txt; } || \
+		echo "==== SKIPPED: pip cannot install sweep/track/tracktest/requirements.txt; give an interpreter that has them as SWEEP_TOOLS_PYTHON ====" >&2
+	@python="$${SWEEP_TOOLS_PYTHON:-$(CURDIR)/.venv-tools/bin/python}"; ! "$$python" -c 'import mlflow, tensorboard, wandb' || \
+		SWEEP_TOOLS_PYTHON="$$python" go test -count=1 -timeout 25m -v -run Tools ./sweep/track/... ./cmd/sweep
+
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
 	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done
 
@@ -115,4 +122,4 @@ pictures: plugin-if-possible ## Draw the pictures of README from a quickstart in
 	go test -count=1 -timeout 60m -v -run '^TestPictures$$' ./cmd/sweep -pictures $(CURDIR)/experiments/pictures
 
 clean: ## Delete what make built; sweeps in runs/ stay
-	rm -rf bin .venv-bench
+	rm -rf bin .venv-bench .venv-tools

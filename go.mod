@@ -36,6 +36,7 @@ require (
 	golang.org/x/term v0.47.0 // is this a terminal, and how wide
 	golang.org/x/text v0.43.0 // reading U+FFFD as tokenizers do
 	gonum.org/v1/gonum v0.17.0 // Student's t, digamma, least squares
+	google.golang.org/protobuf v1.36.12 // protowire: the records of TensorBoard and Weights & Biases
 	pgregory.net/rapid v1.3.0 // tests: properties
 )
 
@@ -77,6 +78,5 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 )

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -57,4 +58,46 @@ func (d *DB) Environments(ctx context.Context, sweepID int64) ([]trial.Environme
 		return nil, fmt.Errorf("environments of sweep %d: %w", sweepID, err)
 	}
 	return all, nil
+}
+
+// CurveEvents returns the points, evaluations and peaks of memory of a trial as they were reported, attempt after attempt.
+func (d *DB) CurveEvents(ctx context.Context, id trial.ID) ([]sweep.CurveEvent, error) {
+	var events []sweep.CurveEvent
+	err := d.read(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `SELECT a.number, e.seq, e.at_ns, e.kind, e.step,
+				ifnull(p.tokens, 0), ifnull(p.train_loss, 0), ifnull(p.grad_norm, 0), ifnull(p.learning_rate, 0),
+				ifnull(v.val_loss, 0), ifnull(v.tokens, 0), ifnull(v.seconds, 0), m.host_bytes, m.device_bytes`+measureColumns("v.")+`
+			FROM attempts a
+			JOIN events e ON e.attempt_id = a.id AND e.kind IN ('point', 'eval', 'memory')
+			LEFT JOIN points p ON p.attempt_id = e.attempt_id AND p.seq = e.seq
+			LEFT JOIN evaluations v ON v.attempt_id = e.attempt_id AND v.seq = e.seq
+			LEFT JOIN memory_peaks m ON m.attempt_id = e.attempt_id AND m.seq = e.seq
+			WHERE a.trial_id = ? ORDER BY a.number, e.seq`, id)
+		return each(rows, err, func(rows *sql.Rows) error {
+			var e sweep.CurveEvent
+			var at int64
+			var p trial.Point
+			var v trial.Evaluation
+			var m memoryRow
+			err := rows.Scan(append([]any{
+				&e.Attempt, &e.Seq, &at, &e.Kind, &e.Step, &p.Tokens, &p.TrainLoss, &p.GradNorm, &p.LearningRate,
+				&v.ValLoss, &v.Tokens, &v.Seconds, &m.host, &m.device,
+			}, measureFields(&v.Measures)...)...)
+			e.At = timeOf(at)
+			switch e.Kind {
+			case trial.EventPoint:
+				e.Point = &p
+			case trial.EventEval:
+				e.Evaluation = &v
+			default:
+				e.Memory = &trial.Memory{PeakHostBytes: pointer(m.host), PeakDeviceBytes: pointer(m.device)}
+			}
+			events = append(events, e)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("curve of trial %s: %w", id, err)
+	}
+	return events, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -32,5 +33,34 @@ func TestCurvesOfASweep(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, environments); err != nil || diff != "" {
 		t.Errorf("Environments: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestCurveEvents: every attempt's points, evaluations and peaks come in the order in which they were reported.
+func TestCurveEvents(t *testing.T) {
+	t.Parallel()
+	db, _ := registered(t)
+	low := registration().Ladders[0].Rungs[0].Trials[0].Trial
+	first := script(4.5)
+	launch(t, db, low, 1, first)
+	again := trial.Event{Seq: 1, At: moment(9), Kind: trial.EventPoint, Step: 4, Point: &trial.Point{
+		Tokens: 2016, TrainLoss: 3, GradNorm: 1, LearningRate: 1e-3,
+	}}
+	launch(t, db, low, 2, []trial.Event{again})
+	var want []sweep.CurveEvent
+	for _, e := range first {
+		switch e.Kind {
+		case trial.EventMemory:
+			e.Memory = &trial.Memory{PeakHostBytes: e.Memory.PeakHostBytes, PeakDeviceBytes: e.Memory.PeakDeviceBytes}
+			fallthrough
+		case trial.EventPoint, trial.EventEval:
+			want = append(want, sweep.CurveEvent{Attempt: 1, Event: e})
+		default:
+		}
+	}
+	want = append(want, sweep.CurveEvent{Attempt: 2, Event: again})
+	got, err := db.CurveEvents(t.Context(), low.ID)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" || len(want) < 6 {
+		t.Errorf("CurveEvents: %v (-want +got):\n%s", err, diff)
 	}
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -106,3 +108,20 @@ func waitFileLock(ctx context.Context, path string) (*fileLock, error) {
 
 // release gives the lock back. The file stays: removing it would let two processes lock two files of one name.
 func (l *fileLock) release() error { return l.file.Close() }
+
+// LockTarget takes the lock of one who sends a sweep of a root somewhere, or says that another process does. Where the root cannot be
+// written, as on a mounted archive, nobody is kept off.
+func LockTarget(root, target string) (release func(), err error) {
+	if writable := unix.Access(root, unix.W_OK) == nil; !writable {
+		return func() {}, nil
+	}
+	sum := sha256.Sum256([]byte(target))
+	lock, err := tryFileLock(filepath.Join(root, "locks", "track-"+hex.EncodeToString(sum[:8])+".lock"))
+	if errors.Is(err, errHeld) {
+		return nil, errors.New("another process sends this sweep there: let it, or end it first")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = lock.release() }, nil // the kernel releases it at the latest when the process ends
+}

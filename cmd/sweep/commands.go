@@ -31,6 +31,7 @@ func commands() []func(*app) *cobra.Command {
 		newShowCommand,
 		newShrinkCommand,
 		newStatusCommand,
+		newTrackCommand,
 		newValidateCommand,
 		newVersionCommand,
 		newWatchCommand,

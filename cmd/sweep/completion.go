@@ -96,6 +96,8 @@ func (a *app) flagCompletion(command string, f *pflag.Flag) cobra.CompletionFunc
 		return a.fromDatabase(rungSeeds)
 	case "backend":
 		return oneOf(cobra.ShellCompDirectiveDefault, "auto", "xla:cpu", "xla:cuda", "go")
+	case "track":
+		return trackerTargets
 	case "config":
 		return filesEnding("yaml", "yml", "json", "toml")
 	case "model", "data", "validation":
@@ -104,6 +106,8 @@ func (a *app) flagCompletion(command string, f *pflag.Flag) cobra.CompletionFunc
 		return foldersOnly
 	}
 	switch values := flagValues(command, f.Name); {
+	case f.Name == "to" && command == "track":
+		return trackerTargets
 	case values != nil:
 		return oneOf(cobra.ShellCompDirectiveNoFileComp, values...)
 	case f.Name == "to", f.Name == "out" && command == "shrink":
@@ -148,6 +152,15 @@ func oneOf(directive cobra.ShellCompDirective, values ...string) cobra.Completio
 	return func(_ *cobra.Command, _ []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return beginning(values, start), directive
 	}
+}
+
+// trackerTargets completes the tool of a target; where it is follows after a colon.
+func trackerTargets(_ *cobra.Command, _ []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var targets []cobra.Completion
+	for _, name := range trackerNames() {
+		targets = append(targets, name+":")
+	}
+	return beginning(targets, start), cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 }
 
 func filesEnding(extensions ...string) cobra.CompletionFunc {

@@ -33,6 +33,7 @@ const (
 	noFiles   = ":4"
 	extension = ":8"
 	folders   = ":16"
+	noSpace   = ":6" // and no files
 )
 
 func TestCompletion(t *testing.T) {
@@ -59,6 +60,8 @@ func TestCompletion(t *testing.T) {
 		"a cell of one ladder": {[]string{"export", "--cell", ""}, nil, noFiles},
 		"a format":             {[]string{"report", "-o", "j"}, []string{"json"}, noFiles},
 		"an executor":          {[]string{"run", "--executor", ""}, executorNames(), noFiles},
+		"a tool":               {[]string{"run", "--track", "t"}, []string{"tensorboard:"}, noSpace},
+		"a tool to send to":    {[]string{"track", "--to", "tens"}, []string{"tensorboard:"}, noSpace},
 		"a backend":            {[]string{"run", "--backend", "xla"}, []string{"xla:cpu", "xla:cuda"}, filesToo},
 		"a dtype":              {[]string{"export", "--dtype", "b"}, []string{"bfloat16"}, noFiles},
 		"a rule":               {[]string{"plateau", "--stop", ""}, []string{"likely", "certified"}, noFiles},

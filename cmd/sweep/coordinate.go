@@ -40,6 +40,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		a.say("sweep %s is finished; nothing to train", info.Name)
 	}
 	if done && !wishes(info, stored) {
+		a.startTracking(ctx, db, snapshot.Sweep, &switchWriter{w: a.stderr}, nil)() // what is unsent, if anything
 		return a.conclude(ctx, snapshot)
 	}
 	host, err := os.Hostname()
@@ -125,6 +126,8 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 		return sweep.Snapshot{}, err
 	}
 	progress := a.newProgress()
+	endTracking := a.startTracking(ctx, db, s.Sweep, progress.out, kill)
+	defer endTracking()
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
 		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill,

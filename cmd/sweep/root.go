@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/track/notify"
 )
 
 // app holds what every command shares: the streams and the tool settings. Settings come from viper, in the order
@@ -33,6 +34,8 @@ type app struct {
 
 	executor executorKind // of --executor
 	serving  serving      // of --serve
+	trackers []tracker    // of --track
+	notify   []string     // of --notify: commands and addresses
 }
 
 // outputFormats are the values of -o. A command whose result has no rows refuses csv; md and html are for reports alone.
@@ -75,6 +78,8 @@ func newRootCommand(a *app) *cobra.Command {
 	f.String("backend", "auto", "auto, xla:cpu, xla:cuda, go, or the path of a PJRT plug-in")
 	f.String("jobs", "auto", "trials to run at the same time, or auto")
 	f.String("executor", executorKinds()[0].name, "where trials run: "+strings.Join(executorNames(), ", "))
+	f.StringArray("track", nil, "`TOOL:WHERE` to keep up to date with a sweep that runs; repeatable (sweep help tools)")
+	f.StringArray("notify", nil, "`CMD` or webhook's URL that is told verdicts, failures and the end; repeatable (sweep help tools)")
 	for _, newCommand := range commands() {
 		sub := newCommand(a)
 		sub.Args = usageArgs(sub.Args)
@@ -140,6 +145,15 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	}
 	if a.executor, err = parseExecutor(v.GetString("executor")); err != nil {
 		return err
+	}
+	if a.trackers, err = parseTrackers(settingTexts(v, "track"), root); err != nil {
+		return err
+	}
+	a.notify = settingTexts(v, "notify")
+	for _, target := range a.notify {
+		if err := notify.Check(target); err != nil {
+			return usagef("--notify: %w", err)
+		}
 	}
 	if !slices.Contains(outputFormats, a.output) {
 		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))

@@ -205,8 +205,8 @@ func listRanks(ranks []int) string {
 // answers lets the base model and the adapters of the chosen trials answer.
 func (a *app) answers(ctx context.Context, r samplesRequest, chosen []chosenTrial) (report.Samples, error) {
 	first := chosen[0]
-	spec := first.trial.Trial.Spec
-	o, err := a.generation(ctx, first.trial.Trial)
+	spec := first.trial.Trial.Spec()
+	o, err := a.generation(ctx, first.trial.Trial.Trial())
 	if err != nil {
 		return report.Samples{}, err
 	}
@@ -219,7 +219,7 @@ func (a *app) answers(ctx context.Context, r samplesRequest, chosen []chosenTria
 		}
 		adapters = append(adapters, dir)
 	}
-	asked, err := a.ask(ctx, r, first.trial.Trial, &o)
+	asked, err := a.ask(ctx, r, first.trial.Trial.Trial(), &o)
 	if err != nil {
 		return report.Samples{}, err
 	}
@@ -346,7 +346,7 @@ func (a *app) validationPrompts(ctx context.Context, t trial.Trial, m trial.Mode
 func writers(chosen []chosenTrial) []report.SampleWriter {
 	all := []report.SampleWriter{{Name: "base"}}
 	for _, c := range chosen {
-		spec := c.trial.Trial.Spec
+		spec := c.trial.Trial.Spec()
 		recommended := c.ladder.Verdict.RecommendedRank
 		all = append(all, report.SampleWriter{
 			Name: spec.LoRA.RankName(), Rank: &spec.LoRA.Rank, Seed: &spec.Seed, Trial: c.trial.Trial.ID, ValLoss: c.trial.Final().ValLoss,

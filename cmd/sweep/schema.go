@@ -13,6 +13,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/track/notify"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
@@ -89,6 +90,7 @@ func outputTypes() map[string][]reflect.Type {
 		"list":            {reflect.TypeFor[sweepList]()},
 		"logs":            {reflect.TypeFor[attemptLogs]()},
 		"metrics":         {reflect.TypeFor[curve]()},
+		"notify":          {reflect.TypeFor[notify.Event]()},
 		"plan":            {reflect.TypeFor[planView]()},
 		"plateau":         {reflect.TypeFor[plateauResult](), reflect.TypeFor[plateauLadders]()},
 		"report":          {reflect.TypeFor[report.Report]()},
@@ -97,6 +99,7 @@ func outputTypes() map[string][]reflect.Type {
 		"show":            {reflect.TypeFor[shownTrial]()},
 		"shrink":          {reflect.TypeFor[shrinkView]()},
 		"status":          {reflect.TypeFor[sweepStatus]()},
+		"track":           {reflect.TypeFor[trackView]()},
 		"targets":         {reflect.TypeFor[targetsView]()},
 		"validate":        {reflect.TypeFor[gridSummary]()},
 		"version":         {reflect.TypeFor[versionView]()},

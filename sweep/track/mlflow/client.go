@@ -1,0 +1,109 @@
+package mlflow
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/track"
+)
+
+// Credentials are what a server may ask for. They come from the environment alone, and stand in no message.
+type Credentials struct {
+	Token              string
+	Username, Password string
+}
+
+// requestTime is how long a server may take to answer.
+const requestTime = 10 * time.Second
+
+// client speaks to one server.
+type client struct {
+	base        string // without a slash at its end
+	credentials Credentials
+	http        http.Client
+}
+
+// refusal is an answer that is no success.
+type refusal struct {
+	status int
+	Code   string `json:"error_code"`
+	Text   string `json:"message"`
+}
+
+func (r *refusal) Error() string {
+	if r.Text == "" {
+		return fmt.Sprintf("the server answers %d %s", r.status, http.StatusText(r.status))
+	}
+	const most = 300 // characters of a message, which may be a page
+	text := []rune(strings.Join(strings.Fields(r.Text), " "))
+	return fmt.Sprintf("the server answers %d: %s", r.status, string(text[:min(most, len(text))]))
+}
+
+// Is makes what is wrong with one request alone track.ErrRefused.
+func (r *refusal) Is(target error) bool {
+	return target == track.ErrRefused && r.status == http.StatusBadRequest
+}
+
+func hasCode(err error, code string) bool {
+	r, ok := errors.AsType[*refusal](err)
+	return ok && r.Code == code
+}
+
+// call posts a request and reads the answer into answer; a nil one is not read. A nil request gets.
+func (c *client) call(ctx context.Context, path string, request, answer any) error {
+	method, body := http.MethodGet, []byte(nil)
+	if request != nil {
+		var err error
+		method = http.MethodPost
+		if body, err = json.Marshal(request); err != nil {
+			return err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, c.base+"/api/2.0/mlflow/"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	switch {
+	case c.credentials.Token != "":
+		r.Header.Set("Authorization", "Bearer "+c.credentials.Token)
+	case c.credentials.Username != "":
+		r.SetBasicAuth(c.credentials.Username, c.credentials.Password)
+	}
+	response, err := c.http.Do(r)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err // without the address, which the caller names
+	}
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close() //nolint:errcheck // it is only read
+	const most = 256 << 20      // a page of runs with many tags
+	text, err := io.ReadAll(io.LimitReader(response.Body, most))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		failed := refusal{}
+		if json.Unmarshal(text, &failed) != nil {
+			failed.Text = "" // a page of a proxy
+		}
+		failed.status = response.StatusCode
+		return &failed
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return fmt.Errorf("the server's answer is not MLflow's: %w", err)
+	}
+	return nil
+}
