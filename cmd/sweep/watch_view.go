@@ -93,7 +93,7 @@ func (m watchModel) climbLines() []string {
 	if v.RecommendedRank > 0 {
 		verdict = fmt.Sprintf("rank %d leads; ", v.RecommendedRank) + verdict
 	}
-	lines := append([]string{name + climb}, m.wrapped(m.data.outlook.String())...)
+	lines := append([]string{name + climb}, m.wrapped(outlookText(m.data.outlook))...)
 	return append(lines, m.wrapped(verdict)...)
 }
 

@@ -14,7 +14,10 @@ import (
 )
 
 // Build computes the report of a snapshot, verdicts included. It is pure: the same facts give the same report.
-func Build(s sweep.Snapshot) Report {
+func Build(s sweep.Snapshot) Report { return BuildOn(s, sweep.Conclude(s).Verdicts) }
+
+// BuildOn is Build for one that knows what Conclude says of the snapshot.
+func BuildOn(s sweep.Snapshot, verdicts []plateau.Verdict) Report {
 	r := Report{
 		Sweep:    s.Sweep.Name,
 		Ladders:  []Ladder{},
@@ -26,7 +29,6 @@ func Build(s sweep.Snapshot) Report {
 	if s.Sweep.Strategy != sweep.StrategyLadder {
 		r.Strategy = s.Sweep.Strategy
 	}
-	verdicts := sweep.Conclude(s).Verdicts
 	for i, l := range s.Ladders {
 		r.Ladders = append(r.Ladders, newLadder(l, s.Sweep, verdicts[i]))
 	}

@@ -32,6 +32,8 @@ type Config struct {
 	List func(context.Context) (header []string, sweeps []page.Listed, err error)
 	// Working tells what becomes of a sweep, and a line about who works on it or how to go on.
 	Working func(ctx context.Context, s sweep.Info, finished bool) (state, line string, err error)
+	// Abandoned tells what becomes of a running trial of a sweep that no coordinator works on.
+	Abandoned func(ctx context.Context, t *sweep.TrialFacts) (string, error)
 }
 
 // Server serves pages. Handler and Serve start nothing that outlives their requests.

@@ -29,6 +29,7 @@ var script string
 
 // Beside is what a page shows that a snapshot does not have. All of it may be missing.
 type Beside struct {
+	Verdicts     []plateau.Verdict // what the snapshot says, where that is known already
 	TrainLosses  map[trial.ID][]trial.StepTrainLoss
 	Updates      map[trial.ID][]trial.ModuleUpdate
 	Environments []trial.Environment
@@ -63,7 +64,11 @@ type builder struct {
 }
 
 func newBuilder(s sweep.Snapshot, beside Beside) *builder {
-	b := &builder{snapshot: s, beside: beside, report: report.Build(s), curves: newCurves(s, beside.TrainLosses)}
+	verdicts := beside.Verdicts
+	if verdicts == nil {
+		verdicts = sweep.Conclude(s).Verdicts
+	}
+	b := &builder{snapshot: s, beside: beside, report: report.BuildOn(s, verdicts), curves: newCurves(s, beside.TrainLosses)}
 	b.hues = hues{math.Inf(1), math.Inf(-1)}
 	for _, l := range b.report.Ladders {
 		for _, r := range l.Rungs {
