@@ -215,7 +215,7 @@ func (r planRung) scale(v float64) string {
 func (v planView) table(w io.Writer) error {
 	tokens := ""
 	if v.Tokens > 0 {
-		tokens = ", at most " + report.Count(v.Tokens) + " tokens"
+		tokens = ", at most " + report.Count(v.Tokens) + " supervised tokens"
 	}
 	if _, err := fmt.Fprintf(w, "sweep %s: %s, %s%s%s\n", v.Name, plural(v.Cells, "cell"), plural(v.Trials, "trial"), tokens,
 		v.timeText()); err != nil {

@@ -226,7 +226,7 @@ func writeTrial(w io.Writer, t shownTrial, curves string, columns int) error {
 		fmt.Fprintf(&b, "sweep %s, ladder id %d, %s, seed %d\n", p.Sweep, p.Ladder, rank, p.Seed)
 	}
 	if r := t.Result; r != nil && r.ValLoss != nil {
-		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s tokens, %s of training\n", formatMeasured(r.ValLoss), r.BestStep,
+		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s supervised tokens, %s of training\n", formatMeasured(r.ValLoss), r.BestStep,
 			formatMeasured(r.TrainLoss), report.Count(r.Tokens), report.Seconds(r.TrainSeconds))
 	}
 	if m := t.Metrics; m != nil {

@@ -38,11 +38,7 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time, colum
 	for _, l := range s.Ladders {
 		fmt.Fprintf(&b, "\nladder %d%s: %s", l.Number, inBrackets(l.Cell.Axes()), l.State)
 		if l.RecommendedRank > 0 && l.State != string(plateau.StateOutraced) {
-			soFar := ""
-			if l.State == string(plateau.StateRunning) || l.State == stateInterrupted {
-				soFar = "so far "
-			}
-			fmt.Fprintf(&b, ", rank %d %sthe one to use", l.RecommendedRank, soFar)
+			fmt.Fprint(&b, ", "+toUse(l.State, l.RecommendedRank))
 		}
 		fmt.Fprintln(&b)
 		for _, s := range l.Scouts {
@@ -55,6 +51,17 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time, colum
 	}
 	_, err := io.WriteString(w, wrapLines(b.String(), columns))
 	return err
+}
+
+// toUse says which rank is to be used, as far as the state of its ladder allows.
+func toUse(state string, rank int) string {
+	switch state {
+	case string(plateau.StateRunning), stateInterrupted:
+		return fmt.Sprintf("rank %d so far the one to use", rank)
+	case string(plateau.StateStillImproving):
+		return fmt.Sprintf("not settled: at least rank %d", rank)
+	}
+	return fmt.Sprintf("rank %d the one to use", rank)
 }
 
 // rows are the rungs and, as the last of them, the reference.
@@ -131,7 +138,11 @@ func writeRungs(w io.Writer, rungs []rungStatus, columns int) error {
 		}
 	}
 	if len(pending) > 0 {
-		fmt.Fprintf(w, "not begun: rank %s\n", strings.Join(pending, ", "))
+		ranks := "rank"
+		if len(pending) > 1 {
+			ranks += "s"
+		}
+		fmt.Fprintf(w, "not begun: %s %s\n", ranks, strings.Join(pending, ", "))
 	}
 	return nil
 }

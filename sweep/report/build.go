@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -25,6 +26,9 @@ func BuildOn(s sweep.Snapshot, verdicts []plateau.Verdict) Report {
 		Seeds:    notNil(s.Sweep.Seeds),
 		Backend:  s.Sweep.Backend,
 		Warnings: notNil(s.Sweep.Warnings),
+	}
+	if s.Sweep.GridPath != "" {
+		r.grid = filepath.Base(s.Sweep.GridPath)
 	}
 	if s.Sweep.Strategy != sweep.StrategyLadder {
 		r.Strategy = s.Sweep.Strategy

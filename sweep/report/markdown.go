@@ -22,7 +22,10 @@ func (r Report) Markdown(w io.Writer) error {
 	if lead.Reaches != "" {
 		m.para("%s", escaped(lead.Reaches))
 	}
-	m.list(lead.Larger, lead.Smaller, lead.Cheapest)
+	m.list(append([]string{lead.Larger, lead.Smaller, lead.Cheapest}, lead.More...)...)
+	if lead.Next != "" {
+		m.para("%s", escaped(lead.Next))
+	}
 	if len(r.Ladders) > 1 {
 		m.para("%s", r.ladders().Markdown())
 	}

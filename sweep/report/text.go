@@ -231,9 +231,17 @@ func (l Ladder) headline() string {
 	}
 	rank := "no rank yet"
 	if v.RecommendedRank != nil {
-		rank = fmt.Sprintf("rank %d", *v.RecommendedRank)
+		rank = fmt.Sprintf("%srank %d", AtLeast(v.State), *v.RecommendedRank)
 	}
 	return fmt.Sprintf("%s%s%s: %s", v.State, probability(v), v.over(), rank)
+}
+
+// AtLeast is what stands before the rank of a state that a larger one may follow.
+func AtLeast(s plateau.State) string {
+	if s == plateau.StateStillImproving {
+		return "at least "
+	}
+	return ""
 }
 
 func (t *text) verdict(l Ladder) {
@@ -324,7 +332,7 @@ func (c Conditions) String() string {
 	}
 	tokens := c.untrained
 	if c.Tokens > 0 {
-		tokens = count(c.Tokens) + " tokens seen per trial"
+		tokens = count(c.Tokens) + " supervised tokens seen per trial"
 	}
 	epochs := ""
 	if c.Epochs > 0 {

@@ -101,6 +101,7 @@ type view struct {
 type answer struct {
 	report.Lead
 	Rank     string // empty while there is none
+	AtLeast  string // before it
 	State    plateau.State
 	Chance   string
 	Final    bool
@@ -177,7 +178,7 @@ func (b *builder) answer() answer {
 	rec := b.report.Recommendation
 	a := answer{Lead: b.report.Lead(), State: rec.State, Final: rec.Final, Header: b.report.Header()}
 	if a.Reaches != "" {
-		a.Rank = fmt.Sprint(*rec.Rank)
+		a.Rank, a.AtLeast = fmt.Sprint(*rec.Rank), report.AtLeast(rec.State)
 	}
 	if rec.Larger != nil {
 		a.Up = rec.Larger.Rank
