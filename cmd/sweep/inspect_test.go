@@ -158,7 +158,7 @@ func TestStatusNamesAxes(t *testing.T) {
 		t.Errorf("status -o csv names the ladder %q", rows[0][1])
 	}
 	var text bytes.Buffer
-	err := writeStatus(&text, s, "", time.Now(), 0)
+	err := writeStatus(&text, s, "", time.Now())
 	if want := "\nladder 1 (target_modules=(q|v)): running\n"; err != nil || !strings.Contains(text.String(), want) {
 		t.Errorf("%v: status prints\n%s", err, text.String())
 	}
@@ -383,7 +383,7 @@ func TestStatusOfAnOutracedLadder(t *testing.T) {
 		{Number: 1, State: string(plateau.StatePlateau), RecommendedRank: 4},
 		{Number: 2, State: string(plateau.StateOutraced), RecommendedRank: 2},
 	}}
-	if err := writeStatus(&text, s, "", time.Now(), 0); err != nil {
+	if err := writeStatus(&text, s, "", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []string{"\nladder 1: plateau, rank 4 the one to use\n", "\nladder 2: outraced\n"} {

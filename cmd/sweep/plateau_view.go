@@ -124,7 +124,7 @@ func (j judgedLadder) write(w io.Writer) error {
 		}
 		rows = append(rows, row)
 	}
-	if err := writeTable(w, header, rows); err != nil {
+	if err := writeTable(w, header, rows, "seeds", "P(gain)", "over", "strikes", "gain [lo, hi]"); err != nil {
 		return err
 	}
 	var text strings.Builder

@@ -188,7 +188,7 @@ func (l scoutLadder) table(w io.Writer) error {
 		}
 		rows[i] = row[:len(header)]
 	}
-	return writeTable(w, header, rows)
+	return writeTable(w, header, rows, "trained")
 }
 
 // rows has one row per ladder and rank, numbers in full.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -16,41 +15,39 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// writeStatus prints s for a person, in so many columns where they are known; resume is the command that continues the sweep.
-func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time, columns int) error {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(s.ElapsedSeconds))
-	fmt.Fprint(&b, coordinatorLine(s, resume, now))
+// writeStatus prints s for a person; resume is the command that continues the sweep.
+func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error {
+	fmt.Fprintf(w, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(s.ElapsedSeconds))
+	fmt.Fprint(w, coordinatorLine(s, resume, now))
 	if s.Strategy == sweep.StrategyScreen {
-		fmt.Fprint(&b, "strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
+		fmt.Fprint(w, "strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
 	}
 	if s.Strategy.Scouts() {
-		fmt.Fprintf(&b, "strategy %s: one trial that shows every rank%s\n", s.Strategy, map[bool]string{
+		fmt.Fprintf(w, "strategy %s: one trial that shows every rank%s\n", s.Strategy, map[bool]string{
 			true: ", then the ranks around the knee of its curve", false: ", and no other",
 		}[s.Strategy == sweep.StrategyScout])
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", warning)
+		fmt.Fprintf(w, "warning: %s\n", warning)
 	}
 	if len(s.Ladders) == 0 {
-		fmt.Fprint(&b, "its model and data have not been read yet\n")
+		fmt.Fprint(w, "its model and data have not been read yet\n")
 	}
 	for _, l := range s.Ladders {
-		fmt.Fprintf(&b, "\nladder %d%s: %s", l.Number, inBrackets(l.Cell.Axes()), l.State)
+		fmt.Fprintf(w, "\nladder %d%s: %s", l.Number, inBrackets(l.Cell.Axes()), l.State)
 		if l.RecommendedRank > 0 && l.State != string(plateau.StateOutraced) {
-			fmt.Fprint(&b, ", "+toUse(l.State, l.RecommendedRank))
+			fmt.Fprint(w, ", "+toUse(l.State, l.RecommendedRank))
 		}
-		fmt.Fprintln(&b)
+		fmt.Fprintln(w)
 		for _, s := range l.Scouts {
 			t := s.Trials[0]
-			fmt.Fprintf(&b, "scout of rank %d: trial %s, %s, step %d/%d\n", s.Rank, t.ID, t.State, t.Step, t.Steps)
+			fmt.Fprintf(w, "scout of rank %d: trial %s, %s, step %d/%d\n", s.Rank, t.ID, t.State, t.Step, t.Steps)
 		}
-		if err := writeRungs(&b, l.rows(), columns); err != nil {
+		if err := writeRungs(w, l.rows()); err != nil {
 			return err
 		}
 	}
-	_, err := io.WriteString(w, wrapLines(b.String(), columns))
-	return err
+	return nil
 }
 
 // toUse says which rank is to be used, as far as the state of its ladder allows.
@@ -102,7 +99,7 @@ func inBrackets(axes string) string {
 }
 
 // writeRungs prints the trials that were begun, and in one line the ranks where none was.
-func writeRungs(w io.Writer, rungs []rungStatus, columns int) error {
+func writeRungs(w io.Writer, rungs []rungStatus) error {
 	header := []string{"rank", "seed", "trial", "state", "step", "train_loss", "val_loss", "memory", "attempts"}
 	var rows [][]string
 	var pending []string
@@ -132,7 +129,7 @@ func writeRungs(w io.Writer, rungs []rungStatus, columns int) error {
 		}
 	}
 	if len(rows) > 0 {
-		err := writeTableIn(w, columns, header, rows, "attempts", "memory", "train_loss", "tuned", "step", "val_loss")
+		err := writeTable(w, header, rows, "attempts", "memory", "train_loss", "tuned", "step", "val_loss")
 		if err != nil {
 			return err
 		}

@@ -74,7 +74,11 @@ func wrapLines(text string, columns int) string {
 	if columns <= 0 {
 		return text
 	}
-	return ansi.Wrap(text, columns, "")
+	const hyphen, kept = "-", "\u2011" // that of a flag, a date or a path is no place to break at
+	if strings.Contains(text, kept) {
+		return ansi.Wrap(text, columns, "")
+	}
+	return strings.ReplaceAll(ansi.Wrap(strings.ReplaceAll(text, hyphen, kept), columns, ""), kept, hyphen)
 }
 
 // printableWriter writes what is printable of text that comes in pieces.
