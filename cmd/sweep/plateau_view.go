@@ -120,7 +120,7 @@ func (j judgedLadder) write(w io.Writer) error {
 		}
 		if r.Gain != nil {
 			row[3] = fmt.Sprintf("%s [%s, %s]", fixed(r.Gain.Mean), fixed(*r.Gain.Lo), fixed(*r.Gain.Hi))
-			row[4], row[5] = strconv.Itoa(r.Incumbent), fmt.Sprintf("%.3f", *r.Probability)
+			row[4], row[5] = strconv.Itoa(r.Incumbent), report.Chance(*r.Probability)
 		}
 		rows = append(rows, row)
 	}

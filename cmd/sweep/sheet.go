@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // sheet is a result that is laid out for so many columns, 0 meaning any number: sentences are wrapped and tables lose columns.
@@ -47,4 +48,19 @@ func writeTable(w io.Writer, header []string, rows [][]string, drop ...string) e
 	}
 	_, err := io.WriteString(w, report.Table{Header: header, Rows: rows}.Fit(columns, true, drop...).Boxed())
 	return err
+}
+
+// withTerms prints what render does, and below it the terms that stand in it.
+func withTerms(render func(w io.Writer) error) func(w io.Writer) error {
+	return func(w io.Writer) error {
+		var text strings.Builder
+		if err := render(&text); err != nil {
+			return err
+		}
+		if err := render(w); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, "\nWords: "+prose.Meanings(prose.NewGlossary().Explain(text.String()))+"\n")
+		return err
+	}
 }

@@ -143,7 +143,9 @@ func (e Explanation) Text(w io.Writer, o Options) error {
 	t := newText(w, o, e.Rule)
 	t.heading(e.ladder.title())
 	t.verdict(e.ladder)
+	t.words()
 	t.arithmetic(e)
+	t.words()
 	return t.err
 }
 

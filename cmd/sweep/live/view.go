@@ -79,7 +79,7 @@ func (v *view) look(ctx context.Context) ([]page.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	part, err := page.NowPart(now)
+	part, err := v.made.Now(now)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -61,6 +62,7 @@ type builder struct {
 	report   report.Report
 	curves   map[trial.ID]Curve
 	hues     hues
+	told     prose.Glossary // by the first section
 }
 
 func newBuilder(s sweep.Snapshot, beside Beside) *builder {
@@ -76,6 +78,9 @@ func newBuilder(s sweep.Snapshot, beside Beside) *builder {
 			b.hues = hues{min(b.hues.lo, at), max(b.hues.hi, at)}
 		}
 	}
+	g := prose.NewGlossary()
+	b.answerOf(g)
+	b.told = *g
 	return b
 }
 
@@ -89,8 +94,10 @@ type view struct {
 	Answer   answer
 	Axes     []axisView
 	Parallel *parallel
+	OfAxes   []prose.Term // that the section on axes explains
 	Ladders  []ladderView
-	Drawn    int // ladders with charts
+	Terms    []prose.Term // of the ladders
+	Drawn    int          // ladders with charts
 	Undrawn  int
 	Legends  []report.Line
 	Trials   trialTable
@@ -108,6 +115,7 @@ type answer struct {
 	Up, Down int // ranks of the neighbours
 	Chart    *chart
 	Header   []report.Line
+	Terms    []prose.Term
 }
 
 type ladderView struct {
@@ -138,7 +146,9 @@ func (b *builder) view() (view, error) {
 	v.Title, v.Policy = b.report.Sweep, policy(script)
 	// Our own files, and JSON in which nothing ends an element.
 	v.Style, v.Script, v.Data = template.CSS(style), template.JS(script), template.JS(data)
-	v.Answer, v.Axes, v.Parallel, v.Trials, v.Ran = b.answer(), b.axes(), b.parallel(), b.trials(), b.ran()
+	v.Answer, v.Trials, v.Ran = b.answer(), b.trials(), b.ran()
+	axes := b.axesView()
+	v.Axes, v.Parallel, v.OfAxes = axes.Axes, axes.Parallel, axes.OfAxes
 	return v, nil
 }
 
@@ -153,7 +163,15 @@ func (b *builder) ladders() (view, error) {
 		}
 		v.Ladders = append(v.Ladders, of)
 	}
+	v.Terms = explain(b.glossary(), v.Ladders...)
 	return v, nil
+}
+
+// axesView is the view of the axes alone.
+func (b *builder) axesView() view {
+	v := view{Axes: b.axes(), Parallel: b.parallel()}
+	v.OfAxes = explain(b.glossary(), v.Axes...)
+	return v
 }
 
 // data is the report's JSON with the curves in it.
@@ -174,7 +192,10 @@ func (b *builder) data() ([]byte, error) {
 	return []byte(visibleJSON(escaped.String())), nil
 }
 
-func (b *builder) answer() answer {
+func (b *builder) answer() answer { return b.answerOf(prose.NewGlossary()) }
+
+// answerOf is the answer with its terms out of a glossary.
+func (b *builder) answerOf(g *prose.Glossary) answer {
 	rec := b.report.Recommendation
 	a := answer{Lead: b.report.Lead(), State: rec.State, Final: rec.Final, Header: b.report.Header()}
 	if a.Reaches != "" {
@@ -193,6 +214,7 @@ func (b *builder) answer() answer {
 			a.Chance = report.Chance(*p)
 		}
 	}
+	a.Terms = explain(g, a)
 	return a
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -15,6 +16,7 @@ type trialTable struct {
 	Columns []column
 	Rows    []row
 	Filters []filter
+	Terms   []prose.Term
 }
 
 // shownRows is how many rows are shown at first. A browser takes seconds to lay out thousands; the others wait in a template element.
@@ -87,6 +89,7 @@ func (b *builder) trials() trialTable {
 		}
 	}
 	t.filter(len(axes), several)
+	t.Terms = explain(b.glossary(), t)
 	return t
 }
 
