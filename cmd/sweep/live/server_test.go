@@ -196,6 +196,31 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestWarm: the latest sweep is read beforehand, and so is an older one that takes long to read.
+func TestWarm(t *testing.T) {
+	t.Parallel()
+	alphas := make([]float64, 200) // of 6 trials each
+	for i := range alphas {
+		alphas[i] = float64(i + 1)
+	}
+	s := newScene(t, "large", alphas, nil)
+	for _, name := range []string{"small", "latest"} {
+		id, err := s.writer.CreateSweep(t.Context(), sweeptest.Info(name, 0, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.writer.Register(t.Context(), id, sweeptest.Registration([]float64{1}, []int{1, 2}, []int64{0, 1})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.server.Warm(t.Context())
+	for name, want := range map[string]bool{"large": true, "small": false, "latest": true} {
+		if read := s.server.view(name).parts != nil; read != want {
+			t.Errorf("%s was read beforehand: %t, want %t", name, read, want)
+		}
+	}
+}
+
 // TestNow: what a page says goes on is what the facts say.
 func TestNow(t *testing.T) {
 	t.Parallel()
