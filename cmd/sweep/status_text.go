@@ -35,7 +35,7 @@ func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error
 	}
 	for _, l := range s.Ladders {
 		fmt.Fprintf(w, "\nladder %d%s: %s", l.Number, inBrackets(l.Cell.Axes()), l.State)
-		if l.RecommendedRank > 0 && l.State != string(plateau.StateOutraced) {
+		if l.RecommendedRank > 0 && l.State != string(plateau.StateOutraced) && l.Code != plateau.ReasonDiverged {
 			fmt.Fprint(w, ", "+toUse(l.State, l.RecommendedRank))
 		}
 		fmt.Fprintln(w)
@@ -57,6 +57,8 @@ func toUse(state string, rank int) string {
 		return fmt.Sprintf("rank %d so far the one to use", rank)
 	case string(plateau.StateStillImproving):
 		return fmt.Sprintf("not settled: at least rank %d", rank)
+	case string(plateau.StateInconclusive):
+		return fmt.Sprintf("rank %d for now", rank)
 	}
 	return fmt.Sprintf("rank %d the one to use", rank)
 }

@@ -69,6 +69,24 @@ func TestClimbText(t *testing.T) {
 	}
 }
 
+// TestWrapLines: lines break at spaces, but within no number, date, flag or path.
+func TestWrapLines(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"at most 1 234 567 890 tokens": "at most\n1 234 567 890\ntokens",
+		"begun 2026-11-29T21:05":       "begun\n2026-11-29T21:05",
+		"peak of 1 110 MiB at 97.5 %":  "peak of\n1 110 MiB at\n97.5 %",
+		"│ a table │":                  "│ a table │",
+	} {
+		if got := wrapLines(text, 16); got != want {
+			t.Errorf("wrapLines(%q) = %q, want %q", text, got, want)
+		}
+	}
+	if got := wrapLines("no columns, no breaks", 0); got != "no columns, no breaks" {
+		t.Errorf("without a terminal: %q", got)
+	}
+}
+
 func TestPrintable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

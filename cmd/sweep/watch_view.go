@@ -88,7 +88,8 @@ func (m watchModel) climbLines() []string {
 	climb := climbText(l, v, m.data.busy, max(m.width/2, m.width-ansi.StringWidth(name)))
 	verdict := prose.Reason(v)
 	switch {
-	case v.State != plateau.StateRunning && v.RecommendedRank > 0 && v.State != plateau.StateOutraced:
+	case v.State != plateau.StateRunning && v.RecommendedRank > 0 && v.State != plateau.StateOutraced &&
+		v.Reason.Code != plateau.ReasonDiverged:
 		verdict = fmt.Sprintf("%s: %srank %d; %s", v.State, report.AtLeast(v.State), v.RecommendedRank, verdict)
 	case v.State != plateau.StateRunning:
 		verdict = string(v.State) + ": " + verdict

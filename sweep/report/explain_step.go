@@ -121,14 +121,14 @@ func (s ExplainedStep) decided(e Explanation) string {
 	text := ""
 	switch s.Decision {
 	case plateau.DecisionImproved:
-		limit, d := prose.Apart(3, minGain, s.Gain.Mean)
-		_, lo := prose.Apart(3, 0, *s.Gain.Lo)
+		limit, d := apart(minGain, minGain, s.Gain.Mean)
+		_, lo := apart(minGain, 0, *s.Gain.Lo)
 		text = fmt.Sprintf("improved: the lower bound %s is above 0, and d = %s is at least min_gain %s", lo[0], d[0], limit)
 	case plateau.DecisionWorse:
-		_, hi := prose.Apart(3, 0, *s.Gain.Hi)
+		_, hi := apart(minGain, 0, *s.Gain.Hi)
 		text = fmt.Sprintf("worse: the upper bound %s is below 0", hi[0])
 	case plateau.DecisionFlat:
-		limit, hi := prose.Apart(3, minGain, *s.Gain.Hi)
+		limit, hi := apart(minGain, minGain, *s.Gain.Hi)
 		text = fmt.Sprintf("flat: the upper bound %s is below min_gain %s%s", hi[0], limit, s.unlessGiven(e))
 	case plateau.DecisionUnresolved:
 		text = s.unresolved(minGain)
@@ -138,12 +138,19 @@ func (s ExplainedStep) decided(e Explanation) string {
 	return text + s.effect(e)
 }
 
+// apart writes a limit, and values with the decimals of the lines above, or as many more as it takes for them to stand on their side of it.
+func apart(minGain, limit float64, values ...float64) (string, []string) {
+	decimals := digits(minGain) + 1
+	return prose.ApartAs(func(v float64, more int) string { return prose.Significant(v, 3+more) },
+		func(v float64, more int) string { return fixed(v, decimals+more) }, limit, values...)
+}
+
 // unresolved says why a gain is neither shown nor excluded: it is not certainly there, nor certainly less than min_gain.
 func (s ExplainedStep) unresolved(minGain float64) string {
-	limit, hi := prose.Apart(3, minGain, *s.Gain.Hi)
-	_, lo := prose.Apart(3, 0, *s.Gain.Lo)
+	limit, hi := apart(minGain, minGain, *s.Gain.Hi)
+	_, lo := apart(minGain, 0, *s.Gain.Lo)
 	if *s.Gain.Lo > 0 {
-		limit, both := prose.Apart(3, minGain, *s.Gain.Hi, s.Gain.Mean)
+		limit, both := apart(minGain, minGain, *s.Gain.Hi, s.Gain.Mean)
 		return fmt.Sprintf("unresolved: the lower bound %s is above 0, but d = %s is less than min_gain %s, and the upper bound %s is not",
 			lo[0], both[1], limit, both[0])
 	}
@@ -231,7 +238,7 @@ func (s ExplainedStep) unlessGiven(e Explanation) string {
 	if wide < e.Verdict.minGain() {
 		return ""
 	}
-	_, texts := prose.Apart(3, e.Verdict.minGain(), wide)
+	_, texts := apart(e.Verdict.minGain(), e.Verdict.minGain(), wide)
 	return fmt.Sprintf(", but %s at %g times the given noise_sd, which is what a certain plateau rests on", texts[0], plateau.GivenNoiseWidth)
 }
 

@@ -73,13 +73,13 @@ func TestExplainBranches(t *testing.T) {
 		says   []string
 	}{
 		"improved": {rule(nil), [][]float64{about(5, 0.01), about(4.9, 0.011)}, 2, plateau.EffectClimbs, []string{
-			"improved: the lower bound 0.0975 is above 0, and d = 0.1 is at least min_gain 0.02; rank 2 is the incumbent from here on",
+			"improved: the lower bound 0.0975 is above 0, and d = 0.1000 is at least min_gain 0.02; rank 2 is the incumbent from here on",
 		}},
 		"worse": {rule(nil), [][]float64{about(5, 0.01), about(5.1, 0.011)}, 2, plateau.EffectStrike, []string{
 			"worse: the upper bound -0.0975 is below 0; P < 0.001, below 0.20: strike 1 of 2",
 		}},
 		"flat": {rule(nil), [][]float64{about(5, 0.01), about(4.999, 0.011)}, 2, plateau.EffectStrike, []string{
-			"flat: the upper bound 0.00348 is below min_gain 0.02; P < 0.001, below 0.20: strike 1 of 2",
+			"flat: the upper bound 0.0035 is below min_gain 0.02; P < 0.001, below 0.20: strike 1 of 2",
 		}},
 		"flat, and patience runs out": {
 			rule(nil),
@@ -98,7 +98,7 @@ func TestExplainBranches(t *testing.T) {
 			[][]float64{about(5, 0.01), about(4.985, 0.0125)},
 			2, plateau.EffectStrike,
 			[]string{
-				"the lower bound 0.00879 is above 0, but d = 0.015 is less than min_gain 0.02, and the upper bound 0.0212 is not",
+				"the lower bound 0.0088 is above 0, but d = 0.0150 is less than min_gain 0.02, and the upper bound 0.0212 is not",
 				"P = 0.0371, below 0.20",
 			},
 		},

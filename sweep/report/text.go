@@ -248,7 +248,10 @@ func (l Ladder) headline() string {
 		return v.Outraced.after(v.Screening)
 	}
 	rank := "no rank yet"
-	if v.RecommendedRank != nil {
+	switch {
+	case v.Code == plateau.ReasonDiverged:
+		rank = "no rank works"
+	case v.RecommendedRank != nil:
 		rank = fmt.Sprintf("%srank %d", AtLeast(v.State), *v.RecommendedRank)
 	}
 	return fmt.Sprintf("%s%s%s: %s", v.State, probability(v), v.over(), rank)

@@ -79,16 +79,22 @@ func Significant(x float64, digits int) string {
 // Apart prints a limit and values with so many significant digits, or with as many more as it takes for each value to stand on the side of
 // the limit where it is: 0.02491 is below 0.02493, though both round to 0.0249.
 func Apart(digits int, limit float64, values ...float64) (string, []string) {
-	const most = 17 // tells any two numbers apart
-	for ; ; digits++ {
-		bound := Significant(limit, digits)
+	write := func(v float64, more int) string { return Significant(v, digits+more) }
+	return ApartAs(write, write, limit, values...)
+}
+
+// ApartAs is Apart for numbers that are written otherwise, with so many more digits than usual.
+func ApartAs(writeLimit, write func(v float64, more int) string, limit float64, values ...float64) (string, []string) {
+	const most = 14 // with the usual ones it tells any two numbers apart
+	for more := 0; ; more++ {
+		bound := writeLimit(limit, more)
 		texts := make([]string, len(values))
 		apart := true
 		for i, v := range values {
-			texts[i] = Significant(v, digits)
+			texts[i] = write(v, more)
 			apart = apart && cmp.Compare(read(texts[i]), read(bound)) == cmp.Compare(v, limit)
 		}
-		if apart || digits >= most {
+		if apart || more >= most {
 			return bound, texts
 		}
 	}
