@@ -67,7 +67,11 @@ func TestForesee(t *testing.T) {
 			begin(s, s.Ladders[0].Reference[0].Trial.ID)
 			conclude(s, s.Ladders[0].Reference[0].Trial.ID, trial.Outcome{State: trial.OutcomeOverTime})
 		}, 0, 13, 13, 0, 0, true},
-		"shared by two ladders": {[]float64{16, 16}, func(s *sweep.Snapshot) { finishRung(s, 1, slow(4.8)) }, 0, 3, 15, 0, 12 * 4 * step / 2, true},
+		"shared by two ladders": {
+			[]float64{16, 16},
+			func(s *sweep.Snapshot) { finishRung(s, 1, slow(4.8)) },
+			0, 3, 15, 0, 12 * 4 * step / 2, true,
+		},
 		"a curve is its scout's alone": {[]float64{16}, func(s *sweep.Snapshot) {
 			s.Sweep.Strategy = sweep.StrategyCurve
 			spec := s.Ladders[0].Rungs[4].Trials[0].Trial

@@ -132,7 +132,7 @@ func (j judgedLadder) write(w io.Writer) error {
 	if v.State.Claims() && v.IncumbentRank > 0 {
 		over = fmt.Sprintf(" over rank %d", v.IncumbentRank)
 	}
-	fmt.Fprintf(&text, "rank %d: %s%s\n", v.RecommendedRank, v.State, over)
+	fmt.Fprintf(&text, "%srank %d: %s%s\n", report.AtLeast(v.State), v.RecommendedRank, v.State, over)
 	for _, why := range []string{prose.Choice(v), prose.Reason(v)} {
 		if why != "" {
 			text.WriteString(why + "\n")

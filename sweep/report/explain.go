@@ -189,7 +189,8 @@ func (t *text) climbRule(e Explanation) {
 	}
 	t.para("", "A rank counts as improved when its gain over the incumbent is at least %s and certainly above 0. Each "+
 		"bound is one-sided at (1 - %s)/2, and a rank whose probability P of a gain of min_gain is below %s is a strike; %d in a "+
-		"row end the ladder where a plateau is %s, and else it climbs on from the next rank with a better mean, or the one that loses least.", minGain,
+		"row end the ladder where a plateau is %s, and else it climbs on from the next rank with a better mean, or the one that loses "+
+		"least.", minGain,
 		number(e.Rule.Confidence), strike, e.Rule.Patience, enough)
 	if e.Rule.SeedsPerRank == plateau.NeededSeeds {
 		t.para("", "Seeds are trained as needed: ranks begin with one or two. Where P is %g or more the climb goes on from a rank without the "+

@@ -62,7 +62,8 @@ func (s ExplainedStep) climbed(stop plateau.StopMode) string {
 	if stop == plateau.StopCertified {
 		enough = "not certain"
 	}
-	return fmt.Sprintf("rank %d is the incumbent from here on, uncertain as its gain is: the plateau at rank %d was %s", s.Rank, s.Incumbent, enough)
+	return fmt.Sprintf("rank %d is the incumbent from here on, uncertain as its gain is: the plateau at rank %d was %s", s.Rank, s.Incumbent,
+		enough)
 }
 
 // earlier prints a comparison that a later one replaced.
@@ -161,7 +162,8 @@ func (s ExplainedStep) unresolved(minGain float64) string {
 func (s ExplainedStep) effect(e Explanation) string {
 	when, then := "; ", s.Judged
 	if len(then.Seeds) != len(s.Seeds) || then.Incumbent != s.Incumbent {
-		when = fmt.Sprintf("; when first judged, over rank %d with %s %s, ", then.Incumbent, plural("seed", len(then.Seeds)), prose.List(then.Seeds))
+		when = fmt.Sprintf("; when first judged, over rank %d with %s %s, ", then.Incumbent, plural("seed", len(then.Seeds)),
+			prose.List(then.Seeds))
 	}
 	switch s.Effect {
 	case plateau.EffectBegins:

@@ -35,7 +35,9 @@ func climbed(t rapid.TB, p plateau.Rule, losses [][]float64) []plateau.RungVerdi
 // stepText are the sentences on a rung's decision.
 func stepText(p plateau.Rule, minGain float64, row plateau.RungVerdict) string {
 	given := p.NoiseSD > 0 && p.NoiseSource == plateau.NoiseFromGrid
-	e := Explanation{Rule: Rule{Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, given: given}, Verdict: Verdict{MinGain: &minGain}}
+	e := Explanation{
+		Rule: Rule{Patience: p.Patience, Confidence: p.Confidence, Stop: p.Stop, given: given}, Verdict: Verdict{MinGain: &minGain},
+	}
 	s := ExplainedStep{RungVerdict: row, IncumbentCost: &Cost{}}
 	if row.Gain == nil {
 		return s.effect(e)

@@ -322,7 +322,8 @@ func TestStillImprovingSaysAtLeast(t *testing.T) {
 	}
 	s.Ladders[0].Model.Modules = []lora.Module{{Name: "h.0.c_attn", In: 4, Out: 12}}
 	lead := Build(s).Lead()
-	if !strings.HasPrefix(lead.Summary, "Use rank 4, the largest that its targets allow: ") || !strings.HasPrefix(lead.Next, "Next: sweep export") {
+	want := "Use rank 4, the largest that its targets allow: "
+	if !strings.HasPrefix(lead.Summary, want) || !strings.HasPrefix(lead.Next, "Next: sweep export") {
 		t.Errorf("where no larger rank exists: %q, %q", lead.Summary, lead.Next)
 	}
 }

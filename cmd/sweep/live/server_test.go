@@ -235,7 +235,8 @@ func TestNow(t *testing.T) {
 	for _, want := range []string{
 		"<strong>1 of at most 6 trials</strong>", "a line</p>", "rank 1, seed 1 <span class=\"chip\">running</span>", "3 of 4</dd>",
 		"4.6250</dd>", "4.8125 at step 3", "250 tok/s", "peak 120 MiB, predicted 90 MiB, of 128 MiB (limits.memory)", `class="high"`,
-		" left: a verdict may come before the last rank.", `<li class="running" title="1/2 done, running">`, `<li class="pending" title="not begun">`,
+		" left: a verdict may come before the last rank.", `<li class="running" title="1/2 done, running">`,
+		`<li class="pending" title="not begun">`,
 		"&lt;script&gt;alert(1)&lt;/script&gt;\u241b[31m",
 	} {
 		if !strings.Contains(body, want) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
-	"github.com/ranksweep/ranksweep/sweep/report/prose"
+	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -19,7 +19,7 @@ type Now struct {
 	Unshown  int // ladders
 	Running  []Running
 	Warnings []string
-	Terms    []prose.Term // that its part explains
+	Terms    []report.Term // that its part explains
 }
 
 // Share is how much of the sweep is over at least, in percent.

@@ -15,7 +15,6 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
-	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -62,7 +61,7 @@ type builder struct {
 	report   report.Report
 	curves   map[trial.ID]Curve
 	hues     hues
-	told     prose.Glossary // by the first section
+	told     report.Glossary // by the first section
 }
 
 func newBuilder(s sweep.Snapshot, beside Beside) *builder {
@@ -78,7 +77,7 @@ func newBuilder(s sweep.Snapshot, beside Beside) *builder {
 			b.hues = hues{min(b.hues.lo, at), max(b.hues.hi, at)}
 		}
 	}
-	g := prose.NewGlossary()
+	g := report.NewGlossary()
 	b.answerOf(g)
 	b.told = *g
 	return b
@@ -94,10 +93,10 @@ type view struct {
 	Answer   answer
 	Axes     []axisView
 	Parallel *parallel
-	OfAxes   []prose.Term // that the section on axes explains
+	OfAxes   []report.Term // that the section on axes explains
 	Ladders  []ladderView
-	Terms    []prose.Term // of the ladders
-	Drawn    int          // ladders with charts
+	Terms    []report.Term // of the ladders
+	Drawn    int           // ladders with charts
 	Undrawn  int
 	Legends  []report.Line
 	Trials   trialTable
@@ -115,7 +114,7 @@ type answer struct {
 	Up, Down int // ranks of the neighbours
 	Chart    *chart
 	Header   []report.Line
-	Terms    []prose.Term
+	Terms    []report.Term
 }
 
 type ladderView struct {
@@ -192,10 +191,10 @@ func (b *builder) data() ([]byte, error) {
 	return []byte(visibleJSON(escaped.String())), nil
 }
 
-func (b *builder) answer() answer { return b.answerOf(prose.NewGlossary()) }
+func (b *builder) answer() answer { return b.answerOf(report.NewGlossary()) }
 
 // answerOf is the answer with its terms out of a glossary.
-func (b *builder) answerOf(g *prose.Glossary) answer {
+func (b *builder) answerOf(g *report.Glossary) answer {
 	rec := b.report.Recommendation
 	a := answer{Lead: b.report.Lead(), State: rec.State, Final: rec.Final, Header: b.report.Header()}
 	if a.Reaches != "" {

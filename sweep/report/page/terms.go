@@ -4,13 +4,12 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/report"
-	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // Each section explains the terms that stand in it and not in the first one, which every page has.
 
 // glossary has explained what the first section says.
-func (b *builder) glossary() *prose.Glossary {
+func (b *builder) glossary() *report.Glossary {
 	g := b.told
 	return &g
 }
@@ -52,7 +51,9 @@ func (a answer) text() string {
 }
 
 func (v ladderView) text() string {
-	said := []string{words(v.State), v.Title, v.Chart.text(), tableText(v.Table), linesText(v.Verdict), tableText(v.Climbs), linesText(v.Explain)}
+	said := []string{
+		words(v.State), v.Title, v.Chart.text(), tableText(v.Table), linesText(v.Verdict), tableText(v.Climbs), linesText(v.Explain),
+	}
 	for _, c := range append(append([]*chart{}, v.Curves...), v.Costs...) {
 		said = append(said, c.text())
 	}
@@ -85,8 +86,8 @@ func (n Now) text() string {
 }
 
 // explain finds the terms of several pieces of text.
-func explain[T interface{ text() string }](g *prose.Glossary, pieces ...T) []prose.Term {
-	var terms []prose.Term
+func explain[T interface{ text() string }](g *report.Glossary, pieces ...T) []report.Term {
+	var terms []report.Term
 	for _, p := range pieces {
 		terms = append(terms, g.Explain(p.text())...)
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
-	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -16,7 +15,7 @@ type trialTable struct {
 	Columns []column
 	Rows    []row
 	Filters []filter
-	Terms   []prose.Term
+	Terms   []report.Term
 }
 
 // shownRows is how many rows are shown at first. A browser takes seconds to lay out thousands; the others wait in a template element.

@@ -25,7 +25,10 @@ func measures() []Term {
 	return []Term{
 		{Word: "val_loss", Meaning: "the mean loss (cross-entropy, in nats per token) on held-out rows, at the best evaluation of a trial; " +
 			"lower is better"},
-		{Word: "nats", Meaning: "units of the loss, as it is with natural logarithms: 0.1 less is a perplexity 10 % lower", also: []string{"nat"}},
+		{
+			Word: "nats", Meaning: "units of the loss, as it is with natural logarithms: 0.1 less is a perplexity 10 % lower",
+			also: []string{"nat"},
+		},
 		{Word: "gain", Meaning: "by how much a rank beats another: how much lower its val_loss is"},
 		{Word: "min_gain", Meaning: "the smallest gain that is worth a larger rank, in nats, or as a percentage of the lowest rank's val_loss"},
 		{
@@ -33,8 +36,8 @@ func measures() []Term {
 			also: []string{"[lo, hi]", "±", "bound", "bounds"},
 		},
 		{Word: "confidence", Meaning: "how sure the rule is to be: at 0.95 each bound of an interval holds at 97.5 %"},
-		{Word: "seed", Meaning: "the number behind a run's random choices; for one seed every rank sees the same batches, dropout masks and initial " +
-			"values, so that most of the noise cancels when two ranks are compared"},
+		{Word: "seed", Meaning: "the number behind a run's random choices; for one seed every rank sees the same batches, dropout masks and " +
+			"initial values, so that most of the noise cancels when two ranks are compared"},
 		{Word: "noise_sd", Meaning: "the standard deviation that is assumed of one val_loss where seeds do not measure it"},
 		{Word: "trial", Meaning: "one training run, of one rank with one seed"},
 		{
@@ -65,9 +68,15 @@ func climbing() []Term {
 			Word: "screen", Meaning: "the largest rank, trained first and truncated to every lower one, to choose which of those to train",
 			also: []string{"screened", "screening"},
 		},
-		{Word: "scout", Meaning: "one trial that shows every rank: the largest, cut down to each lower one and trained on", also: []string{"scouted"}},
+		{
+			Word: "scout", Meaning: "one trial that shows every rank: the largest, cut down to each lower one and trained on",
+			also: []string{"scouted"},
+		},
 		{Word: "knee", Meaning: "the rank from which on a curve is flat"},
-		{Word: "race", Meaning: "ladders compared rank by rank: one that is certainly behind by more than min_gain stops", also: []string{"racing"}},
+		{
+			Word: "race", Meaning: "ladders compared rank by rank: one that is certainly behind by more than min_gain stops",
+			also: []string{"racing"},
+		},
 		{Word: "trial-steps", Meaning: "optimiser steps of all trials together"},
 	}
 }
@@ -76,7 +85,10 @@ func climbing() []Term {
 func states() []Term {
 	return []Term{
 		{Word: "plateau", Meaning: "larger ranks gain less than min_gain, shown at the given confidence"},
-		{Word: "likely_plateau", Meaning: "larger ranks probably gain less than min_gain, or the grid ended before patience ran out", also: []string{"likely plateau"}},
+		{
+			Word: "likely_plateau", Meaning: "larger ranks probably gain less than min_gain, or the grid ended before patience ran out",
+			also: []string{"likely plateau"},
+		},
 		{Word: "overfit", Meaning: "larger ranks are worse while their training loss falls"},
 		{Word: "still_improving", Meaning: "the last rank improved, so the answer is at least that rank", also: []string{"still improving"}},
 		{
@@ -85,7 +97,8 @@ func states() []Term {
 		},
 		{Word: "time_limited", Meaning: "limits.time or limits.trial_time ended the ladder", also: []string{"time limited"}},
 		{Word: "outraced", Meaning: "another cell of the grid is certainly better, so the ladder stopped"},
-		{Word: "unstable", Meaning: "more than half of a rank's seeds met a loss or gradient that is not finite, or training diverged at every rank"},
+		{Word: "unstable", Meaning: "more than half of a rank's seeds met a loss or gradient that is not finite, or training diverged at " +
+			"every rank"},
 		{Word: "incomplete", Meaning: "trials failed for good"},
 		{Word: "inconclusive", Meaning: "the losses support no other verdict; the advice says what it would take"},
 	}

@@ -49,7 +49,8 @@ func TestEveryCodeHasATerm(t *testing.T) {
 	for _, code := range []string{
 		string(plateau.StateIncomplete), string(plateau.StateUnstable), string(plateau.StateOverfit), string(plateau.StatePlateau),
 		string(plateau.StateLikelyPlateau), string(plateau.StateMemoryLimited), string(plateau.StateTimeLimited), string(plateau.StateOutraced),
-		string(plateau.StateStillImproving), string(plateau.StateInconclusive), string(plateau.DecisionBaseline), string(plateau.DecisionImproved),
+		string(plateau.StateStillImproving), string(plateau.StateInconclusive), string(plateau.DecisionBaseline),
+		string(plateau.DecisionImproved),
 		string(plateau.DecisionWorse), string(plateau.DecisionFlat), string(plateau.DecisionUnresolved), string(plateau.DecisionBeyond),
 		plateau.FlagBarelyTrained, plateau.FlagStepLimited, plateau.FlagOverfitting, plateau.FlagBeyond, plateau.FlagScale, plateau.FlagDiverged,
 		plateau.FlagOneSeed,
