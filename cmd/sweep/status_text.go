@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
@@ -17,7 +18,11 @@ import (
 
 // writeStatus prints s for a person; resume is the command that continues the sweep.
 func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error {
-	fmt.Fprintf(w, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(s.ElapsedSeconds))
+	elapsed := s.ElapsedSeconds // up to the last heartbeat
+	if s.State == progressRunning {
+		elapsed += min(max(now.Sub(s.Coordinator.Heartbeat), 0), store.LeaseTime).Seconds()
+	}
+	fmt.Fprintf(w, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(elapsed))
 	fmt.Fprint(w, coordinatorLine(s, resume, now))
 	if s.Strategy == sweep.StrategyScreen {
 		fmt.Fprint(w, "strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
