@@ -19,8 +19,10 @@ type Decision struct {
 	Start    []Launch          // in order, at most as many as fit
 	Stop     []trial.AttemptID // live attempts that must checkpoint and end: time is up, or they are not needed any more
 	Ahead    []trial.ID        // of what is live or starts: no ladder waits for it yet
-	Verdicts []plateau.Verdict // one per ladder, in ladder order; StateRunning while undecided
-	Done     bool              // nothing is live, nothing will start
+	// References are the ladders, as indices, that have come to their own end and still train their reference.
+	References []int
+	Verdicts   []plateau.Verdict // one per ladder, in ladder order; StateRunning while undecided
+	Done       bool              // nothing is live, nothing will start
 }
 
 // Drawn is trials of extra seeds that the rule asked for.
@@ -81,6 +83,7 @@ func (m *Decider) Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decisio
 		if st.awaitsReference() {
 			open++
 			p.addReference(i, st)
+			d.References = append(d.References, i)
 		}
 	}
 	d.Start = p.launches()

@@ -42,8 +42,10 @@ type Scheduler struct {
 type Progress struct {
 	Snapshot Snapshot          // as of the last decision: it lacks the newest points and evaluations, which Live has
 	Verdicts []plateau.Verdict // one per ladder, in order
-	Live     []LiveAttempt
-	Gone     []LiveAttempt // whose workers have gone since the last Progress, with their Outcome
+	// References are those of Decision.
+	References []int
+	Live       []LiveAttempt
+	Gone       []LiveAttempt // whose workers have gone since the last Progress, with their Outcome
 }
 
 // Run works a sweep off under a session until every ladder has a verdict, and returns the final facts. It goes on from the facts that are

@@ -194,7 +194,7 @@ func (r *run) show() {
 	if !r.changed || r.Progress == nil {
 		return
 	}
-	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts, Gone: r.gone}
+	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts, References: r.decision.References, Gone: r.gone}
 	r.changed, r.gone = false, nil
 	for _, a := range r.live {
 		live := *a

@@ -162,6 +162,6 @@ func (a *app) listBackends(ctx context.Context) error {
 	}
 	return a.emit("backends", backendList{found}, func(w io.Writer) error {
 		header, rows := rows()
-		return writeTable(w, header, rows)
+		return writeTable(w, header, rows, "version")
 	}, rows)
 }

@@ -43,7 +43,7 @@ What a run would refuse (ids beyond the vocabulary, rows without a supervised to
 			for _, w := range view.Warnings {
 				a.say("warning: %s", w)
 			}
-			table := func(w io.Writer) error { return writeSamples(w, view, a.textOptions().Color) }
+			table := func(w io.Writer) error { return writeSamples(verbatim(w), view, a.textOptions().Color) }
 			return a.emit("data", view, table, view.csv)
 		},
 	}

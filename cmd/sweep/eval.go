@@ -144,9 +144,24 @@ func (a *app) writeEvaluation(v evalView) error {
 	for _, w := range v.Warnings {
 		a.say("warning: %s", w)
 	}
+	return a.emit("eval", v, v.table, func() ([]string, [][]string) {
+		header, row := v.columns()
+		return header, [][]string{row}
+	})
+}
+
+func (v evalView) table(w io.Writer) error {
 	header, row := v.columns()
-	table := func(w io.Writer) error { return writeTable(w, header, [][]string{row}) }
-	return a.emit("eval", v, table, func() ([]string, [][]string) { return header, [][]string{row} })
+	return writeTable(w, header, [][]string{row}, v.droppable()...)
+}
+
+// droppable are the columns that a narrow table does without, in that order.
+func (v evalView) droppable() []string {
+	names := []string{"sequences", "tokens"}
+	for _, m := range slices.Backward(trial.AllMeasures()) {
+		names = append(names, m.Name)
+	}
+	return append(names, "val_loss")
 }
 
 // columns has the measures of every evaluation before the counts, and behind them what only some evaluations have.

@@ -98,7 +98,7 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 	for _, w := range view.Warnings {
 		a.say("warning: %s", w)
 	}
-	text := func(w io.Writer) error { _, err := io.WriteString(w, view.Grid); return err }
+	text := func(w io.Writer) error { _, err := io.WriteString(verbatim(w), view.Grid); return err }
 	if err := a.emit("init", view, text, nil); err != nil {
 		return err
 	}

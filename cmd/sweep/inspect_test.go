@@ -158,9 +158,37 @@ func TestStatusNamesAxes(t *testing.T) {
 		t.Errorf("status -o csv names the ladder %q", rows[0][1])
 	}
 	var text bytes.Buffer
-	err := writeStatus(&text, s, "", time.Now(), 0)
+	err := writeStatus(&text, s, "", time.Now())
 	if want := "\nladder 1 (target_modules=(q|v)): running\n"; err != nil || !strings.Contains(text.String(), want) {
 		t.Errorf("%v: status prints\n%s", err, text.String())
+	}
+}
+
+// TestStatusSaysWhatToUse: as far as the state of a ladder allows, and how long has been worked up to now.
+func TestStatusSaysWhatToUse(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	s := sweepStatus{
+		Sweep: "s", State: progressRunning, ElapsedSeconds: 60, Coordinator: &coordinator{Heartbeat: now.Add(-4 * time.Second), Alive: true},
+	}
+	for _, l := range []ladderStatus{
+		{State: "running"}, {State: "plateau"}, {State: "still_improving"}, {State: "inconclusive"},
+		{State: "unstable", Code: plateau.ReasonDiverged},
+	} {
+		l.Number, l.RecommendedRank = len(s.Ladders)+1, 8
+		s.Ladders = append(s.Ladders, l)
+	}
+	var text bytes.Buffer
+	if err := writeStatus(&text, s, "", now); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"sweep s: running, 1m04s of work\n", "ladder 1: running, rank 8 so far the one to use\n", "ladder 2: plateau, rank 8 the one to use\n",
+		"ladder 3: still_improving, not settled: at least rank 8\n", "ladder 4: inconclusive, rank 8 for now\n", "ladder 5: unstable\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("status lacks %q:\n%s", want, text.String())
+		}
 	}
 }
 
@@ -383,7 +411,7 @@ func TestStatusOfAnOutracedLadder(t *testing.T) {
 		{Number: 1, State: string(plateau.StatePlateau), RecommendedRank: 4},
 		{Number: 2, State: string(plateau.StateOutraced), RecommendedRank: 2},
 	}}
-	if err := writeStatus(&text, s, "", time.Now(), 0); err != nil {
+	if err := writeStatus(&text, s, "", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []string{"\nladder 1: plateau, rank 4 the one to use\n", "\nladder 2: outraced\n"} {

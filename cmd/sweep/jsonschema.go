@@ -21,11 +21,16 @@ type jsonSchema map[string]any
 // schemaWriter turns types into JSON Schemas by the rules of encoding/json. Named structs become definitions.
 type schemaWriter struct {
 	defs jsonSchema
+	docs map[string]typeDoc
 }
 
 // outputSchema describes what emit writes of a result that is of one of the types.
-func outputSchema(what string, types []reflect.Type) jsonSchema {
-	w := schemaWriter{defs: jsonSchema{}}
+func outputSchema(what string, types []reflect.Type) (jsonSchema, error) {
+	docs, err := typeDocs()
+	if err != nil {
+		return nil, err
+	}
+	w := schemaWriter{defs: jsonSchema{}, docs: docs}
 	var forms []jsonSchema
 	for _, t := range types {
 		form := w.object(t)
@@ -42,7 +47,7 @@ func outputSchema(what string, types []reflect.Type) jsonSchema {
 	if len(w.defs) > 0 {
 		s["$defs"] = w.defs
 	}
-	return s
+	return s, nil
 }
 
 // of describes the JSON of a type's values.
@@ -60,7 +65,7 @@ func (w schemaWriter) of(t reflect.Type) jsonSchema {
 	case reflect.Map:
 		return jsonSchema{"type": "object", "additionalProperties": w.of(t.Elem())}
 	case reflect.String:
-		return jsonSchema{"type": "string"}
+		return w.oneOf(w.docs[typeName(t)].Values)
 	case reflect.Bool:
 		return jsonSchema{"type": "boolean"}
 	case reflect.Float32, reflect.Float64:
@@ -104,7 +109,7 @@ func customSchema(t reflect.Type) (jsonSchema, bool) {
 
 // nullable also admits null.
 func nullable(s jsonSchema) jsonSchema {
-	if name, ok := s["type"].(string); ok {
+	if name, ok := s["type"].(string); ok && s["enum"] == nil {
 		s = maps.Clone(s)
 		s["type"] = []string{name, "null"}
 		return s
@@ -117,10 +122,7 @@ func (w schemaWriter) definition(t reflect.Type) jsonSchema {
 	if t.Name() == "" {
 		return w.object(t)
 	}
-	name := path.Base(t.PkgPath()) + "." + t.Name()
-	if t.PkgPath() == reflect.TypeFor[jsonSchema]().PkgPath() {
-		name = t.Name()
-	}
+	name := typeName(t)
 	if _, known := w.defs[name]; !known {
 		w.defs[name] = nil // it may hold itself
 		w.defs[name] = w.object(t)
@@ -128,24 +130,71 @@ func (w schemaWriter) definition(t reflect.Type) jsonSchema {
 	return jsonSchema{"$ref": "#/$defs/" + name}
 }
 
+// typeName is how schemas call a type.
+func typeName(t reflect.Type) string {
+	if t.PkgPath() == reflect.TypeFor[jsonSchema]().PkgPath() {
+		return t.Name()
+	}
+	return path.Base(t.PkgPath()) + "." + t.Name()
+}
+
+// oneOf describes text that is one of some values; any text where there are none.
+func (w schemaWriter) oneOf(values []string) jsonSchema {
+	if len(values) == 0 {
+		return jsonSchema{"type": "string"}
+	}
+	return jsonSchema{"type": "string", "enum": values}
+}
+
 // object describes a struct by its fields.
 func (w schemaWriter) object(t reflect.Type) jsonSchema {
 	properties, required := jsonSchema{}, []string{}
 	for _, f := range jsonFields(t) {
-		properties[f.name] = w.of(f.of)
+		property := w.of(f.of)
+		if f.values != "" {
+			property = w.oneOf(w.listed(f.values))
+		}
+		if doc := w.docs[f.owner].Fields[f.goName]; doc != "" {
+			property = maps.Clone(property)
+			if rest, ok := strings.CutPrefix(doc, f.goName+" "); ok {
+				doc = f.name + " " + rest
+			}
+			property["description"] = doc
+		}
+		properties[f.name] = property
 		if !f.optional {
 			required = append(required, f.name)
 		}
 	}
-	return jsonSchema{"type": "object", "properties": properties, "required": required}
+	s := jsonSchema{"type": "object", "properties": properties, "required": required}
+	if doc := w.docs[typeName(t)].Doc; doc != "" {
+		s["description"] = doc
+	}
+	return s
+}
+
+// listed are the values that a field's tag names: "plateau.State,interrupted" has those of the type, and one more.
+func (w schemaWriter) listed(tag string) []string {
+	var values []string
+	for name := range strings.SplitSeq(tag, ",") {
+		if of := w.docs[name].Values; len(of) > 0 {
+			values = append(values, of...)
+			continue
+		}
+		values = append(values, name)
+	}
+	return values
 }
 
 // jsonField is a struct's field as encoding/json sees it.
 type jsonField struct {
 	name     string
 	of       reflect.Type
-	optional bool // left out where it is empty
-	depth    int  // of structs embedded in each other
+	goName   string
+	owner    string // the struct that declares it
+	values   string // its tag of that name
+	optional bool   // left out where it is empty
+	depth    int    // of structs embedded in each other
 }
 
 // jsonFields returns the fields of a struct and of those embedded in it. A field hides one of its name that lies deeper.
@@ -169,7 +218,9 @@ func jsonFields(t reflect.Type) []jsonField {
 			if name == "" {
 				name = f.Name
 			}
-			fields = append(fields, jsonField{name: name, of: f.Type, optional: strings.HasPrefix(options, "omit")})
+			fields = append(fields, jsonField{
+				name: name, of: f.Type, goName: f.Name, owner: typeName(t), values: f.Tag.Get("values"), optional: strings.HasPrefix(options, "omit"),
+			})
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(fields), func(f jsonField) bool {

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
-	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/report"
 )
 
 // climbText is a ladder as "1 ✓ 2 ✓ 4 ✓ [8] 16 …" in at most width columns: finished ranks, the one that trains, the next. busy are the
@@ -30,7 +29,7 @@ func climbText(l sweep.Ladder, v plateau.Verdict, busy map[int]bool, width int) 
 
 // climbMarks returns the marks, and which of them is the current one: -1 where none is.
 func climbMarks(l sweep.Ladder, v plateau.Verdict, busy map[int]bool) (marks []string, current int) {
-	now := currentRung(l, v, busy)
+	now := l.Current(v, busy)
 	current = -1
 	for i, r := range l.Rungs {
 		switch {
@@ -50,114 +49,18 @@ func climbMarks(l sweep.Ladder, v plateau.Verdict, busy map[int]bool) (marks []s
 	return marks, current
 }
 
-// currentRung is the lowest rung that the ladder waits for: -1 where it has ended.
-func currentRung(l sweep.Ladder, v plateau.Verdict, busy map[int]bool) int {
-	if v.State != plateau.StateRunning {
-		return -1
-	}
-	last := -1
-	for i, r := range l.Rungs {
-		if busy[r.Rank] {
-			return i
-		}
-		if counted(v, r.Rank) {
-			last = i
-		}
-	}
-	return min(last+1, len(l.Rungs)-1)
-}
-
 func counted(v plateau.Verdict, rank int) bool {
 	return slices.ContainsFunc(v.Rungs, func(r plateau.RungVerdict) bool { return r.Rank == rank })
 }
 
-// outlook is what is left of a sweep: least where every ladder ends with the trials of its current rank that run, most where all climb
-// to their last rank with every seed of the grid.
-type outlook struct {
-	least, most time.Duration
-	done, of    int  // trials: those that are over, of at most so many
-	timed       bool // some trial has shown how long one takes
-}
-
-// foresee adds up what open ladders may still train, at the pace of what has trained. left is what running trials still take.
-func foresee(s sweep.Snapshot, verdicts []plateau.Verdict, busy func(ladder int) map[int]bool, left map[trial.ID]time.Duration, jobs int,
-) outlook {
-	var o outlook
-	each, known := pace(s, left)
-	o.timed = known
-	seen := map[trial.ID]bool{}
-	var longest, asks time.Duration // of one trial: no number of jobs is faster
-	for i, l := range s.Ladders {
-		open := verdicts[i].State == plateau.StateRunning
-		current := currentRung(l, verdicts[i], busy(i))
-		add := func(trials []sweep.TrialFacts, asked bool) {
-			for k := range trials {
-				t := &trials[k]
-				over := t.State().Over()
-				if seen[t.Trial.ID] || !over && !open {
-					continue
-				}
-				seen[t.Trial.ID] = true
-				o.of++
-				if over {
-					o.done++
-					continue
-				}
-				need, running := left[t.Trial.ID]
-				if !running {
-					need = each
-				}
-				o.most, longest = o.most+need, max(longest, need)
-				if asked && running {
-					o.least, asks = o.least+need, max(asks, need)
-				}
-			}
-		}
-		for r := range l.Rungs {
-			add(l.Rungs[r].Trials, r == current)
-		}
-		add(l.Scouts, len(verdicts[i].Rungs) == 0)
-		add(l.Reference, false)
+// outlookText is "3 of at most 12 trials, 4s to 2m05s left".
+func outlookText(o sweep.Outlook) string {
+	if o.Over == o.Of {
+		return plural(o.Of, "trial") + " over"
 	}
-	n := time.Duration(max(jobs, 1))
-	o.least, o.most = max(o.least/n, asks), max(o.most/n, longest)
-	return o
-}
-
-// pace is what a trial takes: the mean of those that are done, or else what the longest of the running ones still takes.
-func pace(s sweep.Snapshot, left map[trial.ID]time.Duration) (time.Duration, bool) {
-	var sum float64
-	n := 0
-	eachTrial(s, sweep.Snapshot{}, func(_ int, t sweep.TrialFacts) {
-		if o := t.Final(); o != nil && o.State == trial.OutcomeDone {
-			sum += max(o.TotalSeconds, o.TrainSeconds)
-			n++
-		}
-	})
-	if n > 0 {
-		return time.Duration(sum / float64(n) * float64(time.Second)), true
+	text := fmt.Sprintf("%d of at most %s", o.Over, plural(o.Of, "trial"))
+	if left := report.Left(o); left != "" {
+		return text + ", " + left
 	}
-	var longest time.Duration
-	for _, d := range left {
-		longest = max(longest, d)
-	}
-	return longest, len(left) > 0
-}
-
-// String is "3 of at most 12 trials, 4s to 2m5s left".
-func (o outlook) String() string {
-	if o.done == o.of {
-		return plural(o.of, "trial") + " over"
-	}
-	text := fmt.Sprintf("%d of at most %s", o.done, plural(o.of, "trial"))
-	least, most := o.least.Round(time.Second), o.most.Round(time.Second)
-	switch {
-	case !o.timed || most == 0:
-		return text
-	case least == most:
-		return fmt.Sprintf("%s, %s left", text, most)
-	case least == 0:
-		return fmt.Sprintf("%s, up to %s left", text, most)
-	}
-	return fmt.Sprintf("%s, %s to %s left", text, least, most)
+	return text
 }

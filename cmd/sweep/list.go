@@ -64,7 +64,7 @@ func (a *app) list(ctx context.Context) (err error) {
 		return err
 	}
 	return a.emit("list", sweepList{sweeps}, func(w io.Writer) error {
-		return writeTableIn(w, a.columns(), listHeader(), listRows(sweeps),
+		return writeTable(w, listHeader(), listRows(sweeps),
 			"created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")
 	},
 		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })

@@ -65,7 +65,7 @@ func (a *app) logs(ctx context.Context, prefix string, number int, follow bool) 
 	if l.Stderr, err = readLog(l.Folder, trial.StderrFile); err != nil {
 		return err
 	}
-	return a.emit("logs", l, l.writeTo, nil)
+	return a.emit("logs", l, func(w io.Writer) error { return l.writeTo(verbatim(w)) }, nil)
 }
 
 // chooseAttempt returns the number asked for, or the latest for 0.

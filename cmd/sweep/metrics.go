@@ -69,10 +69,21 @@ func (a *app) metrics(ctx context.Context, prefix string) error {
 	if err != nil {
 		return err
 	}
-	return a.emit("metrics", c, func(w io.Writer) error {
-		header, rows := c.rows(formatMeasured, formatRate)
-		return writeTable(w, header, rows)
-	}, func() ([]string, [][]string) { return c.rows(fullNumber, fullNumber) })
+	return a.emit("metrics", c, c.table, func() ([]string, [][]string) { return c.rows(fullNumber, fullNumber) })
+}
+
+func (c curve) table(w io.Writer) error {
+	header, rows := c.rows(formatMeasured, formatRate)
+	return writeTable(w, header, rows, c.droppable()...)
+}
+
+// droppable are the columns that a narrow table of the curve does without, in that order.
+func (c curve) droppable() []string {
+	names := []string{"tokens", "grad_norm", "learning_rate"}
+	for _, column := range c.evalColumns()[1:] {
+		names = append(names, column.name)
+	}
+	return names
 }
 
 // formatRate writes a learning rate for people.

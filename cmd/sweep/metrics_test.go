@@ -91,7 +91,7 @@ func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 	shown.Spec.Data.Retain, shown.Spec.Data.ValidationSplit = []string{"code.txt"}, 0.07
 	shown.Spec.LoRA = lora.Spec{Rank: 2, Alpha: 16, UseRSLoRA: true}
 	var b bytes.Buffer
-	if err := writeTrial(&b, shown, "", 0); err != nil {
+	if err := writeTrial(&b, shown, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{

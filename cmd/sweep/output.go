@@ -33,7 +33,14 @@ func (a *app) emit(what string, v any, table func(w io.Writer) error, csvRows fu
 	case "md", "html":
 		return usagef("-o %s: %s is no report; use -o json or -o table", a.output, what)
 	}
-	return a.write(table)
+	return a.write(func(w io.Writer) error {
+		text, err := fitted(a.columns(), table)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(w, text)
+		return err
+	})
 }
 
 // envelope returns v as indented JSON with its schema as the first field and a newline at the end.
@@ -87,17 +94,6 @@ func (a *app) write(render func(w io.Writer) error) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return nil
-}
-
-// writeTable prints rows under a header.
-func writeTable(w io.Writer, header []string, rows [][]string) error {
-	return writeTableIn(w, 0, header, rows)
-}
-
-// writeTableIn prints rows under a header in so many columns, 0 meaning any number: those that drop names go in that order.
-func writeTableIn(w io.Writer, columns int, header []string, rows [][]string, drop ...string) error {
-	_, err := io.WriteString(w, report.Table{Header: header, Rows: rows}.Fit(columns, true, drop...).Boxed())
-	return err
 }
 
 // columns is the width of the terminal that results go to; 0 where they go elsewhere.

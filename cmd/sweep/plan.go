@@ -53,7 +53,7 @@ how many parameters each rank trains. It reads configurations only.`,
 			for _, w := range view.Warnings {
 				a.say("warning: %s", w)
 			}
-			return a.emit("plan", view, view.table, view.csv)
+			return a.emit("plan", view, withTerms(view.table), view.csv)
 		},
 	}
 	cmd.Flags().BoolVar(&skip, "no-calibrate", false, "do not read data or train: no memory, no time")

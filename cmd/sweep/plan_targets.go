@@ -179,24 +179,22 @@ func spans(numbers []int) string {
 
 // table prints each selection once, with the ladders that share it; verbose names every module.
 func (v targetsView) table(w io.Writer, verbose bool) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "sweep %s: %s\n", v.Name, plural(len(v.Ladders), "cell"))
+	fmt.Fprintf(w, "sweep %s: %s\n", v.Name, plural(len(v.Ladders), "cell"))
 	for i, l := range v.Ladders {
 		if slices.ContainsFunc(v.Ladders[:i], l.same) {
 			continue
 		}
-		b.WriteByte('\n')
+		fmt.Fprintln(w)
 		for _, other := range v.Ladders[i:] {
 			if l.same(other) {
-				fmt.Fprintf(&b, "ladder %d: %s\n", other.Ladder, v.selection(other))
+				fmt.Fprintf(w, "ladder %d: %s\n", other.Ladder, v.selection(other))
 			}
 		}
-		if err := l.table(&b, verbose); err != nil {
+		if err := l.table(w, verbose); err != nil {
 			return err
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return nil
 }
 
 // selection names one of a ladder's selections: with tuned axes where the ladder has several.
@@ -236,7 +234,7 @@ func (l targetsLadder) table(w io.Writer, verbose bool) error {
 			rows = append(rows, []string{m.Name, strconv.Itoa(m.In), strconv.Itoa(m.Out)})
 		}
 	}
-	if err := writeTable(w, header, rows); err != nil {
+	if err := writeTable(w, header, rows, "out", "in"); err != nil {
 		return err
 	}
 	if len(l.Untargeted) > 0 {
@@ -253,7 +251,7 @@ func (l targetsLadder) table(w io.Writer, verbose bool) error {
 	for _, r := range l.Rungs {
 		rows = append(rows, []string{strconv.Itoa(r.Rank), report.Count(r.TrainableParams), fmt.Sprintf("%.3g %%", 100*r.Share)})
 	}
-	return writeTable(w, []string{"rank", "trainable parameters", "of the base's"}, rows)
+	return writeTable(w, []string{"rank", "trainable parameters", "of the base's"}, rows, "of the base's")
 }
 
 // othersText names what trains beside LoRA, or counts it.

@@ -18,7 +18,7 @@ func TestPlanUncalibrated(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	// tiny-gpt2 is 64 wide: c_attn 64 to 192, c_proj 64 to 64 and 256 to 64, in two layers. 10 steps of 2 rows predict 15 ids each.
-	want := `sweep test: 1 cell, 6 trials, at most 1 800 tokens
+	want := `sweep test: 1 cell, 6 trials, at most 1 800 supervised tokens
 smallest gain that 2 seeds can certify: 3.18 % of the lowest rank's loss at the second rank, 1.5 at the last at best ` +
 		`(noise_sd by default 0.25 % of that loss); min_gain is 0.5%
 seeds that could certify a gain of min_gain: 5 at the second rank, 4 at the last at best

@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
@@ -80,10 +79,10 @@ func (v *planView) compare(g grid.Grid, r sweep.Registration, estimates []sweep.
 	}
 }
 
-// protocolText is a table of what each way to find the rank takes, and what its numbers rest on.
-func (v planView) protocolText() string {
+// writeProtocols prints a table of what each way to find the rank takes, and what its numbers rest on.
+func (v planView) writeProtocols(w io.Writer) error {
 	if len(v.Protocols) == 0 || v.Protocols[0].MostTrials == 0 {
-		return ""
+		return nil
 	}
 	duration := func(s *float64) string { return optional(s, report.Seconds) }
 	var rows [][]string
@@ -92,13 +91,16 @@ func (v planView) protocolText() string {
 			p.Name, plural(p.ExpectedTrials, "trial"), duration(p.ExpectedSeconds), plural(p.MostTrials, "trial"), duration(p.MostSeconds),
 		})
 	}
-	text := report.Table{Header: []string{"protocol", "expected", "time", "at most", "time"}, Rows: rows}.Boxed()
-	text += fmt.Sprintf("expected is the mean over all ranks as the answer: a ladder climbs %d further (patience)", v.rule.Patience)
+	if err := writeTable(w, []string{"protocol", "expected", "time", "at most", "time"}, rows, "time", "time"); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("expected is the mean over all ranks as the answer: a ladder climbs %d further (patience)", v.rule.Patience)
 	if v.scouts {
 		text += fmt.Sprintf(", a scout trains the largest rank once, then the answer, one rank below it and %d above; it climbs if that misleads",
 			v.rule.Patience)
 	}
-	return text + "\n" + v.seedsText() + v.raceText()
+	_, err := io.WriteString(w, text+"\n"+v.seedsText()+v.raceText())
+	return err
 }
 
 // raceText says what racing may save.
@@ -215,7 +217,7 @@ func (r planRung) scale(v float64) string {
 func (v planView) table(w io.Writer) error {
 	tokens := ""
 	if v.Tokens > 0 {
-		tokens = ", at most " + report.Count(v.Tokens) + " tokens"
+		tokens = ", at most " + report.Count(v.Tokens) + " supervised tokens"
 	}
 	if _, err := fmt.Fprintf(w, "sweep %s: %s, %s%s%s\n", v.Name, plural(v.Cells, "cell"), plural(v.Trials, "trial"), tokens,
 		v.timeText()); err != nil {
@@ -224,9 +226,10 @@ func (v planView) table(w io.Writer) error {
 	if _, err := fmt.Fprintln(w, v.resolutionText()); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(w, v.protocolText()+v.forecastText()); err != nil {
+	if err := v.writeProtocols(w); err != nil {
 		return err
 	}
+	v.writeForecast(w)
 	if v.Strategy == sweep.StrategyScreen {
 		if _, err := fmt.Fprintln(w, "strategy screen: the largest rank that fits is trained first and truncated to every lower one; "+
 			"of those only the ranks around the knee are trained, so the totals are upper bounds"); err != nil {
@@ -245,41 +248,40 @@ func (v planView) table(w io.Writer) error {
 			return err
 		}
 		if err := writeTable(w, []string{"rank", "alpha", "scaling", "parameters", "trials", "tokens each", "memory", "time each"},
-			l.rows()); err != nil {
+			l.rows(), "tokens each", "scaling", "alpha", "parameters", "trials"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// forecastText has a line for each thing that a person should know before it costs.
-func (v planView) forecastText() string {
+// writeForecast prints a line for each thing that a person should know before it costs.
+func (v planView) writeForecast(w io.Writer) {
 	f := v.Forecast
 	if f == nil {
-		return ""
+		return
 	}
-	var b strings.Builder
 	if f.Finished > 0 {
-		fmt.Fprintf(&b, "%s finished before: not trained again\n", plural(f.Finished, "trial"))
+		fmt.Fprintf(w, "%s finished before: not trained again\n", plural(f.Finished, "trial"))
 	}
 	if f.MostTrials == 0 && f.Finished > 0 {
-		return b.String()
+		return
 	}
-	fmt.Fprintf(&b, "evaluation takes %.0f %% of the time", 100*f.EvaluationShare)
+	save := ""
 	if f.EvaluationShare > muchEvaluation {
-		b.WriteString(": fewer data.validation_sequences or a larger train.eval_steps save most")
+		save = ": fewer data.validation_sequences or a larger train.eval_steps save most"
 	}
-	b.WriteByte('\n')
+	fmt.Fprintf(w, "evaluation takes %.0f %% of the time%s\n", 100*f.EvaluationShare, save)
 	for _, l := range f.Limits {
-		fmt.Fprintln(&b, l)
+		fmt.Fprintln(w, l)
 	}
 	switch {
 	case f.Cheaper != nil:
-		fmt.Fprintf(&b, "a cheaper grid, at most %s; replace in this one:\n%s", report.Seconds(f.Cheaper.Seconds), f.Cheaper.Grid)
+		fmt.Fprintf(w, "a cheaper grid, at most %s; replace in this one:\n", report.Seconds(f.Cheaper.Seconds))
+		fmt.Fprint(verbatim(w), f.Cheaper.Grid)
 	case f.Hopeless && !f.FitsCheckpointed():
-		b.WriteString("no smaller grid of these models fits: raise the limit, or choose a smaller model or batch_size\n")
+		fmt.Fprintln(w, "no smaller grid of these models fits: raise the limit, or choose a smaller model or batch_size")
 	}
-	return b.String()
 }
 
 // lengthText says how long a ladder's trials train, where that is known.

@@ -96,11 +96,11 @@ func (a *app) plateau(path string, f plateauFlags) error {
 		}
 	}
 	if len(judged) > 1 {
-		return a.emit("plateau", newPlateauLadders(judged), func(w io.Writer) error { return writeLadders(w, judged) },
+		return a.emit("plateau", newPlateauLadders(judged), withTerms(func(w io.Writer) error { return writeLadders(w, judged) }),
 			func() ([]string, [][]string) { return ladderRows(judged) })
 	}
 	only := judged[0]
-	return a.emit("plateau", only.result(), only.write, func() ([]string, [][]string) { return plateauRows(only.verdict) })
+	return a.emit("plateau", only.result(), withTerms(only.write), func() ([]string, [][]string) { return plateauRows(only.verdict) })
 }
 
 // judgeLadder applies the rule to one ladder of the table at.

@@ -120,11 +120,11 @@ func (j judgedLadder) write(w io.Writer) error {
 		}
 		if r.Gain != nil {
 			row[3] = fmt.Sprintf("%s [%s, %s]", fixed(r.Gain.Mean), fixed(*r.Gain.Lo), fixed(*r.Gain.Hi))
-			row[4], row[5] = strconv.Itoa(r.Incumbent), fmt.Sprintf("%.3f", *r.Probability)
+			row[4], row[5] = strconv.Itoa(r.Incumbent), report.Chance(*r.Probability)
 		}
 		rows = append(rows, row)
 	}
-	if err := writeTable(w, header, rows); err != nil {
+	if err := writeTable(w, header, rows, "seeds", "P(gain)", "over", "strikes", "gain [lo, hi]"); err != nil {
 		return err
 	}
 	var text strings.Builder
@@ -132,7 +132,7 @@ func (j judgedLadder) write(w io.Writer) error {
 	if v.State.Claims() && v.IncumbentRank > 0 {
 		over = fmt.Sprintf(" over rank %d", v.IncumbentRank)
 	}
-	fmt.Fprintf(&text, "rank %d: %s%s\n", v.RecommendedRank, v.State, over)
+	fmt.Fprintf(&text, "%srank %d: %s%s\n", report.AtLeast(v.State), v.RecommendedRank, v.State, over)
 	for _, why := range []string{prose.Choice(v), prose.Reason(v)} {
 		if why != "" {
 			text.WriteString(why + "\n")

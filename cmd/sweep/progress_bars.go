@@ -29,7 +29,7 @@ type progressBars struct {
 	summary  []*liveBar // below the trials
 	rates    rates
 	jobs     int // trials that ran at the same time
-	outlook  outlook
+	outlook  sweep.Outlook
 	foreseen time.Time // when the outlook was taken
 }
 
@@ -122,9 +122,12 @@ func (p *progressBars) showSummary(s sweep.Progress, left map[trial.ID]time.Dura
 	if i := slices.IndexFunc(s.Verdicts, func(v plateau.Verdict) bool { return v.State == plateau.StateRunning }); i >= 0 {
 		if p.now().Sub(p.foreseen) >= foreseeEvery {
 			p.foreseen = p.now()
-			p.outlook = foresee(s.Snapshot, s.Verdicts, func(i int) map[int]bool { return busyRanks(s, i) }, left, p.jobs)
+			p.outlook = sweep.Foresee(s.Snapshot, sweep.Going{
+				Verdicts: s.Verdicts, References: s.References, Left: left, Jobs: p.jobs,
+				Busy: func(i int) map[int]bool { return busyRanks(s, i) },
+			})
 		}
-		name, rest := ladderName(s, i), "  "+p.outlook.String()
+		name, rest := ladderName(s, i), "  "+outlookText(p.outlook)
 		ladder, v, busy := s.Snapshot.Ladders[i], s.Verdicts[i], busyRanks(s, i)
 		climb = func(width int) string {
 			line := name + climbText(ladder, v, busy, max(width/2, width-len(name)-len(rest)))

@@ -13,11 +13,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -219,26 +221,43 @@ func TestHelpLossesAreAPlateau(t *testing.T) {
 const (
 	referenceBegin = "<!-- grid reference: begin -->\n"
 	referenceEnd   = "<!-- grid reference: end -->\n"
+	termsBegin     = "<!-- terms: begin -->\n"
+	termsEnd       = "<!-- terms: end -->\n"
 )
 
 // TestHelpGridReference holds the list of keys to the schema; -update writes it.
 func TestHelpGridReference(t *testing.T) {
 	t.Parallel()
-	file := topicFile("grid")
-	before, rest, begins := strings.Cut(readDoc(t, file), referenceBegin)
-	got, after, ends := strings.Cut(rest, referenceEnd)
-	if !begins || !ends {
-		t.Fatalf("%s has lost the marks around the grid reference", file)
+	written(t, topicFile("grid"), referenceBegin, referenceEnd, gridReference(t))
+}
+
+// TestHelpTerms holds the topic's words to those that reports explain; -update writes them.
+func TestHelpTerms(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for _, term := range prose.Terms() {
+		const columns = 84
+		b.WriteString(strings.ReplaceAll(ansi.Wordwrap("- "+term.Word+": "+term.Meaning+".", columns-2, ""), "\n", "\n  ") + "\n")
 	}
-	want := gridReference(t)
+	written(t, topicFile("rule"), termsBegin, termsEnd, b.String())
+}
+
+// written holds what stands between two marks of a file to what is said elsewhere; -update writes it.
+func written(t *testing.T, file, begin, end, want string) {
+	t.Helper()
+	before, rest, begins := strings.Cut(readDoc(t, file), begin)
+	got, after, ends := strings.Cut(rest, end)
+	if !begins || !ends {
+		t.Fatalf("%s has lost its marks %s", file, begin)
+	}
 	if *update {
-		if err := os.WriteFile(fromTop(file), []byte(before+referenceBegin+want+referenceEnd+after), 0o644); err != nil {
+		if err := os.WriteFile(fromTop(file), []byte(before+begin+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the grid reference differs from the schema, rewrite it with -update (-schema +%s):\n%s", file, diff)
+		t.Errorf("%s differs, rewrite it with -update (-want +got):\n%s", file, diff)
 	}
 }
 

@@ -162,7 +162,8 @@ func TestExplainCommand(t *testing.T) {
 	t.Parallel()
 	root := finishedRoot(t)
 	code, table, _ := sweepCommand(t, "explain", "1", "--root", root)
-	if code != exitOK || !strings.Contains(table, "Rank 8 against rank 2: ") || !strings.Contains(table, "strike 2 of 2") {
+	words := strings.Join(strings.Fields(table), " ")
+	if code != exitOK || !strings.Contains(words, "Rank 8 against rank 2: ") || !strings.Contains(words, "strike 2 of 2") {
 		t.Errorf("explain 1 = %d:\n%s\nwant the step of rank 8 and its strike", code, table)
 	}
 	_, body, _ := sweepCommand(t, "explain", "id=1", "--sweep", "prose", "--root", root, "-o", "json")

@@ -29,7 +29,7 @@ Without OUTPUT it is that of the grid file: every key, its values, its default. 
 mark mistakes while you write. What needs the model's files (widths, module names, positions) is checked by sweep validate.
 
 OUTPUT is the name in the middle of the output's "schema", report of sweep.report/v1: mostly the command's. Later versions
-of v1 may have more fields, so a reader lets those pass that it does not know.
+of v1 may have more fields and values, so a reader lets those pass that it does not know.
 There are ` + namesInLines(names) + `.`,
 		Example: `  sweep schema --out grid.schema.json
   # first line of a grid, for editors with a YAML language server:
@@ -48,7 +48,11 @@ There are ` + namesInLines(names) + `.`,
 				}
 				return usagef("no output %q%s; there are %s", args[0], meant, strings.Join(names, ", "))
 			}
-			return a.writeSchema(outputSchema(args[0], types))
+			s, err := outputSchema(args[0], types)
+			if err != nil {
+				return err
+			}
+			return a.writeSchema(s)
 		},
 	}
 }

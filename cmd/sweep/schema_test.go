@@ -49,7 +49,11 @@ func strictSchema(t *testing.T, what string, types []reflect.Type) *jsonschema.S
 	if known, ok := strictSchemas.Load(what); ok {
 		return known.(*jsonschema.Schema)
 	}
-	compiled := compile(t, closed(asJSON(t, outputSchema(what, types))))
+	s, err := outputSchema(what, types)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled := compile(t, closed(asJSON(t, s)))
 	strictSchemas.Store(what, compiled)
 	return compiled
 }
@@ -225,5 +229,41 @@ func TestSchemaRefuses(t *testing.T) {
 				t.Errorf("it fits: %v, want %v", err, test.fits)
 			}
 		})
+	}
+}
+
+// TestSchemaEnumerates: fields with a fixed set of values name them, with what the sources say of the field.
+func TestSchemaEnumerates(t *testing.T) {
+	t.Parallel()
+	for what, fields := range map[string]map[string]string{
+		"report": {"report.Verdict.state": "likely_plateau", "report.Trial.state": "over_memory", "report.Rung.decision": "unresolved"},
+		"status": {"trialStatus.state": "running without coordinator", "ladderStatus.state": "interrupted", "status.state": "finished"},
+		"show":   {"trial.Outcome.state": "unstable"},
+		"doctor": {"finding.state": "warn"},
+	} {
+		s, err := outputSchema(what, outputTypes()[what])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defs := s["$defs"].(jsonSchema)
+		defs[what] = s
+		for field, value := range fields {
+			owner, name := field[:strings.LastIndex(field, ".")], field[strings.LastIndex(field, ".")+1:]
+			property := defs[owner].(jsonSchema)["properties"].(jsonSchema)[name].(jsonSchema)
+			if either, ok := property["anyOf"].([]jsonSchema); ok {
+				property = either[0]
+			}
+			if values, _ := property["enum"].([]string); !slices.Contains(values, value) {
+				t.Errorf("%s: %s is one of %v, want %q among them", what, field, values, value)
+			}
+		}
+	}
+	s, err := outputSchema("report", outputTypes()["report"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	loss := s["$defs"].(jsonSchema)["report.Recommendation"].(jsonSchema)["properties"].(jsonSchema)["val_loss"].(jsonSchema)
+	if want := "mean over seeds, nats per token"; loss["description"] != want {
+		t.Errorf("val_loss is described as %q, want %q", loss["description"], want)
 	}
 }

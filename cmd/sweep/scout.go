@@ -188,7 +188,7 @@ func (l scoutLadder) table(w io.Writer) error {
 		}
 		rows[i] = row[:len(header)]
 	}
-	return writeTable(w, header, rows)
+	return writeTable(w, header, rows, "trained")
 }
 
 // rows has one row per ladder and rank, numbers in full.
@@ -208,5 +208,5 @@ func (v scoutView) rows() (header []string, rows [][]string) {
 // printScout prints a finished scout in the format of -o.
 func (a *app) printScout(s sweep.Snapshot, verdicts []plateau.Verdict) error {
 	v := newScoutView(s, verdicts)
-	return a.emit("scout", v, v.table, v.rows)
+	return a.emit("scout", v, withTerms(v.table), v.rows)
 }

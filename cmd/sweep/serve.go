@@ -162,6 +162,10 @@ func (a *app) newLive(ctx context.Context, db *store.DB, s serving) (*live.Serve
 	if err != nil {
 		return nil, err
 	}
+	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
+	if err != nil {
+		return nil, err
+	}
 	at, _ := s.listener.Addr().(*net.TCPAddr)
 	return live.New(ctx, live.Config{
 		DB: db, Root: a.root, Token: s.token, Loopback: at != nil && at.IP.IsLoopback(), HostBytes: host,
@@ -179,6 +183,7 @@ func (a *app) newLive(ctx context.Context, db *store.DB, s serving) (*live.Serve
 		Working: func(ctx context.Context, info sweep.Info, finished bool) (state, line string, err error) {
 			return a.working(ctx, db, info, finished)
 		},
+		Abandoned: func(ctx context.Context, t *sweep.TrialFacts) (string, error) { return abandoned(ctx, workers, t) },
 	})
 }
 

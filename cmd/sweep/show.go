@@ -41,7 +41,7 @@ what it needed, and the files it left. TRIAL is an id as sweep status prints it,
 // shownTrial is what show prints.
 type shownTrial struct {
 	ID       trial.ID       `json:"id"`
-	State    string         `json:"state"`
+	State    string         `json:"state" values:"sweep.TrialState"`
 	Spec     trial.Spec     `json:"spec"`
 	Base     string         `json:"base_fingerprint"`
 	Data     string         `json:"data_fingerprint"`
@@ -90,7 +90,7 @@ type shownPlace struct {
 type shownAttempt struct {
 	Number         int                `json:"number"`
 	Folder         string             `json:"folder"`
-	State          string             `json:"state"` // its outcome's, or running
+	State          string             `json:"state" values:"trial.OutcomeState,running"` // its outcome's, or running
 	Intended       time.Time          `json:"intended"`
 	LastHeard      *time.Time         `json:"last_heard"`
 	Events         int64              `json:"events"`
@@ -122,7 +122,7 @@ func (a *app) show(ctx context.Context, prefix string) error {
 	}
 	t := newShownTrial(a.root, record, files)
 	return a.emit("show", t, func(w io.Writer) error {
-		return writeTrial(w, t, curveLines(train, validation, cmp.Or(a.columns(), 80)), a.columns())
+		return writeTrial(w, t, curveLines(train, validation, cmp.Or(a.columns(), 80)))
 	}, nil)
 }
 
@@ -214,59 +214,59 @@ func trialFiles(root string, id trial.ID) ([]shownFile, error) {
 	return files, nil
 }
 
-// writeTrial prints t with lines that draw its curves, in so many columns where they are known.
-func writeTrial(w io.Writer, t shownTrial, curves string, columns int) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "trial %s: %s\n", t.ID, t.State)
+// writeTrial prints t with lines that draw its curves.
+func writeTrial(w io.Writer, t shownTrial, curves string) error {
+	fmt.Fprintf(w, "trial %s: %s\n", t.ID, t.State)
 	for _, p := range t.Places {
 		rank := fmt.Sprintf("rank %d", p.Rank)
 		if p.Rank == 0 {
 			rank = "full fine-tuning"
 		}
-		fmt.Fprintf(&b, "sweep %s, ladder id %d, %s, seed %d\n", p.Sweep, p.Ladder, rank, p.Seed)
+		fmt.Fprintf(w, "sweep %s, ladder id %d, %s, seed %d\n", p.Sweep, p.Ladder, rank, p.Seed)
 	}
 	if r := t.Result; r != nil && r.ValLoss != nil {
-		fmt.Fprintf(&b, "val_loss %s at step %d, train_loss %s, %s tokens, %s of training\n", formatMeasured(r.ValLoss), r.BestStep,
+		fmt.Fprintf(w, "val_loss %s at step %d, train_loss %s, %s supervised tokens, %s of training\n", formatMeasured(r.ValLoss), r.BestStep,
 			formatMeasured(r.TrainLoss), report.Count(r.Tokens), report.Seconds(r.TrainSeconds))
 	}
 	if m := t.Metrics; m != nil {
-		fmt.Fprintf(&b, "perplexity %s at that step", formatMeasured(&m.Perplexity))
+		fmt.Fprintf(w, "perplexity %s at that step", formatMeasured(&m.Perplexity))
 		for _, x := range judgedMeasures() {
 			if v := x.Of(m.Measures); v != nil {
-				fmt.Fprintf(&b, ", %s %s", x.Title, formatMeasured(v))
+				fmt.Fprintf(w, ", %s %s", x.Title, formatMeasured(v))
 			}
 		}
-		b.WriteByte('\n')
+		fmt.Fprintln(w)
 	}
 	if r := t.Result; r != nil && r.Forgetting() != nil {
-		fmt.Fprintf(&b, "retain_loss %s at that step, %s at step 0: forgetting %s\n", formatMeasured(r.RetainLoss), formatMeasured(r.BaseRetain),
+		fmt.Fprintf(w, "retain_loss %s at that step, %s at step 0: forgetting %s\n", formatMeasured(r.RetainLoss), formatMeasured(r.BaseRetain),
 			formatMeasured(r.Forgetting()))
 	}
-	b.WriteString(curves + "\n")
+	fmt.Fprintln(w, curves)
 	rows := specRows(t)
-	if columns > 0 {
+	if p, ok := w.(*sheet); ok && p.columns > 0 {
 		settings := 0
 		for _, row := range rows {
 			settings = max(settings, len(row[0]))
 		}
 		for _, row := range rows {
-			row[1] = ansi.Wrap(row[1], max(columns-settings-7, 8), "/,")
+			row[1] = ansi.Wrap(row[1], max(p.columns-settings-7, 8), "/,")
 		}
 	}
-	if err := writeTable(&b, []string{"setting", "value"}, rows); err != nil {
+	if err := writeTable(w, []string{"setting", "value"}, rows); err != nil {
 		return err
 	}
+	folder := ""
 	for _, a := range t.Attempts {
-		writeAttempt(&b, a)
+		writeAttempt(w, a)
+		folder = filepath.Dir(a.Folder)
 	}
 	if len(t.Files) > 0 {
-		b.WriteString("\nfiles\n")
+		fmt.Fprintf(w, "\nfiles in %s\n", folder)
 	}
 	for _, f := range t.Files {
-		fmt.Fprintf(&b, "  %s (%s)\n", f.Path, trial.FormatBytes(f.Bytes))
+		fmt.Fprintf(w, "  %s (%s)\n", strings.TrimPrefix(f.Path, folder+string(filepath.Separator)), trial.FormatBytes(f.Bytes))
 	}
-	_, err := io.WriteString(w, wrapLines(b.String(), columns))
-	return err
+	return nil
 }
 
 // specRows lists what makes the trial what it is.
@@ -290,9 +290,11 @@ func specRows(t shownTrial) [][]string {
 		{"model", t.Spec.Model},
 		{"data", data},
 		{"validation", validation},
-		{"retain", strings.Join(t.Spec.Data.Retain, ", ")},
 		{"sequence_length", strconv.Itoa(t.Spec.Data.SequenceLength)},
 		{"target_modules", targets},
+	}
+	if retain := t.Spec.Data.Retain; len(retain) > 0 {
+		rows = slices.Insert(rows, 3, []string{"retain", strings.Join(retain, ", ")})
 	}
 	if !l.Full {
 		rows = slices.Insert(rows, len(rows)-1, []string{"rank", strconv.Itoa(l.Rank)},
@@ -301,7 +303,7 @@ func specRows(t shownTrial) [][]string {
 	rows = append(rows, l.Settings()...)
 	rows = append(rows, [][]string{
 		{"steps", strconv.Itoa(tr.Steps) + afterCuts(t.Spec.Shrink)},
-		{"batch_size", fmt.Sprintf("%d x %d", tr.BatchSize, tr.GradientAccumulationSteps)},
+		{"batch_size", batchText(tr)},
 		{"learning_rate", fmt.Sprintf("%s, %s, %d warm-up steps", float(tr.LearningRate), tr.LRSchedulerType, tr.WarmupSteps)},
 		{"weight_decay", float(tr.WeightDecay)},
 		{"max_grad_norm", float(tr.MaxGradNorm)},
@@ -318,36 +320,44 @@ func specRows(t shownTrial) [][]string {
 	return rows
 }
 
-func writeAttempt(b *strings.Builder, a shownAttempt) {
-	fmt.Fprintf(b, "\nattempt %d: %s, begun %s\n", a.Number, a.State, a.Intended.Format(time.RFC3339))
+func writeAttempt(w io.Writer, a shownAttempt) {
+	fmt.Fprintf(w, "\nattempt %d: %s, begun %s\n", a.Number, a.State, a.Intended.Format(time.RFC3339))
 	if a.Outcome != nil && a.Outcome.Error != "" {
-		fmt.Fprintf(b, "  %s\n", a.Outcome.Error)
+		fmt.Fprintf(w, "  %s\n", a.Outcome.Error)
 	}
 	if a.ResumedFrom != nil {
-		fmt.Fprintf(b, "  continued from the checkpoint of step %d\n", *a.ResumedFrom)
+		fmt.Fprintf(w, "  continued from the checkpoint of step %d\n", *a.ResumedFrom)
 	}
 	if a.CheckpointStep != nil {
-		fmt.Fprintf(b, "  latest checkpoint: step %d\n", *a.CheckpointStep)
+		fmt.Fprintf(w, "  latest checkpoint: step %d\n", *a.CheckpointStep)
 	}
 	if e := a.Environment; e != nil {
-		fmt.Fprintf(b, "  process %d on %s, %s", e.PID, e.Host, e.Platform)
+		fmt.Fprintf(w, "  process %d on %s, %s", e.PID, e.Host, e.Platform)
 		if e.Device != "" {
-			fmt.Fprintf(b, " (%s)", e.Device)
+			fmt.Fprintf(w, " (%s)", e.Device)
 		}
 		if e.PluginPath != "" {
-			fmt.Fprintf(b, ", plug-in %s %s", e.PluginPath, e.PluginVersion)
+			fmt.Fprintf(w, ", plug-in %s %s", e.PluginPath, e.PluginVersion)
 		}
-		fmt.Fprintf(b, ", %s trainable parameters\n", report.Count(e.TrainableParams))
+		fmt.Fprintf(w, ", %s trainable parameters\n", report.Count(e.TrainableParams))
 	}
 	if p := a.Prediction; p != nil {
-		fmt.Fprintf(b, "  predicted memory: %s (%s)\n", trial.FormatBytes(p.PredictedBytes), p.Source)
+		fmt.Fprintf(w, "  predicted memory: %s (%s)\n", trial.FormatBytes(p.PredictedBytes), p.Source)
 	}
 	if m := a.Memory; m.PeakHostBytes != nil {
-		fmt.Fprintf(b, "  peak host memory: %s (%s)\n", trial.FormatBytes(*m.PeakHostBytes), m.HostSource)
+		fmt.Fprintf(w, "  peak host memory: %s (%s)\n", trial.FormatBytes(*m.PeakHostBytes), m.HostSource)
 	}
 	if m := a.Memory; m.PeakDeviceBytes != nil {
-		fmt.Fprintf(b, "  peak device memory: %s (%s)\n", trial.FormatBytes(*m.PeakDeviceBytes), m.DeviceSource)
+		fmt.Fprintf(w, "  peak device memory: %s (%s)\n", trial.FormatBytes(*m.PeakDeviceBytes), m.DeviceSource)
 	}
+}
+
+// batchText is how many sequences a step sees.
+func batchText(t trial.TrainSpec) string {
+	if t.GradientAccumulationSteps == 1 {
+		return strconv.Itoa(t.BatchSize)
+	}
+	return fmt.Sprintf("%d, accumulated over %d for a step", t.BatchSize, t.GradientAccumulationSteps)
 }
 
 // afterCuts says what follows a scout's training.

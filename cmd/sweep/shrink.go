@@ -157,25 +157,7 @@ func (a *app) writeShrunk(v shrinkView) error {
 	for _, w := range v.Warnings {
 		a.say("warning: %s", w)
 	}
-	header := []string{"rank", "val_loss", "difference", "size", "chosen"}
-	table := func(w io.Writer) error {
-		var rows [][]string
-		for _, r := range v.Ranks {
-			mark := ""
-			if r.Rank == v.To {
-				mark = "<-"
-			}
-			rows = append(rows, []string{
-				strconv.Itoa(r.Rank), fmt.Sprintf("%.6f", r.ValLoss), fmt.Sprintf("%+.6f", r.Difference), trial.FormatBytes(r.Bytes), mark,
-			})
-		}
-		if err := writeTable(w, header, rows); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(w, "%s\n%s\n", v.summary(), report.Served(*v.Serving))
-		return err
-	}
-	return a.emit("shrink", v, table, func() ([]string, [][]string) {
+	return a.emit("shrink", v, v.table, func() ([]string, [][]string) {
 		var rows [][]string
 		for _, r := range v.Ranks {
 			rows = append(rows, []string{
@@ -184,6 +166,24 @@ func (a *app) writeShrunk(v shrinkView) error {
 		}
 		return []string{"rank", "val_loss", "difference", "bytes"}, rows
 	})
+}
+
+func (v shrinkView) table(w io.Writer) error {
+	var rows [][]string
+	for _, r := range v.Ranks {
+		mark := ""
+		if r.Rank == v.To {
+			mark = "<-"
+		}
+		rows = append(rows, []string{
+			strconv.Itoa(r.Rank), fmt.Sprintf("%.6f", r.ValLoss), fmt.Sprintf("%+.6f", r.Difference), trial.FormatBytes(r.Bytes), mark,
+		})
+	}
+	if err := writeTable(w, []string{"rank", "val_loss", "difference", "size", "chosen"}, rows, "size"); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s\n", v.summary(), report.Served(*v.Serving))
+	return err
 }
 
 // summary says what the chosen rank costs, and where it is.

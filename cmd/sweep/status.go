@@ -74,9 +74,9 @@ type ladderStatus struct {
 	Number          int          `json:"number"` // from 1, as sweep explain takes it
 	ID              int64        `json:"id"`     // in the database's views
 	Cell            report.Cell  `json:"cell"`
-	State           string       `json:"state"`            // its verdict's, or stateInterrupted
-	RecommendedRank int          `json:"recommended_rank"` // 0 while no rung is complete
-	Code            plateau.Code `json:"code"`             // of the reason
+	State           string       `json:"state" values:"plateau.State,interrupted"` // its verdict's, or interrupted
+	RecommendedRank int          `json:"recommended_rank"`                         // 0 while no rung is complete
+	Code            plateau.Code `json:"code"`                                     // of the reason
 	Reason          string       `json:"reason"`
 	Rungs           []rungStatus `json:"rungs"`
 	Scouts          []rungStatus `json:"scouts,omitempty"` // trials that show every rank up to theirs
@@ -94,7 +94,7 @@ type trialStatus struct {
 	ID            trial.ID   `json:"id"`
 	Seed          int64      `json:"seed"`
 	Tuned         string     `json:"tuned,omitempty"` // the candidate's values of tuned axes: learning_rate=0.001
-	State         string     `json:"state"`           // sweep.TrialState's, stateInterrupted or stateAbandoned
+	State         string     `json:"state" values:"sweep.TrialState,interrupted,running without coordinator"`
 	Step          int        `json:"step"`
 	Steps         int        `json:"steps"`
 	TrainLoss     *float64   `json:"train_loss"` // of the latest step
@@ -135,7 +135,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	return a.emit("status", s, func(w io.Writer) error { return writeStatus(w, s, a.resumeCommand(s.Sweep), time.Now(), a.columns()) },
+	return a.emit("status", s, func(w io.Writer) error { return writeStatus(w, s, a.resumeCommand(s.Sweep), time.Now()) },
 		func() ([]string, [][]string) { return statusRows(s) })
 }
 

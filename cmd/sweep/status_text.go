@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -10,51 +9,63 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// writeStatus prints s for a person, in so many columns where they are known; resume is the command that continues the sweep.
-func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time, columns int) error {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(s.ElapsedSeconds))
-	fmt.Fprint(&b, coordinatorLine(s, resume, now))
+// writeStatus prints s for a person; resume is the command that continues the sweep.
+func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error {
+	elapsed := s.ElapsedSeconds // up to the last heartbeat
+	if s.State == progressRunning {
+		elapsed += min(max(now.Sub(s.Coordinator.Heartbeat), 0), store.LeaseTime).Seconds()
+	}
+	fmt.Fprintf(w, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(elapsed))
+	fmt.Fprint(w, coordinatorLine(s, resume, now))
 	if s.Strategy == sweep.StrategyScreen {
-		fmt.Fprint(&b, "strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
+		fmt.Fprint(w, "strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
 	}
 	if s.Strategy.Scouts() {
-		fmt.Fprintf(&b, "strategy %s: one trial that shows every rank%s\n", s.Strategy, map[bool]string{
+		fmt.Fprintf(w, "strategy %s: one trial that shows every rank%s\n", s.Strategy, map[bool]string{
 			true: ", then the ranks around the knee of its curve", false: ", and no other",
 		}[s.Strategy == sweep.StrategyScout])
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", warning)
+		fmt.Fprintf(w, "warning: %s\n", warning)
 	}
 	if len(s.Ladders) == 0 {
-		fmt.Fprint(&b, "its model and data have not been read yet\n")
+		fmt.Fprint(w, "its model and data have not been read yet\n")
 	}
 	for _, l := range s.Ladders {
-		fmt.Fprintf(&b, "\nladder %d%s: %s", l.Number, inBrackets(l.Cell.Axes()), l.State)
-		if l.RecommendedRank > 0 && l.State != string(plateau.StateOutraced) {
-			soFar := ""
-			if l.State == string(plateau.StateRunning) || l.State == stateInterrupted {
-				soFar = "so far "
-			}
-			fmt.Fprintf(&b, ", rank %d %sthe one to use", l.RecommendedRank, soFar)
+		fmt.Fprintf(w, "\nladder %d%s: %s", l.Number, inBrackets(l.Cell.Axes()), l.State)
+		if l.RecommendedRank > 0 && l.State != string(plateau.StateOutraced) && l.Code != plateau.ReasonDiverged {
+			fmt.Fprint(w, ", "+toUse(l.State, l.RecommendedRank))
 		}
-		fmt.Fprintln(&b)
+		fmt.Fprintln(w)
 		for _, s := range l.Scouts {
 			t := s.Trials[0]
-			fmt.Fprintf(&b, "scout of rank %d: trial %s, %s, step %d/%d\n", s.Rank, t.ID, t.State, t.Step, t.Steps)
+			fmt.Fprintf(w, "scout of rank %d: trial %s, %s, step %d/%d\n", s.Rank, t.ID, t.State, t.Step, t.Steps)
 		}
-		if err := writeRungs(&b, l.rows(), columns); err != nil {
+		if err := writeRungs(w, l.rows()); err != nil {
 			return err
 		}
 	}
-	_, err := io.WriteString(w, wrapLines(b.String(), columns))
-	return err
+	return nil
+}
+
+// toUse says which rank is to be used, as far as the state of its ladder allows.
+func toUse(state string, rank int) string {
+	switch state {
+	case string(plateau.StateRunning), stateInterrupted:
+		return fmt.Sprintf("rank %d so far the one to use", rank)
+	case string(plateau.StateStillImproving):
+		return fmt.Sprintf("not settled: at least rank %d", rank)
+	case string(plateau.StateInconclusive):
+		return fmt.Sprintf("rank %d for now", rank)
+	}
+	return fmt.Sprintf("rank %d the one to use", rank)
 }
 
 // rows are the rungs and, as the last of them, the reference.
@@ -95,7 +106,7 @@ func inBrackets(axes string) string {
 }
 
 // writeRungs prints the trials that were begun, and in one line the ranks where none was.
-func writeRungs(w io.Writer, rungs []rungStatus, columns int) error {
+func writeRungs(w io.Writer, rungs []rungStatus) error {
 	header := []string{"rank", "seed", "trial", "state", "step", "train_loss", "val_loss", "memory", "attempts"}
 	var rows [][]string
 	var pending []string
@@ -125,13 +136,17 @@ func writeRungs(w io.Writer, rungs []rungStatus, columns int) error {
 		}
 	}
 	if len(rows) > 0 {
-		err := writeTableIn(w, columns, header, rows, "attempts", "memory", "train_loss", "tuned", "step", "val_loss")
+		err := writeTable(w, header, rows, "attempts", "memory", "train_loss", "tuned", "step", "val_loss")
 		if err != nil {
 			return err
 		}
 	}
 	if len(pending) > 0 {
-		fmt.Fprintf(w, "not begun: rank %s\n", strings.Join(pending, ", "))
+		ranks := "rank"
+		if len(pending) > 1 {
+			ranks += "s"
+		}
+		fmt.Fprintf(w, "not begun: %s %s\n", ranks, strings.Join(pending, ", "))
 	}
 	return nil
 }

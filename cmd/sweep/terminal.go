@@ -74,7 +74,15 @@ func wrapLines(text string, columns int) string {
 	if columns <= 0 {
 		return text
 	}
-	return ansi.Wrap(text, columns, "")
+	const hyphen, kept, noBreak = "-", "\u2011", "\u00a0" // that of a flag, a date or a path is no place to break at, nor is a number's space
+	if strings.Contains(text, kept) || strings.Contains(text, noBreak) {
+		return ansi.Wrap(text, columns, "")
+	}
+	number := regexp.MustCompile(`(\d) (\d{3}\b|%|[KMGT]iB)`)
+	for range 2 { // of 1 234 567 the first finds 1 234
+		text = number.ReplaceAllString(text, "$1"+noBreak+"$2")
+	}
+	return strings.NewReplacer(kept, hyphen, noBreak, " ").Replace(ansi.Wrap(strings.ReplaceAll(text, hyphen, kept), columns, ""))
 }
 
 // printableWriter writes what is printable of text that comes in pieces.

@@ -126,11 +126,10 @@ func (n trialNews) figures() []linePart {
 		parts = append(parts, linePart{text: "~" + trial.FormatBytes(n.predicted), drop: 5})
 	}
 	if n.epochs > 0 {
-		seen := n.epochs * float64(n.step) / float64(max(n.steps, 1))
-		parts = append(parts, linePart{text: fmt.Sprintf("epoch %.2f/%.2f", seen, n.epochs), drop: 7})
+		parts = append(parts, linePart{text: epochText(n.epochs, n.step, n.steps), drop: 7})
 	}
 	if n.timed {
-		left := n.left.Round(time.Second).String()
+		left := report.Foreseen(n.left)
 		parts = append(parts, linePart{text: left + " left", short: left, drop: 3})
 	}
 	return parts

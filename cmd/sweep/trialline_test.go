@@ -19,9 +19,9 @@ func TestTrialLineFitsEveryWidth(t *testing.T) {
 		speed: 12345, left: 125 * time.Second, timed: true,
 	}
 	for width, want := range map[int]string{
-		120: "rank 16 seed 0 ━━━━━━──────────  step 400/1000  loss 4.9000  val 4.8000  12 345 tok/s  1 GiB  epoch 0.80/2.00  2m5s left",
-		80:  "rank 16 seed 0  step 400/1000  loss 4.9000  12 345 tok/s  1 GiB  2m5s left",
-		40:  "rank 16 seed 0  400/1000  4.9000  2m5s",
+		120: "rank 16 seed 0 ━━━━━━─────────  step 400/1000  loss 4.9000  val 4.8000  12 345 tok/s  1 GiB  epoch 0.80/2.00  2m05s left",
+		80:  "rank 16 seed 0  step 400/1000  loss 4.9000  12 345 tok/s  1 GiB  2m05s left",
+		40:  "rank 16 seed 0  400/1000  4.9000  2m05s",
 		20:  "rank 16 seed 0",
 		8:   "rank 16…",
 	} {
@@ -69,26 +69,21 @@ func TestClimbText(t *testing.T) {
 	}
 }
 
-// TestOutlook: what is left lies between the current rank and every rank, at the pace of trials that are done.
-func TestOutlook(t *testing.T) {
+// TestWrapLines: lines break at spaces, but within no number, date, flag or path.
+func TestWrapLines(t *testing.T) {
 	t.Parallel()
-	p := newPlay()
-	busy := func(int) map[int]bool { return nil }
-	if got := foresee(p.snapshot, p.progress().Verdicts, busy, nil, 2).String(); got != "0 of at most 6 trials" {
-		t.Errorf("before any trial: %q", got)
+	for text, want := range map[string]string{
+		"at most 1 234 567 890 tokens": "at most\n1 234 567 890\ntokens",
+		"begun 2026-11-29T21:05":       "begun\n2026-11-29T21:05",
+		"peak of 1 110 MiB at 97.5 %":  "peak of\n1 110 MiB at\n97.5 %",
+		"│ a table │":                  "│ a table │",
+	} {
+		if got := wrapLines(text, 16); got != want {
+			t.Errorf("wrapLines(%q) = %q, want %q", text, got, want)
+		}
 	}
-	for seed := range int64(2) {
-		p.start(0, seed)
-		p.end(0, done(4.8))
-	}
-	a := p.start(1, 0)
-	left := map[trial.ID]time.Duration{a.Trial: 4 * time.Second}
-	got := foresee(p.snapshot, p.progress().Verdicts, busy, left, 2)
-	if got.least != 4*time.Second || got.most != (4*time.Second+3*12340*time.Millisecond)/2 {
-		t.Errorf("%v to %v left", got.least, got.most)
-	}
-	if got.String() != "2 of at most 6 trials, 4s to 21s left" {
-		t.Errorf("outlook %q", got)
+	if got := wrapLines("no columns, no breaks", 0); got != "no columns, no breaks" {
+		t.Errorf("without a terminal: %q", got)
 	}
 }
 

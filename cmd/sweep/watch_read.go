@@ -21,7 +21,7 @@ type watched struct {
 	snapshot sweep.Snapshot
 	verdicts []plateau.Verdict // one per ladder
 	state    progressState
-	outlook  outlook
+	outlook  sweep.Outlook
 
 	ladder            int
 	busy              map[int]bool // its ranks that train because it waits for them
@@ -89,14 +89,17 @@ func (r *watchReader) fill(ctx context.Context, w *watched) error {
 		return err
 	}
 	left := r.speeds(points)
-	w.outlook = foresee(snapshot, d.Verdicts, func(i int) map[int]bool { return runningRanks(snapshot.Ladders[i], d.Ahead) }, left, r.jobs)
+	w.outlook = sweep.Foresee(snapshot, sweep.Going{
+		Verdicts: d.Verdicts, References: d.References, Left: left, Jobs: r.jobs,
+		Busy: func(i int) map[int]bool { return snapshot.Ladders[i].Busy(d.Ahead) },
+	})
 	if len(snapshot.Ladders) == 0 {
 		return nil
 	}
 	if w.ladder < 0 || w.ladder >= len(snapshot.Ladders) {
 		w.ladder = liveliest(snapshot, d.Verdicts)
 	}
-	w.busy = runningRanks(snapshot.Ladders[w.ladder], d.Ahead)
+	w.busy = snapshot.Ladders[w.ladder].Busy(d.Ahead)
 	if err := r.list(ctx, w, d.Ahead, points); err != nil || len(w.trials) == 0 {
 		return err
 	}
@@ -118,25 +121,12 @@ func openAttempts(s sweep.Snapshot) []trial.AttemptID {
 
 // liveliest is the first ladder that trains, or else the first that is open, or else the first.
 func liveliest(s sweep.Snapshot, verdicts []plateau.Verdict) int {
-	for i, l := range s.Ladders {
-		if len(runningRanks(l, nil)) > 0 {
+	for i := range s.Ladders {
+		if len(s.Ladders[i].Busy(nil)) > 0 {
 			return i
 		}
 	}
 	return max(0, slices.IndexFunc(verdicts, func(v plateau.Verdict) bool { return v.State == plateau.StateRunning }))
-}
-
-// runningRanks are the ranks of a ladder whose trials run, but for those that train ahead.
-func runningRanks(l sweep.Ladder, ahead []trial.ID) map[int]bool {
-	busy := map[int]bool{}
-	for _, r := range l.Rungs {
-		for i := range r.Trials {
-			if t := &r.Trials[i]; t.State() == sweep.TrialRunning && !slices.Contains(ahead, t.Trial.ID) {
-				busy[r.Rank] = true
-			}
-		}
-	}
-	return busy
 }
 
 // speeds takes note of the latest steps and returns what the trials that run still take.

@@ -87,13 +87,16 @@ func (m watchModel) climbLines() []string {
 	}
 	climb := climbText(l, v, m.data.busy, max(m.width/2, m.width-ansi.StringWidth(name)))
 	verdict := prose.Reason(v)
-	if v.State != plateau.StateRunning {
+	switch {
+	case v.State != plateau.StateRunning && v.RecommendedRank > 0 && v.State != plateau.StateOutraced &&
+		v.Reason.Code != plateau.ReasonDiverged:
+		verdict = fmt.Sprintf("%s: %srank %d; %s", v.State, report.AtLeast(v.State), v.RecommendedRank, verdict)
+	case v.State != plateau.StateRunning:
 		verdict = string(v.State) + ": " + verdict
-	}
-	if v.RecommendedRank > 0 {
+	case v.RecommendedRank > 0:
 		verdict = fmt.Sprintf("rank %d leads; ", v.RecommendedRank) + verdict
 	}
-	lines := append([]string{name + climb}, m.wrapped(m.data.outlook.String())...)
+	lines := append([]string{name + climb}, m.wrapped(outlookText(m.data.outlook))...)
 	return append(lines, m.wrapped(verdict)...)
 }
 

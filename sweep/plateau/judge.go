@@ -239,30 +239,37 @@ func (c *Climb) Add(l Losses) {
 		c.resolve()
 	}
 	c.trends = append(c.trends, c.fitTrend())
-	if r > 0 {
-		c.Rows[r].Comparison = c.compare(c.Incumbent, r, r).comparison(c)
-		c.score(r)
+	if r == 0 {
+		c.Rows[r].Effect = EffectBegins
+		return
 	}
+	c.Rows[r].Comparison = c.compare(c.Incumbent, r, r).comparison(c)
+	c.score(r)
 }
 
 // score counts rung r for or against climbing on, and moves the incumbent.
 func (c *Climb) score(r int) {
 	row := &c.Rows[r]
 	if c.Stopped || c.Draw != nil {
-		row.Decision, row.Count = DecisionBeyond, c.count
+		row.Decision, row.Count, row.Effect = DecisionBeyond, c.count, EffectStopped
+		if c.Draw != nil {
+			row.Effect = EffectNotReached
+		}
 		return
 	}
 	c.End = r
-	if !c.resolveNear(r) {
+	ready := c.resolveNear(r)
+	row.Judged, row.Effect = row.Comparison, EffectWaits
+	if !ready {
 		return
 	}
 	c.passed[r] = slices.Clone(c.asked)
-	switch {
-	case row.Decision == DecisionImproved:
+	switch row.Effect = c.effect(r); row.Effect {
+	case EffectClimbs:
 		c.Incumbent, c.count = r, 0
-	case c.likelyImproved(r):
+	case EffectGoesOn:
 		c.Incumbent, c.count, row.Promoted, row.WentOnWith = r, 0, true, len(row.Seeds)
-	case c.strikes(*row):
+	case EffectStrike:
 		c.count++
 	default:
 		c.count = 0
@@ -271,6 +278,19 @@ func (c *Climb) score(r int) {
 	if c.patienceOut() {
 		c.settle()
 	}
+}
+
+// effect is what rung r does to the climb.
+func (c *Climb) effect(r int) Effect {
+	switch row := c.Rows[r]; {
+	case row.Decision == DecisionImproved:
+		return EffectClimbs
+	case c.likelyImproved(r):
+		return EffectGoesOn
+	case c.strikes(row):
+		return EffectStrike
+	}
+	return EffectNoStrike
 }
 
 // strikes reports whether a rung counts against climbing on.

@@ -259,7 +259,11 @@ func (c *Climb) finishSeeds() (ready bool) {
 		return false
 	}
 	if demoted {
-		c.Rows[c.End].Count = c.count
+		row := &c.Rows[c.End]
+		row.Count, row.Judged, row.Effect = c.count, row.Comparison, EffectNoStrike
+		if c.strikes(*row) {
+			row.Effect = EffectStrike
+		}
 	}
 	if c.patienceOut() {
 		c.settle()

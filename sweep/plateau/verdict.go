@@ -76,7 +76,27 @@ type RungVerdict struct {
 	Promoted bool `json:"promoted,omitempty"`
 	// WentOnWith is how many seeds a sparing climb went on from here with, on the chance of a worthwhile gain; 0 where it did not.
 	WentOnWith int `json:"went_on_with,omitempty"`
+
+	// Effect is what the rung did to the climb when it was first judged, and Judged the comparison that did it. Both are part of no JSON:
+	// a verdict is computed anew wherever it is explained.
+	Effect Effect     `json:"-"`
+	Judged Comparison `json:"-"`
 }
+
+// Effect is what a rung did to the climb.
+type Effect string
+
+// The effects.
+const (
+	EffectBegins     Effect = "begins"      // the lowest rung is the first incumbent
+	EffectClimbs     Effect = "climbs"      // it improved, and is the incumbent from there on
+	EffectGoesOn     Effect = "goes_on"     // a gain of min_gain is likely enough for a sparing climb to make it the incumbent
+	EffectStrike     Effect = "strike"      // such a gain is improbable: one more rung in a row
+	EffectNoStrike   Effect = "no_strike"   // neither: the count starts again
+	EffectWaits      Effect = "waits"       // it takes further seeds to tell
+	EffectStopped    Effect = "stopped"     // the ladder had stopped before it
+	EffectNotReached Effect = "not_reached" // the climb waited for seeds of lower rungs
+)
 
 // Draw is what the rule needs before it can go on: for each of the ranks a trial of each of the seeds.
 type Draw struct {

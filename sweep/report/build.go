@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -14,7 +15,10 @@ import (
 )
 
 // Build computes the report of a snapshot, verdicts included. It is pure: the same facts give the same report.
-func Build(s sweep.Snapshot) Report {
+func Build(s sweep.Snapshot) Report { return BuildOn(s, sweep.Conclude(s).Verdicts) }
+
+// BuildOn is Build for one that knows what Conclude says of the snapshot.
+func BuildOn(s sweep.Snapshot, verdicts []plateau.Verdict) Report {
 	r := Report{
 		Sweep:    s.Sweep.Name,
 		Ladders:  []Ladder{},
@@ -23,10 +27,12 @@ func Build(s sweep.Snapshot) Report {
 		Backend:  s.Sweep.Backend,
 		Warnings: notNil(s.Sweep.Warnings),
 	}
+	if s.Sweep.GridPath != "" {
+		r.grid = filepath.Base(s.Sweep.GridPath)
+	}
 	if s.Sweep.Strategy != sweep.StrategyLadder {
 		r.Strategy = s.Sweep.Strategy
 	}
-	verdicts := sweep.Conclude(s).Verdicts
 	for i, l := range s.Ladders {
 		r.Ladders = append(r.Ladders, newLadder(l, s.Sweep, verdicts[i]))
 	}

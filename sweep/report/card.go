@@ -150,7 +150,7 @@ func (r Report) cost(t Trial) string {
 		parts = append(parts, count(*t.TrainableParams)+" trainable parameters")
 	}
 	if t.Tokens != nil {
-		parts = append(parts, count(*t.Tokens)+" tokens")
+		parts = append(parts, count(*t.Tokens)+" supervised tokens")
 	}
 	if t.TrainSeconds != nil {
 		parts = append(parts, Seconds(*t.TrainSeconds)+" of training")

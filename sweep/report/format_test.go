@@ -44,11 +44,11 @@ func TestNumber(t *testing.T) {
 func TestConditionsSayEpochs(t *testing.T) {
 	t.Parallel()
 	for epochs, want := range map[float64]string{
-		0:      "250 steps, 900 tokens seen per trial",
-		0.0213: "250 steps (0.0213 epochs), 900 tokens seen per trial",
-		1:      "250 steps (1 epoch), 900 tokens seen per trial",
-		2.6789: "250 steps (2.68 epochs), 900 tokens seen per trial",
-		1234.5: "250 steps (1234 epochs), 900 tokens seen per trial",
+		0:      "250 steps, 900 supervised tokens seen per trial",
+		0.0213: "250 steps (0.0213 epochs), 900 supervised tokens seen per trial",
+		1:      "250 steps (1 epoch), 900 supervised tokens seen per trial",
+		2.6789: "250 steps (2.68 epochs), 900 supervised tokens seen per trial",
+		1234.5: "250 steps (1234 epochs), 900 supervised tokens seen per trial",
 	} {
 		c := Conditions{Alpha: "16", Scaling: "alpha/r", Scheduler: "linear", Steps: 250, Epochs: epochs, Tokens: 900}
 		if got := strings.ReplaceAll(c.String(), noBreak, " "); !strings.HasSuffix(got, want) {

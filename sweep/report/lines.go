@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -96,8 +97,8 @@ func (r Report) next() string {
 	export := fmt.Sprintf("sweep export %s --to DIR writes the adapter", r.Sweep)
 	switch v := r.Ladders[r.Recommendation.Ladder-1].Verdict; {
 	case v.State == plateau.StateStillImproving && v.Next != nil:
-		return fmt.Sprintf("Next: add rank %d to the grid and run it under a new name, which trains no finished trial again. Or stay: %s.",
-			v.Next.Rank, export)
+		return fmt.Sprintf("Next: add rank %d to the grid, give it another name, and go on with sweep run %s, which trains no finished "+
+			"trial again. Or stay: %s.", v.Next.Rank, cmp.Or(r.grid, "GRID.yaml"), export)
 	case v.State == plateau.StateLikelyPlateau && r.Rule.Stop == plateau.StopLikely && len(r.Seeds) > 1:
 		return fmt.Sprintf("Next: %s; sweep confirm %s trains seeds that may make it certain.", export, r.Sweep)
 	case v.State == plateau.StateInconclusive:

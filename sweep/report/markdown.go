@@ -22,7 +22,10 @@ func (r Report) Markdown(w io.Writer) error {
 	if lead.Reaches != "" {
 		m.para("%s", escaped(lead.Reaches))
 	}
-	m.list(lead.Larger, lead.Smaller, lead.Cheapest)
+	m.list(append([]string{lead.Larger, lead.Smaller, lead.Cheapest}, lead.More...)...)
+	if lead.Next != "" {
+		m.para("%s", escaped(lead.Next))
+	}
 	if len(r.Ladders) > 1 {
 		m.para("%s", r.ladders().Markdown())
 	}
@@ -37,8 +40,10 @@ func (r Report) Markdown(w io.Writer) error {
 		m.para("%s", escaped(fmt.Sprintf("%s, at %s.", l.headline(), l.Conditions)))
 		m.list(l.Verdict.Advice...)
 	}
-	m.para("<sub>%s</sub>", escaped(fmt.Sprintf("Sweep %s, %s %s, backend %s. %s", r.Sweep, plural("seed", len(r.Seeds)),
-		prose.List(r.Seeds), orNone(r.Backend), r.Rule.legend())))
+	ran := fmt.Sprintf("Sweep %s, %s %s, backend %s. %s", r.Sweep, plural("seed", len(r.Seeds)), prose.List(r.Seeds), orNone(r.Backend),
+		r.Rule.legend())
+	terms := prose.NewGlossary().Explain(m.said.String() + ran)
+	m.para("<sub>%s Words: %s</sub>", escaped(ran), escaped(prose.Meanings(terms)))
 	return cmp.Or(m.err, m.w.Flush())
 }
 
@@ -70,6 +75,7 @@ func (t Table) plain() Table {
 type markdown struct {
 	w       *bufio.Writer
 	started bool
+	said    strings.Builder
 	err     error
 }
 
@@ -78,8 +84,10 @@ func (m *markdown) para(format string, args ...any) {
 		format = "\n" + format
 	}
 	m.started = true
+	text := fmt.Sprintf(format+"\n", args...)
+	m.said.WriteString(text)
 	if m.err == nil {
-		_, m.err = fmt.Fprintf(m.w, format+"\n", args...)
+		_, m.err = m.w.WriteString(text)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // Outraced says which ladder is certainly better than one that was stopped for it.
@@ -61,7 +62,16 @@ func (t *text) race(o Outraced) {
 	} else {
 		t.raceOfRanks(o)
 	}
-	t.para("  decision ", "above min_gain %s, so no rank can be expected to come near enough", number(roundTo(o.Race.MinGain, 3)))
+	var bounds []float64
+	for _, s := range o.Race.Steps {
+		bounds = append(bounds, s.Lo)
+	}
+	minGain, least := prose.Apart(3, o.Race.MinGain, bounds...)
+	are := "is"
+	if len(least) > 1 {
+		are = "are all"
+	}
+	t.para("  decision ", "%s %s above min_gain %s, so no rank can be expected to come near enough", prose.List(least), are, minGain)
 }
 
 func (t *text) raceOfScouts(o Outraced) {

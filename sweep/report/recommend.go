@@ -188,6 +188,9 @@ func undone(r Rung) []int64 {
 	return seeds
 }
 
+// widest reports whether no larger rank exists.
+func (l Ladder) widest() bool { return slices.Contains(l.Verdict.AdviceCodes, plateau.AdviseWidest) }
+
 // incomparable warns of ladders that the recommendation could not take into account.
 func incomparable(ladders []Ladder) []string {
 	var numbers []string
@@ -209,7 +212,10 @@ func summary(r Recommendation, l Ladder, ladders int) string {
 		where = fmt.Sprintf(" with %s", axes)
 	}
 	use := fmt.Sprintf("Use rank %d%s", *r.Rank, where)
-	if l.Verdict.State == plateau.StateStillImproving {
+	switch {
+	case l.Verdict.State == plateau.StateStillImproving && l.widest():
+		use = fmt.Sprintf("Use rank %d%s, the largest that its targets allow", *r.Rank, where)
+	case l.Verdict.State == plateau.StateStillImproving:
 		use = fmt.Sprintf("Not settled: at least rank %d%s", *r.Rank, where)
 	}
 	if l.Verdict.State == plateau.StateInconclusive {

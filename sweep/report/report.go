@@ -22,6 +22,8 @@ type Report struct {
 	Backend        string         `json:"backend"`
 	Steps          *Steps         `json:"steps,omitempty"` // of all ladders; absent in a report of one
 	Warnings       []string       `json:"warnings"`
+
+	grid string // name of its file; empty where that is not known
 }
 
 // Rule is what the verdicts were judged by.
@@ -148,7 +150,7 @@ type Conditions struct {
 	InitAdapter  string  `json:"init_adapter,omitempty"`
 	// Tuned names the axes that are tuned at each rank: the settings are then those of the recommended one.
 	Tuned  []string `json:"tuned,omitempty"`
-	Tokens int64    `json:"tokens"` // supervised tokens one trial has trained on; 0 before the first is done
+	Tokens int64    `json:"tokens"` // supervised ones that a trial has trained on; 0 before the first is done
 
 	untrained string // what to say where there are none
 }

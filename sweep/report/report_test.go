@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -301,6 +302,29 @@ func TestTextOfAdvice(t *testing.T) {
 			t.Parallel()
 			golden(t, "advice-"+name+".txt", text2(t, Build(s), Options{}))
 		})
+	}
+}
+
+// TestStillImprovingSaysAtLeast: where the grid ended on a gain the answer is a lower bound with the command that goes on, and where no
+// larger rank exists it is the answer.
+func TestStillImprovingSaysAtLeast(t *testing.T) {
+	t.Parallel()
+	s := states()[plateau.StateStillImproving].snapshot()
+	s.Sweep.GridPath = "/home/me/notes/gpt2.yaml"
+	next := "go on with sweep run gpt2.yaml, which trains no finished trial again"
+	r := Build(s)
+	if lead := r.Lead(); !strings.HasPrefix(lead.Summary, "Not settled: at least rank 4: ") || !strings.Contains(lead.Next, next) {
+		t.Errorf("lead %q, %q", lead.Summary, lead.Next)
+	}
+	var md bytes.Buffer
+	if err := r.Markdown(&md); err != nil || !strings.Contains(md.String(), next) || !strings.Contains(md.String(), "at least rank 4, at ") {
+		t.Errorf("%v in\n%s", err, md.String())
+	}
+	s.Ladders[0].Model.Modules = []lora.Module{{Name: "h.0.c_attn", In: 4, Out: 12}}
+	lead := Build(s).Lead()
+	want := "Use rank 4, the largest that its targets allow: "
+	if !strings.HasPrefix(lead.Summary, want) || !strings.HasPrefix(lead.Next, "Next: sweep export") {
+		t.Errorf("where no larger rank exists: %q, %q", lead.Summary, lead.Next)
 	}
 }
 

@@ -127,7 +127,7 @@ func (t Table) writer(style table.Style, right func(column int) bool) table.Writ
 
 func (t Table) numeric(column int) bool {
 	for _, row := range t.Rows {
-		if column < len(row) && row[column] != "" && !strings.ContainsRune("+-.0123456789", rune(row[column][0])) {
+		if column < len(row) && row[column] != "" && !strings.ContainsRune("+-.<>0123456789", rune(row[column][0])) {
 			return false
 		}
 	}

@@ -30,19 +30,33 @@ type text struct {
 
 	record bool // what is printed is kept in lines instead
 	lines  []Line
+
+	glossary *prose.Glossary
+	said     strings.Builder // since words were explained last
 }
 
 func newText(w io.Writer, o Options, rule Rule) *text {
 	if o.Width <= 0 {
 		o.Width = 100
 	}
-	return &text{w: w, o: o, rule: rule}
+	return &text{w: w, o: o, rule: rule, glossary: prose.NewGlossary()}
 }
 
 func (t *text) print(s string) {
 	if t.err == nil && !t.record {
-		_, t.err = io.WriteString(t.w, strings.ReplaceAll(s, noBreak, " ")+"\n")
+		s = strings.ReplaceAll(s, noBreak, " ") + "\n"
+		t.said.WriteString(strings.NewReplacer(boldOn, "", boldOff, "").Replace(s))
+		_, t.err = io.WriteString(t.w, s)
 	}
+}
+
+// words explains the terms that stand above for the first time.
+func (t *text) words() {
+	terms := t.glossary.Explain(t.said.String())
+	if len(terms) > 0 {
+		t.para("Words: ", "%s", prose.Meanings(terms))
+	}
+	t.said.Reset()
 }
 
 // para prints a wrapped paragraph; its further lines are indented by as much as its label takes.
@@ -55,11 +69,13 @@ func (t *text) para(label, format string, args ...any) {
 	t.print(label + wrap(fmt.Sprintf(format, args...), t.o.Width-len(label), indent))
 }
 
+const boldOn, boldOff = "\x1b[1m", "\x1b[0m"
+
 func (t *text) bold(s string) string {
 	if !t.o.Color {
 		return s
 	}
-	return "\x1b[1m" + s + "\x1b[0m"
+	return boldOn + s + boldOff
 }
 
 // Text prints the report for people: the recommendation first, then every ladder with its table and verdict.
@@ -70,9 +86,11 @@ func (r Report) Text(w io.Writer, o Options) error {
 	t.print("")
 	t.header(r)
 	t.axes(r)
+	t.words()
 	for _, l := range r.Ladders {
 		t.print("")
 		t.ladder(l)
+		t.words()
 	}
 	t.print("")
 	t.legends(r)
@@ -230,10 +248,21 @@ func (l Ladder) headline() string {
 		return v.Outraced.after(v.Screening)
 	}
 	rank := "no rank yet"
-	if v.RecommendedRank != nil {
-		rank = fmt.Sprintf("rank %d", *v.RecommendedRank)
+	switch {
+	case v.Code == plateau.ReasonDiverged:
+		rank = "no rank works"
+	case v.RecommendedRank != nil:
+		rank = fmt.Sprintf("%srank %d", AtLeast(v.State), *v.RecommendedRank)
 	}
 	return fmt.Sprintf("%s%s%s: %s", v.State, probability(v), v.over(), rank)
+}
+
+// AtLeast is what stands before the rank of a state that a larger one may follow.
+func AtLeast(s plateau.State) string {
+	if s == plateau.StateStillImproving {
+		return "at least "
+	}
+	return ""
 }
 
 func (t *text) verdict(l Ladder) {
@@ -324,7 +353,7 @@ func (c Conditions) String() string {
 	}
 	tokens := c.untrained
 	if c.Tokens > 0 {
-		tokens = count(c.Tokens) + " tokens seen per trial"
+		tokens = count(c.Tokens) + " supervised tokens seen per trial"
 	}
 	epochs := ""
 	if c.Epochs > 0 {

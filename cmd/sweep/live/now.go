@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ranksweep/ranksweep/store"
@@ -24,7 +25,7 @@ const (
 // now says what goes on, given the steps of the trials that run.
 func (v *view) now(ctx context.Context, points map[trial.ID][]store.PointRow) (page.Now, error) {
 	r := v.made.Report()
-	state, line, err := v.server.config.Working(ctx, v.snapshot.Sweep, v.done)
+	state, line, err := v.server.config.Working(ctx, v.snapshot.Sweep, len(v.snapshot.Ladders) > 0 && v.decision.Done)
 	if err != nil {
 		return page.Now{}, err
 	}
@@ -32,20 +33,28 @@ func (v *view) now(ctx context.Context, points map[trial.ID][]store.PointRow) (p
 	if len(v.snapshot.Ladders) == 0 {
 		n.Lines = append(n.Lines, "its model and data have not been read yet")
 	}
-	var speed float64 // steps per second of all that run
+	left := map[trial.ID]time.Duration{}
+	seen := map[trial.ID]bool{}
 	eachTrial(v.snapshot, func(l *sweep.Ladder, rank int, t *sweep.TrialFacts) {
-		if t.State() != sweep.TrialRunning || err != nil || len(n.Running) >= shownTrials {
+		if seen[t.Trial.ID] || t.State() != sweep.TrialRunning || err != nil {
 			return
 		}
-		var running page.Running
-		running, err = v.running(l, rank, t, points[t.Trial.ID], state == stateRunning)
-		n.Running = append(n.Running, running)
-		speed += speedOf(points[t.Trial.ID]).steps
+		seen[t.Trial.ID] = true
+		if d, ok := speedOf(points[t.Trial.ID]).Left(t.Trial.Spec().TotalSteps() - t.LastStep); ok {
+			left[t.Trial.ID] = d
+		}
+		if len(n.Running) >= shownTrials {
+			return
+		}
+		var shown page.Running
+		shown, err = v.running(ctx, l, rank, t, points[t.Trial.ID], state == stateRunning)
+		n.Running = append(n.Running, shown)
 	})
 	if err != nil {
 		return n, err
 	}
-	v.count(&n, r, speed)
+	v.jobs = max(v.jobs, len(seen))
+	v.count(&n, left)
 	v.strips(&n, r)
 	return n, nil
 }
@@ -53,46 +62,23 @@ func (v *view) now(ctx context.Context, points map[trial.ID][]store.PointRow) (p
 // stateRunning is the state of a sweep that a coordinator works on.
 const stateRunning = "running"
 
-// count says how many trials are over, of at most how many, and how long the others take at most. Trials of ladders that have a verdict
-// are not to come any more, but those of a reference may be.
-func (v *view) count(n *page.Now, r report.Report, speed float64) {
-	finished, steps := n.State == "finished", 0
-	eachTrial(v.snapshot, func(l *sweep.Ladder, rank int, t *sweep.TrialFacts) {
-		scout := slices.ContainsFunc(l.Scouts, func(s sweep.TrialFacts) bool { return s.Trial.ID == t.Trial.ID })
-		if v.snapshot.Sweep.Strategy == sweep.StrategyCurve && !scout {
-			return
-		}
-		decided := l.Index < len(r.Ladders) && r.Ladders[l.Index].Verdict.State != plateau.StateRunning && rank > 0
-		switch state := t.State(); {
-		case state.Over():
-			n.Over++
-			n.Most++
-		case state == sweep.TrialRunning, !decided && !finished:
-			n.Most++
-			steps += max(0, t.Trial.Spec().TotalSteps()-t.LastStep)
-		}
+// count says how many trials are over, of at most how many, and how long the others take.
+func (v *view) count(n *page.Now, left map[trial.ID]time.Duration) {
+	d := v.decision
+	o := sweep.Foresee(v.snapshot, sweep.Going{
+		Verdicts: d.Verdicts, References: d.References, Left: left, Jobs: v.jobs,
+		Busy: func(i int) map[int]bool { return v.snapshot.Ladders[i].Busy(d.Ahead) },
 	})
+	n.Over, n.Most = o.Over, o.Of
 	if n.State != stateRunning {
 		return
 	}
-	if speed > 0 {
-		left := time.Duration(float64(steps) / speed * float64(time.Second))
-		n.Lines = append(n.Lines, fmt.Sprintf("At most %s left at the speed of now: a verdict may come sooner.", rounded(left)))
+	if text := report.Left(o); text != "" {
+		n.Lines = append(n.Lines, strings.ToUpper(text[:1])+text[1:]+": a verdict may come before the last rank.")
 	}
 	if limit := v.snapshot.Sweep.Limits.Time; limit > 0 {
 		n.Lines = append(n.Lines, fmt.Sprintf("limits.time: %s of %s worked.", report.Duration(v.snapshot.Sweep.Elapsed), report.Duration(limit)))
 	}
-}
-
-// rounded leaves out what nobody can foresee.
-func rounded(d time.Duration) string {
-	switch {
-	case d > time.Hour:
-		return report.Duration(d.Round(time.Minute))
-	case d > 5*time.Minute:
-		return report.Duration(d.Round(10 * time.Second))
-	}
-	return report.Duration(d.Round(time.Second))
 }
 
 // strips shows ladders as their ranks in a row.
@@ -164,7 +150,8 @@ func stripRank(l report.Ladder, rung sweep.Rung, working bool) page.StripRank {
 }
 
 // running describes a trial that runs, or was left when its coordinator ended.
-func (v *view) running(l *sweep.Ladder, rank int, t *sweep.TrialFacts, points []store.PointRow, working bool) (page.Running, error) {
+func (v *view) running(ctx context.Context, l *sweep.Ladder, rank int, t *sweep.TrialFacts, points []store.PointRow, working bool,
+) (page.Running, error) {
 	attempt := t.Attempts[len(t.Attempts)-1]
 	out := page.Running{
 		ID: t.Trial.ID, Title: v.title(l, rank, t), State: stateRunning, Step: t.LastStep, Steps: t.Trial.Spec().TotalSteps(),
@@ -177,11 +164,10 @@ func (v *view) running(l *sweep.Ladder, rank int, t *sweep.TrialFacts, points []
 	stepped := len(points) > 0 && points[len(points)-1].Attempt == attempt.Number
 	switch {
 	case !working:
-		alive, err := trial.WorkerAlive(dir)
-		if err != nil {
+		var err error
+		if out.State, err = v.server.config.Abandoned(ctx, t); err != nil {
 			return out, err
 		}
-		out.State = map[bool]string{true: "running without coordinator", false: "interrupted"}[alive]
 	case attempt.LastSeq < 2: // the first event says that it started, the second that its step is compiled
 		out.State = "compiling"
 	case !stepped:
@@ -219,42 +205,23 @@ func facts(t *sweep.TrialFacts, points []store.PointRow, step, steps int) []page
 	if n := len(t.Evaluations); n > 0 {
 		out = append(out, page.Fact{Name: "val_loss", Value: fmt.Sprintf("%.4f at step %d", t.Evaluations[n-1].ValLoss, t.Evaluations[n-1].Step)})
 	}
-	if s := speedOf(points); s.steps > 0 {
-		left := time.Duration(float64(max(0, steps-step)) / s.steps * float64(time.Second))
-		out = append(out, page.Fact{Name: "speed", Value: report.Count(int64(s.tokens)) + " tok/s"})
-		out = append(out, page.Fact{Name: "left", Value: rounded(left)})
+	speed := speedOf(points)
+	if left, ok := speed.Left(steps - step); ok {
+		out = append(out, page.Fact{Name: "speed", Value: report.Count(int64(speed.Tokens)) + " tok/s"})
+		out = append(out, page.Fact{Name: "left", Value: report.Foreseen(left)})
 	}
 	return out
 }
 
-// speed is how fast a trial goes.
-type speed struct{ steps, tokens float64 } // per second
-
-// speedWindow is how far back it looks: long enough to smooth, short enough to follow a busy machine. The bars of sweep run use the same.
-const speedWindow = 20 * time.Second
-
-// speedOf measures over the newest attempt's last steps, on the wall: evaluations and checkpoints count. It is 0 before two steps.
-func speedOf(points []store.PointRow) speed {
-	n := len(points)
-	if n < 2 {
-		return speed{}
-	}
-	last := points[n-1]
-	first := last
-	for _, p := range slices.Backward(points[:n-1]) {
-		if p.Attempt != last.Attempt {
-			break
-		}
-		first = p
-		if last.At.Sub(first.At) >= speedWindow {
-			break
+// speedOf is that of the newest attempt.
+func speedOf(points []store.PointRow) sweep.Speed {
+	var passed []sweep.Passed
+	for _, p := range points {
+		if p.Attempt == points[len(points)-1].Attempt {
+			passed = append(passed, sweep.Passed{At: p.At, Step: p.Step, Tokens: p.Tokens})
 		}
 	}
-	seconds := last.At.Sub(first.At).Seconds()
-	if seconds <= 0 {
-		return speed{}
-	}
-	return speed{float64(last.Step-first.Step) / seconds, float64(last.Tokens-first.Tokens) / seconds}
+	return sweep.SpeedOf(passed)
 }
 
 // memory is a trial's peak beside what it may use: limits.memory, else what the machine has, where trials use that.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +33,8 @@ type Config struct {
 	List func(context.Context) (header []string, sweeps []page.Listed, err error)
 	// Working tells what becomes of a sweep, and a line about who works on it or how to go on.
 	Working func(ctx context.Context, s sweep.Info, finished bool) (state, line string, err error)
+	// Abandoned tells what becomes of a running trial of a sweep that no coordinator works on.
+	Abandoned func(ctx context.Context, t *sweep.TrialFacts) (string, error)
 }
 
 // Server serves pages. Handler and Serve start nothing that outlives their requests.
@@ -199,9 +202,23 @@ func (s *Server) drop(v *view) {
 	delete(s.views, v.name)
 }
 
-// Warm reads the latest sweep, so that its page opens at once. What goes wrong the page itself will say.
+// warmTrials is how many trials are read beforehand: 10,000 take 0.8 s of a core (experiments/LOG.md 2026-11-29).
+const warmTrials = 30_000
+
+// Warm reads the latest sweep, and then the latest of those that take long to read, so that their pages open at once. What goes wrong the
+// page itself will say.
 func (s *Server) Warm(ctx context.Context) {
-	if info, err := s.config.DB.Find(ctx, ""); err == nil {
-		_, _ = s.view(info.Name).look(ctx)
+	sweeps, err := s.config.DB.List(ctx)
+	if err != nil || len(sweeps) == 0 {
+		return
+	}
+	_, _ = s.view(sweeps[len(sweeps)-1].Name).look(ctx)
+	room := warmTrials - sweeps[len(sweeps)-1].Trials
+	for _, older := range slices.Backward(sweeps[:len(sweeps)-1]) {
+		if older.Trials <= largeSweep || older.Trials > room {
+			continue
+		}
+		room -= older.Trials
+		_, _ = s.view(older.Name).look(ctx)
 	}
 }

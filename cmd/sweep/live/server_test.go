@@ -69,6 +69,7 @@ func newScene(t *testing.T, name string, alphas []float64, adjust func(*Config))
 		Working: func(_ context.Context, _ sweep.Info, finished bool) (string, string, error) {
 			return map[bool]string{true: "finished", false: stateRunning}[finished], "a line", nil
 		},
+		Abandoned: func(context.Context, *sweep.TrialFacts) (string, error) { return "left behind", nil },
 	}
 	if adjust != nil {
 		adjust(&c)
@@ -195,6 +196,31 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestWarm: the latest sweep is read beforehand, and so is an older one that takes long to read.
+func TestWarm(t *testing.T) {
+	t.Parallel()
+	alphas := make([]float64, 200) // of 6 trials each
+	for i := range alphas {
+		alphas[i] = float64(i + 1)
+	}
+	s := newScene(t, "large", alphas, nil)
+	for _, name := range []string{"small", "latest"} {
+		id, err := s.writer.CreateSweep(t.Context(), sweeptest.Info(name, 0, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.writer.Register(t.Context(), id, sweeptest.Registration([]float64{1}, []int{1, 2}, []int64{0, 1})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.server.Warm(t.Context())
+	for name, want := range map[string]bool{"large": true, "small": false, "latest": true} {
+		if read := s.server.view(name).parts != nil; read != want {
+			t.Errorf("%s was read beforehand: %t, want %t", name, read, want)
+		}
+	}
+}
+
 // TestNow: what a page says goes on is what the facts say.
 func TestNow(t *testing.T) {
 	t.Parallel()
@@ -209,7 +235,8 @@ func TestNow(t *testing.T) {
 	for _, want := range []string{
 		"<strong>1 of at most 6 trials</strong>", "a line</p>", "rank 1, seed 1 <span class=\"chip\">running</span>", "3 of 4</dd>",
 		"4.6250</dd>", "4.8125 at step 3", "250 tok/s", "peak 120 MiB, predicted 90 MiB, of 128 MiB (limits.memory)", `class="high"`,
-		"At most ", `<li class="running" title="1/2 done, running">`, `<li class="pending" title="not begun">`,
+		" left: a verdict may come before the last rank.", `<li class="running" title="1/2 done, running">`,
+		`<li class="pending" title="not begun">`,
 		"&lt;script&gt;alert(1)&lt;/script&gt;\u241b[31m",
 	} {
 		if !strings.Contains(body, want) {

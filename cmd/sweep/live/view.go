@@ -29,10 +29,12 @@ type view struct {
 	pace     pace // of all
 	reported pace // of the report's parts
 	snapshot sweep.Snapshot
+	decider  sweep.Decider
+	decision sweep.Decision // on the snapshot
+	jobs     int            // trials that ran at the same time
 	losses   map[trial.ID][]trial.StepTrainLoss
 	open     map[trial.ID]bool // whose attempt had not ended when last seen
 	made     page.Parts
-	done     bool        // nothing is left to train
 	report   []page.Part // without the part on what goes on
 	parts    []page.Part
 }
@@ -77,7 +79,7 @@ func (v *view) look(ctx context.Context) ([]page.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	part, err := page.NowPart(now)
+	part, err := v.made.Now(now)
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +95,16 @@ func (v *view) large() bool {
 	return n > largeSweep
 }
 
-// read brings the facts up to date.
-func (v *view) read(ctx context.Context) (err error) {
+// read brings the facts up to date, and what they say.
+func (v *view) read(ctx context.Context) error {
+	if err := v.readFacts(ctx); err != nil {
+		return err
+	}
+	v.decision = v.decider.Decide(v.snapshot, nil, sweep.Capacity{Jobs: 1})
+	return nil
+}
+
+func (v *view) readFacts(ctx context.Context) (err error) {
 	db := v.server.config.DB
 	if v.parts != nil {
 		v.snapshot, err = db.Refresh(ctx, v.snapshot)
@@ -152,7 +162,7 @@ func trainLosses(rows []store.PointRow) []trial.StepTrainLoss {
 // makeReport makes the parts of the report. Those that take long to make or to draw wait in a large sweep until they are asked for.
 func (v *view) makeReport(ctx context.Context) ([]page.Part, error) {
 	db, id, large := v.server.config.DB, v.snapshot.Sweep.ID, v.large()
-	beside := page.Beside{TrainLosses: v.losses}
+	beside := page.Beside{Verdicts: v.decision.Verdicts, TrainLosses: v.losses}
 	var err error
 	if beside.Environments, err = db.Environments(ctx, id); err != nil {
 		return nil, err
@@ -165,10 +175,6 @@ func (v *view) makeReport(ctx context.Context) ([]page.Part, error) {
 	if v.made, err = page.NewParts(v.snapshot, beside); err != nil {
 		return nil, err
 	}
-	// A verdict leaves nothing to train but what runs and a reference, of which only Conclude knows.
-	reference := func(l sweep.Ladder) bool { return len(l.Reference) > 0 }
-	v.done = v.made.Report().Recommendation.Final && len(v.open) == 0 &&
-		(!slices.ContainsFunc(v.snapshot.Ladders, reference) || sweep.Conclude(v.snapshot).Done)
 	var parts []page.Part
 	for _, name := range []string{page.PartAnswer, page.PartAxes, page.PartLadders, page.PartTrials, page.PartRan} {
 		how := v.made.Make

@@ -93,7 +93,7 @@ func (p Parts) Make(id string) (Part, error) {
 	case PartAnswer:
 		v = p.b.answer()
 	case PartAxes:
-		axes := view{Axes: p.b.axes(), Parallel: p.b.parallel()}
+		axes := p.b.axesView()
 		if len(axes.Axes) == 0 && axes.Parallel == nil {
 			return newPart(id, ""), nil
 		}

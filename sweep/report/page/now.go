@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -18,6 +19,7 @@ type Now struct {
 	Unshown  int // ladders
 	Running  []Running
 	Warnings []string
+	Terms    []report.Term // that its part explains
 }
 
 // Share is how much of the sweep is over at least, in percent.
@@ -112,13 +114,10 @@ func lossByStep(r Running) *chart {
 	return out
 }
 
-// NowPart makes the part that says what goes on.
-func NowPart(n Now) (Part, error) {
-	t, err := parse()
-	if err != nil {
-		return Part{}, err
-	}
-	return Parts{t: t}.make(PartNow, PartNow, n)
+// Now makes the part that says what goes on.
+func (p Parts) Now(n Now) (Part, error) {
+	n.Terms = explain(p.b.glossary(), n)
+	return p.make(PartNow, PartNow, n)
 }
 
 // Listed is a sweep in the list of sweeps.

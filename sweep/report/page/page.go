@@ -29,6 +29,7 @@ var script string
 
 // Beside is what a page shows that a snapshot does not have. All of it may be missing.
 type Beside struct {
+	Verdicts     []plateau.Verdict // what the snapshot says, where that is known already
 	TrainLosses  map[trial.ID][]trial.StepTrainLoss
 	Updates      map[trial.ID][]trial.ModuleUpdate
 	Environments []trial.Environment
@@ -61,10 +62,15 @@ type builder struct {
 	report   report.Report
 	curves   map[trial.ID]Curve
 	hues     hues
+	told     report.Glossary // by the first section
 }
 
 func newBuilder(s sweep.Snapshot, beside Beside) *builder {
-	b := &builder{snapshot: s, beside: beside, report: report.Build(s), curves: newCurves(s, beside.TrainLosses)}
+	verdicts := beside.Verdicts
+	if verdicts == nil {
+		verdicts = sweep.Conclude(s).Verdicts
+	}
+	b := &builder{snapshot: s, beside: beside, report: report.BuildOn(s, verdicts), curves: newCurves(s, beside.TrainLosses)}
 	b.hues = hues{math.Inf(1), math.Inf(-1)}
 	for _, l := range b.report.Ladders {
 		for _, r := range l.Rungs {
@@ -72,6 +78,9 @@ func newBuilder(s sweep.Snapshot, beside Beside) *builder {
 			b.hues = hues{min(b.hues.lo, at), max(b.hues.hi, at)}
 		}
 	}
+	g := report.NewGlossary()
+	b.answerOf(g)
+	b.told = *g
 	return b
 }
 
@@ -85,8 +94,10 @@ type view struct {
 	Answer   answer
 	Axes     []axisView
 	Parallel *parallel
+	OfAxes   []report.Term // that the section on axes explains
 	Ladders  []ladderView
-	Drawn    int // ladders with charts
+	Terms    []report.Term // of the ladders
+	Drawn    int           // ladders with charts
 	Undrawn  int
 	Legends  []report.Line
 	Samples  *samplesView
@@ -98,12 +109,14 @@ type view struct {
 type answer struct {
 	report.Lead
 	Rank     string // empty while there is none
+	AtLeast  string // before it
 	State    plateau.State
 	Chance   string
 	Final    bool
 	Up, Down int // ranks of the neighbours
 	Chart    *chart
 	Header   []report.Line
+	Terms    []report.Term
 }
 
 type ladderView struct {
@@ -134,7 +147,9 @@ func (b *builder) view() (view, error) {
 	v.Title, v.Policy = b.report.Sweep, policy(script)
 	// Our own files, and JSON in which nothing ends an element.
 	v.Style, v.Script, v.Data = template.CSS(style), template.JS(script), template.JS(data)
-	v.Answer, v.Axes, v.Parallel, v.Trials, v.Ran = b.answer(), b.axes(), b.parallel(), b.trials(), b.ran()
+	v.Answer, v.Trials, v.Ran = b.answer(), b.trials(), b.ran()
+	axes := b.axesView()
+	v.Axes, v.Parallel, v.OfAxes = axes.Axes, axes.Parallel, axes.OfAxes
 	v.Samples = newSamplesView(b.beside.Samples)
 	return v, nil
 }
@@ -150,7 +165,15 @@ func (b *builder) ladders() (view, error) {
 		}
 		v.Ladders = append(v.Ladders, of)
 	}
+	v.Terms = explain(b.glossary(), v.Ladders...)
 	return v, nil
+}
+
+// axesView is the view of the axes alone.
+func (b *builder) axesView() view {
+	v := view{Axes: b.axes(), Parallel: b.parallel()}
+	v.OfAxes = explain(b.glossary(), v.Axes...)
+	return v
 }
 
 // data is the report's JSON with the curves in it.
@@ -171,11 +194,14 @@ func (b *builder) data() ([]byte, error) {
 	return []byte(visibleJSON(escaped.String())), nil
 }
 
-func (b *builder) answer() answer {
+func (b *builder) answer() answer { return b.answerOf(report.NewGlossary()) }
+
+// answerOf is the answer with its terms out of a glossary.
+func (b *builder) answerOf(g *report.Glossary) answer {
 	rec := b.report.Recommendation
 	a := answer{Lead: b.report.Lead(), State: rec.State, Final: rec.Final, Header: b.report.Header()}
 	if a.Reaches != "" {
-		a.Rank = fmt.Sprint(*rec.Rank)
+		a.Rank, a.AtLeast = fmt.Sprint(*rec.Rank), report.AtLeast(rec.State)
 	}
 	if rec.Larger != nil {
 		a.Up = rec.Larger.Rank
@@ -190,6 +216,7 @@ func (b *builder) answer() answer {
 			a.Chance = report.Chance(*p)
 		}
 	}
+	a.Terms = explain(g, a)
 	return a
 }
 

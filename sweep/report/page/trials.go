@@ -15,6 +15,7 @@ type trialTable struct {
 	Columns []column
 	Rows    []row
 	Filters []filter
+	Terms   []report.Term
 }
 
 // shownRows is how many rows are shown at first. A browser takes seconds to lay out thousands; the others wait in a template element.
@@ -87,6 +88,7 @@ func (b *builder) trials() trialTable {
 		}
 	}
 	t.filter(len(axes), several)
+	t.Terms = explain(b.glossary(), t)
 	return t
 }
 

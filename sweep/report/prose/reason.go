@@ -28,8 +28,9 @@ func reason(v plateau.Verdict, f plateau.Finding) string {
 	minGain, ranks := threeDigits(v.MinGain), ranksText(f.Ranks)
 	switch f.Code {
 	case plateau.ReasonPlateau:
+		limit, upper := Apart(3, v.MinGain, f.Values...)
 		return fmt.Sprintf("%s %s less than min_gain %s over rank %d: upper %s %s at confidence %s",
-			ranks, does(f, "gains", "gain"), minGain, f.Over, either(len(f.Ranks), "bound", "bounds"), numbers(f.Values), threeDigits(f.Value))
+			ranks, does(f, "gains", "gain"), limit, f.Over, either(len(f.Ranks), "bound", "bounds"), List(upper), threeDigits(f.Value))
 	case plateau.ReasonLikelyPlateau:
 		probability := f.Value
 		if v.Probability != nil {
@@ -50,7 +51,9 @@ func reason(v plateau.Verdict, f plateau.Finding) string {
 		return fmt.Sprintf("%s %s worse than rank %d (gain %s) while the training loss keeps falling: larger ranks memorise",
 			ranks, does(f, "is", "are"), f.Over, numbers(f.Values))
 	case plateau.ReasonStillImproving:
-		return fmt.Sprintf("the last rank, %d, still gains %s over rank %d, at least min_gain %s", f.Ranks[0], interval(f.Gain), f.Over, minGain)
+		limit, gain := Apart(3, v.MinGain, f.Gain.Mean)
+		return fmt.Sprintf("the last rank, %d, still gains %s [%s, %s] over rank %d, at least min_gain %s",
+			f.Ranks[0], gain[0], threeDigits(*f.Gain.Lo), threeDigits(*f.Gain.Hi), f.Over, limit)
 	case plateau.ReasonOneRank:
 		return fmt.Sprintf("one rank, %d, cannot show whether a larger or smaller one pays", f.Ranks[0])
 	case plateau.ReasonNothingShared:
@@ -62,9 +65,10 @@ func reason(v plateau.Verdict, f plateau.Finding) string {
 		return fmt.Sprintf("rank %d gains nothing worth having over rank %d, but earlier ranks may: probability of a plateau %s",
 			f.Ranks[0], f.Over, threeDigits(f.Value))
 	case plateau.ReasonNotLikely:
+		needed, probability := Apart(3, f.Limit, f.Value)
 		return fmt.Sprintf("%s %s to gain less than min_gain %s over rank %d, so the climb stopped, but on one seed that has a "+
 			"probability of %s, and what is called likely needs %s",
-			ranks, does(f, "seems", "seem"), minGain, f.Over, threeDigits(f.Value), threeDigits(f.Limit))
+			ranks, does(f, "seems", "seem"), minGain, f.Over, probability[0], needed)
 	case plateau.ReasonOpen:
 		return fmt.Sprintf("rank %d gains %s over rank %d: that neither shows nor excludes a gain of min_gain %s",
 			f.Ranks[0], interval(f.Gain), f.Over, minGain)

@@ -1,7 +1,9 @@
 package prose
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +74,39 @@ func Significant(x float64, digits int) string {
 		return strconv.FormatFloat(x, 'f', 0, 64)
 	}
 	return text
+}
+
+// Apart prints a limit and values with so many significant digits, or with as many more as it takes for each value to stand on the side of
+// the limit where it is: 0.02491 is below 0.02493, though both round to 0.0249.
+func Apart(digits int, limit float64, values ...float64) (string, []string) {
+	write := func(v float64, more int) string { return Significant(v, digits+more) }
+	return ApartAs(write, write, limit, values...)
+}
+
+// ApartAs is Apart for numbers that are written otherwise, with so many more digits than usual.
+func ApartAs(writeLimit, write func(v float64, more int) string, limit float64, values ...float64) (string, []string) {
+	const most = 14 // with the usual ones it tells any two numbers apart
+	for more := 0; ; more++ {
+		bound := writeLimit(limit, more)
+		texts := make([]string, len(values))
+		apart := true
+		for i, v := range values {
+			texts[i] = write(v, more)
+			apart = apart && cmp.Compare(read(texts[i]), read(bound)) == cmp.Compare(v, limit)
+		}
+		if apart || more >= most {
+			return bound, texts
+		}
+	}
+}
+
+// read is the number that was printed.
+func read(text string) float64 {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return v
 }
 
 // duration prints 7200 seconds as 2h.

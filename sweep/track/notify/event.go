@@ -95,7 +95,7 @@ func failure(l sweep.Ladder, t *sweep.TrialFacts) (Event, bool) {
 	last := t.Attempts[len(t.Attempts)-1]
 	e := Event{
 		ID: fmt.Sprintf("%s/%s", Failure, last.ID), Event: Failure, At: last.LastAt, Ladder: l.Index + 1, Cell: report.Cell(l.Cell),
-		State: string(state), Trial: t.Trial.ID, Rank: t.Trial.Spec().LoRA.Rank, Seed: &t.Trial.Seed,
+		State: string(state), Trial: t.Trial.ID, Rank: t.Trial.Rank, Seed: &t.Trial.Seed,
 	}
 	if o := t.Final(); o != nil {
 		e.Error = o.Error
