@@ -172,7 +172,10 @@ func TestStatusSaysWhatToUse(t *testing.T) {
 		Sweep: "s", State: progressRunning, ElapsedSeconds: 60, Coordinator: &coordinator{Heartbeat: now.Add(-4 * time.Second), Alive: true},
 	}
 	for _, l := range []ladderStatus{
-		{State: "running"}, {State: "plateau"}, {State: "still_improving"}, {State: "inconclusive"},
+		{State: "running"},
+		{State: "plateau"},
+		{State: "still_improving"},
+		{State: "inconclusive"},
 		{State: "unstable", Code: plateau.ReasonDiverged},
 	} {
 		l.Number, l.RecommendedRank = len(s.Ladders)+1, 8
