@@ -74,9 +74,9 @@ func TestForesee(t *testing.T) {
 		},
 		"a curve is its scout's alone": {[]float64{16}, func(s *sweep.Snapshot) {
 			s.Sweep.Strategy = sweep.StrategyCurve
-			spec := s.Ladders[0].Rungs[4].Trials[0].Trial
-			spec.Spec.Train.Steps = 8
-			s.Ladders[0].Scouts = []sweep.TrialFacts{{Trial: trial.New(spec.Spec, spec.Base, spec.Data, spec.Backend)}}
+			scout := s.Ladders[0].Rungs[4].Trials[0].Trial.Trial()
+			scout.Spec.Train.Steps = 8
+			s.Ladders[0].Scouts = []sweep.TrialFacts{{Trial: trial.New(scout.Spec, scout.Base, scout.Data, scout.Backend).Brief()}}
 			finishRung(s, 1, slow(4.8)) // by another sweep
 		}, 0, 0, 1, 0, 8 * step, true},
 	} {
