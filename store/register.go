@@ -195,7 +195,8 @@ func upsertTrial(ctx context.Context, tx *sql.Tx, t trial.Brief) error {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO trial_specs (id, spec, base, data, backend) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET spec = excluded.spec WHERE spec <> excluded.spec`, t.ID, spec, t.Shared.Base, t.Shared.Data, t.Shared.Backend)
+		ON CONFLICT (id) DO UPDATE SET spec = excluded.spec WHERE spec <> excluded.spec`,
+		t.ID, spec, t.Shared.Base, t.Shared.Data, t.Shared.Backend)
 	if err != nil {
 		return fmt.Errorf("trial %s: %w", t.ID, err)
 	}

@@ -224,7 +224,9 @@ func (s Snapshot) Holds(r Registration) bool {
 	if s.Sweep.Backend != r.Backend || len(s.Ladders) != len(r.Ladders) {
 		return false
 	}
-	same := func(a, b *trial.ModelInfo, c, d *trial.CorpusInfo) bool { return reflect.DeepEqual(a, b) && reflect.DeepEqual(c, d) }
+	same := func(a, b *trial.ModelInfo, c, d *trial.CorpusInfo) bool {
+		return reflect.DeepEqual(a, b) && reflect.DeepEqual(c, d)
+	}
 	for i := range r.Ladders {
 		l, p := &s.Ladders[i], &r.Ladders[i]
 		// Mostly either side has the inputs of its ladder before, in the same memory, which is seen at once.

@@ -2,6 +2,7 @@
 //
 //   - Spec is everything that a person chose. New gives it an identity, the hash of its canonical JSON and of the fingerprints of its
 //     inputs, so that a trial survives restarts and a lost database, and is shared by sweeps.
+//   - Brief is a trial in few bytes: a large sweep holds hundreds of thousands, which share nearly everything.
 //   - Assignment is all that a worker is told, the spec.json of an attempt's folder; AttemptID names the attempt and its folder.
 //   - Event is one line of events.jsonl, the only channel from the worker; EventLog appends them, ReadEvents reads them. The lock on
 //     that file proves that a worker lives.
