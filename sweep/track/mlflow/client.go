@@ -79,6 +79,9 @@ func (c *client) call(ctx context.Context, path string, request, answer any) err
 		r.SetBasicAuth(c.credentials.Username, c.credentials.Password)
 	}
 	response, err := c.http.Do(r)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("the server does not answer")
+	}
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err // without the address, which the caller names
 	}

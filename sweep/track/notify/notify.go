@@ -107,6 +107,9 @@ func post(ctx context.Context, address string, body []byte) error {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(r)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("the webhook does not answer")
+	}
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err // without the address
 	}
