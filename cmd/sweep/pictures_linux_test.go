@@ -44,8 +44,9 @@ func TestPictures(t *testing.T) {
 	s.until(func(snapshot sweep.Snapshot) bool { return pictured(snapshot) }, run)
 	watch := watchOf(t, s.path("runs"), "quickstart")
 	watch = drawn(watch, tea.WindowSizeMsg{Width: 100, Height: 30}, watch.load(true)())
-	for range watch.data.trials { // to one that has a curve
-		if strings.Contains(strings.Join(watch.lines(), "\n"), "no loss yet") {
+	finished := regexp.MustCompile(`▸ .*  done `)
+	for range watch.data.trials { // to one that has a whole curve
+		if !finished.MatchString(strings.Join(watch.lines(), "\n")) {
 			watch = drawn(watch, tea.KeyPressMsg{Code: tea.KeyDown})
 		}
 	}
