@@ -58,7 +58,7 @@ func TestPictures(t *testing.T) {
 	live := openTab(t, address)
 	live.until(`document.querySelector("#connection").textContent === "live"`)
 	browsertest.Do(live.ctx, t, chromedp.Navigate(eval[string](live, `document.querySelector("#sweeps td a").href`)))
-	live.until(`document.querySelector("#now .trial svg") !== null`)
+	live.until(`document.querySelector("#connection").textContent === "live" && document.querySelector("#now .trial svg") !== null`)
 	eval[any](live, `document.querySelector("#now").scrollIntoView()`)
 	live.picture("live", 1280, 900, "light")
 	live.picture("live-phone", 390, 844, "dark")
@@ -161,7 +161,7 @@ func paletted(shot image.Image) *image.Paletted {
 	var palette color.Palette
 	for _, c := range byCount {
 		near := func(o color.RGBA) bool { return apart(c.R, o.R)+apart(c.G, o.G)+apart(c.B, o.B) < 16 }
-		if len(palette) < 256 && !slices.ContainsFunc(chosen, near) {
+		if len(palette) < 16 || len(palette) < 256 && !slices.ContainsFunc(chosen, near) {
 			chosen, palette = append(chosen, c), append(palette, c)
 		}
 	}
