@@ -44,8 +44,9 @@ func TestPictures(t *testing.T) {
 	s.until(func(snapshot sweep.Snapshot) bool { return pictured(snapshot) }, run)
 	watch := watchOf(t, s.path("runs"), "quickstart")
 	watch = drawn(watch, tea.WindowSizeMsg{Width: 100, Height: 30}, watch.load(true)())
-	for range watch.data.trials { // to one that has a curve
-		if strings.Contains(strings.Join(watch.lines(), "\n"), "no loss yet") {
+	finished := regexp.MustCompile(`▸ .*  done `)
+	for range watch.data.trials { // to one that has a whole curve
+		if !finished.MatchString(strings.Join(watch.lines(), "\n")) {
 			watch = drawn(watch, tea.KeyPressMsg{Code: tea.KeyDown})
 		}
 	}
@@ -57,7 +58,7 @@ func TestPictures(t *testing.T) {
 	live := openTab(t, address)
 	live.until(`document.querySelector("#connection").textContent === "live"`)
 	browsertest.Do(live.ctx, t, chromedp.Navigate(eval[string](live, `document.querySelector("#sweeps td a").href`)))
-	live.until(`document.querySelector("#now .trial svg") !== null`)
+	live.until(`document.querySelector("#connection").textContent === "live" && document.querySelector("#now .trial svg") !== null`)
 	eval[any](live, `document.querySelector("#now").scrollIntoView()`)
 	live.picture("live", 1280, 900, "light")
 	live.picture("live-phone", 390, 844, "dark")
@@ -160,7 +161,7 @@ func paletted(shot image.Image) *image.Paletted {
 	var palette color.Palette
 	for _, c := range byCount {
 		near := func(o color.RGBA) bool { return apart(c.R, o.R)+apart(c.G, o.G)+apart(c.B, o.B) < 16 }
-		if len(palette) < 256 && !slices.ContainsFunc(chosen, near) {
+		if len(palette) < 16 || len(palette) < 256 && !slices.ContainsFunc(chosen, near) {
 			chosen, palette = append(chosen, c), append(palette, c)
 		}
 	}
