@@ -294,7 +294,7 @@ func checkSorting(ctx context.Context, t *testing.T) {
 func checkParallel(ctx context.Context, t *testing.T) {
 	t.Helper()
 	on := func(percent int) int {
-		return browsertest.Eval[int](ctx, t, fmt.Sprintf(`(() => { const r = document.querySelector(".best input"); r.value = %d;
+		return browsertest.Eval[int](ctx, t, fmt.Sprintf(`(() => { const r = document.querySelector(".leading input"); r.value = %d;
 			r.dispatchEvent(new Event("input", {bubbles: true})); return document.querySelectorAll(".combination.on").length; })()`, percent))
 	}
 	few, all := on(20), on(100)

@@ -107,7 +107,9 @@ func lossByStep(r Running) *chart {
 	out.line(training, shape{Class: "thread strong", Title: "training"})
 	out.line(validation, shape{Class: "validation", Title: "validation"})
 	for _, p := range validation {
-		out.dot(p.x, p.y, shape{Class: "center", Title: fmt.Sprintf("validation at step %.0f: %.4f", p.x, p.y)})
+		if p.y <= out.y.hi {
+			out.dot(p.x, p.y, shape{Class: "center", Title: fmt.Sprintf("validation at step %.0f: %.4f", p.x, p.y)})
+		}
 	}
 	out.Keys = []key{{"line", "--c:var(--soft)", "training"}, {"line", "--c:var(--accent)", "validation"}}
 	out.Alt = fmt.Sprintf("Training and validation loss of %s up to step %d of %d.", r.Title, r.Step, r.Steps)

@@ -23,7 +23,7 @@
   // The best share of the combinations stands out.
   const parallels = () => {
     for (const figure of document.querySelectorAll(".parallel")) {
-      const control = figure.querySelector(".best");
+      const control = figure.querySelector(".leading");
       const range = control.querySelector("input");
       const show = () => {
         control.querySelector("output").textContent = range.value + " %";
