@@ -25,11 +25,12 @@ func (d *DB) backup(ctx context.Context, path string) (err error) {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, fs.ErrExist)
 	}
-	temp := path + ".tmp"
-	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	if err := os.RemoveAll(temp); err != nil { // a crash's remains
+	dir, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	temp := filepath.Join(dir, "sweep.db")
 	from := openUnwritable(d.path, url.Values{}) // VACUUM INTO counts as writing where _query_only is set
 	_, err = from.ExecContext(ctx, "VACUUM INTO ?", temp)
 	if err := errors.Join(err, from.Close()); err != nil {
