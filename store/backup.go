@@ -22,8 +22,10 @@ func (d *DB) Backup(ctx context.Context, path string) error {
 }
 
 func (d *DB) backup(ctx context.Context, path string) (err error) {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, fs.ErrExist)
+	if _, err := os.Lstat(path); err == nil {
+		return fs.ErrExist
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
 	if err != nil {
@@ -39,7 +41,7 @@ func (d *DB) backup(ctx context.Context, path string) (err error) {
 	if err := syncFile(temp); err != nil {
 		return err
 	}
-	if err := os.Link(temp, path); err != nil { // unlike a rename it never replaces a file
+	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
 	return trial.SyncFolder(filepath.Dir(path))
