@@ -159,7 +159,8 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))
 	}
 	if (a.output == "md" || a.output == "html") && !slices.Contains([]string{"report", "run", "resume", "confirm", "samples"}, cmd.Name()) {
-		return usagef("-o %s: only reports have that form: use it with sweep report", a.output) // now, not after hours of training
+		// Now, not after hours of training.
+		return usagef("-o %s: only reports and, as md, samples have that form: use it with sweep report", a.output)
 	}
 	return nil
 }

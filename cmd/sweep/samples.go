@@ -45,7 +45,8 @@ func newSamplesCommand(a *app) *cobra.Command {
 Each takes the likeliest token at every step (greedy decoding), until it ends its answer or has written --max-new-tokens.
 
 Prompts are those of the first validation rows: what stands before the first answer, as the model's chat template writes it with
-its generation prompt. Text has no prompt; there the first half of a document is one. --prompt asks something else, which becomes a
+its generation prompt. Text has no prompt; there the first half of the
+row's longest piece of a document is one. --prompt asks something else, which becomes a
 user's message where the training rows are conversations.
 
 The adapter is that of the recommended rank, in the recommended ladder, of the seed with the lowest val_loss. --rank takes others

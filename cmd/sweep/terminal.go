@@ -48,10 +48,10 @@ func terminalText(s string) string {
 	return b.String() + printable(s[from:])
 }
 
-// forPeople makes text printable where w is a terminal.
+// forPeople makes text printable where w is a terminal, and breaks its lines at spaces.
 func forPeople(w io.Writer, text string) string {
 	if isTerminal(w) {
-		return printable(text)
+		return wrapLines(printable(text), columnsOf(w))
 	}
 	return text
 }

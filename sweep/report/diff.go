@@ -69,7 +69,7 @@ type DiffRank struct {
 	CostB      Cost             `json:"cost_b"`
 	// Memory and time are nil where one of the two was not measured, or on another kind of memory.
 	PeakBytes         *int64   `json:"peak_bytes_difference"`
-	PeakMeasurable    bool     `json:"peak_bytes_measurable"` // the seeds of the two do not overlap
+	PeakMeasurable    bool     `json:"peak_bytes_measurable"` // the seeds of the two, at least two, do not overlap
 	TrainSeconds      *float64 `json:"train_seconds_difference"`
 	SecondsMeasurable bool     `json:"train_seconds_measurable"`
 }
@@ -206,12 +206,13 @@ func diffRank(a, b Rung, confidence float64) DiffRank {
 	a.ValLoss, b.ValLoss = &plateau.Interval{Mean: out.ValLossA}, &plateau.Interval{Mean: out.ValLossB}
 	out.Difference = pairedDifference(b, a, confidence)
 	out.CostA, out.CostB = cost(a.Trials), cost(b.Trials)
+	several := len(a.Trials) > 1 // one value of each always differs
 	sameMemory := (out.CostA.PeakDeviceBytes == nil) == (out.CostB.PeakDeviceBytes == nil)
 	if from, to := out.CostA.peak(), out.CostB.peak(); sameMemory && from != nil && to != nil {
-		out.PeakBytes, out.PeakMeasurable = new(*to-*from), out.CostA.peaks().apart(out.CostB.peaks())
+		out.PeakBytes, out.PeakMeasurable = new(*to-*from), several && out.CostA.peaks().apart(out.CostB.peaks())
 	}
 	if from, to := out.CostA.TrainSeconds, out.CostB.TrainSeconds; from != nil && to != nil {
-		out.TrainSeconds, out.SecondsMeasurable = new(*to-*from), out.CostA.seconds.apart(out.CostB.seconds)
+		out.TrainSeconds, out.SecondsMeasurable = new(*to-*from), several && out.CostA.seconds.apart(out.CostB.seconds)
 	}
 	return out
 }

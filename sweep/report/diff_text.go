@@ -27,7 +27,8 @@ func (d Diff) Text(w io.Writer, o Options) error {
 	t.print("")
 	t.para("", "A and B are the means of val_loss over the seeds that both have finished, in nats per token. The interval holds their "+
 		"difference with %s %% confidence (Student's t over the seeds, each paired with itself); one seed gives none. \"better\" names a sweep "+
-		"where the whole interval is on its side. \"within noise\": the seeds of the two overlap.", number(100*d.Confidence))
+		"where the whole interval is on its side. \"within noise\": the seeds of the two overlap, or there is one seed.",
+		number(100*d.Confidence))
 	for _, side := range d.sides() {
 		t.print("")
 		t.para(side.name+": ", "%s", side.Recommendation.Summary)

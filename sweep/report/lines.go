@@ -101,6 +101,9 @@ func (r Report) next() string {
 			"trial again. Or stay: %s.", v.Next.Rank, cmp.Or(r.grid, "GRID.yaml"), export)
 	case v.State == plateau.StateLikelyPlateau && r.Rule.Stop == plateau.StopLikely && len(r.Seeds) > 1:
 		return fmt.Sprintf("Next: %s; sweep confirm %s trains seeds that may make it certain.", export, r.Sweep)
+	case v.State == plateau.StateInconclusive && slices.Contains(v.AdviceCodes, plateau.AdviseSeeds):
+		return fmt.Sprintf("Next: give the grid more seeds, as many as the advice says, and another name, and go on with sweep run %s, which "+
+			"trains no finished trial again.", cmp.Or(r.grid, "GRID.yaml"))
 	case v.State == plateau.StateInconclusive:
 		return ""
 	}

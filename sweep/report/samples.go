@@ -190,10 +190,13 @@ func (t *text) quote(label string, columns int, lines []string) {
 }
 
 // laid breaks text into lines of at most so many columns.
-func laid(text string, columns int) []string {
-	text = strings.TrimRight(strings.Trim(strings.ReplaceAll(text, "\t", "    "), "\n"), " \n")
-	if strings.TrimSpace(text) == "" {
+func laid(written string, columns int) []string {
+	text := strings.TrimRight(strings.Trim(strings.ReplaceAll(written, "\t", "    "), "\n"), " \n")
+	switch {
+	case written == "":
 		return []string{"(nothing)"}
+	case strings.TrimSpace(text) == "":
+		return []string{"(white space)"}
 	}
 	return strings.Split(ansi.Wrap(text, max(columns, 8), ""), "\n")
 }
