@@ -176,8 +176,18 @@ func (a *app) startTracking(ctx context.Context, db *store.DB, s sweep.Info, out
 		following.Go(func() {
 			own := f
 			own.Name = notify.Name(target)
-			own.Sink = notify.Sink{Target: target, Notices: db.Notices(s.ID, target), Encode: encodeEvent}
-			if unsent, err := own.Follow(running, kill); err != nil {
+			sink := &notify.Sink{
+				Target: target, Notices: db.Notices(s.ID, target), Encode: encodeEvent, Ending: func() bool { return running.Err() != nil },
+				Refused: func(e notify.Event, err error) {
+					own.Say("warning: %s: event %s: %v; the sweep goes on, and the event is tried again", own.Name, e.ID, err)
+				},
+			}
+			own.Sink = sink
+			unsent, err := own.Follow(running, kill)
+			if err == nil && unsent > 0 {
+				err = sink.Refusal()
+			}
+			if err != nil {
 				fail(own.Name, "event", unsent, err, "tried again when the sweep is resumed")
 			}
 		})
