@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/ranksweep/ranksweep/sweep/grid"
-	"github.com/ranksweep/ranksweep/sweep/track/notify"
 )
 
 // app holds what every command shares: the streams and the tool settings. Settings come from viper, in the order
@@ -146,14 +145,8 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	if a.executor, err = parseExecutor(v.GetString("executor")); err != nil {
 		return err
 	}
-	if a.trackers, err = parseTrackers(settingTexts(v, "track"), root); err != nil {
+	if err := a.configureTracking(v, cmd); err != nil {
 		return err
-	}
-	a.notify = settingTexts(v, "notify")
-	for _, target := range a.notify {
-		if err := notify.Check(target); err != nil {
-			return usagef("--notify: %w", err)
-		}
 	}
 	if !slices.Contains(outputFormats, a.output) {
 		return usagef("-o %s: want one of %s", a.output, strings.Join(outputFormats, ", "))

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
 
 	"github.com/ranksweep/ranksweep/store"
@@ -29,6 +30,8 @@ type trackerKind struct {
 	// standard is where it goes without a value.
 	standard func(root string) string
 	open     func(where string) (track.Sink, error)
+	// clean is where in the one form that it has, whoever writes it.
+	clean func(where string) (string, error)
 	// redacted is where without a password.
 	redacted func(where string) string
 }
@@ -41,12 +44,13 @@ func trackerKinds() []trackerKind {
 	same := func(where string) string { return where }
 	return []trackerKind{
 		{
-			name: "tensorboard", where: "DIR", standard: below("tensorboard"), redacted: same,
+			name: "tensorboard", where: "DIR", standard: below("tensorboard"), clean: filepath.Abs, redacted: same,
 			open: func(dir string) (track.Sink, error) { return tensorboard.New(dir), nil },
 		},
 		{
 			name: "mlflow", where: "URL", redacted: redactedURL,
 			standard: func(string) string { return os.Getenv("MLFLOW_TRACKING_URI") },
+			clean:    func(address string) (string, error) { return strings.TrimRight(address, "/"), nil },
 			open: func(address string) (track.Sink, error) {
 				return mlflow.New(address, mlflow.Credentials{
 					Token:    os.Getenv("MLFLOW_TRACKING_TOKEN"),
@@ -55,7 +59,7 @@ func trackerKinds() []trackerKind {
 			},
 		},
 		{
-			name: "wandb", where: "DIR", standard: below("wandb"), redacted: same,
+			name: "wandb", where: "DIR", standard: below("wandb"), clean: filepath.Abs, redacted: same,
 			open: func(dir string) (track.Sink, error) { return wandb.New(dir), nil },
 		},
 	}
@@ -93,8 +97,33 @@ type tracker struct {
 	where string
 }
 
-// name is its target as a person wrote it, without a password.
+// name is its target without a password.
 func (t tracker) name() string { return t.kind.name + ":" + t.kind.redacted(t.where) }
+
+// configureTracking reads --track and --notify for the commands that work with them: no other one fails for what they say.
+func (a *app) configureTracking(v *viper.Viper, cmd *cobra.Command) (err error) {
+	switch cmd.Name() {
+	case "run", "resume", "confirm", "scout":
+	case "track":
+		if cmd.Flags().Changed("to") {
+			return nil
+		}
+	default:
+		return nil
+	}
+	if a.trackers, err = parseTrackers(settingTexts(v, "track"), a.root); err != nil {
+		return err
+	}
+	for _, target := range settingTexts(v, "notify") {
+		if err := notify.Check(target); err != nil {
+			return usagef("--notify: %w", err)
+		}
+		if !slices.Contains(a.notify, target) {
+			a.notify = append(a.notify, target)
+		}
+	}
+	return nil
+}
 
 // parseTrackers reads targets, several of which may stand in one text.
 func parseTrackers(texts []string, root string) ([]tracker, error) {
@@ -112,6 +141,10 @@ func parseTrackers(texts []string, root string) ([]tracker, error) {
 		}
 		if t.where == "" {
 			return nil, usagef("--track %s: say where: %s:%s", name, name, t.kind.where)
+		}
+		var err error
+		if t.where, err = t.kind.clean(t.where); err != nil {
+			return nil, err
 		}
 		if _, err := t.kind.open(t.where); err != nil {
 			return nil, usagef("--track %s: %w", t.name(), err)
@@ -133,7 +166,7 @@ func splitEach(texts []string) [][]string {
 
 // settingTexts are a setting's values. A text of the environment or of a file is one: it may hold spaces and commas.
 func settingTexts(v *viper.Viper, key string) []string {
-	if text, ok := v.Get(key).(string); ok && !strings.HasPrefix(text, "[") {
+	if text, ok := v.Get(key).(string); ok {
 		if text == "" {
 			return nil
 		}
@@ -176,8 +209,18 @@ func (a *app) startTracking(ctx context.Context, db *store.DB, s sweep.Info, out
 		following.Go(func() {
 			own := f
 			own.Name = notify.Name(target)
-			own.Sink = notify.Sink{Target: target, Notices: db.Notices(s.ID, target), Encode: encodeEvent}
-			if unsent, err := own.Follow(running, kill); err != nil {
+			sink := &notify.Sink{
+				Target: target, Notices: db.Notices(s.ID, target), Encode: encodeEvent, Ending: func() bool { return running.Err() != nil },
+				Refused: func(e notify.Event, err error) {
+					own.Say("warning: %s: event %s: %v; the sweep goes on, and the event is tried again", own.Name, e.ID, err)
+				},
+			}
+			own.Sink = sink
+			unsent, err := own.Follow(running, kill)
+			if err == nil && unsent > 0 {
+				err = sink.Refusal()
+			}
+			if err != nil {
 				fail(own.Name, "event", unsent, err, "tried again when the sweep is resumed")
 			}
 		})
@@ -209,6 +252,9 @@ func (a *app) trackCommand(name string, t tracker) string {
 	command := fmt.Sprintf("sweep track %s --to %s", name, t.name())
 	if !a.rootIsDefault() {
 		command += " --root " + a.root
+	}
+	if strings.Contains(t.name(), ":xxxxx@") {
+		command += " (with the password in place of xxxxx)"
 	}
 	return command
 }

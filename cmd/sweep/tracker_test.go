@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -8,12 +9,18 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
 
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 func TestParseTrackers(t *testing.T) {
 	t.Parallel()
+	here, err := filepath.Abs("tb")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		texts []string
 		want  []string // names, or part of the error
@@ -23,7 +30,9 @@ func TestParseTrackers(t *testing.T) {
 		"standard":   {[]string{"tensorboard"}, []string{"tensorboard:/root/tensorboard"}, exitOK},
 		"two":        {[]string{"tensorboard:/a,tensorboard:/b", "tensorboard:/a"}, []string{"tensorboard:/a", "tensorboard:/b"}, exitOK},
 		"unknown":    {[]string{"comet:/a"}, []string{"--track comet: want tensorboard:DIR, mlflow:URL, wandb:DIR"}, exitUsage},
-		"an address": {[]string{"mlflow:https://a:secret@host:80/x/"}, []string{"mlflow:https://a:xxxxx@host:80/x/"}, exitOK},
+		"an address": {[]string{"mlflow:https://a:secret@host:80/x/"}, []string{"mlflow:https://a:xxxxx@host:80/x"}, exitOK},
+		"one folder": {[]string{"tensorboard:tb", "tensorboard:./tb/", "tensorboard:" + here}, []string{"tensorboard:" + here}, exitOK},
+		"one server": {[]string{"mlflow:http://h", "mlflow:http://h/"}, []string{"mlflow:http://h"}, exitOK},
 		"a file":     {[]string{"mlflow:file:///tmp"}, []string{"--track mlflow:file:///tmp: want the address of a tracking server"}, exitUsage},
 		"no kind":    {[]string{"/a/b"}, []string{"--track /a/b: want tensorboard:DIR, mlflow:URL, wandb:DIR"}, exitUsage},
 	} {
@@ -44,6 +53,55 @@ func TestParseTrackers(t *testing.T) {
 				t.Errorf("parseTrackers(%q) (-want +got):\n%s", test.texts, diff)
 			}
 		})
+	}
+}
+
+// TestSettingTexts: a text of the environment, of the settings file or of a flag is one, whatever it begins with.
+func TestSettingTexts(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		set  func(v *viper.Viper, flags *pflag.FlagSet) error
+		want []string
+	}{
+		"nothing": {func(*viper.Viper, *pflag.FlagSet) error { return nil }, []string{}},
+		"text": {func(v *viper.Viper, _ *pflag.FlagSet) error {
+			return v.MergeConfigMap(map[string]any{"notify": `[ "$SWEEP_EVENT" = finished ] && mail, me`})
+		}, []string{`[ "$SWEEP_EVENT" = finished ] && mail, me`}},
+		"list": {func(v *viper.Viper, _ *pflag.FlagSet) error {
+			return v.MergeConfigMap(map[string]any{"notify": []any{"[ -f a ] && b", "c"}})
+		}, []string{"[ -f a ] && b", "c"}},
+		"flags": {func(_ *viper.Viper, flags *pflag.FlagSet) error {
+			return flags.Parse([]string{"--notify", "[ -f a ]", "--notify", `c, "d"`})
+		}, []string{"[ -f a ]", `c, "d"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v, flags := viper.New(), pflag.NewFlagSet("", pflag.ContinueOnError)
+			flags.StringArray("notify", nil, "")
+			if err := errors.Join(v.BindPFlags(flags), test.set(v, flags)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, settingTexts(v, "notify")); diff != "" {
+				t.Errorf("settingTexts() (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTrackersOfTheEnvironment are of no concern to what does not track, and an error before anything is trained where it does.
+func TestTrackersOfTheEnvironment(t *testing.T) {
+	t.Setenv("MLFLOW_TRACKING_URI", "")
+	t.Setenv("SWEEP_TRACK", "mlflow")
+	root := t.TempDir()
+	elsewhere := "tensorboard:" + t.TempDir()
+	for args, want := range map[string]int{
+		"list": exitNotFound, "track none --to " + elsewhere: exitNotFound,
+		"run grid.yaml": exitUsage, "resume": exitUsage, "confirm test": exitUsage, "scout grid.yaml": exitUsage, "track": exitUsage,
+	} {
+		code, _, stderr := sweepCommand(t, append(strings.Fields(args), "--root", root)...)
+		if code != want || want == exitUsage && !strings.Contains(stderr, "--track mlflow: say where: mlflow:URL") {
+			t.Errorf("%s = %d, %q, want %d", args, code, stderr, want)
+		}
 	}
 }
 
@@ -108,6 +166,9 @@ func TestRunWithoutItsTracker(t *testing.T) {
 			}
 			if n := strings.Count(string(out), "warning: mlflow:"); name == "refuses" && n != 1 || n > 1 {
 				t.Errorf("%d warnings:\n%s", n, out)
+			}
+			if name == "refuses" != strings.Contains(string(out), "(with the password in place of xxxxx)") {
+				t.Errorf("the run does not say when the command lacks a password:\n%s", out)
 			}
 			if strings.Contains(string(out), "pa55word") {
 				t.Errorf("a password is in what was said:\n%s", out)

@@ -44,12 +44,14 @@ type Event struct {
 }
 
 // Events are those of a sweep so far: failures and verdicts ladder by ladder, then the end. Sentences that take long to make are made
-// for those alone that are wanted.
+// for those alone that are wanted. What ladders share is told once.
 func Events(f track.Facts, wanted func(id string) bool) []Event {
 	var all []Event
+	seen := map[string]bool{}
 	add := func(e Event, text func() string) {
 		e.Sweep = f.Sweep.Name
-		if wanted(e.ID) {
+		if !seen[e.ID] && wanted(e.ID) {
+			seen[e.ID] = true
 			e.Text = text()
 			all = append(all, e)
 		}

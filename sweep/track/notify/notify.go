@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"time"
 
@@ -18,8 +19,11 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/track"
 )
 
-// tellTime is how long a target may take for one event.
-const tellTime = 10 * time.Second
+const (
+	tellTime   = 10 * time.Second // how long a target may take for one event
+	retryFirst = 2 * time.Second  // after an event was refused; it doubles with each try
+	retryMost  = 5 * time.Minute
+)
 
 // Notices are the events that a target was told.
 type Notices interface {
@@ -27,32 +31,86 @@ type Notices interface {
 	Tell(ctx context.Context, event string, at time.Time) error
 }
 
-// Sink tells one target the events that it was not told.
+// Sink tells one target the events that it was not told. An event that the target refuses keeps none of the others: it is tried again
+// after them, ever more rarely, and at the end.
 type Sink struct {
 	Target  string // an address that begins with http:// or https://, else a command for the shell
 	Notices Notices
 	Encode  func(e Event) ([]byte, error) // as JSON
+	Refused func(e Event, err error)      // hears of each refused event once
+	Ending  func() bool                   // whether this look is the last
+
+	refused map[string]bool // ids
+	refusal error           // the last
+	pause   time.Duration   // until they are tried again
+	again   time.Time       // when that is
 }
 
-// Sync implements track.Sink.
-func (s Sink) Sync(ctx context.Context, f track.Facts) (unsent int, err error) {
+// refusal is an error of one event: others may still be told.
+type refusal struct{ error }
+
+// Sync implements track.Sink. What was refused is unsent and no error of the target's.
+func (s *Sink) Sync(ctx context.Context, f track.Facts) (unsent int, err error) {
 	told, err := s.Notices.Told(ctx)
 	if err != nil {
 		return 0, err
 	}
-	events := Events(f, func(id string) bool { return !told[id] })
+	events, waiting := s.due(Events(f, func(id string) bool { return !told[id] }))
 	for i, e := range events {
-		if err := s.tell(ctx, e); err != nil {
-			return len(events) - i, err
+		err := s.tell(ctx, e)
+		if _, ok := errors.AsType[refusal](err); ok && ctx.Err() == nil {
+			s.refuse(e, err)
+			waiting++
+			continue
 		}
-		if err := s.Notices.Tell(context.WithoutCancel(ctx), e.ID, time.Now().UTC()); err != nil {
-			return len(events) - i, err
+		if err == nil {
+			err = s.Notices.Tell(context.WithoutCancel(ctx), e.ID, time.Now().UTC())
 		}
+		if err != nil {
+			return len(events) - i + waiting, err
+		}
+		delete(s.refused, e.ID)
 	}
-	return 0, nil
+	return waiting, nil
 }
 
-func (s Sink) tell(ctx context.Context, e Event) error {
+// due are the events to be told now, those that were refused last, and how many wait.
+func (s *Sink) due(unsent []Event) (events []Event, waiting int) {
+	var before []Event
+	for _, e := range unsent {
+		if s.refused[e.ID] {
+			before = append(before, e)
+		} else {
+			events = append(events, e)
+		}
+	}
+	switch {
+	case len(before) == 0:
+		s.pause, s.again = 0, time.Time{}
+	case !s.Ending() && time.Now().Before(s.again):
+		return events, len(before)
+	default:
+		s.pause = min(max(2*s.pause, retryFirst), retryMost)
+		s.again = time.Now().Add(s.pause)
+	}
+	return append(events, before...), 0
+}
+
+func (s *Sink) refuse(e Event, err error) {
+	s.refusal = err
+	if s.refused == nil {
+		s.refused = map[string]bool{}
+	}
+	if !s.refused[e.ID] {
+		s.refused[e.ID] = true
+		s.Refused(e, err)
+	}
+}
+
+// Refusal is why an event was last refused, or nil.
+func (s *Sink) Refusal() error { return s.refusal }
+
+func (s *Sink) tell(ctx context.Context, e Event) error {
 	ctx, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
 	body, err := s.Encode(e)
@@ -70,20 +128,31 @@ func IsAddress(target string) bool {
 	return strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://")
 }
 
-// Name is a target in messages: of an address what comes after its host may be a secret, of a command its arguments.
+// Name is a target in messages: of an address what comes after its host may be a secret, of a command its variables and arguments.
 func Name(target string) string {
 	if !IsAddress(target) {
-		command, rest, _ := strings.Cut(strings.TrimSpace(target), " ")
-		if rest != "" {
-			command += " …"
-		}
-		return "notify " + command
+		return "notify " + commandName(target)
 	}
 	u, err := url.Parse(target)
 	if err != nil {
 		return "notify an address that cannot be read"
 	}
 	return "notify " + u.Scheme + "://" + u.Host + "/…"
+}
+
+// commandName is the program that a command starts, where it is plain to see.
+func commandName(command string) string {
+	words := strings.Fields(command)
+	for len(words) > 0 && regexp.MustCompile(`^[A-Za-z_][A-Za-z_0-9]*=[\w./:@%+,-]*$`).MatchString(words[0]) {
+		words = words[1:]
+	}
+	switch {
+	case len(words) == 0 || !regexp.MustCompile(`^[\w./~+-]+$`).MatchString(words[0]):
+		return "a command"
+	case len(words) > 1:
+		return words[0] + " …"
+	}
+	return words[0]
 }
 
 // Check says what is wrong with a target.
@@ -106,7 +175,9 @@ func post(ctx context.Context, address string, body []byte) error {
 		return errors.New("the address cannot be read")
 	}
 	r.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(r)
+	// What is redirected would arrive as a GET without the event.
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("the webhook does not answer")
 	}
@@ -117,10 +188,21 @@ func post(ctx context.Context, address string, body []byte) error {
 		return err
 	}
 	defer answer.Body.Close() //nolint:errcheck // it is not read
-	if answer.StatusCode < http.StatusOK || answer.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("the webhook answers %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
+	return answered(answer.StatusCode)
+}
+
+// answered is what a webhook's status means. One that says "later" has nothing against this event.
+func answered(status int) error {
+	failed := fmt.Errorf("the webhook answers %d %s", status, http.StatusText(status))
+	switch {
+	case status >= http.StatusOK && status < http.StatusMultipleChoices:
+		return nil
+	case status >= http.StatusMultipleChoices && status < http.StatusBadRequest:
+		return fmt.Errorf("%w: it is elsewhere: give the address that it redirects to", failed)
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
+		return failed
 	}
-	return nil
+	return refusal{failed}
 }
 
 // start runs a command with the event in its environment and on its standard input. It has a process group of its own, so that a Ctrl-C
@@ -134,11 +216,15 @@ func start(ctx context.Context, command string, e Event, body []byte) error {
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
-	switch {
+	switch _, exited := errors.AsType[*exec.ExitError](err); {
 	case ctx.Err() != nil && err != nil:
-		return fmt.Errorf("the command took longer than %s", tellTime)
-	case err != nil && said.Len() > 0:
-		return fmt.Errorf("%w: %s", err, strings.Join(strings.Fields(said.String()), " "))
+		return refusal{fmt.Errorf("the command took longer than %s", tellTime)}
+	case errors.Is(err, exec.ErrWaitDelay): // it is done; what it has left running goes on
+		return nil
+	case exited && said.Len() > 0:
+		return refusal{fmt.Errorf("%w: %s", err, strings.Join(strings.Fields(said.String()), " "))}
+	case exited:
+		return refusal{err}
 	}
 	return err
 }

@@ -82,6 +82,14 @@ func (k kept) Tell(_ context.Context, event string, _ time.Time) error {
 
 func encode(e notify.Event) ([]byte, error) { return json.Marshal(e) }
 
+// newSink adds the event's id to refused each time that one is refused; ending says whether the sweep ends.
+func newSink(target string, refused *[]string, ending *bool) *notify.Sink {
+	return &notify.Sink{
+		Target: target, Notices: kept{}, Encode: encode, Ending: func() bool { return *ending },
+		Refused: func(e notify.Event, _ error) { *refused = append(*refused, string(e.Event)) },
+	}
+}
+
 // TestWebhook gets each event once, the failed ones again, and its address stands in no message.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
@@ -100,7 +108,7 @@ func TestWebhook(t *testing.T) {
 		w.WriteHeader(status)
 	}))
 	target := server.URL + "/hooks/secret"
-	sink := notify.Sink{Target: target, Notices: kept{}, Encode: encode}
+	sink := newSink(target, nil, nil)
 	if unsent, err := sink.Sync(t.Context(), failed()); unsent != 3 || err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("Sync() of a busy webhook = %d, %v", unsent, err)
 	}
@@ -127,7 +135,9 @@ func TestWebhook(t *testing.T) {
 func TestCommand(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "told")
-	sink := notify.Sink{Target: `echo "$SWEEP_EVENT $SWEEP_EVENT_SWEEP" >> ` + out + `; cat >> ` + out, Notices: kept{}, Encode: encode}
+	var refused []string
+	ending := true
+	sink := newSink(`echo "$SWEEP_EVENT $SWEEP_EVENT_SWEEP" >> `+out+`; cat >> `+out, &refused, &ending)
 	if unsent, err := sink.Sync(t.Context(), tracktest.Facts(4, 0)); unsent != 0 || err != nil {
 		t.Fatalf("Sync() = %d, %v", unsent, err)
 	}
@@ -138,14 +148,120 @@ func TestCommand(t *testing.T) {
 	}
 	sink.Target, sink.Notices = "echo no such mailbox >&2; exit 3", kept{}
 	unsent, err := sink.Sync(t.Context(), tracktest.Facts(4, 0))
-	if unsent != 2 || err == nil || err.Error() != "exit status 3: no such mailbox" {
-		t.Errorf("Sync() of a command that fails = %d, %v", unsent, err)
+	if why := sink.Refusal(); unsent != 2 || err != nil || why == nil || why.Error() != "exit status 3: no such mailbox" {
+		t.Errorf("Sync() of a command that fails = %d, %v; refused for %v", unsent, err, why)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	begun := time.Now()
+	sink.Notices = kept{}
 	sink.Target = "sleep 60 & sleep 60"
 	if _, err := sink.Sync(ctx, tracktest.Facts(4, 0)); err == nil || time.Since(begun) > 20*time.Second {
 		t.Errorf("Sync() of a command that hangs = %v after %s", err, time.Since(begun))
+	}
+}
+
+// TestRefusedEventKeepsNoOther: the others are told at once, it is tried again later, and at the end without waiting.
+func TestRefusedEventKeepsNoOther(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), `"event":"trial_failed"`) {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	t.Cleanup(server.Close)
+	for name, target := range map[string]string{
+		"command": `echo "$SWEEP_EVENT" >> ` + dir + `/tried; test "$SWEEP_EVENT" != trial_failed`, "webhook": server.URL,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var refused []string
+			ending := false
+			sink := newSink(target, &refused, &ending)
+			look := func() {
+				t.Helper()
+				if unsent, err := sink.Sync(t.Context(), failed()); unsent != 1 || err != nil || sink.Refusal() == nil {
+					t.Fatalf("Sync() = %d, %v; refused for %v", unsent, err, sink.Refusal())
+				}
+			}
+			for range 4 { // the second tries it again, the others wait
+				look()
+			}
+			ending = true
+			look()
+			told, err := sink.Notices.Told(t.Context())
+			if err != nil || len(told) != 2 {
+				t.Errorf("told %v, %v, want the verdict and the end", told, err)
+			}
+			if diff := cmp.Diff([]string{"trial_failed"}, refused); diff != "" {
+				t.Errorf("refusals that were heard of (-want +got):\n%s", diff)
+			}
+			if name == "command" {
+				tried, err := os.ReadFile(filepath.Join(dir, "tried"))
+				begins := "trial_failed\nverdict\nfinished\ntrial_failed\n"
+				if n := strings.Count(string(tried), "trial_failed"); err != nil || !strings.HasPrefix(string(tried), begins) || n < 3 || n > 4 {
+					t.Errorf("tried %q, %v, want %q, waiting, and once more at the end", tried, err, begins)
+				}
+			}
+		})
+	}
+}
+
+// TestWebhookThatRedirects is told nothing: what follows a redirection has no body.
+func TestWebhookThatRedirects(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/old" {
+				http.Redirect(w, r, "/secret", status)
+			}
+		}))
+		t.Cleanup(server.Close)
+		sink := newSink(server.URL+"/old", nil, nil)
+		unsent, err := sink.Sync(t.Context(), tracktest.Facts(4, 0))
+		if unsent != 2 || err == nil || !strings.Contains(err.Error(), "redirects") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("Sync() of a webhook that answers %d = %d, %v", status, unsent, err)
+		}
+	}
+}
+
+// TestCommandThatLeavesAnother running has told: its exit status counts.
+func TestCommandThatLeavesAnother(t *testing.T) {
+	t.Parallel()
+	sink := newSink("sleep 5 &", nil, nil)
+	if unsent, err := sink.Sync(t.Context(), tracktest.Facts(2, 0)); unsent != 0 || err != nil {
+		t.Errorf("Sync() = %d, %v", unsent, err)
+	}
+}
+
+// TestSharedTrial: one that failed on two ladders is told once.
+func TestSharedTrial(t *testing.T) {
+	t.Parallel()
+	f := failed()
+	second := f.Ladders[0]
+	second.Index, second.ID = 1, 2
+	f.Ladders, f.Verdicts = append(f.Ladders, second), append(f.Verdicts, f.Verdicts[0])
+	var ids []string
+	for _, e := range notify.Events(f, all) {
+		ids = append(ids, string(e.Event))
+	}
+	if diff := cmp.Diff([]string{"trial_failed", "verdict", "verdict", "finished"}, ids); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// TestName shows no value of a variable, and no argument.
+func TestName(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]string{
+		"./tell.sh": "./tell.sh", "mail -s s3cret me": "mail …", "TOKEN=s3cret false": "false", "A=1 TOKEN=s3cret ./tell.sh x": "./tell.sh …",
+		"TOKEN='s3 cret' false": "a command", "TOKEN=s3cret": "a command", "(TOKEN=s3cret; x)": "a command", "\tTOKEN=s3cret\nx": "x",
+		"TOKEN=$(s3cret false) x": "a command", "[ s3cret ]": "a command",
+	} {
+		if got := notify.Name(target); got != "notify "+want {
+			t.Errorf("Name(%q) = %q, want %q", target, got, "notify "+want)
+		}
 	}
 }
