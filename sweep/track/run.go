@@ -51,7 +51,7 @@ type Field struct {
 // Point is what one event of a trial measured.
 type Point struct {
 	Attempt int
-	Kind    trial.EventKind // point, eval or memory: of each a step has at most one
+	Kind    trial.EventKind // point, eval or memory: of each a step has at most one, that of the last attempt that reported it
 	Step    int
 	At      time.Time
 	Values  []Value

@@ -75,6 +75,22 @@ func TestFilesHoldEachPointOnce(t *testing.T) {
 	}
 }
 
+// TestFilesHoldOnePeakPerStep, also of a step at which several attempts evaluated.
+func TestFilesHoldOnePeakPerStep(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	sync(t, dir, tracktest.Restarted())
+	var steps []int
+	for _, s := range scalars(t, dir) {
+		if s.Tag == "peak_host_bytes" {
+			steps = append(steps, s.Step)
+		}
+	}
+	if diff := cmp.Diff([]int{0, 2, 4}, steps); diff != "" {
+		t.Errorf("steps with a peak (-want +got):\n%s", diff)
+	}
+}
+
 func sync(t *testing.T, dir string, f track.Facts) {
 	t.Helper()
 	if unsent, err := tensorboard.New(dir).Sync(t.Context(), f); err != nil || unsent != 0 {
