@@ -1,6 +1,8 @@
 package track
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -28,6 +30,13 @@ type Run struct {
 type Sweep struct {
 	Name string
 	Key  string // tells it from sweeps of the same name in other databases
+}
+
+// ID is a digest of the key, in characters that names of files and filters take.
+func (s Sweep) ID() string {
+	const length = 8
+	sum := sha256.Sum256([]byte(s.Key))
+	return hex.EncodeToString(sum[:length])
 }
 
 // Status is how far a run is.

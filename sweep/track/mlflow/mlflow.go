@@ -135,7 +135,7 @@ func (s *server) look(ctx context.Context, of track.Sweep) error {
 		}
 		const most = 1000
 		request := map[string]any{
-			"experiment_ids": []string{s.experiment}, "filter": fmt.Sprintf("tags.`%s` = '%s'", tagKey, key(of)),
+			"experiment_ids": []string{s.experiment}, "filter": fmt.Sprintf("tags.`%s` = '%s'", tagKey, of.ID()),
 			"max_results": most, "page_token": page,
 		}
 		if err := s.client.call(ctx, "runs/search", request, &answer); err != nil {
@@ -204,7 +204,7 @@ func (s *server) findExperiment(ctx context.Context, name string) error {
 
 // create makes a run that is found by its tags.
 func (s *server) create(ctx context.Context, r track.Run) (*tracked, error) {
-	tags := []tag{{tagKey, key(r.Sweep)}, {"mlflow.source.name", "ranksweep"}, {"mlflow.source.type", "JOB"}}
+	tags := []tag{{tagKey, r.Sweep.ID()}, {"mlflow.source.name", "ranksweep"}, {"mlflow.source.type", "JOB"}}
 	switch own := s.runs[""]; {
 	case r.Trial == "":
 		tags = append(tags, tag{tagTrial, ofSweep})
@@ -327,9 +327,6 @@ func (s *server) setStatus(ctx context.Context, t *tracked, r track.Run) error {
 	t.status = status
 	return nil
 }
-
-// key tells a sweep apart, in characters that a filter takes.
-func key(s track.Sweep) string { return digest(s.Key) }
 
 func digest(of ...any) string {
 	const length = 8

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -88,6 +89,22 @@ func TestFilesHoldOnePeakPerStep(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{0, 2, 4}, steps); diff != "" {
 		t.Errorf("steps with a peak (-want +got):\n%s", diff)
+	}
+}
+
+// TestFoldersOfOneName: sweeps of one name, and of the same trial, in two databases keep files of their own.
+func TestFoldersOfOneName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, other := tracktest.Facts(4, 0), tracktest.Facts(4, 2)
+	other.Sweep.Created = one.Sweep.Created.Add(time.Second)
+	for _, f := range []track.Facts{one, other, one} {
+		sync(t, dir, f)
+	}
+	for pattern, want := range map[string]int{"*/events.*": 2, "*/*/events.*": 2} {
+		if files, err := filepath.Glob(filepath.Join(dir, pattern)); err != nil || len(files) != want {
+			t.Errorf("%s: %q, %v, want %d", pattern, files, err, want)
+		}
 	}
 }
 
