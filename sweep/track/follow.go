@@ -67,7 +67,8 @@ func openAttempts(s sweep.Snapshot) []trial.AttemptID {
 }
 
 // Follow keeps the tool up to date until ctx ends, and then looks once more, which takes at most half a minute, or 2 seconds where the
-// tool was away; closing kill ends that too. It returns how much is unsent then, and why.
+// tool was away; closing kill ends that too. A sink may first await a request that must not be given up. It returns how much is unsent
+// then, and why.
 func (f *Follower) Follow(ctx context.Context, kill <-chan struct{}) (unsent int, err error) {
 	for ctx.Err() == nil {
 		begun := time.Now()
