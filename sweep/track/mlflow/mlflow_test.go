@@ -106,10 +106,11 @@ func TestTagsThatAreGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	likely, want := 0.9, ""
+	likely := 0.9
 	for i, sink := range []track.Sink{sinks[0], sinks[0], sinks[0], sinks[1]} {
 		facts := tracktest.Facts(4, 0)
-		if want = ""; i%2 == 0 {
+		want := ""
+		if i%2 == 0 {
 			facts.Verdicts[0].Probability, want = &likely, "0.9"
 		}
 		if unsent, err := sink.Sync(t.Context(), facts); err != nil || unsent != 0 {

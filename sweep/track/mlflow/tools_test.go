@@ -147,7 +147,8 @@ func check(t *testing.T, runs map[string]seen, facts track.Facts) {
 		if r.Status != "FINISHED" {
 			t.Errorf("run %s is %s", name, r.Status)
 		}
-		if name != trialRun.Name && (r.Tags["ranksweep.verdict"] != "inconclusive" || r.Tags["ranksweep.probability"] != "" || got.Tags["mlflow.parentRunId"] != r.ID) {
+		if name != trialRun.Name && (r.Tags["ranksweep.verdict"] != "inconclusive" ||
+			r.Tags["ranksweep.probability"] != "" || got.Tags["mlflow.parentRunId"] != r.ID) {
 			t.Errorf("the sweep's run has tags %v, the trial's parent is %q", r.Tags, got.Tags["mlflow.parentRunId"])
 		}
 	}
