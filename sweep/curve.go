@@ -21,7 +21,8 @@ func Curve(events []CurveEvent) []CurveEvent {
 		if e.Attempt != stepped && e.Kind != trial.EventMemory {
 			stepped = e.Attempt
 			kept = slices.DeleteFunc(kept, func(k CurveEvent) bool {
-				again := e.Kind == trial.EventPoint || k.Kind == e.Kind // it may evaluate at the checkpoint's step, which it did not take again
+				// It may evaluate at the checkpoint's step, which it did not take again; its peak of memory follows.
+				again := e.Kind == trial.EventPoint || k.Kind != trial.EventPoint
 				return k.Attempt != e.Attempt && (k.Step > e.Step || k.Step == e.Step && again)
 			})
 		}

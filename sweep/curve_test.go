@@ -24,6 +24,7 @@ func TestCurve(t *testing.T) {
 		"twice":           {[]sweep.CurveEvent{p(1, 1), p(1, 2), p(1, 3), p(2, 3), p(2, 4), p(3, 2)}, []sweep.CurveEvent{p(1, 1), p(3, 2)}},
 		"from the start":  {[]sweep.CurveEvent{e(1, 0), p(1, 1), e(2, 0)}, []sweep.CurveEvent{e(2, 0)}},
 		"evaluated again": {[]sweep.CurveEvent{p(1, 1), e(1, 1), p(1, 2), e(2, 1), p(2, 2)}, []sweep.CurveEvent{p(1, 1), e(2, 1), p(2, 2)}},
+		"memory again":    {[]sweep.CurveEvent{e(1, 0), m(1, 0), e(2, 0), m(2, 0), p(2, 1)}, []sweep.CurveEvent{e(2, 0), m(2, 0), p(2, 1)}},
 		"memory first":    {[]sweep.CurveEvent{p(1, 1), p(1, 2), m(2, 1), p(2, 2)}, []sweep.CurveEvent{p(1, 1), m(2, 1), p(2, 2)}},
 	} {
 		t.Run(name, func(t *testing.T) {

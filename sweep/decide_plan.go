@@ -76,6 +76,14 @@ func (l Ladder) Each(visit func(rung int, t *TrialFacts)) {
 	}
 }
 
+// Each visits the trials of all ladders. One that several ladders share is visited in each.
+func (s Snapshot) Each(visit func(l *Ladder, rung int, t *TrialFacts)) {
+	for i := range s.Ladders {
+		l := &s.Ladders[i]
+		l.Each(func(rung int, t *TrialFacts) { visit(l, rung, t) })
+	}
+}
+
 // elsewhere reports whether the coordinator of another sweep than the named one runs the trial.
 func (t *TrialFacts) elsewhere(sweep string) bool {
 	return slices.ContainsFunc(t.Attempts, func(a AttemptFacts) bool { return a.Outcome == nil && a.Sweep != "" && a.Sweep != sweep })

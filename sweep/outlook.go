@@ -87,17 +87,15 @@ func (t *TrialFacts) stepsLeft() int { return max(0, t.Trial.Spec().TotalSteps()
 func pace(s Snapshot, left map[trial.ID]time.Duration) (perStep time.Duration, known bool) {
 	var done, ahead time.Duration
 	var stepsDone, stepsAhead int
-	for i := range s.Ladders {
-		s.Ladders[i].Each(func(_ int, t *TrialFacts) {
-			if o := t.Final(); o != nil && o.State == trial.OutcomeDone {
-				done += time.Duration(max(o.TotalSeconds, o.TrainSeconds) * float64(time.Second))
-				stepsDone += t.Trial.Spec().TotalSteps()
-			}
-			if d, ok := left[t.Trial.ID]; ok {
-				ahead, stepsAhead = ahead+d, stepsAhead+t.stepsLeft()
-			}
-		})
-	}
+	s.Each(func(_ *Ladder, _ int, t *TrialFacts) {
+		if o := t.Final(); o != nil && o.State == trial.OutcomeDone {
+			done += time.Duration(max(o.TotalSeconds, o.TrainSeconds) * float64(time.Second))
+			stepsDone += t.Trial.Spec().TotalSteps()
+		}
+		if d, ok := left[t.Trial.ID]; ok {
+			ahead, stepsAhead = ahead+d, stepsAhead+t.stepsLeft()
+		}
+	})
 	switch {
 	case stepsDone > 0:
 		return done / time.Duration(stepsDone), true

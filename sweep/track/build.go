@@ -25,7 +25,7 @@ func sweepRun(f Facts) Run {
 		Sweep: ofSweep(f.Sweep), Name: f.Sweep.Name, Status: Running, Started: f.Sweep.Created,
 		Params: []Field{
 			{Name: "strategy", Value: string(f.Sweep.Strategy)},
-			{Name: "seeds", Value: trimmed(f.Sweep.Seeds)},
+			{Name: "seeds", Value: JSON(f.Sweep.Seeds)},
 			{Name: "patience", Value: strconv.Itoa(f.Sweep.Rule.Patience)},
 			{Name: "confidence", Value: number(f.Sweep.Rule.Confidence)},
 			{Name: "backend", Value: f.Sweep.Backend},
@@ -56,7 +56,7 @@ func sweepRun(f Facts) Run {
 // lastWord is when the last event of a sweep was reported.
 func lastWord(s sweep.Snapshot) time.Time {
 	last := s.Sweep.Created
-	eachTrial(s, func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+	eachBegun(s, func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
 		if at := t.Attempts[len(t.Attempts)-1].LastAt; at.After(last) {
 			last = at
 		}
@@ -237,23 +237,23 @@ func flatten(prefix string, tree map[string]any, fields *[]Field) {
 		switch v := tree[key].(type) {
 		case map[string]any:
 			if prefix != "" { // its keys are a person's
-				*fields = append(*fields, Field{Name: prefix + key, Value: trimmed(v)})
+				*fields = append(*fields, Field{Name: prefix + key, Value: JSON(v)})
 				continue
 			}
 			flatten(key+".", v, fields)
 		case string:
 			*fields = append(*fields, Field{Name: prefix + key, Value: v})
 		default:
-			*fields = append(*fields, Field{Name: prefix + key, Value: trimmed(v)})
+			*fields = append(*fields, Field{Name: prefix + key, Value: JSON(v)})
 		}
 	}
 }
 
-// trimmed is a value as JSON.
-func trimmed(v any) string {
+// JSON is a value as JSON.
+func JSON(v any) string {
 	body, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // it came from JSON, or is a list of numbers
+		panic(err) // it came from JSON, or is text, finite numbers or a list of them
 	}
 	return string(body)
 }

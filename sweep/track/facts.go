@@ -72,7 +72,7 @@ func (s *runs) Sync(ctx context.Context, f Facts) (unsent int, err error) {
 	}
 	own := sweepRun(f)
 	send(own.version, own.Trial, func() (Run, error) { return own, nil })
-	eachTrial(f.Snapshot, func(l *sweep.Ladder, rung int, t *sweep.TrialFacts) {
+	eachBegun(f.Snapshot, func(l *sweep.Ladder, rung int, t *sweep.TrialFacts) {
 		send(version(f, t), t.Trial.ID, func() (Run, error) {
 			events, err := f.Curve(ctx, t.Trial.ID)
 			return trialRun(f, l, rung, t, events), err
@@ -81,18 +81,15 @@ func (s *runs) Sync(ctx context.Context, f Facts) (unsent int, err error) {
 	return unsent, errors.Join(append(refused, err)...)
 }
 
-// eachTrial visits every trial that was begun once. A sweep that scouts alone is shown without what others trained of its ladders.
-func eachTrial(s sweep.Snapshot, visit func(l *sweep.Ladder, rung int, t *sweep.TrialFacts)) {
+// eachBegun visits every trial that was begun once. A sweep that scouts alone is shown without what others trained of its ladders.
+func eachBegun(s sweep.Snapshot, visit func(l *sweep.Ladder, rung int, t *sweep.TrialFacts)) {
 	seen := map[trial.ID]bool{}
-	for i := range s.Ladders {
-		l := &s.Ladders[i]
-		l.Each(func(rung int, t *sweep.TrialFacts) {
-			foreign := s.Sweep.Strategy == sweep.StrategyCurve && t.Trial.Spec().Shrink == nil
-			if len(t.Attempts) == 0 || seen[t.Trial.ID] || foreign {
-				return
-			}
-			seen[t.Trial.ID] = true
-			visit(l, rung, t)
-		})
-	}
+	s.Each(func(l *sweep.Ladder, rung int, t *sweep.TrialFacts) {
+		foreign := s.Sweep.Strategy == sweep.StrategyCurve && t.Trial.Spec().Shrink == nil
+		if len(t.Attempts) == 0 || seen[t.Trial.ID] || foreign {
+			return
+		}
+		seen[t.Trial.ID] = true
+		visit(l, rung, t)
+	})
 }

@@ -48,26 +48,16 @@ func (f *Follower) Look(ctx context.Context) (unsent int, err error) {
 	}
 	facts := Facts{Snapshot: f.snapshot, Curve: f.Store.CurveEvents}
 	if len(f.snapshot.Ladders) > 0 {
-		d := f.decider.Decide(f.snapshot, openAttempts(f.snapshot), sweep.Capacity{Jobs: 1})
+		d := f.decider.Decide(f.snapshot, nil, sweep.Capacity{Jobs: 1})
 		facts.Verdicts, facts.Done = d.Verdicts, d.Done
 	}
 	f.unsent, err = f.Sink.Sync(ctx, facts)
 	return f.unsent, err
 }
 
-// openAttempts are those whose end was not seen.
-func openAttempts(s sweep.Snapshot) []trial.AttemptID {
-	var open []trial.AttemptID
-	eachTrial(s, func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
-		if t.State() == sweep.TrialRunning {
-			open = append(open, t.Attempts[len(t.Attempts)-1].ID)
-		}
-	})
-	return open
-}
-
 // Follow keeps the tool up to date until ctx ends, and then looks once more, which takes at most half a minute, or 2 seconds where the
-// tool was away; closing kill ends that too. It returns how much is unsent then, and why.
+// tool was away; closing kill ends that too. A sink may first await a request that must not be given up. It returns how much is unsent
+// then, and why.
 func (f *Follower) Follow(ctx context.Context, kill <-chan struct{}) (unsent int, err error) {
 	for ctx.Err() == nil {
 		begun := time.Now()

@@ -1,6 +1,8 @@
 package track
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -30,6 +32,13 @@ type Sweep struct {
 	Key  string // tells it from sweeps of the same name in other databases
 }
 
+// ID is a digest of the key, in characters that names of files and filters take.
+func (s Sweep) ID() string {
+	const length = 8
+	sum := sha256.Sum256([]byte(s.Key))
+	return hex.EncodeToString(sum[:length])
+}
+
 // Status is how far a run is.
 type Status string
 
@@ -51,7 +60,7 @@ type Field struct {
 // Point is what one event of a trial measured.
 type Point struct {
 	Attempt int
-	Kind    trial.EventKind // point, eval or memory: of each a step has at most one
+	Kind    trial.EventKind // point, eval or memory: of each a step has at most one, that of the last attempt that reported it
 	Step    int
 	At      time.Time
 	Values  []Value

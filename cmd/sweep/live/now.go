@@ -35,7 +35,7 @@ func (v *view) now(ctx context.Context, points map[trial.ID][]store.PointRow) (p
 	}
 	left := map[trial.ID]time.Duration{}
 	seen := map[trial.ID]bool{}
-	eachTrial(v.snapshot, func(l *sweep.Ladder, rank int, t *sweep.TrialFacts) {
+	v.snapshot.Each(func(l *sweep.Ladder, _ int, t *sweep.TrialFacts) {
 		if seen[t.Trial.ID] || t.State() != sweep.TrialRunning || err != nil {
 			return
 		}
@@ -47,7 +47,7 @@ func (v *view) now(ctx context.Context, points map[trial.ID][]store.PointRow) (p
 			return
 		}
 		var shown page.Running
-		shown, err = v.running(ctx, l, rank, t, points[t.Trial.ID], state == stateRunning)
+		shown, err = v.running(ctx, l, t, points[t.Trial.ID], state == stateRunning)
 		n.Running = append(n.Running, shown)
 	})
 	if err != nil {
@@ -150,11 +150,11 @@ func stripRank(l report.Ladder, rung sweep.Rung, working bool) page.StripRank {
 }
 
 // running describes a trial that runs, or was left when its coordinator ended.
-func (v *view) running(ctx context.Context, l *sweep.Ladder, rank int, t *sweep.TrialFacts, points []store.PointRow, working bool,
+func (v *view) running(ctx context.Context, l *sweep.Ladder, t *sweep.TrialFacts, points []store.PointRow, working bool,
 ) (page.Running, error) {
 	attempt := t.Attempts[len(t.Attempts)-1]
 	out := page.Running{
-		ID: t.Trial.ID, Title: v.title(l, rank, t), State: stateRunning, Step: t.LastStep, Steps: t.Trial.Spec().TotalSteps(),
+		ID: t.Trial.ID, Title: v.title(l, t), State: stateRunning, Step: t.LastStep, Steps: t.Trial.Spec().TotalSteps(),
 		Memory: v.memory(t), Training: trainLosses(points),
 	}
 	for _, e := range t.Evaluations {
@@ -180,10 +180,10 @@ func (v *view) running(ctx context.Context, l *sweep.Ladder, rank int, t *sweep.
 }
 
 // title names a trial among those of its sweep.
-func (v *view) title(l *sweep.Ladder, rank int, t *sweep.TrialFacts) string {
-	name := fmt.Sprintf("rank %d, seed %d", rank, t.Trial.Seed)
+func (v *view) title(l *sweep.Ladder, t *sweep.TrialFacts) string {
+	name := fmt.Sprintf("rank %d, seed %d", t.Trial.Rank, t.Trial.Seed)
 	switch {
-	case rank == 0:
+	case t.Trial.Rank == 0:
 		name = fmt.Sprintf("full fine-tuning, seed %d, learning_rate=%g", t.Trial.Seed, t.Trial.Spec().Train.LearningRate)
 	case slices.ContainsFunc(l.Scouts, func(s sweep.TrialFacts) bool { return s.Trial.ID == t.Trial.ID }):
 		name = "scout of " + name

@@ -91,7 +91,7 @@ func (v *view) look(ctx context.Context) ([]page.Part, error) {
 // large reports whether the sweep's page would take long to open with all its parts.
 func (v *view) large() bool {
 	n := 0
-	eachTrial(v.snapshot, func(*sweep.Ladder, int, *sweep.TrialFacts) { n++ })
+	v.snapshot.Each(func(*sweep.Ladder, int, *sweep.TrialFacts) { n++ })
 	return n > largeSweep
 }
 
@@ -133,7 +133,7 @@ func (v *view) points(ctx context.Context) (map[trial.ID][]store.PointRow, error
 	v.open = map[trial.ID]bool{}
 	losses := maps.Clone(v.losses)
 	var err error
-	eachTrial(v.snapshot, func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+	v.snapshot.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
 		if t.State() == sweep.TrialRunning {
 			v.open[t.Trial.ID] = true
 		}
@@ -219,18 +219,4 @@ func (v *view) part(ctx context.Context, name string) (page.Part, error) {
 		return part, err
 	}
 	return made.AsOf(part, time.Now())
-}
-
-// eachTrial visits a sweep's trials: those of rungs, scouts and, with rank 0, the reference.
-func eachTrial(s sweep.Snapshot, visit func(l *sweep.Ladder, rank int, t *sweep.TrialFacts)) {
-	for i := range s.Ladders {
-		l := &s.Ladders[i]
-		l.Each(func(rung int, t *sweep.TrialFacts) {
-			rank := 0
-			if rung != sweep.NoRung {
-				rank = l.Rungs[rung].Rank
-			}
-			visit(l, rank, t)
-		})
-	}
 }

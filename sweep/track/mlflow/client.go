@@ -57,6 +57,15 @@ func hasCode(err error, code string) bool {
 	return ok && r.Code == code
 }
 
+// add is a call that makes something of which two would be seen as two. It is awaited also where ctx ends meanwhile, for as long as any
+// request may take: what the server still does for one that is given up cannot be seen.
+func (c *client) add(ctx context.Context, path string, request, answer any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.call(context.WithoutCancel(ctx), path, request, answer)
+}
+
 // call posts a request and reads the answer into answer; a nil one is not read. A nil request gets.
 func (c *client) call(ctx context.Context, path string, request, answer any) error {
 	method, body := http.MethodGet, []byte(nil)

@@ -5,5 +5,10 @@
 // run is: up to which step each kind of point was taken. Where a reply was lost the tag tells whether the batch was taken, and where the
 // server died within it, the same points sent again are the same rows: value, step and time follow from the facts.
 //
-// A step that a resumed trial takes again stays as it was first reported, for nothing there can be replaced.
+// A request that creates a run or adds metrics is awaited, also where the sweep has ended meanwhile. Where the server does not answer it
+// within 10 seconds but is still at it, what it has is asked too early: then a run may be created twice, and a server that stores files,
+// not a database, may show points twice. MLflow has no request that would prevent this. Deleting one of the two runs is safe.
+//
+// Tags that begin with ranksweep. are the run's own: one that it no longer has is deleted. A step that a resumed trial takes again stays
+// as it was first reported, for no point there can be replaced.
 package mlflow

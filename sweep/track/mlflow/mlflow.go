@@ -36,6 +36,7 @@ const (
 	tagSent  = "ranksweep.sent"  // a position
 
 	ofSweep = "sweep"
+	prefix  = "ranksweep." // of these tags, and of those that a run has itself
 )
 
 // server is an experiment as it was when last asked, and as it was changed since.
@@ -50,6 +51,7 @@ type tracked struct {
 	id     string
 	status string
 	sent   position
+	tags   map[string]bool // names, of those that it may have itself
 }
 
 // position is how far a run is on the server.
@@ -111,6 +113,9 @@ func (s *server) send(ctx context.Context, r track.Run) error {
 		}
 		s.runs[r.Trial] = t
 	}
+	if err := s.deleteTags(ctx, t, r.Tags); err != nil {
+		return err
+	}
 	for _, b := range batches(r, t.sent) {
 		if err := s.log(ctx, t, b); err != nil {
 			return err
@@ -135,7 +140,7 @@ func (s *server) look(ctx context.Context, of track.Sweep) error {
 		}
 		const most = 1000
 		request := map[string]any{
-			"experiment_ids": []string{s.experiment}, "filter": fmt.Sprintf("tags.`%s` = '%s'", tagKey, key(of)),
+			"experiment_ids": []string{s.experiment}, "filter": fmt.Sprintf("tags.`%s` = '%s'", tagKey, of.ID()),
 			"max_results": most, "page_token": page,
 		}
 		if err := s.client.call(ctx, "runs/search", request, &answer); err != nil {
@@ -154,7 +159,7 @@ func (s *server) look(ctx context.Context, of track.Sweep) error {
 
 // tracked is a run as its tags describe it. Where they cannot be read, all is sent again, which changes no row.
 func (r run) tracked() (trial.ID, *tracked) {
-	t := &tracked{id: r.Info.ID, status: r.Info.Status}
+	t := &tracked{id: r.Info.ID, status: r.Info.Status, tags: map[string]bool{}}
 	var id trial.ID
 	for _, tag := range r.Data.Tags {
 		switch tag.Key {
@@ -163,6 +168,11 @@ func (r run) tracked() (trial.ID, *tracked) {
 		case tagSent:
 			if json.Unmarshal([]byte(tag.Value), &t.sent) != nil {
 				t.sent = position{}
+			}
+		case tagKey:
+		default:
+			if name, ok := strings.CutPrefix(tag.Key, prefix); ok {
+				t.tags[name] = true
 			}
 		}
 	}
@@ -204,7 +214,7 @@ func (s *server) findExperiment(ctx context.Context, name string) error {
 
 // create makes a run that is found by its tags.
 func (s *server) create(ctx context.Context, r track.Run) (*tracked, error) {
-	tags := []tag{{tagKey, key(r.Sweep)}, {"mlflow.source.name", "ranksweep"}, {"mlflow.source.type", "JOB"}}
+	tags := []tag{{tagKey, r.Sweep.ID()}, {"mlflow.source.name", "ranksweep"}, {"mlflow.source.type", "JOB"}}
 	switch own := s.runs[""]; {
 	case r.Trial == "":
 		tags = append(tags, tag{tagTrial, ofSweep})
@@ -216,10 +226,25 @@ func (s *server) create(ctx context.Context, r track.Run) (*tracked, error) {
 	var answer struct {
 		Run run `json:"run"`
 	}
-	err := s.client.call(ctx, "runs/create", map[string]any{
+	err := s.client.add(ctx, "runs/create", map[string]any{
 		"experiment_id": s.experiment, "run_name": r.Name, "start_time": r.Started.UnixMilli(), "tags": tags,
 	}, &answer)
-	return &tracked{id: answer.Run.Info.ID, status: answer.Run.Info.Status}, err
+	return &tracked{id: answer.Run.Info.ID, status: answer.Run.Info.Status, tags: map[string]bool{}}, err
+}
+
+// deleteTags deletes the tags that a run no longer has.
+func (s *server) deleteTags(ctx context.Context, t *tracked, have []track.Field) error {
+	for name := range t.tags {
+		if slices.ContainsFunc(have, func(f track.Field) bool { return f.Name == name }) {
+			continue
+		}
+		err := s.client.call(ctx, "runs/delete-tag", map[string]string{"run_id": t.id, "key": prefix + name}, nil)
+		if err != nil && !hasCode(err, "RESOURCE_DOES_NOT_EXIST") {
+			return err
+		}
+		delete(t.tags, name)
+	}
+	return nil
 }
 
 // piece is a batch and where the run is after it.
@@ -285,7 +310,7 @@ func batches(r track.Run, sent position) []piece {
 				end()
 			}
 			for _, t := range some {
-				next.Tags = append(next.Tags, tag{"ranksweep." + t.Name, cut(t.Value, tagLength)})
+				next.Tags = append(next.Tags, tag{prefix + t.Name, cut(t.Value, tagLength)})
 			}
 		}
 		sent.Rest = rest
@@ -301,8 +326,11 @@ func (s *server) log(ctx context.Context, t *tracked, p piece) error {
 	if err != nil {
 		return err
 	}
+	for _, own := range p.Tags {
+		t.tags[strings.TrimPrefix(own.Key, prefix)] = true
+	}
 	p.RunID, p.Tags = t.id, append(p.Tags, tag{tagSent, string(at)})
-	if err := s.client.call(ctx, "runs/log-batch", p.batch, nil); err != nil {
+	if err := s.client.add(ctx, "runs/log-batch", p.batch, nil); err != nil {
 		return err
 	}
 	t.sent = p.sent
@@ -327,9 +355,6 @@ func (s *server) setStatus(ctx context.Context, t *tracked, r track.Run) error {
 	t.status = status
 	return nil
 }
-
-// key tells a sweep apart, in characters that a filter takes.
-func key(s track.Sweep) string { return digest(s.Key) }
 
 func digest(of ...any) string {
 	const length = 8

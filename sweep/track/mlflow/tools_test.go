@@ -32,9 +32,11 @@ func TestToolsMLflow(t *testing.T) {
 				proxy.fault.Store(fault)
 				t.Run(fault, func(t *testing.T) {
 					sweep := "faults " + fault
-					for _, facts := range []track.Facts{tracktest.Facts(2, 0), tracktest.Facts(3, 0), tracktest.Facts(4, 2)} {
+					likely := tracktest.Facts(2, 0)
+					likely.Verdicts[0].Probability = &likely.Sweep.Rule.Confidence
+					for _, facts := range []track.Facts{likely, tracktest.Facts(3, 0), tracktest.Facts(4, 2)} {
 						facts.Sweep.Name = sweep
-						sync(t, front.URL, facts, proxy)
+						syncAll(t, front.URL, facts, proxy)
 					}
 					if n := proxy.failed.Swap(0); n < 5 {
 						t.Errorf("only %d requests failed", n)
@@ -46,15 +48,15 @@ func TestToolsMLflow(t *testing.T) {
 				proxy.fault.Store("lost reply")
 				facts := tracktest.Long(1200)
 				facts.Sweep.Name = "long"
-				sync(t, front.URL, facts, proxy)
+				syncAll(t, front.URL, facts, proxy)
 				check(t, read(t, python, address.String(), "long"), facts)
 			})
 		})
 	}
 }
 
-// sync sends facts until all are there, where a third of the requests fails.
-func sync(t *testing.T, address string, facts track.Facts, proxy *faultyProxy) {
+// syncAll sends facts until all are there, where a third of the requests fails.
+func syncAll(t *testing.T, address string, facts track.Facts, proxy *faultyProxy) {
 	t.Helper()
 	sink, err := mlflow.New(address, mlflow.Credentials{})
 	if err != nil {
@@ -145,7 +147,8 @@ func check(t *testing.T, runs map[string]seen, facts track.Facts) {
 		if r.Status != "FINISHED" {
 			t.Errorf("run %s is %s", name, r.Status)
 		}
-		if name != trialRun.Name && (r.Tags["ranksweep.verdict"] != "inconclusive" || got.Tags["mlflow.parentRunId"] != r.ID) {
+		if name != trialRun.Name && (r.Tags["ranksweep.verdict"] != "inconclusive" ||
+			r.Tags["ranksweep.probability"] != "" || got.Tags["mlflow.parentRunId"] != r.ID) {
 			t.Errorf("the sweep's run has tags %v, the trial's parent is %q", r.Tags, got.Tags["mlflow.parentRunId"])
 		}
 	}

@@ -1,4 +1,5 @@
-// Package tensorboard shows runs in TensorBoard, by event files: DIR/SWEEP/TRIAL/events.out.tfevents.*.
+// Package tensorboard shows runs in TensorBoard, by event files: DIR/SWEEP-ID/TRIAL/events.out.tfevents.*. The ID is
+// a short digest of the sweep's key, so that sweeps of one name in several databases can share DIR.
 //
 // The format is TensorFlow's: records (length, masked CRC-32C, data, masked CRC-32C) of the protocol buffers Event and Summary
 // (tensorflow/core/util/event.proto, core/framework/summary.proto; TensorBoard 2.21 reads them in make test-tools).

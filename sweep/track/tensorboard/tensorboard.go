@@ -21,7 +21,8 @@ func New(dir string) track.Sink {
 }
 
 func put(dir string, r track.Run) error {
-	folder := filepath.Join(dir, wire.FileName(r.Sweep.Name))
+	const short = 8 // characters, which tell sweeps of one name apart
+	folder := filepath.Join(dir, wire.FileName(r.Sweep.Name+"-"+r.Sweep.ID()[:short]))
 	if r.Trial != "" {
 		folder = filepath.Join(folder, wire.FileName(r.Name))
 	}

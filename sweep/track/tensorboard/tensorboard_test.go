@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -72,6 +73,38 @@ func TestFilesHoldEachPointOnce(t *testing.T) {
 				t.Errorf("scalars after steps were taken again (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestFilesHoldOnePeakPerStep, also of a step at which several attempts evaluated.
+func TestFilesHoldOnePeakPerStep(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	sync(t, dir, tracktest.Restarted())
+	var steps []int
+	for _, s := range scalars(t, dir) {
+		if s.Tag == "peak_host_bytes" {
+			steps = append(steps, s.Step)
+		}
+	}
+	if diff := cmp.Diff([]int{0, 2, 4}, steps); diff != "" {
+		t.Errorf("steps with a peak (-want +got):\n%s", diff)
+	}
+}
+
+// TestFoldersOfOneName: sweeps of one name, and of the same trial, in two databases keep files of their own.
+func TestFoldersOfOneName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, other := tracktest.Facts(4, 0), tracktest.Facts(4, 2)
+	other.Sweep.Created = one.Sweep.Created.Add(time.Second)
+	for _, f := range []track.Facts{one, other, one} {
+		sync(t, dir, f)
+	}
+	for pattern, want := range map[string]int{"*/events.*": 2, "*/*/events.*": 2} {
+		if files, err := filepath.Glob(filepath.Join(dir, pattern)); err != nil || len(files) != want {
+			t.Errorf("%s: %q, %v, want %d", pattern, files, err, want)
+		}
 	}
 }
 

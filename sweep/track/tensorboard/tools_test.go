@@ -33,7 +33,8 @@ func TestToolsTensorBoard(t *testing.T) {
 			runs := map[string]seen{}
 			tracktest.Read(t, python, &runs, dir)
 			r := tracktest.Trial(t, facts)
-			got := runs["test/"+wire.FileName(r.Name)]
+			sweep := "test-" + r.Sweep.ID()[:8]
+			got := runs[sweep+"/"+wire.FileName(r.Name)]
 			want := map[string][][2]float64{}
 			for _, s := range wanted(t, facts) {
 				want[s.Tag] = append(want[s.Tag], [2]float64{float64(s.Step), float64(s.Value)})
@@ -45,7 +46,7 @@ func TestToolsTensorBoard(t *testing.T) {
 			if diff := cmp.Diff(hparams, got.HParams); diff != "" || got.Status != 1 {
 				t.Errorf("hyperparameters, status %d (-want +got):\n%s", got.Status, diff)
 			}
-			if own := runs["test"]; own.Texts["verdict"] != "inconclusive" || own.Texts["recommended_rank"] != "2" {
+			if own := runs[sweep]; own.Texts["verdict"] != "inconclusive" || own.Texts["recommended_rank"] != "2" {
 				t.Errorf("the sweep's texts are %v", own.Texts)
 			}
 		})

@@ -13,8 +13,20 @@ import (
 )
 
 // Facts are of a sweep of one trial after so many of its four steps, with an evaluation after every second, and done after the fourth.
-// Where again is not 0 the trial's first attempt was killed after its last step, and a second one took the steps after that one again.
+// Where again is not 0 the trial's first attempt was killed after its last step, and a second one took the steps after that one again. It
+// also evaluated at that step where an evaluation is due there.
 func Facts(steps, again int) track.Facts { return facts(steps, again, sweeptest.Steps) }
+
+// Restarted is Facts(4, 2) of a trial that had been killed before its first checkpoint, after an evaluation and a step.
+func Restarted() track.Facts {
+	f := Facts(sweeptest.Steps, sweeptest.EvalSteps)
+	var events []sweep.CurveEvent
+	for i, steps := range [][2]int{{0, 1}, {0, sweeptest.EvalSteps + 1}, {sweeptest.EvalSteps, sweeptest.Steps}} {
+		events = append(events, curve(i+1, steps[0], steps[1])...)
+	}
+	f.Curve = func(context.Context, trial.ID) ([]sweep.CurveEvent, error) { return events, nil }
+	return f
+}
 
 // Long is of a sweep whose trial is done after so many steps.
 func Long(steps int) track.Facts { return facts(steps, 0, steps) }
@@ -71,8 +83,8 @@ func curve(attempt, from, to int) []sweep.CurveEvent {
 		add(trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &trial.Evaluation{ValLoss: loss, Tokens: 630, Seconds: 0.5}})
 		add(trial.Event{Kind: trial.EventMemory, Step: step, Memory: &trial.Memory{PeakHostBytes: &peak}})
 	}
-	if from == 0 {
-		evaluate(0)
+	if from%sweeptest.EvalSteps == 0 {
+		evaluate(from)
 	}
 	for step := from + 1; step <= to; step++ {
 		add(trial.Event{Kind: trial.EventPoint, Step: step, Point: &trial.Point{

@@ -62,7 +62,7 @@ const (
 
 	headerVersion, versionProducer, versionMinConsumer = 1, 1, 2
 
-	runID, runProject, runConfig, runGroup, runJobType, runName, runNotes, runTags, runStart = 1, 3, 4, 6, 7, 8, 9, 10, 17
+	runID, runProject, runConfig, runGroup, runJobType, runName, runTags, runStart = 1, 3, 4, 6, 7, 8, 10, 17
 
 	update, itemKey, itemValue  = 1, 1, 16 // of ConfigRecord, SummaryRecord; of their items
 	historyItem, historyStep    = 1, 2
@@ -116,15 +116,7 @@ func asJSON(value string) string {
 	if json.Valid([]byte(value)) {
 		return value
 	}
-	return trimmed(value)
-}
-
-func trimmed(v any) string {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // a text or a finite number
-	}
-	return string(body)
+	return track.JSON(value)
 }
 
 // row is what was measured at one step.
@@ -156,10 +148,10 @@ func (w row) message(started time.Time) wire.Message {
 		m = m.Bytes(historyItem, wire.Message(nil).Text(historyKey, key).Text(itemValue, value))
 	}
 	for _, v := range w.values {
-		add(v.Name, trimmed(v.Value))
+		add(v.Name, track.JSON(v.Value))
 	}
-	add("_timestamp", trimmed(float64(w.at.UnixNano())/float64(time.Second)))
-	add("_runtime", trimmed(w.at.Sub(started).Seconds()))
+	add("_timestamp", track.JSON(float64(w.at.UnixNano())/float64(time.Second)))
+	add("_runtime", track.JSON(w.at.Sub(started).Seconds()))
 	add("_step", strconv.Itoa(w.step))
 	return m.Bytes(historyStep, wire.Message(nil).Integer(stepNumber, uint64(max(0, w.step))))
 }
@@ -176,14 +168,14 @@ func summary(r track.Run, rows []row) wire.Message {
 	}
 	for _, w := range rows {
 		for _, v := range w.values {
-			set(v.Name, trimmed(v.Value))
+			set(v.Name, track.JSON(v.Value))
 		}
 	}
 	for _, v := range r.Summary {
-		set(v.Name, trimmed(v.Value))
+		set(v.Name, track.JSON(v.Value))
 	}
 	for _, t := range r.Tags {
-		set(t.Name, trimmed(t.Value))
+		set(t.Name, track.JSON(t.Value))
 	}
 	if len(rows) > 0 {
 		set("_step", strconv.Itoa(rows[len(rows)-1].step))

@@ -78,6 +78,20 @@ func TestFilesGrow(t *testing.T) {
 	}
 }
 
+// TestRowsHoldOnePeak, also of a step at which several attempts evaluated.
+func TestRowsHoldOnePeak(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	sync(t, dir, tracktest.Restarted())
+	peaks := 0
+	for _, text := range files(t, dir) {
+		peaks += strings.Count(text, "peak_host_bytes")
+	}
+	if want := 3 + 1; peaks != want { // the rows of steps 0, 2 and 4, and the summary
+		t.Errorf("%d peaks, want %d", peaks, want)
+	}
+}
+
 // TestToolsWandb: wandb's own reader finds each step once, across the blocks of a long file, the config and the end.
 func TestToolsWandb(t *testing.T) {
 	t.Parallel()
