@@ -231,7 +231,9 @@ func registerAgain(ctx context.Context, tx *sql.Tx, info sweep.Info, r sweep.Reg
 			return fmt.Errorf("ladder %d: %w", i, err)
 		}
 	}
-	return nil
+	_, err = tx.ExecContext(ctx, `UPDATE registrations SET platform = ?, plugin_path = ? WHERE sweep_id = ?`,
+		r.Platform, r.PluginPath, info.ID)
+	return err
 }
 
 // sameTrials fails with the first difference between a stored ladder and a plan.

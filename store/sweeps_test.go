@@ -160,6 +160,7 @@ func TestSnapshotHolds(t *testing.T) {
 	}
 	for name, change := range map[string]func(*sweep.Registration){
 		"backend":    func(r *sweep.Registration) { r.Backend = "another" },
+		"plug-in":    func(r *sweep.Registration) { r.PluginPath = "/elsewhere/plugin.so" },
 		"corpus":     func(r *sweep.Registration) { r.Ladders[0].Corpus.Path = "/elsewhere" },
 		"model":      func(r *sweep.Registration) { r.Ladders[0].Model.Path = "/elsewhere" },
 		"ladders":    func(r *sweep.Registration) { r.Ladders = append(r.Ladders, r.Ladders[0]) },

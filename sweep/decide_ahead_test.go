@@ -170,3 +170,25 @@ func TestDecideEndsWithItsLadders(t *testing.T) {
 		t.Errorf("%+v, want done", d)
 	}
 }
+
+// TestNeededEndsWhereATrialWasLost: a rank that lost a trial may be judged by its others and still end the ladder. What was trained ahead
+// above it is not the verdict's.
+func TestNeededEndsWhereATrialWasLost(t *testing.T) {
+	t.Parallel()
+	s := climbing(t)
+	rank4, rank8 := s.Ladders[0].Rungs[2].Trials, s.Ladders[0].Rungs[3].Trials
+	finish(&s, rank4[0].Trial.ID, done(4.4))
+	finish(&s, rank4[1].Trial.ID, trial.Outcome{State: trial.OutcomeFailed, Error: "no luck"})
+	v := sweep.Conclude(s).Verdicts[0]
+	if v.State != plateau.StateIncomplete || len(v.Rungs) != 3 {
+		t.Fatalf("%s with %d ranks judged", v.State, len(v.Rungs))
+	}
+	before := trainedRanks(s.Ladders[0].Needed(v, s.Sweep))
+	for _, f := range rank8 {
+		finish(&s, f.Trial.ID, done(4.3))
+	}
+	v = sweep.Conclude(s).Verdicts[0]
+	if after := trainedRanks(s.Ladders[0].Needed(v, s.Sweep)); !slices.Equal(before, after) {
+		t.Errorf("%s: ranks %v are needed, with rank 8 trained ahead %v", v.State, before, after)
+	}
+}

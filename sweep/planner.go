@@ -221,7 +221,8 @@ func (s Snapshot) SameInputs(r Registration) error {
 
 // Holds reports whether registering r would change nothing: the sweep has its trials, and their inputs lie where r says.
 func (s Snapshot) Holds(r Registration) bool {
-	if s.Sweep.Backend != r.Backend || len(s.Ladders) != len(r.Ladders) {
+	on := s.Sweep
+	if on.Backend != r.Backend || on.Platform != r.Platform || on.PluginPath != r.PluginPath || len(s.Ladders) != len(r.Ladders) {
 		return false
 	}
 	same := func(a, b *trial.ModelInfo, c, d *trial.CorpusInfo) bool {

@@ -91,10 +91,15 @@ func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
 	if v.State == plateau.StateRunning || v.State == plateau.StateOutraced || screens && v.Screening == nil {
 		return l // nothing was trained ahead: what is there was trained before, or for another sweep
 	}
-	if last+1 >= 0 && last+1 < len(l.Rungs) && rule.Sparing() {
-		l.Rungs[last+1] = l.Rungs[last+1].begun(rule.GridSeeds[:rule.Begin(len(v.Rungs))])
+	end := last + 1 // the rung that ended the ladder: the first without a judgement, or one that lost a trial and was judged by the others
+	of := func(t plateau.Failure) bool { return last >= 0 && t.Rank == l.Rungs[last].Rank }
+	switch {
+	case v.Reason.Code == plateau.ReasonFailed && slices.ContainsFunc(v.Reason.Trials, of):
+		end = last
+	case end >= 0 && end < len(l.Rungs) && rule.Sparing():
+		l.Rungs[end] = l.Rungs[end].begun(rule.GridSeeds[:rule.Begin(len(v.Rungs))])
 	}
-	for i := last + 2; i < len(l.Rungs); i++ {
+	for i := end + 1; i < len(l.Rungs); i++ {
 		if screens && l.Rungs[i].Rank >= v.Screening.Rank {
 			break
 		}

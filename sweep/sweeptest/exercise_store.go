@@ -81,7 +81,8 @@ func exerciseRegistration(t *testing.T, s Store) {
 	}
 	r := Registration([]float64{16, 32}, []int{1, 2}, []int64{1, 0})
 	r.Warnings, r.NoiseSD, r.NoiseSource = []string{"mind the gap"}, 0.0125, "sweep before"
-	for range 2 { // the second changes nothing
+	for _, plugin := range []string{r.PluginPath, r.PluginPath, "/elsewhere/plugin.so"} { // the second changes nothing
+		r.PluginPath = plugin
 		must(t, "Register", s.Register(ctx, id, r))
 		got := snapshot(t, s, id)
 		if got.Sweep.Backend != r.Backend || got.Sweep.Platform != r.Platform || got.Sweep.PluginPath != r.PluginPath {

@@ -105,7 +105,11 @@ func (m *MemStore) Register(_ context.Context, sweepID int64, r sweep.Registrati
 		return err
 	}
 	if len(s.ladders) > 0 {
-		return s.registeredAs(r)
+		if err := s.registeredAs(r); err != nil {
+			return err
+		}
+		s.info.Platform, s.info.PluginPath = r.Platform, r.PluginPath
+		return nil
 	}
 	s.info.Backend, s.info.Platform, s.info.PluginPath, s.info.Warnings = r.Backend, r.Platform, r.PluginPath, r.Warnings
 	s.info.Rule.NoiseSD, s.info.Rule.NoiseSource = r.NoiseSD, r.NoiseSource
