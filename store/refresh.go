@@ -41,9 +41,7 @@ func (d *DB) Refresh(ctx context.Context, s sweep.Snapshot, anew ...int) (sweep.
 // lease was taken over.
 func (d *DB) Current(ctx context.Context, s sweep.Snapshot) (sweep.Snapshot, error) {
 	known := 0
-	for _, l := range s.Ladders {
-		l.Each(func(int, *sweep.TrialFacts) { known++ })
-	}
+	s.Each(func(*sweep.Ladder, int, *sweep.TrialFacts) { known++ })
 	var there int
 	err := d.read(ctx, func(tx *sql.Tx) (err error) {
 		there, err = wholeSweep(s.Sweep.ID).count(ctx, tx)

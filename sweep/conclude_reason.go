@@ -12,7 +12,7 @@ func (s standing) reasonFailed() plateau.Finding {
 	for _, t := range rung.Trials {
 		if t.State() == TrialFailed {
 			failure := s.ladder.failure(rung, t)
-			failure.Error, failure.Crashes = t.failure()
+			failure.Error, failure.Crashes = t.Failure()
 			f.Trials = append(f.Trials, failure)
 		}
 	}
@@ -29,8 +29,8 @@ func (l Ladder) failure(r Rung, t TrialFacts) plateau.Failure {
 	return f
 }
 
-// failure is why a trial failed for good: its error, or how often it crashed in a row and its last error.
-func (t TrialFacts) failure() (message string, crashes int) {
+// Failure is why a trial failed for good: its error, or how often it crashed in a row and its last error.
+func (t TrialFacts) Failure() (message string, crashes int) {
 	if o := t.Final(); o != nil && o.Error != "" {
 		return o.Error, 0
 	}

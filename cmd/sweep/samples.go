@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -357,16 +356,10 @@ func writers(chosen []chosenTrial) []report.SampleWriter {
 	return all
 }
 
-// tokenProgress tells about every ten seconds how far a model's answers are.
+// tokenProgress tells how far a model's answers are.
 func (a *app) tokenProgress(name string, most int) func(tokens int) {
-	last := time.Now()
-	return func(tokens int) {
-		if time.Since(last) < lineEvery {
-			return
-		}
-		last = time.Now()
-		a.say("%s: %d of at most %s written", name, tokens, plural(most, "token"))
-	}
+	say := a.sayAtTimes()
+	return func(tokens int) { say("%s: %d of at most %s written", name, tokens, plural(most, "token")) }
 }
 
 // sampleRows has one row per prompt and writer.

@@ -51,28 +51,28 @@ func (a *app) byteProgress(what string) (show func(read, total int64), done func
 	}
 }
 
-// rowProgress tells of rows scored about every ten seconds.
-func (a *app) rowProgress() func(rank, done, total int) {
+// lineEvery is how often work that takes long prints a plain line.
+const lineEvery = 10 * time.Second
+
+// sayAtTimes says what it is called with about every ten seconds.
+func (a *app) sayAtTimes() func(format string, args ...any) {
 	last := time.Now()
-	return func(rank, done, total int) {
-		if time.Since(last) < lineEvery {
-			return
+	return func(format string, args ...any) {
+		if time.Since(last) >= lineEvery {
+			last = time.Now()
+			a.say(format, args...)
 		}
-		last = time.Now()
-		a.say("rank %d: %d of %s scored", rank, done, plural(total, "row"))
 	}
 }
 
-const lineEvery = 10 * time.Second
+// rowProgress tells of rows scored.
+func (a *app) rowProgress() func(rank, done, total int) {
+	say := a.sayAtTimes()
+	return func(rank, done, total int) { say("rank %d: %d of %s scored", rank, done, plural(total, "row")) }
+}
 
-// lineProgress prints a plain line about every ten seconds.
+// lineProgress tells of bytes read.
 func (a *app) lineProgress(what string) func(read, total int64) {
-	last := time.Now()
-	return func(read, total int64) {
-		if time.Since(last) < lineEvery {
-			return
-		}
-		last = time.Now()
-		a.say("%s: %s of %s", what, trial.FormatBytes(read), trial.FormatBytes(total))
-	}
+	say := a.sayAtTimes()
+	return func(read, total int64) { say("%s: %s of %s", what, trial.FormatBytes(read), trial.FormatBytes(total)) }
 }

@@ -249,13 +249,11 @@ func abandoned(ctx context.Context, workers sweep.Executor, facts *sweep.TrialFa
 // lastPoints returns the latest steps of the trials that began and are not over.
 func lastPoints(ctx context.Context, db *store.DB, s sweep.Snapshot) (map[trial.ID]store.PointRow, error) {
 	var open []trial.ID
-	for _, l := range s.Ladders {
-		l.Each(func(_ int, t *sweep.TrialFacts) {
-			if len(t.Attempts) > 0 && t.Final() == nil {
-				open = append(open, t.Trial.ID)
-			}
-		})
-	}
+	s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+		if len(t.Attempts) > 0 && t.Final() == nil {
+			open = append(open, t.Trial.ID)
+		}
+	})
 	return db.LastPoints(ctx, open)
 }
 

@@ -27,7 +27,7 @@ func TestParseTrackers(t *testing.T) {
 		code  int
 	}{
 		"none":       {nil, nil, exitOK},
-		"standard":   {[]string{"tensorboard"}, []string{"tensorboard:/root/tensorboard"}, exitOK},
+		"standard":   {[]string{"tensorboard"}, []string{"tensorboard:/sweeps/tensorboard"}, exitOK},
 		"two":        {[]string{"tensorboard:/a,tensorboard:/b", "tensorboard:/a"}, []string{"tensorboard:/a", "tensorboard:/b"}, exitOK},
 		"unknown":    {[]string{"comet:/a"}, []string{"--track comet: want tensorboard:DIR, mlflow:URL, wandb:DIR"}, exitUsage},
 		"an address": {[]string{"mlflow:https://a:secret@host:80/x/"}, []string{"mlflow:https://a:xxxxx@host:80/x"}, exitOK},
@@ -38,7 +38,7 @@ func TestParseTrackers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			trackers, err := parseTrackers(test.texts, "/root")
+			trackers, err := parseTrackers(test.texts, "/sweeps")
 			if err != nil {
 				if exitCode(err) != test.code || !strings.Contains(err.Error(), test.want[0]) {
 					t.Errorf("parseTrackers(%q) = %v, want %q", test.texts, err, test.want)

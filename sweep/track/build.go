@@ -38,7 +38,7 @@ func sweepRun(f Facts) Run {
 		prefix := ""
 		if len(f.Verdicts) > 1 {
 			prefix = fmt.Sprintf("ladder_%d.", i+1)
-			r.Tags = append(r.Tags, Field{Name: prefix + "cell", Value: axes(f.Ladders[i].Cell)})
+			r.Tags = append(r.Tags, Field{Name: prefix + "cell", Value: f.Ladders[i].Cell.Axes().String()})
 		}
 		r.Tags = append(r.Tags, Field{Name: prefix + "verdict", Value: string(v.State)})
 		if v.RecommendedRank > 0 {
@@ -117,10 +117,8 @@ func trialRun(f Facts, l *sweep.Ladder, rung int, t *sweep.TrialFacts, events []
 	own := []Field{
 		{Name: "rank", Value: strconv.Itoa(spec.LoRA.Rank), Axis: true}, {Name: "seed", Value: strconv.FormatInt(spec.Seed, 10), Axis: true},
 	}
-	for _, s := range l.Cell {
-		if s.Axis {
-			own = append(own, Field(s))
-		}
+	for _, s := range l.Cell.Axes() {
+		own = append(own, Field(s))
 	}
 	if t.Candidate < len(l.Candidates) {
 		for _, s := range l.Candidates[t.Candidate] {
@@ -256,17 +254,6 @@ func JSON(v any) string {
 		panic(err) // it came from JSON, or is text, finite numbers or a list of them
 	}
 	return string(body)
-}
-
-// axes are a cell's axes as name=value.
-func axes(c sweep.Cell) string {
-	var parts []string
-	for _, s := range c {
-		if s.Axis {
-			parts = append(parts, s.Name+"="+s.Value)
-		}
-	}
-	return strings.Join(parts, " ")
 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

@@ -99,11 +99,7 @@ func failure(l sweep.Ladder, t *sweep.TrialFacts) (Event, bool) {
 		ID: fmt.Sprintf("%s/%s", Failure, last.ID), Event: Failure, At: last.LastAt, Ladder: l.Index + 1, Cell: report.Cell(l.Cell),
 		State: string(state), Trial: t.Trial.ID, Rank: t.Trial.Rank, Seed: &t.Trial.Seed,
 	}
-	if o := t.Final(); o != nil {
-		e.Error = o.Error
-	} else if last.Outcome != nil {
-		e.Error = last.Outcome.Error
-	}
+	e.Error, _ = t.Failure()
 	return e, true
 }
 
