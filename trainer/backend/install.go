@@ -59,7 +59,9 @@ func defaultDir() (string, error) {
 // plug-in or a good one. On a machine without a GPU a CUDA plug-in is only loaded, and the choice's Notice says so.
 // Several installations at once wait for each other.
 func Install(ctx context.Context, o InstallOptions) (Choice, error) {
-	get, ok := map[string]func(context.Context) (string, error){"": o.getCPU, PlatformCPU: o.getCPU, PlatformCUDA: o.getCUDA}[o.Platform]
+	get, ok := map[string]func(InstallOptions, context.Context) (string, error){
+		"": InstallOptions.getCPU, PlatformCPU: InstallOptions.getCPU, PlatformCUDA: InstallOptions.getCUDA,
+	}[o.Platform]
 	if !ok {
 		return Choice{}, fmt.Errorf("%w: nothing to install for %q: want %s or %s", trial.ErrInput, o.Platform, PlatformCPU, PlatformCUDA)
 	}
@@ -83,7 +85,7 @@ func Install(ctx context.Context, o InstallOptions) (Choice, error) {
 		o.say("already there: %s", c.PluginPath)
 		return o.noted(c), nil
 	}
-	path, err := get(ctx)
+	path, err := get(o, ctx)
 	if err != nil {
 		return Choice{}, err
 	}

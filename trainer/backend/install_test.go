@@ -104,6 +104,21 @@ func (m *mirror) options(t *testing.T) InstallOptions {
 	}
 }
 
+// TestInstallWithoutAFolder: the first folder of the search path is taken, not the one the program happens to run in.
+func TestInstallWithoutAFolder(t *testing.T) { //nolint:paralleltest // it sets the environment
+	lib := filepath.Join(t.TempDir(), "lib")
+	t.Setenv(pjrt.PJRTPluginPathsEnv, lib)
+	o := newMirror(t).options(t)
+	o.Dir = ""
+	path, err := install(t, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Dir(path) != lib {
+		t.Errorf("the plug-in lies in %s, want %s", path, lib)
+	}
+}
+
 // install returns the path of the plug-in.
 func install(t *testing.T, o InstallOptions) (string, error) {
 	t.Helper()
