@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -88,13 +86,9 @@ func trainAttempt(ctx context.Context, w *trainer.Worker, dir string, events *os
 	if err := os.WriteFile(filepath.Join(dir, trial.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
 		return false, err
 	}
-	body, err := os.ReadFile(filepath.Join(dir, trial.SpecFile))
+	a, err := trial.ReadAssignment(dir)
 	if err != nil {
 		return false, err
-	}
-	var a trial.Assignment
-	if err := json.Unmarshal(body, &a); err != nil {
-		return false, fmt.Errorf("read %s: %w", filepath.Join(dir, trial.SpecFile), err)
 	}
 	log, err := trial.NewEventLog(events)
 	if err != nil {
