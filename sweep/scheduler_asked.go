@@ -11,10 +11,11 @@ const listenEvery = time.Second
 
 // listen looks for requests when it is time to.
 func (r *run) listen(ctx context.Context) error {
-	if time.Since(r.listened) < listenEvery {
+	now := r.now()
+	if now-r.listened < listenEvery {
 		return nil
 	}
-	r.listened = time.Now()
+	r.listened = now
 	asked, err := r.Store.Asked(ctx, r.id)
 	if err != nil {
 		return fmt.Errorf("read what is asked of sweep %d: %w", r.id, err)

@@ -36,11 +36,11 @@ func exerciseAsked(t *testing.T, s Store) {
 	want("pause", sweep.Asked{Paused: true})
 	must(t, "Ask", s.Ask(ctx, id, sweep.RequestResume, moment(2))) // the clock stepped back
 	want("resume", sweep.Asked{})
-	session, err := s.StartSession(ctx, id, moment(4), "here", 42)
+	session, err := s.StartSession(ctx, id, instant(4), sweep.Coordinator{Host: "here", PID: 42})
 	must(t, "StartSession", err)
 	must(t, "Ask", s.Ask(ctx, id, sweep.RequestCancel, moment(5)))
 	want("cancel", sweep.Asked{Cancelled: true})
-	must(t, "Heartbeat of a cancelled session", s.Heartbeat(ctx, session, moment(6)))
+	must(t, "Heartbeat of a cancelled session", s.Heartbeat(ctx, session, instant(6)))
 	if snapshot(t, s, other).Sweep.Asked != (sweep.Asked{}) {
 		t.Error("the other sweep was asked too")
 	}
