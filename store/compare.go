@@ -160,10 +160,8 @@ func projection(t rows, schema string) string {
 			value, about = ladder, ladder
 		case c == columnSweep:
 			value, about = sweep, sweep
-		case c == "id" && t.Table != "trial_specs", c == "intended_ns":
-			value = `NULL`
-		case c == "assignment":
-			value = `t.assignment ->> '$.sweep'` // the folder's says also where it ran
+		case c == "id" && t.Table != "trial_specs", c == "session_id", c == "intended_ns", c == "assignment":
+			value = `NULL` // the folder's assignment says also where it ran, and the sweep's former names
 		}
 		columns = append(columns, value)
 		if isKey(t.Table, c) {

@@ -192,8 +192,9 @@ func restore(ctx context.Context, tx *sql.Tx, r Record) error {
 	if _, err := tx.ExecContext(ctx, `PRAGMA defer_foreign_keys = ON`); err != nil {
 		return err
 	}
-	ids := map[string]map[any]any{columnSweep: {}, columnLadder: {}}
-	for column, table := range map[string]string{columnSweep: "sweeps", columnLadder: "ladders"} {
+	ids := map[string]map[any]any{}
+	for column, table := range referred() {
+		ids[column] = map[any]any{}
 		if err := freeIDs(ctx, tx, table, r.table(table), ids[column]); err != nil {
 			return err
 		}
@@ -206,6 +207,20 @@ func restore(ctx context.Context, tx *sql.Tx, r Record) error {
 		}
 	}
 	return nil
+}
+
+// referred names the tables whose rows others name by a number, by the column that does so.
+func referred() map[string]string {
+	return map[string]string{columnSweep: "sweeps", columnLadder: "ladders", "session_id": "sessions"}
+}
+
+func namedBy(table string) string {
+	for column, of := range referred() {
+		if of == table {
+			return column
+		}
+	}
+	return ""
 }
 
 // table returns the record's rows of a table.
@@ -254,13 +269,14 @@ func insertRow(ctx context.Context, tx *sql.Tx, t rows, row []any, ids map[strin
 	for i, column := range t.Columns {
 		value := row[i]
 		switch {
-		case column == "id" && t.Table == "sweeps":
-			value = ids[columnSweep][value]
-		case column == "id" && t.Table == "ladders":
-			value = ids[columnLadder][value]
-		case column == "id" && t.Table != "trial_specs":
-			continue // its own, in their order
-		case ids[column] != nil:
+		case column == "id" && t.Table == "trial_specs":
+		case column == "id":
+			named := namedBy(t.Table)
+			if named == "" {
+				continue // a number that nothing names is given anew, in their order
+			}
+			value = ids[named][value]
+		case ids[column] != nil && value != nil:
 			value = ids[column][value]
 		}
 		columns, values = append(columns, column), append(values, value)

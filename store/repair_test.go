@@ -41,6 +41,10 @@ func ran(t *testing.T) (string, sweep.Snapshot) {
 	written(t, db, root, extra, 1, script(4.375))
 	verdict := plateau.Verdict{State: plateau.StateInconclusive, RecommendedRank: 1}
 	must(t, db.RecordVerdict(t.Context(), ladders[0].ID, verdict, moment(300)))
+	for _, kind := range []sweep.RequestKind{sweep.RequestPause, sweep.RequestCancel} {
+		must(t, db.Ask(t.Context(), id, kind, moment(350)))
+	}
+	must(t, db.Retry(t.Context(), id, []trial.ID{l[0].Rungs[0].Trials[0].Trial.ID}, moment(351)))
 	must(t, db.EndSession(t.Context(), session, instant(400)))
 	keeper := store.Recorder{DB: db, Sweep: id}
 	must(t, keeper.KeepLast(t.Context(), root, moment(400)))
