@@ -149,24 +149,27 @@ func (s *testSweep) attempts() int {
 type running struct {
 	*exec.Cmd
 	said  bytes.Buffer // stderr
-	ended chan error
+	ended chan struct{} // closed at its end
 }
 
 func (s *testSweep) start(cmd *exec.Cmd) *running {
 	s.t.Helper()
-	r := &running{Cmd: cmd, ended: make(chan error, 1)}
+	r := &running{Cmd: cmd, ended: make(chan struct{})}
 	cmd.Stderr = &r.said
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	go func() { r.ended <- cmd.Wait() }()
+	go func() {
+		_ = cmd.Wait() // ProcessState says it
+		close(r.ended)
+	}()
 	s.t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return r
 }
 
 // wait returns the exit code, -1 where a signal ended the process.
 func (r *running) wait() int {
-	<-r.ended //nolint:errcheck // the exit code says it
+	<-r.ended
 	return r.ProcessState.ExitCode()
 }
 

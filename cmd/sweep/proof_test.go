@@ -30,6 +30,7 @@ type ledger struct {
 	done    map[string]int  // attempts that ended with a loss, by trial
 	adapter map[string]bool // folders of attempts that ended with a loss, below the root
 	tries   map[string]int  // attempts by trial
+	began   map[trial.AttemptID]bool
 }
 
 func eventKey(attempt trial.AttemptID, seq int64, kind trial.EventKind, step int) string {
@@ -39,7 +40,10 @@ func eventKey(attempt trial.AttemptID, seq int64, kind trial.EventKind, step int
 // readLedger reads a root's database, which SQLite brings up from its log first, and checks it. There may be none.
 func readLedger(t *testing.T, root string) ledger {
 	t.Helper()
-	l := ledger{events: map[string]bool{}, done: map[string]int{}, adapter: map[string]bool{}, tries: map[string]int{}}
+	l := ledger{
+		events: map[string]bool{}, done: map[string]int{}, adapter: map[string]bool{}, tries: map[string]int{},
+		began: map[trial.AttemptID]bool{},
+	}
 	path := filepath.Join(root, "sweep.db")
 	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return l // a kill may leave it empty
@@ -85,6 +89,7 @@ func readLedger(t *testing.T, root string) ledger {
 		var state sql.NullString
 		err := r.Scan(&id, &number, &state)
 		l.tries[id]++
+		l.began[trial.AttemptID(id+"/"+number)] = true
 		if state.String == string(trial.OutcomeDone) {
 			l.done[id]++
 			l.adapter[filepath.Join("trials", id, number, "adapter")] = true

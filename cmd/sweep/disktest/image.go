@@ -18,10 +18,11 @@ const (
 	LoseAll       Loss = iota // nothing
 	KeepPrefix                // those up to a random moment, the last one torn at a sector: a disk that writes in order
 	KeepScattered             // random sectors of any of them, and of each folder's names those up to a random moment
+	LoseNothing               // all: what programs see while the power is on
 )
 
 func (l Loss) String() string {
-	return [...]string{"lose all", "keep a prefix", "keep scattered sectors"}[l]
+	return [...]string{"lose all", "keep a prefix", "keep scattered sectors", "lose nothing"}[l]
 }
 
 // Image is what a disk held at one moment, durable or not.
@@ -107,6 +108,8 @@ func (c cutter) names(n frozen) map[string]uint64 {
 		for kept < len(n.namings) && n.namings[kept].order <= c.last {
 			kept++
 		}
+	case LoseNothing:
+		kept = len(n.namings)
 	case KeepScattered:
 		kept = c.random.IntN(len(n.namings) + 1)
 	}
@@ -129,7 +132,7 @@ func (c cutter) bytes(n frozen) []byte {
 	file := n.synced.clone()
 	for _, change := range n.changes {
 		switch {
-		case c.loss == KeepPrefix && change.order < c.last:
+		case c.loss == LoseNothing, c.loss == KeepPrefix && change.order < c.last:
 			file.apply(change)
 		case c.loss == KeepPrefix && change.order == c.last:
 			c.tear(&file, change, func(i, sectors int) bool { return i < sectors/2 })
