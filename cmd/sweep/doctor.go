@@ -103,6 +103,7 @@ func (a *app) examine(ctx context.Context) diagnosis {
 	d.addCores()
 	d.addMemory()
 	d.addRoot()
+	d.addReaders()
 	return d
 }
 
@@ -235,6 +236,18 @@ func (d *diagnosis) addRoot() {
 	default:
 		d.add(finding{Check: "root", State: findingOK, Detail: detail})
 	}
+}
+
+// addReaders warns where others on the machine can read what a root holds: a root from before roots were private, or from elsewhere.
+func (d *diagnosis) addReaders() {
+	info, err := os.Stat(d.Root)
+	if err != nil || info.Mode()&0o055 == 0 {
+		return
+	}
+	d.add(finding{
+		"privacy", findingWarn, fmt.Sprintf("others on this machine can look into %s (%v), which holds text of your data", d.Root, info.Mode()),
+		"chmod 700 " + d.Root + ", unless they should",
+	})
 }
 
 // probeFolder makes a folder in dir and removes it again: permissions alone do not tell, on a read-only or a virtual file system.
