@@ -105,12 +105,13 @@ func (c *coordinator) lead(ctx context.Context, db *store.DB) error {
 	if err != nil {
 		return err
 	}
+	c.h.checkLease(c)
 	for _, other := range c.h.lives {
 		other.leads = other == c
 	}
 	c.since = c.h.took
 	s := sweep.Scheduler{
-		Store: &watchedStore{c, db}, Exec: &watchedExecutor{c}, Capacity: c.h.capacity, Clock: c, Log: slog.New(slog.DiscardHandler),
+		Store: &watchedStore{db, c}, Exec: &watchedExecutor{c}, Capacity: c.h.capacity, Clock: c, Log: slog.New(slog.DiscardHandler),
 	}
 	if c.h.say != nil {
 		s.Log = slog.New(noteHandler{h: c.h})
@@ -142,7 +143,7 @@ func (c *coordinator) Now() sweep.Instant {
 func (c *coordinator) After(d time.Duration) <-chan time.Time {
 	h := c.h
 	wake := h.took + h.lazy
-	if next := h.fake.Next(); !next.IsZero() {
+	if next := h.fake.Next(); h.keen && !next.IsZero() {
 		wake = min(wake, next.Sub(epoch))
 	}
 	c.pause(max(wake, h.took+d))
@@ -174,6 +175,13 @@ func (c *coordinator) freeze(d time.Duration) {
 	c.until = c.h.took + d
 	c.pause(c.until)
 	c.thawed = c.h.took
+}
+
+func (c *coordinator) otherHost() string {
+	if c.host == "a" {
+		return "b"
+	}
+	return "a"
 }
 
 func (c *coordinator) die() {

@@ -40,6 +40,7 @@ const (
 	stopLost     kind = "lose a request to stop"
 	stopFails    kind = "fail a request to stop"
 	secondOnHost kind = "run a second coordinator on the same host"
+	secondHost   kind = "run a second coordinator on another host"
 
 	rivalOnA kind = "another host's coordinator starts on a" // follows freezeLosing
 	rivalOnB kind = "another host's coordinator starts on b"
@@ -94,6 +95,7 @@ func kinds() []perThousand {
 		{stopLost, 10},
 		{stopFails, 10},
 		{secondOnHost, 1},
+		{secondHost, 20},
 	}
 }
 

@@ -27,7 +27,8 @@ type history struct {
 	fake   sweeptest.FakeExecutor
 	facts  ledger
 	shift  time.Duration // of the time of day
-	lazy   time.Duration // how long a coordinator waits when nothing happens
+	lazy   time.Duration // how long a coordinator waits
+	keen   bool          // it waits no longer than until a worker does something
 	lives  []*coordinator
 	born   int
 	due    time.Duration // when a person starts the next coordinator
@@ -53,7 +54,7 @@ const (
 func newHistory(w *world, root string, rng *rand.Rand, faults []fault, say func(string, ...any)) *history {
 	h := &history{
 		world: w, rng: rng, root: root, faults: faults, say: say, facts: ledger{},
-		lazy: time.Duration(250+rng.IntN(1750)) * time.Millisecond,
+		lazy: time.Duration(250+rng.IntN(1750)) * time.Millisecond, keen: rng.IntN(4) == 0,
 	}
 	h.newDisk(w.files)
 	h.fake.Now = func() time.Time { return epoch.Add(h.took) }
@@ -93,6 +94,9 @@ func (h *history) run(ctx context.Context) {
 		h.step(ctx)
 	}
 }
+
+// pass lets the time pass that an act takes: workers go on meanwhile.
+func (h *history) pass() { h.took += time.Duration(h.rng.IntN(2000)) * time.Microsecond }
 
 // end lets everybody go.
 func (h *history) end() {
@@ -174,7 +178,7 @@ func (h *history) take(n int, kinds ...kind) (fault, bool) {
 // timed reports whether the kind happens at a moment.
 func (k kind) timed() bool {
 	switch k {
-	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, readsLate, probesLate, secondOnHost,
+	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, readsLate, probesLate, secondOnHost, secondHost,
 		rivalOnA, rivalOnB:
 		return true
 	}
@@ -213,6 +217,10 @@ func (h *history) happen(ctx context.Context, f fault) {
 	case secondOnHost:
 		if len(h.lives) > 0 {
 			h.begin(ctx, h.lives[0].host)
+		}
+	case secondHost:
+		if len(h.lives) > 0 {
+			h.begin(ctx, h.lives[0].otherHost())
 		}
 	case rivalOnA:
 		h.begin(ctx, "a")

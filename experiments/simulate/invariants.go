@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -244,6 +245,22 @@ func (h *history) checkStart(c *coordinator, a trial.Assignment) {
 		h.wrong("%s starts %s beside %v on %d jobs", c, short(a.Attempt), ids, h.capacity.Jobs)
 	case slices.Contains(known, a.Attempt):
 		h.wrong("%s starts %s again", c, short(a.Attempt))
+	case !slices.IsSortedFunc(a.Checkpoints, newestFirst):
+		h.wrong("%s starts %s from %v", c, short(a.Attempt), a.Checkpoints)
+	}
+}
+
+// newestFirst orders folders of one trial's attempts, which end in their numbers.
+func newestFirst(a, b string) int {
+	return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(b, a))
+}
+
+// checkLease looks whether a coordinator that has just taken the lease took it from one that lives.
+func (h *history) checkLease(c *coordinator) {
+	for _, o := range h.lives {
+		if o != c && o.leads && h.shift == 0 && h.took-o.since > store.LeaseTime && h.took-o.thawed > store.LeaseTime && o.until < h.took {
+			h.wrong("%s took the lease of %s, which lives", c, o)
+		}
 	}
 }
 
@@ -267,9 +284,9 @@ func (h *history) checkWorkers() {
 
 // rival starts a coordinator on the other host while c is frozen.
 func (h *history) rival(c *coordinator, after time.Duration) {
-	k := rivalOnB
-	if c.host == "b" {
-		k = rivalOnA
+	k := rivalOnA
+	if c.otherHost() == "b" {
+		k = rivalOnB
 	}
 	h.faults = append(slices.Clone(h.faults), fault{kind: k, at: h.took + after})
 }

@@ -34,6 +34,9 @@ func main() {
 
 // run simulates one history, or as many as the time allows.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "mutants" {
+		return findMutants(ctx, args[1:], stdout)
+	}
 	s := simulation{out: stdout}
 	var seed string
 	f := flag.NewFlagSet("simulate", flag.ContinueOnError)

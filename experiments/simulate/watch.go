@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
@@ -18,8 +17,8 @@ import (
 // watchedStore is the database as a coordinator sees it: its calls are where the coordinator is killed, and what they acknowledge is
 // held against all that is read later.
 type watchedStore struct {
-	c  *coordinator
-	db *store.DB
+	sweep.Store
+	c *coordinator
 }
 
 func (s *watchedStore) call(what string, effect func() error) error {
@@ -38,6 +37,7 @@ func (s *watchedStore) call(what string, effect func() error) error {
 		c.die()
 	}
 	err := effect()
+	h.pass()
 	if c.process.Dead() {
 		panic(errKilled)
 	}
@@ -50,7 +50,7 @@ func (s *watchedStore) call(what string, effect func() error) error {
 
 func (s *watchedStore) Refresh(ctx context.Context, before sweep.Snapshot, anew ...int) (after sweep.Snapshot, err error) {
 	err = s.call("Refresh", func() error {
-		after, err = s.db.Refresh(ctx, before, anew...)
+		after, err = s.Store.Refresh(ctx, before, anew...)
 		if err == nil {
 			s.c.h.facts.check(s.c.h, after)
 		}
@@ -60,16 +60,16 @@ func (s *watchedStore) Refresh(ctx context.Context, before sweep.Snapshot, anew 
 }
 
 func (s *watchedStore) Register(ctx context.Context, id int64, r sweep.Registration) error {
-	return s.call("Register", func() error { return s.db.Register(ctx, id, r) })
+	return s.call("Register", func() error { return s.Store.Register(ctx, id, r) })
 }
 
 func (s *watchedStore) AddTrials(ctx context.Context, ladder int64, trials []sweep.ExtraTrial) error {
-	return s.call("AddTrials", func() error { return s.db.AddTrials(ctx, ladder, trials) })
+	return s.call("AddTrials", func() error { return s.Store.AddTrials(ctx, ladder, trials) })
 }
 
 func (s *watchedStore) BeginAttempt(ctx context.Context, id trial.ID, n int, a trial.Assignment, at time.Time) error {
 	return s.call("BeginAttempt", func() error {
-		err := s.db.BeginAttempt(ctx, id, n, a, at)
+		err := s.Store.BeginAttempt(ctx, id, n, a, at)
 		if err == nil {
 			s.c.h.facts.begun(trial.NewAttemptID(id, n))
 		}
@@ -79,7 +79,7 @@ func (s *watchedStore) BeginAttempt(ctx context.Context, id trial.ID, n int, a t
 
 func (s *watchedStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
 	return s.call("AppendEvents", func() error {
-		err := s.db.AppendEvents(ctx, id, events)
+		err := s.Store.AppendEvents(ctx, id, events)
 		if err == nil {
 			s.c.h.facts.appended(id, events)
 			if o := events[len(events)-1].Outcome; o != nil {
@@ -91,11 +91,11 @@ func (s *watchedStore) AppendEvents(ctx context.Context, id trial.AttemptID, eve
 }
 
 func (s *watchedStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
-	return s.call("Heartbeat", func() error { return s.db.Heartbeat(ctx, session, now) })
+	return s.call("Heartbeat", func() error { return s.Store.Heartbeat(ctx, session, now) })
 }
 
 func (s *watchedStore) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {
-	return s.call("RecordVerdict", func() error { return s.db.RecordVerdict(ctx, ladder, v, at) })
+	return s.call("RecordVerdict", func() error { return s.Store.RecordVerdict(ctx, ladder, v, at) })
 }
 
 // watchedExecutor is the machine's workers as a coordinator sees them.
@@ -113,6 +113,7 @@ func (e *watchedExecutor) alive() {
 func (e *watchedExecutor) Start(ctx context.Context, a trial.Assignment) error {
 	e.alive()
 	c, h := e.c, e.c.h
+	h.pass()
 	h.starts++
 	h.checkStart(c, a)
 	f, due := h.take(h.starts, workerCrash, notStarted, lostReply, startFails)
@@ -150,6 +151,7 @@ func (h *history) cutShort(keep int) func(a trial.Assignment, from int) []sweept
 func (e *watchedExecutor) Probe(ctx context.Context, id trial.AttemptID) (sweep.Process, error) {
 	e.alive()
 	c, h := e.c, e.c.h
+	h.pass()
 	h.probes++
 	c.probed[id] = h.took
 	if _, due := h.take(h.probes, probeFails); due {
@@ -165,6 +167,7 @@ func (e *watchedExecutor) Probe(ctx context.Context, id trial.AttemptID) (sweep.
 func (e *watchedExecutor) Events(ctx context.Context, id trial.AttemptID, after int64) ([]trial.Event, error) {
 	e.alive()
 	h := e.c.h
+	h.pass()
 	h.reads++
 	if _, due := h.take(h.reads, readFails); due {
 		return nil, errMachine

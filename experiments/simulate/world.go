@@ -83,7 +83,7 @@ func (w *world) drawTrainer(r *rand.Rand, ranks []int) {
 	knee, gain, noise := ranks[r.IntN(len(ranks))], 0.02+0.1*r.Float64(), []float64{0.001, 0.01, 0.03}[r.IntN(3)]
 	salt := r.Uint64()
 	w.trainer = sweeptest.Trainer{
-		Boot: time.Duration(200+r.IntN(1800)) * time.Millisecond, StepTime: time.Duration(100+r.IntN(900)) * time.Millisecond,
+		Boot: time.Duration(50+r.IntN(450)) * time.Millisecond, StepTime: time.Duration(20+r.IntN(300)) * time.Millisecond,
 		Loss: func(t trial.Trial) float64 {
 			s := t.Spec
 			octaves := math.Log2(float64(max(1, min(s.LoRA.Rank, knee)))) // a reference has rank 0

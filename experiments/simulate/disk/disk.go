@@ -213,7 +213,12 @@ func (p *Process) disturb(op Op) (answer int, fault Fault) {
 	switch fault = p.disk.Faults(op); fault {
 	case Full:
 		return answerFull, fault
-	case IO, Kill:
+	case Kill:
+		if op == Create || op == Remove { // the others die in the middle
+			p.kill()
+		}
+		return answerIO, fault
+	case IO:
 		return answerIO, fault
 	case None, Lie:
 	}
