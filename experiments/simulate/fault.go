@@ -125,6 +125,7 @@ func drawFaults(r *rand.Rand, calm tally) []fault {
 			f.size = time.Duration(r.Int64N(int64(48*time.Hour))) - 24*time.Hour
 		case freezeLosing:
 			f.size += time.Minute
+		default:
 		}
 	}
 	return faults
@@ -150,6 +151,7 @@ func (k kind) countable(t tally) int {
 		return t.reads
 	case stopLost, stopFails:
 		return t.stops
+	default:
+		return 1
 	}
-	return 1
 }

@@ -28,6 +28,7 @@ type history struct {
 	facts  ledger
 	shift  time.Duration // of the time of day
 	lazy   time.Duration // how long a coordinator waits
+	jumps  bool          // the time of day does at some time
 	keen   bool          // it waits no longer than until a worker does something
 	lives  []*coordinator
 	born   int
@@ -56,6 +57,7 @@ func newHistory(w *world, root string, rng *rand.Rand, faults []fault, say func(
 		world: w, rng: rng, root: root, faults: faults, say: say, facts: ledger{},
 		lazy: time.Duration(250+rng.IntN(1750)) * time.Millisecond, keen: rng.IntN(4) == 0,
 	}
+	h.jumps = slices.ContainsFunc(faults, func(f fault) bool { return f.kind == clockJumps })
 	h.newDisk(w.files)
 	h.fake.Now = func() time.Time { return epoch.Add(h.took) }
 	h.fake.Script = w.trainer.Script
@@ -142,9 +144,10 @@ func (h *history) nextCoordinator() *coordinator {
 	return slices.MinFunc(h.lives, func(a, b *coordinator) int { return cmp.Compare(a.wake, b.wake) })
 }
 
-// host is where a person starts the next coordinator: mostly on the same machine.
+// host is where a person starts the next coordinator: mostly on the same machine. Where the time of day jumps, the lease of another host's
+// dead coordinator lapses when the time says so, which may be a day later.
 func (h *history) host() string {
-	if h.rng.IntN(10) == 0 {
+	if h.rng.IntN(10) == 0 && !h.jumps {
 		return "b"
 	}
 	return "a"
@@ -178,11 +181,12 @@ func (h *history) take(n int, kinds ...kind) (fault, bool) {
 // timed reports whether the kind happens at a moment.
 func (k kind) timed() bool {
 	switch k {
-	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, readsLate, probesLate, secondOnHost, secondHost,
-		rivalOnA, rivalOnB:
+	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, readsLate, probesLate,
+		secondOnHost, secondHost, rivalOnA, rivalOnB:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // happen carries out a fault whose moment has come.
@@ -226,6 +230,8 @@ func (h *history) happen(ctx context.Context, f fault) {
 		h.begin(ctx, "a")
 	case rivalOnB:
 		h.begin(ctx, "b")
+	default:
+		panic("no fault that happens at a moment: " + f.kind)
 	}
 }
 

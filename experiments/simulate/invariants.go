@@ -231,9 +231,9 @@ func (h *history) judge(c *coordinator) {
 }
 
 // checkStart holds a launch against what Decide and the scheduler promise.
-func (h *history) checkStart(c *coordinator, a trial.Assignment) {
+func (h *history) checkStart(ctx context.Context, c *coordinator, a trial.Assignment) {
 	ids, _ := h.fake.Alive()
-	known, _ := h.fake.Attempts(context.Background(), a.Attempt.Trial())
+	known, _ := h.fake.Attempts(ctx, a.Attempt.Trial())
 	switch {
 	case c.heard:
 		h.wrong("%s starts %s after it was asked to stop", c, short(a.Attempt))

@@ -99,9 +99,9 @@ type simulation struct {
 	verbose bool
 
 	histories, coordinators, starts, calls atomic.Int64
-	mu                      sync.Mutex
-	happened                map[kind]int
-	ends                    map[string]int
+	mu                                     sync.Mutex
+	happened                               map[kind]int
+	ends                                   map[string]int
 }
 
 // errWrong says that a history went as none must.
@@ -151,8 +151,8 @@ func (s *simulation) simulate(ctx context.Context, w *world, seed uint64, root s
 }
 
 func (w *world) describe(say func(string, ...any)) {
-	say("world %d: %s, seeds %v (%s), %d jobs, limits %+v, confirm %d, rule %+v", w.seed, w.info.Strategy, w.info.Seeds, w.info.Rule.SeedsPerRank,
-		w.capacity.Jobs, w.info.Limits, w.confirm, w.info.Rule)
+	say("world %d: %s, seeds %v, %d jobs, limits %+v, confirm %d, rule %+v", w.seed, w.info.Strategy, w.info.Seeds, w.capacity.Jobs,
+		w.info.Limits, w.confirm, w.info.Rule)
 	say("without faults %s after %v: %+v", w.want, w.calm.took, w.calm)
 }
 

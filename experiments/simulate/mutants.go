@@ -101,7 +101,8 @@ func (m mutant) find(ctx context.Context, dir string) (string, error) {
 	if err := os.WriteFile(overlay, text, 0o600); err != nil {
 		return "", err
 	}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", binary, "./experiments/simulate").CombinedOutput(); err != nil {
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", binary, "./experiments/simulate")
+	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
 	out, err := exec.CommandContext(ctx, binary, "-jobs", "1", "-time", "1h", "-from", "1", "-histories", strconv.Itoa(mostHistories)).

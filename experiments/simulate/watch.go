@@ -115,7 +115,7 @@ func (e *watchedExecutor) Start(ctx context.Context, a trial.Assignment) error {
 	c, h := e.c, e.c.h
 	h.pass()
 	h.starts++
-	h.checkStart(c, a)
+	h.checkStart(ctx, c, a)
 	f, due := h.take(h.starts, workerCrash, notStarted, lostReply, startFails)
 	h.note("%s starts %s: rank %d, seed %d", c, short(a.Attempt), a.Trial.Spec.LoRA.Rank, a.Trial.Spec.Seed)
 	if !due {
@@ -131,6 +131,7 @@ func (e *watchedExecutor) Start(ctx context.Context, a trial.Assignment) error {
 		}
 		h.fake.Script = h.cutShort(keep)
 		defer func() { h.fake.Script = h.trainer.Script }()
+	default:
 	}
 	err := h.fake.Start(ctx, a)
 	if f.kind == lostReply {
