@@ -63,10 +63,30 @@ func TestHostileNamesStayText(t *testing.T) {
 	}
 	trialID, shown := string(failed.ID), 0
 	for _, command := range [][]string{
-		{"status"}, {"list"}, {"report"}, {"show", trialID}, {"metrics", trialID}, {"explain", "1"}, {"logs", trialID}, {"logs", "-f", trialID},
-		{"diff", hostile, hostile}, {"status", hostile + "x"}, {hostile}, {"status", "--" + hostile}, {"run", hostile}, {"eval", "--model", hostile},
-		{"plateau", hostile}, {"export", hostile, "--to", t.TempDir()}, {"samples", hostile}, {"resume", hostile}, {"track", hostile},
-		{"validate", hostile}, {"__complete", "status", ""}, {"__complete", "export", "--cell", ""}, {"status", "-v"}, {"watch"},
+		{"status"},
+		{"list"},
+		{"report"},
+		{"show", trialID},
+		{"metrics", trialID},
+		{"explain", "1"},
+		{"logs", trialID},
+		{"logs", "-f", trialID},
+		{"diff", hostile, hostile},
+		{"status", hostile + "x"},
+		{hostile},
+		{"status", "--" + hostile},
+		{"run", hostile},
+		{"eval", "--model", hostile},
+		{"plateau", hostile},
+		{"export", hostile, "--to", t.TempDir()},
+		{"samples", hostile},
+		{"resume", hostile},
+		{"track", hostile},
+		{"validate", hostile},
+		{"__complete", "status", ""},
+		{"__complete", "export", "--cell", ""},
+		{"status", "-v"},
+		{"watch"},
 	} {
 		for _, format := range outputFormats {
 			args := append([]string{command[0], "--root", root, "-o", format}, command[1:]...)
@@ -127,8 +147,9 @@ func TestHostileFilesStayText(t *testing.T) {
 	}
 	for name, text := range rows {
 		path := write(name, text)
-		code, stdout, stderr := sweepCommand(t, "data", "--root", filepath.Join(dir, "runs"), write("grid-"+strings.TrimPrefix(name, hostile)+".yaml",
-			"name: g\nmodel: builtin:gopher\ndata: {train: "+yamlQuoted(t, path)+"}\nlora: {rank: 1, alpha: 1}\ntrain: {steps: 1, learning_rate: 1e-3}\n"))
+		grid := write("grid-"+strings.TrimPrefix(name, hostile)+".yaml", "name: g\nmodel: builtin:gopher\ndata: {train: "+
+			yamlQuoted(t, path)+"}\nlora: {rank: 1, alpha: 1}\ntrain: {steps: 1, learning_rate: 1e-3}\n")
+		code, stdout, stderr := sweepCommand(t, "data", "--root", filepath.Join(dir, "runs"), grid)
 		if acts := raw(stdout + stderr); acts != nil {
 			t.Errorf("%q (exit code %d) prints %q: %q %q", name, code, acts, stdout, stderr)
 		}
@@ -137,7 +158,8 @@ func TestHostileFilesStayText(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"key": key + ": 1\n", "name": "name: " + key + "\n", "model": "name: g\nmodel: " + key + "\n", "raw": "name: \x1b[2J\n", "c1": "name: \u009b\n",
+		"key": key + ": 1\n", "name": "name: " + key + "\n", "model": "name: g\nmodel: " + key + "\n",
+		"raw": "name: \x1b[2J\n", "c1": "name: \u009b\n",
 		"pattern": "name: g\nmodel: builtin:gopher\nlora: {rank: 1, target_modules: " + key + "}\n",
 		"enum":    "name: g\ntrain: {lr_scheduler_type: " + key + "}\n",
 	} {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -98,13 +96,9 @@ func trainAttempt(ctx context.Context, w *trainer.Worker, dir string, events *os
 	if err := writePID(filepath.Join(dir, trial.PIDFile)); err != nil {
 		return false, err
 	}
-	body, err := os.ReadFile(filepath.Join(dir, trial.SpecFile))
+	a, err := trial.ReadAssignment(dir)
 	if err != nil {
 		return false, err
-	}
-	var a trial.Assignment
-	if err := json.Unmarshal(body, &a); err != nil {
-		return false, fmt.Errorf("read %s: %w", filepath.Join(dir, trial.SpecFile), err)
 	}
 	log, err := trial.NewEventLog(events)
 	if err != nil {

@@ -21,8 +21,8 @@ func (r Report) CSV(w io.Writer) error {
 	return nil
 }
 
-// WriteCSV writes a header and rows. A text that a spreadsheet would take for a formula gets an apostrophe before it, as OWASP's page on CSV
-// injection has it; numbers stay as they are.
+// WriteCSV writes a header and rows. A text that a spreadsheet would take for a formula gets an apostrophe before it, as OWASP's page on
+// CSV injection has it; numbers stay as they are.
 func WriteCSV(w io.Writer, header []string, rows [][]string) error {
 	c := csv.NewWriter(w)
 	for _, row := range append([][]string{header}, rows...) {

@@ -247,7 +247,7 @@ func writeSpec(dir string, a trial.Assignment) error {
 		return err
 	}
 	return trial.WriteAtomic(filepath.Join(dir, trial.SpecFile), func(w io.Writer) error {
-		_, err := w.Write(append(body, '\n'))
+		_, err := w.Write(append(trial.Seal(body), '\n'))
 		return err
 	})
 }
