@@ -59,6 +59,8 @@ func (t *training) failure(ctx context.Context, err error) trial.Outcome {
 		}
 	case outOfMemory(err):
 		return trial.Outcome{State: trial.OutcomeOverMemory, Error: err.Error() + ": lower batch_size or sequence_length"}
+	case errors.Is(err, errCache):
+		return trial.Outcome{State: trial.OutcomeCrashed, Error: err.Error() + ": it is made anew before the next attempt"}
 	case ctx.Err() != nil:
 		return trial.Outcome{State: trial.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
 	default:
