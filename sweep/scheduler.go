@@ -31,7 +31,10 @@ type Scheduler struct {
 	Capacity Capacity
 	Root     string // attempts' folders lie below it
 	Clock    Clock  // by which the session was started
-	Log      *slog.Logger
+	// HungAfter is how long a worker may show no sign of life before it is ended and its trial is tried again, and longer for one that starts
+	// or that is slow; 0 means for ever. See scheduler_hung.go.
+	HungAfter time.Duration
+	Log       *slog.Logger
 	// Progress is called from Run whenever something happened that a person may want to see; nil means nobody looks. It must
 	// not block.
 	Progress func(Progress)
@@ -207,7 +210,7 @@ func (r *run) decide(ctx context.Context) error {
 	if err := r.record(ctx); err != nil {
 		return err
 	}
-	r.stop(ctx, r.decision.Stop, false)
+	r.stopDecided(ctx)
 	if r.interrupted {
 		return nil
 	}
@@ -293,6 +296,7 @@ func (r *run) launch(ctx context.Context, l Launch) error {
 	live := &LiveAttempt{
 		ID: a.Attempt, Trial: l.Trial, Ladder: l.Ladder, Rank: l.Rank, Seed: a.Trial.Spec.Seed, Steps: a.Trial.Spec.TotalSteps(),
 		Epochs: a.Trial.Spec.Train.EpochsAt(a.Trial.Spec.Train.Steps, a.Corpus.TrainSequences), Started: r.wall(),
+		watch: r.watching(),
 	}
 	r.Log.Debug("start", "attempt", a.Attempt, "rank", l.Rank, "seed", live.Seed)
 	if err := r.Exec.Start(ctx, a); err != nil {

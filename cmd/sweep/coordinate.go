@@ -131,7 +131,8 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
 		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill, Clock: a.clock,
-		Log: progress.logger(), Progress: progress.show,
+		HungAfter: a.hungAfter,
+		Log:       progress.logger(), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, s, session)
 }
