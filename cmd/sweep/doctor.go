@@ -183,8 +183,12 @@ func librariesFinding(c backend.Candidate) finding {
 
 func (d *diagnosis) addCores() {
 	f := finding{Check: "cores", State: findingOK, Detail: fmt.Sprint(d.Cores)}
-	if quota := runtime.GOMAXPROCS(0); quota < d.Cores {
-		f.Detail = fmt.Sprintf("%d, of which a limit leaves %d", d.Cores, quota)
+	usable, err := localCores()
+	switch {
+	case err != nil:
+		f.State, f.Detail = findingWarn, err.Error()
+	case usable < d.Cores:
+		f.Detail = fmt.Sprintf("%d, of which a limit leaves %d", d.Cores, usable)
 	}
 	d.add(f)
 }
