@@ -85,8 +85,7 @@ func newRootCommand(a *app) *cobra.Command {
 	f.BoolP("verbose", "v", false, "say more on stderr")
 	f.String("backend", "auto", "auto, xla:cpu, xla:cuda, go, or the path of a PJRT plug-in")
 	f.String("jobs", "auto", "trials to run at the same time, or auto")
-	f.Duration("hung-after", defaultHungAfter, "how long a running trial may show no step and no batch before it is taken for hung, ended and tried\n"+
-		"again from its checkpoint; three times as long before its first step, never less than 20 of its own\nlongest pauses; 0: for ever")
+	f.Duration("hung-after", defaultHungAfter, "end and retry a trial without progress for so `LONG`; 0: never (sweep help resume)")
 	f.String("executor", executorKinds()[0].name, "where trials run: "+strings.Join(executorNames(), ", "))
 	f.StringArray("track", nil, "`TOOL:WHERE` to keep up to date with a sweep that runs; repeatable (sweep help tools)")
 	f.StringArray("notify", nil, "`CMD` or webhook's URL that is told verdicts, failures and the end; repeatable (sweep help tools)")
