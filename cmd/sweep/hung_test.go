@@ -63,7 +63,7 @@ func TestFrozenCoordinatorWritesNothingMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the workers' ends", func() bool { return s.livingWorkers() == 0 }) // an idle one's attempt has ended
-	if err := os.RemoveAll(s.path("runs", "locks")); err != nil {              // another machine does not see them
+	if err := os.RemoveAll(s.path("runs", "locks")); err != nil {                // another machine does not see them
 		t.Fatal(err)
 	}
 	db, err := store.Open(t.Context(), s.path("runs", "sweep.db"))
