@@ -31,7 +31,8 @@ type coordinator struct {
 	until   time.Duration // it is frozen
 	thawed  time.Duration // when it last was not
 	cancel  context.CancelFunc
-	asked   bool // to stop
+	asked   bool          // to stop
+	told    time.Duration // when a person cancelled the sweep; 0: nobody did
 	heard   bool
 	leads   bool          // nobody has taken its lease
 	since   time.Duration // when it took the lease

@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -26,52 +28,51 @@ type mutant struct {
 }
 
 // mostHistories is how many a mutant may survive.
-const mostHistories = 20000
+const mostHistories = 5000
 
-// findMutants builds the simulation once for each mutant and lets it look for it. It fails where one is not found.
+// findMutants builds the simulation once for each mutant, or those whose numbers are given, and lets it look for it. It fails where one is
+// not found.
 func findMutants(ctx context.Context, args []string, stdout io.Writer) error {
-	list := mutants()
-	if len(args) > 0 {
-		n, err := strconv.Atoi(args[0])
-		if err != nil || n < 1 || n > len(list) {
-			return fmt.Errorf("mutant %s: want a number from 1 to %d", args[0], len(list))
+	list, numbers := mutants(), []int{}
+	for i := range list {
+		if len(args) == 0 || slices.Contains(args, strconv.Itoa(i+1)) {
+			numbers = append(numbers, i)
 		}
-		list = list[n-1 : n]
 	}
 	root, err := os.MkdirTemp("", "mutants-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(root) }()
-	fmt.Fprintln(stdout, "| broken | in | histories until noticed | as |\n|---|---|--:|---|")
-	results, survivors := make([]string, len(list)), 0
+	fmt.Fprintln(stdout, "| | broken | in | histories until noticed | as |\n|--:|---|---|--:|---|")
+	var survivors atomic.Int64
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
-	for i, m := range list {
+	for _, i := range numbers {
+		m := list[i]
 		group.Go(func() error {
 			found, err := m.find(ctx, filepath.Join(root, strconv.Itoa(i)))
 			if err != nil {
 				return fmt.Errorf("mutant %d (%s): %w", i+1, m.breaks, err)
 			}
-			mu.Lock()
-			defer mu.Unlock()
 			if found == "" {
-				survivors++
+				survivors.Add(1)
 				found = fmt.Sprintf("not in %d | ", mostHistories)
 			}
-			results[i] = fmt.Sprintf("| %s | `%s` | %s |", m.breaks, m.file, found)
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintf(stdout, "| %d | %s | `%s` | %s |\n", i+1, m.breaks, m.file, found)
 			return nil
 		})
 	}
-	err = group.Wait()
-	for _, r := range results {
-		fmt.Fprintln(stdout, r)
+	if err := group.Wait(); err != nil {
+		return err
 	}
-	if err == nil && survivors > 0 {
-		err = fmt.Errorf("%d of %d mutants survive", survivors, len(list))
+	if n := survivors.Load(); n > 0 {
+		return fmt.Errorf("%d of %d mutants survive", n, len(numbers))
 	}
-	return err
+	return nil
 }
 
 // find builds the mutant beside the tree, which stays as it is, and returns after how many histories it was noticed and as what.
