@@ -39,6 +39,11 @@ func findMutants(ctx context.Context, args []string, stdout io.Writer) error {
 			numbers = append(numbers, i)
 		}
 	}
+	for _, i := range numbers {
+		if _, err := list[i].source(); err != nil {
+			return fmt.Errorf("mutant %d (%s): %w", i+1, list[i].breaks, err)
+		}
+	}
 	root, err := os.MkdirTemp("", "mutants-*")
 	if err != nil {
 		return err
@@ -75,14 +80,23 @@ func findMutants(ctx context.Context, args []string, stdout io.Writer) error {
 	return nil
 }
 
-// find builds the mutant beside the tree, which stays as it is, and returns after how many histories it was noticed and as what.
-func (m mutant) find(ctx context.Context, dir string) (string, error) {
+// source is the file with the change.
+func (m mutant) source() (string, error) {
 	source, err := os.ReadFile(m.file)
 	if err != nil {
 		return "", err
 	}
 	if n := strings.Count(string(source), m.old); n != 1 {
-		return "", fmt.Errorf("%s has %d places to change, want 1", m.file, n)
+		return "", fmt.Errorf("%s has %d places to change, want 1: bring mutantlist.go up to date", m.file, n)
+	}
+	return strings.Replace(string(source), m.old, m.new, 1), nil
+}
+
+// find builds the mutant beside the tree, which stays as it is, and returns after how many histories it was noticed and as what.
+func (m mutant) find(ctx context.Context, dir string) (string, error) {
+	source, err := m.source()
+	if err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
@@ -92,7 +106,7 @@ func (m mutant) find(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	changed, overlay, binary := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "simulate")
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(changed, []byte(source), 0o600); err != nil {
 		return "", err
 	}
 	text, err := json.Marshal(map[string]map[string]string{"Replace": {here: changed}})
@@ -121,12 +135,12 @@ func (m mutant) find(ctx context.Context, dir string) (string, error) {
 // noticed reads from a simulation's output what it found.
 func noticed(out string) string {
 	n := regexp.MustCompile(`(?m)^(\d+) histories`).FindStringSubmatch(out)
-	what := regexp.MustCompile(`(?m)^simulate: (.*)$`).FindStringSubmatch(out)
-	if n == nil || what == nil { // it has not even come to an end, as where it panics in another goroutine
-		lines := strings.SplitN(out, "\n", 2)
-		return "1 | " + lines[0]
+	_, as, found := strings.Cut(out, errWrong.Error()+": ")
+	if n == nil || !found { // it has not even come to an end, as where it panics in another goroutine
+		return "1 | " + strings.SplitN(out, "\n", 2)[0]
 	}
-	_, as, _ := strings.Cut(what[1], errWrong.Error()+": ")
+	as, _, _ = strings.Cut(as, "\n")
+	as = regexp.MustCompile(`^seed \d+: at [^:]*: `).ReplaceAllString(as, "")
 	if len(as) > 120 {
 		as = as[:120] + "…"
 	}
