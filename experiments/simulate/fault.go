@@ -129,6 +129,8 @@ func drawFaults(r *rand.Rand, calm tally) []fault {
 		switch f.kind {
 		case clockJumps:
 			f.size = time.Duration(r.Int64N(int64(48*time.Hour))) - 24*time.Hour
+		case personPauses: // far longer than a lease lasts without a heartbeat
+			f.size *= 5
 		case freezeLosing:
 			f.size += time.Minute
 		default:

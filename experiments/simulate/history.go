@@ -107,6 +107,7 @@ func (h *history) end() {
 	for _, c := range h.lives {
 		c.process.Kill()
 		c.stop()
+		c.leave() // it may never have begun
 	}
 	h.lives = nil
 }

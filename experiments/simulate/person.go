@@ -27,6 +27,9 @@ func (h *history) ask(ctx context.Context, f fault) {
 	case f.kind == personPauses:
 		h.paused = h.took
 		h.then(personResumes, f.size)
+		if h.rng.IntN(3) == 0 {
+			h.then(secondHost, f.size-time.Second) // whose person thinks that nobody works there
+		}
 	default:
 		for _, c := range h.lives {
 			if c.leads {
