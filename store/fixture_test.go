@@ -18,6 +18,11 @@ func moment(n int) time.Time {
 	return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second)
 }
 
+// instant is moment(n) on a clock that runs evenly.
+func instant(n int) sweep.Instant {
+	return sweep.Instant{Wall: moment(n), Uptime: time.Duration(n) * time.Second}
+}
+
 // open returns a fresh database on a real file.
 func open(t *testing.T) *store.DB {
 	t.Helper()

@@ -33,7 +33,7 @@ type Session struct {
 // StartSession takes the lease of a sweep for a coordinator and returns its session. From then on every write of this DB
 // is fenced: it fails with sweep.ErrLocked once another coordinator has taken over. It fails with sweep.ErrLocked while
 // another one holds the lease.
-func (d *DB) StartSession(ctx context.Context, sweepID int64, now time.Time, host string, pid int) (int64, error) {
+func (d *DB) StartSession(ctx context.Context, sweepID int64, now sweep.Instant, by sweep.Coordinator) (int64, error) {
 	if held := d.held.Load(); held != nil {
 		return 0, fmt.Errorf("start a session of sweep %d: this process holds session %d already", sweepID, held.session)
 	}
@@ -50,11 +50,11 @@ func (d *DB) StartSession(ctx context.Context, sweepID int64, now time.Time, hos
 		if err != nil {
 			return err
 		}
-		if old != nil && old.Ended.IsZero() && old.Host != host && now.Before(old.Heartbeat.Add(LeaseTime)) {
+		if old != nil && old.Ended.IsZero() && old.Host != by.Host && now.Wall.Before(old.Heartbeat.Add(LeaseTime)) {
 			return fmt.Errorf("%w: host %s, process %d; it lapses %s after its last heartbeat, at %s",
 				sweep.ErrLocked, old.Host, old.PID, LeaseTime, old.Heartbeat.Add(LeaseTime).Format(time.RFC3339))
 		}
-		session, err = insertSession(ctx, tx, sweepID, now, host, pid)
+		session, err = insertSession(ctx, tx, sweepID, now, by)
 		return err
 	})
 	if err != nil {
@@ -64,12 +64,12 @@ func (d *DB) StartSession(ctx context.Context, sweepID int64, now time.Time, hos
 	return session, nil
 }
 
-func insertSession(ctx context.Context, tx *sql.Tx, sweepID int64, now time.Time, host string, pid int) (int64, error) {
+func insertSession(ctx context.Context, tx *sql.Tx, sweepID int64, now sweep.Instant, by sweep.Coordinator) (int64, error) {
 	if err := mustExist(ctx, tx, "sweep", `SELECT 1 FROM sweeps WHERE id = ?`, sweepID); err != nil {
 		return 0, err
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO sessions (sweep_id, host, pid, started_ns, heartbeat_ns) VALUES (?, ?, ?, ?, ?)`,
-		sweepID, host, pid, unixNano(now), unixNano(now))
+		sweepID, by.Host, by.PID, unixNano(now.Wall), unixNano(now.Wall))
 	if err != nil {
 		return 0, err
 	}
@@ -87,10 +87,10 @@ func (d *DB) lockedBy(ctx context.Context, sweepID int64) error {
 }
 
 // Heartbeat extends the session to now. It fails with sweep.ErrLocked when the session has ended or lost its lease.
-func (d *DB) Heartbeat(ctx context.Context, session int64, now time.Time) error {
+func (d *DB) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE sessions SET heartbeat_ns = max(heartbeat_ns, ?)
-			WHERE id = ? AND `+holdsLease, unixNano(now), session)
+			WHERE id = ? AND `+holdsLease, unixNano(now.Wall), session)
 		return oneRow(res, err)
 	})
 	if err != nil {
@@ -100,11 +100,11 @@ func (d *DB) Heartbeat(ctx context.Context, session int64, now time.Time) error 
 }
 
 // EndSession gives the lease back.
-func (d *DB) EndSession(ctx context.Context, session int64, now time.Time) error {
+func (d *DB) EndSession(ctx context.Context, session int64, now sweep.Instant) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE sessions
 			SET heartbeat_ns = max(heartbeat_ns, ?), ended_ns = max(heartbeat_ns, ?)
-			WHERE id = ? AND `+holdsLease, unixNano(now), unixNano(now), session)
+			WHERE id = ? AND `+holdsLease, unixNano(now.Wall), unixNano(now.Wall), session)
 		return oneRow(res, err)
 	})
 	if err != nil {

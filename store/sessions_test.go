@@ -38,7 +38,7 @@ func coordinate(path string) error {
 	if err != nil {
 		return err
 	}
-	session, err := db.StartSession(ctx, 1, time.Now(), "here", os.Getpid())
+	session, err := db.StartSession(ctx, 1, sweep.NewClock().Now(), sweep.Coordinator{Host: "here", PID: os.Getpid()})
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func coordinate(path string) error {
 		if err := db.BeginAttempt(ctx, t.ID, number, trial.Assignment{}, time.Now()); err != nil {
 			return err
 		}
-		if err := db.Heartbeat(ctx, session, time.Now()); err != nil {
+		if err := db.Heartbeat(ctx, session, sweep.NewClock().Now()); err != nil {
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func TestOneCoordinatorPerSweepAndASuccessorAtOnce(t *testing.T) {
 	id := register(t, db, "first")
 	other := startCoordinator(t, path)
 
-	_, err := db.StartSession(t.Context(), id, time.Now(), "here", os.Getpid())
+	_, err := db.StartSession(t.Context(), id, sweep.NewClock().Now(), sweep.Coordinator{Host: "here", PID: os.Getpid()})
 	if !errors.Is(err, sweep.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", other.Process.Pid)) {
 		t.Errorf("StartSession beside a living coordinator = %v, want ErrLocked and its process", err)
 	}
@@ -90,11 +90,11 @@ func TestOneCoordinatorPerSweepAndASuccessorAtOnce(t *testing.T) {
 	if err := other.Wait(); err == nil {
 		t.Error("the other coordinator ended by itself")
 	}
-	session, err := db.StartSession(t.Context(), id, time.Now(), "here", os.Getpid())
+	session, err := db.StartSession(t.Context(), id, sweep.NewClock().Now(), sweep.Coordinator{Host: "here", PID: os.Getpid()})
 	if err != nil {
 		t.Fatalf("StartSession after the kill = %v", err)
 	}
-	if err := db.EndSession(t.Context(), session, time.Now()); err != nil {
+	if err := db.EndSession(t.Context(), session, sweep.NewClock().Now()); err != nil {
 		t.Errorf("EndSession() = %v", err)
 	}
 }
@@ -150,11 +150,11 @@ func TestQuestionsKeepNoCoordinatorOut(t *testing.T) {
 		asked <- nil
 	}()
 	for range 20 {
-		session, err := db.StartSession(t.Context(), id, time.Now(), "here", os.Getpid())
+		session, err := db.StartSession(t.Context(), id, sweep.NewClock().Now(), sweep.Coordinator{Host: "here", PID: os.Getpid()})
 		if err != nil {
 			t.Fatalf("StartSession() beside questions = %v", err)
 		}
-		if err := db.EndSession(t.Context(), session, time.Now()); err != nil {
+		if err := db.EndSession(t.Context(), session, sweep.NewClock().Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -190,18 +190,18 @@ func TestLeaseOfAnotherHostLapses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sweep.db")
 	db := openAt(t, path)
 	id := register(t, db, "first")
-	if _, err := db.StartSession(t.Context(), id, moment(0), "there", 7); err != nil {
+	if _, err := db.StartSession(t.Context(), id, instant(0), sweep.Coordinator{Host: "there", PID: 7}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil { // as a crash: no end is written, the kernel frees the lock
 		t.Fatal(err)
 	}
 	successor := openAt(t, path)
-	_, err := successor.StartSession(t.Context(), id, moment(29), "here", 8)
+	_, err := successor.StartSession(t.Context(), id, instant(29), sweep.Coordinator{Host: "here", PID: 8})
 	if !errors.Is(err, sweep.ErrLocked) || !strings.Contains(err.Error(), "host there") {
 		t.Errorf("StartSession within the lease = %v, want ErrLocked and the host", err)
 	}
-	if _, err := successor.StartSession(t.Context(), id, moment(31), "here", 8); err != nil {
+	if _, err := successor.StartSession(t.Context(), id, instant(31), sweep.Coordinator{Host: "here", PID: 8}); err != nil {
 		t.Errorf("StartSession after the lease = %v", err)
 	}
 }
@@ -212,7 +212,7 @@ func TestLostLeaseFencesEveryWrite(t *testing.T) {
 	path := filepath.Join(dir, "sweep.db")
 	db, first := openAt(t, path), registration().Ladders[0].Rungs[0].Trials[0].Trial
 	id := register(t, db, "first")
-	session, err := db.StartSession(t.Context(), id, moment(0), "here", 7)
+	session, err := db.StartSession(t.Context(), id, instant(0), sweep.Coordinator{Host: "here", PID: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,14 +221,14 @@ func TestLostLeaseFencesEveryWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	successor := openAt(t, path)
-	if _, err := successor.StartSession(t.Context(), id, moment(60), "there", 8); err != nil {
+	if _, err := successor.StartSession(t.Context(), id, instant(60), sweep.Coordinator{Host: "there", PID: 8}); err != nil {
 		t.Fatalf("StartSession of the successor = %v", err)
 	}
 	for name, err := range map[string]error{
-		"Heartbeat":     db.Heartbeat(t.Context(), session, moment(61)),
+		"Heartbeat":     db.Heartbeat(t.Context(), session, instant(61)),
 		"BeginAttempt":  db.BeginAttempt(t.Context(), first.ID, 1, trial.Assignment{}, moment(61)),
 		"RecordVerdict": db.RecordVerdict(t.Context(), 1, plateau.Verdict{State: plateau.StatePlateau}, moment(61)),
-		"EndSession":    db.EndSession(t.Context(), session, moment(61)),
+		"EndSession":    db.EndSession(t.Context(), session, instant(61)),
 	} {
 		if !errors.Is(err, sweep.ErrLocked) {
 			t.Errorf("%s after the lease was lost = %v, want ErrLocked", name, err)
@@ -241,12 +241,12 @@ func TestElapsedIsTheSumOfSessions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sweep.db")
 	db := openAt(t, path)
 	id := register(t, db, "first")
-	session, err := db.StartSession(t.Context(), id, moment(0), "here", 7)
+	session, err := db.StartSession(t.Context(), id, instant(0), sweep.Coordinator{Host: "here", PID: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, second := range []int{10, 8, 12} { // the clock was set back in between
-		if err := db.Heartbeat(t.Context(), session, moment(second)); err != nil {
+		if err := db.Heartbeat(t.Context(), session, instant(second)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -254,11 +254,11 @@ func TestElapsedIsTheSumOfSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	db = openAt(t, path)
-	session, err = db.StartSession(t.Context(), id, moment(100), "here", 8)
+	session, err = db.StartSession(t.Context(), id, instant(100), sweep.Coordinator{Host: "here", PID: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.EndSession(t.Context(), session, moment(105)); err != nil {
+	if err := db.EndSession(t.Context(), session, instant(105)); err != nil {
 		t.Fatal(err)
 	}
 	got, err := db.Find(t.Context(), "first")

@@ -54,7 +54,7 @@ func TestRemoveUnregistered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.StartSession(t.Context(), taken, moment(0), "here", 7); err != nil {
+	if _, err := db.StartSession(t.Context(), taken, instant(0), sweep.Coordinator{Host: "here", PID: 7}); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []int64{kept, taken, 99} {
@@ -70,7 +70,7 @@ func TestRemoveUnregistered(t *testing.T) {
 	if err != nil || again == taken {
 		t.Errorf("CreateSweep after the removal = %d, %v; want an id never used before", again, err)
 	}
-	if _, err := db.StartSession(t.Context(), again, moment(1), "here", 7); err != nil {
+	if _, err := db.StartSession(t.Context(), again, instant(1), sweep.Coordinator{Host: "here", PID: 7}); err != nil {
 		t.Errorf("StartSession after the removal = %v; the lease should have gone with the sweep", err)
 	}
 }

@@ -22,7 +22,8 @@
 // decide.go, with one ladder's standing in standing.go; what a ladder's facts say in conclude.go; races over cells in
 // race.go; the reference in reference.go; the loop in scheduler.go.
 //
-//	scheduler := sweep.Scheduler{Store: db, Exec: executor, Capacity: sweep.Capacity{Jobs: 2}, Root: "runs", Log: log}
+//	scheduler := sweep.Scheduler{Store: db, Exec: executor, Capacity: sweep.Capacity{Jobs: 2}, Root: "runs",
+//		Log: log, Clock: clock}
 //	snapshot, err := scheduler.Run(ctx, known, session) // Snapshot → Decide → Start → events, until nothing is left to do
 //	verdicts := sweep.Conclude(snapshot).Verdicts       // one for each ladder
 //

@@ -30,6 +30,7 @@ type Scheduler struct {
 	Exec     Executor
 	Capacity Capacity
 	Root     string // attempts' folders lie below it
+	Clock    Clock  // by which the session was started
 	Log      *slog.Logger
 	// Progress is called from Run whenever something happened that a person may want to see; nil means nobody looks. It must
 	// not block.
@@ -55,38 +56,59 @@ type Progress struct {
 // store fails, or the lease is lost (ErrLocked), it returns at once and leaves the workers alone: they go on, and the next
 // coordinator adopts them.
 func (s *Scheduler) Run(ctx context.Context, known Snapshot, session int64) (Snapshot, error) {
+	if s.Clock == nil {
+		return Snapshot{}, errors.New("a scheduler needs the clock that its session was started by")
+	}
 	if s.Capacity.Jobs < 1 {
 		return Snapshot{}, fmt.Errorf("jobs %d: want at least 1", s.Capacity.Jobs)
 	}
 	work := context.WithoutCancel(ctx) // an interruption must not tear a write
-	r := &run{Scheduler: s, id: known.Sweep.ID, session: session, snapshot: known, beat: time.Now()}
+	r := &run{Scheduler: s, id: known.Sweep.ID, session: session, snapshot: known, beat: s.Clock.Now().Uptime}
 	if err := r.recover(work); err != nil {
 		return r.snapshot, fmt.Errorf("recover sweep %d: %w", r.id, err)
 	}
-	probes := time.NewTicker(probeEvery)
-	defer probes.Stop()
-	cancelled, kill := ctx.Done(), s.Kill
-	var ticked time.Time
+	return r.snapshot, r.loop(ctx, work)
+}
+
+// loop ticks until the sweep is done, or ended by a person or an error. What a person asks is heeded in a fixed order between two ticks,
+// so that a run on a clock that is not the system's can be repeated.
+func (r *run) loop(ctx, work context.Context) error {
+	cancelled, kill := ctx.Done(), r.Kill
+	ticked := -tickEvery
 	for {
-		if time.Since(ticked) >= tickEvery || r.someGone(work) {
-			ticked = time.Now()
+		select {
+		case <-kill:
+			cancelled, kill = nil, nil
+			r.interrupted, r.killed, ticked = true, true, -tickEvery
+			r.stop(work, r.ids(), true)
+		default:
+		}
+		select {
+		case <-cancelled:
+			cancelled = nil
+			r.interrupted, ticked = true, -tickEvery
+			r.stop(work, r.ids(), false)
+		default:
+		}
+		if r.now()-ticked >= tickEvery || r.someGone(work) {
+			ticked = r.now()
 			if done, err := r.tick(work); done || err != nil {
-				return r.snapshot, err
+				return err
 			}
 		}
 		select {
-		case <-probes.C:
+		case <-r.Clock.After(probeEvery):
 		case <-cancelled:
-			cancelled = nil
-			r.interrupted, ticked = true, time.Time{}
-			r.stop(work, r.ids(), false)
 		case <-kill:
-			kill = nil
-			r.interrupted, r.killed, ticked = true, true, time.Time{}
-			r.stop(work, r.ids(), true)
 		}
 	}
 }
+
+// now is the clock's uptime.
+func (r *run) now() time.Duration { return r.Clock.Now().Uptime }
+
+// wall is the time of day, for records.
+func (r *run) wall() time.Time { return r.Clock.Now().Wall }
 
 // run is one coordinator's life.
 type run struct {
@@ -97,8 +119,8 @@ type run struct {
 	decision    Decision
 	live        []*LiveAttempt    // in the order they were started or adopted
 	gone        []LiveAttempt     // since the last Progress
-	beat        time.Time         // of the last heartbeat
-	seen        time.Time         // the last heartbeat that the snapshot knows of
+	beat        time.Duration     // uptime of the last heartbeat
+	seen        time.Duration     // of the last heartbeat that the snapshot knows of
 	recorded    []plateau.Verdict // one per ladder, the zero Verdict where none was
 	stale       bool              // facts changed that a decision may rest on
 	changed     bool              // something happened that Progress shows
@@ -110,7 +132,7 @@ type run struct {
 func (r *run) someGone(ctx context.Context) bool {
 	return slices.ContainsFunc(r.live, func(a *LiveAttempt) bool {
 		process, err := r.Exec.Probe(ctx, a.ID)
-		return err == nil && !process.Alive && !time.Now().Before(a.notBefore)
+		return err == nil && !process.Alive && r.now() >= a.notBefore
 	})
 }
 
@@ -150,14 +172,14 @@ func (r *run) finish(ctx context.Context) error {
 
 // heartbeat extends the session when it is time to, or now.
 func (r *run) heartbeat(ctx context.Context, now bool) error {
-	at := time.Now()
-	if !now && at.Sub(r.beat) < heartbeatEvery {
+	at := r.Clock.Now()
+	if !now && at.Uptime-r.beat < heartbeatEvery {
 		return nil
 	}
-	if err := r.Store.Heartbeat(ctx, r.session, at.UTC()); err != nil {
+	if err := r.Store.Heartbeat(ctx, r.session, at); err != nil {
 		return fmt.Errorf("heartbeat of sweep %d: %w", r.id, err)
 	}
-	r.beat = at
+	r.beat = at.Uptime
 	r.stale = r.stale || r.timeNears()
 	return nil
 }
@@ -166,7 +188,7 @@ func (r *run) heartbeat(ctx context.Context, now bool) error {
 // before; what may have passed between the session's start and Run is less than a heartbeat more.
 func (r *run) timeNears() bool {
 	limit := r.snapshot.Sweep.Limits.Time
-	return limit > 0 && r.snapshot.Sweep.Elapsed+r.beat.Sub(r.seen)+2*heartbeatEvery >= limit
+	return limit > 0 && r.snapshot.Sweep.Elapsed+r.beat-r.seen+2*heartbeatEvery >= limit
 }
 
 // decide reads the facts, asks Decide, and carries its decision out.
@@ -246,7 +268,7 @@ func (r *run) record(ctx context.Context) error {
 		if v.State == plateau.StateRunning || sameVerdict(r.recorded[i], v) {
 			continue
 		}
-		if err := r.Store.RecordVerdict(ctx, ladder.ID, v, time.Now().UTC()); err != nil {
+		if err := r.Store.RecordVerdict(ctx, ladder.ID, v, r.wall()); err != nil {
 			return fmt.Errorf("record the verdict of ladder %d: %w", ladder.Index+1, err)
 		}
 		r.recorded[i] = v
@@ -265,12 +287,12 @@ func sameVerdict(a, b plateau.Verdict) bool {
 // such by the next look at it.
 func (r *run) launch(ctx context.Context, l Launch) error {
 	a := r.assignment(l)
-	if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, a, time.Now().UTC()); err != nil {
+	if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, a, r.wall()); err != nil {
 		return fmt.Errorf("begin attempt %s: %w", a.Attempt, err)
 	}
 	live := &LiveAttempt{
 		ID: a.Attempt, Trial: l.Trial, Ladder: l.Ladder, Rank: l.Rank, Seed: a.Trial.Spec.Seed, Steps: a.Trial.Spec.TotalSteps(),
-		Epochs: a.Trial.Spec.Train.EpochsAt(a.Trial.Spec.Train.Steps, a.Corpus.TrainSequences), Started: time.Now(),
+		Epochs: a.Trial.Spec.Train.EpochsAt(a.Trial.Spec.Train.Steps, a.Corpus.TrainSequences), Started: r.wall(),
 	}
 	r.Log.Debug("start", "attempt", a.Attempt, "rank", l.Rank, "seed", live.Seed)
 	if err := r.Exec.Start(ctx, a); err != nil {

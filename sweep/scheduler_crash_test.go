@@ -44,7 +44,7 @@ func (f *fragileStore) AppendEvents(ctx context.Context, id trial.AttemptID, eve
 	return f.crash(func() error { return f.Store.AppendEvents(ctx, id, events) })
 }
 
-func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now time.Time) error {
+func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
 	return f.crash(func() error { return f.Store.Heartbeat(ctx, session, now) })
 }
 

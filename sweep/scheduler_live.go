@@ -33,9 +33,9 @@ type LiveAttempt struct {
 	Stopping     bool           // it was asked to write its checkpoint and end
 	Outcome      *trial.Outcome // its last word, while the process is still there
 
-	seq        int64     // of the last event stored
-	notBefore  time.Time // until then another sweep's coordinator may be about to start it: it is not taken for dead
-	endedAt    time.Time
+	seq        int64         // of the last event stored
+	notBefore  time.Duration // uptime until which another sweep's coordinator may be about to start it: it is not taken for dead
+	endedAt    time.Duration // uptime when its last word was read
 	killed     bool
 	orphan     bool  // no coordinator watched when it ended, if it has ended
 	startError error // from Executor.Start
@@ -88,10 +88,10 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 	if a.Outcome != nil {
 		return true, nil
 	}
-	if time.Now().Before(a.notBefore) {
+	if r.now() < a.notBefore {
 		return false, nil
 	}
-	last := trial.Event{Seq: a.seq + 1, At: time.Now().UTC(), Kind: trial.EventEnded, Step: a.Step, Outcome: r.lastWord(a, process, readErr)}
+	last := trial.Event{Seq: a.seq + 1, At: r.wall(), Kind: trial.EventEnded, Step: a.Step, Outcome: r.lastWord(a, process, readErr)}
 	r.Log.Debug("worker gone", "attempt", a.ID, "outcome", last.Outcome.State, "cause", last.Outcome.Error)
 	return true, r.store(ctx, a, []trial.Event{last})
 }
@@ -119,7 +119,7 @@ func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *trial.Outcome 
 
 // hurry kills a worker that has had its last word but does not exit, and one whose events cannot be read: it is of no use.
 func (r *run) hurry(ctx context.Context, a *LiveAttempt, readErr error) error {
-	late := a.Outcome != nil && time.Since(a.endedAt) >= exitPatience
+	late := a.Outcome != nil && r.now()-a.endedAt >= exitPatience
 	if a.killed || !late && readErr == nil {
 		return nil
 	}
@@ -141,15 +141,15 @@ func (r *run) store(ctx context.Context, a *LiveAttempt, events []trial.Event) e
 	}
 	r.changed = true
 	for _, e := range events {
-		if a.take(e) {
+		if a.take(e, r.now()) {
 			r.stale = true
 		}
 	}
 	return nil
 }
 
-// take updates the attempt's news and reports whether the event bears on decisions.
-func (a *LiveAttempt) take(e trial.Event) bool {
+// take updates the attempt's news, read at an uptime, and reports whether the event bears on decisions.
+func (a *LiveAttempt) take(e trial.Event, now time.Duration) bool {
 	a.seq = e.Seq
 	a.Step = max(a.Step, e.Step)
 	switch e.Kind {
@@ -169,7 +169,7 @@ func (a *LiveAttempt) take(e trial.Event) bool {
 	case trial.EventEval:
 		a.ValLoss = &e.Evaluation.ValLoss
 	case trial.EventEnded:
-		a.Outcome, a.endedAt = e.Outcome, time.Now()
+		a.Outcome, a.endedAt = e.Outcome, now
 		return true
 	}
 	return false

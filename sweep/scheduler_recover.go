@@ -57,7 +57,7 @@ func (r *run) adoptFolders(ctx context.Context, ladder int, t *TrialFacts) error
 		l := Launch{Ladder: ladder, Rank: t.Trial.Rank, Trial: t.Trial.ID, Number: id.Number()}
 		a := r.assignment(l)
 		a.Sweep = "" // which sweep launched it is lost with the database
-		if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, a, time.Now().UTC()); err != nil {
+		if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, a, r.wall()); err != nil {
 			return fmt.Errorf("adopt attempt %s: %w", id, err)
 		}
 	}
@@ -103,22 +103,22 @@ func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts) error
 	return nil
 }
 
-// startPatience is how long after its intent another coordinator may take to start a worker: forking takes milliseconds.
+// startPatience is how long after its intent was read another coordinator may take to start a worker: forking takes milliseconds.
 const startPatience = 10 * time.Second
 
 func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
-	now, train := time.Now(), t.Trial.Spec().Train
+	now, train := r.Clock.Now(), t.Trial.Spec().Train
 	a := &LiveAttempt{
 		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Rank, Seed: t.seed(), Steps: t.Trial.Spec().TotalSteps(),
 		Epochs:  train.EpochsAt(train.Steps, r.snapshot.Ladders[ladder].Corpus.TrainSequences),
-		Started: now, Step: t.LastStep, Up: f.LastSeq > 0, Compiled: t.LastStep > 0, Memory: t.Memory,
-		Outcome: f.Outcome, endedAt: now, seq: f.LastSeq, orphan: true,
+		Started: now.Wall, Step: t.LastStep, Up: f.LastSeq > 0, Compiled: t.LastStep > 0, Memory: t.Memory,
+		Outcome: f.Outcome, endedAt: now.Uptime, seq: f.LastSeq, orphan: true,
 	}
 	if t.Prediction != nil {
 		a.Predicted = t.Prediction.PredictedBytes
 	}
-	if f.Sweep != r.snapshot.Sweep.Name {
-		a.notBefore = f.Intended.Add(startPatience)
+	if f.Sweep != r.snapshot.Sweep.Name && f.LastSeq == 0 {
+		a.notBefore = now.Uptime + startPatience
 	}
 	return a
 }

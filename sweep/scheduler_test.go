@@ -78,11 +78,12 @@ func (b *bench) register(t *testing.T, name string, change func(*sweep.Info)) in
 // run is one coordinator's life on this bench.
 func (b *bench) run(ctx context.Context, t *testing.T, change func(*sweep.Scheduler)) (sweep.Snapshot, error) {
 	t.Helper()
-	session, err := b.store.StartSession(ctx, b.id, time.Now(), "here", 42)
+	clock := sweep.NewClock()
+	session, err := b.store.StartSession(ctx, b.id, clock.Now(), sweep.Coordinator{Host: "here", PID: 42})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sweep.Scheduler{Store: b.store, Exec: b.exec, Capacity: b.capacity, Log: slog.New(slog.DiscardHandler)}
+	s := &sweep.Scheduler{Store: b.store, Exec: b.exec, Capacity: b.capacity, Log: slog.New(slog.DiscardHandler), Clock: clock}
 	if change != nil {
 		change(s)
 	}
@@ -374,7 +375,7 @@ func TestSchedulerLosesTheLease(t *testing.T) {
 		b := newBench(t, trainer(), nil)
 		go func() {
 			time.Sleep(30 * time.Second)
-			if _, err := b.store.StartSession(t.Context(), b.id, time.Now(), "there", 43); err != nil {
+			if _, err := b.store.StartSession(t.Context(), b.id, sweep.Instant{}, sweep.Coordinator{Host: "there", PID: 43}); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -431,7 +432,7 @@ func TestSchedulerReadsOnlyWhenItMatters(t *testing.T) {
 
 func TestSchedulerNeedsJobs(t *testing.T) {
 	t.Parallel()
-	if _, err := (&sweep.Scheduler{}).Run(t.Context(), sweep.Snapshot{Sweep: sweep.Info{ID: 1}}, 1); err == nil {
+	if _, err := (&sweep.Scheduler{Clock: sweep.NewClock()}).Run(t.Context(), sweep.Snapshot{Sweep: sweep.Info{ID: 1}}, 1); err == nil {
 		t.Error("Run without jobs succeeded")
 	}
 }

@@ -192,8 +192,8 @@ type Store interface {
 	BeginAttempt(ctx context.Context, trial trial.ID, number int, a trial.Assignment, at time.Time) error
 	// AppendEvents adds events of an attempt, keyed by (attempt, seq).
 	AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error
-	// Heartbeat extends the coordinator's session to now. It fails with ErrLocked when the lease is another's.
-	Heartbeat(ctx context.Context, session int64, now time.Time) error
+	// Heartbeat extends the coordinator's session, by the clock that it was started by. It fails with ErrLocked when the lease is another's.
+	Heartbeat(ctx context.Context, session int64, now Instant) error
 	// RecordVerdict appends a verdict unless it is equal to the ladder's latest.
 	RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error
 }

@@ -47,7 +47,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if err != nil {
 		return err
 	}
-	session, err := db.StartSession(ctx, info.ID, time.Now().UTC(), host, os.Getpid())
+	session, err := db.StartSession(ctx, info.ID, a.clock.Now(), sweep.Coordinator{Host: host, PID: os.Getpid()})
 	if errors.Is(err, sweep.ErrLocked) {
 		return withCode(exitLocked, fmt.Errorf("%w; sweep status %s shows how far it is", err, info.Name))
 	}
@@ -67,7 +67,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		snapshot, err = a.work(soft, kill, db, snapshot, grid, session)
 	}
 	// Where the session cannot be ended it ends with its last heartbeat, and what went wrong before says more.
-	if endErr := db.EndSession(context.WithoutCancel(ctx), session, time.Now().UTC()); err == nil {
+	if endErr := db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()); err == nil {
 		err = endErr
 	}
 	hide()
@@ -89,7 +89,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Snapshot, grid grid.Grid,
 	session int64,
 ) (sweep.Snapshot, error) {
-	rest, fresh := keepAlive(ctx, db, session), len(s.Ladders) == 0
+	rest, fresh := a.keepAlive(ctx, db, session), len(s.Ladders) == 0
 	choice, registration, err := a.expand(ctx, db, s, grid)
 	switch {
 	case err != nil:
@@ -109,7 +109,7 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 	if s.Sweep.Strategy == sweep.StrategyCurve {
 		parallel = registration.Scouts()
 	}
-	rest = keepAlive(ctx, db, session)
+	rest = a.keepAlive(ctx, db, session)
 	capacity, err := a.capacity(ctx, choice, registration, parallel)
 	rest()
 	if err != nil {
@@ -130,7 +130,7 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 	defer endTracking()
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
-		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill,
+		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill, Clock: a.clock,
 		Log: progress.logger(), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, s, session)
@@ -138,7 +138,7 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 
 // keepAlive extends the session while something long goes on that is not the scheduler, which does so itself. A beat that
 // fails is left to the scheduler's own, a moment later.
-func keepAlive(ctx context.Context, db *store.DB, session int64) (stop func()) {
+func (a *app) keepAlive(ctx context.Context, db *store.DB, session int64) (stop func()) {
 	const every = 5 * time.Second
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -148,7 +148,7 @@ func keepAlive(ctx context.Context, db *store.DB, session int64) (stop func()) {
 		for {
 			select {
 			case <-ticker.C:
-				_ = db.Heartbeat(ctx, session, time.Now().UTC())
+				_ = db.Heartbeat(ctx, session, a.clock.Now())
 			case <-done:
 				return
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -29,7 +30,8 @@ func finishedSweep(t *testing.T, root, name string, alpha float64, losses ...flo
 	if err := db.Register(t.Context(), id, r); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.StartSession(t.Context(), id, time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC), "here", os.Getpid()); err != nil {
+	began := sweep.Instant{Wall: time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)}
+	if _, err := db.StartSession(t.Context(), id, began, sweep.Coordinator{Host: "here", PID: os.Getpid()}); err != nil {
 		t.Fatal(err)
 	}
 	for i, v := range losses {

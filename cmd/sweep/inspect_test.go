@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
@@ -41,7 +42,7 @@ func midwayRoot(t *testing.T) (root string, done, open trial.Trial) {
 		t.Fatal(err)
 	}
 	started := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
-	if _, err := db.StartSession(t.Context(), id, started, host, os.Getpid()); err != nil {
+	if _, err := db.StartSession(t.Context(), id, sweep.Instant{Wall: started}, sweep.Coordinator{Host: host, PID: os.Getpid()}); err != nil {
 		t.Fatal(err)
 	}
 	done, open = r.Ladders[0].Rungs[0].Trials[0].Trial.Trial(), r.Ladders[0].Rungs[0].Trials[1].Trial.Trial()
@@ -209,7 +210,8 @@ func TestStatusSeesALivingCoordinator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := db.StartSession(t.Context(), 1, time.Now().Add(-time.Hour), host, os.Getpid())
+	hourAgo := sweep.Instant{Wall: time.Now().Add(-time.Hour)}
+	session, err := db.StartSession(t.Context(), 1, hourAgo, sweep.Coordinator{Host: host, PID: os.Getpid()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +228,7 @@ func TestStatusSeesALivingCoordinator(t *testing.T) {
 	if code != exitOK || !strings.Contains(stdout, "sweep prose: running") || strings.Contains(stdout, "sweep resume") {
 		t.Errorf("status beside a coordinator = %d, stderr %q:\n%s", code, stderr, stdout)
 	}
-	if err := db.Heartbeat(t.Context(), session, time.Now()); err != nil {
+	if err := db.Heartbeat(t.Context(), session, sweep.NewClock().Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil { // as a crash: the kernel frees the lock

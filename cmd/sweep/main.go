@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 func main() {
@@ -13,7 +15,8 @@ func main() {
 
 // run executes one command line and returns the process's exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRootCommand(&app{stdin: stdin, stdout: stdout, stderr: stderr}) //nolint:contextcheck // completion takes its command's
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: sweep.NewClock()}
+	root := newRootCommand(a) //nolint:contextcheck // completion takes its command's
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

@@ -228,7 +228,7 @@ func TestWatchOfARunningSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.StartSession(t.Context(), info.ID, time.Now().UTC(), host, os.Getpid()); err != nil {
+	if _, err := db.StartSession(t.Context(), info.ID, sweep.NewClock().Now(), sweep.Coordinator{Host: host, PID: os.Getpid()}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })

@@ -46,6 +46,11 @@ func moment(n int) time.Time {
 	return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second)
 }
 
+// instant is moment(n) on a clock that runs evenly.
+func instant(n int) sweep.Instant {
+	return sweep.Instant{Wall: moment(n), Uptime: time.Duration(n) * time.Second}
+}
+
 // must fails the test on an error of an act that has to succeed.
 func must(t *testing.T, what string, err error) {
 	t.Helper()
@@ -290,13 +295,13 @@ func exerciseNotFound(t *testing.T, s Store) {
 func exerciseSessions(t *testing.T, s Store) {
 	t.Helper()
 	ctx, id := t.Context(), create(t, s, "first")
-	if err := s.Heartbeat(ctx, 99, moment(1)); !errors.Is(err, sweep.ErrLocked) {
+	if err := s.Heartbeat(ctx, 99, instant(1)); !errors.Is(err, sweep.ErrLocked) {
 		t.Errorf("Heartbeat without a session = %v, want ErrLocked", err)
 	}
-	session, err := s.StartSession(ctx, id, moment(0), "here", 42)
+	session, err := s.StartSession(ctx, id, instant(0), sweep.Coordinator{Host: "here", PID: 42})
 	must(t, "StartSession", err)
 	for _, beat := range []int{5, 10, 7} { // a clock that steps back does not shorten the session
-		must(t, "Heartbeat", s.Heartbeat(ctx, session, moment(beat)))
+		must(t, "Heartbeat", s.Heartbeat(ctx, session, instant(beat)))
 	}
 	if got := snapshot(t, s, id).Sweep.Elapsed; got != 10*time.Second {
 		t.Errorf("elapsed %v, want 10s", got)

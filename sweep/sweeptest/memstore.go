@@ -49,7 +49,7 @@ type memAttempt struct {
 
 type memSession struct {
 	sweep       int64
-	start, beat time.Time
+	start, beat time.Duration // uptime
 }
 
 // CreateSweep implements Store.
@@ -67,18 +67,18 @@ func (m *MemStore) CreateSweep(_ context.Context, info sweep.Info) (int64, error
 }
 
 // StartSession implements Store: the newest session holds the lease.
-func (m *MemStore) StartSession(_ context.Context, sweepID int64, now time.Time, _ string, _ int) (int64, error) {
+func (m *MemStore) StartSession(_ context.Context, sweepID int64, now sweep.Instant, _ sweep.Coordinator) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, err := m.find(sweepID); err != nil {
 		return 0, err
 	}
-	m.sessions = append(m.sessions, &memSession{sweep: sweepID, start: now, beat: now})
+	m.sessions = append(m.sessions, &memSession{sweep: sweepID, start: now.Uptime, beat: now.Uptime})
 	return int64(len(m.sessions)), nil
 }
 
 // Heartbeat implements sweep.Store.
-func (m *MemStore) Heartbeat(_ context.Context, session int64, now time.Time) error {
+func (m *MemStore) Heartbeat(_ context.Context, session int64, now sweep.Instant) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if session < 1 || session > int64(len(m.sessions)) {
@@ -90,9 +90,7 @@ func (m *MemStore) Heartbeat(_ context.Context, session int64, now time.Time) er
 			return sweep.ErrLocked
 		}
 	}
-	if now.After(own.beat) {
-		own.beat = now
-	}
+	own.beat = max(own.beat, now.Uptime)
 	return nil
 }
 
@@ -310,7 +308,7 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 	out := sweep.Snapshot{Sweep: s.info}
 	for _, session := range m.sessions {
 		if session.sweep == sweepID {
-			out.Sweep.Elapsed += session.beat.Sub(session.start)
+			out.Sweep.Elapsed += session.beat - session.start
 		}
 	}
 	for i, l := range s.ladders {

@@ -17,5 +17,5 @@ type Store interface {
 	// CreateSweep writes a sweep's own row.
 	CreateSweep(ctx context.Context, info sweep.Info) (int64, error)
 	// StartSession takes the sweep's lease.
-	StartSession(ctx context.Context, sweepID int64, now time.Time, host string, pid int) (int64, error)
+	StartSession(ctx context.Context, sweepID int64, now sweep.Instant, by sweep.Coordinator) (int64, error)
 }
