@@ -192,7 +192,7 @@ func (t *training) resume() error {
 	warn := func(err error) { fmt.Fprintln(os.Stderr, err) }
 	c, err := loadCheckpoint(append([]string{t.dir}, t.Checkpoints...), t.Trial.ID, warn)
 	if err != nil {
-		return &fatalError{err}
+		return err
 	}
 	if c == nil {
 		if len(t.Screen) > 0 {

@@ -10,6 +10,7 @@ const (
 	Lost         Cause = "lost"          // gone, and nothing tells why
 	Disk         Cause = "disk"          // full (bytes, inodes, quota), read-only, or failing
 	NoProcess    Cause = "no_process"    // no process, thread or open file to be had, or no program to start
+	Hung         Cause = "hung"          // no sign of life, so that the coordinator killed it
 	Preempted    Cause = "preempted"     // the cluster took the machine for another job
 	NodeFailure  Cause = "node_failure"  // the machine or its GPU broke
 	Memory       Cause = "memory"        // out of it while no other trial ran on the machine
@@ -26,7 +27,7 @@ func (c Cause) Passing() bool {
 	switch c {
 	case Killed, Lost, Disk, NoProcess, Preempted, NodeFailure, Time, MemoryShared:
 		return true
-	case None, Memory, NaN, Data, Code, Crash:
+	case None, Hung, Memory, NaN, Data, Code, Crash:
 	}
 	return false
 }
@@ -42,6 +43,8 @@ func (c Cause) Words() string {
 		return "the disk is full, read-only or failing"
 	case NoProcess:
 		return "the machine had no process or open file left for the worker, or its program is missing"
+	case Hung:
+		return "the worker gave no sign of life"
 	case Preempted:
 		return "the cluster took the machine for another job"
 	case NodeFailure:
@@ -72,7 +75,7 @@ func (c Cause) Advice() string {
 		return "end other processes or raise the limits (ulimit -u, ulimit -n), and it goes on"
 	case NodeFailure:
 		return "dmesg and nvidia-smi tell more"
-	case None, Killed, Lost, Preempted, Memory, MemoryShared, NaN, Time, Data, Code, Crash:
+	case None, Killed, Lost, Hung, Preempted, Memory, MemoryShared, NaN, Time, Data, Code, Crash:
 	}
 	return ""
 }
@@ -90,7 +93,7 @@ func (c Cause) ExitStatus() int {
 		return exitIOError
 	case NoProcess:
 		return exitOSError
-	case None, Killed, Lost, Preempted, NodeFailure, Memory, MemoryShared, NaN, Time, Data, Code, Crash:
+	case None, Killed, Lost, Hung, Preempted, NodeFailure, Memory, MemoryShared, NaN, Time, Data, Code, Crash:
 	}
 	return 0
 }
