@@ -100,7 +100,7 @@ func TestSchemaRefusesBadRows(t *testing.T) {
 		`DELETE FROM attempts`,
 		`DELETE FROM events`,
 		`INSERT INTO outcomes SELECT * FROM outcomes`,
-		`INSERT INTO sessions (sweep_id, host, pid, started_ns, heartbeat_ns) VALUES (1, '', 1, 5, 4)`,
+		`INSERT INTO sessions VALUES (9, 1, '', 1, '', 0, '', '', 5, 6, NULL, -1)`,
 	} {
 		if err := db.Exec(t.Context(), statement); err == nil {
 			t.Errorf("%s succeeded", statement)

@@ -17,22 +17,22 @@ const LeaseTime = 30 * time.Second
 type lease struct {
 	sweepID int64
 	session int64
+	began   time.Duration // uptime of its start
 	lock    *fileLock
 }
 
 // Session is a coordinator's time with a sweep.
 type Session struct {
-	ID        int64
-	Host      string
-	PID       int
+	ID int64
+	sweep.Coordinator
 	Started   time.Time
 	Heartbeat time.Time
 	Ended     time.Time // zero while it runs, and after a crash
 }
 
 // StartSession takes the lease of a sweep for a coordinator and returns its session. From then on every write of this DB
-// is fenced: it fails with sweep.ErrLocked once another coordinator has taken over. It fails with sweep.ErrLocked while
-// another one holds the lease.
+// is fenced: it fails with sweep.ErrLocked once another coordinator has taken over. It fails with a HeldError while another one holds
+// the lease: on one machine for as long as its process lives, on another until LeaseTime after it was last heard of.
 func (d *DB) StartSession(ctx context.Context, sweepID int64, now sweep.Instant, by sweep.Coordinator) (int64, error) {
 	if held := d.held.Load(); held != nil {
 		return 0, fmt.Errorf("start a session of sweep %d: this process holds session %d already", sweepID, held.session)
@@ -50,9 +50,8 @@ func (d *DB) StartSession(ctx context.Context, sweepID int64, now sweep.Instant,
 		if err != nil {
 			return err
 		}
-		if old != nil && old.Ended.IsZero() && old.Host != by.Host && now.Wall.Before(old.Heartbeat.Add(LeaseTime)) {
-			return fmt.Errorf("%w: host %s, process %d; it lapses %s after its last heartbeat, at %s",
-				sweep.ErrLocked, old.Host, old.PID, LeaseTime, old.Heartbeat.Add(LeaseTime).Format(time.RFC3339))
+		if old != nil && old.Ended.IsZero() && old.holds(now.Wall, by) {
+			return &HeldError{Session: old, Here: old.OnMachine(by)}
 		}
 		session, err = insertSession(ctx, tx, sweepID, now, by)
 		return err
@@ -60,7 +59,7 @@ func (d *DB) StartSession(ctx context.Context, sweepID int64, now sweep.Instant,
 	if err != nil {
 		return 0, errors.Join(fmt.Errorf("start a session of sweep %d: %w", sweepID, err), lock.release())
 	}
-	d.held.Store(&lease{sweepID: sweepID, session: session, lock: lock})
+	d.held.Store(&lease{sweepID: sweepID, session: session, began: now.Uptime, lock: lock})
 	return session, nil
 }
 
@@ -68,29 +67,64 @@ func insertSession(ctx context.Context, tx *sql.Tx, sweepID int64, now sweep.Ins
 	if err := mustExist(ctx, tx, "sweep", `SELECT 1 FROM sweeps WHERE id = ?`, sweepID); err != nil {
 		return 0, err
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO sessions (sweep_id, host, pid, started_ns, heartbeat_ns) VALUES (?, ?, ?, ?, ?)`,
-		sweepID, by.Host, by.PID, unixNano(now.Wall), unixNano(now.Wall))
+	res, err := tx.ExecContext(ctx, `INSERT INTO sessions
+		(sweep_id, host, pid, boot_id, process_start, command, terminal, started_ns, heartbeat_ns, elapsed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+		sweepID, by.Host, by.PID, by.Boot, by.Start, by.Command, by.Terminal, unixNano(now.Wall), unixNano(now.Wall))
 	if err != nil {
 		return 0, err
 	}
 	return res.LastInsertId()
 }
 
-// lockedBy returns an ErrLocked that names the process holding the sweep's file lock.
+// lockedBy returns a HeldError that names the process holding the sweep's file lock.
 func (d *DB) lockedBy(ctx context.Context, sweepID int64) error {
 	holder, err := d.Holder(ctx, sweepID)
-	if err != nil || holder == nil {
+	if err != nil {
 		return errors.Join(fmt.Errorf("start a session of sweep %d: %w", sweepID, sweep.ErrLocked), err)
 	}
-	return fmt.Errorf("start a session of sweep %d: %w: host %s, process %d, since %s",
-		sweepID, sweep.ErrLocked, holder.Host, holder.PID, holder.Started.Format(time.RFC3339))
+	if holder != nil && (!holder.Ended.IsZero() || holder.Start > 0 && !running(holder.Coordinator)) {
+		holder = nil // one that was before: who has the lock now has not written its session yet
+	}
+	return fmt.Errorf("start a session of sweep %d: %w", sweepID, &HeldError{Session: holder, Here: true})
+}
+
+// HeldError is a sweep.ErrLocked that says who holds the sweep.
+type HeldError struct {
+	*Session      // nil where the holder has only just begun
+	Here     bool // it is a process of this machine
+}
+
+func (e *HeldError) Error() string {
+	if e.Session == nil {
+		return sweep.ErrLocked.Error() + ": it has just begun"
+	}
+	text := fmt.Sprintf("%v: host %s, process %d, since %s", sweep.ErrLocked, e.Host, e.PID, e.Started.Format(time.RFC3339))
+	if !e.Here {
+		text += "; it lapses at " + e.Lapses().Format(time.RFC3339) + " unless it is heard of"
+	}
+	return text
+}
+
+// Unwrap returns sweep.ErrLocked.
+func (e *HeldError) Unwrap() error { return sweep.ErrLocked }
+
+// Lapses returns when the lease ends, for other machines, unless the session is heard of before.
+func (s *Session) Lapses() time.Time { return s.Heartbeat.Add(LeaseTime) }
+
+// holds reports whether a session that has not ended keeps another coordinator off, which has the sweep's file lock: because the two have
+// different lock files, on two machines, or on one where somebody removed the first.
+func (s *Session) holds(now time.Time, from sweep.Coordinator) bool {
+	if s.OnMachine(from) {
+		return s.Boot == from.Boot && s.Start > 0 && running(s.Coordinator)
+	}
+	return now.Before(s.Lapses())
 }
 
 // Heartbeat extends the session to now. It fails with sweep.ErrLocked when the session has ended or lost its lease.
 func (d *DB) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE sessions SET heartbeat_ns = max(heartbeat_ns, ?)
-			WHERE id = ? AND `+holdsLease, unixNano(now.Wall), session)
+		res, err := tx.ExecContext(ctx, `UPDATE sessions SET heartbeat_ns = ?, elapsed_ns = max(elapsed_ns, ?)
+			WHERE id = ? AND `+holdsLease, unixNano(now.Wall), d.elapsed(now), session)
 		return oneRow(res, err)
 	})
 	if err != nil {
@@ -103,8 +137,8 @@ func (d *DB) Heartbeat(ctx context.Context, session int64, now sweep.Instant) er
 func (d *DB) EndSession(ctx context.Context, session int64, now sweep.Instant) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE sessions
-			SET heartbeat_ns = max(heartbeat_ns, ?), ended_ns = max(heartbeat_ns, ?)
-			WHERE id = ? AND `+holdsLease, unixNano(now.Wall), unixNano(now.Wall), session)
+			SET heartbeat_ns = ?, ended_ns = ?, elapsed_ns = max(elapsed_ns, ?)
+			WHERE id = ? AND `+holdsLease, unixNano(now.Wall), unixNano(now.Wall), d.elapsed(now), session)
 		return oneRow(res, err)
 	})
 	if err != nil {
@@ -114,6 +148,14 @@ func (d *DB) EndSession(ctx context.Context, session int64, now sweep.Instant) e
 		return d.dropLease(held.sweepID)
 	}
 	return nil
+}
+
+// elapsed is how long the session that this DB holds has lasted, by the clock that it was started by.
+func (d *DB) elapsed(now sweep.Instant) int64 {
+	if held := d.held.Load(); held != nil {
+		return int64(now.Uptime - held.began)
+	}
+	return 0
 }
 
 // holdsLease is true of the row of sessions that holds its sweep's lease.
@@ -168,14 +210,14 @@ func newestSession(ctx context.Context, tx *sql.Tx, sweepID int64) (*Session, er
 	return s, err
 }
 
-const sessionColumns = `id, host, pid, started_ns, heartbeat_ns, ended_ns`
+const sessionColumns = `id, host, pid, boot_id, process_start, command, terminal, started_ns, heartbeat_ns, ended_ns`
 
 // scanSession reads sessionColumns, after other columns where the query has them.
 func scanSession(row interface{ Scan(dest ...any) error }, before ...any) (*Session, error) {
 	var s Session
 	var started, heartbeat int64
 	var ended sql.Null[int64]
-	if err := row.Scan(append(before, &s.ID, &s.Host, &s.PID, &started, &heartbeat, &ended)...); err != nil {
+	if err := row.Scan(append(before, &s.ID, &s.Host, &s.PID, &s.Boot, &s.Start, &s.Command, &s.Terminal, &started, &heartbeat, &ended)...); err != nil {
 		return nil, err
 	}
 	s.Started, s.Heartbeat, s.Ended = timeOf(started), timeOf(heartbeat), timeOf(ended.V)

@@ -206,6 +206,53 @@ func TestLeaseOfAnotherHostLapses(t *testing.T) {
 	}
 }
 
+// TestLeaseIsOfAProcess: who holds a sweep is told by the process, not by a number that another may have got, nor by a lock file that
+// somebody removed, nor by the host name of a container.
+func TestLeaseIsOfAProcess(t *testing.T) {
+	t.Parallel()
+	self, err := store.ThisProcess("sweep run grid.yaml")
+	if err != nil || self.Boot == "" || self.Start == 0 {
+		t.Skipf("ThisProcess() = %+v, %v: this system does not tell when a process began", self, err)
+	}
+	other := exec.CommandContext(t.Context(), "sleep", "0")
+	if err := other.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		holder sweep.Coordinator
+		held   bool
+	}{
+		"it lives":                     {self, true},
+		"it lives in a container":      {sweep.Coordinator{Host: "container", PID: self.PID, Boot: self.Boot, Start: self.Start}, true},
+		"another process has its pid":  {sweep.Coordinator{Host: self.Host, PID: self.PID, Boot: self.Boot, Start: self.Start - 1}, false},
+		"it is gone":                   {sweep.Coordinator{Host: self.Host, PID: other.Process.Pid, Boot: self.Boot, Start: self.Start}, false},
+		"the machine was started anew": {sweep.Coordinator{Host: self.Host, PID: self.PID, Boot: "earlier", Start: self.Start}, false},
+		"another machine":              {sweep.Coordinator{Host: "there", PID: self.PID, Boot: "other", Start: self.Start}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			db := openAt(t, filepath.Join(dir, "sweep.db"))
+			id := register(t, db, "first")
+			if _, err := db.StartSession(t.Context(), id, instant(0), tt.holder); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(filepath.Join(dir, "locks")); err != nil {
+				t.Fatal(err)
+			}
+			successor := openAt(t, filepath.Join(dir, "sweep.db"))
+			_, err := successor.StartSession(t.Context(), id, instant(1), self)
+			held, is := errors.AsType[*store.HeldError](err)
+			if is != tt.held || !is && err != nil {
+				t.Fatalf("StartSession = %v, want one that is held: %t", err, tt.held)
+			}
+			if is && (held.PID != tt.holder.PID || held.Command != tt.holder.Command || !errors.Is(err, sweep.ErrLocked)) {
+				t.Errorf("StartSession = %v of %+v", err, held.Session)
+			}
+		})
+	}
+}
+
 func TestLostLeaseFencesEveryWrite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -245,9 +292,14 @@ func TestElapsedIsTheSumOfSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, second := range []int{10, 8, 12} { // the clock was set back in between
-		if err := db.Heartbeat(t.Context(), session, instant(second)); err != nil {
+	const day = 24 * time.Hour
+	for uptime, jump := range map[time.Duration]time.Duration{10 * time.Second: day, 12 * time.Second: -day, 8 * time.Second: 0} {
+		at := sweep.Instant{Wall: moment(0).Add(jump), Uptime: uptime} // somebody set the clock
+		if err := db.Heartbeat(t.Context(), session, at); err != nil {
 			t.Fatal(err)
+		}
+		if holder, err := db.Holder(t.Context(), id); err != nil || !holder.Heartbeat.Equal(at.Wall) {
+			t.Errorf("Holder() = %+v, %v; want a heartbeat at %s, as the clock had it", holder, err, at.Wall)
 		}
 	}
 	if err := db.Close(); err != nil {

@@ -78,7 +78,7 @@ const selectInfo = `
 		s.patience, s.confidence, s.stop, s.max_seeds, s.maximize, ifnull(r.noise_sd, s.noise_sd), ifnull(r.noise_source, s.noise_source),
 		s.memory_limit, s.time_limit_ns, s.trial_time_ns, ifnull(r.backend, ''), ifnull(r.platform, ''),
 		ifnull(r.plugin_path, ''), ifnull(r.warnings, '[]'),
-		(SELECT ifnull(sum(ifnull(ended_ns, heartbeat_ns) - started_ns), 0) FROM sessions WHERE sweep_id = s.id),
+		(SELECT ifnull(sum(elapsed_ns), 0) FROM sessions WHERE sweep_id = s.id),
 		(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id)
 	FROM sweeps s LEFT JOIN registrations r ON r.sweep_id = s.id`
 

@@ -11,10 +11,19 @@ type Instant struct {
 	Uptime time.Duration
 }
 
-// Coordinator is the process that works a sweep off.
+// Coordinator is the process that works a sweep off. Boot and Start tell it from another process that got its number.
 type Coordinator struct {
-	Host string
-	PID  int
+	Host     string
+	PID      int
+	Boot     string // of the machine's start; empty where that is not known
+	Start    int64  // clock ticks from there to the process's; 0 where that is not known
+	Command  string // as a person typed it, without flags, which may hold secrets
+	Terminal string // its path; empty where there is none
+}
+
+// OnMachine reports whether two processes ran on one machine. Containers have host names of their own, a machine's boot is one.
+func (c Coordinator) OnMachine(other Coordinator) bool {
+	return c.Host == other.Host || c.Boot != "" && c.Boot == other.Boot
 }
 
 // Clock is where a scheduler has its time from.

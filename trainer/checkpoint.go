@@ -34,7 +34,7 @@ var errDamaged = errors.New("damaged checkpoint")
 // file is safe.
 func saveCheckpoint(dir string, c checkpoint) error {
 	folder := filepath.Join(dir, checkpointFolder)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := trial.MakeFolder(folder); err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
 	name := fmt.Sprintf("step-%08d%s", c.Step, checkpointSuffix)
@@ -68,6 +68,9 @@ func pruneCheckpoints(folder string) error {
 // removeCheckpoints deletes the checkpoints in these attempts' folders once their trial needs none.
 func removeCheckpoints(dirs []string) error {
 	for _, dir := range dirs {
+		if trial.CheckFolder(dir) != nil {
+			continue // none of ours: what a link leads to is not removed
+		}
 		if err := os.RemoveAll(filepath.Join(dir, checkpointFolder)); err != nil {
 			return fmt.Errorf("remove checkpoints of a finished trial: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -77,10 +78,14 @@ func (t *training) screenAt(ctx context.Context, rank int, state model.State) er
 }
 
 // recall takes over what an earlier attempt left that finished the trial, for an assignment that only screens it. Where its
-// adapters are gone the trial trains again, which gives the same ones.
+// adapters are gone or damaged the trial trains again, which gives the same ones.
 func (t *training) recall() error {
 	for _, dir := range t.Checkpoints {
 		outcome, err := finishedIn(dir)
+		if errors.Is(err, trial.ErrDamaged) {
+			fmt.Fprintln(os.Stderr, err)
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -43,13 +43,13 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		a.startTracking(ctx, db, snapshot.Sweep, &switchWriter{w: a.stderr}, nil)() // what is unsent, if anything
 		return a.conclude(ctx, snapshot)
 	}
-	host, err := os.Hostname()
+	process, err := store.ThisProcess(a.command)
 	if err != nil {
 		return err
 	}
-	session, err := db.StartSession(ctx, info.ID, a.clock.Now(), sweep.Coordinator{Host: host, PID: os.Getpid()})
-	if errors.Is(err, sweep.ErrLocked) {
-		return withCode(exitLocked, fmt.Errorf("%w; sweep status %s shows how far it is", err, info.Name))
+	session, err := db.StartSession(ctx, info.ID, a.clock.Now(), process)
+	if held, ok := errors.AsType[*store.HeldError](err); ok {
+		return withCode(exitLocked, errors.New(a.heldBy(info.Name, held)))
 	}
 	if err != nil {
 		return err
@@ -176,12 +176,7 @@ func (a *app) conclude(ctx context.Context, s sweep.Snapshot) error {
 	return nil
 }
 
-func (a *app) resumeCommand(name string) string {
-	if a.rootIsDefault() {
-		return "sweep resume " + name
-	}
-	return fmt.Sprintf("sweep resume %s --root %s", name, a.root)
-}
+func (a *app) resumeCommand(name string) string { return a.commandOn("resume", name) }
 
 // stopSignals returns a context that ends with the first SIGINT or SIGTERM, and a channel that is closed by the second.
 func stopSignals(ctx context.Context) (soft context.Context, kill <-chan struct{}, release func()) {

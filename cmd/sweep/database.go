@@ -68,10 +68,18 @@ func (a *app) registered(ctx context.Context, name string) (*store.DB, sweep.Inf
 
 // openStore opens the root's database, making the root first.
 func (a *app) openStore(ctx context.Context) (*store.DB, error) {
-	if err := os.MkdirAll(a.root, 0o755); err != nil {
-		return nil, fmt.Errorf("make the root folder: %w (choose another with --root)", err)
+	if err := a.makeRoot(); err != nil {
+		return nil, err
 	}
 	return store.Open(ctx, filepath.Join(a.root, "sweep.db"))
+}
+
+// makeRoot makes the root where it is missing, for its owner alone: it holds text of the user's data. One that is there keeps its mode.
+func (a *app) makeRoot() error {
+	if err := os.MkdirAll(a.root, 0o700); err != nil {
+		return fmt.Errorf("make the root folder: %w (choose another with --root)", err)
+	}
+	return nil
 }
 
 // openExistingStore opens the root's database to write, and makes none where there is none.

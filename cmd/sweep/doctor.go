@@ -103,6 +103,7 @@ func (a *app) examine(ctx context.Context) diagnosis {
 	d.addCores()
 	d.addMemory()
 	d.addRoot()
+	d.addReaders()
 	return d
 }
 
@@ -182,8 +183,12 @@ func librariesFinding(c backend.Candidate) finding {
 
 func (d *diagnosis) addCores() {
 	f := finding{Check: "cores", State: findingOK, Detail: fmt.Sprint(d.Cores)}
-	if quota := runtime.GOMAXPROCS(0); quota < d.Cores {
-		f.Detail = fmt.Sprintf("%d, of which a limit leaves %d", d.Cores, quota)
+	usable, err := localCores()
+	switch {
+	case err != nil:
+		f.State, f.Detail = findingWarn, err.Error()
+	case usable < d.Cores:
+		f.Detail = fmt.Sprintf("%d, of which a limit leaves %d", d.Cores, usable)
 	}
 	d.add(f)
 }
@@ -235,6 +240,18 @@ func (d *diagnosis) addRoot() {
 	default:
 		d.add(finding{Check: "root", State: findingOK, Detail: detail})
 	}
+}
+
+// addReaders warns where others on the machine can read what a root holds: a root from before roots were private, or from elsewhere.
+func (d *diagnosis) addReaders() {
+	info, err := os.Stat(d.Root)
+	if err != nil || info.Mode()&0o055 == 0 {
+		return
+	}
+	d.add(finding{
+		"privacy", findingWarn, fmt.Sprintf("others on this machine can look into %s (%v), which holds text of your data", d.Root, info.Mode()),
+		"chmod 700 " + d.Root + ", unless they should",
+	})
 }
 
 // probeFolder makes a folder in dir and removes it again: permissions alone do not tell, on a read-only or a virtual file system.

@@ -42,7 +42,7 @@ func parseExecutor(name string) (executorKind, error) {
 	return kinds[i], nil
 }
 
-// localCapacity is what this machine offers. Jobs default to one per core, as long as there are trials for them: two processes
+// localCapacity is what this machine, or the container, offers. Jobs default to one per core, as long as there are trials for them: two processes
 // on one core each train 1.37 times as many tokens as one on both for a model of 1M parameters, and 1.13 times for GPT-2 small. On a
 // GPU platform they default to one per GPU; with more, several small trials share one where their memory fits.
 func localCapacity(choice backend.Choice, jobs, trials int) (sweep.Capacity, error) {
@@ -50,7 +50,11 @@ func localCapacity(choice backend.Choice, jobs, trials int) (sweep.Capacity, err
 	if err != nil {
 		return sweep.Capacity{}, err
 	}
-	c, most := sweep.Capacity{Jobs: jobs, HostBytes: host}, len(local.Cores())
+	most, err := localCores()
+	if err != nil {
+		return sweep.Capacity{}, err
+	}
+	c := sweep.Capacity{Jobs: jobs, HostBytes: host}
 	if trial.OnDevice(choice.Platform) {
 		most = len(choice.Devices)
 		c.Devices, c.DeviceBytes = most, choice.DeviceBytes
@@ -63,6 +67,16 @@ func localCapacity(choice backend.Choice, jobs, trials int) (sweep.Capacity, err
 		c.Jobs = max(1, min(most, trials))
 	}
 	return c, nil
+}
+
+// localCores is how many cores' time this process may use: it may run on fewer than the machine has, and its cgroup may limit it further.
+func localCores() (int, error) {
+	cores := len(local.Cores())
+	quota, err := backend.CPUQuota()
+	if err != nil || quota == 0 {
+		return cores, err
+	}
+	return min(cores, quota), nil
 }
 
 // openLocal runs trials as processes of this machine.

@@ -24,6 +24,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	clock          sweep.Clock
+	command        string // as it was typed, without flags
 
 	root    string // holds sweep.db, cache and trials
 	output  string // one of outputFormats
@@ -62,7 +63,10 @@ func newRootCommand(a *app) *cobra.Command {
 			}
 			return cmd.Help()
 		},
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.configure(v, cmd, config) },
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			a.command = strings.Join(append([]string{cmd.CommandPath()}, args...), " ")
+			return a.configure(v, cmd, config)
+		},
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.CompletionOptions.HiddenDefaultCmd = false

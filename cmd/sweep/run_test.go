@@ -94,8 +94,9 @@ func TestInterruptedSweepResumes(t *testing.T) {
 
 	// While it runs it is the only coordinator.
 	second := s.start(s.sweep("resume", "test", "--backend", "go"))
-	if code := second.wait(); code != exitLocked {
-		t.Errorf("a second coordinator ended with %d, want %d: %s", code, exitLocked, second.said.String())
+	holder := fmt.Sprintf(`sweep test is worked on by "sweep run %s" (process %d)`, s.path("grid.yaml"), cmd.Process.Pid)
+	if code := second.wait(); code != exitLocked || !strings.Contains(second.said.String(), holder) {
+		t.Errorf("a second coordinator ended with %d, want %d and %s: %s", code, exitLocked, holder, second.said.String())
 	}
 
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {

@@ -192,7 +192,7 @@ func newShownAttempt(root string, l store.Launch) shownAttempt {
 // trialFiles lists the files below the trial's folder. A trial that never ran here has none.
 func trialFiles(root string, id trial.ID) ([]shownFile, error) {
 	files := []shownFile{}
-	err := filepath.WalkDir(filepath.Join(root, "trials", string(id)), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(id.Dir(root), func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // removed in the meantime, as a worker does with its temporary files
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -64,6 +63,8 @@ type sweepStatus struct {
 type coordinator struct {
 	Host      string     `json:"host"`
 	PID       int        `json:"pid"`
+	Command   string     `json:"command"`  // as it was typed, without flags
+	Terminal  string     `json:"terminal"` // that it was typed in; empty where there was none
 	Started   time.Time  `json:"started"`
 	Heartbeat time.Time  `json:"heartbeat"`
 	Ended     *time.Time `json:"ended"` // nil while it runs, and after a crash
@@ -302,16 +303,16 @@ func newCoordinator(db *store.DB, sweepID int64, s *store.Session, now time.Time
 	if s == nil {
 		return nil, nil
 	}
-	c := &coordinator{Host: s.Host, PID: s.PID, Started: s.Started, Heartbeat: s.Heartbeat}
+	c := &coordinator{Host: s.Host, PID: s.PID, Command: s.Command, Terminal: s.Terminal, Started: s.Started, Heartbeat: s.Heartbeat}
 	if !s.Ended.IsZero() {
 		c.Ended = &s.Ended
 		return c, nil
 	}
-	host, err := os.Hostname()
+	here, err := store.ThisProcess("")
 	if err != nil {
 		return nil, err
 	}
-	if host != s.Host {
+	if !s.OnMachine(here) {
 		c.Alive = now.Before(s.Heartbeat.Add(store.LeaseTime))
 		return c, nil
 	}

@@ -2,8 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -92,19 +91,24 @@ func openEvents(dir string, fd int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), filepath.Join(dir, trial.EventsFile)), nil
 }
 
+func writePID(path string) error {
+	f, err := trial.OpenFile(path, os.O_WRONLY|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strconv.Itoa(os.Getpid()))
+	return errors.Join(err, f.Close())
+}
+
 // trainAttempt trains the folder's assignment. again reports whether the worker can take another.
 func trainAttempt(ctx context.Context, w *trainer.Worker, dir string, events *os.File) (again bool, err error) {
 	// First of all the process id: from here on the attempt can be asked to stop.
-	if err := os.WriteFile(filepath.Join(dir, trial.PIDFile), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
+	if err := writePID(filepath.Join(dir, trial.PIDFile)); err != nil {
 		return false, err
 	}
-	body, err := os.ReadFile(filepath.Join(dir, trial.SpecFile))
+	a, err := trial.ReadAssignment(dir)
 	if err != nil {
 		return false, err
-	}
-	var a trial.Assignment
-	if err := json.Unmarshal(body, &a); err != nil {
-		return false, fmt.Errorf("read %s: %w", filepath.Join(dir, trial.SpecFile), err)
 	}
 	log, err := trial.NewEventLog(events)
 	if err != nil {

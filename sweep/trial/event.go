@@ -159,7 +159,8 @@ func (o Outcome) Forgetting() *float64 {
 }
 
 // ParseEvents decodes the complete lines of an events.jsonl fragment. It returns the events and the number of bytes they
-// took: a line torn by a crash (no newline yet) is left for the next read. A complete line that is not an event is an error.
+// took: a line torn by a crash (no newline yet) is left for the next read. A complete line that is not an event, or not as it was written,
+// is an error that wraps ErrDamaged; the events before it are good.
 func ParseEvents(fragment []byte) ([]Event, int, error) {
 	var events []Event
 	read := 0
@@ -170,7 +171,7 @@ func ParseEvents(fragment []byte) ([]Event, int, error) {
 		}
 		line := fragment[read : read+end]
 		var e Event
-		if err := json.Unmarshal(line, &e); err != nil {
+		if err := UnmarshalSealed(line, &e); err != nil {
 			return events, read, fmt.Errorf("event at byte %d: %w", read, err)
 		}
 		events = append(events, e)
@@ -178,13 +179,13 @@ func ParseEvents(fragment []byte) ([]Event, int, error) {
 	}
 }
 
-// MarshalLine returns the event as one line of events.jsonl, newline included.
+// MarshalLine returns the event as one line of events.jsonl, checksum and newline included.
 func (e Event) MarshalLine() ([]byte, error) {
 	b, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
 	}
-	return append(b, '\n'), nil
+	return append(Seal(b), '\n'), nil
 }
 
 // Peak returns the measured peak where a platform's memory is short: on the device if it has its own, else on the host.

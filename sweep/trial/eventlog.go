@@ -22,18 +22,13 @@ const (
 	StderrFile = "stderr.log"
 )
 
-// Dir returns the attempt's folder below root.
-func (id AttemptID) Dir(root string) string {
-	return filepath.Join(root, "trials", filepath.FromSlash(string(id)))
-}
-
 // ErrWorkerRuns says that an attempt's event log is held by a living worker.
 var ErrWorkerRuns = errors.New("a worker already runs this attempt")
 
 // LockEvents opens the event log in dir, creating it when needed, and takes its lock. The lock belongs to the open file:
 // a child process that inherits the file holds it too, until the last of them ends, however it ends.
 func LockEvents(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, EventsFile), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := OpenFile(filepath.Join(dir, EventsFile), os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,7 @@ package backend
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,47 +28,16 @@ func hostMemory(root string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	groups, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return limit, nil
-	}
+	groups, err := cgroups(root, "memory")
 	if err != nil {
-		return 0, fmt.Errorf("read cgroups: %w", err)
+		return 0, err
 	}
-	for line := range strings.Lines(string(groups)) {
-		dir, file, ok := memoryController(strings.TrimSpace(line))
-		if !ok {
-			continue
-		}
-		for ; ; dir = filepath.Dir(dir) {
-			b, err := os.ReadFile(filepath.Join(root, "sys/fs/cgroup", dir, file))
-			if n, bad := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil && bad == nil && n > 0 {
-				limit = min(limit, n)
-			}
-			if dir == "." || dir == "/" || dir == "memory" {
-				break
-			}
+	for _, g := range groups {
+		if n := g.memoryLimit(); n > 0 {
+			limit = min(limit, n)
 		}
 	}
 	return limit, nil
-}
-
-// memoryController reads one line of /proc/self/cgroup, "id:controllers:path": where below /sys/fs/cgroup the group's
-// memory limit is given in version 2 ("0::/a/b") and in version 1 ("9:memory:/a/b").
-func memoryController(line string) (dir, file string, ok bool) {
-	parts := strings.SplitN(line, ":", 3)
-	if len(parts) != 3 {
-		return "", "", false
-	}
-	path := filepath.Clean("/" + parts[2])
-	switch parts[1] {
-	case "":
-		return path, "memory.max", true
-	case "memory":
-		return filepath.Join("memory", path), "memory.limit_in_bytes", true
-	default:
-		return "", "", false
-	}
 }
 
 // kernelField reads a "Name:   123 kB" line of a file in /proc, in bytes. With prometheus/procfs this file would be as long, and

@@ -38,7 +38,8 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 	if prepared, err := p.findPrepared(dir, src); err == nil && prepared.counted() {
 		return prepared, nil
 	}
-	if err := os.MkdirAll(cacheDir, 0o777); err != nil {
+	// The cache holds the user's text: a root that is made for it is its owner's alone.
+	if err := errors.Join(os.MkdirAll(filepath.Dir(cacheDir), 0o700), os.MkdirAll(cacheDir, 0o777)); err != nil {
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	unlock, err := lock(ctx, dir+".lock")

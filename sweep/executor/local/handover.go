@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -179,9 +180,6 @@ func (w *worker) close() {
 
 // openFiles opens the attempt's files and takes the lock of its event log.
 func openFiles(dir string) (attemptFiles, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return attemptFiles{}, err
-	}
 	events, err := trial.LockEvents(dir)
 	if err != nil {
 		return attemptFiles{}, err
@@ -191,7 +189,7 @@ func openFiles(dir string) (attemptFiles, error) {
 		name string
 		file **os.File
 	}{{trial.StdoutFile, &f.stdout}, {trial.StderrFile, &f.stderr}} {
-		if *log.file, err = os.OpenFile(fmt.Sprintf("%s/%s", dir, log.name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644); err != nil {
+		if *log.file, err = trial.OpenFile(filepath.Join(dir, log.name), os.O_WRONLY|os.O_APPEND); err != nil {
 			f.close()
 			return attemptFiles{}, err
 		}

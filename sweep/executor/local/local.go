@@ -59,7 +59,10 @@ const (
 
 // Start writes spec.json and gives the assignment to an idle worker of its kind, or launches one.
 func (e *Executor) Start(_ context.Context, a trial.Assignment) error {
-	dir := a.Attempt.Dir(e.Root)
+	dir, err := a.Attempt.MakeDir(e.Root)
+	if err != nil {
+		return fmt.Errorf("folder of attempt %s: %w", a.Attempt, err)
+	}
 	files, err := openFiles(dir)
 	if err != nil {
 		return err
@@ -251,7 +254,7 @@ func writeSpec(dir string, a trial.Assignment) error {
 		return err
 	}
 	return trial.WriteAtomic(filepath.Join(dir, trial.SpecFile), func(w io.Writer) error {
-		_, err := w.Write(append(body, '\n'))
+		_, err := w.Write(append(trial.Seal(body), '\n'))
 		return err
 	})
 }

@@ -2,7 +2,6 @@ package local_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -187,12 +186,9 @@ func TestWorkerThatFailsLeavesItsReason(t *testing.T) {
 	}
 }
 
-func readSpec(t *testing.T, root string, id trial.AttemptID) (a trial.Assignment) {
+func readSpec(t *testing.T, root string, id trial.AttemptID) trial.Assignment {
 	t.Helper()
-	body, err := os.ReadFile(filepath.Join(id.Dir(root), trial.SpecFile))
-	if err == nil {
-		err = json.Unmarshal(body, &a)
-	}
+	a, err := trial.ReadAssignment(id.Dir(root))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,6 @@ package local
 
 import (
 	"cmp"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -92,13 +89,9 @@ func (e *Executor) adoptSlot(id trial.AttemptID) {
 	if _, known := e.slots[id]; known || len(e.Slots) == 0 {
 		return
 	}
-	body, err := os.ReadFile(filepath.Join(id.Dir(e.Root), trial.SpecFile))
+	a, err := trial.ReadAssignment(id.Dir(e.Root))
 	if err != nil {
 		return // pinning is a matter of speed: a worker whose cores cannot be told shares one at worst
-	}
-	var a trial.Assignment
-	if json.Unmarshal(body, &a) != nil {
-		return
 	}
 	held := make([]bool, len(e.Slots))
 	for _, slot := range e.slots {

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/ranksweep/ranksweep/store"
+)
+
+// commandOn is a command on a sweep of this root, to be pasted.
+func (a *app) commandOn(command, name string) string {
+	if a.rootIsDefault() {
+		return fmt.Sprintf("sweep %s %s", command, name)
+	}
+	return fmt.Sprintf("sweep %s %s --root %s", command, name, a.root)
+}
+
+// heldBy says who works on a sweep, and what can be done.
+func (a *app) heldBy(name string, held *store.HeldError) string {
+	who := "another command that has only just begun"
+	if s := held.Session; s != nil {
+		who = fmt.Sprintf("%q (process %d%s), since %s", cmp.Or(s.Command, "sweep"), s.PID, where(held), s.Started.Local().Format(time.DateTime))
+	}
+	text := fmt.Sprintf("sweep %s is worked on by %s; %s shows how far it is, %s stops it",
+		name, who, a.commandOn("status", name), a.commandOn("cancel", name))
+	if held.Session != nil && !held.Here {
+		text += fmt.Sprintf("; it was last heard of at %s: if its machine is gone, the sweep is free at %s",
+			held.Heartbeat.Local().Format(time.DateTime), held.Lapses().Local().Format(time.TimeOnly))
+	}
+	return text
+}
+
+// where is the holder's terminal and, where it is another one, its machine.
+func where(held *store.HeldError) (text string) {
+	if held.Terminal != "" {
+		text = " in terminal " + held.Terminal
+	}
+	if !held.Here {
+		text += " on host " + held.Host
+	}
+	return text
+}

@@ -1,0 +1,89 @@
+package trial
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+)
+
+// ErrDamaged says that a file is not as it was written: torn, altered, or not of this program.
+var ErrDamaged = errors.New("damaged")
+
+// A sealed JSON object ends with a member that sums up all before it: CRC-32C, which hardware computes (RFC 3720, section 12.1). It finds
+// every burst of up to 32 wrong bits, and misses one in four billion of the others.
+const (
+	sealBefore = `,"crc32c":"`
+	sealAfter  = `"}`
+	sealHex    = 2 * crc32.Size
+	sealSize   = len(sealBefore) + sealHex + len(sealAfter)
+)
+
+func castagnoli(b []byte) []byte {
+	sum := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
+	return fmt.Appendf(nil, "%08x", sum)
+}
+
+// Seal returns a JSON object that is not empty with its checksum as the last member.
+func Seal(object []byte) []byte {
+	body := bytes.TrimRight(bytes.TrimSuffix(bytes.TrimSpace(object), []byte("}")), " \n\t")
+	sealed := make([]byte, 0, len(body)+sealSize)
+	sealed = append(append(sealed, body...), sealBefore...)
+	return append(append(sealed, castagnoli(body)...), sealAfter...)
+}
+
+// UnmarshalSealed reads a JSON object into v. What has no checksum was written by an earlier version, which knew no member that v has not:
+// an unknown one is a checksum that was altered. Errors wrap ErrDamaged.
+func UnmarshalSealed(text []byte, v any) error {
+	text = bytes.TrimSpace(text)
+	body, seal := text, []byte(nil)
+	if cut := len(text) - sealSize; cut > 0 {
+		body, seal = text[:cut], text[cut:]
+	}
+	sum, sealed := bytes.CutPrefix(seal, []byte(sealBefore))
+	if sealed && bytes.HasSuffix(sum, []byte(sealAfter)) {
+		if sum = sum[:sealHex]; !bytes.Equal(sum, castagnoli(body)) {
+			return fmt.Errorf("%w: its checksum is %s, not %s", ErrDamaged, castagnoli(body), printable(sum))
+		}
+		if err := json.Unmarshal(text, v); err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil && d.More() {
+		err = errors.New("more follows the object")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return nil
+}
+
+// printable is the sum that was found, whatever became of it.
+func printable(sum []byte) string {
+	if _, err := hex.DecodeString(string(sum)); err != nil {
+		return fmt.Sprintf("%q", sum)
+	}
+	return string(sum)
+}
+
+// ReadAssignment reads the spec.json of an attempt's folder.
+func ReadAssignment(dir string) (Assignment, error) {
+	path := filepath.Join(dir, SpecFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Assignment{}, err
+	}
+	var a Assignment
+	if err := UnmarshalSealed(text, &a); err != nil {
+		return Assignment{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return a, nil
+}
