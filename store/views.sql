@@ -26,7 +26,7 @@ GROUP BY ladder_id, candidate;
 -- the newest attempt's.
 DROP VIEW IF EXISTS trial_outcomes;
 CREATE VIEW trial_outcomes AS
-SELECT trial_id, state, error, step, val_loss, best_step, last_val_loss, train_loss, retain_loss, base_retain, tokens,
+SELECT trial_id, state, error, cause, step, micro_batch, val_loss, best_step, last_val_loss, train_loss, retain_loss, base_retain, tokens,
     train_seconds, total_seconds
 FROM (
     SELECT a.trial_id, o.*, row_number() OVER (PARTITION BY a.trial_id ORDER BY o.state = 'done' DESC, a.number DESC) AS newest
