@@ -126,7 +126,7 @@ func (t *training) openCorpus() error {
 	}
 	spec := t.Trial.Spec
 	t.batches = corpus.Batches{
-		Corpus: c, Size: spec.Train.BatchSize, Accumulation: spec.Train.GradientAccumulationSteps,
+		Corpus: c, Size: spec.Train.BatchSize, Accumulation: spec.Train.GradientAccumulationSteps, Micro: t.MicroBatch,
 		Sampler: corpus.NewSampler(c.Train().Len(), spec.Seed, spec.Data.Shuffle),
 	}
 	return nil
@@ -150,6 +150,7 @@ func (t *training) load(ctx context.Context) error {
 	t.start = model.Start(spec.LoRA, t.targets, adapter)
 	o := model.Options{
 		LoRA: spec.LoRA, Train: spec.Train, Targets: t.targets, SequenceLength: spec.Data.SequenceLength, Seed: spec.Seed,
+		MicroBatch: t.MicroBatch,
 	}
 	var program *model.Program
 	if t.program == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -281,6 +282,48 @@ func TestResumeFromUnreadableCheckpoints(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMicroBatchesContinueTheTrial: an attempt with half a batch in a forward pass continues a checkpoint of whole batches, sees the same
+// rows, and comes to the same losses but for rounding. Its outcome says that it did so.
+func TestMicroBatchesContinueTheTrial(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, c backend.Choice) {
+		t.Helper()
+		spec := resumeSpec()
+		spec.Train.BatchSize, spec.LoRA.Dropout = 3, 0.2
+		a := assignRows(t, c, spec, resumeRows)
+		want, whole := uninterrupted(t, a)
+		dir := t.TempDir()
+		killed := &recorder{limit: len(whole.events) / 2}
+		if err := trainer.Run(t.Context(), a, dir, killed.emit); !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		a.MicroBatch = spec.Train.HalfBatch()
+		rest := &recorder{}
+		must(t, trainer.Run(t.Context(), a, dir, rest.emit))
+		if o := rest.outcome(t); o.MicroBatch != 2 || o.State != trial.OutcomeDone {
+			t.Fatalf("outcome %+v, want one with micro-batches of 2", o)
+		}
+		got := collect(t, dir, killed, rest)
+		resumed, worst := false, 0.0
+		for _, e := range rest.events {
+			resumed = resumed || e.Kind == trial.EventResumed && e.Step > 0
+		}
+		for step, p := range want.Points {
+			if got.Points[step].Tokens != p.Tokens {
+				t.Errorf("step %d saw %d tokens, want %d", step, got.Points[step].Tokens, p.Tokens)
+			}
+			worst = max(worst, math.Abs(got.Points[step].TrainLoss-p.TrainLoss))
+		}
+		for step, loss := range want.Evaluations {
+			worst = max(worst, math.Abs(got.Evaluations[step]-loss))
+		}
+		t.Logf("losses differ by %.1e nats at most", worst)
+		if !resumed || worst > 1e-5 {
+			t.Errorf("resumed %t, losses differ by %v", resumed, worst)
+		}
+	})
 }
 
 // TestResumeIgnoresOtherTrials: a folder given by mistake must not leak another trial's state.
