@@ -11,6 +11,9 @@ import (
 func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *trial.Outcome {
 	o := &trial.Outcome{State: trial.OutcomeCrashed, Step: a.Step, MicroBatch: a.microBatch}
 	switch {
+	case a.verdict != nil:
+		o.State, o.Cause, o.Error = a.verdict.State, a.verdict.Cause, a.verdict.Error
+		return o
 	case r.killed:
 		o.State, o.Error = trial.OutcomeInterrupted, "killed on request"
 		return o

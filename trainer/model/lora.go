@@ -176,16 +176,12 @@ func dropoutKeys(targets []lora.Module, seed int64, step, micro int) []uint32 {
 	return keys
 }
 
-// fromPart adds to every target's keys the entry that a part of a batch begins with, so that the parts' masks together are the batch's:
-// that of its first row, or for the output head, whose rows are the predictions alone, of its first prediction.
-func fromPart(targets []lora.Module, keys []uint32, row, prediction int) []uint32 {
+// fromPart adds to every target's keys the entry that a part of a batch begins with, so that the parts' masks together are the batch's.
+// place is that of the part's first token in the batch.
+func fromPart(targets []lora.Module, keys []uint32, place int) []uint32 {
 	all := make([]uint32, 0, 3*len(targets))
 	for i, m := range targets {
-		first := row
-		if m.Name == headName {
-			first = prediction
-		}
-		all = append(all, keys[2*i], keys[2*i+1], uint32(first*m.In)) // entries are counted modulo 2³², as Iota does
+		all = append(all, keys[2*i], keys[2*i+1], uint32(place*m.In)) // entries are counted modulo 2³², as Iota does
 	}
 	return all
 }

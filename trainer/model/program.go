@@ -54,6 +54,9 @@ type Program struct {
 	start      []TensorSpec     // PiSSA's start, in its wide shapes
 	base       []compute.Buffer // the frozen tensors, then the start, in float32, then the factors
 
+	// Beat is called after each batch, of training and of scoring; nil: nobody asks. A backend may still compute it.
+	Beat func()
+
 	gradient, next cache
 	evaluate       forward
 }
@@ -259,15 +262,11 @@ func (p *Program) accumulate(step int, micro []Batch) (compute.Buffer, int64, er
 	if tokens == 0 {
 		return nil, 0, errors.New("no supervised token in the batch")
 	}
-	acc, parts, before := p.zero, p.options.parts(), 0 // predictions in the parts of the batch before
+	acc, parts := p.zero, p.options.parts()
 	for i, b := range micro {
 		keys := dropoutKeys(p.options.Targets, p.options.Seed, step, i/parts)
-		if part := i % parts; parts > 1 {
-			if part == 0 {
-				before = 0
-			}
-			keys = fromPart(p.options.Targets, keys, part*b.B*b.T, before)
-			before += plans[i].tokens
+		if parts > 1 {
+			keys = fromPart(p.options.Targets, keys, i%parts*b.B*b.T)
 		}
 		next, err := p.addGradient(acc, b, plans[i], 1/float64(tokens), keys)
 		if acc != p.zero {
@@ -308,7 +307,14 @@ func (p *Program) addGradient(acc compute.Buffer, b Batch, pl plan, scale float6
 	if err != nil {
 		return nil, err
 	}
+	p.beat()
 	return out[0], nil
+}
+
+func (p *Program) beat() {
+	if p.Beat != nil {
+		p.Beat()
+	}
 }
 
 // Close frees everything on the device.

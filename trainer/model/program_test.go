@@ -118,7 +118,7 @@ func TestResumeBitForBit(t *testing.T) {
 }
 
 // TestMicroBatchesAreTheBatch: a batch that is cut into forward passes has the loss and the gradient of the whole one, with dropout too,
-// and where the output head, whose rows are the predictions alone, is a target. A batch of which a pass is not full counts no row twice.
+// and where the output head is a target. A batch of which a pass is not full counts no row twice.
 func TestMicroBatchesAreTheBatch(t *testing.T) {
 	t.Parallel()
 	batches := trainBatches(t)

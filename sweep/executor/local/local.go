@@ -111,7 +111,7 @@ func (e *Executor) Probe(_ context.Context, id trial.AttemptID) (sweep.Process, 
 	}
 	if alive {
 		e.adoptSlot(id)
-		return sweep.Process{Alive: true}, nil
+		return sweep.Process{Alive: true, Beat: trial.LastBeat(id.Dir(e.Root))}, nil
 	}
 	written, err := trial.LogTail(filepath.Join(id.Dir(e.Root), trial.StderrFile), stderrTail)
 	if err != nil {
