@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/weights"
