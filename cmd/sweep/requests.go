@@ -19,7 +19,9 @@ type subject struct {
 func (s subject) name() string { return s.snapshot.Sweep.Name }
 
 // finished reports whether nothing is left to train.
-func (s subject) finished() bool { return len(s.snapshot.Ladders) > 0 && sweep.Conclude(s.snapshot).Done }
+func (s subject) finished() bool {
+	return len(s.snapshot.Ladders) > 0 && sweep.Conclude(s.snapshot).Done
+}
 
 // asking finds the sweep of that name, or the latest, and lets do append what a person asks. It takes no lease.
 func (a *app) asking(ctx context.Context, name string, do func(subject) error) (err error) {
