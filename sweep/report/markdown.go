@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
@@ -114,7 +113,7 @@ var (
 func escaped(s string) string {
 	s = strings.ReplaceAll(s, noBreak, " ")
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if r == '\n' || r == '\t' || Hidden(r) {
 			return ' '
 		}
 		return r
