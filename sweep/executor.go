@@ -9,6 +9,8 @@ import (
 // Process is what an executor can tell of an attempt it started, maybe in an earlier coordinator's life.
 type Process struct {
 	Alive bool
+	// Beat changes whenever a living worker has got further: a step, a batch, a stage of its start. It stays 0 where that cannot be told.
+	Beat int64
 	// Exit says how it ended where the executor could see that: "exit status 1", "signal: killed"; empty when unknown.
 	Exit string
 	// OutOfMemory says that the kernel killed it for want of memory.

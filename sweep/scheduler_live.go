@@ -33,6 +33,7 @@ type LiveAttempt struct {
 	Stopping     bool           // it was asked to write its checkpoint and end
 	Outcome      *trial.Outcome // its last word, while the process is still there
 
+	watch
 	seq        int64         // of the last event stored
 	notBefore  time.Duration // uptime until which another sweep's coordinator may be about to start it: it is not taken for dead
 	endedAt    time.Duration // uptime when its last word was read
@@ -92,6 +93,8 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 	patient := readErr != nil && !r.killed && r.now()-a.readAt < readPatience
 	if process.Alive {
 		a.orphan, a.startError = false, nil
+		a.listen(r.now(), process.Beat, len(events) > 0)
+		r.overdue(ctx, a)
 		if patient {
 			readErr = nil
 		}
@@ -118,6 +121,8 @@ func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *trial.Outcome 
 		o.Error += ": " + p.Exit
 	}
 	switch {
+	case a.verdict != nil:
+		o.State, o.Error = a.verdict.State, a.verdict.Error
 	case p.OutOfMemory:
 		o.State, o.Error = trial.OutcomeOverMemory, "killed by the system for want of memory"
 	case a.startError != nil:

@@ -117,8 +117,11 @@ func (t *training) overTime() (trial.Outcome, error) {
 		t.TrialTime, t.Step, t.Trial.Spec.TotalSteps())}, nil
 }
 
-// interrupted saves the state of a trial that was asked to stop.
+// interrupted saves the state of a trial that was asked to stop, unless that was because it has used up its time.
 func (t *training) interrupted() (trial.Outcome, error) {
+	if t.usedUp() && t.Step < t.Trial.Spec.TotalSteps() {
+		return t.overTime()
+	}
 	if t.known != nil { // there is no state to save: an earlier attempt has finished the training
 		return trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop; resume continues with the ranks to screen"}, nil
 	}

@@ -56,12 +56,15 @@ func (t *training) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	t.beat()
 	if err := t.load(ctx); err != nil {
 		return err
 	}
+	t.beat()
 	if err := t.program.Compile(ctx); err != nil {
 		return err
 	}
+	t.beat()
 	t.scorer = newScorer(t.program, t.corpus)
 	if err := t.program.CompileEvaluation(t.scorer.size, t.scorer.length); err != nil {
 		return err
@@ -161,6 +164,7 @@ func (t *training) load(ctx context.Context) error {
 		return err
 	}
 	t.program = program
+	t.program.Beat = t.beat
 	clear(base)
 	runtime.GC()
 	debug.FreeOSMemory()

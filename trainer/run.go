@@ -59,6 +59,9 @@ func (t *training) failure(ctx context.Context, err error) trial.Outcome {
 		}
 	case outOfMemory(err):
 		return trial.Outcome{State: trial.OutcomeOverMemory, Error: err.Error() + ": lower batch_size or sequence_length"}
+	case ctx.Err() != nil && t.usedUp(): // which is why it was stopped
+		return trial.Outcome{State: trial.OutcomeOverTime, Error: fmt.Sprintf(
+			"limits.trial_time of %s was used up before the first step: raise it", t.TrialTime)}
 	case ctx.Err() != nil:
 		return trial.Outcome{State: trial.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
 	default:
@@ -84,6 +87,7 @@ type training struct {
 	began     time.Time
 	earlier   time.Duration // what earlier attempts took, up to the checkpoint
 	saved     time.Time     // when the state was last saved
+	beaten    time.Time     // when it was last said that this goes on
 
 	setup
 	bestAdapter tensors        // nil until there is a best evaluation
@@ -134,7 +138,7 @@ func (t *training) loop(ctx context.Context) (trial.Outcome, error) {
 			return t.interrupted()
 		case t.Step == steps:
 			return t.finish(ctx)
-		case t.TrialTime > 0 && t.total() > t.TrialTime:
+		case t.usedUp():
 			return t.overTime()
 		case time.Since(t.saved) > checkpointEvery:
 			if err := t.save(); err != nil {
@@ -254,6 +258,17 @@ func (t *training) emit(e trial.Event) error {
 	}
 	return nil
 }
+
+// beat says that this goes on, at most once a second: between two events may lie minutes.
+func (t *training) beat() {
+	if time.Since(t.beaten) >= time.Second {
+		trial.Beat(t.dir)
+		t.beaten = time.Now()
+	}
+}
+
+// usedUp reports whether limits.trial_time is.
+func (t *training) usedUp() bool { return t.TrialTime > 0 && t.total() > t.TrialTime }
 
 // total is what the trial has taken so far, over all its attempts.
 func (t *training) total() time.Duration { return t.earlier + time.Since(t.began) }

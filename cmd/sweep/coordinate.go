@@ -74,6 +74,9 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if endErr := db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()); err == nil {
 		err = endErr
 	}
+	if keepErr := a.keeper(db, info.ID).KeepLast(context.WithoutCancel(ctx), a.root, time.Now()); keepErr != nil {
+		a.say("warning: without its database this sweep could not be put together again: %v", keepErr)
+	}
 	hide()
 	switch {
 	case errors.Is(err, sweep.ErrInterrupted) && snapshot.Sweep.Asked.Cancelled:
@@ -170,8 +173,8 @@ func (a *app) schedule(ctx context.Context, db *store.DB, s sweep.Snapshot, c *c
 	defer endTracking()
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
-		Store: db, Exec: c.executor, Capacity: c.capacity, Root: a.root, Kill: c.kill, Clock: a.clock, Refused: c.refused,
-		Log: progress.logger(), Progress: progress.show,
+		Store: keepingStore{db, a.root}, Exec: keepingExecutor{c.executor, a.keeper(db, s.Sweep.ID)}, Capacity: c.capacity, Root: a.root,
+		Kill: c.kill, Clock: a.clock, HungAfter: a.hungAfter, Refused: c.refused, Log: progress.logger(), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, s, c.session)
 }

@@ -34,6 +34,9 @@ type Program struct {
 	start      []TensorSpec     // PiSSA's start, in its wide shapes
 	base       []compute.Buffer // the frozen tensors, then the start, in float32, then the factors
 
+	// Beat is called after each batch, of training and of scoring; nil: nobody asks. A backend may still compute it.
+	Beat func()
+
 	gradient, next cache
 	evaluate       forward
 }
@@ -277,7 +280,14 @@ func (p *Program) addGradient(acc compute.Buffer, b Batch, pl plan, scale float6
 	if err != nil {
 		return nil, err
 	}
+	p.beat()
 	return out[0], nil
+}
+
+func (p *Program) beat() {
+	if p.Beat != nil {
+		p.Beat()
+	}
 }
 
 // Close frees everything on the device.
