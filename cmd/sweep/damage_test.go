@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,8 +117,7 @@ func damageFile(path string, do func([]byte, *rand.Rand) []byte, random *rand.Ra
 	return os.WriteFile(path, do(content, random), 0o600)
 }
 
-// repair has the sweep go on to its end. Where it refuses, it must say so; the database is then taken away and made again from the
-// attempts' folders.
+// repair has the sweep go on to its end. Where it refuses, it must say why; sweep doctor --repair then makes the root whole.
 func (s *testSweep) repair(what string) {
 	s.t.Helper()
 	cmd := s.start(s.command())
@@ -127,14 +127,17 @@ func (s *testSweep) repair(what string) {
 	if err := cmd.cleanly(); err != nil {
 		s.t.Errorf("%s: %v", what, err)
 	}
-	s.t.Logf("%s: refused: %s", what, cmd.said.String())
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		_ = os.Remove(filepath.Join(s.rootDir(), "sweep.db"+suffix))
-	}
+	s.t.Logf("%s: refused: %s", what, lastLine(cmd.said.String()))
+	repaired, repairErr := s.sweep("doctor", "--repair").CombinedOutput()
 	s.started = false
 	if out, err := s.tryFinish(); err != nil {
-		s.t.Fatalf("%s: with its database lost the sweep does not go on: %v\n%s", what, err, out)
+		s.t.Fatalf("%s: refused, repaired (%v), and refused again: %v\n%s\n%s", what, repairErr, err, repaired, out)
 	}
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
 }
 
 // mustHoldEveryEvent fails where the database lacks an event that a worker wrote.
