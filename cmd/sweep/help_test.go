@@ -94,11 +94,7 @@ func TestHelpTopics(t *testing.T) {
 			}
 		}
 	}
-<<<<<<< HEAD
-	want := []string{"adapters", "backends", "data", "faq", "grid", "lifecycle", "memory", "resume", "rule", "scout", "sql", "tools"}
-=======
-	want := []string{"adapters", "backends", "data", "faq", "grid", "memory", "resume", "rule", "scout", "security", "sql", "tools"}
->>>>>>> next
+	want := []string{"adapters", "backends", "data", "faq", "grid", "lifecycle", "memory", "resume", "rule", "scout", "security", "sql", "tools"}
 	if !slices.Equal(names, want) {
 		t.Errorf("topics = %v, want %v", names, want)
 	}
