@@ -76,6 +76,7 @@ func newLadder(whole sweep.Ladder, info sweep.Info, v plateau.Verdict) Ladder {
 			}
 		}
 		row := newRung(l, rung, judged)
+		row.partial = row.Seeds < len(info.Seeds)
 		row.ScreenedLoss, row.started, row.Diverged = screened, started(rung), slices.Contains(v.DivergedRanks, rung.Rank)
 		out.Rungs = append(out.Rungs, row)
 	}
@@ -144,6 +145,8 @@ func newRung(l sweep.Ladder, r sweep.Rung, judged map[int]plateau.RungVerdict) R
 	}
 	out.Candidates = newCandidates(l, r)
 	out.Cost = cost(out.Trials)
+	all, extra := seedsWithLoss(out.Trials)
+	out.Seeds = all - extra
 	rv, ok := judged[r.Rank]
 	if !ok {
 		return out
@@ -222,8 +225,12 @@ func cost(trials []Trial) Cost {
 		if t.TrainableParams != nil {
 			c.TrainableParams = *t.TrainableParams
 		}
+		before := c.peak()
 		c.PeakHostBytes = largest(c.PeakHostBytes, t.PeakHostBytes)
 		c.PeakDeviceBytes = largest(c.PeakDeviceBytes, t.PeakDeviceBytes)
+		if c.peak() != before {
+			c.PredictedBytes = t.PredictedBytes
+		}
 		if t.PeakHostBytes != nil {
 			c.host.add(float64(*t.PeakHostBytes))
 		}
