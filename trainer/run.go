@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
 
@@ -128,6 +129,7 @@ func (t *training) loop(ctx context.Context) (trial.Outcome, error) {
 			if err := t.save(); err != nil {
 				return trial.Outcome{}, err
 			}
+			backend.ReleaseMemory() // what evaluating and the checkpoint took: the steps that follow add to what is left
 		}
 		switch {
 		case ctx.Err() != nil:

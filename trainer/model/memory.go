@@ -6,6 +6,19 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 )
 
+// StepBytes is what the compiler says a micro-step holds while it runs, beside what is there before: temporaries and outputs. ok as for
+// AnalysisBytes.
+func (p *Program) StepBytes() (n int64, ok bool) {
+	for _, e := range p.gradient {
+		s, known := e.stats()
+		if !known {
+			return 0, false
+		}
+		n = max(n, s.temporary+s.outputs)
+	}
+	return n, n > 0
+}
+
 // AnalysisBytes adds up what the compiler says training will hold: the base, the adapter with its moments, the executables'
 // code, and the temporaries and outputs of the hungriest one. It knows what Compile compiled; not ok means that the backend
 // has no such analysis (pure Go). Some plug-ins under-report temporaries, so compare it with a measured peak.
