@@ -24,14 +24,24 @@ func (d *DB) BeginAttempt(ctx context.Context, trial trial.ID, number int, a tri
 		if err := mustExist(ctx, tx, "trial", `SELECT 1 FROM trial_specs WHERE id = ?`, trial); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO attempts (trial_id, number, intended_ns, assignment) VALUES (?, ?, ?, ?)
-			ON CONFLICT (trial_id, number) DO NOTHING`, trial, number, unixNano(at), assignment)
+		_, err := tx.ExecContext(ctx, `INSERT INTO attempts (trial_id, number, intended_ns, assignment, sweep_id)
+			VALUES (?, ?, ?, ?, (SELECT id FROM sweeps WHERE name = ? OR ? <> '' AND id = ? ORDER BY id = ? DESC LIMIT 1))
+			ON CONFLICT (trial_id, number) DO NOTHING`, trial, number, unixNano(at), assignment, a.Sweep, a.Sweep, d.heldSweep(), d.heldSweep())
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("begin attempt %d of trial %s: %w", number, trial, err)
 	}
 	return nil
+}
+
+// heldSweep is the sweep of the lease that this DB holds, or 0. A coordinator launches for that one, whatever it was called when it last
+// looked.
+func (d *DB) heldSweep() int64 {
+	if held := d.held.Load(); held != nil {
+		return held.sweepID
+	}
+	return 0
 }
 
 // AppendEvents adds events of an attempt. Those whose seq is stored already change nothing. It fails with

@@ -24,7 +24,7 @@ func readFacts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialF
 func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.TrialFacts, which string, args []any) error {
 	texts := shared{}
 	// The subqueries are look-ups in the indexes of events: no attempt's events are read in full.
-	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, a.assignment ->> '$.sweep', a.intended_ns,
+	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, (SELECT name FROM sweeps WHERE id = a.sweep_id), a.intended_ns,
 			ifnull((SELECT max(seq) FROM events WHERE attempt_id = a.id), 0),
 			ifnull((SELECT at_ns FROM events WHERE attempt_id = a.id ORDER BY seq DESC LIMIT 1), 0),
 			ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'checkpoint'), -1),

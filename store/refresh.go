@@ -11,7 +11,8 @@ import (
 )
 
 // Refresh brings a snapshot up to date, at the cost of what changed. A trial's facts change by its attempts alone: by new ones, whose
-// rows have larger numbers than those before, and by events of those without an outcome, after which there are none.
+// rows have larger numbers than all before, removed ones too, and by events of those without an outcome, after which there are none; and
+// by a person who asks to retry it.
 func (d *DB) Refresh(ctx context.Context, s sweep.Snapshot, anew ...int) (sweep.Snapshot, error) {
 	if len(s.Ladders) == 0 {
 		return d.Snapshot(ctx, s.Sweep.ID)
@@ -89,11 +90,13 @@ func changedLadders(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) ([]int, e
 	}
 	var places []string
 	for _, table := range placeTables() { // CROSS JOIN keeps SQLite from going through all of the sweep's trials instead
-		places = append(places, `SELECT l.position FROM `+attemptsSince+` a CROSS JOIN `+table+` lt ON lt.trial_id = a.trial_id
-			CROSS JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?3`)
+		for _, changed := range []string{attemptsSince, `(SELECT trial_id FROM requests WHERE id > ?4 AND sweep_id = ?3)`} {
+			places = append(places, `SELECT l.position FROM `+changed+` a CROSS JOIN `+table+` lt ON lt.trial_id = a.trial_id
+				CROSS JOIN ladders l ON l.id = lt.ladder_id WHERE l.sweep_id = ?3`)
+		}
 	}
 	var positions []int
-	rows, err := tx.QueryContext(ctx, strings.Join(places, ` UNION `), s.Seen.Attempt, open, s.Sweep.ID)
+	rows, err := tx.QueryContext(ctx, strings.Join(places, ` UNION `), s.Seen.Attempt, open, s.Sweep.ID, s.Sweep.Asked.Last)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var position int
 		err := rows.Scan(&position)
@@ -127,6 +130,9 @@ func readAnew(ctx context.Context, tx *sql.Tx, s sweep.Snapshot, positions []int
 		return err
 	}
 	if err := readLadderFacts(ctx, tx, fresh, of); err != nil {
+		return err
+	}
+	if err := readRetried(ctx, tx, fresh); err != nil {
 		return err
 	}
 	fresh.Reopen()

@@ -29,6 +29,9 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 		if err := readLadderFacts(ctx, tx, s, wholeSweep(sweepID)); err != nil {
 			return err
 		}
+		if err := readRetried(ctx, tx, s); err != nil {
+			return err
+		}
 		s.Reopen()
 		s.Seen, err = seenAfter(ctx, tx, sweep.Seen{})
 		return err

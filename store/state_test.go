@@ -41,7 +41,7 @@ func TestTrialStatesAgree(t *testing.T) {
 		}
 		for _, rung := range r.Ladders[0].Rungs {
 			for _, planned := range rung.Trials {
-				writeHistory(rt, db, planned.Trial, names)
+				writeHistory(rt, db, planned.Trial, names, ids)
 			}
 		}
 		for _, id := range ids {
@@ -79,7 +79,8 @@ func TestTrialStatesAgree(t *testing.T) {
 }
 
 // writeHistory gives a trial attempts, most of them crashes of one sweep without progress.
-func writeHistory(rt *rapid.T, db *store.DB, tr trial.Brief, sweeps []string) {
+// Now and then a person asks one of the sweeps to retry it.
+func writeHistory(rt *rapid.T, db *store.DB, tr trial.Brief, sweeps []string, ids []int64) {
 	states := slices.Concat(slices.Repeat([]trial.OutcomeState{trial.OutcomeCrashed}, 24), []trial.OutcomeState{
 		"", trial.OutcomeInterrupted, trial.OutcomeDone, trial.OutcomeUnstable, trial.OutcomeOverMemory, trial.OutcomeOverTime,
 		trial.OutcomeFailed,
@@ -97,6 +98,11 @@ func writeHistory(rt *rapid.T, db *store.DB, tr trial.Brief, sweeps []string) {
 		}
 		if err := db.AppendEvents(rt.Context(), trial.NewAttemptID(tr.ID, number), events); err != nil {
 			rt.Fatal(err)
+		}
+		if rapid.IntRange(0, 9).Draw(rt, "retry") == 0 {
+			if err := db.Retry(rt.Context(), rapid.SampledFrom(ids).Draw(rt, "in"), []trial.ID{tr.ID}, moment(number)); err != nil {
+				rt.Fatal(err)
+			}
 		}
 	}
 }

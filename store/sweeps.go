@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -57,7 +58,7 @@ func (d *DB) RemoveUnregistered(ctx context.Context, id int64) error {
 		if err := row.Scan(&registered); err != nil || registered {
 			return err
 		}
-		for _, facts := range []string{"sessions", "confirmations"} {
+		for _, facts := range []string{"requests", "sessions", "confirmations"} {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM `+facts+` WHERE sweep_id = ?`, id); err != nil {
 				return err
 			}
@@ -79,7 +80,7 @@ const selectInfo = `
 		s.memory_limit, s.time_limit_ns, s.trial_time_ns, ifnull(r.backend, ''), ifnull(r.platform, ''),
 		ifnull(r.plugin_path, ''), ifnull(r.warnings, '[]'),
 		(SELECT ifnull(sum(elapsed_ns), 0) FROM sessions WHERE sweep_id = s.id),
-		(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id)
+		(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id),` + selectAsked + `
 	FROM sweeps s LEFT JOIN registrations r ON r.sweep_id = s.id`
 
 // scanInfo reads one row of selectInfo, followed by more columns where the query has them.
@@ -88,13 +89,13 @@ func scanInfo(row interface{ Scan(dest ...any) error }, more ...any) (sweep.Info
 	var created int64
 	var confirm int
 	var seeds, warnings string
-	err := row.Scan(append([]any{
+	err := row.Scan(slices.Concat([]any{
 		&s.ID, &s.Name, &s.GridText, &s.GridHash, &s.GridPath, &created, &seeds, &s.Rule.SeedsPerRank, &s.Strategy, &s.Race,
 		&s.Rule.MinGain.Value,
 		&s.Rule.MinGain.Relative, &s.Rule.Patience, &s.Rule.Confidence, &s.Rule.Stop, &s.Rule.MaxSeeds, &s.Rule.Maximize, &s.Rule.NoiseSD,
 		&s.Rule.NoiseSource, &s.Limits.Memory, &s.Limits.Time, &s.Limits.TrialTime, &s.Backend, &s.Platform,
 		&s.PluginPath, &warnings, &s.Elapsed, &confirm,
-	}, more...)...)
+	}, askedFields(&s.Asked), more)...)
 	if err != nil {
 		return sweep.Info{}, err
 	}

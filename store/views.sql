@@ -4,7 +4,7 @@
 
 -- Which sweep launched an attempt, without reading the assignment, which holds all modules of the model.
 DROP INDEX IF EXISTS attempts_by_sweep;
-CREATE INDEX attempts_by_sweep ON attempts (trial_id, number, assignment ->> '$.sweep', intended_ns);
+CREATE INDEX attempts_by_sweep ON attempts (trial_id, number, sweep_id, intended_ns);
 
 -- What tells a sweep's ladders apart: its axes as name=value, empty in a sweep of one ladder.
 DROP VIEW IF EXISTS ladder_cells;
@@ -36,8 +36,9 @@ FROM (
 )
 WHERE newest = 1;
 
--- Every attempt as every sweep sees it, to be read for one of each: what another sweep ended without a loss is interrupted, what it
--- finished with more memory than this one allows is over_memory (sweep.Snapshot.Reopen says why). NULL while the attempt may run.
+-- Every attempt as every sweep sees it, to be read for one of each: what another sweep ended without a loss, or this one before a person
+-- asked to retry it, is interrupted; what another finished with more memory than this one allows is over_memory (sweep.Snapshot.Reopen
+-- says why). NULL while the attempt may run.
 DROP VIEW IF EXISTS seen_attempts;
 CREATE VIEW seen_attempts AS
 SELECT
@@ -46,9 +47,12 @@ SELECT
     a.id AS attempt_id,
     a.number,
     CASE
-        WHEN o.state IN ('over_memory', 'over_time', 'failed', 'crashed') AND a.assignment ->> '$.sweep' IS NOT s.name
+        WHEN o.state IN ('over_memory', 'over_time', 'failed', 'crashed') AND a.sweep_id IS NOT s.id
             THEN 'interrupted'
-        WHEN o.state = 'done' AND s.memory_limit > 0 AND a.assignment ->> '$.sweep' IS NOT s.name AND s.memory_limit < (
+        WHEN o.state <> 'done' AND a.number <= (
+            SELECT max(number) FROM requests WHERE trial_id = a.trial_id AND sweep_id = s.id
+        ) THEN 'interrupted'
+        WHEN o.state = 'done' AND s.memory_limit > 0 AND a.sweep_id IS NOT s.id AND s.memory_limit < (
             SELECT max(CASE r.platform WHEN 'xla:cuda' THEN m.device_bytes ELSE m.host_bytes END)
             FROM registrations r JOIN attempts p JOIN memory_peaks m ON m.attempt_id = p.id
             WHERE r.sweep_id = s.id AND p.trial_id = a.trial_id

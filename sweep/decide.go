@@ -49,7 +49,7 @@ type Launch struct {
 // it is finished and the rule says go on, but for the lowest of a climb, the one that is screened, scouts, and one that the climb is
 // sure to reach while a job would idle; no extra seed is trained that the rule did not draw; in a race no rung from the third on
 // starts before the ladders have been compared at the one below; at most Capacity.Jobs trials run; nothing starts once limits.time
-// is spent. Within that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order, each
+// is spent, or while the sweep is paused. Within that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order, each
 // where the estimates of all running trials still fit into memory; then, on jobs that are left, what ladders have not asked for yet
 // (ahead). A trial shared by several ladders runs once. A ladder's reference begins after all that open ladders wait for, once the
 // ladder has come to its own end.
@@ -85,6 +85,11 @@ func (m *Decider) Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decisio
 			p.addReference(i, st)
 			d.References = append(d.References, i)
 		}
+	}
+	if s.Sweep.Asked.Paused {
+		d.Register, d.Stop, d.Ahead = nil, p.needless(live, standings), p.unawaited()
+		d.Done = len(p.running) == 0 && open == 0
+		return d
 	}
 	d.Start = p.launches()
 	d.Stop = p.needless(live, standings)

@@ -337,6 +337,7 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 		sameDecision(t, d, known.Decide(s, live, w.capacity))
 		if live := slices.Concat(live, leaving); round%8 == 0 {
 			sameDecision(t, sweep.Decide(s, live, w.capacity), known.Decide(s, live, w.capacity))
+			checkPaused(t, s, live, w.capacity)
 		}
 		w.register(t, &s, d)
 		for _, l := range d.Start {

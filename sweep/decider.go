@@ -41,7 +41,7 @@ type peak struct {
 // forget drops what rests on other settings. Elapsed time matters only while it is up, and then also what runs.
 func (d *Decider) forget(s Snapshot) {
 	info := s.Sweep
-	info.Elapsed = 0
+	info.Elapsed, info.Asked = 0, Asked{}
 	up := d.up || s.Sweep.timeIsUp()
 	d.up = s.Sweep.timeIsUp()
 	if up || len(d.kept) != len(s.Ladders) || !reflect.DeepEqual(d.info, info) {

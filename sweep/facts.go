@@ -135,9 +135,10 @@ func (r Rung) trainSeconds() float64 {
 }
 
 // Reopen sees what other sweeps made of shared trials with this sweep's eyes. Those that ended without a loss get a fresh
-// chance: a person who raises a limit or fixes what failed runs the grid under a new name to have them tried again. What is done
-// stays done, unless it needed more memory than this sweep allows; a loss that is not finite would come again. Every Store
-// calls it on the snapshots it returns.
+// chance: a person who raises a limit or fixes what failed runs the grid under a new name to have them tried again. So do this sweep's
+// own where a person asked to retry them. What is done
+// stays done, unless it needed more memory than this sweep allows; a loss that is not finite would come again, and is tried again only
+// where a person wants just that. Every Store calls it on the snapshots it returns.
 func (s *Snapshot) Reopen() {
 	for _, l := range s.Ladders {
 		for _, r := range l.Rungs {
@@ -157,18 +158,23 @@ func (s *Snapshot) Reopen() {
 func (t *TrialFacts) reopen(info Info) {
 	t.Attempts = slices.Clone(t.Attempts)
 	for i, a := range t.Attempts {
-		if a.Outcome == nil || a.Sweep == info.Name {
+		own, retried := a.Sweep == info.Name, t.Retried > 0 && a.Number <= t.Retried
+		if a.Outcome == nil || own && !retried {
 			continue
 		}
 		seen := *a.Outcome
 		switch seen.State {
 		case trial.OutcomeDone:
-			if limit := info.Limits.Memory; limit > 0 && t.peak(info.Platform) > limit {
+			if limit := info.Limits.Memory; !own && limit > 0 && t.peak(info.Platform) > limit {
 				seen.State = trial.OutcomeOverMemory
 			}
 		case trial.OutcomeOverMemory, trial.OutcomeOverTime, trial.OutcomeFailed, trial.OutcomeCrashed:
 			seen.State = trial.OutcomeInterrupted
-		case trial.OutcomeUnstable, trial.OutcomeInterrupted:
+		case trial.OutcomeUnstable:
+			if retried {
+				seen.State = trial.OutcomeInterrupted
+			}
+		case trial.OutcomeInterrupted:
 		}
 		t.Attempts[i].Outcome = &seen
 	}

@@ -37,6 +37,8 @@ type Scheduler struct {
 	Progress func(Progress)
 	// Kill, once closed, kills the workers instead of waiting for their checkpoints. It matters after ctx is cancelled.
 	Kill <-chan struct{}
+	// Refused is the newest grid that the sweep was to be extended by and that could not be registered: it is not tried again.
+	Refused int64
 }
 
 // Progress is what a running sweep looks like at one moment.
@@ -53,8 +55,8 @@ type Progress struct {
 // known: from none but Sweep.ID it reads all. No trial may have been added since they were read.
 //
 // When ctx is cancelled it asks the workers to write their checkpoints, waits for them, and returns ErrInterrupted. When the
-// store fails, or the lease is lost (ErrLocked), it returns at once and leaves the workers alone: they go on, and the next
-// coordinator adopts them.
+// store fails, the lease is lost (ErrLocked), or another grid waits to be registered (ErrExtended), it returns at once and leaves the
+// workers alone: they go on, and the next coordinator adopts them. What a person asks meanwhile it does within about a second: see Asked.
 func (s *Scheduler) Run(ctx context.Context, known Snapshot, session int64) (Snapshot, error) {
 	if s.Clock == nil {
 		return Snapshot{}, errors.New("a scheduler needs the clock that its session was started by")
@@ -120,6 +122,7 @@ type run struct {
 	live        []*LiveAttempt    // in the order they were started or adopted
 	gone        []LiveAttempt     // since the last Progress
 	beat        time.Duration     // uptime of the last heartbeat
+	listened    time.Duration     // uptime when requests were last looked for
 	seen        time.Duration     // of the last heartbeat that the snapshot knows of
 	recorded    []plateau.Verdict // one per ladder, the zero Verdict where none was
 	stale       bool              // facts changed that a decision may rest on
@@ -142,6 +145,9 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	if err := r.collect(ctx); err != nil {
+		return false, err
+	}
+	if err := r.listen(ctx); err != nil {
 		return false, err
 	}
 	if r.stale {
@@ -226,7 +232,7 @@ func (r *run) look(ctx context.Context) error {
 	}
 	r.seen, r.stale, r.changed = r.beat, false, true
 	r.decision = r.decider.Decide(r.snapshot, r.ids(), r.Capacity)
-	return nil
+	return r.heed(ctx)
 }
 
 // refresh reads what is new, and watches the attempts among it. Trials were added to the ladders anew.

@@ -53,6 +53,7 @@ type Info struct {
 	Created    time.Time
 	Elapsed    time.Duration // sum of the coordinators' sessions
 	Warnings   []string      // from registration, repeated in every report
+	Asked      Asked
 }
 
 // Confirm makes the rule draw extra seeds wherever a plateau is only likely, up to so many seeds per rank. Of several wishes
@@ -119,6 +120,7 @@ type TrialFacts struct {
 	TrainableParams int64
 	Prediction      *trial.Prediction // the latest
 	Memory          trial.Memory      // maximum over the attempts
+	Retried         int               // a person asked for fresh attempts after the one of this number; 0: nobody did
 }
 
 // StepLoss is what the evaluation after Step optimiser steps found.
@@ -183,6 +185,8 @@ type Store interface {
 	// anew again because trials were added to them. The ladders of which nothing changed are those of s: see Ladder.Unchanged. Of a
 	// snapshot without ladders it reads all. It fails with ErrNotFound.
 	Refresh(ctx context.Context, s Snapshot, anew ...int) (Snapshot, error)
+	// Asked reads what a person asked of a sweep, and nothing else: it is called every second. It fails with ErrNotFound.
+	Asked(ctx context.Context, sweepID int64) (Asked, error)
 	// Register writes a sweep's ladders and trials. Registering the same again changes nothing.
 	Register(ctx context.Context, sweepID int64, r Registration) error
 	// AddTrials writes trials of extra seeds to a ladder, after those of the grid, and scouts. The same again changes nothing. It fails

@@ -30,6 +30,7 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("Candidates", func(t *testing.T) { t.Parallel(); exerciseCandidates(t, open(t)) })
 	t.Run("ExtraSeeds", func(t *testing.T) { t.Parallel(); exerciseExtraSeeds(t, open(t)) })
 	t.Run("Wishes", func(t *testing.T) { t.Parallel(); exerciseWishes(t, open(t)) })
+	t.Run("Asked", func(t *testing.T) { t.Parallel(); exerciseAsked(t, open(t)) })
 	t.Run("Refresh", func(t *testing.T) { t.Parallel(); exerciseRefresh(t, open(t)) })
 	t.Run("EqualsMemStore", func(t *testing.T) { t.Parallel(); exerciseEquality(t, open(t)) })
 }

@@ -30,6 +30,7 @@ type MemStore struct {
 type memSweep struct {
 	info    sweep.Info
 	ladders []*memLadder
+	retried map[trial.ID]int
 }
 
 type memLadder struct {
@@ -74,6 +75,7 @@ func (m *MemStore) StartSession(_ context.Context, sweepID int64, now sweep.Inst
 		return 0, err
 	}
 	m.sessions = append(m.sessions, &memSession{sweep: sweepID, start: now.Uptime, beat: now.Uptime})
+	m.sweeps[sweepID-1].info.Asked.Cancelled = false
 	return int64(len(m.sessions)), nil
 }
 
@@ -326,6 +328,7 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 		}
 		out.Ladders = append(out.Ladders, ladder)
 	}
+	out.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) { t.Retried = s.retried[t.Trial.ID] })
 	out.Reopen()
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Store is a sweep.Store with the two acts that commands do before a scheduler needs one.
@@ -14,6 +15,11 @@ type Store interface {
 	Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error)
 	// Confirm writes the wish that likely plateaus be certified, with at most so many seeds per rank: see Info.Confirm.
 	Confirm(ctx context.Context, sweepID int64, maxSeeds int, at time.Time) error
+	// Ask appends a request. A cancellation of a sweep that no session holds is refused with sweep.ErrNotFound.
+	Ask(ctx context.Context, sweepID int64, kind sweep.RequestKind, at time.Time) error
+	// Retry asks for fresh attempts of trials: what was tried of them up to now counts as interrupted where it ended without a loss. It
+	// fails with sweep.ErrNotFound where one was never begun.
+	Retry(ctx context.Context, sweepID int64, trials []trial.ID, at time.Time) error
 	// CreateSweep writes a sweep's own row.
 	CreateSweep(ctx context.Context, info sweep.Info) (int64, error)
 	// StartSession takes the sweep's lease.

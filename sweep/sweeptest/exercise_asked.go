@@ -1,0 +1,79 @@
+package sweeptest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// exerciseAsked follows what a person asks of a sweep: the newer of pause and resume counts, a cancellation is of one session, and a
+// retry of the attempts up to now, in the sweep that it was asked of alone.
+func exerciseAsked(t *testing.T, s Store) {
+	t.Helper()
+	ctx := t.Context()
+	id, other := create(t, s, "own"), create(t, s, "other")
+	known := snapshot(t, s, id)
+	want := func(what string, want sweep.Asked) {
+		t.Helper()
+		next, err := s.Refresh(ctx, known)
+		must(t, "Refresh", err)
+		got, err := s.Asked(ctx, id)
+		must(t, "Asked", err)
+		if read := snapshot(t, s, id).Sweep.Asked; got != read || got != next.Sweep.Asked || got.Last <= known.Sweep.Asked.Last {
+			t.Errorf("%s: asked %+v, read %+v, refreshed %+v, before %+v", what, got, read, next.Sweep.Asked, known.Sweep.Asked)
+		}
+		known = next
+		if got.Last = 0; got != want {
+			t.Errorf("%s: asked %+v, want %+v", what, got, want)
+		}
+	}
+	if err := s.Ask(ctx, id, sweep.RequestCancel, moment(1)); !errors.Is(err, sweep.ErrNotFound) {
+		t.Errorf("cancel without a session = %v, want ErrNotFound", err)
+	}
+	must(t, "Ask", s.Ask(ctx, id, sweep.RequestPause, moment(3)))
+	want("pause", sweep.Asked{Paused: true})
+	must(t, "Ask", s.Ask(ctx, id, sweep.RequestResume, moment(2))) // the clock stepped back
+	want("resume", sweep.Asked{})
+	session, err := s.StartSession(ctx, id, instant(4), sweep.Coordinator{Host: "here", PID: 42})
+	must(t, "StartSession", err)
+	must(t, "Ask", s.Ask(ctx, id, sweep.RequestCancel, moment(5)))
+	want("cancel", sweep.Asked{Cancelled: true})
+	must(t, "Heartbeat of a cancelled session", s.Heartbeat(ctx, session, instant(6)))
+	if snapshot(t, s, other).Sweep.Asked != (sweep.Asked{}) {
+		t.Error("the other sweep was asked too")
+	}
+	tr := Trial(16, 1, 0)
+	if err := s.Retry(ctx, id, []trial.ID{tr.ID}, moment(7)); !errors.Is(err, sweep.ErrNotFound) {
+		t.Errorf("retry of a trial that was never begun = %v, want ErrNotFound", err)
+	}
+	lose(t, s, tr, 1, "own", trial.OutcomeUnstable)
+	lose(t, s, tr, 2, "own", trial.OutcomeFailed)
+	must(t, "Retry", s.Retry(ctx, id, []trial.ID{tr.ID}, moment(8)))
+	want("retry", sweep.Asked{Cancelled: true})
+	facts := func(id int64) *sweep.TrialFacts { return &snapshot(t, s, id).Ladders[0].Rungs[0].Trials[1] }
+	if got := facts(id).State(); got != sweep.TrialInterrupted {
+		t.Errorf("retried: %s", got)
+	}
+	if got := known.Ladders[0].Rungs[0].Trials[1].State(); got != sweep.TrialInterrupted {
+		t.Errorf("retried, refreshed: %s", got)
+	}
+	if got := facts(other).State(); got != sweep.TrialUnstable { // failed elsewhere is a fresh chance anyway
+		t.Errorf("in the other sweep: %s", got)
+	}
+	lose(t, s, tr, 3, "own", trial.OutcomeFailed)
+	if got := facts(id).State(); got != sweep.TrialFailed {
+		t.Errorf("lost after the retry: %s", got)
+	}
+}
+
+// lose makes an attempt of a sweep that ends so at once.
+func lose(t *testing.T, s Store, tr trial.Trial, number int, by string, state trial.OutcomeState) {
+	t.Helper()
+	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, number), Sweep: by, Trial: tr}
+	must(t, "BeginAttempt", s.BeginAttempt(t.Context(), tr.ID, number, a, moment(10*number)))
+	must(t, "AppendEvents", s.AppendEvents(t.Context(), a.Attempt, []trial.Event{
+		{Seq: 1, At: moment(10*number + 1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: state, Error: "it went wrong"}},
+	}))
+}

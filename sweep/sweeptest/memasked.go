@@ -1,0 +1,71 @@
+package sweeptest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Asked implements sweep.Store.
+func (m *MemStore) Asked(_ context.Context, sweepID int64) (sweep.Asked, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.find(sweepID)
+	if err != nil {
+		return sweep.Asked{}, err
+	}
+	return s.info.Asked, nil
+}
+
+// Ask implements Store.
+func (m *MemStore) Ask(_ context.Context, sweepID int64, kind sweep.RequestKind, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.find(sweepID)
+	if err != nil {
+		return err
+	}
+	s.info.Asked.Last++
+	switch kind {
+	case sweep.RequestPause, sweep.RequestResume:
+		s.info.Asked.Paused = kind == sweep.RequestPause
+	case sweep.RequestCancel:
+		if !slices.ContainsFunc(m.sessions, func(o *memSession) bool { return o.sweep == sweepID }) {
+			return fmt.Errorf("session of sweep %d: %w", sweepID, sweep.ErrNotFound)
+		}
+		s.info.Asked.Cancelled = true
+	case sweep.RequestRetry:
+		return fmt.Errorf("request %s names no trials", kind)
+	}
+	return nil
+}
+
+// Retry implements Store.
+func (m *MemStore) Retry(_ context.Context, sweepID int64, trials []trial.ID, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.find(sweepID)
+	if err != nil {
+		return err
+	}
+	numbers := map[trial.ID]int{}
+	for _, id := range trials {
+		attempts := m.attemptsOf(id)
+		if len(attempts) == 0 {
+			return fmt.Errorf("attempts of trial %s: %w", id, sweep.ErrNotFound)
+		}
+		numbers[id] = attempts[len(attempts)-1].Number()
+	}
+	s.info.Asked.Last++
+	if s.retried == nil {
+		s.retried = map[trial.ID]int{}
+	}
+	for id, number := range numbers {
+		s.retried[id] = number
+	}
+	return nil
+}
