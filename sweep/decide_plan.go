@@ -42,7 +42,7 @@ type startable struct {
 func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	p := &plan{
 		snapshot: s, known: d, jobs: c.Jobs, bytes: c.HostBytes, share: c.Jobs, devices: max(1, c.Devices), running: d.running(live),
-		awaited: map[trial.ID]bool{}, foreign: map[trial.ID]bool{}, onDevice: trial.OnDevice(s.Sweep.Platform), limit: c.limit(s.Sweep),
+		awaited: map[trial.ID]bool{}, foreign: map[trial.ID]bool{}, onDevice: trial.OnDevice(s.Sweep.Platform), limit: c.Limit(s.Sweep),
 	}
 	if p.onDevice {
 		p.bytes = c.DeviceBytes

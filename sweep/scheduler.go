@@ -316,7 +316,7 @@ func (r *run) assignment(l Launch) trial.Assignment {
 		Attempt: trial.NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model,
 		Corpus:   ladder.Corpus,
 		Platform: info.Platform, PluginPath: info.PluginPath, SharedDevice: r.Capacity.Devices > 0 && r.Capacity.Jobs > r.Capacity.Devices,
-		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
+		MemoryLimit: r.Capacity.Limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
 	}
 	for _, id := range l.Checkpoints {
 		a.Checkpoints = append(a.Checkpoints, id.Dir(r.Root))
@@ -324,8 +324,8 @@ func (r *run) assignment(l Launch) trial.Assignment {
 	return a
 }
 
-// limit is what one trial may use: limits.memory, and never more than the machine has.
-func (c Capacity) limit(info Info) int64 {
+// Limit is what one trial may use: limits.memory, and never more than the machine has.
+func (c Capacity) Limit(info Info) int64 {
 	machine := c.HostBytes
 	if trial.OnDevice(info.Platform) {
 		machine = c.DeviceBytes

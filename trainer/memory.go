@@ -45,7 +45,7 @@ func (t *training) predict() (trial.Prediction, error) {
 		if err != nil {
 			return trial.Prediction{}, err
 		}
-		p.PredictedBytes = resident + t.growth(working)
+		p.PredictedBytes = resident + t.held(working).growth(t.Platform)
 		p.Source = "resident after compiling + " + source + " (rough)"
 	}
 	p.PredictedBytes = max(p.PredictedBytes, peak) // the peak so far is a fact
@@ -54,31 +54,35 @@ func (t *training) predict() (trial.Prediction, error) {
 
 // What training adds to the process beside what a step holds (measured, experiments/LOG.md 2026-11-30).
 const (
-	// XLA's kernels keep the frozen matrices once more, in the order that their products read them: most of them.
-	keptWeights = 0.85
-	// What the heaps of XLA's threads keep of small blocks between two steps, beside Go's own.
-	keptHeaps = 40 << 20
+	// The C library keeps heaps for XLA's threads with what they freed in them: blocks in which matrices were laid out for a product,
+	// and those of evaluations.
+	keptMatrices    = 0.6
+	keptEvaluations = 2.4
+	keptAlways      = 12 << 20
 	// In pure Go: what is read, decoded and logged between two collections.
 	goGarbage = 24 << 20
 	// An analysis that finds less than this share of the count of tensors has left something out: some plug-ins report no temporaries.
 	leastOfCount = 0.25
 )
 
-// growth is what the process adds to its memory from compiling to its peak; working is the count of what a step holds.
-func (t *training) growth(working int64) int64 {
-	step, ok := t.program.StepBytes()
+// held is what there is beside the frozen base: while a step runs, while an evaluation does, and in the base's matrices as float32.
+type held struct{ step, evaluation, matrices int64 }
+
+// held counts; working is the count of what a step holds.
+func (t *training) held(working int64) held {
+	step, evaluation, ok := t.program.RunBytes()
 	if !ok || float64(step) < leastOfCount*float64(working) {
 		step = working
 	}
-	return hostGrowth(t.Platform, step, t.matrixBytes())
+	return held{step, evaluation, t.matrixBytes()}
 }
 
-// hostGrowth is growth for a step that holds so much, over frozen matrices of that size.
-func hostGrowth(platform string, step, matrices int64) int64 {
+// growth is what a process adds to its memory from compiling to its peak.
+func (h held) growth(platform string) int64 {
 	if platform == backend.PlatformGo {
-		return 2*step + goGarbage // the collector lets garbage grow to the size of what lives
+		return 2*h.step + goGarbage // the collector lets garbage grow to the size of what lives
 	}
-	return step + int64(keptWeights*float64(matrices)) + keptHeaps
+	return h.step + int64(keptMatrices*float64(h.matrices)+keptEvaluations*float64(h.evaluation)) + keptAlways
 }
 
 // matrixBytes is the size in float32 of the base's matrices, without embeddings and head.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -130,24 +131,32 @@ func readPeak(report []byte) (peak, error) {
 	return peak{}, errors.New("the report has no trial with a predicted and a measured peak")
 }
 
-const memoryRows = 16 // that a model with random weights trains on, and half as many to evaluate
+const (
+	memoryRows      = 16    // of random ids, that models other than the embedded train on, and half as many to evaluate
+	smolLM2FileSize = 49152 // ids of its vocabulary
+)
 
-// prepareGrid writes the grid, and for random weights the model and its rows.
+// prepareGrid writes the grid, and where it needs them random weights and rows.
 func (s memoryShape) prepareGrid(dir string) (string, error) {
-	ref, data := s.Model, "  train: builtin:go-doc\n  validation_split: 0.1\n  validation_sequences: 64\n"
+	ref, vocab := s.Model, 0
+	var err error
 	switch {
 	case strings.HasPrefix(s.Model, "{"):
 		ref = filepath.Join(dir, "model")
-		if err := s.randomModel(ref); err != nil {
-			return "", err
-		}
-		data = fmt.Sprintf("  train: %[1]s/train.jsonl\n  validation: %[1]s/validation.jsonl\n", ref)
+		vocab, err = s.randomModel(ref)
 	case !strings.HasPrefix(s.Model, "builtin:"):
-		if _, err := os.Stat(s.Model); err != nil {
-			return "", err
+		vocab = smolLM2FileSize
+		if ref, err = filepath.Abs(s.Model); err == nil {
+			_, err = os.Stat(ref)
 		}
-		var err error
-		if ref, err = filepath.Abs(s.Model); err != nil {
+	}
+	if err != nil {
+		return "", err
+	}
+	data := "  train: builtin:go-doc\n  validation_split: 0.1\n  validation_sequences: 32\n"
+	if vocab > 0 {
+		data = fmt.Sprintf("  train: %[1]s/train.jsonl\n  validation: %[1]s/validation.jsonl\n", dir)
+		if err := s.writeRandomRows(dir, vocab); err != nil {
 			return "", err
 		}
 	}
@@ -155,29 +164,29 @@ func (s memoryShape) prepareGrid(dir string) (string, error) {
 	return path, os.WriteFile(path, []byte(s.grid(ref, data)), 0o600)
 }
 
-// randomModel writes a model with random weights and rows of random ids.
-func (s memoryShape) randomModel(dir string) error {
+// randomModel writes a model with random weights and returns the size of its vocabulary.
+func (s memoryShape) randomModel(dir string) (vocab int, err error) {
 	config, err := model.ParseConfig([]byte(s.Model))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
+		return 0, err
 	}
-	if err := writeBase(dir, []byte(s.Model), config, config.InitWeights(1)); err != nil {
-		return err
-	}
+	return config.VocabSize, writeBase(dir, []byte(s.Model), config, config.InitWeights(1))
+}
+
+func (s memoryShape) writeRandomRows(dir string, vocab int) error {
 	draw := rand.New(rand.NewPCG(1, 1))
 	for name, n := range map[string]int{"train.jsonl": memoryRows, "validation.jsonl": memoryRows / 2} {
-		f, err := os.Create(filepath.Join(dir, name))
-		if err != nil {
-			return err
+		var lines bytes.Buffer
+		encoder := json.NewEncoder(&lines)
+		for _, row := range randomRows(draw, n, s.Length, vocab) {
+			if err := encoder.Encode(map[string][]int32{"input_ids": row}); err != nil {
+				return err
+			}
 		}
-		lines := json.NewEncoder(f)
-		for _, row := range randomRows(draw, n, s.Length, config.VocabSize) {
-			err = errors.Join(err, lines.Encode(map[string][]int32{"input_ids": row}))
-		}
-		if err := errors.Join(err, f.Close()); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), lines.Bytes(), 0o600); err != nil {
 			return err
 		}
 	}

@@ -6,17 +6,25 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 )
 
-// StepBytes is what the compiler says a micro-step holds while it runs, beside what is there before: temporaries and outputs. ok as for
-// AnalysisBytes.
-func (p *Program) StepBytes() (n int64, ok bool) {
-	for _, e := range p.gradient {
+// RunBytes is what the compiler says a micro-step, and the two programs of an evaluation, hold while they run, beside what is there
+// before: temporaries and outputs. ok as for AnalysisBytes.
+func (p *Program) RunBytes() (step, evaluation int64, ok bool) {
+	step, ok = running(p.gradient)
+	hidden, known := running(p.evaluate.hidden)
+	head, also := running(p.evaluate.head)
+	return step, hidden + head, ok && known && also
+}
+
+// running is what the hungriest of some programs holds.
+func running(c cache) (n int64, ok bool) {
+	for _, e := range c {
 		s, known := e.stats()
 		if !known {
 			return 0, false
 		}
-		n = max(n, s.temporary+s.outputs)
+		n, ok = max(n, s.temporary+s.outputs), true
 	}
-	return n, n > 0
+	return n, ok
 }
 
 // AnalysisBytes adds up what the compiler says training will hold: the base, the adapter with its moments, the executables'
