@@ -3,6 +3,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 BENCHFLAGS ?=
+SIMTIME ?= 2m
 GOLANGCI := bin/golangci-lint
 SHELL := /bin/sh
 
@@ -13,7 +14,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash browser fuzz bench bench-sweep test-peft test-tools golden graph man lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash powerloss simulate mutants browser fuzz bench bench-sweep test-peft test-tools golden graph man lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -38,8 +39,19 @@ xla: build ## Run the trainer's tests; fails where the XLA CPU plug-in is missin
 	bin/sweep backend list --resolve --backend xla:cpu
 	go test -count=1 -timeout 25m ./trainer/...
 
-crash: ## Kill the real program at random moments and compare the reports
-	go test -count=1 -timeout 25m -v -run 'Crash|Kill' ./cmd/sweep
+crash: ## Kill, freeze, starve and damage the real program and compare the ends; KILLS=5000 REAL=100 ROUNDS=20 runs long, SEED=N repeats
+	SWEEP_CRASH_KILLS=$(or $(KILLS),40) SWEEP_CRASH_REAL=$(REAL) SWEEP_CRASH_ROUNDS=$(or $(ROUNDS),1) SWEEP_CRASH_SEED=$(SEED) \
+		go test -count=1 -timeout $(if $(KILLS)$(REAL)$(ROUNDS),48h,25m) -v -run 'Crashes|Faults|Damaged|Deaths|Kill' ./cmd/sweep
+
+powerloss: ## Cut the power at every sync of a real sweep and resume; CUTS=N at N of them (needs root and /dev/fuse)
+	go test -count=1 ./cmd/sweep/disktest
+	SWEEP_POWERLOSS_CUTS=$(or $(CUTS),all) SWEEP_CRASH_SEED=$(SEED) go test -count=1 -timeout 4h -v -run PowerLoss ./cmd/sweep
+
+simulate: ## Simulate faulty histories for SIMTIME (default 2m; SEED=N replays one, and prints all that happens)
+	go run ./experiments/simulate $(if $(SEED),-seed $(SEED) -v,-time $(SIMTIME))
+
+mutants: ## Break our own code in 20 ways, one at a time: the simulation must notice each (takes minutes)
+	go run ./experiments/simulate mutants
 
 browser: ## Test the HTML report and the live page in a headless browser (installs Debian's chromium where apt-get can)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \

@@ -20,6 +20,7 @@ require (
 	github.com/gomlx/go-xla v0.4.5 // XLA through PJRT plug-ins; successor of gopjrt
 	github.com/gomlx/gomlx v0.28.8 // graphs and autodiff; do not go below v0.28.8, whose gradient of DotGeneral is the first to fit memory
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
+	github.com/hanwen/go-fuse/v2 v2.12.1 // tests: a disk in user space that loses power, fills and fails
 	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables
 	github.com/klauspost/compress v1.20.1 // .zst files; snappy and zstd pages of parquet, unpacked within limits
 	github.com/mattn/go-sqlite3 v1.14.53 // the store

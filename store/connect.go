@@ -46,7 +46,7 @@ func keepLog(conn *sqlite3.SQLiteConn) error {
 
 // openReader returns the pool for reading: each read transaction sees one moment of the database.
 func openReader(path string) *sql.DB {
-	return openUnwritable(path, url.Values{"_query_only": {"on"}})
+	return openUnwritable(path, url.Values{"_query_only": {"on"}, "_stmt_cache_size": {"64"}})
 }
 
 // openUnwritable opens a database that is only read, with these settings more.

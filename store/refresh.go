@@ -116,6 +116,10 @@ func readAnew(ctx context.Context, tx *sql.Tx, s sweep.Snapshot, positions []int
 		return err
 	}
 	of := part{`l.sweep_id = ?1 AND l.position IN (SELECT value FROM json_each(?2))`, []any{s.Sweep.ID, list}, true}
+	if len(s.Ladders) == 1 { // a list costs more than its one ladder
+		of = wholeSweep(s.Sweep.ID)
+		of.few = true
+	}
 	fresh := sweep.Snapshot{Sweep: s.Sweep}
 	for _, i := range slices.Compact(slices.Sorted(slices.Values(positions))) {
 		l := s.Ladders[i]

@@ -15,7 +15,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// RecordVerdict appends a verdict unless it is equal to the ladder's latest.
+// RecordVerdict appends a verdict unless it is equal to the ladder's latest. It is never older than a wish that it was found with, whatever
+// became of the time of day.
 func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {
 	text, err := encode(v)
 	if err != nil {
@@ -35,7 +36,8 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict,
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO ladder_verdicts (ladder_id, at_ns, rule_version, inputs_hash, verdict)
-			VALUES (?, ?, ?, ?, ?)`, ladder, unixNano(at), plateau.Version, hash, text)
+			VALUES (?1, max(?2, (SELECT ifnull(max(c.at_ns), 0) FROM confirmations c JOIN ladders l ON l.sweep_id = c.sweep_id WHERE l.id = ?1)),
+				?3, ?4, ?5)`, ladder, unixNano(at), plateau.Version, hash, text)
 		return err
 	})
 	if err != nil {

@@ -298,7 +298,7 @@ func (r *run) launch(ctx context.Context, l Launch) error {
 	}
 	live := &LiveAttempt{
 		ID: a.Attempt, Trial: l.Trial, Ladder: l.Ladder, Rank: l.Rank, Seed: a.Trial.Spec.Seed, Steps: a.Trial.Spec.TotalSteps(),
-		Epochs: a.Trial.Spec.Train.EpochsAt(a.Trial.Spec.Train.Steps, a.Corpus.TrainSequences), Started: r.wall(),
+		Epochs: a.Trial.Spec.Train.EpochsAt(a.Trial.Spec.Train.Steps, a.Corpus.TrainSequences), Started: r.wall(), readAt: r.now(),
 	}
 	r.Log.Debug("start", "attempt", a.Attempt, "rank", l.Rank, "seed", live.Seed)
 	if err := r.Exec.Start(ctx, a); err != nil {

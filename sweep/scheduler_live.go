@@ -36,6 +36,7 @@ type LiveAttempt struct {
 	seq        int64         // of the last event stored
 	notBefore  time.Duration // uptime until which another sweep's coordinator may be about to start it: it is not taken for dead
 	endedAt    time.Duration // uptime when its last word was read
+	readAt     time.Duration // uptime when its events could last be read
 	killed     bool
 	orphan     bool  // no coordinator watched when it ended, if it has ended
 	startError error // from Executor.Start
@@ -69,6 +70,10 @@ func (r *run) collect(ctx context.Context) error {
 	return nil
 }
 
+// readPatience is how long a worker's events may be unreadable before it is given up: a program may be short of file descriptors, or of
+// anything else, for a while. What a worker wrote before its end would be lost with it.
+const readPatience = 30 * time.Second
+
 // visit stores an attempt's new events and reports whether its worker is gone. The worker is probed before its events are
 // read: once it is dead nothing follows what is then read, so an attempt without a last word gets one here, under the next
 // number.
@@ -81,12 +86,22 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 	if err := r.store(ctx, a, events); err != nil {
 		return false, err
 	}
+	if readErr == nil {
+		a.readAt = r.now()
+	}
+	patient := readErr != nil && !r.killed && r.now()-a.readAt < readPatience
 	if process.Alive {
 		a.orphan, a.startError = false, nil
+		if patient {
+			readErr = nil
+		}
 		return false, r.hurry(ctx, a, readErr)
 	}
 	if a.Outcome != nil {
 		return true, nil
+	}
+	if patient {
+		a.notBefore = r.now() + tickEvery
 	}
 	if r.now() < a.notBefore {
 		return false, nil

@@ -143,7 +143,8 @@ func overMemory(what string, limit int64) trial.Outcome {
 	}
 }
 
-// save writes a checkpoint and then says so: whoever reads the event can rely on the file.
+// save writes a checkpoint and then says so: whoever reads the event can rely on the file. The events before it are safe first: a
+// checkpoint that survives a cut of the power must not be newer than the metrics that lead to it, which are not computed again.
 func (t *training) save() error {
 	state, err := t.program.State()
 	if err != nil {
@@ -151,6 +152,9 @@ func (t *training) save() error {
 	}
 	t.TotalSeconds = t.total().Seconds()
 	c := checkpoint{progress: t.progress, Adapter: state.Adapter, M: state.M, V: state.V, BestAdapter: t.bestAdapter}
+	if err := trial.SyncEvents(t.dir); err != nil {
+		return &fatalError{err}
+	}
 	if err := saveCheckpoint(t.dir, c); err != nil {
 		return &fatalError{err}
 	}

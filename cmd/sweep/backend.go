@@ -69,7 +69,7 @@ func (a *app) installBackend(ctx context.Context, o backend.InstallOptions) erro
 	}
 	return a.emit("backend_install", choice, func(w io.Writer) error {
 		if choice.Notice != "" {
-			fmt.Fprintln(a.stderr, choice.Notice)
+			fmt.Fprintln(a.stderr, forPeople(a.stderr, choice.Notice))
 		}
 		_, err := fmt.Fprintf(w, "%s %s (%s)\n", choice.Platform, choice.PluginPath, choice.PluginVersion)
 		return err
@@ -88,12 +88,12 @@ func (a *app) installProgress() func(backend.Progress) {
 			of, quarter = p.Message, 0
 		}
 		if p.Total == 0 {
-			fmt.Fprintln(a.stderr, p.Message)
+			fmt.Fprintln(a.stderr, printable(p.Message))
 			return
 		}
-		line := fmt.Sprintf("%s: %s of %s", p.Message, trial.FormatBytes(p.Done), trial.FormatBytes(p.Total))
+		line := fmt.Sprintf("%s: %s of %s", printable(p.Message), trial.FormatBytes(p.Done), trial.FormatBytes(p.Total))
 		if p.Total < 0 {
-			line = fmt.Sprintf("%s: %s", p.Message, trial.FormatBytes(p.Done))
+			line = fmt.Sprintf("%s: %s", printable(p.Message), trial.FormatBytes(p.Done))
 		}
 		switch {
 		case live && p.Done == p.Total:

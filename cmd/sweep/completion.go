@@ -173,5 +173,7 @@ func foldersOnly(*cobra.Command, []string, string) ([]cobra.Completion, cobra.Sh
 
 // beginning returns the completions that begin with start.
 func beginning(all []cobra.Completion, start string) []cobra.Completion {
-	return slices.DeleteFunc(slices.Clone(all), func(c cobra.Completion) bool { return !strings.HasPrefix(c, start) })
+	return slices.DeleteFunc(slices.Clone(all), func(c cobra.Completion) bool {
+		return !strings.HasPrefix(c, start) || strings.Contains(c, "\n") || printable(c) != c // which a shell would write as it is
+	})
 }

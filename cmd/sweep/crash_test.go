@@ -1,19 +1,36 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
+// What make crash sets. Without them the tests are short.
+const (
+	killsVariable  = "SWEEP_CRASH_KILLS"  // deaths on the pure-Go backend
+	realVariable   = "SWEEP_CRASH_REAL"   // deaths on XLA
+	roundsVariable = "SWEEP_CRASH_ROUNDS" // of every other fault; without it once some of them, by the seed
+	allVariable    = "SWEEP_CRASH_ALL"    // also those faults that are known to end trials
+	seedVariable   = "SWEEP_CRASH_SEED"   // of the accidents; the seed that a test printed has it happen again
+)
+
+// crashLanes is how many sweeps are disturbed side by side: starting processes takes as long as what they do.
+const crashLanes = 3
+
 func TestCrashesLoseNothingPureGo(t *testing.T) {
 	t.Parallel()
-	exerciseCrashes(t, backend.PlatformGo, 60, 20)
+	exerciseCrashes(t, backend.PlatformGo, 60, numberFrom(t, killsVariable, 20))
 }
 
 func TestCrashesLoseNothingXLA(t *testing.T) {
@@ -21,68 +38,187 @@ func TestCrashesLoseNothingXLA(t *testing.T) {
 	if _, err := backend.Resolve(t.Context(), backend.PlatformCPU); err != nil {
 		t.Skipf("SKIPPED, the XLA CPU plug-in is missing: %v", err)
 	}
-	exerciseCrashes(t, backend.PlatformCPU, 400, 6) // starting and compiling takes seconds each time
+	exerciseCrashes(t, backend.PlatformCPU, 400, numberFrom(t, realVariable, 6)) // starting and compiling takes seconds each time
 }
 
-// exerciseCrashes kills coordinators and workers at random moments, resumes each time, and compares the final report with
-// an uninterrupted run's: every loss and every verdict to the last bit.
+// exerciseCrashes kills coordinators and workers at random moments, resumes each time, and compares the end with an
+// undisturbed sweep's: every loss, every verdict and every adapter to the last bit.
 func exerciseCrashes(t *testing.T, platform string, steps, wantKills int) {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("random moments from seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // moments, not secrets
+	seed := seedOf(t)
 	began := time.Now()
 	whole := newTestSweep(t, platform, steps)
 	whole.finish()
-	want, took := whole.report(), time.Since(began)
-	kills, sweeps := 0, 0
-	for ; kills < wantKills; sweeps++ {
-		s := newTestSweep(t, platform, steps)
-		for done := false; kills < wantKills && !done; {
-			var killed bool
-			if killed, done = s.killAt(random, took); killed {
-				kills++
-			}
+	want, took := whole.proof(), time.Since(began)
+	var kills, sweeps atomic.Int64
+	began = time.Now()
+	t.Run("lanes", func(t *testing.T) {
+		for lane := range min(crashLanes, wantKills) {
+			t.Run(strconv.Itoa(lane), func(t *testing.T) {
+				t.Parallel()
+				random := rand.New(rand.NewPCG(seed, uint64(lane))) //nolint:gosec // moments, not secrets
+				for kills.Load() < int64(wantKills) && !t.Failed() {
+					s := newTestSweep(t, platform, steps)
+					for done := false; kills.Load() < int64(wantKills) && !done; {
+						var killed bool
+						if killed, done = s.killAt(random, took); killed {
+							kills.Add(1)
+						}
+					}
+					s.finish()
+					s.mustEqual(want, "after kills")
+					s.mustHoldEveryEvent()
+					sweeps.Add(1)
+					s.discard()
+				}
+			})
 		}
-		s.finish()
-		if diff := cmp.Diff(want, s.report()); diff != "" {
-			t.Fatalf("after a crash the report is another (-uninterrupted +crashed):\n%s", diff)
-		}
-	}
-	t.Logf("%d kills over %d sweeps", kills, sweeps)
+	})
+	t.Logf("%d kills over %d sweeps in %s, seed %d", kills.Load(), sweeps.Load(), time.Since(began).Round(time.Second), seed)
 }
 
 // killAt lets the sweep run for a random while, then kills its coordinator, its workers, or both. killed says that some
 // process really died of it; done, that the sweep was finished before.
 func (s *testSweep) killAt(random *rand.Rand, took time.Duration) (killed, done bool) {
 	s.t.Helper()
-	s.started = s.started || s.registered()
-	cmd := s.start(s.command())
 	victim := random.IntN(3)
-	select {
-	case err := <-cmd.ended:
-		if err != nil {
-			s.t.Fatalf("%v ended with %v:\n%s", cmd.Args, err, cmd.said.String())
+	s.started = s.started || s.registered()
+	cmd, done := s.stint(random, took, s.start(s.command()), func(cmd *running) {
+		if victim > 0 {
+			killed = s.killWorkers() > 0
 		}
-		return false, true
+		if victim < 2 {
+			_ = cmd.Process.Kill() // it may have ended a moment ago
+			killed = cmd.wait() < 0 || killed
+		}
+	})
+	if !cmd.endedWith(exitOK, exitInterrupted) && victim == 2 {
+		s.t.Fatalf("%v ended with exit code %d:\n%s", cmd.Args, cmd.ProcessState.ExitCode(), cmd.said.String())
+	}
+	s.mustKnowItsWorkers()
+	return killed, done
+}
+
+// stint has the sweep work for a random while, something happen to it, and the coordinator stopped as a person would, where it works on.
+// done says that the sweep was finished before.
+func (s *testSweep) stint(random *rand.Rand, took time.Duration, cmd *running, strike func(*running)) (ended *running, done bool) {
+	s.t.Helper()
+	select {
+	case <-cmd.ended:
+		if !cmd.endedWith(exitOK) {
+			s.t.Fatalf("%v ended with exit code %d:\n%s", cmd.Args, cmd.ProcessState.ExitCode(), cmd.said.String())
+		}
+		return cmd, true
 	case <-time.After(time.Duration(random.Float64() * float64(took) / 4)):
 	}
-	if victim > 0 {
-		killed = s.killWorkers() > 0
+	strike(cmd)
+	select {
+	case <-cmd.ended:
+		return cmd, false
+	case <-time.After(time.Duration(random.Float64() * float64(took) / 8)):
 	}
-	if victim < 2 {
-		_ = cmd.Process.Kill() // it may have ended a moment ago
-		return cmd.wait() < 0 || killed, false
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended a moment ago
+	cmd.wait()
+	return cmd, false
+}
+
+// mustKnowItsWorkers fails where a worker lives that the database does not know: a coordinator writes down what it is about to start.
+func (s *testSweep) mustKnowItsWorkers() {
+	s.t.Helper()
+	l := readLedger(s.t, s.rootDir())
+	for _, attempt := range s.workersAttempts() {
+		if !l.began[attempt] {
+			s.t.Errorf("a worker trains %s, which the database does not know", attempt)
+		}
 	}
-	// Only workers died: the coordinator starts them again. It is stopped as a person would, or found done.
-	time.Sleep(time.Duration(random.Float64() * float64(took) / 8))
-	_ = cmd.Process.Signal(syscall.SIGTERM)
-	code := cmd.wait()
-	// One that has only just begun does not catch the signal yet, and dies of it.
-	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+}
+
+// workersAttempts returns the attempts that a living worker trains.
+func (s *testSweep) workersAttempts() (attempts []trial.AttemptID) {
+	folders, err := filepath.Glob(filepath.Join(s.rootDir(), "trials", "*", "*"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, dir := range folders {
+		if alive, err := trial.WorkerAlive(dir); err == nil && alive {
+			attempts = append(attempts, attemptOf(dir))
+		}
+	}
+	return attempts
+}
+
+// attemptOf names the attempt that a folder belongs to.
+func attemptOf(dir string) trial.AttemptID {
+	return trial.AttemptID(filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir))
+}
+
+// discard removes what a finished sweep left, where nothing is wrong with it: thousands of them fill a disk.
+func (s *testSweep) discard() {
+	if !s.t.Failed() {
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+// numberFrom returns the number in an environment variable, or the usual one.
+func numberFrom(t *testing.T, variable string, usual int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
+}
+
+// rounds returns how often the i-th row of a table of faults is tried. Without make crash it is one row in four.
+func rounds(t *testing.T, i int, seed uint64) int {
+	t.Helper()
+	if os.Getenv(roundsVariable) == "" && uint64(i)%4 != seed%4 {
+		return 0
+	}
+	return numberFrom(t, roundsVariable, 1)
+}
+
+// seedOf returns the seed of a test's accidents.
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	if text := os.Getenv(seedVariable); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", seedVariable, err)
+		}
+		return seed
+	}
+	seed := rand.Uint64() >> 32 //nolint:gosec // accidents, not secrets
+	t.Logf("%s=%d has the same happen again", seedVariable, seed)
+	return seed
+}
+
+// endedWith reports whether the exit code is one of these. A coordinator that has only just begun does not catch SIGTERM yet, and dies of it.
+func (r *running) endedWith(codes ...int) bool {
+	code := r.wait()
+	status, ok := r.ProcessState.Sys().(syscall.WaitStatus)
 	early := ok && status.Signaled() && status.Signal() == syscall.SIGTERM
-	if code != exitOK && code != exitInterrupted && !early {
-		s.t.Fatalf("%v ended with exit code %d:\n%s", cmd.Args, code, cmd.said.String())
+	for _, c := range codes {
+		if code == c {
+			return true
+		}
 	}
-	return killed, false
+	return early
+}
+
+// cleanly says what is wrong with how a coordinator ended to which anything may have happened: with a panic, or without a word.
+func (r *running) cleanly() error {
+	r.wait()
+	said := r.said.String()
+	if strings.Contains(said, "panic: ") || strings.Contains(said, "goroutine ") || strings.Contains(said, "fatal error: ") {
+		return fmt.Errorf("%v panicked:\n%s", r.Args, said)
+	}
+	if !r.ProcessState.Success() && r.ProcessState.ExitCode() > 0 && strings.TrimSpace(said) == "" {
+		return fmt.Errorf("%v ended with exit code %d and says nothing", r.Args, r.ProcessState.ExitCode())
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // openReadOnly opens the root's database for reading; without one the exit code is that of things not found.
@@ -76,7 +77,7 @@ func (a *app) openStore(ctx context.Context) (*store.DB, error) {
 
 // makeRoot makes the root where it is missing, for its owner alone: it holds text of the user's data. One that is there keeps its mode.
 func (a *app) makeRoot() error {
-	if err := os.MkdirAll(a.root, 0o700); err != nil {
+	if err := trial.MakeRoot(a.root); err != nil {
 		return fmt.Errorf("make the root folder: %w (choose another with --root)", err)
 	}
 	return nil

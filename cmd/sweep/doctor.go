@@ -30,7 +30,7 @@ const (
 // finding is one line of `sweep doctor`: what was looked at, what was found, and one fix if that is not good.
 type finding struct {
 	Check  string `json:"check"`
-	State  string `json:"state" values:"ok,warn,fail"`
+	State  string `json:"state" values:"ok,warning,problem"`
 	Detail string `json:"detail"`
 	Fix    string `json:"fix,omitempty"`
 }

@@ -35,6 +35,7 @@ type testSweep struct {
 	t        *testing.T
 	platform string
 	dir      string
+	root     string // --root; empty: dir/runs
 	jobs     string
 	env      []string // more of the commands' environment
 	started  bool
@@ -81,6 +82,13 @@ func (s *testSweep) path(names ...string) string {
 	return filepath.Join(append([]string{s.dir}, names...)...)
 }
 
+func (s *testSweep) rootDir() string {
+	if s.root != "" {
+		return s.root
+	}
+	return s.path("runs")
+}
+
 // command is `sweep run` at first, `sweep resume` from then on.
 func (s *testSweep) command() *exec.Cmd {
 	args := []string{"run", s.path("grid.yaml")}
@@ -91,14 +99,14 @@ func (s *testSweep) command() *exec.Cmd {
 }
 
 func (s *testSweep) sweep(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(context.Background(), sweepBinary(s.t), append(args, "--root", s.path("runs"))...)
+	cmd := exec.CommandContext(context.Background(), sweepBinary(s.t), append(args, "--root", s.rootDir())...)
 	cmd.Env = append(append(os.Environ(), "GOMLX_NO_AUTO_INSTALL=1"), s.env...)
 	return cmd
 }
 
 // snapshot reads the sweep's facts, whoever is writing them; false where there is no such sweep yet.
 func (s *testSweep) snapshot() (sweep.Snapshot, bool) {
-	db, err := store.OpenReadOnly(context.Background(), s.path("runs", "sweep.db"))
+	db, err := store.OpenReadOnly(context.Background(), filepath.Join(s.rootDir(), "sweep.db"))
 	if err != nil {
 		return sweep.Snapshot{}, false
 	}
@@ -141,30 +149,33 @@ func (s *testSweep) attempts() int {
 type running struct {
 	*exec.Cmd
 	said  bytes.Buffer // stderr
-	ended chan error
+	ended chan struct{} // closed at its end
 }
 
 func (s *testSweep) start(cmd *exec.Cmd) *running {
 	s.t.Helper()
-	r := &running{Cmd: cmd, ended: make(chan error, 1)}
+	r := &running{Cmd: cmd, ended: make(chan struct{})}
 	cmd.Stderr = &r.said
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	go func() { r.ended <- cmd.Wait() }()
+	go func() {
+		_ = cmd.Wait() // ProcessState says it
+		close(r.ended)
+	}()
 	s.t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return r
 }
 
 // wait returns the exit code, -1 where a signal ended the process.
 func (r *running) wait() int {
-	<-r.ended //nolint:errcheck // the exit code says it
+	<-r.ended
 	return r.ProcessState.ExitCode()
 }
 
 // workers calls f with the process id of every living worker of the sweep.
 func (s *testSweep) workers(f func(pid int)) {
-	pids, err := filepath.Glob(s.path("runs", "trials", "*", "*", trial.PIDFile))
+	pids, err := filepath.Glob(filepath.Join(s.rootDir(), "trials", "*", "*", trial.PIDFile))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -198,12 +209,20 @@ func (s *testSweep) killWorkers() (killed int) {
 // finish runs the sweep to its end.
 func (s *testSweep) finish() {
 	s.t.Helper()
+	if out, err := s.tryFinish(); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// tryFinish runs the sweep to its end and returns what it said.
+func (s *testSweep) tryFinish() ([]byte, error) {
 	s.started = s.started || s.registered()
 	cmd := s.command()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		s.t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		err = fmt.Errorf("%v: %w", cmd.Args, err)
 	}
+	return out, err
 }
 
 // report returns the final JSON report without what may differ: times and measured memory.

@@ -121,10 +121,7 @@ func (a *app) follow(ctx context.Context, id trial.AttemptID, folder string) err
 		return usagef("--follow prints plain text on stdout: leave -o and --out away")
 	}
 	read := map[string]int64{}
-	out := map[string]io.Writer{trial.StdoutFile: a.stdout, trial.StderrFile: a.stdout}
-	if isTerminal(a.stdout) {
-		out = map[string]io.Writer{trial.StdoutFile: &printableWriter{w: a.stdout}, trial.StderrFile: &printableWriter{w: a.stdout}}
-	}
+	out := map[string]io.Writer{trial.StdoutFile: &printableWriter{w: a.stdout}, trial.StderrFile: &printableWriter{w: a.stdout}}
 	for {
 		// The outcome is looked up first, so that what the worker wrote before it is still copied.
 		ended, err := a.attemptEnded(ctx, id)

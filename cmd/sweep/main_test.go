@@ -25,9 +25,15 @@ var built struct { //nolint:gochecknoglobals // shared by the tests of one run
 	err  error
 }
 
+// binaryVariable holds the path of the program where a test runs in a process of its own.
+const binaryVariable = "SWEEP_TEST_BINARY"
+
 // sweepBinary returns the path of the real program.
 func sweepBinary(t *testing.T) string {
 	t.Helper()
+	if path := os.Getenv(binaryVariable); path != "" {
+		return path
+	}
 	built.once.Do(func() {
 		built.dir, built.err = os.MkdirTemp("", "sweep-test-") //nolint:usetesting // it outlives the test that builds it
 		if built.err != nil {

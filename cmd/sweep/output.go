@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,7 +28,8 @@ func (a *app) emit(what string, v any, table func(w io.Writer) error, csvRows fu
 		if csvRows == nil {
 			return usagef("-o csv: %s has no rows; use -o json or -o table", what)
 		}
-		return a.write(func(w io.Writer) error { return writeCSV(w, csvRows) })
+		header, rows := csvRows()
+		return a.write(func(w io.Writer) error { return report.WriteCSV(w, header, rows) })
 	case "md", "html":
 		return usagef("-o %s: %s is no report; use -o json or -o table", a.output, what)
 	}
@@ -68,26 +68,18 @@ func envelope(what string, v any) ([]byte, error) {
 // schemaName is how JSON calls the form of a result.
 func schemaName(what string) string { return "sweep." + what + "/v1" }
 
-func writeCSV(w io.Writer, csvRows func() ([]string, [][]string)) error {
-	header, rows := csvRows()
-	c := csv.NewWriter(w)
-	if err := c.Write(header); err != nil {
-		return err
-	}
-	return c.WriteAll(rows)
-}
-
-// write sends a result to --out, whole or not at all, or to stdout.
+// write sends a result to --out, whole or not at all, or, printable, to stdout. JSON that is made printable says the same.
 func (a *app) write(render func(w io.Writer) error) error {
-	if a.out == "" && !isTerminal(a.stdout) {
-		return render(a.stdout)
-	}
 	var b bytes.Buffer
 	if err := render(&b); err != nil {
 		return err
 	}
 	if a.out == "" {
-		_, err := io.WriteString(a.stdout, terminalText(b.String()))
+		text := printable
+		if a.output == "table" && a.textOptions().Color {
+			text = styled
+		}
+		_, err := io.WriteString(a.stdout, text(b.String()))
 		return err
 	}
 	if err := trial.WriteAtomic(a.out, func(w io.Writer) error { _, err := b.WriteTo(w); return err }); err != nil {

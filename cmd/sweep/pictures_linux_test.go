@@ -95,7 +95,7 @@ func (s *testSweep) until(reached func(sweep.Snapshot) bool, run *running) {
 			}
 		}
 		select {
-		case <-run.ended: //nolint:errcheck // the exit code says it
+		case <-run.ended:
 			s.t.Fatalf("the sweep ended before there was anything to draw:\n%s", run.said.String())
 		case <-time.After(time.Second):
 		}

@@ -239,7 +239,7 @@ func TestSchemaEnumerates(t *testing.T) {
 		"report": {"report.Verdict.state": "likely_plateau", "report.Trial.state": "over_memory", "report.Rung.decision": "unresolved"},
 		"status": {"trialStatus.state": "running without coordinator", "ladderStatus.state": "interrupted", "status.state": "finished"},
 		"show":   {"trial.Outcome.state": "unstable"},
-		"doctor": {"finding.state": "warn"},
+		"doctor": {"finding.state": "warning"},
 	} {
 		s, err := outputSchema(what, outputTypes()[what])
 		if err != nil {

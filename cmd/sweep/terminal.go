@@ -37,8 +37,8 @@ func printable(s string) string {
 	return b.String()
 }
 
-// terminalText is printable but for the program's own bold and green.
-func terminalText(s string) string {
+// styled is printable but for the program's own bold and green, which a name may thus have too, and no more.
+func styled(s string) string {
 	var b strings.Builder
 	from := 0
 	for _, at := range regexp.MustCompile("\x1b\\[(0|1|32;1)m").FindAllStringIndex(s, -1) {
@@ -48,13 +48,8 @@ func terminalText(s string) string {
 	return b.String() + printable(s[from:])
 }
 
-// forPeople makes text printable where w is a terminal, and breaks its lines at spaces.
-func forPeople(w io.Writer, text string) string {
-	if isTerminal(w) {
-		return wrapLines(printable(text), columnsOf(w))
-	}
-	return text
-}
+// forPeople makes text printable, whatever w is: what is piped is read on a terminal too. Where w is one, lines are broken at spaces.
+func forPeople(w io.Writer, text string) string { return wrapLines(printable(text), columnsOf(w)) }
 
 // columnsOf is the width of the terminal that w is; 0 where it is none, or does not know.
 func columnsOf(w io.Writer) int {

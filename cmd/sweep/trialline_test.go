@@ -94,13 +94,15 @@ func TestPrintable(t *testing.T) {
 		"a\x1b[2Jb\rc\x07\x7f":    `a\u001b[2Jb\u000dc\u0007\u007f`,
 		"\u009bK turned\u202eend": `\u009bK turned\u202eend`,
 		"no text: \xff":           `no text: \xff`,
+		"lines\u2028\u2029\u0085": `lines\u2028\u2029\u0085`,
+		"\u2066a\u2069\u200f":     `\u2066a\u2069\u200f`,
 		"lines\r\nof Windows\r\n": "lines\nof Windows\n",
 	} {
 		if got := printable(text); got != want {
 			t.Errorf("printable(%q) = %q, want %q", text, got, want)
 		}
 	}
-	if got := terminalText("\x1b[1mHeading\x1b[0m \x1b[31mred"); got != "\x1b[1mHeading\x1b[0m \\u001b[31mred" {
-		t.Errorf("terminalText = %q", got)
+	if got := styled("\x1b[1mHeading\x1b[0m \x1b[31mred"); got != "\x1b[1mHeading\x1b[0m \\u001b[31mred" {
+		t.Errorf("styled = %q", got)
 	}
 }

@@ -14,12 +14,38 @@ import (
 // CSV writes one row per trial that was started: sweep, ladder, the cell's settings, then the trial's numbers. Numbers
 // have full precision; what is not known is empty. The rank of a ladder's reference is full; it has no alpha, and its own learning rate.
 func (r Report) CSV(w io.Writer) error {
-	c := csv.NewWriter(w)
 	header, rows := r.rows()
-	if err := c.WriteAll(append([][]string{header}, rows...)); err != nil {
+	if err := WriteCSV(w, header, rows); err != nil {
 		return fmt.Errorf("write report of sweep %s as CSV: %w", r.Sweep, err)
 	}
 	return nil
+}
+
+// WriteCSV writes a header and rows. A text that a spreadsheet would take for a formula gets an apostrophe before it, as OWASP's page on
+// CSV injection has it; numbers stay as they are.
+func WriteCSV(w io.Writer, header []string, rows [][]string) error {
+	c := csv.NewWriter(w)
+	for _, row := range append([][]string{header}, rows...) {
+		safe := make([]string, len(row))
+		for i, cell := range row {
+			safe[i] = noFormula(cell)
+		}
+		if err := c.Write(safe); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func noFormula(cell string) string {
+	if len(cell) < 2 || !strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return cell
+	}
+	if _, err := strconv.ParseFloat(cell, 64); err == nil {
+		return cell
+	}
+	return "'" + cell
 }
 
 // rows returns the header and the rows of CSV.

@@ -174,5 +174,5 @@ func abs(n int64) int64 { return max(n, -n) }
 
 // Hidden reports whether a character would act on a terminal, or on the text around it, instead of being seen.
 func Hidden(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp))
 }

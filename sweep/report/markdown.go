@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
@@ -115,7 +114,7 @@ var (
 func escaped(s string) string {
 	s = strings.ReplaceAll(s, noBreak, " ")
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if r == '\n' || r == '\t' || Hidden(r) {
 			return ' '
 		}
 		return r

@@ -25,10 +25,12 @@ type Line struct {
 type Script func(a trial.Assignment, from int) []Line
 
 // FakeExecutor implements sweep.Executor without processes: what a worker has written is computed from the time that has
-// passed, so its workers outlive coordinators and databases, as real ones do. Use it in testing/synctest.
+// passed, so its workers outlive coordinators and databases, as real ones do. Use it in testing/synctest, or with a Now of its own.
 type FakeExecutor struct {
 	Script     Script
-	StartError func(a trial.Assignment) error // makes Start fail before a process begins; nil means never
+	StartError func(a trial.Assignment) error         // makes Start fail before a process begins; nil means never
+	Exit       func(a trial.Assignment) sweep.Process // how a worker ends that nobody kills; nil means by exit status 1
+	Now        func() time.Time                       // nil means time.Now
 
 	mu       sync.Mutex
 	attempts map[trial.AttemptID]*fakeWorker
@@ -40,7 +42,14 @@ type fakeWorker struct {
 	began time.Time
 	lines []Line // what it will have written by its end
 	exit  time.Time
-	state string // how it exited, where the executor can tell
+	ended sweep.Process // how it exited, where the executor can tell
+}
+
+func (f *FakeExecutor) now() time.Time {
+	if f.Now == nil {
+		return time.Now()
+	}
+	return f.Now()
 }
 
 // Start implements sweep.Executor. It refuses what a scheduler must never ask for: a second living worker of a trial, and
@@ -48,7 +57,7 @@ type fakeWorker struct {
 func (f *FakeExecutor) Start(_ context.Context, a trial.Assignment) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
+	now := f.now()
 	if f.attempts == nil {
 		f.attempts = map[trial.AttemptID]*fakeWorker{}
 	}
@@ -72,7 +81,10 @@ func (f *FakeExecutor) Start(_ context.Context, a trial.Assignment) error {
 	}
 	f.most = max(f.most, alive)
 	f.starts = append(f.starts, a)
-	w := &fakeWorker{began: now, lines: f.Script(a, f.checkpoint(a, now)), state: "exit status 1"}
+	w := &fakeWorker{began: now, lines: f.Script(a, f.checkpoint(a, now)), ended: sweep.Process{Exit: "exit status 1"}}
+	if f.Exit != nil {
+		w.ended = f.Exit(a)
+	}
 	w.exit = now
 	if n := len(w.lines); n > 0 {
 		w.exit = now.Add(w.lines[n-1].After)
@@ -120,10 +132,10 @@ func (f *FakeExecutor) Probe(_ context.Context, id trial.AttemptID) (sweep.Proce
 	if w == nil {
 		return sweep.Process{}, nil
 	}
-	if time.Now().Before(w.exit) {
+	if f.now().Before(w.exit) {
 		return sweep.Process{Alive: true}, nil
 	}
-	return sweep.Process{Exit: w.state}, nil
+	return w.ended, nil
 }
 
 // Events implements sweep.Executor.
@@ -134,41 +146,92 @@ func (f *FakeExecutor) Events(_ context.Context, id trial.AttemptID, after int64
 	if w == nil {
 		return nil, nil
 	}
-	events := w.written(time.Now())
+	events := w.written(f.now())
 	return events[min(int(after), len(events)):], nil
 }
 
 // stopDelay is how long a worker takes to write its checkpoint and exit when it is asked to.
 const stopDelay = 10 * time.Millisecond
 
-// Stop implements sweep.Executor: the worker writes a checkpoint of the step it has done and ends as interrupted, or is
-// killed on the spot.
+// Stop implements sweep.Executor: the worker writes a checkpoint of the step it has done, if it has got so far, and ends as interrupted, or
+// is killed on the spot.
 func (f *FakeExecutor) Stop(_ context.Context, id trial.AttemptID, kill bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w, now := f.attempts[id], time.Now()
+	w, now := f.attempts[id], f.now()
 	if w == nil || !now.Before(w.exit) {
 		return nil
 	}
 	events := w.written(now)
-	w.lines, w.exit, w.state = w.lines[:len(events)], now, "signal: killed"
+	w.lines, w.exit, w.ended = w.lines[:len(events)], now, sweep.Process{Exit: "signal: killed"}
 	if kill || len(events) > 0 && events[len(events)-1].Kind == trial.EventEnded {
 		return nil
 	}
-	step := 0
+	step, trains := 0, false
 	for _, e := range events {
-		step = max(step, e.Step)
+		step, trains = max(step, e.Step), trains || e.Kind == trial.EventEval || e.Kind == trial.EventResumed
 	}
 	after := now.Sub(w.began) + stopDelay
-	w.lines = append(
-		slices.Clone(w.lines),
-		Line{after, trial.Event{Kind: trial.EventCheckpoint, Step: step}},
-		Line{after, trial.Event{Kind: trial.EventEnded, Step: step, Outcome: &trial.Outcome{
-			State: trial.OutcomeInterrupted, Error: "asked to stop", Step: step,
-		}}},
-	)
-	w.exit, w.state = now.Add(stopDelay), "exit status 0"
+	w.lines = slices.Clone(w.lines)
+	if trains {
+		w.lines = append(w.lines, Line{after, trial.Event{Kind: trial.EventCheckpoint, Step: step}})
+	}
+	w.lines = append(w.lines, Line{after, trial.Event{Kind: trial.EventEnded, Step: step, Outcome: &trial.Outcome{
+		State: trial.OutcomeInterrupted, Error: "asked to stop", Step: step,
+	}}})
+	w.exit, w.ended = now.Add(stopDelay), sweep.Process{Exit: "exit status 0"}
 	return nil
+}
+
+// Die ends a living worker now, as p says. The last so many events that it wrote are lost with it, though never its last word.
+func (f *FakeExecutor) Die(id trial.AttemptID, p sweep.Process, lost int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w, now := f.attempts[id], f.now()
+	if w == nil || !now.Before(w.exit) {
+		return
+	}
+	kept := len(w.written(now))
+	if kept > 0 && w.lines[kept-1].Event.Kind != trial.EventEnded {
+		kept = max(0, kept-lost)
+	}
+	w.lines, w.exit, w.ended = w.lines[:kept], now, p
+}
+
+// Alive lists the attempts whose workers live, with how long ago each began, by attempt.
+func (f *FakeExecutor) Alive() (ids []trial.AttemptID, ages []time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.now()
+	for _, id := range slices.Sorted(maps.Keys(f.attempts)) {
+		if w := f.attempts[id]; now.Before(w.exit) {
+			ids, ages = append(ids, id), append(ages, now.Sub(w.began))
+		}
+	}
+	return ids, ages
+}
+
+// Next is the next moment at which a living worker writes or exits; zero where none lives.
+func (f *FakeExecutor) Next() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.now()
+	var next time.Time
+	earlier := func(at time.Time) {
+		if at.After(now) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	for _, w := range f.attempts {
+		if !now.Before(w.exit) {
+			continue
+		}
+		earlier(w.exit)
+		for _, l := range w.lines {
+			earlier(w.began.Add(l.After))
+		}
+	}
+	return next
 }
 
 // Trials implements sweep.Executor.

@@ -36,7 +36,8 @@ func WriteAtomic(path string, write func(io.Writer) error) error {
 // createBeside creates a file of a new name, as os.CreateTemp does, which leaves it to its owner alone.
 func createBeside(path string) (f *os.File, err error) {
 	for range 100 {
-		f, err = os.OpenFile(fmt.Sprintf("%s/.%s.%d", filepath.Dir(path), filepath.Base(path), rand.Uint32()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d", filepath.Base(path), rand.Uint32()))
+		f, err = os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if !errors.Is(err, fs.ErrExist) {
 			break
 		}

@@ -88,8 +88,7 @@ func NewEventLog(file *os.File) (*EventLog, error) {
 	return log, nil
 }
 
-// Emit appends one event, filling in Seq and At. Checkpoint and ended events are on disk when it returns: a checkpoint that
-// survives a power cut must not be newer than the metrics that lead to it.
+// Emit appends one event, filling in Seq and At. Checkpoint and ended events are on disk when it returns.
 func (l *EventLog) Emit(e Event) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,6 +103,21 @@ func (l *EventLog) Emit(e Event) error {
 	l.seq = e.Seq
 	if e.Kind == EventCheckpoint || e.Kind == EventEnded {
 		return l.file.Sync()
+	}
+	return nil
+}
+
+// SyncEvents makes durable what the attempt in dir has emitted, where it has an event log.
+func SyncEvents(dir string) error {
+	f, err := os.Open(filepath.Join(dir, EventsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("sync the events: %w", err)
 	}
 	return nil
 }

@@ -21,10 +21,11 @@ func below(root, name string) string {
 }
 
 // MakeDir makes the attempt's folder below root, as far as it is missing. A link in the place of the trial's or the attempt's folder is
-// refused: what is written there would land elsewhere. ROOT/trials itself may be one.
+// refused: what is written there would land elsewhere. ROOT/trials itself may be one. When it returns, no cut of the power takes the folder
+// with all that will be in it.
 func (id AttemptID) MakeDir(root string) (string, error) {
 	dir := id.Dir(root)
-	if err := os.MkdirAll(filepath.Join(root, "trials"), 0o777); err != nil {
+	if err := makeDurable(filepath.Join(root, "trials"), 0o777); err != nil {
 		return "", err
 	}
 	if err := MakeFolder(id.Trial().Dir(root)); err != nil {
@@ -33,11 +34,43 @@ func (id AttemptID) MakeDir(root string) (string, error) {
 	return dir, MakeFolder(dir)
 }
 
-// MakeFolder makes a folder where nothing stands yet, and refuses what is no folder itself, such as a link to one.
+// MakeFolder makes a folder where nothing stands yet, and refuses what is no folder itself, such as a link to one. When it returns, the
+// folder's name is safe on disk.
 func MakeFolder(dir string) error {
 	err := os.Mkdir(dir, 0o777)
 	if errors.Is(err, fs.ErrExist) {
-		return CheckFolder(dir)
+		err = CheckFolder(dir)
+	}
+	if err != nil {
+		return err
+	}
+	return SyncFolder(filepath.Dir(dir)) // one that is there, too: who made it may have been killed before
+}
+
+// MakeRoot makes a root where it is missing, for its owner alone: it holds text of the user's data. One that is there keeps its mode. When
+// it returns, its name is safe on disk.
+func MakeRoot(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	return makeDurable(dir, 0o700)
+}
+
+// makeDurable makes a folder and those above it that are missing, and makes their names durable. It follows links.
+func makeDurable(dir string, mode fs.FileMode) error {
+	parent := filepath.Dir(dir)
+	if _, err := os.Stat(parent); errors.Is(err, fs.ErrNotExist) {
+		if err := makeDurable(parent, mode); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(dir, mode); err != nil {
+		return err
+	}
+	err := SyncFolder(parent)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // a folder that may be entered but not read cannot be synced
 	}
 	return err
 }

@@ -130,11 +130,15 @@ func TestHostileFilesAreErrors(t *testing.T) { //nolint:paralleltest // see abov
 		t.Fatal(err)
 	}
 	cases := map[string]struct{ path, want string }{
-		"an endless line": {long, "long.jsonl:1: longer than 32 MiB"},
-		"an endless cell": {longCSV, "long.csv:2: longer than 32 MiB"},
+		"an endless line": {long, "long.jsonl:1: longer than 16 MiB"},
+		"an endless cell": {longCSV, "long.csv:2: longer than 16 MiB"},
 		"a bomb of a line": {
 			recordstest.Write(t, dir, "bomb.jsonl.gz", recordstest.Gzip(t, strings.Repeat(" ", 100<<20))),
-			"bomb.jsonl.gz:1: longer than 32 MiB",
+			"bomb.jsonl.gz:1: longer than 16 MiB",
+		},
+		"a bomb of a text": {
+			recordstest.Write(t, dir, "bomb.txt.gz", recordstest.Gzip(t, strings.Repeat("a", 300<<20))),
+			"bomb.txt.gz: more than 9 MiB of text when unpacked",
 		},
 		"an absurd footer": {recordstest.Write(t, dir, "footer.parquet", "PAR1\x00\xff\xff\xff\x7fPAR1"), "a footer of 2147483647 bytes"},
 		"an absurd list": {
@@ -175,7 +179,7 @@ func TestHostileFilesAreErrors(t *testing.T) { //nolint:paralleltest // see abov
 		if !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want an input error with %q", name, err, c.want)
 		}
-		if used > 400<<20 { // a line of 32 MiB, read into a buffer that doubles
+		if used > 400<<20 { // a line of 16 MiB, read into a buffer that doubles
 			t.Errorf("%s: %d MiB were taken", name, used>>20)
 		}
 		if err != nil && len(err.Error()) > 1000 {

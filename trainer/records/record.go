@@ -13,7 +13,7 @@ import (
 
 // maxRecord bounds a line of jsonl, a record of csv and a value of parquet, in bytes: far beyond any context length, and small
 // enough that a file without a line end cannot take the machine's memory.
-const maxRecord = 32 << 20
+const maxRecord = 16 << 20
 
 // wantedColumns is what a row of a table may have, for messages.
 const wantedColumns = "text, prompt and completion, messages, input_ids, conversations, or instruction and output"

@@ -13,8 +13,12 @@ import (
 // byteOrderMark may come before UTF-8 text and is no part of it.
 const byteOrderMark = "\ufeff"
 
-// maxUnpacked bounds a compressed text file, which is read whole.
-const maxUnpacked = 1 << 30
+// maxUnpacked bounds what a compressed text file of so many bytes unpacks to, for it is read whole, and the tokenizer takes 30 bytes for each:
+// a few kilobytes must not take the machine's memory. Prose shrinks to a quarter, logs to a twentieth; deflate could go to a thousandth.
+func maxUnpacked(packed int64) int64 {
+	const always, times, ever = 8 << 20, 32, 1 << 30
+	return min(max(always, times*packed), ever)
+}
 
 // readText reads a whole file: a document is a file, and the tokenizer needs all of it at once.
 func (in Input) readText(ctx context.Context) (Document, error) {
@@ -26,7 +30,7 @@ func (in Input) readText(ctx context.Context) (Document, error) {
 	var body strings.Builder
 	most := in.Size
 	if in.packed != "" {
-		most = maxUnpacked
+		most = maxUnpacked(in.Size)
 	} else {
 		body.Grow(int(in.Size))
 	}
@@ -38,8 +42,8 @@ func (in Input) readText(ctx context.Context) (Document, error) {
 		return Document{}, fmt.Errorf("read data file %s: %w", in.Name, err)
 	}
 	if in.packed != "" && read > most {
-		return Document{}, fmt.Errorf("%w: data file %s: more than %d MiB of text when unpacked: unpack it and split it", trial.ErrInput,
-			in.Name, most>>20)
+		return Document{}, fmt.Errorf("%w: data file %s: more than %d MiB of text when unpacked, too much for %d bytes: if it is text, unpack it",
+			trial.ErrInput, in.Name, most>>20, in.Size)
 	}
 	if err := c.verify(); err != nil {
 		return Document{}, err

@@ -29,21 +29,22 @@ func (m *bpeModel) mergeShort(ids []int32) int {
 	}
 }
 
-// mergeLong does the same in time n·log n: ids become a linked list, and a heap holds the merges that were possible when
-// they were pushed.
+// mergeLong does the same in time n·log n: ids become a linked list, and a heap holds the merges that were possible when they were pushed. A
+// piece may be a whole file without a space, so that every byte of these counts: they are some 20 for a byte of text.
 func (m *bpeModel) mergeLong(ids []int32) int {
-	l := mergeList{merges: m.merges, ids: ids, next: make([]int, len(ids)), previous: make([]int, len(ids))}
+	l := mergeList{merges: m.merges, ids: ids, next: make([]int32, len(ids)), previous: make([]int32, len(ids))}
 	for i := range ids {
-		l.next[i], l.previous[i] = i+1, i-1
+		l.next[i], l.previous[i] = int32(i+1), int32(i-1)
 	}
+	l.queue = make(candidates, 0, len(ids))
 	for i := range ids {
-		l.consider(i)
+		l.consider(int32(i))
 	}
 	for len(l.queue) > 0 {
 		l.apply(l.queue.pop())
 	}
 	n := 0
-	for i := 0; i < len(ids); i = l.next[i] {
+	for i := 0; i < len(ids); i = int(l.next[i]) {
 		ids[n] = ids[i]
 		n++
 	}
@@ -54,37 +55,39 @@ func (m *bpeModel) mergeLong(ids []int32) int {
 type mergeList struct {
 	merges         map[pair]merge
 	ids            []int32
-	next, previous []int
+	next, previous []int32
 	queue          candidates
 }
 
-// candidate is a merge of the pair at a position.
-type candidate struct {
-	merge
-	pair
-	at int
+// candidate is the merge of a rank, which one pair alone has, at a position.
+type candidate struct{ rank, at int32 }
+
+// mergeAt returns the merge of the id at i with the one that follows, if there is one.
+func (l *mergeList) mergeAt(i int32) (merge, bool) {
+	if i < 0 || int(l.next[i]) >= len(l.ids) {
+		return merge{}, false
+	}
+	m, ok := l.merges[pair{l.ids[i], l.ids[l.next[i]]}]
+	return m, ok
 }
 
-// consider queues the merge of the id at i with the one that follows, if there is one.
-func (l *mergeList) consider(i int) {
-	if i < 0 || l.next[i] >= len(l.ids) {
-		return
-	}
-	p := pair{l.ids[i], l.ids[l.next[i]]}
-	if m, ok := l.merges[p]; ok {
-		l.queue.push(candidate{m, p, i})
+// consider queues the merge at i.
+func (l *mergeList) consider(i int32) {
+	if m, ok := l.mergeAt(i); ok {
+		l.queue.push(candidate{m.rank, i})
 	}
 }
 
 // apply carries out a merge unless another has taken one of its sides.
 func (l *mergeList) apply(c candidate) {
-	right := l.next[c.at]
-	if right >= len(l.ids) || (pair{l.ids[c.at], l.ids[right]}) != c.pair {
+	m, ok := l.mergeAt(c.at)
+	if !ok || m.rank != c.rank {
 		return
 	}
-	l.ids[c.at], l.ids[right] = c.id, goneID
+	right := l.next[c.at]
+	l.ids[c.at], l.ids[right] = m.id, goneID
 	l.next[c.at] = l.next[right]
-	if l.next[c.at] < len(l.ids) {
+	if int(l.next[c.at]) < len(l.ids) {
 		l.previous[l.next[c.at]] = c.at
 	}
 	l.consider(l.previous[c.at])

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// damages are what may happen to a file between two runs.
+var damages = []struct { //nolint:gochecknoglobals // a table
+	name string
+	do   func(content []byte, random *rand.Rand) []byte
+}{
+	{"cut short", func(b []byte, r *rand.Rand) []byte { return b[:r.IntN(len(b))] }},
+	{"emptied", func([]byte, *rand.Rand) []byte { return nil }},
+	{"one bit flipped", func(b []byte, r *rand.Rand) []byte { b[r.IntN(len(b))] ^= 1 << r.IntN(8); return b }},
+	{"a sector of zeros", func(b []byte, r *rand.Rand) []byte { at := r.IntN(len(b)); clear(b[at:min(at+512, len(b))]); return b }},
+	{"made longer", func(b []byte, r *rand.Rand) []byte { return append(b, fmt.Sprint("\n", r.Uint64(), "\x00\xff")...) }},
+	{"gone", nil},
+}
+
+// damaged are the files that a sweep relies on, below its root.
+var damaged = []struct{ name, pattern string }{ //nolint:gochecknoglobals // a table
+	{"database", "sweep.db"},
+	{"log of the database", "sweep.db-wal"},
+	{"index of the log", "sweep.db-shm"},
+	{"events", "trials/*/*/events.jsonl"},
+	{"checkpoint", "trials/*/*/checkpoints/*.ckpt"},
+	{"assignment", "trials/*/*/spec.json"},
+	{"rows", "cache/*/*.rows"},
+	{"rows' description", "cache/*/info.json"},
+}
+
+// TestDamagedFilesLoseNothing kills a sweep, damages one of its files, and has it go on: as if nothing had been, or after the error has
+// said what to do and that was done.
+func TestDamagedFilesLoseNothing(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(roundsVariable) == "" {
+		t.Skip("SKIPPED, this takes minutes: make crash")
+	}
+	seed := seedOf(t)
+	began := time.Now()
+	whole := newTestSweep(t, backend.PlatformGo, 20)
+	whole.finish()
+	want, took := whole.proof(), time.Since(began)
+	for f, file := range damaged {
+		for d, damage := range damages {
+			// In a short run each file is damaged once, in a way that the seed chooses.
+			if os.Getenv(roundsVariable) == "1" && (f+d)%len(damages) != int(seed%uint64(len(damages))) {
+				continue
+			}
+			for round := range rounds(t, f*len(damages)+d, seed) {
+				t.Run(fmt.Sprintf("%s %s %d", file.name, damage.name, round), func(t *testing.T) {
+					t.Parallel()
+					random := rand.New(rand.NewPCG(seed+uint64(round), uint64(f*len(damages)+d))) //nolint:gosec // accidents, not secrets
+					s := newTestSweep(t, backend.PlatformGo, 20)
+					path := s.untilThere(file.pattern, random, took)
+					what := fmt.Sprintf("%s %s", path, damage.name)
+					if err := damageFile(path, damage.do, random); err != nil {
+						t.Fatal(err)
+					}
+					s.repair(what)
+					s.mustEqual(want, what)
+					s.discard()
+				})
+			}
+		}
+	}
+}
+
+// untilThere runs the sweep and kills all of it at a random moment, again and again until a file of the pattern is left.
+func (s *testSweep) untilThere(pattern string, random *rand.Rand, took time.Duration) string {
+	s.t.Helper()
+	for range 20 {
+		s.started = s.started || s.registered()
+		_, done := s.stint(random, took, s.start(s.command()), func(cmd *running) {
+			time.Sleep(took / 4)
+			_ = cmd.Process.Kill() // it may have ended a moment ago
+			cmd.wait()
+			s.killWorkers()
+		})
+		found, err := filepath.Glob(filepath.Join(s.rootDir(), pattern))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		found = slices.DeleteFunc(found, func(path string) bool {
+			info, err := os.Stat(path)
+			return err != nil || info.Size() == 0
+		})
+		if len(found) > 0 {
+			return found[random.IntN(len(found))]
+		}
+		if done {
+			break
+		}
+	}
+	s.t.Skipf("SKIPPED, the sweep left no %s", pattern)
+	return ""
+}
+
+func damageFile(path string, do func([]byte, *rand.Rand) []byte, random *rand.Rand) error {
+	if do == nil {
+		return os.Remove(path)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, do(content, random), 0o600)
+}
+
+// repair has the sweep go on to its end. Where it refuses, it must say so; the database is then taken away and made again from the
+// attempts' folders.
+func (s *testSweep) repair(what string) {
+	s.t.Helper()
+	cmd := s.start(s.command())
+	if cmd.endedWith(exitOK) {
+		return
+	}
+	if err := cmd.cleanly(); err != nil {
+		s.t.Errorf("%s: %v", what, err)
+	}
+	s.t.Logf("%s: refused: %s", what, cmd.said.String())
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		_ = os.Remove(filepath.Join(s.rootDir(), "sweep.db"+suffix))
+	}
+	s.started = false
+	if out, err := s.tryFinish(); err != nil {
+		s.t.Fatalf("%s: with its database lost the sweep does not go on: %v\n%s", what, err, out)
+	}
+}
+
+// mustHoldEveryEvent fails where the database lacks an event that a worker wrote.
+func (s *testSweep) mustHoldEveryEvent() {
+	s.t.Helper()
+	l := readLedger(s.t, s.rootDir())
+	logs, err := filepath.Glob(filepath.Join(s.rootDir(), "trials", "*", "*", trial.EventsFile))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, path := range logs {
+		attempt := attemptOf(filepath.Dir(path))
+		events, _, err := trial.ReadEvents(path, 0)
+		if err != nil {
+			s.t.Errorf("%s: %v", path, err)
+		}
+		written := map[string]bool{}
+		for _, e := range events {
+			written[eventKey(attempt, e.Seq, e.Kind, e.Step)] = true
+		}
+		if lost := l.lacks(written); len(lost) > 0 {
+			s.t.Errorf("the database lacks %d events of %s: %v", len(lost), attempt, lost)
+		}
+	}
+}

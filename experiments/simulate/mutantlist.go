@@ -1,0 +1,59 @@
+package main
+
+// mutants are the ways in which we break our own code.
+func mutants() []mutant {
+	const (
+		live    = "sweep/scheduler_live.go"
+		loop    = "sweep/scheduler.go"
+		restart = "sweep/scheduler_recover.go"
+	)
+	return []mutant{
+		{
+			"a worker's events are read before it is probed", live,
+			"	process, err := r.Exec.Probe(ctx, a.ID)\n	if err != nil {\n		return false, fmt.Errorf(\"probe attempt %s: %w\", a.ID, err)\n	}\n" +
+				"	events, readErr := r.Exec.Events(ctx, a.ID, a.seq)\n",
+			"	events, readErr := r.Exec.Events(ctx, a.ID, a.seq)\n	process, err := r.Exec.Probe(ctx, a.ID)\n" +
+				"	if err != nil {\n		return false, fmt.Errorf(\"probe attempt %s: %w\", a.ID, err)\n	}\n",
+		},
+		{
+			"a worker that is dead is given a last word while its events cannot be read", live,
+			"	if patient {\n		a.notBefore", "	if false {\n		a.notBefore",
+		},
+		{"a last word is written under a number that is taken", live, "Seq: a.seq + 1", "Seq: a.seq"},
+		{"a worker that has had its last word is given another", live, "	if a.Outcome != nil {\n		return true, nil\n	}\n", ""},
+		{
+			"the end of a worker leads to no decision", live,
+			"		a.Outcome, a.endedAt = e.Outcome, now\n		return true\n", "		a.Outcome, a.endedAt = e.Outcome, now\n",
+		},
+		{
+			"attempts without an outcome are not watched after a restart", restart,
+			"	r.adoptOpen(Snapshot{}) // also what was known before Run\n", "",
+		},
+		{
+			"folders that the database does not know are not taken in", restart,
+			"	for _, id := range trials {\n		begun[id] = true\n	}\n", "",
+		},
+		{"after a restart nothing is decided", restart, "	r.stale = true\n", ""},
+		{"a sweep is done while workers live", loop, "	if len(r.live) > 0 || ", "	if "},
+		{"workers start after a person has asked to stop", loop, "	if r.interrupted {\n		return nil\n	}\n", ""},
+		{"no heartbeat extends the session", loop, "	if !now && at.Uptime-r.beat < heartbeatEvery {", "	if !now {"},
+		{"verdicts are not recorded", loop, "v.State == plateau.StateRunning || sameVerdict", "v.State != plateau.StateRunning || sameVerdict"},
+		{"one more job than there is runs", "sweep/decide_plan.go", "p.busy() >= p.jobs {\n			p.blocked", "p.busy() > p.jobs {\n			p.blocked"},
+		{"attempts are numbered from 1 again", "sweep/decide_plan.go", "	return t.Attempts[len(t.Attempts)-1].Number + 1", "	return 1"},
+		{
+			"a coordinator writes that has lost its lease", "store/db.go",
+			"		if err := d.checkLease(ctx, tx); err != nil {\n			return err\n		}\n", "",
+		},
+		{"a commit that failed is taken for done", "store/db.go", "	return d.explain(tx.Commit())", "	_ = tx.Commit()\n	return nil"},
+		{"commits are not synced", "store/connect.go", `"_synchronous": {"FULL"}`, `"_synchronous": {"OFF"}`},
+		{"a transaction can be half written", "store/connect.go", `"_journal_mode": {"WAL"}`, `"_journal_mode": {"OFF"}`},
+		{
+			"the last of several events is not stored", "store/events.go",
+			"		for _, e := range events {", "		for _, e := range events[:max(1, len(events)-1)] {",
+		},
+		{
+			"attempts without an outcome are not read again", "store/refresh.go",
+			"		seen.Open = append(seen.Open, id)\n", "",
+		},
+	}
+}
