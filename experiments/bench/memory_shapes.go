@@ -13,7 +13,7 @@ type memoryShape struct {
 	Length int      // tokens of a row
 	Batch  int      // rows of a forward pass
 	LoRA   string   // lines of the grid's lora: beyond rank and alpha
-	Rank   string   // a number, or full
+	Rank   string   // a number
 	Train  []string // lines of the grid's train: beyond steps and batch_size
 	Steps  int
 }
@@ -44,29 +44,95 @@ func llamaConfig(layers, width, heads, keys, inner, vocab int, tied bool) string
 func memoryShapes() []memoryShape {
 	gpt2 := gpt2Config(12, 768, 12, 50257)
 	return []memoryShape{
-		{Name: "gopher 4x32", Fit: true, Model: "builtin:gopher", Batch: 4, Length: 32, LoRA: onAttention, Rank: "1", Steps: 6},
-		{Name: "gopher 32x64 all r64", Fit: true, Model: "builtin:gopher", Batch: 32, Length: 64, LoRA: onAll, Rank: "64", Steps: 6},
-		{Name: "gopher 16x128 checkpointing", Fit: true, Model: "builtin:gopher", Batch: 16, Length: 128, LoRA: onAll, Rank: "8", Train: []string{checkpoints}, Steps: 6},
-		{Name: "gpt2-small 2x256", Fit: true, Model: gpt2, Batch: 2, Length: 256, LoRA: onAttention, Rank: "8", Steps: 2},
-		{Name: "gpt2 6x384 8x128 bfloat16", Fit: true, Model: gpt2Config(6, 384, 6, 16000), Batch: 8, Length: 128, LoRA: onAll, Rank: "16", Train: []string{inBFloat16}, Steps: 2},
-		{Name: "gpt2 6x384 16x128", Fit: true, Model: gpt2Config(6, 384, 6, 16000), Batch: 16, Length: 128, LoRA: onAttention, Rank: "32", Steps: 2},
-		{Name: "llama 8x512 4x256", Fit: true, Model: llamaConfig(8, 512, 8, 4, 1408, 32000, true), Batch: 4, Length: 256, LoRA: onQueries, Rank: "16", Steps: 2},
-		{Name: "llama 8x512 8x256 checkpointing", Fit: true, Model: llamaConfig(8, 512, 8, 4, 1408, 32000, true), Batch: 8, Length: 256, LoRA: onAll, Rank: "8", Train: []string{checkpoints}, Steps: 2},
-		{Name: "SmolLM2 2x128", Fit: true, Model: smolLM2File, Batch: 2, Length: 128, LoRA: onQueries, Rank: "4", Steps: 2},
-		{Name: "llama 12x768 untied bfloat16", Fit: true, Model: llamaConfig(12, 768, 12, 4, 2048, 32000, false), Batch: 2, Length: 256, LoRA: onAll, Rank: "8", Train: []string{inBFloat16}, Steps: 2},
+		{
+			Name: "gopher 4x32", Fit: true, Model: "builtin:gopher",
+			Batch: 4, Length: 32, LoRA: onAttention, Rank: "1", Steps: 6,
+		},
+		{
+			Name: "gopher 32x64 all r64", Fit: true, Model: "builtin:gopher",
+			Batch: 32, Length: 64, LoRA: onAll, Rank: "64", Steps: 6,
+		},
+		{
+			Name: "gopher 16x128 checkpointing", Fit: true, Model: "builtin:gopher",
+			Batch: 16, Length: 128, LoRA: onAll, Rank: "8", Train: []string{checkpoints}, Steps: 6,
+		},
+		{
+			Name: "gpt2-small 2x256", Fit: true, Model: gpt2,
+			Batch: 2, Length: 256, LoRA: onAttention, Rank: "8", Steps: 2,
+		},
+		{
+			Name: "gpt2 6x384 8x128 bfloat16", Fit: true, Model: gpt2Config(6, 384, 6, 16000),
+			Batch: 8, Length: 128, LoRA: onAll, Rank: "16", Train: []string{inBFloat16}, Steps: 2,
+		},
+		{
+			Name: "gpt2 6x384 16x128", Fit: true, Model: gpt2Config(6, 384, 6, 16000),
+			Batch: 16, Length: 128, LoRA: onAttention, Rank: "32", Steps: 2,
+		},
+		{
+			Name: "llama 8x512 4x256", Fit: true, Model: llamaConfig(8, 512, 8, 4, 1408, 32000, true),
+			Batch: 4, Length: 256, LoRA: onQueries, Rank: "16", Steps: 2,
+		},
+		{
+			Name: "llama 8x512 8x256 checkpointing", Fit: true, Model: llamaConfig(8, 512, 8, 4, 1408, 32000, true),
+			Batch: 8, Length: 256, LoRA: onAll, Rank: "8", Train: []string{checkpoints}, Steps: 2,
+		},
+		{
+			Name: "SmolLM2 2x128", Fit: true, Model: smolLM2File,
+			Batch: 2, Length: 128, LoRA: onQueries, Rank: "4", Steps: 2,
+		},
+		{
+			Name: "llama 12x768 untied bfloat16", Fit: true, Model: llamaConfig(12, 768, 12, 4, 2048, 32000, false),
+			Batch: 2, Length: 256, LoRA: onAll, Rank: "8", Train: []string{inBFloat16}, Steps: 2,
+		},
 
-		{Name: "gopher 8x64", Model: "builtin:gopher", Batch: 8, Length: 64, LoRA: onAttention, Rank: "4", Steps: 6},
-		{Name: "gopher 16x128 all", Model: "builtin:gopher", Batch: 16, Length: 128, LoRA: onAll, Rank: "32", Steps: 6},
-		{Name: "gopher 4x128 accumulation", Model: "builtin:gopher", Batch: 4, Length: 128, LoRA: onAll, Rank: "16", Train: []string{"gradient_accumulation_steps: 8"}, Steps: 6},
-		{Name: "gopher 8x64 bfloat16 full", Model: "builtin:gopher", Batch: 8, Length: 64, LoRA: onAll, Rank: "full", Train: []string{inBFloat16}, Steps: 6},
-		{Name: "gpt2-small 4x128", Model: gpt2, Batch: 4, Length: 128, LoRA: onAttention, Rank: "8", Steps: 2},
-		{Name: "gpt2-small 2x128 all bfloat16", Model: gpt2, Batch: 2, Length: 128, LoRA: onAll, Rank: "16", Train: []string{inBFloat16}, Steps: 2},
-		{Name: "gpt2-small 4x128 checkpointing", Model: gpt2, Batch: 4, Length: 128, LoRA: onAll, Rank: "64", Train: []string{checkpoints}, Steps: 2},
-		{Name: "llama 6x384 16x64", Model: llamaConfig(6, 384, 6, 2, 1024, 8000, true), Batch: 16, Length: 64, LoRA: onAll, Rank: "32", Steps: 2},
-		{Name: "llama 8x1024 1x256", Model: llamaConfig(8, 1024, 16, 8, 2816, 32000, false), Batch: 1, Length: 256, LoRA: onQueries, Rank: "8", Steps: 2},
-		{Name: "SmolLM2 4x128", Model: smolLM2File, Batch: 4, Length: 128, LoRA: onQueries, Rank: "8", Steps: 2},
-		{Name: "SmolLM2 2x256 all checkpointing", Model: smolLM2File, Batch: 2, Length: 256, LoRA: onAll, Rank: "16", Train: []string{checkpoints}, Steps: 2},
-		{Name: "SmolLM2 1x256 all bfloat16 dropout", Model: smolLM2File, Batch: 1, Length: 256, LoRA: onAll + "\n  dropout: 0.1", Rank: "128", Train: []string{inBFloat16, "gradient_accumulation_steps: 2"}, Steps: 2},
+		{
+			Name: "gopher 8x64", Model: "builtin:gopher",
+			Batch: 8, Length: 64, LoRA: onAttention, Rank: "4", Steps: 6,
+		},
+		{
+			Name: "gopher 16x128 all", Model: "builtin:gopher",
+			Batch: 16, Length: 128, LoRA: onAll, Rank: "32", Steps: 6,
+		},
+		{
+			Name: "gopher 4x128 accumulation", Model: "builtin:gopher",
+			Batch: 4, Length: 128, LoRA: onAll, Rank: "16", Train: []string{"gradient_accumulation_steps: 8"}, Steps: 6,
+		},
+		{
+			Name: "gopher 8x64 bfloat16 DoRA", Model: "builtin:gopher",
+			Batch: 8, Length: 64, LoRA: onAll + "\n  use_dora: true", Rank: "64", Train: []string{inBFloat16}, Steps: 6,
+		},
+		{
+			Name: "gpt2-small 4x128", Model: gpt2,
+			Batch: 4, Length: 128, LoRA: onAttention, Rank: "8", Steps: 2,
+		},
+		{
+			Name: "gpt2-small 2x128 all bfloat16", Model: gpt2,
+			Batch: 2, Length: 128, LoRA: onAll, Rank: "16", Train: []string{inBFloat16}, Steps: 2,
+		},
+		{
+			Name: "gpt2-small 4x128 checkpointing", Model: gpt2,
+			Batch: 4, Length: 128, LoRA: onAll, Rank: "64", Train: []string{checkpoints}, Steps: 2,
+		},
+		{
+			Name: "llama 6x384 16x64", Model: llamaConfig(6, 384, 6, 2, 1024, 8000, true),
+			Batch: 16, Length: 64, LoRA: onAll, Rank: "32", Steps: 2,
+		},
+		{
+			Name: "llama 8x1024 1x256", Model: llamaConfig(8, 1024, 16, 8, 2816, 32000, false),
+			Batch: 1, Length: 256, LoRA: onQueries, Rank: "8", Steps: 2,
+		},
+		{
+			Name: "SmolLM2 4x128", Model: smolLM2File,
+			Batch: 4, Length: 128, LoRA: onQueries, Rank: "8", Steps: 2,
+		},
+		{
+			Name: "SmolLM2 2x256 all checkpointing", Model: smolLM2File,
+			Batch: 2, Length: 256, LoRA: onAll, Rank: "16", Train: []string{checkpoints}, Steps: 2,
+		},
+		{
+			Name: "SmolLM2 1x256 all bfloat16 dropout", Model: smolLM2File,
+			Batch: 1, Length: 256, LoRA: onAll + "\n  dropout: 0.1", Rank: "128", Train: []string{inBFloat16, "gradient_accumulation_steps: 2"}, Steps: 2,
+		},
 	}
 }
 

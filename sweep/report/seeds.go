@@ -63,8 +63,8 @@ func (l Ladder) fewerSeeds(rule Rule) string {
 		return ""
 	}
 	if rule.SeedsPerRank != plateau.NeededSeeds {
-		return fmt.Sprintf("%s of the grid's %d, %s: the others ended without a loss, so that a mean beside this mark is over fewer than the others. "+
-			"A gain is over the seeds that both ranks have", partialMark, rule.seeds, have)
+		return fmt.Sprintf("%s of the grid's %d, %s: the others ended without a loss, so that a mean beside this mark is over fewer "+
+			"than the others. A gain is over the seeds that both ranks have", partialMark, rule.seeds, have)
 	}
 	text := fmt.Sprintf("%s of the grid's %d, %s: where to climb on needed no more", partialMark, rule.seeds, have)
 	if b := l.Verdict.incumbent(); b > 0 {
