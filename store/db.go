@@ -37,6 +37,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := refuseNetwork(dir); err != nil {
 		return nil, err
 	}
+	if err := refuseForeign(ctx, path); err != nil {
+		return nil, err
+	}
 	d := &DB{path: path, w: openWriter(path)}
 	if err := d.migrate(ctx); err != nil {
 		return nil, errors.Join(d.explain(err), d.w.Close())

@@ -36,6 +36,11 @@ func (d *DB) migrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.release()) }()
+	return d.migrateHeld(ctx)
+}
+
+// migrateHeld is migrate under the lock.
+func (d *DB) migrateHeld(ctx context.Context) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err

@@ -70,6 +70,9 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if endErr := db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()); err == nil {
 		err = endErr
 	}
+	if keepErr := a.keeper(db, info.ID).KeepLast(context.WithoutCancel(ctx), a.root, time.Now()); keepErr != nil {
+		a.say("warning: without its database this sweep could not be put together again: %v", keepErr)
+	}
 	hide()
 	switch {
 	case errors.Is(err, sweep.ErrInterrupted), soft.Err() != nil && errors.Is(err, context.Canceled):
@@ -130,7 +133,7 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 	defer endTracking()
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
-		Store: db, Exec: executor, Capacity: capacity, Root: a.root, Kill: kill, Clock: a.clock,
+		Store: keepingStore{db, a.root}, Exec: keepingExecutor{executor, a.keeper(db, s.Sweep.ID)}, Capacity: capacity, Root: a.root, Kill: kill, Clock: a.clock,
 		Log: progress.logger(), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, s, session)

@@ -49,14 +49,34 @@ type diagnosis struct {
 }
 
 func newDoctorCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var repair bool
+	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say what this machine offers: plug-ins, devices, cores, memory, disk, and one fix per finding",
-		Long: `doctor looks at everything that sweep run needs and says what it found, with one fix per finding that is not good.
-It leaves nothing behind and downloads nothing. It ends with exit code 1 if sweep run would fail.`,
+		Short: "Say what this machine offers and whether the root is sound, with one fix per finding",
+		Long: `doctor looks at everything that sweep run needs and says what it found, with one fix per finding that is not good:
+plug-ins, devices, cores, memory, disk, and in the root the database, the trials' folders, what is cached, and whether
+they say the same. It leaves nothing behind and downloads nothing. It ends with exit code 1 if sweep run would fail or
+something in the root is damaged.
+
+--repair makes a root whole. A database that is lost or damaged, or says something else than the trials' folders, is made
+anew of them, and the old one moved aside, never deleted; what it lacks is added. What is left of writes that a crash
+tore, and damaged entries of the cache, are removed. It says what is lost. It refuses while a coordinator or a worker is
+at work, and can be run again at any time. See sweep help reproduce for what the folders hold.`,
+		Example: `  sweep doctor
+  sweep doctor --root runs
+  sweep doctor --root runs --repair`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if repair {
+				if err := a.repair(cmd.Context()); err != nil {
+					return err
+				}
+			}
+			return a.doctor(cmd.Context())
+		},
 	}
+	cmd.Flags().BoolVar(&repair, "repair", false, "make the root whole out of its trials' folders first")
+	return cmd
 }
 
 func (a *app) doctor(ctx context.Context) error {
@@ -104,6 +124,9 @@ func (a *app) examine(ctx context.Context) diagnosis {
 	d.addMemory()
 	d.addRoot()
 	d.addReaders()
+	if _, err := os.Stat(filepath.Join(a.root, "trials")); err == nil || a.hasDatabase() {
+		d.addSweeps(ctx)
+	}
 	return d
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -86,4 +87,20 @@ func ReadAssignment(dir string) (Assignment, error) {
 		return Assignment{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return a, nil
+}
+
+// WriteAssignment writes the spec.json of an attempt's folder, so that a worker sees all of it or nothing.
+func WriteAssignment(dir string, a Assignment) error {
+	text, err := json.MarshalIndent(a, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeSealed(filepath.Join(dir, SpecFile), text)
+}
+
+func writeSealed(path string, object []byte) error {
+	return WriteAtomic(path, func(w io.Writer) error {
+		_, err := w.Write(append(Seal(object), '\n'))
+		return err
+	})
 }

@@ -2,10 +2,8 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -72,7 +70,7 @@ func (e *Executor) Start(_ context.Context, a trial.Assignment) error {
 		return fmt.Errorf("attempt %s has run before: %w", a.Attempt, errors.Join(err, fs.ErrExist))
 	}
 	slot := e.takeSlot(&a)
-	if err := writeSpec(dir, a); err != nil {
+	if err := trial.WriteAssignment(dir, a); err != nil {
 		return err
 	}
 	e.makeRoom(a, slot)
@@ -134,6 +132,11 @@ func (e *Executor) Events(_ context.Context, id trial.AttemptID, after int64) ([
 		from.seq = events[len(events)-1].Seq
 	}
 	e.setPosition(id, position{offset: offset, seq: from.seq})
+	if last, outcomeErr := trial.ReadOutcome(id.Dir(e.Root)); outcomeErr != nil {
+		err = errors.Join(err, outcomeErr)
+	} else if last != nil && last.Seq == from.seq+1 { // what an earlier coordinator said, where the database has lost it
+		events = append(events, *last)
+	}
 	first := slices.IndexFunc(events, func(ev trial.Event) bool { return ev.Seq > after })
 	if first < 0 {
 		return nil, err
@@ -238,16 +241,4 @@ func (e *Executor) Attempts(_ context.Context, tr trial.ID) ([]trial.AttemptID, 
 		ids[i] = trial.AttemptID(fmt.Sprintf("%s/%d", tr, n))
 	}
 	return ids, nil
-}
-
-// writeSpec writes spec.json so that a worker sees all of it or nothing.
-func writeSpec(dir string, a trial.Assignment) error {
-	body, err := json.MarshalIndent(a, "", "  ")
-	if err != nil {
-		return err
-	}
-	return trial.WriteAtomic(filepath.Join(dir, trial.SpecFile), func(w io.Writer) error {
-		_, err := w.Write(append(trial.Seal(body), '\n'))
-		return err
-	})
 }

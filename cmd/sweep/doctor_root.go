@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// mostFindings is how many findings of one kind are told one by one.
+const mostFindings = 10
+
+// addSweeps looks at what was run in the root: the database, and whether the trials' folders say the same.
+func (d *diagnosis) addSweeps(ctx context.Context) {
+	repair := "sweep doctor --root " + d.Root + " --repair"
+	if err := store.NobodyWorks(d.Root); errors.Is(err, sweep.ErrLocked) {
+		d.add(finding{Check: "sweeps", State: findingOK, Detail: err.Error() + "; then its files can be compared"})
+		return
+	}
+	scratch, err := os.MkdirTemp("", "sweep-doctor-*")
+	if err != nil {
+		d.add(finding{"sweeps", findingWarn, err.Error(), "make room for temporary files, or name another folder in TMPDIR"})
+		return
+	}
+	defer os.RemoveAll(scratch) //nolint:errcheck // temporary
+	r, err := store.Examine(ctx, d.Root, scratch)
+	if err != nil {
+		d.add(finding{"database", findingFail, err.Error(), repair})
+		return
+	}
+	before := len(d.Findings)
+	d.addHealth(r, repair)
+	d.addDifferences(r, repair)
+	for i, l := range r.Losses {
+		if d.enough("folders", i, len(r.Losses), repair) {
+			break
+		}
+		d.add(finding{"folders", findingFail, fmt.Sprintf("%s: %v", d.below(l.Path), l.Err), repair})
+	}
+	if len(d.Findings) == before && r.Found == store.HealthSound {
+		d.add(finding{Check: "sweeps", State: findingOK, Detail: "the database is sound, and the trials' folders say the same"})
+	}
+}
+
+// enough sums up what is more than mostFindings of one kind.
+func (d *diagnosis) enough(check string, i, n int, fix string) bool {
+	if i < mostFindings {
+		return false
+	}
+	d.add(finding{check, findingFail, fmt.Sprintf("and %d more", n-i), fix})
+	return true
+}
+
+// below is a path as seen from the root.
+func (d *diagnosis) below(path string) string {
+	if short, err := filepath.Rel(d.Root, path); err == nil && !strings.HasPrefix(short, "..") {
+		return short
+	}
+	return path
+}
+
+func (d *diagnosis) addHealth(r store.Repaired, repair string) {
+	switch {
+	case r.Found == store.HealthMissing && !store.HasTrials(d.Root), r.Found == store.HealthSound:
+	case r.Found == store.HealthOld:
+		d.add(finding{"database", findingWarn, r.Why, "sweep resume brings it up to date, after a backup"})
+	case r.Found == store.HealthNewer:
+		d.add(finding{"database", findingFail, r.Why, "use a newer sweep"})
+	default:
+		d.add(finding{"database", findingFail, "sweep.db: " + r.Why, repair})
+	}
+}
+
+func (d *diagnosis) addDifferences(r store.Repaired, repair string) {
+	for i, diff := range r.TakenIn {
+		if d.enough("database", i, len(r.TakenIn), repair) {
+			break
+		}
+		switch {
+		case diff.Side == store.SideBoth:
+			d.add(finding{"database", findingFail, fmt.Sprintf("it says something else of %s than its folder (table %s)", diff.About, diff.Table), repair})
+		case diff.Open:
+			d.add(finding{"database", findingWarn, fmt.Sprintf("it does not have all of %s yet", diff.About), "sweep resume takes it in"})
+		default:
+			d.add(finding{"database", findingFail, fmt.Sprintf("it lacks something of %s that its folder has (table %s)", diff.About, diff.Table), repair})
+		}
+	}
+	for i, diff := range r.Gone {
+		if i == mostFindings {
+			d.add(finding{"folders", findingWarn, fmt.Sprintf("and %d more", len(r.Gone)-i), repair})
+			break
+		}
+		d.add(finding{"folders", findingWarn, fmt.Sprintf("they do not have all of %s (table %s): without the database that would be lost",
+			diff.About, diff.Table), repair + " keeps there what it can; sweep backup FILE.db keeps all"})
+	}
+}
+
+// hasDatabase reports whether a database, or what is left of one, lies in the root.
+func (a *app) hasDatabase() bool {
+	files, err := filepath.Glob(filepath.Join(a.root, "sweep.db*"))
+	return err == nil && len(files) > 0
+}
+
+// repair makes the root whole and says what it did. What could not be mended is found by the examination that follows.
+func (a *app) repair(ctx context.Context) error {
+	if _, err := os.Stat(a.root); err != nil {
+		return notFoundf("root %s: %w", a.root, err)
+	}
+	r, err := store.Repair(ctx, a.root)
+	if errors.Is(err, sweep.ErrLocked) {
+		return withCode(exitLocked, err)
+	}
+	if err != nil {
+		return fmt.Errorf("repair %s: %w", a.root, err)
+	}
+	switch {
+	case r.Aside != "":
+		a.say("sweep.db: %s; it lies in %s now, and a new one was made of the trials' folders", orWhy(r.Why), r.Aside)
+	case r.Found == store.HealthMissing && store.HasTrials(a.root):
+		a.say("sweep.db was made anew of the trials' folders")
+	case len(r.TakenIn) > 0:
+		a.say("sweep.db has what it lacked of %s and others now", r.TakenIn[0].About)
+	}
+	for _, diff := range r.Gone {
+		a.say("lost: %s is in %s alone (table %s)", diff.About, r.Aside, diff.Table)
+	}
+	for _, l := range r.Losses {
+		a.say("lost: %s: %v", l.Path, l.Err)
+	}
+	return nil
+}
+
+func orWhy(why string) string {
+	if why == "" {
+		return "it says something else than the trials' folders"
+	}
+	return why
+}

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Loss is something in a root that cannot be taken into the database.
+type Loss struct {
+	Path string
+	Err  error
+}
+
+// attemptFolder is what an attempt's folder says.
+type attemptFolder struct {
+	id         trial.AttemptID
+	dir        string
+	assignment *trial.Assignment // nil where spec.json cannot be read
+	events     []trial.Event
+	intended   time.Time // about: the worker's first word, or when spec.json was written
+}
+
+// folders are the attempts below ROOT/trials, by trial and number, and the newest record of each sweep, the newest first.
+type folders struct {
+	attempts []attemptFolder
+	records  []Record
+	renamed  map[string]string // names that sweeps had before, by today's
+	losses   []Loss
+}
+
+var trialName = regexp.MustCompile(`^[0-9a-f]{16}$`) //nolint:gochecknoglobals // compiled once
+
+// readFolders reads all there is below ROOT/trials. Links are not followed.
+func readFolders(root string) (folders, error) {
+	f := folders{renamed: map[string]string{}}
+	newest := map[int64]Record{}
+	var names []Record
+	trials, err := os.ReadDir(filepath.Join(root, "trials"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	for _, t := range trials {
+		if !t.IsDir() || !trialName.MatchString(t.Name()) {
+			continue
+		}
+		numbers, err := attemptNumbers(trial.ID(t.Name()).Dir(root))
+		if err != nil {
+			return f, err
+		}
+		for _, n := range numbers {
+			id := trial.NewAttemptID(trial.ID(t.Name()), n)
+			records, err := f.read(id, id.Dir(root))
+			if err != nil {
+				return f, err
+			}
+			for _, r := range records {
+				names = append(names, r)
+				if known, ok := newest[r.Created]; !ok || r.At.After(known.At) {
+					newest[r.Created] = r
+				}
+			}
+		}
+	}
+	for _, r := range names {
+		f.renamed[r.Name] = newest[r.Created].Name
+	}
+	f.records = slices.SortedFunc(maps.Values(newest), func(a, b Record) int { return b.At.Compare(a.At) })
+	return f, nil
+}
+
+func attemptNumbers(dir string) ([]int, error) {
+	entries, err := os.ReadDir(dir)
+	var numbers []int
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil && n > 0 && e.IsDir() && strconv.Itoa(n) == e.Name() {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, err
+}
+
+// read takes in an attempt's folder, and returns the records in it.
+func (f *folders) read(id trial.AttemptID, dir string) ([]Record, error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	a := attemptFolder{id: id, dir: dir}
+	assignment, err := trial.ReadAssignment(dir)
+	switch {
+	case err == nil && assignment.Attempt != id:
+		f.lose(filepath.Join(dir, trial.SpecFile), fmt.Errorf("%w: it is of attempt %s", trial.ErrDamaged, assignment.Attempt))
+	case err == nil:
+		a.assignment = &assignment
+	case !errors.Is(err, fs.ErrNotExist):
+		f.lose(filepath.Join(dir, trial.SpecFile), err)
+	}
+	if a.events, err = trial.ReadFolder(dir); err != nil {
+		f.lose(filepath.Join(dir, trial.EventsFile), err)
+	}
+	var records []Record
+	for _, file := range files {
+		path := filepath.Join(dir, file.Name())
+		if info, err := file.Info(); err == nil && file.Name() == trial.SpecFile {
+			a.intended = info.ModTime().UTC()
+		}
+		if !IsRecord(file.Name()) || !file.Type().IsRegular() {
+			continue
+		}
+		r, err := ReadRecord(path)
+		if err != nil {
+			f.lose(path, err)
+			continue
+		}
+		records = append(records, r)
+	}
+	if len(a.events) > 0 {
+		a.intended = a.events[0].At
+	}
+	f.attempts = append(f.attempts, a)
+	return records, nil
+}
+
+func (f *folders) lose(path string, err error) { f.losses = append(f.losses, Loss{path, err}) }

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Rebuild makes a database at path, where none may be, of what the attempts' folders below root say. The losses are what could not be
+// taken in; where an error ends it nothing is left behind.
+func Rebuild(ctx context.Context, root, path string) (losses []Loss, err error) {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("rebuild database %s: %w", path, errors.Join(err, fs.ErrExist))
+	}
+	db, err := Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	losses, err = db.TakeIn(ctx, root)
+	return losses, errors.Join(err, db.Close())
+}
+
+// TakeIn adds what the attempts' folders below root say and the database does not know: sweeps with their record, attempts and events.
+// What it knows already stays as it is.
+func (d *DB) TakeIn(ctx context.Context, root string) ([]Loss, error) {
+	f, err := readFolders(root)
+	if err != nil {
+		return nil, fmt.Errorf("read the trials' folders: %w", err)
+	}
+	for _, r := range f.records {
+		if err := d.takeRecord(ctx, r); err != nil {
+			f.lose("sweep "+r.Name, err)
+		}
+	}
+	for _, a := range f.attempts {
+		if err := d.takeAttempt(ctx, a, f.renamed); err != nil {
+			if ctx.Err() != nil {
+				return f.losses, err
+			}
+			f.lose(a.dir, err)
+		}
+	}
+	return f.losses, nil
+}
+
+// takeRecord restores a sweep that the database does not have. One of the same name was begun anew after a loss: it has the trials.
+func (d *DB) takeRecord(ctx context.Context, r Record) error {
+	return d.write(ctx, func(tx *sql.Tx) error {
+		var there bool
+		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sweeps WHERE created_ns = ? OR name = ?)`, r.Created, r.Name).Scan(&there)
+		if err != nil || there {
+			return err
+		}
+		return restore(ctx, tx, r)
+	})
+}
+
+// errNoSweep is the loss of a trial whose sweep left no record.
+var errNoSweep = errors.New("no sweep in the database has this trial, and no record of one lies beside it, as in folders of earlier versions: " +
+	"run the grid again, and what was trained is taken over")
+
+// takeAttempt adds an attempt and its events, those before the first that the database refuses.
+func (d *DB) takeAttempt(ctx context.Context, a attemptFolder, renamed map[string]string) error {
+	assignment, err := d.assignmentOf(ctx, a)
+	if err != nil {
+		return err
+	}
+	if name, ok := renamed[assignment.Sweep]; ok {
+		assignment.Sweep = name
+	}
+	if err := d.BeginAttempt(ctx, a.id.Trial(), a.id.Number(), assignment, a.intended); err != nil {
+		return err
+	}
+	err = d.AppendEvents(ctx, a.id, a.events)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	for _, e := range a.events {
+		if one := d.AppendEvents(ctx, a.id, []trial.Event{e}); one != nil {
+			return fmt.Errorf("what follows event %d is left out: %w", e.Seq-1, one)
+		}
+	}
+	return nil
+}
+
+// assignmentOf is what an attempt was told. Where its spec.json is lost, the trial is known from its sweep's record.
+func (d *DB) assignmentOf(ctx context.Context, a attemptFolder) (assignment trial.Assignment, err error) {
+	err = d.read(ctx, func(tx *sql.Tx) error {
+		t, err := scanTrial(tx.QueryRowContext(ctx, `SELECT `+trialColumns+` FROM trial_specs t WHERE t.id = ?`, a.id.Trial()))
+		if errors.Is(err, sql.ErrNoRows) {
+			return errNoSweep
+		}
+		if err != nil || a.assignment != nil {
+			return err
+		}
+		assignment = trial.Assignment{Attempt: a.id, Trial: t}
+		places, err := selectPlaces(ctx, tx, t.ID)
+		if err == nil && len(places) > 0 {
+			assignment.Sweep = places[0].Sweep
+		}
+		return err
+	})
+	if a.assignment != nil {
+		assignment = *a.assignment
+	}
+	return assignment, err
+}
+
+// Replace puts a rebuilt database in the place of the one at path, which is moved aside with its write-ahead log. It returns where that
+// lies; "" where there was none. A crash in between leaves one of the two, or none and the folders that it is made of again.
+func Replace(rebuilt, path string) (aside string, err error) {
+	aside, err = moveAside(path)
+	if err != nil {
+		return "", err
+	}
+	for _, suffix := range []string{walSuffix, shmSuffix} { // closed, it has all in the file
+		if err := os.Remove(rebuilt + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return aside, err
+		}
+	}
+	if err := syncFile(rebuilt); err != nil {
+		return aside, err
+	}
+	if err := os.Rename(rebuilt, path); err != nil {
+		return aside, err
+	}
+	return aside, trial.SyncFolder(filepath.Dir(path))
+}
+
+const (
+	walSuffix = "-wal"
+	shmSuffix = "-shm"
+)
+
+// moveAside renames a database's files to the first name that is free. The log goes first: left behind, SQLite would play it into the next
+// database of that name.
+func moveAside(path string) (aside string, err error) {
+	for n := 1; ; n++ {
+		aside = fmt.Sprintf("%s.damaged-%d", path, n)
+		if !exists(aside) && !exists(aside+walSuffix) {
+			break
+		}
+	}
+	moved := false
+	for _, suffix := range []string{walSuffix, shmSuffix, ""} {
+		err := os.Rename(path+suffix, aside+suffix)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		moved = moved || err == nil
+	}
+	if !moved {
+		return "", nil
+	}
+	return aside, trial.SyncFolder(filepath.Dir(path))
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

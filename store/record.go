@@ -1,0 +1,297 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+// Record is all that the database knows of a sweep beside its attempts and their events, as rows: a sweep can be put together again from
+// its record and its attempts' folders. Tables that are added to the schema are part of it by their columns.
+type Record struct {
+	Schema  int64     `json:"schema"`     // of the database it was taken from
+	Name    string    `json:"name"`       // of the sweep
+	Created int64     `json:"created_ns"` // tells sweeps apart: a name may change
+	At      time.Time `json:"at"`         // when it was taken
+	Tables  []rows    `json:"tables"`
+}
+
+// rows are rows of a table.
+type rows struct {
+	Table   string   `json:"table"`
+	Columns []string `json:"columns"`
+	Rows    [][]any  `json:"rows"`
+}
+
+// scope says which rows of a table are a sweep's, as a condition on ?1, its id.
+type scope struct {
+	table string
+	of    string
+}
+
+// The columns that say what a row is about.
+const (
+	columnSweep   = "sweep_id"
+	columnLadder  = "ladder_id"
+	columnTrial   = "trial_id"
+	columnAttempt = "attempt_id"
+)
+
+// scopes lists the tables with rows of a sweep. What attempts said is not among them: their folders have it.
+func scopes(ctx context.Context, tx *sql.Tx) ([]scope, error) {
+	const ladders = `SELECT id FROM ladders WHERE sweep_id = ?1`
+	var places []string
+	for _, table := range placeTables() {
+		places = append(places, `SELECT trial_id FROM `+table+` WHERE ladder_id IN (`+ladders+`)`)
+	}
+	trials := strings.Join(places, ` UNION `)
+	list := []scope{{"sweeps", `id = ?1`}, {"trial_specs", `id IN (` + trials + `)`}}
+	columns, err := tableColumns(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range columns {
+		has := func(column string) bool { return slices.Contains(t.Columns, column) }
+		switch {
+		case has(columnAttempt), t.Table == "attempts":
+		case has(columnSweep):
+			list = append(list, scope{t.Table, `sweep_id = ?1`})
+		case has(columnLadder):
+			list = append(list, scope{t.Table, `ladder_id IN (` + ladders + `)`})
+		case has(columnTrial):
+			list = append(list, scope{t.Table, `trial_id IN (` + trials + `)`})
+		}
+	}
+	return list, nil
+}
+
+// tableColumns lists the tables that hold facts, with their columns.
+func tableColumns(ctx context.Context, tx *sql.Tx) ([]rows, error) {
+	var tables []rows
+	list, err := tx.QueryContext(ctx, `SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND m.name <> 'goose_db_version' ORDER BY m.name, c.cid`)
+	err = each(list, err, func(r *sql.Rows) error {
+		var table, column string
+		if err := r.Scan(&table, &column); err != nil {
+			return err
+		}
+		if n := len(tables); n == 0 || tables[n-1].Table != table {
+			tables = append(tables, rows{Table: table})
+		}
+		last := &tables[len(tables)-1]
+		last.Columns = append(last.Columns, column)
+		return nil
+	})
+	return tables, err
+}
+
+// Record returns what is known of a sweep beside its attempts, and Mark's value of that moment.
+func (d *DB) Record(ctx context.Context, sweepID int64, at time.Time) (Record, error) {
+	var r Record
+	err := d.read(ctx, func(tx *sql.Tx) (err error) {
+		r, err = takeRecord(ctx, tx, sweepID)
+		return err
+	})
+	if err != nil {
+		return Record{}, fmt.Errorf("record of sweep %d: %w", sweepID, err)
+	}
+	r.At = at.UTC()
+	return r, nil
+}
+
+func takeRecord(ctx context.Context, tx *sql.Tx, sweepID int64) (r Record, err error) {
+	if r.Schema, err = schemaVersion(); err != nil {
+		return r, err
+	}
+	err = tx.QueryRowContext(ctx, `SELECT name, created_ns FROM sweeps WHERE id = ?`, sweepID).Scan(&r.Name, &r.Created)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, sweep.ErrNotFound
+	}
+	if err != nil {
+		return r, err
+	}
+	list, err := scopes(ctx, tx)
+	if err != nil {
+		return r, err
+	}
+	for _, s := range list {
+		table, err := selectRows(ctx, tx, s, sweepID)
+		if err != nil {
+			return r, fmt.Errorf("table %s: %w", s.table, err)
+		}
+		if len(table.Rows) > 0 {
+			r.Tables = append(r.Tables, table)
+		}
+	}
+	return r, nil
+}
+
+func selectRows(ctx context.Context, tx *sql.Tx, s scope, sweepID int64) (rows, error) {
+	table := rows{Table: s.table}
+	list, err := tx.QueryContext(ctx, `SELECT * FROM `+s.table+` WHERE `+s.of, sweepID)
+	if err == nil {
+		table.Columns, err = list.Columns()
+	}
+	err = each(list, err, func(r *sql.Rows) error {
+		values := make([]any, len(table.Columns))
+		fields := make([]any, len(values))
+		for i := range values {
+			fields[i] = &values[i]
+		}
+		if err := r.Scan(fields...); err != nil {
+			return err
+		}
+		for i, v := range values {
+			if text, ok := v.([]byte); ok {
+				values[i] = string(text)
+			}
+		}
+		table.Rows = append(table.Rows, values)
+		return nil
+	})
+	return table, err
+}
+
+// Mark changes whenever a sweep's record has a row more or less, but for its sessions and verdicts. It costs less than the record.
+func (d *DB) Mark(ctx context.Context, sweepID int64) (mark string, err error) {
+	err = d.read(ctx, func(tx *sql.Tx) error {
+		list, err := scopes(ctx, tx)
+		if err != nil {
+			return err
+		}
+		counts := []string{`SELECT grid_hash AS n FROM sweeps WHERE id = ?1`}
+		for _, s := range list {
+			if s.table != "sessions" && s.table != "ladder_verdicts" && s.table != "trial_specs" {
+				counts = append(counts, `SELECT '`+s.table+`' || count(*) FROM `+s.table+` WHERE `+s.of)
+			}
+		}
+		return tx.QueryRowContext(ctx, `SELECT group_concat(n, ' ') FROM (`+strings.Join(counts, ` UNION ALL `)+`)`, sweepID).Scan(&mark)
+	})
+	if err != nil {
+		return "", fmt.Errorf("record of sweep %d: %w", sweepID, err)
+	}
+	return mark, nil
+}
+
+// restore writes a record's rows. Its sweep and ladders keep their ids where those are free. Trials that are there already stay as they
+// are.
+func restore(ctx context.Context, tx *sql.Tx, r Record) error {
+	newest, err := schemaVersion()
+	if err != nil {
+		return err
+	}
+	if r.Schema > newest {
+		return fmt.Errorf("it is of schema %d, this program knows up to %d: use a newer sweep", r.Schema, newest)
+	}
+	if _, err := tx.ExecContext(ctx, `PRAGMA defer_foreign_keys = ON`); err != nil {
+		return err
+	}
+	ids := map[string]map[any]any{}
+	for column, table := range referred() {
+		ids[column] = map[any]any{}
+		if err := freeIDs(ctx, tx, table, r.table(table), ids[column]); err != nil {
+			return err
+		}
+	}
+	for _, t := range r.Tables {
+		for _, row := range t.Rows {
+			if err := insertRow(ctx, tx, t, row, ids); err != nil {
+				return fmt.Errorf("table %s: %w", t.Table, err)
+			}
+		}
+	}
+	return nil
+}
+
+// referred names the tables whose rows others name by a number, by the column that does so.
+func referred() map[string]string {
+	return map[string]string{columnSweep: "sweeps", columnLadder: "ladders", "session_id": "sessions"}
+}
+
+func namedBy(table string) string {
+	for column, of := range referred() {
+		if of == table {
+			return column
+		}
+	}
+	return ""
+}
+
+// table returns the record's rows of a table.
+func (r Record) table(name string) rows {
+	i := slices.IndexFunc(r.Tables, func(t rows) bool { return t.Table == name })
+	if i < 0 {
+		return rows{}
+	}
+	return r.Tables[i]
+}
+
+// freeIDs fills in under which id each row of a table is written.
+func freeIDs(ctx context.Context, tx *sql.Tx, table string, t rows, ids map[any]any) error {
+	column := slices.Index(t.Columns, "id")
+	if column < 0 && len(t.Rows) > 0 {
+		return fmt.Errorf("table %s of the record has no ids", table)
+	}
+	var last int64
+	if err := tx.QueryRowContext(ctx, `SELECT ifnull(max(id), 0) FROM `+table).Scan(&last); err != nil {
+		return err
+	}
+	for _, row := range t.Rows {
+		id, ok := row[column].(int64)
+		if !ok {
+			return fmt.Errorf("table %s of the record: %v is no id", table, row[column])
+		}
+		ids[id] = id
+		last = max(last, id)
+	}
+	for id := range ids {
+		var taken bool
+		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+table+` WHERE id = ?)`, id).Scan(&taken); err != nil {
+			return err
+		}
+		if taken {
+			last++
+			ids[id] = last
+		}
+	}
+	return nil
+}
+
+func insertRow(ctx context.Context, tx *sql.Tx, t rows, row []any, ids map[string]map[any]any) error {
+	var columns []string
+	var values []any
+	for i, column := range t.Columns {
+		value := row[i]
+		switch {
+		case column == "id" && t.Table == "trial_specs":
+		case column == "id":
+			named := namedBy(t.Table)
+			if named == "" {
+				continue // a number that nothing names is given anew, in their order
+			}
+			value = ids[named][value]
+		case ids[column] != nil && value != nil:
+			value = ids[column][value]
+		}
+		columns, values = append(columns, column), append(values, value)
+	}
+	// What a row shares with other sweeps is there already.
+	_, err := tx.ExecContext(ctx, `INSERT INTO `+quote(t.Table)+` (`+quote(columns...)+`) VALUES (?`+strings.Repeat(", ?", len(columns)-1)+`)`+
+		map[bool]string{true: ` ON CONFLICT DO NOTHING`}[!slices.Contains([]string{"sweeps", "ladders"}, t.Table)], values...)
+	return err
+}
+
+// quote makes a list of names out of names that a file says.
+func quote(names ...string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = `"` + strings.ReplaceAll(n, `"`, `""`) + `"`
+	}
+	return strings.Join(quoted, ", ")
+}

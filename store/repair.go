@@ -1,0 +1,246 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Repaired says what Repair did.
+type Repaired struct {
+	Found   Health
+	Why     string
+	Aside   string       // where the database lies that was replaced; "" where it stayed
+	TakenIn []Difference // what the database lacked and has now
+	Gone    []Difference // what the replaced database had and the folders do not say
+	Losses  []Loss       // what the folders hold and cannot be read
+}
+
+// databaseFile is the database's name below a root.
+const databaseFile = "sweep.db"
+
+const repairPrefix = databaseFile + ".repair-"
+
+// Repair makes root's database whole out of what its trials' folders say: one that is lost or damaged, or that says something else than
+// they do, is moved aside and made anew; one that lacks something gets it. It fails with sweep.ErrLocked while a coordinator or a worker
+// is at work, and keeps both off until it is done. Done again, it changes nothing. After a crash in between it is done again.
+func Repair(ctx context.Context, root string) (r Repaired, err error) {
+	if err := CheckFolder(root); err != nil {
+		return r, err
+	}
+	release, err := exclusive(ctx, root)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	path := filepath.Join(root, databaseFile)
+	if r.Found, r.Why, err = Inspect(ctx, path); err != nil {
+		return r, err
+	}
+	if r.Found == HealthNewer {
+		return r, fmt.Errorf("database %s: %s: use a newer sweep", path, r.Why)
+	}
+	scratch, err := scratchFolder(root)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	if !r.Found.Lost() {
+		again, err := r.complete(ctx, root, path, filepath.Join(scratch, "folders.db"))
+		if err != nil || !again {
+			return r, err
+		}
+	}
+	if r.Found == HealthMissing && !hasTrials(root) {
+		return r, nil // nothing was run here
+	}
+	rebuilt := filepath.Join(scratch, databaseFile)
+	if r.Losses, err = Rebuild(ctx, root, rebuilt); err != nil {
+		return r, err
+	}
+	r.Aside, err = Replace(rebuilt, path)
+	return r, err
+}
+
+// scratchFolder makes a folder for a database that is being made, and removes those that a crash has left.
+func scratchFolder(root string) (string, error) {
+	old, err := filepath.Glob(filepath.Join(root, repairPrefix+"*"))
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range old {
+		if err := os.RemoveAll(dir); err != nil {
+			return "", err
+		}
+	}
+	return os.MkdirTemp(root, repairPrefix)
+}
+
+func hasTrials(root string) bool {
+	entries, err := os.ReadDir(filepath.Join(root, "trials"))
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return trialName.MatchString(e.Name()) })
+}
+
+// complete brings a database that can be used up to date with the folders, and the folders with it. again reports that it says something
+// else than they do.
+func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (again bool, err error) {
+	d := &DB{path: path, w: openWriter(path)}
+	d.r = openReader(path)
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if err := d.migrateHeld(ctx); err != nil {
+		return false, err
+	}
+	differences, losses, err := d.Compare(ctx, root, scratch)
+	r.Losses = losses
+	if err != nil {
+		return false, err
+	}
+	for _, diff := range differences {
+		switch diff.Side {
+		case SideBoth:
+			again = true
+		case SideFolders:
+			r.TakenIn = append(r.TakenIn, diff)
+		case SideDatabase:
+			r.Gone = append(r.Gone, diff)
+		}
+	}
+	if again {
+		r.TakenIn = nil
+		return true, nil
+	}
+	if len(r.TakenIn) > 0 {
+		if again, err = d.takeMissing(ctx, root, scratch); err != nil || again {
+			return again, err
+		}
+	}
+	err = d.keepRecords(ctx, root, len(r.Gone) > 0)
+	r.Gone = nil // it stays
+	return false, err
+}
+
+// Examine says what Repair would find. It changes nothing; scratch is a folder for what it makes to compare with.
+func Examine(ctx context.Context, root, scratch string) (r Repaired, err error) {
+	path := filepath.Join(root, databaseFile)
+	if r.Found, r.Why, err = Inspect(ctx, path); err != nil {
+		return r, err
+	}
+	if r.Found == HealthMissing && hasTrials(root) {
+		r.Why = "there is none, and trials were run here"
+	}
+	if r.Found != HealthSound {
+		f, err := readFolders(root)
+		r.Losses = f.losses
+		return r, err
+	}
+	d, err := OpenReadOnly(ctx, path)
+	if err != nil {
+		return r, err
+	}
+	differences, losses, err := d.Compare(ctx, root, filepath.Join(scratch, "folders.db"))
+	r.Losses = slices.DeleteFunc(losses, func(l Loss) bool { return errors.Is(l.Err, errNoSweep) }) // the database has them
+	for _, diff := range differences {
+		if diff.Side == SideDatabase {
+			r.Gone = append(r.Gone, diff)
+		} else {
+			r.TakenIn = append(r.TakenIn, diff)
+		}
+	}
+	return r, errors.Join(err, d.Close())
+}
+
+// HasTrials reports whether anything was trained in root.
+func HasTrials(root string) bool { return hasTrials(root) }
+
+// takeMissing adds what the database lacks, and reports whether it still lacks something: a part of an event, which no crash leaves.
+func (d *DB) takeMissing(ctx context.Context, root, scratch string) (still bool, err error) {
+	if _, err := d.TakeIn(ctx, root); err != nil {
+		return false, err
+	}
+	differences, _, err := d.Compare(ctx, root, scratch+".again")
+	return slices.ContainsFunc(differences, func(diff Difference) bool { return diff.Side != SideDatabase }), err
+}
+
+// keepRecords writes the record of every sweep that has none in its trials' folders, or of all.
+func (d *DB) keepRecords(ctx context.Context, root string, all bool) error {
+	f, err := readFolders(root)
+	if err != nil {
+		return err
+	}
+	sweeps, err := d.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range sweeps {
+		if !all && slices.ContainsFunc(f.records, func(r Record) bool { return r.Created == unixNano(s.Created) }) {
+			continue
+		}
+		keeper := Recorder{DB: d, Sweep: s.ID}
+		if err := keeper.KeepLast(ctx, root, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exclusive keeps coordinators off a root, or fails with sweep.ErrLocked where one or a worker is at work.
+func exclusive(ctx context.Context, root string) (release func() error, err error) {
+	d := &DB{path: filepath.Join(root, databaseFile)}
+	migrating, err := waitFileLock(ctx, d.lockPath("migrate")) // which opening to write waits for
+	if err != nil {
+		return nil, err
+	}
+	if err := NobodyWorks(root); err != nil {
+		return nil, errors.Join(err, migrating.release())
+	}
+	return migrating.release, nil
+}
+
+// NobodyWorks fails with sweep.ErrLocked where a coordinator or a worker is at work in root.
+func NobodyWorks(root string) error {
+	locks, err := filepath.Glob(filepath.Join(root, "locks", "sweep-*.lock"))
+	if err != nil {
+		return err
+	}
+	for _, path := range locks {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+		closed := f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return fmt.Errorf("%w: a coordinator is at work in %s: end it first", sweep.ErrLocked, root)
+		}
+		if err := errors.Join(err, closed); err != nil {
+			return err
+		}
+	}
+	trials, err := os.ReadDir(filepath.Join(root, "trials"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, t := range trials {
+		numbers, err := attemptNumbers(trial.ID(t.Name()).Dir(root))
+		if err != nil {
+			continue // no folder
+		}
+		for _, n := range numbers {
+			id := trial.NewAttemptID(trial.ID(t.Name()), n)
+			if alive, err := trial.WorkerAlive(id.Dir(root)); err == nil && alive {
+				return fmt.Errorf("%w: a worker trains attempt %s in %s: `sweep resume` takes it over, or end it first", sweep.ErrLocked, id, root)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package store_test
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// ran is a root in which a sweep of two ladders ran and its coordinator has ended: every outcome of an attempt, one of the coordinator's
+// own, an extra seed, a wish to confirm, a verdict, time spent. It returns the root and the sweep's snapshot.
+func ran(t *testing.T) (string, sweep.Snapshot) {
+	t.Helper()
+	root := t.TempDir()
+	db := openAt(t, filepath.Join(root, "sweep.db"))
+	id := register(t, db, "first")
+	session := started(t, db, id)
+	l := registration().Ladders
+	written(t, db, root, l[0].Rungs[0].Trials[0].Trial, 1, script(4.5))
+	crashed := trial.Event{Seq: 3, At: moment(103), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "signal: killed"}}
+	second := l[0].Rungs[0].Trials[1].Trial
+	written(t, db, root, second, 1, script(4.25)[:2])
+	must(t, db.AppendEvents(t.Context(), attempt(second, 1), []trial.Event{crashed}))
+	must(t, trial.WriteOutcome(attempt(second, 1).Dir(root), crashed))
+	written(t, db, root, second, 2, script(4.25))
+	ladders := snapshot(t, db, id).Ladders
+	extra := makeTrial(16, 1, 7)
+	must(t, db.AddTrials(t.Context(), ladders[0].ID, []sweep.ExtraTrial{{Rank: 1, PlannedTrial: sweep.PlannedTrial{Trial: extra}}}))
+	must(t, db.Confirm(t.Context(), id, 4, moment(200)))
+	written(t, db, root, extra, 1, script(4.375))
+	verdict := plateau.Verdict{State: plateau.StateInconclusive, RecommendedRank: 1}
+	must(t, db.RecordVerdict(t.Context(), ladders[0].ID, verdict, moment(300)))
+	for _, kind := range []sweep.RequestKind{sweep.RequestPause, sweep.RequestCancel} {
+		must(t, db.Ask(t.Context(), id, kind, moment(350)))
+	}
+	must(t, db.Retry(t.Context(), id, []trial.ID{l[0].Rungs[0].Trials[0].Trial.ID}, moment(351)))
+	must(t, db.EndSession(t.Context(), session, instant(400)))
+	keeper := store.Recorder{DB: db, Sweep: id}
+	must(t, keeper.KeepLast(t.Context(), root, moment(400)))
+	s := snapshot(t, db, id)
+	must(t, db.Close())
+	return root, s
+}
+
+func started(t *testing.T, db *store.DB, id int64) int64 {
+	t.Helper()
+	session, err := db.StartSession(t.Context(), id, instant(80), sweep.Coordinator{Host: "here", PID: os.Getpid()})
+	must(t, err)
+	return session
+}
+
+// written launches an attempt, and writes its folder as executor and worker do.
+func written(t *testing.T, db *store.DB, root string, tr trial.Brief, number int, events []trial.Event) {
+	t.Helper()
+	launch(t, db, tr, number, events)
+	dir, err := attempt(tr, number).MakeDir(root)
+	must(t, err)
+	must(t, trial.WriteAssignment(dir, trial.Assignment{Attempt: attempt(tr, number), Sweep: "first", Trial: tr.Trial(), Platform: "xla:cpu"}))
+	var text []byte
+	for _, e := range events {
+		line, err := e.MarshalLine()
+		must(t, err)
+		text = append(text, line...)
+	}
+	must(t, os.WriteFile(filepath.Join(dir, trial.EventsFile), text, 0o600))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sameFacts compares snapshots of a sweep but for when attempts were begun, which the worker's first word tells about.
+func sameFacts(t *testing.T, want, got sweep.Snapshot) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(sweep.AttemptFacts{}, "Intended")); diff != "" {
+		t.Errorf("the sweep after the repair (-before +after):\n%s", diff)
+	}
+}
+
+func reopened(t *testing.T, root string) sweep.Snapshot {
+	t.Helper()
+	db, err := store.OpenReadOnly(t.Context(), filepath.Join(root, "sweep.db"))
+	must(t, err)
+	defer db.Close() //nolint:errcheck // read only
+	info, err := db.Find(t.Context(), "first")
+	must(t, err)
+	return snapshot(t, db, info.ID)
+}
+
+func TestRepair(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		spoil func(t *testing.T, path string)
+		found store.Health
+		aside bool
+	}{
+		"nothing":   {func(*testing.T, string) {}, store.HealthSound, false},
+		"lost":      {func(t *testing.T, path string) { t.Helper(); remove(t, path, path+"-wal", path+"-shm") }, store.HealthMissing, false},
+		"zero":      {func(t *testing.T, path string) { t.Helper(); must(t, os.Truncate(path, 0)) }, store.HealthEmpty, true},
+		"log alone": {orphanLog, store.HealthOrphan, true},
+		"truncated": {func(t *testing.T, path string) { t.Helper(); remove(t, path+"-wal"); must(t, os.Truncate(path, 3*4096)) }, store.HealthDamaged, true},
+		"text": {func(t *testing.T, path string) {
+			t.Helper()
+			must(t, os.WriteFile(path, []byte("shopping list"), 0o600))
+		}, store.HealthForeign, true},
+		"foreign":   {foreignDatabase, store.HealthForeign, true},
+		"bits":      {func(t *testing.T, path string) { t.Helper(); flipBits(t, path) }, store.HealthDamaged, true},
+		"a row":     {statement(`UPDATE outcomes SET val_loss = 4.26 WHERE val_loss = 4.25`), store.HealthSound, true},
+		"a setting": {statement(`UPDATE sweeps SET patience = 3`), store.HealthSound, true},
+		"a view":    {statement(`DROP VIEW screened`), store.HealthSound, true},
+		"its rows":  {statement(`DELETE FROM outcomes`), store.HealthSound, true},
+		"its end":   {statement(`DELETE FROM outcomes; DELETE FROM events WHERE kind = 'ended'`), store.HealthSound, false},
+		"an old one": {
+			func(t *testing.T, path string) {
+				t.Helper()
+				remove(t, path, path+"-wal")
+				copyFile(t, "testdata/v1.db", path)
+			}, store.HealthOld, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			root, want := ran(t)
+			path := filepath.Join(root, "sweep.db")
+			test.spoil(t, path)
+			r, err := store.Repair(t.Context(), root)
+			if err != nil || r.Found != test.found || (r.Aside != "") != test.aside || len(r.Losses) > 0 {
+				t.Fatalf("Repair = %+v, %v, want it to find the database %s and move it aside: %t", r, err, test.found, test.aside)
+			}
+			if _, err := os.Stat(r.Aside); test.aside && err != nil && name != "log alone" {
+				t.Errorf("the old database: %v", err)
+			}
+			sameFacts(t, want, reopened(t, root))
+			again, err := store.Repair(t.Context(), root)
+			if err != nil || again.Found != store.HealthSound || again.Aside != "" || len(again.TakenIn) > 0 {
+				t.Errorf("Repair again = %+v, %v, want nothing to do", again, err)
+			}
+			left, err := filepath.Glob(filepath.Join(root, "sweep.db.repair-*"))
+			if err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func statement(text string) func(t *testing.T, path string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		db, err := sql.Open("sqlite3", path)
+		must(t, err)
+		_, err = db.ExecContext(t.Context(), text)
+		must(t, errors.Join(err, db.Close()))
+	}
+}
+
+func foreignDatabase(t *testing.T, path string) {
+	t.Helper()
+	remove(t, path, path+"-wal", path+"-shm")
+	statement(`CREATE TABLE photographs (name TEXT); INSERT INTO photographs VALUES ('cat')`)(t, path)
+}
+
+func orphanLog(t *testing.T, path string) {
+	t.Helper()
+	remove(t, path)
+	must(t, os.WriteFile(path+"-wal", []byte("some frames"), 0o600))
+}
+
+// flipBits changes the pages of the tables' rows, as a bad disk does.
+func flipBits(t *testing.T, path string) {
+	t.Helper()
+	remove(t, path+"-wal") // which would mend them
+	text, err := os.ReadFile(path)
+	must(t, err)
+	for page := 2; page < len(text)/4096; page += 3 {
+		for i := range 16 {
+			text[page*4096+i] ^= 0xff
+		}
+	}
+	must(t, os.WriteFile(path, text, 0o600))
+}
+
+func remove(t *testing.T, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	must(t, err)
+	must(t, os.WriteFile(to, text, 0o600))
+}
+
+// TestRepairWithDamagedFolders: what is damaged there too is said, and all else is there again.
+func TestRepairWithDamagedFolders(t *testing.T) {
+	t.Parallel()
+	root, want := ran(t)
+	remove(t, filepath.Join(root, "sweep.db"))
+	logs, err := filepath.Glob(filepath.Join(root, "trials", "*", "1", trial.EventsFile))
+	must(t, err)
+	victim := filepath.Dir(logs[0])
+	text, err := os.ReadFile(logs[0])
+	must(t, err)
+	must(t, os.WriteFile(logs[0], []byte(strings.Replace(string(text), `"seq":2`, `"seq":3`, 1)), 0o600))
+	must(t, os.Truncate(filepath.Join(victim, trial.SpecFile), 100))
+	r, err := store.Repair(t.Context(), root)
+	var lost []string
+	for _, l := range r.Losses {
+		if !errors.Is(l.Err, trial.ErrDamaged) {
+			t.Errorf("loss %v, want ErrDamaged", l.Err)
+		}
+		lost = append(lost, filepath.Base(l.Path))
+	}
+	slices.Sort(lost)
+	if diff := cmp.Diff([]string{trial.EventsFile, trial.SpecFile}, lost); err != nil || diff != "" {
+		t.Fatalf("Repair = %+v, %v", r, err)
+	}
+	got := reopened(t, root)
+	n := 0
+	got.Each(func(l *sweep.Ladder, rung int, facts *sweep.TrialFacts) {
+		for _, a := range facts.Attempts {
+			if a.ID.Dir(root) == victim {
+				n++
+				if a.LastSeq < 1 || a.Sweep != "first" {
+					t.Errorf("attempt %+v, want its first event, and its sweep", a)
+				}
+			}
+		}
+	})
+	if n != 1 || len(got.Ladders) != len(want.Ladders) {
+		t.Errorf("the damaged attempt is there %d times among %d ladders", n, len(got.Ladders))
+	}
+}
+
+// TestRepairKeepsOff: while a coordinator or a worker is at work nothing is repaired.
+func TestRepairKeepsOff(t *testing.T) {
+	t.Parallel()
+	root, want := ran(t)
+	db := openAt(t, filepath.Join(root, "sweep.db"))
+	session := started(t, db, want.Sweep.ID)
+	if _, err := store.Repair(t.Context(), root); !errors.Is(err, sweep.ErrLocked) {
+		t.Errorf("beside a coordinator: %v, want ErrLocked", err)
+	}
+	must(t, db.EndSession(t.Context(), session, instant(500)))
+	logs, err := filepath.Glob(filepath.Join(root, "trials", "*", "1"))
+	must(t, err)
+	worker, err := trial.LockEvents(logs[0])
+	must(t, err)
+	if _, err := store.Repair(t.Context(), root); !errors.Is(err, sweep.ErrLocked) {
+		t.Errorf("beside a worker: %v, want ErrLocked", err)
+	}
+	must(t, worker.Close())
+	if _, err := store.Repair(t.Context(), root); err != nil {
+		t.Errorf("once they have ended: %v", err)
+	}
+}
+
+// TestForeignDatabasesAreNotWrittenTo: another program's database stays as it is.
+func TestForeignDatabasesAreNotWrittenTo(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	foreignDatabase(t, path)
+	before, err := os.ReadFile(path)
+	must(t, err)
+	if _, err := store.Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "another program's database") {
+		t.Errorf("Open = %v, want a refusal", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
+		t.Errorf("the foreign database was written to, %v", err)
+	}
+}
