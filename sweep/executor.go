@@ -9,10 +9,16 @@ import (
 // Process is what an executor can tell of an attempt it started, maybe in an earlier coordinator's life.
 type Process struct {
 	Alive bool
+	// Beat changes whenever a living worker has got further: a step, a batch, a stage of its start. It stays 0 where that cannot be told.
+	Beat int64
 	// Exit says how it ended where the executor could see that: "exit status 1", "signal: killed"; empty when unknown.
 	Exit string
 	// OutOfMemory says that the kernel killed it for want of memory.
 	OutOfMemory bool
+	// Reason is what a cluster says of its end; empty where there is none.
+	Reason string
+	// Stderr is the end of what it wrote, once it is not alive.
+	Stderr string
 }
 
 // Executor starts workers and finds them again. Implementations keep no state that a crash could lose: everything is in the

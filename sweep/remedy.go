@@ -198,3 +198,6 @@ func (r Reached) remediesText() string {
 	}
 	return b.String()
 }
+
+// TrialBytes is what one trial may use: limits.memory, and never more than the machine has. 0 means no bound.
+func (c Capacity) TrialBytes(info Info) int64 { return c.limit(info) }

@@ -31,7 +31,10 @@ type Scheduler struct {
 	Capacity Capacity
 	Root     string // attempts' folders lie below it
 	Clock    Clock  // by which the session was started
-	Log      *slog.Logger
+	// HungAfter is how long a worker may show no sign of life before it is ended and its trial is tried again, and longer for one that starts
+	// or that is slow; 0 means for ever. See scheduler_hung.go.
+	HungAfter time.Duration
+	Log       *slog.Logger
 	// Progress is called from Run whenever something happened that a person may want to see; nil means nobody looks. It must
 	// not block.
 	Progress func(Progress)
@@ -65,43 +68,31 @@ func (s *Scheduler) Run(ctx context.Context, known Snapshot, session int64) (Sna
 		return Snapshot{}, fmt.Errorf("jobs %d: want at least 1", s.Capacity.Jobs)
 	}
 	work := context.WithoutCancel(ctx) // an interruption must not tear a write
-	r := &run{Scheduler: s, id: known.Sweep.ID, session: session, snapshot: known, beat: s.Clock.Now().Uptime}
+	r := &run{Scheduler: s, id: known.Sweep.ID, session: session, snapshot: known, beat: s.Clock.Now().Uptime, cancelled: ctx.Done(), kill: s.Kill}
 	if err := r.recover(work); err != nil {
 		return r.snapshot, fmt.Errorf("recover sweep %d: %w", r.id, err)
 	}
-	return r.snapshot, r.loop(ctx, work)
+	return r.snapshot, r.loop(work)
 }
 
-// loop ticks until the sweep is done, or ended by a person or an error. What a person asks is heeded in a fixed order between two ticks,
-// so that a run on a clock that is not the system's can be repeated.
-func (r *run) loop(ctx, work context.Context) error {
-	cancelled, kill := ctx.Done(), r.Kill
+// loop ticks until the sweep is done, or ended by a person or an error.
+func (r *run) loop(ctx context.Context) error {
 	ticked := -tickEvery
 	for {
-		select {
-		case <-kill:
-			cancelled, kill = nil, nil
-			r.interrupted, r.killed, ticked = true, true, -tickEvery
-			r.stop(work, r.ids(), true)
-		default:
+		asked, err := r.signalled(ctx)
+		if err != nil {
+			return err
 		}
-		select {
-		case <-cancelled:
-			cancelled = nil
-			r.interrupted, ticked = true, -tickEvery
-			r.stop(work, r.ids(), false)
-		default:
-		}
-		if r.now()-ticked >= tickEvery || r.someGone(work) {
+		if asked || r.now()-ticked >= tickEvery || r.someGone(ctx) {
 			ticked = r.now()
-			if done, err := r.tick(work); done || err != nil {
+			if done, err := r.tick(ctx); done || err != nil {
 				return err
 			}
 		}
 		select {
 		case <-r.Clock.After(probeEvery):
-		case <-cancelled:
-		case <-kill:
+		case <-r.cancelled:
+		case <-r.kill:
 		}
 	}
 }
@@ -119,14 +110,18 @@ type run struct {
 	snapshot    Snapshot
 	decider     Decider
 	decision    Decision
-	live        []*LiveAttempt    // in the order they were started or adopted
-	gone        []LiveAttempt     // since the last Progress
-	beat        time.Duration     // uptime of the last heartbeat
-	listened    time.Duration     // uptime when requests were last looked for
-	seen        time.Duration     // of the last heartbeat that the snapshot knows of
-	recorded    []plateau.Verdict // one per ladder, the zero Verdict where none was
-	stale       bool              // facts changed that a decision may rest on
-	changed     bool              // something happened that Progress shows
+	live        []*LiveAttempt             // in the order they were started or adopted
+	gone        []LiveAttempt              // since the last Progress
+	ended       []ended                    // since the last decision
+	rests       map[trial.ID]time.Duration // trials that are not tried again before this uptime
+	beat        time.Duration              // uptime of the last heartbeat
+	listened    time.Duration              // uptime when requests were last looked for
+	seen        time.Duration              // of the last heartbeat that the snapshot knows of
+	recorded    []plateau.Verdict          // one per ladder, the zero Verdict where none was
+	stale       bool                       // facts changed that a decision may rest on
+	changed     bool                       // something happened that Progress shows
+	cancelled   <-chan struct{}            // closed when a person asks to stop; nil once that was heeded
+	kill        <-chan struct{}            // Scheduler.Kill; nil once that was heeded
 	interrupted bool
 	killed      bool
 }
@@ -147,6 +142,7 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 	if err := r.collect(ctx); err != nil {
 		return false, err
 	}
+	r.wake()
 	if err := r.listen(ctx); err != nil {
 		return false, err
 	}
@@ -210,14 +206,14 @@ func (r *run) decide(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.record(ctx); err != nil {
+	if err := r.record(ctx); err != nil || r.interrupted {
 		return err
 	}
-	r.stop(ctx, r.decision.Stop, false)
-	if r.interrupted {
-		return nil
-	}
+	r.stopDecided(ctx)
 	for _, l := range r.decision.Start {
+		if _, err := r.signalled(ctx); err != nil || r.interrupted {
+			return err
+		}
 		if err := r.launch(ctx, l); err != nil {
 			return err
 		}
@@ -231,7 +227,8 @@ func (r *run) look(ctx context.Context) error {
 		return err
 	}
 	r.seen, r.stale, r.changed = r.beat, false, true
-	r.decision = r.decider.Decide(r.snapshot, r.ids(), r.Capacity)
+	r.rest()
+	r.decision = r.decider.Decide(r.snapshot, r.ids(), r.capacity())
 	return r.heed(ctx)
 }
 
@@ -274,6 +271,9 @@ func (r *run) record(ctx context.Context) error {
 		if v.State == plateau.StateRunning || sameVerdict(r.recorded[i], v) {
 			continue
 		}
+		if _, err := r.signalled(ctx); err != nil || r.interrupted {
+			return err
+		}
 		if err := r.Store.RecordVerdict(ctx, ladder.ID, v, r.wall()); err != nil {
 			return fmt.Errorf("record the verdict of ladder %d: %w", ladder.Index+1, err)
 		}
@@ -292,20 +292,28 @@ func sameVerdict(a, b plateau.Verdict) bool {
 // launch writes the intent, starts the worker, and watches it. A worker that does not start is a crashed attempt, found as
 // such by the next look at it.
 func (r *run) launch(ctx context.Context, l Launch) error {
-	a := r.assignment(l)
+	a, begun := r.assignment(l), r.now()
 	if err := r.Store.BeginAttempt(ctx, l.Trial, l.Number, a, r.wall()); err != nil {
 		return fmt.Errorf("begin attempt %s: %w", a.Attempt, err)
 	}
 	live := &LiveAttempt{
 		ID: a.Attempt, Trial: l.Trial, Ladder: l.Ladder, Rank: l.Rank, Seed: a.Trial.Spec.Seed, Steps: a.Trial.Spec.TotalSteps(),
 		Epochs: a.Trial.Spec.Train.EpochsAt(a.Trial.Spec.Train.Steps, a.Corpus.TrainSequences), Started: r.wall(), readAt: r.now(),
+		watch: r.watching(), microBatch: l.MicroBatch,
 	}
 	r.Log.Debug("start", "attempt", a.Attempt, "rank", l.Rank, "seed", live.Seed)
+	if err := r.holds(ctx, begun); err != nil {
+		return err
+	}
 	if err := r.Exec.Start(ctx, a); err != nil {
 		live.startError = err
 		r.Log.Warn("start worker", "attempt", a.Attempt, "error", err)
 	}
 	r.live = append(r.live, live)
+	if err := r.holds(ctx, begun); err != nil {
+		r.stop(ctx, []trial.AttemptID{a.Attempt}, true) // nobody else knows of it
+		return err
+	}
 	return nil
 }
 
@@ -315,8 +323,9 @@ func (r *run) assignment(l Launch) trial.Assignment {
 	a := trial.Assignment{
 		Attempt: trial.NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model,
 		Corpus:   ladder.Corpus,
-		Platform: info.Platform, PluginPath: info.PluginPath, SharedDevice: r.Capacity.Devices > 0 && r.Capacity.Jobs > r.Capacity.Devices,
-		MemoryLimit: r.Capacity.Limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
+		Platform: info.Platform, PluginPath: info.PluginPath,
+		SharedDevice: !l.Alone && r.Capacity.Devices > 0 && r.Capacity.Jobs > r.Capacity.Devices, MicroBatch: l.MicroBatch,
+		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
 	}
 	for _, id := range l.Checkpoints {
 		a.Checkpoints = append(a.Checkpoints, id.Dir(r.Root))
@@ -324,8 +333,8 @@ func (r *run) assignment(l Launch) trial.Assignment {
 	return a
 }
 
-// Limit is what one trial may use: limits.memory, and never more than the machine has.
-func (c Capacity) Limit(info Info) int64 {
+// limit is what one trial may use: limits.memory, and never more than the machine has.
+func (c Capacity) limit(info Info) int64 {
 	machine := c.HostBytes
 	if trial.OnDevice(info.Platform) {
 		machine = c.DeviceBytes

@@ -26,7 +26,10 @@ func (r *run) recover(ctx context.Context) error {
 	}
 	r.stale = true
 	return r.snapshot.distinct(all, func(t *TrialFacts) bool { return len(t.Attempts) > 0 },
-		func(ladder int, t *TrialFacts) error { return r.adoptLeaving(ctx, ladder, t) })
+		func(ladder int, t *TrialFacts) error {
+			r.restOf(t)
+			return r.adoptLeaving(ctx, ladder, t)
+		})
 }
 
 // adoptUnknown registers the attempts of those ladders' trials that have a folder but no row. Few trials of a large sweep have folders.
@@ -112,8 +115,9 @@ func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
 		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Rank, Seed: t.seed(), Steps: t.Trial.Spec().TotalSteps(),
 		Epochs:  train.EpochsAt(train.Steps, r.snapshot.Ladders[ladder].Corpus.TrainSequences),
 		Started: now.Wall, Step: t.LastStep, Up: f.LastSeq > 0, Compiled: t.LastStep > 0, Memory: t.Memory,
-		Outcome: f.Outcome, endedAt: now.Uptime, readAt: now.Uptime, seq: f.LastSeq, orphan: true,
+		Outcome: f.Outcome, endedAt: now.Uptime, readAt: now.Uptime, seq: f.LastSeq, orphan: true, watch: r.watching(),
 	}
+	a.foreign = f.Sweep != "" && f.Sweep != r.snapshot.Sweep.Name
 	if t.Prediction != nil {
 		a.Predicted = t.Prediction.PredictedBytes
 	}

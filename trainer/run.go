@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
@@ -41,7 +43,8 @@ func run(ctx context.Context, w *Worker, a trial.Assignment, dir string, emit fu
 	if err != nil {
 		outcome = t.failure(ctx, err)
 	}
-	outcome.Step, outcome.TrainSeconds, outcome.TotalSeconds = t.Step, t.TrainSeconds, t.total().Seconds()
+	outcome.Step, outcome.MicroBatch = t.Step, cmp.Or(outcome.MicroBatch, t.MicroBatch)
+	outcome.TrainSeconds, outcome.TotalSeconds = t.TrainSeconds, t.total().Seconds()
 	if err := emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome}); err != nil {
 		return "", err
 	}
@@ -51,20 +54,40 @@ func run(ctx context.Context, w *Worker, a trial.Assignment, dir string, emit fu
 	return outcome.State, nil
 }
 
-// failure is how an attempt ended that met an error. On a shared device lack of memory says nothing of the trial: it is tried again.
+// failure is how an attempt ended that met an error. What the machine did to it is no failure of the trial: another attempt continues it.
 func (t *training) failure(ctx context.Context, err error) trial.Outcome {
+	o := trial.Outcome{State: trial.OutcomeCrashed, Cause: causeOf(err), Error: err.Error()}
 	switch {
-	case outOfMemory(err) && t.SharedDevice:
-		return trial.Outcome{
-			State: trial.OutcomeCrashed, Error: err.Error() + ": others on the same GPU left too little memory; if it comes again, lower --jobs",
+	case o.Cause == cause.Memory && t.SharedDevice:
+		o.Error += ": others on the same GPU left too little memory; if it comes again, lower --jobs"
+	case o.Cause == cause.Memory:
+		o.Error += ": lower batch_size or sequence_length"
+	case o.Cause == cause.Data, o.Cause == cause.Code:
+		switch {
+		case ctx.Err() != nil && t.usedUp(): // which is why it was stopped
+			return trial.Outcome{State: trial.OutcomeOverTime, Cause: cause.Time, Error: fmt.Sprintf(
+				"limits.trial_time of %s was used up before the first step: raise it", t.TrialTime)}
+		case ctx.Err() != nil:
+			return trial.Outcome{State: trial.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
 		}
-	case outOfMemory(err):
-		return trial.Outcome{State: trial.OutcomeOverMemory, Error: err.Error() + ": lower batch_size or sequence_length"}
-	case ctx.Err() != nil:
-		return trial.Outcome{State: trial.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
-	default:
-		return trial.Outcome{State: trial.OutcomeFailed, Error: err.Error()}
+		o.State = trial.OutcomeFailed
+	case o.Cause.Advice() != "":
+		o.Error += "; " + o.Cause.Advice()
 	}
+	return o
+}
+
+// causeOf says why an error ends an attempt.
+func causeOf(err error) cause.Cause {
+	switch c := cmp.Or(cause.OfError(err), cause.OfDevice(err.Error())); {
+	case c != cause.None:
+		return c
+	case outOfMemory(err):
+		return cause.Memory
+	case errors.Is(err, trial.ErrInput), errors.Is(err, errChanged):
+		return cause.Data
+	}
+	return cause.Code
 }
 
 // fatalError is an error after which nothing more can be said through events.
@@ -85,6 +108,7 @@ type training struct {
 	began     time.Time
 	earlier   time.Duration // what earlier attempts took, up to the checkpoint
 	saved     time.Time     // when the state was last saved
+	beaten    time.Time     // when it was last said that this goes on
 
 	setup
 	bestAdapter tensors        // nil until there is a best evaluation
@@ -97,7 +121,7 @@ func (t *training) run(ctx context.Context) (outcome trial.Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "panic in trial %s: %v\n%s", t.Trial.ID, p, debug.Stack())
-			err = fmt.Errorf("internal error: %v (the stack is in the attempt's stderr.log)", p)
+			err = fmt.Errorf("internal error: %w (the stack is in the attempt's stderr.log)", asError(p))
 		}
 	}()
 	if err := t.prepare(ctx); err != nil {
@@ -112,6 +136,14 @@ func (t *training) run(ctx context.Context) (outcome trial.Outcome, err error) {
 			trial.FormatBytes(t.prediction.PredictedBytes), t.prediction.Source), limit), nil
 	}
 	return t.loop(ctx)
+}
+
+// asError is what a panic was given as an error.
+func asError(p any) error {
+	if err, ok := p.(error); ok {
+		return err
+	}
+	return fmt.Errorf("%v", p)
 }
 
 // loop is the training loop: evaluate -> checkpoint -> step -> emit; at its end the adapter is screened where that was asked for.
@@ -136,7 +168,7 @@ func (t *training) loop(ctx context.Context) (trial.Outcome, error) {
 			return t.interrupted()
 		case t.Step == steps:
 			return t.finish(ctx)
-		case t.TrialTime > 0 && t.total() > t.TrialTime:
+		case t.usedUp():
 			return t.overTime()
 		case time.Since(t.saved) > checkpointEvery:
 			if err := t.save(); err != nil {
@@ -256,6 +288,17 @@ func (t *training) emit(e trial.Event) error {
 	}
 	return nil
 }
+
+// beat says that this goes on, at most once a second: between two events may lie minutes.
+func (t *training) beat() {
+	if time.Since(t.beaten) >= time.Second {
+		trial.Beat(t.dir)
+		t.beaten = time.Now()
+	}
+}
+
+// usedUp reports whether limits.trial_time is.
+func (t *training) usedUp() bool { return t.TrialTime > 0 && t.total() > t.TrialTime }
 
 // total is what the trial has taken so far, over all its attempts.
 func (t *training) total() time.Duration { return t.earlier + time.Since(t.began) }

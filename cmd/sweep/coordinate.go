@@ -133,8 +133,8 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 	defer endTracking()
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
-		Store: keepingStore{db, a.root}, Exec: keepingExecutor{executor, a.keeper(db, s.Sweep.ID)}, Capacity: capacity, Root: a.root, Kill: kill, Clock: a.clock,
-		Log: progress.logger(), Progress: progress.show,
+		Store: keepingStore{db, a.root}, Exec: keepingExecutor{executor, a.keeper(db, s.Sweep.ID)}, Capacity: capacity, Root: a.root, Kill: kill,
+		Clock: a.clock, HungAfter: a.hungAfter, Log: progress.logger(), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, s, session)
 }

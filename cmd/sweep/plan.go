@@ -149,7 +149,7 @@ func planned(g grid.Grid, platform string, capacity sweep.Capacity) sweep.Info {
 	rule := g.Rule()
 	rule.GridSeeds = g.Seeds
 	info := sweep.Info{Rule: rule, Seeds: g.Seeds, Limits: g.Limits(), Strategy: g.Strategy(), Race: g.Race(), Platform: platform}
-	info.Limits.Memory = capacity.Limit(info)
+	info.Limits.Memory = capacity.TrialBytes(info)
 	return info
 }
 

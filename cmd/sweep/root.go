@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -33,6 +34,8 @@ type app struct {
 	verbose bool
 	backend string // auto, xla:cpu, xla:cuda, go or a plug-in's path
 	jobs    int    // trials at the same time, or jobsAuto
+
+	hungAfter time.Duration // of --hung-after
 
 	executor executorKind // of --executor
 	serving  serving      // of --serve
@@ -82,6 +85,7 @@ func newRootCommand(a *app) *cobra.Command {
 	f.BoolP("verbose", "v", false, "say more on stderr")
 	f.String("backend", "auto", "auto, xla:cpu, xla:cuda, go, or the path of a PJRT plug-in")
 	f.String("jobs", "auto", "trials to run at the same time, or auto")
+	f.Duration("hung-after", defaultHungAfter, "end and retry a trial without progress for so `LONG`; 0: never (sweep help resume)")
 	f.String("executor", executorKinds()[0].name, "where trials run: "+strings.Join(executorNames(), ", "))
 	f.StringArray("track", nil, "`TOOL:WHERE` to keep up to date with a sweep that runs; repeatable (sweep help tools)")
 	f.StringArray("notify", nil, "`CMD` or webhook's URL that is told verdicts, failures and the end; repeatable (sweep help tools)")
@@ -148,6 +152,9 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	if a.jobs, err = parseJobs(v.GetString("jobs")); err != nil {
 		return err
 	}
+	if a.hungAfter = v.GetDuration("hung-after"); a.hungAfter < 0 {
+		return usagef("--hung-after %s: want a duration such as 10m, or 0", a.hungAfter)
+	}
 	if a.executor, err = parseExecutor(v.GetString("executor")); err != nil {
 		return err
 	}
@@ -163,6 +170,9 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	}
 	return nil
 }
+
+// defaultHungAfter is far beyond what a batch or writing a checkpoint takes.
+const defaultHungAfter = 10 * time.Minute
 
 // jobsAuto leaves the number of parallel trials to the machine.
 const jobsAuto = 0

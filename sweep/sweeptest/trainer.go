@@ -19,6 +19,7 @@ type Trainer struct {
 	Screened func(t trial.Trial, rank int) float64
 	Unstable func(t trial.Trial) bool     // its loss becomes NaN at step 1; nil means never
 	Crash    func(a trial.Assignment) int // the worker vanishes after so many lines; 0 means never; nil means never
+	Hang     func(a trial.Assignment) int // the worker goes no further after so many lines; 0 means never; nil means never
 }
 
 // Script is the trainer's Script for a FakeExecutor.
@@ -38,6 +39,13 @@ func (tr Trainer) Script(a trial.Assignment, from int) []Line {
 	if tr.Crash != nil {
 		if n := tr.Crash(a); n > 0 && n < len(s.lines) {
 			return s.lines[:n]
+		}
+	}
+	if tr.Hang != nil {
+		const forEver = 1000 * time.Hour
+		if n := tr.Hang(a); n > 0 && n < len(s.lines) {
+			s.lines[n].After += forEver
+			return s.lines[:n+1]
 		}
 	}
 	return s.lines

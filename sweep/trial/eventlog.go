@@ -60,6 +60,22 @@ func WorkerAlive(dir string) (bool, error) {
 	return false, err
 }
 
+// Beat says that the worker of the attempt in dir has got further, between two events: the event log looks as if it was written to just now.
+// A beat that is lost is made up for by the next.
+func Beat(dir string) {
+	now := time.Now()
+	_ = os.Chtimes(filepath.Join(dir, EventsFile), now, now)
+}
+
+// LastBeat changes with each event and each Beat of the attempt in dir.
+func LastBeat(dir string) int64 {
+	info, err := os.Stat(filepath.Join(dir, EventsFile))
+	if err != nil {
+		return 0
+	}
+	return info.ModTime().UnixNano()
+}
+
 // EventLog appends a worker's events. It is safe for concurrent use.
 type EventLog struct {
 	mu   sync.Mutex

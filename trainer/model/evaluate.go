@@ -54,6 +54,7 @@ func (p *Program) Score(b Batch) (Score, error) {
 	if err != nil {
 		return Score{}, fmt.Errorf("evaluate: %w", err)
 	}
+	p.beat()
 	s := Score{Tokens: int64(rows.tokens)}
 	for i := range rows.tokens {
 		s.LossSum += float64(rows.nll[i])

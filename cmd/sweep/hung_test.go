@@ -1,0 +1,117 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// TestStoppedWorkerIsReplaced: a worker that somebody stopped is killed, for it heeds nothing else, and its trial goes on elsewhere.
+func TestStoppedWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
+	whole, s := newTestSweep(t, backend.PlatformGo, 60), newTestSweep(t, backend.PlatformGo, 60)
+	cmd := s.start(s.sweep("run", s.path("grid.yaml"), "--backend", "go", "--jobs", "2", "--hung-after", "5s"))
+	until(t, "the first steps", s.trains)
+	stopped := 0
+	s.workers(func(pid int) {
+		if stopped == 0 && syscall.Kill(pid, syscall.SIGSTOP) == nil {
+			stopped = pid
+		}
+	})
+	if code := cmd.wait(); code != exitOK {
+		t.Fatalf("exit %d, said %s", code, cmd.said.String())
+	}
+	if err := syscall.Kill(stopped, 0); err == nil {
+		t.Errorf("process %d is still there", stopped)
+	}
+	var hung []string
+	snapshot, _ := s.snapshot()
+	snapshot.Each(func(_ *sweep.Ladder, _ int, f *sweep.TrialFacts) {
+		for _, a := range f.Attempts {
+			if a.Outcome.State != trial.OutcomeDone {
+				hung = append(hung, a.Outcome.Error)
+			}
+		}
+	})
+	if len(hung) != 1 || !strings.HasPrefix(hung[0], "it hung") {
+		t.Errorf("attempts that did not end well: %q, want one that hung", hung)
+	}
+	whole.finish()
+	if diff := cmp.Diff(whole.report(), s.report()); diff != "" {
+		t.Errorf("report (-undisturbed +one worker stopped):\n%s", diff)
+	}
+}
+
+// TestFrozenCoordinatorWritesNothingMore: a coordinator that was stopped until another machine took its sweep over ends when it wakes up, and
+// leaves files and workers as they are.
+func TestFrozenCoordinatorWritesNothingMore(t *testing.T) {
+	t.Parallel()
+	whole, s := newTestSweep(t, backend.PlatformGo, 60), newTestSweep(t, backend.PlatformGo, 60)
+	cmd := s.start(s.command())
+	until(t, "both workers", func() bool { return s.livingWorkers() == 2 })
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the workers' ends", func() bool { return s.livingWorkers() == 0 }) // an idle one's attempt has ended
+	if err := os.RemoveAll(s.path("runs", "locks")); err != nil {                // another machine does not see them
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), s.path("runs", "sweep.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := sweep.Instant{Wall: time.Now().Add(time.Hour)}
+	session, err := db.StartSession(t.Context(), 1, later, sweep.Coordinator{Host: "elsewhere", PID: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, attempts := files(t, s.path("runs", "trials")), s.attempts()
+	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if code := cmd.wait(); code != exitLocked {
+		t.Errorf("the woken coordinator ended with %d, want %d: %s", code, exitLocked, cmd.said.String())
+	}
+	if diff := cmp.Diff(before, files(t, s.path("runs", "trials"))); diff != "" || s.attempts() != attempts {
+		t.Errorf("what the woken coordinator left (-before +after):\n%s", diff)
+	}
+	if err := db.EndSession(t.Context(), session, later); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.finish()
+	whole.finish()
+	if diff := cmp.Diff(whole.report(), s.report()); diff != "" {
+		t.Errorf("report (-undisturbed +frozen):\n%s", diff)
+	}
+}
+
+// files lists the files below a folder with their sizes.
+func files(t *testing.T, dir string) map[string]int64 {
+	t.Helper()
+	sizes := map[string]int64{}
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		sizes[path] = info.Size()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sizes
+}

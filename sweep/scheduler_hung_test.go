@@ -1,0 +1,145 @@
+package sweep_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// TestHungWorkers: a worker that goes no further is asked to end, then killed, and its trial goes on from its checkpoint. One that is only
+// slow is left alone.
+func TestHungWorkers(t *testing.T) {
+	t.Parallel()
+	bad := sweeptest.Trial(16, 2, 1).ID
+	for name, tt := range map[string]struct {
+		lines, starts int
+		least, most   time.Duration // that the first attempt takes
+	}{
+		"while it starts":  {1, 31, 30 * time.Minute, 32 * time.Minute},
+		"while it trains":  {8, 31, 10 * time.Minute, 12 * time.Minute},
+		"after its result": {0, 30, time.Minute, 2 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				tr := trainer()
+				tr.Hang = func(a trial.Assignment) int {
+					if a.Trial.ID == bad && a.Attempt.Number() == 1 {
+						return tt.lines
+					}
+					return 0
+				}
+				want := uninterrupted(t, trainer())
+				b := newBench(t, tr, nil)
+				got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
+					s.Exec, s.HungAfter = &deafExecutor{FakeExecutor: b.exec}, 10*time.Minute
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantResults(t, want, got)
+				if n := len(b.exec.Starts()); n != tt.starts {
+					t.Errorf("%d starts, want %d", n, tt.starts)
+				}
+				first := got.Ladders[0].Rungs[1].Trials[1].Attempts[0]
+				if took := first.LastAt.Sub(first.Intended); took < tt.least || took > tt.most {
+					t.Errorf("the first attempt took %v, want %v to %v", took, tt.least, tt.most)
+				}
+				if tt.lines > 0 && (first.Outcome.State != trial.OutcomeCrashed || !strings.Contains(first.Outcome.Error, "it hung")) {
+					t.Errorf("the hung attempt: %+v", first.Outcome)
+				}
+			})
+		})
+	}
+}
+
+// TestSlowWorkersDoNotHang: a step may take longer than the patience where a worker has shown that its steps do.
+func TestSlowWorkersDoNotHang(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := trainer()
+		tr.StepTime = 2 * time.Minute
+		b := newBenchOf(t, []int{1, 2}, tr, nil)
+		if _, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { s.HungAfter = time.Minute }); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(b.exec.Starts()); n != 12 {
+			t.Errorf("%d starts, want 12", n)
+		}
+	})
+}
+
+// TestStoppedCoordinatorBlamesNobody: a coordinator that was stopped itself, its workers with it, did not listen meanwhile.
+func TestStoppedCoordinatorBlamesNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
+			s.HungAfter, s.Clock = 10*time.Minute, &suspended{Clock: s.Clock}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(b.exec.Starts()); n != 30 {
+			t.Errorf("%d starts, want 30", n)
+		}
+	})
+}
+
+// suspended is a clock on which an hour passes between two looks, each minute.
+type suspended struct {
+	sweep.Clock
+	slept, last time.Duration
+}
+
+func (c *suspended) Now() sweep.Instant {
+	now := c.Clock.Now()
+	if now.Uptime-c.last > time.Minute {
+		c.slept, c.last = c.slept+time.Hour, now.Uptime
+	}
+	now.Uptime += c.slept
+	return now
+}
+
+// TestCoordinatorKeepsTheLimits: workers that heed neither a limit nor a request to end are ended all the same.
+func TestCoordinatorKeepsTheLimits(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		limits sweep.Limits
+		within time.Duration
+	}{
+		"limits.time":       {sweep.Limits{Time: 10 * time.Minute}, 11 * time.Minute},
+		"limits.trial_time": {sweep.Limits{TrialTime: 2 * time.Minute}, 10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				tr := trainer()
+				tr.Hang = func(a trial.Assignment) int {
+					if a.Trial.Spec.LoRA.Rank == 2 {
+						return 3
+					}
+					return 0
+				}
+				b := newBench(t, tr, func(i *sweep.Info) { i.Limits = tt.limits })
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+				defer cancel()
+				s, err := b.run(ctx, t, func(s *sweep.Scheduler) { s.Exec = &deafExecutor{FakeExecutor: b.exec} })
+				if err != nil {
+					t.Fatal(err)
+				}
+				v := sweep.Conclude(s).Verdicts[0]
+				if v.State != plateau.StateTimeLimited || v.RecommendedRank != 1 || s.Sweep.Elapsed > tt.within {
+					t.Errorf("%s, rank %d after %v, want time_limited at rank 1 within %v", v.State, v.RecommendedRank, s.Sweep.Elapsed, tt.within)
+				}
+			})
+		})
+	}
+}
