@@ -14,7 +14,6 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
-	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // sayUnconfirmed names the ladders that stay likely although a person asked for certainty, and says why.
@@ -29,9 +28,11 @@ func (a *app) sayUnconfirmed(rule plateau.Rule, verdicts []plateau.Verdict) {
 // coordinate works a sweep off under its lease: reads the inputs, runs the scheduler until every ladder has a verdict, and
 // prints the report. A sweep that is finished, with what info wishes for, only prints.
 func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, grid grid.Grid) (err error) {
-	snapshot, err := db.Snapshot(ctx, info.ID)
+	soft, kill, release := stopSignals(ctx)
+	defer release()
+	snapshot, err := db.Snapshot(soft, info.ID)
 	if err != nil {
-		return err
+		return a.ended(soft, info.Name, err)
 	}
 	stored := snapshot.Sweep
 	snapshot.Sweep.GridPath, snapshot.Sweep.Rule.Confirm, snapshot.Sweep.Rule.MaxSeeds = info.GridPath, info.Rule.Confirm, info.Rule.MaxSeeds
@@ -47,15 +48,13 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if err != nil {
 		return err
 	}
-	session, err := db.StartSession(ctx, info.ID, a.clock.Now(), process)
+	session, err := db.StartSession(soft, info.ID, a.clock.Now(), process)
 	if held, ok := errors.AsType[*store.HeldError](err); ok {
 		return withCode(exitLocked, errors.New(a.heldBy(info.Name, held)))
 	}
 	if err != nil {
-		return err
+		return a.ended(soft, info.Name, err)
 	}
-	soft, kill, release := stopSignals(ctx)
-	defer release()
 	if wishes(info, stored) {
 		err = db.Confirm(ctx, info.ID, info.Rule.MaxSeeds, time.Now().UTC())
 	}
@@ -70,21 +69,32 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if endErr := db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()); err == nil {
 		err = endErr
 	}
+	if errors.Is(err, sweep.ErrLocked) {
+		hide()
+		return a.ended(soft, info.Name, err) // its files are another's too
+	}
 	if keepErr := a.keeper(db, info.ID).KeepLast(context.WithoutCancel(ctx), a.root, time.Now()); keepErr != nil {
 		a.say("warning: without its database this sweep could not be put together again: %v", keepErr)
 	}
 	hide()
-	switch {
-	case errors.Is(err, sweep.ErrInterrupted), soft.Err() != nil && errors.Is(err, context.Canceled):
-		return withCode(exitInterrupted, fmt.Errorf("interrupted; nothing is lost: continue with: %s", a.resumeCommand(info.Name)))
-	case errors.Is(err, sweep.ErrLocked):
-		return withCode(exitLocked, err)
-	case errors.Is(err, trial.ErrInput):
-		return withCode(exitUsage, err)
-	case err != nil:
-		return err
+	if err != nil {
+		return a.ended(soft, info.Name, err)
 	}
 	return a.conclude(ctx, snapshot)
+}
+
+// ended gives what ended a sweep's work its exit code. An interruption may show as any error of what it interrupted.
+func (a *app) ended(soft context.Context, name string, err error) error {
+	switch {
+	case errors.Is(err, sweep.ErrLocked):
+		return withCode(exitLocked, err)
+	case errors.Is(err, sweep.ErrInterrupted), soft.Err() != nil:
+		if !errors.Is(err, sweep.ErrInterrupted) && !errors.Is(err, context.Canceled) {
+			a.say("%v", err)
+		}
+		return withCode(exitInterrupted, fmt.Errorf("interrupted; nothing is lost: continue with: %s", a.resumeCommand(name)))
+	}
+	return asUsage(err)
 }
 
 // work reads the inputs, registers what they make, and schedules. Inputs that turn out invalid before anything was registered leave no
@@ -134,7 +144,7 @@ func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, 
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
 		Store: keepingStore{db, a.root}, Exec: keepingExecutor{executor, a.keeper(db, s.Sweep.ID)}, Capacity: capacity, Root: a.root, Kill: kill,
-		Clock: a.clock, HungAfter: a.hungAfter, Log: progress.logger(), Progress: progress.show,
+		Clock: a.clock, HungAfter: a.hungAfter, Room: a.room, Log: progress.logger(), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, s, session)
 }
