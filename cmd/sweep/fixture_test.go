@@ -148,7 +148,7 @@ func (s *testSweep) attempts() int {
 // running is a started command.
 type running struct {
 	*exec.Cmd
-	said  bytes.Buffer // stderr
+	said  bytes.Buffer  // stderr
 	ended chan struct{} // closed at its end
 }
 
@@ -217,6 +217,11 @@ func (s *testSweep) finish() {
 // tryFinish runs the sweep to its end and returns what it said.
 func (s *testSweep) tryFinish() ([]byte, error) {
 	s.started = s.started || s.registered()
+	return s.complete()
+}
+
+// complete is tryFinish by the command that is next.
+func (s *testSweep) complete() ([]byte, error) {
 	cmd := s.command()
 	out, err := cmd.CombinedOutput()
 	if err != nil {

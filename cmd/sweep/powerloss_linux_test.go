@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -8,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/ranksweep/ranksweep/cmd/sweep/disktest"
@@ -37,34 +37,34 @@ func TestPowerLoss(t *testing.T) {
 	whole := newTestSweep(t, backend.PlatformGo, 10)
 	whole.finish()
 	want := whole.proof()
-	cuts := recordCuts(t, whole)
+	cuts := recordCuts(t, whole, "")
 	chosen := chooseCuts(t, len(cuts))
 	t.Logf("%d syncs, %d cuts of them, from seed %d", len(cuts)/2, len(chosen), seed)
-	var done sync.WaitGroup
-	next := make(chan int)
-	for range 2 {
-		done.Go(func() {
-			for i := range next {
-				// Before a sync all that was not synced is lost, after it some of it.
-				loss := []disktest.Loss{disktest.LoseAll, disktest.KeepPrefix, disktest.LoseAll, disktest.KeepScattered}[i%4]
-				exerciseCut(t, whole, cuts[i], loss, seed+uint64(i), want)
-			}
+	for _, i := range chosen {
+		// Before a sync all that was not synced is lost, after it some of it.
+		loss := []disktest.Loss{disktest.LoseAll, disktest.KeepPrefix, disktest.LoseAll, disktest.KeepScattered}[i%4]
+		twice := len(chosen) == len(cuts) && i%16 == 7
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			exerciseCut(t, whole, cuts[i], loss, seed+uint64(i), twice, want)
 		})
 	}
-	for _, i := range chosen {
-		next <- i
-	}
-	close(next)
-	done.Wait()
 }
 
-// recordCuts runs the sweep of whole once more, on a disk of its own, and returns two moments of each sync: before and after.
-func recordCuts(t *testing.T, whole *testSweep) []cut {
+// recordCuts runs the sweep of whole once more, on a disk of its own that begins with a folder's content, and returns two moments of each
+// sync: before and after.
+func recordCuts(t *testing.T, whole *testSweep, content string) []cut {
 	t.Helper()
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp(whole.dir, "disk-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	disk, err := disktest.Mount(dir)
 	if err != nil {
 		t.Skipf("SKIPPED: %v", err)
+	}
+	if content != "" {
+		err = disk.Load(content)
 	}
 	var cuts []cut
 	acknowledged := map[string]bool{}
@@ -76,9 +76,11 @@ func recordCuts(t *testing.T, whole *testSweep) []cut {
 	})
 	s := *whole
 	s.t, s.root, s.started = t, filepath.Join(dir, "runs"), false
-	s.finish()
+	if err == nil {
+		_, err = s.complete() // run resumes, too, and nothing of this process looks at the disk
+	}
 	disk.OnSync(nil)
-	if err := disk.Unmount(); err != nil {
+	if err := errors.Join(err, disk.Unmount()); err != nil {
 		t.Error(err)
 	}
 	return cuts
@@ -123,28 +125,36 @@ func chooseCuts(t *testing.T, cuts int) []int {
 	return chosen
 }
 
-// exerciseCut resumes from what a cut leaves, to the end.
-func exerciseCut(t *testing.T, whole *testSweep, c cut, loss disktest.Loss, seed uint64, want proof) {
+// exerciseCut resumes from what a cut leaves, to the end. Where the power goes twice, it goes again while the sweep resumes.
+func exerciseCut(t *testing.T, whole *testSweep, c cut, loss disktest.Loss, seed uint64, twice bool, want proof) {
 	t.Helper()
 	what := fmt.Sprintf("power lost %s (%s, seed %d)", c.at, loss, seed)
 	dir, err := os.MkdirTemp(whole.dir, "cut-")
 	if err != nil {
-		t.Error(err)
-		return
+		t.Fatal(err)
 	}
 	least, left := filepath.Join(dir, "least"), filepath.Join(dir, "left")
 	for path, l := range map[string]disktest.Loss{least: disktest.LoseAll, left: loss} {
 		if err := c.image.Restore(path, l, seed); err != nil {
-			t.Error(err)
-			return
+			t.Fatal(err)
 		}
 	}
 	before := readLedger(t, filepath.Join(least, "runs"))
+	if twice {
+		if cuts := recordCuts(t, whole, left); len(cuts) > 0 {
+			again := cuts[seed%uint64(len(cuts))]
+			what += ", and again " + again.at
+			left = filepath.Join(dir, "again")
+			if err := again.image.Restore(left, disktest.KeepScattered, seed); err != nil {
+				t.Fatal(err)
+			}
+			maps.Copy(c.acknowledged, again.acknowledged)
+		}
+	}
 	s := *whole
-	s.root, s.started = filepath.Join(left, "runs"), false
+	s.t, s.root, s.started = t, filepath.Join(left, "runs"), false
 	if said, err := s.tryFinish(); err != nil {
-		t.Errorf("%s: %v\n%s", what, err, said)
-		return
+		t.Fatalf("%s: %v\n%s", what, err, said)
 	}
 	s.mustEqual(want, what)
 	after := readLedger(t, s.root)
