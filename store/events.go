@@ -186,10 +186,10 @@ func appendOutcome(ctx context.Context, tx *sql.Tx, attempt, seq int64, o trial.
 	if err := finiteOrNil(o.ValLoss, o.LastValLoss, o.TrainLoss, o.RetainLoss, o.BaseRetain); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO outcomes (attempt_id, seq, state, error, step, val_loss, best_step,
+	_, err := tx.ExecContext(ctx, `INSERT INTO outcomes (attempt_id, seq, state, error, cause, step, micro_batch, val_loss, best_step,
 		last_val_loss, train_loss, retain_loss, base_retain, tokens, train_seconds, total_seconds)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		attempt, seq, o.State, o.Error, o.Step, o.ValLoss, o.BestStep,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		attempt, seq, o.State, o.Error, o.Cause, o.Step, o.MicroBatch, o.ValLoss, o.BestStep,
 		o.LastValLoss, o.TrainLoss, o.RetainLoss, o.BaseRetain, o.Tokens, o.TrainSeconds, o.TotalSeconds)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
 
 // readFacts adds to facts what is known about the trials whose attempts a fulfil the condition which (with args), all of which have an
@@ -30,7 +31,7 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 			ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'checkpoint'), -1),
 			max(ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'point'), 0),
 				ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'eval'), 0)),
-			o.state, o.error, o.step, o.val_loss, o.best_step, o.last_val_loss, o.train_loss, o.retain_loss,
+			o.state, o.error, o.cause, o.step, o.micro_batch, o.val_loss, o.best_step, o.last_val_loss, o.train_loss, o.retain_loss,
 			o.base_retain, o.tokens, o.train_seconds, o.total_seconds
 		FROM attempts a LEFT JOIN outcomes o ON o.attempt_id = a.id
 		WHERE `+which+` ORDER BY a.trial_id, a.number`, args...)
@@ -59,7 +60,8 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 type outcomeRow struct {
 	state                         sql.Null[trial.OutcomeState]
 	message                       sql.Null[string]
-	step, bestStep                sql.Null[int]
+	cause                         sql.Null[cause.Cause]
+	step, microBatch, bestStep    sql.Null[int]
 	valLoss, lastValLoss, trained sql.Null[float64]
 	retained, baseRetained        sql.Null[float64]
 	tokens                        sql.Null[int64]
@@ -68,7 +70,7 @@ type outcomeRow struct {
 
 func (o *outcomeRow) fields() []any {
 	return []any{
-		&o.state, &o.message, &o.step, &o.valLoss, &o.bestStep, &o.lastValLoss, &o.trained, &o.retained,
+		&o.state, &o.message, &o.cause, &o.step, &o.microBatch, &o.valLoss, &o.bestStep, &o.lastValLoss, &o.trained, &o.retained,
 		&o.baseRetained, &o.tokens,
 		&o.trainSeconds, &o.totalSeconds,
 	}
@@ -79,7 +81,7 @@ func (o *outcomeRow) outcome() *trial.Outcome {
 		return nil
 	}
 	return &trial.Outcome{
-		State: o.state.V, Error: o.message.V, Step: o.step.V,
+		State: o.state.V, Error: o.message.V, Cause: o.cause.V, Step: o.step.V, MicroBatch: o.microBatch.V,
 		ValLoss: pointer(o.valLoss), BestStep: o.bestStep.V, LastValLoss: pointer(o.lastValLoss), TrainLoss: pointer(o.trained),
 		RetainLoss: pointer(o.retained), BaseRetain: pointer(o.baseRetained),
 		Tokens: o.tokens.V, TrainSeconds: o.trainSeconds.V, TotalSeconds: o.totalSeconds.V,

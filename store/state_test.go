@@ -12,6 +12,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
 
 // TestTrialStatesAgree: whatever two sweeps did to trials that they share, decisions, reports, the views and the list's counts say
@@ -81,12 +82,12 @@ func TestTrialStatesAgree(t *testing.T) {
 // writeHistory gives a trial attempts, most of them crashes of one sweep without progress.
 // Now and then a person asks one of the sweeps to retry it.
 func writeHistory(rt *rapid.T, db *store.DB, tr trial.Brief, sweeps []string, ids []int64) {
-	states := slices.Concat(slices.Repeat([]trial.OutcomeState{trial.OutcomeCrashed}, 24), []trial.OutcomeState{
+	states := slices.Concat(slices.Repeat([]trial.OutcomeState{trial.OutcomeCrashed}, 60), []trial.OutcomeState{
 		"", trial.OutcomeInterrupted, trial.OutcomeDone, trial.OutcomeUnstable, trial.OutcomeOverMemory, trial.OutcomeOverTime,
 		trial.OutcomeFailed,
 	})
 	owner, number := rapid.SampledFrom(sweeps).Draw(rt, "owner"), 0
-	for range rapid.SampledFrom([]int{0, 1, 2, 4, 5, 6, 7, 8}).Draw(rt, "attempts") {
+	for range rapid.SampledFrom([]int{0, 1, 2, 4, 5, 6, 7, 8, 16, 20, 24}).Draw(rt, "attempts") {
 		number += rapid.IntRange(1, 2).Draw(rt, "next")
 		by := owner
 		if rapid.SampledFrom([]bool{false, false, false, false, false, false, false, true}).Draw(rt, "shared") {
@@ -107,6 +108,13 @@ func writeHistory(rt *rapid.T, db *store.DB, tr trial.Brief, sweeps []string, id
 	}
 }
 
+// causes are those of attempts that crash, the common ones more than once.
+func causes() []cause.Cause {
+	return slices.Concat(slices.Repeat([]cause.Cause{cause.Disk, cause.Crash, cause.None, cause.Killed}, 8), []cause.Cause{
+		cause.Lost, cause.NoProcess, cause.Hung, cause.Preempted, cause.NodeFailure, cause.Memory, cause.MemoryShared, cause.Time, cause.Code,
+	})
+}
+
 // drawEvents returns those of an attempt that ended so; one without a state runs.
 func drawEvents(rt *rapid.T, state trial.OutcomeState) []trial.Event {
 	var events []trial.Event
@@ -124,6 +132,10 @@ func drawEvents(rt *rapid.T, state trial.OutcomeState) []trial.Event {
 	}
 	if state != "" {
 		o := &trial.Outcome{State: state}
+		if state == trial.OutcomeCrashed {
+			o.Cause = rapid.SampledFrom(causes()).Draw(rt, "cause")
+			o.MicroBatch = rapid.SampledFrom([]int{0, 0, 0, 4}).Draw(rt, "micro batch")
+		}
 		if state == trial.OutcomeDone {
 			o.ValLoss = new(4.5)
 		}

@@ -84,7 +84,7 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 	if v.Reason.Code == plateau.ReasonOutraced || v.Reason.Code == plateau.ReasonOutscouted {
 		ahead = v.Reason.Count - 1
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, o.state, o.error, o.step, o.val_loss, o.best_step,
+	rows, err := tx.QueryContext(ctx, `SELECT lt.trial_id, o.state, o.error, o.cause, o.step, o.micro_batch, o.val_loss, o.best_step,
 			o.last_val_loss, o.train_loss, o.retain_loss, o.base_retain, o.tokens, o.train_seconds, o.total_seconds
 		FROM rung_trials lt JOIN ladders l ON l.id = lt.ladder_id LEFT JOIN trial_outcomes o ON o.trial_id = lt.trial_id
 		WHERE l.id = ? OR l.sweep_id = (SELECT sweep_id FROM ladders WHERE id = ?) AND l.position = ?

@@ -26,7 +26,7 @@ GROUP BY ladder_id, candidate;
 -- the newest attempt's.
 DROP VIEW IF EXISTS trial_outcomes;
 CREATE VIEW trial_outcomes AS
-SELECT trial_id, state, error, step, val_loss, best_step, last_val_loss, train_loss, retain_loss, base_retain, tokens,
+SELECT trial_id, state, error, cause, step, micro_batch, val_loss, best_step, last_val_loss, train_loss, retain_loss, base_retain, tokens,
     train_seconds, total_seconds
 FROM (
     SELECT a.trial_id, o.*, row_number() OVER (PARTITION BY a.trial_id ORDER BY o.state = 'done' DESC, a.number DESC) AS newest
@@ -35,6 +35,11 @@ FROM (
     JOIN outcome_states s ON s.state = o.state AND s.ends_trial
 )
 WHERE newest = 1;
+
+-- The causes that lie with the machine: cause.Cause.Passing.
+DROP VIEW IF EXISTS passing_causes;
+CREATE VIEW passing_causes (cause) AS
+VALUES ('killed'), ('lost'), ('disk'), ('no_process'), ('preempted'), ('node_failure'), ('time'), ('memory_shared');
 
 -- Every attempt as every sweep sees it, to be read for one of each: what another sweep ended without a loss, or this one before a person
 -- asked to retry it, is interrupted; what another finished with more memory than this one allows is over_memory (sweep.Snapshot.Reopen
@@ -58,14 +63,28 @@ SELECT
             WHERE r.sweep_id = s.id AND p.trial_id = a.trial_id
         ) THEN 'over_memory'
         ELSE o.state
-    END AS state
+    END AS state,
+    ifnull(o.cause, '') AS cause,
+    ifnull(o.micro_batch, 0) AS micro_batch
 FROM sweeps s
 JOIN attempts a
 LEFT JOIN outcomes o ON o.attempt_id = a.id;
 
+-- Of every attempt, how far the trial's checkpoints were before it and got with it: -1 where there is none.
+DROP VIEW IF EXISTS attempt_checkpoints;
+CREATE VIEW attempt_checkpoints AS
+SELECT
+    a.id AS attempt_id,
+    ifnull((SELECT max(e.step) FROM events e WHERE e.attempt_id = a.id AND e.kind = 'checkpoint'), -1) AS reached,
+    ifnull((
+        SELECT max(e.step) FROM attempts b JOIN events e ON e.attempt_id = b.id AND e.kind = 'checkpoint'
+        WHERE b.trial_id = a.trial_id AND b.number < a.number
+    ), -1) AS before
+FROM attempts a;
+
 -- The state of the trial at every place of every sweep, by the rule of sweep.TrialFacts.State: that of the attempt that ended it
--- (ended_by); failed where the last five attempts crashed and none got a checkpoint further than those before; else the last
--- attempt's.
+-- (ended_by); over_memory where an attempt ran out of memory alone and with half a batch, or with a batch of one; failed where too many
+-- attempts in a row crashed and got no checkpoint further (sweep/retry.go has the limits); else the last attempt's.
 DROP VIEW IF EXISTS trial_states;
 CREATE VIEW trial_states AS
 SELECT
@@ -92,21 +111,21 @@ SELECT
         ),
         (
             SELECT CASE
+                WHEN EXISTS (
+                    SELECT 1 FROM seen_attempts c JOIN trial_specs t ON t.id = c.trial_id
+                    WHERE c.sweep_id = l.sweep_id AND c.trial_id = lt.trial_id AND c.state = 'crashed' AND c.cause = 'memory'
+                        AND (c.micro_batch > 0 OR t.spec ->> '$.train.batch_size' = 1)
+                ) THEN 'over_memory'
                 WHEN a.state IS NULL THEN 'running'
-                WHEN a.state = 'crashed' AND 5 = (
-                    SELECT count(*) FROM (
-                        SELECT c.state FROM seen_attempts c
-                        WHERE c.sweep_id = l.sweep_id AND c.trial_id = lt.trial_id ORDER BY c.number DESC LIMIT 5
-                    ) WHERE state = 'crashed'
-                ) AND ifnull((
-                    SELECT max(e.step) FROM attempts c JOIN events e ON e.attempt_id = c.id AND e.kind = 'checkpoint'
-                    WHERE c.trial_id = lt.trial_id AND c.number > ifnull(
-                        (SELECT number FROM attempts WHERE trial_id = lt.trial_id ORDER BY number DESC LIMIT 1 OFFSET 5), 0)
-                ), -1) <= ifnull((
-                    SELECT max(e.step) FROM attempts c JOIN events e ON e.attempt_id = c.id AND e.kind = 'checkpoint'
-                    WHERE c.trial_id = lt.trial_id
-                        AND c.number <= (SELECT number FROM attempts WHERE trial_id = lt.trial_id ORDER BY number DESC LIMIT 1 OFFSET 5)
-                ), -1) THEN 'failed'
+                WHEN a.state = 'crashed' AND (
+                    SELECT count(*) FILTER (WHERE c.cause IN (SELECT cause FROM passing_causes)) >= 15
+                        OR count(*) FILTER (WHERE c.cause <> 'memory' AND c.cause NOT IN (SELECT cause FROM passing_causes)) >= 5
+                    FROM seen_attempts c
+                    WHERE c.sweep_id = l.sweep_id AND c.trial_id = lt.trial_id AND c.number > ifnull((
+                        SELECT max(b.number) FROM seen_attempts b JOIN attempt_checkpoints p ON p.attempt_id = b.attempt_id
+                        WHERE b.sweep_id = l.sweep_id AND b.trial_id = lt.trial_id AND (b.state IS NOT 'crashed' OR p.reached > p.before)
+                    ), 0)
+                ) THEN 'failed'
                 ELSE a.state
             END
             FROM seen_attempts a

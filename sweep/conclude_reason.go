@@ -37,7 +37,7 @@ func (t TrialFacts) Failure() (message string, crashes int) {
 	if last := t.Attempts[len(t.Attempts)-1].Outcome; last != nil {
 		message = last.Error
 	}
-	return message, crashLimit
+	return message, len(t.stuck())
 }
 
 func (s standing) reasonUnstable() plateau.Finding {

@@ -11,6 +11,8 @@ type Capacity struct {
 	HostBytes   int64 // 0 means unknown
 	DeviceBytes int64 // of each device; 0 means none or unknown
 	Devices     int   // that the jobs are dealt out to, equally many to each; 0 means none
+
+	Resting map[trial.ID]bool // trials that are not tried again yet: see TrialFacts.Rest
 }
 
 // Decision is what to do next. It is recomputed from the facts, never stored.
@@ -40,6 +42,8 @@ type Launch struct {
 	Calibration *trial.Calibration
 	Checkpoints []trial.AttemptID // earlier attempts, newest first
 	Screen      []int             // ranks to truncate the trained adapter to
+	Alone       bool              // no other trial runs beside it
+	MicroBatch  int               // sequences in a forward pass; 0 means whole batches
 }
 
 // Decide turns a sweep's facts into the next actions. live are the attempts whose workers exist. It is pure: no clock, no
@@ -48,8 +52,9 @@ type Launch struct {
 // Safety, whatever the facts: no trial starts while an attempt of it is live or has no outcome; no rung starts before the one below
 // it is finished and the rule says go on, but for the lowest of a climb, the one that is screened, scouts, and one that the climb is
 // sure to reach while a job would idle; no extra seed is trained that the rule did not draw; in a race no rung from the third on
-// starts before the ladders have been compared at the one below; at most Capacity.Jobs trials run; nothing starts once limits.time
-// is spent, or while the sweep is paused. Within that: trials that were interrupted or crashed continue first, then new ones in ladder, rank and seed order, each
+// starts before the ladders have been compared at the one below; at most Capacity.Jobs trials run; no trial starts while it rests; none runs
+// beside one that ran out of memory before; nothing starts once limits.time is spent, or while the sweep is paused. Within that: trials
+// that were interrupted or crashed continue first, then new ones in ladder, rank and seed order, each
 // where the estimates of all running trials still fit into memory; then, on jobs that are left, what ladders have not asked for yet
 // (ahead). A trial shared by several ladders runs once. A ladder's reference begins after all that open ladders wait for, once the
 // ladder has come to its own end.

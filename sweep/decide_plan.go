@@ -18,13 +18,15 @@ type plan struct {
 	onDevice  bool
 	limit     int64 // bytes that one trial may use; 0 means no bound
 	running   map[trial.ID]bool
-	worked    []*TrialFacts      // the running trials, each at its first place
-	awaited   map[trial.ID]bool  // of them, those that some ladder waits for
-	foreign   map[trial.ID]bool  // of them, those of other sweeps' coordinators that none waits for
-	blocked   bool               // some trial that a ladder waits for cannot start yet
-	leaving   bool               // some worker is about to exit, which frees its job
-	used      []int64            // estimates of the running trials, the largest first
-	unknown   bool               // some running trial has no estimate
+	worked    []*TrialFacts     // the running trials, each at its first place
+	awaited   map[trial.ID]bool // of them, those that some ladder waits for
+	foreign   map[trial.ID]bool // of them, those of other sweeps' coordinators that none waits for
+	blocked   bool              // some trial that a ladder waits for cannot start yet
+	leaving   bool              // some worker is about to exit, which frees its job
+	used      []int64           // estimates of the running trials, the largest first
+	unknown   bool              // some running trial has no estimate
+	alone     bool              // some running trial is to be alone
+	resting   map[trial.ID]bool
 	peaks     map[likeness]int64 // the largest of the sweep's trials; nil until one is asked for
 	continues []startable
 	begins    []startable
@@ -43,6 +45,7 @@ func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	p := &plan{
 		snapshot: s, known: d, jobs: c.Jobs, bytes: c.HostBytes, share: c.Jobs, devices: max(1, c.Devices), running: d.running(live),
 		awaited: map[trial.ID]bool{}, foreign: map[trial.ID]bool{}, onDevice: trial.OnDevice(s.Sweep.Platform), limit: c.limit(s.Sweep),
+		resting: c.Resting,
 	}
 	if p.onDevice {
 		p.bytes = c.DeviceBytes
@@ -54,6 +57,7 @@ func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 		if t.elsewhere(s.Sweep.Name) {
 			p.foreign[t.Trial.ID] = true
 		}
+		p.alone = p.alone || t.shape().alone
 		p.take(p.estimate(l, r, t))
 	})
 	return p
@@ -130,6 +134,9 @@ func (p *plan) await(c startable) {
 }
 
 func (p *plan) keep(c startable) {
+	if p.resting[c.trial.Trial.ID] {
+		return
+	}
 	if len(c.trial.Attempts) > 0 {
 		p.continues = append(p.continues, c)
 	} else {
@@ -147,7 +154,8 @@ func (p *plan) launches() []Launch {
 		if p.running[c.trial.Trial.ID] {
 			continue
 		}
-		if p.busy() >= p.jobs {
+		alone := c.trial.shape().alone
+		if p.busy() >= p.jobs || p.alone || alone && len(p.running) > 0 {
 			p.blocked = true
 			break
 		}
@@ -157,6 +165,7 @@ func (p *plan) launches() []Launch {
 			continue
 		}
 		p.running[c.trial.Trial.ID] = true
+		p.alone = alone
 		p.take(estimate)
 		start = append(start, c.launch(p.snapshot.Sweep.Platform))
 	}
@@ -164,14 +173,16 @@ func (p *plan) launches() []Launch {
 }
 
 func (c startable) launch(platform string) Launch {
-	if c.rung == NoRung {
-		return Launch{Ladder: c.ladder, Trial: c.trial.Trial.ID, Number: c.trial.nextNumber(), Checkpoints: c.trial.checkpoints()}
+	l := Launch{
+		Ladder: c.ladder, Trial: c.trial.Trial.ID, Number: c.trial.nextNumber(), Checkpoints: c.trial.checkpoints(),
+		Alone: c.trial.shape().alone, MicroBatch: c.microBatch(),
 	}
-	return Launch{
-		Ladder: c.ladder, Rank: c.standing.ladder.Rungs[c.rung].Rank, Trial: c.trial.Trial.ID, Number: c.trial.nextNumber(),
-		Calibration: c.standing.calibration(platform, c.trial.Candidate, c.rung), Checkpoints: c.trial.checkpoints(),
-		Screen: c.trial.unscreened(c.screen),
+	if c.rung != NoRung {
+		l.Rank = c.standing.ladder.Rungs[c.rung].Rank
+		l.Calibration = c.standing.calibration(platform, c.trial.Candidate, c.rung)
+		l.Screen = c.trial.unscreened(c.screen)
 	}
+	return l
 }
 
 // fits reports whether a trial of that estimate may join the running ones. Alone it always may: its worker measures for

@@ -15,6 +15,10 @@ type Process struct {
 	Exit string
 	// OutOfMemory says that the kernel killed it for want of memory.
 	OutOfMemory bool
+	// Reason is what a cluster says of its end; empty where there is none.
+	Reason string
+	// Stderr is the end of what it wrote, once it is not alive.
+	Stderr string
 }
 
 // Executor starts workers and finds them again. Implementations keep no state that a crash could lose: everything is in the

@@ -8,10 +8,6 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// crashLimit is how many attempts in a row may crash without getting further before a trial counts as failed for good:
-// enough for a machine that is short of memory now and then, few enough to end.
-const crashLimit = 5
-
 // TrialState is what a trial's attempts add up to: the word that decisions, reports and the database's views share.
 type TrialState string
 
@@ -20,7 +16,7 @@ const (
 	TrialPending     TrialState = "pending"     // never begun
 	TrialRunning     TrialState = "running"     // or its end was not seen yet
 	TrialInterrupted TrialState = "interrupted" // asked to stop, or gone while no coordinator watched
-	TrialCrashed     TrialState = "crashed"     // gone without a word; it may be tried again
+	TrialCrashed     TrialState = "crashed"     // it did not get through; it is tried again
 	TrialDone        TrialState = "done"        // it has a loss
 	TrialUnstable    TrialState = "unstable"    // a loss or gradient was not finite
 	TrialOverMemory  TrialState = "over_memory" // not started, or killed, for memory
@@ -52,6 +48,8 @@ func (t *TrialFacts) State() TrialState {
 		return TrialState(o.State)
 	case len(t.Attempts) == 0:
 		return TrialPending
+	case t.shape().over:
+		return TrialOverMemory
 	case t.crashedOut():
 		return TrialFailed
 	}
@@ -59,20 +57,6 @@ func (t *TrialFacts) State() TrialState {
 		return TrialState(last.State)
 	}
 	return TrialRunning
-}
-
-// crashedOut reports whether the last crashLimit attempts all crashed and none of them got a checkpoint further than the
-// attempts before them.
-func (t *TrialFacts) crashedOut() bool {
-	n := len(t.Attempts) - crashLimit
-	if n < 0 {
-		return false
-	}
-	last := t.Attempts[n:]
-	if slices.ContainsFunc(last, func(a AttemptFacts) bool { return a.Outcome == nil || a.Outcome.State != trial.OutcomeCrashed }) {
-		return false
-	}
-	return furthest(last) <= furthest(t.Attempts[:n])
 }
 
 // furthest is the latest checkpoint's step over the attempts, -1 when there is none.

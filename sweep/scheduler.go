@@ -116,18 +116,20 @@ type run struct {
 	snapshot    Snapshot
 	decider     Decider
 	decision    Decision
-	live        []*LiveAttempt    // in the order they were started or adopted
-	gone        []LiveAttempt     // since the last Progress
-	beat        time.Duration     // uptime of the last heartbeat
-	listened    time.Duration     // uptime when requests were last looked for
-	seen        time.Duration     // of the last heartbeat that the snapshot knows of
-	recorded    []plateau.Verdict // one per ladder, the zero Verdict where none was
-	stale       bool              // facts changed that a decision may rest on
-	changed     bool              // something happened that Progress shows
-	roomAt      time.Duration     // uptime before which nothing is tried, for want of room on the disk
-	roomSaid    time.Duration     // uptime when that was last said; 0: never
-	cancelled   <-chan struct{}   // closed when a person asks to stop; nil once that was heeded
-	kill        <-chan struct{}   // Scheduler.Kill; nil once that was heeded
+	live        []*LiveAttempt             // in the order they were started or adopted
+	gone        []LiveAttempt              // since the last Progress
+	ended       []ended                    // since the last decision
+	rests       map[trial.ID]time.Duration // trials that are not tried again before this uptime
+	beat        time.Duration              // uptime of the last heartbeat
+	listened    time.Duration              // uptime when requests were last looked for
+	seen        time.Duration              // of the last heartbeat that the snapshot knows of
+	recorded    []plateau.Verdict          // one per ladder, the zero Verdict where none was
+	stale       bool                       // facts changed that a decision may rest on
+	changed     bool                       // something happened that Progress shows
+	cancelled   <-chan struct{}            // closed when a person asks to stop; nil once that was heeded
+	kill        <-chan struct{}            // Scheduler.Kill; nil once that was heeded
+	roomAt      time.Duration              // uptime before which nothing is tried, for want of room on the disk
+	roomSaid    time.Duration              // uptime when that was last said; 0: never
 	interrupted bool
 	killed      bool
 }
@@ -148,6 +150,7 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 	if err := r.collect(ctx); err != nil {
 		return false, err
 	}
+	r.wake()
 	if err := r.listen(ctx); err != nil {
 		return false, err
 	}
@@ -235,7 +238,8 @@ func (r *run) look(ctx context.Context) error {
 		return err
 	}
 	r.seen, r.stale, r.changed = r.beat, false, true
-	r.decision = r.decider.Decide(r.snapshot, r.ids(), r.Capacity)
+	r.rest()
+	r.decision = r.decider.Decide(r.snapshot, r.ids(), r.capacity())
 	return r.heed(ctx)
 }
 
@@ -306,7 +310,7 @@ func (r *run) launch(ctx context.Context, l Launch) error {
 	live := &LiveAttempt{
 		ID: a.Attempt, Trial: l.Trial, Ladder: l.Ladder, Rank: l.Rank, Seed: a.Trial.Spec.Seed, Steps: a.Trial.Spec.TotalSteps(),
 		Epochs: a.Trial.Spec.Train.EpochsAt(a.Trial.Spec.Train.Steps, a.Corpus.TrainSequences), Started: r.wall(), readAt: r.now(),
-		watch: r.watching(),
+		watch: r.watching(), microBatch: l.MicroBatch,
 	}
 	r.Log.Debug("start", "attempt", a.Attempt, "rank", l.Rank, "seed", live.Seed)
 	if err := r.holds(ctx, begun); err != nil {
@@ -332,7 +336,8 @@ func (r *run) assignment(l Launch) trial.Assignment {
 	a := trial.Assignment{
 		Attempt: trial.NewAttemptID(l.Trial, l.Number), Sweep: info.Name, Trial: ladder.trial(l.Trial), Model: ladder.Model,
 		Corpus:   ladder.Corpus,
-		Platform: info.Platform, PluginPath: info.PluginPath, SharedDevice: r.Capacity.Devices > 0 && r.Capacity.Jobs > r.Capacity.Devices,
+		Platform: info.Platform, PluginPath: info.PluginPath,
+		SharedDevice: !l.Alone && r.Capacity.Devices > 0 && r.Capacity.Jobs > r.Capacity.Devices, MicroBatch: l.MicroBatch,
 		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
 	}
 	for _, id := range l.Checkpoints {

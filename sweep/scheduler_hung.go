@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
 
 const (
@@ -70,10 +71,10 @@ func (r *run) overdue(ctx context.Context, a *LiveAttempt) {
 	case a.leaveBy > 0:
 	case r.HungAfter > 0 && a.silence >= r.patience(a):
 		text := fmt.Sprintf("it hung: no step and no batch for %s", a.silence.Round(time.Second))
-		r.dismiss(ctx, a, trial.Outcome{State: trial.OutcomeCrashed, Error: text})
+		r.dismiss(ctx, a, trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Hung, Error: text})
 	case limit > 0 && !a.foreign && now-a.since >= limit+a.leave():
 		text := fmt.Sprintf("limits.trial_time of %s was used up, and the worker did not end by itself", limit)
-		r.dismiss(ctx, a, trial.Outcome{State: trial.OutcomeOverTime, Error: text})
+		r.dismiss(ctx, a, trial.Outcome{State: trial.OutcomeOverTime, Cause: cause.Time, Error: text})
 	}
 }
 

@@ -40,6 +40,8 @@ type LiveAttempt struct {
 	readAt     time.Duration // uptime when its events could last be read
 	killed     bool
 	orphan     bool  // no coordinator watched when it ended, if it has ended
+	beside     bool  // other attempts ran at some time while it did
+	microBatch int   // trial.Assignment.MicroBatch
 	startError error // from Executor.Start
 }
 
@@ -53,8 +55,9 @@ func (r *run) ids() []trial.AttemptID {
 
 // collect stores what the workers say and lets go of those that are gone.
 func (r *run) collect(ctx context.Context) error {
-	remaining := r.live[:0:0]
+	remaining, several := r.live[:0:0], len(r.live) > 1
 	for i, a := range r.live {
+		a.beside = a.beside || several
 		gone, err := r.visit(ctx, a)
 		if err != nil {
 			r.live = append(remaining, r.live[i:]...)
@@ -63,6 +66,7 @@ func (r *run) collect(ctx context.Context) error {
 		if gone {
 			r.stale, r.changed = true, true
 			r.gone = append(r.gone, *a)
+			r.ended = append(r.ended, ended{a.Ladder, a.Trial})
 			continue
 		}
 		remaining = append(remaining, a)
@@ -110,31 +114,8 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 		return false, nil
 	}
 	last := trial.Event{Seq: a.seq + 1, At: r.wall(), Kind: trial.EventEnded, Step: a.Step, Outcome: r.lastWord(a, process, readErr)}
-	r.Log.Debug("worker gone", "attempt", a.ID, "outcome", last.Outcome.State, "cause", last.Outcome.Error)
+	r.Log.Debug("worker gone", "attempt", a.ID, "outcome", last.Outcome.State, "cause", last.Outcome.Cause, "error", last.Outcome.Error)
 	return true, r.store(ctx, a, []trial.Event{last})
-}
-
-// lastWord is the outcome of a worker that ended without one.
-func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *trial.Outcome {
-	o := &trial.Outcome{State: trial.OutcomeCrashed, Step: a.Step, Error: "the worker ended without a word"}
-	if p.Exit != "" {
-		o.Error += ": " + p.Exit
-	}
-	switch {
-	case a.verdict != nil:
-		o.State, o.Error = a.verdict.State, a.verdict.Error
-	case p.OutOfMemory:
-		o.State, o.Error = trial.OutcomeOverMemory, "killed by the system for want of memory"
-	case a.startError != nil:
-		o.Error = "the worker did not start: " + a.startError.Error()
-	case readErr != nil:
-		o.Error = "its events cannot be read: " + readErr.Error()
-	case r.killed:
-		o.State, o.Error = trial.OutcomeInterrupted, "killed on request"
-	case a.orphan:
-		o.State, o.Error = trial.OutcomeInterrupted, "the worker ended while no coordinator watched"
-	}
-	return o
 }
 
 // hurry kills a worker that has had its last word but does not exit, and one whose events cannot be read: it is of no use.
@@ -156,6 +137,7 @@ func (r *run) store(ctx context.Context, a *LiveAttempt, events []trial.Event) e
 	if len(events) == 0 {
 		return nil
 	}
+	events = a.inCompany(events)
 	if err := r.Store.AppendEvents(ctx, a.ID, events); err != nil {
 		return fmt.Errorf("store events of attempt %s: %w", a.ID, err)
 	}

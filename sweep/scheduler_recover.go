@@ -26,7 +26,10 @@ func (r *run) recover(ctx context.Context) error {
 	}
 	r.stale = true
 	return r.snapshot.distinct(all, func(t *TrialFacts) bool { return len(t.Attempts) > 0 },
-		func(ladder int, t *TrialFacts) error { return r.adoptLeaving(ctx, ladder, t) })
+		func(ladder int, t *TrialFacts) error {
+			r.restOf(t)
+			return r.adoptLeaving(ctx, ladder, t)
+		})
 }
 
 // adoptUnknown registers the attempts of those ladders' trials that have a folder but no row. Few trials of a large sweep have folders.

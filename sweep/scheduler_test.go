@@ -348,8 +348,9 @@ func TestSchedulerGivesUpOnATrial(t *testing.T) {
 				if v := sweep.Conclude(s).Verdicts[1]; v.State != plateau.StatePlateau {
 					t.Errorf("ladder 1: %s (%s)", v.State, prose.Reason(v))
 				}
-				if f := s.Ladders[0].Rungs[1].Trials[1]; len(f.Attempts) != 5 {
-					t.Errorf("%d attempts, want 5", len(f.Attempts))
+				want := map[string]int{"it crashes always": 5, "it never starts": 15}[name]
+				if f := s.Ladders[0].Rungs[1].Trials[1]; len(f.Attempts) != want {
+					t.Errorf("%d attempts, want %d", len(f.Attempts), want)
 				}
 			})
 		})

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -97,14 +98,17 @@ func checkpointNames(folder string) ([]string, error) {
 }
 
 // loadCheckpoint returns the trial's newest good checkpoint in these attempts' folders, or nil when there is none. Damaged
-// ones are passed over; warn is told of each.
+// and unreadable ones are passed over; warn is told of each. Where none is good and some could not be read it fails: what they hold is
+// worth another attempt.
 func loadCheckpoint(dirs []string, trial trial.ID, warn func(error)) (*checkpoint, error) {
 	var paths []string
+	var unreadable error
 	for _, dir := range dirs {
 		folder := filepath.Join(dir, checkpointFolder)
 		names, err := checkpointNames(folder)
 		if err != nil {
-			return nil, err
+			warn(fmt.Errorf("checkpoints of %s passed over: %w", dir, err))
+			unreadable = cmp.Or(unreadable, err)
 		}
 		for _, name := range names {
 			paths = append(paths, filepath.Join(folder, name))
@@ -112,20 +116,32 @@ func loadCheckpoint(dirs []string, trial trial.ID, warn func(error)) (*checkpoin
 	}
 	slices.SortStableFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(b), filepath.Base(a)) })
 	for _, path := range paths {
-		body, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read checkpoint: %w", err)
-		}
-		c, err := decodeCheckpoint(body)
-		if err == nil && c.ID != trial {
-			err = fmt.Errorf("%w: it belongs to trial %s", errDamaged, c.ID)
-		}
+		c, err := readCheckpoint(path, trial)
 		if err == nil {
 			return c, nil
 		}
 		warn(fmt.Errorf("checkpoint %s passed over: %w", path, err))
+		if !errors.Is(err, errDamaged) {
+			unreadable = cmp.Or(unreadable, err)
+		}
+	}
+	if unreadable != nil {
+		return nil, fmt.Errorf("what the trial has reached cannot be read: %w; make it readable, or delete it to train from the start", unreadable)
 	}
 	return nil, nil
+}
+
+// readCheckpoint reads a checkpoint of the trial.
+func readCheckpoint(path string, trial trial.ID) (*checkpoint, error) {
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := decodeCheckpoint(body)
+	if err == nil && c.ID != trial {
+		err = fmt.Errorf("%w: it belongs to trial %s", errDamaged, c.ID)
+	}
+	return c, err
 }
 
 // parts are the tensor groups of a checkpoint file, by the prefix of their names.

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -79,7 +80,7 @@ func (t *training) workingBytes() int64 {
 	if err != nil {
 		adapter = 0 // prepare has refused it
 	}
-	tokens := int64(spec.Train.BatchSize) * int64(spec.Data.SequenceLength)
+	tokens := int64(cmp.Or(t.MicroBatch, spec.Train.BatchSize)) * int64(spec.Data.SequenceLength)
 	return lora.TrainingBytes*adapter + 2*int64(bytesPerValue(spec.Train.Computes()))*tokens*t.activations()
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -61,17 +63,26 @@ func TestOutOfMemory(t *testing.T) {
 	for name, tt := range map[string]struct {
 		shared bool
 		err    error
-		state  trial.OutcomeState
+		want   trial.Outcome
 		advice string
 	}{
-		"its own device":    {false, full, trial.OutcomeOverMemory, "lower batch_size"},
-		"a shared device":   {true, full, trial.OutcomeCrashed, "lower --jobs"},
-		"something else":    {true, errors.New("PJRT error (code=3): no"), trial.OutcomeFailed, "no"},
-		"named in its text": {false, errors.New("RESOURCE_EXHAUSTED: no"), trial.OutcomeOverMemory, "lower batch_size"},
+		"its own device":    {false, full, trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory}, "lower batch_size"},
+		"a shared device":   {true, full, trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory}, "lower --jobs"},
+		"something else":    {true, errors.New("PJRT error (code=3): no"), trial.Outcome{State: trial.OutcomeFailed, Cause: cause.Code}, "no"},
+		"named in its text": {false, errors.New("RESOURCE_EXHAUSTED: no"), trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory}, "lower batch_size"},
+		"a cached row that cannot be read": {
+			false, asError(fmt.Errorf("read row 3 of the prepared corpus: %w", syscall.EIO)), trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Disk},
+			"mend the disk",
+		},
+		"no descriptor left": {
+			false, fmt.Errorf("open: %w", syscall.EMFILE), trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.NoProcess}, "ulimit -n",
+		},
+		"bad input": {false, fmt.Errorf("%w: no row", trial.ErrInput), trial.Outcome{State: trial.OutcomeFailed, Cause: cause.Data}, "no row"},
 	} {
 		attempt := training{Assignment: trial.Assignment{SharedDevice: tt.shared}}
-		if o := attempt.failure(t.Context(), tt.err); o.State != tt.state || !strings.Contains(o.Error, tt.advice) {
-			t.Errorf("%s: %s with %q, want %s with %q", name, o.State, o.Error, tt.state, tt.advice)
+		o := attempt.failure(t.Context(), tt.err)
+		if o.State != tt.want.State || o.Cause != tt.want.Cause || !strings.Contains(o.Error, tt.advice) {
+			t.Errorf("%s: %+v, want %+v with %q", name, o, tt.want, tt.advice)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -112,7 +113,7 @@ func (t *training) overTime() (trial.Outcome, error) {
 	if err := t.writeAdapters(); err != nil {
 		return trial.Outcome{}, err
 	}
-	return trial.Outcome{State: trial.OutcomeOverTime, Error: fmt.Sprintf(
+	return trial.Outcome{State: trial.OutcomeOverTime, Cause: cause.Time, Error: fmt.Sprintf(
 		"limits.trial_time of %s was used up after %d of %d steps: raise it, or train fewer steps",
 		t.TrialTime, t.Step, t.Trial.Spec.TotalSteps())}, nil
 }
@@ -133,14 +134,14 @@ func (t *training) interrupted() (trial.Outcome, error) {
 
 func unstable(what string) *trial.Outcome {
 	return &trial.Outcome{
-		State: trial.OutcomeUnstable,
+		State: trial.OutcomeUnstable, Cause: cause.NaN,
 		Error: what + ": training has diverged; lower learning_rate or alpha, or clip gradients with max_grad_norm",
 	}
 }
 
 func overMemory(what string, limit int64) trial.Outcome {
 	return trial.Outcome{
-		State: trial.OutcomeOverMemory,
+		State: trial.OutcomeOverMemory, Cause: cause.Memory,
 		Error: fmt.Sprintf("%s, over the limit of %s: raise limits.memory, or lower batch_size or sequence_length", what,
 			trial.FormatBytes(limit)),
 	}

@@ -129,7 +129,7 @@ func (t *training) openCorpus() error {
 	}
 	spec := t.Trial.Spec
 	t.batches = corpus.Batches{
-		Corpus: c, Size: spec.Train.BatchSize, Accumulation: spec.Train.GradientAccumulationSteps,
+		Corpus: c, Size: spec.Train.BatchSize, Accumulation: spec.Train.GradientAccumulationSteps, Micro: t.MicroBatch,
 		Sampler: corpus.NewSampler(c.Train().Len(), spec.Seed, spec.Data.Shuffle),
 	}
 	return nil
@@ -153,6 +153,7 @@ func (t *training) load(ctx context.Context) error {
 	t.start = model.Start(spec.LoRA, t.targets, adapter)
 	o := model.Options{
 		LoRA: spec.LoRA, Train: spec.Train, Targets: t.targets, SequenceLength: spec.Data.SequenceLength, Seed: spec.Seed,
+		MicroBatch: t.MicroBatch,
 	}
 	var program *model.Program
 	if t.program == nil {
@@ -196,7 +197,7 @@ func (t *training) resume() error {
 	warn := func(err error) { fmt.Fprintln(os.Stderr, err) }
 	c, err := loadCheckpoint(append([]string{t.dir}, t.Checkpoints...), t.Trial.ID, warn)
 	if err != nil {
-		return &fatalError{err}
+		return err
 	}
 	if c == nil {
 		if len(t.Screen) > 0 {

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
 
@@ -40,7 +42,8 @@ func run(ctx context.Context, w *Worker, a trial.Assignment, dir string, emit fu
 	if err != nil {
 		outcome = t.failure(ctx, err)
 	}
-	outcome.Step, outcome.TrainSeconds, outcome.TotalSeconds = t.Step, t.TrainSeconds, t.total().Seconds()
+	outcome.Step, outcome.MicroBatch = t.Step, cmp.Or(outcome.MicroBatch, t.MicroBatch)
+	outcome.TrainSeconds, outcome.TotalSeconds = t.TrainSeconds, t.total().Seconds()
 	if err := emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome}); err != nil {
 		return "", err
 	}
@@ -50,23 +53,40 @@ func run(ctx context.Context, w *Worker, a trial.Assignment, dir string, emit fu
 	return outcome.State, nil
 }
 
-// failure is how an attempt ended that met an error. On a shared device lack of memory says nothing of the trial: it is tried again.
+// failure is how an attempt ended that met an error. What the machine did to it is no failure of the trial: another attempt continues it.
 func (t *training) failure(ctx context.Context, err error) trial.Outcome {
+	o := trial.Outcome{State: trial.OutcomeCrashed, Cause: causeOf(err), Error: err.Error()}
 	switch {
-	case outOfMemory(err) && t.SharedDevice:
-		return trial.Outcome{
-			State: trial.OutcomeCrashed, Error: err.Error() + ": others on the same GPU left too little memory; if it comes again, lower --jobs",
+	case o.Cause == cause.Memory && t.SharedDevice:
+		o.Error += ": others on the same GPU left too little memory; if it comes again, lower --jobs"
+	case o.Cause == cause.Memory:
+		o.Error += ": lower batch_size or sequence_length"
+	case o.Cause == cause.Data, o.Cause == cause.Code:
+		switch {
+		case ctx.Err() != nil && t.usedUp(): // which is why it was stopped
+			return trial.Outcome{State: trial.OutcomeOverTime, Cause: cause.Time, Error: fmt.Sprintf(
+				"limits.trial_time of %s was used up before the first step: raise it", t.TrialTime)}
+		case ctx.Err() != nil:
+			return trial.Outcome{State: trial.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
 		}
-	case outOfMemory(err):
-		return trial.Outcome{State: trial.OutcomeOverMemory, Error: err.Error() + ": lower batch_size or sequence_length"}
-	case ctx.Err() != nil && t.usedUp(): // which is why it was stopped
-		return trial.Outcome{State: trial.OutcomeOverTime, Error: fmt.Sprintf(
-			"limits.trial_time of %s was used up before the first step: raise it", t.TrialTime)}
-	case ctx.Err() != nil:
-		return trial.Outcome{State: trial.OutcomeInterrupted, Error: "stopped before the first step; resume starts it again"}
-	default:
-		return trial.Outcome{State: trial.OutcomeFailed, Error: err.Error()}
+		o.State = trial.OutcomeFailed
+	case o.Cause.Advice() != "":
+		o.Error += "; " + o.Cause.Advice()
 	}
+	return o
+}
+
+// causeOf says why an error ends an attempt.
+func causeOf(err error) cause.Cause {
+	switch c := cmp.Or(cause.OfError(err), cause.OfDevice(err.Error())); {
+	case c != cause.None:
+		return c
+	case outOfMemory(err):
+		return cause.Memory
+	case errors.Is(err, trial.ErrInput), errors.Is(err, errChanged):
+		return cause.Data
+	}
+	return cause.Code
 }
 
 // fatalError is an error after which nothing more can be said through events.
@@ -100,7 +120,7 @@ func (t *training) run(ctx context.Context) (outcome trial.Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "panic in trial %s: %v\n%s", t.Trial.ID, p, debug.Stack())
-			err = fmt.Errorf("internal error: %v (the stack is in the attempt's stderr.log)", p)
+			err = fmt.Errorf("internal error: %w (the stack is in the attempt's stderr.log)", asError(p))
 		}
 	}()
 	if err := t.prepare(ctx); err != nil {
@@ -115,6 +135,14 @@ func (t *training) run(ctx context.Context) (outcome trial.Outcome, err error) {
 			trial.FormatBytes(t.prediction.PredictedBytes), t.prediction.Source), limit), nil
 	}
 	return t.loop(ctx)
+}
+
+// asError is what a panic was given as an error.
+func asError(p any) error {
+	if err, ok := p.(error); ok {
+		return err
+	}
+	return fmt.Errorf("%v", p)
 }
 
 // loop is the training loop: evaluate -> checkpoint -> step -> emit; at its end the adapter is screened where that was asked for.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 	"github.com/ranksweep/ranksweep/trainer/model"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -40,7 +41,11 @@ func (t *training) screen(ctx context.Context) (outcome *trial.Outcome, err erro
 		return nil, err
 	}
 	if ctx.Err() == nil {
-		return &trial.Outcome{State: trial.OutcomeCrashed, Error: fmt.Sprintf("truncating the trained adapter to rank %d: %v", rank, err)}, nil
+		why := causeOf(err)
+		if !why.Passing() && why != cause.Memory {
+			why = cause.Crash // the training is done: it is tried again
+		}
+		return &trial.Outcome{State: trial.OutcomeCrashed, Cause: why, Error: fmt.Sprintf("truncating the trained adapter to rank %d: %v", rank, err)}, nil
 	}
 	interrupted, err := t.interrupted()
 	return &interrupted, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -41,6 +42,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		a.say("sweep %s is finished; nothing to train", info.Name)
 	}
 	if done && !wishes(info, stored) {
+		release()                                                                   // what is left can be ended as any program
 		a.startTracking(ctx, db, snapshot.Sweep, &switchWriter{w: a.stderr}, nil)() // what is unsent, if anything
 		return a.conclude(ctx, snapshot)
 	}
@@ -206,9 +208,9 @@ func stopSignals(ctx context.Context) (soft context.Context, kill <-chan struct{
 			}
 		}
 	}()
-	return soft, second, func() {
+	return soft, second, sync.OnceFunc(func() {
 		signal.Stop(signals)
 		close(done)
 		cancel()
-	}
+	})
 }

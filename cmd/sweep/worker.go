@@ -13,6 +13,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/executor/local"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
@@ -28,31 +29,40 @@ func newWorkerCommand(*app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
-			dir, err := filepath.Abs(args[0])
-			if err != nil {
-				return err
+			err := work(ctx, args[0], eventsFD, coordinatorFD)
+			if status := cause.OfError(err).ExitStatus(); status != 0 {
+				return withCode(status, err) // on a full disk nothing else tells why
 			}
-			events, err := openEvents(dir, eventsFD)
-			if err != nil {
-				return err
-			}
-			if coordinatorFD == 0 {
-				defer events.Close() //nolint:errcheck // synced by Emit; closing releases the lock as the process's end would
-				var w trainer.Worker
-				defer w.Close()
-				_, err := trainAttempt(ctx, &w, dir, events)
-				return err
-			}
-			coordinator, err := local.OpenCoordinator(coordinatorFD)
-			if err != nil {
-				return err
-			}
-			return trainAll(ctx, coordinator, dir, events)
+			return err
 		},
 	}
 	cmd.Flags().IntVar(&eventsFD, "events-fd", 0, "inherited descriptor of the locked event log")
 	cmd.Flags().IntVar(&coordinatorFD, "coordinator-fd", 0, "inherited descriptor of the channel for further attempts")
 	return cmd
+}
+
+// work trains the folder's attempt, and those that the coordinator hands over.
+func work(ctx context.Context, folder string, eventsFD, coordinatorFD int) error {
+	dir, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	events, err := openEvents(dir, eventsFD)
+	if err != nil {
+		return err
+	}
+	if coordinatorFD == 0 {
+		defer events.Close() //nolint:errcheck // synced by Emit; closing releases the lock as the process's end would
+		var w trainer.Worker
+		defer w.Close()
+		_, err := trainAttempt(ctx, &w, dir, events)
+		return err
+	}
+	coordinator, err := local.OpenCoordinator(coordinatorFD)
+	if err != nil {
+		return err
+	}
+	return trainAll(ctx, coordinator, dir, events)
 }
 
 // trainAll trains the attempt, and those that the coordinator hands over after it. The last one's event log, which Emit has synced, stays

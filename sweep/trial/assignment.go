@@ -27,6 +27,10 @@ type Assignment struct {
 	TrialTime   time.Duration `json:"trial_time,omitempty"`   // nanoseconds over all attempts; 0 means none
 	Calibration *Calibration  `json:"calibration,omitempty"`
 
+	// MicroBatch cuts every batch into forward passes of so many sequences, and accumulates over more of them: the step sees the same rows
+	// in the same order. 0 means whole batches.
+	MicroBatch int `json:"micro_batch,omitempty"`
+
 	// Checkpoints are the folders of earlier attempts, newest first. The worker continues from the newest good checkpoint
 	// in them, or starts afresh when there is none.
 	Checkpoints []string `json:"checkpoints,omitempty"`
@@ -60,7 +64,7 @@ func (a Assignment) Kind() string {
 	l.Rank = lora.Bucket(l.Rank)
 	l.Alpha, l.AlphaPattern, l.UseRSLoRA = 0, nil, false
 	l.Init, l.InitAdapter, l.InitAdapterSHA256, l.Dropout, l.LoRAPlusLRRatio, l.LoRAPlusLREmbedding = "", "", "", 0, 0, 0
-	return fmt.Sprintf("%q device %d cores %v %#v %#v %d pissa=%t dropout=%t plus=%t", []string{
+	return fmt.Sprintf("%q device %d cores %v %#v %#v micro=%d %d pissa=%t dropout=%t plus=%t", []string{
 		a.Model.Reference, a.Model.Path, a.Trial.Base, a.Corpus.Path, a.Trial.Data, a.Trial.Backend, a.Platform, a.PluginPath,
-	}, a.Device, a.Cores, l, train, s.Data.SequenceLength, pissa, dropout, plus)
+	}, a.Device, a.Cores, l, train, a.MicroBatch, s.Data.SequenceLength, pissa, dropout, plus)
 }

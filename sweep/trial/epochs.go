@@ -34,3 +34,6 @@ func (t TrainSpec) EpochsAt(step, rows int) float64 {
 	}
 	return float64(step) * float64(t.RowsPerStep()) / float64(rows)
 }
+
+// HalfBatch is what the larger half of a batch takes: two forward passes of so many sequences hold a batch.
+func (t TrainSpec) HalfBatch() int { return (t.BatchSize + 1) / 2 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
 
 // EventKind says what a worker reports.
@@ -112,7 +114,7 @@ const (
 	OutcomeOverMemory  OutcomeState = "over_memory" // predicted to need, or killed for needing, more than it may
 	OutcomeOverTime    OutcomeState = "over_time"   // limits.trial_time
 	OutcomeInterrupted OutcomeState = "interrupted" // asked to stop, or gone while no coordinator watched
-	OutcomeCrashed     OutcomeState = "crashed"     // gone without a word (the coordinator appends it), failed in screening, or GPU full
+	OutcomeCrashed     OutcomeState = "crashed"     // it did not get through, and may be tried again: Cause says why
 	OutcomeFailed      OutcomeState = "failed"      // the worker met an error that a retry will not cure
 )
 
@@ -131,7 +133,11 @@ func (s OutcomeState) EndsTrial() bool {
 type Outcome struct {
 	State OutcomeState `json:"state"`
 	Error string       `json:"error,omitempty"` // what happened and what to do, for every state but done
+	Cause cause.Cause  `json:"cause,omitempty"` // why it ended so
 	Step  int          `json:"step"`            // optimiser steps done
+
+	// MicroBatch is how many sequences a forward pass took where that were fewer than batch_size; 0 where they were all.
+	MicroBatch int `json:"micro_batch,omitempty"`
 
 	ValLoss      *float64 `json:"val_loss,omitempty"`      // lowest evaluation after step 0
 	BestStep     int      `json:"best_step,omitempty"`     // its step

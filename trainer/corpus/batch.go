@@ -1,7 +1,9 @@
 package corpus
 
 import (
+	"cmp"
 	"iter"
+	"slices"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -35,22 +37,25 @@ func Pad(rows []Row, size, length int) Batch {
 type Batches struct {
 	Corpus       *Corpus
 	Sampler      *Sampler
-	Size         int // rows in a batch: one forward pass
+	Size         int // rows in a batch
 	Accumulation int // batches in a step
+	Micro        int // rows in a forward pass, where a batch is cut into several; 0: all
 }
 
-// Step returns the batches of a training step, counted from 1. They follow from the step alone: step s draws the rows numbered from
-// (s-1)·Accumulation·Size on.
+// Step returns the batches of a training step, counted from 1, cut into forward passes. They follow from the step alone: step s draws the
+// rows numbered from (s-1)·Accumulation·Size on.
 func (b Batches) Step(step int) []Batch {
-	batches := make([]Batch, b.Accumulation)
-	position := int64(step-1) * int64(b.Accumulation) * int64(b.Size)
-	for i := range batches {
+	var batches []Batch
+	position, micro := int64(step-1)*int64(b.Accumulation)*int64(b.Size), cmp.Or(b.Micro, b.Size)
+	for range b.Accumulation {
 		rows := make([]Row, b.Size)
 		for j := range rows {
 			rows[j] = b.Corpus.Train().Row(b.Sampler.Row(position))
 			position++
 		}
-		batches[i] = Pad(rows, b.Size, b.Corpus.train.length)
+		for part := range slices.Chunk(rows, micro) {
+			batches = append(batches, Pad(part, micro, b.Corpus.train.length))
+		}
 	}
 	return batches
 }

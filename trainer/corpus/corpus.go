@@ -136,7 +136,7 @@ func (r Rows) Row(i int) Row {
 	}
 	buf := make([]byte, 4*rowLists*r.length)
 	if _, err := r.file.ReadAt(buf, int64(i)*int64(len(buf))); err != nil {
-		panic(fmt.Sprintf("read row %d of the prepared corpus: %v", i, err))
+		panic(fmt.Errorf("read row %d of the prepared corpus: %w", i, err))
 	}
 	values := make([]int32, rowLists*r.length)
 	for j := range values {

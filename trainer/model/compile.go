@@ -79,7 +79,7 @@ func (p *Program) gradientFor(B, T int) (*executable, error) {
 	in = append(in, f32())
 	dropout := p.options.LoRA.Dropout > 0
 	if dropout {
-		in = append(in, shapes.Make(dtypes.Uint32, len(p.options.Targets), 2))
+		in = append(in, shapes.Make(dtypes.Uint32, len(p.options.Targets), p.options.maskInputs()))
 	}
 	return p.gradient.get(p.device, "training step", B, T, append(in, p.baseShapes()...), func(in []*Node) []*Node {
 		acc, adapter, batch, rest := in[0], p.layout.nodes(in[1]), newBatchNodes(in[2:]), in[2+batchInputs:]

@@ -17,7 +17,7 @@ type loraGraph struct {
 	tensors  map[string]*Node // by adapter key, float32; PiSSA's with its start (besideStart)
 	start    map[string]*Node // PiSSA's A₀ and B₀ by adapter key, float32; else empty
 	scalings *Node            // [modules]
-	keys     *Node            // [modules, 2] uint32: dropout keys; nil when dropout is off
+	keys     *Node            // [modules, Options.maskInputs] uint32: dropout keys; nil when dropout is off
 	drop     dropoutNodes
 }
 
@@ -148,6 +148,9 @@ func (l *loraGraph) dropout(x *Node, i int) *Node {
 func maskBits(dims []int, keys *Node, i int) *Node {
 	g := keys.Graph()
 	h := IotaFull(g, shapes.Make(dtypes.Uint32, dims...))
+	if keys.Shape().Dimensions[1] > 2 {
+		h = Add(h, BroadcastToDims(Slice(keys, AxisElem(i), AxisElem(2)), dims...))
+	}
 	for round := range 2 {
 		key := Slice(keys, AxisElem(i), AxisElem(round)) // [1, 1]
 		h = lowbias32(BitwiseXor(h, BroadcastToDims(key, dims...)))
@@ -171,4 +174,14 @@ func dropoutKeys(targets []lora.Module, seed int64, step, micro int) []uint32 {
 		keys = append(keys, uint32(bits), uint32(bits>>32))
 	}
 	return keys
+}
+
+// fromPart adds to every target's keys the entry that a part of a batch begins with, so that the parts' masks together are the batch's.
+// place is that of the part's first token in the batch.
+func fromPart(targets []lora.Module, keys []uint32, place int) []uint32 {
+	all := make([]uint32, 0, 3*len(targets))
+	for i, m := range targets {
+		all = append(all, keys[2*i], keys[2*i+1], uint32(place*m.In)) // entries are counted modulo 2³², as Iota does
+	}
+	return all
 }

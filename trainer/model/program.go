@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,25 @@ type Options struct {
 	Targets        []lora.Module // what Match selected
 	SequenceLength int           // T of the training batches
 	Seed           int64         // of the dropout masks
+	// MicroBatch cuts every batch into forward passes of so many rows, the last filled up with rows that do not count. What is computed is
+	// the same but for rounding, dropout's masks included. 0 means whole batches.
+	MicroBatch int
+}
+
+// parts is how many forward passes a batch takes.
+func (o Options) parts() int {
+	if o.MicroBatch == 0 {
+		return 1
+	}
+	return (o.Train.BatchSize + o.MicroBatch - 1) / o.MicroBatch
+}
+
+// maskInputs is how many numbers a target's mask is made of: two keys, and where the part begins in a batch that is cut.
+func (o Options) maskInputs() int {
+	if o.parts() > 1 {
+		return 3
+	}
+	return 2
 }
 
 // Program trains one adapter, and what may train beside it, on a frozen base. It is not safe for concurrent use.
@@ -137,8 +157,8 @@ func (p *Program) kind() string {
 	for _, t := range p.trained {
 		names = append(names, t.Key)
 	}
-	return fmt.Sprintf("%s %s %q %v %v full=%t dora=%t dropout=%t checkpointing=%t groups=%d", p.dtype, p.options.Train.Dtype, names,
-		p.layout.wide, p.start, l.Full, l.UseDoRA, l.Dropout > 0, p.options.Train.GradientCheckpointing, len(p.optimizer.groups))
+	return fmt.Sprintf("%s %s %q %v %v full=%t dora=%t dropout=%t checkpointing=%t groups=%d micro=%d", p.dtype, p.options.Train.Dtype, names,
+		p.layout.wide, p.start, l.Full, l.UseDoRA, l.Dropout > 0, p.options.Train.GradientCheckpointing, len(p.optimizer.groups), p.options.MicroBatch)
 }
 
 func computeType(name string) (dtypes.DType, error) {
@@ -188,7 +208,10 @@ func (p *Program) Restart(adapter map[string]weights.Array) error {
 // step 1. It can take seconds.
 func (p *Program) Compile(ctx context.Context) error {
 	for _, compile := range []func() error{
-		func() error { _, err := p.gradientFor(p.options.Train.BatchSize, p.options.SequenceLength); return err },
+		func() error {
+			_, err := p.gradientFor(cmp.Or(p.options.MicroBatch, p.options.Train.BatchSize), p.options.SequenceLength)
+			return err
+		},
 		p.compileApply,
 	} {
 		if err := ctx.Err(); err != nil {
@@ -239,9 +262,13 @@ func (p *Program) accumulate(step int, micro []Batch) (compute.Buffer, int64, er
 	if tokens == 0 {
 		return nil, 0, errors.New("no supervised token in the batch")
 	}
-	acc := p.zero
+	acc, parts := p.zero, p.options.parts()
 	for i, b := range micro {
-		next, err := p.addGradient(acc, b, plans[i], 1/float64(tokens), dropoutKeys(p.options.Targets, p.options.Seed, step, i))
+		keys := dropoutKeys(p.options.Targets, p.options.Seed, step, i/parts)
+		if parts > 1 {
+			keys = fromPart(p.options.Targets, keys, i%parts*b.B*b.T)
+		}
+		next, err := p.addGradient(acc, b, plans[i], 1/float64(tokens), keys)
 		if acc != p.zero {
 			finalizeAll(acc)
 		}
@@ -269,7 +296,7 @@ func (p *Program) addGradient(acc compute.Buffer, b Batch, pl plan, scale float6
 	}
 	batch = append(batch, factor)
 	if p.options.LoRA.Dropout > 0 {
-		k, err := p.upload(keys, dtypes.Uint32, len(p.options.Targets), 2)
+		k, err := p.upload(keys, dtypes.Uint32, len(p.options.Targets), p.options.maskInputs())
 		if err != nil {
 			return nil, err
 		}

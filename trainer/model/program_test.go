@@ -2,7 +2,9 @@ package model
 
 import (
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,6 +114,61 @@ func TestResumeBitForBit(t *testing.T) {
 				t.Error("state of a resumed run differs")
 			}
 		})
+	}
+}
+
+// TestMicroBatchesAreTheBatch: a batch that is cut into forward passes has the loss and the gradient of the whole one, with dropout too,
+// and where the output head is a target. A batch of which a pass is not full counts no row twice.
+func TestMicroBatchesAreTheBatch(t *testing.T) {
+	t.Parallel()
+	batches := trainBatches(t)
+	whole := Batch{B: 3, T: batches[0].T}
+	ids, labels := slices.Concat(batches[0].IDs, batches[1].IDs), slices.Concat(batches[0].Labels, batches[1].Labels)
+	whole.IDs, whole.Labels = ids[:3*whole.T], labels[:3*whole.T]
+	for i := range whole.T + 4 { // unequal numbers of predictions
+		whole.Labels[i] = trial.IgnoredLabel
+	}
+	part := func(rows ...int) Batch {
+		b := Batch{B: 2, T: whole.T, IDs: make([]int32, 2*whole.T), Labels: slices.Repeat([]int32{trial.IgnoredLabel}, 2*whole.T)}
+		for i, r := range rows {
+			copy(b.IDs[i*b.T:], whole.IDs[r*b.T:(r+1)*b.T])
+			copy(b.Labels[i*b.T:], whole.Labels[r*b.T:(r+1)*b.T])
+		}
+		return b
+	}
+	for platform, open := range backends() {
+		for _, head := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, head %t", platform, head), func(t *testing.T) {
+				t.Parallel()
+				be := open(t)
+				o := tinyOptions(t, 4)
+				o.LoRA.Dropout, o.Train.BatchSize = 0.3, 3
+				if head {
+					o.LoRA.TargetModules = lora.Targets{List: []string{"c_attn", "lm_head"}}
+					var err error
+					o.Targets, err = lora.MatchTargets(tinyConfig(t).Modules(), o.LoRA.TargetModules)
+					must(t, err)
+				}
+				cut := o
+				cut.MicroBatch = 2
+				steps := func(o Options, batches ...Batch) (StepResult, State) {
+					p := newTiny(t, be, seededAdapter(t, o), o)
+					r, err := p.Step(3, batches, 1e-3)
+					must(t, err)
+					state, err := p.State()
+					must(t, err)
+					return r, state
+				}
+				want, wantState := steps(o, whole)
+				got, gotState := steps(cut, part(0, 1), part(2))
+				check(t, "loss", got.Loss, want.Loss, lossTolerance)
+				check(t, "grad norm", got.GradNorm, want.GradNorm, normTolerance*want.GradNorm)
+				if got.Tokens != want.Tokens {
+					t.Errorf("tokens = %d, want %d", got.Tokens, want.Tokens)
+				}
+				checkTensors(t, "moments", gotState.M, wantState.M, gradientTolerance)
+			})
+		}
 	}
 }
 

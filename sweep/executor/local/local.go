@@ -113,11 +113,18 @@ func (e *Executor) Probe(_ context.Context, id trial.AttemptID) (sweep.Process, 
 		e.adoptSlot(id)
 		return sweep.Process{Alive: true, Beat: trial.LastBeat(id.Dir(e.Root))}, nil
 	}
+	written, err := trial.LogTail(filepath.Join(id.Dir(e.Root), trial.StderrFile), stderrTail)
+	if err != nil {
+		written = err.Error() // which tells as well: the disk fails
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	x := e.exits[id]
-	return sweep.Process{Exit: x.text, OutOfMemory: x.oom}, nil
+	return sweep.Process{Exit: x.text, OutOfMemory: x.oom, Stderr: written}, nil
 }
+
+// stderrTail is how much of what a worker wrote is searched for why it ended. What Go's runtime says first is followed by a stack.
+const stderrTail = 64 << 10
 
 // Events returns the attempt's events with Seq > after.
 func (e *Executor) Events(_ context.Context, id trial.AttemptID, after int64) ([]trial.Event, error) {
