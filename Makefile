@@ -5,6 +5,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 SIMTIME ?= 2m
 GOLANGCI := bin/golangci-lint
+GOVULNCHECK := v1.9.0
 SHELL := /bin/sh
 
 # Plug-ins are installed by `sweep backend install` alone, never behind the user's back.
@@ -14,7 +15,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash powerloss simulate mutants browser fuzz bench bench-sweep test-peft test-tools golden graph man lint fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash powerloss simulate mutants browser fuzz bench bench-sweep test-peft test-tools golden graph man lint security fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -97,6 +98,12 @@ man: build ## Write the manual pages into bin/man
 
 lint: $(GOLANGCI) ## Run the linters (the first time builds them, which takes minutes)
 	$(GOLANGCI) run ./...
+
+security: $(GOLANGCI) ## Look for holes in our code (gosec) and known ones in what it calls (govulncheck, where its database can be reached)
+	$(GOLANGCI) run --enable-only gosec ./...
+	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
+	@bin/govulncheck ./...; code=$$?; [ $$code -ne 1 ] || \
+		{ echo "==== SKIPPED: govulncheck cannot work here: is https://vuln.go.dev to be reached? ====" >&2; exit 0; }; exit $$code
 
 fmt: $(GOLANGCI) ## Format the Go code
 	$(GOLANGCI) fmt ./...

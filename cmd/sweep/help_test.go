@@ -94,7 +94,7 @@ func TestHelpTopics(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"adapters", "backends", "data", "faq", "grid", "memory", "resume", "rule", "scout", "sql", "tools"}
+	want := []string{"adapters", "backends", "data", "faq", "grid", "memory", "resume", "rule", "scout", "security", "sql", "tools"}
 	if !slices.Equal(names, want) {
 		t.Errorf("topics = %v, want %v", names, want)
 	}

@@ -48,8 +48,12 @@ func styled(s string) string {
 	return b.String() + printable(s[from:])
 }
 
-// forPeople makes text printable, whatever w is: what is piped is read on a terminal too. Where w is one, lines are broken at spaces.
-func forPeople(w io.Writer, text string) string { return wrapLines(printable(text), columnsOf(w)) }
+// forPeople makes text printable, whatever w is: what is piped is read on a terminal too. Where w is one, lines are broken at spaces. A
+// password in an address, which libraries cite in their errors, is left out.
+func forPeople(w io.Writer, text string) string {
+	text = regexp.MustCompile(`(://[^\s/:@]*:)[^\s/@]+@`).ReplaceAllString(text, "${1}xxxxx@")
+	return wrapLines(printable(text), columnsOf(w))
+}
 
 // columnsOf is the width of the terminal that w is; 0 where it is none, or does not know.
 func columnsOf(w io.Writer) int {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"time"
@@ -21,6 +22,7 @@ type coordinator struct {
 	h       *history
 	number  int
 	host    string
+	folder  string
 	process *disk.Process
 	began   time.Duration
 
@@ -31,7 +33,8 @@ type coordinator struct {
 	until   time.Duration // it is frozen
 	thawed  time.Duration // when it last was not
 	cancel  context.CancelFunc
-	asked   bool // to stop
+	asked   bool          // to stop
+	told    time.Duration // when a person cancelled the sweep; 0: nobody did
 	heard   bool
 	leads   bool          // nobody has taken its lease
 	since   time.Duration // when it took the lease
@@ -53,7 +56,12 @@ func (h *history) begin(ctx context.Context, host string) {
 		h: h, number: h.born, host: host, process: h.disk.NewProcess(), began: h.took, wake: h.took, thawed: h.took,
 		probed: map[trial.AttemptID]time.Duration{},
 	}
-	c.unmount = disk.Mount(h.folder(host), c.process)
+	c.folder = fmt.Sprintf("%s-%d", h.folder(host), c.number) // whose files are the host's: two processes of a host stay apart
+	if err := os.Symlink(h.folder(host), c.folder); err != nil {
+		h.wrong("%v", err)
+		return
+	}
+	c.unmount = disk.Mount(c.folder, c.process)
 	ctx, c.cancel = context.WithCancel(ctx)
 	c.next, c.stop = iter.Pull(func(yield func(time.Duration) bool) {
 		c.yield = yield
@@ -80,11 +88,11 @@ func (c *coordinator) live(ctx context.Context) (err error) {
 			}
 		}
 		c.process.Kill()
-		c.unmount()
+		c.leave()
 	}()
 	// A statement that can be cancelled is run in a goroutine of its own, which costs as much again.
 	work := context.WithoutCancel(ctx)
-	if db, err = store.Open(work, filepath.Join(c.h.folder(c.host), database)); err != nil {
+	if db, err = store.Open(work, filepath.Join(c.folder, database)); err != nil {
 		return c.fate(err)
 	}
 	if c.h.lied {
@@ -101,6 +109,10 @@ func (c *coordinator) live(ctx context.Context) (err error) {
 // lead works the sweep off under a session.
 func (c *coordinator) lead(ctx context.Context, db *store.DB) error {
 	work := context.WithoutCancel(ctx)
+	known, err := db.Snapshot(work, c.h.id)
+	if err != nil {
+		return err
+	}
 	session, err := db.StartSession(work, c.h.id, c.Now(), sweep.Coordinator{Host: c.host, PID: c.number})
 	if err != nil {
 		return err
@@ -116,7 +128,10 @@ func (c *coordinator) lead(ctx context.Context, db *store.DB) error {
 	if c.h.say != nil {
 		s.Log = slog.New(noteHandler{h: c.h})
 	}
-	snapshot, err := s.Run(ctx, sweep.Snapshot{Sweep: sweep.Info{ID: c.h.id}}, session)
+	snapshot, err := db.Current(work, known)
+	if err == nil {
+		snapshot, err = s.Run(ctx, snapshot, session)
+	}
 	if err == nil {
 		err = c.conclude(work, db, snapshot)
 	}
@@ -124,6 +139,12 @@ func (c *coordinator) lead(ctx context.Context, db *store.DB) error {
 		err = ending
 	}
 	return err
+}
+
+// leave takes its folder away.
+func (c *coordinator) leave() {
+	c.unmount()
+	_ = os.Remove(c.folder)
 }
 
 // fate tells a killed process from one that met an error.

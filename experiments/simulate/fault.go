@@ -42,6 +42,10 @@ const (
 	secondOnHost kind = "run a second coordinator on the same host"
 	secondHost   kind = "run a second coordinator on another host"
 
+	personPauses  kind = "pause the sweep from a second terminal, for a while"
+	personResumes kind = "resume the paused sweep" // follows personPauses
+	personCancels kind = "cancel the sweep from a second terminal"
+
 	rivalOnA kind = "another host's coordinator starts on a" // follows freezeLosing
 	rivalOnB kind = "another host's coordinator starts on b"
 )
@@ -96,6 +100,8 @@ func kinds() []perThousand {
 		{stopFails, 10},
 		{secondOnHost, 1},
 		{secondHost, 20},
+		{personPauses, 30},
+		{personCancels, 30},
 	}
 }
 
@@ -123,6 +129,8 @@ func drawFaults(r *rand.Rand, calm tally) []fault {
 		switch f.kind {
 		case clockJumps:
 			f.size = time.Duration(r.Int64N(int64(48*time.Hour))) - 24*time.Hour
+		case personPauses: // far longer than a lease lasts without a heartbeat
+			f.size *= 5
 		case freezeLosing:
 			f.size += time.Minute
 		default:

@@ -23,25 +23,27 @@ type history struct {
 	root   string // holds the hosts' folders
 	faults []fault
 	tally
-	disk   *disk.Disk
-	fake   sweeptest.FakeExecutor
-	facts  ledger
-	shift  time.Duration // of the time of day
-	lazy   time.Duration // how long a coordinator waits
-	jumps  bool          // the time of day does at some time
-	keen   bool          // it waits no longer than until a worker does something
-	lives  []*coordinator
-	born   int
-	due    time.Duration // when a person starts the next coordinator
-	lies   bool          // the disk's syncs lie
-	lied   bool          // facts may be gone for good but for the attempts' folders
-	full   time.Duration // until when the disk is
-	late   time.Duration // until when events are shown late
-	stale  time.Duration // until when exited workers seem to live
-	cut    bool          // the power goes when control is back
-	ends   *outcome
-	wrongs []string
-	say    func(format string, args ...any)
+	disk    *disk.Disk
+	fake    sweeptest.FakeExecutor
+	facts   ledger
+	shift   time.Duration // of the time of day
+	lazy    time.Duration // how long a coordinator waits
+	paused  time.Duration // when the sweep was last; 0 while it is not
+	jumps   bool          // the time of day does at some time
+	keen    bool          // it waits no longer than until a worker does something
+	lives   []*coordinator
+	born    int
+	due     time.Duration // when a person starts the next coordinator
+	lies    bool          // the disk's syncs lie
+	lied    bool          // facts may be gone for good but for the attempts' folders
+	full    time.Duration // until when the disk is
+	late    time.Duration // until when events are shown late
+	stale   time.Duration // until when exited workers seem to live
+	cut     bool          // the power goes when control is back
+	excused string        // why a person's command may fail
+	ends    *outcome
+	wrongs  []string
+	say     func(format string, args ...any)
 }
 
 // epoch is when histories begin.
@@ -105,6 +107,7 @@ func (h *history) end() {
 	for _, c := range h.lives {
 		c.process.Kill()
 		c.stop()
+		c.leave() // it may never have begun
 	}
 	h.lives = nil
 }
@@ -182,7 +185,7 @@ func (h *history) take(n int, kinds ...kind) (fault, bool) {
 func (k kind) timed() bool {
 	switch k {
 	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, readsLate, probesLate,
-		secondOnHost, secondHost, rivalOnA, rivalOnB:
+		secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels:
 		return true
 	default:
 		return false
@@ -226,6 +229,8 @@ func (h *history) happen(ctx context.Context, f fault) {
 		if len(h.lives) > 0 {
 			h.begin(ctx, h.lives[0].otherHost())
 		}
+	case personPauses, personResumes, personCancels:
+		h.ask(ctx, f)
 	case rivalOnA:
 		h.begin(ctx, "a")
 	case rivalOnB:
@@ -288,6 +293,7 @@ func (h *history) disturb(disk.Op) disk.Fault {
 			h.blame("a broken disk")
 			return disk.IO
 		}
+		h.excused = "its process is killed"
 		h.cut = f.kind == powerInside
 		return disk.Kill
 	}
@@ -303,6 +309,7 @@ func (h *history) disturb(disk.Op) disk.Fault {
 
 // blame excuses the living coordinators for ending with an error.
 func (h *history) blame(why string) {
+	h.excused = why
 	for _, c := range h.lives {
 		c.excuse = why
 	}

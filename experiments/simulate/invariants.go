@@ -212,7 +212,7 @@ func (h *history) judge(c *coordinator) {
 	switch {
 	case c.err == nil, errors.Is(c.err, errKilled):
 	case errors.Is(c.err, sweep.ErrInterrupted):
-		if !c.asked {
+		if !c.asked && c.told == 0 {
 			h.wrong("%s was interrupted by nobody", c)
 		}
 		if ids, _ := h.fake.Alive(); len(ids) > 0 && others == 0 {
@@ -239,6 +239,10 @@ func (h *history) checkStart(ctx context.Context, c *coordinator, a trial.Assign
 		h.wrong("%s starts %s after it was asked to stop", c, short(a.Attempt))
 	case !c.leads:
 		h.wrong("%s starts %s after it lost its lease", c, short(a.Attempt))
+	case c.told > 0 && c.shouldKnow(c.told):
+		h.wrong("%s starts %s after the sweep was cancelled", c, short(a.Attempt))
+	case h.paused > 0 && c.shouldKnow(h.paused):
+		h.wrong("%s starts %s though the sweep was paused at %v", c, short(a.Attempt), h.paused)
 	case h.facts.done(a.Attempt.Trial()) && len(a.Screen) == 0:
 		h.wrong("%s starts %s though the trial is done", c, short(a.Attempt))
 	case len(ids) >= h.capacity.Jobs:
@@ -288,7 +292,7 @@ func (h *history) rival(c *coordinator, after time.Duration) {
 	if c.otherHost() == "b" {
 		k = rivalOnB
 	}
-	h.faults = append(slices.Clone(h.faults), fault{kind: k, at: h.took + after})
+	h.then(k, after)
 }
 
 func (o outcome) String() string {

@@ -22,10 +22,6 @@ func mutants() []mutant {
 		{"a last word is written under a number that is taken", live, "Seq: a.seq + 1", "Seq: a.seq"},
 		{"a worker that has had its last word is given another", live, "	if a.Outcome != nil {\n		return true, nil\n	}\n", ""},
 		{
-			"the end of a worker leads to no decision", live,
-			"		a.Outcome, a.endedAt = e.Outcome, now\n		return true\n", "		a.Outcome, a.endedAt = e.Outcome, now\n",
-		},
-		{
 			"attempts without an outcome are not watched after a restart", restart,
 			"	r.adoptOpen(Snapshot{}) // also what was known before Run\n", "",
 		},
@@ -51,6 +47,7 @@ func mutants() []mutant {
 			"the last of several events is not stored", "store/events.go",
 			"		for _, e := range events {", "		for _, e := range events[:max(1, len(events)-1)] {",
 		},
+		{"the first new attempt is overlooked", "store/refresh.go", "FROM attempts WHERE id > ?1\n", "FROM attempts WHERE id > ?1 + 1\n"},
 		{
 			"attempts without an outcome are not read again", "store/refresh.go",
 			"		seen.Open = append(seen.Open, id)\n", "",

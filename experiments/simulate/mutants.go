@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -26,62 +28,75 @@ type mutant struct {
 }
 
 // mostHistories is how many a mutant may survive.
-const mostHistories = 20000
+const mostHistories = 5000
 
-// findMutants builds the simulation once for each mutant and lets it look for it. It fails where one is not found.
+// findMutants builds the simulation once for each mutant, or those whose numbers are given, and lets it look for it. It fails where one is
+// not found.
 func findMutants(ctx context.Context, args []string, stdout io.Writer) error {
-	list := mutants()
-	if len(args) > 0 {
-		n, err := strconv.Atoi(args[0])
-		if err != nil || n < 1 || n > len(list) {
-			return fmt.Errorf("mutant %s: want a number from 1 to %d", args[0], len(list))
+	list, numbers := mutants(), []int{}
+	for i := range list {
+		if len(args) == 0 || slices.Contains(args, strconv.Itoa(i+1)) {
+			numbers = append(numbers, i)
 		}
-		list = list[n-1 : n]
+	}
+	for _, i := range numbers {
+		if _, err := list[i].source(); err != nil {
+			return fmt.Errorf("mutant %d (%s): %w", i+1, list[i].breaks, err)
+		}
 	}
 	root, err := os.MkdirTemp("", "mutants-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(root) }()
-	fmt.Fprintln(stdout, "| broken | in | histories until noticed | as |\n|---|---|--:|---|")
-	results, survivors := make([]string, len(list)), 0
+	fmt.Fprintln(stdout, "| | broken | in | histories until noticed | as |\n|--:|---|---|--:|---|")
+	var survivors atomic.Int64
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
-	for i, m := range list {
+	for _, i := range numbers {
+		m := list[i]
 		group.Go(func() error {
 			found, err := m.find(ctx, filepath.Join(root, strconv.Itoa(i)))
 			if err != nil {
 				return fmt.Errorf("mutant %d (%s): %w", i+1, m.breaks, err)
 			}
-			mu.Lock()
-			defer mu.Unlock()
 			if found == "" {
-				survivors++
+				survivors.Add(1)
 				found = fmt.Sprintf("not in %d | ", mostHistories)
 			}
-			results[i] = fmt.Sprintf("| %s | `%s` | %s |", m.breaks, m.file, found)
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintf(stdout, "| %d | %s | `%s` | %s |\n", i+1, m.breaks, m.file, found)
 			return nil
 		})
 	}
-	err = group.Wait()
-	for _, r := range results {
-		fmt.Fprintln(stdout, r)
+	if err := group.Wait(); err != nil {
+		return err
 	}
-	if err == nil && survivors > 0 {
-		err = fmt.Errorf("%d of %d mutants survive", survivors, len(list))
+	if n := survivors.Load(); n > 0 {
+		return fmt.Errorf("%d of %d mutants survive", n, len(numbers))
 	}
-	return err
+	return nil
 }
 
-// find builds the mutant beside the tree, which stays as it is, and returns after how many histories it was noticed and as what.
-func (m mutant) find(ctx context.Context, dir string) (string, error) {
+// source is the file with the change.
+func (m mutant) source() (string, error) {
 	source, err := os.ReadFile(m.file)
 	if err != nil {
 		return "", err
 	}
 	if n := strings.Count(string(source), m.old); n != 1 {
-		return "", fmt.Errorf("%s has %d places to change, want 1", m.file, n)
+		return "", fmt.Errorf("%s has %d places to change, want 1: bring mutantlist.go up to date", m.file, n)
+	}
+	return strings.Replace(string(source), m.old, m.new, 1), nil
+}
+
+// find builds the mutant beside the tree, which stays as it is, and returns after how many histories it was noticed and as what.
+func (m mutant) find(ctx context.Context, dir string) (string, error) {
+	source, err := m.source()
+	if err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
@@ -91,7 +106,7 @@ func (m mutant) find(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	changed, overlay, binary := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "simulate")
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(changed, []byte(source), 0o600); err != nil {
 		return "", err
 	}
 	text, err := json.Marshal(map[string]map[string]string{"Replace": {here: changed}})
@@ -120,12 +135,12 @@ func (m mutant) find(ctx context.Context, dir string) (string, error) {
 // noticed reads from a simulation's output what it found.
 func noticed(out string) string {
 	n := regexp.MustCompile(`(?m)^(\d+) histories`).FindStringSubmatch(out)
-	what := regexp.MustCompile(`(?m)^simulate: (.*)$`).FindStringSubmatch(out)
-	if n == nil || what == nil { // it has not even come to an end, as where it panics in another goroutine
-		lines := strings.SplitN(out, "\n", 2)
-		return "1 | " + lines[0]
+	_, as, found := strings.Cut(out, errWrong.Error()+": ")
+	if n == nil || !found { // it has not even come to an end, as where it panics in another goroutine
+		return "1 | " + strings.SplitN(out, "\n", 2)[0]
 	}
-	_, as, _ := strings.Cut(what[1], errWrong.Error()+": ")
+	as, _, _ = strings.Cut(as, "\n")
+	as = regexp.MustCompile(`^seed \d+: at [^:]*: `).ReplaceAllString(as, "")
 	if len(as) > 120 {
 		as = as[:120] + "…"
 	}

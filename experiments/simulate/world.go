@@ -149,9 +149,9 @@ func bareDatabase(ctx context.Context, folder string) (map[string][]byte, error)
 	return files, nil
 }
 
-// hosts makes the folders in which two machines see the disk.
+// hosts makes the folders in which two machines, and a person at a second terminal, see the disk.
 func hosts(root string) error {
-	for _, host := range []string{"a", "b"} {
+	for _, host := range []string{"a", "b", "person"} {
 		if err := os.MkdirAll(filepath.Join(root, host), 0o700); err != nil {
 			return err
 		}

@@ -164,7 +164,7 @@ func (h Client) downloadData(ctx context.Context, id, config string, splits []st
 	}
 	var card []byte
 	if slices.Contains(names, cardFile) {
-		local, err := repo.DownloadFileCtx(ctx, cardFile)
+		local, err := h.fetch(ctx, repo, cardFile)
 		if err != nil {
 			return nil, dataError(id, err)
 		}
@@ -178,7 +178,7 @@ func (h Client) downloadData(ctx context.Context, id, config string, splits []st
 	}
 	paths := make([]string, len(wanted))
 	for i, name := range wanted { // one at a time: the library counts several without a lock
-		if paths[i], err = repo.DownloadFileCtx(ctx, name); err != nil {
+		if paths[i], err = h.fetch(ctx, repo, name); err != nil {
 			return nil, dataError(id, err)
 		}
 	}

@@ -110,13 +110,13 @@ func (h Client) download(ctx context.Context, id string, withWeights bool) (stri
 	if err := repo.DownloadInfo(true); err != nil {
 		return "", hubError(id, err)
 	}
-	names, err := wanted(ctx, repo, withWeights)
+	names, err := h.wanted(ctx, repo, withWeights)
 	if err != nil {
 		return "", hubError(id, err)
 	}
 	var path string
 	for _, name := range names { // one at a time: the library counts several without a lock
-		if path, err = repo.DownloadFileCtx(ctx, name); err != nil {
+		if path, err = h.fetch(ctx, repo, name); err != nil {
 			return "", hubError(id, err)
 		}
 	}
@@ -124,7 +124,7 @@ func (h Client) download(ctx context.Context, id string, withWeights bool) (stri
 }
 
 // wanted lists the files to fetch.
-func wanted(ctx context.Context, repo *hf.Repo, withWeights bool) ([]string, error) {
+func (h Client) wanted(ctx context.Context, repo *hf.Repo, withWeights bool) ([]string, error) {
 	if !repo.HasFile(weights.ConfigFile) {
 		return nil, fmt.Errorf("%w: hub model %s has no %s (of a model in GGUF, fetch the file you want and give its path)",
 			trial.ErrInput, repo.ID, weights.ConfigFile)
@@ -154,7 +154,7 @@ func wanted(ctx context.Context, repo *hf.Repo, withWeights bool) ([]string, err
 	case !repo.HasFile(weights.IndexFile):
 		return nil, fmt.Errorf("%w: hub model %s has no %s: save it as safetensors first", trial.ErrInput, repo.ID, weights.ModelFile)
 	}
-	path, err := repo.DownloadFileCtx(ctx, weights.IndexFile)
+	path, err := h.fetch(ctx, repo, weights.IndexFile)
 	if err != nil {
 		return nil, err
 	}
