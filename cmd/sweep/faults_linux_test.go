@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -113,11 +112,6 @@ func (v *victim) suffer(f fault) {
 		v.t.Fatal(err)
 	}
 	v.root = filepath.Join(root, "runs")
-}
-
-func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return lines[len(lines)-1]
 }
 
 // aWhile is how long a fault lasts.
