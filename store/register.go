@@ -156,11 +156,16 @@ func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, 
 	if err != nil {
 		return 0, err
 	}
+	return id, insertSettings(ctx, tx, id, l)
+}
+
+// insertSettings writes the cell and the candidates of a ladder.
+func insertSettings(ctx context.Context, tx *sql.Tx, id int64, l sweep.LadderPlan) error {
 	for i, s := range l.Cell {
 		_, err := tx.ExecContext(ctx, `INSERT INTO ladder_settings (ladder_id, position, name, value, axis) VALUES (?, ?, ?, ?, ?)`,
 			id, i, s.Name, s.Value, s.Axis)
 		if err != nil {
-			return 0, fmt.Errorf("setting %s: %w", s.Name, err)
+			return fmt.Errorf("setting %s: %w", s.Name, err)
 		}
 	}
 	for c, candidate := range l.Candidates {
@@ -168,11 +173,11 @@ func insertLadder(ctx context.Context, tx *sql.Tx, sweepID int64, position int, 
 			_, err := tx.ExecContext(ctx, `INSERT INTO ladder_candidates (ladder_id, candidate, position, name, value) VALUES (?, ?, ?, ?, ?)`,
 				id, c, i, s.Name, s.Value)
 			if err != nil {
-				return 0, fmt.Errorf("candidate %d, %s: %w", c, s.Name, err)
+				return fmt.Errorf("candidate %d, %s: %w", c, s.Name, err)
 			}
 		}
 	}
-	return id, nil
+	return nil
 }
 
 // placeTrial writes the place of a trial in a ladder.

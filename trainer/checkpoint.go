@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	checkpointFolder = "checkpoints"
+	// CheckpointFolder is an attempt's folder of checkpoints, the newest last.
+	CheckpointFolder = "checkpoints"
 	checkpointSuffix = ".ckpt"
 	// checkpointMagic ends every complete checkpoint file, after the SHA-256 of all that precedes the sum.
 	checkpointMagic = "SWEEPCK1"
@@ -33,7 +34,7 @@ var errDamaged = errors.New("damaged checkpoint")
 // saveCheckpoint writes the state into an attempt's folder and removes the checkpoints it replaces. When it returns, the
 // file is safe.
 func saveCheckpoint(dir string, c checkpoint) error {
-	folder := filepath.Join(dir, checkpointFolder)
+	folder := filepath.Join(dir, CheckpointFolder)
 	if err := trial.MakeFolder(folder); err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
@@ -71,7 +72,7 @@ func removeCheckpoints(dirs []string) error {
 		if trial.CheckFolder(dir) != nil {
 			continue // none of ours: what a link leads to is not removed
 		}
-		if err := os.RemoveAll(filepath.Join(dir, checkpointFolder)); err != nil {
+		if err := os.RemoveAll(filepath.Join(dir, CheckpointFolder)); err != nil {
 			return fmt.Errorf("remove checkpoints of a finished trial: %w", err)
 		}
 	}
@@ -104,7 +105,7 @@ func loadCheckpoint(dirs []string, trial trial.ID, warn func(error)) (*checkpoin
 	var paths []string
 	var unreadable error
 	for _, dir := range dirs {
-		folder := filepath.Join(dir, checkpointFolder)
+		folder := filepath.Join(dir, CheckpointFolder)
 		names, err := checkpointNames(folder)
 		if err != nil {
 			warn(fmt.Errorf("checkpoints of %s passed over: %w", dir, err))

@@ -15,6 +15,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
+	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // sayUnconfirmed names the ladders that stay likely although a person asked for certainty, and says why.
@@ -37,7 +38,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	}
 	stored := snapshot.Sweep
 	snapshot.Sweep.GridPath, snapshot.Sweep.Rule.Confirm, snapshot.Sweep.Rule.MaxSeeds = info.GridPath, info.Rule.Confirm, info.Rule.MaxSeeds
-	done := len(snapshot.Ladders) > 0 && sweep.Conclude(snapshot).Done
+	done := len(snapshot.Ladders) > 0 && sweep.Conclude(snapshot).Done && snapshot.Sweep.Asked.Grid == 0
 	if done {
 		a.say("sweep %s is finished; nothing to train", info.Name)
 	}
@@ -57,7 +58,10 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if err != nil {
 		return a.ended(soft, info.Name, err)
 	}
-	if wishes(info, stored) {
+	if stored.Asked.Paused {
+		err = db.Ask(ctx, info.ID, sweep.RequestResume, a.clock.Now().Wall)
+	}
+	if err == nil && wishes(info, stored) {
 		err = db.Confirm(ctx, info.ID, info.Rule.MaxSeeds, time.Now().UTC())
 	}
 	hide := func() {}
@@ -79,7 +83,10 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		a.say("warning: without its database this sweep could not be put together again: %v", keepErr)
 	}
 	hide()
-	if err != nil {
+	switch {
+	case errors.Is(err, sweep.ErrInterrupted) && snapshot.Sweep.Asked.Cancelled:
+		return withCode(exitInterrupted, fmt.Errorf("cancelled; nothing is lost: continue with: %s", a.resumeCommand(info.Name)))
+	case err != nil:
 		return a.ended(soft, info.Name, err)
 	}
 	return a.conclude(ctx, snapshot)
@@ -99,12 +106,41 @@ func (a *app) ended(soft context.Context, name string, err error) error {
 	return asUsage(err)
 }
 
-// work reads the inputs, registers what they make, and schedules. Inputs that turn out invalid before anything was registered leave no
-// sweep behind. Where what was read before still holds, nothing is read or registered twice: a large sweep takes seconds.
+// work works a sweep off, and takes up the grids that it is extended by meanwhile. One that cannot be registered is said, and left.
 func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Snapshot, grid grid.Grid,
 	session int64,
 ) (sweep.Snapshot, error) {
-	rest, fresh := a.keepAlive(ctx, db, session), len(s.Ladders) == 0
+	c := crew{kill: kill, session: session}
+	for {
+		if waits := s.Sweep.Asked.Grid; waits > c.refused {
+			extended, g, err := a.takeGrid(ctx, db, s, session)
+			if err != nil && ctx.Err() == nil {
+				a.say("the sweep goes on as it is: it cannot be extended: %v", err)
+				c.refused = waits
+			} else if err == nil {
+				s, grid = extended, g
+			}
+		}
+		var err error
+		if s, err = a.workOn(ctx, db, s, grid, &c); !errors.Is(err, sweep.ErrExtended) {
+			return s, err
+		}
+	}
+}
+
+// crew is what works for a coordinator, whatever grids it goes through.
+type crew struct {
+	kill     <-chan struct{}
+	session  int64
+	capacity sweep.Capacity
+	executor sweep.Executor // nil until it is open
+	refused  int64          // the newest grid that could not be taken up
+}
+
+// workOn reads the inputs, registers what they make, and schedules. Inputs that turn out invalid before anything was registered leave no
+// sweep behind. Where what was read before still holds, nothing is read or registered twice: a large sweep takes seconds.
+func (a *app) workOn(ctx context.Context, db *store.DB, s sweep.Snapshot, grid grid.Grid, c *crew) (sweep.Snapshot, error) {
+	rest, fresh := a.keepAlive(ctx, db, c.session), len(s.Ladders) == 0
 	choice, registration, err := a.expand(ctx, db, s, grid)
 	switch {
 	case err != nil:
@@ -120,35 +156,41 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 		}
 		return sweep.Snapshot{}, err
 	}
-	parallel := registration.Parallel()
-	if s.Sweep.Strategy == sweep.StrategyCurve {
-		parallel = registration.Scouts()
+	if c.executor == nil {
+		if err := a.hire(ctx, db, s, choice, registration, c); err != nil {
+			return sweep.Snapshot{}, err
+		}
 	}
-	rest = a.keepAlive(ctx, db, session)
-	capacity, err := a.capacity(ctx, choice, registration, parallel)
-	rest()
-	if err != nil {
-		return sweep.Snapshot{}, err
-	}
-	return a.schedule(ctx, kill, db, s, session, capacity)
+	return a.schedule(ctx, db, s, c)
 }
 
-// schedule runs the scheduler where --executor says, from facts that are known.
-func (a *app) schedule(ctx context.Context, kill <-chan struct{}, db *store.DB, s sweep.Snapshot, session int64, capacity sweep.Capacity,
-) (sweep.Snapshot, error) {
-	executor, err := a.executor.open(a.root, capacity)
-	if err != nil {
-		return sweep.Snapshot{}, err
+// hire finds out what the trials may use, and opens the executor that --executor says.
+func (a *app) hire(ctx context.Context, db *store.DB, s sweep.Snapshot, choice backend.Choice, r sweep.Registration, c *crew) (err error) {
+	parallel := r.Parallel()
+	if s.Sweep.Strategy == sweep.StrategyCurve {
+		parallel = r.Scouts()
 	}
+	rest := a.keepAlive(ctx, db, c.session)
+	c.capacity, err = a.capacity(ctx, choice, r, parallel)
+	rest()
+	if err == nil {
+		c.executor, err = a.executor.open(a.root, c.capacity)
+	}
+	return err
+}
+
+// schedule runs the scheduler from facts that are known.
+func (a *app) schedule(ctx context.Context, db *store.DB, s sweep.Snapshot, c *crew) (sweep.Snapshot, error) {
 	progress := a.newProgress()
-	endTracking := a.startTracking(ctx, db, s.Sweep, progress.out, kill)
+	endTracking := a.startTracking(ctx, db, s.Sweep, progress.out, c.kill)
 	defer endTracking()
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
-		Store: keepingStore{db, a.root}, Exec: keepingExecutor{executor, a.keeper(db, s.Sweep.ID)}, Capacity: capacity, Root: a.root, Kill: kill,
-		Clock: a.clock, HungAfter: a.hungAfter, Room: a.room, Log: progress.logger(), Progress: progress.show,
+		Store: keepingStore{db, a.root}, Exec: keepingExecutor{c.executor, a.keeper(db, s.Sweep.ID)}, Capacity: c.capacity, Root: a.root,
+		Kill: c.kill, Clock: a.clock, HungAfter: a.hungAfter, Room: a.room, Refused: c.refused,
+		Log: progress.logger(), Progress: progress.show,
 	}
-	return scheduler.Run(ctx, s, session)
+	return scheduler.Run(ctx, s, c.session)
 }
 
 // keepAlive extends the session while something long goes on that is not the scheduler, which does so itself. A beat that

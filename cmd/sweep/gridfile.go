@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
@@ -26,7 +26,7 @@ func readGrid(path string) (grid.Grid, []byte, error) {
 }
 
 // sameGrid refuses a grid that differs from the one registered under its name.
-func sameGrid(info sweep.Info, g grid.Grid, path string) error {
+func (a *app) sameGrid(info sweep.Info, g grid.Grid, path string) error {
 	if info.GridHash == g.Hash() {
 		return nil
 	}
@@ -34,13 +34,18 @@ func sameGrid(info sweep.Info, g grid.Grid, path string) error {
 	if err != nil {
 		return fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err)
 	}
-	var b bytes.Buffer
-	for _, line := range before.Diff(g) {
+	return usagef("%s: sweep %q is registered with another grid:%s\nadd what is new with: %s\nor give the changed grid another name "+
+		"(trials that it shares are not trained again), or use another --root",
+		path, info.Name, differences(before, g), a.commandOn("extend", path))
+}
+
+// differences lists what a grid changes, a line each.
+func differences(before, now grid.Grid) string {
+	var b strings.Builder
+	for _, line := range before.Diff(now) {
 		fmt.Fprintf(&b, "\n  %s", line)
 	}
-	return usagef("%s: sweep %q is registered with another grid:%s\ngive the changed grid another name (trials that it shares are not "+
-		"trained again), or use another --root",
-		path, info.Name, b.String())
+	return b.String()
 }
 
 // expandedGrid is a grid with what its models' configurations say of it.

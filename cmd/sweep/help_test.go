@@ -94,7 +94,7 @@ func TestHelpTopics(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"adapters", "backends", "data", "faq", "grid", "memory", "resume", "rule", "scout", "security", "sql", "tools"}
+	want := []string{"adapters", "backends", "data", "faq", "grid", "lifecycle", "memory", "resume", "rule", "scout", "security", "sql", "tools"}
 	if !slices.Equal(names, want) {
 		t.Errorf("topics = %v, want %v", names, want)
 	}
@@ -156,7 +156,7 @@ func TestHelpCompletion(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"a topic and commands": {[]string{"help", "r"}, []string{"resume", "rule", "report", "run"}},
+		"a topic and commands": {[]string{"help", "r"}, []string{"resume", "rule", "rename", "report", "retry", "rm", "run"}},
 		"a shared name":        {[]string{"help", "da"}, []string{"data"}},
 		"below a command":      {[]string{"help", "backend", ""}, []string{"install", "list"}},
 		"after a topic":        {[]string{"help", "grid", ""}, nil},

@@ -85,12 +85,12 @@ func listSweeps(ctx context.Context, db *store.DB) ([]listed, error) {
 		l := newListed(s, c)
 		// Nobody works on it and a ladder lacks a verdict or a reference: its coordinator died before it recorded one, the rule has
 		// changed, or the reference is not to be trained.
-		if l.State == progressInterrupted {
+		if !c.works() && l.State != progressFinished {
 			snapshot, err := db.Snapshot(ctx, s.ID)
 			if err != nil {
 				return nil, err
 			}
-			l.conclude(sweep.Conclude(snapshot))
+			l.conclude(sweep.Conclude(snapshot), s.Asked)
 		}
 		if l.State == progressFinished {
 			l.Unneeded = l.Trials - l.Done - l.Failed
@@ -106,17 +106,17 @@ func newListed(s store.Summary, c *coordinator) listed {
 		Done: s.Done, Failed: s.Failed, Open: s.Open, ElapsedSeconds: s.Elapsed.Seconds(),
 		Verdicts: append([]plateau.State{}, s.Verdicts...), Coordinator: c,
 	}
-	l.State = progressOf(s.Ladders > 0 && !slices.Contains(s.Verdicts, plateau.StateRunning) && s.Reference == 0, c)
+	l.State = progressOf(s.Ladders > 0 && !slices.Contains(s.Verdicts, plateau.StateRunning) && s.Reference == 0, c, s.Asked)
 	return l
 }
 
 // conclude takes what the facts of a sweep say in place of what is recorded.
-func (l *listed) conclude(c sweep.Conclusions) {
+func (l *listed) conclude(c sweep.Conclusions, asked sweep.Asked) {
 	l.Verdicts = []plateau.State{}
 	for _, v := range c.Verdicts {
 		l.Verdicts = append(l.Verdicts, v.State)
 	}
-	l.State = progressOf(len(c.Verdicts) > 0 && c.Done, nil)
+	l.State = progressOf(len(c.Verdicts) > 0 && c.Done, nil, asked)
 }
 
 func listHeader() []string {

@@ -136,6 +136,9 @@ func (p *progressBars) showSummary(s sweep.Progress, left map[trial.ID]time.Dura
 	}
 	p.summary[0].set(climb)
 	text := printable(laddersText(s))
+	if s.Snapshot.Sweep.Asked.Paused {
+		text = "paused; " + text
+	}
 	p.summary[1].set(func(width int) string { return ansi.Truncate(text, width, ellipsis) })
 }
 

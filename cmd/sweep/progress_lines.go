@@ -37,6 +37,7 @@ type progressLines struct {
 	rungs  map[int]int           // by ladder: rungs told
 	states map[int]plateau.State // by ladder: the state told
 	from   map[int]int           // by ladder: the rank that the climb around the knee begins at, as told
+	paused bool                  // as told
 	last   sweep.Progress        // shown
 }
 
@@ -65,6 +66,7 @@ func (l *progressLines) show(p sweep.Progress) {
 		l.showVerdicts(p) // of another decision
 	}
 	l.last = p
+	l.showPause(p.Snapshot.Sweep)
 	l.showStarts(p)
 	if l.running {
 		l.showRunning(p)
@@ -101,6 +103,19 @@ func (l *progressLines) catchUp(p sweep.Progress) {
 	}
 	if done > 0 {
 		l.print("%s finished before: not trained again", plural(done, "trial"))
+	}
+}
+
+// showPause says that a person paused the sweep, or lets it go on.
+func (l *progressLines) showPause(info sweep.Info) {
+	if info.Asked.Paused == l.paused {
+		return
+	}
+	l.paused = info.Asked.Paused
+	if l.paused {
+		l.print("paused: what runs goes on to its end, nothing new starts until: sweep resume %s", info.Name)
+	} else {
+		l.print("going on")
 	}
 }
 

@@ -44,7 +44,9 @@ func newResumeCommand(a *app) *cobra.Command {
 		Use:   "resume [NAME]",
 		Short: "Continue an interrupted sweep (the latest without NAME)",
 		Long: `resume continues a sweep from the facts in the database, with the grid as it was registered. Workers that outlived
-their coordinator are found again; interrupted trials continue from their checkpoints, bit for bit on a CPU.`,
+their coordinator are found again; interrupted trials continue from their checkpoints, bit for bit on a CPU.
+
+A sweep that is paused goes on: where a coordinator works on it, that one is told, and this command ends.`,
 		Example: `  sweep resume
   sweep resume gpt2-notes
   sweep resume gpt2-notes --serve`,
@@ -77,10 +79,7 @@ func (a *app) runAs(ctx context.Context, path string, adjust func(grid.Grid, *sw
 		return err
 	}
 	defer db.Close() //nolint:errcheck // every write is committed by its own transaction
-	fresh := sweep.Info{
-		Name: grid.Name, GridText: string(text), GridHash: grid.Hash(), GridPath: absolute,
-		Strategy: grid.Strategy(), Race: grid.Race(), Rule: grid.Rule(), Limits: grid.Limits(), Seeds: grid.Seeds, Created: time.Now().UTC(),
-	}
+	fresh := infoOf(grid, text, absolute)
 	if err := adjust(grid, &fresh); err != nil {
 		return err
 	}
@@ -94,11 +93,19 @@ func (a *app) runAs(ctx context.Context, path string, adjust func(grid.Grid, *sw
 	if err != nil {
 		return err
 	}
-	if err := sameGrid(info, grid, path); err != nil {
+	if err := a.sameGrid(info, grid, path); err != nil {
 		return err
 	}
 	info.GridPath = absolute // it may have moved, and its inputs with it
 	return a.coordinate(ctx, db, info, grid)
+}
+
+// infoOf is the sweep of a grid, read from that absolute path, before anything is known about it.
+func infoOf(g grid.Grid, text []byte, path string) sweep.Info {
+	return sweep.Info{
+		Name: g.Name, GridText: string(text), GridHash: g.Hash(), GridPath: path,
+		Strategy: g.Strategy(), Race: g.Race(), Rule: g.Rule(), Limits: g.Limits(), Seeds: g.Seeds, Created: time.Now().UTC(),
+	}
 }
 
 // resume works a registered sweep off.
@@ -108,5 +115,8 @@ func (a *app) resume(ctx context.Context, name string) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // every write is committed by its own transaction
+	if lifted, err := a.liftPause(ctx, db, info); lifted || err != nil {
+		return err
+	}
 	return a.coordinate(ctx, db, info, grid)
 }

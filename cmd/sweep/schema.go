@@ -97,6 +97,7 @@ func outputTypes() map[string][]reflect.Type {
 		"notify":          {reflect.TypeFor[notify.Event]()},
 		"plan":            {reflect.TypeFor[planView]()},
 		"plateau":         {reflect.TypeFor[plateauResult](), reflect.TypeFor[plateauLadders]()},
+		"prune":           {reflect.TypeFor[pruneView]()},
 		"report":          {reflect.TypeFor[report.Report]()},
 		"samples":         {reflect.TypeFor[report.Samples]()},
 		"scout":           {reflect.TypeFor[scoutView]()},

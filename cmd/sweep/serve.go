@@ -197,12 +197,14 @@ func (a *app) working(ctx context.Context, db *store.DB, info sweep.Info, finish
 	if err != nil {
 		return "", "", err
 	}
-	switch p := progressOf(finished, c); p {
-	case progressRunning:
+	switch p := progressOf(finished, c, info.Asked); {
+	case p == progressPaused && c.works():
+		return string(p), "Nothing new starts until: " + a.resumeCommand(info.Name), nil
+	case c.works():
 		return string(p), fmt.Sprintf("Process %d on %s works on it since %s.", c.PID, c.Host, c.Started.Format(time.DateTime)), nil
-	case progressFinished:
+	case p == progressFinished:
 		return string(p), "Nothing is left to train.", nil
 	default:
-		return string(p), "No process works on it; continue with: " + a.resumeCommand(info.Name), nil
+		return string(progressInterrupted), "No process works on it; continue with: " + a.resumeCommand(info.Name), nil
 	}
 }

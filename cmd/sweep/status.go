@@ -38,7 +38,9 @@ type progressState string
 const (
 	progressRunning     progressState = "running"     // a coordinator works on it
 	progressFinished    progressState = "finished"    // every ladder has a verdict
-	progressInterrupted progressState = "interrupted" // neither: sweep resume continues it
+	progressPaused      progressState = "paused"      // nothing new starts; a coordinator may wait for sweep resume
+	progressCancelled   progressState = "cancelled"   // stopped on request: sweep resume continues it
+	progressInterrupted progressState = "interrupted" // none of these: sweep resume continues it
 )
 
 // What status calls ladders and trials that would be running if a coordinator held the sweep.
@@ -145,7 +147,7 @@ func newSweepStatus(
 ) (sweepStatus, error) {
 	conclusions := sweep.Conclude(snapshot)
 	s := sweepStatus{
-		Sweep: snapshot.Sweep.Name, State: progressOf(len(snapshot.Ladders) > 0 && conclusions.Done, c), Strategy: snapshot.Sweep.Strategy,
+		Sweep: snapshot.Sweep.Name, State: progressOf(len(snapshot.Ladders) > 0 && conclusions.Done, c, snapshot.Sweep.Asked), Strategy: snapshot.Sweep.Strategy,
 		Created: snapshot.Sweep.Created, ElapsedSeconds: snapshot.Sweep.Elapsed.Seconds(), Coordinator: c,
 		Warnings: append([]string{}, snapshot.Sweep.Warnings...), Ladders: []ladderStatus{},
 	}
@@ -155,7 +157,7 @@ func newSweepStatus(
 	}
 	for i, l := range snapshot.Ladders {
 		ladder := newLadderStatus(l, conclusions.Verdicts[i], points)
-		if s.State == progressInterrupted {
+		if !c.works() {
 			if err := ladder.interrupt(ctx, l, workers); err != nil {
 				return sweepStatus{}, err
 			}
@@ -286,13 +288,20 @@ func newTrialStatus(facts *sweep.TrialFacts, points map[trial.ID]store.PointRow)
 	return t
 }
 
+// works reports whether the process lives.
+func (c *coordinator) works() bool { return c != nil && c.Alive }
+
 // progressOf derives a sweep's state. A sweep that was never registered has no ladders yet and is not finished.
-func progressOf(finished bool, c *coordinator) progressState {
+func progressOf(finished bool, c *coordinator, asked sweep.Asked) progressState {
 	switch {
-	case c != nil && c.Alive:
+	case c.works() && !asked.Paused:
 		return progressRunning
-	case finished:
+	case finished && !c.works():
 		return progressFinished
+	case asked.Paused:
+		return progressPaused
+	case asked.Cancelled:
+		return progressCancelled
 	}
 	return progressInterrupted
 }

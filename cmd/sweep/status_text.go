@@ -19,7 +19,7 @@ import (
 // writeStatus prints s for a person; resume is the command that continues the sweep.
 func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error {
 	elapsed := s.ElapsedSeconds // up to the last heartbeat
-	if s.State == progressRunning {
+	if s.Coordinator.works() {
 		elapsed += min(max(now.Sub(s.Coordinator.Heartbeat), 0), store.LeaseTime).Seconds()
 	}
 	fmt.Fprintf(w, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(elapsed))
@@ -86,13 +86,15 @@ func (r rungStatus) name() string {
 
 // coordinatorLine says who works on the sweep, or how to go on.
 func coordinatorLine(s sweepStatus, resume string, now time.Time) string {
-	switch s.State {
-	case progressRunning:
-		c := s.Coordinator
-		return fmt.Sprintf("coordinator: process %d on %s, heard of %s ago\n", c.PID, c.Host, report.Duration(now.Sub(c.Heartbeat)))
-	case progressFinished:
+	if c := s.Coordinator; c.works() {
+		line := fmt.Sprintf("coordinator: process %d on %s, heard of %s ago\n", c.PID, c.Host, report.Duration(now.Sub(c.Heartbeat)))
+		if s.State == progressPaused {
+			line += fmt.Sprintf("nothing new starts until: %s\n", resume)
+		}
+		return line
+	}
+	if s.State == progressFinished {
 		return fmt.Sprintf("sweep report %s prints what it found\n", s.Sweep)
-	case progressInterrupted:
 	}
 	return fmt.Sprintf("no coordinator; continue with: %s\n", resume)
 }

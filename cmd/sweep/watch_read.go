@@ -21,6 +21,7 @@ type watched struct {
 	snapshot sweep.Snapshot
 	verdicts []plateau.Verdict // one per ladder
 	state    progressState
+	worked   bool // a coordinator works on it
 	outlook  sweep.Outlook
 
 	ladder            int
@@ -82,7 +83,8 @@ func (r *watchReader) fill(ctx context.Context, w *watched) error {
 	live := openAttempts(snapshot)
 	d := r.decider.Decide(snapshot, live, sweep.Capacity{Jobs: max(len(live), 1)})
 	w.verdicts = d.Verdicts
-	w.state = progressOf(len(snapshot.Ladders) > 0 && d.Done, c)
+	w.state = progressOf(len(snapshot.Ladders) > 0 && d.Done, c, snapshot.Sweep.Asked)
+	w.worked = c.works()
 	r.jobs = max(r.jobs, len(live))
 	points, err := lastPoints(ctx, r.db, snapshot)
 	if err != nil {
@@ -167,7 +169,7 @@ func (r *watchReader) list(ctx context.Context, w *watched, ahead []trial.ID, po
 			}
 			shown := watchedTrial{facts: t, state: string(t.State())}
 			if t.State() == sweep.TrialRunning {
-				if w.state != progressRunning {
+				if !w.worked {
 					var err error
 					if shown.state, err = abandoned(ctx, r.workers, t); err != nil {
 						return err

@@ -68,7 +68,11 @@ func (m watchModel) head() []string {
 	if m.data.err != nil {
 		lines = append(lines, "not read: "+printable(strings.Join(strings.Fields(m.data.err.Error()), " ")))
 	}
-	if m.data.state == progressInterrupted {
+	switch {
+	case m.data.err != nil, m.data.state == progressFinished, m.data.state == progressRunning:
+	case m.data.worked:
+		lines = append(lines, m.wrapped("nothing new starts until: "+m.resume)...)
+	default:
 		lines = append(lines, m.wrapped("no coordinator; continue with: "+m.resume)...)
 	}
 	if m.ladder < 0 || m.ladder >= len(s.Ladders) || m.ladder >= len(m.data.verdicts) {

@@ -47,7 +47,7 @@ func (v *view) now(ctx context.Context, points map[trial.ID][]store.PointRow) (p
 			return
 		}
 		var shown page.Running
-		shown, err = v.running(ctx, l, t, points[t.Trial.ID], state == stateRunning)
+		shown, err = v.running(ctx, l, t, points[t.Trial.ID], works(state))
 		n.Running = append(n.Running, shown)
 	})
 	if err != nil {
@@ -59,8 +59,13 @@ func (v *view) now(ctx context.Context, points map[trial.ID][]store.PointRow) (p
 	return n, nil
 }
 
-// stateRunning is the state of a sweep that a coordinator works on.
-const stateRunning = "running"
+// stateRunning is the state of a sweep that a coordinator works on, statePaused of one where it starts nothing new.
+const (
+	stateRunning = "running"
+	statePaused  = "paused"
+)
+
+func works(state string) bool { return state == stateRunning || state == statePaused }
 
 // count says how many trials are over, of at most how many, and how long the others take.
 func (v *view) count(n *page.Now, left map[trial.ID]time.Duration) {
@@ -99,7 +104,7 @@ func (v *view) strips(n *page.Now, r report.Report) {
 			}
 		}
 		for _, rung := range v.snapshot.Ladders[i].Rungs {
-			s.Ranks = append(s.Ranks, stripRank(l, rung, n.State == stateRunning))
+			s.Ranks = append(s.Ranks, stripRank(l, rung, works(n.State)))
 		}
 		n.Ladders = append(n.Ladders, s)
 	}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/sweep"
+)
+
+func newCancelCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel [NAME]",
+		Short: "Checkpoint and stop a sweep that runs elsewhere (the latest without NAME)",
+		Long: `cancel does from any terminal what Ctrl-C does where the sweep runs: the workers write their checkpoints and end, and the
+coordinator ends with exit code 75. Nothing is lost: 'sweep resume NAME' continues from there. It waits until the coordinator has
+ended. Where none works on the sweep, workers that outlived theirs are stopped.`,
+		Example: `  sweep cancel
+  sweep cancel gpt2-notes
+  sweep resume gpt2-notes`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.cancel(cmd.Context(), strings.Join(args, "")) },
+	}
+}
+
+// cancelPatience is how long the coordinator may take to end: a checkpoint of a large model takes a while to reach its disk.
+const cancelPatience = 2 * time.Minute
+
+func (a *app) cancel(ctx context.Context, name string) error {
+	return a.asking(ctx, name, func(s subject) error {
+		if !s.worked {
+			stopped, err := a.stopWorkers(ctx, s.snapshot)
+			if err != nil {
+				return err
+			}
+			if stopped > 0 {
+				a.say("no coordinator works on sweep %s; %s that outlived theirs will checkpoint and end", s.name(), plural(stopped, "worker"))
+			} else {
+				a.say("no coordinator works on sweep %s; nothing of it runs", s.name())
+			}
+			return nil
+		}
+		if err := s.db.Ask(ctx, s.snapshot.Sweep.ID, sweep.RequestCancel, time.Now().UTC()); err != nil {
+			return err
+		}
+		if err := a.awaitEnd(ctx, s); err != nil {
+			return err
+		}
+		a.say("sweep %s is cancelled; nothing is lost: continue with: %s", s.name(), a.resumeCommand(s.name()))
+		return nil
+	})
+}
+
+// awaitEnd waits until no coordinator works on the sweep any more.
+func (a *app) awaitEnd(ctx context.Context, s subject) error {
+	const every = 100 * time.Millisecond
+	ctx, end := context.WithTimeout(ctx, cancelPatience)
+	defer end()
+	for {
+		working, err := worked(ctx, s.db, s.snapshot.Sweep.ID)
+		if err != nil || !working {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("sweep %s was asked to stop, and its coordinator has not ended yet: sweep status %s shows what it waits for",
+				s.name(), s.name())
+		case <-time.After(every):
+		}
+	}
+}
+
+// stopWorkers asks the workers of a sweep that no coordinator works on to end, and returns how many there are.
+func (a *app) stopWorkers(ctx context.Context, s sweep.Snapshot) (int, error) {
+	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
+	if err != nil {
+		return 0, err
+	}
+	stopped := 0
+	for _, id := range openAttempts(s) {
+		process, err := workers.Probe(ctx, id)
+		if err != nil {
+			return stopped, err
+		}
+		if !process.Alive {
+			continue
+		}
+		if err := workers.Stop(ctx, id, false); err != nil {
+			return stopped, err
+		}
+		stopped++
+	}
+	return stopped, nil
+}

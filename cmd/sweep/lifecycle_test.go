@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// ends runs a command that must end with a code and say something.
+func (s *testSweep) ends(code int, says string, args ...string) {
+	s.t.Helper()
+	r := s.start(s.sweep(args...))
+	if got := r.wait(); got != code || !strings.Contains(r.said.String(), says) {
+		s.t.Errorf("%v: exit %d, want %d and %q; it said %s", args, got, code, says, r.said.String())
+	}
+}
+
+// writes lets a person with a database shell change the facts.
+func (s *testSweep) writes(f func(ctx context.Context, db *store.DB) error) {
+	s.t.Helper()
+	db, err := store.Open(context.Background(), s.path("runs", "sweep.db"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := f(context.Background(), db); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestLifecycleFromAnotherTerminal pauses, resumes and cancels a sweep beside the process that runs it, and retries a trial that failed:
+// the results are those of an undisturbed one.
+func TestLifecycleFromAnotherTerminal(t *testing.T) {
+	t.Parallel()
+	whole, s := newTestSweep(t, backend.PlatformGo, 60), newTestSweep(t, backend.PlatformGo, 60)
+	s.ends(exitNotFound, "no sweep was run", "pause")
+	cmd := s.start(s.command())
+	until(t, "the first steps", s.trains)
+	s.started = true
+
+	s.ends(exitOK, "what runs goes on to its end", "pause", "test")
+	s.ends(exitOK, "paused already", "pause", "test")
+	until(t, "the workers' ends", func() bool { return s.livingWorkers() == 0 && s.attempts() > 0 })
+	before := s.attempts()
+	s.ends(exitNotFound, "did you mean test", "pause", "tset")
+	for _, args := range [][]string{{"status", "test"}, {"list"}} {
+		if out, err := s.sweep(args...).CombinedOutput(); err != nil || !strings.Contains(string(out), "paused") {
+			t.Errorf("%v of a paused sweep: %v\n%s", args, err, out)
+		}
+	}
+	time.Sleep(2 * time.Second) // the coordinator has long seen it
+	if now := s.attempts(); now != before {
+		t.Errorf("%d attempts while it was paused, then %d", before, now)
+	}
+	s.ends(exitOK, "goes on where it runs", "resume", "test")
+	until(t, "another trial", func() bool { return s.attempts() > before })
+
+	s.ends(exitOK, "is cancelled; nothing is lost: continue with: sweep resume test", "cancel", "test")
+	if code := cmd.wait(); code != exitInterrupted || !strings.Contains(cmd.said.String(), "cancelled; nothing is lost") ||
+		!strings.Contains(cmd.said.String(), "nothing new starts until: sweep resume test") {
+		t.Errorf("the cancelled run: exit %d, said %s", code, cmd.said.String())
+	}
+	if out, err := s.sweep("status", "test").CombinedOutput(); err != nil || !strings.Contains(string(out), "test: cancelled") {
+		t.Errorf("status of a cancelled sweep: %v\n%s", err, out)
+	}
+	s.ends(exitOK, "nothing of it runs", "cancel", "test")
+
+	lost := s.loseOne()
+	s.ends(exitIncomplete, "failed for good", "resume", "test", "--backend", "go", "--jobs", "2")
+	s.ends(exitUsage, "TRIAL", "retry")
+	s.ends(exitNotFound, "", "retry", "nothing")
+	done, _ := s.snapshot()
+	s.ends(exitUsage, "it is done in sweep test", "retry", string(done.Ladders[0].Rungs[0].Trials[0].Trial.ID))
+	s.ends(exitOK, "continue with: sweep resume test", "retry", string(lost)[:8])
+	s.finish()
+	s.ends(exitOK, "nothing to retry", "retry", "--failed", "test")
+	whole.finish()
+	if diff := cmp.Diff(whole.report(), s.report()); diff != "" {
+		t.Errorf("report (-undisturbed +this):\n%s", diff)
+	}
+}
+
+// loseOne makes the last trial one that failed for good, whatever it is now.
+func (s *testSweep) loseOne() trial.ID {
+	s.t.Helper()
+	snapshot, _ := s.snapshot()
+	rungs := snapshot.Ladders[0].Rungs
+	t := rungs[len(rungs)-1].Trials[0]
+	if state := t.State(); state.Over() {
+		s.t.Fatalf("the last trial is %s already", state)
+	}
+	id := trial.NewAttemptID(t.Trial.ID, len(t.Attempts)+1)
+	s.writes(func(ctx context.Context, db *store.DB) error {
+		a := trial.Assignment{Attempt: id, Sweep: "test", Trial: t.Trial.Trial()}
+		if err := db.BeginAttempt(ctx, t.Trial.ID, id.Number(), a, time.Now()); err != nil {
+			return err
+		}
+		return db.AppendEvents(ctx, id, []trial.Event{{
+			Seq: 1, At: time.Now(), Kind: trial.EventEnded,
+			Outcome: &trial.Outcome{State: trial.OutcomeFailed, Error: "the disk was full"},
+		}})
+	})
+	return t.Trial.ID
+}
+
+// TestResumeLiftsAPause: a sweep that was paused while no coordinator worked on it goes on with the next one.
+func TestResumeLiftsAPause(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 10)
+	cmd := s.start(s.command())
+	until(t, "the sweep", s.registered)
+	s.ends(exitOK, "paused", "pause")
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.wait()
+	s.ends(exitOK, "", "cancel") // the workers that live on
+	until(t, "the orphans' last words", func() bool { return s.livingWorkers() == 0 })
+	if out, err := s.sweep("status").CombinedOutput(); err != nil || !strings.Contains(string(out), "test: paused") {
+		t.Errorf("status: %v\n%s", err, out)
+	}
+	s.finish()
+	snapshot, _ := s.snapshot()
+	if snapshot.Sweep.Asked.Paused || !sweep.Conclude(snapshot).Done {
+		t.Errorf("after the resume: %+v", snapshot.Sweep.Asked)
+	}
+	s.ends(exitOK, "finished; there is nothing to pause", "pause", "test")
+}

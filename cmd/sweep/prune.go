@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer"
+)
+
+func newPruneCommand(a *app) *cobra.Command {
+	var yes, dry bool
+	cmd := &cobra.Command{
+		Use:   "prune [NAME]",
+		Short: "Free disk: caches, old checkpoints, adapters of ranks that nobody recommends",
+		Long: `prune removes what no sweep of the root needs: tokenised data of sweeps that are finished, which is made again where it is
+wanted; checkpoints of trials that are done; adapters of ranks that no finished sweep recommends. With NAME only what
+that sweep has.
+
+The adapters of a recommended rank stay, of every seed, and so do those of the rank with the best mean, scouts, screened trials and
+everything of a sweep that is not finished. Losses, curves and logs stay, so every report says the same as before. It says how many
+bytes go and asks first; without a terminal it needs --yes.`,
+		Example: `  sweep prune --dry-run
+  sweep prune gpt2-notes
+  sweep prune --yes`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.prune(cmd.Context(), cmd, strings.Join(args, ""), yes, dry)
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would go, and keep it")
+	return cmd
+}
+
+// pruneView is what prune prints: what goes.
+type pruneView struct {
+	Files []prunable `json:"files"`
+	Bytes int64      `json:"bytes"`
+	Kept  bool       `json:"kept"` // all of it stays: --dry-run, or a person said no
+}
+
+// prunable is a folder that no sweep needs.
+type prunable struct {
+	Kind  prunableKind `json:"kind"`
+	Path  string       `json:"path"` // below the root
+	Bytes int64        `json:"bytes"`
+}
+
+type prunableKind string
+
+const (
+	pruneCache      prunableKind = "cache"       // tokenised data
+	pruneCheckpoint prunableKind = "checkpoints" // of a trial that is done
+	pruneAdapter    prunableKind = "adapter"     // of a rank that nobody recommends
+)
+
+func (a *app) prune(ctx context.Context, cmd *cobra.Command, name string, yes, dry bool) (err error) {
+	db, err := a.openReadOnly(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	sweeps, own, err := readSweeps(ctx, db, name)
+	if err != nil {
+		return err
+	}
+	view, err := a.prunables(sweep.NeededOf(sweeps), own)
+	if err != nil {
+		return err
+	}
+	a.say("%s in %s that no sweep needs", trial.FormatBytes(view.Bytes), plural(len(view.Files), "folder"))
+	view.Kept = true
+	if !dry && len(view.Files) > 0 {
+		ok, err := a.confirmed(cmd, yes, "remove them for good?")
+		if err != nil {
+			return err
+		}
+		view.Kept = !ok
+	}
+	if !view.Kept {
+		if err := a.removeAll(view.Files); err != nil {
+			return err
+		}
+	}
+	return a.emit("prune", view, func(w io.Writer) error { return writeTable(w, pruneHeader(), view.rows()) },
+		func() ([]string, [][]string) { return pruneHeader(), view.rows() })
+}
+
+// readSweeps reads all sweeps of the root, and again those of which something may go.
+func readSweeps(ctx context.Context, db *store.DB, name string) (all, own []sweep.Snapshot, err error) {
+	if name != "" {
+		if _, err := findSweep(ctx, db, name); err != nil {
+			return nil, nil, err
+		}
+	}
+	names, err := db.Names(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, n := range names {
+		info, err := db.Find(ctx, n)
+		if err != nil {
+			return nil, nil, err
+		}
+		s, err := db.Snapshot(ctx, info.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, s)
+		if name == "" || n == name {
+			own = append(own, s)
+		}
+	}
+	return all, own, nil
+}
+
+// prunables lists what of some sweeps' files is not needed.
+func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot) (pruneView, error) {
+	view := pruneView{Files: []prunable{}}
+	seen := map[string]bool{}
+	add := func(kind prunableKind, dir string) error {
+		if seen[dir] {
+			return nil
+		}
+		seen[dir] = true
+		bytes, err := folderBytes(dir)
+		if err != nil || bytes == 0 {
+			return err
+		}
+		below, err := filepath.Rel(a.root, dir)
+		view.Files = append(view.Files, prunable{kind, below, bytes})
+		view.Bytes += bytes
+		return err
+	}
+	var errs []error
+	for _, s := range own {
+		for _, l := range s.Ladders {
+			if fingerprint := l.Corpus.Fingerprint; !needed.Unread && !needed.Corpora[fingerprint] && fingerprint != "" {
+				errs = append(errs, add(pruneCache, filepath.Join(a.root, "cache", filepath.Base(fingerprint))))
+			}
+			l.Each(func(_ int, t *sweep.TrialFacts) {
+				for _, at := range t.Attempts {
+					if !needed.Checkpoints[t.Trial.ID] {
+						errs = append(errs, add(pruneCheckpoint, filepath.Join(at.ID.Dir(a.root), trainer.CheckpointFolder)))
+					}
+					if !needed.Adapters[t.Trial.ID] {
+						errs = append(errs, add(pruneAdapter, filepath.Join(at.ID.Dir(a.root), trainer.AdapterFolder)),
+							add(pruneAdapter, filepath.Join(at.ID.Dir(a.root), trainer.LastAdapterFolder)))
+					}
+				}
+			})
+		}
+	}
+	slices.SortStableFunc(view.Files, func(a, b prunable) int { return int(min(max(b.Bytes-a.Bytes, -1), 1)) })
+	return view, errors.Join(errs...)
+}
+
+// removeAll removes folders, each at once: none is left half.
+func (a *app) removeAll(folders []prunable) (err error) {
+	trash, err := os.MkdirTemp(a.root, "removed-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(trash)) }()
+	for i, f := range folders {
+		err := os.Rename(filepath.Join(a.root, f.Path), filepath.Join(trash, strconv.Itoa(i)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove %s: %w", f.Path, err)
+		}
+	}
+	return nil
+}
+
+func pruneHeader() []string { return []string{"what", "bytes", "folder"} }
+
+func (v pruneView) rows() [][]string {
+	var rows [][]string
+	for _, f := range v.Files {
+		rows = append(rows, []string{string(f.Kind), strconv.FormatInt(f.Bytes, 10), f.Path})
+	}
+	return rows
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/grid"
+)
+
+func newRenameCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rename NAME NEW",
+		Short: "Give a sweep another name",
+		Long: `rename gives a sweep another name, in the database and in its registered grid. Nothing else changes: its trials, verdicts and
+their history stay. Write the new name into your grid file too: under the old one it would begin another sweep.
+
+It refuses while a coordinator works on the sweep: 'sweep cancel NAME' stops it.`,
+		Example: `  sweep rename gpt2-notes notes-v1`,
+		Args:    cobra.ExactArgs(2),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.rename(cmd.Context(), args[0], args[1]) },
+	}
+}
+
+func (a *app) rename(ctx context.Context, name, next string) error {
+	return a.holding(ctx, name, func(db *store.DB, s sweep.Snapshot) error {
+		if next == s.Sweep.Name {
+			a.say("sweep %s has that name already", next)
+			return nil
+		}
+		given, err := renamedGrid(s.Sweep, next)
+		if err != nil {
+			return withCode(exitUsage, err)
+		}
+		if err := db.Rename(ctx, s.Sweep.ID, next, given); err != nil {
+			return err
+		}
+		a.say("sweep %s is now %s; in %s write: name: %s", s.Sweep.Name, next, s.Sweep.GridPath, next)
+		return nil
+	})
+}
+
+// renamedGrid is a sweep's grid under another name, which a grid may have.
+func renamedGrid(info sweep.Info, name string) (store.GivenGrid, error) {
+	given := store.GivenGrid{At: time.Now().UTC(), Text: info.GridText, Hash: info.GridHash, Path: info.GridPath}
+	before, err := grid.Parse(info.GridPath, []byte(info.GridText))
+	if err != nil {
+		return given, err
+	}
+	line := regexp.MustCompile(`(?m)^name[ \t]*:.*$`)
+	text := line.ReplaceAllLiteralString(info.GridText, "name: "+strconv.Quote(name))
+	after, err := grid.Parse(info.GridPath, []byte(text))
+	if err != nil {
+		return given, fmt.Errorf("a grid cannot have the name %q: %w", name, err)
+	}
+	if before.Name != info.Name { // a scout has its grid's name with a suffix
+		return given, nil
+	}
+	if after.Name != name || len(before.Diff(after)) > 1 {
+		return given, fmt.Errorf("the name is not on a line of its own in the registered grid: write it so: name: NAME")
+	}
+	given.Text, given.Hash = text, after.Hash()
+	return given, nil
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+func newRmCommand(a *app) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "rm NAME",
+		Short: "Remove a sweep with the trials that no other sweep has",
+		Long: `rm takes a sweep out of the database and removes the folders of its trials: losses, adapters, logs. Trials that another sweep
+shares stay, with all that is known of them. It says how much goes and asks first; without a terminal it needs --yes. There is no
+way back: 'sweep backup FILE.db' copies the database, 'sweep export' an adapter.
+
+It refuses while a coordinator works on the sweep, or workers of it run: 'sweep cancel NAME' stops both.`,
+		Example: `  sweep rm gpt2-notes
+  sweep rm gpt2-notes --yes`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.rm(cmd.Context(), cmd, args[0], yes) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func (a *app) rm(ctx context.Context, cmd *cobra.Command, name string, yes bool) error {
+	return a.holding(ctx, name, func(db *store.DB, s sweep.Snapshot) error {
+		own, err := db.OwnTrials(ctx, s.Sweep.ID)
+		if err != nil {
+			return err
+		}
+		if err := a.refuseWorkers(ctx, s); err != nil {
+			return err
+		}
+		var bytes int64
+		for _, id := range own {
+			n, err := folderBytes(a.trialFolder(id))
+			if err != nil {
+				return err
+			}
+			bytes += n
+		}
+		places := 0
+		s.Each(func(*sweep.Ladder, int, *sweep.TrialFacts) { places++ })
+		a.say("sweep %s: %s of its own (%s), %d that other sweeps share and keep", s.Sweep.Name, plural(len(own), "trial"),
+			trial.FormatBytes(bytes), max(0, places-len(own)))
+		if ok, err := a.confirmed(cmd, yes, "remove sweep "+s.Sweep.Name+" for good?"); !ok {
+			return err
+		}
+		var trash string
+		err = db.RemoveSweep(ctx, s.Sweep.ID, func(ids []trial.ID) (err error) {
+			trash, err = a.moveOut(ids)
+			return err
+		})
+		if err != nil {
+			return errors.Join(err, a.moveBack(trash))
+		}
+		if err := os.RemoveAll(trash); err != nil {
+			return fmt.Errorf("sweep %s is removed, but not all of its files: %w", s.Sweep.Name, err)
+		}
+		a.say("sweep %s is removed", s.Sweep.Name)
+		return nil
+	})
+}
+
+// holding does something to a sweep under its lease, so that no coordinator works on it meanwhile.
+func (a *app) holding(ctx context.Context, name string, do func(*store.DB, sweep.Snapshot) error) (err error) {
+	db, err := a.openExistingStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	info, err := findSweep(ctx, db, name)
+	if err != nil {
+		return err
+	}
+	process, err := store.ThisProcess(a.command)
+	if err != nil {
+		return err
+	}
+	session, err := db.StartSession(ctx, info.ID, a.clock.Now(), process)
+	if held, ok := errors.AsType[*store.HeldError](err); ok {
+		return withCode(exitLocked, errors.New(a.heldBy(info.Name, held)))
+	}
+	if err != nil {
+		return err
+	}
+	s, err := db.Snapshot(ctx, info.ID)
+	if err == nil {
+		err = do(db, s)
+	}
+	if _, findErr := db.Find(ctx, info.Name); errors.Is(findErr, sweep.ErrNotFound) && err == nil {
+		if _, err := db.Asked(ctx, info.ID); errors.Is(err, sweep.ErrNotFound) {
+			return nil // it is removed, and its lease with it
+		}
+	}
+	return errors.Join(err, db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()))
+}
+
+// refuseWorkers fails where a worker of the sweep runs.
+func (a *app) refuseWorkers(ctx context.Context, s sweep.Snapshot) error {
+	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
+	if err != nil {
+		return err
+	}
+	for _, id := range openAttempts(s) {
+		process, err := workers.Probe(ctx, id)
+		if err != nil {
+			return err
+		}
+		if process.Alive {
+			return withCode(exitLocked, fmt.Errorf("the worker of attempt %s runs: stop it with: %s", id, a.commandOn("cancel", s.Sweep.Name)))
+		}
+	}
+	return nil
+}
+
+// confirmed asks a person at a terminal; without one it takes --yes.
+func (a *app) confirmed(cmd *cobra.Command, yes bool, question string) (bool, error) {
+	if yes {
+		return true, nil
+	}
+	if in, ok := cmd.InOrStdin().(*os.File); !ok || !isTerminal(in) {
+		return false, usagef("nobody is there to be asked: repeat it with --yes")
+	}
+	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if err != nil {
+		return false, err
+	}
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		a.say("nothing is changed")
+		return false, nil
+	}
+	return true, nil
+}
+
+func (a *app) trialFolder(id trial.ID) string { return filepath.Join(a.root, "trials", string(id)) }
+
+// moveOut moves trials' folders where no coordinator looks for them, and returns where. What it has moved when it fails moveBack restores.
+func (a *app) moveOut(ids []trial.ID) (trash string, err error) {
+	if trash, err = os.MkdirTemp(a.root, "removed-"); err != nil {
+		return "", err
+	}
+	for _, id := range ids {
+		err := os.Rename(a.trialFolder(id), filepath.Join(trash, string(id)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // never begun
+			return trash, err
+		}
+	}
+	return trash, nil
+}
+
+func (a *app) moveBack(trash string) error {
+	if trash == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(trash)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.Rename(filepath.Join(trash, e.Name()), a.trialFolder(trial.ID(e.Name()))); err != nil {
+			return err
+		}
+	}
+	return os.Remove(trash)
+}
+
+// folderBytes is what the files below a folder take; nothing where there is none. What goes meanwhile does not count.
+func folderBytes(dir string) (bytes int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	return bytes, err
+}
