@@ -8,6 +8,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
 
 // Report is a sweep's result.
@@ -258,4 +259,6 @@ type Trial struct {
 	EvalSeconds     *float64         `json:"eval_seconds,omitempty"` // of all its evaluations, where that is known
 	TrainableParams *int64           `json:"trainable_params"`
 	Error           string           `json:"error,omitempty"`
+	Cause           cause.Cause      `json:"cause,omitempty"`       // why its last attempt ended, where it is not done
+	MicroBatch      int              `json:"micro_batch,omitempty"` // sequences in a forward pass, where whole batches did not fit
 }
