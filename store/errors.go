@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // explain adds the place and the fix to errors of SQLite that a person can fix; others pass as they are.
@@ -16,7 +18,7 @@ func (d *DB) explain(err error) error {
 	var fix string
 	switch lite.Code {
 	case sqlite3.ErrFull:
-		fix = "the disk is full: free some space and resume; what was recorded is kept"
+		return fmt.Errorf("database %s: %w: %w: free some space and resume; what was recorded is kept", d.path, err, sweep.ErrFull)
 	case sqlite3.ErrReadonly, sqlite3.ErrPerm, sqlite3.ErrCantOpen, sqlite3.ErrAuth:
 		fix = "it and its folder must be writable: fix the permissions or choose another folder with --root"
 	case sqlite3.ErrIoErr:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/sweep/trial/cause"
+	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/model"
 )
 
@@ -164,6 +165,7 @@ func (t *training) loop(ctx context.Context) (trial.Outcome, error) {
 			if err := t.save(); err != nil {
 				return trial.Outcome{}, err
 			}
+			backend.ReleaseMemory() // what evaluating and the checkpoint took: the steps that follow add to what is left
 		}
 		switch {
 		case ctx.Err() != nil:
