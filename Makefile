@@ -15,7 +15,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash powerloss simulate mutants browser fuzz bench bench-sweep test-peft test-tools golden graph man lint security fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash powerloss simulate mutants browser fuzz bench bench-memory bench-sweep test-peft test-tools golden graph man lint security fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -70,6 +70,9 @@ fuzz: ## Fuzz every parser for FUZZTIME each (default 20s)
 
 bench: ## Measure our step and evaluation beside PyTorch+PEFT's (makes .venv-bench with Python's pip)
 	go run ./experiments/bench $(BENCHFLAGS)
+
+bench-memory: build ## Hold predicted against measured memory for 22 shapes (SmolLM2's where make smollm2 has fetched it)
+	go run ./experiments/bench memory $(BENCHFLAGS)
 
 bench-sweep: build ## Measure the time to a verdict beside a plain PEFT loop over the whole grid (the same .venv-bench)
 	go run ./experiments/bench sweep $(BENCHFLAGS)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/ranksweep/ranksweep/sweep"
 )
 
 // explain adds the place and the fix to errors of SQLite that a person can fix; others pass as they are.
@@ -16,15 +18,15 @@ func (d *DB) explain(err error) error {
 	var fix string
 	switch lite.Code {
 	case sqlite3.ErrFull:
-		fix = "the disk is full: free some space and resume; what was recorded is kept"
+		return fmt.Errorf("database %s: %w: %w: free some space and resume; what was recorded is kept", d.path, err, sweep.ErrFull)
 	case sqlite3.ErrReadonly, sqlite3.ErrPerm, sqlite3.ErrCantOpen, sqlite3.ErrAuth:
 		fix = "it and its folder must be writable: fix the permissions or choose another folder with --root"
 	case sqlite3.ErrIoErr:
 		fix = "the disk refused to read or write: check its health and free space, then resume"
 	case sqlite3.ErrNotADB:
-		fix = "the file is not a database: move it away or choose another folder with --root"
+		fix = "the file is not a database: sweep doctor --repair moves it aside and makes one of the trials' folders; or choose another --root"
 	case sqlite3.ErrCorrupt:
-		fix = `the file is damaged: move it away and resume from a copy, or salvage it with sqlite3's ".recover"`
+		fix = "the file is damaged: sweep doctor --repair moves it aside and makes a new one of the trials' folders"
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		fix = "another program keeps it locked: close it (an open sqlite3 transaction?) and try again"
 	default:

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Cheaper is a grid that fits the limits of time where the planned one gets no verdict: what to replace in it.
+// Cheaper is a grid that fits the limits of time where the planned one gets no verdict, or the memory that stops ranks: what to replace.
 type Cheaper struct {
-	Seconds float64 `json:"seconds"` // of all its trials, at most
+	Seconds float64 `json:"seconds"` // of all its trials, at most; 0 where only memory was short
 	Grid    string  `json:"grid"`    // YAML: the keys to replace
 }
 

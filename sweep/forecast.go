@@ -23,7 +23,7 @@ type Forecast struct {
 
 // Reached is a limit that some trials are expected to meet.
 type Reached struct {
-	Limit  string  `json:"limit"`  // limits.memory, limits.time or limits.trial_time
+	Limit  string  `json:"limit"`  // limits.memory, limits.time, limits.trial_time, or machine: the memory that there is
 	Ladder int     `json:"ladder"` // from 1
 	Rank   int     `json:"rank"`   // the lowest that meets it
 	Value  float64 `json:"value"`  // of the limit: bytes or seconds
@@ -32,7 +32,24 @@ type Reached struct {
 	Steps  int     `json:"steps,omitempty"` // of them the trial ends after Step
 	Every  bool    `json:"every"`           // the ladder's lowest rank meets it already, so that no rank gets a loss
 
-	Checkpointing *Checkpointing `json:"gradient_checkpointing,omitempty"` // nil where it was not measured: see AddCheckpointing
+	Checkpointing *Remedy `json:"gradient_checkpointing,omitempty"` // nil where it was not measured: see Remedies
+	SmallerBatch  *Remedy `json:"smaller_batch,omitempty"`          // likewise: half the batch_size, twice the gradient_accumulation_steps
+}
+
+// Names of limits in Reached.
+const (
+	limitMemory  = "limits.memory"
+	limitMachine = "machine"
+)
+
+// ByMachine says that what stops ranks for want of memory is the machine (or its container, or its GPU), which has less than the grid
+// allows.
+func (f *Forecast) ByMachine() {
+	for i := range f.Limits {
+		if f.Limits[i].Limit == limitMemory {
+			f.Limits[i].Limit = limitMachine
+		}
+	}
 }
 
 // Forecast adds up what was estimated of all ladders; finished are the trials that have a loss already. Trials run in the order of
@@ -56,7 +73,7 @@ func (r Registration) Forecast(info Info, estimates []LadderEstimate, finished m
 			}
 			left := unfinished(rung.Trials, finished)
 			f.Finished += len(rung.Trials) - left
-			if bound["limits.memory"] {
+			if bound[limitMemory] {
 				continue
 			}
 			f.MostTrials += left
@@ -96,7 +113,7 @@ func rungLimits(e RungEstimate, ladder, rank int, lowest bool, limits Limits) []
 	var reached []Reached
 	if e.OverMemory {
 		reached = append(reached, Reached{
-			Limit: "limits.memory", Ladder: ladder, Rank: rank, Value: float64(limits.Memory), Needed: float64(e.Bytes), Every: lowest,
+			Limit: limitMemory, Ladder: ladder, Rank: rank, Value: float64(limits.Memory), Needed: float64(e.Bytes), Every: lowest,
 		})
 	}
 	if e.Ends > 0 {
@@ -129,17 +146,17 @@ func (r Reached) String() string {
 		from = fmt.Sprintf("every trial (ladder %d)", r.Ladder)
 	}
 	switch r.Limit {
-	case "limits.memory":
-		allowed := "the machine has"
-		if r.Value > 0 {
-			allowed = "limits.memory " + trial.FormatBytes(int64(r.Value)) + " allows"
+	case limitMemory, limitMachine:
+		allowed := "limits.memory " + trial.FormatBytes(int64(r.Value)) + " allows"
+		if r.Limit == limitMachine {
+			allowed = "the machine's " + trial.FormatBytes(int64(r.Value))
 		}
 		text := fmt.Sprintf("rank %d (ladder %d) would need %s, more than %s: it is not started", r.Rank, r.Ladder,
 			trial.FormatBytes(int64(r.Needed)), allowed)
 		if r.Every {
 			text += ", so there is no verdict"
 		}
-		return text + r.checkpointingText()
+		return text + r.remediesText()
 	case "limits.trial_time":
 		text := fmt.Sprintf("limits.trial_time %s ends %s at step %d of %d", seconds(r.Value), from, r.Step, r.Steps)
 		if r.Every {

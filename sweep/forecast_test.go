@@ -145,16 +145,17 @@ func TestForecastCheckpointing(t *testing.T) {
 			}
 			info := Info{Rule: plateau.Rule{Patience: 2, SeedsPerRank: plateau.EverySeed}, Limits: limits}
 			f := r.Forecast(info, estimates, nil, 2)
-			again := f.Checkpointed(r)
+			change := Changes()[1]
+			again := f.Changed(r, change)
 			if len(again.Ladders) != 1 || !again.Ladders[0].Spec().Train.GradientCheckpointing || r.Ladders[1].Spec().Train.GradientCheckpointing {
 				t.Fatalf("to measure again: %+v", again.Ladders)
 			}
-			f.AddCheckpointing(r, []MeasuredEnds{{low, test.with}}, limits)
+			f.Add(r, change, []MeasuredEnds{{low, test.with}}, limits)
 			if own := f.Limits[0].String(); strings.Contains(own, "gradient_checkpointing") {
 				t.Errorf("a ladder that has it is told of it: %s", own)
 			}
-			if got := f.Limits[1].String(); got != says+test.want || f.FitsCheckpointed() != test.fits {
-				t.Errorf("%s, fits %t", got, f.FitsCheckpointed())
+			if got := f.Limits[1].String(); got != says+test.want || f.Remedied() != test.fits {
+				t.Errorf("%s, fits %t", got, f.Remedied())
 			}
 		})
 	}

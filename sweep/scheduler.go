@@ -34,7 +34,9 @@ type Scheduler struct {
 	// HungAfter is how long a worker may show no sign of life before it is ended and its trial is tried again, and longer for one that starts
 	// or that is slow; 0 means for ever. See scheduler_hung.go.
 	HungAfter time.Duration
-	Log       *slog.Logger
+	// Room returns the bytes that the disk has left for Root; nil: enough.
+	Room func() (int64, error)
+	Log  *slog.Logger
 	// Progress is called from Run whenever something happened that a person may want to see; nil means nobody looks. It must
 	// not block.
 	Progress func(Progress)
@@ -83,9 +85,13 @@ func (r *run) loop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if asked || r.now()-ticked >= tickEvery || r.someGone(ctx) {
+		if asked || r.now() >= r.roomAt && (r.now()-ticked >= tickEvery || r.someGone(ctx)) {
 			ticked = r.now()
-			if done, err := r.tick(ctx); done || err != nil {
+			done, err := r.tick(ctx)
+			switch {
+			case errors.Is(err, ErrFull) && !r.interrupted:
+				r.waitForRoom(err)
+			case done || err != nil:
 				return err
 			}
 		}
@@ -122,6 +128,8 @@ type run struct {
 	changed     bool                       // something happened that Progress shows
 	cancelled   <-chan struct{}            // closed when a person asks to stop; nil once that was heeded
 	kill        <-chan struct{}            // Scheduler.Kill; nil once that was heeded
+	roomAt      time.Duration              // uptime before which nothing is tried, for want of room on the disk
+	roomSaid    time.Duration              // uptime when that was last said; 0: never
 	interrupted bool
 	killed      bool
 }
@@ -212,6 +220,9 @@ func (r *run) decide(ctx context.Context) error {
 	r.stopDecided(ctx)
 	for _, l := range r.decision.Start {
 		if _, err := r.signalled(ctx); err != nil || r.interrupted {
+			return err
+		}
+		if err := r.room(l); err != nil {
 			return err
 		}
 		if err := r.launch(ctx, l); err != nil {
@@ -311,7 +322,9 @@ func (r *run) launch(ctx context.Context, l Launch) error {
 	}
 	r.live = append(r.live, live)
 	if err := r.holds(ctx, begun); err != nil {
-		r.stop(ctx, []trial.AttemptID{a.Attempt}, true) // nobody else knows of it
+		if errors.Is(err, ErrLocked) {
+			r.stop(ctx, []trial.AttemptID{a.Attempt}, true) // nobody else knows of it
+		}
 		return err
 	}
 	return nil

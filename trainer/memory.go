@@ -46,30 +46,55 @@ func (t *training) predict() (trial.Prediction, error) {
 		if err != nil {
 			return trial.Prediction{}, err
 		}
-		// Some plug-ins' analysis reports no temporaries, so the count is the least there will be.
-		p.PredictedBytes = resident + hostGrowth(t.Platform, max(working, analysis-base))
+		p.PredictedBytes = resident + t.held(working).growth(t.Platform)
 		p.Source = "resident after compiling + " + source + " (rough)"
 	}
 	p.PredictedBytes = max(p.PredictedBytes, peak) // the peak so far is a fact
 	return p, nil
 }
 
-// What training adds to the process beside the step's working set (measured, experiments/LOG.md 2026-11-23).
+// What training adds to the process beside what a step holds (measured, experiments/LOG.md 2026-11-30).
 const (
-	// XLA runs on several threads, and the C library keeps a heap for each with what a step freed in it: four times the
-	// working set, but not more than this, since what is larger goes back to the system.
-	retainedHeaps = 4
-	retainedMost  = 128 << 20
+	// The C library keeps heaps for XLA's threads with what they freed in them: blocks in which matrices were laid out for a product,
+	// and those of evaluations.
+	keptMatrices    = 0.6
+	keptEvaluations = 2.4
+	keptAlways      = 12 << 20
 	// In pure Go: what is read, decoded and logged between two collections.
 	goGarbage = 24 << 20
+	// An analysis that finds less than this share of the count of tensors has left something out: some plug-ins report no temporaries.
+	leastOfCount = 0.25
 )
 
-// hostGrowth is what a process adds to its memory from compiling to its peak, for a step with this working set.
-func hostGrowth(platform string, working int64) int64 {
-	if platform == backend.PlatformGo {
-		return 2*working + goGarbage // the collector lets garbage grow to the size of what lives
+// held is what there is beside the frozen base: while a step runs, while an evaluation does, and in the base's matrices as float32.
+type held struct{ step, evaluation, matrices int64 }
+
+// held counts; working is the count of what a step holds.
+func (t *training) held(working int64) held {
+	step, evaluation, ok := t.program.RunBytes()
+	if !ok || float64(step) < leastOfCount*float64(working) {
+		step = working
 	}
-	return working + min(retainedHeaps*working, retainedMost)
+	return held{step, evaluation, t.matrixBytes()}
+}
+
+// growth is what a process adds to its memory from compiling to its peak.
+func (h held) growth(platform string) int64 {
+	if platform == backend.PlatformGo {
+		return 2*h.step + goGarbage // the collector lets garbage grow to the size of what lives
+	}
+	return h.step + int64(keptMatrices*float64(h.matrices)+keptEvaluations*float64(h.evaluation)) + keptAlways
+}
+
+// matrixBytes is the size in float32 of the base's matrices, without embeddings and head.
+func (t *training) matrixBytes() int64 {
+	var n int64
+	for _, m := range t.Model.Modules {
+		if !m.Head && !m.Embedding {
+			n += 4 * int64(m.In) * int64(m.Out)
+		}
+	}
+	return n
 }
 
 // workingBytes estimates what a step holds beside the base: the adapter with gradient and both moments, and every

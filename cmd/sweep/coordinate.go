@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
-	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -30,9 +30,11 @@ func (a *app) sayUnconfirmed(rule plateau.Rule, verdicts []plateau.Verdict) {
 // coordinate works a sweep off under its lease: reads the inputs, runs the scheduler until every ladder has a verdict, and
 // prints the report. A sweep that is finished, with what info wishes for, only prints.
 func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, grid grid.Grid) (err error) {
-	snapshot, err := db.Snapshot(ctx, info.ID)
+	soft, kill, release := stopSignals(ctx)
+	defer release()
+	snapshot, err := db.Snapshot(soft, info.ID)
 	if err != nil {
-		return err
+		return a.ended(soft, info.Name, err)
 	}
 	stored := snapshot.Sweep
 	snapshot.Sweep.GridPath, snapshot.Sweep.Rule.Confirm, snapshot.Sweep.Rule.MaxSeeds = info.GridPath, info.Rule.Confirm, info.Rule.MaxSeeds
@@ -41,6 +43,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		a.say("sweep %s is finished; nothing to train", info.Name)
 	}
 	if done && !wishes(info, stored) {
+		release()                                                                   // what is left can be ended as any program
 		a.startTracking(ctx, db, snapshot.Sweep, &switchWriter{w: a.stderr}, nil)() // what is unsent, if anything
 		return a.conclude(ctx, snapshot)
 	}
@@ -48,15 +51,13 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if err != nil {
 		return err
 	}
-	session, err := db.StartSession(ctx, info.ID, a.clock.Now(), process)
+	session, err := db.StartSession(soft, info.ID, a.clock.Now(), process)
 	if held, ok := errors.AsType[*store.HeldError](err); ok {
 		return withCode(exitLocked, errors.New(a.heldBy(info.Name, held)))
 	}
 	if err != nil {
-		return err
+		return a.ended(soft, info.Name, err)
 	}
-	soft, kill, release := stopSignals(ctx)
-	defer release()
 	if stored.Asked.Paused {
 		err = db.Ask(ctx, info.ID, sweep.RequestResume, a.clock.Now().Wall)
 	}
@@ -74,6 +75,10 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if endErr := db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()); err == nil {
 		err = endErr
 	}
+	if errors.Is(err, sweep.ErrLocked) {
+		hide()
+		return a.ended(soft, info.Name, err) // its files are another's too
+	}
 	if keepErr := a.keeper(db, info.ID).KeepLast(context.WithoutCancel(ctx), a.root, time.Now()); keepErr != nil {
 		a.say("warning: without its database this sweep could not be put together again: %v", keepErr)
 	}
@@ -81,16 +86,24 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	switch {
 	case errors.Is(err, sweep.ErrInterrupted) && snapshot.Sweep.Asked.Cancelled:
 		return withCode(exitInterrupted, fmt.Errorf("cancelled; nothing is lost: continue with: %s", a.resumeCommand(info.Name)))
-	case errors.Is(err, sweep.ErrInterrupted), soft.Err() != nil && errors.Is(err, context.Canceled):
-		return withCode(exitInterrupted, fmt.Errorf("interrupted; nothing is lost: continue with: %s", a.resumeCommand(info.Name)))
-	case errors.Is(err, sweep.ErrLocked):
-		return withCode(exitLocked, err)
-	case errors.Is(err, trial.ErrInput):
-		return withCode(exitUsage, err)
 	case err != nil:
-		return err
+		return a.ended(soft, info.Name, err)
 	}
 	return a.conclude(ctx, snapshot)
+}
+
+// ended gives what ended a sweep's work its exit code. An interruption may show as any error of what it interrupted.
+func (a *app) ended(soft context.Context, name string, err error) error {
+	switch {
+	case errors.Is(err, sweep.ErrLocked):
+		return withCode(exitLocked, err)
+	case errors.Is(err, sweep.ErrInterrupted), soft.Err() != nil:
+		if !errors.Is(err, sweep.ErrInterrupted) && !errors.Is(err, context.Canceled) {
+			a.say("%v", err)
+		}
+		return withCode(exitInterrupted, fmt.Errorf("interrupted; nothing is lost: continue with: %s", a.resumeCommand(name)))
+	}
+	return asUsage(err)
 }
 
 // work works a sweep off, and takes up the grids that it is extended by meanwhile. One that cannot be registered is said, and left.
@@ -173,8 +186,9 @@ func (a *app) schedule(ctx context.Context, db *store.DB, s sweep.Snapshot, c *c
 	defer endTracking()
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
-		Store: keepingStore{db, a.root}, Exec: keepingExecutor{c.executor, a.keeper(db, s.Sweep.ID)}, Capacity: c.capacity, Root: a.root,
-		Kill: c.kill, Clock: a.clock, HungAfter: a.hungAfter, Refused: c.refused, Log: progress.logger(), Progress: progress.show,
+		Store: keepingStore{db, a.root}, Exec: keepingExecutor{c.executor, a.keeper(db, s.Sweep.ID), a.newInputs},
+		Capacity: c.capacity, Root: a.root, Kill: c.kill, Clock: a.clock, HungAfter: a.hungAfter, Room: a.room, Refused: c.refused,
+		Log: progress.logger(), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, s, c.session)
 }
@@ -236,9 +250,9 @@ func stopSignals(ctx context.Context) (soft context.Context, kill <-chan struct{
 			}
 		}
 	}()
-	return soft, second, func() {
+	return soft, second, sync.OnceFunc(func() {
 		signal.Stop(signals)
 		close(done)
 		cancel()
-	}
+	})
 }

@@ -115,3 +115,33 @@ func files(t *testing.T, dir string) map[string]int64 {
 	}
 	return sizes
 }
+
+// TestInterruptedBeforeItTrains: SIGTERM is heeded at any moment before the first step: a sweep that is registered can be resumed, and says so.
+func TestInterruptedBeforeItTrains(t *testing.T) {
+	t.Parallel()
+	registered := 0
+	for i := range 8 {
+		s := newTestSweep(t, backend.PlatformGo, 60)
+		cmd := s.start(s.command())
+		if i%2 == 0 {
+			until(t, "the sweep's row", s.registered)
+		} else {
+			time.Sleep(time.Duration(i) * 20 * time.Millisecond)
+		}
+		before, asked := s.registered(), time.Now()
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		code, took := cmd.wait(), time.Since(asked)
+		const killed = -1 // as by default, before there is anything to resume
+		if code != exitInterrupted && (before || code != killed) || took > 20*time.Second {
+			t.Errorf("registered: %t; ended with %d after %v: %s", before, code, took, cmd.said.String())
+		}
+		if before {
+			registered++
+		}
+	}
+	if registered < 4 {
+		t.Errorf("%d of 8 were registered, want at least 4", registered)
+	}
+}

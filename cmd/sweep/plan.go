@@ -24,7 +24,9 @@ func newPlanCommand(a *app) *cobra.Command {
 		Long: `plan lists the grid's ladders with trials, tokens and trainable parameters per rank, and the smallest gain that its seeds can
 tell from none. Then it reads the data and trains a few real steps of the lowest and the highest rank of each ladder, in a
 worker as a run would, and predicts memory and time from them; --no-calibrate leaves that out and reads configurations only.
-Where limits.memory would stop a rank it measures again with train.gradient_checkpointing, and says what that would change.
+Where limits.memory, or the memory that the machine or the container has, would stop a rank, it measures again with half the
+batch_size and twice the gradient_accumulation_steps, then with train.gradient_checkpointing, says what that would change,
+and prints the lines of a grid that fits.
 
 Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. What climbing, a scout and every rank take is printed as
 expected, if each rank is as likely to be the answer, and at most. Times assume an otherwise idle machine.
@@ -101,7 +103,9 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if err != nil {
 		return planView{}, err
 	}
-	measured, err := a.calibrate(ctx, r, g.Limits(), capacity)
+	info := planned(g, r.Platform, capacity)
+	limits := info.Limits
+	measured, err := a.calibrate(ctx, r, limits, capacity)
 	if err != nil {
 		return planView{}, err
 	}
@@ -113,47 +117,56 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	}
 	estimates := make([]sweep.LadderEstimate, len(r.Ladders))
 	for i, l := range r.Ladders {
-		if estimates[i], err = l.Estimate(measured[i], g.Limits()); err != nil {
+		if estimates[i], err = l.Estimate(measured[i], limits); err != nil {
 			return planView{}, err
 		}
 		view.add(l)
 		view.predict(i, estimates[i])
 	}
 	view.compare(g, r, estimates, finished, capacity.Jobs)
-	view.Forecast = new(r.Forecast(planned(g), estimates, finished, capacity.Jobs))
-	if err := a.addCheckpointing(ctx, view.Forecast, r, g.Limits(), capacity); err != nil {
-		return planView{}, err
+	view.Forecast = new(r.Forecast(info, estimates, finished, capacity.Jobs))
+	if limits.Memory != g.Limits().Memory {
+		view.Forecast.ByMachine()
+	}
+	for _, c := range sweep.Changes() {
+		if err := a.addRemedy(ctx, view.Forecast, r, c, limits, capacity); err != nil {
+			return planView{}, err
+		}
 	}
 	view.Seconds = &view.Forecast.MostSeconds
-	if view.Forecast.Hopeless {
-		if cheaper, ok := r.Cheaper(estimates, g.Limits(), g.Seeds, capacity.Jobs); ok {
+	if cheaper, ok := view.Forecast.Fitting(r); ok {
+		view.Forecast.Cheaper = &cheaper
+	} else if view.Forecast.Hopeless {
+		if cheaper, ok := r.Cheaper(estimates, limits, g.Seeds, capacity.Jobs); ok {
 			view.Forecast.Cheaper = &cheaper
 		}
 	}
 	return view, nil
 }
 
-// planned is what a plan needs of the sweep that a grid would become.
-func planned(g grid.Grid) sweep.Info {
+// planned is what a plan needs of the sweep that a grid would become. A trial may use no more memory than the machine has.
+func planned(g grid.Grid, platform string, capacity sweep.Capacity) sweep.Info {
 	rule := g.Rule()
 	rule.GridSeeds = g.Seeds
-	return sweep.Info{Rule: rule, Seeds: g.Seeds, Limits: g.Limits(), Strategy: g.Strategy(), Race: g.Race()}
+	info := sweep.Info{Rule: rule, Seeds: g.Seeds, Limits: g.Limits(), Strategy: g.Strategy(), Race: g.Race(), Platform: platform}
+	info.Limits.Memory = capacity.TrialBytes(info)
+	return info
 }
 
-// addCheckpointing measures what limits.memory stops once more, with gradient checkpointing.
-func (a *app) addCheckpointing(ctx context.Context, f *sweep.Forecast, r sweep.Registration, limits sweep.Limits,
+// addRemedy measures what memory stops once more, with a change that may help.
+func (a *app) addRemedy(ctx context.Context, f *sweep.Forecast, r sweep.Registration, c sweep.Change, limits sweep.Limits,
 	capacity sweep.Capacity,
 ) error {
-	again := f.Checkpointed(r)
+	again := f.Changed(r, c)
 	if len(again.Ladders) == 0 {
 		return nil
 	}
-	a.say("limits.memory stops a rank: measuring again with gradient checkpointing")
+	a.say("memory stops a rank: measuring again with %s", c.Name)
 	measured, err := a.calibrate(ctx, again, limits, capacity)
 	if err != nil {
 		return err
 	}
-	f.AddCheckpointing(r, measured, limits)
+	f.Add(r, c, measured, limits)
 	return nil
 }
 

@@ -182,13 +182,16 @@ func TestPlanCalibrates(t *testing.T) {
 	}
 }
 
-// TestPlanCheckpointing: where limits.memory stops a rank, plan trains with gradient checkpointing, too, and says what that changes.
-func TestPlanCheckpointing(t *testing.T) {
+// TestPlanRemedies: where memory stops a rank, plan trains with what may help, too, and says what that changes.
+func TestPlanRemedies(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, "go", 10)
 	s.edit("seeds:", "limits: {memory: 1MiB}\nseeds:")
 	out, err := s.sweep("plan", s.path("grid.yaml"), "--backend", "go", "-q").Output()
-	for _, want := range []string{"rank 1 (ladder 1) would need ", "; with train.gradient_checkpointing: true it would", "no smaller grid"} {
+	for _, want := range []string{
+		"rank 1 (ladder 1) would need ", "; with train.batch_size: 1, train.gradient_accumulation_steps: 2 it would",
+		"; with train.gradient_checkpointing: true it would", "no smaller grid",
+	} {
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Fatalf("%v: it does not say %q:\n%s", err, want, out)
 		}

@@ -66,14 +66,14 @@ type planRung struct {
 func newPlanView(g grid.Grid, warnings []string) planView {
 	return planView{
 		Name: g.Name, Strategy: g.Strategy(), Seeds: len(g.Seeds), MinGain: g.Rule().MinGain.String(), Warnings: nonNil(warnings),
-		rule: planned(g).Rule,
+		rule: planned(g, "", sweep.Capacity{}).Rule,
 	}
 }
 
 // compare adds what the protocols take: a scout only where the grid can be scouted.
 func (v *planView) compare(g grid.Grid, r sweep.Registration, estimates []sweep.LadderEstimate, finished map[trial.ID]bool, jobs int) {
-	v.Protocols = r.Protocols(planned(g), estimates, finished, jobs)
-	v.scouts, v.races = g.Allows(sweep.StrategyScout) == nil, r.Races(planned(g))
+	v.Protocols = r.Protocols(planned(g, "", sweep.Capacity{}), estimates, finished, jobs)
+	v.scouts, v.races = g.Allows(sweep.StrategyScout) == nil, r.Races(planned(g, "", sweep.Capacity{}))
 	if !v.scouts {
 		v.Protocols = slices.DeleteFunc(v.Protocols, func(p sweep.Protocol) bool { return p.Name == sweep.ProtocolScout })
 	}
@@ -277,9 +277,13 @@ func (v planView) writeForecast(w io.Writer) {
 	}
 	switch {
 	case f.Cheaper != nil:
-		fmt.Fprintf(w, "a cheaper grid, at most %s; replace in this one:\n", report.Seconds(f.Cheaper.Seconds))
+		what := "a grid that fits the memory"
+		if f.Cheaper.Seconds > 0 {
+			what = "a cheaper grid, at most " + report.Seconds(f.Cheaper.Seconds)
+		}
+		fmt.Fprintf(w, "%s; replace in this one:\n", what)
 		fmt.Fprint(verbatim(w), f.Cheaper.Grid)
-	case f.Hopeless && !f.FitsCheckpointed():
+	case f.Hopeless && !f.Remedied():
 		fmt.Fprintln(w, "no smaller grid of these models fits: raise the limit, or choose a smaller model or batch_size")
 	}
 }

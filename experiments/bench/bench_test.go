@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep/grid"
 )
 
 // TestMain is also the program of our side: the benchmark runs itself.
@@ -189,5 +192,37 @@ lora: {rank: [1, 2], alpha: 16, target_modules: [c_attn]}, train: {steps: 4, bat
 	}
 	if want := "SKIPPED " + missing; !strings.Contains(said.String(), want) {
 		t.Errorf("stderr has no %q:\n%s", want, said.String())
+	}
+}
+
+// TestMemoryShapes: every shape is a grid that sweep takes, and no shape that tests the prediction was used to fit it.
+func TestMemoryShapes(t *testing.T) {
+	t.Parallel()
+	names, tests := map[string]bool{}, 0
+	for _, s := range memoryShapes() {
+		if names[s.Name] {
+			t.Errorf("two shapes are called %s", s.Name)
+		}
+		names[s.Name] = true
+		if !s.Fit {
+			tests++
+		}
+		if _, err := grid.Parse("grid.yaml", []byte(s.grid("builtin:gopher", "  train: rows.jsonl\n  validation: more.jsonl\n"))); err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+	}
+	if tests < 12 {
+		t.Errorf("%d shapes test the prediction, want 12", tests)
+	}
+}
+
+func TestReadPeak(t *testing.T) {
+	t.Parallel()
+	const trial = `{"ladders": [{"rungs": [{"trials": [{"predicted_bytes": 90, "peak_host_bytes": %s}]}]}]}`
+	if p, err := readPeak(fmt.Appendf(nil, trial, "100")); err != nil || p.ratio() != 0.9 {
+		t.Errorf("ratio %v, %v", p.ratio(), err)
+	}
+	if p, err := readPeak(fmt.Appendf(nil, trial, "null")); err == nil {
+		t.Errorf("a report without a peak has %+v", p)
 	}
 }

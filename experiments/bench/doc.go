@@ -12,4 +12,9 @@
 // grid, both from the start of the process.
 //
 //	go run ./experiments/bench sweep -grids experiments/quickstart.yaml
+//
+// bench memory trains a short trial of each of 22 shapes with `sweep run`, and prints the peak that was predicted before its first step
+// beside the one that was measured. It needs no Python, and other work beside it does not change the figures.
+//
+//	go run ./experiments/bench memory -only gopher
 package main

@@ -29,6 +29,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return ours(ctx, args[1], args[2], args[3], stdout)
 	case len(args) > 0 && args[0] == "sweep":
 		return runSweeps(ctx, args[1:], stdout, stderr)
+	case len(args) > 0 && args[0] == "memory":
+		return runMemory(ctx, args[1:], stdout, stderr)
 	}
 	return runSteps(ctx, args, stdout, stderr)
 }

@@ -35,6 +35,7 @@ type AxisValue struct {
 	BaseParams       int64           `json:"base_params"` // of the base model
 
 	text string
+	mark string // of a loss over fewer seeds than the grid's
 }
 
 // axes compares the ladders along every axis that has several values.
@@ -111,6 +112,7 @@ func (v *AxisValue) add(l Ladder) {
 	if v.ValLoss == nil || rung.ValLoss.Mean < *v.ValLoss {
 		v.Ladder, v.Cell, v.State, v.BaseParams = l.Number, l.Cell, l.Verdict.State, l.baseParams
 		v.RecommendedRank, v.ValLoss, v.Params = &rung.Rank, &rung.ValLoss.Mean, rung.Cost.TrainableParams
+		v.mark = rung.mark()
 	}
 }
 
@@ -244,7 +246,7 @@ func axisTable(a Axis, several bool, decimals int) Table {
 	var rows [][]string
 	for _, v := range a.Values {
 		row := []string{
-			v.text, optional(v.RecommendedRank, strconv.Itoa), optional(v.ValLoss, func(y float64) string { return fixed(y, decimals) }),
+			v.text, optional(v.RecommendedRank, strconv.Itoa), optional(v.ValLoss, func(y float64) string { return fixed(y, decimals) + v.mark }),
 			optional(nonZero(v.Params), count), string(v.State), optional(nonZero(v.Ladder), strconv.Itoa),
 		}
 		if several {

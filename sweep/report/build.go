@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ func BuildOn(s sweep.Snapshot, verdicts []plateau.Verdict) Report {
 	}
 	r.Recommendation = recommend(r)
 	r.Axes = axes(r.Ladders, r.Recommendation)
-	r.Warnings = append(append(r.Warnings, incomparable(r.Ladders)...), unseen(r.Ladders)...)
+	r.Warnings = append(r.Warnings, slices.Concat(incomparable(r.Ladders), unseen(r.Ladders), halved(r.Ladders))...)
 	return r
 }
 
@@ -76,6 +77,7 @@ func newLadder(whole sweep.Ladder, info sweep.Info, v plateau.Verdict) Ladder {
 			}
 		}
 		row := newRung(l, rung, judged)
+		row.partial = row.Seeds < len(info.Seeds)
 		row.ScreenedLoss, row.started, row.Diverged = screened, started(rung), slices.Contains(v.DivergedRanks, rung.Rank)
 		out.Rungs = append(out.Rungs, row)
 	}
@@ -144,6 +146,8 @@ func newRung(l sweep.Ladder, r sweep.Rung, judged map[int]plateau.RungVerdict) R
 	}
 	out.Candidates = newCandidates(l, r)
 	out.Cost = cost(out.Trials)
+	all, extra := seedsWithLoss(out.Trials)
+	out.Seeds = all - extra
 	rv, ok := judged[r.Rank]
 	if !ok {
 		return out
@@ -194,10 +198,17 @@ func newTrial(t sweep.TrialFacts) Trial {
 	if t.Prediction != nil {
 		out.PredictedBytes = &t.Prediction.PredictedBytes
 	}
+	if n := len(t.Attempts); n > 0 && out.State != sweep.TrialDone && t.Attempts[n-1].Outcome != nil {
+		out.Cause = t.Attempts[n-1].Outcome.Cause
+	}
 	o := t.Final()
 	if o == nil {
+		if out.State.Lost() {
+			out.Error, _ = t.Failure()
+		}
 		return out
 	}
+	out.MicroBatch = o.MicroBatch
 	if o.State != trial.OutcomeDone {
 		out.Error = o.Error
 		return out
@@ -222,8 +233,12 @@ func cost(trials []Trial) Cost {
 		if t.TrainableParams != nil {
 			c.TrainableParams = *t.TrainableParams
 		}
+		before := c.peak()
 		c.PeakHostBytes = largest(c.PeakHostBytes, t.PeakHostBytes)
 		c.PeakDeviceBytes = largest(c.PeakDeviceBytes, t.PeakDeviceBytes)
+		if c.peak() != before {
+			c.PredictedBytes = t.PredictedBytes
+		}
 		if t.PeakHostBytes != nil {
 			c.host.add(float64(*t.PeakHostBytes))
 		}
@@ -317,4 +332,20 @@ func notNil[T any](s []T) []T {
 		return []T{}
 	}
 	return slices.Clone(s)
+}
+
+// halved warns of trials that ran out of memory with whole batches and trained on parts of them.
+func halved(ladders []Ladder) []string {
+	var all []string
+	for _, l := range ladders {
+		for _, r := range l.Rungs {
+			for _, t := range r.Trials {
+				if t.MicroBatch > 0 && t.ValLoss != nil {
+					all = append(all, fmt.Sprintf("rank %d, seed %d (trial %s) ran out of memory with whole batches and trained on %d sequences at a time, "+
+						"accumulated to the same step: its losses are those of whole batches but for rounding", r.Rank, t.Seed, t.ID, t.MicroBatch))
+				}
+			}
+		}
+	}
+	return all
 }

@@ -95,7 +95,11 @@ func (r Report) standing(l Ladder, rung Rung, decimals int) string {
 		b.WriteString(" instead.")
 	}
 	if rung.ValLoss != nil && len(rung.Trials) > 1 {
-		fmt.Fprintf(&b, " Over its seeds, rank %d has a mean loss of %s.", rung.Rank, plusMinus(*rung.ValLoss, decimals))
+		over := "its seeds"
+		if rung.partial {
+			over = fmt.Sprintf("%d of its %d seeds", rung.Seeds, r.Rule.seeds)
+		}
+		fmt.Fprintf(&b, " Over %s, rank %d has a mean loss of %s.", over, rung.Rank, plusMinus(*rung.ValLoss, decimals))
 	}
 	return b.String()
 }

@@ -38,6 +38,8 @@ type ExplainedStep struct {
 	Gains         []float64 `json:"gains"` // val_loss of the incumbent − val_loss of this rank, one per seed in Seeds
 	Cost          Cost      `json:"cost"`
 	IncumbentCost *Cost     `json:"incumbent_cost"` // nil for the baseline
+
+	over string // what the loss is the mean of, where that is fewer seeds than the grid's
 }
 
 // Explain returns the explanation of one ladder: by its number in the report ("2"), by its id in the database ("id=7"), or
@@ -62,7 +64,7 @@ func (r Report) Explain(ladder string) (Explanation, error) {
 		if rung.judged == nil {
 			continue
 		}
-		step := ExplainedStep{RungVerdict: *rung.judged, Gains: []float64{}, Cost: rung.Cost}
+		step := ExplainedStep{RungVerdict: *rung.judged, Gains: []float64{}, Cost: rung.Cost, over: rung.over(r.Rule)}
 		if before, ok := costs[step.Incumbent]; ok {
 			step.Gains, step.IncumbentCost = gains(before, rung, step.Seeds), &before.Cost
 		}

@@ -18,7 +18,7 @@ func (t *text) step(s ExplainedStep, e Explanation) {
 		return
 	}
 	t.heading(fmt.Sprintf("Rank %d against rank %d: %s", s.Rank, s.Incumbent, s.Decision))
-	t.para("  loss     ", "%s", plusMinus(s.ValLoss, decimals))
+	t.para("  loss     ", "%s%s", plusMinus(s.ValLoss, decimals), s.over)
 	if s.Gain == nil {
 		t.para("  gain     ", "none: the two ranks have no seed in common%s", s.effect(e))
 		return

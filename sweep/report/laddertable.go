@@ -20,7 +20,7 @@ type column struct {
 }
 
 const (
-	mostDrop  = 9
+	mostDrop  = 10
 	leastDrop = 6 // of what a file as wide as a page does without
 )
 
@@ -35,7 +35,7 @@ func (t *text) columns(l Ladder) []column {
 			if r.ValLoss == nil {
 				return none
 			}
-			return plusMinus(*r.ValLoss, decimals)
+			return r.mean(decimals)
 		}},
 		{l.Verdict.Screening.column(), 5, func(r Rung) string {
 			return optional(r.ScreenedLoss, func(i plateau.Interval) string { return fixed(i.Mean, decimals) })
@@ -59,6 +59,7 @@ func (t *text) columns(l Ladder) []column {
 		}},
 		{"params", 4, func(r Rung) string { return optional(nonZero(r.Cost.TrainableParams), count) }},
 		{"memory", 2, func(r Rung) string { return optional(r.Cost.peak(), size) }},
+		{"predicted", 10, func(r Rung) string { return orNone(r.Cost.predicted()) }},
 		{"time", 3, func(r Rung) string { return optional(r.Cost.TrainSeconds, Seconds) }},
 		{"tokens", 9, func(r Rung) string { return optional(nonZero(tokens(r)), count) }},
 	}...)

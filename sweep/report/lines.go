@@ -128,8 +128,8 @@ func (l Lead) sentences() []string {
 }
 
 func (r Recommendation) reaches(decimals int) string {
-	return fmt.Sprintf("Rank %d reaches val_loss %s nats per token (perplexity %s) with %s.", *r.Rank,
-		fixed(*r.ValLoss, decimals), number(roundTo(math.Exp(*r.ValLoss), 4)), costs(r.Cost))
+	return fmt.Sprintf("Rank %d reaches val_loss %s nats per token (perplexity %s%s) with %s.", *r.Rank,
+		fixed(*r.ValLoss, decimals), number(roundTo(math.Exp(*r.ValLoss), 4)), r.over, costs(r.Cost))
 }
 
 func (r Recommendation) missing() []string {
@@ -210,8 +210,8 @@ func (l Ladder) Numbers() Numbers { return Numbers{digits(l.Verdict.minGain())} 
 // Loss writes a loss with as many decimals as its min_gain deserves.
 func (n Numbers) Loss(v float64) string { return fixed(v, n.decimals) }
 
-// PlusMinus writes a mean and half the width of its interval.
-func (n Numbers) PlusMinus(i plateau.Interval) string { return plusMinus(i, n.decimals) }
+// Mean writes a judged rung's loss with half the width of its interval, and a mark where it is over fewer seeds than the grid has.
+func (n Numbers) Mean(r Rung) string { return r.mean(n.decimals) }
 
 // Bounds writes a mean and its interval.
 func (n Numbers) Bounds(i plateau.Interval) string { return bounds(i, n.decimals) }

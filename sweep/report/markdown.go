@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,7 +38,7 @@ func (r Report) Markdown(w io.Writer) error {
 			m.para("%s", r.Table(l).plain().Markdown())
 		}
 		m.para("%s", escaped(fmt.Sprintf("%s, at %s.", l.headline(), l.Conditions)))
-		m.list(l.Verdict.Advice...)
+		m.list(slices.Concat(l.footnotes(r.Rule), l.Verdict.Advice)...)
 	}
 	ran := fmt.Sprintf("Sweep %s, %s %s, backend %s. %s", r.Sweep, plural("seed", len(r.Seeds)), prose.List(r.Seeds), orNone(r.Backend),
 		r.Rule.legend())
@@ -52,7 +53,7 @@ func (r Report) ladders() Table {
 	for _, l := range r.Ladders {
 		rank, loss := none, none
 		if i := recommended(l); i >= 0 && !l.outraced() {
-			rank, loss = strconv.Itoa(l.Rungs[i].Rank), plusMinus(*l.Rungs[i].ValLoss, digits(l.Verdict.minGain()))
+			rank, loss = strconv.Itoa(l.Rungs[i].Rank), l.Rungs[i].mean(digits(l.Verdict.minGain()))
 		}
 		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Number), l.Cell.Axes(), rank, loss, string(l.Verdict.State)})
 	}

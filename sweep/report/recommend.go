@@ -36,6 +36,7 @@ func recommend(r Report) Recommendation {
 	rung := best.Rungs[i]
 	out.Ladder, out.Cell, out.Rank, out.State = best.Number, best.Cell, &rung.Rank, best.Verdict.State
 	out.ValLoss, out.Cost = &rung.ValLoss.Mean, rung.Cost
+	out.over = rung.over(r.Rule)
 	out.Larger, out.Smaller = larger(best.Rungs, i, r.Rule.Confidence), smaller(best.Rungs, i, r.Rule.Confidence)
 	out.Cheapest = cheapest(r.Ladders, *best, rung, r.Rule.Confidence)
 	out.Serving = serving(*best, rung)

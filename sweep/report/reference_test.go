@@ -112,7 +112,7 @@ func TestReferenceOnCards(t *testing.T) {
 	plain, r := Build(referredSnapshot()), Build(referredSnapshot(0.02, 0.05))
 	text := func(r Report) string { return card(t, r, r.Ladders[0], r.Ladders[0].Rungs[4].Trials[1].ID, Card{}) }
 	for _, part := range []string{
-		"| full | 4.490 | 0.050 [0.048, 0.052] | 16 | reference | - | 196 608 | 410 MiB | 6.3s | 126 000 |\n\n" +
+		"| full | 4.490 | 0.050 [0.048, 0.052] | 16 | reference | - | 196 608 | 410 MiB | 430 MiB | 6.3s | 126 000 |\n\n" +
 			"The reference: full fine-tuning at learning rate 1e-05 (the best of 0.0001 and 1e-05) reaches 4.490: rank 16 leaves 0.050 " +
 			"[0.048, 0.052] on the table.\n\nLosses are means",
 		"All 27 trials of the sweep",

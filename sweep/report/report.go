@@ -8,6 +8,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
 
 // Report is a sweep's result.
@@ -56,6 +57,8 @@ type Recommendation struct {
 	Cheapest *Equivalent   `json:"cheapest_equivalent"`
 	Missing  []Missing     `json:"missing"`
 	Serving  *lora.Serving `json:"serving"` // nil while no rung is complete
+
+	over string // what ValLoss is over where that is fewer seeds than the grid's
 }
 
 // Cost is what one trial of a rung took: parameters exactly, the rest as measured.
@@ -63,6 +66,7 @@ type Cost struct {
 	TrainableParams int64    `json:"trainable_params"`
 	PeakHostBytes   *int64   `json:"peak_host_bytes"`   // largest over the seeds
 	PeakDeviceBytes *int64   `json:"peak_device_bytes"` // largest over the seeds
+	PredictedBytes  *int64   `json:"predicted_bytes"`   // what the trial with the largest peak was predicted to need
 	TrainSeconds    *float64 `json:"train_seconds"`     // mean over the seeds
 	EvalSeconds     *float64 `json:"eval_seconds,omitempty"`
 
@@ -209,6 +213,7 @@ type Rung struct {
 	Scaling     float64               `json:"scaling"`
 	Tuned       Cell                  `json:"tuned"` // the chosen values of tuned axes; empty where none is tuned or chosen yet
 	ValLoss     *plateau.Interval     `json:"val_loss"`
+	Seeds       int                   `json:"seeds"` // of the grid's, how many have a loss
 	Gain        *plateau.Interval     `json:"gain"`
 	Decision    *plateau.StepDecision `json:"decision"`
 	Incumbent   *int                  `json:"incumbent"`
@@ -229,6 +234,7 @@ type Rung struct {
 	judged  *plateau.RungVerdict
 	edges   []sweep.Edge // of the chosen candidate
 	started bool
+	partial bool // fewer seeds than the grid's have a loss
 }
 
 // Candidate is one combination of the tuned axes' values at a rank.
@@ -258,4 +264,6 @@ type Trial struct {
 	EvalSeconds     *float64         `json:"eval_seconds,omitempty"` // of all its evaluations, where that is known
 	TrainableParams *int64           `json:"trainable_params"`
 	Error           string           `json:"error,omitempty"`
+	Cause           cause.Cause      `json:"cause,omitempty"`       // why its last attempt ended, where it is not done
+	MicroBatch      int              `json:"micro_batch,omitempty"` // sequences in a forward pass, where whole batches did not fit
 }

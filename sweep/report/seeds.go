@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
@@ -33,14 +34,39 @@ func (l Ladder) extraSeeds() string {
 	return have + "; val_loss averages the grid's, a gain all that both ranks share"
 }
 
-// fewerSeeds says which ranks were decided on fewer seeds than the grid has, and what their losses are then (see plateau's level); empty
-// where none was.
-func (l Ladder) fewerSeeds(grid int) string {
-	have := l.seedsOf(func(all, extra int) bool { return all-extra > 0 && all-extra < grid })
+// partialMark stands behind a mean over fewer seeds than the grid has. What it means is said by fewerSeeds.
+const partialMark = "*"
+
+func (r Rung) mark() string {
+	if r.partial {
+		return partialMark
+	}
+	return ""
+}
+
+// over says what a marked mean is over; empty where it is over all seeds of the grid.
+func (r Rung) over(rule Rule) string {
+	if !r.partial {
+		return ""
+	}
+	return fmt.Sprintf(", over %d of the grid's %d seeds", r.Seeds, rule.seeds)
+}
+
+// mean is a judged rung's loss with half the width of its interval, marked where it is over fewer seeds than the grid has.
+func (r Rung) mean(decimals int) string { return plusMinus(*r.ValLoss, decimals) + r.mark() }
+
+// fewerSeeds says which ranks were decided on fewer seeds than the grid has, and what their losses are then; empty where none was. A
+// climb that takes seeds as needed moves such losses to where they compare (see plateau's level), else they are plain means.
+func (l Ladder) fewerSeeds(rule Rule) string {
+	have := l.seedsOf(func(all, extra int) bool { return all-extra > 0 && all-extra < rule.seeds })
 	if have == "" {
 		return ""
 	}
-	text := fmt.Sprintf("of the grid's %d, %s: where to climb on needed no more", grid, have)
+	if rule.SeedsPerRank != plateau.NeededSeeds {
+		return fmt.Sprintf("%s of the grid's %d, %s: the others ended without a loss, so that a mean beside this mark is over fewer "+
+			"than the others. A gain is over the seeds that both ranks have", partialMark, rule.seeds, have)
+	}
+	text := fmt.Sprintf("%s of the grid's %d, %s: where to climb on needed no more", partialMark, rule.seeds, have)
 	if b := l.Verdict.incumbent(); b > 0 {
 		text += fmt.Sprintf(". Their val_loss is that of rank %d plus what it gains over them on the seeds that both have", b)
 	}

@@ -285,8 +285,11 @@ func (t *text) verdict(l Ladder) {
 	if seeds := l.extraSeeds(); seeds != "" {
 		t.para("  seeds   ", "%s", seeds)
 	}
-	if seeds := l.fewerSeeds(t.rule.seeds); seeds != "" && t.rule.SeedsPerRank == plateau.NeededSeeds {
+	if seeds := l.fewerSeeds(t.rule); seeds != "" {
 		t.para("  seeds   ", "%s", seeds)
+	}
+	if memory := l.mispredicted(); memory != "" {
+		t.para("  memory  ", "%s", memory)
 	}
 	if l.Noise != nil {
 		t.para("  noise   ", "%s", l.Noise)

@@ -6,6 +6,27 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 )
 
+// RunBytes is what the compiler says a micro-step, and the two programs of an evaluation, hold while they run, beside what is there
+// before: temporaries and outputs. ok as for AnalysisBytes.
+func (p *Program) RunBytes() (step, evaluation int64, ok bool) {
+	step, ok = running(p.gradient)
+	hidden, known := running(p.evaluate.hidden)
+	head, also := running(p.evaluate.head)
+	return step, hidden + head, ok && known && also
+}
+
+// running is what the hungriest of some programs holds.
+func running(c cache) (n int64, ok bool) {
+	for _, e := range c {
+		s, known := e.stats()
+		if !known {
+			return 0, false
+		}
+		n, ok = max(n, s.temporary+s.outputs), true
+	}
+	return n, ok
+}
+
 // AnalysisBytes adds up what the compiler says training will hold: the base, the adapter with its moments, the executables'
 // code, and the temporaries and outputs of the hungriest one. It knows what Compile compiled; not ok means that the backend
 // has no such analysis (pure Go). Some plug-ins under-report temporaries, so compare it with a measured peak.

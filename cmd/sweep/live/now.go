@@ -134,7 +134,7 @@ func stripRank(l report.Ladder, rung sweep.Rung, working bool) page.StripRank {
 		}
 		s.Note = r.Finding()
 		if r.ValLoss != nil {
-			s.Note += ", val_loss " + l.Numbers().PlusMinus(*r.ValLoss)
+			s.Note += ", val_loss " + l.Numbers().Mean(r)
 		}
 		switch {
 		case slices.ContainsFunc(r.Trials, func(t report.Trial) bool { return t.State.Lost() }):

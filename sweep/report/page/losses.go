@@ -97,7 +97,7 @@ func (b *builder) drawLosses(c *chart, l report.Ladder) {
 // drawMean draws a rung's mean and the interval of its gain.
 func (b *builder) drawMean(c *chart, l report.Ladder, r report.Rung) {
 	n, x, mean := l.Numbers(), float64(r.Rank), r.ValLoss.Mean
-	title := fmt.Sprintf("rank %d: val_loss %s", r.Rank, n.PlusMinus(*r.ValLoss))
+	title := fmt.Sprintf("rank %d: val_loss %s", r.Rank, n.Mean(r))
 	if g := r.Gain; g != nil && r.Incumbent != nil {
 		title += fmt.Sprintf(", gain %s over rank %d: %s", n.Bounds(*g), *r.Incumbent, r.Finding())
 		if g.Lo != nil && g.Hi != nil {

@@ -1,0 +1,62 @@
+package sweep
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// ErrFull says that what was to be written found no room on the disk.
+var ErrFull = errors.New("the disk is full")
+
+const (
+	roomEvery = 5 * time.Second // how often it is seen whether there is room again
+	roomSaid  = time.Minute     // how often it is said that there is none
+	// diskPerParam are the bytes on disk of a trainable parameter in float32: two checkpoints and one that is being written, each of the
+	// adapter, its best and two moments; and the two adapters that are kept.
+	diskPerParam = 4 * (3*4 + 2)
+	// diskBeside is what a trial writes beside that, and what the database needs meanwhile.
+	diskBeside = 16 << 20
+)
+
+// waitForRoom keeps a sweep that finds no room on the disk from doing anything until somebody made some: it goes on by itself.
+func (r *run) waitForRoom(why error) {
+	now := r.now()
+	if r.roomSaid == 0 || now-r.roomSaid >= roomSaid {
+		r.roomSaid = now
+		r.Log.Warn("wait until there is room on the disk; what runs goes on", "because", why)
+	}
+	r.stale, r.roomAt = true, now+roomEvery
+}
+
+// room fails with ErrFull where the disk has no room for another trial beside what those that run may yet write.
+func (r *run) room(l Launch) error {
+	if r.Room == nil {
+		return nil
+	}
+	have, err := r.Room()
+	if err != nil {
+		return fmt.Errorf("see how much room the disk has: %w", err)
+	}
+	need := r.diskNeed(l.Ladder, l.Trial)
+	for _, a := range r.live {
+		need += r.diskNeed(a.Ladder, a.Trial)
+	}
+	if need > have {
+		return fmt.Errorf("%w: a trial of rank %d and those that run may take %s, and %s is left; sweep prune makes room",
+			ErrFull, l.Rank, trial.FormatBytes(need), trial.FormatBytes(max(0, have)))
+	}
+	return nil
+}
+
+// diskNeed is what a trial writes at most.
+func (r *run) diskNeed(ladder int, id trial.ID) int64 {
+	l := r.snapshot.Ladders[ladder]
+	params, err := l.trial(id).Spec.LoRA.TrainableParams(l.Model.Modules, l.Model.Tensors)
+	if err != nil {
+		return diskBeside // its worker will say what is wrong with it
+	}
+	return diskPerParam*params + diskBeside
+}
