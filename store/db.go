@@ -19,6 +19,7 @@ type DB struct {
 	w    *sql.DB // one connection, so that writes queue here and not in SQLite; nil when opened read-only
 	r    *sql.DB
 	held atomic.Pointer[lease] // the session that fences this DB's writes; nil before StartSession
+	kept string                // see Kept
 }
 
 var _ sweep.Store = (*DB)(nil)
@@ -51,7 +52,10 @@ func Open(ctx context.Context, path string) (*DB, error) {
 // OpenReadOnly opens the database at path for reports. It works while a coordinator writes and changes nothing. It fails
 // with sweep.ErrNotFound when there is no database.
 func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && hasTrials(filepath.Dir(path)) {
+		return nil, fmt.Errorf("database %s: %w, though trials were run here: sweep doctor --root %s --repair makes a new one of their folders",
+			path, sweep.ErrNotFound, filepath.Dir(path))
+	} else if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("database %s: %w: no sweep was run in this root yet", path, sweep.ErrNotFound)
 	} else if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

@@ -24,9 +24,9 @@ func (d *DB) explain(err error) error {
 	case sqlite3.ErrIoErr:
 		fix = "the disk refused to read or write: check its health and free space, then resume"
 	case sqlite3.ErrNotADB:
-		fix = "the file is not a database: move it away or choose another folder with --root"
+		fix = "the file is not a database: sweep doctor --repair moves it aside and makes one of the trials' folders; or choose another --root"
 	case sqlite3.ErrCorrupt:
-		fix = `the file is damaged: move it away and resume from a copy, or salvage it with sqlite3's ".recover"`
+		fix = "the file is damaged: sweep doctor --repair moves it aside and makes a new one of the trials' folders"
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		fix = "another program keeps it locked: close it (an open sqlite3 transaction?) and try again"
 	default:

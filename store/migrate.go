@@ -56,6 +56,11 @@ func (d *DB) migrateHeld(ctx context.Context) error {
 	if have > newest {
 		return d.newerError(have, newest)
 	}
+	if have > 0 && have < newest {
+		if err := d.keepOld(ctx, have); err != nil {
+			return err
+		}
+	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate database %s: %w", d.path, err)
 	}
@@ -64,6 +69,23 @@ func (d *DB) migrateHeld(ctx context.Context) error {
 	}
 	return nil
 }
+
+// keepOld copies the database before it is migrated, once for each schema: a program of then can go on from the copy.
+func (d *DB) keepOld(ctx context.Context, version int64) error {
+	path := fmt.Sprintf("%s.v%d-backup", d.path, version)
+	err := d.Backup(ctx, path)
+	if errors.Is(err, fs.ErrExist) { // a migration that went no further, or the database was put back
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("keep the database as it is before it is migrated: %w", err)
+	}
+	d.kept = path
+	return nil
+}
+
+// Kept is where Open kept the database as it was before migrating it; "" where it was of this program's schema.
+func (d *DB) Kept() string { return d.kept }
 
 // layViews brings the views to this program's, all or none, where others were laid last: the user_version tells.
 func (d *DB) layViews(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"flag"
 	"fmt"
 	"os"
@@ -54,7 +55,14 @@ func TestOldDatabasesMigrate(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			db := openAt(t, oldDatabase(t, filepath.Base(file)))
+			path := oldDatabase(t, filepath.Base(file))
+			db := openAt(t, path)
+			old := strings.TrimSuffix(filepath.Base(file), ".db")
+			if want := path + "." + old + "-backup"; old+".db" != newest(t) && db.Kept() != want {
+				t.Errorf("the database of before is kept as %q, want %q", db.Kept(), want)
+			} else if old+".db" != newest(t) {
+				keptAs(t, want, strings.TrimPrefix(old, "v"))
+			}
 			if diff := cmp.Diff(snapshot(t, fresh, id), snapshot(t, db, id)); diff != "" {
 				t.Errorf("snapshot of the migrated database (-fresh +migrated):\n%s", diff)
 			}
@@ -72,6 +80,21 @@ func TestOldDatabasesMigrate(t *testing.T) {
 				t.Errorf("integrity of the migrated database: %v\n%s", err, diff)
 			}
 		})
+	}
+}
+
+// keptAs fails where the copy that a migration keeps is not of the schema that it had.
+func keptAs(t *testing.T, path, version string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // read only
+	var have string
+	err = db.QueryRowContext(t.Context(), `SELECT max(version_id) FROM goose_db_version`).Scan(&have)
+	if err != nil || have != version {
+		t.Errorf("the kept database has schema %s, want %s: %v", have, version, err)
 	}
 }
 

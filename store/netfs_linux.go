@@ -22,6 +22,14 @@ func networkMagic(magic uint32) string {
 		return "9p"
 	case 0x0BD00BD0: // lustre_user.h
 		return "Lustre"
+	case unix.CODA_SUPER_MAGIC:
+		return "Coda"
+	case 0x564C: // ncpfs, NCP_SUPER_MAGIC
+		return "NCP"
+	case 0x2030528: // PVFS2_SUPER_MAGIC, OrangeFS
+		return "OrangeFS"
+	case 0xAAD7AAEA: // PanFS
+		return "PanFS"
 	case 0x47504653: // "GPFS"
 		return "GPFS"
 	case 0x19830326: // beegfs_client
@@ -51,13 +59,18 @@ func refuseNetwork(dir string) error {
 		"choose a folder on a local disk with --root", dir, name)
 }
 
-// networkFuse returns the name of a FUSE file system that reaches over a network, else "".
+// networkFuse returns the name of a FUSE file system that reaches over a network, else "". A kind that is not listed counts as local: FUSE
+// serves local disks too (ntfs-3g, gocryptfs, mergerfs). virtiofs is a kind of its own, a folder of the host.
 func networkFuse(kind string) string {
-	name := strings.TrimPrefix(kind, "fuse.")
-	switch {
-	case name == "sshfs", name == "glusterfs", name == "ceph", name == "juicefs", name == "davfs",
-		strings.HasPrefix(name, "rclone"), strings.HasPrefix(name, "s3fs"), strings.HasPrefix(name, "gcsfuse"):
-		return name
+	name := strings.TrimPrefix(strings.TrimPrefix(kind, "fuseblk."), "fuse.")
+	for _, network := range []string{
+		"sshfs", "gluster", "ceph", "juicefs", "davfs", "curlftpfs", "ftpfs", "rclone", "s3fs", "s3ql", "s3backer", "mount-s3", "mountpoint-s3",
+		"goofys", "geesefs", "gcsfuse", "blobfuse", "azure", "seaweedfs", "weed", "moosefs", "mfs", "lizardfs", "saunafs", "beegfs", "lustre",
+		"afs", "ipfs", "hdfs", "alluxio", "cernvm", "cvmfs2", "xrootdfs", "dropbox", "google-drive", "onedrive", "nfs", "smb", "cifs", "9p",
+	} {
+		if strings.HasPrefix(name, network) {
+			return name
+		}
 	}
 	return ""
 }

@@ -34,7 +34,8 @@ const repairPrefix = databaseFile + ".repair-"
 // Repair makes root's database whole out of what its trials' folders say: one that is lost or damaged, or that says something else than
 // they do, is moved aside and made anew; one that lacks something gets it. It fails with sweep.ErrLocked while a coordinator or a worker
 // is at work, and keeps both off until it is done. Done again, it changes nothing. After a crash in between it is done again.
-func Repair(ctx context.Context, root string) (r Repaired, err error) {
+// While they are kept off it calls more, which mends other files.
+func Repair(ctx context.Context, root string, more func() error) (r Repaired, err error) {
 	if err := CheckFolder(root); err != nil {
 		return r, err
 	}
@@ -43,6 +44,9 @@ func Repair(ctx context.Context, root string) (r Repaired, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if err := more(); err != nil {
+		return r, err
+	}
 	path := filepath.Join(root, databaseFile)
 	if r.Found, r.Why, err = Inspect(ctx, path); err != nil {
 		return r, err

@@ -112,7 +112,11 @@ func TestRepair(t *testing.T) {
 		"lost":      {func(t *testing.T, path string) { t.Helper(); remove(t, path, path+"-wal", path+"-shm") }, store.HealthMissing, false},
 		"zero":      {func(t *testing.T, path string) { t.Helper(); must(t, os.Truncate(path, 0)) }, store.HealthEmpty, true},
 		"log alone": {orphanLog, store.HealthOrphan, true},
-		"truncated": {func(t *testing.T, path string) { t.Helper(); remove(t, path+"-wal"); must(t, os.Truncate(path, 3*4096)) }, store.HealthDamaged, true},
+		"truncated": {func(t *testing.T, path string) {
+			t.Helper()
+			remove(t, path+"-wal")
+			must(t, os.Truncate(path, 3*4096))
+		}, store.HealthDamaged, true},
 		"text": {func(t *testing.T, path string) {
 			t.Helper()
 			must(t, os.WriteFile(path, []byte("shopping list"), 0o600))
@@ -137,7 +141,7 @@ func TestRepair(t *testing.T) {
 			root, want := ran(t)
 			path := filepath.Join(root, "sweep.db")
 			test.spoil(t, path)
-			r, err := store.Repair(t.Context(), root)
+			r, err := store.Repair(t.Context(), root, nothing)
 			if err != nil || r.Found != test.found || (r.Aside != "") != test.aside || len(r.Losses) > 0 {
 				t.Fatalf("Repair = %+v, %v, want it to find the database %s and move it aside: %t", r, err, test.found, test.aside)
 			}
@@ -145,7 +149,7 @@ func TestRepair(t *testing.T) {
 				t.Errorf("the old database: %v", err)
 			}
 			sameFacts(t, want, reopened(t, root))
-			again, err := store.Repair(t.Context(), root)
+			again, err := store.Repair(t.Context(), root, nothing)
 			if err != nil || again.Found != store.HealthSound || again.Aside != "" || len(again.TakenIn) > 0 {
 				t.Errorf("Repair again = %+v, %v, want nothing to do", again, err)
 			}
@@ -156,6 +160,8 @@ func TestRepair(t *testing.T) {
 		})
 	}
 }
+
+func nothing() error { return nil }
 
 func statement(text string) func(t *testing.T, path string) {
 	return func(t *testing.T, path string) {
@@ -221,7 +227,7 @@ func TestRepairWithDamagedFolders(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(logs[0], []byte(strings.Replace(string(text), `"seq":2`, `"seq":3`, 1)), 0o600))
 	must(t, os.Truncate(filepath.Join(victim, trial.SpecFile), 100))
-	r, err := store.Repair(t.Context(), root)
+	r, err := store.Repair(t.Context(), root, nothing)
 	var lost []string
 	for _, l := range r.Losses {
 		if !errors.Is(l.Err, trial.ErrDamaged) {
@@ -256,7 +262,7 @@ func TestRepairKeepsOff(t *testing.T) {
 	root, want := ran(t)
 	db := openAt(t, filepath.Join(root, "sweep.db"))
 	session := started(t, db, want.Sweep.ID)
-	if _, err := store.Repair(t.Context(), root); !errors.Is(err, sweep.ErrLocked) {
+	if _, err := store.Repair(t.Context(), root, nothing); !errors.Is(err, sweep.ErrLocked) {
 		t.Errorf("beside a coordinator: %v, want ErrLocked", err)
 	}
 	must(t, db.EndSession(t.Context(), session, instant(500)))
@@ -264,11 +270,11 @@ func TestRepairKeepsOff(t *testing.T) {
 	must(t, err)
 	worker, err := trial.LockEvents(logs[0])
 	must(t, err)
-	if _, err := store.Repair(t.Context(), root); !errors.Is(err, sweep.ErrLocked) {
+	if _, err := store.Repair(t.Context(), root, nothing); !errors.Is(err, sweep.ErrLocked) {
 		t.Errorf("beside a worker: %v, want ErrLocked", err)
 	}
 	must(t, worker.Close())
-	if _, err := store.Repair(t.Context(), root); err != nil {
+	if _, err := store.Repair(t.Context(), root, nothing); err != nil {
 		t.Errorf("once they have ended: %v", err)
 	}
 }

@@ -282,7 +282,7 @@ func (r *run) record(ctx context.Context) error {
 		if v.State == plateau.StateRunning || sameVerdict(r.recorded[i], v) {
 			continue
 		}
-		if _, err := r.signalled(ctx); err != nil || r.interrupted {
+		if _, err := r.signalled(ctx); err != nil || r.interrupted && !r.decision.Done { // of what is done nobody would record it later
 			return err
 		}
 		if err := r.Store.RecordVerdict(ctx, ladder.ID, v, r.wall()); err != nil {

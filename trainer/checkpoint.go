@@ -201,3 +201,13 @@ func decodeCheckpoint(file []byte) (*checkpoint, error) {
 	}
 	return c, nil
 }
+
+// CheckCheckpoint reports why a checkpoint file cannot be used, by its checksum.
+func CheckCheckpoint(path string) error {
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	_, err = decodeCheckpoint(body)
+	return err
+}

@@ -22,5 +22,5 @@
 //
 //	checkpoints/step-00000120.ckpt   the two newest, removed once the trial is done
 //	adapter/                         the adapter of the best evaluation, as a PEFT folder
-//	adapter-last/                    the adapter of the last step
+//	adapter-last/                    the adapter of the last step, where the best evaluation was another
 package trainer

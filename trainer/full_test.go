@@ -1,12 +1,14 @@
 package trainer_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -47,6 +49,10 @@ func TestMergeFull(t *testing.T) {
 		t.Errorf("exported as an adapter: %v", err)
 	}
 	must(t, os.WriteFile(filepath.Join(o.Adapter, weights.FullConfigFile), []byte("{}"), 0o600))
+	if _, _, err := weights.ReadFull(o.Adapter); !errors.Is(err, trial.ErrDamaged) {
+		t.Errorf("a marker that is not as it was written is read: %v", err)
+	}
+	must(t, os.Remove(filepath.Join(o.Adapter, weights.SumsFile)))
 	if _, _, err := weights.ReadFull(o.Adapter); err == nil || !strings.Contains(err.Error(), "restore the file") {
 		t.Errorf("a marker that says nothing is read: %v", err)
 	}

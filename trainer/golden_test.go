@@ -100,7 +100,7 @@ func checkTrace(t *testing.T, a trial.Assignment, dir, start string) {
 	for _, v := range want.Val {
 		near(t, "val", v.Step, got[v.Step], v.Loss, lossTolerance)
 	}
-	final := readAdapter(t, filepath.Join(attempt, trainer.LastAdapterFolder))
+	final := readAdapter(t, filepath.Join(attempt, trainer.LastFolder(*rec.events[len(rec.events)-1].Outcome)))
 	for name, tensor := range readAdapter(t, filepath.Join(dir, "final_"+start)) {
 		if d := maxDiff(final[name].Data, tensor.Data); !(d <= weightTolerance) {
 			t.Errorf("final %s differs by %g", name, d)

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -18,8 +19,17 @@ import (
 // The folders that hold a finished trial's adapters, in its last attempt's folder.
 const (
 	AdapterFolder     = "adapter"      // of the lowest evaluation; weights.Full where it trained in full
-	LastAdapterFolder = "adapter-last" // of the last step
+	LastAdapterFolder = "adapter-last" // of the last step, where that is another: see LastFolder
 )
+
+// LastFolder is the folder that holds the adapter of a done trial's last step. Where the lowest evaluation was the last one too, as
+// adapter/ it is stored once.
+func LastFolder(o trial.Outcome) string {
+	if o.BestStep == o.Step {
+		return AdapterFolder
+	}
+	return LastAdapterFolder
+}
 
 // finish writes both adapters, screens the best one where that was asked for, and returns the trial's result.
 func (t *training) finish(ctx context.Context) (trial.Outcome, error) {
@@ -52,6 +62,9 @@ func (t *training) writeAdapters() error {
 	if cuts, _ := t.Trial.Spec.StageAt(t.Step); cuts > 0 {
 		last = nil // it is of a lower rank than the trial's
 	}
+	if t.Best != nil && t.Best.Step == t.Step || t.known != nil && LastFolder(*t.known) == AdapterFolder {
+		last = nil // it is the best one
+	}
 	for folder, adapter := range map[string]tensors{AdapterFolder: t.bestAdapter, LastAdapterFolder: last} {
 		if adapter == nil {
 			continue
@@ -60,11 +73,14 @@ func (t *training) writeAdapters() error {
 			if err := t.writeFull(filepath.Join(t.dir, folder), adapter); err != nil {
 				return err
 			}
-			continue
+			continue // sealed
 		}
 		spec, adapter := model.Export(t.adapterSpec(), t.targets, t.start, adapter)
 		config := weights.NewAdapterConfig(t.Model.Reference, spec, t.targets)
 		if err := weights.WriteAdapter(filepath.Join(t.dir, folder), weights.Adapter{Config: config, Tensors: adapter}); err != nil {
+			return &fatalError{err}
+		}
+		if err := weights.Seal(filepath.Join(t.dir, folder)); err != nil {
 			return &fatalError{err}
 		}
 	}
@@ -77,7 +93,7 @@ func (t *training) writeFull(folder string, adapter tensors) error {
 	for key, a := range adapter {
 		full.Tensors[strings.TrimPrefix(key, lora.AdapterPrefix)] = a
 	}
-	if err := weights.WriteFull(folder, full); err != nil {
+	if err := errors.Join(weights.WriteFull(folder, full), weights.Seal(folder)); err != nil {
 		return &fatalError{err}
 	}
 	return nil

@@ -41,7 +41,8 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 		a, dir, rec := assign(t, resolve(t, backend.PlatformGo), spec), t.TempDir(), &recorder{}
 		must(t, trainer.Run(t.Context(), a, dir, rec.emit))
 		bases = append(bases, tinyModel, tinyModel)
-		adapters = append(adapters, filepath.Join(dir, trainer.AdapterFolder), filepath.Join(dir, trainer.LastAdapterFolder))
+		last := trainer.LastFolder(*rec.events[len(rec.events)-1].Outcome)
+		adapters = append(adapters, filepath.Join(dir, trainer.AdapterFolder), filepath.Join(dir, last))
 	}
 	for _, made := range madeAdapters() {
 		bases, adapters = append(bases, made.base), append(adapters, made.write(t))

@@ -114,9 +114,15 @@ func (t *training) started(ctx context.Context) error {
 	}})
 }
 
+// errCache says that the prepared corpus cannot be trained on, which the coordinator mends.
+var errCache = errors.New("the cache is damaged")
+
 func (t *training) openCorpus() error {
 	if t.corpus == nil {
 		c, err := corpus.Open(t.Corpus.Path)
+		if errors.Is(err, trial.ErrDamaged) {
+			err = fmt.Errorf("%w: %w", errCache, err)
+		}
 		if err != nil {
 			return err
 		}

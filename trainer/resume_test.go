@@ -70,7 +70,7 @@ func collect(t *testing.T, dir string, attempts ...*recorder) result {
 		}
 	}
 	r.Outcome.TrainSeconds, r.Outcome.TotalSeconds = 0, 0
-	for _, folder := range []string{trainer.AdapterFolder, trainer.LastAdapterFolder} {
+	for _, folder := range []string{trainer.AdapterFolder, trainer.LastFolder(r.Outcome)} {
 		for _, file := range []string{"adapter_config.json", "adapter_model.safetensors"} {
 			b, err := os.ReadFile(filepath.Join(dir, folder, file))
 			must(t, err)

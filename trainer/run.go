@@ -58,6 +58,8 @@ func run(ctx context.Context, w *Worker, a trial.Assignment, dir string, emit fu
 func (t *training) failure(ctx context.Context, err error) trial.Outcome {
 	o := trial.Outcome{State: trial.OutcomeCrashed, Cause: causeOf(err), Error: err.Error()}
 	switch {
+	case errors.Is(err, errCache):
+		o.Error += ": it is made anew before the next attempt"
 	case o.Cause == cause.Memory && t.SharedDevice:
 		o.Error += ": others on the same GPU left too little memory; if it comes again, lower --jobs"
 	case o.Cause == cause.Memory:
@@ -80,6 +82,8 @@ func (t *training) failure(ctx context.Context, err error) trial.Outcome {
 // causeOf says why an error ends an attempt.
 func causeOf(err error) cause.Cause {
 	switch c := cmp.Or(cause.OfError(err), cause.OfDevice(err.Error())); {
+	case errors.Is(err, errCache):
+		return cause.Disk
 	case c != cause.None:
 		return c
 	case outOfMemory(err):

@@ -93,9 +93,10 @@ func (t *training) recall() error {
 			continue
 		}
 		adapters := map[string]tensors{}
-		for _, folder := range []string{AdapterFolder, LastAdapterFolder} {
+		last := LastFolder(*outcome)
+		for _, folder := range []string{AdapterFolder, last} {
 			a, err := weights.ReadAdapter(filepath.Join(dir, folder))
-			if errors.Is(err, fs.ErrNotExist) {
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, trial.ErrDamaged) {
 				return nil
 			}
 			if err != nil {
@@ -107,7 +108,7 @@ func (t *training) recall() error {
 		if err != nil {
 			return err
 		}
-		state.Adapter = adapters[LastAdapterFolder]
+		state.Adapter = adapters[last]
 		if err := t.program.SetState(state); err != nil {
 			return err
 		}

@@ -72,7 +72,15 @@ func (a *app) openStore(ctx context.Context) (*store.DB, error) {
 	if err := a.makeRoot(); err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, filepath.Join(a.root, "sweep.db"))
+	return a.migrated(store.Open(ctx, filepath.Join(a.root, "sweep.db")))
+}
+
+// migrated says where the database of before lies, if it was brought up to date.
+func (a *app) migrated(db *store.DB, err error) (*store.DB, error) {
+	if err == nil && db.Kept() != "" {
+		a.say("the database is brought up to date; as it was before it lies in %s", db.Kept())
+	}
+	return db, err
 }
 
 // makeRoot makes the root where it is missing, for its owner alone: it holds text of the user's data. One that is there keeps its mode.
@@ -87,9 +95,13 @@ func (a *app) makeRoot() error {
 func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 	path := filepath.Join(a.root, "sweep.db")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if store.HasTrials(a.root) {
+			return nil, notFoundf("database %s is not there, though trials were run here: sweep doctor --root %s --repair makes a new one of their "+
+				"folders", path, a.root)
+		}
 		return nil, notFoundf("database %s: no sweep was run in this root yet", path)
 	}
-	return store.Open(ctx, path)
+	return a.migrated(store.Open(ctx, path))
 }
 
 // readTrial finds a trial by the beginning of its id and lets read look up more about it.

@@ -61,7 +61,7 @@ something in the root is damaged.
 --repair makes a root whole. A database that is lost or damaged, or says something else than the trials' folders, is made
 anew of them, and the old one moved aside, never deleted; what it lacks is added. What is left of writes that a crash
 tore, and damaged entries of the cache, are removed. It says what is lost. It refuses while a coordinator or a worker is
-at work, and can be run again at any time. See sweep help reproduce for what the folders hold.`,
+at work, and can be run again at any time. See sweep help resume.`,
 		Example: `  sweep doctor
   sweep doctor --root runs
   sweep doctor --root runs --repair`,

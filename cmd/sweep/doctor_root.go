@@ -42,6 +42,7 @@ func (d *diagnosis) addSweeps(ctx context.Context) {
 		}
 		d.add(finding{"folders", findingFail, fmt.Sprintf("%s: %v", d.below(l.Path), l.Err), repair})
 	}
+	d.addFiles()
 	if len(d.Findings) == before && r.Found == store.HealthSound {
 		d.add(finding{Check: "sweeps", State: findingOK, Detail: "the database is sound, and the trials' folders say the same"})
 	}
@@ -111,7 +112,7 @@ func (a *app) repair(ctx context.Context) error {
 	if _, err := os.Stat(a.root); err != nil {
 		return notFoundf("root %s: %w", a.root, err)
 	}
-	r, err := store.Repair(ctx, a.root)
+	r, err := store.Repair(ctx, a.root, a.mendFiles)
 	if errors.Is(err, sweep.ErrLocked) {
 		return withCode(exitLocked, err)
 	}

@@ -151,13 +151,13 @@ func (a *app) export(ctx context.Context, name string, r exportRequest) error {
 
 // adapterFolder returns the folder of a finished trial's adapter: in the attempt that ended it.
 func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
-	name := trainer.AdapterFolder
-	if last {
-		name = trainer.LastAdapterFolder
-	}
 	for _, attempt := range t.Attempts {
 		if attempt.Outcome == nil || attempt.Outcome.State != trial.OutcomeDone {
 			continue
+		}
+		name := trainer.AdapterFolder
+		if last {
+			name = trainer.LastFolder(*attempt.Outcome)
 		}
 		dir := filepath.Join(attempt.ID.Dir(a.root), name)
 		_, err := os.Stat(dir)

@@ -9,31 +9,53 @@ import (
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
 )
 
 // keeper keeps in attempts' folders what the database alone would know: doctor --repair makes a new database of it.
 type keeper struct {
 	store.Recorder
 	root string
+	say  func(format string, args ...any)
 }
 
 func (a *app) keeper(db *store.DB, sweepID int64) *keeper {
-	return &keeper{Recorder: store.Recorder{DB: db, Sweep: sweepID}, root: a.root}
+	return &keeper{Recorder: store.Recorder{DB: db, Sweep: sweepID}, root: a.root, say: a.say}
 }
 
-// keepingExecutor keeps the sweep's record beside attempts that start.
+// keepingExecutor keeps the sweep's record beside attempts that start, and what they read as it was made.
 type keepingExecutor struct {
 	sweep.Executor
 	keeper *keeper
+	inputs func() *inputs
 }
 
 func (e keepingExecutor) Start(ctx context.Context, a trial.Assignment) error {
+	if a.Attempt.Number() > 1 { // an earlier one may have ended for that reason
+		if err := e.mendCorpus(ctx, a); err != nil {
+			return err
+		}
+	}
 	if err := e.Executor.Start(ctx, a); err != nil {
 		return err
 	}
 	// A worker is at work: what cannot be kept now is kept beside a later one, or at the session's end, which says why where it cannot.
 	_ = e.keeper.Beside(ctx, a.Attempt.Dir(e.keeper.root), time.Now())
 	return nil
+}
+
+// mendCorpus makes the corpus of an attempt anew where it is damaged.
+func (e keepingExecutor) mendCorpus(ctx context.Context, a trial.Assignment) error {
+	c, err := corpus.Open(a.Corpus.Path)
+	if err == nil {
+		return c.Close()
+	}
+	if !errors.Is(err, trial.ErrDamaged) {
+		return err
+	}
+	e.keeper.say("%v; it is made anew", err)
+	_, _, err = e.inputs().Corpus(ctx, a.Model, a.Trial.Spec.Data)
+	return err
 }
 
 // keepingStore keeps the coordinator's word on attempts that ended without one, once the database has it.

@@ -31,7 +31,7 @@ func mutants() []mutant {
 		{"workers start after a person has asked to stop", loop, "	if r.interrupted {\n		return nil\n	}\n", ""},
 		{"no heartbeat extends the session", loop, "	if !now && at.Uptime-r.beat < heartbeatEvery {", "	if !now {"},
 		{"verdicts are not recorded", loop, "v.State == plateau.StateRunning || sameVerdict", "v.State != plateau.StateRunning || sameVerdict"},
-		{"one more job than there is runs", "sweep/decide_plan.go", "p.busy() >= p.jobs {\n			p.blocked", "p.busy() > p.jobs {\n			p.blocked"},
+		{"one more job than there is runs", "sweep/decide_plan.go", "p.busy() >= p.jobs || p.alone", "p.busy() > p.jobs || p.alone"},
 		{"attempts are numbered from 1 again", "sweep/decide_plan.go", "	return t.Attempts[len(t.Attempts)-1].Number + 1", "	return 1"},
 		{
 			"a coordinator writes that has lost its lease", "store/db.go",

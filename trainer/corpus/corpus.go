@@ -2,9 +2,12 @@ package corpus
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +33,8 @@ type corpusFile struct {
 	Info           trial.CorpusInfo `json:"info"` // Path is empty: the folder may move
 	Warnings       []string         `json:"warnings"`
 	Forms          []string         `json:"forms,omitempty"`
+	// Sums are the CRC-32C of the rows files, by name; a corpus without them was made by an earlier version, and is made anew.
+	Sums map[string]string `json:"sums"`
 }
 
 // Corpus is a prepared corpus, open for reading. It may be used by several goroutines.
@@ -38,9 +43,13 @@ type Corpus struct {
 	train, validation, retain Rows
 }
 
-// Open opens the corpus folder that Prepare made. Rows are read when they are asked for.
+// Open opens the corpus folder that Prepare made, after comparing its files with their checksums. Rows are read when they are asked for. A
+// corpus that is not there, or not as it was made, is an error that wraps trial.ErrDamaged: Prepare makes it anew.
 func Open(path string) (*Corpus, error) {
 	meta, err := readInfo(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", trial.ErrDamaged, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open corpus: %w", err)
 	}
@@ -54,7 +63,7 @@ func Open(path string) (*Corpus, error) {
 		{&c.validation, validationFile, meta.Info.ValidationSequences},
 		{&c.retain, retainFile, meta.Info.RetainSequences},
 	} {
-		if *side.rows, err = openRows(filepath.Join(path, side.file), meta.SequenceLength, side.n); err != nil {
+		if *side.rows, err = openRows(filepath.Join(path, side.file), meta.SequenceLength, side.n, meta.Sums[side.file]); err != nil {
 			return nil, errors.Join(fmt.Errorf("open corpus: %w", err), c.Close())
 		}
 	}
@@ -146,20 +155,43 @@ func (r Rows) Row(i int) Row {
 	return Row{IDs: values[:n:n], Labels: values[n : 2*n : 2*n], Segments: values[2*n:]}
 }
 
-func openRows(path string, length, n int) (Rows, error) {
+func openRows(path string, length, n int, sum string) (Rows, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", trial.ErrDamaged, err)
+	}
 	if err != nil {
 		return Rows{}, err
 	}
-	info, err := f.Stat()
-	if err != nil {
+	if err := checkRows(f, 4*rowLists*int64(length)*int64(n), sum); err != nil {
 		return Rows{}, errors.Join(err, f.Close())
-	}
-	if want := 4 * rowLists * int64(length) * int64(n); info.Size() != want {
-		return Rows{}, errors.Join(fmt.Errorf("%s has %d bytes, want %d", path, info.Size(), want), f.Close())
 	}
 	return Rows{file: f, length: length, n: n}, nil
 }
+
+// checkRows compares a rows file with what info.json says of it.
+func checkRows(f *os.File, size int64, sum string) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != size {
+		return fmt.Errorf("%w: %s has %d bytes, want %d", trial.ErrDamaged, f.Name(), info.Size(), size)
+	}
+	h := newSum()
+	if _, err := io.Copy(h, io.NewSectionReader(f, 0, size)); err != nil {
+		return err
+	}
+	if got := textOf(h); got != sum {
+		return fmt.Errorf("%w: %s has checksum %s, want %q", trial.ErrDamaged, f.Name(), got, sum)
+	}
+	return nil
+}
+
+// newSum makes the checksum of rows files: CRC-32C, which runs at the speed of memory.
+func newSum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
+
+func textOf(h hash.Hash32) string { return fmt.Sprintf("%08x", h.Sum32()) }
 
 // readInfo reads a corpus folder's info.json and fills in where the folder is.
 func readInfo(path string) (corpusFile, error) {
@@ -168,11 +200,11 @@ func readInfo(path string) (corpusFile, error) {
 		return corpusFile{}, err
 	}
 	var meta corpusFile
-	if err := json.Unmarshal(body, &meta); err != nil {
+	if err := trial.UnmarshalSealed(body, &meta); err != nil {
 		return corpusFile{}, fmt.Errorf("%s: %w", filepath.Join(path, infoFile), err)
 	}
 	if meta.SequenceLength < 1 || min(meta.Info.TrainSequences, meta.Info.ValidationSequences, meta.Info.RetainSequences) < 0 {
-		return corpusFile{}, fmt.Errorf("%s: not a corpus", filepath.Join(path, infoFile))
+		return corpusFile{}, fmt.Errorf("%w: %s: not a corpus", trial.ErrDamaged, filepath.Join(path, infoFile))
 	}
 	meta.Info.Path = path
 	return meta, nil

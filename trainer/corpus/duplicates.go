@@ -5,12 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -212,23 +209,4 @@ func percent(part, whole int64) string {
 		return "less than 1 %"
 	}
 	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(max(whole, 1)))
-}
-
-// recount adds to the corpus in dir, which an earlier version made, what is there more than once.
-func (p *plan) recount(ctx context.Context, dir string, progress func(done, total int64)) error {
-	meta, err := readInfo(dir)
-	if err != nil {
-		return fmt.Errorf("prepare corpus: %w", err)
-	}
-	if meta.Info.Duplicates, err = p.duplicates(ctx, progress); err != nil {
-		return err
-	}
-	meta.Info.Path = ""
-	meta.Warnings = append(p.repeated(meta.Info.Duplicates), meta.Warnings...)
-	temp := filepath.Join(dir, infoFile+".tmp")
-	err = writeInfo(temp, meta)
-	if err = errors.Join(err, os.Rename(temp, filepath.Join(dir, infoFile))); err != nil {
-		return fmt.Errorf("prepare corpus: %w", err)
-	}
-	return trial.SyncFolder(dir)
 }

@@ -1,9 +1,6 @@
 package corpus
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -119,44 +116,5 @@ func TestSplitsShareNothing(t *testing.T) {
 			d.Validation < 18 {
 			t.Errorf("%s: %+v, want 180 rows, each three times on one side", name, d)
 		}
-	}
-}
-
-// TestOldCorporaAreCounted: a corpus of a version that did not count is kept, and counted when it is found.
-func TestOldCorporaAreCounted(t *testing.T) {
-	t.Parallel()
-	path := recordstest.Write(t, t.TempDir(), "a.txt", anne)
-	src := goldenSource(t, trial.DataSpec{Train: []string{path}, Validation: []string{path}, SequenceLength: 8})
-	cache := t.TempDir()
-	prepared, err := Prepare(t.Context(), cache, src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info := filepath.Join(prepared.Info.Path, infoFile)
-	meta, err := readInfo(prepared.Info.Path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	meta.Info.Path, meta.Info.Duplicates, meta.Warnings = "", trial.Duplicates{}, meta.Warnings[1:]
-	if err := writeInfo(info, meta); err != nil {
-		t.Fatal(err)
-	}
-	if body, err := os.ReadFile(info); err != nil || !json.Valid(body) || strings.Contains(string(body), "duplicates") {
-		t.Fatalf("%s, %v", body, err)
-	}
-	rows := filepath.Join(prepared.Info.Path, trainFile)
-	before, err := os.Stat(rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := Prepare(t.Context(), cache, src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(prepared, again); diff != "" {
-		t.Errorf("prepared (-new +counted later):\n%s", diff)
-	}
-	if after, err := os.Stat(rows); err != nil || !os.SameFile(before, after) {
-		t.Errorf("the rows were written anew: %v", err)
 	}
 }

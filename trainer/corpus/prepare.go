@@ -35,7 +35,7 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	dir := filepath.Join(cacheDir, p.fingerprint())
-	if prepared, err := p.findPrepared(dir, src); err == nil && prepared.counted() {
+	if prepared, err := p.findPrepared(dir, src); err == nil {
 		return prepared, nil
 	}
 	// The cache holds the user's text: a root that is made for it is its owner's alone.
@@ -47,16 +47,10 @@ func Prepare(ctx context.Context, cacheDir string, src Source, progress func(don
 		return Prepared{}, fmt.Errorf("prepare corpus: %w", err)
 	}
 	defer unlock()
-	prepared, err := p.findPrepared(dir, src)
-	switch {
-	case err == nil && prepared.counted(): // another process was faster
+	if prepared, err := p.findPrepared(dir, src); err == nil { // another process was faster
 		return prepared, nil
-	case err == nil:
-		err = p.recount(ctx, dir, progress)
-	default:
-		err = p.build(ctx, dir, progress)
 	}
-	if err != nil {
+	if err := p.build(ctx, dir, progress); err != nil {
 		return Prepared{}, err
 	}
 	return p.findPrepared(dir, src)
@@ -72,18 +66,11 @@ func (p *plan) findPrepared(dir string, src Source) (Prepared, error) {
 		return Prepared{}, err
 	}
 	meta, err := readInfo(dir)
-	prepared := Prepared{Info: meta.Info, Warnings: meta.Warnings}
-	if err == nil && prepared.Info.ValidationRows == "" {
-		prepared.Info.ValidationRows, err = p.sumValidation(dir)
-	}
-	if prepared.counted() {
+	if err == nil {
 		src.tell(meta.Forms)
 	}
-	return prepared, err
+	return Prepared{Info: meta.Info, Warnings: meta.Warnings}, err
 }
-
-// counted reports whether duplicates were counted when the corpus was made, or since.
-func (p Prepared) counted() bool { return p.Info.Duplicates != (trial.Duplicates{}) }
 
 // build writes dir under another name and renames it when it is complete and safe on disk. The caller holds the lock.
 func (p *plan) build(ctx context.Context, dir string, progress func(done, total int64)) error {
@@ -161,6 +148,9 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 		SequenceLength: p.spec.SequenceLength,
 		Warnings:       append(p.repeated(duplicates), warnings...),
 		Forms:          p.found.lines(p.enc.untemplated()),
+		Sums: map[string]string{
+			trainFile: textOf(rows.train.sum), validationFile: textOf(rows.validation.sum), retainFile: textOf(rows.retain.sum),
+		},
 		Info: trial.CorpusInfo{
 			Fingerprint:         fingerprint,
 			TrainSequences:      rows.train.n,
@@ -197,7 +187,7 @@ func writeInfo(path string, file corpusFile) error {
 	if err != nil {
 		return fmt.Errorf("prepare corpus: %w", err)
 	}
-	return writeSynced(path, body)
+	return writeSynced(path, append(trial.Seal(body), '\n'))
 }
 
 // write reads the inputs and writes their rows, cut and padded. It returns what a person should know about them.

@@ -357,6 +357,61 @@ func TestPrepareUsesTheCache(t *testing.T) {
 	}
 }
 
+// TestDamagedCorporaAreMadeAnew: wherever one bit of a file is wrong, and where an earlier version left no checksums, nobody trains on it.
+func TestDamagedCorporaAreMadeAnew(t *testing.T) {
+	t.Parallel()
+	path := recordstest.Write(t, t.TempDir(), "a.txt", anne)
+	src := goldenSource(t, trial.DataSpec{Train: []string{path}, Validation: []string{path}, Retain: []string{path}, SequenceLength: 8})
+	cache := t.TempDir()
+	first, err := Prepare(t.Context(), cache, src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{infoFile, trainFile, validationFile, retainFile} {
+		file := filepath.Join(first.Info.Path, name)
+		good, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := 0; at < len(good)-1; at += 7 { // behind the last byte of info.json a line ends
+			bad := slices.Clone(good)
+			bad[at] ^= 1 << (at % 8)
+			if err := os.WriteFile(file, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(first.Info.Path); !errors.Is(err, trial.ErrDamaged) {
+				t.Fatalf("%s with byte %d changed: %v, want ErrDamaged", name, at, err)
+			}
+		}
+		if again, err := Prepare(t.Context(), cache, src, nil); err != nil || again.Info != first.Info {
+			t.Fatalf("prepared again: %+v, %v, want %+v", again.Info, err, first.Info)
+		}
+		if now, err := os.ReadFile(file); err != nil || !slices.Equal(good, now) {
+			t.Errorf("%s is not what it was: %v", name, err)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(first.Info.Path); !errors.Is(err, trial.ErrDamaged) {
+			t.Errorf("without %s: %v, want ErrDamaged", name, err)
+		}
+		if _, err := Prepare(t.Context(), cache, src, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	meta, err := readInfo(first.Info.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta.Sums, meta.Info.Path = nil, ""
+	if err := writeInfo(filepath.Join(first.Info.Path, infoFile), meta); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(first.Info.Path); !errors.Is(err, trial.ErrDamaged) {
+		t.Errorf("without checksums: %v, want ErrDamaged", err)
+	}
+}
+
 func TestPrepareTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	path := recordstest.Write(t, t.TempDir(), "a.txt", strings.Repeat("Anne walked on. ", 5000))

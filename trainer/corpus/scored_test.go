@@ -1,9 +1,6 @@
 package corpus
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,39 +40,5 @@ func TestValidationRowsAreKnownByThemselves(t *testing.T) {
 		if got := sum(changed); (got == want) != tc.same {
 			t.Errorf("%s: the validation rows are the same: %t, want %t", name, got == want, tc.same)
 		}
-	}
-}
-
-// TestValidationRowsOfOlderCorpora: a corpus that was prepared before is told by its rows as they lie there.
-func TestValidationRowsOfOlderCorpora(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	val := recordstest.Write(t, dir, "val.txt", strings.Repeat("no. ", 40))
-	some := recordstest.Write(t, dir, "a.txt", strings.Repeat("Anne. ", 40))
-	src := goldenSource(t, trial.DataSpec{Train: []string{some}, Validation: []string{val}, SequenceLength: 8, Packing: true})
-	prepared, err := Prepare(t.Context(), dir, src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(prepared.Info.Path, infoFile)
-	body, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tree map[string]any
-	if err := json.Unmarshal(body, &tree); err != nil {
-		t.Fatal(err)
-	}
-	info, _ := tree["info"].(map[string]any)
-	delete(info, "validation_rows")
-	if body, err = json.Marshal(tree); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, body, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Prepare(t.Context(), dir, src, nil)
-	if err != nil || again.Info != prepared.Info {
-		t.Errorf("found again: %+v, %v, want %+v", again.Info, err, prepared.Info)
 	}
 }

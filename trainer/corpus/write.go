@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"hash"
+	"io"
 	"os"
 )
 
@@ -11,6 +13,7 @@ import (
 type rowWriter struct {
 	file *os.File
 	w    *bufio.Writer
+	sum  hash.Hash32 // of what w has passed on
 	n    int
 	// tokens counts the supervised ones.
 	tokens int64
@@ -21,7 +24,8 @@ func createRows(path string) (*rowWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rowWriter{file: f, w: bufio.NewWriterSize(f, 1<<18)}, nil
+	sum := newSum()
+	return &rowWriter{file: f, w: bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<18), sum: sum}, nil
 }
 
 // write appends a row whose lists have the full length.

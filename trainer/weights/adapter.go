@@ -95,6 +95,9 @@ func (a Adapter) Trained() map[string]Array {
 // ReadAdapter reads a PEFT adapter folder, those of older PEFT releases included. What the trainer cannot compute is an error that
 // names the setting.
 func ReadAdapter(dir string) (Adapter, error) {
+	if err := CheckSeal(dir); err != nil {
+		return Adapter{}, fmt.Errorf("read adapter: %w", err)
+	}
 	text, err := readSmall(filepath.Join(dir, AdapterConfigFile), maxAdapterConfig)
 	if _, full := os.Stat(filepath.Join(dir, FullConfigFile)); full == nil {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w: it holds weights that trained in full, no adapter; put them into the model with "+

@@ -54,6 +54,9 @@ func ReadFull(dir string) (f Full, ok bool, err error) {
 	if err != nil {
 		return Full{}, false, err
 	}
+	if err := CheckSeal(dir); err != nil {
+		return Full{}, false, fmt.Errorf("read the weights: %w", err)
+	}
 	if err := json.Unmarshal(text, &f); err != nil {
 		return Full{}, false, fmt.Errorf("%s: %w", path, err)
 	}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/corpus"
+	"github.com/ranksweep/ranksweep/trainer/weights"
+)
+
+// fileKind is a kind of file below a root that is checked, or that a crash leaves.
+type fileKind struct {
+	check    string
+	patterns []string // below the root
+	examine  func(path string) error
+	state    string
+	fix      string                  // "" where the error says it
+	mend     func(path string) error // nil where nothing can be done about it
+}
+
+// errLeftover is what is found of a write that was torn.
+var errLeftover = errors.New("left of a write that a crash tore")
+
+// fileKinds lists them. What is mended is what --repair mends.
+func (d *diagnosis) fileKinds() []fileKind {
+	repair := "sweep doctor --root " + d.Root + " --repair"
+	return []fileKind{
+		{
+			"adapters", []string{"trials/*/*/" + trainer.AdapterFolder, "trials/*/*/" + trainer.LastAdapterFolder},
+			weights.CheckSeal, findingFail, "", nil,
+		},
+		{
+			"checkpoints", []string{"trials/*/*/checkpoints/*.ckpt"}, trainer.CheckCheckpoint, findingWarn,
+			"nothing: the good one before it counts; " + repair + " moves it aside", func(path string) error { return os.Rename(path, path+".damaged") },
+		},
+		{"cache", []string{"cache/*/info.json", "cache/*/*.rows"}, checkCache, findingFail, repair + " removes it, and the next run makes it anew", removeCache},
+		{
+			"leftovers", []string{
+				"trials/*/*/.*", "trials/*/*/*/.*", "trials/*/*/adapter*.tmp", "cache/*.tmp", "sweep.db.repair-*", "sweep.db*.tmp-*",
+			},
+			func(string) error { return errLeftover }, findingWarn, repair, os.RemoveAll,
+		},
+	}
+}
+
+func checkCache(path string) error {
+	if strings.HasSuffix(filepath.Dir(path), ".tmp") {
+		return nil // a leftover
+	}
+	c, err := corpus.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+func removeCache(path string) error { return os.RemoveAll(filepath.Dir(path)) }
+
+// addFiles checks every file of every kind.
+func (d *diagnosis) addFiles() {
+	for _, k := range d.fileKinds() {
+		told := 0
+		k.each(d.Root, func(path string, err error) {
+			fix := k.fix
+			if fix == "" {
+				fix = "see there"
+			}
+			if told++; told <= mostFindings {
+				d.add(finding{k.check, k.state, fmt.Sprintf("%s: %v", d.below(path), err), fix})
+			}
+		})
+		if told > mostFindings {
+			d.add(finding{k.check, k.state, fmt.Sprintf("and %d more", told-mostFindings), k.fix})
+		}
+	}
+}
+
+// each visits what is not as it should be, one file of a corpus for all of it.
+func (k fileKind) each(root string, visit func(path string, err error)) {
+	seen := map[string]bool{}
+	for _, pattern := range k.patterns {
+		paths, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			visit(pattern, err)
+		}
+		for _, path := range paths {
+			if k.check == "cache" && seen[filepath.Dir(path)] {
+				continue
+			}
+			seen[filepath.Dir(path)] = true
+			if err := k.examine(path); err != nil {
+				visit(path, err)
+			}
+		}
+	}
+}
+
+// mendFiles does what can be done about them, and says it.
+func (a *app) mendFiles() error {
+	d := diagnosis{Root: a.root}
+	var errs []error
+	for _, k := range d.fileKinds() {
+		if k.mend == nil {
+			continue
+		}
+		k.each(a.root, func(path string, err error) {
+			if mendErr := k.mend(path); mendErr != nil {
+				errs = append(errs, mendErr)
+				return
+			}
+			a.say("mended: %s: %v", d.below(path), err)
+		})
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// TestDoctorFindsDamage damages one file of a finished root after the other. Either doctor finds it or the report is what it was; and once
+// it is repaired the report is what it was, or what is lost has been said.
+func TestDoctorFindsDamage(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.finish()
+	if bad := badFindings(t, s.rootDir()); len(bad) > 0 {
+		t.Fatalf("a finished root: %+v, want nothing to find", bad)
+	}
+	want, err := reportOf(t, s.rootDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number
+	random := rand.New(rand.NewPCG(seed, 0))
+	for round := range 12 {
+		root := filepath.Join(t.TempDir(), "runs")
+		if err := os.CopyFS(root, os.DirFS(s.rootDir())); err != nil {
+			t.Fatal(err)
+		}
+		what := fmt.Sprintf("seed %d, round %d: %s", seed, round, damageOne(t, root, random))
+		bad := badFindings(t, root)
+		got, err := reportOf(t, root)
+		if (err != nil || got != want) && len(bad) == 0 {
+			t.Errorf("%s: the report is another (%v), and doctor finds nothing", what, err)
+		}
+		var said bytes.Buffer
+		a := &app{root: root, stderr: &said}
+		if err := a.repair(t.Context()); err != nil {
+			t.Errorf("%s: repair: %v", what, err)
+			continue
+		}
+		if got, err := reportOf(t, root); (err != nil || got != want) && !strings.Contains(said.String(), "lost: ") {
+			t.Errorf("%s: the report of the repaired root is another (%v), and nothing is said to be lost:\n%s", what, err, said.String())
+		}
+		if err := os.RemoveAll(root); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// badFindings are what doctor finds in a root and is not good.
+func badFindings(t *testing.T, root string) []finding {
+	t.Helper()
+	d := diagnosis{Root: root}
+	d.addSweeps(t.Context())
+	return slices.DeleteFunc(d.Findings, func(f finding) bool { return f.State == findingOK })
+}
+
+func reportOf(t *testing.T, root string) (string, error) {
+	t.Helper()
+	code, stdout, stderr := sweepCommand(t, "report", "--root", root, "-o", "json")
+	if code != exitOK {
+		return "", fmt.Errorf("exit %d: %s", code, stderr)
+	}
+	return stdout, nil
+}
+
+// damageOne flips a bit of a random file that something relies on, or cuts it short.
+func damageOne(t *testing.T, root string, random *rand.Rand) string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		unread := strings.HasSuffix(path, ".log") || strings.HasSuffix(path, ".lock") || strings.HasSuffix(path, "-shm") || e.Name() == "pid"
+		if info, infoErr := e.Info(); err == nil && infoErr == nil && !e.IsDir() && !unread && info.Size() > 0 {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	path := files[random.IntN(len(files))]
+	if database := filepath.Join(root, "sweep.db"); random.IntN(3) == 0 {
+		path = database
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := random.IntN(len(content))
+	what := fmt.Sprintf("%s, bit %d of byte %d", path, at%8, at)
+	if random.IntN(3) == 0 {
+		content, what = content[:at], fmt.Sprintf("%s cut to %d bytes", path, at)
+	} else {
+		content[at] ^= 1 << (at % 8)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return what
+}
