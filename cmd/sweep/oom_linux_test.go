@@ -187,7 +187,7 @@ func checkMemoryLimited(t *testing.T, s *testSweep) {
 	if v := l.Verdict; v.State != plateau.StateMemoryLimited || v.Rank != 1 || !strings.Contains(v.Reason, "rank 2 needs more memory than the machine has") {
 		t.Errorf("verdict %s, rank %d: %s", v.State, v.Rank, v.Reason)
 	}
-	if said := l.Rungs[1].Trials[0].Error; !strings.Contains(said, "for want of memory") {
+	if said := l.Rungs[1].Trials[0].Error; !strings.Contains(said, "ran out of memory") {
 		t.Errorf("the trial says %q", said)
 	}
 }

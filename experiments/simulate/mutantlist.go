@@ -28,7 +28,13 @@ func mutants() []mutant {
 		},
 		{"after a restart nothing is decided", restart, "	r.stale = true\n", ""},
 		{"a sweep is done while workers live", loop, "	if len(r.live) > 0 || ", "	if "},
-		{"workers start after a person has asked to stop", loop, "	if r.interrupted {\n		return nil\n	}\n", ""},
+		{
+			"workers start after a person has asked to stop", loop,
+			"err != nil || r.interrupted {\n		return err\n	}\n	r.stopDecided(ctx)\n	for _, l := range r.decision.Start {\n" +
+				"		if _, err := r.signalled(ctx); err != nil || r.interrupted {\n",
+			"err != nil {\n		return err\n	}\n	r.stopDecided(ctx)\n	for _, l := range r.decision.Start {\n" +
+				"		if _, err := r.signalled(ctx); err != nil {\n",
+		},
 		{"no heartbeat extends the session", loop, "	if !now && at.Uptime-r.beat < heartbeatEvery {", "	if !now {"},
 		{"verdicts are not recorded", loop, "v.State == plateau.StateRunning || sameVerdict", "v.State != plateau.StateRunning || sameVerdict"},
 		{"one more job than there is runs", "sweep/decide_plan.go", "p.busy() >= p.jobs || p.alone", "p.busy() > p.jobs || p.alone"},
