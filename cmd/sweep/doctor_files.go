@@ -33,16 +33,26 @@ func (d *diagnosis) fileKinds() []fileKind {
 	attempt := "trials/" + strings.Repeat("[0-9a-f]", 16) + "/[1-9]*/"
 	return []fileKind{
 		{
-			"adapters", []string{attempt + trainer.AdapterFolder, attempt + trainer.LastAdapterFolder},
+			"adapters",
+			[]string{attempt + trainer.AdapterFolder, attempt + trainer.LastAdapterFolder},
 			weights.CheckSeal, findingFail, "", nil,
 		},
 		{
-			"checkpoints", []string{attempt + "checkpoints/*.ckpt"}, trainer.CheckCheckpoint, findingWarn,
-			"nothing: the good one before it counts; " + repair + " moves it aside", func(path string) error { return os.Rename(path, path+".damaged") },
+			"checkpoints",
+			[]string{attempt + "checkpoints/*.ckpt"},
+			trainer.CheckCheckpoint, findingWarn,
+			"nothing: the good one before it counts; " + repair + " moves it aside",
+			func(path string) error { return os.Rename(path, path+".damaged") },
 		},
-		{"cache", []string{"cache/*/info.json", "cache/*/*.rows"}, checkCache, findingFail, repair + " removes it, and the next run makes it anew", removeCache},
 		{
-			"leftovers", []string{
+			"cache",
+			[]string{"cache/*/info.json", "cache/*/*.rows"},
+			checkCache, findingFail,
+			repair + " removes it, and the next run makes it anew", removeCache,
+		},
+		{
+			"leftovers",
+			[]string{
 				attempt + ".*", attempt + "*/.*", attempt + "adapter*.tmp", "cache/*.tmp", "sweep.db.repair-*", "sweep.db*.tmp-*",
 			},
 			func(string) error { return errLeftover }, findingWarn, repair, os.RemoveAll,
