@@ -107,7 +107,9 @@ func TestRetriesEnd(t *testing.T) {
 		f := sweep.TrialFacts{Trial: sweeptest.Trial(16, 1, 0).Brief()}
 		for !f.State().Over() {
 			a := crashed(rapid.SampledFrom(everyCause()).Draw(t, "cause"), -1)
-			a.Outcome.MicroBatch = rapid.SampledFrom([]int{0, 4}).Draw(t, "micro batch")
+			if slices.ContainsFunc(f.Attempts, func(a sweep.AttemptFacts) bool { return a.Outcome.Cause == cause.Memory }) {
+				a.Outcome.MicroBatch = 4 // as the next attempt is started then
+			}
 			f.Attempts = append(f.Attempts, a)
 			if len(f.Attempts) > 15+5+1 {
 				t.Fatalf("after %d attempts it is %s", len(f.Attempts), f.State())
