@@ -56,7 +56,7 @@ func exerciseCrashes(t *testing.T, platform string, steps, wantKills int) {
 		for lane := range min(crashLanes, wantKills) {
 			t.Run(strconv.Itoa(lane), func(t *testing.T) {
 				t.Parallel()
-				random := rand.New(rand.NewPCG(seed, uint64(lane))) //nolint:gosec // moments, not secrets
+				random := rand.New(rand.NewPCG(seed, uint64(lane)))
 				for kills.Load() < int64(wantKills) && !t.Failed() {
 					s := newTestSweep(t, platform, steps)
 					for done := false; kills.Load() < int64(wantKills) && !done; {
@@ -192,7 +192,7 @@ func seedOf(t *testing.T) uint64 {
 		}
 		return seed
 	}
-	seed := rand.Uint64() >> 32 //nolint:gosec // accidents, not secrets
+	seed := rand.Uint64() >> 32
 	t.Logf("%s=%d has the same happen again", seedVariable, seed)
 	return seed
 }
