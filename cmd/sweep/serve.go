@@ -205,6 +205,6 @@ func (a *app) working(ctx context.Context, db *store.DB, info sweep.Info, finish
 	case p == progressFinished:
 		return string(p), "Nothing is left to train.", nil
 	default:
-		return string(progressInterrupted), "No process works on it; continue with: " + a.resumeCommand(info.Name), nil
+		return string(p), "No process works on it; continue with: " + a.resumeCommand(info.Name), nil
 	}
 }
