@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -27,7 +28,7 @@ var errLeftover = errors.New("left of a write that a crash tore")
 
 // fileKinds lists them. What is mended is what --repair mends.
 func (d *diagnosis) fileKinds() []fileKind {
-	repair := "sweep doctor --root " + d.Root + " --repair"
+	repair := prose.Shell{Root: d.Root}.Command("doctor", "--repair")
 	return []fileKind{
 		{
 			"adapters", []string{"trials/*/*/" + trainer.AdapterFolder, "trials/*/*/" + trainer.LastAdapterFolder},

@@ -168,7 +168,7 @@ func (a *app) newLive(ctx context.Context, db *store.DB, s serving) (*live.Serve
 	}
 	at, _ := s.listener.Addr().(*net.TCPAddr)
 	return live.New(ctx, live.Config{
-		DB: db, Root: a.root, Token: s.token, Loopback: at != nil && at.IP.IsLoopback(), HostBytes: host,
+		DB: db, Root: a.root, Token: s.token, Loopback: at != nil && at.IP.IsLoopback(), HostBytes: host, Shell: a.shellOf,
 		List: func(ctx context.Context) ([]string, []page.Listed, error) {
 			sweeps, err := listSweeps(ctx, db)
 			if err != nil {
