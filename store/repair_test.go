@@ -28,7 +28,9 @@ func ran(t *testing.T) (string, sweep.Snapshot) {
 	session := started(t, db, id)
 	l := registration().Ladders
 	written(t, db, root, l[0].Rungs[0].Trials[0].Trial, 1, script(4.5))
-	crashed := trial.Event{Seq: 3, At: moment(103), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "signal: killed"}}
+	crashed := trial.Event{
+		Seq: 3, At: moment(103), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "signal: killed"},
+	}
 	second := l[0].Rungs[0].Trials[1].Trial
 	written(t, db, root, second, 1, script(4.25)[:2])
 	must(t, db.AppendEvents(t.Context(), attempt(second, 1), []trial.Event{crashed}))
@@ -253,6 +255,26 @@ func TestRepairWithDamagedFolders(t *testing.T) {
 	})
 	if n != 1 || len(got.Ladders) != len(want.Ladders) {
 		t.Errorf("the damaged attempt is there %d times among %d ladders", n, len(got.Ladders))
+	}
+}
+
+// TestRepairKeepsSweepsWithoutRecord: folders of an earlier version do not say which sweep they belong to. The database that does stays as it
+// is, a person's own view in it too; where it has to be made anew it has the sweep.
+func TestRepairKeepsSweepsWithoutRecord(t *testing.T) {
+	t.Parallel()
+	for spoil, aside := range map[string]bool{`CREATE VIEW mine AS SELECT 1`: false, `DROP VIEW rungs`: true} {
+		root, want := ran(t)
+		records, err := filepath.Glob(filepath.Join(root, "trials", "*", "*", "sweep-*.json.gz"))
+		must(t, err)
+		if len(records) == 0 {
+			t.Fatal("no record to lose")
+		}
+		remove(t, records...)
+		statement(spoil)(t, filepath.Join(root, "sweep.db"))
+		if r, err := store.Repair(t.Context(), root, nothing); err != nil || (r.Aside != "") != aside || len(r.Losses) > 0 {
+			t.Fatalf("%s: Repair = %+v, %v", spoil, r, err)
+		}
+		sameFacts(t, want, reopened(t, root))
 	}
 }
 
