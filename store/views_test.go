@@ -10,6 +10,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
 
 // climbed returns a database with one trial in every state a person may see.
@@ -24,7 +25,7 @@ func climbed(t *testing.T) (*store.DB, int64) {
 	launch(t, db, l[0].Rungs[0].Trials[1].Trial, 2, script(4.25))
 	launch(t, db, l[0].Rungs[1].Trials[0].Trial, 1, script(4)[:4])
 	launch(t, db, l[1].Rungs[0].Trials[0].Trial, 1, []trial.Event{
-		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeUnstable, Error: "NaN at step 3", Step: 3}},
+		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeUnstable, Error: "NaN at step 3", Cause: cause.NaN, Step: 3}},
 	})
 	launch(t, db, l[1].Rungs[0].Trials[1].Trial, 1, []trial.Event{
 		{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop"}},
@@ -36,25 +37,25 @@ func TestViewTrials(t *testing.T) {
 	t.Parallel()
 	db, _ := climbed(t)
 	got, err := db.Query(t.Context(), `SELECT sweep, ladder, cell, rank, seed, state, val_loss, step, steps, attempts,
-		peak_host_bytes, peak_host_source, peak_device_bytes, predicted_bytes, trainable_params, first_started, error FROM trials`)
+		peak_host_bytes, peak_host_source, peak_device_bytes, predicted_bytes, trainable_params, first_started, error, cause FROM trials`)
 	want := [][]string{
-		{"first", "1", "alpha=16", "1", "0", "done", "4.25", "4", "4", "2", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", ""},
-		{"first", "1", "alpha=16", "1", "1", "done", "4.5", "4", "4", "1", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", ""},
-		{"first", "1", "alpha=16", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
+		{"first", "1", "alpha=16", "1", "0", "done", "4.25", "4", "4", "2", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", "", ""},
+		{"first", "1", "alpha=16", "1", "1", "done", "4.5", "4", "4", "1", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", "", ""},
+		{"first", "1", "alpha=16", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
 		{
 			"first", "1", "alpha=16", "2", "1", "running", "NULL", "1", "4", "1", "NULL", "NULL", "NULL", "2000", "512",
-			"2026-11-23T12:01:31Z", "NULL",
+			"2026-11-23T12:01:31Z", "NULL", "NULL",
 		},
 		{
 			"first", "2", "alpha=32", "1", "0", "interrupted", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL",
-			"2026-11-23T12:01:31Z", "NULL",
+			"2026-11-23T12:01:31Z", "NULL", "",
 		},
 		{
 			"first", "2", "alpha=32", "1", "1", "unstable", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL",
-			"2026-11-23T12:01:31Z", "NaN at step 3",
+			"2026-11-23T12:01:31Z", "NaN at step 3", "nan",
 		},
-		{"first", "2", "alpha=32", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
-		{"first", "2", "alpha=32", "2", "1", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
+		{"first", "2", "alpha=32", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
+		{"first", "2", "alpha=32", "2", "1", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)

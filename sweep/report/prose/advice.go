@@ -62,6 +62,8 @@ func (s Shell) advice(f plateau.Finding) string {
 		return "fix the cause, then: " + s.on("retry", "--failed") + " && " + s.on("resume") + " (finished trials are not trained again)"
 	case plateau.AdviseMoreTime:
 		return "raise limits.time in the grid" + s.extended()
+	case plateau.AdviseMoreTokens:
+		return "raise limits.tokens in the grid" + s.extended()
 	case plateau.AdviseOverfits:
 		return "the validation loss" + of(f.Ranks) + " rises after its best step: fewer steps, a lower learning rate or more dropout"
 	case plateau.AdviseLonger:
@@ -131,6 +133,9 @@ func (s Shell) limited(f plateau.Finding) string {
 	case plateau.AdviseUndrawn:
 		return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s were trained, which %s: raise it in the grid%s",
 			duration(f.Limit), ranksText(f.Ranks), use(f.Name), s.extended())
+	case plateau.AdviseUndrawnSpent:
+		return fmt.Sprintf("limits.tokens (%.0f) ran out before the extra seeds of %s were trained, which %s: raise it in the grid%s",
+			f.Limit, ranksText(f.Ranks), use(f.Name), s.extended())
 	case plateau.AdviseEdge:
 		step := "larger"
 		if f.Side == "smallest" {
