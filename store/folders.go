@@ -38,7 +38,7 @@ type folders struct {
 	losses   []Loss
 }
 
-var trialName = regexp.MustCompile(`^[0-9a-f]{16}$`) //nolint:gochecknoglobals // compiled once
+var trialName = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // readFolders reads all there is below ROOT/trials. Links are not followed.
 func readFolders(root string) (folders, error) {

@@ -91,7 +91,8 @@ func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 	}
 	for _, check := range []string{
 		`PRAGMA integrity_check(1)`,
-		`SELECT "table" || ': row ' || ifnull(rowid, '?') || ' names a row of ' || "parent" || ' that is not there' FROM pragma_foreign_key_check LIMIT 3`,
+		`SELECT "table" || ': row ' || ifnull(rowid, '?') || ' names a row of ' || "parent" || ' that is not there'
+			FROM pragma_foreign_key_check LIMIT 3`,
 	} {
 		if found, err := firstText(ctx, pool, check); err != nil {
 			return "", "", err
@@ -137,5 +138,5 @@ func refuseForeign(ctx context.Context, path string) error {
 	if err == nil && foreign {
 		return fmt.Errorf("%s is another program's database: choose another folder with --root, or move it away", path)
 	}
-	return nil //nolint:nilerr // what else is wrong with it, opening it to write tells
+	return nil // what else is wrong with it, opening it to write tells
 }

@@ -67,7 +67,9 @@ func removals() []string {
 		attempts = `(SELECT id FROM attempts WHERE trial_id IN (SELECT value FROM json_each(?2)))`
 	)
 	var all []string
-	for _, table := range []string{"ladder_verdicts", "ladder_settings", "ladder_candidates", "rung_trials", "scout_trials", "reference_trials"} {
+	for _, table := range []string{
+		"ladder_verdicts", "ladder_settings", "ladder_candidates", "rung_trials", "scout_trials", "reference_trials",
+	} {
 		all = append(all, `DELETE FROM `+table+` WHERE ladder_id IN `+ladders+` AND ?2 = ?2`)
 	}
 	for _, table := range []string{

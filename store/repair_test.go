@@ -28,7 +28,9 @@ func ran(t *testing.T) (string, sweep.Snapshot) {
 	session := started(t, db, id)
 	l := registration().Ladders
 	written(t, db, root, l[0].Rungs[0].Trials[0].Trial, 1, script(4.5))
-	crashed := trial.Event{Seq: 3, At: moment(103), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "signal: killed"}}
+	crashed := trial.Event{
+		Seq: 3, At: moment(103), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Error: "signal: killed"},
+	}
 	second := l[0].Rungs[0].Trials[1].Trial
 	written(t, db, root, second, 1, script(4.25)[:2])
 	must(t, db.AppendEvents(t.Context(), attempt(second, 1), []trial.Event{crashed}))

@@ -42,8 +42,12 @@ func TestStateByCause(t *testing.T) {
 		"a crash may be the trial's":          {times(4, crashed(cause.Crash, -1)), sweep.TrialCrashed},
 		"and is soon":                         {times(5, crashed(cause.Crash, -1)), sweep.TrialFailed},
 		"those of an earlier version too":     {times(5, crashed(cause.None, -1)), sweep.TrialFailed},
-		"each is counted for itself":          {slices.Concat(times(14, crashed(cause.Killed, -1)), times(4, crashed(cause.Crash, -1))), sweep.TrialCrashed},
-		"whatever comes last":                 {slices.Concat(times(5, crashed(cause.Crash, -1)), times(1, crashed(cause.Killed, -1))), sweep.TrialFailed},
+		"each is counted for itself": {
+			slices.Concat(times(14, crashed(cause.Killed, -1)), times(4, crashed(cause.Crash, -1))), sweep.TrialCrashed,
+		},
+		"whatever comes last": {
+			slices.Concat(times(5, crashed(cause.Crash, -1)), times(1, crashed(cause.Killed, -1))), sweep.TrialFailed,
+		},
 		"who gets further begins anew": {
 			slices.Concat(times(14, crashed(cause.Killed, -1)), times(1, crashed(cause.Killed, 2)), times(14, crashed(cause.Killed, 2))), sweep.TrialCrashed,
 		},
@@ -273,7 +277,8 @@ func TestSchedulerOutOfMemoryAlone(t *testing.T) {
 				}
 				tries := map[trial.ID]int{}
 				for _, a := range hungry.Starts() {
-					if want := a.Trial.Spec.LoRA.Rank >= 4 && (tries[a.Trial.ID] > 0 || a.Trial.Spec.Seed > 0 || a.Trial.Spec.LoRA.Rank > 4); want != (a.MicroBatch == 4) {
+					rank := a.Trial.Spec.LoRA.Rank
+					if want := rank >= 4 && (tries[a.Trial.ID] > 0 || a.Trial.Spec.Seed > 0 || rank > 4); want != (a.MicroBatch == 4) {
 						t.Errorf("attempt %s of rank %d has micro-batch %d", a.Attempt, a.Trial.Spec.LoRA.Rank, a.MicroBatch)
 					}
 					tries[a.Trial.ID]++

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// signalled does what a person asked of this process since it last looked, if anything. The order is fixed, so that a run on a clock that is not the system's can
-// be repeated. A coordinator that was stopped and lost its sweep meanwhile leaves the workers alone, whatever it was asked.
+// signalled does what a person asked of this process since it last looked, if anything. The order is fixed, so that a run on a clock that
+// is not the system's can be repeated. A coordinator that was stopped and lost its sweep meanwhile leaves the workers alone, whatever it
+// was asked.
 func (r *run) signalled(ctx context.Context) (asked bool, err error) {
 	kill := isClosed(r.kill)
 	if !kill && !isClosed(r.cancelled) {

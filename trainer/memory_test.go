@@ -66,12 +66,15 @@ func TestOutOfMemory(t *testing.T) {
 		want   trial.Outcome
 		advice string
 	}{
-		"its own device":    {false, full, trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory}, "lower batch_size"},
-		"a shared device":   {true, full, trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory}, "lower --jobs"},
-		"something else":    {true, errors.New("PJRT error (code=3): no"), trial.Outcome{State: trial.OutcomeFailed, Cause: cause.Code}, "no"},
-		"named in its text": {false, errors.New("RESOURCE_EXHAUSTED: no"), trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory}, "lower batch_size"},
+		"its own device":  {false, full, trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory}, "lower batch_size"},
+		"a shared device": {true, full, trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory}, "lower --jobs"},
+		"something else":  {true, errors.New("PJRT error (code=3): no"), trial.Outcome{State: trial.OutcomeFailed, Cause: cause.Code}, "no"},
+		"named in its text": {
+			false, errors.New("RESOURCE_EXHAUSTED: no"), trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory}, "lower batch_size",
+		},
 		"a cached row that cannot be read": {
-			false, asError(fmt.Errorf("read row 3 of the prepared corpus: %w", syscall.EIO)), trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Disk},
+			false, asError(fmt.Errorf("read row 3 of the prepared corpus: %w", syscall.EIO)),
+			trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Disk},
 			"mend the disk",
 		},
 		"no descriptor left": {

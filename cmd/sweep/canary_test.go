@@ -31,8 +31,13 @@ func TestSecretsStayInTheEnvironment(t *testing.T) {
 		t.Errorf("the settings were not used:\n%s", said)
 	}
 	for _, args := range [][]string{
-		{"status", "-o", "json", "-v"}, {"report", "-o", "json"}, {"report", "-o", "html"}, {"list"}, {"doctor", "-o", "json"},
-		{"eval", "--model", "https://me:" + canary + "@127.0.0.1/model", "--data", "x"}, {"run", "https://me:" + canary + "@127.0.0.1/grid"},
+		{"status", "-o", "json", "-v"},
+		{"report", "-o", "json"},
+		{"report", "-o", "html"},
+		{"list"},
+		{"doctor", "-o", "json"},
+		{"eval", "--model", "https://me:" + canary + "@127.0.0.1/model", "--data", "x"},
+		{"run", "https://me:" + canary + "@127.0.0.1/grid"},
 	} {
 		out, _ := s.sweep(args...).CombinedOutput()
 		said = append(said, out...)

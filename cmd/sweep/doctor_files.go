@@ -30,16 +30,26 @@ func (d *diagnosis) fileKinds() []fileKind {
 	repair := "sweep doctor --root " + d.Root + " --repair"
 	return []fileKind{
 		{
-			"adapters", []string{"trials/*/*/" + trainer.AdapterFolder, "trials/*/*/" + trainer.LastAdapterFolder},
+			"adapters",
+			[]string{"trials/*/*/" + trainer.AdapterFolder, "trials/*/*/" + trainer.LastAdapterFolder},
 			weights.CheckSeal, findingFail, "", nil,
 		},
 		{
-			"checkpoints", []string{"trials/*/*/checkpoints/*.ckpt"}, trainer.CheckCheckpoint, findingWarn,
-			"nothing: the good one before it counts; " + repair + " moves it aside", func(path string) error { return os.Rename(path, path+".damaged") },
+			"checkpoints",
+			[]string{"trials/*/*/checkpoints/*.ckpt"},
+			trainer.CheckCheckpoint, findingWarn,
+			"nothing: the good one before it counts; " + repair + " moves it aside",
+			func(path string) error { return os.Rename(path, path+".damaged") },
 		},
-		{"cache", []string{"cache/*/info.json", "cache/*/*.rows"}, checkCache, findingFail, repair + " removes it, and the next run makes it anew", removeCache},
 		{
-			"leftovers", []string{
+			"cache",
+			[]string{"cache/*/info.json", "cache/*/*.rows"},
+			checkCache, findingFail,
+			repair + " removes it, and the next run makes it anew", removeCache,
+		},
+		{
+			"leftovers",
+			[]string{
 				"trials/*/*/.*", "trials/*/*/*/.*", "trials/*/*/adapter*.tmp", "cache/*.tmp", "sweep.db.repair-*", "sweep.db*.tmp-*",
 			},
 			func(string) error { return errLeftover }, findingWarn, repair, os.RemoveAll,

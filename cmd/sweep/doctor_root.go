@@ -84,11 +84,13 @@ func (d *diagnosis) addDifferences(r store.Repaired, repair string) {
 		}
 		switch {
 		case diff.Side == store.SideBoth:
-			d.add(finding{"database", findingFail, fmt.Sprintf("it says something else of %s than its folder (table %s)", diff.About, diff.Table), repair})
+			what := fmt.Sprintf("it says something else of %s than its folder (table %s)", diff.About, diff.Table)
+			d.add(finding{"database", findingFail, what, repair})
 		case diff.Open:
 			d.add(finding{"database", findingWarn, fmt.Sprintf("it does not have all of %s yet", diff.About), "sweep resume takes it in"})
 		default:
-			d.add(finding{"database", findingFail, fmt.Sprintf("it lacks something of %s that its folder has (table %s)", diff.About, diff.Table), repair})
+			what := fmt.Sprintf("it lacks something of %s that its folder has (table %s)", diff.About, diff.Table)
+			d.add(finding{"database", findingFail, what, repair})
 		}
 	}
 	for i, diff := range r.Gone {

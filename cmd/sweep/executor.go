@@ -42,9 +42,9 @@ func parseExecutor(name string) (executorKind, error) {
 	return kinds[i], nil
 }
 
-// localCapacity is what this machine, or the container, offers. Jobs default to one per core, as long as there are trials for them: two processes
-// on one core each train 1.37 times as many tokens as one on both for a model of 1M parameters, and 1.13 times for GPT-2 small. On a
-// GPU platform they default to one per GPU; with more, several small trials share one where their memory fits.
+// localCapacity is what this machine, or the container, offers. Jobs default to one per core, as long as there are trials for them: two
+// processes on one core each train 1.37 times as many tokens as one on both for a model of 1M parameters, and 1.13 times for GPT-2 small.
+// On a GPU platform they default to one per GPU; with more, several small trials share one where their memory fits.
 func localCapacity(choice backend.Choice, jobs, trials int) (sweep.Capacity, error) {
 	host, err := backend.HostMemory()
 	if err != nil {

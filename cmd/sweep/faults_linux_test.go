@@ -331,8 +331,10 @@ func TestDeathsAtSystemCalls(t *testing.T) {
 				s := newTestSweep(t, backend.PlatformGo, 10)
 				nth := 1 + int(random.ExpFloat64()*8)
 				cmd := s.command()
-				cmd.Args = append([]string{strace, "-f", "--seccomp-bpf", "-qqq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
-					fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, nth), cmd.Path}, cmd.Args[1:]...)
+				cmd.Args = append([]string{
+					strace, "-f", "--seccomp-bpf", "-qqq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
+					fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, nth), cmd.Path,
+				}, cmd.Args[1:]...)
 				cmd.Path = strace
 				s.start(cmd).wait()
 				s.finish()

@@ -116,7 +116,8 @@ func files(t *testing.T, dir string) map[string]int64 {
 	return sizes
 }
 
-// TestInterruptedBeforeItTrains: SIGTERM is heeded at any moment before the first step: a sweep that is registered can be resumed, and says so.
+// TestInterruptedBeforeItTrains: SIGTERM is heeded at any moment before the first step: a sweep that is registered can be resumed, and says
+// so.
 func TestInterruptedBeforeItTrains(t *testing.T) {
 	t.Parallel()
 	registered := 0

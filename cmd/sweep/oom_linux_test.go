@@ -122,7 +122,8 @@ func TestKilledForWantOfMemory(t *testing.T) {
 			t.Fatalf("no loss of the first rank:\n%s", run.said.String())
 		}
 	}
-	fill := group.within(exec.CommandContext(t.Context(), "/bin/dd", "if=/dev/zero", "of="+filepath.Join(shared, "others"), "bs=1M", "count=500"))
+	fill := group.within(exec.CommandContext(t.Context(),
+		"/bin/dd", "if=/dev/zero", "of="+filepath.Join(shared, "others"), "bs=1M", "count=500"))
 	if out, err := fill.CombinedOutput(); err != nil {
 		t.Fatalf("fill the container: %v\n%s", err, out)
 	}
@@ -184,7 +185,8 @@ func checkMemoryLimited(t *testing.T, s *testSweep) {
 		t.Fatalf("report: %v\n%s", err, out)
 	}
 	l := r.Ladders[0]
-	if v := l.Verdict; v.State != plateau.StateMemoryLimited || v.Rank != 1 || !strings.Contains(v.Reason, "rank 2 needs more memory than the machine has") {
+	const reason = "rank 2 needs more memory than the machine has"
+	if v := l.Verdict; v.State != plateau.StateMemoryLimited || v.Rank != 1 || !strings.Contains(v.Reason, reason) {
 		t.Errorf("verdict %s, rank %d: %s", v.State, v.Rank, v.Reason)
 	}
 	if said := l.Rungs[1].Trials[0].Error; !strings.Contains(said, "ran out of memory") {

@@ -104,7 +104,8 @@ func (a *app) retryTrial(ctx context.Context, prefix, name string) error {
 	if len(states) == 0 {
 		return notFound(fmt.Errorf("trial %s: %w in sweep %s", id, sweep.ErrNotFound, name))
 	}
-	return withCode(exitUsage, fmt.Errorf("trial %s did not end without a loss, so there is nothing to retry: it is %s", id, strings.Join(states, ", ")))
+	return withCode(exitUsage, fmt.Errorf("trial %s did not end without a loss, so there is nothing to retry: it is %s",
+		id, strings.Join(states, ", ")))
 }
 
 // retryIn retries the trial in a sweep where it is lost, and returns its state there.

@@ -147,7 +147,8 @@ func newSweepStatus(
 ) (sweepStatus, error) {
 	conclusions := sweep.Conclude(snapshot)
 	s := sweepStatus{
-		Sweep: snapshot.Sweep.Name, State: progressOf(len(snapshot.Ladders) > 0 && conclusions.Done, c, snapshot.Sweep.Asked), Strategy: snapshot.Sweep.Strategy,
+		Sweep: snapshot.Sweep.Name, Strategy: snapshot.Sweep.Strategy,
+		State:   progressOf(len(snapshot.Ladders) > 0 && conclusions.Done, c, snapshot.Sweep.Asked),
 		Created: snapshot.Sweep.Created, ElapsedSeconds: snapshot.Sweep.Elapsed.Seconds(), Coordinator: c,
 		Warnings: append([]string{}, snapshot.Sweep.Warnings...), Ladders: []ladderStatus{},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/ranksweep/ranksweep/experiments/simulate/disk"
@@ -44,7 +45,7 @@ func (h *history) ask(ctx context.Context, f fault) {
 
 // then makes something happen after a while.
 func (h *history) then(k kind, after time.Duration) {
-	h.faults = append(h.faults[:len(h.faults):len(h.faults)], fault{kind: k, at: h.took + after})
+	h.faults = append(slices.Clip(h.faults), fault{kind: k, at: h.took + after})
 }
 
 func (h *history) request(ctx context.Context, kind sweep.RequestKind) (err error) {

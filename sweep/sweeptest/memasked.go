@@ -3,6 +3,7 @@ package sweeptest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -64,8 +65,6 @@ func (m *MemStore) Retry(_ context.Context, sweepID int64, trials []trial.ID, _ 
 	if s.retried == nil {
 		s.retried = map[trial.ID]int{}
 	}
-	for id, number := range numbers {
-		s.retried[id] = number
-	}
+	maps.Copy(s.retried, numbers)
 	return nil
 }

@@ -60,8 +60,8 @@ func WorkerAlive(dir string) (bool, error) {
 	return false, err
 }
 
-// Beat says that the worker of the attempt in dir has got further, between two events: the event log looks as if it was written to just now.
-// A beat that is lost is made up for by the next.
+// Beat says that the worker of the attempt in dir has got further, between two events: the event log looks as if it was written to just
+// now. A beat that is lost is made up for by the next.
 func Beat(dir string) {
 	now := time.Now()
 	_ = os.Chtimes(filepath.Join(dir, EventsFile), now, now)

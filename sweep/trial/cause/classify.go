@@ -178,8 +178,8 @@ func ofLine(line string) Cause {
 	return None
 }
 
-// ofXid is the cause of an error that NVIDIA's driver logs by number. Those of hardware are memory and links (48, 63, 64, 74, 79, 92, 94, 95)
-// and the GPU's own processor (119, 120): "Xid Errors", NVIDIA, r575, section 4. The others are mostly a program's.
+// ofXid is the cause of an error that NVIDIA's driver logs by number. Those of hardware are memory and links (48, 63, 64, 74, 79, 92, 94,
+// 95) and the GPU's own processor (119, 120): "Xid Errors", NVIDIA, r575, section 4. The others are mostly a program's.
 func ofXid(line string) Cause {
 	_, rest, found := strings.Cut(line, "xid (")
 	if !found {
