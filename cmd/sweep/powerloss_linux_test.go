@@ -55,10 +55,7 @@ func TestPowerLoss(t *testing.T) {
 // sync: before and after.
 func recordCuts(t *testing.T, whole *testSweep, content string) []cut {
 	t.Helper()
-	dir, err := os.MkdirTemp(whole.dir, "disk-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
 	disk, err := disktest.Mount(dir)
 	if err != nil {
 		t.Skipf("SKIPPED: %v", err)
@@ -129,10 +126,7 @@ func chooseCuts(t *testing.T, cuts int) []int {
 func exerciseCut(t *testing.T, whole *testSweep, c cut, loss disktest.Loss, seed uint64, twice bool, want proof) {
 	t.Helper()
 	what := fmt.Sprintf("power lost %s (%s, seed %d)", c.at, loss, seed)
-	dir, err := os.MkdirTemp(whole.dir, "cut-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
 	least, left := filepath.Join(dir, "least"), filepath.Join(dir, "left")
 	for path, l := range map[string]disktest.Loss{least: disktest.LoseAll, left: loss} {
 		if err := c.image.Restore(path, l, seed); err != nil {
