@@ -83,7 +83,7 @@ func (d *DB) Compare(ctx context.Context, root, scratch string) (differences []D
 	return differences, losses, nil
 }
 
-// compareSchema compares tables and views, where both databases have those of one program.
+// compareSchema compares tables and views, where both databases have those of one program. A person may have added some.
 func compareSchema(ctx context.Context, tx *sql.Tx, found map[string]Difference) error {
 	var mine, theirs uint32
 	if err := tx.QueryRowContext(ctx, `PRAGMA main.user_version`).Scan(&mine); err != nil {
@@ -94,8 +94,8 @@ func compareSchema(ctx context.Context, tx *sql.Tx, found map[string]Difference)
 	}
 	const schema = `.sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name <> 'goose_db_version'`
 	var n int
-	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT name, sql FROM (SELECT DISTINCT 'main', name, sql FROM main`+schema+`
-		UNION ALL SELECT DISTINCT 'folders', name, sql FROM folders`+schema+`) GROUP BY name, sql HAVING count(*) = 1)`).Scan(&n)
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT name, sql FROM folders`+schema+`
+		EXCEPT SELECT name, sql FROM main`+schema+`)`).Scan(&n)
 	if err == nil && n > 0 {
 		found["schema"] = Difference{About: "the database's own tables and views", Side: SideBoth, Rows: n, Table: "sqlite_schema"}
 	}

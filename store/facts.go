@@ -31,6 +31,8 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 			ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'checkpoint'), -1),
 			max(ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'point'), 0),
 				ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'eval'), 0)),
+			max(ifnull(o.tokens, 0), ifnull((SELECT p.tokens FROM events e JOIN points p ON p.attempt_id = e.attempt_id AND p.seq = e.seq
+				WHERE e.attempt_id = a.id AND e.kind = 'point' ORDER BY e.step DESC LIMIT 1), 0)),
 			o.state, o.error, o.cause, o.step, o.micro_batch, o.val_loss, o.best_step, o.last_val_loss, o.train_loss, o.retain_loss,
 			o.base_retain, o.tokens, o.train_seconds, o.total_seconds
 		FROM attempts a LEFT JOIN outcomes o ON o.attempt_id = a.id
@@ -40,9 +42,9 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 		var a sweep.AttemptFacts
 		var o outcomeRow
 		var launchedBy sql.Null[string]
-		var intended, last int64
+		var intended, last, tokens int64
 		var step int
-		err := rows.Scan(append([]any{&tr, &a.Number, &launchedBy, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step}, o.fields()...)...)
+		err := rows.Scan(append([]any{&tr, &a.Number, &launchedBy, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step, &tokens}, o.fields()...)...)
 		if err != nil {
 			return err
 		}
@@ -51,7 +53,7 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 		a.Outcome = o.outcome()
 		f := facts[tr]
 		f.Attempts = append(f.Attempts, a)
-		f.LastStep = max(f.LastStep, step)
+		f.LastStep, f.Tokens = max(f.LastStep, step), max(f.Tokens, tokens)
 		return nil
 	})
 }

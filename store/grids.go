@@ -113,11 +113,12 @@ func updateSettings(ctx context.Context, tx *sql.Tx, id int64, s sweep.Info) err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE sweeps SET grid_text = ?, grid_hash = ?, grid_path = ?, seeds = ?, seeds_per_rank = ?, strategy = ?,
 			race = ?, min_gain = ?, min_gain_relative = ?, patience = ?, confidence = ?, stop = ?, max_seeds = ?, maximize = ?, noise_sd = ?,
-			noise_source = ?, memory_limit = ?, time_limit_ns = ?, trial_time_ns = ?
+			noise_source = ?, memory_limit = ?, time_limit_ns = ?, trial_time_ns = ?, tokens_limit = ?, disk_limit = ?
 		WHERE id = ?`,
 		s.GridText, s.GridHash, s.GridPath, seeds, cmp.Or(s.Rule.SeedsPerRank, plateau.EverySeed), cmp.Or(s.Strategy, sweep.StrategyLadder),
 		s.Race, s.Rule.MinGain.Value, s.Rule.MinGain.Relative, s.Rule.Patience, s.Rule.Confidence, s.Rule.Stop, s.Rule.MaxSeeds,
-		s.Rule.Maximize, s.Rule.NoiseSD, s.Rule.NoiseSource, s.Limits.Memory, s.Limits.Time, s.Limits.TrialTime, id)
+		s.Rule.Maximize, s.Rule.NoiseSD, s.Rule.NoiseSource, s.Limits.Memory, s.Limits.Time, s.Limits.TrialTime,
+		s.Limits.Tokens, s.Limits.Disk, id)
 	return err
 }
 

@@ -6,8 +6,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -155,4 +157,13 @@ func (r *Recorder) KeepLast(ctx context.Context, root string, at time.Time) erro
 		}
 	}
 	return nil
+}
+
+// RemoveRecords removes the records of a sweep that was removed from the folders that other sweeps share: repairing would bring it back.
+func RemoveRecords(root string, created time.Time) error {
+	records, err := fs.Glob(os.DirFS(root), "trials/*/*/"+recordName(unixNano(created)))
+	for _, name := range records {
+		err = errors.Join(err, os.Remove(filepath.Join(root, name)))
+	}
+	return err
 }

@@ -29,6 +29,7 @@ func (d *DB) Refresh(ctx context.Context, s sweep.Snapshot, anew ...int) (sweep.
 		if err := readAnew(ctx, tx, next, slices.Concat(changed, anew)); err != nil {
 			return err
 		}
+		next.CountTokens()
 		next.Seen, err = seenAfter(ctx, tx, s.Seen)
 		return err
 	})

@@ -105,10 +105,10 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 		return false, err
 	}
 	differences, losses, err := d.Compare(ctx, root, scratch)
-	r.Losses = losses
 	if err != nil {
 		return false, err
 	}
+	r.Losses = unknown(losses)
 	for _, diff := range differences {
 		switch diff.Side {
 		case SideBoth:
@@ -119,14 +119,14 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 			r.Gone = append(r.Gone, diff)
 		}
 	}
-	if again {
-		r.TakenIn = nil
-		return true, nil
-	}
-	if len(r.TakenIn) > 0 {
-		if again, err = d.takeMissing(ctx, root, scratch); err != nil || again {
+	if !again && len(r.TakenIn) > 0 {
+		if again, err = d.takeMissing(ctx, root, scratch); err != nil {
 			return again, err
 		}
+	}
+	if again { // the folders of earlier versions have no record of their sweep, and what is made of them would lack it
+		r.TakenIn = nil
+		return true, d.keepRecords(ctx, root, false)
 	}
 	err = d.keepRecords(ctx, root, len(r.Gone) > 0)
 	r.Gone = nil // it stays
@@ -152,7 +152,7 @@ func Examine(ctx context.Context, root, scratch string) (r Repaired, err error) 
 		return r, err
 	}
 	differences, losses, err := d.Compare(ctx, root, filepath.Join(scratch, "folders.db"))
-	r.Losses = slices.DeleteFunc(losses, func(l Loss) bool { return errors.Is(l.Err, errNoSweep) }) // the database has them
+	r.Losses = unknown(losses)
 	for _, diff := range differences {
 		if diff.Side == SideDatabase {
 			r.Gone = append(r.Gone, diff)
@@ -161,6 +161,11 @@ func Examine(ctx context.Context, root, scratch string) (r Repaired, err error) 
 		}
 	}
 	return r, errors.Join(err, d.Close())
+}
+
+// unknown are the losses that a database which can be used does not make up for: it has the sweeps that left no record.
+func unknown(losses []Loss) []Loss {
+	return slices.DeleteFunc(losses, func(l Loss) bool { return errors.Is(l.Err, errNoSweep) })
 }
 
 // HasTrials reports whether anything was trained in root.

@@ -258,6 +258,26 @@ func TestRepairWithDamagedFolders(t *testing.T) {
 	}
 }
 
+// TestRepairKeepsSweepsWithoutRecord: folders of an earlier version do not say which sweep they belong to. The database that does stays as it
+// is, a person's own view in it too; where it has to be made anew it has the sweep.
+func TestRepairKeepsSweepsWithoutRecord(t *testing.T) {
+	t.Parallel()
+	for spoil, aside := range map[string]bool{`CREATE VIEW mine AS SELECT 1`: false, `DROP VIEW rungs`: true} {
+		root, want := ran(t)
+		records, err := filepath.Glob(filepath.Join(root, "trials", "*", "*", "sweep-*.json.gz"))
+		must(t, err)
+		if len(records) == 0 {
+			t.Fatal("no record to lose")
+		}
+		remove(t, records...)
+		statement(spoil)(t, filepath.Join(root, "sweep.db"))
+		if r, err := store.Repair(t.Context(), root, nothing); err != nil || (r.Aside != "") != aside || len(r.Losses) > 0 {
+			t.Fatalf("%s: Repair = %+v, %v", spoil, r, err)
+		}
+		sameFacts(t, want, reopened(t, root))
+	}
+}
+
 // TestRepairKeepsOff: while a coordinator or a worker is at work nothing is repaired.
 func TestRepairKeepsOff(t *testing.T) {
 	t.Parallel()

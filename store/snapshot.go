@@ -33,6 +33,7 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 			return err
 		}
 		s.Reopen()
+		s.CountTokens()
 		s.Seen, err = seenAfter(ctx, tx, sweep.Seen{})
 		return err
 	})

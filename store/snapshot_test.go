@@ -92,6 +92,7 @@ func TestSnapshotAddsUpAttempts(t *testing.T) {
 			{Step: 0, ValLoss: 5, Seconds: 0.5}, {Step: 2, ValLoss: 4.45, Seconds: 0.5}, {Step: 4, ValLoss: 4.25, Seconds: 0.5},
 		},
 		LastStep:        4,
+		Tokens:          2016,
 		TrainableParams: 512,
 		Prediction:      &trial.Prediction{AnalysisBytes: 1000, PredictedBytes: 2000, Source: "analysis + baseline (rough)"},
 		Memory:          trial.Memory{PeakHostBytes: new(int64(9000)), HostSource: "VmHWM", DeviceSource: "no device"},

@@ -31,13 +31,14 @@ func (d *DB) CreateSweep(ctx context.Context, s sweep.Info) (int64, error) {
 		}
 		res, err := tx.ExecContext(ctx, `
 			INSERT INTO sweeps (name, created_ns, grid_text, grid_hash, grid_path, seeds, seeds_per_rank, strategy, race, min_gain,
-				min_gain_relative, patience, confidence, stop, max_seeds, maximize, noise_sd, noise_source, memory_limit, time_limit_ns, trial_time_ns)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+				min_gain_relative, patience, confidence, stop, max_seeds, maximize, noise_sd, noise_source, memory_limit, time_limit_ns, trial_time_ns,
+				tokens_limit, disk_limit)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			s.Name, unixNano(s.Created), s.GridText, s.GridHash, s.GridPath, seeds,
 			cmp.Or(s.Rule.SeedsPerRank, plateau.EverySeed), cmp.Or(s.Strategy, sweep.StrategyLadder), s.Race,
 			s.Rule.MinGain.Value, s.Rule.MinGain.Relative,
 			s.Rule.Patience, s.Rule.Confidence, s.Rule.Stop, s.Rule.MaxSeeds, s.Rule.Maximize, s.Rule.NoiseSD, s.Rule.NoiseSource,
-			s.Limits.Memory, s.Limits.Time, s.Limits.TrialTime)
+			s.Limits.Memory, s.Limits.Time, s.Limits.TrialTime, s.Limits.Tokens, s.Limits.Disk)
 		if err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ const selectInfo = `
 	SELECT s.id, s.name, s.grid_text, s.grid_hash, s.grid_path, s.created_ns, s.seeds, s.seeds_per_rank, s.strategy, s.race,
 		s.min_gain, s.min_gain_relative,
 		s.patience, s.confidence, s.stop, s.max_seeds, s.maximize, ifnull(r.noise_sd, s.noise_sd), ifnull(r.noise_source, s.noise_source),
-		s.memory_limit, s.time_limit_ns, s.trial_time_ns, ifnull(r.backend, ''), ifnull(r.platform, ''),
+		s.memory_limit, s.time_limit_ns, s.trial_time_ns, s.tokens_limit, s.disk_limit, ifnull(r.backend, ''), ifnull(r.platform, ''),
 		ifnull(r.plugin_path, ''), ifnull(r.warnings, '[]'),
 		(SELECT ifnull(sum(elapsed_ns), 0) FROM sessions WHERE sweep_id = s.id),
 		(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id),` + selectAsked + `
@@ -93,8 +94,8 @@ func scanInfo(row interface{ Scan(dest ...any) error }, more ...any) (sweep.Info
 		&s.ID, &s.Name, &s.GridText, &s.GridHash, &s.GridPath, &created, &seeds, &s.Rule.SeedsPerRank, &s.Strategy, &s.Race,
 		&s.Rule.MinGain.Value,
 		&s.Rule.MinGain.Relative, &s.Rule.Patience, &s.Rule.Confidence, &s.Rule.Stop, &s.Rule.MaxSeeds, &s.Rule.Maximize, &s.Rule.NoiseSD,
-		&s.Rule.NoiseSource, &s.Limits.Memory, &s.Limits.Time, &s.Limits.TrialTime, &s.Backend, &s.Platform,
-		&s.PluginPath, &warnings, &s.Elapsed, &confirm,
+		&s.Rule.NoiseSource, &s.Limits.Memory, &s.Limits.Time, &s.Limits.TrialTime, &s.Limits.Tokens, &s.Limits.Disk,
+		&s.Backend, &s.Platform, &s.PluginPath, &warnings, &s.Elapsed, &confirm,
 	}, askedFields(&s.Asked), more)...)
 	if err != nil {
 		return sweep.Info{}, err

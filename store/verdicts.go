@@ -65,15 +65,17 @@ func inputsHash(ctx context.Context, tx *sql.Tx, ladder int64, v plateau.Verdict
 		MaxSeeds, Confirm                      int64 // those asked for by a wish; 0: none
 		Strategy                               sweep.Strategy
 		SeedsPerRank                           plateau.SeedsPerRank
-		Race                                   bool `json:",omitempty"` // hashes of before stay what they were
+		Race                                   bool  `json:",omitempty"` // hashes of before stay what they were
+		Tokens                                 int64 `json:",omitempty"`
 	}
 	err := tx.QueryRowContext(ctx, `SELECT s.min_gain, s.confidence, r.noise_sd, s.min_gain_relative, s.maximize, s.patience,
 			s.memory_limit, s.time_limit_ns, s.trial_time_ns, s.stop, s.max_seeds,
-			(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id), s.strategy, s.seeds_per_rank, s.race
+			(SELECT ifnull(max(max_seeds), 0) FROM confirmations WHERE sweep_id = s.id), s.strategy, s.seeds_per_rank, s.race,
+			s.tokens_limit
 		FROM ladders l JOIN sweeps s ON s.id = l.sweep_id JOIN registrations r ON r.sweep_id = s.id WHERE l.id = ?`, ladder).
 		Scan(&rule.MinGain, &rule.Confidence, &rule.NoiseSD, &rule.Relative, &rule.Maximize, &rule.Patience,
 			&rule.Memory, &rule.SweepTime, &rule.TrialTime, &rule.Stop, &rule.MaxSeeds, &rule.Confirm, &rule.Strategy, &rule.SeedsPerRank,
-			&rule.Race)
+			&rule.Race, &rule.Tokens)
 	if err != nil {
 		return "", err
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Cheaper is a grid that fits the limits of time where the planned one gets no verdict, or the memory that stops ranks: what to replace.
+// Cheaper is a grid that fits the limits of time and tokens where the planned one gets no verdict, or the memory that stops ranks: what to replace.
 type Cheaper struct {
 	Seconds float64 `json:"seconds"` // of all its trials, at most; 0 where only memory was short
 	Grid    string  `json:"grid"`    // YAML: the keys to replace
@@ -30,9 +30,9 @@ type draft struct {
 	train, evaluate           float64 // what is left of a trial's training and evaluation, as shares
 }
 
-// Cheaper halves what a grid of these ladders costs until its time fits into the limits, in this order: validation rows, steps, sequence
+// Cheaper halves what a grid of these ladders costs until its time and tokens fit into the limits, in this order: validation rows, steps, sequence
 // length, seeds, ranks. Evaluation is taken to be as frequent, relative to the steps, and time to grow with the ids. It reports false
-// where nothing reaches it, memory is what is short, or no time is limited.
+// where nothing reaches it, memory is what is short, or neither time nor tokens are limited.
 func (r Registration) Cheaper(estimates []LadderEstimate, limits Limits, seeds []int64, jobs int) (Cheaper, bool) {
 	first := r.Ladders[0]
 	d := draft{
@@ -42,16 +42,17 @@ func (r Registration) Cheaper(estimates []LadderEstimate, limits Limits, seeds [
 	for _, rung := range first.Rungs {
 		d.ranks = append(d.ranks, rung.Rank)
 	}
-	if limits.Time == 0 && limits.TrialTime == 0 || estimates[0].Rungs[0].OverMemory {
+	if limits.Time == 0 && limits.TrialTime == 0 && limits.Tokens == 0 || estimates[0].Rungs[0].OverMemory {
 		return Cheaper{}, false
 	}
 	before := d
 	for {
 		total, longest := d.seconds(r, estimates, len(seeds), jobs)
-		if within(total, limits.Time) && within(longest, limits.TrialTime) {
+		slow := !within(total, limits.Time) || !within(longest, limits.TrialTime)
+		if !slow && (limits.Tokens == 0 || d.tokens(r, estimates, len(seeds)) <= float64(limits.Tokens)) {
 			return Cheaper{Seconds: total, Grid: d.yaml(before)}, true
 		}
-		if !d.halve() {
+		if !d.halve(slow) {
 			return Cheaper{}, false
 		}
 	}
@@ -61,10 +62,10 @@ func within(seconds float64, limit time.Duration) bool {
 	return limit == 0 || seconds <= limit.Seconds()
 }
 
-// halve takes the next step down and reports whether there was one.
-func (d *draft) halve() bool {
+// halve takes the next step down and reports whether there was one. Validation takes time, but none of the tokens that are limited.
+func (d *draft) halve(slow bool) bool {
 	switch {
-	case d.validation > leastValidation:
+	case slow && d.validation > leastValidation:
 		less := max(leastValidation, d.validation/2)
 		d.evaluate *= float64(less) / float64(d.validation)
 		d.validation = less
@@ -105,6 +106,19 @@ func (d *draft) seconds(r Registration, estimates []LadderEstimate, seeds, jobs 
 	}
 	parallel := r.Parallel() * len(d.seeds) / seeds
 	return total / float64(max(1, min(jobs, parallel))), longest
+}
+
+// tokens are those that all trials train on together.
+func (d *draft) tokens(r Registration, estimates []LadderEstimate, seeds int) (total float64) {
+	for i, l := range r.Ladders {
+		for j, rung := range l.Rungs {
+			if slices.Contains(d.ranks, rung.Rank) && !estimates[i].Rungs[j].OverMemory {
+				each := float64(l.Tokens(rung.Trials[0].Trial.Spec())) * d.train
+				total += each * float64(len(rung.Trials)) * float64(len(d.seeds)) / float64(seeds)
+			}
+		}
+	}
+	return total
 }
 
 // yaml lists what differs from before.

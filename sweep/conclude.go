@@ -17,8 +17,8 @@ type Conclusions struct {
 
 // Conclude says what each ladder's facts amount to: the first state in the order incomplete, unstable (diverged too), overfit, plateau,
 // likely_plateau, memory_limited, time_limited, still_improving, inconclusive that holds, or running while trials are
-// missing that may still come, or still run when limits.time is up. It is pure: the same facts give the same verdict, digit
-// for digit, in whatever order they arrived. Reason and advice name only losses and settings, never a measured time or size,
+// missing that may still come, or still run when limits.time or limits.tokens is spent. It is pure: the same facts give the same verdict,
+// digit for digit, in whatever order they arrived. Reason and advice name only losses and settings, never a measured time or size,
 // so that a resumed sweep's verdict equals an uninterrupted one's; those are in Next.
 //
 // A ladder that a limit cuts short while strikes are counted, but patience has not run out, is limited, not a likely
@@ -29,14 +29,14 @@ func Conclude(s Snapshot) Conclusions {
 	running := d.running(nil)
 	standings, verdicts := d.conclude(s, running)
 	waits := func(st *standing) bool { return st.end == endNone || st.awaitsReference() }
-	return Conclusions{verdicts, len(running) == 0 && (s.Sweep.timeIsUp() || !slices.ContainsFunc(standings, waits))}
+	return Conclusions{verdicts, len(running) == 0 && (s.Sweep.spent() || !slices.ContainsFunc(standings, waits))}
 }
 
-// concludeAt is conclude where trials of the ladder may still run although time is up.
+// concludeAt is conclude where trials of the ladder may still run although a limit is spent.
 func (s *standing) concludeAt(info Info, running map[trial.ID]bool) plateau.Verdict {
 	v := s.conclude(info)
-	if s.end == endNone && info.timeIsUp() && s.runs(running) {
-		s.cut(&v, plateau.StateRunning, plateau.Finding{Code: plateau.ReasonStopping})
+	if s.end == endNone && info.spent() && s.runs(running) {
+		s.cut(&v, plateau.StateRunning, reasonStopping(info))
 	}
 	return v
 }
@@ -86,11 +86,11 @@ func (s standing) conclude(info Info) plateau.Verdict {
 	return v
 }
 
-// concludeOpen is for a ladder that has trials to do: running, or out of time. Where only extra seeds are missing, the end
-// of time leaves the verdict that the grid's seeds support.
+// concludeOpen is for a ladder that has trials to do: running, or out of time or tokens. Where only extra seeds are
+// missing, the end of those leaves the verdict that the grid's seeds support.
 func (s standing) concludeOpen(v *plateau.Verdict, info Info) {
 	switch {
-	case !info.timeIsUp():
+	case !info.spent():
 		s.cut(v, plateau.StateRunning, s.reasonRunning())
 		return
 	case s.climb.Draw != nil && !s.climb.Draw.Grid:
@@ -98,7 +98,7 @@ func (s standing) concludeOpen(v *plateau.Verdict, info Info) {
 		v.Advice = append(v.Advice, s.adviseUndrawn(info))
 		return
 	}
-	s.cut(v, plateau.StateTimeLimited, s.reasonTime(info), advice(plateau.AdviseMoreTime)...)
+	s.cut(v, plateau.StateTimeLimited, s.reasonSpent(info), advice(adviseSpent(info))...)
 	v.Next = s.next(info, s.rank())
 }
 

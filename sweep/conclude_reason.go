@@ -107,10 +107,6 @@ func (s standing) reasonTrialTime(info Info) plateau.Finding {
 	return plateau.Finding{Code: plateau.ReasonTrialTime, Ranks: []int{s.rank()}, Limit: info.Limits.TrialTime.Seconds()}
 }
 
-func (s standing) reasonTime(info Info) plateau.Finding {
-	return plateau.Finding{Code: plateau.ReasonTime, Ranks: []int{s.rank()}, Limit: info.Limits.Time.Seconds()}
-}
-
 // lastCounted is the last rank that counts, none where none does.
 func (s standing) lastCounted() []int {
 	if len(s.counted) == 0 {
@@ -145,9 +141,4 @@ func (s standing) reasonRunning() plateau.Finding {
 		f.Code = plateau.ReasonScreening
 	}
 	return f
-}
-
-// adviseUndrawn says what a likely plateau lacks whose extra seeds were not trained before time ran out.
-func (s standing) adviseUndrawn(info Info) plateau.Finding {
-	return plateau.Finding{Code: plateau.AdviseUndrawn, Ranks: s.climb.Draw.Ranks, Limit: info.Limits.Time.Seconds(), Name: s.climb.Use()}
 }

@@ -86,6 +86,14 @@ func TestConcludeStates(t *testing.T) {
 			s.Sweep.Limits.Time, s.Sweep.Elapsed = 2*time.Hour, 2*time.Hour
 			climb(s, 4.8)
 		}, plateau.StateTimeLimited, 1, 2, "limits.time (2h) ran out before rank 2"},
+		"tokens limited": {func(s *sweep.Snapshot) {
+			s.Sweep.Limits.Tokens, s.Sweep.Tokens = 5000, 5000
+			climb(s, 4.8)
+		}, plateau.StateTimeLimited, 1, 2, "limits.tokens (5000) ran out before rank 2"},
+		"a verdict survives the end of tokens": {func(s *sweep.Snapshot) {
+			s.Sweep.Limits.Tokens, s.Sweep.Tokens = 5000, 6000
+			climb(s, 4.8, 4.6, 4.6, 4.599)
+		}, plateau.StatePlateau, 2, 0, ""},
 		"a trial over time": {func(s *sweep.Snapshot) {
 			s.Sweep.Limits.TrialTime = 90 * time.Second
 			climb(s, 4.8)

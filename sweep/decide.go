@@ -19,7 +19,7 @@ type Capacity struct {
 type Decision struct {
 	Register []Drawn           // trials to add to their ladders before anything else: the next decision may start them
 	Start    []Launch          // in order, at most as many as fit
-	Stop     []trial.AttemptID // live attempts that must checkpoint and end: time is up, or they are not needed any more
+	Stop     []trial.AttemptID // live attempts that must checkpoint and end: a limit is spent, or they are not needed any more
 	Ahead    []trial.ID        // of what is live or starts: no ladder waits for it yet
 	// References are the ladders, as indices, that have come to their own end and still train their reference.
 	References []int
@@ -53,7 +53,7 @@ type Launch struct {
 // it is finished and the rule says go on, but for the lowest of a climb, the one that is screened, scouts, and one that the climb is
 // sure to reach while a job would idle; no extra seed is trained that the rule did not draw; in a race no rung from the third on
 // starts before the ladders have been compared at the one below; at most Capacity.Jobs trials run; no trial starts while it rests; none runs
-// beside one that ran out of memory before; nothing starts once limits.time is spent, or while the sweep is paused. Within that: trials
+// beside one that ran out of memory before; nothing starts once limits.time or limits.tokens is spent, or while the sweep is paused. Within that: trials
 // that were interrupted or crashed continue first, then new ones in ladder, rank and seed order, each
 // where the estimates of all running trials still fit into memory; then, on jobs that are left, what ladders have not asked for yet
 // (ahead). A trial shared by several ladders runs once. A ladder's reference begins after all that open ladders wait for, once the
@@ -68,7 +68,7 @@ func (m *Decider) Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decisio
 	p := newPlan(m, s, live, c)
 	standings, verdicts := m.conclude(s, p.running)
 	d := Decision{Verdicts: verdicts}
-	if s.Sweep.timeIsUp() {
+	if s.Sweep.spent() {
 		d.Stop = live
 		d.Done = len(p.running) == 0
 		return d

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -110,6 +112,12 @@ func TestDecideStarts(t *testing.T) {
 				return nil
 			}, sweep.Capacity{Jobs: 4}, nil,
 		},
+		"tokens are spent": {
+			[]float64{16}, func(s *sweep.Snapshot) []trial.AttemptID {
+				s.Sweep.Limits.Tokens, s.Sweep.Tokens = 1000, 1000
+				return nil
+			}, sweep.Capacity{Jobs: 4}, nil,
+		},
 		"the first of its kind runs alone where memory is bounded": {
 			[]float64{16, 32}, nil, sweep.Capacity{Jobs: 4, HostBytes: 100}, []string{"16/1/0#1"},
 		},
@@ -195,19 +203,30 @@ func measure(s *sweep.Snapshot, id trial.ID, bytes int64) {
 	edit(s, id, func(t *sweep.TrialFacts) { t.Memory.PeakHostBytes = &bytes })
 }
 
-func TestDecideStopsWhenTimeIsUp(t *testing.T) {
+func TestDecideStopsWhenALimitIsSpent(t *testing.T) {
 	t.Parallel()
-	s := registered(t, []float64{16}, []int{1, 2}, 0, 1)
-	live := []trial.AttemptID{begin(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID)}
-	s.Sweep.Limits.Time, s.Sweep.Elapsed = time.Hour, time.Hour
-	d := sweep.Decide(s, live, sweep.Capacity{Jobs: 2})
-	if !slices.Equal(d.Stop, live) || d.Done || d.Verdicts[0].State != plateau.StateRunning {
-		t.Errorf("with a live trial: stop %v, done %v, state %s", d.Stop, d.Done, d.Verdicts[0].State)
-	}
-	conclude(&s, live[0].Trial(), trial.Outcome{State: trial.OutcomeInterrupted})
-	d = sweep.Decide(s, nil, sweep.Capacity{Jobs: 2})
-	if !d.Done || d.Verdicts[0].State != plateau.StateTimeLimited {
-		t.Errorf("without: done %v, state %s", d.Done, d.Verdicts[0].State)
+	for name, spend := range map[string]func(*sweep.Info){
+		"time":   func(i *sweep.Info) { i.Limits.Time, i.Elapsed = time.Hour, time.Hour },
+		"tokens": func(i *sweep.Info) { i.Limits.Tokens, i.Tokens = 1000, 1000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := registered(t, []float64{16}, []int{1, 2}, 0, 1)
+			live := []trial.AttemptID{begin(&s, s.Ladders[0].Rungs[0].Trials[0].Trial.ID)}
+			spend(&s.Sweep)
+			d := sweep.Decide(s, live, sweep.Capacity{Jobs: 2})
+			if !slices.Equal(d.Stop, live) || d.Done || d.Verdicts[0].State != plateau.StateRunning {
+				t.Errorf("with a live trial: stop %v, done %v, state %s", d.Stop, d.Done, d.Verdicts[0].State)
+			}
+			if reason := prose.Reason(d.Verdicts[0]); !strings.Contains(reason, "limits."+name+" ran out: running trials write their checkpoints") {
+				t.Errorf("while it ends: %s", reason)
+			}
+			conclude(&s, live[0].Trial(), trial.Outcome{State: trial.OutcomeInterrupted})
+			d = sweep.Decide(s, nil, sweep.Capacity{Jobs: 2})
+			if !d.Done || d.Verdicts[0].State != plateau.StateTimeLimited {
+				t.Errorf("without: done %v, state %s", d.Done, d.Verdicts[0].State)
+			}
+		})
 	}
 }
 
@@ -275,6 +294,7 @@ type world struct {
 	fate     map[trial.ID]trial.Outcome
 	capacity sweep.Capacity
 	behind   []float64 // what a ladder's scouts lose beside the others', where scouts race
+	tokens   int64     // that a trial trains on
 }
 
 func drawWorld(tb testing.TB, t *rapid.T) world {
@@ -374,6 +394,10 @@ func (w world) work(t *rapid.T, order string) sweep.Snapshot {
 		} else {
 			conclude(&s, id, w.fate[id])
 		}
+		if w.tokens > 0 {
+			edit(&s, id, func(f *sweep.TrialFacts) { f.Tokens += w.tokens })
+			s.CountTokens()
+		}
 	}
 	t.Fatalf("%s: no end", order)
 	return s
@@ -404,6 +428,10 @@ func (w world) screen(s *sweep.Snapshot, id trial.ID, ranks []int) {
 func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d sweep.Decision) {
 	if len(live)+len(d.Start) > w.capacity.Jobs {
 		t.Fatalf("%d live and %d starts with %d jobs", len(live), len(d.Start), w.capacity.Jobs)
+	}
+	if limit := s.Sweep.Limits.Tokens; limit > 0 && s.Sweep.Tokens >= limit &&
+		(len(d.Start)+len(d.Register) > 0 || !slices.Equal(d.Stop, live)) {
+		t.Fatalf("%d of %d tokens are spent: %v runs, %v stops, %v starts, %v is drawn", s.Sweep.Tokens, limit, live, d.Stop, d.Start, d.Register)
 	}
 	busy := map[trial.ID]bool{}
 	for _, id := range live {
@@ -454,7 +482,7 @@ func (w world) register(t *rapid.T, s *sweep.Snapshot, d sweep.Decision) {
 				for _, rung := range l.Rungs {
 					for _, f := range rung.Trials {
 						if f.Trial.ID == extra.Trial.ID {
-							facts.Attempts = slices.Clone(f.Attempts)
+							facts.Attempts, facts.Tokens = slices.Clone(f.Attempts), f.Tokens
 						}
 					}
 				}

@@ -14,7 +14,7 @@ import (
 // Ladder.Unchanged), so that a decision costs what changed. What it decides is what Decide would. The zero value keeps nothing yet.
 type Decider struct {
 	info      Info // that the conclusions rest on
-	up        bool // time was up when last asked
+	spent     bool // limits.time or limits.tokens was, when last asked
 	kept      []concluded
 	heats     [][]int
 	quantiles []plateau.Quantiles
@@ -38,13 +38,13 @@ type peak struct {
 	bytes int64
 }
 
-// forget drops what rests on other settings. Elapsed time matters only while it is up, and then also what runs.
+// forget drops what rests on other settings. Time and tokens matter only once they are spent, and then also what runs.
 func (d *Decider) forget(s Snapshot) {
 	info := s.Sweep
-	info.Elapsed, info.Asked = 0, Asked{}
-	up := d.up || s.Sweep.timeIsUp()
-	d.up = s.Sweep.timeIsUp()
-	if up || len(d.kept) != len(s.Ladders) || !reflect.DeepEqual(d.info, info) {
+	info.Elapsed, info.Tokens, info.Asked = 0, 0, Asked{}
+	spent := d.spent || s.Sweep.spent()
+	d.spent = s.Sweep.spent()
+	if spent || len(d.kept) != len(s.Ladders) || !reflect.DeepEqual(d.info, info) {
 		d.info, d.kept, d.heats = info, make([]concluded, len(s.Ladders)), s.heats()
 	}
 	if d.quantiles == nil {

@@ -3,6 +3,7 @@ package sweep
 import (
 	"fmt"
 	"sort"
+	"strconv"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -23,11 +24,12 @@ type Forecast struct {
 
 // Reached is a limit that some trials are expected to meet.
 type Reached struct {
-	Limit  string  `json:"limit"`  // limits.memory, limits.time, limits.trial_time, or machine: the memory that there is
+	// Limit is limits.memory, limits.time, limits.trial_time, limits.tokens, limits.disk, or machine: the memory that there is.
+	Limit  string  `json:"limit"`
 	Ladder int     `json:"ladder"` // from 1
 	Rank   int     `json:"rank"`   // the lowest that meets it
-	Value  float64 `json:"value"`  // of the limit: bytes or seconds
-	Needed float64 `json:"needed"` // bytes or seconds
+	Value  float64 `json:"value"`  // of the limit: bytes, seconds or tokens
+	Needed float64 `json:"needed"` // likewise
 	Step   int     `json:"step,omitempty"`
 	Steps  int     `json:"steps,omitempty"` // of them the trial ends after Step
 	Every  bool    `json:"every"`           // the ladder's lowest rank meets it already, so that no rank gets a loss
@@ -40,7 +42,36 @@ type Reached struct {
 const (
 	limitMemory  = "limits.memory"
 	limitMachine = "machine"
+	limitTime    = "limits.time"
+	limitTokens  = "limits.tokens"
+	limitDisk    = "limits.disk"
 )
+
+// sum is what the trials of a sweep take together of something that is limited, in the order in which they run.
+type sum struct {
+	limit   string
+	allowed float64 // 0: no limit
+	all     float64
+	reached *Reached
+}
+
+// add counts a rung, the j-th of ladder i.
+func (m *sum) add(amount float64, i, j, rank int) {
+	m.all += amount
+	if m.allowed > 0 && m.all > m.allowed && m.reached == nil {
+		m.reached = &Reached{Limit: m.limit, Ladder: i + 1, Rank: rank, Value: m.allowed, Every: i == 0 && j <= 1}
+	}
+}
+
+// tell adds the limit to a forecast if it is reached. A second rank is what it takes to compare ranks.
+func (m *sum) tell(f *Forecast) {
+	if m.reached == nil {
+		return
+	}
+	m.reached.Needed = m.all
+	f.Limits = append(f.Limits, *m.reached)
+	f.Hopeless = f.Hopeless || m.reached.Every
+}
 
 // ByMachine says that what stops ranks for want of memory is the machine (or its container, or its GPU), which has less than the grid
 // allows.
@@ -58,9 +89,10 @@ func (r Registration) Forecast(info Info, estimates []LadderEstimate, finished m
 	limits := info.Limits
 	f := Forecast{Limits: []Reached{}}
 	parallel := float64(max(1, min(jobs, r.Parallel())))
-	var evaluating, all float64 // of the rungs
+	var evaluating float64 // of the rungs
+	time, tokens := sum{limit: limitTime, allowed: limits.Time.Seconds()}, sum{limit: limitTokens, allowed: float64(limits.Tokens)}
 	var references amount
-	spent, stuck := false, 0
+	stuck := 0
 	for i, l := range r.Ladders {
 		bound := map[string]bool{}
 		for j, rung := range l.Rungs {
@@ -77,13 +109,9 @@ func (r Registration) Forecast(info Info, estimates []LadderEstimate, finished m
 				continue
 			}
 			f.MostTrials += left
-			seconds := float64(left) * e.TrialSeconds / parallel
-			all += seconds
+			time.add(float64(left)*e.TrialSeconds/parallel, i, j, rung.Rank)
+			tokens.add(float64(left)*float64(l.Tokens(rung.Trials[0].Trial.Spec())), i, j, rung.Rank)
 			evaluating += float64(left) * e.EvalSeconds / parallel
-			if limit := limits.Time.Seconds(); limit > 0 && all > limit && !spent {
-				spent = true
-				f.Limits = append(f.Limits, Reached{Limit: "limits.time", Ladder: i + 1, Rank: rung.Rank, Value: limit, Every: i == 0 && j <= 1})
-			}
 		}
 		if lowest := estimates[i].Rungs[0]; lowest.OverMemory || lowest.Ends > 0 {
 			stuck++
@@ -93,17 +121,13 @@ func (r Registration) Forecast(info Info, estimates []LadderEstimate, finished m
 		references.add(left, seconds, 1)
 	}
 	ladder := r.Protocols(info, estimates, finished, jobs)[0]
-	f.MostTrials, f.MostSeconds = f.MostTrials+int(references.trials), all+references.seconds/parallel
+	f.MostTrials, f.MostSeconds = f.MostTrials+int(references.trials), time.all+references.seconds/parallel
 	f.ExpectedTrials, f.ExpectedSeconds = ladder.ExpectedTrials, *ladder.ExpectedSeconds
-	if all > 0 {
-		f.EvaluationShare = evaluating / all
+	if time.all > 0 {
+		f.EvaluationShare = evaluating / time.all
 	}
-	for i := range f.Limits {
-		if l := &f.Limits[i]; l.Limit == "limits.time" {
-			l.Needed = all
-			f.Hopeless = f.Hopeless || l.Every
-		}
-	}
+	time.tell(&f)
+	tokens.tell(&f)
 	f.Hopeless = f.Hopeless || len(r.Ladders) > 0 && stuck == len(r.Ladders)
 	return f
 }
@@ -164,9 +188,21 @@ func (r Reached) String() string {
 		}
 		return text
 	}
-	text := fmt.Sprintf("limits.time %s is reached at rank %d of ladder %d, where all would take up to %s", seconds(r.Value), r.Rank, r.Ladder,
-		seconds(r.Needed))
-	if r.Every {
+	return r.sumText()
+}
+
+// sumText is String for a limit of all trials together.
+func (r Reached) sumText() string {
+	unit := map[string]func(float64) string{
+		limitTime: seconds, limitDisk: func(v float64) string { return trial.FormatBytes(int64(v)) },
+		limitTokens: func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) },
+	}[r.Limit]
+	text := fmt.Sprintf("%s %s is reached at rank %d of ladder %d, where all would take up to %s", r.Limit, unit(r.Value), r.Rank, r.Ladder,
+		unit(r.Needed))
+	switch {
+	case r.Limit == limitDisk:
+		text += ": the sweep waits there until somebody makes room"
+	case r.Every:
 		text += ": no verdict"
 	}
 	return text

@@ -19,7 +19,9 @@ func forecastLadder(number, ranks int) LadderPlan {
 		rung := RungPlan{Rank: 1 << i}
 		for seed := range 3 {
 			rung.Trials = append(rung.Trials, PlannedTrial{Trial: trial.Trial{
-				ID: trial.ID(fmt.Sprintf("%d-%d-%d", number, rung.Rank, seed)), Spec: trial.Spec{Train: trial.TrainSpec{Steps: 300, EvalSteps: 30}},
+				ID: trial.ID(fmt.Sprintf("%d-%d-%d", number, rung.Rank, seed)), Spec: trial.Spec{Train: trial.TrainSpec{
+					Steps: 300, EvalSteps: 30, BatchSize: 1, GradientAccumulationSteps: 1,
+				}},
 			}.Brief()})
 		}
 		l.Rungs = append(l.Rungs, rung)
@@ -64,6 +66,18 @@ func TestForecast(t *testing.T) {
 			[]string{"limits.time 2h0m0s is reached at rank 8 of ladder 1, where all would take up to 4h2m0s"},
 			false,
 		},
+		"tokens": {
+			Limits{Tokens: 1_500_000},
+			nil, 24, 23,
+			[]string{"limits.tokens 1500000 is reached at rank 8 of ladder 1, where all would take up to 3600000"},
+			false,
+		},
+		"tokens for no second rank": {
+			Limits{Tokens: 400_000},
+			nil, 24, 23,
+			[]string{"limits.tokens 400000 is reached at rank 1 of ladder 1, where all would take up to 3600000: no verdict"},
+			true,
+		},
 		"time for no second rank": {
 			Limits{Time: 30 * time.Minute},
 			nil, 24, 23,
@@ -74,6 +88,9 @@ func TestForecast(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := Registration{Ladders: []LadderPlan{forecastLadder(1, 4), forecastLadder(2, 4)}}
+			for i := range r.Ladders {
+				r.Ladders[i].Corpus.TrainSequences, r.Ladders[i].Corpus.TrainTokens = 100, 50_000
+			}
 			ends := MeasuredEnds{
 				Low:  Measurement{Rank: 1, Startup: 20, EvalSeconds: 10, StepSeconds: 3.6, Bytes: 1 << 30},
 				High: Measurement{Rank: 8, Startup: 20, EvalSeconds: 10, StepSeconds: 3.6, Bytes: 4 << 30},

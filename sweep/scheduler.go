@@ -36,6 +36,8 @@ type Scheduler struct {
 	HungAfter time.Duration
 	// Room returns the bytes that the disk has left for Root; nil: enough.
 	Room func() (int64, error)
+	// Used returns the bytes that Root takes, for limits.disk; nil: none.
+	Used func() (int64, error)
 	Log  *slog.Logger
 	// Progress is called from Run whenever something happened that a person may want to see; nil means nobody looks. It must
 	// not block.
@@ -128,6 +130,7 @@ type run struct {
 	changed     bool                       // something happened that Progress shows
 	cancelled   <-chan struct{}            // closed when a person asks to stop; nil once that was heeded
 	kill        <-chan struct{}            // Scheduler.Kill; nil once that was heeded
+	used        *int64                     // what the root took at this decision; nil: not looked for yet
 	roomAt      time.Duration              // uptime before which nothing is tried, for want of room on the disk
 	roomSaid    time.Duration              // uptime when that was last said; 0: never
 	interrupted bool
@@ -151,6 +154,7 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	r.wake()
+	r.stale = r.stale || r.tokensRunOut()
 	if err := r.listen(ctx); err != nil {
 		return false, err
 	}
@@ -238,6 +242,8 @@ func (r *run) look(ctx context.Context) error {
 		return err
 	}
 	r.seen, r.stale, r.changed = r.beat, false, true
+	r.used = nil
+	r.countTokens()
 	r.rest()
 	r.decision = r.decider.Decide(r.snapshot, r.ids(), r.capacity())
 	return r.heed(ctx)

@@ -36,6 +36,7 @@ type LiveAttempt struct {
 
 	watch
 	seq        int64         // of the last event stored
+	counted    int64         // of Tokens: those that the facts held when they were last read
 	notBefore  time.Duration // uptime until which another sweep's coordinator may be about to start it: it is not taken for dead
 	endedAt    time.Duration // uptime when its last word was read
 	readAt     time.Duration // uptime when its events could last be read

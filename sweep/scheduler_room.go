@@ -11,6 +11,14 @@ import (
 // ErrFull says that what was to be written found no room on the disk.
 var ErrFull = errors.New("the disk is full")
 
+// errOverDisk is ErrFull where a grid, not the disk, says how much there is.
+var errOverDisk = fullError("limits.disk is reached")
+
+type fullError string
+
+func (e fullError) Error() string        { return string(e) }
+func (e fullError) Is(target error) bool { return target == ErrFull }
+
 const (
 	roomEvery = 5 * time.Second // how often it is seen whether there is room again
 	roomSaid  = time.Minute     // how often it is said that there is none
@@ -32,21 +40,43 @@ func (r *run) waitForRoom(why error) {
 }
 
 // room fails with ErrFull where the disk has no room for another trial beside what those that run may yet write.
+// Likewise where the root would grow beyond limits.disk.
 func (r *run) room(l Launch) error {
-	if r.Room == nil {
-		return nil
-	}
-	have, err := r.Room()
-	if err != nil {
-		return fmt.Errorf("see how much room the disk has: %w", err)
-	}
 	need := r.diskNeed(l.Ladder, l.Trial)
 	for _, a := range r.live {
 		need += r.diskNeed(a.Ladder, a.Trial)
 	}
-	if need > have {
-		return fmt.Errorf("%w: a trial of rank %d and those that run may take %s, and %s is left; sweep prune makes room",
-			ErrFull, l.Rank, trial.FormatBytes(need), trial.FormatBytes(max(0, have)))
+	if r.Room != nil {
+		have, err := r.Room()
+		if err != nil {
+			return fmt.Errorf("see how much room the disk has: %w", err)
+		}
+		if need > have {
+			return fmt.Errorf("%w: a trial of rank %d and those that run may take %s, and %s is left; sweep prune makes room",
+				ErrFull, l.Rank, trial.FormatBytes(need), trial.FormatBytes(max(0, have)))
+		}
+	}
+	return r.withinDisk(l, need)
+}
+
+// withinDisk fails with ErrFull where the root would grow beyond limits.disk by what trials need. What the root takes is looked for once a
+// decision: that goes through all of its files.
+func (r *run) withinDisk(l Launch, need int64) error {
+	limit := r.snapshot.Sweep.Limits.Disk
+	if limit == 0 || r.Used == nil {
+		return nil
+	}
+	if r.used == nil {
+		used, err := r.Used()
+		if err != nil {
+			return fmt.Errorf("see what %s takes: %w", r.Root, err)
+		}
+		r.used = &used
+	}
+	if *r.used+need > limit {
+		return fmt.Errorf("%w: %s takes %s, and a trial of rank %d with those that run may take %s more than limits.disk (%s) allows; "+
+			"sweep prune makes room, or raise limits.disk and give the grid to sweep extend", errOverDisk, r.Root,
+			trial.FormatBytes(*r.used), l.Rank, trial.FormatBytes(*r.used+need-limit), trial.FormatBytes(limit))
 	}
 	return nil
 }

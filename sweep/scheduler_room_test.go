@@ -29,16 +29,30 @@ func (f *fullStore) AppendEvents(ctx context.Context, id trial.AttemptID, events
 // TestFullDiskPausesASweep: a sweep waits while nothing can be written, or a trial has no room to be started, and goes on by itself.
 func TestFullDiskPausesASweep(t *testing.T) {
 	t.Parallel()
-	for _, where := range []string{"the database", "the next trial"} {
+	for _, where := range []string{"the database", "the next trial", "limits.disk"} {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, trainer(), nil)
+				b := newBench(t, trainer(), func(i *sweep.Info) {
+					if where == "limits.disk" {
+						i.Limits.Disk = 1 << 40
+					}
+				})
 				began := time.Now()
 				full := &fullStore{Store: b.store, from: began.Add(time.Minute), until: began.Add(time.Hour)}
 				got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
 					if where == "the database" {
 						s.Store = full
+						return
+					}
+					if where == "limits.disk" {
+						s.Used = func() (int64, error) {
+							if now := time.Now(); now.After(full.from) && now.Before(full.until) {
+								full.refused++
+								return 1<<40 - 1<<20, nil
+							}
+							return 1 << 20, nil
+						}
 						return
 					}
 					s.Room = func() (int64, error) {

@@ -269,6 +269,32 @@ func TestSchedulerTimeLimit(t *testing.T) {
 	})
 }
 
+// TestSchedulerTokenLimit: the sweep ends within a tick of the steps that spend its tokens, and goes on where it was once it has more.
+func TestSchedulerTokenLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		whole := uninterrupted(t, trainer())
+		whole.Sweep.Limits.Tokens = 1 << 60
+		whole.CountTokens()
+		limit := whole.Sweep.Tokens / 2
+		b := newBench(t, trainer(), func(i *sweep.Info) { i.Limits.Tokens = limit })
+		s, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := sweep.Conclude(s).Verdicts[0]; v.Reason.Code != plateau.ReasonTokens || v.RecommendedRank == 0 {
+			t.Errorf("%s, rank %d (%s)", v.State, v.RecommendedRank, prose.Reason(v))
+		}
+		if s.Sweep.Tokens < limit || s.Sweep.Tokens > limit+limit/10 {
+			t.Errorf("%d tokens with a limit of %d", s.Sweep.Tokens, limit)
+		}
+		before := len(b.exec.Starts())
+		if _, err := b.run(t.Context(), t, nil); err != nil || len(b.exec.Starts()) != before {
+			t.Errorf("run again: %v, %d new starts", err, len(b.exec.Starts())-before)
+		}
+	})
+}
+
 func TestSchedulerMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

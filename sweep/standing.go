@@ -171,6 +171,3 @@ func (s standing) unregistered() []ExtraTrial {
 	}
 	return trials
 }
-
-// timeIsUp reports whether limits.time has run out.
-func (i Info) timeIsUp() bool { return i.Limits.Time > 0 && i.Elapsed >= i.Limits.Time }

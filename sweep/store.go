@@ -52,6 +52,7 @@ type Info struct {
 	PluginPath string
 	Created    time.Time
 	Elapsed    time.Duration // sum of the coordinators' sessions
+	Tokens     int64         // that its attempts trained on: see Snapshot.CountTokens
 	Warnings   []string      // from registration, repeated in every report
 	Asked      Asked
 }
@@ -70,6 +71,8 @@ type Limits struct {
 	Memory    int64         // bytes, per trial
 	Time      time.Duration // per sweep
 	TrialTime time.Duration // per trial, over all its attempts
+	Tokens    int64         // supervised ones that the sweep trains on
+	Disk      int64         // bytes of the root
 }
 
 // Ladder is one cell with its rungs in ascending rank.
@@ -117,6 +120,7 @@ type TrialFacts struct {
 	Evaluations     []StepLoss       // by step, the newest attempt's value where several have one
 	Screened        []trial.Screened // by rank, the newest attempt's where several have one
 	LastStep        int              // optimiser steps reported so far
+	Tokens          int64            // supervised ones trained on so far, as far as was reported
 	TrainableParams int64
 	Prediction      *trial.Prediction // the latest
 	Memory          trial.Memory      // maximum over the attempts

@@ -29,7 +29,7 @@ const (
 )
 
 // errDamaged marks a checkpoint file that is torn, altered or of another trial.
-var errDamaged = errors.New("damaged checkpoint")
+var errDamaged = fmt.Errorf("%w checkpoint", trial.ErrDamaged)
 
 // saveCheckpoint writes the state into an attempt's folder and removes the checkpoints it replaces. When it returns, the
 // file is safe.

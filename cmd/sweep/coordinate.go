@@ -187,7 +187,7 @@ func (a *app) schedule(ctx context.Context, db *store.DB, s sweep.Snapshot, c *c
 	defer progress.stop()
 	scheduler := sweep.Scheduler{
 		Store: keepingStore{db, a.root}, Exec: keepingExecutor{c.executor, a.keeper(db, s.Sweep.ID), a.newInputs},
-		Capacity: c.capacity, Root: a.root, Kill: c.kill, Clock: a.clock, HungAfter: a.hungAfter, Room: a.room, Refused: c.refused,
+		Capacity: c.capacity, Root: a.root, Kill: c.kill, Clock: a.clock, HungAfter: a.hungAfter, Room: a.room, Used: a.used, Refused: c.refused,
 		Log: progress.logger(), Progress: progress.show,
 	}
 	return scheduler.Run(ctx, s, c.session)

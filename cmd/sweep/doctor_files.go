@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/corpus"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -28,15 +30,16 @@ var errLeftover = errors.New("left of a write that a crash tore")
 // fileKinds lists them. What is mended is what --repair mends.
 func (d *diagnosis) fileKinds() []fileKind {
 	repair := "sweep doctor --root " + d.Root + " --repair"
+	attempt := "trials/" + strings.Repeat("[0-9a-f]", 16) + "/[1-9]*/"
 	return []fileKind{
 		{
 			"adapters",
-			[]string{"trials/*/*/" + trainer.AdapterFolder, "trials/*/*/" + trainer.LastAdapterFolder},
+			[]string{attempt + trainer.AdapterFolder, attempt + trainer.LastAdapterFolder},
 			weights.CheckSeal, findingFail, "", nil,
 		},
 		{
 			"checkpoints",
-			[]string{"trials/*/*/checkpoints/*.ckpt"},
+			[]string{attempt + "checkpoints/*.ckpt"},
 			trainer.CheckCheckpoint, findingWarn,
 			"nothing: the good one before it counts; " + repair + " moves it aside",
 			func(path string) error { return os.Rename(path, path+".damaged") },
@@ -50,7 +53,7 @@ func (d *diagnosis) fileKinds() []fileKind {
 		{
 			"leftovers",
 			[]string{
-				"trials/*/*/.*", "trials/*/*/*/.*", "trials/*/*/adapter*.tmp", "cache/*.tmp", "sweep.db.repair-*", "sweep.db*.tmp-*",
+				attempt + ".*", attempt + "*/.*", attempt + "adapter*.tmp", "cache/*.tmp", "sweep.db.repair-*", "sweep.db*.tmp-*",
 			},
 			func(string) error { return errLeftover }, findingWarn, repair, os.RemoveAll,
 		},
@@ -93,12 +96,13 @@ func (d *diagnosis) addFiles() {
 func (k fileKind) each(root string, visit func(path string, err error)) {
 	seen := map[string]bool{}
 	for _, pattern := range k.patterns {
-		paths, err := filepath.Glob(filepath.Join(root, pattern))
+		names, err := fs.Glob(os.DirFS(root), pattern) // the root's own name is no pattern
 		if err != nil {
 			visit(pattern, err)
 		}
-		for _, path := range paths {
-			if k.check == "cache" && seen[filepath.Dir(path)] {
+		for _, name := range names {
+			path := filepath.Join(root, name)
+			if throughLink(root, name) || k.check == "cache" && seen[filepath.Dir(path)] {
 				continue
 			}
 			seen[filepath.Dir(path)] = true
@@ -107,6 +111,16 @@ func (k fileKind) each(root string, visit func(path string, err error)) {
 			}
 		}
 	}
+}
+
+// throughLink reports whether a file below root lies elsewhere, because a folder above it is a link. ROOT/trials and ROOT/cache may be.
+func throughLink(root, name string) bool {
+	for dir := filepath.Dir(name); strings.Contains(filepath.ToSlash(dir), "/"); dir = filepath.Dir(dir) {
+		if trial.CheckFolder(filepath.Join(root, dir)) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // mendFiles does what can be done about them, and says it.
@@ -118,6 +132,9 @@ func (a *app) mendFiles() error {
 			continue
 		}
 		k.each(a.root, func(path string, err error) {
+			if !errors.Is(err, trial.ErrDamaged) && !errors.Is(err, errLeftover) {
+				return // it cannot be read now, and may be good
+			}
 			if mendErr := k.mend(path); mendErr != nil {
 				errs = append(errs, mendErr)
 				return

@@ -56,6 +56,46 @@ func TestDoctorFindsDamage(t *testing.T) {
 	}
 }
 
+// TestRepairRemovesNothingElsewhere: what looks like a torn write and is not below the root's own folders stays, and so does what cannot be
+// read for a reason that passes.
+func TestRepairRemovesNothingElsewhere(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root := filepath.Join(dir, "runs[12]") // a pattern, too
+	const attempt = "trials/0123456789abcdef/1/"
+	leftover := filepath.Join(root, attempt, ".spec.json.7")
+	stay := []string{
+		filepath.Join(dir, "runs1", attempt, ".spec.json.7"), filepath.Join(dir, "home", "1", ".ssh", "key"),
+		filepath.Join(root, "trials", "notes", "1", ".git", "config"),
+	}
+	for _, path := range append(stay, leftover) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(dir, "home"), filepath.Join(root, "trials", "fedcba9876543210")); err != nil {
+		t.Fatal(err)
+	}
+	unreadable := filepath.Join(root, attempt, "checkpoints", "4.ckpt") // a folder fails as a disk does: not as what is damaged
+	if err := os.MkdirAll(unreadable, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&app{root: root, stderr: &bytes.Buffer{}}).mendFiles(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(stay, unreadable) {
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("it was taken: %v", err)
+		}
+	}
+	if _, err := os.Stat(leftover); err == nil {
+		t.Error("what a torn write left stayed")
+	}
+}
+
 // badFindings are what doctor finds in a root and is not good.
 func badFindings(t *testing.T, root string) []finding {
 	t.Helper()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -135,4 +136,49 @@ func TestResumeLiftsAPause(t *testing.T) {
 		t.Errorf("after the resume: %+v", snapshot.Sweep.Asked)
 	}
 	s.ends(exitOK, "finished; there is nothing to pause", "pause", "test")
+}
+
+// TestNothingComesBackOrGoesByTheWay: a sweep that was removed stays so whatever is repaired, what another one shares with it stays, and an
+// edited grid that waits is not lost by renaming.
+func TestNothingComesBackOrGoesByTheWay(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.finish()
+	text, err := os.ReadFile(s.path("grid.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	grid := strings.NewReplacer("name: test", "name: other", "[1, 2, 4]", "[1, 2]").Replace(string(text))
+	if err := os.WriteFile(s.path("other.yaml"), []byte(grid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(exitOK, "", "run", s.path("other.yaml"), "--backend", "go")
+	s.ends(exitUsage, "--yes", "rm", "test")
+	s.ends(exitOK, "sweep test is removed", "rm", "test", "--yes")
+	if bad := badFindings(t, s.rootDir()); len(bad) > 0 {
+		t.Errorf("after the removal: %+v", bad)
+	}
+	s.ends(exitOK, "", "doctor", "--repair")
+	s.ends(exitNotFound, "", "status", "test")
+	s.ends(exitOK, "", "report", "other")
+
+	s.writes(func(ctx context.Context, db *store.DB) error {
+		info, err := db.Find(ctx, "other")
+		if err != nil {
+			return err
+		}
+		return db.AskGrid(ctx, info.ID, store.GivenGrid{At: time.Now(), Text: grid, Hash: "edited", Path: s.path("other.yaml")})
+	})
+	s.ends(exitUsage, "waits to be taken up", "rename", "other", "third")
+}
+
+// TestPruneAsksAgain: what a sweep has come to need while the question stood does not go.
+func TestPruneAsksAgain(t *testing.T) {
+	t.Parallel()
+	asked := pruneView{Files: []prunable{{pruneCache, "cache/1", 5}, {pruneCache, "cache/2", 7}}, Bytes: 12}
+	now := pruneView{Files: []prunable{{pruneCache, "cache/2", 7}, {pruneCache, "cache/3", 9}}, Bytes: 16}
+	want := pruneView{Files: []prunable{{pruneCache, "cache/2", 7}}, Bytes: 7}
+	if diff := cmp.Diff(want, asked.within(now)); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -128,6 +128,13 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	if limits.Memory != g.Limits().Memory {
 		view.Forecast.ByMachine()
 	}
+	if limits.Disk > 0 {
+		used, err := a.used()
+		if err != nil {
+			return planView{}, err
+		}
+		view.Forecast.AddDisk(r, estimates, finished, limits.Disk, used)
+	}
 	for _, c := range sweep.Changes() {
 		if err := a.addRemedy(ctx, view.Forecast, r, c, limits, capacity); err != nil {
 			return planView{}, err

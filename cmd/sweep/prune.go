@@ -73,11 +73,7 @@ func (a *app) prune(ctx context.Context, cmd *cobra.Command, name string, yes, d
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	sweeps, own, err := readSweeps(ctx, db, name)
-	if err != nil {
-		return err
-	}
-	view, err := a.prunables(sweep.NeededOf(sweeps), own)
+	view, err := a.readPrunables(ctx, db, name)
 	if err != nil {
 		return err
 	}
@@ -91,12 +87,41 @@ func (a *app) prune(ctx context.Context, cmd *cobra.Command, name string, yes, d
 		view.Kept = !ok
 	}
 	if !view.Kept {
+		now, err := a.readPrunables(ctx, db, name) // the question may have stood for hours, and a sweep have begun
+		if err != nil {
+			return err
+		}
+		view = view.within(now)
 		if err := a.removeAll(view.Files); err != nil {
 			return err
 		}
 	}
 	return a.emit("prune", view, func(w io.Writer) error { return writeTable(w, pruneHeader(), view.rows()) },
 		func() ([]string, [][]string) { return pruneHeader(), view.rows() })
+}
+
+// readPrunables lists what the sweep of that name, or any without one, has that no sweep needs.
+func (a *app) readPrunables(ctx context.Context, db *store.DB, name string) (pruneView, error) {
+	all, own, err := readSweeps(ctx, db, name)
+	if err != nil {
+		return pruneView{}, err
+	}
+	return a.prunables(sweep.NeededOf(all), own)
+}
+
+// within is what of it is not needed now either.
+func (v pruneView) within(now pruneView) pruneView {
+	known := map[string]bool{}
+	for _, f := range v.Files {
+		known[f.Path] = true
+	}
+	both := pruneView{Files: []prunable{}, Kept: v.Kept}
+	for _, f := range now.Files {
+		if known[f.Path] {
+			both.Files, both.Bytes = append(both.Files, f), both.Bytes+f.Bytes
+		}
+	}
+	return both
 }
 
 // readSweeps reads all sweeps of the root, and again those of which something may go.

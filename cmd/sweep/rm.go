@@ -68,7 +68,7 @@ func (a *app) rm(ctx context.Context, cmd *cobra.Command, name string, yes bool)
 		if err != nil {
 			return errors.Join(err, a.moveBack(trash))
 		}
-		if err := os.RemoveAll(trash); err != nil {
+		if err := errors.Join(os.RemoveAll(trash), store.RemoveRecords(a.root, s.Sweep.Created)); err != nil {
 			return fmt.Errorf("sweep %s is removed, but not all of its files: %w", s.Sweep.Name, err)
 		}
 		a.say("sweep %s is removed", s.Sweep.Name)

@@ -10,3 +10,6 @@ func (a *app) room() (int64, error) {
 	}
 	return int64(fs.Bavail) * int64(fs.Bsize), nil //nolint:unconvert // the types differ between systems
 }
+
+// used returns the bytes that the root takes.
+func (a *app) used() (int64, error) { return folderBytes(a.root) }

@@ -53,6 +53,8 @@ const (
 	ReasonDrawing   Code = "running_extra_seeds" // Count of Of trials of extra seeds of Ranks finished; Name is their use
 	ReasonScreening Code = "running_screen"      // Count of Of trials of Ranks finished, to be truncated to every lower rank
 	ReasonStopping  Code = "stopping"            // limits.time ran out: running trials write their checkpoints
+	// ReasonStoppingTokens is ReasonStopping for limits.tokens.
+	ReasonStoppingTokens Code = "stopping_tokens"
 	// ReasonHeld: Ranks are finished, or where there is none the scout; what comes next waits for the other cells of the race.
 	ReasonHeld Code = "running_race"
 
@@ -72,6 +74,7 @@ const (
 	ReasonScouted   Code = "scouted"       // Ranks is where the curve of one run flattens
 	ReasonTrialTime Code = "trial_time"    // a trial of Ranks takes longer than limits.trial_time, Limit seconds
 	ReasonTime      Code = "time"          // limits.time, Limit seconds, ran out before Ranks were complete
+	ReasonTokens    Code = "tokens"        // limits.tokens, Limit, ran out before Ranks were complete
 )
 
 // Choices: why Ranks, which has one, is recommended in place of the incumbent. Gain is the larger rank's over the smaller, nil where they
@@ -113,6 +116,8 @@ const (
 	AdviseRankCost     Code = "rank_cost"           // rank Over has Count trainable parameters, Value bytes with gradient and moments
 	AdviseMoreTime     Code = "more_time"           // raise limits.time
 	AdviseUndrawn      Code = "undrawn_seeds"       // limits.time, Limit seconds, ran out before the extra seeds of Ranks; Name is their use
+	AdviseUndrawnSpent Code = "undrawn_tokens"      // as undrawn_seeds, for limits.tokens, Limit
+	AdviseMoreTokens   Code = "more_tokens"         // raise limits.tokens
 	AdviseNewName      Code = "new_name"            // how ranks are added to a grid that ran
 	AdviseNextRank     Code = "try_rank"            // try rank Over next
 	AdviseWidest       Code = "no_larger_rank"      // the last rank is as wide as the widest target

@@ -80,6 +80,8 @@ func sweepSettings(s sweep.Snapshot) settingValues {
 		"limits.memory":      {trial.FormatBytes(s.Sweep.Limits.Memory)},
 		"limits.time":        {s.Sweep.Limits.Time.String()},
 		"limits.trial_time":  {s.Sweep.Limits.TrialTime.String()},
+		"limits.tokens":      {strconv.FormatInt(s.Sweep.Limits.Tokens, 10)},
+		"limits.disk":        {trial.FormatBytes(s.Sweep.Limits.Disk)},
 		"race":               {strconv.FormatBool(s.Sweep.Race)},
 	}
 	for _, seed := range s.Sweep.Seeds {

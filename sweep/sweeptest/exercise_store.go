@@ -79,7 +79,7 @@ func create(t *testing.T, s Store, name string) int64 {
 func exerciseRegistration(t *testing.T, s Store) {
 	t.Helper()
 	ctx, info := t.Context(), Info("first", 1, 0)
-	info.Limits = sweep.Limits{Memory: 8 << 30, Time: 2 * time.Hour, TrialTime: 20 * time.Minute}
+	info.Limits = sweep.Limits{Memory: 8 << 30, Time: 2 * time.Hour, TrialTime: 20 * time.Minute, Tokens: 1 << 40, Disk: 1 << 41}
 	id, err := s.CreateSweep(ctx, info)
 	must(t, "CreateSweep", err)
 	if diff := cmp.Diff(sweep.Snapshot{Sweep: info}, snapshot(t, s, id), sameFacts()); diff != "" {

@@ -27,6 +27,7 @@ func (m *MemStore) facts(t trial.Brief) sweep.TrialFacts {
 				f.Prediction = e.Prediction
 			case trial.EventPoint:
 				f.LastStep = max(f.LastStep, e.Step)
+				f.Tokens = max(f.Tokens, e.Point.Tokens)
 			case trial.EventEval:
 				f.LastStep = max(f.LastStep, e.Step)
 				losses[e.Step] = *e.Evaluation
@@ -38,6 +39,7 @@ func (m *MemStore) facts(t trial.Brief) sweep.TrialFacts {
 				screened[e.Screened.Rank] = *e.Screened
 			case trial.EventEnded:
 				facts.Outcome = e.Outcome
+				f.Tokens = max(f.Tokens, e.Outcome.Tokens)
 			case trial.EventResumed, trial.EventUpdates:
 			}
 		}

@@ -330,6 +330,7 @@ func (m *MemStore) Snapshot(_ context.Context, sweepID int64) (sweep.Snapshot, e
 	}
 	out.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) { t.Retried = s.retried[t.Trial.ID] })
 	out.Reopen()
+	out.CountTokens()
 	return out, nil
 }
 

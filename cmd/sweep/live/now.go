@@ -84,6 +84,9 @@ func (v *view) count(n *page.Now, left map[trial.ID]time.Duration) {
 	if limit := v.snapshot.Sweep.Limits.Time; limit > 0 {
 		n.Lines = append(n.Lines, fmt.Sprintf("limits.time: %s of %s worked.", report.Duration(v.snapshot.Sweep.Elapsed), report.Duration(limit)))
 	}
+	if limit := v.snapshot.Sweep.Limits.Tokens; limit > 0 {
+		n.Lines = append(n.Lines, fmt.Sprintf("limits.tokens: %s of %s trained.", report.Count(v.snapshot.Sweep.Tokens), report.Count(limit)))
+	}
 }
 
 // strips shows ladders as their ranks in a row.

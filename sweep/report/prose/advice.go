@@ -34,6 +34,7 @@ func fixed() map[plateau.Code]string {
 		plateau.AdviseSmaller:     "fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
 		plateau.AdviseCheaper:     "fewer target_modules, a smaller batch_size or a shorter sequence_length make each step cheaper",
 		plateau.AdviseMoreTime:    "raise limits.time under a new name: finished trials are not trained again",
+		plateau.AdviseMoreTokens:  "raise limits.tokens and give the grid to sweep extend: finished trials are not trained again",
 		plateau.AdviseWidest:      "no larger rank exists: the last one is as wide as the widest target",
 	}
 }
@@ -114,6 +115,9 @@ func limited(f plateau.Finding) string {
 	case plateau.AdviseUndrawn:
 		return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s were trained, which %s: "+
 			"raise it under a new name, finished trials are not trained again", duration(f.Limit), ranksText(f.Ranks), use(f.Name))
+	case plateau.AdviseUndrawnSpent:
+		return fmt.Sprintf("limits.tokens (%.0f) ran out before the extra seeds of %s were trained, which %s: "+
+			"raise it and give the grid to sweep extend, finished trials are not trained again", f.Limit, ranksText(f.Ranks), use(f.Name))
 	case plateau.AdviseEdge:
 		step := "larger"
 		if f.Side == "smallest" {

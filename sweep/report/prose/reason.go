@@ -92,6 +92,8 @@ func ending(f plateau.Finding) string {
 		return fmt.Sprintf("rank %d is an estimate: the curve of one run flattens there", f.Ranks[0])
 	case plateau.ReasonStopping:
 		return "limits.time ran out: running trials write their checkpoints"
+	case plateau.ReasonStoppingTokens:
+		return "limits.tokens ran out: running trials write their checkpoints"
 	case plateau.ReasonHeld:
 		if len(f.Ranks) == 0 {
 			return "the scout is finished: training waits until those of the other cells are too, to be compared (race)"
@@ -118,6 +120,8 @@ func ending(f plateau.Finding) string {
 		return fmt.Sprintf("a trial of rank %d takes longer than limits.trial_time (%s)", f.Ranks[0], duration(f.Limit))
 	case plateau.ReasonTime:
 		return fmt.Sprintf("limits.time (%s) ran out before rank %d was complete", duration(f.Limit), f.Ranks[0])
+	case plateau.ReasonTokens:
+		return fmt.Sprintf("limits.tokens (%.0f) ran out before rank %d was complete", f.Limit, f.Ranks[0])
 	default:
 		return string(f.Code)
 	}

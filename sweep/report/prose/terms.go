@@ -95,7 +95,7 @@ func states() []Term {
 			Word: "memory_limited", Meaning: "the next rank needs more memory than there is, or than limits.memory allows",
 			also: []string{"memory limited"},
 		},
-		{Word: "time_limited", Meaning: "limits.time or limits.trial_time ended the ladder", also: []string{"time limited"}},
+		{Word: "time_limited", Meaning: "limits.time, limits.trial_time or limits.tokens ended the ladder", also: []string{"time limited"}},
 		{Word: "outraced", Meaning: "another cell of the grid is certainly better, so the ladder stopped"},
 		{Word: "unstable", Meaning: "more than half of a rank's seeds met a loss or gradient that is not finite, or training diverged at " +
 			"every rank"},
