@@ -136,7 +136,7 @@ func (a *app) repair(ctx context.Context) error {
 	var errs []error
 	for _, l := range r.Losses {
 		a.say("lost: %s: %v", l.Path, l.Err)
-		if filepath.Base(l.Path) == trial.SpecFile && errors.Is(l.Err, trial.ErrDamaged) { // it says nothing more, and the database may know it
+		if filepath.Base(l.Path) == trial.SpecFile && errors.Is(l.Err, trial.ErrDamaged) { // the database may know it
 			errs = append(errs, os.Rename(l.Path, l.Path+".damaged"))
 		}
 	}
