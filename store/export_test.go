@@ -97,3 +97,16 @@ func (d *DB) CopyTo(ctx context.Context, path string) error {
 	_, err := d.w.ExecContext(ctx, `VACUUM INTO ?`, path)
 	return err
 }
+
+// HoldReader begins a read transaction, which sees the database as it is now, and returns what ends it.
+func HoldReader(ctx context.Context, d *DB) (release func() error, err error) {
+	tx, err := d.r.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	var sweeps int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM sweeps`).Scan(&sweeps); err != nil {
+		return nil, err
+	}
+	return tx.Rollback, nil
+}

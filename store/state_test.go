@@ -108,6 +108,37 @@ func writeHistory(rt *rapid.T, db *store.DB, tr trial.Brief, sweeps []string, id
 	}
 }
 
+// TestTrialStatesAgreeAtTheLimits: one crash decides whether a trial has failed, in the view as in decisions.
+func TestTrialStatesAgreeAtTheLimits(t *testing.T) {
+	t.Parallel()
+	db, id := registered(t)
+	trials := registration().Ladders[0].Rungs
+	for i, crashes := range []struct {
+		times int
+		by    cause.Cause
+		want  sweep.TrialState
+	}{
+		{14, cause.Disk, sweep.TrialCrashed}, {15, cause.Disk, sweep.TrialFailed}, {4, cause.Crash, sweep.TrialCrashed},
+		{5, cause.Crash, sweep.TrialFailed},
+	} {
+		tr := trials[i/2].Trials[i%2].Trial
+		for number := range crashes.times {
+			launch(t, db, tr, number+1, []trial.Event{
+				{Seq: 1, At: moment(1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeCrashed, Cause: crashes.by}},
+			})
+		}
+		rows, err := db.Query(t.Context(), `SELECT state FROM trials WHERE id = ?`, string(tr.ID))
+		if err != nil || len(rows) != 1 || rows[0][0] != string(crashes.want) {
+			t.Errorf("%d × %s: the view says %v, %v; want %s", crashes.times, crashes.by, rows, err, crashes.want)
+		}
+		snapshot(t, db, id).Each(func(_ *sweep.Ladder, _ int, f *sweep.TrialFacts) {
+			if f.Trial.ID == tr.ID && f.State() != crashes.want {
+				t.Errorf("%d × %s: the snapshot says %s, want %s", crashes.times, crashes.by, f.State(), crashes.want)
+			}
+		})
+	}
+}
+
 // causes are those of attempts that crash, the common ones more than once.
 func causes() []cause.Cause {
 	return slices.Concat(slices.Repeat([]cause.Cause{cause.Disk, cause.Crash, cause.None, cause.Killed}, 8), []cause.Cause{

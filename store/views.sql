@@ -234,6 +234,8 @@ SELECT
         (SELECT e.at_ns FROM events e WHERE e.attempt_id = n.id ORDER BY e.seq DESC LIMIT 1) / 1000000000,
         'unixepoch') AS last_heard,
     o.error,
+    -- why the last attempt ended: empty of one that is done or was asked to stop, and of earlier versions
+    (SELECT c.cause FROM outcomes c WHERE c.attempt_id = n.id) AS cause,
     iif(st.kind = 'reference', NULL, t.spec ->> '$.lora.lora_alpha') AS alpha,
     t.spec ->> '$.train.learning_rate' AS learning_rate,
     t.backend,

@@ -35,26 +35,29 @@ func climbed(t *testing.T) (*store.DB, int64) {
 func TestViewTrials(t *testing.T) {
 	t.Parallel()
 	db, _ := climbed(t)
+	if err := db.Exec(t.Context(), `UPDATE outcomes SET cause = 'nan' WHERE state = 'unstable'`); err != nil {
+		t.Fatal(err)
+	}
 	got, err := db.Query(t.Context(), `SELECT sweep, ladder, cell, rank, seed, state, val_loss, step, steps, attempts,
-		peak_host_bytes, peak_host_source, peak_device_bytes, predicted_bytes, trainable_params, first_started, error FROM trials`)
+		peak_host_bytes, peak_host_source, peak_device_bytes, predicted_bytes, trainable_params, first_started, error, cause FROM trials`)
 	want := [][]string{
-		{"first", "1", "alpha=16", "1", "0", "done", "4.25", "4", "4", "2", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", ""},
-		{"first", "1", "alpha=16", "1", "1", "done", "4.5", "4", "4", "1", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", ""},
-		{"first", "1", "alpha=16", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
+		{"first", "1", "alpha=16", "1", "0", "done", "4.25", "4", "4", "2", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", "", ""},
+		{"first", "1", "alpha=16", "1", "1", "done", "4.5", "4", "4", "1", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", "", ""},
+		{"first", "1", "alpha=16", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
 		{
 			"first", "1", "alpha=16", "2", "1", "running", "NULL", "1", "4", "1", "NULL", "NULL", "NULL", "2000", "512",
-			"2026-11-23T12:01:31Z", "NULL",
+			"2026-11-23T12:01:31Z", "NULL", "NULL",
 		},
 		{
 			"first", "2", "alpha=32", "1", "0", "interrupted", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL",
-			"2026-11-23T12:01:31Z", "NULL",
+			"2026-11-23T12:01:31Z", "NULL", "",
 		},
 		{
 			"first", "2", "alpha=32", "1", "1", "unstable", "NULL", "0", "4", "1", "NULL", "NULL", "NULL", "NULL", "NULL",
-			"2026-11-23T12:01:31Z", "NaN at step 3",
+			"2026-11-23T12:01:31Z", "NaN at step 3", "nan",
 		},
-		{"first", "2", "alpha=32", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
-		{"first", "2", "alpha=32", "2", "1", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
+		{"first", "2", "alpha=32", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
+		{"first", "2", "alpha=32", "2", "1", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("view trials: %v (-want +got):\n%s", err, diff)

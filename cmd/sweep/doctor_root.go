@@ -10,6 +10,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -18,7 +19,7 @@ const mostFindings = 10
 
 // addSweeps looks at what was run in the root: the database, and whether the trials' folders say the same.
 func (d *diagnosis) addSweeps(ctx context.Context) {
-	repair := "sweep doctor --root " + d.Root + " --repair"
+	repair := prose.Shell{Root: d.Root}.Command("doctor", "--repair")
 	if err := store.NobodyWorks(d.Root); errors.Is(err, sweep.ErrLocked) {
 		d.add(finding{Check: "sweeps", State: findingOK, Detail: err.Error() + "; then its files can be compared"})
 		return
