@@ -314,7 +314,9 @@ func TestDeathsAtSystemCalls(t *testing.T) {
 	whole := newTestSweep(t, backend.PlatformGo, 10)
 	whole.finish()
 	want := whole.proof()
-	for i, call := range []string{"fsync", "fdatasync", "renameat", "unlinkat", "pwrite64", "ftruncate", "mkdirat", "flock", "write", "openat"} {
+	for i, call := range []string{
+		"fsync", "fdatasync", "renameat", "unlinkat", "pwrite64", "ftruncate", "mkdirat", "flock", "write", "openat",
+	} {
 		rounds := rounds(t, i, seed)
 		if rounds == 0 {
 			continue
