@@ -68,7 +68,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 		}
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			random := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // accidents, not secrets
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
 			for range rounds {
 				v := &victim{testSweep: newTestSweep(t, backend.PlatformGo, 60), random: random, took: took}
 				v.suffer(f)
@@ -323,7 +323,7 @@ func TestDeathsAtSystemCalls(t *testing.T) {
 		}
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			random := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // accidents, not secrets
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
 			for range rounds {
 				s := newTestSweep(t, backend.PlatformGo, 10)
 				nth := 1 + int(random.ExpFloat64()*8)

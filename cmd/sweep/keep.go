@@ -75,7 +75,8 @@ func (s keepingStore) AppendEvents(ctx context.Context, id trial.AttemptID, even
 	return nil
 }
 
-// keepWord writes how an attempt ended where its worker did not say so. Where that fails nothing is wrong: a sweep goes on from the database.
+// keepWord writes how an attempt ended where its worker did not say so. Where that fails nothing is wrong: a sweep goes on from the
+// database.
 func keepWord(dir string, last trial.Event) {
 	if trial.CheckFolder(dir) != nil { // its worker never started
 		return
