@@ -105,6 +105,14 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 	return a.migrated(store.Open(ctx, path))
 }
 
+// warnOfLostDatabase says what a run into a root whose database is lost does not bring back: it takes in the trials of its own grid alone.
+func (a *app) warnOfLostDatabase() {
+	if _, err := os.Lstat(filepath.Join(a.root, "sweep.db")); errors.Is(err, fs.ErrNotExist) && store.HasTrials(a.root) {
+		a.say("warning: %s has no sweep.db, though trials were run there. A new one is made, with this grid's trials alone: other sweeps, and what was "+
+			"asked of this one, come back with %s", a.root, prose.Shell{Root: a.root}.Command("doctor", "--repair"))
+	}
+}
+
 // readTrial finds a trial by the beginning of its id and lets read look up more about it.
 func readTrial(
 	ctx context.Context, a *app, prefix string, read func(*store.DB, store.TrialRecord) error,

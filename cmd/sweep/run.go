@@ -74,6 +74,7 @@ func (a *app) runAs(ctx context.Context, path string, adjust func(grid.Grid, *sw
 	if err != nil {
 		return err
 	}
+	a.warnOfLostDatabase()
 	db, err := a.openStore(ctx)
 	if err != nil {
 		return err

@@ -77,7 +77,10 @@ func TestFinishedSweepIsNotTrainedAgain(t *testing.T) {
 		}
 	}
 	s.started = false
-	s.finish()
+	anew := s.start(s.command())
+	if code := anew.wait(); code != exitOK || !strings.Contains(anew.said.String(), "has no sweep.db") {
+		t.Errorf("run without its database: exit %d, said %s, want a warning", code, anew.said.String())
+	}
 	if got := s.attempts(); got != attempts {
 		t.Errorf("%d attempts after the database was lost, had %d", got, attempts)
 	}
