@@ -130,7 +130,7 @@ func TestCompletionWithoutDatabase(t *testing.T) {
 // TestCompletionKnowsEveryWord: each argument that a Use names is completed, and a flag that lists its values offers the same.
 func TestCompletionKnowsEveryWord(t *testing.T) {
 	t.Parallel()
-	known := []string{"NAME", "A", "B", "TRIAL", "LADDER", "GRID.yaml", "FILE.csv", "FILE.db", "ADAPTER", "DIR", "OUTPUT"}
+	known := []string{"NAME", "A", "B", "TRIAL", "LADDER", "GRID.yaml", "FILE.csv", "FILE.db", "ADAPTER", "DIR", "OUTPUT", "NEW"}
 	root := newRootCommand(&app{})
 	eachCommand(root, func(c *cobra.Command) {
 		if c == root || c.Name() == "help" {

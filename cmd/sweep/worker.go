@@ -17,6 +17,10 @@ import (
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
+// giveWay has the kernel kill this process before others where memory ends: a trial is tried again, but a killed coordinator leaves its sweep
+// alone, and a worker that has just begun is smaller than that. Where there is no such file (proc_pid_oom_score_adj(5)) nothing is lost.
+func giveWay() { _ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0o600) }
+
 func newWorkerCommand(*app) *cobra.Command {
 	var eventsFD, coordinatorFD int
 	cmd := &cobra.Command{
@@ -29,6 +33,7 @@ func newWorkerCommand(*app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
+			giveWay()
 			err := work(ctx, args[0], eventsFD, coordinatorFD)
 			if status := cause.OfError(err).ExitStatus(); status != 0 {
 				return withCode(status, err) // on a full disk nothing else tells why
