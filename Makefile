@@ -41,7 +41,7 @@ xla: build ## Run the trainer's tests; fails where the XLA CPU plug-in is missin
 	go test -count=1 -timeout 25m ./trainer/...
 
 crash: ## Kill, freeze, starve and damage the real program and compare the ends; KILLS=5000 REAL=100 ROUNDS=20 runs long, SEED=N repeats
-	SWEEP_CRASH_KILLS=$(or $(KILLS),40) SWEEP_CRASH_REAL=$(REAL) SWEEP_CRASH_ROUNDS=$(or $(ROUNDS),1) SWEEP_CRASH_SEED=$(SEED) \
+	SWEEP_CRASH_KILLS=$(or $(KILLS),30) SWEEP_CRASH_REAL=$(or $(REAL),3) SWEEP_CRASH_ROUNDS=$(or $(ROUNDS),1) SWEEP_CRASH_SEED=$(SEED) \
 		go test -count=1 -timeout $(if $(KILLS)$(REAL)$(ROUNDS),48h,25m) -v -run 'Crashes|Faults|Damaged|Deaths|Kill' ./cmd/sweep
 
 powerloss: ## Cut the power at every sync of a real sweep and resume; CUTS=N at N of them (needs root and /dev/fuse)

@@ -34,7 +34,7 @@ type attemptFolder struct {
 type folders struct {
 	attempts []attemptFolder
 	records  []Record
-	renamed  map[string]string // names that sweeps had before, by today's
+	holders  map[string][]int64 // by a name, the sweeps that have it or had it, by when they were created
 	losses   []Loss
 }
 
@@ -42,9 +42,8 @@ var trialName = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // readFolders reads all there is below ROOT/trials. Links are not followed.
 func readFolders(root string) (folders, error) {
-	f := folders{renamed: map[string]string{}}
+	f := folders{holders: map[string][]int64{}}
 	newest := map[int64]Record{}
-	var names []Record
 	trials, err := os.ReadDir(filepath.Join(root, "trials"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return f, err
@@ -64,18 +63,31 @@ func readFolders(root string) (folders, error) {
 				return f, err
 			}
 			for _, r := range records {
-				names = append(names, r)
+				for _, name := range append(r.Former, r.Name) {
+					f.holders[name] = append(f.holders[name], r.Created)
+				}
 				if known, ok := newest[r.Created]; !ok || r.At.After(known.At) {
 					newest[r.Created] = r
 				}
 			}
 		}
 	}
-	for _, r := range names {
-		f.renamed[r.Name] = newest[r.Created].Name
+	for _, created := range f.holders {
+		slices.Sort(created)
 	}
 	f.records = slices.SortedFunc(maps.Values(newest), func(a, b Record) int { return b.At.Compare(a.At) })
 	return f, nil
+}
+
+// launcher is today's name of the sweep that had a name at a time: a rename frees the former one for another sweep.
+func (f folders) launcher(name string, at time.Time) string {
+	today := name
+	for i, created := range f.holders[name] {
+		if i == 0 || created <= at.UnixNano() {
+			today = f.records[slices.IndexFunc(f.records, func(r Record) bool { return r.Created == created })].Name
+		}
+	}
+	return today
 }
 
 func attemptNumbers(dir string) ([]int, error) {

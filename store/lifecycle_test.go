@@ -2,8 +2,11 @@ package store_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -199,4 +202,75 @@ func TestRename(t *testing.T) {
 		}
 	}
 	sound(t, db)
+}
+
+// TestRepairAfterRenameAndRemoval: a database made of the folders has a renamed sweep under its new name with what it launched under the
+// old one, another that has taken that name, and none that was removed.
+func TestRepairAfterRenameAndRemoval(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	path := filepath.Join(root, "sweep.db")
+	db := openAt(t, path)
+	shared := sweeptest.Trial(16, 1, 0)
+	launched := func(by string, number int, at time.Time) {
+		t.Helper()
+		a := trial.Assignment{Attempt: trial.NewAttemptID(shared.ID, number), Sweep: by, Trial: shared}
+		must(t, db.BeginAttempt(t.Context(), shared.ID, number, a, at))
+		failed := trial.Event{Seq: 1, At: at, Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeFailed}}
+		must(t, db.AppendEvents(t.Context(), a.Attempt, []trial.Event{failed}))
+		dir, err := a.Attempt.MakeDir(root)
+		must(t, err)
+		must(t, trial.WriteAssignment(dir, a))
+		line, err := failed.MarshalLine()
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(dir, trial.EventsFile), line, 0o600))
+	}
+	registered := func(name string, minute int, ranks ...int) sweep.Snapshot {
+		t.Helper()
+		info := sweeptest.Info(name, 0)
+		info.Created = info.Created.Add(time.Duration(minute) * time.Minute)
+		id, err := db.CreateSweep(t.Context(), info)
+		must(t, err)
+		must(t, db.Register(t.Context(), id, sweeptest.Registration([]float64{16}, ranks, []int64{0})))
+		return snapshot(t, db, id)
+	}
+	keep := func(id int64, number int) {
+		t.Helper()
+		r := store.Recorder{DB: db, Sweep: id}
+		must(t, r.Keep(t.Context(), trial.NewAttemptID(shared.ID, number).Dir(root), moment(9)))
+	}
+	renamed := registered("old", 0, 1)
+	launched("old", 1, renamed.Sweep.Created.Add(1))
+	keep(renamed.Sweep.ID, 1)
+	given := store.GivenGrid{At: moment(3), Text: "name: new", Hash: "new", Path: "/grids/new.yaml"}
+	must(t, db.Rename(t.Context(), renamed.Sweep.ID, "new", given))
+	keep(renamed.Sweep.ID, 1) // at the same time as before, in the same place
+	again := registered("old", 1, 1)
+	launched("old", 2, again.Sweep.Created.Add(1))
+	keep(again.Sweep.ID, 2)
+	removed := registered("removed", 2, 1, 2)
+	keep(removed.Sweep.ID, 2)
+	forgotten := store.Recorder{DB: db, Sweep: removed.Sweep.ID}
+	must(t, db.RemoveSweep(t.Context(), removed.Sweep.ID, func([]trial.ID) error { return forgotten.Forget(t.Context(), root) }))
+	want := map[string]sweep.Snapshot{"new": snapshot(t, db, renamed.Sweep.ID), "old": snapshot(t, db, again.Sweep.ID)}
+	must(t, db.Close())
+	for _, lost := range []bool{false, true} {
+		if lost {
+			remove(t, path, path+"-wal", path+"-shm")
+		}
+		r, err := store.Repair(t.Context(), root, nothing)
+		if err != nil || r.Aside != "" || len(r.TakenIn)+len(r.Losses) > 0 {
+			t.Fatalf("Repair, lost: %t = %+v, %v, want no difference", lost, r, err)
+		}
+		db := openAt(t, path)
+		if _, err := db.Find(t.Context(), "removed"); !errors.Is(err, sweep.ErrNotFound) {
+			t.Errorf("lost: %t: Find of the removed sweep = %v, want ErrNotFound", lost, err)
+		}
+		for name, want := range want {
+			info, err := db.Find(t.Context(), name)
+			must(t, err)
+			sameFacts(t, want, snapshot(t, db, info.ID))
+		}
+		must(t, db.Close())
+	}
 }

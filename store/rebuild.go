@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -39,7 +40,7 @@ func (d *DB) TakeIn(ctx context.Context, root string) ([]Loss, error) {
 		}
 	}
 	for _, a := range f.attempts {
-		if err := d.takeAttempt(ctx, a, f.renamed); err != nil {
+		if err := d.takeAttempt(ctx, a, f.launcher); err != nil {
 			if ctx.Err() != nil {
 				return f.losses, err
 			}
@@ -66,14 +67,12 @@ var errNoSweep = errors.New("no sweep in the database has this trial, and no rec
 	"run the grid again, and what was trained is taken over")
 
 // takeAttempt adds an attempt and its events, those before the first that the database refuses.
-func (d *DB) takeAttempt(ctx context.Context, a attemptFolder, renamed map[string]string) error {
+func (d *DB) takeAttempt(ctx context.Context, a attemptFolder, launcher func(name string, at time.Time) string) error {
 	assignment, err := d.assignmentOf(ctx, a)
 	if err != nil {
 		return err
 	}
-	if name, ok := renamed[assignment.Sweep]; ok {
-		assignment.Sweep = name
-	}
+	assignment.Sweep = launcher(assignment.Sweep, a.intended)
 	if err := d.BeginAttempt(ctx, a.id.Trial(), a.id.Number(), assignment, a.intended); err != nil {
 		return err
 	}

@@ -15,10 +15,11 @@ import (
 // Record is all that the database knows of a sweep beside its attempts and their events, as rows: a sweep can be put together again from
 // its record and its attempts' folders. Tables that are added to the schema are part of it by their columns.
 type Record struct {
-	Schema  int64     `json:"schema"`     // of the database it was taken from
-	Name    string    `json:"name"`       // of the sweep
-	Created int64     `json:"created_ns"` // tells sweeps apart: a name may change
-	At      time.Time `json:"at"`         // when it was taken
+	Schema  int64     `json:"schema"`           // of the database it was taken from
+	Name    string    `json:"name"`             // of the sweep
+	Former  []string  `json:"former,omitempty"` // names it had before
+	Created int64     `json:"created_ns"`       // tells sweeps apart: a name may change
+	At      time.Time `json:"at"`               // when it was taken
 	Tables  []rows    `json:"tables"`
 }
 

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,13 +123,17 @@ func (r *Recorder) Beside(ctx context.Context, dir string, at time.Time) error {
 	return nil
 }
 
-// Keep writes the record into an attempt's folder.
+// Keep writes the record into an attempt's folder, in the place of an earlier one.
 func (r *Recorder) Keep(ctx context.Context, dir string, at time.Time) error {
 	record, err := r.DB.Record(ctx, r.Sweep, at)
 	if err != nil {
 		return err
 	}
-	return trial.WriteAtomic(filepath.Join(dir, recordName(record.Created)), func(w io.Writer) error {
+	path := filepath.Join(dir, recordName(record.Created))
+	if earlier, err := ReadRecord(path); err == nil {
+		record.follow(earlier)
+	}
+	return trial.WriteAtomic(path, func(w io.Writer) error {
 		z := gzip.NewWriter(w)
 		if err := json.NewEncoder(z).Encode(record); err != nil {
 			return err
@@ -137,19 +142,23 @@ func (r *Recorder) Keep(ctx context.Context, dir string, at time.Time) error {
 	})
 }
 
+// follow makes r the newer one of the two, whatever the clock says, and keeps the names that attempts were launched under.
+func (r *Record) follow(earlier Record) {
+	for _, name := range append(earlier.Former, earlier.Name) {
+		if name != r.Name && !slices.Contains(r.Former, name) {
+			r.Former = append(r.Former, name)
+		}
+	}
+	if !r.At.After(earlier.At) {
+		r.At = earlier.At.Add(1)
+	}
+}
+
 // KeepLast keeps the record in the folder of the newest attempt of the sweep's trials that has one, whichever sweep launched it.
 func (r *Recorder) KeepLast(ctx context.Context, root string, at time.Time) error {
-	var ids []trial.AttemptID
-	rows, err := r.DB.r.QueryContext(ctx, `SELECT a.trial_id || '/' || a.number FROM attempts a WHERE `+
-		wholeSweep(r.Sweep).attempts()+` ORDER BY a.id DESC`, r.Sweep)
-	err = each(rows, err, func(rows *sql.Rows) error {
-		var id trial.AttemptID
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	})
+	ids, err := r.attempts(ctx)
 	if err != nil {
-		return fmt.Errorf("record of sweep %d: %w", r.Sweep, err)
+		return err
 	}
 	for _, id := range ids {
 		if trial.CheckFolder(id.Dir(root)) == nil {
@@ -159,11 +168,40 @@ func (r *Recorder) KeepLast(ctx context.Context, root string, at time.Time) erro
 	return nil
 }
 
-// RemoveRecords removes the records of a sweep that was removed from the folders that other sweeps share: repairing would bring it back.
-func RemoveRecords(root string, created time.Time) error {
-	records, err := fs.Glob(os.DirFS(root), "trials/*/*/"+recordName(unixNano(created)))
-	for _, name := range records {
-		err = errors.Join(err, os.Remove(filepath.Join(root, name)))
+// Forget removes the record from the folders of the sweep's trials, so that a repair does not bring back what a person removes.
+func (r *Recorder) Forget(ctx context.Context, root string) error {
+	ids, err := r.attempts(ctx)
+	if err != nil {
+		return err
 	}
-	return err
+	record, err := r.DB.Record(ctx, r.Sweep, time.Time{})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		dir := id.Dir(root)
+		if trial.CheckFolder(dir) != nil {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, recordName(record.Created))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// attempts are those of the sweep's trials, the newest first, whichever sweep launched them.
+func (r *Recorder) attempts(ctx context.Context) (ids []trial.AttemptID, err error) {
+	rows, err := r.DB.r.QueryContext(ctx, `SELECT a.trial_id || '/' || a.number FROM attempts a WHERE `+
+		wholeSweep(r.Sweep).attempts()+` ORDER BY a.id DESC`, r.Sweep)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var id trial.AttemptID
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("attempts of sweep %d: %w", r.Sweep, err)
+	}
+	return ids, nil
 }

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -77,7 +78,7 @@ func (r *run) collect(ctx context.Context) error {
 }
 
 // readPatience is how long a worker's events may be unreadable before it is given up: a program may be short of file descriptors, or of
-// anything else, for a while. What a worker wrote before its end would be lost with it.
+// anything else, for a while. What a worker wrote before its end would be lost with it. What a dead one left damaged stays so.
 const readPatience = 30 * time.Second
 
 // visit stores an attempt's new events and reports whether its worker is gone. The worker is probed before its events are
@@ -95,7 +96,7 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 	if readErr == nil {
 		a.readAt = r.now()
 	}
-	patient := readErr != nil && !r.killed && r.now()-a.readAt < readPatience
+	patient := readErr != nil && !r.killed && r.now()-a.readAt < readPatience && (process.Alive || !errors.Is(readErr, trial.ErrDamaged))
 	if process.Alive {
 		a.orphan, a.startError = false, nil
 		a.listen(r.now(), process.Beat, len(events) > 0)

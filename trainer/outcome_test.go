@@ -161,16 +161,16 @@ func TestRunOutcomes(t *testing.T) {
 			change: func(a *trial.Assignment) { a.Trial.Backend = "xla:cpu sha256:000000000000" },
 			state:  trial.OutcomeFailed, want: []string{
 				"xla:cpu sha256:000000000000", "a ladder stays on one",
-				"restore it and run the grid under a new name",
+				"restore it, then: sweep retry --failed",
 			},
 		},
 		"model changed": {
 			change: func(a *trial.Assignment) { a.Trial.Base = "f00" },
-			state:  trial.OutcomeFailed, want: []string{"its files have changed", "restore it and run the grid under a new name"},
+			state:  trial.OutcomeFailed, want: []string{"its files have changed", "restore it, then: sweep retry --failed"},
 		},
 		"corpus replaced": {
 			change: func(a *trial.Assignment) { a.Trial.Data = "f00" },
-			state:  trial.OutcomeFailed, want: []string{"it was replaced", "restore it and run the grid under a new name"},
+			state:  trial.OutcomeFailed, want: []string{"it was replaced", "restore it, then: sweep retry --failed"},
 		},
 	}
 	for name, tc := range tests {

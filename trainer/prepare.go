@@ -31,7 +31,7 @@ type setup struct {
 
 // restore is the advice for a trial whose inputs changed under it. Its failure is final in its own sweep, since nothing tells
 // that they are back; another sweep of the same grid tries it again.
-const restore = "restore it and run the grid under a new name"
+const restore = "restore it, then: sweep retry --failed"
 
 // prepare checks the inputs against the assignment, says where it runs, loads the base onto the device, compiles the real
 // step, and says what memory that will need.

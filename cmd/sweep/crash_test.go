@@ -21,7 +21,6 @@ const (
 	killsVariable  = "SWEEP_CRASH_KILLS"  // deaths on the pure-Go backend
 	realVariable   = "SWEEP_CRASH_REAL"   // deaths on XLA
 	roundsVariable = "SWEEP_CRASH_ROUNDS" // of every other fault; without it once some of them, by the seed
-	allVariable    = "SWEEP_CRASH_ALL"    // also those faults that are known to end trials
 	seedVariable   = "SWEEP_CRASH_SEED"   // of the accidents; the seed that a test printed has it happen again
 )
 

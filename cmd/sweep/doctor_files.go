@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/corpus"
@@ -29,7 +30,7 @@ var errLeftover = errors.New("left of a write that a crash tore")
 
 // fileKinds lists them. What is mended is what --repair mends.
 func (d *diagnosis) fileKinds() []fileKind {
-	repair := "sweep doctor --root " + d.Root + " --repair"
+	repair := prose.Shell{Root: d.Root}.Command("doctor", "--repair")
 	attempt := "trials/" + strings.Repeat("[0-9a-f]", 16) + "/[1-9]*/"
 	return []fileKind{
 		{

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // mostFindings is how many findings of one kind are told one by one.
@@ -17,7 +19,7 @@ const mostFindings = 10
 
 // addSweeps looks at what was run in the root: the database, and whether the trials' folders say the same.
 func (d *diagnosis) addSweeps(ctx context.Context) {
-	repair := "sweep doctor --root " + d.Root + " --repair"
+	repair := prose.Shell{Root: d.Root}.Command("doctor", "--repair")
 	if err := store.NobodyWorks(d.Root); errors.Is(err, sweep.ErrLocked) {
 		d.add(finding{Check: "sweeps", State: findingOK, Detail: err.Error() + "; then its files can be compared"})
 		return
@@ -132,10 +134,14 @@ func (a *app) repair(ctx context.Context) error {
 	for _, diff := range r.Gone {
 		a.say("lost: %s is in %s alone (table %s)", diff.About, r.Aside, diff.Table)
 	}
+	var errs []error
 	for _, l := range r.Losses {
 		a.say("lost: %s: %v", l.Path, l.Err)
+		if filepath.Base(l.Path) == trial.SpecFile && errors.Is(l.Err, trial.ErrDamaged) { // the database may know it
+			errs = append(errs, os.Rename(l.Path, l.Path+".damaged"))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func orWhy(why string) string {

@@ -33,7 +33,9 @@ LADDER is a number as 'sweep report' shows it, id=N for an id of the database's 
 			if err != nil {
 				return err
 			}
-			e, err := report.Build(s).Explain(args[0])
+			r := report.Build(s)
+			r.Shell = a.shellOf(s.Sweep)
+			e, err := r.Explain(args[0])
 			if errors.Is(err, report.ErrAmbiguous) {
 				return withCode(exitUsage, err)
 			}

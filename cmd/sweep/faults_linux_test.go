@@ -33,21 +33,21 @@ type fault struct {
 	name   string
 	on     func(*victim) // what the root is on; nil: any disk
 	strike func(*victim, *running)
-	ends   bool // trials for good, today: five attempts fail in a second
 }
 
 // faults are all of them but deaths. Whatever its coordinator makes of one, the sweep must end as if nothing had been.
 var faults = []fault{ //nolint:gochecknoglobals // a table
-	{"a coordinator is frozen", nil, freezeCoordinator, false},
-	{"a frozen coordinator is replaced", nil, replaceCoordinator, false},
-	{"workers are frozen", nil, freezeWorkers, false},
-	{"64 descriptors", nil, limitOpenFiles, false},
-	{"the disk is full", onTmpfs, fillDisk, false},
-	{"no inodes", onTmpfs, useInodes, true},
-	{"reads fail", onDisk, failing(syscall.EIO, disktest.Read), false},
-	{"writes fail", onDisk, failing(syscall.EIO, disktest.Write), false},
-	{"syncs fail", onDisk, failing(syscall.EIO, disktest.Sync), false},
-	{"the disk turns read-only", onDisk, failing(syscall.EROFS, disktest.Write, disktest.Create), true},
+	{"a coordinator is frozen", nil, freezeCoordinator},
+	{"a frozen coordinator is replaced", nil, replaceCoordinator},
+	{"workers are frozen", nil, freezeWorkers},
+	{"workers hang for ever", nil, hangWorkers},
+	{"64 descriptors", nil, limitOpenFiles},
+	{"the disk is full", onTmpfs, fillDisk},
+	{"no inodes", onTmpfs, useInodes},
+	{"reads fail", onDisk, failing(syscall.EIO, disktest.Read)},
+	{"writes fail", onDisk, failing(syscall.EIO, disktest.Write)},
+	{"syncs fail", onDisk, failing(syscall.EIO, disktest.Sync)},
+	{"the disk turns read-only", onDisk, failing(syscall.EROFS, disktest.Write, disktest.Create)},
 }
 
 // TestFaultsLoseNothing has each fault happen to a sweep, once or for rounds, and lets it go on.
@@ -64,10 +64,6 @@ func TestFaultsLoseNothing(t *testing.T) {
 	for i, f := range faults {
 		rounds := rounds(t, i, seed)
 		if rounds == 0 {
-			continue
-		}
-		if f.ends && os.Getenv(allVariable) == "" {
-			t.Logf("NOT TRIED, for it ends trials for good: %s (%s=1 tries it)", f.name, allVariable)
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {
@@ -159,6 +155,30 @@ func freezeWorkers(v *victim, _ *running) {
 	v.aWhile()
 	for _, pid := range frozen {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
+	}
+}
+
+// hangWorkers starts the sweep again with little patience, and stops its workers for good.
+func hangWorkers(v *victim, cmd *running) {
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	cmd.wait()
+	again := v.command()
+	again.Args = append(again.Args, "--hung-after", "5s")
+	impatient := v.start(again)
+	v.awaitWorkers(impatient)
+	var stopped []int
+	v.workers(func(pid int) {
+		if syscall.Kill(pid, syscall.SIGSTOP) == nil {
+			stopped = append(stopped, pid)
+		}
+	})
+	if !impatient.endedWith(exitOK) {
+		v.t.Errorf("with workers that hang: exit code %d:\n%s", impatient.ProcessState.ExitCode(), impatient.said.String())
+	}
+	for _, pid := range stopped {
+		if syscall.Kill(pid, 0) == nil {
+			v.t.Errorf("process %d, which hung, is still there", pid)
+		}
 	}
 }
 

@@ -3,17 +3,36 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
-// commandOn is a command on a sweep of this root, to be pasted.
-func (a *app) commandOn(command, name string) string {
+// commandOn is a command on a sweep of this root, or on a grid, to be pasted.
+func (a *app) commandOn(command, name string) string { return a.shell().Command(command, name) }
+
+// shell is how whoever reads this program's messages reaches its root.
+func (a *app) shell() prose.Shell {
 	if a.rootIsDefault() {
-		return fmt.Sprintf("sweep %s %s", command, name)
+		return prose.Shell{}
 	}
-	return fmt.Sprintf("sweep %s %s --root %s", command, name, a.root)
+	return prose.Shell{Root: a.root}
+}
+
+// shellOf is how whoever reads this program's messages reaches a sweep, and its grid file from here.
+func (a *app) shellOf(info sweep.Info) prose.Shell {
+	s := a.shell()
+	s.Sweep, s.Grid = info.Name, info.GridPath
+	if here, err := os.Getwd(); err == nil {
+		if path, err := filepath.Rel(here, info.GridPath); err == nil && filepath.IsLocal(path) {
+			s.Grid = path
+		}
+	}
+	return s
 }
 
 // heldBy says who works on a sweep, and what can be done.

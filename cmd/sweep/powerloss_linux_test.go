@@ -40,10 +40,10 @@ func TestPowerLoss(t *testing.T) {
 	cuts := recordCuts(t, whole, "")
 	chosen := chooseCuts(t, len(cuts))
 	t.Logf("%d syncs, %d cuts of them, from seed %d", len(cuts)/2, len(chosen), seed)
-	for _, i := range chosen {
+	for n, i := range chosen {
 		// Before a sync all that was not synced is lost, after it some of it.
 		loss := []disktest.Loss{disktest.LoseAll, disktest.KeepPrefix, disktest.LoseAll, disktest.KeepScattered}[i%4]
-		twice := len(chosen) == len(cuts) && i%16 == 7
+		twice := n%16 == 7
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
 			exerciseCut(t, whole, cuts[i], loss, seed+uint64(i), twice, want)
@@ -55,10 +55,7 @@ func TestPowerLoss(t *testing.T) {
 // sync: before and after.
 func recordCuts(t *testing.T, whole *testSweep, content string) []cut {
 	t.Helper()
-	dir, err := os.MkdirTemp(whole.dir, "disk-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
 	disk, err := disktest.Mount(dir)
 	if err != nil {
 		t.Skipf("SKIPPED: %v", err)
@@ -129,10 +126,7 @@ func chooseCuts(t *testing.T, cuts int) []int {
 func exerciseCut(t *testing.T, whole *testSweep, c cut, loss disktest.Loss, seed uint64, twice bool, want proof) {
 	t.Helper()
 	what := fmt.Sprintf("power lost %s (%s, seed %d)", c.at, loss, seed)
-	dir, err := os.MkdirTemp(whole.dir, "cut-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
 	least, left := filepath.Join(dir, "least"), filepath.Join(dir, "left")
 	for path, l := range map[string]disktest.Loss{least: disktest.LoseAll, left: loss} {
 		if err := c.image.Restore(path, l, seed); err != nil {

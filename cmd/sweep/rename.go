@@ -45,6 +45,9 @@ func (a *app) rename(ctx context.Context, name, next string) error {
 		if err := db.Rename(ctx, s.Sweep.ID, next, given); err != nil {
 			return err
 		}
+		if err := a.keeper(db, s.Sweep.ID).KeepLast(ctx, a.root, time.Now()); err != nil {
+			a.say("warning: without its database the sweep would have its former name again: %v", err)
+		}
 		a.say("sweep %s is now %s; in %s write: name: %s", s.Sweep.Name, next, s.Sweep.GridPath, next)
 		return nil
 	})

@@ -55,6 +55,7 @@ params, time, memory and gain.`,
 // printReport writes the report of a snapshot in the format of -o.
 func (a *app) printReport(ctx context.Context, s sweep.Snapshot) error {
 	r := report.Build(s)
+	r.Shell = a.shellOf(s.Sweep)
 	switch a.output {
 	case "json":
 		return a.write(r.JSON)
@@ -74,6 +75,7 @@ func (a *app) printPage(ctx context.Context, s sweep.Snapshot, samples string) e
 	if err != nil {
 		return err
 	}
+	beside.Shell = a.shellOf(s.Sweep)
 	if samples != "" {
 		if beside.Samples, err = readSampleFile(samples, s); err != nil {
 			return usagef("--samples %s: %w", samples, err)

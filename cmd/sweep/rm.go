@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -61,14 +62,18 @@ func (a *app) rm(ctx context.Context, cmd *cobra.Command, name string, yes bool)
 			return err
 		}
 		var trash string
+		keeper := a.keeper(db, s.Sweep.ID)
 		err = db.RemoveSweep(ctx, s.Sweep.ID, func(ids []trial.ID) (err error) {
-			trash, err = a.moveOut(ids)
-			return err
+			if trash, err = a.moveOut(ids); err != nil {
+				return err
+			}
+			return keeper.Forget(ctx, a.root)
 		})
 		if err != nil {
-			return errors.Join(err, a.moveBack(trash))
+			ctx := context.WithoutCancel(ctx)
+			return errors.Join(err, a.moveBack(trash), keeper.KeepLast(ctx, a.root, time.Now()))
 		}
-		if err := errors.Join(os.RemoveAll(trash), store.RemoveRecords(a.root, s.Sweep.Created)); err != nil {
+		if err := os.RemoveAll(trash); err != nil {
 			return fmt.Errorf("sweep %s is removed, but not all of its files: %w", s.Sweep.Name, err)
 		}
 		a.say("sweep %s is removed", s.Sweep.Name)

@@ -168,7 +168,7 @@ func (a *app) newLive(ctx context.Context, db *store.DB, s serving) (*live.Serve
 	}
 	at, _ := s.listener.Addr().(*net.TCPAddr)
 	return live.New(ctx, live.Config{
-		DB: db, Root: a.root, Token: s.token, Loopback: at != nil && at.IP.IsLoopback(), HostBytes: host,
+		DB: db, Root: a.root, Token: s.token, Loopback: at != nil && at.IP.IsLoopback(), HostBytes: host, Shell: a.shellOf,
 		List: func(ctx context.Context) ([]string, []page.Listed, error) {
 			sweeps, err := listSweeps(ctx, db)
 			if err != nil {
@@ -205,6 +205,6 @@ func (a *app) working(ctx context.Context, db *store.DB, info sweep.Info, finish
 	case p == progressFinished:
 		return string(p), "Nothing is left to train.", nil
 	default:
-		return string(progressInterrupted), "No process works on it; continue with: " + a.resumeCommand(info.Name), nil
+		return string(p), "No process works on it; continue with: " + a.resumeCommand(info.Name), nil
 	}
 }

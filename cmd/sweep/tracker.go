@@ -249,10 +249,7 @@ func (a *app) trackOnce(t tracker, name string, f func(track.Sink) (int, error))
 
 // trackCommand is what sends a sweep to a tool later.
 func (a *app) trackCommand(name string, t tracker) string {
-	command := fmt.Sprintf("sweep track %s --to %s", name, t.name())
-	if !a.rootIsDefault() {
-		command += " --root " + a.root
-	}
+	command := a.shell().Command("track", name, "--to", t.name())
 	if strings.Contains(t.name(), ":xxxxx@") {
 		command += " (with the password in place of xxxxx)"
 	}

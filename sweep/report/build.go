@@ -28,8 +28,9 @@ func BuildOn(s sweep.Snapshot, verdicts []plateau.Verdict) Report {
 		Backend:  s.Sweep.Backend,
 		Warnings: notNil(s.Sweep.Warnings),
 	}
+	r.Shell.Sweep = r.Sweep
 	if s.Sweep.GridPath != "" {
-		r.grid = filepath.Base(s.Sweep.GridPath)
+		r.Shell.Grid = filepath.Base(s.Sweep.GridPath)
 	}
 	if s.Sweep.Strategy != sweep.StrategyLadder {
 		r.Strategy = s.Sweep.Strategy
@@ -115,6 +116,7 @@ func newVerdict(v plateau.Verdict) Verdict {
 		AdviceCodes:     AdviceCodes(v),
 		Flags:           notNil(v.Flags),
 		Choice:          prose.Choice(v),
+		found:           v,
 	}
 	if out.Choice != "" {
 		out.ChoiceCode = v.Choice.Code

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // ErrAmbiguous says that a name fits several ladders.
@@ -30,6 +31,7 @@ type Explanation struct {
 	Updates []Updates `json:"updates,omitempty"`
 
 	ladder Ladder
+	shell  prose.Shell
 }
 
 // ExplainedStep is one rung as the rule saw it, and what it cost.
@@ -53,7 +55,7 @@ func (r Report) Explain(ladder string) (Explanation, error) {
 	l := r.Ladders[number-1]
 	e := Explanation{
 		Sweep: r.Sweep, Rule: r.Rule, Ladder: number, Cell: l.Cell, Conditions: l.Conditions, Verdict: l.Verdict,
-		Steps: []ExplainedStep{}, ladder: l,
+		Steps: []ExplainedStep{}, ladder: l, shell: r.Shell,
 	}
 	costs := map[int]Rung{}
 	for _, rung := range l.Rungs {
@@ -144,7 +146,7 @@ func loss(r Rung, seed int64) *float64 {
 func (e Explanation) Text(w io.Writer, o Options) error {
 	t := newText(w, o, e.Rule)
 	t.heading(e.ladder.title())
-	t.verdict(e.ladder)
+	t.verdict(e.ladder, e.shell.Unbroken())
 	t.words()
 	t.arithmetic(e)
 	t.words()

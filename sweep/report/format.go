@@ -17,7 +17,7 @@ import (
 const none = "-"
 
 // noBreak is a space at which wrap keeps a number together; it is printed as a plain one.
-const noBreak = "\u00a0"
+const noBreak = prose.NoBreak
 
 // digits is the number of decimals that shows min_gain with two significant digits: finer ones are noise to the reader.
 func digits(minGain float64) int {
@@ -129,7 +129,14 @@ func optional[T any](v *T, format func(T) string) string {
 func wrap(text string, width int, indent string) string {
 	var b strings.Builder
 	column := 0
-	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' })
+	var words []string
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' }) {
+		if len([]rune(word)) > width { // it fits on no line
+			words = append(words, strings.Split(word, noBreak)...)
+		} else {
+			words = append(words, word)
+		}
+	}
 	for i, word := range words {
 		length := len([]rune(word))
 		switch {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -94,21 +93,34 @@ func (r Report) next() string {
 	if !r.recommends() || !r.Recommendation.Final {
 		return ""
 	}
-	export := fmt.Sprintf("sweep export %s --to DIR writes the adapter", r.Sweep)
-	switch v := r.Ladders[r.Recommendation.Ladder-1].Verdict; {
-	case v.State == plateau.StateStillImproving && v.Next != nil:
-		return fmt.Sprintf("Next: add rank %d to the grid, give it another name, and go on with sweep run %s, which trains no finished "+
-			"trial again. Or stay: %s.", v.Next.Rank, cmp.Or(r.grid, "GRID.yaml"), export)
-	case v.State == plateau.StateLikelyPlateau && r.Rule.Stop == plateau.StopLikely && len(r.Seeds) > 1:
-		return fmt.Sprintf("Next: %s; sweep confirm %s trains seeds that may make it certain.", export, r.Sweep)
-	case v.State == plateau.StateInconclusive && slices.Contains(v.AdviceCodes, plateau.AdviseSeeds):
-		return fmt.Sprintf("Next: give the grid more seeds, as many as the advice says, and another name, and go on with sweep run %s, which "+
-			"trains no finished trial again.", cmp.Or(r.grid, "GRID.yaml"))
-	case v.State == plateau.StateInconclusive:
+	export := r.Shell.Command("export", r.Sweep, "--to", "DIR") + " writes the adapter"
+	extend := r.Shell.Extend()
+	switch l := r.Ladders[r.Recommendation.Ladder-1]; {
+	case l.Verdict.State == plateau.StateStillImproving && l.Verdict.Next != nil:
+		return fmt.Sprintf("Next: write rank: %s into the grid's lora, then: %s (no finished trial is trained again). Or stay: %s.",
+			inBrackets(append(l.ranks(), l.Verdict.Next.Rank)), extend, export)
+	case l.Verdict.State == plateau.StateLikelyPlateau && r.Rule.Stop == plateau.StopLikely && len(r.Seeds) > 1:
+		return fmt.Sprintf("Next: %s; %s trains seeds that may make it certain.", export, r.Shell.Command("confirm", r.Sweep))
+	case l.Verdict.State == plateau.StateInconclusive && slices.Contains(l.Verdict.AdviceCodes, plateau.AdviseSeeds):
+		return fmt.Sprintf("Next: write more seeds into the grid's seeds, as many as the advice says, then: %s (no finished trial is trained "+
+			"again).", extend)
+	case l.Verdict.State == plateau.StateInconclusive:
 		return ""
 	}
 	return fmt.Sprintf("Next: %s.", export)
 }
+
+// ranks are those of the grid.
+func (l Ladder) ranks() []int {
+	var ranks []int
+	for _, r := range l.Rungs {
+		ranks = append(ranks, r.Rank)
+	}
+	return ranks
+}
+
+// inBrackets is a list as a grid has it.
+func inBrackets(numbers []int) string { return strings.ReplaceAll(fmt.Sprint(numbers), " ", ", ") }
 
 // recommends reports whether there is a rank to recommend: one that diverged is none.
 func (r Report) recommends() bool {
@@ -150,7 +162,7 @@ func (r Report) Legends() []Line { return recorded(r.Rule, func(t *text) { t.leg
 // Verdict returns a ladder's verdict with what it rests on; its headline comes first.
 func (r Report) Verdict(l Ladder) []Line {
 	return recorded(r.Rule, func(t *text) {
-		t.verdict(l)
+		t.verdict(l, r.Shell)
 		t.metrics(l)
 	})
 }

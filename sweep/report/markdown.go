@@ -38,7 +38,7 @@ func (r Report) Markdown(w io.Writer) error {
 			m.para("%s", r.Table(l).plain().Markdown())
 		}
 		m.para("%s", escaped(fmt.Sprintf("%s, at %s.", l.headline(), l.Conditions)))
-		m.list(slices.Concat(l.footnotes(r.Rule), l.Verdict.Advice)...)
+		m.list(slices.Concat(l.footnotes(r.Rule), r.Shell.Advice(l.Verdict.found))...)
 	}
 	ran := fmt.Sprintf("Sweep %s, %s %s, backend %s. %s", r.Sweep, plural("seed", len(r.Seeds)), prose.List(r.Seeds), orNone(r.Backend),
 		r.Rule.legend())

@@ -7,6 +7,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
@@ -24,7 +25,8 @@ type Report struct {
 	Steps          *Steps         `json:"steps,omitempty"` // of all ladders; absent in a report of one
 	Warnings       []string       `json:"warnings"`
 
-	grid string // name of its file; empty where that is not known
+	// Shell is how whoever reads the report as text, Markdown or a page reaches the sweep.
+	Shell prose.Shell `json:"-"`
 }
 
 // Rule is what the verdicts were judged by.
@@ -180,6 +182,8 @@ type Verdict struct {
 	Advice         []string          `json:"advice"`
 	AdviceCodes    []plateau.Code    `json:"advice_codes"` // one for each of Advice
 	Flags          []string          `json:"flags"`
+
+	found plateau.Verdict
 }
 
 // incumbent is the rank that the claim is about; 0 where there is none.

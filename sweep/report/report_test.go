@@ -311,13 +311,13 @@ func TestStillImprovingSaysAtLeast(t *testing.T) {
 	t.Parallel()
 	s := states()[plateau.StateStillImproving].snapshot()
 	s.Sweep.GridPath = "/home/me/notes/gpt2.yaml"
-	next := "go on with sweep run gpt2.yaml, which trains no finished trial again"
+	next := "write rank: [1, 2, 4, 8] into the grid's lora, then: sweep extend gpt2.yaml (no finished trial is trained again)"
 	r := Build(s)
 	if lead := r.Lead(); !strings.HasPrefix(lead.Summary, "Not settled: at least rank 4: ") || !strings.Contains(lead.Next, next) {
 		t.Errorf("lead %q, %q", lead.Summary, lead.Next)
 	}
 	var md bytes.Buffer
-	if err := r.Markdown(&md); err != nil || !strings.Contains(md.String(), next) || !strings.Contains(md.String(), "at least rank 4, at ") {
+	if err := r.Markdown(&md); err != nil || !strings.Contains(md.String(), "sweep extend gpt2.yaml") || !strings.Contains(md.String(), "at least rank 4, at ") {
 		t.Errorf("%v in\n%s", err, md.String())
 	}
 	s.Ladders[0].Model.Modules = []lora.Module{{Name: "h.0.c_attn", In: 4, Out: 12}}

@@ -82,6 +82,7 @@ func (t *text) bold(s string) string {
 func (r Report) Text(w io.Writer, o Options) error {
 	buffered := bufio.NewWriter(w)
 	t := newText(buffered, o, r.Rule)
+	r.Shell = r.Shell.Unbroken()
 	t.recommendation(r)
 	t.print("")
 	t.header(r)
@@ -89,7 +90,7 @@ func (r Report) Text(w io.Writer, o Options) error {
 	t.words()
 	for _, l := range r.Ladders {
 		t.print("")
-		t.ladder(l)
+		t.ladder(l, r.Shell)
 		t.words()
 	}
 	t.print("")
@@ -234,10 +235,10 @@ func (l Ladder) title() string {
 	return fmt.Sprintf("Ladder %d", l.Number)
 }
 
-func (t *text) ladder(l Ladder) {
+func (t *text) ladder(l Ladder, shell prose.Shell) {
 	t.heading(wrap(l.title(), t.o.Width, "  "))
 	t.table(l)
-	t.verdict(l)
+	t.verdict(l, shell)
 	t.metrics(l)
 }
 
@@ -265,7 +266,7 @@ func AtLeast(s plateau.State) string {
 	return ""
 }
 
-func (t *text) verdict(l Ladder) {
+func (t *text) verdict(l Ladder, shell prose.Shell) {
 	v := l.Verdict
 	t.heading(l.headline())
 	if l.Conditions.Steps > 0 {
@@ -294,7 +295,7 @@ func (t *text) verdict(l Ladder) {
 	if l.Noise != nil {
 		t.para("  noise   ", "%s", l.Noise)
 	}
-	for _, a := range v.Advice {
+	for _, a := range shell.Advice(v.found) {
 		t.para("  advice  ", "%s", a)
 	}
 	if v.Next != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report/page"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // Config says what a server shows, and to whom.
@@ -35,6 +36,8 @@ type Config struct {
 	Working func(ctx context.Context, s sweep.Info, finished bool) (state, line string, err error)
 	// Abandoned tells what becomes of a running trial of a sweep that no coordinator works on.
 	Abandoned func(ctx context.Context, t *sweep.TrialFacts) (string, error)
+	// Shell says how the reader's shell reaches a sweep; without it pages name no root.
+	Shell func(sweep.Info) prose.Shell
 }
 
 // Server serves pages. Handler and Serve start nothing that outlives their requests.

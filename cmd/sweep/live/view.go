@@ -163,6 +163,9 @@ func trainLosses(rows []store.PointRow) []trial.StepTrainLoss {
 func (v *view) makeReport(ctx context.Context) ([]page.Part, error) {
 	db, id, large := v.server.config.DB, v.snapshot.Sweep.ID, v.large()
 	beside := page.Beside{Verdicts: v.decision.Verdicts, TrainLosses: v.losses}
+	if shell := v.server.config.Shell; shell != nil {
+		beside.Shell = shell(v.snapshot.Sweep)
+	}
 	var err error
 	if beside.Environments, err = db.Environments(ctx, id); err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -34,6 +35,7 @@ type Beside struct {
 	Updates      map[trial.ID][]trial.ModuleUpdate
 	Environments []trial.Environment
 	Samples      *report.Samples
+	Shell        prose.Shell // how the reader's shell reaches the sweep
 }
 
 // Write writes the page of a sweep's facts, one HTML file.
@@ -71,6 +73,9 @@ func newBuilder(s sweep.Snapshot, beside Beside) *builder {
 		verdicts = sweep.Conclude(s).Verdicts
 	}
 	b := &builder{snapshot: s, beside: beside, report: report.BuildOn(s, verdicts), curves: newCurves(s, beside.TrainLosses)}
+	if beside.Shell != (prose.Shell{}) {
+		b.report.Shell = beside.Shell
+	}
 	b.hues = hues{math.Inf(1), math.Inf(-1)}
 	for _, l := range b.report.Ladders {
 		for _, r := range l.Rungs {

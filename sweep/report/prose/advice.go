@@ -8,13 +8,16 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// Advice says what to do about a verdict, a sentence for each piece of advice.
-func Advice(v plateau.Verdict) []string {
+// Advice says what to do about a verdict, a sentence for each piece of advice, for whatever sweep.
+func Advice(v plateau.Verdict) []string { return Shell{}.Advice(v) }
+
+// Advice says what to do about a verdict, with commands to paste.
+func (s Shell) Advice(v plateau.Verdict) []string {
 	lines, fixed := make([]string, len(v.Advice)), fixed()
 	for i, f := range v.Advice {
 		text, ok := fixed[f.Code]
 		if !ok {
-			text = advice(f)
+			text = s.advice(f)
 		}
 		lines[i] = text
 	}
@@ -28,13 +31,8 @@ func fixed() map[plateau.Code]string {
 		plateau.AdviseRanks:       "add ranks to the ladder",
 		plateau.AdviseNoSeeds:     "no reasonable number of seeds would settle it: choose a larger min_gain, or larger ranks",
 		plateau.AdviseClimb:       "add a larger rank: patience has not run out",
-		plateau.AdviseNewName:     "a grid with other ranks runs under a new name: finished trials are not trained again",
-		plateau.AdviseLogs:        "sweep logs TRIAL shows what a failed trial printed",
-		plateau.AdviseRerun:       "fix the cause, then run the grid under a new name: finished trials are not trained again",
 		plateau.AdviseSmaller:     "fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
 		plateau.AdviseCheaper:     "fewer target_modules, a smaller batch_size or a shorter sequence_length make each step cheaper",
-		plateau.AdviseMoreTime:    "raise limits.time under a new name: finished trials are not trained again",
-		plateau.AdviseMoreTokens:  "raise limits.tokens and give the grid to sweep extend: finished trials are not trained again",
 		plateau.AdviseWidest:      "no larger rank exists: the last one is as wide as the widest target",
 	}
 }
@@ -43,9 +41,29 @@ func fixed() map[plateau.Code]string {
 // appendix D), and at 1M parameters 3e-3 was best (experiments/LOG.md).
 const highRate = 0.01
 
+// extended is the end of a sentence on what to change in the grid.
+func (s Shell) extended() string {
+	return ", then: " + s.Extend() + " (finished trials are not trained again)"
+}
+
+// lost is the end of a sentence on what to change in the grid for trials that ended without a loss.
+func (s Shell) lost() string {
+	return ", then: " + s.on("retry", "--failed") + " && " + s.Extend()
+}
+
 // advice is the sentence of one code with its numbers; the code itself where it is unknown, which only a newer program can have written.
-func advice(f plateau.Finding) string {
+func (s Shell) advice(f plateau.Finding) string {
 	switch f.Code {
+	case plateau.AdviseNewName:
+		return "write it into lora.rank of the grid" + s.extended()
+	case plateau.AdviseLogs:
+		return s.Command("logs", "TRIAL") + " shows what a failed trial printed"
+	case plateau.AdviseRerun:
+		return "fix the cause, then: " + s.on("retry", "--failed") + " && " + s.on("resume") + " (finished trials are not trained again)"
+	case plateau.AdviseMoreTime:
+		return "raise limits.time in the grid" + s.extended()
+	case plateau.AdviseMoreTokens:
+		return "raise limits.tokens in the grid" + s.extended()
 	case plateau.AdviseOverfits:
 		return "the validation loss" + of(f.Ranks) + " rises after its best step: fewer steps, a lower learning rate or more dropout"
 	case plateau.AdviseLonger:
@@ -63,7 +81,7 @@ func advice(f plateau.Finding) string {
 	case plateau.AdviseNoise:
 		return onNoise(f)
 	case plateau.AdviseUncertain:
-		return uncertain(f)
+		return s.uncertain(f)
 	case plateau.AdviseDraw:
 		return fmt.Sprintf("train seeds %v at ranks %v: they %s", f.Seeds, f.Ranks, use(f.Name))
 	case plateau.AdviseBeyond:
@@ -87,12 +105,12 @@ func advice(f plateau.Finding) string {
 	case plateau.AdviseNextRank:
 		return fmt.Sprintf("try rank %d next", f.Over)
 	default:
-		return limited(f)
+		return s.limited(f)
 	}
 }
 
 // limited is the advice where a limit, a failure, tuning or screening has its say.
-func limited(f plateau.Finding) string {
+func (s Shell) limited(f plateau.Finding) string {
 	switch f.Code {
 	case plateau.AdviseLowerRate:
 		rate := threeDigits(f.Value)
@@ -106,18 +124,18 @@ func limited(f plateau.Finding) string {
 	case plateau.AdviseAlpha:
 		return fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", f.Over, threeDigits(f.Value), threeDigits(f.Limit))
 	case plateau.AdviseLessMemory:
-		return lower(f, ", or ") + "raise limits.memory"
+		return lower(f, ", or ") + "raise limits.memory in the grid" + s.lost()
 	case plateau.AdviseLessTime:
-		return lower(f, ", ") + "raise limits.trial_time, or train fewer steps"
+		return lower(f, ", ") + "train fewer steps, or raise limits.trial_time in the grid" + s.lost()
 	case plateau.AdviseRankCost:
 		return fmt.Sprintf("what rank %d itself costs: %d trainable parameters, %s with gradient and moments; half the rank takes half of "+
 			"that, while the base model and the batch take the same at every rank", f.Over, f.Count, trial.FormatBytes(int64(f.Value)))
 	case plateau.AdviseUndrawn:
-		return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s were trained, which %s: "+
-			"raise it under a new name, finished trials are not trained again", duration(f.Limit), ranksText(f.Ranks), use(f.Name))
+		return fmt.Sprintf("limits.time (%s) ran out before the extra seeds of %s were trained, which %s: raise it in the grid%s",
+			duration(f.Limit), ranksText(f.Ranks), use(f.Name), s.extended())
 	case plateau.AdviseUndrawnSpent:
-		return fmt.Sprintf("limits.tokens (%.0f) ran out before the extra seeds of %s were trained, which %s: "+
-			"raise it and give the grid to sweep extend, finished trials are not trained again", f.Limit, ranksText(f.Ranks), use(f.Name))
+		return fmt.Sprintf("limits.tokens (%.0f) ran out before the extra seeds of %s were trained, which %s: raise it in the grid%s",
+			f.Limit, ranksText(f.Ranks), use(f.Name), s.extended())
 	case plateau.AdviseEdge:
 		step := "larger"
 		if f.Side == "smallest" {
@@ -131,11 +149,11 @@ func limited(f plateau.Finding) string {
 	case plateau.AdviseScale:
 		return scale(f)
 	case plateau.AdviseRace:
-		return "no trial is spent on the higher ranks of a cell that loses; race: false under another name climbs it to its own verdict, and " +
-			"trains nothing again that is finished"
+		return "no trial is spent on the higher ranks of a cell that loses; race: false has it climbed to its own verdict: write that into " +
+			"the grid" + s.extended()
 	case plateau.AdviseRaceScouts:
-		return "no trial but the scout is spent on a cell that loses; race: false under another name climbs it to its own verdict, and " +
-			"uses the scout again"
+		return "no trial but the scout is spent on a cell that loses; race: false has it climbed to its own verdict, and uses the scout " +
+			"again: write that into the grid" + s.extended()
 	case plateau.AdviseClimbInstead:
 		return fmt.Sprintf("strategy: %s trains rank %d before all others; strategy: ladder climbs from rank %d and may never need it",
 			cmp.Or(f.Name, "screen"), f.Over, f.Ranks[0])
@@ -163,9 +181,9 @@ func onNoise(f plateau.Finding) string {
 	return fmt.Sprintf("%s on noise_sd %s (%s)%s; three seeds measure the noise", on, threeDigits(f.Value), f.Name, claims)
 }
 
-func uncertain(f plateau.Finding) string {
+func (s Shell) uncertain(f plateau.Finding) string {
 	if f.Count > 0 {
-		return onChance(f)
+		return s.onChance(f)
 	}
 	text := fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: the ladder climbed on from there "+
 		"because a plateau at rank %d was "+
@@ -177,13 +195,12 @@ func uncertain(f plateau.Finding) string {
 }
 
 // onChance is what is uncertain of a rank that a sparing climb went on from.
-func onChance(f plateau.Finding) string {
+func (s Shell) onChance(f plateau.Finding) string {
 	text := fmt.Sprintf("rank %d gains %s over rank %d, which is not certain: with %d %s a gain of min_gain had a probability of %g or more, "+
 		"and that is enough to climb on from there",
 		f.Ranks[0], interval(f.Gain), f.Over, f.Count, either(f.Count, "seed", "seeds"), plateau.ClimbOn)
 	if f.Of > 0 {
-		text += fmt.Sprintf("; to compare the two with %d more, run the grid with seeds_per_rank: all under a new name: finished trials are "+
-			"not trained again", f.Of)
+		text += fmt.Sprintf("; to compare the two with %d more, write seeds_per_rank: all into the grid's plateau%s", f.Of, s.extended())
 	}
 	return text
 }

@@ -1,0 +1,53 @@
+package prose
+
+import (
+	"cmp"
+	"strings"
+)
+
+// Shell says how a reader's shell reaches a sweep, so that advice is a command to paste. What is not known stands as a word to replace.
+type Shell struct {
+	Root  string // for --root; empty where commands find it without
+	Sweep string // its name
+	Grid  string // path of the grid file
+
+	space string // between a command's words; empty: an ordinary one
+}
+
+// NoBreak is a space at which no line is broken.
+const NoBreak = "\u00a0"
+
+// Unbroken has commands stay on one line; whoever prints them turns NoBreak into a space.
+func (s Shell) Unbroken() Shell {
+	s.space = NoBreak
+	return s
+}
+
+// Command is a command of the program as a shell takes it.
+func (s Shell) Command(args ...string) string {
+	if s.Root != "" {
+		args = append(args, "--root", s.Root)
+	}
+	words := []string{"sweep"}
+	for _, a := range args {
+		words = append(words, quoted(a))
+	}
+	return strings.ReplaceAll(strings.Join(words, " "), " ", cmp.Or(s.space, " "))
+}
+
+// Extend is the command that takes up an edited grid.
+func (s Shell) Extend() string { return s.Command("extend", cmp.Or(s.Grid, "GRID.yaml")) }
+
+// on is a command on the sweep.
+func (s Shell) on(command ...string) string {
+	return s.Command(append(command, cmp.Or(s.Sweep, "NAME"))...)
+}
+
+// quoted is a word as POSIX shells read it: bare where none of its characters means something to them.
+func quoted(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
