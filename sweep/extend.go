@@ -47,7 +47,7 @@ func (s Snapshot) Extend(r Registration) (Extension, error) {
 			if missing == "" && (at < 0 || same) {
 				at = j
 			}
-			if missing != "" && same {
+			if missing != "" && sameCell(l.Cell.Axes(), r.Ladders[j].Cell.Axes()) {
 				lack = missing
 			}
 		}
@@ -62,7 +62,7 @@ func (s Snapshot) Extend(r Registration) (Extension, error) {
 // whyNot says why no planned ladder goes on from l: what the one with its settings lacks, and what of its inputs is another than it was.
 func (l Ladder) whyNot(r Registration, lack string) string {
 	for _, p := range r.Ladders {
-		if !sameCell(l.Cell, p.Cell) {
+		if !sameCell(l.Cell.Axes(), p.Cell.Axes()) {
 			continue
 		}
 		from, to := l.Rungs[0].Trials[0].Trial.Shared.Spec.Data, p.Rungs[0].Trials[0].Trial.Shared.Spec.Data
