@@ -39,8 +39,8 @@ func openWriter(path string) *sql.DB {
 }
 
 // keepLog leaves the (emptied) write-ahead log in place at the end, so that a reader without the right to create files
-// can read, and one with that right need not use it. A reader that takes long lets the log grow, for it cannot be emptied meanwhile: once it
-// is, what is beyond its usual size (1000 pages, SQLite's own limit) goes.
+// can read, and one with that right need not use it. A reader that takes long lets the log grow, for it cannot be emptied meanwhile:
+// once it is, what is beyond its usual size (1000 pages, SQLite's own limit) goes.
 func keepLog(conn *sqlite3.SQLiteConn) error {
 	if _, err := conn.Exec(`PRAGMA journal_size_limit = 4194304`, nil); err != nil {
 		return err

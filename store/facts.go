@@ -26,7 +26,7 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 	texts := shared{}
 	// The subqueries are look-ups in the indexes of events: no attempt's events are read in full.
 	rows, err := tx.QueryContext(ctx, `SELECT a.trial_id, a.number, (SELECT name FROM sweeps WHERE id = a.sweep_id), a.intended_ns,
-			ifnull((SELECT max(seq) FROM events WHERE attempt_id = a.id), 0),
+			ifnull(a.assignment ->> '$.micro_batch', 0), ifnull((SELECT max(seq) FROM events WHERE attempt_id = a.id), 0),
 			ifnull((SELECT at_ns FROM events WHERE attempt_id = a.id ORDER BY seq DESC LIMIT 1), 0),
 			ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'checkpoint'), -1),
 			max(ifnull((SELECT max(step) FROM events WHERE attempt_id = a.id AND kind = 'point'), 0),
@@ -44,7 +44,8 @@ func readAttempts(ctx context.Context, tx *sql.Tx, facts map[trial.ID]*sweep.Tri
 		var launchedBy sql.Null[string]
 		var intended, last, tokens int64
 		var step int
-		err := rows.Scan(append([]any{&tr, &a.Number, &launchedBy, &intended, &a.LastSeq, &last, &a.CheckpointStep, &step, &tokens}, o.fields()...)...)
+		columns := []any{&tr, &a.Number, &launchedBy, &intended, &a.MicroBatch, &a.LastSeq, &last, &a.CheckpointStep, &step, &tokens}
+		err := rows.Scan(append(columns, o.fields()...)...)
 		if err != nil {
 			return err
 		}

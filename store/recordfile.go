@@ -64,7 +64,7 @@ func decodeRecord(text []byte) (r Record, err error) {
 	if _, err := io.Copy(io.Discard, d.Buffered()); err != nil {
 		return r, err
 	}
-	if _, err := io.Copy(io.Discard, z); err != nil { // to where its checksum is compared
+	if _, err := io.Copy(io.Discard, io.LimitReader(z, mostRecord)); err != nil { // to where its checksum is compared
 		return r, err
 	}
 	for _, t := range r.Tables {

@@ -68,7 +68,8 @@ func insertSession(ctx context.Context, tx *sql.Tx, sweepID int64, now sweep.Ins
 		return 0, err
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO sessions
-		(sweep_id, host, pid, boot_id, process_start, command, terminal, started_ns, heartbeat_ns, elapsed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+		(sweep_id, host, pid, boot_id, process_start, command, terminal, started_ns, heartbeat_ns, elapsed_ns)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
 		sweepID, by.Host, by.PID, by.Boot, by.Start, by.Command, by.Terminal, unixNano(now.Wall), unixNano(now.Wall))
 	if err != nil {
 		return 0, err
@@ -217,7 +218,8 @@ func scanSession(row interface{ Scan(dest ...any) error }, before ...any) (*Sess
 	var s Session
 	var started, heartbeat int64
 	var ended sql.Null[int64]
-	if err := row.Scan(append(before, &s.ID, &s.Host, &s.PID, &s.Boot, &s.Start, &s.Command, &s.Terminal, &started, &heartbeat, &ended)...); err != nil {
+	columns := append(before, &s.ID, &s.Host, &s.PID, &s.Boot, &s.Start, &s.Command, &s.Terminal, &started, &heartbeat, &ended)
+	if err := row.Scan(columns...); err != nil {
 		return nil, err
 	}
 	s.Started, s.Heartbeat, s.Ended = timeOf(started), timeOf(heartbeat), timeOf(ended.V)

@@ -118,7 +118,9 @@ func TestTrialStatesAgreeAtTheLimits(t *testing.T) {
 		by    cause.Cause
 		want  sweep.TrialState
 	}{
-		{14, cause.Disk, sweep.TrialCrashed}, {15, cause.Disk, sweep.TrialFailed}, {4, cause.Crash, sweep.TrialCrashed},
+		{14, cause.Disk, sweep.TrialCrashed},
+		{15, cause.Disk, sweep.TrialFailed},
+		{4, cause.Crash, sweep.TrialCrashed},
 		{5, cause.Crash, sweep.TrialFailed},
 	} {
 		tr := trials[i/2].Trials[i%2].Trial

@@ -41,7 +41,10 @@ func TestViewTrials(t *testing.T) {
 	got, err := db.Query(t.Context(), `SELECT sweep, ladder, cell, rank, seed, state, val_loss, step, steps, attempts,
 		peak_host_bytes, peak_host_source, peak_device_bytes, predicted_bytes, trainable_params, first_started, error, cause FROM trials`)
 	want := [][]string{
-		{"first", "1", "alpha=16", "1", "0", "done", "4.25", "4", "4", "2", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", "", ""},
+		{
+			"first", "1", "alpha=16", "1", "0", "done", "4.25", "4", "4", "2", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z",
+			"", "",
+		},
 		{"first", "1", "alpha=16", "1", "1", "done", "4.5", "4", "4", "1", "4000", "VmHWM", "NULL", "2000", "512", "2026-11-23T12:01:31Z", "", ""},
 		{"first", "1", "alpha=16", "2", "0", "pending", "NULL", "0", "4", "0", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"},
 		{

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Cheaper is a grid that fits the limits of time and tokens where the planned one gets no verdict, or the memory that stops ranks: what to replace.
+// Cheaper is a grid that fits the limits of time and tokens where the planned one gets no verdict, or the memory that stops ranks: what to
+// replace.
 type Cheaper struct {
 	Seconds float64 `json:"seconds"` // of all its trials, at most; 0 where only memory was short
 	Grid    string  `json:"grid"`    // YAML: the keys to replace
@@ -30,8 +31,8 @@ type draft struct {
 	train, evaluate           float64 // what is left of a trial's training and evaluation, as shares
 }
 
-// Cheaper halves what a grid of these ladders costs until its time and tokens fit into the limits, in this order: validation rows, steps, sequence
-// length, seeds, ranks. Evaluation is taken to be as frequent, relative to the steps, and time to grow with the ids. It reports false
+// Cheaper halves what a grid of these ladders costs until its time and tokens fit into the limits, in this order: validation rows, steps,
+// sequence length, seeds, ranks. Evaluation is taken to be as frequent, relative to the steps, and time to grow with the ids. It reports false
 // where nothing reaches it, memory is what is short, or neither time nor tokens are limited.
 func (r Registration) Cheaper(estimates []LadderEstimate, limits Limits, seeds []int64, jobs int) (Cheaper, bool) {
 	first := r.Ladders[0]

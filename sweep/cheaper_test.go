@@ -36,7 +36,7 @@ func TestCheaper(t *testing.T) {
 			"data:\n  validation_sequences: 64\n  sequence_length: 64\nlora:\n  rank: [1, 4, 16]\ntrain:\n  steps: 100\nseeds: [0, 1]\n",
 		},
 		"tokens, which validation takes none of": {Limits{Tokens: 18 * 160 * 127}, "train:\n  steps: 150\n"},
-		"in vain": {Limits{Time: time.Minute}, ""},
+		"in vain":                                {Limits{Time: time.Minute}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

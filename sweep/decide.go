@@ -49,15 +49,14 @@ type Launch struct {
 // Decide turns a sweep's facts into the next actions. live are the attempts whose workers exist. It is pure: no clock, no
 // I/O, no randomness, so a resumed sweep decides as an uninterrupted one.
 //
-// Safety, whatever the facts: no trial starts while an attempt of it is live or has no outcome; no rung starts before the one below
-// it is finished and the rule says go on, but for the lowest of a climb, the one that is screened, scouts, and one that the climb is
-// sure to reach while a job would idle; no extra seed is trained that the rule did not draw; in a race no rung from the third on
-// starts before the ladders have been compared at the one below; at most Capacity.Jobs trials run; no trial starts while it rests; none runs
-// beside one that ran out of memory before; nothing starts once limits.time or limits.tokens is spent, or while the sweep is paused. Within that: trials
-// that were interrupted or crashed continue first, then new ones in ladder, rank and seed order, each
-// where the estimates of all running trials still fit into memory; then, on jobs that are left, what ladders have not asked for yet
-// (ahead). A trial shared by several ladders runs once. A ladder's reference begins after all that open ladders wait for, once the
-// ladder has come to its own end.
+// Safety, whatever the facts: no trial starts while an attempt of it is live or has no outcome; no rung starts before the one below it is
+// finished and the rule says go on, but for the lowest of a climb, the one that is screened, scouts, and one that the climb is sure to
+// reach while a job would idle; no extra seed is trained that the rule did not draw; in a race no rung from the third on starts before the
+// ladders have been compared at the one below; at most Capacity.Jobs trials run; no trial starts while it rests; none runs beside one that
+// ran out of memory before; nothing starts once limits.time or limits.tokens is spent, or while the sweep is paused. Within that: trials
+// that were interrupted or crashed continue first, then new ones in ladder, rank and seed order, each where the estimates of all running
+// trials still fit into memory; then, on jobs that are left, what ladders have not asked for yet (ahead). A trial shared by several
+// ladders runs once. A ladder's reference begins after all that open ladders wait for, once the ladder has come to its own end.
 func Decide(s Snapshot, live []trial.AttemptID, c Capacity) Decision {
 	return new(Decider).Decide(s, live, c)
 }

@@ -118,11 +118,11 @@ func (r Rung) trainSeconds() float64 {
 	return stat.Mean(seconds, nil)
 }
 
-// Reopen sees what other sweeps made of shared trials with this sweep's eyes. Those that ended without a loss get a fresh
-// chance: a person who raises a limit or fixes what failed runs the grid under a new name to have them tried again. So do this sweep's
-// own where a person asked to retry them. What is done
-// stays done, unless it needed more memory than this sweep allows; a loss that is not finite would come again, and is tried again only
-// where a person wants just that. Every Store calls it on the snapshots it returns.
+// Reopen sees what other sweeps made of shared trials with this sweep's eyes. Those that ended without a loss get a fresh chance:
+// a person who raises a limit or fixes what failed runs the grid under a new name to have them tried again. So do this sweep's own
+// where a person asked to retry them. What is done stays done, unless it needed more memory than this sweep allows; a loss that is
+// not finite would come again, and is tried again only where a person wants just that. Every Store calls it on the snapshots it
+// returns.
 func (s *Snapshot) Reopen() {
 	for _, l := range s.Ladders {
 		for _, r := range l.Rungs {

@@ -34,7 +34,7 @@ type Reached struct {
 	Steps  int     `json:"steps,omitempty"` // of them the trial ends after Step
 	Every  bool    `json:"every"`           // the ladder's lowest rank meets it already, so that no rank gets a loss
 
-	Checkpointing *Remedy `json:"gradient_checkpointing,omitempty"` // nil where it was not measured: see Remedies
+	Checkpointing *Remedy `json:"gradient_checkpointing,omitempty"` // nil where it was not measured: see Remedy.Add
 	SmallerBatch  *Remedy `json:"smaller_batch,omitempty"`          // likewise: half the batch_size, twice the gradient_accumulation_steps
 }
 

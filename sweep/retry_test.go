@@ -49,12 +49,17 @@ func TestStateByCause(t *testing.T) {
 			slices.Concat(times(5, crashed(cause.Crash, -1)), times(1, crashed(cause.Killed, -1))), sweep.TrialFailed,
 		},
 		"who gets further begins anew": {
-			slices.Concat(times(14, crashed(cause.Killed, -1)), times(1, crashed(cause.Killed, 2)), times(14, crashed(cause.Killed, 2))), sweep.TrialCrashed,
+			slices.Concat(times(14, crashed(cause.Killed, -1)), times(1, crashed(cause.Killed, 2)), times(14, crashed(cause.Killed, 2))),
+			sweep.TrialCrashed,
 		},
-		"out of memory in company":     {times(1, crashed(cause.MemoryShared, -1)), sweep.TrialCrashed},
-		"out of memory alone":          {times(1, crashed(cause.Memory, -1)), sweep.TrialCrashed},
-		"and again with half a batch":  {slices.Concat(times(1, crashed(cause.Memory, -1)), []sweep.AttemptFacts{halved}), sweep.TrialOverMemory},
-		"half a batch met another end": {slices.Concat(times(1, crashed(cause.Memory, -1)), times(1, crashed(cause.Killed, -1))), sweep.TrialCrashed},
+		"out of memory in company": {times(1, crashed(cause.MemoryShared, -1)), sweep.TrialCrashed},
+		"out of memory alone":      {times(1, crashed(cause.Memory, -1)), sweep.TrialCrashed},
+		"and again with half a batch": {
+			slices.Concat(times(1, crashed(cause.Memory, -1)), []sweep.AttemptFacts{halved}), sweep.TrialOverMemory,
+		},
+		"half a batch met another end": {
+			slices.Concat(times(1, crashed(cause.Memory, -1)), times(1, crashed(cause.Killed, -1))), sweep.TrialCrashed,
+		},
 	} {
 		f := sweep.TrialFacts{Trial: sweeptest.Trial(16, 1, 0).Brief(), Attempts: test.attempts}
 		if got := f.State(); got != test.want {
@@ -107,7 +112,9 @@ func TestRetriesEnd(t *testing.T) {
 		f := sweep.TrialFacts{Trial: sweeptest.Trial(16, 1, 0).Brief()}
 		for !f.State().Over() {
 			a := crashed(rapid.SampledFrom(everyCause()).Draw(t, "cause"), -1)
-			a.Outcome.MicroBatch = rapid.SampledFrom([]int{0, 4}).Draw(t, "micro batch")
+			if slices.ContainsFunc(f.Attempts, func(a sweep.AttemptFacts) bool { return a.Outcome.Cause == cause.Memory }) {
+				a.Outcome.MicroBatch = 4 // as the next attempt is started then
+			}
 			f.Attempts = append(f.Attempts, a)
 			if len(f.Attempts) > 15+5+1 {
 				t.Fatalf("after %d attempts it is %s", len(f.Attempts), f.State())
@@ -241,7 +248,9 @@ func TestSchedulerOutOfMemoryTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, trainer(), nil)
-		hungry := &hungryExecutor{FakeExecutor: b.exec, fits: func(a trial.Assignment, others int) bool { return others == 0 || a.Trial.Spec.LoRA.Rank < 2 }}
+		hungry := &hungryExecutor{FakeExecutor: b.exec, fits: func(a trial.Assignment, others int) bool {
+			return others == 0 || a.Trial.Spec.LoRA.Rank < 2
+		}}
 		s, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { s.Exec = hungry })
 		if err != nil {
 			t.Fatal(err)

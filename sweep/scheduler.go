@@ -72,7 +72,9 @@ func (s *Scheduler) Run(ctx context.Context, known Snapshot, session int64) (Sna
 		return Snapshot{}, fmt.Errorf("jobs %d: want at least 1", s.Capacity.Jobs)
 	}
 	work := context.WithoutCancel(ctx) // an interruption must not tear a write
-	r := &run{Scheduler: s, id: known.Sweep.ID, session: session, snapshot: known, beat: s.Clock.Now().Uptime, cancelled: ctx.Done(), kill: s.Kill}
+	r := &run{
+		Scheduler: s, id: known.Sweep.ID, session: session, snapshot: known, beat: s.Clock.Now().Uptime, cancelled: ctx.Done(), kill: s.Kill,
+	}
 	if err := r.recover(work); err != nil {
 		return r.snapshot, fmt.Errorf("recover sweep %d: %w", r.id, err)
 	}

@@ -116,6 +116,7 @@ func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
 		Epochs:  train.EpochsAt(train.Steps, r.snapshot.Ladders[ladder].Corpus.TrainSequences),
 		Started: now.Wall, Step: t.LastStep, Up: f.LastSeq > 0, Compiled: t.LastStep > 0, Memory: t.Memory,
 		Outcome: f.Outcome, endedAt: now.Uptime, readAt: now.Uptime, seq: f.LastSeq, orphan: true, watch: r.watching(),
+		microBatch: f.MicroBatch,
 	}
 	a.foreign = f.Sweep != "" && f.Sweep != r.snapshot.Sweep.Name
 	if t.Prediction != nil {

@@ -144,6 +144,7 @@ type AttemptFacts struct {
 	LastSeq        int64          // events stored
 	LastAt         time.Time      // of the last event; zero when none
 	CheckpointStep int            // latest checkpoint event's step, -1 when none
+	MicroBatch     int            // trial.Assignment.MicroBatch
 	Outcome        *trial.Outcome // nil while it may still run
 }
 

@@ -45,7 +45,9 @@ func (t *training) screen(ctx context.Context) (outcome *trial.Outcome, err erro
 		if !why.Passing() && why != cause.Memory {
 			why = cause.Crash // the training is done: it is tried again
 		}
-		return &trial.Outcome{State: trial.OutcomeCrashed, Cause: why, Error: fmt.Sprintf("truncating the trained adapter to rank %d: %v", rank, err)}, nil
+		return &trial.Outcome{
+			State: trial.OutcomeCrashed, Cause: why, Error: fmt.Sprintf("truncating the trained adapter to rank %d: %v", rank, err),
+		}, nil
 	}
 	interrupted, err := t.interrupted()
 	return &interrupted, err

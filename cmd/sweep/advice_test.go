@@ -23,7 +23,8 @@ func TestAdviceIsCommands(t *testing.T) {
 		plateau.AdviseRaceScouts: "extend", plateau.AdviseLogs: "logs", plateau.AdviseRerun: "retry resume",
 		plateau.AdviseLessMemory: "retry extend", plateau.AdviseLessTime: "retry extend", plateau.AdviseUncertain: "extend",
 	} {
-		f := plateau.Finding{Code: code, Ranks: []int{4}, Over: 2, Count: 2, Of: 2, Gain: &plateau.Interval{Mean: 0.1, Lo: new(0.05), Hi: new(0.15)}, Name: plateau.UseCertify}
+		gain := &plateau.Interval{Mean: 0.1, Lo: new(0.05), Hi: new(0.15)}
+		f := plateau.Finding{Code: code, Ranks: []int{4}, Over: 2, Count: 2, Of: 2, Gain: gain, Name: plateau.UseCertify}
 		text := shell.Advice(plateau.Verdict{Advice: []plateau.Finding{f}})[0]
 		mustPaste(t, string(code), text, command)
 	}
@@ -41,7 +42,9 @@ func TestAdviceIsCommands(t *testing.T) {
 		mustPaste(t, string(state), r.Lead().Next, command)
 	}
 	a := &app{root: shell.Root}
-	for command, object := range map[string]string{"resume": shell.Sweep, "status": shell.Sweep, "cancel": shell.Sweep, "run": shell.Grid, "extend": shell.Grid} {
+	for command, object := range map[string]string{
+		"resume": shell.Sweep, "status": shell.Sweep, "cancel": shell.Sweep, "run": shell.Grid, "extend": shell.Grid,
+	} {
 		said := a.shell().Unbroken().Command(command, object)
 		if plain := strings.ReplaceAll(said, prose.NoBreak, " "); plain != a.commandOn(command, object) {
 			t.Errorf("commandOn(%s) = %s, want %s", command, a.commandOn(command, object), plain)

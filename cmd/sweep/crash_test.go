@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -55,7 +56,7 @@ func exerciseCrashes(t *testing.T, platform string, steps, wantKills int) {
 		for lane := range min(crashLanes, wantKills) {
 			t.Run(strconv.Itoa(lane), func(t *testing.T) {
 				t.Parallel()
-				random := rand.New(rand.NewPCG(seed, uint64(lane))) //nolint:gosec // moments, not secrets
+				random := rand.New(rand.NewPCG(seed, uint64(lane)))
 				for kills.Load() < int64(wantKills) && !t.Failed() {
 					s := newTestSweep(t, platform, steps)
 					for done := false; kills.Load() < int64(wantKills) && !done; {
@@ -73,7 +74,8 @@ func exerciseCrashes(t *testing.T, platform string, steps, wantKills int) {
 			})
 		}
 	})
-	t.Logf("%d kills over %d sweeps in %s; undisturbed one takes %s", kills.Load(), sweeps.Load(), time.Since(began).Round(time.Second), took)
+	t.Logf("%d kills over %d sweeps in %s; undisturbed one takes %s",
+		kills.Load(), sweeps.Load(), time.Since(began).Round(time.Second), took)
 }
 
 // killAt lets the sweep run for a random while, then kills its coordinator, its workers, or both. killed says that some
@@ -191,22 +193,18 @@ func seedOf(t *testing.T) uint64 {
 		}
 		return seed
 	}
-	seed := rand.Uint64() >> 32 //nolint:gosec // accidents, not secrets
+	seed := rand.Uint64() >> 32
 	t.Logf("%s=%d has the same happen again", seedVariable, seed)
 	return seed
 }
 
-// endedWith reports whether the exit code is one of these. A coordinator that has only just begun does not catch SIGTERM yet, and dies of it.
+// endedWith reports whether the exit code is one of these. A coordinator that has only just begun does not catch SIGTERM yet, and dies of
+// it.
 func (r *running) endedWith(codes ...int) bool {
 	code := r.wait()
 	status, ok := r.ProcessState.Sys().(syscall.WaitStatus)
 	early := ok && status.Signaled() && status.Signal() == syscall.SIGTERM
-	for _, c := range codes {
-		if code == c {
-			return true
-		}
-	}
-	return early
+	return early || slices.Contains(codes, code)
 }
 
 // cleanly says what is wrong with how a coordinator ended to which anything may have happened: with a panic, or without a word.

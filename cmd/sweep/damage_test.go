@@ -60,7 +60,7 @@ func TestDamagedFilesLoseNothing(t *testing.T) {
 			for round := range rounds(t, f*len(damages)+d, seed) {
 				t.Run(fmt.Sprintf("%s %s %d", file.name, damage.name, round), func(t *testing.T) {
 					t.Parallel()
-					random := rand.New(rand.NewPCG(seed+uint64(round), uint64(f*len(damages)+d))) //nolint:gosec // accidents, not secrets
+					random := rand.New(rand.NewPCG(seed+uint64(round), uint64(f*len(damages)+d)))
 					s := newTestSweep(t, backend.PlatformGo, 20)
 					path := s.untilThere(file.pattern, random, took)
 					what := fmt.Sprintf("%s %s", path, damage.name)

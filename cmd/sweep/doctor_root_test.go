@@ -28,7 +28,7 @@ func TestDoctorFindsDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number
+	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
 	for round := range 12 {
 		root := filepath.Join(t.TempDir(), "runs")

@@ -68,7 +68,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 		}
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			random := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // accidents, not secrets
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
 			for range rounds {
 				v := &victim{testSweep: newTestSweep(t, backend.PlatformGo, 60), random: random, took: took}
 				v.suffer(f)
@@ -314,14 +314,16 @@ func TestDeathsAtSystemCalls(t *testing.T) {
 	whole := newTestSweep(t, backend.PlatformGo, 10)
 	whole.finish()
 	want := whole.proof()
-	for i, call := range []string{"fsync", "fdatasync", "renameat", "unlinkat", "pwrite64", "ftruncate", "mkdirat", "flock", "write", "openat"} {
+	for i, call := range []string{
+		"fsync", "fdatasync", "renameat", "unlinkat", "pwrite64", "ftruncate", "mkdirat", "flock", "write", "openat",
+	} {
 		rounds := rounds(t, i, seed)
 		if rounds == 0 {
 			continue
 		}
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			random := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // accidents, not secrets
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
 			for range rounds {
 				s := newTestSweep(t, backend.PlatformGo, 10)
 				nth := 1 + int(random.ExpFloat64()*8)

@@ -60,7 +60,7 @@ func newTestSweep(t *testing.T, platform string, steps int) *testSweep {
 // writeRows writes pre-tokenised rows of 16 ids with a learnable pattern.
 func writeRows(t *testing.T, path string, rows int, seed uint64) {
 	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // data, not secrets
+	random := rand.New(rand.NewPCG(seed, 0))
 	var b bytes.Buffer
 	for range rows {
 		ids := make([]int, 16)

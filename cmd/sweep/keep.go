@@ -58,7 +58,8 @@ func (e keepingExecutor) mendCorpus(ctx context.Context, a trial.Assignment) err
 	return err
 }
 
-// keepingStore keeps the coordinator's word on attempts that ended without one, once the database has it.
+// keepingStore keeps the coordinator's word on attempts that ended without one, or for another cause than their worker could know, once the
+// database has it.
 type keepingStore struct {
 	sweep.Store
 	root string
@@ -68,20 +69,23 @@ func (s keepingStore) AppendEvents(ctx context.Context, id trial.AttemptID, even
 	if err := s.Store.AppendEvents(ctx, id, events); err != nil || len(events) == 0 {
 		return err
 	}
-	last := events[len(events)-1]
-	if last.Kind != trial.EventEnded {
-		return nil
+	if last := events[len(events)-1]; last.Kind == trial.EventEnded {
+		keepWord(id.Dir(s.root), last)
 	}
-	dir := id.Dir(s.root)
+	return nil
+}
+
+// keepWord writes how an attempt ended where its worker did not say so. Where that fails nothing is wrong: a sweep goes on from the
+// database.
+func keepWord(dir string, last trial.Event) {
 	if trial.CheckFolder(dir) != nil { // its worker never started
-		return nil
+		return
 	}
 	said, _, err := trial.ReadEvents(filepath.Join(dir, trial.EventsFile), 0)
 	if err != nil && !errors.Is(err, trial.ErrDamaged) {
-		return nil //nolint:nilerr // it is the database that a sweep goes on from
+		return
 	}
-	if len(said) == 0 || said[len(said)-1].Seq < last.Seq {
-		_ = trial.WriteOutcome(dir, last) // likewise
+	if n := len(said); n == 0 || said[n-1].Seq < last.Seq || said[n-1].Outcome != nil && said[n-1].Outcome.Cause != last.Outcome.Cause {
+		_ = trial.WriteOutcome(dir, last)
 	}
-	return nil
 }

@@ -82,7 +82,7 @@ func TestProgressOnTerminals(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(columns), func(t *testing.T) {
 			t.Parallel()
-			s := openTerminal(t, uint16(columns)) //nolint:gosec // small
+			s := openTerminal(t, uint16(columns))
 			p := (&app{stderr: s.program}).newProgress()
 			if p.bars == nil {
 				t.Fatal("a terminal got no bars")

@@ -80,7 +80,8 @@ func readLedger(t *testing.T, root string) ledger {
 		return nil
 	})
 	tables := 0
-	query(`SELECT count(*) FROM sqlite_schema WHERE name IN ('attempts', 'events', 'outcomes')`, func(r *sql.Rows) error { return r.Scan(&tables) })
+	query(`SELECT count(*) FROM sqlite_schema WHERE name IN ('attempts', 'events', 'outcomes')`,
+		func(r *sql.Rows) error { return r.Scan(&tables) })
 	if tables < 3 {
 		return l // cut before the first migration
 	}
@@ -96,7 +97,8 @@ func readLedger(t *testing.T, root string) ledger {
 		}
 		return err
 	})
-	query(`SELECT a.trial_id || '/' || a.number, e.seq, e.kind, e.step FROM events e JOIN attempts a ON a.id = e.attempt_id`, func(r *sql.Rows) error {
+	const stored = `SELECT a.trial_id || '/' || a.number, e.seq, e.kind, e.step FROM events e JOIN attempts a ON a.id = e.attempt_id`
+	query(stored, func(r *sql.Rows) error {
 		var attempt trial.AttemptID
 		var seq int64
 		var kind trial.EventKind

@@ -55,7 +55,7 @@ func TestSchemaDocs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile("schemadocs.json", append(body, '\n'), 0o644); err != nil { //nolint:gosec // a source file
+		if err := os.WriteFile("schemadocs.json", append(body, '\n'), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -125,7 +125,7 @@ func TestTablesFitEveryWidth(t *testing.T) {
 		{"backend", "list"},
 	} {
 		all["sweep "+strings.Join(args[:1], " ")+fmt.Sprint(len(args))] = table{render: func(columns int) (string, error) {
-			return onTerminal(t, uint16(columns), append(args, "--root", root)...), nil //nolint:gosec // small
+			return onTerminal(t, uint16(columns), append(args, "--root", root)...), nil
 		}}
 	}
 	for name, test := range all {

@@ -131,7 +131,8 @@ func memoryShapes() []memoryShape {
 		},
 		{
 			Name: "SmolLM2 1x256 all bfloat16 dropout", Model: smolLM2File,
-			Batch: 1, Length: 256, LoRA: onAll + "\n  dropout: 0.1", Rank: "128", Train: []string{inBFloat16, "gradient_accumulation_steps: 2"}, Steps: 2,
+			Batch: 1, Length: 256, LoRA: onAll + "\n  dropout: 0.1", Rank: "128",
+			Train: []string{inBFloat16, "gradient_accumulation_steps: 2"}, Steps: 2,
 		},
 	}
 }

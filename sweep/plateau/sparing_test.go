@@ -104,7 +104,7 @@ func TestNeededSeeds(t *testing.T) {
 func TestNeededSeedsIgnoreOthers(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)) //nolint:gosec // not for secrets
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		ranks := []int{1, 2, 4, 8, 16, 32, 64}
 		slope, noise := rapid.Float64Range(0, 0.1).Draw(t, "slope"), rapid.Float64Range(0, 0.05).Draw(t, "noise")
 		var y [][]float64
@@ -208,7 +208,7 @@ func TestLastRankOnAllSeeds(t *testing.T) {
 func TestNeededSeedsEndAsAllSeeds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 3)) //nolint:gosec // not for secrets
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 3))
 		ranks := []int{1, 2, 4, 8}[:rapid.IntRange(2, 4).Draw(t, "ranks")]
 		p := needed()
 		p.MinGain, p.Patience = plateau.MinGain{Value: 0.01}, rapid.IntRange(1, 2).Draw(t, "patience")

@@ -97,7 +97,7 @@ func TestSequenceLength(t *testing.T) {
 // Whatever the machine, the grid is one, and fits into time and memory where it says so.
 func TestFit(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		f := chats()
 		f.Budget = time.Duration(1+random.IntN(600)) * time.Minute

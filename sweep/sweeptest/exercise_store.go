@@ -136,7 +136,7 @@ func exerciseAttempts(t *testing.T, s Store) {
 	tr := Trial(16, 1, 1)
 	lines := Trainer{StepTime: time.Second, Loss: func(trial.Trial) float64 { return 4.5 }}
 	run := func(number, from, n int) {
-		a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, number), Sweep: "first", Trial: tr}
+		a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, number), Sweep: "first", Trial: tr, MicroBatch: 4 * (number - 1)}
 		for range 2 { // the same again changes nothing
 			must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, number, a, moment(number)))
 			events := numbered(lines.Script(a, from))
@@ -157,6 +157,9 @@ func exerciseAttempts(t *testing.T, s Store) {
 		f := snapshot(t, s, id).Ladders[0].Rungs[0].Trials[0]
 		if len(f.Attempts) != 2 || f.Attempts[0].Outcome == nil || f.Attempts[0].Outcome.State != state {
 			t.Fatalf("attempts = %+v", f.Attempts)
+		}
+		if whole, half := f.Attempts[0].MicroBatch, f.Attempts[1].MicroBatch; whole != 0 || half != 4 {
+			t.Errorf("micro-batches %d and %d, want 0 and 4", whole, half)
 		}
 		if o := f.Final(); o == nil || o.State != trial.OutcomeDone || o.ValLoss == nil || *o.ValLoss != 4.5 {
 			t.Errorf("final outcome = %+v", o)

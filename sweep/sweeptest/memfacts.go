@@ -16,7 +16,7 @@ func (m *MemStore) facts(t trial.Brief) sweep.TrialFacts {
 	screened := map[int]trial.Screened{}
 	for _, id := range m.attemptsOf(t.ID) {
 		a := m.attempts[id]
-		facts := sweep.AttemptFacts{ID: id, Number: a.number, Sweep: a.sweep, Intended: a.intended, CheckpointStep: -1}
+		facts := sweep.AttemptFacts{ID: id, Number: a.number, Sweep: a.sweep, Intended: a.intended, CheckpointStep: -1, MicroBatch: a.micro}
 		for _, seq := range slices.Sorted(maps.Keys(a.events)) {
 			e := a.events[seq]
 			facts.LastSeq, facts.LastAt = seq, e.At

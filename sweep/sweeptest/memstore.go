@@ -45,6 +45,7 @@ type memAttempt struct {
 	number   int
 	sweep    string
 	intended time.Time
+	micro    int // trial.Assignment.MicroBatch
 	events   map[int64]trial.Event
 }
 
@@ -215,7 +216,7 @@ func (m *MemStore) BeginAttempt(_ context.Context, tr trial.ID, number int, a tr
 	}
 	id := trial.NewAttemptID(tr, number)
 	if m.attempts[id] == nil {
-		m.attempts[id] = &memAttempt{number: number, sweep: a.Sweep, intended: at, events: map[int64]trial.Event{}}
+		m.attempts[id] = &memAttempt{number: number, sweep: a.Sweep, intended: at, micro: a.MicroBatch, events: map[int64]trial.Event{}}
 	}
 	return nil
 }

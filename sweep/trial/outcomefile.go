@@ -41,13 +41,26 @@ func ReadOutcome(dir string) (*Event, error) {
 	return &e, nil
 }
 
-// ReadFolder reads all that an attempt's folder says of what happened: the worker's events, and the coordinator's word where they do not
-// end with one. What is damaged is an error; the events are what is good.
+// WithOutcome returns a worker's events, in order, with the coordinator's word on how the attempt ended, if it has one: after them where they
+// do not end with one, or in the place of the worker's own.
+func WithOutcome(events []Event, last *Event) []Event {
+	n := len(events)
+	switch {
+	case last == nil:
+	case n > 0 && events[n-1].Kind == EventEnded:
+		if events[n-1].Seq == last.Seq {
+			events[n-1] = *last
+		}
+	case n == 0 || events[n-1].Seq < last.Seq:
+		events = append(events, *last)
+	}
+	return events
+}
+
+// ReadFolder reads all that an attempt's folder says of what happened: the worker's events, and the coordinator's word: see WithOutcome.
+// What is damaged is an error; the events are what is good.
 func ReadFolder(dir string) ([]Event, error) {
 	events, _, logErr := ReadEvents(filepath.Join(dir, EventsFile), 0)
 	last, err := ReadOutcome(dir)
-	if last != nil && (len(events) == 0 || events[len(events)-1].Kind != EventEnded && events[len(events)-1].Seq < last.Seq) {
-		events = append(events, *last)
-	}
-	return events, errors.Join(logErr, err)
+	return WithOutcome(events, last), errors.Join(logErr, err)
 }

@@ -24,8 +24,8 @@ func (h Client) fetch(ctx context.Context, repo *hf.Repo, name string) (string, 
 	return path, verify(path)
 }
 
-// verify compares a file with its blob's name: the SHA-256 of a large file, git's SHA-1 of a small one. What differs is removed, so that the
-// next fetch gets it anew. Mirrors may have names of their own, which say nothing.
+// verify compares a file with its blob's name: the SHA-256 of a large file, git's SHA-1 of a small one. What differs is removed, so that
+// the next fetch gets it anew. Mirrors may have names of their own, which say nothing.
 func verify(path string) (err error) {
 	blob, err := filepath.EvalSymlinks(path)
 	if err != nil {

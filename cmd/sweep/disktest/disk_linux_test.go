@@ -50,7 +50,8 @@ func TestPartsOfWhatWasNotSyncedAreKept(t *testing.T) {
 		return
 	}
 	dir, disk := mounted(t)
-	shell(t, dir, `head -c 1024 /dev/zero | tr '\0' a > f; sync f .; head -c 1024 /dev/zero | tr '\0' b | dd of=f bs=1024 conv=notrunc status=none`)
+	shell(t, dir, `head -c 1024 /dev/zero | tr '\0' a > f; sync f .
+		head -c 1024 /dev/zero | tr '\0' b | dd of=f bs=1024 conv=notrunc status=none`)
 	old, half := strings.Repeat("a", 512), strings.Repeat("b", 512)
 	for loss, want := range map[Loss][]string{
 		KeepPrefix:    {old + old, half + old},

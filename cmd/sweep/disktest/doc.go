@@ -2,11 +2,11 @@
 // written apart from what was synced, so that an Image of any moment shows what a cut of the power at that moment leaves.
 //
 // It promises what POSIX does and nothing that one file system adds. The bytes and the size of a file are durable once the file was
-// synced (fsync, fdatasync or msync), a name (made, renamed, removed) once its folder was. Even a folder that was synced is lost with all that
-// is in it where its own name was not. Modes count as durable at once.
+// synced (fsync, fdatasync or msync), a name (made, renamed, removed) once its folder was. Even a folder that was synced is lost with all
+// that is in it where its own name was not. Modes count as durable at once.
 //
-// Of what was not synced a cut keeps nothing, the changes up to some moment with the last of them torn, or any sectors of 512 bytes of any changes:
-// see Loss. The disk can also be full or fail: SetCapacity, Fail.
+// Of what was not synced a cut keeps nothing, the changes up to some moment with the last of them torn, or any sectors of 512 bytes of any
+// changes: see Loss. The disk can also be full or fail: SetCapacity, Fail.
 //
 //	disk, err := disktest.Mount(dir)
 //	disk.OnSync(func(m disktest.Moment) { cuts = append(cuts, m.Before) })

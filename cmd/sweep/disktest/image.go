@@ -49,7 +49,7 @@ type naming struct {
 
 // Restore writes into a folder what a cut of the power leaves of the image. The same seed loses the same.
 func (i Image) Restore(dir string, loss Loss, seed uint64) error {
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // accidents, not secrets
+	random := rand.New(rand.NewPCG(seed, 0))
 	cut := cutter{image: i, loss: loss, random: random}
 	if loss == KeepPrefix {
 		cut.last = i.someOrder(random)

@@ -137,7 +137,8 @@ func (d *Disk) remove(folder uint64, name string) fuse.Status {
 	return fuse.OK
 }
 
-// Rename moves a name, over another one where there is one. Between two folders the new name and the loss of the old one are durable each on its own.
+// Rename moves a name, over another one where there is one. Between two folders the new name and the loss of the old one are durable each
+// on its own.
 func (d *Disk) Rename(_ <-chan struct{}, in *fuse.RenameIn, from, to string) fuse.Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -141,8 +141,8 @@ func (e *Executor) Events(_ context.Context, id trial.AttemptID, after int64) ([
 	e.setPosition(id, position{offset: offset, seq: from.seq})
 	if last, outcomeErr := trial.ReadOutcome(id.Dir(e.Root)); outcomeErr != nil {
 		err = errors.Join(err, outcomeErr)
-	} else if last != nil && last.Seq == from.seq+1 { // what an earlier coordinator said, where the database has lost it
-		events = append(events, *last)
+	} else if last != nil && (last.Seq == from.seq+1 || last.Seq == from.seq && len(events) > 0) {
+		events = trial.WithOutcome(events, last) // what an earlier coordinator said, where the database has lost it
 	}
 	first := slices.IndexFunc(events, func(ev trial.Event) bool { return ev.Seq > after })
 	if first < 0 {

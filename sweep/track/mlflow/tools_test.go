@@ -80,7 +80,7 @@ type faultyProxy struct {
 }
 
 func (p *faultyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if rand.New(rand.NewPCG(p.count.Add(1), 1)).IntN(3) > 0 { //nolint:gosec // the same each time
+	if rand.New(rand.NewPCG(p.count.Add(1), 1)).IntN(3) > 0 {
 		p.to.ServeHTTP(w, r)
 		return
 	}

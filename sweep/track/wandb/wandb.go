@@ -244,6 +244,6 @@ func (l *log) record(field protowire.Number, body wire.Message) {
 func (l *log) fragment(kind byte, data []byte) {
 	sum := crc32.Update(crc32.ChecksumIEEE([]byte{kind}), crc32.IEEETable, data)
 	l.file = binary.LittleEndian.AppendUint32(l.file, sum)
-	l.file = binary.LittleEndian.AppendUint16(l.file, uint16(len(data))) //nolint:gosec // below a block's size
+	l.file = binary.LittleEndian.AppendUint16(l.file, uint16(len(data)))
 	l.file = append(append(l.file, kind), data...)
 }
