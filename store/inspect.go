@@ -51,7 +51,7 @@ func Inspect(ctx context.Context, path string) (Health, string, error) {
 	if ours, err := hasHeader(path); err != nil {
 		return "", "", err
 	} else if !ours {
-		return HealthForeign, "it is no SQLite database", nil
+		return HealthForeign, "it is not a database of SQLite", nil
 	}
 	pool := openReader(path)
 	defer pool.Close() //nolint:errcheck // read only

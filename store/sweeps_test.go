@@ -218,7 +218,7 @@ func TestOpenReadOnlyNeedsADatabase(t *testing.T) {
 		"OpenReadOnly": func() error { _, err := store.OpenReadOnly(t.Context(), path); return err },
 		"Open":         func() error { _, err := store.Open(t.Context(), path); return err },
 	} {
-		if err := open(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "no SQLite database") {
+		if err := open(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "not a database") {
 			t.Errorf("%s of a text file = %v, want the path and the reason", name, err)
 		}
 	}

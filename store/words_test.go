@@ -16,7 +16,7 @@ func TestUnusableDatabaseIsSaidOnce(t *testing.T) {
 		text, says string
 	}{
 		"empty": {"", "it is empty: sweep doctor --repair --root '"},
-		"text":  {strings.Repeat("no database\n", 99), "it is no SQLite database: sweep doctor --repair --root '"},
+		"text":  {strings.Repeat("no database\n", 99), "it is not a database of SQLite: sweep doctor --repair --root '"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
