@@ -68,6 +68,9 @@ func (d *DB) Compare(ctx context.Context, root, scratch string) (differences []D
 	if err := compareSchema(ctx, tx, found); err != nil {
 		return nil, losses, err
 	}
+	if err := believe(ctx, tx, found); err != nil {
+		return nil, losses, err
+	}
 	for _, about := range slices.Sorted(maps.Keys(found)) {
 		diff := found[about]
 		if diff.Side == SideFolders {
@@ -81,6 +84,46 @@ func (d *DB) Compare(ctx context.Context, root, scratch string) (differences []D
 		differences = append(differences, diff)
 	}
 	return differences, losses, nil
+}
+
+// aboutSchema is what a Difference of tables and views is about.
+const aboutSchema = "the database's own tables and views"
+
+// OfAttempt reports whether it is about an attempt, of which the folder has the worker's own sealed words.
+func (d Difference) OfAttempt() bool {
+	id, _, attempt := strings.Cut(d.About, "/")
+	return attempt && trialName.MatchString(id)
+}
+
+// believe takes the database's word for its sweeps: their record in the folders is as old as the last attempt, and what was renamed,
+// asked, extended or removed since then is not in it. A sweep that the database lacks is told by its record.
+func believe(ctx context.Context, tx *sql.Tx, found map[string]Difference) error {
+	lacking := map[string]bool{}
+	list, err := tx.QueryContext(ctx, `SELECT name FROM folders.sweeps
+		WHERE created_ns NOT IN (SELECT created_ns FROM main.sweeps) AND name NOT IN (SELECT name FROM main.sweeps)`)
+	err = each(list, err, func(r *sql.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		lacking[name] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for key, diff := range found {
+		switch {
+		case diff.OfAttempt() || diff.About == aboutSchema || diff.Side == SideDatabase:
+		case diff.Side == SideBoth:
+			diff.Side = SideDatabase
+			found[key] = diff
+		default:
+			name, _, _ := strings.Cut(strings.TrimPrefix(diff.About, "sweep "), " ladder ")
+			if !lacking[name] && (len(lacking) == 0 || strings.HasPrefix(diff.About, "sweep ")) {
+				delete(found, key)
+			}
+		}
+	}
+	return nil
 }
 
 // compareSchema compares tables and views, where both databases have those of one program. A person may have added some.
@@ -97,7 +140,7 @@ func compareSchema(ctx context.Context, tx *sql.Tx, found map[string]Difference)
 	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT name, sql FROM folders`+schema+`
 		EXCEPT SELECT name, sql FROM main`+schema+`)`).Scan(&n)
 	if err == nil && n > 0 {
-		found["schema"] = Difference{About: "the database's own tables and views", Side: SideBoth, Rows: n, Table: "sqlite_schema"}
+		found["schema"] = Difference{About: aboutSchema, Side: SideBoth, Rows: n, Table: "sqlite_schema"}
 	}
 	return err
 }
@@ -123,13 +166,14 @@ func compareTable(ctx context.Context, tx *sql.Tx, t rows, found map[string]Diff
 			return err
 		}
 	}
+	other := map[Side]Side{SideDatabase: SideFolders, SideFolders: SideDatabase}
 	for side, list := range only {
 		for key, about := range list {
 			at := side
-			if _, both := only[SideFolders][key]; both && side == SideDatabase {
-				at = SideBoth
-			} else if _, both := only[SideDatabase][key]; both {
+			if _, both := only[other[side]][key]; both && side == SideFolders {
 				continue // counted
+			} else if both {
+				at = SideBoth
 			}
 			d, known := found[about+string(at)]
 			if !known {
@@ -158,6 +202,8 @@ func projection(t rows, schema string) string {
 			value, about = attempt, attempt
 		case c == columnLadder:
 			value, about = ladder, ladder
+		case c == columnSweep && t.Table == "attempts":
+			value = `NULL` // a folder tells the name that its sweep had then
 		case c == columnSweep:
 			value, about = sweep, sweep
 		case c == "id" && t.Table != "trial_specs", c == "session_id", c == "intended_ns", c == "assignment":

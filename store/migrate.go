@@ -89,16 +89,24 @@ func (d *DB) Kept() string { return d.kept }
 
 // layViews brings the views to this program's, all or none, where others were laid last: the user_version tells.
 func (d *DB) layViews(ctx context.Context) error {
-	const positive = 1<<31 - 1 // a user_version is signed
-	want := crc32.ChecksumIEEE([]byte(views)) & positive
+	want := viewsVersion()
 	var have uint32
 	if err := d.w.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&have); err != nil || have == want {
 		return err
 	}
+	return d.layViewsAnew(ctx)
+}
+
+func (d *DB) layViewsAnew(ctx context.Context) error {
 	return d.transact(ctx, d.w, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, views+fmt.Sprintf("PRAGMA user_version = %d", want))
+		_, err := tx.ExecContext(ctx, views+fmt.Sprintf("PRAGMA user_version = %d", viewsVersion()))
 		return err
 	})
+}
+
+func viewsVersion() uint32 {
+	const positive = 1<<31 - 1 // a user_version is signed
+	return crc32.ChecksumIEEE([]byte(views)) & positive
 }
 
 // checkVersion refuses a file that this program cannot read.

@@ -72,9 +72,7 @@ func removals() []string {
 	} {
 		all = append(all, `DELETE FROM `+table+` WHERE ladder_id IN `+ladders+` AND ?2 = ?2`)
 	}
-	for _, table := range []string{
-		"outcomes", "environments", "predictions", "points", "evaluations", "memory_peaks", "screened_losses", "module_updates", "events",
-	} {
+	for _, table := range attemptTables() {
 		all = append(all, `DELETE FROM `+table+` WHERE attempt_id IN `+attempts+` AND ?1 = ?1`)
 	}
 	all = append(
@@ -114,4 +112,11 @@ func (d *DB) Rename(ctx context.Context, sweepID int64, name string, g GivenGrid
 		return fmt.Errorf("rename sweep %d: %w", sweepID, err)
 	}
 	return nil
+}
+
+// attemptTables are the tables of what attempts said, each before what it refers to.
+func attemptTables() []string {
+	return []string{
+		"outcomes", "environments", "predictions", "points", "evaluations", "memory_peaks", "screened_losses", "module_updates", "events",
+	}
 }

@@ -22,7 +22,7 @@ type Repaired struct {
 	Why     string
 	Aside   string       // where the database lies that was replaced; "" where it stayed
 	TakenIn []Difference // what the database lacked and has now
-	Gone    []Difference // what the replaced database had and the folders do not say
+	Gone    []Difference // what the database has and the folders do not say; of one that was replaced, what the new one lacks
 	Losses  []Loss       // what the folders hold and cannot be read
 }
 
@@ -59,17 +59,26 @@ func Repair(ctx context.Context, root string, more func() error) (r Repaired, er
 		return r, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	var contradicted []trial.AttemptID
 	if !r.Found.Lost() {
-		again, err := r.complete(ctx, root, path, filepath.Join(scratch, "folders.db"))
+		again, attempts, err := r.complete(ctx, root, path, scratch)
 		if err != nil || !again {
 			return r, err
 		}
+		contradicted = attempts
 	}
 	if r.Found == HealthMissing && !hasTrials(root) {
 		return r, nil // nothing was run here
 	}
 	rebuilt := filepath.Join(scratch, databaseFile)
-	if r.Losses, err = Rebuild(ctx, root, rebuilt); err != nil {
+	if corrected, err := correct(ctx, root, path, scratch, contradicted); err != nil {
+		return r, err
+	} else if corrected != "" {
+		rebuilt = corrected
+	} else if r.Losses, err = Rebuild(ctx, root, rebuilt); err != nil {
+		return r, err
+	}
+	if r.Gone, err = gone(ctx, path, rebuilt); err != nil {
 		return r, err
 	}
 	r.Aside, err = Replace(rebuilt, path)
@@ -96,41 +105,49 @@ func hasTrials(root string) bool {
 }
 
 // complete brings a database that can be used up to date with the folders, and the folders with it. again reports that it says something
-// else than they do.
-func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (again bool, err error) {
+// else than the logs of attempts, and of which: "" where it is more than attempts.
+func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (again bool, of []trial.AttemptID, err error) {
 	d := &DB{path: path, w: openWriter(path)}
 	d.r = openReader(path)
 	defer func() { err = errors.Join(err, d.Close()) }()
 	if err := d.migrateHeld(ctx); err != nil {
-		return false, err
+		return false, nil, err
 	}
-	differences, losses, err := d.Compare(ctx, root, scratch)
+	if err := d.keepRecords(ctx, root, false); err != nil { // without one an attempt's log cannot be compared
+		return false, nil, err
+	}
+	differences, losses, err := d.Compare(ctx, root, filepath.Join(scratch, "folders.db"))
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	r.Losses = unknown(losses)
+	poorer := false
 	for _, diff := range differences {
-		switch diff.Side {
-		case SideBoth:
-			again = true
-		case SideFolders:
+		if diff.Side == SideDatabase {
+			poorer = true
+		} else {
 			r.TakenIn = append(r.TakenIn, diff)
-		case SideDatabase:
-			r.Gone = append(r.Gone, diff)
 		}
 	}
-	if !again && len(r.TakenIn) > 0 {
-		if again, err = d.takeMissing(ctx, root, scratch); err != nil {
-			return again, err
+	if len(r.TakenIn) > 0 {
+		left, err := d.takeMissing(ctx, root, filepath.Join(scratch, "again.db"))
+		if err != nil {
+			return false, nil, err
+		}
+		for _, diff := range left {
+			again = true
+			if diff.OfAttempt() {
+				of = append(of, trial.AttemptID(diff.About))
+			} else {
+				of = append(of, "")
+			}
 		}
 	}
-	if again { // the folders of earlier versions have no record of their sweep, and what is made of them would lack it
+	if again { // the record in the folders may know trials of those logs that the database does not: it stays
 		r.TakenIn = nil
-		return true, d.keepRecords(ctx, root, false)
+		return true, of, nil
 	}
-	err = d.keepRecords(ctx, root, len(r.Gone) > 0)
-	r.Gone = nil // it stays
-	return false, err
+	return false, nil, d.keepRecords(ctx, root, poorer)
 }
 
 // Examine says what Repair would find. It changes nothing; scratch is a folder for what it makes to compare with.
@@ -171,13 +188,16 @@ func unknown(losses []Loss) []Loss {
 // HasTrials reports whether anything was trained in root.
 func HasTrials(root string) bool { return hasTrials(root) }
 
-// takeMissing adds what the database lacks, and reports whether it still lacks something: a part of an event, which no crash leaves.
-func (d *DB) takeMissing(ctx context.Context, root, scratch string) (still bool, err error) {
-	if _, err := d.TakeIn(ctx, root); err != nil {
-		return false, err
+// takeMissing adds what the database lacks, and returns what it still lacks, or says otherwise.
+func (d *DB) takeMissing(ctx context.Context, root, scratch string) ([]Difference, error) {
+	if err := d.layViewsAnew(ctx); err != nil {
+		return nil, err
 	}
-	differences, _, err := d.Compare(ctx, root, scratch+".again")
-	return slices.ContainsFunc(differences, func(diff Difference) bool { return diff.Side != SideDatabase }), err
+	if _, err := d.TakeIn(ctx, root); err != nil {
+		return nil, err
+	}
+	differences, _, err := d.Compare(ctx, root, scratch)
+	return slices.DeleteFunc(differences, func(diff Difference) bool { return diff.Side == SideDatabase }), err
 }
 
 // keepRecords writes the record of every sweep that has none in its trials' folders, or of all.

@@ -123,13 +123,12 @@ func TestRepair(t *testing.T) {
 			t.Helper()
 			must(t, os.WriteFile(path, []byte("shopping list"), 0o600))
 		}, store.HealthForeign, true},
-		"foreign":   {foreignDatabase, store.HealthForeign, true},
-		"bits":      {func(t *testing.T, path string) { t.Helper(); flipBits(t, path) }, store.HealthDamaged, true},
-		"a row":     {statement(`UPDATE outcomes SET val_loss = 4.26 WHERE val_loss = 4.25`), store.HealthSound, true},
-		"a setting": {statement(`UPDATE sweeps SET patience = 3`), store.HealthSound, true},
-		"a view":    {statement(`DROP VIEW screened`), store.HealthSound, true},
-		"its rows":  {statement(`DELETE FROM outcomes`), store.HealthSound, true},
-		"its end":   {statement(`DELETE FROM outcomes; DELETE FROM events WHERE kind = 'ended'`), store.HealthSound, false},
+		"foreign":  {foreignDatabase, store.HealthForeign, true},
+		"bits":     {func(t *testing.T, path string) { t.Helper(); flipBits(t, path) }, store.HealthDamaged, true},
+		"a row":    {statement(`UPDATE outcomes SET val_loss = 4.26 WHERE val_loss = 4.25`), store.HealthSound, true},
+		"a view":   {statement(`DROP VIEW screened`), store.HealthSound, false},
+		"its rows": {statement(`DELETE FROM outcomes`), store.HealthSound, true},
+		"its end":  {statement(`DELETE FROM outcomes; DELETE FROM events WHERE kind = 'ended'`), store.HealthSound, false},
 		"an old one": {
 			func(t *testing.T, path string) {
 				t.Helper()
@@ -262,7 +261,9 @@ func TestRepairWithDamagedFolders(t *testing.T) {
 // is, a person's own view in it too; where it has to be made anew it has the sweep.
 func TestRepairKeepsSweepsWithoutRecord(t *testing.T) {
 	t.Parallel()
-	for spoil, aside := range map[string]bool{`CREATE VIEW mine AS SELECT 1`: false, `DROP VIEW rungs`: true} {
+	for spoil, aside := range map[string]bool{
+		`CREATE VIEW mine AS SELECT 1`: false, `DROP VIEW rungs`: false, `UPDATE outcomes SET val_loss = 4.26 WHERE val_loss = 4.25`: true,
+	} {
 		root, want := ran(t)
 		records, err := filepath.Glob(filepath.Join(root, "trials", "*", "*", "sweep-*.json.gz"))
 		must(t, err)
@@ -298,6 +299,97 @@ func TestRepairKeepsOff(t *testing.T) {
 	must(t, worker.Close())
 	if _, err := store.Repair(t.Context(), root, nothing); err != nil {
 		t.Errorf("once they have ended: %v", err)
+	}
+}
+
+// TestRepairBelievesASoundDatabase: what it knows beyond the folders stays where it is, and nothing is moved aside for it.
+func TestRepairBelievesASoundDatabase(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(t *testing.T, root string){
+		"a setting": func(t *testing.T, root string) {
+			t.Helper()
+			statement(`UPDATE sweeps SET patience = 3`)(t, filepath.Join(root, "sweep.db"))
+		},
+		"another name": func(t *testing.T, root string) {
+			t.Helper()
+			statement(`UPDATE sweeps SET name = 'renamed'`)(t, filepath.Join(root, "sweep.db"))
+		},
+		"a request": func(t *testing.T, root string) {
+			t.Helper()
+			statement(`INSERT INTO requests (sweep_id, kind, at_ns) SELECT id, 'resume', 400 FROM sweeps`)(t, filepath.Join(root, "sweep.db"))
+		},
+		"a trial's folder": func(t *testing.T, root string) {
+			t.Helper()
+			records, err := filepath.Glob(filepath.Join(root, "trials", "*", "*", "sweep-*.json.gz"))
+			must(t, err)
+			must(t, os.RemoveAll(filepath.Dir(filepath.Dir(records[0]))))
+		},
+		"all trials' folders": func(t *testing.T, root string) {
+			t.Helper()
+			must(t, os.RemoveAll(filepath.Join(root, "trials")))
+		},
+		"the end of a log": func(t *testing.T, root string) {
+			t.Helper()
+			logs, err := filepath.Glob(filepath.Join(root, "trials", "*", "2", trial.EventsFile))
+			must(t, err)
+			text, err := os.ReadFile(logs[0])
+			must(t, err)
+			must(t, os.WriteFile(logs[0], []byte(strings.SplitAfter(string(text), "\n")[0]), 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			root, _ := ran(t)
+			spoil(t, root)
+			before := rowsOf(t, root)
+			found, err := store.Examine(t.Context(), root, t.TempDir())
+			if err != nil || len(found.Gone) == 0 || len(found.TakenIn) > 0 {
+				t.Errorf("Examine = %+v, %v, want only what the folders lack", found, err)
+			}
+			r, err := store.Repair(t.Context(), root, nothing)
+			if err != nil || r.Aside != "" || len(r.TakenIn) > 0 {
+				t.Fatalf("Repair = %+v, %v, want the database to stay", r, err)
+			}
+			if diff := cmp.Diff(before, rowsOf(t, root)); diff != "" {
+				t.Errorf("the database after the repair (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// rowsOf is what the database knows of its sweeps and attempts, in words.
+func rowsOf(t *testing.T, root string) (all []string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(root, "sweep.db"))
+	must(t, err)
+	defer db.Close() //nolint:errcheck // read only
+	list, err := db.QueryContext(t.Context(), `SELECT name || patience FROM sweeps UNION ALL SELECT trial_id || number FROM attempts
+		UNION ALL SELECT attempt_id || state || ifnull(val_loss, '') FROM outcomes UNION ALL SELECT attempt_id || '.' || seq FROM events
+		UNION ALL SELECT kind || at_ns FROM requests`)
+	must(t, err)
+	defer list.Close() //nolint:errcheck // read only
+	for list.Next() {
+		var row string
+		must(t, list.Scan(&row))
+		all = append(all, row)
+	}
+	must(t, list.Err())
+	return all
+}
+
+// TestRepairSaysWhatIsLost: an attempt that a damaged database still shows and no folder has.
+func TestRepairSaysWhatIsLost(t *testing.T) {
+	t.Parallel()
+	root, want := ran(t)
+	lost := want.Ladders[0].Rungs[0].Trials[0].Attempts[0].ID
+	must(t, os.RemoveAll(lost.Dir(root)))
+	statement(`PRAGMA foreign_keys = OFF; UPDATE outcomes SET seq = 99`)(t, filepath.Join(root, "sweep.db"))
+	r, err := store.Repair(t.Context(), root, nothing)
+	if err != nil || r.Found != store.HealthDamaged || r.Aside == "" {
+		t.Fatalf("Repair = %+v, %v", r, err)
+	}
+	if !slices.ContainsFunc(r.Gone, func(d store.Difference) bool { return d.About == string(lost) && d.Table == "attempts" }) {
+		t.Errorf("gone is %+v, want %s among it", r.Gone, lost)
 	}
 }
 

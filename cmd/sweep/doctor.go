@@ -58,9 +58,9 @@ plug-ins, devices, cores, memory, disk, and in the root the database, the trials
 they say the same. It leaves nothing behind and downloads nothing. It ends with exit code 1 if sweep run would fail or
 something in the root is damaged.
 
---repair makes a root whole. A database that is lost or damaged, or says something else than the trials' folders, is made
-anew of them, and the old one moved aside, never deleted; what it lacks is added. What is left of writes that a crash
-tore, and damaged entries of the cache, are removed. It says what is lost. It refuses while a coordinator or a worker is
+--repair makes a root whole. A database that is lost or damaged is made anew of the trials' folders, and the old one moved
+aside, never deleted. One that is sound stays, whatever the folders lack; what it lacks is added, and only of attempts
+whose logs say something else it is corrected, in a new file. What is left of writes that a crash tore, and damaged entries of the cache, are removed. It says what is lost. It refuses while a coordinator or a worker is
 at work, and can be run again at any time. See sweep help resume.`,
 		Example: `  sweep doctor
   sweep doctor --root runs

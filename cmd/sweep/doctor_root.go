@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,12 +98,40 @@ func (d *diagnosis) addDifferences(r store.Repaired, repair string) {
 	}
 	for i, diff := range r.Gone {
 		if i == mostFindings {
-			d.add(finding{"folders", findingWarn, fmt.Sprintf("and %d more", len(r.Gone)-i), repair})
+			d.add(finding{"folders", findingWarn, fmt.Sprintf("and %d more that the database alone knows", len(r.Gone)-i), keepAll})
 			break
 		}
-		d.add(finding{"folders", findingWarn, fmt.Sprintf("they do not have all of %s (table %s): without the database that would be lost",
-			diff.About, diff.Table), repair + " keeps there what it can; " + trial.Command(d.Root, "backup", "FILE.db") + " keeps all"})
+		d.addGone(diff, repair)
 	}
+}
+
+// keepAll is what helps where only the database has something.
+const keepAll = "sweep backup FILE.db keeps what the database has"
+
+// addGone says what only the database knows.
+func (d *diagnosis) addGone(diff store.Difference, repair string) {
+	if !diff.OfAttempt() {
+		d.add(finding{"folders", findingWarn, fmt.Sprintf("their record does not have all of %s (table %s): without the database that would be lost",
+			diff.About, diff.Table), repair + " keeps it there, where a trial's folder is left"})
+		return
+	}
+	id := trial.AttemptID(diff.About)
+	what := "its folder does not tell all that the database has of it"
+	for _, dir := range []string{filepath.Join(d.Root, "trials"), id.Trial().Dir(d.Root), id.Dir(d.Root)} {
+		info, err := os.Lstat(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			what = d.below(dir) + " is not there"
+		case err != nil:
+			what = err.Error()
+		case info.Mode()&fs.ModeSymlink != 0 && dir != filepath.Join(d.Root, "trials"):
+			what = d.below(dir) + " is a link, which is not followed"
+		default:
+			continue
+		}
+		break
+	}
+	d.add(finding{"folders", findingWarn, fmt.Sprintf("attempt %s: %s; the database has it, and goes on to count", id, what), keepAll})
 }
 
 // hasDatabase reports whether a database, or what is left of one, lies in the root.
@@ -128,10 +157,15 @@ func (a *app) repair(ctx context.Context) error {
 		a.say("sweep.db: %s; it lies in %s now, and a new one was made of the trials' folders", orWhy(r.Why), r.Aside)
 	case r.Found == store.HealthMissing && store.HasTrials(a.root):
 		a.say("sweep.db was made anew of the trials' folders")
-	case len(r.TakenIn) > 0:
+	case len(r.TakenIn) > 1:
 		a.say("sweep.db has what it lacked of %s and others now", r.TakenIn[0].About)
+	case len(r.TakenIn) > 0:
+		a.say("sweep.db has what it lacked of %s now", r.TakenIn[0].About)
 	}
 	for _, diff := range r.Gone {
+		if r.Aside == "" {
+			break // it stays
+		}
 		a.say("lost: %s is in %s alone (table %s)", diff.About, r.Aside, diff.Table)
 	}
 	var errs []error
