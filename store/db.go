@@ -53,8 +53,8 @@ func Open(ctx context.Context, path string) (*DB, error) {
 // with sweep.ErrNotFound when there is no database.
 func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && hasTrials(filepath.Dir(path)) {
-		return nil, fmt.Errorf("database %s: %w, though trials were run here: sweep doctor --root %s --repair makes a new one of their folders",
-			path, sweep.ErrNotFound, filepath.Dir(path))
+		return nil, fmt.Errorf("database %s: %w, though trials were run here: %s makes a new one of their folders",
+			path, sweep.ErrNotFound, repairCommand(path))
 	} else if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("database %s: %w: no sweep was run in this root yet", path, sweep.ErrNotFound)
 	} else if err != nil {
@@ -62,7 +62,13 @@ func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 	}
 	d := &DB{path: path, r: openReader(path)}
 	if err := d.checkVersion(ctx); err != nil {
-		return nil, errors.Join(d.explain(err), d.r.Close())
+		err = errors.Join(d.explain(err), d.r.Close())
+		switch health, why, lookErr := Inspect(ctx, path); {
+		case lookErr == nil && (health == HealthEmpty || health == HealthForeign):
+			err = fmt.Errorf("database %s: %s: %s moves it aside and makes one of the trials' folders; or choose another --root",
+				path, why, repairCommand(path))
+		}
+		return nil, err
 	}
 	return d, nil
 }

@@ -3,10 +3,12 @@ package store
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // explain adds the place and the fix to errors of SQLite that a person can fix; others pass as they are.
@@ -24,13 +26,19 @@ func (d *DB) explain(err error) error {
 	case sqlite3.ErrIoErr:
 		fix = "the disk refused to read or write: check its health and free space, then resume"
 	case sqlite3.ErrNotADB:
-		fix = "the file is not a database: sweep doctor --repair moves it aside and makes one of the trials' folders; or choose another --root"
+		fix = repairCommand(d.path) + " moves it aside and makes one of the trials' folders; or choose another --root"
 	case sqlite3.ErrCorrupt:
-		fix = "the file is damaged: sweep doctor --repair moves it aside and makes a new one of the trials' folders"
+		return fmt.Errorf("database %s: the file is damaged: %s moves it aside and makes a new one of the trials' folders (SQLite: %w)",
+			d.path, repairCommand(d.path), err)
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		fix = "another program keeps it locked: close it (an open sqlite3 transaction?) and try again"
 	default:
 		return err
 	}
 	return fmt.Errorf("database %s: %w: %s", d.path, err, fix)
+}
+
+// repairCommand is the command that mends the root of a database.
+func repairCommand(path string) string {
+	return trial.Command(filepath.Dir(path), "doctor", "--repair")
 }

@@ -51,13 +51,13 @@ func Inspect(ctx context.Context, path string) (Health, string, error) {
 	if ours, err := hasHeader(path); err != nil {
 		return "", "", err
 	} else if !ours {
-		return HealthForeign, "it is no SQLite database", nil
+		return HealthForeign, "it is not a database of SQLite", nil
 	}
 	pool := openReader(path)
 	defer pool.Close() //nolint:errcheck // read only
 	health, why, err := inspect(ctx, pool)
 	if err != nil && ctx.Err() == nil {
-		return HealthDamaged, err.Error(), nil
+		return HealthDamaged, foundDamaged + err.Error(), nil
 	}
 	return health, why, err
 }
@@ -76,6 +76,8 @@ func hasHeader(path string) (bool, error) {
 	}
 	return bytes.Equal(head, magic), nil
 }
+
+const foundDamaged = "SQLite finds it damaged: "
 
 func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 	var tables, ours int
@@ -97,7 +99,7 @@ func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 		if found, err := firstText(ctx, pool, check); err != nil {
 			return "", "", err
 		} else if found != "" && found != "ok" {
-			return HealthDamaged, found, nil
+			return HealthDamaged, foundDamaged + found, nil
 		}
 	}
 	var have int64

@@ -100,7 +100,13 @@ func (s standing) rankCost() []plateau.Finding {
 }
 
 func (s standing) reasonMemory(info Info) plateau.Finding {
-	return plateau.Finding{Code: plateau.ReasonMemory, Ranks: []int{s.rank()}, Limit: float64(info.Limits.Memory)}
+	f := plateau.Finding{Code: plateau.ReasonMemory, Ranks: []int{s.rank()}, Limit: float64(info.Limits.Memory)}
+	for _, t := range s.ladder.Rungs[s.current].grid().Trials {
+		if t.shape().over { // the machine ended it
+			f.Limit = 0
+		}
+	}
+	return f
 }
 
 func (s standing) reasonTrialTime(info Info) plateau.Finding {

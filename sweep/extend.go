@@ -1,7 +1,9 @@
 package sweep
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -19,8 +21,16 @@ type Extension struct {
 	Candidates [][]int
 }
 
-// Extend fits a registration to what is registered. Its error says what the edited grid would take away; a model, data or settings that
-// make other trials do that too.
+// TakenError says what an edited grid would take away from a sweep. It is a trial.ErrInput.
+type TakenError struct{ What string }
+
+func (e *TakenError) Error() string { return e.What }
+
+// Unwrap returns trial.ErrInput.
+func (e *TakenError) Unwrap() error { return trial.ErrInput }
+
+// Extend fits a registration to what is registered. It fails with a TakenError where the edited grid would take something
+// away, as a model, data or settings that make other trials do.
 func (s Snapshot) Extend(r Registration) (Extension, error) {
 	x := Extension{Registration: r, From: slices.Repeat([]int{-1}, len(r.Ladders)), Candidates: make([][]int, len(r.Ladders))}
 	if s.Sweep.Backend != "" && s.Sweep.Backend != r.Backend {
@@ -37,19 +47,34 @@ func (s Snapshot) Extend(r Registration) (Extension, error) {
 			if missing == "" && (at < 0 || same) {
 				at = j
 			}
-			if missing != "" && same {
+			if missing != "" && sameCell(l.Cell.Axes(), r.Ladders[j].Cell.Axes()) {
 				lack = missing
 			}
 		}
 		if at < 0 {
-			if lack == "" {
-				lack = "no cell of the edited grid has its settings"
-			}
-			return x, fmt.Errorf("%w: ladder %d%s: %s", trial.ErrInput, i+1, named(l.Cell.Axes()), lack)
+			return x, &TakenError{fmt.Sprintf("ladder %d%s: %s", i+1, named(l.Cell.Axes()), l.whyNot(r, lack))}
 		}
 		x.From[at], x.Candidates[at] = i, l.candidatesIn(&r.Ladders[at])
 	}
 	return x, nil
+}
+
+// whyNot says why no planned ladder goes on from l: what the one with its settings lacks, and what of its inputs is another than it was.
+func (l Ladder) whyNot(r Registration, lack string) string {
+	for _, p := range r.Ladders {
+		if !sameCell(l.Cell.Axes(), p.Cell.Axes()) {
+			continue
+		}
+		from, to := l.Rungs[0].Trials[0].Trial.Shared.Spec.Data, p.Rungs[0].Trials[0].Trial.Shared.Spec.Data
+		switch {
+		case l.Model.Reference == p.Model.Reference && l.Model.Fingerprint != p.Model.Fingerprint:
+			return "the model " + l.Model.Reference + " has changed since the sweep was registered: restore it"
+		case l.Corpus.Fingerprint != p.Corpus.Fingerprint && reflect.DeepEqual(from, to):
+			return "the text of " + strings.Join(slices.Concat(from.Train, from.Validation, from.Retain), " or ") +
+				" has changed since the sweep was registered: restore it"
+		}
+	}
+	return cmp.Or(lack, "no cell of the grid has its settings")
 }
 
 func named(axes Cell) string {
@@ -97,13 +122,13 @@ func (l Ladder) lackIn(p *LadderPlan) string {
 			case !seeds[t.Trial.Seed]:
 				note("seed %d is gone", t.Trial.Seed)
 			default:
-				note("its trials would be others")
+				note("its trials would be trained with other settings")
 			}
 		}
 	}
 	for i := range l.Reference {
 		if !planned[l.Reference[i].Trial.ID] {
-			note("its reference would be another")
+			note("its reference would be trained with other settings")
 		}
 	}
 	return lack

@@ -37,7 +37,7 @@ func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *trial.Outcome 
 // explained is a cause in words, with the line that shows it and what to do.
 func explained(c cause.Cause, line string) string {
 	text := c.Words()
-	if line != "" {
+	if line != "" && (c != cause.Killed || line != "signal: killed") {
 		text += ": " + line
 	}
 	if advice := c.Advice(); advice != "" {

@@ -52,8 +52,8 @@ func (r *run) room(l Launch) error {
 			return fmt.Errorf("see how much room the disk has: %w", err)
 		}
 		if need > have {
-			return fmt.Errorf("%w: a trial of rank %d and those that run may take %s, and %s is left; sweep prune makes room",
-				ErrFull, l.Rank, trial.FormatBytes(need), trial.FormatBytes(max(0, have)))
+			return fmt.Errorf("%w: a trial of rank %d and those that run may take %s, and %s is left; %s makes room",
+				ErrFull, l.Rank, trial.FormatBytes(need), trial.FormatBytes(max(0, have)), trial.Command(r.Root, "prune"))
 		}
 	}
 	return r.withinDisk(l, need)
@@ -75,8 +75,9 @@ func (r *run) withinDisk(l Launch, need int64) error {
 	}
 	if *r.used+need > limit {
 		return fmt.Errorf("%w: %s takes %s, and a trial of rank %d with those that run may take %s more than limits.disk (%s) allows; "+
-			"sweep prune makes room, or raise limits.disk and give the grid to sweep extend", errOverDisk, r.Root,
-			trial.FormatBytes(*r.used), l.Rank, trial.FormatBytes(*r.used+need-limit), trial.FormatBytes(limit))
+			"%s makes room, or raise limits.disk in the grid, then: %s", errOverDisk, r.Root,
+			trial.FormatBytes(*r.used), l.Rank, trial.FormatBytes(*r.used+need-limit), trial.FormatBytes(limit),
+			trial.Command(r.Root, "prune"), trial.Command(r.Root, "extend", r.snapshot.Sweep.GridPath))
 	}
 	return nil
 }

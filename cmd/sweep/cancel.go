@@ -66,8 +66,8 @@ func (a *app) awaitEnd(ctx context.Context, s subject) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("sweep %s was asked to stop, and its coordinator has not ended yet: sweep status %s shows what it waits for",
-				s.name(), s.name())
+			return fmt.Errorf("sweep %s was asked to stop, and its coordinator has not ended yet: %s shows what it waits for",
+				s.name(), a.commandOn("status", s.name()))
 		case <-time.After(every):
 		}
 	}

@@ -59,6 +59,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		return a.ended(soft, info.Name, err)
 	}
 	if stored.Asked.Paused {
+		a.say("sweep %s was paused; it goes on", info.Name)
 		err = db.Ask(ctx, info.ID, sweep.RequestResume, a.clock.Now().Wall)
 	}
 	if err == nil && wishes(info, stored) {

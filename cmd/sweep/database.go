@@ -11,7 +11,6 @@ import (
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
-	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -98,7 +97,7 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if store.HasTrials(a.root) {
 			return nil, notFoundf("database %s is not there, though trials were run here: %s makes a new one of their folders", path,
-				prose.Shell{Root: a.root}.Command("doctor", "--repair"))
+				trial.Command(a.root, "doctor", "--repair"))
 		}
 		return nil, notFoundf("database %s: no sweep was run in this root yet", path)
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/corpus"
@@ -23,6 +22,7 @@ type fileKind struct {
 	state    string
 	fix      string                  // "" where the error says it
 	mend     func(path string) error // nil where nothing can be done about it
+	mended   string                  // what mend has done
 }
 
 // errLeftover is what is found of a write that was torn.
@@ -30,13 +30,13 @@ var errLeftover = errors.New("left of a write that a crash tore")
 
 // fileKinds lists them. What is mended is what --repair mends.
 func (d *diagnosis) fileKinds() []fileKind {
-	repair := prose.Shell{Root: d.Root}.Command("doctor", "--repair")
+	repair := trial.Command(d.Root, "doctor", "--repair")
 	attempt := "trials/" + strings.Repeat("[0-9a-f]", 16) + "/[1-9]*/"
 	return []fileKind{
 		{
 			"adapters",
 			[]string{attempt + trainer.AdapterFolder, attempt + trainer.LastAdapterFolder},
-			weights.CheckSeal, findingFail, "", nil,
+			weights.CheckSeal, findingFail, "", nil, "",
 		},
 		{
 			"checkpoints",
@@ -44,19 +44,20 @@ func (d *diagnosis) fileKinds() []fileKind {
 			trainer.CheckCheckpoint, findingWarn,
 			"nothing: the good one before it counts; " + repair + " moves it aside",
 			func(path string) error { return os.Rename(path, path+".damaged") },
+			"moved aside",
 		},
 		{
 			"cache",
 			[]string{"cache/*/info.json", "cache/*/*.rows"},
 			checkCache, findingFail,
-			repair + " removes it, and the next run makes it anew", removeCache,
+			repair + " removes it, and the next run makes it anew", removeCache, "removed",
 		},
 		{
 			"leftovers",
 			[]string{
 				attempt + ".*", attempt + "*/.*", attempt + "adapter*.tmp", "cache/*.tmp", "sweep.db.repair-*", "sweep.db*.tmp-*",
 			},
-			func(string) error { return errLeftover }, findingWarn, repair, os.RemoveAll,
+			func(string) error { return errLeftover }, findingWarn, repair, os.RemoveAll, "removed",
 		},
 	}
 }
@@ -140,7 +141,7 @@ func (a *app) mendFiles() error {
 				errs = append(errs, mendErr)
 				return
 			}
-			a.say("mended: %s: %v", d.below(path), err)
+			a.say("%s: %s: %v", k.mended, d.below(path), err)
 		})
 	}
 	return errors.Join(errs...)

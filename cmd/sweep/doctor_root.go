@@ -11,7 +11,6 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -20,9 +19,9 @@ const mostFindings = 10
 
 // addSweeps looks at what was run in the root: the database, and whether the trials' folders say the same.
 func (d *diagnosis) addSweeps(ctx context.Context) {
-	repair := prose.Shell{Root: d.Root}.Command("doctor", "--repair")
+	repair := trial.Command(d.Root, "doctor", "--repair")
 	if err := store.NobodyWorks(d.Root); errors.Is(err, sweep.ErrLocked) {
-		d.add(finding{Check: "sweeps", State: findingOK, Detail: err.Error() + "; then its files can be compared"})
+		d.add(finding{Check: "sweeps", State: findingOK, Detail: "work goes on in it; its files are compared when that has ended"})
 		return
 	}
 	scratch, err := os.MkdirTemp("", "sweep-doctor-*")
@@ -72,7 +71,7 @@ func (d *diagnosis) addHealth(r store.Repaired, repair string) {
 	switch {
 	case r.Found == store.HealthMissing && !store.HasTrials(d.Root), r.Found == store.HealthSound:
 	case r.Found == store.HealthOld:
-		d.add(finding{"database", findingWarn, r.Why, "sweep resume brings it up to date, after a backup"})
+		d.add(finding{"database", findingWarn, r.Why, trial.Command(d.Root, "resume") + " brings it up to date, after a backup"})
 	case r.Found == store.HealthNewer:
 		d.add(finding{"database", findingFail, r.Why, "use a newer sweep"})
 	default:
@@ -90,7 +89,8 @@ func (d *diagnosis) addDifferences(r store.Repaired, repair string) {
 			what := fmt.Sprintf("it says something else of %s than its folder (table %s)", diff.About, diff.Table)
 			d.add(finding{"database", findingFail, what, repair})
 		case diff.Open:
-			d.add(finding{"database", findingWarn, fmt.Sprintf("it does not have all of %s yet", diff.About), "sweep resume takes it in"})
+			what := fmt.Sprintf("it does not have all of %s yet", diff.About)
+			d.add(finding{"database", findingWarn, what, trial.Command(d.Root, "resume") + " takes it in"})
 		default:
 			what := fmt.Sprintf("it lacks something of %s that its folder has (table %s)", diff.About, diff.Table)
 			d.add(finding{"database", findingFail, what, repair})
@@ -147,7 +147,7 @@ func (a *app) repair(ctx context.Context) error {
 	}
 	r, err := store.Repair(ctx, a.root, a.mendFiles)
 	if errors.Is(err, sweep.ErrLocked) {
-		return withCode(exitLocked, err)
+		return withCode(exitLocked, a.workedOn(ctx, err))
 	}
 	if err != nil {
 		return fmt.Errorf("repair %s: %w", a.root, err)
@@ -183,4 +183,30 @@ func orWhy(why string) string {
 		return "it says something else than the trials' folders"
 	}
 	return why
+}
+
+// workedOn names who works in the root, where the database can say it.
+func (a *app) workedOn(ctx context.Context, locked error) error {
+	db, err := store.OpenReadOnly(ctx, filepath.Join(a.root, "sweep.db"))
+	if err != nil {
+		return locked
+	}
+	defer db.Close() //nolint:errcheck // read only
+	names, err := db.Names(ctx)
+	if err != nil {
+		return locked
+	}
+	for _, name := range names {
+		info, err := db.Find(ctx, name)
+		if err != nil {
+			continue
+		}
+		if working, err := worked(ctx, db, info.ID); err != nil || !working {
+			continue
+		}
+		if holder, err := db.Holder(ctx, info.ID); err == nil && holder != nil {
+			return errors.New(a.heldBy(name, &store.HeldError{Session: holder, Here: true}))
+		}
+	}
+	return locked
 }

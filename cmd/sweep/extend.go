@@ -58,23 +58,36 @@ func (a *app) extend(ctx context.Context, path string) (err error) {
 		return err
 	}
 	if _, _, err := a.fitGrid(ctx, db, snapshot, infoOf(g, text, absolute), g); err != nil {
-		return asUsage(fmt.Errorf("%s: sweep %s cannot be extended by it:%s\n%w", path, info.Name, differences(before, g), err))
+		return asUsage(fmt.Errorf("%s: sweep %s cannot be extended by it: %w%s%s", path, info.Name, err, differences(before, g), otherName(err)))
 	}
 	given := store.GivenGrid{At: time.Now().UTC(), Text: string(text), Hash: g.Hash(), Path: absolute}
 	if info.GridHash != g.Hash() || info.Asked.Grid != 0 {
 		if err := db.AskGrid(ctx, info.ID, given); err != nil {
 			return err
 		}
+	} else {
+		a.say("nothing is new in %s: sweep %s has all of it", path, info.Name)
 	}
 	working, err := worked(ctx, db, info.ID)
 	if err != nil {
 		return err
+	}
+	if working && info.GridHash == g.Hash() && info.Asked.Grid == 0 {
+		return nil
 	}
 	if working {
 		a.say("sweep %s is extended: the coordinator that works on it takes it up", info.Name)
 		return nil
 	}
 	return a.coordinate(ctx, db, info, before)
+}
+
+// otherName says what to do with a grid that would take something away.
+func otherName(err error) string {
+	if _, ok := errors.AsType[*sweep.TakenError](err); !ok {
+		return ""
+	}
+	return "\nto train other settings, run the grid under another name (name: in the grid): trials that it shares are not trained again"
 }
 
 // fitGrid expands a grid that extends a sweep, and fits it to what is registered.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -25,8 +26,8 @@ func readGrid(path string) (grid.Grid, []byte, error) {
 	return g, text, nil
 }
 
-// sameGrid refuses a grid that differs from the one registered under its name.
-func (a *app) sameGrid(info sweep.Info, g grid.Grid, path string) error {
+// sameGrid refuses a grid that differs from the one registered under its name, and says whether it could extend that.
+func (a *app) sameGrid(ctx context.Context, db *store.DB, info, fresh sweep.Info, g grid.Grid, path string) error {
 	if info.GridHash == g.Hash() {
 		return nil
 	}
@@ -34,9 +35,19 @@ func (a *app) sameGrid(info sweep.Info, g grid.Grid, path string) error {
 	if err != nil {
 		return fmt.Errorf("the grid of sweep %s as it was registered: %w", info.Name, err)
 	}
-	return usagef("%s: sweep %q is registered with another grid:%s\nadd what is new with: %s\nor give the changed grid another name "+
-		"(trials that it shares are not trained again), or use another --root",
-		path, info.Name, differences(before, g), a.commandOn("extend", path))
+	refusal := fmt.Sprintf("%s: sweep %q is registered with another grid:%s", path, info.Name, differences(before, g))
+	if info.Name != g.Name { // a scout
+		return usagef("%s\ngive the changed grid another name, or use another --root", refusal)
+	}
+	s, err := db.Snapshot(ctx, info.ID)
+	if err == nil {
+		_, _, err = a.fitGrid(ctx, db, s, fresh, g)
+	}
+	if err != nil {
+		return usagef("%s\nit cannot extend that one: %w%s", refusal, err, otherName(err))
+	}
+	return usagef("%s\nadd what is new with: %s\nor give the changed grid another name (trials that it shares are not trained again), "+
+		"or use another --root", refusal, a.commandOn("extend", path))
 }
 
 // differences lists what a grid changes, a line each.

@@ -35,17 +35,20 @@ func (a *app) shellOf(info sweep.Info) prose.Shell {
 	return s
 }
 
+// utcTime is how people are told a time that may be another machine's.
+const utcTime = time.DateTime + " UTC"
+
 // heldBy says who works on a sweep, and what can be done.
 func (a *app) heldBy(name string, held *store.HeldError) string {
 	who := "another command that has only just begun"
 	if s := held.Session; s != nil {
-		who = fmt.Sprintf("%q (process %d%s), since %s", cmp.Or(s.Command, "sweep"), s.PID, where(held), s.Started.Local().Format(time.DateTime))
+		who = fmt.Sprintf("%q (process %d%s), since %s", cmp.Or(s.Command, "sweep"), s.PID, where(held), s.Started.UTC().Format(utcTime))
 	}
 	text := fmt.Sprintf("sweep %s is worked on by %s; %s shows how far it is, %s stops it",
 		name, who, a.commandOn("status", name), a.commandOn("cancel", name))
 	if held.Session != nil && !held.Here {
 		text += fmt.Sprintf("; it was last heard of at %s: if its machine is gone, the sweep is free at %s",
-			held.Heartbeat.Local().Format(time.DateTime), held.Lapses().Local().Format(time.TimeOnly))
+			held.Heartbeat.UTC().Format(utcTime), held.Lapses().UTC().Format(utcTime))
 	}
 	return text
 }

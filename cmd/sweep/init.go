@@ -108,7 +108,7 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 				a.say("%s: %s (%s)", l.Key, l.Value, l.Why)
 			}
 		}
-		a.say("%s is written; look at the rows with: sweep data %s; then: sweep run %s", a.out, a.out, a.out)
+		a.say("%s is written; look at the rows with: %s; then: %s", a.out, a.commandOn("data", a.out), a.commandOn("run", a.out))
 	}
 	return nil
 }

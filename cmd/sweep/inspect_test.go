@@ -16,6 +16,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -159,7 +160,7 @@ func TestStatusNamesAxes(t *testing.T) {
 		t.Errorf("status -o csv names the ladder %q", rows[0][1])
 	}
 	var text bytes.Buffer
-	err := writeStatus(&text, s, "", time.Now())
+	err := writeStatus(&text, s, prose.Shell{}, time.Now())
 	if want := "\nladder 1 (target_modules=(q|v)): running\n"; err != nil || !strings.Contains(text.String(), want) {
 		t.Errorf("%v: status prints\n%s", err, text.String())
 	}
@@ -183,7 +184,7 @@ func TestStatusSaysWhatToUse(t *testing.T) {
 		s.Ladders = append(s.Ladders, l)
 	}
 	var text bytes.Buffer
-	if err := writeStatus(&text, s, "", now); err != nil {
+	if err := writeStatus(&text, s, prose.Shell{}, now); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -416,7 +417,7 @@ func TestStatusOfAnOutracedLadder(t *testing.T) {
 		{Number: 1, State: string(plateau.StatePlateau), RecommendedRank: 4},
 		{Number: 2, State: string(plateau.StateOutraced), RecommendedRank: 2},
 	}}
-	if err := writeStatus(&text, s, "", time.Now()); err != nil {
+	if err := writeStatus(&text, s, prose.Shell{}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []string{"\nladder 1: plateau, rank 4 the one to use\n", "\nladder 2: outraced\n"} {

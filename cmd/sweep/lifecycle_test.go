@@ -66,6 +66,9 @@ func TestLifecycleFromAnotherTerminal(t *testing.T) {
 	s.ends(exitOK, "goes on where it runs", "resume", "test")
 	until(t, "another trial", func() bool { return s.attempts() > before })
 
+	s.ends(exitLocked, "sweep test is worked on by \"sweep run", "doctor", "--repair")
+	s.ends(exitUsage, "prints no result", "pause", "test", "-o", "json")
+	s.ends(exitUsage, "prints no result", "cancel", "test", "--out", s.path("result"))
 	s.ends(exitOK, "is cancelled; nothing is lost: continue with: sweep resume test", "cancel", "test")
 	if code := cmd.wait(); code != exitInterrupted || !strings.Contains(cmd.said.String(), "cancelled; nothing is lost") ||
 		!strings.Contains(cmd.said.String(), "nothing new starts until: sweep resume test") {
@@ -81,7 +84,7 @@ func TestLifecycleFromAnotherTerminal(t *testing.T) {
 	s.ends(exitUsage, "TRIAL", "retry")
 	s.ends(exitNotFound, "", "retry", "nothing")
 	done, _ := s.snapshot()
-	s.ends(exitUsage, "it is done in sweep test", "retry", string(done.Ladders[0].Rungs[0].Trials[0].Trial.ID))
+	s.ends(exitUsage, "is done in sweep test; only trials that ended without a loss are retried", "retry", string(done.Ladders[0].Rungs[0].Trials[0].Trial.ID))
 	s.ends(exitOK, "continue with: sweep resume test", "retry", string(lost)[:8])
 	s.finish()
 	s.ends(exitOK, "nothing to retry", "retry", "--failed", "test")

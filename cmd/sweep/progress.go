@@ -29,6 +29,7 @@ func (a *app) newProgress() *progress {
 		return p
 	}
 	p.lines = newProgressLines(p.out, time.Now)
+	p.lines.shell = a.shell()
 	if isTerminal(a.stderr) && os.Getenv("TERM") != "dumb" {
 		p.bars = newProgressBars(a.stderr, time.Now)
 		p.lines.running, p.lines.columns = false, func() int { return columnsOf(a.stderr) }

@@ -28,6 +28,7 @@ type progressLines struct {
 	begin   time.Time
 	running bool       // also how running trials come along: where no bar shows it
 	columns func() int // of the terminal, which lines stay within; 0 where there is none
+	shell   prose.Shell
 
 	begun  bool
 	known  map[trial.AttemptID]bool // started, as told
@@ -113,7 +114,7 @@ func (l *progressLines) showPause(info sweep.Info) {
 	}
 	l.paused = info.Asked.Paused
 	if l.paused {
-		l.print("paused: what runs goes on to its end, nothing new starts until: sweep resume %s", info.Name)
+		l.print("paused: what runs goes on to its end, nothing new starts until: %s", l.shell.Command("resume", info.Name))
 	} else {
 		l.print("going on")
 	}

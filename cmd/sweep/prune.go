@@ -77,9 +77,18 @@ func (a *app) prune(ctx context.Context, cmd *cobra.Command, name string, yes, d
 	if err != nil {
 		return err
 	}
+	if view.Kept = dry; len(view.Files) == 0 {
+		a.say("there is nothing to remove")
+		return a.emitPruned(view, false)
+	}
 	a.say("%s in %s that no sweep needs", trial.FormatBytes(view.Bytes), plural(len(view.Files), "folder"))
-	view.Kept = true
-	if !dry && len(view.Files) > 0 {
+	ask := !dry && !yes
+	if ask {
+		if err := writeTable(a.stderr, pruneHeader(), view.rows()); err != nil {
+			return err
+		}
+	}
+	if !dry {
 		ok, err := a.confirmed(cmd, yes, "remove them for good?")
 		if err != nil {
 			return err
@@ -95,9 +104,19 @@ func (a *app) prune(ctx context.Context, cmd *cobra.Command, name string, yes, d
 		if err := a.removeAll(view.Files); err != nil {
 			return err
 		}
+		a.say("removed %s in %s", trial.FormatBytes(view.Bytes), plural(len(view.Files), "folder"))
 	}
-	return a.emit("prune", view, func(w io.Writer) error { return writeTable(w, pruneHeader(), view.rows()) },
-		func() ([]string, [][]string) { return pruneHeader(), view.rows() })
+	return a.emitPruned(view, !ask)
+}
+
+// emitPruned prints the view; as a table only where people have not seen it.
+func (a *app) emitPruned(view pruneView, table bool) error {
+	return a.emit("prune", view, func(w io.Writer) error {
+		if !table {
+			return nil
+		}
+		return writeTable(w, pruneHeader(), view.rows())
+	}, func() ([]string, [][]string) { return []string{"what", "bytes", "folder"}, view.bytes() })
 }
 
 // readPrunables lists what the sweep of that name, or any without one, has that no sweep needs.
@@ -209,9 +228,18 @@ func (a *app) removeAll(folders []prunable) (err error) {
 	return nil
 }
 
-func pruneHeader() []string { return []string{"what", "bytes", "folder"} }
+func pruneHeader() []string { return []string{"what", "size", "folder"} }
 
 func (v pruneView) rows() [][]string {
+	rows := v.bytes()
+	for i, f := range v.Files {
+		rows[i][1] = trial.FormatBytes(f.Bytes)
+	}
+	return rows
+}
+
+// bytes are its rows with plain numbers.
+func (v pruneView) bytes() [][]string {
 	var rows [][]string
 	for _, f := range v.Files {
 		rows = append(rows, []string{string(f.Kind), strconv.FormatInt(f.Bytes, 10), f.Path})

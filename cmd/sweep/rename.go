@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -63,8 +64,11 @@ func renamedGrid(info sweep.Info, name string) (store.GivenGrid, error) {
 	line := regexp.MustCompile(`(?m)^name[ \t]*:.*$`)
 	text := line.ReplaceAllLiteralString(info.GridText, "name: "+strconv.Quote(name))
 	after, err := grid.Parse(info.GridPath, []byte(text))
+	if wrong, ok := errors.AsType[grid.Error](err); ok {
+		return given, fmt.Errorf("a grid cannot have the name %q: %s", name, wrong.Message) // its line is none that somebody wrote
+	}
 	if err != nil {
-		return given, fmt.Errorf("a grid cannot have the name %q: %w", name, err)
+		return given, err
 	}
 	if before.Name != info.Name { // a scout has its grid's name with a suffix
 		return given, nil

@@ -72,7 +72,8 @@ func (a *app) retryFailed(ctx context.Context, name string) error {
 			}
 		})
 		if unstable > 0 {
-			a.say("%s with a loss that was not finite left out: it would come again (sweep retry TRIAL takes one)", plural(unstable, "trial"))
+			a.say("%s with a loss that was not finite left out: it would come again (%s takes one)", plural(unstable, "trial"),
+				a.commandOn("retry", "TRIAL"))
 		}
 		if len(ids) == 0 {
 			a.say("no trial of sweep %s failed or met a limit; there is nothing to retry", s.name())
@@ -104,8 +105,7 @@ func (a *app) retryTrial(ctx context.Context, prefix, name string) error {
 	if len(states) == 0 {
 		return notFound(fmt.Errorf("trial %s: %w in sweep %s", id, sweep.ErrNotFound, name))
 	}
-	return withCode(exitUsage, fmt.Errorf("trial %s did not end without a loss, so there is nothing to retry: it is %s",
-		id, strings.Join(states, ", ")))
+	return usagef("trial %s is %s; only trials that ended without a loss are retried", id, strings.Join(states, ", "))
 }
 
 // retryIn retries the trial in a sweep where it is lost, and returns its state there.

@@ -168,6 +168,13 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 		// Now, not after hours of training.
 		return usagef("-o %s: only reports and, as md, samples have that form: use it with sweep report", a.output)
 	}
+	if slices.Contains([]string{"pause", "cancel", "rename", "retry", "rm"}, cmd.Name()) {
+		for _, flag := range []string{"output", "out"} {
+			if cmd.Flags().Changed(flag) {
+				return usagef("--%s: %s prints no result; sweep status -o json says what has become of a sweep", flag, cmd.Name())
+			}
+		}
+	}
 	return nil
 }
 

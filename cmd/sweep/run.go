@@ -94,7 +94,7 @@ func (a *app) runAs(ctx context.Context, path string, adjust func(grid.Grid, *sw
 	if err != nil {
 		return err
 	}
-	if err := a.sameGrid(info, grid, path); err != nil {
+	if err := a.sameGrid(ctx, db, info, fresh, grid, path); err != nil {
 		return err
 	}
 	info.GridPath = absolute // it may have moved, and its inputs with it

@@ -201,7 +201,7 @@ func (a *app) working(ctx context.Context, db *store.DB, info sweep.Info, finish
 	case p == progressPaused && c.works():
 		return string(p), "Nothing new starts until: " + a.resumeCommand(info.Name), nil
 	case c.works():
-		return string(p), fmt.Sprintf("Process %d on %s works on it since %s.", c.PID, c.Host, c.Started.Format(time.DateTime)), nil
+		return string(p), fmt.Sprintf("Process %d on %s works on it since %s.", c.PID, c.Host, c.Started.UTC().Format(utcTime)), nil
 	case p == progressFinished:
 		return string(p), "Nothing is left to train.", nil
 	default:

@@ -138,7 +138,7 @@ func (a *app) status(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	return a.emit("status", s, func(w io.Writer) error { return writeStatus(w, s, a.resumeCommand(s.Sweep), time.Now()) },
+	return a.emit("status", s, func(w io.Writer) error { return writeStatus(w, s, a.shell(), time.Now()) },
 		func() ([]string, [][]string) { return statusRows(s) })
 }
 

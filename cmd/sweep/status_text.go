@@ -13,17 +13,18 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// writeStatus prints s for a person; resume is the command that continues the sweep.
-func writeStatus(w io.Writer, s sweepStatus, resume string, now time.Time) error {
+// writeStatus prints s for a person.
+func writeStatus(w io.Writer, s sweepStatus, shell prose.Shell, now time.Time) error {
 	elapsed := s.ElapsedSeconds // up to the last heartbeat
 	if s.Coordinator.works() {
 		elapsed += min(max(now.Sub(s.Coordinator.Heartbeat), 0), store.LeaseTime).Seconds()
 	}
 	fmt.Fprintf(w, "sweep %s: %s, %s of work\n", s.Sweep, s.State, report.Seconds(elapsed))
-	fmt.Fprint(w, coordinatorLine(s, resume, now))
+	fmt.Fprint(w, coordinatorLine(s, shell, now))
 	if s.Strategy == sweep.StrategyScreen {
 		fmt.Fprint(w, "strategy screen: the largest rank first, then the ranks around the knee of its truncated adapters\n")
 	}
@@ -85,7 +86,8 @@ func (r rungStatus) name() string {
 }
 
 // coordinatorLine says who works on the sweep, or how to go on.
-func coordinatorLine(s sweepStatus, resume string, now time.Time) string {
+func coordinatorLine(s sweepStatus, shell prose.Shell, now time.Time) string {
+	resume := shell.Command("resume", s.Sweep)
 	if c := s.Coordinator; c.works() {
 		line := fmt.Sprintf("coordinator: process %d on %s, heard of %s ago\n", c.PID, c.Host, report.Duration(now.Sub(c.Heartbeat)))
 		if s.State == progressPaused {
@@ -94,7 +96,7 @@ func coordinatorLine(s sweepStatus, resume string, now time.Time) string {
 		return line
 	}
 	if s.State == progressFinished {
-		return fmt.Sprintf("sweep report %s prints what it found\n", s.Sweep)
+		return shell.Command("report", s.Sweep) + " prints what it found\n"
 	}
 	return fmt.Sprintf("no coordinator; continue with: %s\n", resume)
 }

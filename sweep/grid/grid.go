@@ -98,10 +98,23 @@ func (g Grid) Diff(other Grid) []string {
 	for _, k := range gridKeys() {
 		before, after := k.text(&g), k.text(&other)
 		if before != after {
+			if k.list && isList(before) != isList(after) {
+				before, after = asList(before), asList(after)
+			}
 			lines = append(lines, fmt.Sprintf("%s was %s, is now %s", k.path, orNothing(before), orNothing(after)))
 		}
 	}
 	return lines
+}
+
+func isList(text string) bool { return strings.HasPrefix(text, "[") }
+
+// asList writes one value as the list that it means.
+func asList(text string) string {
+	if text == "" || isList(text) {
+		return text
+	}
+	return "[" + text + "]"
 }
 
 func orNothing(text string) string {

@@ -18,6 +18,7 @@ type key struct {
 	read    func(r *reader, n ast.Node)
 	text    func(g *Grid) string // canonical: equal texts mean equal values; "" when not set
 	axis    *axis                // nil when the key is no axis
+	list    bool                 // one value means a list of it
 }
 
 // axis is a key that may have several values, each of which is a cell of its own.
@@ -61,7 +62,7 @@ func singleKey[T any](path, doc string, c codec[T], field func(*Grid) *T) key {
 // listKey is a key with one value or a list of them, all used together.
 func listKey[T any](path, doc string, c codec[T], field func(*Grid) *[]T) key {
 	return key{
-		path: path, doc: doc, schema: oneOrMore(c.schema),
+		path: path, doc: doc, schema: oneOrMore(c.schema), list: true,
 		read: func(r *reader, n ast.Node) {
 			if values, ok := readList(r, path, c, n); ok {
 				*field(&r.grid) = values

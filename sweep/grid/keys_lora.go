@@ -22,6 +22,7 @@ func loraKeys() []key {
 		"expression (RE2) for whole names, all-linear is every linear module but the output head. Axis only as a list of lists.",
 		targetsCodec(), func(g *Grid) *[]lora.Targets { return &g.targets },
 		func(s *trial.Spec, v lora.Targets) { s.LoRA.TargetModules = v }).needs("target_modules: [c_attn]")
+	targets.list = false // a string is an expression, a list is of modules
 	targets.read, targets.schema = targetReader{
 		path: "lora.target_modules", field: func(g *Grid) *[]lora.Targets { return &g.targets },
 		words: []string{lora.AllLinear},

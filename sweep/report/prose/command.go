@@ -3,6 +3,8 @@ package prose
 import (
 	"cmp"
 	"strings"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Shell says how a reader's shell reaches a sweep, so that advice is a command to paste. What is not known stands as a word to replace.
@@ -25,14 +27,7 @@ func (s Shell) Unbroken() Shell {
 
 // Command is a command of the program as a shell takes it.
 func (s Shell) Command(args ...string) string {
-	if s.Root != "" {
-		args = append(args, "--root", s.Root)
-	}
-	words := []string{"sweep"}
-	for _, a := range args {
-		words = append(words, quoted(a))
-	}
-	return strings.ReplaceAll(strings.Join(words, " "), " ", cmp.Or(s.space, " "))
+	return strings.ReplaceAll(trial.Command(s.Root, args...), " ", cmp.Or(s.space, " "))
 }
 
 // Extend is the command that takes up an edited grid.
@@ -41,13 +36,4 @@ func (s Shell) Extend() string { return s.Command("extend", cmp.Or(s.Grid, "GRID
 // on is a command on the sweep.
 func (s Shell) on(command ...string) string {
 	return s.Command(append(command, cmp.Or(s.Sweep, "NAME"))...)
-}
-
-// quoted is a word as POSIX shells read it: bare where none of its characters means something to them.
-func quoted(word string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
-	if word != "" && strings.Trim(word, plain) == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
