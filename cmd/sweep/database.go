@@ -108,7 +108,7 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 func (a *app) warnOfLostDatabase() {
 	if _, err := os.Lstat(filepath.Join(a.root, "sweep.db")); errors.Is(err, fs.ErrNotExist) && store.HasTrials(a.root) {
 		a.say("warning: %s has no sweep.db, though trials were run there. A new one is made, with this grid's trials alone: other sweeps, and what was "+
-			"asked of this one, come back with %s", a.root, prose.Shell{Root: a.root}.Command("doctor", "--repair"))
+			"asked of this one, come back with %s", a.root, trial.Command(a.root, "doctor", "--repair"))
 	}
 }
 

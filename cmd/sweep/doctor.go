@@ -60,8 +60,9 @@ something in the root is damaged.
 
 --repair makes a root whole. A database that is lost or damaged is made anew of the trials' folders, and the old one moved
 aside, never deleted. One that is sound stays, whatever the folders lack; what it lacks is added, and only of attempts
-whose logs say something else it is corrected, in a new file. What is left of writes that a crash tore, and damaged entries of the cache, are removed. It says what is lost. It refuses while a coordinator or a worker is
-at work, and can be run again at any time. See sweep help resume.`,
+whose logs say something else it is corrected, in a new file. What is left of writes that a crash tore, and damaged
+entries of the cache, are removed. It says what is lost. It refuses while a coordinator or a worker is at work, and can
+be run again at any time. See sweep help resume.`,
 		Example: `  sweep doctor
   sweep doctor --root runs
   sweep doctor --root runs --repair`,
