@@ -63,8 +63,8 @@ func (d *DB) takeRecord(ctx context.Context, r Record) error {
 }
 
 // errNoSweep is the loss of a trial whose sweep left no record.
-var errNoSweep = errors.New("no sweep in the database has this trial, and no record of one lies beside it, as in folders of earlier versions: " +
-	"run the grid again, and what was trained is taken over")
+var errNoSweep = errors.New("no sweep in the database has this trial, and no record of one lies beside it, as in folders of earlier " +
+	"versions: run the grid again, and what was trained is taken over")
 
 // takeAttempt adds an attempt and its events, those before the first that the database refuses.
 func (d *DB) takeAttempt(ctx context.Context, a attemptFolder, launcher func(name string, at time.Time) string) error {

@@ -257,8 +257,8 @@ func TestRepairWithDamagedFolders(t *testing.T) {
 	}
 }
 
-// TestRepairKeepsSweepsWithoutRecord: folders of an earlier version do not say which sweep they belong to. The database that does stays as it
-// is, a person's own view in it too; where it has to be made anew it has the sweep.
+// TestRepairKeepsSweepsWithoutRecord: folders of an earlier version do not say which sweep they belong to. The database that does stays
+// as it is, a person's own view in it too; where it has to be made anew it has the sweep.
 func TestRepairKeepsSweepsWithoutRecord(t *testing.T) {
 	t.Parallel()
 	for spoil, aside := range map[string]bool{

@@ -31,9 +31,9 @@ type draft struct {
 	train, evaluate           float64 // what is left of a trial's training and evaluation, as shares
 }
 
-// Cheaper halves what a grid of these ladders costs until its time and tokens fit into the limits, in this order: validation rows, steps,
-// sequence length, seeds, ranks. Evaluation is taken to be as frequent, relative to the steps, and time to grow with the ids. It reports false
-// where nothing reaches it, memory is what is short, or neither time nor tokens are limited.
+// Cheaper halves what a grid of these ladders costs until its time and tokens fit into the limits, in this order: validation rows,
+// steps, sequence length, seeds, ranks. Evaluation is taken to be as frequent, relative to the steps, and time to grow with the ids. It
+// reports false where nothing reaches it, memory is what is short, or neither time nor tokens are limited.
 func (r Registration) Cheaper(estimates []LadderEstimate, limits Limits, seeds []int64, jobs int) (Cheaper, bool) {
 	first := r.Ladders[0]
 	d := draft{

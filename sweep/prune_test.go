@@ -6,8 +6,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// TestNeededOf: of a finished sweep the adapters of the recommended rank and of the best mean stay, of one that goes on all do, and what one
-// sweep needs stays whatever another says.
+// TestNeededOf: of a finished sweep the adapters of the recommended rank and of the best mean stay, of one that goes on all do, and what
+// one sweep needs stays whatever another says.
 func TestNeededOf(t *testing.T) {
 	t.Parallel()
 	finished := registered(t, []float64{16}, []int{1, 2, 4, 8}, 0, 1, 2)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
@@ -82,7 +83,7 @@ func removeCheckpoints(dirs []string) error {
 // checkpointNames lists the checkpoint files in a folder by ascending step. No folder means none.
 func checkpointNames(folder string) ([]string, error) {
 	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // a file in its place holds none: saving says so
 		return nil, nil
 	}
 	if err != nil {

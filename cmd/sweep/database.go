@@ -107,8 +107,8 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 // warnOfLostDatabase says what a run into a root whose database is lost does not bring back: it takes in the trials of its own grid alone.
 func (a *app) warnOfLostDatabase() {
 	if _, err := os.Lstat(filepath.Join(a.root, "sweep.db")); errors.Is(err, fs.ErrNotExist) && store.HasTrials(a.root) {
-		a.say("warning: %s has no sweep.db, though trials were run there. A new one is made, with this grid's trials alone: other sweeps, and what was "+
-			"asked of this one, come back with %s", a.root, trial.Command(a.root, "doctor", "--repair"))
+		a.say("warning: %s has no sweep.db, though trials were run there. A new one is made, with this grid's trials alone: other sweeps, and "+
+			"what was asked of this one, come back with %s", a.root, trial.Command(a.root, "doctor", "--repair"))
 	}
 }
 

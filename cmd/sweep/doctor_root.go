@@ -111,8 +111,8 @@ const keepAll = "sweep backup FILE.db keeps what the database has"
 // addGone says what only the database knows.
 func (d *diagnosis) addGone(diff store.Difference, repair string) {
 	if !diff.OfAttempt() {
-		d.add(finding{"folders", findingWarn, fmt.Sprintf("their record does not have all of %s (table %s): without the database that would be lost",
-			diff.About, diff.Table), repair + " keeps it there, where a trial's folder is left"})
+		what := fmt.Sprintf("their record does not have all of %s (table %s): without the database that would be lost", diff.About, diff.Table)
+		d.add(finding{"folders", findingWarn, what, repair + " keeps it there, where a trial's folder is left"})
 		return
 	}
 	id := trial.AttemptID(diff.About)

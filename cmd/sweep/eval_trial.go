@@ -74,7 +74,8 @@ func driftWarnings(v evalView) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("the adapter scores %.7g where trial %s recorded %.7g, more than %g apart on the trial's own backend: "+
-		"its adapter folder has been changed, or another version of the program trained it; train the grid again in another root (sweep run GRID.yaml --root DIR)",
+		"its adapter folder has been changed, or another version of the program trained it; "+
+		"train the grid again in another root (sweep run GRID.yaml --root DIR)",
 		v.Loss, v.Trial, *v.ValLoss, driftTolerance)}
 }
 

@@ -36,7 +36,8 @@ func (a *app) rename(ctx context.Context, name, next string) error {
 			return nil
 		}
 		if s.Sweep.Asked.Grid != 0 {
-			return withCode(exitUsage, fmt.Errorf("sweep %s was extended, and the edited grid waits to be taken up: first %s, or %s with the grid of before",
+			return withCode(exitUsage, fmt.Errorf(
+				"sweep %s was extended, and the edited grid waits to be taken up: first %s, or %s with the grid of before",
 				name, a.resumeCommand(s.Sweep.Name), a.commandOn("extend", "GRID.yaml")))
 		}
 		given, err := renamedGrid(s.Sweep, next)

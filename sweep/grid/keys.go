@@ -254,8 +254,8 @@ func ruleKeys() []key {
 		singleKey("limits.tokens", "The most supervised tokens that the sweep may train on, all its trials together; those that other sweeps "+
 			"trained are free. Default: no limit.", wholeCodec(1, maxWhole),
 			func(g *Grid) *int64 { return &g.limits.Tokens }).optional("0"),
-		singleKey("limits.disk", "The most that the root (caches, checkpoints, adapters, database) may take on disk, such as 50GiB. A trial that "+
-			"may take it beyond that waits until there is room. Default: no limit.",
+		singleKey("limits.disk", "The most that the root (caches, checkpoints, adapters, database) may take on disk, such as 50GiB. A trial "+
+			"that may take it beyond that waits until there is room. Default: no limit.",
 			sizeCodec(), func(g *Grid) *int64 { return &g.limits.Disk }).optional("0B"),
 	}
 }

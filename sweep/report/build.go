@@ -343,8 +343,8 @@ func halved(ladders []Ladder) []string {
 		for _, r := range l.Rungs {
 			for _, t := range r.Trials {
 				if t.MicroBatch > 0 && t.ValLoss != nil {
-					all = append(all, fmt.Sprintf("rank %d, seed %d (trial %s) ran out of memory with whole batches and trained on %d sequences at a time, "+
-						"accumulated to the same step: its losses are those of whole batches but for rounding", r.Rank, t.Seed, t.ID, t.MicroBatch))
+					all = append(all, fmt.Sprintf("rank %d, seed %d (trial %s) ran out of memory with whole batches and trained on %d sequences at a "+
+						"time, accumulated to the same step: its losses are those of whole batches but for rounding", r.Rank, t.Seed, t.ID, t.MicroBatch))
 				}
 			}
 		}

@@ -317,7 +317,8 @@ func TestStillImprovingSaysAtLeast(t *testing.T) {
 		t.Errorf("lead %q, %q", lead.Summary, lead.Next)
 	}
 	var md bytes.Buffer
-	if err := r.Markdown(&md); err != nil || !strings.Contains(md.String(), "sweep extend gpt2.yaml") || !strings.Contains(md.String(), "at least rank 4, at ") {
+	if err := r.Markdown(&md); err != nil || !strings.Contains(md.String(), "sweep extend gpt2.yaml") ||
+		!strings.Contains(md.String(), "at least rank 4, at ") {
 		t.Errorf("%v in\n%s", err, md.String())
 	}
 	s.Ladders[0].Model.Modules = []lora.Module{{Name: "h.0.c_attn", In: 4, Out: 12}}

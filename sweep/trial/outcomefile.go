@@ -41,8 +41,8 @@ func ReadOutcome(dir string) (*Event, error) {
 	return &e, nil
 }
 
-// WithOutcome returns a worker's events, in order, with the coordinator's word on how the attempt ended, if it has one: after them where they
-// do not end with one, or in the place of the worker's own.
+// WithOutcome returns a worker's events, in order, with the coordinator's word on how the attempt ended, if it has one: after them where
+// they do not end with one, or in the place of the worker's own.
 func WithOutcome(events []Event, last *Event) []Event {
 	n := len(events)
 	switch {

@@ -158,7 +158,8 @@ func (p *Program) kind() string {
 		names = append(names, t.Key)
 	}
 	return fmt.Sprintf("%s %s %q %v %v full=%t dora=%t dropout=%t checkpointing=%t groups=%d micro=%d", p.dtype, p.options.Train.Dtype, names,
-		p.layout.wide, p.start, l.Full, l.UseDoRA, l.Dropout > 0, p.options.Train.GradientCheckpointing, len(p.optimizer.groups), p.options.MicroBatch)
+		p.layout.wide, p.start, l.Full, l.UseDoRA, l.Dropout > 0, p.options.Train.GradientCheckpointing,
+		len(p.optimizer.groups), p.options.MicroBatch)
 }
 
 func computeType(name string) (dtypes.DType, error) {

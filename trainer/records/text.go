@@ -14,7 +14,8 @@ import (
 const byteOrderMark = "\ufeff"
 
 // maxUnpacked bounds what a compressed text file of so many bytes unpacks to, for it is read whole, and the tokenizer takes 30 bytes for
-// each: a few kilobytes must not take the machine's memory. Prose shrinks to a quarter, logs to a twentieth; deflate could go to a thousandth.
+// each: a few kilobytes must not take the machine's memory. Prose shrinks to a quarter, logs to a twentieth; deflate could go to a
+// thousandth.
 func maxUnpacked(packed int64) int64 {
 	const always, times, ever = 8 << 20, 32, 1 << 30
 	return min(max(always, times*packed), ever)
