@@ -21,6 +21,7 @@ func exerciseAsked(t *testing.T, s Store) {
 		must(t, "Refresh", err)
 		got, err := s.Asked(ctx, id)
 		must(t, "Asked", err)
+		//nolint:contextcheck // snapshot has that of t
 		if read := snapshot(t, s, id).Sweep.Asked; got != read || got != next.Sweep.Asked || got.Last <= known.Sweep.Asked.Last {
 			t.Errorf("%s: asked %+v, read %+v, refreshed %+v, before %+v", what, got, read, next.Sweep.Asked, known.Sweep.Asked)
 		}

@@ -64,7 +64,7 @@ func compareRows(t *testing.T, path string, want []map[string]json.RawMessage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() }) //nolint:errcheck,gosec // only read
+	t.Cleanup(func() { f.Close() }) //nolint:errcheck // only read
 	size := fileSize(t, path)
 	footer, err := readFooter(f, size)
 	if err != nil {
