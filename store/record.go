@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +47,9 @@ const (
 	columnAttempt = "attempt_id"
 )
 
+// ofSweep is the scope of rows that name their sweep.
+const ofSweep = `sweep_id = ?1`
+
 // scopes lists the tables with rows of a sweep. What attempts said is not among them: their folders have it.
 func scopes(ctx context.Context, tx *sql.Tx) ([]scope, error) {
 	const ladders = `SELECT id FROM ladders WHERE sweep_id = ?1`
@@ -62,7 +68,7 @@ func scopes(ctx context.Context, tx *sql.Tx) ([]scope, error) {
 		switch {
 		case has(columnAttempt), t.Table == "attempts":
 		case has(columnSweep):
-			list = append(list, scope{t.Table, `sweep_id = ?1`})
+			list = append(list, scope{t.Table, ofSweep})
 		case has(columnLadder):
 			list = append(list, scope{t.Table, `ladder_id IN (` + ladders + `)`})
 		case has(columnTrial):
@@ -92,55 +98,64 @@ func tableColumns(ctx context.Context, tx *sql.Tx) ([]rows, error) {
 	return tables, err
 }
 
-// Record returns what is known of a sweep beside its attempts, and Mark's value of that moment.
-func (d *DB) Record(ctx context.Context, sweepID int64, at time.Time) (Record, error) {
-	var r Record
-	err := d.read(ctx, func(tx *sql.Tx) (err error) {
-		r, err = takeRecord(ctx, tx, sweepID)
+// writeRecord writes what is known of a sweep beside its attempts as the JSON of a Record, a row at a time: those of a large sweep take
+// hundreds of megabytes. Its head is r.
+func (d *DB) writeRecord(ctx context.Context, w io.Writer, r Record, sweepID int64) error {
+	head, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	head, tables := bytes.CutSuffix(head, []byte(`null}`)) // of Tables, the last field
+	if !tables {
+		return fmt.Errorf("the head of the record ends with %q", head)
+	}
+	return d.read(ctx, func(tx *sql.Tx) error {
+		list, err := scopes(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(append(head, '[')); err != nil {
+			return err
+		}
+		separator := ""
+		for _, s := range list {
+			written, err := writeRows(ctx, tx, w, s, sweepID, separator)
+			if err != nil {
+				return fmt.Errorf("table %s: %w", s.table, err)
+			}
+			if written {
+				separator = ","
+			}
+		}
+		_, err = io.WriteString(w, "]}\n")
 		return err
 	})
-	if err != nil {
-		return Record{}, fmt.Errorf("record of sweep %d: %w", sweepID, err)
-	}
-	r.At = at.UTC()
-	return r, nil
 }
 
-func takeRecord(ctx context.Context, tx *sql.Tx, sweepID int64) (r Record, err error) {
+// recordHead is a sweep's Record without its tables.
+func (d *DB) recordHead(ctx context.Context, sweepID int64) (r Record, err error) {
 	if r.Schema, err = schemaVersion(); err != nil {
 		return r, err
 	}
-	err = tx.QueryRowContext(ctx, `SELECT name, created_ns FROM sweeps WHERE id = ?`, sweepID).Scan(&r.Name, &r.Created)
+	err = d.r.QueryRowContext(ctx, `SELECT name, created_ns FROM sweeps WHERE id = ?`, sweepID).Scan(&r.Name, &r.Created)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, sweep.ErrNotFound
+		err = sweep.ErrNotFound
 	}
 	if err != nil {
-		return r, err
-	}
-	list, err := scopes(ctx, tx)
-	if err != nil {
-		return r, err
-	}
-	for _, s := range list {
-		table, err := selectRows(ctx, tx, s, sweepID)
-		if err != nil {
-			return r, fmt.Errorf("table %s: %w", s.table, err)
-		}
-		if len(table.Rows) > 0 {
-			r.Tables = append(r.Tables, table)
-		}
+		return r, fmt.Errorf("record of sweep %d: %w", sweepID, err)
 	}
 	return r, nil
 }
 
-func selectRows(ctx context.Context, tx *sql.Tx, s scope, sweepID int64) (rows, error) {
-	table := rows{Table: s.table}
+// writeRows writes a sweep's rows of a table, after the separator, or nothing where there are none.
+func writeRows(ctx context.Context, tx *sql.Tx, w io.Writer, s scope, sweepID int64, separator string) (written bool, err error) {
 	list, err := tx.QueryContext(ctx, `SELECT * FROM `+s.table+` WHERE `+s.of, sweepID)
+	var columns []string
 	if err == nil {
-		table.Columns, err = list.Columns()
+		columns, err = list.Columns()
 	}
 	err = each(list, err, func(r *sql.Rows) error {
-		values := make([]any, len(table.Columns))
+		values := make([]any, len(columns))
 		fields := make([]any, len(values))
 		for i := range values {
 			fields[i] = &values[i]
@@ -153,13 +168,30 @@ func selectRows(ctx context.Context, tx *sql.Tx, s scope, sweepID int64) (rows, 
 				values[i] = string(text)
 			}
 		}
-		table.Rows = append(table.Rows, values)
-		return nil
+		row, err := json.Marshal(values)
+		if err != nil {
+			return err
+		}
+		before := ","
+		if !written {
+			names, err := json.Marshal(columns)
+			if err != nil {
+				return err
+			}
+			before = fmt.Sprintf(`%s{"table":%q,"columns":%s,"rows":[`, separator, s.table, names)
+		}
+		written = true
+		_, err = w.Write(append([]byte(before), row...))
+		return err
 	})
-	return table, err
+	if err == nil && written {
+		_, err = io.WriteString(w, "]}")
+	}
+	return written, err
 }
 
-// Mark changes whenever a sweep's record has a row more or less, but for its sessions and verdicts. It costs less than the record.
+// Mark changes whenever a person asked something of a sweep, or its record has another row more than those of its ladders, which only its
+// coordinator adds. It is asked for at each launch, so it looks at nothing that grows with the trials.
 func (d *DB) Mark(ctx context.Context, sweepID int64) (mark string, err error) {
 	err = d.read(ctx, func(tx *sql.Tx) error {
 		list, err := scopes(ctx, tx)
@@ -168,7 +200,7 @@ func (d *DB) Mark(ctx context.Context, sweepID int64) (mark string, err error) {
 		}
 		counts := []string{`SELECT grid_hash AS n FROM sweeps WHERE id = ?1`}
 		for _, s := range list {
-			if s.table != "sessions" && s.table != "ladder_verdicts" && s.table != "trial_specs" {
+			if s.of == ofSweep && s.table != "sessions" {
 				counts = append(counts, `SELECT '`+s.table+`' || count(*) FROM `+s.table+` WHERE `+s.of)
 			}
 		}

@@ -82,6 +82,36 @@ func decodeRecord(text []byte) (r Record, err error) {
 	return r, nil
 }
 
+// readRecordHead reads a record without its tables, all of it as far as checksums go.
+func readRecordHead(path string) (r Record, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return r, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return r, err
+	}
+	text := io.LimitReader(z, mostRecord)
+	d := json.NewDecoder(text)
+	fields := map[json.Token]any{"schema": &r.Schema, "name": &r.Name, "former": &r.Former, "created_ns": &r.Created, "at": &r.At}
+	for _, err = d.Token(); err == nil && d.More(); { // after the brace
+		var field json.Token
+		if field, err = d.Token(); err != nil || field == "tables" {
+			break
+		}
+		if fields[field] == nil {
+			return r, fmt.Errorf("%w: unknown field %v", trial.ErrDamaged, field)
+		}
+		err = d.Decode(fields[field])
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, text)
+	}
+	return r, err
+}
+
 // number turns JSON's numbers into what SQLite takes.
 func number(v any) (any, error) {
 	n, ok := v.(json.Number)
@@ -99,8 +129,8 @@ type Recorder struct {
 	DB    *DB
 	Sweep int64
 
-	copies int
-	mark   string
+	kept []string // the files of the record as it is now
+	mark string
 }
 
 // firstCopies is in how many folders a coordinator keeps the record at least: one damaged disk block is not to cost a sweep.
@@ -109,33 +139,68 @@ const firstCopies = 3
 // Beside keeps the record in the folder of an attempt that has just been started, for the first ones and whenever there is more to keep.
 func (r *Recorder) Beside(ctx context.Context, dir string, at time.Time) error {
 	mark, err := r.DB.Mark(ctx, r.Sweep)
-	if err != nil || mark == r.mark && r.copies >= firstCopies {
+	if err != nil || mark == r.mark && len(r.kept) >= firstCopies {
 		return err
 	}
 	if mark != r.mark {
-		r.copies = 0
+		r.Renew()
 	}
-	if err := r.Keep(ctx, dir, at); err != nil {
+	path, err := r.keep(ctx, dir, at)
+	if err != nil {
 		return err
 	}
-	r.mark = mark
-	r.copies++
+	r.mark, r.kept = mark, append(r.kept, path)
 	return nil
+}
+
+// Renew says that the ladders have other trials: the copies of before are not the record any more.
+func (r *Recorder) Renew() { r.kept = nil }
+
+// keep copies the record as it was just written into an attempt's folder, or writes it.
+func (r *Recorder) keep(ctx context.Context, dir string, at time.Time) (path string, err error) {
+	if len(r.kept) == 0 {
+		return r.write(ctx, dir, at)
+	}
+	path = filepath.Join(dir, filepath.Base(r.kept[0]))
+	if exists(path) {
+		return r.write(ctx, dir, at)
+	}
+	from, err := os.Open(r.kept[0])
+	if errors.Is(err, fs.ErrNotExist) {
+		return r.write(ctx, dir, at)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer from.Close() //nolint:errcheck // read only
+	return path, trial.WriteAtomic(path, func(w io.Writer) error {
+		_, err := io.Copy(w, from)
+		return err
+	})
 }
 
 // Keep writes the record into an attempt's folder, in the place of an earlier one.
 func (r *Recorder) Keep(ctx context.Context, dir string, at time.Time) error {
-	record, err := r.DB.Record(ctx, r.Sweep, at)
+	_, err := r.write(ctx, dir, at)
+	return err
+}
+
+func (r *Recorder) write(ctx context.Context, dir string, at time.Time) (path string, err error) {
+	record, err := r.DB.recordHead(ctx, r.Sweep)
 	if err != nil {
-		return err
+		return "", err
 	}
-	path := filepath.Join(dir, recordName(record.Created))
-	if earlier, err := ReadRecord(path); err == nil {
+	record.At = at.UTC()
+	path = filepath.Join(dir, recordName(record.Created))
+	if earlier, err := readRecordHead(path); err == nil {
 		record.follow(earlier)
 	}
-	return trial.WriteAtomic(path, func(w io.Writer) error {
-		z := gzip.NewWriter(w)
-		if err := json.NewEncoder(z).Encode(record); err != nil {
+	return path, trial.WriteAtomic(path, func(w io.Writer) error {
+		z, err := gzip.NewWriterLevel(w, gzip.BestSpeed) // of its rows most is the same text again and again
+		if err != nil {
+			return err
+		}
+		if err := r.DB.writeRecord(ctx, z, record, r.Sweep); err != nil {
 			return err
 		}
 		return z.Close()
@@ -174,7 +239,7 @@ func (r *Recorder) Forget(ctx context.Context, root string) error {
 	if err != nil {
 		return err
 	}
-	record, err := r.DB.Record(ctx, r.Sweep, time.Time{})
+	record, err := r.DB.recordHead(ctx, r.Sweep)
 	if err != nil {
 		return err
 	}

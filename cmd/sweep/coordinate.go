@@ -186,8 +186,9 @@ func (a *app) schedule(ctx context.Context, db *store.DB, s sweep.Snapshot, c *c
 	endTracking := a.startTracking(ctx, db, s.Sweep, progress.out, c.kill)
 	defer endTracking()
 	defer progress.stop()
+	keeper := a.keeper(db, s.Sweep.ID)
 	scheduler := sweep.Scheduler{
-		Store: keepingStore{db, a.root}, Exec: keepingExecutor{c.executor, a.keeper(db, s.Sweep.ID), a.newInputs},
+		Store: keepingStore{db, keeper}, Exec: keepingExecutor{c.executor, keeper, a.newInputs},
 		Capacity: c.capacity, Root: a.root, Kill: c.kill, Clock: a.clock, HungAfter: a.hungAfter, Room: a.room, Used: a.used, Refused: c.refused,
 		Log: progress.logger(), Progress: progress.show,
 	}

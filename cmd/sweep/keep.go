@@ -62,7 +62,12 @@ func (e keepingExecutor) mendCorpus(ctx context.Context, a trial.Assignment) err
 // database has it.
 type keepingStore struct {
 	sweep.Store
-	root string
+	keeper *keeper
+}
+
+func (s keepingStore) AddTrials(ctx context.Context, ladder int64, trials []sweep.ExtraTrial) error {
+	s.keeper.Renew()
+	return s.Store.AddTrials(ctx, ladder, trials)
 }
 
 func (s keepingStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
@@ -70,7 +75,7 @@ func (s keepingStore) AppendEvents(ctx context.Context, id trial.AttemptID, even
 		return err
 	}
 	if last := events[len(events)-1]; last.Kind == trial.EventEnded {
-		keepWord(id.Dir(s.root), last)
+		keepWord(id.Dir(s.keeper.root), last)
 	}
 	return nil
 }
