@@ -2,6 +2,7 @@ package model
 
 import (
 	"maps"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
-// TestExportPiSSA: the adapter that is stored computes on the base what the trained one does in training, in bfloat16 too: sums that
-// are added up in another order could there end in other roundings, so that only equal computations come this close.
+// TestExportPiSSA: the adapter that is stored computes on the base what the trained one does in training. In bfloat16 a sum that a machine
+// adds up in another order may end in the next rounding: on AVX2 one in fourteen of the logits does, where AVX-512 shows none.
 func TestExportPiSSA(t *testing.T) {
 	t.Parallel()
 	for name, l := range map[string]lora.Spec{
@@ -53,8 +54,13 @@ func TestExportPiSSA(t *testing.T) {
 				scored := Options{LoRA: f.LoRA, Train: trial.TrainSpec{Dtype: dtype}, Targets: f.Targets, SequenceLength: 16}
 				got, err := newProgram(t, xlaCPU(t), c, base, f.Tensors, scored).Logits(b)
 				must(t, err)
-				if d := maxDiff(got.Data, want.Data); d > logitsTolerance {
-					t.Errorf("logits differ by %g", d)
+				tolerance := logitsTolerance
+				if dtype == "bfloat16" {
+					_, exponent := math.Frexp(maxDiff(want.Data, make([]float32, len(want.Data))))
+					tolerance = math.Ldexp(1, exponent-8) // between two numbers of 8 bits of the largest logit's size
+				}
+				if d := maxDiff(got.Data, want.Data); d > tolerance {
+					t.Errorf("logits differ by %g, tolerance %g", d, tolerance)
 				}
 				if d := maxDiff(want.Data, before.Data); d < 1e-2 {
 					t.Errorf("three steps changed the logits by %g only", d)
