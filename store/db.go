@@ -52,7 +52,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 // OpenReadOnly opens the database at path for reports. It works while a coordinator writes and changes nothing. It fails
 // with sweep.ErrNotFound when there is no database.
 func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && hasTrials(filepath.Dir(path)) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && HasTrials(filepath.Dir(path)) {
 		return nil, fmt.Errorf("database %s: %w, though trials were run here: %s makes a new one of their folders",
 			path, sweep.ErrNotFound, repairCommand(path))
 	} else if errors.Is(err, fs.ErrNotExist) {

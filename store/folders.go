@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -52,12 +51,11 @@ func readFolders(root string) (folders, error) {
 		if !t.IsDir() || !trialName.MatchString(t.Name()) {
 			continue
 		}
-		numbers, err := attemptNumbers(trial.ID(t.Name()).Dir(root))
+		ids, err := trial.Attempts(root, trial.ID(t.Name()))
 		if err != nil {
 			return f, err
 		}
-		for _, n := range numbers {
-			id := trial.NewAttemptID(trial.ID(t.Name()), n)
+		for _, id := range ids {
 			records, err := f.read(id, id.Dir(root))
 			if err != nil {
 				return f, err
@@ -88,18 +86,6 @@ func (f folders) launcher(name string, at time.Time) string {
 		}
 	}
 	return today
-}
-
-func attemptNumbers(dir string) ([]int, error) {
-	entries, err := os.ReadDir(dir)
-	var numbers []int
-	for _, e := range entries {
-		if n, err := strconv.Atoi(e.Name()); err == nil && n > 0 && e.IsDir() && strconv.Itoa(n) == e.Name() {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
-	return numbers, err
 }
 
 // read takes in an attempt's folder, and returns the records in it.

@@ -6,13 +6,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // errHeld says that another process holds a file lock.
@@ -56,21 +57,11 @@ func (d *DB) sweepLock(sweepID int64) string {
 // creates nothing and works on a database that is open for reading. The answer holds the lock for a moment, which
 // takeSweepLock forgives.
 func (d *DB) Coordinated(sweepID int64) (bool, error) {
-	f, err := os.Open(d.sweepLock(sweepID))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil // no coordinator was ever here
-	}
+	held, err := trial.LockHeld(d.sweepLock(sweepID))
 	if err != nil {
 		return false, fmt.Errorf("look for the coordinator of sweep %d: %w", sweepID, err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return true, f.Close()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return false, fmt.Errorf("look for the coordinator of sweep %d: %w", sweepID, err)
-	}
-	return false, nil
+	return held, nil
 }
 
 // takeSweepLock takes a sweep's lock, or fails with errHeld once it is clear that no mere question holds it.

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -67,7 +65,7 @@ func Repair(ctx context.Context, root string, more func() error) (r Repaired, er
 		}
 		contradicted = attempts
 	}
-	if r.Found == HealthMissing && !hasTrials(root) {
+	if r.Found == HealthMissing && !HasTrials(root) {
 		return r, nil // nothing was run here
 	}
 	rebuilt := filepath.Join(scratch, databaseFile)
@@ -99,7 +97,8 @@ func scratchFolder(root string) (string, error) {
 	return os.MkdirTemp(root, repairPrefix)
 }
 
-func hasTrials(root string) bool {
+// HasTrials reports whether anything was trained in root.
+func HasTrials(root string) bool {
 	entries, err := os.ReadDir(filepath.Join(root, "trials"))
 	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return trialName.MatchString(e.Name()) })
 }
@@ -120,15 +119,7 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 	if err != nil {
 		return false, nil, err
 	}
-	r.Losses = unknown(losses)
-	poorer := false
-	for _, diff := range differences {
-		if diff.Side == SideDatabase {
-			poorer = true
-		} else {
-			r.TakenIn = append(r.TakenIn, diff)
-		}
-	}
+	r.found(differences, losses)
 	if len(r.TakenIn) > 0 {
 		left, err := d.takeMissing(ctx, root, filepath.Join(scratch, "again.db"))
 		if err != nil {
@@ -147,7 +138,19 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 		r.TakenIn = nil
 		return true, of, nil
 	}
-	return false, nil, d.keepRecords(ctx, root, poorer)
+	return false, nil, d.keepRecords(ctx, root, len(r.Gone) > 0)
+}
+
+// found takes what a comparison of a database that can be used with the folders has found.
+func (r *Repaired) found(differences []Difference, losses []Loss) {
+	r.Losses = unknown(losses)
+	for _, diff := range differences {
+		if diff.Side == SideDatabase {
+			r.Gone = append(r.Gone, diff)
+		} else {
+			r.TakenIn = append(r.TakenIn, diff)
+		}
+	}
 }
 
 // Examine says what Repair would find. It changes nothing; scratch is a folder for what it makes to compare with.
@@ -156,7 +159,7 @@ func Examine(ctx context.Context, root, scratch string) (r Repaired, err error) 
 	if r.Found, r.Why, err = Inspect(ctx, path); err != nil {
 		return r, err
 	}
-	if r.Found == HealthMissing && hasTrials(root) {
+	if r.Found == HealthMissing && HasTrials(root) {
 		r.Why = "there is none, and trials were run here"
 	}
 	if r.Found != HealthSound {
@@ -169,14 +172,7 @@ func Examine(ctx context.Context, root, scratch string) (r Repaired, err error) 
 		return r, err
 	}
 	differences, losses, err := d.Compare(ctx, root, filepath.Join(scratch, "folders.db"))
-	r.Losses = unknown(losses)
-	for _, diff := range differences {
-		if diff.Side == SideDatabase {
-			r.Gone = append(r.Gone, diff)
-		} else {
-			r.TakenIn = append(r.TakenIn, diff)
-		}
-	}
+	r.found(differences, losses)
 	return r, errors.Join(err, d.Close())
 }
 
@@ -184,9 +180,6 @@ func Examine(ctx context.Context, root, scratch string) (r Repaired, err error) 
 func unknown(losses []Loss) []Loss {
 	return slices.DeleteFunc(losses, func(l Loss) bool { return errors.Is(l.Err, errNoSweep) })
 }
-
-// HasTrials reports whether anything was trained in root.
-func HasTrials(root string) bool { return hasTrials(root) }
 
 // takeMissing adds what the database lacks, and returns what it still lacks, or says otherwise.
 func (d *DB) takeMissing(ctx context.Context, root, scratch string) ([]Difference, error) {
@@ -242,17 +235,12 @@ func NobodyWorks(root string) error {
 		return err
 	}
 	for _, path := range locks {
-		f, err := os.Open(path)
+		held, err := trial.LockHeld(path)
 		if err != nil {
 			return err
 		}
-		err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-		closed := f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		if held {
 			return fmt.Errorf("%w: a coordinator is at work in %s: end it first", sweep.ErrLocked, root)
-		}
-		if err := errors.Join(err, closed); err != nil {
-			return err
 		}
 	}
 	trials, err := os.ReadDir(filepath.Join(root, "trials"))
@@ -260,12 +248,11 @@ func NobodyWorks(root string) error {
 		return err
 	}
 	for _, t := range trials {
-		numbers, err := attemptNumbers(trial.ID(t.Name()).Dir(root))
+		ids, err := trial.Attempts(root, trial.ID(t.Name()))
 		if err != nil {
 			continue // no folder
 		}
-		for _, n := range numbers {
-			id := trial.NewAttemptID(trial.ID(t.Name()), n)
+		for _, id := range ids {
 			if alive, err := trial.WorkerAlive(id.Dir(root)); err == nil && alive {
 				return fmt.Errorf("%w: a worker trains attempt %s in %s: `sweep resume` takes it over, or end it first", sweep.ErrLocked, id, root)
 			}

@@ -34,7 +34,8 @@ func (e *TakenError) Unwrap() error { return trial.ErrInput }
 func (s Snapshot) Extend(r Registration) (Extension, error) {
 	x := Extension{Registration: r, From: slices.Repeat([]int{-1}, len(r.Ladders)), Candidates: make([][]int, len(r.Ladders))}
 	if s.Sweep.Backend != "" && s.Sweep.Backend != r.Backend {
-		return x, fmt.Errorf("%w: it was begun on %s and cannot go on with %s, whose rounding differs", trial.ErrInput, s.Sweep.Backend, r.Backend)
+		return x, fmt.Errorf("%w: it was begun on %s and cannot go on with %s, whose rounding differs",
+			trial.ErrInput, s.Sweep.Backend, r.Backend)
 	}
 	for i, l := range s.Ladders {
 		at, lack := -1, ""

@@ -7,10 +7,11 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
 
-// What follows from the cause of an attempt's end. A cause that passes (cause.Cause.Passing) is the machine's: the trial is tried again from
-// its checkpoint, after a rest that grows, and fails only after many attempts in a row that got it no further. Out of memory it is not tried
-// again as it was: first alone, where others ran beside it, then once with half a batch in a forward pass, and then it is over. A crash of
-// the program may be the trial's: it has fewer attempts. What is not finite, and an error of data or code, ends it at once.
+// What follows from the cause of an attempt's end. A cause that passes (cause.Cause.Passing) is the machine's: the trial is tried again
+// from its checkpoint, after a rest that grows, and fails only after many attempts in a row that got it no further. Out of memory it is
+// not tried again as it was: first alone, where others ran beside it, then once with half a batch in a forward pass, and then it is
+// over. A crash of the program may be the trial's: it has fewer attempts. What is not finite, and an error of data or code, ends it at
+// once.
 
 // How many attempts in a row may end without getting a checkpoint further before their trial has failed.
 const (

@@ -128,7 +128,8 @@ func loadCheckpoint(dirs []string, trial trial.ID, warn func(error)) (*checkpoin
 		}
 	}
 	if unreadable != nil {
-		return nil, fmt.Errorf("what the trial has reached cannot be read: %w; make it readable, or delete it to train from the start", unreadable)
+		return nil, fmt.Errorf("what the trial has reached cannot be read: %w; make it readable, or delete it to train from the start",
+			unreadable)
 	}
 	return nil, nil
 }

@@ -72,17 +72,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if err == nil && !done {
 		snapshot, err = a.work(soft, kill, db, snapshot, grid, session)
 	}
-	// Where the session cannot be ended it ends with its last heartbeat, and what went wrong before says more.
-	if endErr := db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()); err == nil {
-		err = endErr
-	}
-	if errors.Is(err, sweep.ErrLocked) {
-		hide()
-		return a.ended(soft, info.Name, err) // its files are another's too
-	}
-	if keepErr := a.keeper(db, info.ID).KeepLast(context.WithoutCancel(ctx), a.root, time.Now()); keepErr != nil {
-		a.say("warning: without its database this sweep could not be put together again: %v", keepErr)
-	}
+	err = a.leave(context.WithoutCancel(ctx), db, info.ID, session, err)
 	hide()
 	switch {
 	case errors.Is(err, sweep.ErrInterrupted) && snapshot.Sweep.Asked.Cancelled:
@@ -91,6 +81,21 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		return a.ended(soft, info.Name, err)
 	}
 	return a.conclude(ctx, snapshot)
+}
+
+// leave ends a session, whose work ended with err, and keeps what its folders are to know. Where it cannot be ended it ends with its last
+// heartbeat, and what went wrong before says more.
+func (a *app) leave(ctx context.Context, db *store.DB, sweepID, session int64, err error) error {
+	if endErr := db.EndSession(ctx, session, a.clock.Now()); err == nil {
+		err = endErr
+	}
+	if errors.Is(err, sweep.ErrLocked) {
+		return err // its files are another's too
+	}
+	if keepErr := a.keeper(db, sweepID).KeepLast(ctx, a.root, time.Now()); keepErr != nil {
+		a.say("warning: without its database this sweep could not be put together again: %v", keepErr)
+	}
+	return err
 }
 
 // ended gives what ended a sweep's work its exit code. An interruption may show as any error of what it interrupted.

@@ -22,16 +22,27 @@ func (a *app) openReadOnly(ctx context.Context) (*store.DB, error) {
 
 // readSnapshot reads the facts of the sweep of that name, or of the latest, without writing anything.
 func (a *app) readSnapshot(ctx context.Context, name string) (s sweep.Snapshot, err error) {
-	db, err := a.openReadOnly(ctx)
+	err = inSweep(ctx, a.openReadOnly, name, func(db *store.DB, info sweep.Info) (err error) {
+		s, err = db.Snapshot(ctx, info.ID)
+		return err
+	})
+	return s, err
+}
+
+// inSweep opens the root's database and lets do look at the sweep of that name in it, or at the latest.
+func inSweep(
+	ctx context.Context, open func(context.Context) (*store.DB, error), name string, do func(*store.DB, sweep.Info) error,
+) (err error) {
+	db, err := open(ctx)
 	if err != nil {
-		return sweep.Snapshot{}, err
+		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	info, err := findSweep(ctx, db, name)
 	if err != nil {
-		return sweep.Snapshot{}, err
+		return err
 	}
-	return db.Snapshot(ctx, info.ID)
+	return do(db, info)
 }
 
 // findSweep finds the sweep of that name, or the latest without one. A name that none has may be a typing error.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -52,18 +53,12 @@ LADDER is a number as 'sweep report' shows it, id=N for an id of the database's 
 
 // readWithUpdates reads a sweep's facts with what its trials' adapters add to the weights.
 func (a *app) readWithUpdates(ctx context.Context, name string) (s sweep.Snapshot, u map[trial.ID][]trial.ModuleUpdate, err error) {
-	db, err := a.openReadOnly(ctx)
-	if err != nil {
-		return sweep.Snapshot{}, nil, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	info, err := findSweep(ctx, db, name)
-	if err != nil {
-		return sweep.Snapshot{}, nil, err
-	}
-	if s, err = db.Snapshot(ctx, info.ID); err != nil {
-		return sweep.Snapshot{}, nil, err
-	}
-	u, err = db.Updates(ctx, info.ID)
+	err = inSweep(ctx, a.openReadOnly, name, func(db *store.DB, info sweep.Info) (err error) {
+		if s, err = db.Snapshot(ctx, info.ID); err != nil {
+			return err
+		}
+		u, err = db.Updates(ctx, info.ID)
+		return err
+	})
 	return s, u, err
 }

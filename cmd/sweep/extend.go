@@ -91,7 +91,9 @@ func otherName(err error) string {
 }
 
 // fitGrid expands a grid that extends a sweep, and fits it to what is registered.
-func (a *app) fitGrid(ctx context.Context, db *store.DB, s sweep.Snapshot, info sweep.Info, g grid.Grid) (sweep.Extension, grid.Grid, error) {
+func (a *app) fitGrid(
+	ctx context.Context, db *store.DB, s sweep.Snapshot, info sweep.Info, g grid.Grid,
+) (sweep.Extension, grid.Grid, error) {
 	if len(s.Ladders) == 0 {
 		return sweep.Extension{}, g, nil // nothing is registered yet: the grid takes the other's place
 	}

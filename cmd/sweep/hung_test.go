@@ -52,8 +52,8 @@ func TestStoppedWorkerIsReplaced(t *testing.T) {
 	}
 }
 
-// TestFrozenCoordinatorWritesNothingMore: a coordinator that was stopped until another machine took its sweep over ends when it wakes up, and
-// leaves files and workers as they are.
+// TestFrozenCoordinatorWritesNothingMore: a coordinator that was stopped until another machine took its sweep over ends when it wakes
+// up, and leaves files and workers as they are.
 func TestFrozenCoordinatorWritesNothingMore(t *testing.T) {
 	t.Parallel()
 	whole, s := newTestSweep(t, backend.PlatformGo, 60), newTestSweep(t, backend.PlatformGo, 60)

@@ -12,8 +12,8 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
-// TestWholeLife leads a sweep through a whole life: paused, resumed, extended by a rank, killed with its workers, retried, confirmed, pruned,
-// and its database lost. It ends as one that was run in one go with the final grid, and trains no step twice but what a kill cost.
+// TestWholeLife leads a sweep through a whole life: paused, resumed, extended by a rank, killed with its workers, retried, confirmed,
+// pruned, and its database lost. It ends as one that was run in one go with the final grid, and trains no step twice but what a kill cost.
 func TestWholeLife(t *testing.T) {
 	t.Parallel()
 	whole, s := newTestSweep(t, backend.PlatformGo, 40), newTestSweep(t, backend.PlatformGo, 40)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/ranksweep/ranksweep/store"
@@ -24,24 +23,17 @@ func (s subject) finished() bool {
 }
 
 // asking finds the sweep of that name, or the latest, and lets do append what a person asks. It takes no lease.
-func (a *app) asking(ctx context.Context, name string, do func(subject) error) (err error) {
-	db, err := a.openExistingStore(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	info, err := findSweep(ctx, db, name)
-	if err != nil {
-		return err
-	}
-	s := subject{db: db}
-	if s.snapshot, err = db.Snapshot(ctx, info.ID); err != nil {
-		return err
-	}
-	if s.worked, err = worked(ctx, db, info.ID); err != nil {
-		return err
-	}
-	return do(s)
+func (a *app) asking(ctx context.Context, name string, do func(subject) error) error {
+	return inSweep(ctx, a.openExistingStore, name, func(db *store.DB, info sweep.Info) (err error) {
+		s := subject{db: db}
+		if s.snapshot, err = db.Snapshot(ctx, info.ID); err != nil {
+			return err
+		}
+		if s.worked, err = worked(ctx, db, info.ID); err != nil {
+			return err
+		}
+		return do(s)
+	})
 }
 
 // worked reports whether a coordinator works on the sweep.

@@ -82,37 +82,30 @@ func (a *app) rm(ctx context.Context, cmd *cobra.Command, name string, yes bool)
 }
 
 // holding does something to a sweep under its lease, so that no coordinator works on it meanwhile.
-func (a *app) holding(ctx context.Context, name string, do func(*store.DB, sweep.Snapshot) error) (err error) {
-	db, err := a.openExistingStore(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	info, err := findSweep(ctx, db, name)
-	if err != nil {
-		return err
-	}
-	process, err := store.ThisProcess(a.command)
-	if err != nil {
-		return err
-	}
-	session, err := db.StartSession(ctx, info.ID, a.clock.Now(), process)
-	if held, ok := errors.AsType[*store.HeldError](err); ok {
-		return withCode(exitLocked, errors.New(a.heldBy(info.Name, held)))
-	}
-	if err != nil {
-		return err
-	}
-	s, err := db.Snapshot(ctx, info.ID)
-	if err == nil {
-		err = do(db, s)
-	}
-	if _, findErr := db.Find(ctx, info.Name); errors.Is(findErr, sweep.ErrNotFound) && err == nil {
-		if _, err := db.Asked(ctx, info.ID); errors.Is(err, sweep.ErrNotFound) {
-			return nil // it is removed, and its lease with it
+func (a *app) holding(ctx context.Context, name string, do func(*store.DB, sweep.Snapshot) error) error {
+	return inSweep(ctx, a.openExistingStore, name, func(db *store.DB, info sweep.Info) error {
+		process, err := store.ThisProcess(a.command)
+		if err != nil {
+			return err
 		}
-	}
-	return errors.Join(err, db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()))
+		session, err := db.StartSession(ctx, info.ID, a.clock.Now(), process)
+		if held, ok := errors.AsType[*store.HeldError](err); ok {
+			return withCode(exitLocked, errors.New(a.heldBy(info.Name, held)))
+		}
+		if err != nil {
+			return err
+		}
+		s, err := db.Snapshot(ctx, info.ID)
+		if err == nil {
+			err = do(db, s)
+		}
+		if _, findErr := db.Find(ctx, info.Name); errors.Is(findErr, sweep.ErrNotFound) && err == nil {
+			if _, err := db.Asked(ctx, info.ID); errors.Is(err, sweep.ErrNotFound) {
+				return nil // it is removed, and its lease with it
+			}
+		}
+		return errors.Join(err, db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()))
+	})
 }
 
 // refuseWorkers fails where a worker of the sweep runs.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -108,38 +107,31 @@ type trialStatus struct {
 	Error         string     `json:"error,omitempty"`
 }
 
-func (a *app) status(ctx context.Context, name string) (err error) {
-	db, err := a.openReadOnly(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	info, err := findSweep(ctx, db, name)
-	if err != nil {
-		return err
-	}
-	snapshot, err := db.Snapshot(ctx, info.ID)
-	if err != nil {
-		return err
-	}
-	holder, err := db.Holder(ctx, info.ID)
-	if err != nil {
-		return err
-	}
-	c, err := newCoordinator(db, info.ID, holder, time.Now())
-	if err != nil {
-		return err
-	}
-	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
-	if err != nil {
-		return err
-	}
-	s, err := newSweepStatus(ctx, db, snapshot, c, workers)
-	if err != nil {
-		return err
-	}
-	return a.emit("status", s, func(w io.Writer) error { return writeStatus(w, s, a.shell(), time.Now()) },
-		func() ([]string, [][]string) { return statusRows(s) })
+func (a *app) status(ctx context.Context, name string) error {
+	return inSweep(ctx, a.openReadOnly, name, func(db *store.DB, info sweep.Info) error {
+		snapshot, err := db.Snapshot(ctx, info.ID)
+		if err != nil {
+			return err
+		}
+		holder, err := db.Holder(ctx, info.ID)
+		if err != nil {
+			return err
+		}
+		c, err := newCoordinator(db, info.ID, holder, time.Now())
+		if err != nil {
+			return err
+		}
+		workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
+		if err != nil {
+			return err
+		}
+		s, err := newSweepStatus(ctx, db, snapshot, c, workers)
+		if err != nil {
+			return err
+		}
+		return a.emit("status", s, func(w io.Writer) error { return writeStatus(w, s, a.shell(), time.Now()) },
+			func() ([]string, [][]string) { return statusRows(s) })
+	})
 }
 
 func newSweepStatus(

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -64,32 +63,25 @@ type trackTarget struct {
 }
 
 // track sends a sweep to each of the tools once.
-func (a *app) track(ctx context.Context, name string, trackers []tracker) (err error) {
-	db, err := a.openReadOnly(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	info, err := findSweep(ctx, db, name)
-	if err != nil {
-		return err
-	}
-	view := trackView{Sweep: info.Name}
-	failed := 0
-	for _, t := range trackers {
-		sent := a.trackTo(ctx, db, info, t)
-		if sent.Error != "" {
-			failed++
+func (a *app) track(ctx context.Context, name string, trackers []tracker) error {
+	return inSweep(ctx, a.openReadOnly, name, func(db *store.DB, info sweep.Info) error {
+		view := trackView{Sweep: info.Name}
+		failed := 0
+		for _, t := range trackers {
+			sent := a.trackTo(ctx, db, info, t)
+			if sent.Error != "" {
+				failed++
+			}
+			view.Targets = append(view.Targets, sent)
 		}
-		view.Targets = append(view.Targets, sent)
-	}
-	if err := a.emit("track", view, view.text, nil); err != nil {
-		return err
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %s could not be brought up to date; the same command sends the rest", failed, plural(len(trackers), "target"))
-	}
-	return nil
+		if err := a.emit("track", view, view.text, nil); err != nil {
+			return err
+		}
+		if failed > 0 {
+			return fmt.Errorf("%d of %s could not be brought up to date; the same command sends the rest", failed, plural(len(trackers), "target"))
+		}
+		return nil
+	})
 }
 
 func (a *app) trackTo(ctx context.Context, db *store.DB, info sweep.Info, t tracker) trackTarget {

@@ -17,8 +17,9 @@ import (
 	"github.com/ranksweep/ranksweep/trainer"
 )
 
-// giveWay has the kernel kill this process before others where memory ends: a trial is tried again, but a killed coordinator leaves its sweep
-// alone, and a worker that has just begun is smaller than that. Where there is no such file (proc_pid_oom_score_adj(5)) nothing is lost.
+// giveWay has the kernel kill this process before others where memory ends: a trial is tried again, but a killed coordinator leaves its
+// sweep alone, and a worker that has just begun is smaller than that. Where there is no such file (proc_pid_oom_score_adj(5)) nothing is
+// lost.
 func giveWay() { _ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0o600) }
 
 func newWorkerCommand(*app) *cobra.Command {

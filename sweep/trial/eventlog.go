@@ -43,8 +43,11 @@ func LockEvents(dir string) (*os.File, error) {
 }
 
 // WorkerAlive reports whether a living process holds the event log in dir.
-func WorkerAlive(dir string) (bool, error) {
-	f, err := os.Open(filepath.Join(dir, EventsFile))
+func WorkerAlive(dir string) (bool, error) { return LockHeld(filepath.Join(dir, EventsFile)) }
+
+// LockHeld reports whether a living process holds the lock of the file at path. It creates nothing; the answer holds the lock for a moment.
+func LockHeld(path string) (bool, error) {
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -52,7 +55,7 @@ func WorkerAlive(dir string) (bool, error) {
 		return false, err
 	}
 	defer f.Close() //nolint:errcheck // read only
-	// A shared lock, so that two probes never take each other for a worker.
+	// A shared lock, so that two probes never take each other for a holder.
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return true, nil

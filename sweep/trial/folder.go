@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -103,4 +105,23 @@ func kindOf(m fs.FileMode) string {
 	default:
 		return "no file but a device, a pipe or a socket"
 	}
+}
+
+// Attempts lists the attempts of a trial that have a folder below root, by number.
+func Attempts(root string, id ID) ([]AttemptID, error) {
+	entries, err := os.ReadDir(id.Dir(root))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var ids []AttemptID
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil && n > 0 && e.IsDir() && strconv.Itoa(n) == e.Name() {
+			ids = append(ids, NewAttemptID(id, n))
+		}
+	}
+	slices.SortFunc(ids, func(a, b AttemptID) int { return a.Number() - b.Number() })
+	return ids, nil
 }

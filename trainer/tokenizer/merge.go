@@ -29,8 +29,8 @@ func (m *bpeModel) mergeShort(ids []int32) int {
 	}
 }
 
-// mergeLong does the same in time n·log n: ids become a linked list, and a heap holds the merges that were possible when they were pushed. A
-// piece may be a whole file without a space, so that every byte of these counts: they are some 20 for a byte of text.
+// mergeLong does the same in time n·log n: ids become a linked list, and a heap holds the merges that were possible when they were
+// pushed. A piece may be a whole file without a space, so that every byte of these counts: they are some 20 for a byte of text.
 func (m *bpeModel) mergeLong(ids []int32) int {
 	l := mergeList{merges: m.merges, ids: ids, next: make([]int32, len(ids)), previous: make([]int32, len(ids))}
 	for i := range ids {

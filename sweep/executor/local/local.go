@@ -229,23 +229,5 @@ func (e *Executor) Trials(context.Context) ([]trial.ID, error) {
 
 // Attempts lists the attempt folders of a trial by number.
 func (e *Executor) Attempts(_ context.Context, tr trial.ID) ([]trial.AttemptID, error) {
-	entries, err := os.ReadDir(filepath.Join(e.Root, "trials", string(tr)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var numbers []int
-	for _, entry := range entries {
-		if n, err := strconv.Atoi(entry.Name()); err == nil && n > 0 && entry.IsDir() {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
-	ids := make([]trial.AttemptID, len(numbers))
-	for i, n := range numbers {
-		ids[i] = trial.AttemptID(fmt.Sprintf("%s/%d", tr, n))
-	}
-	return ids, nil
+	return trial.Attempts(e.Root, tr)
 }
