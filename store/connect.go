@@ -21,8 +21,13 @@ type connector struct {
 	driver driver.Driver
 }
 
-func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.uri) }
-func (c connector) Driver() driver.Driver                        { return c.driver }
+func (c connector) Connect(context.Context) (driver.Conn, error) {
+	if err := keepPlans(); err != nil {
+		return nil, err
+	}
+	return c.driver.Open(c.uri)
+}
+func (c connector) Driver() driver.Driver { return c.driver }
 
 // openWriter returns the pool of the one writing connection. It keeps the statements of a transaction, which are few and run for
 // every trial or event, prepared, and has room for the indexes by trial while a large sweep is registered (experiments/LOG.md 2026-11-29).

@@ -6,7 +6,10 @@
 #include "_cgo_export.h"
 
 // The program's SQLite, which go-sqlite3 compiles; weak, for cgo links this package once without it.
+extern int sqlite3_config(int, ...) __attribute__((weak));
 extern int sqlite3_vfs_register(sqlite3_vfs*, int) __attribute__((weak));
+
+#define CONFIG_MEMSTATUS 9 // SQLITE_CONFIG_MEMSTATUS
 
 typedef struct disk_file {
 	sqlite3_file base;
@@ -86,4 +89,8 @@ static sqlite3_vfs disk_vfs = {
 	v_random, v_sleep, v_now, v_error, v_now64,
 };
 
-int register_disk(void) { return sqlite3_vfs_register(&disk_vfs, 1); }
+// Without SQLite's account of its memory, whose one lock all databases share: two histories at a time wait for each other there.
+int register_disk(void) {
+	int rc = sqlite3_config(CONFIG_MEMSTATUS, 0);
+	return rc != 0 ? rc : sqlite3_vfs_register(&disk_vfs, 1);
+}
