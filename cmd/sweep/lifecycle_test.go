@@ -176,6 +176,36 @@ func TestNothingComesBackOrGoesByTheWay(t *testing.T) {
 	s.ends(exitUsage, "waits to be taken up", "rename", "other", "third")
 }
 
+// TestRequestsOutliveTheDatabase: what a person asks is in the trials' folders at once, also where no trial starts after it.
+func TestRequestsOutliveTheDatabase(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 20)
+	s.editGrid("rank: [1, 2, 4]", "rank: [1, 2]")
+	cmd := s.start(s.command())
+	until(t, "the first steps", s.trains)
+	s.ends(exitOK, "is paused", "pause", "test")
+	until(t, "the workers' ends", func() bool { return s.livingWorkers() == 0 && s.attempts() > 0 })
+	s.editGrid("rank: [1, 2]", "rank: [1, 2, 4]")
+	s.ends(exitOK, "is extended", "extend", s.path("grid.yaml"))
+	_ = cmd.Process.Kill()
+	cmd.wait()
+	s.loseDatabase()
+	s.ends(exitOK, "paused already", "pause", "test")
+	lost := s.loseOne()
+	s.ends(exitOK, "will be tried again", "retry", string(lost))
+	s.loseDatabase()
+	snapshot, _ := s.snapshot()
+	snapshot.Each(func(_ *sweep.Ladder, _ int, f *sweep.TrialFacts) {
+		if asked := f.Retried > 0; asked != (f.Trial.ID == lost) {
+			t.Errorf("trial %s: asked to be retried: %v", f.Trial.ID, asked)
+		}
+	})
+	s.ends(exitOK, "was paused; it goes on", "resume", "test", "--backend", "go")
+	if snapshot, _ := s.snapshot(); len(snapshot.Ladders[0].Rungs) != 3 {
+		t.Errorf("%d ranks, want the 3 of the edited grid", len(snapshot.Ladders[0].Rungs))
+	}
+}
+
 // TestPruneAsksAgain: what a sweep has come to need while the question stood does not go.
 func TestPruneAsksAgain(t *testing.T) {
 	t.Parallel()

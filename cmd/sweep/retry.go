@@ -129,6 +129,7 @@ func (a *app) retry(ctx context.Context, s subject, ids []trial.ID) error {
 	if err := s.db.Retry(ctx, s.snapshot.Sweep.ID, ids, time.Now().UTC()); err != nil {
 		return notFound(err)
 	}
+	a.keepAsked(ctx, s.db, s.snapshot.Sweep.ID)
 	next := "the coordinator takes it up"
 	if !s.worked {
 		next = "continue with: " + a.resumeCommand(s.name())
