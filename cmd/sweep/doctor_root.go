@@ -145,7 +145,10 @@ func (a *app) repair(ctx context.Context) error {
 	if _, err := os.Stat(a.root); err != nil {
 		return notFoundf("root %s: %w", a.root, err)
 	}
-	r, err := store.Repair(ctx, a.root, a.mendFiles)
+	r, err := store.Repair(ctx, a.root, func() error { return errors.Join(a.finishAnyRemovals(ctx), a.mendFiles()) })
+	if err == nil {
+		err = a.finishAnyRemovals(ctx)
+	}
 	if errors.Is(err, sweep.ErrLocked) {
 		return withCode(exitLocked, a.workedOn(ctx, err))
 	}
