@@ -140,12 +140,7 @@ const (
 // moveAside renames a database's files to the first name that is free. The log goes first: left behind, SQLite would play it into the next
 // database of that name.
 func moveAside(path string) (aside string, err error) {
-	for n := 1; ; n++ {
-		aside = fmt.Sprintf("%s.damaged-%d", path, n)
-		if !exists(aside) && !exists(aside+walSuffix) {
-			break
-		}
-	}
+	aside = trial.Aside(path, walSuffix)
 	moved := false
 	for _, suffix := range []string{walSuffix, shmSuffix, ""} {
 		err := os.Rename(path+suffix, aside+suffix)

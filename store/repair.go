@@ -22,6 +22,7 @@ type Repaired struct {
 	TakenIn []Difference // what the database lacked and has now
 	Gone    []Difference // what the database has and the folders do not say; of one that was replaced, what the new one lacks
 	Losses  []Loss       // what the folders hold and cannot be read
+	Mended  []Mended     // files of the folders that were damaged, or said less than the database
 }
 
 // databaseFile is the database's name below a root.
@@ -68,6 +69,11 @@ func Repair(ctx context.Context, root string, more func() error) (r Repaired, er
 	if r.Found == HealthMissing && !HasTrials(root) {
 		return r, nil // nothing was run here
 	}
+	if r.Found.Lost() {
+		if r.Mended, err = mendFolders(ctx, root, nil); err != nil {
+			return r, err
+		}
+	}
 	rebuilt := filepath.Join(scratch, databaseFile)
 	if corrected, err := correct(ctx, root, path, scratch, contradicted); err != nil {
 		return r, err
@@ -110,6 +116,9 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 	d.r = openReader(path)
 	defer func() { err = errors.Join(err, d.Close()) }()
 	if err := d.migrateHeld(ctx); err != nil {
+		return false, nil, err
+	}
+	if r.Mended, err = mendFolders(ctx, root, d); err != nil {
 		return false, nil, err
 	}
 	if err := d.keepRecords(ctx, root, false); err != nil { // without one an attempt's log cannot be compared

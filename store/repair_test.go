@@ -229,15 +229,13 @@ func TestRepairWithDamagedFolders(t *testing.T) {
 	must(t, os.WriteFile(logs[0], []byte(strings.Replace(string(text), `"seq":2`, `"seq":3`, 1)), 0o600))
 	must(t, os.Truncate(filepath.Join(victim, trial.SpecFile), 100))
 	r, err := store.Repair(t.Context(), root, nothing)
-	var lost []string
-	for _, l := range r.Losses {
-		if !errors.Is(l.Err, trial.ErrDamaged) {
-			t.Errorf("loss %v, want ErrDamaged", l.Err)
-		}
-		lost = append(lost, filepath.Base(l.Path))
+	mended, lost := map[string]bool{}, ""
+	for _, m := range r.Mended {
+		mended[filepath.Base(m.Path)] = m.Aside != ""
+		lost += m.Lost
 	}
-	slices.Sort(lost)
-	if diff := cmp.Diff([]string{trial.EventsFile, trial.SpecFile}, lost); err != nil || diff != "" {
+	kept := map[string]bool{trial.EventsFile: true, trial.SpecFile: true}
+	if diff := cmp.Diff(kept, mended); err != nil || diff != "" || !strings.Contains(lost, "after event 1") || len(r.Losses) > 0 {
 		t.Fatalf("Repair = %+v, %v", r, err)
 	}
 	got := reopened(t, root)
