@@ -35,13 +35,15 @@ func (d *DB) TakeIn(ctx context.Context, root string) ([]Loss, error) {
 		return nil, fmt.Errorf("read the trials' folders: %w", err)
 	}
 	for _, r := range f.records {
-		if err := d.takeRecord(ctx, r); err != nil {
+		if err := d.takeRecord(ctx, r); passing(err) {
+			return f.losses, err
+		} else if err != nil {
 			f.lose("sweep "+r.Name, err)
 		}
 	}
 	for _, a := range f.attempts {
 		if err := d.takeAttempt(ctx, a, f.launcher); err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || passing(err) {
 				return f.losses, err
 			}
 			f.lose(a.dir, err)
@@ -77,7 +79,7 @@ func (d *DB) takeAttempt(ctx context.Context, a attemptFolder, launcher func(nam
 		return err
 	}
 	err = d.AppendEvents(ctx, a.id, a.events)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || passing(err) {
 		return err
 	}
 	for _, e := range a.events {

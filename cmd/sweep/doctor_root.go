@@ -32,7 +32,8 @@ func (d *diagnosis) addSweeps(ctx context.Context) {
 	defer os.RemoveAll(scratch) //nolint:errcheck // temporary
 	r, err := store.Examine(ctx, d.Root, scratch)
 	if err != nil {
-		d.add(finding{"database", findingFail, err.Error(), repair})
+		fix := "mend what it names, and look again; sweep.db may be good. Where it stays so, move sweep.db and sweep.db-wal away, then " + repair
+		d.add(finding{"database", findingFail, err.Error(), fix})
 		return
 	}
 	before := len(d.Findings)
