@@ -18,8 +18,10 @@ import (
 
 // damagedLogs are what may happen to an event log.
 var damagedLogs = map[string]func(log []byte) []byte{ //nolint:gochecknoglobals // a table
-	"a flipped bit":      func(b []byte) []byte { b[len(b)/2] ^= 4; return b },
-	"a changed digit":    func(b []byte) []byte { return bytes.Replace(b, []byte(`"train_loss":4.9`), []byte(`"train_loss":4.8`), 1) },
+	"a flipped bit": func(b []byte) []byte { b[len(b)/2] ^= 4; return b },
+	"a changed digit": func(b []byte) []byte {
+		return bytes.Replace(b, []byte(`"train_loss":4.9`), []byte(`"train_loss":4.8`), 1)
+	},
 	"cut in the middle":  func(b []byte) []byte { return b[:len(b)/2] },
 	"a line cut in two":  func(b []byte) []byte { return append(b[:len(b)/2:len(b)/2], b[len(b)/2+40:]...) },
 	"foreign lines":      func(b []byte) []byte { at := bytes.IndexByte(b, '\n') + 1; return foreignAt(b, at) },

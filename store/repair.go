@@ -224,17 +224,25 @@ func (d *DB) keepRecords(ctx context.Context, root string, all bool) error {
 	return nil
 }
 
-// exclusive keeps coordinators off a root, or fails with sweep.ErrLocked where one or a worker is at work.
+// exclusive keeps those off a root who would write to its database, or fails with sweep.ErrLocked where one has it open, or a coordinator
+// or a worker is at work.
 func exclusive(ctx context.Context, root string) (release func() error, err error) {
 	d := &DB{path: filepath.Join(root, databaseFile)}
-	migrating, err := waitFileLock(ctx, d.lockPath("migrate")) // which opening to write waits for
+	opening, err := waitFileLock(ctx, d.lockPath("migrate")) // which opening to write waits for
 	if err != nil {
 		return nil, err
 	}
 	if err := NobodyWorks(root); err != nil {
-		return nil, errors.Join(err, migrating.release())
+		return nil, errors.Join(err, opening.release())
 	}
-	return migrating.release, nil
+	writing, err := tryFileLock(d.lockPath(writersLock))
+	if errors.Is(err, errHeld) {
+		err = fmt.Errorf("%w: another command has the database in %s open to write: let it end first", sweep.ErrLocked, root)
+	}
+	if err != nil {
+		return nil, errors.Join(err, opening.release())
+	}
+	return func() error { return errors.Join(writing.release(), opening.release()) }, nil
 }
 
 // NobodyWorks fails with sweep.ErrLocked where a coordinator or a worker is at work in root.
