@@ -137,7 +137,7 @@ func TestRemoveSweep(t *testing.T) {
 	finish(t, db, "goes", shared, 1)
 	finish(t, db, "goes", own, 1)
 	finish(t, db, "goes", own, 2)
-	if err := db.Retry(t.Context(), goes.Sweep.ID, []trial.ID{shared.ID}, moment(5)); err != nil {
+	if err := db.Retry(t.Context(), goes.Sweep.ID, []trial.AttemptID{trial.NewAttemptID(shared.ID, 1)}, moment(5)); err != nil {
 		t.Fatal(err)
 	}
 	keeps = snapshot(t, db, keeps.Sweep.ID)

@@ -49,7 +49,7 @@ func ran(t *testing.T) (string, sweep.Snapshot) {
 	for _, kind := range []sweep.RequestKind{sweep.RequestPause, sweep.RequestCancel} {
 		must(t, db.Ask(t.Context(), id, kind, moment(350)))
 	}
-	must(t, db.Retry(t.Context(), id, []trial.ID{l[0].Rungs[0].Trials[0].Trial.ID}, moment(351)))
+	must(t, db.Retry(t.Context(), id, []trial.AttemptID{trial.NewAttemptID(l[0].Rungs[0].Trials[0].Trial.ID, 1)}, moment(351)))
 	must(t, db.EndSession(t.Context(), session, instant(400)))
 	keeper := store.Recorder{DB: db, Sweep: id}
 	must(t, keeper.KeepLast(t.Context(), root, moment(400)))

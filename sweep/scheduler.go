@@ -124,6 +124,7 @@ type run struct {
 	gone        []LiveAttempt              // since the last Progress
 	ended       []ended                    // since the last decision
 	rests       map[trial.ID]time.Duration // trials that are not tried again before this uptime
+	heard       int64                      // the newest request that was taken into account for them
 	beat        time.Duration              // uptime of the last heartbeat
 	listened    time.Duration              // uptime when requests were last looked for
 	seen        time.Duration              // of the last heartbeat that the snapshot knows of

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,7 +21,8 @@ type fileKind struct {
 	patterns []string // below the root
 	examine  func(path string) error
 	state    string
-	fix      string                  // "" where the error says it
+	fix      string                  // what helps
+	trialFix string                  // a command on the trial, where that helps instead
 	mend     func(path string) error // nil where nothing can be done about it
 	mended   string                  // what mend has done
 }
@@ -36,13 +38,13 @@ func (d *diagnosis) fileKinds() []fileKind {
 		{
 			"adapters",
 			[]string{attempt + trainer.AdapterFolder, attempt + trainer.LastAdapterFolder},
-			weights.CheckSeal, findingFail, "", nil, "",
+			weights.CheckSeal, findingFail, "", "retry", nil, "",
 		},
 		{
 			"checkpoints",
 			[]string{attempt + "checkpoints/*.ckpt"},
 			trainer.CheckCheckpoint, findingWarn,
-			"nothing: the good one before it counts; " + repair + " moves it aside",
+			"nothing: the good one before it counts; " + repair + " moves it aside", "",
 			func(path string) error { return os.Rename(path, path+".damaged") },
 			"moved aside",
 		},
@@ -50,14 +52,14 @@ func (d *diagnosis) fileKinds() []fileKind {
 			"cache",
 			[]string{"cache/*/info.json", "cache/*/*.rows"},
 			checkCache, findingFail,
-			repair + " removes it, and the next run makes it anew", removeCache, "removed",
+			repair + " removes it, and the next run makes it anew", "", removeCache, "removed",
 		},
 		{
 			"leftovers",
 			[]string{
 				attempt + ".*", attempt + "*/.*", attempt + "adapter*.tmp", "cache/*.tmp", "sweep.db.repair-*", "sweep.db*.tmp-*",
 			},
-			func(string) error { return errLeftover }, findingWarn, repair, os.RemoveAll, "removed",
+			func(string) error { return errLeftover }, findingWarn, repair, "", os.RemoveAll, "removed",
 		},
 	}
 }
@@ -81,15 +83,15 @@ func (d *diagnosis) addFiles() {
 		told := 0
 		k.each(d.Root, func(path string, err error) {
 			fix := k.fix
-			if fix == "" {
-				fix = "see there"
+			if k.trialFix != "" {
+				fix = trial.Command(d.Root, k.trialFix, filepath.Base(filepath.Dir(filepath.Dir(path)))) + " trains it again"
 			}
 			if told++; told <= mostFindings {
 				d.add(finding{k.check, k.state, fmt.Sprintf("%s: %v", d.below(path), err), fix})
 			}
 		})
 		if told > mostFindings {
-			d.add(finding{k.check, k.state, fmt.Sprintf("and %d more", told-mostFindings), k.fix})
+			d.add(finding{k.check, k.state, fmt.Sprintf("and %d more", told-mostFindings), cmp.Or(k.fix, "likewise")})
 		}
 	}
 }
