@@ -336,7 +336,7 @@ func TestRepairBesideWriters(t *testing.T) {
 	repaired := 0
 	for repaired < 3 {
 		time.Sleep(30 * time.Millisecond) // a writer gets in between
-		spoil := func() error { // while writers are kept off
+		spoil := func() error {           // while writers are kept off
 			return os.WriteFile(firstLog(t, root), contradiction(t, root, repaired), 0o600)
 		}
 		r, err := store.Repair(t.Context(), root, spoil)

@@ -84,40 +84,47 @@ func carriedEnvironment() carried {
 }
 
 func carriedPrediction() carried {
-	return carried{`SELECT seq, analysis_bytes, predicted_bytes, source FROM predictions WHERE attempt_id = ?`,
+	return carried{
+		`SELECT seq, analysis_bytes, predicted_bytes, source FROM predictions WHERE attempt_id = ?`,
 		func(r *sql.Rows, of func(int64) *trial.Event) error {
 			var seq int64
 			var p trial.Prediction
 			err := r.Scan(&seq, &p.AnalysisBytes, &p.PredictedBytes, &p.Source)
 			of(seq).Prediction = &p
 			return err
-		}}
+		},
+	}
 }
 
 func carriedPoint() carried {
-	return carried{`SELECT seq, tokens, train_loss, grad_norm, learning_rate FROM points WHERE attempt_id = ?`,
+	return carried{
+		`SELECT seq, tokens, train_loss, grad_norm, learning_rate FROM points WHERE attempt_id = ?`,
 		func(r *sql.Rows, of func(int64) *trial.Event) error {
 			var seq int64
 			var p trial.Point
 			err := r.Scan(&seq, &p.Tokens, &p.TrainLoss, &p.GradNorm, &p.LearningRate)
 			of(seq).Point = &p
 			return err
-		}}
+		},
+	}
 }
 
 func carriedEvaluation() carried {
-	return carried{`SELECT seq, val_loss, tokens, seconds` + measureColumns("") + ` FROM evaluations WHERE attempt_id = ?`,
+	return carried{
+		`SELECT seq, val_loss, tokens, seconds` + measureColumns("") + ` FROM evaluations WHERE attempt_id = ?`,
 		func(r *sql.Rows, of func(int64) *trial.Event) error {
 			var seq int64
 			var v trial.Evaluation
 			err := r.Scan(append([]any{&seq, &v.ValLoss, &v.Tokens, &v.Seconds}, measureFields(&v.Measures)...)...)
 			of(seq).Evaluation = &v
 			return err
-		}}
+		},
+	}
 }
 
 func carriedMemory() carried {
-	return carried{`SELECT seq, host_bytes, host_source, device_bytes, device_source FROM memory_peaks WHERE attempt_id = ?`,
+	return carried{
+		`SELECT seq, host_bytes, host_source, device_bytes, device_source FROM memory_peaks WHERE attempt_id = ?`,
 		func(r *sql.Rows, of func(int64) *trial.Event) error {
 			var seq int64
 			var m memoryRow
@@ -126,22 +133,26 @@ func carriedMemory() carried {
 				PeakHostBytes: pointer(m.host), HostSource: m.hostSource, PeakDeviceBytes: pointer(m.device), DeviceSource: m.deviceSource,
 			}
 			return err
-		}}
+		},
+	}
 }
 
 func carriedScreened() carried {
-	return carried{`SELECT seq, rank, val_loss, tokens, seconds FROM screened_losses WHERE attempt_id = ?`,
+	return carried{
+		`SELECT seq, rank, val_loss, tokens, seconds FROM screened_losses WHERE attempt_id = ?`,
 		func(r *sql.Rows, of func(int64) *trial.Event) error {
 			var seq int64
 			var s trial.Screened
 			err := r.Scan(&seq, &s.Rank, &s.ValLoss, &s.Tokens, &s.Seconds)
 			of(seq).Screened = &s
 			return err
-		}}
+		},
+	}
 }
 
 func carriedUpdates() carried {
-	return carried{`SELECT seq, module, norm, stable_rank FROM module_updates WHERE attempt_id = ? ORDER BY seq, module`,
+	return carried{
+		`SELECT seq, module, norm, stable_rank FROM module_updates WHERE attempt_id = ? ORDER BY seq, module`,
 		func(r *sql.Rows, of func(int64) *trial.Event) error {
 			var seq int64
 			var u trial.ModuleUpdate
@@ -150,11 +161,13 @@ func carriedUpdates() carried {
 			}
 			of(seq).Updates = append(of(seq).Updates, u)
 			return nil
-		}}
+		},
+	}
 }
 
 func carriedOutcome() carried {
-	return carried{`SELECT seq, state, error, cause, step, micro_batch, val_loss, best_step, last_val_loss, train_loss, retain_loss,
+	return carried{
+		`SELECT seq, state, error, cause, step, micro_batch, val_loss, best_step, last_val_loss, train_loss, retain_loss,
 		base_retain, tokens, train_seconds, total_seconds FROM outcomes WHERE attempt_id = ?`,
 		func(r *sql.Rows, of func(int64) *trial.Event) error {
 			var seq int64
@@ -162,5 +175,6 @@ func carriedOutcome() carried {
 			err := r.Scan(append([]any{&seq}, o.fields()...)...)
 			of(seq).Outcome = o.outcome()
 			return err
-		}}
+		},
+	}
 }
