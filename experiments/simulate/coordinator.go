@@ -123,7 +123,8 @@ func (c *coordinator) lead(ctx context.Context, db *store.DB) error {
 	}
 	c.since = c.h.took
 	s := sweep.Scheduler{
-		Store: &watchedStore{db, c}, Exec: &watchedExecutor{c}, Capacity: c.h.capacity, Clock: c, Log: slog.New(slog.DiscardHandler),
+		Store: &watchedStore{db, c}, Exec: &watchedExecutor{c}, Capacity: c.h.capacity, Clock: c, HungAfter: hungAfter,
+		Log: slog.New(slog.DiscardHandler),
 	}
 	if c.h.say != nil {
 		s.Log = slog.New(noteHandler{h: c.h})

@@ -25,12 +25,16 @@ const (
 	probeFails   kind = "fail a probe"
 	interrupt    kind = "interrupt the coordinator"
 	freeze       kind = "freeze the coordinator at a call to the store"
+	freezeGroup  kind = "freeze the coordinator and the workers at a call to the store"
 	freezeLosing kind = "freeze the coordinator until another host has its lease"
 
 	clockJumps   kind = "let the time of day jump"
 	workerDies   kind = "kill a worker"
 	workersDie   kind = "kill all workers"
 	workerCrash  kind = "let a worker vanish after some events"
+	workerHangs  kind = "let a worker hang after some events"
+	workerDeaf   kind = "let a worker ignore requests to end"
+	workerFrozen kind = "freeze a worker"
 	notStarted   kind = "start nothing and say it was started"
 	lostReply    kind = "start a worker and say it was not"
 	startFails   kind = "fail a start"
@@ -86,10 +90,14 @@ func kinds() []perThousand {
 		{interrupt, 40},
 		{freeze, 20},
 		{freezeLosing, 30},
+		{freezeGroup, 20},
 		{clockJumps, 40},
 		{workerDies, 30},
 		{workersDie, 20},
 		{workerCrash, 40},
+		{workerHangs, 30},
+		{workerDeaf, 10},
+		{workerFrozen, 20},
 		{notStarted, 25},
 		{lostReply, 25},
 		{startFails, 25},
@@ -133,6 +141,8 @@ func drawFaults(r *rand.Rand, calm tally) []fault {
 			f.size *= 5
 		case freezeLosing:
 			f.size += time.Minute
+		case freezeGroup:
+			f.size += 32 * time.Second // longer than a worker may be silent, shorter than another host's coordinator waits and then listens
 		default:
 		}
 	}
@@ -147,13 +157,13 @@ func (k kind) cutsPower() bool {
 // countable is how many there were of what the kind counts.
 func (k kind) countable(t tally) int {
 	switch k {
-	case killBefore, killAfter, powerCall, freeze, freezeLosing:
+	case killBefore, killAfter, powerCall, freeze, freezeLosing, freezeGroup:
 		return t.calls
 	case killInside, powerInside, brokenDisk, lyingDisk:
 		return t.ops
 	case probeFails:
 		return t.probes
-	case workerCrash, notStarted, lostReply, startFails:
+	case workerCrash, workerHangs, workerDeaf, notStarted, lostReply, startFails:
 		return t.starts
 	case readFails:
 		return t.reads

@@ -23,9 +23,10 @@ type history struct {
 	root   string // holds the hosts' folders
 	faults []fault
 	tally
-	disk    *disk.Disk
-	fake    sweeptest.FakeExecutor
-	facts   ledger
+	disk  *disk.Disk
+	fake  sweeptest.FakeExecutor
+	facts ledger
+	troubled
 	shift   time.Duration // of the time of day
 	lazy    time.Duration // how long a coordinator waits
 	paused  time.Duration // when the sweep was last; 0 while it is not
@@ -57,12 +58,12 @@ const (
 func newHistory(w *world, root string, rng *rand.Rand, faults []fault, say func(string, ...any)) *history {
 	h := &history{
 		world: w, rng: rng, root: root, faults: faults, say: say, facts: ledger{},
-		lazy: time.Duration(250+rng.IntN(1750)) * time.Millisecond, keen: rng.IntN(4) == 0,
+		troubled: troubled{stuck: map[trial.AttemptID]time.Duration{}, deaf: map[trial.AttemptID]bool{}},
+		lazy:     time.Duration(250+rng.IntN(1750)) * time.Millisecond, keen: rng.IntN(4) == 0,
 	}
 	h.jumps = slices.ContainsFunc(faults, func(f fault) bool { return f.kind == clockJumps })
 	h.newDisk(w.files)
 	h.fake.Now = func() time.Time { return epoch.Add(h.took) }
-	h.fake.Script = w.trainer.Script
 	return h
 }
 
@@ -184,7 +185,7 @@ func (h *history) take(n int, kinds ...kind) (fault, bool) {
 // timed reports whether the kind happens at a moment.
 func (k kind) timed() bool {
 	switch k {
-	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, readsLate, probesLate,
+	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, workerFrozen, readsLate, probesLate,
 		secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels:
 		return true
 	default:
@@ -217,6 +218,8 @@ func (h *history) happen(ctx context.Context, f fault) {
 		}
 	case workersDie:
 		h.killWorkers(f.lost)
+	case workerFrozen:
+		h.freezeWorker(f.size)
 	case readsLate:
 		h.late = h.took + f.size
 	case probesLate:
@@ -267,7 +270,7 @@ func (h *history) powerCut() {
 	h.lies = false
 	h.disk.PowerCut()
 	if h.lied {
-		h.facts = ledger{} // the disk is to blame for what it lost
+		h.forget() // the disk is to blame for what it lost
 	}
 }
 
@@ -277,9 +280,12 @@ func (h *history) loseDatabase() {
 		h.resume(h.lives[0])
 	}
 	h.note("the database is lost")
-	h.facts = ledger{}
+	h.forget()
 	h.newDisk(h.files)
 }
+
+// forget drops what a database was told that is no more.
+func (h *history) forget() { h.facts, h.paused = ledger{}, 0 }
 
 // disturb is how the disk's next operation goes.
 func (h *history) disturb(disk.Op) disk.Fault {

@@ -278,8 +278,9 @@ func (h *history) checkWorkers() {
 			continue
 		}
 		ids, ages := h.fake.Alive()
+		h.checkStuck(c, ids)
 		for i, id := range ids {
-			if ages[i] > patience && h.took-c.probed[id] > patience {
+			if ages[i] > patience && h.took-max(c.probed[id], h.full) > patience { // who finds the disk full waits
 				h.wrong("%s does not know of %s, begun %v ago", c, short(id), ages[i])
 			}
 		}

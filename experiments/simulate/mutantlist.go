@@ -6,6 +6,7 @@ func mutants() []mutant {
 		live    = "sweep/scheduler_live.go"
 		loop    = "sweep/scheduler.go"
 		restart = "sweep/scheduler_recover.go"
+		hung    = "sweep/scheduler_hung.go"
 	)
 	return []mutant{
 		{
@@ -55,5 +56,8 @@ func mutants() []mutant {
 			"attempts without an outcome are not read again", "store/refresh.go",
 			"		seen.Open = append(seen.Open, id)\n", "",
 		},
+		{"a worker that hangs is let be", hung, "r.HungAfter > 0 && a.silence", "false && a.silence"},
+		{"a worker that does not end when it is asked to is not killed", hung, "a.leaveBy > 0 && now >= a.leaveBy", "false"},
+		{"a worker that has had its last word and does not exit is not killed", live, "a.Outcome != nil && r.now()", "false && r.now()"},
 	}
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
+)
+
+const (
+	hungAfter = 10 * time.Second // Scheduler.HungAfter: longer than workers that have exited seem to live
+	forEver   = 1000 * time.Hour
+	// endedBy is when a worker that goes no further has been ended: Scheduler waits for many of its longest pauses, and as long again where it
+	// looks every other second.
+	endedBy = 20 * time.Minute
+)
+
+// troubled are the workers that do not do as they should.
+type troubled struct {
+	stuck map[trial.AttemptID]time.Duration // since when they go no further
+	deaf  map[trial.AttemptID]bool          // to requests to end
+}
+
+// script is what the next worker writes, given what goes wrong with it.
+func (h *history) script(f fault) sweeptest.Script {
+	return func(a trial.Assignment, from int) []sweeptest.Line {
+		lines := h.trainer.Script(a, from)
+		switch f.kind {
+		case workerCrash:
+			return lines[:min(1+h.rng.IntN(20), len(lines))]
+		case notStarted:
+			return nil
+		case workerHangs:
+			return h.hang(a.Attempt, lines)
+		case workerDeaf:
+			h.deaf[a.Attempt] = true
+		default:
+		}
+		return lines
+	}
+}
+
+// hang lets a worker go no further after some of its lines, perhaps all of them, between two moments at which it writes. Half of those that
+// hang heed no request.
+func (h *history) hang(id trial.AttemptID, lines []sweeptest.Line) []sweeptest.Line {
+	n := h.rng.IntN(len(lines) + 1)
+	for n > 0 && n < len(lines) && lines[n].After == lines[n-1].After {
+		n--
+	}
+	h.deaf[id] = h.rng.IntN(2) == 0
+	h.stuck[id] = h.took
+	if n > 0 {
+		h.stuck[id] += lines[n-1].After
+	}
+	h.note("%s hangs after %d of %d lines, deaf %v", short(id), n, len(lines), h.deaf[id])
+	never := lines[len(lines)-1]
+	never.After = forEver
+	return append(lines[:n:n], never)
+}
+
+// freezeWorker stops a worker for a while, or for longer than anybody waits.
+func (h *history) freezeWorker(d time.Duration) {
+	ids, _ := h.fake.Alive()
+	if len(ids) == 0 {
+		return
+	}
+	id := ids[h.rng.IntN(len(ids))]
+	if h.rng.IntN(2) == 0 {
+		d = forEver
+	}
+	h.note("%s is frozen for %v", short(id), d)
+	h.fake.Freeze(id, d)
+	if _, already := h.stuck[id]; !already {
+		h.stuck[id] = h.took
+	}
+}
+
+// freezeGroup stops a coordinator and all workers, as Ctrl-Z does. The workers, which are larger, take longer to go on.
+func (h *history) freezeGroup(c *coordinator, d time.Duration) {
+	ids, _ := h.fake.Alive()
+	for _, id := range ids {
+		h.fake.Freeze(id, d+time.Duration(h.rng.Int64N(int64(3*time.Second))))
+	}
+	c.freeze(d)
+}
+
+// checkBlame holds what a coordinator says of a worker's end against what happened to the worker.
+func (h *history) checkBlame(c *coordinator, id trial.AttemptID, o trial.Outcome) {
+	if _, stuck := h.stuck[id]; !stuck && o.Cause == cause.Hung {
+		h.wrong("%s says of %s that %s, and it did not", c, short(id), o.Error)
+	}
+}
+
+// checkStuck looks for workers that go no further and that a coordinator lets be.
+func (h *history) checkStuck(c *coordinator, ids []trial.AttemptID) {
+	for _, id := range ids {
+		if since, stuck := h.stuck[id]; stuck && h.took-max(since, c.since, c.thawed) > endedBy {
+			h.wrong("%s has gone no further since %v, and %s lets it be", short(id), since, c)
+		}
+	}
+}
+
+// heeds reports whether a worker does what it is asked to: nothing keeps it from being killed.
+func (h *history) heeds(id trial.AttemptID, kill bool) bool { return kill || !h.deaf[id] }
