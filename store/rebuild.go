@@ -35,13 +35,15 @@ func (d *DB) TakeIn(ctx context.Context, root string) ([]Loss, error) {
 		return nil, fmt.Errorf("read the trials' folders: %w", err)
 	}
 	for _, r := range f.records {
-		if err := d.takeRecord(ctx, r); err != nil {
+		if err := d.takeRecord(ctx, r); passing(err) {
+			return f.losses, err
+		} else if err != nil {
 			f.lose("sweep "+r.Name, err)
 		}
 	}
 	for _, a := range f.attempts {
 		if err := d.takeAttempt(ctx, a, f.launcher); err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || passing(err) {
 				return f.losses, err
 			}
 			f.lose(a.dir, err)
@@ -77,7 +79,7 @@ func (d *DB) takeAttempt(ctx context.Context, a attemptFolder, launcher func(nam
 		return err
 	}
 	err = d.AppendEvents(ctx, a.id, a.events)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || passing(err) {
 		return err
 	}
 	for _, e := range a.events {
@@ -140,12 +142,7 @@ const (
 // moveAside renames a database's files to the first name that is free. The log goes first: left behind, SQLite would play it into the next
 // database of that name.
 func moveAside(path string) (aside string, err error) {
-	for n := 1; ; n++ {
-		aside = fmt.Sprintf("%s.damaged-%d", path, n)
-		if !exists(aside) && !exists(aside+walSuffix) {
-			break
-		}
-	}
+	aside = trial.Aside(path, walSuffix)
 	moved := false
 	for _, suffix := range []string{walSuffix, shmSuffix, ""} {
 		err := os.Rename(path+suffix, aside+suffix)

@@ -22,6 +22,7 @@ type Repaired struct {
 	TakenIn []Difference // what the database lacked and has now
 	Gone    []Difference // what the database has and the folders do not say; of one that was replaced, what the new one lacks
 	Losses  []Loss       // what the folders hold and cannot be read
+	Mended  []Mended     // files of the folders that were damaged, or said less than the database
 }
 
 // databaseFile is the database's name below a root.
@@ -68,6 +69,11 @@ func Repair(ctx context.Context, root string, more func() error) (r Repaired, er
 	if r.Found == HealthMissing && !HasTrials(root) {
 		return r, nil // nothing was run here
 	}
+	if r.Found.Lost() {
+		if r.Mended, err = mendFolders(ctx, root, nil); err != nil {
+			return r, err
+		}
+	}
 	rebuilt := filepath.Join(scratch, databaseFile)
 	if corrected, err := correct(ctx, root, path, scratch, contradicted); err != nil {
 		return r, err
@@ -110,6 +116,9 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 	d.r = openReader(path)
 	defer func() { err = errors.Join(err, d.Close()) }()
 	if err := d.migrateHeld(ctx); err != nil {
+		return false, nil, err
+	}
+	if r.Mended, err = mendFolders(ctx, root, d); err != nil {
 		return false, nil, err
 	}
 	if err := d.keepRecords(ctx, root, false); err != nil { // without one an attempt's log cannot be compared
@@ -215,17 +224,25 @@ func (d *DB) keepRecords(ctx context.Context, root string, all bool) error {
 	return nil
 }
 
-// exclusive keeps coordinators off a root, or fails with sweep.ErrLocked where one or a worker is at work.
+// exclusive keeps those off a root who would write to its database, or fails with sweep.ErrLocked where one has it open, or a coordinator
+// or a worker is at work.
 func exclusive(ctx context.Context, root string) (release func() error, err error) {
 	d := &DB{path: filepath.Join(root, databaseFile)}
-	migrating, err := waitFileLock(ctx, d.lockPath("migrate")) // which opening to write waits for
+	opening, err := waitFileLock(ctx, d.lockPath("migrate")) // which opening to write waits for
 	if err != nil {
 		return nil, err
 	}
 	if err := NobodyWorks(root); err != nil {
-		return nil, errors.Join(err, migrating.release())
+		return nil, errors.Join(err, opening.release())
 	}
-	return migrating.release, nil
+	writing, err := tryFileLock(d.lockPath(writersLock))
+	if errors.Is(err, errHeld) {
+		err = fmt.Errorf("%w: another command has the database in %s open to write: let it end first", sweep.ErrLocked, root)
+	}
+	if err != nil {
+		return nil, errors.Join(err, opening.release())
+	}
+	return func() error { return errors.Join(writing.release(), opening.release()) }, nil
 }
 
 // NobodyWorks fails with sweep.ErrLocked where a coordinator or a worker is at work in root.

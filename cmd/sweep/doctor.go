@@ -68,20 +68,29 @@ be run again at any time. See sweep help resume.`,
   sweep doctor --root runs --repair`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var lost []finding
 			if repair {
-				if err := a.repair(cmd.Context()); err != nil {
+				var err error
+				if lost, err = a.repair(cmd.Context()); err != nil {
 					return err
 				}
 			}
-			return a.doctor(cmd.Context())
+			return a.doctor(cmd.Context(), lost)
 		},
 	}
 	cmd.Flags().BoolVar(&repair, "repair", false, "make the root whole out of its trials' folders first")
 	return cmd
 }
 
-func (a *app) doctor(ctx context.Context) error {
+// doctor examines everything. What a repair before it found to be lost is among the findings.
+func (a *app) doctor(ctx context.Context, lost []finding) error {
 	d := a.examine(ctx)
+	for i, f := range lost {
+		if d.enough(f.Check, i, len(lost), f.Fix) {
+			break
+		}
+		d.add(f)
+	}
 	err := a.emit("doctor", d, func(w io.Writer) error { return writeFindings(w, d.Findings) }, func() ([]string, [][]string) {
 		var rows [][]string
 		for _, f := range d.Findings {
