@@ -51,7 +51,7 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
-// recordCuts works on the sweep of whole once more, on a disk of its own that begins with a folder's content, and returns two moments of each
+// recordCuts works on the sweep of whole once more, on a disk that begins with a folder's content, and returns two moments of each
 // sync: before and after.
 func recordCuts(t *testing.T, whole *testSweep, content string, work func(*testSweep) ([]byte, error)) []cut {
 	t.Helper()

@@ -41,8 +41,8 @@ func TestRepairCut(t *testing.T) {
 		"a damaged database":                 {damageDatabase, false},
 		"a log says something else":          {contradictDatabase, true},
 		"a damaged log":                      {damageLog, true},
-		"a damaged log, a damaged database":  {func(t *testing.T, root string) { t.Helper(); damageLog(t, root); damageDatabase(t, root) }, false},
-		"a damaged log, one that says other": {func(t *testing.T, root string) { t.Helper(); damageLog(t, root); contradictDatabase(t, root) }, true},
+		"a damaged log, a damaged database":  {both(damageLog, damageDatabase), false},
+		"a damaged log, one that says other": {both(damageLog, contradictDatabase), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,8 +70,8 @@ func TestRepairCut(t *testing.T) {
 	}
 }
 
-// cutsOfRepair are some of the cuts, or all: those around each step that the root shows. Of what is only made in the scratch folder two stand
-// for all.
+// cutsOfRepair are some of the cuts, or all: those around each step that the root shows. Of what is made in scratch folders two stand for
+// all.
 func cutsOfRepair(t *testing.T, cuts []cut) []cut {
 	t.Helper()
 	const usual = 8
@@ -142,6 +142,14 @@ func addWaiting(t *testing.T, root string) {
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func both(one, other func(*testing.T, string)) func(*testing.T, string) {
+	return func(t *testing.T, root string) {
+		t.Helper()
+		one(t, root)
+		other(t, root)
 	}
 }
 
