@@ -46,6 +46,8 @@ const (
 	secondOnHost kind = "run a second coordinator on the same host"
 	secondHost   kind = "run a second coordinator on another host"
 
+	memoryPeaks kind = "a worker reaches its peak" // follows a start where memory is short
+
 	personPauses  kind = "pause the sweep from a second terminal, for a while"
 	personResumes kind = "resume the paused sweep" // follows personPauses
 	personCancels kind = "cancel the sweep from a second terminal"

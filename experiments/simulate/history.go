@@ -27,6 +27,8 @@ type history struct {
 	fake  sweeptest.FakeExecutor
 	facts ledger
 	troubled
+	memory
+	times
 	shift   time.Duration // of the time of day
 	lazy    time.Duration // how long a coordinator waits
 	paused  time.Duration // when the sweep was last; 0 while it is not
@@ -59,10 +61,15 @@ func newHistory(w *world, root string, rng *rand.Rand, faults []fault, say func(
 	h := &history{
 		world: w, rng: rng, root: root, faults: faults, say: say, facts: ledger{},
 		troubled: troubled{stuck: map[trial.AttemptID]time.Duration{}, deaf: map[trial.AttemptID]bool{}},
-		lazy:     time.Duration(250+rng.IntN(1750)) * time.Millisecond, keen: rng.IntN(4) == 0,
+		times:    times{spans: map[int64]time.Duration{}},
+		memory: memory{
+			need: map[trial.AttemptID]int64{}, crowded: map[trial.AttemptID]bool{}, alone: map[trial.AttemptID]bool{},
+		},
+		lazy: time.Duration(250+rng.IntN(1750)) * time.Millisecond, keen: rng.IntN(4) == 0,
 	}
 	h.jumps = slices.ContainsFunc(faults, func(f fault) bool { return f.kind == clockJumps })
 	h.newDisk(w.files)
+	h.fake.Exit = h.exit
 	h.fake.Now = func() time.Time { return epoch.Add(h.took) }
 	return h
 }
@@ -185,8 +192,8 @@ func (h *history) take(n int, kinds ...kind) (fault, bool) {
 // timed reports whether the kind happens at a moment.
 func (k kind) timed() bool {
 	switch k {
-	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, workerFrozen, readsLate, probesLate,
-		secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels:
+	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, workerFrozen, memoryPeaks, readsLate,
+		probesLate, secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels:
 		return true
 	default:
 		return false
@@ -218,6 +225,8 @@ func (h *history) happen(ctx context.Context, f fault) {
 		}
 	case workersDie:
 		h.killWorkers(f.lost)
+	case memoryPeaks:
+		h.killForMemory()
 	case workerFrozen:
 		h.freezeWorker(f.size)
 	case readsLate:
@@ -285,7 +294,10 @@ func (h *history) loseDatabase() {
 }
 
 // forget drops what a database was told that is no more.
-func (h *history) forget() { h.facts, h.paused = ledger{}, 0 }
+func (h *history) forget() {
+	h.facts, h.paused, h.spentAt = ledger{}, 0, 0
+	clear(h.spans)
+}
 
 // disturb is how the disk's next operation goes.
 func (h *history) disturb(disk.Op) disk.Fault {

@@ -38,7 +38,7 @@ func mutants() []mutant {
 		},
 		{"no heartbeat extends the session", loop, "	if !now && at.Uptime-r.beat < heartbeatEvery {", "	if !now {"},
 		{"verdicts are not recorded", loop, "v.State == plateau.StateRunning || sameVerdict", "v.State != plateau.StateRunning || sameVerdict"},
-		{"one more job than there is runs", "sweep/decide_plan.go", "p.busy() >= p.jobs || p.alone", "p.busy() > p.jobs || p.alone"},
+		{"one more job than there is runs", "sweep/decide_plan.go", "p.busy() >= p.jobs || p.alone |", "p.busy() > p.jobs || p.alone |"},
 		{"attempts are numbered from 1 again", "sweep/decide_plan.go", "	return t.Attempts[len(t.Attempts)-1].Number + 1", "	return 1"},
 		{
 			"a coordinator writes that has lost its lease", "store/db.go",
@@ -58,6 +58,20 @@ func mutants() []mutant {
 		},
 		{"a worker that hangs is let be", hung, "r.HungAfter > 0 && a.silence", "false && a.silence"},
 		{"a worker that does not end when it is asked to is not killed", hung, "a.leaveBy > 0 && now >= a.leaveBy", "false"},
-		{"a worker that has had its last word and does not exit is not killed", live, "a.Outcome != nil && r.now()", "false && r.now()"},
+		{
+			"who ran out of memory beside others is said to have done so alone", "sweep/scheduler_retry.go",
+			"if a.beside && e.Outcome", "if false && e.Outcome",
+		},
+		{"a trial that ran out of memory alone is tried with whole batches", "sweep/retry.go", "	if !half {", "	if true {"},
+		{
+			"others start beside one that ran out of memory", "sweep/decide_plan.go",
+			"p.busy() >= p.jobs || p.alone || alone && len(p.running) > 0", "p.busy() >= p.jobs || alone && len(p.running) > 0",
+		},
+		{
+			"limits.time follows the time of day", "store/sessions.go",
+			"UPDATE sessions SET heartbeat_ns = ?, elapsed_ns = max(elapsed_ns, ?)",
+			"UPDATE sessions SET heartbeat_ns = ?1, elapsed_ns = max(elapsed_ns, ?1 - started_ns, ?2)",
+		},
+		{"limits.time ends nothing", "sweep/budget.go", "i.Elapsed >= i.Limits.Time", "false"},
 	}
 }

@@ -57,6 +57,7 @@ func (s *watchedStore) Refresh(ctx context.Context, before sweep.Snapshot, anew 
 		after, err = s.Store.Refresh(ctx, before, anew...)
 		if err == nil {
 			s.c.h.facts.check(s.c.h, after)
+			s.c.h.checkElapsed(s.c, after.Sweep.Elapsed)
 		}
 		return err
 	})
@@ -96,7 +97,13 @@ func (s *watchedStore) AppendEvents(ctx context.Context, id trial.AttemptID, eve
 }
 
 func (s *watchedStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
-	return s.call("Heartbeat", func() error { return s.Store.Heartbeat(ctx, session, now) })
+	return s.call("Heartbeat", func() error {
+		err := s.Store.Heartbeat(ctx, session, now)
+		if err == nil {
+			s.c.h.beat(s.c, session, now)
+		}
+		return err
+	})
 }
 
 func (s *watchedStore) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {
@@ -128,6 +135,7 @@ func (e *watchedExecutor) Start(ctx context.Context, a trial.Assignment) error {
 	}
 	h.fake.Script = h.script(f)
 	err := h.fake.Start(ctx, a)
+	h.grow(a)
 	if f.kind == lostReply {
 		return errMachine
 	}

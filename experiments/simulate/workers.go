@@ -25,7 +25,7 @@ type troubled struct {
 // script is what the next worker writes, given what goes wrong with it.
 func (h *history) script(f fault) sweeptest.Script {
 	return func(a trial.Assignment, from int) []sweeptest.Line {
-		lines := h.trainer.Script(a, from)
+		lines := h.outgrows(a, h.trainer.Script(a, from))
 		switch f.kind {
 		case workerCrash:
 			return lines[:min(1+h.rng.IntN(20), len(lines))]
@@ -41,10 +41,10 @@ func (h *history) script(f fault) sweeptest.Script {
 	}
 }
 
-// hang lets a worker go no further after some of its lines, perhaps all of them, between two moments at which it writes. Half of those that
+// hang lets a worker go no further after some of its lines, between two moments at which it writes. Half of those that
 // hang heed no request.
 func (h *history) hang(id trial.AttemptID, lines []sweeptest.Line) []sweeptest.Line {
-	n := h.rng.IntN(len(lines) + 1)
+	n := h.rng.IntN(len(lines))
 	for n > 0 && n < len(lines) && lines[n].After == lines[n-1].After {
 		n--
 	}
@@ -89,6 +89,9 @@ func (h *history) freezeGroup(c *coordinator, d time.Duration) {
 func (h *history) checkBlame(c *coordinator, id trial.AttemptID, o trial.Outcome) {
 	if _, stuck := h.stuck[id]; !stuck && o.Cause == cause.Hung {
 		h.wrong("%s says of %s that %s, and it did not", c, short(id), o.Error)
+	}
+	if h.crowded[id] && o.Cause == cause.Memory {
+		h.wrong("%s says that %s ran out of memory alone, and others ran beside it", c, short(id))
 	}
 }
 

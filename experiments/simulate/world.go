@@ -27,6 +27,7 @@ type world struct {
 	registration sweep.Registration
 	trainer      sweeptest.Trainer
 	capacity     sweep.Capacity
+	machine      int64 // bytes of memory that it has, which nobody knows; 0: enough
 
 	id    int64
 	files map[string][]byte // of the disk once the sweep is registered
@@ -75,6 +76,8 @@ func drawWorld(seed uint64) *world {
 		}
 	}
 	w.drawTrainer(r, ranks)
+	w.drawMachine(r, ranks)
+	w.drawLimits(r)
 	return w
 }
 
