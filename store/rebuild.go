@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -113,19 +114,18 @@ func (d *DB) assignmentOf(ctx context.Context, a attemptFolder) (assignment tria
 	return assignment, err
 }
 
-// Replace puts a rebuilt database in the place of the one at path, which is moved aside with its write-ahead log. It returns where that
-// lies; "" where there was none. A crash in between leaves one of the two, or none and the folders that it is made of again.
+// Replace puts a rebuilt database in the place of the one at path, which is kept aside with its write-ahead log. It returns where that
+// lies; "" where there was none. At no moment is there none where there was one: a crash in between leaves either.
 func Replace(rebuilt, path string) (aside string, err error) {
-	aside, err = moveAside(path)
-	if err != nil {
-		return "", err
-	}
 	for _, suffix := range []string{walSuffix, shmSuffix} { // closed, it has all in the file
 		if err := os.Remove(rebuilt + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return aside, err
+			return "", err
 		}
 	}
 	if err := syncFile(rebuilt); err != nil {
+		return "", err
+	}
+	if aside, err = keepAside(path); err != nil {
 		return aside, err
 	}
 	if err := os.Rename(rebuilt, path); err != nil {
@@ -139,22 +139,49 @@ const (
 	shmSuffix = "-shm"
 )
 
-// moveAside renames a database's files to the first name that is free. The log goes first: left behind, SQLite would play it into the next
-// database of that name.
-func moveAside(path string) (aside string, err error) {
+// keepAside keeps a database's files under the first name that is free. The log goes first: left behind, SQLite would play it into the next
+// database of that name. The database itself stays, under both names, to be replaced.
+func keepAside(path string) (aside string, err error) {
 	aside = trial.Aside(path, walSuffix)
-	moved := false
-	for _, suffix := range []string{walSuffix, shmSuffix, ""} {
+	kept := false
+	for _, suffix := range []string{walSuffix, shmSuffix} {
 		err := os.Rename(path+suffix, aside+suffix)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
-		moved = moved || err == nil
+		kept = kept || err == nil
 	}
-	if !moved {
+	err = nameTwice(path, aside)
+	if errors.Is(err, fs.ErrNotExist) && !kept {
 		return "", nil
 	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
 	return aside, trial.SyncFolder(filepath.Dir(path))
+}
+
+// nameTwice gives a file another name beside its own; where there can be no two, a copy gets it, and what is no file is renamed.
+func nameTwice(path, other string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return os.Rename(path, other)
+	}
+	if err := os.Link(path, other); err == nil {
+		return nil
+	}
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close() //nolint:errcheck // read only
+	return trial.WriteAtomic(other, func(w io.Writer) error {
+		_, err := io.Copy(w, from)
+		return err
+	})
 }
 
 func exists(path string) bool {

@@ -145,9 +145,21 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 	}
 	if again { // the record in the folders may know trials of those logs that the database does not: it stays
 		r.TakenIn = nil
-		return true, of, nil
+		return true, of, d.emptyLog(ctx)
 	}
 	return false, nil, d.keepRecords(ctx, root, len(r.Gone) > 0)
+}
+
+// emptyLog moves all that the write-ahead log holds into the database, which is then whole without it.
+func (d *DB) emptyLog(ctx context.Context) error {
+	var busy, pages, moved int
+	if err := d.w.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved); err != nil {
+		return d.explain(err)
+	}
+	if busy != 0 {
+		return fmt.Errorf("database %s: %w: another command reads it: let it end first", d.path, sweep.ErrLocked)
+	}
+	return nil
 }
 
 // found takes what a comparison of a database that can be used with the folders has found.

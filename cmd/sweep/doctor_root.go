@@ -46,8 +46,46 @@ func (d *diagnosis) addSweeps(ctx context.Context) {
 		d.add(finding{"folders", findingFail, fmt.Sprintf("%s: %v", d.below(l.Path), l.Err), repair})
 	}
 	d.addFiles()
+	if r.Found == store.HealthSound {
+		d.addMissing(ctx)
+	}
 	if len(d.Findings) == before && r.Found == store.HealthSound {
 		d.add(finding{Check: "sweeps", State: findingOK, Detail: "the database is sound, and the trials' folders say the same"})
+	}
+}
+
+// addMissing tells of trials that have a loss and no adapter any more, which prune would have left.
+func (d *diagnosis) addMissing(ctx context.Context) {
+	a := &app{root: d.Root}
+	var sweeps []sweep.Snapshot
+	db, err := a.openReadOnly(ctx)
+	if err == nil {
+		sweeps, _, err = readSweeps(ctx, db, "")
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		d.add(finding{"adapters", findingWarn, err.Error(), "mend what it names, and look again"})
+		return
+	}
+	needed := sweep.NeededOf(sweeps).Adapters
+	told := 0
+	for _, s := range sweeps {
+		s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+			if t.State() != sweep.TrialDone || !needed[t.Trial.ID] {
+				return
+			}
+			needed[t.Trial.ID] = false // sweeps share trials
+			if _, err := a.adapterFolder(*t, false); exitCode(err) != exitNotFound {
+				return
+			}
+			if told++; told <= mostFindings {
+				what := fmt.Sprintf("trial %s (rank %d, seed %d) is done, and its adapter is gone", t.Trial.ID, t.Trial.Rank, t.Trial.Seed)
+				d.add(finding{"adapters", findingWarn, what, d.retrain(t.Trial.ID)})
+			}
+		})
+	}
+	if told > mostFindings {
+		d.add(finding{"adapters", findingWarn, fmt.Sprintf("and %d more", told-mostFindings), "likewise"})
 	}
 }
 
