@@ -21,8 +21,8 @@ const newestWish = `(SELECT ifnull(max(at_ns), 0) FROM (
 	UNION ALL SELECT at_ns FROM requests WHERE sweep_id = l.sweep_id AND kind = 'retry'
 	UNION ALL SELECT at_ns FROM grids WHERE sweep_id = l.sweep_id))`
 
-// RecordVerdict appends a verdict unless it is equal to the ladder's latest, which was found since the newest wish. It is never older than a
-// wish that it was found with, whatever became of the time of day.
+// RecordVerdict appends a verdict unless it is equal to the ladder's latest, which was found since the newest wish. It is never older than
+// a wish that it was found with, whatever became of the time of day.
 func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {
 	text, err := encode(v)
 	if err != nil {

@@ -75,6 +75,6 @@ func mutants() []mutant {
 		{"limits.time ends nothing", "sweep/budget.go", "i.Elapsed >= i.Limits.Time", "false"},
 		{"limits.trial_time is left to the worker", hung, "case limit > 0 && !a.foreign", "case false && !a.foreign"},
 		{"a retry forgives all but the last attempt", "sweep/facts.go", "a.Number <= t.Retried", "a.Number < t.Retried"},
-		{"a verdict that is found again after a person's wish is not recorded", "store/verdicts.go", "latest == text && counts", "latest == text"},
+		{"a verdict that is found again after a wish is not recorded", "store/verdicts.go", "latest == text && counts", "latest == text"},
 	}
 }
