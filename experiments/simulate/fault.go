@@ -53,6 +53,7 @@ const (
 	personPauses  kind = "pause the sweep from a second terminal, for a while"
 	personResumes kind = "resume the paused sweep"                      // follows personPauses
 	personRetries kind = "retry what has failed from a second terminal" // follows what loses trials
+	personExtends kind = "extend the sweep from a second terminal"      // in worlds that begin with a smaller grid
 	personCancels kind = "cancel the sweep from a second terminal"
 
 	rivalOnA kind = "another host's coordinator starts on a" // follows freezeLosing

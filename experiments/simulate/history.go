@@ -196,7 +196,8 @@ func (h *history) take(n int, kinds ...kind) (fault, bool) {
 func (k kind) timed() bool {
 	switch k {
 	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, workerFrozen, memoryPeaks, readsLate,
-		probesLate, secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels, personRetries:
+		probesLate, secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels, personRetries,
+		personExtends:
 		return true
 	default:
 		return false
@@ -246,6 +247,8 @@ func (h *history) happen(ctx context.Context, f fault) {
 		}
 	case personPauses, personResumes, personCancels:
 		h.ask(ctx, f)
+	case personExtends:
+		h.giveGrid(ctx)
 	case personRetries:
 		h.retryFailed(ctx)
 	case rivalOnA:
