@@ -181,7 +181,7 @@ func readSweeps(ctx context.Context, db *store.DB, name string) (all, own []swee
 }
 
 // corpusName is how a cache is called: by a fingerprint.
-var corpusName = regexp.MustCompile(`^[0-9a-f]{64}$`) //nolint:gochecknoglobals // a constant
+var corpusName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // prunables lists what of some sweeps' files is not needed; of all sweeps' also the caches that none of them has, as those of removed ones.
 func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot, all bool) (pruneView, error) {

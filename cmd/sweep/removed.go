@@ -130,6 +130,9 @@ func (a *app) bringBack(ctx context.Context, db *store.DB, record store.TrialRec
 
 // finishAnyRemovals is finishRemovals where the database may be lost, and leaves them to later where it is damaged.
 func (a *app) finishAnyRemovals(ctx context.Context) error {
+	if dirs, err := removals(a.root); err != nil || len(dirs) == 0 {
+		return err
+	}
 	db, err := a.openReadOnly(ctx)
 	if exitCode(err) == exitNotFound {
 		return a.finishRemovals(ctx, nil)

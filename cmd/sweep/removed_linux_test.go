@@ -93,7 +93,9 @@ func TestRmAsksWithoutTheLease(t *testing.T) {
 	root, _, _ := midwayRoot(t)
 	ask := func(meanwhile func()) int {
 		s, ended := openTerminal(t, 200), make(chan int)
-		go func() { ended <- run(t.Context(), []string{"rm", "prose", "--root", root}, s.program, s.program, s.program) }()
+		go func() {
+			ended <- run(t.Context(), []string{"rm", "prose", "--root", root}, s.program, s.program, s.program)
+		}()
 		s.seen(0, "remove sweep prose for good? [y/N]")
 		meanwhile()
 		if _, err := s.person.WriteString("y\n"); err != nil {
