@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -69,6 +70,27 @@ func (d *DB) Coordinated(sweepID int64) (bool, error) {
 		return false, fmt.Errorf("look for the coordinator of sweep %d: %w", sweepID, err)
 	}
 	return held, nil
+}
+
+// LockRemovals keeps other commands from removing files of a root, or from taking a removal that goes on for one that was cut short. It
+// fails with sweep.ErrLocked where another one holds it.
+func LockRemovals(root string) (release func() error, err error) {
+	lock, err := tryFileLock(removalsLock(root))
+	if errors.Is(err, errHeld) {
+		return nil, fmt.Errorf("%w: another command removes files of %s: try it again", sweep.ErrLocked, root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return lock.release, nil
+}
+
+// Removing reports whether a command removes files of a root right now. It creates nothing.
+func Removing(root string) (bool, error) { return trial.LockHeld(removalsLock(root)) }
+
+func removalsLock(root string) string {
+	d := &DB{path: filepath.Join(root, databaseFile)}
+	return d.lockPath("removals")
 }
 
 // waitFileLock takes the lock at path, waiting for its holder as long as ctx allows.

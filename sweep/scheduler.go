@@ -259,7 +259,9 @@ func (r *run) refresh(ctx context.Context, anew ...int) error {
 		return fmt.Errorf("read sweep %d: %w", r.id, err)
 	}
 	before := r.snapshot
-	r.snapshot = snapshot
+	if r.snapshot = snapshot; snapshot.Sweep.Asked != before.Sweep.Asked {
+		r.recorded = nil // a verdict that was found before a wish does not count after it
+	}
 	r.adoptOpen(before)
 	return nil
 }

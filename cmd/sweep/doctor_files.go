@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/corpus"
@@ -24,6 +25,9 @@ type fileKind struct {
 	mend     func(path string) error  // nil where nothing can be done about it
 	mended   string                   // what mend has done
 }
+
+// errRemoval is what is found of a removal.
+var errRemoval = errors.New("left of an rm or prune that was cut short; a command that opens the root to write finishes it, too")
 
 // errLeftover is what is found of a write that was torn.
 var errLeftover = errors.New("left of a write that a crash tore")
@@ -55,6 +59,7 @@ func (d *diagnosis) fileKinds() []fileKind {
 			checkCache, findingFail,
 			always(repair + " removes it, and the next run makes it anew"), removeCache, "removed",
 		},
+		{"removals", []string{removedPrefix + "*"}, d.checkRemoval, findingWarn, always(repair + " finishes it"), nil, ""},
 		{
 			"leftovers",
 			[]string{
@@ -63,6 +68,14 @@ func (d *diagnosis) fileKinds() []fileKind {
 			func(string) error { return errLeftover }, findingWarn, always(repair), os.RemoveAll, "removed",
 		},
 	}
+}
+
+// checkRemoval fails for what a removal has left that does not go on.
+func (d *diagnosis) checkRemoval(string) error {
+	if goes, err := store.Removing(d.Root); goes || err != nil {
+		return err
+	}
+	return errRemoval
 }
 
 func checkCache(path string) error {

@@ -189,7 +189,10 @@ func (a *app) repair(ctx context.Context) (lost []finding, err error) {
 	if _, err := os.Stat(a.root); err != nil {
 		return nil, notFoundf("root %s: %w", a.root, err)
 	}
-	r, err := store.Repair(ctx, a.root, a.mendFiles)
+	r, err := store.Repair(ctx, a.root, func() error { return errors.Join(a.finishAnyRemovals(ctx), a.mendFiles()) })
+	if err == nil {
+		err = a.finishAnyRemovals(ctx)
+	}
 	if errors.Is(err, sweep.ErrLocked) {
 		return nil, withCode(exitLocked, a.workedOn(ctx, err))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -184,7 +183,7 @@ func (a *app) retryDone(ctx context.Context, s subject, t *sweep.TrialFacts, dam
 			"(%s raises it)", s.name(), t.Trial.ID, a.commandOn("extend", "GRID.yaml"))
 	}
 	for _, dir := range damaged {
-		if err := errors.Join(os.RemoveAll(dir+".damaged"), os.Rename(dir, dir+".damaged")); err != nil {
+		if _, err := trial.MoveAside(dir); err != nil {
 			return err
 		}
 	}

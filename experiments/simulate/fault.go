@@ -28,28 +28,32 @@ const (
 	freezeGroup  kind = "freeze the coordinator and the workers at a call to the store"
 	freezeLosing kind = "freeze the coordinator until another host has its lease"
 
-	clockJumps   kind = "let the time of day jump"
-	workerDies   kind = "kill a worker"
-	workersDie   kind = "kill all workers"
-	workerCrash  kind = "let a worker vanish after some events"
-	workerHangs  kind = "let a worker hang after some events"
-	workerDeaf   kind = "let a worker ignore requests to end"
-	workerFrozen kind = "freeze a worker"
-	notStarted   kind = "start nothing and say it was started"
-	lostReply    kind = "start a worker and say it was not"
-	startFails   kind = "fail a start"
-	readFails    kind = "fail to read events"
-	readsLate    kind = "show events late for a while"
-	probesLate   kind = "show exited workers as living for a while"
-	stopLost     kind = "lose a request to stop"
-	stopFails    kind = "fail a request to stop"
-	secondOnHost kind = "run a second coordinator on the same host"
-	secondHost   kind = "run a second coordinator on another host"
+	clockJumps    kind = "let the time of day jump"
+	workerDies    kind = "kill a worker"
+	workersDie    kind = "kill all workers"
+	workerCrash   kind = "let a worker vanish after some events"
+	workerHangs   kind = "let a worker hang after some events"
+	workerDawdles kind = "let a worker look busy and never end" // where limits.trial_time ends it
+	trialFails    kind = "let a trial fail, which a person retries"
+	workerDeaf    kind = "let a worker ignore requests to end"
+	workerFrozen  kind = "freeze a worker"
+	notStarted    kind = "start nothing and say it was started"
+	lostReply     kind = "start a worker and say it was not"
+	startFails    kind = "fail a start"
+	readFails     kind = "fail to read events"
+	readsLate     kind = "show events late for a while"
+	probesLate    kind = "show exited workers as living for a while"
+	stopLost      kind = "lose a request to stop"
+	stopFails     kind = "fail a request to stop"
+	secondOnHost  kind = "run a second coordinator on the same host"
+	secondHost    kind = "run a second coordinator on another host"
 
 	memoryPeaks kind = "a worker reaches its peak" // follows a start where memory is short
 
 	personPauses  kind = "pause the sweep from a second terminal, for a while"
-	personResumes kind = "resume the paused sweep" // follows personPauses
+	personResumes kind = "resume the paused sweep"                      // follows personPauses
+	personRetries kind = "retry what has failed from a second terminal" // follows what loses trials
+	personExtends kind = "extend the sweep from a second terminal"      // in worlds that begin with a smaller grid
 	personCancels kind = "cancel the sweep from a second terminal"
 
 	rivalOnA kind = "another host's coordinator starts on a" // follows freezeLosing
@@ -98,6 +102,8 @@ func kinds() []perThousand {
 		{workersDie, 20},
 		{workerCrash, 40},
 		{workerHangs, 30},
+		{workerDawdles, 30},
+		{trialFails, 40},
 		{workerDeaf, 10},
 		{workerFrozen, 20},
 		{notStarted, 25},
@@ -165,7 +171,7 @@ func (k kind) countable(t tally) int {
 		return t.ops
 	case probeFails:
 		return t.probes
-	case workerCrash, workerHangs, workerDeaf, notStarted, lostReply, startFails:
+	case workerCrash, workerHangs, workerDawdles, trialFails, workerDeaf, notStarted, lostReply, startFails:
 		return t.starts
 	case readFails:
 		return t.reads

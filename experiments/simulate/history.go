@@ -60,8 +60,11 @@ const (
 func newHistory(w *world, root string, rng *rand.Rand, faults []fault, say func(string, ...any)) *history {
 	h := &history{
 		world: w, rng: rng, root: root, faults: faults, say: say, facts: ledger{},
-		troubled: troubled{stuck: map[trial.AttemptID]time.Duration{}, deaf: map[trial.AttemptID]bool{}},
-		times:    times{spans: map[int64]time.Duration{}},
+		troubled: troubled{
+			stuck: map[trial.AttemptID]time.Duration{}, dawdles: map[trial.AttemptID]time.Duration{}, deaf: map[trial.AttemptID]bool{},
+			lossy: map[trial.ID]bool{},
+		},
+		times: times{spans: map[int64]time.Duration{}},
 		memory: memory{
 			need: map[trial.AttemptID]int64{}, crowded: map[trial.AttemptID]bool{}, alone: map[trial.AttemptID]bool{},
 		},
@@ -193,7 +196,8 @@ func (h *history) take(n int, kinds ...kind) (fault, bool) {
 func (k kind) timed() bool {
 	switch k {
 	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, workerFrozen, memoryPeaks, readsLate,
-		probesLate, secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels:
+		probesLate, secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels, personRetries,
+		personExtends:
 		return true
 	default:
 		return false
@@ -243,6 +247,10 @@ func (h *history) happen(ctx context.Context, f fault) {
 		}
 	case personPauses, personResumes, personCancels:
 		h.ask(ctx, f)
+	case personExtends:
+		h.giveGrid(ctx)
+	case personRetries:
+		h.retryFailed(ctx)
 	case rivalOnA:
 		h.begin(ctx, "a")
 	case rivalOnB:

@@ -162,6 +162,14 @@ func (c *coordinator) conclude(ctx context.Context, db *store.DB, s sweep.Snapsh
 	if ids, _ := h.fake.Alive(); len(ids) > 0 {
 		h.wrong("the sweep is done and %v live", ids)
 	}
+	if h.before != nil && len(h.want.verdicts) > 0 && read.Sweep.GridHash != h.info.GridHash {
+		h.then(personExtends, time.Duration(h.rng.Int64N(int64(20*time.Second))))
+		return nil
+	}
+	if h.mendable(got) {
+		h.then(personRetries, time.Duration(h.rng.Int64N(int64(20*time.Second))))
+		return nil
+	}
 	h.checkTimeLimited(got)
 	if len(h.want.verdicts) > 0 {
 		h.compare(got)

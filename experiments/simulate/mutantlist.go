@@ -73,5 +73,13 @@ func mutants() []mutant {
 			"UPDATE sessions SET heartbeat_ns = ?1, elapsed_ns = max(elapsed_ns, ?1 - started_ns, ?2)",
 		},
 		{"limits.time ends nothing", "sweep/budget.go", "i.Elapsed >= i.Limits.Time", "false"},
+		{"limits.trial_time is left to the worker", hung, "case limit > 0 && !a.foreign", "case false && !a.foreign"},
+		{"a retry forgives all but the last attempt", "sweep/facts.go", "a.Number <= t.Retried", "a.Number < t.Retried"},
+		{
+			"a longer grid's trials have no place", "store/grids.go",
+			"		return insertTrials(ctx, tx, places)\n	})\n	if err != nil {\n		return fmt.Errorf(\"extend",
+			"		return nil\n	})\n	if err != nil {\n		return fmt.Errorf(\"extend",
+		},
+		{"a verdict that is found again after a wish is not recorded", "store/verdicts.go", "latest == text && counts", "latest == text"},
 	}
 }

@@ -128,7 +128,7 @@ func (e *watchedExecutor) Start(ctx context.Context, a trial.Assignment) error {
 	h.pass()
 	h.starts++
 	h.checkStart(ctx, c, a)
-	f, _ := h.take(h.starts, workerCrash, workerHangs, workerDeaf, notStarted, lostReply, startFails)
+	f, _ := h.take(h.starts, workerCrash, workerHangs, workerDawdles, trialFails, workerDeaf, notStarted, lostReply, startFails)
 	h.note("%s starts %s: rank %d, seed %d", c, short(a.Attempt), a.Trial.Spec.LoRA.Rank, a.Trial.Spec.Seed)
 	if f.kind == startFails {
 		return errMachine
@@ -154,6 +154,9 @@ func (e *watchedExecutor) Probe(ctx context.Context, id trial.AttemptID) (sweep.
 		return sweep.Process{}, errMachine
 	}
 	p, err := h.fake.Probe(ctx, id)
+	if _, dawdles := h.dawdles[id]; dawdles {
+		p.Beat = int64(h.probes)
+	}
 	p.Alive = p.Alive || h.took < h.stale
 	return p, err
 }

@@ -18,8 +18,10 @@ const (
 
 // troubled are the workers that do not do as they should.
 type troubled struct {
-	stuck map[trial.AttemptID]time.Duration // since when they go no further
-	deaf  map[trial.AttemptID]bool          // to requests to end
+	stuck   map[trial.AttemptID]time.Duration // since when they go no further
+	dawdles map[trial.AttemptID]time.Duration // likewise, and they look busy
+	deaf    map[trial.AttemptID]bool          // to requests to end
+	lossy   map[trial.ID]bool                 // trials that may end without a loss, so that a person retries them
 }
 
 // script is what the next worker writes, given what goes wrong with it.
@@ -33,6 +35,10 @@ func (h *history) script(f fault) sweeptest.Script {
 			return nil
 		case workerHangs:
 			return h.hang(a.Attempt, lines)
+		case workerDawdles:
+			return h.dawdle(a.Attempt, lines)
+		case trialFails:
+			return h.fail(a.Attempt, lines)
 		case workerDeaf:
 			h.deaf[a.Attempt] = true
 		default:
@@ -50,6 +56,7 @@ func (h *history) hang(id trial.AttemptID, lines []sweeptest.Line) []sweeptest.L
 	}
 	h.deaf[id] = h.rng.IntN(2) == 0
 	h.stuck[id] = h.took
+	h.slows(id)
 	if n > 0 {
 		h.stuck[id] += lines[n-1].After
 	}
@@ -57,6 +64,38 @@ func (h *history) hang(id trial.AttemptID, lines []sweeptest.Line) []sweeptest.L
 	never := lines[len(lines)-1]
 	never.After = forEver
 	return append(lines[:n:n], never)
+}
+
+// dawdle lets a worker look busy for ever, where limits.trial_time ends it.
+func (h *history) dawdle(id trial.AttemptID, lines []sweeptest.Line) []sweeptest.Line {
+	if h.info.Limits.TrialTime == 0 {
+		return lines
+	}
+	lines = h.hang(id, lines)
+	h.dawdles[id], h.deaf[id] = h.stuck[id], true
+	delete(h.stuck, id)
+	return lines
+}
+
+// fail lets a worker meet an error after some of its lines, which will not come again once a person has mended it. A sweep whose time is
+// limited may have none left for that.
+func (h *history) fail(id trial.AttemptID, lines []sweeptest.Line) []sweeptest.Line {
+	if h.info.Limits.Time > 0 {
+		return lines
+	}
+	n := h.rng.IntN(len(lines))
+	h.lossy[id.Trial()] = true
+	h.then(personRetries, time.Duration(h.rng.Int64N(int64(20*time.Second))))
+	return append(lines[:n:n], sweeptest.Line{After: lines[n].After, Event: trial.Event{Kind: trial.EventEnded, Outcome: &trial.Outcome{
+		State: trial.OutcomeFailed, Cause: cause.Data, Error: "the data are not there",
+	}}})
+}
+
+// slows takes note that a worker takes longer than it should, which limits.trial_time may end.
+func (h *history) slows(id trial.AttemptID) {
+	if h.info.Limits.TrialTime > 0 {
+		h.lossy[id.Trial()] = true
+	}
 }
 
 // freezeWorker stops a worker for a while, or for longer than anybody waits.
@@ -71,6 +110,7 @@ func (h *history) freezeWorker(d time.Duration) {
 	}
 	h.note("%s is frozen for %v", short(id), d)
 	h.fake.Freeze(id, d)
+	h.slows(id)
 	if _, already := h.stuck[id]; !already {
 		h.stuck[id] = h.took
 	}
@@ -80,6 +120,7 @@ func (h *history) freezeWorker(d time.Duration) {
 func (h *history) freezeGroup(c *coordinator, d time.Duration) {
 	ids, _ := h.fake.Alive()
 	for _, id := range ids {
+		h.slows(id)
 		h.fake.Freeze(id, d+time.Duration(h.rng.Int64N(int64(3*time.Second))))
 	}
 	c.freeze(d)
@@ -90,6 +131,9 @@ func (h *history) checkBlame(c *coordinator, id trial.AttemptID, o trial.Outcome
 	if _, stuck := h.stuck[id]; !stuck && o.Cause == cause.Hung {
 		h.wrong("%s says of %s that %s, and it did not", c, short(id), o.Error)
 	}
+	if o.State == trial.OutcomeOverTime && !h.lossy[id.Trial()] {
+		h.wrong("%s says of %s that %s, and it was no slower than the others", c, short(id), o.Error)
+	}
 	if h.crowded[id] && o.Cause == cause.Memory {
 		h.wrong("%s says that %s ran out of memory alone, and others ran beside it", c, short(id))
 	}
@@ -98,7 +142,11 @@ func (h *history) checkBlame(c *coordinator, id trial.AttemptID, o trial.Outcome
 // checkStuck looks for workers that go no further and that a coordinator lets be.
 func (h *history) checkStuck(c *coordinator, ids []trial.AttemptID) {
 	for _, id := range ids {
-		if since, stuck := h.stuck[id]; stuck && h.took-max(since, c.since, c.thawed) > endedBy {
+		since, stuck := h.stuck[id]
+		if at, dawdles := h.dawdles[id]; dawdles {
+			since, stuck = at, true
+		}
+		if stuck && h.took-max(since, c.since, c.thawed) > endedBy {
 			h.wrong("%s has gone no further since %v, and %s lets it be", short(id), since, c)
 		}
 	}
