@@ -58,6 +58,31 @@ func Inspect(ctx context.Context, path string) (Health, string, error) {
 	} else if !ours {
 		return HealthForeign, "it is not a database of SQLite", nil
 	}
+	health, why, err := inspectFile(ctx, path)
+	if err != nil || health != HealthDamaged {
+		return health, why, err
+	}
+	// SQLite takes a disk that cannot read for a damaged file (SQLITE_IOERR_CORRUPTFS, os_unix.c): what can be read is looked at again.
+	for _, file := range []string{path, path + walSuffix} {
+		if err := readThrough(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", "", fmt.Errorf("database %s: %w: check the disk's health, then try again", path, err)
+		}
+	}
+	return inspectFile(ctx, path)
+}
+
+func readThrough(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	_, err = io.Copy(io.Discard, f)
+	return err
+}
+
+// inspectFile is Inspect of what looks like a database.
+func inspectFile(ctx context.Context, path string) (Health, string, error) {
 	pool := openReader(path)
 	defer pool.Close() //nolint:errcheck // read only
 	health, why, err := inspect(ctx, pool)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -67,6 +68,53 @@ func TestRepairCut(t *testing.T) {
 				repairAfterCut(t, whole, c, loss, seed+uint64(n), n%3 == 2, test.keeps, want)
 			}
 		})
+	}
+}
+
+// TestRepairOnAFailingDisk: a disk that cannot read the database for a while, which SQLite calls damage, is no reason to replace it.
+func TestRepairOnAFailingDisk(t *testing.T) {
+	t.Parallel()
+	if !disktest.Own(t, binaryVariable+"="+sweepBinary(t)) {
+		return
+	}
+	whole := newTestSweep(t, backend.PlatformGo, 10)
+	whole.finish()
+	want := whole.proof()
+	for good := range 4 { // so many reads succeed first
+		dir, back := t.TempDir(), t.TempDir()
+		disk, err := disktest.Mount(dir)
+		if err != nil {
+			t.Skipf("SKIPPED: %v", err)
+		}
+		if err := disk.Load(whole.dir); err != nil {
+			t.Fatal(err)
+		}
+		left := good
+		disk.Fail(func(asked disktest.Op, path string) syscall.Errno {
+			if asked != disktest.Read || path != "runs/sweep.db" {
+				return 0
+			}
+			if left--; left >= 0 {
+				return 0
+			}
+			return syscall.EIO
+		})
+		s := *whole
+		s.t, s.root = t, filepath.Join(dir, "runs")
+		out, err := s.sweep("doctor", "--repair", "--backend", "go").CombinedOutput()
+		disk.Fail(nil)
+		if left < 0 && err == nil {
+			t.Errorf("reads fail after %d: the repair says nothing of it:\n%s", good, out)
+		}
+		if err := errors.Join(disk.Image().Restore(back, disktest.LoseNothing, 0), disk.Unmount()); err != nil {
+			t.Fatal(err)
+		}
+		s.root = filepath.Join(back, "runs")
+		if aside, err := filepath.Glob(filepath.Join(s.root, "sweep.db.damaged-*")); err != nil || len(aside) > 0 {
+			t.Errorf("reads fail after %d: moved aside: %v, %v\n%s", good, aside, err, out)
+		}
+		s.mend("a disk that failed")
+		s.mustEqual(want, "a disk that failed")
 	}
 }
 
