@@ -243,7 +243,7 @@ func (a *app) conclude(ctx context.Context, s sweep.Snapshot) error {
 	}
 	for _, v := range verdicts {
 		if v.State == plateau.StateIncomplete {
-			return withCode(exitIncomplete, errors.New("some trials failed for good: see the report, and sweep logs TRIAL"))
+			return withCode(exitIncomplete, fmt.Errorf("some trials failed for good: see the report, and %s", a.shell().Command("logs", "TRIAL")))
 		}
 	}
 	return nil

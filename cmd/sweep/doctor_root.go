@@ -137,7 +137,7 @@ func (d *diagnosis) addDifferences(r store.Repaired, repair string) {
 	}
 	for i, diff := range r.Gone {
 		if i == mostFindings {
-			d.add(finding{"folders", findingWarn, fmt.Sprintf("and %d more that the database alone knows", len(r.Gone)-i), keepAll})
+			d.add(finding{"folders", findingWarn, fmt.Sprintf("and %d more that the database alone knows", len(r.Gone)-i), d.keepAll()})
 			break
 		}
 		d.addGone(diff, repair)
@@ -145,7 +145,9 @@ func (d *diagnosis) addDifferences(r store.Repaired, repair string) {
 }
 
 // keepAll is what helps where only the database has something.
-const keepAll = "sweep backup FILE.db keeps what the database has"
+func (d *diagnosis) keepAll() string {
+	return trial.Command(d.Root, "backup", "FILE.db") + " keeps what the database has"
+}
 
 // addGone says what only the database knows.
 func (d *diagnosis) addGone(diff store.Difference, repair string) {
@@ -170,7 +172,7 @@ func (d *diagnosis) addGone(diff store.Difference, repair string) {
 		}
 		break
 	}
-	fix := keepAll
+	fix := d.keepAll()
 	if trial.CheckFolder(id.Dir(d.Root)) == nil {
 		fix = repair + " writes it there"
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +85,27 @@ func TestPruneTakesCachesOfRemovedSweeps(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(root, "cache", name)); (err == nil) != (i == 1) {
 			t.Errorf("cache/%s: %v", name, err)
 		}
+	}
+}
+
+// TestCancelOfASweepThatHasJustEnded: it says what happened, whether the coordinator ended before it was asked or since.
+func TestCancelOfASweepThatHasJustEnded(t *testing.T) {
+	t.Parallel()
+	root, _, _ := midwayRoot(t)
+	var said bytes.Buffer
+	a := &app{root: root, stderr: &said}
+	err := a.asking(t.Context(), "prose", func(s subject) error {
+		holder, err := s.db.Holder(t.Context(), s.snapshot.Sweep.ID)
+		if err != nil {
+			return err
+		}
+		if err := s.db.EndSession(t.Context(), holder.ID, sweep.Instant{Wall: time.Now()}); err != nil {
+			return err
+		}
+		return a.cancelWorked(t.Context(), s)
+	})
+	if want := "sweep prose was not cancelled: its coordinator has just ended by itself"; err != nil || !strings.Contains(said.String(), want) {
+		t.Errorf("cancel: %v, said %q, want %q", err, said.String(), want)
 	}
 }
 
