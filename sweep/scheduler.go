@@ -173,7 +173,8 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 	return true, r.finish(ctx)
 }
 
-// finish takes the final facts. An interruption that came as the last trial ended changes nothing.
+// finish takes the final facts. An interruption that came as the last trial ended, or limits.time, changes nothing: what the ladders have
+// come to is recorded, which nobody would do later.
 func (r *run) finish(ctx context.Context) error {
 	if err := r.heartbeat(ctx, true); err != nil {
 		return err
@@ -181,10 +182,13 @@ func (r *run) finish(ctx context.Context) error {
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
-	if r.interrupted && !r.decider.Decide(r.snapshot, nil, r.Capacity).Done {
+	if !r.interrupted {
+		return nil
+	}
+	if r.decision = r.decider.Decide(r.snapshot, nil, r.Capacity); !r.decision.Done {
 		return ErrInterrupted
 	}
-	return nil
+	return r.record(ctx)
 }
 
 // heartbeat extends the session when it is time to, or now.
