@@ -104,7 +104,8 @@ func TestCancelOfASweepThatHasJustEnded(t *testing.T) {
 		}
 		return a.cancelWorked(t.Context(), s)
 	})
-	if want := "sweep prose was not cancelled: its coordinator has just ended by itself"; err != nil || !strings.Contains(said.String(), want) {
+	want := "sweep prose was not cancelled: its coordinator has just ended by itself"
+	if err != nil || !strings.Contains(said.String(), want) {
 		t.Errorf("cancel: %v, said %q, want %q", err, said.String(), want)
 	}
 }
