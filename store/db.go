@@ -20,6 +20,8 @@ type DB struct {
 	r    *sql.DB
 	held atomic.Pointer[lease] // the session that fences this DB's writes; nil before StartSession
 	kept string                // see Kept
+
+	writing *fileLock // keeps Repair from moving the file away; nil when opened read-only
 }
 
 var _ sweep.Store = (*DB)(nil)
@@ -43,7 +45,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	}
 	d := &DB{path: path, w: openWriter(path)}
 	if err := d.migrate(ctx); err != nil {
-		return nil, errors.Join(d.explain(err), d.w.Close())
+		return nil, errors.Join(d.explain(err), d.w.Close(), d.writing.release())
 	}
 	d.r = openReader(path)
 	return d, nil
@@ -87,7 +89,7 @@ func (d *DB) Close() error {
 	if d.w != nil {
 		err = errors.Join(err, d.w.Close())
 	}
-	return err
+	return errors.Join(err, d.writing.release())
 }
 
 // write runs f in one transaction that holds the write lock from its start. A coordinator whose lease was taken over

@@ -14,6 +14,12 @@ import (
 // SchemaVersion is the number of the last migration.
 func SchemaVersion() (int64, error) { return schemaVersion() }
 
+// Passing and PassingCheck tell what surrounds a database from what is in it.
+func Passing(err error) bool { return passing(err) }
+
+// PassingCheck is of what integrity_check found.
+func PassingCheck(found string) error { return passingCheck(found) }
+
 // CountQueries makes db count, from here on, the statements that it reads with.
 func CountQueries(db *DB) *atomic.Int64 {
 	counting := countingDriver{queries: new(atomic.Int64)}

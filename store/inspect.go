@@ -11,6 +11,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // Health is what is the matter with a database file.
@@ -33,7 +37,8 @@ func (h Health) Lost() bool {
 	return h == HealthEmpty || h == HealthOrphan || h == HealthForeign || h == HealthDamaged || h == HealthMissing
 }
 
-// Inspect says what is the matter with the database at path, with a sentence where it is not sound. It changes nothing.
+// Inspect says what is the matter with the database at path, with a sentence where it is not sound. It changes nothing. What keeps it from
+// being read now, as a lock, a disk that fails or a missing permission, is an error and says nothing of the database.
 func Inspect(ctx context.Context, path string) (Health, string, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -53,13 +58,72 @@ func Inspect(ctx context.Context, path string) (Health, string, error) {
 	} else if !ours {
 		return HealthForeign, "it is not a database of SQLite", nil
 	}
+	health, why, err := inspectFile(ctx, path)
+	if err != nil || health != HealthDamaged {
+		return health, why, err
+	}
+	// SQLite takes a disk that cannot read for a damaged file (SQLITE_IOERR_CORRUPTFS, os_unix.c): what can be read is looked at again.
+	for _, file := range []string{path, path + walSuffix} {
+		if err := readThrough(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", "", fmt.Errorf("database %s: %w: check the disk's health, then try again", path, err)
+		}
+	}
+	return inspectFile(ctx, path)
+}
+
+func readThrough(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	_, err = io.Copy(io.Discard, f)
+	return err
+}
+
+// inspectFile is Inspect of what looks like a database.
+func inspectFile(ctx context.Context, path string) (Health, string, error) {
 	pool := openReader(path)
 	defer pool.Close() //nolint:errcheck // read only
 	health, why, err := inspect(ctx, pool)
-	if err != nil && ctx.Err() == nil {
-		return HealthDamaged, foundDamaged + err.Error(), nil
+	switch {
+	case err == nil:
+		return health, why, nil
+	case ctx.Err() != nil:
+		return "", "", ctx.Err()
+	case passing(err):
+		return "", "", (&DB{path: path}).explain(err)
 	}
-	return health, why, err
+	return HealthDamaged, foundDamaged + err.Error(), nil
+}
+
+// passing reports whether an error of SQLite's is about what surrounds a database, not about what is in it.
+func passing(err error) bool {
+	var lite sqlite3.Error
+	return errors.As(err, &lite) && passingCode(lite.Code)
+}
+
+func passingCode(code sqlite3.ErrNo) bool {
+	switch code {
+	case sqlite3.ErrPerm, sqlite3.ErrAbort, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrNomem, sqlite3.ErrReadonly, sqlite3.ErrInterrupt,
+		sqlite3.ErrIoErr, sqlite3.ErrFull, sqlite3.ErrCantOpen, sqlite3.ErrProtocol, sqlite3.ErrNoLFS, sqlite3.ErrAuth:
+		return true
+	}
+	return false
+}
+
+var errorCode = regexp.MustCompile(`error code[= ](\d+)`)
+
+// passingCheck is the error of a page that integrity_check could not read for a reason that passes, which it reports among what is wrong
+// with the database ("unable to get the page. error code=266", btree.c); nil where it found real damage.
+func passingCheck(found string) error {
+	for _, code := range errorCode.FindAllStringSubmatch(found, -1) {
+		n, err := strconv.Atoi(code[1])
+		if reason := sqlite3.ErrNo(n & 0xff); err == nil && passingCode(reason) {
+			return fmt.Errorf("%s: %w", found, sqlite3.Error{Code: reason, ExtendedCode: sqlite3.ErrNoExtended(n)})
+		}
+	}
+	return nil
 }
 
 // hasHeader reports whether a file begins as SQLite's do (sqlite.org/fileformat.html, 1.3.1).
@@ -97,6 +161,8 @@ func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 			FROM pragma_foreign_key_check LIMIT 3`,
 	} {
 		if found, err := firstText(ctx, pool, check); err != nil {
+			return "", "", err
+		} else if err := passingCheck(found); err != nil {
 			return "", "", err
 		} else if found != "" && found != "ok" {
 			return HealthDamaged, foundDamaged + found, nil

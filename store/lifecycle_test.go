@@ -137,7 +137,7 @@ func TestRemoveSweep(t *testing.T) {
 	finish(t, db, "goes", shared, 1)
 	finish(t, db, "goes", own, 1)
 	finish(t, db, "goes", own, 2)
-	if err := db.Retry(t.Context(), goes.Sweep.ID, []trial.ID{shared.ID}, moment(5)); err != nil {
+	if err := db.Retry(t.Context(), goes.Sweep.ID, []trial.AttemptID{trial.NewAttemptID(shared.ID, 1)}, moment(5)); err != nil {
 		t.Fatal(err)
 	}
 	keeps = snapshot(t, db, keeps.Sweep.ID)
@@ -272,5 +272,44 @@ func TestRepairAfterRenameAndRemoval(t *testing.T) {
 			sameFacts(t, want, snapshot(t, db, info.ID))
 		}
 		must(t, db.Close())
+	}
+}
+
+// TestVerdictsAfterAWish: a verdict counts that was found since a person last wished something, though it is the one of before and the time
+// of day stepped back.
+func TestVerdictsAfterAWish(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	s := registeredGrid(t, db, "test", []float64{16}, []int{1, 2}, 0)
+	finish(t, db, "test", sweeptest.Trial(16, 1, 0), 1)
+	v := plateau.Verdict{State: plateau.StateStillImproving, RecommendedRank: 2}
+	want := func(what string, want plateau.State) {
+		t.Helper()
+		list, err := db.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := list[0].Verdicts[0]; got != want {
+			t.Errorf("%s: the ladder is listed as %s, want %s", what, got, want)
+		}
+	}
+	record := func() {
+		t.Helper()
+		if err := db.RecordVerdict(t.Context(), s.Ladders[0].ID, v, moment(3)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record()
+	want("recorded", v.State)
+	last := trial.NewAttemptID(sweeptest.Trial(16, 1, 0).ID, 1)
+	if err := db.Retry(t.Context(), s.Sweep.ID, []trial.AttemptID{last}, moment(9)); err != nil {
+		t.Fatal(err)
+	}
+	want("after a retry", plateau.StateRunning)
+	record()
+	want("found again", v.State)
+	record()
+	if rows, err := db.Query(t.Context(), `SELECT 1 FROM ladder_verdicts`); err != nil || len(rows) != 2 {
+		t.Errorf("%d verdicts recorded, want 2; %v", len(rows), err)
 	}
 }

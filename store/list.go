@@ -100,10 +100,7 @@ func readVerdicts(ctx context.Context, tx *sql.Tx, sweeps map[int64]*Summary) er
 	rows, err := tx.QueryContext(ctx, `SELECT l.sweep_id, ifnull(v.verdict ->> '$.state', ?)
 		FROM ladders l
 		LEFT JOIN ladder_verdicts v ON v.id = (SELECT max(id) FROM ladder_verdicts WHERE ladder_id = l.id)
-			AND v.rule_version = ? AND v.at_ns >= (SELECT ifnull(max(at_ns), 0) FROM (
-				SELECT at_ns FROM confirmations WHERE sweep_id = l.sweep_id
-				UNION ALL SELECT at_ns FROM requests WHERE sweep_id = l.sweep_id AND kind = 'retry'
-				UNION ALL SELECT at_ns FROM grids WHERE sweep_id = l.sweep_id))
+			AND v.rule_version = ? AND v.at_ns >= `+newestWish+`
 		ORDER BY l.sweep_id, l.position`, plateau.StateRunning, plateau.Version)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var id int64

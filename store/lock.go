@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -30,7 +31,12 @@ func (d *DB) lockPath(name string) string {
 }
 
 // tryFileLock takes the lock at path, or fails with errHeld.
-func tryFileLock(path string) (*fileLock, error) {
+func tryFileLock(path string) (*fileLock, error) { return openFileLock(path, trial.TakeLock) }
+
+// shareFileLock takes the lock at path together with others that share it, or fails with errHeld.
+func shareFileLock(path string) (*fileLock, error) { return openFileLock(path, trial.ShareLock) }
+
+func openFileLock(path string, take func(*os.File) (bool, error)) (*fileLock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("create the folder of the locks: %w: choose a folder that can be written with --root", err)
 	}
@@ -38,15 +44,18 @@ func tryFileLock(path string) (*fileLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w: choose a folder that can be written with --root", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, errors.Join(errHeld, f.Close())
-	}
+	taken, err := take(f)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
+	if !taken {
+		return nil, errors.Join(errHeld, f.Close())
+	}
 	return &fileLock{file: f}, nil
 }
+
+// writersLock is the name of the lock that everybody shares who has the database open to write.
+const writersLock = "writers"
 
 // sweepLock is the path of the lock that a sweep's coordinator holds.
 func (d *DB) sweepLock(sweepID int64) string {
@@ -54,8 +63,7 @@ func (d *DB) sweepLock(sweepID int64) string {
 }
 
 // Coordinated reports whether a coordinator on this host works on the sweep: whether a living process holds its lock. It
-// creates nothing and works on a database that is open for reading. The answer holds the lock for a moment, which
-// takeSweepLock forgives.
+// creates nothing and works on a database that is open for reading.
 func (d *DB) Coordinated(sweepID int64) (bool, error) {
 	held, err := trial.LockHeld(d.sweepLock(sweepID))
 	if err != nil {
@@ -64,21 +72,25 @@ func (d *DB) Coordinated(sweepID int64) (bool, error) {
 	return held, nil
 }
 
-// takeSweepLock takes a sweep's lock, or fails with errHeld once it is clear that no mere question holds it.
-func (d *DB) takeSweepLock(ctx context.Context, sweepID int64) (*fileLock, error) {
-	const attempts, pause = 5, 20 * time.Millisecond
-	for range attempts - 1 {
-		lock, err := tryFileLock(d.sweepLock(sweepID))
-		if !errors.Is(err, errHeld) {
-			return lock, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		}
+// LockRemovals keeps other commands from removing files of a root, or from taking a removal that goes on for one that was cut short. It
+// fails with sweep.ErrLocked where another one holds it.
+func LockRemovals(root string) (release func() error, err error) {
+	lock, err := tryFileLock(removalsLock(root))
+	if errors.Is(err, errHeld) {
+		return nil, fmt.Errorf("%w: another command removes files of %s: try it again", sweep.ErrLocked, root)
 	}
-	return tryFileLock(d.sweepLock(sweepID))
+	if err != nil {
+		return nil, err
+	}
+	return lock.release, nil
+}
+
+// Removing reports whether a command removes files of a root right now. It creates nothing.
+func Removing(root string) (bool, error) { return trial.LockHeld(removalsLock(root)) }
+
+func removalsLock(root string) string {
+	d := &DB{path: filepath.Join(root, databaseFile)}
+	return d.lockPath("removals")
 }
 
 // waitFileLock takes the lock at path, waiting for its holder as long as ctx allows.
@@ -98,7 +110,15 @@ func waitFileLock(ctx context.Context, path string) (*fileLock, error) {
 }
 
 // release gives the lock back. The file stays: removing it would let two processes lock two files of one name.
-func (l *fileLock) release() error { return l.file.Close() }
+func (l *fileLock) release() error {
+	if l == nil {
+		return nil
+	}
+	if err := l.file.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil // a DB may be closed twice
+}
 
 // LockTarget takes the lock of one who sends a sweep of a root somewhere, or says that another process does. Where the root cannot be
 // written, as on a mounted archive, nobody is kept off.

@@ -29,13 +29,17 @@ func schemaVersion() (int64, error) {
 	return goose.NumericComponent(files[len(files)-1])
 }
 
-// migrate brings the file to the last migration. A file lock keeps a second coordinator from migrating at the same moment.
+// migrate brings the file to the last migration. A file lock keeps a second coordinator from migrating at the same moment, and Repair waits
+// with another until nobody has the file open to write.
 func (d *DB) migrate(ctx context.Context) (err error) {
 	lock, err := waitFileLock(ctx, d.lockPath("migrate"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.release()) }()
+	if d.writing, err = shareFileLock(d.lockPath(writersLock)); err != nil {
+		return fmt.Errorf("open database %s to write: %w", d.path, err)
+	}
 	return d.migrateHeld(ctx)
 }
 

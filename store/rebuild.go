@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,13 +36,15 @@ func (d *DB) TakeIn(ctx context.Context, root string) ([]Loss, error) {
 		return nil, fmt.Errorf("read the trials' folders: %w", err)
 	}
 	for _, r := range f.records {
-		if err := d.takeRecord(ctx, r); err != nil {
+		if err := d.takeRecord(ctx, r); passing(err) {
+			return f.losses, err
+		} else if err != nil {
 			f.lose("sweep "+r.Name, err)
 		}
 	}
 	for _, a := range f.attempts {
 		if err := d.takeAttempt(ctx, a, f.launcher); err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || passing(err) {
 				return f.losses, err
 			}
 			f.lose(a.dir, err)
@@ -77,7 +80,7 @@ func (d *DB) takeAttempt(ctx context.Context, a attemptFolder, launcher func(nam
 		return err
 	}
 	err = d.AppendEvents(ctx, a.id, a.events)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || passing(err) {
 		return err
 	}
 	for _, e := range a.events {
@@ -111,19 +114,18 @@ func (d *DB) assignmentOf(ctx context.Context, a attemptFolder) (assignment tria
 	return assignment, err
 }
 
-// Replace puts a rebuilt database in the place of the one at path, which is moved aside with its write-ahead log. It returns where that
-// lies; "" where there was none. A crash in between leaves one of the two, or none and the folders that it is made of again.
+// Replace puts a rebuilt database in the place of the one at path, which is kept aside with its write-ahead log. It returns where that
+// lies; "" where there was none. At no moment is there none where there was one: a crash in between leaves either.
 func Replace(rebuilt, path string) (aside string, err error) {
-	aside, err = moveAside(path)
-	if err != nil {
-		return "", err
-	}
 	for _, suffix := range []string{walSuffix, shmSuffix} { // closed, it has all in the file
 		if err := os.Remove(rebuilt + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return aside, err
+			return "", err
 		}
 	}
 	if err := syncFile(rebuilt); err != nil {
+		return "", err
+	}
+	if aside, err = keepAside(path); err != nil {
 		return aside, err
 	}
 	if err := os.Rename(rebuilt, path); err != nil {
@@ -137,27 +139,49 @@ const (
 	shmSuffix = "-shm"
 )
 
-// moveAside renames a database's files to the first name that is free. The log goes first: left behind, SQLite would play it into the next
-// database of that name.
-func moveAside(path string) (aside string, err error) {
-	for n := 1; ; n++ {
-		aside = fmt.Sprintf("%s.damaged-%d", path, n)
-		if !exists(aside) && !exists(aside+walSuffix) {
-			break
-		}
-	}
-	moved := false
-	for _, suffix := range []string{walSuffix, shmSuffix, ""} {
+// keepAside keeps a database's files under the first name that is free. The log goes first: left behind, SQLite would play it into the next
+// database of that name. The database itself stays, under both names, to be replaced.
+func keepAside(path string) (aside string, err error) {
+	aside = trial.Aside(path, walSuffix)
+	kept := false
+	for _, suffix := range []string{walSuffix, shmSuffix} {
 		err := os.Rename(path+suffix, aside+suffix)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
-		moved = moved || err == nil
+		kept = kept || err == nil
 	}
-	if !moved {
+	err = nameTwice(path, aside)
+	if errors.Is(err, fs.ErrNotExist) && !kept {
 		return "", nil
 	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
 	return aside, trial.SyncFolder(filepath.Dir(path))
+}
+
+// nameTwice gives a file another name beside its own; where there can be no two, a copy gets it, and what is no file is renamed.
+func nameTwice(path, other string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return os.Rename(path, other)
+	}
+	if err := os.Link(path, other); err == nil {
+		return nil
+	}
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close() //nolint:errcheck // read only
+	return trial.WriteAtomic(other, func(w io.Writer) error {
+		_, err := io.Copy(w, from)
+		return err
+	})
 }
 
 func exists(path string) bool {

@@ -22,6 +22,7 @@ type Repaired struct {
 	TakenIn []Difference // what the database lacked and has now
 	Gone    []Difference // what the database has and the folders do not say; of one that was replaced, what the new one lacks
 	Losses  []Loss       // what the folders hold and cannot be read
+	Mended  []Mended     // files of the folders that were damaged, or said less than the database
 }
 
 // databaseFile is the database's name below a root.
@@ -68,6 +69,11 @@ func Repair(ctx context.Context, root string, more func() error) (r Repaired, er
 	if r.Found == HealthMissing && !HasTrials(root) {
 		return r, nil // nothing was run here
 	}
+	if r.Found.Lost() {
+		if r.Mended, err = mendFolders(ctx, root, nil); err != nil {
+			return r, err
+		}
+	}
 	rebuilt := filepath.Join(scratch, databaseFile)
 	if corrected, err := correct(ctx, root, path, scratch, contradicted); err != nil {
 		return r, err
@@ -112,6 +118,9 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 	if err := d.migrateHeld(ctx); err != nil {
 		return false, nil, err
 	}
+	if r.Mended, err = mendFolders(ctx, root, d); err != nil {
+		return false, nil, err
+	}
 	if err := d.keepRecords(ctx, root, false); err != nil { // without one an attempt's log cannot be compared
 		return false, nil, err
 	}
@@ -136,9 +145,21 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 	}
 	if again { // the record in the folders may know trials of those logs that the database does not: it stays
 		r.TakenIn = nil
-		return true, of, nil
+		return true, of, d.emptyLog(ctx)
 	}
 	return false, nil, d.keepRecords(ctx, root, len(r.Gone) > 0)
+}
+
+// emptyLog moves all that the write-ahead log holds into the database, which is then whole without it.
+func (d *DB) emptyLog(ctx context.Context) error {
+	var busy, pages, moved int
+	if err := d.w.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved); err != nil {
+		return d.explain(err)
+	}
+	if busy != 0 {
+		return fmt.Errorf("database %s: %w: another command reads it: let it end first", d.path, sweep.ErrLocked)
+	}
+	return nil
 }
 
 // found takes what a comparison of a database that can be used with the folders has found.
@@ -215,17 +236,25 @@ func (d *DB) keepRecords(ctx context.Context, root string, all bool) error {
 	return nil
 }
 
-// exclusive keeps coordinators off a root, or fails with sweep.ErrLocked where one or a worker is at work.
+// exclusive keeps those off a root who would write to its database, or fails with sweep.ErrLocked where one has it open, or a coordinator
+// or a worker is at work.
 func exclusive(ctx context.Context, root string) (release func() error, err error) {
 	d := &DB{path: filepath.Join(root, databaseFile)}
-	migrating, err := waitFileLock(ctx, d.lockPath("migrate")) // which opening to write waits for
+	opening, err := waitFileLock(ctx, d.lockPath("migrate")) // which opening to write waits for
 	if err != nil {
 		return nil, err
 	}
 	if err := NobodyWorks(root); err != nil {
-		return nil, errors.Join(err, migrating.release())
+		return nil, errors.Join(err, opening.release())
 	}
-	return migrating.release, nil
+	writing, err := tryFileLock(d.lockPath(writersLock))
+	if errors.Is(err, errHeld) {
+		err = fmt.Errorf("%w: another command has the database in %s open to write: let it end first", sweep.ErrLocked, root)
+	}
+	if err != nil {
+		return nil, errors.Join(err, opening.release())
+	}
+	return func() error { return errors.Join(writing.release(), opening.release()) }, nil
 }
 
 // NobodyWorks fails with sweep.ErrLocked where a coordinator or a worker is at work in root.

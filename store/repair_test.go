@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
@@ -46,7 +49,7 @@ func ran(t *testing.T) (string, sweep.Snapshot) {
 	for _, kind := range []sweep.RequestKind{sweep.RequestPause, sweep.RequestCancel} {
 		must(t, db.Ask(t.Context(), id, kind, moment(350)))
 	}
-	must(t, db.Retry(t.Context(), id, []trial.ID{l[0].Rungs[0].Trials[0].Trial.ID}, moment(351)))
+	must(t, db.Retry(t.Context(), id, []trial.AttemptID{trial.NewAttemptID(l[0].Rungs[0].Trials[0].Trial.ID, 1)}, moment(351)))
 	must(t, db.EndSession(t.Context(), session, instant(400)))
 	keeper := store.Recorder{DB: db, Sweep: id}
 	must(t, keeper.KeepLast(t.Context(), root, moment(400)))
@@ -229,15 +232,13 @@ func TestRepairWithDamagedFolders(t *testing.T) {
 	must(t, os.WriteFile(logs[0], []byte(strings.Replace(string(text), `"seq":2`, `"seq":3`, 1)), 0o600))
 	must(t, os.Truncate(filepath.Join(victim, trial.SpecFile), 100))
 	r, err := store.Repair(t.Context(), root, nothing)
-	var lost []string
-	for _, l := range r.Losses {
-		if !errors.Is(l.Err, trial.ErrDamaged) {
-			t.Errorf("loss %v, want ErrDamaged", l.Err)
-		}
-		lost = append(lost, filepath.Base(l.Path))
+	mended, lost := map[string]bool{}, ""
+	for _, m := range r.Mended {
+		mended[filepath.Base(m.Path)] = m.Aside != ""
+		lost += m.Lost
 	}
-	slices.Sort(lost)
-	if diff := cmp.Diff([]string{trial.EventsFile, trial.SpecFile}, lost); err != nil || diff != "" {
+	kept := map[string]bool{trial.EventsFile: true, trial.SpecFile: true}
+	if diff := cmp.Diff(kept, mended); err != nil || diff != "" || !strings.Contains(lost, "after event 1") || len(r.Losses) > 0 {
 		t.Fatalf("Repair = %+v, %v", r, err)
 	}
 	got := reopened(t, root)
@@ -283,12 +284,17 @@ func TestRepairKeepsSweepsWithoutRecord(t *testing.T) {
 func TestRepairKeepsOff(t *testing.T) {
 	t.Parallel()
 	root, want := ran(t)
-	db := openAt(t, filepath.Join(root, "sweep.db"))
+	db, err := store.Open(t.Context(), filepath.Join(root, "sweep.db"))
+	must(t, err)
 	session := started(t, db, want.Sweep.ID)
 	if _, err := store.Repair(t.Context(), root, nothing); !errors.Is(err, sweep.ErrLocked) {
 		t.Errorf("beside a coordinator: %v, want ErrLocked", err)
 	}
 	must(t, db.EndSession(t.Context(), session, instant(500)))
+	if _, err := store.Repair(t.Context(), root, nothing); !errors.Is(err, sweep.ErrLocked) {
+		t.Errorf("beside one who has the database open to write: %v, want ErrLocked", err)
+	}
+	must(t, db.Close())
 	logs, err := filepath.Glob(filepath.Join(root, "trials", "*", "1"))
 	must(t, err)
 	worker, err := trial.LockEvents(logs[0])
@@ -300,6 +306,75 @@ func TestRepairKeepsOff(t *testing.T) {
 	if _, err := store.Repair(t.Context(), root, nothing); err != nil {
 		t.Errorf("once they have ended: %v", err)
 	}
+}
+
+// TestRepairBesideWriters opens the database to write, writes and closes it, again and again, while it is lost and repaired: whoever was
+// told that his request is written finds it.
+func TestRepairBesideWriters(t *testing.T) {
+	t.Parallel()
+	root, want := ran(t)
+	path := filepath.Join(root, "sweep.db")
+	before := len(rowsOf(t, root))
+	var written atomic.Int64
+	var g errgroup.Group
+	for range 2 {
+		g.Go(func() error {
+			for i := range 8 {
+				db, err := store.Open(t.Context(), path)
+				if err != nil {
+					return err
+				}
+				time.Sleep(time.Duration(i%4) * 150 * time.Millisecond) // as one who reads a grid between the two
+				if err := errors.Join(db.Ask(t.Context(), want.Sweep.ID, sweep.RequestPause, moment(500)), db.Close()); err != nil {
+					return err
+				}
+				written.Add(1)
+			}
+			return nil
+		})
+	}
+	repaired := 0
+	for repaired < 3 {
+		time.Sleep(30 * time.Millisecond) // a writer gets in between
+		spoil := func() error {           // while writers are kept off
+			return os.WriteFile(firstLog(t, root), contradiction(t, root, repaired), 0o600)
+		}
+		r, err := store.Repair(t.Context(), root, spoil)
+		if err != nil && !errors.Is(err, sweep.ErrLocked) {
+			t.Fatal(err)
+		}
+		if err == nil && r.Aside == "" {
+			t.Fatalf("Repair = %+v, want the database to be replaced", r)
+		}
+		if err == nil {
+			repaired++
+		}
+	}
+	must(t, g.Wait())
+	if got := len(rowsOf(t, root)) - before; got != int(written.Load()) {
+		t.Errorf("%d requests of %d are there", got, written.Load())
+	}
+}
+
+func firstLog(t *testing.T, root string) string {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(root, "trials", "*", "2", trial.EventsFile))
+	must(t, err)
+	return logs[0]
+}
+
+// contradiction is the log of an attempt that says something else than it did.
+func contradiction(t *testing.T, root string, round int) (text []byte) {
+	t.Helper()
+	events, err := trial.ReadFolder(filepath.Dir(firstLog(t, root)))
+	must(t, err)
+	events[1].Prediction.PredictedBytes = int64(3000 + round)
+	for _, e := range events {
+		line, err := e.MarshalLine()
+		must(t, err)
+		text = append(text, line...)
+	}
+	return text
 }
 
 // TestRepairBelievesASoundDatabase: what it knows beyond the folders stays where it is, and nothing is moved aside for it.

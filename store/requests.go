@@ -39,23 +39,19 @@ func (d *DB) Ask(ctx context.Context, sweepID int64, kind sweep.RequestKind, at 
 	return nil
 }
 
-// Retry asks for fresh attempts of a sweep's trials: none of those up to now counts any more that ended without a loss. It fails with
-// sweep.ErrNotFound, and asks for nothing, where one of the trials was never begun.
-func (d *DB) Retry(ctx context.Context, sweepID int64, trials []trial.ID, at time.Time) error {
+// Retry asks for fresh attempts of a sweep's trials: none counts any more up to these, the last that whoever asks knows of. One that begins
+// meanwhile counts. It fails with sweep.ErrNotFound, and asks for nothing, where one of them was never begun.
+func (d *DB) Retry(ctx context.Context, sweepID int64, last []trial.AttemptID, at time.Time) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		if err := mustExist(ctx, tx, "sweep", `SELECT 1 FROM sweeps WHERE id = ?`, sweepID); err != nil {
 			return err
 		}
-		for _, id := range trials {
-			var number sql.Null[int]
-			if err := tx.QueryRowContext(ctx, `SELECT max(number) FROM attempts WHERE trial_id = ?`, id).Scan(&number); err != nil {
+		for _, id := range last {
+			if _, err := attemptRow(ctx, tx, id); err != nil {
 				return err
 			}
-			if !number.Valid {
-				return fmt.Errorf("attempts of trial %s: %w", id, sweep.ErrNotFound)
-			}
 			_, err := tx.ExecContext(ctx, `INSERT INTO requests (sweep_id, kind, at_ns, trial_id, number) VALUES (?, ?, ?, ?, ?)`,
-				sweepID, sweep.RequestRetry, unixNano(at), id, number.V)
+				sweepID, sweep.RequestRetry, unixNano(at), id.Trial(), id.Number())
 			if err != nil {
 				return err
 			}

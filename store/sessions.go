@@ -37,7 +37,7 @@ func (d *DB) StartSession(ctx context.Context, sweepID int64, now sweep.Instant,
 	if held := d.held.Load(); held != nil {
 		return 0, fmt.Errorf("start a session of sweep %d: this process holds session %d already", sweepID, held.session)
 	}
-	lock, err := d.takeSweepLock(ctx, sweepID)
+	lock, err := tryFileLock(d.sweepLock(sweepID))
 	if errors.Is(err, errHeld) {
 		return 0, d.lockedBy(ctx, sweepID)
 	}

@@ -83,7 +83,8 @@ func TestTrialStatesAgree(t *testing.T) {
 // Now and then a person asks one of the sweeps to retry it.
 func writeHistory(rt *rapid.T, db *store.DB, tr trial.Brief, sweeps []string, ids []int64) {
 	states := slices.Concat(slices.Repeat([]trial.OutcomeState{trial.OutcomeCrashed}, 60), []trial.OutcomeState{
-		"", trial.OutcomeInterrupted, trial.OutcomeDone, trial.OutcomeUnstable, trial.OutcomeOverMemory, trial.OutcomeOverTime,
+		"", "", "", trial.OutcomeInterrupted, trial.OutcomeDone, trial.OutcomeDone, trial.OutcomeDone,
+		trial.OutcomeUnstable, trial.OutcomeOverMemory, trial.OutcomeOverTime,
 		trial.OutcomeFailed,
 	})
 	owner, number := rapid.SampledFrom(sweeps).Draw(rt, "owner"), 0
@@ -101,7 +102,8 @@ func writeHistory(rt *rapid.T, db *store.DB, tr trial.Brief, sweeps []string, id
 			rt.Fatal(err)
 		}
 		if rapid.IntRange(0, 9).Draw(rt, "retry") == 0 {
-			if err := db.Retry(rt.Context(), rapid.SampledFrom(ids).Draw(rt, "in"), []trial.ID{tr.ID}, moment(number)); err != nil {
+			last := []trial.AttemptID{trial.NewAttemptID(tr.ID, number)}
+			if err := db.Retry(rt.Context(), rapid.SampledFrom(ids).Draw(rt, "in"), last, moment(number)); err != nil {
 				rt.Fatal(err)
 			}
 		}

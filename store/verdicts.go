@@ -15,8 +15,14 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// RecordVerdict appends a verdict unless it is equal to the ladder's latest. It is never older than a wish that it was found with, whatever
-// became of the time of day.
+// newestWish is when a person last wished something of the sweep of ladder l that its verdicts have to be found anew with; 0: never.
+const newestWish = `(SELECT ifnull(max(at_ns), 0) FROM (
+	SELECT at_ns FROM confirmations WHERE sweep_id = l.sweep_id
+	UNION ALL SELECT at_ns FROM requests WHERE sweep_id = l.sweep_id AND kind = 'retry'
+	UNION ALL SELECT at_ns FROM grids WHERE sweep_id = l.sweep_id))`
+
+// RecordVerdict appends a verdict unless it is equal to the ladder's latest, which was found since the newest wish. It is never older than
+// a wish that it was found with, whatever became of the time of day.
 func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {
 	text, err := encode(v)
 	if err != nil {
@@ -24,11 +30,13 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict,
 	}
 	err = d.write(ctx, func(tx *sql.Tx) error {
 		var latest string
-		err := tx.QueryRowContext(ctx, `SELECT verdict FROM ladder_verdicts WHERE ladder_id = ? ORDER BY id DESC LIMIT 1`, ladder).Scan(&latest)
+		var counts bool
+		err := tx.QueryRowContext(ctx, `SELECT v.verdict, v.at_ns >= `+newestWish+` FROM ladder_verdicts v JOIN ladders l ON l.id = v.ladder_id
+			WHERE l.id = ? ORDER BY v.id DESC LIMIT 1`, ladder).Scan(&latest, &counts)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if latest == text {
+		if latest == text && counts {
 			return nil
 		}
 		hash, err := inputsHash(ctx, tx, ladder, v)
@@ -36,8 +44,7 @@ func (d *DB) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict,
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO ladder_verdicts (ladder_id, at_ns, rule_version, inputs_hash, verdict)
-			VALUES (?1, max(?2, (SELECT ifnull(max(c.at_ns), 0) FROM confirmations c JOIN ladders l ON l.sweep_id = c.sweep_id WHERE l.id = ?1)),
-				?3, ?4, ?5)`, ladder, unixNano(at), plateau.Version, hash, text)
+			SELECT l.id, max(?2, `+newestWish+`), ?3, ?4, ?5 FROM ladders l WHERE l.id = ?1`, ladder, unixNano(at), plateau.Version, hash, text)
 		return err
 	})
 	if err != nil {

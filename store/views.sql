@@ -42,8 +42,8 @@ CREATE VIEW passing_causes (cause) AS
 VALUES ('killed'), ('lost'), ('disk'), ('no_process'), ('preempted'), ('node_failure'), ('time'), ('memory_shared');
 
 -- Every attempt as every sweep sees it, to be read for one of each: what another sweep ended without a loss, or this one before a person
--- asked to retry it, is interrupted; what another finished with more memory than this one allows is over_memory (sweep.Snapshot.Reopen
--- says why). NULL while the attempt may run.
+-- asked to retry it, is interrupted; so is what was done before that, until an attempt after it has ended the trial; what another finished
+-- with more memory than this one allows is over_memory (sweep.Snapshot.Reopen says why). NULL while the attempt may run.
 DROP VIEW IF EXISTS seen_attempts;
 CREATE VIEW seen_attempts AS
 SELECT
@@ -62,6 +62,13 @@ SELECT
             FROM registrations r JOIN attempts p JOIN memory_peaks m ON m.attempt_id = p.id
             WHERE r.sweep_id = s.id AND p.trial_id = a.trial_id
         ) THEN 'over_memory'
+        WHEN o.state = 'done' AND EXISTS (
+            SELECT 1 FROM (SELECT max(number) AS last FROM requests WHERE trial_id = a.trial_id AND sweep_id = s.id) r
+            WHERE a.number <= r.last AND NOT EXISTS (
+                SELECT 1 FROM attempts p JOIN outcomes e ON e.attempt_id = p.id JOIN outcome_states w ON w.state = e.state AND w.ends_trial
+                WHERE p.trial_id = a.trial_id AND p.number > r.last
+            )
+        ) THEN 'interrupted'
         ELSE o.state
     END AS state,
     ifnull(o.cause, '') AS cause,

@@ -143,7 +143,11 @@ func TestSchedulerRetries(t *testing.T) {
 		}
 		broken = false
 		ids := failed()
-		if err := b.store.Retry(t.Context(), b.id, ids, time.Now()); err != nil {
+		var last []trial.AttemptID
+		for _, id := range ids {
+			last = append(last, trial.NewAttemptID(id, 5))
+		}
+		if err := b.store.Retry(t.Context(), b.id, last, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		got, err := b.run(t.Context(), t, nil)

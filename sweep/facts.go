@@ -120,9 +120,9 @@ func (r Rung) trainSeconds() float64 {
 
 // Reopen sees what other sweeps made of shared trials with this sweep's eyes. Those that ended without a loss get a fresh chance:
 // a person who raises a limit or fixes what failed runs the grid under a new name to have them tried again. So do this sweep's own
-// where a person asked to retry them. What is done stays done, unless it needed more memory than this sweep allows; a loss that is
-// not finite would come again, and is tried again only where a person wants just that. Every Store calls it on the snapshots it
-// returns.
+// where a person asked to retry them. What is done stays done, unless it needed more memory than this sweep allows or a person wants it
+// again: until that has ended, it does not count. A loss that is not finite would come again, and is tried again only where a person wants
+// just that. Every Store calls it on the snapshots it returns.
 func (s *Snapshot) Reopen() {
 	for _, l := range s.Ladders {
 		for _, r := range l.Rungs {
@@ -140,6 +140,9 @@ func (s *Snapshot) Reopen() {
 }
 
 func (t *TrialFacts) reopen(info Info) {
+	again := !slices.ContainsFunc(t.Attempts, func(a AttemptFacts) bool {
+		return a.Number > t.Retried && a.Outcome != nil && a.Outcome.State.EndsTrial()
+	})
 	t.Attempts = slices.Clone(t.Attempts)
 	for i, a := range t.Attempts {
 		own, retried := a.Sweep == info.Name, t.Retried > 0 && a.Number <= t.Retried
@@ -151,6 +154,8 @@ func (t *TrialFacts) reopen(info Info) {
 		case trial.OutcomeDone:
 			if limit := info.Limits.Memory; !own && limit > 0 && t.peak(info.Platform) > limit {
 				seen.State = trial.OutcomeOverMemory
+			} else if retried && again {
+				seen.State = trial.OutcomeInterrupted
 			}
 		case trial.OutcomeOverMemory, trial.OutcomeOverTime, trial.OutcomeFailed, trial.OutcomeCrashed:
 			seen.State = trial.OutcomeInterrupted

@@ -217,6 +217,46 @@ func TestSchedulerRests(t *testing.T) {
 	})
 }
 
+// TestSchedulerWakesOnRetry: a trial that rests is tried again within about a second of a person asking for it, whatever its rest.
+func TestSchedulerWakesOnRetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		broken := true
+		b.exec.StartError = func(trial.Assignment) error {
+			if broken {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		var asked time.Time
+		go func() {
+			time.Sleep(150 * time.Second) // all rest for two minutes by now
+			s, err := b.store.Snapshot(context.Background(), b.id)
+			if err != nil {
+				t.Error(err)
+			}
+			f := s.Ladders[0].Rungs[0].Trials[0]
+			if broken, asked = false, time.Now(); f.Rest() != 2*time.Minute {
+				t.Errorf("it rests %v", f.Rest())
+			}
+			last := f.Attempts[len(f.Attempts)-1].ID
+			if err := b.store.Retry(context.Background(), b.id, []trial.AttemptID{last}, asked); err != nil {
+				t.Error(err)
+			}
+		}()
+		s, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		attempts := s.Ladders[0].Rungs[0].Trials[0].Attempts
+		if waited := attempts[len(attempts)-1].Intended.Sub(asked); waited > 2*time.Second {
+			t.Errorf("it begins %v after it was asked for", waited)
+		}
+		wantResults(t, uninterrupted(t, trainer()), s)
+	})
+}
+
 // TestSchedulerRestsAcrossCoordinators: a coordinator that is started again goes on with the rest where it was.
 func TestSchedulerRestsAcrossCoordinators(t *testing.T) {
 	t.Parallel()

@@ -124,6 +124,7 @@ type run struct {
 	gone        []LiveAttempt              // since the last Progress
 	ended       []ended                    // since the last decision
 	rests       map[trial.ID]time.Duration // trials that are not tried again before this uptime
+	heard       int64                      // the newest request that was taken into account for them
 	beat        time.Duration              // uptime of the last heartbeat
 	listened    time.Duration              // uptime when requests were last looked for
 	seen        time.Duration              // of the last heartbeat that the snapshot knows of
@@ -172,7 +173,8 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 	return true, r.finish(ctx)
 }
 
-// finish takes the final facts. An interruption that came as the last trial ended changes nothing.
+// finish takes the final facts. An interruption that came as the last trial ended, or limits.time, changes nothing: what the ladders have
+// come to is recorded, which nobody would do later.
 func (r *run) finish(ctx context.Context) error {
 	if err := r.heartbeat(ctx, true); err != nil {
 		return err
@@ -180,10 +182,13 @@ func (r *run) finish(ctx context.Context) error {
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
-	if r.interrupted && !r.decider.Decide(r.snapshot, nil, r.Capacity).Done {
+	if !r.interrupted {
+		return nil
+	}
+	if r.decision = r.decider.Decide(r.snapshot, nil, r.Capacity); !r.decision.Done {
 		return ErrInterrupted
 	}
-	return nil
+	return r.record(ctx)
 }
 
 // heartbeat extends the session when it is time to, or now.
@@ -258,7 +263,9 @@ func (r *run) refresh(ctx context.Context, anew ...int) error {
 		return fmt.Errorf("read sweep %d: %w", r.id, err)
 	}
 	before := r.snapshot
-	r.snapshot = snapshot
+	if r.snapshot = snapshot; snapshot.Sweep.Asked != before.Sweep.Asked {
+		r.recorded = nil // a verdict that was found before a wish does not count after it
+	}
 	r.adoptOpen(before)
 	return nil
 }

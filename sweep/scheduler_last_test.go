@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
@@ -45,6 +46,27 @@ func TestSchedulerRecordsAnInterruptedEnd(t *testing.T) {
 		for i, l := range s.Ladders {
 			if n := len(b.store.Verdicts(l.ID)); n != 1 {
 				t.Errorf("ladder %d: %d verdicts recorded, want 1", i+1, n)
+			}
+		}
+	})
+}
+
+// TestSchedulerRecordsWhatTimeEnded: limits.time that runs out while an interrupted sweep's workers end is the sweep's end, which is
+// recorded.
+func TestSchedulerRecordsWhatTimeEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 100 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), limit-5*time.Millisecond) // a worker takes 10 ms to end
+		defer cancel()
+		b := newBench(t, trainer(), func(i *sweep.Info) { i.Limits.Time = limit })
+		s, err := b.run(ctx, t, nil)
+		if err != nil || s.Sweep.Elapsed < limit || ctx.Err() == nil {
+			t.Fatalf("Run = %v after %v, interrupted: %v", err, s.Sweep.Elapsed, ctx.Err())
+		}
+		for i, v := range sweep.Conclude(s).Verdicts {
+			if recorded := b.store.Verdicts(s.Ladders[i].ID); len(recorded) == 0 || recorded[len(recorded)-1].State != v.State {
+				t.Errorf("ladder %d: recorded %v, want %s", i+1, recorded, v.State)
 			}
 		}
 	})

@@ -64,7 +64,8 @@ type ended struct {
 	trial  trial.ID
 }
 
-// rest takes note of which trials rest from now on: those of which an attempt ended since the facts were read before.
+// rest takes note of which trials rest from now on: those of which an attempt ended since the facts were read before. Those that a person
+// asked to retry do not rest any longer.
 func (r *run) rest() {
 	for _, e := range r.ended {
 		r.snapshot.Ladders[e.ladder].Each(func(_ int, t *TrialFacts) {
@@ -74,6 +75,14 @@ func (r *run) rest() {
 		})
 	}
 	r.ended = nil
+	if last := r.snapshot.Sweep.Asked.Last; last != r.heard && len(r.rests) > 0 {
+		r.snapshot.Each(func(_ *Ladder, _ int, t *TrialFacts) {
+			if t.Rest() == 0 { // a person asked to retry it
+				delete(r.rests, t.Trial.ID)
+			}
+		})
+	}
+	r.heard = r.snapshot.Sweep.Asked.Last
 }
 
 // restOf takes note of how long a trial still rests. Where its last attempt ended before this coordinator began, the time of day tells how

@@ -134,6 +134,15 @@ func loadCheckpoint(dirs []string, trial trial.ID, warn func(error)) (*checkpoin
 	return nil, nil
 }
 
+// Reached returns the step of the checkpoint that a trial with these attempts' folders goes on from, -1 where there is none.
+func Reached(dirs []string, trial trial.ID) (step int, err error) {
+	c, err := loadCheckpoint(dirs, trial, func(error) {})
+	if c == nil {
+		return -1, err
+	}
+	return c.Step, nil
+}
+
 // readCheckpoint reads a checkpoint of the trial.
 func readCheckpoint(path string, trial trial.ID) (*checkpoint, error) {
 	body, err := os.ReadFile(path)

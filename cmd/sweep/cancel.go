@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -43,15 +44,33 @@ func (a *app) cancel(ctx context.Context, name string) error {
 			}
 			return nil
 		}
-		if err := s.db.Ask(ctx, s.snapshot.Sweep.ID, sweep.RequestCancel, time.Now().UTC()); err != nil {
-			return err
-		}
-		if err := a.awaitEnd(ctx, s); err != nil {
-			return err
-		}
-		a.say("sweep %s is cancelled; nothing is lost: continue with: %s", s.name(), a.resumeCommand(s.name()))
-		return nil
+		return a.cancelWorked(ctx, s)
 	})
+}
+
+// cancelWorked cancels a sweep that a coordinator worked on a moment ago. It may have come to its end since.
+func (a *app) cancelWorked(ctx context.Context, s subject) error {
+	err := s.db.Ask(ctx, s.snapshot.Sweep.ID, sweep.RequestCancel, time.Now().UTC())
+	if ended := errors.Is(err, sweep.ErrNotFound); ended {
+		a.say("sweep %s was not cancelled: its coordinator has just ended by itself; how it stands: %s", s.name(),
+			a.commandOn("status", s.name()))
+		return nil
+	}
+	if err == nil {
+		err = a.awaitEnd(ctx, s)
+	}
+	if err != nil {
+		return err
+	}
+	if s.snapshot, err = s.db.Snapshot(ctx, s.snapshot.Sweep.ID); err != nil {
+		return err
+	}
+	if s.finished() {
+		a.say("sweep %s was not cancelled: it has just finished; its report: %s", s.name(), a.commandOn("report", s.name()))
+		return nil
+	}
+	a.say("sweep %s is cancelled; nothing is lost: continue with: %s", s.name(), a.resumeCommand(s.name()))
+	return nil
 }
 
 // awaitEnd waits until no coordinator works on the sweep any more.

@@ -58,13 +58,7 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if err != nil {
 		return a.ended(soft, info.Name, err)
 	}
-	if stored.Asked.Paused {
-		a.say("sweep %s was paused; it goes on", info.Name)
-		err = db.Ask(ctx, info.ID, sweep.RequestResume, a.clock.Now().Wall)
-	}
-	if err == nil && wishes(info, stored) {
-		err = db.Confirm(ctx, info.ID, info.Rule.MaxSeeds, time.Now().UTC())
-	}
+	err = a.askItself(ctx, db, info, stored)
 	hide := func() {}
 	if err == nil && !done {
 		hide, err = a.showLive(ctx, info.Name)
@@ -81,6 +75,21 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		return a.ended(soft, info.Name, err)
 	}
 	return a.conclude(ctx, snapshot)
+}
+
+// askItself appends what whoever begins to work on a sweep asks of it by that: that it goes on, and what it wishes for.
+func (a *app) askItself(ctx context.Context, db *store.DB, info, stored sweep.Info) (err error) {
+	if stored.Asked.Paused {
+		a.say("sweep %s was paused; it goes on", info.Name)
+		err = db.Ask(ctx, info.ID, sweep.RequestResume, a.clock.Now().Wall)
+	}
+	if err == nil && wishes(info, stored) {
+		err = db.Confirm(ctx, info.ID, info.Rule.MaxSeeds, time.Now().UTC())
+	}
+	if err == nil && (stored.Asked.Paused || wishes(info, stored)) {
+		a.keepAsked(ctx, db, info.ID)
+	}
+	return err
 }
 
 // leave ends a session, whose work ended with err, and keeps what its folders are to know. Where it cannot be ended it ends with its last
@@ -234,7 +243,7 @@ func (a *app) conclude(ctx context.Context, s sweep.Snapshot) error {
 	}
 	for _, v := range verdicts {
 		if v.State == plateau.StateIncomplete {
-			return withCode(exitIncomplete, errors.New("some trials failed for good: see the report, and sweep logs TRIAL"))
+			return withCode(exitIncomplete, fmt.Errorf("some trials failed for good: see the report, and %s", a.shell().Command("logs", "TRIAL")))
 		}
 	}
 	return nil

@@ -83,15 +83,23 @@ func (a *app) openStore(ctx context.Context) (*store.DB, error) {
 	if err := a.makeRoot(); err != nil {
 		return nil, err
 	}
-	return a.migrated(store.Open(ctx, filepath.Join(a.root, "sweep.db")))
+	return a.opened(ctx, filepath.Join(a.root, "sweep.db"))
 }
 
-// migrated says where the database of before lies, if it was brought up to date.
-func (a *app) migrated(db *store.DB, err error) (*store.DB, error) {
-	if err == nil && db.Kept() != "" {
+// opened opens the database to write. It says where that of before lies, if it was brought up to date, and finishes removals that were cut
+// short.
+func (a *app) opened(ctx context.Context, path string) (*store.DB, error) {
+	db, err := store.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if db.Kept() != "" {
 		a.say("the database is brought up to date; as it was before it lies in %s", db.Kept())
 	}
-	return db, err
+	if err := a.finishRemovals(ctx, db); err != nil {
+		a.say("warning: %v", err)
+	}
+	return db, nil
 }
 
 // makeRoot makes the root where it is missing, for its owner alone: it holds text of the user's data. One that is there keeps its mode.
@@ -112,7 +120,7 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 		}
 		return nil, notFoundf("database %s: no sweep was run in this root yet", path)
 	}
-	return a.migrated(store.Open(ctx, path))
+	return a.opened(ctx, path)
 }
 
 // warnOfLostDatabase says what a run into a root whose database is lost does not bring back: it takes in the trials of its own grid alone.

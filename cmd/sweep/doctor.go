@@ -58,30 +58,42 @@ plug-ins, devices, cores, memory, disk, and in the root the database, the trials
 they say the same. It leaves nothing behind and downloads nothing. It ends with exit code 1 if sweep run would fail or
 something in the root is damaged.
 
---repair makes a root whole. A database that is lost or damaged is made anew of the trials' folders, and the old one moved
+--repair makes a root whole. A database that is lost or damaged is made anew of the trials' folders, and the old one kept
 aside, never deleted. One that is sound stays, whatever the folders lack; what it lacks is added, and only of attempts
-whose logs say something else it is corrected, in a new file. What is left of writes that a crash tore, and damaged
-entries of the cache, are removed. It says what is lost. It refuses while a coordinator or a worker is at work, and can
-be run again at any time. See sweep help resume.`,
+whose logs say something else it is corrected, in a new file. Damaged files of attempts are kept aside (.damaged-1), and
+what is good of them, and what the database has, is written in their place: a trial whose log ended there goes on from
+its checkpoint. What is left of writes that a crash tore, and damaged entries of the cache, are removed. What is lost
+for good is a finding, so that the exit code is 1 then, and 0 when it is run again. A database that cannot be read now,
+because it is locked or the disk fails, is left as it is. It refuses (exit code 6) while a command that writes or a
+worker is at work, and can be run again at any time, also after it was killed. See sweep help resume.`,
 		Example: `  sweep doctor
   sweep doctor --root runs
   sweep doctor --root runs --repair`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var lost []finding
 			if repair {
-				if err := a.repair(cmd.Context()); err != nil {
+				var err error
+				if lost, err = a.repair(cmd.Context()); err != nil {
 					return err
 				}
 			}
-			return a.doctor(cmd.Context())
+			return a.doctor(cmd.Context(), lost)
 		},
 	}
 	cmd.Flags().BoolVar(&repair, "repair", false, "make the root whole out of its trials' folders first")
 	return cmd
 }
 
-func (a *app) doctor(ctx context.Context) error {
+// doctor examines everything. What a repair before it found to be lost is among the findings.
+func (a *app) doctor(ctx context.Context, lost []finding) error {
 	d := a.examine(ctx)
+	for i, f := range lost {
+		if d.enough(f.Check, i, len(lost), f.Fix) {
+			break
+		}
+		d.add(f)
+	}
 	err := a.emit("doctor", d, func(w io.Writer) error { return writeFindings(w, d.Findings) }, func() ([]string, [][]string) {
 		var rows [][]string
 		for _, f := range d.Findings {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/corpus"
@@ -20,10 +21,13 @@ type fileKind struct {
 	patterns []string // below the root
 	examine  func(path string) error
 	state    string
-	fix      string                  // "" where the error says it
-	mend     func(path string) error // nil where nothing can be done about it
-	mended   string                  // what mend has done
+	fix      func(path string) string // what helps
+	mend     func(path string) error  // nil where nothing can be done about it
+	mended   string                   // what mend has done
 }
+
+// errRemoval is what is found of a removal.
+var errRemoval = errors.New("left of an rm or prune that was cut short; a command that opens the root to write finishes it, too")
 
 // errLeftover is what is found of a write that was torn.
 var errLeftover = errors.New("left of a write that a crash tore")
@@ -31,35 +35,47 @@ var errLeftover = errors.New("left of a write that a crash tore")
 // fileKinds lists them. What is mended is what --repair mends.
 func (d *diagnosis) fileKinds() []fileKind {
 	repair := trial.Command(d.Root, "doctor", "--repair")
+	always := func(fix string) func(string) string { return func(string) string { return fix } }
 	attempt := "trials/" + strings.Repeat("[0-9a-f]", 16) + "/[1-9]*/"
 	return []fileKind{
 		{
 			"adapters",
 			[]string{attempt + trainer.AdapterFolder, attempt + trainer.LastAdapterFolder},
-			weights.CheckSeal, findingFail, "", nil, "",
+			weights.CheckSeal, findingFail,
+			func(path string) string { return d.retrain(trialOf(filepath.Dir(path))) }, nil, "",
 		},
 		{
 			"checkpoints",
 			[]string{attempt + "checkpoints/*.ckpt"},
 			trainer.CheckCheckpoint, findingWarn,
-			"nothing: the good one before it counts; " + repair + " moves it aside",
-			func(path string) error { return os.Rename(path, path+".damaged") },
-			"moved aside",
+			func(path string) string {
+				return d.goesOn(filepath.Dir(filepath.Dir(path))) + "; " + repair + " moves it aside"
+			},
+			func(path string) error { _, err := trial.MoveAside(path); return err }, "moved aside",
 		},
 		{
 			"cache",
 			[]string{"cache/*/info.json", "cache/*/*.rows"},
 			checkCache, findingFail,
-			repair + " removes it, and the next run makes it anew", removeCache, "removed",
+			always(repair + " removes it, and the next run makes it anew"), removeCache, "removed",
 		},
+		{"removals", []string{removedPrefix + "*"}, d.checkRemoval, findingWarn, always(repair + " finishes it"), nil, ""},
 		{
 			"leftovers",
 			[]string{
 				attempt + ".*", attempt + "*/.*", attempt + "adapter*.tmp", "cache/*.tmp", "sweep.db.repair-*", "sweep.db*.tmp-*",
 			},
-			func(string) error { return errLeftover }, findingWarn, repair, os.RemoveAll, "removed",
+			func(string) error { return errLeftover }, findingWarn, always(repair), os.RemoveAll, "removed",
 		},
 	}
+}
+
+// checkRemoval fails for what a removal has left that does not go on.
+func (d *diagnosis) checkRemoval(string) error {
+	if goes, err := store.Removing(d.Root); goes || err != nil {
+		return err
+	}
+	return errRemoval
 }
 
 func checkCache(path string) error {
@@ -75,21 +91,49 @@ func checkCache(path string) error {
 
 func removeCache(path string) error { return os.RemoveAll(filepath.Dir(path)) }
 
+// trialOf is the trial that an attempt's folder is of.
+func trialOf(dir string) trial.ID { return trial.ID(filepath.Base(filepath.Dir(dir))) }
+
+func (d *diagnosis) retrain(id trial.ID) string {
+	return trial.Command(d.Root, "retry", string(id)) + " trains it again"
+}
+
+// goesOn says from where the trial of an attempt's folder goes on, of which a checkpoint is damaged.
+func (d *diagnosis) goesOn(dir string) string {
+	id := trialOf(dir)
+	attempts, err := trial.Attempts(d.Root, id)
+	if err != nil {
+		return err.Error()
+	}
+	var dirs []string
+	for _, a := range attempts {
+		dirs = append(dirs, a.Dir(d.Root))
+		events, _ := trial.ReadFolder(a.Dir(d.Root)) // what is damaged there is a finding of its own
+		if n := len(events); n > 0 && events[n-1].Outcome != nil && events[n-1].Outcome.State == trial.OutcomeDone {
+			return "nothing: its trial is done and needs none"
+		}
+	}
+	switch step, err := trainer.Reached(dirs, id); {
+	case err != nil:
+		return err.Error()
+	case step < 0:
+		return "no other one is good: its trial begins again from the start"
+	default:
+		return fmt.Sprintf("nothing: its trial goes on from the good one of step %d", step)
+	}
+}
+
 // addFiles checks every file of every kind.
 func (d *diagnosis) addFiles() {
 	for _, k := range d.fileKinds() {
 		told := 0
 		k.each(d.Root, func(path string, err error) {
-			fix := k.fix
-			if fix == "" {
-				fix = "see there"
-			}
 			if told++; told <= mostFindings {
-				d.add(finding{k.check, k.state, fmt.Sprintf("%s: %v", d.below(path), err), fix})
+				d.add(finding{k.check, k.state, fmt.Sprintf("%s: %v", d.below(path), err), k.fix(path)})
 			}
 		})
 		if told > mostFindings {
-			d.add(finding{k.check, k.state, fmt.Sprintf("and %d more", told-mostFindings), k.fix})
+			d.add(finding{k.check, k.state, fmt.Sprintf("and %d more", told-mostFindings), "likewise"})
 		}
 	}
 }

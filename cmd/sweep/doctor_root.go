@@ -32,7 +32,8 @@ func (d *diagnosis) addSweeps(ctx context.Context) {
 	defer os.RemoveAll(scratch) //nolint:errcheck // temporary
 	r, err := store.Examine(ctx, d.Root, scratch)
 	if err != nil {
-		d.add(finding{"database", findingFail, err.Error(), repair})
+		fix := "mend what it names, and look again; sweep.db may be good. Where it stays so, move sweep.db and sweep.db-wal away, then " + repair
+		d.add(finding{"database", findingFail, err.Error(), fix})
 		return
 	}
 	before := len(d.Findings)
@@ -45,8 +46,46 @@ func (d *diagnosis) addSweeps(ctx context.Context) {
 		d.add(finding{"folders", findingFail, fmt.Sprintf("%s: %v", d.below(l.Path), l.Err), repair})
 	}
 	d.addFiles()
+	if r.Found == store.HealthSound {
+		d.addMissing(ctx)
+	}
 	if len(d.Findings) == before && r.Found == store.HealthSound {
 		d.add(finding{Check: "sweeps", State: findingOK, Detail: "the database is sound, and the trials' folders say the same"})
+	}
+}
+
+// addMissing tells of trials that have a loss and no adapter any more, which prune would have left.
+func (d *diagnosis) addMissing(ctx context.Context) {
+	a := &app{root: d.Root}
+	var sweeps []sweep.Snapshot
+	db, err := a.openReadOnly(ctx)
+	if err == nil {
+		sweeps, _, err = readSweeps(ctx, db, "")
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		d.add(finding{"adapters", findingWarn, err.Error(), "mend what it names, and look again"})
+		return
+	}
+	needed := sweep.NeededOf(sweeps).Adapters
+	told := 0
+	for _, s := range sweeps {
+		s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+			if t.State() != sweep.TrialDone || !needed[t.Trial.ID] {
+				return
+			}
+			needed[t.Trial.ID] = false // sweeps share trials
+			if _, err := a.adapterFolder(*t, false); exitCode(err) != exitNotFound {
+				return
+			}
+			if told++; told <= mostFindings {
+				what := fmt.Sprintf("trial %s (rank %d, seed %d) is done, and its adapter is gone", t.Trial.ID, t.Trial.Rank, t.Trial.Seed)
+				d.add(finding{"adapters", findingWarn, what, d.retrain(t.Trial.ID)})
+			}
+		})
+	}
+	if told > mostFindings {
+		d.add(finding{"adapters", findingWarn, fmt.Sprintf("and %d more", told-mostFindings), "likewise"})
 	}
 }
 
@@ -98,7 +137,7 @@ func (d *diagnosis) addDifferences(r store.Repaired, repair string) {
 	}
 	for i, diff := range r.Gone {
 		if i == mostFindings {
-			d.add(finding{"folders", findingWarn, fmt.Sprintf("and %d more that the database alone knows", len(r.Gone)-i), keepAll})
+			d.add(finding{"folders", findingWarn, fmt.Sprintf("and %d more that the database alone knows", len(r.Gone)-i), d.keepAll()})
 			break
 		}
 		d.addGone(diff, repair)
@@ -106,7 +145,9 @@ func (d *diagnosis) addDifferences(r store.Repaired, repair string) {
 }
 
 // keepAll is what helps where only the database has something.
-const keepAll = "sweep backup FILE.db keeps what the database has"
+func (d *diagnosis) keepAll() string {
+	return trial.Command(d.Root, "backup", "FILE.db") + " keeps what the database has"
+}
 
 // addGone says what only the database knows.
 func (d *diagnosis) addGone(diff store.Difference, repair string) {
@@ -131,7 +172,11 @@ func (d *diagnosis) addGone(diff store.Difference, repair string) {
 		}
 		break
 	}
-	d.add(finding{"folders", findingWarn, fmt.Sprintf("attempt %s: %s; the database has it, and goes on to count", id, what), keepAll})
+	fix := d.keepAll()
+	if trial.CheckFolder(id.Dir(d.Root)) == nil {
+		fix = repair + " writes it there"
+	}
+	d.add(finding{"folders", findingWarn, fmt.Sprintf("attempt %s: %s; the database has it, and goes on to count", id, what), fix})
 }
 
 // hasDatabase reports whether a database, or what is left of one, lies in the root.
@@ -140,17 +185,34 @@ func (a *app) hasDatabase() bool {
 	return err == nil && len(files) > 0
 }
 
-// repair makes the root whole and says what it did. What could not be mended is found by the examination that follows.
-func (a *app) repair(ctx context.Context) error {
+// repair makes the root whole and says what it did. It returns what is lost for good. What could not be mended is found by the examination
+// that follows.
+func (a *app) repair(ctx context.Context) (lost []finding, err error) {
 	if _, err := os.Stat(a.root); err != nil {
-		return notFoundf("root %s: %w", a.root, err)
+		return nil, notFoundf("root %s: %w", a.root, err)
 	}
-	r, err := store.Repair(ctx, a.root, a.mendFiles)
+	r, err := store.Repair(ctx, a.root, func() error { return errors.Join(a.finishAnyRemovals(ctx), a.mendFiles()) })
+	if err == nil {
+		err = a.finishAnyRemovals(ctx)
+	}
 	if errors.Is(err, sweep.ErrLocked) {
-		return withCode(exitLocked, a.workedOn(ctx, err))
+		return nil, withCode(exitLocked, a.workedOn(ctx, err))
 	}
 	if err != nil {
-		return fmt.Errorf("repair %s: %w", a.root, err)
+		return nil, fmt.Errorf("repair %s: %w", a.root, err)
+	}
+	a.sayRepaired(r)
+	return a.lost(r), nil
+}
+
+func (a *app) sayRepaired(r store.Repaired) {
+	d := diagnosis{Root: a.root}
+	for _, m := range r.Mended {
+		text := fmt.Sprintf("mended: %s: %s", d.below(m.Path), m.Why)
+		if m.Aside != "" {
+			text += "; as it was it lies in " + d.below(m.Aside)
+		}
+		a.say("%s", text)
 	}
 	switch {
 	case r.Aside != "":
@@ -162,20 +224,29 @@ func (a *app) repair(ctx context.Context) error {
 	case len(r.TakenIn) > 0:
 		a.say("sweep.db has what it lacked of %s now", r.TakenIn[0].About)
 	}
+}
+
+// lost are the facts that a repair found neither in the database nor in the folders, or only in what it moved aside.
+func (a *app) lost(r store.Repaired) (lost []finding) {
+	d := diagnosis{Root: a.root}
+	for _, m := range r.Mended {
+		if m.Lost != "" {
+			fix := "nothing brings it back; a trial that is not done goes on from its checkpoint with " + trial.Command(a.root, "resume")
+			lost = append(lost, finding{"lost", findingFail, m.Lost, fix})
+		}
+	}
 	for _, diff := range r.Gone {
 		if r.Aside == "" {
 			break // it stays
 		}
-		a.say("lost: %s is in %s alone (table %s)", diff.About, r.Aside, diff.Table)
+		what := fmt.Sprintf("%s is in %s alone (table %s)", diff.About, d.below(r.Aside), diff.Table)
+		lost = append(lost, finding{"lost", findingFail, what, "run its grid again, or put back a copy that sweep backup made"})
 	}
-	var errs []error
 	for _, l := range r.Losses {
-		a.say("lost: %s: %v", l.Path, l.Err)
-		if filepath.Base(l.Path) == trial.SpecFile && errors.Is(l.Err, trial.ErrDamaged) { // the database may know it
-			errs = append(errs, os.Rename(l.Path, l.Path+".damaged"))
-		}
+		what := fmt.Sprintf("%s: %v", d.below(l.Path), l.Err)
+		lost = append(lost, finding{"lost", findingFail, what, "put back a copy of it and repair again, or run its grid again"})
 	}
-	return errors.Join(errs...)
+	return lost
 }
 
 func orWhy(why string) string {

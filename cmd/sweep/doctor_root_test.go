@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -43,12 +44,18 @@ func TestDoctorFindsDamage(t *testing.T) {
 		}
 		var said bytes.Buffer
 		a := &app{root: root, stderr: &said}
-		if err := a.repair(t.Context()); err != nil {
+		lost, err := a.repair(t.Context())
+		if err != nil {
 			t.Errorf("%s: repair: %v", what, err)
 			continue
 		}
-		if got, err := reportOf(t, root); (err != nil || got != want) && !strings.Contains(said.String(), "lost: ") {
+		if got, err := reportOf(t, root); (err != nil || got != want) && len(lost) == 0 {
 			t.Errorf("%s: the report of the repaired root is another (%v), and nothing is said to be lost:\n%s", what, err, said.String())
+		}
+		left := badFindings(t, root)
+		left = slices.DeleteFunc(left, func(f finding) bool { return f.Check == "adapters" }) // which only training makes anew
+		if len(left) > 0 {
+			t.Errorf("%s: after the repair there is %+v", what, left)
 		}
 		if err := os.RemoveAll(root); err != nil {
 			t.Fatal(err)
@@ -146,4 +153,110 @@ func damageOne(t *testing.T, root string, random *rand.Rand) string {
 		t.Fatal(err)
 	}
 	return what
+}
+
+// TestDoctorSaysWhereATrialGoesOn: from the checkpoint that is left, or from the start where none is.
+func TestDoctorSaysWhereATrialGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4000)
+	cmd := s.start(s.command())
+	var checkpoints []string
+	for len(checkpoints) < 2 { // of one attempt the newest two are kept
+		if attempts, _ := filepath.Glob(s.path("runs", "trials", "*", "1")); len(attempts) > 0 {
+			checkpoints, _ = filepath.Glob(filepath.Join(attempts[0], "checkpoints", "step-*.ckpt"))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = cmd.Process.Kill()
+	cmd.wait()
+	for len(s.workersAttempts()) > 0 {
+		s.killWorkers()
+		time.Sleep(10 * time.Millisecond)
+	}
+	checkpoints, err := filepath.Glob(filepath.Join(filepath.Dir(checkpoints[0]), "step-*.ckpt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, path := range slices.Backward(checkpoints) {
+		if err := os.Truncate(path, 100); err != nil {
+			t.Fatal(err)
+		}
+		want := "begins again from the start"
+		if i > 0 {
+			var step int
+			if _, err := fmt.Sscanf(filepath.Base(checkpoints[i-1]), "step-%d.ckpt", &step); err != nil {
+				t.Fatal(err)
+			}
+			want = fmt.Sprintf("goes on from the good one of step %d;", step)
+		}
+		bad := badFindings(t, s.rootDir())
+		at := slices.IndexFunc(bad, func(f finding) bool { return strings.Contains(f.Detail, filepath.Base(path)) })
+		if at < 0 || !strings.Contains(bad[at].Fix, want) {
+			t.Errorf("with %s damaged doctor finds %+v, want it to say %q", path, bad, want)
+		}
+	}
+}
+
+// TestDoctorMissesAdapters: a trial that is done and whose adapter is gone is told, with the command that trains it again.
+func TestDoctorMissesAdapters(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.finish()
+	code, stdout, stderr := sweepCommand(t, "prune", "--yes", "--root", s.rootDir())
+	if bad := badFindings(t, s.rootDir()); code != exitOK || len(bad) > 0 {
+		t.Fatalf("prune: exit %d\n%s%s\nafter it doctor finds %+v", code, stdout, stderr, bad)
+	}
+	adapters, err := filepath.Glob(s.path("runs", "trials", "*", "*", "adapter"))
+	if err != nil || len(adapters) == 0 {
+		t.Fatalf("adapters %v, %v", adapters, err)
+	}
+	if err := os.RemoveAll(adapters[0]); err != nil {
+		t.Fatal(err)
+	}
+	id := string(trialOf(filepath.Dir(adapters[0])))
+	bad := badFindings(t, s.rootDir())
+	if len(bad) != 1 || !strings.Contains(bad[0].Detail, id) || !strings.HasPrefix(bad[0].Fix, "sweep retry "+id) {
+		t.Errorf("without %s doctor finds %+v", adapters[0], bad)
+	}
+}
+
+// TestRepairEndsWithWhatIsLost: facts that neither the folders nor the database hold are findings, and the exit code says so; repaired
+// again, nothing is found any more.
+func TestRepairEndsWithWhatIsLost(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.finish()
+	logs, err := filepath.Glob(s.path("runs", "trials", "*", "1", "events.jsonl"))
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("logs %v, %v", logs, err)
+	}
+	content, err := os.ReadFile(logs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)-100] ^= 1 // of its outcome
+	err = errors.Join(os.WriteFile(logs[0], content, 0o600), os.Remove(s.path("runs", "sweep.db")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"doctor", "--repair", "--backend", "go", "--root", s.rootDir()}
+	code, stdout, stderr := sweepCommand(t, args...)
+	if code != exitError || !strings.Contains(stdout, "problem  lost      what attempt") || !strings.Contains(stderr, "mended: ") {
+		t.Errorf("repair: exit %d, want 1\n%s%s", code, stdout, stderr)
+	}
+	if code, stdout, stderr := sweepCommand(t, args...); code != exitOK || strings.Contains(stdout, "problem") {
+		t.Errorf("repair again: exit %d, want 0\n%s%s", code, stdout, stderr)
+	}
+	records, err := filepath.Glob(s.path("runs", "trials", "*", "*", "sweep-*.json.gz"))
+	if err != nil || len(records) == 0 {
+		t.Fatalf("records %v, %v", records, err)
+	}
+	for _, path := range append(records, s.path("runs", "sweep.db")) {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, stdout, stderr := sweepCommand(t, args...); code != exitError || !strings.Contains(stdout, "problem  lost ") {
+		t.Errorf("repair without records: exit %d, want 1\n%s%s", code, stdout, stderr)
+	}
 }

@@ -151,7 +151,7 @@ func (a *app) export(ctx context.Context, name string, r exportRequest) error {
 
 // adapterFolder returns the folder of a finished trial's adapter: in the attempt that ended it.
 func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
-	for _, attempt := range t.Attempts {
+	for _, attempt := range slices.Backward(t.Attempts) {
 		if attempt.Outcome == nil || attempt.Outcome.State != trial.OutcomeDone {
 			continue
 		}
@@ -163,8 +163,8 @@ func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
 		_, err := os.Stat(dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", notFoundf("the adapter of trial %s (rank %d, seed %d) is not in %s any more: restore that folder, take another trial with "+
-				"--rank or --seed, or train the grid again in another root (sweep run GRID.yaml --root DIR)",
-				t.Trial.ID, t.Trial.Rank, t.Trial.Seed, dir)
+				"--rank or --seed, or have this one trained again with: %s",
+				t.Trial.ID, t.Trial.Rank, t.Trial.Seed, dir, a.commandOn("retry", string(t.Trial.ID)))
 		}
 		return dir, err
 	}

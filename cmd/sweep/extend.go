@@ -65,6 +65,7 @@ func (a *app) extend(ctx context.Context, path string) (err error) {
 		if err := db.AskGrid(ctx, info.ID, given); err != nil {
 			return err
 		}
+		a.keepAsked(ctx, db, info.ID)
 	} else {
 		a.say("nothing is new in %s: sweep %s has all of it", path, info.Name)
 	}

@@ -4,8 +4,27 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
+
+// TestExtendRaisesTokens: a sweep that came to its end for limits.tokens goes on once the limit is raised.
+func TestExtendRaisesTokens(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.editGrid("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {tokens: 200}")
+	s.ends(exitOK, "", "run", s.path("grid.yaml"), "--backend", "go", "--jobs", "1")
+	before := s.attempts()
+	if snapshot, _ := s.snapshot(); sweep.Conclude(snapshot).Verdicts[0].State != plateau.StateTimeLimited || before == 0 || before >= 6 {
+		t.Fatalf("with 200 tokens: %+v after %d attempts, want time_limited", sweep.Conclude(snapshot).Verdicts[0], before)
+	}
+	s.editGrid("tokens: 200", "tokens: 1000000")
+	s.ends(exitOK, "", "extend", s.path("grid.yaml"), "--backend", "go")
+	if snapshot, _ := s.snapshot(); sweep.Conclude(snapshot).Verdicts[0].State == plateau.StateTimeLimited || s.attempts() <= before {
+		t.Errorf("with the limit raised: %+v after %d attempts", sweep.Conclude(snapshot).Verdicts[0], s.attempts())
+	}
+}
 
 // TestExtendSaysWhatStandsInItsWay: run and extend agree on which edited grid extends a sweep, and both say what another one would change
 // and what to do then.

@@ -47,19 +47,25 @@ func TestWholeLife(t *testing.T) {
 	want := whole.report()
 	s.ends(exitOK, "that no sweep needs", "prune", "--yes")
 
-	files, err := filepath.Glob(s.path("runs", "sweep.db*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("the database's files: %v, %v", files, err)
-	}
-	for _, file := range files {
-		if err := os.Remove(file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.ends(exitOK, "made anew", "doctor", "--repair", "--backend", "go")
+	s.loseDatabase()
 	if diff := cmp.Diff(want, s.report()); diff != "" {
 		t.Errorf("report (-run in one go +after its life):\n%s", diff)
 	}
+}
+
+// loseDatabase removes the database and has another made of the trials' folders.
+func (s *testSweep) loseDatabase() {
+	s.t.Helper()
+	files, err := filepath.Glob(s.path("runs", "sweep.db*"))
+	if err != nil || len(files) == 0 {
+		s.t.Fatalf("the database's files: %v, %v", files, err)
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.ends(exitOK, "made anew", "doctor", "--repair", "--backend", "go")
 }
 
 // editGrid changes a line of the sweep's grid.

@@ -23,6 +23,14 @@ func (a *app) keeper(db *store.DB, sweepID int64) *keeper {
 	return &keeper{Recorder: store.Recorder{DB: db, Sweep: sweepID}, root: a.root, say: a.say}
 }
 
+// keepAsked keeps what a person has just asked of a sweep: a database that is lost before the next trial starts would take it along.
+// The whole record is written again: of 270,000 trials in 8 s (experiments/LOG.md, 2026-11-30), of some hundred at once.
+func (a *app) keepAsked(ctx context.Context, db *store.DB, sweepID int64) {
+	if err := a.keeper(db, sweepID).KeepLast(ctx, a.root, time.Now()); err != nil {
+		a.say("warning: what you asked would be lost with the database: %v", err)
+	}
+}
+
 // keepingExecutor keeps the sweep's record beside attempts that start, and what they read as it was made.
 type keepingExecutor struct {
 	sweep.Executor

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +14,9 @@ import (
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer"
 	"github.com/ranksweep/ranksweep/trainer/backend"
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // ends runs a command that must end with a code and say something.
@@ -85,7 +89,7 @@ func TestLifecycleFromAnotherTerminal(t *testing.T) {
 	s.ends(exitNotFound, "", "retry", "nothing")
 	done, _ := s.snapshot()
 	trained := string(done.Ladders[0].Rungs[0].Trials[0].Trial.ID)
-	s.ends(exitUsage, "is done in sweep test; only trials that ended without a loss are retried", "retry", trained)
+	s.ends(exitUsage, "is done in sweep test; only trials are retried that ended without a loss", "retry", trained)
 	s.ends(exitOK, "continue with: sweep resume test", "retry", string(lost)[:8])
 	s.finish()
 	s.ends(exitOK, "nothing to retry", "retry", "--failed", "test")
@@ -116,6 +120,51 @@ func (s *testSweep) loseOne() trial.ID {
 		}})
 	})
 	return t.Trial.ID
+}
+
+// TestRetryMakesAnAdapterAnew: a trial that is done is trained again where its adapter is damaged or gone, and nothing else changes by it.
+func TestRetryMakesAnAdapterAnew(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.finish()
+	want := s.report()
+	snapshot, _ := s.snapshot()
+	trials := snapshot.Ladders[0].Rungs[0].Trials
+	damaged, gone := string(trials[0].Trial.ID), string(trials[1].Trial.ID)
+	adapter := s.path("runs", "trials", damaged, "1", trainer.AdapterFolder)
+	file := filepath.Join(adapter, "adapter_model.safetensors")
+	body, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body[len(body)-1] ^= 1
+	if err := errors.Join(
+		os.WriteFile(file, body, 0o600), os.RemoveAll(s.path("runs", "trials", gone, "1", trainer.AdapterFolder)),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if bad := badFindings(t, s.rootDir()); len(bad) != 1 || !strings.HasPrefix(bad[0].Fix, "sweep retry "+damaged+" --root ") {
+		t.Errorf("doctor: %+v, want the damaged adapter with what helps", bad)
+	}
+	s.ends(exitOK, "its adapter is damaged", "retry", damaged)
+	s.ends(exitUsage, "is interrupted in sweep test", "retry", damaged)
+	s.ends(exitOK, "its adapter is gone", "retry", gone)
+	if open, _ := s.snapshot(); sweep.Conclude(open).Done {
+		t.Error("nothing is left to train")
+	}
+	s.finish()
+	if diff := cmp.Diff(want, s.report()); diff != "" {
+		t.Errorf("report (-before +trained again):\n%s", diff)
+	}
+	for _, id := range []string{damaged, gone} {
+		s.ends(exitUsage, "is done in sweep test", "retry", id)
+		if _, err := os.Stat(s.path("runs", "trials", id, "2", trainer.AdapterFolder, weights.SumsFile)); err != nil {
+			t.Error(err)
+		}
+	}
+	if bad := badFindings(t, s.rootDir()); len(bad) > 0 {
+		t.Errorf("afterwards: %+v", bad)
+	}
 }
 
 // TestResumeLiftsAPause: a sweep that was paused while no coordinator worked on it goes on with the next one.
@@ -174,6 +223,36 @@ func TestNothingComesBackOrGoesByTheWay(t *testing.T) {
 		return db.AskGrid(ctx, info.ID, store.GivenGrid{At: time.Now(), Text: grid, Hash: "edited", Path: s.path("other.yaml")})
 	})
 	s.ends(exitUsage, "waits to be taken up", "rename", "other", "third")
+}
+
+// TestRequestsOutliveTheDatabase: what a person asks is in the trials' folders at once, also where no trial starts after it.
+func TestRequestsOutliveTheDatabase(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 20)
+	s.editGrid("rank: [1, 2, 4]", "rank: [1, 2]")
+	cmd := s.start(s.command())
+	until(t, "the first steps", s.trains)
+	s.ends(exitOK, "is paused", "pause", "test")
+	until(t, "the workers' ends", func() bool { return s.livingWorkers() == 0 && s.attempts() > 0 })
+	s.editGrid("rank: [1, 2]", "rank: [1, 2, 4]")
+	s.ends(exitOK, "is extended", "extend", s.path("grid.yaml"))
+	_ = cmd.Process.Kill()
+	cmd.wait()
+	s.loseDatabase()
+	s.ends(exitOK, "paused already", "pause", "test")
+	lost := s.loseOne()
+	s.ends(exitOK, "will be tried again", "retry", string(lost))
+	s.loseDatabase()
+	snapshot, _ := s.snapshot()
+	snapshot.Each(func(_ *sweep.Ladder, _ int, f *sweep.TrialFacts) {
+		if asked := f.Retried > 0; asked != (f.Trial.ID == lost) {
+			t.Errorf("trial %s: asked to be retried: %v", f.Trial.ID, asked)
+		}
+	})
+	s.ends(exitOK, "was paused; it goes on", "resume", "test", "--backend", "go")
+	if snapshot, _ := s.snapshot(); len(snapshot.Ladders[0].Rungs) != 3 {
+		t.Errorf("%d ranks, want the 3 of the edited grid", len(snapshot.Ladders[0].Rungs))
+	}
 }
 
 // TestPruneAsksAgain: what a sweep has come to need while the question stood does not go.

@@ -45,6 +45,7 @@ func (a *app) pause(ctx context.Context, name string) error {
 		if !s.worked {
 			running = "no coordinator works on it, "
 		}
+		a.keepAsked(ctx, s.db, s.snapshot.Sweep.ID)
 		a.say("sweep %s is paused: %snothing new starts; it goes on with: %s", s.name(), running, a.resumeCommand(s.name()))
 		return nil
 	})
@@ -58,6 +59,7 @@ func (a *app) liftPause(ctx context.Context, db *store.DB, info sweep.Info) (boo
 	if err := db.Ask(ctx, info.ID, sweep.RequestResume, time.Now().UTC()); err != nil {
 		return false, err
 	}
+	a.keepAsked(ctx, db, info.ID)
 	a.say("sweep %s goes on where it runs", info.Name)
 	return true, nil
 }

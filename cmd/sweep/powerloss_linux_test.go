@@ -37,7 +37,7 @@ func TestPowerLoss(t *testing.T) {
 	whole := newTestSweep(t, backend.PlatformGo, 10)
 	whole.finish()
 	want := whole.proof()
-	cuts := recordCuts(t, whole, "")
+	cuts := recordCuts(t, whole, "", (*testSweep).complete)
 	chosen := chooseCuts(t, len(cuts))
 	t.Logf("%d syncs, %d cuts of them, from seed %d", len(cuts)/2, len(chosen), seed)
 	for n, i := range chosen {
@@ -51,9 +51,9 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
-// recordCuts runs the sweep of whole once more, on a disk of its own that begins with a folder's content, and returns two moments of each
+// recordCuts works on the sweep of whole once more, on a disk that begins with a folder's content, and returns two moments of each
 // sync: before and after.
-func recordCuts(t *testing.T, whole *testSweep, content string) []cut {
+func recordCuts(t *testing.T, whole *testSweep, content string, work func(*testSweep) ([]byte, error)) []cut {
 	t.Helper()
 	dir := t.TempDir()
 	disk, err := disktest.Mount(dir)
@@ -74,7 +74,7 @@ func recordCuts(t *testing.T, whole *testSweep, content string) []cut {
 	s := *whole
 	s.t, s.root, s.started = t, filepath.Join(dir, "runs"), false
 	if err == nil {
-		_, err = s.complete() // run resumes, too, and nothing of this process looks at the disk
+		_, err = work(&s) // nothing of this process looks at the disk
 	}
 	disk.OnSync(nil)
 	if err := errors.Join(err, disk.Unmount()); err != nil {
@@ -135,7 +135,7 @@ func exerciseCut(t *testing.T, whole *testSweep, c cut, loss disktest.Loss, seed
 	}
 	before := readLedger(t, filepath.Join(least, "runs"))
 	if twice {
-		if cuts := recordCuts(t, whole, left); len(cuts) > 0 {
+		if cuts := recordCuts(t, whole, left, (*testSweep).complete); len(cuts) > 0 {
 			again := cuts[seed%uint64(len(cuts))]
 			what += ", and again " + again.at
 			left = filepath.Join(dir, "again")

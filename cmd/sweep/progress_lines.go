@@ -210,11 +210,11 @@ func outcomeText(o trial.Outcome) string {
 			text += fmt.Sprintf(": val_loss %.4f at step %d", *o.ValLoss, o.BestStep)
 		}
 		return text
-	case trial.OutcomeInterrupted, trial.OutcomeCrashed:
-		return fmt.Sprintf("%s at step %d: %s", o.State, o.Step, o.Error)
-	case trial.OutcomeUnstable, trial.OutcomeOverMemory, trial.OutcomeOverTime, trial.OutcomeFailed:
+	case trial.OutcomeFailed: // for which alone the exit code is 3
+		return fmt.Sprintf("%s at step %d for good: %s", o.State, o.Step, o.Error)
+	case trial.OutcomeInterrupted, trial.OutcomeCrashed, trial.OutcomeUnstable, trial.OutcomeOverMemory, trial.OutcomeOverTime:
 	}
-	return fmt.Sprintf("%s at step %d for good: %s", o.State, o.Step, o.Error)
+	return fmt.Sprintf("%s at step %d: %s", o.State, o.Step, o.Error)
 }
 
 // eachTrial visits the trials of the ladders of which something changed since.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +26,8 @@ func newPruneCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune [NAME]",
 		Short: "Free disk: caches, old checkpoints, adapters of ranks that nobody recommends",
-		Long: `prune removes what no sweep of the root needs: tokenised data of sweeps that are finished, which is made again where it is
-wanted; checkpoints of trials that are done; adapters of ranks that no finished sweep recommends. With NAME only what
+		Long: `prune removes what no sweep of the root needs: tokenised data of sweeps that are finished or removed, which is made again
+where it is wanted; checkpoints of trials that are done; adapters of ranks that no finished sweep recommends. With NAME only what
 that sweep has.
 
 The adapters of a recommended rank stay, of every seed, and so do those of the rank with the best mean, scouts, screened trials and
@@ -73,6 +74,11 @@ func (a *app) prune(ctx context.Context, cmd *cobra.Command, name string, yes, d
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if !dry {
+		if err := a.finishRemovals(ctx, db); err != nil {
+			return err
+		}
+	}
 	view, err := a.readPrunables(ctx, db, name)
 	if err != nil {
 		return err
@@ -96,12 +102,15 @@ func (a *app) prune(ctx context.Context, cmd *cobra.Command, name string, yes, d
 		view.Kept = !ok
 	}
 	if !view.Kept {
-		now, err := a.readPrunables(ctx, db, name) // the question may have stood for hours, and a sweep have begun
+		err := a.removing(func(trash string) error {
+			now, err := a.readPrunables(ctx, db, name) // the question may have stood for hours, and a sweep have begun
+			if err != nil {
+				return err
+			}
+			view = view.within(now)
+			return a.removeAll(view.Files, trash)
+		})
 		if err != nil {
-			return err
-		}
-		view = view.within(now)
-		if err := a.removeAll(view.Files); err != nil {
 			return err
 		}
 		a.say("removed %s in %s", trial.FormatBytes(view.Bytes), plural(len(view.Files), "folder"))
@@ -125,7 +134,7 @@ func (a *app) readPrunables(ctx context.Context, db *store.DB, name string) (pru
 	if err != nil {
 		return pruneView{}, err
 	}
-	return a.prunables(sweep.NeededOf(all), own)
+	return a.prunables(sweep.NeededOf(all), own, name == "")
 }
 
 // within is what of it is not needed now either.
@@ -171,8 +180,11 @@ func readSweeps(ctx context.Context, db *store.DB, name string) (all, own []swee
 	return all, own, nil
 }
 
-// prunables lists what of some sweeps' files is not needed.
-func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot) (pruneView, error) {
+// corpusName is how a cache is called: by a fingerprint.
+var corpusName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// prunables lists what of some sweeps' files is not needed; of all sweeps' also the caches that none of them has, as those of removed ones.
+func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot, all bool) (pruneView, error) {
 	view := pruneView{Files: []prunable{}}
 	seen := map[string]bool{}
 	add := func(kind prunableKind, dir string) error {
@@ -190,6 +202,15 @@ func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot) (pruneView, e
 		return err
 	}
 	var errs []error
+	caches, err := os.ReadDir(filepath.Join(a.root, "cache"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return view, err
+	}
+	for _, c := range caches {
+		if _, known := needed.Corpora[c.Name()]; all && !known && !needed.Unread && corpusName.MatchString(c.Name()) {
+			errs = append(errs, add(pruneCache, filepath.Join(a.root, "cache", c.Name())))
+		}
+	}
 	for _, s := range own {
 		for _, l := range s.Ladders {
 			if fingerprint := l.Corpus.Fingerprint; !needed.Unread && !needed.Corpora[fingerprint] && fingerprint != "" {
@@ -213,12 +234,7 @@ func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot) (pruneView, e
 }
 
 // removeAll removes folders, each at once: none is left half.
-func (a *app) removeAll(folders []prunable) (err error) {
-	trash, err := os.MkdirTemp(a.root, "removed-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(trash)) }()
+func (a *app) removeAll(folders []prunable, trash string) error {
 	for i, f := range folders {
 		err := os.Rename(filepath.Join(a.root, f.Path), filepath.Join(trash, strconv.Itoa(i)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

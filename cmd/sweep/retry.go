@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer"
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 func newRetryCommand(a *app) *cobra.Command {
@@ -19,12 +23,16 @@ func newRetryCommand(a *app) *cobra.Command {
 	var in string
 	cmd := &cobra.Command{
 		Use:   "retry [TRIAL] [--failed [NAME]]",
-		Short: "Give trials that ended without a loss fresh attempts",
+		Short: "Try trials again that ended without a loss, or one that lost its adapter",
 		Long: `retry forgives what became of a trial: it is tried again, from its last checkpoint where there is one, as if nothing had gone
 wrong yet. A trial whose worker was killed again and again is not lost for good because its machine was short of memory or disk.
 
 TRIAL is the beginning of a trial's id, as 'sweep status' prints it; --failed takes every trial of a sweep (the latest without
 NAME) that failed or met a limit. A loss that was not finite would come again, so such a trial is retried only where it is named.
+
+A trial that is named and waits out a rest after a fault of the machine starts at once. One that is done is trained again where its
+adapter is damaged or gone, from a checkpoint if one is left. Until then its loss does not count in that sweep, and its verdict
+waits; should it fail or meet a limit this time, the loss of before counts again.
 
 A coordinator that works on the sweep takes them up by itself; else 'sweep resume' does.`,
 		Example: `  sweep retry --failed
@@ -61,11 +69,12 @@ A coordinator that works on the sweep takes them up by itself; else 'sweep resum
 
 func (a *app) retryFailed(ctx context.Context, name string) error {
 	return a.asking(ctx, name, func(s subject) error {
-		var ids []trial.ID
-		unstable := 0
+		var failed []*sweep.TrialFacts
+		known, unstable := map[trial.ID]bool{}, 0
 		s.snapshot.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
-			if t.Retryable() && !slices.Contains(ids, t.Trial.ID) {
-				ids = append(ids, t.Trial.ID)
+			if t.Retryable() && !known[t.Trial.ID] {
+				known[t.Trial.ID] = true
+				failed = append(failed, t)
 			}
 			if t.State() == sweep.TrialUnstable {
 				unstable++
@@ -75,11 +84,11 @@ func (a *app) retryFailed(ctx context.Context, name string) error {
 			a.say("%s with a loss that was not finite left out: it would come again (%s takes one)", plural(unstable, "trial"),
 				a.commandOn("retry", "TRIAL"))
 		}
-		if len(ids) == 0 {
+		if len(failed) == 0 {
 			a.say("no trial of sweep %s failed or met a limit; there is nothing to retry", s.name())
 			return nil
 		}
-		return a.retry(ctx, s, ids)
+		return a.retry(ctx, s, failed...)
 	})
 }
 
@@ -94,8 +103,8 @@ func (a *app) retryTrial(ctx context.Context, prefix, name string) error {
 		if name != "" && p.Sweep != name {
 			continue
 		}
-		state, err := a.retryIn(ctx, p.Sweep, id)
-		if err != nil || state.Lost() {
+		state, asked, err := a.retryIn(ctx, p.Sweep, id)
+		if err != nil || asked {
 			return err
 		}
 		if text := fmt.Sprintf("%s in sweep %s", state, p.Sweep); !slices.Contains(states, text) {
@@ -105,34 +114,96 @@ func (a *app) retryTrial(ctx context.Context, prefix, name string) error {
 	if len(states) == 0 {
 		return notFound(fmt.Errorf("trial %s: %w in sweep %s", id, sweep.ErrNotFound, name))
 	}
-	return usagef("trial %s is %s; only trials that ended without a loss are retried", id, strings.Join(states, ", "))
+	return usagef("trial %s is %s; only trials are retried that ended without a loss, rest, or whose adapter is damaged or gone",
+		id, strings.Join(states, ", "))
 }
 
-// retryIn retries the trial in a sweep where it is lost, and returns its state there.
-func (a *app) retryIn(ctx context.Context, name string, id trial.ID) (state sweep.TrialState, err error) {
+// retryIn retries the trial in a sweep where there is reason to, and returns its state there.
+func (a *app) retryIn(ctx context.Context, name string, id trial.ID) (state sweep.TrialState, asked bool, err error) {
 	err = a.asking(ctx, name, func(s subject) error {
-		s.snapshot.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
-			if t.Trial.ID == id {
-				state = t.State()
+		facts := s.trial(id)
+		switch state = facts.State(); {
+		case state.Lost(), state == sweep.TrialCrashed:
+			asked = true
+			return a.retry(ctx, s, facts)
+		case state == sweep.TrialDone:
+			why, damaged, err := a.brokenAdapter(facts)
+			if asked = why != ""; err != nil || !asked {
+				return err
 			}
-		})
-		if !state.Lost() {
-			return nil
+			a.say("trial %s is done, and %s; once it is to be trained again its loss does not count until it is", id, why)
+			return a.retryDone(ctx, s, facts, damaged)
 		}
-		return a.retry(ctx, s, []trial.ID{id})
+		return nil
 	})
-	return state, err
+	return state, asked, err
+}
+
+// trial returns the facts of one of the sweep's trials.
+func (s subject) trial(id trial.ID) (facts *sweep.TrialFacts) {
+	s.snapshot.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+		if t.Trial.ID == id {
+			facts = t
+		}
+	})
+	return facts
+}
+
+// brokenAdapter says what is wrong with the adapters of a done trial, and which of their folders are damaged; "" where nothing is.
+func (a *app) brokenAdapter(t *sweep.TrialFacts) (why string, damaged []string, err error) {
+	best, err := a.adapterFolder(*t, false)
+	if exitCode(err) == exitNotFound {
+		return "its adapter is gone", nil, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	for _, name := range []string{trainer.AdapterFolder, trainer.LastAdapterFolder} {
+		dir := filepath.Join(filepath.Dir(best), name)
+		switch err := weights.CheckSeal(dir); {
+		case errors.Is(err, trial.ErrDamaged):
+			why, damaged = "its adapter is damaged", append(damaged, dir)
+		case err != nil:
+			return "", nil, err
+		}
+	}
+	return why, damaged, nil
+}
+
+// retryDone has a trial trained again although it has a loss, where a ladder waits for it. What is damaged of its adapters goes aside:
+// nothing is to take it for good.
+func (a *app) retryDone(ctx context.Context, s subject, t *sweep.TrialFacts, damaged []string) error {
+	s.snapshot.Each(func(_ *sweep.Ladder, _ int, f *sweep.TrialFacts) {
+		if f.Trial.ID == t.Trial.ID {
+			f.Retried = f.Attempts[len(f.Attempts)-1].Number
+		}
+	})
+	if s.snapshot.Reopen(); s.finished() {
+		return usagef("sweep %s would not train trial %s again: none of its ladders waits for it, or a limit of the sweep is spent "+
+			"(%s raises it)", s.name(), t.Trial.ID, a.commandOn("extend", "GRID.yaml"))
+	}
+	for _, dir := range damaged {
+		if _, err := trial.MoveAside(dir); err != nil {
+			return err
+		}
+	}
+	return a.retry(ctx, s, t)
 }
 
 // retry appends the request and says who takes it up.
-func (a *app) retry(ctx context.Context, s subject, ids []trial.ID) error {
-	if err := s.db.Retry(ctx, s.snapshot.Sweep.ID, ids, time.Now().UTC()); err != nil {
+func (a *app) retry(ctx context.Context, s subject, trials ...*sweep.TrialFacts) error {
+	var last []trial.AttemptID
+	for _, t := range trials {
+		last = append(last, t.Attempts[len(t.Attempts)-1].ID)
+	}
+	if err := s.db.Retry(ctx, s.snapshot.Sweep.ID, last, time.Now().UTC()); err != nil {
 		return notFound(err)
 	}
+	a.keepAsked(ctx, s.db, s.snapshot.Sweep.ID)
 	next := "the coordinator takes it up"
 	if !s.worked {
 		next = "continue with: " + a.resumeCommand(s.name())
 	}
-	a.say("%s of sweep %s will be tried again; %s", plural(len(ids), "trial"), s.name(), next)
+	a.say("%s of sweep %s will be tried again; %s", plural(len(trials), "trial"), s.name(), next)
 	return nil
 }

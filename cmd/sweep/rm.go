@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,47 +39,103 @@ It refuses while a coordinator works on the sweep, or workers of it run: 'sweep 
 }
 
 func (a *app) rm(ctx context.Context, cmd *cobra.Command, name string, yes bool) error {
-	return a.holding(ctx, name, func(db *store.DB, s sweep.Snapshot) error {
-		own, err := db.OwnTrials(ctx, s.Sweep.ID)
-		if err != nil {
-			return err
+	var goes doomed
+	err := a.asking(ctx, name, func(s subject) (err error) {
+		if s.worked {
+			return a.refuseWorked(ctx, s)
 		}
-		if err := a.refuseWorkers(ctx, s); err != nil {
+		if goes, err = a.doomed(ctx, s.db, s.snapshot); err != nil {
 			return err
-		}
-		var bytes int64
-		for _, id := range own {
-			n, err := folderBytes(a.trialFolder(id))
-			if err != nil {
-				return err
-			}
-			bytes += n
 		}
 		places := 0
-		s.Each(func(*sweep.Ladder, int, *sweep.TrialFacts) { places++ })
-		a.say("sweep %s: %s of its own (%s), %d that other sweeps share and keep", s.Sweep.Name, plural(len(own), "trial"),
-			trial.FormatBytes(bytes), max(0, places-len(own)))
-		if ok, err := a.confirmed(cmd, yes, "remove sweep "+s.Sweep.Name+" for good?"); !ok {
+		s.snapshot.Each(func(*sweep.Ladder, int, *sweep.TrialFacts) { places++ })
+		a.say("sweep %s: %s of its own (%s), %d that other sweeps share and keep", s.name(), plural(len(goes.trials), "trial"),
+			trial.FormatBytes(goes.bytes), max(0, places-len(goes.trials)))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// The sweep is not held while the question stands, which may be for hours.
+	if ok, err := a.confirmed(cmd, yes, "remove sweep "+goes.sweep.Name+" for good?"); !ok {
+		return err
+	}
+	return a.holding(ctx, name, func(db *store.DB, s sweep.Snapshot) error {
+		now, err := a.doomed(ctx, db, s)
+		if err != nil {
 			return err
 		}
-		var trash string
-		keeper := a.keeper(db, s.Sweep.ID)
-		err = db.RemoveSweep(ctx, s.Sweep.ID, func(ids []trial.ID) (err error) {
-			if trash, err = a.moveOut(ids); err != nil {
-				return err
-			}
-			return keeper.Forget(ctx, a.root)
-		})
-		if err != nil {
-			ctx := context.WithoutCancel(ctx)
-			return errors.Join(err, a.moveBack(trash), keeper.KeepLast(ctx, a.root, time.Now()))
+		if !now.same(goes) {
+			return fmt.Errorf("sweep %s has changed since you were asked, and nothing is removed: repeat it", s.Sweep.Name)
 		}
-		if err := os.RemoveAll(trash); err != nil {
-			return fmt.Errorf("sweep %s is removed, but not all of its files: %w", s.Sweep.Name, err)
+		if err := a.removing(func(trash string) error { return a.removeSweep(ctx, db, s.Sweep.ID, trash) }); err != nil {
+			return fmt.Errorf("remove sweep %s: %w", s.Sweep.Name, err)
 		}
 		a.say("sweep %s is removed", s.Sweep.Name)
 		return nil
 	})
+}
+
+// doomed is what goes with a sweep.
+type doomed struct {
+	sweep  sweep.Info
+	trials []trial.ID
+	seen   sweep.Seen // of its attempts, when it was looked at
+	bytes  int64
+}
+
+// doomed says what goes with a sweep, of which no worker may run.
+func (a *app) doomed(ctx context.Context, db *store.DB, s sweep.Snapshot) (d doomed, err error) {
+	d = doomed{sweep: s.Sweep, seen: s.Seen}
+	if d.trials, err = db.OwnTrials(ctx, s.Sweep.ID); err != nil {
+		return d, err
+	}
+	if err := a.refuseWorkers(ctx, s); err != nil {
+		return d, err
+	}
+	for _, id := range d.trials {
+		n, err := folderBytes(a.trialFolder(id))
+		if err != nil {
+			return d, err
+		}
+		d.bytes += n
+	}
+	return d, nil
+}
+
+// same reports whether nothing was asked or tried of the sweep in between.
+func (d doomed) same(before doomed) bool {
+	return d.sweep.ID == before.sweep.ID && d.sweep.Asked == before.sweep.Asked && slices.Equal(d.trials, before.trials) &&
+		d.seen.Attempt == before.seen.Attempt && slices.Equal(d.seen.Open, before.seen.Open)
+}
+
+// removeSweep takes a sweep out of the database, and its trials' folders and records out of their places. Where that fails all is put back.
+func (a *app) removeSweep(ctx context.Context, db *store.DB, id int64, trash string) error {
+	keeper := a.keeper(db, id)
+	err := db.RemoveSweep(ctx, id, func(ids []trial.ID) error {
+		if err := a.moveOut(ids, trash); err != nil {
+			return err
+		}
+		return keeper.Forget(ctx, a.root)
+	})
+	if err != nil {
+		return errors.Join(err, a.moveBack(trash), keeper.KeepLast(context.WithoutCancel(ctx), a.root, time.Now()))
+	}
+	return nil
+}
+
+// refuseWorked says who works on a sweep.
+func (a *app) refuseWorked(ctx context.Context, s subject) error {
+	holder, err := s.db.Holder(ctx, s.snapshot.Sweep.ID)
+	if err != nil {
+		return err
+	}
+	here, err := store.ThisProcess("")
+	if err != nil {
+		return err
+	}
+	held := &store.HeldError{Session: holder, Here: holder != nil && holder.OnMachine(here)}
+	return withCode(exitLocked, errors.New(a.heldBy(s.name(), held)))
 }
 
 // holding does something to a sweep under its lease, so that no coordinator works on it meanwhile.
@@ -148,24 +205,21 @@ func (a *app) confirmed(cmd *cobra.Command, yes bool, question string) (bool, er
 
 func (a *app) trialFolder(id trial.ID) string { return filepath.Join(a.root, "trials", string(id)) }
 
-// moveOut moves trials' folders where no coordinator looks for them, and returns where. What it has moved when it fails moveBack restores.
-func (a *app) moveOut(ids []trial.ID) (trash string, err error) {
-	if trash, err = os.MkdirTemp(a.root, "removed-"); err != nil {
-		return "", err
-	}
+// moveOut moves trials' folders where no coordinator looks for them. What it has moved when it fails moveBack restores.
+func (a *app) moveOut(ids []trial.ID, trash string) error {
 	for _, id := range ids {
 		err := os.Rename(a.trialFolder(id), filepath.Join(trash, string(id)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // never begun
-			return trash, err
+			return err
 		}
 	}
-	return trash, nil
+	if err := trial.SyncFolder(filepath.Join(a.root, "trials")); !errors.Is(err, fs.ErrNotExist) { // before the database says it
+		return err
+	}
+	return nil
 }
 
 func (a *app) moveBack(trash string) error {
-	if trash == "" {
-		return nil
-	}
 	entries, err := os.ReadDir(trash)
 	if err != nil {
 		return err

@@ -137,7 +137,7 @@ func newScoutLadder(l sweep.Ladder, v plateau.Verdict) scoutLadder {
 	return out
 }
 
-func (v scoutView) table(w io.Writer) error {
+func (v scoutView) table(w io.Writer, shell prose.Shell) error {
 	for _, warning := range v.Warnings {
 		if _, err := fmt.Fprintf(w, "warning: %s\n", warning); err != nil {
 			return err
@@ -161,10 +161,11 @@ func (v scoutView) table(w io.Writer) error {
 			return err
 		}
 	}
-	certify := "To certify: strategy: scout in the grid, then sweep run."
+	certify := "To certify: strategy: scout in the grid, then: " + shell.Command("run", shell.Grid)
 	if v.AllTrained {
-		certify = fmt.Sprintf("Every rank is trained with every seed: sweep report %s prints the verdict,\nor, where that sweep did not run, "+
-			"sweep run of its grid does so without training anything.", strings.TrimSuffix(v.Sweep, scoutSuffix))
+		certify = fmt.Sprintf("Every rank is trained with every seed: this prints the verdict: %s\nor, where that sweep did not run, "+
+			"this does so without training anything: %s", shell.Command("report", strings.TrimSuffix(v.Sweep, scoutSuffix)),
+			shell.Command("run", shell.Grid))
 	}
 	_, err := fmt.Fprintf(w, "\n%s of the %s trial-steps of all ranks and seeds (%.0f %%). The error is the largest measured on other "+
 		"ladders (sweep help scout),\nor what was observed where this rank was trained. %s\n",
@@ -208,5 +209,6 @@ func (v scoutView) rows() (header []string, rows [][]string) {
 // printScout prints a finished scout in the format of -o.
 func (a *app) printScout(s sweep.Snapshot, verdicts []plateau.Verdict) error {
 	v := newScoutView(s, verdicts)
-	return a.emit("scout", v, withTerms(v.table), v.rows)
+	table := func(w io.Writer) error { return v.table(w, a.shellOf(s.Sweep)) }
+	return a.emit("scout", v, withTerms(table), v.rows)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
 )
@@ -71,7 +72,10 @@ func wideTables(t *testing.T) map[string]table {
 		"plan":    {ofView(plan.table), []string{"rank", "memory", "time each", "protocol", "at most"}, []string{"tokens each", "scaling"}},
 		"plateau": {ofView(judgedLadder{verdict: verdict}.write), []string{"rank", "value", "decision"}, []string{"P(gain)", "gain [lo, hi]"}},
 		"scout": {
-			ofView(scoutView{Ladders: []scoutLadder{{Ladder: 1, Cell: cell, Reason: "why", Curve: []scoutPoint{point}}}}.table),
+			ofView(func(w io.Writer) error {
+				v := scoutView{Ladders: []scoutLadder{{Ladder: 1, Cell: cell, Reason: "why", Curve: []scoutPoint{point}}}}
+				return v.table(w, prose.Shell{Grid: "grid.yaml"})
+			}),
 			[]string{"rank", "val_loss", "error"},
 			[]string{"trained"},
 		},

@@ -38,6 +38,8 @@ type coordinator struct {
 	heard   bool
 	leads   bool          // nobody has taken its lease
 	since   time.Duration // when it took the lease
+	led     bool          // it did
+	elapsed time.Duration // what the sweep has taken, as it read last
 	probed  map[trial.AttemptID]time.Duration
 	excuse  string // for ending with an error
 	err     error
@@ -121,21 +123,30 @@ func (c *coordinator) lead(ctx context.Context, db *store.DB) error {
 	for _, other := range c.h.lives {
 		other.leads = other == c
 	}
-	c.since = c.h.took
+	c.since, c.led = c.h.took, true
 	s := sweep.Scheduler{
-		Store: &watchedStore{db, c}, Exec: &watchedExecutor{c}, Capacity: c.h.capacity, Clock: c, Log: slog.New(slog.DiscardHandler),
+		Store: &watchedStore{db, c}, Exec: &watchedExecutor{c}, Capacity: c.h.capacity, Clock: c, HungAfter: hungAfter,
+		Log: slog.New(slog.DiscardHandler),
 	}
 	if c.h.say != nil {
 		s.Log = slog.New(noteHandler{h: c.h})
 	}
 	snapshot, err := db.Current(work, known)
-	if err == nil {
-		snapshot, err = s.Run(ctx, snapshot, session)
+	for again := err == nil; again; {
+		if snapshot, err = c.takeGrid(work, db, snapshot); err == nil {
+			snapshot, err = s.Run(ctx, snapshot, session)
+		}
+		again = errors.Is(err, sweep.ErrExtended)
 	}
 	if err == nil {
 		err = c.conclude(work, db, snapshot)
 	}
-	if ending := db.EndSession(work, session, c.Now()); err == nil {
+	now := c.Now()
+	ending := db.EndSession(work, session, now)
+	if ending == nil {
+		c.h.beat(c, session, now)
+	}
+	if err == nil {
 		err = ending
 	}
 	return err
@@ -143,6 +154,9 @@ func (c *coordinator) lead(ctx context.Context, db *store.DB) error {
 
 // leave takes its folder away.
 func (c *coordinator) leave() {
+	if c.led {
+		c.h.lived += c.h.took - c.since
+	}
 	c.unmount()
 	_ = os.Remove(c.folder)
 }

@@ -25,25 +25,35 @@ const (
 	probeFails   kind = "fail a probe"
 	interrupt    kind = "interrupt the coordinator"
 	freeze       kind = "freeze the coordinator at a call to the store"
+	freezeGroup  kind = "freeze the coordinator and the workers at a call to the store"
 	freezeLosing kind = "freeze the coordinator until another host has its lease"
 
-	clockJumps   kind = "let the time of day jump"
-	workerDies   kind = "kill a worker"
-	workersDie   kind = "kill all workers"
-	workerCrash  kind = "let a worker vanish after some events"
-	notStarted   kind = "start nothing and say it was started"
-	lostReply    kind = "start a worker and say it was not"
-	startFails   kind = "fail a start"
-	readFails    kind = "fail to read events"
-	readsLate    kind = "show events late for a while"
-	probesLate   kind = "show exited workers as living for a while"
-	stopLost     kind = "lose a request to stop"
-	stopFails    kind = "fail a request to stop"
-	secondOnHost kind = "run a second coordinator on the same host"
-	secondHost   kind = "run a second coordinator on another host"
+	clockJumps    kind = "let the time of day jump"
+	workerDies    kind = "kill a worker"
+	workersDie    kind = "kill all workers"
+	workerCrash   kind = "let a worker vanish after some events"
+	workerHangs   kind = "let a worker hang after some events"
+	workerDawdles kind = "let a worker look busy and never end" // where limits.trial_time ends it
+	trialFails    kind = "let a trial fail, which a person retries"
+	workerDeaf    kind = "let a worker ignore requests to end"
+	workerFrozen  kind = "freeze a worker"
+	notStarted    kind = "start nothing and say it was started"
+	lostReply     kind = "start a worker and say it was not"
+	startFails    kind = "fail a start"
+	readFails     kind = "fail to read events"
+	readsLate     kind = "show events late for a while"
+	probesLate    kind = "show exited workers as living for a while"
+	stopLost      kind = "lose a request to stop"
+	stopFails     kind = "fail a request to stop"
+	secondOnHost  kind = "run a second coordinator on the same host"
+	secondHost    kind = "run a second coordinator on another host"
+
+	memoryPeaks kind = "a worker reaches its peak" // follows a start where memory is short
 
 	personPauses  kind = "pause the sweep from a second terminal, for a while"
-	personResumes kind = "resume the paused sweep" // follows personPauses
+	personResumes kind = "resume the paused sweep"                      // follows personPauses
+	personRetries kind = "retry what has failed from a second terminal" // follows what loses trials
+	personExtends kind = "extend the sweep from a second terminal"      // in worlds that begin with a smaller grid
 	personCancels kind = "cancel the sweep from a second terminal"
 
 	rivalOnA kind = "another host's coordinator starts on a" // follows freezeLosing
@@ -86,10 +96,16 @@ func kinds() []perThousand {
 		{interrupt, 40},
 		{freeze, 20},
 		{freezeLosing, 30},
+		{freezeGroup, 20},
 		{clockJumps, 40},
 		{workerDies, 30},
 		{workersDie, 20},
 		{workerCrash, 40},
+		{workerHangs, 30},
+		{workerDawdles, 30},
+		{trialFails, 40},
+		{workerDeaf, 10},
+		{workerFrozen, 20},
 		{notStarted, 25},
 		{lostReply, 25},
 		{startFails, 25},
@@ -133,6 +149,8 @@ func drawFaults(r *rand.Rand, calm tally) []fault {
 			f.size *= 5
 		case freezeLosing:
 			f.size += time.Minute
+		case freezeGroup:
+			f.size += 32 * time.Second // longer than a worker may be silent, shorter than another host's coordinator waits and then listens
 		default:
 		}
 	}
@@ -147,13 +165,13 @@ func (k kind) cutsPower() bool {
 // countable is how many there were of what the kind counts.
 func (k kind) countable(t tally) int {
 	switch k {
-	case killBefore, killAfter, powerCall, freeze, freezeLosing:
+	case killBefore, killAfter, powerCall, freeze, freezeLosing, freezeGroup:
 		return t.calls
 	case killInside, powerInside, brokenDisk, lyingDisk:
 		return t.ops
 	case probeFails:
 		return t.probes
-	case workerCrash, notStarted, lostReply, startFails:
+	case workerCrash, workerHangs, workerDawdles, trialFails, workerDeaf, notStarted, lostReply, startFails:
 		return t.starts
 	case readFails:
 		return t.reads

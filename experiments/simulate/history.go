@@ -23,9 +23,12 @@ type history struct {
 	root   string // holds the hosts' folders
 	faults []fault
 	tally
-	disk    *disk.Disk
-	fake    sweeptest.FakeExecutor
-	facts   ledger
+	disk  *disk.Disk
+	fake  sweeptest.FakeExecutor
+	facts ledger
+	troubled
+	memory
+	times
 	shift   time.Duration // of the time of day
 	lazy    time.Duration // how long a coordinator waits
 	paused  time.Duration // when the sweep was last; 0 while it is not
@@ -57,12 +60,20 @@ const (
 func newHistory(w *world, root string, rng *rand.Rand, faults []fault, say func(string, ...any)) *history {
 	h := &history{
 		world: w, rng: rng, root: root, faults: faults, say: say, facts: ledger{},
+		troubled: troubled{
+			stuck: map[trial.AttemptID]time.Duration{}, dawdles: map[trial.AttemptID]time.Duration{}, deaf: map[trial.AttemptID]bool{},
+			lossy: map[trial.ID]bool{},
+		},
+		times: times{spans: map[int64]time.Duration{}},
+		memory: memory{
+			need: map[trial.AttemptID]int64{}, crowded: map[trial.AttemptID]bool{}, alone: map[trial.AttemptID]bool{},
+		},
 		lazy: time.Duration(250+rng.IntN(1750)) * time.Millisecond, keen: rng.IntN(4) == 0,
 	}
 	h.jumps = slices.ContainsFunc(faults, func(f fault) bool { return f.kind == clockJumps })
 	h.newDisk(w.files)
+	h.fake.Exit = h.exit
 	h.fake.Now = func() time.Time { return epoch.Add(h.took) }
-	h.fake.Script = w.trainer.Script
 	return h
 }
 
@@ -184,8 +195,9 @@ func (h *history) take(n int, kinds ...kind) (fault, bool) {
 // timed reports whether the kind happens at a moment.
 func (k kind) timed() bool {
 	switch k {
-	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, readsLate, probesLate,
-		secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels:
+	case killWaiting, killLosing, powerWaiting, fullDisk, interrupt, clockJumps, workerDies, workersDie, workerFrozen, memoryPeaks, readsLate,
+		probesLate, secondOnHost, secondHost, rivalOnA, rivalOnB, personPauses, personResumes, personCancels, personRetries,
+		personExtends:
 		return true
 	default:
 		return false
@@ -217,6 +229,10 @@ func (h *history) happen(ctx context.Context, f fault) {
 		}
 	case workersDie:
 		h.killWorkers(f.lost)
+	case memoryPeaks:
+		h.killForMemory()
+	case workerFrozen:
+		h.freezeWorker(f.size)
 	case readsLate:
 		h.late = h.took + f.size
 	case probesLate:
@@ -231,6 +247,10 @@ func (h *history) happen(ctx context.Context, f fault) {
 		}
 	case personPauses, personResumes, personCancels:
 		h.ask(ctx, f)
+	case personExtends:
+		h.giveGrid(ctx)
+	case personRetries:
+		h.retryFailed(ctx)
 	case rivalOnA:
 		h.begin(ctx, "a")
 	case rivalOnB:
@@ -267,7 +287,7 @@ func (h *history) powerCut() {
 	h.lies = false
 	h.disk.PowerCut()
 	if h.lied {
-		h.facts = ledger{} // the disk is to blame for what it lost
+		h.forget() // the disk is to blame for what it lost
 	}
 }
 
@@ -277,8 +297,14 @@ func (h *history) loseDatabase() {
 		h.resume(h.lives[0])
 	}
 	h.note("the database is lost")
-	h.facts = ledger{}
+	h.forget()
 	h.newDisk(h.files)
+}
+
+// forget drops what a database was told that is no more.
+func (h *history) forget() {
+	h.facts, h.paused, h.spentAt = ledger{}, 0, 0
+	clear(h.spans)
 }
 
 // disturb is how the disk's next operation goes.

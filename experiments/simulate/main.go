@@ -121,7 +121,8 @@ func (s *simulation) one(ctx context.Context, seed uint64) error {
 // prepare draws a world and lets its calm history happen.
 func (s *simulation) prepare(ctx context.Context, seed uint64, root string) (*world, error) {
 	w := drawWorld(seed)
-	if err := w.register(ctx, s.bare, filepath.Join(root, "a")); err != nil {
+	folder := filepath.Join(root, "a")
+	if err := w.register(ctx, s.bare, folder, w.info, w.registration); err != nil {
 		return nil, fmt.Errorf("world %d: %w", seed, err)
 	}
 	h := newHistory(w, root, rand.New(rand.NewPCG(seed, 1)), nil, nil)
@@ -129,6 +130,11 @@ func (s *simulation) prepare(ctx context.Context, seed uint64, root string) (*wo
 		return nil, fmt.Errorf("world %d without faults: %w: %s", seed, errWrong, h.wrongs[0])
 	}
 	w.calm, w.want = h.tally, *h.ends
+	if w.before != nil {
+		if err := w.register(ctx, s.bare, folder, w.before.info, w.before.registration); err != nil {
+			return nil, fmt.Errorf("world %d: %w", seed, err)
+		}
+	}
 	return w, nil
 }
 
@@ -142,6 +148,7 @@ func (s *simulation) simulate(ctx context.Context, w *world, seed uint64, root s
 		w.describe(say)
 	}
 	h := newHistory(w, root, rng, faults, say)
+	h.extendLater()
 	h.run(ctx)
 	s.count(h, faults)
 	if len(h.wrongs) == 0 {

@@ -6,6 +6,7 @@ func mutants() []mutant {
 		live    = "sweep/scheduler_live.go"
 		loop    = "sweep/scheduler.go"
 		restart = "sweep/scheduler_recover.go"
+		hung    = "sweep/scheduler_hung.go"
 	)
 	return []mutant{
 		{
@@ -37,7 +38,7 @@ func mutants() []mutant {
 		},
 		{"no heartbeat extends the session", loop, "	if !now && at.Uptime-r.beat < heartbeatEvery {", "	if !now {"},
 		{"verdicts are not recorded", loop, "v.State == plateau.StateRunning || sameVerdict", "v.State != plateau.StateRunning || sameVerdict"},
-		{"one more job than there is runs", "sweep/decide_plan.go", "p.busy() >= p.jobs || p.alone", "p.busy() > p.jobs || p.alone"},
+		{"one more job than there is runs", "sweep/decide_plan.go", "p.busy() >= p.jobs || p.alone |", "p.busy() > p.jobs || p.alone |"},
 		{"attempts are numbered from 1 again", "sweep/decide_plan.go", "	return t.Attempts[len(t.Attempts)-1].Number + 1", "	return 1"},
 		{
 			"a coordinator writes that has lost its lease", "store/db.go",
@@ -55,5 +56,30 @@ func mutants() []mutant {
 			"attempts without an outcome are not read again", "store/refresh.go",
 			"		seen.Open = append(seen.Open, id)\n", "",
 		},
+		{"a worker that hangs is let be", hung, "r.HungAfter > 0 && a.silence", "false && a.silence"},
+		{"a worker that does not end when it is asked to is not killed", hung, "a.leaveBy > 0 && now >= a.leaveBy", "false"},
+		{
+			"who ran out of memory beside others is said to have done so alone", "sweep/scheduler_retry.go",
+			"if a.beside && e.Outcome", "if false && e.Outcome",
+		},
+		{"a trial that ran out of memory alone is tried with whole batches", "sweep/retry.go", "	if !half {", "	if true {"},
+		{
+			"others start beside one that ran out of memory", "sweep/decide_plan.go",
+			"p.busy() >= p.jobs || p.alone || alone && len(p.running) > 0", "p.busy() >= p.jobs || alone && len(p.running) > 0",
+		},
+		{
+			"limits.time follows the time of day", "store/sessions.go",
+			"UPDATE sessions SET heartbeat_ns = ?, elapsed_ns = max(elapsed_ns, ?)",
+			"UPDATE sessions SET heartbeat_ns = ?1, elapsed_ns = max(elapsed_ns, ?1 - started_ns, ?2)",
+		},
+		{"limits.time ends nothing", "sweep/budget.go", "i.Elapsed >= i.Limits.Time", "false"},
+		{"limits.trial_time is left to the worker", hung, "case limit > 0 && !a.foreign", "case false && !a.foreign"},
+		{"a retry forgives all but the last attempt", "sweep/facts.go", "a.Number <= t.Retried", "a.Number < t.Retried"},
+		{
+			"a longer grid's trials have no place", "store/grids.go",
+			"		return insertTrials(ctx, tx, places)\n	})\n	if err != nil {\n		return fmt.Errorf(\"extend",
+			"		return nil\n	})\n	if err != nil {\n		return fmt.Errorf(\"extend",
+		},
+		{"a verdict that is found again after a wish is not recorded", "store/verdicts.go", "latest == text && counts", "latest == text"},
 	}
 }

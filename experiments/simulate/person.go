@@ -10,6 +10,7 @@ import (
 	"github.com/ranksweep/ranksweep/experiments/simulate/disk"
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // ask is what a person does at a second terminal. Who pauses resumes later, and tries again where the disk refuses.
@@ -38,8 +39,13 @@ func (h *history) ask(ctx context.Context, f fault) {
 			}
 		}
 	}
+	h.checkRefusal(string(request), err)
+}
+
+// checkRefusal looks at why a person's command failed.
+func (h *history) checkRefusal(what string, err error) {
 	if err != nil && !errors.Is(err, sweep.ErrNotFound) && !h.lied && h.excused == "" {
-		h.wrong("%s: %v", request, err)
+		h.wrong("%s: %v", what, err)
 	}
 }
 
@@ -48,7 +54,56 @@ func (h *history) then(k kind, after time.Duration) {
 	h.faults = append(slices.Clip(h.faults), fault{kind: k, at: h.took + after})
 }
 
-func (h *history) request(ctx context.Context, kind sweep.RequestKind) (err error) {
+// mendable reports whether trials were lost that a retry brings back.
+func (h *history) mendable(got outcome) bool {
+	for id := range h.lossy {
+		want, known := h.want.trials[id]
+		if known && got.trials[id].state.Lost() && got.trials[id].state != want.state {
+			return true
+		}
+	}
+	return false
+}
+
+// retryFailed is what a person does who has mended why trials failed, and does not want to wait for those that rest; tries again where the
+// disk refuses.
+func (h *history) retryFailed(ctx context.Context) {
+	var last []trial.AttemptID
+	err := h.atTerminal(ctx, func(db *store.DB) error {
+		s, err := db.Snapshot(ctx, h.id)
+		if err != nil {
+			return err
+		}
+		s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+			if !h.lossy[t.Trial.ID] || !t.Retryable() && t.State() != sweep.TrialCrashed {
+				return
+			}
+			if id := t.Attempts[len(t.Attempts)-1].ID; !slices.Contains(last, id) {
+				last = append(last, id)
+			}
+		})
+		if len(last) == 0 {
+			return nil
+		}
+		return db.Retry(ctx, h.id, last, epoch.Add(h.took+h.shift))
+	})
+	h.note("retry %v: %v", last, err)
+	if err != nil {
+		h.then(personRetries, 5*time.Second)
+		h.checkRefusal("retry", err)
+		return
+	}
+	for id, known := range h.facts {
+		known.forgiven = known.forgiven || slices.ContainsFunc(last, func(l trial.AttemptID) bool { return l.Trial() == id.Trial() })
+	}
+}
+
+func (h *history) request(ctx context.Context, kind sweep.RequestKind) error {
+	return h.atTerminal(ctx, func(db *store.DB) error { return db.Ask(ctx, h.id, kind, epoch.Add(h.took+h.shift)) })
+}
+
+// atTerminal does something with the database at a second terminal.
+func (h *history) atTerminal(ctx context.Context, do func(*store.DB) error) (err error) {
 	h.excused = ""
 	p := h.disk.NewProcess()
 	defer disk.Mount(h.folder("person"), p)()
@@ -58,7 +113,7 @@ func (h *history) request(ctx context.Context, kind sweep.RequestKind) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return db.Ask(ctx, h.id, kind, epoch.Add(h.took+h.shift))
+	return do(db)
 }
 
 // shouldKnow reports whether a coordinator that nothing holds up has had the time to hear of what a person asked then. It listens every

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
-	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -24,12 +23,17 @@ type watchedStore struct {
 func (s *watchedStore) call(what string, effect func() error) error {
 	c, h := s.c, s.c.h
 	h.calls++
-	if f, due := h.take(h.calls, freeze, freezeLosing); due {
+	if f, due := h.take(h.calls, freeze, freezeLosing, freezeGroup); due {
 		h.note("%s is frozen at %s for %v", c, what, f.size)
-		if f.kind == freezeLosing {
+		switch f.kind {
+		case freezeLosing:
 			h.rival(c, f.size/2)
+			c.freeze(f.size)
+		case freezeGroup:
+			h.freezeGroup(c, f.size)
+		default:
+			c.freeze(f.size)
 		}
-		c.freeze(f.size)
 		h.note("%s wakes up", c)
 	}
 	if _, due := h.take(h.calls, killBefore); due {
@@ -53,6 +57,7 @@ func (s *watchedStore) Refresh(ctx context.Context, before sweep.Snapshot, anew 
 		after, err = s.Store.Refresh(ctx, before, anew...)
 		if err == nil {
 			s.c.h.facts.check(s.c.h, after)
+			s.c.h.checkElapsed(s.c, after.Sweep.Elapsed)
 		}
 		return err
 	})
@@ -83,6 +88,7 @@ func (s *watchedStore) AppendEvents(ctx context.Context, id trial.AttemptID, eve
 		if err == nil {
 			s.c.h.facts.appended(id, events)
 			if o := events[len(events)-1].Outcome; o != nil {
+				s.c.h.checkBlame(s.c, id, *o)
 				s.c.h.note("%s: %s %s", short(id), o.State, o.Error)
 			}
 		}
@@ -91,7 +97,13 @@ func (s *watchedStore) AppendEvents(ctx context.Context, id trial.AttemptID, eve
 }
 
 func (s *watchedStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
-	return s.call("Heartbeat", func() error { return s.Store.Heartbeat(ctx, session, now) })
+	return s.call("Heartbeat", func() error {
+		err := s.Store.Heartbeat(ctx, session, now)
+		if err == nil {
+			s.c.h.beat(s.c, session, now)
+		}
+		return err
+	})
 }
 
 func (s *watchedStore) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {
@@ -116,36 +128,18 @@ func (e *watchedExecutor) Start(ctx context.Context, a trial.Assignment) error {
 	h.pass()
 	h.starts++
 	h.checkStart(ctx, c, a)
-	f, due := h.take(h.starts, workerCrash, notStarted, lostReply, startFails)
+	f, _ := h.take(h.starts, workerCrash, workerHangs, workerDawdles, trialFails, workerDeaf, notStarted, lostReply, startFails)
 	h.note("%s starts %s: rank %d, seed %d", c, short(a.Attempt), a.Trial.Spec.LoRA.Rank, a.Trial.Spec.Seed)
-	if !due {
-		f.kind = ""
-	}
-	switch f.kind {
-	case startFails:
+	if f.kind == startFails {
 		return errMachine
-	case workerCrash, notStarted:
-		keep := 0
-		if f.kind == workerCrash {
-			keep = 1 + h.rng.IntN(20)
-		}
-		h.fake.Script = h.cutShort(keep)
-		defer func() { h.fake.Script = h.trainer.Script }()
-	default:
 	}
+	h.fake.Script = h.script(f)
 	err := h.fake.Start(ctx, a)
+	h.grow(a)
 	if f.kind == lostReply {
 		return errMachine
 	}
 	return err
-}
-
-// cutShort is the trainer's script without all that comes after so many events.
-func (h *history) cutShort(keep int) func(a trial.Assignment, from int) []sweeptest.Line {
-	return func(a trial.Assignment, from int) []sweeptest.Line {
-		lines := h.trainer.Script(a, from)
-		return lines[:min(keep, len(lines))]
-	}
 }
 
 // Probe implements sweep.Executor.
@@ -160,6 +154,9 @@ func (e *watchedExecutor) Probe(ctx context.Context, id trial.AttemptID) (sweep.
 		return sweep.Process{}, errMachine
 	}
 	p, err := h.fake.Probe(ctx, id)
+	if _, dawdles := h.dawdles[id]; dawdles {
+		p.Beat = int64(h.probes)
+	}
 	p.Alive = p.Alive || h.took < h.stale
 	return p, err
 }
@@ -198,6 +195,9 @@ func (e *watchedExecutor) Stop(ctx context.Context, id trial.AttemptID, kill boo
 			e.c.excuse = "a stop that failed"
 			return errMachine
 		}
+		return nil
+	}
+	if !h.heeds(id, kill) {
 		return nil
 	}
 	return h.fake.Stop(ctx, id, kill)

@@ -23,10 +23,12 @@ import (
 type world struct {
 	seed         uint64
 	info         sweep.Info
-	confirm      int // seeds per rank that a person asked for; 0: nobody did
+	before       *smaller // the grid that it begins with; nil: that of info
+	confirm      int      // seeds per rank that a person asked for; 0: nobody did
 	registration sweep.Registration
 	trainer      sweeptest.Trainer
 	capacity     sweep.Capacity
+	machine      int64 // bytes of memory that it has, which nobody knows; 0: enough
 
 	id    int64
 	files map[string][]byte // of the disk once the sweep is registered
@@ -75,6 +77,9 @@ func drawWorld(seed uint64) *world {
 		}
 	}
 	w.drawTrainer(r, ranks)
+	defer w.drawExtension(r, alphas, ranks, seeds)
+	w.drawMachine(r, ranks)
+	w.drawLimits(r)
 	return w
 }
 
@@ -107,7 +112,7 @@ func roughly(of ...any) float64 {
 }
 
 // register writes the sweep to a disk of its own, as `sweep run` does before it trains.
-func (w *world) register(ctx context.Context, bare map[string][]byte, folder string) (err error) {
+func (w *world) register(ctx context.Context, bare map[string][]byte, folder string, info sweep.Info, r sweep.Registration) (err error) {
 	d := disk.New(bare, rand.New(rand.NewPCG(w.seed, 0xd15c)))
 	p := d.NewProcess()
 	defer disk.Mount(folder, p)()
@@ -120,7 +125,7 @@ func (w *world) register(ctx context.Context, bare map[string][]byte, folder str
 		w.files = d.Files()
 		delete(w.files, database+"-wal") // it is empty
 	}()
-	if w.id, err = db.CreateSweep(ctx, w.info); err != nil {
+	if w.id, err = db.CreateSweep(ctx, info); err != nil {
 		return err
 	}
 	if w.confirm > 0 {
@@ -128,7 +133,7 @@ func (w *world) register(ctx context.Context, bare map[string][]byte, folder str
 			return err
 		}
 	}
-	return db.Register(ctx, w.id, w.registration)
+	return db.Register(ctx, w.id, r)
 }
 
 const database = "sweep.db"

@@ -2,6 +2,7 @@ package sweeptest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -46,12 +47,16 @@ func exerciseAsked(t *testing.T, s Store) {
 		t.Error("the other sweep was asked too")
 	}
 	tr := Trial(16, 1, 0)
-	if err := s.Retry(ctx, id, []trial.ID{tr.ID}, moment(7)); !errors.Is(err, sweep.ErrNotFound) {
+	if err := s.Retry(ctx, id, []trial.AttemptID{trial.NewAttemptID(tr.ID, 1)}, moment(7)); !errors.Is(err, sweep.ErrNotFound) {
 		t.Errorf("retry of a trial that was never begun = %v, want ErrNotFound", err)
 	}
 	lose(t, s, tr, 1, "own", trial.OutcomeUnstable)
 	lose(t, s, tr, 2, "own", trial.OutcomeFailed)
-	must(t, "Retry", s.Retry(ctx, id, []trial.ID{tr.ID}, moment(8)))
+	retry := func(number int) {
+		t.Helper()
+		must(t, "Retry", s.Retry(ctx, id, []trial.AttemptID{trial.NewAttemptID(tr.ID, number)}, moment(8)))
+	}
+	retry(2)
 	want("retry", sweep.Asked{Cancelled: true})
 	facts := func(id int64) *sweep.TrialFacts { return &snapshot(t, s, id).Ladders[0].Rungs[0].Trials[1] }
 	if got := facts(id).State(); got != sweep.TrialInterrupted {
@@ -67,14 +72,35 @@ func exerciseAsked(t *testing.T, s Store) {
 	if got := facts(id).State(); got != sweep.TrialFailed {
 		t.Errorf("lost after the retry: %s", got)
 	}
+	end := func(number int, state trial.OutcomeState, want ...sweep.TrialState) {
+		t.Helper()
+		lose(t, s, tr, number, "own", state)
+		if got := []sweep.TrialState{facts(id).State(), facts(other).State()}; !slices.Equal(got, want) {
+			t.Errorf("attempt %d is %s: the trial is %v in both sweeps, want %v", number, state, got, want)
+		}
+	}
+	end(4, trial.OutcomeDone, sweep.TrialDone, sweep.TrialDone)
+	retry(4) // what is done, too
+	end(5, trial.OutcomeCrashed, sweep.TrialCrashed, sweep.TrialDone)
+	end(6, trial.OutcomeFailed, sweep.TrialDone, sweep.TrialDone)
+	retry(6)
+	end(7, trial.OutcomeInterrupted, sweep.TrialInterrupted, sweep.TrialDone)
+	end(8, trial.OutcomeDone, sweep.TrialDone, sweep.TrialDone)
+	if final := facts(id).Final(); final == nil || *final.ValLoss != 8 {
+		t.Errorf("the result is %+v, want that of attempt 8", final)
+	}
 }
 
-// lose makes an attempt of a sweep that ends so at once.
+// lose makes an attempt of a sweep that ends so at once; done, with its number as its loss.
 func lose(t *testing.T, s Store, tr trial.Trial, number int, by string, state trial.OutcomeState) {
 	t.Helper()
 	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, number), Sweep: by, Trial: tr}
 	must(t, "BeginAttempt", s.BeginAttempt(t.Context(), tr.ID, number, a, moment(10*number)))
+	o := &trial.Outcome{State: state, Error: "it went wrong"}
+	if state == trial.OutcomeDone {
+		o.ValLoss, o.Error = new(float64(number)), ""
+	}
 	must(t, "AppendEvents", s.AppendEvents(t.Context(), a.Attempt, []trial.Event{
-		{Seq: 1, At: moment(10*number + 1), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: state, Error: "it went wrong"}},
+		{Seq: 1, At: moment(10*number + 1), Kind: trial.EventEnded, Outcome: o},
 	}))
 }

@@ -43,6 +43,7 @@ type fakeWorker struct {
 	lines []Line // what it will have written by its end
 	exit  time.Time
 	ended sweep.Process // how it exited, where the executor can tell
+	thaws time.Time     // until when it is frozen
 }
 
 func (f *FakeExecutor) now() time.Time {
@@ -109,16 +110,21 @@ func (f *FakeExecutor) checkpoint(a trial.Assignment, now time.Time) int {
 	return from
 }
 
+// count is how many lines the worker has written by now.
+func (w *fakeWorker) count(now time.Time) int {
+	i := slices.IndexFunc(w.lines, func(l Line) bool { return w.began.Add(l.After).After(now) })
+	if i < 0 {
+		return len(w.lines)
+	}
+	return i
+}
+
 // written returns the events that the worker has written by now.
 func (w *fakeWorker) written(now time.Time) []trial.Event {
 	var events []trial.Event
-	for i, l := range w.lines {
-		at := w.began.Add(l.After)
-		if at.After(now) {
-			break
-		}
+	for i, l := range w.lines[:w.count(now)] {
 		e := l.Event
-		e.Seq, e.At = int64(i+1), at.UTC()
+		e.Seq, e.At = int64(i+1), w.began.Add(l.After).UTC()
 		events = append(events, e)
 	}
 	return events
@@ -132,8 +138,8 @@ func (f *FakeExecutor) Probe(_ context.Context, id trial.AttemptID) (sweep.Proce
 	if w == nil {
 		return sweep.Process{}, nil
 	}
-	if f.now().Before(w.exit) {
-		return sweep.Process{Alive: true}, nil
+	if now := f.now(); now.Before(w.exit) {
+		return sweep.Process{Alive: true, Beat: int64(w.count(now))}, nil
 	}
 	return w.ended, nil
 }
@@ -154,7 +160,7 @@ func (f *FakeExecutor) Events(_ context.Context, id trial.AttemptID, after int64
 const stopDelay = 10 * time.Millisecond
 
 // Stop implements sweep.Executor: the worker writes a checkpoint of the step it has done, if it has got so far, and ends as interrupted, or
-// is killed on the spot.
+// is killed on the spot. One that is frozen heeds a request when it goes on.
 func (f *FakeExecutor) Stop(_ context.Context, id trial.AttemptID, kill bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -164,7 +170,13 @@ func (f *FakeExecutor) Stop(_ context.Context, id trial.AttemptID, kill bool) er
 	}
 	events := w.written(now)
 	w.lines, w.exit, w.ended = w.lines[:len(events)], now, sweep.Process{Exit: "signal: killed"}
-	if kill || len(events) > 0 && events[len(events)-1].Kind == trial.EventEnded {
+	if kill {
+		return nil
+	}
+	if w.thaws.After(now) {
+		now = w.thaws
+	}
+	if w.exit = now; len(events) > 0 && events[len(events)-1].Kind == trial.EventEnded {
 		return nil
 	}
 	step, trains := 0, false
@@ -181,6 +193,24 @@ func (f *FakeExecutor) Stop(_ context.Context, id trial.AttemptID, kill bool) er
 	}}})
 	w.exit, w.ended = now.Add(stopDelay), sweep.Process{Exit: "exit status 0"}
 	return nil
+}
+
+// Freeze keeps a living worker from going on for a while, as SIGSTOP does until SIGCONT.
+func (f *FakeExecutor) Freeze(id trial.AttemptID, d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w, now := f.attempts[id], f.now()
+	if w == nil || !now.Before(w.exit) {
+		return
+	}
+	w.lines = slices.Clone(w.lines)
+	for i := w.count(now); i < len(w.lines); i++ {
+		w.lines[i].After += d
+	}
+	if w.thaws.Before(now) {
+		w.thaws = now
+	}
+	w.exit, w.thaws = w.exit.Add(d), w.thaws.Add(d)
 }
 
 // Die ends a living worker now, as p says. The last so many events that it wrote are lost with it, though never its last word.

@@ -46,7 +46,7 @@ func (m *MemStore) Ask(_ context.Context, sweepID int64, kind sweep.RequestKind,
 }
 
 // Retry implements Store.
-func (m *MemStore) Retry(_ context.Context, sweepID int64, trials []trial.ID, _ time.Time) error {
+func (m *MemStore) Retry(_ context.Context, sweepID int64, last []trial.AttemptID, _ time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, err := m.find(sweepID)
@@ -54,12 +54,11 @@ func (m *MemStore) Retry(_ context.Context, sweepID int64, trials []trial.ID, _ 
 		return err
 	}
 	numbers := map[trial.ID]int{}
-	for _, id := range trials {
-		attempts := m.attemptsOf(id)
-		if len(attempts) == 0 {
-			return fmt.Errorf("attempts of trial %s: %w", id, sweep.ErrNotFound)
+	for _, id := range last {
+		if !slices.Contains(m.attemptsOf(id.Trial()), id) {
+			return fmt.Errorf("attempt %s: %w", id, sweep.ErrNotFound)
 		}
-		numbers[id] = attempts[len(attempts)-1].Number()
+		numbers[id.Trial()] = id.Number()
 	}
 	s.info.Asked.Last++
 	if s.retried == nil {

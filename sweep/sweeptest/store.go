@@ -17,9 +17,9 @@ type Store interface {
 	Confirm(ctx context.Context, sweepID int64, maxSeeds int, at time.Time) error
 	// Ask appends a request. A cancellation of a sweep that no session holds is refused with sweep.ErrNotFound.
 	Ask(ctx context.Context, sweepID int64, kind sweep.RequestKind, at time.Time) error
-	// Retry asks for fresh attempts of trials: what was tried of them up to now counts as interrupted where it ended without a loss. It
-	// fails with sweep.ErrNotFound where one was never begun.
-	Retry(ctx context.Context, sweepID int64, trials []trial.ID, at time.Time) error
+	// Retry asks for fresh attempts of trials: what was tried of them up to these attempts counts as interrupted. It fails with
+	// sweep.ErrNotFound where one was never begun.
+	Retry(ctx context.Context, sweepID int64, last []trial.AttemptID, at time.Time) error
 	// CreateSweep writes a sweep's own row.
 	CreateSweep(ctx context.Context, info sweep.Info) (int64, error)
 	// StartSession takes the sweep's lease.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // WriteAtomic writes a file so that a reader or a crash meets the old file or the new one, never a part: to a temporary
@@ -55,4 +56,42 @@ func SyncFolder(dir string) error {
 		return fmt.Errorf("sync folder %s: %w", dir, err)
 	}
 	return nil
+}
+
+// Aside is a name beside path that is free, for a damaged file that is kept: path.damaged-1 and so on. With it the same name is free with
+// each of these endings.
+func Aside(path string, endings ...string) string {
+	for n := 1; ; n++ {
+		aside := fmt.Sprintf("%s.damaged-%d", path, n)
+		free := !slices.ContainsFunc(append(endings, ""), func(ending string) bool {
+			_, err := os.Lstat(aside + ending)
+			return err == nil
+		})
+		if free {
+			return aside
+		}
+	}
+}
+
+// KeepAside copies a file to a name of Aside, and returns that. When it returns, the copy is safe on disk.
+func KeepAside(path string) (aside string, err error) {
+	from, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer from.Close() //nolint:errcheck // read only
+	aside = Aside(path)
+	return aside, WriteAtomic(aside, func(w io.Writer) error {
+		_, err := io.Copy(w, from)
+		return err
+	})
+}
+
+// MoveAside renames a file to a name of Aside, and returns that.
+func MoveAside(path string) (aside string, err error) {
+	aside = Aside(path)
+	if err := os.Rename(path, aside); err != nil {
+		return "", err
+	}
+	return aside, SyncFolder(filepath.Dir(path))
 }

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // The files of an attempt's folder, the contract between a coordinator and its workers.
@@ -32,11 +30,12 @@ func LockEvents(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	taken, err := TakeLock(f)
+	if err == nil && !taken {
+		err = ErrWorkerRuns
+	}
+	if err != nil {
 		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w", dir, ErrWorkerRuns)
-		}
 		return nil, fmt.Errorf("lock %s: %w", filepath.Join(dir, EventsFile), err)
 	}
 	return f, nil
@@ -44,24 +43,6 @@ func LockEvents(dir string) (*os.File, error) {
 
 // WorkerAlive reports whether a living process holds the event log in dir.
 func WorkerAlive(dir string) (bool, error) { return LockHeld(filepath.Join(dir, EventsFile)) }
-
-// LockHeld reports whether a living process holds the lock of the file at path. It creates nothing; the answer holds the lock for a moment.
-func LockHeld(path string) (bool, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	// A shared lock, so that two probes never take each other for a holder.
-	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return true, nil
-	}
-	return false, err
-}
 
 // Beat says that the worker of the attempt in dir has got further, between two events: the event log looks as if it was written to just
 // now. A beat that is lost is made up for by the next.

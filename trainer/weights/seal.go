@@ -63,8 +63,8 @@ func CheckSeal(dir string) error {
 			return err
 		}
 		if got != want || !ok {
-			return fmt.Errorf("%w: %s is not as it was written: restore the folder from a copy, or train the grid again in another root "+
-				"(sweep run GRID.yaml --root DIR); where it was changed on purpose, remove %s", trial.ErrDamaged, filepath.Join(dir, name), SumsFile)
+			return fmt.Errorf("%w: %s is not as it was written: restore the folder from a copy, or have its trial trained again "+
+				"(sweep retry TRIAL); where it was changed on purpose, remove %s", trial.ErrDamaged, filepath.Join(dir, name), SumsFile)
 		}
 	}
 	return lines.Err()

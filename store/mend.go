@@ -1,0 +1,226 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
+)
+
+// Mended is a file of an attempt's folder that did not say all that it had said, and was set right.
+type Mended struct {
+	Path  string
+	Why   string // what was the matter with it
+	Aside string // where it lies as it was; "" where all of it is in the new one
+	Lost  string // what it had said that nothing else says; "" where nothing is lost
+}
+
+// mender sets the attempts' folders of a root right.
+type mender struct {
+	root   string
+	d      *DB // nil where no database can be used
+	seqs   map[trial.AttemptID]int64
+	mended []Mended
+}
+
+// mendFolders sets the files of attempts' folders right that are damaged, or say less than the database d, which is nil where none can be
+// used. What is damaged is kept aside. Each file is replaced at once: after a crash in between it is done again.
+func mendFolders(ctx context.Context, root string, d *DB) ([]Mended, error) {
+	m := mender{root: root, d: d}
+	f, err := readFolders(root)
+	if err != nil {
+		return nil, err
+	}
+	if d != nil {
+		if m.seqs, err = d.lastSeqs(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for _, l := range f.losses {
+		if name := filepath.Base(l.Path); errors.Is(l.Err, trial.ErrDamaged) && (IsRecord(name) || name == trial.SpecFile) {
+			if err := m.mendFile(ctx, l); err != nil {
+				return m.mended, err
+			}
+		}
+	}
+	for _, a := range f.attempts {
+		if err := m.mendAttempt(ctx, a); err != nil {
+			return m.mended, fmt.Errorf("mend attempt %s: %w", a.id, err)
+		}
+	}
+	return m.mended, nil
+}
+
+// mendFile keeps a damaged record or spec.json aside. The record is written anew with those of all sweeps, spec.json is where the database
+// has it; a repair does without, because the record knows the trial.
+func (m *mender) mendFile(ctx context.Context, l Loss) error {
+	aside, err := trial.MoveAside(l.Path)
+	if err != nil {
+		return err
+	}
+	m.mended = append(m.mended, Mended{Path: l.Path, Why: l.Err.Error(), Aside: aside})
+	if filepath.Base(l.Path) != trial.SpecFile || m.d == nil {
+		return nil
+	}
+	dir := filepath.Dir(l.Path)
+	id := trial.AttemptID(filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir))
+	a, err := m.d.assigned(ctx, id)
+	if errors.Is(err, sweep.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return trial.WriteAssignment(dir, a)
+}
+
+// mendAttempt sets right what an attempt's folder says of what happened.
+func (m *mender) mendAttempt(ctx context.Context, a attemptFolder) error {
+	_, _, logErr := trial.ReadEvents(filepath.Join(a.dir, trial.EventsFile), 0)
+	word, wordErr := trial.ReadOutcome(a.dir)
+	for _, err := range []error{logErr, wordErr} {
+		if err != nil && !errors.Is(err, trial.ErrDamaged) {
+			return nil // it cannot be read now, and may be good: it is among the losses
+		}
+	}
+	if logErr == nil && wordErr == nil && int64(len(a.events)) >= m.seqs[a.id] { // both count from 1
+		return nil
+	}
+	var said []trial.Event
+	if m.seqs[a.id] > 0 {
+		var err error
+		if said, err = m.d.Said(ctx, a.id); err != nil {
+			return err
+		}
+	}
+	if wordErr != nil {
+		path := filepath.Join(a.dir, trial.OutcomeFile)
+		aside, err := trial.MoveAside(path)
+		if err != nil {
+			return err
+		}
+		m.mended = append(m.mended, Mended{Path: path, Why: wordErr.Error(), Aside: aside})
+		if n := len(said); n > 0 && said[n-1].Outcome != nil {
+			word = &said[n-1]
+			if err := trial.WriteOutcome(a.dir, *word); err != nil {
+				return err
+			}
+		}
+	}
+	return m.mendLog(a, said, word, errors.Join(logErr, wordErr))
+}
+
+// mendLog writes an attempt's log anew of its good lines and of what the database has. Where the attempt was damaged and has no outcome
+// after that, it gets one of the coordinator's, so that its trial goes on from its checkpoint.
+func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event, damage error) error {
+	if n := len(said); word != nil && n > 0 && said[n-1].Seq == word.Seq {
+		said = said[:n-1] // it stands in its own file
+	}
+	path := filepath.Join(a.dir, trial.EventsFile)
+	log, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	events, whole := trial.Salvage(log, said)
+	var text []byte
+	for _, e := range events {
+		line, err := e.MarshalLine()
+		if err != nil {
+			return err
+		}
+		text = append(text, line...)
+	}
+	done := Mended{Path: path, Why: "it lacked what the database has"}
+	if damage != nil {
+		done.Why = damage.Error()
+	}
+	if !whole {
+		done.Lost = fmt.Sprintf("what attempt %s said after event %d", a.id, len(events))
+	}
+	if !bytes.HasPrefix(text, log) {
+		if done.Aside, err = trial.KeepAside(path); err != nil {
+			return err
+		}
+	}
+	if damage != nil {
+		if err := mendWord(a.dir, events, word, whole); err != nil {
+			return err
+		}
+	}
+	if bytes.Equal(text, log) {
+		return nil
+	}
+	m.mended = append(m.mended, done)
+	return trial.WriteAtomic(path, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+// mendWord writes the coordinator's word on how a damaged attempt ended, where it is not the one that stands there.
+func mendWord(dir string, events []trial.Event, word *trial.Event, whole bool) error {
+	n := int64(len(events))
+	switch {
+	case n > 0 && events[n-1].Outcome != nil:
+		return nil
+	case word == nil:
+		word = &trial.Event{At: time.Now().UTC(), Kind: trial.EventEnded, Outcome: damagedOutcome(events, whole)}
+	case word.Seq == n+1:
+		return nil
+	}
+	word.Seq = n + 1
+	return trial.WriteOutcome(dir, *word)
+}
+
+// damagedOutcome is that of an attempt whose end nothing tells: the disk's doing, which passes.
+func damagedOutcome(events []trial.Event, whole bool) *trial.Outcome {
+	o := trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Disk, Error: "what it said was damaged on the disk"}
+	if !whole {
+		o.Error += fmt.Sprintf(": what followed event %d is lost", len(events))
+	}
+	for _, e := range events {
+		o.Step = max(o.Step, e.Step)
+	}
+	return &o
+}
+
+// lastSeqs are the numbers of the last events of all attempts that have some.
+func (d *DB) lastSeqs(ctx context.Context) (map[trial.AttemptID]int64, error) {
+	seqs := map[trial.AttemptID]int64{}
+	list, err := d.r.QueryContext(ctx, `SELECT a.trial_id || '/' || a.number, max(e.seq)
+		FROM attempts a JOIN events e ON e.attempt_id = a.id GROUP BY a.id`)
+	err = each(list, err, func(r *sql.Rows) error {
+		var id trial.AttemptID
+		var seq int64
+		err := r.Scan(&id, &seq)
+		seqs[id] = seq
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the attempts' last events: %w", err)
+	}
+	return seqs, nil
+}
+
+// assigned is what an attempt was told. It fails with sweep.ErrNotFound.
+func (d *DB) assigned(ctx context.Context, id trial.AttemptID) (a trial.Assignment, err error) {
+	var text string
+	err = d.r.QueryRowContext(ctx, `SELECT assignment FROM attempts WHERE trial_id = ? AND number = ?`, id.Trial(), id.Number()).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return a, sweep.ErrNotFound
+	}
+	if err != nil {
+		return a, fmt.Errorf("read the assignment of attempt %s: %w", id, err)
+	}
+	return a, decode("assignment", text, &a)
+}
