@@ -35,7 +35,8 @@ func Salvage(log []byte, known []Event) (events []Event, whole bool) {
 // known tells a kind from what is left of a line that lost its checksum together with its kind.
 func (k EventKind) known() bool {
 	switch k {
-	case EventStarted, EventPredicted, EventResumed, EventPoint, EventEval, EventCheckpoint, EventMemory, EventScreened, EventUpdates, EventEnded:
+	case EventStarted, EventPredicted, EventResumed, EventPoint, EventEval, EventCheckpoint, EventMemory, EventScreened, EventUpdates,
+		EventEnded:
 		return true
 	}
 	return false
