@@ -170,13 +170,33 @@ func ParseEvents(fragment []byte) ([]Event, int, error) {
 			return events, read, nil
 		}
 		line := fragment[read : read+end]
-		var e Event
-		if err := UnmarshalSealed(line, &e); err != nil {
+		e, err := unmarshalEvent(line)
+		if err != nil {
 			return events, read, fmt.Errorf("event at byte %d: %w", read, err)
 		}
 		events = append(events, e)
 		read += end + 1
 	}
+}
+
+// unmarshalEvent reads a line. One without a checksum was written by an earlier version, which knew no other kinds: it lost its kind, too.
+func unmarshalEvent(line []byte) (e Event, err error) {
+	if err := UnmarshalSealed(line, &e); err != nil {
+		return e, err
+	}
+	if _, _, sealed := cutSeal(line); !sealed && !e.Kind.known() {
+		return e, fmt.Errorf("%w: it has no checksum, and its kind is %q", ErrDamaged, e.Kind)
+	}
+	return e, nil
+}
+
+func (k EventKind) known() bool {
+	switch k {
+	case EventStarted, EventPredicted, EventResumed, EventPoint, EventEval, EventCheckpoint, EventMemory, EventScreened, EventUpdates,
+		EventEnded:
+		return true
+	}
+	return false
 }
 
 // MarshalLine returns the event as one line of events.jsonl, checksum and newline included.

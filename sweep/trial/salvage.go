@@ -14,8 +14,8 @@ func Salvage(log []byte, known []Event) (events []Event, whole bool) {
 		if s.ended() {
 			break
 		}
-		var e Event
-		if err := UnmarshalSealed(line, &e); err != nil || e.Seq <= s.last() || !e.Kind.known() {
+		e, err := unmarshalEvent(line)
+		if err != nil || e.Seq <= s.last() {
 			if bytes.HasSuffix(line, []byte("\n")) { // else a crash tore it
 				unread++
 			}
@@ -30,16 +30,6 @@ func Salvage(log []byte, known []Event) (events []Event, whole bool) {
 	good := len(s.events)
 	s.fill(1 << 62)
 	return s.events, s.ended() || len(s.events)-good >= unread
-}
-
-// known tells a kind from what is left of a line that lost its checksum together with its kind.
-func (k EventKind) known() bool {
-	switch k {
-	case EventStarted, EventPredicted, EventResumed, EventPoint, EventEval, EventCheckpoint, EventMemory, EventScreened, EventUpdates,
-		EventEnded:
-		return true
-	}
-	return false
 }
 
 // salvaged are the first events of an attempt, each one after the other.

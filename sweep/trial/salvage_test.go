@@ -20,6 +20,7 @@ func TestSalvage(t *testing.T) {
 	lines := bytes.SplitAfter(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
 	lines[2] = append(lines[2], '\n')
 	flipped := bytes.Replace(lines[1], []byte("3.25"), []byte("3.26"), 1)
+	cutKind := []byte(`{"seq":2,"at":"2026-11-30T00:00:00Z","kind":"08be916d"}` + "\n")
 	foreign := []byte("2026-11-30 kernel: a line of another program\n")
 	for name, test := range map[string]struct {
 		log   [][]byte
@@ -33,6 +34,7 @@ func TestSalvage(t *testing.T) {
 		"a changed digit":               {[][]byte{lines[0], flipped, lines[2]}, nil, 1, false},
 		"a changed digit, it is known":  {[][]byte{lines[0], flipped, lines[2]}, events[:2], 3, true},
 		"all digits known":              {[][]byte{lines[0], flipped}, events, 3, true},
+		"a line lost sum and kind":      {[][]byte{lines[0], cutKind, lines[2]}, nil, 1, false},
 		"a foreign line between":        {[][]byte{lines[0], foreign, lines[1], lines[2]}, nil, 3, true},
 		"a foreign line at the end":     {[][]byte{lines[0], lines[1], foreign}, nil, 2, false},
 		"a foreign line after the last": {[][]byte{lines[0], lines[1], lines[2], foreign}, nil, 3, true},

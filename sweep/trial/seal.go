@@ -40,14 +40,8 @@ func Seal(object []byte) []byte {
 // UnmarshalSealed reads a JSON object into v. What has no checksum was written by an earlier version, which knew no member that v has not:
 // an unknown one is a checksum that was altered. Errors wrap ErrDamaged.
 func UnmarshalSealed(text []byte, v any) error {
-	text = bytes.TrimSpace(text)
-	body, seal := text, []byte(nil)
-	if cut := len(text) - sealSize; cut > 0 {
-		body, seal = text[:cut], text[cut:]
-	}
-	sum, sealed := bytes.CutPrefix(seal, []byte(sealBefore))
-	if sealed && bytes.HasSuffix(sum, []byte(sealAfter)) {
-		if sum = sum[:sealHex]; !bytes.Equal(sum, castagnoli(body)) {
+	if body, sum, sealed := cutSeal(text); sealed {
+		if !bytes.Equal(sum, castagnoli(body)) {
 			return fmt.Errorf("%w: its checksum is %s, not %s", ErrDamaged, castagnoli(body), printable(sum))
 		}
 		if err := json.Unmarshal(text, v); err != nil {
@@ -65,6 +59,18 @@ func UnmarshalSealed(text []byte, v any) error {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return nil
+}
+
+// cutSeal parts a sealed object from its checksum.
+func cutSeal(text []byte) (body, sum []byte, sealed bool) {
+	text = bytes.TrimSpace(text)
+	cut := len(text) - sealSize
+	if cut <= 0 {
+		return text, nil, false
+	}
+	sum, before := bytes.CutPrefix(text[cut:], []byte(sealBefore))
+	sum, after := bytes.CutSuffix(sum, []byte(sealAfter))
+	return text[:cut], sum, before && after
 }
 
 // printable is the sum that was found, whatever became of it.
