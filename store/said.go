@@ -30,10 +30,22 @@ func (d *DB) Said(ctx context.Context, id trial.AttemptID) (events []trial.Event
 	return events, nil
 }
 
-// carried reads what events of a kind carry from its table, beginning with their seq.
+// carried reads what events of a kind carry from its table.
 type carried struct {
-	query string
+	query string // its first column is the seq
 	scan  func(r *sql.Rows, of func(seq int64) *trial.Event) error
+}
+
+// carry is what each row of a query holds after its seq, scanned into fields and given to its event.
+func carry[T any](query string, fields func(*T) []any, give func(*trial.Event, T) error) carried {
+	return carried{query, func(r *sql.Rows, of func(int64) *trial.Event) error {
+		var seq int64
+		var row T
+		if err := r.Scan(append([]any{&seq}, fields(&row)...)...); err != nil {
+			return err
+		}
+		return give(of(seq), row)
+	}}
 }
 
 func readEvents(ctx context.Context, tx *sql.Tx, attempt int64) (events []trial.Event, err error) {
@@ -65,116 +77,73 @@ func readEvents(ctx context.Context, tx *sql.Tx, attempt int64) (events []trial.
 }
 
 func carriedEnvironment() carried {
-	return carried{`SELECT seq, pid, host, cores, backend, platform, plugin_path, plugin_version, plugin_sha256, device, versions,
-		trainable_params FROM environments WHERE attempt_id = ?`, func(r *sql.Rows, of func(int64) *trial.Event) error {
-		var seq int64
-		var v trial.Environment
-		var cores, versions string
-		err := r.Scan(&seq, &v.PID, &v.Host, &cores, &v.Backend, &v.Platform, &v.PluginPath, &v.PluginVersion, &v.PluginSHA256, &v.Device,
-			&versions, &v.TrainableParams)
-		if err != nil {
-			return err
-		}
-		if v.Cores, err = decodeList[int]("cores", cores); err != nil {
-			return err
-		}
-		of(seq).Environment = &v
-		return decode("versions", versions, &v.Versions)
-	}}
+	type row struct {
+		trial.Environment
+		cores, versions string
+	}
+	return carry(`SELECT seq, pid, host, cores, backend, platform, plugin_path, plugin_version, plugin_sha256, device, versions,
+		trainable_params FROM environments WHERE attempt_id = ?`,
+		func(v *row) []any {
+			return []any{
+				&v.PID, &v.Host, &v.cores, &v.Backend, &v.Platform, &v.PluginPath, &v.PluginVersion, &v.PluginSHA256, &v.Device, &v.versions,
+				&v.TrainableParams,
+			}
+		},
+		func(e *trial.Event, v row) (err error) {
+			if v.Cores, err = decodeList[int]("cores", v.cores); err != nil {
+				return err
+			}
+			e.Environment = &v.Environment
+			return decode("versions", v.versions, &v.Versions)
+		})
 }
 
 func carriedPrediction() carried {
-	return carried{
-		`SELECT seq, analysis_bytes, predicted_bytes, source FROM predictions WHERE attempt_id = ?`,
-		func(r *sql.Rows, of func(int64) *trial.Event) error {
-			var seq int64
-			var p trial.Prediction
-			err := r.Scan(&seq, &p.AnalysisBytes, &p.PredictedBytes, &p.Source)
-			of(seq).Prediction = &p
-			return err
-		},
-	}
+	return carry(`SELECT seq, analysis_bytes, predicted_bytes, source FROM predictions WHERE attempt_id = ?`,
+		func(p *trial.Prediction) []any { return []any{&p.AnalysisBytes, &p.PredictedBytes, &p.Source} },
+		func(e *trial.Event, p trial.Prediction) error { e.Prediction = &p; return nil })
 }
 
 func carriedPoint() carried {
-	return carried{
-		`SELECT seq, tokens, train_loss, grad_norm, learning_rate FROM points WHERE attempt_id = ?`,
-		func(r *sql.Rows, of func(int64) *trial.Event) error {
-			var seq int64
-			var p trial.Point
-			err := r.Scan(&seq, &p.Tokens, &p.TrainLoss, &p.GradNorm, &p.LearningRate)
-			of(seq).Point = &p
-			return err
-		},
-	}
+	return carry(`SELECT seq, tokens, train_loss, grad_norm, learning_rate FROM points WHERE attempt_id = ?`,
+		func(p *trial.Point) []any { return []any{&p.Tokens, &p.TrainLoss, &p.GradNorm, &p.LearningRate} },
+		func(e *trial.Event, p trial.Point) error { e.Point = &p; return nil })
 }
 
 func carriedEvaluation() carried {
-	return carried{
-		`SELECT seq, val_loss, tokens, seconds` + measureColumns("") + ` FROM evaluations WHERE attempt_id = ?`,
-		func(r *sql.Rows, of func(int64) *trial.Event) error {
-			var seq int64
-			var v trial.Evaluation
-			err := r.Scan(append([]any{&seq, &v.ValLoss, &v.Tokens, &v.Seconds}, measureFields(&v.Measures)...)...)
-			of(seq).Evaluation = &v
-			return err
+	return carry(`SELECT seq, val_loss, tokens, seconds`+measureColumns("")+` FROM evaluations WHERE attempt_id = ?`,
+		func(v *trial.Evaluation) []any {
+			return append([]any{&v.ValLoss, &v.Tokens, &v.Seconds}, measureFields(&v.Measures)...)
 		},
-	}
+		func(e *trial.Event, v trial.Evaluation) error { e.Evaluation = &v; return nil })
 }
 
 func carriedMemory() carried {
-	return carried{
-		`SELECT seq, host_bytes, host_source, device_bytes, device_source FROM memory_peaks WHERE attempt_id = ?`,
-		func(r *sql.Rows, of func(int64) *trial.Event) error {
-			var seq int64
-			var m memoryRow
-			err := r.Scan(append([]any{&seq}, m.fields()...)...)
-			of(seq).Memory = &trial.Memory{
+	return carry(`SELECT seq, host_bytes, host_source, device_bytes, device_source FROM memory_peaks WHERE attempt_id = ?`,
+		(*memoryRow).fields,
+		func(e *trial.Event, m memoryRow) error {
+			e.Memory = &trial.Memory{
 				PeakHostBytes: pointer(m.host), HostSource: m.hostSource, PeakDeviceBytes: pointer(m.device), DeviceSource: m.deviceSource,
 			}
-			return err
-		},
-	}
+			return nil
+		})
 }
 
 func carriedScreened() carried {
-	return carried{
-		`SELECT seq, rank, val_loss, tokens, seconds FROM screened_losses WHERE attempt_id = ?`,
-		func(r *sql.Rows, of func(int64) *trial.Event) error {
-			var seq int64
-			var s trial.Screened
-			err := r.Scan(&seq, &s.Rank, &s.ValLoss, &s.Tokens, &s.Seconds)
-			of(seq).Screened = &s
-			return err
-		},
-	}
+	return carry(`SELECT seq, rank, val_loss, tokens, seconds FROM screened_losses WHERE attempt_id = ?`,
+		func(v *trial.Screened) []any { return []any{&v.Rank, &v.ValLoss, &v.Tokens, &v.Seconds} },
+		func(e *trial.Event, v trial.Screened) error { e.Screened = &v; return nil })
 }
 
 func carriedUpdates() carried {
-	return carried{
-		`SELECT seq, module, norm, stable_rank FROM module_updates WHERE attempt_id = ? ORDER BY seq, module`,
-		func(r *sql.Rows, of func(int64) *trial.Event) error {
-			var seq int64
-			var u trial.ModuleUpdate
-			if err := r.Scan(&seq, &u.Module, &u.Norm, &u.StableRank); err != nil {
-				return err
-			}
-			of(seq).Updates = append(of(seq).Updates, u)
-			return nil
-		},
-	}
+	return carry(`SELECT seq, module, norm, stable_rank FROM module_updates WHERE attempt_id = ? ORDER BY seq, module`,
+		func(u *trial.ModuleUpdate) []any { return []any{&u.Module, &u.Norm, &u.StableRank} },
+		func(e *trial.Event, u trial.ModuleUpdate) error { e.Updates = append(e.Updates, u); return nil })
 }
 
 func carriedOutcome() carried {
-	return carried{
-		`SELECT seq, state, error, cause, step, micro_batch, val_loss, best_step, last_val_loss, train_loss, retain_loss,
+	return carry(`SELECT seq, state, error, cause, step, micro_batch, val_loss, best_step, last_val_loss, train_loss, retain_loss,
 		base_retain, tokens, train_seconds, total_seconds FROM outcomes WHERE attempt_id = ?`,
-		func(r *sql.Rows, of func(int64) *trial.Event) error {
-			var seq int64
-			var o outcomeRow
-			err := r.Scan(append([]any{&seq}, o.fields()...)...)
-			of(seq).Outcome = o.outcome()
-			return err
-		},
-	}
+		(*outcomeRow).fields,
+		func(e *trial.Event, o outcomeRow) error { e.Outcome = o.outcome(); return nil })
 }
