@@ -126,15 +126,11 @@ func (d *diagnosis) goesOn(dir string) string {
 // addFiles checks every file of every kind.
 func (d *diagnosis) addFiles() {
 	for _, k := range d.fileKinds() {
-		told := 0
+		bad := telling{d: d, check: k.check, state: k.state}
 		k.each(d.Root, func(path string, err error) {
-			if told++; told <= mostFindings {
-				d.add(finding{k.check, k.state, fmt.Sprintf("%s: %v", d.below(path), err), k.fix(path)})
-			}
+			bad.tell(fmt.Sprintf("%s: %v", d.below(path), err), func() string { return k.fix(path) })
 		})
-		if told > mostFindings {
-			d.add(finding{k.check, k.state, fmt.Sprintf("and %d more", told-mostFindings), "likewise"})
-		}
+		bad.end()
 	}
 }
 

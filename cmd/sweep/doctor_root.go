@@ -68,7 +68,8 @@ func (d *diagnosis) addMissing(ctx context.Context) {
 		return
 	}
 	needed := sweep.NeededOf(sweeps).Adapters
-	told := 0
+	gone := telling{d: d, check: "adapters", state: findingWarn}
+	defer gone.end()
 	for _, s := range sweeps {
 		s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
 			if t.State() != sweep.TrialDone || !needed[t.Trial.ID] {
@@ -78,14 +79,30 @@ func (d *diagnosis) addMissing(ctx context.Context) {
 			if _, err := a.adapterFolder(*t, false); exitCode(err) != exitNotFound {
 				return
 			}
-			if told++; told <= mostFindings {
-				what := fmt.Sprintf("trial %s (rank %d, seed %d) is done, and its adapter is gone", t.Trial.ID, t.Trial.Rank, t.Trial.Seed)
-				d.add(finding{"adapters", findingWarn, what, d.retrain(t.Trial.ID)})
-			}
+			what := fmt.Sprintf("trial %s (rank %d, seed %d) is done, and its adapter is gone", t.Trial.ID, t.Trial.Rank, t.Trial.Seed)
+			gone.tell(what, func() string { return d.retrain(t.Trial.ID) })
 		})
 	}
-	if told > mostFindings {
-		d.add(finding{"adapters", findingWarn, fmt.Sprintf("and %d more", told-mostFindings), "likewise"})
+}
+
+// telling adds findings of one kind, mostFindings of them one by one.
+type telling struct {
+	d     *diagnosis
+	check string
+	state string
+	n     int
+}
+
+func (t *telling) tell(what string, fix func() string) {
+	if t.n++; t.n <= mostFindings {
+		t.d.add(finding{t.check, t.state, what, fix()})
+	}
+}
+
+// end sums up the others.
+func (t *telling) end() {
+	if t.n > mostFindings {
+		t.d.add(finding{t.check, t.state, fmt.Sprintf("and %d more", t.n-mostFindings), "likewise"})
 	}
 }
 

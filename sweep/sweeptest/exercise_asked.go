@@ -9,14 +9,13 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// exerciseAsked follows what a person asks of a sweep: the newer of pause and resume counts, a cancellation is of one session, and a
-// retry of the attempts up to now, in the sweep that it was asked of alone.
+// exerciseAsked follows what a person asks of a sweep: the newer of pause and resume counts, and a cancellation is of one session.
 func exerciseAsked(t *testing.T, s Store) {
 	t.Helper()
 	ctx := t.Context()
 	id, other := create(t, s, "own"), create(t, s, "other")
 	known := snapshot(t, s, id)
-	want := func(what string, want sweep.Asked) {
+	want := func(what string, want sweep.Asked) sweep.Snapshot {
 		t.Helper()
 		next, err := s.Refresh(ctx, known)
 		must(t, "Refresh", err)
@@ -30,6 +29,7 @@ func exerciseAsked(t *testing.T, s Store) {
 		if got.Last = 0; got != want {
 			t.Errorf("%s: asked %+v, want %+v", what, got, want)
 		}
+		return known
 	}
 	if err := s.Ask(ctx, id, sweep.RequestCancel, moment(1)); !errors.Is(err, sweep.ErrNotFound) {
 		t.Errorf("cancel without a session = %v, want ErrNotFound", err)
@@ -46,7 +46,14 @@ func exerciseAsked(t *testing.T, s Store) {
 	if snapshot(t, s, other).Sweep.Asked != (sweep.Asked{}) {
 		t.Error("the other sweep was asked too")
 	}
-	tr := Trial(16, 1, 0)
+	exerciseRetried(t, s, id, other, func() sweep.Snapshot { return want("retry", sweep.Asked{Cancelled: true}) })
+}
+
+// exerciseRetried follows requests to retry a trial of a sweep: they are of the attempts up to then, and leave the other sweep alone. asked
+// sees that one has been heard, and refreshes the sweep's facts.
+func exerciseRetried(t *testing.T, s Store, id, other int64, asked func() sweep.Snapshot) {
+	t.Helper()
+	ctx, tr := t.Context(), Trial(16, 1, 0)
 	if err := s.Retry(ctx, id, []trial.AttemptID{trial.NewAttemptID(tr.ID, 1)}, moment(7)); !errors.Is(err, sweep.ErrNotFound) {
 		t.Errorf("retry of a trial that was never begun = %v, want ErrNotFound", err)
 	}
@@ -57,12 +64,12 @@ func exerciseAsked(t *testing.T, s Store) {
 		must(t, "Retry", s.Retry(ctx, id, []trial.AttemptID{trial.NewAttemptID(tr.ID, number)}, moment(8)))
 	}
 	retry(2)
-	want("retry", sweep.Asked{Cancelled: true})
+	refreshed := asked()
 	facts := func(id int64) *sweep.TrialFacts { return &snapshot(t, s, id).Ladders[0].Rungs[0].Trials[1] }
 	if got := facts(id).State(); got != sweep.TrialInterrupted {
 		t.Errorf("retried: %s", got)
 	}
-	if got := known.Ladders[0].Rungs[0].Trials[1].State(); got != sweep.TrialInterrupted {
+	if got := refreshed.Ladders[0].Rungs[0].Trials[1].State(); got != sweep.TrialInterrupted {
 		t.Errorf("retried, refreshed: %s", got)
 	}
 	if got := facts(other).State(); got != sweep.TrialUnstable { // failed elsewhere is a fresh chance anyway
