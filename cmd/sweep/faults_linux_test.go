@@ -102,7 +102,7 @@ func (v *victim) suffer(f fault) {
 	if v.disk == nil {
 		return
 	}
-	v.endAll()
+	endAll(v.t, v.path("disk"))
 	root := v.path("afterwards")
 	if err := v.disk.Image().Restore(root, disktest.LoseNothing, 0); err != nil {
 		v.t.Fatal(err)
@@ -265,7 +265,7 @@ func onDisk(v *victim) {
 	}
 	v.disk, v.root = disk, filepath.Join(dir, "runs")
 	v.t.Cleanup(func() {
-		v.endAll()
+		endAll(v.t, v.path("disk"))
 		_ = disk.Unmount()
 	})
 }
@@ -287,23 +287,25 @@ func failing(number syscall.Errno, ops ...disktest.Op) func(*victim, *running) {
 	}
 }
 
-// endAll kills what works below the disk's root, which it finds without using the disk.
-func (v *victim) endAll() {
+// endAll kills what works on a folder, which it finds without using that.
+func endAll(t *testing.T, dir string) {
+	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
-		v.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for _, path := range lines {
 		line, err := os.ReadFile(path)
 		pid, numberErr := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err == nil && numberErr == nil && bytes.Contains(line, []byte(v.path("disk"))) {
+		if err == nil && numberErr == nil && bytes.Contains(line, []byte(dir)) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 	time.Sleep(50 * time.Millisecond) // the kernel closes what they had open
 }
 
-// TestDeathsAtSystemCalls kills the sweep's processes at the n-th call of a kind, by strace.
+// TestDeathsAtSystemCalls kills the sweep's processes at the n-th call of a kind, by strace. Where every worker dies before it has got
+// anywhere, the coordinator rests longer and longer between them: after a minute all are killed.
 func TestDeathsAtSystemCalls(t *testing.T) {
 	t.Parallel()
 	strace, err := exec.LookPath("strace")
@@ -333,7 +335,13 @@ func TestDeathsAtSystemCalls(t *testing.T) {
 					fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, nth), cmd.Path,
 				}, cmd.Args[1:]...)
 				cmd.Path = strace
-				s.start(cmd).wait()
+				run := s.start(cmd)
+				select {
+				case <-run.ended:
+				case <-time.After(time.Minute):
+					endAll(t, s.rootDir())
+					run.wait()
+				}
 				s.finish()
 				s.mustEqual(want, fmt.Sprintf("killed at call %d of %s", nth, call))
 				s.mustHoldEveryEvent()
