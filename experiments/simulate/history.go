@@ -26,6 +26,8 @@ type history struct {
 	disk  *disk.Disk
 	fake  sweeptest.FakeExecutor
 	facts ledger
+	// screens are the attempts that only screen what is done: a lying disk loses a truncated loss that the next attempt relied on.
+	screens map[trial.AttemptID]bool
 	troubled
 	memory
 	times
@@ -59,7 +61,7 @@ const (
 
 func newHistory(w *world, root string, rng *rand.Rand, faults []fault, say func(string, ...any)) *history {
 	h := &history{
-		world: w, rng: rng, root: root, faults: faults, say: say, facts: ledger{},
+		world: w, rng: rng, root: root, faults: faults, say: say, facts: ledger{}, screens: map[trial.AttemptID]bool{},
 		troubled: troubled{
 			stuck: map[trial.AttemptID]time.Duration{}, dawdles: map[trial.AttemptID]time.Duration{}, deaf: map[trial.AttemptID]bool{},
 			lossy: map[trial.ID]bool{},

@@ -68,7 +68,7 @@ func (l ledger) check(h *history, s sweep.Snapshot) {
 		results := 0
 		for _, a := range t.Attempts {
 			read[a.ID] = a
-			if a.Outcome != nil && a.Outcome.State == trial.OutcomeDone {
+			if a.Outcome != nil && a.Outcome.State == trial.OutcomeDone && !h.screens[a.ID] {
 				results++
 			}
 		}
@@ -251,6 +251,7 @@ func (h *history) checkStart(ctx context.Context, c *coordinator, a trial.Assign
 	known, _ := h.fake.Attempts(ctx, a.Attempt.Trial())
 	h.checkShape(c, a, ids)
 	h.checkTime(c, a)
+	h.screens[a.Attempt] = len(a.Screen) > 0 && h.facts.done(a.Attempt.Trial())
 	switch {
 	case c.heard:
 		h.wrong("%s starts %s after it was asked to stop", c, short(a.Attempt))

@@ -129,7 +129,7 @@ func (e *watchedExecutor) Start(ctx context.Context, a trial.Assignment) error {
 	h.starts++
 	h.checkStart(ctx, c, a)
 	f, _ := h.take(h.starts, workerCrash, workerHangs, workerDawdles, trialFails, workerDeaf, notStarted, lostReply, startFails)
-	h.note("%s starts %s: rank %d, seed %d", c, short(a.Attempt), a.Trial.Spec.LoRA.Rank, a.Trial.Spec.Seed)
+	h.note("%s starts %s: rank %d, seed %d, to screen %v", c, short(a.Attempt), a.Trial.Spec.LoRA.Rank, a.Trial.Spec.Seed, a.Screen)
 	if f.kind == startFails {
 		return errMachine
 	}
