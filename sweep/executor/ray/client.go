@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,7 +35,7 @@ func (r *refusal) Error() string {
 	said := lastLine(r.text)
 	switch {
 	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden:
-		return fmt.Sprintf("Ray wants other credentials (%d: %s): set headers, such as Authorization: \"Bearer ${RAY_AUTH_TOKEN}\"", r.status, said)
+		return fmt.Sprintf("Ray wants other credentials (%d: %s): set headers, such as %s", r.status, said, exampleHeader)
 	case said == "":
 		return fmt.Sprintf("Ray answers %d %s", r.status, http.StatusText(r.status))
 	default:
@@ -64,9 +65,8 @@ func (r *refusal) exists(id string) bool {
 // lastLine is the last line that says something, bounded.
 func lastLine(text string) string {
 	const most = 300 // characters
-	lines := strings.Split(text, "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		if line := strings.TrimSpace(lines[i]); strings.Trim(line, ".^~") != "" {
+	for _, line := range slices.Backward(strings.Split(text, "\n")) {
+		if line = strings.TrimSpace(line); strings.Trim(line, ".^~") != "" {
 			return bounded(line, most)
 		}
 	}

@@ -41,8 +41,8 @@ func until(t *testing.T, q *ray.Queue, name string, phase cluster.Phase) cluster
 	return job
 }
 
-// TestOnHeadAlone has a real head answer: what the recorded replies stand for.
-func TestOnHeadAlone(t *testing.T) {
+// TestOnRay has a real head answer: what the recorded replies stand for.
+func TestOnRay(t *testing.T) {
 	t.Parallel()
 	head := raytest.Start(t, 2)
 	q := &ray.Queue{Settings: head.Settings(), Program: "/bin/true"}

@@ -1,6 +1,7 @@
 package ray
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,10 @@ func (q *Queue) Submit(ctx context.Context, b cluster.Batch) error {
 	if err != nil {
 		return err
 	}
-	s := q.Settings.submission(b, workingDir)
+	s, err := q.Settings.submission(b, workingDir)
+	if err != nil {
+		return err
+	}
 	var taken struct {
 		ID string `json:"submission_id"`
 	}
@@ -71,28 +75,26 @@ func (q *Queue) Submit(ctx context.Context, b cluster.Batch) error {
 }
 
 // submission is what is sent for the only job of a batch.
-func (s Settings) submission(b cluster.Batch, workingDir string) submission {
+func (s Settings) submission(b cluster.Batch, workingDir string) (submission, error) {
+	resources, err := s.resources()
+	if err != nil {
+		return submission{}, err
+	}
 	env := map[string]string{stopTimeVariable: strconv.Itoa(int(s.StopTime / time.Second))}
-	for name, value := range s.Env {
+	for _, pair := range s.Env {
+		name, value, _ := strings.Cut(pair, "=")
 		env[name] = value
 	}
-	gpus := s.GPUs
-	if gpus == 0 {
-		gpus = float64(b.Request.Devices)
-	}
-	memory := b.Request.Memory
-	if memory == 0 {
-		memory = s.Memory
-	}
+	memory := cmp.Or(b.Request.Memory, int64(s.Memory))
 	if s.MemoryMax > 0 {
-		memory = min(memory, s.MemoryMax)
+		memory = min(memory, int64(s.MemoryMax))
 	}
 	return submission{
 		Entrypoint: "exec bash " + quoted(b.Folder+"/job.sh") + " 0", ID: submissionID(cluster.JobID{Batch: b.Name}),
-		CPUs: s.CPUs, GPUs: gpus, Memory: memory, Resources: s.Resources,
+		CPUs: s.CPUs, GPUs: cmp.Or(s.GPUs, float64(b.Request.Devices)), Memory: memory, Resources: resources,
 		Env:      runtimeEnv{WorkingDir: workingDir, Env: env},
 		Metadata: map[string]string{"attempt": b.Dirs[0]},
-	}
+	}, nil
 }
 
 // stopTimeVariable is read by Ray in the environment that the job's supervisor shares with the job: JobSupervisor.run in

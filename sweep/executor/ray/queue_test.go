@@ -62,8 +62,8 @@ func TestSubmitSaysWhatAJobNeeds(t *testing.T) {
 		_, _ = io.WriteString(w, `{"job_id": "sweep-ab12-0", "submission_id": "sweep-ab12-0"}`)
 	})
 	q.Settings.Headers = map[string]string{"authorization": "Bearer ${RAY_TEST_TOKEN}"}
-	q.Settings.CPUs, q.Settings.MemoryMax, q.Settings.Resources = 2, 2<<30, map[string]float64{"A100": 1}
-	q.Settings.Env = map[string]string{"HF_HUB_OFFLINE": "1"}
+	q.Settings.CPUs, q.Settings.MemoryMax, q.Settings.Resources = 2, 2<<30, []string{"A100=1"}
+	q.Settings.Env = []string{"HF_HUB_OFFLINE=1"}
 	if err := q.Submit(context.Background(), batch()); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,8 @@ func TestSubmitSaysWhatAJobNeeds(t *testing.T) {
 // As Ray 2.60 answers: the head wraps what its job agent said.
 const (
 	duplicate = "Traceback (most recent call last):\n  File \"job_head.py\", line 134, in _raise_error\n" +
-		"RuntimeError: Request failed with status code 400: Traceback (most recent call last):\n  File \"job_manager.py\", line 553, in submit_job\n" +
+		"RuntimeError: Request failed with status code 400: Traceback (most recent call last):\n" +
+		"  File \"job_manager.py\", line 553, in submit_job\n" +
 		"    raise ValueError(\nValueError: Job with submission_id sweep-ab12-0 already exists. Please use a different submission_id.\n.\n"
 	agentGone = "Traceback (most recent call last):\n  File \"connector.py\", line 1345, in _wrap_create_connection\n" +
 		"aiohttp.client_exceptions.ClientConnectorError: Cannot connect to host 127.0.0.2:52365 ssl:default [Connect call failed]\n"

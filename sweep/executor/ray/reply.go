@@ -63,7 +63,7 @@ func (n nodes) dead() (map[string]string, error) {
 // readJobs reads a list of jobs, one at a time: the cluster's may be long.
 func readJobs(r reader, each func(details)) error {
 	decoder := json.NewDecoder(r)
-	broken := func(err error) error { return fmt.Errorf("Ray's list of jobs is broken, cut off or too long: %w", err) }
+	broken := func(err error) error { return fmt.Errorf("the list of jobs is broken, cut off or too long: %w", err) }
 	if start, err := decoder.Token(); err != nil {
 		return broken(err)
 	} else if start != json.Delim('[') {
@@ -128,7 +128,8 @@ const (
 	logOfEntry   = "Running entrypoint for job "
 )
 
-// saidBy is the last line that the job itself wrote into its log: why its script could not begin. What comes later is in the attempt's logs.
+// saidBy is the last line that the job itself wrote into its log: why its script could not begin. What it says later is in the attempt's
+// logs.
 func saidBy(message string) string {
 	_, log, _ := strings.Cut(message, logBegins)
 	var own []string

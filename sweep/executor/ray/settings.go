@@ -10,29 +10,32 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Settings say where a Ray cluster is and what each job asks of it.
 type Settings struct {
-	Address string            // of the dashboard: http(s)://HOST[:PORT][/PATH]
-	Headers map[string]string // of every request; ${NAME} is replaced by the environment's NAME when a request is made
+	Address string            `yaml:"address"` // of the dashboard: http(s)://HOST[:PORT][/PATH]
+	Headers map[string]string `yaml:"headers"` // of every request; ${NAME} is replaced by the environment's NAME when a request is made
 
-	CPUs      float64            // of each job
-	GPUs      float64            // of each job; 0: as many as the trial asks for
-	Memory    int64              // bytes of a job of which nothing is known yet; 0: none asked for
-	MemoryMax int64              // bytes; the most that a job may ask for; 0: no bound
-	Resources map[string]float64 // of each job: what the cluster calls its custom resources
+	CPUs      float64     `yaml:"cpus"`       // of each job
+	GPUs      float64     `yaml:"gpus"`       // of each job; 0: as many as the trial asks for
+	Memory    trial.Bytes `yaml:"memory"`     // of a job of which nothing is known yet; 0: none asked for
+	MemoryMax trial.Bytes `yaml:"memory_max"` // the most that a job may ask for; 0: no bound
+	Resources []string    `yaml:"resources"`  // of each job, NAME=NUMBER: what the cluster calls its custom resources
 
-	WorkingDir string            // URI of a package for the jobs' working directory; Upload: the program itself; empty: none
-	Env        map[string]string // environment of the jobs. Ray shows it to everybody who may see its jobs
-	Setup      []string          // commands before the worker
-	Container  string            // what the worker's command line is appended to
+	WorkingDir string   `yaml:"working_dir"` // URI of a package for the jobs' working directory; Upload: the program itself; empty: none
+	Env        []string `yaml:"env"`         // of the jobs, NAME=VALUE. Ray shows it to everybody who may see its jobs
+	Setup      []string `yaml:"setup"`       // commands before the worker
+	Container  string   `yaml:"container"`   // what the worker's command line is appended to
 
-	MaxJobs     int           // at the same time, waiting ones included
-	StopTime    time.Duration // that a job which is stopped from outside has for its checkpoint
-	RequestTime time.Duration // that a request may take
+	MaxJobs     int           `yaml:"max_jobs"`     // at the same time, waiting ones included
+	StopTime    time.Duration `yaml:"stop_time"`    // that a job which is stopped from outside has for its checkpoint
+	RequestTime time.Duration `yaml:"request_time"` // that a request may take
 }
 
 // Upload as the WorkingDir has the program uploaded to the cluster, for nodes that do not see the folder in which it lies.
@@ -49,12 +52,15 @@ func Defaults() Settings {
 // Key is a setting as users write it.
 type Key struct{ Name, Text string }
 
+// exampleHeader is what Ray's own token wants: https://docs.ray.io/en/latest/ray-security/token-auth.html.
+const exampleHeader = `{Authorization: "Bearer ${RAY_AUTH_TOKEN}"}`
+
 // Keys lists the settings for help.
 func Keys() []Key {
 	return []Key{
 		{"address", "The dashboard's address, http://HOST:PORT or https://HOST/PATH. Default: http://127.0.0.1:8265."},
 		{"headers", "Headers of every request. ${NAME} is the environment's NAME, and a token is only read from there: " +
-			`{Authorization: "Bearer ${RAY_AUTH_TOKEN}"}.`},
+			exampleHeader + "."},
 		{"cpus", "CPUs of each job. Default: 1."},
 		{"gpus", "GPUs of each job, or a part of one, such as 0.5. Default: as many as the trial needs."},
 		{"memory", "Memory of a job of which no trial has told yet how much it needs. Default: none is asked for."},
@@ -85,15 +91,16 @@ func (s Settings) Check() error {
 		complain("working_dir", "%q is no URI of a package such as s3://BUCKET/sweep.zip, and not %s", s.WorkingDir, Upload)
 	}
 	errs = append(errs, s.checkHeaders(), s.checkAmounts())
-	for name := range s.Env {
-		if !envName().MatchString(name) {
-			complain("env", "%q is no name of a variable", name)
+	for _, pair := range s.Env {
+		if !envPattern().MatchString(pair) {
+			name, _, _ := strings.Cut(pair, "=") // the value may be a secret
+			complain("env", "%q is no NAME=VALUE", name)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func envName() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) }
+func envPattern() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`) }
 
 // checkAmounts refuses what Ray refuses only once a job is to start, which looks like a job that failed.
 func (s Settings) checkAmounts() error {
@@ -107,13 +114,11 @@ func (s Settings) checkAmounts() error {
 	if !amount(s.GPUs) || !whole(s.GPUs) {
 		complain("gpus: %v, want a whole number or a part of one GPU", s.GPUs)
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Resources)) {
-		if name == "" || !amount(s.Resources[name]) {
-			complain("resources: %s=%v, want NAME=NUMBER", name, s.Resources[name])
-		}
+	if _, err := s.resources(); err != nil {
+		complain("resources: %w", err)
 	}
-	if s.Memory < 0 || s.MemoryMax < 0 || s.MemoryMax > 0 && s.Memory > s.MemoryMax {
-		complain("memory: %d bytes, want at most memory_max, %d bytes", s.Memory, s.MemoryMax)
+	if s.MemoryMax > 0 && s.Memory > s.MemoryMax {
+		complain("memory: %v, want at most memory_max, %v", s.Memory, s.MemoryMax)
 	}
 	if s.MaxJobs < 1 {
 		complain("max_jobs: %d, want 1 at least", s.MaxJobs)
@@ -122,6 +127,20 @@ func (s Settings) checkAmounts() error {
 		complain("stop_time: %v, request_time: %v, want 1s at least of each", s.StopTime, s.RequestTime)
 	}
 	return errors.Join(errs...)
+}
+
+// resources are Resources by name.
+func (s Settings) resources() (map[string]float64, error) {
+	amounts := map[string]float64{}
+	for _, pair := range s.Resources {
+		name, text, _ := strings.Cut(pair, "=")
+		amount, err := strconv.ParseFloat(text, 64)
+		if err != nil || name == "" || !(amount > 0) || math.IsInf(amount, 0) {
+			return nil, fmt.Errorf("%q, want NAME=NUMBER", pair)
+		}
+		amounts[name] = amount
+	}
+	return amounts, nil
 }
 
 // checkHeaders has secrets come from the environment alone, and from one that has them.

@@ -24,8 +24,8 @@ const uploadTime = 10 * time.Minute
 // programName is what the program is called in its working directory.
 const programName = "sweep"
 
-// workingDir returns the URI of the jobs' working directory. Ray drops a package that no job uses any more, and keeps one that was asked for
-// some minutes longer (pin_runtime_env_uri of ray/_private/runtime_env/packaging.py), so that it is asked for before each job.
+// workingDir returns the URI of the jobs' working directory. Ray drops a package that no job uses any more, and keeps one that was asked
+// for some minutes longer (pin_runtime_env_uri of ray/_private/runtime_env/packaging.py), so that it is asked for before each job.
 func (q *Queue) workingDir(ctx context.Context) (string, error) {
 	if q.Settings.WorkingDir != Upload {
 		return q.Settings.WorkingDir, nil

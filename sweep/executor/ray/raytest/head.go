@@ -40,7 +40,7 @@ func Start(t testing.TB, cpus int) *Head {
 	if program == "" {
 		t.Skip("SKIPPED: SWEEP_RAY names no program ray; make test-ray installs one")
 	}
-	folder, err := os.MkdirTemp("", "ray") // a test's own folder has a longer name than sockets may have
+	folder, err := os.MkdirTemp("", "ray") //nolint:usetesting // a test's own folder has a longer name than sockets may have
 	if err != nil {
 		t.Fatal(err)
 	}
