@@ -61,8 +61,8 @@ func TestExtendSaysWhatStandsInItsWay(t *testing.T) {
 		"extend", grid, "--backend", "go")
 }
 
-// TestExtendRaisesDisk: a sweep that waits for limits.disk goes on once an edited grid raises it: at once where its coordinator waits, and with
-// the next one where there is none. Resumed as it was registered it waits again. plan says before where it will wait.
+// TestExtendRaisesDisk: a sweep that waits for limits.disk goes on once an edited grid raises it: at once where its coordinator waits, and
+// with the next one where there is none. Resumed as it was registered it waits again. plan says before where it will wait.
 func TestExtendRaisesDisk(t *testing.T) {
 	t.Parallel()
 	for _, waiting := range []bool{true, false} {
