@@ -41,6 +41,8 @@ type runtimeEnv struct {
 	Env        map[string]string `json:"env_vars,omitempty"`
 }
 
+func (q *Queue) settings() Settings { return q.Settings.withDefaults() }
+
 // Most is 1: Ray has no arrays.
 func (q *Queue) Most(context.Context) (int, error) { return 1, nil }
 
@@ -53,7 +55,7 @@ func (q *Queue) Submit(ctx context.Context, b cluster.Batch) error {
 	if err != nil {
 		return err
 	}
-	s, err := q.Settings.submission(b, workingDir)
+	s, err := q.settings().submission(b, workingDir)
 	if err != nil {
 		return err
 	}
@@ -169,10 +171,10 @@ func (q *Queue) Version(ctx context.Context) (string, error) {
 		Ray string `json:"ray_version"`
 	}
 	if err := q.call(ctx, http.MethodGet, "/api/version", nil, &answer); err != nil {
-		return "", fmt.Errorf("ask Ray at %s for its version: %w", q.Settings.Address, err)
+		return "", fmt.Errorf("ask Ray at %s for its version: %w", q.settings().Address, err)
 	}
 	if answer.Ray == "" {
-		return "", fmt.Errorf("what answers at %s is no dashboard of Ray", q.Settings.Address)
+		return "", fmt.Errorf("what answers at %s is no dashboard of Ray", q.settings().Address)
 	}
 	return answer.Ray, nil
 }

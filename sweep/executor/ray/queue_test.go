@@ -35,9 +35,7 @@ func newQueue(t *testing.T, answer headFunc) *ray.Queue {
 		answer(w, r, string(body))
 	}))
 	t.Cleanup(server.Close)
-	s := ray.Defaults()
-	s.Address = server.URL
-	return &ray.Queue{Settings: s}
+	return &ray.Queue{Settings: ray.Settings{Address: server.URL}}
 }
 
 func reply(status int, text string) headFunc {
@@ -140,7 +138,7 @@ func TestSubmitDoesNotWaitForAHeadThatHangs(t *testing.T) {
 		}
 	})
 	defer close(done)
-	q.Settings.RequestTime = 50 * time.Millisecond
+	q.Settings.Timeout = 50 * time.Millisecond
 	err := q.Submit(context.Background(), batch())
 	if _, refused := errors.AsType[*cluster.RefusedError](err); err == nil || refused {
 		t.Errorf("Submit() = %v, want an error that leaves open whether the job was taken", err)
