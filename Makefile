@@ -1,4 +1,4 @@
-# Bare `make` prints this list. Everything needs Go and a C compiler; nothing needs Python but `make bench`, `make bench-sweep`, `make test-peft` and `make test-tools`.
+# Bare `make` prints this list. Everything needs Go and a C compiler; nothing needs Python but `make bench`, `make bench-sweep`, `make test-peft`, `make test-ray` and `make test-tools`.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
@@ -15,7 +15,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash powerloss simulate mutants browser fuzz bench bench-memory bench-sweep test-peft test-tools golden graph man lint security fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash powerloss simulate mutants browser fuzz bench bench-memory bench-sweep test-peft test-tools test-ray golden graph man lint security fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -90,6 +90,13 @@ test-tools: ## Read what --track wrote back with TensorBoard, MLflow and wandb t
 	@python="$${SWEEP_TOOLS_PYTHON:-$(CURDIR)/.venv-tools/bin/python}"; ! "$$python" -c 'import mlflow, tensorboard, wandb' || \
 		SWEEP_TOOLS_PYTHON="$$python" go test -count=1 -timeout 25m -v -run Tools ./sweep/track/... ./cmd/sweep
 
+test-ray: ## Run sweeps on a real Ray head, on loopback (makes .venv-ray with Python's pip, or takes SWEEP_RAY, the path of ray)
+	@[ -n "$$SWEEP_RAY" ] || .venv-ray/bin/python -m pip install --quiet --no-index -r sweep/executor/ray/raytest/requirements.txt 2>/dev/null || \
+		{ python3 -m venv .venv-ray && .venv-ray/bin/python -m pip install --quiet -r sweep/executor/ray/raytest/requirements.txt; } || \
+		echo "==== SKIPPED: pip cannot install sweep/executor/ray/raytest/requirements.txt; give Ray's program ray as SWEEP_RAY ====" >&2
+	@ray="$${SWEEP_RAY:-$(CURDIR)/.venv-ray/bin/ray}"; ! "$$ray" --version || \
+		SWEEP_RAY="$$ray" go test -p 1 -count=1 -timeout 40m -v -run OnRay ./sweep/executor/ray ./cmd/sweep
+
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
 	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done
 
@@ -144,4 +151,4 @@ pictures: plugin-if-possible ## Draw the pictures of README from a quickstart in
 	go test -count=1 -timeout 60m -v -run '^TestPictures$$' ./cmd/sweep -pictures $(CURDIR)/experiments/pictures
 
 clean: ## Delete what make built; sweeps in runs/ stay
-	rm -rf bin .venv-bench .venv-tools
+	rm -rf bin .venv-bench .venv-ray .venv-tools

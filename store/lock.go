@@ -88,6 +88,23 @@ func LockRemovals(root string) (release func() error, err error) {
 // Removing reports whether a command removes files of a root right now. It creates nothing.
 func Removing(root string) (bool, error) { return trial.LockHeld(removalsLock(root)) }
 
+// AwaitRemovals waits until no command removes files of a root. What the database had before that call is not removed afterwards, because a
+// removal looks at the database once it has its lock. It creates nothing.
+func AwaitRemovals(ctx context.Context, root string) error {
+	const pause = 20 * time.Millisecond
+	for {
+		removing, err := Removing(root)
+		if err != nil || !removing {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
 func removalsLock(root string) string {
 	d := &DB{path: filepath.Join(root, databaseFile)}
 	return d.lockPath("removals")

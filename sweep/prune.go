@@ -7,7 +7,7 @@ type Needed struct {
 	Adapters    map[trial.ID]bool // the trained adapters
 	Checkpoints map[trial.ID]bool // of trials that may go on
 	Corpora     map[string]bool   // fingerprints of tokenised data
-	Unread      bool              // some sweep has not read its inputs yet: any corpus may be its
+	Unread      bool              // some sweep has not read its inputs yet, or those of an edited grid: any corpus may be its
 }
 
 // NeededOf says what sweeps need. An unfinished one needs all it has. Of a finished one the ranks that a ladder recommends stay, and those
@@ -17,7 +17,7 @@ func NeededOf(sweeps []Snapshot) Needed {
 	for _, s := range sweeps {
 		c := Conclude(s)
 		open := !c.Done || len(s.Ladders) == 0 || s.Sweep.Asked.Grid != 0
-		n.Unread = n.Unread || len(s.Ladders) == 0
+		n.Unread = n.Unread || len(s.Ladders) == 0 || s.Sweep.Asked.Grid != 0
 		for i, l := range s.Ladders {
 			v := c.Verdicts[i]
 			n.Corpora[l.Corpus.Fingerprint] = n.Corpora[l.Corpus.Fingerprint] || open

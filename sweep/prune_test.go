@@ -20,21 +20,26 @@ func TestNeededOf(t *testing.T) {
 	}
 	open := registered(t, []float64{16}, []int{1, 2}, 0, 1, 2)
 	finishRung(&open, 1, loss(4.8))
-	extended := finished
+	extended, unread := finished, sweep.Snapshot{Sweep: finished.Sweep}
 	extended.Sweep.Asked.Grid = 1
 	for name, test := range map[string]struct {
 		sweeps []sweep.Snapshot
 		ranks  map[int]bool // whose adapters stay
 		corpus bool
+		unread bool // any other corpus may be needed, too
 	}{
-		"finished":            {[]sweep.Snapshot{finished}, map[int]bool{2: true, 8: true}, false},
-		"shared with another": {[]sweep.Snapshot{finished, open}, map[int]bool{1: true, 2: true, 8: true}, true},
-		"the other way":       {[]sweep.Snapshot{open, finished}, map[int]bool{1: true, 2: true, 8: true}, true},
-		"to be extended":      {[]sweep.Snapshot{extended}, map[int]bool{1: true, 2: true, 4: true, 8: true}, true},
+		"finished":                       {[]sweep.Snapshot{finished}, map[int]bool{2: true, 8: true}, false, false},
+		"shared with another":            {[]sweep.Snapshot{finished, open}, map[int]bool{1: true, 2: true, 8: true}, true, false},
+		"the other way":                  {[]sweep.Snapshot{open, finished}, map[int]bool{1: true, 2: true, 8: true}, true, false},
+		"to be extended":                 {[]sweep.Snapshot{extended}, map[int]bool{1: true, 2: true, 4: true, 8: true}, true, true},
+		"beside one that has just begun": {[]sweep.Snapshot{finished, unread}, map[int]bool{2: true, 8: true}, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			needed := sweep.NeededOf(test.sweeps)
+			if needed.Unread != test.unread {
+				t.Errorf("some corpus is not known yet: %t, want %t", needed.Unread, test.unread)
+			}
 			for _, r := range finished.Ladders[0].Rungs {
 				for _, f := range r.Trials {
 					if got := needed.Adapters[f.Trial.ID]; got != test.ranks[r.Rank] {

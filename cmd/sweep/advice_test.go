@@ -41,6 +41,13 @@ func TestAdviceIsCommands(t *testing.T) {
 		}
 		mustPaste(t, string(state), r.Lead().Next, command)
 	}
+	for trained, commands := range map[bool]string{false: "run", true: "report run"} {
+		var said strings.Builder
+		if err := (scoutView{Sweep: shell.Sweep + scoutSuffix, AllTrained: trained}).table(&said, shell); err != nil {
+			t.Fatal(err)
+		}
+		mustPaste(t, fmt.Sprintf("scout, all trained %t", trained), said.String(), commands)
+	}
 	a := &app{root: shell.Root}
 	for command, object := range map[string]string{
 		"resume": shell.Sweep, "status": shell.Sweep, "cancel": shell.Sweep, "run": shell.Grid, "extend": shell.Grid,

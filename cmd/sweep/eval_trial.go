@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -18,7 +19,13 @@ func (a *app) evalTrial(ctx context.Context, r evalRequest) error {
 	if r.last && (r.model != "" || r.adapter != "") {
 		return usagef("--last is an adapter of the trial; leave it out beside --model and --adapter")
 	}
-	record, err := readTrial(ctx, a, r.trial, func(*store.DB, store.TrialRecord) error { return nil })
+	var of sweep.Info
+	record, err := readTrial(ctx, a, r.trial, func(db *store.DB, record store.TrialRecord) (err error) {
+		if len(record.Places) > 0 {
+			of, err = db.Find(ctx, record.Places[0].Sweep)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -59,7 +66,7 @@ func (a *app) evalTrial(ctx context.Context, r evalRequest) error {
 		return asUsage(err)
 	}
 	if trial.Backend == choice.Identity {
-		view.Warnings = append(view.Warnings, driftWarnings(view)...)
+		view.Warnings = append(view.Warnings, driftWarnings(view, a.trainAnew(of))...)
 	}
 	return a.writeEvaluation(view)
 }
@@ -68,15 +75,22 @@ func (a *app) evalTrial(ctx context.Context, r evalRequest) error {
 // computation, and gave equal bits wherever it was measured (experiments/LOG.md 2026-11-25).
 const driftTolerance = 1e-5
 
+// trainAnew is the command that trains a sweep's grid again, in a root beside this one.
+func (a *app) trainAnew(info sweep.Info) string {
+	s := a.shellOf(info)
+	s.Root = a.root + "-anew"
+	return s.Command("run", cmp.Or(s.Grid, "GRID.yaml"))
+}
+
 // driftWarnings says where a trial's own adapter does not give the recorded loss again.
-func driftWarnings(v evalView) []string {
+func driftWarnings(v evalView, trainAnew string) []string {
 	if v.ValLoss == nil || math.Abs(v.Loss-*v.ValLoss) <= driftTolerance {
 		return nil
 	}
 	return []string{fmt.Sprintf("the adapter scores %.7g where trial %s recorded %.7g, more than %g apart on the trial's own backend: "+
 		"its adapter folder has been changed, or another version of the program trained it; "+
-		"train the grid again in another root (sweep run GRID.yaml --root DIR)",
-		v.Loss, v.Trial, *v.ValLoss, driftTolerance)}
+		"train the grid again in another root: %s",
+		v.Loss, v.Trial, *v.ValLoss, driftTolerance, trainAnew)}
 }
 
 // corpusOf returns the folder of a trial's prepared corpus. One that is gone from the cache, or damaged, or of another version of

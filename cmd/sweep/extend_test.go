@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
@@ -58,4 +59,68 @@ func TestExtendSaysWhatStandsInItsWay(t *testing.T) {
 	writeRows(t, s.path("train.jsonl"), 41, 3)
 	s.ends(exitUsage, "the text of "+s.path("train.jsonl")+" or "+s.path("validation.jsonl")+" has changed since the sweep was registered",
 		"extend", grid, "--backend", "go")
+}
+
+// TestExtendRaisesDisk: a sweep that waits for limits.disk goes on once an edited grid raises it: at once where its coordinator waits, and
+// with the next one where there is none. Resumed as it was registered it waits again. plan says before where it will wait.
+func TestExtendRaisesDisk(t *testing.T) {
+	t.Parallel()
+	for _, waiting := range []bool{true, false} {
+		s := newTestSweep(t, backend.PlatformGo, 4)
+		s.editGrid("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {disk: 1MiB}")
+		grid, reached := s.path("grid.yaml"), "limits.disk 1 MiB is reached at rank 1 of ladder 1"
+		plan := func() string {
+			out, err := s.sweep("plan", grid, "--backend", "go", "--jobs", "1").Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(out)
+		}
+		if said := plan(); !strings.Contains(said, reached) || !strings.Contains(said, "the sweep waits there until somebody makes room") {
+			t.Errorf("plan does not say that the sweep will wait:\n%s", said)
+		}
+		r := s.waits("run", grid)
+		if !waiting {
+			s.ends(exitOK, "", "cancel", "test")
+			s.mustHaveWaited(r, exitInterrupted)
+			r = s.waits("resume", "test")
+			s.ends(exitOK, "", "cancel", "test")
+			s.mustHaveWaited(r, exitInterrupted)
+		}
+		s.editGrid("disk: 1MiB", "disk: 1GiB")
+		s.ends(exitUsage, "limits.disk was 1MiB, is now 1GiB\nadd what is new with: sweep extend", "run", grid, "--backend", "go")
+		s.ends(exitOK, "is extended", "extend", grid, "--backend", "go")
+		if waiting {
+			s.mustHaveWaited(r, exitOK)
+		}
+		if snapshot, _ := s.snapshot(); !sweep.Conclude(snapshot).Done || s.attempts() != 6 {
+			t.Errorf("with the limit raised: %d attempts, %+v", s.attempts(), sweep.Conclude(snapshot))
+		}
+		if said := plan(); strings.Contains(said, "limits.disk") {
+			t.Errorf("plan still speaks of limits.disk:\n%s", said)
+		}
+	}
+}
+
+// waits starts a command that comes to a limit before the first trial, and returns once it must have seen that.
+func (s *testSweep) waits(args ...string) *running {
+	s.t.Helper()
+	r := s.start(s.sweep(append(args, "--backend", "go", "--jobs", "1")...))
+	until(s.t, "its coordinator", func() bool {
+		out, err := s.sweep("status", "test").Output()
+		snapshot, _ := s.snapshot()
+		return err == nil && strings.Contains(string(out), "test: running") && len(snapshot.Ladders) > 0
+	})
+	time.Sleep(2 * time.Second)
+	if n := s.attempts(); n != 0 {
+		s.t.Errorf("%v: %d attempts", args, n)
+	}
+	return r
+}
+
+func (s *testSweep) mustHaveWaited(r *running, code int) {
+	s.t.Helper()
+	if got := r.wait(); got != code || !strings.Contains(r.said.String(), "limits.disk is reached") {
+		s.t.Errorf("%v: exit %d, want %d after it waited; it said %s", r.Args[1:], got, code, r.said.String())
+	}
 }

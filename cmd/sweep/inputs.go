@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer"
@@ -75,6 +76,9 @@ func (in *inputs) Corpus(ctx context.Context, m trial.ModelInfo, spec trial.Data
 		return p.Info, p.Warnings, nil
 	}
 	files, err := trainer.Files(m)
+	if err == nil {
+		err = store.AwaitRemovals(ctx, in.app.root) // of one that began before the database knew who needs the corpus
+	}
 	if err != nil {
 		return trial.CorpusInfo{}, nil, err
 	}

@@ -84,7 +84,12 @@ func TestLifecycleFromAnotherTerminal(t *testing.T) {
 	s.ends(exitOK, "nothing of it runs", "cancel", "test")
 
 	lost := s.loseOne()
-	s.ends(exitIncomplete, "failed for good", "resume", "test", "--backend", "go", "--jobs", "2")
+	s.ends(exitIncomplete, "failed for good: see the report, and "+trial.Command(s.rootDir(), "logs", "TRIAL")+"\n",
+		"resume", "test", "--backend", "go", "--jobs", "2")
+	shown, err := s.sweep("show", string(lost)).Output()
+	if text := string(shown); err != nil || !strings.Contains(text, "\nattempt 1: failed, begun ") || !strings.Contains(text, "\n  the disk was full\n") {
+		t.Errorf("show of a trial that failed: %v\n%s", err, shown)
+	}
 	s.ends(exitUsage, "TRIAL", "retry")
 	s.ends(exitNotFound, "", "retry", "nothing")
 	done, _ := s.snapshot()

@@ -2,14 +2,19 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // TestRemovalsAreFinished: what a kill left of rm and prune is told by doctor, and finished by the next command that writes, unless a
@@ -88,25 +93,83 @@ func TestPruneTakesCachesOfRemovedSweeps(t *testing.T) {
 	}
 }
 
-// TestCancelOfASweepThatHasJustEnded: it says what happened, whether the coordinator ended before it was asked or since.
+// TestSweepsBeginBesideAPrune: a sweep that begins between prune's last look and its removals has the data that it trains on.
+func TestSweepsBeginBesideAPrune(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.finish()
+	s.editGrid("name: test", "name: other")
+	s.editGrid("steps: 4", "steps: 5")
+	a := &app{root: s.rootDir()}
+	db, err := a.openReadOnly(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // read only
+	var other *running
+	err = a.removing(func(trash string) error {
+		now, err := a.readPrunables(t.Context(), db, "")
+		if err != nil || !slices.ContainsFunc(now.Files, func(f prunable) bool { return f.Kind == pruneCache }) {
+			t.Errorf("prune would take %+v, %v, want the cache among it", now.Files, err)
+		}
+		other = s.start(s.sweep("run", s.path("grid.yaml"), "--backend", "go", "--jobs", "2"))
+		began := false
+		for deadline := time.Now().Add(5 * time.Second); !began && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if info, err := db.Find(t.Context(), "other"); err == nil {
+				other, err := db.Snapshot(t.Context(), info.ID)
+				began = err == nil && len(other.Ladders) > 0
+			}
+		}
+		if began {
+			t.Error("the other sweep relies on data that may be about to go")
+		}
+		return a.removeAll(now.Files, trash)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := other.wait(); code != exitOK || strings.Contains(other.said.String(), "for good") {
+		t.Errorf("the other sweep: exit %d, said %s", code, other.said.String())
+	}
+}
+
+// TestCancelOfASweepThatHasJustEnded: it says what happened, whether the coordinator ended before it was asked or, with the sweep, since.
 func TestCancelOfASweepThatHasJustEnded(t *testing.T) {
 	t.Parallel()
-	root, _, _ := midwayRoot(t)
-	var said bytes.Buffer
-	a := &app{root: root, stderr: &said}
-	err := a.asking(t.Context(), "prose", func(s subject) error {
-		holder, err := s.db.Holder(t.Context(), s.snapshot.Sweep.ID)
-		if err != nil {
-			return err
+	midway, _, _ := midwayRoot(t)
+	for root, want := range map[string]string{
+		midway: "sweep prose was not cancelled: its coordinator has just ended by itself; how it stands: " +
+			trial.Command(midway, "status", "prose") + "\n",
+		finishedRoot(t): "sweep prose was not cancelled: it has just finished; its report: ",
+	} {
+		finished := root != midway
+		if finished {
+			want += trial.Command(root, "report", "prose") + "\n"
 		}
-		if err := s.db.EndSession(t.Context(), holder.ID, sweep.Instant{Wall: time.Now()}); err != nil {
-			return err
+		var said bytes.Buffer
+		a := &app{root: root, stderr: &said}
+		err := a.asking(t.Context(), "prose", func(s subject) error {
+			now := sweep.Instant{Wall: time.Now()}
+			session, err := s.db.StartSession(t.Context(), s.snapshot.Sweep.ID, now, sweep.Coordinator{})
+			if err != nil {
+				return err
+			}
+			if !finished {
+				if err := s.db.EndSession(t.Context(), session, now); err != nil {
+					return err
+				}
+				return a.cancelWorked(t.Context(), s)
+			}
+			ended := make(chan error)
+			go func() {
+				time.Sleep(300 * time.Millisecond)
+				ended <- s.db.EndSession(context.Background(), session, now)
+			}()
+			return errors.Join(a.cancelWorked(t.Context(), s), <-ended)
+		})
+		if err != nil || said.String() != want {
+			t.Errorf("cancel: %v, said %q, want %q", err, said.String(), want)
 		}
-		return a.cancelWorked(t.Context(), s)
-	})
-	want := "sweep prose was not cancelled: its coordinator has just ended by itself"
-	if err != nil || !strings.Contains(said.String(), want) {
-		t.Errorf("cancel: %v, said %q, want %q", err, said.String(), want)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
 	"github.com/ranksweep/ranksweep/sweep/executor/local"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/sweep/trial/cause"
@@ -24,6 +25,7 @@ func giveWay() { _ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0o6
 
 func newWorkerCommand(*app) *cobra.Command {
 	var eventsFD, coordinatorFD int
+	var job bool
 	cmd := &cobra.Command{
 		Use:   "worker DIR",
 		Short: "Train an attempt, and those that follow: what a coordinator starts in its own process",
@@ -35,16 +37,50 @@ func newWorkerCommand(*app) *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
 			giveWay()
-			err := work(ctx, args[0], eventsFD, coordinatorFD)
-			if status := cause.OfError(err).ExitStatus(); status != 0 {
-				return withCode(status, err) // on a full disk nothing else tells why
+			if job {
+				return withWorkerCode(workJob(ctx, args[0]))
 			}
-			return err
+			return withWorkerCode(work(ctx, args[0], eventsFD, coordinatorFD))
 		},
 	}
 	cmd.Flags().IntVar(&eventsFD, "events-fd", 0, "inherited descriptor of the locked event log")
 	cmd.Flags().IntVar(&coordinatorFD, "coordinator-fd", 0, "inherited descriptor of the channel for further attempts")
+	cmd.Flags().BoolVar(&job, "job", false, "the attempt is a cluster's job: refuse one that was run before, and end once DIR/stop is there")
 	return cmd
+}
+
+// withWorkerCode gives an error the exit status that tells a coordinator of it: on a full disk nothing else tells why.
+func withWorkerCode(err error) error {
+	if status := cause.OfError(err).ExitStatus(); status != 0 {
+		return withCode(status, err)
+	}
+	if errors.Is(err, cluster.ErrTaken) {
+		return withCode(cluster.ExitTaken, err)
+	}
+	return err
+}
+
+// workJob trains the folder's attempt as a cluster's job.
+func workJob(ctx context.Context, folder string) error {
+	dir, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	if err := cluster.Take(dir); err != nil {
+		return err
+	}
+	events, err := trial.OpenFile(filepath.Join(dir, trial.EventsFile), os.O_RDWR|os.O_APPEND)
+	if err != nil {
+		return err
+	}
+	defer events.Close()          //nolint:errcheck // synced by Emit
+	_, _ = trial.TakeLock(events) // some shared file systems have no locks; the attempt is this worker's without
+	ctx, cancel := cluster.UntilAsked(ctx, dir)
+	defer cancel()
+	var w trainer.Worker
+	defer w.Close()
+	_, err = trainAttempt(ctx, &w, dir, events)
+	return err
 }
 
 // work trains the folder's attempt, and those that the coordinator hands over.

@@ -70,6 +70,7 @@ func (h *history) begin(ctx context.Context, host string) {
 		c.err = c.live(ctx)
 	})
 	h.note("%s begins", c)
+	h.meets()
 	h.lives = append(h.lives, c)
 }
 

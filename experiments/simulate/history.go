@@ -63,8 +63,8 @@ func newHistory(w *world, root string, rng *rand.Rand, faults []fault, say func(
 	h := &history{
 		world: w, rng: rng, root: root, faults: faults, say: say, facts: ledger{}, screens: map[trial.AttemptID]bool{},
 		troubled: troubled{
-			stuck: map[trial.AttemptID]time.Duration{}, dawdles: map[trial.AttemptID]time.Duration{}, deaf: map[trial.AttemptID]bool{},
-			lossy: map[trial.ID]bool{},
+			stuck: map[trial.AttemptID]time.Duration{}, still: map[trial.AttemptID]time.Duration{},
+			dawdles: map[trial.AttemptID]time.Duration{}, deaf: map[trial.AttemptID]bool{}, lossy: map[trial.ID]bool{},
 		},
 		times: times{spans: map[int64]time.Duration{}},
 		memory: memory{
@@ -289,7 +289,8 @@ func (h *history) powerCut() {
 	h.lies = false
 	h.disk.PowerCut()
 	if h.lied {
-		h.forget() // the disk is to blame for what it lost
+		h.forget()                            // the disk is to blame for what it lost
+		h.then(personResumes, 30*time.Second) // who sees the sweep paused again, where that ended and the disk has lost it
 	}
 }
 

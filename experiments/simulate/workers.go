@@ -19,6 +19,7 @@ const (
 // troubled are the workers that do not do as they should.
 type troubled struct {
 	stuck   map[trial.AttemptID]time.Duration // since when they go no further
+	still   map[trial.AttemptID]time.Duration // until when they are frozen with their coordinator
 	dawdles map[trial.AttemptID]time.Duration // likewise, and they look busy
 	deaf    map[trial.AttemptID]bool          // to requests to end
 	lossy   map[trial.ID]bool                 // trials that may end without a loss, so that a person retries them
@@ -121,9 +122,20 @@ func (h *history) freezeGroup(c *coordinator, d time.Duration) {
 	ids, _ := h.fake.Alive()
 	for _, id := range ids {
 		h.slows(id)
-		h.fake.Freeze(id, d+time.Duration(h.rng.Int64N(int64(3*time.Second))))
+		longer := d + time.Duration(h.rng.Int64N(int64(3*time.Second)))
+		h.still[id] = h.took + longer
+		h.fake.Freeze(id, longer)
 	}
 	c.freeze(d)
+}
+
+// meets lets a coordinator that begins meet the workers that another one's freeze left: to it they hang.
+func (h *history) meets() {
+	for id, until := range h.still {
+		if _, already := h.stuck[id]; h.took < until && !already {
+			h.stuck[id] = h.took
+		}
+	}
 }
 
 // checkBlame holds what a coordinator says of a worker's end against what happened to the worker.

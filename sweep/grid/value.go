@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // codec reads one kind of value, writes it back, and describes it to JSON Schema.
@@ -36,7 +37,6 @@ var (
 	wholePattern    = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)$`)
 	decimalPattern  = regexp.MustCompile(`^[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$`)
 	durationPattern = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?h)?([0-9]+(\.[0-9]+)?m)?([0-9]+(\.[0-9]+)?s)?$`)
-	sizePattern     = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$`)
 	percentPattern  = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?%$`)
 	alphaPattern    = regexp.MustCompile(`^([0-9]*\.?[0-9]*)r$`)
 	namePattern     = regexp.MustCompile(`^\.*[A-Za-z0-9_][A-Za-z0-9._-]*$`)
@@ -206,48 +206,21 @@ func durationCodec() codec[time.Duration] {
 	}
 }
 
-// sizeCodec reads a number of bytes with its unit: powers of 1024 for KiB, MiB, GiB, TiB, of 1000 for kB, MB, GB, TB.
+// sizeCodec reads a number of bytes with its unit.
 func sizeCodec() codec[int64] {
 	return codec[int64]{
-		want:   "a size such as 8GiB, 8GB or 512MiB",
-		schema: schemaObject{"type": "string", "pattern": sizePattern.String()},
+		want:   trial.WantBytes,
+		schema: schemaObject{"type": "string", "pattern": trial.BytesPattern},
 		read: func(n ast.Node) (int64, bool) {
 			s, ok := n.(*ast.StringNode)
 			if !ok {
 				return 0, false
 			}
-			return parseSize(s.Value)
+			b, err := trial.ParseBytes(s.Value)
+			return int64(b), err == nil
 		},
-		format: formatSize,
+		format: func(n int64) string { return trial.Bytes(n).String() },
 	}
-}
-
-func parseSize(s string) (int64, bool) {
-	m := sizePattern.FindStringSubmatch(s)
-	if m == nil {
-		return 0, false
-	}
-	value, err := strconv.ParseFloat(m[1], 64)
-	base := 1000.0
-	if strings.HasSuffix(m[2], "iB") {
-		base = 1024
-	}
-	value = math.Round(value * math.Pow(base, float64(strings.IndexByte("BKMGT", strings.ToUpper(m[2])[0]))))
-	return int64(value), err == nil && value >= 1 && value < 1<<62
-}
-
-// formatSize writes bytes in the unit that gives the smallest whole number.
-func formatSize(n int64) string {
-	best, name := n, "B"
-	for _, unit := range []struct {
-		name  string
-		bytes int64
-	}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
-		if n > 0 && n%unit.bytes == 0 && n/unit.bytes < best {
-			best, name = n/unit.bytes, unit.name
-		}
-	}
-	return fmt.Sprintf("%d%s", best, name)
 }
 
 func mapSlice[T, U any](values []T, f func(T) U) []U {

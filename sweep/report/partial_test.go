@@ -2,8 +2,11 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -65,5 +68,25 @@ func TestMispredictedMemory(t *testing.T) {
 	}
 	if strings.Contains(text, "rank 1 was predicted") || strings.Contains(text, "rank 4 was predicted") {
 		t.Errorf("a good prediction is reported as a bad one:\n%s", text)
+	}
+}
+
+// TestHalfBatchesAreSaid: a trial that trained on half batches after it ran out of memory is a warning on top of every report; one that
+// ran out of memory so, too, has no loss to warn of.
+func TestHalfBatchesAreSaid(t *testing.T) {
+	t.Parallel()
+	s := twoOfThree()
+	rungs := s.Ladders[0].Rungs
+	for _, f := range []*sweep.TrialFacts{&rungs[0].Trials[1], &rungs[1].Trials[2]} { // done, and without a loss
+		f.Attempts[0].Outcome.MicroBatch = 4
+	}
+	r := Build(s)
+	want := []string{fmt.Sprintf("rank 1, seed 1 (trial %s) ran out of memory with whole batches and trained on 4 sequences at a time, "+
+		"accumulated to the same step: its losses are those of whole batches but for rounding", rungs[0].Trials[1].Trial.ID)}
+	if diff := cmp.Diff(want, r.Warnings); diff != "" {
+		t.Errorf("warnings: -want +got\n%s", diff)
+	}
+	if text := string(text2(t, r, Options{Width: 10_000})); !strings.Contains(text, "Warning: "+want[0]+"\n") {
+		t.Errorf("the text does not warn of half a batch:\n%s", text)
 	}
 }

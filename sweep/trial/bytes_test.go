@@ -17,3 +17,22 @@ func TestFormatBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestBytesReadsWhatPeopleWrite(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]trial.Bytes{"8GiB": 8 << 30, "1.5 GB": 1_500_000_000, "512MiB": 512 << 20, "7B": 7} {
+		got, err := trial.ParseBytes(text)
+		if err != nil || got != want {
+			t.Errorf("ParseBytes(%q) = %d, %v, want %d", text, got, err, want)
+		}
+		var again trial.Bytes
+		if err := again.UnmarshalText([]byte(got.String())); err != nil || again != want {
+			t.Errorf("%q written as %q reads as %d, %v", text, got, again, err)
+		}
+	}
+	for _, text := range []string{"", "8", "8 gib", "-1GiB", "0GiB", "1e3MB", "99999999999TiB", "8GiB\n"} {
+		if got, err := trial.ParseBytes(text); err == nil {
+			t.Errorf("ParseBytes(%q) = %d, want an error", text, got)
+		}
+	}
+}

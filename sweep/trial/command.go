@@ -6,16 +6,16 @@ import "strings"
 func Command(root string, args ...string) string {
 	words := []string{"sweep"}
 	for _, a := range args {
-		words = append(words, quoted(a))
+		words = append(words, Quote(a))
 	}
 	if root != "" {
-		words = append(words, "--root", quoted(root))
+		words = append(words, "--root", Quote(root))
 	}
 	return strings.Join(words, " ")
 }
 
-// quoted is a word as POSIX shells read it: bare where none of its characters means something to them.
-func quoted(word string) string {
+// Quote is a word as POSIX shells read it: bare where none of its characters means something to them.
+func Quote(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,"
 	if word != "" && strings.Trim(word, plain) == "" {
 		return word

@@ -1,11 +1,9 @@
 package trial
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -14,26 +12,19 @@ const OutcomeFile = "outcome.json"
 
 // WriteOutcome writes the coordinator's word on an attempt that ended without one.
 func WriteOutcome(dir string, e Event) error {
-	text, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	return writeSealed(filepath.Join(dir, OutcomeFile), text)
+	return WriteSealed(filepath.Join(dir, OutcomeFile), e)
 }
 
 // ReadOutcome reads what WriteOutcome wrote; nil where there is none.
 func ReadOutcome(dir string) (*Event, error) {
 	path := filepath.Join(dir, OutcomeFile)
-	text, err := os.ReadFile(path)
+	var e Event
+	err := ReadSealed(path, &e)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
-	}
-	var e Event
-	if err := UnmarshalSealed(text, &e); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	if e.Kind != EventEnded || e.Outcome == nil {
 		return nil, fmt.Errorf("read %s: %w: it is no outcome", path, ErrDamaged)

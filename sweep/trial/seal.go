@@ -83,14 +83,9 @@ func printable(sum []byte) string {
 
 // ReadAssignment reads the spec.json of an attempt's folder.
 func ReadAssignment(dir string) (Assignment, error) {
-	path := filepath.Join(dir, SpecFile)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return Assignment{}, err
-	}
 	var a Assignment
-	if err := UnmarshalSealed(text, &a); err != nil {
-		return Assignment{}, fmt.Errorf("read %s: %w", path, err)
+	if err := ReadSealed(filepath.Join(dir, SpecFile), &a); err != nil {
+		return Assignment{}, err
 	}
 	return a, nil
 }
@@ -102,6 +97,27 @@ func WriteAssignment(dir string, a Assignment) error {
 		return err
 	}
 	return writeSealed(filepath.Join(dir, SpecFile), text)
+}
+
+// WriteSealed writes v to a file as a JSON object with its checksum, all of it or nothing.
+func WriteSealed(path string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return writeSealed(path, text)
+}
+
+// ReadSealed reads what WriteSealed wrote.
+func ReadSealed(path string, v any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := UnmarshalSealed(text, v); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
 }
 
 func writeSealed(path string, object []byte) error {

@@ -105,7 +105,7 @@ func listedFiles(path string) (names []string, commit string) {
 		return nil, ""
 	}
 	for _, f := range info.Siblings {
-		if f != nil {
+		if f != nil && filepath.IsLocal(filepath.FromSlash(f.Name)) {
 			names = append(names, f.Name)
 		}
 	}
@@ -152,7 +152,7 @@ func (h Client) downloadData(ctx context.Context, id, config string, splits []st
 		return nil, fmt.Errorf("cache of hub data sets: %w", err)
 	}
 	repo := h.repo(id).WithType(hf.RepoTypeDataset)
-	if err := repo.DownloadInfo(true); err != nil {
+	if err := h.describe(repo); err != nil {
 		return nil, dataError(id, err)
 	}
 	var names []string

@@ -107,7 +107,7 @@ func (h Client) download(ctx context.Context, id string, withWeights bool) (stri
 		return "", fmt.Errorf("cache of hub models: %w", err)
 	}
 	repo := h.repo(id)
-	if err := repo.DownloadInfo(true); err != nil {
+	if err := h.describe(repo); err != nil {
 		return "", hubError(id, err)
 	}
 	names, err := h.wanted(ctx, repo, withWeights)

@@ -17,7 +17,7 @@ import (
 
 // fetch downloads a file and holds it against the name that the hub gave its content.
 func (h Client) fetch(ctx context.Context, repo *hf.Repo, name string) (string, error) {
-	path, err := repo.DownloadFileCtx(ctx, name)
+	path, err := repo.DownloadFileCtx(context.WithValue(ctx, guarded{}, true), name)
 	if err != nil {
 		return "", err
 	}

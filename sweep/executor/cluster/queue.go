@@ -5,16 +5,18 @@ import (
 	"time"
 )
 
-// Queue is a cluster's queue of jobs: as little of it as an executor needs. It keeps no state; names are all that it is asked by.
+// Queue is a cluster's queue of jobs: as little of it as an executor needs. It keeps no state; names are all that it is asked by. Each call
+// ends within some 20 s, with an error if need be: a coordinator waits for it.
 type Queue interface {
-	// Submit hands in a batch under its name. An error that is a *RefusedError is the queue's no; after any other the batch may have been
-	// taken all the same, and Jobs tells.
+	// Submit hands in a batch under its name: jobs that run Entry(b.Folder, their index). An error that is a *RefusedError is the queue's no;
+	// after any other the batch may have been taken all the same, and Jobs tells. A batch may be handed in a second time.
 	Submit(ctx context.Context, b Batch) error
 	// Jobs returns what the queue, or its accounting, knows of the jobs of those batches, in one call. Jobs that it does not know are left
-	// out. An error means that nothing can be said now.
+	// out. Of a job that it has twice, the word on the one counts that is further from its end. An error means that nothing can be said now.
 	Jobs(ctx context.Context, batches []string) (map[JobID]Job, error)
-	// Stop asks a job to end within its time (its script passes the request on to the worker, which writes a checkpoint), or kills it. A job
-	// that is gone or unknown is no error.
+	// Stop asks a job to end within its time (USR1 or TERM to its script, which passes it on to the worker, which writes a checkpoint; where
+	// the queue can only kill, nothing: the worker is asked by a file, too), or kills it. One that waits is cancelled either way, and one that
+	// the queue has twice, both times. A job that is gone or unknown is no error.
 	Stop(ctx context.Context, id JobID, kill bool) error
 	// Most is how many jobs a batch may have: 1 where the queue has no arrays.
 	Most(ctx context.Context) (int, error)

@@ -132,7 +132,7 @@ func rules() []rule {
 		}},
 		{NoProcess, []string{
 			"resource temporarily unavailable", "too many open files", "failed to create new os thread", "fork/exec", "unable to fork",
-			"newosproc", "pthread_create failed",
+			"newosproc", "pthread_create failed", "runtime_env setup failed",
 		}},
 		{NodeFailure, []string{
 			"cuda_error_ecc_uncorrectable", "uncorrectable ecc error", "fallen off the bus", "cuda_error_unknown", "cuda_error_hardware_stack_error",
@@ -148,6 +148,7 @@ func rules() []rule {
 		{Killed, []string{"signal: killed", "signal: terminated", "signal: hangup", "signal: interrupt", "signal: quit", "cancelled at"}},
 		{Lost, []string{
 			"actor died unexpectedly", "worker process has died", "worker died or was killed", "workercrashederror", "the worker died unexpectedly",
+			"job supervisor actor failed to start within", "failed to get job supervisor",
 		}},
 		{Crash, []string{
 			"signal: segmentation fault", "signal: aborted", "signal: illegal instruction", "signal: floating point exception",

@@ -236,6 +236,18 @@ func ofClusters() []said {
 			Lost,
 		},
 		{"Ray 2.9, python/ray/exceptions.py: NodeDiedError", Evidence{Reason: "ray.exceptions.NodeDiedError: Task failed due to the node dying."}, NodeFailure},
+		{
+			"Ray 2.60, ray/dashboard/modules/job/job_manager.py: _monitor_job_internal",
+			Evidence{Reason: "Job supervisor actor failed to start within 900.0 seconds. This timeout can be configured by setting the environment " +
+				"variable RAY_JOB_START_TIMEOUT_SECONDS. This may be because the job entrypoint's specified resources aren't available."}, Lost,
+		},
+		{
+			"Ray 2.60, the same, of a package that the cluster has dropped",
+			Evidence{Reason: "runtime_env setup failed: Failed to set up runtime environment.\nOSError: Failed to download runtime_env file package"},
+			NoProcess,
+		},
+		{"Ray 2.60, a node that died under its job", Evidence{Reason: "NODE_FAIL Unexpected termination: dashboard_agent failed"}, NodeFailure},
+		{"Ray 2.60, a job that was stopped", Evidence{Reason: "CANCELLED in Ray"}, Killed},
 	}
 }
 

@@ -1,0 +1,94 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Files that an attempt's folder has beside those of every executor.
+const (
+	jobFile   = "job.json"   // job: which job of which batch the attempt is, before the batch is handed in
+	claimFile = "claim.json" // claim: made once, by who runs the attempt or sees to it that nobody ever will
+	exitFile  = "exit"       // how the worker ended, by job.sh: "exit status 1", "signal: killed", "signal: killed, out of memory"
+	stopFile  = "stop"       // asks the worker to write a checkpoint and end
+)
+
+
+// claim says whose an attempt is: a worker's, or nobody's any more. One that is empty was cut short, and nobody knows.
+type claim struct {
+	Worker string         `json:"worker,omitempty"` // host and process
+	Never  *trial.Outcome `json:"never,omitempty"`  // it was given up before a worker had it
+}
+
+// ErrTaken says that an attempt was run before, or given up.
+var ErrTaken = errors.New("it was run before, or given up")
+
+// Take makes the attempt in dir this process's, for all time: a job that was handed in twice, or put back into the queue, meets ErrTaken.
+func Take(dir string) error {
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	taken, err := claimOnce(dir, claim{Worker: fmt.Sprintf("%s process %d", host, os.Getpid())})
+	if err == nil && !taken {
+		err = fmt.Errorf("attempt in %s: %w", dir, ErrTaken)
+	}
+	return err
+}
+
+// claimOnce reports whether the attempt is the claimant's now. Of several, on whatever machines, one has it: exclusive creation is atomic
+// on NFS, too (RFC 1813, section 3.3.8).
+func claimOnce(dir string, c claim) (bool, error) {
+	f, err := os.OpenFile(filepath.Join(dir, claimFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	text, err := json.Marshal(c)
+	if err == nil {
+		_, err = f.Write(trial.Seal(text))
+	}
+	return true, errors.Join(err, f.Sync(), f.Close())
+}
+
+// stopPoll is how often a worker looks whether it is asked to end.
+const stopPoll = time.Second
+
+// UntilAsked is a context that is done once somebody asks the attempt in dir to end, by a file: some queues cannot ask without killing. The
+// caller cancels it.
+func UntilAsked(ctx context.Context, dir string) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		for ctx.Err() == nil {
+			if names, err := list(dir); err == nil && names[stopFile] {
+				cancel()
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(stopPoll):
+			}
+		}
+	}()
+	return ctx, cancel
+}
+
+// list are the names in a folder as they are now: opening a folder asks a file server anew, where asking for one name may be answered from
+// what was so a minute ago (close-to-open consistency of nfs(5)).
+func list(dir string) (map[string]bool, error) {
+	entries, err := os.ReadDir(dir)
+	names := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		names[e.Name()] = true
+	}
+	return names, err
+}

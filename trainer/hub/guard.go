@@ -1,0 +1,69 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	hf "github.com/gomlx/go-huggingface/hub"
+)
+
+// The library names files of the cache after what the server says (go-huggingface 0.4.3: files.go joins the ETag to blobs/, repo.go the
+// commit to snapshots/) and has no setting for its transport. So a guard stands before the transport that it uses.
+func init() {
+	http.DefaultTransport = guard{http.DefaultTransport}
+}
+
+// guarded marks the context of requests whose answers name files.
+type guarded struct{}
+
+// guard refuses answers to such requests whose ETag would lead elsewhere than to a file of its folder. Other requests pass as they are.
+type guard struct{ http.RoundTripper }
+
+func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer, err := g.RoundTripper.RoundTrip(request)
+	if err != nil || answer.StatusCode != http.StatusOK || request.Context().Value(guarded{}) == nil {
+		return answer, err
+	}
+	for _, key := range []string{hf.HeaderXLinkedETag, "ETag"} {
+		etag := answer.Header.Get(key)
+		if etag == "" {
+			continue
+		}
+		name := strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
+		if !plainName(name) {
+			return nil, errors.Join(notPlain(request.URL.Redacted(), key, etag), answer.Body.Close())
+		}
+		answer.Header.Set(key, name)
+	}
+	return answer, nil
+}
+
+// CloseIdleConnections passes on what http.Client and tests' servers ask.
+func (g guard) CloseIdleConnections() {
+	if t, ok := g.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+func plainName(name string) bool { return regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(name) }
+
+// notPlain is an error of one sentence, without others inside: cause keeps the innermost.
+func notPlain(where, what, value string) error {
+	return fmt.Errorf("%s answers with %s %q: a file of the cache would be named so, and only letters, digits, - and _ may be in it. "+
+		"Nothing was written; use another mirror (HF_ENDPOINT)", where, what, value)
+}
+
+// describe downloads the hub's description of the repository, whose commit names a folder.
+func (h Client) describe(repo *hf.Repo) error {
+	url, err := repo.FileURL("") // downloads it; DownloadInfo would, and then so would the first file
+	if err != nil {
+		return err
+	}
+	if commit := repo.Info().CommitHash; !plainName(commit) {
+		return notPlain(strings.TrimSuffix(url, "/resolve/"+commit+"/"), "the commit", commit)
+	}
+	return nil
+}
