@@ -17,8 +17,12 @@ import (
 
 // TestMain lets the test binary play the worker: "worker SCRIPT --job DIR" does what the script says.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 5 && os.Args[1] == "worker" {
-		err := worker(os.Args[2], os.Args[4])
+	if len(os.Args) >= 5 && os.Args[1] == "worker" {
+		play := worker
+		if os.Args[3] == "--pilot" {
+			play = flight
+		}
+		err := play(os.Args[2], os.Args[len(os.Args)-1])
 		switch {
 		case errors.Is(err, cluster.ErrTaken):
 			os.Exit(cluster.ExitTaken)
@@ -38,12 +42,18 @@ func worker(script, dir string) error {
 	if err := cluster.Take(dir); err != nil {
 		return err
 	}
+	return attempt(ctx, script, dir)
+}
+
+// attempt runs the attempt in dir.
+func attempt(ctx context.Context, script, dir string) error {
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
 	events, err := trial.LockEvents(dir)
 	if err != nil {
 		return err
 	}
+	defer events.Close() //nolint:errcheck // synced by Emit
 	log, err := trial.NewEventLog(events)
 	if err != nil {
 		return err
