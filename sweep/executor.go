@@ -15,6 +15,10 @@ type Process struct {
 	Exit string
 	// OutOfMemory says that the kernel killed it for want of memory.
 	OutOfMemory bool
+	// AskedTooLittle says, of one that ran out of memory, that it outgrew what its job had asked for, and that the next may ask for more.
+	AskedTooLittle bool
+	// Waiting says that it is alive only as a job that waits for a machine: it neither hangs nor uses up its trial's time.
+	Waiting bool
 	// Reason is what a cluster says of its end; empty where there is none.
 	Reason string
 	// Stderr is the end of what it wrote, once it is not alive.

@@ -21,7 +21,6 @@ const (
 	stopFile  = "stop"       // asks the worker to write a checkpoint and end
 )
 
-
 // claim says whose an attempt is: a worker's, or nobody's any more. One that is empty was cut short, and nobody knows.
 type claim struct {
 	Worker string         `json:"worker,omitempty"` // host and process

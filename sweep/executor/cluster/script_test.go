@@ -92,7 +92,7 @@ func TestBodySaysHowItEnded(t *testing.T) {
 	const killed = "signal: killed\n"
 	for script, want := range map[string]string{
 		"exit 0": "exit status 0\n", "exit 71": "exit status 71\n", "kill -KILL $$": killed,
-		"kill -SEGV $$": "signal: segmentation fault\n",
+		"kill -SEGV $$":         "signal: segmentation fault\n",
 		"exec /no/such/program": "exit status 127\n", "exit 73": "",
 	} {
 		dir, job := handIn(t, cluster.Script{Command: []string{"bash", "-c", script}})
