@@ -87,7 +87,7 @@ func (q *Queue) call(ctx context.Context, method, path string, request, answer a
 			return err
 		}
 	}
-	return q.do(ctx, q.Settings.RequestTime, method, path, "application/json", body, func(r reader) error {
+	return q.do(ctx, q.settings().Timeout, method, path, "application/json", body, func(r reader) error {
 		if answer == nil {
 			return nil
 		}
@@ -99,7 +99,7 @@ func (q *Queue) call(ctx context.Context, method, path string, request, answer a
 }
 
 func (q *Queue) get(ctx context.Context, path string, read func(reader) error) error {
-	return q.do(ctx, q.Settings.RequestTime, http.MethodGet, path, "", nil, read)
+	return q.do(ctx, q.settings().Timeout, http.MethodGet, path, "", nil, read)
 }
 
 // do sends one request and has the body of a success read. Redirects are not followed: they would turn a submission into a question, and
@@ -109,7 +109,7 @@ func (q *Queue) do(ctx context.Context, patience time.Duration, method, path, ki
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(q.Settings.Address, "/")+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(q.settings().Address, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -126,11 +126,11 @@ func (q *Queue) do(ctx context.Context, patience time.Duration, method, path, ki
 		err = failed.Err
 	}
 	if err != nil {
-		return fmt.Errorf("%s %s of Ray at %s: %w", method, withoutQuery(path), q.Settings.Address, err)
+		return fmt.Errorf("%s %s of Ray at %s: %w", method, withoutQuery(path), q.settings().Address, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it is only read
 	if to, err := response.Location(); err == nil {
-		return fmt.Errorf("what answers at %s points to %s://%s: if that is Ray, make it the address", q.Settings.Address, to.Scheme, to.Host)
+		return fmt.Errorf("what answers at %s points to %s://%s: if that is Ray, make it the address", q.settings().Address, to.Scheme, to.Host)
 	}
 	if response.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, longestError)) // what came of it says enough

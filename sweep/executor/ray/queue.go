@@ -41,6 +41,8 @@ type runtimeEnv struct {
 	Env        map[string]string `json:"env_vars,omitempty"`
 }
 
+func (q *Queue) settings() Settings { return q.Settings.withDefaults() }
+
 // Most is 1: Ray has no arrays.
 func (q *Queue) Most(context.Context) (int, error) { return 1, nil }
 
@@ -53,7 +55,7 @@ func (q *Queue) Submit(ctx context.Context, b cluster.Batch) error {
 	if err != nil {
 		return err
 	}
-	s, err := q.Settings.submission(b, workingDir)
+	s, err := q.settings().submission(b, workingDir)
 	if err != nil {
 		return err
 	}
@@ -90,7 +92,7 @@ func (s Settings) submission(b cluster.Batch, workingDir string) (submission, er
 		memory = min(memory, int64(s.MemoryMax))
 	}
 	return submission{
-		Entrypoint: "exec bash " + quoted(b.Folder+"/job.sh") + " 0", ID: submissionID(cluster.JobID{Batch: b.Name}),
+		Entrypoint: cluster.Entry(b.Folder, "0"), ID: submissionID(cluster.JobID{Batch: b.Name}),
 		CPUs: s.CPUs, GPUs: cmp.Or(s.GPUs, float64(b.Request.Devices)), Memory: memory, Resources: resources,
 		Env:      runtimeEnv{WorkingDir: workingDir, Env: env},
 		Metadata: map[string]string{"attempt": b.Dirs[0]},
@@ -100,9 +102,6 @@ func (s Settings) submission(b cluster.Batch, workingDir string) (submission, er
 // stopTimeVariable is read by Ray in the environment that the job's supervisor shares with the job: JobSupervisor.run in
 // ray/dashboard/modules/job/job_supervisor.py.
 const stopTimeVariable = "RAY_JOB_STOP_WAIT_TIME_S"
-
-// quoted is a word for sh.
-func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 func submissionID(id cluster.JobID) string { return id.Batch + "-" + strconv.Itoa(id.Index) }
 
@@ -172,10 +171,10 @@ func (q *Queue) Version(ctx context.Context) (string, error) {
 		Ray string `json:"ray_version"`
 	}
 	if err := q.call(ctx, http.MethodGet, "/api/version", nil, &answer); err != nil {
-		return "", fmt.Errorf("ask Ray at %s for its version: %w", q.Settings.Address, err)
+		return "", fmt.Errorf("ask Ray at %s for its version: %w", q.settings().Address, err)
 	}
 	if answer.Ray == "" {
-		return "", fmt.Errorf("what answers at %s is no dashboard of Ray", q.Settings.Address)
+		return "", fmt.Errorf("what answers at %s is no dashboard of Ray", q.settings().Address)
 	}
 	return answer.Ray, nil
 }

@@ -35,9 +35,7 @@ func newQueue(t *testing.T, answer headFunc) *ray.Queue {
 		answer(w, r, string(body))
 	}))
 	t.Cleanup(server.Close)
-	s := ray.Defaults()
-	s.Address = server.URL
-	return &ray.Queue{Settings: s}
+	return &ray.Queue{Settings: ray.Settings{Address: server.URL}}
 }
 
 func reply(status int, text string) headFunc {
@@ -67,7 +65,11 @@ func TestSubmitSaysWhatAJobNeeds(t *testing.T) {
 	if err := q.Submit(context.Background(), batch()); err != nil {
 		t.Fatal(err)
 	}
-	want := `POST /api/jobs/ Bearer abc {"entrypoint":"exec bash '/shared/it'\\''s here/batches/sweep-ab12/job.sh' 0",` +
+	entry, err := json.Marshal(cluster.Entry(batch().Folder, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `POST /api/jobs/ Bearer abc {"entrypoint":` + string(entry) + `,` +
 		`"submission_id":"sweep-ab12-0","entrypoint_num_cpus":2,"entrypoint_num_gpus":1,"entrypoint_memory":2147483648,` +
 		`"entrypoint_resources":{"A100":1},"runtime_env":{"env_vars":{"HF_HUB_OFFLINE":"1","RAY_JOB_STOP_WAIT_TIME_S":"30"}},` +
 		`"metadata":{"attempt":"/shared/runs/trials/t/1"}}`
@@ -136,7 +138,7 @@ func TestSubmitDoesNotWaitForAHeadThatHangs(t *testing.T) {
 		}
 	})
 	defer close(done)
-	q.Settings.RequestTime = 50 * time.Millisecond
+	q.Settings.Timeout = 50 * time.Millisecond
 	err := q.Submit(context.Background(), batch())
 	if _, refused := errors.AsType[*cluster.RefusedError](err); err == nil || refused {
 		t.Errorf("Submit() = %v, want an error that leaves open whether the job was taken", err)

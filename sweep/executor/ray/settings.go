@@ -1,6 +1,7 @@
 package ray
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,45 +18,47 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// Settings say where a Ray cluster is and what each job asks of it.
+// Settings say where a Ray cluster is and what each job asks of it; Keys explains them. The zero value is a head on this machine.
 type Settings struct {
-	Address string            `yaml:"address"` // of the dashboard: http(s)://HOST[:PORT][/PATH]
-	Headers map[string]string `yaml:"headers"` // of every request; ${NAME} is replaced by the environment's NAME when a request is made
+	Address string            `json:"address,omitempty" mapstructure:"address"`
+	Headers map[string]string `json:"headers,omitempty" mapstructure:"headers"`
 
-	CPUs      float64     `yaml:"cpus"`       // of each job
-	GPUs      float64     `yaml:"gpus"`       // of each job; 0: as many as the trial asks for
-	Memory    trial.Bytes `yaml:"memory"`     // of a job of which nothing is known yet; 0: none asked for
-	MemoryMax trial.Bytes `yaml:"memory_max"` // the most that a job may ask for; 0: no bound
-	Resources []string    `yaml:"resources"`  // of each job, NAME=NUMBER: what the cluster calls its custom resources
+	CPUs      float64     `json:"cpus,omitempty" mapstructure:"cpus"`
+	GPUs      float64     `json:"gpus,omitempty" mapstructure:"gpus"`
+	Memory    trial.Bytes `json:"memory,omitempty" mapstructure:"memory"`
+	MemoryMax trial.Bytes `json:"memory_max,omitempty" mapstructure:"memory_max"`
+	Resources []string    `json:"resources,omitempty" mapstructure:"resources"`
 
-	WorkingDir string   `yaml:"working_dir"` // URI of a package for the jobs' working directory; Upload: the program itself; empty: none
-	Env        []string `yaml:"env"`         // of the jobs, NAME=VALUE. Ray shows it to everybody who may see its jobs
-	Setup      []string `yaml:"setup"`       // commands before the worker
-	Container  string   `yaml:"container"`   // what the worker's command line is appended to
+	WorkingDir string   `json:"working_dir,omitempty" mapstructure:"working_dir"`
+	Env        []string `json:"env,omitempty" mapstructure:"env"`
+	Setup      []string `json:"setup,omitempty" mapstructure:"setup"`
+	Container  string   `json:"container,omitempty" mapstructure:"container"`
 
-	MaxJobs     int           `yaml:"max_jobs"`     // at the same time, waiting ones included
-	StopTime    time.Duration `yaml:"stop_time"`    // that a job which is stopped from outside has for its checkpoint
-	RequestTime time.Duration `yaml:"request_time"` // that a request may take
+	MaxJobs  int           `json:"max_jobs,omitempty" mapstructure:"max_jobs"`
+	StopTime time.Duration `json:"stop_time,omitempty" mapstructure:"stop_time"`
+	Timeout  time.Duration `json:"timeout,omitempty" mapstructure:"timeout"`
 }
 
 // Upload as the WorkingDir has the program uploaded to the cluster, for nodes that do not see the folder in which it lies.
 const Upload = "upload"
 
-// Defaults are the settings where nothing else is said. The address is that of a head on the same machine.
-func Defaults() Settings {
-	return Settings{
-		Address: "http://127.0.0.1:8265", CPUs: 1, MaxJobs: 64,
-		StopTime: 30 * time.Second, RequestTime: 30 * time.Second,
-	}
+// withDefaults are the settings with what stands for what was not said.
+func (s Settings) withDefaults() Settings {
+	s.Address = cmp.Or(s.Address, "http://127.0.0.1:8265")
+	s.CPUs = cmp.Or(s.CPUs, 1) // without, Ray runs every job on its head
+	s.MaxJobs = cmp.Or(s.MaxJobs, 64)
+	s.StopTime = cmp.Or(s.StopTime, 30*time.Second)
+	s.Timeout = cmp.Or(s.Timeout, 30*time.Second)
+	return s
 }
 
-// Key is a setting as users write it.
-type Key struct{ Name, Text string }
+// Key is one setting, for help.
+type Key struct{ Name, Doc string }
 
 // exampleHeader is what Ray's own token wants: https://docs.ray.io/en/latest/ray-security/token-auth.html.
 const exampleHeader = `{Authorization: "Bearer ${RAY_AUTH_TOKEN}"}`
 
-// Keys lists the settings for help.
+// Keys are all settings, in the order in which people need them.
 func Keys() []Key {
 	return []Key{
 		{"address", "The dashboard's address, http://HOST:PORT or https://HOST/PATH. Default: http://127.0.0.1:8265."},
@@ -74,14 +77,17 @@ func Keys() []Key {
 		{"max_jobs", "The most jobs at the same time, waiting ones included. One that waits for 15 minutes is failed by Ray " +
 			"(RAY_JOB_START_TIMEOUT_SECONDS of the head) and handed in again. Default: 64."},
 		{"stop_time", "How long a job that is stopped from outside has for its checkpoint. Default: 30s."},
-		{"request_time", "How long the dashboard may take to answer. Default: 30s."},
+		{"timeout", "How long the dashboard may take to answer. Default: 30s."},
 	}
 }
 
 // Check says what is wrong with the settings, all of it.
 func (s Settings) Check() error {
+	s = s.withDefaults()
 	var errs []error
-	complain := func(key, format string, args ...any) { errs = append(errs, fmt.Errorf(key+": "+format, args...)) }
+	complain := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("ray: "+key+": "+format, args...))
+	}
 	if u, err := url.Parse(s.Address); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		complain("address", "%q is not the address of a dashboard: http://HOST:PORT or https://HOST", s.Address)
 	} else if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -105,11 +111,11 @@ func envPattern() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0
 // checkAmounts refuses what Ray refuses only once a job is to start, which looks like a job that failed.
 func (s Settings) checkAmounts() error {
 	var errs []error
-	complain := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	complain := func(format string, args ...any) { errs = append(errs, fmt.Errorf("ray: "+format, args...)) }
 	amount := func(v float64) bool { return v >= 0 && !math.IsInf(v, 0) } // not of NaN
 	whole := func(v float64) bool { return v <= 1 || v == math.Trunc(v) }
-	if !amount(s.CPUs) || s.CPUs == 0 {
-		complain("cpus: %v, want more than 0: without, Ray runs every job on its head", s.CPUs)
+	if !amount(s.CPUs) {
+		complain("cpus: %v, want more than 0", s.CPUs)
 	}
 	if !amount(s.GPUs) || !whole(s.GPUs) {
 		complain("gpus: %v, want a whole number or a part of one GPU", s.GPUs)
@@ -123,8 +129,8 @@ func (s Settings) checkAmounts() error {
 	if s.MaxJobs < 1 {
 		complain("max_jobs: %d, want 1 at least", s.MaxJobs)
 	}
-	if s.StopTime < time.Second || s.RequestTime < time.Second {
-		complain("stop_time: %v, request_time: %v, want 1s at least of each", s.StopTime, s.RequestTime)
+	if s.StopTime < time.Second || s.Timeout < time.Second {
+		complain("stop_time: %v, timeout: %v, want 1s at least of each", s.StopTime, s.Timeout)
 	}
 	return errors.Join(errs...)
 }
@@ -149,7 +155,7 @@ func (s Settings) checkHeaders() error {
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
 		value := s.Headers[name]
 		if secretName().MatchString(name) && !variable().MatchString(value) {
-			errs = append(errs, fmt.Errorf("headers: %s: put what it says into a variable of the environment and write ${NAME}: "+
+			errs = append(errs, fmt.Errorf("ray: headers: %s: put what it says into a variable of the environment and write ${NAME}: "+
 				"settings are kept beside the sweep, where a token must not be", name))
 		}
 	}
@@ -178,7 +184,7 @@ func (s Settings) header(lookup func(string) (string, bool)) (http.Header, error
 	}
 	if len(missing) > 0 {
 		names := slices.Sorted(maps.Keys(missing))
-		return nil, fmt.Errorf("headers: the environment has no %s", strings.Join(names, ", "))
+		return nil, fmt.Errorf("ray: headers: the environment has no %s", strings.Join(names, ", "))
 	}
 	return h, nil
 }

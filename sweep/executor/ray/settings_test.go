@@ -8,10 +8,10 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/executor/ray"
 )
 
-func TestDefaultsServe(t *testing.T) {
+func TestNothingNeedsToBeSet(t *testing.T) {
 	t.Parallel()
-	if err := ray.Defaults().Check(); err != nil {
-		t.Errorf("Check() of the defaults = %v", err)
+	if err := (ray.Settings{}).Check(); err != nil {
+		t.Errorf("Check() of nothing = %v", err)
 	}
 }
 
@@ -33,7 +33,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		"address without scheme":   {func(s *ray.Settings) { s.Address = "head:8265" }, "address: "},
 		"user in the address":      {func(s *ray.Settings) { s.Address = "http://u:p@head:8265" }, "leave out user"},
 		"path in the address":      {func(s *ray.Settings) { s.Address = "https://gateway/ray" }, ""},
-		"no CPU":                   {func(s *ray.Settings) { s.CPUs = 0 }, "runs every job on its head"},
+		"negative CPUs":            {func(s *ray.Settings) { s.CPUs = -1 }, "cpus: -1"},
 		"part of a GPU":            {func(s *ray.Settings) { s.GPUs = 0.25 }, ""},
 		"one and a half GPU":       {func(s *ray.Settings) { s.GPUs = 1.5 }, "gpus: 1.5"},
 		"negative resource":        {func(s *ray.Settings) { s.Resources = []string{"A100=-1"} }, "A100=-1"},
@@ -44,10 +44,10 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		"upload":                   {func(s *ray.Settings) { s.WorkingDir = ray.Upload }, ""},
 		"folder":                   {func(s *ray.Settings) { s.WorkingDir = "/shared/sweep" }, "no URI"},
 		"name of a variable":       {func(s *ray.Settings) { s.Env = []string{"A B=abc"} }, `"A B"`},
-		"no jobs":                  {func(s *ray.Settings) { s.MaxJobs = 0 }, "max_jobs"},
-		"no time":                  {func(s *ray.Settings) { s.RequestTime = time.Millisecond }, "request_time"},
+		"no jobs":                  {func(s *ray.Settings) { s.MaxJobs = -1 }, "max_jobs"},
+		"no time":                  {func(s *ray.Settings) { s.Timeout = time.Millisecond }, "timeout"},
 	} {
-		s := ray.Defaults()
+		s := ray.Settings{}
 		c.change(&s)
 		err := s.Check()
 		if c.want == "" {

@@ -72,11 +72,7 @@ func freePort(t testing.TB) int {
 func (h *Head) Address() string { return "http://" + net.JoinHostPort(host, strconv.Itoa(h.ports[1])) }
 
 // Settings are those of tests.
-func (h *Head) Settings() ray.Settings {
-	s := ray.Defaults()
-	s.Address = h.Address()
-	return s
-}
+func (h *Head) Settings() ray.Settings { return ray.Settings{Address: h.Address()} }
 
 // Start starts the head, anew and at the same address where it was stopped. It knows nothing then of the jobs that it had.
 func (h *Head) Start(cpus int) {
