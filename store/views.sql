@@ -39,7 +39,7 @@ WHERE newest = 1;
 -- The causes that lie with the machine: cause.Cause.Passing.
 DROP VIEW IF EXISTS passing_causes;
 CREATE VIEW passing_causes (cause) AS
-VALUES ('killed'), ('lost'), ('disk'), ('no_process'), ('preempted'), ('node_failure'), ('time'), ('memory_shared');
+VALUES ('killed'), ('lost'), ('disk'), ('no_process'), ('preempted'), ('node_failure'), ('time'), ('memory_shared'), ('memory_asked');
 
 -- Every attempt as every sweep sees it, to be read for one of each: what another sweep ended without a loss, or this one before a person
 -- asked to retry it, is interrupted; so is what was done before that, until an attempt after it has ended the trial; what another finished

@@ -11,6 +11,9 @@ type Capacity struct {
 	HostBytes   int64 // 0 means unknown
 	DeviceBytes int64 // of each device; 0 means none or unknown
 	Devices     int   // that the jobs are dealt out to, equally many to each; 0 means none
+	// Apart says that each trial has a machine of its own, as on a cluster: memory bounds each, not all together, each has its device, and
+	// nothing runs beside it.
+	Apart bool
 
 	Resting map[trial.ID]bool // trials that are not tried again yet: see TrialFacts.Rest
 }
@@ -44,6 +47,8 @@ type Launch struct {
 	Screen      []int             // ranks to truncate the trained adapter to
 	Alone       bool              // no other trial runs beside it
 	MicroBatch  int               // sequences in a forward pass; 0 means whole batches
+	HostBytes   int64             // expected at the peak of its process; 0 means not known
+	Seconds     float64           // that it is expected to take, from its checkpoint on; 0 means not known
 }
 
 // Decide turns a sweep's facts into the next actions. live are the attempts whose workers exist. It is pure: no clock, no

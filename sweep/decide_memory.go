@@ -6,35 +6,58 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// estimate is what a trial is expected to need at its peak: the first that is known of what it said or measured
+// estimate is what a trial is expected to need at its peak where memory is short: the first that is known of what it said or measured
 // itself, what its candidate's trials of the rung did, what those of the last measured rung below it did, and the largest peak of any trial
 // with the same model, batch and sequence length. 0 means that nothing like it was ever measured.
 func (p *plan) estimate(ladder, rung int, t *TrialFacts) int64 {
-	l := p.snapshot.Ladders[ladder]
 	platform := p.snapshot.Sweep.Platform
-	if need := t.need(platform); need > 0 {
-		return need
-	}
-	if rung == NoRung {
-		return p.peakOf(likenessOf(t.Trial.Shared))
-	}
-	var need int64
-	for i := range l.Rungs[rung].Trials {
-		if sibling := &l.Rungs[rung].Trials[i]; sibling.Candidate == t.Candidate {
-			need = max(need, sibling.need(platform))
-		}
-	}
-	for r := rung - 1; r >= 0 && need == 0; r-- {
-		need = l.Rungs[r].of(t.Candidate).peak(platform)
-	}
+	need := p.nearest(ladder, rung, t, func(t *TrialFacts) int64 { return t.need(platform) },
+		func(t *TrialFacts) int64 { return t.peak(platform) })
 	if need > 0 {
 		return need
 	}
-	return p.peakOf(likenessOf(t.Trial.Shared))
+	return p.peakOf(likenessOf(t.Trial.Shared)).on(platform)
+}
+
+// hostBytes is the same of the memory of its process, which is not what is short on a GPU, and of which nothing is predicted there.
+func (p *plan) hostBytes(ladder, rung int, t *TrialFacts) int64 {
+	if !p.onDevice {
+		return p.estimate(ladder, rung, t)
+	}
+	peak := func(t *TrialFacts) int64 { return t.peak("") }
+	if bytes := p.nearest(ladder, rung, t, peak, peak); bytes > 0 {
+		return bytes
+	}
+	return p.peakOf(likenessOf(t.Trial.Shared)).on("")
+}
+
+// nearest is the first that is known of what holds for the trial itself, the most that holds for its candidate's trials of the rung, and
+// the most that holds for those of the last rung below it of which anything is known. 0 means nothing.
+func (p *plan) nearest(ladder, rung int, t *TrialFacts, own, below func(*TrialFacts) int64) int64 {
+	if known := own(t); known > 0 || rung == NoRung {
+		return known
+	}
+	rungs := p.snapshot.Ladders[ladder].Rungs
+	known := rungs[rung].most(t.Candidate, own)
+	for r := rung - 1; r >= 0 && known == 0; r-- {
+		known = rungs[r].most(t.Candidate, below)
+	}
+	return known
+}
+
+// most is the most that holds for a candidate's trials.
+func (r Rung) most(candidate int, of func(*TrialFacts) int64) int64 {
+	var most int64
+	for i := range r.Trials {
+		if t := &r.Trials[i]; t.Candidate == candidate {
+			most = max(most, of(t))
+		}
+	}
+	return most
 }
 
 // peakOf is the largest peak of any trial that is so like.
-func (p *plan) peakOf(like likeness) int64 {
+func (p *plan) peakOf(like likeness) peak {
 	if p.peaks == nil {
 		p.peaks = p.known.peaks()
 	}

@@ -26,8 +26,9 @@ type plan struct {
 	used      []int64           // estimates of the running trials, the largest first
 	unknown   bool              // some running trial has no estimate
 	alone     bool              // some running trial is to be alone
+	apart     bool              // each is anyhow: Capacity.Apart
 	resting   map[trial.ID]bool
-	peaks     map[likeness]int64 // the largest of the sweep's trials; nil until one is asked for
+	peaks     map[likeness]peak // the largest of the sweep's trials; nil until one is asked for
 	continues []startable
 	begins    []startable
 }
@@ -45,10 +46,15 @@ func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 	p := &plan{
 		snapshot: s, known: d, jobs: c.Jobs, bytes: c.HostBytes, share: c.Jobs, devices: max(1, c.Devices), running: d.running(live),
 		awaited: map[trial.ID]bool{}, foreign: map[trial.ID]bool{}, onDevice: trial.OnDevice(s.Sweep.Platform), limit: c.limit(s.Sweep),
-		resting: c.Resting,
+		resting: c.Resting, apart: c.Apart,
+	}
+	if c.Apart {
+		p.devices = c.Jobs
 	}
 	if p.onDevice {
 		p.bytes = c.DeviceBytes
+	}
+	if p.onDevice || c.Apart {
 		p.share = (c.Jobs + p.devices - 1) / p.devices
 	}
 	d.eachRunning(s, p.running, func(l, r int, t *TrialFacts) {
@@ -57,7 +63,7 @@ func newPlan(d *Decider, s Snapshot, live []trial.AttemptID, c Capacity) *plan {
 		if t.elsewhere(s.Sweep.Name) {
 			p.foreign[t.Trial.ID] = true
 		}
-		p.alone = p.alone || t.shape().alone
+		p.alone = p.alone || p.isolates(t)
 		p.take(p.estimate(l, r, t))
 	})
 	return p
@@ -154,7 +160,7 @@ func (p *plan) launches() []Launch {
 		if p.running[c.trial.Trial.ID] {
 			continue
 		}
-		alone := c.trial.shape().alone
+		alone := p.isolates(c.trial)
 		if p.busy() >= p.jobs || p.alone || alone && len(p.running) > 0 {
 			p.blocked = true
 			break
@@ -167,19 +173,23 @@ func (p *plan) launches() []Launch {
 		p.running[c.trial.Trial.ID] = true
 		p.alone = alone
 		p.take(estimate)
-		start = append(start, c.launch(p.snapshot.Sweep.Platform))
+		start = append(start, p.launch(c))
 	}
 	return start
 }
 
-func (c startable) launch(platform string) Launch {
+// isolates reports whether nothing else may run while the trial does.
+func (p *plan) isolates(t *TrialFacts) bool { return !p.apart && t.shape().alone }
+
+func (p *plan) launch(c startable) Launch {
 	l := Launch{
 		Ladder: c.ladder, Trial: c.trial.Trial.ID, Number: c.trial.nextNumber(), Checkpoints: c.trial.checkpoints(),
 		Alone: c.trial.shape().alone, MicroBatch: c.microBatch(),
+		HostBytes: p.hostBytes(c.ladder, c.rung, c.trial), Seconds: p.seconds(c.ladder, c.rung, c.trial),
 	}
 	if c.rung != NoRung {
 		l.Rank = c.standing.ladder.Rungs[c.rung].Rank
-		l.Calibration = c.standing.calibration(platform, c.trial.Candidate, c.rung)
+		l.Calibration = c.standing.calibration(p.snapshot.Sweep.Platform, c.trial.Candidate, c.rung)
 		l.Screen = c.trial.unscreened(c.screen)
 	}
 	return l

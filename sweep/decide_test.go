@@ -247,6 +247,7 @@ func TestDecideCalibrates(t *testing.T) {
 		// Measured growth 3501 − 3001 = 500 over analysed growth 200.
 		Calibration: &trial.Calibration{Rank: 2, PeakBytes: 3501, AnalysisBytes: 1200, Factor: 2.5},
 		Checkpoints: []trial.AttemptID{s.Ladders[0].Rungs[2].Trials[0].Attempts[0].ID},
+		HostBytes:   3501, Seconds: 1,
 	}}
 	if diff := cmp.Diff(want, d.Start); diff != "" {
 		t.Errorf("start (-want +got):\n%s", diff)

@@ -32,10 +32,23 @@ type concluded struct {
 	verdict plateau.Verdict
 }
 
-// peak is the largest of the trials of a kind.
+// peak is the largest of the trials of a kind, in bytes.
 type peak struct {
-	like  likeness
-	bytes int64
+	like         likeness
+	host, device int64
+}
+
+// on is the peak where a platform's memory is short.
+func (p peak) on(platform string) int64 {
+	if trial.OnDevice(platform) {
+		return p.device
+	}
+	return p.host
+}
+
+// and is the larger of both.
+func (p peak) and(other peak) peak {
+	return peak{p.like, max(p.host, other.host), max(p.device, other.device)}
 }
 
 // forget drops what rests on other settings. Time and tokens matter only once they are spent, and then also what runs.
@@ -71,8 +84,9 @@ func takeIn(info Info, l Ladder, q plateau.Quantiles) concluded {
 		if t.open() {
 			c.open = append(c.open, t.Trial.ID)
 		}
-		if bytes := t.peak(info.Platform); bytes > 0 {
-			c.keepPeak(peak{likenessOf(t.Trial.Shared), bytes})
+		if p := (peak{host: t.peak(""), device: t.peak(trial.PlatformCUDA)}); p != (peak{}) {
+			p.like = likenessOf(t.Trial.Shared)
+			c.keepPeak(p)
 		}
 	})
 	return c
@@ -81,7 +95,7 @@ func takeIn(info Info, l Ladder, q plateau.Quantiles) concluded {
 func (c *concluded) keepPeak(p peak) {
 	for i := range c.peaks {
 		if c.peaks[i].like == p.like {
-			c.peaks[i].bytes = max(c.peaks[i].bytes, p.bytes)
+			c.peaks[i] = c.peaks[i].and(p)
 			return
 		}
 	}
@@ -89,11 +103,11 @@ func (c *concluded) keepPeak(p peak) {
 }
 
 // peaks are the largest of all ladders by likeness.
-func (d *Decider) peaks() map[likeness]int64 {
-	largest := map[likeness]int64{}
+func (d *Decider) peaks() map[likeness]peak {
+	largest := map[likeness]peak{}
 	for i := range d.kept {
 		for _, p := range d.kept[i].peaks {
-			largest[p.like] = max(largest[p.like], p.bytes)
+			largest[p.like] = p.and(largest[p.like])
 		}
 	}
 	return largest

@@ -52,6 +52,7 @@ func TestStateByCause(t *testing.T) {
 			slices.Concat(times(14, crashed(cause.Killed, -1)), times(1, crashed(cause.Killed, 2)), times(14, crashed(cause.Killed, 2))),
 			sweep.TrialCrashed,
 		},
+		"out of what was asked for": {times(1, crashed(cause.MemoryAsked, -1)), sweep.TrialCrashed},
 		"out of memory in company": {times(1, crashed(cause.MemoryShared, -1)), sweep.TrialCrashed},
 		"out of memory alone":      {times(1, crashed(cause.Memory, -1)), sweep.TrialCrashed},
 		"and again with half a batch": {
@@ -126,7 +127,7 @@ func TestRetriesEnd(t *testing.T) {
 func everyCause() []cause.Cause {
 	return []cause.Cause{
 		cause.None, cause.Killed, cause.Lost, cause.Disk, cause.NoProcess, cause.Hung, cause.Preempted, cause.NodeFailure, cause.Memory,
-		cause.MemoryShared, cause.NaN, cause.Time, cause.Data, cause.Code, cause.Crash,
+		cause.MemoryShared, cause.MemoryAsked, cause.NaN, cause.Time, cause.Data, cause.Code, cause.Crash,
 	}
 }
 

@@ -354,6 +354,7 @@ func (r *run) assignment(l Launch) trial.Assignment {
 		Platform: info.Platform, PluginPath: info.PluginPath,
 		SharedDevice: !l.Alone && r.Capacity.Devices > 0 && r.Capacity.Jobs > r.Capacity.Devices, MicroBatch: l.MicroBatch,
 		MemoryLimit: r.Capacity.limit(info), TrialTime: info.Limits.TrialTime, Calibration: l.Calibration, Screen: l.Screen,
+		ExpectedBytes: l.HostBytes, ExpectedSeconds: l.Seconds,
 	}
 	for _, id := range l.Checkpoints {
 		a.Checkpoints = append(a.Checkpoints, id.Dir(r.Root))

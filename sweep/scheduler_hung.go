@@ -22,7 +22,7 @@ const (
 // watch is what a coordinator knows of the time a worker takes.
 type watch struct {
 	foreign bool           // another sweep launched it, under that one's limits
-	since   time.Duration  // uptime when it was started or adopted
+	since   time.Duration  // uptime when it was started or adopted, or had its machine
 	looked  time.Duration  // uptime of the last look
 	beat    int64          // Process.Beat of then
 	silence time.Duration  // without a sign of life, as far as this coordinator listened
@@ -34,16 +34,20 @@ type watch struct {
 // watching is a watch that begins.
 func (r *run) watching() watch { return watch{since: r.now(), looked: r.now()} }
 
-// listen takes what a look at a living worker found.
-func (a *LiveAttempt) listen(now time.Duration, beat int64, news bool) {
+// listen takes what a look at a living worker found. One that waits for a machine is no worker yet: its time begins when it has one.
+func (a *LiveAttempt) listen(now time.Duration, p Process, news bool) {
+	if a.Waiting = p.Waiting; p.Waiting {
+		a.since, a.looked, a.silence = now, now, 0
+		return
+	}
 	a.silence += min(now-a.looked, silencePerLook)
-	if news || beat != a.beat {
+	if news || p.Beat != a.beat {
 		if a.TrainLoss != nil {
 			a.pause = max(a.pause, a.silence)
 		}
 		a.silence = 0
 	}
-	a.looked, a.beat = now, beat
+	a.looked, a.beat = now, p.Beat
 }
 
 // patience is how long a worker may be silent.

@@ -28,6 +28,7 @@ type LiveAttempt struct {
 	ValLoss      *float64       // of the latest evaluation; nil before the first
 	Memory       trial.Memory   // the peak so far
 	Predicted    int64          // bytes at the peak; 0 before its first step is compiled
+	Waiting      bool           // its job waits for a machine
 	Up           bool           // its process is up, and compiles
 	Compiled     bool           // its first step is compiled: before, it starts up
 	Ahead        bool           // no ladder waits for it yet: it trains on a job that would idle
@@ -57,7 +58,7 @@ func (r *run) ids() []trial.AttemptID {
 
 // collect stores what the workers say and lets go of those that are gone.
 func (r *run) collect(ctx context.Context) error {
-	remaining, several := r.live[:0:0], len(r.live) > 1
+	remaining, several := r.live[:0:0], len(r.live) > 1 && !r.Capacity.Apart
 	for i, a := range r.live {
 		a.beside = a.beside || several
 		gone, err := r.visit(ctx, a)
@@ -99,7 +100,8 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 	patient := readErr != nil && !r.killed && r.now()-a.readAt < readPatience && (process.Alive || !errors.Is(readErr, trial.ErrDamaged))
 	if process.Alive {
 		a.orphan, a.startError = false, nil
-		a.listen(r.now(), process.Beat, len(events) > 0)
+		r.changed = r.changed || a.Waiting != process.Waiting
+		a.listen(r.now(), process, len(events) > 0)
 		r.overdue(ctx, a)
 		if patient {
 			readErr = nil

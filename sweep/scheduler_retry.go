@@ -30,6 +30,9 @@ func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *trial.Outcome 
 	}
 	var line string
 	o.Cause, line = cause.Of(e)
+	if p.AskedTooLittle && o.Cause == cause.Memory {
+		o.Cause = cause.MemoryAsked
+	}
 	o.Error = explained(o.Cause, line)
 	return o
 }

@@ -75,6 +75,7 @@ type trialNews struct {
 	name        string
 	step, steps int
 	epochs      float64
+	waiting     bool // its job waits for a machine
 	up          bool // its process is
 	compiled    bool
 	stopping    bool
@@ -99,6 +100,8 @@ func (n trialNews) line() trialLine {
 		l.parts = []linePart{{text: fmt.Sprintf("stopping at step %d", n.step), short: "stopping"}}
 	case n.compiled:
 		l.parts = n.figures()
+	case n.waiting:
+		l.parts = []linePart{{text: "waits for a machine", short: "waits"}}
 	case n.up:
 		l.parts = []linePart{{text: "compiling"}}
 	default:

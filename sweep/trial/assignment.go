@@ -38,6 +38,11 @@ type Assignment struct {
 	// Probe cuts every evaluation down to so many batches: a plan wants to know what one costs, not what it finds. 0 means all rows.
 	Probe int `json:"probe,omitempty"`
 
+	// ExpectedBytes is what its process is expected to use at its peak, and ExpectedSeconds how long it is expected to take, by what was
+	// measured of trials like it. 0 means not known.
+	ExpectedBytes   int64   `json:"expected_bytes,omitempty"`
+	ExpectedSeconds float64 `json:"expected_seconds,omitempty"`
+
 	// Screen are lower ranks: once trained, the best adapter is truncated to each of them and evaluated. A trial that an
 	// earlier attempt has finished is not trained again for that.
 	Screen []int `json:"screen,omitempty"`

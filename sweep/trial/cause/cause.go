@@ -15,6 +15,7 @@ const (
 	NodeFailure  Cause = "node_failure"  // the machine or its GPU broke
 	Memory       Cause = "memory"        // out of it while no other trial ran on the machine
 	MemoryShared Cause = "memory_shared" // out of it while others ran there
+	MemoryAsked  Cause = "memory_asked"  // out of what its job had asked a cluster for
 	NaN          Cause = "nan"           // a loss or gradient was not finite
 	Time         Cause = "time"          // limits.trial_time, or the cluster's time limit
 	Data         Cause = "data"          // the inputs do not serve, or have changed
@@ -25,7 +26,7 @@ const (
 // Passing reports whether the cause lies with the machine, not the trial: the same attempt may well succeed later.
 func (c Cause) Passing() bool {
 	switch c {
-	case Killed, Lost, Disk, NoProcess, Preempted, NodeFailure, Time, MemoryShared:
+	case Killed, Lost, Disk, NoProcess, Preempted, NodeFailure, Time, MemoryShared, MemoryAsked:
 		return true
 	case None, Hung, Memory, NaN, Data, Code, Crash:
 	}
@@ -53,6 +54,8 @@ func (c Cause) Words() string {
 		return "the machine ran out of memory"
 	case MemoryShared:
 		return "the machine ran out of memory while other trials ran on it"
+	case MemoryAsked:
+		return "the job needed more memory than it asked for"
 	case NaN:
 		return "training has diverged"
 	case Time:
@@ -69,6 +72,8 @@ func (c Cause) Words() string {
 // Advice says what a person can do, where there is something to do before the next attempt.
 func (c Cause) Advice() string {
 	switch c {
+	case MemoryAsked:
+		return "the next one asks for more"
 	case Disk:
 		return "make room or mend the disk, and it goes on"
 	case NoProcess:
@@ -93,7 +98,7 @@ func (c Cause) ExitStatus() int {
 		return exitIOError
 	case NoProcess:
 		return exitOSError
-	case None, Killed, Lost, Hung, Preempted, NodeFailure, Memory, MemoryShared, NaN, Time, Data, Code, Crash:
+	case None, Killed, Lost, Hung, Preempted, NodeFailure, Memory, MemoryShared, MemoryAsked, NaN, Time, Data, Code, Crash:
 	}
 	return 0
 }
