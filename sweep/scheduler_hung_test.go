@@ -2,6 +2,8 @@ package sweep_test
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,6 +60,65 @@ func TestHungWorkers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// endedStore is one whose coordinator dies as it stores how an attempt ended.
+type endedStore struct {
+	sweep.Store
+	attempt trial.AttemptID
+}
+
+func (s endedStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
+	err := s.Store.AppendEvents(ctx, id, events)
+	if err == nil && id == s.attempt && events[len(events)-1].Outcome != nil {
+		err = errCrash
+	}
+	return err
+}
+
+// TestHungAfterItsResult: a worker that hangs once its trial is done, and whose coordinator dies before it ends it, is known to the next
+// one, which kills it. It is no trial's concern.
+func TestHungAfterItsResult(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		want := uninterrupted(t, trainer())
+		hangs := trial.NewAttemptID(sweeptest.Trial(16, 2, 1).ID, 1)
+		b := newBench(t, trainer(), nil)
+		script := b.exec.Script
+		b.exec.Script = func(a trial.Assignment, from int) []sweeptest.Line {
+			lines := script(a, from)
+			if a.Attempt == hangs {
+				lines = append(lines, sweeptest.Line{After: 1000 * time.Hour})
+			}
+			return lines
+		}
+		_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { s.Store = endedStore{b.store, hangs} })
+		if alive, _ := b.exec.Alive(); !errors.Is(err, errCrash) || !slices.Contains(alive, hangs) {
+			t.Fatalf("Run = %v, the living: %v", err, alive)
+		}
+		began, known, gone := time.Now(), time.Duration(-1), time.Duration(-1)
+		got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
+			s.Progress = func(p sweep.Progress) {
+				isIt := func(a sweep.LiveAttempt) bool { return a.ID == hangs }
+				if known < 0 && slices.ContainsFunc(p.Live, isIt) {
+					known = time.Since(began)
+				}
+				if slices.ContainsFunc(p.Gone, isIt) {
+					gone = time.Since(began)
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantResults(t, want, got)
+		if known < 0 || known > 10*time.Second || gone < known || gone > time.Minute {
+			t.Errorf("the next coordinator knows it after %v, and ends it after %v", known, gone)
+		}
+		if alive, _ := b.exec.Alive(); len(alive) > 0 {
+			t.Errorf("at the end there live %v", alive)
+		}
+	})
 }
 
 // TestSlowWorkersDoNotHang: a step may take longer than the patience where a worker has shown that its steps do.

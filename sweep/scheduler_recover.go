@@ -25,11 +25,26 @@ func (r *run) recover(ctx context.Context) error {
 		return err
 	}
 	r.stale = true
+	since := r.snapshot.lastHeard().Add(-leaving)
 	return r.snapshot.distinct(all, func(t *TrialFacts) bool { return len(t.Attempts) > 0 },
 		func(ladder int, t *TrialFacts) error {
 			r.restOf(t)
-			return r.adoptLeaving(ctx, ladder, t)
+			return r.adoptLeaving(ctx, ladder, t, since)
 		})
+}
+
+// leaving is how long before the last event of a sweep a trial may have ended whose process is still there: a coordinator kills it after
+// exitPatience, and several may have died before they did. Older trials are many.
+const leaving = time.Hour
+
+// lastHeard is when the last event of all attempts was written.
+func (s Snapshot) lastHeard() (last time.Time) {
+	s.Each(func(_ *Ladder, _ int, t *TrialFacts) {
+		if n := len(t.Attempts); n > 0 && t.Attempts[n-1].LastAt.After(last) {
+			last = t.Attempts[n-1].LastAt
+		}
+	})
+	return last
 }
 
 // adoptUnknown registers the attempts of those ladders' trials that have a folder but no row. Few trials of a large sweep have folders.
@@ -89,11 +104,11 @@ func (r *run) adoptOpen(before Snapshot) {
 	}
 }
 
-// adoptLeaving watches a trial's last attempt where it has had its last word but its process is still there: no other
-// attempt may start beside it.
-func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts) error {
+// adoptLeaving watches a trial's last attempt where it has had its last word but its process is still there: no other attempt may start
+// beside it, and one that hangs is killed. Trials that ended before since need no look.
+func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts, since time.Time) error {
 	last := t.Attempts[len(t.Attempts)-1]
-	if last.Outcome == nil || last.Outcome.State.EndsTrial() {
+	if last.Outcome == nil || last.Outcome.State.EndsTrial() && last.LastAt.Before(since) {
 		return nil
 	}
 	process, err := r.Exec.Probe(ctx, last.ID)

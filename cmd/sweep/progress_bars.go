@@ -102,7 +102,8 @@ func (p *progressBars) showTrial(s sweep.Progress, a sweep.LiveAttempt) {
 		p.trials[a.ID] = b
 	}
 	n := trialNews{
-		name: trialName(s, a.Ladder, a.Rank, a.Seed, a.Trial), step: a.Step, steps: a.Steps, epochs: a.Epochs, waiting: a.Waiting, up: a.Up, compiled: a.Compiled,
+		name: trialName(s, a.Ladder, a.Rank, a.Seed, a.Trial), step: a.Step, steps: a.Steps, epochs: a.Epochs,
+		waiting: a.Waiting, up: a.Up, compiled: a.Compiled,
 		stopping: a.Stopping, ahead: a.Ahead, trainLoss: a.TrainLoss, valLoss: a.ValLoss, memory: a.Memory.Peak(s.Snapshot.Sweep.Platform),
 		predicted: a.Predicted,
 	}

@@ -87,10 +87,15 @@ func (e *Executor) look(ctx context.Context, a *attempt) {
 		return
 	}
 	a.looked, a.fresh = now, true
-	if err := e.see(a); err != nil {
+	switch err := e.see(a); {
+	case errors.Is(err, fs.ErrNotExist): // somebody removed its folder: nobody will hear of it
+		a.finding, a.wish = finding{reason: err.Error()}, wishKill
+		e.close(a)
+		e.tellQueue(ctx, a)
+	case err != nil:
 		e.warn("read "+a.dir, err)
 	}
-	if a.over { // it was given up
+	if a.over { // so, or it was given up
 		return
 	}
 	f := a.sight.judge(e.late())

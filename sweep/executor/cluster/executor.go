@@ -3,6 +3,7 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -137,7 +138,7 @@ func (e *Executor) Stop(ctx context.Context, id trial.AttemptID, kill bool) erro
 		return err
 	}
 	e.asking.soon(e.now())
-	if err := e.see(a); err != nil {
+	if err := e.see(a); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	given, err := e.giveUp(a, trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop before it began"})

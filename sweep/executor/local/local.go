@@ -110,10 +110,26 @@ func (e *Executor) Probe(_ context.Context, id trial.AttemptID) (sweep.Process, 
 		e.adoptSlot(id)
 		return sweep.Process{Alive: true, Beat: trial.LastBeat(id.Dir(e.Root))}, nil
 	}
+	e.killFolderless(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	x := e.exits[id]
 	return sweep.Process{Exit: x.text, OutOfMemory: x.oom, Stderr: folders.Stderr(e.Root, id)}, nil
+}
+
+// killFolderless kills a child whose attempt has lost its folder, and with it the lock that shows that it lives: nobody will hear of it.
+// One that another coordinator started notices it as it emits its next event.
+func (e *Executor) killFolderless(id trial.AttemptID) {
+	if _, err := os.Lstat(filepath.Join(id.Dir(e.Root), trial.EventsFile)); !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, w := range e.workers {
+		if w.attempt == id && !w.waits(w.kind, w.slot) {
+			_ = w.cmd.Process.Kill() // it may have ended by itself
+		}
+	}
 }
 
 // Events returns the attempt's events with Seq > after.
