@@ -138,11 +138,13 @@ func (e *Executor) Stop(ctx context.Context, id trial.AttemptID, kill bool) erro
 		return err
 	}
 	e.asking.soon(e.now())
-	if err := e.see(a); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	given := false
+	if err = e.see(a); err == nil {
+		given, err = e.giveUp(a, trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop before it began"})
 	}
-	given, err := e.giveUp(a, trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop before it began"})
 	switch {
+	case errors.Is(err, fs.ErrNotExist): // somebody removed its folder, and the worker cannot be asked
+		a.wish = wishKill
 	case err != nil:
 		return err
 	case given:
