@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,31 +29,34 @@ func TestPilotTrainsWhatASweepTrained(t *testing.T) {
 		t.Fatalf("%d specs, error %v", len(specs), err)
 	}
 	root := t.TempDir()
-	pilots := &cluster.Pilots{Executor: &cluster.Executor{Root: root, Clock: sweep.NewClock()}}
-	var name string
+	queue := &shellQueue{jobs: map[cluster.JobID]*exec.Cmd{}}
+	pilots := &cluster.Pilots{
+		Queue: queue, Root: root, Script: cluster.Script{Command: []string{sweepBinary(t), "worker"}}, Crew: 1, Idle: time.Second,
+		Clock: sweep.NewClock(), Log: slog.New(slog.DiscardHandler),
+	}
+	e := &cluster.Executor{Root: root, Queue: pilots, Script: pilots.Script, Clock: pilots.Clock, Log: pilots.Log}
+	var ids []trial.AttemptID
 	for _, path := range specs {
 		a, err := trial.ReadAssignment(filepath.Dir(path))
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.Cores, name = nil, a.Sweep
-		if err := pilots.Start(context.Background(), a); err != nil {
+		a.Cores = nil
+		if err := e.Start(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
+		ids = append(ids, a.Attempt)
 	}
-	dir := filepath.Join(root, "pilots", name, "trials", "pilot", "1")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
+	for _, id := range ids {
+		until(t, "the end of "+string(id), func() bool {
+			p, err := e.Probe(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return !p.Alive
+		})
 	}
-	// As a queue's job finds it.
-	if err := trial.WriteSealed(filepath.Join(dir, "pilot.json"), map[string]any{
-		"root": root, "inbox": filepath.Join(root, "pilots", name, "inbox"), "idle": time.Second,
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(sweepBinary(t), "worker", "--pilot", "--job", dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	queue.running.Wait() // the pilot ends without work
 	pids := map[string]bool{}
 	for _, path := range specs {
 		there := filepath.Dir(path)
@@ -72,6 +77,39 @@ func TestPilotTrainsWhatASweepTrained(t *testing.T) {
 		t.Errorf("%d processes trained %d attempts", len(pids), len(specs))
 	}
 	t.Logf("%d processes trained %d attempts", len(pids), len(specs))
+}
+
+// shellQueue has a shell run what a cluster's queue would.
+type shellQueue struct {
+	jobs    map[cluster.JobID]*exec.Cmd
+	running sync.WaitGroup
+}
+
+func (q *shellQueue) Most(context.Context) (int, error) { return 1, nil }
+
+func (q *shellQueue) Submit(_ context.Context, b cluster.Batch) error {
+	cmd := exec.Command("bash", "-c", cluster.Entry(b.Folder, "0"))
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	q.jobs[cluster.JobID{Batch: b.Name}] = cmd
+	q.running.Go(func() { _ = cmd.Wait() })
+	return nil
+}
+
+func (q *shellQueue) Jobs(context.Context, []string) (map[cluster.JobID]cluster.Job, error) {
+	jobs := map[cluster.JobID]cluster.Job{}
+	for id := range q.jobs {
+		jobs[id] = cluster.Job{Phase: cluster.Running} // its files tell when it is over
+	}
+	return jobs, nil
+}
+
+func (q *shellQueue) Stop(_ context.Context, id cluster.JobID, kill bool) error {
+	if cmd := q.jobs[id]; cmd != nil && kill {
+		return cmd.Process.Kill()
+	}
+	return nil
 }
 
 // losses are all that an attempt's events say of losses.

@@ -58,11 +58,11 @@ func awaitDeath(t *testing.T, e sweep.Executor, id trial.AttemptID) {
 	}
 }
 
-// awaitStarted waits for the worker's first event.
+// awaitStarted waits for the worker's first event, and probes meanwhile, as a scheduler does.
 func awaitStarted(t *testing.T, e sweep.Executor, id trial.AttemptID) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); len(states(t, e, id, 0)) == 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
+		if !alive(t, e, id) || time.Now().After(deadline) {
 			t.Fatalf("worker of %s does not start", id)
 		}
 	}

@@ -22,11 +22,7 @@ func TestMain(m *testing.M) {
 		if os.Args[3] == "--pilot" {
 			play = flight
 		}
-		err := play(os.Args[2], os.Args[len(os.Args)-1])
-		switch {
-		case errors.Is(err, cluster.ErrTaken):
-			os.Exit(cluster.ExitTaken)
-		case err != nil:
+		if err := play(os.Args[2], os.Args[len(os.Args)-1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -35,17 +31,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// worker takes the attempt, says so, and does what the script says.
+// worker says that it has started, and does what the script says.
 func worker(script, dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if err := cluster.Take(dir); err != nil {
-		return err
-	}
 	return attempt(ctx, script, dir)
 }
 
-// attempt runs the attempt in dir.
+// attempt does what the script says with the attempt in dir.
 func attempt(ctx context.Context, script, dir string) error {
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()

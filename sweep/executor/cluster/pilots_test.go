@@ -115,7 +115,7 @@ type crew struct {
 func newCrew(t *testing.T, q cluster.Queue, root, script string) crew {
 	t.Helper()
 	pilots := &cluster.Pilots{
-		Queue: q, Root: root, Script: cluster.Script{Command: self(t, script)}, Crew: 2, Idle: 2 * time.Second, Late: 12 * time.Second,
+		Queue: q, Root: root, Script: cluster.Script{Command: self(t, script)}, Crew: 2, Idle: 2 * time.Second, Late: 6 * time.Second,
 		Clock: sweep.NewClock(), Log: slog.New(slog.DiscardHandler),
 	}
 	return crew{&cluster.Executor{
