@@ -46,7 +46,8 @@ const pilotFile = "pilot.json"
 // pilotPoll is how often a pilot looks for work. A trial of seconds should not wait much longer than it takes.
 const pilotPoll = 250 * time.Millisecond
 
-// OpenPilot opens the pilot in dir for the process of its job. The folder tells of it as an attempt's tells of a worker. The caller closes it.
+// OpenPilot opens the pilot in dir for the process of its job. The folder tells of it as an attempt's tells of a worker. The caller closes
+// it.
 func OpenPilot(dir string) (*Pilot, error) {
 	p := &Pilot{dir: dir, began: time.Now()}
 	if err := trial.ReadSealed(filepath.Join(dir, pilotFile), &p.spec); err != nil {

@@ -21,11 +21,11 @@ import (
 // warm. That is for trials that take seconds where a job takes minutes until it starts.
 //
 // A job waits as a file in Root/pilots/inbox. A pilot takes it by moving that file into its own folder, and then makes the attempt's claim,
-// as every worker does. Whose a job is can be read off the folders, so that nothing is lost with a coordinator, and the coordinators of a root
-// share its pilots.
+// as every job does. Whose a job is can be read off the folders, so that nothing is lost with a coordinator, and the coordinators of a
+// root share its pilots.
 //
-// A pilot is itself an attempt of an Executor, of no trial but pilotTrial, below Root/pilots: that one hands it in, finds it again, and tells
-// how it ended.
+// A pilot is itself an attempt of an Executor, of no trial but pilotTrial, below Root/pilots: that one hands it in, finds it again, and
+// tells how it ended.
 type Pilots struct {
 	Queue  Queue
 	Root   string // of the attempts, absolute
@@ -136,15 +136,16 @@ func (p *Pilots) Stop(ctx context.Context, id JobID, kill bool) error {
 	if err != nil {
 		return err
 	}
-	switch j := known[id]; {
-	case j.Phase == Pending:
+	switch j := known[id]; j.Phase {
+	case Pending:
 		err := os.Remove(filepath.Join(p.inbox(), j.entry.name()))
 		if errors.Is(err, fs.ErrNotExist) {
 			return errors.New("a pilot takes it at this moment") // asked again, its job is found
 		}
 		return err
-	case j.Phase == Running:
+	case Running:
 		return p.jobs.Stop(ctx, j.pilot, true)
+	case Ending, Ended:
 	}
 	return nil
 }
@@ -276,7 +277,8 @@ func (p *Pilots) open() error {
 }
 
 // staff hires pilots as long as fewer of them are free than jobs wait. Where one has ended before it took anything, for another reason than
-// that there was nothing to do, those that follow would fare no better: it gets the job that has waited longest, whose end it then explains.
+// that there was nothing to do, those that follow would fare no better: it gets the job that has waited longest, whose end it then
+// explains.
 func (p *Pilots) staff(ctx context.Context) error {
 	known, err := p.known(ctx)
 	if err != nil {
