@@ -150,11 +150,10 @@ func exerciseStop(t *testing.T, open func(t *testing.T, root, worker string) swe
 	}
 	must(t, "Stop", successor.Stop(t.Context(), id, kill))
 	awaitDeath(t, successor, id)
-	if kill {
-		wantStates(t, successor, id, 0, "started")
+	got := states(t, successor, id, 0)
+	if kill && len(got) == 1 && got[0] == "started" { // a queue may ask before it kills
 		return
 	}
-	got := states(t, successor, id, 0)
 	if last := got[len(got)-1]; got[0] != "started" || last != "ended interrupted" {
 		t.Errorf("events of a stopped worker: %v", got)
 	}
