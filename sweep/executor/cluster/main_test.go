@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -42,7 +43,14 @@ func worker(script, dir string) error {
 func attempt(ctx context.Context, script, dir string) error {
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
-	events, err := trial.LockEvents(dir)
+	logs, late := dir, os.Getenv("CLUSTER_TEST_LATE")
+	if late != "" {
+		logs = filepath.Join(dir, ".late")
+		if err := os.Mkdir(logs, 0o755); err != nil {
+			return err
+		}
+	}
+	events, err := trial.LockEvents(logs)
 	if err != nil {
 		return err
 	}
@@ -62,7 +70,12 @@ func attempt(ctx context.Context, script, dir string) error {
 		<-ctx.Done()
 		outcome.State = trial.OutcomeInterrupted
 	}
-	return log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
+	err = log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
+	if late != "" { // it appears so many seconds later
+		show := exec.Command("bash", "-c", `sleep "$0"; mv "$1" "$2"`, late, filepath.Join(logs, trial.EventsFile), dir)
+		err = errors.Join(err, show.Start())
+	}
+	return err
 }
 
 // self is the command of a worker that does what the script says.
