@@ -165,6 +165,29 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// TestRepairKeepsTheOrderOfRequests: the last word on a pause is the last after a repair, too.
+func TestRepairKeepsTheOrderOfRequests(t *testing.T) {
+	t.Parallel()
+	root, _ := ran(t)
+	db := openAt(t, filepath.Join(root, "sweep.db"))
+	info, err := db.Find(t.Context(), "first")
+	must(t, err)
+	for _, kind := range []sweep.RequestKind{sweep.RequestPause, sweep.RequestResume, sweep.RequestPause} {
+		must(t, db.Ask(t.Context(), info.ID, kind, moment(450)))
+	}
+	must(t, (&store.Recorder{DB: db, Sweep: info.ID}).KeepLast(t.Context(), root, moment(451)))
+	must(t, db.Close())
+	path := filepath.Join(root, "sweep.db")
+	remove(t, path, path+"-wal", path+"-shm")
+	r, err := store.Repair(t.Context(), root, nothing)
+	if err != nil || len(r.Losses) > 0 {
+		t.Fatalf("Repair = %+v, %v", r, err)
+	}
+	if asked := reopened(t, root).Sweep.Asked; !asked.Paused {
+		t.Errorf("asked after the repair: %+v, want paused", asked)
+	}
+}
+
 func nothing() error { return nil }
 
 func statement(text string) func(t *testing.T, path string) {
