@@ -15,7 +15,7 @@ export GOMLX_NO_AUTO_INSTALL = 1
 quickstart_grid = experiments/quickstart$(if $(filter go,$(shell bin/sweep backend list --resolve)),-go,).yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race xla crash powerloss simulate mutants browser fuzz bench bench-memory bench-sweep test-peft test-tools test-ray golden graph man lint security fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
+.PHONY: help build test race xla crash powerloss simulate mutants browser fuzz bench bench-memory bench-sweep test-peft test-tools test-ray test-slurm golden graph man lint security fmt cover experiments calibrate base-model planted-data smollm2 quickstart pictures install-plugin plugin-if-possible clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -96,6 +96,9 @@ test-ray: ## Run sweeps on a real Ray head, on loopback (makes .venv-ray with Py
 		echo "==== SKIPPED: pip cannot install sweep/executor/ray/raytest/requirements.txt; give Ray's program ray as SWEEP_RAY ====" >&2
 	@ray="$${SWEEP_RAY:-$(CURDIR)/.venv-ray/bin/ray}"; ! "$$ray" --version || \
 		SWEEP_RAY="$$ray" go test -p 1 -count=1 -timeout 40m -v -run OnRay ./sweep/executor/ray ./cmd/sweep
+
+test-slurm: ## Run sweeps on a real Slurm of one node, on loopback (installs Debian's slurm-wlm and munge where apt-get can)
+	sweep/executor/slurm/testdata/one-node.sh go test -p 1 -count=1 -timeout 40m -v -run OnSlurm ./sweep/executor/slurm ./cmd/sweep
 
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
 	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done

@@ -1,0 +1,102 @@
+package slurm
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// commandError is a command of Slurm that did not do what it was asked to.
+type commandError struct {
+	command string
+	said    string // its last words
+	cause   error
+}
+
+func (e *commandError) Error() string {
+	if e.said == "" {
+		return fmt.Sprintf("%s: %v", e.command, e.cause)
+	}
+	return fmt.Sprintf("%s: %v: %s", e.command, e.cause, e.said)
+}
+
+func (e *commandError) Unwrap() error { return e.cause }
+
+// output runs a command within the time that the settings give it, and returns what it printed.
+func (q *Queue) output(ctx context.Context, command string, args ...string) (string, error) {
+	timeout := cmp.Or(q.Settings.Timeout, defaultTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = environment(), &stdout, &stderr, time.Second
+	err := cmd.Run()
+	if err == nil {
+		return stdout.String(), nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+		if errors.Is(cause, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer within %s: %w", timeout, cause)
+		}
+	}
+	return "", &commandError{command: command, said: lastLines(stderr.String()), cause: err}
+}
+
+// environment is what Slurm's commands need. Variables of theirs that would change what they print or ask for (SBATCH_*, SQUEUE_*, ...) do
+// not get there, and a job inherits nothing else.
+func environment() []string {
+	env := []string{"LC_ALL=C"}
+	for _, name := range []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// lastLines is the end of what a command wrote, in one line.
+func lastLines(text string) string {
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.Join(lines[max(0, len(lines)-3):], "; ")
+}
+
+// refused reports whether an error of sbatch is a no. Where it could not speak to the controller, or broke off, the batch may have been
+// taken.
+func refused(err error) bool {
+	var failed *commandError
+	if !errors.As(err, &failed) {
+		return false
+	}
+	if errors.Is(failed.cause, exec.ErrNotFound) || errors.Is(failed.cause, os.ErrNotExist) || errors.Is(failed.cause, os.ErrPermission) {
+		return true
+	}
+	var exit *exec.ExitError
+	if !errors.As(failed.cause, &exit) || !exit.Exited() {
+		return false
+	}
+	said := strings.ToLower(failed.said)
+	passing := func(text string) bool { return strings.Contains(said, text) }
+	return said != "" && !slices.ContainsFunc(passingTexts(), passing)
+}
+
+// passingTexts are of errors after which a batch may have been taken, or may be taken later: slurm_errno.c of 22.05.
+func passingTexts() []string {
+	return []string{
+		// communication
+		"contact slurm controller", "timed out", "timeout", "zero bytes were transmitted", "unexpected message", "transport endpoint",
+		"connection refused", "connection reset", "no route to host", "network is", "receive failure", "send failure", "communication",
+		"name resolution", "failed to decode", "interrupted",
+		// authentication, and a controller that is not there yet
+		"authentication error", "munge", "credential", "configuration source", "fetch config", "standby mode", "backup",
+		// limits that the end of other jobs lifts
+		"temporarily", "try again", "submitjob", "maxjobs", "job count",
+	}
+}

@@ -1,0 +1,324 @@
+package slurm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
+	"github.com/ranksweep/ranksweep/sweep/executor/slurm"
+)
+
+// realSlurm returns the folder of the Slurm that testdata/one-node.sh has started.
+func realSlurm(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("SWEEP_SLURM")
+	if dir == "" {
+		t.Skip("SKIPPED: needs a real Slurm: make test-slurm")
+	}
+	return dir
+}
+
+// batch is a batch on the real queue whose job.sh is lines of bash.
+type batch struct {
+	t *testing.T
+	q *slurm.Queue
+	cluster.Batch
+}
+
+func submit(t *testing.T, q *slurm.Queue, name string, jobs int, r cluster.Request, lines string) batch {
+	t.Helper()
+	b := batch{t: t, q: q, Batch: cluster.Batch{
+		Name: name + "-" + strconv.FormatInt(time.Now().UnixNano(), 36), Folder: t.TempDir(), Dirs: make([]string, jobs), Request: r,
+	}}
+	b.write(lines)
+	if err := q.Submit(t.Context(), b.Batch); err != nil {
+		t.Fatal(err)
+	}
+	b.cleanUp()
+	return b
+}
+
+func (b batch) write(lines string) {
+	b.t.Helper()
+	if err := os.WriteFile(filepath.Join(b.Folder, "job.sh"), []byte("cd '"+b.Folder+"'\n"+lines+"\n"), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// cleanUp leaves no job behind that would hold up the next test.
+func (b batch) cleanUp() {
+	b.t.Cleanup(func() {
+		for i := range b.Dirs {
+			_ = b.q.Stop(context.Background(), cluster.JobID{Batch: b.Name, Index: i}, true)
+		}
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+			jobs, err := b.q.Jobs(context.Background(), []string{b.Name})
+			over := err == nil
+			for _, job := range jobs {
+				over = over && job.Phase == cluster.Ended
+			}
+			if over {
+				return
+			}
+		}
+	})
+}
+
+// until waits for a job to be as ok wants it.
+func (b batch) until(index int, what string, ok func(cluster.Job) bool) cluster.Job {
+	b.t.Helper()
+	var job cluster.Job
+	var err error
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		var jobs map[cluster.JobID]cluster.Job
+		jobs, err = b.q.Jobs(b.t.Context(), []string{b.Name})
+		if job = jobs[cluster.JobID{Batch: b.Name, Index: index}]; err == nil && ok(job) {
+			return job
+		}
+	}
+	b.t.Fatalf("job %d of %s is %+v (%v), want %s", index, b.Name, job, err, what)
+	return job
+}
+
+func (b batch) untilPhase(index int, p cluster.Phase) cluster.Job {
+	b.t.Helper()
+	return b.until(index, string(p), func(j cluster.Job) bool { return j.Phase == p })
+}
+
+func (b batch) untilFile(name string) string {
+	b.t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if text, err := os.ReadFile(filepath.Join(b.Folder, name)); err == nil && len(text) > 0 {
+			return string(text)
+		}
+	}
+	b.t.Fatalf("%s was not written", filepath.Join(b.Folder, name))
+	return ""
+}
+
+func scontrol(t *testing.T, args ...string) {
+	t.Helper()
+	if text, err := exec.CommandContext(t.Context(), "scontrol", args...).CombinedOutput(); err != nil {
+		t.Fatalf("scontrol %q: %v: %s", args, err, text)
+	}
+}
+
+// kill kills a daemon by the id in its file, and waits for it to be gone.
+func kill(t *testing.T, dir, daemon string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, daemon+".pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for syscall.Kill(pid, 0) == nil {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// untilSaved waits for the controller to have written what it knows of a job. Jobs that are younger are forgotten when it is killed.
+func untilSaved(t *testing.T, dir, native string) {
+	t.Helper()
+	now := time.Now()
+	scontrol(t, "update", "job="+native, "comment=save") // it writes only what has changed
+	for deadline := now.Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if info, err := os.Stat(filepath.Join(dir, "state", "job_state")); err == nil && info.ModTime().After(now) {
+			return
+		}
+	}
+	t.Fatal("slurmctld saves no state")
+}
+
+// start starts a daemon, which goes into the background.
+func start(t *testing.T, daemon string) {
+	t.Helper()
+	if text, err := exec.CommandContext(context.Background(), daemon).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", daemon, err, text)
+	}
+}
+
+func TestEndsOnSlurm(t *testing.T) { //nolint:paralleltest // the node has few cores
+	realSlurm(t)
+	q := &slurm.Queue{}
+	b := submit(t, q, "ends", 7, cluster.Request{Memory: 64 << 20}, `case $1 in
+0) exit 0 ;;
+1) exit 3 ;;
+2) kill -9 $$ ;;
+3) exec python3 -c 'import time; x = b"a" * (1 << 28); time.sleep(60)' ;;
+4) trap 'echo asked >soft; exit 75' USR1; echo up >up4; while :; do sleep 1; done ;;
+*) echo up >up$1; exec sleep 600 ;;
+esac`)
+	id := func(i int) cluster.JobID { return cluster.JobID{Batch: b.Name, Index: i} }
+	b.untilFile("up4")
+	b.untilFile("up5")
+	if err := q.Stop(t.Context(), id(4), false); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Stop(t.Context(), id(5), true); err != nil {
+		t.Fatal(err)
+	}
+	got := map[int]cluster.Job{}
+	for i := range 6 {
+		job := b.untilPhase(i, cluster.Ended)
+		if !strings.HasSuffix(job.Native, fmt.Sprintf("_%d", i)) {
+			t.Errorf("job %d is called %s", i, job.Native)
+		}
+		job.Native = ""
+		got[i] = job
+	}
+	want := map[int]cluster.Job{
+		0: {Phase: cluster.Ended, Exit: "exit status 0"},
+		1: {Phase: cluster.Ended, Exit: "exit status 3"},
+		2: {Phase: cluster.Ended, Exit: "signal: killed"},
+		3: {Phase: cluster.Ended, Exit: "signal: killed", Reason: "OUT_OF_MEMORY"},
+		4: {Phase: cluster.Ended, Exit: "exit status 75"},
+		5: {Phase: cluster.Ended, Exit: "signal: terminated", Reason: "CANCELLED"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the jobs ended otherwise (-want +got):\n%s", diff)
+	}
+	if job := b.untilPhase(6, cluster.Running); job.Reason != "" {
+		t.Errorf("the job beside those that were stopped: %+v", job)
+	}
+	if err := errors.Join(q.Stop(t.Context(), id(0), true), q.Stop(t.Context(), id(0), false)); err != nil {
+		t.Errorf("Stop of a job that has ended: %v", err)
+	}
+	if most, err := q.Most(t.Context()); err != nil || most != 101 {
+		t.Errorf("Most = %d, %v, want what one-node.sh sets", most, err)
+	}
+}
+
+func TestOddFoldersAndNoEnvironmentOnSlurm(t *testing.T) {
+	realSlurm(t)
+	t.Setenv("HF_TOKEN", "secret")
+	t.Setenv("SBATCH_TIMELIMIT", "no time")
+	q := &slurm.Queue{Settings: slurm.Settings{CPUs: 1, Extra: []string{"--comment=odd"}, Time: 10 * time.Minute}}
+	b := batch{t: t, q: q, Batch: cluster.Batch{
+		Name: "odd-" + strconv.FormatInt(time.Now().UnixNano(), 36), Dirs: make([]string, 1),
+		Folder: filepath.Join(t.TempDir(), `an "odd" one's #1 $HOME|b`),
+	}}
+	if err := os.Mkdir(b.Folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	body := `cd "$(dirname "$0")"; env >env; echo "index $1" >ran`
+	if err := os.WriteFile(filepath.Join(b.Folder, "job.sh"), []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Submit(t.Context(), b.Batch); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.untilFile("ran"); got != "index 0\n" {
+		t.Errorf("the job ran with %q", got)
+	}
+	if env := b.untilFile("env"); strings.Contains(env, "secret") || !strings.Contains(env, "HOME=") {
+		t.Errorf("the job's environment is\n%s", env)
+	}
+	if job := b.untilPhase(0, cluster.Ended); job.Exit != "exit status 0" {
+		t.Errorf("the job ended so: %+v", job)
+	}
+}
+
+func TestTimeLimitOnSlurm(t *testing.T) { //nolint:paralleltest // the node has few cores
+	realSlurm(t)
+	q := &slurm.Queue{Settings: slurm.Settings{Grace: 20 * time.Second}}
+	b := submit(t, q, "time", 2, cluster.Request{Memory: 64 << 20, Time: time.Minute}, `trap 'echo asked >asked$1; [ $1 = 0 ] && exit 75' USR1
+while :; do sleep 1; done`)
+	b.untilPhase(1, cluster.Running)
+	b.untilFile("asked1")
+	if job := b.untilPhase(0, cluster.Ended); job.Exit != "exit status 75" || job.Reason != "" {
+		t.Errorf("the job that heeds the request ended so: %+v", job)
+	}
+	if job := b.untilPhase(1, cluster.Ended); job.Reason != "TIMEOUT" {
+		t.Errorf("the job that does not ended so: %+v", job)
+	}
+}
+
+func TestPreemptionAndRequeueOnSlurm(t *testing.T) { //nolint:paralleltest // it takes the whole node
+	realSlurm(t)
+	q := &slurm.Queue{}
+	b := submit(t, q, "victim", 2, cluster.Request{Memory: 64 << 20}, `echo up >>up$1; exec sleep 600`)
+	b.untilFile("up0")
+	b.untilFile("up1")
+	native := b.untilPhase(0, cluster.Running).Native
+	scontrol(t, "update", "job="+native, "requeue=1")
+	scontrol(t, "requeue", native)
+	b.until(0, "waiting again", func(j cluster.Job) bool { return j.Phase == cluster.Pending })
+	b.untilPhase(1, cluster.Running) // its sibling is left alone
+	urgent := &slurm.Queue{Settings: slurm.Settings{Partition: "urgent", Extra: []string{"--exclusive"}}}
+	taker := submit(t, urgent, "urgent", 1, cluster.Request{Memory: 64 << 20}, "exit 0")
+	if job := b.untilPhase(1, cluster.Ended); job.Reason != "PREEMPTED" {
+		t.Errorf("the job that gave way ended so: %+v", job)
+	}
+	taker.untilPhase(0, cluster.Ended)
+}
+
+func TestLostControllerOnSlurm(t *testing.T) { //nolint:paralleltest // it stops the daemons
+	dir := realSlurm(t)
+	q := &slurm.Queue{}
+	b := submit(t, q, "control", 2, cluster.Request{Memory: 64 << 20}, `echo up >up$1; until [ -e go ]; do sleep 0.2; done; exit 7`)
+	b.untilFile("up0")
+	untilSaved(t, dir, b.untilPhase(1, cluster.Running).Native)
+	kill(t, dir, "slurmctld")
+	if jobs, err := q.Jobs(t.Context(), []string{b.Name}); err == nil {
+		t.Errorf("Jobs without a controller = %v", jobs)
+	}
+	lost := batch{t: t, q: q, Batch: cluster.Batch{
+		Name: b.Name + "-lost", Folder: t.TempDir(), Dirs: make([]string, 1), Request: cluster.Request{Memory: 64 << 20},
+	}}
+	lost.write("exit 0")
+	err := q.Submit(t.Context(), lost.Batch)
+	if refused := (*cluster.RefusedError)(nil); err == nil || errors.As(err, &refused) {
+		t.Errorf("Submit without a controller = %v, want neither yes nor no", err)
+	}
+	if err := os.WriteFile(filepath.Join(b.Folder, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, "slurmctld")
+	for i := range 2 {
+		if job := b.untilPhase(i, cluster.Ended); job.Exit != "exit status 7" {
+			t.Errorf("job %d, whose end the controller missed: %+v", i, job)
+		}
+	}
+	if jobs, err := q.Jobs(t.Context(), []string{lost.Name}); err != nil || len(jobs) != 0 {
+		t.Errorf("Jobs of the batch that was not taken = %v, %v", jobs, err)
+	}
+}
+
+func TestLostNodeOnSlurm(t *testing.T) { //nolint:paralleltest // it stops the daemons
+	dir := realSlurm(t)
+	q := &slurm.Queue{}
+	b := submit(t, q, "node", 1, cluster.Request{Memory: 64 << 20}, `echo up >up; exec sleep 600`)
+	b.untilFile("up")
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scontrol(t, "update", "nodename="+host, "state=drain", "reason=test")
+	waiting := submit(t, q, "drained", 1, cluster.Request{Memory: 64 << 20}, "exit 0")
+	waiting.until(0, "waiting for a node", func(j cluster.Job) bool { return j.Phase == cluster.Pending && j.Reason != "" })
+	b.untilPhase(0, cluster.Running)
+	kill(t, dir, "slurmd")
+	if job := b.untilPhase(0, cluster.Ended); job.Reason != "NODE_FAIL" {
+		t.Errorf("the job of a dead node ended so: %+v", job)
+	}
+	start(t, "slurmd")
+	scontrol(t, "update", "nodename="+host, "state=undrain")
+	waiting.untilPhase(0, cluster.Ended)
+}
