@@ -72,13 +72,19 @@ func written(t *testing.T, db *store.DB, root string, tr trial.Brief, number int
 	dir, err := attempt(tr, number).MakeDir(root)
 	must(t, err)
 	must(t, trial.WriteAssignment(dir, trial.Assignment{Attempt: attempt(tr, number), Sweep: "first", Trial: tr.Trial(), Platform: "xla:cpu"}))
-	var text []byte
+	events = slices.Clone(events)
+	events[0].Attempt = attempt(tr, number)
+	must(t, os.WriteFile(filepath.Join(dir, trial.EventsFile), logOf(t, events), 0o600))
+}
+
+func logOf(t *testing.T, events []trial.Event) (text []byte) {
+	t.Helper()
 	for _, e := range events {
 		line, err := e.MarshalLine()
 		must(t, err)
 		text = append(text, line...)
 	}
-	must(t, os.WriteFile(filepath.Join(dir, trial.EventsFile), text, 0o600))
+	return text
 }
 
 func must(t *testing.T, err error) {
@@ -387,17 +393,12 @@ func firstLog(t *testing.T, root string) string {
 }
 
 // contradiction is the log of an attempt that says something else than it did.
-func contradiction(t *testing.T, root string, round int) (text []byte) {
+func contradiction(t *testing.T, root string, round int) []byte {
 	t.Helper()
 	events, err := trial.ReadFolder(filepath.Dir(firstLog(t, root)))
 	must(t, err)
 	events[1].Prediction.PredictedBytes = int64(3000 + round)
-	for _, e := range events {
-		line, err := e.MarshalLine()
-		must(t, err)
-		text = append(text, line...)
-	}
-	return text
+	return logOf(t, events)
 }
 
 // TestRepairBelievesASoundDatabase: what it knows beyond the folders stays where it is, and nothing is moved aside for it.
