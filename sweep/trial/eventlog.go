@@ -88,7 +88,8 @@ func NewEventLog(file *os.File) (*EventLog, error) {
 	return log, nil
 }
 
-// Emit appends one event, filling in Seq and At. Checkpoint and ended events are on disk when it returns.
+// Emit appends one event, filling in Seq and At. Checkpoint and ended events are on disk when it returns. It fails where the log is gone
+// from its folder, so that nobody reads it: the coordinator takes the worker for dead, and starts another.
 func (l *EventLog) Emit(e Event) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,6 +100,9 @@ func (l *EventLog) Emit(e Event) error {
 	}
 	if _, err := l.file.Write(line); err != nil {
 		return fmt.Errorf("append %s event: %w", e.Kind, err)
+	}
+	if _, err := os.Lstat(l.file.Name()); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("append %s event: the attempt's folder was removed: %w", e.Kind, err)
 	}
 	l.seq = e.Seq
 	if e.Kind == EventCheckpoint || e.Kind == EventEnded {
