@@ -18,8 +18,12 @@ import (
 
 // TestMain lets the test binary play the worker: "worker SCRIPT --job DIR" does what the script says.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 5 && os.Args[1] == "worker" {
-		if err := worker(os.Args[2], os.Args[4]); err != nil {
+	if len(os.Args) >= 5 && os.Args[1] == "worker" {
+		play := worker
+		if os.Args[3] == "--pilot" {
+			play = flight
+		}
+		if err := play(os.Args[2], os.Args[len(os.Args)-1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -32,6 +36,11 @@ func TestMain(m *testing.M) {
 func worker(script, dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	return attempt(ctx, script, dir)
+}
+
+// attempt does what the script says with the attempt in dir.
+func attempt(ctx context.Context, script, dir string) error {
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
 	logs, late := dir, os.Getenv("CLUSTER_TEST_LATE")
@@ -45,6 +54,7 @@ func worker(script, dir string) error {
 	if err != nil {
 		return err
 	}
+	defer events.Close() //nolint:errcheck // synced by Emit
 	log, err := trial.NewEventLog(events)
 	if err != nil {
 		return err
