@@ -98,7 +98,7 @@ test-ray: ## Run sweeps on a real Ray head, on loopback (makes .venv-ray with Py
 		SWEEP_RAY="$$ray" go test -p 1 -count=1 -timeout 40m -v -run OnRay ./sweep/executor/ray ./cmd/sweep
 
 test-slurm: ## Run sweeps on a real Slurm of one node, on loopback (installs Debian's slurm-wlm and munge where apt-get can)
-	sweep/executor/slurm/testdata/one-node.sh go test -p 1 -count=1 -timeout 40m -v -run OnSlurm ./sweep/executor/slurm ./cmd/sweep
+	sweep/executor/slurm/slurmtest/one-node.sh go test -p 1 -count=1 -timeout 40m -v -run OnSlurm ./sweep/executor/slurm ./cmd/sweep
 
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
 	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done

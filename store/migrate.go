@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 //go:embed migrations/*.sql
@@ -127,7 +130,8 @@ func (d *DB) checkVersion(ctx context.Context) error {
 	case have > newest:
 		return d.newerError(have, newest)
 	case have < newest:
-		return fmt.Errorf("database %s has schema %d, this program reads schema %d: `sweep resume` brings it up to date", d.path, have, newest)
+		return fmt.Errorf("database %s has schema %d, this program reads schema %d: bring it up to date with: %s", d.path, have, newest,
+			trial.Command(filepath.Dir(d.path), "resume"))
 	}
 	return nil
 }

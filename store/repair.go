@@ -283,7 +283,8 @@ func NobodyWorks(root string) error {
 		}
 		for _, id := range ids {
 			if alive, err := trial.WorkerAlive(id.Dir(root)); err == nil && alive {
-				return fmt.Errorf("%w: a worker trains attempt %s in %s: `sweep resume` takes it over, or end it first", sweep.ErrLocked, id, root)
+				return fmt.Errorf("%w: a worker trains attempt %s in %s: take it over with: %s, or end it first", sweep.ErrLocked, id, root,
+					trial.Command(root, "resume"))
 			}
 		}
 	}

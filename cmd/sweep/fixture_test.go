@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,6 +39,7 @@ type testSweep struct {
 	root     string // --root; empty: dir/runs
 	jobs     string
 	env      []string // more of the commands' environment
+	args     []string // more arguments of run and resume
 	started  bool
 }
 
@@ -95,7 +97,7 @@ func (s *testSweep) command() *exec.Cmd {
 	if s.started {
 		args = []string{"resume", "test"}
 	}
-	return s.sweep(append(args, "--backend", s.platform, "--jobs", s.jobs)...)
+	return s.sweep(slices.Concat(args, []string{"--backend", s.platform, "--jobs", s.jobs}, s.args)...)
 }
 
 func (s *testSweep) sweep(args ...string) *exec.Cmd {

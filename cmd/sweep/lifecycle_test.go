@@ -87,7 +87,8 @@ func TestLifecycleFromAnotherTerminal(t *testing.T) {
 	s.ends(exitIncomplete, "failed for good: see the report, and "+trial.Command(s.rootDir(), "logs", "TRIAL")+"\n",
 		"resume", "test", "--backend", "go", "--jobs", "2")
 	shown, err := s.sweep("show", string(lost)).Output()
-	if text := string(shown); err != nil || !strings.Contains(text, "\nattempt 1: failed, begun ") || !strings.Contains(text, "\n  the disk was full\n") {
+	text := string(shown)
+	if err != nil || !strings.Contains(text, "\nattempt 1: failed, begun ") || !strings.Contains(text, "\n  the disk was full\n") {
 		t.Errorf("show of a trial that failed: %v\n%s", err, shown)
 	}
 	s.ends(exitUsage, "TRIAL", "retry")

@@ -99,7 +99,11 @@ func readLog(folder, name string) (string, error) {
 
 func (l attemptLogs) writeTo(w io.Writer) error {
 	if l.Stdout == "" && l.Stderr == "" {
-		_, err := fmt.Fprintf(w, "attempt %d of trial %s wrote nothing (%s)\n", l.Attempt, l.Trial, l.Folder)
+		why := "wrote nothing"
+		if _, err := os.Lstat(l.Folder); errors.Is(err, fs.ErrNotExist) {
+			why = "has no folder any more, and what it wrote is gone with it"
+		}
+		_, err := fmt.Fprintf(w, "attempt %d of trial %s %s (%s)\n", l.Attempt, l.Trial, why, l.Folder)
 		return err
 	}
 	for _, part := range []struct{ name, text string }{{"stdout", l.Stdout}, {"stderr", l.Stderr}} {

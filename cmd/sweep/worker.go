@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -25,7 +27,7 @@ func giveWay() { _ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0o6
 
 func newWorkerCommand(*app) *cobra.Command {
 	var eventsFD, coordinatorFD int
-	var job bool
+	var job, pilot bool
 	cmd := &cobra.Command{
 		Use:   "worker DIR",
 		Short: "Train an attempt, and those that follow: what a coordinator starts in its own process",
@@ -37,6 +39,9 @@ func newWorkerCommand(*app) *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
 			giveWay()
+			if pilot {
+				return withWorkerCode(workPilot(ctx, args[0]))
+			}
 			if job {
 				return withWorkerCode(workJob(ctx, args[0]))
 			}
@@ -46,6 +51,7 @@ func newWorkerCommand(*app) *cobra.Command {
 	cmd.Flags().IntVar(&eventsFD, "events-fd", 0, "inherited descriptor of the locked event log")
 	cmd.Flags().IntVar(&coordinatorFD, "coordinator-fd", 0, "inherited descriptor of the channel for further attempts")
 	cmd.Flags().BoolVar(&job, "job", false, "the attempt is a cluster's job: refuse one that was run before, and end once DIR/stop is there")
+	cmd.Flags().BoolVar(&pilot, "pilot", false, "DIR is a pilot's: train the attempts of its sweep one after another")
 	return cmd
 }
 
@@ -53,9 +59,6 @@ func newWorkerCommand(*app) *cobra.Command {
 func withWorkerCode(err error) error {
 	if status := cause.OfError(err).ExitStatus(); status != 0 {
 		return withCode(status, err)
-	}
-	if errors.Is(err, cluster.ErrTaken) {
-		return withCode(cluster.ExitTaken, err)
 	}
 	return err
 }
@@ -66,15 +69,15 @@ func workJob(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	if err := cluster.Take(dir); err != nil {
-		return err
-	}
 	events, err := trial.OpenFile(filepath.Join(dir, trial.EventsFile), os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
 	}
-	defer events.Close()          //nolint:errcheck // synced by Emit
-	_, _ = trial.TakeLock(events) // some shared file systems have no locks; the attempt is this worker's without
+	defer events.Close() //nolint:errcheck // synced by Emit
+	if info, err := events.Stat(); err != nil || info.Size() > 0 {
+		return fmt.Errorf("the attempt in %s has run before: %w", dir, errors.Join(err, fs.ErrExist))
+	}
+	_, _ = trial.TakeLock(events) // some shared file systems have none; that one job alone has the attempt, its script has made sure of
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
 	var w trainer.Worker

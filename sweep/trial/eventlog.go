@@ -88,7 +88,8 @@ func NewEventLog(file *os.File) (*EventLog, error) {
 	return log, nil
 }
 
-// Emit appends one event, filling in Seq and At. Checkpoint and ended events are on disk when it returns.
+// Emit appends one event, filling in Seq and At. Checkpoint and ended events are on disk when it returns. It fails where the log is gone
+// from its folder, so that nobody reads it: the coordinator takes the worker for dead, and starts another.
 func (l *EventLog) Emit(e Event) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,6 +100,9 @@ func (l *EventLog) Emit(e Event) error {
 	}
 	if _, err := l.file.Write(line); err != nil {
 		return fmt.Errorf("append %s event: %w", e.Kind, err)
+	}
+	if _, err := os.Lstat(l.file.Name()); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("append %s event: the attempt's folder was removed: %w", e.Kind, err)
 	}
 	l.seq = e.Seq
 	if e.Kind == EventCheckpoint || e.Kind == EventEnded {
@@ -123,7 +127,7 @@ func SyncEvents(dir string) error {
 }
 
 // ReadEvents reads the complete lines of an events.jsonl from a byte offset and returns the offset after them. A file that
-// does not exist yet has no events.
+// does not exist yet has no events. One of another attempt, or damaged, is an error that wraps ErrDamaged.
 func ReadEvents(path string, offset int64) ([]Event, int64, error) {
 	f, err := OpenRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -138,6 +142,11 @@ func ReadEvents(path string, offset int64) ([]Event, int64, error) {
 		return nil, offset, err
 	}
 	events, read, err := ParseEvents(fragment)
+	if len(events) > 0 {
+		if foreign := AttemptOf(filepath.Dir(path)).owns(events[0]); foreign != nil {
+			return nil, offset, fmt.Errorf("read %s: %w", path, foreign)
+		}
+	}
 	if err != nil {
 		return events, offset + int64(read), fmt.Errorf("read %s: %w", path, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -17,12 +18,12 @@ import (
 
 // TestMain lets the test binary play the worker: "worker SCRIPT --job DIR" does what the script says.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 5 && os.Args[1] == "worker" {
-		err := worker(os.Args[2], os.Args[4])
-		switch {
-		case errors.Is(err, cluster.ErrTaken):
-			os.Exit(cluster.ExitTaken)
-		case err != nil:
+	if len(os.Args) >= 5 && os.Args[1] == "worker" {
+		play := worker
+		if os.Args[3] == "--pilot" {
+			play = flight
+		}
+		if err := play(os.Args[2], os.Args[len(os.Args)-1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -31,19 +32,29 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// worker takes the attempt, says so, and does what the script says.
+// worker says that it has started, and does what the script says.
 func worker(script, dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if err := cluster.Take(dir); err != nil {
-		return err
-	}
+	return attempt(ctx, script, dir)
+}
+
+// attempt does what the script says with the attempt in dir.
+func attempt(ctx context.Context, script, dir string) error {
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
-	events, err := trial.LockEvents(dir)
+	logs, late := dir, os.Getenv("CLUSTER_TEST_LATE")
+	if late != "" {
+		logs = filepath.Join(dir, ".late")
+		if err := os.Mkdir(logs, 0o755); err != nil {
+			return err
+		}
+	}
+	events, err := trial.LockEvents(logs)
 	if err != nil {
 		return err
 	}
+	defer events.Close() //nolint:errcheck // synced by Emit
 	log, err := trial.NewEventLog(events)
 	if err != nil {
 		return err
@@ -59,7 +70,12 @@ func worker(script, dir string) error {
 		<-ctx.Done()
 		outcome.State = trial.OutcomeInterrupted
 	}
-	return log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
+	err = log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
+	if late != "" { // it appears so many seconds later
+		show := exec.Command("bash", "-c", `sleep "$0"; mv "$1" "$2"`, late, filepath.Join(logs, trial.EventsFile), dir)
+		err = errors.Join(err, show.Start())
+	}
+	return err
 }
 
 // self is the command of a worker that does what the script says.

@@ -58,6 +58,9 @@ func worker(script, dir string) error {
 	}
 }
 
+// workerKilled is the script of a worker that somebody kills.
+const workerKilled = "killed"
+
 // waiting begins the ids of trials that wait whatever the script says.
 const waiting = "wait"
 
@@ -82,6 +85,8 @@ func attempt(script, dir string, events *os.File, asked chan os.Signal) (done bo
 	switch script {
 	case sweeptest.WorkerDies:
 		return false, errors.New("no more words")
+	case workerKilled:
+		return false, syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case sweeptest.WorkerWaits:
 		<-asked
 		outcome.State = trial.OutcomeInterrupted
@@ -151,6 +156,14 @@ func TestExecutor(t *testing.T) {
 	})
 }
 
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	sweeptest.ExerciseFaults(t, func(t *testing.T, root, _ string, _ sweeptest.Fault) sweep.Executor {
+		t.Helper()
+		return newExecutor(t, root, workerKilled)
+	}, sweeptest.Cancelled)
+}
+
 // TestExecutorThatReusesWorkers: for its callers nothing changes.
 func TestExecutorThatReusesWorkers(t *testing.T) {
 	t.Parallel()
@@ -171,6 +184,48 @@ func TestKilledWorkerIsDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "its exit", func() bool { p, _ := e.Probe(ctx, id); return p.Exit == "signal: killed" && !p.Alive })
+}
+
+// TestFolderIsRemoved: a worker whose folder somebody removes shows no lock any more. It ends, whether it says anything or not.
+func TestFolderIsRemoved(t *testing.T) {
+	t.Parallel()
+	root, id := t.TempDir(), trial.AttemptID("aa/1")
+	e := newExecutor(t, root, sweeptest.WorkerWaits)
+	if err := e.Start(t.Context(), assignment(id)); err != nil {
+		t.Fatal(err)
+	}
+	pid := 0
+	until(t, "the worker", func() bool {
+		text, err := os.ReadFile(filepath.Join(id.Dir(root), trial.PIDFile))
+		if err == nil {
+			pid, err = strconv.Atoi(string(text))
+		}
+		return err == nil
+	})
+	if err := os.RemoveAll(id.Trial().Dir(root)); err != nil {
+		t.Fatal(err)
+	}
+	if alive(t, e, id) {
+		t.Error("a worker without a folder counts as alive")
+	}
+	until(t, "its end", func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
+
+	dir := t.TempDir()
+	events, err := trial.LockEvents(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Close() //nolint:errcheck // a test's file
+	log, err := trial.NewEventLog(events)
+	if err == nil {
+		err = errors.Join(log.Emit(trial.Event{Kind: trial.EventCheckpoint}), os.RemoveAll(dir))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Emit(trial.Event{Kind: trial.EventCheckpoint}); err == nil || !strings.Contains(err.Error(), "folder was removed") {
+		t.Errorf("Emit into a removed folder = %v", err)
+	}
 }
 
 func TestWorkerThatFailsLeavesItsReason(t *testing.T) {

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,17 +15,8 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
 	"github.com/ranksweep/ranksweep/sweep/executor/slurm"
+	"github.com/ranksweep/ranksweep/sweep/executor/slurm/slurmtest"
 )
-
-// realSlurm returns the folder of the Slurm that testdata/one-node.sh has started.
-func realSlurm(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("SWEEP_SLURM")
-	if dir == "" {
-		t.Skip("SKIPPED: needs a real Slurm: make test-slurm")
-	}
-	return dir
-}
 
 // batch is a batch on the real queue whose job.sh is lines of bash.
 type batch struct {
@@ -107,55 +96,8 @@ func (b batch) untilFile(name string) string {
 	return ""
 }
 
-func scontrol(t *testing.T, args ...string) {
-	t.Helper()
-	if text, err := exec.CommandContext(t.Context(), "scontrol", args...).CombinedOutput(); err != nil {
-		t.Fatalf("scontrol %q: %v: %s", args, err, text)
-	}
-}
-
-// kill kills a daemon by the id in its file, and waits for it to be gone.
-func kill(t *testing.T, dir, daemon string) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, daemon+".pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	for syscall.Kill(pid, 0) == nil {
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-// untilSaved waits for the controller to have written what it knows of a job. Jobs that are younger are forgotten when it is killed.
-func untilSaved(t *testing.T, dir, native string) {
-	t.Helper()
-	now := time.Now()
-	scontrol(t, "update", "job="+native, "comment=save") // it writes only what has changed
-	for deadline := now.Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		if info, err := os.Stat(filepath.Join(dir, "state", "job_state")); err == nil && info.ModTime().After(now) {
-			return
-		}
-	}
-	t.Fatal("slurmctld saves no state")
-}
-
-// start starts a daemon, which goes into the background.
-func start(t *testing.T, daemon string) {
-	t.Helper()
-	if text, err := exec.CommandContext(context.Background(), daemon).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v: %s", daemon, err, text)
-	}
-}
-
 func TestEndsOnSlurm(t *testing.T) { //nolint:paralleltest // the node has few cores
-	realSlurm(t)
+	slurmtest.Open(t)
 	q := &slurm.Queue{}
 	b := submit(t, q, "ends", 7, cluster.Request{Memory: 64 << 20}, `case $1 in
 0) exit 0 ;;
@@ -206,7 +148,7 @@ esac`)
 }
 
 func TestOddFoldersAndNoEnvironmentOnSlurm(t *testing.T) {
-	realSlurm(t)
+	slurmtest.Open(t)
 	t.Setenv("HF_TOKEN", "secret")
 	t.Setenv("SBATCH_TIMELIMIT", "no time")
 	q := &slurm.Queue{Settings: slurm.Settings{CPUs: 1, Extra: []string{"--comment=odd"}, Time: 10 * time.Minute}}
@@ -236,7 +178,7 @@ func TestOddFoldersAndNoEnvironmentOnSlurm(t *testing.T) {
 }
 
 func TestTimeLimitOnSlurm(t *testing.T) { //nolint:paralleltest // the node has few cores
-	realSlurm(t)
+	slurmtest.Open(t)
 	q := &slurm.Queue{Settings: slurm.Settings{Grace: 20 * time.Second}}
 	b := submit(t, q, "time", 2, cluster.Request{Memory: 64 << 20, Time: time.Minute}, `trap 'echo asked >asked$1; [ $1 = 0 ] && exit 75' USR1
 while :; do sleep 1; done`)
@@ -251,14 +193,13 @@ while :; do sleep 1; done`)
 }
 
 func TestPreemptionAndRequeueOnSlurm(t *testing.T) { //nolint:paralleltest // it takes the whole node
-	realSlurm(t)
+	node := slurmtest.Open(t)
 	q := &slurm.Queue{}
 	b := submit(t, q, "victim", 2, cluster.Request{Memory: 64 << 20}, `echo up >>up$1; exec sleep 600`)
 	b.untilFile("up0")
 	b.untilFile("up1")
 	native := b.untilPhase(0, cluster.Running).Native
-	scontrol(t, "update", "job="+native, "requeue=1")
-	scontrol(t, "requeue", native)
+	node.Requeue(native)
 	b.until(0, "waiting again", func(j cluster.Job) bool { return j.Phase == cluster.Pending })
 	b.untilPhase(1, cluster.Running) // its sibling is left alone
 	urgent := &slurm.Queue{Settings: slurm.Settings{Partition: "urgent", Extra: []string{"--exclusive"}}}
@@ -270,12 +211,12 @@ func TestPreemptionAndRequeueOnSlurm(t *testing.T) { //nolint:paralleltest // it
 }
 
 func TestLostControllerOnSlurm(t *testing.T) { //nolint:paralleltest // it stops the daemons
-	dir := realSlurm(t)
+	node := slurmtest.Open(t)
 	q := &slurm.Queue{}
 	b := submit(t, q, "control", 2, cluster.Request{Memory: 64 << 20}, `echo up >up$1; until [ -e go ]; do sleep 0.2; done; exit 7`)
 	b.untilFile("up0")
-	untilSaved(t, dir, b.untilPhase(1, cluster.Running).Native)
-	kill(t, dir, "slurmctld")
+	node.UntilSaved(b.untilPhase(1, cluster.Running).Native)
+	node.Kill("slurmctld")
 	if jobs, err := q.Jobs(t.Context(), []string{b.Name}); err == nil {
 		t.Errorf("Jobs without a controller = %v", jobs)
 	}
@@ -290,7 +231,7 @@ func TestLostControllerOnSlurm(t *testing.T) { //nolint:paralleltest // it stops
 	if err := os.WriteFile(filepath.Join(b.Folder, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, "slurmctld")
+	node.Start("slurmctld")
 	for i := range 2 {
 		if job := b.untilPhase(i, cluster.Ended); job.Exit != "exit status 7" {
 			t.Errorf("job %d, whose end the controller missed: %+v", i, job)
@@ -302,23 +243,19 @@ func TestLostControllerOnSlurm(t *testing.T) { //nolint:paralleltest // it stops
 }
 
 func TestLostNodeOnSlurm(t *testing.T) { //nolint:paralleltest // it stops the daemons
-	dir := realSlurm(t)
+	node := slurmtest.Open(t)
 	q := &slurm.Queue{}
 	b := submit(t, q, "node", 1, cluster.Request{Memory: 64 << 20}, `echo up >up; exec sleep 600`)
 	b.untilFile("up")
-	host, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
-	scontrol(t, "update", "nodename="+host, "state=drain", "reason=test")
+	node.Drain()
 	waiting := submit(t, q, "drained", 1, cluster.Request{Memory: 64 << 20}, "exit 0")
 	waiting.until(0, "waiting for a node", func(j cluster.Job) bool { return j.Phase == cluster.Pending && j.Reason != "" })
 	b.untilPhase(0, cluster.Running)
-	kill(t, dir, "slurmd")
+	node.Kill("slurmd")
 	if job := b.untilPhase(0, cluster.Ended); job.Reason != "NODE_FAIL" {
 		t.Errorf("the job of a dead node ended so: %+v", job)
 	}
-	start(t, "slurmd")
-	scontrol(t, "update", "nodename="+host, "state=undrain")
+	node.Start("slurmd")
+	node.Undrain()
 	waiting.untilPhase(0, cluster.Ended)
 }
