@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -54,9 +56,6 @@ func withWorkerCode(err error) error {
 	if status := cause.OfError(err).ExitStatus(); status != 0 {
 		return withCode(status, err)
 	}
-	if errors.Is(err, cluster.ErrTaken) {
-		return withCode(cluster.ExitTaken, err)
-	}
 	return err
 }
 
@@ -66,15 +65,15 @@ func workJob(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	if err := cluster.Take(dir); err != nil {
-		return err
-	}
 	events, err := trial.OpenFile(filepath.Join(dir, trial.EventsFile), os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
 	}
-	defer events.Close()          //nolint:errcheck // synced by Emit
-	_, _ = trial.TakeLock(events) // some shared file systems have no locks; the attempt is this worker's without
+	defer events.Close() //nolint:errcheck // synced by Emit
+	if info, err := events.Stat(); err != nil || info.Size() > 0 {
+		return fmt.Errorf("the attempt in %s has run before: %w", dir, errors.Join(err, fs.ErrExist))
+	}
+	_, _ = trial.TakeLock(events) // some shared file systems have none; that one job alone has the attempt, its script has made sure of
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
 	var w trainer.Worker

@@ -5,9 +5,9 @@
 // files count more than the queue:
 //
 //   - Start writes the attempt's folder (spec.json). The first look at any attempt hands in all that wait, as one Batch per Request.
-//   - Before a batch is handed in, its folder has the script, and each attempt has job.json: which job of which batch it is. The batch's name
-//     is unique, so that after a lost reply, or the death of the coordinator, the queue tells by name whether it has the batch.
-//   - claim.json is made once, by whoever comes first: the worker of a job, which then runs the attempt, or a coordinator that gives the
+//   - Before a batch is handed in, its folder has the script, and each attempt has job.json: which job of which batch it is. Its name
+//     is unique: after a lost reply, or the death of the coordinator, the queue tells by name whether it has the batch.
+//   - claim.json is made once, by whoever comes first: the script of a job, which then runs the attempt, or a coordinator that gives the
 //     attempt up, and then nobody ever runs it. So no attempt runs twice, whatever the queue does, and one that is given up stays so.
 //   - The job's script writes how the worker ended (exit) after its last event. An attempt is over once its last word and its exit can be
 //     read; where they do not come, the queue's state counts after a time in which files may still appear and nothing moves, and where the

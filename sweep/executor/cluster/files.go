@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,32 +15,15 @@ import (
 // Files that an attempt's folder has beside those of every executor.
 const (
 	jobFile   = "job.json"   // job: which job of which batch the attempt is, before the batch is handed in
-	claimFile = "claim.json" // claim: made once, by who runs the attempt or sees to it that nobody ever will
+	claimFile = "claim.json" // claim: made once, by the job that runs the attempt (job.sh) or by who sees to it that none ever will
 	exitFile  = "exit"       // how the worker ended, by job.sh: "exit status 1", "signal: killed", "signal: killed, out of memory"
 	stopFile  = "stop"       // asks the worker to write a checkpoint and end
 )
 
-
-// claim says whose an attempt is: a worker's, or nobody's any more. One that is empty was cut short, and nobody knows.
+// claim says whose an attempt is: a job's, or nobody's any more. One that is empty was cut short, and nobody knows.
 type claim struct {
-	Worker string         `json:"worker,omitempty"` // host and process
-	Never  *trial.Outcome `json:"never,omitempty"`  // it was given up before a worker had it
-}
-
-// ErrTaken says that an attempt was run before, or given up.
-var ErrTaken = errors.New("it was run before, or given up")
-
-// Take makes the attempt in dir this process's, for all time: a job that was handed in twice, or put back into the queue, meets ErrTaken.
-func Take(dir string) error {
-	host, err := os.Hostname()
-	if err != nil {
-		return err
-	}
-	taken, err := claimOnce(dir, claim{Worker: fmt.Sprintf("%s process %d", host, os.Getpid())})
-	if err == nil && !taken {
-		err = fmt.Errorf("attempt in %s: %w", dir, ErrTaken)
-	}
-	return err
+	Worker string         `json:"worker,omitempty"` // process and host
+	Never  *trial.Outcome `json:"never,omitempty"`  // it was given up before a job had it
 }
 
 // claimOnce reports whether the attempt is the claimant's now. Of several, on whatever machines, one has it: exclusive creation is atomic
@@ -92,3 +74,12 @@ func list(dir string) (map[string]bool, error) {
 	}
 	return names, err
 }
+
+// job is an attempt's job.json.
+type job struct {
+	Batch  string `json:"batch"`
+	Index  int    `json:"index"`
+	Memory int64  `json:"memory,omitempty"` // bytes that were asked for
+}
+
+func (j job) id() JobID { return JobID{Batch: j.Batch, Index: j.Index} }

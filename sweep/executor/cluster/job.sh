@@ -11,11 +11,38 @@ until dir=$(sed -n "$(($1 + 1))p" "$batch/attempts") && [ -n "$dir" ] && ls "$di
 	sleep 1
 	tries=$((tries + 1))
 done
-if [ -e "$dir/claim.json" ]; then
+# Whoever makes this file first has the attempt: O_EXCL, by noclobber.
+if ! (set -C && echo "{\"worker\": \"process $$ on $(hostname)\"}" >"$dir/claim.json") 2>/dev/null; then
 	echo "job.sh: $dir was run before, or given up" >&2
 	exit 0
 fi
 exec >>"$dir/stdout.log" 2>>"$dir/stderr.log"
+
+# Processes that the kernel has killed for want of memory.
+ooms() { while read -r name count; do [ "$name" != oom_kill ] || echo "$count"; done 2>/dev/null </proc/vmstat; }
+before=$(ooms)
+
+# How it ended is said last of all, also where a line of the set-up ends it.
+finish() {
+	case $1 in
+	129) how='signal: hangup' ;;
+	130) how='signal: interrupt' ;;
+	131) how='signal: quit' ;;
+	132) how='signal: illegal instruction' ;;
+	134) how='signal: aborted' ;;
+	135) how='signal: bus error' ;;
+	136) how='signal: floating point exception' ;;
+	137) how='signal: killed' ;;
+	139) how='signal: segmentation fault' ;;
+	143) how='signal: terminated' ;;
+	*) how="exit status $1" ;;
+	esac
+	if [ "$1" = 137 ] && [ "$(ooms)" != "$before" ]; then
+		how="$how, out of memory"
+	fi
+	echo "$how" >"$dir/.exit.$$" && mv "$dir/.exit.$$" "$dir/exit"
+}
+trap 'finish $?' EXIT
 
 # The queue asks by a signal; a worker in a container may not hear it, and looks for the file.
 stop() {
@@ -26,11 +53,7 @@ stop() {
 worker=
 trap stop USR1 TERM INT
 
-# Processes that the kernel has killed for want of memory.
-ooms() { while read -r name count; do [ "$name" != oom_kill ] || echo "$count"; done 2>/dev/null </proc/vmstat; }
-
 @SETUP@
-before=$(ooms)
 @WORKER@ --job "$dir" &
 worker=$!
 again=yes
@@ -39,23 +62,4 @@ while [ -n "$again" ]; do # a signal ends the wait, not the worker
 	wait "$worker"
 	status=$?
 done
-
-case $status in
-@TAKEN@) exit 0 ;;
-129) how='signal: hangup' ;;
-130) how='signal: interrupt' ;;
-131) how='signal: quit' ;;
-132) how='signal: illegal instruction' ;;
-134) how='signal: aborted' ;;
-135) how='signal: bus error' ;;
-136) how='signal: floating point exception' ;;
-137) how='signal: killed' ;;
-139) how='signal: segmentation fault' ;;
-143) how='signal: terminated' ;;
-*) how="exit status $status" ;;
-esac
-if [ "$status" = 137 ] && [ "$(ooms)" != "$before" ]; then
-	how="$how, out of memory"
-fi
-echo "$how" >"$dir/.exit.$$" && mv "$dir/.exit.$$" "$dir/exit"
 exit "$status"

@@ -29,10 +29,6 @@ type Script struct {
 	Container string   // what comes before the command, as bash reads it: apptainer exec --nv image.sif
 }
 
-// ExitTaken is the exit status of a worker whose attempt was taken before, by another job or by a coordinator that gave it up: a job that
-// was put back into the queue, or handed in twice. It ran nothing and wrote nothing.
-const ExitTaken = 73 // EX_CANTCREAT of sysexits.h (4.3BSD)
-
 // Entry is the line of a shell that runs one job of a batch: what a queue is given. index is text of the shell, such as a variable. A
 // node may see the folder a while after it was written.
 func Entry(folder, index string) string {
@@ -63,7 +59,7 @@ func (s Script) Body(folder string) string {
 		words = append(words, trial.Quote(word))
 	}
 	return strings.NewReplacer(
-		"@BATCH@", trial.Quote(folder), "@PATIENCE@", fmt.Sprintf("%.0f", late.Seconds()), "@TAKEN@", fmt.Sprint(ExitTaken),
+		"@BATCH@", trial.Quote(folder), "@PATIENCE@", fmt.Sprintf("%.0f", late.Seconds()),
 		"@SETUP@\n", setup.String(), "@WORKER@", strings.Join(words, " "),
 	).Replace(body)
 }

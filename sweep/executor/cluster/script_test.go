@@ -90,10 +90,14 @@ func TestBodyRunsAnAttemptOnce(t *testing.T) {
 func TestBodySaysHowItEnded(t *testing.T) {
 	t.Parallel()
 	const killed = "signal: killed\n"
+	dir, job := handIn(t, cluster.Script{Command: self(t, sweeptest.WorkerFinishes), Setup: []string{"exit 3"}})
+	if err := job.Run(); err == nil || read(t, dir, "exit") != "exit status 3\n" {
+		t.Errorf("a set-up that fails: %v, exit is %q", err, read(t, dir, "exit"))
+	}
 	for script, want := range map[string]string{
 		"exit 0": "exit status 0\n", "exit 71": "exit status 71\n", "kill -KILL $$": killed,
-		"kill -SEGV $$": "signal: segmentation fault\n",
-		"exec /no/such/program": "exit status 127\n", "exit 73": "",
+		"kill -SEGV $$":         "signal: segmentation fault\n",
+		"exec /no/such/program": "exit status 127\n",
 	} {
 		dir, job := handIn(t, cluster.Script{Command: []string{"bash", "-c", script}})
 		_ = job.Run() // its status is the worker's

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/executor/folders"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -28,11 +29,12 @@ type Executor struct {
 
 	HostBytes int64 // memory that all workers may use; idle ones stay only where there is plenty beside the next attempt
 
-	mu       sync.Mutex
-	exits    map[trial.AttemptID]exit     // of children this process started
-	position map[trial.AttemptID]position // how far Events has read: a cache, the file is the truth
-	slots    map[trial.AttemptID]int      // index into Slots of the living workers known
-	workers  []*worker                    // children of this process that live
+	events folders.Reader
+
+	mu      sync.Mutex
+	exits   map[trial.AttemptID]exit // of children this process started
+	slots   map[trial.AttemptID]int  // index into Slots of the living workers known
+	workers []*worker                // children of this process that live
 
 	handing sync.Mutex // held where a worker changes its attempt, and where one is signalled
 }
@@ -41,11 +43,6 @@ type Executor struct {
 type exit struct {
 	text string
 	oom  bool
-}
-
-type position struct {
-	offset int64
-	seq    int64
 }
 
 // What tells a worker which descriptors it has inherited, the first of ExtraFiles: its event log, locked already, and its end of the
@@ -114,14 +111,10 @@ func (e *Executor) Probe(_ context.Context, id trial.AttemptID) (sweep.Process, 
 		return sweep.Process{Alive: true, Beat: trial.LastBeat(id.Dir(e.Root))}, nil
 	}
 	e.killFolderless(id)
-	written, err := trial.LogTail(filepath.Join(id.Dir(e.Root), trial.StderrFile), stderrTail)
-	if err != nil {
-		written = err.Error() // which tells as well: the disk fails
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	x := e.exits[id]
-	return sweep.Process{Exit: x.text, OutOfMemory: x.oom, Stderr: written}, nil
+	return sweep.Process{Exit: x.text, OutOfMemory: x.oom, Stderr: folders.Stderr(e.Root, id)}, nil
 }
 
 // killFolderless kills a child whose attempt has lost its folder, and with it the lock that shows that it lives: nobody will hear of it.
@@ -139,41 +132,9 @@ func (e *Executor) killFolderless(id trial.AttemptID) {
 	}
 }
 
-// stderrTail is how much of what a worker wrote is searched for why it ended. What Go's runtime says first is followed by a stack.
-const stderrTail = 64 << 10
-
 // Events returns the attempt's events with Seq > after.
 func (e *Executor) Events(_ context.Context, id trial.AttemptID, after int64) ([]trial.Event, error) {
-	e.mu.Lock()
-	from := e.position[id]
-	e.mu.Unlock()
-	if from.seq > after {
-		from = position{} // asked for events that were handed out before: read them again
-	}
-	events, offset, err := trial.ReadEvents(filepath.Join(id.Dir(e.Root), trial.EventsFile), from.offset)
-	if len(events) > 0 {
-		from.seq = events[len(events)-1].Seq
-	}
-	e.setPosition(id, position{offset: offset, seq: from.seq})
-	if last, outcomeErr := trial.ReadOutcome(id.Dir(e.Root)); outcomeErr != nil {
-		err = errors.Join(err, outcomeErr)
-	} else if last != nil && (last.Seq == from.seq+1 || last.Seq == from.seq && len(events) > 0) {
-		events = trial.WithOutcome(events, last) // what an earlier coordinator said, where the database has lost it
-	}
-	first := slices.IndexFunc(events, func(ev trial.Event) bool { return ev.Seq > after })
-	if first < 0 {
-		return nil, err
-	}
-	return events[first:], err
-}
-
-func (e *Executor) setPosition(id trial.AttemptID, p position) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.position == nil {
-		e.position = map[trial.AttemptID]position{}
-	}
-	e.position[id] = p
+	return e.events.Events(e.Root, id, after)
 }
 
 // Stop asks the worker to checkpoint and end (SIGTERM), or kills it. A worker that is gone already is no error.
@@ -226,22 +187,7 @@ func (e *Executor) pid(ctx context.Context, id trial.AttemptID) (int, error) {
 }
 
 // Trials lists the trials that have a folder.
-func (e *Executor) Trials(context.Context) ([]trial.ID, error) {
-	folder, err := os.Open(filepath.Join(e.Root, "trials"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer folder.Close() //nolint:errcheck // it was only read
-	names, err := folder.Readdirnames(-1)
-	ids := make([]trial.ID, len(names))
-	for i, name := range names {
-		ids[i] = trial.ID(name)
-	}
-	return ids, err
-}
+func (e *Executor) Trials(context.Context) ([]trial.ID, error) { return folders.Trials(e.Root) }
 
 // Attempts lists the attempt folders of a trial by number.
 func (e *Executor) Attempts(_ context.Context, tr trial.ID) ([]trial.AttemptID, error) {

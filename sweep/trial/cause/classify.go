@@ -54,7 +54,7 @@ func Of(e Evidence) (c Cause, line string) {
 	case byExit != None:
 		return byExit, joined(e.Exit, line)
 	case e.Exit == "":
-		return Lost, line
+		return Lost, joined(e.Reason, line)
 	default:
 		return Crash, joined(e.Exit, line)
 	}
@@ -109,11 +109,11 @@ func device() *regexp.Regexp {
 
 func exitText(status int) string { return fmt.Sprintf("exit status %d", status) }
 
-func joined(exit, line string) string {
-	if line == "" {
-		return exit
+func joined(first, line string) string {
+	if first == "" || line == "" {
+		return first + line
 	}
-	return exit + ": " + line
+	return first + ": " + line
 }
 
 // rule is a cause with what its messages contain, in lower case.
