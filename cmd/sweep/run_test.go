@@ -318,7 +318,8 @@ func TestResumeMigrates(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "sweep.db"), old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := sweepCommand(t, "list", "--root", root); code != exitError || !strings.Contains(stderr, "`sweep resume`") {
+	resume := trial.Command(root, "resume")
+	if code, _, stderr := sweepCommand(t, "list", "--root", root); code != exitError || !strings.Contains(stderr, resume) {
 		t.Fatalf("list of an old database: exit %d, %s", code, stderr)
 	}
 	if code, _, stderr := sweepCommand(t, "resume", "nothing", "--root", root); code != exitNotFound || strings.Contains(stderr, "schema") {

@@ -65,6 +65,7 @@ func awaitStarted(t *testing.T, e sweep.Executor, id trial.AttemptID) {
 		if time.Now().After(deadline) {
 			t.Fatalf("worker of %s does not start", id)
 		}
+		alive(t, e, id) // an executor may look only when it is asked
 	}
 }
 

@@ -1,6 +1,8 @@
 package sweeptest_test
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +29,26 @@ func TestFakeExecutor(t *testing.T) {
 		}
 		return byRoot[root]
 	})
+}
+
+func TestFakeExecutorFaults(t *testing.T) {
+	t.Parallel()
+	ends := map[sweeptest.Fault]sweep.Process{
+		sweeptest.OutOfMemory: {Exit: "signal: killed", OutOfMemory: true}, sweeptest.Preempted: {Reason: "PREEMPTED"},
+		sweeptest.NodeFailure: {Reason: "NODE_FAIL"}, sweeptest.Cancelled: {Exit: "signal: killed"},
+	}
+	var mu sync.Mutex
+	byRoot := map[string]*sweeptest.FakeExecutor{}
+	sweeptest.ExerciseFaults(t, func(_ *testing.T, root, _ string, f sweeptest.Fault) sweep.Executor {
+		mu.Lock()
+		defer mu.Unlock()
+		if byRoot[root] == nil {
+			byRoot[root] = &sweeptest.FakeExecutor{
+				Script: script(sweeptest.WorkerDies), Exit: func(trial.Assignment) sweep.Process { return ends[f] },
+			}
+		}
+		return byRoot[root]
+	}, slices.Collect(maps.Keys(ends))...)
 }
 
 // script is a worker that does as ExerciseExecutor wants, within milliseconds.

@@ -104,20 +104,28 @@ func (e *Executor) Probe(ctx context.Context, id trial.AttemptID) (sweep.Process
 	if a == nil || err != nil {
 		return sweep.Process{}, err
 	}
-	e.handIn(ctx)
-	e.ask(ctx)
-	e.look(ctx, a)
+	e.attend(ctx, a)
 	if a.over {
 		return a.ending(e.Root), nil
 	}
 	return a.process, nil
 }
 
+// attend does what is due, for all attempts and this one.
+func (e *Executor) attend(ctx context.Context, a *attempt) {
+	e.handIn(ctx)
+	e.ask(ctx)
+	e.look(ctx, a)
+}
+
 // Events returns the attempt's events with Seq > after.
-func (e *Executor) Events(_ context.Context, id trial.AttemptID, after int64) ([]trial.Event, error) {
+func (e *Executor) Events(ctx context.Context, id trial.AttemptID, after int64) ([]trial.Event, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	a := e.attempts[id]
+	if a != nil {
+		e.attend(ctx, a)
+	}
 	if a == nil || a.over || after < a.given {
 		return e.events.Events(e.Root, id, after)
 	}
@@ -138,11 +146,13 @@ func (e *Executor) Stop(ctx context.Context, id trial.AttemptID, kill bool) erro
 		return err
 	}
 	e.asking.soon(e.now())
-	if err := e.see(a); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	given := false
+	if err = e.see(a); err == nil {
+		given, err = e.giveUp(a, trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop before it began"})
 	}
-	given, err := e.giveUp(a, trial.Outcome{State: trial.OutcomeInterrupted, Error: "asked to stop before it began"})
 	switch {
+	case errors.Is(err, fs.ErrNotExist): // somebody removed its folder, and the worker cannot be asked
+		a.wish = wishKill
 	case err != nil:
 		return err
 	case given:

@@ -62,7 +62,10 @@ func handIn(t *testing.T, s cluster.Script) (dir string, job *exec.Cmd) {
 
 func TestBodyRunsAnAttemptOnce(t *testing.T) {
 	t.Parallel()
-	s := cluster.Script{Command: clustertest.Command(t, sweeptest.WorkerFinishes), Env: []string{"WORD=it's"}, Setup: []string{`echo "setup: $WORD"`}}
+	s := cluster.Script{
+		Command: clustertest.Command(t, sweeptest.WorkerFinishes),
+		Env:     []string{"WORD=it's"}, Setup: []string{`echo "setup: $WORD"`},
+	}
 	dir, job := handIn(t, s)
 	again := exec.CommandContext(t.Context(), job.Args[0], job.Args[1:]...)
 	if out, err := job.CombinedOutput(); err != nil || len(out) > 0 {

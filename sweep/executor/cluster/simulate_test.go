@@ -122,7 +122,7 @@ func (c *coordinator) live() (done bool) {
 			return true
 		}
 		c.mayKill(400)
-		c.advance(c.upTo(5 * time.Second))
+		c.advance(c.upTo(10 * time.Second))
 	}
 }
 

@@ -58,6 +58,9 @@ func worker(script, dir string) error {
 	}
 }
 
+// workerKilled is the script of a worker that somebody kills.
+const workerKilled = "killed"
+
 // waiting begins the ids of trials that wait whatever the script says.
 const waiting = "wait"
 
@@ -82,6 +85,8 @@ func attempt(script, dir string, events *os.File, asked chan os.Signal) (done bo
 	switch script {
 	case sweeptest.WorkerDies:
 		return false, errors.New("no more words")
+	case workerKilled:
+		return false, syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case sweeptest.WorkerWaits:
 		<-asked
 		outcome.State = trial.OutcomeInterrupted
@@ -149,6 +154,14 @@ func TestExecutor(t *testing.T) {
 		t.Helper()
 		return newExecutor(t, root, worker)
 	})
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	sweeptest.ExerciseFaults(t, func(t *testing.T, root, _ string, _ sweeptest.Fault) sweep.Executor {
+		t.Helper()
+		return newExecutor(t, root, workerKilled)
+	}, sweeptest.Cancelled)
 }
 
 // TestExecutorThatReusesWorkers: for its callers nothing changes.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -37,12 +39,22 @@ func Command(t *testing.T, script string) []string {
 	return []string{path, "worker", script}
 }
 
+// Late is a variable of workers' environment: their events appear so many seconds after their end.
+const Late = "CLUSTER_TEST_LATE"
+
 func work(script, dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
-	events, err := trial.LockEvents(dir)
+	logs, late := dir, os.Getenv(Late)
+	if late != "" {
+		logs = filepath.Join(dir, ".late")
+		if err := os.Mkdir(logs, 0o700); err != nil {
+			return err
+		}
+	}
+	events, err := trial.LockEvents(logs)
 	if err != nil {
 		return err
 	}
@@ -61,5 +73,10 @@ func work(script, dir string) error {
 		<-ctx.Done()
 		outcome.State = trial.OutcomeInterrupted
 	}
-	return log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
+	err = log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
+	if late != "" {
+		show := exec.Command("bash", "-c", `sleep "$0"; mv "$1" "$2"`, late, filepath.Join(logs, trial.EventsFile), dir) //nolint:noctx,gosec // it outlives this; a test says how late
+		err = errors.Join(err, show.Start())
+	}
+	return err
 }
