@@ -45,6 +45,11 @@ const Late = "CLUSTER_TEST_LATE"
 func work(script, dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	return Work(ctx, script, dir)
+}
+
+// Work does what the script says with the attempt in dir.
+func Work(ctx context.Context, script, dir string) error {
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
 	logs, late := dir, os.Getenv(Late)
@@ -58,6 +63,7 @@ func work(script, dir string) error {
 	if err != nil {
 		return err
 	}
+	defer events.Close() //nolint:errcheck // synced by Emit
 	log, err := trial.NewEventLog(events)
 	if err != nil {
 		return err
@@ -75,7 +81,8 @@ func work(script, dir string) error {
 	}
 	err = log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
 	if late != "" {
-		show := exec.Command("bash", "-c", `sleep "$0"; mv "$1" "$2"`, late, filepath.Join(logs, trial.EventsFile), dir) //nolint:noctx,gosec // it outlives this; a test says how late
+		//nolint:noctx,gosec // it outlives this; a test says how late
+		show := exec.Command("bash", "-c", `sleep "$0"; mv "$1" "$2"`, late, filepath.Join(logs, trial.EventsFile), dir)
 		err = errors.Join(err, show.Start())
 	}
 	return err
