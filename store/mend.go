@@ -29,7 +29,7 @@ type Mended struct {
 type mender struct {
 	root   string
 	d      *DB // nil where no database can be used
-	seqs   map[trial.AttemptID]int64
+	known  map[trial.AttemptID]extent
 	mended []Mended
 }
 
@@ -42,7 +42,7 @@ func mendFolders(ctx context.Context, root string, d *DB) ([]Mended, error) {
 		return nil, err
 	}
 	if d != nil {
-		if m.seqs, err = d.lastSeqs(ctx); err != nil {
+		if m.known, err = d.extents(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -73,8 +73,7 @@ func (m *mender) mendFile(ctx context.Context, l Loss) error {
 		return nil
 	}
 	dir := filepath.Dir(l.Path)
-	id := trial.AttemptID(filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir))
-	a, err := m.d.assigned(ctx, id)
+	a, err := m.d.assigned(ctx, trial.AttemptOf(dir))
 	if errors.Is(err, sweep.ErrNotFound) {
 		return nil
 	}
@@ -93,11 +92,15 @@ func (m *mender) mendAttempt(ctx context.Context, a attemptFolder) error {
 			return nil // it cannot be read now, and may be good: it is among the losses
 		}
 	}
-	if logErr == nil && wordErr == nil && int64(len(a.events)) >= m.seqs[a.id] { // both count from 1
+	known := m.known[a.id]
+	if logErr == nil {
+		logErr = known.owns(a.events)
+	}
+	if logErr == nil && wordErr == nil && int64(len(a.events)) >= known.last { // both count from 1
 		return nil
 	}
 	var said []trial.Event
-	if m.seqs[a.id] > 0 {
+	if known.last > 0 {
 		var err error
 		if said, err = m.d.Said(ctx, a.id); err != nil {
 			return err
@@ -117,12 +120,12 @@ func (m *mender) mendAttempt(ctx context.Context, a attemptFolder) error {
 			}
 		}
 	}
-	return m.mendLog(a, said, word, errors.Join(logErr, wordErr))
+	return m.mendLog(a, said, word, logErr, wordErr)
 }
 
 // mendLog writes an attempt's log anew of its good lines and of what the database has. Where the attempt was damaged and has no outcome
 // after that, it gets one of the coordinator's, so that its trial goes on from its checkpoint.
-func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event, damage error) error {
+func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event, logErr, wordErr error) error {
 	if n := len(said); word != nil && n > 0 && said[n-1].Seq == word.Seq {
 		said = said[:n-1] // it stands in its own file
 	}
@@ -131,7 +134,8 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	events, whole := trial.Salvage(log, said)
+	events, whole := salvage(log, said, logErr)
+	damage := errors.Join(logErr, wordErr)
 	var text []byte
 	for _, e := range events {
 		line, err := e.MarshalLine()
@@ -167,6 +171,15 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 	})
 }
 
+// salvage is trial.Salvage of a log that may be another attempt's: then nothing in it counts.
+func salvage(log []byte, said []trial.Event, logErr error) (events []trial.Event, whole bool) {
+	if !errors.Is(logErr, trial.ErrForeign) {
+		return trial.Salvage(log, said)
+	}
+	events, _ = trial.Salvage(nil, said)
+	return events, len(events) > 0 && events[len(events)-1].Outcome != nil
+}
+
 // mendWord writes the coordinator's word on how a damaged attempt ended, where it is not the one that stands there.
 func mendWord(dir string, events []trial.Event, word *trial.Event, whole bool) error {
 	n := int64(len(events))
@@ -194,22 +207,40 @@ func damagedOutcome(events []trial.Event, whole bool) *trial.Outcome {
 	return &o
 }
 
-// lastSeqs are the numbers of the last events of all attempts that have some.
-func (d *DB) lastSeqs(ctx context.Context) (map[trial.AttemptID]int64, error) {
-	seqs := map[trial.AttemptID]int64{}
-	list, err := d.r.QueryContext(ctx, `SELECT a.trial_id || '/' || a.number, max(e.seq)
-		FROM attempts a JOIN events e ON e.attempt_id = a.id GROUP BY a.id`)
+// extent is how much the database has of what an attempt said.
+type extent struct {
+	last  int64     // the number of its last event
+	began time.Time // when it started, of one that has ended
+}
+
+// owns fails with trial.ErrForeign where the log of an attempt of which the database knows how it ended begins as another one's. Logs of
+// earlier versions do not say whose they are.
+func (x extent) owns(log []trial.Event) error {
+	if x.began.IsZero() || len(log) == 0 || log[0].Attempt != "" || log[0].Kind != trial.EventStarted || log[0].At.Equal(x.began) {
+		return nil
+	}
+	return fmt.Errorf("%w, which began at %s", trial.ErrForeign, log[0].At.Format(time.RFC3339Nano))
+}
+
+// extents are those of all attempts that have said something.
+func (d *DB) extents(ctx context.Context) (map[trial.AttemptID]extent, error) {
+	all := map[trial.AttemptID]extent{}
+	list, err := d.r.QueryContext(ctx, `SELECT a.trial_id || '/' || a.number, max(e.seq),
+		ifnull(max(e.at_ns) FILTER (WHERE e.seq = 1 AND e.kind = 'started' AND o.attempt_id IS NOT NULL), 0)
+		FROM attempts a JOIN events e ON e.attempt_id = a.id LEFT JOIN outcomes o ON o.attempt_id = a.id GROUP BY a.id`)
 	err = each(list, err, func(r *sql.Rows) error {
 		var id trial.AttemptID
-		var seq int64
-		err := r.Scan(&id, &seq)
-		seqs[id] = seq
+		var x extent
+		var began int64
+		err := r.Scan(&id, &x.last, &began)
+		x.began = timeOf(began)
+		all[id] = x
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the attempts' last events: %w", err)
+		return nil, fmt.Errorf("read the attempts' extents: %w", err)
 	}
-	return seqs, nil
+	return all, nil
 }
 
 // assigned is what an attempt was told. It fails with sweep.ErrNotFound.

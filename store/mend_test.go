@@ -2,12 +2,14 @@ package store_test
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -77,6 +79,66 @@ func TestRepairMendsLogs(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRepairOfAnothersLog: a log that was copied from another attempt's folder is sound, and not believed. One of an earlier version does
+// not say whose it is, but the database knows when the attempt began.
+func TestRepairOfAnothersLog(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ early, lost bool }{{}, {early: true}, {lost: true}} {
+		root, want := ran(t)
+		victim := firstLog(t, root)
+		other := attempt(registration().Ladders[0].Rungs[0].Trials[0].Trial, 1)
+		foreign, err := trial.ReadFolder(other.Dir(root))
+		must(t, err)
+		if tt.early {
+			foreign[0].Attempt, foreign[0].At = "", foreign[0].At.Add(time.Second)
+		}
+		must(t, os.WriteFile(victim, logOf(t, foreign), 0o600))
+		if tt.lost {
+			remove(t, filepath.Join(root, "sweep.db"), filepath.Join(root, "sweep.db-wal"))
+		}
+		r, err := store.Repair(t.Context(), root, nothing)
+		if err != nil || len(r.Losses) > 0 || len(r.Mended) != 1 || !tt.lost && r.Aside != "" {
+			t.Fatalf("%+v: Repair = %+v, %v", tt, r, err)
+		}
+		if kept, err := os.ReadFile(r.Mended[0].Aside); err != nil || !bytes.Equal(kept, logOf(t, foreign)) {
+			t.Errorf("%+v: the other attempt's log does not lie aside: %v", tt, err)
+		}
+		if m := r.Mended[0]; tt.lost != (m.Lost != "") || !strings.Contains(m.Why, "another attempt") {
+			t.Errorf("%+v: mended %+v", tt, m)
+		}
+		found, err := store.Examine(t.Context(), root, t.TempDir())
+		if err != nil || len(found.Losses)+len(found.TakenIn)+len(found.Gone) > 0 {
+			t.Errorf("%+v: Examine after it = %+v, %v, want nothing", tt, found, err)
+		}
+		if !tt.lost {
+			sameFacts(t, want, reopened(t, root))
+			continue
+		}
+		mustGoOn(t, reopened(t, root), filepath.Dir(victim), root)
+	}
+}
+
+// TestRepairOfAnothersOutcome: nor is the coordinator's word on another attempt.
+func TestRepairOfAnothersOutcome(t *testing.T) {
+	t.Parallel()
+	root, want := ran(t)
+	files, err := filepath.Glob(filepath.Join(root, "trials", "*", "1", trial.OutcomeFile))
+	must(t, err)
+	dir := filepath.Dir(firstLog(t, root))
+	copied := filepath.Join(dir, trial.OutcomeFile)
+	said, err := trial.ReadFolder(dir)
+	must(t, err)
+	text, err := os.ReadFile(files[0])
+	must(t, err)
+	text = bytes.Replace(text[:bytes.LastIndex(text, []byte(`,"crc32c"`))], []byte(`"seq":3`), fmt.Appendf(nil, `"seq":%d`, len(said)), 1)
+	must(t, os.WriteFile(copied, trial.Seal(append(text, '}')), 0o600))
+	r, err := store.Repair(t.Context(), root, nothing)
+	if err != nil || len(r.Losses) > 0 || len(r.Mended) != 1 || r.Mended[0].Path != copied || r.Aside != "" {
+		t.Fatalf("Repair = %+v, %v", r, err)
+	}
+	sameFacts(t, want, reopened(t, root))
 }
 
 // mustLieAside fails where a log was mended and what it was is not kept.
@@ -165,6 +227,7 @@ func TestSaid(t *testing.T) {
 	for i := range events {
 		events[i].Seq, events[i].At = int64(i+1), moment(100+i)
 	}
+	events[0].Attempt = attempt(tr, 1)
 	launch(t, db, tr, 1, events)
 	got, err := db.Said(t.Context(), attempt(tr, 1))
 	if diff := cmp.Diff(events, got); err != nil || diff != "" {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -225,6 +226,7 @@ func restore(ctx context.Context, tx *sql.Tx, r Record) error {
 	if _, err := tx.ExecContext(ctx, `PRAGMA defer_foreign_keys = ON`); err != nil {
 		return err
 	}
+	r.sort()
 	ids := map[string]map[any]any{}
 	for column, table := range referred() {
 		ids[column] = map[any]any{}
@@ -240,6 +242,19 @@ func restore(ctx context.Context, tx *sql.Tx, r Record) error {
 		}
 	}
 	return nil
+}
+
+// sort puts the rows that have a number in its order: SQLite wrote them in that of the index that it found them by.
+func (r Record) sort() {
+	for _, t := range r.Tables {
+		if column := slices.Index(t.Columns, "id"); column >= 0 {
+			slices.SortStableFunc(t.Rows, func(a, b []any) int {
+				x, _ := a[column].(int64) // a trial's is text: they stay as they are
+				y, _ := b[column].(int64)
+				return cmp.Compare(x, y)
+			})
+		}
+	}
 }
 
 // referred names the tables whose rows others name by a number, by the column that does so.

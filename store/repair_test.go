@@ -72,13 +72,19 @@ func written(t *testing.T, db *store.DB, root string, tr trial.Brief, number int
 	dir, err := attempt(tr, number).MakeDir(root)
 	must(t, err)
 	must(t, trial.WriteAssignment(dir, trial.Assignment{Attempt: attempt(tr, number), Sweep: "first", Trial: tr.Trial(), Platform: "xla:cpu"}))
-	var text []byte
+	events = slices.Clone(events)
+	events[0].Attempt = attempt(tr, number)
+	must(t, os.WriteFile(filepath.Join(dir, trial.EventsFile), logOf(t, events), 0o600))
+}
+
+func logOf(t *testing.T, events []trial.Event) (text []byte) {
+	t.Helper()
 	for _, e := range events {
 		line, err := e.MarshalLine()
 		must(t, err)
 		text = append(text, line...)
 	}
-	must(t, os.WriteFile(filepath.Join(dir, trial.EventsFile), text, 0o600))
+	return text
 }
 
 func must(t *testing.T, err error) {
@@ -162,6 +168,29 @@ func TestRepair(t *testing.T) {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// TestRepairKeepsTheOrderOfRequests: the last word on a pause is the last after a repair, too.
+func TestRepairKeepsTheOrderOfRequests(t *testing.T) {
+	t.Parallel()
+	root, _ := ran(t)
+	db := openAt(t, filepath.Join(root, "sweep.db"))
+	info, err := db.Find(t.Context(), "first")
+	must(t, err)
+	for _, kind := range []sweep.RequestKind{sweep.RequestPause, sweep.RequestResume, sweep.RequestPause} {
+		must(t, db.Ask(t.Context(), info.ID, kind, moment(450)))
+	}
+	must(t, (&store.Recorder{DB: db, Sweep: info.ID}).KeepLast(t.Context(), root, moment(451)))
+	must(t, db.Close())
+	path := filepath.Join(root, "sweep.db")
+	remove(t, path, path+"-wal", path+"-shm")
+	r, err := store.Repair(t.Context(), root, nothing)
+	if err != nil || len(r.Losses) > 0 {
+		t.Fatalf("Repair = %+v, %v", r, err)
+	}
+	if asked := reopened(t, root).Sweep.Asked; !asked.Paused {
+		t.Errorf("asked after the repair: %+v, want paused", asked)
 	}
 }
 
@@ -364,17 +393,12 @@ func firstLog(t *testing.T, root string) string {
 }
 
 // contradiction is the log of an attempt that says something else than it did.
-func contradiction(t *testing.T, root string, round int) (text []byte) {
+func contradiction(t *testing.T, root string, round int) []byte {
 	t.Helper()
 	events, err := trial.ReadFolder(filepath.Dir(firstLog(t, root)))
 	must(t, err)
 	events[1].Prediction.PredictedBytes = int64(3000 + round)
-	for _, e := range events {
-		line, err := e.MarshalLine()
-		must(t, err)
-		text = append(text, line...)
-	}
-	return text
+	return logOf(t, events)
 }
 
 // TestRepairBelievesASoundDatabase: what it knows beyond the folders stays where it is, and nothing is moved aside for it.

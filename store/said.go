@@ -22,6 +22,9 @@ func (d *DB) Said(ctx context.Context, id trial.AttemptID) (events []trial.Event
 			return err
 		}
 		events, err = readEvents(ctx, tx, attempt)
+		if len(events) > 0 && events[0].Kind == trial.EventStarted {
+			events[0].Attempt = id
+		}
 		return err
 	})
 	if err != nil {

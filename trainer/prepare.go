@@ -107,7 +107,7 @@ func (t *training) started(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.emit(trial.Event{Kind: trial.EventStarted, Environment: &trial.Environment{
+	return t.emit(trial.Event{Kind: trial.EventStarted, Attempt: t.Attempt, Environment: &trial.Environment{
 		PID: os.Getpid(), Host: host, Cores: t.Cores, Backend: choice.Identity, Platform: choice.Platform,
 		PluginPath: choice.PluginPath, PluginVersion: choice.PluginVersion, PluginSHA256: choice.PluginSHA256,
 		Device: device, Versions: backend.Versions(), TrainableParams: params,

@@ -27,7 +27,7 @@ func giveWay() { _ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0o6
 
 func newWorkerCommand(*app) *cobra.Command {
 	var eventsFD, coordinatorFD int
-	var job bool
+	var job, pilot bool
 	cmd := &cobra.Command{
 		Use:   "worker DIR",
 		Short: "Train an attempt, and those that follow: what a coordinator starts in its own process",
@@ -39,6 +39,9 @@ func newWorkerCommand(*app) *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
 			giveWay()
+			if pilot {
+				return withWorkerCode(workPilot(ctx, args[0]))
+			}
 			if job {
 				return withWorkerCode(workJob(ctx, args[0]))
 			}
@@ -48,6 +51,7 @@ func newWorkerCommand(*app) *cobra.Command {
 	cmd.Flags().IntVar(&eventsFD, "events-fd", 0, "inherited descriptor of the locked event log")
 	cmd.Flags().IntVar(&coordinatorFD, "coordinator-fd", 0, "inherited descriptor of the channel for further attempts")
 	cmd.Flags().BoolVar(&job, "job", false, "the attempt is a cluster's job: refuse one that was run before, and end once DIR/stop is there")
+	cmd.Flags().BoolVar(&pilot, "pilot", false, "DIR is a pilot's: train the attempts of its sweep one after another")
 	return cmd
 }
 

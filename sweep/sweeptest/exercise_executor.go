@@ -58,11 +58,11 @@ func awaitDeath(t *testing.T, e sweep.Executor, id trial.AttemptID) {
 	}
 }
 
-// awaitStarted waits for the worker's first event.
+// awaitStarted waits for the worker's first event, and probes meanwhile, as a scheduler does.
 func awaitStarted(t *testing.T, e sweep.Executor, id trial.AttemptID) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); len(states(t, e, id, 0)) == 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
+		if !alive(t, e, id) || time.Now().After(deadline) {
 			t.Fatalf("worker of %s does not start", id)
 		}
 	}
@@ -150,11 +150,10 @@ func exerciseStop(t *testing.T, open func(t *testing.T, root, worker string) swe
 	}
 	must(t, "Stop", successor.Stop(t.Context(), id, kill))
 	awaitDeath(t, successor, id)
-	if kill {
-		wantStates(t, successor, id, 0, "started")
+	got := states(t, successor, id, 0)
+	if kill && len(got) == 1 && got[0] == "started" { // a queue may ask before it kills
 		return
 	}
-	got := states(t, successor, id, 0)
 	if last := got[len(got)-1]; got[0] != "started" || last != "ended interrupted" {
 		t.Errorf("events of a stopped worker: %v", got)
 	}

@@ -2,6 +2,7 @@ package trial
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,27 @@ func (id AttemptID) Number() int {
 		return 0
 	}
 	return n
+}
+
+// AttemptOf is the attempt that a folder is of, by where it lies: see AttemptID.Dir. It is "" of a folder that lies elsewhere.
+func AttemptOf(dir string) AttemptID {
+	of := filepath.Dir(dir)
+	if filepath.Base(filepath.Dir(of)) != trialsFolder {
+		return ""
+	}
+	return AttemptID(filepath.Base(of) + "/" + filepath.Base(dir))
+}
+
+// ErrForeign says that what lies in an attempt's folder is another attempt's. It is an ErrDamaged.
+var ErrForeign = fmt.Errorf("%w: it is of another attempt", ErrDamaged)
+
+// owns fails with ErrForeign where an event in the attempt's folder says that it is another's. What earlier versions wrote does not say
+// whose it is, and a folder that lies elsewhere may have been copied.
+func (id AttemptID) owns(e Event) error {
+	if id == "" || e.Attempt == "" || e.Attempt == id {
+		return nil
+	}
+	return fmt.Errorf("%w, %s", ErrForeign, e.Attempt)
 }
 
 // AttemptID names one launch of a trial: "<trial id>/<number>", which is also its folder below ROOT/trials.

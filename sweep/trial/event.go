@@ -34,6 +34,9 @@ type Event struct {
 	Kind EventKind `json:"kind"`
 	Step int       `json:"step,omitempty"` // optimiser steps done; not set on started, predicted, screened and updates
 
+	// Attempt is whose event it is, on started and in OutcomeFile: a log that was copied from another attempt's folder is not believed.
+	Attempt AttemptID `json:"attempt,omitempty"`
+
 	Environment *Environment `json:"environment,omitempty"`
 	Prediction  *Prediction  `json:"prediction,omitempty"`
 	Point       *Point       `json:"point,omitempty"`

@@ -127,7 +127,7 @@ func SyncEvents(dir string) error {
 }
 
 // ReadEvents reads the complete lines of an events.jsonl from a byte offset and returns the offset after them. A file that
-// does not exist yet has no events.
+// does not exist yet has no events. One of another attempt, or damaged, is an error that wraps ErrDamaged.
 func ReadEvents(path string, offset int64) ([]Event, int64, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -142,6 +142,11 @@ func ReadEvents(path string, offset int64) ([]Event, int64, error) {
 		return nil, offset, err
 	}
 	events, read, err := ParseEvents(fragment)
+	if len(events) > 0 {
+		if foreign := AttemptOf(filepath.Dir(path)).owns(events[0]); foreign != nil {
+			return nil, offset, fmt.Errorf("read %s: %w", path, foreign)
+		}
+	}
 	if err != nil {
 		return events, offset + int64(read), fmt.Errorf("read %s: %w", path, err)
 	}

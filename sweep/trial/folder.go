@@ -18,8 +18,11 @@ func (id ID) Dir(root string) string { return below(root, string(id)) }
 // Dir returns the attempt's folder below root, as ID.Dir does.
 func (id AttemptID) Dir(root string) string { return below(root, string(id)) }
 
+// trialsFolder holds the folders of all trials of a root.
+const trialsFolder = "trials"
+
 func below(root, name string) string {
-	return filepath.Join(root, "trials", filepath.Join("/", filepath.FromSlash(name)))
+	return filepath.Join(root, trialsFolder, filepath.Join("/", filepath.FromSlash(name)))
 }
 
 // MakeDir makes the attempt's folder below root, as far as it is missing. A link in the place of the trial's or the attempt's folder is
@@ -27,7 +30,7 @@ func below(root, name string) string {
 // with all that will be in it.
 func (id AttemptID) MakeDir(root string) (string, error) {
 	dir := id.Dir(root)
-	if err := makeDurable(filepath.Join(root, "trials"), 0o777); err != nil {
+	if err := makeDurable(filepath.Join(root, trialsFolder), 0o777); err != nil {
 		return "", err
 	}
 	if err := MakeFolder(id.Trial().Dir(root)); err != nil {

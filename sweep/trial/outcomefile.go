@@ -12,6 +12,7 @@ const OutcomeFile = "outcome.json"
 
 // WriteOutcome writes the coordinator's word on an attempt that ended without one.
 func WriteOutcome(dir string, e Event) error {
+	e.Attempt = AttemptOf(dir)
 	return WriteSealed(filepath.Join(dir, OutcomeFile), e)
 }
 
@@ -28,6 +29,9 @@ func ReadOutcome(dir string) (*Event, error) {
 	}
 	if e.Kind != EventEnded || e.Outcome == nil {
 		return nil, fmt.Errorf("read %s: %w: it is no outcome", path, ErrDamaged)
+	}
+	if err := AttemptOf(dir).owns(e); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return &e, nil
 }

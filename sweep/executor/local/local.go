@@ -27,6 +27,9 @@ type Executor struct {
 	Slots   [][]int  // cores of each parallel job; empty means that workers are not pinned
 	Devices int      // GPUs that the slots are dealt out to in turn; 0 on a platform without
 
+	// Attached has workers belong to this process's group: what ends a job of a cluster reaches them, too. Others outlive this process.
+	Attached bool
+
 	HostBytes int64 // memory that all workers may use; idle ones stay only where there is plenty beside the next attempt
 
 	events folders.Reader
@@ -88,7 +91,7 @@ func (e *Executor) launch(a trial.Assignment, slot int, dir string, files attemp
 	args := slices.Concat(e.Command[1:], flags, []string{dir})
 	w.cmd = exec.Command(e.Command[0], args...) //nolint:noctx // a worker survives its coordinator
 	w.cmd.Env, w.cmd.Stdout, w.cmd.Stderr, w.cmd.ExtraFiles = e.Env, files.stdout, files.stderr, inherited
-	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: !e.Attached}
 	if err := startPinned(w.cmd, a.Cores); err != nil {
 		w.close()
 		return fmt.Errorf("start worker of attempt %s: %w", a.Attempt, err)

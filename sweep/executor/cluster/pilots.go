@@ -1,0 +1,389 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+)
+
+// Pilots is a Queue before a Queue: its jobs are trained one after another by a few jobs of that one, the pilots, in processes that stay
+// warm. That is for trials that take seconds where a job takes minutes until it starts.
+//
+// A job waits as a file in Root/pilots/inbox. A pilot takes it by moving that file into its own folder, and then makes the attempt's claim,
+// as every job does. Whose a job is can be read off the folders, so that nothing is lost with a coordinator, and the coordinators of a
+// root share its pilots.
+//
+// A pilot is itself an attempt of an Executor, of no trial but pilotTrial, below Root/pilots: that one hands it in, finds it again, and
+// tells how it ended.
+type Pilots struct {
+	Queue  Queue
+	Root   string // of the attempts, absolute
+	Script Script
+	Crew   int           // pilots at the same time
+	Time   time.Duration // that a pilot has; 0: no end
+	// MemoryMax is the most that a pilot may ask for; 0: no bound.
+	MemoryMax int64
+	Idle      time.Duration // without work, after which a pilot ends; 0: a minute
+	Late      time.Duration // as Executor.Late
+	Clock     sweep.Clock
+	Log       *slog.Logger
+
+	mu     sync.Mutex
+	jobs   *Executor // of the pilots
+	pilots map[trial.AttemptID]*pilot
+	last   int // the highest number of a pilot
+}
+
+// pilot is what this process knows of one.
+type pilot struct {
+	spec  pilotSpec
+	over  bool
+	ended sweep.Process
+	took  []entry // once it is over
+}
+
+const (
+	pilotsFolder = "pilots"
+	inboxFolder  = "inbox"
+	pilotTrial   = "pilot"
+)
+
+// defaultIdle is how long a pilot waits for work: as long as an idle worker of one machine does.
+const defaultIdle = time.Minute
+
+func (p *Pilots) dir() string   { return filepath.Join(p.Root, pilotsFolder) }
+func (p *Pilots) inbox() string { return filepath.Join(p.dir(), inboxFolder) }
+
+// Most is any number: jobs are files.
+func (p *Pilots) Most(context.Context) (int, error) { return 1000, nil }
+
+// Submit puts the batch's jobs into the inbox. Those that are there, or were, are not put in again.
+func (p *Pilots) Submit(ctx context.Context, b Batch) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.open(); err != nil {
+		return err
+	}
+	known, err := p.known(ctx)
+	if err != nil {
+		return err
+	}
+	for i, dir := range b.Dirs {
+		id := JobID{Batch: b.Name, Index: i}
+		if _, there := known[id]; there {
+			continue
+		}
+		a, err := trial.ReadAssignment(dir)
+		if err != nil {
+			return err
+		}
+		e := entry{Order: p.Clock.Now().Wall.UnixNano(), Job: id, Attempt: a.Attempt, Kind: warmKind(a), Request: b.Request}
+		if err := touch(filepath.Join(p.inbox(), e.name())); err != nil {
+			return err
+		}
+	}
+	if err := trial.SyncFolder(p.inbox()); err != nil {
+		return err
+	}
+	return p.staff(ctx)
+}
+
+// Jobs tells where each job is: in the inbox, with a pilot that lives, or over.
+func (p *Pilots) Jobs(ctx context.Context, batches []string) (map[JobID]Job, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.open(); err != nil {
+		return nil, err
+	}
+	if err := p.staff(ctx); err != nil {
+		return nil, err
+	}
+	known, err := p.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[JobID]Job{}
+	for id, j := range known {
+		if slices.Contains(batches, id.Batch) {
+			wanted[id] = j.Job
+		}
+	}
+	return wanted, nil
+}
+
+// Stop takes a job that waits out of the inbox, and kills the pilot that trains one: it trains no other meanwhile.
+func (p *Pilots) Stop(ctx context.Context, id JobID, kill bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !kill {
+		return nil // the attempt's file asks
+	}
+	if err := p.open(); err != nil {
+		return err
+	}
+	known, err := p.known(ctx)
+	if err != nil {
+		return err
+	}
+	switch j := known[id]; j.Phase {
+	case Pending:
+		err := os.Remove(filepath.Join(p.inbox(), j.entry.name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			return errors.New("a pilot takes it at this moment") // asked again, its job is found
+		}
+		return err
+	case Running:
+		return p.jobs.Stop(ctx, j.pilot, true)
+	case Ending, Ended:
+	}
+	return nil
+}
+
+// Close ends the pilots, where no job waits or is trained any more.
+func (p *Pilots) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ctx := context.Background()
+	known, err := p.known(ctx)
+	for _, j := range known {
+		if err != nil || j.Phase != Ended {
+			return err
+		}
+	}
+	for id, pilot := range p.pilots {
+		if !pilot.over {
+			err = errors.Join(err, p.jobs.Stop(ctx, id, false))
+		}
+	}
+	return err
+}
+
+// placed is a job and where it is.
+type placed struct {
+	Job
+	entry entry
+	pilot trial.AttemptID
+}
+
+// known are the jobs of all coordinators of the root.
+func (p *Pilots) known(ctx context.Context) (map[JobID]placed, error) {
+	known := map[JobID]placed{}
+	// The inbox first: what a pilot takes meanwhile is then found with the pilot.
+	waiting, err := entries(p.inbox())
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range waiting {
+		known[e.Job] = placed{Job: Job{Phase: Pending, Reason: "waits for a pilot"}, entry: e}
+	}
+	for id, pilot := range p.pilots {
+		took, err := p.took(ctx, id, pilot)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range took {
+			j, err := p.aboard(e, pilot)
+			if err != nil {
+				return nil, err
+			}
+			j.Native = string(id)
+			known[e.Job] = placed{Job: j, entry: e, pilot: id}
+		}
+	}
+	return known, nil
+}
+
+// took are the entries that a pilot has taken. What was over is not looked at again.
+func (p *Pilots) took(ctx context.Context, id trial.AttemptID, pilot *pilot) ([]entry, error) {
+	if pilot.over {
+		return pilot.took, nil
+	}
+	process, err := p.jobs.Probe(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	took, err := entries(id.Dir(p.dir()))
+	if err == nil && !process.Alive {
+		pilot.over, pilot.took, pilot.ended = true, took, process
+		err = p.explain(ctx, id, pilot)
+	}
+	return took, err
+}
+
+// explain adds what was said of a pilot that no queue has taken.
+func (p *Pilots) explain(ctx context.Context, id trial.AttemptID, pilot *pilot) error {
+	events, err := p.jobs.Events(ctx, id, 0)
+	for _, e := range events {
+		if e.Outcome != nil && e.Outcome.State == trial.OutcomeCrashed {
+			pilot.ended.Reason = cmp.Or(pilot.ended.Reason, e.Outcome.Error)
+		}
+	}
+	return err
+}
+
+// aboard is where a job is that a pilot has taken.
+func (p *Pilots) aboard(e entry, pilot *pilot) (Job, error) {
+	text, err := os.ReadFile(filepath.Join(e.Attempt.Dir(p.Root), exitFile))
+	switch {
+	case err == nil:
+		return Job{Phase: Ended, Exit: string(text[:max(0, len(text)-1)])}, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return Job{}, err
+	case !pilot.over:
+		return Job{Phase: Running}, nil
+	default:
+		return Job{Phase: Ended, Exit: pilot.ended.Exit, Reason: pilot.ended.Reason}, nil
+	}
+}
+
+// open learns of the pilots that there are.
+func (p *Pilots) open() error {
+	if p.jobs == nil {
+		if err := os.MkdirAll(p.inbox(), 0o777); err != nil {
+			return err
+		}
+		script := p.Script
+		script.Command = append(slices.Clone(script.Command), "--pilot")
+		p.pilots = map[trial.AttemptID]*pilot{}
+		p.jobs = &Executor{
+			Root: p.dir(), Queue: p.Queue, Script: script, Late: p.Late, Clock: p.Clock, Log: p.Log,
+			Ask: func(a trial.Assignment) Request { return p.pilots[a.Attempt].spec.Asked },
+		}
+	}
+	ids, err := trial.Attempts(p.dir(), pilotTrial)
+	for _, id := range ids {
+		p.last = max(p.last, id.Number())
+		if p.pilots[id] != nil {
+			continue
+		}
+		found := &pilot{}
+		if err := trial.ReadSealed(filepath.Join(id.Dir(p.dir()), pilotFile), &found.spec); err != nil {
+			continue // a coordinator is about to make it, or has died over it
+		}
+		p.pilots[id] = found
+	}
+	return err
+}
+
+// staff hires pilots as long as fewer of them are free than jobs wait. Where one has ended before it took anything, for another reason than
+// that there was nothing to do, those that follow would fare no better: it gets the job that has waited longest, whose end it then
+// explains.
+func (p *Pilots) staff(ctx context.Context) error {
+	known, err := p.known(ctx)
+	if err != nil {
+		return err
+	}
+	waiting, err := entries(p.inbox())
+	if err != nil {
+		return err
+	}
+	busy := map[trial.AttemptID]bool{}
+	for _, j := range known {
+		if j.Phase == Running {
+			busy[j.pilot] = true
+		}
+	}
+	var free []trial.AttemptID
+	alive := 0
+	for id, pilot := range p.pilots {
+		switch {
+		case !pilot.over:
+			alive++
+			if !busy[id] {
+				free = append(free, id)
+			}
+		case len(pilot.took) == 0 && (pilot.ended.Reason != "" || cmp.Or(pilot.ended.Exit, exitGood) != exitGood) && len(waiting) > 0:
+			if err := p.blame(id, pilot, waiting[0]); err != nil {
+				return err
+			}
+			waiting = waiting[1:]
+		}
+	}
+	for _, e := range waiting {
+		if i := slices.IndexFunc(free, func(id trial.AttemptID) bool { return p.pilots[id].spec.serves(e) }); i >= 0 {
+			free = slices.Delete(free, i, i+1)
+			continue
+		}
+		if alive >= max(1, p.Crew) {
+			return p.makeRoom(ctx, free)
+		}
+		if err := p.hire(ctx, e.Request); err != nil {
+			return err
+		}
+		alive++
+	}
+	return nil
+}
+
+// makeRoom ends pilots that have nothing to do and do not serve what waits.
+func (p *Pilots) makeRoom(ctx context.Context, free []trial.AttemptID) error {
+	var errs []error
+	for _, id := range free {
+		errs = append(errs, p.jobs.Stop(ctx, id, false))
+	}
+	return errors.Join(errs...)
+}
+
+// blame has a pilot that is over be the one that took a job.
+func (p *Pilots) blame(id trial.AttemptID, pilot *pilot, e entry) error {
+	err := os.Rename(filepath.Join(p.inbox(), e.name()), filepath.Join(id.Dir(p.dir()), e.name()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // another one was faster
+	}
+	if err == nil {
+		pilot.took = append(pilot.took, e)
+	}
+	return err
+}
+
+// roomier is what a pilot asks for where an attempt asks for so much memory: those of a higher rank need a little more, and are to be
+// trained by it as well.
+func (p *Pilots) roomier(memory int64) int64 {
+	roomy := stepUp(memory + memory/2)
+	if p.MemoryMax > 0 {
+		roomy = max(memory, min(roomy, p.MemoryMax))
+	}
+	return roomy
+}
+
+// hire hands in a pilot that serves a request.
+func (p *Pilots) hire(ctx context.Context, r Request) error {
+	asked := Request{Memory: p.roomier(r.Memory), Time: cmp.Or(p.Time, r.Time), Devices: r.Devices}
+	spec := pilotSpec{Root: p.Root, Inbox: p.inbox(), Asked: asked, Time: p.Time, Idle: cmp.Or(p.Idle, defaultIdle)}
+	p.last++
+	id := trial.NewAttemptID(pilotTrial, p.last)
+	if err := os.MkdirAll(filepath.Dir(id.Dir(p.dir())), 0o777); err != nil {
+		return err
+	}
+	if err := os.Mkdir(id.Dir(p.dir()), 0o777); err != nil {
+		return fmt.Errorf("make a pilot: %w", err) // another coordinator has just made it: next time
+	}
+	if err := trial.WriteSealed(filepath.Join(id.Dir(p.dir()), pilotFile), spec); err != nil {
+		return err
+	}
+	p.pilots[id] = &pilot{spec: spec}
+	if err := p.jobs.Start(ctx, trial.Assignment{Attempt: id}); err != nil {
+		return err
+	}
+	_, err := p.jobs.Probe(ctx, id) // which hands it in
+	return err
+}
+
+func touch(path string) error {
+	f, err := trial.OpenFile(path, os.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
