@@ -27,6 +27,24 @@ func TestExtendRaisesTokens(t *testing.T) {
 	}
 }
 
+// TestExtendRaisesMemory: a trial that limits.memory ended is tried again once an edited grid raises it, and no verdict names the new limit
+// for what the former one did.
+func TestExtendRaisesMemory(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.editGrid("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {memory: 1MiB}")
+	s.ends(exitOK, "", "run", s.path("grid.yaml"), "--backend", "go", "--jobs", "1")
+	if snapshot, _ := s.snapshot(); sweep.Conclude(snapshot).Verdicts[0].State != plateau.StateMemoryLimited {
+		t.Fatalf("with 1 MiB: %+v, want memory_limited", sweep.Conclude(snapshot).Verdicts[0])
+	}
+	s.editGrid("memory: 1MiB", "memory: 64GiB")
+	s.ends(exitOK, "", "extend", s.path("grid.yaml"), "--backend", "go")
+	snapshot, _ := s.snapshot()
+	if v := sweep.Conclude(snapshot).Verdicts[0]; v.State == plateau.StateMemoryLimited || len(v.Rungs) != 3 {
+		t.Errorf("with the limit raised: %+v, want a verdict over 3 ranks", v)
+	}
+}
+
 // TestExtendSaysWhatStandsInItsWay: run and extend agree on which edited grid extends a sweep, and both say what another one would change
 // and what to do then.
 func TestExtendSaysWhatStandsInItsWay(t *testing.T) {
