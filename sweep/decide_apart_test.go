@@ -19,7 +19,9 @@ func TestDecideApart(t *testing.T) {
 			s.Sweep.Platform = platform
 			first, second := s.Ladders[0].Rungs[0].Trials[0].Trial.ID, s.Ladders[0].Rungs[0].Trials[1].Trial.ID
 			live := []trial.AttemptID{begin(&s, first)}
-			edit(&s, first, func(t *sweep.TrialFacts) { t.Memory.PeakHostBytes, t.Memory.PeakDeviceBytes = new(int64(70)), new(int64(40)) })
+			edit(&s, first, func(t *sweep.TrialFacts) {
+				t.Memory.PeakHostBytes, t.Memory.PeakDeviceBytes = new(int64(70)), new(int64(40))
+			})
 			finish(&s, second, trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.MemoryShared}) // it wants to be alone
 			together := sweep.Capacity{Jobs: 4, HostBytes: 80, DeviceBytes: 80}
 			if d := sweep.Decide(s, live, together); len(d.Start) != 0 {

@@ -53,8 +53,8 @@ func TestStateByCause(t *testing.T) {
 			sweep.TrialCrashed,
 		},
 		"out of what was asked for": {times(1, crashed(cause.MemoryAsked, -1)), sweep.TrialCrashed},
-		"out of memory in company": {times(1, crashed(cause.MemoryShared, -1)), sweep.TrialCrashed},
-		"out of memory alone":      {times(1, crashed(cause.Memory, -1)), sweep.TrialCrashed},
+		"out of memory in company":  {times(1, crashed(cause.MemoryShared, -1)), sweep.TrialCrashed},
+		"out of memory alone":       {times(1, crashed(cause.Memory, -1)), sweep.TrialCrashed},
 		"and again with half a batch": {
 			slices.Concat(times(1, crashed(cause.Memory, -1)), []sweep.AttemptFacts{halved}), sweep.TrialOverMemory,
 		},

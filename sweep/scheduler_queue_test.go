@@ -77,7 +77,6 @@ func TestSchedulerLetsJobsWait(t *testing.T) {
 	})
 }
 
-
 // TestSchedulerMemoryAsked: a trial whose job outgrew what it asked for is tried again as it was, beside others.
 func TestSchedulerMemoryAsked(t *testing.T) {
 	t.Parallel()

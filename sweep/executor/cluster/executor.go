@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
@@ -166,6 +167,14 @@ func (e *Executor) Stop(ctx context.Context, id trial.AttemptID, kill bool) erro
 		a.wish = max(a.wish, wishStop)
 	}
 	e.tellQueue(ctx, a)
+	return nil
+}
+
+// Close lets go of what the queue keeps for further jobs, such as Pilots.
+func (e *Executor) Close() error {
+	if c, ok := e.Queue.(io.Closer); ok {
+		return c.Close()
+	}
 	return nil
 }
 

@@ -1,91 +1,23 @@
 package cluster_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"testing"
 
-	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
-	"github.com/ranksweep/ranksweep/sweep/sweeptest"
-	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster/clustertest"
 )
 
-// TestMain lets the test binary play the worker: "worker SCRIPT --job DIR" does what the script says.
 func TestMain(m *testing.M) {
-	if len(os.Args) >= 5 && os.Args[1] == "worker" {
-		play := worker
-		if os.Args[3] == "--pilot" {
-			play = flight
-		}
-		if err := play(os.Args[2], os.Args[len(os.Args)-1]); err != nil {
+	if len(os.Args) > 4 && os.Args[3] == "--pilot" {
+		if err := flight(os.Args[2], os.Args[len(os.Args)-1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
-}
-
-// worker says that it has started, and does what the script says.
-func worker(script, dir string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	return attempt(ctx, script, dir)
-}
-
-// attempt does what the script says with the attempt in dir.
-func attempt(ctx context.Context, script, dir string) error {
-	ctx, cancel := cluster.UntilAsked(ctx, dir)
-	defer cancel()
-	logs, late := dir, os.Getenv("CLUSTER_TEST_LATE")
-	if late != "" {
-		logs = filepath.Join(dir, ".late")
-		if err := os.Mkdir(logs, 0o755); err != nil {
-			return err
-		}
-	}
-	events, err := trial.LockEvents(logs)
-	if err != nil {
-		return err
-	}
-	defer events.Close() //nolint:errcheck // synced by Emit
-	log, err := trial.NewEventLog(events)
-	if err != nil {
-		return err
-	}
-	if err := log.Emit(trial.Event{Kind: trial.EventStarted, Environment: &trial.Environment{PID: os.Getpid()}}); err != nil {
-		return err
-	}
-	outcome := trial.Outcome{State: trial.OutcomeDone}
-	switch script {
-	case sweeptest.WorkerDies:
-		return errors.New("no more words")
-	case sweeptest.WorkerWaits:
-		<-ctx.Done()
-		outcome.State = trial.OutcomeInterrupted
-	}
-	err = log.Emit(trial.Event{Kind: trial.EventEnded, Outcome: &outcome})
-	if late != "" { // it appears so many seconds later
-		show := exec.Command("bash", "-c", `sleep "$0"; mv "$1" "$2"`, late, filepath.Join(logs, trial.EventsFile), dir)
-		err = errors.Join(err, show.Start())
-	}
-	return err
-}
-
-// self is the command of a worker that does what the script says.
-func self(t *testing.T, script string) []string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{path, "worker", script}
+	clustertest.Main(m)
 }
 
 func read(t *testing.T, path ...string) string {

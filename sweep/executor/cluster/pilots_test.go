@@ -19,6 +19,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster/clustertest"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -115,7 +116,7 @@ type crew struct {
 func newCrew(t *testing.T, q cluster.Queue, root, script string) crew {
 	t.Helper()
 	pilots := &cluster.Pilots{
-		Queue: q, Root: root, Script: cluster.Script{Command: self(t, script)}, Crew: 2, Idle: 2 * time.Second, Late: 6 * time.Second,
+		Queue: q, Root: root, Script: cluster.Script{Command: clustertest.Command(t, script)}, Crew: 2, Idle: 2 * time.Second, Late: 6 * time.Second,
 		Clock: sweep.NewClock(), Log: slog.New(slog.DiscardHandler),
 	}
 	return crew{&cluster.Executor{
@@ -139,7 +140,7 @@ func flight(script, dir string) error {
 			return err
 		}
 		process := sweep.Process{}
-		if err := attempt(ctx, script, a.Attempt.Dir(p.Root())); err != nil {
+		if err := clustertest.Work(ctx, script, a.Attempt.Dir(p.Root())); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			process.Exit = "exit status 1"
 		}

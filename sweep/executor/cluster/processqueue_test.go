@@ -13,6 +13,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster/clustertest"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -190,9 +191,9 @@ func (c *clusters) open(t *testing.T, root, worker string, f sweeptest.Fault) sw
 	if c.queues[root] == nil {
 		c.queues[root] = &processQueue{t: t, fault: f, jobs: map[cluster.JobID]*processJob{}}
 	}
-	script := cluster.Script{Command: self(t, worker)}
+	script := cluster.Script{Command: clustertest.Command(t, worker)}
 	if f == sweeptest.LateFiles {
-		script.Env = []string{"CLUSTER_TEST_LATE=0.3"} // of 1.2 s that files may take
+		script.Env = []string{clustertest.Late + "=0.3"} // of 1.2 s that files may take
 	}
 	return &cluster.Executor{Root: root, Queue: c.queues[root], Script: script, Clock: c.clock, Log: slog.New(slog.DiscardHandler)}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster/clustertest"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -61,7 +62,10 @@ func handIn(t *testing.T, s cluster.Script) (dir string, job *exec.Cmd) {
 
 func TestBodyRunsAnAttemptOnce(t *testing.T) {
 	t.Parallel()
-	s := cluster.Script{Command: self(t, sweeptest.WorkerFinishes), Env: []string{"WORD=it's"}, Setup: []string{`echo "setup: $WORD"`}}
+	s := cluster.Script{
+		Command: clustertest.Command(t, sweeptest.WorkerFinishes),
+		Env:     []string{"WORD=it's"}, Setup: []string{`echo "setup: $WORD"`},
+	}
 	dir, job := handIn(t, s)
 	again := exec.CommandContext(t.Context(), job.Args[0], job.Args[1:]...)
 	if out, err := job.CombinedOutput(); err != nil || len(out) > 0 {
@@ -90,7 +94,7 @@ func TestBodyRunsAnAttemptOnce(t *testing.T) {
 func TestBodySaysHowItEnded(t *testing.T) {
 	t.Parallel()
 	const killed = "signal: killed\n"
-	dir, job := handIn(t, cluster.Script{Command: self(t, sweeptest.WorkerFinishes), Setup: []string{"exit 3"}})
+	dir, job := handIn(t, cluster.Script{Command: clustertest.Command(t, sweeptest.WorkerFinishes), Setup: []string{"exit 3"}})
 	if err := job.Run(); err == nil || read(t, dir, "exit") != "exit status 3\n" {
 		t.Errorf("a set-up that fails: %v, exit is %q", err, read(t, dir, "exit"))
 	}
@@ -113,7 +117,7 @@ func TestBodySaysHowItEnded(t *testing.T) {
 func TestBodyPassesOnRequests(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT} {
-		dir, job := handIn(t, cluster.Script{Command: self(t, sweeptest.WorkerWaits)})
+		dir, job := handIn(t, cluster.Script{Command: clustertest.Command(t, sweeptest.WorkerWaits)})
 		if err := job.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -85,7 +85,7 @@ func TestOnRay(t *testing.T) {
 
 	uploading := &ray.Queue{Settings: head.Settings(), Program: "/bin/true"}
 	uploading.Settings.WorkingDir = ray.Upload
-	if err := uploading.Submit(ctx, script(t, "uploaded", "test -x sweep && ./sweep")); err != nil {
+	if err := uploading.Submit(ctx, script(t, "uploaded", "test -x true && ./true")); err != nil {
 		t.Fatal(err)
 	}
 	if j := until(t, q, "uploaded", cluster.Ended); j.Exit != "exit status 0" {

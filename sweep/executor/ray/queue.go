@@ -3,6 +3,7 @@ package ray
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -97,6 +98,26 @@ func (s Settings) submission(b cluster.Batch, workingDir string) (submission, er
 		Env:      runtimeEnv{WorkingDir: workingDir, Env: env},
 		Metadata: map[string]string{"attempt": b.Dirs[0]},
 	}, nil
+}
+
+// Script is the request that hands in a batch's job, for people.
+func Script(s Settings, b cluster.Batch) (string, error) {
+	workingDir := s.WorkingDir
+	if workingDir == Upload {
+		workingDir = "gcs://PROGRAM.zip"
+	}
+	s = s.withDefaults()
+	request, err := s.submission(b, workingDir)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "POST %s/api/jobs/\n", strings.TrimRight(s.Address, "/"))
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err = e.Encode(request)
+	return text.String(), err
 }
 
 // stopTimeVariable is read by Ray in the environment that the job's supervisor shares with the job: JobSupervisor.run in

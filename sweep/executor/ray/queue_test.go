@@ -128,6 +128,22 @@ func TestSubmitTellsARefusalFromALostReply(t *testing.T) {
 	}
 }
 
+func TestScriptShowsWhatIsSent(t *testing.T) {
+	t.Parallel()
+	got, err := ray.Script(ray.Settings{Resources: []string{"A100=1"}, WorkingDir: ray.Upload}, batch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"POST http://127.0.0.1:8265/api/jobs/\n{\n", `"A100": 1`, `"submission_id": "sweep-ab12-0"`, "gcs://"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("Script() lacks %q:\n%s", want, got)
+		}
+	}
+	if _, err := ray.Script(ray.Settings{Resources: []string{"A100"}}, batch()); err == nil {
+		t.Error("Script() of resources that say no number = nil, want an error")
+	}
+}
+
 func TestSubmitDoesNotWaitForAHeadThatHangs(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
@@ -184,7 +200,7 @@ func TestSubmitUploadsTheProgramWhereItIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(z.File) != 1 || z.File[0].Name != "sweep" || z.File[0].Mode().Perm() != 0o755 {
+	if len(z.File) != 1 || z.File[0].Name != "bin" || z.File[0].Mode().Perm() != 0o755 {
 		t.Errorf("the package holds %v, want the program, to be executed", z.File)
 	}
 }

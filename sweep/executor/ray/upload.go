@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -20,9 +21,6 @@ type pack struct {
 
 // uploadTime is how long an upload may take: some 20 MB, to a cluster that may be far away.
 const uploadTime = 10 * time.Minute
-
-// programName is what the program is called in its working directory.
-const programName = "sweep"
 
 // workingDir returns the URI of the jobs' working directory. Ray drops a package that no job uses any more, and keeps one that was asked
 // for some minutes longer (pin_runtime_env_uri of ray/_private/runtime_env/packaging.py), so that it is asked for before each job.
@@ -50,7 +48,7 @@ func (q *Queue) workingDir(ctx context.Context) (string, error) {
 	return "gcs://" + q.program.name, nil
 }
 
-// packed zips a program. The same program gives the same bytes.
+// packed zips a program, under its own name. The same program gives the same bytes.
 func packed(path string) (pack, error) {
 	program, err := os.ReadFile(path)
 	if err != nil {
@@ -58,7 +56,7 @@ func packed(path string) (pack, error) {
 	}
 	var data bytes.Buffer
 	z := zip.NewWriter(&data)
-	header := zip.FileHeader{Name: programName, Method: zip.Deflate}
+	header := zip.FileHeader{Name: filepath.Base(path), Method: zip.Deflate}
 	header.SetMode(0o755)
 	w, err := z.CreateHeader(&header)
 	if err != nil {
@@ -70,5 +68,5 @@ func packed(path string) (pack, error) {
 	if err := z.Close(); err != nil {
 		return pack{}, err
 	}
-	return pack{name: fmt.Sprintf("ranksweep_%x.zip", sha256.Sum256(program)), data: data.Bytes()}, nil
+	return pack{name: fmt.Sprintf("ranksweep_%x.zip", sha256.Sum256(data.Bytes())), data: data.Bytes()}, nil
 }

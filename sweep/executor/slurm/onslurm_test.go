@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,9 +14,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster/clustertest"
 	"github.com/ranksweep/ranksweep/sweep/executor/slurm"
 	"github.com/ranksweep/ranksweep/sweep/executor/slurm/slurmtest"
+	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 )
 
 // batch is a batch on the real queue whose job.sh is lines of bash.
@@ -131,7 +135,7 @@ esac`)
 		2: {Phase: cluster.Ended, Exit: "signal: killed"},
 		3: {Phase: cluster.Ended, Exit: "signal: killed", Reason: "OUT_OF_MEMORY"},
 		4: {Phase: cluster.Ended, Exit: "exit status 75"},
-		5: {Phase: cluster.Ended, Exit: "signal: terminated", Reason: "CANCELLED"},
+		5: {Phase: cluster.Ended, Exit: "signal: killed"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the jobs ended otherwise (-want +got):\n%s", diff)
@@ -250,6 +254,14 @@ func TestLostNodeOnSlurm(t *testing.T) { //nolint:paralleltest // it stops the d
 	node.Drain()
 	waiting := submit(t, q, "drained", 1, cluster.Request{Memory: 64 << 20}, "exit 0")
 	waiting.until(0, "waiting for a node", func(j cluster.Job) bool { return j.Phase == cluster.Pending && j.Reason != "" })
+	unwanted := submit(t, q, "unwanted", 1, cluster.Request{Memory: 64 << 20}, "exit 0")
+	unwanted.untilPhase(0, cluster.Pending)
+	if err := q.Stop(t.Context(), cluster.JobID{Batch: unwanted.Name}, true); err != nil {
+		t.Error(err)
+	}
+	if job := unwanted.untilPhase(0, cluster.Ended); job.Reason != "CANCELLED" {
+		t.Errorf("a job that was stopped while it waited: %+v", job)
+	}
 	b.untilPhase(0, cluster.Running)
 	node.Kill("slurmd")
 	if job := b.untilPhase(0, cluster.Ended); job.Reason != "NODE_FAIL" {
@@ -258,4 +270,17 @@ func TestLostNodeOnSlurm(t *testing.T) { //nolint:paralleltest // it stops the d
 	node.Start("slurmd")
 	node.Undrain()
 	waiting.untilPhase(0, cluster.Ended)
+}
+
+// TestConformsOnSlurm: attempts whose jobs Slurm runs are started, found again, stopped and killed as any other.
+func TestConformsOnSlurm(t *testing.T) { //nolint:paralleltest // its parts fill the node
+	slurmtest.Open(t)
+	sweeptest.ExerciseExecutor(t, func(t *testing.T, root, worker string) sweep.Executor {
+		t.Helper()
+		q := &slurm.Queue{Settings: slurm.Settings{Memory: 64 << 20}}
+		return &cluster.Executor{
+			Root: root, Queue: q, Script: cluster.Script{Command: clustertest.Command(t, worker)},
+			Late: 12 * time.Second, Clock: sweep.NewClock(), Log: slog.New(slog.DiscardHandler),
+		}
+	})
 }

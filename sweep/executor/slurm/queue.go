@@ -137,20 +137,19 @@ func (q *Queue) meet(batch string, jobs int) {
 	q.sizes[batch] = max(q.sizes[batch], jobs)
 }
 
-// Stop cancels the job, or sends USR1 to its script where it runs. Always it names the one job of the array: 123_4.
+// Stop sends USR1 to the job's script, or kills all that runs, and cancels it where it waits. Always it names the one job of the array:
+// 123_4.
 func (q *Queue) Stop(ctx context.Context, id cluster.JobID, kill bool) error {
 	ids, err := q.nativesOf(ctx, id)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	if kill {
-		return q.scancel(ctx, ids)
+	signal := "--signal=USR1 --batch"
+	if kill { // the script, and with it all that the job runs; cancelling sends TERM first, and KILL only KillWait seconds later
+		signal = "--signal=KILL --batch"
 	}
 	// One that is started in between gets the signal.
-	return errors.Join(
-		q.scancel(ctx, append([]string{"--state=PENDING"}, ids...)),
-		q.scancel(ctx, append([]string{"--signal=USR1", "--batch"}, ids...)),
-	)
+	return errors.Join(q.scancel(ctx, "--state=PENDING", ids), q.scancel(ctx, signal, ids))
 }
 
 func (q *Queue) nativesOf(ctx context.Context, id cluster.JobID) ([]string, error) {
@@ -170,8 +169,8 @@ func (q *Queue) nativesOf(ctx context.Context, id cluster.JobID) ([]string, erro
 }
 
 // scancel is no error for jobs that are over, or in a state that a filter leaves out.
-func (q *Queue) scancel(ctx context.Context, args []string) error {
-	_, err := q.output(ctx, cmp.Or(q.Settings.Scancel, "scancel"), args...)
+func (q *Queue) scancel(ctx context.Context, options string, ids []string) error {
+	_, err := q.output(ctx, cmp.Or(q.Settings.Scancel, "scancel"), append(strings.Fields(options), ids...)...)
 	var failed *commandError
 	if !errors.As(err, &failed) {
 		return err

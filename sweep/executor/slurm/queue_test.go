@@ -252,7 +252,10 @@ func TestStopNamesOneJobOfAnArray(t *testing.T) {
 	stop("single", 0, true)
 	stop("b-1", 0, true) // it has ended
 	stop("unknown", 0, true)
-	want := []string{"--state=PENDING 1_6", "--signal=USR1 --batch 1_6", "1_8", "12 13"}
+	want := []string{
+		"--state=PENDING 1_6", "--signal=USR1 --batch 1_6", "--state=PENDING 1_8", "--signal=KILL --batch 1_8",
+		"--state=PENDING 12 13", "--signal=KILL --batch 12 13",
+	}
 	if diff := cmp.Diff(want, r.calls("scancel")); diff != "" {
 		t.Errorf("scancel differs (-want +got):\n%s", diff)
 	}

@@ -41,7 +41,6 @@ type Settings struct {
 	Sacct    string        `json:"sacct,omitempty"    mapstructure:"sacct"`
 	Scontrol string        `json:"scontrol,omitempty" mapstructure:"scontrol"`
 	Timeout  time.Duration `json:"timeout,omitempty"  mapstructure:"timeout"`
-	Poll     time.Duration `json:"poll,omitempty"     mapstructure:"poll"`
 }
 
 // Key is one setting, for help.
@@ -73,7 +72,6 @@ func Keys() []Key {
 		{"sacct", "Asked only for jobs that squeue has forgotten, and only where the site keeps accounts."},
 		{"scontrol", ""},
 		{"timeout", "How long one of these commands may take: 20s by default."},
-		{"poll", "The shortest time between two questions about jobs: 1s by default. It grows while nothing changes."},
 	}
 }
 
@@ -143,7 +141,6 @@ func (s Settings) checkNumbers() error {
 		{"time_max", int64(s.TimeMax)},
 		{"grace", int64(s.Grace)},
 		{"timeout", int64(s.Timeout)},
-		{"poll", int64(s.Poll)},
 	} {
 		if number.value < 0 {
 			errs = append(errs, fmt.Errorf("slurm: %s is negative", number.name))

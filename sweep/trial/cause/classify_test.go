@@ -239,7 +239,8 @@ func ofClusters() []said {
 		{
 			"Ray 2.60, ray/dashboard/modules/job/job_manager.py: _monitor_job_internal",
 			Evidence{Reason: "Job supervisor actor failed to start within 900.0 seconds. This timeout can be configured by setting the environment " +
-				"variable RAY_JOB_START_TIMEOUT_SECONDS. This may be because the job entrypoint's specified resources aren't available."}, Lost,
+				"variable RAY_JOB_START_TIMEOUT_SECONDS. This may be because the job entrypoint's specified resources aren't available."},
+			Lost,
 		},
 		{
 			"Ray 2.60, the same, of a package that the cluster has dropped",
