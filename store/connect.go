@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -17,6 +18,7 @@ import (
 // connector opens every connection of a pool in the same way. Settings are part of the URI and the hook, never
 // statements run on the pool: those would reach one connection only.
 type connector struct {
+	path   string
 	uri    string
 	driver driver.Driver
 }
@@ -24,6 +26,11 @@ type connector struct {
 func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if err := keepPlans(); err != nil {
 		return nil, err
+	}
+	for _, path := range []string{c.path, c.path + walSuffix} {
+		if !isFile(path) {
+			return nil, fmt.Errorf("%s is a pipe or a device, not a database: look at it, then move it away", path)
+		}
 	}
 	return c.driver.Open(c.uri)
 }
@@ -33,6 +40,7 @@ func (c connector) Driver() driver.Driver { return c.driver }
 // every trial or event, prepared, and has room for the indexes by trial while a large sweep is registered (experiments/LOG.md 2026-11-29).
 func openWriter(path string) *sql.DB {
 	w := sql.OpenDB(connector{
+		path: path,
 		uri: uri(path, url.Values{
 			"mode": {"rwc"}, "_journal_mode": {"WAL"}, "_foreign_keys": {"on"}, "_busy_timeout": {"5000"},
 			"_txlock": {"immediate"}, "_synchronous": {"FULL"}, "_stmt_cache_size": {"32"}, "_cache_size": {"-32768"},
@@ -65,7 +73,7 @@ func openUnwritable(path string, values url.Values) *sql.DB {
 	if unwritableAtRest(path) {
 		values.Set("immutable", "1")
 	}
-	return sql.OpenDB(connector{uri: uri(path, values), driver: &sqlite3.SQLiteDriver{}})
+	return sql.OpenDB(connector{path: path, uri: uri(path, values), driver: &sqlite3.SQLiteDriver{}})
 }
 
 // uri names a file with these settings; the path's own "?", "#" and "%" are escaped.

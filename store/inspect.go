@@ -15,6 +15,8 @@ import (
 	"strconv"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Health is what is the matter with a database file.
@@ -50,6 +52,8 @@ func Inspect(ctx context.Context, path string) (Health, string, error) {
 		return "", "", err
 	case info.IsDir():
 		return HealthForeign, "it is a folder", nil
+	case !isFile(path):
+		return HealthForeign, "it is a pipe or a device", nil
 	case info.Size() == 0:
 		return HealthEmpty, "it is empty", nil
 	}
@@ -71,8 +75,15 @@ func Inspect(ctx context.Context, path string) (Health, string, error) {
 	return inspectFile(ctx, path)
 }
 
+// isFile reports whether SQLite would neither wait for what is at path nor read it without end. A link leads to where the root's owner
+// keeps the database.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || info.Mode().IsRegular() || info.IsDir()
+}
+
 func readThrough(path string) error {
-	f, err := os.Open(path)
+	f, err := trial.OpenInput(path)
 	if err != nil {
 		return err
 	}
@@ -128,7 +139,7 @@ func passingCheck(found string) error {
 
 // hasHeader reports whether a file begins as SQLite's do (sqlite.org/fileformat.html, 1.3.1).
 func hasHeader(path string) (bool, error) {
-	f, err := os.Open(path)
+	f, err := trial.OpenInput(path)
 	if err != nil {
 		return false, err
 	}

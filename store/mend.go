@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -130,8 +129,9 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 		said = said[:n-1] // it stands in its own file
 	}
 	path := filepath.Join(a.dir, trial.EventsFile)
-	log, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	log, err := trial.ReadRegular(path)
+	foreign := errors.Is(err, trial.ErrDamaged)
+	if err != nil && !foreign && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	events, whole := salvage(log, said, logErr)
@@ -151,7 +151,7 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 	if !whole {
 		done.Lost = fmt.Sprintf("what attempt %s said after event %d", a.id, len(events))
 	}
-	if !bytes.HasPrefix(text, log) {
+	if foreign || !bytes.HasPrefix(text, log) {
 		if done.Aside, err = trial.KeepAside(path); err != nil {
 			return err
 		}
@@ -161,7 +161,7 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 			return err
 		}
 	}
-	if bytes.Equal(text, log) {
+	if bytes.Equal(text, log) && !foreign {
 		return nil
 	}
 	m.mended = append(m.mended, done)

@@ -2,12 +2,15 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -243,4 +246,65 @@ func TestSaid(t *testing.T) {
 	if len(kinds) != len(strings.Fields("started predicted resumed point eval checkpoint memory screened updates ended")) {
 		t.Errorf("kinds are %v, want all", kinds)
 	}
+}
+
+// TestRepairFollowsNothing: a root from elsewhere may have a link out of it, a device or a pipe where a file belongs. It is neither read
+// nor waited for, and goes aside as it is.
+func TestRepairFollowsNothing(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	must(t, os.WriteFile(secret, []byte("kept elsewhere\n"), 0o600))
+	for _, name := range []string{trial.EventsFile, trial.OutcomeFile, trial.SpecFile} {
+		for what, plant := range map[string]func(path string) error{
+			"a pipe":             func(path string) error { return syscall.Mkfifo(path, 0o600) },
+			"a link to a file":   func(path string) error { return os.Symlink(secret, path) },
+			"a link to a device": func(path string) error { return os.Symlink("/dev/zero", path) },
+		} {
+			root, want := ran(t)
+			files, err := filepath.Glob(filepath.Join(root, "trials", "*", "*", name))
+			must(t, err)
+			remove(t, files[0])
+			must(t, plant(files[0]))
+			if found, err := store.Examine(t.Context(), root, t.TempDir()); err != nil || len(found.Losses) != 1 {
+				t.Errorf("%s, %s: Examine = %+v, %v, want one loss", name, what, found, err)
+			}
+			r, err := store.Repair(t.Context(), root, nothing)
+			if err != nil || len(r.Losses) > 0 || len(r.Mended) == 0 {
+				t.Fatalf("%s, %s: Repair = %+v, %v", name, what, r, err)
+			}
+			if info, err := os.Lstat(r.Mended[0].Aside); err != nil || info.Mode().IsRegular() {
+				t.Errorf("%s, %s: aside lies %v (%v), want it as it was", name, what, info, err)
+			}
+			sameFacts(t, want, reopened(t, root))
+			must(t, filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+				if err != nil || !e.Type().IsRegular() {
+					return err
+				}
+				text, err := os.ReadFile(path)
+				if strings.Contains(string(text), "kept elsewhere") {
+					t.Errorf("%s, %s: %s has it", name, what, path)
+				}
+				return err
+			}))
+		}
+	}
+}
+
+// TestDatabaseIsNoPipe: what is no file is not waited for, and a repair puts a database in its place.
+func TestDatabaseIsNoPipe(t *testing.T) {
+	t.Parallel()
+	root, want := ran(t)
+	path := filepath.Join(root, "sweep.db")
+	remove(t, path, path+"-wal")
+	must(t, syscall.Mkfifo(path, 0o600))
+	for _, open := range []func(context.Context, string) (*store.DB, error){store.OpenReadOnly, store.Open} {
+		if _, err := open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "a pipe or a device") {
+			t.Errorf("it opens: %v", err)
+		}
+	}
+	r, err := store.Repair(t.Context(), root, nothing)
+	if err != nil || r.Found != store.HealthForeign || r.Aside == "" {
+		t.Fatalf("Repair = %+v, %v", r, err)
+	}
+	sameFacts(t, want, reopened(t, root))
 }

@@ -37,7 +37,7 @@ func IsRecord(name string) bool {
 
 // ReadRecord reads a record that Recorder wrote. What is not as it was written wraps trial.ErrDamaged.
 func ReadRecord(path string) (Record, error) {
-	text, err := os.ReadFile(path)
+	text, err := trial.ReadRegular(path)
 	if err != nil {
 		return Record{}, err
 	}
@@ -84,7 +84,7 @@ func decodeRecord(text []byte) (r Record, err error) {
 
 // readRecordHead reads a record without its tables, all of it as far as checksums go.
 func readRecordHead(path string) (r Record, err error) {
-	f, err := os.Open(path)
+	f, err := trial.OpenRegular(path)
 	if err != nil {
 		return r, err
 	}
@@ -165,7 +165,7 @@ func (r *Recorder) keep(ctx context.Context, dir string, at time.Time) (path str
 	if exists(path) {
 		return r.write(ctx, dir, at)
 	}
-	from, err := os.Open(r.kept[0])
+	from, err := trial.OpenRegular(r.kept[0])
 	if errors.Is(err, fs.ErrNotExist) {
 		return r.write(ctx, dir, at)
 	}

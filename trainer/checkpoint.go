@@ -102,7 +102,7 @@ func checkpointNames(folder string) ([]string, error) {
 // loadCheckpoint returns the trial's newest good checkpoint in these attempts' folders, or nil when there is none. Damaged
 // and unreadable ones are passed over; warn is told of each. Where none is good and some could not be read it fails: what they hold is
 // worth another attempt.
-func loadCheckpoint(dirs []string, trial trial.ID, warn func(error)) (*checkpoint, error) {
+func loadCheckpoint(dirs []string, id trial.ID, warn func(error)) (*checkpoint, error) {
 	var paths []string
 	var unreadable error
 	for _, dir := range dirs {
@@ -118,12 +118,12 @@ func loadCheckpoint(dirs []string, trial trial.ID, warn func(error)) (*checkpoin
 	}
 	slices.SortStableFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(b), filepath.Base(a)) })
 	for _, path := range paths {
-		c, err := readCheckpoint(path, trial)
+		c, err := readCheckpoint(path, id)
 		if err == nil {
 			return c, nil
 		}
 		warn(fmt.Errorf("checkpoint %s passed over: %w", path, err))
-		if !errors.Is(err, errDamaged) {
+		if !errors.Is(err, trial.ErrDamaged) {
 			unreadable = cmp.Or(unreadable, err)
 		}
 	}
@@ -135,8 +135,8 @@ func loadCheckpoint(dirs []string, trial trial.ID, warn func(error)) (*checkpoin
 }
 
 // Reached returns the step of the checkpoint that a trial with these attempts' folders goes on from, -1 where there is none.
-func Reached(dirs []string, trial trial.ID) (step int, err error) {
-	c, err := loadCheckpoint(dirs, trial, func(error) {})
+func Reached(dirs []string, id trial.ID) (step int, err error) {
+	c, err := loadCheckpoint(dirs, id, func(error) {})
 	if c == nil {
 		return -1, err
 	}
@@ -144,13 +144,13 @@ func Reached(dirs []string, trial trial.ID) (step int, err error) {
 }
 
 // readCheckpoint reads a checkpoint of the trial.
-func readCheckpoint(path string, trial trial.ID) (*checkpoint, error) {
-	body, err := os.ReadFile(path)
+func readCheckpoint(path string, id trial.ID) (*checkpoint, error) {
+	body, err := trial.ReadRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	c, err := decodeCheckpoint(body)
-	if err == nil && c.ID != trial {
+	if err == nil && c.ID != id {
 		err = fmt.Errorf("%w: it belongs to trial %s", errDamaged, c.ID)
 	}
 	return c, err
@@ -215,7 +215,7 @@ func decodeCheckpoint(file []byte) (*checkpoint, error) {
 
 // CheckCheckpoint reports why a checkpoint file cannot be used, by its checksum.
 func CheckCheckpoint(path string) error {
-	body, err := os.ReadFile(path)
+	body, err := trial.ReadRegular(path)
 	if err != nil {
 		return err
 	}

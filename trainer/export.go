@@ -33,7 +33,7 @@ func ExportAdapter(dir string, o ExportOptions) error {
 	if err := checkAdapter(o); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(filepath.Join(o.Adapter, weights.AdapterConfigFile))
+	text, err := trial.ReadInput(filepath.Join(o.Adapter, weights.AdapterConfigFile))
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,11 @@ func ExportedFiles() []string {
 }
 
 func copyFile(files fs.FS, name, dir string) error {
+	if info, err := fs.Stat(files, name); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s is no file that could be copied", trial.ErrInput, name)
+	}
 	from, err := files.Open(name)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -141,7 +140,7 @@ func missingAdapter(err error) error {
 func AdapterSum(dir string) (string, error) {
 	sum := sha256.New()
 	for _, name := range []string{weights.AdapterConfigFile, weights.AdapterWeightsFile} {
-		f, err := os.Open(filepath.Join(dir, name))
+		f, err := trial.OpenInput(filepath.Join(dir, name))
 		if err != nil {
 			return "", missingAdapter(asInput(err))
 		}

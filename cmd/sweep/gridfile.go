@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -15,7 +15,12 @@ import (
 
 // readGrid reads and parses a grid file. What is wrong with it is a usage error.
 func readGrid(path string) (grid.Grid, []byte, error) {
-	text, err := os.ReadFile(path)
+	f, err := trial.OpenInput(path)
+	if err != nil {
+		return grid.Grid{}, nil, usagef("read the grid: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	text, err := io.ReadAll(io.LimitReader(f, grid.MaxBytes+1))
 	if err != nil {
 		return grid.Grid{}, nil, usagef("read the grid: %w", err)
 	}

@@ -88,7 +88,7 @@ func chooseAttempt(t sweep.TrialFacts, number int) (int, error) {
 
 // readLog returns a kept output; a process that was never launched has none.
 func readLog(folder, name string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(folder, name))
+	text, err := trial.ReadRegular(filepath.Join(folder, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -164,7 +164,7 @@ func (a *app) attemptEnded(ctx context.Context, id trial.AttemptID) (ended bool,
 
 // copyFrom copies what a file has after offset. A file that is not there yet has nothing.
 func copyFrom(w io.Writer, path string, offset int64) (int64, error) {
-	f, err := os.Open(path)
+	f, err := trial.OpenRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}

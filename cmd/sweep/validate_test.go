@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -235,5 +237,24 @@ func TestValidateReadsData(t *testing.T) {
 				t.Errorf("exit %d, stderr %q; want exit %d, %q and %q", code, stderr, wantCode, tt.place, tt.want)
 			}
 		})
+	}
+}
+
+// TestValidateReadsGridsOnly: a pipe is not waited for, and no more is read of what has no end than a grid may have.
+func TestValidateReadsGridsOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pipe, huge := filepath.Join(dir, "pipe.yaml"), filepath.Join(dir, "huge.yaml")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(huge, nil, 0o600), os.Truncate(huge, 1<<40)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		pipe:        pipe + " is a pipe or a device: write what it gives to a file",
+		"/dev/zero": "/dev/zero is a pipe or a device: write what it gives to a file",
+		huge:        "the file has more than 65536 bytes",
+	} {
+		if code, _, stderr := sweepCommand(t, "validate", path); code != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("exit %d\n%s\nwant %q", code, stderr, want)
+		}
 	}
 }

@@ -19,7 +19,10 @@ train: {steps: 10}
 func TestParseBounds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, file, text, want string }{
-		{"too long", "g.yaml", minimal + "# " + strings.Repeat("x", 64<<10), "g.yaml: the file has 65698 bytes; a grid has at most 65536"},
+		{
+			"too long", "g.yaml", minimal + "# " + strings.Repeat("x", grid.MaxBytes),
+			"g.yaml: the file has more than 65536 bytes, the most that a grid may have",
+		},
 		{
 			"a file name that makes no sweep name", "my grid!.yaml", minimal,
 			"my grid!.yaml:1:1: the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-', the first not '-'",

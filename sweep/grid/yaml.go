@@ -19,7 +19,7 @@ import (
 // Bounds on a grid file, far above what a person writes and far below what hurts: the YAML parser recurses once per level
 // and keeps every token.
 const (
-	maxGridBytes    = 64 << 10
+	MaxBytes        = 64 << 10 // of a grid file
 	maxTokens       = 16 << 10 // the parser's time grows with their square in a flat mapping
 	maxNesting      = 16       // of brackets and braces
 	maxEntryMarkers = 8        // "- " and "? " on one line: each opens a level
@@ -71,8 +71,8 @@ func tokenize(text string) token.Tokens {
 
 // checkText refuses what is no small text file.
 func (r *reader) checkText(text []byte) bool {
-	if len(text) > maxGridBytes {
-		r.failAt(position{}, "the file has %d bytes; a grid has at most %d", len(text), maxGridBytes)
+	if len(text) > MaxBytes {
+		r.failAt(position{}, "the file has more than %d bytes, the most that a grid may have", MaxBytes)
 		return false
 	}
 	for i, line := range strings.Split(string(text), "\n") {

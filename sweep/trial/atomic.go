@@ -73,9 +73,12 @@ func Aside(path string, endings ...string) string {
 	}
 }
 
-// KeepAside copies a file to a name of Aside, and returns that. When it returns, the copy is safe on disk.
+// KeepAside copies a file to a name of Aside, and returns that. What is no file is moved there. When it returns, that is safe on disk.
 func KeepAside(path string) (aside string, err error) {
-	from, err := os.Open(path)
+	from, err := OpenRegular(path)
+	if errors.Is(err, ErrDamaged) {
+		return MoveAside(path)
+	}
 	if err != nil {
 		return "", err
 	}

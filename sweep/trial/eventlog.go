@@ -113,7 +113,7 @@ func (l *EventLog) Emit(e Event) error {
 
 // SyncEvents makes durable what the attempt in dir has emitted, where it has an event log.
 func SyncEvents(dir string) error {
-	f, err := os.Open(filepath.Join(dir, EventsFile))
+	f, err := OpenRegular(filepath.Join(dir, EventsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -129,7 +129,7 @@ func SyncEvents(dir string) error {
 // ReadEvents reads the complete lines of an events.jsonl from a byte offset and returns the offset after them. A file that
 // does not exist yet has no events. One of another attempt, or damaged, is an error that wraps ErrDamaged.
 func ReadEvents(path string, offset int64) ([]Event, int64, error) {
-	f, err := os.Open(path)
+	f, err := OpenRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, offset, nil
 	}

@@ -92,9 +92,13 @@ func CheckFolder(dir string) error {
 // OpenFile opens a file of an attempt's folder to write, or makes it. What is no file itself, such as a link to one, is refused.
 func OpenFile(path string, flags int) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is %s where a file belongs, and is not followed: look at it, then move it away", path, kindOf(info.Mode()))
+		return nil, noFile(path, info.Mode())
 	}
 	return os.OpenFile(path, flags|os.O_CREATE|unix.O_NOFOLLOW, 0o666)
+}
+
+func noFile(path string, mode fs.FileMode) error {
+	return fmt.Errorf("%s is %s where a file belongs, and is not followed: look at it, then move it away", path, kindOf(mode))
 }
 
 func kindOf(m fs.FileMode) string {

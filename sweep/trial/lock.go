@@ -47,7 +47,7 @@ func lockFile(f *os.File, how int) (taken bool, err error) {
 // LockHeld reports whether a living process has taken the lock of the file at path. It creates nothing; the answer shares the lock for a
 // moment, which TakeLock forgives.
 func LockHeld(path string) (bool, error) {
-	f, err := os.Open(path)
+	f, err := OpenRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

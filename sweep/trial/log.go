@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 )
 
 // LogTail is the end of what a worker wrote: whole lines of the last most bytes. A process that was never launched wrote nothing.
 func LogTail(path string, most int64) (string, error) {
-	f, err := os.Open(path)
+	f, err := OpenRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

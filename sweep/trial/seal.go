@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 	"path/filepath"
 )
 
@@ -110,7 +109,7 @@ func WriteSealed(path string, v any) error {
 
 // ReadSealed reads what WriteSealed wrote.
 func ReadSealed(path string, v any) error {
-	text, err := os.ReadFile(path)
+	text, err := ReadRegular(path)
 	if err != nil {
 		return err
 	}

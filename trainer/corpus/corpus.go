@@ -156,7 +156,7 @@ func (r Rows) Row(i int) Row {
 }
 
 func openRows(path string, length, n int, sum string) (Rows, error) {
-	f, err := os.Open(path)
+	f, err := trial.OpenRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: %w", trial.ErrDamaged, err)
 	}
@@ -195,7 +195,7 @@ func textOf(h hash.Hash32) string { return fmt.Sprintf("%08x", h.Sum32()) }
 
 // readInfo reads a corpus folder's info.json and fills in where the folder is.
 func readInfo(path string) (corpusFile, error) {
-	body, err := os.ReadFile(filepath.Join(path, infoFile))
+	body, err := trial.ReadRegular(filepath.Join(path, infoFile))
 	if err != nil {
 		return corpusFile{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -394,6 +395,12 @@ func TestDamagedCorporaAreMadeAnew(t *testing.T) {
 		}
 		if _, err := Open(first.Info.Path); !errors.Is(err, trial.ErrDamaged) {
 			t.Errorf("without %s: %v, want ErrDamaged", name, err)
+		}
+		if err := syscall.Mkfifo(file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(first.Info.Path); !errors.Is(err, trial.ErrDamaged) {
+			t.Errorf("with a pipe for %s: %v, want ErrDamaged", name, err)
 		}
 		if _, err := Prepare(t.Context(), cache, src, nil); err != nil {
 			t.Fatal(err)

@@ -179,7 +179,7 @@ func writeAdapterFiles(dir string, a Adapter) error {
 
 // readSmall reads a file that must not be larger than most bytes.
 func readSmall(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := trial.OpenInput(path)
 	if err != nil {
 		return nil, err
 	}

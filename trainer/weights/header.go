@@ -85,17 +85,20 @@ type source interface {
 }
 
 func open(files fs.FS, name string) (source, int64, error) {
+	info, err := fs.Stat(files, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for a writer
+		return nil, 0, fmt.Errorf("read %s: %w: not a regular file", name, ErrFormat)
+	}
 	f, err := files.Open(name)
 	if err != nil {
 		return nil, 0, err
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, 0, errors.Join(err, f.Close())
-	}
 	s, ok := f.(source)
-	if !ok || !info.Mode().IsRegular() {
-		return nil, 0, errors.Join(fmt.Errorf("read %s: %w: not a regular file", name, ErrFormat), f.Close())
+	if !ok {
+		return nil, 0, errors.Join(fmt.Errorf("read %s: %w: it cannot be read in any order", name, ErrFormat), f.Close())
 	}
 	return s, info.Size(), nil
 }
