@@ -134,22 +134,38 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 		return nil, err
 	}
 	path := a.databasePath()
+	if store.Lost(a.root) {
+		return nil, notFoundf("database %s is not there, or empty, though trials were run here: %s makes a new one of their folders", path,
+			trial.Command(a.root, "doctor", "--repair"))
+	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if store.HasTrials(a.root) {
-			return nil, notFoundf("database %s is not there, though trials were run here: %s makes a new one of their folders", path,
-				trial.Command(a.root, "doctor", "--repair"))
-		}
 		return nil, notFoundf("database %s: no sweep was run in this root yet", path)
 	}
 	return a.opened(ctx, path)
 }
 
-// warnOfLostDatabase says what a run into a root whose database is lost does not bring back: it takes in the trials of its own grid alone.
-func (a *app) warnOfLostDatabase() {
-	if _, err := os.Lstat(a.databasePath()); errors.Is(err, fs.ErrNotExist) && a.database == a.root && store.HasTrials(a.root) {
-		a.say("warning: %s has no sweep.db, though trials were run there. A new one is made, with this grid's trials alone: other sweeps, and "+
-			"what was asked of this one, come back with %s", a.root, trial.Command(a.root, "doctor", "--repair"))
+// recoverDatabase makes the root's database anew of its trials' folders where it is lost, and says so.
+func (a *app) recoverDatabase(ctx context.Context) error {
+	if a.database != a.root { // see openApart
+		return nil
 	}
+	if err := a.refuseApart(); err != nil {
+		return err
+	}
+	losses, recovered, err := store.Recover(ctx, a.root, func() error { return a.finishAnyRemovals(ctx) })
+	if errors.Is(err, sweep.ErrLocked) {
+		return withCode(exitLocked, err)
+	}
+	if err != nil {
+		return fmt.Errorf("make the lost database of %s anew: %w", a.root, err)
+	}
+	if recovered {
+		a.say("warning: the database of %s was lost, and a new one was made of its trials' folders", a.root)
+	}
+	if n := len(losses); n > 0 {
+		a.say("warning: %s in them could not be read; see %s", plural(n, "file"), trial.Command(a.root, "doctor"))
+	}
+	return nil
 }
 
 // readTrial finds a trial by the beginning of its id and lets read look up more about it.
