@@ -239,12 +239,18 @@ func (d *DB) keepRecords(ctx context.Context, root string, all bool) error {
 // exclusive keeps those off a root who would write to its database, or fails with sweep.ErrLocked where one has it open, or a coordinator
 // or a worker is at work.
 func exclusive(ctx context.Context, root string) (release func() error, err error) {
+	return keepWritersOff(ctx, root, NobodyWorks)
+}
+
+// keepWritersOff keeps those off a root who would write to its database, unless it is refused. It fails with sweep.ErrLocked where one has
+// it open.
+func keepWritersOff(ctx context.Context, root string, refused func(root string) error) (release func() error, err error) {
 	d := &DB{path: filepath.Join(root, databaseFile)}
 	opening, err := waitFileLock(ctx, d.lockPath("migrate")) // which opening to write waits for
 	if err != nil {
 		return nil, err
 	}
-	if err := NobodyWorks(root); err != nil {
+	if err := refused(root); err != nil {
 		return nil, errors.Join(err, opening.release())
 	}
 	writing, err := tryFileLock(d.lockPath(writersLock))

@@ -80,7 +80,7 @@ func (t *training) writeAdapters() error {
 		if err := weights.WriteAdapter(filepath.Join(t.dir, folder), weights.Adapter{Config: config, Tensors: adapter}); err != nil {
 			return &fatalError{err}
 		}
-		if err := weights.Seal(filepath.Join(t.dir, folder)); err != nil {
+		if err := weights.Seal(filepath.Join(t.dir, folder), t.Trial.ID); err != nil {
 			return &fatalError{err}
 		}
 	}
@@ -93,7 +93,7 @@ func (t *training) writeFull(folder string, adapter tensors) error {
 	for key, a := range adapter {
 		full.Tensors[strings.TrimPrefix(key, lora.AdapterPrefix)] = a
 	}
-	if err := errors.Join(weights.WriteFull(folder, full), weights.Seal(folder)); err != nil {
+	if err := errors.Join(weights.WriteFull(folder, full), weights.Seal(folder, t.Trial.ID)); err != nil {
 		return &fatalError{err}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
@@ -16,7 +15,14 @@ import (
 
 // openReadOnly opens the root's database for reading; without one the exit code is that of things not found.
 func (a *app) openReadOnly(ctx context.Context) (*store.DB, error) {
-	db, err := store.OpenReadOnly(ctx, filepath.Join(a.root, "sweep.db"))
+	if err := a.refuseApart(); err != nil {
+		return nil, err
+	}
+	db, err := store.OpenReadOnly(ctx, a.databasePath())
+	if errors.Is(err, sweep.ErrNotFound) && a.database != a.root && store.HasTrials(a.root) {
+		err = fmt.Errorf("database %s: %w here yet, though trials were run in %s: %s makes it of their folders",
+			a.databasePath(), sweep.ErrNotFound, a.root, a.shell().Command("resume"))
+	}
 	return db, notFound(err)
 }
 
@@ -83,12 +89,18 @@ func (a *app) openStore(ctx context.Context) (*store.DB, error) {
 	if err := a.makeRoot(); err != nil {
 		return nil, err
 	}
-	return a.opened(ctx, filepath.Join(a.root, "sweep.db"))
+	if a.database != a.root {
+		return a.openApart(ctx)
+	}
+	return a.opened(ctx, a.databasePath())
 }
 
 // opened opens the database to write. It says where that of before lies, if it was brought up to date, and finishes removals that were cut
 // short.
 func (a *app) opened(ctx context.Context, path string) (*store.DB, error) {
+	if err := a.refuseApart(); err != nil {
+		return nil, err
+	}
 	db, err := store.Open(ctx, path)
 	if err != nil {
 		return nil, err
@@ -112,23 +124,48 @@ func (a *app) makeRoot() error {
 
 // openExistingStore opens the root's database to write, and makes none where there is none.
 func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
-	path := filepath.Join(a.root, "sweep.db")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if store.HasTrials(a.root) {
-			return nil, notFoundf("database %s is not there, though trials were run here: %s makes a new one of their folders", path,
-				trial.Command(a.root, "doctor", "--repair"))
+	if a.database != a.root {
+		if _, err := os.Stat(a.root); err != nil {
+			return nil, notFoundf("root %s: %w", a.root, err)
 		}
+		return a.openApart(ctx)
+	}
+	if err := a.refuseApart(); err != nil {
+		return nil, err
+	}
+	path := a.databasePath()
+	if store.Lost(a.root) {
+		return nil, notFoundf("database %s is not there, or empty, though trials were run here: %s makes a new one of their folders", path,
+			trial.Command(a.root, "doctor", "--repair"))
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, notFoundf("database %s: no sweep was run in this root yet", path)
 	}
 	return a.opened(ctx, path)
 }
 
-// warnOfLostDatabase says what a run into a root whose database is lost does not bring back: it takes in the trials of its own grid alone.
-func (a *app) warnOfLostDatabase() {
-	if _, err := os.Lstat(filepath.Join(a.root, "sweep.db")); errors.Is(err, fs.ErrNotExist) && store.HasTrials(a.root) {
-		a.say("warning: %s has no sweep.db, though trials were run there. A new one is made, with this grid's trials alone: other sweeps, and "+
-			"what was asked of this one, come back with %s", a.root, trial.Command(a.root, "doctor", "--repair"))
+// recoverDatabase makes the root's database anew of its trials' folders where it is lost, and says so.
+func (a *app) recoverDatabase(ctx context.Context) error {
+	if a.database != a.root { // see openApart
+		return nil
 	}
+	if err := a.refuseApart(); err != nil {
+		return err
+	}
+	losses, recovered, err := store.Recover(ctx, a.root, func() error { return a.finishAnyRemovals(ctx) })
+	if errors.Is(err, sweep.ErrLocked) {
+		return withCode(exitLocked, err)
+	}
+	if err != nil {
+		return fmt.Errorf("make the lost database of %s anew: %w", a.root, err)
+	}
+	if recovered {
+		a.say("warning: the database of %s was lost, and a new one was made of its trials' folders", a.root)
+	}
+	if n := len(losses); n > 0 {
+		a.say("warning: %s in them could not be read; see %s", plural(n, "file"), trial.Command(a.root, "doctor"))
+	}
+	return nil
 }
 
 // readTrial finds a trial by the beginning of its id and lets read look up more about it.

@@ -107,7 +107,8 @@ func TestRepairRemovesNothingElsewhere(t *testing.T) {
 func TestDoctorNamesAFileOnce(t *testing.T) {
 	t.Parallel()
 	d := diagnosis{Root: "/r/runs"}
-	if got := d.wrong("/r/runs/trials/a/1/spec.json", "read /r/runs/trials/a/1/spec.json: damaged: cut off"); got != "trials/a/1/spec.json: damaged: cut off" {
+	const path = "/r/runs/trials/a/1/spec.json"
+	if got := d.wrong(path, "read "+path+": damaged: cut off"); got != "trials/a/1/spec.json: damaged: cut off" {
 		t.Errorf("it says %q", got)
 	}
 }
@@ -226,6 +227,35 @@ func TestDoctorMissesAdapters(t *testing.T) {
 	bad := badFindings(t, s.rootDir())
 	if len(bad) != 1 || !strings.Contains(bad[0].Detail, id) || !strings.HasPrefix(bad[0].Fix, "sweep retry "+id) {
 		t.Errorf("without %s doctor finds %+v", adapters[0], bad)
+	}
+}
+
+// TestRunAfterALostDatabase: it knows the sweep as it was, what was asked of it and when it was begun, and trains nothing again.
+func TestRunAfterALostDatabase(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.finish()
+	before, _ := s.snapshot()
+	for what, lose := range map[string]func(path string) error{
+		"is gone": os.Remove, "is empty": func(path string) error { return os.Truncate(path, 0) },
+	} {
+		if err := lose(s.path("runs", "sweep.db")); err != nil {
+			t.Fatal(err)
+		}
+		if what == "is empty" {
+			s.ends(exitNotFound, "doctor --repair", "resume")
+		}
+		r := s.start(s.command())
+		if code := r.wait(); code != exitOK || !strings.Contains(r.said.String(), "a new one was made of its trials' folders") {
+			t.Errorf("run where sweep.db %s: exit %d, it said %s", what, code, r.said.String())
+		}
+		after, _ := s.snapshot()
+		if !after.Sweep.Created.Equal(before.Sweep.Created) {
+			t.Errorf("where sweep.db %s the sweep of %s is of %s", what, before.Sweep.Created, after.Sweep.Created)
+		}
+		if attempts := s.attempts(); attempts != 6 {
+			t.Errorf("%d attempts, want those of before", attempts)
+		}
 	}
 }
 

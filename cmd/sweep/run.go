@@ -74,7 +74,9 @@ func (a *app) runAs(ctx context.Context, path string, adjust func(grid.Grid, *sw
 	if err != nil {
 		return err
 	}
-	a.warnOfLostDatabase()
+	if err := a.recoverDatabase(ctx); err != nil {
+		return err
+	}
 	db, err := a.openStore(ctx)
 	if err != nil {
 		return err

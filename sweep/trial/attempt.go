@@ -30,7 +30,7 @@ func (id AttemptID) Number() int {
 
 // AttemptOf is the attempt that a folder is of, by where it lies: see AttemptID.Dir. It is "" of a folder that lies elsewhere.
 func AttemptOf(dir string) AttemptID {
-	of := filepath.Dir(dir)
+	of := filepath.Dir(filepath.Clean(dir))
 	if filepath.Base(filepath.Dir(of)) != trialsFolder {
 		return ""
 	}

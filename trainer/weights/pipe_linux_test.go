@@ -29,7 +29,7 @@ func TestPipesAreNoAdapters(t *testing.T) {
 		for _, sealed := range []bool{false, true} {
 			dir := writeFolder(t, []byte(`{"peft_type":"LORA","r":1,"lora_alpha":2,"target_modules":["m"]}`), one())
 			if sealed {
-				if err := weights.Seal(dir); err != nil {
+				if err := weights.Seal(dir, rankOne); err != nil {
 					t.Fatal(err)
 				}
 			}

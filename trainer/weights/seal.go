@@ -18,13 +18,17 @@ import (
 // SumsFile holds the SHA-256 of the other files of a trial's adapter folder, as sha256sum writes and checks them.
 const SumsFile = "sweep.sha256"
 
-// Seal writes the checksums of a folder's files. ReadAdapter and ReadFull compare them from then on.
-func Seal(dir string) error {
+// sealedOf begins the line of SumsFile that says whose the files are: sha256sum passes over it.
+const sealedOf = "# trial "
+
+// Seal writes the checksums of a folder's files, and of which trial they are. ReadAdapter and ReadFull compare them from then on.
+func Seal(dir string, of trial.ID) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("seal %s: %w", dir, err)
 	}
 	var lines strings.Builder
+	fmt.Fprintf(&lines, "%s%s\n", sealedOf, of)
 	for _, e := range entries {
 		if e.Name() == SumsFile {
 			continue
@@ -42,7 +46,7 @@ func Seal(dir string) error {
 }
 
 // CheckSeal compares a folder's files with their checksums. A folder without any is another program's, or of an earlier version. Files
-// that are not as they were written are an error that wraps trial.ErrDamaged.
+// that are not as they were written, or in another trial's folder than they were written in, are an error that wraps trial.ErrDamaged.
 func CheckSeal(dir string) error {
 	f, err := trial.OpenInput(filepath.Join(dir, SumsFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -53,7 +57,12 @@ func CheckSeal(dir string) error {
 	}
 	defer f.Close() //nolint:errcheck // read only
 	lines := bufio.NewScanner(f)
+	var of trial.ID
 	for lines.Scan() {
+		if id, ok := strings.CutPrefix(lines.Text(), sealedOf); ok && of == "" {
+			of = trial.ID(id)
+			continue
+		}
 		want, name, ok := strings.Cut(lines.Text(), "  ")
 		got := ""
 		if ok && filepath.IsLocal(name) {
@@ -67,7 +76,50 @@ func CheckSeal(dir string) error {
 				"(sweep retry TRIAL); where it was changed on purpose, remove %s", trial.ErrDamaged, filepath.Join(dir, name), SumsFile)
 		}
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return checkOwner(dir, of)
+}
+
+// checkOwner fails where a folder that lies in an attempt's is of another trial than that, or, where an earlier version did not say of
+// which it is, has another rank.
+func checkOwner(dir string, of trial.ID) error {
+	attempt := filepath.Dir(filepath.Clean(dir))
+	here := trial.AttemptOf(attempt).Trial()
+	if here == "" || of == here {
+		return nil
+	}
+	whose := "of trial " + string(of)
+	if of == "" {
+		rank, err := otherRank(dir, attempt)
+		if err != nil || rank == 0 {
+			return err
+		}
+		whose = fmt.Sprintf("of an adapter of rank %d", rank)
+	}
+	return fmt.Errorf("%w: what lies in %s is %s, not of trial %s: restore the folder from a copy, or have its trial trained again "+
+		"(sweep retry TRIAL)", trial.ErrDamaged, dir, whose, here)
+}
+
+// otherRank is the rank of an adapter that has another than the attempt's trial, or 0.
+func otherRank(dir, attempt string) (int, error) {
+	a, err := trial.ReadAssignment(attempt)
+	if err != nil {
+		return 0, nil //nolint:nilerr // it tells nothing of the adapter
+	}
+	text, err := readSmall(filepath.Join(dir, AdapterConfigFile), maxAdapterConfig)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil // trained in full
+	}
+	if err != nil {
+		return 0, err
+	}
+	config, err := parseAdapterConfig(text)
+	if err != nil || config.R == a.Trial.Spec.LoRA.Serving(nil).Rank { // of PiSSA, twice the trial's
+		return 0, err
+	}
+	return config.R, nil
 }
 
 func sumOf(path string) (string, error) {

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/weights"
 )
@@ -13,10 +15,7 @@ import (
 // TestSealedAdapters: wherever one bit of a sealed adapter is wrong, or a file of it is gone, it is refused.
 func TestSealedAdapters(t *testing.T) {
 	t.Parallel()
-	dir := writeFolder(t, []byte(`{"peft_type":"LORA","r":1,"lora_alpha":2,"target_modules":["m"]}`), one())
-	if err := weights.Seal(dir); err != nil {
-		t.Fatal(err)
-	}
+	dir := sealed(t, t.TempDir(), rankOne)
 	if _, err := weights.ReadAdapter(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -46,4 +45,79 @@ func TestSealedAdapters(t *testing.T) {
 	if _, err := weights.ReadAdapter(dir); !errors.Is(err, trial.ErrDamaged) {
 		t.Errorf("without its weights: %v, want ErrDamaged", err)
 	}
+}
+
+// rankOne is the trial of the tests' adapter.
+const rankOne trial.ID = "00000000000000a1"
+
+// sealed writes an adapter of rank 1 into the folder of a trial's attempt.
+func sealed(t *testing.T, root string, id trial.ID) (dir string) {
+	t.Helper()
+	attempt, err := trial.NewAttemptID(id, 1).MakeDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(attempt, "adapter")
+	written := writeFolder(t, []byte(`{"peft_type":"LORA","r":1,"lora_alpha":2,"target_modules":["m"]}`), one())
+	if err := errors.Join(os.CopyFS(dir, os.DirFS(written)), weights.Seal(dir, id)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestAnothersAdapter: one that was copied from another trial's folder is refused, though all its checksums are good. Those of earlier
+// versions do not say whose they are: there another rank gives them away.
+func TestAnothersAdapter(t *testing.T) {
+	t.Parallel()
+	for _, early := range []bool{false, true} {
+		for _, rank := range []int{1, 2} {
+			root := t.TempDir()
+			id := trial.ID("00000000000000a2")
+			attempt, err := trial.NewAttemptID(id, 1).MakeDir(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			of := trial.Trial{ID: id, Spec: trial.Spec{LoRA: lora.Spec{Rank: rank}}}
+			dir, from := filepath.Join(attempt, "adapter"), sealed(t, root, rankOne)
+			if early {
+				dropOwner(t, from)
+			}
+			if err := errors.Join(trial.WriteAssignment(attempt, trial.Assignment{Trial: of}), os.CopyFS(dir, os.DirFS(from))); err != nil {
+				t.Fatal(err)
+			}
+			_, err = weights.ReadAdapter(dir)
+			if want := !early || rank != 1; errors.Is(err, trial.ErrDamaged) != want || err != nil != want {
+				t.Errorf("of an earlier version %t, in the folder of rank %d: %v, want ErrDamaged: %t", early, rank, err, want)
+			}
+			if _, err := weights.ReadAdapter(from); err != nil {
+				t.Errorf("where it belongs: %v", err)
+			}
+			if _, err := weights.ReadAdapter(copied(t, from)); err != nil {
+				t.Errorf("outside of a root: %v", err)
+			}
+		}
+	}
+}
+
+// dropOwner makes a folder's seal one of an earlier version.
+func dropOwner(t *testing.T, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, weights.SumsFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, sums, _ := strings.Cut(string(text), "\n")
+	if err := os.WriteFile(path, []byte(sums), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copied(t *testing.T, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "adapter")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
