@@ -9,7 +9,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// TestWorkerAsJob: a cluster's job trains as a local worker does, bit for bit, refuses what has run, and ends once it is asked to by a file.
+// TestWorkerAsJob: a job of a cluster trains as a local worker does, bit for bit, refuses what has run, and ends once a file asks it to.
 func TestWorkerAsJob(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, "go", 5)

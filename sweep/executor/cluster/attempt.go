@@ -120,7 +120,7 @@ func (e *Executor) see(a *attempt) error {
 	if err != nil {
 		return err
 	}
-	if a.job.Batch == "" && names[jobFile] {
+	if a.job.Batch == "" && names[jobFile] && !a.mine { // of this process's it may be of a batch that could not be written
 		if err = trial.ReadSealed(filepath.Join(a.dir, jobFile), &a.job); err == nil {
 			e.join(a, &batch{Batch: Batch{Name: a.job.Batch}})
 		}

@@ -245,6 +245,28 @@ func TestRemovedFolder(t *testing.T) {
 	}
 }
 
+// TestPausedCoordinator: what a successor has given up does not run, though the one before wakes and hands it in.
+func TestPausedCoordinator(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.start(attemptIn("a"))
+	paused := d.Executor
+	d.Executor = &Executor{Root: d.Root, Queue: d.queue, Clock: d, Log: d.Log}
+	if p := d.pass("a/1", 50); !p.Alive {
+		t.Errorf("%+v: given up while the word that it was handed in may be late", p)
+	}
+	if p := d.pass("a/1", 20); p.Alive || len(d.queue.batches) > 0 {
+		t.Errorf("%+v, %v: want one that nobody handed in", p, d.queue.batches)
+	}
+	d.Executor = paused
+	if p := d.probe("a/1"); p.Alive || len(d.queue.batches) != 1 {
+		t.Errorf("%+v, %v: want one that is handed in for nothing", p, d.queue.batches)
+	}
+	if taken, err := claimOnce(trial.AttemptID("a/1").Dir(d.Root), claim{Worker: "node"}); err != nil || taken {
+		t.Errorf("a job could take it: %v", err)
+	}
+}
+
 // TestMemoryIsLearnt: what was too little once is asked for twofold by all that are of its kind, and by no other.
 func TestMemoryIsLearnt(t *testing.T) {
 	t.Parallel()
