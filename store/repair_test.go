@@ -128,6 +128,13 @@ func TestRepair(t *testing.T) {
 			remove(t, path+"-wal")
 			must(t, os.Truncate(path, 3*4096))
 		}, store.HealthDamaged, true},
+		"its last page": {func(t *testing.T, path string) {
+			t.Helper()
+			remove(t, path+"-wal")
+			info, err := os.Stat(path)
+			must(t, err)
+			must(t, os.Truncate(path, info.Size()-100))
+		}, store.HealthDamaged, true},
 		"text": {func(t *testing.T, path string) {
 			t.Helper()
 			must(t, os.WriteFile(path, []byte("shopping list"), 0o600))
