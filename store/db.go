@@ -21,7 +21,8 @@ type DB struct {
 	held atomic.Pointer[lease] // the session that fences this DB's writes; nil before StartSession
 	kept string                // see Kept
 
-	writing *fileLock // keeps Repair from moving the file away; nil when opened read-only
+	root    *RootLease // see Guard
+	writing *fileLock  // keeps Repair from moving the file away; nil when opened read-only
 }
 
 var _ sweep.Store = (*DB)(nil)
@@ -75,6 +76,17 @@ func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 	return d, nil
 }
 
+// Guard has every write fail with sweep.ErrLocked once another database works on the root. Close gives the root up.
+func (d *DB) Guard(l *RootLease) { d.root = l }
+
+// Held fails with sweep.ErrLocked where Guard was called and another database works on the root.
+func (d *DB) Held() error {
+	if d.root == nil {
+		return nil
+	}
+	return d.root.Held()
+}
+
 // Path returns the database file's path.
 func (d *DB) Path() string { return d.path }
 
@@ -89,7 +101,12 @@ func (d *DB) Close() error {
 	if d.w != nil {
 		err = errors.Join(err, d.w.Close())
 	}
-	return errors.Join(err, d.writing.release())
+	err = errors.Join(err, d.writing.release())
+	if d.root != nil {
+		err = errors.Join(err, d.root.Release())
+		d.root = nil
+	}
+	return err
 }
 
 // write runs f in one transaction that holds the write lock from its start. A coordinator whose lease was taken over
@@ -97,6 +114,9 @@ func (d *DB) Close() error {
 func (d *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
 	if d.w == nil {
 		return fmt.Errorf("database %s is open for reading only", d.path)
+	}
+	if err := d.Held(); err != nil {
+		return err
 	}
 	return d.transact(ctx, d.w, func(tx *sql.Tx) error {
 		if err := d.checkLease(ctx, tx); err != nil {

@@ -56,7 +56,7 @@ func refuseNetwork(dir string) error {
 		return nil
 	}
 	return fmt.Errorf("%s lies on a network file system (%s), where SQLite's locks do not hold: "+
-		"choose a folder on a local disk with --root", dir, name)
+		"keep the database on a local disk with --database DIR (sweep help cluster), or all of it with --root DIR", dir, name)
 }
 
 // networkFuse returns the name of a FUSE file system that reaches over a network, else "". A kind that is not listed counts as local: FUSE

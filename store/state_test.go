@@ -146,7 +146,8 @@ func TestTrialStatesAgreeAtTheLimits(t *testing.T) {
 // causes are those of attempts that crash, the common ones more than once.
 func causes() []cause.Cause {
 	return slices.Concat(slices.Repeat([]cause.Cause{cause.Disk, cause.Crash, cause.None, cause.Killed}, 8), []cause.Cause{
-		cause.Lost, cause.NoProcess, cause.Hung, cause.Preempted, cause.NodeFailure, cause.Memory, cause.MemoryShared, cause.MemoryAsked, cause.Time, cause.Code,
+		cause.Lost, cause.NoProcess, cause.Hung, cause.Preempted, cause.NodeFailure, cause.Memory, cause.MemoryShared, cause.MemoryAsked,
+		cause.Time, cause.Code,
 	})
 }
 

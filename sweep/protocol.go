@@ -89,11 +89,33 @@ func (r Registration) Protocols(info Info, estimates []LadderEstimate, finished 
 
 // Races reports whether some ladders of the sweep would race each other.
 func (r Registration) Races(info Info) bool {
+	return len(r.untouched(info).heats()) > 0
+}
+
+// untouched are the sweep's facts before anything is known of its trials.
+func (r Registration) untouched(info Info) Snapshot {
 	s := Snapshot{Sweep: info}
 	for _, l := range r.Ladders {
 		s.Ladders = append(s.Ladders, l.ladder())
 	}
-	return len(s.heats()) > 0
+	return s
+}
+
+// First are the trials that the sweep begins with.
+func (r Registration) First(info Info, c Capacity) []trial.ID {
+	d := Decide(r.untouched(info), nil, c)
+	var first []trial.ID
+	for _, l := range d.Start {
+		first = append(first, l.Trial)
+	}
+	for _, drawn := range d.Register {
+		for _, t := range drawn.Trials {
+			if len(first) < c.Jobs {
+				first = append(first, t.Trial.ID)
+			}
+		}
+	}
+	return first
 }
 
 // ladder is the plan's, before anything is known of its trials.

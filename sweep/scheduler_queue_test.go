@@ -84,7 +84,10 @@ func TestSchedulerMemoryAsked(t *testing.T) {
 		more  bool // the next job may ask for more
 		cause cause.Cause
 		micro int
-	}{"more is to be had": {true, cause.MemoryAsked, 0}, "that was all": {false, cause.Memory, sweeptest.Trial(16, 1, 0).Spec.Train.HalfBatch()}} {
+	}{
+		"more is to be had": {true, cause.MemoryAsked, 0},
+		"that was all":      {false, cause.Memory, sweeptest.Trial(16, 1, 0).Spec.Train.HalfBatch()},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

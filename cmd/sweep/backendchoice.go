@@ -18,7 +18,14 @@ func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choi
 				"a plug-in is a program, so it is not loaded on a database's word: if you trust it, add --backend %s", info.Name, want, want)
 		}
 	}
-	choice, err := backend.Resolve(ctx, want)
+	resolve := backend.Resolve
+	if a.executor.cluster != nil {
+		resolve = backend.ResolveElsewhere
+		if want == "auto" && a.executor.cluster.asksForGPUs {
+			want = backend.PlatformCUDA
+		}
+	}
+	choice, err := resolve(ctx, want)
 	if err != nil {
 		return choice, err
 	}

@@ -189,8 +189,15 @@ func (a *app) hire(ctx context.Context, db *store.DB, s sweep.Snapshot, choice b
 	c.capacity, err = a.capacity(ctx, choice, r, parallel)
 	rest()
 	if err == nil {
-		c.executor, err = a.executor.open(a.root, c.capacity)
+		err = a.keepRanBy(ctx, s)
 	}
+	if err != nil {
+		return err
+	}
+	if a.executor.cluster != nil {
+		a.sayUnseen(choice, r)
+	}
+	c.executor, err = a.executor.open(a.root, c.capacity)
 	return err
 }
 
@@ -202,7 +209,7 @@ func (a *app) schedule(ctx context.Context, db *store.DB, s sweep.Snapshot, c *c
 	defer progress.stop()
 	keeper := a.keeper(db, s.Sweep.ID)
 	scheduler := sweep.Scheduler{
-		Store: keepingStore{db, keeper}, Exec: keepingExecutor{c.executor, keeper, a.newInputs},
+		Store: keepingStore{db, keeper}, Exec: fencedExecutor{keepingExecutor{c.executor, keeper, a.newInputs}, db.Held},
 		Capacity: c.capacity, Root: a.root, Kill: c.kill, Clock: a.clock, HungAfter: a.hungAfter, Room: a.room, Used: a.used, Refused: c.refused,
 		Log: progress.logger(), Progress: progress.show,
 	}

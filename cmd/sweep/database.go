@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
@@ -16,7 +15,14 @@ import (
 
 // openReadOnly opens the root's database for reading; without one the exit code is that of things not found.
 func (a *app) openReadOnly(ctx context.Context) (*store.DB, error) {
-	db, err := store.OpenReadOnly(ctx, filepath.Join(a.root, "sweep.db"))
+	if err := a.refuseApart(); err != nil {
+		return nil, err
+	}
+	db, err := store.OpenReadOnly(ctx, a.databasePath())
+	if errors.Is(err, sweep.ErrNotFound) && a.database != a.root && store.HasTrials(a.root) {
+		err = fmt.Errorf("database %s: %w here yet, though trials were run in %s: %s makes it of their folders",
+			a.databasePath(), sweep.ErrNotFound, a.root, a.shell().Command("resume"))
+	}
 	return db, notFound(err)
 }
 
@@ -83,12 +89,18 @@ func (a *app) openStore(ctx context.Context) (*store.DB, error) {
 	if err := a.makeRoot(); err != nil {
 		return nil, err
 	}
-	return a.opened(ctx, filepath.Join(a.root, "sweep.db"))
+	if a.database != a.root {
+		return a.openApart(ctx)
+	}
+	return a.opened(ctx, a.databasePath())
 }
 
 // opened opens the database to write. It says where that of before lies, if it was brought up to date, and finishes removals that were cut
 // short.
 func (a *app) opened(ctx context.Context, path string) (*store.DB, error) {
+	if err := a.refuseApart(); err != nil {
+		return nil, err
+	}
 	db, err := store.Open(ctx, path)
 	if err != nil {
 		return nil, err
@@ -112,7 +124,16 @@ func (a *app) makeRoot() error {
 
 // openExistingStore opens the root's database to write, and makes none where there is none.
 func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
-	path := filepath.Join(a.root, "sweep.db")
+	if a.database != a.root {
+		if _, err := os.Stat(a.root); err != nil {
+			return nil, notFoundf("root %s: %w", a.root, err)
+		}
+		return a.openApart(ctx)
+	}
+	if err := a.refuseApart(); err != nil {
+		return nil, err
+	}
+	path := a.databasePath()
 	if store.Lost(a.root) {
 		return nil, notFoundf("database %s is not there, or empty, though trials were run here: %s makes a new one of their folders", path,
 			trial.Command(a.root, "doctor", "--repair"))
@@ -125,6 +146,12 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 
 // recoverDatabase makes the root's database anew of its trials' folders where it is lost, and says so.
 func (a *app) recoverDatabase(ctx context.Context) error {
+	if a.database != a.root { // see openApart
+		return nil
+	}
+	if err := a.refuseApart(); err != nil {
+		return err
+	}
 	losses, recovered, err := store.Recover(ctx, a.root, func() error { return a.finishAnyRemovals(ctx) })
 	if errors.Is(err, sweep.ErrLocked) {
 		return withCode(exitLocked, err)

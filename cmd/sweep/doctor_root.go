@@ -208,6 +208,13 @@ func (a *app) repair(ctx context.Context) (lost []finding, err error) {
 	if _, err := os.Stat(a.root); err != nil {
 		return nil, notFoundf("root %s: %w", a.root, err)
 	}
+	if err := a.refuseApart(); err != nil {
+		return nil, err
+	}
+	if a.database != a.root {
+		return nil, usagef("a database beside its root is made anew by what comes first: move %s away, then: %s", a.databasePath(),
+			a.shell().Command("resume"))
+	}
 	r, err := store.Repair(ctx, a.root, func() error { return errors.Join(a.finishAnyRemovals(ctx), a.mendFiles()) })
 	if err == nil {
 		err = a.finishAnyRemovals(ctx)

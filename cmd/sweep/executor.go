@@ -16,13 +16,19 @@ type executorKind struct {
 	name string
 	// capacity is what trials may use, given --jobs and how many of them may run at once.
 	capacity func(choice backend.Choice, jobs, trials int) (sweep.Capacity, error)
+	// load makes the kind of settings files, where trials run on a cluster: only then are the fields below set, and capacity and open.
+	load func(sources []sectionFile, worker []string) (clusterSettings, error)
+	// cluster is what its jobs are asked for; nil: trials run on this machine.
+	cluster *clusterSettings
 	// open returns the executor whose attempts live below root, as many of them at the same time as the capacity says.
 	open func(root string, c sweep.Capacity) (sweep.Executor, error)
 }
 
 // executorKinds lists them, the default first.
 func executorKinds() []executorKind {
-	return []executorKind{{name: "local", capacity: localCapacity, open: openLocal}}
+	return []executorKind{
+		{name: "local", capacity: localCapacity, open: openLocal}, {name: "slurm", load: slurmKind}, {name: "ray", load: rayKind},
+	}
 }
 
 func executorNames() []string {

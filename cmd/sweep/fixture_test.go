@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,6 +38,7 @@ type testSweep struct {
 	platform string
 	dir      string
 	root     string // --root; empty: dir/runs
+	database string // --database; empty: none
 	jobs     string
 	env      []string // more of the commands' environment
 	args     []string // more arguments of run and resume
@@ -101,14 +103,18 @@ func (s *testSweep) command() *exec.Cmd {
 }
 
 func (s *testSweep) sweep(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(context.Background(), sweepBinary(s.t), append(args, "--root", s.rootDir())...)
+	args = append(args, "--root", s.rootDir())
+	if s.database != "" {
+		args = append(args, "--database", s.database)
+	}
+	cmd := exec.CommandContext(context.Background(), sweepBinary(s.t), args...)
 	cmd.Env = append(append(os.Environ(), "GOMLX_NO_AUTO_INSTALL=1"), s.env...)
 	return cmd
 }
 
 // snapshot reads the sweep's facts, whoever is writing them; false where there is no such sweep yet.
 func (s *testSweep) snapshot() (sweep.Snapshot, bool) {
-	db, err := store.OpenReadOnly(context.Background(), filepath.Join(s.rootDir(), "sweep.db"))
+	db, err := store.OpenReadOnly(context.Background(), filepath.Join(cmp.Or(s.database, s.rootDir()), "sweep.db"))
 	if err != nil {
 		return sweep.Snapshot{}, false
 	}

@@ -17,10 +17,14 @@ func (a *app) commandOn(command, name string) string { return a.shell().Command(
 
 // shell is how whoever reads this program's messages reaches its root.
 func (a *app) shell() prose.Shell {
-	if a.rootIsDefault() {
-		return prose.Shell{}
+	var s prose.Shell
+	if !a.rootIsDefault() {
+		s.Root = a.root
 	}
-	return prose.Shell{Root: a.root}
+	if a.database != a.root {
+		s.Database = a.database
+	}
+	return s
 }
 
 // shellOf is how whoever reads this program's messages reaches a sweep, and its grid file from here.

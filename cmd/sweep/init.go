@@ -272,7 +272,7 @@ func (a *app) measure(ctx context.Context, c starter.Choice) (starter.Measured, 
 	if err != nil {
 		return starter.Measured{}, err
 	}
-	capacity, err := a.executor.capacity(choice, a.jobs, r.Parallel())
+	capacity, err := localCapacity(choice, a.jobs, r.Parallel())
 	if err != nil {
 		return starter.Measured{}, err
 	}

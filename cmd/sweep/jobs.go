@@ -24,7 +24,7 @@ const worthMeasuring = 0.25
 // how many at once are fastest, and remembers it. Where that fails there is one for each core, as for a short sweep.
 func (a *app) capacity(ctx context.Context, choice backend.Choice, r sweep.Registration, parallel int) (sweep.Capacity, error) {
 	c, err := a.executor.capacity(choice, a.jobs, parallel)
-	if err != nil || a.jobs != jobsAuto || c.Devices > 0 || c.Jobs < 2 {
+	if err != nil || a.jobs != jobsAuto || c.Devices > 0 || c.Apart || c.Jobs < 2 {
 		return c, err
 	}
 	l, hours := r.Heaviest(len(local.Cores()))
@@ -82,8 +82,8 @@ func (a *app) speed(ctx context.Context, r sweep.Registration, l sweep.LadderPla
 	return m, err
 }
 
-// withCalibrator lends a calibrator that trains what memory allows, in a folder that is gone afterwards, as its workers are. say is told of
-// progress.
+// withCalibrator lends a calibrator that trains what memory allows on this machine, in a folder that is gone afterwards, as its workers
+// are. say is told of progress.
 func (a *app) withCalibrator(r sweep.Registration, c sweep.Capacity, memory int64, say func(rank, step int),
 	do func(*sweep.Calibrator) error,
 ) (err error) {
@@ -92,7 +92,7 @@ func (a *app) withCalibrator(r sweep.Registration, c sweep.Capacity, memory int6
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
-	executor, err := a.executor.open(root, c)
+	executor, err := openLocal(root, c)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func main() {
 
 // run executes one command line and returns the process's exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: sweep.NewClock()}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: sweep.NewClock(), logTo: &switchWriter{w: stderr}}
 	root := newRootCommand(a) //nolint:contextcheck // completion takes its command's
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -31,17 +31,24 @@ and prints the lines of a grid that fits.
 Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. What climbing, a scout and every rank take is printed as
 expected, if each rank is as likely to be the answer, and at most. Times assume an otherwise idle machine.
 
+With --executor slurm or ray nothing is measured, for this machine is none of the cluster's; the data is read, and the script
+is printed that the queue would get for the trials that the sweep begins with.
+
 --targets instead lists the modules that target_modules selects, by kind and layers (with -v every one), those it leaves out, and
 how many parameters each rank trains. It reads configurations only.`,
 		Example: `  sweep plan grid.yaml
   sweep plan grid.yaml --targets
-  sweep plan grid.yaml --no-calibrate -o json`,
+  sweep plan grid.yaml --no-calibrate -o json
+  sweep plan grid.yaml --executor slurm --cluster a100.yaml`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if targets {
 				return a.printTargets(cmd.Context(), args[0])
 			}
 			makePlan := a.plan
+			if a.executor.cluster != nil {
+				makePlan = a.planOnCluster
+			}
 			if skip {
 				makePlan = a.planUncalibrated
 			}

@@ -31,6 +31,7 @@ type planView struct {
 	Resolution *plateau.Resolution `json:"smallest_gain"` // that the seeds can certify; nil where they certify nothing
 	Needed     plateau.SeedsNeeded `json:"seeds_to_certify"`
 	Ladders    []planLadder        `json:"ladders"`
+	Batches    []planBatch         `json:"batches,omitempty"` // what a cluster is handed first; absent where trials run on this machine
 	Warnings   []string            `json:"warnings"`
 
 	rule    plateau.Rule
@@ -252,7 +253,7 @@ func (v planView) table(w io.Writer) error {
 			return err
 		}
 	}
-	return nil
+	return v.writeBatches(w)
 }
 
 // writeForecast prints a line for each thing that a person should know before it costs.

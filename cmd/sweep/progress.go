@@ -21,7 +21,7 @@ type progress struct {
 
 // newProgress starts to show a sweep on stderr. Whoever starts it calls stop.
 func (a *app) newProgress() *progress {
-	p := &progress{out: &switchWriter{w: a.stderr}, level: slog.LevelWarn}
+	p := &progress{out: a.logTo, level: slog.LevelWarn}
 	if a.verbose {
 		p.level = slog.LevelDebug
 	}

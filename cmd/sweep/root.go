@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -27,20 +25,23 @@ type app struct {
 	clock          sweep.Clock
 	command        string // as it was typed, without flags
 
-	root    string // holds sweep.db, cache and trials
-	output  string // one of outputFormats
-	out     string // file to write the result to instead of stdout
-	quiet   bool
-	verbose bool
-	backend string // auto, xla:cpu, xla:cuda, go or a plug-in's path
-	jobs    int    // trials at the same time, or jobsAuto
+	root     string // holds sweep.db, cache and trials
+	database string // folder of sweep.db: the root, unless --database says otherwise
+	output   string // one of outputFormats
+	out      string // file to write the result to instead of stdout
+	quiet    bool
+	verbose  bool
+	backend  string // auto, xla:cpu, xla:cuda, go or a plug-in's path
+	jobs     int    // trials at the same time, or jobsAuto
 
 	hungAfter time.Duration // of --hung-after
 
-	executor executorKind // of --executor
-	serving  serving      // of --serve
-	trackers []tracker    // of --track
-	notify   []string     // of --notify: commands and addresses
+	executor executorKind  // of --executor
+	ranBy    ranBy         // what of --executor and --cluster is kept beside the trials
+	logTo    *switchWriter // where logs go: stderr, or above the bars on it
+	serving  serving       // of --serve
+	trackers []tracker     // of --track
+	notify   []string      // of --notify: commands and addresses
 }
 
 // outputFormats are the values of -o. A command whose result has no rows refuses csv; md and html are for reports alone.
@@ -79,6 +80,7 @@ func newRootCommand(a *app) *cobra.Command {
 	f := cmd.PersistentFlags()
 	f.StringVar(&config, "config", "", "settings file (default: sweep/config.yaml in the user's configuration folder)")
 	f.String("root", "runs", "folder for the database, the cache and the trials")
+	f.String("database", "", "`DIR` on a local disk for the database of a root on a network file system (sweep help cluster)")
 	f.StringP("output", "o", "table", "output format: "+strings.Join(outputFormats, ", "))
 	f.String("out", "", "write the result to this file instead of stdout")
 	f.BoolP("quiet", "q", false, "no progress, only results and errors")
@@ -86,7 +88,8 @@ func newRootCommand(a *app) *cobra.Command {
 	f.String("backend", "auto", "auto, xla:cpu, xla:cuda, go, or the path of a PJRT plug-in")
 	f.String("jobs", "auto", "trials to run at the same time, or auto")
 	f.Duration("hung-after", defaultHungAfter, "end and retry a trial without progress for so `LONG`; 0: never (sweep help resume)")
-	f.String("executor", executorKinds()[0].name, "where trials run: "+strings.Join(executorNames(), ", "))
+	f.String("executor", "", "where trials run: "+strings.Join(executorNames(), ", ")+" (default: as before in this root, or local)")
+	f.String("cluster", "", "settings `FILE` of what jobs ask a cluster for (sweep help cluster)")
 	f.StringArray("track", nil, "`TOOL:WHERE` to keep up to date with a sweep that runs; repeatable (sweep help tools)")
 	f.StringArray("notify", nil, "`CMD` or webhook's URL that is told verdicts, failures and the end; repeatable (sweep help tools)")
 	for _, newCommand := range commands() {
@@ -145,7 +148,12 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	if err != nil {
 		return err
 	}
-	a.root = root
+	a.root, a.database = root, root
+	if folder := v.GetString("database"); folder != "" {
+		if a.database, err = filepath.Abs(folder); err != nil {
+			return err
+		}
+	}
 	a.output, a.out = v.GetString("output"), v.GetString("out")
 	a.quiet, a.verbose = v.GetBool("quiet"), v.GetBool("verbose")
 	a.backend = v.GetString("backend")
@@ -155,7 +163,7 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	if a.hungAfter = v.GetDuration("hung-after"); a.hungAfter < 0 {
 		return usagef("--hung-after %s: want a duration such as 10m, or 0", a.hungAfter)
 	}
-	if a.executor, err = parseExecutor(v.GetString("executor")); err != nil {
+	if err := a.chooseExecutor(v.GetString("executor"), v.GetString("cluster"), config); err != nil {
 		return err
 	}
 	if err := a.configureTracking(v, cmd); err != nil {
@@ -196,15 +204,8 @@ func parseJobs(text string) (int, error) {
 }
 
 func readConfig(v *viper.Viper, config string) error {
-	if config == "" {
-		dir, err := os.UserConfigDir()
-		if err != nil {
-			return nil //nolint:nilerr // no home directory means no default settings file
-		}
-		config = filepath.Join(dir, "sweep", "config.yaml")
-		if _, err := os.Stat(config); errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
+	if config = configPath(config); config == "" {
+		return nil
 	}
 	file := viper.New() // of its own, so that its keys are told from the flags'
 	file.SetConfigFile(config)
@@ -213,10 +214,16 @@ func readConfig(v *viper.Viper, config string) error {
 	}
 	known := v.AllKeys()
 	for _, key := range file.AllKeys() {
-		if !slices.Contains(known, key) {
+		section, _, _ := strings.Cut(key, ".")
+		if !slices.Contains(known, key) && !slices.Contains(clusterSections, section) {
 			slices.Sort(known)
-			return usagef("settings file %s: unknown key %q; the keys are the global flags: %s", config, key, strings.Join(known, ", "))
+			return usagef("settings file %s: unknown key %q; the keys are the global flags: %s, and the sections %s", config, key,
+				strings.Join(known, ", "), strings.Join(clusterSections, ", "))
 		}
 	}
-	return v.MergeConfigMap(file.AllSettings())
+	settings := file.AllSettings()
+	for _, section := range clusterSections { // readSections reads them
+		delete(settings, section)
+	}
+	return v.MergeConfigMap(settings)
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/go-xla/pjrt"
+
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -50,6 +52,28 @@ func Resolve(ctx context.Context, want string) (Choice, error) {
 	return newResolver().resolve(ctx, want)
 }
 
+// ResolveElsewhere is Resolve for trials that run on other machines, which have the same files: a CUDA plug-in needs no GPU here, and
+// auto takes none, for a GPU of this machine says nothing of theirs.
+func ResolveElsewhere(ctx context.Context, want string) (Choice, error) {
+	return newResolver().elsewhere(ctx, want)
+}
+
+func (r resolver) elsewhere(ctx context.Context, want string) (Choice, error) {
+	if !r.gpu() {
+		here := r.probe
+		r.probe = func(ctx context.Context, path string) (probeResult, error) {
+			if pjrt.IsCUDAName(path) {
+				return r.load(ctx, path)
+			}
+			return here(ctx, path)
+		}
+	}
+	if want == "auto" || want == "" {
+		r.gpu = func() bool { return false }
+	}
+	return r.resolve(ctx, want)
+}
+
 // Known reports whether a plug-in is installed here, or was tried here before by this user and is the same file still. A plug-in is a
 // program: a path that came with a folder from elsewhere must not be loaded without a person's word.
 func Known(path string) bool {
@@ -69,10 +93,11 @@ type resolver struct {
 	find  func() map[string]string // plug-ins found, by name as in pjrt_c_api_<name>_plugin.so
 	gpu   func() bool              // whether the kernel knows an NVIDIA device
 	probe func(ctx context.Context, path string) (probeResult, error)
+	load  func(ctx context.Context, path string) (probeResult, error) // what can be told of a CUDA plug-in without a GPU
 }
 
 func newResolver() resolver {
-	return resolver{find: findPlugins, gpu: hasNvidiaDevice, probe: probePlugin}
+	return resolver{find: findPlugins, gpu: hasNvidiaDevice, probe: probePlugin, load: probeLoading}
 }
 
 func (r resolver) resolve(ctx context.Context, want string) (Choice, error) {

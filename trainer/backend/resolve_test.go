@@ -30,6 +30,9 @@ func fakeMachine(t *testing.T, gpu bool, works map[string]string) resolver {
 			}
 			return probeResult{Platform: works[name], SHA256: strings.Repeat("ab", 32), Devices: []string{name}}, nil
 		},
+		load: func(_ context.Context, path string) (probeResult, error) {
+			return probeResult{Platform: "cuda", SHA256: strings.Repeat("ab", 32)}, nil
+		},
 	}
 }
 
@@ -124,5 +127,32 @@ func TestResolveStopsWithItsContext(t *testing.T) {
 	r := fakeMachine(t, false, map[string]string{"cpu": ""})
 	if _, err := r.resolve(ctx, "auto"); !errors.Is(err, context.Canceled) {
 		t.Errorf("resolve after cancel: %v, want it to say so instead of falling back", err)
+	}
+}
+
+// TestResolveElsewhere: what other machines train on needs no GPU here, and a GPU here says nothing of them.
+func TestResolveElsewhere(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		gpu    bool
+		want   string
+		choose string
+	}{
+		"CUDA without a GPU": {false, PlatformCUDA, PlatformCUDA},
+		"CUDA with one":      {true, PlatformCUDA, PlatformCUDA},
+		"auto with a GPU":    {true, "auto", PlatformCPU},
+		"auto without":       {false, "auto", PlatformCPU},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			works := map[string]string{"cuda": "", "cpu": "cpu"} // the plug-in computes nothing without a GPU
+			if tt.gpu {
+				works["cuda"] = "cuda"
+			}
+			got, err := fakeMachine(t, tt.gpu, works).elsewhere(t.Context(), tt.want)
+			if err != nil || got.Platform != tt.choose || got.Identity == "" {
+				t.Errorf("%+v, %v, want %s", got, err, tt.choose)
+			}
+		})
 	}
 }

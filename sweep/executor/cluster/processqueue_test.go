@@ -21,7 +21,7 @@ import (
 // fastClock passes so many times as fast as others: the minutes that files may take to appear are seconds in a test.
 type fastClock struct{ sweep.Clock }
 
-const fast = 50
+const fast = 20
 
 func (c fastClock) Now() sweep.Instant {
 	now := c.Clock.Now()
@@ -193,7 +193,7 @@ func (c *clusters) open(t *testing.T, root, worker string, f sweeptest.Fault) sw
 	}
 	script := cluster.Script{Command: clustertest.Command(t, worker)}
 	if f == sweeptest.LateFiles {
-		script.Env = []string{clustertest.Late + "=0.3"} // of 1.2 s that files may take
+		script.Env = []string{clustertest.Late + "=0.3"} // of 3 s that files may take
 	}
 	return &cluster.Executor{Root: root, Queue: c.queues[root], Script: script, Clock: c.clock, Log: slog.New(slog.DiscardHandler)}
 }

@@ -9,9 +9,10 @@ import (
 
 // Shell says how a reader's shell reaches a sweep, so that advice is a command to paste. What is not known stands as a word to replace.
 type Shell struct {
-	Root  string // for --root; empty where commands find it without
-	Sweep string // its name
-	Grid  string // path of the grid file
+	Root     string // for --root; empty where commands find it without
+	Database string // for --database; empty where the root holds it
+	Sweep    string // its name
+	Grid     string // path of the grid file
 
 	space string // between a command's words; empty: an ordinary one
 }
@@ -27,7 +28,11 @@ func (s Shell) Unbroken() Shell {
 
 // Command is a command of the program as a shell takes it.
 func (s Shell) Command(args ...string) string {
-	return strings.ReplaceAll(trial.Command(s.Root, args...), " ", cmp.Or(s.space, " "))
+	command := trial.Command(s.Root, args...)
+	if s.Database != "" {
+		command += " --database " + trial.Quote(s.Database)
+	}
+	return strings.ReplaceAll(command, " ", cmp.Or(s.space, " "))
 }
 
 // Extend is the command that takes up an edited grid.

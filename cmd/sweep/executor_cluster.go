@@ -1,0 +1,305 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
+	"github.com/ranksweep/ranksweep/sweep/executor/ray"
+	"github.com/ranksweep/ranksweep/sweep/executor/slurm"
+	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/backend"
+)
+
+// clusterSettings are what a kind of cluster is asked for, of whatever kind it is.
+type clusterSettings struct {
+	cluster.Script
+	queue         func(log *slog.Logger) cluster.Queue
+	jobs          int // at the same time
+	asksForGPUs   bool
+	memory, most  int64                               // bytes: the least and the most that a job asks for; 0: not said
+	time, longest time.Duration                       // likewise
+	preview       func(cluster.Batch) (string, error) // what the queue gets for a batch
+}
+
+const (
+	defaultJobs = 64 // of a cluster at the same time
+	// timeMargin is wide, for nodes differ: a job that its time limit ends goes on in another one, and a shorter limit only starts sooner.
+	timeMargin, timeBeside = 2, 10 * time.Minute
+	timeStep               = 10 * time.Minute // so that alike trials make one batch
+)
+
+// request is what the job of an attempt asks for.
+func (s clusterSettings) request(a trial.Assignment) cluster.Request {
+	r := cluster.Request{Memory: atLeastAtMost(cluster.WithMargin(a.ExpectedBytes), s.memory, s.most), Time: s.time}
+	expected := time.Duration(a.ExpectedSeconds * float64(time.Second))
+	if a.TrialTime > 0 && (expected == 0 || a.TrialTime < expected) {
+		expected = a.TrialTime
+	}
+	if expected > 0 {
+		r.Time = atLeastAtMost((timeMargin*expected+timeBeside+timeStep-1)/timeStep*timeStep, s.time, s.longest)
+	}
+	if trial.OnDevice(a.Platform) {
+		r.Devices = 1
+	}
+	return r
+}
+
+// atLeastAtMost bounds a value; bounds of 0 are none.
+func atLeastAtMost[T cmp.Ordered](v, least, most T) T {
+	var none T
+	v = max(v, least)
+	if most > none {
+		v = min(v, most)
+	}
+	return v
+}
+
+// capacity is that of machines of which each trial has one.
+func (s clusterSettings) capacity(_ backend.Choice, jobs, trials int) (sweep.Capacity, error) {
+	c := sweep.Capacity{Jobs: jobs, HostBytes: s.most, Apart: true}
+	if jobs == jobsAuto {
+		c.Jobs = max(1, min(cmp.Or(s.jobs, defaultJobs), trials))
+	}
+	return c, nil
+}
+
+func (s clusterSettings) open(clock sweep.Clock, log *slog.Logger) func(string, sweep.Capacity) (sweep.Executor, error) {
+	return func(root string, _ sweep.Capacity) (sweep.Executor, error) {
+		return &cluster.Executor{
+			Root: root, Queue: s.queue(log), Script: s.Script, Ask: s.request, MemoryMax: s.most, Clock: clock, Log: log,
+		}, nil
+	}
+}
+
+// sources are the settings files of a cluster, those that count more last.
+func slurmKind(sources []sectionFile, worker []string) (clusterSettings, error) {
+	var s slurm.Settings
+	for _, f := range sources {
+		if err := f.decode("slurm", &s); err != nil {
+			return clusterSettings{}, err
+		}
+	}
+	if err := s.Check(); err != nil {
+		return clusterSettings{}, usagef("%w", err)
+	}
+	var env []string
+	for _, name := range s.Environment {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return clusterSettings{
+		Script: cluster.Script{Command: worker, Env: append(workerEnvironment(), env...), Setup: s.Setup, Container: s.Container},
+		queue:  func(log *slog.Logger) cluster.Queue { return &slurm.Queue{Settings: s, Log: log} },
+		jobs:   s.MaxJobs, asksForGPUs: s.Gres != "" || s.GPUs != "",
+		memory: int64(s.Memory), most: int64(s.MemoryMax), time: s.Time, longest: s.TimeMax,
+		preview: func(b cluster.Batch) (string, error) { return slurm.Script(s, b), nil },
+	}, nil
+}
+
+func rayKind(sources []sectionFile, worker []string) (clusterSettings, error) {
+	var s ray.Settings
+	for _, f := range sources {
+		if err := f.decode("ray", &s); err != nil {
+			return clusterSettings{}, err
+		}
+	}
+	if err := s.Check(); err != nil {
+		return clusterSettings{}, usagef("%w", err)
+	}
+	program, command := worker[0], worker
+	if s.WorkingDir == ray.Upload {
+		command = append([]string{"./" + filepath.Base(program)}, worker[1:]...)
+	}
+	return clusterSettings{
+		Script: cluster.Script{Command: command, Env: workerEnvironment(), Setup: s.Setup, Container: s.Container},
+		queue:  func(*slog.Logger) cluster.Queue { return &ray.Queue{Settings: s, Program: program} },
+		jobs:   s.MaxJobs, asksForGPUs: s.GPUs > 0, memory: int64(s.Memory), most: int64(s.MemoryMax),
+		preview: func(b cluster.Batch) (string, error) { return cluster.Entry(b.Folder, "0") + "\n", nil },
+	}, nil
+}
+
+// workerEnvironment is what a worker's environment has that another process's has not.
+func workerEnvironment() []string { return backend.Environment(nil) }
+
+// onCluster makes the kind of executor that runs trials on a cluster.
+func (a *app) onCluster(kind executorKind, sources []sectionFile) (executorKind, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return executorKind{}, err
+	}
+	if path, gone := strings.CutSuffix(self, " (deleted)"); gone {
+		return executorKind{}, fmt.Errorf("the program %s was replaced while it runs: start it again, so that nodes find it", path)
+	}
+	s, err := kind.load(sources, []string{self, "worker"})
+	if err != nil {
+		return executorKind{}, err
+	}
+	return executorKind{name: kind.name, capacity: s.capacity, open: s.open(a.clock, a.clusterLog()), cluster: &s}, nil
+}
+
+// clusterLog tells of trouble with the cluster as the scheduler tells of its own.
+func (a *app) clusterLog() *slog.Logger {
+	level := slog.LevelWarn
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	if a.quiet {
+		level = slog.LevelError
+	}
+	return slog.New(slog.NewTextHandler(a.logTo, &slog.HandlerOptions{Level: level}))
+}
+
+// chooseExecutor is the executor of that name, or what this root's trials were last run by where none is named. cluster is --cluster.
+func (a *app) chooseExecutor(name, clusterFile, config string) error {
+	last, err := readRanBy(a.root)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		name = cmp.Or(last.Executor, executorNames()[0])
+	}
+	kind, err := parseExecutor(name)
+	if err != nil {
+		return err
+	}
+	if kind.load == nil {
+		if clusterFile != "" {
+			return usagef("--cluster %s says what a cluster is asked for: add --executor slurm or --executor ray", clusterFile)
+		}
+		a.executor = kind
+		return nil
+	}
+	var sources []sectionFile
+	if path := configPath(config); path != "" {
+		f, err := readSections(path)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, f)
+	}
+	switch {
+	case clusterFile != "":
+		f, err := readSections(clusterFile)
+		if err == nil {
+			err = f.onlySections()
+		}
+		if err != nil {
+			return err
+		}
+		sources, a.ranBy.Cluster, a.ranBy.Path = append(sources, f), string(f.text), clusterFile
+	case last.Executor == name && last.Cluster != "":
+		f, err := parseSections(last.Path+" of before", []byte(last.Cluster))
+		if err != nil {
+			return err
+		}
+		sources, a.ranBy.Cluster, a.ranBy.Path = append(sources, f), last.Cluster, last.Path
+	}
+	a.ranBy.Executor = name
+	a.executor, err = a.onCluster(kind, sources)
+	return err
+}
+
+// ranBy is what a root's trials were last run by, so that other commands find their jobs, and a resume goes on with the same settings.
+type ranBy struct {
+	Executor string `json:"executor"`
+	Path     string `json:"path,omitempty"`    // of --cluster
+	Cluster  string `json:"cluster,omitempty"` // its text
+}
+
+const ranByFile = "executor.json"
+
+func readRanBy(root string) (r ranBy, err error) {
+	err = trial.ReadSealed(filepath.Join(root, ranByFile), &r)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return r, fmt.Errorf("%w: say --executor, and remove the file", err)
+	}
+	return r, nil
+}
+
+// keepRanBy writes down by what this root's trials run from now on. While trials run somewhere else nothing changes: another executor could
+// not see them, and would train them beside themselves.
+func (a *app) keepRanBy(ctx context.Context, s sweep.Snapshot) error {
+	last, err := readRanBy(a.root)
+	if err != nil {
+		return err
+	}
+	now := a.ranBy
+	now.Executor = a.executor.name
+	if last == now {
+		return nil
+	}
+	before := cmp.Or(last.Executor, executorNames()[0])
+	open := openAttempts(s)
+	if before == executorNames()[0] && before != now.Executor { // a look at them costs nothing
+		if open, err = a.livingHere(ctx, open); err != nil {
+			return err
+		}
+	}
+	if before != now.Executor && len(open) > 0 {
+		return usagef("%s of sweep %s may still run by --executor %s: go on with that, or end what runs first: %s",
+			plural(len(open), "trial"), s.Sweep.Name, before, a.commandOn("cancel", s.Sweep.Name)+" --executor "+before)
+	}
+	if last == (ranBy{}) && now.Executor == executorNames()[0] {
+		return nil
+	}
+	return trial.WriteSealed(filepath.Join(a.root, ranByFile), now)
+}
+
+// livingHere are those of the attempts whose workers live on this machine.
+func (a *app) livingHere(ctx context.Context, ids []trial.AttemptID) (living []trial.AttemptID, err error) {
+	workers, err := openLocal(a.root, sweep.Capacity{Jobs: 1})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		process, err := workers.Probe(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if process.Alive {
+			living = append(living, id)
+		}
+	}
+	return living, nil
+}
+
+// onNetwork reports whether a path lies on a file system that other machines may see as well.
+func onNetwork(path string) bool { return store.CheckFolder(filepath.Dir(path)) != nil }
+
+// sayUnseen warns of what jobs need and that lies on a disk of this machine alone.
+func (a *app) sayUnseen(choice backend.Choice, r sweep.Registration) {
+	paths := []string{a.root, a.executor.cluster.Command[0], choice.PluginPath}
+	for _, l := range r.Ladders {
+		paths = append(paths, l.Model.Path, l.Corpus.Path, l.Spec().LoRA.InitAdapter)
+	}
+	var local []string
+	for _, path := range paths {
+		if path == "" || !filepath.IsAbs(path) || slices.Contains(local, path) || onNetwork(path) {
+			continue
+		}
+		if below, err := filepath.Rel(a.root, path); err == nil && filepath.IsLocal(below) && below != "." {
+			continue
+		}
+		local = append(local, path)
+	}
+	if len(local) > 0 {
+		a.say("warning: %s on a disk that looks like this machine's own; every node must see the same under the same path (sweep help cluster)",
+			strings.Join(local, ", ")+map[bool]string{true: " lies", false: " lie"}[len(local) == 1])
+	}
+}
