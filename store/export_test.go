@@ -20,6 +20,9 @@ func Passing(err error) bool { return passing(err) }
 // PassingCheck is of what integrity_check found.
 func PassingCheck(found string) error { return passingCheck(found) }
 
+// KeepAside keeps a database aside, to be replaced.
+func KeepAside(path string) (aside string, err error) { return keepAside(path) }
+
 // CountQueries makes db count, from here on, the statements that it reads with.
 func CountQueries(db *DB) *atomic.Int64 {
 	counting := countingDriver{queries: new(atomic.Int64)}

@@ -115,7 +115,7 @@ func (d *DB) assignmentOf(ctx context.Context, a attemptFolder) (assignment tria
 }
 
 // Replace puts a rebuilt database in the place of the one at path, which is kept aside with its write-ahead log. It returns where that
-// lies; "" where there was none. At no moment is there none where there was one: a crash in between leaves either.
+// lies; "" where there was none. A crash in between leaves either, or none where the old one had a log: see keepAside.
 func Replace(rebuilt, path string) (aside string, err error) {
 	for _, suffix := range []string{walSuffix, shmSuffix} { // closed, it has all in the file
 		if err := os.Remove(rebuilt + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -139,24 +139,37 @@ const (
 	shmSuffix = "-shm"
 )
 
-// keepAside keeps a database's files under the first name that is free. The log goes first: left behind, SQLite would play it into the next
-// database of that name. The database itself stays, under both names, to be replaced.
+// keepAside keeps a database's files under the first name that is free. Its write-ahead log may not stay: SQLite would play it into the next
+// database of that name. A database without a log stays, under both names, to be replaced. One with a log goes before that does: opened
+// without it, it would lack what was written last.
 func keepAside(path string) (aside string, err error) {
 	aside = trial.Aside(path, walSuffix)
-	kept := false
-	for _, suffix := range []string{walSuffix, shmSuffix} {
-		err := os.Rename(path+suffix, aside+suffix)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", err
-		}
-		kept = kept || err == nil
-	}
-	err = nameTwice(path, aside)
-	if errors.Is(err, fs.ErrNotExist) && !kept {
-		return "", nil
-	}
+	info, err := os.Lstat(path + walSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
+	}
+	logged := err == nil && (info.Size() > 0 || !info.Mode().IsRegular())
+	keep := nameTwice
+	if logged {
+		keep = os.Rename
+		if err := nameTwice(path+walSuffix, aside+walSuffix); err != nil {
+			return "", err
+		}
+	}
+	err = keep(path, aside)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if err != nil && !logged {
+		aside = ""
+	}
+	if err := trial.SyncFolder(filepath.Dir(path)); err != nil {
+		return aside, err
+	}
+	for _, suffix := range []string{walSuffix, shmSuffix} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return aside, err
+		}
 	}
 	return aside, trial.SyncFolder(filepath.Dir(path))
 }

@@ -280,7 +280,8 @@ func (r Record) table(name string) rows {
 	return r.Tables[i]
 }
 
-// freeIDs fills in under which id each row of a table is written.
+// freeIDs fills in under which id each row of a table is written: its own, or where one of them is taken, all anew in their order, which of
+// sessions says which is the newest.
 func freeIDs(ctx context.Context, tx *sql.Tx, table string, t rows, ids map[any]any) error {
 	column := slices.Index(t.Columns, "id")
 	if column < 0 && len(t.Rows) > 0 {
@@ -298,14 +299,17 @@ func freeIDs(ctx context.Context, tx *sql.Tx, table string, t rows, ids map[any]
 		ids[id] = id
 		last = max(last, id)
 	}
+	clash := false
 	for id := range ids {
 		var taken bool
 		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+table+` WHERE id = ?)`, id).Scan(&taken); err != nil {
 			return err
 		}
-		if taken {
-			last++
-			ids[id] = last
+		clash = clash || taken
+	}
+	for i, row := range t.Rows {
+		if clash {
+			ids[row[column]] = last + int64(i) + 1
 		}
 	}
 	return nil

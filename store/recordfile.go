@@ -233,7 +233,8 @@ func (r *Recorder) KeepLast(ctx context.Context, root string, at time.Time) erro
 	return nil
 }
 
-// Forget removes the record from the folders of the sweep's trials, so that a repair does not bring back what a person removes.
+// Forget removes the record from the folders of the sweep's trials, so that a repair does not bring back what a person removes, after a cut
+// of the power either.
 func (r *Recorder) Forget(ctx context.Context, root string) error {
 	ids, err := r.attempts(ctx)
 	if err != nil {
@@ -248,7 +249,14 @@ func (r *Recorder) Forget(ctx context.Context, root string) error {
 		if trial.CheckFolder(dir) != nil {
 			continue
 		}
-		if err := os.Remove(filepath.Join(dir, recordName(record.Created))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := os.Remove(filepath.Join(dir, recordName(record.Created)))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = trial.SyncFolder(dir)
+		}
+		if err != nil {
 			return err
 		}
 	}

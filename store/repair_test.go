@@ -194,6 +194,35 @@ func TestRepairKeepsTheOrderOfRequests(t *testing.T) {
 	}
 }
 
+// TestKeepAside: at no moment lies a database without the log that holds what was written last, and aside lie both.
+func TestKeepAside(t *testing.T) {
+	t.Parallel()
+	live, _ := ran(t)
+	db := openAt(t, filepath.Join(live, "sweep.db"))
+	info, err := db.Find(t.Context(), "first")
+	must(t, err)
+	must(t, db.Ask(t.Context(), info.ID, sweep.RequestResume, moment(500)))
+	root := t.TempDir()
+	path := filepath.Join(root, "sweep.db")
+	for _, suffix := range []string{"", "-wal"} { // as a crash leaves them
+		copyFile(t, db.Path()+suffix, path+suffix)
+	}
+	must(t, db.Close())
+	aside, err := store.KeepAside(path)
+	must(t, err)
+	for _, name := range []string{path, path + "-wal"} {
+		if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v, want it to be gone", name, err)
+		}
+	}
+	kept, err := store.OpenReadOnly(t.Context(), aside)
+	must(t, err)
+	defer kept.Close() //nolint:errcheck // read only
+	if asked, err := kept.Asked(t.Context(), info.ID); err != nil || asked.Paused {
+		t.Errorf("the database aside: asked %+v, %v, want what its log says", asked, err)
+	}
+}
+
 func nothing() error { return nil }
 
 func statement(text string) func(t *testing.T, path string) {

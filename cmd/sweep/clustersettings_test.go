@@ -79,7 +79,7 @@ func TestClusterSettingsOverride(t *testing.T) {
 	t.Parallel()
 	config := writeFile(t, "config.yaml", "jobs: 3\nslurm:\n  partition: cpu\n  account: me\nray:\n  cpus: 2\n")
 	a := &app{root: t.TempDir(), clock: sweep.NewClock()}
-	if err := a.chooseExecutor("slurm", writeFile(t, "a100.yaml", "slurm:\n  partition: gpu\n"), config); err != nil {
+	if err := a.chooseExecutor("slurm", writeFile(t, "a100.yaml", "slurm:\n  partition: gpu\n"), config, false); err != nil {
 		t.Fatal(err)
 	}
 	script, err := a.executor.cluster.preview(cluster.Batch{Name: "n", Folder: "/f", Dirs: []string{"/f/1"}})

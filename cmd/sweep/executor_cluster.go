@@ -31,6 +31,7 @@ type clusterSettings struct {
 	memory, most  int64                               // bytes: the least and the most that a job asks for; 0: not said
 	time, longest time.Duration                       // likewise
 	preview       func(cluster.Batch) (string, error) // what the queue gets for a batch
+	pilot         bool                                // few jobs train many trials each
 }
 
 const (
@@ -76,9 +77,15 @@ func (s clusterSettings) capacity(_ backend.Choice, jobs, trials int) (sweep.Cap
 }
 
 func (s clusterSettings) open(clock sweep.Clock, log *slog.Logger) func(string, sweep.Capacity) (sweep.Executor, error) {
-	return func(root string, _ sweep.Capacity) (sweep.Executor, error) {
+	return func(root string, c sweep.Capacity) (sweep.Executor, error) {
+		queue := s.queue(log)
+		if s.pilot {
+			queue = &cluster.Pilots{
+				Queue: queue, Root: root, Script: s.Script, Crew: c.Jobs, Time: s.time, MemoryMax: s.most, Clock: clock, Log: log,
+			}
+		}
 		return &cluster.Executor{
-			Root: root, Queue: s.queue(log), Script: s.Script, Ask: s.request, MemoryMax: s.most, Clock: clock, Log: log,
+			Root: root, Queue: queue, Script: s.Script, Ask: s.request, MemoryMax: s.most, Clock: clock, Log: log,
 		}, nil
 	}
 }
@@ -127,7 +134,7 @@ func rayKind(sources []sectionFile, worker []string) (clusterSettings, error) {
 		Script: cluster.Script{Command: command, Env: workerEnvironment(), Setup: s.Setup, Container: s.Container},
 		queue:  func(*slog.Logger) cluster.Queue { return &ray.Queue{Settings: s, Program: program} },
 		jobs:   s.MaxJobs, asksForGPUs: s.GPUs > 0, memory: int64(s.Memory), most: int64(s.MemoryMax),
-		preview: func(b cluster.Batch) (string, error) { return cluster.Entry(b.Folder, "0") + "\n", nil },
+		preview: func(b cluster.Batch) (string, error) { return ray.Script(s, b) },
 	}, nil
 }
 
@@ -147,6 +154,7 @@ func (a *app) onCluster(kind executorKind, sources []sectionFile) (executorKind,
 	if err != nil {
 		return executorKind{}, err
 	}
+	s.pilot = a.ranBy.Pilot
 	return executorKind{name: kind.name, capacity: s.capacity, open: s.open(a.clock, a.clusterLog()), cluster: &s}, nil
 }
 
@@ -163,7 +171,7 @@ func (a *app) clusterLog() *slog.Logger {
 }
 
 // chooseExecutor is the executor of that name, or what this root's trials were last run by where none is named. cluster is --cluster.
-func (a *app) chooseExecutor(name, clusterFile, config string) error {
+func (a *app) chooseExecutor(name, clusterFile, config string, pilot bool) error {
 	last, err := readRanBy(a.root)
 	if err != nil {
 		return err
@@ -176,6 +184,9 @@ func (a *app) chooseExecutor(name, clusterFile, config string) error {
 		return err
 	}
 	if kind.load == nil {
+		if pilot {
+			return usagef("--pilot is about a cluster's jobs: add --executor slurm or --executor ray")
+		}
 		if clusterFile != "" {
 			return usagef("--cluster %s says what a cluster is asked for: add --executor slurm or --executor ray", clusterFile)
 		}
@@ -207,7 +218,7 @@ func (a *app) chooseExecutor(name, clusterFile, config string) error {
 		}
 		sources, a.ranBy.Cluster, a.ranBy.Path = append(sources, f), last.Cluster, last.Path
 	}
-	a.ranBy.Executor = name
+	a.ranBy.Executor, a.ranBy.Pilot = name, pilot || last.Executor == name && last.Pilot
 	a.executor, err = a.onCluster(kind, sources)
 	return err
 }
@@ -217,6 +228,7 @@ type ranBy struct {
 	Executor string `json:"executor"`
 	Path     string `json:"path,omitempty"`    // of --cluster
 	Cluster  string `json:"cluster,omitempty"` // its text
+	Pilot    bool   `json:"pilot,omitempty"`
 }
 
 const ranByFile = "executor.json"
@@ -254,6 +266,10 @@ func (a *app) keepRanBy(ctx context.Context, s sweep.Snapshot) error {
 	if before != now.Executor && len(open) > 0 {
 		return usagef("%s of sweep %s may still run by --executor %s: go on with that, or end what runs first: %s",
 			plural(len(open), "trial"), s.Sweep.Name, before, a.commandOn("cancel", s.Sweep.Name)+" --executor "+before)
+	}
+	if before == now.Executor && !last.Pilot && now.Pilot && len(open) > 0 { // pilots are asked for the jobs that they were given alone
+		return usagef("%s of sweep %s may still run as a job of its own: go on without --pilot, or end what runs first: %s",
+			plural(len(open), "trial"), s.Sweep.Name, a.commandOn("cancel", s.Sweep.Name))
 	}
 	if last == (ranBy{}) && now.Executor == executorNames()[0] {
 		return nil

@@ -72,9 +72,19 @@ func TestSweepOnRay(t *testing.T) {
 			t.Error("no reply was lost")
 		}
 	})
+	t.Run("pilots", func(t *testing.T) {
+		before := len(jobsOf(t, head))
+		s := onRay(t, head.Address(), steps)
+		s.args = append(s.args, "--pilot")
+		s.finish()
+		s.mustEqual(want, "a sweep by pilots on Ray")
+		if jobs, trials := len(jobsOf(t, head))-before, s.attempts(); jobs == 0 || jobs > 2 || trials <= jobs {
+			t.Errorf("%d jobs trained %d attempts, want one or two", jobs, trials)
+		}
+	})
 	t.Run("stopped from outside", func(t *testing.T) {
-		s := onRay(t, head.Address(), 40*steps)
-		calm := newTestSweep(t, backend.PlatformGo, 40*steps)
+		s := onRay(t, head.Address(), 10*steps)
+		calm := newTestSweep(t, backend.PlatformGo, 10*steps)
 		calm.finish()
 		running := s.start(s.command())
 		stopped := 0

@@ -90,6 +90,7 @@ func newRootCommand(a *app) *cobra.Command {
 	f.Duration("hung-after", defaultHungAfter, "end and retry a trial without progress for so `LONG`; 0: never (sweep help resume)")
 	f.String("executor", "", "where trials run: "+strings.Join(executorNames(), ", ")+" (default: as before in this root, or local)")
 	f.String("cluster", "", "settings `FILE` of what jobs ask a cluster for (sweep help cluster)")
+	f.Bool("pilot", false, "on a cluster, have few jobs train many trials each, one after another (sweep help cluster)")
 	f.StringArray("track", nil, "`TOOL:WHERE` to keep up to date with a sweep that runs; repeatable (sweep help tools)")
 	f.StringArray("notify", nil, "`CMD` or webhook's URL that is told verdicts, failures and the end; repeatable (sweep help tools)")
 	for _, newCommand := range commands() {
@@ -163,7 +164,7 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	if a.hungAfter = v.GetDuration("hung-after"); a.hungAfter < 0 {
 		return usagef("--hung-after %s: want a duration such as 10m, or 0", a.hungAfter)
 	}
-	if err := a.chooseExecutor(v.GetString("executor"), v.GetString("cluster"), config); err != nil {
+	if err := a.chooseExecutor(v.GetString("executor"), v.GetString("cluster"), config, v.GetBool("pilot")); err != nil {
 		return err
 	}
 	if err := a.configureTracking(v, cmd); err != nil {

@@ -79,6 +79,32 @@ func TestPilotTrainsWhatASweepTrained(t *testing.T) {
 	t.Logf("%d processes trained %d attempts", len(pids), len(specs))
 }
 
+// TestPilotIsForClusters: --pilot puts pilots before a cluster's queue, and stays on in a root.
+func TestPilotIsForClusters(t *testing.T) {
+	t.Parallel()
+	config := writeFile(t, "config.yaml", "ray: {cpus: 2}\n")
+	root := t.TempDir()
+	if err := (&app{root: root}).chooseExecutor("local", "", config, true); exitCode(err) != exitUsage {
+		t.Errorf("--pilot on this machine: %v, want a usage error", err)
+	}
+	for _, flag := range []bool{true, false} {
+		a := &app{root: root, clock: sweep.NewClock()}
+		if err := a.chooseExecutor("ray", "", config, flag); err != nil {
+			t.Fatal(err)
+		}
+		e, err := a.executor.open(root, sweep.Capacity{Jobs: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pilots, ok := e.(*cluster.Executor).Queue.(*cluster.Pilots); !ok || pilots.Crew != 3 {
+			t.Errorf("--pilot %t: the queue is %+v, want pilots", flag, e.(*cluster.Executor).Queue)
+		}
+		if err := a.keepRanBy(t.Context(), sweep.Snapshot{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // shellQueue has a shell run what a cluster's queue would.
 type shellQueue struct {
 	jobs    map[cluster.JobID]*exec.Cmd

@@ -65,6 +65,8 @@ type EventLog struct {
 	mu   sync.Mutex
 	file *os.File
 	seq  int64
+	size int64 // of the whole lines
+	torn bool  // a write failed, perhaps in the middle of a line
 	now  func() time.Time
 }
 
@@ -81,7 +83,7 @@ func NewEventLog(file *os.File) (*EventLog, error) {
 	if err := file.Truncate(int64(complete)); err != nil {
 		return nil, err
 	}
-	log := &EventLog{file: file, now: time.Now}
+	log := &EventLog{file: file, size: int64(complete), now: time.Now}
 	if len(events) > 0 {
 		log.seq = events[len(events)-1].Seq
 	}
@@ -98,9 +100,16 @@ func (l *EventLog) Emit(e Event) error {
 	if err != nil {
 		return fmt.Errorf("encode %s event: %w", e.Kind, err)
 	}
-	if _, err := l.file.Write(line); err != nil {
+	if l.torn {
+		if err := l.file.Truncate(l.size); err != nil {
+			return fmt.Errorf("cut off a torn event: %w", err)
+		}
+	}
+	_, err = l.file.Write(line)
+	if l.torn = err != nil; l.torn {
 		return fmt.Errorf("append %s event: %w", e.Kind, err)
 	}
+	l.size += int64(len(line))
 	if _, err := os.Lstat(l.file.Name()); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("append %s event: the attempt's folder was removed: %w", e.Kind, err)
 	}
