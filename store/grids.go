@@ -67,7 +67,7 @@ func (d *DB) Grids(ctx context.Context, sweepID int64) (grids []GivenGrid, err e
 
 // Extend makes a grid the sweep's: info has its text and settings, x its ladders, all or nothing. The snapshot is the one that x was
 // fitted to. Ladders keep their rows, and with them their verdicts; extra seeds and scouts stay, those among them that the grid names now
-// as its own.
+// as its own. Trials that a limit ended which the grid raises are to be tried again.
 func (d *DB) Extend(ctx context.Context, s sweep.Snapshot, info sweep.Info, x sweep.Extension) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		if err := updateSettings(ctx, tx, s.Sweep.ID, info); err != nil || len(s.Ladders) == 0 {
@@ -98,7 +98,10 @@ func (d *DB) Extend(ctx context.Context, s sweep.Snapshot, info sweep.Info, x sw
 			}
 			places = append(places, placesOf(id, &x.Ladders[i])...)
 		}
-		return insertTrials(ctx, tx, places)
+		if err := insertTrials(ctx, tx, places); err != nil {
+			return err
+		}
+		return appendRetries(ctx, tx, s.Sweep.ID, s.Freed(info.Limits), time.Now())
 	})
 	if err != nil {
 		return fmt.Errorf("extend sweep %d: %w", s.Sweep.ID, err)

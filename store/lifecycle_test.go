@@ -188,8 +188,8 @@ func TestRename(t *testing.T) {
 		t.Fatal(err)
 	}
 	given := store.GivenGrid{At: moment(3), Text: "name: new", Hash: "new", Path: "/grids/new.yaml"}
-	if err := db.Rename(t.Context(), s.Sweep.ID, "taken", given); err == nil {
-		t.Error("a name that is taken was given")
+	if err := db.Rename(t.Context(), s.Sweep.ID, "taken", given); err == nil || err.Error() != "rename to taken: there is a sweep of that name already" {
+		t.Errorf("a name that is taken: %v", err)
 	}
 	if err := db.Rename(t.Context(), s.Sweep.ID, "new", given); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -88,6 +89,8 @@ func removals() []string {
 	return append(all, `DELETE FROM sweeps WHERE id = ?1 AND ?2 = ?2`)
 }
 
+var errNameTaken = errors.New("there is a sweep of that name already")
+
 // Rename gives a sweep another name, and its grid's text with it; the caller holds its lease. It fails where the name is taken.
 func (d *DB) Rename(ctx context.Context, sweepID int64, name string, g GivenGrid) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
@@ -99,7 +102,7 @@ func (d *DB) Rename(ctx context.Context, sweepID int64, name string, g GivenGrid
 			return err
 		}
 		if taken {
-			return fmt.Errorf("there is a sweep named %s already", name)
+			return errNameTaken
 		}
 		if err := appendGrid(ctx, tx, sweepID, g); err != nil {
 			return err
@@ -108,6 +111,9 @@ func (d *DB) Rename(ctx context.Context, sweepID int64, name string, g GivenGrid
 			name, g.Text, g.Hash, g.Path, sweepID)
 		return err
 	})
+	if errors.Is(err, errNameTaken) {
+		return fmt.Errorf("rename to %s: %w", name, errNameTaken)
+	}
 	if err != nil {
 		return fmt.Errorf("rename sweep %d: %w", sweepID, err)
 	}

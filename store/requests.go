@@ -46,20 +46,24 @@ func (d *DB) Retry(ctx context.Context, sweepID int64, last []trial.AttemptID, a
 		if err := mustExist(ctx, tx, "sweep", `SELECT 1 FROM sweeps WHERE id = ?`, sweepID); err != nil {
 			return err
 		}
-		for _, id := range last {
-			if _, err := attemptRow(ctx, tx, id); err != nil {
-				return err
-			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO requests (sweep_id, kind, at_ns, trial_id, number) VALUES (?, ?, ?, ?, ?)`,
-				sweepID, sweep.RequestRetry, unixNano(at), id.Trial(), id.Number())
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return appendRetries(ctx, tx, sweepID, last, at)
 	})
 	if err != nil {
 		return fmt.Errorf("ask sweep %d to %s: %w", sweepID, sweep.RequestRetry, err)
+	}
+	return nil
+}
+
+func appendRetries(ctx context.Context, tx *sql.Tx, sweepID int64, last []trial.AttemptID, at time.Time) error {
+	for _, id := range last {
+		if _, err := attemptRow(ctx, tx, id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO requests (sweep_id, kind, at_ns, trial_id, number) VALUES (?, ?, ?, ?, ?)`,
+			sweepID, sweep.RequestRetry, unixNano(at), id.Trial(), id.Number())
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

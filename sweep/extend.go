@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -150,4 +151,28 @@ func (l Ladder) candidatesIn(p *LadderPlan) []int {
 		}
 	}
 	return candidates
+}
+
+// Freed lists the last attempts of trials that a limit ended and these limits might not: what was measured against the former one says
+// nothing of the new one.
+func (s Snapshot) Freed(limits Limits) (last []trial.AttemptID) {
+	memory, trialTime := raised(s.Sweep.Limits.Memory, limits.Memory), raised(s.Sweep.Limits.TrialTime, limits.TrialTime)
+	seen := map[trial.ID]bool{}
+	s.Each(func(_ *Ladder, _ int, t *TrialFacts) {
+		o := t.Final()
+		if o == nil || seen[t.Trial.ID] {
+			return
+		}
+		seen[t.Trial.ID] = true
+		// One with a loss is another sweep's, seen with the former limit.
+		if memory && o.State == trial.OutcomeOverMemory && o.ValLoss == nil || trialTime && o.State == trial.OutcomeOverTime {
+			last = append(last, t.Attempts[len(t.Attempts)-1].ID)
+		}
+	})
+	return last
+}
+
+// raised reports whether a limit, of which 0 is none, allows more than it did.
+func raised[N int64 | time.Duration](before, now N) bool {
+	return before > 0 && (now == 0 || now > before)
 }

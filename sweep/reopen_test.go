@@ -1,7 +1,9 @@
 package sweep
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -69,6 +71,40 @@ func TestReopenKeepsTheMemoryLimit(t *testing.T) {
 		s.Reopen()
 		if got := s.Ladders[0].Rungs[0].Trials[0].State(); got != want {
 			t.Errorf("with a limit of %d a trial that peaked at %d is %v, want %v", limit, peak, got, want)
+		}
+	}
+}
+
+// TestFreed: only what a limit ended is tried again, and only where that limit is raised.
+func TestFreed(t *testing.T) {
+	t.Parallel()
+	loss := 4.5
+	before := Limits{Memory: 100, TrialTime: time.Minute}
+	for _, test := range []struct {
+		outcome trial.Outcome
+		now     Limits
+		freed   bool
+	}{
+		{trial.Outcome{State: trial.OutcomeOverMemory}, Limits{Memory: 101}, true},
+		{trial.Outcome{State: trial.OutcomeOverMemory}, Limits{}, true},
+		{trial.Outcome{State: trial.OutcomeOverMemory}, Limits{Memory: 100}, false},
+		{trial.Outcome{State: trial.OutcomeOverMemory}, Limits{Memory: 99, TrialTime: time.Hour}, false},
+		{trial.Outcome{State: trial.OutcomeOverMemory, ValLoss: &loss}, Limits{}, false},
+		{trial.Outcome{State: trial.OutcomeOverTime}, Limits{Memory: 100, TrialTime: time.Hour}, true},
+		{trial.Outcome{State: trial.OutcomeOverTime}, Limits{TrialTime: time.Minute}, false},
+		{trial.Outcome{State: trial.OutcomeFailed}, Limits{}, false},
+		{trial.Outcome{State: trial.OutcomeUnstable}, Limits{}, false},
+	} {
+		attempts := []AttemptFacts{{ID: "a/1", Outcome: &trial.Outcome{State: trial.OutcomeInterrupted}}, {ID: "a/2", Outcome: &test.outcome}}
+		facts := TrialFacts{Attempts: attempts}
+		facts.Trial.ID = "a"
+		s := Snapshot{Sweep: Info{Limits: before}, Ladders: []Ladder{{Rungs: []Rung{{Trials: []TrialFacts{facts}}}}}}
+		var want []trial.AttemptID
+		if test.freed {
+			want = []trial.AttemptID{"a/2"}
+		}
+		if got := s.Freed(test.now); !slices.Equal(got, want) {
+			t.Errorf("%+v with %+v: Freed = %v, want %v", test.outcome, test.now, got, want)
 		}
 	}
 }

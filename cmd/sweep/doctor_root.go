@@ -43,7 +43,7 @@ func (d *diagnosis) addSweeps(ctx context.Context) {
 		if d.enough("folders", i, len(r.Losses), repair) {
 			break
 		}
-		d.add(finding{"folders", findingFail, fmt.Sprintf("%s: %v", d.below(l.Path), l.Err), repair})
+		d.add(finding{"folders", findingFail, d.wrong(l.Path, l.Err.Error()), repair})
 	}
 	d.addFiles()
 	if r.Found == store.HealthSound {
@@ -123,6 +123,11 @@ func (d *diagnosis) below(path string) string {
 	return path
 }
 
+// wrong says what is the matter with a file, and names it once.
+func (d *diagnosis) wrong(path, why string) string {
+	return d.below(path) + ": " + strings.ReplaceAll(why, "read "+path+": ", "")
+}
+
 func (d *diagnosis) addHealth(r store.Repaired, repair string) {
 	switch {
 	case r.Found == store.HealthMissing && !store.HasTrials(d.Root), r.Found == store.HealthSound:
@@ -190,7 +195,7 @@ func (d *diagnosis) addGone(diff store.Difference, repair string) {
 		break
 	}
 	fix := d.keepAll()
-	if trial.CheckFolder(id.Dir(d.Root)) == nil {
+	if errors.Join(trial.CheckFolder(id.Trial().Dir(d.Root)), trial.CheckFolder(id.Dir(d.Root))) == nil {
 		fix = repair + " writes it there"
 	}
 	d.add(finding{"folders", findingWarn, fmt.Sprintf("attempt %s: %s; the database has it, and goes on to count", id, what), fix})
@@ -232,7 +237,7 @@ func (a *app) repair(ctx context.Context) (lost []finding, err error) {
 func (a *app) sayRepaired(r store.Repaired) {
 	d := diagnosis{Root: a.root}
 	for _, m := range r.Mended {
-		text := fmt.Sprintf("mended: %s: %s", d.below(m.Path), m.Why)
+		text := "mended: " + d.wrong(m.Path, m.Why)
 		if m.Aside != "" {
 			text += "; as it was it lies in " + d.below(m.Aside)
 		}
@@ -267,7 +272,7 @@ func (a *app) lost(r store.Repaired) (lost []finding) {
 		lost = append(lost, finding{"lost", findingFail, what, "run its grid again, or put back a copy that sweep backup made"})
 	}
 	for _, l := range r.Losses {
-		what := fmt.Sprintf("%s: %v", d.below(l.Path), l.Err)
+		what := d.wrong(l.Path, l.Err.Error())
 		lost = append(lost, finding{"lost", findingFail, what, "put back a copy of it and repair again, or run its grid again"})
 	}
 	return lost

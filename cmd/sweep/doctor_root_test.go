@@ -103,6 +103,16 @@ func TestRepairRemovesNothingElsewhere(t *testing.T) {
 	}
 }
 
+// TestDoctorNamesAFileOnce: what is the matter with a file does not name it once more.
+func TestDoctorNamesAFileOnce(t *testing.T) {
+	t.Parallel()
+	d := diagnosis{Root: "/r/runs"}
+	const path = "/r/runs/trials/a/1/spec.json"
+	if got := d.wrong(path, "read "+path+": damaged: cut off"); got != "trials/a/1/spec.json: damaged: cut off" {
+		t.Errorf("it says %q", got)
+	}
+}
+
 // badFindings are what doctor finds in a root and is not good.
 func badFindings(t *testing.T, root string) []finding {
 	t.Helper()

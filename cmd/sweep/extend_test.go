@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/trainer/backend"
@@ -24,6 +27,53 @@ func TestExtendRaisesTokens(t *testing.T) {
 	s.ends(exitOK, "", "extend", s.path("grid.yaml"), "--backend", "go")
 	if snapshot, _ := s.snapshot(); sweep.Conclude(snapshot).Verdicts[0].State == plateau.StateTimeLimited || s.attempts() <= before {
 		t.Errorf("with the limit raised: %+v after %d attempts", sweep.Conclude(snapshot).Verdicts[0], s.attempts())
+	}
+}
+
+// TestExtendRaisesMemory: a trial that limits.memory ended is tried again once an edited grid raises it, and no verdict names the new limit
+// for what the former one did.
+func TestExtendRaisesMemory(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.editGrid("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {memory: 1MiB}")
+	s.ends(exitOK, "", "run", s.path("grid.yaml"), "--backend", "go", "--jobs", "1")
+	if snapshot, _ := s.snapshot(); sweep.Conclude(snapshot).Verdicts[0].State != plateau.StateMemoryLimited {
+		t.Fatalf("with 1 MiB: %+v, want memory_limited", sweep.Conclude(snapshot).Verdicts[0])
+	}
+	s.editGrid("memory: 1MiB", "memory: 64GiB")
+	s.ends(exitOK, "", "extend", s.path("grid.yaml"), "--backend", "go")
+	snapshot, _ := s.snapshot()
+	if v := sweep.Conclude(snapshot).Verdicts[0]; v.State == plateau.StateMemoryLimited || len(v.Rungs) != 3 {
+		t.Errorf("with the limit raised: %+v, want a verdict over 3 ranks", v)
+	}
+}
+
+// TestRenameLeavesACancelledSweepSo: neither a rename nor one that is refused is work on the sweep.
+func TestRenameLeavesACancelledSweepSo(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 2)
+	s.finish()
+	s.writes(func(ctx context.Context, db *store.DB) error {
+		now := sweep.NewClock().Now()
+		process, err := store.ThisProcess("sweep run")
+		if err != nil {
+			return err
+		}
+		session, err := db.StartSession(ctx, 1, now, process)
+		return errors.Join(err, db.Ask(ctx, 1, sweep.RequestCancel, now.Wall), db.EndSession(ctx, session, now))
+	})
+	for _, c := range []struct {
+		name string
+		code int
+	}{{"with space", exitUsage}, {"other", exitOK}} {
+		s.ends(c.code, "", "rename", "test", c.name)
+		s.writes(func(ctx context.Context, db *store.DB) error {
+			asked, err := db.Asked(ctx, 1)
+			if !asked.Cancelled {
+				t.Errorf("after a rename to %q it is cancelled no more", c.name)
+			}
+			return err
+		})
 	}
 }
 

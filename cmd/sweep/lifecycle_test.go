@@ -153,7 +153,7 @@ func TestRetryMakesAnAdapterAnew(t *testing.T) {
 		t.Errorf("doctor: %+v, want the damaged adapter with what helps", bad)
 	}
 	s.ends(exitOK, "its adapter is damaged", "retry", damaged)
-	s.ends(exitUsage, "is interrupted in sweep test", "retry", damaged)
+	s.ends(exitUsage, "is to be tried again already in sweep test", "retry", damaged)
 	s.ends(exitOK, "its adapter is gone", "retry", gone)
 	if open, _ := s.snapshot(); sweep.Conclude(open).Done {
 		t.Error("nothing is left to train")

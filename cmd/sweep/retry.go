@@ -119,20 +119,24 @@ func (a *app) retryTrial(ctx context.Context, prefix, name string) error {
 }
 
 // retryIn retries the trial in a sweep where there is reason to, and returns its state there.
-func (a *app) retryIn(ctx context.Context, name string, id trial.ID) (state sweep.TrialState, asked bool, err error) {
+func (a *app) retryIn(ctx context.Context, name string, id trial.ID) (state string, asked bool, err error) {
 	err = a.asking(ctx, name, func(s subject) error {
 		facts := s.trial(id)
-		switch state = facts.State(); {
-		case state.Lost(), state == sweep.TrialCrashed:
+		now := facts.State()
+		state = string(now)
+		switch {
+		case now.Lost(), now == sweep.TrialCrashed:
 			asked = true
 			return a.retry(ctx, s, facts)
-		case state == sweep.TrialDone:
+		case now == sweep.TrialDone:
 			why, damaged, err := a.brokenAdapter(facts)
 			if asked = why != ""; err != nil || !asked {
 				return err
 			}
 			a.say("trial %s is done, and %s; once it is to be trained again its loss does not count until it is", id, why)
 			return a.retryDone(ctx, s, facts, damaged)
+		case facts.Retried > 0 && facts.Retried >= facts.Attempts[len(facts.Attempts)-1].Number:
+			state = "to be tried again already"
 		}
 		return nil
 	})

@@ -161,6 +161,9 @@ func (a *app) holding(ctx context.Context, name string, do func(*store.DB, sweep
 				return nil // it is removed, and its lease with it
 			}
 		}
+		if info.Asked.Cancelled { // it stays so: nobody has worked on it
+			err = errors.Join(err, db.Ask(context.WithoutCancel(ctx), info.ID, sweep.RequestCancel, time.Now()))
+		}
 		return errors.Join(err, db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()))
 	})
 }

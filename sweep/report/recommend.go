@@ -24,6 +24,10 @@ func recommend(r Report) Recommendation {
 			out.State = r.Ladders[0].Verdict.State
 		}
 		out.Summary = "No recommendation yet: no rank has finished all its seeds."
+		if rank, ok := firstUndone(r.Ladders); ok {
+			out.Summary = fmt.Sprintf("No recommendation yet: rank %d, the lowest, has not finished all its seeds, and the others are "+
+				"compared with it.", rank)
+		}
 		if out.Final {
 			out.Summary = "No recommendation: no rank finished all its seeds."
 			if r.Strategy == sweep.StrategyCurve {
@@ -43,6 +47,18 @@ func recommend(r Report) Recommendation {
 	out.Summary = summary(out, *best, len(r.Ladders))
 	return out
 }
+
+// firstUndone returns the lowest rank of a ladder in which a higher one is complete and it is not.
+func firstUndone(ladders []Ladder) (rank int, ok bool) {
+	for _, l := range ladders {
+		if len(l.Rungs) > 0 && len(undone(l.Rungs[0])) > 0 && slices.ContainsFunc(l.Rungs[1:], Rung.complete) {
+			return l.Rungs[0].Rank, true
+		}
+	}
+	return 0, false
+}
+
+func (r Rung) complete() bool { return len(r.Trials) > 0 && len(undone(r)) == 0 }
 
 // serving says what serves a rung's adapters.
 func serving(l Ladder, r Rung) *lora.Serving {
