@@ -23,7 +23,7 @@ export SWEEP_SLURM="$dir" SLURM_CONF="$dir/slurm.conf"
 # stop ends what runs, by process id, and waits for it.
 stop() {
 	trap '' EXIT INT TERM HUP
-	scancel --quiet --user="$(id -un)" 2>/dev/null && sleep 1
+	scancel --quiet --signal=KILL --batch --user="$(id -un)" 2>/dev/null && scancel --quiet --user="$(id -un)" 2>/dev/null && sleep 2
 	for daemon in slurmd slurmctld munged; do
 		pid=$(cat "$dir/$daemon.pid" 2>/dev/null) || continue
 		kill "$pid" 2>/dev/null
