@@ -83,7 +83,7 @@ func TestProgressOnTerminals(t *testing.T) {
 		t.Run(fmt.Sprint(columns), func(t *testing.T) {
 			t.Parallel()
 			s := openTerminal(t, uint16(columns))
-			p := (&app{stderr: s.program}).newProgress()
+			p := (&app{stderr: s.program, logTo: &switchWriter{w: s.program}}).newProgress()
 			if p.bars == nil {
 				t.Fatal("a terminal got no bars")
 			}
@@ -114,7 +114,7 @@ func TestProgressOnTerminals(t *testing.T) {
 func TestProgressOnNarrowingTerminal(t *testing.T) {
 	t.Parallel()
 	s := openTerminal(t, 80)
-	p := (&app{stderr: s.program}).newProgress()
+	p := (&app{stderr: s.program, logTo: &switchWriter{w: s.program}}).newProgress()
 	play := newPlay()
 	play.start(0, 0)
 	play.step(0, 10, 4.9, 4.8)

@@ -348,7 +348,7 @@ func stripEscapes(s string) string {
 func TestQuietProgress(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	p := (&app{stderr: &b, quiet: true}).newProgress()
+	p := (&app{stderr: &b, logTo: &switchWriter{w: &b}, quiet: true}).newProgress()
 	perform(newPlay(), p.show, func(time.Duration) {})
 	p.stop()
 	if b.Len() > 0 {
