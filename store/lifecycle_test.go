@@ -188,7 +188,8 @@ func TestRename(t *testing.T) {
 		t.Fatal(err)
 	}
 	given := store.GivenGrid{At: moment(3), Text: "name: new", Hash: "new", Path: "/grids/new.yaml"}
-	if err := db.Rename(t.Context(), s.Sweep.ID, "taken", given); err == nil || err.Error() != "rename to taken: there is a sweep of that name already" {
+	const refused = "rename to taken: there is a sweep of that name already"
+	if err := db.Rename(t.Context(), s.Sweep.ID, "taken", given); err == nil || err.Error() != refused {
 		t.Errorf("a name that is taken: %v", err)
 	}
 	if err := db.Rename(t.Context(), s.Sweep.ID, "new", given); err != nil {

@@ -139,9 +139,9 @@ const (
 	shmSuffix = "-shm"
 )
 
-// keepAside keeps a database's files under the first name that is free. Its write-ahead log may not stay: SQLite would play it into the next
-// database of that name. A database without a log stays, under both names, to be replaced. One with a log goes before that does: opened
-// without it, it would lack what was written last.
+// keepAside keeps a database's files under the first name that is free. Its write-ahead log may not stay: SQLite would play it into the
+// next database of that name. A database without a log stays, under both names, to be replaced. One with a log goes before that does:
+// opened without it, it would lack what was written last.
 func keepAside(path string) (aside string, err error) {
 	aside = trial.Aside(path, walSuffix)
 	info, err := os.Lstat(path + walSuffix)

@@ -95,7 +95,8 @@ func TestHelpTopics(t *testing.T) {
 		}
 	}
 	want := []string{
-		"adapters", "backends", "cluster", "data", "faq", "grid", "kubernetes", "lifecycle", "memory", "resume", "rule", "scout", "security", "sql", "tools",
+		"adapters", "backends", "cluster", "data", "faq", "grid", "kubernetes", "lifecycle", "memory", "resume", "rule",
+		"scout", "security", "sql", "tools",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("topics = %v, want %v", names, want)

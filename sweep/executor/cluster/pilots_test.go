@@ -116,7 +116,8 @@ type crew struct {
 func newCrew(t *testing.T, q cluster.Queue, root, script string) crew {
 	t.Helper()
 	pilots := &cluster.Pilots{
-		Queue: q, Root: root, Script: cluster.Script{Command: clustertest.Command(t, script)}, Crew: 2, Idle: 2 * time.Second, Late: 6 * time.Second,
+		Queue: q, Root: root, Script: cluster.Script{Command: clustertest.Command(t, script)}, Crew: 2,
+		Idle: 2 * time.Second, Late: 6 * time.Second,
 		Clock: sweep.NewClock(), Log: slog.New(slog.DiscardHandler),
 	}
 	return crew{&cluster.Executor{
