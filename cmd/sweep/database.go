@@ -19,7 +19,7 @@ func (a *app) openReadOnly(ctx context.Context) (*store.DB, error) {
 		return nil, err
 	}
 	db, err := store.OpenReadOnly(ctx, a.databasePath())
-	if errors.Is(err, sweep.ErrNotFound) && a.database != a.root && store.HasTrials(a.root) {
+	if errors.Is(err, sweep.ErrNotFound) && a.database != "" && store.HasTrials(a.root) {
 		err = fmt.Errorf("database %s: %w here yet, though trials were run in %s: %s makes it of their folders",
 			a.databasePath(), sweep.ErrNotFound, a.root, a.shell().Command("resume"))
 	}
@@ -89,7 +89,7 @@ func (a *app) openStore(ctx context.Context) (*store.DB, error) {
 	if err := a.makeRoot(); err != nil {
 		return nil, err
 	}
-	if a.database != a.root {
+	if a.database != "" {
 		return a.openApart(ctx)
 	}
 	return a.opened(ctx, a.databasePath())
@@ -124,7 +124,7 @@ func (a *app) makeRoot() error {
 
 // openExistingStore opens the root's database to write, and makes none where there is none.
 func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
-	if a.database != a.root {
+	if a.database != "" {
 		if _, err := os.Stat(a.root); err != nil {
 			return nil, notFoundf("root %s: %w", a.root, err)
 		}
@@ -146,7 +146,7 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 
 // recoverDatabase makes the root's database anew of its trials' folders where it is lost, and says so.
 func (a *app) recoverDatabase(ctx context.Context) error {
-	if a.database != a.root { // see openApart
+	if a.database != "" { // see openApart
 		return nil
 	}
 	if err := a.refuseApart(); err != nil {

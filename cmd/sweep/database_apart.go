@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +16,11 @@ import (
 )
 
 // databasePath is where the root's database lies: in the root, or in the folder of --database where the root is on a network file system.
-func (a *app) databasePath() string { return filepath.Join(a.database, "sweep.db") }
+func (a *app) databasePath() string { return filepath.Join(cmp.Or(a.database, a.root), "sweep.db") }
 
 // refuseApart fails where the root's database lies elsewhere, and --database is not there to say so.
 func (a *app) refuseApart() error {
-	if a.database != a.root || !store.HasLease(a.root) {
+	if a.database != "" || !store.HasLease(a.root) {
 		return nil
 	}
 	if _, err := os.Lstat(a.databasePath()); err == nil {

@@ -137,7 +137,7 @@ func (a *app) examine(ctx context.Context) diagnosis {
 	d.addMemory()
 	d.addRoot()
 	d.addReaders()
-	if _, err := os.Stat(filepath.Join(a.root, "trials")); a.database == a.root && (err == nil || a.hasDatabase()) {
+	if _, err := os.Stat(filepath.Join(a.root, "trials")); a.database == "" && (err == nil || a.hasDatabase()) {
 		d.addSweeps(ctx)
 	}
 	return d

@@ -216,7 +216,7 @@ func (a *app) repair(ctx context.Context) (lost []finding, err error) {
 	if err := a.refuseApart(); err != nil {
 		return nil, err
 	}
-	if a.database != a.root {
+	if a.database != "" {
 		return nil, usagef("a database beside its root is made anew by what comes first: move %s away, then: %s", a.databasePath(),
 			a.shell().Command("resume"))
 	}

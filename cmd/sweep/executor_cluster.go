@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ranksweep/ranksweep/store"
@@ -235,7 +236,7 @@ const ranByFile = "executor.json"
 
 func readRanBy(root string) (r ranBy, err error) {
 	err = trial.ReadSealed(filepath.Join(root, ranByFile), &r)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // a root that is a file is refused by who needs it
 		return r, nil
 	}
 	if err != nil {

@@ -135,7 +135,11 @@ func TestExport(t *testing.T) {
 	})
 	t.Run("eval warns of another adapter", func(t *testing.T) {
 		e := s.export("test", "--to", s.path("genuine"))
-		swapAdapter(t, s, e.Trial, r.Ladders[0].Rungs[0].Trials)
+		rungs := r.Ladders[0].Rungs
+		rung := slices.IndexFunc(rungs, func(g report.Rung) bool {
+			return slices.ContainsFunc(g.Trials, func(o report.Trial) bool { return string(o.ID) == e.Trial })
+		})
+		swapAdapter(t, s, e.Trial, rungs[rung].Trials)
 		var got evaluation
 		s.output(&got, "eval", "--trial", e.Trial, "--backend", "go")
 		const says = "its adapter folder has been changed, or another version of the program trained it; train the grid again in another root: "
@@ -195,6 +199,14 @@ func swapAdapter(t *testing.T, s *testSweep, trial string, all []report.Trial) {
 	mine, theirs := s.path("runs", "trials", trial, "1", "adapter"), s.path("runs", "trials", string(all[other].ID), "1", "adapter")
 	aside := s.path("aside")
 	if err := errors.Join(os.Rename(mine, aside), os.CopyFS(mine, os.DirFS(theirs))); err != nil {
+		t.Fatal(err)
+	}
+	seal := filepath.Join(mine, "sweep.sha256") // of an earlier version, which said of no trial whose it is
+	text, err := os.ReadFile(seal)
+	if err == nil {
+		err = os.WriteFile(seal, regexp.MustCompile("(?m)^#.*\n").ReplaceAll(text, nil), 0o600)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

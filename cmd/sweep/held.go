@@ -21,7 +21,7 @@ func (a *app) shell() prose.Shell {
 	if !a.rootIsDefault() {
 		s.Root = a.root
 	}
-	if a.database != a.root {
+	if a.database != "" {
 		s.Database = a.database
 	}
 	return s

@@ -319,6 +319,9 @@ func TestLogsCommand(t *testing.T) {
 	if want := "== stdout of attempt 1 ==\ncompiling\n== stderr of attempt 1 ==\na notice\n"; code != exitOK || stdout != want {
 		t.Errorf("logs = %d, %q, stderr %q; want %q", code, stdout, stderr, want)
 	}
+	if err := os.MkdirAll(trial.NewAttemptID(open.ID, 1).Dir(root), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if code, stdout, _ := sweepCommand(t, "logs", string(open.ID), "--root", root); code != exitOK ||
 		!strings.Contains(stdout, "wrote nothing") {
 		t.Errorf("logs of a silent attempt = %d, %q", code, stdout)

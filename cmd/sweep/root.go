@@ -26,7 +26,7 @@ type app struct {
 	command        string // as it was typed, without flags
 
 	root     string // holds sweep.db, cache and trials
-	database string // folder of sweep.db: the root, unless --database says otherwise
+	database string // folder of sweep.db, where it is not the root: of --database
 	output   string // one of outputFormats
 	out      string // file to write the result to instead of stdout
 	quiet    bool
@@ -135,7 +135,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 }
 
 // configure resolves the tool settings into a.
-func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error {
+func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) (err error) {
 	v.SetEnvPrefix("SWEEP")
 	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
 	v.AutomaticEnv()
@@ -145,14 +145,15 @@ func (a *app) configure(v *viper.Viper, cmd *cobra.Command, config string) error
 	if err := readConfig(v, config); err != nil {
 		return err
 	}
-	root, err := filepath.Abs(v.GetString("root"))
-	if err != nil {
+	if a.root, err = filepath.Abs(v.GetString("root")); err != nil {
 		return err
 	}
-	a.root, a.database = root, root
 	if folder := v.GetString("database"); folder != "" {
 		if a.database, err = filepath.Abs(folder); err != nil {
 			return err
+		}
+		if a.database == a.root {
+			a.database = ""
 		}
 	}
 	a.output, a.out = v.GetString("output"), v.GetString("out")

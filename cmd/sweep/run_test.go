@@ -78,7 +78,7 @@ func TestFinishedSweepIsNotTrainedAgain(t *testing.T) {
 	}
 	s.started = false
 	anew := s.start(s.command())
-	if code := anew.wait(); code != exitOK || !strings.Contains(anew.said.String(), "has no sweep.db") {
+	if code := anew.wait(); code != exitOK || !strings.Contains(anew.said.String(), "a new one was made of its trials' folders") {
 		t.Errorf("run without its database: exit %d, said %s, want a warning", code, anew.said.String())
 	}
 	if got := s.attempts(); got != attempts {
