@@ -18,7 +18,7 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
-// TestResumeFromUnreadableCheckpoints: where the disk cannot read the newest checkpoint the one before it takes over. Where it can read none
+// TestResumeFromUnreadableCheckpoints: where the disk cannot read the newest checkpoint the one before it takes over. Where it reads none
 // nothing is trained anew: the disk may come back, and the attempt after that continues.
 func TestResumeFromUnreadableCheckpoints(t *testing.T) {
 	t.Parallel()
