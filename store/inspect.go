@@ -205,6 +205,9 @@ func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 			return HealthDamaged, foundDamaged + found, nil
 		}
 	}
+	if found, err := brokenJSON(ctx, pool); err != nil || found != "" {
+		return HealthDamaged, foundDamaged + found, err
+	}
 	var have int64
 	if err := pool.QueryRowContext(ctx, `SELECT max(version_id) FROM goose_db_version WHERE is_applied`).Scan(&have); err != nil {
 		return "", "", err
@@ -219,6 +222,39 @@ func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 		return HealthOld, fmt.Sprintf("it has schema %d, this program has %d", have, newest), nil
 	}
 	return HealthSound, "", nil
+}
+
+var jsonColumn = regexp.MustCompile(`json_type\((\w+)\)`)
+
+// brokenJSON names a column that is declared to hold JSON and holds something else; "" where there is none. integrity_check lets the flipped
+// bit of a quotation mark pass.
+func brokenJSON(ctx context.Context, pool *sql.DB) (found string, err error) {
+	tables := map[string]string{}
+	rows, err := pool.QueryContext(ctx, `SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%json_type(%'`)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close() //nolint:errcheck // Err says all
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return "", err
+		}
+		tables[name] = text
+	}
+	if err := rows.Err(); err != nil {
+		return "", err
+	}
+	for name, text := range tables {
+		for _, column := range jsonColumn.FindAllStringSubmatch(text, -1) {
+			query := fmt.Sprintf(`SELECT 'a %[2]s of %[1]s is no JSON' FROM "%[1]s"
+				WHERE "%[2]s" IS NOT NULL AND NOT json_valid("%[2]s") LIMIT 1`, name, column[1])
+			if found, err = firstText(ctx, pool, query); err != nil || found != "" {
+				return found, err
+			}
+		}
+	}
+	return "", nil
 }
 
 func firstText(ctx context.Context, pool *sql.DB, query string) (text string, err error) {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 	"os"
@@ -541,4 +542,19 @@ func TestForeignDatabasesAreNotWrittenTo(t *testing.T) {
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
 		t.Errorf("the foreign database was written to, %v", err)
 	}
+}
+
+// TestRepairFindsBrokenJSON: one bit of a quotation mark, which SQLite's own check lets pass.
+func TestRepairFindsBrokenJSON(t *testing.T) {
+	t.Parallel()
+	root, want := ran(t)
+	path := filepath.Join(root, "sweep.db")
+	content, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, bytes.ReplaceAll(content, []byte(`"lora_alpha"`), []byte(`2lora_alpha"`)), 0o600))
+	r, err := store.Repair(t.Context(), root, nothing)
+	if err != nil || r.Found != store.HealthDamaged || len(r.Losses) > 0 {
+		t.Fatalf("Repair = %+v, %v, want it to find the database damaged and to lose nothing", r, err)
+	}
+	sameFacts(t, want, reopened(t, root))
 }
