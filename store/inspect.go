@@ -226,8 +226,8 @@ func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 
 var jsonColumn = regexp.MustCompile(`json_type\((\w+)\)`)
 
-// brokenJSON names a column that is declared to hold JSON and holds something else; "" where there is none. integrity_check lets the flipped
-// bit of a quotation mark pass.
+// brokenJSON names a column that is declared to hold JSON and holds something else; "" where there is none. integrity_check lets the
+// flipped bit of a quotation mark pass.
 func brokenJSON(ctx context.Context, pool *sql.DB) (found string, err error) {
 	tables := map[string]string{}
 	rows, err := pool.QueryContext(ctx, `SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%json_type(%'`)
