@@ -14,6 +14,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -88,28 +89,40 @@ func (a *app) planUncalibrated(ctx context.Context, path string) (planView, erro
 	return view, nil
 }
 
-// plan reads the inputs as a run would and calibrates on them.
-func (a *app) plan(ctx context.Context, path string) (planView, error) {
-	g, _, err := readGrid(path)
-	if err != nil {
-		return planView{}, err
+// toPlan is what a plan rests on, wherever the trials would run.
+type toPlan struct {
+	sweep.Registration
+	grid     grid.Grid
+	choice   backend.Choice
+	capacity sweep.Capacity
+}
+
+// readToPlan reads the inputs as a run would.
+func (a *app) readToPlan(ctx context.Context, path string) (p toPlan, err error) {
+	if p.grid, _, err = readGrid(path); err != nil {
+		return p, err
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return planView{}, err
+		return p, err
 	}
-	choice, err := a.resolveBackend(ctx, sweep.Info{})
+	if p.choice, err = a.resolveBackend(ctx, sweep.Info{}); err != nil {
+		return p, err
+	}
+	if p.Registration, err = a.readInputs(ctx, p.choice, dir, p.grid); err != nil {
+		return p, err
+	}
+	p.capacity, err = a.capacity(ctx, p.choice, p.Registration, p.Registration.Parallel())
+	return p, err
+}
+
+// plan reads the inputs as a run would and calibrates on them.
+func (a *app) plan(ctx context.Context, path string) (planView, error) {
+	in, err := a.readToPlan(ctx, path)
 	if err != nil {
 		return planView{}, err
 	}
-	r, err := a.readInputs(ctx, choice, dir, g)
-	if err != nil {
-		return planView{}, err
-	}
-	capacity, err := a.capacity(ctx, choice, r, r.Parallel())
-	if err != nil {
-		return planView{}, err
-	}
+	g, r, capacity := in.grid, in.Registration, in.capacity
 	info := planned(g, r.Platform, capacity)
 	limits := info.Limits
 	measured, err := a.calibrate(ctx, r, limits, capacity)
@@ -117,7 +130,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 		return planView{}, err
 	}
 	view := newPlanView(g, r.Warnings)
-	view.Backend, view.Jobs = choice.Identity, capacity.Jobs
+	view.Backend, view.Jobs = in.choice.Identity, capacity.Jobs
 	finished, err := a.finishedTrials(ctx)
 	if err != nil {
 		return planView{}, err

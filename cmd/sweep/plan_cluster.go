@@ -30,29 +30,14 @@ const batchName = "BATCH"
 // planOnCluster reads the inputs as a run would, measures nothing, for this machine is none of the cluster's, and says what the first jobs
 // are handed in as.
 func (a *app) planOnCluster(ctx context.Context, path string) (planView, error) {
-	g, _, err := readGrid(path)
+	in, err := a.readToPlan(ctx, path)
 	if err != nil {
 		return planView{}, err
 	}
-	dir, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
-		return planView{}, err
-	}
-	choice, err := a.resolveBackend(ctx, sweep.Info{})
-	if err != nil {
-		return planView{}, err
-	}
-	r, err := a.readInputs(ctx, choice, dir, g)
-	if err != nil {
-		return planView{}, err
-	}
-	capacity, err := a.capacity(ctx, choice, r, r.Parallel())
-	if err != nil {
-		return planView{}, err
-	}
-	a.sayUnseen(choice, r)
+	g, r, capacity := in.grid, in.Registration, in.capacity
+	a.sayUnseen(in.choice, r)
 	view := newPlanView(g, r.Warnings)
-	view.Backend, view.Jobs = choice.Identity, capacity.Jobs
+	view.Backend, view.Jobs = in.choice.Identity, capacity.Jobs
 	for _, l := range r.Ladders {
 		view.add(l)
 	}
