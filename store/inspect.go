@@ -231,18 +231,13 @@ var jsonColumn = regexp.MustCompile(`json_type\((\w+)\)`)
 func brokenJSON(ctx context.Context, pool *sql.DB) (found string, err error) {
 	tables := map[string]string{}
 	rows, err := pool.QueryContext(ctx, `SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%json_type(%'`)
-	if err != nil {
-		return "", err
-	}
-	defer rows.Close() //nolint:errcheck // Err says all
-	for rows.Next() {
+	err = each(rows, err, func(rows *sql.Rows) error {
 		var name, text string
-		if err := rows.Scan(&name, &text); err != nil {
-			return "", err
-		}
+		err := rows.Scan(&name, &text)
 		tables[name] = text
-	}
-	if err := rows.Err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return "", err
 	}
 	for name, text := range tables {
