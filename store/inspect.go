@@ -58,13 +58,14 @@ func Inspect(ctx context.Context, path string) (Health, string, error) {
 	case info.Size() == 0:
 		return HealthEmpty, "it is empty", nil
 	}
-	if ours, err := hasHeader(path); err != nil {
+	head, size, err := readHeader(path)
+	switch {
+	case err != nil:
 		return "", "", err
-	} else if !ours {
+	case !bytes.HasPrefix(head, []byte(headerMagic)):
 		return HealthForeign, "it is not a database of SQLite", nil
-	}
-	if cut, err := cutInPage(path, info.Size()); err != nil || cut {
-		return HealthDamaged, "it ends within a page", err
+	case cutInPage(path, head, size):
+		return HealthDamaged, "it ends within a page", nil
 	}
 	health, why, err := inspectFile(ctx, path)
 	if err != nil || health != HealthDamaged {
@@ -141,41 +142,43 @@ func passingCheck(found string) error {
 	return nil
 }
 
-// hasHeader reports whether a file begins as SQLite's do (sqlite.org/fileformat.html, 1.3.1).
-func hasHeader(path string) (bool, error) {
+// headerMagic is what a file of SQLite begins with (sqlite.org/fileformat.html, 1.3.1). The size of its pages follows.
+const headerMagic = "SQLite format 3\x00"
+
+// readHeader returns the beginning of a file, up to the size of its pages, and how long the file is, which a link to it does not tell.
+func readHeader(path string) (head []byte, size int64, err error) {
 	f, err := trial.OpenInput(path)
 	if err != nil {
-		return false, err
+		return nil, 0, err
 	}
 	defer f.Close() //nolint:errcheck // read only
-	magic := []byte("SQLite format 3\x00")
-	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(f, head); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
 	}
-	return bytes.Equal(head, magic), nil
+	head = make([]byte, len(headerMagic)+2)
+	n, err := io.ReadFull(f, head)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return head[:n], info.Size(), err
 }
 
-// cutInPage reports whether a file ends within one of SQLite's pages, whose size its header has (sqlite.org/fileformat.html, 1.3.2).
-// integrity_check reads such a page as zeros and may pass. Where there is a log it may have the whole page.
-func cutInPage(path string, size int64) (bool, error) {
+// cutInPage reports whether a file with that header ends within one of SQLite's pages (sqlite.org/fileformat.html, 1.3.2). integrity_check
+// reads such a page as zeros and may pass. Where there is a log it may have the whole page.
+func cutInPage(path string, head []byte, size int64) bool {
 	if log, err := os.Stat(path + walSuffix); err == nil && log.Size() > 0 {
-		return false, nil
+		return false
 	}
-	f, err := trial.OpenInput(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	field := make([]byte, 2)
-	if _, err := f.ReadAt(field, 16); err != nil {
-		return true, nil // it ends within its header
+	field := head[len(headerMagic):]
+	if len(field) < 2 {
+		return true
 	}
 	page := int64(binary.BigEndian.Uint16(field))
 	if page == 1 {
 		page = 1 << 16
 	}
-	return page > 0 && size%page != 0, nil
+	return page > 0 && size%page != 0
 }
 
 const foundDamaged = "SQLite finds it damaged: "

@@ -136,6 +136,11 @@ func TestRepair(t *testing.T) {
 			must(t, err)
 			must(t, os.Truncate(path, info.Size()-100))
 		}, store.HealthDamaged, true},
+		"a link": {func(t *testing.T, path string) {
+			t.Helper()
+			must(t, os.Rename(path, path+".local"))
+			must(t, os.Symlink(path+".local", path))
+		}, store.HealthSound, false},
 		"text": {func(t *testing.T, path string) {
 			t.Helper()
 			must(t, os.WriteFile(path, []byte("shopping list"), 0o600))

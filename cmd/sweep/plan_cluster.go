@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -64,7 +63,7 @@ func (a *app) firstBatches(ctx context.Context, r sweep.Registration, info sweep
 		batches[request] = append(batches[request], trial.NewAttemptID(id, 1).Dir(a.root))
 	}
 	var all []planBatch
-	folder := filepath.Join(a.root, "batches", batchName)
+	folder := cluster.BatchFolder(a.root, batchName)
 	for _, request := range order {
 		for dirs := range slices.Chunk(batches[request], max(1, most)) {
 			script, err := s.preview(cluster.Batch{Name: batchName, Folder: folder, Dirs: dirs, Request: request})

@@ -81,7 +81,7 @@ func (e *Executor) handIn(ctx context.Context) {
 // prepare writes the batch's folder and then which attempt is which of its jobs.
 func (e *Executor) prepare(group []trial.Assignment, r Request) (*batch, error) {
 	name := "sweep-" + e.Clock.Now().Wall.Format("20060102-150405-") + strings.ToLower(rand.Text()[:12])
-	b := &batch{Batch: Batch{Name: name, Folder: filepath.Join(e.Root, batchesFolder, name), Request: r}}
+	b := &batch{Batch: Batch{Name: name, Folder: BatchFolder(e.Root, name), Request: r}}
 	for _, a := range group {
 		b.Dirs = append(b.Dirs, e.attempts[a.Attempt].dir)
 	}

@@ -29,6 +29,9 @@ type Script struct {
 	Container string   // what comes before the command, as bash reads it: apptainer exec --nv image.sif
 }
 
+// BatchFolder is a batch's folder below a root.
+func BatchFolder(root, name string) string { return filepath.Join(root, batchesFolder, name) }
+
 // Entry is the line of a shell that runs one job of a batch: what a queue is given. index is text of the shell, such as a variable. A
 // node may see the folder a while after it was written.
 func Entry(folder, index string) string {
