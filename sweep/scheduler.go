@@ -18,7 +18,8 @@ var ErrInterrupted = errors.New("interrupted; sweep resume continues")
 
 const (
 	tickEvery      = 250 * time.Millisecond // how often what workers say is stored
-	probeEvery     = 10 * time.Millisecond  // how often it is seen whether one has gone, which frees its job
+	probeEvery     = 10 * time.Millisecond  // how often it is seen whether one has gone, which frees its job,
+	probeEach      = 25 * time.Microsecond  // and so long at least for each that lives: with 10,000 of them, as often as they are read
 	heartbeatEvery = 5 * time.Second        // how often the session is extended; limits.time is that coarse
 	exitPatience   = 30 * time.Second       // how long a worker may take to exit after its last word
 )
@@ -100,7 +101,7 @@ func (r *run) loop(ctx context.Context) error {
 			}
 		}
 		select {
-		case <-r.Clock.After(probeEvery):
+		case <-r.Clock.After(max(probeEvery, time.Duration(len(r.live))*probeEach)):
 		case <-r.cancelled:
 		case <-r.kill:
 		}
@@ -231,6 +232,9 @@ func (r *run) decide(ctx context.Context) error {
 	r.stopDecided(ctx)
 	for _, l := range r.decision.Start {
 		if _, err := r.signalled(ctx); err != nil || r.interrupted {
+			return err
+		}
+		if err := r.heartbeat(ctx, false); err != nil { // there may be thousands
 			return err
 		}
 		if err := r.room(l); err != nil {

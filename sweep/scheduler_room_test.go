@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // fullStore finds the disk full for an hour.
@@ -18,12 +17,12 @@ type fullStore struct {
 	refused     int
 }
 
-func (f *fullStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
+func (f *fullStore) Append(ctx context.Context, news ...sweep.News) error {
 	if now := time.Now(); now.After(f.from) && now.Before(f.until) {
 		f.refused++
 		return fmt.Errorf("append: %w", sweep.ErrFull)
 	}
-	return f.Store.AppendEvents(ctx, id, events)
+	return f.Store.Append(ctx, news...)
 }
 
 // TestFullDiskPausesASweep: a sweep waits while nothing can be written, or a trial has no room to be started, and goes on by itself.
