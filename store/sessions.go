@@ -122,8 +122,8 @@ func (s *Session) holds(now time.Time, from sweep.Coordinator) bool {
 	return now.Before(s.Lapses())
 }
 
-// Heartbeat extends the session to now, and says what its coordinator waits for. It fails with sweep.ErrLocked when the session has ended or
-// lost its lease.
+// Heartbeat extends the session to now, and says what its coordinator waits for. It fails with sweep.ErrLocked when the session has ended
+// or lost its lease.
 func (d *DB) Heartbeat(ctx context.Context, session int64, now sweep.Instant, waits string) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE sessions SET heartbeat_ns = ?, elapsed_ns = max(elapsed_ns, ?), waits_for = ?
