@@ -82,7 +82,8 @@ func TestSweepOnSlurm(t *testing.T) { //nolint:paralleltest // the node has few 
 		}
 	})
 	t.Run("out of memory", func(t *testing.T) { //nolint:paralleltest // see above
-		s := onSlurm(t, long, "memory: 16MiB")
+		s := onSlurm(t, long)
+		s.write("cluster.yaml", "slurm: {cpus: 1, memory: 16MiB}\n")
 		s.finish()
 		s.mustEqual(lengthily, "jobs that asked for too little memory")
 		snapshot, _ := s.snapshot()
