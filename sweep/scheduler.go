@@ -56,6 +56,7 @@ type Progress struct {
 	References []int
 	Live       []LiveAttempt
 	Gone       []LiveAttempt // whose workers have gone since the last Progress, with their Outcome
+	Waits      string        // for what before anything new is started: room on the disk; empty: for nothing
 }
 
 // Run works a sweep off under a session until every ladder has a verdict, and returns the final facts. It goes on from the facts that are
@@ -94,7 +95,9 @@ func (r *run) loop(ctx context.Context) error {
 			done, err := r.tick(ctx)
 			switch {
 			case errors.Is(err, ErrFull) && !r.interrupted:
-				r.waitForRoom(err)
+				if err := r.waitForRoom(ctx, err); err != nil {
+					return err
+				}
 			case done || err != nil:
 				return err
 			}
@@ -135,7 +138,7 @@ type run struct {
 	kill        <-chan struct{}            // Scheduler.Kill; nil once that was heeded
 	used        *int64                     // what the root took at this decision; nil: not looked for yet
 	roomAt      time.Duration              // uptime before which nothing is tried, for want of room on the disk
-	roomSaid    time.Duration              // uptime when that was last said; 0: never
+	waits       string                     // what it waits for before it starts anything new; empty: nothing
 	interrupted bool
 	killed      bool
 }
@@ -163,6 +166,9 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 	}
 	if r.stale {
 		if err := r.decide(ctx); err != nil {
+			return false, err
+		}
+		if err := r.waitNoMore(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -197,7 +203,7 @@ func (r *run) heartbeat(ctx context.Context, now bool) error {
 	if !now && at.Uptime-r.beat < heartbeatEvery {
 		return nil
 	}
-	if err := r.Store.Heartbeat(ctx, r.session, at); err != nil {
+	if err := r.Store.Heartbeat(ctx, r.session, at, r.waits); err != nil {
 		return fmt.Errorf("heartbeat of sweep %d: %w", r.id, err)
 	}
 	r.beat = at.Uptime

@@ -44,8 +44,8 @@ func (f *fragileStore) AppendEvents(ctx context.Context, id trial.AttemptID, eve
 	return f.crash(func() error { return f.Store.AppendEvents(ctx, id, events) })
 }
 
-func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
-	return f.crash(func() error { return f.Store.Heartbeat(ctx, session, now) })
+func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant, waits string) error {
+	return f.crash(func() error { return f.Store.Heartbeat(ctx, session, now, waits) })
 }
 
 func (f *fragileStore) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {

@@ -200,7 +200,7 @@ func (r *run) show() {
 	if !r.changed || r.Progress == nil {
 		return
 	}
-	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts, References: r.decision.References, Gone: r.gone}
+	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts, References: r.decision.References, Gone: r.gone, Waits: r.waits}
 	r.changed, r.gone = false, nil
 	for _, a := range r.live {
 		live := *a
