@@ -90,15 +90,15 @@ test-tools: ## Read what --track wrote back with TensorBoard, MLflow and wandb t
 	@python="$${SWEEP_TOOLS_PYTHON:-$(CURDIR)/.venv-tools/bin/python}"; ! "$$python" -c 'import mlflow, tensorboard, wandb' || \
 		SWEEP_TOOLS_PYTHON="$$python" go test -count=1 -timeout 25m -v -run Tools ./sweep/track/... ./cmd/sweep
 
-test-ray: ## Run sweeps on a real Ray head, on loopback (makes .venv-ray with Python's pip, or takes SWEEP_RAY, the path of ray)
+test-ray: ## Run sweeps on a real Ray head, on loopback; SHORT=1 two of the tests (makes .venv-ray with Python's pip, or takes SWEEP_RAY, the path of ray)
 	@[ -n "$$SWEEP_RAY" ] || .venv-ray/bin/python -m pip install --quiet --no-index -r sweep/executor/ray/raytest/requirements.txt 2>/dev/null || \
 		{ python3 -m venv .venv-ray && .venv-ray/bin/python -m pip install --quiet -r sweep/executor/ray/raytest/requirements.txt; } || \
 		echo "==== SKIPPED: pip cannot install sweep/executor/ray/raytest/requirements.txt; give Ray's program ray as SWEEP_RAY ====" >&2
 	@ray="$${SWEEP_RAY:-$(CURDIR)/.venv-ray/bin/ray}"; ! "$$ray" --version || \
-		SWEEP_RAY="$$ray" go test -p 1 -count=1 -timeout 40m -v -run OnRay ./sweep/executor/ray ./cmd/sweep
+		SWEEP_RAY="$$ray" go test -p 1 -count=1 -timeout 40m -v -run '$(if $(SHORT),(Conforms|Quickstart))OnRay' $(if $(SHORT),-short) ./sweep/executor/ray ./cmd/sweep
 
-test-slurm: ## Run sweeps on a real Slurm of one node, on loopback (installs Debian's slurm-wlm and munge where apt-get can)
-	sweep/executor/slurm/slurmtest/one-node.sh go test -p 1 -count=1 -timeout 40m -v -run OnSlurm ./sweep/executor/slurm ./cmd/sweep
+test-slurm: ## Run sweeps on a real Slurm of one node, on loopback; SHORT=1 two of the tests (installs Debian's slurm-wlm and munge where apt-get can)
+	sweep/executor/slurm/slurmtest/one-node.sh go test -p 1 -count=1 -timeout 40m -v -run '$(if $(SHORT),(Conforms|Quickstart))OnSlurm' $(if $(SHORT),-short) ./sweep/executor/slurm ./cmd/sweep
 
 golden: ## Rewrite the golden files of the tests that have them (look at the difference before you commit)
 	@for p in $$(git grep -l 'rewrite the golden files' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test -count=1 ./$$p -update || exit 1; done

@@ -56,9 +56,9 @@ func (w *writes) Append(ctx context.Context, news ...sweep.News) error {
 	return w.DB.Append(ctx, news...)
 }
 
-func (w *writes) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
+func (w *writes) Heartbeat(ctx context.Context, session int64, now sweep.Instant, waits string) error {
 	w.transactions++
-	return w.DB.Heartbeat(ctx, session, now)
+	return w.DB.Heartbeat(ctx, session, now, waits)
 }
 
 // BenchmarkClusterSweep works a whole sweep off as one coordinator does for a cluster, on a real database, with workers that only write
@@ -112,7 +112,7 @@ func benchmarkCluster(b *testing.B, ladders int) {
 	b.ReportMetric(took.Hours(), "hours")
 	b.ReportMetric(float64(counted.events)/n, "events/trial")
 	b.ReportMetric(float64(counted.transactions)/took.Seconds(), "transactions/s")
-	exec = nil //nolint:ineffassign,wastedassign // its memory is not the coordinator's
+	exec = nil //nolint:wastedassign // its memory is not the coordinator's
 	var d sweep.Decider
 	d.Decide(end, nil, s.Capacity)
 	b.ReportMetric(heapMB(), "heap-MB")

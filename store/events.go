@@ -44,8 +44,8 @@ func (d *DB) heldSweep() int64 {
 	return 0
 }
 
-// Append adds events of attempts. Those whose seq is stored already change nothing. It fails with sweep.ErrNotFound when one of the attempts
-// was not begun, and writes nothing when one of the events is not valid.
+// Append adds events of attempts. Those whose seq is stored already change nothing. It fails with sweep.ErrNotFound when one of the
+// attempts was not begun, and writes nothing when one of the events is not valid.
 func (d *DB) Append(ctx context.Context, news ...sweep.News) error {
 	return d.write(ctx, func(tx *sql.Tx) error {
 		for _, n := range news {

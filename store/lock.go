@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,13 +37,22 @@ func tryFileLock(path string) (*fileLock, error) { return openFileLock(path, tri
 // shareFileLock takes the lock at path together with others that share it, or fails with errHeld.
 func shareFileLock(path string) (*fileLock, error) { return openFileLock(path, trial.ShareLock) }
 
+// openFileLock opens the lock at path, or makes it. What is no file itself, and a folder of locks that is a link, is refused.
 func openFileLock(path string, take func(*os.File) (bool, error)) (*fileLock, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("create the folder of the locks: %w: choose a folder that can be written with --root", err)
+	dir := filepath.Dir(path)
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = trial.CheckFolder(dir)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	var f *os.File
+	if err == nil {
+		f, err = trial.OpenFile(path, os.O_RDWR)
+	}
+	if _, failed := errors.AsType[*fs.PathError](err); failed {
+		err = fmt.Errorf("%w: choose a folder that can be written with --root", err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open lock: %w: choose a folder that can be written with --root", err)
+		return nil, fmt.Errorf("open lock: %w", err)
 	}
 	taken, err := take(f)
 	if err != nil {

@@ -43,5 +43,5 @@ func Recover(ctx context.Context, root string, more func() error) (losses []Loss
 		return losses, false, err
 	}
 	_, err = Replace(rebuilt, filepath.Join(root, databaseFile))
-	return unknown(losses), err == nil, err
+	return known(losses), err == nil, err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +23,7 @@ type Repaired struct {
 	TakenIn []Difference // what the database lacked and has now
 	Gone    []Difference // what the database has and the folders do not say; of one that was replaced, what the new one lacks
 	Losses  []Loss       // what the folders hold and cannot be read
+	Strays  []trial.ID   // trials with folders that no sweep in a database that stays has
 	Mended  []Mended     // files of the folders that were damaged, or said less than the database
 }
 
@@ -128,7 +130,9 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 	if err != nil {
 		return false, nil, err
 	}
-	r.found(differences, losses)
+	if err := r.found(ctx, d, differences, losses); err != nil {
+		return false, nil, err
+	}
 	if len(r.TakenIn) > 0 {
 		left, err := d.takeMissing(ctx, root, filepath.Join(scratch, "again.db"))
 		if err != nil {
@@ -163,8 +167,11 @@ func (d *DB) emptyLog(ctx context.Context) error {
 }
 
 // found takes what a comparison of a database that can be used with the folders has found.
-func (r *Repaired) found(differences []Difference, losses []Loss) {
-	r.Losses = unknown(losses)
+func (r *Repaired) found(ctx context.Context, d *DB, differences []Difference, losses []Loss) (err error) {
+	if r.Strays, err = d.strays(ctx, losses); err != nil {
+		return err
+	}
+	r.Losses = known(losses)
 	for _, diff := range differences {
 		if diff.Side == SideDatabase {
 			r.Gone = append(r.Gone, diff)
@@ -172,6 +179,7 @@ func (r *Repaired) found(differences []Difference, losses []Loss) {
 			r.TakenIn = append(r.TakenIn, diff)
 		}
 	}
+	return nil
 }
 
 // Examine says what Repair would find. It changes nothing; scratch is a folder for what it makes to compare with.
@@ -193,12 +201,32 @@ func Examine(ctx context.Context, root, scratch string) (r Repaired, err error) 
 		return r, err
 	}
 	differences, losses, err := d.Compare(ctx, root, filepath.Join(scratch, "folders.db"))
-	r.found(differences, losses)
+	err = errors.Join(err, r.found(ctx, d, differences, losses))
 	return r, errors.Join(err, d.Close())
 }
 
-// unknown are the losses that a database which can be used does not make up for: it has the sweeps that left no record.
-func unknown(losses []Loss) []Loss {
+// strays are the trials of whose sweep the folders have no record and that the database does not have either.
+func (d *DB) strays(ctx context.Context, losses []Loss) (ids []trial.ID, err error) {
+	err = d.read(ctx, func(tx *sql.Tx) error {
+		for _, l := range losses {
+			id := trial.ID(filepath.Base(filepath.Dir(l.Path)))
+			if !errors.Is(l.Err, errNoSweep) || slices.Contains(ids, id) {
+				continue
+			}
+			err := mustExist(ctx, tx, "trial", `SELECT 1 FROM trial_specs WHERE id = ?`, id)
+			if errors.Is(err, sweep.ErrNotFound) {
+				ids = append(ids, id)
+			} else if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// known are the losses of trials whose sweep is known.
+func known(losses []Loss) []Loss {
 	return slices.DeleteFunc(losses, func(l Loss) bool { return errors.Is(l.Err, errNoSweep) })
 }
 

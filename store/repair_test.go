@@ -70,6 +70,12 @@ func started(t *testing.T, db *store.DB, id int64) int64 {
 func written(t *testing.T, db *store.DB, root string, tr trial.Brief, number int, events []trial.Event) {
 	t.Helper()
 	launch(t, db, tr, number, events)
+	inFolder(t, root, tr, number, events)
+}
+
+// inFolder writes an attempt's folder.
+func inFolder(t *testing.T, root string, tr trial.Brief, number int, events []trial.Event) {
+	t.Helper()
 	dir, err := attempt(tr, number).MakeDir(root)
 	must(t, err)
 	must(t, trial.WriteAssignment(dir, trial.Assignment{Attempt: attempt(tr, number), Sweep: "first", Trial: tr.Trial(), Platform: "xla:cpu"}))
@@ -348,6 +354,29 @@ func TestRepairKeepsSweepsWithoutRecord(t *testing.T) {
 			t.Fatalf("%s: Repair = %+v, %v", spoil, r, err)
 		}
 		sameFacts(t, want, reopened(t, root))
+	}
+}
+
+// TestStrayTrials: a trial's folder without a record of its sweep is no loss where the database has the trial, and a stray one where no
+// sweep has it, each told once.
+func TestStrayTrials(t *testing.T) {
+	t.Parallel()
+	root, _ := ran(t)
+	records, err := filepath.Glob(filepath.Join(root, "trials", "*", "*", "sweep-*.json.gz"))
+	must(t, err)
+	remove(t, records...)
+	stray := makeTrial(16, 64, 9)
+	for number := range 2 {
+		inFolder(t, root, stray, number+1, script(4.5))
+	}
+	for what, look := range map[string]func() (store.Repaired, error){
+		"Examine": func() (store.Repaired, error) { return store.Examine(t.Context(), root, t.TempDir()) },
+		"Repair":  func() (store.Repaired, error) { return store.Repair(t.Context(), root, nothing) },
+	} {
+		r, err := look()
+		if diff := cmp.Diff([]trial.ID{stray.ID}, r.Strays); err != nil || diff != "" || len(r.Losses) > 0 {
+			t.Errorf("%s = %+v, %v; strays (-want +got):\n%s", what, r, err, diff)
+		}
 	}
 }
 

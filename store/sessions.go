@@ -28,6 +28,7 @@ type Session struct {
 	Started   time.Time
 	Heartbeat time.Time
 	Ended     time.Time // zero while it runs, and after a crash
+	Waits     string    // for what before it starts anything new, as of the heartbeat; empty: for nothing
 }
 
 // StartSession takes the lease of a sweep for a coordinator and returns its session. From then on every write of this DB
@@ -121,11 +122,12 @@ func (s *Session) holds(now time.Time, from sweep.Coordinator) bool {
 	return now.Before(s.Lapses())
 }
 
-// Heartbeat extends the session to now. It fails with sweep.ErrLocked when the session has ended or lost its lease.
-func (d *DB) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
+// Heartbeat extends the session to now, and says what its coordinator waits for. It fails with sweep.ErrLocked when the session has ended
+// or lost its lease.
+func (d *DB) Heartbeat(ctx context.Context, session int64, now sweep.Instant, waits string) error {
 	err := d.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE sessions SET heartbeat_ns = ?, elapsed_ns = max(elapsed_ns, ?)
-			WHERE id = ? AND `+holdsLease, unixNano(now.Wall), d.elapsed(now), session)
+		res, err := tx.ExecContext(ctx, `UPDATE sessions SET heartbeat_ns = ?, elapsed_ns = max(elapsed_ns, ?), waits_for = ?
+			WHERE id = ? AND `+holdsLease, unixNano(now.Wall), d.elapsed(now), waits, session)
 		return oneRow(res, err)
 	})
 	if err != nil {
@@ -211,14 +213,14 @@ func newestSession(ctx context.Context, tx *sql.Tx, sweepID int64) (*Session, er
 	return s, err
 }
 
-const sessionColumns = `id, host, pid, boot_id, process_start, command, terminal, started_ns, heartbeat_ns, ended_ns`
+const sessionColumns = `id, host, pid, boot_id, process_start, command, terminal, started_ns, heartbeat_ns, ended_ns, waits_for`
 
 // scanSession reads sessionColumns, after other columns where the query has them.
 func scanSession(row interface{ Scan(dest ...any) error }, before ...any) (*Session, error) {
 	var s Session
 	var started, heartbeat int64
 	var ended sql.Null[int64]
-	columns := append(before, &s.ID, &s.Host, &s.PID, &s.Boot, &s.Start, &s.Command, &s.Terminal, &started, &heartbeat, &ended)
+	columns := append(before, &s.ID, &s.Host, &s.PID, &s.Boot, &s.Start, &s.Command, &s.Terminal, &started, &heartbeat, &ended, &s.Waits)
 	if err := row.Scan(columns...); err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func coordinate(path string) error {
 		if err := db.BeginAttempt(ctx, t.ID, number, trial.Assignment{}, time.Now()); err != nil {
 			return err
 		}
-		if err := db.Heartbeat(ctx, session, sweep.NewClock().Now()); err != nil {
+		if err := db.Heartbeat(ctx, session, sweep.NewClock().Now(), ""); err != nil {
 			return err
 		}
 	}
@@ -272,7 +272,7 @@ func TestLostLeaseFencesEveryWrite(t *testing.T) {
 		t.Fatalf("StartSession of the successor = %v", err)
 	}
 	for name, err := range map[string]error{
-		"Heartbeat":     db.Heartbeat(t.Context(), session, instant(61)),
+		"Heartbeat":     db.Heartbeat(t.Context(), session, instant(61), ""),
 		"BeginAttempt":  db.BeginAttempt(t.Context(), first.ID, 1, trial.Assignment{}, moment(61)),
 		"RecordVerdict": db.RecordVerdict(t.Context(), 1, plateau.Verdict{State: plateau.StatePlateau}, moment(61)),
 		"EndSession":    db.EndSession(t.Context(), session, instant(61)),
@@ -295,7 +295,7 @@ func TestElapsedIsTheSumOfSessions(t *testing.T) {
 	const day = 24 * time.Hour
 	for uptime, jump := range map[time.Duration]time.Duration{10 * time.Second: day, 12 * time.Second: -day, 8 * time.Second: 0} {
 		at := sweep.Instant{Wall: moment(0).Add(jump), Uptime: uptime} // somebody set the clock
-		if err := db.Heartbeat(t.Context(), session, at); err != nil {
+		if err := db.Heartbeat(t.Context(), session, at, ""); err != nil {
 			t.Fatal(err)
 		}
 		if holder, err := db.Holder(t.Context(), id); err != nil || !holder.Heartbeat.Equal(at.Wall) {

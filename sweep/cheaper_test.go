@@ -5,18 +5,32 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/lora"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// TestCheaper: what is given up follows the documented order, stops as soon as the time fits, and is not offered in vain.
-func TestCheaper(t *testing.T) {
-	t.Parallel()
-	r := Registration{Ladders: []LadderPlan{forecastLadder(1, 6)}}
-	r.Ladders[0].Corpus.ValidationSequences = 256
-	for i := range r.Ladders[0].Rungs {
-		for j := range r.Ladders[0].Rungs[i].Trials {
-			r.Ladders[0].Rungs[i].Trials[j].Trial.Shared.Spec.Data.SequenceLength = 128
+// cheaperLadder has 256 validation rows of 128 ids, and six ranks of one module of 512 inputs and outputs.
+func cheaperLadder() LadderPlan {
+	l := forecastLadder(1, 6)
+	l.Corpus.ValidationSequences = 256
+	l.Model.Modules = []lora.Module{{Name: "m", In: 512, Out: 512}}
+	for _, rung := range l.Rungs {
+		for j, tr := range rung.Trials {
+			rung.Trials[j].Trial = tr.Trial.Changed(func(s *trial.Spec) {
+				s.Data.SequenceLength, s.Train.BatchSize = 128, 2
+				s.LoRA = lora.Spec{Rank: rung.Rank, Alpha: 16, TargetModules: lora.Targets{List: []string{"m"}}}
+			})
 		}
 	}
+	return l
+}
+
+// TestCheaper: what is given up follows the documented order, as far as it serves, stops as soon as all limits are kept, and is not offered
+// in vain.
+func TestCheaper(t *testing.T) {
+	t.Parallel()
+	r := Registration{Ladders: []LadderPlan{cheaperLadder()}}
 	m := Measurement{Startup: 0.001, EvalSeconds: 10, StepSeconds: 3} // a trial takes 900 s and 110 of evaluation, eighteen 18 180 s
 	low, high := m, m
 	low.Rank, high.Rank, high.Bytes = 1, 32, 1<<30
@@ -35,12 +49,27 @@ func TestCheaper(t *testing.T) {
 			Limits{Time: 20 * time.Minute},
 			"data:\n  validation_sequences: 64\n  sequence_length: 64\nlora:\n  rank: [1, 4, 16]\ntrain:\n  steps: 100\nseeds: [0, 1]\n",
 		},
-		"tokens, which validation takes none of": {Limits{Tokens: 18 * 160 * 127}, "train:\n  steps: 150\n"},
+		"tokens, which validation takes none of": {Limits{Tokens: 18 * 160 * 254}, "train:\n  steps: 150\n"},
 		"in vain":                                {Limits{Time: time.Minute}, ""},
+		"disk, which only trials take":           {Limits{Disk: diskBeside + 8<<20}, "seeds: [0, 1]\n"},
+		"memory": {
+			Limits{Memory: 400 << 20}, "lora:\n  rank: [1, 2, 4, 8, 16]\ntrain:\n  batch_size: 1\n  gradient_accumulation_steps: 2\n",
+		},
+		"all limits at once": {
+			Limits{Memory: 400 << 20, Time: 3 * time.Hour, TrialTime: 8 * time.Minute, Tokens: 18 * 300 * 254, Disk: diskBeside + 3<<20},
+			"data:\n  validation_sequences: 64\nlora:\n  rank: [1, 4, 16]\n" +
+				"train:\n  steps: 150\n  batch_size: 1\n  gradient_accumulation_steps: 2\nseeds: [0, 1]\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, ok := r.Cheaper([]LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(ends, test.limits)}}, test.limits, []int64{0, 1, 2}, 1)
+			estimates := []LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(ends, test.limits)}}
+			f := r.Forecast(Info{Limits: test.limits, Seeds: []int64{0, 1, 2}}, estimates, nil, 1)
+			f.AddDisk(r, estimates, nil, test.limits.Disk, 0)
+			less := ends
+			less.Low.Bytes, less.High.Bytes = 1<<20, 600<<20
+			f.Add(r, Changes()[0], []MeasuredEnds{less}, test.limits)
+			got, ok := f.Fitting(r, estimates, test.limits, []int64{0, 1, 2}, 1)
 			if got.Grid != test.want || ok != (test.want != "") {
 				t.Errorf("%t, %.0f s:\n%s", ok, got.Seconds, got.Grid)
 			}
@@ -61,7 +90,8 @@ func TestCheaperFits(t *testing.T) {
 		low.Rank, high.Rank = 1, 32
 		limits := Limits{Time: 200 * time.Second}
 		estimates := []LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(MeasuredEnds{low, high}, limits)}}
-		offered, ok := r.Cheaper(estimates, limits, []int64{0, 1, 2}, 1)
+		f := r.Forecast(Info{Limits: limits, Seeds: []int64{0, 1, 2}}, estimates, nil, 1)
+		offered, ok := f.Fitting(r, estimates, limits, []int64{0, 1, 2}, 1)
 		if startup == 50 {
 			if ok {
 				t.Errorf("six starts of 50 s do not fit 200 s, but %s is offered", offered.Grid)

@@ -19,7 +19,9 @@ type Forecast struct {
 	EvaluationShare float64   `json:"evaluation_share"` // of the time of all trials
 	Limits          []Reached `json:"limits"`           // those that the estimates reach
 	Hopeless        bool      `json:"hopeless"`         // some limit leaves no ladder a verdict about ranks
-	Cheaper         *Cheaper  `json:"cheaper"`          // a grid that fits, where this one is hopeless; nil where none was found
+	Cheaper         *Cheaper  `json:"cheaper"`          // a grid that fits all limits; nil where this one does, or none was found
+
+	used int64 // bytes that the root takes already
 }
 
 // Reached is a limit that some trials are expected to meet.

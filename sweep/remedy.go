@@ -14,7 +14,12 @@ type Remedy struct {
 	Bytes        int64   `json:"bytes"`         // of a trial of that rank
 	TrialSeconds float64 `json:"trial_seconds"` // of one; 0 where it does not fit
 	UpTo         int     `json:"up_to"`         // the highest rank of the ladder that fits; 0 where none does
+
+	rungs []RungEstimate // of the whole ladder
 }
+
+// trainKey begins the lines of a Remedy.
+const trainKey = "train:\n"
 
 // Change is a remedy that can be measured: an edit of every trial of a ladder, and where its result is kept.
 type Change struct {
@@ -84,9 +89,9 @@ func (f *Forecast) Add(r Registration, c Change, measured []MeasuredEnds, limits
 		ladder := r.Ladders[l.Ladder-1]
 		train := ladder.Spec().Train
 		c.edit(&train)
-		remedy := &Remedy{Grid: "train:\n" + c.lines(train)}
+		remedy := &Remedy{Grid: trainKey + c.lines(train), rungs: ladder.estimateRungs(measured[i], limits)}
 		*c.of(l) = remedy
-		for j, e := range ladder.estimateRungs(measured[i], limits) {
+		for j, e := range remedy.rungs {
 			rank := ladder.Rungs[j].Rank
 			if rank == l.Rank {
 				remedy.Bytes = e.Bytes
@@ -120,10 +125,9 @@ func (f *Forecast) Remedied() bool {
 	})
 }
 
-// Fitting is a grid whose ladders all fit the memory that there is: the first remedy that lets every ladder train all its ranks, else
-// the ranks below the first that is too large, or what lets most of them train. It reports false where memory stops nothing, or nothing
-// helps.
-func (f *Forecast) Fitting(r Registration) (Cheaper, bool) {
+// fitMemory takes into a draft what lets its ladders fit the memory that there is: the first remedy with which every ladder trains all its
+// ranks, else the ranks below the first that is too large, or what lets most of them train. It reports false where nothing helps.
+func (f *Forecast) fitMemory(d *draft) bool {
 	var stopped []*Reached
 	for i := range f.Limits {
 		if f.Limits[i].byMemory() {
@@ -131,40 +135,40 @@ func (f *Forecast) Fitting(r Registration) (Cheaper, bool) {
 		}
 	}
 	if len(stopped) == 0 {
-		return Cheaper{}, false
+		return true
 	}
-	best, upTo := "", lowestBelow(stopped, r)
+	upTo := lowestBelow(stopped, d.Registration)
+	var best *Change
 	for _, c := range Changes() {
-		grid, reach := "", 0
-		for i, l := range stopped {
-			m := *c.of(l)
-			if m == nil || i > 0 && m.Grid != grid {
-				reach = 0
-				break
-			}
-			if i == 0 || m.UpTo < reach {
-				reach = m.UpTo
-			}
-			grid = m.Grid
-		}
-		if reach > upTo {
-			best, upTo = grid, reach
+		if reach := c.reach(stopped); reach > upTo {
+			best, upTo = &c, reach
 		}
 	}
 	if upTo == 0 {
-		return Cheaper{}, false
+		return false
 	}
-	var kept []int
-	all := r.Ladders[stopped[0].Ladder-1].Rungs
-	for _, rung := range all {
-		if rung.Rank <= upTo {
-			kept = append(kept, rung.Rank)
+	if best != nil {
+		for _, l := range stopped {
+			m := *best.of(l)
+			d.settings, d.estimates[l.Ladder-1].Rungs = strings.TrimPrefix(m.Grid, trainKey), m.rungs
 		}
 	}
-	if len(kept) < len(all) {
-		best = fmt.Sprintf("lora:\n  rank: %s\n", list(kept)) + best
+	d.ranks = slices.DeleteFunc(d.ranks, func(rank int) bool { return rank > upTo })
+	return true
+}
+
+// reach is the highest rank that all of some stopped ladders train with the change, 0 where one of them trains none.
+func (c Change) reach(stopped []*Reached) (reach int) {
+	for i, l := range stopped {
+		m, first := *c.of(l), *c.of(stopped[0])
+		if m == nil || m.Grid != first.Grid {
+			return 0
+		}
+		if i == 0 || m.UpTo < reach {
+			reach = m.UpTo
+		}
 	}
-	return Cheaper{Grid: best}, true
+	return reach
 }
 
 // lowestBelow is the highest rank that every stopped ladder can train as it is, 0 where some can train none.
@@ -188,7 +192,7 @@ func lowestBelow(stopped []*Reached, r Registration) int {
 func (r Reached) remediesText() string {
 	var b strings.Builder
 	for _, m := range r.remedies() {
-		settings := strings.Join(strings.Split(strings.TrimSpace(strings.TrimPrefix(m.Grid, "train:\n")), "\n  "), ", train.")
+		settings := strings.Join(strings.Split(strings.TrimSpace(strings.TrimPrefix(m.Grid, trainKey)), "\n  "), ", train.")
 		fmt.Fprintf(&b, "; with train.%s it would need %s", settings, trial.FormatBytes(m.Bytes))
 		if m.UpTo < r.Rank {
 			b.WriteString(", which is too much as well")

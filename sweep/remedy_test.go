@@ -61,7 +61,7 @@ func TestFitting(t *testing.T) {
 			for i, m := range test.with {
 				f.Add(r, Changes()[i], []MeasuredEnds{m}, limits)
 			}
-			got, ok := f.Fitting(r)
+			got, ok := f.Fitting(r, estimates, limits, []int64{0, 1, 2}, 1)
 			if got.Grid != test.want || ok != (test.want != "") {
 				t.Errorf("%t:\n%swant\n%s", ok, got.Grid, test.want)
 			}

@@ -20,7 +20,7 @@ const (
 	tickEvery      = 250 * time.Millisecond // how often what workers say is stored
 	probeEvery     = 10 * time.Millisecond  // how often it is seen whether one has gone, which frees its job,
 	probeEach      = 25 * time.Microsecond  // and so long at least for each that lives: with 10,000 of them, as often as they are read
-	decidesFor     = 20                     // of the time a decision takes, that long at least until the next: large sweeps make theirs less often
+	decidesFor     = 20                     // times what a decision takes, at least, pass until the next: a large sweep decides less often
 	heartbeatEvery = 5 * time.Second        // how often the session is extended; limits.time is that coarse
 	exitPatience   = 30 * time.Second       // how long a worker may take to exit after its last word
 )
@@ -58,6 +58,7 @@ type Progress struct {
 	References []int
 	Live       []LiveAttempt
 	Gone       []LiveAttempt // whose workers have gone since the last Progress, with their Outcome
+	Waits      string        // for what before anything new is started: room on the disk; empty: for nothing
 }
 
 // Run works a sweep off under a session until every ladder has a verdict, and returns the final facts. It goes on from the facts that are
@@ -96,7 +97,9 @@ func (r *run) loop(ctx context.Context) error {
 			done, err := r.tick(ctx)
 			switch {
 			case errors.Is(err, ErrFull) && !r.interrupted:
-				r.waitForRoom(err)
+				if err := r.waitForRoom(ctx, err); err != nil {
+					return err
+				}
 			case done || err != nil:
 				return err
 			}
@@ -138,7 +141,7 @@ type run struct {
 	kill        <-chan struct{}            // Scheduler.Kill; nil once that was heeded
 	used        *int64                     // what the root took at this decision; nil: not looked for yet
 	roomAt      time.Duration              // uptime before which nothing is tried, for want of room on the disk
-	roomSaid    time.Duration              // uptime when that was last said; 0: never
+	waits       string                     // what it waits for before it starts anything new; empty: nothing
 	interrupted bool
 	killed      bool
 }
@@ -166,6 +169,9 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 	}
 	if r.stale && (r.interrupted || r.now() >= r.decideAt) {
 		if err := r.decide(ctx); err != nil {
+			return false, err
+		}
+		if err := r.waitNoMore(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -200,7 +206,7 @@ func (r *run) heartbeat(ctx context.Context, now bool) error {
 	if !now && at.Uptime-r.beat < heartbeatEvery {
 		return nil
 	}
-	if err := r.Store.Heartbeat(ctx, r.session, at); err != nil {
+	if err := r.Store.Heartbeat(ctx, r.session, at, r.waits); err != nil {
 		return fmt.Errorf("heartbeat of sweep %d: %w", r.id, err)
 	}
 	r.beat = at.Uptime

@@ -44,8 +44,8 @@ func (f *fragileStore) Append(ctx context.Context, news ...sweep.News) error {
 	return f.crash(func() error { return f.Store.Append(ctx, news...) })
 }
 
-func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
-	return f.crash(func() error { return f.Store.Heartbeat(ctx, session, now) })
+func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant, waits string) error {
+	return f.crash(func() error { return f.Store.Heartbeat(ctx, session, now, waits) })
 }
 
 func (f *fragileStore) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {

@@ -62,18 +62,16 @@ func (r *run) collect(ctx context.Context) error {
 	for rest := r.live; len(rest) > 0; {
 		seen, err := r.hear(ctx, rest)
 		for i := 0; i < len(seen) && err == nil; i++ {
-			a, gone := rest[0], false
-			if gone, err = r.settle(ctx, a, seen[i]); err != nil {
-				break
+			var gone bool
+			switch gone, err = r.settle(ctx, rest[0], seen[i]); {
+			case err != nil:
+				continue
+			case gone:
+				r.letGo(rest[0])
+			default:
+				remaining = append(remaining, rest[0])
 			}
 			rest = rest[1:]
-			if !gone {
-				remaining = append(remaining, a)
-				continue
-			}
-			r.stale, r.changed = true, true
-			r.gone = append(r.gone, *a)
-			r.ended = append(r.ended, ended{a.Ladder, a.Trial})
 		}
 		if err == nil {
 			err = r.heartbeat(ctx, false)
@@ -85,6 +83,13 @@ func (r *run) collect(ctx context.Context) error {
 	}
 	r.live = remaining
 	return nil
+}
+
+// letGo takes note of a worker that is gone.
+func (r *run) letGo(a *LiveAttempt) {
+	r.stale, r.changed = true, true
+	r.gone = append(r.gone, *a)
+	r.ended = append(r.ended, ended{a.Ladder, a.Trial})
 }
 
 // muchNews is how many events are stored at once, roughly: one transaction for all costs less than one for each attempt, and one that is
@@ -258,7 +263,7 @@ func (r *run) show() {
 	if !r.changed || r.Progress == nil {
 		return
 	}
-	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts, References: r.decision.References, Gone: r.gone}
+	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts, References: r.decision.References, Gone: r.gone, Waits: r.waits}
 	r.changed, r.gone = false, nil
 	ahead := make(map[trial.ID]bool, len(r.decision.Ahead))
 	for _, id := range r.decision.Ahead {

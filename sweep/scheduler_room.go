@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -21,7 +22,6 @@ func (e fullError) Is(target error) bool { return target == ErrFull }
 
 const (
 	roomEvery = 5 * time.Second // how often it is seen whether there is room again
-	roomSaid  = time.Minute     // how often it is said that there is none
 	// diskPerParam are the bytes on disk of a trainable parameter in float32: two checkpoints and one that is being written, each of the
 	// adapter, its best and two moments; and the two adapters that are kept.
 	diskPerParam = 4 * (3*4 + 2)
@@ -30,13 +30,28 @@ const (
 )
 
 // waitForRoom keeps a sweep that finds no room on the disk from doing anything until somebody made some: it goes on by itself.
-func (r *run) waitForRoom(why error) {
-	now := r.now()
-	if r.roomSaid == 0 || now-r.roomSaid >= roomSaid {
-		r.roomSaid = now
-		r.Log.Warn("wait until there is room on the disk; what runs goes on", "because", why)
+// Its heartbeats say so, and why, as far as the database can be written.
+func (r *run) waitForRoom(ctx context.Context, why error) error {
+	begins := r.waits == ""
+	r.stale, r.roomAt, r.waits, r.changed = true, r.now()+roomEvery, why.Error(), true
+	r.show()
+	if !begins {
+		return nil
 	}
-	r.stale, r.roomAt = true, now+roomEvery
+	r.Log.Info("wait until there is room on the disk; what runs goes on", "because", why)
+	if err := r.heartbeat(ctx, true); !errors.Is(err, ErrFull) {
+		return err
+	}
+	return nil
+}
+
+// waitNoMore says that a decision was carried out: there is room.
+func (r *run) waitNoMore(ctx context.Context) error {
+	if r.waits == "" {
+		return nil
+	}
+	r.waits, r.changed = "", true
+	return r.heartbeat(ctx, true)
 }
 
 // room fails with ErrFull where the disk has no room for another trial beside what those that run may yet write.

@@ -3,6 +3,7 @@ package sweep_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,25 +11,44 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// fullStore finds the disk full for an hour.
+// fullStore stands on a disk that is full for an hour.
 type fullStore struct {
 	sweep.Store
 	from, until time.Time
+	writes      bool // events are refused meanwhile
 	refused     int
+	waits       []string // as heartbeats say it, each once
+}
+
+// full reports whether the disk is, and counts who asks.
+func (f *fullStore) full() bool {
+	now := time.Now()
+	full := now.After(f.from) && now.Before(f.until)
+	if full {
+		f.refused++
+	}
+	return full
 }
 
 func (f *fullStore) Append(ctx context.Context, news ...sweep.News) error {
-	if now := time.Now(); now.After(f.from) && now.Before(f.until) {
-		f.refused++
+	if f.writes && f.full() {
 		return fmt.Errorf("append: %w", sweep.ErrFull)
 	}
 	return f.Store.Append(ctx, news...)
 }
 
-// TestFullDiskPausesASweep: a sweep waits while nothing can be written, or a trial has no room to be started, and goes on by itself.
+func (f *fullStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant, waits string) error {
+	f.waits = append(f.waits, waits)
+	return f.Store.Heartbeat(ctx, session, now, waits)
+}
+
+// TestFullDiskPausesASweep: a sweep waits while nothing can be written, or a trial has no room to be started, and goes on by itself. Its
+// heartbeats and its progress say what it waits for.
 func TestFullDiskPausesASweep(t *testing.T) {
 	t.Parallel()
-	for _, where := range []string{"the database", "the next trial", "limits.disk"} {
+	for where, why := range map[string]string{
+		"the database": "append: the disk is full", "the next trial": "is left", "limits.disk": "limits.disk is reached",
+	} {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -38,38 +58,47 @@ func TestFullDiskPausesASweep(t *testing.T) {
 					}
 				})
 				began := time.Now()
-				full := &fullStore{Store: b.store, from: began.Add(time.Minute), until: began.Add(time.Hour)}
+				disk := &fullStore{
+					Store: b.store, from: began.Add(time.Minute), until: began.Add(time.Hour), writes: where == "the database",
+				}
+				var shown []string
 				got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
-					if where == "the database" {
-						s.Store = full
-						return
-					}
-					if where == "limits.disk" {
-						s.Used = func() (int64, error) {
-							if now := time.Now(); now.After(full.from) && now.Before(full.until) {
-								full.refused++
-								return 1<<40 - 1<<20, nil
-							}
-							return 1 << 20, nil
-						}
-						return
-					}
-					s.Room = func() (int64, error) {
-						if now := time.Now(); now.After(full.from) && now.Before(full.until) {
-							full.refused++
-							return 1 << 20, nil
-						}
-						return 1 << 40, nil
+					s.Store = disk
+					s.Progress = func(p sweep.Progress) { shown = append(shown, p.Waits) }
+					switch where {
+					case "limits.disk":
+						s.Used = func() (int64, error) { return map[bool]int64{true: 1<<40 - 1<<20, false: 1 << 20}[disk.full()], nil }
+					case "the next trial":
+						s.Room = func() (int64, error) { return map[bool]int64{true: 1 << 20, false: 1 << 40}[disk.full()], nil }
 					}
 				})
 				if err != nil {
 					t.Fatal(err)
 				}
 				wantResults(t, uninterrupted(t, trainer()), got)
-				if full.refused == 0 || full.refused > 3600/5+10 || len(b.exec.Starts()) != 30 {
-					t.Errorf("%d refusals and %d starts, want one each 5 s of an hour at most, and 30", full.refused, len(b.exec.Starts()))
+				if disk.refused == 0 || disk.refused > 3600/5+10 || len(b.exec.Starts()) != 30 {
+					t.Errorf("%d refusals and %d starts, want one each 5 s of an hour at most, and 30", disk.refused, len(b.exec.Starts()))
 				}
+				mustWaitOnce(t, "heartbeats", disk.waits, why)
+				mustWaitOnce(t, "progress", shown, why)
 			})
 		})
+	}
+}
+
+// mustWaitOnce wants a wait between times without any.
+func mustWaitOnce(t *testing.T, what string, waits []string, why string) {
+	t.Helper()
+	turns := 0
+	for i, w := range waits {
+		if w != "" && !strings.Contains(w, why) {
+			t.Fatalf("%s: it waits for %q, want %q", what, w, why)
+		}
+		if i > 0 && (w == "") != (waits[i-1] == "") {
+			turns++
+		}
+	}
+	if turns != 2 || waits[0] != "" || waits[len(waits)-1] != "" {
+		t.Errorf("%s: %d turns to a wait and back, want 2, the first and the last without", what, turns)
 	}
 }

@@ -207,8 +207,9 @@ type Store interface {
 	BeginAttempt(ctx context.Context, trial trial.ID, number int, a trial.Assignment, at time.Time) error
 	// Append adds events of attempts, keyed by (attempt, seq).
 	Append(ctx context.Context, news ...News) error
-	// Heartbeat extends the coordinator's session, by the clock that it was started by. It fails with ErrLocked when the lease is another's.
-	Heartbeat(ctx context.Context, session int64, now Instant) error
+	// Heartbeat extends the coordinator's session, by the clock that it was started by, and says what the coordinator waits for before it
+	// starts anything new: nothing where waits is empty. It fails with ErrLocked when the lease is another's.
+	Heartbeat(ctx context.Context, session int64, now Instant, waits string) error
 	// RecordVerdict appends a verdict unless it is equal to the ladder's latest. After a person wished something of the sweep it may be
 	// appended again: what was found before does not count then.
 	RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error

@@ -228,7 +228,7 @@ func (a *app) keepAlive(ctx context.Context, db *store.DB, session int64) (stop 
 		for {
 			select {
 			case <-ticker.C:
-				_ = db.Heartbeat(ctx, session, a.clock.Now())
+				_ = db.Heartbeat(ctx, session, a.clock.Now(), "")
 			case <-done:
 				return
 			}

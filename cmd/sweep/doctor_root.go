@@ -45,6 +45,13 @@ func (d *diagnosis) addSweeps(ctx context.Context) {
 		}
 		d.add(finding{"folders", findingFail, d.wrong(l.Path, l.Err.Error()), repair})
 	}
+	stray := telling{d: d, check: "folders", state: findingWarn}
+	for _, id := range r.Strays {
+		stray.tell(fmt.Sprintf("trials/%s: no sweep in the database has this trial, nor says its folder whose it is", id), func() string {
+			return "run its grid again, and what was trained is taken over"
+		})
+	}
+	stray.end()
 	d.addFiles()
 	if r.Found == store.HealthSound {
 		d.addMissing(ctx)
@@ -54,7 +61,7 @@ func (d *diagnosis) addSweeps(ctx context.Context) {
 	}
 }
 
-// addMissing tells of trials that have a loss and no adapter any more, which prune would have left.
+// addMissing tells of trials that have a loss and no adapter any more, and that prune would have left it, and did.
 func (d *diagnosis) addMissing(ctx context.Context) {
 	a := &app{root: d.Root}
 	var sweeps []sweep.Snapshot
@@ -76,7 +83,7 @@ func (d *diagnosis) addMissing(ctx context.Context) {
 				return
 			}
 			needed[t.Trial.ID] = false // sweeps share trials
-			if _, err := a.adapterFolder(*t, false); exitCode(err) != exitNotFound {
+			if _, err := a.adapterFolder(*t, false); exitCode(err) != exitNotFound || a.pruned(t) {
 				return
 			}
 			what := fmt.Sprintf("trial %s (rank %d, seed %d) is done, and its adapter is gone", t.Trial.ID, t.Trial.Rank, t.Trial.Seed)

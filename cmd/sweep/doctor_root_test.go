@@ -207,7 +207,8 @@ func TestDoctorSaysWhereATrialGoesOn(t *testing.T) {
 	}
 }
 
-// TestDoctorMissesAdapters: a trial that is done and whose adapter is gone is told, with the command that trains it again.
+// TestDoctorMissesAdapters: a trial that is done and whose adapter is gone is told, with the command that trains it again; one whose
+// adapter was pruned is not, though the sweep is to go on.
 func TestDoctorMissesAdapters(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, backend.PlatformGo, 4)
@@ -217,8 +218,16 @@ func TestDoctorMissesAdapters(t *testing.T) {
 		t.Fatalf("prune: exit %d\n%s%s\nafter it doctor finds %+v", code, stdout, stderr, bad)
 	}
 	adapters, err := filepath.Glob(s.path("runs", "trials", "*", "*", "adapter"))
-	if err != nil || len(adapters) == 0 {
+	if err != nil || len(adapters) == 0 || len(adapters) > 4 {
 		t.Fatalf("adapters %v, %v", adapters, err)
+	}
+	marks, err := filepath.Glob(s.path("runs", "trials", "*", "*", prunedMark))
+	if err != nil || len(marks)+len(adapters) != 6 {
+		t.Fatalf("%v: %d adapters are marked as pruned, and %d are there", err, len(marks), len(adapters))
+	}
+	s.ends(exitOK, "its adapter is gone", "retry", string(trialOf(filepath.Dir(marks[0]))))
+	if bad := badFindings(t, s.rootDir()); len(bad) > 0 {
+		t.Fatalf("once a pruned trial is to be tried again doctor finds %+v", bad)
 	}
 	if err := os.RemoveAll(adapters[0]); err != nil {
 		t.Fatal(err)

@@ -159,8 +159,17 @@ func (s *testSweep) waits(args ...string) *running {
 	until(s.t, "its coordinator", func() bool {
 		out, err := s.sweep("status", "test").Output()
 		snapshot, _ := s.snapshot()
-		return err == nil && strings.Contains(string(out), "test: running") && len(snapshot.Ladders) > 0
+		return err == nil && strings.Contains(string(out), "test: waiting") && len(snapshot.Ladders) > 0
 	})
+	for command, want := range map[string]string{
+		"status test":         "nothing new starts until there is room: limits.disk is reached",
+		"status test -o json": `"waits_for": "limits.disk is reached: `,
+		"list -o json":        `"state": "waiting"`,
+	} {
+		if out, err := s.sweep(strings.Fields(command)...).Output(); err != nil || !strings.Contains(string(out), want) {
+			s.t.Errorf("%v: sweep %s of a sweep that waits lacks %q:\n%s", err, command, want, out)
+		}
+	}
 	time.Sleep(2 * time.Second)
 	if n := s.attempts(); n != 0 {
 		s.t.Errorf("%v: %d attempts", args, n)
@@ -170,7 +179,9 @@ func (s *testSweep) waits(args ...string) *running {
 
 func (s *testSweep) mustHaveWaited(r *running, code int) {
 	s.t.Helper()
-	if got := r.wait(); got != code || !strings.Contains(r.said.String(), "limits.disk is reached") {
-		s.t.Errorf("%v: exit %d, want %d after it waited; it said %s", r.Args[1:], got, code, r.said.String())
+	got, said := r.wait(), r.said.String()
+	waited := strings.Contains(said, "waiting until there is room, what runs goes on: limits.disk is reached")
+	if got != code || !waited || strings.Contains(said, "level=WARN") {
+		s.t.Errorf("%v: exit %d, want %d after it waited; it said %s", r.Args[1:], got, code, said)
 	}
 }

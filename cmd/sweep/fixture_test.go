@@ -61,6 +61,27 @@ func newTestSweep(t *testing.T, platform string, steps int) *testSweep {
 	return s
 }
 
+// quickstart is the sweep of make quickstart, on XLA where its plug-in is here. Under -short two of its ranks take a few steps.
+func quickstart(t *testing.T) *testSweep {
+	t.Helper()
+	platform, err := exec.CommandContext(t.Context(), sweepBinary(t), "backend", "list", "--resolve").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	grid, err := os.ReadFile(filepath.Join("..", "..", "experiments", "quickstart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newTestSweep(t, strings.TrimSpace(string(platform)), 1)
+	s.write("grid.yaml", string(grid))
+	s.edit("name: quickstart", "name: test")
+	if testing.Short() {
+		s.edit("rank: [1, 2, 4, 8, 16, 32, 64]", "rank: [1, 4]")
+		s.edit("steps: 250", "steps: 20")
+	}
+	return s
+}
+
 // writeRows writes pre-tokenised rows of 16 ids with a learnable pattern.
 func writeRows(t *testing.T, path string, rows int, seed uint64) {
 	t.Helper()

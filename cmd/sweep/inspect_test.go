@@ -229,7 +229,7 @@ func TestStatusSeesALivingCoordinator(t *testing.T) {
 	if code != exitOK || !strings.Contains(stdout, "sweep prose: running") || strings.Contains(stdout, "sweep resume") {
 		t.Errorf("status beside a coordinator = %d, stderr %q:\n%s", code, stderr, stdout)
 	}
-	if err := db.Heartbeat(t.Context(), session, sweep.NewClock().Now()); err != nil {
+	if err := db.Heartbeat(t.Context(), session, sweep.NewClock().Now(), ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil { // as a crash: the kernel frees the lock

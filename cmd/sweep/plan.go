@@ -26,8 +26,8 @@ func newPlanCommand(a *app) *cobra.Command {
 tell from none. Then it reads the data and trains a few real steps of the lowest and the highest rank of each ladder, in a
 worker as a run would, and predicts memory and time from them; --no-calibrate leaves that out and reads configurations only.
 Where limits.memory, or the memory that the machine or the container has, would stop a rank, it measures again with half the
-batch_size and twice the gradient_accumulation_steps, then with train.gradient_checkpointing, says what that would change,
-and prints the lines of a grid that fits.
+batch_size and twice the gradient_accumulation_steps, then with train.gradient_checkpointing, and says what that would change.
+Where any limit would end a rank it prints the lines of a cheaper grid that keeps them all.
 
 Totals are upper bounds: a ladder that reaches its plateau trains fewer ranks. What climbing, a scout and every rank take is printed as
 expected, if each rank is as likely to be the answer, and at most. Times assume an otherwise idle machine.
@@ -161,12 +161,8 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 		}
 	}
 	view.Seconds = &view.Forecast.MostSeconds
-	if cheaper, ok := view.Forecast.Fitting(r); ok {
+	if cheaper, ok := view.Forecast.Fitting(r, estimates, limits, g.Seeds, capacity.Jobs); ok {
 		view.Forecast.Cheaper = &cheaper
-	} else if view.Forecast.Hopeless {
-		if cheaper, ok := r.Cheaper(estimates, limits, g.Seeds, capacity.Jobs); ok {
-			view.Forecast.Cheaper = &cheaper
-		}
 	}
 	return view, nil
 }

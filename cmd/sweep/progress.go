@@ -17,6 +17,8 @@ type progress struct {
 	bars  *progressBars // nil where there is no terminal
 	out   *switchWriter
 	level slog.Level
+
+	warned bool // with -q: of a wait
 }
 
 // newProgress starts to show a sweep on stderr. Whoever starts it calls stop.
@@ -41,12 +43,21 @@ func (a *app) newProgress() *progress {
 // show is the scheduler's Progress callback.
 func (p *progress) show(s sweep.Progress) {
 	if p.lines == nil {
+		p.warn(s.Waits)
 		return
 	}
 	p.lines.show(s)
 	if p.bars != nil {
 		p.bars.show(s)
 	}
+}
+
+// warn says with -q, too, why a sweep gets no further.
+func (p *progress) warn(waits string) {
+	if waits != "" && !p.warned {
+		p.logger().Warn("waiting until there is room", "because", waits)
+	}
+	p.warned = waits != ""
 }
 
 // logger writes above the bars, where messages do not tear them: warnings, and with -v everything. What a scheduler says

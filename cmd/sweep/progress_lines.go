@@ -39,6 +39,7 @@ type progressLines struct {
 	states map[int]plateau.State // by ladder: the state told
 	from   map[int]int           // by ladder: the rank that the climb around the knee begins at, as told
 	paused bool                  // as told
+	waits  bool                  // as told
 	last   sweep.Progress        // shown
 }
 
@@ -68,6 +69,7 @@ func (l *progressLines) show(p sweep.Progress) {
 	}
 	l.last = p
 	l.showPause(p.Snapshot.Sweep)
+	l.showWait(p.Waits)
 	l.showStarts(p)
 	if l.running {
 		l.showRunning(p)
@@ -118,6 +120,17 @@ func (l *progressLines) showPause(info sweep.Info) {
 	} else {
 		l.print("going on")
 	}
+}
+
+// showWait says why a sweep starts nothing new, once each time, and that it goes on.
+func (l *progressLines) showWait(why string) {
+	switch {
+	case why != "" && !l.waits:
+		l.print("waiting until there is room, what runs goes on: %s", why)
+	case why == "" && l.waits:
+		l.print("there is room again: going on")
+	}
+	l.waits = why != ""
 }
 
 func (l *progressLines) showStarts(p sweep.Progress) {

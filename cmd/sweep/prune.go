@@ -68,6 +68,17 @@ const (
 	pruneAdapter    prunableKind = "adapter"     // of a rank that nobody recommends
 )
 
+// prunedMark is a file of an attempt's folder that says that its adapters were pruned, and are not missing.
+const prunedMark = trainer.AdapterFolder + ".pruned"
+
+// pruned reports whether prune took the trial's adapters.
+func (a *app) pruned(t *sweep.TrialFacts) bool {
+	return slices.ContainsFunc(t.Attempts, func(at sweep.AttemptFacts) bool {
+		_, err := os.Lstat(filepath.Join(at.ID.Dir(a.root), prunedMark))
+		return err == nil && at.Outcome != nil && at.Outcome.State == trial.OutcomeDone
+	})
+}
+
 func (a *app) prune(ctx context.Context, cmd *cobra.Command, name string, yes, dry bool) (err error) {
 	db, err := a.openReadOnly(ctx)
 	if err != nil {
@@ -233,9 +244,15 @@ func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot, all bool) (pr
 	return view, errors.Join(errs...)
 }
 
-// removeAll removes folders, each at once: none is left half.
+// removeAll removes folders, each at once: none is left half. An adapter is marked as pruned first.
 func (a *app) removeAll(folders []prunable, trash string) error {
 	for i, f := range folders {
+		if f.Kind == pruneAdapter {
+			mark := filepath.Join(a.root, filepath.Dir(f.Path), prunedMark)
+			if err := trial.WriteAtomic(mark, func(io.Writer) error { return nil }); err != nil {
+				return err
+			}
+		}
 		err := os.Rename(filepath.Join(a.root, f.Path), filepath.Join(trash, strconv.Itoa(i)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", f.Path, err)

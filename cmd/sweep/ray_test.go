@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,12 +21,14 @@ import (
 func onRay(t *testing.T, address string, steps int) *testSweep {
 	t.Helper()
 	s := newTestSweep(t, backend.PlatformGo, steps)
-	settings := s.path("cluster.yaml")
-	if err := os.WriteFile(settings, fmt.Appendf(nil, "ray: {address: %q, cpus: 1}\n", address), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.args = []string{"--executor", "ray", "--cluster", settings}
+	s.putOnRay(address)
 	return s
+}
+
+func (s *testSweep) putOnRay(address string) {
+	s.t.Helper()
+	s.write("cluster.yaml", fmt.Sprintf("ray: {address: %q, cpus: 1}\n", address))
+	s.args = []string{"--executor", "ray", "--cluster", s.path("cluster.yaml")}
 }
 
 // jobsOf lists the jobs that a head knows.
@@ -50,8 +51,7 @@ func jobsOf(t *testing.T, head *raytest.Head) (jobs []struct {
 
 // TestSweepOnRay: whatever happens to a Ray cluster and to what it says, a sweep comes to the report and to the adapters of one on this
 // machine, bit for bit.
-func TestSweepOnRay(t *testing.T) {
-	t.Parallel()
+func TestSweepOnRay(t *testing.T) { //nolint:paralleltest // its parts share a head
 	head := raytest.Start(t, 2)
 	const steps = 20
 	here := newTestSweep(t, backend.PlatformGo, steps)
@@ -118,6 +118,16 @@ func TestSweepOnRay(t *testing.T) {
 		}
 		s.mustEqual(want, "a head whose job agent was killed")
 	})
+}
+
+// TestQuickstartOnRay trains what make quickstart trains.
+func TestQuickstartOnRay(t *testing.T) { //nolint:paralleltest // a head of its own beside the other's would be slow
+	head := raytest.Start(t, 2)
+	here, there := quickstart(t), quickstart(t)
+	here.finish()
+	there.putOnRay(head.Address())
+	there.finish()
+	there.mustEqual(here.proof(), "the quickstart on Ray")
 }
 
 // forgetful is a proxy that passes every other submission on and loses its reply, and every tenth of all other replies.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -200,6 +201,8 @@ func (a *app) working(ctx context.Context, db *store.DB, info sweep.Info, finish
 	switch p := progressOf(finished, c, info.Asked); {
 	case p == progressPaused && c.works():
 		return string(p), "Nothing new starts until: " + a.resumeCommand(info.Name), nil
+	case p == progressWaiting:
+		return string(p), "N" + strings.TrimPrefix(waitLine(c.WaitsFor), "n"), nil
 	case c.works():
 		return string(p), fmt.Sprintf("Process %d on %s works on it since %s.", c.PID, c.Host, c.Started.UTC().Format(utcTime)), nil
 	case p == progressFinished:

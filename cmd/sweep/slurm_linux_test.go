@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/executor/slurm/slurmtest"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -69,6 +71,37 @@ func TestSweepOnSlurm(t *testing.T) { //nolint:paralleltest // the node has few 
 		s.finish()
 		s.mustEqual(shortly, "jobs that ended and were forgotten while nobody looked")
 	})
+	t.Run("pilots", func(t *testing.T) { //nolint:paralleltest // see above
+		s := onSlurm(t, short)
+		s.args = append(s.args, "--pilot")
+		s.finish()
+		s.mustEqual(shortly, "a sweep by pilots on Slurm")
+		batches, err := filepath.Glob(s.path("runs", "batches", "*", "job.sh"))
+		if trials := s.attempts(); err != nil || len(batches) == 0 || trials <= len(batches) {
+			t.Errorf("%d batches trained %d attempts, %v; want pilots that train more than one", len(batches), trials, err)
+		}
+	})
+	t.Run("out of memory", func(t *testing.T) { //nolint:paralleltest // see above
+		s := onSlurm(t, long)
+		s.write("cluster.yaml", "slurm: {cpus: 1, memory: 16MiB}\n")
+		s.finish()
+		s.mustEqual(lengthily, "jobs that asked for too little memory")
+		snapshot, _ := s.snapshot()
+		grown := 0
+		snapshot.Each(func(_ *sweep.Ladder, rung int, trial *sweep.TrialFacts) {
+			for _, a := range trial.Attempts {
+				if a.Outcome.Cause == cause.MemoryAsked {
+					grown++
+				}
+			}
+			if rung > 0 && len(trial.Attempts) > 1 {
+				t.Errorf("rank %d took %d attempts though the first rank had told how much memory is needed", trial.Trial.Rank, len(trial.Attempts))
+			}
+		})
+		if grown == 0 {
+			t.Error("no job was killed for want of memory")
+		}
+	})
 	for name, strike := range map[string]func(slurmtest.Node){
 		"slurmctld killed": func(n slurmtest.Node) {
 			n.UntilSaved(n.Jobs("RUNNING")[0])
@@ -84,6 +117,9 @@ func TestSweepOnSlurm(t *testing.T) { //nolint:paralleltest // the node has few 
 			n.Drain()
 			until(t, "a job that waits", func() bool { return len(n.Jobs("PENDING")) > 0 })
 			n.Undrain()
+		},
+		"job preempted": func(n slurmtest.Node) {
+			n.Run("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wait", "--wrap=sleep 1")
 		},
 		"job requeued":  func(n slurmtest.Node) { n.Requeue(n.Jobs("RUNNING")[0]) },
 		"job cancelled": func(n slurmtest.Node) { n.Run("scancel", n.Jobs("RUNNING")[0]) },
@@ -131,26 +167,10 @@ func TestTimeLimitsOnSlurm(t *testing.T) { //nolint:paralleltest // the node has
 	}
 }
 
-// TestQuickstartOnSlurm trains the embedded model on real text, on XLA where its plug-in is here.
+// TestQuickstartOnSlurm trains what make quickstart trains.
 func TestQuickstartOnSlurm(t *testing.T) { //nolint:paralleltest // the node has few cores
 	slurmtest.Open(t)
-	out, err := exec.CommandContext(t.Context(), sweepBinary(t), "backend", "list", "--resolve").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	quickstart := func() *testSweep {
-		s := newTestSweep(t, strings.TrimSpace(string(out)), 1)
-		s.write("grid.yaml", `
-name: test
-model: builtin:gopher
-data: {train: builtin:go-doc, validation_split: 0.1, validation_sequences: 16, sequence_length: 32}
-lora: {rank: [1, 4], alpha: 16, target_modules: [c_attn]}
-train: {steps: 20, batch_size: 4, learning_rate: 3.0e-3, eval_steps: 10}
-seeds: [0, 1]
-`)
-		return s
-	}
-	here, there := quickstart(), quickstart()
+	here, there := quickstart(t), quickstart(t)
 	here.finish()
 	there.putOnSlurm()
 	there.finish()

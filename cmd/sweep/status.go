@@ -36,6 +36,7 @@ type progressState string
 
 const (
 	progressRunning     progressState = "running"     // a coordinator works on it
+	progressWaiting     progressState = "waiting"     // a coordinator starts nothing new until the disk has room, and then goes on
 	progressFinished    progressState = "finished"    // every ladder has a verdict
 	progressPaused      progressState = "paused"      // nothing new starts; a coordinator may wait for sweep resume
 	progressCancelled   progressState = "cancelled"   // stopped on request: sweep resume continues it
@@ -70,6 +71,7 @@ type coordinator struct {
 	Heartbeat time.Time  `json:"heartbeat"`
 	Ended     *time.Time `json:"ended"` // nil while it runs, and after a crash
 	Alive     bool       `json:"alive"`
+	WaitsFor  string     `json:"waits_for,omitempty"` // why a sweep that is waiting starts nothing new
 }
 
 type ladderStatus struct {
@@ -287,6 +289,8 @@ func (c *coordinator) works() bool { return c != nil && c.Alive }
 // progressOf derives a sweep's state. A sweep that was never registered has no ladders yet and is not finished.
 func progressOf(finished bool, c *coordinator, asked sweep.Asked) progressState {
 	switch {
+	case c.works() && !asked.Paused && c.WaitsFor != "":
+		return progressWaiting
 	case c.works() && !asked.Paused:
 		return progressRunning
 	case finished && !c.works():
@@ -316,8 +320,11 @@ func newCoordinator(db *store.DB, sweepID int64, s *store.Session, now time.Time
 	}
 	if !s.OnMachine(here) {
 		c.Alive = now.Before(s.Heartbeat.Add(store.LeaseTime))
-		return c, nil
+	} else if c.Alive, err = db.Coordinated(sweepID); err != nil {
+		return nil, err
 	}
-	c.Alive, err = db.Coordinated(sweepID)
-	return c, err
+	if c.Alive {
+		c.WaitsFor = s.Waits
+	}
+	return c, nil
 }

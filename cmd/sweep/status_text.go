@@ -90,8 +90,12 @@ func coordinatorLine(s sweepStatus, shell prose.Shell, now time.Time) string {
 	resume := shell.Command("resume", s.Sweep)
 	if c := s.Coordinator; c.works() {
 		line := fmt.Sprintf("coordinator: process %d on %s, heard of %s ago\n", c.PID, c.Host, report.Duration(now.Sub(c.Heartbeat)))
-		if s.State == progressPaused {
+		switch s.State {
+		case progressPaused:
 			line += fmt.Sprintf("nothing new starts until: %s\n", resume)
+		case progressWaiting:
+			line += waitLine(c.WaitsFor) + "\n"
+		case progressRunning, progressFinished, progressCancelled, progressInterrupted:
 		}
 		return line
 	}
@@ -99,6 +103,11 @@ func coordinatorLine(s sweepStatus, shell prose.Shell, now time.Time) string {
 		return shell.Command("report", s.Sweep) + " prints what it found\n"
 	}
 	return fmt.Sprintf("no coordinator; continue with: %s\n", resume)
+}
+
+// waitLine says why nothing new starts.
+func waitLine(why string) string {
+	return printable("nothing new starts until there is room: " + strings.Join(strings.Fields(why), " "))
 }
 
 // inBrackets appends to a ladder's number what tells it apart in its grid: " (alpha=16 dropout=0.1)", or nothing.

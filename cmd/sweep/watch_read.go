@@ -21,7 +21,8 @@ type watched struct {
 	snapshot sweep.Snapshot
 	verdicts []plateau.Verdict // one per ladder
 	state    progressState
-	worked   bool // a coordinator works on it
+	worked   bool   // a coordinator works on it
+	waits    string // for what it does, where that is the state
 	outlook  sweep.Outlook
 
 	ladder            int
@@ -84,7 +85,9 @@ func (r *watchReader) fill(ctx context.Context, w *watched) error {
 	d := r.decider.Decide(snapshot, live, sweep.Capacity{Jobs: max(len(live), 1)})
 	w.verdicts = d.Verdicts
 	w.state = progressOf(len(snapshot.Ladders) > 0 && d.Done, c, snapshot.Sweep.Asked)
-	w.worked = c.works()
+	if w.worked = c.works(); w.worked {
+		w.waits = c.WaitsFor
+	}
 	r.jobs = max(r.jobs, len(live))
 	points, err := lastPoints(ctx, r.db, snapshot)
 	if err != nil {

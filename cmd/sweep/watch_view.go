@@ -70,6 +70,8 @@ func (m watchModel) head() []string {
 	}
 	switch {
 	case m.data.err != nil, m.data.state == progressFinished, m.data.state == progressRunning:
+	case m.data.state == progressWaiting:
+		lines = append(lines, m.wrapped(waitLine(m.data.waits))...)
 	case m.data.worked:
 		lines = append(lines, m.wrapped("nothing new starts until: "+m.resume)...)
 	default:

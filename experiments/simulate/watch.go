@@ -98,9 +98,9 @@ func (s *watchedStore) Append(ctx context.Context, news ...sweep.News) error {
 	})
 }
 
-func (s *watchedStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant) error {
+func (s *watchedStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant, waits string) error {
 	return s.call("Heartbeat", func() error {
-		err := s.Store.Heartbeat(ctx, session, now)
+		err := s.Store.Heartbeat(ctx, session, now, waits)
 		if err == nil {
 			s.c.h.beat(s.c, session, now)
 		}

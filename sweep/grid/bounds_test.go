@@ -25,14 +25,24 @@ func TestParseBounds(t *testing.T) {
 		},
 		{
 			"a file name that makes no sweep name", "my grid!.yaml", minimal,
-			"my grid!.yaml:1:1: the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-', the first not '-'",
+			"my grid!.yaml:1:1: the file's name makes no sweep name; write name: with at most 240 letters, digits, '.', '_' and '-', " +
+				"the first not '-'",
+		},
+		{"the longest name", "g.yaml", "name: " + strings.Repeat("a", 240) + "\n" + minimal, ""},
+		{
+			"a name that is too long for a file's", "g.yaml", "name: " + strings.Repeat("a", 241) + "\n" + minimal,
+			"want a name of at most 240 letters, digits, '.', '_' and '-', the first not '-'",
+		},
+		{
+			"a file name that is too long for a sweep's", strings.Repeat("a", 241) + ".yaml", minimal,
+			".yaml:1:1: the file's name makes no sweep name; write name: with at most 240 letters, digits, '.', '_' and '-', the first not '-'",
 		},
 		{"only the first problems", "g.yaml", strings.Repeat("zzzzz: 1\n", 30), "g.yaml: and more problems; fix these first"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := grid.Parse(tt.file, []byte(tt.text))
-			if err == nil || !strings.HasSuffix(err.Error(), tt.want) {
+			if (err == nil) != (tt.want == "") || err != nil && !strings.HasSuffix(err.Error(), tt.want) {
 				t.Errorf("Parse = %v, want an error that ends in %s", err, tt.want)
 			}
 		})

@@ -52,8 +52,8 @@ func sparingRule() plateau.Rule {
 // slowest, to the last, the fastest.
 func gridKeys() []key {
 	keys := []key{
-		singleKey("name", "Name of the sweep: letters, digits, '.', '_' and '-'. Default: the file's name without its extension.",
-			matchingCodec(namePattern, "a name of letters, digits, '.', '_' and '-', the first not '-'"), func(g *Grid) *string { return &g.Name }),
+		singleKey("name", "Name of the sweep: at most 240 letters, digits, '.', '_' and '-'. Default: the file's name without its extension.",
+			nameCodec(), func(g *Grid) *string { return &g.Name }),
 		axisKey("model", "Base model: builtin:<name>, a local folder in Hugging Face layout, a .gguf file, or a hub id (exactly one slash and "+
 			"no such folder). Axis.",
 			textCodec("builtin:<name>, a folder, a .gguf file or a hub id"), func(g *Grid) *[]string { return &g.model },

@@ -122,8 +122,9 @@ func (r *reader) finish() {
 	} else if rungs := len(g.rank.upTo(maxWhole)) + g.references(); g.cells()*g.tunings()*rungs*len(g.Seeds) > maxTrials {
 		r.failAt(position{1, 1}, "axes, ranks and seeds multiply to more than %d trials; split the grid", maxTrials)
 	}
-	if !namePattern.MatchString(g.Name) {
-		r.failAt(position{1, 1}, "the file's name makes no sweep name; write name: with letters, digits, '.', '_' and '-', the first not '-'")
+	if !namePattern.MatchString(g.Name) || len(g.Name) > maxName {
+		r.failAt(position{1, 1}, "the file's name makes no sweep name; write name: with at most %d letters, digits, '.', '_' and '-', the "+
+			"first not '-'", maxName)
 	}
 }
 

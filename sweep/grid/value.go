@@ -42,6 +42,22 @@ var (
 	namePattern     = regexp.MustCompile(`^\.*[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 )
 
+// maxName bounds a sweep's name in bytes: trackers call a folder by it, with -scout and a sweep's number of nine more, and file systems
+// allow 255.
+const maxName = 240
+
+// nameCodec reads a sweep's name.
+func nameCodec() codec[string] {
+	c := matchingCodec(namePattern, fmt.Sprintf("a name of at most %d letters, digits, '.', '_' and '-', the first not '-'", maxName))
+	c.schema["maxLength"] = maxName
+	read := c.read
+	c.read = func(n ast.Node) (string, bool) {
+		s, ok := read(n)
+		return s, ok && len(s) <= maxName
+	}
+	return c
+}
+
 // maxWhole bounds every count; it keeps products in an int and is beyond any use.
 const maxWhole = 1_000_000_000
 

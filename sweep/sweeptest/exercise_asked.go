@@ -42,7 +42,7 @@ func exerciseAsked(t *testing.T, s Store) {
 	must(t, "StartSession", err)
 	must(t, "Ask", s.Ask(ctx, id, sweep.RequestCancel, moment(5)))
 	want("cancel", sweep.Asked{Cancelled: true})
-	must(t, "Heartbeat of a cancelled session", s.Heartbeat(ctx, session, instant(6)))
+	must(t, "Heartbeat of a cancelled session", s.Heartbeat(ctx, session, instant(6), ""))
 	if snapshot(t, s, other).Sweep.Asked != (sweep.Asked{}) {
 		t.Error("the other sweep was asked too")
 	}

@@ -306,13 +306,13 @@ func exerciseNotFound(t *testing.T, s Store) {
 func exerciseSessions(t *testing.T, s Store) {
 	t.Helper()
 	ctx, id := t.Context(), create(t, s, "first")
-	if err := s.Heartbeat(ctx, 99, instant(1)); !errors.Is(err, sweep.ErrLocked) {
+	if err := s.Heartbeat(ctx, 99, instant(1), ""); !errors.Is(err, sweep.ErrLocked) {
 		t.Errorf("Heartbeat without a session = %v, want ErrLocked", err)
 	}
 	session, err := s.StartSession(ctx, id, instant(0), sweep.Coordinator{Host: "here", PID: 42})
 	must(t, "StartSession", err)
 	for _, beat := range []int{5, 10, 7} { // a clock that steps back does not shorten the session
-		must(t, "Heartbeat", s.Heartbeat(ctx, session, instant(beat)))
+		must(t, "Heartbeat", s.Heartbeat(ctx, session, instant(beat), ""))
 	}
 	if got := snapshot(t, s, id).Sweep.Elapsed; got != 10*time.Second {
 		t.Errorf("elapsed %v, want 10s", got)

@@ -21,9 +21,9 @@ type Line struct {
 	Event trial.Event
 }
 
-// Script says what a worker writes when nobody stops it, in the order of time. Its process exits with the last line; a script that does not end
-// with an ended event is a crash. from is the step of the newest checkpoint that the assignment's folders hold, -1 when
-// there is none.
+// Script says what a worker writes when nobody stops it, in the order of time. Its process exits with the last line; a script that
+// does not end with an ended event is a crash. from is the step of the newest checkpoint that the assignment's folders hold, -1
+// when there is none.
 type Script func(a trial.Assignment, from int) []Line
 
 // FakeExecutor implements sweep.Executor without processes: what a worker has written is computed from the time that has

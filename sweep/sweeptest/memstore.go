@@ -81,7 +81,7 @@ func (m *MemStore) StartSession(_ context.Context, sweepID int64, now sweep.Inst
 }
 
 // Heartbeat implements sweep.Store.
-func (m *MemStore) Heartbeat(_ context.Context, session int64, now sweep.Instant) error {
+func (m *MemStore) Heartbeat(_ context.Context, session int64, now sweep.Instant, _ string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if session < 1 || session > int64(len(m.sessions)) {

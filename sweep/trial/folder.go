@@ -89,7 +89,7 @@ func CheckFolder(dir string) error {
 	return err
 }
 
-// OpenFile opens a file of an attempt's folder to write, or makes it. What is no file itself, such as a link to one, is refused.
+// OpenFile opens a file of a root to write, or makes it. What is no file itself, such as a link to one, is refused.
 func OpenFile(path string, flags int) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, noFile(path, info.Mode())

@@ -8,15 +8,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // lockPoll is how often a waiting process looks again: short beside the seconds that preparing takes.
 const lockPoll = 50 * time.Millisecond
 
 // lock takes an exclusive lock on a file, made where there is none, and waits for it until ctx is done. The kernel frees it
-// when the process dies. The file stays: removing it would let two processes lock two files of one name.
+// when the process dies. The file stays: removing it would let two processes lock two files of one name. What is no file itself, such as a
+// link, is refused.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
+	f, err := trial.OpenFile(path, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

@@ -59,13 +59,17 @@ func (v *view) now(ctx context.Context, points map[trial.ID][]store.PointRow) (p
 	return n, nil
 }
 
-// stateRunning is the state of a sweep that a coordinator works on, statePaused of one where it starts nothing new.
+// stateRunning is the state of a sweep that a coordinator works on, statePaused of one where it starts nothing new, and stateWaiting of one
+// where it starts nothing new before the disk has room.
 const (
 	stateRunning = "running"
 	statePaused  = "paused"
+	stateWaiting = "waiting"
 )
 
-func works(state string) bool { return state == stateRunning || state == statePaused }
+func works(state string) bool {
+	return state == stateRunning || state == statePaused || state == stateWaiting
+}
 
 // count says how many trials are over, of at most how many, and how long the others take.
 func (v *view) count(n *page.Now, left map[trial.ID]time.Duration) {

@@ -101,7 +101,9 @@ func (p *Pilots) Submit(ctx context.Context, b Batch) error {
 	return p.staff(ctx, known)
 }
 
-func waits(e entry) placed { return placed{Job: Job{Phase: Pending, Reason: "waits for a pilot"}, entry: e} }
+func waits(e entry) placed {
+	return placed{Job: Job{Phase: Pending, Reason: "waits for a pilot"}, entry: e}
+}
 
 // Jobs tells where each job is: in the inbox, with a pilot that lives, or over.
 func (p *Pilots) Jobs(ctx context.Context, batches []string) (map[JobID]Job, error) {

@@ -93,8 +93,8 @@ func (h *head) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	b := cluster.Batch{Name: strings.TrimSuffix(job.ID, "-0"), Folder: folder, Dirs: dirs}
 	if h.Knows(b.Name) {
-		http.Error(w, "RuntimeError: Request failed with status code 400: Traceback (most recent call last):\nValueError: Job with submission_id "+
-			job.ID+" already exists. Please use a different submission_id.", http.StatusInternalServerError)
+		http.Error(w, "RuntimeError: Request failed with status code 400: Traceback (most recent call last):\n"+
+			"ValueError: Job with submission_id "+job.ID+" already exists. Please use a different submission_id.", http.StatusInternalServerError)
 		return
 	}
 	err = h.Submit(r.Context(), b)

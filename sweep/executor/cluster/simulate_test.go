@@ -30,8 +30,8 @@ func TestSimulatedSubmissions(t *testing.T) {
 	})
 }
 
-// Simulate trains 2,000 trials in a world where requests and replies get lost, states are wrong, files are late, jobs die and are forgotten,
-// and the coordinator is killed between any two steps. Each coordinator asks a queue of its own of that world. SWEEP_CLUSTER_TRIALS=N has
+// Simulate trains 2,000 trials in a world where requests and replies get lost, states are wrong, files are late, jobs die and are
+// forgotten, and the coordinator is killed between any two steps. Each coordinator asks a queue of its own of that world. SWEEP_CLUSTER_TRIALS=N has
 // another number of them, SWEEP_CLUSTER_SEED=N another world.
 func Simulate(t *testing.T, queue func(*World) Queue) {
 	t.Helper()
@@ -109,8 +109,8 @@ func (c *coordinator) live() (done bool) {
 		}
 	}()
 	e := &Executor{
-		Root: c.root, Queue: c.queue(c.World), Script: Script{Command: []string{"sweep", "worker"}}, Clock: c.World, Log: slog.New(slog.DiscardHandler),
-		step: func() { c.mayKill(500) },
+		Root: c.root, Queue: c.queue(c.World), Script: Script{Command: []string{"sweep", "worker"}}, Clock: c.World,
+		Log: slog.New(slog.DiscardHandler), step: func() { c.mayKill(500) },
 	}
 	for {
 		open, left := 0, false

@@ -15,8 +15,8 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// World is a cluster, and the clock by which it goes. It implements sweep.Clock, and Queue; the queues of others ask servers that tell of its
-// records in their own ways.
+// World is a cluster, and the clock by which it goes. It implements sweep.Clock, and Queue; the queues of others ask servers that tell of
+// its records in their own ways.
 type World struct {
 	t    *testing.T
 	root string

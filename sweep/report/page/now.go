@@ -11,7 +11,7 @@ import (
 
 // Now is what goes on in a sweep at the moment.
 type Now struct {
-	State    string // running, finished, paused, cancelled or interrupted
+	State    string // running, waiting, finished, paused, cancelled or interrupted
 	Lines    []string
 	Over     int // trials that are
 	Most     int // trials at most
