@@ -53,6 +53,9 @@ func (s standing) conclude(info Info) plateau.Verdict {
 			v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseLonger, Ranks: ranks})
 		}
 	}
+	if s.lead != nil {
+		v.RecommendedRank, v.BestRank = s.lead.RecommendedRank, s.lead.BestRank
+	}
 	if fall, ok := s.trainingGain(); ok && fall < v.MinGain {
 		v.Flags = append(v.Flags, plateau.FlagBarelyTrained)
 		v.Advice = append(v.Advice, plateau.Finding{Code: plateau.AdviseBarely, Value: fall, Limit: s.learningRate()})

@@ -434,6 +434,15 @@ func (w world) check(t *rapid.T, s sweep.Snapshot, live []trial.AttemptID, d swe
 		(len(d.Start)+len(d.Register) > 0 || !slices.Equal(d.Stop, live)) {
 		t.Fatalf("%d of %d tokens are spent: %v runs, %v stops, %v starts, %v is drawn", s.Sweep.Tokens, limit, live, d.Stop, d.Start, d.Register)
 	}
+	for i, v := range d.Verdicts {
+		complete := func(r sweep.Rung) bool {
+			return !slices.ContainsFunc(r.Trials, func(f sweep.TrialFacts) bool { return f.State() != sweep.TrialDone })
+		}
+		climbs := s.Sweep.Strategy == sweep.StrategyLadder && v.State == plateau.StateRunning
+		if climbs && v.RecommendedRank == 0 && slices.ContainsFunc(s.Ladders[i].Rungs, complete) {
+			t.Fatalf("ladder %d: no rank is recommended, and one is complete: %+v", i+1, v)
+		}
+	}
 	busy := map[trial.ID]bool{}
 	for _, id := range live {
 		busy[id.Trial()] = true

@@ -37,6 +37,8 @@ type standing struct {
 	leader Ladder       // that it is behind
 	best   int          // the leader's largest rank, which its scout trained
 
+	lead *plateau.Verdict // of the ranks that are complete while the lowest is not; nil where none is, or the lowest counts
+
 	screens   []int              // the ranks that the current rung's adapters are truncated to; nil where it is not screened
 	scouting  bool               // what is worked on is the current rung's scout, not its trials
 	screening *plateau.Screening // nil where the ladder is neither screened nor scouted, or not yet
@@ -64,6 +66,9 @@ func walk(info Info, l Ladder, lowest, allowed int, q plateau.Quantiles) standin
 			return s
 		}
 		s.begin(l, i)
+		if s.end == endNone && len(s.counted) == 0 {
+			s.lead = leadOf(rule, l.Rungs[i+1:], q)
+		}
 		if s.end != endRanks {
 			return s
 		}

@@ -63,6 +63,30 @@ func (s *standing) seeAsked(full Ladder) bool {
 	return true
 }
 
+// leadOf is what a climb over those rungs that are complete would say so far, nil where none is: they were trained ahead of the lowest,
+// or that is trained again.
+func leadOf(rule plateau.Rule, rungs []Rung, q plateau.Quantiles) *plateau.Verdict {
+	climb, n := plateau.NewClimb(rule, q), 0
+	for _, r := range rungs {
+		done := slices.ContainsFunc(r.Trials, func(t TrialFacts) bool { return t.State() == TrialDone })
+		begun := r
+		if done && rule.Sparing() {
+			begun = r.asked(rule.GridSeeds[:rule.Begin(n)])
+		}
+		if end, _ := begun.ending(); !done || end != endRanks {
+			continue
+		}
+		climb.Add(r.ChosenRung().losses())
+		if n++; climb.Stopped || climb.Draw != nil {
+			break
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return new(climb.Verdict())
+}
+
 // awaited is the part of a rung that the climb waits for where it asked for further seeds of the grid.
 func (s standing) awaited(index int) assignedRung {
 	_, closed := s.ladder.Rungs[index].ending()
@@ -88,7 +112,7 @@ func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
 		}
 	}
 	screens := info.Strategy == StrategyScreen
-	if v.State == plateau.StateRunning || v.State == plateau.StateOutraced || screens && v.Screening == nil {
+	if v.State == plateau.StateRunning || v.State == plateau.StateOutraced || v.Leads() || screens && v.Screening == nil {
 		return l // nothing was trained ahead: what is there was trained before, or for another sweep
 	}
 	end := last + 1 // the rung that ended the ladder: the first without a judgement, or one that lost a trial and was judged by the others

@@ -146,6 +146,12 @@ func (v Verdict) Incumbent() int {
 	return v.RecommendedRank
 }
 
+// Leads reports whether the recommended rank is one of those that are complete while the lowest, which all are compared with, is not:
+// nothing is judged yet.
+func (v Verdict) Leads() bool {
+	return (v.State == StateRunning || v.State == StateTimeLimited) && v.RecommendedRank > 0 && len(v.Rungs) == 0
+}
+
 // NextRung is a rung that was not trained.
 type NextRung struct {
 	Rank           int      `json:"rank"`

@@ -78,6 +78,9 @@ func newLadder(whole sweep.Ladder, info sweep.Info, v plateau.Verdict) Ladder {
 			}
 		}
 		row := newRung(l, rung, judged)
+		if v.Leads() && rung.Rank == v.RecommendedRank {
+			row.ValLoss = &plateau.Interval{Mean: stat.Mean(rung.Losses().ValLoss, nil)}
+		}
 		row.partial = row.Seeds < len(info.Seeds)
 		row.ScreenedLoss, row.started, row.Diverged = screened, started(rung), slices.Contains(v.DivergedRanks, rung.Rank)
 		out.Rungs = append(out.Rungs, row)

@@ -65,7 +65,7 @@ func perplexity(loss *float64) Metric {
 
 // metrics returns what each metric says, val_loss first; nil where nothing but the loss was measured.
 func metrics(l sweep.Ladder, rule plateau.Rule, v plateau.Verdict) []Metric {
-	if v.RecommendedRank == 0 || v.State == plateau.StateUnstable { // no other number makes such training worth a rank
+	if v.RecommendedRank == 0 || v.Leads() || v.State == plateau.StateUnstable { // no other number makes such training worth a rank
 		return nil
 	}
 	loss := Metric{

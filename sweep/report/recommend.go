@@ -24,10 +24,6 @@ func recommend(r Report) Recommendation {
 			out.State = r.Ladders[0].Verdict.State
 		}
 		out.Summary = "No recommendation yet: no rank has finished all its seeds."
-		if rank, ok := firstUndone(r.Ladders); ok {
-			out.Summary = fmt.Sprintf("No recommendation yet: rank %d, the lowest, has not finished all its seeds, and the others are "+
-				"compared with it.", rank)
-		}
 		if out.Final {
 			out.Summary = "No recommendation: no rank finished all its seeds."
 			if r.Strategy == sweep.StrategyCurve {
@@ -47,18 +43,6 @@ func recommend(r Report) Recommendation {
 	out.Summary = summary(out, *best, len(r.Ladders))
 	return out
 }
-
-// firstUndone returns the lowest rank of a ladder in which a higher one is complete and it is not.
-func firstUndone(ladders []Ladder) (rank int, ok bool) {
-	for _, l := range ladders {
-		if len(l.Rungs) > 0 && len(undone(l.Rungs[0])) > 0 && slices.ContainsFunc(l.Rungs[1:], Rung.complete) {
-			return l.Rungs[0].Rank, true
-		}
-	}
-	return 0, false
-}
-
-func (r Rung) complete() bool { return len(r.Trials) > 0 && len(undone(r)) == 0 }
 
 // serving says what serves a rung's adapters.
 func serving(l Ladder, r Rung) *lora.Serving {
@@ -245,6 +229,10 @@ func summary(r Recommendation, l Ladder, ladders int) string {
 		use = fmt.Sprintf("Rank %d%s leads so far, the sweep is not finished", *r.Rank, where)
 	}
 	why := strings.TrimSuffix(l.Verdict.Reason, ".")
+	if l.Verdict.found.Leads() {
+		lowest := slices.Min(append([]int{l.Rungs[0].Rank}, l.NotStarted...))
+		why = fmt.Sprintf("rank %d, the lowest, is not complete, and the others are compared with it; ", lowest) + why
+	}
 	if l.Verdict.Choice != "" {
 		why = l.Verdict.Choice + ". " + strings.ToUpper(why[:1]) + why[1:]
 	}

@@ -210,7 +210,8 @@ func (v Verdict) minGain() float64 {
 	return *v.MinGain
 }
 
-// Rung is one rank of a ladder. ValLoss, Gain and Decision are nil until the rung is judged, Gain also for the baseline.
+// Rung is one rank of a ladder. ValLoss, Gain and Decision are nil until the rung is judged, Gain also for the baseline; but
+// ValLoss is there of a rank that is recommended while the lowest is not complete.
 type Rung struct {
 	Rank        int                   `json:"rank"`
 	Alpha       float64               `json:"alpha"`
