@@ -40,7 +40,7 @@ func failed(words string) (stdout, stderr string, err error) {
 
 const noController = "Unable to contact slurm controller (connect failure)"
 
-func (s slurmctld) run(ctx context.Context, command string, args ...string) (stdout, stderr string, err error) {
+func (s slurmctld) run(ctx context.Context, _ []string, command string, args ...string) (stdout, stderr string, err error) {
 	switch command {
 	case "sbatch":
 		return s.sbatch(ctx, args)
@@ -190,6 +190,8 @@ func stateOf(r cluster.Record) (state string, exit int) {
 		return "PENDING", 0
 	case r.Phase == cluster.Running:
 		return "RUNNING", 0
+	case r.Phase == cluster.Suspended:
+		return "SUSPENDED", 0
 	case r.Phase == cluster.Ending:
 		return "COMPLETING", 0
 	case state != "":

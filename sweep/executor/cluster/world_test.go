@@ -214,7 +214,7 @@ func (w *World) Past(batches []string) []Record {
 func (w *World) Forget() { w.copies, w.older = nil, nil }
 
 // nearer orders the phases: what counts of a job that there is twice comes first.
-func nearer(p Phase) int { return slices.Index([]Phase{Running, Pending, Ending, Ended}, p) }
+func nearer(p Phase) int { return slices.Index([]Phase{Running, Suspended, Pending, Ending, Ended}, p) }
 
 // purged reports whether the queue has forgotten a job.
 func (w *World) purged(j *copyOfJob) bool { return j.Phase == Ended && w.now-j.gone > 2*time.Minute }
@@ -228,8 +228,8 @@ func (w *World) say(j *copyOfJob) Job {
 		return j.Job
 	}
 	j.until, j.lie = w.now+w.upTo(5*time.Minute), []Job{
-		{}, {Phase: Pending}, {Phase: Running}, {Phase: Ending}, {Phase: Ended}, {Phase: Ended, Reason: "NODE_FAIL"},
-	}[w.rng.IntN(6)]
+		{}, {Phase: Pending}, {Phase: Running}, {Phase: Ending}, {Phase: Suspended}, {Phase: Ended}, {Phase: Ended, Reason: "NODE_FAIL"},
+	}[w.rng.IntN(7)]
 	return j.lie
 }
 
