@@ -92,7 +92,7 @@ type RootLease struct {
 
 	mu      sync.Mutex
 	epoch   int
-	beaten  time.Duration // uptime before the last beat that was written
+	beaten  sweep.Instant // before the last beat that was written
 	lost    error
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -102,6 +102,30 @@ type RootLease struct {
 func HasLease(root string) bool {
 	_, err := os.Stat(filepath.Join(root, leaseFolder, epochName(1)))
 	return err == nil
+}
+
+// RootFree fails with a RootHeldError where a database that lies elsewhere works on a root, or did when its machine died.
+func RootFree(root string) error {
+	if !HasLease(root) {
+		return nil
+	}
+	l := RootLease{root: root}
+	epoch, holder, err := l.newest()
+	if err != nil {
+		return err
+	}
+	beat, err := l.lastBeat()
+	if err != nil || beat.Epoch == epoch && beat.GivenUp {
+		return err
+	}
+	by, err := ThisProcess("")
+	if err != nil {
+		return err
+	}
+	if here, err := heldHere(holder, by.Host, by.Boot); err != nil || here != nil && !*here {
+		return err
+	}
+	return &RootHeldError{root, holder}
 }
 
 // TakeRoot takes the lease of a root for the database in a folder of this machine, and keeps it until Release. It fails with a
@@ -173,14 +197,11 @@ func (l *RootLease) shareLocal(ctx context.Context) (err error) {
 // free waits until it is certain that nobody of an epoch works any more; it fails with a RootHeldError where somebody does.
 func (l *RootLease) free(ctx context.Context, epoch int, holder RootHolder, say func(string)) error {
 	held := &RootHeldError{l.root, holder}
-	if holder.Host == l.me.Host && holder.Boot == l.me.Boot { // its processes would hold a lock here
-		if _, err := os.Stat(rootLockOf(holder.Database)); err == nil {
-			alone, err := tryFileLock(rootLockOf(holder.Database))
-			if errors.Is(err, errHeld) {
-				return held
-			}
-			return errors.Join(err, alone.release())
+	if here, err := heldHere(holder, l.me.Host, l.me.Boot); err != nil || here != nil {
+		if here != nil && *here {
+			return held
 		}
+		return err
 	}
 	first, err := l.lastBeat()
 	if err != nil || first.Epoch == epoch && first.GivenUp {
@@ -207,6 +228,22 @@ func (l *RootLease) free(ctx context.Context, epoch int, holder RootHolder, say 
 		}
 	}
 	return nil
+}
+
+// heldHere reports whether a process of a holder lives, if that was on this machine, where it would hold a lock. nil: nobody can tell.
+func heldHere(holder RootHolder, host, boot string) (*bool, error) {
+	if holder.Host != host || holder.Boot != boot {
+		return nil, nil
+	}
+	if _, err := os.Stat(rootLockOf(holder.Database)); err != nil {
+		return nil, nil //nolint:nilerr // its folder is gone, or never was on this machine
+	}
+	alone, err := tryFileLock(rootLockOf(holder.Database))
+	held := errors.Is(err, errHeld)
+	if held {
+		return &held, nil
+	}
+	return &held, errors.Join(err, alone.release())
 }
 
 // newest is the highest epoch, and who has it; 0 where none was taken yet. A folder that is opened is asked of its server anew (nfs(5),
@@ -280,8 +317,15 @@ func (l *RootLease) beat() error {
 	if err := trial.WriteSealed(l.path(beatFile), b); err != nil {
 		return err
 	}
-	l.beaten = began.Uptime
+	l.beaten = began
 	return nil
+}
+
+// lapsed reports whether the last beat is so old that another may have taken the root. Uptime stands still while the machine sleeps, and
+// the time of day may jump: the longer of both counts.
+func (l *RootLease) lapsed() bool {
+	now := l.clock.Now()
+	return max(now.Uptime-l.beaten.Uptime, now.Wall.Sub(l.beaten.Wall)) >= lapseAfter
 }
 
 // beatOn beats until the lease is given up or lost. What fails is tried again.
@@ -304,7 +348,7 @@ func (l *RootLease) renew() error {
 		return l.lost
 	}
 	var err error
-	if l.clock.Now().Uptime-l.beaten < lapseAfter {
+	if !l.lapsed() {
 		err = l.beat()
 	} else if epoch, holder, readErr := l.newest(); readErr != nil {
 		err = readErr
@@ -323,7 +367,7 @@ func (l *RootLease) renew() error {
 func (l *RootLease) Held() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lost == nil && l.clock.Now().Uptime-l.beaten < lapseAfter {
+	if l.lost == nil && !l.lapsed() {
 		return nil
 	}
 	if err := l.renew(); err != nil {

@@ -17,7 +17,17 @@ type rootTest struct {
 	root string
 	dirs map[string]string
 	said string
+	nap  time.Duration // that the machines have slept
 }
+
+// Now is a moment by the clocks of machines that slept for a while: uptime stands still then.
+func (r *rootTest) Now() sweep.Instant {
+	now := sweep.Instant{Wall: time.Now().UTC(), Uptime: time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))}
+	now.Wall = now.Wall.Add(r.nap)
+	return now
+}
+
+func (r *rootTest) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 func newRootTest(t *testing.T, hosts ...string) *rootTest {
 	t.Helper()
@@ -29,7 +39,7 @@ func newRootTest(t *testing.T, hosts ...string) *rootTest {
 }
 
 func (r *rootTest) take(host string) (*RootLease, error) {
-	return takeRoot(r.t.Context(), r.root, RootHolder{Host: host, Boot: host, PID: 7, Database: r.dirs[host]}, sweep.NewClock(),
+	return takeRoot(r.t.Context(), r.root, RootHolder{Host: host, Boot: host, PID: 7, Database: r.dirs[host]}, r,
 		func(text string) { r.said += text })
 }
 
@@ -117,6 +127,28 @@ func TestRootLeaseAfterAPause(t *testing.T) {
 		}
 		if err := <-taken; !errors.Is(err, sweep.ErrLocked) {
 			t.Errorf("b, which saw a come back: %v", err)
+		}
+	})
+}
+
+// TestRootLeaseAfterSleep: a machine that slept does nothing before it knows that the root is still its own.
+func TestRootLeaseAfterSleep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRootTest(t, "a")
+		a := r.must("a")
+		r.nap = time.Hour
+		if err := a.Held(); err != nil || a.epoch != 2 {
+			t.Errorf("a after an hour of sleep: %v, epoch %d, want the next one", err, a.epoch)
+		}
+		if err := RootFree(r.root); !errors.Is(err, sweep.ErrLocked) {
+			t.Errorf("RootFree of a root that is worked on = %v", err)
+		}
+		if err := a.Release(); err != nil {
+			t.Fatal(err)
+		}
+		if err := RootFree(r.root); err != nil {
+			t.Errorf("RootFree of a root that was given up = %v", err)
 		}
 	})
 }

@@ -93,24 +93,20 @@ func (a *app) awaitEnd(ctx context.Context, s subject) error {
 }
 
 // stopWorkers asks the workers of a sweep that no coordinator works on to end, and returns how many there are.
-func (a *app) stopWorkers(ctx context.Context, s sweep.Snapshot) (int, error) {
+func (a *app) stopWorkers(ctx context.Context, s sweep.Snapshot) (stopped int, err error) {
+	living, err := a.living(ctx, a.executor, s)
+	if err != nil || len(living) == 0 {
+		return 0, err
+	}
 	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
 	if err != nil {
 		return 0, err
 	}
-	stopped := 0
-	for _, id := range openAttempts(s) {
-		process, err := workers.Probe(ctx, id)
-		if err != nil {
-			return stopped, err
-		}
-		if !process.Alive {
-			continue
-		}
+	for _, id := range living {
 		if err := workers.Stop(ctx, id, false); err != nil {
-			return stopped, err
+			return stopped, errors.Join(err, release(workers))
 		}
 		stopped++
 	}
-	return stopped, nil
+	return stopped, release(workers)
 }

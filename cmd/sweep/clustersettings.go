@@ -129,6 +129,35 @@ func (f sectionFile) decode(section string, into any) error {
 	return nil
 }
 
+// placesOf are where settings of a section are said, or where they could be.
+func placesOf(section string, sources []sectionFile, keys []string) string {
+	var said, unsaid []string
+	for _, key := range keys {
+		at := ""
+		for _, f := range sources {
+			if node := f.sections[section]; node != nil {
+				for _, pair := range node.Values {
+					if pair.Key.String() == key {
+						at = f.path + ":" + place(pair.Value)
+					}
+				}
+			}
+		}
+		if at == "" {
+			unsaid = append(unsaid, section+"."+key)
+			continue
+		}
+		said = append(said, fmt.Sprintf("%s.%s (%s)", section, key, at))
+	}
+	switch {
+	case len(said) > 0:
+		return strings.Join(said, " or ")
+	case len(unsaid) > 0:
+		return strings.Join(unsaid, " or ") + ", which nothing says yet"
+	}
+	return "the settings of " + section
+}
+
 // settingName is the key of a field.
 func settingName(f reflect.StructField) string {
 	for _, tag := range []string{"mapstructure", "yaml"} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
@@ -81,10 +82,11 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	return a.conclude(ctx, snapshot)
 }
 
-// endLeaving ends workers of a finished sweep that hang after their last word, unless a coordinator is there to do so.
+// endLeaving ends workers of a finished sweep that hang after their last word, unless a coordinator is there to do so. Those on a cluster
+// are left to their jobs' time limits.
 func (a *app) endLeaving(ctx context.Context, db *store.DB, s sweep.Snapshot) error {
 	worked, err := db.Coordinated(s.Sweep.ID)
-	if err != nil || worked {
+	if err != nil || worked || a.executor.cluster != nil {
 		return err
 	}
 	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
@@ -132,9 +134,12 @@ func (a *app) leave(ctx context.Context, db *store.DB, sweepID, session int64, e
 
 // ended gives what ended a sweep's work its exit code. An interruption may show as any error of what it interrupted.
 func (a *app) ended(soft context.Context, name string, err error) error {
+	no, refused := errors.AsType[*cluster.RefusedError](err)
 	switch {
 	case errors.Is(err, sweep.ErrLocked):
 		return withCode(exitLocked, err)
+	case refused:
+		return a.refused(name, no)
 	case errors.Is(err, sweep.ErrInterrupted), soft.Err() != nil:
 		if !errors.Is(err, sweep.ErrInterrupted) && !errors.Is(err, context.Canceled) {
 			a.say("%v", err)
@@ -161,6 +166,9 @@ func (a *app) work(ctx context.Context, kill <-chan struct{}, db *store.DB, s sw
 		}
 		var err error
 		if s, err = a.workOn(ctx, db, s, grid, &c); !errors.Is(err, sweep.ErrExtended) {
+			if err == nil && a.executor.cluster != nil {
+				err = release(c.executor)
+			}
 			return s, err
 		}
 	}
@@ -212,7 +220,7 @@ func (a *app) hire(ctx context.Context, db *store.DB, s sweep.Snapshot, choice b
 	c.capacity, err = a.capacity(ctx, choice, r, parallel)
 	rest()
 	if err == nil {
-		err = a.keepRanBy(ctx, s)
+		err = a.keepRanBy(ctx, db, s)
 	}
 	if err != nil {
 		return err
@@ -232,7 +240,7 @@ func (a *app) schedule(ctx context.Context, db *store.DB, s sweep.Snapshot, c *c
 	defer progress.stop()
 	keeper := a.keeper(db, s.Sweep.ID)
 	scheduler := sweep.Scheduler{
-		Store: keepingStore{db, keeper}, Exec: fencedExecutor{keepingExecutor{c.executor, keeper, a.newInputs}, db.Held},
+		Store: keepingStore{db, keeper}, Exec: fencedExecutor{keepingExecutor{c.executor, keeper, a.newInputs}, mayGoOn(db, c.executor)},
 		Capacity: c.capacity, Root: a.root, Kill: c.kill, Clock: a.clock, HungAfter: a.hungAfter, Room: a.room, Used: a.used, Refused: c.refused,
 		Log: progress.logger(), Progress: progress.show,
 	}

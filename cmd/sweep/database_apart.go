@@ -105,7 +105,16 @@ func moveDatabase(from, to string) error {
 	return nil
 }
 
-// fencedExecutor starts and stops nothing once another database works on the root.
+// mayGoOn fails once another database works on the root, or the queue has refused what it would refuse of every trial.
+func mayGoOn(db *store.DB, e sweep.Executor) func() error {
+	queue, ok := e.(interface{ Refusal() error })
+	if !ok {
+		return db.Held
+	}
+	return func() error { return errors.Join(db.Held(), queue.Refusal()) }
+}
+
+// fencedExecutor starts and stops nothing once held fails.
 type fencedExecutor struct {
 	sweep.Executor
 	held func() error
@@ -118,12 +127,19 @@ func (e fencedExecutor) Start(ctx context.Context, a trial.Assignment) error {
 	return e.Executor.Start(ctx, a)
 }
 
-// Probe is when a cluster's executor hands in what waits.
+// Probe is when a cluster's executor hands in what waits, as Events is.
 func (e fencedExecutor) Probe(ctx context.Context, id trial.AttemptID) (sweep.Process, error) {
 	if err := e.held(); err != nil {
 		return sweep.Process{}, err
 	}
 	return e.Executor.Probe(ctx, id)
+}
+
+func (e fencedExecutor) Events(ctx context.Context, id trial.AttemptID, after int64) ([]trial.Event, error) {
+	if err := e.held(); err != nil {
+		return nil, err
+	}
+	return e.Executor.Events(ctx, id, after)
 }
 
 func (e fencedExecutor) Stop(ctx context.Context, id trial.AttemptID, kill bool) error {

@@ -64,8 +64,8 @@ whose logs say something else it is corrected, in a new file. Damaged files of a
 what is good of them, and what the database has, is written in their place: a trial whose log ended there goes on from
 its checkpoint. What is left of writes that a crash tore, and damaged entries of the cache, are removed. What is lost
 for good is a finding, so that the exit code is 1 then, and 0 when it is run again. A database that cannot be read now,
-because it is locked or the disk fails, is left as it is. It refuses (exit code 6) while a command that writes or a
-worker is at work, and can be run again at any time, also after it was killed. See sweep help resume.`,
+because it is locked or the disk fails, is left as it is. It refuses (exit code 6) while a command that writes, a worker or
+a job of a cluster is at work, and can be run again at any time, also after it was killed. See sweep help resume.`,
 		Example: `  sweep doctor
   sweep doctor --root runs
   sweep doctor --root runs --repair`,
@@ -137,8 +137,8 @@ func (a *app) examine(ctx context.Context) diagnosis {
 	d.addMemory()
 	d.addRoot()
 	d.addReaders()
-	if _, err := os.Stat(filepath.Join(a.root, "trials")); a.database == "" && (err == nil || a.hasDatabase()) {
-		d.addSweeps(ctx)
+	if _, err := os.Stat(filepath.Join(a.root, "trials")); err == nil || a.hasDatabase() {
+		a.addWork(ctx, &d)
 	}
 	return d
 }

@@ -227,6 +227,11 @@ func (a *app) repair(ctx context.Context) (lost []finding, err error) {
 		return nil, usagef("a database beside its root is made anew by what comes first: move %s away, then: %s", a.databasePath(),
 			a.shell().Command("resume"))
 	}
+	if err := a.nobodyWorksElsewhere(ctx); errors.Is(err, sweep.ErrLocked) {
+		return nil, withCode(exitLocked, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("whether jobs of a cluster run is not known: %w", err)
+	}
 	r, err := store.Repair(ctx, a.root, func() error { return errors.Join(a.finishAnyRemovals(ctx), a.mendFiles()) })
 	if err == nil {
 		err = a.finishAnyRemovals(ctx)

@@ -43,7 +43,7 @@ func TestDoctorFindsDamage(t *testing.T) {
 			t.Errorf("%s: the report is another (%v), and doctor finds nothing", what, err)
 		}
 		var said bytes.Buffer
-		a := &app{root: root, stderr: &said}
+		a := &app{root: root, stderr: &said, executor: executorKinds()[0]}
 		lost, err := a.repair(t.Context())
 		if err != nil {
 			t.Errorf("%s: repair: %v", what, err)

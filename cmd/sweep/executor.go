@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"slices"
 	"strings"
@@ -22,12 +23,58 @@ type executorKind struct {
 	cluster *clusterSettings
 	// open returns the executor whose attempts live below root, as many of them at the same time as the capacity says.
 	open func(root string, c sweep.Capacity) (sweep.Executor, error)
+	// observe returns who tells which of the root's attempts live, those among others, and does nothing else.
+	observe func(root string, open []trial.AttemptID) (observer, error)
+}
+
+// observer tells whether an attempt's worker lives, as a sweep.Executor does.
+type observer interface {
+	Probe(ctx context.Context, id trial.AttemptID) (sweep.Process, error)
+}
+
+// observeLocal looks for workers on this machine, by their locks.
+func observeLocal(root string, _ []trial.AttemptID) (observer, error) {
+	return openLocal(root, sweep.Capacity{Jobs: 1})
+}
+
+// living are those attempts of a sweep whose end was not seen and whose workers live, as who looks for them says.
+func (a *app) living(ctx context.Context, kind executorKind, s sweep.Snapshot) (living []trial.AttemptID, err error) {
+	open := openAttempts(s)
+	if len(open) == 0 {
+		return nil, nil
+	}
+	workers, err := kind.observe(a.root, open)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range open {
+		process, err := workers.Probe(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if process.Alive {
+			living = append(living, id)
+		}
+	}
+	return living, nil
 }
 
 // executorKinds lists them, the default first.
 func executorKinds() []executorKind {
 	return []executorKind{
-		{name: "local", capacity: localCapacity, open: openLocal}, {name: "slurm", load: slurmKind}, {name: "ray", load: rayKind},
+		{name: "local", capacity: localCapacity, open: openLocal, observe: observeLocal},
+		{name: "slurm", load: slurmKind},
+		{name: "ray", load: rayKind},
+	}
+}
+
+// brokenKind is an executor that nothing can be done with, for that reason.
+func brokenKind(name string, err error) executorKind {
+	return executorKind{
+		name:     name,
+		capacity: func(backend.Choice, int, int) (sweep.Capacity, error) { return sweep.Capacity{}, err },
+		open:     func(string, sweep.Capacity) (sweep.Executor, error) { return nil, err },
+		observe:  func(string, []trial.AttemptID) (observer, error) { return nil, err },
 	}
 }
 

@@ -27,12 +27,16 @@ import (
 type clusterSettings struct {
 	cluster.Script
 	queue         func(log *slog.Logger) cluster.Queue
-	jobs          int // at the same time
+	ready         func() error // what this process lacks to hand jobs in
+	jobs          int          // at the same time
 	asksForGPUs   bool
 	memory, most  int64                               // bytes: the least and the most that a job asks for; 0: not said
 	time, longest time.Duration                       // likewise
 	preview       func(cluster.Batch) (string, error) // what the queue gets for a batch
+	places        func(keys []string) string          // where settings are said
 	pilot         bool                                // few jobs train many trials each
+	private       bool                                // jobs run as this user
+	timeless      bool                                // jobs have no time limit
 }
 
 const (
@@ -49,7 +53,7 @@ func (s clusterSettings) request(a trial.Assignment) cluster.Request {
 	if a.TrialTime > 0 && (expected == 0 || a.TrialTime < expected) {
 		expected = a.TrialTime
 	}
-	if expected > 0 {
+	if expected > 0 && !s.timeless {
 		r.Time = atLeastAtMost((timeMargin*expected+timeBeside+timeStep-1)/timeStep*timeStep, s.time, s.longest)
 	}
 	if trial.OnDevice(a.Platform) {
@@ -79,15 +83,37 @@ func (s clusterSettings) capacity(_ backend.Choice, jobs, trials int) (sweep.Cap
 
 func (s clusterSettings) open(clock sweep.Clock, log *slog.Logger) func(string, sweep.Capacity) (sweep.Executor, error) {
 	return func(root string, c sweep.Capacity) (sweep.Executor, error) {
-		queue := s.queue(log)
-		if s.pilot {
-			queue = &cluster.Pilots{
-				Queue: queue, Root: root, Script: s.Script, Crew: c.Jobs, Time: s.time, MemoryMax: s.most, Clock: clock, Log: log,
-			}
+		if err := s.ready(); err != nil {
+			return nil, usagef("%w", err)
 		}
-		return &cluster.Executor{
-			Root: root, Queue: queue, Script: s.Script, Ask: s.request, MemoryMax: s.most, Clock: clock, Log: log,
-		}, nil
+		return s.executor(root, c.Jobs, clock, log, false), nil
+	}
+}
+
+func (s clusterSettings) observe(clock sweep.Clock, log *slog.Logger) func(string, []trial.AttemptID) (observer, error) {
+	return func(root string, open []trial.AttemptID) (observer, error) {
+		e := s.executor(root, 1, clock, log, true)
+		return e, e.Expect(open)
+	}
+}
+
+func (s clusterSettings) executor(root string, jobs int, clock sweep.Clock, log *slog.Logger, observing bool) *cluster.Executor {
+	queue := s.queue(log)
+	if s.pilot {
+		queue = s.pilots(queue, root, jobs, clock, log, observing)
+	}
+	return &cluster.Executor{
+		Root: root, Queue: queue, Script: s.Script, Ask: s.request, MemoryMax: s.most, Private: s.private, Observing: observing, Clock: clock,
+		Log: log,
+	}
+}
+
+func (s clusterSettings) pilots(
+	queue cluster.Queue, root string, jobs int, clock sweep.Clock, log *slog.Logger, observing bool,
+) *cluster.Pilots {
+	return &cluster.Pilots{
+		Queue: queue, Root: root, Script: s.Script, Crew: jobs, Time: s.time, MemoryMax: s.most, Private: s.private, Observing: observing,
+		Clock: clock, Log: log,
 	}
 }
 
@@ -102,16 +128,11 @@ func slurmKind(sources []sectionFile, worker []string) (clusterSettings, error) 
 	if err := s.Check(); err != nil {
 		return clusterSettings{}, usagef("%w", err)
 	}
-	var env []string
-	for _, name := range s.Environment {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
-	}
 	return clusterSettings{
-		Script: cluster.Script{Command: worker, Env: append(workerEnvironment(), env...), Setup: s.Setup, Container: s.Container},
+		Script: cluster.Script{Command: worker, Env: workerEnvironment(), Setup: s.Setup, Container: s.Container},
 		queue:  func(log *slog.Logger) cluster.Queue { return &slurm.Queue{Settings: s, Log: log} },
-		jobs:   s.MaxJobs, asksForGPUs: s.Gres != "" || s.GPUs != "",
+		ready:  s.Ready, private: true,
+		jobs: s.MaxJobs, asksForGPUs: s.Gres != "" || s.GPUs != "",
 		memory: int64(s.Memory), most: int64(s.MemoryMax), time: s.Time, longest: s.TimeMax,
 		preview: func(b cluster.Batch) (string, error) { return slurm.Script(s, b), nil },
 	}, nil
@@ -134,7 +155,8 @@ func rayKind(sources []sectionFile, worker []string) (clusterSettings, error) {
 	return clusterSettings{
 		Script: cluster.Script{Command: command, Env: workerEnvironment(), Setup: s.Setup, Container: s.Container},
 		queue:  func(*slog.Logger) cluster.Queue { return &ray.Queue{Settings: s, Program: program} },
-		jobs:   s.MaxJobs, asksForGPUs: s.GPUs > 0, memory: int64(s.Memory), most: int64(s.MemoryMax),
+		ready:  s.Ready, timeless: true,
+		jobs: s.MaxJobs, asksForGPUs: s.GPUs > 0, memory: int64(s.Memory), most: int64(s.MemoryMax),
 		preview: func(b cluster.Batch) (string, error) { return ray.Script(s, b) },
 	}, nil
 }
@@ -156,7 +178,20 @@ func (a *app) onCluster(kind executorKind, sources []sectionFile) (executorKind,
 		return executorKind{}, err
 	}
 	s.pilot = a.ranBy.Pilot
-	return executorKind{name: kind.name, capacity: s.capacity, open: s.open(a.clock, a.clusterLog()), cluster: &s}, nil
+	s.places = func(keys []string) string { return placesOf(kind.name, sources, keys) }
+	log := a.clusterLog()
+	return executorKind{
+		name: kind.name, capacity: s.capacity, open: s.open(a.clock, log), observe: s.observe(a.clock, log), cluster: &s,
+	}, nil
+}
+
+// refused says what the queue's no to a batch is about, and how the sweep goes on.
+func (a *app) refused(name string, no *cluster.RefusedError) error {
+	resume := a.resumeCommand(name)
+	if a.ranBy.Path != "" {
+		resume += " --cluster " + trial.Quote(a.ranBy.Path)
+	}
+	return fmt.Errorf("%w; mend %s, then: %s (nothing is lost; jobs that run go on)", no, a.executor.cluster.places(no.Settings), resume)
 }
 
 // clusterLog tells of trouble with the cluster as the scheduler tells of its own.
@@ -171,15 +206,21 @@ func (a *app) clusterLog() *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.logTo, &slog.HandlerOptions{Level: level}))
 }
 
-// chooseExecutor is the executor of that name, or what this root's trials were last run by where none is named. cluster is --cluster.
+// chooseExecutor is the executor of that name, or what this root's trials were last run by where none is named. cluster is --cluster. What
+// is wrong with one that nobody named matters to the commands that need it alone.
 func (a *app) chooseExecutor(name, clusterFile, config string, pilot bool) error {
 	last, err := readRanBy(a.root)
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.choose(cmp.Or(name, last.Executor, executorNames()[0]), last, clusterFile, config, pilot)
 	}
-	if name == "" {
-		name = cmp.Or(last.Executor, executorNames()[0])
+	if err != nil && name == "" && clusterFile == "" && !pilot {
+		a.executor = brokenKind(last.Executor, err)
+		return nil
 	}
+	return err
+}
+
+func (a *app) choose(name string, last ranBy, clusterFile, config string, pilot bool) error {
 	kind, err := parseExecutor(name)
 	if err != nil {
 		return err
@@ -245,9 +286,9 @@ func readRanBy(root string) (r ranBy, err error) {
 	return r, nil
 }
 
-// keepRanBy writes down by what this root's trials run from now on. While trials run somewhere else nothing changes: another executor could
-// not see them, and would train them beside themselves.
-func (a *app) keepRanBy(ctx context.Context, s sweep.Snapshot) error {
+// keepRanBy writes down by what this root's trials run from now on. While trials of any sweep run somewhere else nothing changes: another
+// executor could not see them, and would train them beside themselves.
+func (a *app) keepRanBy(ctx context.Context, db *store.DB, s sweep.Snapshot) error {
 	last, err := readRanBy(a.root)
 	if err != nil {
 		return err
@@ -258,19 +299,10 @@ func (a *app) keepRanBy(ctx context.Context, s sweep.Snapshot) error {
 		return nil
 	}
 	before := cmp.Or(last.Executor, executorNames()[0])
-	open := openAttempts(s)
-	if before == executorNames()[0] && before != now.Executor { // a look at them costs nothing
-		if open, err = a.livingHere(ctx, open); err != nil {
+	if before != now.Executor || !last.Pilot && now.Pilot { // pilots are asked for the jobs that they were given alone
+		if err := a.refuseAnotherExecutor(ctx, db, s.Sweep.ID, before); err != nil {
 			return err
 		}
-	}
-	if before != now.Executor && len(open) > 0 {
-		return usagef("%s of sweep %s may still run by --executor %s: go on with that, or end what runs first: %s",
-			plural(len(open), "trial"), s.Sweep.Name, before, a.commandOn("cancel", s.Sweep.Name)+" --executor "+before)
-	}
-	if before == now.Executor && !last.Pilot && now.Pilot && len(open) > 0 { // pilots are asked for the jobs that they were given alone
-		return usagef("%s of sweep %s may still run as a job of its own: go on without --pilot, or end what runs first: %s",
-			plural(len(open), "trial"), s.Sweep.Name, a.commandOn("cancel", s.Sweep.Name))
 	}
 	if last == (ranBy{}) && now.Executor == executorNames()[0] {
 		return nil
@@ -278,22 +310,38 @@ func (a *app) keepRanBy(ctx context.Context, s sweep.Snapshot) error {
 	return trial.WriteSealed(filepath.Join(a.root, ranByFile), now)
 }
 
-// livingHere are those of the attempts whose workers live on this machine.
-func (a *app) livingHere(ctx context.Context, ids []trial.AttemptID) (living []trial.AttemptID, err error) {
-	workers, err := openLocal(a.root, sweep.Capacity{Jobs: 1})
+// refuseAnotherExecutor fails where a trial of the root may still run by the executor of before, or another coordinator may start one.
+func (a *app) refuseAnotherExecutor(ctx context.Context, db *store.DB, own int64, before string) error {
+	sweeps, _, err := readSweeps(ctx, db, "")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, id := range ids {
-		process, err := workers.Probe(ctx, id)
-		if err != nil {
-			return nil, err
+	for _, s := range sweeps {
+		with := "--executor " + before
+		if before == a.executor.name {
+			with = "without --pilot"
 		}
-		if process.Alive {
-			living = append(living, id)
+		end := a.commandOn("cancel", s.Sweep.Name) + " --executor " + before
+		if s.Sweep.ID != own {
+			if working, err := worked(ctx, db, s.Sweep.ID); err != nil {
+				return err
+			} else if working {
+				return usagef("a coordinator works on sweep %s of this root %s: go on with that, or take another --root, or end it first: %s",
+					s.Sweep.Name, with, end)
+			}
+		}
+		open := openAttempts(s)
+		if before == executorNames()[0] { // a look at them costs nothing
+			if open, err = a.living(ctx, executorKinds()[0], s); err != nil {
+				return err
+			}
+		}
+		if len(open) > 0 {
+			return usagef("%s of sweep %s may still run %s: go on with that, or end what runs first: %s",
+				plural(len(open), "trial"), s.Sweep.Name, with, end)
 		}
 	}
-	return living, nil
+	return nil
 }
 
 // onNetwork reports whether a path lies on a file system that other machines may see as well.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -45,36 +44,41 @@ func (a *app) planOnCluster(ctx context.Context, path string) (planView, error) 
 	return view, err
 }
 
-// firstBatches are those of the trials that a sweep begins with.
+// firstBatches are those of the trials that a sweep begins with, or of the pilots that train them.
 func (a *app) firstBatches(ctx context.Context, r sweep.Registration, info sweep.Info, c sweep.Capacity) ([]planBatch, error) {
 	s := a.executor.cluster
-	most, err := s.queue(a.clusterLog()).Most(ctx)
+	if err := s.ready(); err != nil {
+		a.say("warning: %v", err)
+	}
+	queue := s.queue(a.clusterLog())
+	most, err := queue.Most(ctx)
 	if err != nil {
 		a.say("warning: the queue does not answer, so that its longest array is not known: %v", err)
 		most = c.Jobs
 	}
-	batches := map[cluster.Request][]string{}
-	var order []cluster.Request
-	for _, id := range r.First(info, c) {
-		request := s.request(trial.Assignment{Platform: r.Platform, TrialTime: info.Limits.TrialTime})
-		if batches[request] == nil {
-			order = append(order, request)
-		}
-		batches[request] = append(batches[request], trial.NewAttemptID(id, 1).Dir(a.root))
+	if s.pilot {
+		most = 1
 	}
+	groups := cluster.Grouped(r.First(info, c), most, func(trial.ID) cluster.Request {
+		return s.request(trial.Assignment{Platform: r.Platform, TrialTime: info.Limits.TrialTime})
+	})
 	var all []planBatch
-	folder := cluster.BatchFolder(a.root, batchName)
-	for _, request := range order {
-		for dirs := range slices.Chunk(batches[request], max(1, most)) {
-			script, err := s.preview(cluster.Batch{Name: batchName, Folder: folder, Dirs: dirs, Request: request})
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, planBatch{
-				Jobs: len(dirs), MemoryBytes: request.Memory, TimeSeconds: request.Time.Seconds(), Devices: request.Devices,
-				Script: script, JobScript: s.Body(folder), AttemptFolder: dirs[0],
-			})
+	for _, g := range groups {
+		script, batch := s.Script, cluster.Batch{Name: batchName, Folder: cluster.BatchFolder(a.root, batchName), Request: g.Request}
+		for _, id := range g.Items {
+			batch.Dirs = append(batch.Dirs, trial.NewAttemptID(id, 1).Dir(a.root))
 		}
+		if s.pilot {
+			script, batch = s.pilots(queue, a.root, c.Jobs, a.clock, nil, true).Preview(g.Request, batchName)
+		}
+		preview, err := s.preview(batch)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, planBatch{
+			Jobs: len(batch.Dirs), MemoryBytes: batch.Request.Memory, TimeSeconds: batch.Request.Time.Seconds(), Devices: batch.Request.Devices,
+			Script: preview, JobScript: script.Body(batch.Folder), AttemptFolder: batch.Dirs[0],
+		})
 	}
 	return all, nil
 }

@@ -27,8 +27,8 @@ func newPruneCommand(a *app) *cobra.Command {
 		Use:   "prune [NAME]",
 		Short: "Free disk: caches, old checkpoints, adapters of ranks that nobody recommends",
 		Long: `prune removes what no sweep of the root needs: tokenised data of sweeps that are finished or removed, which is made again
-where it is wanted; checkpoints of trials that are done; adapters of ranks that no finished sweep recommends. With NAME only what
-that sweep has.
+where it is wanted; checkpoints of trials that are done; adapters of ranks that no finished sweep recommends; scripts and logs of a
+cluster's jobs whose trials have ended. With NAME only what that sweep has.
 
 The adapters of a recommended rank stay, of every seed, and so do those of the rank with the best mean, scouts, screened trials and
 everything of a sweep that is not finished. Losses, curves and logs stay, so every report says the same as before. It says how many
@@ -66,6 +66,7 @@ const (
 	pruneCache      prunableKind = "cache"       // tokenised data
 	pruneCheckpoint prunableKind = "checkpoints" // of a trial that is done
 	pruneAdapter    prunableKind = "adapter"     // of a rank that nobody recommends
+	pruneBatch      prunableKind = "batch"       // what a cluster's jobs were given that are over
 )
 
 // prunedMark is a file of an attempt's folder that says that its adapters were pruned, and are not missing.
@@ -145,7 +146,11 @@ func (a *app) readPrunables(ctx context.Context, db *store.DB, name string) (pru
 	if err != nil {
 		return pruneView{}, err
 	}
-	return a.prunables(sweep.NeededOf(all), own, name == "")
+	batches, err := a.endedBatches(ctx, db, all, own, name == "")
+	if err != nil {
+		return pruneView{}, err
+	}
+	return a.prunables(sweep.NeededOf(all), own, batches, name == "")
 }
 
 // within is what of it is not needed now either.
@@ -195,7 +200,7 @@ func readSweeps(ctx context.Context, db *store.DB, name string) (all, own []swee
 var corpusName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // prunables lists what of some sweeps' files is not needed; of all sweeps' also the caches that none of them has, as those of removed ones.
-func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot, all bool) (pruneView, error) {
+func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot, batches []string, all bool) (pruneView, error) {
 	view := pruneView{Files: []prunable{}}
 	seen := map[string]bool{}
 	add := func(kind prunableKind, dir string) error {
@@ -221,6 +226,9 @@ func (a *app) prunables(needed sweep.Needed, own []sweep.Snapshot, all bool) (pr
 		if _, known := needed.Corpora[c.Name()]; all && !known && !needed.Unread && corpusName.MatchString(c.Name()) {
 			errs = append(errs, add(pruneCache, filepath.Join(a.root, "cache", c.Name())))
 		}
+	}
+	for _, dir := range batches {
+		errs = append(errs, add(pruneBatch, dir))
 	}
 	for _, s := range own {
 		for _, l := range s.Ladders {

@@ -68,7 +68,16 @@ func (a *app) rm(ctx context.Context, cmd *cobra.Command, name string, yes bool)
 		if !now.same(goes) {
 			return fmt.Errorf("sweep %s has changed since you were asked, and nothing is removed: repeat it", s.Sweep.Name)
 		}
-		if err := a.removing(func(trash string) error { return a.removeSweep(ctx, db, s.Sweep.ID, trash) }); err != nil {
+		if err := a.removing(func(trash string) error {
+			batches, err := a.batchesOf(now.trials)
+			if err != nil {
+				return err
+			}
+			if err := a.removeSweep(ctx, db, s.Sweep.ID, trash); err != nil {
+				return err
+			}
+			return a.moveBatches(batches, trash)
+		}); err != nil {
 			return fmt.Errorf("remove sweep %s: %w", s.Sweep.Name, err)
 		}
 		a.say("sweep %s is removed", s.Sweep.Name)
@@ -93,8 +102,15 @@ func (a *app) doomed(ctx context.Context, db *store.DB, s sweep.Snapshot) (d doo
 	if err := a.refuseWorkers(ctx, s); err != nil {
 		return d, err
 	}
+	dirs, err := a.batchesOf(d.trials)
+	if err != nil {
+		return d, err
+	}
 	for _, id := range d.trials {
-		n, err := folderBytes(a.trialFolder(id))
+		dirs = append(dirs, a.trialFolder(id))
+	}
+	for _, dir := range dirs {
+		n, err := folderBytes(dir)
 		if err != nil {
 			return d, err
 		}
@@ -170,20 +186,11 @@ func (a *app) holding(ctx context.Context, name string, do func(*store.DB, sweep
 
 // refuseWorkers fails where a worker of the sweep runs.
 func (a *app) refuseWorkers(ctx context.Context, s sweep.Snapshot) error {
-	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
-	if err != nil {
-		return err
+	living, err := a.living(ctx, a.executor, s)
+	if err == nil && len(living) > 0 {
+		err = withCode(exitLocked, fmt.Errorf("the worker of attempt %s runs: stop it with: %s", living[0], a.commandOn("cancel", s.Sweep.Name)))
 	}
-	for _, id := range openAttempts(s) {
-		process, err := workers.Probe(ctx, id)
-		if err != nil {
-			return err
-		}
-		if process.Alive {
-			return withCode(exitLocked, fmt.Errorf("the worker of attempt %s runs: stop it with: %s", id, a.commandOn("cancel", s.Sweep.Name)))
-		}
-	}
-	return nil
+	return err
 }
 
 // confirmed asks a person at a terminal; without one it takes --yes.

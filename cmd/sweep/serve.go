@@ -163,7 +163,7 @@ func (a *app) newLive(ctx context.Context, db *store.DB, s serving) (*live.Serve
 	if err != nil {
 		return nil, err
 	}
-	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
+	workers, err := a.executor.observe(a.root, nil)
 	if err != nil {
 		return nil, err
 	}

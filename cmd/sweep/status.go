@@ -123,7 +123,7 @@ func (a *app) status(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
+		workers, err := a.executor.observe(a.root, openAttempts(snapshot))
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (a *app) status(ctx context.Context, name string) error {
 }
 
 func newSweepStatus(
-	ctx context.Context, db *store.DB, snapshot sweep.Snapshot, c *coordinator, workers sweep.Executor,
+	ctx context.Context, db *store.DB, snapshot sweep.Snapshot, c *coordinator, workers observer,
 ) (sweepStatus, error) {
 	conclusions := sweep.Conclude(snapshot)
 	s := sweepStatus{
@@ -200,7 +200,7 @@ func newLadderStatus(l sweep.Ladder, v plateau.Verdict, points map[trial.ID]stor
 }
 
 // interrupt corrects what is said to be running where no coordinator holds the sweep.
-func (s *ladderStatus) interrupt(ctx context.Context, l sweep.Ladder, workers sweep.Executor) error {
+func (s *ladderStatus) interrupt(ctx context.Context, l sweep.Ladder, workers observer) error {
 	if s.State == string(plateau.StateRunning) {
 		s.State = stateInterrupted
 	}
@@ -221,7 +221,7 @@ func (s *ladderStatus) interrupt(ctx context.Context, l sweep.Ladder, workers sw
 	return interruptTrials(ctx, s.Reference, l.Reference, workers)
 }
 
-func interruptTrials(ctx context.Context, shown []trialStatus, trials []sweep.TrialFacts, workers sweep.Executor) error {
+func interruptTrials(ctx context.Context, shown []trialStatus, trials []sweep.TrialFacts, workers observer) error {
 	for i := range trials {
 		facts := &trials[i]
 		if facts.State() != sweep.TrialRunning {
@@ -236,7 +236,7 @@ func interruptTrials(ctx context.Context, shown []trialStatus, trials []sweep.Tr
 }
 
 // abandoned is the state of a running trial where no coordinator holds the sweep: it is so only if its worker lives.
-func abandoned(ctx context.Context, workers sweep.Executor, facts *sweep.TrialFacts) (string, error) {
+func abandoned(ctx context.Context, workers observer, facts *sweep.TrialFacts) (string, error) {
 	process, err := workers.Probe(ctx, facts.Attempts[len(facts.Attempts)-1].ID)
 	if process.Alive {
 		return stateAbandoned, err

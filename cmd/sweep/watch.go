@@ -48,7 +48,7 @@ func (a *app) watch(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return notFound(err)
 	}
-	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
+	workers, err := a.executor.observe(a.root, nil)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (w watched) index(id trial.ID) int {
 type watchReader struct {
 	db      *store.DB
 	root    string
-	workers sweep.Executor
+	workers observer
 
 	mu       sync.Mutex
 	snapshot sweep.Snapshot

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -87,6 +88,11 @@ func TestPilotIsForClusters(t *testing.T) {
 	if err := (&app{root: root}).chooseExecutor("local", "", config, true); exitCode(err) != exitUsage {
 		t.Errorf("--pilot on this machine: %v, want a usage error", err)
 	}
+	db, err := store.Open(t.Context(), filepath.Join(root, "sweep.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
 	for _, flag := range []bool{true, false} {
 		a := &app{root: root, clock: sweep.NewClock()}
 		if err := a.chooseExecutor("ray", "", config, flag); err != nil {
@@ -99,7 +105,7 @@ func TestPilotIsForClusters(t *testing.T) {
 		if pilots, ok := e.(*cluster.Executor).Queue.(*cluster.Pilots); !ok || pilots.Crew != 3 {
 			t.Errorf("--pilot %t: the queue is %+v, want pilots", flag, e.(*cluster.Executor).Queue)
 		}
-		if err := a.keepRanBy(t.Context(), sweep.Snapshot{}); err != nil {
+		if err := a.keepRanBy(t.Context(), db, sweep.Snapshot{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -52,7 +52,7 @@ func (f Fault) after() (events string, why cause.Cause) {
 	case NeverVisible:
 		return "", cause.Lost
 	case Refused:
-		return "", cause.NoProcess
+		return "ended interrupted", cause.None
 	case NotReached:
 		return "", cause.Crash
 	}

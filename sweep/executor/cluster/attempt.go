@@ -91,7 +91,7 @@ func (e *Executor) look(ctx context.Context, a *attempt) {
 	case errors.Is(err, fs.ErrNotExist): // somebody removed its folder: nobody will hear of it
 		a.finding, a.wish = finding{reason: err.Error()}, wishKill
 		e.close(a)
-		e.tellQueue(ctx, a)
+		e.tellQueue(ctx)
 	case err != nil:
 		e.warn("read "+a.dir, err)
 	}
@@ -105,6 +105,8 @@ func (e *Executor) look(ctx context.Context, a *attempt) {
 	a.finding = f
 	a.process = sweep.Process{Alive: true, Beat: a.beat + a.seq, Waiting: f.waits}
 	switch {
+	case e.Observing:
+		a.process.Alive = f.over == "" || e.quiet(a.dir) < f.patience
 	case f.over == "" || now-a.since < f.patience || a.mine && !a.sight.handed:
 	case f.byQueue && e.asking.heard-a.since < f.patience: // what it said a while ago may not hold any more
 		e.asking.soon(now)
@@ -196,12 +198,31 @@ func (e *Executor) giveUp(a *attempt, o trial.Outcome) (given bool, err error) {
 
 // never ends an attempt that was given up.
 func (e *Executor) never(a *attempt, o trial.Outcome) error {
+	if e.Observing {
+		e.close(a)
+		return nil
+	}
 	e.act()
 	err := trial.WriteOutcome(a.dir, trial.Event{Seq: 1, At: e.Clock.Now().Wall, Kind: trial.EventEnded, Outcome: &o})
 	if err == nil {
 		e.close(a)
 	}
 	return err
+}
+
+// quiet is how long nothing has changed in a folder, by its files' times.
+func (e *Executor) quiet(dir string) time.Duration {
+	var last time.Time
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		if info, infoErr := entry.Info(); infoErr == nil && info.ModTime().After(last) {
+			last = info.ModTime()
+		}
+	}
+	if err != nil || last.IsZero() {
+		return 0
+	}
+	return e.Clock.Now().Wall.Sub(last)
 }
 
 // settle ends an attempt that has been found over.
@@ -227,7 +248,7 @@ func (e *Executor) settle(ctx context.Context, a *attempt) {
 	e.Log.Debug("attempt is over", "attempt", a.id, "because", a.finding.over, "exit", a.sight.exit, "reason", a.finding.reason)
 	e.close(a)
 	e.learn(a)
-	e.tellQueue(ctx, a)
+	e.tellQueue(ctx)
 }
 
 // close keeps nothing of an attempt that is over but that it is.

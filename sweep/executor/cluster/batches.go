@@ -1,12 +1,15 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,7 +37,8 @@ const (
 type asking struct {
 	next   time.Duration // uptime
 	period time.Duration
-	heard  time.Duration // uptime of the last answer
+	heard  time.Duration   // uptime of the last question that was answered
+	names  map[string]bool // of the batches that it was about, or is, without those that were handed in since
 	answer map[JobID]Job
 }
 
@@ -44,38 +48,72 @@ func (a *asking) soon(now time.Duration) {
 	a.next = min(a.next, now+askSoon)
 }
 
-// handIn hands in the attempts that wait.
+// handIn hands in the attempts that wait, one batch after another.
 func (e *Executor) handIn(ctx context.Context) {
+	if !e.settled(ctx, &e.handing) {
+		return
+	}
 	e.waiting = slices.DeleteFunc(e.waiting, func(a trial.Assignment) bool { return e.attempts[a.Attempt].over })
 	if len(e.waiting) == 0 || e.now() < e.handAt {
 		return
 	}
 	e.handAt = e.now() + askSoon
-	most, err := e.Queue.Most(ctx)
-	if err != nil {
-		e.warn("ask how many jobs a batch may have", err)
+	if e.most == 0 {
+		e.askMost(ctx)
+	}
+	if e.most == 0 {
 		return
 	}
-	groups := map[Request][]trial.Assignment{}
+	for _, g := range Grouped(e.waiting, e.most, e.request) {
+		b, err := e.prepare(g.Items, g.Request)
+		if err != nil {
+			e.warn("write a batch", err)
+			return // the rest waits
+		}
+		e.waiting = slices.DeleteFunc(e.waiting, func(a trial.Assignment) bool { return e.attempts[a.Attempt].job.Batch != "" })
+		if e.submit(ctx, b); e.handing != nil {
+			e.handAt = 0
+			return
+		}
+	}
+}
+
+// askMost asks how many jobs a batch may have.
+func (e *Executor) askMost(ctx context.Context) {
+	var most int
+	var err error
+	e.begin(ctx, &e.handing, func() { most, err = e.Queue.Most(ctx) }, func(context.Context) {
+		if err != nil {
+			e.warn("ask how many jobs a batch may have", err)
+			return
+		}
+		e.most, e.handAt = max(1, most), 0
+	})
+}
+
+// Group are things that jobs are wanted for which ask for the same.
+type Group[T any] struct {
+	Request Request
+	Items   []T
+}
+
+// Grouped are items by what each asks for, in the order in which they come, none of more than most.
+func Grouped[T any](items []T, most int, ask func(T) Request) (groups []Group[T]) {
+	by := map[Request][]T{}
 	var order []Request
-	for _, a := range e.waiting {
-		r := e.request(a)
-		if groups[r] == nil {
+	for _, item := range items {
+		r := ask(item)
+		if by[r] == nil {
 			order = append(order, r)
 		}
-		groups[r] = append(groups[r], a)
+		by[r] = append(by[r], item)
 	}
 	for _, r := range order {
-		for group := range slices.Chunk(groups[r], max(1, most)) {
-			b, err := e.prepare(group, r)
-			if err != nil {
-				e.warn("write a batch", err)
-				return // the rest waits
-			}
-			e.waiting = slices.DeleteFunc(e.waiting, func(a trial.Assignment) bool { return e.attempts[a.Attempt].job.Batch != "" })
-			e.submit(ctx, b)
+		for chunk := range slices.Chunk(by[r], max(1, most)) {
+			groups = append(groups, Group[T]{r, chunk})
 		}
 	}
+	return groups
 }
 
 // prepare writes the batch's folder and then which attempt is which of its jobs.
@@ -86,10 +124,18 @@ func (e *Executor) prepare(group []trial.Assignment, r Request) (*batch, error) 
 		b.Dirs = append(b.Dirs, e.attempts[a.Attempt].dir)
 	}
 	e.act()
-	for _, folder := range []string{filepath.Dir(b.Folder), b.Folder} {
-		if err := trial.MakeFolder(folder); err != nil {
-			return nil, err
-		}
+	if err := trial.MakeFolder(filepath.Dir(b.Folder)); err != nil {
+		return nil, err
+	}
+	mode := fs.FileMode(0o777)
+	if e.Private {
+		mode = 0o700
+	}
+	if err := os.Mkdir(b.Folder, mode); err != nil {
+		return nil, err
+	}
+	if err := trial.SyncFolder(filepath.Dir(b.Folder)); err != nil {
+		return nil, err
 	}
 	for file, text := range map[string]string{
 		attemptsFile: strings.Join(b.Dirs, "\n") + "\n", bodyFile: e.Script.Body(b.Folder),
@@ -127,75 +173,112 @@ func (e *Executor) join(a *attempt, b *batch) {
 // submit hands a batch in, maybe not for the first time. Where it fails, the queue is asked by name.
 func (e *Executor) submit(ctx context.Context, b *batch) {
 	b.heard = false
+	delete(e.asking.names, b.Name)
 	e.act()
-	err := e.Queue.Submit(ctx, b.Batch)
-	e.act()
-	e.asking.soon(e.now())
-	refused, no := errors.AsType[*RefusedError](err)
-	switch {
-	case no:
-		e.refuse(b, refused)
-	case err != nil:
-		e.warn("hand in batch "+b.Name, err)
-	default:
-		b.accepted = true
-	}
+	var err error
+	handed := b.Batch
+	e.begin(ctx, &e.handing, func() { err = e.Queue.Submit(ctx, handed) }, func(context.Context) {
+		e.act()
+		b.heard = false
+		delete(e.asking.names, b.Name)
+		e.asking.soon(e.now())
+		refused, no := errors.AsType[*RefusedError](err)
+		switch {
+		case no:
+			e.refuse(b, refused)
+		case err != nil:
+			e.warn("hand in batch "+b.Name, err)
+		default:
+			b.accepted = true
+		}
+	})
 }
 
-// refuse ends the attempts of a batch that the queue does not take.
+// refuse ends the attempts of a batch that the queue does not take. Where it asks for more memory than the settings have any job ask for,
+// that is the trials' need, and no machine has it. Anything else lies with the settings.
 func (e *Executor) refuse(b *batch, refused *RefusedError) {
-	c, _ := cause.Of(cause.Evidence{Start: refused.Reason})
+	o := trial.Outcome{State: trial.OutcomeInterrupted, Error: refused.Error()}
+	if refused.Memory && b.Request.Memory > e.asked(trial.Assignment{}).Memory {
+		o = trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Memory, Error: cause.Memory.Words() + ": " + refused.Error()}
+	} else {
+		e.refused = cmp.Or(e.refused, refused)
+	}
 	for _, a := range e.attempts {
 		if a.over || a.job.Batch != b.Name {
 			continue
 		}
-		if _, err := e.giveUp(a, trial.Outcome{State: trial.OutcomeCrashed, Cause: c, Error: refused.Error()}); err != nil {
+		if _, err := e.giveUp(a, o); err != nil {
 			e.warn("give up attempt "+string(a.id), err)
 		}
 	}
 }
 
 // again hands in a batch of this process once more which the queue, asked for a while, does not know: its request was lost. It reports
-// whether it did.
+// whether it did, or is about to.
 func (e *Executor) again(ctx context.Context, a *attempt) bool {
 	b := e.batches[a.job.Batch]
 	if b == nil || b.Dirs == nil || b.accepted || a.sight.claimed || a.sight.exit != "" {
 		return false
 	}
+	a.fresh = false
+	if !e.settled(ctx, &e.handing) || b.accepted || a.over {
+		return true
+	}
 	e.Log.Info("hand in a batch again that the queue does not know", "batch", b.Name)
 	e.submit(ctx, b)
-	a.fresh = false
 	return true
 }
 
 // ask asks the queue for the jobs of all attempts that are not over, and tells it what it could not be told, where it is time to.
 func (e *Executor) ask(ctx context.Context) {
-	if e.now() < e.asking.next {
+	e.settled(ctx, &e.telling)
+	if !e.settled(ctx, &e.question) || e.now() < e.asking.next {
 		return
 	}
-	for _, a := range e.attempts {
-		if a.wish != wishNothing {
-			e.tellQueue(ctx, a)
-		}
-	}
+	e.tellQueue(ctx)
 	e.asking.period = min(max(askSoon, 2*e.asking.period), askLate)
-	if len(e.batches) > 0 {
-		e.act()
-		answer, err := e.Queue.Jobs(ctx, slices.Sorted(maps.Keys(e.batches)))
+	e.asking.next = e.now() + e.asking.period
+	if len(e.batches) == 0 {
+		return
+	}
+	e.act()
+	names := slices.Sorted(maps.Keys(e.batches))
+	e.asking.names = make(map[string]bool, len(names))
+	for _, name := range names {
+		e.asking.names[name] = true
+	}
+	var answer map[JobID]Job
+	var err error
+	at := e.now()
+	e.begin(ctx, &e.question, func() { answer, err = e.Queue.Jobs(ctx, names) }, func(context.Context) {
+		if refused, no := errors.AsType[*RefusedError](err); no {
+			e.refused = cmp.Or(e.refused, refused) // of a pilot
+		}
 		if err != nil {
 			e.warn("ask the queue", err)
 		} else {
-			e.take(answer)
+			e.take(answer, at)
 		}
-	}
-	e.asking.next = e.now() + e.asking.period
+		e.asking.next = e.now() + e.asking.period
+	})
 }
 
-// take takes in an answer of the queue.
-func (e *Executor) take(answer map[JobID]Job) {
-	e.asking.heard = e.now()
-	for _, b := range e.batches {
-		b.heard = true
+// asksToo reports whether the queue is to be asked for an attempt of which the last question was not.
+func (e *Executor) asksToo(a *attempt) bool {
+	if a.job.Batch == "" || e.asking.names[a.job.Batch] {
+		return false
+	}
+	e.asking.next = 0
+	return true
+}
+
+// take takes in an answer of the queue to a question of some uptime.
+func (e *Executor) take(answer map[JobID]Job, at time.Duration) {
+	e.asking.heard = at
+	for name := range e.asking.names {
+		if b := e.batches[name]; b != nil {
+			b.heard = true
+		}
 	}
 	for id, j := range answer {
 		if b := e.batches[id.Batch]; b != nil {
@@ -204,6 +287,7 @@ func (e *Executor) take(answer map[JobID]Job) {
 		if e.asking.answer[id] != j {
 			e.asking.period = askSoon
 		}
+		e.sayStuck(j)
 	}
 	for _, a := range e.attempts {
 		if id := a.job.id(); !a.over && answer[id] != e.asking.answer[id] {
@@ -211,6 +295,18 @@ func (e *Executor) take(answer map[JobID]Job) {
 		}
 	}
 	e.asking.answer = answer
+}
+
+// sayStuck tells once of each reason for which jobs wait and may never start.
+func (e *Executor) sayStuck(j Job) {
+	if j.Phase != Pending || !j.Stuck || e.told[j.Reason] {
+		return
+	}
+	if e.told == nil {
+		e.told = map[string]bool{}
+	}
+	e.told[j.Reason] = true
+	e.Log.Warn("a job waits for what may never come: look at the settings, and at the queue", "job", j.Native, "reason", j.Reason)
 }
 
 // hear takes the queue's last word on an attempt's job.
@@ -223,14 +319,49 @@ func (e *Executor) hear(a *attempt) {
 	}
 }
 
-// tellQueue stops an attempt's job as wished. What fails is tried again when the queue is asked next.
-func (e *Executor) tellQueue(ctx context.Context, a *attempt) {
-	if a.wish != wishNothing && a.job.Batch != "" {
-		e.act()
-		if err := e.Queue.Stop(ctx, a.job.id(), a.wish == wishKill); err != nil {
-			e.warn(fmt.Sprintf("stop job %d of batch %s", a.job.Index, a.job.Batch), err)
-			return
+// wished is a job that is to be stopped.
+type wished struct {
+	*attempt
+	id   JobID
+	kill bool
+}
+
+// tellQueue stops the jobs of attempts as wished. What fails is tried again when the queue is asked next: where one is not answered, the
+// others would not be either.
+func (e *Executor) tellQueue(ctx context.Context) {
+	if e.Observing || !e.settled(ctx, &e.telling) {
+		return
+	}
+	var all []wished
+	for _, a := range e.attempts {
+		switch {
+		case a.wish == wishNothing:
+		case a.job.Batch == "":
+			a.wish = wishNothing
+		default:
+			all = append(all, wished{a, a.job.id(), a.wish == wishKill})
 		}
 	}
-	a.wish = wishNothing
+	if len(all) == 0 {
+		return
+	}
+	e.act()
+	var err error
+	told := 0
+	e.begin(ctx, &e.telling, func() {
+		for ; told < len(all); told++ {
+			if err = e.Queue.Stop(ctx, all[told].id, all[told].kill); err != nil {
+				return
+			}
+		}
+	}, func(context.Context) {
+		for _, w := range all[:told] {
+			if w.kill || w.wish != wishKill {
+				w.wish = wishNothing
+			}
+		}
+		if err != nil {
+			e.warn(fmt.Sprintf("stop job %d of batch %s", all[told].id.Index, all[told].id.Batch), err)
+		}
+	})
 }

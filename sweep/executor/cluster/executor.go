@@ -29,6 +29,10 @@ type Executor struct {
 	Ask       func(trial.Assignment) Request
 	MemoryMax int64         // the most that a job may ask for; 0: no bound
 	Late      time.Duration // how long files may take to be seen here; 0: a minute, as NFS may
+	Private   bool          // jobs run as this user: nobody else may read what they are given
+	// Observing says that another process is the coordinator, or none: this one looks, and neither writes nor asks anything of the queue but
+	// how its jobs are.
+	Observing bool
 	Clock     sweep.Clock
 	Log       *slog.Logger
 
@@ -40,9 +44,15 @@ type Executor struct {
 	waiting  []trial.Assignment // started, and not handed in
 	batches  map[string]*batch  // of attempts that are not over
 	asking   asking
-	handAt   time.Duration // uptime before which nothing is handed in
-	warned   time.Duration // uptime of the last warning
-	step     func()        // of tests: called before each thing that others can see
+	most     int             // jobs of a batch; 0: not known yet
+	handAt   time.Duration   // uptime before which nothing is handed in
+	refused  *RefusedError   // that no other batch would fare better with
+	told     map[string]bool // why jobs wait that may never start
+
+	calls                      sync.WaitGroup
+	handing, question, telling *call
+	warned                     time.Duration // uptime of the last warning
+	step                       func()        // of tests: called before each thing that others can see
 }
 
 // now is the clock's uptime.
@@ -72,6 +82,9 @@ func (e *Executor) warn(what string, err error) {
 func (e *Executor) Start(_ context.Context, a trial.Assignment) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.Observing {
+		return fmt.Errorf("start attempt %s: %w", a.Attempt, errObserving)
+	}
 	if !filepath.IsAbs(e.Root) || strings.Contains(e.Root, "\n") {
 		return fmt.Errorf("root %q: want an absolute path of one line, the same on all machines", e.Root)
 	}
@@ -97,6 +110,19 @@ func (e *Executor) Start(_ context.Context, a trial.Assignment) error {
 	return nil
 }
 
+var errObserving = errors.New("this process only looks")
+
+// Refusal is the queue's no to a batch where it lies with the settings: no other would be taken, and whoever runs the trials is to end. Its
+// attempts were given up as ones that were interrupted.
+func (e *Executor) Refusal() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.refused == nil {
+		return nil
+	}
+	return e.refused
+}
+
 // Probe hands in what waits, asks the queue where it is time to, and tells what is known of the attempt.
 func (e *Executor) Probe(ctx context.Context, id trial.AttemptID) (sweep.Process, error) {
 	e.mu.Lock()
@@ -117,6 +143,11 @@ func (e *Executor) attend(ctx context.Context, a *attempt) {
 	e.handIn(ctx)
 	e.ask(ctx)
 	e.look(ctx, a)
+	if e.Observing && !a.over && e.asksToo(a) {
+		e.ask(ctx) // the queue was not asked for it yet
+		a.fresh = false
+		e.look(ctx, a)
+	}
 }
 
 // Events returns the attempt's events with Seq > after.
@@ -146,6 +177,9 @@ func (e *Executor) Stop(ctx context.Context, id trial.AttemptID, kill bool) erro
 	if a == nil || err != nil || a.over {
 		return err
 	}
+	if e.Observing {
+		return fmt.Errorf("stop attempt %s: %w", id, errObserving)
+	}
 	e.asking.soon(e.now())
 	given := false
 	if err = e.see(a); err == nil {
@@ -166,12 +200,33 @@ func (e *Executor) Stop(ctx context.Context, id trial.AttemptID, kill bool) erro
 		}
 		a.wish = max(a.wish, wishStop)
 	}
-	e.tellQueue(ctx, a)
+	e.tellQueue(ctx)
 	return nil
 }
 
-// Close lets go of what the queue keeps for further jobs, such as Pilots.
+// Expect says which attempts will be looked at, so that one question serves all.
+func (e *Executor) Expect(ids []trial.AttemptID) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, id := range ids {
+		a, err := e.attempt(id)
+		if err == nil && a != nil {
+			err = e.see(a)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close waits until the queue was told what it was to be told, and lets go of what it keeps for further jobs, such as Pilots.
 func (e *Executor) Close() error {
+	e.calls.Wait()
+	e.mu.Lock()
+	e.tellQueue(context.Background())
+	e.mu.Unlock()
+	e.calls.Wait()
 	if c, ok := e.Queue.(io.Closer); ok {
 		return c.Close()
 	}

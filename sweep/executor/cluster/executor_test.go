@@ -3,10 +3,13 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,11 +26,15 @@ type deskQueue struct {
 	silent  bool
 	asked   int
 	stopped []JobID
+	refused *RefusedError // its word on each batch
 }
 
 func (q *deskQueue) Most(context.Context) (int, error) { return 2, nil }
 
 func (q *deskQueue) Submit(_ context.Context, b Batch) error {
+	if q.refused != nil {
+		return q.refused
+	}
 	q.batches = append(q.batches, b)
 	for i := range b.Dirs {
 		q.jobs[JobID{b.Name, i}] = Job{Phase: Pending}
@@ -119,6 +126,26 @@ func (d *desk) write(id trial.AttemptID, name, text string) {
 	if err := os.WriteFile(filepath.Join(id.Dir(d.Root), name), []byte(text), 0o600); err != nil {
 		d.t.Fatal(err)
 	}
+}
+
+// tree lists all files below a folder with their sizes.
+func tree(t *testing.T, root string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			fmt.Fprintln(&all, path, info.Size())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
 }
 
 func attemptIn(tr trial.ID) trial.Assignment {

@@ -22,6 +22,8 @@ type entry struct {
 	Attempt trial.AttemptID
 	Kind    string // of the assignment, as warmKind says
 	Request Request
+	// Expected is how long it will take, without the margin that Request has for a job of its own; 0: not known.
+	Expected time.Duration
 }
 
 // warmKind is a short name of an assignment's kind: one process can train those of a kind one after another.
@@ -31,18 +33,18 @@ func warmKind(a trial.Assignment) string {
 
 // name is the entry's file. Names sort as the entries do, and have no more than the 255 characters of a file's.
 func (e entry) name() string {
-	return fmt.Sprintf("%020d,%s,%d,%s,%d,%s,%d,%d,%d", e.Order, e.Job.Batch, e.Job.Index, e.Attempt.Trial(), e.Attempt.Number(), e.Kind,
-		e.Request.Memory, int64(e.Request.Time/time.Second), e.Request.Devices)
+	return fmt.Sprintf("%020d,%s,%d,%s,%d,%s,%d,%d,%d,%d", e.Order, e.Job.Batch, e.Job.Index, e.Attempt.Trial(), e.Attempt.Number(), e.Kind,
+		e.Request.Memory, int64(e.Request.Time/time.Second), e.Request.Devices, int64(e.Expected/time.Second))
 }
 
 // parseEntry reads a name. What else lies in a folder is none.
 func parseEntry(name string) (entry, bool) {
 	parts := strings.Split(name, ",")
-	if len(parts) != 9 || strings.Contains(name, "/") {
+	if len(parts) != 10 || strings.Contains(name, "/") {
 		return entry{}, false
 	}
 	n := make([]int64, len(parts))
-	for _, i := range []int{0, 2, 4, 6, 7, 8} {
+	for _, i := range []int{0, 2, 4, 6, 7, 8, 9} {
 		var err error
 		if n[i], err = strconv.ParseInt(parts[i], 10, 64); err != nil || n[i] < 0 {
 			return entry{}, false
@@ -50,7 +52,8 @@ func parseEntry(name string) (entry, bool) {
 	}
 	e := entry{
 		Order: n[0], Job: JobID{Batch: parts[1], Index: int(n[2])}, Attempt: trial.NewAttemptID(trial.ID(parts[3]), int(n[4])), Kind: parts[5],
-		Request: Request{Memory: n[6], Time: time.Duration(n[7]) * time.Second, Devices: int(n[8])},
+		Request:  Request{Memory: n[6], Time: time.Duration(n[7]) * time.Second, Devices: int(n[8])},
+		Expected: time.Duration(n[9]) * time.Second,
 	}
 	return e, e.name() == name
 }

@@ -73,7 +73,7 @@ func (s sight) judge(late time.Duration) finding {
 		f.over, f.patience = "it was put back into the queue", late
 		f.reason = fmt.Sprintf("job %s was put back into the queue: due to job requeue", s.job.Native)
 	default:
-		f.waits = !s.claimed && (!s.found || s.job.Phase == Pending)
+		f.waits = !s.claimed && (!s.found || s.job.Phase == Pending) || s.found && s.job.Phase == Suspended
 	}
 	f.byQueue = f.over != "" && s.exit == "" && !s.ended && s.handed && s.heard
 	return f

@@ -41,12 +41,17 @@ func kindOf(a trial.Assignment) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(a.Kind())))[:16]
 }
 
-// request is what the job of an attempt asks for.
-func (e *Executor) request(a trial.Assignment) Request {
-	var r Request
+// asked is what the job of an attempt would ask for, had nothing been learnt.
+func (e *Executor) asked(a trial.Assignment) (r Request) {
 	if e.Ask != nil {
 		r = e.Ask(a)
 	}
+	return r
+}
+
+// request is what the job of an attempt asks for.
+func (e *Executor) request(a trial.Assignment) Request {
+	r := e.asked(a)
 	l, err := e.learnt()
 	if err != nil {
 		e.warn("read "+memoryFile, err)
@@ -86,6 +91,20 @@ func (e *Executor) learn(a *attempt) {
 	}
 }
 
+// peak is what the attempt's worker was last seen to use.
+func (e *Executor) peak(a *attempt) (bytes int64) {
+	events, _ := e.events.Events(e.Root, a.id, 0) // what can be read of them
+	for _, ev := range events {
+		if ev.Memory != nil && ev.Memory.PeakHostBytes != nil {
+			bytes = max(bytes, *ev.Memory.PeakHostBytes)
+		}
+		if ev.Prediction != nil {
+			bytes = max(bytes, ev.Prediction.PredictedBytes)
+		}
+	}
+	return bytes
+}
+
 func (e *Executor) keep(a *attempt) error {
 	assignment, err := trial.ReadAssignment(a.dir)
 	if err != nil {
@@ -99,8 +118,8 @@ func (e *Executor) keep(a *attempt) error {
 		l.Outgrown = map[string]int64{}
 	}
 	kind, asked := kindOf(assignment), a.job.Memory
-	if asked == 0 {
-		asked = max(someMemory, assignment.ExpectedBytes)
+	if asked == 0 { // the queue's default was too little, whatever that is
+		asked = max(someMemory, assignment.ExpectedBytes, e.peak(a))
 	}
 	if asked <= l.Outgrown[kind] {
 		return nil

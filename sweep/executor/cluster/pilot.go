@@ -32,7 +32,7 @@ type pilotSpec struct {
 	Root  string        `json:"root"`
 	Inbox string        `json:"inbox"`
 	Asked Request       `json:"asked"`
-	Time  time.Duration `json:"time,omitempty"` // that it has; 0: no end
+	Time  time.Duration `json:"time,omitempty"` // that its job has; 0: no end
 	Idle  time.Duration `json:"idle"`           // without work, after which it ends
 }
 
@@ -109,7 +109,7 @@ func (p *Pilot) fitting(waiting []entry, warm string) (fitting []entry, late boo
 	for _, e := range waiting {
 		switch {
 		case !p.spec.serves(e):
-		case p.spec.Time > 0 && p.trained > 0 && max(p.longest, e.Request.Time)+p.margin() > p.spec.Time-time.Since(p.began):
+		case p.spec.Time > 0 && p.trained > 0 && max(p.longest, e.Expected)+p.margin() > p.spec.Time-time.Since(p.began):
 			late = true
 		case e.Kind == warm:
 			fitting = append(fitting, e)

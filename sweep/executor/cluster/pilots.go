@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +37,8 @@ type Pilots struct {
 	MemoryMax int64
 	Idle      time.Duration // without work, after which a pilot ends; 0: a minute
 	Late      time.Duration // as Executor.Late
+	Private   bool          // as Executor.Private
+	Observing bool          // as Executor.Observing
 	Clock     sweep.Clock
 	Log       *slog.Logger
 
@@ -50,7 +53,8 @@ type pilot struct {
 	spec  pilotSpec
 	over  bool
 	ended sweep.Process
-	took  []entry // once it is over
+	took  []entry       // once it is over
+	done  map[JobID]Job // of those that it took
 }
 
 const (
@@ -88,7 +92,10 @@ func (p *Pilots) Submit(ctx context.Context, b Batch) error {
 		if err != nil {
 			return err
 		}
-		e := entry{Order: p.Clock.Now().Wall.UnixNano(), Job: id, Attempt: a.Attempt, Kind: warmKind(a), Request: b.Request}
+		e := entry{
+			Order: p.Clock.Now().Wall.UnixNano(), Job: id, Attempt: a.Attempt, Kind: warmKind(a), Request: b.Request,
+			Expected: time.Duration(math.Ceil(a.ExpectedSeconds)) * time.Second,
+		}
 		if err := touch(filepath.Join(p.inbox(), e.name())); err != nil {
 			return err
 		}
@@ -106,8 +113,10 @@ func (p *Pilots) Jobs(ctx context.Context, batches []string) (map[JobID]Job, err
 	if err := p.open(); err != nil {
 		return nil, err
 	}
-	if err := p.staff(ctx); err != nil {
-		return nil, err
+	if !p.Observing {
+		if err := p.staff(ctx); err != nil {
+			return nil, err
+		}
 	}
 	known, err := p.known(ctx)
 	if err != nil {
@@ -145,7 +154,7 @@ func (p *Pilots) Stop(ctx context.Context, id JobID, kill bool) error {
 		return err
 	case Running:
 		return p.jobs.Stop(ctx, j.pilot, true)
-	case Ending, Ended:
+	case Ending, Ended, Suspended:
 	}
 	return nil
 }
@@ -234,10 +243,17 @@ func (p *Pilots) explain(ctx context.Context, id trial.AttemptID, pilot *pilot) 
 
 // aboard is where a job is that a pilot has taken.
 func (p *Pilots) aboard(e entry, pilot *pilot) (Job, error) {
+	if j, done := pilot.done[e.Job]; done { // a pilot may have trained thousands
+		return j, nil
+	}
 	text, err := os.ReadFile(filepath.Join(e.Attempt.Dir(p.Root), exitFile))
 	switch {
 	case err == nil:
-		return Job{Phase: Ended, Exit: string(text[:max(0, len(text)-1)])}, nil
+		if pilot.done == nil {
+			pilot.done = map[JobID]Job{}
+		}
+		pilot.done[e.Job] = Job{Phase: Ended, Exit: string(text[:max(0, len(text)-1)])}
+		return pilot.done[e.Job], nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return Job{}, err
 	case !pilot.over:
@@ -250,15 +266,21 @@ func (p *Pilots) aboard(e entry, pilot *pilot) (Job, error) {
 // open learns of the pilots that there are.
 func (p *Pilots) open() error {
 	if p.jobs == nil {
-		if err := os.MkdirAll(p.inbox(), 0o777); err != nil {
-			return err
+		if !p.Observing {
+			if err := os.MkdirAll(p.inbox(), 0o777); err != nil {
+				return err
+			}
 		}
-		script := p.Script
-		script.Command = append(slices.Clone(script.Command), "--pilot")
 		p.pilots = map[trial.AttemptID]*pilot{}
 		p.jobs = &Executor{
-			Root: p.dir(), Queue: p.Queue, Script: script, Late: p.Late, Clock: p.Clock, Log: p.Log,
-			Ask: func(a trial.Assignment) Request { return p.pilots[a.Attempt].spec.Asked },
+			Root: p.dir(), Queue: p.Queue, Script: p.script(), Late: p.Late, Private: p.Private, Observing: p.Observing, Clock: p.Clock,
+			Log: p.Log,
+			Ask: func(a trial.Assignment) (r Request) {
+				if pilot := p.pilots[a.Attempt]; pilot != nil {
+					r = pilot.spec.Asked
+				}
+				return r
+			},
 		}
 	}
 	ids, err := trial.Attempts(p.dir(), pilotTrial)
@@ -347,6 +369,24 @@ func (p *Pilots) blame(id trial.AttemptID, pilot *pilot, e entry) error {
 	return err
 }
 
+// script is what the job of a pilot runs.
+func (p *Pilots) script() Script {
+	s := p.Script
+	s.Command = append(slices.Clone(s.Command), "--pilot")
+	return s
+}
+
+// Preview is a pilot as it would be hired for an attempt that asks for r: what its job runs, and its batch, for which name stands.
+func (p *Pilots) Preview(r Request, name string) (Script, Batch) {
+	folder := BatchFolder(p.dir(), name)
+	return p.script(), Batch{Name: name, Folder: folder, Dirs: []string{trial.NewAttemptID(pilotTrial, 1).Dir(p.dir())}, Request: p.asks(r)}
+}
+
+// asks is what a pilot asks for that is hired for an attempt which asks for r.
+func (p *Pilots) asks(r Request) Request {
+	return Request{Memory: p.roomier(r.Memory), Time: cmp.Or(p.Time, r.Time), Devices: r.Devices}
+}
+
 // roomier is what a pilot asks for where an attempt asks for so much memory: those of a higher rank need a little more, and are to be
 // trained by it as well.
 func (p *Pilots) roomier(memory int64) int64 {
@@ -359,8 +399,8 @@ func (p *Pilots) roomier(memory int64) int64 {
 
 // hire hands in a pilot that serves a request.
 func (p *Pilots) hire(ctx context.Context, r Request) error {
-	asked := Request{Memory: p.roomier(r.Memory), Time: cmp.Or(p.Time, r.Time), Devices: r.Devices}
-	spec := pilotSpec{Root: p.Root, Inbox: p.inbox(), Asked: asked, Time: p.Time, Idle: cmp.Or(p.Idle, defaultIdle)}
+	asked := p.asks(r)
+	spec := pilotSpec{Root: p.Root, Inbox: p.inbox(), Asked: asked, Time: asked.Time, Idle: cmp.Or(p.Idle, defaultIdle)}
 	p.last++
 	id := trial.NewAttemptID(pilotTrial, p.last)
 	if err := os.MkdirAll(filepath.Dir(id.Dir(p.dir())), 0o777); err != nil {
@@ -377,7 +417,7 @@ func (p *Pilots) hire(ctx context.Context, r Request) error {
 		return err
 	}
 	_, err := p.jobs.Probe(ctx, id) // which hands it in
-	return err
+	return errors.Join(err, p.jobs.Refusal())
 }
 
 func touch(path string) error {

@@ -6,7 +6,7 @@ import (
 )
 
 // Queue is a cluster's queue of jobs: as little of it as an executor needs. It keeps no state; names are all that it is asked by. Each call
-// ends within some 20 s, with an error if need be: a coordinator waits for it.
+// ends within some 20 s, with an error if need be. Calls of several goroutines may be under way at once.
 type Queue interface {
 	// Submit hands in a batch under its name: jobs that run Entry(b.Folder, their index). An error that is a *RefusedError is the queue's no;
 	// after any other the batch may have been taken all the same, and Jobs tells. A batch may be handed in a second time.
@@ -52,6 +52,8 @@ const (
 	Running Phase = "running"
 	Ending  Phase = "ending" // its processes may still be there
 	Ended   Phase = "ended"
+	// Suspended jobs have begun and are stopped for a while, for the sake of others: they neither end nor hang.
+	Suspended Phase = "suspended"
 )
 
 // Job is what a queue says of one job.
@@ -62,9 +64,14 @@ type Job struct {
 	Reason string
 	Exit   string // as os.ProcessState puts it, where the queue tells it: "exit status 1", "signal: killed"
 	Native string // the queue's own name of the job, for people: 123_4
+	Stuck  bool   // it waits for what may never come, such as more time than its partition gives
 }
 
 // RefusedError is a queue's no to a batch, which would not be taken a second time either.
-type RefusedError struct{ Reason string }
+type RefusedError struct {
+	Reason   string
+	Settings []string // that may be what is wrong
+	Memory   bool     // no machine has the memory that it asks for
+}
 
 func (e *RefusedError) Error() string { return "the queue refused the job: " + e.Reason }

@@ -90,6 +90,33 @@ func TestBodyRunsAnAttemptOnce(t *testing.T) {
 	}
 }
 
+// TestBodyCannotClaim: where no file can be made, that is what the queue gets to know, and nobody takes it for an attempt that was run.
+func TestBodyCannotClaim(t *testing.T) {
+	t.Parallel()
+	const longest = 4095 // PATH_MAX of Linux: spec.json has room, claim.json has not
+	dir, job := handIn(t, cluster.Script{Command: clustertest.Command(t, sweeptest.WorkerFinishes)})
+	deep := filepath.Dir(dir)
+	for room := longest - len("/spec.json") - len(deep); room > 0; room = longest - len("/spec.json") - len(deep) {
+		deep = filepath.Join(deep, strings.Repeat("d", min(room-1, 200)))
+		if left := longest - len("/spec.json") - len(deep); left == 1 { // no name is empty
+			deep = deep[:len(deep)-1]
+		}
+	}
+	if err := os.MkdirAll(deep, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	batch := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(dir))), "batches", "b1", "attempts")
+	for path, text := range map[string]string{deep + "/spec.json": "{}", batch: deep + "\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := job.CombinedOutput()
+	if job.ProcessState.ExitCode() != 74 || !strings.Contains(string(out), "is its disk full") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // TestBodySaysHowItEnded has workers that end in ways of their own: what a coordinator reads is as os.ProcessState puts it.
 func TestBodySaysHowItEnded(t *testing.T) {
 	t.Parallel()

@@ -168,7 +168,7 @@ func (w *world) Jobs(_ context.Context, batches []string) (map[JobID]Job, error)
 }
 
 // nearer orders the phases: what counts of a job that there is twice comes first.
-func nearer(p Phase) int { return slices.Index([]Phase{Running, Pending, Ending, Ended}, p) }
+func nearer(p Phase) int { return slices.Index([]Phase{Running, Suspended, Pending, Ending, Ended}, p) }
 
 // say is the queue's word on a job: it forgets those that have ended, and some of the others, and is wrong at times.
 func (w *world) say(j *copyOfJob) Job {

@@ -149,7 +149,13 @@ func (s Settings) resources() (map[string]float64, error) {
 	return amounts, nil
 }
 
-// checkHeaders has secrets come from the environment alone, and from one that has them.
+// Ready says what this process lacks to speak to the cluster.
+func (s Settings) Ready() error {
+	_, err := s.header(os.LookupEnv)
+	return err
+}
+
+// checkHeaders has secrets come from the environment alone.
 func (s Settings) checkHeaders() error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
@@ -159,8 +165,7 @@ func (s Settings) checkHeaders() error {
 				"settings are kept beside the sweep, where a token must not be", name))
 		}
 	}
-	_, err := s.header(os.LookupEnv)
-	return errors.Join(append(errs, err)...)
+	return errors.Join(errs...)
 }
 
 func secretName() *regexp.Regexp {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
 )
 
 // commandError is a command of Slurm that did not do what it was asked to.
@@ -31,12 +33,17 @@ func (e *commandError) Unwrap() error { return e.cause }
 
 // output runs a command within the time that the settings give it, and returns what it printed.
 func (q *Queue) output(ctx context.Context, command string, args ...string) (string, error) {
+	return q.outputWith(ctx, nil, command, args...)
+}
+
+// outputWith is output with more in the command's environment.
+func (q *Queue) outputWith(ctx context.Context, env []string, command string, args ...string) (string, error) {
 	timeout := cmp.Or(q.Settings.Timeout, defaultTimeout)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command, args...)
 	var stdout, stderr bytes.Buffer
-	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = environment(), &stdout, &stderr, time.Second
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = append(environment(), env...), &stdout, &stderr, time.Second
 	err := cmd.Run()
 	if err == nil {
 		return stdout.String(), nil
@@ -62,6 +69,27 @@ func environment() []string {
 	return env
 }
 
+// jobEnvironment is what jobs get of this process's environment. sbatch takes it from its own, so that it is in no file.
+func (s Settings) jobEnvironment() (env, missing []string) {
+	for _, name := range s.Environment {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		} else {
+			missing = append(missing, name)
+		}
+	}
+	return env, missing
+}
+
+// Ready says what jobs lack to be handed in from this process.
+func (s Settings) Ready() error {
+	if _, missing := s.jobEnvironment(); len(missing) > 0 {
+		return fmt.Errorf("slurm: environment: jobs are to get %s, which this environment does not have: set it, or leave it out",
+			strings.Join(missing, ", "))
+	}
+	return nil
+}
+
 // lastLines is the end of what a command wrote, in one line.
 func lastLines(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
@@ -85,6 +113,39 @@ func refused(err error) bool {
 	said := strings.ToLower(failed.said)
 	passing := func(text string) bool { return strings.Contains(said, text) }
 	return said != "" && !slices.ContainsFunc(passingTexts(), passing)
+}
+
+// refusal is a no of sbatch, with the settings that it may be about.
+func refusal(err error) *cluster.RefusedError {
+	r := &cluster.RefusedError{Reason: err.Error()}
+	said := strings.ToLower(r.Reason)
+	for _, about := range []struct {
+		text     string
+		settings []string
+	}{
+		{"partition name", []string{"partition"}},
+		{"account", []string{"account", "partition"}},
+		{"qos", []string{"qos"}},
+		{"generic resource", []string{"gres", "gpus"}},
+		{"gres", []string{"gres", "gpus"}},
+		{"time limit", []string{"time", "time_max"}},
+		{"--time", []string{"time", "time_max"}},
+		{"memory specification", []string{"memory", "memory_max"}},
+		{"feature", []string{"constraint"}},
+		{"constraint", []string{"constraint"}},
+		{"cpu count", []string{"cpus"}},
+		{"node configuration", []string{"partition", "constraint", "gres", "gpus", "cpus", "memory"}},
+		{"job submit limit", []string{"max_jobs"}},
+		{"option", []string{"extra"}},
+		{"no such file", []string{"sbatch"}},
+		{"not found in $path", []string{"sbatch"}},
+	} {
+		if strings.Contains(said, about.text) {
+			r.Settings = append(r.Settings, about.settings...)
+		}
+	}
+	r.Memory = strings.Contains(said, "memory specification")
+	return r
 }
 
 // passingTexts are of errors after which a batch may have been taken, or may be taken later: slurm_errno.c of 22.05.

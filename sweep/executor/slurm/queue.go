@@ -48,9 +48,10 @@ func (q *Queue) Submit(ctx context.Context, b cluster.Batch) error {
 	}); err != nil {
 		return err
 	}
-	_, err := q.output(ctx, cmp.Or(q.Settings.Sbatch, "sbatch"), "--parsable", path)
+	env, _ := q.Settings.jobEnvironment()
+	_, err := q.outputWith(ctx, env, cmp.Or(q.Settings.Sbatch, "sbatch"), "--parsable", path)
 	if refused(err) {
-		return &cluster.RefusedError{Reason: err.Error()}
+		return refusal(err)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -100,7 +101,7 @@ func (q *Queue) squeue(ctx context.Context) ([]record, error) {
 
 // standing orders the states of a job that was handed in twice: the word on the one counts that does most.
 func standing(p cluster.Phase) int {
-	return slices.Index([]cluster.Phase{cluster.Ended, cluster.Ending, cluster.Pending, cluster.Running}, p)
+	return slices.Index([]cluster.Phase{cluster.Ended, cluster.Ending, cluster.Pending, cluster.Suspended, cluster.Running}, p)
 }
 
 // readLog is the end of the job's log; empty where it cannot be read, as no more is to be learnt then.

@@ -212,7 +212,12 @@ func TestSubmitTellsNoFromNoAnswer(t *testing.T) {
 func TestSubmitHandsInTheScript(t *testing.T) {
 	t.Setenv("SBATCH_PARTITION", "elsewhere")
 	t.Setenv("HF_TOKEN", "secret")
+	t.Setenv("WANDB_KEY", "wanted")
 	r, q := newReplies(t)
+	q.Settings.Environment = []string{"WANDB_KEY", "NO_SUCH_VARIABLE"}
+	if err := q.Settings.Ready(); err == nil || !strings.Contains(err.Error(), "are to get NO_SUCH_VARIABLE, which") {
+		t.Errorf("Ready = %v, want the name of what is missing", err)
+	}
 	r.set("sbatch", `env >"$2.env"; echo 7`)
 	b := cluster.Batch{Name: "b-1", Folder: t.TempDir(), Dirs: make([]string, 2)}
 	if err := q.Submit(t.Context(), b); err != nil {
@@ -223,8 +228,12 @@ func TestSubmitHandsInTheScript(t *testing.T) {
 		t.Errorf("the script is %q, %v", text, err)
 	}
 	env, err := os.ReadFile(path + ".env")
-	if err != nil || strings.Contains(string(env), "secret") || strings.Contains(string(env), "elsewhere") {
+	if err != nil || strings.Contains(string(env), "secret") || strings.Contains(string(env), "elsewhere") ||
+		!strings.Contains(string(env), "WANDB_KEY=wanted\n") {
 		t.Errorf("sbatch got the environment %s, %v", env, err)
+	}
+	if script, err := os.ReadFile(path); err != nil || strings.Contains(string(script), "wanted") {
+		t.Errorf("the script has a value that it is to inherit: %s, %v", script, err)
 	}
 	if want := []string{"--parsable " + path}; !cmp.Equal(want, r.calls("sbatch")) {
 		t.Errorf("sbatch %q, want %q", r.calls("sbatch"), want)
@@ -287,5 +296,24 @@ func TestMostJobsOfAnArray(t *testing.T) {
 	r.print("scontrol", "Slurmctld(primary) at vm is DOWN\n")
 	if got, err := q.Most(t.Context()); err == nil {
 		t.Errorf("Most of no answer = %d, want an error", got)
+	}
+}
+
+// TestJobsThatWait: a job that is suspended has begun, and one that waits for what never comes is told from others.
+func TestJobsThatWait(t *testing.T) {
+	t.Parallel()
+	r, q := newReplies(t)
+	r.print("squeue", "1_0|SUSPENDED|None|0|b|/\n1_1|PENDING|Priority|0|b|/\n1_2|PENDING|PartitionTimeLimit|0|b|/\n"+
+		"1_3|PENDING|QOSMaxMemoryPerJob|0|b|/\n")
+	r.set("sacct", noAccounts)
+	got, err := q.Jobs(t.Context(), []string{"b"})
+	want := map[cluster.JobID]cluster.Job{
+		{Batch: "b"}:           {Phase: cluster.Suspended, Native: "1_0"},
+		{Batch: "b", Index: 1}: {Phase: cluster.Pending, Reason: "Priority", Native: "1_1"},
+		{Batch: "b", Index: 2}: {Phase: cluster.Pending, Reason: "PartitionTimeLimit", Native: "1_2", Stuck: true},
+		{Batch: "b", Index: 3}: {Phase: cluster.Pending, Reason: "QOSMaxMemoryPerJob", Native: "1_3", Stuck: true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("Jobs, %v (-want +got):\n%s", err, diff)
 	}
 }

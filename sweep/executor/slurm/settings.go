@@ -63,8 +63,10 @@ func Keys() []Key {
 		{"constraint", "Features that a node must have: a100&nvlink."},
 		{"max_jobs", "How many jobs wait or run at the same time: 64 by default."},
 		{"extra", "A list of further options of sbatch, one line each: --exclude=node7."},
-		{"environment", "A list of variables of the coordinator's environment that jobs get. Others do not travel, nor do the secrets in them."},
-		{"setup", "A list of lines of bash that run before the worker: module load cuda/12.4."},
+		{"environment", "A list of names of variables that jobs get of the coordinator's environment: [HF_TOKEN]. sbatch takes the values " +
+			"along, and no file has them. Other variables do not travel."},
+		{"setup", "A list of lines of bash that run before the worker: module load cuda/12.4. They stand in job.sh: no place for a token, " +
+			"which a line can read from a file of yours: export HF_TOKEN=$(cat ~/.hf-token)."},
 		{"container", "What the worker's command is run by, as bash reads it: apptainer exec --nv image.sif."},
 		{"sbatch", "The command, or its path. Likewise squeue, scancel, sacct and scontrol."},
 		{"squeue", ""},
@@ -97,6 +99,9 @@ func (s Settings) Check() error {
 	for _, name := range s.Environment {
 		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
 			errs = append(errs, fmt.Errorf("slurm: environment: %q is not the name of a variable; values stay where they are", name))
+		}
+		if regexp.MustCompile(`^(SBATCH|SLURM|SQUEUE|SCANCEL|SACCT)_`).MatchString(name) {
+			errs = append(errs, fmt.Errorf("slurm: environment: sbatch itself obeys %s: write an option of sbatch into extra instead", name))
 		}
 	}
 	if s.Gres != "" && s.GPUs != "" {
@@ -164,12 +169,29 @@ func checkExtra(line string) error {
 		return fmt.Errorf("slurm: extra: %q is no option of sbatch: they begin with a dash", line)
 	}
 	for word := range strings.FieldsSeq(line) { // a line may have several
-		option, _, _ := strings.Cut(word, "=")
+		option, _, _ := strings.Cut(strings.Trim(word, `"'`), "=")
+		if setting := settingOf(option); setting != "" {
+			return fmt.Errorf("slurm: extra: %s: write the setting %s instead: jobs ask for what their trials need", option, setting)
+		}
 		if slices.ContainsFunc(owned(), func(o string) bool { return isOption(option, o) }) {
 			return fmt.Errorf("slurm: extra: %s is set for each batch; without that its jobs would not be found again", option)
 		}
 	}
 	return nil
+}
+
+// settingOf is the setting that says what an option of sbatch does, where that is made of what is known of a trial.
+func settingOf(option string) string {
+	for setting, options := range map[string][]string{
+		"memory":      {"--mem", "--mem-per-cpu", "--mem-per-gpu"},
+		"time":        {"--time", "-t"},
+		"environment": {"--export"},
+	} {
+		if slices.Contains(options, option) || setting == "time" && strings.HasPrefix(option, "-t") {
+			return setting
+		}
+	}
+	return ""
 }
 
 // isOption reports whether sbatch takes a word for the option: -J, -Jname, --job-name and, as getopt_long(3) has it, --job.

@@ -83,14 +83,15 @@ func indexOf(native string) (int, bool) {
 	return int(i), err == nil
 }
 
-// phase is where a job stands by its state: "JOB STATE CODES" of squeue(1) and sacct(1), with those that later versions have. A suspended
-// job waits for its machine as one that was never started does. An unknown state counts as one of a job that runs: the files tell.
+// phase is where a job stands by its state: "JOB STATE CODES" of squeue(1) and sacct(1), with those that later versions have. An
+// unknown state counts as one of a job that runs: the files tell.
 func phase(state string) cluster.Phase {
 	word, _, _ := strings.Cut(state, " ") // CANCELLED by 1000
 	switch strings.TrimRight(word, "+") {
-	case "PENDING", "CONFIGURING", "POWER_UP_NODE", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD",
-		"SUSPENDED", "STOPPED":
+	case "PENDING", "CONFIGURING", "POWER_UP_NODE", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD":
 		return cluster.Pending
+	case "SUSPENDED", "STOPPED":
+		return cluster.Suspended
 	case "COMPLETING", "STAGE_OUT":
 		return cluster.Ending
 	case "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "DEADLINE", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED",
@@ -100,16 +101,28 @@ func phase(state string) cluster.Phase {
 	return cluster.Running
 }
 
+// stuck reports whether a job may wait for ever for that reason: those of squeue(1), "JOB REASON CODES", that the end of other jobs does
+// not lift.
+func stuck(reason string) bool {
+	reason, _, _ = strings.Cut(reason, ",")
+	switch reason {
+	case "PartitionTimeLimit", "PartitionNodeLimit", "PartitionDown", "PartitionInactive", "BadConstraints", "AccountNotAllowed",
+		"QOSNotAllowed", "InvalidAccount", "InvalidQOS", "JobHeldAdmin", "JobHeldUser", "DependencyNeverSatisfied", "MaxMemPerLimit", "NodeDown":
+		return true
+	}
+	return strings.Contains(reason, "PerJob") || strings.Contains(reason, "held")
+}
+
 // job is what a record says. log returns Slurm's own words about the job.
 func (r record) job(log func() string) cluster.Job {
 	job := cluster.Job{Phase: phase(r.state), Native: r.native}
 	switch job.Phase {
 	case cluster.Pending:
-		job.Reason = r.reason
+		job.Reason, job.Stuck = r.reason, stuck(r.reason)
 	case cluster.Ended:
 		job.Exit = exitText(r.exit)
 		job.Reason = r.ended(job.Exit, log)
-	case cluster.Running, cluster.Ending:
+	case cluster.Running, cluster.Ending, cluster.Suspended:
 	}
 	return job
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Trains one attempt of a batch: bash job.sh INDEX. Written by sweep; the attempt's folder is line INDEX+1 of the file attempts.
 batch=/data/runs/batches/b1
+trap : USR1 TERM INT # until a worker can be told; who asks has written a file, too
 # This machine may see what was written elsewhere a while later.
 tries=0
 until dir=$(sed -n "$(($1 + 1))p" "$batch/attempts") && [ -n "$dir" ] && ls "$dir" >/dev/null && [ -e "$dir/spec.json" ]; do
@@ -13,10 +14,14 @@ until dir=$(sed -n "$(($1 + 1))p" "$batch/attempts") && [ -n "$dir" ] && ls "$di
 done
 # Whoever makes this file first has the attempt: O_EXCL, by noclobber.
 if ! (set -C && echo "{\"worker\": \"process $$ on $(hostname)\"}" >"$dir/claim.json") 2>/dev/null; then
-	echo "job.sh: $dir was run before, or given up" >&2
-	exit 0
+	if ls "$dir" | grep -qx claim.json; then # asking for the name alone may be answered from memory
+		echo "job.sh: $dir was run before, or given up" >&2
+		exit 0
+	fi
+	echo "job.sh: no file can be made in $dir on $(hostname): is its disk full, or a quota used up?" >&2
+	exit 74 # EX_IOERR of sysexits.h
 fi
-exec >>"$dir/stdout.log" 2>>"$dir/stderr.log"
+exec >>"$dir/stdout.log" 2>>"$dir/stderr.log" || exit 74
 
 # Processes that the kernel has killed for want of memory.
 ooms() { while read -r name count; do [ "$name" != oom_kill ] || echo "$count"; done 2>/dev/null </proc/vmstat; }
