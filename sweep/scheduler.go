@@ -23,6 +23,7 @@ const (
 	decidesFor     = 20                     // times what a decision takes, at least, pass until the next: a large sweep decides less often
 	heartbeatEvery = 5 * time.Second        // how often the session is extended; limits.time is that coarse
 	exitPatience   = 30 * time.Second       // how long a worker may take to exit after its last word
+	termPatience   = 5 * time.Second        // how long it may take once it was asked to then: it has nothing left to write
 )
 
 // Scheduler works a sweep off: it starts workers, collects their events into the store, and asks Decide what is next. It

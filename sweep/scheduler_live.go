@@ -178,10 +178,18 @@ func (r *run) settle(ctx context.Context, a *LiveAttempt, s sighting) (gone bool
 	return true, nil
 }
 
-// hurry kills a worker that has had its last word but does not exit, and one whose events cannot be read: it is of no use.
+// hurry asks a worker to end that has had its last word but does not exit, and kills it where it does not end then. One whose events cannot
+// be read is killed at once: it is of no use.
 func (r *run) hurry(ctx context.Context, a *LiveAttempt, readErr error) error {
-	late := a.Outcome != nil && r.now()-a.endedAt >= exitPatience
+	var since time.Duration // its last word
+	if a.Outcome != nil {
+		since = r.now() - a.endedAt
+	}
+	late := since >= exitPatience+termPatience
 	if a.killed || !late && readErr == nil {
+		if since >= exitPatience {
+			r.stop(ctx, []trial.AttemptID{a.ID}, false)
+		}
 		return nil
 	}
 	a.killed = true
