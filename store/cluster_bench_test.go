@@ -62,8 +62,8 @@ func (w *writes) Heartbeat(ctx context.Context, session int64, now sweep.Instant
 }
 
 // BenchmarkClusterSweep works a whole sweep off as one coordinator does for a cluster, on a real database, with workers that only write
-// events: a tenth of the trials at once, each for 10 to 30 minutes of a clock that jumps. It reports what the coordinator takes. The largest
-// has 100,008 trials, and -short leaves it out. SWEEP_BENCH_ROOT=DIR keeps the database there, to try commands on.
+// events: a tenth of the trials at once, each for 10 to 30 minutes of a clock that jumps. It reports what the coordinator takes. The
+// largest has 100,008 trials, and -short leaves it out. SWEEP_BENCH_ROOT=DIR keeps the database there, to try commands on.
 func BenchmarkClusterSweep(b *testing.B) {
 	for _, ladders := range []int{10, 100, 3704} {
 		b.Run(fmt.Sprintf("ladders=%d", ladders), func(b *testing.B) {

@@ -110,8 +110,8 @@ func readLadderFacts(ctx context.Context, tx *sql.Tx, ladders []sweep.Ladder, of
 	return readTrialFacts(ctx, tx, places, of.attempts(), of.args...)
 }
 
-// readTrialFacts adds what is known about the trials whose attempts a fulfil a condition, all of which are among these. One that has several
-// places is read into the first.
+// readTrialFacts adds what is known about the trials whose attempts a fulfil a condition, all of which are among these. One that has
+// several places is read into the first.
 func readTrialFacts(ctx context.Context, tx *sql.Tx, places []*sweep.TrialFacts, which string, args ...any) error {
 	facts := make(map[trial.ID]*sweep.TrialFacts, len(places))
 	var again []*sweep.TrialFacts

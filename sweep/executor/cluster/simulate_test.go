@@ -31,8 +31,8 @@ func TestSimulatedSubmissions(t *testing.T) {
 }
 
 // Simulate trains 2,000 trials in a world where requests and replies get lost, states are wrong, files are late, jobs die and are
-// forgotten, and the coordinator is killed between any two steps. Each coordinator asks a queue of its own of that world. SWEEP_CLUSTER_TRIALS=N has
-// another number of them, SWEEP_CLUSTER_SEED=N another world.
+// forgotten, and the coordinator is killed between any two steps. Each coordinator asks a queue of its own of that world.
+// SWEEP_CLUSTER_TRIALS=N has another number of them, SWEEP_CLUSTER_SEED=N another world.
 func Simulate(t *testing.T, queue func(*World) Queue) {
 	t.Helper()
 	seed, trials := setting(t, "SWEEP_CLUSTER_SEED", time.Now().UnixNano()), setting(t, "SWEEP_CLUSTER_TRIALS", 2000)
@@ -161,6 +161,7 @@ func (c *coordinator) watch(e *Executor, i int) {
 	s, ctx := &c.trials[i], context.Background()
 	id := trial.NewAttemptID(c.id(i), len(s.attempts))
 	if c.rng.IntN(3000) == 0 {
+		c.stopped[id] = true
 		if err := e.Stop(ctx, id, c.rng.IntN(2) == 0); err != nil {
 			c.t.Fatalf("stop %s: %v", id, err)
 		}

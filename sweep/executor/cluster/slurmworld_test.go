@@ -155,7 +155,7 @@ func (s slurmctld) scancel(args []string) (stdout, stderr string, err error) {
 	}
 	known := false
 	which := func(r cluster.Record) bool {
-		asked := slices.Contains(ids, nativeOf(r))
+		asked := slices.Contains(ids, nativeOf(r)) || slices.Contains(ids, strconv.Itoa(r.Number)) // an array with all of its jobs
 		known = known || asked
 		return asked
 	}

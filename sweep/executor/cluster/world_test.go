@@ -34,6 +34,7 @@ type World struct {
 	runs             map[trial.AttemptID]int
 	ended            map[trial.AttemptID]trial.OutcomeState // the last words of workers
 	done             map[trial.ID]int
+	stopped          map[trial.AttemptID]bool // that a coordinator wanted to end
 	visible          map[string]time.Duration // until when what a worker wrote last can not be seen
 	submitted, asked int
 }
@@ -74,7 +75,7 @@ func newWorld(t *testing.T, seed uint64) *World {
 	return &World{
 		t: t, root: root, rng: rand.New(rand.NewPCG(seed, 0)), running: map[trial.ID]trial.AttemptID{},
 		runs: map[trial.AttemptID]int{}, ended: map[trial.AttemptID]trial.OutcomeState{}, done: map[trial.ID]int{},
-		visible: map[string]time.Duration{}, past: map[string][]Record{},
+		visible: map[string]time.Duration{}, past: map[string][]Record{}, stopped: map[trial.AttemptID]bool{},
 	}
 }
 
@@ -249,6 +250,9 @@ func (w *World) Cancel(which func(Record) bool, waiting, running, kill bool) err
 		case j.Phase == Pending && waiting:
 			w.end(j, "", "CANCELLED by 1000")
 		case j.Phase == Running && running:
+			if id := attemptOf(j.dir); !w.stopped[id] && id.Trial() != pilotTrial {
+				w.t.Errorf("%s is to end, and nobody has asked for that", id)
+			}
 			if j.stop = true; kill {
 				w.end(j, "signal: killed", "CANCELLED by 1000")
 			}

@@ -46,13 +46,24 @@ func (q *Queue) now() time.Time {
 	return q.Now()
 }
 
+// namesAtOnce is of how many batches sacct is asked: an argument has 128 KiB at most (MAX_ARG_STRLEN of execve(2)), and a name some 40.
+const namesAtOnce = 1000
+
 func (q *Queue) askAccounts(ctx context.Context, batches []string) {
 	a := &q.accounts
-	text, err := q.output(ctx, cmp.Or(q.Settings.Sacct, "sacct"), "--allocations", "--noheader", "--parsable2",
-		"--user="+strconv.Itoa(os.Getuid()), "--name="+strings.Join(batches, ","), "--starttime=now-30days", "--format="+sacctFormat)
 	var records []record
-	if err == nil {
-		records, err = parseSacct(text)
+	var err error
+	for names := range slices.Chunk(batches, namesAtOnce) {
+		var text string
+		text, err = q.output(ctx, cmp.Or(q.Settings.Sacct, "sacct"), "--allocations", "--noheader", "--parsable2",
+			"--user="+strconv.Itoa(os.Getuid()), "--name="+strings.Join(names, ","), "--starttime=now-30days", "--format="+sacctFormat)
+		var some []record
+		if err == nil {
+			some, err = parseSacct(text)
+		}
+		if records = append(records, some...); err != nil {
+			break
+		}
 	}
 	if err != nil {
 		a.absent = errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) ||
