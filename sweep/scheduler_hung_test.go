@@ -68,10 +68,12 @@ type endedStore struct {
 	attempt trial.AttemptID
 }
 
-func (s endedStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
-	err := s.Store.AppendEvents(ctx, id, events)
-	if err == nil && id == s.attempt && events[len(events)-1].Outcome != nil {
-		err = errCrash
+func (s endedStore) Append(ctx context.Context, news ...sweep.News) error {
+	err := s.Store.Append(ctx, news...)
+	for _, n := range news {
+		if err == nil && n.Attempt == s.attempt && n.Events[len(n.Events)-1].Outcome != nil {
+			err = errCrash
+		}
 	}
 	return err
 }

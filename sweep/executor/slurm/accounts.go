@@ -28,8 +28,8 @@ const accountsPeriod = 5 * time.Second
 // addAccounts adds to jobs those of the batches that have ended by sacct's word. What it says of others is old.
 func (q *Queue) addAccounts(ctx context.Context, batches []string, jobs map[cluster.JobID]cluster.Job) {
 	a := &q.accounts
-	if !a.absent && time.Since(a.asked) >= accountsPeriod {
-		a.asked = time.Now()
+	if now := q.now(); !a.absent && now.Sub(a.asked) >= accountsPeriod {
+		a.asked = now
 		q.askAccounts(ctx, batches)
 	}
 	for id, job := range a.ended {
@@ -37,6 +37,13 @@ func (q *Queue) addAccounts(ctx context.Context, batches []string, jobs map[clus
 			jobs[id] = job
 		}
 	}
+}
+
+func (q *Queue) now() time.Time {
+	if q.Now == nil {
+		return time.Now()
+	}
+	return q.Now()
 }
 
 func (q *Queue) askAccounts(ctx context.Context, batches []string) {
