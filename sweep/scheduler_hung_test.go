@@ -68,10 +68,12 @@ type endedStore struct {
 	attempt trial.AttemptID
 }
 
-func (s endedStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
-	err := s.Store.AppendEvents(ctx, id, events)
-	if err == nil && id == s.attempt && events[len(events)-1].Outcome != nil {
-		err = errCrash
+func (s endedStore) Append(ctx context.Context, news ...sweep.News) error {
+	err := s.Store.Append(ctx, news...)
+	for _, n := range news {
+		if err == nil && n.Attempt == s.attempt && n.Events[len(n.Events)-1].Outcome != nil {
+			err = errCrash
+		}
 	}
 	return err
 }
@@ -119,6 +121,54 @@ func TestHungAfterItsResult(t *testing.T) {
 			t.Errorf("at the end there live %v", alive)
 		}
 	})
+}
+
+// TestEndLeaving: the last worker of a sweep hangs once its trial is done, and its coordinator dies. Nothing is left to train, and who comes
+// next ends the worker: it waits, asks, and kills it.
+func TestEndLeaving(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]time.Duration{"heeds": 30 * time.Second, "heeds nothing": 35 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				whole := newBench(t, trainer(), nil)
+				if _, err := whole.run(t.Context(), t, nil); err != nil {
+					t.Fatal(err)
+				}
+				starts := whole.exec.Starts()
+				hangs := starts[len(starts)-1].Attempt
+				b := newBench(t, trainer(), nil)
+				script := b.exec.Script
+				b.exec.Script = func(a trial.Assignment, from int) []sweeptest.Line {
+					lines := script(a, from)
+					if a.Attempt == hangs {
+						lines = append(lines, sweeptest.Line{After: 1000 * time.Hour})
+					}
+					return lines
+				}
+				var exec sweep.Executor = b.exec
+				if name == "heeds nothing" {
+					exec = &deafExecutor{b.exec}
+				}
+				s, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { s.Store = endedStore{b.store, hangs} })
+				if !errors.Is(err, errCrash) {
+					t.Fatal(err)
+				}
+				if s, err = b.store.Refresh(t.Context(), sweep.Snapshot{Sweep: sweep.Info{ID: b.id}}); err != nil || !sweep.Conclude(s).Done {
+					t.Fatalf("%v: the sweep is not done", err)
+				}
+				began, told := time.Now(), []trial.AttemptID(nil)
+				left, err := sweep.EndLeaving(t.Context(), s, exec, sweep.NewClock(), func(id trial.AttemptID) { told = append(told, id) })
+				took := time.Since(began)
+				if err != nil || len(left) > 0 || !slices.Equal(told, []trial.AttemptID{hangs}) || took < want-time.Second || took > want+time.Second {
+					t.Errorf("EndLeaving = %v, %v after %v, and told of %v; want %v after %v", left, err, took, told, hangs, want)
+				}
+				if alive, _ := b.exec.Alive(); len(alive) > 0 {
+					t.Errorf("at the end there live %v", alive)
+				}
+			})
+		})
+	}
 }
 
 // TestSlowWorkersDoNotHang: a step may take longer than the patience where a worker has shown that its steps do.

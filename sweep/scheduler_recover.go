@@ -25,7 +25,7 @@ func (r *run) recover(ctx context.Context) error {
 		return err
 	}
 	r.stale = true
-	since := r.snapshot.lastHeard().Add(-leaving)
+	since := r.snapshot.leavingSince()
 	return r.snapshot.distinct(all, func(t *TrialFacts) bool { return len(t.Attempts) > 0 },
 		func(ladder int, t *TrialFacts) error {
 			r.restOf(t)
@@ -37,14 +37,15 @@ func (r *run) recover(ctx context.Context) error {
 // exitPatience, and several may have died before they did. Older trials are many.
 const leaving = time.Hour
 
-// lastHeard is when the last event of all attempts was written.
-func (s Snapshot) lastHeard() (last time.Time) {
+// leavingSince is the time of that last event, less that.
+func (s Snapshot) leavingSince() time.Time {
+	var last time.Time
 	s.Each(func(_ *Ladder, _ int, t *TrialFacts) {
 		if n := len(t.Attempts); n > 0 && t.Attempts[n-1].LastAt.After(last) {
 			last = t.Attempts[n-1].LastAt
 		}
 	})
-	return last
+	return last.Add(-leaving)
 }
 
 // adoptUnknown registers the attempts of those ladders' trials that have a folder but no row. Few trials of a large sweep have folders.
@@ -107,8 +108,8 @@ func (r *run) adoptOpen(before Snapshot) {
 // adoptLeaving watches a trial's last attempt where it has had its last word but its process is still there: no other attempt may start
 // beside it, and one that hangs is killed. Trials that ended before since need no look.
 func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts, since time.Time) error {
-	last := t.Attempts[len(t.Attempts)-1]
-	if last.Outcome == nil || last.Outcome.State.EndsTrial() && last.LastAt.Before(since) {
+	last, may := t.mayLeave(since)
+	if !may {
 		return nil
 	}
 	process, err := r.Exec.Probe(ctx, last.ID)
@@ -119,6 +120,16 @@ func (r *run) adoptLeaving(ctx context.Context, ladder int, t *TrialFacts, since
 		r.live = append(r.live, r.adopted(ladder, t, last))
 	}
 	return nil
+}
+
+// mayLeave reports whether a trial's last attempt has had its last word and may still have a process. Trials that ended before since need
+// no look.
+func (t *TrialFacts) mayLeave(since time.Time) (last AttemptFacts, may bool) {
+	if len(t.Attempts) == 0 {
+		return last, false
+	}
+	last = t.Attempts[len(t.Attempts)-1]
+	return last, last.Outcome != nil && (!last.Outcome.State.EndsTrial() || !last.LastAt.Before(since))
 }
 
 // startPatience is how long after its intent was read another coordinator may take to start a worker: forking takes milliseconds.

@@ -16,6 +16,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/grid"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -46,6 +47,9 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 	if done && !wishes(info, stored) {
 		release()                                                                   // what is left can be ended as any program
 		a.startTracking(ctx, db, snapshot.Sweep, &switchWriter{w: a.stderr}, nil)() // what is unsent, if anything
+		if err := a.endLeaving(ctx, db, snapshot); err != nil {
+			a.say("warning: %v", err)
+		}
 		return a.conclude(ctx, snapshot)
 	}
 	process, err := store.ThisProcess(a.command)
@@ -76,6 +80,26 @@ func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, gri
 		return a.ended(soft, info.Name, err)
 	}
 	return a.conclude(ctx, snapshot)
+}
+
+// endLeaving ends workers of a finished sweep that hang after their last word, unless a coordinator is there to do so. Those on a cluster
+// are left to their jobs' time limits.
+func (a *app) endLeaving(ctx context.Context, db *store.DB, s sweep.Snapshot) error {
+	worked, err := db.Coordinated(s.Sweep.ID)
+	if err != nil || worked || a.executor.cluster != nil {
+		return err
+	}
+	workers, err := a.executor.open(a.root, sweep.Capacity{Jobs: 1})
+	if err != nil {
+		return err
+	}
+	left, err := sweep.EndLeaving(ctx, s, workers, a.clock, func(id trial.AttemptID) {
+		a.say("the worker of attempt %s is done and has not ended: it is waited for, and then killed", id)
+	})
+	for _, id := range left {
+		a.say("warning: the worker of attempt %s cannot be killed: look at its process", id)
+	}
+	return err
 }
 
 // askItself appends what whoever begins to work on a sweep asks of it by that: that it goes on, and what it wishes for.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,6 +51,37 @@ func TestStoppedWorkerIsReplaced(t *testing.T) {
 	whole.finish()
 	if diff := cmp.Diff(whole.report(), s.report()); diff != "" {
 		t.Errorf("report (-undisturbed +one worker stopped):\n%s", diff)
+	}
+}
+
+// TestFinishedSweepEndsItsWorkers: a process that holds the lock of an attempt that is done, and heeds nothing, is killed by the next run,
+// which ends.
+func TestFinishedSweepEndsItsWorkers(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.finish()
+	logs, err := filepath.Glob(s.path("runs", "trials", "*", "*", trial.EventsFile))
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("logs %v, %v", logs, err)
+	}
+	hung := exec.CommandContext(t.Context(), "sh", "-c", `exec 9>>"$0"; flock 9 || exit 1; trap "" TERM; while :; do sleep 1 9>&-; done`, logs[0])
+	if err := hung.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- hung.Wait() }()
+	if err := os.WriteFile(filepath.Join(filepath.Dir(logs[0]), trial.PIDFile), []byte(strconv.Itoa(hung.Process.Pid)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the lock", func() bool { alive, err := trial.WorkerAlive(filepath.Dir(logs[0])); return alive && err == nil })
+	s.ends(exitOK, "is done and has not ended", "run", s.path("grid.yaml"), "--backend", "go")
+	select {
+	case err := <-ended:
+		if err == nil || err.Error() != "signal: killed" {
+			t.Errorf("the process that hung: %v, want it killed", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the process that hung is still there")
 	}
 }
 

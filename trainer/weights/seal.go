@@ -18,17 +18,18 @@ import (
 // SumsFile holds the SHA-256 of the other files of a trial's adapter folder, as sha256sum writes and checks them.
 const SumsFile = "sweep.sha256"
 
-// sealedOf begins the line of SumsFile that says whose the files are: sha256sum passes over it.
+// sealedOf begins the line of SumsFile that says whose the files are, TRIAL/FOLDER: sha256sum passes over it.
 const sealedOf = "# trial "
 
-// Seal writes the checksums of a folder's files, and of which trial they are. ReadAdapter and ReadFull compare them from then on.
+// Seal writes the checksums of a folder's files, of which trial they are, and of which of its folders. ReadAdapter and ReadFull compare
+// them from then on.
 func Seal(dir string, of trial.ID) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("seal %s: %w", dir, err)
 	}
 	var lines strings.Builder
-	fmt.Fprintf(&lines, "%s%s\n", sealedOf, of)
+	fmt.Fprintf(&lines, "%s%s/%s\n", sealedOf, of, filepath.Base(filepath.Clean(dir)))
 	for _, e := range entries {
 		if e.Name() == SumsFile {
 			continue
@@ -46,7 +47,7 @@ func Seal(dir string, of trial.ID) error {
 }
 
 // CheckSeal compares a folder's files with their checksums. A folder without any is another program's, or of an earlier version. Files
-// that are not as they were written, or in another trial's folder than they were written in, are an error that wraps trial.ErrDamaged.
+// that are not as they were written, or in another folder of an attempt than they were written in, are an error that wraps trial.ErrDamaged.
 func CheckSeal(dir string) error {
 	f, err := trial.OpenInput(filepath.Join(dir, SumsFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,10 +58,10 @@ func CheckSeal(dir string) error {
 	}
 	defer f.Close() //nolint:errcheck // read only
 	lines := bufio.NewScanner(f)
-	var of trial.ID
+	of := ""
 	for lines.Scan() {
-		if id, ok := strings.CutPrefix(lines.Text(), sealedOf); ok && of == "" {
-			of = trial.ID(id)
+		if whose, ok := strings.CutPrefix(lines.Text(), sealedOf); ok && of == "" {
+			of = whose
 			continue
 		}
 		want, name, ok := strings.Cut(lines.Text(), "  ")
@@ -82,24 +83,29 @@ func CheckSeal(dir string) error {
 	return checkOwner(dir, of)
 }
 
-// checkOwner fails where a folder that lies in an attempt's is of another trial than that, or, where an earlier version did not say of
-// which it is, has another rank.
-func checkOwner(dir string, of trial.ID) error {
-	attempt := filepath.Dir(filepath.Clean(dir))
+// checkOwner fails where a folder that lies in an attempt's is of another trial than that, or another one of the trial's. Earlier versions
+// did not say which folder it is, or nothing: then another rank tells.
+func checkOwner(dir, of string) error {
+	attempt, folder := filepath.Split(filepath.Clean(dir))
+	attempt = filepath.Clean(attempt)
 	here := trial.AttemptOf(attempt).Trial()
-	if here == "" || of == here {
+	id, sealed, _ := strings.Cut(of, "/")
+	if here == "" || id == string(here) && (sealed == "" || sealed == folder) {
 		return nil
 	}
-	whose := "of trial " + string(of)
-	if of == "" {
+	whose := "of trial " + id
+	switch {
+	case id == string(here):
+		whose = "its " + sealed
+	case id == "":
 		rank, err := otherRank(dir, attempt)
 		if err != nil || rank == 0 {
 			return err
 		}
 		whose = fmt.Sprintf("of an adapter of rank %d", rank)
 	}
-	return fmt.Errorf("%w: what lies in %s is %s, not of trial %s: restore the folder from a copy, or have its trial trained again "+
-		"(sweep retry TRIAL)", trial.ErrDamaged, dir, whose, here)
+	return fmt.Errorf("%w: what lies in %s is %s, not the %s of trial %s: restore the folder from a copy, or have its trial trained again "+
+		"(sweep retry TRIAL)", trial.ErrDamaged, dir, whose, folder, here)
 }
 
 // otherRank is the rank of an adapter that has another than the attempt's trial, or 0.

@@ -99,6 +99,34 @@ func TestAnothersAdapter(t *testing.T) {
 	}
 }
 
+// TestAnotherFolder: the adapter of the last step in the place of the best one, in one trial, is refused. A seal of an earlier version names
+// the trial alone.
+func TestAnotherFolder(t *testing.T) {
+	t.Parallel()
+	best := sealed(t, t.TempDir(), rankOne)
+	last := filepath.Join(filepath.Dir(best), "adapter-last")
+	if err := errors.Join(os.Rename(best, last), os.CopyFS(best, os.DirFS(last))); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{best, last} {
+		if _, err := weights.ReadAdapter(dir); errors.Is(err, trial.ErrDamaged) != (dir == last) || err != nil != (dir == last) {
+			t.Errorf("sealed as adapter, in %s: %v", filepath.Base(dir), err)
+		}
+	}
+	path := filepath.Join(last, weights.SumsFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	early := strings.Replace(string(text), string(rankOne)+"/adapter\n", string(rankOne)+"\n", 1)
+	if err := os.WriteFile(path, []byte(early), 0o600); err != nil || early == string(text) {
+		t.Fatalf("%v: the seal is\n%s", err, text)
+	}
+	if _, err := weights.ReadAdapter(last); err != nil {
+		t.Errorf("sealed by an earlier version: %v", err)
+	}
+}
+
 // dropOwner makes a folder's seal one of an earlier version.
 func dropOwner(t *testing.T, dir string) {
 	t.Helper()

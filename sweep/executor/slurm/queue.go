@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
@@ -23,7 +24,9 @@ import (
 // Queue implements cluster.Queue with Slurm's commands. What it keeps in memory saves questions, and is asked anew by a successor.
 type Queue struct {
 	Settings Settings
-	Log      *slog.Logger // of trouble with accounts, which is no error; nil: not told
+	Log      *slog.Logger     // of trouble with accounts, which is no error; nil: not told
+	Run      Run              // of Slurm's commands; nil: of this machine's
+	Now      func() time.Time // nil: time.Now
 
 	asking   sync.Mutex // held by Jobs: one question at a time
 	mu       sync.Mutex
