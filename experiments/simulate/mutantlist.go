@@ -77,8 +77,8 @@ func mutants() []mutant {
 		{"a retry forgives all but the last attempt", "sweep/facts.go", "a.Number <= t.Retried", "a.Number < t.Retried"},
 		{
 			"a longer grid's trials have no place", "store/grids.go",
-			"		return insertTrials(ctx, tx, places)\n	})\n	if err != nil {\n		return fmt.Errorf(\"extend",
-			"		return nil\n	})\n	if err != nil {\n		return fmt.Errorf(\"extend",
+			"		if err := insertTrials(ctx, tx, places); err != nil {\n			return err\n		}\n		return appendRetries(",
+			"		return appendRetries(",
 		},
 		{"a verdict that is found again after a wish is not recorded", "store/verdicts.go", "latest == text && counts", "latest == text"},
 	}
