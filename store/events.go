@@ -44,23 +44,33 @@ func (d *DB) heldSweep() int64 {
 	return 0
 }
 
-// AppendEvents adds events of an attempt. Those whose seq is stored already change nothing. It fails with
-// sweep.ErrNotFound when the attempt was not begun, and writes nothing when one of the events is not valid.
-func (d *DB) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
-	err := d.write(ctx, func(tx *sql.Tx) error {
-		attempt, err := attemptRow(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		for _, e := range events {
-			if err := appendEvent(ctx, tx, attempt, e); err != nil {
-				return fmt.Errorf("event %d (%s): %w", e.Seq, e.Kind, err)
+// Append adds events of attempts. Those whose seq is stored already change nothing. It fails with sweep.ErrNotFound when one of the
+// attempts was not begun, and writes nothing when one of the events is not valid.
+func (d *DB) Append(ctx context.Context, news ...sweep.News) error {
+	return d.write(ctx, func(tx *sql.Tx) error {
+		for _, n := range news {
+			if err := appendEvents(ctx, tx, n.Attempt, n.Events); err != nil {
+				return fmt.Errorf("append events of attempt %s: %w", n.Attempt, err)
 			}
 		}
 		return nil
 	})
+}
+
+// AppendEvents is Append of one attempt.
+func (d *DB) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
+	return d.Append(ctx, sweep.News{Attempt: id, Events: events})
+}
+
+func appendEvents(ctx context.Context, tx *sql.Tx, id trial.AttemptID, events []trial.Event) error {
+	attempt, err := attemptRow(ctx, tx, id)
 	if err != nil {
-		return fmt.Errorf("append events of attempt %s: %w", id, err)
+		return err
+	}
+	for _, e := range events {
+		if err := appendEvent(ctx, tx, attempt, e); err != nil {
+			return fmt.Errorf("event %d (%s): %w", e.Seq, e.Kind, err)
+		}
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func finishedLadders(ctx context.Context, tx *sql.Tx, id int64, base, data strin
 	if err != nil {
 		return nil, err
 	}
-	if err := readLadderFacts(ctx, tx, sweep.Snapshot{Sweep: info, Ladders: ladders}, wholeSweep(id)); err != nil {
+	if err := readLadderFacts(ctx, tx, ladders, wholeSweep(id)); err != nil {
 		return nil, err
 	}
 	var finished []sweep.FinishedLadder

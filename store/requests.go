@@ -94,11 +94,11 @@ func (d *DB) Asked(ctx context.Context, sweepID int64) (sweep.Asked, error) {
 	return asked, nil
 }
 
-// readRetried adds to the trials what was asked to be retried of them.
-func readRetried(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) error {
+// readRetried returns the last attempts that people asked to retry, by trial.
+func readRetried(ctx context.Context, tx *sql.Tx, sweepID int64) (map[trial.ID]int, error) {
 	numbers := map[trial.ID]int{}
 	rows, err := tx.QueryContext(ctx, `SELECT trial_id, max(number) FROM requests WHERE sweep_id = ? AND kind = 'retry' GROUP BY trial_id`,
-		s.Sweep.ID)
+		sweepID)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var id trial.ID
 		var number int
@@ -106,9 +106,5 @@ func readRetried(ctx context.Context, tx *sql.Tx, s sweep.Snapshot) error {
 		numbers[id] = number
 		return err
 	})
-	if err != nil || len(numbers) == 0 {
-		return err
-	}
-	s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) { t.Retried = numbers[t.Trial.ID] })
-	return nil
+	return numbers, err
 }

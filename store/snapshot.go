@@ -26,15 +26,11 @@ func (d *DB) Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error
 		if s.Ladders, err = selectLadders(ctx, tx, s.Sweep); err != nil {
 			return err
 		}
-		if err := readLadderFacts(ctx, tx, s, wholeSweep(sweepID)); err != nil {
+		if err := readFactsOf(ctx, tx, s, wholeSweep(sweepID)); err != nil {
 			return err
 		}
-		if err := readRetried(ctx, tx, s); err != nil {
-			return err
-		}
-		s.Reopen()
 		s.CountTokens()
-		s.Seen, err = seenAfter(ctx, tx, sweep.Seen{})
+		s.Seen, err = seenFirst(ctx, tx)
 		return err
 	})
 	if err != nil {
@@ -92,28 +88,41 @@ func (p part) attempts() string {
 // placeTables are the tables that say where in a ladder a trial stands.
 func placeTables() []string { return []string{"rung_trials", "scout_trials", "reference_trials"} }
 
-// readLadderFacts adds to every trial what is known about it. One that has several places is read into the first.
-func readLadderFacts(ctx context.Context, tx *sql.Tx, s sweep.Snapshot, of part) error {
-	facts := map[trial.ID]*sweep.TrialFacts{}
+// readFactsOf adds to every trial of a sweep's ladders, which are those of a part, what is known about it, as the sweep sees it.
+func readFactsOf(ctx context.Context, tx *sql.Tx, s sweep.Snapshot, of part) error {
+	if err := readLadderFacts(ctx, tx, s.Ladders, of); err != nil {
+		return err
+	}
+	retried, err := readRetried(ctx, tx, s.Sweep.ID)
+	if len(retried) > 0 {
+		s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) { t.Retried = retried[t.Trial.ID] })
+	}
+	s.Reopen()
+	return err
+}
+
+// readLadderFacts adds to every trial of a part's ladders what is known about it, whichever sweep trained it.
+func readLadderFacts(ctx context.Context, tx *sql.Tx, ladders []sweep.Ladder, of part) error {
+	var places []*sweep.TrialFacts
+	for i := range ladders {
+		ladders[i].Each(func(_ int, t *sweep.TrialFacts) { places = append(places, t) })
+	}
+	return readTrialFacts(ctx, tx, places, of.attempts(), of.args...)
+}
+
+// readTrialFacts adds what is known about the trials whose attempts a fulfil a condition, all of which are among these. One that has several
+// places is read into the first.
+func readTrialFacts(ctx context.Context, tx *sql.Tx, places []*sweep.TrialFacts, which string, args ...any) error {
+	facts := make(map[trial.ID]*sweep.TrialFacts, len(places))
 	var again []*sweep.TrialFacts
-	take := func(trials []sweep.TrialFacts) {
-		for i := range trials {
-			t := &trials[i]
-			if facts[t.Trial.ID] == nil {
-				facts[t.Trial.ID] = t
-			} else {
-				again = append(again, t)
-			}
+	for _, t := range places {
+		if facts[t.Trial.ID] == nil {
+			facts[t.Trial.ID] = t
+		} else {
+			again = append(again, t)
 		}
 	}
-	for _, l := range s.Ladders {
-		for _, r := range l.Rungs {
-			take(r.Trials)
-		}
-		take(l.Scouts)
-		take(l.Reference)
-	}
-	if err := readFacts(ctx, tx, facts, of.attempts(), of.args...); err != nil {
+	if err := readFacts(ctx, tx, facts, which, args...); err != nil {
 		return err
 	}
 	for _, t := range again {

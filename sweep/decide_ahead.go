@@ -106,9 +106,9 @@ func (p *plan) needless(live []trial.AttemptID, standings []*standing) []trial.A
 	if !crowded && (!p.blocked || p.leaving) && slices.ContainsFunc(standings, (*standing).open) {
 		return nil
 	}
-	alone := map[trial.ID]bool{}
+	alone, alive := map[trial.ID]bool{}, map[trial.AttemptID]bool{}
 	for _, id := range live {
-		alone[id.Trial()] = !p.awaited[id.Trial()]
+		alone[id.Trial()], alive[id] = !p.awaited[id.Trial()], true
 	}
 	if !slices.Contains(slices.Collect(maps.Values(alone)), true) {
 		return nil
@@ -123,7 +123,7 @@ func (p *plan) needless(live []trial.AttemptID, standings []*standing) []trial.A
 	var stop []trial.AttemptID
 	for _, t := range p.worked {
 		for _, a := range t.Attempts {
-			if alone[t.Trial.ID] && a.Outcome == nil && a.Sweep == p.snapshot.Sweep.Name && slices.Contains(live, a.ID) {
+			if alone[t.Trial.ID] && a.Outcome == nil && a.Sweep == p.snapshot.Sweep.Name && alive[a.ID] {
 				stop = append(stop, a.ID)
 			}
 		}

@@ -210,9 +210,11 @@ func (p *plan) fits(estimate int64) bool {
 }
 
 func (p *plan) take(estimate int64) {
+	if p.unknown = p.unknown || estimate == 0; p.share == 1 {
+		return // nothing runs beside it
+	}
 	at, _ := slices.BinarySearchFunc(p.used, estimate, func(a, b int64) int { return cmp.Compare(b, a) })
 	p.used = slices.Insert(p.used, at, estimate)
-	p.unknown = p.unknown || estimate == 0
 }
 
 // nextNumber is the number of the trial's next attempt.

@@ -127,19 +127,20 @@ func (s *Snapshot) Reopen() {
 	for _, l := range s.Ladders {
 		for _, r := range l.Rungs {
 			for i := range r.Trials {
-				r.Trials[i].reopen(s.Sweep)
+				r.Trials[i].Reopen(s.Sweep)
 			}
 		}
 		for i := range l.Scouts {
-			l.Scouts[i].reopen(s.Sweep)
+			l.Scouts[i].Reopen(s.Sweep)
 		}
 		for i := range l.Reference {
-			l.Reference[i].reopen(s.Sweep)
+			l.Reference[i].Reopen(s.Sweep)
 		}
 	}
 }
 
-func (t *TrialFacts) reopen(info Info) {
+// Reopen is Snapshot.Reopen of one trial, of which the store has just read the facts.
+func (t *TrialFacts) Reopen(info Info) {
 	again := !slices.ContainsFunc(t.Attempts, func(a AttemptFacts) bool {
 		return a.Number > t.Retried && a.Outcome != nil && a.Outcome.State.EndsTrial()
 	})

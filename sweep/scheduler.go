@@ -18,7 +18,9 @@ var ErrInterrupted = errors.New("interrupted; sweep resume continues")
 
 const (
 	tickEvery      = 250 * time.Millisecond // how often what workers say is stored
-	probeEvery     = 10 * time.Millisecond  // how often it is seen whether one has gone, which frees its job
+	probeEvery     = 10 * time.Millisecond  // how often it is seen whether one has gone, which frees its job,
+	probeEach      = 25 * time.Microsecond  // and so long at least for each that lives: with 10,000 of them, as often as they are read
+	decidesFor     = 20                     // times what a decision takes, at least, pass until the next: a large sweep decides less often
 	heartbeatEvery = 5 * time.Second        // how often the session is extended; limits.time is that coarse
 	exitPatience   = 30 * time.Second       // how long a worker may take to exit after its last word
 	termPatience   = 5 * time.Second        // how long it may take once it was asked to then: it has nothing left to write
@@ -104,7 +106,7 @@ func (r *run) loop(ctx context.Context) error {
 			}
 		}
 		select {
-		case <-r.Clock.After(probeEvery):
+		case <-r.Clock.After(max(probeEvery, time.Duration(len(r.live))*probeEach)):
 		case <-r.cancelled:
 		case <-r.kill:
 		}
@@ -134,6 +136,7 @@ type run struct {
 	seen        time.Duration              // of the last heartbeat that the snapshot knows of
 	recorded    []plateau.Verdict          // one per ladder, the zero Verdict where none was
 	stale       bool                       // facts changed that a decision may rest on
+	decideAt    time.Duration              // uptime before which nothing is decided again
 	changed     bool                       // something happened that Progress shows
 	cancelled   <-chan struct{}            // closed when a person asks to stop; nil once that was heeded
 	kill        <-chan struct{}            // Scheduler.Kill; nil once that was heeded
@@ -165,7 +168,7 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 	if err := r.listen(ctx); err != nil {
 		return false, err
 	}
-	if r.stale {
+	if r.stale && (r.interrupted || r.now() >= r.decideAt) {
 		if err := r.decide(ctx); err != nil {
 			return false, err
 		}
@@ -240,6 +243,9 @@ func (r *run) decide(ctx context.Context) error {
 		if _, err := r.signalled(ctx); err != nil || r.interrupted {
 			return err
 		}
+		if err := r.heartbeat(ctx, false); err != nil { // there may be thousands
+			return err
+		}
 		if err := r.room(l); err != nil {
 			return err
 		}
@@ -252,6 +258,8 @@ func (r *run) decide(ctx context.Context) error {
 
 // look reads the facts and asks Decide.
 func (r *run) look(ctx context.Context) error {
+	began := r.now()
+	defer func() { r.decideAt = r.now() + decidesFor*(r.now()-began) }()
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}

@@ -40,8 +40,8 @@ func (f *fragileStore) BeginAttempt(ctx context.Context, id trial.ID, n int, a t
 	return f.crash(func() error { return f.Store.BeginAttempt(ctx, id, n, a, at) })
 }
 
-func (f *fragileStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
-	return f.crash(func() error { return f.Store.AppendEvents(ctx, id, events) })
+func (f *fragileStore) Append(ctx context.Context, news ...sweep.News) error {
+	return f.crash(func() error { return f.Store.Append(ctx, news...) })
 }
 
 func (f *fragileStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant, waits string) error {

@@ -68,10 +68,12 @@ type endedStore struct {
 	attempt trial.AttemptID
 }
 
-func (s endedStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
-	err := s.Store.AppendEvents(ctx, id, events)
-	if err == nil && id == s.attempt && events[len(events)-1].Outcome != nil {
-		err = errCrash
+func (s endedStore) Append(ctx context.Context, news ...sweep.News) error {
+	err := s.Store.Append(ctx, news...)
+	for _, n := range news {
+		if err == nil && n.Attempt == s.attempt && n.Events[len(n.Events)-1].Outcome != nil {
+			err = errCrash
+		}
 	}
 	return err
 }
@@ -121,8 +123,8 @@ func TestHungAfterItsResult(t *testing.T) {
 	})
 }
 
-// TestEndLeaving: the last worker of a sweep hangs once its trial is done, and its coordinator dies. Nothing is left to train, and who comes
-// next ends the worker: it waits, asks, and kills it.
+// TestEndLeaving: the last worker of a sweep hangs once its trial is done, and its coordinator dies. Nothing is left to train, and who
+// comes next ends the worker: it waits, asks, and kills it.
 func TestEndLeaving(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]time.Duration{"heeds": 30 * time.Second, "heeds nothing": 35 * time.Second} {
@@ -148,11 +150,12 @@ func TestEndLeaving(t *testing.T) {
 				if name == "heeds nothing" {
 					exec = &deafExecutor{b.exec}
 				}
-				s, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { s.Store = endedStore{b.store, hangs} })
+				_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { s.Store = endedStore{b.store, hangs} })
 				if !errors.Is(err, errCrash) {
 					t.Fatal(err)
 				}
-				if s, err = b.store.Refresh(t.Context(), sweep.Snapshot{Sweep: sweep.Info{ID: b.id}}); err != nil || !sweep.Conclude(s).Done {
+				s, err := b.store.Refresh(t.Context(), sweep.Snapshot{Sweep: sweep.Info{ID: b.id}})
+				if err != nil || !sweep.Conclude(s).Done {
 					t.Fatalf("%v: the sweep is not done", err)
 				}
 				began, told := time.Now(), []trial.AttemptID(nil)

@@ -11,7 +11,8 @@ import (
 // EndLeaving ends the processes of a sweep's attempts that have had their last word but do not exit, where no coordinator is left to do so:
 // as that, it asks those whose last word was heard a while ago to end, and then kills them. wait is called before it waits. It returns the
 // attempts whose processes outlive even that.
-func EndLeaving(ctx context.Context, s Snapshot, exec Executor, clock Clock, wait func(id trial.AttemptID)) (left []trial.AttemptID, err error) {
+func EndLeaving(ctx context.Context, s Snapshot, exec Executor, clock Clock, wait func(id trial.AttemptID),
+) (left []trial.AttemptID, err error) {
 	since := s.leavingSince()
 	err = s.distinct(indices(len(s.Ladders)), func(t *TrialFacts) bool { return len(t.Attempts) > 0 }, func(_ int, t *TrialFacts) error {
 		last, may := t.mayLeave(since)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -45,6 +44,7 @@ type LiveAttempt struct {
 	orphan     bool  // no coordinator watched when it ended, if it has ended
 	beside     bool  // other attempts ran at some time while it did
 	microBatch int   // trial.Assignment.MicroBatch
+	disk       int64 // bytes that it may write; 0: not known yet
 	startError error // from Executor.Start
 }
 
@@ -56,44 +56,95 @@ func (r *run) ids() []trial.AttemptID {
 	return ids
 }
 
-// collect stores what the workers say and lets go of those that are gone.
+// collect stores what the workers say, of many at once, and lets go of those that are gone.
 func (r *run) collect(ctx context.Context) error {
-	remaining, several := r.live[:0:0], len(r.live) > 1 && !r.Capacity.Apart
-	for i, a := range r.live {
-		a.beside = a.beside || several
-		gone, err := r.visit(ctx, a)
+	var remaining []*LiveAttempt
+	for rest := r.live; len(rest) > 0; {
+		seen, err := r.hear(ctx, rest)
+		for i := 0; i < len(seen) && err == nil; i++ {
+			var gone bool
+			switch gone, err = r.settle(ctx, rest[0], seen[i]); {
+			case err != nil:
+				continue
+			case gone:
+				r.letGo(rest[0])
+			default:
+				remaining = append(remaining, rest[0])
+			}
+			rest = rest[1:]
+		}
+		if err == nil {
+			err = r.heartbeat(ctx, false)
+		}
 		if err != nil {
-			r.live = append(remaining, r.live[i:]...)
+			r.live = append(remaining, rest...)
 			return err
 		}
-		if gone {
-			r.stale, r.changed = true, true
-			r.gone = append(r.gone, *a)
-			r.ended = append(r.ended, ended{a.Ladder, a.Trial})
-			continue
-		}
-		remaining = append(remaining, a)
 	}
 	r.live = remaining
 	return nil
+}
+
+// letGo takes note of a worker that is gone.
+func (r *run) letGo(a *LiveAttempt) {
+	r.stale, r.changed = true, true
+	r.gone = append(r.gone, *a)
+	r.ended = append(r.ended, ended{a.Ladder, a.Trial})
+}
+
+// muchNews is how many events are stored at once, roughly: one transaction for all costs less than one for each attempt, and one that is
+// too large keeps the session from being extended.
+const muchNews = 2000
+
+// sighting is what a look at a worker showed.
+type sighting struct {
+	process Process
+	events  []trial.Event
+	readErr error
+}
+
+// hear looks at the first of these workers, as many as have not much to say together, and stores it.
+func (r *run) hear(ctx context.Context, live []*LiveAttempt) ([]sighting, error) {
+	var seen []sighting
+	var news []News
+	events, several := 0, len(r.live) > 1 && !r.Capacity.Apart
+	for _, a := range live {
+		if events >= muchNews {
+			break
+		}
+		a.beside = a.beside || several
+		s, err := r.visit(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		seen = append(seen, s)
+		if len(s.events) > 0 {
+			events += len(s.events)
+			news = append(news, News{a.ID, s.events})
+		}
+	}
+	return seen, r.store(ctx, news)
 }
 
 // readPatience is how long a worker's events may be unreadable before it is given up: a program may be short of file descriptors, or of
 // anything else, for a while. What a worker wrote before its end would be lost with it. What a dead one left damaged stays so.
 const readPatience = 30 * time.Second
 
-// visit stores an attempt's new events and reports whether its worker is gone. The worker is probed before its events are
-// read: once it is dead nothing follows what is then read, so an attempt without a last word gets one here, under the next
-// number.
-func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) {
+// visit looks at an attempt. The worker is probed before its events are read: once it is dead nothing follows what is then read.
+func (r *run) visit(ctx context.Context, a *LiveAttempt) (sighting, error) {
 	process, err := r.Exec.Probe(ctx, a.ID)
 	if err != nil {
-		return false, fmt.Errorf("probe attempt %s: %w", a.ID, err)
+		return sighting{}, fmt.Errorf("probe attempt %s: %w", a.ID, err)
 	}
 	events, readErr := r.Exec.Events(ctx, a.ID, a.seq)
-	if err := r.store(ctx, a, events); err != nil {
-		return false, err
-	}
+	return sighting{process, a.inCompany(events), readErr}, nil
+}
+
+// settle takes a look in, of which the events are stored, and reports whether the worker is gone. An attempt without a last word gets one
+// here, under the next number.
+func (r *run) settle(ctx context.Context, a *LiveAttempt, s sighting) (gone bool, err error) {
+	process, readErr := s.process, s.readErr
+	r.take(a, s.events)
 	if readErr == nil {
 		a.readAt = r.now()
 	}
@@ -101,7 +152,7 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 	if process.Alive {
 		a.orphan, a.startError = false, nil
 		r.changed = r.changed || a.Waiting != process.Waiting
-		a.listen(r.now(), process, len(events) > 0)
+		a.listen(r.now(), process, len(s.events) > 0)
 		r.overdue(ctx, a)
 		if patient {
 			readErr = nil
@@ -119,7 +170,12 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (gone bool, err error) 
 	}
 	last := trial.Event{Seq: a.seq + 1, At: r.wall(), Kind: trial.EventEnded, Step: a.Step, Outcome: r.lastWord(a, process, readErr)}
 	r.Log.Debug("worker gone", "attempt", a.ID, "outcome", last.Outcome.State, "cause", last.Outcome.Cause, "error", last.Outcome.Error)
-	return true, r.store(ctx, a, []trial.Event{last})
+	said := a.inCompany([]trial.Event{last})
+	if err := r.store(ctx, []News{{a.ID, said}}); err != nil {
+		return false, err
+	}
+	r.take(a, said)
+	return true, nil
 }
 
 // hurry asks a worker to end that has had its last word but does not exit, and kills it where it does not end then. One whose events cannot
@@ -144,22 +200,25 @@ func (r *run) hurry(ctx context.Context, a *LiveAttempt, readErr error) error {
 	return nil
 }
 
-// store appends events and takes their news.
-func (r *run) store(ctx context.Context, a *LiveAttempt, events []trial.Event) error {
-	if len(events) == 0 {
+// store appends events.
+func (r *run) store(ctx context.Context, news []News) error {
+	if len(news) == 0 {
 		return nil
 	}
-	events = a.inCompany(events)
-	if err := r.Store.AppendEvents(ctx, a.ID, events); err != nil {
-		return fmt.Errorf("store events of attempt %s: %w", a.ID, err)
+	if err := r.Store.Append(ctx, news...); err != nil {
+		return fmt.Errorf("store events of attempt %s and %d others: %w", news[0].Attempt, len(news)-1, err)
 	}
-	r.changed = true
+	return nil
+}
+
+// take takes the news of an attempt's events that are stored.
+func (r *run) take(a *LiveAttempt, events []trial.Event) {
 	for _, e := range events {
+		r.changed = true
 		if a.take(e, r.now()) {
 			r.stale = true
 		}
 	}
-	return nil
 }
 
 // take updates the attempt's news, read at an uptime, and reports whether the event bears on decisions.
@@ -191,8 +250,12 @@ func (a *LiveAttempt) take(e trial.Event, now time.Duration) bool {
 
 // stop asks workers to end, each once, or kills them. One that cannot be told is tried again at the next decision.
 func (r *run) stop(ctx context.Context, ids []trial.AttemptID, kill bool) {
+	wanted := make(map[trial.AttemptID]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = true
+	}
 	for _, a := range r.live {
-		if !slices.Contains(ids, a.ID) || a.killed || a.Stopping && !kill {
+		if !wanted[a.ID] || a.killed || a.Stopping && !kill {
 			continue
 		}
 		if err := r.Exec.Stop(ctx, a.ID, kill); err != nil {
@@ -210,9 +273,13 @@ func (r *run) show() {
 	}
 	p := Progress{Snapshot: r.snapshot, Verdicts: r.decision.Verdicts, References: r.decision.References, Gone: r.gone, Waits: r.waits}
 	r.changed, r.gone = false, nil
+	ahead := make(map[trial.ID]bool, len(r.decision.Ahead))
+	for _, id := range r.decision.Ahead {
+		ahead[id] = true
+	}
 	for _, a := range r.live {
 		live := *a
-		live.Ahead = slices.Contains(r.decision.Ahead, a.Trial)
+		live.Ahead = ahead[a.Trial]
 		p.Live = append(p.Live, live)
 	}
 	r.Scheduler.Progress(p)

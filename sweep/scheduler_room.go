@@ -57,9 +57,15 @@ func (r *run) waitNoMore(ctx context.Context) error {
 // room fails with ErrFull where the disk has no room for another trial beside what those that run may yet write.
 // Likewise where the root would grow beyond limits.disk.
 func (r *run) room(l Launch) error {
+	if r.Room == nil && (r.Used == nil || r.snapshot.Sweep.Limits.Disk == 0) {
+		return nil
+	}
 	need := r.diskNeed(l.Ladder, l.Trial)
 	for _, a := range r.live {
-		need += r.diskNeed(a.Ladder, a.Trial)
+		if a.disk == 0 {
+			a.disk = r.diskNeed(a.Ladder, a.Trial)
+		}
+		need += a.disk
 	}
 	if r.Room != nil {
 		have, err := r.Room()

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
-	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // fullStore stands on a disk that is full for an hour.
@@ -31,11 +30,11 @@ func (f *fullStore) full() bool {
 	return full
 }
 
-func (f *fullStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
+func (f *fullStore) Append(ctx context.Context, news ...sweep.News) error {
 	if f.writes && f.full() {
 		return fmt.Errorf("append: %w", sweep.ErrFull)
 	}
-	return f.Store.AppendEvents(ctx, id, events)
+	return f.Store.Append(ctx, news...)
 }
 
 func (f *fullStore) Heartbeat(ctx context.Context, session int64, now sweep.Instant, waits string) error {

@@ -436,9 +436,9 @@ func (c *countingStore) Refresh(ctx context.Context, s sweep.Snapshot, anew ...i
 	return c.Store.Refresh(ctx, s, anew...)
 }
 
-func (c *countingStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
+func (c *countingStore) Append(ctx context.Context, news ...sweep.News) error {
 	c.appends++
-	return c.Store.AppendEvents(ctx, id, events)
+	return c.Store.Append(ctx, news...)
 }
 
 // TestSchedulerReadsOnlyWhenItMatters: points and evaluations change no decision, so they cost no read of the store.

@@ -25,8 +25,8 @@ type Snapshot struct {
 
 // Seen is where a store reads on from: see Store.Refresh.
 type Seen struct {
-	Attempt int64   // the last that was known
-	Open    []int64 // those of them without an outcome
+	Attempt int64           // the last that was known
+	Open    map[int64]int64 // those of them without an outcome, with the last event that was known
 }
 
 // Unchanged reports whether nothing is known of the ladder beyond what was known before: then both share their rungs. What a snapshot
@@ -184,6 +184,12 @@ type ExtraTrial struct {
 	PlannedTrial
 }
 
+// News are events of an attempt.
+type News struct {
+	Attempt trial.AttemptID
+	Events  []trial.Event
+}
+
 // Store keeps facts. Every method is one transaction; appending what is already there changes nothing.
 type Store interface {
 	// Refresh brings a snapshot up to date: it sees every attempt and event, whoever wrote them, and reads the ladders with the indices
@@ -199,8 +205,8 @@ type Store interface {
 	AddTrials(ctx context.Context, ladder int64, trials []ExtraTrial) error
 	// BeginAttempt writes the intent to launch. The same attempt again changes nothing.
 	BeginAttempt(ctx context.Context, trial trial.ID, number int, a trial.Assignment, at time.Time) error
-	// AppendEvents adds events of an attempt, keyed by (attempt, seq).
-	AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error
+	// Append adds events of attempts, keyed by (attempt, seq).
+	Append(ctx context.Context, news ...News) error
 	// Heartbeat extends the coordinator's session, by the clock that it was started by, and says what the coordinator waits for before it
 	// starts anything new: nothing where waits is empty. It fails with ErrLocked when the lease is another's.
 	Heartbeat(ctx context.Context, session int64, now Instant, waits string) error

@@ -218,6 +218,9 @@ func (a *app) hire(ctx context.Context, db *store.DB, s sweep.Snapshot, choice b
 	}
 	rest := a.keepAlive(ctx, db, c.session)
 	c.capacity, err = a.capacity(ctx, choice, r, parallel)
+	if err == nil && a.executor.cluster != nil {
+		err = a.findCluster(ctx)
+	}
 	rest()
 	if err == nil {
 		err = a.keepRanBy(ctx, db, s)

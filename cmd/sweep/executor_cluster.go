@@ -27,8 +27,9 @@ import (
 type clusterSettings struct {
 	cluster.Script
 	queue         func(log *slog.Logger) cluster.Queue
-	ready         func() error // what this process lacks to hand jobs in
-	jobs          int          // at the same time
+	ready         func() error                    // what this process lacks to hand jobs in
+	reach         func(ctx context.Context) error // asks whether the cluster is where the settings say; nil: its commands tell
+	jobs          int                             // at the same time
 	asksForGPUs   bool
 	memory, most  int64                               // bytes: the least and the most that a job asks for; 0: not said
 	time, longest time.Duration                       // likewise
@@ -83,9 +84,6 @@ func (s clusterSettings) capacity(_ backend.Choice, jobs, trials int) (sweep.Cap
 
 func (s clusterSettings) open(clock sweep.Clock, log *slog.Logger) func(string, sweep.Capacity) (sweep.Executor, error) {
 	return func(root string, c sweep.Capacity) (sweep.Executor, error) {
-		if err := s.ready(); err != nil {
-			return nil, usagef("%w", err)
-		}
 		return s.executor(root, c.Jobs, clock, log, false), nil
 	}
 }
@@ -156,6 +154,10 @@ func rayKind(sources []sectionFile, worker []string) (clusterSettings, error) {
 		Script: cluster.Script{Command: command, Env: workerEnvironment(), Setup: s.Setup, Container: s.Container},
 		queue:  func(*slog.Logger) cluster.Queue { return &ray.Queue{Settings: s, Program: program} },
 		ready:  s.Ready, timeless: true,
+		reach: func(ctx context.Context) error {
+			_, err := (&ray.Queue{Settings: s}).Version(ctx)
+			return err
+		},
 		jobs: s.MaxJobs, asksForGPUs: s.GPUs > 0, memory: int64(s.Memory), most: int64(s.MemoryMax),
 		preview: func(b cluster.Batch) (string, error) { return ray.Script(s, b) },
 	}, nil
@@ -183,6 +185,28 @@ func (a *app) onCluster(kind executorKind, sources []sectionFile) (executorKind,
 	return executorKind{
 		name: kind.name, capacity: s.capacity, open: s.open(a.clock, log), observe: s.observe(a.clock, log), cluster: &s,
 	}, nil
+}
+
+// findCluster fails where no cluster answers, asked some times: one answer may get lost.
+func (a *app) findCluster(ctx context.Context) (err error) {
+	if err := a.executor.cluster.ready(); err != nil {
+		return usagef("%w", err)
+	}
+	reach := a.executor.cluster.reach
+	if reach == nil {
+		return nil
+	}
+	for range 3 {
+		if err = reach(ctx); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+	return fmt.Errorf("%w: start it, or mend %s", err, a.executor.cluster.places([]string{"address", "headers"}))
 }
 
 // refused says what the queue's no to a batch is about, and how the sweep goes on.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,6 +121,9 @@ func TestReadersOnlyLook(t *testing.T) {
 	if code, text := s.saidBy("status"); err != nil || code != exitOK || strings.Contains(text, stateAbandoned) {
 		t.Errorf("status of jobs that have ended: exit %d, %v: %s", code, err, text)
 	}
+	if code, text := s.saidBy("prune", "--dry-run"); code != exitOK || strings.Contains(text, "batches") {
+		t.Errorf("prune of what the database takes to be open: exit %d: %s", code, text)
+	}
 	if code, text := s.saidBy("rm", "test", "--yes"); code != exitOK {
 		t.Errorf("rm: exit %d: %s", code, text)
 	}
@@ -145,6 +150,21 @@ func TestAnotherExecutorIsRefused(t *testing.T) {
 	}
 	if code, text := s.saidBy("cancel", "test"); code != exitOK || !strings.Contains(text, "checkpoint and end") {
 		t.Errorf("cancel: exit %d: %s", code, text)
+	}
+	s.args = nil // as the root remembers
+	resumed := s.start(s.command())
+	until(t, "new jobs", func() bool {
+		text, err := os.ReadFile(s.path("squeue.txt"))
+		return err == nil && strings.Count(string(text), "7_0|") == 2
+	})
+	_ = resumed.Process.Kill()
+	resumed.wait()
+	if code, text := s.saidBy("prune", "--yes"); code != exitOK || !strings.Contains(text, "batch ") {
+		t.Errorf("prune: exit %d: %s", code, text)
+	}
+	left, err := filepath.Glob(filepath.Join(s.rootDir(), "batches", "sweep-*"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("prune left %v, %v, want the batch of the jobs that wait", left, err)
 	}
 	if told, err := os.ReadFile(s.path("scancel.txt")); err != nil || !strings.Contains(string(told), "7_0") {
 		t.Errorf("scancel got %q, %v", told, err)
@@ -230,7 +250,15 @@ func TestNoSecretInAFile(t *testing.T) {
 func TestReadingNeedsNoToken(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, backend.PlatformGo, 4)
-	s.write("cluster.yaml", "ray: {address: 'http://127.0.0.1:9', headers: {Authorization: 'Bearer ${SWEEP_TEST_TOKEN}'}}\n")
+	head := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/version" || r.Header.Get("Authorization") != "Bearer hunter2" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprint(w, `{"ray_version": "2.60.0"}`)
+	}))
+	t.Cleanup(head.Close)
+	s.write("cluster.yaml", "ray: {address: '"+head.URL+"', headers: {Authorization: 'Bearer ${SWEEP_TEST_TOKEN}'}}\n")
 	s.args = []string{"--executor", "ray", "--cluster", s.path("cluster.yaml")}
 	s.env = append(s.env, "SWEEP_TEST_TOKEN=hunter2")
 	cmd := s.start(s.command())
@@ -251,6 +279,17 @@ func TestReadingNeedsNoToken(t *testing.T) {
 	}
 	if code, text := s.saidBy("resume", "--backend", "go"); code == exitOK || !strings.Contains(text, "executor.json") {
 		t.Errorf("resume: exit %d: %s", code, text)
+	}
+}
+
+// TestNoClusterThere: a wrong address ends the run, with the place of the setting.
+func TestNoClusterThere(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.write("cluster.yaml", "ray: {address: 'http://127.0.0.1:9'}\n")
+	code, text := s.saidBy("run", s.path("grid.yaml"), "--backend", "go", "--executor", "ray", "--cluster", s.path("cluster.yaml"))
+	if code != exitError || !strings.Contains(text, "ray.address ("+s.path("cluster.yaml")+":1:16)") {
+		t.Errorf("exit %d: %s", code, text)
 	}
 }
 

@@ -64,7 +64,8 @@ func TestFinishedSweepEndsItsWorkers(t *testing.T) {
 	if err != nil || len(logs) == 0 {
 		t.Fatalf("logs %v, %v", logs, err)
 	}
-	hung := exec.CommandContext(t.Context(), "sh", "-c", `exec 9>>"$0"; flock 9 || exit 1; trap "" TERM; while :; do sleep 1 9>&-; done`, logs[0])
+	hung := exec.CommandContext(t.Context(), "sh", "-c",
+		`exec 9>>"$0"; flock 9 || exit 1; trap "" TERM; while :; do sleep 1 9>&-; done`, logs[0])
 	if err := hung.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -78,12 +78,14 @@ func (s keepingStore) AddTrials(ctx context.Context, ladder int64, trials []swee
 	return s.Store.AddTrials(ctx, ladder, trials)
 }
 
-func (s keepingStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
-	if err := s.Store.AppendEvents(ctx, id, events); err != nil || len(events) == 0 {
+func (s keepingStore) Append(ctx context.Context, news ...sweep.News) error {
+	if err := s.Store.Append(ctx, news...); err != nil {
 		return err
 	}
-	if last := events[len(events)-1]; last.Kind == trial.EventEnded {
-		keepWord(id.Dir(s.keeper.root), last)
+	for _, n := range news {
+		if last := n.Events[len(n.Events)-1]; last.Kind == trial.EventEnded {
+			keepWord(n.Attempt.Dir(s.keeper.root), last)
+		}
 	}
 	return nil
 }

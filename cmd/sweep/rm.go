@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,7 +123,7 @@ func (a *app) doomed(ctx context.Context, db *store.DB, s sweep.Snapshot) (d doo
 // same reports whether nothing was asked or tried of the sweep in between.
 func (d doomed) same(before doomed) bool {
 	return d.sweep.ID == before.sweep.ID && d.sweep.Asked == before.sweep.Asked && slices.Equal(d.trials, before.trials) &&
-		d.seen.Attempt == before.seen.Attempt && slices.Equal(d.seen.Open, before.seen.Open)
+		d.seen.Attempt == before.seen.Attempt && maps.Equal(d.seen.Open, before.seen.Open)
 }
 
 // removeSweep takes a sweep out of the database, and its trials' folders and records out of their places. Where that fails all is put back.

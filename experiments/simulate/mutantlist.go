@@ -11,10 +11,10 @@ func mutants() []mutant {
 	return []mutant{
 		{
 			"a worker's events are read before it is probed", live,
-			"	process, err := r.Exec.Probe(ctx, a.ID)\n	if err != nil {\n		return false, fmt.Errorf(\"probe attempt %s: %w\", a.ID, err)\n	}\n" +
-				"	events, readErr := r.Exec.Events(ctx, a.ID, a.seq)\n",
+			"	process, err := r.Exec.Probe(ctx, a.ID)\n	if err != nil {\n		return sighting{}, fmt.Errorf(\"probe attempt %s: %w\", a.ID, err)\n" +
+				"	}\n	events, readErr := r.Exec.Events(ctx, a.ID, a.seq)\n",
 			"	events, readErr := r.Exec.Events(ctx, a.ID, a.seq)\n	process, err := r.Exec.Probe(ctx, a.ID)\n" +
-				"	if err != nil {\n		return false, fmt.Errorf(\"probe attempt %s: %w\", a.ID, err)\n	}\n",
+				"	if err != nil {\n		return sighting{}, fmt.Errorf(\"probe attempt %s: %w\", a.ID, err)\n	}\n",
 		},
 		{
 			"a worker that is dead is given a last word while its events cannot be read", live,
@@ -49,12 +49,12 @@ func mutants() []mutant {
 		{"a transaction can be half written", "store/connect.go", `"_journal_mode": {"WAL"}`, `"_journal_mode": {"OFF"}`},
 		{
 			"the last of several events is not stored", "store/events.go",
-			"		for _, e := range events {", "		for _, e := range events[:max(1, len(events)-1)] {",
+			"	for _, e := range events {", "	for _, e := range events[:max(1, len(events)-1)] {",
 		},
 		{"the first new attempt is overlooked", "store/refresh.go", "FROM attempts WHERE id > ?1\n", "FROM attempts WHERE id > ?1 + 1\n"},
 		{
 			"attempts without an outcome are not read again", "store/refresh.go",
-			"		seen.Open = append(seen.Open, id)\n", "",
+			"!over {\n			keepOpen(&seen, id, seq)\n", "!over {\n",
 		},
 		{"a worker that hangs is let be", hung, "r.HungAfter > 0 && a.silence", "false && a.silence"},
 		{"a worker that does not end when it is asked to is not killed", hung, "a.leaveBy > 0 && now >= a.leaveBy", "false"},
@@ -77,8 +77,8 @@ func mutants() []mutant {
 		{"a retry forgives all but the last attempt", "sweep/facts.go", "a.Number <= t.Retried", "a.Number < t.Retried"},
 		{
 			"a longer grid's trials have no place", "store/grids.go",
-			"		return insertTrials(ctx, tx, places)\n	})\n	if err != nil {\n		return fmt.Errorf(\"extend",
-			"		return nil\n	})\n	if err != nil {\n		return fmt.Errorf(\"extend",
+			"		if err := insertTrials(ctx, tx, places); err != nil {\n			return err\n		}\n		return appendRetries(",
+			"		return appendRetries(",
 		},
 		{"a verdict that is found again after a wish is not recorded", "store/verdicts.go", "latest == text && counts", "latest == text"},
 	}

@@ -82,17 +82,19 @@ func (s *watchedStore) BeginAttempt(ctx context.Context, id trial.ID, n int, a t
 	})
 }
 
-func (s *watchedStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
-	return s.call("AppendEvents", func() error {
-		err := s.Store.AppendEvents(ctx, id, events)
-		if err == nil {
-			s.c.h.facts.appended(id, events)
-			if o := events[len(events)-1].Outcome; o != nil {
-				s.c.h.checkBlame(s.c, id, *o)
-				s.c.h.note("%s: %s %s", short(id), o.State, o.Error)
+func (s *watchedStore) Append(ctx context.Context, news ...sweep.News) error {
+	return s.call("Append", func() error {
+		if err := s.Store.Append(ctx, news...); err != nil {
+			return err
+		}
+		for _, n := range news {
+			s.c.h.facts.appended(n.Attempt, n.Events)
+			if o := n.Events[len(n.Events)-1].Outcome; o != nil {
+				s.c.h.checkBlame(s.c, n.Attempt, *o)
+				s.c.h.note("%s: %s %s", short(n.Attempt), o.State, o.Error)
 			}
 		}
-		return err
+		return nil
 	})
 }
 

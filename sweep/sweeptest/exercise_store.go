@@ -233,6 +233,9 @@ func exerciseInvalidEvents(t *testing.T, s Store) {
 	attempt := trial.NewAttemptID(tr.ID, 1)
 	must(t, "BeginAttempt", s.BeginAttempt(ctx, tr.ID, 1, trial.Assignment{Attempt: attempt, Trial: tr}, moment(1)))
 	must(t, "AppendEvents", s.AppendEvents(ctx, attempt, []trial.Event{{Seq: 1, At: moment(2), Kind: trial.EventCheckpoint}}))
+	second := Trial(16, 1, 0)
+	other := trial.NewAttemptID(second.ID, 1)
+	must(t, "BeginAttempt", s.BeginAttempt(ctx, second.ID, 1, trial.Assignment{Attempt: other, Trial: second}, moment(1)))
 	before := snapshot(t, s, id)
 	ended := func(seq int64) trial.Event {
 		return trial.Event{Seq: seq, At: moment(3), Kind: trial.EventEnded, Outcome: &trial.Outcome{State: trial.OutcomeFailed}}
@@ -269,6 +272,10 @@ func exerciseInvalidEvents(t *testing.T, s Store) {
 		}
 		if err := s.AppendEvents(ctx, attempt, []trial.Event{good, bad}); err == nil {
 			t.Errorf("%s was stored", name)
+		}
+		if err := s.Append(ctx, sweep.News{Attempt: other, Events: []trial.Event{good}},
+			sweep.News{Attempt: attempt, Events: []trial.Event{good, bad}}); err == nil {
+			t.Errorf("%s was stored with another attempt's events", name)
 		}
 		if diff := cmp.Diff(before, snapshot(t, s, id)); diff != "" {
 			t.Errorf("%s: a refused append left something:\n%s", name, diff)

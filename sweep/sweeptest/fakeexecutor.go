@@ -2,10 +2,12 @@ package sweeptest
 
 import (
 	"cmp"
+	"container/heap"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -19,9 +21,9 @@ type Line struct {
 	Event trial.Event
 }
 
-// Script says what a worker writes when nobody stops it. Its process exits with the last line; a script that does not end
-// with an ended event is a crash. from is the step of the newest checkpoint that the assignment's folders hold, -1 when
-// there is none.
+// Script says what a worker writes when nobody stops it, in the order of time. Its process exits with the last line; a script that
+// does not end with an ended event is a crash. from is the step of the newest checkpoint that the assignment's folders hold, -1
+// when there is none.
 type Script func(a trial.Assignment, from int) []Line
 
 // FakeExecutor implements sweep.Executor without processes: what a worker has written is computed from the time that has
@@ -34,6 +36,8 @@ type FakeExecutor struct {
 
 	mu       sync.Mutex
 	attempts map[trial.AttemptID]*fakeWorker
+	trials   map[trial.ID][]trial.AttemptID // in the order of their starts
+	living   living
 	starts   []trial.Assignment
 	most     int
 }
@@ -44,6 +48,39 @@ type fakeWorker struct {
 	exit  time.Time
 	ended sweep.Process // how it exited, where the executor can tell
 	thaws time.Time     // until when it is frozen
+	index int           // in living; -1 of one that is not there any more
+}
+
+// living is a heap of the workers that have not exited when one was last started, by when each exits.
+type living []*fakeWorker
+
+func (l living) Len() int           { return len(l) }
+func (l living) Less(i, j int) bool { return l[i].exit.Before(l[j].exit) }
+
+func (l living) Swap(i, j int) {
+	l[i], l[j] = l[j], l[i]
+	l[i].index, l[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (l *living) Push(w any) {
+	w.(*fakeWorker).index = len(*l) //nolint:forcetypeassert // nothing else is pushed
+	*l = append(*l, w.(*fakeWorker))
+}
+
+// Pop implements heap.Interface.
+func (l *living) Pop() any {
+	n := len(*l) - 1
+	w := (*l)[n]
+	*l, w.index = (*l)[:n], -1
+	return w
+}
+
+// moved puts a worker that exits at another time in its place.
+func (l *living) moved(w *fakeWorker) {
+	if w.index >= 0 {
+		heap.Fix(l, w.index)
+	}
 }
 
 func (f *FakeExecutor) now() time.Time {
@@ -60,18 +97,13 @@ func (f *FakeExecutor) Start(_ context.Context, a trial.Assignment) error {
 	defer f.mu.Unlock()
 	now := f.now()
 	if f.attempts == nil {
-		f.attempts = map[trial.AttemptID]*fakeWorker{}
+		f.attempts, f.trials = map[trial.AttemptID]*fakeWorker{}, map[trial.ID][]trial.AttemptID{}
 	}
 	if w := f.attempts[a.Attempt]; w != nil {
 		return fmt.Errorf("attempt %s: %w", a.Attempt, trial.ErrWorkerRuns)
 	}
-	alive := 1
-	for id, w := range f.attempts {
-		if !now.Before(w.exit) {
-			continue
-		}
-		alive++
-		if id.Trial() == a.Attempt.Trial() {
+	for _, id := range f.trials[a.Attempt.Trial()] {
+		if now.Before(f.attempts[id].exit) {
 			panic(fmt.Sprintf("start %s while %s lives", a.Attempt, id))
 		}
 	}
@@ -80,7 +112,6 @@ func (f *FakeExecutor) Start(_ context.Context, a trial.Assignment) error {
 			return err
 		}
 	}
-	f.most = max(f.most, alive)
 	f.starts = append(f.starts, a)
 	w := &fakeWorker{began: now, lines: f.Script(a, f.checkpoint(a, now)), ended: sweep.Process{Exit: "exit status 1"}}
 	if f.Exit != nil {
@@ -91,6 +122,11 @@ func (f *FakeExecutor) Start(_ context.Context, a trial.Assignment) error {
 		w.exit = now.Add(w.lines[n-1].After)
 	}
 	f.attempts[a.Attempt] = w
+	f.trials[a.Attempt.Trial()] = append(f.trials[a.Attempt.Trial()], a.Attempt)
+	for heap.Push(&f.living, w); len(f.living) > 0 && !now.Before(f.living[0].exit); {
+		heap.Pop(&f.living)
+	}
+	f.most = max(f.most, len(f.living))
 	return nil
 }
 
@@ -101,7 +137,7 @@ func (f *FakeExecutor) checkpoint(a trial.Assignment, now time.Time) int {
 		if !slices.Contains(a.Checkpoints, id.Dir("")) {
 			panic(fmt.Sprintf("assignment of %s lacks the folder of %s", a.Attempt, id))
 		}
-		for _, e := range f.attempts[id].written(now) {
+		for _, e := range f.attempts[id].written(now, 0) {
 			if e.Kind == trial.EventCheckpoint {
 				from = max(from, e.Step)
 			}
@@ -112,19 +148,16 @@ func (f *FakeExecutor) checkpoint(a trial.Assignment, now time.Time) int {
 
 // count is how many lines the worker has written by now.
 func (w *fakeWorker) count(now time.Time) int {
-	i := slices.IndexFunc(w.lines, func(l Line) bool { return w.began.Add(l.After).After(now) })
-	if i < 0 {
-		return len(w.lines)
-	}
-	return i
+	passed := now.Sub(w.began)
+	return sort.Search(len(w.lines), func(i int) bool { return w.lines[i].After > passed })
 }
 
-// written returns the events that the worker has written by now.
-func (w *fakeWorker) written(now time.Time) []trial.Event {
+// written returns the events that the worker has written by now, but for the first so many.
+func (w *fakeWorker) written(now time.Time, after int64) []trial.Event {
 	var events []trial.Event
-	for i, l := range w.lines[:w.count(now)] {
-		e := l.Event
-		e.Seq, e.At = int64(i+1), w.began.Add(l.After).UTC()
+	for i, n := int(after), w.count(now); i < n; i++ {
+		e := w.lines[i].Event
+		e.Seq, e.At = int64(i+1), w.began.Add(w.lines[i].After).UTC()
 		events = append(events, e)
 	}
 	return events
@@ -152,8 +185,7 @@ func (f *FakeExecutor) Events(_ context.Context, id trial.AttemptID, after int64
 	if w == nil {
 		return nil, nil
 	}
-	events := w.written(f.now())
-	return events[min(int(after), len(events)):], nil
+	return w.written(f.now(), after), nil
 }
 
 // stopDelay is how long a worker takes to write its checkpoint and exit when it is asked to.
@@ -168,7 +200,8 @@ func (f *FakeExecutor) Stop(_ context.Context, id trial.AttemptID, kill bool) er
 	if w == nil || !now.Before(w.exit) {
 		return nil
 	}
-	events := w.written(now)
+	defer f.living.moved(w)
+	events := w.written(now, 0)
 	w.lines, w.exit, w.ended = w.lines[:len(events)], now, sweep.Process{Exit: "signal: killed"}
 	if kill {
 		return nil
@@ -211,6 +244,7 @@ func (f *FakeExecutor) Freeze(id trial.AttemptID, d time.Duration) {
 		w.thaws = now
 	}
 	w.exit, w.thaws = w.exit.Add(d), w.thaws.Add(d)
+	f.living.moved(w)
 }
 
 // Die ends a living worker now, as p says. The last so many events that it wrote are lost with it, though never its last word.
@@ -221,11 +255,12 @@ func (f *FakeExecutor) Die(id trial.AttemptID, p sweep.Process, lost int) {
 	if w == nil || !now.Before(w.exit) {
 		return
 	}
-	kept := len(w.written(now))
+	kept := w.count(now)
 	if kept > 0 && w.lines[kept-1].Event.Kind != trial.EventEnded {
 		kept = max(0, kept-lost)
 	}
 	w.lines, w.exit, w.ended = w.lines[:kept], now, p
+	f.living.moved(w)
 }
 
 // Alive lists the attempts whose workers live, with how long ago each began, by attempt.
@@ -268,11 +303,7 @@ func (f *FakeExecutor) Next() time.Time {
 func (f *FakeExecutor) Trials(context.Context) ([]trial.ID, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	trials := map[trial.ID]bool{}
-	for id := range f.attempts {
-		trials[id.Trial()] = true
-	}
-	return slices.Collect(maps.Keys(trials)), nil
+	return slices.Collect(maps.Keys(f.trials)), nil
 }
 
 // Attempts implements sweep.Executor.
@@ -283,14 +314,7 @@ func (f *FakeExecutor) Attempts(_ context.Context, trial trial.ID) ([]trial.Atte
 }
 
 func (f *FakeExecutor) attemptsOf(tr trial.ID) []trial.AttemptID {
-	var ids []trial.AttemptID
-	for id := range f.attempts {
-		if id.Trial() == tr {
-			ids = append(ids, id)
-		}
-	}
-	slices.SortFunc(ids, func(a, b trial.AttemptID) int { return cmp.Compare(a.Number(), b.Number()) })
-	return ids
+	return slices.SortedFunc(slices.Values(f.trials[tr]), func(a, b trial.AttemptID) int { return cmp.Compare(a.Number(), b.Number()) })
 }
 
 // Starts lists every assignment whose worker began, in order.

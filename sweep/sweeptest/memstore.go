@@ -221,25 +221,37 @@ func (m *MemStore) BeginAttempt(_ context.Context, tr trial.ID, number int, a tr
 	return nil
 }
 
-// AppendEvents implements sweep.Store: all of them or, where one is not valid, none.
-func (m *MemStore) AppendEvents(_ context.Context, id trial.AttemptID, events []trial.Event) error {
+// AppendEvents implements Store.
+func (m *MemStore) AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error {
+	return m.Append(ctx, sweep.News{Attempt: id, Events: events})
+}
+
+// Append implements sweep.Store: all of them or, where one is not valid, none.
+func (m *MemStore) Append(_ context.Context, news ...sweep.News) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a := m.attempts[id]
-	if a == nil {
-		return fmt.Errorf("attempt %s: %w", id, sweep.ErrNotFound)
-	}
-	next := maps.Clone(a.events)
-	for _, e := range events {
-		if _, known := next[e.Seq]; known {
-			continue
+	next := map[trial.AttemptID]map[int64]trial.Event{}
+	for _, n := range news {
+		a := m.attempts[n.Attempt]
+		if a == nil {
+			return fmt.Errorf("attempt %s: %w", n.Attempt, sweep.ErrNotFound)
 		}
-		if err := valid(e, next); err != nil {
-			return fmt.Errorf("attempt %s, event %d: %w", id, e.Seq, err)
+		if next[n.Attempt] == nil {
+			next[n.Attempt] = maps.Clone(a.events)
 		}
-		next[e.Seq] = e
+		for _, e := range n.Events {
+			if _, known := next[n.Attempt][e.Seq]; known {
+				continue
+			}
+			if err := valid(e, next[n.Attempt]); err != nil {
+				return fmt.Errorf("attempt %s, event %d: %w", n.Attempt, e.Seq, err)
+			}
+			next[n.Attempt][e.Seq] = e
+		}
 	}
-	a.events = next
+	for id, events := range next {
+		m.attempts[id].events = events
+	}
 	return nil
 }
 

@@ -8,9 +8,11 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// Store is a sweep.Store with the two acts that commands do before a scheduler needs one.
+// Store is a sweep.Store with what commands do beside a scheduler.
 type Store interface {
 	sweep.Store
+	// AppendEvents is Append of one attempt.
+	AppendEvents(ctx context.Context, id trial.AttemptID, events []trial.Event) error
 	// Snapshot reads a sweep's facts. It fails with sweep.ErrNotFound.
 	Snapshot(ctx context.Context, sweepID int64) (sweep.Snapshot, error)
 	// Confirm writes the wish that likely plateaus be certified, with at most so many seeds per rank: see Info.Confirm.

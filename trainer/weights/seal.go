@@ -47,7 +47,8 @@ func Seal(dir string, of trial.ID) error {
 }
 
 // CheckSeal compares a folder's files with their checksums. A folder without any is another program's, or of an earlier version. Files
-// that are not as they were written, or in another folder of an attempt than they were written in, are an error that wraps trial.ErrDamaged.
+// that are not as they were written, or in another folder of an attempt than they were written in, are an error that wraps
+// trial.ErrDamaged.
 func CheckSeal(dir string) error {
 	f, err := trial.OpenInput(filepath.Join(dir, SumsFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -99,8 +99,8 @@ func TestAnothersAdapter(t *testing.T) {
 	}
 }
 
-// TestAnotherFolder: the adapter of the last step in the place of the best one, in one trial, is refused. A seal of an earlier version names
-// the trial alone.
+// TestAnotherFolder: the adapter of the last step in the place of the best one, in one trial, is refused. A seal of an earlier version
+// names the trial alone.
 func TestAnotherFolder(t *testing.T) {
 	t.Parallel()
 	best := sealed(t, t.TempDir(), rankOne)

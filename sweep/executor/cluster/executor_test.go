@@ -333,6 +333,24 @@ func TestMemoryIsLearnt(t *testing.T) {
 	}
 }
 
+// TestMemoryIsLearntFromWhatWasSeen: where nothing was asked for, more is asked for than the worker was seen to take.
+func TestMemoryIsLearntFromWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.start(attemptIn("a"))
+	d.probe("a/1")
+	d.claim("a/1")
+	peak := int64(40 << 30)
+	d.write("a/1", trial.EventsFile, d.line(trial.Event{Seq: 1, Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: &peak}}))
+	d.write("a/1", exitFile, "signal: killed, out of memory\n")
+	if p := d.pass("a/1", 2); p.Alive || !p.AskedTooLittle {
+		t.Fatalf("%+v", p)
+	}
+	if r := d.request(attemptIn("b")); r.Memory != 2*peak {
+		t.Errorf("the next asks for %d, want %d", r.Memory, 2*peak)
+	}
+}
+
 func TestWithMargin(t *testing.T) {
 	t.Parallel()
 	for expected, want := range map[int64]int64{0: 0, 1: 320 << 20, 1 << 30: 1536 << 20, 2<<30 + 1: 2816<<20 + memoryStep} {

@@ -1,11 +1,11 @@
 package cluster
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,11 +65,10 @@ func entries(dir string) ([]entry, error) {
 		return nil, nil
 	}
 	var found []entry
-	for name := range names {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if e, ok := parseEntry(name); ok {
 			found = append(found, e)
 		}
 	}
-	slices.SortFunc(found, func(a, b entry) int { return cmp.Compare(a.name(), b.name()) })
 	return found, err
 }

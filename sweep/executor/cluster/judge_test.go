@@ -23,12 +23,11 @@ func TestJudge(t *testing.T) {
 		waits    bool
 		reason   string
 	}{
-		"handed in, and no answer yet":             {sight{handed: true}, lives, true, ""},
-		"it waits":                                 {job(Pending, "Resources"), lives, true, ""},
-		"its machine is set up":                    {job(Running, ""), lives, false, ""},
-		"it runs":                                  {with(job(Running, ""), claimed), lives, false, ""},
-		"it is suspended for others":               {with(job(Suspended, ""), claimed), lives, true, ""},
-		"it is ending":                             {with(job(Ending, ""), claimed), lives, false, ""},
+		"handed in, and no answer yet": {sight{handed: true}, lives, true, ""},
+		"it waits":                     {job(Pending, "Resources"), lives, true, ""},
+		"its machine is set up":        {job(Running, ""), lives, false, ""},
+		"it runs":                      {with(job(Running, ""), claimed), lives, false, ""},
+		"it is ending":                 {with(job(Ending, ""), claimed), lives, false, ""},
 		"it runs, and nothing can be learnt of it": {sight{handed: true, claimed: true}, lives, false, ""},
 		"nobody handed it in":                      {sight{}, late, true, ""},
 		"the queue does not have it":               {sight{handed: true, heard: true}, late, true, "the queue does not know its job any more"},
@@ -54,6 +53,7 @@ func TestJudge(t *testing.T) {
 		"put back into the queue": {
 			with(job(Pending, "BeginTime"), claimed), late, false, "job 7_1 was put back into the queue: due to job requeue",
 		},
+		"it is suspended for others":                 {with(job(Suspended, ""), claimed), lives, true, ""},
 		"another executor's worker":                  {sight{claimed: true, foreign: true, held: true}, lives, false, ""},
 		"another executor's worker, which has ended": {sight{claimed: true, foreign: true}, 0, false, ""},
 	} {

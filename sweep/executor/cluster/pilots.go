@@ -99,11 +99,16 @@ func (p *Pilots) Submit(ctx context.Context, b Batch) error {
 		if err := touch(filepath.Join(p.inbox(), e.name())); err != nil {
 			return err
 		}
+		known[id] = waits(e)
 	}
 	if err := trial.SyncFolder(p.inbox()); err != nil {
 		return err
 	}
-	return p.staff(ctx)
+	return p.staff(ctx, known)
+}
+
+func waits(e entry) placed {
+	return placed{Job: Job{Phase: Pending, Reason: "waits for a pilot"}, entry: e}
 }
 
 // Jobs tells where each job is: in the inbox, with a pilot that lives, or over.
@@ -113,14 +118,14 @@ func (p *Pilots) Jobs(ctx context.Context, batches []string) (map[JobID]Job, err
 	if err := p.open(); err != nil {
 		return nil, err
 	}
-	if !p.Observing {
-		if err := p.staff(ctx); err != nil {
-			return nil, err
-		}
-	}
 	known, err := p.known(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if !p.Observing {
+		if err := p.staff(ctx, known); err != nil {
+			return nil, err
+		}
 	}
 	wanted := map[JobID]Job{}
 	for id, j := range known {
@@ -194,7 +199,7 @@ func (p *Pilots) known(ctx context.Context) (map[JobID]placed, error) {
 		return nil, err
 	}
 	for _, e := range waiting {
-		known[e.Job] = placed{Job: Job{Phase: Pending, Reason: "waits for a pilot"}, entry: e}
+		known[e.Job] = waits(e)
 	}
 	for id, pilot := range p.pilots {
 		took, err := p.took(ctx, id, pilot)
@@ -241,26 +246,26 @@ func (p *Pilots) explain(ctx context.Context, id trial.AttemptID, pilot *pilot) 
 	return err
 }
 
-// aboard is where a job is that a pilot has taken.
+// aboard is where a job is that a pilot has taken. Of one that is over no file is looked at again: what its attempt's executor reads itself
+// counts more.
 func (p *Pilots) aboard(e entry, pilot *pilot) (Job, error) {
-	if j, done := pilot.done[e.Job]; done { // a pilot may have trained thousands
+	if j, over := pilot.done[e.Job]; over { // a pilot may have trained thousands
 		return j, nil
 	}
-	text, err := os.ReadFile(filepath.Join(e.Attempt.Dir(p.Root), exitFile))
-	switch {
+	j := Job{Phase: Ended, Exit: pilot.ended.Exit, Reason: pilot.ended.Reason}
+	switch text, err := os.ReadFile(filepath.Join(e.Attempt.Dir(p.Root), exitFile)); {
 	case err == nil:
-		if pilot.done == nil {
-			pilot.done = map[JobID]Job{}
-		}
-		pilot.done[e.Job] = Job{Phase: Ended, Exit: string(text[:max(0, len(text)-1)])}
-		return pilot.done[e.Job], nil
+		j = Job{Phase: Ended, Exit: string(text[:max(0, len(text)-1)])}
 	case !errors.Is(err, fs.ErrNotExist):
 		return Job{}, err
 	case !pilot.over:
 		return Job{Phase: Running}, nil
-	default:
-		return Job{Phase: Ended, Exit: pilot.ended.Exit, Reason: pilot.ended.Reason}, nil
 	}
+	if pilot.done == nil {
+		pilot.done = map[JobID]Job{}
+	}
+	pilot.done[e.Job] = j
+	return j, nil
 }
 
 // open learns of the pilots that there are.
@@ -301,11 +306,7 @@ func (p *Pilots) open() error {
 // staff hires pilots as long as fewer of them are free than jobs wait. Where one has ended before it took anything, for another reason than
 // that there was nothing to do, those that follow would fare no better: it gets the job that has waited longest, whose end it then
 // explains.
-func (p *Pilots) staff(ctx context.Context) error {
-	known, err := p.known(ctx)
-	if err != nil {
-		return err
-	}
+func (p *Pilots) staff(ctx context.Context, known map[JobID]placed) error {
 	waiting, err := entries(p.inbox())
 	if err != nil {
 		return err

@@ -13,14 +13,31 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// TestSimulatedSubmissions trains 2,000 trials in a world where requests and replies get lost, states are wrong, files are late, jobs die
-// and are forgotten, and the coordinator is killed between any two steps. SWEEP_CLUSTER_TRIALS=N has another number of them,
-// SWEEP_CLUSTER_SEED=N another world.
+// TestSimulatedSubmissions has what Simulate does on the world as a queue of its own, and on pilots before it.
 func TestSimulatedSubmissions(t *testing.T) {
 	t.Parallel()
+	t.Run("queue", func(t *testing.T) {
+		t.Parallel()
+		Simulate(t, func(w *World) Queue { return w })
+	})
+	t.Run("pilots", func(t *testing.T) {
+		t.Parallel()
+		Simulate(t, func(w *World) Queue {
+			return &Pilots{
+				Queue: w, Root: w.root, Script: Script{Command: []string{"sweep", "worker"}}, Crew: 16, Clock: w, Log: slog.New(slog.DiscardHandler),
+			}
+		})
+	})
+}
+
+// Simulate trains 2,000 trials in a world where requests and replies get lost, states are wrong, files are late, jobs die and are
+// forgotten, and the coordinator is killed between any two steps. Each coordinator asks a queue of its own of that world. SWEEP_CLUSTER_TRIALS=N has
+// another number of them, SWEEP_CLUSTER_SEED=N another world.
+func Simulate(t *testing.T, queue func(*World) Queue) {
+	t.Helper()
 	seed, trials := setting(t, "SWEEP_CLUSTER_SEED", time.Now().UnixNano()), setting(t, "SWEEP_CLUSTER_TRIALS", 2000)
 	w := newWorld(t, uint64(seed))
-	c := coordinator{world: w, trials: make([]simTrial, trials)}
+	c := coordinator{World: w, queue: queue, trials: make([]simTrial, trials)}
 	for lives := 1; !c.live(); lives++ {
 		if w.now > 30*24*time.Hour {
 			t.Fatalf("seed %d: not done after a month", seed)
@@ -42,7 +59,7 @@ func TestSimulatedSubmissions(t *testing.T) {
 	t.Logf("seed %d: %d trials, %d attempts, %d ran, %d coordinators, %d submissions, %d asked, %v", seed, trials, attempts, len(w.runs),
 		c.lives, w.submitted, w.asked, w.now.Round(time.Second))
 	if t.Failed() {
-		t.Logf("again: SWEEP_CLUSTER_SEED=%d SWEEP_CLUSTER_TRIALS=%d go test ./sweep/executor/cluster -run Simulated", seed, trials)
+		t.Logf("again: SWEEP_CLUSTER_SEED=%d SWEEP_CLUSTER_TRIALS=%d go test ./sweep/executor/cluster -run '%s'", seed, trials, t.Name())
 	}
 }
 
@@ -64,7 +81,8 @@ var errKilled = errors.New("killed")
 
 // coordinator is as much of a scheduler as the executor needs, with what its database knows.
 type coordinator struct {
-	*world
+	*World
+	queue  func(*World) Queue
 	trials []simTrial
 	lives  int
 }
@@ -91,8 +109,8 @@ func (c *coordinator) live() (done bool) {
 		}
 	}()
 	e := &Executor{
-		Root: c.root, Queue: c.world, Script: Script{Command: []string{"sweep", "worker"}}, Clock: c.world, Log: slog.New(slog.DiscardHandler),
-		step: func() { c.mayKill(500) },
+		Root: c.root, Queue: c.queue(c.World), Script: Script{Command: []string{"sweep", "worker"}}, Clock: c.World,
+		Log: slog.New(slog.DiscardHandler), step: func() { c.mayKill(500) },
 	}
 	for {
 		open, left := 0, false

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -28,15 +29,35 @@ const accountsPeriod = 5 * time.Second
 // addAccounts adds to jobs those of the batches that have ended by sacct's word. What it says of others is old.
 func (q *Queue) addAccounts(ctx context.Context, batches []string, jobs map[cluster.JobID]cluster.Job) {
 	a := &q.accounts
-	if !a.absent && time.Since(a.asked) >= accountsPeriod {
-		a.asked = time.Now()
-		q.askAccounts(ctx, batches)
+	if now := q.now(); !a.absent && now.Sub(a.asked) >= accountsPeriod {
+		a.asked = now
+		for some := range slices.Chunk(batches, mostNames) {
+			if q.askAccounts(ctx, some); a.failed {
+				break
+			}
+		}
 	}
+	wanted := make(map[string]bool, len(batches))
+	for _, name := range batches {
+		wanted[name] = true
+	}
+	maps.DeleteFunc(a.ended, func(id cluster.JobID, _ cluster.Job) bool { return !wanted[id.Batch] })
 	for id, job := range a.ended {
-		if _, known := jobs[id]; !known && slices.Contains(batches, id.Batch) {
+		if _, known := jobs[id]; !known {
 			jobs[id] = job
 		}
 	}
+}
+
+// mostNames is how many batches sacct is asked for at once. One argument of a program has 128 KiB at most (MAX_ARG_STRLEN of execve(2)),
+// and a name some 40 letters.
+const mostNames = 2000
+
+func (q *Queue) now() time.Time {
+	if q.Now == nil {
+		return time.Now()
+	}
+	return q.Now()
 }
 
 func (q *Queue) askAccounts(ctx context.Context, batches []string) {

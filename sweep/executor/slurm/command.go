@@ -31,6 +31,19 @@ func (e *commandError) Error() string {
 
 func (e *commandError) Unwrap() error { return e.cause }
 
+// Run runs a command, and returns what it printed. An *exec.ExitError says that it did not do what it was asked to.
+// The command's environment has env more.
+type Run func(ctx context.Context, env []string, command string, args ...string) (stdout, stderr string, err error)
+
+// runHere is Run of this machine's commands.
+func runHere(ctx context.Context, env []string, command string, args ...string) (string, string, error) {
+	cmd := exec.CommandContext(ctx, command, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = append(environment(), env...), &stdout, &stderr, time.Second
+	err := cmd.Run()
+	return stdout.String(), stderr.String(), err
+}
+
 // output runs a command within the time that the settings give it, and returns what it printed.
 func (q *Queue) output(ctx context.Context, command string, args ...string) (string, error) {
 	return q.outputWith(ctx, nil, command, args...)
@@ -41,12 +54,13 @@ func (q *Queue) outputWith(ctx context.Context, env []string, command string, ar
 	timeout := cmp.Or(q.Settings.Timeout, defaultTimeout)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, command, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = append(environment(), env...), &stdout, &stderr, time.Second
-	err := cmd.Run()
+	run := q.Run
+	if run == nil {
+		run = runHere
+	}
+	stdout, stderr, err := run(ctx, env, command, args...)
 	if err == nil {
-		return stdout.String(), nil
+		return stdout, nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
@@ -54,7 +68,7 @@ func (q *Queue) outputWith(ctx context.Context, env []string, command string, ar
 			err = fmt.Errorf("no answer within %s: %w", timeout, cause)
 		}
 	}
-	return "", &commandError{command: command, said: lastLines(stderr.String()), cause: err}
+	return "", &commandError{command: command, said: lastLines(stderr), cause: err}
 }
 
 // environment is what Slurm's commands need. Variables of theirs that would change what they print or ask for (SBATCH_*, SQUEUE_*, ...) do

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
@@ -22,13 +24,16 @@ import (
 // Queue implements cluster.Queue with Slurm's commands. What it keeps in memory saves questions, and is asked anew by a successor.
 type Queue struct {
 	Settings Settings
-	Log      *slog.Logger // of trouble with accounts, which is no error; nil: not told
+	Log      *slog.Logger     // of trouble with accounts, which is no error; nil: not told
+	Run      Run              // of Slurm's commands; nil: of this machine's
+	Now      func() time.Time // nil: time.Now
 
+	asking   sync.Mutex // held by Jobs: one question at a time
 	mu       sync.Mutex
 	most     int
 	ids      map[cluster.JobID][]string // Slurm's own, of the jobs that squeue knew last
 	sizes    map[string]int             // how many jobs a batch is known to have at least
-	accounts accounts
+	accounts accounts                   // of Jobs alone
 }
 
 // scriptFile is what sbatch was given, kept for people.
@@ -61,13 +66,19 @@ func (q *Queue) Submit(ctx context.Context, b cluster.Batch) error {
 
 // Jobs asks squeue for all jobs of this user, and sacct for what it has forgotten.
 func (q *Queue) Jobs(ctx context.Context, batches []string) (map[cluster.JobID]cluster.Job, error) {
+	q.asking.Lock()
+	defer q.asking.Unlock()
 	records, err := q.squeue(ctx)
 	if err != nil {
 		return nil, err
 	}
 	jobs, ids := map[cluster.JobID]cluster.Job{}, map[cluster.JobID][]string{}
+	wanted := make(map[string]bool, len(batches))
+	for _, name := range batches {
+		wanted[name] = true
+	}
 	for _, r := range records {
-		if !slices.Contains(batches, r.id.Batch) {
+		if !wanted[r.id.Batch] {
 			continue
 		}
 		job := r.job(func() string { return readLog(r) })
@@ -79,11 +90,15 @@ func (q *Queue) Jobs(ctx context.Context, batches []string) (map[cluster.JobID]c
 		}
 	}
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.ids = ids
-	if forgotten := q.forgotten(batches, jobs); len(forgotten) > 0 {
+	forgotten := q.forgotten(batches, jobs)
+	q.mu.Unlock()
+	if len(forgotten) > 0 {
 		q.addAccounts(ctx, forgotten, jobs)
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	maps.DeleteFunc(q.sizes, func(name string, _ int) bool { return !wanted[name] })
 	for id := range jobs {
 		q.meet(id.Batch, id.Index+1)
 	}

@@ -317,3 +317,18 @@ func TestJobsThatWait(t *testing.T) {
 		t.Errorf("Jobs, %v (-want +got):\n%s", err, diff)
 	}
 }
+
+// TestJobsOfManyBatches: a coordinator that comes back after a long time asks for more batches than one argument can name.
+func TestJobsOfManyBatches(t *testing.T) {
+	t.Parallel()
+	r, q := newReplies(t)
+	r.print("squeue", "")
+	r.set("sacct", `for name in $(echo "$@" | tr " " "\n" | sed -n "s/--name=//p" | tr , "\n"); do echo "1|COMPLETED|0:0|$name"; done`)
+	var names []string
+	for i := range 5000 {
+		names = append(names, fmt.Sprintf("sweep-20260101-000000-%012d", i))
+	}
+	if got, err := q.Jobs(t.Context(), names); err != nil || len(got) != len(names) {
+		t.Errorf("Jobs = %d jobs, %v, want %d", len(got), err, len(names))
+	}
+}
