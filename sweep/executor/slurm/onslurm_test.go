@@ -155,7 +155,10 @@ func TestOddFoldersAndNoEnvironmentOnSlurm(t *testing.T) {
 	slurmtest.Open(t)
 	t.Setenv("HF_TOKEN", "secret")
 	t.Setenv("SBATCH_TIMELIMIT", "no time")
-	q := &slurm.Queue{Settings: slurm.Settings{CPUs: 1, Extra: []string{"--comment=odd"}, Time: 10 * time.Minute}}
+	t.Setenv("SWEEP_TEST_TOKEN", "wanted")
+	q := &slurm.Queue{Settings: slurm.Settings{
+		CPUs: 1, Extra: []string{"--comment=odd"}, Time: 10 * time.Minute, Environment: []string{"SWEEP_TEST_TOKEN"},
+	}}
 	b := batch{t: t, q: q, Batch: cluster.Batch{
 		Name: "odd-" + strconv.FormatInt(time.Now().UnixNano(), 36), Dirs: make([]string, 1),
 		Folder: filepath.Join(t.TempDir(), `an "odd" one's #1 $HOME|b`),
@@ -173,7 +176,8 @@ func TestOddFoldersAndNoEnvironmentOnSlurm(t *testing.T) {
 	if got := b.untilFile("ran"); got != "index 0\n" {
 		t.Errorf("the job ran with %q", got)
 	}
-	if env := b.untilFile("env"); strings.Contains(env, "secret") || !strings.Contains(env, "HOME=") {
+	if env := b.untilFile("env"); strings.Contains(env, "secret") || !strings.Contains(env, "HOME=") ||
+		!strings.Contains(env, "SWEEP_TEST_TOKEN=wanted") {
 		t.Errorf("the job's environment is\n%s", env)
 	}
 	if job := b.untilPhase(0, cluster.Ended); job.Exit != "exit status 0" {
