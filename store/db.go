@@ -59,7 +59,7 @@ func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("database %s: %w, though trials were run here: %s makes a new one of their folders",
 			path, sweep.ErrNotFound, repairCommand(path))
 	} else if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("database %s: %w: no sweep was run in this root yet", path, sweep.ErrNotFound)
+		return nil, fmt.Errorf("database %s: %w; no sweep was run in this root yet", path, sweep.ErrNotFound)
 	} else if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}

@@ -73,7 +73,7 @@ type RootHeldError struct {
 }
 
 func (e *RootHeldError) Error() string {
-	return fmt.Sprintf("%v: the database in %s of host %s works on %s since %s", sweep.ErrLocked, e.Database, e.Host, e.Root,
+	return fmt.Sprintf("%v: the database in %s on host %s has been at work on %s since %s", sweep.ErrLocked, e.Database, e.Host, e.Root,
 		e.Since.UTC().Format(time.RFC3339))
 }
 
@@ -126,6 +126,32 @@ func RootFree(root string) error {
 		return err
 	}
 	return &RootHeldError{root, holder}
+}
+
+// Overtaken is whose database worked on a root since the one in a folder of this machine did, which is out of date then; nil where none
+// did.
+func Overtaken(root, folder string) (*RootHolder, error) {
+	if !HasLease(root) {
+		return nil, nil
+	}
+	by, err := ThisProcess("")
+	if err != nil {
+		return nil, err
+	}
+	return overtaken(root, RootHolder{Host: by.Host, Database: folder})
+}
+
+func overtaken(root string, me RootHolder) (*RootHolder, error) {
+	l := RootLease{root: root, folder: me.Database}
+	epoch, holder, err := l.newest()
+	if err != nil || holder.Host == me.Host && holder.Database == me.Database {
+		return nil, err
+	}
+	known, err := l.served()
+	if err != nil || known == (served{root, epoch}) {
+		return nil, err
+	}
+	return &holder, nil
 }
 
 // TakeRoot takes the lease of a root for the database in a folder of this machine, and keeps it until Release. It fails with a

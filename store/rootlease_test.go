@@ -43,6 +43,10 @@ func (r *rootTest) take(host string) (*RootLease, error) {
 		func(text string) { r.said += text })
 }
 
+func (r *rootTest) overtaken(host string) (*RootHolder, error) {
+	return overtaken(r.root, RootHolder{Host: host, Database: r.dirs[host]})
+}
+
 func (r *rootTest) must(host string) *RootLease {
 	r.t.Helper()
 	l, err := r.take(host)
@@ -83,6 +87,12 @@ func TestRootLeaseOfTwoMachines(t *testing.T) {
 		}
 		began = time.Now()
 		b := r.must("b")
+		if by, err := r.overtaken("a"); err != nil || by == nil || by.Host != "b" {
+			t.Errorf("a is told that %v worked on the root since: %v", by, err)
+		}
+		if by, err := r.overtaken("b"); err != nil || by != nil {
+			t.Errorf("b is told that %v worked on the root since: %v", by, err)
+		}
 		if !b.Fresh || time.Since(began) > 0 {
 			t.Errorf("b takes what was given up: fresh %t, after %v", b.Fresh, time.Since(began))
 		}

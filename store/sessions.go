@@ -33,7 +33,7 @@ type Session struct {
 
 // StartSession takes the lease of a sweep for a coordinator and returns its session. From then on every write of this DB
 // is fenced: it fails with sweep.ErrLocked once another coordinator has taken over. It fails with a HeldError while another one holds
-// the lease: on one machine for as long as its process lives, on another until LeaseTime after it was last heard of.
+// the lease: on one machine for as long as its process lives, on another until LeaseTime after it was last heard from.
 func (d *DB) StartSession(ctx context.Context, sweepID int64, now sweep.Instant, by sweep.Coordinator) (int64, error) {
 	if held := d.held.Load(); held != nil {
 		return 0, fmt.Errorf("start a session of sweep %d: this process holds session %d already", sweepID, held.session)
@@ -102,7 +102,7 @@ func (e *HeldError) Error() string {
 	}
 	text := fmt.Sprintf("%v: host %s, process %d, since %s", sweep.ErrLocked, e.Host, e.PID, e.Started.Format(time.RFC3339))
 	if !e.Here {
-		text += "; it lapses at " + e.Lapses().Format(time.RFC3339) + " unless it is heard of"
+		text += "; it lapses at " + e.Lapses().Format(time.RFC3339) + " unless it is heard from"
 	}
 	return text
 }
@@ -110,7 +110,7 @@ func (e *HeldError) Error() string {
 // Unwrap returns sweep.ErrLocked.
 func (e *HeldError) Unwrap() error { return sweep.ErrLocked }
 
-// Lapses returns when the lease ends, for other machines, unless the session is heard of before.
+// Lapses returns when the lease ends, for other machines, unless the session is heard from before.
 func (s *Session) Lapses() time.Time { return s.Heartbeat.Add(LeaseTime) }
 
 // holds reports whether a session that has not ended keeps another coordinator off, which has the sweep's file lock: because the two have

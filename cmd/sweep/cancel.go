@@ -39,9 +39,13 @@ func (a *app) cancel(ctx context.Context, name string) error {
 			}
 			if stopped > 0 {
 				a.say("no coordinator works on sweep %s; %s that outlived theirs will checkpoint and end", s.name(), plural(stopped, "worker"))
-			} else {
-				a.say("no coordinator works on sweep %s; nothing of it runs", s.name())
+				return nil
 			}
+			why := "no coordinator works on it"
+			if s.finished() {
+				why = "it is finished"
+			}
+			a.say("sweep %s was not cancelled: %s, and nothing of it runs", s.name(), why)
 			return nil
 		}
 		return a.cancelWorked(ctx, s)

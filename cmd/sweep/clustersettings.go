@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -119,7 +121,7 @@ func (f sectionFile) decode(section string, into any) error {
 			fail(pair.Key, "unknown key %s of %s%s; sweep help cluster lists the keys", name, section, meantKey(name, fields))
 		default:
 			if err := yaml.NodeToValue(pair.Value, field.Addr().Interface(), yaml.Strict()); err != nil {
-				fail(pair.Value, "%s.%s: %s", section, name, plainYAMLError(err))
+				fail(pair.Value, "%s.%s: %s", section, name, unlike(pair.Value, field, err))
 			}
 		}
 	}
@@ -127,6 +129,42 @@ func (f sectionFile) decode(section string, into any) error {
 		return usagef("%w", errors.Join(errs...))
 	}
 	return nil
+}
+
+// unlike says how a value is none of a field's kind. A field that reads its own text says it best.
+func unlike(n ast.Node, field reflect.Value, err error) string {
+	if _, reads := reflect.TypeAssert[encoding.TextUnmarshaler](field.Addr()); reads {
+		return plainYAMLError(err)
+	}
+	want := map[reflect.Type]string{
+		reflect.TypeFor[time.Duration](): "a time with its unit, such as 90m or 12h",
+		reflect.TypeFor[int]():           "a whole number",
+		reflect.TypeFor[float64]():       "a number",
+		reflect.TypeFor[string]():        "one text",
+		reflect.TypeFor[[]string]():      "a list of texts, such as [a, b]",
+	}[field.Type()]
+	if want == "" {
+		return plainYAMLError(err)
+	}
+	return fmt.Sprintf("got %s, want %s", strings.Join(strings.Fields(n.String()), " "), want)
+}
+
+// checked is what an executor finds wrong with its settings, line by line with the files that say them.
+func checked(section string, sources []sectionFile, err error) error {
+	if err == nil {
+		return nil
+	}
+	var files []string
+	for _, f := range sources {
+		if f.sections[section] != nil {
+			files = append(files, f.path)
+		}
+	}
+	at := ""
+	if len(files) > 0 {
+		at = strings.Join(files, " and ") + ": "
+	}
+	return usagef("%s%s", at, strings.ReplaceAll(err.Error(), "\n", "\n"+at))
 }
 
 // placesOf are where settings of a section are said, or where they could be.

@@ -39,16 +39,31 @@ func TestClusterSettings(t *testing.T) {
 			[]string{"no sweep was run"},
 			exitNotFound,
 		},
-		"of another kind": {"ray", "slurm:\n  cpus: 4\n", []string{"no sweep was run"}, exitNotFound},
-		"one line":        {"slurm", "slurm: {partition: gpu}\n", []string{"no sweep was run"}, exitNotFound},
-		"empty":           {"slurm", "slurm:\n", []string{"no sweep was run"}, exitNotFound},
+		"of another kind": {
+			"ray", "slurm:\n  cpus: 4\n", []string{"warning: ", "has no settings in a section ray", "no sweep was run"}, exitNotFound,
+		},
+		"one line": {"slurm", "slurm: {partition: gpu}\n", []string{"no sweep was run"}, exitNotFound},
+		"empty":    {"slurm", "slurm:\n", []string{"no sweep was run"}, exitNotFound},
 		"unknown key": {
 			"slurm", "slurm:\n  partiton: gpu\n", []string{":2:3: unknown key partiton of slurm; did you mean partition?"}, exitUsage,
 		},
 		"unknown section": {"slurm", "slum:\n  cpus: 1\n", []string{":1:1: unknown key slum; did you mean slurm?"}, exitUsage},
 		"several errors": {
 			"slurm", "slurm:\n  memory: lots\n  cpus: many\n",
-			[]string{":2:11: slurm.memory: ", ":3:9: slurm.cpus: "},
+			[]string{":2:11: slurm.memory: \"lots\": want a size", ":3:9: slurm.cpus: got many, want a whole number"},
+			exitUsage,
+		},
+		"other kinds of values": {
+			"slurm", "slurm:\n  extra: --exclude=node7\n  partition: [a, b]\n  time: 90\n  time_max: 2 hours\n",
+			[]string{
+				":2:10: slurm.extra: got --exclude=node7, want a list", ":3:14: slurm.partition: got [a, b], want one text",
+				":4:9: slurm.time: got 90, want a time with its unit", ":5:13: slurm.time_max: got 2 hours, want a time with its unit",
+			},
+			exitUsage,
+		},
+		"two that exclude each other": {
+			"slurm", "slurm:\n  gres: gpu:1\n  gpus: 1\n  cpus: -1\n",
+			[]string{"cluster.yaml: slurm: gres and gpus both", "cluster.yaml: slurm: cpus is negative"},
 			exitUsage,
 		},
 		"a key twice":     {"slurm", "slurm:\n  cpus: 1\n  cpus: 2\n", []string{":3:3: mapping key \"cpus\" already defined"}, exitUsage},

@@ -19,6 +19,9 @@ func (a *app) openReadOnly(ctx context.Context) (*store.DB, error) {
 		return nil, err
 	}
 	db, err := store.OpenReadOnly(ctx, a.databasePath())
+	if err == nil {
+		a.sayOvertaken()
+	}
 	if errors.Is(err, sweep.ErrNotFound) && a.database != "" && store.HasTrials(a.root) {
 		err = fmt.Errorf("database %s: %w here yet, though trials were run in %s: %s makes it of their folders",
 			a.databasePath(), sweep.ErrNotFound, a.root, a.shell().Command("resume"))
@@ -139,7 +142,7 @@ func (a *app) openExistingStore(ctx context.Context) (*store.DB, error) {
 			trial.Command(a.root, "doctor", "--repair"))
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, notFoundf("database %s: no sweep was run in this root yet", path)
+		return nil, notFoundf("database %s: not found; no sweep was run in this root yet", path)
 	}
 	return a.opened(ctx, path)
 }

@@ -29,6 +29,23 @@ func (a *app) refuseApart() error {
 	return usagef("the database of %s lies on a local disk of a machine that worked on it: add --database DIR (sweep help cluster)", a.root)
 }
 
+// sayOvertaken warns of a database that is out of date, because another one has worked on the root since. It looks, and takes no lease.
+func (a *app) sayOvertaken() {
+	if a.database == "" {
+		return
+	}
+	root, rootErr := filepath.EvalSymlinks(a.root)
+	folder, folderErr := filepath.EvalSymlinks(a.database)
+	by, err := store.Overtaken(root, folder)
+	switch {
+	case errors.Join(rootErr, folderErr, err) != nil:
+		a.say("warning: whether another database has worked on %s since is not known: %v", a.root, errors.Join(rootErr, folderErr, err))
+	case by != nil:
+		a.say("warning: this is of before %s, when the database in %s on host %s took over; bring it up to date, once that has ended, with: %s",
+			by.Since.UTC().Format(utcTime), by.Database, by.Host, a.shell().Command("resume"))
+	}
+}
+
 // openApart opens a database that does not lie in its root, once no other one works on the root. Where another one did since this one was
 // last used, or this one never was, it is made anew of the trials' folders.
 func (a *app) openApart(ctx context.Context) (db *store.DB, err error) {
@@ -76,7 +93,7 @@ func (a *app) openHeld(ctx context.Context, lease *store.RootLease) (*store.DB, 
 		missing = fs.ErrNotExist
 	}
 	if errors.Is(missing, fs.ErrNotExist) && store.HasTrials(a.root) {
-		a.say("making the database of what the trials' folders in %s say", a.root)
+		a.say("building the database from the trials' folders in %s", a.root)
 		losses, err := store.Rebuild(ctx, a.root, path)
 		if err != nil {
 			return nil, err

@@ -34,7 +34,7 @@ func TestMoveToAnotherMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := other.sweep("resume", "test", "--backend", s.platform).CombinedOutput()
-	if code := codeOf(err); code != exitLocked || !strings.Contains(string(out), "works on") {
+	if code := codeOf(err); code != exitLocked || !strings.Contains(string(out), "at work on") {
 		t.Fatalf("a second database beside the first: exit %d, want %d: %s", code, exitLocked, out)
 	}
 	if err := first.Process.Kill(); err != nil {
@@ -55,7 +55,11 @@ func TestMoveToAnotherMachine(t *testing.T) {
 	if n, want := other.attempts(), whole.attempts(); n != want {
 		t.Errorf("%d attempts, want %d: the workers are adopted", n, want)
 	}
-	// The first database is out of date now, and is made anew.
+	// The first database is out of date now: who reads it is told so, and who works on the root makes it anew.
+	out, err = s.sweep("status", "test").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "took over; bring it up to date") {
+		t.Errorf("status by the first database: %v\n%s", err, out)
+	}
 	out, err = s.sweep("resume", "test", "--backend", s.platform, "-o", "json").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "the database of before lies in") {
 		t.Errorf("back on the first machine: %v\n%s", err, out)

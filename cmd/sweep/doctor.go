@@ -58,7 +58,7 @@ plug-ins, devices, cores, memory, disk, and in the root the database, the trials
 they say the same. It leaves nothing behind and downloads nothing. It ends with exit code 1 if sweep run would fail or
 something in the root is damaged.
 
---repair makes a root whole. A database that is lost or damaged is made anew of the trials' folders, and the old one kept
+--repair makes a root whole. A database that is lost or damaged is rebuilt from the trials' folders, and the old one kept
 aside, never deleted. One that is sound stays, whatever the folders lack; what it lacks is added, and only of attempts
 whose logs say something else it is corrected, in a new file. Damaged files of attempts are kept aside (.damaged-1), and
 what is good of them, and what the database has, is written in their place: a trial whose log ended there goes on from

@@ -21,7 +21,7 @@ const mostFindings = 10
 func (d *diagnosis) addSweeps(ctx context.Context) {
 	repair := trial.Command(d.Root, "doctor", "--repair")
 	if err := store.NobodyWorks(d.Root); errors.Is(err, sweep.ErrLocked) {
-		d.add(finding{Check: "sweeps", State: findingOK, Detail: "work goes on in it; its files are compared when that has ended"})
+		d.add(finding{Check: "sweeps", State: findingOK, Detail: "work goes on in it: look again afterwards, for only then its files are compared"})
 		return
 	}
 	scratch, err := os.MkdirTemp("", "sweep-doctor-*")
@@ -259,7 +259,7 @@ func (a *app) sayRepaired(r store.Repaired) {
 	case r.Aside != "":
 		a.say("sweep.db: %s; it lies in %s now, and a new one was made of the trials' folders", orWhy(r.Why), r.Aside)
 	case r.Found == store.HealthMissing && store.HasTrials(a.root):
-		a.say("sweep.db was made anew of the trials' folders")
+		a.say("sweep.db was rebuilt from the trials' folders")
 	case len(r.TakenIn) > 1:
 		a.say("sweep.db has what it lacked of %s and others now", r.TakenIn[0].About)
 	case len(r.TakenIn) > 0:

@@ -123,8 +123,8 @@ func slurmKind(sources []sectionFile, worker []string) (clusterSettings, error) 
 			return clusterSettings{}, err
 		}
 	}
-	if err := s.Check(); err != nil {
-		return clusterSettings{}, usagef("%w", err)
+	if err := checked("slurm", sources, s.Check()); err != nil {
+		return clusterSettings{}, err
 	}
 	return clusterSettings{
 		Script: cluster.Script{Command: worker, Env: workerEnvironment(), Setup: s.Setup, Container: s.Container},
@@ -143,8 +143,8 @@ func rayKind(sources []sectionFile, worker []string) (clusterSettings, error) {
 			return clusterSettings{}, err
 		}
 	}
-	if err := s.Check(); err != nil {
-		return clusterSettings{}, usagef("%w", err)
+	if err := checked("ray", sources, s.Check()); err != nil {
+		return clusterSettings{}, err
 	}
 	program, command := worker[0], worker
 	if s.WorkingDir == ray.Upload {
@@ -276,6 +276,9 @@ func (a *app) choose(name string, last ranBy, clusterFile, config string, pilot 
 		if err != nil {
 			return err
 		}
+		if f.sections[name] == nil {
+			a.say("warning: %s has no settings in a section %s (sweep help cluster)", clusterFile, name)
+		}
 		sources, a.ranBy.Cluster, a.ranBy.Path = append(sources, f), string(f.text), clusterFile
 	case last.Executor == name && last.Cluster != "":
 		f, err := parseSections(last.Path+" of before", []byte(last.Cluster))
@@ -341,7 +344,7 @@ func (a *app) refuseAnotherExecutor(ctx context.Context, db *store.DB, own int64
 		return err
 	}
 	for _, s := range sweeps {
-		with := "--executor " + before
+		with := "with --executor " + before
 		if before == a.executor.name {
 			with = "without --pilot"
 		}

@@ -144,7 +144,7 @@ func TestAnotherExecutorIsRefused(t *testing.T) {
 	s.write("other.yaml", strings.Replace(string(text), "name: test", "name: other", 1))
 	for _, command := range [][]string{{"run", s.path("other.yaml")}, {"resume", "test"}} {
 		code, text := s.saidBy(append(command, "--backend", "go", "--executor", "local")...)
-		if code != exitUsage || !strings.Contains(text, "sweep test may still run --executor slurm") {
+		if code != exitUsage || !strings.Contains(text, "sweep test may still run with --executor slurm") {
 			t.Errorf("%v on this machine: exit %d: %s", command, code, text)
 		}
 	}

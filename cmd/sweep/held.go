@@ -51,7 +51,7 @@ func (a *app) heldBy(name string, held *store.HeldError) string {
 	text := fmt.Sprintf("sweep %s is worked on by %s; %s shows how far it is, %s stops it",
 		name, who, a.commandOn("status", name), a.commandOn("cancel", name))
 	if held.Session != nil && !held.Here {
-		text += fmt.Sprintf("; it was last heard of at %s: if its machine is gone, the sweep is free at %s",
+		text += fmt.Sprintf("; it was last heard from at %s: if its machine is gone, the sweep is free at %s",
 			held.Heartbeat.UTC().Format(utcTime), held.Lapses().UTC().Format(utcTime))
 	}
 	return text

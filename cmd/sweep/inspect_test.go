@@ -247,7 +247,7 @@ func TestListCommand(t *testing.T) {
 	}{
 		"midway": {
 			func(t *testing.T) string { t.Helper(); root, _, _ := midwayRoot(t); return root },
-			[]string{"prose", "interrupted", "2026-11-23T12:00:00Z", "1 running"},
+			[]string{"prose", "interrupted", "2026-11-23T12:00:00Z", "1 interrupted"},
 		},
 		"finished": {finishedRoot, []string{"prose", "finished", "1 plateau"}},
 	} {

@@ -95,7 +95,7 @@ func TestLifecycleFromAnotherTerminal(t *testing.T) {
 	s.ends(exitNotFound, "", "retry", "nothing")
 	done, _ := s.snapshot()
 	trained := string(done.Ladders[0].Rungs[0].Trials[0].Trial.ID)
-	s.ends(exitUsage, "is done in sweep test; only trials are retried that ended without a loss", "retry", trained)
+	s.ends(exitUsage, "is done in sweep test: retry takes trials that ended without a loss", "retry", trained)
 	s.ends(exitOK, "continue with: sweep resume test", "retry", string(lost)[:8])
 	s.finish()
 	s.ends(exitOK, "nothing to retry", "retry", "--failed", "test")

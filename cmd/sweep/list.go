@@ -128,16 +128,28 @@ func listRows(sweeps []listed) [][]string {
 	for _, s := range sweeps {
 		rows = append(rows, []string{
 			s.Name, string(s.State), s.Created.Format(time.RFC3339), strconv.Itoa(s.Ladders), strconv.Itoa(s.Trials),
-			strconv.Itoa(s.Done), strconv.Itoa(s.Failed), strconv.Itoa(s.Unneeded), report.Seconds(s.ElapsedSeconds), countStates(s.Verdicts),
+			strconv.Itoa(s.Done), strconv.Itoa(s.Failed), strconv.Itoa(s.Unneeded), report.Seconds(s.ElapsedSeconds), countStates(s.states()),
 		})
 	}
 	return rows
 }
 
+// states are the verdicts for people: a ladder without one is interrupted where nobody works on it.
+func (l listed) states() (states []string) {
+	for _, v := range l.Verdicts {
+		state := string(v)
+		if v == plateau.StateRunning && !l.Coordinator.works() {
+			state = stateInterrupted
+		}
+		states = append(states, state)
+	}
+	return states
+}
+
 // countStates writes verdicts as "2 plateau, 1 running", in the order in which they first appear.
-func countStates(states []plateau.State) string {
-	counts := map[plateau.State]int{}
-	var order []plateau.State
+func countStates(states []string) string {
+	counts := map[string]int{}
+	var order []string
 	for _, s := range states {
 		if counts[s] == 0 {
 			order = append(order, s)
@@ -146,7 +158,7 @@ func countStates(states []plateau.State) string {
 	}
 	var parts []string
 	for _, s := range order {
-		parts = append(parts, strconv.Itoa(counts[s])+" "+string(s))
+		parts = append(parts, strconv.Itoa(counts[s])+" "+s)
 	}
 	return strings.Join(parts, ", ")
 }

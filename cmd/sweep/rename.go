@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,7 +67,7 @@ func renamedGrid(info sweep.Info, name string) (store.GivenGrid, error) {
 	text := line.ReplaceAllLiteralString(info.GridText, "name: "+strconv.Quote(name))
 	after, err := grid.Parse(info.GridPath, []byte(text))
 	if wrong, ok := errors.AsType[grid.Error](err); ok {
-		return given, fmt.Errorf("a grid cannot have the name %q: %s", name, wrong.Message) // its line is none that somebody wrote
+		return given, usagef("%s", strings.TrimPrefix(wrong.Message, "name: ")) // its line is none that somebody wrote
 	}
 	if err != nil {
 		return given, err

@@ -114,7 +114,7 @@ func (a *app) retryTrial(ctx context.Context, prefix, name string) error {
 	if len(states) == 0 {
 		return notFound(fmt.Errorf("trial %s: %w in sweep %s", id, sweep.ErrNotFound, name))
 	}
-	return usagef("trial %s is %s; only trials are retried that ended without a loss, rest, or whose adapter is damaged or gone",
+	return usagef("trial %s is %s: retry takes trials that ended without a loss, that wait out a rest, or whose adapter is damaged or gone",
 		id, strings.Join(states, ", "))
 }
 
@@ -137,6 +137,8 @@ func (a *app) retryIn(ctx context.Context, name string, id trial.ID) (state stri
 			return a.retryDone(ctx, s, facts, damaged)
 		case facts.Retried > 0 && facts.Retried >= facts.Attempts[len(facts.Attempts)-1].Number:
 			state = "to be tried again already"
+		case now == sweep.TrialInterrupted && !s.worked:
+			return usagef("trial %s is interrupted in sweep %s, which goes on from its checkpoint with: %s", id, name, a.resumeCommand(name))
 		}
 		return nil
 	})

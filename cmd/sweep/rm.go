@@ -200,7 +200,7 @@ func (a *app) confirmed(cmd *cobra.Command, yes bool, question string) (bool, er
 		return true, nil
 	}
 	if in, ok := cmd.InOrStdin().(*os.File); !ok || !isTerminal(in) {
-		return false, usagef("nobody is there to be asked: repeat it with --yes")
+		return false, usagef("stdin is no terminal, so nobody can be asked: repeat it with --yes")
 	}
 	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
 	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')

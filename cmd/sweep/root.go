@@ -87,7 +87,7 @@ func newRootCommand(a *app) *cobra.Command {
 	f.BoolP("verbose", "v", false, "say more on stderr")
 	f.String("backend", "auto", "auto, xla:cpu, xla:cuda, go, or the path of a PJRT plug-in")
 	f.String("jobs", "auto", "trials to run at the same time, or auto")
-	f.Duration("hung-after", defaultHungAfter, "end and retry a trial without progress for so `LONG`; 0: never (sweep help resume)")
+	f.Duration("hung-after", defaultHungAfter, "end and retry a trial without progress for this `TIME`; 0: never (sweep help resume)")
 	f.String("executor", "", "where trials run: "+strings.Join(executorNames(), ", ")+" (default: as before in this root, or local)")
 	f.String("cluster", "", "settings `FILE` of what jobs ask a cluster for (sweep help cluster)")
 	f.Bool("pilot", false, "on a cluster, have few jobs train many trials each, one after another (sweep help cluster)")
@@ -128,7 +128,11 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usagef("%w (see %s --help)", err, cmd.CommandPath())
+			want := ": " + strings.TrimSuffix(cmd.UseLine(), " [flags]")
+			if strings.HasPrefix(err.Error(), "unknown command") { // takes none, and the line would say nothing new
+				want = ""
+			}
+			return usagef("%w%s (see %s --help)", err, want, cmd.CommandPath())
 		}
 		return nil
 	}

@@ -89,7 +89,7 @@ func (r rungStatus) name() string {
 func coordinatorLine(s sweepStatus, shell prose.Shell, now time.Time) string {
 	resume := shell.Command("resume", s.Sweep)
 	if c := s.Coordinator; c.works() {
-		line := fmt.Sprintf("coordinator: process %d on %s, heard of %s ago\n", c.PID, c.Host, report.Duration(now.Sub(c.Heartbeat)))
+		line := fmt.Sprintf("coordinator: process %d on %s, last heard from %s ago\n", c.PID, c.Host, report.Duration(now.Sub(c.Heartbeat)))
 		switch s.State {
 		case progressPaused:
 			line += fmt.Sprintf("nothing new starts until: %s\n", resume)
