@@ -164,7 +164,8 @@ func TestRemoveSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(snapshot(t, db, keeps.Sweep.ID).Ladders, next.Ladders); diff != "" {
+	launcher := cmpopts.IgnoreFields(sweep.AttemptFacts{}, "Sweep") // of what was known: another sweep, or one that is gone
+	if diff := cmp.Diff(snapshot(t, db, keeps.Sweep.ID).Ladders, next.Ladders, launcher); diff != "" {
 		t.Errorf("after the removal (-read anew +refreshed):\n%s", diff)
 	}
 	if state := next.Ladders[0].Rungs[1].Trials[0].State(); state != sweep.TrialDone {
@@ -312,5 +313,28 @@ func TestVerdictsAfterAWish(t *testing.T) {
 	record()
 	if rows, err := db.Query(t.Context(), `SELECT 1 FROM ladder_verdicts`); err != nil || len(rows) != 2 {
 		t.Errorf("%d verdicts recorded, want 2; %v", len(rows), err)
+	}
+}
+
+// TestRefreshAfterRename: a coordinator whose sweep is renamed while it runs still takes what runs for its own.
+func TestRefreshAfterRename(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	id := registeredGrid(t, db, "before", []float64{16}, []int{1, 2}, 0).Sweep.ID
+	tr := sweeptest.Trial(16, 1, 0)
+	a := trial.Assignment{Attempt: trial.NewAttemptID(tr.ID, 1), Sweep: "before", Trial: tr}
+	if err := db.BeginAttempt(t.Context(), tr.ID, 1, a, moment(1)); err != nil {
+		t.Fatal(err)
+	}
+	known := snapshot(t, db, id)
+	if err := db.Rename(t.Context(), id, "after", store.GivenGrid{Text: "name: after\n", Hash: "hash-after", Path: "/grids/after.yaml"}); err != nil {
+		t.Fatal(err)
+	}
+	next, err := db.Refresh(t.Context(), known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := next.Ladders[0].Rungs[0].Trials[0].Attempts[0].Sweep; got != "after" {
+		t.Errorf("the attempt that runs is of sweep %q, want after", got)
 	}
 }

@@ -47,6 +47,9 @@ func (d *DB) Refresh(ctx context.Context, s sweep.Snapshot, anew ...int) (sweep.
 	if err != nil {
 		return sweep.Snapshot{}, fmt.Errorf("refresh the snapshot of sweep %d: %w", s.Sweep.ID, err)
 	}
+	if next.Sweep.Name != s.Sweep.Name { // all attempts that it launched say so
+		return d.Snapshot(ctx, s.Sweep.ID)
+	}
 	return next, nil
 }
 
