@@ -327,7 +327,8 @@ func TestRefreshAfterRename(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := snapshot(t, db, id)
-	if err := db.Rename(t.Context(), id, "after", store.GivenGrid{Text: "name: after\n", Hash: "hash-after", Path: "/grids/after.yaml"}); err != nil {
+	given := store.GivenGrid{Text: "name: after\n", Hash: "hash-after", Path: "/grids/after.yaml"}
+	if err := db.Rename(t.Context(), id, "after", given); err != nil {
 		t.Fatal(err)
 	}
 	next, err := db.Refresh(t.Context(), known)

@@ -21,7 +21,7 @@ const mostFindings = 10
 func (d *diagnosis) addSweeps(ctx context.Context) {
 	repair := trial.Command(d.Root, "doctor", "--repair")
 	if err := store.NobodyWorks(d.Root); errors.Is(err, sweep.ErrLocked) {
-		d.add(finding{Check: "sweeps", State: findingOK, Detail: "work goes on in it: look again afterwards, for only then its files are compared"})
+		d.add(finding{Check: "sweeps", State: findingOK, Detail: "work goes on in it: look again afterwards; its files are compared only then"})
 		return
 	}
 	scratch, err := os.MkdirTemp("", "sweep-doctor-*")

@@ -31,11 +31,7 @@ func (q *Queue) addAccounts(ctx context.Context, batches []string, jobs map[clus
 	a := &q.accounts
 	if now := q.now(); !a.absent && now.Sub(a.asked) >= accountsPeriod {
 		a.asked = now
-		for some := range slices.Chunk(batches, mostNames) {
-			if q.askAccounts(ctx, some); a.failed {
-				break
-			}
-		}
+		q.askAccounts(ctx, batches)
 	}
 	wanted := make(map[string]bool, len(batches))
 	for _, name := range batches {
@@ -48,10 +44,6 @@ func (q *Queue) addAccounts(ctx context.Context, batches []string, jobs map[clus
 		}
 	}
 }
-
-// mostNames is how many batches sacct is asked for at once. One argument of a program has 128 KiB at most (MAX_ARG_STRLEN of execve(2)),
-// and a name some 40 letters.
-const mostNames = 2000
 
 func (q *Queue) now() time.Time {
 	if q.Now == nil {

@@ -140,21 +140,6 @@ func TestJobsAsksAccountsForWhatSqueueForgot(t *testing.T) {
 	}
 }
 
-func TestJobsOfManyBatches(t *testing.T) {
-	t.Parallel()
-	r, q := newReplies(t)
-	r.print("squeue", "")
-	r.print("sacct", "7|COMPLETED|0:0|sweep-20261130-120000-000000004999\n")
-	var batches []string
-	for i := range 5000 {
-		batches = append(batches, fmt.Sprintf("sweep-20261130-120000-%012d", i))
-	}
-	got, err := q.Jobs(t.Context(), batches)
-	if n := len(r.calls("sacct")); err != nil || n != 5 || got[cluster.JobID{Batch: batches[4999]}].Phase != cluster.Ended {
-		t.Errorf("Jobs of 5000 forgotten batches = %v, %v, by %d questions", got, err, n)
-	}
-}
-
 func TestJobsWithoutAccounts(t *testing.T) {
 	t.Parallel()
 	for name, reply := range map[string]string{
