@@ -227,7 +227,7 @@ func (a *app) clusterLog() *slog.Logger {
 	if a.quiet {
 		level = slog.LevelError
 	}
-	return slog.New(slog.NewTextHandler(a.logTo, &slog.HandlerOptions{Level: level}))
+	return newLog(a.logTo, level)
 }
 
 // chooseExecutor is the executor of that name, or what this root's trials were last run by where none is named. cluster is --cluster. What

@@ -181,7 +181,7 @@ func (s *testSweep) mustHaveWaited(r *running, code int) {
 	s.t.Helper()
 	got, said := r.wait(), r.said.String()
 	waited := strings.Contains(said, "waiting until there is room, what runs goes on: limits.disk is reached")
-	if got != code || !waited || strings.Contains(said, "level=WARN") {
+	if got != code || !waited || strings.Contains(said, "warning: waiting") {
 		s.t.Errorf("%v: exit %d, want %d after it waited; it said %s", r.Args[1:], got, code, said)
 	}
 }

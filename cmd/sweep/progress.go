@@ -62,9 +62,7 @@ func (p *progress) warn(waits string) {
 
 // logger writes above the bars, where messages do not tear them: warnings, and with -v everything. What a scheduler says
 // about the ordinary course of things the lines say already.
-func (p *progress) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(p.out, &slog.HandlerOptions{Level: p.level}))
-}
+func (p *progress) logger() *slog.Logger { return newLog(p.out, p.level) }
 
 // stop takes the bars away. The logger stays usable.
 func (p *progress) stop() {

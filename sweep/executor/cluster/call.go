@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// answerWithin is how long the coordinator, waits for an answer of the queue. A later one is taken in when it is there.
+// answerWithin is how long the coordinator waits for an answer of the queue. A later one is taken in when it is there.
 const answerWithin = time.Second
 
 // call is a call of the queue that may take longer than the coordinator waits. There is one of a kind at a time.

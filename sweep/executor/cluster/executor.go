@@ -74,7 +74,7 @@ const warnEvery = time.Minute
 func (e *Executor) warn(what string, err error) {
 	if now := e.now(); e.warned == 0 || now-e.warned >= warnEvery {
 		e.warned = max(now, 1)
-		e.Log.Warn("the cluster: tried again later", "what", what, "error", err)
+		e.Log.Warn("trouble with the cluster, tried again", "to", what, "error", err)
 	}
 }
 
