@@ -65,7 +65,7 @@ func (s *testSweep) loseDatabase() {
 			s.t.Fatal(err)
 		}
 	}
-	s.ends(exitOK, "made anew", "doctor", "--repair", "--backend", "go")
+	s.ends(exitOK, "rebuilt", "doctor", "--repair", "--backend", "go")
 }
 
 // editGrid changes a line of the sweep's grid.

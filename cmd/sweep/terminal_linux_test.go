@@ -70,7 +70,7 @@ func TestTablesOnTerminals(t *testing.T) {
 		{80, []string{"status"}, []string{"val_loss", "step", string(done.ID), "train_loss"}, []string{"attempts", "memory"}},
 		{40, []string{"status"}, []string{"rank", "seed", "state", "interr", string(done.ID[:6])}, []string{"val_loss", "memory", "attempts"}},
 		{120, []string{"list"}, []string{"created", "unneeded", "verdicts"}, nil},
-		{80, []string{"list"}, []string{"prose", "verdicts", "ladders"}, []string{"created"}},
+		{80, []string{"list"}, []string{"prose", "verdicts", "failed"}, []string{"created", "unneeded"}},
 		{40, []string{"list"}, []string{"prose", "verdicts"}, []string{"created", "unneeded"}},
 		{120, []string{"report"}, []string{"memory", "params", "tokens"}, nil},
 		{80, []string{"report"}, []string{"memory", "decision"}, nil},
