@@ -78,6 +78,7 @@ func workJob(ctx context.Context, folder string) error {
 		return fmt.Errorf("the attempt in %s has run before: %w", dir, errors.Join(err, fs.ErrExist))
 	}
 	_, _ = trial.TakeLock(events) // some shared file systems have none; that one job alone has the attempt, its script has made sure of
+	cluster.EndWithScript()
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
 	var w trainer.Worker

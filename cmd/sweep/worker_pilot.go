@@ -42,6 +42,7 @@ func fly(ctx context.Context, p *cluster.Pilot, dir string) error {
 	workers := &local.Executor{
 		Root: p.Root(), Command: []string{self, "worker"}, Env: backend.Environment(os.Environ()), HostBytes: host, Attached: true,
 	}
+	cluster.EndWithScript()
 	ctx, cancel := cluster.UntilAsked(ctx, dir)
 	defer cancel()
 	var last trial.Assignment

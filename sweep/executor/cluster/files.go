@@ -64,6 +64,20 @@ func UntilAsked(ctx context.Context, dir string) (context.Context, context.Cance
 	return ctx, cancel
 }
 
+// EndWithScript ends this process, a job's, once the script that started it is gone, within about a second. A queue that kills a job may
+// find nothing but the script: Slurm without control groups. A worker that hangs in a computation ends, too.
+func EndWithScript() {
+	script := os.Getppid()
+	go func() {
+		for os.Getppid() == script {
+			time.Sleep(stopPoll)
+		}
+		if self, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = self.Kill()
+		}
+	}()
+}
+
 // list are the names in a folder as they are now: opening a folder asks a file server anew, where asking for one name may be answered from
 // what was so a minute ago (close-to-open consistency of nfs(5)).
 func list(dir string) (map[string]bool, error) {

@@ -171,3 +171,39 @@ func TestBodyPassesOnRequests(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkersEndWithTheirScripts: where a queue kills the script of a job alone, its worker ends too.
+func TestWorkersEndWithTheirScripts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	worker := clustertest.Command(t, sweeptest.WorkerWaits)
+	script := exec.Command("bash", "-c", `"$@" & wait`, "script", worker[0], worker[1], worker[2], "--job", dir)
+	script.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := script.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(-script.Process.Pid, syscall.SIGKILL) })
+	until := func(what string, holds func() bool) {
+		for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s is waited for in vain", what)
+			}
+		}
+	}
+	pid := 0
+	until("a worker", func() bool {
+		events, err := trial.ReadFolder(dir)
+		if err == nil && len(events) > 0 {
+			pid = events[0].Environment.PID
+		}
+		return pid != 0
+	})
+	if err := script.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = script.Wait()
+	until("the worker's end", func() bool { return syscall.Kill(pid, 0) != nil })
+	if events, err := trial.ReadFolder(dir); err != nil || len(events) != 1 {
+		t.Errorf("a worker without a script said more: %v, %v", events, err)
+	}
+}

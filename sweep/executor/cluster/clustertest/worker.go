@@ -45,6 +45,7 @@ const Late = "CLUSTER_TEST_LATE"
 func work(script, dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	cluster.EndWithScript()
 	return Work(ctx, script, dir)
 }
 
