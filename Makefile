@@ -51,7 +51,7 @@ powerloss: ## Cut the power at every sync of a real sweep and resume; CUTS=N at 
 simulate: ## Simulate faulty histories for SIMTIME (default 2m; SEED=N replays one, and prints all that happens)
 	go run ./experiments/simulate $(if $(SEED),-seed $(SEED) -v,-time $(SIMTIME))
 
-mutants: ## Break our own code in 20 ways, one at a time: the simulation must notice each (takes minutes)
+mutants: ## Break our own code in 31 ways, one at a time: the simulation must notice each (takes minutes)
 	go run ./experiments/simulate mutants
 
 browser: ## Test the HTML report and the live page in a headless browser (installs Debian's chromium where apt-get can)
