@@ -32,6 +32,12 @@ func (d *DB) Refresh(ctx context.Context, s sweep.Snapshot, anew ...int) (sweep.
 		if err != nil {
 			return err
 		}
+		anew := slices.Clone(anew)
+		for i, trials := range changed {
+			if !holds(s.Ladders[i], trials) {
+				anew = append(anew, i)
+			}
+		}
 		for _, i := range anew {
 			delete(changed, i)
 		}
@@ -123,6 +129,13 @@ func readNews(ctx context.Context, tx *sql.Tx, before sweep.Seen) (seen sweep.Se
 		return nil
 	})
 	return seen, changed, err
+}
+
+// holds reports whether the ladder has all of these trials; one that another coordinator has added it lacks.
+func holds(l sweep.Ladder, trials map[trial.ID]bool) bool {
+	missing := maps.Clone(trials)
+	l.Each(func(_ int, t *sweep.TrialFacts) { delete(missing, t.Trial.ID) })
+	return len(missing) == 0
 }
 
 // changedTrials lists the trials of which facts may have changed by the positions of the ladders that hold them.

@@ -55,6 +55,12 @@ func exerciseRefresh(t *testing.T, s Store) {
 	extra := sweep.ExtraTrial{Rank: 2, PlannedTrial: sweep.PlannedTrial{Trial: Trial(16, 2, 7).Brief()}}
 	must(t, "AddTrials", s.AddTrials(t.Context(), known.Ladders[0].ID, []sweep.ExtraTrial{extra}))
 	step("an extra seed", []int{0}, 0)
+	unheard := Trial(16, 2, 8)
+	extra = sweep.ExtraTrial{Rank: 2, PlannedTrial: sweep.PlannedTrial{Trial: unheard.Brief()}}
+	must(t, "AddTrials", s.AddTrials(t.Context(), known.Ladders[0].ID, []sweep.ExtraTrial{extra}))
+	begun = trial.Assignment{Attempt: trial.NewAttemptID(unheard.ID, 1), Sweep: "own", Trial: unheard}
+	must(t, "BeginAttempt", s.BeginAttempt(t.Context(), unheard.ID, 1, begun, moment(5)))
+	step("an extra seed that another coordinator added and began", []int{0})
 	step("nothing more", nil)
 	whole, err := s.Refresh(t.Context(), sweep.Snapshot{Sweep: sweep.Info{ID: other}})
 	must(t, "Refresh of nothing", err)
