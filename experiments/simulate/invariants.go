@@ -166,7 +166,7 @@ func (c *coordinator) conclude(ctx context.Context, db *store.DB, s sweep.Snapsh
 		h.then(personExtends, time.Duration(h.rng.Int64N(int64(20*time.Second))))
 		return nil
 	}
-	if h.mendable(got) {
+	if h.mendable(read, got) {
 		h.then(personRetries, time.Duration(h.rng.Int64N(int64(20*time.Second))))
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/ranksweep/ranksweep/experiments/simulate/disk"
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -54,15 +55,20 @@ func (h *history) then(k kind, after time.Duration) {
 	h.faults = append(slices.Clip(h.faults), fault{kind: k, at: h.took + after})
 }
 
-// mendable reports whether trials were lost that a retry brings back.
-func (h *history) mendable(got outcome) bool {
-	for id := range h.lossy {
-		want, known := h.want.trials[id]
-		if known && got.trials[id].state.Lost() && got.trials[id].state != want.state {
-			return true
-		}
-	}
-	return false
+// mendable reports whether trials were lost that a retry brings back. One that was asked for already does not come back where its ladder
+// has come to an end without it.
+func (h *history) mendable(s sweep.Snapshot, got outcome) (mendable bool) {
+	s.Each(func(l *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+		want, known := h.want.trials[t.Trial.ID]
+		state, wanted := got.trials[t.Trial.ID].state, h.retries(t) || got.verdicts[l.Index].State == plateau.StateRunning
+		mendable = mendable || h.lossy[t.Trial.ID] && wanted && known && state.Lost() && state != want.state
+	})
+	return mendable
+}
+
+// retries reports whether a person who retries what was lost names the trial.
+func (h *history) retries(t *sweep.TrialFacts) bool {
+	return h.lossy[t.Trial.ID] && (t.Retryable() || t.State() == sweep.TrialCrashed)
 }
 
 // retryFailed is what a person does who has mended why trials failed, and does not want to wait for those that rest; tries again where the
@@ -75,7 +81,7 @@ func (h *history) retryFailed(ctx context.Context) {
 			return err
 		}
 		s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
-			if !h.lossy[t.Trial.ID] || !t.Retryable() && t.State() != sweep.TrialCrashed {
+			if !h.retries(t) {
 				return
 			}
 			if id := t.Attempts[len(t.Attempts)-1].ID; !slices.Contains(last, id) {
