@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -19,6 +20,11 @@ func Passing(err error) bool { return passing(err) }
 
 // PassingCheck is of what integrity_check found.
 func PassingCheck(found string) error { return passingCheck(found) }
+
+// FactTables are those of what events carry.
+func FactTables() []string {
+	return slices.DeleteFunc(attemptTables(), func(table string) bool { return table == "events" })
+}
 
 // KeepAside keeps a database aside, to be replaced.
 func KeepAside(path string) (aside string, err error) { return keepAside(path) }

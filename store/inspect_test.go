@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // TestDamageIsToldFromFaults: what keeps SQLite from reading a database now says nothing of what is in it.
@@ -37,6 +39,37 @@ func TestDamageIsToldFromFaults(t *testing.T) {
 		if err := store.PassingCheck(found); (err != nil) != passes || err != nil && !store.Passing(err) {
 			t.Errorf("%q: %v, want it to pass: %t", found, err, passes)
 		}
+	}
+}
+
+// TestCheckMissesWhatAnEventSays: a database that has the event and not what it carries is not sound, whatever its kind.
+func TestCheckMissesWhatAnEventSays(t *testing.T) {
+	t.Parallel()
+	for _, table := range store.FactTables() {
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "sweep.db")
+			db := openAt(t, path)
+			register(t, db, "first")
+			tr := registration().Ladders[0].Rungs[0].Trials[0].Trial
+			events := script(4.5)
+			ended := events[len(events)-1]
+			events = append(
+				events[:len(events)-1],
+				trial.Event{Kind: trial.EventScreened, Screened: &trial.Screened{Rank: 2, ValLoss: 4.75, Tokens: 630, Seconds: 1}},
+				trial.Event{Kind: trial.EventUpdates, Updates: []trial.ModuleUpdate{{Module: "h.0.attn.c_attn", Norm: 1, StableRank: 2}}},
+				ended,
+			)
+			for i := range events {
+				events[i].Seq, events[i].At = int64(i+1), moment(100+i)
+			}
+			launch(t, db, tr, 1, events)
+			must(t, db.Check(t.Context()))
+			statement(`DELETE FROM `+table)(t, path)
+			if err := db.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "/1 has lost what it says") {
+				t.Errorf("without its %s: %v", table, err)
+			}
+		})
 	}
 }
 
