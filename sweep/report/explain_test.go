@@ -3,6 +3,7 @@ package report
 import (
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -192,7 +193,23 @@ func TestExplainStrikeAfterPatience(t *testing.T) {
 // TestExplainedClaimsHold: of any climb, each number that a sentence states stands on the side of the limit where the sentence puts it.
 func TestExplainedClaimsHold(t *testing.T) {
 	t.Parallel()
-	effects := map[plateau.Effect]int{}
+	missed := []plateau.Effect{
+		plateau.EffectClimbs, plateau.EffectGoesOn, plateau.EffectStrike, plateau.EffectNoStrike, plateau.EffectWaits, plateau.EffectStopped,
+		plateau.EffectNotReached,
+	}
+	met := map[plateau.Effect]bool{}
+	for range 20 { // a hundred climbs miss the rarest effect once in about fifteen times
+		checkClimbs(t, met)
+		if missed = slices.DeleteFunc(missed, func(e plateau.Effect) bool { return met[e] }); len(missed) == 0 {
+			return
+		}
+	}
+	t.Errorf("no climb has any of %q", missed)
+}
+
+// checkClimbs checks what is said of a hundred random climbs, and adds the effects that their ranks have.
+func checkClimbs(t *testing.T, met map[plateau.Effect]bool) {
+	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
 		p := plateau.DefaultRule()
 		minGain := rapid.SampledFrom([]float64{0.02, 0.0249, 0.005, 1}).Draw(t, "min_gain")
@@ -223,18 +240,10 @@ func TestExplainedClaimsHold(t *testing.T) {
 			losses = append(losses, y)
 		}
 		for _, row := range climbed(t, p, losses) {
-			effects[row.Effect]++
+			met[row.Effect] = true
 			checkClaims(t, stepText(p, minGain, row))
 		}
 	})
-	for _, e := range []plateau.Effect{
-		plateau.EffectClimbs, plateau.EffectGoesOn, plateau.EffectStrike, plateau.EffectNoStrike, plateau.EffectWaits, plateau.EffectStopped,
-		plateau.EffectNotReached,
-	} {
-		if effects[e] == 0 {
-			t.Errorf("no climb has %q: %v", e, effects)
-		}
-	}
 }
 
 // numeral matches one as the sentences write them.
