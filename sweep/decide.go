@@ -18,6 +18,18 @@ type Capacity struct {
 	Resting map[trial.ID]bool // trials that are not tried again yet: see TrialFacts.Rest
 }
 
+// limit is what one trial may use: limits.memory, and never more than the machine has.
+func (c Capacity) limit(info Info) int64 {
+	machine := c.HostBytes
+	if trial.OnDevice(info.Platform) {
+		machine = c.DeviceBytes
+	}
+	if info.Limits.Memory == 0 || machine > 0 && machine < info.Limits.Memory {
+		return machine
+	}
+	return info.Limits.Memory
+}
+
 // Decision is what to do next. It is recomputed from the facts, never stored.
 type Decision struct {
 	Register []Drawn           // trials to add to their ladders before anything else: the next decision may start them

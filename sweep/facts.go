@@ -124,19 +124,7 @@ func (r Rung) trainSeconds() float64 {
 // again: until that has ended, it does not count. A loss that is not finite would come again, and is tried again only where a person wants
 // just that. Every Store calls it on the snapshots it returns.
 func (s *Snapshot) Reopen() {
-	for _, l := range s.Ladders {
-		for _, r := range l.Rungs {
-			for i := range r.Trials {
-				r.Trials[i].Reopen(s.Sweep)
-			}
-		}
-		for i := range l.Scouts {
-			l.Scouts[i].Reopen(s.Sweep)
-		}
-		for i := range l.Reference {
-			l.Reference[i].Reopen(s.Sweep)
-		}
-	}
+	s.Each(func(_ *Ladder, _ int, t *TrialFacts) { t.Reopen(s.Sweep) })
 }
 
 // Reopen is Snapshot.Reopen of one trial, of which the store has just read the facts.

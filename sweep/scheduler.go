@@ -377,18 +377,6 @@ func (r *run) assignment(l Launch) trial.Assignment {
 	return a
 }
 
-// limit is what one trial may use: limits.memory, and never more than the machine has.
-func (c Capacity) limit(info Info) int64 {
-	machine := c.HostBytes
-	if trial.OnDevice(info.Platform) {
-		machine = c.DeviceBytes
-	}
-	if info.Limits.Memory == 0 || machine > 0 && machine < info.Limits.Memory {
-		return machine
-	}
-	return info.Limits.Memory
-}
-
 func (l Ladder) trial(id trial.ID) trial.Trial {
 	for _, r := range l.Rungs {
 		for _, t := range r.Trials {

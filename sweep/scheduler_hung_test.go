@@ -78,6 +78,18 @@ func (s endedStore) Append(ctx context.Context, news ...sweep.News) error {
 	return err
 }
 
+// hangs has the worker of an attempt stay after its last word.
+func (b *bench) hangs(id trial.AttemptID) {
+	script := b.exec.Script
+	b.exec.Script = func(a trial.Assignment, from int) []sweeptest.Line {
+		lines := script(a, from)
+		if a.Attempt == id {
+			lines = append(lines, sweeptest.Line{After: 1000 * time.Hour})
+		}
+		return lines
+	}
+}
+
 // TestHungAfterItsResult: a worker that hangs once its trial is done, and whose coordinator dies before it ends it, is known to the next
 // one, which kills it. It is no trial's concern.
 func TestHungAfterItsResult(t *testing.T) {
@@ -86,14 +98,7 @@ func TestHungAfterItsResult(t *testing.T) {
 		want := uninterrupted(t, trainer())
 		hangs := trial.NewAttemptID(sweeptest.Trial(16, 2, 1).ID, 1)
 		b := newBench(t, trainer(), nil)
-		script := b.exec.Script
-		b.exec.Script = func(a trial.Assignment, from int) []sweeptest.Line {
-			lines := script(a, from)
-			if a.Attempt == hangs {
-				lines = append(lines, sweeptest.Line{After: 1000 * time.Hour})
-			}
-			return lines
-		}
+		b.hangs(hangs)
 		_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { s.Store = endedStore{b.store, hangs} })
 		if alive, _ := b.exec.Alive(); !errors.Is(err, errCrash) || !slices.Contains(alive, hangs) {
 			t.Fatalf("Run = %v, the living: %v", err, alive)
@@ -138,14 +143,7 @@ func TestEndLeaving(t *testing.T) {
 				starts := whole.exec.Starts()
 				hangs := starts[len(starts)-1].Attempt
 				b := newBench(t, trainer(), nil)
-				script := b.exec.Script
-				b.exec.Script = func(a trial.Assignment, from int) []sweeptest.Line {
-					lines := script(a, from)
-					if a.Attempt == hangs {
-						lines = append(lines, sweeptest.Line{After: 1000 * time.Hour})
-					}
-					return lines
-				}
+				b.hangs(hangs)
 				var exec sweep.Executor = b.exec
 				if name == "heeds nothing" {
 					exec = &deafExecutor{b.exec}

@@ -98,7 +98,7 @@ func (a *app) awaitEnd(ctx context.Context, s subject) error {
 
 // stopWorkers asks the workers of a sweep that no coordinator works on to end, and returns how many there are.
 func (a *app) stopWorkers(ctx context.Context, s sweep.Snapshot) (stopped int, err error) {
-	living, err := a.living(ctx, a.executor, s)
+	living, err := a.living(ctx, a.executor, openAttempts(s))
 	if err != nil || len(living) == 0 {
 		return 0, err
 	}

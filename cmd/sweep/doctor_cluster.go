@@ -46,24 +46,15 @@ func (a *app) nobodyWorksElsewhere(ctx context.Context) error {
 		return nil
 	}
 	open, err := a.unended(ctx)
-	if err != nil || len(open) == 0 {
-		return err
-	}
-	workers, err := a.executor.observe(a.root, open)
 	if err != nil {
 		return err
 	}
-	for _, id := range open {
-		process, err := workers.Probe(ctx, id)
-		if err != nil {
-			return err
-		}
-		if process.Alive {
-			return fmt.Errorf("%w: a job of a cluster may run attempt %s: take it over with: %s, or end it with: %s", sweep.ErrLocked, id,
-				a.shell().Command("resume"), a.shell().Command("cancel"))
-		}
+	living, err := a.living(ctx, a.executor, open)
+	if err == nil && len(living) > 0 {
+		err = fmt.Errorf("%w: a job of a cluster may run attempt %s: take it over with: %s, or end it with: %s", sweep.ErrLocked, living[0],
+			a.shell().Command("resume"), a.shell().Command("cancel"))
 	}
-	return nil
+	return err
 }
 
 // unended are the trials' last attempts of whose end their folders do not tell.

@@ -37,9 +37,8 @@ func observeLocal(root string, _ []trial.AttemptID) (observer, error) {
 	return openLocal(root, sweep.Capacity{Jobs: 1})
 }
 
-// living are those attempts of a sweep whose end was not seen and whose workers live, as who looks for them says.
-func (a *app) living(ctx context.Context, kind executorKind, s sweep.Snapshot) (living []trial.AttemptID, err error) {
-	open := openAttempts(s)
+// living are those of the root's open attempts whose workers live, as who looks for them says.
+func (a *app) living(ctx context.Context, kind executorKind, open []trial.AttemptID) (living []trial.AttemptID, err error) {
 	if len(open) == 0 {
 		return nil, nil
 	}

@@ -359,7 +359,7 @@ func (a *app) refuseAnotherExecutor(ctx context.Context, db *store.DB, own int64
 		}
 		open := openAttempts(s)
 		if before == executorNames()[0] { // a look at them costs nothing
-			if open, err = a.living(ctx, executorKinds()[0], s); err != nil {
+			if open, err = a.living(ctx, executorKinds()[0], open); err != nil {
 				return err
 			}
 		}

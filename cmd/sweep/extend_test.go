@@ -17,13 +17,13 @@ import (
 func TestExtendRaisesTokens(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, backend.PlatformGo, 4)
-	s.editGrid("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {tokens: 200}")
+	s.edit("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {tokens: 200}")
 	s.ends(exitOK, "", "run", s.path("grid.yaml"), "--backend", "go", "--jobs", "1")
 	before := s.attempts()
 	if snapshot, _ := s.snapshot(); sweep.Conclude(snapshot).Verdicts[0].State != plateau.StateTimeLimited || before == 0 || before >= 6 {
 		t.Fatalf("with 200 tokens: %+v after %d attempts, want time_limited", sweep.Conclude(snapshot).Verdicts[0], before)
 	}
-	s.editGrid("tokens: 200", "tokens: 1000000")
+	s.edit("tokens: 200", "tokens: 1000000")
 	s.ends(exitOK, "", "extend", s.path("grid.yaml"), "--backend", "go")
 	if snapshot, _ := s.snapshot(); sweep.Conclude(snapshot).Verdicts[0].State == plateau.StateTimeLimited || s.attempts() <= before {
 		t.Errorf("with the limit raised: %+v after %d attempts", sweep.Conclude(snapshot).Verdicts[0], s.attempts())
@@ -35,12 +35,12 @@ func TestExtendRaisesTokens(t *testing.T) {
 func TestExtendRaisesMemory(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, backend.PlatformGo, 4)
-	s.editGrid("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {memory: 1MiB}")
+	s.edit("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {memory: 1MiB}")
 	s.ends(exitOK, "", "run", s.path("grid.yaml"), "--backend", "go", "--jobs", "1")
 	if snapshot, _ := s.snapshot(); sweep.Conclude(snapshot).Verdicts[0].State != plateau.StateMemoryLimited {
 		t.Fatalf("with 1 MiB: %+v, want memory_limited", sweep.Conclude(snapshot).Verdicts[0])
 	}
-	s.editGrid("memory: 1MiB", "memory: 64GiB")
+	s.edit("memory: 1MiB", "memory: 64GiB")
 	s.ends(exitOK, "", "extend", s.path("grid.yaml"), "--backend", "go")
 	snapshot, _ := s.snapshot()
 	if v := sweep.Conclude(snapshot).Verdicts[0]; v.State == plateau.StateMemoryLimited || len(v.Rungs) != 3 {
@@ -89,14 +89,14 @@ func TestExtendSaysWhatStandsInItsWay(t *testing.T) {
 		{"rank: [1, 2, 4]", "rank: [1, 4]", "rank 2 is gone\n  lora.rank was [1, 2, 4], is now [1, 4]\nto train other settings"},
 		{"seeds: [0, 1]", "seeds: [0]", "seed 1 is gone\n  seeds was [0, 1], is now [0]\nto train other settings"},
 	} {
-		s.editGrid(c.from, c.to)
+		s.edit(c.from, c.to)
 		s.ends(exitUsage, "cannot be extended by it: ladder 1: "+c.says, "extend", grid, "--backend", "go")
 		s.ends(exitUsage, "it cannot extend that one: ladder 1", "run", grid, "--backend", "go")
-		s.editGrid(c.to, c.from)
+		s.edit(c.to, c.from)
 	}
-	s.editGrid("rank: [1, 2, 4]", "rank: [1, 2, 4, 8]")
+	s.edit("rank: [1, 2, 4]", "rank: [1, 2, 4, 8]")
 	s.ends(exitUsage, "add what is new with: sweep extend "+grid, "run", grid, "--backend", "go")
-	s.editGrid("rank: [1, 2, 4, 8]", "rank: [1, 2, 4]")
+	s.edit("rank: [1, 2, 4, 8]", "rank: [1, 2, 4]")
 	s.ends(exitOK, "nothing is new in "+grid, "extend", grid, "--backend", "go")
 
 	r := s.start(s.sweep("rename", "test", "with space"))
@@ -117,7 +117,7 @@ func TestExtendRaisesDisk(t *testing.T) {
 	t.Parallel()
 	for _, waiting := range []bool{true, false} {
 		s := newTestSweep(t, backend.PlatformGo, 4)
-		s.editGrid("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {disk: 1MiB}")
+		s.edit("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {disk: 1MiB}")
 		grid, reached := s.path("grid.yaml"), "limits.disk 1 MiB is reached at rank 1 of ladder 1"
 		plan := func() string {
 			out, err := s.sweep("plan", grid, "--backend", "go", "--jobs", "1").Output()
@@ -137,7 +137,7 @@ func TestExtendRaisesDisk(t *testing.T) {
 			s.ends(exitOK, "", "cancel", "test")
 			s.mustHaveWaited(r, exitInterrupted)
 		}
-		s.editGrid("disk: 1MiB", "disk: 1GiB")
+		s.edit("disk: 1MiB", "disk: 1GiB")
 		s.ends(exitUsage, "limits.disk was 1MiB, is now 1GiB\nadd what is new with: sweep extend", "run", grid, "--backend", "go")
 		s.ends(exitOK, "is extended", "extend", grid, "--backend", "go")
 		if waiting {

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,7 +16,7 @@ import (
 func TestWholeLife(t *testing.T) {
 	t.Parallel()
 	whole, s := newTestSweep(t, backend.PlatformGo, 40), newTestSweep(t, backend.PlatformGo, 40)
-	s.editGrid("rank: [1, 2, 4]", "rank: [1, 2]")
+	s.edit("rank: [1, 2, 4]", "rank: [1, 2]")
 
 	run := s.start(s.command())
 	until(t, "the first steps", s.trains)
@@ -25,7 +24,7 @@ func TestWholeLife(t *testing.T) {
 	s.ends(exitOK, "is paused", "pause", "test")
 	until(t, "the workers' ends", func() bool { return s.livingWorkers() == 0 && s.attempts() > 0 })
 	s.ends(exitOK, "goes on where it runs", "resume", "test")
-	s.editGrid("rank: [1, 2]", "rank: [1, 2, 4]")
+	s.edit("rank: [1, 2]", "rank: [1, 2, 4]")
 	s.ends(exitOK, "is extended", "extend", s.path("grid.yaml"))
 
 	before := s.attempts()
@@ -66,18 +65,6 @@ func (s *testSweep) loseDatabase() {
 		}
 	}
 	s.ends(exitOK, "rebuilt", "doctor", "--repair", "--backend", "go")
-}
-
-// editGrid changes a line of the sweep's grid.
-func (s *testSweep) editGrid(from, to string) {
-	s.t.Helper()
-	text, err := os.ReadFile(s.path("grid.yaml"))
-	if err != nil || !strings.Contains(string(text), from) {
-		s.t.Fatalf("%q in the grid: %v\n%s", from, err, text)
-	}
-	if err := os.WriteFile(s.path("grid.yaml"), []byte(strings.Replace(string(text), from, to, 1)), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 // mustTrainNothingTwice reads what workers wrote: an attempt goes on where the last checkpoint of an earlier one stands, and none follows

@@ -19,7 +19,7 @@ func TestPowerLossAfterRm(t *testing.T) {
 	}
 	whole := newTestSweep(t, backend.PlatformGo, 4)
 	whole.finish()
-	whole.editGrid("name: test", "name: other")
+	whole.edit("name: test", "name: other")
 	if out, err := whole.sweep("run", whole.path("grid.yaml"), "--backend", "go").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -98,8 +98,8 @@ func TestSweepsBeginBesideAPrune(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, backend.PlatformGo, 4)
 	s.finish()
-	s.editGrid("name: test", "name: other")
-	s.editGrid("steps: 4", "steps: 5")
+	s.edit("name: test", "name: other")
+	s.edit("steps: 4", "steps: 5")
 	a := &app{root: s.rootDir()}
 	db, err := a.openReadOnly(t.Context())
 	if err != nil {

@@ -187,7 +187,7 @@ func (a *app) holding(ctx context.Context, name string, do func(*store.DB, sweep
 
 // refuseWorkers fails where a worker of the sweep runs.
 func (a *app) refuseWorkers(ctx context.Context, s sweep.Snapshot) error {
-	living, err := a.living(ctx, a.executor, s)
+	living, err := a.living(ctx, a.executor, openAttempts(s))
 	if err == nil && len(living) > 0 {
 		err = withCode(exitLocked, fmt.Errorf("the worker of attempt %s runs: stop it with: %s", living[0], a.commandOn("cancel", s.Sweep.Name)))
 	}

@@ -2,6 +2,9 @@ package sweeptest
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -64,4 +67,29 @@ func merge(a, b trial.Memory) trial.Memory {
 		a.PeakDeviceBytes, a.DeviceSource = b.PeakDeviceBytes, b.DeviceSource
 	}
 	return a
+}
+
+// valid holds the invariants that a database's constraints would.
+func valid(e trial.Event, others map[int64]trial.Event) error {
+	if e.Seq < 1 {
+		return errors.New("seq counts from 1")
+	}
+	if _, err := json.Marshal(e); err != nil {
+		return err // a loss that is not finite
+	}
+	set := map[trial.EventKind]bool{
+		trial.EventStarted: e.Environment != nil, trial.EventPredicted: e.Prediction != nil, trial.EventResumed: true,
+		trial.EventPoint: e.Point != nil, trial.EventEval: e.Evaluation != nil, trial.EventCheckpoint: true,
+		trial.EventMemory: e.Memory != nil, trial.EventScreened: e.Screened != nil, trial.EventUpdates: len(e.Updates) > 0,
+		trial.EventEnded: e.Outcome != nil,
+	}
+	if !set[e.Kind] {
+		return fmt.Errorf("kind %q lacks what it says", e.Kind)
+	}
+	for _, o := range others {
+		if e.Kind == trial.EventEnded && o.Kind == trial.EventEnded {
+			return errors.New("the attempt has an outcome")
+		}
+	}
+	return nil
 }

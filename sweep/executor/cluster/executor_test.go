@@ -103,6 +103,14 @@ func (d *desk) pass(id trial.AttemptID, seconds int) (p sweep.Process) {
 	return p
 }
 
+// run starts a first attempt, hands it in and has a job take it.
+func (d *desk) run(id trial.AttemptID) {
+	d.t.Helper()
+	d.start(attemptIn(id.Trial()))
+	d.probe(id)
+	d.claim(id)
+}
+
 // claim has a job take the attempt, and its worker write an event.
 func (d *desk) claim(id trial.AttemptID) {
 	d.t.Helper()
@@ -193,9 +201,7 @@ func TestOneCallForAll(t *testing.T) {
 func TestFoldersAreLookedAtSeldom(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.start(attemptIn("a"))
-	d.probe("a/1")
-	d.claim("a/1")
+	d.run("a/1")
 	d.pass("a/1", 2)
 	started := d.line(trial.Event{Seq: 1, Kind: trial.EventStarted, Environment: &trial.Environment{}})
 	d.write("a/1", trial.EventsFile, started+"damage\n") // which would be told if it were read
@@ -240,9 +246,7 @@ func TestStopBeforeItBegan(t *testing.T) {
 func TestOneWordIsNotEnough(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.start(attemptIn("a"))
-	d.probe("a/1")
-	d.claim("a/1")
+	d.run("a/1")
 	d.pass("a/1", 10)
 	clear(d.queue.jobs)
 	d.pass("a/1", 40) // the queue does not know it
@@ -260,9 +264,7 @@ func TestOneWordIsNotEnough(t *testing.T) {
 func TestRemovedFolder(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.start(attemptIn("a"))
-	d.probe("a/1")
-	d.claim("a/1")
+	d.run("a/1")
 	d.pass("a/1", 2)
 	if err := os.RemoveAll(trial.ID("a").Dir(d.Root)); err != nil {
 		t.Fatal(err)
@@ -337,9 +339,7 @@ func TestMemoryIsLearnt(t *testing.T) {
 func TestMemoryIsLearntFromWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.start(attemptIn("a"))
-	d.probe("a/1")
-	d.claim("a/1")
+	d.run("a/1")
 	peak := int64(40 << 30)
 	d.write("a/1", trial.EventsFile, d.line(trial.Event{Seq: 1, Kind: trial.EventMemory, Memory: &trial.Memory{PeakHostBytes: &peak}}))
 	d.write("a/1", exitFile, "signal: killed, out of memory\n")

@@ -33,10 +33,7 @@ func (q *Queue) addAccounts(ctx context.Context, batches []string, jobs map[clus
 		a.asked = now
 		q.askAccounts(ctx, batches)
 	}
-	wanted := make(map[string]bool, len(batches))
-	for _, name := range batches {
-		wanted[name] = true
-	}
+	wanted := named(batches)
 	maps.DeleteFunc(a.ended, func(id cluster.JobID, _ cluster.Job) bool { return !wanted[id.Batch] })
 	for id, job := range a.ended {
 		if _, known := jobs[id]; !known {

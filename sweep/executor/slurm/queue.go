@@ -73,10 +73,7 @@ func (q *Queue) Jobs(ctx context.Context, batches []string) (map[cluster.JobID]c
 		return nil, err
 	}
 	jobs, ids := map[cluster.JobID]cluster.Job{}, map[cluster.JobID][]string{}
-	wanted := make(map[string]bool, len(batches))
-	for _, name := range batches {
-		wanted[name] = true
-	}
+	wanted := named(batches)
 	for _, r := range records {
 		if !wanted[r.id.Batch] {
 			continue
@@ -112,6 +109,15 @@ func (q *Queue) squeue(ctx context.Context) ([]record, error) {
 		return nil, err
 	}
 	return parseSqueue(text)
+}
+
+// named are the names, to look them up.
+func named(batches []string) map[string]bool {
+	names := make(map[string]bool, len(batches))
+	for _, name := range batches {
+		names[name] = true
+	}
+	return names
 }
 
 // standing orders the states of a job that was handed in twice: the word on the one counts that does most.

@@ -187,7 +187,7 @@ func settingOf(option string) string {
 		"time":        {"--time", "-t"},
 		"environment": {"--export"},
 	} {
-		if slices.Contains(options, option) || setting == "time" && strings.HasPrefix(option, "-t") {
+		if slices.ContainsFunc(options, func(o string) bool { return isOption(option, o) }) {
 			return setting
 		}
 	}

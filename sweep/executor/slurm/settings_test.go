@@ -35,6 +35,7 @@ func TestSettingsThatDoNotServe(t *testing.T) {
 		{slurm.Settings{Extra: []string{"--mem-per-cpu=2G"}}, "the setting memory"},
 		{slurm.Settings{Extra: []string{"-t5"}}, "the setting time"},
 		{slurm.Settings{Extra: []string{"--export=NONE"}}, "the setting environment"},
+		{slurm.Settings{Extra: []string{"--exp=NONE"}}, "the setting environment"}, // sbatch takes abbreviations
 		{slurm.Settings{Gres: "gpu:1", GPUs: "1"}, "both ask for GPUs"},
 		{slurm.Settings{CPUs: -1}, "cpus is negative"},
 		{slurm.Settings{Memory: 2 << 30, MemoryMax: 1 << 30}, "memory 2GiB is more than memory_max 1GiB"},
