@@ -19,6 +19,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/trial"
+	"github.com/ranksweep/ranksweep/sweep/trial/cause"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a test flag
@@ -255,6 +256,32 @@ func TestProgressLines(t *testing.T) {
 	lines := newProgressLines(&b, func() time.Time { return now })
 	perform(newPlay(), lines.show, func(d time.Duration) { now = now.Add(d) })
 	golden(t, "progress.txt", b.String())
+}
+
+// TestWhatComesOfACrash: a line that says that an attempt crashed says whether the trial goes on.
+func TestWhatComesOfACrash(t *testing.T) {
+	t.Parallel()
+	for want, causes := range map[string][]cause.Cause{
+		"; tried again":          {cause.Killed},
+		"; tried again in 2.0s":  {cause.Killed, cause.Killed, cause.Disk},
+		"; tried again in 1m04s": slices.Repeat([]cause.Cause{cause.Killed}, 8),
+		"; failed for good after 5 attempts that got no further":    slices.Repeat([]cause.Cause{cause.Crash}, 5),
+		"; not tried again, for it needs more memory than there is": {cause.Memory, cause.Memory},
+	} {
+		p := newPlay()
+		for i, c := range causes {
+			p.start(0, 0)
+			p.end(0, trial.Outcome{State: trial.OutcomeCrashed, Cause: c, MicroBatch: i})
+		}
+		facts := *p.trial(0, 0)
+		last := len(causes) - 1
+		if got := sequelText(facts, facts.Attempts[last]); got != want {
+			t.Errorf("after %v: %q, want %q", causes, got, want)
+		}
+		if got := sequelText(facts, facts.Attempts[0]); last > 0 && got != "" {
+			t.Errorf("of the first of %v: %q", causes, got)
+		}
+	}
 }
 
 func TestProgressLinesAfterResume(t *testing.T) {
