@@ -93,12 +93,8 @@ func newRootCommand(a *app) *cobra.Command {
 	f.Bool("pilot", false, "on a cluster, have few jobs train many trials each, one after another (sweep help cluster)")
 	f.StringArray("track", nil, "`TOOL:WHERE` to keep up to date with a sweep that runs; repeatable (sweep help tools)")
 	f.StringArray("notify", nil, "`CMD` or webhook's URL that is told verdicts, failures and the end; repeatable (sweep help tools)")
-	for _, newCommand := range commands() {
-		sub := newCommand(a)
-		sub.Args = usageArgs(sub.Args)
-		cmd.AddCommand(sub)
-	}
 	addHelp(a, cmd)
+	addCommands(a, cmd)
 	addCompletion(a, cmd)
 	return cmd
 }
