@@ -310,6 +310,13 @@ func TestShowCommand(t *testing.T) {
 		got.Files[0].Bytes != 9 {
 		t.Errorf("show -o json = %+v", got)
 	}
+	job := map[string]any{"batch": "sweep-1", "index": 3}
+	if err := trial.WriteSealed(filepath.Join(trial.NewAttemptID(done.ID, 1).Dir(root), "job.json"), job); err != nil {
+		t.Fatal(err)
+	}
+	if _, stdout, _ = sweepCommand(t, "show", string(done.ID), "--root", root); !strings.Contains(stdout, "\n  job 3 of batch sweep-1\n") {
+		t.Errorf("show of a cluster's attempt:\n%s", stdout)
+	}
 }
 
 func TestLogsCommand(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
 	"github.com/ranksweep/ranksweep/sweep/lora"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -90,6 +91,7 @@ type shownPlace struct {
 type shownAttempt struct {
 	Number         int                `json:"number"`
 	Folder         string             `json:"folder"`
+	Job            *shownJob          `json:"job"`
 	State          string             `json:"state" values:"trial.OutcomeState,running"` // its outcome's, or running
 	Intended       time.Time          `json:"intended"`
 	LastHeard      *time.Time         `json:"last_heard"`
@@ -100,6 +102,12 @@ type shownAttempt struct {
 	Prediction     *trial.Prediction  `json:"prediction"`
 	Memory         trial.Memory       `json:"memory"`
 	Outcome        *trial.Outcome     `json:"outcome"`
+}
+
+// shownJob is what a cluster's queue knows an attempt as: a task of Slurm's array of that name, or Ray's submission BATCH-INDEX.
+type shownJob struct {
+	Batch string `json:"batch"`
+	Index int    `json:"index"`
 }
 
 type shownFile struct {
@@ -176,6 +184,9 @@ func newShownAttempt(root string, l store.Launch) shownAttempt {
 	s := shownAttempt{
 		Number: l.Number, Folder: l.ID.Dir(root), State: "running", Intended: l.Intended, Events: l.LastSeq,
 		ResumedFrom: l.ResumedFrom, Environment: l.Environment, Prediction: l.Prediction, Memory: l.Memory, Outcome: l.Outcome,
+	}
+	if job := cluster.JobOf(s.Folder); job.Batch != "" {
+		s.Job = &shownJob{job.Batch, job.Index}
 	}
 	if l.Outcome != nil {
 		s.State = string(l.Outcome.State)
@@ -324,6 +335,9 @@ func writeAttempt(w io.Writer, a shownAttempt) {
 	fmt.Fprintf(w, "\nattempt %d: %s, begun %s\n", a.Number, a.State, a.Intended.Format(time.RFC3339))
 	if a.Outcome != nil && a.Outcome.Error != "" {
 		fmt.Fprintf(w, "  %s\n", a.Outcome.Error)
+	}
+	if a.Job != nil {
+		fmt.Fprintf(w, "  job %d of batch %s\n", a.Job.Index, a.Job.Batch)
 	}
 	if a.ResumedFrom != nil {
 		fmt.Fprintf(w, "  continued from the checkpoint of step %d\n", *a.ResumedFrom)

@@ -217,6 +217,21 @@ func TestFoldersAreLookedAtSeldom(t *testing.T) {
 	}
 }
 
+// TestJobOf: an attempt's folder tells which job the queue knows it as.
+func TestJobOf(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.start(attemptIn("a"))
+	dir := trial.AttemptID("a/1").Dir(d.Root)
+	if got := JobOf(dir); got != (JobID{}) {
+		t.Errorf("before it is handed in: %v", got)
+	}
+	d.probe("a/1")
+	if got, want := JobOf(dir), (JobID{Batch: d.queue.batches[0].Name}); got != want {
+		t.Errorf("JobOf = %v, want %v", got, want)
+	}
+}
+
 // TestStopBeforeItBegan: no worker ever has the attempt, and the coordinator reads why.
 func TestStopBeforeItBegan(t *testing.T) {
 	t.Parallel()

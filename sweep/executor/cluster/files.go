@@ -97,3 +97,12 @@ type job struct {
 }
 
 func (j job) id() JobID { return JobID{Batch: j.Batch, Index: j.Index} }
+
+// JobOf is the job that the attempt in dir was handed in as. An attempt that was none, or whose job.json is damaged, has no Batch.
+func JobOf(dir string) JobID {
+	var j job
+	if err := trial.ReadSealed(filepath.Join(dir, jobFile), &j); err != nil {
+		return JobID{}
+	}
+	return j.id()
+}
