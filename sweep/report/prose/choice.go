@@ -14,7 +14,7 @@ func Choice(v plateau.Verdict) string {
 	f := *v.Choice
 	rank := f.Ranks[0]
 	gain := ""
-	if f.Gain != nil {
+	if f.Gain != nil && !saysGain(v.Reason, f) {
 		gain = fmt.Sprintf(": it gains %s over rank %d", interval(f.Gain), min(rank, f.Over))
 	}
 	switch {
@@ -31,4 +31,9 @@ func Choice(v plateau.Verdict) string {
 	default:
 		return string(f.Code)
 	}
+}
+
+// saysGain reports whether the reason, which follows the choice, has the same gain with its interval.
+func saysGain(reason, choice plateau.Finding) bool {
+	return reason.Code == plateau.ReasonOpen && interval(reason.Gain) == interval(choice.Gain)
 }

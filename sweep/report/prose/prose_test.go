@@ -94,6 +94,21 @@ func TestEveryReasonBehindALimit(t *testing.T) {
 	}
 }
 
+// TestChoiceLeavesTheGainToTheReason: what follows says the same interval, and it is not said twice.
+func TestChoiceLeavesTheGainToTheReason(t *testing.T) {
+	t.Parallel()
+	choice, reason := full(plateau.ChoiceBest), full(plateau.ReasonOpen)
+	v := plateau.Verdict{Choice: &choice, Reason: reason, MinGain: 0.02}
+	const gain = "0.02 [0.01, 0.03]"
+	if a, b := prose.Choice(v), prose.Reason(v); strings.Contains(a, gain) || !strings.Contains(b, gain) {
+		t.Errorf("%q, then %q", a, b)
+	}
+	v.Reason.Gain = &plateau.Interval{Mean: 0.04, Lo: choice.Gain.Lo, Hi: choice.Gain.Hi}
+	if text := prose.Choice(v); !strings.Contains(text, gain) {
+		t.Errorf("beside another gain %q", text)
+	}
+}
+
 // TestUnknownCodes: what a newer program wrote is named, not left out.
 func TestUnknownCodes(t *testing.T) {
 	t.Parallel()
