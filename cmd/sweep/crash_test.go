@@ -61,8 +61,8 @@ func exerciseCrashes(t *testing.T, platform string, steps, wantKills int) {
 					s := newTestSweep(t, platform, steps)
 					for done := false; kills.Load() < int64(wantKills) && !done; {
 						var killed bool
-						if killed, done = s.killAt(random, took); killed {
-							kills.Add(1)
+						if killed, done = s.killAt(random, took); killed && kills.Add(1)%500 == 0 {
+							t.Logf("%d kills of %d", kills.Load(), wantKills)
 						}
 					}
 					s.finish()
