@@ -181,22 +181,25 @@ func (c *coordinator) conclude(ctx context.Context, db *store.DB, s sweep.Snapsh
 	return nil
 }
 
-// checkRecorded holds the verdicts in the database against those that the facts give, and each result against its curve.
+// checkRecorded holds the verdicts in the database against those that the facts give, and a result against its curve. Each is a query, as
+// long as a tenth of a history.
 func (h *history) checkRecorded(ctx context.Context, db *store.DB, got outcome) error {
-	list, err := db.List(ctx)
-	if err != nil {
-		return err
-	}
-	for i, v := range got.verdicts {
-		if list[0].Verdicts[i] != v.State {
-			h.wrong("ladder %d is recorded as %s and is %s", i+1, list[0].Verdicts[i], v.State)
+	if h.rng.IntN(8) == 0 {
+		list, err := db.List(ctx)
+		if err != nil {
+			return err
+		}
+		for i, v := range got.verdicts {
+			if list[0].Verdicts[i] != v.State {
+				h.wrong("ladder %d is recorded as %s and is %s", i+1, list[0].Verdicts[i], v.State)
+			}
 		}
 	}
 	ids := slices.Sorted(maps.Keys(got.trials))
 	if len(ids) == 0 { // limits.time ran out before
 		return nil
 	}
-	id := ids[h.rng.IntN(len(ids))] // one of them: each costs a query
+	id := ids[h.rng.IntN(len(ids))]
 	if got.trials[id].state != sweep.TrialDone {
 		return nil
 	}
