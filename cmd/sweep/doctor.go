@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -252,18 +252,21 @@ const scarceDisk = 1 << 30
 // addRoot reports the file system that the root is on, or will be on once it is made.
 func (d *diagnosis) addRoot() {
 	dir := existing(d.Root)
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
+	free, err := trial.FreeBytes(dir)
+	if err != nil {
 		d.add(finding{"root", findingFail, fmt.Sprintf("%s: %v", dir, err), "choose another folder with --root"})
 		return
 	}
-	d.FreeBytes = int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between systems
+	d.FreeBytes = free
 	kind, err := store.FileSystem(dir)
 	if err != nil || kind == "" {
 		kind = "unknown"
 	}
 	d.FileSystem = kind
-	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, trial.FormatBytes(d.FreeBytes))
+	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, trial.FormatBytes(free))
+	if free == math.MaxInt64 {
+		detail = fmt.Sprintf("%s on %s, which does not say how much is free", d.Root, d.FileSystem)
+	}
 	if err := store.CheckFolder(dir); err != nil {
 		d.add(finding{"root", findingFail, err.Error(), "choose a folder on a local disk with --root"})
 		return

@@ -221,11 +221,13 @@ func onTmpfs(v *victim) {
 }
 
 func fillDisk(v *victim, _ *running) {
-	v.remount("size", func(s unix.Statfs_t) uint64 { return (s.Blocks - s.Bfree) * uint64(s.Bsize) })
+	v.remount("size", func(s unix.Statfs_t) uint64 {
+		return max(1, s.Blocks-s.Bfree) * uint64(s.Bsize) // size=0 would be no limit
+	})
 }
 
 func useInodes(v *victim, _ *running) {
-	v.remount("nr_inodes", func(s unix.Statfs_t) uint64 { return s.Files - s.Ffree })
+	v.remount("nr_inodes", func(s unix.Statfs_t) uint64 { return max(1, s.Files-s.Ffree) })
 }
 
 // remount leaves nothing of a resource for a while.

@@ -56,11 +56,10 @@ func (o InstallOptions) readyFor(set cudaSet) error {
 	missing := set.download() - have(o.Dir, set)
 	o.say("%s with %d libraries of NVIDIA: %s to download, %s when unpacked in %s", set.version, len(set.wheels)-1,
 		trial.FormatBytes(missing), trial.FormatBytes(set.unpacked), final)
-	var st unix.Statfs_t
-	if err := unix.Statfs(o.Dir, &st); err != nil {
+	free, err := trial.FreeBytes(o.Dir)
+	if err != nil {
 		return fmt.Errorf("free space: %w", err)
 	}
-	free := int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between systems
 	if need := missing + set.unpacked; need > free {
 		return fmt.Errorf("it takes %s until the downloads are deleted, and %s is free; make room, or choose another folder with --dir",
 			trial.FormatBytes(need), trial.FormatBytes(free))
