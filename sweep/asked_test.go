@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
@@ -73,6 +74,39 @@ func TestSchedulerPauses(t *testing.T) {
 			t.Errorf("%d starts when it was paused, %d an hour later, want 4 and 4; progress showed it: %v", atPause, atEnd, shown)
 		}
 		wantResults(t, uninterrupted(t, trainer()), s)
+	})
+}
+
+// lateGrid is a store in which a person extends the sweep just after the last verdict.
+type lateGrid struct {
+	sweep.Store
+	recorded map[int64]bool
+}
+
+func (l *lateGrid) RecordVerdict(ctx context.Context, ladder int64, v plateau.Verdict, at time.Time) error {
+	l.recorded[ladder] = true
+	return l.Store.RecordVerdict(ctx, ladder, v, at)
+}
+
+func (l *lateGrid) Refresh(ctx context.Context, known sweep.Snapshot, anew ...int) (sweep.Snapshot, error) {
+	s, err := l.Store.Refresh(ctx, known, anew...)
+	if len(l.recorded) == len(s.Ladders) {
+		s.Sweep.Asked.Grid = 1
+	}
+	return s, err
+}
+
+// TestSchedulerHearsTheLastWish: a grid that comes as the last ladder ends is taken up, not left to the next coordinator.
+func TestSchedulerHearsTheLastWish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		_, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
+			s.Store = &lateGrid{Store: s.Store, recorded: map[int64]bool{}}
+		})
+		if !errors.Is(err, sweep.ErrExtended) {
+			t.Errorf("%v, want ErrExtended", err)
+		}
 	})
 }
 

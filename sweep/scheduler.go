@@ -180,25 +180,26 @@ func (r *run) tick(ctx context.Context) (done bool, err error) {
 	if len(r.live) > 0 || !r.interrupted && !r.decision.Done {
 		return false, nil
 	}
-	return true, r.finish(ctx)
+	return r.finish(ctx)
 }
 
-// finish takes the final facts. An interruption that came as the last trial ended, or limits.time, changes nothing: what the ladders have
-// come to is recorded, which nobody would do later.
-func (r *run) finish(ctx context.Context) error {
+// finish takes the final facts, and goes on where they say that there is more to do: a person has extended the sweep. An interruption that
+// came as the last trial ended, or limits.time, changes nothing: what the ladders have come to is recorded, which nobody would do later.
+func (r *run) finish(ctx context.Context) (done bool, err error) {
 	if err := r.heartbeat(ctx, true); err != nil {
-		return err
+		return false, err
 	}
-	if err := r.refresh(ctx); err != nil {
-		return err
+	if err := r.look(ctx); err != nil {
+		return false, err
 	}
-	if !r.interrupted {
-		return nil
+	switch {
+	case len(r.live) == 0 && r.decision.Done:
+		return true, r.record(ctx)
+	case len(r.live) == 0 && r.interrupted:
+		return true, ErrInterrupted
 	}
-	if r.decision = r.decider.Decide(r.snapshot, nil, r.Capacity); !r.decision.Done {
-		return ErrInterrupted
-	}
-	return r.record(ctx)
+	r.stale = true
+	return false, nil
 }
 
 // heartbeat extends the session when it is time to, or now.
