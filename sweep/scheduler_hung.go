@@ -67,7 +67,7 @@ func (a *LiveAttempt) leave() time.Duration { return exitPatience + 2*a.pause }
 func (r *run) overdue(ctx context.Context, a *LiveAttempt) {
 	now, limit := r.now(), r.snapshot.Sweep.Limits.TrialTime
 	switch {
-	case a.Outcome != nil || a.killed:
+	case a.Outcome != nil || now < a.killAgain:
 	case a.leaveBy > 0 && now >= a.leaveBy:
 		r.Log.Warn("kill worker", "attempt", a.ID, "because", "it did not end when it was asked to")
 		r.stop(ctx, []trial.AttemptID{a.ID}, true)

@@ -15,8 +15,22 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
-// TestHungWorkers: a worker that goes no further is asked to end, then killed, and its trial goes on from its checkpoint. One that is only
-// slow is left alone.
+// unkilled is a deafExecutor whose first word that a worker be killed is lost.
+type unkilled struct {
+	deafExecutor
+	killed map[trial.AttemptID]bool
+}
+
+func (u *unkilled) Stop(ctx context.Context, id trial.AttemptID, kill bool) error {
+	if kill && !u.killed[id] {
+		u.killed[id] = true
+		return nil
+	}
+	return u.deafExecutor.Stop(ctx, id, kill)
+}
+
+// TestHungWorkers: a worker that goes no further is asked to end, then killed, once more if need be, and its trial goes on from its
+// checkpoint. One that is only slow is left alone.
 func TestHungWorkers(t *testing.T) {
 	t.Parallel()
 	bad := sweeptest.Trial(16, 2, 1).ID
@@ -25,7 +39,7 @@ func TestHungWorkers(t *testing.T) {
 		least, most   time.Duration // that the first attempt takes
 	}{
 		"while it starts":  {1, 31, 30 * time.Minute, 32 * time.Minute},
-		"while it trains":  {8, 31, 10 * time.Minute, 12 * time.Minute},
+		"while it trains":  {8, 31, 10 * time.Minute, 13 * time.Minute},
 		"after its result": {0, 30, time.Minute, 2 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +55,7 @@ func TestHungWorkers(t *testing.T) {
 				want := uninterrupted(t, trainer())
 				b := newBench(t, tr, nil)
 				got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
-					s.Exec, s.HungAfter = &deafExecutor{FakeExecutor: b.exec}, 10*time.Minute
+					s.Exec, s.HungAfter = &unkilled{deafExecutor{b.exec}, map[trial.AttemptID]bool{}}, 10*time.Minute
 				})
 				if err != nil {
 					t.Fatal(err)

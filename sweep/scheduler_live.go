@@ -40,12 +40,12 @@ type LiveAttempt struct {
 	notBefore  time.Duration // uptime until which another sweep's coordinator may be about to start it: it is not taken for dead
 	endedAt    time.Duration // uptime when its last word was read
 	readAt     time.Duration // uptime when its events could last be read
-	killed     bool
-	orphan     bool  // no coordinator watched when it ended, if it has ended
-	beside     bool  // other attempts ran at some time while it did
-	microBatch int   // trial.Assignment.MicroBatch
-	disk       int64 // bytes that it may write; 0: not known yet
-	startError error // from Executor.Start
+	killAgain  time.Duration // uptime when it is killed once more, should it live then; 0: it was not killed
+	orphan     bool          // no coordinator watched when it ended, if it has ended
+	beside     bool          // other attempts ran at some time while it did
+	microBatch int           // trial.Assignment.MicroBatch
+	disk       int64         // bytes that it may write; 0: not known yet
+	startError error         // from Executor.Start
 }
 
 func (r *run) ids() []trial.AttemptID {
@@ -186,13 +186,13 @@ func (r *run) hurry(ctx context.Context, a *LiveAttempt, readErr error) error {
 		since = r.now() - a.endedAt
 	}
 	late := since >= exitPatience+termPatience
-	if a.killed || !late && readErr == nil {
+	if r.now() < a.killAgain || !late && readErr == nil {
 		if since >= exitPatience {
 			r.stop(ctx, []trial.AttemptID{a.ID}, false)
 		}
 		return nil
 	}
-	a.killed = true
+	a.Stopping, a.killAgain = true, r.now()+exitPatience
 	r.Log.Warn("kill worker", "attempt", a.ID, "late", late, "error", readErr)
 	if err := r.Exec.Stop(ctx, a.ID, true); err != nil {
 		return fmt.Errorf("kill attempt %s: %w", a.ID, err)
@@ -255,14 +255,17 @@ func (r *run) stop(ctx context.Context, ids []trial.AttemptID, kill bool) {
 		wanted[id] = true
 	}
 	for _, a := range r.live {
-		if !wanted[a.ID] || a.killed || a.Stopping && !kill {
+		if !wanted[a.ID] || a.Stopping && !kill {
 			continue
 		}
 		if err := r.Exec.Stop(ctx, a.ID, kill); err != nil {
 			r.Log.Warn("stop worker", "attempt", a.ID, "error", err)
 			continue
 		}
-		a.Stopping, a.killed, r.changed = true, kill, true
+		a.Stopping, r.changed = true, true
+		if kill {
+			a.killAgain = r.now() + exitPatience
+		}
 	}
 }
 
