@@ -13,6 +13,7 @@ import (
 // memory is what the machine has and what is known of who ran out of it. Nobody has measured either: the workers find out.
 type memory struct {
 	need    map[trial.AttemptID]int64 // of each worker
+	early   map[trial.AttemptID]bool  // gone before it reaches its peak
 	crowded map[trial.AttemptID]bool  // killed for want of memory while others ran
 	alone   map[trial.AttemptID]bool  // nothing may run beside it
 }
@@ -52,7 +53,7 @@ func (h *history) outgrows(a trial.Assignment, lines []sweeptest.Line) []sweepte
 
 // exit is how a worker ends without a last word.
 func (h *history) exit(a trial.Assignment) sweep.Process {
-	if h.machine > 0 && needs(a) > h.machine {
+	if h.machine > 0 && needs(a) > h.machine && !h.early[a.Attempt] {
 		return outOfMemory
 	}
 	return sweep.Process{Exit: "exit status 1"}

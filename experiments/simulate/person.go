@@ -26,6 +26,8 @@ func (h *history) ask(ctx context.Context, f fault) {
 		h.then(personResumes, 5*time.Second)
 	case f.kind == personResumes:
 		h.paused = 0
+	case f.kind == personPauses && err != nil:
+		h.then(personResumes, f.size) // it may be written all the same
 	case err != nil:
 	case f.kind == personPauses:
 		h.paused = h.took

@@ -31,8 +31,11 @@ func (h *history) script(f fault) sweeptest.Script {
 		lines := h.outgrows(a, h.trainer.Script(a, from))
 		switch f.kind {
 		case workerCrash:
-			return lines[:min(1+h.rng.IntN(20), len(lines))]
+			n := min(1+h.rng.IntN(20), len(lines))
+			h.early[a.Attempt] = n < len(lines)
+			return lines[:n]
 		case notStarted:
+			h.early[a.Attempt] = true
 			return nil
 		case workerHangs:
 			return h.hang(a.Attempt, lines)
