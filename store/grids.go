@@ -25,6 +25,12 @@ func (d *DB) AskGrid(ctx context.Context, sweepID int64, g GivenGrid) error {
 		if err := mustExist(ctx, tx, "sweep", `SELECT 1 FROM sweeps WHERE id = ?`, sweepID); err != nil {
 			return err
 		}
+		var has bool
+		err := tx.QueryRowContext(ctx, `SELECT s.grid_hash = ? AND s.grid_hash = ifnull((SELECT hash FROM grids WHERE sweep_id = s.id
+			ORDER BY id DESC LIMIT 1), s.grid_hash) FROM sweeps s WHERE s.id = ?`, g.Hash, sweepID).Scan(&has)
+		if err != nil || has {
+			return err
+		}
 		return appendGrid(ctx, tx, sweepID, g)
 	})
 	if err != nil {

@@ -183,18 +183,6 @@ func cutInPage(path string, head []byte, size int64) bool {
 
 const foundDamaged = "SQLite finds it damaged: "
 
-// Check is Inspect of the open database: what is not sound is an error.
-func (d *DB) Check(ctx context.Context) error {
-	health, why, err := inspect(ctx, d.r)
-	if err == nil && health != HealthSound {
-		err = errors.New(why)
-	}
-	if err != nil {
-		return fmt.Errorf("check database %s: %w", d.path, err)
-	}
-	return nil
-}
-
 func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 	var tables, ours int
 	err := pool.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name IN ('goose_db_version', 'sweeps', 'attempts'))
@@ -236,27 +224,8 @@ func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 	case have < newest:
 		return HealthOld, fmt.Sprintf("it has schema %d, this program has %d", have, newest), nil
 	}
-	if found, err := firstText(ctx, pool, bareEvent); err != nil || found != "" {
-		return HealthDamaged, found, err
-	}
 	return HealthSound, "", nil
 }
-
-// bareEvent names an event without what its kind carries, which is written at the same moment: a disk that lied about its syncs has kept
-// some pages of that moment and lost others. SQLite finds it sound.
-const bareEvent = `SELECT 'event ' || seq || ' (' || kind || ') of attempt ' || trial_id || '/' || number || ' has lost what it says'
-	FROM events e JOIN attempts a ON a.id = e.attempt_id
-	WHERE NOT CASE kind
-		WHEN 'started' THEN EXISTS (SELECT 1 FROM environments f WHERE f.attempt_id = e.attempt_id AND f.seq = e.seq)
-		WHEN 'predicted' THEN EXISTS (SELECT 1 FROM predictions f WHERE f.attempt_id = e.attempt_id AND f.seq = e.seq)
-		WHEN 'point' THEN EXISTS (SELECT 1 FROM points f WHERE f.attempt_id = e.attempt_id AND f.seq = e.seq)
-		WHEN 'eval' THEN EXISTS (SELECT 1 FROM evaluations f WHERE f.attempt_id = e.attempt_id AND f.seq = e.seq)
-		WHEN 'memory' THEN EXISTS (SELECT 1 FROM memory_peaks f WHERE f.attempt_id = e.attempt_id AND f.seq = e.seq)
-		WHEN 'screened' THEN EXISTS (SELECT 1 FROM screened_losses f WHERE f.attempt_id = e.attempt_id AND f.seq = e.seq)
-		WHEN 'updates' THEN EXISTS (SELECT 1 FROM module_updates f WHERE f.attempt_id = e.attempt_id AND f.seq = e.seq)
-		WHEN 'ended' THEN EXISTS (SELECT 1 FROM outcomes f WHERE f.attempt_id = e.attempt_id AND f.seq = e.seq)
-		ELSE true END
-	LIMIT 1`
 
 var jsonColumn = regexp.MustCompile(`json_type\((\w+)\)`)
 

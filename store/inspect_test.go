@@ -42,8 +42,8 @@ func TestDamageIsToldFromFaults(t *testing.T) {
 	}
 }
 
-// TestCheckMissesWhatAnEventSays: a database that has the event and not what it carries is not sound, whatever its kind.
-func TestCheckMissesWhatAnEventSays(t *testing.T) {
+// TestCheckFindsEventsWithoutTheirFacts: a database that has an event and not what it carries does not pass, whatever its kind.
+func TestCheckFindsEventsWithoutTheirFacts(t *testing.T) {
 	t.Parallel()
 	for _, table := range store.FactTables() {
 		t.Run(table, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestCheckMissesWhatAnEventSays(t *testing.T) {
 			launch(t, db, tr, 1, events)
 			must(t, db.Check(t.Context()))
 			statement(`DELETE FROM `+table)(t, path)
-			if err := db.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "/1 has lost what it says") {
+			if err := db.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "/1 has lost its data") {
 				t.Errorf("without its %s: %v", table, err)
 			}
 		})

@@ -99,6 +99,12 @@ func TestExtend(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := snapshot(t, db, before.Sweep.ID)
+	if err := db.AskGrid(t.Context(), before.Sweep.ID, given); err != nil {
+		t.Fatal(err)
+	}
+	if again := snapshot(t, db, before.Sweep.ID); again.Sweep.Asked != got.Sweep.Asked {
+		t.Errorf("given what the sweep has already: asked %+v, then %+v", got.Sweep.Asked, again.Sweep.Asked)
+	}
 
 	other := open(t)
 	fresh := registeredGrid(t, other, "test", alphas, ranks, seeds...)

@@ -155,7 +155,7 @@ func TestRepair(t *testing.T) {
 		"bits":     {func(t *testing.T, path string) { t.Helper(); flipBits(t, path) }, store.HealthDamaged, true},
 		"a row":    {statement(`UPDATE outcomes SET val_loss = 4.26 WHERE val_loss = 4.25`), store.HealthSound, true},
 		"a view":   {statement(`DROP VIEW screened`), store.HealthSound, false},
-		"its rows": {statement(`DELETE FROM outcomes`), store.HealthDamaged, true},
+		"its rows": {statement(`DELETE FROM outcomes`), store.HealthSound, true},
 		"its end":  {statement(`DELETE FROM outcomes; DELETE FROM events WHERE kind = 'ended'`), store.HealthSound, false},
 		"an old one": {
 			func(t *testing.T, path string) {

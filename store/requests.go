@@ -68,15 +68,18 @@ func appendRetries(ctx context.Context, tx *sql.Tx, sweepID int64, last []trial.
 	return nil
 }
 
-// selectAsked are the columns of what was asked of sweeps s: see scanAsked.
+// selectAsked are the columns of what was asked of sweeps s: see askedFields.
 const selectAsked = `
 	ifnull((SELECT kind = 'pause' FROM requests WHERE sweep_id = s.id AND kind IN ('pause', 'resume') ORDER BY id DESC LIMIT 1), 0),
 	EXISTS (SELECT 1 FROM requests WHERE sweep_id = s.id AND kind = 'cancel'
 		AND session_id = (SELECT max(id) FROM sessions WHERE sweep_id = s.id)),
 	ifnull((SELECT iif(hash <> s.grid_hash, id, 0) FROM grids WHERE sweep_id = s.id ORDER BY id DESC LIMIT 1), 0),
+	ifnull((SELECT max(id) FROM grids WHERE sweep_id = s.id), 0),
 	ifnull((SELECT max(id) FROM requests WHERE sweep_id = s.id), 0)`
 
-func askedFields(a *sweep.Asked) []any { return []any{&a.Paused, &a.Cancelled, &a.Grid, &a.Last} }
+func askedFields(a *sweep.Asked) []any {
+	return []any{&a.Paused, &a.Cancelled, &a.Grid, &a.Given, &a.Last}
+}
 
 // Asked reads what a person asked of a sweep. It fails with sweep.ErrNotFound.
 func (d *DB) Asked(ctx context.Context, sweepID int64) (sweep.Asked, error) {

@@ -22,6 +22,7 @@ type Asked struct {
 	Paused    bool
 	Cancelled bool  // the newest session is to end, or was asked to
 	Grid      int64 // a grid that waits to be registered; 0: none
+	Given     int64 // the newest grid, whether it waits or not; 0: none
 	Last      int64 // the newest request; 0: none
 }
 
