@@ -72,7 +72,7 @@ func (r *run) overdue(ctx context.Context, a *LiveAttempt) {
 		r.Log.Warn("kill worker", "attempt", a.ID, "because", "it did not end when it was asked to")
 		r.stop(ctx, []trial.AttemptID{a.ID}, true)
 		a.leaveBy = now + exitPatience // should it not have been told
-	case a.leaveBy > 0:
+	case a.leaveBy > 0 || a.killAgain > 0:
 	case r.HungAfter > 0 && a.silence >= r.patience(a):
 		text := fmt.Sprintf("it hung: no step and no batch for %s", a.silence.Round(time.Second))
 		r.dismiss(ctx, a, trial.Outcome{State: trial.OutcomeCrashed, Cause: cause.Hung, Error: text})

@@ -39,7 +39,8 @@ type LiveAttempt struct {
 	counted    int64         // of Tokens: those that the facts held when they were last read
 	notBefore  time.Duration // uptime until which another sweep's coordinator may be about to start it: it is not taken for dead
 	endedAt    time.Duration // uptime when its last word was read
-	readAt     time.Duration // uptime when its events could last be read
+	triedAt    time.Duration // uptime when its events were last to be read
+	unread     time.Duration // for how long they could not be, as far as this coordinator tried
 	killAgain  time.Duration // uptime when it is killed once more, should it live then; 0: it was not killed
 	orphan     bool          // no coordinator watched when it ended, if it has ended
 	beside     bool          // other attempts ran at some time while it did
@@ -145,10 +146,11 @@ func (r *run) visit(ctx context.Context, a *LiveAttempt) (sighting, error) {
 func (r *run) settle(ctx context.Context, a *LiveAttempt, s sighting) (gone bool, err error) {
 	process, readErr := s.process, s.readErr
 	r.take(a, s.events)
+	a.unread, a.triedAt = a.unread+min(r.now()-a.triedAt, silencePerLook), r.now()
 	if readErr == nil {
-		a.readAt = r.now()
+		a.unread = 0
 	}
-	patient := readErr != nil && !r.killed && r.now()-a.readAt < readPatience && (process.Alive || !errors.Is(readErr, trial.ErrDamaged))
+	patient := readErr != nil && !r.killed && a.unread < readPatience && (process.Alive || !errors.Is(readErr, trial.ErrDamaged))
 	if process.Alive {
 		a.orphan, a.startError = false, nil
 		r.changed = r.changed || a.Waiting != process.Waiting
@@ -192,7 +194,7 @@ func (r *run) hurry(ctx context.Context, a *LiveAttempt, readErr error) error {
 		}
 		return nil
 	}
-	a.Stopping, a.killAgain = true, r.now()+exitPatience
+	a.killAgain = r.now() + exitPatience
 	r.Log.Warn("kill worker", "attempt", a.ID, "late", late, "error", readErr)
 	if err := r.Exec.Stop(ctx, a.ID, true); err != nil {
 		return fmt.Errorf("kill attempt %s: %w", a.ID, err)
@@ -255,7 +257,7 @@ func (r *run) stop(ctx context.Context, ids []trial.AttemptID, kill bool) {
 		wanted[id] = true
 	}
 	for _, a := range r.live {
-		if !wanted[a.ID] || a.Stopping && !kill {
+		if !wanted[a.ID] || (a.Stopping || a.killAgain > 0) && !kill {
 			continue
 		}
 		if err := r.Exec.Stop(ctx, a.ID, kill); err != nil {
@@ -265,6 +267,7 @@ func (r *run) stop(ctx context.Context, ids []trial.AttemptID, kill bool) {
 		a.Stopping, r.changed = true, true
 		if kill {
 			a.killAgain = r.now() + exitPatience
+			a.leaveBy = a.killAgain
 		}
 	}
 }

@@ -209,33 +209,38 @@ func TestSchedulerTrainsNothingTwice(t *testing.T) {
 	})
 }
 
-// TestSchedulerKill: workers that do not heed the first signal are killed by the second.
+// TestSchedulerKill: workers that do not heed the first signal are killed by the second, again where the request was lost.
 func TestSchedulerKill(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, trainer(), nil)
-		ctx, cancel := context.WithCancel(t.Context())
-		kill := make(chan struct{})
-		deaf := &deafExecutor{FakeExecutor: b.exec}
-		go func() {
-			time.Sleep(100 * time.Second)
-			cancel()
-			time.Sleep(5 * time.Second)
-			close(kill)
-		}()
-		began := time.Now()
-		s, err := b.run(ctx, t, func(s *sweep.Scheduler) { s.Exec, s.Kill = deaf, kill })
-		if took := time.Since(began); !errors.Is(err, sweep.ErrInterrupted) || took > 110*time.Second {
-			t.Errorf("Run = %v after %v, want ErrInterrupted at 105 s", err, took)
-		}
-		for _, f := range s.Ladders[0].Rungs[0].Trials {
-			for _, a := range f.Attempts {
-				if a.Outcome == nil || a.Outcome.State == trial.OutcomeCrashed {
-					t.Errorf("attempt %s: %+v", a.ID, a.Outcome)
+	for lost, most := range map[bool]time.Duration{false: 110 * time.Second, true: 140 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, trainer(), nil)
+			ctx, cancel := context.WithCancel(t.Context())
+			kill := make(chan struct{})
+			var exec sweep.Executor = &deafExecutor{b.exec}
+			if lost {
+				exec = &unkilled{deafExecutor{b.exec}, map[trial.AttemptID]bool{}}
+			}
+			go func() {
+				time.Sleep(100 * time.Second)
+				cancel()
+				time.Sleep(5 * time.Second)
+				close(kill)
+			}()
+			began := time.Now()
+			s, err := b.run(ctx, t, func(s *sweep.Scheduler) { s.Exec, s.Kill = exec, kill })
+			if took := time.Since(began); !errors.Is(err, sweep.ErrInterrupted) || took > most {
+				t.Errorf("lost %t: Run = %v after %v, want ErrInterrupted within %v", lost, err, took, most)
+			}
+			for _, f := range s.Ladders[0].Rungs[0].Trials {
+				for _, a := range f.Attempts {
+					if a.Outcome == nil || a.Outcome.State == trial.OutcomeCrashed {
+						t.Errorf("attempt %s: %+v", a.ID, a.Outcome)
+					}
 				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // deafExecutor's workers ignore a request to stop.

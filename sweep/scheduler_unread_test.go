@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,25 +27,72 @@ func (s *shortOfFiles) Events(ctx context.Context, id trial.AttemptID, after int
 	return s.FakeExecutor.Events(ctx, id, after)
 }
 
-// TestSchedulerWaitsForEvents: workers that train, and such as end, while their events cannot be read for some seconds lose nothing.
+// TestSchedulerWaitsForEvents: workers that train, and such as end, while their events cannot be read for some seconds lose nothing, also
+// where the coordinator is stopped for an hour meanwhile.
 func TestSchedulerWaitsForEvents(t *testing.T) {
 	t.Parallel()
+	for _, stopped := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			whole := newBench(t, trainer(), nil)
+			want, err := whole.run(t.Context(), t, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := newBench(t, trainer(), nil)
+			began := time.Now()
+			short := &shortOfFiles{b.exec, began.Add(55 * time.Second), began.Add(75 * time.Second)} // the first two end after 62 s
+			got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
+				if s.Exec = short; stopped {
+					s.Clock = &suspended{Clock: s.Clock}
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantResults(t, want, got)
+			if n, all := len(b.exec.Starts()), len(whole.exec.Starts()); n != all {
+				t.Errorf("stopped %t: %d starts, want %d", stopped, n, all)
+			}
+		})
+	}
+}
+
+// unreadable is an executor that cannot read what one worker wrote, from some time on.
+type unreadable struct {
+	unkilled
+	attempt trial.AttemptID
+	from    time.Time
+}
+
+func (u *unreadable) Events(ctx context.Context, id trial.AttemptID, after int64) ([]trial.Event, error) {
+	if id == u.attempt && time.Now().After(u.from) {
+		return nil, errors.New("input/output error")
+	}
+	return u.unkilled.Events(ctx, id, after)
+}
+
+// TestWorkerWhoseEventsCannotBeRead: it is killed, and what is said of it is why, whatever is decided before it is gone.
+func TestWorkerWhoseEventsCannotBeRead(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		whole := newBench(t, trainer(), nil)
-		want, err := whole.run(t.Context(), t, nil)
+		bad := trial.NewAttemptID(sweeptest.Trial(16, 1, 0).ID, 1)
+		tr := trainer()
+		tr.Hang = func(a trial.Assignment) int {
+			if a.Attempt == bad {
+				return 8
+			}
+			return 0
+		}
+		b := newBench(t, tr, nil)
+		got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { // it is killed after 50 s and 80 s, and the one beside it ends after 62 s
+			s.Exec = &unreadable{unkilled{deafExecutor{b.exec}, map[trial.AttemptID]bool{}}, bad, time.Now().Add(20 * time.Second)}
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := newBench(t, trainer(), nil)
-		began := time.Now()
-		short := &shortOfFiles{b.exec, began.Add(55 * time.Second), began.Add(75 * time.Second)} // the first two end after 62 s
-		got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { s.Exec = short })
-		if err != nil {
-			t.Fatal(err)
-		}
-		wantResults(t, want, got)
-		if n, all := len(b.exec.Starts()), len(whole.exec.Starts()); n != all {
-			t.Errorf("%d starts, want %d", n, all)
+		first := got.Ladders[0].Rungs[0].Trials[0].Attempts[0]
+		if o := first.Outcome; first.ID != bad || o.State != trial.OutcomeCrashed || !strings.Contains(o.Error, "input/output error") {
+			t.Errorf("%s: %+v", first.ID, o)
 		}
 	})
 }
