@@ -19,7 +19,7 @@ func commandGroups() []commandGroup {
 			newDiffCommand, newExplainCommand, newListCommand, newLogsCommand, newMetricsCommand, newReportCommand, newServeCommand,
 			newShowCommand, newStatusCommand, newTrackCommand, newWatchCommand,
 		}},
-		{"Change sweeps:", []func(*app) *cobra.Command{
+		{"Keep and change sweeps:", []func(*app) *cobra.Command{
 			newBackupCommand, newCancelCommand, newConfirmCommand, newExtendCommand, newPauseCommand, newPruneCommand, newRenameCommand,
 			newRetryCommand, newRmCommand,
 		}},

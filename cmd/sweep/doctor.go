@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,7 +44,7 @@ type diagnosis struct {
 	MemoryBytes int64               `json:"memory_bytes"`
 	Root        string              `json:"root"`
 	FileSystem  string              `json:"file_system"`
-	FreeBytes   int64               `json:"free_bytes"`
+	FreeBytes   *int64              `json:"free_bytes"` // null where the file system does not say
 }
 
 func newDoctorCommand(a *app) *cobra.Command {
@@ -252,19 +251,21 @@ const scarceDisk = 1 << 30
 // addRoot reports the file system that the root is on, or will be on once it is made.
 func (d *diagnosis) addRoot() {
 	dir := existing(d.Root)
-	free, err := trial.FreeBytes(dir)
+	free, known, err := trial.FreeBytes(dir)
 	if err != nil {
 		d.add(finding{"root", findingFail, fmt.Sprintf("%s: %v", dir, err), "choose another folder with --root"})
 		return
 	}
-	d.FreeBytes = free
+	if known {
+		d.FreeBytes = &free
+	}
 	kind, err := store.FileSystem(dir)
 	if err != nil || kind == "" {
 		kind = "unknown"
 	}
 	d.FileSystem = kind
 	detail := fmt.Sprintf("%s on %s, %s free", d.Root, d.FileSystem, trial.FormatBytes(free))
-	if free == math.MaxInt64 {
+	if !known {
 		detail = fmt.Sprintf("%s on %s, which does not say how much is free", d.Root, d.FileSystem)
 	}
 	if err := store.CheckFolder(dir); err != nil {
@@ -274,7 +275,7 @@ func (d *diagnosis) addRoot() {
 	switch err := probeFolder(dir); {
 	case err != nil:
 		d.add(finding{"root", findingFail, fmt.Sprintf("%s: nothing can be made there: %v", d.Root, err), "choose another folder with --root"})
-	case d.FreeBytes < scarceDisk:
+	case known && free < scarceDisk:
 		d.add(finding{"root", findingWarn, detail, "free some space, or choose another folder with --root"})
 	default:
 		d.add(finding{Check: "root", State: findingOK, Detail: detail})

@@ -35,7 +35,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d.Schema != "sweep.doctor/v1" || d.Backend.Platform != "go" || d.Cores < 1 || d.MemoryBytes <= 0 ||
-		d.FreeBytes <= 0 || d.FileSystem == "" {
+		d.FreeBytes == nil || *d.FreeBytes <= 0 || d.FileSystem == "" {
 		t.Errorf("doctor = %+v, want every number", d)
 	}
 	if _, err := os.Stat(root); err == nil {

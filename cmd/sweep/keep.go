@@ -83,8 +83,8 @@ func (s keepingStore) Append(ctx context.Context, news ...sweep.News) error {
 		return err
 	}
 	for _, n := range news {
-		if i := len(n.Events) - 1; i >= 0 && n.Events[i].Kind == trial.EventEnded {
-			keepWord(n.Attempt.Dir(s.keeper.root), n.Events[i])
+		if last := n.Events[len(n.Events)-1]; last.Kind == trial.EventEnded {
+			keepWord(n.Attempt.Dir(s.keeper.root), last)
 		}
 	}
 	return nil

@@ -171,7 +171,7 @@ func (l *progressLines) showEnds(p sweep.Progress) {
 			}
 			l.ended[a.ID] = true
 			l.rates.drop(a.ID)
-			l.print("%s %s", trialName(p, ladder, t.Trial.Rank, t.Trial.Seed, t.Trial.ID), outcomeText(*a.Outcome)+sequelText(t, a))
+			l.print("%s %s", trialName(p, ladder, t.Trial.Rank, t.Trial.Seed, t.Trial.ID), outcomeText(*a.Outcome)+sequelText(p, ladder, t, a))
 		}
 	})
 }
@@ -230,22 +230,25 @@ func outcomeText(o trial.Outcome) string {
 	return fmt.Sprintf("%s at step %d: %s", o.State, o.Step, o.Error)
 }
 
-// sequelText says what comes of a trial after an attempt that crashed, where that was its last.
-func sequelText(t sweep.TrialFacts, a sweep.AttemptFacts) string {
+// sequelText says what comes of a trial after an attempt that crashed, where that was its last and its ladder goes on.
+func sequelText(p sweep.Progress, ladder int, t sweep.TrialFacts, a sweep.AttemptFacts) string {
 	if a.Outcome.State != trial.OutcomeCrashed || a.ID != t.Attempts[len(t.Attempts)-1].ID {
 		return ""
 	}
 	switch t.State() {
 	case sweep.TrialCrashed:
-		if rest := t.Rest(); rest > 0 {
-			return fmt.Sprintf("; tried again in %s", report.Duration(rest))
+		if p.Snapshot.Sweep.Asked.Cancelled || p.Verdicts[ladder].State != plateau.StateRunning {
+			return ""
 		}
-		return "; tried again"
+		if rest := t.Rest(); rest > 0 {
+			return fmt.Sprintf("; it will be tried again in %s", report.Duration(rest))
+		}
+		return "; it will be tried again"
 	case sweep.TrialFailed:
 		_, crashes := t.Failure()
 		return fmt.Sprintf("; failed for good after %d attempts that got no further", crashes)
 	case sweep.TrialOverMemory:
-		return "; not tried again, for it needs more memory than there is"
+		return "; not tried again: it needs more memory than there is"
 	case sweep.TrialPending, sweep.TrialRunning, sweep.TrialInterrupted, sweep.TrialDone, sweep.TrialUnstable, sweep.TrialOverTime:
 	}
 	return ""

@@ -139,6 +139,7 @@ func perform(p *play, show func(sweep.Progress), wait func(time.Duration)) {
 	p.step(0, 41, 4.6, 0)
 	show(p.progress())
 	p.end(1, trial.Outcome{State: trial.OutcomeCrashed, Step: 40, Error: "the worker ended without a word:\nsignal: killed"})
+	show(p.progress())
 	p.start(0, 1).ResumedAt = 40
 	show(p.progress())
 	wait(20 * time.Second)
@@ -262,11 +263,11 @@ func TestProgressLines(t *testing.T) {
 func TestWhatComesOfACrash(t *testing.T) {
 	t.Parallel()
 	for want, causes := range map[string][]cause.Cause{
-		"; tried again":          {cause.Killed},
-		"; tried again in 2.0s":  {cause.Killed, cause.Killed, cause.Disk},
-		"; tried again in 1m04s": slices.Repeat([]cause.Cause{cause.Killed}, 8),
-		"; failed for good after 5 attempts that got no further":    slices.Repeat([]cause.Cause{cause.Crash}, 5),
-		"; not tried again, for it needs more memory than there is": {cause.Memory, cause.Memory},
+		"; it will be tried again":                               {cause.Killed},
+		"; it will be tried again in 2.0s":                       {cause.Killed, cause.Killed, cause.Disk},
+		"; it will be tried again in 1m04s":                      slices.Repeat([]cause.Cause{cause.Killed}, 8),
+		"; failed for good after 5 attempts that got no further": slices.Repeat([]cause.Cause{cause.Crash}, 5),
+		"; not tried again: it needs more memory than there is":  {cause.Memory, cause.Memory},
 	} {
 		p := newPlay()
 		for i, c := range causes {
@@ -275,11 +276,16 @@ func TestWhatComesOfACrash(t *testing.T) {
 		}
 		facts := *p.trial(0, 0)
 		last := len(causes) - 1
-		if got := sequelText(facts, facts.Attempts[last]); got != want {
+		now := p.progress()
+		if got := sequelText(now, 0, facts, facts.Attempts[last]); got != want {
 			t.Errorf("after %v: %q, want %q", causes, got, want)
 		}
-		if got := sequelText(facts, facts.Attempts[0]); last > 0 && got != "" {
+		if got := sequelText(now, 0, facts, facts.Attempts[0]); last > 0 && got != "" {
 			t.Errorf("of the first of %v: %q", causes, got)
+		}
+		now.Snapshot.Sweep.Asked.Cancelled = true
+		if got := sequelText(now, 0, facts, facts.Attempts[last]); strings.Contains(got, "will be") {
+			t.Errorf("of a cancelled sweep, after %v: %q", causes, got)
 		}
 	}
 }

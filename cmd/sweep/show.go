@@ -30,8 +30,8 @@ func newShowCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show TRIAL",
 		Short: "Show everything known about one trial",
-		Long: `show prints a trial's settings, the curves of its losses, where it serves, every attempt with where it ran, how it ended and
-what it needed, and the files it left. TRIAL is an id as sweep status prints it, or the beginning of one.`,
+		Long: `show prints a trial's settings, the curves of its losses, where it serves, every attempt with where it ran (on a cluster: as
+which job), how it ended and what it needed, and the files it left. TRIAL is an id as sweep status prints it, or the beginning of one.`,
 		Example: `  sweep show 3fa1
   sweep show 3fa1c2d4e5f60718 -o json`,
 		Args: cobra.ExactArgs(1),
@@ -104,7 +104,8 @@ type shownAttempt struct {
 	Outcome        *trial.Outcome     `json:"outcome"`
 }
 
-// shownJob is what a cluster's queue knows an attempt as: a task of Slurm's array of that name, or Ray's submission BATCH-INDEX.
+// shownJob is the job of a cluster that an attempt was handed in as: Slurm's of the batch's name, a task of its array where it has several,
+// or Ray's submission BATCH-INDEX. Pilots take attempts from a batch that no queue knows.
 type shownJob struct {
 	Batch string `json:"batch"`
 	Index int    `json:"index"`

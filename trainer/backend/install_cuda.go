@@ -56,11 +56,11 @@ func (o InstallOptions) readyFor(set cudaSet) error {
 	missing := set.download() - have(o.Dir, set)
 	o.say("%s with %d libraries of NVIDIA: %s to download, %s when unpacked in %s", set.version, len(set.wheels)-1,
 		trial.FormatBytes(missing), trial.FormatBytes(set.unpacked), final)
-	free, err := trial.FreeBytes(o.Dir)
+	free, known, err := trial.FreeBytes(o.Dir)
 	if err != nil {
 		return fmt.Errorf("free space: %w", err)
 	}
-	if need := missing + set.unpacked; need > free {
+	if need := missing + set.unpacked; known && need > free {
 		return fmt.Errorf("it takes %s until the downloads are deleted, and %s is free; make room, or choose another folder with --dir",
 			trial.FormatBytes(need), trial.FormatBytes(free))
 	}

@@ -222,12 +222,13 @@ func TestJobOf(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.start(attemptIn("a"))
-	dir := trial.AttemptID("a/1").Dir(d.Root)
+	d.start(attemptIn("b"))
+	dir := trial.AttemptID("b/1").Dir(d.Root)
 	if got := JobOf(dir); got != (JobID{}) {
 		t.Errorf("before it is handed in: %v", got)
 	}
 	d.probe("a/1")
-	if got, want := JobOf(dir), (JobID{Batch: d.queue.batches[0].Name}); got != want {
+	if got, want := JobOf(dir), (JobID{Batch: d.queue.batches[0].Name, Index: 1}); got != want {
 		t.Errorf("JobOf = %v, want %v", got, want)
 	}
 }
