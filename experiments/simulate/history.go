@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ranksweep/ranksweep/experiments/simulate/disk"
+	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/sweeptest"
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -36,6 +37,7 @@ type history struct {
 	paused  time.Duration // when the sweep was last; 0 while it is not
 	jumps   bool          // the time of day does at some time
 	keen    bool          // it waits no longer than until a worker does something
+	drawn   []drawn
 	lives   []*coordinator
 	born    int
 	due     time.Duration // when a person starts the next coordinator
@@ -145,10 +147,10 @@ func (h *history) step(ctx context.Context) {
 		h.begin(ctx, h.host())
 	default:
 		h.took = max(h.took, at)
-		h.resume(next)
+		h.resume(ctx, next)
 	}
 	if h.cut {
-		h.powerCut()
+		h.powerCut(ctx)
 	}
 	h.checkWorkers()
 }
@@ -171,7 +173,7 @@ func (h *history) host() string {
 }
 
 // resume gives a coordinator control until it waits again.
-func (h *history) resume(c *coordinator) {
+func (h *history) resume(ctx context.Context, c *coordinator) {
 	wake, alive := c.next()
 	if alive {
 		c.wake = max(wake, h.took)
@@ -179,7 +181,7 @@ func (h *history) resume(c *coordinator) {
 	}
 	h.lives = slices.DeleteFunc(h.lives, func(o *coordinator) bool { return o == c })
 	h.note("%s ended: %v", c, c.err)
-	h.judge(c)
+	h.judge(ctx, c)
 	h.due = h.took + time.Duration(h.rng.Int64N(int64(40*time.Second)))
 }
 
@@ -215,7 +217,7 @@ func (h *history) happen(ctx context.Context, f fault) {
 		h.killCoordinators()
 	case killLosing:
 		h.killCoordinators()
-		h.loseDatabase()
+		h.loseDatabase(ctx)
 	case powerWaiting:
 		h.cut = true
 	case fullDisk:
@@ -278,13 +280,13 @@ func (h *history) killCoordinators() {
 }
 
 // powerCut ends everything that runs on the machine, and leaves of its disk what survives.
-func (h *history) powerCut() {
+func (h *history) powerCut(ctx context.Context) {
 	h.cut = false
 	h.note("the power is cut")
 	h.killWorkers(h.rng.IntN(3))
 	h.killCoordinators()
 	for len(h.lives) > 0 {
-		h.resume(h.lives[0])
+		h.resume(ctx, h.lives[0])
 	}
 	h.lied = h.lied || h.lies
 	h.lies = false
@@ -295,14 +297,27 @@ func (h *history) powerCut() {
 	}
 }
 
-// loseDatabase leaves the attempts' folders alone: the sweep is registered again, as by `sweep run`.
-func (h *history) loseDatabase() {
+// loseDatabase leaves the attempts' folders and the records beside them alone: the sweep is registered again of those, as by `sweep run`.
+func (h *history) loseDatabase(ctx context.Context) {
 	for len(h.lives) > 0 {
-		h.resume(h.lives[0])
+		h.resume(ctx, h.lives[0])
 	}
 	h.note("the database is lost")
 	h.forget()
 	h.newDisk(h.files)
+	h.disk.Faults = nil
+	err := h.atTerminal(ctx, func(db *store.DB) error {
+		for _, d := range h.drawn {
+			if err := db.AddTrials(ctx, d.ladder, d.trials); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		h.wrong("register again: %v", err)
+	}
+	h.disk.Faults = h.disturb
 }
 
 // forget drops what a database was told that is no more.

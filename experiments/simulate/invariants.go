@@ -220,7 +220,7 @@ func (h *history) checkRecorded(ctx context.Context, db *store.DB, got outcome) 
 }
 
 // judge looks at how a coordinator ended.
-func (h *history) judge(c *coordinator) {
+func (h *history) judge(ctx context.Context, c *coordinator) {
 	var others int
 	for _, o := range h.lives {
 		if o.leads {
@@ -242,7 +242,7 @@ func (h *history) judge(c *coordinator) {
 		}
 	case h.lied:
 		h.lied = false
-		h.loseDatabase()
+		h.loseDatabase(ctx)
 	case c.excuse == "":
 		h.wrong("%s ended for no reason: %v", c, c.err)
 	}

@@ -69,7 +69,19 @@ func (s *watchedStore) Register(ctx context.Context, id int64, r sweep.Registrat
 }
 
 func (s *watchedStore) AddTrials(ctx context.Context, ladder int64, trials []sweep.ExtraTrial) error {
-	return s.call("AddTrials", func() error { return s.Store.AddTrials(ctx, ladder, trials) })
+	return s.call("AddTrials", func() error {
+		err := s.Store.AddTrials(ctx, ladder, trials)
+		if err == nil {
+			s.c.h.drawn = append(s.c.h.drawn, drawn{ladder, trials})
+		}
+		return err
+	})
+}
+
+// drawn are trials beside the grid's, of which a record is kept beside the folders of attempts.
+type drawn struct {
+	ladder int64
+	trials []sweep.ExtraTrial
 }
 
 func (s *watchedStore) BeginAttempt(ctx context.Context, id trial.ID, n int, a trial.Assignment, at time.Time) error {
