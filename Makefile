@@ -48,8 +48,8 @@ powerloss: ## Cut the power at every sync of a real sweep and resume; CUTS=N at 
 	go test -count=1 ./cmd/sweep/disktest
 	SWEEP_POWERLOSS_CUTS=$(or $(CUTS),all) SWEEP_CRASH_SEED=$(SEED) go test -count=1 -timeout 4h -v -run PowerLoss ./cmd/sweep
 
-simulate: ## Simulate faulty histories for SIMTIME (default 2m; SEED=N replays one, and prints all that happens)
-	go run ./experiments/simulate $(if $(SEED),-seed $(SEED) -v,-time $(SIMTIME))
+simulate: ## Simulate faulty histories for SIMTIME (default 2m; FROM=N begins at a seed; SEED=N replays one, and prints all that happens)
+	go run ./experiments/simulate $(if $(SEED),-seed $(SEED) -v,-time $(SIMTIME) $(if $(FROM),-from $(FROM)))
 
 mutants: ## Break our own code in 31 ways, one at a time: the simulation must notice each (takes minutes)
 	go run ./experiments/simulate mutants

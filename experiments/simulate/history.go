@@ -324,6 +324,7 @@ func (h *history) loseDatabase(ctx context.Context) {
 func (h *history) forget() {
 	h.facts, h.paused, h.spentAt = ledger{}, 0, 0
 	clear(h.spans)
+	clear(h.alone)
 }
 
 // disturb is how the disk's next operation goes.
