@@ -3,6 +3,7 @@ package sweep_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,10 @@ type unkilled struct {
 	killed map[trial.AttemptID]bool
 }
 
+func newUnkilled(exec *sweeptest.FakeExecutor) *unkilled {
+	return &unkilled{deafExecutor{exec}, map[trial.AttemptID]bool{}}
+}
+
 func (u *unkilled) Stop(ctx context.Context, id trial.AttemptID, kill bool) error {
 	if kill && !u.killed[id] {
 		u.killed[id] = true
@@ -29,8 +34,8 @@ func (u *unkilled) Stop(ctx context.Context, id trial.AttemptID, kill bool) erro
 	return u.deafExecutor.Stop(ctx, id, kill)
 }
 
-// TestHungWorkers: a worker that goes no further is asked to end, then killed, once more if need be, and its trial goes on from its
-// checkpoint. One that is only slow is left alone.
+// TestHungWorkers: a worker that goes no further is asked to end, then killed, once more after half a minute where that is lost, and its
+// trial goes on from its checkpoint. One that is only slow is left alone.
 func TestHungWorkers(t *testing.T) {
 	t.Parallel()
 	bad := sweeptest.Trial(16, 2, 1).ID
@@ -39,40 +44,45 @@ func TestHungWorkers(t *testing.T) {
 		least, most   time.Duration // that the first attempt takes
 	}{
 		"while it starts":  {1, 31, 30 * time.Minute, 32 * time.Minute},
-		"while it trains":  {8, 31, 10 * time.Minute, 13 * time.Minute},
+		"while it trains":  {8, 31, 10 * time.Minute, 12 * time.Minute},
 		"after its result": {0, 30, time.Minute, 2 * time.Minute},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				tr := trainer()
-				tr.Hang = func(a trial.Assignment) int {
-					if a.Trial.ID == bad && a.Attempt.Number() == 1 {
-						return tt.lines
+		for lost, again := range map[bool]time.Duration{false: 0, true: 31 * time.Second} {
+			t.Run(fmt.Sprintf("%s, lost %t", name, lost), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					tr := trainer()
+					tr.Hang = func(a trial.Assignment) int {
+						if a.Trial.ID == bad && a.Attempt.Number() == 1 {
+							return tt.lines
+						}
+						return 0
 					}
-					return 0
-				}
-				want := uninterrupted(t, trainer())
-				b := newBench(t, tr, nil)
-				got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
-					s.Exec, s.HungAfter = &unkilled{deafExecutor{b.exec}, map[trial.AttemptID]bool{}}, 10*time.Minute
+					want := uninterrupted(t, trainer())
+					b := newBench(t, tr, nil)
+					got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {
+						s.Exec, s.HungAfter = &deafExecutor{b.exec}, 10*time.Minute
+						if lost {
+							s.Exec = newUnkilled(b.exec)
+						}
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					wantResults(t, want, got)
+					if n := len(b.exec.Starts()); n != tt.starts {
+						t.Errorf("%d starts, want %d", n, tt.starts)
+					}
+					first := got.Ladders[0].Rungs[1].Trials[1].Attempts[0]
+					if took := first.LastAt.Sub(first.Intended); took < tt.least || took > tt.most+again {
+						t.Errorf("the first attempt took %v, want %v to %v", took, tt.least, tt.most+again)
+					}
+					if tt.lines > 0 && (first.Outcome.State != trial.OutcomeCrashed || !strings.Contains(first.Outcome.Error, "it hung")) {
+						t.Errorf("the hung attempt: %+v", first.Outcome)
+					}
 				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				wantResults(t, want, got)
-				if n := len(b.exec.Starts()); n != tt.starts {
-					t.Errorf("%d starts, want %d", n, tt.starts)
-				}
-				first := got.Ladders[0].Rungs[1].Trials[1].Attempts[0]
-				if took := first.LastAt.Sub(first.Intended); took < tt.least || took > tt.most {
-					t.Errorf("the first attempt took %v, want %v to %v", took, tt.least, tt.most)
-				}
-				if tt.lines > 0 && (first.Outcome.State != trial.OutcomeCrashed || !strings.Contains(first.Outcome.Error, "it hung")) {
-					t.Errorf("the hung attempt: %+v", first.Outcome)
-				}
 			})
-		})
+		}
 	}
 }
 

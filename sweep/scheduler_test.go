@@ -219,7 +219,7 @@ func TestSchedulerKill(t *testing.T) {
 			kill := make(chan struct{})
 			var exec sweep.Executor = &deafExecutor{b.exec}
 			if lost {
-				exec = &unkilled{deafExecutor{b.exec}, map[trial.AttemptID]bool{}}
+				exec = newUnkilled(b.exec)
 			}
 			go func() {
 				time.Sleep(100 * time.Second)

@@ -59,7 +59,7 @@ func TestSchedulerWaitsForEvents(t *testing.T) {
 
 // unreadable is an executor that cannot read what one worker wrote, from some time on.
 type unreadable struct {
-	unkilled
+	*unkilled
 	attempt trial.AttemptID
 	from    time.Time
 }
@@ -85,7 +85,7 @@ func TestWorkerWhoseEventsCannotBeRead(t *testing.T) {
 		}
 		b := newBench(t, tr, nil)
 		got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { // it is killed after 50 s and 80 s, and the one beside it ends after 62 s
-			s.Exec = &unreadable{unkilled{deafExecutor{b.exec}, map[trial.AttemptID]bool{}}, bad, time.Now().Add(20 * time.Second)}
+			s.Exec = &unreadable{newUnkilled(b.exec), bad, time.Now().Add(20 * time.Second)}
 		})
 		if err != nil {
 			t.Fatal(err)
