@@ -58,12 +58,13 @@ func (h *history) then(k kind, after time.Duration) {
 }
 
 // mendable reports whether trials were lost that a retry brings back. One that was asked for already does not come back where its ladder
-// has come to an end without it.
+// has come to an end without it. One that nobody needs, for others of its rank ran out of memory sooner, leaves its ladder incomplete too.
 func (h *history) mendable(s sweep.Snapshot, got outcome) (mendable bool) {
 	s.Each(func(l *sweep.Ladder, _ int, t *sweep.TrialFacts) {
 		want, known := h.want.trials[t.Trial.ID]
-		state, wanted := got.trials[t.Trial.ID].state, h.retries(t) || got.verdicts[l.Index].State == plateau.StateRunning
-		mendable = mendable || h.lossy[t.Trial.ID] && wanted && known && state.Lost() && state != want.state
+		state, verdict := got.trials[t.Trial.ID].state, got.verdicts[l.Index].State
+		wanted := known && (h.retries(t) || verdict == plateau.StateRunning) || h.retries(t) && verdict == plateau.StateIncomplete
+		mendable = mendable || h.lossy[t.Trial.ID] && wanted && state.Lost() && state != want.state
 	})
 	return mendable
 }
