@@ -13,8 +13,8 @@ import (
 	"unicode"
 )
 
-// FuzzHandler: whatever is asked for, the answer is one, says how it may be used, leads nowhere else, and changes nothing. A stream is whole
-// events.
+// FuzzHandler: whatever is asked for, the answer is one, says how it may be used, leads nowhere else, and changes nothing. A stream is
+// whole events.
 func FuzzHandler(f *testing.F) {
 	for _, seed := range [][5]string{
 		{"GET", "/", "", "localhost", ""},

@@ -39,7 +39,7 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func FuzzReplies(f *testing.F) {
 	const (
 		experiment = `{"experiment": {"experiment_id": "1", "lifecycle_stage": "active"}}`
-		found      = `{"runs": [{"info": {"run_id": "a", "status": "RUNNING"}, "data": {"tags": [{"key": "ranksweep.trial", "value": "sweep"}]}}]}`
+		found      = `{"runs": [{"info": {"run_id": "a", "status": "FAILED"}, "data": {"tags": [{"key": "ranksweep.trial", "value": "sweep"}]}}]}`
 		made       = `{"run": {"info": {"run_id": "b", "status": "RUNNING"}}}`
 		long       = 3000
 	)
