@@ -128,7 +128,7 @@ func (l *progressLines) showWait(why string) {
 	case why != "" && !l.waits:
 		l.print("waiting, what runs goes on: %s", why)
 	case why == "" && l.waits:
-		l.print("there is room again: going on")
+		l.print("going on")
 	}
 	l.waits = why != ""
 }
