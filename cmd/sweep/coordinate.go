@@ -234,6 +234,13 @@ func (a *app) hire(ctx context.Context, db *store.DB, s sweep.Snapshot, choice b
 	}
 	if a.executor.cluster != nil {
 		a.sayUnseen(choice, r)
+		waiting, err := cluster.Waiting(a.root)
+		for _, dir := range waiting { // which a pilot trains as they are
+			err = errors.Join(err, checkSpec(dir))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	c.executor, err = a.executor.open(a.root, c.capacity)
 	return err
