@@ -50,11 +50,12 @@ func (h Client) advice(id string) string {
 func (h Client) cached(id string, withWeights bool) (string, bool) {
 	folder := filepath.Join(h.repoFolder(id), "snapshots")
 	var names []string
-	if commit, err := os.ReadFile(filepath.Join(h.repoFolder(id), "refs", "main")); err == nil {
+	if commit, err := trial.ReadInput(filepath.Join(h.repoFolder(id), "refs", "main"), trial.MostJSON); err == nil {
 		names = append(names, strings.TrimSpace(string(commit)))
 	}
 	var info hf.RepoInfo
-	if text, err := os.ReadFile(filepath.Join(h.repoFolder(id), "info", "main")); err == nil && json.Unmarshal(text, &info) == nil {
+	text, err := trial.ReadInput(filepath.Join(h.repoFolder(id), "info", "main"), trial.MostJSON)
+	if err == nil && json.Unmarshal(text, &info) == nil {
 		names = append(names, info.CommitHash)
 	}
 	if entries, err := os.ReadDir(folder); err == nil {
@@ -158,7 +159,7 @@ func (h Client) wanted(ctx context.Context, repo *hf.Repo, withWeights bool) ([]
 	if err != nil {
 		return nil, err
 	}
-	index, err := os.ReadFile(path)
+	index, err := trial.ReadInput(path, trial.MostJSON)
 	if err != nil {
 		return nil, err
 	}
