@@ -36,13 +36,17 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 }
 func (c connector) Driver() driver.Driver { return c.driver }
 
+// writePatience is how long a write waits for another program's, in ms: longer than the longest of our own, which registers 10,000 ladders
+// in up to 18 s (experiments/LOG.md 2026-11-29).
+const writePatience = "30000"
+
 // openWriter returns the pool of the one writing connection. It keeps the statements of a transaction, which are few and run for
 // every trial or event, prepared, and has room for the indexes by trial while a large sweep is registered (experiments/LOG.md 2026-11-29).
 func openWriter(path string) *sql.DB {
 	w := sql.OpenDB(connector{
 		path: path,
 		uri: uri(path, url.Values{
-			"mode": {"rwc"}, "_journal_mode": {"WAL"}, "_foreign_keys": {"on"}, "_busy_timeout": {"5000"},
+			"mode": {"rwc"}, "_journal_mode": {"WAL"}, "_foreign_keys": {"on"}, "_busy_timeout": {writePatience},
 			"_txlock": {"immediate"}, "_synchronous": {"FULL"}, "_stmt_cache_size": {"32"}, "_cache_size": {"-32768"},
 		}),
 		driver: &sqlite3.SQLiteDriver{ConnectHook: keepLog},

@@ -31,7 +31,8 @@ func (d *DB) explain(err error) error {
 		return fmt.Errorf("database %s: the file is damaged: %s moves it aside and makes a new one of the trials' folders (SQLite: %w)",
 			d.path, repairCommand(d.path), err)
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
-		fix = "another program keeps it locked: close it (an open sqlite3 transaction?) and try again"
+		return fmt.Errorf("database %s: %w: %w: let it end, or close it (an open sqlite3 transaction?), then try again",
+			d.path, err, sweep.ErrBusy)
 	default:
 		return err
 	}

@@ -125,3 +125,9 @@ func HoldReader(ctx context.Context, d *DB) (release func() error, err error) {
 	}
 	return tx.Rollback, nil
 }
+
+// HurryWrites has db's writes wait for another program's for a millisecond only.
+func HurryWrites(ctx context.Context, db *DB) error {
+	_, err := db.w.ExecContext(ctx, `PRAGMA busy_timeout = 1`)
+	return err
+}

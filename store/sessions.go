@@ -136,8 +136,12 @@ func (d *DB) Heartbeat(ctx context.Context, session int64, now sweep.Instant, wa
 	return nil
 }
 
-// EndSession gives the lease back.
+// EndSession gives the lease back, if this DB has one: it goes with a sweep that is removed. It fails with sweep.ErrLocked once another
+// coordinator has taken over.
 func (d *DB) EndSession(ctx context.Context, session int64, now sweep.Instant) error {
+	if d.held.Load() == nil {
+		return nil
+	}
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE sessions
 			SET heartbeat_ns = ?, ended_ns = ?, elapsed_ns = max(elapsed_ns, ?)

@@ -54,13 +54,17 @@ func TestRemoveUnregistered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.StartSession(t.Context(), taken, instant(0), sweep.Coordinator{Host: "here", PID: 7}); err != nil {
+	session, err := db.StartSession(t.Context(), taken, instant(0), sweep.Coordinator{Host: "here", PID: 7})
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []int64{kept, taken, 99} {
 		if err := db.RemoveUnregistered(t.Context(), id); err != nil {
 			t.Errorf("RemoveUnregistered(%d) = %v", id, err)
 		}
+	}
+	if err := db.EndSession(t.Context(), session, instant(1)); err != nil {
+		t.Errorf("EndSession after the removal = %v; nobody else holds the sweep", err)
 	}
 	list, err := db.List(t.Context())
 	if err != nil || len(list) != 1 || list[0].Name != "first" {

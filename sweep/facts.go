@@ -15,7 +15,7 @@ type TrialState string
 const (
 	TrialPending     TrialState = "pending"     // never begun
 	TrialRunning     TrialState = "running"     // or its end was not seen yet
-	TrialInterrupted TrialState = "interrupted" // asked to stop, or gone while no coordinator watched
+	TrialInterrupted TrialState = "interrupted" // asked to stop
 	TrialCrashed     TrialState = "crashed"     // it did not get through; it is tried again
 	TrialDone        TrialState = "done"        // it has a loss
 	TrialUnstable    TrialState = "unstable"    // a loss or gradient was not finite

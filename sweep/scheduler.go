@@ -59,7 +59,7 @@ type Progress struct {
 	References []int
 	Live       []LiveAttempt
 	Gone       []LiveAttempt // whose workers have gone since the last Progress, with their Outcome
-	Waits      string        // for what before anything new is started: room on the disk; empty: for nothing
+	Waits      string        // for what before anything new is started, as room on the disk; empty: for nothing
 }
 
 // Run works a sweep off under a session until every ladder has a verdict, and returns the final facts. It goes on from the facts that are
@@ -97,8 +97,8 @@ func (r *run) loop(ctx context.Context) error {
 			ticked = r.now()
 			done, err := r.tick(ctx)
 			switch {
-			case errors.Is(err, ErrFull) && !r.interrupted:
-				if err := r.waitForRoom(ctx, err); err != nil {
+			case passes(err) && !r.interrupted:
+				if err := r.waitOut(ctx, err); err != nil {
 					return err
 				}
 			case done || err != nil:
@@ -141,7 +141,7 @@ type run struct {
 	cancelled   <-chan struct{}            // closed when a person asks to stop; nil once that was heeded
 	kill        <-chan struct{}            // Scheduler.Kill; nil once that was heeded
 	used        *int64                     // what the root took at this decision; nil: not looked for yet
-	roomAt      time.Duration              // uptime before which nothing is tried, for want of room on the disk
+	roomAt      time.Duration              // uptime before which nothing is tried, for want of what is waited for
 	waits       string                     // what it waits for before it starts anything new; empty: nothing
 	interrupted bool
 	killed      bool

@@ -3,6 +3,7 @@ package sweep_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +124,53 @@ func crashAnywhereWith(t *testing.T, tr sweeptest.Trainer, change func(*sweep.In
 			})
 		})
 	}
+}
+
+// doomedStore crashes whenever a worker of a trial has written its first step.
+type doomedStore struct {
+	sweep.Store
+	trial trial.ID
+	died  map[trial.AttemptID]bool
+}
+
+func (d doomedStore) Append(ctx context.Context, news ...sweep.News) error {
+	for _, n := range news {
+		stepped := slices.ContainsFunc(n.Events, func(e trial.Event) bool { return e.Kind == trial.EventPoint })
+		if n.Attempt.Trial() == d.trial && stepped && !d.died[n.Attempt] {
+			d.died[n.Attempt] = true
+			return errCrash
+		}
+	}
+	return d.Store.Append(ctx, news...)
+}
+
+// TestTrialThatTakesItsCoordinatorAlong: where the machine kills a coordinator with its workers whenever one trial trains, as a container
+// that runs out of memory does, and starts it again, that trial is given up in the end, and the others get through.
+func TestTrialThatTakesItsCoordinatorAlong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, trainer(), nil)
+		b.capacity.Jobs = 1
+		bad, lives, died := sweeptest.Trial(16, 2, 1).ID, 0, map[trial.AttemptID]bool{}
+		for {
+			lives++
+			s, err := b.run(t.Context(), t, func(s *sweep.Scheduler) { s.Store = doomedStore{s.Store, bad, died} })
+			if err == nil {
+				f := s.Ladders[0].Rungs[1].Trials[1]
+				if f.State() != sweep.TrialFailed || len(f.Attempts) != 16 || lives != 17 { // the first of which wrote a checkpoint
+					t.Errorf("after %d lives it is %s after %d attempts, want failed after 16", lives, f.State(), len(f.Attempts))
+				}
+				if v := sweep.Conclude(s).Verdicts; v[0].State != plateau.StateIncomplete || v[1].State != plateau.StatePlateau {
+					t.Errorf("%s and %s, want incomplete and plateau", v[0].State, v[1].State)
+				}
+				return
+			}
+			if !errors.Is(err, errCrash) || lives > 20 {
+				t.Fatalf("life %d: Run = %v", lives, err)
+			}
+			killAll(t, b)
+		}
+	})
 }
 
 func killAll(t *testing.T, b *bench) {

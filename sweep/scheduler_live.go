@@ -42,7 +42,6 @@ type LiveAttempt struct {
 	triedAt    time.Duration // uptime when its events were last to be read
 	unread     time.Duration // for how long they could not be, as far as this coordinator tried
 	killAgain  time.Duration // uptime when it is killed once more, should it live then; 0: it was not killed
-	orphan     bool          // no coordinator watched when it ended, if it has ended
 	beside     bool          // other attempts ran at some time while it did
 	microBatch int           // trial.Assignment.MicroBatch
 	disk       int64         // bytes that it may write; 0: not known yet
@@ -152,7 +151,7 @@ func (r *run) settle(ctx context.Context, a *LiveAttempt, s sighting) (gone bool
 	}
 	patient := readErr != nil && !r.killed && a.unread < readPatience && (process.Alive || !errors.Is(readErr, trial.ErrDamaged))
 	if process.Alive {
-		a.orphan, a.startError = false, nil
+		a.startError = nil
 		r.changed = r.changed || a.Waiting != process.Waiting
 		a.listen(r.now(), process, len(s.events) > 0)
 		r.overdue(ctx, a)

@@ -17,9 +17,6 @@ func (r *run) lastWord(a *LiveAttempt, p Process, readErr error) *trial.Outcome 
 	case r.killed:
 		o.State, o.Error = trial.OutcomeInterrupted, "killed on request"
 		return o
-	case a.orphan:
-		o.State, o.Error = trial.OutcomeInterrupted, "the worker ended while no coordinator watched"
-		return o
 	case readErr != nil:
 		o.Cause, o.Error = cause.Disk, "its events cannot be read: "+readErr.Error()
 		return o

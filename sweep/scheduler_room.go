@@ -12,6 +12,12 @@ import (
 // ErrFull says that what was to be written found no room on the disk.
 var ErrFull = errors.New("the disk is full")
 
+// ErrBusy says of the database that another program keeps it to itself: one that registers or removes a large sweep, or a person's.
+var ErrBusy = errors.New("another program keeps it locked")
+
+// passes reports whether a sweep waits for an error to pass, however long that takes.
+func passes(err error) bool { return errors.Is(err, ErrFull) || errors.Is(err, ErrBusy) }
+
 // errOverDisk is ErrFull where a grid, not the disk, says how much there is.
 var errOverDisk = fullError("limits.disk is reached")
 
@@ -21,7 +27,7 @@ func (e fullError) Error() string        { return string(e) }
 func (e fullError) Is(target error) bool { return target == ErrFull }
 
 const (
-	roomEvery = 5 * time.Second // how often it is seen whether there is room again
+	roomEvery = 5 * time.Second // how often it is seen whether what is waited for has passed
 	// diskPerParam are the bytes on disk of a trainable parameter in float32: two checkpoints and one that is being written, each of the
 	// adapter, its best and two moments; and the two adapters that are kept.
 	diskPerParam = 4 * (3*4 + 2)
@@ -29,23 +35,23 @@ const (
 	diskBeside = 16 << 20
 )
 
-// waitForRoom keeps a sweep that finds no room on the disk from doing anything until somebody made some: it goes on by itself.
-// Its heartbeats say so, and why, as far as the database can be written.
-func (r *run) waitForRoom(ctx context.Context, why error) error {
+// waitOut keeps a sweep from doing anything until what it met has passed: until somebody made room on the disk, or the database is free.
+// It goes on by itself. Its heartbeats say so, and why, as far as the database can be written.
+func (r *run) waitOut(ctx context.Context, why error) error {
 	begins := r.waits == ""
 	r.stale, r.roomAt, r.waits, r.changed = true, r.now()+roomEvery, why.Error(), true
 	r.show()
 	if !begins {
 		return nil
 	}
-	r.Log.Info("wait until there is room on the disk; what runs goes on", "because", why)
-	if err := r.heartbeat(ctx, true); !errors.Is(err, ErrFull) {
+	r.Log.Info("wait; what runs goes on", "because", why)
+	if err := r.heartbeat(ctx, true); !passes(err) {
 		return err
 	}
 	return nil
 }
 
-// waitNoMore says that a decision was carried out: there is room.
+// waitNoMore says that a decision was carried out.
 func (r *run) waitNoMore(ctx context.Context) error {
 	if r.waits == "" {
 		return nil

@@ -11,11 +11,11 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 )
 
-// fullStore stands on a disk that is full for an hour.
+// fullStore stands on a disk that is full for an hour, or is locked for as long.
 type fullStore struct {
 	sweep.Store
 	from, until time.Time
-	writes      bool // events are refused meanwhile
+	writes      error // as which events are refused meanwhile; nil: they are not
 	refused     int
 	waits       []string // as heartbeats say it, each once
 }
@@ -31,8 +31,8 @@ func (f *fullStore) full() bool {
 }
 
 func (f *fullStore) Append(ctx context.Context, news ...sweep.News) error {
-	if f.writes && f.full() {
-		return fmt.Errorf("append: %w", sweep.ErrFull)
+	if f.writes != nil && f.full() {
+		return fmt.Errorf("append: %w", f.writes)
 	}
 	return f.Store.Append(ctx, news...)
 }
@@ -48,6 +48,7 @@ func TestFullDiskPausesASweep(t *testing.T) {
 	t.Parallel()
 	for where, why := range map[string]string{
 		"the database": "append: the disk is full", "the next trial": "is left", "limits.disk": "limits.disk is reached",
+		"another's transaction": "another program keeps it locked",
 	} {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()
@@ -59,7 +60,8 @@ func TestFullDiskPausesASweep(t *testing.T) {
 				})
 				began := time.Now()
 				disk := &fullStore{
-					Store: b.store, from: began.Add(time.Minute), until: began.Add(time.Hour), writes: where == "the database",
+					Store: b.store, from: began.Add(time.Minute), until: began.Add(time.Hour),
+					writes: map[string]error{"the database": sweep.ErrFull, "another's transaction": sweep.ErrBusy}[where],
 				}
 				var shown []string
 				got, err := b.run(t.Context(), t, func(s *sweep.Scheduler) {

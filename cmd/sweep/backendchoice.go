@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"path/filepath"
 
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -13,9 +15,8 @@ func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choi
 	want := a.backend
 	if info.Backend != "" && want == "auto" {
 		want = cmp.Or(info.PluginPath, info.Platform)
-		if info.PluginPath != "" && !backend.Known(want) {
-			return backend.Choice{}, usagef("sweep %s was started on the plug-in %s, which is not installed here and has never been used here; "+
-				"a plug-in is a program, so it is not loaded on a database's word: if you trust it, add --backend %s", info.Name, want, want)
+		if err := checkPlugin("sweep "+info.Name+" was started", want); err != nil {
+			return backend.Choice{}, err
 		}
 	}
 	resolve := backend.Resolve
@@ -38,4 +39,22 @@ func (a *app) resolveBackend(ctx context.Context, info sweep.Info) (backend.Choi
 			info.Name, info.Backend, choice.Identity)
 	}
 	return choice, nil
+}
+
+// checkPlugin fails where a root, whatever of it was to run on that, names a plug-in that this user does not have.
+func checkPlugin(what, want string) error {
+	if backend.Known(want) {
+		return nil
+	}
+	return usagef("%s on the plug-in %s, which is not installed here and has never been used here; a plug-in is a program, so it is not "+
+		"loaded on a root's word: if you trust it, add --backend %s", what, want, trial.Quote(want))
+}
+
+// checkSpec is checkPlugin of an attempt that is to be trained as its folder says. What cannot be read will not be trained.
+func checkSpec(dir string) error {
+	s, err := trial.ReadAssignment(dir)
+	if err != nil {
+		return nil //nolint:nilerr // see above
+	}
+	return checkPlugin(filepath.Join(dir, trial.SpecFile)+" is to be trained", cmp.Or(s.PluginPath, s.Platform))
 }

@@ -118,10 +118,14 @@ func (a *app) askItself(ctx context.Context, db *store.DB, info, stored sweep.In
 }
 
 // leave ends a session, whose work ended with err, and keeps what its folders are to know. Where it cannot be ended it ends with its last
-// heartbeat, and what went wrong before says more.
+// heartbeat, and what went wrong before says more, but not that the sweep was lost.
 func (a *app) leave(ctx context.Context, db *store.DB, sweepID, session int64, err error) error {
-	if endErr := db.EndSession(ctx, session, a.clock.Now()); err == nil {
+	endErr := db.EndSession(ctx, session, a.clock.Now())
+	switch {
+	case err == nil:
 		err = endErr
+	case errors.Is(endErr, sweep.ErrLocked) && !errors.Is(err, sweep.ErrLocked):
+		err = errors.Join(err, endErr)
 	}
 	if errors.Is(err, sweep.ErrLocked) {
 		return err // its files are another's too
@@ -230,6 +234,13 @@ func (a *app) hire(ctx context.Context, db *store.DB, s sweep.Snapshot, choice b
 	}
 	if a.executor.cluster != nil {
 		a.sayUnseen(choice, r)
+		waiting, err := cluster.Waiting(a.root)
+		for _, dir := range waiting { // which a pilot trains as they are
+			err = errors.Join(err, checkSpec(dir))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	c.executor, err = a.executor.open(a.root, c.capacity)
 	return err

@@ -96,14 +96,14 @@ func (s *testSweep) killAt(random *rand.Rand, took time.Duration) (killed, done 
 	if !cmd.endedWith(exitOK, exitInterrupted) && victim == 2 {
 		s.t.Fatalf("%v ended with exit code %d:\n%s", cmd.Args, cmd.ProcessState.ExitCode(), cmd.said.String())
 	}
-	s.mustKnowItsWorkers()
 	return killed, done
 }
 
 // stint has the sweep work for a random while, something happen to it, and the coordinator stopped as a person would, where it works on.
-// done says that the sweep was finished before.
+// done says that the sweep was finished before. Whatever happened, no worker may be left that its coordinator does not know.
 func (s *testSweep) stint(random *rand.Rand, took time.Duration, cmd *running, strike func(*running)) (ended *running, done bool) {
 	s.t.Helper()
+	defer s.mustKnowItsWorkers()
 	select {
 	case <-cmd.ended:
 		if !cmd.endedWith(exitOK) {
@@ -123,13 +123,31 @@ func (s *testSweep) stint(random *rand.Rand, took time.Duration, cmd *running, s
 	return cmd, false
 }
 
-// mustKnowItsWorkers fails where a worker lives that the database does not know: a coordinator writes down what it is about to start.
+// mustKnowItsWorkers fails where a worker lives that the database does not know, for a coordinator writes down what it is about to start,
+// or still lives after 10 s whose attempt it calls ended.
 func (s *testSweep) mustKnowItsWorkers() {
 	s.t.Helper()
-	l := readLedger(s.t, s.rootDir())
-	for _, attempt := range s.workersAttempts() {
-		if !l.began[attempt] {
-			s.t.Errorf("a worker trains %s, which the database does not know", attempt)
+	const patience = 10 * time.Second
+	for since := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		look := s.aside
+		if look == nil {
+			look = func() ([]trial.AttemptID, string) { return s.workersAttempts(), s.rootDir() }
+		}
+		left, root := look()
+		l := readLedger(s.t, root)
+		left = slices.DeleteFunc(left, func(id trial.AttemptID) bool {
+			ended, known := l.ended[id]
+			if !known {
+				s.t.Errorf("a worker trains %s, which the database does not know", id)
+			}
+			return !ended
+		})
+		if len(left) == 0 {
+			return
+		}
+		if time.Since(since) > patience {
+			s.t.Errorf("workers still live whose attempts the database calls ended: %v", left)
+			return
 		}
 	}
 }

@@ -14,7 +14,8 @@ import (
 
 // executorKind is a value of --executor: what it offers, and how it runs trials. Nothing else knows which one was chosen.
 type executorKind struct {
-	name string
+	name   string
+	broken error // why nothing can be done with it
 	// capacity is what trials may use, given --jobs and how many of them may run at once.
 	capacity func(choice backend.Choice, jobs, trials int) (sweep.Capacity, error)
 	// load makes the kind of settings files, where trials run on a cluster: only then are the fields below set, and capacity and open.
@@ -70,7 +71,7 @@ func executorKinds() []executorKind {
 // brokenKind is an executor that nothing can be done with, for that reason.
 func brokenKind(name string, err error) executorKind {
 	return executorKind{
-		name:     name,
+		name: name, broken: err,
 		capacity: func(backend.Choice, int, int) (sweep.Capacity, error) { return sweep.Capacity{}, err },
 		open:     func(string, sweep.Capacity) (sweep.Executor, error) { return nil, err },
 		observe:  func(string, []trial.AttemptID) (observer, error) { return nil, err },

@@ -237,7 +237,7 @@ func (a *app) chooseExecutor(name, clusterFile, config string, pilot bool) error
 	if err == nil {
 		err = a.choose(cmp.Or(name, last.Executor, executorNames()[0]), last, clusterFile, config, pilot)
 	}
-	if err != nil && name == "" && clusterFile == "" && !pilot {
+	if err != nil && (errors.Is(err, errNotGiven) || name == "" && clusterFile == "" && !pilot) {
 		a.executor = brokenKind(last.Executor, err)
 		return nil
 	}
@@ -281,6 +281,9 @@ func (a *app) choose(name string, last ranBy, clusterFile, config string, pilot 
 		}
 		sources, a.ranBy.Cluster, a.ranBy.Path = append(sources, f), string(f.text), clusterFile
 	case last.Executor == name && last.Cluster != "":
+		if err := checkGiven(a.root, last); err != nil {
+			return err
+		}
 		f, err := parseSections(last.Path+" of before", []byte(last.Cluster))
 		if err != nil {
 			return err
@@ -289,6 +292,9 @@ func (a *app) choose(name string, last ranBy, clusterFile, config string, pilot 
 	}
 	a.ranBy.Executor, a.ranBy.Pilot = name, pilot || last.Executor == name && last.Pilot
 	a.executor, err = a.onCluster(kind, sources)
+	if err == nil && clusterFile != "" {
+		a.keepGiven(clusterFile, a.ranBy.Cluster)
+	}
 	return err
 }
 

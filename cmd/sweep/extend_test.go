@@ -162,7 +162,7 @@ func (s *testSweep) waits(args ...string) *running {
 		return err == nil && strings.Contains(string(out), "test: waiting") && len(snapshot.Ladders) > 0
 	})
 	for command, want := range map[string]string{
-		"status test":         "nothing new starts until there is room: limits.disk is reached",
+		"status test":         "nothing new starts for now: limits.disk is reached",
 		"status test -o json": `"waits_for": "limits.disk is reached: `,
 		"list -o json":        `"state": "waiting"`,
 	} {
@@ -180,7 +180,7 @@ func (s *testSweep) waits(args ...string) *running {
 func (s *testSweep) mustHaveWaited(r *running, code int) {
 	s.t.Helper()
 	got, said := r.wait(), r.said.String()
-	waited := strings.Contains(said, "waiting until there is room, what runs goes on: limits.disk is reached")
+	waited := strings.Contains(said, "waiting, what runs goes on: limits.disk is reached")
 	if got != code || !waited || strings.Contains(said, "warning: waiting") {
 		s.t.Errorf("%v: exit %d, want %d after it waited; it said %s", r.Args[1:], got, code, said)
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ranksweep/ranksweep/cmd/sweep/disktest"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -107,7 +110,7 @@ func (v *victim) suffer(f fault) {
 	if err := v.disk.Image().Restore(root, disktest.LoseNothing, 0); err != nil {
 		v.t.Fatal(err)
 	}
-	v.root = filepath.Join(root, "runs")
+	v.root, v.aside = filepath.Join(root, "runs"), nil
 }
 
 // aWhile is how long a fault lasts.
@@ -118,7 +121,7 @@ func freezeCoordinator(v *victim, cmd *running) {
 	_ = cmd.Process.Signal(syscall.SIGSTOP)
 	holds := v.livingWorkers() > 0 // else it may be done
 	v.aWhile()
-	if second := v.start(v.command()); holds && !second.endedWith(exitLocked) {
+	if second := v.start(v.command()); !second.endedWith(exitLocked) && holds {
 		v.t.Errorf("beside a frozen coordinator another one ended with exit code %d:\n%s", second.wait(), second.said.String())
 	}
 	_ = cmd.Process.Signal(syscall.SIGCONT)
@@ -266,6 +269,13 @@ func onDisk(v *victim) {
 		v.t.Skipf("SKIPPED: %v", err)
 	}
 	v.disk, v.root = disk, filepath.Join(dir, "runs")
+	v.aside = func() ([]trial.AttemptID, string) {
+		working, root := openLogs(v.t, v.root), v.path("copy")
+		if err := errors.Join(os.RemoveAll(root), disk.Image().Restore(root, disktest.LoseNothing, 0)); err != nil {
+			v.t.Fatal(err)
+		}
+		return working, filepath.Join(root, "runs")
+	}
 	v.t.Cleanup(func() {
 		endAll(v.t, v.path("disk"))
 		_ = disk.Unmount()
@@ -306,6 +316,22 @@ func endAll(t *testing.T, dir string) {
 	time.Sleep(50 * time.Millisecond) // the kernel closes what they had open
 }
 
+// openLogs returns the attempts below a folder whose event log some process has open, which it finds without using that.
+func openLogs(t *testing.T, dir string) (attempts []trial.AttemptID) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		file, err := os.Readlink(link)
+		if err == nil && strings.HasPrefix(file, dir) && filepath.Base(file) == trial.EventsFile {
+			attempts = append(attempts, attemptOf(filepath.Dir(file)))
+		}
+	}
+	return attempts
+}
+
 // TestDeathsAtSystemCalls kills the sweep's processes at the n-th call of a kind, by strace. Where every worker dies before it has got
 // anywhere, the coordinator rests longer and longer between them: after a minute all are killed.
 func TestDeathsAtSystemCalls(t *testing.T) {
@@ -337,13 +363,14 @@ func TestDeathsAtSystemCalls(t *testing.T) {
 					fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, nth), cmd.Path,
 				}, cmd.Args[1:]...)
 				cmd.Path = strace
-				run := s.start(cmd)
-				select {
-				case <-run.ended:
-				case <-time.After(time.Minute):
-					endAll(t, s.rootDir())
-					run.wait()
-				}
+				s.stint(random, 0, s.start(cmd), func(run *running) {
+					select {
+					case <-run.ended:
+					case <-time.After(time.Minute):
+						endAll(t, s.rootDir())
+						run.wait()
+					}
+				})
 				s.finish()
 				s.mustEqual(want, fmt.Sprintf("killed at call %d of %s", nth, call))
 				s.mustHoldEveryEvent()

@@ -43,6 +43,8 @@ type testSweep struct {
 	env      []string // more of the commands' environment
 	args     []string // more arguments of run and resume
 	started  bool
+	// aside returns the attempts that living workers train, and a copy of the root, where this process must not use that itself.
+	aside func() (working []trial.AttemptID, root string)
 }
 
 func newTestSweep(t *testing.T, platform string, steps int) *testSweep {

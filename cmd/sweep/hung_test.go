@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -130,6 +133,48 @@ func TestFrozenCoordinatorWritesNothingMore(t *testing.T) {
 	if diff := cmp.Diff(whole.report(), s.report()); diff != "" {
 		t.Errorf("report (-undisturbed +frozen):\n%s", diff)
 	}
+}
+
+// TestLostSweepShowsBehindAnotherError: a coordinator that fails, and finds at its end that its sweep was taken over, says both and leaves
+// the folders to their new owner.
+func TestLostSweepShowsBehindAnotherError(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	s.finish()
+	records, err := filepath.Glob(s.path("runs", "trials", "*", "*", "sweep-*.json.gz"))
+	if err != nil || len(records) == 0 {
+		t.Fatalf("records %v, %v", records, err)
+	}
+	for _, path := range records {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var said bytes.Buffer
+	a := &app{root: s.rootDir(), stderr: &said, clock: sweep.NewClock()}
+	full := errors.New("the disk is full")
+	s.writes(func(ctx context.Context, lost *store.DB) error {
+		session, err := lost.StartSession(ctx, 1, a.clock.Now(), sweep.Coordinator{Host: "here", PID: 1})
+		if err != nil {
+			return err
+		}
+		if err := os.RemoveAll(s.path("runs", "locks")); err != nil { // another machine does not see them
+			return err
+		}
+		s.writes(func(ctx context.Context, db *store.DB) error {
+			later := sweep.Instant{Wall: time.Now().Add(time.Hour)}
+			_, err := db.StartSession(ctx, 1, later, sweep.Coordinator{Host: "elsewhere", PID: 1})
+			return err
+		})
+		before := files(t, s.path("runs", "trials"))
+		if err := a.leave(ctx, lost, 1, session, full); !errors.Is(err, full) || exitCode(a.ended(ctx, "test", err)) != exitLocked {
+			t.Errorf("leave() = %v, want both what failed and that the sweep is another's", err)
+		}
+		if diff := cmp.Diff(before, files(t, s.path("runs", "trials"))); diff != "" {
+			t.Errorf("what the loser left (-before +after):\n%s", diff)
+		}
+		return nil
+	})
 }
 
 // files lists the files below a folder with their sizes.

@@ -12,7 +12,8 @@ import (
 )
 
 // TestWholeLife leads a sweep through a whole life: paused, resumed, extended by a rank, killed with its workers, retried, confirmed,
-// pruned, and its database lost. It ends as one that was run in one go with the final grid, and trains no step twice but what a kill cost.
+// pruned, its database lost and made anew, and resumed. It ends as one that was run in one go with the final grid, and trains no step twice
+// but what a kill cost.
 func TestWholeLife(t *testing.T) {
 	t.Parallel()
 	whole, s := newTestSweep(t, backend.PlatformGo, 40), newTestSweep(t, backend.PlatformGo, 40)
@@ -47,6 +48,13 @@ func TestWholeLife(t *testing.T) {
 	s.ends(exitOK, "that no sweep needs", "prune", "--yes")
 
 	s.loseDatabase()
+	repaired := s.attempts()
+	s.ends(exitOK, "nothing to train", "resume", "test", "--backend", "go")
+	s.ends(exitOK, "nothing to train", "run", s.path("grid.yaml"), "--backend", "go")
+	if now := s.attempts(); now != repaired {
+		t.Errorf("%d attempts after the repair, then %d", repaired, now)
+	}
+	s.mustTrainNothingTwice(lost)
 	if diff := cmp.Diff(want, s.report()); diff != "" {
 		t.Errorf("report (-run in one go +after its life):\n%s", diff)
 	}

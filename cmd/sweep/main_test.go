@@ -9,9 +9,20 @@ import (
 	"testing"
 )
 
-// TestMain removes what sweepBinary built.
+// TestMain gives all commands a configuration folder of their own, and removes what sweepBinary built.
 func TestMain(m *testing.M) {
+	if os.Getenv(binaryVariable) != "" { // the test that it is a part of has done so
+		os.Exit(m.Run())
+	}
+	config, err := os.MkdirTemp("", "sweep-config-")
+	if err == nil {
+		err = os.Setenv("XDG_CONFIG_HOME", config)
+	}
+	if err != nil {
+		panic(err)
+	}
 	code := m.Run()
+	_ = os.RemoveAll(config)
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
 	}

@@ -55,7 +55,7 @@ func (p *progress) show(s sweep.Progress) {
 // warn says with -q, too, why a sweep gets no further.
 func (p *progress) warn(waits string) {
 	if waits != "" && !p.warned {
-		p.logger().Warn("waiting until there is room", "because", waits)
+		p.logger().Warn("waiting", "because", waits)
 	}
 	p.warned = waits != ""
 }

@@ -126,9 +126,9 @@ func (l *progressLines) showPause(info sweep.Info) {
 func (l *progressLines) showWait(why string) {
 	switch {
 	case why != "" && !l.waits:
-		l.print("waiting until there is room, what runs goes on: %s", why)
+		l.print("waiting, what runs goes on: %s", why)
 	case why == "" && l.waits:
-		l.print("there is room again: going on")
+		l.print("going on")
 	}
 	l.waits = why != ""
 }

@@ -26,29 +26,32 @@ type proof struct {
 
 // ledger is what a database says has happened.
 type ledger struct {
-	events  map[string]bool // "trial/attempt seq kind step"
-	done    map[string]int  // attempts that ended with a loss, by trial
-	adapter map[string]bool // folders of attempts that ended with a loss, below the root
-	tries   map[string]int  // attempts by trial
-	began   map[trial.AttemptID]bool
+	events  map[string]bool          // "trial/attempt seq kind step"
+	done    map[string]int           // attempts that ended with a loss, by trial
+	adapter map[string]bool          // folders of attempts that ended with a loss, below the root
+	tries   map[string]int           // attempts by trial
+	ended   map[trial.AttemptID]bool // every attempt, and whether it has ended
 }
 
 func eventKey(attempt trial.AttemptID, seq int64, kind trial.EventKind, step int) string {
 	return fmt.Sprintf("%s %d %s %d", attempt, seq, kind, step)
 }
 
-// readLedger reads a root's database, which SQLite brings up from its log first, and checks it. There may be none.
+// readLedger reads a root's database and its log, leaves both as they are for the next coordinator, and checks them. There may be none.
 func readLedger(t *testing.T, root string) ledger {
 	t.Helper()
 	l := ledger{
 		events: map[string]bool{}, done: map[string]int{}, adapter: map[string]bool{}, tries: map[string]int{},
-		began: map[trial.AttemptID]bool{},
+		ended: map[trial.AttemptID]bool{},
 	}
 	path := filepath.Join(root, "sweep.db")
 	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return l // a kill may leave it empty
 	}
-	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=5000")
+	if _, err := os.Stat(path + "-journal"); err == nil {
+		return l // cut before it had a log, which holds all that was ever written
+	}
+	db, err := sql.Open("sqlite3", "file:"+path+"?mode=ro&_busy_timeout=5000")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +93,7 @@ func readLedger(t *testing.T, root string) ledger {
 		var state sql.NullString
 		err := r.Scan(&id, &number, &state)
 		l.tries[id]++
-		l.began[trial.AttemptID(id+"/"+number)] = true
+		l.ended[trial.AttemptID(id+"/"+number)] = state.Valid
 		if state.String == string(trial.OutcomeDone) {
 			l.done[id]++
 			l.adapter[filepath.Join("trials", id, number, "adapter")] = true

@@ -14,6 +14,9 @@ import (
 // expand reads the sweep's inputs and expands its grid on them. On a sweep that has its ladders already it checks that the
 // inputs are still those: a model or text that changed under a running sweep would mix two experiments in one ladder.
 func (a *app) expand(ctx context.Context, db *store.DB, s sweep.Snapshot, g grid.Grid) (backend.Choice, sweep.Registration, error) {
+	if err := a.executor.broken; err != nil { // before anything that takes long
+		return backend.Choice{}, sweep.Registration{}, err
+	}
 	choice, err := a.resolveBackend(ctx, s.Sweep)
 	if err != nil {
 		return choice, sweep.Registration{}, err

@@ -163,7 +163,7 @@ func (a *app) newLive(ctx context.Context, db *store.DB, s serving) (*live.Serve
 	if err != nil {
 		return nil, err
 	}
-	workers, err := a.executor.observe(a.root, nil)
+	workers, err := a.look(nil)
 	if err != nil {
 		return nil, err
 	}

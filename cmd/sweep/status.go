@@ -123,7 +123,7 @@ func (a *app) status(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		workers, err := a.executor.observe(a.root, openAttempts(snapshot))
+		workers, err := a.look(openAttempts(snapshot))
 		if err != nil {
 			return err
 		}

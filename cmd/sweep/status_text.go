@@ -107,7 +107,7 @@ func coordinatorLine(s sweepStatus, shell prose.Shell, now time.Time) string {
 
 // waitLine says why nothing new starts.
 func waitLine(why string) string {
-	return printable("nothing new starts until there is room: " + strings.Join(strings.Fields(why), " "))
+	return printable("nothing new starts for now: " + strings.Join(strings.Fields(why), " "))
 }
 
 // inBrackets appends to a ladder's number what tells it apart in its grid: " (alpha=16 dropout=0.1)", or nothing.

@@ -48,7 +48,7 @@ func (a *app) watch(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return notFound(err)
 	}
-	workers, err := a.executor.observe(a.root, nil)
+	workers, err := a.look(nil)
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,11 @@ func work(ctx context.Context, folder string, eventsFD, coordinatorFD int) error
 	if err != nil {
 		return err
 	}
+	if eventsFD == 0 { // a person, who may have the folder from elsewhere
+		if err := checkSpec(dir); err != nil {
+			return err
+		}
+	}
 	events, err := openEvents(dir, eventsFD)
 	if err != nil {
 		return err

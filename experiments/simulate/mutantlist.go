@@ -22,7 +22,7 @@ func mutants() []mutant {
 		},
 		{"a last word is written under a number that is taken", live, "Seq: a.seq + 1", "Seq: a.seq"},
 		{"a worker that has had its last word is given another", live, "	if a.Outcome != nil {\n		return true, nil\n	}\n", ""},
-		{"living workers of a dead coordinator are given up", live, "	if process.Alive {", "	if process.Alive && !a.orphan {"},
+		{"living workers of a dead coordinator are given up", live, "	if process.Alive {", "	if process.Alive && a.endedAt == 0 {"},
 		{
 			"folders that the database does not know are not taken in", restart,
 			"	for _, id := range trials {\n		begun[id] = true\n	}\n", "",

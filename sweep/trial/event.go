@@ -118,7 +118,7 @@ const (
 	OutcomeUnstable    OutcomeState = "unstable"    // a loss or gradient was not finite: see Step
 	OutcomeOverMemory  OutcomeState = "over_memory" // predicted to need, or killed for needing, more than it may
 	OutcomeOverTime    OutcomeState = "over_time"   // limits.trial_time
-	OutcomeInterrupted OutcomeState = "interrupted" // asked to stop, or gone while no coordinator watched
+	OutcomeInterrupted OutcomeState = "interrupted" // asked to stop
 	OutcomeCrashed     OutcomeState = "crashed"     // it did not get through, and may be tried again: Cause says why
 	OutcomeFailed      OutcomeState = "failed"      // the worker met an error that a retry will not cure
 )

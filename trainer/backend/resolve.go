@@ -74,14 +74,17 @@ func (r resolver) elsewhere(ctx context.Context, want string) (Choice, error) {
 	return r.resolve(ctx, want)
 }
 
-// Known reports whether a plug-in is installed here, or was tried here before by this user and is the same file still. A plug-in is a
-// program: a path that came with a folder from elsewhere must not be loaded without a person's word.
-func Known(path string) bool {
-	if _, tried := openProbeCache().load(path); tried {
+// Known reports whether want names no plug-in's path, or that of one that is installed here, or was tried here before by this user and is
+// the same file still. A plug-in is a program: a path that came with a folder from elsewhere must not be loaded without a person's word.
+func Known(want string) bool {
+	if slices.Contains([]string{"", "auto", PlatformGo, PlatformCPU, PlatformCUDA}, want) {
+		return true
+	}
+	if _, tried := openProbeCache().load(want); tried {
 		return true
 	}
 	for _, found := range findPlugins() {
-		if found == path {
+		if found == want {
 			return true
 		}
 	}

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,7 +48,7 @@ func dataAdvice(id string) string {
 // cachedData looks the split up in the snapshots of the cache, as for models. nil means that none has it whole.
 func (h Client) cachedData(id, config string, splits []string) ([]string, error) {
 	folder := filepath.Join(h.Cache, "datasets--"+strings.ReplaceAll(id, "/", "--"))
-	listed, commit := listedFiles(filepath.Join(folder, "info", "main"))
+	listed, commit := listedFiles(folder)
 	for _, name := range snapshotNames(folder, commit) {
 		root := filepath.Join(folder, "snapshots", name)
 		names := listed
@@ -98,18 +97,17 @@ func snapshotNames(folder, commit string) []string {
 }
 
 // listedFiles reads the hub's description of a snapshot that the library keeps.
-func listedFiles(path string) (names []string, commit string) {
-	var info hf.RepoInfo
-	text, err := trial.ReadInput(path, trial.MostJSON)
-	if err != nil || json.Unmarshal(text, &info) != nil || info.CommitHash == "" {
+func listedFiles(folder string) (names []string, commit string) {
+	d := readDescription(folder)
+	if d.Commit == "" {
 		return nil, ""
 	}
-	for _, f := range info.Siblings {
-		if f != nil && filepath.IsLocal(filepath.FromSlash(f.Name)) {
+	for _, f := range d.Files {
+		if filepath.IsLocal(filepath.FromSlash(f.Name)) {
 			names = append(names, f.Name)
 		}
 	}
-	return names, filepath.Base(info.CommitHash)
+	return names, filepath.Base(d.Commit)
 }
 
 // filesBelow lists what a snapshot holds, which Hugging Face's tools link from elsewhere.

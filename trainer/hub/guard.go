@@ -1,13 +1,18 @@
 package hub
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	hf "github.com/gomlx/go-huggingface/hub"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // The library names files of the cache after what the server says (go-huggingface 0.4.3: files.go joins the ETag to blobs/, repo.go the
@@ -57,13 +62,44 @@ func notPlain(where, what, value string) error {
 }
 
 // describe downloads the hub's description of the repository, whose commit names a folder.
-func (h Client) describe(repo *hf.Repo) error {
+func (h Client) describe(repo *hf.Repo) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // of go-huggingface 0.4.3, info.go, where the description is null
+			err = fmt.Errorf("what the hub answers is no description of %s: %v", repo.ID, p)
+		}
+	}()
 	url, err := repo.FileURL("") // downloads it; DownloadInfo would, and then so would the first file
 	if err != nil {
 		return err
 	}
+	where := strings.TrimSuffix(url, "/resolve/"+repo.Info().CommitHash+"/")
 	if commit := repo.Info().CommitHash; !plainName(commit) {
-		return notPlain(strings.TrimSuffix(url, "/resolve/"+commit+"/"), "the commit", commit)
+		return notPlain(where, "the commit", commit)
+	}
+	if slices.Contains(repo.Info().Siblings, nil) { // the library reads their names
+		return fmt.Errorf("%s lists a file without a name: use another mirror (HF_ENDPOINT)", where)
 	}
 	return nil
 }
+
+// description is the hub's of a snapshot, as the library keeps it, as far as it is used.
+type description struct {
+	Commit string       `json:"sha"`
+	Files  []listedFile `json:"siblings"`
+}
+
+type listedFile struct {
+	Name string `json:"rfilename"`
+}
+
+// readDescription returns an empty one where there is none.
+func readDescription(folder string) description {
+	var d description
+	text, err := trial.ReadInput(filepath.Join(folder, "info", "main"), trial.MostJSON)
+	if err != nil || json.Unmarshal(text, &d) != nil {
+		return description{}
+	}
+	return d
+}
+
+func (d description) lists(name string) bool { return slices.Contains(d.Files, listedFile{name}) }

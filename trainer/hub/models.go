@@ -2,12 +2,10 @@ package hub
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	hf "github.com/gomlx/go-huggingface/hub"
@@ -53,11 +51,8 @@ func (h Client) cached(id string, withWeights bool) (string, bool) {
 	if commit, err := trial.ReadInput(filepath.Join(h.repoFolder(id), "refs", "main"), trial.MostJSON); err == nil {
 		names = append(names, strings.TrimSpace(string(commit)))
 	}
-	var info hf.RepoInfo
-	text, err := trial.ReadInput(filepath.Join(h.repoFolder(id), "info", "main"), trial.MostJSON)
-	if err == nil && json.Unmarshal(text, &info) == nil {
-		names = append(names, info.CommitHash)
-	}
+	described := readDescription(h.repoFolder(id))
+	names = append(names, described.Commit)
 	if entries, err := os.ReadDir(folder); err == nil {
 		for _, e := range entries {
 			names = append(names, e.Name())
@@ -65,16 +60,11 @@ func (h Client) cached(id string, withWeights bool) (string, bool) {
 	}
 	for _, name := range names {
 		path := filepath.Join(folder, filepath.Base(name))
-		if name != "" && complete(path, name != info.CommitHash || lists(info, tokenizer.File), withWeights) {
+		if name != "" && complete(path, name != described.Commit || described.lists(tokenizer.File), withWeights) {
 			return path, true
 		}
 	}
 	return "", false
-}
-
-// lists reports whether the hub's description of a snapshot names the file.
-func lists(info hf.RepoInfo, name string) bool {
-	return slices.ContainsFunc(info.Siblings, func(f *hf.FileInfo) bool { return f != nil && f.Name == name })
 }
 
 // complete reports whether a snapshot has the files that training needs: the tokenizer only where the model has one, for

@@ -198,7 +198,7 @@ func (s *Server) view(name string) *view {
 	return v
 }
 
-// drop forgets a view of no sweep.
+// drop forgets a view.
 func (s *Server) drop(v *view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -23,7 +23,7 @@ import (
 
 // scene is a root with one sweep and a server of it; the writer plays its coordinator.
 type scene struct {
-	t       *testing.T
+	t       testing.TB
 	root    string
 	writer  *store.DB
 	trials  []trial.Trial
@@ -31,7 +31,7 @@ type scene struct {
 	server  *Server
 }
 
-func newScene(t *testing.T, name string, alphas []float64, adjust func(*Config)) *scene {
+func newScene(t testing.TB, name string, alphas []float64, adjust func(*Config)) *scene {
 	t.Helper()
 	s := &scene{t: t, root: t.TempDir()}
 	path := filepath.Join(s.root, "sweep.db")

@@ -39,10 +39,15 @@ type view struct {
 	parts    []page.Part
 }
 
-// look returns the page's parts, made anew where there is reason to.
-func (v *view) look(ctx context.Context) ([]page.Part, error) {
+// look returns the page's parts, made anew where there is reason to. A view that never had any, be it of no sweep, is forgotten.
+func (v *view) look(ctx context.Context) (_ []page.Part, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	defer func() {
+		if err != nil && v.parts == nil {
+			v.server.drop(v)
+		}
+	}()
 	generation, err := v.server.now(ctx)
 	if err != nil {
 		return nil, err
@@ -112,7 +117,6 @@ func (v *view) readFacts(ctx context.Context) (err error) {
 	}
 	info, err := db.Find(ctx, v.name)
 	if err != nil {
-		v.server.drop(v)
 		return err
 	}
 	if v.snapshot, err = db.Snapshot(ctx, info.ID); err != nil {
@@ -197,11 +201,11 @@ func laterParts() []string { return []string{page.PartAxes, page.PartLadders, pa
 
 // part makes one that a large sweep's page has only when it is asked for.
 func (v *view) part(ctx context.Context, name string) (page.Part, error) {
-	if !slices.Contains(laterParts(), name) {
-		return page.Part{}, fmt.Errorf("%s: %w", name, page.ErrNoPart)
-	}
 	if _, err := v.look(ctx); err != nil {
 		return page.Part{}, err
+	}
+	if !slices.Contains(laterParts(), name) {
+		return page.Part{}, fmt.Errorf("%s: %w", name, page.ErrNoPart)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

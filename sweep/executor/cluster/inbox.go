@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,15 @@ func parseEntry(name string) (entry, bool) {
 		Expected: time.Duration(n[9]) * time.Second,
 	}
 	return e, e.name() == name
+}
+
+// Waiting are the folders of a root's attempts that wait for a pilot.
+func Waiting(root string) (dirs []string, err error) {
+	waiting, err := entries(filepath.Join(root, pilotsFolder, inboxFolder))
+	for _, e := range waiting {
+		dirs = append(dirs, e.Attempt.Dir(root))
+	}
+	return dirs, err
 }
 
 // entries are those in a folder, the oldest first. A folder that is not there has none.

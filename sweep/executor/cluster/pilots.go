@@ -271,8 +271,10 @@ func (p *Pilots) aboard(e entry, pilot *pilot) (Job, error) {
 func (p *Pilots) open() error {
 	if p.jobs == nil {
 		if !p.Observing {
-			if err := os.MkdirAll(p.inbox(), 0o777); err != nil {
-				return err
+			for _, dir := range []string{p.dir(), p.inbox()} {
+				if err := trial.MakeFolder(dir); err != nil {
+					return err
+				}
 			}
 		}
 		p.pilots = map[trial.AttemptID]*pilot{}

@@ -114,8 +114,11 @@ func (p *Pilots) hire(ctx context.Context, r Request) error {
 	spec := pilotSpec{Root: p.Root, Inbox: p.inbox(), Asked: asked, Time: asked.Time, Idle: cmp.Or(p.Idle, defaultIdle)}
 	p.last++
 	id := trial.NewAttemptID(pilotTrial, p.last)
-	if err := os.MkdirAll(filepath.Dir(id.Dir(p.dir())), 0o777); err != nil {
-		return err
+	of := id.Trial().Dir(p.dir())
+	for _, dir := range []string{filepath.Dir(of), of} {
+		if err := trial.MakeFolder(dir); err != nil {
+			return err
+		}
 	}
 	if err := os.Mkdir(id.Dir(p.dir()), 0o777); err != nil {
 		return fmt.Errorf("make a pilot: %w", err) // another coordinator has just made it: next time

@@ -62,12 +62,14 @@ func (r *refusal) exists(id string) bool {
 	return strings.Contains(r.text, "Job with submission_id "+id+" already exists")
 }
 
+// mostSaid is how many characters of what a server says are told.
+const mostSaid = 300
+
 // lastLine is the last line that says something, bounded.
 func lastLine(text string) string {
-	const most = 300 // characters
 	for _, line := range slices.Backward(strings.Split(text, "\n")) {
 		if line = strings.TrimSpace(line); strings.Trim(line, ".^~") != "" {
-			return bounded(line, most)
+			return bounded(line, mostSaid)
 		}
 	}
 	return ""
@@ -126,11 +128,15 @@ func (q *Queue) do(ctx context.Context, patience time.Duration, method, path, ki
 		err = failed.Err
 	}
 	if err != nil {
+		if text := err.Error(); len(text) > mostSaid { // of a reply that is no HTTP it repeats a line, which may be long
+			err = errors.New(bounded(text, mostSaid))
+		}
 		return fmt.Errorf("%s %s of Ray at %s: %w", method, withoutQuery(path), q.settings().Address, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it is only read
 	if to, err := response.Location(); err == nil {
-		return fmt.Errorf("what answers at %s points to %s://%s: if that is Ray, make it the address", q.settings().Address, to.Scheme, to.Host)
+		return fmt.Errorf("what answers at %s points to %s: if that is Ray, make it the address", q.settings().Address,
+			bounded(to.Scheme+"://"+to.Host, mostSaid))
 	}
 	if response.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, longestError)) // what came of it says enough

@@ -72,7 +72,7 @@ func (q *Queue) Submit(ctx context.Context, b cluster.Batch) error {
 	case err != nil:
 		return err
 	case taken.ID != s.ID:
-		return fmt.Errorf("Ray answers with job %q where %s was handed in", taken.ID, s.ID) //nolint:staticcheck // a name
+		return fmt.Errorf("Ray answers with job %q where %s was handed in", lastLine(taken.ID), s.ID) //nolint:staticcheck // a name
 	}
 	return nil
 }
@@ -194,8 +194,9 @@ func (q *Queue) Version(ctx context.Context) (string, error) {
 	if err := q.call(ctx, http.MethodGet, "/api/version", nil, &answer); err != nil {
 		return "", fmt.Errorf("ask Ray at %s for its version: %w", q.settings().Address, err)
 	}
-	if answer.Ray == "" {
+	version := lastLine(answer.Ray)
+	if version == "" {
 		return "", fmt.Errorf("what answers at %s is no dashboard of Ray", q.settings().Address)
 	}
-	return answer.Ray, nil
+	return version, nil
 }

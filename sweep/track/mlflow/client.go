@@ -42,10 +42,14 @@ func (r *refusal) Error() string {
 	if r.Text == "" {
 		return fmt.Sprintf("the server answers %d %s", r.status, http.StatusText(r.status))
 	}
-	const most = 300 // characters of a message, which may be a page
-	text := []rune(strings.Join(strings.Fields(r.Text), " "))
-	return fmt.Sprintf("the server answers %d: %s", r.status, string(text[:min(most, len(text))]))
+	return fmt.Sprintf("the server answers %d: %s", r.status, cut(strings.Join(strings.Fields(r.Text), " "), mostSaid))
 }
+
+// mostSaid is how many characters of what a server says are told: it may be a page.
+const mostSaid = 300
+
+// notMLflow is an answer of another server, or of none that works.
+func notMLflow(why string) error { return fmt.Errorf("the server's answer is not MLflow's: %s", why) }
 
 // Is makes what is wrong with one request alone track.ErrRefused.
 func (r *refusal) Is(target error) bool {
@@ -92,7 +96,10 @@ func (c *client) call(ctx context.Context, path string, request, answer any) err
 		return errors.New("the server does not answer")
 	}
 	if failed, ok := errors.AsType[*url.Error](err); ok {
-		return failed.Err // without the address, which the caller names
+		err = failed.Err // without the address, which the caller names
+		if text := err.Error(); len(text) > mostSaid {
+			err = errors.New(cut(text, mostSaid)) // of an answer that is no HTTP it repeats a line, which may be long
+		}
 	}
 	if err != nil {
 		return err
@@ -115,7 +122,7 @@ func (c *client) call(ctx context.Context, path string, request, answer any) err
 		return nil
 	}
 	if err := json.Unmarshal(text, answer); err != nil {
-		return fmt.Errorf("the server's answer is not MLflow's: %w", err)
+		return notMLflow(err.Error())
 	}
 	return nil
 }

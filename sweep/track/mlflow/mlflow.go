@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -132,7 +133,7 @@ func (s *server) look(ctx context.Context, of track.Sweep) error {
 	if err := s.findExperiment(ctx, of.Name); err != nil {
 		return err
 	}
-	found, page := map[trial.ID]*tracked{}, ""
+	found, page, seen := map[trial.ID]*tracked{}, "", map[string]bool{}
 	for {
 		var answer struct {
 			Runs []run  `json:"runs"`
@@ -148,12 +149,19 @@ func (s *server) look(ctx context.Context, of track.Sweep) error {
 		}
 		for _, r := range answer.Runs {
 			id, t := r.tracked()
+			if t.id == "" {
+				return notMLflow("a run has no run_id")
+			}
 			found[id] = t
 		}
 		if page = answer.Next; page == "" {
 			s.runs = found
 			return nil
 		}
+		if seen[page] {
+			return notMLflow("a page of runs comes again")
+		}
+		seen[page] = true
 	}
 }
 
@@ -203,11 +211,10 @@ func (s *server) findExperiment(ctx context.Context, name string) error {
 	}
 	if answer.Experiment.Stage == "deleted" {
 		return fmt.Errorf("experiment %s was deleted there: restore it (mlflow experiments restore -x %s) or delete it for good (mlflow gc)",
-			name, answer.Experiment.ID)
+			name, cut(answer.Experiment.ID, mostSaid))
 	}
-	s.experiment = answer.Experiment.ID
-	if s.experiment == "" {
-		s.experiment = answer.ID
+	if s.experiment = cmp.Or(answer.Experiment.ID, answer.ID); s.experiment == "" {
+		return notMLflow("the experiment has no experiment_id")
 	}
 	return nil
 }
@@ -229,6 +236,9 @@ func (s *server) create(ctx context.Context, r track.Run) (*tracked, error) {
 	err := s.client.add(ctx, "runs/create", map[string]any{
 		"experiment_id": s.experiment, "run_name": r.Name, "start_time": r.Started.UnixMilli(), "tags": tags,
 	}, &answer)
+	if err == nil && answer.Run.Info.ID == "" {
+		err = notMLflow("the new run has no run_id")
+	}
 	return &tracked{id: answer.Run.Info.ID, status: answer.Run.Info.Status, tags: map[string]bool{}}, err
 }
 
