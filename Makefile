@@ -40,9 +40,10 @@ xla: build ## Run the trainer's tests; fails where the XLA CPU plug-in is missin
 	bin/sweep backend list --resolve --backend xla:cpu
 	go test -count=1 -timeout 25m ./trainer/...
 
+# Much of what these tests do is wait, and one of them waits for another process: two at once leave two cores idle.
 crash: ## Kill, freeze, starve and damage the real program and compare the ends; KILLS=5000 REAL=100 ROUNDS=20 runs long, SEED=N repeats
 	SWEEP_CRASH_KILLS=$(or $(KILLS),30) SWEEP_CRASH_REAL=$(or $(REAL),3) SWEEP_CRASH_ROUNDS=$(or $(ROUNDS),1) SWEEP_CRASH_SEED=$(SEED) \
-		go test -count=1 -timeout $(if $(KILLS)$(REAL)$(ROUNDS),48h,25m) -v -run 'Crashes|Faults|Damaged|Deaths|Kill' ./cmd/sweep
+		go test -count=1 -parallel 4 -timeout $(if $(KILLS)$(REAL)$(ROUNDS),48h,25m) -v -run 'Crashes|Faults|Damaged|Deaths|Kill' ./cmd/sweep
 
 powerloss: ## Cut the power at every sync of a real sweep and resume; CUTS=N at N of them (needs root and /dev/fuse)
 	go test -count=1 ./cmd/sweep/disktest
