@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -129,12 +130,10 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 		said = said[:n-1] // it stands in its own file
 	}
 	path := filepath.Join(a.dir, trial.EventsFile)
-	log, err := trial.ReadRegular(path)
-	foreign := errors.Is(err, trial.ErrDamaged)
-	if err != nil && !foreign && !errors.Is(err, fs.ErrNotExist) {
+	events, whole, err := salvage(path, said, logErr)
+	if err != nil {
 		return err
 	}
-	events, whole := salvage(log, said, logErr)
 	damage := errors.Join(logErr, wordErr)
 	var text []byte
 	for _, e := range events {
@@ -144,6 +143,11 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 		}
 		text = append(text, line...)
 	}
+	log, err := trial.ReadRegular(path, int64(len(text)))
+	other := errors.Is(err, trial.ErrDamaged) // no file, or one that is longer
+	if err != nil && !other && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	done := Mended{Path: path, Why: "it lacked what the database has"}
 	if damage != nil {
 		done.Why = damage.Error()
@@ -151,7 +155,7 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 	if !whole {
 		done.Lost = fmt.Sprintf("what attempt %s said after event %d", a.id, len(events))
 	}
-	if foreign || !bytes.HasPrefix(text, log) {
+	if other || !bytes.HasPrefix(text, log) {
 		if done.Aside, err = trial.KeepAside(path); err != nil {
 			return err
 		}
@@ -161,7 +165,7 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 			return err
 		}
 	}
-	if bytes.Equal(text, log) && !foreign {
+	if bytes.Equal(text, log) && !other {
 		return nil
 	}
 	m.mended = append(m.mended, done)
@@ -171,13 +175,21 @@ func (m *mender) mendLog(a attemptFolder, said []trial.Event, word *trial.Event,
 	})
 }
 
-// salvage is trial.Salvage of a log that may be another attempt's: then nothing in it counts.
-func salvage(log []byte, said []trial.Event, logErr error) (events []trial.Event, whole bool) {
-	if !errors.Is(logErr, trial.ErrForeign) {
-		return trial.Salvage(log, said)
+// salvage is trial.Salvage of a log that may be missing, no file, or another attempt's: then nothing in it counts.
+func salvage(path string, said []trial.Event, logErr error) (events []trial.Event, whole bool, err error) {
+	if errors.Is(logErr, trial.ErrForeign) {
+		events, _, err = trial.Salvage(strings.NewReader(""), said)
+		return events, len(events) > 0 && events[len(events)-1].Outcome != nil, err
 	}
-	events, _ = trial.Salvage(nil, said)
-	return events, len(events) > 0 && events[len(events)-1].Outcome != nil
+	f, err := trial.OpenRegular(path)
+	if errors.Is(err, trial.ErrDamaged) || errors.Is(err, fs.ErrNotExist) {
+		return trial.Salvage(strings.NewReader(""), said)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	return trial.Salvage(f, said)
 }
 
 // mendWord writes the coordinator's word on how a damaged attempt ended, where it is not the one that stands there.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -32,6 +33,7 @@ var damagedLogs = map[string]func(log []byte) []byte{ //nolint:gochecknoglobals 
 	"foreign lines":      func(b []byte) []byte { at := bytes.IndexByte(b, '\n') + 1; return foreignAt(b, at) },
 	"a foreign line end": func(b []byte) []byte { return foreignAt(b, len(b)) },
 	"zeros":              func(b []byte) []byte { clear(b[len(b)/3:]); return b },
+	"zeros without end":  func(b []byte) []byte { return append(b[:len(b)/2], make([]byte, trial.MostJSON)...) },
 	"all of it":          func([]byte) []byte { return []byte("shopping list\n") },
 	"emptied":            func([]byte) []byte { return nil },
 }
@@ -259,12 +261,17 @@ func TestRepairFollowsNothing(t *testing.T) {
 			"a pipe":             func(path string) error { return syscall.Mkfifo(path, 0o600) },
 			"a link to a file":   func(path string) error { return os.Symlink(secret, path) },
 			"a link to a device": func(path string) error { return os.Symlink("/dev/zero", path) },
+			"a file without end": func(path string) error {
+				return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 64<<20))
+			},
 		} {
 			root, want := ran(t)
 			files, err := filepath.Glob(filepath.Join(root, "trials", "*", "*", name))
 			must(t, err)
 			remove(t, files[0])
 			must(t, plant(files[0]))
+			planted, err := os.Lstat(files[0])
+			must(t, err)
 			if found, err := store.Examine(t.Context(), root, t.TempDir()); err != nil || len(found.Losses) != 1 {
 				t.Errorf("%s, %s: Examine = %+v, %v, want one loss", name, what, found, err)
 			}
@@ -272,8 +279,8 @@ func TestRepairFollowsNothing(t *testing.T) {
 			if err != nil || len(r.Losses) > 0 || len(r.Mended) == 0 {
 				t.Fatalf("%s, %s: Repair = %+v, %v", name, what, r, err)
 			}
-			if info, err := os.Lstat(r.Mended[0].Aside); err != nil || info.Mode().IsRegular() {
-				t.Errorf("%s, %s: aside lies %v (%v), want it as it was", name, what, info, err)
+			if info, err := os.Lstat(r.Mended[0].Aside); err != nil || !os.SameFile(planted, info) {
+				t.Errorf("%s, %s: aside lies %v (%v), want it as it was, and no copy", name, what, info, err)
 			}
 			sameFacts(t, want, reopened(t, root))
 			must(t, filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {

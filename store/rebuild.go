@@ -186,7 +186,7 @@ func nameTwice(path, other string) error {
 	if err := os.Link(path, other); err == nil {
 		return nil
 	}
-	from, err := os.Open(path)
+	from, err := trial.OpenRegular(path)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -36,92 +35,41 @@ func IsRecord(name string) bool {
 }
 
 // ReadRecord reads a record that Recorder wrote. What is not as it was written wraps trial.ErrDamaged.
-func ReadRecord(path string) (Record, error) {
-	text, err := trial.ReadRegular(path)
-	if err != nil {
-		return Record{}, err
-	}
-	r, err := decodeRecord(text)
-	if err != nil {
-		return Record{}, fmt.Errorf("read %s: %w: %w", path, trial.ErrDamaged, err)
-	}
-	return r, nil
-}
-
-// mostRecord bounds what a record grows to: a million trials have 1.2 GB.
-const mostRecord = 2 << 30
-
-func decodeRecord(text []byte) (r Record, err error) {
-	z, err := gzip.NewReader(bytes.NewReader(text))
-	if err != nil {
-		return r, err
-	}
-	d := json.NewDecoder(io.LimitReader(z, mostRecord))
-	d.UseNumber() // nanoseconds have more digits than a float64
-	if err := d.Decode(&r); err != nil {
-		return r, err
-	}
-	if _, err := io.Copy(io.Discard, d.Buffered()); err != nil {
-		return r, err
-	}
-	if _, err := io.Copy(io.Discard, io.LimitReader(z, mostRecord)); err != nil { // to where its checksum is compared
-		return r, err
-	}
-	for _, t := range r.Tables {
-		for _, row := range t.Rows {
-			if len(row) != len(t.Columns) {
-				return r, fmt.Errorf("table %s has a row of %d values for %d columns", t.Table, len(row), len(t.Columns))
-			}
-			for i, v := range row {
-				if row[i], err = number(v); err != nil {
-					return r, err
-				}
-			}
-		}
-	}
-	return r, nil
-}
+func ReadRecord(path string) (Record, error) { return readRecord(path, true) }
 
 // readRecordHead reads a record without its tables, all of it as far as checksums go.
-func readRecordHead(path string) (r Record, err error) {
-	f, err := trial.OpenRegular(path)
-	if err != nil {
-		return r, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return r, err
-	}
-	text := io.LimitReader(z, mostRecord)
-	d := json.NewDecoder(text)
-	fields := map[json.Token]any{"schema": &r.Schema, "name": &r.Name, "former": &r.Former, "created_ns": &r.Created, "at": &r.At}
-	for _, err = d.Token(); err == nil && d.More(); { // after the brace
-		var field json.Token
-		if field, err = d.Token(); err != nil || field == "tables" {
-			break
-		}
-		if fields[field] == nil {
-			return r, fmt.Errorf("%w: unknown field %v", trial.ErrDamaged, field)
-		}
-		err = d.Decode(fields[field])
-	}
-	if err == nil {
-		_, err = io.Copy(io.Discard, text)
-	}
-	return r, err
-}
+func readRecordHead(path string) (Record, error) { return readRecord(path, false) }
 
-// number turns JSON's numbers into what SQLite takes.
-func number(v any) (any, error) {
-	n, ok := v.(json.Number)
-	if !ok {
-		return v, nil
+// What a record has at most, so that a small file cannot take all memory. A million trials have 45 MB, unpacked 1.2 GB. Of 2,000 ladders'
+// record the table that grows most, of ladders, grows 49 times, and the one with the most values for its size has 1 for a byte (measured,
+// experiments/LOG.md 2026-11-30).
+const (
+	mostPacked      = 256 << 20
+	mostRecord      = 2 << 30
+	mostRecordGrown = 256     // times
+	mostRecordDense = 8       // values and rows for each byte
+	smallRecord     = 1 << 16 // values or unpacked bytes that any may have
+)
+
+func readRecord(path string, tables bool) (r Record, err error) {
+	packed, err := trial.ReadRegular(path, mostPacked)
+	if err != nil {
+		return r, err
 	}
-	if whole, err := n.Int64(); err == nil {
-		return whole, nil
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err == nil {
+		text := &io.LimitedReader{R: z, N: min(mostRecord, smallRecord+mostRecordGrown*int64(len(packed)))}
+		if err = newRecordReader(text, smallRecord+mostRecordDense*len(packed)).read(&r, tables); err == nil {
+			_, err = io.Copy(io.Discard, text) // to where its checksum is compared
+		}
+		if text.N == 0 {
+			err = errOverfull
+		}
 	}
-	return n.Float64()
+	if err != nil {
+		return r, fmt.Errorf("read %s: %w: %w", path, trial.ErrDamaged, err)
+	}
+	return r, nil
 }
 
 // Recorder keeps a sweep's record in the folders of its attempts, so that the sweep survives the loss of the database.

@@ -103,6 +103,11 @@ func checkpointNames(folder string) ([]string, error) {
 // and unreadable ones are passed over; warn is told of each. Where none is good and some could not be read it fails: what they hold is
 // worth another attempt.
 func loadCheckpoint(dirs []string, id trial.ID, warn func(error)) (*checkpoint, error) {
+	return newestCheckpoint(dirs, id, warn, (*checkpoint).fill)
+}
+
+// newestCheckpoint is loadCheckpoint that leaves the tensors to a function.
+func newestCheckpoint(dirs []string, id trial.ID, warn func(error), fill func(*checkpoint, *io.SectionReader) error) (*checkpoint, error) {
 	var paths []string
 	var unreadable error
 	for _, dir := range dirs {
@@ -118,7 +123,7 @@ func loadCheckpoint(dirs []string, id trial.ID, warn func(error)) (*checkpoint, 
 	}
 	slices.SortStableFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(b), filepath.Base(a)) })
 	for _, path := range paths {
-		c, err := readCheckpoint(path, id)
+		c, err := readCheckpoint(path, id, fill)
 		if err == nil {
 			return c, nil
 		}
@@ -136,24 +141,33 @@ func loadCheckpoint(dirs []string, id trial.ID, warn func(error)) (*checkpoint, 
 
 // Reached returns the step of the checkpoint that a trial with these attempts' folders goes on from, -1 where there is none.
 func Reached(dirs []string, id trial.ID) (step int, err error) {
-	c, err := loadCheckpoint(dirs, id, func(error) {})
+	c, err := newestCheckpoint(dirs, id, func(error) {}, noTensors)
 	if c == nil {
 		return -1, err
 	}
 	return c.Step, nil
 }
 
-// readCheckpoint reads a checkpoint of the trial.
-func readCheckpoint(path string, id trial.ID) (*checkpoint, error) {
-	body, err := trial.ReadRegular(path)
+func noTensors(*checkpoint, *io.SectionReader) error { return nil }
+
+// readCheckpoint reads a checkpoint of the trial, or where id is empty, of any.
+func readCheckpoint(path string, id trial.ID, fill func(*checkpoint, *io.SectionReader) error) (*checkpoint, error) {
+	f, err := trial.OpenRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	c, err := decodeCheckpoint(body)
-	if err == nil && c.ID != id {
+	defer f.Close() //nolint:errcheck // read only
+	c, body, err := openCheckpoint(f)
+	if err == nil && c.ID != id && id != "" {
 		err = fmt.Errorf("%w: it belongs to trial %s", errDamaged, c.ID)
 	}
-	return c, err
+	if err == nil {
+		err = fill(c, body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // parts are the tensor groups of a checkpoint file, by the prefix of their names.
@@ -183,22 +197,53 @@ func (c checkpoint) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func decodeCheckpoint(file []byte) (*checkpoint, error) {
-	body, ok := bytes.CutSuffix(file, []byte(checkpointMagic))
-	if !ok || len(body) < sha256.Size {
-		return nil, fmt.Errorf("%w: it is cut off", errDamaged)
-	}
-	body, sum := body[:len(body)-sha256.Size], body[len(body)-sha256.Size:]
-	if actual := sha256.Sum256(body); !bytes.Equal(actual[:], sum) {
-		return nil, fmt.Errorf("%w: its checksum does not match", errDamaged)
-	}
-	tensors, metadata, err := weights.Decode(bytes.NewReader(body), int64(len(body)))
+// openCheckpoint reads a file of encode, but no tensor, which the body has. What is in memory at once does not grow with the file.
+func openCheckpoint(f *os.File) (*checkpoint, *io.SectionReader, error) {
+	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, nil, err
+	}
+	end := make([]byte, sha256.Size+len(checkpointMagic))
+	body := io.NewSectionReader(f, 0, max(0, info.Size()-int64(len(end))))
+	n, err := f.ReadAt(end, body.Size())
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, err
+	}
+	sum, ok := bytes.CutSuffix(end[:n], []byte(checkpointMagic))
+	if !ok || len(sum) < sha256.Size {
+		return nil, nil, fmt.Errorf("%w: it is cut off", errDamaged)
+	}
+	metadata, err := weights.Metadata(body, body.Size())
+	if err != nil {
+		return nil, nil, damagedFormat(err)
+	}
+	actual := sha256.New()
+	if _, err := io.Copy(actual, body); err != nil {
+		return nil, nil, err
+	}
+	if !bytes.Equal(actual.Sum(nil), sum) {
+		return nil, nil, fmt.Errorf("%w: its checksum does not match", errDamaged)
 	}
 	c := &checkpoint{}
 	if err := json.Unmarshal([]byte(metadata["progress"]), &c.progress); err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return c, body, nil
+}
+
+// damagedFormat tells what is damaged from what cannot be read now.
+func damagedFormat(err error) error {
+	if errors.Is(err, weights.ErrFormat) {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return err
+}
+
+// fill reads the tensors.
+func (c *checkpoint) fill(body *io.SectionReader) error {
+	tensors, _, err := weights.Decode(body, body.Size())
+	if err != nil {
+		return damagedFormat(err)
 	}
 	for prefix, part := range c.parts() {
 		for name, a := range tensors {
@@ -210,15 +255,11 @@ func decodeCheckpoint(file []byte) (*checkpoint, error) {
 			}
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // CheckCheckpoint reports why a checkpoint file cannot be used, by its checksum.
 func CheckCheckpoint(path string) error {
-	body, err := trial.ReadRegular(path)
-	if err != nil {
-		return err
-	}
-	_, err = decodeCheckpoint(body)
+	_, err := readCheckpoint(path, "", noTensors)
 	return err
 }

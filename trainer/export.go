@@ -33,7 +33,7 @@ func ExportAdapter(dir string, o ExportOptions) error {
 	if err := checkAdapter(o); err != nil {
 		return err
 	}
-	text, err := trial.ReadInput(filepath.Join(o.Adapter, weights.AdapterConfigFile))
+	text, err := weights.ReadAdapterConfig(o.Adapter)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/ranksweep/ranksweep/sweep/grid"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // clusterSections are the sections of settings files that are no global flags, each of an executor.
@@ -33,18 +34,19 @@ type sectionFile struct {
 // mostSettings bounds a settings file, far above what a person writes.
 const mostSettings = 64 << 10
 
+func readSettings(path string) ([]byte, error) {
+	text, err := trial.ReadInput(path, mostSettings)
+	if err != nil {
+		return nil, usagef("settings file: %w", err)
+	}
+	return text, nil
+}
+
 // readSections reads a settings file.
 func readSections(path string) (sectionFile, error) {
-	info, err := os.Stat(path)
+	text, err := readSettings(path)
 	if err != nil {
-		return sectionFile{}, usagef("settings file: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > mostSettings {
-		return sectionFile{}, usagef("settings file %s: want a file of at most %d bytes", path, mostSettings)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return sectionFile{}, usagef("settings file: %w", err)
+		return sectionFile{}, err
 	}
 	return parseSections(path, text)
 }

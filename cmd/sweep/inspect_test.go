@@ -332,6 +332,14 @@ func TestLogsCommand(t *testing.T) {
 	if want := "== stdout of attempt 1 ==\ncompiling\n== stderr of attempt 1 ==\na notice\n"; code != exitOK || stdout != want {
 		t.Errorf("logs = %d, %q, stderr %q; want %q", code, stdout, stderr, want)
 	}
+	long := filepath.Join(trial.NewAttemptID(done.ID, 1).Dir(root), trial.StdoutFile)
+	if err := os.Truncate(long, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr = sweepCommand(t, "logs", string(done.ID), "--root", root)
+	if code != exitOK || len(stdout) > 100<<20 || !strings.Contains(stderr, long+" has 1 GiB: these are the last 16 MiB") {
+		t.Errorf("logs of a long one = %d, %d bytes, stderr %q", code, len(stdout), stderr)
+	}
 	if err := os.MkdirAll(trial.NewAttemptID(open.ID, 1).Dir(root), 0o700); err != nil {
 		t.Fatal(err)
 	}

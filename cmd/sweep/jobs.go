@@ -32,7 +32,7 @@ func (a *app) capacity(ctx context.Context, choice backend.Choice, r sweep.Regis
 		return c, nil
 	}
 	path := filepath.Join(a.root, "cache", "jobs", jobsKey(r.LargestKind(l), c)+".json")
-	if text, err := trial.ReadRegular(path); err == nil {
+	if text, err := trial.ReadRegular(path, trial.MostWord); err == nil {
 		var remembered jobsAnswer
 		if json.Unmarshal(text, &remembered) == nil && remembered.Jobs >= 1 && remembered.Jobs <= c.Jobs {
 			c.Jobs = remembered.Jobs

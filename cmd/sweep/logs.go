@@ -59,10 +59,10 @@ func (a *app) logs(ctx context.Context, prefix string, number int, follow bool) 
 	if follow {
 		return a.follow(ctx, trial.NewAttemptID(l.Trial, number), l.Folder)
 	}
-	if l.Stdout, err = readLog(l.Folder, trial.StdoutFile); err != nil {
+	if l.Stdout, err = a.readLog(l.Folder, trial.StdoutFile); err != nil {
 		return err
 	}
-	if l.Stderr, err = readLog(l.Folder, trial.StderrFile); err != nil {
+	if l.Stderr, err = a.readLog(l.Folder, trial.StderrFile); err != nil {
 		return err
 	}
 	return a.emit("logs", l, func(w io.Writer) error { return l.writeTo(verbatim(w)) }, nil)
@@ -86,16 +86,14 @@ func chooseAttempt(t sweep.TrialFacts, number int) (int, error) {
 		t.Trial.ID, number, sweep.ErrNotFound, t.Attempts[0].Number, t.Attempts[n-1].Number)
 }
 
-// readLog returns a kept output; a process that was never launched has none.
-func readLog(folder, name string) (string, error) {
-	text, err := trial.ReadRegular(filepath.Join(folder, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+// readLog returns a kept output, or the end of a long one; a process that was never launched has none.
+func (a *app) readLog(folder, name string) (string, error) {
+	const most = 16 << 20
+	path := filepath.Join(folder, name)
+	if info, err := os.Lstat(path); err == nil && info.Size() > most {
+		a.say("%s has %s: these are the last %s", path, trial.FormatBytes(info.Size()), trial.FormatBytes(most))
 	}
-	if err != nil {
-		return "", fmt.Errorf("read the log: %w", err)
-	}
-	return string(text), nil
+	return trial.LogTail(path, most)
 }
 
 func (l attemptLogs) writeTo(w io.Writer) error {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -15,8 +17,9 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	config, err := os.MkdirTemp("", "sweep-config-")
-	if err == nil {
-		err = os.Setenv("XDG_CONFIG_HOME", config)
+	goEnv, goErr := exec.CommandContext(context.Background(), "go", "env", "GOENV").Output() // of go, which lies there, too
+	if err = errors.Join(err, goErr); err == nil {
+		err = errors.Join(os.Setenv("GOENV", strings.TrimSpace(string(goEnv))), os.Setenv("XDG_CONFIG_HOME", config))
 	}
 	if err != nil {
 		panic(err)

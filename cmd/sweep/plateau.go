@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // plateauFlags are the settings of the rule on the command line, in a grid's words.
@@ -174,7 +174,7 @@ func (a *app) readLosses(path string, want lossWanted) (*lossTable, []lossLadder
 	if path == "-" {
 		return parseLosses("stdin", a.stdin, want)
 	}
-	file, err := os.Open(path)
+	file, err := trial.OpenInputOrPipe(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the losses: %w", err)
 	}

@@ -2,10 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // plateauState is the verdict of sweep plateau -o json on a file with this content.
@@ -179,5 +185,47 @@ func TestPlateauForeignTables(t *testing.T) {
 				t.Errorf("%q at rank %d, said %q, want %q at %d and %q", state, rank, stderr, test.state, test.rank, test.stderr)
 			}
 		})
+	}
+}
+
+// TestPlateauReadsPipes: a shell's <(command) is read, a device is not, and a pipe that nobody writes to is not waited for.
+func TestPlateauReadsPipes(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close() //nolint:errcheck // read only
+	if _, err := w.WriteString(flat); err != nil {
+		t.Fatal(err)
+	}
+	silent := filepath.Join(t.TempDir(), "pipe")
+	if err := errors.Join(w.Close(), syscall.Mkfifo(silent, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, stderr := sweepCommand(t, "plateau", fmt.Sprintf("/dev/fd/%d", r.Fd())); code != exitOK {
+		t.Errorf("a pipe: exit %d, %q, %q", code, stdout, stderr)
+	}
+	for path, want := range map[string]string{
+		silent:      "no losses",
+		"/dev/null": "/dev/null is a pipe or a device: write what it gives to a file",
+	} {
+		if code, _, stderr := sweepCommand(t, "plateau", path); code != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, %q", path, code, stderr)
+		}
+	}
+}
+
+// TestSampleFileIsOne: what has no end is not read.
+func TestSampleFileIsOne(t *testing.T) {
+	t.Parallel()
+	huge := filepath.Join(t.TempDir(), "samples.json")
+	if err := errors.Join(os.WriteFile(huge, nil, 0o600), os.Truncate(huge, 1<<30)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{huge: "has more than the 64 MiB", "/dev/null": "is a pipe or a device"} {
+		if _, err := readSampleFile(path, sweep.Snapshot{}); !errors.Is(err, trial.ErrInput) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }

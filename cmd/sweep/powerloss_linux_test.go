@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -91,7 +92,7 @@ func acknowledge(t *testing.T, acknowledged map[string]bool, m disktest.Moment) 
 		return
 	}
 	attempt := trial.AttemptID(strings.TrimPrefix(filepath.ToSlash(filepath.Clean(dir)), "runs/trials/"))
-	events, _, err := trial.ParseEvents(m.Content)
+	events, _, err := trial.ParseEvents(bytes.NewReader(m.Content))
 	if err != nil {
 		t.Errorf("%s: %v", m.Path, err)
 	}

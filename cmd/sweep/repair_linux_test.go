@@ -240,7 +240,7 @@ func damageLog(t *testing.T, root string) {
 func contradictDatabase(t *testing.T, root string) {
 	t.Helper()
 	rewrite(t, anyLog(t, root, 1), func(text []byte) (changed []byte) {
-		events, _, err := trial.ParseEvents(text)
+		events, _, err := trial.ParseEvents(bytes.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +12,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/report/page"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 func newReportCommand(a *app) *cobra.Command {
@@ -86,12 +87,12 @@ func (a *app) printPage(ctx context.Context, s sweep.Snapshot, samples string) e
 
 // readSampleFile reads samples that are of the sweep.
 func readSampleFile(path string, s sweep.Snapshot) (*report.Samples, error) {
-	file, err := os.Open(path)
+	const most = 64 << 20 // some thousands of texts by some tens of models
+	text, err := trial.ReadInputOrPipe(path, most)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // read only
-	samples, err := report.Build(s).ReadSamples(file)
+	samples, err := report.Build(s).ReadSamples(bytes.NewReader(text))
 	return &samples, err
 }
 

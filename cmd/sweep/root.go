@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"path/filepath"
@@ -209,9 +210,13 @@ func readConfig(v *viper.Viper, config string) error {
 	if config = configPath(config); config == "" {
 		return nil
 	}
+	text, err := readSettings(config)
+	if err != nil {
+		return err
+	}
 	file := viper.New() // of its own, so that its keys are told from the flags'
 	file.SetConfigFile(config)
-	if err := file.ReadInConfig(); err != nil {
+	if err := file.ReadConfig(bytes.NewReader(text)); err != nil {
 		return usagef("settings file %s: %w", config, err)
 	}
 	known := v.AllKeys()

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -34,5 +36,25 @@ func TestSettingsFile(t *testing.T) {
 				t.Errorf("exit %d, said %q, want %d and %q", code, said.String(), test.code, test.want)
 			}
 		})
+	}
+}
+
+// TestSettingsFileIsOne: a pipe is not waited for, and of what has no end nothing is read.
+func TestSettingsFileIsOne(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pipe, link, huge := filepath.Join(dir, "pipe.yaml"), filepath.Join(dir, "link.yaml"), filepath.Join(dir, "huge.yaml")
+	err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Symlink("/dev/null", link), os.WriteFile(huge, nil, 0o600), os.Truncate(huge, 1<<30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		pipe: "is a pipe or a device: write what it gives to a file",
+		link: "is a pipe or a device: write what it gives to a file",
+		huge: "has more than the 64 KiB",
+	} {
+		if code, _, stderr := sweepCommand(t, "list", "--config", path); code != exitUsage || !strings.Contains(stderr, path+" "+want) {
+			t.Errorf("%s: exit %d, %q", path, code, stderr)
+		}
 	}
 }

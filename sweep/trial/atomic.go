@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // WriteAtomic writes a file so that a reader or a crash meets the old file or the new one, never a part: to a temporary
@@ -48,7 +50,7 @@ func createBeside(path string) (f *os.File, err error) {
 
 // SyncFolder makes the renames in a folder durable.
 func SyncFolder(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,8 @@ func Aside(path string, endings ...string) string {
 	}
 }
 
-// KeepAside copies a file to a name of Aside, and returns that. What is no file is moved there. When it returns, that is safe on disk.
+// KeepAside gives a file that is to be replaced a second name, of Aside, and returns that. Where a file has one name only, a copy gets it;
+// what is no file is moved there. When it returns, that is safe on disk.
 func KeepAside(path string) (aside string, err error) {
 	from, err := OpenRegular(path)
 	if errors.Is(err, ErrDamaged) {
@@ -84,6 +87,9 @@ func KeepAside(path string) (aside string, err error) {
 	}
 	defer from.Close() //nolint:errcheck // read only
 	aside = Aside(path)
+	if os.Link(path, aside) == nil { // a sparse file's copy could fill the disk
+		return aside, errors.Join(from.Sync(), SyncFolder(filepath.Dir(path)))
+	}
 	return aside, WriteAtomic(aside, func(w io.Writer) error {
 		_, err := io.Copy(w, from)
 		return err

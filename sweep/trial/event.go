@@ -1,9 +1,11 @@
 package trial
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial/cause"
@@ -161,24 +163,57 @@ func (o Outcome) Forgetting() *float64 {
 	return new(*o.RetainLoss - *o.BaseRetain)
 }
 
-// ParseEvents decodes the complete lines of an events.jsonl fragment. It returns the events and the number of bytes they
+// ParseEvents decodes the complete lines of a part of an events.jsonl. It returns the events and the number of bytes they
 // took: a line torn by a crash (no newline yet) is left for the next read. A complete line that is not an event, or not as it was written,
-// is an error that wraps ErrDamaged; the events before it are good.
-func ParseEvents(fragment []byte) ([]Event, int, error) {
-	var events []Event
-	read := 0
+// and what is longer than a line can be, is an error that wraps ErrDamaged; the events before it are good.
+func ParseEvents(log io.Reader) (events []Event, read int64, err error) {
+	read, err = eachEvent(log, func(e Event) { events = append(events, e) })
+	return events, read, err
+}
+
+// eachEvent is ParseEvents that keeps no event.
+func eachEvent(log io.Reader, do func(Event)) (read int64, err error) {
+	lines := lineReader{r: bufio.NewReader(log)}
 	for {
-		end := bytes.IndexByte(fragment[read:], '\n')
-		if end < 0 {
-			return events, read, nil
+		line, whole, err := lines.next()
+		if err == nil && !whole {
+			return read, nil
 		}
-		line := fragment[read : read+end]
-		e, err := unmarshalEvent(line)
+		var e Event
+		if err == nil {
+			e, err = unmarshalEvent(line)
+		}
 		if err != nil {
-			return events, read, fmt.Errorf("event at byte %d: %w", read, err)
+			return read, fmt.Errorf("event at byte %d: %w", read, err)
 		}
-		events = append(events, e)
-		read += end + 1
+		do(e)
+		read += int64(len(line)) + 1
+	}
+}
+
+// lineReader reads the lines of a log, one at a time.
+type lineReader struct {
+	r    *bufio.Reader
+	line []byte
+}
+
+// next returns a line without its newline until the next call, and whether it had one: after the last line comes an empty one without. A
+// line of more than MostJSON bytes, of which the rest is not read, is an error that wraps ErrDamaged.
+func (l *lineReader) next() (line []byte, whole bool, err error) {
+	l.line = l.line[:0]
+	for {
+		part, err := l.r.ReadSlice('\n')
+		l.line = append(l.line, part...)
+		switch {
+		case len(l.line) > MostJSON:
+			return nil, false, fmt.Errorf("%w: no event has more than %s", ErrDamaged, FormatBytes(MostJSON))
+		case err == nil:
+			return l.line[:len(l.line)-1], true, nil
+		case errors.Is(err, io.EOF):
+			return l.line, false, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, false, err
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -72,22 +73,12 @@ type EventLog struct {
 
 // NewEventLog continues the log in a file from LockEvents. A line torn by a crash is cut off first.
 func NewEventLog(file *os.File) (*EventLog, error) {
-	content, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<62))
-	if err != nil {
-		return nil, err
-	}
-	events, complete, err := ParseEvents(content)
-	if err != nil {
+	log := &EventLog{file: file, now: time.Now}
+	var err error
+	if log.size, err = eachEvent(from(file, 0), func(e Event) { log.seq = e.Seq }); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file.Name(), err)
 	}
-	if err := file.Truncate(int64(complete)); err != nil {
-		return nil, err
-	}
-	log := &EventLog{file: file, size: int64(complete), now: time.Now}
-	if len(events) > 0 {
-		log.seq = events[len(events)-1].Seq
-	}
-	return log, nil
+	return log, file.Truncate(log.size)
 }
 
 // Emit appends one event, filling in Seq and At. Checkpoint and ended events are on disk when it returns. It fails where the log is gone
@@ -146,18 +137,22 @@ func ReadEvents(path string, offset int64) ([]Event, int64, error) {
 		return nil, offset, err
 	}
 	defer f.Close() //nolint:errcheck // read only
-	fragment, err := io.ReadAll(io.NewSectionReader(f, offset, 1<<62))
-	if err != nil {
-		return nil, offset, err
+	events, read, err := ParseEvents(from(f, offset))
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return nil, offset, fmt.Errorf("read %s: %w", path, err)
 	}
-	events, read, err := ParseEvents(fragment)
 	if len(events) > 0 {
 		if foreign := AttemptOf(filepath.Dir(path)).owns(events[0]); foreign != nil {
 			return nil, offset, fmt.Errorf("read %s: %w", path, foreign)
 		}
 	}
 	if err != nil {
-		return events, offset + int64(read), fmt.Errorf("read %s: %w", path, err)
+		return events, offset + read, fmt.Errorf("read %s: %w", path, err)
 	}
-	return events, offset + int64(read), nil
+	return events, offset + read, nil
+}
+
+// from reads a file from an offset on.
+func from(f *os.File, offset int64) io.Reader {
+	return io.NewSectionReader(f, offset, math.MaxInt64-offset)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -31,14 +32,31 @@ func OpenRegular(path string) (*os.File, error) {
 	return nil, fmt.Errorf("%w: %w", ErrDamaged, noFile(path, mode))
 }
 
-// ReadRegular reads what OpenRegular opens.
-func ReadRegular(path string) ([]byte, error) { return readAll(OpenRegular(path)) }
+// What files of a root have at most, in bytes; sparse ones and those of other programs may have any size.
+const (
+	// MostJSON bounds an object of JSON, in a file or a line of events: one that names every expert of a large mixture has 7 MB.
+	MostJSON = 32 << 20
+	// MostWord bounds a number, or another word.
+	MostWord = 4 << 10
+)
+
+// ReadRegular reads what OpenRegular opens. A file of more than most bytes is not read, and its error wraps ErrDamaged.
+func ReadRegular(path string, most int64) ([]byte, error) {
+	f, err := OpenRegular(path)
+	return readAll(f, err, most, ErrDamaged, "look at it, then move it away")
+}
 
 // OpenInput opens a file that a person names. Links are followed: hubs' caches consist of them. A pipe or a device is an error, which wraps
 // ErrInput: it would be waited for, or has no end.
-func OpenInput(path string) (*os.File, error) {
+func OpenInput(path string) (*os.File, error) { return openInput(path, false) }
+
+// OpenInputOrPipe is OpenInput that also opens a pipe, such as a shell's <(command). One that nobody writes to is not waited for: it has
+// nothing.
+func OpenInputOrPipe(path string) (*os.File, error) { return openInput(path, true) }
+
+func openInput(path string, pipes bool) (*os.File, error) {
 	f, mode, err := openAtOnce(path, 0)
-	if err == nil && !mode.IsRegular() && !mode.IsDir() {
+	if err == nil && !mode.IsRegular() && !mode.IsDir() && (!pipes || mode.Type() != fs.ModeNamedPipe) {
 		err = errors.Join(fmt.Errorf("%w: %s is a pipe or a device: write what it gives to a file", ErrInput, path), f.Close())
 	}
 	if err != nil {
@@ -47,8 +65,21 @@ func OpenInput(path string) (*os.File, error) {
 	return f, nil
 }
 
-// ReadInput reads what OpenInput opens.
-func ReadInput(path string) ([]byte, error) { return readAll(OpenInput(path)) }
+// ReadInputOrPipe reads what OpenInputOrPipe opens, as ReadInput does.
+func ReadInputOrPipe(path string, most int64) ([]byte, error) {
+	f, err := OpenInputOrPipe(path)
+	return readInput(f, err, most)
+}
+
+// ReadInput reads what OpenInput opens. A file of more than most bytes is not read, and its error wraps ErrInput.
+func ReadInput(path string, most int64) ([]byte, error) {
+	f, err := OpenInput(path)
+	return readInput(f, err, most)
+}
+
+func readInput(f *os.File, err error, most int64) ([]byte, error) {
+	return readAll(f, err, most, ErrInput, "make it smaller, or name another")
+}
 
 // openAtOnce opens a file to read and says what it is. It waits for no writer of a pipe.
 func openAtOnce(path string, flags int) (f *os.File, mode fs.FileMode, err error) {
@@ -63,7 +94,7 @@ func openAtOnce(path string, flags int) (f *os.File, mode fs.FileMode, err error
 	return f, info.Mode(), nil
 }
 
-func readAll(f *os.File, err error) ([]byte, error) {
+func readAll(f *os.File, err error, most int64, kind error, fix string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +104,12 @@ func readAll(f *os.File, err error) ([]byte, error) {
 		return nil, err
 	}
 	var text bytes.Buffer
-	text.Grow(int(info.Size()) + bytes.MinRead) // at once: a checkpoint is large
-	_, err = text.ReadFrom(f)
+	if info.Size() <= most {
+		text.Grow(int(info.Size()) + bytes.MinRead)
+		_, err = text.ReadFrom(io.LimitReader(f, most+1)) // it may have grown
+	}
+	if max(info.Size(), int64(text.Len())) > most {
+		return nil, fmt.Errorf("%w: %s has more than the %s that such a file may have: %s", kind, f.Name(), FormatBytes(most), fix)
+	}
 	return text.Bytes(), err
 }

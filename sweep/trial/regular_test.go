@@ -2,6 +2,7 @@ package trial_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func TestOpenRegular(t *testing.T) {
 	if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := trial.ReadRegular(path); string(text) != "text" || err != nil {
+	if text, err := trial.ReadRegular(path, 4); string(text) != "text" || err != nil {
 		t.Errorf("a file: %q, %v", text, err)
 	}
 }
@@ -62,7 +63,7 @@ func TestOpenRegular(t *testing.T) {
 func TestOpenInput(t *testing.T) {
 	t.Parallel()
 	for path := range noFiles(t) {
-		text, err := trial.ReadInput(path)
+		text, err := trial.ReadInput(path, 16)
 		switch filepath.Base(path) {
 		case "link":
 			if string(text) != "elsewhere" || err != nil {
@@ -77,5 +78,78 @@ func TestOpenInput(t *testing.T) {
 				t.Errorf("%s was read: %q", path, text)
 			}
 		}
+	}
+}
+
+// sparse makes a file that is long and takes no room.
+func sparse(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Truncate(path, 1<<30)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestReadAtMost: what is larger than its kind is not read, and a file that is as large as it may be is.
+func TestReadAtMost(t *testing.T) {
+	t.Parallel()
+	huge := sparse(t, filepath.Join(t.TempDir(), "huge"), "text")
+	full := filepath.Join(t.TempDir(), "full")
+	if err := os.WriteFile(full, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		read func(string, int64) ([]byte, error)
+		want error
+	}{
+		"ReadRegular":     {trial.ReadRegular, trial.ErrDamaged},
+		"ReadInput":       {trial.ReadInput, trial.ErrInput},
+		"ReadInputOrPipe": {trial.ReadInputOrPipe, trial.ErrInput},
+	} {
+		if text, err := test.read(huge, 4); !errors.Is(err, test.want) || !strings.Contains(err.Error(), huge+" has more than the 4 B") {
+			t.Errorf("%s of a huge file = %q, %v", name, text, err)
+		}
+		if text, err := test.read(full, 4); string(text) != "text" || err != nil {
+			t.Errorf("%s of a file = %q, %v", name, text, err)
+		}
+	}
+	if err := trial.ReadSealed(huge, new(trial.Event)); !errors.Is(err, trial.ErrDamaged) || !strings.Contains(err.Error(), "32 MiB") {
+		t.Errorf("ReadSealed of a huge file: %v", err)
+	}
+}
+
+// TestReadPipes: a pipe that a person names is read where somebody writes to it, and no further than it may be long.
+func TestReadPipes(t *testing.T) {
+	t.Parallel()
+	for path := range noFiles(t) {
+		text, err := trial.ReadInputOrPipe(path, 16)
+		switch filepath.Base(path) {
+		case "link", "pipe":
+			if err != nil {
+				t.Errorf("%s: %q, %v", path, text, err)
+			}
+		default:
+			if err == nil {
+				t.Errorf("%s was read: %q", path, text)
+			}
+		}
+	}
+	for _, length := range []int{16, 1 << 20} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			_, _ = w.WriteString(strings.Repeat("x", length)) // fails once nobody reads
+			_ = w.Close()
+		}()
+		text, err := trial.ReadInputOrPipe(fmt.Sprintf("/dev/fd/%d", r.Fd()), 16)
+		if ok := err == nil && len(text) == length; ok != (length <= 16) || err != nil && !errors.Is(err, trial.ErrInput) {
+			t.Errorf("%d bytes of a pipe: %d, %v", length, len(text), err)
+		}
+		_ = r.Close()
+		<-written
 	}
 }

@@ -3,7 +3,6 @@ package trial_test
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,9 +44,9 @@ func TestSalvage(t *testing.T) {
 		"torn, it is known":             {[][]byte{lines[0], lines[1][:20]}, events[:2], 2, true},
 		"its last newline is missing":   {[][]byte{lines[0], bytes.TrimSuffix(lines[1], []byte("\n"))}, nil, 2, true},
 	} {
-		got, whole := trial.Salvage(bytes.Join(test.log, nil), test.known)
-		if diff := cmp.Diff(events[:test.want], got, cmpopts.EquateEmpty()); diff != "" || whole != test.whole {
-			t.Errorf("%s: whole %t, want %t; events (-want +got):\n%s", name, whole, test.whole, diff)
+		got, whole, err := trial.Salvage(bytes.NewReader(bytes.Join(test.log, nil)), test.known)
+		if diff := cmp.Diff(events[:test.want], got, cmpopts.EquateEmpty()); diff != "" || whole != test.whole || err != nil {
+			t.Errorf("%s: whole %t, want %t; %v; events (-want +got):\n%s", name, whole, test.whole, err, diff)
 		}
 	}
 }
@@ -75,7 +74,10 @@ func TestSalvageLosesNothingKnown(t *testing.T) {
 				text[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
 			}
 		}
-		got, _ := trial.Salvage(slices.Clone(text), events[:known])
+		got, _, err := trial.Salvage(bytes.NewReader(text), events[:known])
+		if err != nil {
+			t.Fatal(err)
+		}
 		if len(got) < known {
 			t.Fatalf("%d events of %d that are known", len(got), known)
 		}

@@ -109,7 +109,7 @@ func WriteSealed(path string, v any) error {
 
 // ReadSealed reads what WriteSealed wrote.
 func ReadSealed(path string, v any) error {
-	text, err := ReadRegular(path)
+	text, err := ReadRegular(path, MostJSON)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -40,7 +42,7 @@ func TestEventsWithAFlippedBit(t *testing.T) {
 	for bit := range 8 * len(text) {
 		damaged := bytes.Clone(text)
 		damaged[bit/8] ^= 1 << (bit % 8)
-		got, _, err := trial.ParseEvents(damaged)
+		got, _, err := trial.ParseEvents(bytes.NewReader(damaged))
 		if diff := cmp.Diff(want[:len(got)], got, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("bit %d of %q: events that nobody wrote:\n%s", bit, damaged, diff)
 		}
@@ -69,7 +71,7 @@ func TestEventsOfEarlierVersions(t *testing.T) {
 		}
 		text = append(append(text, line...), '\n')
 	}
-	if got, read, err := trial.ParseEvents(text); err != nil || read != len(text) || !cmp.Equal(want, got) {
+	if got, read, err := trial.ParseEvents(bytes.NewReader(text)); err != nil || read != int64(len(text)) || !cmp.Equal(want, got) {
 		t.Errorf("events without checksums: %v, %d of %d bytes, %v", got, read, len(text), err)
 	}
 }
@@ -103,8 +105,8 @@ func FuzzParseEvents(f *testing.F) {
 	f.Add([]byte(`{"seq":1,"crc32c":"00000000"}` + "\n"))
 	f.Add([]byte("\n\n{}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		events, read, err := trial.ParseEvents(text)
-		if read > len(text) || read > 0 && text[read-1] != '\n' {
+		events, read, err := trial.ParseEvents(bytes.NewReader(text))
+		if read > int64(len(text)) || read > 0 && text[read-1] != '\n' {
 			t.Fatalf("%d of %d bytes read, which is no end of a line", read, len(text))
 		}
 		if err != nil && !errors.Is(err, trial.ErrDamaged) {
@@ -118,15 +120,44 @@ func FuzzParseEvents(f *testing.F) {
 			}
 			again = append(again, line...)
 		}
-		got, _, err := trial.ParseEvents(again)
+		got, _, err := trial.ParseEvents(bytes.NewReader(again))
 		if err != nil || !cmp.Equal(events, got) {
 			t.Fatalf("%q became %q: %v", text, again, err)
 		}
 		if len(again) > 0 {
 			again[len(again)/2] ^= 1
-			if _, _, err := trial.ParseEvents(again); !errors.Is(err, trial.ErrDamaged) {
+			if _, _, err := trial.ParseEvents(bytes.NewReader(again)); !errors.Is(err, trial.ErrDamaged) {
 				t.Fatalf("a wrong bit of %q passes: %v", again, err)
 			}
 		}
 	})
+}
+
+// TestLogWithoutEnd: of a log whose end is longer than a line can be, what stands before is kept, and nobody goes on writing to it.
+func TestLogWithoutEnd(t *testing.T) {
+	t.Parallel()
+	want, text := logged(t)
+	want, text = want[:len(want)-1], text[:bytes.LastIndexByte(text[:len(text)-1], '\n')+1] // not ended
+	dir := t.TempDir()
+	path := sparse(t, filepath.Join(dir, trial.EventsFile), string(text))
+	got, offset, err := trial.ReadEvents(path, 0)
+	if !errors.Is(err, trial.ErrDamaged) || offset != int64(len(text)) || !cmp.Equal(want, got) {
+		t.Errorf("ReadEvents = %d events, %d, %v", len(got), offset, err)
+	}
+	log, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close() //nolint:errcheck // read only
+	if got, whole, err := trial.Salvage(log, nil); err != nil || whole || !cmp.Equal(want, got) {
+		t.Errorf("Salvage = %d events, %t, %v", len(got), whole, err)
+	}
+	held, err := trial.LockEvents(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close() //nolint:errcheck // nothing is written
+	if _, err := trial.NewEventLog(held); !errors.Is(err, trial.ErrDamaged) {
+		t.Errorf("NewEventLog: %v", err)
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // probeCache remembers probes of plug-ins in the user's cache folder: hashing and loading 200 MB takes a second, and every
@@ -48,7 +50,7 @@ func (c probeCache) load(path string) (probeResult, bool) {
 	if !ok {
 		return probeResult{}, false
 	}
-	b, err := os.ReadFile(name)
+	b, err := trial.ReadInput(name, trial.MostJSON)
 	if err != nil {
 		return probeResult{}, false
 	}
@@ -80,7 +82,7 @@ func (c probeCache) save(path string, p probeResult) {
 
 // fileSHA256 returns the hexadecimal SHA-256 of a file.
 func fileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := trial.OpenInput(path)
 	if err != nil {
 		return "", err
 	}

@@ -249,7 +249,7 @@ func (o InstallOptions) check(ctx context.Context, plugin string, a artefact) er
 
 // place gives a verified file its final name: synced first, renamed, and the folder synced.
 func place(file, dir string, mode os.FileMode) (string, error) {
-	f, err := os.Open(file)
+	f, err := trial.OpenInput(file)
 	if err != nil {
 		return "", err
 	}
@@ -260,11 +260,7 @@ func place(file, dir string, mode os.FileMode) (string, error) {
 	if err := os.Rename(file, final); err != nil {
 		return "", err
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return "", err
-	}
-	return final, errors.Join(d.Sync(), d.Close())
+	return final, trial.SyncFolder(dir)
 }
 
 func verify(path, want string) error {

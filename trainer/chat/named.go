@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ranksweep/ranksweep/trainer/tokenizer"
+	"github.com/ranksweep/ranksweep/trainer/weights"
 )
 
 // TemplateFile holds a model's chat template alone.
@@ -62,7 +63,7 @@ func readTemplates(files fs.FS) (namedTemplates, map[string]string, error) {
 func readTemplateFiles(files fs.FS) (namedTemplates, error) {
 	named := namedTemplates{}
 	for name, file := range map[string]string{standardName: TemplateFile, toolUseName: ToolUseFile} {
-		body, err := fs.ReadFile(files, file)
+		body, err := weights.ReadText(files, file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

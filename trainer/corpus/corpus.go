@@ -195,7 +195,7 @@ func textOf(h hash.Hash32) string { return fmt.Sprintf("%08x", h.Sum32()) }
 
 // readInfo reads a corpus folder's info.json and fills in where the folder is.
 func readInfo(path string) (corpusFile, error) {
-	body, err := trial.ReadRegular(filepath.Join(path, infoFile))
+	body, err := trial.ReadRegular(filepath.Join(path, infoFile), trial.MostJSON)
 	if err != nil {
 		return corpusFile{}, err
 	}

@@ -168,7 +168,7 @@ func (p *plan) fill(ctx context.Context, dir, fingerprint string, progress func(
 
 // sumValidation is a SHA-256 over the validation rows in dir and what their ids stand for.
 func (p *plan) sumValidation(dir string) (string, error) {
-	f, err := os.Open(filepath.Join(dir, validationFile))
+	f, err := trial.OpenRegular(filepath.Join(dir, validationFile))
 	if err != nil {
 		return "", err
 	}

@@ -58,7 +58,7 @@ func (h Client) cachedData(id, config string, splits []string) ([]string, error)
 		if len(names) == 0 {
 			continue
 		}
-		card, err := os.ReadFile(filepath.Join(root, cardFile))
+		card, err := trial.ReadInput(filepath.Join(root, cardFile), trial.MostJSON)
 		if err != nil && slices.Contains(names, cardFile) {
 			continue // the fetch of it was interrupted
 		}
@@ -80,7 +80,7 @@ func (h Client) cachedData(id, config string, splits []string) ([]string, error)
 // this program asked, then the others by name.
 func snapshotNames(folder, commit string) []string {
 	var names []string
-	if main, err := os.ReadFile(filepath.Join(folder, "refs", "main")); err == nil {
+	if main, err := trial.ReadInput(filepath.Join(folder, "refs", "main"), trial.MostJSON); err == nil {
 		names = append(names, filepath.Base(strings.TrimSpace(string(main))))
 	}
 	if commit != "" {
@@ -166,7 +166,7 @@ func (h Client) downloadData(ctx context.Context, id, config string, splits []st
 		if err != nil {
 			return nil, dataError(id, err)
 		}
-		if card, err = os.ReadFile(local); err != nil {
+		if card, err = trial.ReadInput(local, trial.MostJSON); err != nil {
 			return nil, err
 		}
 	}

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
 	hf "github.com/gomlx/go-huggingface/hub"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // The library names files of the cache after what the server says (go-huggingface 0.4.3: files.go joins the ETag to blobs/, repo.go the
@@ -94,7 +95,7 @@ type listedFile struct {
 // readDescription returns an empty one where there is none.
 func readDescription(folder string) description {
 	var d description
-	text, err := os.ReadFile(filepath.Join(folder, "info", "main"))
+	text, err := trial.ReadInput(filepath.Join(folder, "info", "main"), trial.MostJSON)
 	if err != nil || json.Unmarshal(text, &d) != nil {
 		return description{}
 	}

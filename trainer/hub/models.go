@@ -48,7 +48,7 @@ func (h Client) advice(id string) string {
 func (h Client) cached(id string, withWeights bool) (string, bool) {
 	folder := filepath.Join(h.repoFolder(id), "snapshots")
 	var names []string
-	if commit, err := os.ReadFile(filepath.Join(h.repoFolder(id), "refs", "main")); err == nil {
+	if commit, err := trial.ReadInput(filepath.Join(h.repoFolder(id), "refs", "main"), trial.MostJSON); err == nil {
 		names = append(names, strings.TrimSpace(string(commit)))
 	}
 	described := readDescription(h.repoFolder(id))
@@ -149,7 +149,7 @@ func (h Client) wanted(ctx context.Context, repo *hf.Repo, withWeights bool) ([]
 	if err != nil {
 		return nil, err
 	}
-	index, err := os.ReadFile(path)
+	index, err := trial.ReadInput(path, trial.MostJSON)
 	if err != nil {
 		return nil, err
 	}

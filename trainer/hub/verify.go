@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 
 	hf "github.com/gomlx/go-huggingface/hub"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // fetch downloads a file and holds it against the name that the hub gave its content.
@@ -31,7 +33,7 @@ func verify(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(blob)
+	f, err := trial.OpenInput(blob)
 	if err != nil {
 		return err
 	}

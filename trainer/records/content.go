@@ -24,7 +24,7 @@ type content struct {
 
 // open opens the file. Reading fails once ctx is done.
 func (in Input) open(ctx context.Context) (*content, error) {
-	f, err := os.Open(in.Name)
+	f, err := trial.OpenInput(in.Name)
 	if err != nil {
 		return nil, missing(in.Name, err)
 	}

@@ -11,7 +11,6 @@ import (
 	"go/scanner"
 	"go/token"
 	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,7 +40,7 @@ type goCorpus struct {
 // openGoCorpus lists the files. The key is made of the distribution's version and the names and sizes of the files, so that
 // telling whether a cache is still good needs no parsing.
 func openGoCorpus(set, root string) (goCorpus, error) {
-	version, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	version, err := trial.ReadInput(filepath.Join(root, "VERSION"), trial.MostJSON)
 	if err != nil {
 		return goCorpus{}, fmt.Errorf("read the Go distribution's version: %w", err)
 	}
@@ -77,7 +76,7 @@ func (c goCorpus) documents(ctx context.Context) iter.Seq2[Document, error] {
 				return
 			}
 			path := filepath.Join(c.root, "src", filepath.FromSlash(f.name))
-			body, err := os.ReadFile(path)
+			body, err := trial.ReadInput(path, trial.MostJSON)
 			if err != nil {
 				yield(Document{}, fmt.Errorf("read %s%s: %w", trial.BuiltinPrefix, c.set, err))
 				return

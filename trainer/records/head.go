@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // headSize is how much of a file is looked at to tell what it is.
@@ -22,7 +23,7 @@ type head struct {
 
 // readHead reads a file's beginning. What is damaged is left to who reads the file.
 func readHead(path string) (head, error) {
-	f, err := os.Open(path)
+	f, err := trial.OpenInput(path)
 	if err != nil {
 		return head{}, missing(path, err)
 	}

@@ -13,7 +13,7 @@ import (
 // parquet yields the rows of a parquet file. Only the columns of record are read, a page at a time.
 func (in Input) parquet(ctx context.Context) iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
-		f, err := os.Open(in.Name)
+		f, err := trial.OpenInput(in.Name)
 		if err != nil {
 			yield(Document{}, missing(in.Name, err))
 			return

@@ -162,7 +162,7 @@ func resolveFile(ctx context.Context, path string) (Input, error) {
 
 // hashFile returns the SHA-256 of a file's bytes, in hexadecimal, and their number.
 func hashFile(ctx context.Context, path string) (string, int64, error) {
-	f, err := os.Open(path)
+	f, err := trial.OpenInput(path)
 	if err != nil {
 		return "", 0, missing(path, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -98,7 +97,7 @@ func ReadAdapter(dir string) (Adapter, error) {
 	if err := CheckSeal(dir); err != nil {
 		return Adapter{}, fmt.Errorf("read adapter: %w", err)
 	}
-	text, err := readSmall(filepath.Join(dir, AdapterConfigFile), maxAdapterConfig)
+	text, err := ReadAdapterConfig(dir)
 	if _, full := os.Stat(filepath.Join(dir, FullConfigFile)); full == nil {
 		return Adapter{}, fmt.Errorf("read adapter %s: %w: it holds weights that trained in full, no adapter; put them into the model with "+
 			"sweep export --full --merged, or load %s with PyTorch", dir, ErrFormat, FullWeightsFile)
@@ -177,17 +176,10 @@ func writeAdapterFiles(dir string, a Adapter) error {
 	return WriteFile(filepath.Join(dir, AdapterWeightsFile), a.Tensors, F32, map[string]string{"format": "pt"})
 }
 
-// readSmall reads a file that must not be larger than most bytes.
-func readSmall(path string, most int64) ([]byte, error) {
-	f, err := trial.OpenInput(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	text, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("%w: %s is larger than %d bytes", ErrFormat, path, most)
-	}
+// ReadAdapterConfig reads the text of a folder's adapter_config.json.
+func ReadAdapterConfig(dir string) ([]byte, error) {
+	path := filepath.Join(dir, AdapterConfigFile)
+	text, err := trial.ReadInput(path, maxAdapterConfig)
 	if err == nil {
 		err = PointerError(path, text)
 	}

@@ -47,7 +47,7 @@ func WriteFull(dir string, f Full) error {
 // ReadFull reads what WriteFull wrote; ok is false where the folder holds none.
 func ReadFull(dir string) (f Full, ok bool, err error) {
 	path := filepath.Join(dir, FullConfigFile)
-	text, err := trial.ReadInput(path)
+	text, err := trial.ReadInput(path, maxAdapterConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Full{}, false, nil
 	}

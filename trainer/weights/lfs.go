@@ -33,7 +33,10 @@ func PointerError(path string, head []byte) error {
 		"repository, or download it again", trial.ErrInput, path, size)
 }
 
-// ReadText is fs.ReadFile, but that a Git LFS pointer in the file's place is an error.
+// mostText bounds the texts of a model: the tokenizer.json of Gemma 3 has 33 MB.
+const mostText = 256 << 20
+
+// ReadText is fs.ReadFile, but that a Git LFS pointer in the file's place is an error, a pipe, and what is far larger than such a text.
 func ReadText(files fs.FS, name string) ([]byte, error) {
 	info, err := fs.Stat(files, name)
 	if err != nil {
@@ -42,7 +45,10 @@ func ReadText(files fs.FS, name string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("read %s: %w: not a regular file", name, ErrFormat)
 	}
-	text, err := fs.ReadFile(files, name)
+	if info.Size() > mostText {
+		return nil, fmt.Errorf("read %s: %w: it has more than %s", name, ErrFormat, trial.FormatBytes(mostText))
+	}
+	text, err := fs.ReadFile(files, name) //nolint:forbidigo // its kind and size were looked at
 	if err != nil {
 		return nil, err
 	}

@@ -85,6 +85,12 @@ func Decode(r io.ReaderAt, size int64) (map[string]Array, map[string]string, err
 	return out, h.Metadata, err
 }
 
+// Metadata reads the metadata of a file that Decode reads, whose size is what its header says.
+func Metadata(r io.ReaderAt, size int64) (map[string]string, error) {
+	h, err := parseHeader(r, size)
+	return h.Metadata, err
+}
+
 func (h Header) read(file *parts, keep func(Entry) bool) (map[string]Array, error) {
 	out := make(map[string]Array, len(h.Tensors))
 	buffer := make([]byte, 1<<16)

@@ -1,7 +1,6 @@
 package weights
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -50,36 +49,31 @@ func Seal(dir string, of trial.ID) error {
 // that are not as they were written, or in another folder of an attempt than they were written in, are an error that wraps
 // trial.ErrDamaged.
 func CheckSeal(dir string) error {
-	f, err := trial.OpenInput(filepath.Join(dir, SumsFile))
+	text, err := trial.ReadInput(filepath.Join(dir, SumsFile), maxAdapterConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // read only
-	lines := bufio.NewScanner(f)
 	of := ""
-	for lines.Scan() {
-		if whose, ok := strings.CutPrefix(lines.Text(), sealedOf); ok && of == "" {
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(text), "\n"), "\n") {
+		if whose, ok := strings.CutPrefix(line, sealedOf); ok && of == "" {
 			of = whose
 			continue
 		}
-		want, name, ok := strings.Cut(lines.Text(), "  ")
+		want, name, ok := strings.Cut(line, "  ")
 		got := ""
 		if ok && filepath.IsLocal(name) {
 			got, err = sumOf(filepath.Join(dir, name))
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, trial.ErrInput) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, trial.ErrInput) && !errors.Is(err, ErrFormat) {
 			return err
 		}
 		if got != want || !ok {
 			return fmt.Errorf("%w: %s is not as it was written: restore the folder from a copy, or have its trial trained again "+
 				"(sweep retry TRIAL); where it was changed on purpose, remove %s", trial.ErrDamaged, filepath.Join(dir, name), SumsFile)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return err
 	}
 	return checkOwner(dir, of)
 }
@@ -115,7 +109,7 @@ func otherRank(dir, attempt string) (int, error) {
 	if err != nil {
 		return 0, nil //nolint:nilerr // it tells nothing of the adapter
 	}
-	text, err := readSmall(filepath.Join(dir, AdapterConfigFile), maxAdapterConfig)
+	text, err := ReadAdapterConfig(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil // trained in full
 	}
@@ -129,12 +123,22 @@ func otherRank(dir, attempt string) (int, error) {
 	return config.R, nil
 }
 
+// sumOf sums up a file. One that is too large for a configuration has weights, and is as long as its header says, or it is not read.
 func sumOf(path string) (string, error) {
 	f, err := trial.OpenInput(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close() //nolint:errcheck // read only
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > maxAdapterConfig {
+		if _, err := Metadata(f, info.Size()); err != nil {
+			return "", err
+		}
+	}
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err

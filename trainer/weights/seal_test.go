@@ -149,3 +149,17 @@ func copied(t *testing.T, dir string) string {
 	}
 	return to
 }
+
+// TestSealOfWeightsWithoutEnd: what is longer than its header says is not summed up.
+func TestSealOfWeightsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{weights.AdapterWeightsFile, weights.AdapterConfigFile, weights.SumsFile} {
+		dir := sealed(t, t.TempDir(), rankOne)
+		if err := os.Truncate(filepath.Join(dir, name), 1<<40); err != nil {
+			t.Fatal(err)
+		}
+		if err := weights.CheckSeal(dir); !errors.Is(err, trial.ErrDamaged) && !errors.Is(err, trial.ErrInput) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

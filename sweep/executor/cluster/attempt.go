@@ -135,7 +135,7 @@ func (e *Executor) see(a *attempt) error {
 		err = errors.Join(err, e.seeClaim(a))
 	}
 	if names[exitFile] && a.sight.exit == "" {
-		text, readErr := os.ReadFile(filepath.Join(a.dir, exitFile))
+		text, readErr := trial.ReadRegular(filepath.Join(a.dir, exitFile), trial.MostWord)
 		a.sight.exit, err = strings.TrimSpace(string(text)), errors.Join(err, readErr)
 	}
 	if names[trial.EventsFile] && !a.over {

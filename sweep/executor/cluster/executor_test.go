@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -348,6 +349,19 @@ func TestMemoryIsLearnt(t *testing.T) {
 	}
 	if r := d.request(attemptIn("same")); r.Memory != 12<<30 {
 		t.Errorf("one of the same kind asks for %d", r.Memory)
+	}
+}
+
+// TestExitIsNoPipe: what stands in the place of the word on how a job ended is not waited for, and says nothing.
+func TestExitIsNoPipe(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.run("a/1")
+	if err := syscall.Mkfifo(filepath.Join(trial.AttemptID("a/1").Dir(d.Root), exitFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p := d.pass("a/1", 2); !p.Alive {
+		t.Errorf("%+v, want one that lives", p)
 	}
 }
 

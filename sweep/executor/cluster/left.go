@@ -45,7 +45,7 @@ func LeftBatches(root string) ([]Left, error) {
 }
 
 func readAttempts(path string) (ids []trial.AttemptID, err error) {
-	text, err := trial.ReadRegular(path)
+	text, err := trial.ReadRegular(path, trial.MostJSON)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -252,10 +252,10 @@ func (p *Pilots) aboard(e entry, pilot *pilot) (Job, error) {
 		return j, nil
 	}
 	j := Job{Phase: Ended, Exit: pilot.ended.Exit, Reason: pilot.ended.Reason}
-	switch text, err := os.ReadFile(filepath.Join(e.Attempt.Dir(p.Root), exitFile)); {
+	switch text, err := trial.ReadRegular(filepath.Join(e.Attempt.Dir(p.Root), exitFile), trial.MostWord); {
 	case err == nil:
 		j = Job{Phase: Ended, Exit: string(text[:max(0, len(text)-1)])}
-	case !errors.Is(err, fs.ErrNotExist):
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, trial.ErrDamaged): // which says nothing
 		return Job{}, err
 	case !pilot.over:
 		return Job{Phase: Running}, nil

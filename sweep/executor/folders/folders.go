@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
@@ -73,7 +75,7 @@ func Stderr(root string, id trial.AttemptID) string {
 
 // Trials lists the trials that have a folder, in any order.
 func Trials(root string) ([]trial.ID, error) {
-	folder, err := os.Open(filepath.Join(root, "trials"))
+	folder, err := os.OpenFile(filepath.Join(root, "trials"), os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

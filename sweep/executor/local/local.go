@@ -173,7 +173,7 @@ func (e *Executor) pid(ctx context.Context, id trial.AttemptID) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, pidPatience)
 	defer cancel()
 	for {
-		text, readErr := trial.ReadRegular(filepath.Join(dir, trial.PIDFile))
+		text, readErr := trial.ReadRegular(filepath.Join(dir, trial.PIDFile), trial.MostWord)
 		alive, err := trial.WorkerAlive(dir)
 		if err != nil || !alive {
 			return 0, err

@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // pack is the program as a package of Ray's.
@@ -50,7 +51,8 @@ func (q *Queue) workingDir(ctx context.Context) (string, error) {
 
 // packed zips a program, under its own name. The same program gives the same bytes.
 func packed(path string) (pack, error) {
-	program, err := os.ReadFile(path)
+	const most = 1 << 30
+	program, err := trial.ReadInput(path, most)
 	if err != nil {
 		return pack{}, err
 	}

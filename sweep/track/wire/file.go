@@ -19,13 +19,14 @@ func FileName(name string) string {
 
 // Extend makes a file hold the contents, by adding to it where it has their beginning.
 func Extend(path string, contents []byte) error {
-	have, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	have, err := trial.ReadRegular(path, int64(len(contents)))
+	other := errors.Is(err, trial.ErrDamaged) // no file, or a longer one
+	if err != nil && !other && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	rest, ok := bytes.CutPrefix(contents, have)
 	switch {
-	case !ok:
+	case !ok || other:
 		return trial.WriteAtomic(path, func(w io.Writer) error { _, err := w.Write(contents); return err })
 	case len(rest) == 0:
 		return nil
