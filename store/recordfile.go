@@ -41,7 +41,7 @@ func ReadRecord(path string) (Record, error) { return readRecord(path, true) }
 func readRecordHead(path string) (Record, error) { return readRecord(path, false) }
 
 // What a record has at most, so that a small file cannot take all memory. A million trials have 45 MB, unpacked 1.2 GB. Of 2,000 ladders'
-// record the table that grows most, of ladders, grows 49 times, and the one with the most values for its size has 1 for a byte (measured,
+// record the table that grows most, of ladders, grows 49 times, and the one with the most values for its size has 1.2 for a byte (measured,
 // experiments/LOG.md 2026-11-30).
 const (
 	mostPacked      = 256 << 20
