@@ -40,15 +40,7 @@ func saveCheckpoint(dir string, c checkpoint) error {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
 	name := fmt.Sprintf("step-%08d%s", c.Step, checkpointSuffix)
-	body, err := c.encode()
-	if err != nil {
-		return fmt.Errorf("save checkpoint %s: %w", name, err)
-	}
-	err = trial.WriteAtomic(filepath.Join(folder, name), func(w io.Writer) error {
-		_, err := w.Write(body)
-		return err
-	})
-	if err != nil {
+	if err := trial.WriteAtomic(filepath.Join(folder, name), c.encode); err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
 	return pruneCheckpoints(folder)
@@ -175,11 +167,12 @@ func (c *checkpoint) parts() map[string]*map[string]weights.Array {
 	return map[string]*map[string]weights.Array{"adapter/": &c.Adapter, "m/": &c.M, "v/": &c.V, "best/": &c.BestAdapter}
 }
 
-// encode returns the file: a safetensors body with the progress in its metadata, its SHA-256, and the magic.
-func (c checkpoint) encode() ([]byte, error) {
+// encode writes the file: a safetensors body with the progress in its metadata, its SHA-256, and the magic. It is never whole in memory: a
+// large adapter with its moments takes hundreds of megabytes.
+func (c checkpoint) encode(w io.Writer) error {
 	text, err := json.Marshal(c.progress)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	tensors := make(map[string]weights.Array)
 	for prefix, part := range c.parts() {
@@ -187,14 +180,12 @@ func (c checkpoint) encode() ([]byte, error) {
 			tensors[prefix+name] = a
 		}
 	}
-	var b bytes.Buffer
-	if err := weights.Encode(&b, tensors, weights.F32, map[string]string{"progress": string(text)}); err != nil {
-		return nil, err
+	sum := sha256.New()
+	if err := weights.Encode(io.MultiWriter(w, sum), tensors, weights.F32, map[string]string{"progress": string(text)}); err != nil {
+		return err
 	}
-	sum := sha256.Sum256(b.Bytes())
-	b.Write(sum[:])
-	b.WriteString(checkpointMagic)
-	return b.Bytes(), nil
+	_, err = w.Write(append(sum.Sum(nil), checkpointMagic...))
+	return err
 }
 
 // openCheckpoint reads a file of encode, but no tensor, which the body has. What is in memory at once does not grow with the file.

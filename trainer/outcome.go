@@ -54,11 +54,10 @@ func (t *training) finish(ctx context.Context) (trial.Outcome, error) {
 
 // writeAdapters writes the adapters of the trial's rank there are: the best one, and that of this step.
 func (t *training) writeAdapters() error {
-	state, err := t.program.State()
+	last, err := t.program.Adapter()
 	if err != nil {
 		return err
 	}
-	last := state.Adapter
 	if cuts, _ := t.Trial.Spec.StageAt(t.Step); cuts > 0 {
 		last = nil // it is of a lower rank than the trial's
 	}

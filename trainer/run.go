@@ -264,11 +264,9 @@ func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
 		}
 	}
 	if t.evaluated(score.Loss(), retain) {
-		state, err := t.program.State()
-		if err != nil {
+		if t.bestAdapter, err = t.program.Adapter(); err != nil {
 			return nil, err
 		}
-		t.bestAdapter = state.Adapter
 	}
 	measured := score.Measures()
 	measured.RetainLoss = retain

@@ -37,16 +37,26 @@ func (t *parameters) fresh(tensors map[string]weights.Array) State {
 func (t *parameters) State() (State, error) {
 	var parts [3]map[string]weights.Array
 	for i, b := range []compute.Buffer{t.p, t.m, t.v} {
-		if b == nil {
-			return State{}, errors.New("read state: lost in a failed step")
+		var err error
+		if parts[i], err = t.part(b); err != nil {
+			return State{}, err
 		}
-		flat, err := read(b, t.layout.total)
-		if err != nil {
-			return State{}, fmt.Errorf("read state: %w", err)
-		}
-		parts[i] = t.layout.unpack(flat)
 	}
 	return State{Adapter: parts[0], M: parts[1], V: parts[2]}, nil
+}
+
+// Adapter reads the state's tensors alone, without the moments.
+func (t *parameters) Adapter() (map[string]weights.Array, error) { return t.part(t.p) }
+
+func (t *parameters) part(b compute.Buffer) (map[string]weights.Array, error) {
+	if b == nil {
+		return nil, errors.New("read state: lost in a failed step")
+	}
+	flat, err := read(b, t.layout.total)
+	if err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	return t.layout.unpack(flat), nil
 }
 
 // SetState replaces the state. Steps then continue exactly as they would have.

@@ -146,10 +146,7 @@ func (t *Pretrainer) onBatch(exec *executable, b Batch, pl plan, scale []float32
 }
 
 // Weights reads the weights from the device, under their canonical names.
-func (t *Pretrainer) Weights() (map[string]weights.Array, error) {
-	s, err := t.State()
-	return s.Adapter, err
-}
+func (t *Pretrainer) Weights() (map[string]weights.Array, error) { return t.Adapter() }
 
 // Close frees everything on the device.
 func (t *Pretrainer) Close() {
