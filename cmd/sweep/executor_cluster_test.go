@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,12 +50,14 @@ func (s *testSweep) putOnSham(settings ...string) {
 // leaveJobs has the sweep's first jobs wait in the queue, and its coordinator killed.
 func (s *testSweep) leaveJobs() {
 	s.t.Helper()
-	cmd := s.start(s.command())
+	run := s.command()
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd := s.start(run)
 	until(s.t, "jobs that wait", func() bool {
 		text, err := os.ReadFile(s.path("squeue.txt"))
 		return err == nil && len(text) > 0
 	})
-	_ = cmd.Process.Kill()
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // with the queue's commands that it runs
 	cmd.wait()
 	s.started = true
 }
