@@ -71,7 +71,7 @@ func newHistory(w *world, root string, rng *rand.Rand, faults []fault, say func(
 		times: times{spans: map[int64]time.Duration{}},
 		memory: memory{
 			need: map[trial.AttemptID]int64{}, early: map[trial.AttemptID]bool{}, crowded: map[trial.AttemptID]bool{},
-			alone: map[trial.AttemptID]bool{},
+			alone: map[trial.AttemptID]bool{}, nobodys: map[trial.AttemptID]bool{},
 		},
 		lazy: time.Duration(250+rng.IntN(1750)) * time.Millisecond, keen: rng.IntN(4) == 0,
 	}

@@ -22,7 +22,7 @@ type ledger map[trial.AttemptID]*acknowledged
 type acknowledged struct {
 	seq      int64
 	outcome  *trial.Outcome
-	forgiven bool // a person asked to retry it, or nobody knows any more which sweep began it
+	forgiven bool // a person asked to retry it
 	losses   map[int]float64
 }
 

@@ -16,6 +16,7 @@ type memory struct {
 	early   map[trial.AttemptID]bool  // gone before it reaches its peak
 	crowded map[trial.AttemptID]bool  // killed for want of memory while others ran
 	alone   map[trial.AttemptID]bool  // nothing may run beside it
+	nobodys map[trial.AttemptID]bool  // which sweep began it is lost with the database: its end is not held against its trial
 }
 
 // drawMachine draws how much memory the machine has: in some worlds so little that trials cannot run together, or not with whole batches,
@@ -93,7 +94,7 @@ func (h *history) killForMemory() {
 func (h *history) checkShape(c *coordinator, a trial.Assignment, living []trial.AttemptID) {
 	var alone, half, over bool
 	for id, known := range h.facts {
-		if id.Trial() != a.Attempt.Trial() || known.outcome == nil || known.forgiven {
+		if id.Trial() != a.Attempt.Trial() || known.outcome == nil || known.forgiven || h.nobodys[id] {
 			continue
 		}
 		memory := known.outcome.Cause == cause.Memory

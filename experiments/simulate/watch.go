@@ -89,7 +89,7 @@ func (s *watchedStore) BeginAttempt(ctx context.Context, id trial.ID, n int, a t
 		err := s.Store.BeginAttempt(ctx, id, n, a, at)
 		if err == nil {
 			s.c.h.facts.begun(trial.NewAttemptID(id, n))
-			s.c.h.facts[trial.NewAttemptID(id, n)].forgiven = a.Sweep == ""
+			s.c.h.nobodys[trial.NewAttemptID(id, n)] = a.Sweep == ""
 		}
 		return err
 	})
