@@ -81,7 +81,9 @@ func (h Client) cachedData(id, config string, splits []string) ([]string, error)
 func snapshotNames(folder, commit string) []string {
 	var names []string
 	if main, err := trial.ReadInput(filepath.Join(folder, "refs", "main"), trial.MostJSON); err == nil {
-		names = append(names, filepath.Base(strings.TrimSpace(string(main))))
+		if name := strings.TrimSpace(string(main)); name != "" {
+			names = append(names, filepath.Base(name))
+		}
 	}
 	if commit != "" {
 		names = append(names, commit)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	hf "github.com/gomlx/go-huggingface/hub"
 
@@ -46,21 +45,11 @@ func (h Client) advice(id string) string {
 // cached returns the first complete snapshot in the cache: the one that Hugging Face's tools call main, the one that was
 // main when this program asked, else any, by name.
 func (h Client) cached(id string, withWeights bool) (string, bool) {
-	folder := filepath.Join(h.repoFolder(id), "snapshots")
-	var names []string
-	if commit, err := trial.ReadInput(filepath.Join(h.repoFolder(id), "refs", "main"), trial.MostJSON); err == nil {
-		names = append(names, strings.TrimSpace(string(commit)))
-	}
-	described := readDescription(h.repoFolder(id))
-	names = append(names, described.Commit)
-	if entries, err := os.ReadDir(folder); err == nil {
-		for _, e := range entries {
-			names = append(names, e.Name())
-		}
-	}
-	for _, name := range names {
-		path := filepath.Join(folder, filepath.Base(name))
-		if name != "" && complete(path, name != described.Commit || described.lists(tokenizer.File), withWeights) {
+	folder := h.repoFolder(id)
+	described := readDescription(folder)
+	for _, name := range snapshotNames(folder, described.Commit) {
+		path := filepath.Join(folder, "snapshots", filepath.Base(name))
+		if complete(path, name != described.Commit || described.lists(tokenizer.File), withWeights) {
 			return path, true
 		}
 	}
