@@ -93,7 +93,7 @@ func (r *run) loop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if asked || r.now() >= r.roomAt && (r.now()-ticked >= tickEvery || r.someGone(ctx)) {
+		if asked || r.now() >= r.waitUntil && (r.now()-ticked >= tickEvery || r.someGone(ctx)) {
 			ticked = r.now()
 			done, err := r.tick(ctx)
 			switch {
@@ -141,7 +141,7 @@ type run struct {
 	cancelled   <-chan struct{}            // closed when a person asks to stop; nil once that was heeded
 	kill        <-chan struct{}            // Scheduler.Kill; nil once that was heeded
 	used        *int64                     // what the root took at this decision; nil: not looked for yet
-	roomAt      time.Duration              // uptime before which nothing is tried, for want of what is waited for
+	waitUntil   time.Duration              // uptime before which nothing is tried, for want of what is waited for
 	waits       string                     // what it waits for before it starts anything new; empty: nothing
 	interrupted bool
 	killed      bool

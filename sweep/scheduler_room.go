@@ -27,7 +27,7 @@ func (e fullError) Error() string        { return string(e) }
 func (e fullError) Is(target error) bool { return target == ErrFull }
 
 const (
-	roomEvery = 5 * time.Second // how often it is seen whether what is waited for has passed
+	waitEvery = 5 * time.Second // how often it is seen whether what is waited for has passed
 	// diskPerParam are the bytes on disk of a trainable parameter in float32: two checkpoints and one that is being written, each of the
 	// adapter, its best and two moments; and the two adapters that are kept.
 	diskPerParam = 4 * (3*4 + 2)
@@ -39,7 +39,7 @@ const (
 // It goes on by itself. Its heartbeats say so, and why, as far as the database can be written.
 func (r *run) waitOut(ctx context.Context, why error) error {
 	begins := r.waits == ""
-	r.stale, r.roomAt, r.waits, r.changed = true, r.now()+roomEvery, why.Error(), true
+	r.stale, r.waitUntil, r.waits, r.changed = true, r.now()+waitEvery, why.Error(), true
 	r.show()
 	if !begins {
 		return nil
