@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ranksweep/ranksweep/store"
@@ -296,27 +294,6 @@ func (a *app) choose(name string, last ranBy, clusterFile, config string, pilot 
 		a.keepGiven(clusterFile, a.ranBy.Cluster)
 	}
 	return err
-}
-
-// ranBy is what a root's trials were last run by, so that other commands find their jobs, and a resume goes on with the same settings.
-type ranBy struct {
-	Executor string `json:"executor"`
-	Path     string `json:"path,omitempty"`    // of --cluster
-	Cluster  string `json:"cluster,omitempty"` // its text
-	Pilot    bool   `json:"pilot,omitempty"`
-}
-
-const ranByFile = "executor.json"
-
-func readRanBy(root string) (r ranBy, err error) {
-	err = trial.ReadSealed(filepath.Join(root, ranByFile), &r)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // a root that is a file is refused by who needs it
-		return r, nil
-	}
-	if err != nil {
-		return r, fmt.Errorf("%w: say --executor, and remove the file", err)
-	}
-	return r, nil
 }
 
 // keepRanBy writes down by what this root's trials run from now on. While trials of any sweep run somewhere else nothing changes: another

@@ -249,21 +249,28 @@ func TestNoSecretInAFile(t *testing.T) {
 	}
 }
 
+// shamRay is a sweep whose trials are handed to a server in place of a Ray head, with one header, which may name SWEEP_TEST_TOKEN.
+func shamRay(t *testing.T, header string, answer http.HandlerFunc) *testSweep {
+	t.Helper()
+	s := newTestSweep(t, backend.PlatformGo, 4)
+	head := httptest.NewServer(answer)
+	t.Cleanup(head.Close)
+	s.write("cluster.yaml", "ray: {address: '"+head.URL+"', headers: {"+header+"}}\n")
+	s.args = []string{"--executor", "ray", "--cluster", s.path("cluster.yaml")}
+	s.env = append(s.env, "SWEEP_TEST_TOKEN=hunter2")
+	return s
+}
+
 // TestReadingNeedsNoToken: a root that Ray has run last is read without what speaking to Ray needs.
 func TestReadingNeedsNoToken(t *testing.T) {
 	t.Parallel()
-	s := newTestSweep(t, backend.PlatformGo, 4)
-	head := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := shamRay(t, "Authorization: 'Bearer ${SWEEP_TEST_TOKEN}'", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/api/version" || r.Header.Get("Authorization") != "Bearer hunter2" {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprint(w, `{"ray_version": "2.60.0"}`)
-	}))
-	t.Cleanup(head.Close)
-	s.write("cluster.yaml", "ray: {address: '"+head.URL+"', headers: {Authorization: 'Bearer ${SWEEP_TEST_TOKEN}'}}\n")
-	s.args = []string{"--executor", "ray", "--cluster", s.path("cluster.yaml")}
-	s.env = append(s.env, "SWEEP_TEST_TOKEN=hunter2")
+	})
 	cmd := s.start(s.command())
 	until(t, "an attempt", func() bool { return s.attempts() > 0 })
 	_ = cmd.Process.Kill()

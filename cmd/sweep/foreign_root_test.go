@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -198,16 +197,11 @@ func TestForeignSettingsRunNothing(t *testing.T) {
 // TestForeignSettingsSendNothing: a root from elsewhere names an address, and variables of the environment that requests to it carry.
 func TestForeignSettingsSendNothing(t *testing.T) {
 	t.Parallel()
-	s := newTestSweep(t, backend.PlatformGo, 4)
 	var asked atomic.Int64
-	head := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := shamRay(t, "X-A: '${SWEEP_TEST_TOKEN}'", func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		fmt.Fprint(w, `{"ray_version": "2.60.0"}`)
-	}))
-	t.Cleanup(head.Close)
-	s.write("cluster.yaml", "ray: {address: '"+head.URL+"', headers: {X-A: '${SWEEP_TEST_TOKEN}'}}\n")
-	s.args = []string{"--executor", "ray", "--cluster", s.path("cluster.yaml")}
-	s.env = append(s.env, "SWEEP_TEST_TOKEN=hunter2")
+	})
 	cmd := s.start(s.command())
 	until(t, "a job that is handed in", func() bool {
 		jobs, err := filepath.Glob(s.path("runs", "trials", "*", "*", "job.json"))

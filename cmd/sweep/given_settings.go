@@ -5,14 +5,37 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
 	"github.com/ranksweep/ranksweep/sweep/trial"
 )
+
+// ranBy is what a root's trials were last run by, so that other commands find their jobs, and a resume goes on with the same settings.
+type ranBy struct {
+	Executor string `json:"executor"`
+	Path     string `json:"path,omitempty"`    // of --cluster
+	Cluster  string `json:"cluster,omitempty"` // its text
+	Pilot    bool   `json:"pilot,omitempty"`
+}
+
+const ranByFile = "executor.json"
+
+func readRanBy(root string) (r ranBy, err error) {
+	err = trial.ReadSealed(filepath.Join(root, ranByFile), &r)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // a root that is a file is refused by who needs it
+		return r, nil
+	}
+	if err != nil {
+		return r, fmt.Errorf("%w: say --executor, and remove the file", err)
+	}
+	return r, nil
+}
 
 // A root remembers the settings of its cluster (ranBy), and a root may come from anywhere, while settings name programs, addresses and
 // variables of the environment. So what a root remembers is used only where this user has given the same text before, with --cluster. The
