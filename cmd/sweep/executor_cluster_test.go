@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ranksweep/ranksweep/sweep/executor/slurm/slurmtest"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -32,10 +33,7 @@ for i in 0 1 2 3; do echo "7_$i|PENDING|Resources|0|$name|/"; done >>squeue.txt;
 // sham puts a command in the place of Slurm's, which runs in the sweep's folder.
 func (s *testSweep) sham(command, lines string) {
 	s.t.Helper()
-	text := fmt.Sprintf("#!/bin/bash\ncd %q\n%s\n", s.dir, lines)
-	if err := os.WriteFile(s.path(command), []byte(text), 0o700); err != nil {
-		s.t.Fatal(err)
-	}
+	slurmtest.Script(s.t, s.path(command), fmt.Sprintf("#!/bin/bash\ncd %q\n%s\n", s.dir, lines))
 }
 
 func (s *testSweep) putOnSham(settings ...string) {
@@ -202,9 +200,7 @@ func TestARefusedBatchEndsTheRun(t *testing.T) {
 		if tried, err := filepath.Glob(filepath.Join(s.rootDir(), "batches", "sweep-*")); err != nil || len(tried) != 1 {
 			t.Errorf("tried %v, %v", tried, err)
 		}
-		if err := os.WriteFile(s.path("sbatch"), takes, 0o700); err != nil {
-			t.Fatal(err)
-		}
+		slurmtest.Script(t, s.path("sbatch"), string(takes))
 		s.started = true
 		s.leaveJobs()
 		if snapshot, ok := s.snapshot(); !ok || len(openAttempts(snapshot)) == 0 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -141,9 +140,7 @@ func TestSweepOnSlurm(t *testing.T) { //nolint:paralleltest // the node has few 
 func (s *testSweep) wrapSbatch(lines string) {
 	s.t.Helper()
 	path := s.path("sbatch")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+lines+"\n"), 0o700); err != nil {
-		s.t.Fatal(err)
-	}
+	slurmtest.Script(s.t, path, "#!/bin/sh\n"+lines+"\n")
 	s.putOnSlurm("sbatch: "+path, "sacct: /no/such/sacct")
 }
 

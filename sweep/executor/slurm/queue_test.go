@@ -14,6 +14,7 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep/executor/cluster"
 	"github.com/ranksweep/ranksweep/sweep/executor/slurm"
+	"github.com/ranksweep/ranksweep/sweep/executor/slurm/slurmtest"
 )
 
 // replies are shell scripts in place of Slurm's commands. What they print was printed by Slurm 22.05.
@@ -36,13 +37,7 @@ func newReplies(t *testing.T) (replies, *slurm.Queue) {
 func (r replies) set(command, lines string) {
 	r.t.Helper()
 	path := filepath.Join(r.dir, command)
-	script := fmt.Sprintf("#!/bin/sh\necho \"$@\" >>'%s.args'\n%s\n", path, lines)
-	if err := os.WriteFile(path+".new", []byte(script), 0o700); err != nil {
-		r.t.Fatal(err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		r.t.Fatal(err)
-	}
+	slurmtest.Script(r.t, path, fmt.Sprintf("#!/bin/sh\necho \"$@\" >>'%s.args'\n%s\n", path, lines))
 }
 
 func (r replies) print(command, text string) {
