@@ -123,7 +123,7 @@ func (e *Executor) see(a *attempt) error {
 		return err
 	}
 	if a.job.Batch == "" && names[jobFile] && !a.mine { // of this process's it may be of a batch that could not be written
-		if err = trial.ReadSealed(filepath.Join(a.dir, jobFile), &a.job); err == nil {
+		if a.job, err = readJob(a.dir); err == nil {
 			e.join(a, &batch{Batch: Batch{Name: a.job.Batch}})
 		}
 	}

@@ -3,7 +3,6 @@ package cluster
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -118,7 +117,7 @@ func Grouped[T any](items []T, most int, ask func(T) Request) (groups []Group[T]
 
 // prepare writes the batch's folder and then which attempt is which of its jobs.
 func (e *Executor) prepare(group []trial.Assignment, r Request) (*batch, error) {
-	name := "sweep-" + e.Clock.Now().Wall.Format("20060102-150405-") + strings.ToLower(rand.Text()[:12])
+	name := newBatchName(e.Clock.Now().Wall)
 	b := &batch{Batch: Batch{Name: name, Folder: BatchFolder(e.Root, name), Request: r}}
 	for _, a := range group {
 		b.Dirs = append(b.Dirs, e.attempts[a.Attempt].dir)

@@ -234,6 +234,25 @@ func TestJobOf(t *testing.T) {
 	}
 }
 
+// TestJobsOfOthersAreNoneOfOurs: the queue is not told to stop whatever job a folder from elsewhere names.
+func TestJobsOfOthersAreNoneOfOurs(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.start(attemptIn("a"))
+	d.probe("a/1")
+	d.start(attemptIn("b"))
+	theirs := trial.AttemptID("b/1").Dir(d.Root)
+	ours := d.queue.batches[0].Name
+	for _, name := range []string{"jupyter", "", "../" + ours, ours + "*", "sweep-ab12", ours} {
+		if err := trial.WriteSealed(filepath.Join(theirs, jobFile), job{Batch: name}); err != nil {
+			t.Fatal(err)
+		}
+		if got := JobOf(theirs).Batch == name && name != ""; got != (name == ours) {
+			t.Errorf("%q is taken for a batch of a sweep: %v", name, got)
+		}
+	}
+}
+
 // TestStopBeforeItBegan: no worker ever has the attempt, and the coordinator reads why.
 func TestStopBeforeItBegan(t *testing.T) {
 	t.Parallel()

@@ -2,11 +2,15 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -98,11 +102,28 @@ type job struct {
 
 func (j job) id() JobID { return JobID{Batch: j.Batch, Index: j.Index} }
 
+// batchName is how batches are named (newBatchName). The queue is asked about no others, and told to stop none, whatever a folder from
+// elsewhere says.
+var batchName = regexp.MustCompile(`^sweep-[0-9]{8}-[0-9]{6}-[a-z2-7]{12}$`)
+
+func newBatchName(now time.Time) string {
+	return "sweep-" + now.Format("20060102-150405-") + strings.ToLower(rand.Text()[:12])
+}
+
+// readJob reads which job the attempt in dir was handed in as.
+func readJob(dir string) (j job, err error) {
+	path := filepath.Join(dir, jobFile)
+	if err = trial.ReadSealed(path, &j); err == nil && !batchName.MatchString(j.Batch) {
+		err = fmt.Errorf("%s: %q is no batch of a sweep", path, j.Batch)
+	}
+	if err != nil {
+		return job{}, err
+	}
+	return j, nil
+}
+
 // JobOf is the job that the attempt in dir was handed in as. An attempt that was none, or whose job.json is damaged, has no Batch.
 func JobOf(dir string) JobID {
-	var j job
-	if err := trial.ReadSealed(filepath.Join(dir, jobFile), &j); err != nil {
-		return JobID{}
-	}
+	j, _ := readJob(dir)
 	return j.id()
 }
