@@ -133,6 +133,9 @@ func (c *coordinator) lead(ctx context.Context, db *store.DB) error {
 		s.Log = slog.New(noteHandler{h: c.h})
 	}
 	snapshot, err := db.Current(work, known)
+	if err == nil {
+		err = c.h.checkHalf(snapshot)
+	}
 	for again := err == nil; again; {
 		if snapshot, err = c.takeGrid(work, db, snapshot); err == nil {
 			snapshot, err = s.Run(ctx, snapshot, session)

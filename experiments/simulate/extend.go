@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -44,16 +45,41 @@ func (h *history) extendLater() {
 
 // giveGrid is what a person does who extends the sweep, and tries again where the disk refuses.
 func (h *history) giveGrid(ctx context.Context) {
-	err := h.atTerminal(ctx, func(db *store.DB) error {
-		return db.AskGrid(ctx, h.id, store.GivenGrid{
-			At: epoch.Add(h.took + h.shift), Text: h.info.GridText, Hash: h.info.GridHash, Path: h.info.GridPath,
-		})
-	})
+	err := h.atTerminal(ctx, func(db *store.DB) error { return h.askGrid(ctx, db) })
 	h.note("extend: %v", err)
+	h.given = h.given || err == nil
 	if err != nil {
 		h.then(personExtends, 5*time.Second)
 		h.checkRefusal("extend", err)
 	}
+}
+
+func (h *history) askGrid(ctx context.Context, db *store.DB) error {
+	return db.AskGrid(ctx, h.id, store.GivenGrid{
+		At: epoch.Add(h.took + h.shift), Text: h.info.GridText, Hash: h.info.GridHash, Path: h.info.GridPath,
+	})
+}
+
+// errHalf is what a person sees in the report: ranks of the grid are missing. SQLite does not see it.
+var errHalf = errors.New("a lying disk has kept the larger grid's text and lost its trials")
+
+// checkHalf looks whether the sweep has the trials of the grid that it says it has.
+func (h *history) checkHalf(s sweep.Snapshot) error {
+	missing := 0
+	for _, l := range h.registration.Ladders {
+		for _, r := range l.Rungs {
+			missing += len(r.Trials)
+		}
+	}
+	for _, l := range s.Ladders {
+		for _, r := range l.Rungs {
+			missing -= len(r.Trials)
+		}
+	}
+	if h.lied && missing > 0 && s.Sweep.GridHash == h.info.GridHash {
+		return errHalf
+	}
+	return nil
 }
 
 // takeGrid registers the larger grid, where a person has given it.

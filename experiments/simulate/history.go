@@ -43,6 +43,7 @@ type history struct {
 	due     time.Duration // when a person starts the next coordinator
 	lies    bool          // the disk's syncs lie
 	lied    bool          // facts may be gone for good but for the attempts' folders
+	given   bool          // a person has extended the sweep, and does so again where it is registered again
 	full    time.Duration // until when the disk is
 	late    time.Duration // until when events are shown late
 	stale   time.Duration // until when exited workers seem to live
@@ -311,6 +312,9 @@ func (h *history) loseDatabase(ctx context.Context) {
 			if err := db.AddTrials(ctx, d.ladder, d.trials); err != nil {
 				return err
 			}
+		}
+		if h.given {
+			return h.askGrid(ctx, db)
 		}
 		return nil
 	})
