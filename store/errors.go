@@ -43,3 +43,9 @@ func (d *DB) explain(err error) error {
 func repairCommand(path string) string {
 	return trial.Command(filepath.Dir(path), "doctor", "--repair")
 }
+
+// corrupt reports whether SQLite finds a file damaged.
+func corrupt(err error) bool {
+	var lite sqlite3.Error
+	return errors.As(err, &lite) && lite.Code == sqlite3.ErrCorrupt
+}

@@ -63,7 +63,10 @@ func Repair(ctx context.Context, root string, more func() error) (r Repaired, er
 	var contradicted []trial.AttemptID
 	if !r.Found.Lost() {
 		again, attempts, err := r.complete(ctx, root, path, scratch)
-		if err != nil || !again {
+		switch {
+		case corrupt(err): // what only a connection that writes finds, as a check of a column that is not there
+			r = Repaired{Found: HealthDamaged, Why: foundDamaged + err.Error()}
+		case err != nil || !again:
 			return r, err
 		}
 		contradicted = attempts
