@@ -102,8 +102,8 @@ type job struct {
 
 func (j job) id() JobID { return JobID{Batch: j.Batch, Index: j.Index} }
 
-// batchName is how batches are named (newBatchName). The queue is asked about no others, and told to stop none, whatever a folder from
-// elsewhere says.
+// batchName is how batches are named (newBatchName). The queue is asked about no job of another name, and told to stop none, where a folder
+// from elsewhere names it.
 var batchName = regexp.MustCompile(`^sweep-[0-9]{8}-[0-9]{6}-[a-z2-7]{12}$`)
 
 func newBatchName(now time.Time) string {
@@ -122,7 +122,8 @@ func readJob(dir string) (j job, err error) {
 	return j, nil
 }
 
-// JobOf is the job that the attempt in dir was handed in as. An attempt that was none, or whose job.json is damaged, has no Batch.
+// JobOf is the job that the attempt in dir was handed in as. An attempt that was none, or whose job.json is damaged or names no batch of a sweep, has no
+// Batch.
 func JobOf(dir string) JobID {
 	j, _ := readJob(dir)
 	return j.id()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Script puts a program of text in a command's place. No other process starts meanwhile: until it runs its own program it would hold the
-// file open for writing, and running the script would end with "text file busy" (https://go.dev/issue/22315).
+// Script writes a script in a command's place. No other process is started meanwhile: a child would hold the file open for writing until
+// its exec, and running the script would fail with "text file busy" (https://go.dev/issue/22315).
 func Script(t *testing.T, path, text string) {
 	t.Helper()
 	syscall.ForkLock.RLock()
