@@ -60,7 +60,7 @@ func (h *history) askGrid(ctx context.Context, db *store.DB) error {
 	})
 }
 
-// errHalf is what a person sees in the report: ranks of the grid are missing. SQLite does not see it.
+// errHalf is what a person sees in the report: trials of the grid are missing. SQLite does not see it.
 var errHalf = errors.New("a lying disk has kept the larger grid's text and lost its trials")
 
 // checkHalf looks whether the sweep has the trials of the grid that it says it has.
@@ -76,7 +76,7 @@ func (h *history) checkHalf(s sweep.Snapshot) error {
 			missing -= len(r.Trials)
 		}
 	}
-	if h.lied && missing > 0 && s.Sweep.GridHash == h.info.GridHash {
+	if h.before != nil && h.lied && missing > 0 && s.Sweep.GridHash == h.info.GridHash {
 		return errHalf
 	}
 	return nil

@@ -151,11 +151,17 @@ func (h *history) compare(got outcome) {
 	}
 }
 
-// contested reports whether a rank of the ladder has a trial that diverges and one that runs out of memory: the rank is over with whichever
-// comes first, and the rest of its trials, which might have made a majority that diverges, are not begun.
-func contested(ladder int, outcomes ...outcome) bool {
+// contested reports whether a ladder may be unstable in one history and memory_limited in the other: a rank of it has a trial that diverges and one
+// that runs out of memory. It is over with whichever comes first, and the rest of its trials, which might have made a majority that
+// diverges, are not begun.
+func contested(ladder int, got, want outcome) bool {
+	for _, o := range []outcome{got, want} {
+		if state := o.verdicts[ladder].State; state != plateau.StateUnstable && state != plateau.StateMemoryLimited {
+			return false
+		}
+	}
 	diverged, over := map[int]bool{}, map[int]bool{}
-	for _, o := range outcomes {
+	for _, o := range []outcome{got, want} {
 		for _, e := range o.trials {
 			if e.place.ladder == ladder {
 				diverged[e.place.rung] = diverged[e.place.rung] || e.state == sweep.TrialUnstable
@@ -165,7 +171,7 @@ func contested(ladder int, outcomes ...outcome) bool {
 	}
 	for rung := range over {
 		if over[rung] && diverged[rung] {
-			return true
+			return got.verdicts[ladder].State != want.verdicts[ladder].State
 		}
 	}
 	return false
