@@ -311,16 +311,17 @@ func TestShowCommand(t *testing.T) {
 		got.Files[0].Bytes != 9 {
 		t.Errorf("show -o json = %+v", got)
 	}
-	job := map[string]any{"batch": "sweep-20261201-120000-abcdefgh2345", "index": 3}
+	const batch = "sweep-20261201-120000-abcdefgh2345"
+	job := map[string]any{"batch": batch, "index": 3}
 	if err := trial.WriteSealed(filepath.Join(trial.NewAttemptID(done.ID, 1).Dir(root), "job.json"), job); err != nil {
 		t.Fatal(err)
 	}
 	_, stdout, _ = sweepCommand(t, "show", string(done.ID), "--root", root, "-o", "json")
-	before, want := got.Attempts[0].Job, &shownJob{"sweep-20261201-120000-abcdefgh2345", 3}
+	before, want := got.Attempts[0].Job, &shownJob{batch, 3}
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || before != nil || !cmp.Equal(want, got.Attempts[0].Job) {
 		t.Errorf("%v: the job was %v, and is %v, want %v", err, before, got.Attempts[0].Job, want)
 	}
-	if _, stdout, _ = sweepCommand(t, "show", string(done.ID), "--root", root); !strings.Contains(stdout, "\n  job 3 of batch sweep-20261201-120000-abcdefgh2345\n") {
+	if _, stdout, _ = sweepCommand(t, "show", string(done.ID), "--root", root); !strings.Contains(stdout, "\n  job 3 of batch "+batch+"\n") {
 		t.Errorf("show of a cluster's attempt:\n%s", stdout)
 	}
 }

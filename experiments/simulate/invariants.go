@@ -151,9 +151,9 @@ func (h *history) compare(got outcome) {
 	}
 }
 
-// contested reports whether a ladder may be unstable in one history and memory_limited in the other: a rank of it has a trial that diverges and one
-// that runs out of memory. It is over with whichever comes first, and the rest of its trials, which might have made a majority that
-// diverges, are not begun.
+// contested reports whether a ladder may be unstable in one history and memory_limited in the other: a rank of it has a trial that
+// diverges and one that runs out of memory. It is over with whichever comes first, and the rest of its trials, which might have made a
+// majority that diverges, are not begun.
 func contested(ladder int, got, want outcome) bool {
 	for _, o := range []outcome{got, want} {
 		if state := o.verdicts[ladder].State; state != plateau.StateUnstable && state != plateau.StateMemoryLimited {

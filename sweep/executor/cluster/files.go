@@ -122,8 +122,8 @@ func readJob(dir string) (j job, err error) {
 	return j, nil
 }
 
-// JobOf is the job that the attempt in dir was handed in as. An attempt that was none, or whose job.json is damaged or names no batch of a sweep, has no
-// Batch.
+// JobOf is the job that the attempt in dir was handed in as. An attempt that was none has no Batch, nor has one whose job.json is damaged
+// or names no batch of a sweep.
 func JobOf(dir string) JobID {
 	j, _ := readJob(dir)
 	return j.id()
