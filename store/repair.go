@@ -64,7 +64,7 @@ func Repair(ctx context.Context, root string, more func() error) (r Repaired, er
 	if !r.Found.Lost() {
 		again, attempts, err := r.complete(ctx, root, path, scratch)
 		switch {
-		case corrupt(err): // what only a connection that writes finds, as a check of a column that is not there
+		case corrupt(err): // SQLite leaves CHECKs out where it may only read (sqlite3AddCheckConstraint, build.c), as Inspect does
 			r = Repaired{Found: HealthDamaged, Why: foundDamaged + err.Error()}
 		case err != nil || !again:
 			return r, err
