@@ -134,7 +134,7 @@ func (c *coordinator) lead(ctx context.Context, db *store.DB) error {
 	}
 	snapshot, err := db.Current(work, known)
 	if err == nil {
-		err = c.h.checkHalf(snapshot)
+		err = c.checkGrid(work, db, snapshot)
 	}
 	for again := err == nil; again; {
 		if snapshot, err = c.takeGrid(work, db, snapshot); err == nil {

@@ -155,23 +155,20 @@ func (h *history) compare(got outcome) {
 // diverges and one that runs out of memory. It is over with whichever comes first, and the rest of its trials, which might have made a
 // majority that diverges, are not begun.
 func contested(ladder int, got, want outcome) bool {
-	for _, o := range []outcome{got, want} {
-		if state := o.verdicts[ladder].State; state != plateau.StateUnstable && state != plateau.StateMemoryLimited {
-			return false
-		}
+	states := []plateau.State{got.verdicts[ladder].State, want.verdicts[ladder].State}
+	if !slices.Contains(states, plateau.StateUnstable) || !slices.Contains(states, plateau.StateMemoryLimited) {
+		return false
 	}
-	diverged, over := map[int]bool{}, map[int]bool{}
+	diverged, over := map[place]bool{}, map[place]bool{}
 	for _, o := range []outcome{got, want} {
 		for _, e := range o.trials {
-			if e.place.ladder == ladder {
-				diverged[e.place.rung] = diverged[e.place.rung] || e.state == sweep.TrialUnstable
-				over[e.place.rung] = over[e.place.rung] || e.state == sweep.TrialOverMemory
-			}
+			diverged[e.place] = diverged[e.place] || e.state == sweep.TrialUnstable
+			over[e.place] = over[e.place] || e.state == sweep.TrialOverMemory
 		}
 	}
-	for rung := range over {
-		if over[rung] && diverged[rung] {
-			return got.verdicts[ladder].State != want.verdicts[ladder].State
+	for at := range over {
+		if at.ladder == ladder && over[at] && diverged[at] {
+			return true
 		}
 	}
 	return false
