@@ -232,3 +232,16 @@ func record(b *testing.B, db *store.DB, ladder int64, v plateau.Verdict) {
 		b.Fatal(err)
 	}
 }
+
+// BenchmarkCheck is what run and resume do before they write to a database.
+func BenchmarkCheck(b *testing.B) {
+	sweeptest.Sizes(b, func(b *testing.B, ladders int) {
+		b.Helper()
+		db, _ := large(b, ladders)
+		for b.Loop() {
+			if err := db.Check(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

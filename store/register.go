@@ -226,11 +226,14 @@ func registerAgain(ctx context.Context, tx *sql.Tx, info sweep.Info, r sweep.Reg
 		return err
 	}
 	if len(stored) != len(r.Ladders) {
-		return fmt.Errorf("it has %d ladders, not %d", len(stored), len(r.Ladders))
+		return fmt.Errorf("it has %d ladders, not %d: %w", len(stored), len(r.Ladders), ErrHalfRegistered)
 	}
 	for i, l := range r.Ladders {
-		if err := sameTrials(stored[i], l); err != nil {
+		if err := sameInputs(stored[i], l); err != nil {
 			return fmt.Errorf("ladder %d: %w", i, err)
+		}
+		if err := sameTrials(stored[i], l); err != nil {
+			return fmt.Errorf("ladder %d: %w: %w", i, err, ErrHalfRegistered)
 		}
 		if err := moveInputs(ctx, tx, stored[i], l); err != nil {
 			return fmt.Errorf("ladder %d: %w", i, err)
@@ -241,14 +244,23 @@ func registerAgain(ctx context.Context, tx *sql.Tx, info sweep.Info, r sweep.Reg
 	return err
 }
 
-// sameTrials fails with the first difference between a stored ladder and a plan.
-func sameTrials(stored sweep.Ladder, l sweep.LadderPlan) error {
+// ErrHalfRegistered says that the same grid and inputs make other trials than are stored: a disk that lied about its syncs may have kept a
+// part of what was registered.
+var ErrHalfRegistered = errors.New("its database has not kept all of its registration: move sweep.db and sweep.db-wal away, and run its " +
+	"grid again; what was trained is in the trials' folders, and counts")
+
+func sameInputs(stored sweep.Ladder, l sweep.LadderPlan) error {
 	if stored.Model.Fingerprint != l.Model.Fingerprint {
 		return fmt.Errorf("model %s has changed since the sweep began: restore it, or start a sweep of another name", l.Model.Reference)
 	}
 	if stored.Corpus.Fingerprint != l.Corpus.Fingerprint {
 		return errors.New("the data have changed since the sweep began: restore them, or start a sweep of another name")
 	}
+	return nil
+}
+
+// sameTrials fails with the first difference between a stored ladder and a plan.
+func sameTrials(stored sweep.Ladder, l sweep.LadderPlan) error {
 	if len(stored.Rungs) != len(l.Rungs) {
 		return fmt.Errorf("it has %d ranks, not %d", len(stored.Rungs), len(l.Rungs))
 	}

@@ -123,7 +123,12 @@ func (r *Repaired) complete(ctx context.Context, root, path, scratch string) (ag
 	if err := d.migrateHeld(ctx); err != nil {
 		return false, nil, err
 	}
-	if r.Mended, err = mendFolders(ctx, root, d); err != nil {
+	dropped, err := d.dropBare(ctx)
+	if err != nil {
+		return false, nil, err
+	}
+	mended, err := mendFolders(ctx, root, d)
+	if r.Mended = append(dropped, mended...); err != nil {
 		return false, nil, err
 	}
 	if err := d.keepRecords(ctx, root, false); err != nil { // without one an attempt's log cannot be compared
@@ -205,6 +210,9 @@ func Examine(ctx context.Context, root, scratch string) (r Repaired, err error) 
 	}
 	differences, losses, err := d.Compare(ctx, root, filepath.Join(scratch, "folders.db"))
 	err = errors.Join(err, r.found(ctx, d, differences, losses))
+	if err == nil {
+		r.Mended, err = d.bare(ctx)
+	}
 	return r, errors.Join(err, d.Close())
 }
 
@@ -320,8 +328,9 @@ func NobodyWorks(root string) error {
 		}
 		for _, id := range ids {
 			if alive, err := trial.WorkerAlive(id.Dir(root)); err == nil && alive {
-				return fmt.Errorf("%w: a worker trains attempt %s in %s: take it over with: %s, or end it first", sweep.ErrLocked, id, root,
-					trial.Command(root, "resume"))
+				pid := trial.Quote(filepath.Join(id.Dir(root), trial.PIDFile))
+				return fmt.Errorf("%w: a worker trains attempt %s in %s: take it over with: %s, or have it write its checkpoint and end "+
+					"with: kill $(cat %s)", sweep.ErrLocked, id, root, trial.Command(root, "resume"), pid)
 			}
 		}
 	}

@@ -155,7 +155,7 @@ func TestRepair(t *testing.T) {
 		"bits":     {func(t *testing.T, path string) { t.Helper(); flipBits(t, path) }, store.HealthDamaged, true},
 		"a row":    {statement(`UPDATE outcomes SET val_loss = 4.26 WHERE val_loss = 4.25`), store.HealthSound, true},
 		"a view":   {statement(`DROP VIEW screened`), store.HealthSound, false},
-		"its rows": {statement(`DELETE FROM outcomes`), store.HealthSound, true},
+		"its rows": {statement(`DELETE FROM outcomes`), store.HealthSound, false},
 		"its end":  {statement(`DELETE FROM outcomes; DELETE FROM events WHERE kind = 'ended'`), store.HealthSound, false},
 		"an old one": {
 			func(t *testing.T, path string) {
@@ -613,4 +613,49 @@ func TestRepairFindsABrokenCheck(t *testing.T) {
 	}
 	must(t, openAt(t, filepath.Join(root, "sweep.db")).Check(t.Context()))
 	sameFacts(t, want, reopened(t, root))
+}
+
+// TestRepairLeavesNoEventWithoutItsFacts: a database in which an event has lost what it carries passes Check after a repair, whatever the
+// folders still tell of it.
+func TestRepairLeavesNoEventWithoutItsFacts(t *testing.T) {
+	t.Parallel()
+	for left, spoil := range map[string]func(t *testing.T, dir string){
+		"its folder":       func(*testing.T, string) {},
+		"half of its log":  func(t *testing.T, dir string) { t.Helper(); cutInHalf(t, filepath.Join(dir, trial.EventsFile)) },
+		"no log":           func(t *testing.T, dir string) { t.Helper(); remove(t, filepath.Join(dir, trial.EventsFile)) },
+		"no folder at all": func(t *testing.T, dir string) { t.Helper(); must(t, os.RemoveAll(dir)) },
+	} {
+		for _, table := range store.FactTables() {
+			if table == "screened_losses" || table == "module_updates" {
+				continue // nothing was said of these
+			}
+			t.Run(left+", without "+table, func(t *testing.T) {
+				t.Parallel()
+				root, _ := ran(t)
+				path := filepath.Join(root, "sweep.db")
+				statement(`DELETE FROM `+table)(t, path)
+				spoil(t, attempt(registration().Ladders[0].Rungs[0].Trials[0].Trial, 1).Dir(root))
+				if r, err := store.Examine(t.Context(), root, t.TempDir()); err != nil || len(r.Mended) != 1 {
+					t.Errorf("Examine = %+v, %v, want it to find what had lost its data", r, err)
+				}
+				r, err := store.Repair(t.Context(), root, nothing)
+				if err != nil || len(r.Mended) == 0 || !strings.HasSuffix(r.Mended[0].Why, "has lost its data") {
+					t.Fatalf("Repair = %+v, %v, want it to say what had lost its data", r, err)
+				}
+				if _, err := os.Stat(r.Mended[0].Aside); err != nil {
+					t.Errorf("the database as it was: %v", err)
+				}
+				db := openAt(t, path)
+				must(t, db.Check(t.Context()))
+				must(t, db.Close())
+			})
+		}
+	}
+}
+
+func cutInHalf(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	must(t, err)
+	must(t, os.Truncate(path, info.Size()/2))
 }

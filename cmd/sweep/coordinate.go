@@ -34,6 +34,9 @@ func (a *app) sayUnconfirmed(rule plateau.Rule, verdicts []plateau.Verdict) {
 func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, grid grid.Grid) (err error) {
 	soft, kill, release := stopSignals(ctx)
 	defer release()
+	if err := a.checkDatabase(soft, db); err != nil {
+		return a.ended(soft, info.Name, err)
+	}
 	snapshot, err := db.Snapshot(soft, info.ID)
 	if err != nil {
 		return a.ended(soft, info.Name, err)
@@ -129,6 +132,9 @@ func (a *app) leave(ctx context.Context, db *store.DB, sweepID, session int64, e
 	}
 	if errors.Is(err, sweep.ErrLocked) {
 		return err // its files are another's too
+	}
+	if errors.Is(err, store.ErrHalfRegistered) {
+		return err // the folders know more
 	}
 	if keepErr := a.keeper(db, sweepID).KeepLast(ctx, a.root, time.Now()); keepErr != nil {
 		a.say("warning: without its database this sweep could not be put together again: %v", keepErr)

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -81,6 +84,82 @@ func TestDamagedFilesLoseNothing(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestDamageThatNothingReadsIsFound: the coordinator looks at all of the database before it writes to it, not only at what it needs.
+func TestDamageThatNothingReadsIsFound(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 20)
+	s.killedAtWork()
+	zeroRoot(t, filepath.Join(s.rootDir(), "sweep.db"), "requests_by_trial")
+	s.ends(exitError, "the database is damaged", "resume")
+	s.ends(exitError, "sweep doctor --repair --root "+s.rootDir(), "run", s.path("grid.yaml"))
+	s.ends(exitOK, "it lies in", "doctor", "--repair")
+	s.finish()
+	s.ends(exitOK, "", "doctor")
+}
+
+// TestHalfARegistrationIsRefused: a disk that lied about its syncs kept a part of what was registered. What the error says to do helps.
+func TestHalfARegistrationIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 20)
+	s.killedAtWork()
+	db := filepath.Join(s.rootDir(), "sweep.db")
+	open, err := sql.Open("sqlite3", db)
+	if err == nil {
+		_, err = open.ExecContext(t.Context(), `DELETE FROM rung_trials WHERE rank = 4`)
+	}
+	if err := errors.Join(err, open.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(exitError, "move sweep.db and sweep.db-wal away, and run its grid again", "run", s.path("grid.yaml"))
+	for _, suffix := range []string{"", "-wal"} {
+		if err := os.Rename(db+suffix, s.path("old.db"+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	s.started = false
+	s.finish()
+	if s.attempts() < 6 {
+		t.Errorf("%d attempts, want one for each rank and seed", s.attempts())
+	}
+}
+
+// killedAtWork runs the sweep and kills all of it after its first steps.
+func (s *testSweep) killedAtWork() {
+	s.t.Helper()
+	cmd := s.start(s.command())
+	until(s.t, "the first steps", s.trains)
+	_ = cmd.Process.Kill() // it may have ended a moment ago
+	cmd.wait()
+	until(s.t, "the workers' ends", func() bool { return s.killWorkers() == 0 && len(s.workersAttempts()) == 0 })
+}
+
+// zeroRoot clears the first page of a table or an index.
+func zeroRoot(t *testing.T, path, name string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page, size, unused int64
+	err = errors.Join(
+		db.QueryRowContext(t.Context(), `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&unused, &unused, &unused),
+		db.QueryRowContext(t.Context(), `SELECT rootpage FROM sqlite_schema WHERE name = ?`, name).Scan(&page),
+		db.QueryRowContext(t.Context(), `PRAGMA page_size`).Scan(&size),
+		db.Close(),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(content[(page-1)*size : page*size])
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -189,3 +189,15 @@ func readTrial(
 	}
 	return record, read(db, record)
 }
+
+// checkDatabase reads all of the database before a coordinator writes to it: damage that none of its queries meets would stay.
+func (a *app) checkDatabase(ctx context.Context, db *store.DB) error {
+	err := db.Check(ctx)
+	if !errors.Is(err, store.ErrUnsound) {
+		return err
+	}
+	if a.database != "" {
+		return fmt.Errorf("%w: move it and its -wal away, then %s makes it anew of the trials' folders", err, a.shell().Command("resume"))
+	}
+	return fmt.Errorf("%w: %s makes it whole from the trials' folders", err, trial.Command(a.root, "doctor", "--repair"))
+}

@@ -145,6 +145,9 @@ func (d *diagnosis) addHealth(r store.Repaired, repair string) {
 	default:
 		d.add(finding{"database", findingFail, "sweep.db: " + r.Why, repair})
 	}
+	for _, m := range r.Mended {
+		d.add(finding{"database", findingFail, d.wrong(m.Path, m.Why), repair})
+	}
 }
 
 func (d *diagnosis) addDifferences(r store.Repaired, repair string) {
