@@ -125,6 +125,9 @@ func (e *Executor) see(a *attempt) error {
 	if a.job.Batch == "" && names[jobFile] && !a.mine { // of this process's it may be of a batch that could not be written
 		if a.job, err = readJob(a.dir); err == nil {
 			e.join(a, &batch{Batch: Batch{Name: a.job.Batch}})
+		} else if errors.Is(err, trial.ErrDamaged) { // its job is not known: what its folder shows counts
+			e.warn("find the job of attempt "+string(a.id), err)
+			err = nil
 		}
 	}
 	if a.job.Batch != "" {

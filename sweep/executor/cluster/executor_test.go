@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,7 @@ type deskQueue struct {
 	jobs    map[JobID]Job
 	silent  bool
 	asked   int
+	named   []string // the batches it was asked about
 	stopped []JobID
 	refused *RefusedError // its word on each batch
 }
@@ -43,8 +45,9 @@ func (q *deskQueue) Submit(_ context.Context, b Batch) error {
 	return nil
 }
 
-func (q *deskQueue) Jobs(context.Context, []string) (map[JobID]Job, error) {
+func (q *deskQueue) Jobs(_ context.Context, batches []string) (map[JobID]Job, error) {
 	q.asked++
+	q.named = append(q.named, batches...)
 	if q.silent {
 		return nil, errors.New("no answer")
 	}
@@ -234,21 +237,27 @@ func TestJobOf(t *testing.T) {
 	}
 }
 
-// TestJobsOfOthersAreNoneOfOurs: a folder from elsewhere may name any job.
+// TestJobsOfOthersAreNoneOfOurs: a folder from elsewhere may name any job. The queue hears of none that is not named like ours.
 func TestJobsOfOthersAreNoneOfOurs(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	d.start(attemptIn("a"))
-	d.probe("a/1")
-	d.start(attemptIn("b"))
-	theirs := trial.AttemptID("b/1").Dir(d.Root)
-	ours := d.queue.batches[0].Name
+	ours := newBatchName(time.Now())
 	for _, name := range []string{"jupyter", "../" + ours, ours + "*", "sweep-ab12", ours} {
-		if err := trial.WriteSealed(filepath.Join(theirs, jobFile), job{Batch: name}); err != nil {
+		before, d := newDesk(t), newDesk(t)
+		before.start(attemptIn("a"))
+		id := trial.AttemptID("a/1")
+		if err := trial.WriteSealed(filepath.Join(id.Dir(before.Root), jobFile), job{Batch: name}); err != nil {
 			t.Fatal(err)
 		}
-		if got := JobOf(theirs) != (JobID{}); got != (name == ours) {
-			t.Errorf("%q is taken for a batch of a sweep: %v", name, got)
+		d.Root = before.Root
+		d.queue.jobs[JobID{Batch: name}] = Job{Phase: Running}
+		d.pass(id, 10)
+		if err := d.Stop(t.Context(), id, true); err != nil {
+			t.Fatal(err)
+		}
+		d.pass(id, 10)
+		asked, stopped := slices.Contains(d.queue.named, name), len(d.queue.stopped) > 0
+		if asked != (name == ours) || stopped != (name == ours) {
+			t.Errorf("%q: asked about %t, stopped %t", name, asked, stopped)
 		}
 	}
 }

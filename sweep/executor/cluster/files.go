@@ -114,7 +114,7 @@ func newBatchName(now time.Time) string {
 func readJob(dir string) (j job, err error) {
 	path := filepath.Join(dir, jobFile)
 	if err = trial.ReadSealed(path, &j); err == nil && !batchName.MatchString(j.Batch) {
-		err = fmt.Errorf("%s: %q is no batch of a sweep", path, j.Batch)
+		err = fmt.Errorf("read %s: %w: %q is no batch of a sweep", path, trial.ErrDamaged, j.Batch)
 	}
 	if err != nil {
 		return job{}, err
