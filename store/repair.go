@@ -24,7 +24,7 @@ type Repaired struct {
 	Gone    []Difference // what the database has and the folders do not say; of one that was replaced, what the new one lacks
 	Losses  []Loss       // what the folders hold and cannot be read
 	Strays  []trial.ID   // trials with folders that no sweep in a database that stays has
-	Mended  []Mended     // files of the folders that were damaged, or said less than the database; the database where an event had lost its data
+	Mended  []Mended     // files of the folders that were damaged or said less than the database, and that where an event had lost its data
 }
 
 // databaseFile is the database's name below a root.
