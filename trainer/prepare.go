@@ -221,5 +221,8 @@ func (t *training) resume() error {
 		}
 	}
 	t.earlier = time.Duration(c.TotalSeconds * float64(time.Second))
-	return t.emit(trial.Event{Kind: trial.EventResumed, Step: t.Step})
+	if err := t.emit(trial.Event{Kind: trial.EventResumed, Step: t.Step}); err != nil {
+		return err
+	}
+	return t.sayAgain()
 }

@@ -116,8 +116,49 @@ func TestResumeAfterKill(t *testing.T) {
 			if diff := cmp.Diff(want, collect(t, second, killed, rest)); diff != "" {
 				t.Fatalf("killed after event %d (%s %d): %s", n, whole.events[n-1].Kind, whole.events[n-1].Step, diff)
 			}
+			if diff := cmp.Diff(want.Evaluations, rest.evaluations()); diff != "" {
+				t.Fatalf("the first attempt left no log, and the second does not say what it measured: %s", diff)
+			}
 		}
 	})
+}
+
+// TestResumeSaysNothingTwice: what the first attempt's log has of its evaluations stays as it is, and what was cut off is said again.
+func TestResumeSaysNothingTwice(t *testing.T) {
+	t.Parallel()
+	a := assignRows(t, resolve(t, backend.PlatformGo), resumeSpec(), resumeRows)
+	want, whole := uninterrupted(t, a)
+	dir, killed, rest := t.TempDir(), &recorder{limit: len(whole.events) - 1}, &recorder{}
+	if err := trainer.Run(t.Context(), a, dir, killed.emit); !errors.Is(err, errKilled) {
+		t.Fatalf("Run = %v, want the error of emit", err)
+	}
+	var log []byte
+	kept := map[int]float64{}
+	for i, e := range killed.events {
+		e.Seq = int64(i + 1)
+		line, err := e.MarshalLine()
+		must(t, err)
+		log = append(log, line...)
+		if e.Kind == trial.EventEval {
+			kept[e.Step] = e.Evaluation.ValLoss
+			if len(kept) == 2 {
+				break
+			}
+		}
+	}
+	must(t, os.WriteFile(filepath.Join(dir, trial.EventsFile), log, 0o600))
+	a.Checkpoints = []string{dir}
+	must(t, trainer.Run(t.Context(), a, t.TempDir(), rest.emit))
+	again := rest.evaluations()
+	for step := range kept {
+		if _, twice := again[step]; twice {
+			t.Errorf("the evaluation of step %d is said again", step)
+		}
+	}
+	maps.Copy(again, kept)
+	if diff := cmp.Diff(want.Evaluations, again); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // TestResumeEveryKind kills trials of other adapters before the first step, between two checkpoints and before the end.

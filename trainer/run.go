@@ -276,11 +276,36 @@ func (t *training) evaluate(ctx context.Context) (*trial.Outcome, error) {
 	if t.Probe > 0 {
 		evaluation.Share = share
 	}
-	err = t.emit(trial.Event{Kind: trial.EventEval, Step: t.Step, Evaluation: &evaluation})
-	if err != nil {
+	if err := t.sayEvaluation(t.Step, evaluation); err != nil {
 		return nil, err
 	}
+	t.Evaluations = append(t.Evaluations, stepEvaluation{t.Step, evaluation})
 	return t.reportMemory()
+}
+
+func (t *training) sayEvaluation(step int, e trial.Evaluation) error {
+	return t.emit(trial.Event{Kind: trial.EventEval, Step: step, Evaluation: &e})
+}
+
+// sayAgain emits the evaluations that the logs of earlier attempts do not have any more, and that may have reached no database: a damaged
+// log takes nothing with it that verdicts and reports are made of.
+func (t *training) sayAgain() error {
+	said := map[int]bool{}
+	for _, dir := range t.Checkpoints {
+		events, _ := trial.ReadFolder(dir) // what is good counts
+		for _, e := range events {
+			said[e.Step] = said[e.Step] || e.Kind == trial.EventEval
+		}
+	}
+	for _, e := range t.Evaluations {
+		if said[e.Step] {
+			continue
+		}
+		if err := t.sayEvaluation(e.Step, e.Evaluation); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // emit passes an event on. Its failure ends the attempt without another word.

@@ -16,12 +16,19 @@ type progress struct {
 	Best      *best    `json:"best"` // nil until an evaluation after step 0
 	LastLoss  float64  `json:"last_val_loss"`
 
+	Evaluations []stepEvaluation `json:"evaluations,omitempty"` // all so far, for an attempt that finds the logs before it damaged
+
 	CutLoss float64 `json:"cut_val_loss,omitempty"` // of the adapter after the latest cut, before it was trained on
 
 	BaseRetain *float64 `json:"base_retain,omitempty"` // loss on data.retain at step 0; nil where there is none
 
 	TrainSeconds float64 `json:"train_seconds"`
 	TotalSeconds float64 `json:"total_seconds"` // of the attempts so far, up to this moment
+}
+
+type stepEvaluation struct {
+	Step int `json:"step"`
+	trial.Evaluation
 }
 
 // window sums the training losses since the last evaluation.
