@@ -38,6 +38,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the folder of the database: %w: choose a folder that can be written with --root", err)
 	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		dir = filepath.Dir(target)
+	}
 	if err := refuseNetwork(dir); err != nil {
 		return nil, err
 	}

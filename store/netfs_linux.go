@@ -26,8 +26,14 @@ func networkMagic(magic uint32) string {
 		return "Coda"
 	case 0x564C: // ncpfs, NCP_SUPER_MAGIC
 		return "NCP"
-	case 0x2030528: // PVFS2_SUPER_MAGIC, OrangeFS
+	case 0x20030528: // ORANGEFS_SUPER_MAGIC, fs/orangefs/protocol.h
 		return "OrangeFS"
+	case 0x01161970: // GFS2_MAGIC, gfs2_ondisk.h
+		return "GFS2"
+	case 0x7461636F: // OCFS2_SUPER_MAGIC, fs/ocfs2/ocfs2_fs.h
+		return "OCFS2"
+	case 0x786F4256: // VBOXSF_SUPER_MAGIC, fs/vboxsf/super.c
+		return "VirtualBox"
 	case 0xAAD7AAEA: // PanFS
 		return "PanFS"
 	case 0x47504653: // "GPFS"

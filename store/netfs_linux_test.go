@@ -35,6 +35,21 @@ func TestNetworkFileSystemsAreRefused(t *testing.T) {
 	}
 }
 
+// TestNetworkMagic: each by the number that statfs(2), or its own source, has for it.
+func TestNetworkMagic(t *testing.T) {
+	t.Parallel()
+	for magic, want := range map[uint32]string{
+		0x6969: "NFS", 0x517B: "SMB", 0xFE534D42: "SMB", 0xFF534D42: "SMB", 0x00C36400: "Ceph", 0x5346414F: "AFS", 0x6B414653: "AFS",
+		0x01021997: "9p", 0x0BD00BD0: "Lustre", 0x73757245: "Coda", 0x564C: "NCP", 0x20030528: "OrangeFS", 0xAAD7AAEA: "PanFS",
+		0x47504653: "GPFS", 0x19830326: "BeeGFS", 0x01161970: "GFS2", 0x7461636F: "OCFS2", 0x786F4256: "VirtualBox",
+		0xEF53: "", 0x58465342: "", 0x9123683E: "", 0x01021994: "", 0x794C7630: "", 0x2FC12FC1: "", // ext4, XFS, Btrfs, tmpfs, overlayfs, ZFS
+	} {
+		if got := store.NetworkMagic(magic); got != want {
+			t.Errorf("%#x: %q, want %q", magic, got, want)
+		}
+	}
+}
+
 func TestNetworkFuse(t *testing.T) {
 	t.Parallel()
 	for kind, network := range map[string]bool{

@@ -20,6 +20,7 @@ const mostFindings = 10
 // addSweeps looks at what was run in the root: the database, and whether the trials' folders say the same.
 func (d *diagnosis) addSweeps(ctx context.Context) {
 	repair := trial.Command(d.Root, "doctor", "--repair")
+	d.addLinks()
 	if err := store.NobodyWorks(d.Root); errors.Is(err, sweep.ErrLocked) {
 		d.add(finding{Check: "sweeps", State: findingOK, Detail: "work goes on in it: look again afterwards; its files are compared only then"})
 		return
@@ -58,6 +59,18 @@ func (d *diagnosis) addSweeps(ctx context.Context) {
 	}
 	if len(d.Findings) == before && r.Found == store.HealthSound {
 		d.add(finding{Check: "sweeps", State: findingOK, Detail: "the database is sound, and the trials' folders say the same"})
+	}
+}
+
+// addLinks names the links of a root that are followed, and where they lead.
+func (d *diagnosis) addLinks() {
+	for _, name := range []string{"trials", "cache", "sweep.db"} {
+		target, err := os.Readlink(filepath.Join(d.Root, name))
+		if err != nil {
+			continue // no link
+		}
+		what := fmt.Sprintf("%s is a link to %s: what is written and removed lies there", name, target)
+		d.add(finding{"links", findingWarn, what, "where you have not made it, move it away"})
 	}
 }
 

@@ -308,3 +308,20 @@ func TestRepairEndsWithWhatIsLost(t *testing.T) {
 		t.Errorf("repair without records: exit %d, want 1\n%s%s", code, stdout, stderr)
 	}
 }
+
+// TestDoctorNamesLinks: what lies elsewhere because of a link that is followed is told.
+func TestDoctorNamesLinks(t *testing.T) {
+	t.Parallel()
+	root, elsewhere := t.TempDir(), t.TempDir()
+	for _, name := range []string{"trials", "cache", "sweep.db"} {
+		if err := os.Symlink(elsewhere, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+		found := slices.ContainsFunc(badFindings(t, root), func(f finding) bool {
+			return f.Check == "links" && strings.HasPrefix(f.Detail, name+" is a link to "+elsewhere)
+		})
+		if !found {
+			t.Errorf("%s: doctor does not tell where it leads", name)
+		}
+	}
+}

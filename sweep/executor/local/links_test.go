@@ -35,3 +35,25 @@ func TestStartFollowsNoLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestNoGroupIsSignalled: a process id that a disk has changed, or a folder from elsewhere names, may mean a group of processes to kill(2).
+func TestNoGroupIsSignalled(t *testing.T) {
+	t.Parallel()
+	e := &local.Executor{Root: t.TempDir()}
+	dir, err := trial.AttemptID("aa/1").MakeDir(e.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := trial.LockEvents(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close() //nolint:errcheck // gives the lock back
+	const nobody = "-4194303" // a group that there is not, should it be signalled
+	if err := os.WriteFile(filepath.Join(dir, trial.PIDFile), []byte(nobody), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Stop(t.Context(), "aa/1", false); err == nil || !strings.Contains(err.Error(), "which is no worker") {
+		t.Errorf("Stop = %v, want a refusal", err)
+	}
+}

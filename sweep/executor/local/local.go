@@ -179,7 +179,11 @@ func (e *Executor) pid(ctx context.Context, id trial.AttemptID) (int, error) {
 			return 0, err
 		}
 		if readErr == nil && len(text) > 0 {
-			return strconv.Atoi(string(text))
+			pid, err := strconv.Atoi(string(text))
+			if err == nil && pid <= 1 { // kill(2) takes that for a group, or for everything
+				err = fmt.Errorf("%s names process %d, which is no worker", filepath.Join(dir, trial.PIDFile), pid)
+			}
+			return pid, err
 		}
 		select {
 		case <-ctx.Done():

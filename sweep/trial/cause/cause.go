@@ -43,7 +43,7 @@ func (c Cause) Words() string {
 	case Disk:
 		return "the disk is full, read-only or failing"
 	case NoProcess:
-		return "the machine had no process or open file left for the worker, or its program is missing"
+		return "no worker could be started, or it could start or open nothing more"
 	case Hung:
 		return "the worker gave no sign of life"
 	case Preempted:
@@ -77,7 +77,7 @@ func (c Cause) Advice() string {
 	case Disk:
 		return "make room or mend the disk, and it goes on"
 	case NoProcess:
-		return "end other processes or raise the limits (ulimit -u, ulimit -n), and it goes on"
+		return "mend what that says (too few processes or open files: end others, or raise ulimit -u and -n), and it goes on"
 	case NodeFailure:
 		return "dmesg and nvidia-smi tell more"
 	case None, Killed, Lost, Hung, Preempted, Memory, MemoryShared, NaN, Time, Data, Code, Crash:
