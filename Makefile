@@ -151,6 +151,7 @@ smollm2: ## Fetch a real model, SmolLM2-135M (93 MB, checksums pinned), into mod
 
 quickstart: plugin-if-possible ## Fine-tune the embedded model on real text and print which rank pays (under 6 minutes with XLA)
 	bin/sweep run $(quickstart_grid)
+	@command -v sweep >/dev/null || echo 'To paste commands of the report: export PATH="$(CURDIR)/bin:$$PATH"' >&2
 
 pictures: plugin-if-possible ## Draw the pictures of README from a quickstart in a headless browser (minutes; skipped without chromium)
 	go test -count=1 -timeout 60m -v -run '^TestPictures$$' ./cmd/sweep -pictures $(CURDIR)/experiments/pictures
