@@ -162,9 +162,12 @@ func (a *app) adapterFolder(t sweep.TrialFacts, last bool) (string, error) {
 		dir := filepath.Join(attempt.ID.Dir(a.root), name)
 		_, err := os.Stat(dir)
 		if errors.Is(err, fs.ErrNotExist) {
-			return "", notFoundf("the adapter of trial %s (rank %d, seed %d) is not in %s any more: restore that folder, take another trial with "+
-				"--rank or --seed, or have this one trained again with: %s",
-				t.Trial.ID, t.Trial.Rank, t.Trial.Seed, dir, a.commandOn("retry", string(t.Trial.ID)))
+			gone := fmt.Sprintf("is not in %s any more: restore that folder, take", dir)
+			if a.pruned(&t) {
+				gone = "was pruned: take"
+			}
+			return "", notFoundf("the adapter of trial %s (rank %d, seed %d) %s another trial with --rank or --seed, or have this one trained "+
+				"again with: %s", t.Trial.ID, t.Trial.Rank, t.Trial.Seed, gone, a.commandOn("retry", string(t.Trial.ID)))
 		}
 		return dir, err
 	}

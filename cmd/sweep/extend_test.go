@@ -105,6 +105,7 @@ func TestExtendSaysWhatStandsInItsWay(t *testing.T) {
 	}
 	s.ends(exitOK, "removed ", "prune", "--yes")
 	s.ends(exitOK, "there is nothing to remove", "prune", "--yes")
+	s.ends(exitNotFound, "was pruned: take another trial", "export", "test", "--rank", "1", "--to", s.path("adapter"))
 
 	writeRows(t, s.path("train.jsonl"), 41, 3)
 	s.ends(exitUsage, "the text of "+s.path("train.jsonl")+" or "+s.path("validation.jsonl")+" has changed since the sweep was registered",
