@@ -74,10 +74,12 @@ func (s standing) conclude(info Info) plateau.Verdict {
 	case endUnstable:
 		s.cut(&v, plateau.StateUnstable, s.reasonUnstable(), s.adviseUnstable()...)
 	case endOverMemory:
-		s.cut(&v, plateau.StateMemoryLimited, s.reasonMemory(info), s.adviseLess(plateau.AdviseLessMemory, plateau.AdviseSmaller)...)
+		reason := s.reasonMemory(info)
+		s.cut(&v, plateau.StateMemoryLimited, reason, s.adviseLess(plateau.AdviseLessMemory, plateau.AdviseSmaller, reason.Limit)...)
 		v.Next = s.next(info, s.rank())
 	case endOverTime:
-		s.cut(&v, plateau.StateTimeLimited, s.reasonTrialTime(info), s.adviseLess(plateau.AdviseLessTime, plateau.AdviseCheaper)...)
+		reason := s.reasonTrialTime(info)
+		s.cut(&v, plateau.StateTimeLimited, reason, s.adviseLess(plateau.AdviseLessTime, plateau.AdviseCheaper, reason.Limit)...)
 		v.Next = s.next(info, s.rank())
 	}
 	if v.State != plateau.StateRunning {

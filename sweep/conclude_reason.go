@@ -74,9 +74,9 @@ func (s standing) learningRate() float64 {
 	return rate
 }
 
-// adviseLess says what fits where the current rank does not.
-func (s standing) adviseLess(less, cheaper plateau.Code) []plateau.Finding {
-	first := plateau.Finding{Code: less, Ranks: []int{s.rank()}}
+// adviseLess says what fits where the current rank does not; limit is the grid's, 0 where the machine has no more.
+func (s standing) adviseLess(less, cheaper plateau.Code, limit float64) []plateau.Finding {
+	first := plateau.Finding{Code: less, Ranks: []int{s.rank()}, Limit: limit}
 	if len(s.counted) > 0 {
 		first.Over = s.rung(s.climb.End).Rank
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/sweep/report"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
+	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
 // TestAdviceIsCommands pastes every command of advice, of a report's last sentence and of messages into a shell, and what the shell makes
@@ -21,10 +24,14 @@ func TestAdviceIsCommands(t *testing.T) {
 	for code, command := range map[plateau.Code]string{
 		plateau.AdviseNewName: "extend", plateau.AdviseMoreTime: "extend", plateau.AdviseUndrawn: "extend", plateau.AdviseRace: "extend",
 		plateau.AdviseRaceScouts: "extend", plateau.AdviseLogs: "logs", plateau.AdviseRerun: "retry resume",
-		plateau.AdviseLessMemory: "retry extend", plateau.AdviseLessTime: "retry extend", plateau.AdviseUncertain: "extend",
+		plateau.AdviseLessMemory: "extend retry resume", plateau.AdviseSmaller: "run", plateau.AdviseLessTime: "extend",
+		plateau.AdviseCheaper: "run", plateau.AdviseUncertain: "extend",
 	} {
-		gain := &plateau.Interval{Mean: 0.1, Lo: new(0.05), Hi: new(0.15)}
-		f := plateau.Finding{Code: code, Ranks: []int{4}, Over: 2, Count: 2, Of: 2, Gain: gain, Name: plateau.UseCertify}
+		gain, over := &plateau.Interval{Mean: 0.1, Lo: new(0.05), Hi: new(0.15)}, 2
+		if code == plateau.AdviseLessMemory {
+			over = 0
+		}
+		f := plateau.Finding{Code: code, Ranks: []int{4}, Over: over, Count: 2, Of: 2, Gain: gain, Name: plateau.UseCertify}
 		text := shell.Advice(plateau.Verdict{Advice: []plateau.Finding{f}})[0]
 		mustPaste(t, string(code), text, command)
 	}
@@ -64,6 +71,7 @@ func TestAdviceIsCommands(t *testing.T) {
 func mustPaste(t *testing.T, what, text, commands string) {
 	t.Helper()
 	var found []string
+	text = strings.ReplaceAll(text, prose.NoBreak+"&&"+prose.NoBreak, " && ")
 	for _, said := range regexp.MustCompile("sweep"+prose.NoBreak+`[^\n ]*`).FindAllString(text, -1) {
 		line := strings.TrimRight(strings.ReplaceAll(said, prose.NoBreak, " "), ".;,")
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\0' `+line).Output()
@@ -86,4 +94,45 @@ func mustPaste(t *testing.T, what, text, commands string) {
 	if got := strings.Join(found, " "); got != commands {
 		t.Errorf("%s: %q has the commands %q, want %q", what, text, got, commands)
 	}
+}
+
+// TestAdviceOnTrialTimeWorks: who does to the letter what a report says of trials that limits.trial_time ended has them trained, with the
+// limit raised or with fewer steps under another name. To retry them alone would end them again, and says so.
+func TestAdviceOnTrialTimeWorks(t *testing.T) {
+	t.Parallel()
+	for advice, edits := range map[string][][2]string{
+		"raise limits.trial_time": {{"trial_time: 0.001s", "trial_time: 1h"}},
+		"fewer steps":             {{"steps: 4", "steps: 2"}, {"name: test", "name: other"}, {"trial_time: 0.001s", "trial_time: 1h"}},
+	} {
+		s := newTestSweep(t, backend.PlatformGo, 4)
+		s.env = []string{"SWEEP_BACKEND=go", "SWEEP_JOBS=1", "PATH=" + filepath.Dir(sweepBinary(t)) + ":" + os.Getenv("PATH")}
+		s.edit("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {trial_time: 0.001s}")
+		s.ends(exitOK, "", "run", s.path("grid.yaml"))
+		s.ends(exitOK, "1 of them met a limit, which stands until the grid raises it: sweep extend "+s.path("grid.yaml"), "retry", "--failed", "test")
+		s.ends(exitOK, "", "resume", "test")
+		for _, e := range edits {
+			s.edit(e[0], e[1])
+		}
+		if out, err := s.paste(advice); err != nil || !strings.Contains(out, "lowest mean at rank") || strings.Contains(out, "time_limited") {
+			t.Errorf("%s: %v\n%s", advice, err, out)
+		}
+	}
+}
+
+// paste does what the report says to do then, as it stands there, and returns what that printed.
+func (s *testSweep) paste(advice string) (string, error) {
+	s.t.Helper()
+	said, err := s.sweep("report", "test").Output()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	words := strings.ReplaceAll(regexp.QuoteMeta(advice), " ", `\s+`)
+	command := regexp.MustCompile(`(?s)` + words + `.*?then:\s+(sweep [^\n(]+)`).FindSubmatch(said)
+	if command == nil {
+		s.t.Fatalf("no command after %q in\n%s", advice, said)
+	}
+	cmd := exec.CommandContext(s.t.Context(), "sh", "-c", string(command[1]))
+	cmd.Env = append(append(os.Environ(), "GOMLX_NO_AUTO_INSTALL=1"), s.env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }

@@ -199,8 +199,12 @@ func (a *app) retryDone(ctx context.Context, s subject, t *sweep.TrialFacts, dam
 // retry appends the request and says who takes it up.
 func (a *app) retry(ctx context.Context, s subject, trials ...*sweep.TrialFacts) error {
 	var last []trial.AttemptID
+	limited, limits := 0, s.snapshot.Sweep.Limits
 	for _, t := range trials {
 		last = append(last, t.Attempts[len(t.Attempts)-1].ID)
+		if state := t.State(); state == sweep.TrialOverTime || state == sweep.TrialOverMemory && limits.Memory > 0 {
+			limited++
+		}
 	}
 	if err := s.db.Retry(ctx, s.snapshot.Sweep.ID, last, time.Now().UTC()); err != nil {
 		return notFound(err)
@@ -209,6 +213,9 @@ func (a *app) retry(ctx context.Context, s subject, trials ...*sweep.TrialFacts)
 	next := "the coordinator takes it up"
 	if !s.worked {
 		next = "continue with: " + a.resumeCommand(s.name())
+	}
+	if limited > 0 {
+		a.say("%d of them met a limit, which stands until the grid raises it: %s", limited, a.shellOf(s.snapshot.Sweep).Extend())
 	}
 	a.say("%s of sweep %s will be tried again; %s", plural(len(trials), "trial"), s.name(), next)
 	return nil

@@ -182,7 +182,7 @@ func (v shrinkView) table(w io.Writer) error {
 	if err := writeTable(w, []string{"rank", "val_loss", "difference", "size", "chosen"}, rows, "size"); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s\n%s\n", v.summary(), report.Served(*v.Serving))
+	_, err := fmt.Fprintf(w, "%s\n%s\n", v.summary(), report.Served(*v.Serving, "sweep export --merged"))
 	return err
 }
 

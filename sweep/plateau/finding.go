@@ -109,10 +109,10 @@ const (
 	AdviseLowerRate    Code = "lower_learning_rate" // now Value; at least that much where Name is set
 	AdviseDiverged     Code = "diverged_ranks"      // as ReasonDiverged, where other ranks work
 	AdviseAlpha        Code = "check_alpha"         // at rank Over alpha Value scales updates by Limit
-	AdviseLessMemory   Code = "less_memory"         // stay lower than Ranks or, where Over is 0, begin there; or raise limits.memory
+	AdviseLessMemory   Code = "less_memory"         // stay below Ranks, where Over is 0 begin there, or raise limits.memory: Limit, 0 is none
 	AdviseSmaller      Code = "smaller_trials"      // what needs less memory
 	AdviseLessTime     Code = "less_time"           // as less_memory, for limits.trial_time
-	AdviseCheaper      Code = "cheaper_steps"       // what makes a step cheaper
+	AdviseCheaper      Code = "cheaper_steps"       // what makes trials cheaper
 	AdviseRankCost     Code = "rank_cost"           // rank Over has Count trainable parameters, Value bytes with gradient and moments
 	AdviseMoreTime     Code = "more_time"           // raise limits.time
 	AdviseUndrawn      Code = "undrawn_seeds"       // limits.time, Limit seconds, ran out before the extra seeds of Ranks; Name is their use

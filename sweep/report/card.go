@@ -117,7 +117,7 @@ func served(l Ladder, rung Rung, c Card) string {
 	if c.Merged {
 		return ""
 	}
-	return Served(*serving(l, rung))
+	return Served(*serving(l, rung), "sweep export --merged")
 }
 
 func probability(v Verdict) string {

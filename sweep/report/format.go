@@ -16,7 +16,7 @@ import (
 // none stands in text for what is not known.
 const none = "-"
 
-// noBreak is a space at which wrap keeps a number together; it is printed as a plain one.
+// noBreak is a space at which wrap keeps a number or a command together; it is printed as a plain one.
 const noBreak = prose.NoBreak
 
 // digits is the number of decimals that shows min_gain with two significant digits: finer ones are noise to the reader.
@@ -124,19 +124,12 @@ func optional[T any](v *T, format func(T) string) string {
 	return format(*v)
 }
 
-// wrap breaks text at spaces to lines of at most width characters. All but the first start with indent, which does not
-// count.
+// wrap breaks text at spaces to lines of at most width characters, or of one word that is longer. All but the first start with indent,
+// which does not count.
 func wrap(text string, width int, indent string) string {
 	var b strings.Builder
 	column := 0
-	var words []string
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' }) {
-		if len([]rune(word)) > width { // it fits on no line
-			words = append(words, strings.Split(word, noBreak)...)
-		} else {
-			words = append(words, word)
-		}
-	}
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' })
 	for i, word := range words {
 		length := len([]rune(word))
 		switch {

@@ -81,7 +81,7 @@ func (r Report) Lead() Lead {
 		decimals := digits(r.minGain())
 		out.Reaches, out.Larger, out.Smaller, out.Cheapest = rec.reaches(decimals), rec.larger(decimals), rec.smaller(decimals),
 			rec.cheapest(decimals)
-		out.More = append(r.edges(), Served(*rec.Serving))
+		out.More = append(r.edges(), Served(*rec.Serving, r.Shell.Command("export", r.Sweep, "--merged", "--to", "DIR")))
 	}
 	out.More = append(out.More, rec.missing()...)
 	out.Next = r.next()

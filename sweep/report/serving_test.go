@@ -15,7 +15,7 @@ func TestServed(t *testing.T) {
 		"vLLM serves no adapter with use_dora" + merge:                 {Rank: 4, UseDoRA: true},
 		"vLLM serves no adapter with bias and modules_to_save" + merge: {Rank: 4, Bias: lora.BiasAll, ModulesToSave: []string{"wte"}},
 	} {
-		if got := Served(s.Serving(nil)); got != want {
+		if got := Served(s.Serving(nil), "sweep export --merged"); got != want {
 			t.Errorf("Served(%+v) = %q, want %q", s, got, want)
 		}
 	}

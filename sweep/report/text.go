@@ -83,6 +83,12 @@ func (r Report) Text(w io.Writer, o Options) error {
 	buffered := bufio.NewWriter(w)
 	t := newText(buffered, o, r.Rule)
 	r.Shell = r.Shell.Unbroken()
+	t.whole(r)
+	return cmp.Or(t.err, buffered.Flush())
+}
+
+// whole prints all of a report.
+func (t *text) whole(r Report) {
 	t.recommendation(r)
 	t.print("")
 	t.header(r)
@@ -96,7 +102,6 @@ func (r Report) Text(w io.Writer, o Options) error {
 	t.print("")
 	t.legends(r)
 	t.answer(r)
-	return cmp.Or(t.err, buffered.Flush())
 }
 
 // legends explain the columns of tables.
@@ -147,16 +152,15 @@ func (r Report) screened() bool {
 	})
 }
 
-// Served says in a sentence how an adapter is served.
-func Served(s lora.Serving) string {
+// Served says in a sentence how an adapter is served; merge is the command that makes a model of one that nothing serves.
+func Served(s lora.Serving, merge string) string {
 	switch {
 	case s.Served():
 		return fmt.Sprintf("Serve with vLLM --max-lora-rank %d.", *s.MaxLoRARank)
 	case s.MaxLoRARank == nil:
-		return fmt.Sprintf("vLLM serves adapters up to rank %d, not %d: merge this one into the model (sweep export --merged).",
-			lora.VLLMMaxRank, s.Rank)
+		return fmt.Sprintf("vLLM serves adapters up to rank %d, not %d: merge this one into the model (%s).", lora.VLLMMaxRank, s.Rank, merge)
 	}
-	return fmt.Sprintf("vLLM serves no adapter with %s: merge this one into the model (sweep export --merged).", prose.List(s.Unsupported))
+	return fmt.Sprintf("vLLM serves no adapter with %s: merge this one into the model (%s).", prose.List(s.Unsupported), merge)
 }
 
 func (r Recommendation) larger(decimals int) string {

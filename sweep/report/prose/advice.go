@@ -31,8 +31,6 @@ func fixed() map[plateau.Code]string {
 		plateau.AdviseRanks:       "add ranks to the ladder",
 		plateau.AdviseNoSeeds:     "no reasonable number of seeds would settle it: choose a larger min_gain, or larger ranks",
 		plateau.AdviseClimb:       "add a larger rank: patience has not run out",
-		plateau.AdviseSmaller:     "fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less",
-		plateau.AdviseCheaper:     "fewer target_modules, a smaller batch_size or a shorter sequence_length make each step cheaper",
 		plateau.AdviseWidest:      "no larger rank exists: the last one is as wide as the widest target",
 	}
 }
@@ -46,9 +44,14 @@ func (s Shell) extended() string {
 	return ", then: " + s.Extend() + " (finished trials are not trained again)"
 }
 
-// lost is the end of a sentence on what to change in the grid for trials that ended without a loss.
-func (s Shell) lost() string {
-	return ", then: " + s.on("retry", "--failed") + " && " + s.Extend()
+// renamed is the end of a sentence on a change that makes other trials, which no grid of a sweep's name can take.
+func (s Shell) renamed() string {
+	return ": change that and the name in the grid, then: " + s.onGrid("run")
+}
+
+// again is the end of a sentence on what to do for trials that ended without a loss.
+func (s Shell) again() string {
+	return ", then: " + s.And(s.on("retry", "--failed"), s.on("resume")) + " (finished trials are not trained again)"
 }
 
 // advice is the sentence of one code with its numbers; the code itself where it is unknown, which only a newer program can have written.
@@ -59,7 +62,7 @@ func (s Shell) advice(f plateau.Finding) string {
 	case plateau.AdviseLogs:
 		return s.Command("logs", "TRIAL") + " shows what a failed trial printed"
 	case plateau.AdviseRerun:
-		return "fix the cause, then: " + s.on("retry", "--failed") + " && " + s.on("resume") + " (finished trials are not trained again)"
+		return "fix the cause" + s.again()
 	case plateau.AdviseMoreTime:
 		return "raise limits.time in the grid" + s.extended()
 	case plateau.AdviseMoreTokens:
@@ -124,9 +127,16 @@ func (s Shell) limited(f plateau.Finding) string {
 	case plateau.AdviseAlpha:
 		return fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", f.Over, threeDigits(f.Value), threeDigits(f.Limit))
 	case plateau.AdviseLessMemory:
-		return lower(f, ", or ") + "raise limits.memory in the grid" + s.lost()
+		if f.Limit == 0 { // the machine's memory is what lacks
+			return s.lowerFirst(f) + "free memory, or take a machine with more" + s.again()
+		}
+		return lower(f) + "raise limits.memory in the grid" + s.extended()
+	case plateau.AdviseSmaller:
+		return "fewer target_modules, or a smaller batch_size with more gradient_accumulation_steps, need less memory" + s.renamed()
 	case plateau.AdviseLessTime:
-		return lower(f, ", ") + "train fewer steps, or raise limits.trial_time in the grid" + s.lost()
+		return lower(f) + "raise limits.trial_time in the grid" + s.extended()
+	case plateau.AdviseCheaper:
+		return "fewer steps, fewer target_modules, a smaller batch_size or a shorter sequence_length take less time" + s.renamed()
 	case plateau.AdviseRankCost:
 		return fmt.Sprintf("what rank %d itself costs: %d trainable parameters, %s with gradient and moments; half the rank takes half of "+
 			"that, while the base model and the batch take the same at every rank", f.Over, f.Count, trial.FormatBytes(int64(f.Value)))
@@ -206,14 +216,22 @@ func (s Shell) onChance(f plateau.Finding) string {
 }
 
 // lower says which ranks fit where the current one does not; nothing where there is no lower one.
-func lower(f plateau.Finding, then string) string {
+func lower(f plateau.Finding) string {
 	switch {
 	case f.Over > 0:
-		return "stay at a lower rank" + then
+		return "stay at a lower rank, or "
 	case len(f.Ranks) > 0 && f.Ranks[0] == 1:
 		return ""
 	}
-	return "begin the ladder at a lower rank" + then
+	return "add a lower rank, or "
+}
+
+// lowerFirst is lower where the rest of the sentence is not about the grid.
+func (s Shell) lowerFirst(f plateau.Finding) string {
+	if text := lower(f); f.Over > 0 || text == "" {
+		return text
+	}
+	return "add a lower rank to the grid, then: " + s.Extend() + "; or "
 }
 
 func scale(f plateau.Finding) string {

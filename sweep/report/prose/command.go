@@ -17,7 +17,7 @@ type Shell struct {
 	space string // between a command's words; empty: an ordinary one
 }
 
-// NoBreak is a space at which no line is broken.
+// NoBreak is a space at which no line is broken, however long it gets.
 const NoBreak = "\u00a0"
 
 // Unbroken has commands stay on one line; whoever prints them turns NoBreak into a space.
@@ -35,8 +35,17 @@ func (s Shell) Command(args ...string) string {
 	return strings.ReplaceAll(command, " ", cmp.Or(s.space, " "))
 }
 
+// And is two commands of which the second follows where the first succeeds, kept together as each is.
+func (s Shell) And(first, second string) string {
+	space := cmp.Or(s.space, " ")
+	return first + space + "&&" + space + second
+}
+
 // Extend is the command that takes up an edited grid.
-func (s Shell) Extend() string { return s.Command("extend", cmp.Or(s.Grid, "GRID.yaml")) }
+func (s Shell) Extend() string { return s.onGrid("extend") }
+
+// onGrid is a command on the sweep's grid file.
+func (s Shell) onGrid(command string) string { return s.Command(command, cmp.Or(s.Grid, "GRID.yaml")) }
 
 // on is a command on the sweep.
 func (s Shell) on(command ...string) string {

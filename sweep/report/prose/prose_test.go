@@ -174,13 +174,23 @@ func TestFactsHoldNoSentence(t *testing.T) {
 	}
 }
 
-// TestNoLowerRankThanTheFirst: where rank 1 does not fit there is none below it.
+// TestNoLowerRankThanTheFirst: where rank 1 does not fit there is none below it; and where the machine has no more memory there is no limit
+// to raise.
 func TestNoLowerRankThanTheFirst(t *testing.T) {
 	t.Parallel()
-	for rank, want := range map[int]string{1: "raise limits.memory", 2: "begin the ladder at a lower rank, or raise limits.memory"} {
-		f := plateau.Finding{Code: plateau.AdviseLessMemory, Ranks: []int{rank}}
-		if got := prose.Advice(plateau.Verdict{Advice: []plateau.Finding{f}})[0]; !strings.HasPrefix(got, want+" in the grid, then: ") {
-			t.Errorf("rank %d: %q, want %q", rank, got, want)
+	const machine = "free memory, or take a machine with more, then: sweep retry --failed NAME && sweep resume NAME"
+	for rank, want := range map[int][2]string{
+		1: {"raise limits.memory in the grid, then: ", machine},
+		2: {
+			"add a lower rank, or raise limits.memory in the grid, then: ",
+			"add a lower rank to the grid, then: sweep extend GRID.yaml; or " + machine,
+		},
+	} {
+		for i, limit := range []float64{1 << 30, 0} {
+			f := plateau.Finding{Code: plateau.AdviseLessMemory, Ranks: []int{rank}, Limit: limit}
+			if got := prose.Advice(plateau.Verdict{Advice: []plateau.Finding{f}})[0]; !strings.HasPrefix(got, want[i]) {
+				t.Errorf("rank %d, limit %g: %q, want %q", rank, limit, got, want[i])
+			}
 		}
 	}
 }
