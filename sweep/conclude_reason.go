@@ -121,7 +121,7 @@ func (s standing) lastCounted() []int {
 	return []int{s.rung(len(s.counted) - 1).Rank}
 }
 
-// reasonRunning counts the trials that the ladder waits for.
+// reasonRunning counts the trials that the ladder waits for, and lists those that are not over. Reports say by it what is missing.
 func (s standing) reasonRunning() plateau.Finding {
 	if s.held {
 		return plateau.Finding{Code: plateau.ReasonHeld, Ranks: s.lastCounted()}
@@ -133,6 +133,8 @@ func (s standing) reasonRunning() plateau.Finding {
 			f.Of++
 			if t.State().Over() {
 				f.Count++
+			} else {
+				f.Trials = append(f.Trials, plateau.Failure{Trial: string(t.Trial.ID), Rank: f.Ranks[len(f.Ranks)-1], Seed: t.seed()})
 			}
 		}
 	}

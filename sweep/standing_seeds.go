@@ -94,7 +94,8 @@ func (s standing) awaited(index int) assignedRung {
 }
 
 // Needed returns a ladder without the trials that its verdict did not ask for: seeds, where that is sparing with the sweep's, and ranks
-// that were trained ahead above the one that ended the ladder. Of a ladder that goes on, rungs that were not judged yet stay whole.
+// that were trained ahead above the one that ended the ladder. Of a ladder that goes on, rungs that were not judged yet stay whole, but
+// for seeds of the one it waits for that it does not wait for.
 func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
 	rule := ruleOf(info, l)
 	l.Rungs = slices.Clone(l.Rungs)
@@ -105,6 +106,9 @@ func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
 	for i, r := range l.Rungs {
 		at := slices.IndexFunc(v.Rungs, func(judged plateau.RungVerdict) bool { return judged.Rank == r.Rank })
 		if at < 0 {
+			if v.Reason.Code == plateau.ReasonRunning && slices.Contains(v.Reason.Ranks, r.Rank) {
+				l.Rungs[i] = r.begunOr(v.Reason.Trials)
+			}
 			continue
 		}
 		if last = i; v.Rungs[at].GridSeeds > 0 {
@@ -130,6 +134,14 @@ func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
 		l.Rungs[i] = Rung{Rank: l.Rungs[i].Rank}
 	}
 	return l
+}
+
+// begunOr is a rung with the trials that were begun, and these.
+func (r Rung) begunOr(awaited []plateau.Failure) Rung {
+	r.Trials = slices.DeleteFunc(slices.Clone(r.Trials), func(t TrialFacts) bool {
+		return len(t.Attempts) == 0 && !slices.ContainsFunc(awaited, func(f plateau.Failure) bool { return f.Trial == string(t.Trial.ID) })
+	})
+	return r
 }
 
 // begun is a rung that was never judged, as it began: with these seeds, or all of them where most of these were unstable (see begin).

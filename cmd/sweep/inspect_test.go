@@ -229,6 +229,16 @@ func TestStatusSeesALivingCoordinator(t *testing.T) {
 	if code != exitOK || !strings.Contains(stdout, "sweep prose: running") || strings.Contains(stdout, "sweep resume") {
 		t.Errorf("status beside a coordinator = %d, stderr %q:\n%s", code, stderr, stdout)
 	}
+	goesOn := func(command bool) {
+		t.Helper()
+		for _, format := range []string{"table", "md", "html"} {
+			_, stdout, stderr := sweepCommand(t, "report", "--root", root, "-o", format)
+			if strings.Contains(stdout, "Next: sweep resume prose --root "+root) != command || stderr != "" {
+				t.Errorf("report -o %s, command %t: stderr %q\n%s", format, command, stderr, stdout)
+			}
+		}
+	}
+	goesOn(false)
 	if err := db.Heartbeat(t.Context(), session, sweep.NewClock().Now(), ""); err != nil {
 		t.Fatal(err)
 	}
@@ -237,6 +247,7 @@ func TestStatusSeesALivingCoordinator(t *testing.T) {
 	}
 	said("status", "false")
 	said("list", "false")
+	goesOn(true)
 }
 
 func TestListCommand(t *testing.T) {

@@ -57,6 +57,12 @@ params, time, memory and gain.`,
 func (a *app) printReport(ctx context.Context, s sweep.Snapshot) error {
 	r := report.Build(s)
 	r.Shell = a.shellOf(s.Sweep)
+	if !r.Recommendation.Final {
+		var err error
+		if r.Left, err = a.left(ctx, s.Sweep.ID); err != nil {
+			return err
+		}
+	}
 	switch a.output {
 	case "json":
 		return a.write(r.JSON)
@@ -68,6 +74,17 @@ func (a *app) printReport(ctx context.Context, s sweep.Snapshot) error {
 		return a.printPage(ctx, s, "")
 	}
 	return a.write(func(w io.Writer) error { return r.Text(w, a.textOptions()) })
+}
+
+// left reports whether no coordinator works on the sweep.
+func (a *app) left(ctx context.Context, id int64) (left bool, err error) {
+	db, err := a.openReadOnly(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	works, err := worked(ctx, db, id)
+	return !works, err
 }
 
 // printPage writes the report as a page, with the samples of a file unless that is empty.
@@ -109,6 +126,10 @@ func (a *app) readBeside(ctx context.Context, id int64) (b page.Beside, err erro
 	if b.Environments, err = db.Environments(ctx, id); err != nil {
 		return b, err
 	}
-	b.Updates, err = db.Updates(ctx, id)
+	if b.Updates, err = db.Updates(ctx, id); err != nil {
+		return b, err
+	}
+	works, err := worked(ctx, db, id)
+	b.Left = !works
 	return b, err
 }

@@ -49,7 +49,7 @@ const (
 	ReasonNotLikely Code = "not_likely_enough"
 	ReasonOpen      Code = "unresolved" // Ranks gain Gain over Over: that settles nothing
 
-	ReasonRunning   Code = "running"             // Count of Of trials of Ranks finished
+	ReasonRunning   Code = "running"             // Count of Of trials of Ranks finished; Trials are the others
 	ReasonDrawing   Code = "running_extra_seeds" // Count of Of trials of extra seeds of Ranks finished; Name is their use
 	ReasonScreening Code = "running_screen"      // Count of Of trials of Ranks finished, to be truncated to every lower rank
 	ReasonStopping  Code = "stopping"            // limits.time ran out: running trials write their checkpoints

@@ -88,9 +88,13 @@ func (r Report) Lead() Lead {
 	return out
 }
 
-// next says what to do about a final recommendation; empty where the advice on the ladder says more than a sentence.
+// next says what to do about a final recommendation, or how a sweep goes on that nobody works on; empty where the advice on the ladder
+// says more than a sentence.
 func (r Report) next() string {
-	if !r.recommends() || !r.Recommendation.Final {
+	switch {
+	case !r.Recommendation.Final && r.Left:
+		return "Next: " + r.Shell.Command("resume", r.Sweep)
+	case !r.recommends() || !r.Recommendation.Final:
 		return ""
 	}
 	export := r.Shell.Command("export", r.Sweep, "--to", "DIR") + " writes the adapter"

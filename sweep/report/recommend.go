@@ -160,10 +160,14 @@ func cheapest(ladders []Ladder, best Ladder, rung Rung, confidence float64) *Equ
 	}
 }
 
-// missing lists each unfinished ladder's first rung that lacks trials.
+// missing lists each unfinished ladder's first rung that lacks trials, and of one that goes on all that its reason waits for.
 func missing(ladders []Ladder) []Missing {
 	out := []Missing{}
 	for _, l := range ladders {
+		if waits := l.Verdict.found.Reason; waits.Code == plateau.ReasonRunning {
+			out = append(out, awaited(l.Number, waits.Trials)...)
+			continue
+		}
 		switch l.Verdict.State {
 		case plateau.StateRunning, plateau.StateIncomplete, plateau.StateTimeLimited:
 		default:
@@ -174,6 +178,19 @@ func missing(ladders []Ladder) []Missing {
 				out = append(out, Missing{Ladder: l.Number, Rank: r.Rank, Seeds: seeds})
 				break
 			}
+		}
+	}
+	return out
+}
+
+// awaited are the rungs of trials, which follow one another by rank.
+func awaited(ladder int, trials []plateau.Failure) (out []Missing) {
+	for _, t := range trials {
+		if len(out) == 0 || out[len(out)-1].Rank != t.Rank {
+			out = append(out, Missing{Ladder: ladder, Rank: t.Rank})
+		}
+		if last := &out[len(out)-1]; !slices.Contains(last.Seeds, t.Seed) {
+			last.Seeds = append(last.Seeds, t.Seed)
 		}
 	}
 	return out

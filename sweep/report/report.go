@@ -27,6 +27,8 @@ type Report struct {
 
 	// Shell is how whoever reads the report as text, Markdown or a page reaches the sweep.
 	Shell prose.Shell `json:"-"`
+	// Left says that no coordinator works on the sweep.
+	Left bool `json:"-"`
 }
 
 // Rule is what the verdicts were judged by.

@@ -1,11 +1,14 @@
 package report
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // confirmed adds further seeds to ranks of a snapshot's first ladder, from the one after the grid's largest on.
@@ -142,4 +145,39 @@ func newRungOf(r rung, seeds int) Rung {
 		out.Trials = append(out.Trials, Trial{Seed: int64(i), ValLoss: &r.losses[i]})
 	}
 	return out
+}
+
+// TestMissingIsWhatTheReasonCounts: a ladder that needs two of the grid's three seeds at its first rank waits for two trials, in its
+// reason, its table and what the report says is missing. Where nobody works on the sweep, its last line says how it goes on.
+func TestMissingIsWhatTheReasonCounts(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []plateau.SeedsPerRank{plateau.EverySeed, plateau.NeededSeeds} {
+		f := fixture{name: "left", seeds: []int64{0, 1, 2}, rule: plateau.DefaultRule(), ladders: []fixtureLadder{{dropout: "0", rungs: []rung{
+			{rank: 1, waiting: true}, {rank: 2, waiting: true},
+		}}}}
+		f.rule.SeedsPerRank = rule
+		s := f.snapshot()
+		s.Ladders[0].Rungs[0].Trials[0].Attempts = []sweep.AttemptFacts{{Number: 1, Outcome: &trial.Outcome{State: trial.OutcomeInterrupted}}}
+		r := Build(s)
+		missing, n := r.Recommendation.Missing, 3
+		if rule == plateau.NeededSeeds {
+			n = 2
+		}
+		if len(missing) != 1 || !slices.Equal(missing[0].Seeds, f.seeds[:n]) || missing[0].Rank != 1 {
+			t.Errorf("%s: missing %+v, want %d seeds of rank 1", rule, missing, n)
+		}
+		reason, done := fmt.Sprintf("rank 1: 0 of %d trials finished", n), fmt.Sprintf("0/%d done", n)
+		if l := r.Ladders[0]; l.Verdict.Reason != reason || l.Rungs[0].Finding() != done {
+			t.Errorf("%s: %q and %q, want %q and %q", rule, l.Verdict.Reason, l.Rungs[0].Finding(), reason, done)
+		}
+		for _, r.Left = range []bool{false, true} {
+			var text strings.Builder
+			if err := r.Text(&text, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			if says := strings.HasSuffix(text.String(), "\nNext: sweep resume left\n"); says != r.Left {
+				t.Errorf("left %t:\n%s", r.Left, text.String())
+			}
+		}
+	}
 }

@@ -134,10 +134,10 @@ func (t *text) recommendation(r Report) {
 
 // answer repeats the recommendation: what a terminal shows last is what stays on the screen.
 func (t *text) answer(r Report) {
-	if !r.recommends() {
+	lead := r.Lead()
+	if !r.recommends() && lead.Next == "" {
 		return
 	}
-	lead := r.Lead()
 	t.print("")
 	t.heading(wrap(lead.Summary, t.o.Width, ""))
 	if lead.Next != "" {

@@ -36,6 +36,7 @@ type Beside struct {
 	Environments []trial.Environment
 	Samples      *report.Samples
 	Shell        prose.Shell // how the reader's shell reaches the sweep
+	Left         bool        // no coordinator works on it
 }
 
 // Write writes the page of a sweep's facts, one HTML file.
@@ -73,6 +74,7 @@ func newBuilder(s sweep.Snapshot, beside Beside) *builder {
 		verdicts = sweep.Conclude(s).Verdicts
 	}
 	b := &builder{snapshot: s, beside: beside, report: report.BuildOn(s, verdicts), curves: newCurves(s, beside.TrainLosses)}
+	b.report.Left = beside.Left
 	if beside.Shell != (prose.Shell{}) {
 		b.report.Shell = beside.Shell
 	}

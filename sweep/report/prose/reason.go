@@ -81,7 +81,7 @@ func reason(v plateau.Verdict, f plateau.Finding) string {
 func ending(f plateau.Finding) string {
 	switch f.Code {
 	case plateau.ReasonRunning:
-		return fmt.Sprintf("rank %d: %d of %d trials finished", f.Ranks[0], f.Count, f.Of)
+		return fmt.Sprintf("%s: %d of %d trials finished", ranksText(f.Ranks), f.Count, f.Of)
 	case plateau.ReasonDrawing:
 		return fmt.Sprintf("%s: %d of %d trials of extra seeds finished, which %s", ranksText(f.Ranks), f.Count, f.Of, use(f.Name))
 	case plateau.ReasonScreening:
