@@ -16,7 +16,8 @@ type Summary struct {
 	Ladders int
 	Trials  int // planned, over all ranks, with scouts and references: a plateau leaves some of them pending. Of a scout alone, its own
 	Done    int // with a result
-	Failed  int // ended otherwise: unstable, over a limit, failed
+	Failed  int // failed for good, which leaves a ladder incomplete
+	NoLoss  int // ended without a loss otherwise, with which a ladder has a verdict: unstable, over a limit
 	Open    int // begun and not ended
 	// Reference is how many trials of references are not over, though some may never be trained.
 	Reference int
@@ -76,8 +77,10 @@ func countTrials(ctx context.Context, tx *sql.Tx, sweeps map[int64]*Summary) err
 		switch {
 		case state == sweep.TrialDone:
 			s.Done += n
-		case state.Over():
+		case state == sweep.TrialFailed:
 			s.Failed += n
+		case state.Over():
+			s.NoLoss += n
 		case state != sweep.TrialPending:
 			s.Open += n
 		}

@@ -60,10 +60,11 @@ func TestTrialStatesAgree(t *testing.T) {
 	seen := map[sweep.TrialState]int{}
 	for _, l := range list {
 		count := counts[l.ID]
-		failed := count[sweep.TrialUnstable] + count[sweep.TrialOverMemory] + count[sweep.TrialOverTime] + count[sweep.TrialFailed]
+		noLoss := count[sweep.TrialUnstable] + count[sweep.TrialOverMemory] + count[sweep.TrialOverTime]
 		open := count[sweep.TrialRunning] + count[sweep.TrialInterrupted] + count[sweep.TrialCrashed]
-		if l.Done != count[sweep.TrialDone] || l.Failed != failed || l.Open != open || l.Trials != 4 {
-			t.Errorf("%s: the list counts %d done, %d failed, %d open of %d; the snapshot has %v", l.Name, l.Done, l.Failed, l.Open, l.Trials, count)
+		if l.Done != count[sweep.TrialDone] || l.Failed != count[sweep.TrialFailed] || l.NoLoss != noLoss || l.Open != open || l.Trials != 4 {
+			t.Errorf("%s: the list counts %d done, %d failed, %d without a loss, %d open of %d; the snapshot has %v", l.Name, l.Done, l.Failed,
+				l.NoLoss, l.Open, l.Trials, count)
 		}
 		for state, n := range count {
 			seen[state] += n

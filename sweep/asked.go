@@ -26,6 +26,11 @@ type Asked struct {
 	Last      int64 // the newest request; 0: none
 }
 
+// AskedAgain reports whether a person asked for fresh attempts and none was begun yet.
+func (t *TrialFacts) AskedAgain() bool {
+	return t.Retried > 0 && t.Retried >= t.Attempts[len(t.Attempts)-1].Number && !t.State().Over()
+}
+
 // Retryable reports whether fresh attempts may give the trial a loss. A loss that is not finite comes again wherever the same is
 // computed again.
 func (t *TrialFacts) Retryable() bool {

@@ -70,7 +70,9 @@ func (s standing) conclude(info Info) plateau.Verdict {
 		s.cut(&v, plateau.StateOutraced, s.reasonOutraced(info), advice(s.adviseRace())...)
 		v.Race = &s.lag.Race
 	case endFailed:
-		s.cut(&v, plateau.StateIncomplete, s.reasonFailed(), advice(plateau.AdviseLogs, plateau.AdviseRerun)...)
+		reason := s.reasonFailed()
+		logs := plateau.Finding{Code: plateau.AdviseLogs, Trials: reason.Trials[:min(1, len(reason.Trials))], Of: len(reason.Trials)}
+		s.cut(&v, plateau.StateIncomplete, reason, logs, plateau.Finding{Code: plateau.AdviseRerun})
 	case endUnstable:
 		s.cut(&v, plateau.StateUnstable, s.reasonUnstable(), s.adviseUnstable()...)
 	case endOverMemory:

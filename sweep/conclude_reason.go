@@ -7,7 +7,7 @@ import (
 
 // reasonFailed lists the trials that failed for good.
 func (s standing) reasonFailed() plateau.Finding {
-	rung := s.ladder.Rungs[s.current].grid()
+	rung := s.ended()
 	f := plateau.Finding{Code: plateau.ReasonFailed, Of: len(rung.Trials)}
 	for _, t := range rung.Trials {
 		if t.State() == TrialFailed {
@@ -18,6 +18,14 @@ func (s standing) reasonFailed() plateau.Finding {
 	}
 	f.Count = len(f.Trials)
 	return f
+}
+
+// ended is the rung that ended the ladder: the current one, or its scouts.
+func (s standing) ended() Rung {
+	if s.scouting {
+		return s.ladder.scoutRung(s.rank())
+	}
+	return s.ladder.Rungs[s.current].grid()
 }
 
 // failure places a trial that ended without a loss.
@@ -41,7 +49,7 @@ func (t TrialFacts) Failure() (message string, crashes int) {
 }
 
 func (s standing) reasonUnstable() plateau.Finding {
-	rung := s.ladder.Rungs[s.current].grid()
+	rung := s.ended()
 	f := plateau.Finding{Code: plateau.ReasonUnstable, Ranks: []int{rung.Rank}, Of: len(rung.Trials)}
 	for _, t := range rung.Trials {
 		if t.State() == TrialUnstable {
@@ -101,7 +109,7 @@ func (s standing) rankCost() []plateau.Finding {
 
 func (s standing) reasonMemory(info Info) plateau.Finding {
 	f := plateau.Finding{Code: plateau.ReasonMemory, Ranks: []int{s.rank()}, Limit: float64(info.Limits.Memory)}
-	for _, t := range s.ladder.Rungs[s.current].grid().Trials {
+	for _, t := range s.ended().Trials {
 		if t.shape().over { // the machine ended it
 			f.Limit = 0
 		}

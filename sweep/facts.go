@@ -59,6 +59,9 @@ func (t *TrialFacts) State() TrialState {
 	return TrialRunning
 }
 
+// Checkpoint is the step of the trial's latest checkpoint, -1 when there is none.
+func (t *TrialFacts) Checkpoint() int { return furthest(t.Attempts) }
+
 // furthest is the latest checkpoint's step over the attempts, -1 when there is none.
 func furthest(attempts []AttemptFacts) int {
 	step := -1

@@ -277,3 +277,23 @@ func TestScoutOfNeededSeedsCrashesAnywhere(t *testing.T) {
 	t.Parallel()
 	crashAnywhere(t, func(i *sweep.Info) { scouting(i); i.Rule.SeedsPerRank = plateau.NeededSeeds }, 37, 41, 59)
 }
+
+// TestFailedScoutIsNamed: the trial that ended the ladder is none of the rung's.
+func TestFailedScoutIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := means(4.8, 4.7, 4.6, 4.599, 4.598, 4.597)
+		tr.Crash = func(trial.Assignment) int { return 1 }
+		b := newBench(t, tr, scouting)
+		b.exec.Script = tr.Script
+		s, err := b.run(t.Context(), t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, id := sweep.Conclude(s).Verdicts[0], string(s.Ladders[0].Scouts[0].Trial.ID)
+		if advice := prose.Advice(v); v.Reason.Count != 1 || v.Reason.Trials[0].Trial != id ||
+			advice[0] != "sweep logs "+id+" shows what the failed trial printed" {
+			t.Errorf("%s: %q", prose.Reason(v), advice)
+		}
+	})
+}

@@ -299,12 +299,21 @@ func (a *app) conclude(ctx context.Context, s sweep.Snapshot) error {
 	if err := print(s); err != nil {
 		return err
 	}
+	var failed []plateau.Failure
 	for _, v := range verdicts {
 		if v.State == plateau.StateIncomplete {
-			return withCode(exitIncomplete, fmt.Errorf("some trials failed for good: see the report, and %s", a.shell().Command("logs", "TRIAL")))
+			failed = append(failed, v.Reason.Trials...)
 		}
 	}
-	return nil
+	if len(failed) == 0 {
+		return nil
+	}
+	of := ""
+	if len(failed) > 1 {
+		of = " of the first"
+	}
+	return withCode(exitIncomplete, fmt.Errorf("%s failed for good: see the report, and%s: %s", plural(len(failed), "trial"), of,
+		a.commandOn("logs", failed[0].Trial)))
 }
 
 func (a *app) resumeCommand(name string) string { return a.commandOn("resume", name) }

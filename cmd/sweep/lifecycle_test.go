@@ -84,7 +84,7 @@ func TestLifecycleFromAnotherTerminal(t *testing.T) {
 	s.ends(exitOK, "nothing of it runs", "cancel", "test")
 
 	lost := s.loseOne()
-	s.ends(exitIncomplete, "failed for good: see the report, and "+trial.Command(s.rootDir(), "logs", "TRIAL")+"\n",
+	s.ends(exitIncomplete, "1 trial failed for good: see the report, and: "+trial.Command(s.rootDir(), "logs", string(lost))+"\n",
 		"resume", "test", "--backend", "go", "--jobs", "2")
 	shown, err := s.sweep("show", string(lost)).Output()
 	text := string(shown)
@@ -97,6 +97,9 @@ func TestLifecycleFromAnotherTerminal(t *testing.T) {
 	trained := string(done.Ladders[0].Rungs[0].Trials[0].Trial.ID)
 	s.ends(exitUsage, "is done in sweep test: retry takes trials that ended without a loss", "retry", trained)
 	s.ends(exitOK, "continue with: sweep resume test", "retry", string(lost)[:8])
+	if out, err := s.sweep("status", "test").Output(); err != nil || strings.Count(string(out), "to be trained again") != 1 {
+		t.Errorf("status of a trial that waits for its retry: %v\n%s", err, out)
+	}
 	s.finish()
 	s.ends(exitOK, "nothing to retry", "retry", "--failed", "test")
 	whole.finish()
@@ -157,6 +160,17 @@ func TestRetryMakesAnAdapterAnew(t *testing.T) {
 	s.ends(exitOK, "its adapter is gone", "retry", gone)
 	if open, _ := s.snapshot(); sweep.Conclude(open).Done {
 		t.Error("nothing is left to train")
+	}
+	var status struct {
+		Ladders []struct {
+			Rungs []struct{ Trials []trialStatus }
+		}
+	}
+	s.output(&status, "status", "test")
+	for _, waits := range status.Ladders[0].Rungs[0].Trials {
+		if !waits.Retry || waits.ValLoss != nil || waits.TrainLoss != nil || waits.State != stateInterrupted {
+			t.Errorf("status of a trial that is to be trained again: %+v", waits)
+		}
 	}
 	s.finish()
 	if diff := cmp.Diff(want, s.report()); diff != "" {

@@ -21,9 +21,10 @@ func newListCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the sweeps in the root",
-		Long: `list prints one line per sweep, the oldest first: whether a coordinator works on it, how many of its trials are done
-(and, of a finished one, how many were not needed), how long its coordinators have worked, and what its ladders say. A terminal that
-is too narrow for the table loses columns: created first, then unneeded, ladders, failed, elapsed, trials and done.`,
+		Long: `list prints one line per sweep, the oldest first: whether a coordinator works on it, how many of its trials are done, how many
+failed for good (its run exits with 3), how many ended without a loss otherwise (unstable, or over a limit) and, of a finished one, how
+many were not needed, how long its coordinators have worked, and what its ladders say. A terminal that is too narrow for the table
+loses columns: no_loss first, then created, unneeded, ladders, failed, elapsed, trials and done.`,
 		Example: `  sweep list
   sweep list -o json`,
 		Args: cobra.NoArgs,
@@ -45,7 +46,8 @@ type listed struct {
 	Ladders        int             `json:"ladders"`
 	Trials         int             `json:"trials"` // planned
 	Done           int             `json:"done"`
-	Failed         int             `json:"failed"`
+	Failed         int             `json:"failed"`  // for good: the sweep's exit code is 3
+	NoLoss         int             `json:"no_loss"` // ended without a loss otherwise: unstable, over a limit
 	Open           int             `json:"open"`
 	Unneeded       int             `json:"unneeded"` // planned and, once the sweep is finished, not needed for any verdict
 	ElapsedSeconds float64         `json:"elapsed_seconds"`
@@ -65,7 +67,7 @@ func (a *app) list(ctx context.Context) (err error) {
 	}
 	return a.emit("list", sweepList{sweeps}, func(w io.Writer) error {
 		return writeTable(w, listHeader(), listRows(sweeps),
-			"created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")
+			"no_loss", "created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")
 	},
 		func() ([]string, [][]string) { return listHeader(), listRows(sweeps) })
 }
@@ -93,7 +95,7 @@ func listSweeps(ctx context.Context, db *store.DB) ([]listed, error) {
 			l.conclude(sweep.Conclude(snapshot), s.Asked)
 		}
 		if l.State == progressFinished {
-			l.Unneeded = l.Trials - l.Done - l.Failed
+			l.Unneeded = l.Trials - l.Done - l.Failed - l.NoLoss
 		}
 		sweeps = append(sweeps, l)
 	}
@@ -103,7 +105,7 @@ func listSweeps(ctx context.Context, db *store.DB) ([]listed, error) {
 func newListed(s store.Summary, c *coordinator) listed {
 	l := listed{
 		Name: s.Name, Created: s.Created, GridPath: s.GridPath, Ladders: s.Ladders, Trials: s.Trials,
-		Done: s.Done, Failed: s.Failed, Open: s.Open, ElapsedSeconds: s.Elapsed.Seconds(),
+		Done: s.Done, Failed: s.Failed, NoLoss: s.NoLoss, Open: s.Open, ElapsedSeconds: s.Elapsed.Seconds(),
 		Verdicts: append([]plateau.State{}, s.Verdicts...), Coordinator: c,
 	}
 	l.State = progressOf(s.Ladders > 0 && !slices.Contains(s.Verdicts, plateau.StateRunning) && s.Reference == 0, c, s.Asked)
@@ -120,7 +122,7 @@ func (l *listed) conclude(c sweep.Conclusions, asked sweep.Asked) {
 }
 
 func listHeader() []string {
-	return []string{"sweep", "state", "created", "ladders", "trials", "done", "failed", "unneeded", "elapsed", "verdicts"}
+	return []string{"sweep", "state", "created", "ladders", "trials", "done", "failed", "no_loss", "unneeded", "elapsed", "verdicts"}
 }
 
 func listRows(sweeps []listed) [][]string {
@@ -128,7 +130,8 @@ func listRows(sweeps []listed) [][]string {
 	for _, s := range sweeps {
 		rows = append(rows, []string{
 			s.Name, string(s.State), s.Created.Format(time.RFC3339), strconv.Itoa(s.Ladders), strconv.Itoa(s.Trials),
-			strconv.Itoa(s.Done), strconv.Itoa(s.Failed), strconv.Itoa(s.Unneeded), report.Seconds(s.ElapsedSeconds), countStates(s.states()),
+			strconv.Itoa(s.Done), strconv.Itoa(s.Failed), strconv.Itoa(s.NoLoss), strconv.Itoa(s.Unneeded), report.Seconds(s.ElapsedSeconds),
+			countStates(s.states()),
 		})
 	}
 	return rows

@@ -133,9 +133,9 @@ func (a *app) retryIn(ctx context.Context, name string, id trial.ID) (state stri
 			if asked = why != ""; err != nil || !asked {
 				return err
 			}
-			a.say("trial %s is done, and %s; once it is to be trained again its loss does not count until it is", id, why)
+			a.say("trial %s is done, and %s: its loss does not count until it has been trained again", id, why)
 			return a.retryDone(ctx, s, facts, damaged)
-		case facts.Retried > 0 && facts.Retried >= facts.Attempts[len(facts.Attempts)-1].Number:
+		case facts.AskedAgain():
 			state = "to be tried again already"
 		case now == sweep.TrialInterrupted && !s.worked:
 			return usagef("trial %s is interrupted in sweep %s, which goes on from its checkpoint with: %s", id, name, a.resumeCommand(name))

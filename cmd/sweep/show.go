@@ -237,8 +237,8 @@ func writeTrial(w io.Writer, t shownTrial, curves string) error {
 		fmt.Fprintf(w, "sweep %s, ladder id %d, %s, seed %d\n", p.Sweep, p.Ladder, rank, p.Seed)
 	}
 	if r := t.Result; r != nil && r.ValLoss != nil {
-		fmt.Fprintf(w, "val_loss %s at step %d, train_loss %s, %s supervised tokens, %s of training\n", formatMeasured(r.ValLoss), r.BestStep,
-			formatMeasured(r.TrainLoss), report.Count(r.Tokens), report.Seconds(r.TrainSeconds))
+		fmt.Fprintf(w, "val_loss %s at step %d, mean train_loss %s since the evaluation before, %s supervised tokens, %s of training\n",
+			formatMeasured(r.ValLoss), r.BestStep, formatMeasured(r.TrainLoss), report.Count(r.Tokens), report.Seconds(r.TrainSeconds))
 	}
 	if m := t.Metrics; m != nil {
 		fmt.Fprintf(w, "perplexity %s at that step", formatMeasured(&m.Perplexity))

@@ -107,6 +107,7 @@ type trialStatus struct {
 	PeakHostBytes *int64     `json:"peak_host_bytes"`
 	LastHeard     *time.Time `json:"last_heard"`
 	Error         string     `json:"error,omitempty"`
+	Retry         bool       `json:"retry,omitempty"` // a person asked to train it again, which has not begun
 }
 
 func (a *app) status(ctx context.Context, name string) error {
@@ -261,6 +262,10 @@ func newTrialStatus(facts *sweep.TrialFacts, points map[trial.ID]store.PointRow)
 		Steps: facts.Trial.Spec().TotalSteps(), Attempts: len(facts.Attempts), PeakHostBytes: facts.Memory.PeakHostBytes,
 	}
 	if len(facts.Attempts) == 0 {
+		return t
+	}
+	if t.Retry = facts.AskedAgain(); t.Retry { // what it measured before counts no more
+		t.Step, t.PeakHostBytes = max(0, facts.Checkpoint()), nil
 		return t
 	}
 	last := &facts.Attempts[len(facts.Attempts)-1]

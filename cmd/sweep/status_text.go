@@ -134,8 +134,12 @@ func writeRungs(w io.Writer, rungs []rungStatus) error {
 			continue
 		}
 		for _, t := range r.Trials {
+			state := t.State
+			if t.Retry {
+				state = "to be trained again"
+			}
 			rows = append(rows, []string{
-				r.name(), strconv.FormatInt(t.Seed, 10), string(t.ID), t.State, fmt.Sprintf("%d/%d", t.Step, t.Steps),
+				r.name(), strconv.FormatInt(t.Seed, 10), string(t.ID), state, fmt.Sprintf("%d/%d", t.Step, t.Steps),
 				formatMeasured(t.TrainLoss), formatMeasured(t.ValLoss), formatPeak(t.PeakHostBytes), strconv.Itoa(t.Attempts), t.Tuned,
 			})
 			tuned = tuned || t.Tuned != ""

@@ -97,8 +97,8 @@ func wideTables(t *testing.T) map[string]table {
 		},
 		"list": {
 			ofView(rows(listHeader(), [][]string{{
-				"notes-on-walks", "interrupted", "2026-11-29T21:05:44Z", "10", "900", "899", "1", "12", "2h07m", "9 plateau",
-			}}, "created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")),
+				"notes-on-walks", "interrupted", "2026-11-29T21:05:44Z", "10", "900", "899", "1", "0", "12", "2h07m", "9 plateau",
+			}}, "no_loss", "created", "unneeded", "ladders", "failed", "elapsed", "trials", "done")),
 			[]string{"sweep", "state"},
 			[]string{"unneeded", "ladders"},
 		},

@@ -104,7 +104,7 @@ const (
 	AdviseOverfits     Code = "overfits_late"       // the validation loss rises after its best step
 	AdviseLonger       Code = "step_limited"        // the validation loss still falls at the last step
 	AdviseBarely       Code = "barely_trained"      // training won Value at most, less than min_gain
-	AdviseLogs         Code = "read_logs"
+	AdviseLogs         Code = "read_logs"           // of the first of Of failed trials, Trials
 	AdviseRerun        Code = "fix_and_rerun"
 	AdviseLowerRate    Code = "lower_learning_rate" // now Value; at least that much where Name is set
 	AdviseDiverged     Code = "diverged_ranks"      // as ReasonDiverged, where other ranks work

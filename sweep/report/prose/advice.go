@@ -39,6 +39,17 @@ func fixed() map[plateau.Code]string {
 // appendix D), and at 1M parameters 3e-3 was best (experiments/LOG.md).
 const highRate = 0.01
 
+// logs says how to see why a trial failed.
+func (s Shell) logs(f plateau.Finding) string {
+	switch {
+	case len(f.Trials) == 0:
+		return s.Command("logs", "TRIAL") + " shows what a failed trial printed"
+	case f.Of > 1:
+		return fmt.Sprintf("%s shows what the first of the %d failed trials printed", s.Command("logs", f.Trials[0].Trial), f.Of)
+	}
+	return s.Command("logs", f.Trials[0].Trial) + " shows what the failed trial printed"
+}
+
 // extended is the end of a sentence on what to change in the grid.
 func (s Shell) extended() string {
 	return ", then: " + s.Extend() + " (finished trials are not trained again)"
@@ -58,9 +69,9 @@ func (s Shell) again() string {
 func (s Shell) advice(f plateau.Finding) string {
 	switch f.Code {
 	case plateau.AdviseNewName:
-		return "write it into lora.rank of the grid" + s.extended()
+		return "write the ranks to add into lora.rank of the grid" + s.extended()
 	case plateau.AdviseLogs:
-		return s.Command("logs", "TRIAL") + " shows what a failed trial printed"
+		return s.logs(f)
 	case plateau.AdviseRerun:
 		return "fix the cause" + s.again()
 	case plateau.AdviseMoreTime:
