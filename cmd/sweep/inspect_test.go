@@ -282,7 +282,8 @@ func TestShowCommand(t *testing.T) {
 		t.Fatalf("show = %d, stderr %q", code, stderr)
 	}
 	for _, want := range []string{
-		"trial " + string(done.ID) + ": done", "val_loss 4.5000 at step 4, mean train_loss 4.6500 since the evaluation before,", "attempt 1: done",
+		"trial " + string(done.ID) + ": done", "val_loss 4.5000 at step 4, mean train_loss 4.6500 since the evaluation before,",
+		"attempt 1: done",
 		"VmHWM", "stdout.log",
 	} {
 		if !strings.Contains(stdout, want) {

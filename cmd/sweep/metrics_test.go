@@ -95,7 +95,8 @@ func TestMetricsAndShowOfForgettingAndAccuracy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"val_loss 4.8793 at step 2, mean train_loss 4.5000 since the evaluation before,", "perplexity 90.0000 at that step, token accuracy 0.5000, exact match 0.1250",
+		"val_loss 4.8793 at step 2, mean train_loss 4.5000 since the evaluation before,",
+		"perplexity 90.0000 at that step, token accuracy 0.5000, exact match 0.1250",
 		"retain_loss 3.2500 at that step, 3.0000 at step 0: forgetting 0.2500", "code.txt", "7 % of the documents", "16 (scaling 11.3137)",
 	} {
 		if !strings.Contains(b.String(), want) {
