@@ -95,7 +95,7 @@ func (s standing) awaited(index int) assignedRung {
 
 // Needed returns a ladder without the trials that its verdict did not ask for: seeds, where that is sparing with the sweep's, and ranks
 // that were trained ahead above the one that ended the ladder. Of a ladder that goes on, rungs that were not judged yet stay whole, but
-// for seeds of the one it waits for that it does not wait for.
+// the one at work has no seeds that were not begun and that nothing waits for yet.
 func (l Ladder) Needed(v plateau.Verdict, info Info) Ladder {
 	rule := ruleOf(info, l)
 	l.Rungs = slices.Clone(l.Rungs)

@@ -108,7 +108,7 @@ func TestAdviceOnTrialTimeWorks(t *testing.T) {
 		s.env = []string{"SWEEP_BACKEND=go", "SWEEP_JOBS=1", "PATH=" + filepath.Dir(sweepBinary(t)) + ":" + os.Getenv("PATH")}
 		s.edit("seeds: [0, 1]", "seeds: [0, 1]\nlimits: {trial_time: 0.001s}")
 		s.ends(exitOK, "", "run", s.path("grid.yaml"))
-		stands := "1 of them met a limit, which stands until the grid raises it: sweep extend " + s.path("grid.yaml")
+		stands := "1 trial met a limit, which stands until the grid raises it: sweep extend " + s.path("grid.yaml")
 		s.ends(exitOK, stands, "retry", "--failed", "test")
 		s.ends(exitOK, "", "resume", "test")
 		for _, e := range edits {

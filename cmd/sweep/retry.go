@@ -215,7 +215,7 @@ func (a *app) retry(ctx context.Context, s subject, trials ...*sweep.TrialFacts)
 		next = "continue with: " + a.resumeCommand(s.name())
 	}
 	if limited > 0 {
-		a.say("%d of them met a limit, which stands until the grid raises it: %s", limited, a.shellOf(s.snapshot.Sweep).Extend())
+		a.say("%s met a limit, which stands until the grid raises it: %s", plural(limited, "trial"), a.shellOf(s.snapshot.Sweep).Extend())
 	}
 	a.say("%s of sweep %s will be tried again; %s", plural(len(trials), "trial"), s.name(), next)
 	return nil

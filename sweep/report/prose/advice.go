@@ -138,7 +138,7 @@ func (s Shell) limited(f plateau.Finding) string {
 	case plateau.AdviseAlpha:
 		return fmt.Sprintf("check the alpha policy: at rank %d alpha %s scales updates by %s", f.Over, threeDigits(f.Value), threeDigits(f.Limit))
 	case plateau.AdviseLessMemory:
-		if f.Limit == 0 { // the machine's memory is what lacks
+		if f.Limit == 0 { // it is the machine that has too little
 			return s.lowerFirst(f) + "free memory, or take a machine with more" + s.again()
 		}
 		return lower(f) + "raise limits.memory in the grid" + s.extended()
