@@ -28,7 +28,8 @@ type Asked struct {
 
 // AskedAgain reports whether a person asked for fresh attempts and none was begun yet.
 func (t *TrialFacts) AskedAgain() bool {
-	return t.Retried > 0 && t.Retried >= t.Attempts[len(t.Attempts)-1].Number && !t.State().Over()
+	n := len(t.Attempts)
+	return n > 0 && t.Retried >= t.Attempts[n-1].Number && !t.State().Over()
 }
 
 // Retryable reports whether fresh attempts may give the trial a loss. A loss that is not finite comes again wherever the same is
