@@ -17,6 +17,7 @@ type LiveAttempt struct {
 	Rank    int
 	Seed    int64
 	Started time.Time // by this coordinator, or when it adopted the worker
+	Adopted bool      // by this coordinator: another one started the worker
 
 	Step, Steps  int
 	Epochs       float64  // of all steps; 0 where the number of rows is not known

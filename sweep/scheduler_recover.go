@@ -140,7 +140,7 @@ func (r *run) adopted(ladder int, t *TrialFacts, f AttemptFacts) *LiveAttempt {
 	a := &LiveAttempt{
 		ID: f.ID, Trial: t.Trial.ID, Ladder: ladder, Rank: t.Trial.Rank, Seed: t.seed(), Steps: t.Trial.Spec().TotalSteps(),
 		Epochs:  train.EpochsAt(train.Steps, r.snapshot.Ladders[ladder].Corpus.TrainSequences),
-		Started: now.Wall, Step: t.LastStep, Up: f.LastSeq > 0, Compiled: t.LastStep > 0, Memory: t.Memory,
+		Started: now.Wall, Adopted: true, Step: t.LastStep, Up: f.LastSeq > 0, Compiled: t.LastStep > 0, Memory: t.Memory,
 		Outcome: f.Outcome, endedAt: now.Uptime, triedAt: now.Uptime, seq: f.LastSeq, watch: r.watching(),
 		microBatch: f.MicroBatch, beside: r.Capacity.Jobs > 1 && !r.Capacity.Apart && !t.shape().alone, // as far as anybody knows
 	}

@@ -191,6 +191,7 @@ type crew struct {
 	capacity sweep.Capacity
 	executor sweep.Executor // nil until it is open
 	refused  int64          // the newest grid that could not be taken up
+	told     *progressLines // of it on stderr so far
 }
 
 // workOn reads the inputs, registers what they make, and schedules. Inputs that turn out invalid before anything was registered leave no
@@ -255,6 +256,8 @@ func (a *app) hire(ctx context.Context, db *store.DB, s sweep.Snapshot, choice b
 // schedule runs the scheduler from facts that are known.
 func (a *app) schedule(ctx context.Context, db *store.DB, s sweep.Snapshot, c *crew) (sweep.Snapshot, error) {
 	progress := a.newProgress()
+	progress.lines.follow(c.told)
+	c.told = progress.lines
 	endTracking := a.startTracking(ctx, db, s.Sweep, progress.out, c.kill)
 	defer endTracking()
 	defer progress.stop()

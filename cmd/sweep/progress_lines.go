@@ -58,6 +58,13 @@ func newProgressLines(w io.Writer, now func() time.Time) *progressLines {
 	}
 }
 
+// follow goes on from what was told of the same sweep before it was extended; nil is nothing.
+func (l *progressLines) follow(before *progressLines) {
+	if l != nil && before != nil {
+		l.begin, l.known, l.told = before.begin, before.known, before.told
+	}
+}
+
 func (l *progressLines) show(p sweep.Progress) {
 	if !l.begun {
 		l.begun = true
@@ -140,11 +147,14 @@ func (l *progressLines) showStarts(p sweep.Progress) {
 		}
 		l.known[a.ID] = true
 		l.told[a.ID] = told{at: l.now()}
-		from := ""
-		if a.ResumedAt > 0 {
-			from = fmt.Sprintf(", from its checkpoint at step %d", a.ResumedAt)
+		how := "training"
+		switch {
+		case a.Adopted:
+			how = fmt.Sprintf("goes on at step %d: its worker was found at work", a.Step)
+		case a.ResumedAt > 0:
+			how = fmt.Sprintf("training, from its checkpoint at step %d", a.ResumedAt)
 		}
-		l.print("%s training%s (%s)", trialName(p, a.Ladder, a.Rank, a.Seed, a.Trial), from, a.ID)
+		l.print("%s %s (%s)", trialName(p, a.Ladder, a.Rank, a.Seed, a.Trial), how, a.ID)
 	}
 }
 

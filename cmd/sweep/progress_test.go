@@ -307,6 +307,21 @@ func TestProgressLinesAfterResume(t *testing.T) {
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("lines after a resume (-want +got):\n%s", diff)
 	}
+
+	// The sweep is extended: the clock goes on, and nothing is announced twice. A worker of another coordinator is told as that.
+	p.live[0].Adopted = true
+	p.start(1, 1)
+	p.live[1].Adopted = true
+	b.Reset()
+	now = now.Add(8 * time.Second)
+	after := newProgressLines(&b, func() time.Time { return now })
+	after.follow(lines)
+	after.show(p.progress())
+	want = "   8.0s  2 trials finished before: not trained again\n" +
+		"   8.0s  rank 2 seed 1 goes on at step 0: its worker was found at work (" + string(p.live[1].ID) + ")\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("lines after an extension (-want +got):\n%s", diff)
+	}
 }
 
 // syncBuffer is a bytes.Buffer that two goroutines may use.
