@@ -157,6 +157,32 @@ func (d *DB) EndSession(ctx context.Context, session int64, now sweep.Instant) e
 	return nil
 }
 
+// Release gives the lease back of a session that has worked nothing on its sweep, and leaves no trace of it: what was asked of the session
+// before still holds. One that was itself cancelled stays, and is ended.
+func (d *DB) Release(ctx context.Context, session int64, now sweep.Instant) error {
+	held := d.held.Load()
+	if held == nil {
+		return nil
+	}
+	var gone int64
+	err := d.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = ?1 AND `+holdsLease+`
+			AND NOT EXISTS (SELECT 1 FROM requests WHERE session_id = ?1)`, session)
+		if err != nil {
+			return err
+		}
+		gone, err = res.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("release session %d: %w", session, err)
+	}
+	if gone == 0 {
+		return d.EndSession(ctx, session, now)
+	}
+	return d.dropLease(held.sweepID)
+}
+
 // elapsed is how long the session that this DB holds has lasted, by the clock that it was started by.
 func (d *DB) elapsed(now sweep.Instant) int64 {
 	if held := d.held.Load(); held != nil {

@@ -322,3 +322,39 @@ func TestElapsedIsTheSumOfSessions(t *testing.T) {
 		t.Errorf("Holder() = %+v, %v", holder, err)
 	}
 }
+
+// TestReleaseLeavesNoTrace: who has held a sweep and worked nothing takes back nothing of what was asked of the session before, unless
+// somebody cancelled that holder too.
+func TestReleaseLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sweep.db")
+	db := openAt(t, path)
+	id := register(t, db, "first")
+	begin := func() int64 {
+		t.Helper()
+		session, err := db.StartSession(t.Context(), id, instant(0), sweep.Coordinator{Host: "here", PID: os.Getpid()})
+		must(t, err)
+		return session
+	}
+	worked := begin()
+	must(t, db.Ask(t.Context(), id, sweep.RequestCancel, moment(1)))
+	must(t, db.EndSession(t.Context(), worked, instant(2)))
+	for _, cancelled := range []bool{false, true} {
+		before, err := db.Asked(t.Context(), id)
+		must(t, err)
+		held := begin()
+		if cancelled {
+			must(t, db.Ask(t.Context(), id, sweep.RequestCancel, moment(3)))
+		}
+		must(t, db.Release(t.Context(), held, instant(4)))
+		holder, err := db.Holder(t.Context(), id)
+		if err != nil || (holder.ID == held) != cancelled || holder.Ended.IsZero() {
+			t.Errorf("cancelled: %t: the newest session is %+v, %v", cancelled, holder, err)
+		}
+		if after, err := db.Asked(t.Context(), id); err != nil || !after.Cancelled || (after.Last == before.Last) == cancelled {
+			t.Errorf("cancelled: %t: asked %+v, then %+v, %v", cancelled, before, after, err)
+		}
+	}
+	must(t, openAt(t, path).Release(t.Context(), worked, instant(5))) // has no lease
+	sound(t, db)
+}

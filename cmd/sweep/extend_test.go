@@ -1,13 +1,10 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/plateau"
 	"github.com/ranksweep/ranksweep/trainer/backend"
@@ -45,35 +42,6 @@ func TestExtendRaisesMemory(t *testing.T) {
 	snapshot, _ := s.snapshot()
 	if v := sweep.Conclude(snapshot).Verdicts[0]; v.State == plateau.StateMemoryLimited || len(v.Rungs) != 3 {
 		t.Errorf("with the limit raised: %+v, want a verdict over 3 ranks", v)
-	}
-}
-
-// TestRenameLeavesACancelledSweepSo: neither a rename nor one that is refused is work on the sweep.
-func TestRenameLeavesACancelledSweepSo(t *testing.T) {
-	t.Parallel()
-	s := newTestSweep(t, backend.PlatformGo, 2)
-	s.finish()
-	s.writes(func(ctx context.Context, db *store.DB) error {
-		now := sweep.NewClock().Now()
-		process, err := store.ThisProcess("sweep run")
-		if err != nil {
-			return err
-		}
-		session, err := db.StartSession(ctx, 1, now, process)
-		return errors.Join(err, db.Ask(ctx, 1, sweep.RequestCancel, now.Wall), db.EndSession(ctx, session, now))
-	})
-	for _, c := range []struct {
-		name string
-		code int
-	}{{"with space", exitUsage}, {"other", exitOK}} {
-		s.ends(c.code, "", "rename", "test", c.name)
-		s.writes(func(ctx context.Context, db *store.DB) error {
-			asked, err := db.Asked(ctx, 1)
-			if !asked.Cancelled {
-				t.Errorf("after a rename to %q it is cancelled no more", c.name)
-			}
-			return err
-		})
 	}
 }
 

@@ -31,29 +31,35 @@ It refuses while a coordinator works on the sweep: 'sweep cancel NAME' stops it.
 }
 
 func (a *app) rename(ctx context.Context, name, next string) error {
-	return a.holding(ctx, name, func(db *store.DB, s sweep.Snapshot) error {
-		if next == s.Sweep.Name {
+	return inSweep(ctx, a.openExistingStore, name, func(db *store.DB, info sweep.Info) error {
+		if next == info.Name {
 			a.say("sweep %s has that name already", next)
 			return nil
 		}
-		if s.Sweep.Asked.Grid != 0 {
-			return withCode(exitUsage, fmt.Errorf(
-				"sweep %s was extended, and the edited grid waits to be taken up: first %s, or %s with the grid of before",
-				name, a.resumeCommand(s.Sweep.Name), a.commandOn("extend", "GRID.yaml")))
-		}
-		given, err := renamedGrid(s.Sweep, next)
+		err := a.holding(ctx, db, info, func(s sweep.Snapshot) error { return a.renameHeld(ctx, db, s.Sweep, next) })
 		if err != nil {
-			return withCode(exitUsage, err)
-		}
-		if err := db.Rename(ctx, s.Sweep.ID, next, given); err != nil {
 			return err
 		}
-		if err := a.keeper(db, s.Sweep.ID).KeepLast(ctx, a.root, time.Now()); err != nil {
+		if err := a.keeper(db, info.ID).KeepLast(ctx, a.root, time.Now()); err != nil {
 			a.say("warning: without its database the sweep would have its former name again: %v", err)
 		}
-		a.say("sweep %s is now %s; in %s write: name: %s", s.Sweep.Name, next, s.Sweep.GridPath, next)
+		a.say("sweep %s is now %s; in %s write: name: %s", info.Name, next, info.GridPath, next)
 		return nil
 	})
+}
+
+// renameHeld gives another name to a sweep whose lease is held.
+func (a *app) renameHeld(ctx context.Context, db *store.DB, info sweep.Info, next string) error {
+	if info.Asked.Grid != 0 {
+		return withCode(exitUsage, fmt.Errorf(
+			"sweep %s was extended, and the edited grid waits to be taken up: first %s, or %s with the grid of before",
+			info.Name, a.resumeCommand(info.Name), a.commandOn("extend", "GRID.yaml")))
+	}
+	given, err := renamedGrid(info, next)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	return db.Rename(ctx, info.ID, next, given)
 }
 
 // renamedGrid is a sweep's grid under another name, which a grid may have.

@@ -61,29 +61,34 @@ func (a *app) rm(ctx context.Context, cmd *cobra.Command, name string, yes bool)
 	if ok, err := a.confirmed(cmd, yes, "remove sweep "+goes.sweep.Name+" for good?"); !ok {
 		return err
 	}
-	return a.holding(ctx, name, func(db *store.DB, s sweep.Snapshot) error {
-		now, err := a.doomed(ctx, db, s)
+	return inSweep(ctx, a.openExistingStore, name, func(db *store.DB, info sweep.Info) error {
+		return a.holding(ctx, db, info, func(s sweep.Snapshot) error { return a.removeDoomed(ctx, db, s, goes) })
+	})
+}
+
+// removeDoomed removes a sweep, whose lease is held, where nothing else goes with it than a person was told.
+func (a *app) removeDoomed(ctx context.Context, db *store.DB, s sweep.Snapshot, goes doomed) error {
+	now, err := a.doomed(ctx, db, s)
+	if err != nil {
+		return err
+	}
+	if !now.same(goes) {
+		return fmt.Errorf("sweep %s has changed since you were asked, and nothing is removed: repeat it", s.Sweep.Name)
+	}
+	if err := a.removing(func(trash string) error {
+		batches, err := a.batchesOf(now.trials)
 		if err != nil {
 			return err
 		}
-		if !now.same(goes) {
-			return fmt.Errorf("sweep %s has changed since you were asked, and nothing is removed: repeat it", s.Sweep.Name)
+		if err := a.removeSweep(ctx, db, s.Sweep.ID, trash); err != nil {
+			return err
 		}
-		if err := a.removing(func(trash string) error {
-			batches, err := a.batchesOf(now.trials)
-			if err != nil {
-				return err
-			}
-			if err := a.removeSweep(ctx, db, s.Sweep.ID, trash); err != nil {
-				return err
-			}
-			return a.moveBatches(batches, trash)
-		}); err != nil {
-			return fmt.Errorf("remove sweep %s: %w", s.Sweep.Name, err)
-		}
-		a.say("sweep %s is removed", s.Sweep.Name)
-		return nil
-	})
+		return a.moveBatches(batches, trash)
+	}); err != nil {
+		return fmt.Errorf("remove sweep %s: %w", s.Sweep.Name, err)
+	}
+	a.say("sweep %s is removed", s.Sweep.Name)
+	return nil
 }
 
 // doomed is what goes with a sweep.
@@ -155,34 +160,26 @@ func (a *app) refuseWorked(ctx context.Context, s subject) error {
 	return withCode(exitLocked, errors.New(a.heldBy(s.name(), held)))
 }
 
-// holding does something to a sweep under its lease, so that no coordinator works on it meanwhile.
-func (a *app) holding(ctx context.Context, name string, do func(*store.DB, sweep.Snapshot) error) error {
-	return inSweep(ctx, a.openExistingStore, name, func(db *store.DB, info sweep.Info) error {
-		process, err := store.ThisProcess(a.command)
-		if err != nil {
-			return err
-		}
-		session, err := db.StartSession(ctx, info.ID, a.clock.Now(), process)
-		if held, ok := errors.AsType[*store.HeldError](err); ok {
-			return withCode(exitLocked, errors.New(a.heldBy(info.Name, held)))
-		}
-		if err != nil {
-			return err
-		}
-		s, err := db.Snapshot(ctx, info.ID)
-		if err == nil {
-			err = do(db, s)
-		}
-		if _, findErr := db.Find(ctx, info.Name); errors.Is(findErr, sweep.ErrNotFound) && err == nil {
-			if _, err := db.Asked(ctx, info.ID); errors.Is(err, sweep.ErrNotFound) {
-				return nil // it is removed, and its lease with it
-			}
-		}
-		if info.Asked.Cancelled { // it stays so: nobody has worked on it
-			err = errors.Join(err, db.Ask(context.WithoutCancel(ctx), info.ID, sweep.RequestCancel, time.Now()))
-		}
-		return errors.Join(err, db.EndSession(context.WithoutCancel(ctx), session, a.clock.Now()))
-	})
+// holding does something to a sweep under its lease, so that no coordinator works on it meanwhile. A cancelled sweep stays so: nobody works
+// on it.
+func (a *app) holding(ctx context.Context, db *store.DB, info sweep.Info, do func(sweep.Snapshot) error) error {
+	process, err := store.ThisProcess(a.command)
+	if err != nil {
+		return err
+	}
+	session, err := db.StartSession(ctx, info.ID, a.clock.Now(), process)
+	if held, ok := errors.AsType[*store.HeldError](err); ok {
+		return withCode(exitLocked, errors.New(a.heldBy(info.Name, held)))
+	}
+	if err != nil {
+		return err
+	}
+	s, err := db.Snapshot(ctx, info.ID)
+	if err == nil {
+		s.Sweep.Asked.Cancelled = info.Asked.Cancelled
+		err = do(s)
+	}
+	return errors.Join(err, db.Release(context.WithoutCancel(ctx), session, a.clock.Now()))
 }
 
 // refuseWorkers fails where a worker of the sweep runs.
