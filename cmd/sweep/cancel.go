@@ -15,10 +15,12 @@ import (
 func newCancelCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel [NAME]",
-		Short: "Checkpoint and stop a sweep that runs elsewhere (the latest without NAME)",
+		Short: "Checkpoint and stop a sweep that runs elsewhere (without NAME the one that runs)",
 		Long: `cancel does from any terminal what Ctrl-C does where the sweep runs: the workers write their checkpoints and end, and the
 coordinator ends with exit code 75. Nothing is lost: 'sweep resume NAME' continues from there. It waits until the coordinator has
-ended. Where none works on the sweep, workers that outlived theirs are stopped.`,
+ended. Where none works on the sweep, workers that outlived theirs are stopped.
+
+Without NAME it takes the sweep that a coordinator works on, and where none is worked on, the latest. Where several are, name one.`,
 		Example: `  sweep cancel
   sweep cancel gpt2-notes
   sweep resume gpt2-notes`,
@@ -31,7 +33,7 @@ ended. Where none works on the sweep, workers that outlived theirs are stopped.`
 const cancelPatience = 2 * time.Minute
 
 func (a *app) cancel(ctx context.Context, name string) error {
-	return a.asking(ctx, name, func(s subject) error {
+	return a.askingWorked(ctx, "cancel", name, func(s subject) error {
 		if !s.worked {
 			stopped, err := a.stopWorkers(ctx, s.snapshot)
 			if err != nil {

@@ -197,7 +197,8 @@ func (d *diagnosis) keepAll() string {
 // addGone says what only the database knows.
 func (d *diagnosis) addGone(diff store.Difference, repair string) {
 	if !diff.OfAttempt() {
-		what := fmt.Sprintf("their record does not have all of %s (table %s): without the database that would be lost", diff.About, diff.Table)
+		what := fmt.Sprintf("%s: the database has %s that its record in the trials' folders lacks: nothing is lost, but a database "+
+			"made anew of the folders would not have it", diff.About, kept(diff.Table))
 		d.add(finding{"folders", findingWarn, what, repair + " keeps it there, where a trial's folder is left"})
 		return
 	}
@@ -222,6 +223,21 @@ func (d *diagnosis) addGone(diff store.Difference, repair string) {
 		fix = repair + " writes it there"
 	}
 	d.add(finding{"folders", findingWarn, fmt.Sprintf("attempt %s: %s; the database has it, and goes on to count", id, what), fix})
+}
+
+// kept says what a table of the database keeps of a sweep.
+func kept(table string) string {
+	switch table {
+	case "requests":
+		return "a request (pause, resume, cancel or retry)"
+	case "grids":
+		return "a grid that it was given"
+	case "confirmations":
+		return "a wish to confirm it"
+	case "sweeps":
+		return "its name, grid and limits as they are now"
+	}
+	return "rows of table " + table
 }
 
 // hasDatabase reports whether a database, or what is left of one, lies in the root.
@@ -320,20 +336,13 @@ func (a *app) workedOn(ctx context.Context, locked error) error {
 		return locked
 	}
 	defer db.Close() //nolint:errcheck // read only
-	names, err := db.Names(ctx)
+	all, err := workedSweeps(ctx, db)
 	if err != nil {
 		return locked
 	}
-	for _, name := range names {
-		info, err := db.Find(ctx, name)
-		if err != nil {
-			continue
-		}
-		if working, err := worked(ctx, db, info.ID); err != nil || !working {
-			continue
-		}
-		if holder, err := db.Holder(ctx, info.ID); err == nil && holder != nil {
-			return errors.New(a.heldBy(name, &store.HeldError{Session: holder, Here: true}))
+	for _, s := range all {
+		if holder, err := db.Holder(ctx, s.ID); err == nil && holder != nil {
+			return errors.New(a.heldBy(s.Name, &store.HeldError{Session: holder, Here: true}))
 		}
 	}
 	return locked

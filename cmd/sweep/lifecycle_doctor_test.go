@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/ranksweep/ranksweep/store"
+	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -57,7 +62,14 @@ func TestDoctorAfterEveryCommand(t *testing.T) {
 	grid := s.path("grid.yaml")
 	step(exitOK, "", "run", grid, "--backend", "go")
 	step(exitOK, "will be tried again", "retry", "--failed")
-	step(exitOK, "is paused", "pause")
+	s.writes(func(ctx context.Context, db *store.DB) error { return db.Ask(ctx, 1, sweep.RequestPause, time.Now()) })
+	const lacks = "sweep test: the database has a request (pause, resume, cancel or retry) that its record in the trials' folders lacks: " +
+		"nothing is lost, but a database made anew of the folders would not have it"
+	if bad := badFindings(t, s.rootDir()); len(bad) != 1 || bad[0].Detail != lacks {
+		t.Errorf("doctor: %+v, want %q", bad, lacks)
+	}
+	step(exitOK, "", "doctor", "--repair", "--backend", "go")
+	step(exitOK, "paused already", "pause")
 	step(exitOK, "was paused; it goes on", "resume", "--backend", "go")
 
 	s.edit("memory: 1MiB", "memory: 64GiB")
@@ -85,4 +97,42 @@ func TestDoctorAfterEveryCommand(t *testing.T) {
 	step(exitOK, "", "resume", "--backend", "go")
 	step(exitOK, "", "prune", "--yes")
 	step(exitOK, "is removed", "rm", name, "--yes")
+}
+
+// worked finds the sweeps that a coordinator works on.
+func (s *testSweep) worked() []sweep.Info {
+	s.t.Helper()
+	db, err := store.OpenReadOnly(context.Background(), s.path("runs", "sweep.db"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // read only
+	all, err := workedSweeps(context.Background(), db)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+// TestWithoutNameTheSweepThatRuns: pause and cancel take the sweep that a coordinator works on though a later one lies still, ask where several
+// are worked on, and take the latest where none is.
+func TestWithoutNameTheSweepThatRuns(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 2000)
+	first := s.start(s.command())
+	until(t, "the first steps", s.trains)
+	s.edit("name: test", "name: other")
+	s.edit("alpha: 8", "alpha: 4") // trials of its own
+	other := s.start(s.command())
+	until(t, "the other sweep", func() bool { return len(s.worked()) == 2 })
+	for _, command := range []string{"pause", "cancel"} {
+		s.ends(exitUsage, "sweeps test and other are worked on: name one: "+trial.Command(s.rootDir(), command, "NAME"), command)
+	}
+	s.ends(exitOK, "sweep other is cancelled", "cancel", "other")
+	s.ends(exitOK, "sweep test is paused: what runs goes on to its end", "pause")
+	s.ends(exitOK, "sweep test is cancelled", "cancel")
+	if a, b := first.wait(), other.wait(); a != exitInterrupted || b != exitInterrupted {
+		t.Errorf("the cancelled runs: exit %d and %d", a, b)
+	}
+	s.ends(exitOK, "sweep other was not cancelled: no coordinator works on it", "cancel")
 }

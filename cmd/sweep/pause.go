@@ -14,12 +14,14 @@ import (
 func newPauseCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "pause [NAME]",
-		Short: "Start no further trial of a sweep (the latest without NAME)",
+		Short: "Start no further trial of a sweep (without NAME the one that runs)",
 		Long: `pause asks the sweep to start nothing new, from a terminal beside the one where it runs. Trials that run go on to their end. The
 coordinator stays, says that it is paused, and waits: 'sweep resume NAME', typed here, lets it go on. Its time goes on to count
 against limits.time; 'sweep cancel' ends it instead.
 
-The request is kept: it holds until the sweep is resumed, also where no coordinator works on it.`,
+The request is kept: it holds until the sweep is resumed, also where no coordinator works on it.
+
+Without NAME it takes the sweep that a coordinator works on, and where none is worked on, the latest. Where several are, name one.`,
 		Example: `  sweep pause
   sweep pause gpt2-notes
   sweep resume gpt2-notes`,
@@ -29,7 +31,7 @@ The request is kept: it holds until the sweep is resumed, also where no coordina
 }
 
 func (a *app) pause(ctx context.Context, name string) error {
-	return a.asking(ctx, name, func(s subject) error {
+	return a.askingWorked(ctx, "pause", name, func(s subject) error {
 		switch {
 		case s.finished():
 			a.say("sweep %s is finished; there is nothing to pause", s.name())

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
+	"github.com/ranksweep/ranksweep/sweep/report/prose"
 )
 
 // subject is a sweep that a person asks something of, whoever works on it.
@@ -24,16 +26,64 @@ func (s subject) finished() bool {
 
 // asking finds the sweep of that name, or the latest, and lets do append what a person asks. It takes no lease.
 func (a *app) asking(ctx context.Context, name string, do func(subject) error) error {
-	return inSweep(ctx, a.openExistingStore, name, func(db *store.DB, info sweep.Info) (err error) {
-		s := subject{db: db}
-		if s.snapshot, err = db.Snapshot(ctx, info.ID); err != nil {
+	return inSweep(ctx, a.openExistingStore, name, func(db *store.DB, info sweep.Info) error { return askOf(ctx, db, info, do) })
+}
+
+// askingWorked is asking, but takes the sweep that a coordinator works on before the latest.
+func (a *app) askingWorked(ctx context.Context, command, name string, do func(subject) error) error {
+	return inSweep(ctx, a.openExistingStore, name, func(db *store.DB, info sweep.Info) error {
+		if name != "" {
+			return askOf(ctx, db, info, do)
+		}
+		all, err := workedSweeps(ctx, db)
+		if err != nil {
 			return err
 		}
-		if s.worked, err = worked(ctx, db, info.ID); err != nil {
-			return err
+		if len(all) > 1 {
+			var names []string
+			for _, s := range all {
+				names = append(names, s.Name)
+			}
+			return usagef("sweeps %s are worked on: name one: %s", prose.List(names), a.commandOn(command, "NAME"))
 		}
-		return do(s)
+		return askOf(ctx, db, append(all, info)[0], do)
 	})
+}
+
+func askOf(ctx context.Context, db *store.DB, info sweep.Info, do func(subject) error) (err error) {
+	s := subject{db: db}
+	if s.snapshot, err = db.Snapshot(ctx, info.ID); err != nil {
+		return err
+	}
+	if s.worked, err = worked(ctx, db, info.ID); err != nil {
+		return err
+	}
+	return do(s)
+}
+
+// workedSweeps finds the sweeps that a coordinator works on, the oldest first.
+func workedSweeps(ctx context.Context, db *store.DB) (all []sweep.Info, err error) {
+	names, err := db.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		info, err := db.Find(ctx, name)
+		if errors.Is(err, sweep.ErrNotFound) {
+			continue // it was removed or renamed a moment ago
+		}
+		if err != nil {
+			return nil, err
+		}
+		working, err := worked(ctx, db, info.ID)
+		if err != nil {
+			return nil, err
+		}
+		if working {
+			all = append(all, info)
+		}
+	}
+	return all, nil
 }
 
 // worked reports whether a coordinator works on the sweep.
