@@ -169,6 +169,8 @@ func TestDidYouMean(t *testing.T) {
 		"a flag of nothing": {[]string{"run", "--xyzzyx"}, exitUsage, "unknown flag: --xyzzyx (see sweep run --help)"},
 		"a letter":          {[]string{"run", "-x"}, exitUsage, "unknown shorthand flag: 'x' in -x (see sweep run --help)"},
 		"a command":         {[]string{"reprot"}, exitUsage, `unknown command "reprot"; did you mean "report"?`},
+		"help":              {[]string{"hlep"}, exitUsage, `unknown command "hlep"; did you mean "help"?`},
+		"no command":        {[]string{"xyzzy"}, exitUsage, `unknown command "xyzzy" (sweep --help lists the commands)`},
 		"a sweep":           {[]string{"report", "porse"}, exitNotFound, "sweep.db holds prose; did you mean prose?"},
 		"a sweep of status": {[]string{"status", "prosa"}, exitNotFound, "did you mean prose?"},
 		"no such sweep":     {[]string{"report", "something"}, exitNotFound, "sweep.db holds prose\n"},

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ranksweep/ranksweep/sweep/grid"
 )
 
 //go:embed help/*.md
@@ -120,6 +122,9 @@ func didYouMean(name string, parents ...*cobra.Command) string {
 		if s := parent.SuggestionsFor(name); len(s) > 0 {
 			return fmt.Sprintf("; did you mean %q?", s[0])
 		}
+	}
+	if _, like := grid.Nearest(name, []string{"help"}); like { // cobra leaves it out
+		return `; did you mean "help"?`
 	}
 	return ""
 }
