@@ -39,7 +39,7 @@ func TestRemoveASweepThatWasStopped(t *testing.T) {
 	}
 }
 
-// TestDoctorAfterEveryCommand: whatever a person asks of a sweep, its record in the trials' folders has it, and a sweep stays cancelled until
+// TestDoctorAfterEveryCommand: whatever a person asks of a sweep is in its record in the trials' folders, and a sweep stays cancelled until
 // somebody works on it.
 func TestDoctorAfterEveryCommand(t *testing.T) {
 	t.Parallel()
@@ -114,7 +114,7 @@ func (s *testSweep) worked() []sweep.Info {
 	return all
 }
 
-// TestWithoutNameTheSweepThatRuns: pause and cancel take the sweep that a coordinator works on though a later one lies still, ask where several
+// TestWithoutNameTheSweepThatRuns: pause and cancel take the sweep that a coordinator works on though a later one lies still, ask where more
 // are worked on, and take the latest where none is.
 func TestWithoutNameTheSweepThatRuns(t *testing.T) {
 	t.Parallel()
