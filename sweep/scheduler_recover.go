@@ -84,7 +84,8 @@ func (r *run) adoptFolders(ctx context.Context, ladder int, t *TrialFacts) error
 }
 
 // adoptOpen watches every attempt without an outcome that is not watched yet: those of an earlier coordinator, and those
-// that the coordinator of another sweep runs for a trial both share. What was there before is watched.
+// that the coordinator of another sweep runs for a trial both share. What was there before is watched. Who is to end waits for none that
+// another one starts after that.
 func (r *run) adoptOpen(before Snapshot) {
 	watched := map[trial.AttemptID]bool{}
 	for _, a := range r.live {
@@ -96,9 +97,12 @@ func (r *run) adoptOpen(before Snapshot) {
 		}
 		l.Each(func(_ int, t *TrialFacts) {
 			for _, f := range t.Attempts {
-				if f.Outcome == nil && !watched[f.ID] {
-					watched[f.ID] = true
-					r.live = append(r.live, r.adopted(i, t, f))
+				if f.Outcome != nil || watched[f.ID] {
+					continue
+				}
+				watched[f.ID] = true
+				if a := r.adopted(i, t, f); !a.foreign || !r.interrupted {
+					r.live = append(r.live, a)
 				}
 			}
 		})

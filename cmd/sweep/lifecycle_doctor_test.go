@@ -114,8 +114,8 @@ func (s *testSweep) worked() []sweep.Info {
 	return all
 }
 
-// TestWithoutNameTheSweepThatRuns: pause and cancel take the sweep that a coordinator works on though a later one lies still, ask where more
-// are worked on, and take the latest where none is.
+// TestWithoutNameTheSweepThatRuns: pause and cancel take the sweep that a coordinator works on though a later one lies still, ask where
+// several are worked on, and take the latest where none is.
 func TestWithoutNameTheSweepThatRuns(t *testing.T) {
 	t.Parallel()
 	s := newTestSweep(t, backend.PlatformGo, 2000)
@@ -135,4 +135,24 @@ func TestWithoutNameTheSweepThatRuns(t *testing.T) {
 		t.Errorf("the cancelled runs: exit %d and %d", a, b)
 	}
 	s.ends(exitOK, "sweep other was not cancelled: no coordinator works on it", "cancel")
+}
+
+// TestCancelBesideAnotherSweep: a sweep that is cancelled does not wait for trials that it shares with one that goes on.
+func TestCancelBesideAnotherSweep(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 40000)
+	first := s.start(s.command())
+	until(t, "the first steps", s.trains)
+	s.edit("name: test", "name: other")
+	other := s.start(s.command())
+	until(t, "the other sweep", func() bool { return len(s.worked()) == 2 })
+	s.ends(exitOK, "sweep other is cancelled", "cancel", "other")
+	if t.Failed() {
+		return // it would be waited for as long
+	}
+	if code := other.wait(); code != exitInterrupted {
+		t.Errorf("the cancelled run: exit %d, said %s", code, other.said.String())
+	}
+	s.ends(exitOK, "sweep test is cancelled", "cancel", "test")
+	first.wait()
 }
