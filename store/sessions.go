@@ -158,7 +158,8 @@ func (d *DB) EndSession(ctx context.Context, session int64, now sweep.Instant) e
 }
 
 // Release gives the lease back of a session that has worked nothing on its sweep, and leaves no trace of it: what was asked of the session
-// before still holds. One that was itself cancelled stays, and is ended.
+// before still holds. One that was itself cancelled stays, and is ended; so does one after a session that has not ended, whose coordinator
+// may yet wake up and must not find itself the newest.
 func (d *DB) Release(ctx context.Context, session int64, now sweep.Instant) error {
 	held := d.held.Load()
 	if held == nil {
@@ -167,7 +168,9 @@ func (d *DB) Release(ctx context.Context, session int64, now sweep.Instant) erro
 	var gone int64
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = ?1 AND `+holdsLease+`
-			AND NOT EXISTS (SELECT 1 FROM requests WHERE session_id = ?1)`, session)
+			AND NOT EXISTS (SELECT 1 FROM requests WHERE session_id = ?1)
+			AND ifnull((SELECT max(id) FROM sessions before WHERE before.sweep_id = sessions.sweep_id AND before.id < ?1), 0)
+				NOT IN (SELECT id FROM sessions WHERE ended_ns IS NULL)`, session)
 		if err != nil {
 			return err
 		}

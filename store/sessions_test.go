@@ -358,3 +358,21 @@ func TestReleaseLeavesNoTrace(t *testing.T) {
 	must(t, openAt(t, path).Release(t.Context(), worked, instant(5))) // has no lease
 	sound(t, db)
 }
+
+// TestReleaseGivesNoLeaseBack: a coordinator that lost its lease to a session that only held the sweep does not find itself the newest.
+func TestReleaseGivesNoLeaseBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	frozen := openAt(t, filepath.Join(dir, "sweep.db"))
+	id := register(t, frozen, "first")
+	session, err := frozen.StartSession(t.Context(), id, instant(0), sweep.Coordinator{Host: "here", PID: 7})
+	must(t, err)
+	must(t, os.RemoveAll(filepath.Join(dir, "locks"))) // which another host does not see
+	holding := openAt(t, filepath.Join(dir, "sweep.db"))
+	held, err := holding.StartSession(t.Context(), id, instant(60), sweep.Coordinator{Host: "there", PID: 8})
+	must(t, err)
+	must(t, holding.Release(t.Context(), held, instant(61)))
+	if err := frozen.Heartbeat(t.Context(), session, instant(62), ""); !errors.Is(err, sweep.ErrLocked) {
+		t.Errorf("Heartbeat of the one that woke up = %v, want ErrLocked", err)
+	}
+}
