@@ -35,7 +35,7 @@ const cancelPatience = 2 * time.Minute
 func (a *app) cancel(ctx context.Context, name string) error {
 	return a.askingWorked(ctx, "cancel", name, func(s subject) error {
 		if !s.worked {
-			stopped, err := a.stopWorkers(ctx, s.snapshot)
+			stopped, err := a.stopWorkers(ctx, s)
 			if err != nil {
 				return err
 			}
@@ -99,8 +99,8 @@ func (a *app) awaitEnd(ctx context.Context, s subject) error {
 }
 
 // stopWorkers asks the workers of a sweep that no coordinator works on to end, and returns how many there are.
-func (a *app) stopWorkers(ctx context.Context, s sweep.Snapshot) (stopped int, err error) {
-	living, err := a.living(ctx, a.executor, openAttempts(s))
+func (a *app) stopWorkers(ctx context.Context, s subject) (stopped int, err error) {
+	living, err := a.leftWorkers(ctx, s.db, s.snapshot)
 	if err != nil || len(living) == 0 {
 		return 0, err
 	}

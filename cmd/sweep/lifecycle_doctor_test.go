@@ -153,6 +153,11 @@ func TestCancelBesideAnotherSweep(t *testing.T) {
 	if code := other.wait(); code != exitInterrupted {
 		t.Errorf("the cancelled run: exit %d, said %s", code, other.said.String())
 	}
+	s.ends(exitOK, "nothing of it runs", "cancel", "other")
+	s.ends(exitOK, "sweep other is removed", "rm", "other", "--yes")
+	if s.livingWorkers() == 0 {
+		t.Error("the workers of the sweep that runs were stopped")
+	}
 	s.ends(exitOK, "sweep test is cancelled", "cancel", "test")
 	first.wait()
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ranksweep/ranksweep/store"
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/report/prose"
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // subject is a sweep that a person asks something of, whoever works on it.
@@ -94,4 +96,20 @@ func worked(ctx context.Context, db *store.DB, id int64) (bool, error) {
 	}
 	c, err := newCoordinator(db, id, holder, time.Now())
 	return c.works(), err
+}
+
+// leftWorkers are the attempts of a sweep's trials whose workers live, but for those of another sweep that a coordinator works on.
+func (a *app) leftWorkers(ctx context.Context, db *store.DB, s sweep.Snapshot) ([]trial.AttemptID, error) {
+	all, err := workedSweeps(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	theirs := map[trial.AttemptID]bool{}
+	s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+		for _, at := range t.Attempts {
+			theirs[at.ID] = slices.ContainsFunc(all, func(i sweep.Info) bool { return i.ID != s.Sweep.ID && i.Name == at.Sweep })
+		}
+	})
+	open := slices.DeleteFunc(openAttempts(s), func(id trial.AttemptID) bool { return theirs[id] })
+	return a.living(ctx, a.executor, open)
 }

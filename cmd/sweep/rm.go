@@ -105,7 +105,7 @@ func (a *app) doomed(ctx context.Context, db *store.DB, s sweep.Snapshot) (d doo
 	if d.trials, err = db.OwnTrials(ctx, s.Sweep.ID); err != nil {
 		return d, err
 	}
-	if err := a.refuseWorkers(ctx, s); err != nil {
+	if err := a.refuseWorkers(ctx, db, s); err != nil {
 		return d, err
 	}
 	dirs, err := a.batchesOf(d.trials)
@@ -183,8 +183,8 @@ func (a *app) holding(ctx context.Context, db *store.DB, info sweep.Info, do fun
 }
 
 // refuseWorkers fails where a worker of the sweep runs.
-func (a *app) refuseWorkers(ctx context.Context, s sweep.Snapshot) error {
-	living, err := a.living(ctx, a.executor, openAttempts(s))
+func (a *app) refuseWorkers(ctx context.Context, db *store.DB, s sweep.Snapshot) error {
+	living, err := a.leftWorkers(ctx, db, s)
 	if err == nil && len(living) > 0 {
 		err = withCode(exitLocked, fmt.Errorf("the worker of attempt %s runs: stop it with: %s", living[0], a.commandOn("cancel", s.Sweep.Name)))
 	}
