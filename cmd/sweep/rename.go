@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -69,8 +67,7 @@ func renamedGrid(info sweep.Info, name string) (store.GivenGrid, error) {
 	if err != nil {
 		return given, err
 	}
-	line := regexp.MustCompile(`(?m)^name[ \t]*:.*$`)
-	text := line.ReplaceAllLiteralString(info.GridText, "name: "+strconv.Quote(name))
+	text := grid.Renamed(info.GridText, name)
 	after, err := grid.Parse(info.GridPath, []byte(text))
 	if wrong, ok := errors.AsType[grid.Error](err); ok {
 		return given, usagef("%s", strings.TrimPrefix(wrong.Message, "name: ")) // its line is none that somebody wrote
@@ -82,7 +79,7 @@ func renamedGrid(info sweep.Info, name string) (store.GivenGrid, error) {
 		return given, nil
 	}
 	if after.Name != name || len(before.Diff(after)) > 1 {
-		return given, fmt.Errorf("the name is not on a line of its own in the registered grid: write it so: name: NAME")
+		return given, fmt.Errorf("the name cannot be found in the registered grid: run it under the new name, and what is trained is taken over")
 	}
 	given.Text, given.Hash = text, after.Hash()
 	return given, nil

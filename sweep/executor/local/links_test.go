@@ -48,7 +48,7 @@ func TestNoGroupIsSignalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer held.Close() //nolint:errcheck // gives the lock back
+	defer held.Close()        //nolint:errcheck // gives the lock back
 	const nobody = "-4194303" // a group that there is not, should it be signalled
 	if err := os.WriteFile(filepath.Join(dir, trial.PIDFile), []byte(nobody), 0o600); err != nil {
 		t.Fatal(err)
