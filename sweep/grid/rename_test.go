@@ -12,6 +12,8 @@ func TestRenamed(t *testing.T) {
 	t.Parallel()
 	const rest = "model: builtin:gopher\ndata: {train: builtin:go-doc, sequence_length: 32, validation_split: 0.1} # Größe\n" +
 		"lora: {rank: [1, 2], alpha: 8, target_modules: [c_attn]}\ntrain: {steps: 10}\n"
+	const flow = "model: builtin:gopher, data: {train: builtin:go-doc, sequence_length: 32, validation_split: 0.1}, " +
+		"lora: {rank: [1], alpha: 8, target_modules: [c_attn]}, train: {steps: 10}}"
 	for text, want := range map[string]string{
 		"name: old # mine\n" + rest:         "name: \"new\" # mine\n" + rest,
 		"name:   'old'\n" + rest:            "name:   \"new\"\n" + rest,
@@ -20,9 +22,7 @@ func TestRenamed(t *testing.T) {
 		rest + "name: old":                  rest + "name: \"new\"",
 		rest:                                "name: \"new\"\n" + rest,
 		"# name: old\nname: old\r\n" + rest: "# name: old\nname: \"new\"\r\n" + rest,
-		"{name: old, model: builtin:gopher, data: {train: builtin:go-doc, sequence_length: 32, validation_split: 0.1}, " +
-			"lora: {rank: [1], alpha: 8, target_modules: [c_attn]}, train: {steps: 10}}": "{name: \"new\", model: builtin:gopher, " +
-			"data: {train: builtin:go-doc, sequence_length: 32, validation_split: 0.1}, lora: {rank: [1], alpha: 8, target_modules: [c_attn]}, train: {steps: 10}}",
+		"{name: old, " + flow:               "{name: \"new\", " + flow,
 	} {
 		before, err := grid.Parse("old.yaml", []byte(text))
 		if err != nil {
