@@ -16,8 +16,8 @@ import (
 	"github.com/ranksweep/ranksweep/trainer/hub"
 )
 
-// replies are what a hub says of a repository and of its files.
-type replies struct{ description, etag, index, file string }
+// replies are what a hub says of a repository and of its files: where linked is not empty, it redirects to them, and names them so.
+type replies struct{ description, linked, etag, index, file string }
 
 func (a *replies) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text := a.file
@@ -26,6 +26,11 @@ func (a *replies) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		text = a.description
 	case strings.HasSuffix(r.URL.Path, ".index.json"):
 		text = a.index
+	}
+	if path, whole := strings.CutPrefix(r.URL.Path, "/moved"); !whole && a.linked != "" && !strings.HasPrefix(path, "/api/") {
+		w.Header().Set("X-Linked-Etag", a.linked)
+		http.Redirect(w, r, "/moved"+path, http.StatusFound)
+		return
 	}
 	w.Header().Set("ETag", a.etag)
 	if r.Method != http.MethodHead {
@@ -43,23 +48,25 @@ func FuzzReplies(f *testing.F) {
 		card    = "---\nconfigs:\n- config_name: default\n  data_files: [{split: train, path: \"data/*\"}]\n---\n"
 	)
 	for _, seed := range []replies{
-		{model, `"abc"`, index, "{}"},
-		{dataSet, `W/"abc"`, index, card},
-		{dataSet, `"607a30d783dfa663caf39e06633721c8d4cfcd7e"`, index, card},
-		{`{"sha": "../../..", "siblings": [{"rfilename": "config.json"}]}`, `"abc"`, index, "{}"},
-		{`{"sha": "abc", "siblings": [{"rfilename": "../../../x.jsonl"}, {"rfilename": "/etc/x.jsonl"}]}`, `"abc"`, index, card},
-		{`{"sha": "abc", "siblings": [null, {"rfilename": "config.json"}]}`, `"abc"`, index, "{}"},
-		{model, `"../../abc"`, index, "{}"},
-		{"<html>", "", "", ""},
-		{"null", "", "", ""},
+		{model, "", `"abc"`, index, "{}"},
+		{dataSet, "", `W/"abc"`, index, card},
+		{dataSet, "", `"607a30d783dfa663caf39e06633721c8d4cfcd7e"`, index, card},
+		{`{"sha": "../../..", "siblings": [{"rfilename": "config.json"}]}`, "", `"abc"`, index, "{}"},
+		{`{"sha": "abc", "siblings": [{"rfilename": "../../../x.jsonl"}, {"rfilename": "/etc/x.jsonl"}]}`, "", `"abc"`, index, card},
+		{`{"sha": "abc", "siblings": [null, {"rfilename": "config.json"}]}`, "", `"abc"`, index, "{}"},
+		{model, "", `"../../abc"`, index, "{}"},
+		{model, `"` + sha256OfText + `"`, `"0123456789abcdef-2"`, index, "{}"},
+		{dataSet, "../../abc", `"abc"`, index, card},
+		{"<html>", "", "", "", ""},
+		{"null", "", "", "", ""},
 	} {
-		f.Add(seed.description, seed.etag, seed.index, seed.file)
+		f.Add(seed.description, seed.linked, seed.etag, seed.index, seed.file)
 	}
 	said := &replies{}
 	server := httptest.NewServer(said)
 	f.Cleanup(server.Close)
-	f.Fuzz(func(t *testing.T, description, etag, index, file string) {
-		*said = replies{description, etag, index, file}
+	f.Fuzz(func(t *testing.T, description, linked, etag, index, file string) {
+		*said = replies{description, linked, etag, index, file}
 		dir := t.TempDir()
 		client := hub.Client{Endpoint: server.URL, Cache: filepath.Join(dir, "cache")}
 		const patience = 10 * time.Second

@@ -24,7 +24,8 @@ func init() {
 // guarded marks the context of requests whose answers name files.
 type guarded struct{}
 
-// guard refuses answers to such requests whose ETag would lead elsewhere than to a file of its folder. Other requests pass as they are.
+// guard has such an answer name its file as the hub does, and refuses one that would lead elsewhere than to a file of its folder. Other
+// requests pass as they are.
 type guard struct{ http.RoundTripper }
 
 func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -32,18 +33,29 @@ func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil || answer.StatusCode != http.StatusOK || request.Context().Value(guarded{}) == nil {
 		return answer, err
 	}
-	for _, key := range []string{hf.HeaderXLinkedETag, "ETag"} {
-		etag := answer.Header.Get(key)
-		if etag == "" {
-			continue
-		}
-		name := strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
-		if !plainName(name) {
-			return nil, errors.Join(notPlain(request.URL.Redacted(), key, etag), answer.Body.Close())
-		}
-		answer.Header.Set(key, name)
+	asked, key, etag := named(answer)
+	if etag == "" { // the library says so
+		return answer, nil
 	}
+	name := strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
+	if !plainName(name) {
+		return nil, errors.Join(notPlain(asked.URL.Redacted(), key, etag), answer.Body.Close())
+	}
+	answer.Header.Set(hf.HeaderXLinkedETag, name) // which the library prefers
 	return answer, nil
+}
+
+// named returns what was asked first and what its file is named by: the hub's checksum, which stands on its redirect to the server that
+// has the file. That server's ETag may be anything; it counts only where no answer has the hub's.
+func named(answer *http.Response) (asked *http.Request, key, etag string) {
+	key, etag = "ETag", answer.Header.Get("ETag")
+	for ; answer != nil; answer = asked.Response { // back to the first
+		asked = answer.Request
+		if linked := answer.Header.Get(hf.HeaderXLinkedETag); linked != "" {
+			key, etag = hf.HeaderXLinkedETag, linked
+		}
+	}
+	return asked, key, etag
 }
 
 // CloseIdleConnections passes on what http.Client and tests' servers ask.

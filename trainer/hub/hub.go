@@ -21,7 +21,7 @@ type Client struct {
 	Cache    string            // folder that holds models--owner--name and datasets--owner--name
 	Token    string            // for what is gated or private
 	Offline  bool              // use only what is in the cache
-	Notify   func(text string) // told before a long fetch; may be nil
+	Notify   func(text string) // told before a long fetch, and of what cannot be verified; may be nil
 }
 
 // FromEnv reads the variables that Hugging Face's tools read: HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN,
