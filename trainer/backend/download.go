@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // downloadTries is how often an interrupted download is taken up again, and idleTime how long a server may stay silent.
@@ -15,6 +17,10 @@ const (
 	downloadTries = 4
 	idleTime      = 30 * time.Second
 )
+
+// mostBytes bounds a download, and what an archive unpacks to: twice the largest of NVIDIA's libraries (pinnedCUDA). A CPU plug-in has
+// 202 MB unpacked.
+const mostBytes = 1 << 30
 
 // download fetches url into the file at path. What is there already of the file is kept: an interrupted transfer continues where
 // it stopped, if the server can. Between the tries it pauses, longer each time.
@@ -38,14 +44,14 @@ func download(ctx context.Context, url, path string, pause time.Duration, progre
 	return nil
 }
 
-// statusError is an answer that trying again will not change.
-type statusError string
+// finalError is an answer that trying again will not change.
+type finalError string
 
-func (e statusError) Error() string { return "the server answers " + string(e) }
+func (e finalError) Error() string { return "the server answers " + string(e) }
 
 func retryable(err error) bool {
-	var status statusError
-	return !errors.As(err, &status)
+	var final finalError
+	return !errors.As(err, &final)
 }
 
 // appendFrom asks for what is still missing from f and appends it.
@@ -81,7 +87,7 @@ func appendFrom(ctx context.Context, url string, f *os.File, progress func(done,
 			return err
 		}
 	default:
-		return statusError(resp.Status)
+		return finalError(resp.Status)
 	}
 	w := &meter{to: f, done: start, total: -1, report: progress, alive: func() { idle.Reset(idleTime) }}
 	if resp.ContentLength >= 0 {
@@ -93,7 +99,7 @@ func appendFrom(ctx context.Context, url string, f *os.File, progress func(done,
 	return nil
 }
 
-// meter reports what passes through it.
+// meter reports what passes through it, and lets no more pass than a download may have.
 type meter struct {
 	to          io.Writer
 	done, total int64
@@ -102,6 +108,9 @@ type meter struct {
 }
 
 func (m *meter) Write(b []byte) (int, error) {
+	if m.done+int64(len(b)) > mostBytes {
+		return 0, finalError("more than " + trial.FormatBytes(mostBytes) + ", which no plug-in has")
+	}
 	n, err := m.to.Write(b)
 	m.done += int64(n)
 	m.alive()

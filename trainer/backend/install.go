@@ -23,12 +23,12 @@ type InstallOptions struct {
 	Dir      string         // folder for the plug-in; empty means the first of PJRT_PLUGIN_LIBRARY_PATH, or the user's lib/go-xla
 	Progress func(Progress) // called from the installing goroutine; may be nil
 
-	// ReleaseIndex and WheelIndex are the servers asked for go-xla's release and for the wheel; empty means GitHub's and
-	// PyPI's. A mirror needs no trust: checksums are verified, and a wheel's is part of this program.
-	ReleaseIndex, WheelIndex string
+	// WheelIndex is the server asked for wheels; empty means PyPI's. A mirror needs no trust: the checksums are part of this program.
+	WheelIndex string
 
 	try   func(ctx context.Context, path string) error // replaces the child process in tests
 	pause time.Duration                                // between tries of a download; 0 means a second
+	cpu   *source                                      // nil means the one for this kind of machine
 	cuda  *cudaSet                                     // nil means pinnedCUDA
 	gpu   func() bool                                  // replaces the look for a GPU in tests
 }
@@ -53,10 +53,10 @@ func defaultDir() (string, error) {
 	return filepath.Join(lib, "go-xla"), nil
 }
 
-// Install makes sure that a working plug-in is there and returns its choice: one that works already, or else for the CPU go-xla's own
-// release or a wheel, for CUDA a set of wheels, all pinned by version and checksum. A plug-in gets its final name only after what was
-// downloaded is verified and a child process has computed something with it, so that a crash at any moment leaves either no
-// plug-in or a good one. On a machine without a GPU a CUDA plug-in is only loaded, and the choice's Notice says so.
+// Install makes sure that a working plug-in is there and returns its choice: one that works already, or else for the CPU a wheel, for
+// CUDA a set of wheels, all pinned by version and checksum (where there is no such wheel, go-xla's release). A plug-in gets its final
+// name only after what was downloaded is verified and a child process has computed something with it, so that a crash at any moment
+// leaves either no plug-in or a good one. On a machine without a GPU a CUDA plug-in is only loaded, and the choice's Notice says so.
 // Several installations at once wait for each other.
 func Install(ctx context.Context, o InstallOptions) (Choice, error) {
 	get, ok := map[string]func(InstallOptions, context.Context) (string, error){
@@ -101,21 +101,17 @@ func (o InstallOptions) noted(c Choice) Choice {
 	return c
 }
 
-// getCPU installs the CPU plug-in from the first source that has it.
+// getCPU installs the CPU plug-in.
 func (o InstallOptions) getCPU(ctx context.Context) (string, error) {
-	var errs []error
-	for _, s := range o.sources() {
-		path, err := o.from(ctx, s)
-		if err == nil {
-			return path, nil
-		}
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		o.say("%s: %v", s.name, err)
-		errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
+	s := o.source()
+	path, err := o.from(ctx, s)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
 	}
-	return "", fmt.Errorf("install the XLA CPU plug-in in %s: %w", o.Dir, errors.Join(errs...))
+	if err != nil {
+		return "", fmt.Errorf("install the XLA CPU plug-in in %s: %s: %w", o.Dir, s.name, err)
+	}
+	return path, nil
 }
 
 // kind is how plug-ins of the platform are named: cpu or cuda.
@@ -211,20 +207,7 @@ func (a artefact) extract(archive, work string) (string, error) {
 		plugin := filepath.Join(work, a.plugin)
 		return plugin, installer.ExtractFileFromZip(archive, a.plugin, plugin)
 	}
-	files, err := installer.Untar(archive, filepath.Join(work, "unpacked"))
-	if err != nil {
-		return "", err
-	}
-	for _, path := range files {
-		info, err := os.Lstat(path)
-		if err != nil {
-			return "", err
-		}
-		if ok, err := filepath.Match(a.plugin, filepath.Base(path)); err == nil && ok && info.Mode().IsRegular() {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("no %s in it", a.plugin)
+	return untar(archive, a.plugin, work, mostBytes)
 }
 
 // check verifies the plug-in's own checksum, where it is known, and computes with it in a child process.

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -89,11 +88,12 @@ func (m *mirror) serveFile(w http.ResponseWriter, r *http.Request, body []byte) 
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// options install from the mirror into a fresh folder, with a stand-in for running the plug-in.
+// options install the release of the mirror into a fresh folder, with a stand-in for running the plug-in.
 func (m *mirror) options(t *testing.T) InstallOptions {
 	t.Helper()
+	release := releaseAt(m.URL)
 	return InstallOptions{
-		Dir: filepath.Join(t.TempDir(), "lib"), ReleaseIndex: m.URL, WheelIndex: m.URL, pause: time.Millisecond,
+		Dir: filepath.Join(t.TempDir(), "lib"), WheelIndex: m.URL, pause: time.Millisecond, cpu: &release,
 		try: func(_ context.Context, path string) error {
 			b, err := os.ReadFile(path)
 			if err == nil && string(b) != pluginBody {
@@ -139,6 +139,22 @@ func TestInstallRelease(t *testing.T) {
 	if err != nil || again != path || m.downloads.Load() != 1 {
 		t.Errorf("second Install = %q, %v after %d downloads, want the same file and one download", again, err, m.downloads.Load())
 	}
+}
+
+// TestInstallTakesThePinnedWheel: where there is one for the machine, nothing else is asked for.
+func TestInstallTakesThePinnedWheel(t *testing.T) {
+	t.Parallel()
+	if err := checkMachine("the wheel"); err != nil {
+		t.Skipf("SKIPPED, %v", err)
+	}
+	m := newMirror(t)
+	o := m.options(t)
+	o.cpu = nil
+	path, err := install(t, o)
+	if err == nil || !strings.Contains(err.Error(), "want "+pinnedWheel().sha256) || m.downloads.Load() != 1 {
+		t.Errorf("Install = %q, %v after %d downloads, want the wheel alone, and its checksum refused", path, err, m.downloads.Load())
+	}
+	wantFiles(t, o.Dir)
 }
 
 func TestInstallWheel(t *testing.T) {
@@ -218,8 +234,7 @@ func TestInstallFailures(t *testing.T) {
 		spoil func(t *testing.T, m *mirror, o *InstallOptions)
 		want  string
 	}{
-		{"no release, a wheel with another checksum", func(_ *testing.T, m *mirror, _ *InstallOptions) { m.noRelease = true }, "want " +
-			pinnedWheel().sha256},
+		{"no release", func(_ *testing.T, m *mirror, _ *InstallOptions) { m.noRelease = true }, "404 Not Found"},
 		{
 			"release with another checksum",
 			func(_ *testing.T, m *mirror, _ *InstallOptions) { m.digest = "sha256:" + strings.Repeat("0", 64) }, "want " + strings.Repeat("0", 64),
@@ -334,7 +349,7 @@ func wantFiles(t *testing.T, dir string, want ...string) {
 	}
 }
 
-func zipOf(t *testing.T, name string) []byte {
+func zipOf(t testing.TB, name string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -348,19 +363,9 @@ func zipOf(t *testing.T, name string) []byte {
 	return b.Bytes()
 }
 
-func tarOf(t *testing.T, name string) []byte {
+func tarOf(t testing.TB, name string) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	gz := gzip.NewWriter(&b)
-	w := tar.NewWriter(gz)
-	err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(pluginBody))})
-	if err == nil {
-		_, err = w.Write([]byte(pluginBody))
-	}
-	if err = errors.Join(err, w.Close(), gz.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return archiveOf(t, tar.Header{Name: name, Mode: 0o644, Size: int64(len(pluginBody))})
 }
 
 func hashOf(b []byte) string {

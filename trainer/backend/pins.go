@@ -1,7 +1,8 @@
 package backend
 
 // Everything that is downloaded is pinned here, by version and SHA-256: an index is asked for addresses only, and a mirror needs no
-// trust. Sizes are in bytes.
+// trust. One thing is not: go-xla's release, for machines that the wheel below is not made for, is held against the SHA-256 that its page
+// on GitHub states (lookupRelease). Sizes are in bytes.
 
 // The one kind of machine that the pinned wheels are made for.
 const (

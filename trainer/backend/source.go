@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/gomlx/go-xla/installer"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // artefact is one exact archive that holds a CPU plug-in.
@@ -32,27 +35,35 @@ type source struct {
 	lookup func(ctx context.Context) (artefact, error)
 }
 
-// The two indexes, and how long one may take to answer before the next source gets its chance.
+// The two indexes, and how long one may take to answer.
 const (
 	releaseIndex = "https://api.github.com"
 	wheelIndex   = "https://pypi.org"
 	lookupTime   = 15 * time.Second
 )
 
-// sources lists where plug-ins come from, best first: go-xla's own release, then a pinned wheel.
-func (o InstallOptions) sources() []source {
-	return []source{
-		{"go-xla's release " + pjrt.DefaultCPUVersion, func(ctx context.Context) (artefact, error) {
-			return lookupRelease(ctx, cmp.Or(o.ReleaseIndex, releaseIndex))
-		}},
-		{"wheel " + pinnedWheel().String(), func(ctx context.Context) (artefact, error) {
+// source is where the CPU plug-in comes from: the pinned wheel, or go-xla's release on a machine that the wheel is not made for. The
+// release never stands in for a wheel that cannot be had: who keeps it away would choose what is verified less.
+func (o InstallOptions) source() source {
+	switch {
+	case o.cpu != nil:
+		return *o.cpu
+	case checkMachine("") == nil:
+		return source{"wheel " + pinnedWheel().String(), func(ctx context.Context) (artefact, error) {
 			return lookupPlugin(ctx, cmp.Or(o.WheelIndex, wheelIndex), pinnedWheel())
-		}},
+		}}
 	}
+	return releaseAt(releaseIndex)
 }
 
-// lookupRelease finds the archive of the plug-in version that go-xla was tested with. A release that lists no checksum is
-// refused: nothing unverified is loaded.
+func releaseAt(index string) source {
+	return source{"go-xla's release " + pjrt.DefaultCPUVersion, func(ctx context.Context) (artefact, error) {
+		return lookupRelease(ctx, index)
+	}}
+}
+
+// lookupRelease finds the archive of the plug-in version that go-xla was tested with. Its checksum is what the release's page states: it
+// tells what was damaged on its way, not what GitHub or who writes there has changed. A release that lists none is refused.
 func lookupRelease(ctx context.Context, index string) (artefact, error) {
 	var release struct {
 		Assets []struct {
@@ -148,7 +159,14 @@ func getJSON(ctx context.Context, address string, into any) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers %s", address, resp.Status)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, trial.MostJSON+1))
+	if err == nil && len(text) > trial.MostJSON {
+		err = fmt.Errorf("it has more than %s, which no index has", trial.FormatBytes(trial.MostJSON))
+	}
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
 		return fmt.Errorf("read %s: %w", address, err)
 	}
 	return nil
