@@ -25,6 +25,9 @@ import (
 // tokenVariable is where --token comes from without the flag, which everyone on the machine could read in the list of processes.
 const tokenVariable = "SWEEP_SERVE_TOKEN"
 
+// shortestToken is what 64 bits take in hexadecimal digits: any number of requests may be tried.
+const shortestToken = 16
+
 func newServeCommand(a *app) *cobra.Command {
 	var s serving
 	cmd := &cobra.Command{
@@ -36,8 +39,8 @@ trials are over, and how long the others take at most. A sweep of more than 1000
 
 It reads only, never holds up a sweep that runs, and goes on when the sweep has ended, until Ctrl-C or SIGTERM. It serves
 this machine alone; from another one, use ssh -L. An address that others reach needs a token: --token, or better the environment
-variable SWEEP_SERVE_TOKEN. Requests then have it as ?token=TOKEN or as the header Authorization: Bearer TOKEN. The
-connection is not encrypted.`,
+variable SWEEP_SERVE_TOKEN, of 16 characters or more. Requests then have it as ?token=TOKEN or as the header
+Authorization: Bearer TOKEN. The connection is not encrypted.`,
 		Example: `  sweep serve
   sweep serve --addr 127.0.0.1:0
   ssh -L 7800:127.0.0.1:7800 gpu-machine       then open http://127.0.0.1:7800 here
@@ -77,6 +80,10 @@ func (s *serving) listen(ctx context.Context) error {
 	if s.token == "" && !at.IP.IsLoopback() {
 		return usagef("--addr %s can be reached from other machines, and the page shows grids, paths and logs: give --token or %s, or serve at "+
 			"127.0.0.1 and use ssh -L", s.addr, tokenVariable)
+	}
+	if n := len(s.token); n > 0 && n < shortestToken {
+		return usagef("--token has %d characters and may be guessed: want %d or more, set by %s=$(openssl rand -hex 16)", n, shortestToken,
+			tokenVariable)
 	}
 	var config net.ListenConfig
 	if s.listener, err = config.Listen(ctx, "tcp", at.String()); err != nil {

@@ -138,8 +138,8 @@ func TestLargeLivePageInBrowser(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, address := s.serve("--token", "a b&c")
-	b := openTab(t, address+"?token=a+b%26c")
+	_, address := s.serve("--token", "a b&c 0123456789")
+	b := openTab(t, address+"?token=a+b%26c+0123456789")
 	browsertest.Do(b.ctx, b.t, chromedp.Navigate(eval[string](b, `document.querySelector("#sweeps td a").href`)))
 	b.until(`document.querySelector("#connection").textContent === "live"`)
 	for part, there := range map[string]string{

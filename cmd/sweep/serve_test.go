@@ -29,6 +29,8 @@ func TestServeRefuses(t *testing.T) {
 		"run":             {[]string{"run", "grid.yaml", "--serve", "--addr", "0.0.0.0:0"}, exitUsage, "can be reached from other machines"},
 		"resume":          {[]string{"resume", "--serve", "--addr", "0.0.0.0:0"}, exitUsage, "can be reached from other machines"},
 		"not served":      {[]string{"run", "grid.yaml", "--addr", "127.0.0.1:0"}, exitUsage, "--addr is of --serve"},
+		"short token":     {[]string{"serve", "--token", "abc"}, exitUsage, "--token has 3 characters and may be guessed"},
+		"run, short":      {[]string{"run", "grid.yaml", "--serve", "--token", "abcdefghijklmno"}, exitUsage, "openssl rand -hex 16"},
 		"no port":         {[]string{"serve", "--addr", "127.0.0.1"}, exitUsage, "want HOST:PORT"},
 		"nothing to show": {[]string{"serve", "--addr", "127.0.0.1:0", "--root", t.TempDir()}, exitNotFound, "no sweep was run in this root yet"},
 	} {
@@ -140,17 +142,18 @@ func TestServeAndRun(t *testing.T) {
 // TestServeSurvivesTheCoordinator: what is left of a sweep whose coordinator was killed is shown, and how to go on.
 func TestServeSurvivesTheCoordinator(t *testing.T) {
 	t.Parallel()
+	const token = "0123456789abcdef"
 	s := newTestSweep(t, backend.PlatformGo, 2000)
 	run := s.start(s.command())
 	for deadline := time.Now().Add(2 * time.Minute); !s.trains() && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond)
 	}
-	_, address := s.serve("--token", "abc")
+	_, address := s.serve("--token", token)
 	page := address + "sweeps/test"
 	if code, _ := s.get(page); code != http.StatusUnauthorized {
 		t.Errorf("without its token the page is %d", code)
 	}
-	page += "?token=abc"
+	page += "?token=" + token
 	if code, body := s.get(page); code != http.StatusOK || !strings.Contains(body, `<span class="chip running">running</span></h2>`) {
 		t.Errorf("the page of a running sweep = %d", code)
 	}
