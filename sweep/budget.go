@@ -20,14 +20,21 @@ func (s *Snapshot) CountTokens() {
 	if s.Sweep.Tokens = 0; s.Sweep.Limits.Tokens == 0 {
 		return
 	}
-	counted := map[trial.ID]bool{}
+	for _, tokens := range s.TokensByTrial() {
+		s.Sweep.Tokens += tokens
+	}
+}
+
+// TokensByTrial is what CountTokens adds up, limited or not.
+func (s *Snapshot) TokensByTrial() map[trial.ID]int64 {
+	counted := map[trial.ID]int64{}
 	s.Each(func(_ *Ladder, _ int, t *TrialFacts) {
 		own := func(a AttemptFacts) bool { return a.Sweep == s.Sweep.Name }
-		if t.Tokens > 0 && !counted[t.Trial.ID] && slices.ContainsFunc(t.Attempts, own) {
-			counted[t.Trial.ID] = true
-			s.Sweep.Tokens += t.Tokens
+		if t.Tokens > 0 && slices.ContainsFunc(t.Attempts, own) {
+			counted[t.Trial.ID] = t.Tokens
 		}
 	})
+	return counted
 }
 
 // reasonSpent says which limit ran out before the current rank was complete.

@@ -1,16 +1,20 @@
 package sweep
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ranksweep/ranksweep/sweep/trial"
 )
 
 // Cheaper is a grid that fits all limits where the planned one meets some: what to replace.
 type Cheaper struct {
-	Seconds float64 `json:"seconds"` // of all its trials, at most; 0 where only memory was short
-	Grid    string  `json:"grid"`    // YAML: the keys to replace
+	Seconds float64  `json:"seconds"`          // of all its trials, at most; 0 where only memory was short
+	Grid    string   `json:"grid"`             // YAML: the keys to replace
+	Remove  []string `json:"remove,omitempty"` // keys to take out, which those exclude
 }
 
 // The least that a cheaper grid comes down to: below, what it shows is noise.
@@ -22,26 +26,48 @@ const (
 	leastRanks      = 3
 )
 
-// draft is a grid on its way to being cheaper.
+// epochsKey excludes train.steps.
+const epochsKey = "train.num_train_epochs"
+
+// draft is a grid on its way to being cheaper. Its axes stay as they are.
 type draft struct {
 	Registration
-	estimates                 []LadderEstimate
-	jobs                      int
-	validation, steps, length int
-	seeds                     []int64
-	ranks                     []int
-	settings                  string  // lines of train against what memory stops
-	train, evaluate           float64 // what is left of a trial's training and evaluation, as shares
-	drawn                     int     // seeds that the estimates are of
+	was                               *draft // as it was planned
+	estimates                         []LadderEstimate
+	finished                          map[trial.ID]bool
+	jobs                              int
+	given                             func(key string) bool // in the grid file
+	validation, steps, length, warmup int
+	leastSteps, leastLength           int
+	seeds                             []int64
+	ranks                             []int
+	leastRanks                        int
+	settings                          string  // lines of train against what memory stops
+	train, evaluate                   float64 // what is left of a trial's training and evaluation, as shares
 }
 
 // newDraft is the grid as it was planned.
-func newDraft(r Registration, estimates []LadderEstimate, seeds []int64, jobs int) draft {
+func (f *Forecast) newDraft(r Registration, estimates []LadderEstimate, seeds []int64, jobs int, given func(string) bool) draft {
 	first := r.Ladders[0]
 	d := draft{
-		Registration: r, estimates: slices.Clone(estimates), jobs: jobs,
+		Registration: r, estimates: slices.Clone(estimates), finished: f.finished, jobs: jobs, given: given,
 		validation: first.Corpus.ValidationSequences, steps: first.Spec().Train.Steps, length: first.Spec().Data.SequenceLength,
-		seeds: seeds, drawn: len(seeds), train: 1, evaluate: 1,
+		leastSteps: leastSteps, leastLength: leastLength, leastRanks: leastRanks, seeds: seeds, train: 1, evaluate: 1,
+	}
+	steps := values(r, func(s trial.Spec) int { return s.Train.Steps })
+	warmup := values(r, func(s trial.Spec) int { return s.Train.WarmupSteps })
+	switch {
+	case len(steps) > 1:
+		d.leastSteps = slices.Max(steps)
+	case given("train.warmup_ratio"): // which follows the steps
+	case len(warmup) == 1:
+		d.warmup = warmup[0]
+	default:
+		d.leastSteps = max(leastSteps, slices.Max(warmup))
+	}
+	fixed := len(steps) > 1 || len(warmup) > 1 && slices.Max(warmup) > d.steps
+	if first.Spec().Data.LongRows != "" || given(epochsKey) && fixed { // it would lose rows, or ask for steps: see offer
+		d.leastLength = d.length
 	}
 	for _, l := range r.Ladders {
 		for _, rung := range l.Rungs {
@@ -50,19 +76,35 @@ func newDraft(r Registration, estimates []LadderEstimate, seeds []int64, jobs in
 	}
 	slices.Sort(d.ranks)
 	d.ranks = slices.Compact(d.ranks)
+	if slices.ContainsFunc(r.Ladders, func(l LadderPlan) bool { return len(l.Rungs) < len(d.ranks) }) { // a list would not fit every model
+		d.leastRanks = len(d.ranks)
+	}
+	was := d
+	d.was = &was
 	return d
+}
+
+// values are those of a setting over all trials, each once: several for an axis.
+func values[T cmp.Ordered](r Registration, of func(trial.Spec) T) (all []T) {
+	for _, l := range r.Ladders {
+		for _, t := range l.Rungs[0].PerCandidate() {
+			all = append(all, of(t.Spec))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Fitting is a grid that fits all limits where the planned one meets some. What memory stops is remedied first: see fitMemory. Then what
 // the grid costs is halved until the rest fits, in this order, as far as it serves: validation rows, steps, sequence length, seeds,
-// ranks. Evaluation is taken to be as frequent, relative to the steps, and time to grow with the ids. It reports false where no limit is
-// met, or nothing reaches it.
-func (f *Forecast) Fitting(r Registration, estimates []LadderEstimate, limits Limits, seeds []int64, jobs int) (Cheaper, bool) {
-	if len(f.Limits) == 0 {
+// ranks. Evaluation is taken to be as frequent, relative to the steps, and time to grow with the ids. given says which keys the grid file
+// has. It reports false where no limit is met, or nothing reaches it, or the grid extends a sweep, which takes no other trials.
+func (f *Forecast) Fitting(r Registration, estimates []LadderEstimate, info Info, jobs int, given func(key string) bool) (Cheaper, bool) {
+	if len(f.Limits) == 0 || f.Extends != "" {
 		return Cheaper{}, false
 	}
-	d := newDraft(r, estimates, seeds, jobs)
-	before := d
+	limits := info.Limits
+	d := f.newDraft(r, estimates, info.Seeds, jobs, given)
 	if !f.fitMemory(&d) {
 		return Cheaper{}, false
 	}
@@ -77,8 +119,8 @@ func (f *Forecast) Fitting(r Registration, estimates []LadderEstimate, limits Li
 			if halved == 0 {
 				total = 0
 			}
-			grid := d.yaml(before)
-			return Cheaper{Seconds: total, Grid: grid}, grid != ""
+			offer := d.offer(total)
+			return offer, offer.Grid != ""
 		}
 		if !d.halve(over) {
 			return Cheaper{}, false
@@ -102,20 +144,22 @@ func (d *draft) halve(over exceeded) bool {
 		less := max(leastValidation, d.validation/2)
 		d.evaluate *= float64(less) / float64(d.validation)
 		d.validation = less
-	case shorter && d.steps > leastSteps:
-		less := max(leastSteps, d.steps/2)
+	case shorter && d.steps > d.leastSteps:
+		less := max(d.leastSteps, d.steps/2)
 		d.train *= float64(less) / float64(d.steps)
 		d.steps = less
-	case shorter && d.length > leastLength:
-		less := max(leastLength, d.length/2)
+	case shorter && d.length > d.leastLength:
+		less := max(d.leastLength, d.length/2)
 		share := float64(less) / float64(d.length)
 		d.train, d.evaluate, d.length = d.train*share, d.evaluate*share, less
 	case len(d.seeds) > leastSeeds:
 		d.seeds = d.seeds[:leastSeeds]
-	case len(d.ranks) > leastRanks:
+	case len(d.ranks) > d.leastRanks:
 		var kept []int
-		for i := 0; i < len(d.ranks); i += 2 {
-			kept = append(kept, d.ranks[i])
+		for i, rank := range d.ranks {
+			if i%2 == 0 || i == leastRanks && len(d.ranks) == leastRanks+1 { // two of four would be too few
+				kept = append(kept, rank)
+			}
 		}
 		d.ranks = kept
 	default:
@@ -124,15 +168,34 @@ func (d *draft) halve(over exceeded) bool {
 	return true
 }
 
-// each visits the rungs that are left, with what a trial of them takes and how many there are.
+// each visits the rungs that are left, with what a trial of them takes and how many there are to train. What is finished serves as long as
+// trials stay what they are.
 func (d *draft) each(visit func(l LadderPlan, rung RungPlan, e RungEstimate, trials float64)) {
-	for i, l := range d.Ladders {
-		for j, rung := range l.Rungs {
-			if e := d.estimates[i].Rungs[j]; slices.Contains(d.ranks, rung.Rank) && !e.OverMemory {
-				visit(l, rung, e, float64(len(rung.Trials))*float64(len(d.seeds))/float64(d.drawn))
+	count := func(l LadderPlan, rung RungPlan, e RungEstimate) {
+		trials := 0.
+		for _, t := range rung.Trials {
+			if slices.Contains(d.seeds, t.Trial.Seed) && (d.changesTrials() || !d.finished[t.Trial.ID]) {
+				trials++
 			}
 		}
+		if trials > 0 && !e.OverMemory {
+			visit(l, rung, e, trials)
+		}
 	}
+	for i, l := range d.Ladders {
+		for j, rung := range l.Rungs {
+			if slices.Contains(d.ranks, rung.Rank) {
+				count(l, rung, d.estimates[i].Rungs[j])
+			}
+		}
+		if e := d.estimates[i].Reference; e != nil {
+			count(l, RungPlan{Trials: l.Reference}, *e)
+		}
+	}
+}
+
+func (d *draft) changesTrials() bool {
+	return d.validation != d.was.validation || d.steps != d.was.steps || d.length != d.was.length || d.settings != ""
 }
 
 // seconds is what all trials take together, and the longest of them.
@@ -141,7 +204,7 @@ func (d *draft) seconds() (total, longest float64) {
 		one := e.Startup + (e.TrialSeconds-e.EvalSeconds-e.Startup)*d.train + e.EvalSeconds*d.evaluate
 		total, longest = total+one*trials, max(longest, one)
 	})
-	parallel := d.Parallel() * len(d.seeds) / d.drawn
+	parallel := d.Parallel() * len(d.seeds) / len(d.was.seeds)
 	return total / float64(max(1, min(d.jobs, parallel))), longest
 }
 
@@ -162,32 +225,46 @@ func (d *draft) disk(used int64) int64 {
 	return int64(total)
 }
 
-// yaml lists what differs from before.
-func (d *draft) yaml(before draft) string {
-	var b strings.Builder
-	if d.validation != before.validation || d.length != before.length {
-		b.WriteString("data:\n")
+// offer lists what differs from what was planned.
+func (d *draft) offer(seconds float64) Cheaper {
+	offer, was := Cheaper{Seconds: seconds}, d.was
+	var data, train, top string
+	if d.validation != was.validation {
+		data += fmt.Sprintf("  validation_sequences: %d\n", d.validation)
 	}
-	if d.validation != before.validation {
-		fmt.Fprintf(&b, "  validation_sequences: %d\n", d.validation)
+	if d.length != was.length {
+		data += fmt.Sprintf("  sequence_length: %d\n", d.length)
 	}
-	if d.length != before.length {
-		fmt.Fprintf(&b, "  sequence_length: %d\n", d.length)
+	if epochs := d.given(epochsKey); d.steps != was.steps || epochs && d.length != was.length { // epochs of shorter rows have more steps
+		train += fmt.Sprintf("  steps: %d\n", d.steps)
+		if epochs {
+			offer.Remove = []string{epochsKey}
+		}
+		if warmup := min(d.warmup, was.steps) * d.steps / was.steps; warmup != d.warmup {
+			train += fmt.Sprintf("  warmup_steps: %d\n", warmup)
+		}
 	}
-	if len(d.ranks) != len(before.ranks) {
-		fmt.Fprintf(&b, "lora:\n  rank: %s\n", list(d.ranks))
+	if len(d.seeds) != len(was.seeds) {
+		top = fmt.Sprintf("seeds: %s\n", list(d.seeds))
 	}
-	if d.steps != before.steps || d.settings != "" {
-		b.WriteString("train:\n")
+	lora := ""
+	if len(d.ranks) != len(was.ranks) {
+		ranks := list(d.ranks)
+		if len(d.Ladders[0].Reference) > 0 {
+			ranks = strings.TrimSuffix(ranks, "]") + ", full]"
+		}
+		lora = fmt.Sprintf("  rank: %s\n", ranks)
 	}
-	if d.steps != before.steps {
-		fmt.Fprintf(&b, "  steps: %d\n", d.steps)
+	offer.Grid = section("data:\n", data) + section("lora:\n", lora) + section(trainKey, train+d.settings) + top
+	return offer
+}
+
+// section heads lines, if there are any.
+func section(key, lines string) string {
+	if lines == "" {
+		return ""
 	}
-	b.WriteString(d.settings)
-	if len(d.seeds) != len(before.seeds) {
-		fmt.Fprintf(&b, "seeds: %s\n", list(d.seeds))
-	}
-	return b.String()
+	return key + lines
 }
 
 func list[T any](items []T) string { return strings.ReplaceAll(fmt.Sprint(items), " ", ", ") }

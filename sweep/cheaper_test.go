@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,11 @@ func cheaperLadder() LadderPlan {
 		}
 	}
 	return l
+}
+
+// gives says of a grid file that it has these keys.
+func gives(keys ...string) func(string) bool {
+	return func(key string) bool { return slices.Contains(keys, key) }
 }
 
 // TestCheaper: what is given up follows the documented order, as far as it serves, stops as soon as all limits are kept, and is not offered
@@ -64,12 +70,12 @@ func TestCheaper(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			estimates := []LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(ends, test.limits)}}
-			f := r.Forecast(Info{Limits: test.limits, Seeds: []int64{0, 1, 2}}, estimates, nil, 1)
+			f := r.Forecast(Info{Limits: test.limits, Seeds: []int64{0, 1, 2}}, estimates, Before{}, 1)
 			f.AddDisk(r, estimates, nil, test.limits.Disk, 0)
 			less := ends
 			less.Low.Bytes, less.High.Bytes = 1<<20, 600<<20
 			f.Add(r, Changes()[0], []MeasuredEnds{less}, test.limits)
-			got, ok := f.Fitting(r, estimates, test.limits, []int64{0, 1, 2}, 1)
+			got, ok := f.Fitting(r, estimates, Info{Limits: test.limits, Seeds: []int64{0, 1, 2}}, 1, gives())
 			if got.Grid != test.want || ok != (test.want != "") {
 				t.Errorf("%t, %.0f s:\n%s", ok, got.Seconds, got.Grid)
 			}
@@ -90,8 +96,8 @@ func TestCheaperFits(t *testing.T) {
 		low.Rank, high.Rank = 1, 32
 		limits := Limits{Time: 200 * time.Second}
 		estimates := []LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(MeasuredEnds{low, high}, limits)}}
-		f := r.Forecast(Info{Limits: limits, Seeds: []int64{0, 1, 2}}, estimates, nil, 1)
-		offered, ok := f.Fitting(r, estimates, limits, []int64{0, 1, 2}, 1)
+		f := r.Forecast(Info{Limits: limits, Seeds: []int64{0, 1, 2}}, estimates, Before{}, 1)
+		offered, ok := f.Fitting(r, estimates, Info{Limits: limits, Seeds: []int64{0, 1, 2}}, 1, gives())
 		if startup == 50 {
 			if ok {
 				t.Errorf("six starts of 50 s do not fit 200 s, but %s is offered", offered.Grid)

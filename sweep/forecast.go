@@ -16,22 +16,33 @@ type Forecast struct {
 	ExpectedSeconds float64   `json:"expected_seconds"`
 	MostTrials      int       `json:"most_trials"`
 	MostSeconds     float64   `json:"most_seconds"`
-	EvaluationShare float64   `json:"evaluation_share"` // of the time of all trials
-	Limits          []Reached `json:"limits"`           // those that the estimates reach
-	Hopeless        bool      `json:"hopeless"`         // some limit leaves no ladder a verdict about ranks
-	Cheaper         *Cheaper  `json:"cheaper"`          // a grid that fits all limits; nil where this one does, or none was found
+	EvaluationShare float64   `json:"evaluation_share"`  // of the time of all trials
+	Limits          []Reached `json:"limits"`            // those that the estimates reach
+	Hopeless        bool      `json:"hopeless"`          // some limit leaves no ladder a verdict about ranks
+	Extends         string    `json:"extends,omitempty"` // the sweep of the grid's name, which goes on with it
+	Cheaper         *Cheaper  `json:"cheaper"`           // a grid that fits all limits; nil where this one does, none was found, or Extends
 
-	used int64 // bytes that the root takes already
+	used     int64 // bytes that the root takes already
+	finished map[trial.ID]bool
+}
+
+// Before is what has been trained already.
+type Before struct {
+	Finished map[trial.ID]bool  // trials of any sweep that have a loss
+	Extends  string             // the registered sweep that goes on with the grid; empty for none
+	Elapsed  time.Duration      // of that sweep: see Info
+	Tokens   map[trial.ID]int64 // likewise, by trial: see Snapshot.TokensByTrial
 }
 
 // Reached is a limit that some trials are expected to meet.
 type Reached struct {
 	// Limit is limits.memory, limits.time, limits.trial_time, limits.tokens, limits.disk, or machine: the memory that there is.
 	Limit  string  `json:"limit"`
-	Ladder int     `json:"ladder"` // from 1
-	Rank   int     `json:"rank"`   // the lowest that meets it
-	Value  float64 `json:"value"`  // of the limit: bytes, seconds or tokens
-	Needed float64 `json:"needed"` // likewise
+	Ladder int     `json:"ladder"`          // from 1
+	Rank   int     `json:"rank"`            // the lowest that meets it
+	Value  float64 `json:"value"`           // of the limit: bytes, seconds or tokens
+	Needed float64 `json:"needed"`          // likewise
+	Spent  float64 `json:"spent,omitempty"` // of Needed: what the sweep has taken already, in seconds or tokens
 	Step   int     `json:"step,omitempty"`
 	Steps  int     `json:"steps,omitempty"` // of them the trial ends after Step
 	Every  bool    `json:"every"`           // the ladder's lowest rank meets it already, so that no rank gets a loss
@@ -53,14 +64,37 @@ const (
 type sum struct {
 	limit   string
 	allowed float64 // 0: no limit
+	spent   float64 // before: part of all
 	all     float64
 	reached *Reached
+}
+
+func newSum(limit string, allowed, spent float64) sum {
+	return sum{limit: limit, allowed: allowed, spent: spent, all: spent}
+}
+
+// trainedOn is how many tokens the sweep has counted.
+func (b Before) trainedOn() (total float64) {
+	for _, tokens := range b.Tokens {
+		total += float64(tokens)
+	}
+	return total
+}
+
+// tokensLeft is how many tokens those of the trials that have no loss will add to trainedOn.
+func (b Before) tokensLeft(trials []PlannedTrial, each int64) (left float64) {
+	for _, t := range trials {
+		if !b.Finished[t.Trial.ID] {
+			left += float64(max(0, each-b.Tokens[t.Trial.ID]))
+		}
+	}
+	return left
 }
 
 // add counts a rung, the j-th of ladder i.
 func (m *sum) add(amount float64, i, j, rank int) {
 	m.all += amount
-	if m.allowed > 0 && m.all > m.allowed && m.reached == nil {
+	if m.allowed > 0 && m.all > m.allowed && amount > 0 && m.reached == nil {
 		m.reached = &Reached{Limit: m.limit, Ladder: i + 1, Rank: rank, Value: m.allowed, Every: i == 0 && j <= 1}
 	}
 }
@@ -70,7 +104,7 @@ func (m *sum) tell(f *Forecast) {
 	if m.reached == nil {
 		return
 	}
-	m.reached.Needed = m.all
+	m.reached.Needed, m.reached.Spent = m.all, m.spent
 	f.Limits = append(f.Limits, *m.reached)
 	f.Hopeless = f.Hopeless || m.reached.Every
 }
@@ -85,14 +119,15 @@ func (f *Forecast) ByMachine() {
 	}
 }
 
-// Forecast adds up what was estimated of all ladders; finished are the trials that have a loss already. Trials run in the order of
-// ladders and ranks, as far as there are jobs.
-func (r Registration) Forecast(info Info, estimates []LadderEstimate, finished map[trial.ID]bool, jobs int) Forecast {
-	limits := info.Limits
-	f := Forecast{Limits: []Reached{}}
+// Forecast adds up what was estimated of all ladders, but for what was trained before. Trials run in the order of ladders and ranks, as far
+// as there are jobs.
+func (r Registration) Forecast(info Info, estimates []LadderEstimate, before Before, jobs int) Forecast {
+	limits, finished := info.Limits, before.Finished
+	f := Forecast{Limits: []Reached{}, Extends: before.Extends, finished: finished}
 	parallel := float64(max(1, min(jobs, r.Parallel())))
 	var evaluating float64 // of the rungs
-	time, tokens := sum{limit: limitTime, allowed: limits.Time.Seconds()}, sum{limit: limitTokens, allowed: float64(limits.Tokens)}
+	time := newSum(limitTime, limits.Time.Seconds(), before.Elapsed.Seconds())
+	tokens := newSum(limitTokens, float64(limits.Tokens), before.trainedOn())
 	var references amount
 	stuck := 0
 	for i, l := range r.Ladders {
@@ -112,7 +147,7 @@ func (r Registration) Forecast(info Info, estimates []LadderEstimate, finished m
 			}
 			f.MostTrials += left
 			time.add(float64(left)*e.TrialSeconds/parallel, i, j, rung.Rank)
-			tokens.add(float64(left)*float64(l.Tokens(rung.Trials[0].Trial.Spec())), i, j, rung.Rank)
+			tokens.add(before.tokensLeft(rung.Trials, l.Tokens(rung.Trials[0].Trial.Spec())), i, j, rung.Rank)
 			evaluating += float64(left) * e.EvalSeconds / parallel
 		}
 		if lowest := estimates[i].Rungs[0]; lowest.OverMemory || lowest.Ends > 0 {
@@ -123,10 +158,10 @@ func (r Registration) Forecast(info Info, estimates []LadderEstimate, finished m
 		references.add(left, seconds, 1)
 	}
 	ladder := r.Protocols(info, estimates, finished, jobs)[0]
-	f.MostTrials, f.MostSeconds = f.MostTrials+int(references.trials), time.all+references.seconds/parallel
+	f.MostTrials, f.MostSeconds = f.MostTrials+int(references.trials), time.all-time.spent+references.seconds/parallel
 	f.ExpectedTrials, f.ExpectedSeconds = ladder.ExpectedTrials, *ladder.ExpectedSeconds
-	if time.all > 0 {
-		f.EvaluationShare = evaluating / time.all
+	if ahead := time.all - time.spent; ahead > 0 {
+		f.EvaluationShare = evaluating / ahead
 	}
 	time.tell(&f)
 	tokens.tell(&f)
@@ -201,6 +236,9 @@ func (r Reached) sumText() string {
 	}[r.Limit]
 	text := fmt.Sprintf("%s %s is reached at rank %d of ladder %d, where all would take up to %s", r.Limit, unit(r.Value), r.Rank, r.Ladder,
 		unit(r.Needed))
+	if r.Spent > 0 {
+		text += ", of which the sweep has taken " + unit(r.Spent)
+	}
 	switch {
 	case r.Limit == limitDisk:
 		text += ": the sweep waits there until somebody makes room"

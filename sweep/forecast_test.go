@@ -19,7 +19,7 @@ func forecastLadder(number, ranks int) LadderPlan {
 		rung := RungPlan{Rank: 1 << i}
 		for seed := range 3 {
 			rung.Trials = append(rung.Trials, PlannedTrial{Trial: trial.Trial{
-				ID: trial.ID(fmt.Sprintf("%d-%d-%d", number, rung.Rank, seed)), Spec: trial.Spec{Train: trial.TrainSpec{
+				ID: trial.ID(fmt.Sprintf("%d-%d-%d", number, rung.Rank, seed)), Spec: trial.Spec{Seed: int64(seed), Train: trial.TrainSpec{
 					Steps: 300, EvalSteps: 30, BatchSize: 1, GradientAccumulationSteps: 1,
 				}},
 			}.Brief()})
@@ -100,7 +100,7 @@ func TestForecast(t *testing.T) {
 				estimates = append(estimates, LadderEstimate{Rungs: l.estimateRungs(ends, test.limits)})
 			}
 			info := Info{Rule: plateau.DefaultRule(), Seeds: []int64{0, 1, 2}, Limits: test.limits}
-			f := r.Forecast(info, estimates, test.finished, 2)
+			f := r.Forecast(info, estimates, Before{Finished: test.finished}, 2)
 			var says []string
 			for _, l := range f.Limits {
 				says = append(says, l.String())
@@ -119,6 +119,63 @@ func TestForecast(t *testing.T) {
 			}
 			if strings.Contains(name, "finished") && f.Finished != 2 {
 				t.Errorf("%d finished before, want the grid's own 2", f.Finished)
+			}
+		})
+	}
+}
+
+// TestForecastOfExtended: what a registered sweep has taken counts against its limits, as the run counts it, and is not to come again.
+func TestForecastOfExtended(t *testing.T) {
+	t.Parallel()
+	const trialSeconds = 20 + 11*10 + 300*3.6 // and 150 000 tokens
+	l := forecastLadder(1, 4)
+	l.Corpus.TrainSequences, l.Corpus.TrainTokens = 100, 50_000
+	r := Registration{Ladders: []LadderPlan{l}}
+	before := Before{Finished: map[trial.ID]bool{}, Extends: "s", Elapsed: 2 * time.Hour, Tokens: map[trial.ID]int64{}}
+	for _, rung := range l.Rungs[:2] {
+		for _, tr := range rung.Trials {
+			before.Finished[tr.Trial.ID], before.Tokens[tr.Trial.ID] = true, 150_000
+		}
+	}
+	before.Tokens["1-4-0"] = 100_000 // interrupted
+	m := Measurement{Startup: 20, EvalSeconds: 10, StepSeconds: 3.6}
+	low, high := m, m
+	low.Rank, high.Rank = 1, 8
+	for name, test := range map[string]struct {
+		limits Limits
+		want   []string
+	}{
+		"time for the next rank": {Limits{Time: 3*time.Hour + 30*time.Minute}, []string{
+			"limits.time 3h30m0s is reached at rank 8 of ladder 1, where all would take up to 4h1m0s, of which the sweep has taken 2h0m0s",
+		}},
+		"no time is left": {Limits{Time: time.Hour}, []string{
+			"limits.time 1h0m0s is reached at rank 4 of ladder 1, where all would take up to 4h1m0s, of which the sweep has taken 2h0m0s",
+		}},
+		"tokens for the next rank": {Limits{Tokens: 1_350_000}, []string{
+			"limits.tokens 1350000 is reached at rank 8 of ladder 1, where all would take up to 1800000, of which the sweep has taken 1000000",
+		}},
+		"tokens for less": {Limits{Tokens: 1_349_999}, []string{
+			"limits.tokens 1349999 is reached at rank 4 of ladder 1, where all would take up to 1800000, of which the sweep has taken 1000000",
+		}},
+		"enough of both": {Limits{Tokens: 1_800_000, Time: 4*time.Hour + time.Minute}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			estimates := []LadderEstimate{{Rungs: l.estimateRungs(MeasuredEnds{low, high}, test.limits)}}
+			info := Info{Rule: plateau.DefaultRule(), Seeds: []int64{0, 1, 2}, Limits: test.limits}
+			f := r.Forecast(info, estimates, before, 1)
+			var says []string
+			for _, l := range f.Limits {
+				says = append(says, l.String())
+			}
+			if diff := cmp.Diff(test.want, says); diff != "" || f.Hopeless {
+				t.Errorf("hopeless %t, -want +got\n%s", f.Hopeless, diff)
+			}
+			if f.MostTrials != 6 || f.MostSeconds != 6*trialSeconds {
+				t.Errorf("%d trials of %v s are to come, want 6 of %v", f.MostTrials, f.MostSeconds, 6.*trialSeconds)
+			}
+			if offered, ok := f.Fitting(r, estimates, Info{Limits: test.limits, Seeds: []int64{0, 1, 2}}, 1, gives()); ok {
+				t.Errorf("extend would refuse what is offered:\n%s", offered.Grid)
 			}
 		})
 	}
@@ -161,7 +218,7 @@ func TestForecastCheckpointing(t *testing.T) {
 				estimates = append(estimates, LadderEstimate{Rungs: l.estimateRungs(MeasuredEnds{low, high}, limits)})
 			}
 			info := Info{Rule: plateau.Rule{Patience: 2, SeedsPerRank: plateau.EverySeed}, Limits: limits}
-			f := r.Forecast(info, estimates, nil, 2)
+			f := r.Forecast(info, estimates, Before{}, 2)
 			change := Changes()[1]
 			again := f.Changed(r, change)
 			if len(again.Ladders) != 1 || !again.Ladders[0].Spec().Train.GradientCheckpointing || r.Ladders[1].Spec().Train.GradientCheckpointing {

@@ -100,25 +100,26 @@ func (l LadderPlan) estimateReference(ends MeasuredEnds, limits Limits) (RungEst
 		return RungEstimate{}, err
 	}
 	m.Bytes += lora.TrainingBytes * (full - low)
-	return RungEstimate{
-		Trials: len(specs), Bytes: m.Bytes, TrialSeconds: m.MeanSeconds(specs), OverMemory: limits.Memory > 0 && m.Bytes > limits.Memory,
-		Ends: m.endsAt(specs[0].Train, limits.TrialTime), Steps: specs[0].Train.Steps,
-	}, nil
+	return m.estimate(specs, limits), nil
 }
 
 func (l LadderPlan) estimateRungs(ends MeasuredEnds, limits Limits) []RungEstimate {
 	estimates := make([]RungEstimate, len(l.Rungs))
 	for i, r := range l.Rungs {
 		m := ends.Estimate(r.Rank)
-		specs := r.Specs()
-		silent := m
-		silent.EvalSeconds = 0
-		total, train := m.MeanSeconds(specs), specs[0].Train
-		estimates[i] = RungEstimate{
-			Trials: len(r.Trials), Bytes: m.Bytes, TrialSeconds: total, EvalSeconds: total - silent.MeanSeconds(specs), Startup: m.Startup,
-			OverMemory: m.OverMemory || limits.Memory > 0 && m.Bytes > limits.Memory,
-			Ends:       m.endsAt(train, limits.TrialTime), Steps: train.Steps,
-		}
+		estimates[i] = m.estimate(r.Specs(), limits)
 	}
 	return estimates
+}
+
+// estimate is what trials of these specs take of which this was measured.
+func (m Measurement) estimate(specs []trial.Spec, limits Limits) RungEstimate {
+	silent := m
+	silent.EvalSeconds = 0
+	total, train := m.MeanSeconds(specs), specs[0].Train
+	return RungEstimate{
+		Trials: len(specs), Bytes: m.Bytes, TrialSeconds: total, EvalSeconds: total - silent.MeanSeconds(specs), Startup: m.Startup,
+		OverMemory: m.OverMemory || limits.Memory > 0 && m.Bytes > limits.Memory,
+		Ends:       m.endsAt(train, limits.TrialTime), Steps: train.Steps,
+	}
 }

@@ -140,7 +140,7 @@ func (f *Forecast) fitMemory(d *draft) bool {
 	upTo := lowestBelow(stopped, d.Registration)
 	var best *Change
 	for _, c := range Changes() {
-		if reach := c.reach(stopped); reach > upTo {
+		if reach := c.reach(stopped); reach > upTo && c.alike(d.Registration) {
 			best, upTo = &c, reach
 		}
 	}
@@ -155,6 +155,14 @@ func (f *Forecast) fitMemory(d *draft) bool {
 	}
 	d.ranks = slices.DeleteFunc(d.ranks, func(rank int) bool { return rank > upTo })
 	return true
+}
+
+// alike reports whether the change writes the same lines for every trial, so that no axis goes.
+func (c Change) alike(r Registration) bool {
+	return len(values(r, func(s trial.Spec) string {
+		c.edit(&s.Train)
+		return c.lines(s.Train)
+	})) == 1
 }
 
 // reach is the highest rank that all of some stopped ladders train with the change, 0 where one of them trains none.

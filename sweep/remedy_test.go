@@ -56,12 +56,12 @@ func TestFitting(t *testing.T) {
 			}
 			limits := Limits{Memory: 2 * gib}
 			estimates := []LadderEstimate{{Rungs: r.Ladders[0].estimateRungs(test.plain, limits)}}
-			f := r.Forecast(Info{Rule: plateau.Rule{Patience: 2, SeedsPerRank: plateau.EverySeed}, Limits: limits}, estimates, nil, 1)
+			f := r.Forecast(Info{Rule: plateau.Rule{Patience: 2, SeedsPerRank: plateau.EverySeed}, Limits: limits}, estimates, Before{}, 1)
 			f.ByMachine()
 			for i, m := range test.with {
 				f.Add(r, Changes()[i], []MeasuredEnds{m}, limits)
 			}
-			got, ok := f.Fitting(r, estimates, limits, []int64{0, 1, 2}, 1)
+			got, ok := f.Fitting(r, estimates, Info{Limits: limits, Seeds: []int64{0, 1, 2}}, 1, gives())
 			if got.Grid != test.want || ok != (test.want != "") {
 				t.Errorf("%t:\n%swant\n%s", ok, got.Grid, test.want)
 			}

@@ -79,6 +79,11 @@ func (a *app) expandGrid(ctx context.Context, path string) (expandedGrid, error)
 	if err != nil {
 		return expandedGrid{}, err
 	}
+	return a.expandParsed(ctx, path, g)
+}
+
+// expandParsed is expandGrid for one that was read from that path.
+func (a *app) expandParsed(ctx context.Context, path string, g grid.Grid) (expandedGrid, error) {
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return expandedGrid{}, err

@@ -13,7 +13,6 @@ import (
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
-	"github.com/ranksweep/ranksweep/sweep/trial"
 	"github.com/ranksweep/ranksweep/trainer/backend"
 )
 
@@ -93,13 +92,14 @@ func (a *app) planUncalibrated(ctx context.Context, path string) (planView, erro
 type toPlan struct {
 	sweep.Registration
 	grid     grid.Grid
+	text     []byte
 	choice   backend.Choice
 	capacity sweep.Capacity
 }
 
 // readToPlan reads the inputs as a run would.
 func (a *app) readToPlan(ctx context.Context, path string) (p toPlan, err error) {
-	if p.grid, _, err = readGrid(path); err != nil {
+	if p.grid, p.text, err = readGrid(path); err != nil {
 		return p, err
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
@@ -131,7 +131,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	}
 	view := newPlanView(g, r.Warnings)
 	view.Backend, view.Jobs = in.choice.Identity, capacity.Jobs
-	finished, err := a.finishedTrials(ctx)
+	before, err := a.trainedBefore(ctx, g.Name, r)
 	if err != nil {
 		return planView{}, err
 	}
@@ -143,8 +143,8 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 		view.add(l)
 		view.predict(i, estimates[i])
 	}
-	view.compare(g, r, estimates, finished, capacity.Jobs)
-	view.Forecast = new(r.Forecast(info, estimates, finished, capacity.Jobs))
+	view.compare(g, r, estimates, before.Finished, capacity.Jobs)
+	view.Forecast = new(r.Forecast(info, estimates, before, capacity.Jobs))
 	if limits.Memory != g.Limits().Memory {
 		view.Forecast.ByMachine()
 	}
@@ -153,7 +153,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 		if err != nil {
 			return planView{}, err
 		}
-		view.Forecast.AddDisk(r, estimates, finished, limits.Disk, used)
+		view.Forecast.AddDisk(r, estimates, before.Finished, limits.Disk, used)
 	}
 	for _, c := range sweep.Changes() {
 		if err := a.addRemedy(ctx, view.Forecast, r, c, limits, capacity); err != nil {
@@ -161,10 +161,19 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 		}
 	}
 	view.Seconds = &view.Forecast.MostSeconds
-	if cheaper, ok := view.Forecast.Fitting(r, estimates, limits, g.Seeds, capacity.Jobs); ok {
+	if cheaper, ok := view.Forecast.Fitting(r, estimates, info, capacity.Jobs, g.Gives); ok && a.accepts(ctx, path, in.text, cheaper) {
 		view.Forecast.Cheaper = &cheaper
 	}
 	return view, nil
+}
+
+// accepts reports whether a grid with the lines of a cheaper one is valid.
+func (a *app) accepts(ctx context.Context, path string, text []byte, c sweep.Cheaper) bool {
+	g, err := grid.With(path, text, c.Grid, c.Remove...)
+	if err == nil {
+		_, err = a.expandParsed(ctx, path, g)
+	}
+	return err == nil
 }
 
 // planned is what a plan needs of the sweep that a grid would become. A trial may use no more memory than the machine has.
@@ -216,15 +225,34 @@ func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.
 	return measured, err
 }
 
-// finishedTrials are those of the root's database; none where there is none yet.
-func (a *app) finishedTrials(ctx context.Context) (_ map[trial.ID]bool, err error) {
+// trainedBefore is what the root's database has of a grid's trials, and of the sweep of its name if the grid extends it; nothing where
+// there is no database yet.
+func (a *app) trainedBefore(ctx context.Context, name string, r sweep.Registration) (b sweep.Before, err error) {
 	db, err := a.openReadOnly(ctx)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, sweep.ErrNotFound) {
-		return nil, nil
+		return b, nil
 	}
 	if err != nil {
-		return nil, err
+		return b, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return db.FinishedTrials(ctx)
+	if b.Finished, err = db.FinishedTrials(ctx); err != nil {
+		return b, err
+	}
+	info, err := db.Find(ctx, name)
+	if errors.Is(err, sweep.ErrNotFound) {
+		return b, nil
+	}
+	if err != nil {
+		return b, err
+	}
+	s, err := db.Snapshot(ctx, info.ID)
+	if err != nil {
+		return b, err
+	}
+	if _, err := s.Extend(r); err != nil || len(s.Ladders) == 0 {
+		return b, nil // the grid needs another name, under which it begins anew
+	}
+	b.Extends, b.Elapsed, b.Tokens = info.Name, s.Sweep.Elapsed, s.TokensByTrial()
+	return b, nil
 }

@@ -182,6 +182,45 @@ func TestPlanCalibrates(t *testing.T) {
 	}
 }
 
+// TestPlanOfExtended: what a sweep has spent of its limits counts in the plan of the grid that extends it, as in the run. extend would
+// refuse a cheaper grid, so none is offered.
+func TestPlanOfExtended(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, "go", 10)
+	s.ends(exitOK, "", "run", s.path("grid.yaml"), "--backend", "go")
+	s.edit("rank: [1, 2, 4]", "rank: [1, 2, 4, 8, 16]")
+	s.edit("seeds:", "limits: {tokens: 2000}\nseeds:")
+	out, err := s.sweep("plan", s.path("grid.yaml"), "--backend", "go", "-q").Output()
+	const want = "limits.tokens 2000 is reached at rank 8 of ladder 1, where all would take up to 3000, of which the sweep has taken 1800\n" +
+		"sweep test is registered: extend takes a higher limit, but"
+	if err != nil || !strings.Contains(string(out), "6 trials finished before") || !strings.Contains(string(out), want) ||
+		strings.Contains(string(out), "replace in this one") {
+		t.Fatalf("%v: it does not say %q, and that alone:\n%s", err, want, out)
+	}
+	s.ends(exitOK, "limits.tokens (2000) ran out before rank 8 was complete", "extend", s.path("grid.yaml"), "--backend", "go")
+}
+
+// TestPlanOffersAGrid: the lines of a cheaper grid, put in as plan says, make a grid that validate accepts and that keeps the limit.
+func TestPlanOffersAGrid(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, "go", 10)
+	s.edit("steps: 10", "num_train_epochs: 20, warmup_steps: 300") // of 20 steps
+	s.edit("seeds:", "limits: {tokens: 50000}\nseeds:")
+	out, err := s.sweep("plan", s.path("grid.yaml"), "--backend", "go", "-q").Output()
+	const want = "; remove train.num_train_epochs and replace in this one:\ntrain:\n  steps: 200\n  warmup_steps: 150\n"
+	if err != nil || !strings.Contains(string(out), want) {
+		t.Fatalf("%v: it does not say %q:\n%s", err, want, out)
+	}
+	s.edit("num_train_epochs: 20, warmup_steps: 300", "steps: 200, warmup_steps: 150")
+	if out, err := s.sweep("validate", s.path("grid.yaml")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	out, err = s.sweep("plan", s.path("grid.yaml"), "--backend", "go", "-q").Output()
+	if err != nil || strings.Contains(string(out), "limits.tokens") {
+		t.Errorf("%v: it does not keep the limit:\n%s", err, out)
+	}
+}
+
 // TestPlanRemedies: where memory stops a rank, plan trains with what may help, too, and says what that changes.
 func TestPlanRemedies(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/grid"
@@ -282,8 +283,15 @@ func (v planView) writeForecast(w io.Writer) {
 		if f.Cheaper.Seconds > 0 {
 			what = "a cheaper grid, at most " + report.Seconds(f.Cheaper.Seconds)
 		}
-		fmt.Fprintf(w, "%s; replace in this one:\n", what)
+		remove := ""
+		if len(f.Cheaper.Remove) > 0 {
+			remove = "remove " + strings.Join(f.Cheaper.Remove, ", ") + " and "
+		}
+		fmt.Fprintf(w, "%s; %sreplace in this one:\n", what, remove)
 		fmt.Fprint(verbatim(w), f.Cheaper.Grid)
+	case f.Extends != "" && len(f.Limits) > 0:
+		fmt.Fprintf(w, "sweep %s is registered: extend takes a higher limit, but neither cheaper trials nor fewer ranks or seeds; give a "+
+			"cheaper grid another name\n", f.Extends)
 	case f.Hopeless && !f.Remedied():
 		fmt.Fprintln(w, "no smaller grid of these models fits: raise the limit, or choose a smaller model or batch_size")
 	}

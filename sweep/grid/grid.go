@@ -4,7 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 
 	"github.com/ranksweep/ranksweep/sweep"
 	"github.com/ranksweep/ranksweep/sweep/lora"
@@ -76,6 +79,48 @@ func Parse(name string, text []byte) (Grid, error) {
 	}
 	r.grid.at = r.given
 	return r.grid, nil
+}
+
+// With reads a grid file with some keys taken out and those of lines, a part of a grid, in the place of its own.
+func With(name string, text []byte, lines string, without ...string) (Grid, error) {
+	r := &reader{file: name, grid: defaultGrid(name), given: map[string]position{}}
+	root, edit := r.document(text), r.document([]byte(lines))
+	if root != nil && edit != nil {
+		replace(root, edit, "", without)
+		r.section("", root)
+		r.finish()
+	}
+	r.grid.at = r.given
+	return r.grid, r.err()
+}
+
+// replace does what With says in a section.
+func replace(m, edit *ast.MappingNode, prefix string, without []string) {
+	named := func(v *ast.MappingValueNode) string {
+		name, _ := keyName(v.Key)
+		return prefix + name
+	}
+	for _, e := range edit.Values {
+		i := slices.IndexFunc(m.Values, func(v *ast.MappingValueNode) bool { return named(v) == named(e) })
+		if i < 0 {
+			m.Values = append(m.Values, e)
+			continue
+		}
+		own, _ := m.Values[i].Value.(*ast.MappingNode)
+		lines, _ := e.Value.(*ast.MappingNode)
+		if own != nil && lines != nil && slices.Contains(sectionNames(), named(e)) {
+			replace(own, lines, named(e)+".", without)
+			continue
+		}
+		m.Values[i] = e
+	}
+	m.Values = slices.DeleteFunc(m.Values, func(v *ast.MappingValueNode) bool { return slices.Contains(without, named(v)) })
+}
+
+// Gives reports whether the file has a key, such as train.steps.
+func (g Grid) Gives(key string) bool {
+	_, given := g.at[key]
+	return given
 }
 
 // Hash identifies what the grid says: comments, formatting, the order of keys and spelled-out defaults do not matter.
