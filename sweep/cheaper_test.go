@@ -86,6 +86,73 @@ func TestCheaper(t *testing.T) {
 	}
 }
 
+// TestCheaperKeeps: what is offered leaves alone what the grid needs as it is, and counts no trial that is finished.
+func TestCheaperKeeps(t *testing.T) {
+	t.Parallel()
+	edited := func(edit func(*trial.Spec)) LadderPlan {
+		l := cheaperLadder()
+		for _, rung := range l.Rungs {
+			for i, tr := range rung.Trials {
+				rung.Trials[i].Trial = tr.Trial.Changed(edit)
+				rung.Trials[i].Trial.ID = tr.Trial.ID
+			}
+		}
+		return l
+	}
+	fewer := cheaperLadder()
+	fewer.Rungs = fewer.Rungs[:5]
+	finished := map[trial.ID]bool{}
+	for _, rung := range fewer.Rungs {
+		for _, tr := range rung.Trials {
+			finished[tr.Trial.ID] = true
+		}
+	}
+	const mib = 1 << 20
+	for name, test := range map[string]struct {
+		ladders []LadderPlan
+		limits  Limits
+		before  Before
+		bytes   []int64 // of the highest rank, by ladder
+		want    string
+	}{
+		"the length, where long rows are errors": {
+			[]LadderPlan{edited(func(s *trial.Spec) { s.Data.LongRows = trial.LongRowsError })}, Limits{Tokens: 18 * 70 * 254}, Before{},
+			[]int64{mib}, "train:\n  steps: 100\nseeds: [0, 1]\n",
+		},
+		"ranks that not every model has": {
+			[]LadderPlan{cheaperLadder(), fewer}, Limits{Disk: diskBeside + 100*diskPerParam*1024}, Before{}, []int64{mib, mib}, "",
+		},
+		"trials that are finished": {
+			[]LadderPlan{cheaperLadder()}, Limits{Disk: diskBeside + 5*diskPerParam*1024*32/2}, Before{Finished: finished}, []int64{mib},
+			"seeds: [0, 1]\n",
+		},
+		"an axis of batch sizes, of which memory stops one": {
+			[]LadderPlan{cheaperLadder(), edited(func(s *trial.Spec) { s.Train.BatchSize = 4 })}, Limits{Memory: 400 * mib}, Before{},
+			[]int64{mib, 1024 * mib}, "lora:\n  rank: [1, 2, 4, 8]\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := Registration{Ladders: test.ladders}
+			var estimates []LadderEstimate
+			for i, l := range r.Ladders {
+				low := Measurement{Rank: 1, StepSeconds: 1, EvalSeconds: 1, Bytes: mib}
+				high := low
+				high.Rank, high.Bytes = 32, test.bytes[i]
+				estimates = append(estimates, LadderEstimate{Rungs: l.estimateRungs(MeasuredEnds{low, high}, test.limits)})
+			}
+			info := Info{Limits: test.limits, Seeds: []int64{0, 1, 2}}
+			f := r.Forecast(info, estimates, test.before, 1)
+			f.AddDisk(r, estimates, test.before.Finished, test.limits.Disk, 0)
+			less := Measurement{Rank: 1, StepSeconds: 1, Bytes: mib}
+			f.Add(r, Changes()[0], []MeasuredEnds{{less, less}}, test.limits)
+			if got, _ := f.Fitting(r, estimates, info, 1, gives()); len(f.Limits) == 0 || got.Grid != test.want {
+				t.Errorf("of %v it makes\n%s", f.Limits, got.Grid)
+			}
+		})
+	}
+}
+
 // TestCheaperFits: planned again, what is offered fits the limit, also where starting a trial is most of its time.
 func TestCheaperFits(t *testing.T) {
 	t.Parallel()

@@ -65,7 +65,8 @@ how many parameters each rank trains. It reads configurations only.`,
 			return a.emit("plan", view, withTerms(view.table), view.csv)
 		},
 	}
-	cmd.Flags().BoolVar(&skip, "no-calibrate", false, "do not read data or train: no memory, no time, and finished trials count as well")
+	cmd.Flags().BoolVar(&skip, "no-calibrate", false,
+		"do not read data or train: says nothing of memory and time, and counts finished trials as still to train")
 	cmd.Flags().BoolVar(&targets, "targets", false, "list the modules to adapt and the trainable parameters per rank, nothing else")
 	return cmd
 }

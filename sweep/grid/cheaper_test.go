@@ -107,6 +107,10 @@ func TestCheaperGrids(t *testing.T) {
 			"steps: [2000, 3000]", "[1, 2]", "time: 18m", less + "seeds: [0, 1]\n", nil,
 		},
 		"an axis of warm-ups stays": {"steps: 500, warmup_steps: [0, 300]", "[1, 2]", "tokens: 4_000_000", "train:\n  steps: 300\n", nil},
+		"an axis of epochs stays":   {"num_train_epochs: [4, 5]", "[1, 2]", "tokens: 5_000_000", "seeds: [0, 1]\n", nil},
+		"an axis of long warm-ups stays": {
+			"num_train_epochs: 4, warmup_steps: [0, 600]", "[1, 2]", "tokens: 5_000_000", "seeds: [0, 1]\n", nil,
+		},
 		"three of four ranks": {
 			"steps: 100", "[1, 2, 4, 8]", "time: 60s", less + "lora:\n  rank: [1, 4, 8]\nseeds: [0, 1]\n", nil,
 		},
