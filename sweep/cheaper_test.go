@@ -116,19 +116,28 @@ func TestCheaperKeeps(t *testing.T) {
 		want    string
 	}{
 		"the length, where long rows are errors": {
-			[]LadderPlan{edited(func(s *trial.Spec) { s.Data.LongRows = trial.LongRowsError })}, Limits{Tokens: 18 * 70 * 254}, Before{},
-			[]int64{mib}, "train:\n  steps: 100\nseeds: [0, 1]\n",
+			[]LadderPlan{edited(func(s *trial.Spec) { s.Data.LongRows = trial.LongRowsError })},
+			Limits{Tokens: 18 * 70 * 254},
+			Before{},
+			[]int64{mib},
+			"train:\n  steps: 100\nseeds: [0, 1]\n",
 		},
 		"ranks that not every model has": {
 			[]LadderPlan{cheaperLadder(), fewer}, Limits{Disk: diskBeside + 100*diskPerParam*1024}, Before{}, []int64{mib, mib}, "",
 		},
 		"trials that are finished": {
-			[]LadderPlan{cheaperLadder()}, Limits{Disk: diskBeside + 5*diskPerParam*1024*32/2}, Before{Finished: finished}, []int64{mib},
+			[]LadderPlan{cheaperLadder()},
+			Limits{Disk: diskBeside + 5*diskPerParam*1024*32/2},
+			Before{Finished: finished},
+			[]int64{mib},
 			"seeds: [0, 1]\n",
 		},
 		"an axis of batch sizes, of which memory stops one": {
-			[]LadderPlan{cheaperLadder(), edited(func(s *trial.Spec) { s.Train.BatchSize = 4 })}, Limits{Memory: 400 * mib}, Before{},
-			[]int64{mib, 1024 * mib}, "lora:\n  rank: [1, 2, 4, 8]\n",
+			[]LadderPlan{cheaperLadder(), edited(func(s *trial.Spec) { s.Train.BatchSize = 4 })},
+			Limits{Memory: 400 * mib},
+			Before{},
+			[]int64{mib, 1024 * mib},
+			"lora:\n  rank: [1, 2, 4, 8]\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

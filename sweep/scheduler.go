@@ -21,7 +21,7 @@ const (
 	probeEvery     = 10 * time.Millisecond  // how often it is seen whether one has gone, which frees its job,
 	probeEach      = 25 * time.Microsecond  // and so long at least for each that lives: with 10,000 of them, as often as they are read
 	decidesFor     = 20                     // times what a decision takes, at least, pass until the next: a large sweep decides less often
-	heartbeatEvery = 5 * time.Second        // how often the session is extended; limits.time is that coarse
+	heartbeatEvery = 5 * time.Second        // how often the session is extended
 	exitPatience   = 30 * time.Second       // how long a worker may take to exit after its last word
 	termPatience   = 5 * time.Second        // how long it may take once it was asked to then: it has nothing left to write
 )
@@ -202,10 +202,10 @@ func (r *run) finish(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
-// heartbeat extends the session when it is time to, or now.
+// heartbeat extends the session when it is time to, or now, or as limits.time runs out: what is known of it is known by heartbeats.
 func (r *run) heartbeat(ctx context.Context, now bool) error {
 	at := r.Clock.Now()
-	if !now && at.Uptime-r.beat < heartbeatEvery {
+	if !now && at.Uptime-r.beat < heartbeatEvery && !r.timeRunsOut(at.Uptime) {
 		return nil
 	}
 	if err := r.Store.Heartbeat(ctx, r.session, at, r.waits); err != nil {
@@ -214,6 +214,13 @@ func (r *run) heartbeat(ctx context.Context, now bool) error {
 	r.beat = at.Uptime
 	r.stale = r.stale || r.timeNears()
 	return nil
+}
+
+// timeRunsOut reports whether limits.time has run out by now, with no heartbeat since.
+func (r *run) timeRunsOut(now time.Duration) bool {
+	info := r.snapshot.Sweep
+	at := r.seen + info.Limits.Time - info.Elapsed
+	return info.Limits.Time > 0 && r.beat < at && at <= now
 }
 
 // timeNears reports whether limits.time may have run out since the facts were read. They count time up to the heartbeat

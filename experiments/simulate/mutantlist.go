@@ -36,7 +36,7 @@ func mutants() []mutant {
 			"err != nil {\n		return err\n	}\n	r.stopDecided(ctx)\n	for _, l := range r.decision.Start {\n" +
 				"		if _, err := r.signalled(ctx); err != nil {\n",
 		},
-		{"no heartbeat extends the session", loop, "	if !now && at.Uptime-r.beat < heartbeatEvery {", "	if !now {"},
+		{"no heartbeat extends the session", loop, "at.Uptime-r.beat < heartbeatEvery && !r.timeRunsOut(at.Uptime) {", "true {"},
 		{"verdicts are not recorded", loop, "v.State == plateau.StateRunning || sameVerdict", "v.State != plateau.StateRunning || sameVerdict"},
 		{"one more job than there is runs", "sweep/decide_plan.go", "p.busy() >= p.jobs || p.alone |", "p.busy() > p.jobs || p.alone |"},
 		{"attempts are numbered from 1 again", "sweep/decide_plan.go", "	return t.Attempts[len(t.Attempts)-1].Number + 1", "	return 1"},
