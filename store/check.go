@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/ranksweep/ranksweep/sweep/trial"
@@ -50,8 +49,7 @@ const bareEvents = `FROM events e JOIN attempts a ON a.id = e.attempt_id
 		WHEN 'ended' THEN EXISTS (SELECT 1 FROM outcomes f WHERE f.attempt_id = e.attempt_id AND f.seq = e.seq)
 		ELSE true END`
 
-// dropBare removes what attempts said from the first event on that has lost its data, after a backup. What their folders have of it is
-// taken in again.
+// dropBare removes the events that have lost their data, after a backup. What their attempts' folders have of them is taken in again.
 func (d *DB) dropBare(ctx context.Context) ([]Mended, error) {
 	bare, err := d.bare(ctx)
 	if err != nil || len(bare) == 0 {
@@ -61,23 +59,10 @@ func (d *DB) dropBare(ctx context.Context) ([]Mended, error) {
 	if err := d.Backup(ctx, bare[0].Aside); err != nil {
 		return nil, err
 	}
-	err = d.write(ctx, func(tx *sql.Tx) error {
-		firsts := map[int64]int64{}
-		rows, err := tx.QueryContext(ctx, `SELECT e.attempt_id, min(seq) `+bareEvents+` GROUP BY e.attempt_id`)
-		err = each(rows, err, func(rows *sql.Rows) error {
-			var attempt, first int64
-			err := rows.Scan(&attempt, &first)
-			firsts[attempt] = first
-			return err
-		})
-		for attempt, first := range firsts {
-			if err == nil {
-				err = deleteEvents(ctx, tx, attempt, first, math.MaxInt64)
-			}
-		}
+	return bare, d.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM events WHERE (attempt_id, seq) IN (SELECT e.attempt_id, e.seq `+bareEvents+`)`)
 		return err
 	})
-	return bare, err
 }
 
 // bare says of the database that an event in it has lost its data, where one has.

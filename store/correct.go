@@ -58,19 +58,13 @@ func (d *DB) forget(ctx context.Context, id trial.AttemptID, log []trial.Event) 
 		if err != nil {
 			return err
 		}
-		return deleteEvents(ctx, tx, attempt, 0, log[len(log)-1].Seq)
-	})
-}
-
-// deleteEvents removes the events of an attempt from first to last, with what they carry.
-func deleteEvents(ctx context.Context, tx *sql.Tx, attempt, first, last int64) error {
-	for _, table := range attemptTables() {
-		_, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE attempt_id = ? AND seq BETWEEN ? AND ?`, attempt, first, last)
-		if err != nil {
-			return fmt.Errorf("remove events from %s: %w", table, err)
+		for _, table := range attemptTables() {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE attempt_id = ? AND seq <= ?`, attempt, log[len(log)-1].Seq); err != nil {
+				return fmt.Errorf("forget what %s said: %s: %w", id, table, err)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // gone says which sweeps, attempts and outcomes a database that is to be replaced still shows and the new one lacks. What cannot be read

@@ -224,8 +224,15 @@ func inspect(ctx context.Context, pool *sql.DB) (Health, string, error) {
 	case have < newest:
 		return HealthOld, fmt.Sprintf("it has schema %d, this program has %d", have, newest), nil
 	}
+	if found, err := firstText(ctx, pool, bareLadder); err != nil || found != "" {
+		return HealthDamaged, found, err
+	}
 	return HealthSound, "", nil
 }
+
+// bareLadder names a ladder without any trial.
+const bareLadder = `SELECT 'ladder ' || (l.position + 1) || ' of sweep ' || s.name || ' has lost its trials'
+	FROM ladders l JOIN sweeps s ON s.id = l.sweep_id WHERE NOT EXISTS (SELECT 1 FROM rung_trials WHERE ladder_id = l.id) LIMIT 1`
 
 var jsonColumn = regexp.MustCompile(`json_type\((\w+)\)`)
 

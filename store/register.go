@@ -33,7 +33,7 @@ func (d *DB) Register(ctx context.Context, sweepID int64, r sweep.Registration) 
 		return registerNew(ctx, tx, sweepID, r)
 	})
 	if err != nil {
-		return fmt.Errorf("register sweep %d: %w", sweepID, err)
+		return fmt.Errorf("register sweep %d in %s: %w", sweepID, d.path, err)
 	}
 	return nil
 }
@@ -246,8 +246,8 @@ func registerAgain(ctx context.Context, tx *sql.Tx, info sweep.Info, r sweep.Reg
 
 // ErrHalfRegistered says that the same grid and inputs make other trials than are stored: a disk that lied about its syncs may have kept a
 // part of what was registered.
-var ErrHalfRegistered = errors.New("its database has not kept all of its registration: move sweep.db and sweep.db-wal away, and run its " +
-	"grid again; what was trained is in the trials' folders, and counts")
+var ErrHalfRegistered = errors.New("the database has not kept all of its registration: move it and its -wal away, and run its grid " +
+	"again; what was trained is in the trials' folders, and counts")
 
 func sameInputs(stored sweep.Ladder, l sweep.LadderPlan) error {
 	if stored.Model.Fingerprint != l.Model.Fingerprint {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -328,11 +329,20 @@ func NobodyWorks(root string) error {
 		}
 		for _, id := range ids {
 			if alive, err := trial.WorkerAlive(id.Dir(root)); err == nil && alive {
-				pid := trial.Quote(filepath.Join(id.Dir(root), trial.PIDFile))
-				return fmt.Errorf("%w: a worker trains attempt %s in %s: take it over with: %s, or have it write its checkpoint and end "+
-					"with: kill $(cat %s)", sweep.ErrLocked, id, root, trial.Command(root, "resume"), pid)
+				return fmt.Errorf("%w: a worker trains attempt %s in %s: take it over with: %s, or let it end%s", sweep.ErrLocked, id, root,
+					trial.Command(root, "resume"), killCommand(id.Dir(root)))
 			}
 		}
 	}
 	return nil
+}
+
+// killCommand has the worker in an attempt's folder write its checkpoint and end; nothing where the folder names no process.
+func killCommand(dir string) string {
+	text, err := trial.ReadRegular(filepath.Join(dir, trial.PIDFile), trial.MostWord)
+	pid, notOne := strconv.Atoi(string(text))
+	if err != nil || notOne != nil || pid <= 1 { // kill(1) would take those for groups
+		return ""
+	}
+	return fmt.Sprintf(", or have it write its checkpoint and end with: kill %d", pid)
 }

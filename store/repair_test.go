@@ -648,6 +648,13 @@ func TestRepairLeavesNoEventWithoutItsFacts(t *testing.T) {
 				db := openAt(t, path)
 				must(t, db.Check(t.Context()))
 				must(t, db.Close())
+				if done := ended(t, root); done != 3 && table != "outcomes" {
+					t.Errorf("%d trials have a loss, want the 3 of before", done)
+				}
+				again, err := store.Repair(t.Context(), root, nothing)
+				if err != nil || len(again.Mended) > 0 || len(again.TakenIn) > 0 || again.Aside != "" {
+					t.Errorf("Repair again = %+v, %v, want nothing to do", again, err)
+				}
 			})
 		}
 	}
@@ -658,4 +665,16 @@ func cutInHalf(t *testing.T, path string) {
 	info, err := os.Stat(path)
 	must(t, err)
 	must(t, os.Truncate(path, info.Size()/2))
+}
+
+// ended counts the trials that have a loss.
+func ended(t *testing.T, root string) (n int) {
+	t.Helper()
+	s := reopened(t, root)
+	s.Each(func(_ *sweep.Ladder, _ int, tr *sweep.TrialFacts) {
+		if o := tr.Attempts; len(o) > 0 && o[len(o)-1].Outcome != nil && o[len(o)-1].Outcome.ValLoss != nil {
+			n++
+		}
+	})
+	return n
 }

@@ -113,10 +113,10 @@ func TestRegisterRefusesChangedInputs(t *testing.T) {
 		"no backend": {func(r *sweep.Registration) { r.Backend = "" }, "no backend"},
 		"model":      {func(r *sweep.Registration) { r.Ladders[0].Model.Fingerprint = "x" }, "model builtin:gopher has changed"},
 		"data":       {func(r *sweep.Registration) { r.Ladders[1].Corpus.Fingerprint = "x" }, "data have changed"},
-		"ladders":    {func(r *sweep.Registration) { r.Ladders = r.Ladders[:1] }, "2 ladders, not 1: its database has not kept all"},
+		"ladders":    {func(r *sweep.Registration) { r.Ladders = r.Ladders[:1] }, "2 ladders, not 1: the database has not kept all"},
 		"ranks": {func(r *sweep.Registration) {
 			r.Ladders[0].Rungs = r.Ladders[0].Rungs[:1]
-		}, "2 ranks, not 1: its database has not kept all"},
+		}, "2 ranks, not 1: the database has not kept all"},
 		"trial": {func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials[0].Trial = makeTrial(64, 1, 1) }, "rank 1, seed 1 is trial"},
 		"place": {func(r *sweep.Registration) { r.Ladders[0].Rungs[0].Trials[0].Trial = makeTrial(16, 2, 1) }, "has rank 2"},
 		"seeds": {

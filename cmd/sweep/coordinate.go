@@ -34,9 +34,6 @@ func (a *app) sayUnconfirmed(rule plateau.Rule, verdicts []plateau.Verdict) {
 func (a *app) coordinate(ctx context.Context, db *store.DB, info sweep.Info, grid grid.Grid) (err error) {
 	soft, kill, release := stopSignals(ctx)
 	defer release()
-	if err := a.checkDatabase(soft, db); err != nil {
-		return a.ended(soft, info.Name, err)
-	}
 	snapshot, err := db.Snapshot(soft, info.ID)
 	if err != nil {
 		return a.ended(soft, info.Name, err)

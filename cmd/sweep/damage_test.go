@@ -95,7 +95,7 @@ func TestDamageThatNothingReadsIsFound(t *testing.T) {
 	zeroRoot(t, filepath.Join(s.rootDir(), "sweep.db"), "requests_by_trial")
 	s.ends(exitError, "the database is damaged", "resume")
 	s.ends(exitError, "sweep doctor --repair --root "+s.rootDir(), "run", s.path("grid.yaml"))
-	s.ends(exitOK, "it lies in", "doctor", "--repair")
+	s.mend("the database")
 	s.finish()
 	s.ends(exitOK, "", "doctor")
 }
@@ -106,14 +106,8 @@ func TestHalfARegistrationIsRefused(t *testing.T) {
 	s := newTestSweep(t, backend.PlatformGo, 20)
 	s.killedAtWork()
 	db := filepath.Join(s.rootDir(), "sweep.db")
-	open, err := sql.Open("sqlite3", db)
-	if err == nil {
-		_, err = open.ExecContext(t.Context(), `DELETE FROM rung_trials WHERE rank = 4`)
-	}
-	if err := errors.Join(err, open.Close()); err != nil {
-		t.Fatal(err)
-	}
-	s.ends(exitError, "move sweep.db and sweep.db-wal away, and run its grid again", "run", s.path("grid.yaml"))
+	s.executes(`DELETE FROM rung_trials WHERE rank = 4`)
+	s.ends(exitError, "move it and its -wal away, and run its grid again", "run", s.path("grid.yaml"))
 	for _, suffix := range []string{"", "-wal"} {
 		if err := os.Rename(db+suffix, s.path("old.db"+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)
@@ -123,6 +117,30 @@ func TestHalfARegistrationIsRefused(t *testing.T) {
 	s.finish()
 	if s.attempts() < 6 {
 		t.Errorf("%d attempts, want one for each rank and seed", s.attempts())
+	}
+}
+
+// TestALadderWithoutTrialsIsMended: that nothing of a ladder was kept is found before anything is concluded of it.
+func TestALadderWithoutTrialsIsMended(t *testing.T) {
+	t.Parallel()
+	s := newTestSweep(t, backend.PlatformGo, 20)
+	s.killedAtWork()
+	s.executes(`DELETE FROM rung_trials`)
+	s.ends(exitError, "ladder 1 of sweep test has lost its trials: sweep doctor --repair", "run", s.path("grid.yaml"))
+	s.mend("the database")
+	s.finish()
+	s.ends(exitOK, "", "doctor")
+}
+
+// executes alters the database as SQLite's shell would.
+func (s *testSweep) executes(statement string) {
+	s.t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(s.rootDir(), "sweep.db"))
+	if err == nil {
+		_, err = db.ExecContext(s.t.Context(), statement)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

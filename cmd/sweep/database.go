@@ -70,11 +70,14 @@ func findSweep(ctx context.Context, db *store.DB, name string) (sweep.Info, erro
 	return info, notFound(err)
 }
 
-// registered opens the store for a sweep that is in it, with its grid as it was registered. The caller closes the store.
+// registered opens the store, which it checks, for a sweep that is in it, with its grid as it was registered. The caller closes the store.
 func (a *app) registered(ctx context.Context, name string) (*store.DB, sweep.Info, grid.Grid, error) {
 	db, err := a.openExistingStore(ctx)
 	if err != nil {
 		return nil, sweep.Info{}, grid.Grid{}, err
+	}
+	if err := a.checkDatabase(ctx, db); err != nil {
+		return nil, sweep.Info{}, grid.Grid{}, errors.Join(err, db.Close())
 	}
 	info, err := findSweep(ctx, db, name)
 	if err != nil {

@@ -22,9 +22,9 @@ func newListCommand(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the sweeps in the root",
 		Long: `list prints one line per sweep, the oldest first: whether a coordinator works on it, how many of its trials are done, how many
-failed for good (its run exits with 3), how many ended without a loss otherwise (unstable, or over a limit) and, of a finished one, how
-many were not needed, how long its coordinators have worked, and what its ladders say. A terminal that is too narrow for the table
-loses columns: no_loss first, then created, unneeded, ladders, failed, elapsed, trials and done.`,
+failed for good (a rank that lacks one has its run exit with 3), how many ended without a loss otherwise (unstable, or over a limit)
+and, of a finished one, how many were not needed, how long its coordinators have worked, and what its ladders say. A terminal that is
+too narrow for the table loses columns: no_loss first, then created, unneeded, ladders, failed, elapsed, trials and done.`,
 		Example: `  sweep list
   sweep list -o json`,
 		Args: cobra.NoArgs,
@@ -46,7 +46,7 @@ type listed struct {
 	Ladders        int             `json:"ladders"`
 	Trials         int             `json:"trials"` // planned
 	Done           int             `json:"done"`
-	Failed         int             `json:"failed"`  // for good: the sweep's exit code is 3
+	Failed         int             `json:"failed"`  // for good; where a rank lacks one of the grid's, the sweep's exit code is 3
 	NoLoss         int             `json:"no_loss"` // ended without a loss otherwise: unstable, over a limit
 	Open           int             `json:"open"`
 	Unneeded       int             `json:"unneeded"` // planned and, once the sweep is finished, not needed for any verdict

@@ -96,6 +96,7 @@ type toPlan struct {
 	text     []byte
 	choice   backend.Choice
 	capacity sweep.Capacity
+	before   sweep.Before
 }
 
 // readToPlan reads the inputs as a run would.
@@ -107,11 +108,23 @@ func (a *app) readToPlan(ctx context.Context, path string) (p toPlan, err error)
 	if err != nil {
 		return p, err
 	}
-	if p.choice, err = a.resolveBackend(ctx, sweep.Info{}); err != nil {
+	var stored sweep.Snapshot
+	if p.before, stored, err = a.trainedBefore(ctx, p.grid.Name); err != nil {
+		return p, err
+	}
+	if p.choice, err = a.resolveBackend(ctx, stored.Sweep); err != nil && stored.Sweep.Backend != "" {
+		p.choice, err = a.resolveBackend(ctx, sweep.Info{}) // the grid needs another name here
+	} else if len(stored.Ladders) > 0 {
+		p.grid = p.grid.WithDtype(stored.Ladders[0].Rungs[0].Trials[0].Trial.Spec().Train.Dtype)
+	}
+	if err != nil {
 		return p, err
 	}
 	if p.Registration, err = a.readInputs(ctx, p.choice, dir, p.grid); err != nil {
 		return p, err
+	}
+	if _, err := stored.Extend(p.Registration); err == nil && len(stored.Ladders) > 0 { // else it begins anew, under another name
+		p.before.Extends, p.before.Elapsed, p.before.Tokens = p.grid.Name, stored.Sweep.Elapsed, stored.TokensByTrial()
 	}
 	p.capacity, err = a.capacity(ctx, p.choice, p.Registration, p.Registration.Parallel())
 	return p, err
@@ -132,10 +145,7 @@ func (a *app) plan(ctx context.Context, path string) (planView, error) {
 	}
 	view := newPlanView(g, r.Warnings)
 	view.Backend, view.Jobs = in.choice.Identity, capacity.Jobs
-	before, err := a.trainedBefore(ctx, g.Name, r)
-	if err != nil {
-		return planView{}, err
-	}
+	before := in.before
 	estimates := make([]sweep.LadderEstimate, len(r.Ladders))
 	for i, l := range r.Ladders {
 		if estimates[i], err = l.Estimate(measured[i], limits); err != nil {
@@ -226,34 +236,25 @@ func (a *app) calibrate(ctx context.Context, r sweep.Registration, limits sweep.
 	return measured, err
 }
 
-// trainedBefore is what the root's database has of a grid's trials, and of the sweep of its name if the grid extends it; nothing where
-// there is no database yet.
-func (a *app) trainedBefore(ctx context.Context, name string, r sweep.Registration) (b sweep.Before, err error) {
+// trainedBefore is what the root's database has of trials, and the sweep of that name; nothing where there is no database yet.
+func (a *app) trainedBefore(ctx context.Context, name string) (b sweep.Before, s sweep.Snapshot, err error) {
 	db, err := a.openReadOnly(ctx)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, sweep.ErrNotFound) {
-		return b, nil
+		return b, s, nil
 	}
 	if err != nil {
-		return b, err
+		return b, s, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if b.Finished, err = db.FinishedTrials(ctx); err != nil {
-		return b, err
+		return b, s, err
 	}
 	info, err := db.Find(ctx, name)
 	if errors.Is(err, sweep.ErrNotFound) {
-		return b, nil
+		return b, s, nil
 	}
-	if err != nil {
-		return b, err
+	if err == nil {
+		s, err = db.Snapshot(ctx, info.ID)
 	}
-	s, err := db.Snapshot(ctx, info.ID)
-	if err != nil {
-		return b, err
-	}
-	if _, err := s.Extend(r); err != nil || len(s.Ladders) == 0 {
-		return b, nil // the grid needs another name, under which it begins anew
-	}
-	b.Extends, b.Elapsed, b.Tokens = info.Name, s.Sweep.Elapsed, s.TokensByTrial()
-	return b, nil
+	return b, s, err
 }

@@ -41,6 +41,8 @@ type progressLines struct {
 	paused bool                  // as told
 	waits  bool                  // as told
 	last   sweep.Progress        // shown
+
+	extended bool // and not shown since
 }
 
 // told is the last line about a running trial.
@@ -60,8 +62,23 @@ func newProgressLines(w io.Writer, now func() time.Time) *progressLines {
 
 // follow goes on from what was told of the same sweep before it was extended; nil is nothing.
 func (l *progressLines) follow(before *progressLines) {
-	if l != nil && before != nil {
-		l.begin, l.known, l.told = before.begin, before.known, before.told
+	if l == nil || before == nil {
+		return
+	}
+	here := *l
+	*l = *before
+	l.w, l.now, l.columns, l.running, l.shell, l.extended = here.w, here.now, here.columns, here.running, here.shell, true
+}
+
+// rearrange has what was told of ladders follow them to the places that an extension has given them.
+func (l *progressLines) rearrange(now []sweep.Ladder) {
+	rungs, states, from := l.rungs, l.states, l.from
+	l.rungs, l.states, l.from = map[int]int{}, map[int]plateau.State{}, map[int]int{}
+	for i := range now {
+		was := slices.IndexFunc(l.last.Snapshot.Ladders, func(old sweep.Ladder) bool { return old.ID == now[i].ID })
+		if was >= 0 {
+			l.rungs[i], l.states[i], l.from[i] = rungs[was], states[was], from[was]
+		}
 	}
 }
 
@@ -69,6 +86,10 @@ func (l *progressLines) show(p sweep.Progress) {
 	if !l.begun {
 		l.begun = true
 		l.catchUp(p)
+	}
+	if l.extended {
+		l.extended = false
+		l.rearrange(p.Snapshot.Ladders)
 	}
 	l.showEnds(p)
 	if len(p.Verdicts) > 0 && (len(l.last.Verdicts) == 0 || &p.Verdicts[0] != &l.last.Verdicts[0]) {

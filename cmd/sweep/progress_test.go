@@ -317,8 +317,7 @@ func TestProgressLinesAfterResume(t *testing.T) {
 	after := newProgressLines(&b, func() time.Time { return now })
 	after.follow(lines)
 	after.show(p.progress())
-	want = "   8.0s  2 trials finished before: not trained again\n" +
-		"   8.0s  rank 2 seed 1 goes on at step 0: its worker was found at work (" + string(p.live[1].ID) + ")\n"
+	want = "   8.0s  rank 2 seed 1 goes on at step 0: its worker was found at work (" + string(p.live[1].ID) + ")\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("lines after an extension (-want +got):\n%s", diff)
 	}

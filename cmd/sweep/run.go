@@ -82,6 +82,9 @@ func (a *app) runAs(ctx context.Context, path string, adjust func(grid.Grid, *sw
 		return err
 	}
 	defer db.Close() //nolint:errcheck // every write is committed by its own transaction
+	if err := a.checkDatabase(ctx, db); err != nil {
+		return err
+	}
 	fresh := infoOf(grid, text, absolute)
 	if err := adjust(grid, &fresh); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +71,10 @@ func (s *serving) addFlags(cmd *cobra.Command) {
 
 // listen takes the address, or says why it may not be had.
 func (s *serving) listen(ctx context.Context) error {
-	s.token = cmp.Or(s.token, os.Getenv(tokenVariable))
+	source := "--token"
+	if s.token == "" {
+		s.token, source = os.Getenv(tokenVariable), tokenVariable
+	}
 	at, err := net.ResolveTCPAddr("tcp", s.addr)
 	if err != nil {
 		return usagef("--addr %s: %w; want HOST:PORT, for example 127.0.0.1:7800", s.addr, err)
@@ -82,8 +84,8 @@ func (s *serving) listen(ctx context.Context) error {
 			"127.0.0.1 and use ssh -L", s.addr, tokenVariable)
 	}
 	if n := len(s.token); n > 0 && n < shortestToken {
-		return usagef("--token has %d characters and may be guessed: want %d or more, set by %s=$(openssl rand -hex 16)", n, shortestToken,
-			tokenVariable)
+		return usagef("%s has %d characters and may be guessed: want %d or more; without --token, %s=$(openssl rand -hex 16) sets one", source, n,
+			shortestToken, tokenVariable)
 	}
 	var config net.ListenConfig
 	if s.listener, err = config.Listen(ctx, "tcp", at.String()); err != nil {

@@ -44,6 +44,9 @@ func untar(archive, pattern, dir string, most int64) (file string, err error) {
 		if fits, err := filepath.Match(pattern, name); err != nil || !fits || h.Typeflag != tar.TypeReg {
 			continue
 		}
+		if h.Size > most { // of a sparse one, whose holes take nothing in the archive
+			return "", fmt.Errorf("%s unpacks to more than %s", h.Name, trial.FormatBytes(most))
+		}
 		return filepath.Join(dir, name), writeNew(filepath.Join(dir, name), r)
 	}
 }

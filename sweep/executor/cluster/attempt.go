@@ -24,6 +24,8 @@ type attempt struct {
 	mine bool // started by this process
 	job  job  // zero until it is known
 
+	jobless bool // its job.json is damaged, as told
+
 	sight   sight
 	looked  time.Duration // uptime of the last look at its folder
 	fresh   bool          // nothing was learnt since that could be seen by another look
@@ -125,9 +127,11 @@ func (e *Executor) see(a *attempt) error {
 	if a.job.Batch == "" && names[jobFile] && !a.mine { // of this process's it may be of a batch that could not be written
 		if a.job, err = readJob(a.dir); err == nil {
 			e.join(a, &batch{Batch: Batch{Name: a.job.Batch}})
-		} else if errors.Is(err, trial.ErrDamaged) { // its job is not known: what its folder shows counts
-			e.warn("find the job of attempt "+string(a.id), err)
-			err = nil
+		} else if errors.Is(err, trial.ErrDamaged) { // what its folder shows counts
+			if !a.jobless {
+				e.Log.Warn("which job of the queue has an attempt is not known", "attempt", a.id, "error", err)
+			}
+			a.jobless, err = true, nil
 		}
 	}
 	if a.job.Batch != "" {

@@ -77,7 +77,7 @@ func (c Cause) Advice() string {
 	case Disk:
 		return "make room or mend the disk, and it goes on"
 	case NoProcess:
-		return "mend what that says (too few processes or open files: end others, or raise ulimit -u and -n), and it goes on"
+		return "mend what that says (too few processes or open files: end others, or raise ulimit -u and ulimit -n), and it goes on"
 	case NodeFailure:
 		return "dmesg and nvidia-smi tell more"
 	case None, Killed, Lost, Hung, Preempted, Memory, MemoryShared, NaN, Time, Data, Code, Crash:
