@@ -95,16 +95,27 @@ func (a *app) removeDoomed(ctx context.Context, db *store.DB, s sweep.Snapshot, 
 type doomed struct {
 	sweep  sweep.Info
 	trials []trial.ID
-	seen   sweep.Seen // of its attempts, when it was looked at
+	ended  map[trial.AttemptID]bool // of their attempts
 	bytes  int64
 }
 
 // doomed says what goes with a sweep, of which no worker may run.
 func (a *app) doomed(ctx context.Context, db *store.DB, s sweep.Snapshot) (d doomed, err error) {
-	d = doomed{sweep: s.Sweep, seen: s.Seen}
+	d = doomed{sweep: s.Sweep, ended: map[trial.AttemptID]bool{}}
 	if d.trials, err = db.OwnTrials(ctx, s.Sweep.ID); err != nil {
 		return d, err
 	}
+	own := map[trial.ID]bool{} // another sweep may train those that it shares
+	for _, id := range d.trials {
+		own[id] = true
+	}
+	s.Each(func(_ *sweep.Ladder, _ int, t *sweep.TrialFacts) {
+		for _, a := range t.Attempts {
+			if own[t.Trial.ID] {
+				d.ended[a.ID] = a.Outcome != nil
+			}
+		}
+	})
 	if err := a.refuseWorkers(ctx, db, s); err != nil {
 		return d, err
 	}
@@ -128,7 +139,7 @@ func (a *app) doomed(ctx context.Context, db *store.DB, s sweep.Snapshot) (d doo
 // same reports whether nothing was asked or tried of the sweep in between.
 func (d doomed) same(before doomed) bool {
 	return d.sweep.ID == before.sweep.ID && d.sweep.Asked == before.sweep.Asked && slices.Equal(d.trials, before.trials) &&
-		d.seen.Attempt == before.seen.Attempt && maps.Equal(d.seen.Open, before.seen.Open)
+		maps.Equal(d.ended, before.ended)
 }
 
 // removeSweep takes a sweep out of the database, and its trials' folders and records out of their places. Where that fails all is put back.
