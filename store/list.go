@@ -16,7 +16,7 @@ type Summary struct {
 	Ladders int
 	Trials  int // planned, over all ranks, with scouts and references: a plateau leaves some of them pending. Of a scout alone, its own
 	Done    int // with a result
-	Failed  int // failed for good, which leaves a ladder incomplete
+	Failed  int // failed for good: one of the grid leaves its ladder incomplete, an extra seed or a reference does not
 	NoLoss  int // ended without a loss otherwise, with which a ladder has a verdict: unstable, over a limit
 	Open    int // begun and not ended
 	// Reference is how many trials of references are not over, though some may never be trained.

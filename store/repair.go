@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/ranksweep/ranksweep/sweep"
@@ -339,9 +338,8 @@ func NobodyWorks(root string) error {
 
 // killCommand has the worker in an attempt's folder write its checkpoint and end; nothing where the folder names no process.
 func killCommand(dir string) string {
-	text, err := trial.ReadRegular(filepath.Join(dir, trial.PIDFile), trial.MostWord)
-	pid, notOne := strconv.Atoi(string(text))
-	if err != nil || notOne != nil || pid <= 1 { // kill(1) would take those for groups
+	pid, err := trial.WorkerPID(dir)
+	if err != nil || pid == 0 {
 		return ""
 	}
 	return fmt.Sprintf(", or have it write its checkpoint and end with: kill %d", pid)

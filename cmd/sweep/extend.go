@@ -102,7 +102,7 @@ func (a *app) fitGrid(
 	if err != nil {
 		return sweep.Extension{}, g, err
 	}
-	r, err := a.readInputs(ctx, choice, filepath.Dir(info.GridPath), g.WithDtype(s.Ladders[0].Rungs[0].Trials[0].Trial.Spec().Train.Dtype))
+	r, err := a.readInputs(ctx, choice, filepath.Dir(info.GridPath), asRegistered(g, s))
 	if err != nil {
 		return sweep.Extension{}, g, err
 	}

@@ -114,8 +114,8 @@ func (a *app) readToPlan(ctx context.Context, path string) (p toPlan, err error)
 	}
 	if p.choice, err = a.resolveBackend(ctx, stored.Sweep); err != nil && stored.Sweep.Backend != "" {
 		p.choice, err = a.resolveBackend(ctx, sweep.Info{}) // the grid needs another name here
-	} else if len(stored.Ladders) > 0 {
-		p.grid = p.grid.WithDtype(stored.Ladders[0].Rungs[0].Trials[0].Trial.Spec().Train.Dtype)
+	} else {
+		p.grid = asRegistered(p.grid, stored)
 	}
 	if err != nil {
 		return p, err

@@ -189,7 +189,7 @@ func TestPlanOfExtended(t *testing.T) {
 	s := newTestSweep(t, "go", 10)
 	s.ends(exitOK, "", "run", s.path("grid.yaml"), "--backend", "go")
 	s.edit("rank: [1, 2, 4]", "rank: [1, 2, 4, 8, 16]")
-	s.edit("seeds:", "limits: {tokens: 1800}\nseeds:") // all of it is spent: a little more may do for short trials of rank 8
+	s.edit("seeds:", "limits: {tokens: 1800}\nseeds:")              // all of it is spent: a little more may do for short trials of rank 8
 	out, err := s.sweep("plan", s.path("grid.yaml"), "-q").Output() // on the sweep's backend, whatever is best here
 	const want = "limits.tokens 1800 is reached at rank 8 of ladder 1, where all would take up to 3000, of which the sweep has taken 1800\n" +
 		"sweep test is registered: extend takes a higher limit, but"

@@ -74,9 +74,12 @@ func (l *progressLines) follow(before *progressLines) {
 func (l *progressLines) rearrange(now []sweep.Ladder) {
 	rungs, states, from := l.rungs, l.states, l.from
 	l.rungs, l.states, l.from = map[int]int{}, map[int]plateau.State{}, map[int]int{}
+	at := map[int64]int{}
 	for i := range now {
-		was := slices.IndexFunc(l.last.Snapshot.Ladders, func(old sweep.Ladder) bool { return old.ID == now[i].ID })
-		if was >= 0 {
+		at[now[i].ID] = i
+	}
+	for was := range l.last.Snapshot.Ladders {
+		if i, there := at[l.last.Snapshot.Ladders[was].ID]; there {
 			l.rungs[i], l.states[i], l.from[i] = rungs[was], states[was], from[was]
 		}
 	}

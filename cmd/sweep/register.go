@@ -21,10 +21,7 @@ func (a *app) expand(ctx context.Context, db *store.DB, s sweep.Snapshot, g grid
 	if err != nil {
 		return choice, sweep.Registration{}, err
 	}
-	if len(s.Ladders) > 0 {
-		g = g.WithDtype(s.Ladders[0].Rungs[0].Trials[0].Trial.Spec().Train.Dtype) // another machine may be faster in the other
-	}
-	r, err := a.readInputs(ctx, choice, filepath.Dir(s.Sweep.GridPath), g)
+	r, err := a.readInputs(ctx, choice, filepath.Dir(s.Sweep.GridPath), asRegistered(g, s))
 	if err != nil {
 		return choice, r, err
 	}
@@ -51,4 +48,12 @@ func (a *app) readInputs(ctx context.Context, choice backend.Choice, dir string,
 		a.say("train.dtype auto is %s: %s", choice.Dtype(), why)
 	}
 	return sweep.Planner{Grid: g.Resolve(dir), Inputs: a.newInputs()}.Register(ctx, on)
+}
+
+// asRegistered is a grid with the dtype that its sweep was registered with: another machine may be faster in the other.
+func asRegistered(g grid.Grid, s sweep.Snapshot) grid.Grid {
+	if len(s.Ladders) == 0 {
+		return g
+	}
+	return g.WithDtype(s.Ladders[0].Rungs[0].Trials[0].Trial.Spec().Train.Dtype)
 }

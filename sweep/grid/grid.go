@@ -69,29 +69,18 @@ type trainAxes struct {
 // Parse reads a grid file strictly. name is its path: messages start with it and its base names the sweep where the
 // file does not. The error joins every problem of the file as an Error each, in the file's order, and wraps ErrInput.
 func Parse(name string, text []byte) (Grid, error) {
-	r := &reader{file: name, grid: defaultGrid(name), given: map[string]position{}}
-	if root := r.document(text); root != nil {
-		r.section("", root)
-		r.finish()
-	}
-	if err := r.err(); err != nil {
-		return Grid{}, err
-	}
-	r.grid.at = r.given
-	return r.grid, nil
+	r := newReader(name)
+	return r.read(r.document(text))
 }
 
 // With reads a grid file with some keys taken out and those of lines, a part of a grid, in the place of its own.
 func With(name string, text []byte, lines string, without ...string) (Grid, error) {
-	r := &reader{file: name, grid: defaultGrid(name), given: map[string]position{}}
+	r := newReader(name)
 	root, edit := r.document(text), r.document([]byte(lines))
 	if root != nil && edit != nil {
 		replace(root, edit, "", without)
-		r.section("", root)
-		r.finish()
 	}
-	r.grid.at = r.given
-	return r.grid, r.err()
+	return r.read(root)
 }
 
 // replace does what With says in a section.

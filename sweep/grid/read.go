@@ -19,6 +19,23 @@ type reader struct {
 	problems []Error
 }
 
+func newReader(file string) *reader {
+	return &reader{file: file, grid: defaultGrid(file), given: map[string]position{}}
+}
+
+// read reads the grid from its root mapping, nil where the reason is reported.
+func (r *reader) read(root *ast.MappingNode) (Grid, error) {
+	if root != nil {
+		r.section("", root)
+		r.finish()
+	}
+	if err := r.err(); err != nil {
+		return Grid{}, err
+	}
+	r.grid.at = r.given
+	return r.grid, nil
+}
+
 func (r *reader) fail(n ast.Node, format string, args ...any) { r.failAt(where(n), format, args...) }
 
 func (r *reader) failAt(at position, format string, args ...any) {

@@ -12,7 +12,7 @@ import (
 // Renamed returns the text of a valid grid with another name in it, and nothing else changed. Where the grid has none it gets a first line.
 // The result is to be parsed: a name that is written in an unusual way, as over two lines, may stay.
 func Renamed(text, name string) string {
-	root := (&reader{given: map[string]position{}}).document([]byte(text))
+	root := newReader("").document([]byte(text))
 	if root == nil {
 		return text
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -44,6 +45,21 @@ func LockEvents(dir string) (*os.File, error) {
 
 // WorkerAlive reports whether a living process holds the event log in dir.
 func WorkerAlive(dir string) (bool, error) { return LockHeld(filepath.Join(dir, EventsFile)) }
+
+// WorkerPID is the process id that the worker of the attempt in dir has written, 0 while there is none to read. What names no single
+// process is refused: kill(2) would take it for a group, or for everything.
+func WorkerPID(dir string) (int, error) {
+	path := filepath.Join(dir, PIDFile)
+	text, err := ReadRegular(path, MostWord)
+	if err != nil || len(text) == 0 {
+		return 0, nil //nolint:nilerr // it may come to be there
+	}
+	pid, err := strconv.Atoi(string(text))
+	if err == nil && pid <= 1 {
+		err = fmt.Errorf("%s names process %d, which is no worker", path, pid)
+	}
+	return pid, err
+}
 
 // Beat says that the worker of the attempt in dir has got further, between two events: the event log looks as if it was written to just
 // now. A beat that is lost is made up for by the next.

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -173,17 +172,13 @@ func (e *Executor) pid(ctx context.Context, id trial.AttemptID) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, pidPatience)
 	defer cancel()
 	for {
-		text, readErr := trial.ReadRegular(filepath.Join(dir, trial.PIDFile), trial.MostWord)
+		pid, pidErr := trial.WorkerPID(dir)
 		alive, err := trial.WorkerAlive(dir)
 		if err != nil || !alive {
 			return 0, err
 		}
-		if readErr == nil && len(text) > 0 {
-			pid, err := strconv.Atoi(string(text))
-			if err == nil && pid <= 1 { // kill(2) takes that for a group, or for everything
-				err = fmt.Errorf("%s names process %d, which is no worker", filepath.Join(dir, trial.PIDFile), pid)
-			}
-			return pid, err
+		if pid != 0 || pidErr != nil {
+			return pid, pidErr
 		}
 		select {
 		case <-ctx.Done():
